@@ -1,0 +1,109 @@
+// The event: one ECS document, as rules, storage, sinks and people see it.
+
+import type { EcsAgent, EcsContainer, EcsEvent, EcsFile, EcsHost, EcsProcess, EcsUser } from '@elastic/ecs';
+
+/** The ECS version whose field names are used; `ecs.version` in every document. */
+export const ecsVersion = '9.4.0';
+
+/** What ECS calls a process, narrowed to what a Linux host shows. Absent means not observed: `stepparent.unobserved` says so. */
+export type ProcessFields = EcsProcess;
+
+/** One step of the ancestry, nearest first: the parent, its parent, up to the session root. */
+export interface LineageStep {
+  entity_id: string;
+  pid: number;
+  name?: string;
+  executable?: string;
+  args?: string[];
+  start?: string;
+  user?: { id?: string; name?: string };
+}
+
+/** A package manager's command line, understood by that manager's own option grammar (dpkg(1), rpm(8)). */
+export interface PackageOperation {
+  manager: 'dpkg' | 'rpm';
+  operation:
+    | 'install'
+    | 'upgrade'
+    | 'unpack'
+    | 'configure'
+    | 'remove'
+    | 'purge'
+    | 'query'
+    | 'verify'
+    | 'build'
+    | 'other';
+  /** Package files or package names, as given on the command line; at most 64. */
+  packages: string[];
+  /** The number of packages on the command line, also those past the 64 kept in `packages`. */
+  packages_count: number;
+  /** --root, --instdir, DPKG_ROOT: the tree that is changed, when it is not `/`. */
+  root?: string;
+  /** --admindir, --dbpath: the package database, when it is not the default. */
+  database?: string;
+  /** --dry-run, --no-act, --simulate, --test: nothing is changed. */
+  dry_run: boolean;
+}
+
+/** What ECS has no word for. */
+export interface StepparentFields {
+  /** What execve was given: may be relative, a symlink, or /dev/fd/N. `process.executable` is what that leads to. */
+  exec?: { filename: string };
+  /** The file that the kernel mapped: for a script its interpreter, else the same as `process.executable`. */
+  image?: { path: string };
+  package?: PackageOperation;
+  /** Ancestors, nearest first, at most 16. */
+  lineage?: LineageStep[];
+  /** Who logged in (`/proc/PID/loginuid`), whatever sudo made of it; absent when nobody did. */
+  login_user?: { id: string; name?: string };
+  systemd?: { unit: string };
+  /** The collector's account of itself: records lost, sensor degraded. */
+  sensor?: { name: string; lost_events?: number; reason?: string };
+  /** Fields that could not be read, by ECS name, each with the reason (`process ended first`, `no probe on this binary`). */
+  unobserved?: Record<string, string>;
+  /** Fields that were concluded, not read, by ECS name, each with what from (`parent's user`). */
+  inferred?: Record<string, string>;
+  /** Fields cut at a bound, by ECS name, each with the bound in bytes. */
+  truncated?: Record<string, number>;
+  /** Set on alerts only. */
+  alert?: {
+    id: string;
+    /** The new_terms or alert_suppression values, in the order of the rule's fields. */
+    terms: string[];
+    /** Why this is unusual: one clause. */
+    reason: string;
+    /** `open`: delivered; `learning`: kept, not delivered. */
+    state: 'open' | 'learning';
+  };
+}
+
+/** ECS `rule.*` and `threat[]` are set on alerts only. */
+export interface StepparentEvent {
+  '@timestamp': string;
+  ecs: { version: typeof ecsVersion };
+  message?: string;
+  event: EcsEvent & { id: string; kind: 'event' | 'alert' };
+  host: EcsHost & { id?: string; boot?: { id: string } };
+  agent: EcsAgent;
+  process?: ProcessFields;
+  user?: EcsUser;
+  file?: EcsFile;
+  container?: EcsContainer;
+  rule?: Record<string, unknown>;
+  threat?: Record<string, unknown>[];
+  stepparent: StepparentFields;
+}
+
+/** One value of a field, or several: ECS makes no difference between a value and a list of one. `undefined`: absent. */
+export type FieldValue =
+  | undefined
+  | string
+  | number
+  | boolean
+  | readonly (string | number | boolean)[];
+
+/**
+ * Reads one field of an event by its dotted ECS name. Rules see an event only through this, so that a collector
+ * may compute a field when it is first asked for: most events are dismissed after one or two fields.
+ */
+export type FieldReader = (field: string) => FieldValue;

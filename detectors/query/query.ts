@@ -1,0 +1,27 @@
+// What a compiled KQL or EQL query is, and how a refused one says so.
+
+import type { FieldReader } from '../../collectors/event.ts';
+
+/** True when the event matches. Pure; never throws on any field value. */
+export type Predicate = (read: FieldReader) => boolean;
+
+export interface CompiledQuery {
+  matches: Predicate;
+  /** Every field that the query names, wildcard patterns as written. */
+  fields: ReadonlySet<string>;
+}
+
+/** The query cannot be compiled. `line` and `column` count from 1; `length` is the width of the text at fault (at least 1). */
+export class QueryError extends Error {
+  override name = 'QueryError';
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+
+  constructor(message: string, line: number, column: number, length = 1) {
+    super(message);
+    this.line = line;
+    this.column = column;
+    this.length = Math.max(1, length);
+  }
+}
