@@ -95,12 +95,7 @@ export interface StepparentEvent {
 }
 
 /** One value of a field, or several: ECS makes no difference between a value and a list of one. `undefined`: absent. */
-export type FieldValue =
-  | undefined
-  | string
-  | number
-  | boolean
-  | readonly (string | number | boolean)[];
+export type FieldValue = undefined | string | number | boolean | readonly (string | number | boolean)[];
 
 /**
  * Reads one field of an event by its dotted ECS name. Rules see an event only through this, so that a collector

@@ -1,0 +1,76 @@
+// What a rule is once it is loaded. Its file has the shape of Elastic's detection-rules; see docs/rules.md.
+
+import type { Predicate } from '../query/query.ts';
+
+export type Severity = 'low' | 'medium' | 'high' | 'critical';
+
+export interface ThreatTechnique {
+  id: string;
+  name: string;
+  reference: string;
+  subtechnique: { id: string; name: string; reference: string }[];
+}
+
+/** One ATT&CK tactic with the techniques that serve it. */
+export interface Threat {
+  framework: 'MITRE ATT&CK';
+  tactic: { id: string; name: string; reference: string };
+  technique: ThreatTechnique[];
+}
+
+export interface Rule {
+  /** Also the name of its file without `.toml`. */
+  id: string;
+  name: string;
+  description: string;
+  severity: Severity;
+  /** 0 to 100. */
+  riskScore: number;
+  type: 'new_terms' | 'eql' | 'query';
+  language: 'kuery' | 'eql';
+  /** As written in the file. */
+  query: string;
+  matches: Predicate;
+  /** Every field that the query or the terms name. */
+  fields: ReadonlySet<string>;
+  /** new_terms: the fields whose combination must be new. Others: alert_suppression.group_by, the fields that make two alerts one. */
+  termFields: readonly string[];
+  /** How long a term counts as seen. */
+  windowMs: number;
+  /** new_terms: `sliding`, each sighting starts the window again. Suppression: `fixed`, from the first alert. */
+  window: 'sliding' | 'fixed';
+  /** Names of the lists whose members count as seen (detectors/rules/known-terms.toml). */
+  knownTerms: readonly string[];
+  /** Why a match is unusual: one clause, with `{field.name}` and `{window}` filled in from the event. */
+  reason: string;
+  threat: readonly Threat[];
+  tags: readonly string[];
+  references: readonly string[];
+  falsePositives: readonly string[];
+  /** The investigation guide, Markdown. */
+  note: string;
+  author: readonly string[];
+  license: string;
+  /** The file it was read from. */
+  file: string;
+}
+
+/** A rule file that was not loaded: the others run, `status` and the log name this one. Positions count from 1. */
+export interface RefusedRule {
+  file: string;
+  id: string | undefined;
+  line: number;
+  column: number;
+  message: string;
+  /** The line at fault and a caret under it, ready to print (already escaped). */
+  excerpt: string;
+}
+
+/**
+ * One rule's match on one event. A term is null where its field was not observed: such a verdict is never learned,
+ * since an unknown parent may be anyone.
+ */
+export interface Verdict {
+  rule: Rule;
+  terms: readonly (string | null)[];
+}

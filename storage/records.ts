@@ -1,0 +1,56 @@
+// The rows of the local store as the rest of the program sees them.
+
+import type { StepparentEvent } from '../collectors/event.ts';
+import type { Verdict } from '../detectors/rules/rule.ts';
+
+/** One event with what the rules said of it: the unit that is committed. */
+export interface Finding {
+  event: StepparentEvent;
+  /** Whose baseline it counts in: '' is the host itself, else a container.id. */
+  scope: string;
+  verdicts: {
+    verdict: Verdict;
+    /** The term is on a known-terms list and verified: learned, never an alert. */
+    known: boolean;
+    /** False: stored and learned without an alert (containers, unless configured). */
+    alerting: boolean;
+  }[];
+}
+
+/** `open`: delivered or on its way. `learning`: raised while learning, kept and not delivered. `capped`: over the cap, told in a summary. */
+export type AlertState = 'open' | 'learning' | 'capped';
+
+export interface AlertRecord {
+  id: string;
+  ruleId: string;
+  scope: string;
+  terms: (string | null)[];
+  state: AlertState;
+  /** Milliseconds since 1970 of the first and last event counted into this alert. */
+  firstMs: number;
+  lastMs: number;
+  /** Events counted into it, the first included. */
+  count: number;
+  document: StepparentEvent;
+}
+
+/** How a term came to be known: an alert, learning mode, a known-terms list, or `baseline trust`. */
+export type TermOrigin = 'alert' | 'learning' | 'known' | 'trusted' | 'container';
+
+export interface TermRecord {
+  ruleId: string;
+  scope: string;
+  terms: (string | null)[];
+  firstMs: number;
+  lastMs: number;
+  count: number;
+  origin: TermOrigin;
+}
+
+/** One delivery still to make. */
+export interface OutboxItem {
+  id: number;
+  sink: string;
+  document: StepparentEvent;
+  attempts: number;
+}
