@@ -1,0 +1,68 @@
+// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount.
+
+import { constants as osConstants } from 'node:os';
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+const cPoll = libc.func('int poll(void *fds, unsigned long nfds, int timeout)');
+const cRead = libc.func('long read(int fd, void *buf, unsigned long count)');
+const cClockGettime = libc.func('int clock_gettime(int clock, void *timespec)');
+const cMount = libc.func(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)',
+);
+
+const POLLIN = 0x0001;
+const CLOCK_REALTIME = 0;
+const CLOCK_BOOTTIME = 7;
+
+/** poll(2) over a fixed set of descriptors, on a thread of libuv's pool, so that the caller's loop goes on. */
+export interface PollSet {
+  /** Resolves to the descriptors with data, in the order given; empty after `timeoutMs` without any. */
+  wait(timeoutMs: number): Promise<number[]>;
+}
+
+/** Makes a poll set; `fds` must stay open while a wait is under way. */
+export function openPollSet(fds: readonly number[]): PollSet {
+  const pollfds = Buffer.alloc(fds.length * 8);
+  fds.forEach((fd, i) => {
+    pollfds.writeInt32LE(fd, i * 8);
+    pollfds.writeInt16LE(POLLIN, i * 8 + 4);
+  });
+  return {
+    wait: (timeoutMs) =>
+      new Promise((resolve, reject) => {
+        for (let i = 0; i < fds.length; i++) pollfds.writeInt16LE(0, i * 8 + 6);
+        cPoll.async(pollfds, fds.length, timeoutMs, (error: Error | null) => {
+          // An interrupted poll (EINTR) reads as nothing ready: the next one tells.
+          if (error) reject(error);
+          else resolve(fds.filter((_, i) => pollfds.readInt16LE(i * 8 + 6) !== 0));
+        });
+      }),
+  };
+}
+
+/** read(2) without an exception: the bytes read, 0 at the end, -1 when there is nothing (EAGAIN) or on an error. */
+export function readInto(fd: number, into: Buffer): number {
+  return Number(cRead(fd, into, into.length));
+}
+
+const timespec = Buffer.alloc(16);
+
+function readClockNs(clock: number): number {
+  if (cClockGettime(clock, timespec) !== 0) throw new Error(`clock_gettime(${clock}) failed`);
+  return Number(timespec.readBigInt64LE(0)) * 1e9 + Number(timespec.readBigInt64LE(8));
+}
+
+/** Nanoseconds since boot, time asleep included: the clock of our trace records and of /proc/PID/stat's field 22. */
+export const readBootNs = (): number => readClockNs(CLOCK_BOOTTIME);
+
+/** Milliseconds since 1970 of the moment of boot: add it to a boot time to get a date. Moves when the wall clock is set. */
+export const readBootEpochMs = (): number => (readClockNs(CLOCK_REALTIME) - readClockNs(CLOCK_BOOTTIME)) / 1e6;
+
+/** mount(2) without options. False where it is refused; the reason is in errno(3) by name (`EPERM`). */
+export function mountFilesystem(type: string, target: string): { mounted: boolean; errno?: string } {
+  if (cMount(type, target, type, 0, null) === 0) return { mounted: true };
+  const number = koffi.errno();
+  const errno = Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? String(number);
+  return { mounted: false, errno };
+}

@@ -1,0 +1,25 @@
+// Finds where in an ELF file the program begins, as a file offset: that is where a uprobe goes.
+
+const PT_LOAD = 1;
+
+/**
+ * The file offset of `e_entry` in a 64-bit little-endian ELF file, from its first bytes (elf(5); 4 KiB hold the
+ * program headers of every ordinary file). Undefined when it is no such file, or its entry lies in no segment.
+ */
+export function elfEntryOffset(head: Buffer): number | undefined {
+  if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  if (head[4] !== 2 || head[5] !== 1) return undefined;
+  const entry = Number(head.readBigUInt64LE(24));
+  const table = Number(head.readBigUInt64LE(32));
+  const size = head.readUInt16LE(54);
+  const count = head.readUInt16LE(56);
+  if (size < 56) return undefined;
+  for (let i = 0, at = table; i < count && at + size <= head.length; i++, at += size) {
+    if (head.readUInt32LE(at) !== PT_LOAD) continue;
+    const offset = Number(head.readBigUInt64LE(at + 8));
+    const address = Number(head.readBigUInt64LE(at + 16));
+    const fileBytes = Number(head.readBigUInt64LE(at + 32));
+    if (entry >= address && entry < address + fileBytes) return entry - address + offset;
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+// Reads the text of a trace event's `format` file: its number and where its fields stand.
+
+export interface EventField {
+  /** Bytes from the record's start. */
+  offset: number;
+  /** Bytes. */
+  size: number;
+  signed: boolean;
+  /** The field holds where and how long the text is (offset in the low 16 bits, length in the high ones), not the text. */
+  located: boolean;
+}
+
+export interface EventFormat {
+  name: string;
+  /** The first u16 of each record. */
+  id: number;
+  fields: ReadonlyMap<string, EventField>;
+}
+
+/** Parses a `format` file, or `events/header_page`, which has fields alone (name '' and id -1). */
+export function parseEventFormat(text: string): EventFormat {
+  const fields = new Map<string, EventField>();
+  for (const [, declaration = '', offset, size, signed] of text.matchAll(
+    /^\s*field:\s*([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d+);)?/gm,
+  )) {
+    const name = /(\w+)\s*(?:\[[^\]]*\])?$/.exec(declaration.trim())?.[1];
+    if (name === undefined) continue;
+    fields.set(name, {
+      offset: Number(offset),
+      size: Number(size),
+      signed: signed === '1',
+      located: declaration.startsWith('__data_loc'),
+    });
+  }
+  return {
+    name: /^name:\s*(\S+)/m.exec(text)?.[1] ?? '',
+    id: Number(/^ID:\s*(\d+)/m.exec(text)?.[1] ?? -1),
+    fields,
+  };
+}
+
+/** Throws when the event has no such field: the kernel is one that this program does not know. */
+export function fieldOf(format: EventFormat, name: string): EventField {
+  const field = format.fields.get(name);
+  if (field === undefined) throw new Error(`trace event ${format.name} has no field ${name} on this kernel`);
+  return field;
+}

@@ -1,0 +1,152 @@
+// A tracing instance of our own: its folder under tracefs, its events and probes, and the removal of all of it.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { mountFilesystem } from '../libc.ts';
+import { type EventFormat, parseEventFormat } from './event-format.ts';
+
+const mountPoint = '/sys/kernel/tracing';
+
+/** The kernel's tracing cannot be used here. `message` says why and what to do. */
+export class TracefsUnavailable extends Error {
+  override name = 'TracefsUnavailable';
+}
+
+export interface Instance {
+  /** The instance's folder. */
+  folder: string;
+  /** The name of its group of probes. */
+  group: string;
+  /** Names that events had been given in the group so far. */
+  write(file: string, text: string): void;
+  read(file: string): string;
+  /** Turns an event on and returns its format; undefined when the kernel has no such event. */
+  enable(system: string, event: string): EventFormat | undefined;
+  /** Defines a probe in our group and turns it on. Throws with the kernel's answer when it is refused. */
+  addProbe(definition: string, event: string): EventFormat;
+  removeProbe(event: string): void;
+  /** Removes the probes and the instance. Every reader of its files must be closed. */
+  remove(): void;
+}
+
+/** Mounts tracefs where it is not mounted, if that is allowed. Throws TracefsUnavailable. */
+function mountTracefs(): void {
+  if (fs.existsSync(path.join(mountPoint, 'instances'))) return;
+  if (!fs.existsSync(mountPoint)) {
+    throw new TracefsUnavailable(`${mountPoint} does not exist: this kernel was built without tracing`);
+  }
+  const { mounted, errno } = mountFilesystem('tracefs', mountPoint);
+  if (!mounted) {
+    throw new TracefsUnavailable(
+      `tracefs is not mounted on ${mountPoint} and mounting it failed (${errno}): run as root, outside a container`,
+    );
+  }
+}
+
+/** Pids in trace records are those of the first pid namespace: in another one they mean nothing. */
+function requireFirstPidNamespace(): void {
+  // The first namespace's inode number is fixed (Linux: include/linux/proc_ns.h, PROC_PID_INIT_INO).
+  const own = fs.readlinkSync('/proc/self/ns/pid');
+  if (own !== 'pid:[4026531836]') {
+    throw new TracefsUnavailable(`this is not the host's pid namespace (${own}): trace records name other pids`);
+  }
+}
+
+const probeFile = (): string => {
+  const dynamic = path.join(mountPoint, 'dynamic_events');
+  return fs.existsSync(dynamic) ? dynamic : path.join(mountPoint, 'uprobe_events');
+};
+
+/** What the kernel says of the last definition that it refused: the last line of `error_log` that is a message. */
+function lastTracingError(): string | undefined {
+  try {
+    return /error: (.+)\n(?:[^[]*)$/.exec(fs.readFileSync(path.join(mountPoint, 'error_log'), 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+const instanceName = (pid: number, startTicks: number): string => `stepparent_${pid}_${startTicks}`;
+
+/** Opens the handle of an instance, existing or not yet. */
+function instanceAt(name: string): Instance {
+  const folder = path.join(mountPoint, 'instances', name);
+  const write = (file: string, text: string): void => fs.writeFileSync(path.join(folder, file), text, { flag: 'w' });
+  const eventFolder = (system: string, event: string) => path.join(folder, 'events', system, event);
+  const enable = (system: string, event: string): EventFormat | undefined => {
+    if (!fs.existsSync(eventFolder(system, event))) return undefined;
+    const format = parseEventFormat(fs.readFileSync(path.join(eventFolder(system, event), 'format'), 'utf8'));
+    write(path.join('events', system, event, 'enable'), '1');
+    return format;
+  };
+  const removeProbe = (event: string): void => {
+    if (fs.existsSync(eventFolder(name, event))) write(path.join('events', name, event, 'enable'), '0');
+    fs.appendFileSync(probeFile(), `-:${name}/${event}\n`);
+  };
+  return {
+    folder,
+    group: name,
+    write,
+    read: (file) => fs.readFileSync(path.join(folder, file), 'utf8'),
+    enable,
+    addProbe(definition, event) {
+      try {
+        fs.appendFileSync(probeFile(), `${definition}\n`);
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? String(error);
+        throw new Error(
+          `${code}${code === 'EINVAL' ? `: ${lastTracingError() ?? 'not understood by this kernel'}` : ''}`,
+        );
+      }
+      const format = enable(name, event);
+      if (format === undefined) throw new Error('the kernel took the probe but shows no event for it');
+      return format;
+    },
+    removeProbe,
+    remove() {
+      if (fs.existsSync(folder)) write('tracing_on', '0');
+      for (const event of probesOf(name)) removeProbe(event);
+      if (fs.existsSync(folder)) fs.rmdirSync(folder);
+    },
+  };
+}
+
+/** The events defined in a group, whether or not its instance is still there. */
+function probesOf(group: string): string[] {
+  const listed = fs.readFileSync(probeFile(), 'utf8').matchAll(/^\w+:(\w+)\/(\w+) /gm);
+  return [...listed].flatMap(([, of, event]) => (of === group && event !== undefined ? [event] : []));
+}
+
+/** Creates this process's own instance. Throws TracefsUnavailable. */
+export function createInstance(startTicks: number): Instance {
+  requireFirstPidNamespace();
+  mountTracefs();
+  const instance = instanceAt(instanceName(process.pid, startTicks));
+  try {
+    fs.mkdirSync(instance.folder);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new TracefsUnavailable(
+      code === 'EPERM' || code === 'EACCES'
+        ? 'tracefs may not be written: run as root; kernel lockdown in confidentiality mode also forbids it'
+        : `the tracing instance could not be made (${code})`,
+      { cause: error },
+    );
+  }
+  return instance;
+}
+
+/**
+ * Instances and probes of agents that were killed before they could remove them. `isRunning` tells by pid and start
+ * time (clock ticks since boot, field 22 of proc_pid_stat(5)) whether their process lives.
+ */
+export function leftoverInstances(isRunning: (pid: number, startTicks: number) => boolean): Instance[] {
+  const names = new Set(fs.readdirSync(path.join(mountPoint, 'instances')));
+  for (const [, group] of fs.readFileSync(probeFile(), 'utf8').matchAll(/^\w+:(\w+)\//gm)) {
+    if (group !== undefined) names.add(group);
+  }
+  return [...names].flatMap((name) => {
+    const match = /^stepparent_(\d+)_(\d+)$/.exec(name);
+    return match && !isRunning(Number(match[1]), Number(match[2])) ? [instanceAt(name)] : [];
+  });
+}

@@ -1,0 +1,86 @@
+// Reads one page of the kernel's trace ring buffer (Linux: include/linux/ring_buffer.h, Documentation/trace/ring-buffer-design).
+
+/** Where things stand in a page; from `events/header_page`. */
+export interface PageLayout {
+  /** Bytes from the page's start to its length field (`commit`). */
+  commitOffset: number;
+  /** Bytes from the page's start to the first record. */
+  dataOffset: number;
+}
+
+/** Called for each record: the page, where the record's data begins, its length in bytes, and its time. */
+export type RecordVisitor = (page: Buffer, offset: number, length: number, timeNs: number) => void;
+
+export interface PageSummary {
+  /** Records that were overwritten before this page; at least 1 where the kernel does not give the number. */
+  lost: number;
+  /** The page contradicts itself; what came before the contradiction was visited. */
+  malformed: boolean;
+}
+
+const LENGTH_MASK = 0x07ff_ffff;
+const MISSED_EVENTS = 0x8000_0000;
+const MISSED_STORED = 0x4000_0000;
+
+const TYPE_PADDING = 29;
+const TYPE_TIME_EXTEND = 30;
+const TYPE_TIME_STAMP = 31;
+
+/** 2^27: what the upper word of a 59-bit time counts in. */
+const TIME_UNIT = 0x0800_0000;
+
+/**
+ * Visits every record of a page in order. `size` is what read(2) returned. Little-endian, 64-bit kernels (x86-64, arm64).
+ * Never throws and never reads past `size`, whatever the bytes are.
+ */
+export function visitPage(page: Buffer, size: number, layout: PageLayout, visit: RecordVisitor): PageSummary {
+  if (size < layout.dataOffset) return { lost: 0, malformed: size !== 0 };
+  const commit = page.readUInt32LE(layout.commitOffset);
+  const end = layout.dataOffset + (commit & LENGTH_MASK);
+  if (end > size) return { lost: 0, malformed: true };
+
+  let lost = 0;
+  if (commit & MISSED_EVENTS) {
+    lost = 1;
+    if (commit & MISSED_STORED && end + 8 <= size) {
+      lost = Math.max(1, page.readUInt32LE(end) + page.readUInt32LE(end + 4) * 0x1_0000_0000);
+      // A number that no buffer can hold is no number.
+      if (!Number.isSafeInteger(lost)) return { lost: 1, malformed: true };
+    }
+  }
+
+  let timeNs = page.readUInt32LE(0) + page.readUInt32LE(4) * 0x1_0000_0000;
+  let at = layout.dataOffset;
+  while (at + 4 <= end) {
+    const header = page.readUInt32LE(at);
+    const type = header & 0x1f;
+    const delta = header >>> 5;
+    at += 4;
+    if (type >= 1 && type < TYPE_PADDING) {
+      const length = type * 4;
+      if (at + length > end) return { lost, malformed: true };
+      timeNs += delta;
+      visit(page, at, length, timeNs);
+      at += length;
+      continue;
+    }
+    // Padding without a delta fills the rest of the page.
+    if (type === TYPE_PADDING && delta === 0) return { lost, malformed: false };
+    if (at + 4 > end) return { lost, malformed: true };
+    const word = page.readUInt32LE(at);
+    if (type === TYPE_TIME_EXTEND) {
+      timeNs += word * TIME_UNIT + delta;
+      at += 4;
+    } else if (type === TYPE_TIME_STAMP) {
+      timeNs = word * TIME_UNIT + delta;
+      at += 4;
+    } else {
+      // A long record, or a discarded one: the word is its length, itself included.
+      if (word < 4 || at + word > end) return { lost, malformed: true };
+      timeNs += delta;
+      if (type === 0) visit(page, at + 4, word - 4, timeNs);
+      at += Math.ceil(word / 4) * 4;
+    }
+  }
+  return { lost, malformed: at < end };
+}
