@@ -57,6 +57,8 @@ export interface StepparentFields {
   /** Who logged in (`/proc/PID/loginuid`), whatever sudo made of it; absent when nobody did. */
   login_user?: { id: string; name?: string };
   systemd?: { unit: string };
+  /** The controlling terminal: `pts/3`, `tty1`. */
+  terminal?: string;
   /** The collector's account of itself: records lost, sensor degraded. */
   sensor?: { name: string; lost_events?: number; reason?: string };
   /** Fields that could not be read, by ECS name, each with the reason (`process ended first`, `no probe on this binary`). */
@@ -68,13 +70,15 @@ export interface StepparentFields {
   /** Set on alerts only. */
   alert?: {
     id: string;
-    /** The new_terms or alert_suppression values, in the order of the rule's fields. */
-    terms: string[];
+    /** The new_terms or alert_suppression values, in the order of the rule's fields; null where not observed. */
+    terms: (string | null)[];
     /** Why this is unusual: one clause. */
     reason: string;
-    /** `open`: delivered; `learning`: kept, not delivered. */
-    state: 'open' | 'learning';
+    /** `open`: delivered; `learning`: kept, not delivered; `capped`: kept, told in a summary. */
+    state: 'open' | 'learning' | 'capped';
   };
+  /** Set on a summary of capped alerts only: how many of the rule in `rule.id` were kept and not sent one by one, between two times. */
+  summary?: { alerts: number; from: string; to: string };
 }
 
 /** ECS `rule.*` and `threat[]` are set on alerts only. */
@@ -82,6 +86,8 @@ export interface StepparentEvent {
   '@timestamp': string;
   ecs: { version: typeof ecsVersion };
   message?: string;
+  /** The rule's tags; set on alerts only. */
+  tags?: string[];
   event: EcsEvent & { id: string; kind: 'event' | 'alert' };
   host: EcsHost & { id?: string; boot?: { id: string } };
   agent: EcsAgent;

@@ -1,0 +1,88 @@
+// From what execve was given to `process.executable`: an absolute path without symlinks; for a script the script.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { hasShebang } from './proc/script-of-interpreter.ts';
+import type { Image, ProcessEntry } from './process-table.ts';
+
+export interface Executable {
+  path: string;
+  /** Why `path` is a conclusion; absent where it was read. */
+  inferredFrom?: string;
+}
+
+/** Names that mean a file only inside the process. */
+const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(filename);
+
+const realPath = (file: string): string | undefined => {
+  try {
+    return fs.realpathSync.native(file);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Paths of this process mean the same to us: it is not known to be in another root. */
+const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
+  for (let at = entry; at; at = at.parent) if (at.details) return at.details.hostRoot;
+  return true;
+};
+
+const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
+  for (let at: ProcessEntry | undefined = entry; at; at = at.parent) {
+    if (at.details?.workingDirectory) return at.details.workingDirectory;
+  }
+  return undefined;
+};
+
+const cache = new WeakMap<Image, { quick?: Executable; full?: Executable }>();
+
+/**
+ * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
+ * is right unless somebody plays with links; with `mapped`, the file that /proc/PID/exe gives, it is the truth.
+ */
+export function executableOf(entry: ProcessEntry, image: Image, mapped?: string): Executable {
+  if (image.probedImage !== undefined) return { path: image.probedImage };
+  let known = cache.get(image);
+  if (known === undefined) {
+    known = {};
+    cache.set(image, known);
+  }
+  if (mapped === undefined) {
+    known.quick ??= resolve(entry, image, undefined);
+    return known.full ?? known.quick;
+  }
+  known.full ??= resolve(entry, image, mapped);
+  return known.full;
+}
+
+function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined): Executable {
+  const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
+  if (isPrivateName(image.filename)) {
+    return mapped === undefined
+      ? { path: image.filename, inferredFrom: 'the name given to execve: the file behind it was gone' }
+      : { path: mapped };
+  }
+  const { filename } = image;
+  let absolute = filename;
+  if (!path.isAbsolute(filename)) {
+    const base = workingDirectoryOf(entry);
+    if (mapped !== undefined && path.basename(mapped) === path.basename(filename)) return { path: mapped };
+    if (base === undefined)
+      return { path: filename, inferredFrom: 'the name given to execve, relative to an unknown folder' };
+    absolute = path.join(base, filename);
+  }
+  if (!sharesRoot(entry)) return { path: path.normalize(absolute), ...inferred };
+  const resolved = realPath(absolute);
+  if (mapped === undefined) {
+    if (resolved !== undefined) return { path: resolved, ...inferred };
+    return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+  }
+  if (resolved === mapped) return { path: resolved };
+  // Not what is mapped: a script, whose interpreter is mapped, or a name that has come to mean another file since.
+  if (resolved !== undefined && hasShebang(resolved)) return { path: resolved, ...inferred };
+  if (resolved === undefined && path.basename(absolute) !== path.basename(mapped)) {
+    return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+  }
+  return { path: mapped };
+}

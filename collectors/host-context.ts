@@ -1,0 +1,77 @@
+// Reads what every event says of its host, and the names of users.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import { readBootEpochMs } from './libc.ts';
+import { readBootId } from './proc/read-proc.ts';
+import type { HostContext } from './process-event.ts';
+
+const readOptional = (file: string): string | undefined => {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+/** `KEY=value` and `KEY="value"` lines, as in os-release(5). */
+const shellValue = (text: string, key: string): string | undefined =>
+  new RegExp(`^${key}=(?:"([^"]*)"|(.*))$`, 'm')
+    .exec(text)
+    ?.slice(1)
+    .find((value) => value !== undefined);
+
+/** User names by id, read again when /etc/passwd has changed; users of a directory service are not among them. */
+export function openUserNames(file = '/etc/passwd'): (id: number) => string | undefined {
+  let names = new Map<number, string>();
+  let identity = '';
+  let checkedMs = 0;
+  return (id) => {
+    const nowMs = Date.now();
+    if (nowMs - checkedMs > 1000) {
+      checkedMs = nowMs;
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      const current = stat ? `${stat.ino}:${stat.mtimeMs}:${stat.size}` : '';
+      if (current !== identity) {
+        identity = current;
+        names = new Map();
+        for (const line of (readOptional(file) ?? '').split('\n')) {
+          const [name, , userId] = line.split(':');
+          // The first of several names of one id is the one that tools show.
+          if (name && userId && !names.has(Number(userId))) names.set(Number(userId), name);
+        }
+      }
+    }
+    return names.get(id);
+  };
+}
+
+/** What is the same in all events of one run. `agentId` outlives restarts. */
+export function readHostContext(agent: { id: string; version: string }, sensor: string): HostContext {
+  const release = readOptional('/etc/os-release') ?? readOptional('/usr/lib/os-release') ?? '';
+  const machineId = readOptional('/etc/machine-id')?.trim();
+  const name = shellValue(release, 'NAME');
+  const version = shellValue(release, 'VERSION_ID');
+  const bootId = readBootId();
+  return {
+    host: {
+      hostname: os.hostname(),
+      name: os.hostname(),
+      ...(machineId ? { id: machineId } : {}),
+      architecture: os.arch() === 'x64' ? 'x86_64' : os.arch() === 'arm64' ? 'aarch64' : os.arch(),
+      boot: { id: bootId },
+      os: {
+        type: 'linux',
+        platform: shellValue(release, 'ID') ?? 'linux',
+        ...(name ? { name } : {}),
+        ...(version ? { version } : {}),
+        kernel: os.release(),
+      },
+    },
+    agent: { id: agent.id, type: 'stepparent', version: agent.version, name: os.hostname() },
+    bootId,
+    sensor,
+    bootEpochMs: readBootEpochMs,
+    userName: openUserNames(),
+  };
+}

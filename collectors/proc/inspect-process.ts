@@ -1,0 +1,130 @@
+// Everything that /proc shows of one process, in one value.
+
+import fs from 'node:fs';
+import { containerOfCgroup } from './parse-proc.ts';
+import {
+  listPids,
+  listThreads,
+  readCgroupPath,
+  readCmdline,
+  readCwd,
+  readExe,
+  readIdentityInside,
+  readLoginUserId,
+  readNamespaces,
+  readStat,
+  readStatus,
+} from './read-proc.ts';
+import { scriptOfInterpreter } from './script-of-interpreter.ts';
+
+export interface ProcessDetails {
+  pid: number;
+  /** Clock ticks (1/100 s) since boot. */
+  startTicks: number;
+  parentPid: number;
+  sessionId: number;
+  groupId: number;
+  /** Device number of the controlling terminal; 0: none. */
+  tty: number;
+  userId: number;
+  realUserId: number;
+  userGroupId: number;
+  loginUserId: number | undefined;
+  /** The mapped file. Undefined for a kernel thread, and where it may not be read. */
+  exe: string | undefined;
+  /** What it was started by: the script where it runs one, else `exe`. */
+  filename: string | undefined;
+  /** Why `filename` is not `exe`. */
+  inferredFrom: string | undefined;
+  args: string[] | undefined;
+  argsTruncated: boolean;
+  workingDirectory: string | undefined;
+  cgroupPath: string | undefined;
+  /** Its root is the host's root, so that its paths mean what they mean to us. */
+  hostRoot: boolean;
+  /** A container's id, where it runs in one. */
+  containerId: string | undefined;
+}
+
+export interface HostNamespaces {
+  pid: string;
+  mnt: string;
+  /** Device and inode of `/`, and of the package databases' folders. */
+  root: string;
+  databases: ReadonlyMap<string, string>;
+}
+
+/** Where package databases are, in a container as on the host. */
+const databaseFolders = ['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm'];
+
+export function readHostNamespaces(): HostNamespaces {
+  const own = readNamespaces('self');
+  const root = readIdentityInside('self', '/');
+  if (own === undefined || root === undefined) throw new Error('/proc/self cannot be read: mount proc on /proc');
+  const databases = databaseFolders.flatMap((folder): [string, string][] => {
+    const identity = readIdentityInside('self', folder);
+    return identity === undefined ? [] : [[folder, identity]];
+  });
+  return { ...own, root, databases: new Map(databases) };
+}
+
+/**
+ * The container that a process is in. A namespace alone makes no container: systemd gives services mount namespaces,
+ * and an attacker can make either kind in one command; the host's package database written from there is still the
+ * host's. So: other namespaces, and another root or other package databases under a pid namespace of its own.
+ */
+function containerOf(pid: number, host: HostNamespaces, cgroupPath: string | undefined, hostRoot: boolean) {
+  const own = readNamespaces(pid);
+  if (own === undefined || (own.pid === host.pid && own.mnt === host.mnt)) return undefined;
+  const otherDatabases = () =>
+    own.pid !== host.pid &&
+    [...host.databases].some(([folder, identity]) => readIdentityInside(pid, folder) !== identity);
+  if (hostRoot && !otherDatabases()) return undefined;
+  const namespace = own.pid === host.pid ? own.mnt : own.pid;
+  return (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
+}
+
+/** Undefined: no such process. */
+export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetails | undefined {
+  // One cheap look first: a process that has ended costs one call, not ten exceptions.
+  if (fs.statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined) return undefined;
+  const stat = readStat(pid);
+  const status = readStatus(pid);
+  // A zombie has no files any more, but its parent and session stand.
+  if (stat === undefined || status === undefined) return undefined;
+  const exe = readExe(pid);
+  const cmdline = readCmdline(pid);
+  const cgroupPath = readCgroupPath(pid);
+  const workingDirectory = readCwd(pid);
+  const hostRoot = readIdentityInside(pid, '/') === host.root;
+  const script = exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory);
+  return {
+    pid,
+    startTicks: stat.startTicks,
+    parentPid: stat.parentPid,
+    sessionId: stat.sessionId,
+    groupId: stat.groupId,
+    tty: stat.tty,
+    userId: status.effectiveUserId,
+    realUserId: status.realUserId,
+    userGroupId: status.effectiveGroupId,
+    loginUserId: readLoginUserId(pid),
+    exe,
+    filename: script ?? exe,
+    inferredFrom: script === undefined ? undefined : "the interpreter's argument",
+    args: cmdline?.args,
+    argsTruncated: cmdline?.truncated ?? false,
+    workingDirectory,
+    cgroupPath,
+    hostRoot,
+    containerId: exe === undefined ? undefined : containerOf(pid, host, cgroupPath, hostRoot),
+  };
+}
+
+/** The process table's view of the real /proc. */
+export const openProcView = (host: HostNamespaces) => ({
+  inspect: (pid: number) => inspectProcess(pid, host),
+  processOfThread: (tid: number) => readStatus(tid)?.threadGroupId,
+  listPids,
+  listThreads,
+});

@@ -1,0 +1,110 @@
+// Parses the files of /proc/PID (proc(5)): text in, plain values out.
+
+export interface ProcStat {
+  pid: number;
+  /** At most 15 bytes, and the process may have chosen them. */
+  comm: string;
+  /** One letter: R, S, D, Z (ended, not yet reaped) ... */
+  state: string;
+  parentPid: number;
+  groupId: number;
+  sessionId: number;
+  /** Device number of the controlling terminal; 0: none. */
+  tty: number;
+  /** Clock ticks (1/100 s) since boot, time asleep included. */
+  startTicks: number;
+}
+
+/** /proc/PID/stat. The name in parentheses may hold anything, also `) `: the last one counts. Undefined when it is torn. */
+export function parseStat(text: string): ProcStat | undefined {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  if (open < 0 || close < open) return undefined;
+  const rest = text.slice(close + 2).split(' ');
+  const startTicks = Number(rest[19]);
+  if (rest.length < 20 || !Number.isFinite(startTicks)) return undefined;
+  return {
+    pid: Number(text.slice(0, open)),
+    comm: text.slice(open + 1, close),
+    state: rest[0] ?? '',
+    parentPid: Number(rest[1]),
+    groupId: Number(rest[2]),
+    sessionId: Number(rest[3]),
+    tty: Number(rest[4]),
+    startTicks,
+  };
+}
+
+/** The thread group and user ids of /proc/PID/status. */
+export interface ProcStatus {
+  threadGroupId: number;
+  realUserId: number;
+  effectiveUserId: number;
+  realGroupId: number;
+  effectiveGroupId: number;
+}
+
+export function parseStatus(text: string): ProcStatus | undefined {
+  const numbers = (key: string): number[] | undefined =>
+    new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(text)?.[1]?.split(/\s+/).map(Number);
+  const [threadGroupId] = numbers('Tgid') ?? [];
+  const [realUserId, effectiveUserId] = numbers('Uid') ?? [];
+  const [realGroupId, effectiveGroupId] = numbers('Gid') ?? [];
+  if (
+    threadGroupId === undefined ||
+    realUserId === undefined ||
+    effectiveUserId === undefined ||
+    realGroupId === undefined ||
+    effectiveGroupId === undefined
+  ) {
+    return undefined;
+  }
+  return { threadGroupId, realUserId, effectiveUserId, realGroupId, effectiveGroupId };
+}
+
+/** /proc/PID/cmdline: arguments, each ended by NUL. A process that has overwritten them may leave off the last one. */
+export function parseCmdline(text: string): string[] {
+  if (text === '') return [];
+  const args = text.split('\0');
+  if (args.at(-1) === '') args.pop();
+  return args;
+}
+
+/** The path in /proc/PID/cgroup: of the unified hierarchy, else of systemd's own. */
+export function parseCgroupPath(text: string): string | undefined {
+  return /^0::(.*)$/m.exec(text)?.[1] ?? /^\d+:name=systemd:(.*)$/m.exec(text)?.[1];
+}
+
+/** The innermost systemd unit of a cgroup path: `ssh.service`, `session-3.scope`. */
+export function systemdUnit(cgroupPath: string): string | undefined {
+  return cgroupPath
+    .split('/')
+    .reverse()
+    .find((part) => /^[^.].*\.(service|scope|socket|mount|swap|slice)$/.test(part));
+}
+
+/** The container in a cgroup path, as docker, podman, containerd, CRI-O, LXC and systemd-nspawn name it. */
+export function containerOfCgroup(cgroupPath: string): string | undefined {
+  const id = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:\/|$)/.exec(cgroupPath)?.[1];
+  if (id !== undefined) return id;
+  return (
+    /\/lxc(?:\.payload)?[./]([^/]+)/.exec(cgroupPath)?.[1] ??
+    /\/machine-([^/]+)\.scope/.exec(cgroupPath)?.[1]?.replaceAll('\\x2d', '-') ??
+    /\/systemd-nspawn@([^/]+)\.service/.exec(cgroupPath)?.[1]
+  );
+}
+
+/** A readable name of a controlling terminal's device number: `pts/3`, `tty1`; undefined for other devices. */
+export function terminalName(device: number): string | undefined {
+  const major = (device >>> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
+  if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
+  return undefined;
+}
+
+/** major and minor of a device number as proc_pid_stat(5) packs it. */
+export const deviceNumbers = (device: number): { major: number; minor: number } => ({
+  major: (device >>> 8) & 0xfff,
+  minor: (device & 0xff) | ((device >>> 12) & 0xfff00),
+});

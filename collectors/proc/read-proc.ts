@@ -1,0 +1,90 @@
+// Reads a process's files under /proc. A process that has ended reads as undefined: that is no error.
+
+import fs from 'node:fs';
+import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
+
+/** The most bytes of a command line that are read and kept. */
+export const maxArgsBytes = 256 * 1024;
+
+/** The value, or undefined where the process has ended or may not be looked at. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+const readText = (file: string): string | undefined => attempt(() => fs.readFileSync(file, 'utf8'));
+
+/** /proc/PID/stat; also of a thread, by its id. */
+export function readStat(pid: number): ProcStat | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : parseStat(text);
+}
+
+/** /proc/PID/status; also of a thread, by its id. */
+export function readStatus(pid: number): ProcStatus | undefined {
+  const text = readText(`/proc/${pid}/status`);
+  return text === undefined ? undefined : parseStatus(text);
+}
+
+/** Arguments of a live process, at most `maxArgsBytes` of them; undefined also for a kernel thread, which has none. */
+export function readCmdline(pid: number): { args: string[]; truncated: boolean } | undefined {
+  return attempt(() => {
+    const fd = fs.openSync(`/proc/${pid}/cmdline`, 'r');
+    try {
+      const chunks: Buffer[] = [];
+      let total = 0;
+      while (total < maxArgsBytes) {
+        const chunk = Buffer.allocUnsafe(16 * 1024);
+        const size = fs.readSync(fd, chunk);
+        if (size === 0) break;
+        chunks.push(chunk.subarray(0, size));
+        total += size;
+      }
+      if (total === 0) return undefined;
+      return { args: parseCmdline(Buffer.concat(chunks).toString('utf8')), truncated: total >= maxArgsBytes };
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+}
+
+/** The mapped file, as the process's own mount namespace names it; `(deleted)` is taken off. */
+export const readExe = (pid: number): string | undefined =>
+  attempt(() => fs.readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''));
+
+export const readCwd = (pid: number): string | undefined => attempt(() => fs.readlinkSync(`/proc/${pid}/cwd`));
+
+export const readCgroupPath = (pid: number): string | undefined => {
+  const text = readText(`/proc/${pid}/cgroup`);
+  return text === undefined ? undefined : parseCgroupPath(text);
+};
+
+/** The user id that logged in; undefined: nobody did, or the kernel keeps no account of it. */
+export const readLoginUserId = (pid: number): number | undefined => {
+  const id = Number(readText(`/proc/${pid}/loginuid`) ?? Number.NaN);
+  return Number.isInteger(id) && id !== 0xffff_ffff ? id : undefined;
+};
+
+/** The inode numbers that identify a process's namespaces. */
+export const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string } | undefined =>
+  attempt(() => ({ pid: fs.readlinkSync(`/proc/${pid}/ns/pid`), mnt: fs.readlinkSync(`/proc/${pid}/ns/mnt`) }));
+
+/** Device and inode of a file as a process sees it: `/` for its root. */
+export const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
+  attempt(() => {
+    const { dev, ino } = fs.statSync(`/proc/${pid}/root${file}`);
+    return `${dev}:${ino}`;
+  });
+
+/** The pids of all processes. */
+export const listPids = (): number[] =>
+  fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+
+/** The ids of a process's threads, its own among them; empty when it has ended. */
+export const listThreads = (pid: number): number[] =>
+  attempt(() => fs.readdirSync(`/proc/${pid}/task`).map(Number)) ?? [];
+
+export const readBootId = (): string => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

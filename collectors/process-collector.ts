@@ -1,0 +1,106 @@
+// Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
+
+import { executableOf } from './executable.ts';
+import { ancestorsOf, type ExecMoment, type HostContext, type ObservedExec, observeExec } from './process-event.ts';
+import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
+import type { ProcessTable } from './process-table.ts';
+
+export interface ProcessCollectorOptions {
+  table: ProcessTable;
+  context: HostContext;
+  /** Programs (without symlinks) whose exec is told only once their entry probe has given the arguments. */
+  isProbed(executable: string): boolean;
+  onExec(exec: ObservedExec): void;
+  onLost(record: LostRecord): void;
+}
+
+export interface ProcessCollector {
+  handle(record: ProcessRecord): void;
+  /** Tells the execs whose arguments have not come within `waitNs`; true: others are still waiting. */
+  flush(nowNs: BootNs): boolean;
+}
+
+/** An entry probe is hit as soon as the dynamic linker is done: some hundred microseconds, on a loaded host some ms. */
+const waitNs = 50e6;
+/** Failed attempts along PATH leave theirs behind until the task ends. */
+const maxAttempts = 4096;
+
+export function createProcessCollector(options: ProcessCollectorOptions): ProcessCollector {
+  const { table, context } = options;
+  /** By pid: execs that wait for their arguments, as they were when they happened. */
+  const waiting = new Map<number, ExecMoment>();
+  /** By task: the last call of execve. */
+  const attempts = new Map<number, AttemptRecord>();
+
+  const tell = (moment: ExecMoment): void => options.onExec(observeExec(moment, table, context));
+
+  const release = (pid: number): void => {
+    const moment = waiting.get(pid);
+    if (moment === undefined) return;
+    waiting.delete(pid);
+    tell(moment);
+  };
+
+  const onExec = (record: ExecRecord): void => {
+    release(record.pid);
+    const entry = table.exec(record);
+    const { image } = entry;
+    if (image === undefined) return;
+    const attempt = attempts.get(record.formerTid);
+    if (attempt) {
+      image.attemptArgs = { args: attempt.args, truncated: attempt.truncated };
+      attempts.delete(record.formerTid);
+    }
+    const moment: ExecMoment = { entry, image, timeNs: record.timeNs, ancestors: ancestorsOf(entry) };
+    if (record.args === undefined && options.isProbed(executableOf(entry, image).path)) waiting.set(record.pid, moment);
+    else tell(moment);
+  };
+
+  const onArgv = (record: ArgvRecord): void => {
+    const moment = waiting.get(record.pid);
+    const entry = moment?.entry ?? table.find(record.pid);
+    const image = moment?.image ?? entry?.image;
+    // Without its exec (records were lost) there is nothing to tell of, and one image begins once.
+    if (entry === undefined || image === undefined || image.probedImage !== undefined) return;
+    image.args = record.args;
+    image.argsTruncated = record.truncated;
+    image.probedImage = record.image;
+    if (moment) release(record.pid);
+    // Started by another name (a link, the dynamic linker): only now is it known what runs there.
+    else tell({ entry, image, timeNs: image.execNs ?? record.timeNs, ancestors: ancestorsOf(entry) });
+  };
+
+  return {
+    handle(record) {
+      switch (record.kind) {
+        case 'fork':
+          table.fork(record);
+          break;
+        case 'attempt':
+          if (attempts.size >= maxAttempts) attempts.delete(attempts.keys().next().value as number);
+          attempts.set(record.tid, record);
+          break;
+        case 'exec':
+          onExec(record);
+          break;
+        case 'argv':
+          onArgv(record);
+          break;
+        case 'exit':
+          attempts.delete(record.pid);
+          release(record.pid);
+          table.exit(record);
+          break;
+        case 'lost':
+          options.onLost(record);
+          // Forks and exits are among the lost: what /proc shows now is the truth.
+          table.seed();
+          break;
+      }
+    },
+    flush(nowNs) {
+      for (const [pid, moment] of [...waiting]) if (nowNs - moment.timeNs > waitNs) release(pid);
+      return waiting.size > 0;
+    },
+  };
+}

@@ -1,0 +1,326 @@
+// Describes an exec as an ECS event: quickly field by field while rules look at it, in full once it is to be kept.
+
+import path from 'node:path';
+import type { EcsAgent, EcsHost } from '@elastic/ecs';
+import {
+  ecsVersion,
+  type FieldReader,
+  type FieldValue,
+  type LineageStep,
+  type ProcessFields,
+  type StepparentEvent,
+} from './event.ts';
+import { executableOf } from './executable.ts';
+import { deviceNumbers, systemdUnit, terminalName } from './proc/parse-proc.ts';
+import type { BootNs } from './process-record.ts';
+import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
+import { readPath } from './read-path.ts';
+
+/** What every event of this host has in common, and what it takes to name things. */
+export interface HostContext {
+  host: EcsHost & { boot?: { id: string } };
+  agent: EcsAgent;
+  bootId: string;
+  /** `tracefs` or `procfs`: event.provider. */
+  sensor: string;
+  /** Milliseconds since 1970 of the moment of boot. */
+  bootEpochMs(): number;
+  /** From /etc/passwd; undefined: not there. */
+  userName(id: number): string | undefined;
+}
+
+/** A process as it was at one moment. */
+export interface ProcessMoment {
+  entry: ProcessEntry;
+  image: Image | undefined;
+}
+
+/** One exec, as it was when it happened. */
+export interface ExecMoment extends ProcessMoment {
+  image: Image;
+  timeNs: BootNs;
+  /** Nearest first. */
+  ancestors: readonly ProcessMoment[];
+}
+
+/** An exec that rules can look at. */
+export interface ObservedExec {
+  moment: ExecMoment;
+  read: FieldReader;
+  /** The full description; made once, when first asked for. */
+  document(): StepparentEvent;
+  /** container.id, or '' on the host itself. */
+  scope(): string;
+}
+
+/** The most ancestors that an event carries. */
+const maxLineage = 16;
+/** Bytes of arguments that an event keeps of one process; 128 KiB is the most that one argument can have (execve(2)). */
+export const maxEventArgsBytes = 256 * 1024;
+/** The same for its ancestors, which are many. */
+const maxAncestorArgsBytes = 8 * 1024;
+
+/** The ancestors of a process as they are now. */
+export function ancestorsOf(entry: ProcessEntry): ProcessMoment[] {
+  const ancestors: ProcessMoment[] = [];
+  for (let at = entry.parent; at && ancestors.length < maxLineage; at = at.parent) {
+    ancestors.push({ entry: at, image: at.image });
+  }
+  return ancestors;
+}
+
+/** ECS process.entity_id: boot, pid and start together name one process for ever. */
+export const entityId = (bootId: string, entry: ProcessEntry): string =>
+  `${bootId.slice(0, 8)}-${entry.pid}-${Math.floor(entry.startNs / 1e7)}`;
+
+const nameOf = (executable: string): string => path.basename(executable);
+
+export function observeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): ObservedExec {
+  const { entry, image } = moment;
+  let document: StepparentEvent | undefined;
+  const full = (): StepparentEvent => {
+    document ??= describeExec(moment, table, context);
+    return document;
+  };
+  const parent = moment.ancestors[0];
+  const own = () => executableOf(entry, image).path;
+  const parents = () => (parent?.image ? executableOf(parent.entry, parent.image).path : undefined);
+  /** The fields that most rules ask first, without a look at /proc. */
+  const quick = (field: string): FieldValue => {
+    switch (field) {
+      case 'host.os.type':
+        return 'linux';
+      case 'event.kind':
+        return 'event';
+      case 'event.category':
+        return 'process';
+      case 'event.type':
+        return 'start';
+      case 'event.action':
+        return 'exec';
+      case 'process.pid':
+        return entry.pid;
+      case 'process.executable':
+        return own();
+      case 'process.name':
+        return nameOf(own());
+      case 'process.parent.executable':
+        return parents();
+      case 'process.parent.name': {
+        const executable = parents();
+        return executable === undefined ? undefined : nameOf(executable);
+      }
+      case 'stepparent.exec.filename':
+        return image.filename;
+      default:
+        return undefined;
+    }
+  };
+  return {
+    moment,
+    document: full,
+    scope: () => full().container?.id ?? '',
+    read: (field) => (document === undefined ? quick(field) : undefined) ?? readPath(full(), field),
+  };
+}
+
+/** Notes of what was not read, by ECS field. */
+interface Notes {
+  unobserved: Record<string, string>;
+  inferred: Record<string, string>;
+  truncated: Record<string, number>;
+}
+
+const endedFirst = 'the process had ended before it could be read';
+
+function describeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): StepparentEvent {
+  const { entry, image, ancestors, timeNs } = moment;
+  const notes: Notes = { unobserved: {}, inferred: {}, truncated: {} };
+  const epochMs = context.bootEpochMs();
+  const date = (ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
+
+  const details = table.inspect(entry);
+  for (const ancestor of ancestors) table.inspect(ancestor.entry);
+  /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
+  const witness = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
+  const scopeDetails = details ?? witness;
+
+  const describe = (of: ProcessMoment, field: string, argsBytes: number): ProcessFields => {
+    const seen = of.entry.details;
+    const current = of.entry.image === of.image;
+    const fields: ProcessFields = { pid: of.entry.pid, entity_id: entityId(context.bootId, of.entry) };
+    if (of.entry.startNs > 0) fields.start = date(of.entry.startNs);
+    if (of.image) {
+      const executable = executableOf(of.entry, of.image, current ? seen?.exe : undefined);
+      fields.executable = executable.path;
+      fields.name = nameOf(executable.path);
+      if (executable.inferredFrom) notes.inferred[`${field}.executable`] = executable.inferredFrom;
+      describeArgs(of.image, current && seen ? seen : undefined, fields, field, argsBytes, notes);
+    } else {
+      notes.unobserved[`${field}.executable`] = endedFirst;
+    }
+    if (seen) {
+      fields.user = user(seen.userId, context);
+      if (seen.realUserId !== seen.userId) fields.real_user = user(seen.realUserId, context);
+      if (seen.workingDirectory !== undefined) fields.working_directory = seen.workingDirectory;
+      if (seen.tty !== 0) fields.tty = { char_device: deviceNumbers(seen.tty) };
+      fields.interactive = seen.tty !== 0;
+    }
+    return fields;
+  };
+
+  const process: ProcessFields = describe(moment, 'process', maxEventArgsBytes);
+  if (details === undefined) {
+    // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
+    // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
+    if (witness) {
+      process.user = user(witness.userId, context);
+      notes.inferred['process.user'] = 'its nearest ancestor that could be read';
+      if (witness.workingDirectory !== undefined) {
+        process.working_directory = witness.workingDirectory;
+        notes.inferred['process.working_directory'] = 'its nearest ancestor that could be read';
+      }
+    } else notes.unobserved['process.user'] = endedFirst;
+  }
+
+  const leader = (role: 'session_leader' | 'group_leader', pid: number | undefined): void => {
+    const field = `process.${role}`;
+    if (pid === undefined) notes.unobserved[field] = endedFirst;
+    // 0: a process of the kernel's, outside every session.
+    if (!pid) return;
+    if (details === undefined) notes.inferred[field] = 'its nearest ancestor that could be read';
+    const found =
+      pid === entry.pid
+        ? moment
+        : (ancestors.find((ancestor) => ancestor.entry.pid === pid) ?? leaderOutside(table, pid));
+    if (found === undefined) {
+      process[role] = { pid };
+      notes.unobserved[`${field}.name`] = endedFirst;
+      return;
+    }
+    table.inspect(found.entry);
+    process[role] = describe(found, field, maxAncestorArgsBytes);
+  };
+  leader('session_leader', scopeDetails?.sessionId);
+  leader('group_leader', scopeDetails?.groupId);
+
+  const described = ancestors.map((ancestor, index) =>
+    describe(ancestor, index === 0 ? 'process.parent' : `stepparent.lineage.${index}`, maxAncestorArgsBytes),
+  );
+  if (described[0]) {
+    process.parent = described[0] as NonNullable<ProcessFields['parent']>;
+    if (entry.parentInferred)
+      notes.inferred['process.parent'] = '/proc, after the fork: it may have adopted the process';
+  } else notes.unobserved['process.parent'] = endedFirst;
+  const lineage = described.map(lineageStep);
+  const eldest = ancestors.at(-1)?.entry;
+  if (eldest?.lineageCut || eldest?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
+
+  const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
+  const terminal = scopeDetails && terminalName(scopeDetails.tty);
+  const login = scopeDetails?.loginUserId;
+  const mapped = image.probedImage ?? (entry.image === image ? details?.exe : undefined);
+  if (scopeDetails === undefined) notes.unobserved['container.id'] = endedFirst;
+  const containerId = scopeDetails?.containerId;
+
+  return {
+    '@timestamp': date(timeNs),
+    ecs: { version: ecsVersion },
+    event: {
+      id: `${entityId(context.bootId, entry)}-${Math.round(timeNs / 1e3)}`,
+      kind: 'event',
+      category: ['process'],
+      type: ['start'],
+      action: 'exec',
+      module: 'stepparent',
+      dataset: 'stepparent.process',
+      provider: context.sensor,
+      created: new Date().toISOString(),
+    },
+    host: context.host,
+    agent: context.agent,
+    process,
+    ...(process.user === undefined ? {} : { user: process.user }),
+    ...(containerId === undefined ? {} : { container: { id: containerId } }),
+    stepparent: {
+      exec: { filename: image.filename },
+      ...(mapped === undefined ? {} : { image: { path: mapped } }),
+      lineage,
+      ...(login === undefined ? {} : { login_user: user(login, context) as { id: string; name?: string } }),
+      ...(unit ? { systemd: { unit } } : {}),
+      ...(terminal ? { terminal } : {}),
+      ...(Object.keys(notes.unobserved).length > 0 ? { unobserved: notes.unobserved } : {}),
+      ...(Object.keys(notes.inferred).length > 0 ? { inferred: notes.inferred } : {}),
+      ...(Object.keys(notes.truncated).length > 0 ? { truncated: notes.truncated } : {}),
+    },
+  };
+}
+
+/** What the lineage keeps of an ancestor. */
+function lineageStep({ entity_id = '', pid = 0, name, executable, args, start, user }: ProcessFields): LineageStep {
+  return {
+    entity_id,
+    pid,
+    ...(name === undefined ? {} : { name }),
+    ...(executable === undefined ? {} : { executable }),
+    ...(args === undefined ? {} : { args: args as string[] }),
+    ...(start === undefined ? {} : { start }),
+    ...(user === undefined ? {} : { user: user as { id?: string; name?: string } }),
+  };
+}
+
+function leaderOutside(table: ProcessTable, pid: number): ProcessMoment | undefined {
+  const entry = table.find(pid);
+  return entry && { entry, image: entry.image };
+}
+
+const user = (id: number, context: HostContext): { id: string; name?: string } => {
+  const name = context.userName(id);
+  return { id: String(id), ...(name === undefined ? {} : { name }) };
+};
+
+/** Arguments from the entry probe where there are any, else from /proc, cut at the bound. */
+function describeArgs(
+  image: Image,
+  seen: { args: string[] | undefined; argsTruncated: boolean } | undefined,
+  fields: ProcessFields,
+  field: string,
+  maxBytes: number,
+  notes: Notes,
+): void {
+  // The probe's record is the evidence; what it had no room for is read from the process, while it lives.
+  const fromProc = image.args === undefined || (image.argsTruncated === true && seen?.args !== undefined);
+  let args = fromProc ? seen?.args : image.args;
+  if (args === undefined && image.attemptArgs) {
+    args = image.attemptArgs.args;
+    notes.inferred[`${field}.args`] = 'what execve was given';
+    if (image.attemptArgs.truncated) notes.truncated[`${field}.args`] = maxBytes;
+  }
+  if (args === undefined) {
+    notes.unobserved[`${field}.args`] = endedFirst;
+    return;
+  }
+  const { kept, cut } = cutArgs(args, maxBytes);
+  fields.args = kept;
+  fields.args_count = args.length;
+  fields.command_line = kept.join(' ');
+  if (cut || (fromProc ? seen?.argsTruncated : image.argsTruncated)) notes.truncated[`${field}.args`] = maxBytes;
+}
+
+/** Arguments up to a number of bytes: the one that crosses it is cut, those after it dropped. */
+export function cutArgs(args: readonly string[], maxBytes: number): { kept: string[]; cut: boolean } {
+  let left = maxBytes;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    const bytes = Buffer.byteLength(arg);
+    if (bytes > left) {
+      const head = Buffer.from(arg)
+        .subarray(0, left)
+        .toString('utf8')
+        .replace(/\ufffd+$/, '');
+      return { kept: [...args.slice(0, i), head], cut: true };
+    }
+    left -= bytes;
+  }
+  return { kept: [...args], cut: false };
+}

@@ -1,0 +1,233 @@
+// The process table: every live process and the ancestors of each, kept by the sensor's records.
+
+import type { ProcessDetails } from './proc/inspect-process.ts';
+import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
+
+/** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
+export interface Image {
+  /** What execve was given, or where the process ran before we looked the file it has mapped. */
+  filename: string;
+  /** Undefined: it ran before we looked. */
+  execNs: BootNs | undefined;
+  args?: string[];
+  argsTruncated?: boolean;
+  /** What execve was given; for a script the kernel puts the interpreter in front. */
+  attemptArgs?: { args: string[]; truncated: boolean };
+  /** The program whose entry probe was hit: what was really mapped, whatever its name. */
+  probedImage?: string;
+  /** Why `filename` is a conclusion; absent where it was read. */
+  inferredFrom?: string;
+}
+
+/** One process. Its identity is pid and start, never the pid alone. */
+export interface ProcessEntry {
+  pid: number;
+  /** From the fork's record, or field 22 of /proc/PID/stat (then a multiple of 10 ms). */
+  startNs: BootNs;
+  /** Who forked it, not who has adopted it since. Undefined: not observed, or cut (see `lineageCut`). */
+  parent: ProcessEntry | undefined;
+  /** `parent` was read from /proc after the fork: it may be the one that adopted it. */
+  parentInferred: boolean;
+  /** Older ancestors were dropped at the bound. */
+  lineageCut: boolean;
+  /** Ancestors above it, at least. */
+  depth: number;
+  image: Image | undefined;
+  /** What its parent ran at the fork: a parent may take another face before its child acts. */
+  parentImageAtFork: Image | undefined;
+  ended: boolean;
+  /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
+  details: ProcessDetails | undefined;
+}
+
+/** The slice of /proc that the table needs. */
+export interface ProcView {
+  /** Undefined: no such process. */
+  inspect(pid: number): ProcessDetails | undefined;
+  /** The process that a thread belongs to. */
+  processOfThread(tid: number): number | undefined;
+  listPids(): number[];
+  listThreads(pid: number): number[];
+}
+
+export interface ProcessTable {
+  /** Fills the table from /proc; also brings it into line after records were lost. */
+  seed(): void;
+  fork(record: ForkRecord): void;
+  /** The process as it is from now on. */
+  exec(record: ExecRecord): ProcessEntry;
+  exit(record: ExitRecord): void;
+  find(pid: number): ProcessEntry | undefined;
+  /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
+  inspect(entry: ProcessEntry): ProcessDetails | undefined;
+  readonly size: number;
+  /** Processes that were not taken in because the table was full. */
+  readonly refused: number;
+}
+
+/** The most live processes that are kept. Linux itself allows 4 million; a host with that many has other troubles. */
+const maxProcesses = 131_072;
+const maxThreads = 262_144;
+/** Dead ancestors are kept through their descendants; a chain longer than this loses its far half. */
+const maxDepth = 64;
+/** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
+const startToleranceNs = 20_000_000;
+
+export function createProcessTable(proc: ProcView): ProcessTable {
+  const processes = new Map<number, ProcessEntry>();
+  /** Thread id to its process, without first threads. */
+  const threads = new Map<number, ProcessEntry>();
+  const inspectedImage = new WeakMap<ProcessEntry, Image | undefined>();
+  let refused = 0;
+
+  const add = (entry: ProcessEntry): ProcessEntry => {
+    if (processes.size < maxProcesses || processes.has(entry.pid)) processes.set(entry.pid, entry);
+    else refused++;
+    return entry;
+  };
+
+  /** Takes in a process that was there before its fork could be seen. */
+  const adopt = (pid: number, seenNs: BootNs, ancestors = 0): ProcessEntry => {
+    const details = proc.inspect(pid);
+    const entry: ProcessEntry = {
+      pid,
+      startNs: details === undefined ? seenNs : details.startTicks * 1e7,
+      parent: undefined,
+      parentInferred: false,
+      lineageCut: false,
+      depth: 0,
+      image: details === undefined ? undefined : imageOf(details),
+      parentImageAtFork: undefined,
+      ended: details === undefined,
+      details,
+    };
+    if (details) inspectedImage.set(entry, entry.image);
+    add(entry);
+    if (details !== undefined && details.parentPid > 0 && ancestors < maxDepth) {
+      const parent = processes.get(details.parentPid) ?? adopt(details.parentPid, entry.startNs, ancestors + 1);
+      entry.parent = parent;
+      entry.parentInferred = true;
+      entry.depth = parent.depth + 1;
+    }
+    return entry;
+  };
+
+  const processOf = (tid: number, seenNs: BootNs): ProcessEntry => {
+    const known = processes.get(tid) ?? threads.get(tid);
+    if (known) return known;
+    const pid = proc.processOfThread(tid) ?? tid;
+    return processes.get(pid) ?? adopt(pid, seenNs);
+  };
+
+  /** Bounds a chain in which each process forks the next and ends. */
+  const cutLineage = (parent: ProcessEntry): number => {
+    if (parent.depth < maxDepth) return parent.depth + 1;
+    let last = parent;
+    for (let i = 0; i < maxDepth / 2 && last.parent; i++) last = last.parent;
+    if (last.parent?.ended) {
+      last.parent = undefined;
+      last.lineageCut = true;
+    }
+    return maxDepth / 2 + 1;
+  };
+
+  const end = (entry: ProcessEntry): void => {
+    entry.ended = true;
+    if (processes.get(entry.pid) === entry) processes.delete(entry.pid);
+  };
+
+  return {
+    seed() {
+      const pids = proc.listPids();
+      const alive = new Set(pids);
+      for (const entry of [...processes.values()]) if (!alive.has(entry.pid)) end(entry);
+      for (const [tid, entry] of threads) if (entry.ended) threads.delete(tid);
+      for (const pid of pids) {
+        const entry = processes.get(pid) ?? adopt(pid, 0);
+        for (const tid of proc.listThreads(pid)) {
+          if (tid !== pid && threads.size < maxThreads) threads.set(tid, entry);
+        }
+      }
+    },
+
+    fork({ pid, creator, thread, sibling, timeNs }) {
+      const maker = processOf(creator, timeNs);
+      if (thread) {
+        if (threads.size < maxThreads) threads.set(pid, maker);
+        return;
+      }
+      const parent = sibling ? (maker.parent ?? maker) : maker;
+      const known = processes.get(pid);
+      if (known && Math.abs(known.startNs - timeNs) < startToleranceNs) {
+        // The seeding was quicker than the record: what it read stands, but now the parent is known.
+        known.parent = parent;
+        known.parentInferred = false;
+        known.parentImageAtFork = parent.image;
+        return;
+      }
+      if (known) end(known);
+      add({
+        pid,
+        startNs: timeNs,
+        parent,
+        parentInferred: false,
+        lineageCut: false,
+        depth: cutLineage(parent),
+        image: maker.image,
+        parentImageAtFork: parent.image,
+        ended: false,
+        details: undefined,
+      });
+    },
+
+    exec({ pid, formerTid, filename, timeNs, args, inferredFrom }) {
+      if (formerTid !== pid) threads.delete(formerTid);
+      const entry = processes.get(pid) ?? adopt(pid, timeNs);
+      entry.image = {
+        filename,
+        execNs: timeNs,
+        ...(args === undefined ? {} : { args }),
+        ...(inferredFrom === undefined ? {} : { inferredFrom }),
+      };
+      return entry;
+    },
+
+    exit({ pid, groupDead }) {
+      const ofThread = threads.get(pid);
+      threads.delete(pid);
+      const entry = ofThread ?? processes.get(pid);
+      if (entry && (groupDead ?? ofThread === undefined)) end(entry);
+    },
+
+    find: (pid) => processes.get(pid),
+
+    inspect(entry) {
+      if (inspectedImage.has(entry) && inspectedImage.get(entry) === entry.image) return entry.details;
+      if (!entry.ended) {
+        const details = proc.inspect(entry.pid);
+        if (details && Math.abs(details.startTicks * 1e7 - entry.startNs) < startToleranceNs) entry.details = details;
+      }
+      inspectedImage.set(entry, entry.image);
+      return entry.details;
+    },
+
+    get size() {
+      return processes.size;
+    },
+    get refused() {
+      return refused;
+    },
+  };
+}
+
+/** The image of a process that ran before we looked. */
+function imageOf(details: ProcessDetails): Image | undefined {
+  if (details.filename === undefined) return undefined;
+  return {
+    filename: details.filename,
+    execNs: undefined,
+    ...(details.args === undefined ? {} : { args: details.args }),
+    ...(details.argsTruncated ? { argsTruncated: true } : {}),
+    ...(details.inferredFrom === undefined ? {} : { inferredFrom: details.inferredFrom }),
+  };
+}
