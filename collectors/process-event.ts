@@ -110,6 +110,8 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
         const executable = parents();
         return executable === undefined ? undefined : nameOf(executable);
       }
+      case 'process.args':
+        return image.argsTruncated ? undefined : image.args;
       case 'stepparent.exec.filename':
         return image.filename;
       default:

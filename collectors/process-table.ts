@@ -51,8 +51,8 @@ export interface ProcView {
 }
 
 export interface ProcessTable {
-  /** Fills the table from /proc; also brings it into line after records were lost. */
-  seed(): void;
+  /** Fills the table from /proc, for the pids given or all; also brings it into line after records were lost. */
+  seed(pids?: readonly number[]): void;
   fork(record: ForkRecord): void;
   /** The process as it is from now on. */
   exec(record: ExecRecord): ProcessEntry;
@@ -137,8 +137,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
   };
 
   return {
-    seed() {
-      const pids = proc.listPids();
+    seed(pids = proc.listPids()) {
       const alive = new Set(pids);
       for (const entry of [...processes.values()]) if (!alive.has(entry.pid)) end(entry);
       for (const [tid, entry] of threads) if (entry.ended) threads.delete(tid);

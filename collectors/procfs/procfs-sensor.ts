@@ -1,0 +1,169 @@
+// The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
+
+import { readBootNs } from '../libc.ts';
+import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
+import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
+import type { BootNs, ProcessRecord } from '../process-record.ts';
+
+/** The slice of /proc that polling needs. */
+export interface ProcPoll {
+  listPids(): number[];
+  readStat(pid: number): { startTicks: number; parentPid: number } | undefined;
+  /** What the process runs now; undefined: ended, or a kernel thread. */
+  readProgram(pid: number): Program | undefined;
+}
+
+export interface Program {
+  exe: string;
+  args: string[];
+  workingDirectory: string | undefined;
+}
+
+interface Watched {
+  startTicks: number;
+  program: Program | undefined;
+  /** Looks left at every turn; then the process counts as settled and is looked at now and then. */
+  youngTurns: number;
+}
+
+/** Turns during which a new process is expected to call execve. */
+const youngTurns = 20;
+/** Settled processes are looked at again every so many turns. */
+const settledEvery = 10;
+
+const sameProgram = (a: Program | undefined, b: Program | undefined): boolean =>
+  a?.exe === b?.exe && a?.args.length === b?.args.length && (a?.args.every((arg, i) => arg === b?.args[i]) ?? true);
+
+/** Compares /proc with the last look. What was there at the first look is known, not new. */
+export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => ProcessRecord[] {
+  const watched = new Map<number, Watched>();
+  let turn = 0;
+  let first = true;
+
+  const execOf = (pid: number, program: Program, timeNs: BootNs): ProcessRecord => {
+    const script = scriptOfInterpreter(program.exe, program.args, program.workingDirectory);
+    return {
+      kind: 'exec',
+      timeNs,
+      pid,
+      formerTid: pid,
+      filename: script ?? program.exe,
+      args: program.args,
+      ...(script === undefined ? {} : { inferredFrom: "the interpreter's argument" }),
+    };
+  };
+
+  return (nowNs) => {
+    turn++;
+    const records: ProcessRecord[] = [];
+    const alive = new Set(proc.listPids());
+    const arrivals: { pid: number; startTicks: number; parentPid: number }[] = [];
+    const lookSettled = turn % settledEvery === 0;
+
+    const end = (pid: number): void => {
+      watched.delete(pid);
+      records.push({ kind: 'exit', timeNs: nowNs, pid, groupDead: true });
+    };
+    const look = (pid: number, process: Watched): void => {
+      const program = proc.readProgram(pid);
+      if (program === undefined || sameProgram(program, process.program)) return;
+      process.program = program;
+      process.youngTurns = youngTurns;
+      if (!first) records.push(execOf(pid, program, nowNs));
+    };
+
+    for (const pid of watched.keys()) if (!alive.has(pid)) end(pid);
+    for (const pid of alive) {
+      const process = watched.get(pid);
+      if (process !== undefined && !lookSettled) {
+        if (process.youngTurns > 0) {
+          process.youngTurns--;
+          look(pid, process);
+        }
+        continue;
+      }
+      const stat = proc.readStat(pid);
+      if (stat === undefined) continue;
+      if (process !== undefined && process.startTicks === stat.startTicks) {
+        look(pid, process);
+        continue;
+      }
+      if (process !== undefined) end(pid);
+      arrivals.push({ pid, ...stat });
+    }
+    // Parents before their children.
+    arrivals.sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
+    for (const { pid, startTicks, parentPid } of arrivals) {
+      // Until it calls execve a child runs its parent's program.
+      const process: Watched = { startTicks, program: watched.get(parentPid)?.program, youngTurns };
+      watched.set(pid, process);
+      if (!first) {
+        const timeNs = startTicks * 1e7;
+        records.push({ kind: 'fork', timeNs, pid, creator: parentPid, thread: false, sibling: false });
+      }
+      look(pid, process);
+    }
+    first = false;
+    return records;
+  };
+}
+
+const realProc: ProcPoll = {
+  listPids,
+  readStat,
+  readProgram(pid) {
+    const exe = readExe(pid);
+    const cmdline = exe === undefined ? undefined : readCmdline(pid);
+    return exe === undefined || cmdline === undefined
+      ? undefined
+      : { exe, args: cmdline.args, workingDirectory: readCwd(pid) };
+  },
+};
+
+export interface ProcfsSensorOptions {
+  /** Milliseconds between looks, at least; a busy or slow host gets more, so that looking costs at most a twentieth of a core. */
+  pollIntervalMs: number;
+  onRecords(records: ProcessRecord[]): void;
+  onFault(what: string): void;
+}
+
+export interface ProcfsSensor {
+  state(): { intervalMs: number; turns: number; records: number };
+  stop(): Promise<void>;
+}
+
+/** The most part of a core that looking may take. */
+const maxShare = 1 / 20;
+const maxIntervalMs = 2000;
+
+export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
+  const compare = createProcComparison(realProc);
+  const state = { intervalMs: options.pollIntervalMs, turns: 0, records: 0 };
+  let timer: NodeJS.Timeout | undefined;
+
+  const look = (): void => {
+    const begunMs = performance.now();
+    try {
+      const records = compare(readBootNs());
+      state.turns++;
+      state.records += records.length;
+      if (records.length > 0) options.onRecords(records);
+    } catch (error) {
+      options.onFault(`a look at /proc failed: ${(error as Error).stack ?? String(error)}`);
+    }
+    const tookMs = performance.now() - begunMs;
+    state.intervalMs = Math.min(
+      Math.max(options.pollIntervalMs, Math.round(tookMs / maxShare)),
+      Math.max(maxIntervalMs, options.pollIntervalMs),
+    );
+    timer = setTimeout(look, state.intervalMs);
+  };
+  look();
+
+  return {
+    state: () => ({ ...state }),
+    async stop() {
+      clearTimeout(timer);
+    },
+  };
+}

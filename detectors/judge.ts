@@ -1,0 +1,27 @@
+// Lets every rule look at one event. Pure: nothing is learned here.
+
+import type { FieldReader, FieldValue } from '../collectors/event.ts';
+import type { Rule, Verdict } from './rules/rule.ts';
+
+/** A term's value as text; several values are one term, sorted, since their order says nothing. */
+const termOf = (value: FieldValue): string | null => {
+  if (value === undefined) return null;
+  return Array.isArray(value) ? [...value].map(String).sort().join('\n') : String(value);
+};
+
+/** The rules that match, in the order given. A rule that throws is passed over and reported: the others still look. */
+export function judge(
+  rules: readonly Rule[],
+  read: FieldReader,
+  onFault: (rule: Rule, error: unknown) => void,
+): Verdict[] {
+  const verdicts: Verdict[] = [];
+  for (const rule of rules) {
+    try {
+      if (rule.matches(read)) verdicts.push({ rule, terms: rule.termFields.map((field) => termOf(read(field))) });
+    } catch (error) {
+      onFault(rule, error);
+    }
+  }
+  return verdicts;
+}
