@@ -26,7 +26,7 @@ export interface AlertRecord {
   scope: string;
   terms: (string | null)[];
   state: AlertState;
-  /** Milliseconds since 1970 of the first and last event counted into this alert. */
+  /** Milliseconds since 1970 of the first and last event counted into this alert, never later than their commit. */
   firstMs: number;
   lastMs: number;
   /** Events counted into it, the first included. */
@@ -47,10 +47,12 @@ export interface TermRecord {
   origin: TermOrigin;
 }
 
-/** One delivery still to make. */
+/** One delivery still to make: an alert, or a summary of capped ones. */
 export interface OutboxItem {
   id: number;
   sink: string;
   document: StepparentEvent;
+  /** Deliveries tried without success. */
   attempts: number;
+  createdMs: number;
 }

@@ -1,0 +1,192 @@
+// Builds the alert document: the event, what the rule says of it, and one sentence for a person.
+
+import { escapeText } from '../collectors/escape-text.ts';
+import type { StepparentEvent } from '../collectors/event.ts';
+import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
+
+/** `event.severity`, by Elastic's convention for the four names; `event.risk_score` is the rule's own number. */
+export const severityNumbers: Readonly<Record<Severity, number>> = { low: 21, medium: 47, high: 73, critical: 99 };
+
+/** The most that `message` takes, in UTF-8 bytes. */
+export const messageBytes = 1024;
+/** The most of it that the reason takes; what happened gets the rest. */
+const reasonBytes = 400;
+/** The most that one value takes in a message, in characters after escaping. */
+const valueChars = 160;
+const commandChars = 240;
+
+/** What an alert is built from; `id` is the alert's, and repeats when the same event is judged again. */
+export interface AlertParts {
+  event: StepparentEvent;
+  verdict: Verdict;
+  state: 'open' | 'learning' | 'capped';
+  id: string;
+}
+
+/**
+ * The event as an alert document: ECS `event.kind`, `event.severity`, `event.risk_score`, `rule.*`, `threat[]`, `tags`,
+ * `stepparent.alert` and `message`. Pure; shares nested objects with the event. `rule.category` is the first tactic's name.
+ * Values in `message` and `stepparent.alert.reason` are escaped; all others are as observed.
+ */
+export function buildAlert({ event, verdict, state, id }: AlertParts): StepparentEvent {
+  const { rule, terms } = verdict;
+  const reason = cutBytes(reasonText(event, verdict), reasonBytes);
+  return {
+    ...event,
+    message: `${cutBytes(deedText(event), messageBytes - Buffer.byteLength(reason) - 2)}; ${reason}`,
+    tags: [...rule.tags],
+    event: { ...event.event, kind: 'alert', severity: severityNumbers[rule.severity], risk_score: rule.riskScore },
+    rule: ruleFields(rule),
+    threat: rule.threat.map(threatFields),
+    stepparent: { ...event.stepparent, alert: { id, terms: [...terms], reason, state } },
+  };
+}
+
+function ruleFields(rule: Rule): Record<string, unknown> {
+  const category = rule.threat[0]?.tactic.name;
+  const reference = rule.references[0];
+  return {
+    id: rule.id,
+    name: rule.name,
+    description: rule.description,
+    ...(category === undefined ? {} : { category }),
+    license: rule.license,
+    author: [...rule.author],
+    ...(reference === undefined ? {} : { reference }),
+    ruleset: 'stepparent',
+  };
+}
+
+function threatFields(threat: Threat): Record<string, unknown> {
+  const subtechniques = threat.technique.flatMap((technique) => technique.subtechnique);
+  return {
+    framework: threat.framework,
+    tactic: lists([threat.tactic]),
+    ...(threat.technique.length === 0
+      ? {}
+      : {
+          technique: {
+            ...lists(threat.technique),
+            ...(subtechniques.length === 0 ? {} : { subtechnique: lists(subtechniques) }),
+          },
+        }),
+  };
+}
+
+function lists(parts: readonly { id: string; name: string; reference: string }[]) {
+  return {
+    id: parts.map((part) => part.id),
+    name: parts.map((part) => part.name),
+    reference: parts.map((part) => part.reference),
+  };
+}
+
+/** The rule's clause with its `{field.name}` and `{window}` filled in; says so when what it compares was not observed. */
+function reasonText(event: StepparentEvent, { rule, terms }: Verdict): string {
+  const missing = rule.termFields.filter((_, i) => terms[i] === null);
+  if (missing.length > 0) return `${missing.join(', ')} not observed, so it cannot be told whether this is usual`;
+  return rule.reason.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
+    name === 'window' ? durationText(rule.windowMs) : (shown(fieldValue(event, name)) ?? `(${name} not observed)`),
+  );
+}
+
+/** Who did what, where, under which user and unit. */
+function deedText(event: StepparentEvent): string {
+  const { process } = event;
+  const user = event.user ?? process?.user;
+  const userText = shown(user?.name) ?? (user?.id === undefined ? undefined : `uid ${shown(user.id)}`);
+  const login = event.stepparent.login_user;
+  const loginText = shown(login?.name) ?? (login === undefined ? undefined : `uid ${shown(login.id)}`);
+  const unit = shown(event.stepparent.systemd?.unit);
+  const container = shown(event.container?.id?.slice(0, 12));
+  const directory = shown(process?.working_directory);
+  return [
+    event.file?.path === undefined ? execText(process) : fileText(event, event.file.path),
+    directory === undefined ? '' : ` in ${directory}`,
+    userText === undefined ? ' (user not observed)' : ` as ${userText}`,
+    loginText === undefined || loginText === userText ? '' : ` (logged in as ${loginText})`,
+    unit === undefined ? '' : ` in unit ${unit}`,
+    container === undefined ? '' : ` in container ${container}`,
+  ].join('');
+}
+
+function execText(process: StepparentEvent['process']): string {
+  const command = commandText(process);
+  const parent = programText(process?.parent);
+  return parent === undefined
+    ? `"${command}"${pidText(process?.pid)} was run, parent not observed,`
+    : `${parent} ran "${command}"`;
+}
+
+function fileText(event: StepparentEvent, path: string): string {
+  const action = event.event.action ?? 'change';
+  const verb = fileVerbs.get(action) ?? `changed (${shown(action)})`;
+  const program = programText(event.process);
+  return program === undefined
+    ? `${shown(path)} was ${verb}, process not observed,`
+    : `${program} ${verb} ${shown(path)}`;
+}
+
+const fileVerbs: ReadonlyMap<string, string> = new Map([
+  ['creation', 'created'],
+  ['deletion', 'deleted'],
+  ['rename', 'renamed'],
+  ['overwrite', 'changed'],
+  ['modification', 'changed'],
+]);
+
+function commandText(process: StepparentEvent['process']): string {
+  const args = process?.args;
+  const words = args === undefined ? [process?.executable ?? process?.name ?? '(program not observed)'] : [args].flat();
+  const line = words.map((word) => (/^[^\s']+$/.test(word) ? word : `'${word}'`)).join(' ');
+  return escapeText(line, commandChars).replaceAll('"', '\\"');
+}
+
+function programText(program: { executable?: string; name?: string; pid?: number } | undefined): string | undefined {
+  const name = shown(program?.executable ?? program?.name);
+  return name === undefined ? undefined : `${name}${pidText(program?.pid)}`;
+}
+
+function pidText(pid: number | undefined): string {
+  return pid === undefined ? '' : ` (pid ${pid})`;
+}
+
+/** A value of any field, escaped and cut; a list's members stand side by side. */
+function shown(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return escapeText(Array.isArray(value) ? value.join(' ') : String(value), valueChars);
+}
+
+function fieldValue(event: StepparentEvent, name: string): unknown {
+  let value: unknown = event;
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return typeof value === 'object' && !Array.isArray(value) ? undefined : value;
+}
+
+function durationText(ms: number): string {
+  const [unit, unitMs] = durationUnits.find(([, unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? ['second', 1000];
+  const count = ms / unitMs;
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+const durationUnits: readonly [string, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+];
+
+function cutBytes(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  const ellipsis = '…';
+  let bytes = Buffer.byteLength(ellipsis);
+  let kept = '';
+  for (const char of text) {
+    bytes += Buffer.byteLength(char);
+    if (bytes > maxBytes) break;
+    kept += char;
+  }
+  return kept + ellipsis;
+}

@@ -1,0 +1,38 @@
+// Every bound and window of the store, in one place.
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+const mebibyte = 1024 * 1024;
+
+export const limits = {
+  /** Alerts of one rule that are sent in any `capWindowMs`; what is over is kept and told in a summary. */
+  capAlerts: 100,
+  capWindowMs: 5 * minuteMs,
+  /** How long an alert whose terms were not observed counts its repeats, from its first event. */
+  unobservedWindowMs: hourMs,
+  /** How late an event from learning time may be committed and still count as such. */
+  learningLagMs: hourMs,
+  /** How far before its start an event may lie and still count as seen while learning. */
+  learningLeadMs: dayMs,
+  /** A stored time this far in the future comes from a clock that was wrong. */
+  clockSlackMs: dayMs,
+  /** A delivery put off further than this from now is due at once: the clock was stepped back. */
+  longestDelayMs: hourMs,
+  termsPerRule: 100_000,
+  eventDays: 14,
+  alertDays: 365,
+  alerts: 10_000,
+  maxBytes: 200 * mebibyte,
+  /** Rows of one kind that one call of `prune` deletes at most, and pages that it gives back: some milliseconds each. */
+  pruneRows: 250,
+  prunePages: 256,
+  /** At open, a database up to this size is checked whole; of a larger one all but the events. */
+  wholeCheckBytes: 64 * mebibyte,
+  busyTimeoutMs: 5_000,
+  cacheKiB: 2_048,
+  walPages: 1_000,
+  walBytes: 8 * mebibyte,
+} as const;
+
+export { dayMs };

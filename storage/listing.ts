@@ -1,0 +1,195 @@
+// Reads alerts, events and terms back, newest last, without holding the database between pages.
+
+import type { Database } from 'better-sqlite3';
+import type { StepparentEvent } from '../collectors/event.ts';
+import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
+import { storeError } from './store-error.ts';
+
+/** Each filter that is given must hold; times are milliseconds since 1970, both ends included. */
+export interface AlertFilter {
+  /** Alerts with an event at or after this. */
+  sinceMs?: number | undefined;
+  /** Alerts that began at or before this. */
+  untilMs?: number | undefined;
+  ruleId?: string | undefined;
+  state?: AlertState | undefined;
+  scope?: string | undefined;
+  /** The newest so many. */
+  limit?: number | undefined;
+}
+
+export interface EventFilter {
+  sinceMs?: number | undefined;
+  untilMs?: number | undefined;
+  /** `event.action`. */
+  action?: string | undefined;
+  /** The first `event.category`. */
+  category?: string | undefined;
+  /** The newest so many. */
+  limit?: number | undefined;
+}
+
+export interface TermFilter {
+  ruleId?: string | undefined;
+  scope?: string | undefined;
+  origin?: TermOrigin | undefined;
+}
+
+export interface Listing {
+  /** Newest last, by the first event. Read in pages: what is committed meanwhile may show. */
+  listAlerts(filter?: AlertFilter): Generator<AlertRecord>;
+  /** Newest last, by `@timestamp` as far as it was not in the future. */
+  listEvents(filter?: EventFilter): Generator<StepparentEvent>;
+  /** Rule by rule, each newest last by the last sighting. */
+  listTerms(filter?: TermFilter): Generator<TermRecord>;
+  /** The alerts whose id begins so, at most ten: none, the one, or several to choose from. */
+  alertsByPrefix(idPrefix: string): AlertRecord[];
+}
+
+interface AlertRow {
+  seq: number;
+  id: string;
+  rule_id: string;
+  scope: string;
+  terms: string;
+  state: AlertState;
+  first_ms: number;
+  last_ms: number;
+  count: number;
+  document: string;
+}
+
+interface TermRow {
+  rule_id: string;
+  scope: string;
+  terms: string;
+  first_ms: number;
+  last_ms: number;
+  count: number;
+  origin: TermOrigin;
+}
+
+type Value = string | number;
+
+/** Prepares reading; `path` is for error messages. */
+export function prepareListing(db: Database, path: string): Listing {
+  const pageRows = 200;
+
+  /** Pages through `table` in the order of columns `order`, which together are unique, from the newest `limit` on. */
+  function* pages<Row extends object>(
+    table: string,
+    order: readonly (keyof Row & string)[],
+    conditions: readonly [sql: string, value: Value | undefined][],
+    limit = Number.POSITIVE_INFINITY,
+  ): Generator<Row> {
+    if (limit < 1) return;
+    const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]));
+    const where = given.map(({ sql }) => sql);
+    const values = given.map(({ value }) => value);
+    const columns = order.join(', ');
+    const descending = order.map((column) => `${column} DESC`).join(', ');
+    const cursorOf = (row: Row) => order.map((column) => row[column] as Value);
+    const select = (operator: '>' | '>=' | undefined) =>
+      db.prepare<Value[], Row>(
+        `SELECT * FROM ${table} WHERE ${['1', ...where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
+         ORDER BY ${columns} LIMIT ${pageRows}`,
+      );
+    try {
+      const first = Number.isFinite(limit)
+        ? db
+            .prepare<Value[], Row>(
+              `SELECT ${columns} FROM ${table} WHERE ${['1', ...where].join(' AND ')}
+               ORDER BY ${descending} LIMIT 1 OFFSET ?`,
+            )
+            .get(...values, Math.floor(limit) - 1)
+        : undefined;
+      let rows =
+        first === undefined ? select(undefined).all(...values) : select('>=').all(...values, ...cursorOf(first));
+      const next = select('>');
+      for (;;) {
+        yield* rows;
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < pageRows) return;
+        rows = next.all(...values, ...cursorOf(last));
+      }
+    } catch (error) {
+      throw storeError(error, path);
+    }
+  }
+
+  const byPrefix = db.prepare<[string, string], AlertRow>(
+    'SELECT * FROM alerts WHERE id >= ? AND id < ? ORDER BY seq LIMIT 10',
+  );
+
+  return {
+    *listAlerts({ sinceMs, untilMs, ruleId, state, scope, limit } = {}) {
+      const rows = pages<AlertRow>(
+        'alerts',
+        ['first_ms', 'seq'],
+        [
+          ['last_ms >= ?', sinceMs],
+          ['first_ms <= ?', untilMs],
+          ['rule_id = ?', ruleId],
+          ['state = ?', state],
+          ['scope = ?', scope],
+        ],
+        limit,
+      );
+      for (const row of rows) yield alertRecord(row);
+    },
+    *listEvents({ sinceMs, untilMs, action, category, limit } = {}) {
+      const rows = pages<{ time_ms: number; id: number; document: string }>(
+        'events',
+        ['time_ms', 'id'],
+        [
+          ['time_ms >= ?', sinceMs],
+          ['time_ms <= ?', untilMs],
+          ['action = ?', action],
+          ['category = ?', category],
+        ],
+        limit,
+      );
+      for (const row of rows) yield JSON.parse(row.document);
+    },
+    *listTerms({ ruleId, scope, origin } = {}) {
+      const rows = pages<TermRow>(
+        'terms',
+        ['rule_id', 'last_ms', 'scope', 'terms'],
+        [
+          ['rule_id = ?', ruleId],
+          ['scope = ?', scope],
+          ['origin = ?', origin],
+        ],
+      );
+      for (const row of rows) yield termRecord(row);
+    },
+    alertsByPrefix: (idPrefix) =>
+      /^[0-9a-f]+$/.test(idPrefix) ? byPrefix.all(idPrefix, `${idPrefix}g`).map(alertRecord) : [],
+  };
+}
+
+function alertRecord(row: AlertRow): AlertRecord {
+  return {
+    id: row.id,
+    ruleId: row.rule_id,
+    scope: row.scope,
+    terms: JSON.parse(row.terms),
+    state: row.state,
+    firstMs: row.first_ms,
+    lastMs: row.last_ms,
+    count: row.count,
+    document: JSON.parse(row.document),
+  };
+}
+
+function termRecord(row: TermRow): TermRecord {
+  return {
+    ruleId: row.rule_id,
+    scope: row.scope,
+    terms: JSON.parse(row.terms),
+    firstMs: row.first_ms,
+    lastMs: row.last_ms,
+    count: row.count,
+    origin: row.origin,
+  };
+}

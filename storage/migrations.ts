@@ -1,0 +1,79 @@
+// The database's schema, as a ladder of plain SQL: one step for each version, never edited once released.
+
+/** Marks the file as stepparent's: "step" in ASCII, `PRAGMA application_id`. */
+export const applicationId = 0x73746570;
+
+/**
+ * Step N takes a database from `user_version` N to N + 1, in one transaction. A new step goes at the end, and a dump of
+ * every released version stays in test/storage/fixtures. `document` and `terms` are JSON text, so that lone surrogates
+ * and NUL come back as they went in; times are milliseconds since 1970.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL UNIQUE,
+    time_ms INTEGER NOT NULL,
+    stored_ms INTEGER NOT NULL,
+    action TEXT,
+    category TEXT,
+    document TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_time ON events (time_ms);
+
+  CREATE TABLE terms (
+    rule_id TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    PRIMARY KEY (rule_id, scope, terms)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX terms_last ON terms (rule_id, last_ms);
+
+  CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    rule_id TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    state TEXT NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    stored_ms INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX alerts_terms ON alerts (rule_id, scope, terms);
+  CREATE INDEX alerts_state ON alerts (state, rule_id, stored_ms);
+  CREATE INDEX alerts_first ON alerts (first_ms);
+
+  CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sink TEXT NOT NULL,
+    alert_seq INTEGER REFERENCES alerts (seq) ON DELETE CASCADE,
+    document TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL,
+    next_ms INTEGER NOT NULL,
+    CHECK ((alert_seq IS NULL) <> (document IS NULL))
+  ) STRICT;
+  CREATE INDEX outbox_sink ON outbox (sink);
+  CREATE INDEX outbox_alert ON outbox (alert_seq);
+
+  CREATE TABLE capping (
+    rule_id TEXT PRIMARY KEY,
+    from_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT;
+  `,
+];

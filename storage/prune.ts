@@ -1,0 +1,106 @@
+// Keeps the database within its bounds, a few milliseconds at a time.
+
+import type { Database } from 'better-sqlite3';
+import { dayMs, limits } from './limits.ts';
+
+export interface PruneLimits {
+  /** Days that events are kept; 14. */
+  eventDays?: number | undefined;
+  /** Bytes of the database file past which the oldest events, then alerts, go; 200 MiB. */
+  maxBytes?: number | undefined;
+  /** Days that alerts and undelivered documents are kept; 365. */
+  alertDays?: number | undefined;
+  /** Alerts that are kept: past it capped ones go first, then the oldest; 10,000. */
+  alerts?: number | undefined;
+  /** The largest window of any rule: terms not seen for so long go. None go by age when it is not given. */
+  termMs?: number | undefined;
+}
+
+/** What one step dropped. */
+export interface Pruned {
+  events: number;
+  alerts: number;
+  terms: number;
+  /** Deliveries given up: too old, of a dropped alert, or to a sink that is not configured any more. */
+  deliveries: number;
+  /** Terms whose time lay in the future, from a clock that was wrong, and was set to now. */
+  termsMended: number;
+  /** There is more to do: call again soon. */
+  more: boolean;
+}
+
+/**
+ * Prepares one bounded step of retention. Events and alerts go by the time they were stored, oldest first. Trusted terms
+ * never go.
+ */
+export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: number, bounds?: PruneLimits) => Pruned {
+  const rows = limits.pruneRows;
+  const dropEvents = db.prepare(
+    `DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ${rows}) AND stored_ms < ?`,
+  );
+  const dropAlerts = db.prepare(
+    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY seq LIMIT ${rows}) AND stored_ms < ?`,
+  );
+  const countAlerts = db.prepare<[], number>('SELECT count(*) FROM alerts').pluck();
+  const dropExcess = db.prepare(
+    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY state = 'capped' DESC, seq LIMIT ?)`,
+  );
+  const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
+  const dropTerms = db.prepare(
+    `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms < ? AND origin <> 'trusted' LIMIT ${rows})`,
+  );
+  const mendTerms = db.prepare(
+    `UPDATE terms SET last_ms = ? WHERE (rule_id, scope, terms) IN (
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms > ? LIMIT ${rows})`,
+  );
+  const countDeliveries = db.prepare<[], number>('SELECT count(*) FROM outbox').pluck();
+  const dropDeliveries = db.prepare(
+    `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ${rows}) AND created_ms < ?`,
+  );
+  const dropUnconfigured = db.prepare<[number, string]>(
+    `DELETE FROM outbox WHERE id IN (
+       SELECT id FROM outbox WHERE created_ms < ? AND sink NOT IN (SELECT value FROM json_each(?)) LIMIT ${rows})`,
+  );
+  const pages = (name: 'page_count' | 'freelist_count' | 'page_size') => db.pragma(name, { simple: true }) as number;
+  const sinkList = JSON.stringify(sinks);
+
+  const drop = db.transaction((nowMs: number, bounds: PruneLimits): Pruned => {
+    const eventsBeforeMs = nowMs - (bounds.eventDays ?? limits.eventDays) * dayMs;
+    const alertsBeforeMs = nowMs - (bounds.alertDays ?? limits.alertDays) * dayMs;
+    const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
+    const full = usedBytes > (bounds.maxBytes ?? limits.maxBytes);
+    const deliveries = countDeliveries.get() ?? 0;
+
+    const events = dropEvents.run(full ? Number.MAX_SAFE_INTEGER : eventsBeforeMs).changes;
+    const dueAlerts = dropAlerts.run(alertsBeforeMs).changes;
+    const excess = (countAlerts.get() ?? 0) - (bounds.alerts ?? limits.alerts);
+    const overAlerts = full && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);
+    const alerts = dueAlerts + (overAlerts === 0 ? 0 : dropExcess.run(overAlerts).changes);
+    dropDeliveries.run(alertsBeforeMs);
+    dropUnconfigured.run(eventsBeforeMs, sinkList);
+
+    let terms = 0;
+    let termsMended = 0;
+    for (let rule = nextRule.get(''); typeof rule === 'string'; rule = nextRule.get(rule)) {
+      termsMended += mendTerms.run(nowMs, rule, nowMs + limits.clockSlackMs).changes;
+      if (bounds.termMs !== undefined) terms += dropTerms.run(rule, nowMs - bounds.termMs).changes;
+      if (terms + termsMended >= rows) break;
+    }
+    return {
+      events,
+      alerts,
+      terms,
+      deliveries: deliveries - (countDeliveries.get() ?? 0),
+      termsMended,
+      more: [events, alerts, terms, termsMended].some((count) => count >= rows) || (full && events + alerts > 0),
+    };
+  });
+
+  return (nowMs, bounds = {}) => {
+    const pruned = drop.immediate(nowMs, bounds);
+    const free = pages('freelist_count');
+    if (free > limits.prunePages) db.pragma(`incremental_vacuum(${limits.prunePages})`);
+    return { ...pruned, more: pruned.more || free > 2 * limits.prunePages };
+  };
+}

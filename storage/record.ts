@@ -1,0 +1,211 @@
+// Commits a batch of findings: events, baseline terms, alerts and their deliveries, all or nothing.
+
+import { createHash } from 'node:crypto';
+import type { Database } from 'better-sqlite3';
+import type { StepparentEvent } from '../collectors/event.ts';
+import { buildAlert } from '../detectors/alert.ts';
+import type { Rule, Verdict } from '../detectors/rules/rule.ts';
+import { prepareLearning } from './learning.ts';
+import { limits } from './limits.ts';
+import type { AlertRecord, AlertState, Finding, TermOrigin } from './records.ts';
+
+export interface Recorded {
+  /** Every alert that this batch raised, in order, whatever its state. */
+  alerts: AlertRecord[];
+  /** Matches that raised none since their term or alert was there already. */
+  repeats: number;
+  /** How many of `alerts` were over the cap. */
+  capped: number;
+  /** Oldest terms that went because a rule had too many. */
+  termsDropped: number;
+}
+
+/** The time an event counts at: its own, but never later than now, and now if it has none that can be read. */
+export function countedMs(event: StepparentEvent, nowMs: number): number {
+  const ms = Date.parse(event['@timestamp']);
+  return Number.isNaN(ms) ? nowMs : Math.min(ms, nowMs);
+}
+
+/** The same for the same event and rule, so that a replay gives no second alert: 32 hexadecimal digits. */
+export function alertId(eventId: string, ruleId: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([eventId, ruleId]))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+interface TermRow {
+  last_ms: number;
+  origin: TermOrigin;
+}
+
+interface AlertRow {
+  seq: number;
+  state: AlertState;
+  first_ms: number;
+  last_ms: number;
+}
+
+/**
+ * Prepares the one function that learns. Every term is looked up before it is learned, and an event that is stored
+ * already is passed over whole. The event's own time decides (see countedMs): a clock that was ahead for a while can at
+ * most make a term count as seen for one window more, one that was behind only makes alerts come again.
+ */
+export function prepareRecord(
+  db: Database,
+  sinks: readonly string[],
+): (findings: readonly Finding[], nowMs: number) => Recorded {
+  const learns = prepareLearning(db);
+  const insertEvent = db.prepare(
+    `INSERT INTO events (event_id, time_ms, stored_ms, action, category, document) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (event_id) DO NOTHING`,
+  );
+  const findTerm = db.prepare<[string, string, string], TermRow>(
+    'SELECT last_ms, origin FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?',
+  );
+  const countTerms = db.prepare<[string], number>('SELECT count(*) FROM terms WHERE rule_id = ?').pluck();
+  const insertTerm = db.prepare(
+    'INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 1, ?)',
+  );
+  const updateTerm = db.prepare(
+    'UPDATE terms SET last_ms = ?, count = count + 1, origin = ? WHERE rule_id = ? AND scope = ? AND terms = ?',
+  );
+  const dropOldestTerm = db.prepare(
+    `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'trusted' ORDER BY last_ms LIMIT 1)`,
+  );
+  const findAlert = db.prepare<[string, string, string], AlertRow>(
+    `SELECT seq, state, first_ms, last_ms FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ?
+     ORDER BY seq DESC LIMIT 1`,
+  );
+  const repeatAlert = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
+  const countOpen = db
+    .prepare<[string, number, number], number>(
+      "SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ?",
+    )
+    .pluck();
+  const insertAlert = db.prepare(
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  );
+  const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
+  const addCapped = db.prepare(
+    `INSERT INTO capping (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
+     ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
+  );
+  /** Terms of each rule that learned one in this batch. */
+  const termCounts = new Map<string, number>();
+
+  function learn(key: Key, row: TermRow | undefined, origin: TermOrigin, at: Moment): number {
+    if (row !== undefined) {
+      const lastMs = row.last_ms > at.nowMs ? at.eventMs : Math.max(row.last_ms, at.eventMs);
+      updateTerm.run(lastMs, origin, ...key);
+      return 0;
+    }
+    const [ruleId] = key;
+    const count = termCounts.get(ruleId) ?? countTerms.get(ruleId) ?? 0;
+    const dropped = count >= limits.termsPerRule ? dropOldestTerm.run(ruleId).changes : 0;
+    termCounts.set(ruleId, count + 1 - dropped);
+    insertTerm.run(...key, at.eventMs, at.eventMs, origin);
+    return dropped;
+  }
+
+  function raise(event: StepparentEvent, verdict: Verdict, key: Key, at: Moment, learning: boolean) {
+    const [ruleId, scope, terms] = key;
+    const state = learning ? 'learning' : isCapped(ruleId, at.nowMs) ? 'capped' : 'open';
+    const id = alertId(event.event.id, ruleId);
+    const document = buildAlert({ event, verdict, state, id });
+    const text = JSON.stringify(document);
+    const { changes, lastInsertRowid } = insertAlert.run(
+      id,
+      ruleId,
+      scope,
+      terms,
+      state,
+      at.eventMs,
+      at.eventMs,
+      at.nowMs,
+      text,
+    );
+    if (changes === 0) return undefined;
+    if (state === 'open') for (const sink of sinks) insertDelivery.run(sink, lastInsertRowid, at.nowMs, at.nowMs);
+    if (state === 'capped') addCapped.run(ruleId, at.nowMs, at.nowMs, text);
+    const record: AlertRecord = {
+      id,
+      ruleId,
+      scope,
+      terms: [...verdict.terms],
+      state,
+      firstMs: at.eventMs,
+      lastMs: at.eventMs,
+      count: 1,
+      document,
+    };
+    return record;
+  }
+
+  function isCapped(ruleId: string, nowMs: number): boolean {
+    return (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs) ?? 0) >= limits.capAlerts;
+  }
+
+  function judge(recorded: Recorded, finding: Finding, judged: Finding['verdicts'][number], at: Moment): void {
+    const { verdict, known, alerting } = judged;
+    const { rule } = verdict;
+    const key: Key = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
+    const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
+    const row = learnable ? findTerm.get(...key) : undefined;
+    if (known || !alerting) {
+      if (learnable) recorded.termsDropped += learn(key, row, row?.origin ?? (known ? 'known' : 'container'), at);
+      return;
+    }
+    const latest = findAlert.get(...key);
+    const learning = learns(at.eventMs, at.nowMs);
+    const seen = learnable ? isSeen(row, rule, at) : isSuppressed(latest, verdict, at, learning);
+    if (seen) {
+      if (row !== undefined) learn(key, row, row.origin, at);
+      if (latest !== undefined && (!learnable || latest.last_ms > at.eventMs - rule.windowMs)) {
+        repeatAlert.run(at.eventMs, latest.seq);
+      }
+      recorded.repeats++;
+      return;
+    }
+    const alert = raise(finding.event, verdict, key, at, learning);
+    if (alert === undefined) recorded.repeats++;
+    else recorded.alerts.push(alert);
+    if (alert?.state === 'capped') recorded.capped++;
+    if (learnable) recorded.termsDropped += learn(key, row, learning ? 'learning' : 'alert', at);
+  }
+
+  return db.transaction((findings: readonly Finding[], nowMs: number): Recorded => {
+    const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, termsDropped: 0 };
+    termCounts.clear();
+    for (const finding of findings) {
+      const { event } = finding;
+      const eventMs = countedMs(event, nowMs);
+      const action = event.event.action ?? null;
+      const category = [event.event.category].flat()[0] ?? null;
+      const { changes } = insertEvent.run(event.event.id, eventMs, nowMs, action, category, JSON.stringify(event));
+      if (changes === 0) continue;
+      for (const judged of finding.verdicts) judge(recorded, finding, judged, { eventMs, nowMs });
+    }
+    return recorded;
+  }).immediate;
+}
+
+type Key = [ruleId: string, scope: string, terms: string];
+
+interface Moment {
+  eventMs: number;
+  nowMs: number;
+}
+
+function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {
+  return row !== undefined && (row.origin === 'trusted' || row.last_ms > at.eventMs - rule.windowMs);
+}
+
+/** An alert that was only kept while learning suppresses none that would be delivered. */
+function isSuppressed(latest: AlertRow | undefined, { rule, terms }: Verdict, at: Moment, learning: boolean): boolean {
+  if (latest === undefined || (latest.state === 'learning' && !learning)) return false;
+  const windowMs = terms.includes(null) ? limits.unobservedWindowMs : rule.windowMs;
+  return Math.abs(at.eventMs - latest.first_ms) < windowMs;
+}

@@ -1,0 +1,56 @@
+// The one error that the store throws, with a line that tells an operator what to do.
+
+/**
+ * `missing`: no database yet. `privilege`: may not be read or written by this user. `full`: no space left.
+ * `read-only`, `io`: the file system refuses. `busy`: another process holds it too long.
+ * `corrupt`, `foreign`, `newer`: not a database that this code can use; opening for writing sets it aside.
+ * `older`: the agent has not been started since the upgrade. `other`: anything else, see `cause`.
+ */
+export type StoreTrouble =
+  | 'missing'
+  | 'privilege'
+  | 'full'
+  | 'read-only'
+  | 'io'
+  | 'busy'
+  | 'corrupt'
+  | 'foreign'
+  | 'newer'
+  | 'older'
+  | 'other';
+
+/** The store cannot do what was asked; `message` is one line, `cause` what SQLite or the file system said. */
+export class StoreError extends Error {
+  override name = 'StoreError';
+  readonly trouble: StoreTrouble;
+
+  constructor(trouble: StoreTrouble, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.trouble = trouble;
+  }
+}
+
+/** What went wrong with the database at `path`, from SQLite's or the file system's own error; a StoreError stays as it is. */
+export function storeError(error: unknown, path: string): StoreError {
+  if (error instanceof StoreError) return error;
+  const code = errorCode(error);
+  const [trouble, advice] = troubles.find(([pattern]) => pattern.test(code))?.[1] ?? ['other', undefined];
+  const said = error instanceof Error ? error.message : String(error);
+  return new StoreError(trouble, `${path}: ${advice ?? said}${advice === undefined ? '' : ` (${said})`}`, {
+    cause: error,
+  });
+}
+
+/** The `code` of a SQLite or file system error, or ''. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+const troubles: readonly [RegExp, [StoreTrouble, string]][] = [
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT)$/, ['full', 'no space left on the device or in its quota; free some']],
+  [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH)$/, ['privilege', 'not permitted; run as root']],
+  [/^(SQLITE_READONLY\w*|EROFS)$/, ['read-only', 'cannot be written; is the file system mounted read-only?']],
+  [/^SQLITE_(CORRUPT|NOTADB)\w*$/, ['corrupt', 'the database is damaged; a restart sets it aside']],
+  [/^SQLITE_(BUSY|LOCKED)\w*$/, ['busy', 'another process holds the database; try again']],
+  [/^(SQLITE_(IOERR|CANTOPEN)\w*|EIO)$/, ['io', 'the file system failed; see the kernel log']],
+];

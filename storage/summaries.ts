@@ -1,0 +1,67 @@
+// Tells in one document of the alerts that were over the cap.
+
+import type { Database } from 'better-sqlite3';
+import { escapeText } from '../collectors/escape-text.ts';
+import type { StepparentEvent } from '../collectors/event.ts';
+import { limits } from './limits.ts';
+import { alertId } from './record.ts';
+
+interface CappingRow {
+  rule_id: string;
+  from_ms: number;
+  last_ms: number;
+  count: number;
+  /** The first capped alert, for its rule and host. */
+  document: string;
+}
+
+/**
+ * Prepares the function that puts a summary for each rule into the outbox of every sink when the five minutes since its
+ * first capped alert are over, and returns them. Call it often: once in a minute will do. What is due survives a restart.
+ */
+export function prepareSummaries(db: Database, sinks: readonly string[]): (nowMs: number) => StepparentEvent[] {
+  const due = db.prepare<[number, number], CappingRow>(
+    'SELECT * FROM capping WHERE from_ms <= ? OR from_ms > ? ORDER BY from_ms',
+  );
+  const insertDelivery = db.prepare('INSERT INTO outbox (sink, document, created_ms, next_ms) VALUES (?, ?, ?, ?)');
+  const forget = db.prepare('DELETE FROM capping WHERE rule_id = ?');
+  const tell = db.transaction((nowMs: number) =>
+    due.all(nowMs - limits.capWindowMs, nowMs).map((row) => {
+      const document = buildSummary(row, nowMs);
+      const text = JSON.stringify(document);
+      for (const sink of sinks) insertDelivery.run(sink, text, nowMs, nowMs);
+      forget.run(row.rule_id);
+      return document;
+    }),
+  );
+  return (nowMs) => (due.get(nowMs - limits.capWindowMs, nowMs) === undefined ? [] : tell.immediate(nowMs));
+}
+
+function buildSummary(row: CappingRow, nowMs: number): StepparentEvent {
+  const alert = JSON.parse(row.document) as StepparentEvent;
+  const { severity, risk_score } = alert.event;
+  const from = new Date(row.from_ms).toISOString();
+  const to = new Date(row.last_ms).toISOString();
+  const ruleText = escapeText(row.rule_id, 100);
+  const many = row.count === 1 ? '1 more alert' : `${row.count} more alerts`;
+  return {
+    '@timestamp': new Date(nowMs).toISOString(),
+    ecs: alert.ecs,
+    message: `${many} of ${ruleText} between ${from} and ${to} ${row.count === 1 ? 'was' : 'were'} kept and not sent one by one; see: stepparent alerts --rule ${ruleText}`,
+    tags: alert.tags ?? [],
+    event: {
+      id: alertId(`${alert.event.id} summary`, row.rule_id),
+      kind: 'alert',
+      action: 'alert-summary',
+      start: from,
+      end: to,
+      ...(severity === undefined ? {} : { severity }),
+      ...(risk_score === undefined ? {} : { risk_score }),
+    },
+    host: alert.host,
+    agent: alert.agent,
+    rule: alert.rule ?? { id: row.rule_id },
+    threat: alert.threat ?? [],
+    stepparent: { summary: { alerts: row.count, from, to } },
+  };
+}

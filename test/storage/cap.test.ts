@@ -1,0 +1,89 @@
+// The cap: so many alerts of one rule in five minutes, the rest kept and told in one summary.
+
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { limits } from '../../storage/limits.ts';
+import { openStore } from '../../storage/open-store.ts';
+import type { Finding } from '../../storage/records.ts';
+import { exampleFinding, exampleRule, minute, second, start, temporaryFolder, temporaryStore } from './examples.ts';
+
+let lastTerm = 0;
+function burst(count: number, atMs: number, rule = exampleRule()): Finding[] {
+  return Array.from({ length: count }, () => exampleFinding(atMs, { rule, terms: [`/tmp/${++lastTerm}`] }));
+}
+
+test('up to the cap each is sent, past it they are kept and learned', () => {
+  const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
+  const { alerts, capped } = store.record(burst(103, start), start);
+  expect([alerts.length, capped]).toEqual([103, 3]);
+  expect(alerts.slice(98, 102).map(({ state }) => state)).toEqual(['open', 'open', 'capped', 'capped']);
+  expect(alerts[102]?.document.stepparent.alert?.state).toBe('capped');
+  for (const sink of ['journald', 'ndjson']) expect(store.pending(sink, 1000, start)).toHaveLength(limits.capAlerts);
+  expect([...store.listTerms()]).toHaveLength(103);
+  expect(store.status()).toMatchObject({ untold: 3, alerts: { open: 100, capped: 3 } });
+});
+
+test('each rule has its own cap', () => {
+  const store = temporaryStore();
+  const other = exampleRule({ id: 'other' });
+  expect(store.record([...burst(100, start), ...burst(100, start, other)], start).capped).toBe(0);
+});
+
+test('the five minutes slide', () => {
+  const store = temporaryStore();
+  store.record(burst(60, start), start);
+  store.record(burst(40, start + 4 * minute), start + 4 * minute);
+  const capped = (atMs: number) => store.record(burst(1, start + atMs), start + atMs).capped;
+  expect(capped(5 * minute - 1)).toBe(1);
+  expect(capped(5 * minute)).toBe(0);
+});
+
+test('a repeat of a capped term counts into its alert', () => {
+  const store = temporaryStore();
+  store.record(burst(101, start), start);
+  const [capped] = store.listAlerts({ state: 'capped' });
+  store.record([exampleFinding(start + second, { terms: capped?.terms ?? [] })], start + second);
+  expect([...store.listAlerts({ state: 'capped' })]).toMatchObject([{ count: 2 }]);
+});
+
+test('the clock set back does not leave the cap standing', () => {
+  const store = temporaryStore();
+  store.record(burst(100, start), start);
+  const earlier = start - 60 * minute;
+  expect(store.record(burst(1, earlier), earlier).capped).toBe(0);
+});
+
+test('the summary: one for each rule and sink, when the five minutes are over, once', () => {
+  const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
+  store.record(burst(102, start), start);
+  store.record(burst(1, start + minute), start + minute);
+  store.record(burst(101, start, exampleRule({ id: 'other' })), start + 2 * minute);
+  expect(store.summarize(start + 5 * minute - 1)).toEqual([]);
+  const [summary, ...others] = store.summarize(start + 5 * minute);
+  expect(others).toEqual([]);
+  expect(summary).toMatchObject({
+    message:
+      '3 more alerts of dpkg-by-unusual-parent between 2026-03-03T10:00:00.000Z and 2026-03-03T10:01:00.000Z were kept and not sent one by one; see: stepparent alerts --rule dpkg-by-unusual-parent',
+    event: { kind: 'alert', action: 'alert-summary', severity: 21, risk_score: 21 },
+    host: { name: 'web1' },
+    rule: { id: 'dpkg-by-unusual-parent', ruleset: 'stepparent' },
+    stepparent: { summary: { alerts: 3, from: '2026-03-03T10:00:00.000Z', to: '2026-03-03T10:01:00.000Z' } },
+  });
+  for (const sink of ['journald', 'ndjson']) {
+    expect(store.pending(sink, 1000, start + 5 * minute).at(-1)?.document).toEqual(summary);
+  }
+  expect(store.summarize(start + 6 * minute)).toEqual([]);
+  expect(store.summarize(start + 7 * minute)).toMatchObject([
+    { message: expect.stringMatching(/^1 more alert of other between .* was kept/), rule: { id: 'other' } },
+  ]);
+  expect(store.status().untold).toBe(0);
+});
+
+test('what is due is told after a restart, and after the clock was set back', () => {
+  const path = join(temporaryFolder(), 'stepparent.db');
+  const first = openStore(path, { sinks: ['journald'], nowMs: start });
+  first.record(burst(102, start), start);
+  first.close();
+  const store = temporaryStore({}, path);
+  expect(store.summarize(start - minute)).toMatchObject([{ stepparent: { summary: { alerts: 2 } } }]);
+});

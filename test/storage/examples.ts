@@ -1,0 +1,126 @@
+// Rules, events and stores for the storage tests: plain data, one field changed at a time.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
+import type { Rule } from '../../detectors/rules/rule.ts';
+import { openStore, type Store, type StoreOptions } from '../../storage/open-store.ts';
+import type { Finding } from '../../storage/records.ts';
+
+export const second = 1000;
+export const minute = 60 * second;
+export const hour = 60 * minute;
+export const day = 24 * hour;
+/** A Tuesday morning, from which the tests count. */
+export const start = Date.parse('2026-03-03T10:00:00Z');
+
+export function exampleRule(change: Partial<Rule> = {}): Rule {
+  return {
+    id: 'dpkg-by-unusual-parent',
+    name: 'DPKG Package Installed by Unusual Parent Process',
+    description: 'Says when a package is installed by a parent that has not done so before.',
+    severity: 'low',
+    riskScore: 21,
+    type: 'new_terms',
+    language: 'kuery',
+    query: 'process.name: dpkg',
+    matches: () => true,
+    fields: new Set(['process.name', 'process.parent.executable']),
+    termFields: ['process.parent.executable'],
+    windowMs: 90 * day,
+    window: 'sliding',
+    knownTerms: [],
+    reason: '{process.parent.executable} has not installed a package with dpkg on this host in the last {window}',
+    threat: [
+      {
+        framework: 'MITRE ATT&CK',
+        tactic: { id: 'TA0003', name: 'Persistence', reference: 'https://attack.mitre.org/tactics/TA0003/' },
+        technique: [
+          {
+            id: 'T1546',
+            name: 'Event Triggered Execution',
+            reference: 'https://attack.mitre.org/techniques/T1546/',
+            subtechnique: [
+              {
+                id: 'T1546.016',
+                name: 'Installer Packages',
+                reference: 'https://attack.mitre.org/techniques/T1546/016/',
+              },
+            ],
+          },
+        ],
+      },
+    ],
+    tags: ['OS: Linux', 'Tactic: Persistence'],
+    references: ['https://example.org/dpkg', 'https://example.org/second'],
+    falsePositives: [],
+    note: '',
+    author: ['stepparent'],
+    license: 'Apache-2.0',
+    file: '/usr/lib/stepparent/rules/dpkg-by-unusual-parent.toml',
+    ...change,
+  };
+}
+
+export function exampleEvent(id: string, timeMs: number): StepparentEvent {
+  return {
+    '@timestamp': new Date(timeMs).toISOString(),
+    ecs: { version: ecsVersion },
+    event: { id, kind: 'event', category: ['process'], type: ['start'], action: 'exec' },
+    host: { name: 'web1', id: 'a1b2' },
+    agent: { type: 'stepparent', version: '0.1.0' },
+    process: {
+      pid: 4122,
+      executable: '/usr/bin/dpkg',
+      name: 'dpkg',
+      args: ['dpkg', '-i', 'x.deb'],
+      working_directory: '/root',
+      parent: { pid: 4121, executable: '/usr/bin/python3', name: 'python3' },
+    },
+    user: { id: '0', name: 'root' },
+    stepparent: { login_user: { id: '1000', name: 'alice' }, systemd: { unit: 'ssh.service' } },
+  };
+}
+
+let lastEvent = 0;
+
+/** One event and one verdict on it. */
+export function exampleFinding(
+  timeMs: number,
+  {
+    rule = exampleRule(),
+    terms = ['/usr/bin/python3'],
+    eventId = `event-${++lastEvent}`,
+    scope = '',
+    known = false,
+    alerting = true,
+  }: {
+    rule?: Rule;
+    terms?: (string | null)[];
+    eventId?: string;
+    scope?: string;
+    known?: boolean;
+    alerting?: boolean;
+  } = {},
+): Finding {
+  return {
+    event: exampleEvent(eventId, timeMs),
+    scope,
+    verdicts: [{ verdict: { rule, terms }, known, alerting }],
+  };
+}
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-store-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A store that is closed when the test ends; made at `start` unless said otherwise. */
+export function temporaryStore(options: StoreOptions = {}, path = join(temporaryFolder(), 'stepparent.db')): Store {
+  const store = openStore(path, { sinks: ['journald'], nowMs: start, ...options });
+  onTestFinished(() => store.close());
+  return store;
+}

@@ -1,0 +1,282 @@
+// What counts as seen, what raises an alert and what only counts: the baseline's semantics on a real database.
+
+import { describe, expect, test } from 'vitest';
+import type { Finding, TermRecord } from '../../storage/records.ts';
+import {
+  day,
+  exampleEvent,
+  exampleFinding,
+  exampleRule,
+  hour,
+  minute,
+  second,
+  start,
+  temporaryStore,
+} from './examples.ts';
+
+const sliding = exampleRule();
+const fixed = exampleRule({ id: 'dpkg-odd-option', type: 'query', window: 'fixed', windowMs: day });
+
+/** Records each finding by itself, at its own time, and says what each raised. */
+function outcomes(findings: readonly [atMs: number, options?: Parameters<typeof exampleFinding>[1]][]): string[] {
+  const store = temporaryStore();
+  return findings.map(([atMs, options]) => {
+    const { alerts, repeats } = store.record([exampleFinding(start + atMs, options)], start + atMs);
+    return alerts[0]?.state ?? (repeats > 0 ? 'repeat' : 'silent');
+  });
+}
+
+describe('new terms, sliding window of 90 days', () => {
+  test.each<[string, Parameters<typeof outcomes>[0], string[]]>([
+    ['first sighting alerts, the second does not', [[0], [1]], ['open', 'repeat']],
+    ['just inside the window', [[0], [90 * day - 1]], ['open', 'repeat']],
+    ['at the window it is new again', [[0], [90 * day]], ['open', 'open']],
+    ['each sighting starts the window again', [[0], [89 * day], [178 * day]], ['open', 'repeat', 'repeat']],
+    ['another term is new', [[0], [1, { terms: ['/usr/bin/perl'] }]], ['open', 'open']],
+    ['another scope is new', [[0], [1, { scope: 'c0ffee' }]], ['open', 'open']],
+    ['another rule is new', [[0], [1, { rule: exampleRule({ id: 'other' }) }]], ['open', 'open']],
+    [
+      'terms are a list, not a joined text',
+      [
+        [0, { terms: ['a', 'b,c'] }],
+        [1, { terms: ['a,b', 'c'] }],
+      ],
+      ['open', 'open'],
+    ],
+    ['a known term is silent, and learned', [[0, { known: true }], [1]], ['silent', 'repeat']],
+    [
+      'known again is silent',
+      [
+        [0, { known: true }],
+        [1, { known: true }],
+      ],
+      ['silent', 'silent'],
+    ],
+    ['an old known term is new without its list', [[0, { known: true }], [90 * day]], ['silent', 'open']],
+    [
+      'a container is silent, and learned',
+      [
+        [0, { alerting: false, scope: 'c' }],
+        [1, { scope: 'c' }],
+      ],
+      ['silent', 'repeat'],
+    ],
+    ['a container does not speak for the host', [[0, { alerting: false, scope: 'c' }], [1]], ['silent', 'open']],
+    [
+      'terms with hostile text',
+      [
+        [0, { terms: ['\ud800\0'] }],
+        [1, { terms: ['\ud800\0'] }],
+        [2, { terms: ['\ud801\0'] }],
+      ],
+      ['open', 'repeat', 'open'],
+    ],
+  ])('%s', (_, findings, expected) => {
+    expect(outcomes(findings)).toEqual(expected);
+  });
+});
+
+describe('suppression, fixed window of one day', () => {
+  const at = (atMs: number, terms = ['x']): Parameters<typeof outcomes>[0][number] => [atMs, { rule: fixed, terms }];
+  test.each<[string, Parameters<typeof outcomes>[0], string[]]>([
+    ['within a day of the first it only counts', [at(0), at(day - 1)], ['open', 'repeat']],
+    ['repeats do not start the window again', [at(0), at(day - 1), at(day)], ['open', 'repeat', 'open']],
+    ['other terms alert', [at(0), at(1, ['y'])], ['open', 'open']],
+    ['no terms at all: one alert for the rule', [at(0, []), at(1, []), at(day, [])], ['open', 'repeat', 'open']],
+    ['known is silent and hides nothing', [[0, { rule: fixed, terms: ['x'], known: true }], at(1)], ['silent', 'open']],
+  ])('%s', (_, findings, expected) => {
+    expect(outcomes(findings)).toEqual(expected);
+  });
+});
+
+describe('a term that was not observed', () => {
+  const at = (atMs: number, terms: (string | null)[] = [null]): Parameters<typeof outcomes>[0][number] => [
+    atMs,
+    { terms },
+  ];
+  test.each<[string, Parameters<typeof outcomes>[0], string[]]>([
+    ['alerts once in an hour', [at(0), at(hour - 1), at(hour)], ['open', 'repeat', 'open']],
+    ['is its own: the word "null" is another', [at(0), at(1, ['null'])], ['open', 'open']],
+    ['one of two', [at(0, ['a', null]), at(1, ['b', null]), at(2, ['a', null])], ['open', 'open', 'repeat']],
+    ['in a container', [[0, { terms: [null], alerting: false }], at(1)], ['silent', 'open']],
+  ])('%s', (_, findings, expected) => {
+    expect(outcomes(findings)).toEqual(expected);
+  });
+
+  test('is never learned', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start, { terms: [null] }), exampleFinding(start, { terms: ['a', null] })], start);
+    expect([...store.listTerms()]).toEqual([]);
+  });
+});
+
+describe('counting', () => {
+  test('repeats raise the counter of the latest alert', () => {
+    const store = temporaryStore();
+    const times = [start, start + minute, start + 2 * minute];
+    for (const time of times) store.record([exampleFinding(time)], time);
+    expect([...store.listAlerts()]).toMatchObject([{ count: 3, firstMs: start, lastMs: start + 2 * minute }]);
+    expect([...store.listTerms()]).toEqual<TermRecord[]>([
+      {
+        ruleId: sliding.id,
+        scope: '',
+        terms: ['/usr/bin/python3'],
+        firstMs: start,
+        lastMs: start + 2 * minute,
+        count: 3,
+        origin: 'alert',
+      },
+    ]);
+  });
+
+  test('a term that expired is counted into its new alert', () => {
+    const store = temporaryStore();
+    const later = start + 100 * day;
+    for (const time of [start, later, later + 1]) store.record([exampleFinding(time)], time);
+    expect([...store.listAlerts()].map(({ count }) => count)).toEqual([1, 2]);
+  });
+
+  test('a known term has no alert to count', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start, { known: true }), exampleFinding(start)], start);
+    expect([...store.listAlerts()]).toEqual([]);
+    expect([...store.listTerms()]).toMatchObject([{ count: 2, origin: 'known' }]);
+  });
+
+  test('within one batch the second sighting is seen', () => {
+    const store = temporaryStore();
+    const { alerts, repeats } = store.record([exampleFinding(start), exampleFinding(start)], start);
+    expect([alerts.length, repeats]).toEqual([1, 1]);
+  });
+
+  test('several rules on one event alert each by themselves', () => {
+    const store = temporaryStore();
+    const finding: Finding = {
+      event: exampleEvent('e', start),
+      scope: '',
+      verdicts: [sliding, fixed].map((rule) => ({ verdict: { rule, terms: ['x'] }, known: false, alerting: true })),
+    };
+    const { alerts } = store.record([finding], start);
+    expect(alerts.map(({ ruleId }) => ruleId)).toEqual([sliding.id, fixed.id]);
+    expect(new Set(alerts.map(({ id }) => id)).size).toBe(2);
+  });
+
+  test('an event without a verdict is stored, and nothing more', () => {
+    const store = temporaryStore();
+    store.record([{ event: exampleEvent('e', start), scope: '', verdicts: [] }], start);
+    expect([...store.listEvents()]).toEqual([exampleEvent('e', start)]);
+    expect([...store.listAlerts(), ...store.listTerms()]).toEqual([]);
+  });
+});
+
+describe('replay', () => {
+  test('the same batch again changes nothing', () => {
+    const store = temporaryStore();
+    const batch = [exampleFinding(start), exampleFinding(start), exampleFinding(start, { terms: [null] })];
+    const everything = () => [
+      [...store.listAlerts()],
+      [...store.listTerms()],
+      [...store.listEvents()],
+      store.pending('journald', 100, start),
+    ];
+    store.record(batch, start);
+    const before = everything();
+    expect(store.record(batch, start + second)).toEqual({ alerts: [], repeats: 0, capped: 0, termsDropped: 0 });
+    expect(everything()).toEqual(before);
+  });
+
+  test('an event that was pruned meanwhile raises no second alert with the same id', () => {
+    const store = temporaryStore();
+    const batch = [exampleFinding(start, { rule: fixed })];
+    store.record(batch, start);
+    while (store.prune(start + 20 * day).more);
+    expect([...store.listEvents()]).toEqual([]);
+    expect(store.record(batch, start + 20 * day)).toMatchObject({ alerts: [], repeats: 1 });
+    expect([...store.listAlerts()]).toHaveLength(1);
+  });
+
+  test('a batch that fails leaves nothing behind', () => {
+    const store = temporaryStore();
+    const broken = exampleFinding(start);
+    Object.assign(broken.event, { unreadable: 1n });
+    expect(() => store.record([exampleFinding(start), broken], start)).toThrow(TypeError);
+    expect([...store.listEvents(), ...store.listAlerts(), ...store.listTerms()]).toEqual([]);
+  });
+});
+
+describe('clocks that step', () => {
+  test('a time in the future counts as now', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start + 400 * day)], start);
+    expect([...store.listTerms()]).toMatchObject([{ lastMs: start }]);
+    expect(store.record([exampleFinding(start + 90 * day)], start + 90 * day).alerts).toHaveLength(1);
+  });
+
+  test('a time that cannot be read counts as now', () => {
+    const store = temporaryStore();
+    const finding = exampleFinding(start);
+    finding.event['@timestamp'] = 'yesterday';
+    store.record([finding], start);
+    expect([...store.listTerms()]).toMatchObject([{ lastMs: start }]);
+  });
+
+  test('a time long past makes nothing seen that was not, and forgets nothing', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start)], start);
+    expect(store.record([exampleFinding(0)], start)).toMatchObject({ alerts: [], repeats: 1 });
+    expect([...store.listTerms()]).toMatchObject([{ lastMs: start, count: 2 }]);
+    expect(store.record([exampleFinding(0, { terms: ['new'] })], start).alerts).toHaveLength(1);
+    expect(store.record([exampleFinding(start, { terms: ['new'] })], start).alerts).toHaveLength(1);
+  });
+
+  test('a baseline from a clock that was ahead is set right by the next sighting', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start + 4000 * day)], start + 4000 * day);
+    expect(store.record([exampleFinding(start)], start)).toMatchObject({ alerts: [], repeats: 1 });
+    expect([...store.listTerms()]).toMatchObject([{ lastMs: start }]);
+    expect(store.record([exampleFinding(start + 90 * day)], start + 90 * day).alerts).toHaveLength(1);
+  });
+
+  test('an alert from a clock that was ahead suppresses nothing', () => {
+    const store = temporaryStore();
+    const at = (time: number) => store.record([exampleFinding(time, { rule: fixed })], time).alerts.length;
+    expect([at(start + 4000 * day), at(start), at(start + second)]).toEqual([1, 1, 0]);
+  });
+});
+
+describe('editing the baseline', () => {
+  test('a forgotten term is new again', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start)], start);
+    expect(store.forgetTerm(sliding.id, '', ['/usr/bin/python3'])).toBe(true);
+    expect(store.forgetTerm(sliding.id, '', ['/usr/bin/python3'])).toBe(false);
+    expect(store.record([exampleFinding(start + 1)], start + 1).alerts).toHaveLength(1);
+  });
+
+  test('a trusted term never expires, seen before or not', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start)], start);
+    store.trustTerm(sliding.id, '', ['/usr/bin/python3'], start);
+    store.trustTerm(sliding.id, '', ['/usr/bin/perl'], start);
+    const later = start + 4000 * day;
+    const { alerts, repeats } = store.record(
+      [exampleFinding(later), exampleFinding(later, { terms: ['/usr/bin/perl'] })],
+      later,
+    );
+    expect([alerts.length, repeats]).toEqual([0, 2]);
+    expect([...store.listTerms({ origin: 'trusted' })].map(({ terms, count }) => [terms[0], count])).toEqual([
+      ['/usr/bin/perl', 1],
+      ['/usr/bin/python3', 2],
+    ]);
+  });
+});
+
+test('hostile text comes back as it went in', () => {
+  const store = temporaryStore();
+  const finding = exampleFinding(start, { terms: ['\ud800', '\0', '\u{1f600}'] });
+  finding.event.process = { args: ['\ud800', 'a\0b', '\x1b[31m', '\udc00\ud800', '\u{1f600}'] };
+  const { alerts } = store.record([finding], start);
+  expect([...store.listEvents()]).toEqual([finding.event]);
+  expect([...store.listAlerts()]).toEqual(alerts);
+  expect([...store.listTerms()]).toMatchObject([{ terms: ['\ud800', '\0', '\u{1f600}'] }]);
+});
