@@ -1,0 +1,47 @@
+// What a package tool's command line does, by that tool's own option grammar.
+
+import type { PackageOperation } from '../../collectors/event.ts';
+import { parseDpkg } from './dpkg-options.ts';
+import { parseRpm } from './rpm-options.ts';
+
+export type Operation = PackageOperation['operation'];
+
+/** A command line that the tool would carry out; `root` and `database` as given. */
+export interface Command {
+  operation: Operation;
+  operands: string[];
+  dryRun: boolean;
+  root: string | undefined;
+  database: string | undefined;
+}
+
+const parsers: Readonly<Record<string, (args: readonly string[]) => Command | undefined>> = {
+  dpkg: parseDpkg,
+  rpm: parseRpm,
+};
+
+/** The most package names kept from one command line. */
+const packagesKept = 64;
+
+/**
+ * The package operation that `args` (argv[0] included) ask of the tool `name`; undefined when it is neither dpkg nor rpm.
+ * The caller decides the name from the program that ran, not from argv[0]. A command line that the tool refuses, or
+ * answers with help, is `other` with no packages. Where releases differ, the reading that changes packages is taken.
+ * For queries and verifications `packages` holds the operands, whatever they name. Only the arguments are looked at:
+ * not the environment, nor options in configuration files and popt aliases of the host's own.
+ */
+export function parsePackageOperation(name: string, args: readonly string[]): PackageOperation | undefined {
+  const parse = Object.hasOwn(parsers, name) ? parsers[name] : undefined;
+  if (parse === undefined) return undefined;
+  const command = parse(args);
+  const packages = command === undefined || command.operation === 'other' ? [] : command.operands;
+  return {
+    manager: name as PackageOperation['manager'],
+    operation: command?.operation ?? 'other',
+    packages: packages.slice(0, packagesKept),
+    packages_count: packages.length,
+    ...(command?.root === undefined || /^\/*$/.test(command.root) ? {} : { root: command.root }),
+    ...(command?.database === undefined ? {} : { database: command.database }),
+    dry_run: command?.dryRun ?? false,
+  };
+}

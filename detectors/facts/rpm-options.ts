@@ -1,0 +1,228 @@
+// rpm's command line: its options as data, and popt's parsing rules (rpm(8), popt(3); rpm 4.14 to 6.0, popt 1.16 to 1.19).
+
+import { basename } from 'node:path';
+import type { Command, Operation } from './package-operation.ts';
+
+type Mode = 'query' | 'verify' | 'install' | 'remove' | 'restore';
+
+interface RpmOption {
+  long?: string;
+  short?: string;
+  /** `next`: `--x V`, `--x=V`, `-xV`, `-x V`. `operand`: the next argument that is no option, wherever it stands, if any. */
+  value?: 'next' | 'operand';
+  /** Selects a mode. Query and verify go before all others, then install, remove, restore. */
+  mode?: Mode;
+  /** What install mode then does. A reinstallation goes before an upgrade, an upgrade before an installation. */
+  installs?: 'install' | 'upgrade' | 'reinstall';
+  /** rpm refuses the option in other modes. */
+  only?: readonly Mode[];
+  /** Two different ones of a group are refused. */
+  group?: 'source' | 'relocation' | 'docs';
+  /** popt replaces rpm by another program, once all arguments are read. */
+  exec?: Operation;
+  /** A popt alias, which differs in three ways: one dash will do, a value is refused never, and is read as one more argument. */
+  alias?: true;
+  /** rpm prints something and ends at once. */
+  ends?: true;
+  sets?: 'test' | 'root' | 'database' | 'macro' | 'all';
+  accepts?: RegExp;
+}
+
+const install: readonly Mode[] = ['install'];
+const change: readonly Mode[] = ['install', 'remove'];
+const changeOrVerify: readonly Mode[] = ['install', 'remove', 'verify'];
+
+export const rpmOptions: readonly RpmOption[] = [
+  { long: 'query', short: 'q', mode: 'query' },
+  { long: 'verify', short: 'V', mode: 'verify' },
+  { long: 'install', short: 'i', mode: 'install', installs: 'install' },
+  { long: 'upgrade', short: 'U', mode: 'install', installs: 'upgrade' },
+  { long: 'freshen', short: 'F', mode: 'install', installs: 'upgrade' },
+  { long: 'reinstall', mode: 'install', installs: 'reinstall' },
+  { long: 'erase', short: 'e', mode: 'remove' },
+  { long: 'restore', mode: 'restore' },
+  ...aliases('setperms setugids setcaps', { mode: 'restore' }),
+
+  ...flags('help usage version showrc querytags', { ends: true }),
+  { short: '?', ends: true },
+  { long: 'test', sets: 'test', only: ['install', 'remove', 'restore'] },
+  { long: 'root', short: 'r', value: 'next', sets: 'root', accepts: /^\// },
+  { long: 'dbpath', value: 'next', sets: 'database' },
+  { long: 'define', short: 'D', value: 'next', sets: 'macro' },
+  { long: 'predefine', value: 'next', sets: 'macro' },
+  { long: 'eval', short: 'E', value: 'next' },
+  ...flags('undefine target macros load pipe rcfile qf queryformat', { value: 'next' }),
+
+  { long: 'all', short: 'a', group: 'source', sets: 'all' },
+  { long: 'file', short: 'f', group: 'source' },
+  { long: 'group', short: 'g', group: 'source' },
+  { long: 'package', short: 'p', group: 'source' },
+  ...flags('path pkgid hdrid fileid tid querybynumber triggeredby', { group: 'source' }),
+  ...flags('whatconflicts whatrequires whatobsoletes whatprovides', { group: 'source' }),
+  ...flags('whatrecommends whatsuggests whatsupplements whatenhances', { group: 'source' }),
+
+  { long: 'prefix', value: 'next', group: 'relocation', only: install, accepts: /^\// },
+  { long: 'relocate', value: 'next', group: 'relocation', only: install, accepts: /^\/[^=]*=\// },
+  { long: 'excludepath', value: 'next', group: 'relocation', only: install, accepts: /^\// },
+  ...flags('excludedocs nodocs includedocs', { group: 'docs', only: install }),
+  ...flags('allfiles badreloc force oldpackage replacepkgs ignorearch ignoreos', { only: install }),
+  { long: 'allmatches', only: ['remove'] },
+  { long: 'hash', short: 'h', only: ['install', 'remove', 'restore'] },
+  { long: 'percent', only: ['install', 'remove', 'restore'] },
+  ...flags('justdb ignoresize', { only: change }),
+  { long: 'nodeps', only: [...changeOrVerify, 'restore'] },
+  ...flags('noscripts notriggers nopre nopost nopreun nopostun nopretrans noposttrans', { only: changeOrVerify }),
+  ...flags('notriggerprein notriggerin notriggerun notriggerpostun', { only: changeOrVerify }),
+
+  { long: 'verbose', short: 'v' },
+  { long: 'configfiles', short: 'c' },
+  { long: 'docfiles', short: 'd' },
+  { long: 'licensefiles', short: 'L' },
+  { long: 'artifactfiles', short: 'A' },
+  { long: 'list', short: 'l' },
+  { long: 'state', short: 's' },
+  ...flags('quiet debug dump noglob nomanifest noghost noconfig noartifact noplugins nodigest nohdrchk nosignature'),
+  ...flags(
+    'nofiles noscript nofiledigest nomd5 nosize nolinkto nouser nogroup nomtime nomode nordev nocontexts nocaps',
+  ),
+  ...flags('deploops excludeartifacts excludeconfigs noconfigs noverify nodb noorder nosysusers replacefiles'),
+  ...flags('nopreuntrans nopostuntrans force-debian promoteepoch'),
+  ...flags('fpsdebug fsmdebug fsmthreads hdrdebug prtpkts psmdebug psmthreads rpmaldebug rpmdbdebug rpmdsdebug'),
+  ...flags('rpmfcdebug rpmfidebug rpmgidebug rpmiodebug rpmpsdebug rpmsqdebug rpmtedebug rpmtsdebug stats'),
+
+  // /usr/lib/rpm/rpmpopt-*
+  { short: 'P', alias: true },
+  { short: 'R', alias: true },
+  ...aliases('scripts conflicts obsoletes provides requires recommends suggests supplements enhances info changelog'),
+  ...aliases('changes xml triggerscripts triggers filetriggerscripts filetriggers last dupes filesbypkg fileclass'),
+  ...aliases('filecolor fscontext fileprovide filerequire filecaps trace'),
+  ...aliases('i18ndomains color httpport httpproxy ftpport ftpproxy dbapi', { value: 'operand' }),
+  { long: 'checksig', short: 'K', exec: 'verify' },
+  { long: 'specfile', exec: 'query' },
+  ...flags('import addsign delsign resign initdb rebuilddb verifydb', { exec: 'other' }),
+];
+
+function flags(names: string, rest: RpmOption = {}): RpmOption[] {
+  return names.split(' ').map((long) => ({ long, ...rest }));
+}
+
+function aliases(names: string, rest: RpmOption = {}): RpmOption[] {
+  return flags(names, { alias: true, ...rest });
+}
+
+const byShort = new Map(rpmOptions.flatMap((option) => (option.short === undefined ? [] : [[option.short, option]])));
+const byLong = new Map(rpmOptions.flatMap((option) => (option.long === undefined ? [] : [[option.long, option]])));
+
+/** rpm runs under these names too (links to it), and is then in that mode whatever the options say. */
+const modesByName: Readonly<Record<string, Mode>> = { rpmquery: 'query', rpmverify: 'verify' };
+
+/** `_dbpath PATH`, as --define takes it. */
+const dbpathMacro = /^%?[_-]dbpath\s+(\S+)/;
+
+/**
+ * What rpm does with these arguments (argv[0] included). Undefined: it refuses them, or ends before any mode.
+ * Options and operands mix until `--`; short ones bundle; nothing may be abbreviated. `-i` is part of a query or
+ * verification when `-q` or `-V` stands anywhere, also after it. -b, -t and --rebuild are unknown to rpm since 4.1:
+ * they are rpmbuild's. POSIXLY_CORRECT, which ends the options at the first operand, is not looked at.
+ */
+export function parseRpm(args: readonly string[]): Command | undefined {
+  const words = args.slice(1);
+  const operands: string[] = [];
+  const seen = new Set<RpmOption>();
+  let exec: Operation | undefined;
+  let asked: Mode | undefined;
+  let root: string | undefined;
+  let database: string | undefined;
+
+  // False: rpm refuses, or prints and ends.
+  function take(option: RpmOption, value: string | undefined): boolean {
+    if (option.ends) return false;
+    if (option.value !== undefined && value === undefined) return false;
+    if (value !== undefined && option.accepts?.test(value) === false) return false;
+    if (option.mode === 'verify' || (option.mode === 'query' && asked === undefined)) asked = option.mode;
+    if (option.sets === 'root') root = value;
+    if (option.sets === 'database') database = value;
+    if (option.sets === 'macro') database = dbpathMacro.exec(value ?? '')?.[1] ?? database;
+    exec ??= option.exec;
+    seen.add(option);
+    return true;
+  }
+
+  function takeValue(option: RpmOption): string | undefined {
+    if (option.value !== 'operand') return words.shift();
+    const at = words.findIndex((word) => !word.startsWith('-'));
+    return at < 0 ? '' : words.splice(at, 1)[0];
+  }
+
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (word === '--') {
+      operands.push(...words);
+      break;
+    }
+    if (!/^-./s.test(word)) {
+      operands.push(word);
+      continue;
+    }
+    const [, dashes = '', name = '', equals, given] = /^(--?)([^=]*)(=)?(.*)$/s.exec(word) ?? [];
+    const long = byLong.get(name);
+    const poptOnly = long?.alias === true || (long?.exec !== undefined && equals === undefined);
+    if (dashes === '--' || poptOnly) {
+      if (long === undefined || (long.exec !== undefined && !poptOnly)) return undefined;
+      // An alias puts what it is given among the arguments, where it may be an option or a package.
+      if (long.alias && given !== undefined && given !== '') words.unshift(given);
+      const value = long.alias || equals === undefined ? undefined : given;
+      if (!take(long, long.value === undefined ? undefined : (value ?? takeValue(long)))) return undefined;
+      continue;
+    }
+    // popt 1.19 refuses a value that nothing takes; earlier ones skip it (long) or the `=` (short) and go on.
+    for (let rest = word.slice(1); rest !== ''; ) {
+      const option = byShort.get(rest.charAt(0));
+      if (option === undefined) return undefined;
+      const joined = rest.slice(1);
+      rest = option.value === undefined ? joined.replace(/^=/, '') : '';
+      const value =
+        option.value === undefined ? undefined : joined === '' ? takeValue(option) : joined.replace(/^=/, '');
+      if (!take(option, value)) return undefined;
+    }
+  }
+
+  if (exec !== undefined) return { operation: exec, operands, dryRun: false, root, database };
+
+  const options = [...seen];
+  const mode = modesByName[basename(args[0] ?? '')] ?? asked ?? firstMode(options);
+  if (mode === undefined || !fits(mode, options)) return undefined;
+  const sources = options.filter((option) => option.group === 'source');
+  if (operands.length === 0 && mode !== 'restore') {
+    const all = sources.some((option) => option.sets === 'all') && (mode === 'query' || mode === 'verify');
+    if (!all) return undefined;
+  }
+  return {
+    operation: mode === 'install' ? installOperation(options) : mode === 'restore' ? 'other' : mode,
+    operands,
+    dryRun: options.some((option) => option.sets === 'test'),
+    root,
+    database,
+  };
+}
+
+function firstMode(options: readonly RpmOption[]): Mode | undefined {
+  return (['install', 'remove', 'restore'] as const).find((mode) => options.some((option) => option.mode === mode));
+}
+
+function fits(mode: Mode, options: readonly RpmOption[]): boolean {
+  if (options.some((option) => option.only?.includes(mode) === false)) return false;
+  const grouped = (group: RpmOption['group']) => options.filter((option) => option.group === group);
+  const docs = grouped('docs');
+  const relocations = grouped('relocation');
+  const has = (among: readonly RpmOption[], long: string) => among.some((option) => option.long === long);
+  return (
+    grouped('source').length < 2 &&
+    !(has(docs, 'includedocs') && docs.length > 1) &&
+    !(has(relocations, 'prefix') && relocations.length > 1)
+  );
+}
+
+function installOperation(options: readonly RpmOption[]): Operation {
+  const does = (what: RpmOption['installs']) => options.some((option) => option.installs === what);
+  return does('upgrade') && !does('reinstall') ? 'upgrade' : 'install';
+}
