@@ -1,0 +1,158 @@
+// Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
+
+import type { Outbox } from '../storage/outbox.ts';
+import type { Delivered, Sink } from './sinks/sink.ts';
+
+/** One sink's account since the start. */
+export interface SinkStatus {
+  name: string;
+  delivered: number;
+  /** Attempts that did not get everything through. */
+  failed: number;
+  /** Present while the last attempt failed: why, and when the next one is. */
+  trouble?: { message: string; since: string; retry: string };
+}
+
+export interface DeliveryParts {
+  outbox: Outbox;
+  sinks: readonly Sink[];
+  /** Told when a sink begins to fail, when it fails for another reason, and with undefined when it is well again. */
+  onTrouble: (sink: string, trouble: string | undefined) => void;
+  /** The first and the longest pause after a failure; each pause is twice the one before. */
+  firstRetryMs?: number;
+  lastRetryMs?: number;
+}
+
+export interface Delivery {
+  /** Says that the outbox may have something; cheap, to be called after every commit. */
+  wake(): void;
+  status(): SinkStatus[];
+  /** Resolves when the batches under way are finished, and closes the sinks. What is left waits in the outbox. */
+  stop(): Promise<void>;
+}
+
+const batchSize = 100;
+
+/**
+ * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 60 s; no sink waits for another.
+ * A document that its sink refuses is put off for longer than the sink itself, so it cannot hold up those behind it.
+ */
+export function startDelivery({
+  outbox,
+  sinks,
+  onTrouble,
+  firstRetryMs = 1_000,
+  lastRetryMs = 60_000,
+}: DeliveryParts): Delivery {
+  const pauseMs = (failures: number): number => Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(failures, 30));
+  const lanes = sinks.map((sink) => startLane(sink, outbox, pauseMs, onTrouble));
+  const wake = (): void => {
+    for (const lane of lanes) lane.wake();
+  };
+  wake();
+  return {
+    wake,
+    status: () => lanes.map((lane) => lane.status()),
+    stop: async () => {
+      await Promise.all(lanes.map((lane) => lane.stop()));
+    },
+  };
+}
+
+function startLane(
+  sink: Sink,
+  outbox: Outbox,
+  pauseMs: (failures: number) => number,
+  onTrouble: DeliveryParts['onTrouble'],
+) {
+  const status: SinkStatus = { name: sink.name, delivered: 0, failed: 0 };
+  /** Failures in a row. */
+  let failures = 0;
+  /** When the last document that was put off is due. */
+  let dueMs = 0;
+  let running: Promise<void> | undefined;
+  let again = false;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function wake(): void {
+    again = true;
+    // While a pause runs, its end wakes us.
+    if (stopped || running || timer) return;
+    running = drain().finally(() => {
+      running = undefined;
+      if (again && !stopped) wake();
+    });
+  }
+
+  function sleepUntil(ms: number): void {
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        wake();
+      },
+      Math.max(0, ms - Date.now()),
+    );
+  }
+
+  async function drain(): Promise<void> {
+    while (again && !stopped) {
+      again = false;
+      const trouble = await deliverBatch();
+      if (trouble !== undefined) return pause(trouble);
+    }
+    if (!stopped && dueMs > Date.now()) sleepUntil(dueMs);
+  }
+
+  /** Why not everything was delivered, if so. */
+  async function deliverBatch(): Promise<string | undefined> {
+    try {
+      const items = outbox.pending(sink.name, batchSize, Date.now());
+      if (items.length === 0) return undefined;
+      const { delivered, trouble } = await sink.deliver(items.map((item) => item.document)).catch(fault);
+      if (delivered > 0) {
+        outbox.delivered(items.slice(0, delivered).map((item) => item.id));
+        status.delivered += delivered;
+        failures = 0;
+      }
+      const refused = items[delivered];
+      if (!refused) {
+        if (status.trouble) onTrouble(sink.name, undefined);
+        delete status.trouble;
+        again ||= items.length === batchSize;
+        return undefined;
+      }
+      dueMs = Date.now() + pauseMs(failures) + pauseMs(refused.attempts);
+      outbox.failed([refused.id], dueMs);
+      return trouble ?? 'not all was taken';
+    } catch (error) {
+      return fault(error).trouble;
+    }
+  }
+
+  function pause(message: string): void {
+    const retryMs = Date.now() + pauseMs(failures);
+    failures++;
+    status.failed++;
+    if (status.trouble?.message !== message) onTrouble(sink.name, message);
+    const since = status.trouble?.since ?? new Date().toISOString();
+    status.trouble = { message, since, retry: new Date(retryMs).toISOString() };
+    again = true;
+    if (!stopped) sleepUntil(retryMs);
+  }
+
+  return {
+    wake,
+    status: () => structuredClone(status),
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+      await sink.close();
+    },
+  };
+}
+
+function fault(error: unknown): Delivered & { trouble: string } {
+  return { delivered: 0, trouble: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,80 @@
+// Reads the configuration files of a host and makes one configuration of them.
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type Configuration,
+  ConfigurationError,
+  type ConfigurationTable,
+  completeConfiguration,
+  lineOfKey,
+  parseConfigurationFile,
+} from './configuration.ts';
+
+const defaultFile = '/etc/stepparent/config.toml';
+const localRules = '/etc/stepparent/rules.d';
+
+/** The configuration, with where it came from. `rules_directories` is always set. */
+export interface ReadConfiguration {
+  configuration: Configuration & { rules_directories: string[] };
+  /** The files that were read, in the order they were laid over the defaults. */
+  files: string[];
+}
+
+/**
+ * Reads `file` (else /etc/stepparent/config.toml, which may be absent) and then, in the order of their names, the
+ * `conf.d/*.toml` beside it. Throws ConfigurationError, or the system's error when a file may not be read (EACCES).
+ */
+export function readConfiguration(file?: string): ReadConfiguration {
+  const first = file ?? defaultFile;
+  const read: { file: string; text: string; table: ConfigurationTable }[] = [];
+  for (const each of [first, ...dropIns(join(dirname(first), 'conf.d'))]) {
+    const text = readText(each);
+    if (text !== undefined) read.push({ file: each, text, table: parseConfigurationFile(text, each) });
+    else if (each === file) throw new ConfigurationError({ file }, 'no such file');
+  }
+  const configuration = completeConfiguration(read.map(({ table }) => table));
+  const missing = configuration.rules_directories?.find((folder) => !isFolder(folder));
+  if (missing !== undefined) {
+    const key = 'rules_directories';
+    const at = read.findLast(({ table }) => key in table);
+    throw new ConfigurationError({
+      file: at?.file ?? first,
+      line: at && lineOfKey(at.text, key),
+      key,
+      found: JSON.stringify(missing),
+      allowed: 'folders that exist',
+    });
+  }
+  return {
+    configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
+    files: read.map((each) => each.file),
+  };
+}
+
+function dropIns(folder: string): string[] {
+  if (!isFolder(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
+  return names.sort().map((name) => join(folder, name));
+}
+
+function ownRules(): string[] {
+  const shipped = fileURLToPath(new URL('../detectors/rules', import.meta.url));
+  return existsSync(localRules) ? [shipped, localRules] : [shipped];
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'EISDIR') throw new ConfigurationError({ file }, 'a folder, not a file');
+    throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,67 @@
+// Appends alerts to a file, one ECS document a line.
+
+import { mkdirSync } from 'node:fs';
+import { constants, type FileHandle, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Sink } from './sink.ts';
+
+const newline = 0x0a;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+
+/**
+ * Opens `path` (0600; its folder is made when absent, 0700) when something is first delivered, and again when it was
+ * rotated away or removed. A batch is one write followed by fdatasync(2). A line that a crash or a full disk cut
+ * short is closed off before the next, so no two documents share a line; the documents cut are delivered again.
+ */
+export function openNdjsonSink(path: string): Sink {
+  let file: FileHandle | undefined;
+
+  async function current(): Promise<FileHandle> {
+    if (file) {
+      const [held, named] = await Promise.all([file.stat(), stat(path).catch(() => undefined)]);
+      if (named?.ino === held.ino && named.dev === held.dev) return file;
+      await close();
+    }
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const opened = await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    if (!(await opened.stat()).isFile()) {
+      await opened.close();
+      throw new Error('not a regular file');
+    }
+    file = opened;
+    return file;
+  }
+
+  async function close(): Promise<void> {
+    const closing = file;
+    file = undefined;
+    await closing?.close();
+  }
+
+  return {
+    name: 'ndjson',
+    deliver: async (documents) => {
+      try {
+        const into = await current();
+        const lines = documents.map((document) => `${JSON.stringify(document)}\n`).join('');
+        const bytes = Buffer.from((await endsTorn(into)) ? `\n${lines}` : lines);
+        const { bytesWritten } = await into.write(bytes);
+        if (bytesWritten < bytes.length) throw new Error('the disk took only a part');
+        await into.datasync();
+        return { delivered: documents.length };
+      } catch (error) {
+        const what = error instanceof Error ? error.message : String(error);
+        return { delivered: 0, trouble: `${path}: ${what}` };
+      }
+    },
+    close,
+  };
+}
+
+async function endsTorn(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const last = Buffer.alloc(1);
+  await file.read(last, 0, 1, size - 1);
+  return last[0] !== newline;
+}

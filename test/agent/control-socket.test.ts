@@ -1,0 +1,126 @@
+// The control socket: who may ask, what is answered, and what cannot bring the agent down.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { askControl, type ControlHandlers, listenControl } from '../../agent/control-socket.ts';
+
+function socketPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-control-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, 'run', 'control.sock');
+}
+
+async function listening(path: string, handlers: ControlHandlers = { status: () => ({ pid: 42 }) }): Promise<void> {
+  const control = await listenControl(path, handlers);
+  onTestFinished(() => control.close());
+}
+
+/** What the socket says to a raw request. */
+function say(path: string, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const connection = createConnection(path, () => connection.write(request));
+    connection.on('data', (bytes) => {
+      answer += String(bytes);
+    });
+    connection.on('end', () => resolve(answer));
+    connection.on('error', reject);
+  });
+}
+
+test('status is asked and answered', async () => {
+  const path = socketPath();
+  await listening(path, { status: () => ({ pid: 42, text: 'a\nb' }) });
+  expect(await askControl(path, 'status')).toEqual({ pid: 42, text: 'a\nb' });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
+});
+
+test('nobody listens: undefined', async () => {
+  expect(await askControl('/nowhere/control.sock', 'status')).toBeUndefined();
+});
+
+test.skipIf(process.getuid?.() !== 0)('another user may not ask', async () => {
+  const path = socketPath();
+  await listening(path);
+  // As wide as an operator could make the folder; the socket itself still refuses.
+  chmodSync(join(path, '../..'), 0o755);
+  chmodSync(join(path, '..'), 0o755);
+  const script =
+    'require("net").connect(process.argv[1]).on("error",(e)=>console.log(e.code)).on("connect",()=>process.exit())';
+  const { stdout } = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', 'node', '-e', script, path], {
+    encoding: 'utf8',
+  });
+  expect(stdout.trim()).toBe('EACCES');
+});
+
+test.for([
+  ['not JSON\n', /"error":"Unexpected token/],
+  ['7\n', /"error":"unknown command; there are: status, fail"/],
+  ['{"command":"toString"}\n', /unknown command/],
+  ['{"command":"__proto__"}\n', /unknown command/],
+  ['{"command":"fail"}\n', /"error":"broken"/],
+  ['x'.repeat(5000), /"error":"a request has at most 4096 bytes"/],
+] as const)('%j gets an error, and the next request an answer', async ([request, answer]) => {
+  const path = socketPath();
+  await listening(path, {
+    status: () => ({ pid: 42 }),
+    fail: () => {
+      throw new Error('broken');
+    },
+  });
+  expect(await say(path, request)).toMatch(answer);
+  expect(await askControl(path, 'status')).toEqual({ pid: 42 });
+});
+
+test('an error is thrown to the one who asked', async () => {
+  const path = socketPath();
+  await listening(path);
+  await expect(askControl(path, 'reboot')).rejects.toThrow(`stepparent at ${path} says: unknown command`);
+});
+
+test('a second agent is refused, and the first goes on', async () => {
+  const path = socketPath();
+  await listening(path);
+  await expect(listenControl(path, {})).rejects.toThrow('another stepparent is running (pid 42)');
+  expect(await askControl(path, 'status')).toEqual({ pid: 42 });
+});
+
+test('a socket left by an agent that died is replaced', async () => {
+  const path = socketPath();
+  const first = await listenControl(path, {});
+  await first.close();
+  expect(existsSync(path)).toBe(false);
+  const script = 'require("net").createServer().listen(process.argv[1],()=>process.kill(process.pid,"SIGKILL"))';
+  const child = spawn('node', ['-e', script, path], { stdio: 'ignore' });
+  await new Promise((resolve) => child.once('exit', resolve));
+  expect(existsSync(path)).toBe(true);
+  await listening(path);
+  expect(await askControl(path, 'status')).toEqual({ pid: 42 });
+});
+
+test('something else in its place is left alone', async () => {
+  const path = join(socketPath(), '../..', 'file');
+  writeFileSync(path, 'mine');
+  await expect(listenControl(path, {})).rejects.toThrow('not a socket');
+});
+
+test('who hangs up early, or does not answer, is borne', async () => {
+  const path = socketPath();
+  await listening(path);
+  await new Promise<void>((resolve) => {
+    const connection = createConnection(path, () => connection.destroy());
+    connection.on('close', () => resolve());
+  });
+  expect(await askControl(path, 'status')).toEqual({ pid: 42 });
+
+  const mute = `${path}.mute`;
+  const server = createServer((connection) => connection.resume()).listen(mute);
+  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())));
+  await expect(askControl(mute, 'status')).rejects.toThrow('does not answer');
+  await expect(listenControl(mute, {})).rejects.toThrow('does not answer');
+});

@@ -1,0 +1,84 @@
+// The file of alerts: whole lines, whatever happens to the file.
+
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openNdjsonSink } from '../../../agent/sinks/ndjson.ts';
+import { alertDocument } from '../alert-document.ts';
+
+function opened(prepare: (path: string) => void = () => {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-ndjson-'));
+  const path = join(folder, 'logs', 'alerts.ndjson');
+  prepare(path);
+  const sink = openNdjsonSink(path);
+  onTestFinished(async () => {
+    await sink.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { path, sink, lines: () => readFileSync(path, 'utf8').split('\n') };
+}
+
+const one = alertDocument({ message: 'one\ntwo' });
+const two = alertDocument({ message: 'three\u2028four' });
+
+test('a batch is whole lines in a file that only root reads', async () => {
+  const { path, sink, lines } = opened();
+  expect(await sink.deliver([one, two])).toEqual({ delivered: 2 });
+  expect(await sink.deliver([one])).toEqual({ delivered: 1 });
+  expect(lines().map((line) => line && JSON.parse(line))).toEqual([one, two, one, '']);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
+});
+
+test('a line that was cut short is closed off', async () => {
+  const { path, sink, lines } = opened((path) => {
+    mkdirSync(join(path, '..'));
+    writeFileSync(path, '{"torn":');
+  });
+  await sink.deliver([one]);
+  appendFileSync(path, '{"torn again":');
+  await sink.deliver([two]);
+  expect(lines()).toEqual(['{"torn":', JSON.stringify(one), '{"torn again":', JSON.stringify(two), '']);
+});
+
+test('a file that was rotated away or emptied is followed', async () => {
+  const { path, sink, lines } = opened();
+  await sink.deliver([one]);
+  renameSync(path, `${path}.1`);
+  await sink.deliver([two]);
+  expect(lines()).toEqual([JSON.stringify(two), '']);
+  truncateSync(path);
+  await sink.deliver([one]);
+  expect(lines()).toEqual([JSON.stringify(one), '']);
+  rmSync(join(path, '..'), { recursive: true });
+  await sink.deliver([two]);
+  expect(lines()).toEqual([JSON.stringify(two), '']);
+  writeFileSync(`${path}.new`, 'other\n');
+  renameSync(`${path}.new`, path);
+  await sink.deliver([one]);
+  expect(lines()).toEqual(['other', JSON.stringify(one), '']);
+});
+
+test('what cannot be written is reported and not counted', async () => {
+  const folder = opened((path) => mkdirSync(path, { recursive: true }));
+  expect(await folder.sink.deliver([one])).toMatchObject({ delivered: 0, trouble: /alerts\.ndjson: EISDIR/ });
+  const link = opened((path) => {
+    mkdirSync(join(path, '..'));
+    symlinkSync('/tmp/elsewhere', path);
+  });
+  expect(await link.sink.deliver([one])).toMatchObject({ delivered: 0, trouble: /ELOOP/ });
+  const device = openNdjsonSink('/dev/full');
+  expect(await device.deliver([one])).toMatchObject({ delivered: 0, trouble: '/dev/full: not a regular file' });
+});
