@@ -1,0 +1,13 @@
+// How letter case is set aside wherever a query compares without it.
+
+/** Lower case, never changing the length, so that positions in the folded text are positions in the text. A capital whose small form is longer (İ) stays as it is. */
+export function foldCase(text: string): string {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  let folded = '';
+  for (const character of text) {
+    const one = character.toLowerCase();
+    folded += one.length === character.length ? one : character;
+  }
+  return folded;
+}

@@ -1,0 +1,215 @@
+// EQL's functions: what each takes, gives, and does. Facts from Elastic's EQL function reference.
+
+import { BlockList, isIP } from 'node:net';
+import { foldCase } from './case-folding.ts';
+import { parseNumber, type Scalar } from './field-values.ts';
+import { compileWildcard, parseWildcard } from './wildcard.ts';
+
+export interface EqlParameter {
+  name: string;
+  type: 'string' | 'number' | 'boolean' | 'any';
+  /** Must be written out in the query (`null` too), and is known when the function is bound. */
+  literal?: true;
+}
+
+/** What a written-out argument may be; `null` as such. */
+export type LiteralArgument = Scalar | null;
+
+export interface EqlFunction {
+  name: string;
+  parameters: readonly EqlParameter[];
+  /** The first this many parameters must be given. */
+  required: number;
+  /** The last parameter may be repeated. */
+  repeats?: true;
+  returns: 'string' | 'number' | 'boolean';
+  /** There is a variant `name~` that ignores case; the parameters at these places are folded before they are given. */
+  foldable?: readonly number[];
+  /**
+   * Prepares a call. `literals` are the arguments of literal parameters, in order. The function that is returned gets the other arguments,
+   * never null and of the right type; what it returns may be undefined, EQL's null. `fail` refuses literal number `place` and throws.
+   */
+  bind: (
+    literals: readonly LiteralArgument[],
+    ignoreCase: boolean,
+    fail: (place: number, reason: string) => never,
+  ) => (values: readonly Scalar[]) => Scalar | undefined;
+}
+
+const text = (name: string): EqlParameter => ({ name, type: 'string' });
+
+/** A function of strings that needs nothing prepared. */
+const ofStrings =
+  (apply: (source: string, other: string) => Scalar | undefined): EqlFunction['bind'] =>
+  () =>
+  ([source, other]) =>
+    apply(String(source), String(other));
+
+export const eqlFunctions: readonly EqlFunction[] = [
+  {
+    name: 'between',
+    parameters: [text('source'), text('left'), text('right'), { name: 'greedy_matching', type: 'boolean' }],
+    required: 3,
+    returns: 'string',
+    foldable: [1, 2],
+    bind:
+      (_, ignoreCase) =>
+      ([source, left, right, greedy]) =>
+        between(String(source), String(left), String(right), greedy === true, ignoreCase),
+  },
+  {
+    name: 'cidrMatch',
+    parameters: [text('ip_address'), { name: 'cidr_block', type: 'string', literal: true }],
+    required: 2,
+    repeats: true,
+    returns: 'boolean',
+    bind: (blocks, _, fail) => {
+      const list = new BlockList();
+      let unknown = false;
+      for (const [place, block] of blocks.entries()) {
+        if (block === null) unknown = true;
+        else addBlock(list, String(block), (reason) => fail(place, reason));
+      }
+      return ([address]) => {
+        if (unknown || typeof address !== 'string' || address.length > 64) return undefined;
+        const family = isIP(address);
+        return family === 0 ? undefined : list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+      };
+    },
+  },
+  {
+    name: 'concat',
+    parameters: [{ name: 'value', type: 'any' }],
+    required: 1,
+    repeats: true,
+    returns: 'string',
+    bind: () => (values) => values.map(String).join(''),
+  },
+  {
+    name: 'endsWith',
+    parameters: [text('source'), text('substring')],
+    required: 2,
+    returns: 'boolean',
+    foldable: [0, 1],
+    bind: ofStrings((source, substring) => source.endsWith(substring)),
+  },
+  {
+    name: 'indexOf',
+    parameters: [text('source'), text('substring'), { name: 'start_pos', type: 'number' }],
+    required: 2,
+    returns: 'number',
+    foldable: [0, 1],
+    bind:
+      () =>
+      ([source, substring, start = 0]) => {
+        if (Number(start) > String(source).length) return undefined;
+        const position = String(source).indexOf(String(substring), Number(start));
+        return position === -1 ? undefined : position;
+      },
+  },
+  {
+    name: 'length',
+    parameters: [text('string')],
+    required: 1,
+    returns: 'number',
+    bind: ofStrings((source) => source.length),
+  },
+  {
+    name: 'number',
+    parameters: [text('string'), { name: 'base_num', type: 'number', literal: true }],
+    required: 1,
+    returns: 'number',
+    bind: ([base], _, fail) => {
+      if (typeof base === 'number' && !(Number.isInteger(base) && base >= 2 && base <= 36)) {
+        fail(0, 'the base must be a whole number from 2 to 36');
+      }
+      return ([source]) => toNumber(String(source).trim(), typeof base === 'number' ? base : undefined);
+    },
+  },
+  {
+    name: 'startsWith',
+    parameters: [text('source'), text('substring')],
+    required: 2,
+    returns: 'boolean',
+    foldable: [0, 1],
+    bind: ofStrings((source, substring) => source.startsWith(substring)),
+  },
+  {
+    name: 'string',
+    parameters: [{ name: 'value', type: 'any' }],
+    required: 1,
+    returns: 'string',
+    bind: () => (values) => String(values[0]),
+  },
+  {
+    name: 'stringContains',
+    parameters: [text('source'), text('substring')],
+    required: 2,
+    returns: 'boolean',
+    foldable: [0, 1],
+    // The empty string is contained in nothing, not even in itself: so the reference has it.
+    bind: ofStrings((source, substring) => substring !== '' && source.includes(substring)),
+  },
+  {
+    name: 'substring',
+    parameters: [text('source'), { name: 'start_pos', type: 'number' }, { name: 'end_pos', type: 'number' }],
+    required: 2,
+    returns: 'string',
+    bind:
+      () =>
+      ([source, start, end]) =>
+        String(source).slice(Number(start), end === undefined ? undefined : Number(end)),
+  },
+  {
+    name: 'wildcard',
+    parameters: [text('source'), { name: 'wildcard_exp', type: 'string', literal: true }],
+    required: 2,
+    repeats: true,
+    returns: 'boolean',
+    foldable: [0],
+    bind: (patterns, ignoreCase) => {
+      if (patterns.includes(null)) return () => undefined;
+      const tests = patterns.map((pattern) =>
+        compileWildcard(parseWildcard(ignoreCase ? foldCase(String(pattern)) : String(pattern))),
+      );
+      return ([source]) => tests.some((test) => test(String(source)));
+    },
+  },
+];
+
+/** An empty boundary gives the whole source, a boundary that is not there the empty string: as Elasticsearch does. */
+function between(source: string, left: string, right: string, greedy: boolean, ignoreCase: boolean): string {
+  if (left === '' || right === '') return source;
+  const searched = ignoreCase ? foldCase(source) : source;
+  const found = searched.indexOf(left);
+  if (found === -1) return '';
+  const start = found + left.length;
+  const end = greedy ? searched.lastIndexOf(right) : searched.indexOf(right, start);
+  return end < start ? '' : source.slice(start, end);
+}
+
+function toNumber(source: string, base: number | undefined): number | undefined {
+  const match = /^([+-]?)(0x)?(.*)$/s.exec(source);
+  const [, sign, prefix, digits = ''] = match ?? [];
+  const radix = base ?? (prefix === undefined ? 10 : 16);
+  if (radix === 10) return parseNumber(source);
+  const body = radix === 16 || prefix === undefined ? digits : `${prefix}${digits}`;
+  let value = 0;
+  if (body === '') return undefined;
+  for (const character of body) {
+    const digit = Number.parseInt(character, radix);
+    if (Number.isNaN(digit)) return undefined;
+    value = value * radix + digit;
+  }
+  if (!Number.isFinite(value)) return undefined;
+  return sign === '-' ? -value : value;
+}
+
+function addBlock(list: BlockList, block: string, fail: (reason: string) => never): void {
+  const [address = '', prefix = ''] = block.split('/', 2);
+  const family = isIP(address);
+  const bits = /^\d{1,3}$/.test(prefix) && block.split('/').length === 2 ? Number(prefix) : -1;
+  if (family === 0 || bits < 0 || bits > (family === 6 ? 128 : 32))
+    fail('a CIDR block is needed, such as "10.0.0.0/8" or "fe80::/10"');
+  list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
+}

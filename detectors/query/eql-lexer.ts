@@ -1,0 +1,183 @@
+// Cuts an EQL query into names, keywords, literals and signs.
+
+import type { QueryError } from './query.ts';
+import { errorAt, foundText } from './query-position.ts';
+
+const keywords = [
+  'and',
+  'or',
+  'not',
+  'in',
+  'in~',
+  'like',
+  'like~',
+  'regex',
+  'regex~',
+  'true',
+  'false',
+  'null',
+  'where',
+] as const;
+const signs = [
+  '==',
+  '!=',
+  '<=',
+  '>=',
+  '<',
+  '>',
+  ':',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '(',
+  ')',
+  ',',
+  '?',
+  '[',
+  ']',
+  '|',
+] as const;
+
+export type EqlKeyword = (typeof keywords)[number];
+export type EqlSign = (typeof signs)[number];
+
+export interface EqlToken {
+  kind: EqlKeyword | EqlSign | 'name' | 'string' | 'number' | 'end';
+  /** Offsets in the source, in UTF-16 units; `end` is exclusive. */
+  start: number;
+  end: number;
+  /** A name with its dots and without backticks; a string's value; else the text as written. */
+  text: string;
+}
+
+const blank = /[ \r\n\t]+|\/\/[^\r\n]*/y;
+const name = /(?:[A-Za-z_@][A-Za-z0-9_]*|`(?:[^`]|``)*`)(?:\.(?:[A-Za-z_@][A-Za-z0-9_]*|`(?:[^`]|``)*`))*~?/y;
+const number = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
+const simpleEscapes: Readonly<Record<string, string>> = {
+  b: '\b',
+  t: '\t',
+  n: '\n',
+  f: '\f',
+  r: '\r',
+  '"': '"',
+  '\\': '\\',
+};
+
+/** All tokens, the last of kind `end`. Throws a QueryError for text that is no token, and for a string that EQL no longer has. */
+export function tokenizeEql(source: string): EqlToken[] {
+  const tokens: EqlToken[] = [];
+  let at = 0;
+  const matched = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at;
+    return pattern.exec(source)?.[0];
+  };
+  const push = (kind: EqlToken['kind'], length: number, text: string): void => {
+    tokens.push({ kind, start: at, end: at + length, text });
+    at += length;
+  };
+  const refuse = (length: number, message: string): QueryError => errorAt(source, at, at + length, message);
+
+  while (at < source.length) {
+    const character = source[at] ?? '';
+    const skipped = matched(blank);
+    if (skipped !== undefined) {
+      at += skipped.length;
+      continue;
+    }
+    if (source.startsWith('/*', at)) {
+      const end = source.indexOf('*/', at + 2);
+      if (end === -1) throw refuse(2, 'the comment that begins here has no closing `*/`');
+      at = end + 2;
+      continue;
+    }
+    const word = matched(name);
+    if (word !== undefined) {
+      const keyword = keywords.find((one) => one === word);
+      if (keyword !== undefined) push(keyword, word.length, word);
+      else
+        push(
+          'name',
+          word.length,
+          word.replace(/`((?:[^`]|``)*)`/g, (_, inner: string) => inner.replaceAll('``', '`')),
+        );
+      continue;
+    }
+    const digits = matched(number);
+    if (digits !== undefined) {
+      push('number', digits.length, digits);
+      continue;
+    }
+    if (source.startsWith('"""', at)) {
+      const { text, length } = rawString(source, at);
+      push('string', length, text);
+      continue;
+    }
+    if (character === '"') {
+      const { text, length } = quotedString(source, at);
+      push('string', length, text);
+      continue;
+    }
+    if (character === "'")
+      throw refuse(1, 'strings in single quotes are no longer EQL: write "…", or """…""" for a raw string');
+    if (character === '?' && /^["']/.test(source.slice(at + 1))) {
+      throw refuse(2, `raw strings with \`?${source[at + 1]}\` are no longer EQL: write """…"""`);
+    }
+    const sign = signs.find((one) => source.startsWith(one, at));
+    if (sign !== undefined) {
+      push(sign, sign.length, sign);
+      continue;
+    }
+    if (character === '=') throw refuse(1, 'found `=`, which compares nothing: write `==`, or `:` to ignore case');
+    if (character === '`') throw refuse(1, 'the field name that begins here has no closing backtick');
+    const width = (source.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+    throw refuse(width, `found ${foundText(source, at, at + width)}, which begins nothing in EQL`);
+  }
+  tokens.push({ kind: 'end', start: at, end: at, text: '' });
+  return tokens;
+}
+
+function rawString(source: string, start: number): { text: string; length: number } {
+  let end = source.indexOf('"""', start + 3);
+  if (end === -1 || /[\r\n]/.test(source.slice(start, end))) {
+    throw errorAt(source, start, start + 3, 'the raw string that begins here has no closing `"""` on its line');
+  }
+  // Up to two quotes before the closing three belong to the string.
+  for (let extra = 0; extra < 2 && source[end + 3] === '"'; extra++) end++;
+  return { text: source.slice(start + 3, end), length: end + 3 - start };
+}
+
+function quotedString(source: string, start: number): { text: string; length: number } {
+  let text = '';
+  for (let at = start + 1; at < source.length; ) {
+    const character = source[at] ?? '';
+    if (character === '"') return { text, length: at + 1 - start };
+    if (character === '\r' || character === '\n') break;
+    if (character !== '\\') {
+      text += character;
+      at++;
+      continue;
+    }
+    const simple = simpleEscapes[source[at + 1] ?? ''];
+    if (simple !== undefined) {
+      text += simple;
+      at += 2;
+      continue;
+    }
+    const hex = /^\\u\{([0-9a-fA-F]{2,8})\}/.exec(source.slice(at, at + 12));
+    const codePoint = Number.parseInt(hex?.[1] ?? '', 16);
+    if (hex === null || codePoint > 0x10ffff || (codePoint >= 0xd800 && codePoint <= 0xdfff)) {
+      const length = hex?.[0].length ?? 2;
+      throw errorAt(
+        source,
+        at,
+        at + length,
+        `${foundText(source, at, at + length)} is no escape: allowed are \\b \\t \\n \\f \\r \\" \\\\ and \\u{2 to 8 hexadecimal digits of a character}; a raw string """…""" needs none`,
+      );
+    }
+    text += String.fromCodePoint(codePoint);
+    at += hex[0].length;
+  }
+  throw errorAt(source, start, start + 1, 'the string that begins here has no closing `"` on its line');
+}

@@ -1,0 +1,504 @@
+// Compiles an EQL event query (`category where condition`) to a predicate.
+
+import type { FieldReader } from '../../collectors/event.ts';
+import { foldCase } from './case-folding.ts';
+import {
+  type ArithmeticOperator,
+  and,
+  arithmetic,
+  asCondition,
+  type Condition,
+  type Evaluate,
+  type Expression,
+  equality,
+  not,
+  or,
+  ordering,
+  overArguments,
+  testing,
+} from './eql-expressions.ts';
+import { type EqlFunction, type EqlParameter, eqlFunctions, type LiteralArgument } from './eql-functions.ts';
+import { type EqlToken, tokenizeEql } from './eql-lexer.ts';
+import { presentValue, rangeTests, type Scalar, someValue, textOf } from './field-values.ts';
+import { compileRegex } from './lucene-regex.ts';
+import type { CompiledQuery, QueryError } from './query.ts';
+import { errorAt, foundText, maxNesting } from './query-position.ts';
+import { compileWildcard, parseWildcard } from './wildcard.ts';
+
+/** A query over one event. `category` is what `event.category` must contain; undefined for `any`. */
+export type CompiledEql = CompiledQuery & { kind: 'event'; category: string | undefined };
+
+/**
+ * Compiles an EQL query. Throws a QueryError with the place at fault.
+ *
+ * Comparison with an absent field is null, `not` of null is null, and only true matches; `field == null` asks for absence.
+ * A field with several values passes a test when any value does; `!=` and `not in` are the negations of `==` and `in`, so that all
+ * values must differ. `==`, `in`, `like`, `regex` and functions are case-sensitive; `:` and all that ends in `~` are not.
+ * Sequences, samples, joins and pipes are refused as not supported yet. Facts from Elastic's EQL syntax and function references.
+ */
+export function compileEql(source: string): CompiledEql {
+  const parser = new EqlParser(source);
+  return { kind: 'event', ...parser.eventQuery(), fields: parser.fields };
+}
+
+const arithmeticFunctions: Readonly<Record<string, ArithmeticOperator>> = {
+  add: '+',
+  subtract: '-',
+  multiply: '*',
+  divide: '/',
+  modulo: '%',
+};
+
+const functionNames = [...eqlFunctions.map((one) => one.name), ...Object.keys(arithmeticFunctions)].sort();
+
+class EqlParser {
+  readonly fields = new Set<string>();
+  readonly #source: string;
+  readonly #tokens: readonly EqlToken[];
+  #at = 0;
+  #nesting = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+    this.#tokens = tokenizeEql(source);
+  }
+
+  eventQuery(): { matches: CompiledQuery['matches']; category: string | undefined } {
+    const first = this.#peek();
+    if (first.kind === 'end') throw this.#refuse(first, 'the query is empty: write `category where condition`');
+    const isWord = first.kind === 'name' && /^[A-Za-z_@]\w*$/.test(this.#source.slice(first.start, first.end));
+    if (isWord && ['sequence', 'sample', 'join'].includes(first.text)) {
+      throw this.#refuse(first, `\`${first.text}\` queries are not supported yet: only \`category where condition\``);
+    }
+    if (!isWord && first.kind !== 'string') {
+      throw this.#unexpected('an event category (in double quotes if it is no plain word) or `any`');
+    }
+    this.#at++;
+    const category = isWord && first.text === 'any' ? undefined : first.text;
+    if (!this.#take('where')) throw this.#unexpected('`where`');
+    const { isTrue } = this.#conditionOf(this.#or());
+    if (this.#peek().kind === '|') throw this.#refuse(this.#peek(), 'pipes are not supported yet');
+    if (this.#peek().kind !== 'end') throw this.#unexpected('an operator, `and`, `or` or the end of the query');
+    if (category === undefined) return { matches: isTrue, category };
+    this.fields.add('event.category');
+    const isCategory = (one: Scalar): boolean => one === category;
+    return { matches: (read) => someValue(read('event.category'), isCategory) && isTrue(read), category };
+  }
+
+  #or(): Expression {
+    return this.#logical('or', () => this.#logical('and', () => this.#not(), and), or);
+  }
+
+  #logical(
+    keyword: 'and' | 'or',
+    part: () => Expression,
+    combine: (conditions: readonly Condition[]) => Condition,
+  ): Expression {
+    const first = part();
+    if (this.#peek().kind !== keyword) return first;
+    const parts = [first];
+    while (this.#take(keyword)) parts.push(part());
+    return this.#boolean(combine(parts.map((one) => this.#conditionOf(one))), parts);
+  }
+
+  #not(): Expression {
+    const token = this.#peek();
+    if (!this.#take('not')) return this.#comparison();
+    const negated = this.#nested(() => this.#not());
+    return { ...this.#boolean(not(this.#conditionOf(negated)), [negated]), start: token.start };
+  }
+
+  #comparison(): Expression {
+    const left = this.#sum();
+    const result = this.#compared(left);
+    if (result !== left && this.#startsComparison()) {
+      throw this.#refuse(this.#peek(), 'comparisons cannot be chained: join two with `and`');
+    }
+    return result;
+  }
+
+  #startsComparison(): boolean {
+    const { kind } = this.#peek();
+    return kind === '==' || kind === '!=' || kind === ':' || kind in rangeTests || /^(in|like|regex)~?$/.test(kind);
+  }
+
+  #compared(left: Expression): Expression {
+    const operator = this.#peek();
+    const range = rangeTests[operator.kind];
+    if (operator.kind === '==' || operator.kind === '!=' || range !== undefined) {
+      this.#at++;
+      const right = this.#sum();
+      this.#comparable(left, right);
+      if (range === undefined) {
+        const equal = equality(left, right);
+        return this.#boolean(operator.kind === '==' ? equal : not(equal), [left, right]);
+      }
+      const boolean = [left, right].find((one) => one.type === 'boolean');
+      if (boolean !== undefined)
+        throw this.#refuse(boolean, `a boolean has no order: \`${operator.text}\` compares numbers or strings`);
+      const swapped = left.literal !== undefined && right.literal === undefined;
+      const condition = swapped ? ordering(right, left, (order) => range(-order)) : ordering(left, right, range);
+      return this.#boolean(condition, [left, right]);
+    }
+    const negated = operator.kind === 'not';
+    if (negated) this.#at++;
+    const keyword = this.#peek();
+    if (keyword.kind === 'in' || keyword.kind === 'in~') {
+      this.#at++;
+      const contained = this.#in(left, keyword.kind === 'in~');
+      return negated ? this.#boolean(not(this.#conditionOf(contained)), [contained]) : contained;
+    }
+    if (negated) throw this.#unexpected('`in` after `not`; to negate another operator write `not (… like …)`');
+    const pattern = /^(:|like|regex)(~?)$/.exec(keyword.kind);
+    if (pattern === null) return left;
+    this.#at++;
+    const ignoreCase = pattern[1] === ':' || pattern[2] === '~';
+    return this.#patterns(left, keyword, pattern[1] === 'regex', ignoreCase);
+  }
+
+  #in(left: Expression, ignoreCase: boolean): Expression {
+    const items = this.#list(() => this.#or());
+    for (const item of items) this.#comparable(left, item);
+    if (ignoreCase) this.#expectType(left, 'string', '`in~` compares strings');
+    const fold = ignoreCase ? foldCase : (text: string) => text;
+    const texts = new Set<string>();
+    const conditions: Condition[] = [];
+    for (const item of items) {
+      const text = item.literal === undefined ? undefined : textOf(item.literal);
+      if (text !== undefined) texts.add(fold(text));
+      // A null in the list leaves open whether the value is contained.
+      else if (item.type === 'null') conditions.push(asCondition(item));
+      else if (ignoreCase) throw this.#refuse(item, '`in~` takes strings that are written out');
+      else conditions.push(equality(left, item));
+    }
+    if (texts.size > 0) {
+      const contained = (one: Scalar): boolean => {
+        const text = textOf(one);
+        return text !== undefined && texts.has(fold(text));
+      };
+      conditions.unshift(testing(left, contained));
+    }
+    return this.#boolean(or(conditions), [left, ...items]);
+  }
+
+  /** `:`, `like` and `regex`, with one string or a list of them. */
+  #patterns(left: Expression, operator: EqlToken, regex: boolean, ignoreCase: boolean): Expression {
+    this.#expectType(left, 'string', `\`${operator.text}\` compares strings`);
+    const items = this.#peek().kind === '(' ? this.#list(() => this.#sum()) : [this.#sum()];
+    const exact = new Set<string>();
+    const tests: ((text: string) => boolean | undefined)[] = [];
+    const fold = ignoreCase && !regex ? foldCase : (text: string) => text;
+    for (const item of items) {
+      if (typeof item.literal !== 'string') {
+        const hint =
+          item.type === 'null'
+            ? '; to ask for absence write `== null`'
+            : item.literal === undefined
+              ? ''
+              : '; for other values write `==`';
+        throw this.#refuse(
+          item,
+          `\`${operator.text}\` takes strings that are written out, found ${foundText(this.#source, item.start, item.end)}${hint}`,
+        );
+      }
+      if (regex) tests.push(compileRegex(item.literal, ignoreCase, maxNesting, (reason) => this.#fail(item, reason)));
+      else if (/[*?]/.test(item.literal)) tests.push(compileWildcard(parseWildcard(fold(item.literal))));
+      else exact.add(fold(item.literal));
+    }
+    const condition = testing(left, (one) => {
+      const text = textOf(one);
+      if (text === undefined) return undefined;
+      const folded = fold(text);
+      if (exact.has(folded)) return true;
+      let outcome: boolean | undefined = false;
+      for (const test of tests) {
+        const passed = test(folded);
+        if (passed === true) return true;
+        if (passed === undefined) outcome = undefined;
+      }
+      return outcome;
+    });
+    return this.#boolean(condition, [left, ...items]);
+  }
+
+  #list(item: () => Expression): Expression[] {
+    if (!this.#take('(')) throw this.#unexpected('`(` and a list of values');
+    const items = this.#nested(() => {
+      const found = [item()];
+      while (this.#take(',')) found.push(item());
+      return found;
+    });
+    if (!this.#take(')')) throw this.#unexpected('`,` or `)`');
+    return items;
+  }
+
+  #sum(): Expression {
+    return this.#arithmeticChain(['+', '-'], () => this.#arithmeticChain(['*', '/', '%'], () => this.#unary()));
+  }
+
+  #arithmeticChain(operators: readonly ArithmeticOperator[], part: () => Expression): Expression {
+    let left = part();
+    for (;;) {
+      const operator = operators.find((one) => one === this.#peek().kind);
+      if (operator === undefined) return left;
+      this.#at++;
+      left = this.#arithmetic(operator, left, part());
+    }
+  }
+
+  #arithmetic(operator: ArithmeticOperator, left: Expression, right: Expression): Expression {
+    for (const side of [left, right]) this.#expectType(side, 'number', `\`${operator}\` computes with numbers`);
+    return this.#node('number', arithmetic(operator, left, right), [left, right], left.float || right.float);
+  }
+
+  #unary(): Expression {
+    const token = this.#peek();
+    if (token.kind !== '-' && token.kind !== '+') return this.#primary();
+    this.#at++;
+    const operand = this.#nested(() => this.#unary());
+    this.#expectType(operand, 'number', `\`${token.kind}\` computes with numbers`);
+    if (token.kind === '+') return { ...operand, start: token.start };
+    if (typeof operand.literal === 'number')
+      return this.#literal(-operand.literal, { start: token.start, end: operand.end }, operand.float);
+    const zero = this.#literal(0, operand, false);
+    return { ...this.#arithmetic('-', zero, operand), start: token.start };
+  }
+
+  #primary(): Expression {
+    const token = this.#peek();
+    switch (token.kind) {
+      case '(': {
+        this.#at++;
+        const inner = this.#nested(() => this.#or());
+        const end = this.#peek().end;
+        if (!this.#take(')')) throw this.#unexpected('an operator or `)`');
+        return { ...inner, start: token.start, end };
+      }
+      case 'string':
+        this.#at++;
+        return this.#literal(token.text, token, false);
+      case 'number': {
+        this.#at++;
+        const value = Number(token.text);
+        if (!Number.isFinite(value)) throw this.#refuse(token, 'the number is too large');
+        return this.#literal(value, token, /[.eE]/.test(token.text));
+      }
+      case 'true':
+      case 'false':
+        this.#at++;
+        return this.#literal(token.kind === 'true', token, false);
+      case 'null':
+        this.#at++;
+        return { type: 'null', start: token.start, end: token.end, depth: 0, float: false, evaluate: () => undefined };
+      case '?': {
+        this.#at++;
+        if (this.#peek().kind !== 'name') throw this.#unexpected('a field name after `?`');
+        return { ...this.#field(), start: token.start };
+      }
+      case 'name':
+        if (this.#tokens[this.#at + 1]?.kind === '(') return this.#call();
+        return this.#field();
+      default:
+        throw this.#unexpected('a field, a value, a function, `not` or `(`');
+    }
+  }
+
+  #field(): Expression {
+    const token = this.#peek();
+    this.#at++;
+    const next = this.#peek();
+    if (next.kind === '[')
+      throw this.#refuse(
+        next,
+        'positions in a list (`field[0]`) are not supported: a field passes when any of its values does',
+      );
+    if (next.kind === 'name' && next.text === 'of')
+      throw this.#refuse(next, '`child of`, `descendant of` and `event of` are not supported');
+    if (token.text.endsWith('~'))
+      throw this.#refuse(token, `${this.#found(token)} must be a function and be followed by \`(\``);
+    this.fields.add(token.text);
+    const evaluate: Evaluate = (read: FieldReader) => presentValue(read(token.text));
+    return { type: 'any', start: token.start, end: token.end, depth: 0, float: false, evaluate };
+  }
+
+  #call(): Expression {
+    const token = this.#peek();
+    this.#at++;
+    const close = (): number => this.#tokens[this.#at - 1]?.end ?? token.end;
+    const written = token.text.replace(/~$/, '');
+    const ignoreCase = written !== token.text;
+    const name = functionNames.find((one) => one.toLowerCase() === written.toLowerCase());
+    if (name === undefined)
+      throw this.#refuse(token, `there is no function ${this.#found(token)}: allowed are ${functionNames.join(', ')}`);
+    const definition = eqlFunctions.find((one) => one.name === name);
+    if (ignoreCase && definition?.foldable === undefined)
+      throw this.#refuse(token, `\`${name}\` has no case-insensitive variant: write it without \`~\``);
+    const given = this.#tokens[this.#at + 1]?.kind === ')' ? [] : this.#list(() => this.#or());
+    if (given.length === 0) this.#at += 2;
+    const at = { start: token.start, end: close() };
+    const operator = arithmeticFunctions[name];
+    if (operator !== undefined || definition === undefined) {
+      const [left, right] = given;
+      if (left === undefined || right === undefined || given.length > 2)
+        throw this.#refuse(token, `\`${name}\` takes 2 arguments, found ${given.length}`);
+      return { ...this.#arithmetic(operator ?? '+', left, right), ...at };
+    }
+    return { ...this.#applied(definition, given, ignoreCase, token), ...at };
+  }
+
+  #applied(definition: EqlFunction, given: readonly Expression[], ignoreCase: boolean, token: EqlToken): Expression {
+    const { name, parameters, required, repeats, returns, foldable = [], bind } = definition;
+    if (given.length < required || (given.length > parameters.length && repeats === undefined)) {
+      const allowed = repeats
+        ? `at least ${required}`
+        : required === parameters.length
+          ? `${required}`
+          : `${required} to ${parameters.length}`;
+      throw this.#refuse(
+        token,
+        `\`${name}\` takes ${allowed} argument${allowed === '1' || allowed === 'at least 1' ? '' : 's'}, found ${given.length}`,
+      );
+    }
+    const literals: LiteralArgument[] = [];
+    const literalPlaces: Expression[] = [];
+    const evaluated: Evaluate[] = [];
+    const types: EqlParameter['type'][] = [];
+    for (const [place, argument] of given.entries()) {
+      const parameter = parameters[Math.min(place, parameters.length - 1)];
+      if (parameter === undefined) continue;
+      const folded = ignoreCase && foldable.includes(place);
+      if (parameter.type !== 'any')
+        this.#expectType(argument, parameter.type, `\`${name}\` needs a ${parameter.type} for \`${parameter.name}\``);
+      if (parameter.literal) {
+        if (argument.literal === undefined && argument.type !== 'null') {
+          throw this.#refuse(
+            argument,
+            `\`${name}\` needs \`${parameter.name}\` written out, found ${foundText(this.#source, argument.start, argument.end)}`,
+          );
+        }
+        literals.push(argument.literal ?? null);
+        literalPlaces.push(argument);
+      } else {
+        evaluated.push(folded ? foldedArgument(argument) : argument.evaluate);
+        types.push(parameter.type);
+      }
+    }
+    const apply = bind(literals, ignoreCase, (place, reason) => this.#fail(literalPlaces[place] ?? token, reason));
+    const evaluate = overArguments(evaluated, (values) => {
+      for (let place = 0; place < types.length; place++) {
+        if (types[place] !== 'any' && typeof values[place] !== types[place]) return undefined;
+      }
+      return apply(values);
+    });
+    const node = this.#node(returns, evaluate, given, false);
+    return returns === 'boolean'
+      ? this.#boolean(
+          testing(node, (one) => one === true),
+          given,
+        )
+      : node;
+  }
+
+  #literal(literal: Scalar, at: { start: number; end: number }, float: boolean): Expression {
+    const type = typeof literal === 'string' ? 'string' : typeof literal === 'number' ? 'number' : 'boolean';
+    const node: Expression = { type, literal, start: at.start, end: at.end, depth: 0, float, evaluate: () => literal };
+    if (typeof literal === 'boolean')
+      node.condition = { isTrue: () => literal, isFalse: () => !literal, value: () => literal };
+    return node;
+  }
+
+  #boolean(condition: Condition, operands: readonly Expression[]): Expression {
+    return { ...this.#node('boolean', condition.value, operands, false), condition };
+  }
+
+  #node(type: Expression['type'], evaluate: Evaluate, operands: readonly Expression[], float: boolean): Expression {
+    const start = operands[0]?.start ?? 0;
+    const end = operands.at(-1)?.end ?? start;
+    const depth = 1 + Math.max(0, ...operands.map((one) => one.depth));
+    const node: Expression = { type, start, end, depth, float, evaluate };
+    if (depth > maxNesting) throw this.#tooDeep(node);
+    return node;
+  }
+
+  #conditionOf(expression: Expression): Condition {
+    if (expression.type === 'string' || expression.type === 'number') {
+      throw this.#refuse(
+        expression,
+        `${foundText(this.#source, expression.start, expression.end)} is a ${expression.type}, where a condition is needed`,
+      );
+    }
+    return asCondition(expression);
+  }
+
+  #expectType(expression: Expression, type: 'string' | 'number' | 'boolean', need: string): void {
+    if (expression.type === type || expression.type === 'any' || expression.type === 'null') return;
+    throw this.#refuse(
+      expression,
+      `${need}, found the ${expression.type} ${foundText(this.#source, expression.start, expression.end)}`,
+    );
+  }
+
+  #comparable(left: Expression, right: Expression): void {
+    const open = (one: Expression): boolean => one.type === 'any' || one.type === 'null';
+    if (left.type === right.type || open(left) || open(right)) return;
+    throw this.#refuse(
+      right,
+      `a ${left.type} cannot be compared with the ${right.type} ${foundText(this.#source, right.start, right.end)}`,
+    );
+  }
+
+  #nested<T>(parse: () => T): T {
+    if (++this.#nesting > maxNesting) throw this.#tooDeep(this.#peek());
+    const result = parse();
+    this.#nesting--;
+    return result;
+  }
+
+  #tooDeep(at: { start: number; end: number }): QueryError {
+    return this.#refuse(at, `the query nests more than ${maxNesting} deep`);
+  }
+
+  #peek(): EqlToken {
+    return this.#tokens[this.#at] ?? { kind: 'end', start: this.#source.length, end: this.#source.length, text: '' };
+  }
+
+  #take(kind: EqlToken['kind']): boolean {
+    if (this.#peek().kind !== kind) return false;
+    this.#at++;
+    return true;
+  }
+
+  #found(token: EqlToken): string {
+    return foundText(this.#source, token.start, token.end);
+  }
+
+  #refuse(at: { start: number; end: number }, message: string): QueryError {
+    return errorAt(this.#source, at.start, at.end, message);
+  }
+
+  #fail(at: { start: number; end: number }, message: string): never {
+    throw this.#refuse(at, message);
+  }
+
+  #unexpected(expected: string): QueryError {
+    const token = this.#peek();
+    const lower = token.text.toLowerCase();
+    const hint =
+      token.kind === 'name' && /^(and|or|not|in|like|regex|where)~?$/.test(lower)
+        ? `; keywords are written small: \`${lower}\``
+        : '';
+    return this.#refuse(token, `found ${this.#found(token)}, expected ${expected}${hint}`);
+  }
+}
+
+function foldedArgument({ literal, evaluate }: Expression): Evaluate {
+  if (typeof literal === 'string') {
+    const folded = foldCase(literal);
+    return () => folded;
+  }
+  const fold = (one: Scalar): Scalar => (typeof one === 'string' ? foldCase(one) : one);
+  return (read) => {
+    const value = evaluate(read);
+    return value === undefined ? undefined : typeof value === 'object' ? value.map(fold) : fold(value);
+  };
+}

@@ -1,0 +1,312 @@
+// Lucene's regular expressions, as EQL's `regex` uses them, run on a state machine of our own that no value can make slow.
+
+/** Longest string that is matched, in UTF-16 units: Linux's bound for one argument (MAX_ARG_STRLEN, execve(2)), so only joined command lines are ever longer. */
+export const maxRegexInput = 131_072;
+
+/** Most states a pattern may need; counted repeats (`a{1,500}`) are written out. Steps are at most states times characters. */
+export const maxRegexStates = 1000;
+
+/** One character's test, or the places to go on from without reading a character. */
+type State = { test: (codePoint: number) => boolean; next: number } | { next: readonly number[] };
+
+type Node =
+  | { kind: 'character'; test: (codePoint: number) => boolean }
+  | { kind: 'sequence' | 'choice'; nodes: readonly Node[] }
+  | { kind: 'repeat'; node: Node; min: number; max: number };
+
+/**
+ * A test whether the pattern matches the whole string: undefined (unknown) for a string longer than `maxRegexInput`.
+ * Understood are `. ? + * | {n,m} [...] (...) "..."`, `\` before any other character and `\d \D \s \S \w \W`, as in Lucene's RegExp class;
+ * `# @ & < > ~ ^ $`, which are operators there or mean nothing, are refused. `fail` gets the reason and must throw.
+ */
+export function compileRegex(
+  pattern: string,
+  ignoreCase: boolean,
+  maxDepth: number,
+  fail: (reason: string) => never,
+): (value: string) => boolean | undefined {
+  const states = program(parse(pattern, ignoreCase, maxDepth, fail), fail);
+  // Reused from call to call: a test neither nests nor waits.
+  let current = new StateSet(states.length + 1);
+  let following = new StateSet(states.length + 1);
+  return (value) => {
+    if (value.length > maxRegexInput) return undefined;
+    current.clear();
+    enter(states, current, 0);
+    for (let at = 0; at < value.length && current.size > 0; ) {
+      const codePoint = value.codePointAt(at) ?? 0;
+      at += codePoint > 0xffff ? 2 : 1;
+      following.clear();
+      for (let i = 0; i < current.size; i++) {
+        const state = states[current.at(i)];
+        if (state !== undefined && 'test' in state && state.test(codePoint)) enter(states, following, state.next);
+      }
+      [current, following] = [following, current];
+    }
+    return current.has(states.length);
+  };
+}
+
+/** A set of state numbers that is emptied in one step. */
+class StateSet {
+  size = 0;
+  readonly #members: Uint16Array;
+  readonly #places: Uint16Array;
+
+  constructor(capacity: number) {
+    this.#members = new Uint16Array(capacity);
+    this.#places = new Uint16Array(capacity);
+  }
+
+  at(index: number): number {
+    return this.#members[index] ?? 0;
+  }
+
+  has(state: number): boolean {
+    const place = this.#places[state] ?? 0;
+    return place < this.size && this.#members[place] === state;
+  }
+
+  add(state: number): void {
+    this.#places[state] = this.size;
+    this.#members[this.size++] = state;
+  }
+
+  clear(): void {
+    this.size = 0;
+  }
+}
+
+/** Adds the state and all that is reached from it without reading a character. The number past the last state means: matched. */
+function enter(states: readonly State[], set: StateSet, start: number): void {
+  const waiting = [start];
+  for (let number = waiting.pop(); number !== undefined; number = waiting.pop()) {
+    if (set.has(number)) continue;
+    set.add(number);
+    const state = states[number];
+    if (state !== undefined && !('test' in state)) waiting.push(...state.next);
+  }
+}
+
+function program(root: Node, fail: (reason: string) => never): State[] {
+  const states: State[] = [];
+  const add = (state: State): number => {
+    if (states.length === maxRegexStates) fail(`the expression needs more than ${maxRegexStates} states`);
+    return states.push(state) - 1;
+  };
+  const emit = (node: Node): void => {
+    switch (node.kind) {
+      case 'character':
+        add({ test: node.test, next: states.length + 1 });
+        return;
+      case 'sequence':
+        for (const one of node.nodes) emit(one);
+        return;
+      case 'choice': {
+        const starts: number[] = [];
+        const ends: number[][] = [];
+        add({ next: starts });
+        for (const one of node.nodes) {
+          starts.push(states.length);
+          emit(one);
+          const end: number[] = [];
+          add({ next: end });
+          ends.push(end);
+        }
+        for (const end of ends) end.push(states.length);
+        return;
+      }
+      case 'repeat': {
+        for (let i = 0; i < node.min; i++) emit(node.node);
+        const exits: number[][] = [];
+        const optional = node.max === Infinity ? 1 : node.max - node.min;
+        for (let i = 0; i < optional; i++) {
+          const split = [states.length + 1];
+          const at = add({ next: split });
+          exits.push(split);
+          emit(node.node);
+          if (node.max === Infinity) add({ next: [at] });
+        }
+        for (const exit of exits) exit.push(states.length);
+        return;
+      }
+    }
+  };
+  emit(root);
+  return states;
+}
+
+const classes: Readonly<Record<string, (codePoint: number) => boolean>> = {
+  d: (c) => c >= 0x30 && c <= 0x39,
+  s: (c) => c === 0x20 || (c >= 0x09 && c <= 0x0d),
+  w: (c) => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x5a) || (c >= 0x61 && c <= 0x7a) || c === 0x5f,
+};
+
+function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (reason: string) => never): Node {
+  const characters = Array.from(pattern);
+  let at = 0;
+  let depth = 0;
+  const refuse = (reason: string): never => fail(`${reason}, at character ${at + 1} of the expression`);
+
+  const choice = (): Node => {
+    if (++depth > maxDepth) refuse(`groups nest more than ${maxDepth} deep`);
+    const nodes = [sequence()];
+    while (characters[at] === '|') {
+      at++;
+      nodes.push(sequence());
+    }
+    depth--;
+    return nodes.length === 1 && nodes[0] !== undefined ? nodes[0] : { kind: 'choice', nodes };
+  };
+
+  const sequence = (): Node => {
+    const nodes: Node[] = [];
+    while (at < characters.length && characters[at] !== '|' && characters[at] !== ')') nodes.push(repeated());
+    return { kind: 'sequence', nodes };
+  };
+
+  const repeated = (): Node => {
+    let node = one();
+    for (let levels = 0; ; levels++) {
+      const count = repeatCount();
+      if (count === undefined) return node;
+      if (levels === maxDepth) refuse(`more than ${maxDepth} repeats follow each other`);
+      node = { kind: 'repeat', node, ...count };
+    }
+  };
+
+  const repeatCount = (): { min: number; max: number } | undefined => {
+    const sign = characters[at];
+    if (sign !== '?' && sign !== '*' && sign !== '+' && sign !== '{') return undefined;
+    if (sign !== '{') {
+      at++;
+      return { min: sign === '+' ? 1 : 0, max: sign === '?' ? 1 : Infinity };
+    }
+    const match = /^\{(\d{1,6})(?:(,)(\d{1,6})?)?\}/.exec(characters.slice(at, at + 16).join(''));
+    if (match === null)
+      return refuse('`{` must begin a repeat such as {2}, {2,} or {2,5} (write \\{ for the character)');
+    const min = Number(match[1]);
+    const max = match[3] !== undefined ? Number(match[3]) : match[2] !== undefined ? Infinity : min;
+    if (max < min) refuse('the repeat counts down');
+    at += match[0].length;
+    return { min, max };
+  };
+
+  const one = (): Node => {
+    const character = characters[at] ?? '';
+    switch (character) {
+      case '.':
+        at++;
+        return { kind: 'character', test: () => true };
+      case '(': {
+        at++;
+        const node = choice();
+        if (characters[at] !== ')') refuse('a `(` is not closed');
+        at++;
+        return node;
+      }
+      case '[':
+        at++;
+        return characterClass();
+      case '"': {
+        const end = characters.indexOf('"', at + 1);
+        if (end === -1) refuse('a `"` is not closed (write \\" for the character)');
+        const nodes = characters.slice(at + 1, end).map(literal);
+        at = end + 1;
+        return { kind: 'sequence', nodes };
+      }
+      case '\\': {
+        const test = escaped();
+        return { kind: 'character', test: typeof test === 'string' ? oneOf([[test, test]]) : test };
+      }
+      case '^':
+      case '$':
+        return refuse(
+          `\`${character}\` is no anchor: the whole string is always matched (write \\${character} for the character)`,
+        );
+      case '#':
+      case '@':
+      case '&':
+      case '<':
+      case '>':
+      case '~':
+        return refuse(`the operator \`${character}\` is not supported (write \\${character} for the character)`);
+      case '?':
+      case '*':
+      case '+':
+      case '{':
+      case '}':
+      case ']':
+        return refuse(`\`${character}\` has nothing to stand for here (write \\${character} for the character)`);
+      default:
+        at++;
+        return literal(character);
+    }
+  };
+
+  const literal = (character: string): Node => ({ kind: 'character', test: oneOf([[character, character]]) });
+
+  /** Reads from the backslash on: the character meant, or the test of a class such as `\d`. */
+  const escaped = (): string | ((codePoint: number) => boolean) => {
+    const character = characters[at + 1];
+    if (character === undefined) return refuse('nothing follows the last `\\`');
+    const known = classes[character.toLowerCase()];
+    if (known === undefined && /^[A-Za-z0-9]$/.test(character)) {
+      refuse(`\`\\${character}\` means nothing special in a Lucene expression (allowed are \\d \\D \\s \\S \\w \\W)`);
+    }
+    at += 2;
+    if (known === undefined) return character;
+    return character === character.toLowerCase() ? known : (codePoint) => !known(codePoint);
+  };
+
+  const characterClass = (): Node => {
+    const negated = characters[at] === '^';
+    if (negated) at++;
+    const ranges: [string, string][] = [];
+    const tests: ((codePoint: number) => boolean)[] = [];
+    // A `]` right after the `[` closes it in Lucene too, and an empty class is refused.
+    while (at < characters.length && characters[at] !== ']') {
+      const first = characters[at] === '\\' ? escaped() : (characters[at++] ?? '');
+      if (typeof first !== 'string') {
+        tests.push(first);
+      } else if (characters[at] === '-' && characters[at + 1] !== ']' && at + 1 < characters.length) {
+        at++;
+        const last = characters[at] === '\\' ? escaped() : (characters[at++] ?? '');
+        if (typeof last !== 'string') return refuse('a range cannot end in a class');
+        if ((last.codePointAt(0) ?? 0) < (first.codePointAt(0) ?? 0)) refuse('the range runs backwards');
+        ranges.push([first, last]);
+      } else {
+        ranges.push([first, first]);
+      }
+    }
+    if (at >= characters.length) refuse('a `[` is not closed');
+    if (ranges.length + tests.length === 0) refuse('the class is empty');
+    at++;
+    const inRanges = oneOf(ranges);
+    const inAny = (codePoint: number): boolean => inRanges(codePoint) || tests.some((test) => test(codePoint));
+    return { kind: 'character', test: negated ? (codePoint) => !inAny(codePoint) : inAny };
+  };
+
+  const oneOf = (ranges: readonly [string, string][]): ((codePoint: number) => boolean) => {
+    const bounds = ranges.map(([first, last]): [number, number] => [
+      first.codePointAt(0) ?? 0,
+      last.codePointAt(0) ?? 0,
+    ]);
+    const within = (codePoint: number): boolean => {
+      for (const [first, last] of bounds) if (codePoint >= first && codePoint <= last) return true;
+      return false;
+    };
+    if (!ignoreCase) return within;
+    return (codePoint) => {
+      if (within(codePoint)) return true;
+      const character = String.fromCodePoint(codePoint);
+      const lower = character.toLowerCase().codePointAt(0) ?? 0;
+      const upper = character.toUpperCase().codePointAt(0) ?? 0;
+      return within(lower) || within(upper);
+    };
+  };
+
+  const root = choice();
+  if (at < characters.length) refuse('a `)` closes nothing');
+  return root;
+}

@@ -1,0 +1,30 @@
+// Where in a query's text something stands: offsets to lines and columns, and text that is safe to show.
+
+import { escapeText } from '../../collectors/escape-text.ts';
+import { QueryError } from './query.ts';
+
+/** Deepest nesting of parentheses, `not`, function calls and operators that a query may have. */
+export const maxNesting = 200;
+
+/** The error for source[start, end): offsets in UTF-16 units from 0, lines parted by `\n`. `message` must be printable already. */
+export function errorAt(source: string, start: number, end: number, message: string): QueryError {
+  let line = 1;
+  let lineStart = 0;
+  for (let at = source.indexOf('\n'); at !== -1 && at < start; at = source.indexOf('\n', at + 1)) {
+    line++;
+    lineStart = at + 1;
+  }
+  return new QueryError(message, line, start - lineStart + 1, end - start);
+}
+
+/** Query text as it may reach a terminal: what cannot be shown safely is escaped, the backslash is not, as the text is a query's own. */
+export function printable(text: string): string {
+  return Array.from(text, (character) => (character === '\\' ? character : escapeText(character, 16))).join('');
+}
+
+/** What an error message says was found at source[start, end): printable, in backticks, cut to 40 characters. */
+export function foundText(source: string, start: number, end: number): string {
+  if (start >= source.length) return 'the end of the query';
+  const characters = Array.from(source.slice(start, end));
+  return `\`${printable(characters.slice(0, 40).join(''))}${characters.length > 40 ? '…' : ''}\``;
+}

@@ -1,0 +1,79 @@
+// Wildcard patterns, matched without a regular expression so that no value can make one slow.
+
+/** A stretch of literal text, or a wildcard: `*` for any run of characters, `?` for exactly one. */
+export type WildcardPart = { readonly literal: string } | { readonly wild: '*' | '?' };
+
+const anyRun = -1;
+const oneCharacter = -2;
+
+/** Reads a pattern in which every `*` and `?` is a wildcard: EQL has no escape for them. */
+export function parseWildcard(pattern: string): WildcardPart[] {
+  return pattern
+    .split(/([*?])/)
+    .filter((part) => part !== '')
+    .map((part) => (part === '*' || part === '?' ? { wild: part } : { literal: part }));
+}
+
+/**
+ * A test of the whole string, case-sensitive: fold pattern and value for the other kind.
+ * Steps are bounded by value length times pattern length (two pointers, retried from the last `*` only).
+ */
+export function compileWildcard(parts: readonly WildcardPart[]): (value: string) => boolean {
+  const stars = parts.map((part) => ('wild' in part ? part.wild : ''));
+  const text = parts.map((part) => ('literal' in part ? part.literal : '')).join('');
+  // The common shapes have a native answer; adjacent literals and stars are rare enough for the general way.
+  switch (stars.join(',')) {
+    case '':
+      return (value) => value === text;
+    case '*':
+      return () => true;
+    case ',*':
+      return (value) => value.startsWith(text);
+    case '*,':
+      return (value) => value.endsWith(text);
+    case '*,,*':
+      return (value) => value.includes(text);
+    default:
+      return compileProgram(parts);
+  }
+}
+
+function compileProgram(parts: readonly WildcardPart[]): (value: string) => boolean {
+  const program: number[] = [];
+  for (const part of parts) {
+    if ('wild' in part) program.push(part.wild === '*' ? anyRun : oneCharacter);
+    else for (let at = 0; at < part.literal.length; at++) program.push(part.literal.charCodeAt(at));
+  }
+  return (value) => {
+    let at = 0;
+    let step = 0;
+    let lastStar = -1;
+    let retryAt = 0;
+    while (at < value.length) {
+      const wanted = program[step];
+      if (wanted === anyRun) {
+        lastStar = step++;
+        retryAt = at;
+      } else if (wanted === oneCharacter) {
+        at += characterWidth(value, at);
+        step++;
+      } else if (wanted === value.charCodeAt(at)) {
+        at++;
+        step++;
+      } else if (lastStar === -1) {
+        return false;
+      } else {
+        retryAt += characterWidth(value, retryAt);
+        at = retryAt;
+        step = lastStar + 1;
+      }
+    }
+    while (program[step] === anyRun) step++;
+    return step === program.length;
+  };
+}
+
+/** UTF-16 units of the character at a position: 2 for a surrogate pair. */
+function characterWidth(text: string, at: number): 1 | 2 {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+}
