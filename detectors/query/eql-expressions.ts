@@ -5,7 +5,7 @@ import { orderOf, type Scalar, textOf } from './field-values.ts';
 import type { Predicate } from './query.ts';
 
 /** The static type; a field's is `any`, as only an event shows it. */
-export type EqlType = 'string' | 'number' | 'boolean' | 'null' | 'any';
+type EqlType = 'string' | 'number' | 'boolean' | 'null' | 'any';
 
 /** undefined is EQL's null. */
 export type Evaluate = (read: FieldReader) => FieldValue;
@@ -34,7 +34,7 @@ export interface Expression {
 }
 
 /** Of two fields with several values each, this many of the right one's are compared: two hostile lists must not multiply. */
-export const maxPairedValues = 256;
+const maxPairedValues = 256;
 
 const unknown: Condition = { isTrue: () => false, isFalse: () => false, value: () => undefined };
 
@@ -73,7 +73,7 @@ export function or(conditions: readonly Condition[]): Condition {
 }
 
 /** Three-valued `or` (deciding value true) and `and` (false): the deciding value if any gives it, else null if any is null, else the other. */
-function joined<T>(
+export function joined<T>(
   items: readonly T[],
   value: (item: T) => boolean | undefined,
   deciding: boolean,
@@ -115,7 +115,7 @@ export function testing({ evaluate }: Expression, test: (one: Scalar) => boolean
 }
 
 /** `== null`: never null itself. */
-export function isNull(expression: Expression): Condition {
+function isNull(expression: Expression): Condition {
   const { evaluate } = expression;
   return fromValue((read) => evaluate(read) === undefined);
 }

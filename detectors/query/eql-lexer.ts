@@ -40,8 +40,8 @@ const signs = [
   '|',
 ] as const;
 
-export type EqlKeyword = (typeof keywords)[number];
-export type EqlSign = (typeof signs)[number];
+type EqlKeyword = (typeof keywords)[number];
+type EqlSign = (typeof signs)[number];
 
 export interface EqlToken {
   kind: EqlKeyword | EqlSign | 'name' | 'string' | 'number' | 'end';

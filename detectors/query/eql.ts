@@ -11,6 +11,7 @@ import {
   type Evaluate,
   type Expression,
   equality,
+  joined,
   not,
   or,
   ordering,
@@ -210,13 +211,7 @@ class EqlParser {
       if (text === undefined) return undefined;
       const folded = fold(text);
       if (exact.has(folded)) return true;
-      let outcome: boolean | undefined = false;
-      for (const test of tests) {
-        const passed = test(folded);
-        if (passed === true) return true;
-        if (passed === undefined) outcome = undefined;
-      }
-      return outcome;
+      return joined(tests, (test) => test(folded), true);
     });
     return this.#boolean(condition, [left, ...items]);
   }
@@ -385,8 +380,9 @@ class EqlParser {
     }
     const apply = bind(literals, ignoreCase, (place, reason) => this.#fail(literalPlaces[place] ?? token, reason));
     const evaluate = overArguments(evaluated, (values) => {
-      for (let place = 0; place < types.length; place++) {
-        if (types[place] !== 'any' && typeof values[place] !== types[place]) return undefined;
+      for (const [place, value] of values.entries()) {
+        const type = types[place];
+        if (type === 'any' ? textOf(value) === undefined : typeof value !== type) return undefined;
       }
       return apply(values);
     });
@@ -414,7 +410,7 @@ class EqlParser {
   #node(type: Expression['type'], evaluate: Evaluate, operands: readonly Expression[], float: boolean): Expression {
     const start = operands[0]?.start ?? 0;
     const end = operands.at(-1)?.end ?? start;
-    const depth = 1 + Math.max(0, ...operands.map((one) => one.depth));
+    const depth = operands.reduce((deepest, one) => Math.max(deepest, one.depth + 1), 1);
     const node: Expression = { type, start, end, depth, float, evaluate };
     if (depth > maxNesting) throw this.#tooDeep(node);
     return node;

@@ -32,7 +32,7 @@ export function parseNumber(text: string): number | undefined {
 const isoDate = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
 /** Milliseconds since 1970 of an ISO 8601 date or time, UTC where no zone is given (as Elasticsearch reads it); else undefined. */
-export function parseDate(text: string): number | undefined {
+function parseDate(text: string): number | undefined {
   const match = isoDate.exec(text);
   if (match === null) return undefined;
   const time = Date.parse(text.length > 10 && match[1] === undefined ? `${text}Z` : text);

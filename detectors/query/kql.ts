@@ -47,11 +47,11 @@ class KqlParser {
   }
 
   #or(): Predicate {
-    const parts = this.#chain('or', () => this.#chainAnd());
+    const parts = this.#chain('or', () => this.#and());
     return anyPredicate(parts);
   }
 
-  #chainAnd(): Predicate {
+  #and(): Predicate {
     const parts = this.#chain('and', () => this.#not());
     return everyPredicate(parts);
   }

@@ -4,7 +4,7 @@
 export const maxRegexInput = 131_072;
 
 /** Most states a pattern may need; counted repeats (`a{1,500}`) are written out. Steps are at most states times characters. */
-export const maxRegexStates = 1000;
+const maxRegexStates = 1000;
 
 /** One character's test, or the places to go on from without reading a character. */
 type State = { test: (codePoint: number) => boolean; next: number } | { next: readonly number[] };

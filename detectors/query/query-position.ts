@@ -14,7 +14,7 @@ export function errorAt(source: string, start: number, end: number, message: str
     line++;
     lineStart = at + 1;
   }
-  return new QueryError(message, line, start - lineStart + 1, end - start);
+  return new QueryError(message, line, start - lineStart + 1, Math.min(end, source.length) - start);
 }
 
 /** Query text as it may reach a terminal: what cannot be shown safely is escaped, the backslash is not, as the text is a query's own. */
