@@ -128,6 +128,7 @@ export interface ProcfsSensorOptions {
 }
 
 export interface ProcfsSensor {
+  start(): void;
   state(): { intervalMs: number; turns: number; records: number };
   stop(): Promise<void>;
 }
@@ -138,6 +139,7 @@ const maxIntervalMs = 2000;
 
 export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
   const compare = createProcComparison(realProc);
+  compare(readBootNs());
   const state = { intervalMs: options.pollIntervalMs, turns: 0, records: 0 };
   let timer: NodeJS.Timeout | undefined;
 
@@ -158,9 +160,8 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
     );
     timer = setTimeout(look, state.intervalMs);
   };
-  look();
-
   return {
+    start: look,
     state: () => ({ ...state }),
     async stop() {
       clearTimeout(timer);

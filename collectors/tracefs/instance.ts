@@ -17,11 +17,13 @@ export interface Instance {
   folder: string;
   /** The name of its group of probes. */
   group: string;
-  /** Names that events had been given in the group so far. */
   write(file: string, text: string): void;
-  read(file: string): string;
+  /** Undefined when the kernel has no such event. */
+  formatOf(system: string, event: string): EventFormat | undefined;
   /** Turns an event on and returns its format; undefined when the kernel has no such event. */
   enable(system: string, event: string): EventFormat | undefined;
+  /** The probes of our group that the kernel has; `program` is the file of an entry probe. */
+  probes(): { event: string; program?: string }[];
   /** Defines a probe in our group and turns it on. Throws with the kernel's answer when it is refused. */
   addProbe(definition: string, event: string): EventFormat;
   removeProbe(event: string): void;
@@ -73,10 +75,13 @@ function instanceAt(name: string): Instance {
   const folder = path.join(mountPoint, 'instances', name);
   const write = (file: string, text: string): void => fs.writeFileSync(path.join(folder, file), text, { flag: 'w' });
   const eventFolder = (system: string, event: string) => path.join(folder, 'events', system, event);
-  const enable = (system: string, event: string): EventFormat | undefined => {
+  const formatOf = (system: string, event: string): EventFormat | undefined => {
     if (!fs.existsSync(eventFolder(system, event))) return undefined;
-    const format = parseEventFormat(fs.readFileSync(path.join(eventFolder(system, event), 'format'), 'utf8'));
-    write(path.join('events', system, event, 'enable'), '1');
+    return parseEventFormat(fs.readFileSync(path.join(eventFolder(system, event), 'format'), 'utf8'));
+  };
+  const enable = (system: string, event: string): EventFormat | undefined => {
+    const format = formatOf(system, event);
+    if (format) write(path.join('events', system, event, 'enable'), '1');
     return format;
   };
   const removeProbe = (event: string): void => {
@@ -87,8 +92,9 @@ function instanceAt(name: string): Instance {
     folder,
     group: name,
     write,
-    read: (file) => fs.readFileSync(path.join(folder, file), 'utf8'),
+    formatOf,
     enable,
+    probes: () => probesOf(name),
     addProbe(definition, event) {
       try {
         fs.appendFileSync(probeFile(), `${definition}\n`);
@@ -105,16 +111,18 @@ function instanceAt(name: string): Instance {
     removeProbe,
     remove() {
       if (fs.existsSync(folder)) write('tracing_on', '0');
-      for (const event of probesOf(name)) removeProbe(event);
+      for (const { event } of probesOf(name)) removeProbe(event);
       if (fs.existsSync(folder)) fs.rmdirSync(folder);
     },
   };
 }
 
-/** The events defined in a group, whether or not its instance is still there. */
-function probesOf(group: string): string[] {
-  const listed = fs.readFileSync(probeFile(), 'utf8').matchAll(/^\w+:(\w+)\/(\w+) /gm);
-  return [...listed].flatMap(([, of, event]) => (of === group && event !== undefined ? [event] : []));
+/** The probes defined in a group, whether or not its instance is still there. */
+function probesOf(group: string): { event: string; program?: string }[] {
+  const listed = fs.readFileSync(probeFile(), 'utf8').matchAll(/^\w+:(\w+)\/(\w+) (?:(\/\S+):0x[0-9a-f]+ )?/gm);
+  return [...listed].flatMap(([, of, event = '', program]) =>
+    of === group ? [{ event, ...(program === undefined ? {} : { program }) }] : [],
+  );
 }
 
 /** Creates this process's own instance. Throws TracefsUnavailable. */

@@ -2,22 +2,14 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { openPollSet, readBootNs, readInto } from '../libc.ts';
-import type { LostRecord, ProcessRecord } from '../process-record.ts';
-import {
-  decodeArgv,
-  decodeAttempt,
-  decodeExec,
-  decodeExit,
-  decodeFork,
-  decodeNewTask,
-  type RecordDecoder,
-} from './decode-record.ts';
+import { openPollSet, readBootNs } from '../libc.ts';
+import type { BootNs, ProcessRecord } from '../process-record.ts';
+import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
 import { elfEntryOffset } from './elf-entry.ts';
-import { type EventFormat, fieldOf, parseEventFormat } from './event-format.ts';
-import { createInstance, type Instance, TracefsUnavailable } from './instance.ts';
+import type { EventFormat } from './event-format.ts';
+import { createInstance, type Instance, leftoverInstances, TracefsUnavailable } from './instance.ts';
+import { type InstanceReader, openInstanceReader, type ReadCounts } from './instance-reader.ts';
 import { attemptProbe, canBeProbed, entryProbe } from './probe-definition.ts';
-import { visitPage } from './ring-buffer-page.ts';
 
 export interface TracefsSensorOptions {
   /** Kernel memory for records, over all CPUs together. */
@@ -28,35 +20,36 @@ export interface TracefsSensorOptions {
   probedPrograms: readonly string[];
   /** Field 22 of this process's /proc/PID/stat: names the instance. */
   startTicks: number;
+  /** Whether a process with that pid and start lives: what one left behind that does not is taken over. */
+  isRunning(pid: number, startTicks: number): boolean;
   /** Called with records in the order in which they happened; at most some thousands at a time. */
   onRecords(records: ProcessRecord[]): void;
   /** Something that a person should know: one line. */
   onFault(what: string): void;
 }
 
-export interface TracefsSensorState {
+export interface TracefsSensorState extends ReadCounts {
   instance: string;
   /** Programs that are probed at their entry point. */
   probed: string[];
   /** Programs that are not, each with the reason. */
   unprobed: Record<string, string>;
-  /** System calls with an event probe; empty: none, and why in `attemptReason`. */
+  /** System calls with an event probe; where there is none `attemptReason` says why. */
   attempts: string[];
   attemptReason?: string;
   bufferBytesPerCpu: number;
   records: number;
-  lost: number;
-  malformedPages: number;
-  undecodable: number;
+  /** Records that the buffer of an agent that was killed still held. */
+  recovered: number;
 }
 
 export interface TracefsSensor {
+  /** The kernel records from the opening on; this begins to read. First comes what a killed agent's buffer holds. */
+  start(): void;
   state(): TracefsSensorState;
   /** Looks again at the probed programs: sets a probe on a new file, and anew on a replaced one. */
   refreshProbes(): void;
-  /** Reads what the kernel has now, without waiting for the next turn. */
-  drain(): void;
-  /** Stops reading, then removes instance and probes. */
+  /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. */
   stop(): Promise<void>;
 }
 
@@ -68,17 +61,11 @@ const busyGapMs = 40;
 /** One turn of the burst comes back in each of these. */
 const turnRecoveryMs = 60;
 
-interface ProbedProgram {
-  event: string;
-  /** Device, inode and change time: another file has another one. */
-  identity: string;
-}
-
 /** Starts tracing. Throws TracefsUnavailable where the kernel's tracing is not to be had. */
 export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor {
   const instance = createInstance(options.startTicks);
   try {
-    return startSensor(instance, options);
+    return traceInto(instance, options);
   } catch (error) {
     instance.remove();
     if (error instanceof TracefsUnavailable) throw error;
@@ -86,62 +73,87 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
   }
 }
 
-function startSensor(instance: Instance, options: TracefsSensorOptions): TracefsSensor {
-  const cpus = fs.readdirSync(path.join(instance.folder, 'per_cpu')).sort();
-  const bufferKbPerCpu = Math.max(64, Math.floor(options.bufferTotalBytes / 1024 / cpus.length));
+/** Registers the events that make the process table; `formatOf` also turns them on. */
+function registerProcessEvents(
+  reader: InstanceReader,
+  formatOf: (system: string, event: string) => EventFormat | undefined,
+): void {
+  const required = (system: string, event: string): EventFormat => {
+    const format = formatOf(system, event);
+    if (format === undefined) throw new TracefsUnavailable(`this kernel has no trace event ${system}:${event}`);
+    return format;
+  };
+  // task_newtask says what sched_process_fork says, and whether the new task is a thread.
+  const newTask = formatOf('task', 'task_newtask');
+  if (newTask) reader.register(newTask, decodeNewTask(newTask));
+  else {
+    const fork = required('sched', 'sched_process_fork');
+    reader.register(fork, decodeFork(fork));
+  }
+  const exit = required('sched', 'sched_process_exit');
+  reader.register(exit, decodeExit(exit));
+  const exec = required('sched', 'sched_process_exec');
+  reader.register(exec, decodeExec(exec));
+}
+
+/**
+ * What was recorded for an agent that was killed, up to `untilNs`, from which on the new instance records; the old one
+ * is removed. Records of probes whose layout has changed since are passed over.
+ */
+function takeOver(instance: Instance, untilNs: BootNs): ProcessRecord[] {
+  const records: ProcessRecord[] = [];
+  if (fs.existsSync(instance.folder)) {
+    const reader = openInstanceReader(instance);
+    try {
+      registerProcessEvents(reader, instance.formatOf);
+      for (const { event, program } of instance.probes()) {
+        const format = instance.formatOf(instance.group, event);
+        if (format === undefined) continue;
+        try {
+          reader.register(format, program === undefined ? decodeAttempt(format) : decodeArgv(format, program));
+        } catch {}
+      }
+      reader.readAll(records);
+    } finally {
+      reader.close();
+    }
+  }
+  instance.remove();
+  return records.filter((record) => record.timeNs < untilNs).sort((a, b) => a.timeNs - b.timeNs);
+}
+
+function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSensor {
+  const reader = openInstanceReader(instance);
+  const bufferKbPerCpu = Math.max(64, Math.floor(options.bufferTotalBytes / 1024 / reader.fds.length));
   instance.write('buffer_size_kb', String(bufferKbPerCpu));
   instance.write('trace_clock', 'boot');
   // Wake the reader at the first record, not at a buffer half full.
   instance.write('buffer_percent', '0');
-
-  const pageFormat = parseEventFormat(fs.readFileSync(path.join(instance.folder, '../../events/header_page'), 'utf8'));
-  const layout = {
-    commitOffset: fieldOf(pageFormat, 'commit').offset,
-    dataOffset: fieldOf(pageFormat, 'data').offset,
-  };
-  const pageBytes = layout.dataOffset + fieldOf(pageFormat, 'data').size;
-
-  /** By event id, sparse: ids are small numbers. */
-  const decoders: { decode: RecordDecoder; minBytes: number }[] = [];
-  const register = (format: EventFormat, decode: RecordDecoder): void => {
-    const minBytes = Math.max(...[...format.fields.values()].map((field) => field.offset + field.size));
-    decoders[format.id] = { decode, minBytes };
-  };
-  const counts = { records: 0, lost: 0, malformedPages: 0, undecodable: 0 };
-
-  const required = (system: string, event: string): EventFormat => {
-    const format = instance.enable(system, event);
-    if (format === undefined) throw new TracefsUnavailable(`this kernel has no trace event ${system}:${event}`);
-    return format;
-  };
-  const newTask = instance.enable('task', 'task_newtask');
-  if (newTask) register(newTask, decodeNewTask(newTask));
-  else {
-    const fork = required('sched', 'sched_process_fork');
-    register(fork, decodeFork(fork));
-  }
-  const exit = required('sched', 'sched_process_exit');
-  register(exit, decodeExit(exit));
-  const exec = required('sched', 'sched_process_exec');
-  register(exec, decodeExec(exec));
+  const startedNs = readBootNs();
 
   const attempts: string[] = [];
   let attemptReason: string | undefined = options.argvOfEveryExec ? undefined : 'switched off by configuration';
-  if (options.argvOfEveryExec) {
-    for (const systemCall of ['execve', 'execveat'] as const) {
-      try {
-        const format = instance.addProbe(attemptProbe(instance.group, systemCall, systemCall), systemCall);
-        register(format, decodeAttempt(format));
-        attempts.push(systemCall);
-      } catch (error) {
-        attemptReason = `this kernel takes no event probe on ${systemCall} (${(error as Error).message})`;
-      }
-    }
-  }
-
-  const probed = new Map<string, ProbedProgram>();
+  const probed = new Map<string, { event: string; identity: string }>();
   const unprobed = new Map<string, string>();
   let probeSerial = 0;
+  let records = 0;
+  let recovered: ProcessRecord[] = [];
+  /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
+  let held: ProcessRecord[] = [];
+
+  const drain = (): void => {
+    const untilNs = readBootNs();
+    const batch = held;
+    reader.readAll(batch);
+    if (batch.length === 0) return;
+    batch.sort((a, b) => a.timeNs - b.timeNs);
+    let due = batch.length;
+    while (due > 0 && (batch[due - 1] as ProcessRecord).timeNs > untilNs) due--;
+    held = batch.splice(due);
+    records += batch.length;
+    if (batch.length > 0) options.onRecords(batch);
+  };
+
   const refreshProbe = (program: string): void => {
     const existing = probed.get(program);
     const drop = (reason: string): void => {
@@ -154,18 +166,18 @@ function startSensor(instance: Instance, options: TracefsSensorOptions): Tracefs
       drop('no such file');
       return;
     }
+    // Another file under the name has another identity.
     const identity = `${stat.dev}:${stat.ino}:${stat.ctimeMs}`;
     if (existing?.identity === identity) return;
     try {
-      // The kernel follows symlinks itself, but its answer to a change of the link is silence: name the file.
       const file = fs.realpathSync.native(program);
       if (!canBeProbed(file)) throw new Error('its path has characters that the kernel does not read');
       const offset = elfEntryOffset(readHead(file));
       if (offset === undefined) throw new Error('not a 64-bit ELF program');
       const event = `${path.basename(program).replaceAll(/\W/g, '_')}_${probeSerial++}`;
       const format = instance.addProbe(entryProbe(instance.group, event, file, offset), event);
-      register(format, decodeArgv(format, program));
-      // What the old probe saw is read with the old decoder's twin before its number can be given to another event.
+      reader.register(format, decodeArgv(format, program));
+      // What the old probe saw is read before its number can be given to another event.
       if (existing) {
         drain();
         instance.removeProbe(existing.event);
@@ -178,72 +190,49 @@ function startSensor(instance: Instance, options: TracefsSensorOptions): Tracefs
     }
   };
 
-  const fds = cpus.map((cpu) =>
-    fs.openSync(
-      path.join(instance.folder, 'per_cpu', cpu, 'trace_pipe_raw'),
-      fs.constants.O_RDONLY | fs.constants.O_NONBLOCK,
-    ),
-  );
-  const pollSet = openPollSet(fds);
-  const page = Buffer.alloc(pageBytes);
-  /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
-  let held: ProcessRecord[] = [];
-
-  const readCpu = (fd: number, into: ProcessRecord[]): void => {
-    for (;;) {
-      const size = readInto(fd, page);
-      if (size <= 0) return;
-      let lastNs = 0;
-      const { lost, malformed } = visitPage(page, size, layout, (data, offset, length, timeNs) => {
-        lastNs = timeNs;
-        const known = length >= 2 ? decoders[data.readUInt16LE(offset)] : undefined;
-        if (known === undefined) return;
-        if (length < known.minBytes) {
-          counts.undecodable++;
-          return;
-        }
+  try {
+    registerProcessEvents(reader, instance.enable);
+    if (options.argvOfEveryExec) {
+      for (const systemCall of ['execve', 'execveat'] as const) {
         try {
-          const record = known.decode(data, offset, length, timeNs);
-          if (record) into.push(record);
-        } catch {
-          counts.undecodable++;
+          const format = instance.addProbe(attemptProbe(instance.group, systemCall, systemCall), systemCall);
+          reader.register(format, decodeAttempt(format));
+          attempts.push(systemCall);
+        } catch (error) {
+          attemptReason = `this kernel takes no event probe on ${systemCall} (${(error as Error).message})`;
         }
-      });
-      if (malformed) counts.malformedPages++;
-      if (lost > 0) {
-        counts.lost += lost;
-        into.push({ kind: 'lost', timeNs: lastNs, count: lost } satisfies LostRecord);
       }
     }
-  };
-
-  function drain(): void {
-    const untilNs = readBootNs();
-    const batch = held;
-    for (const fd of fds) readCpu(fd, batch);
-    if (batch.length === 0) return;
-    batch.sort((a, b) => a.timeNs - b.timeNs);
-    let due = batch.length;
-    while (due > 0 && (batch[due - 1] as ProcessRecord).timeNs > untilNs) due--;
-    held = batch.splice(due);
-    counts.records += batch.length;
-    if (batch.length > 0) options.onRecords(batch);
+    for (const program of options.probedPrograms) refreshProbe(program);
+    for (const leftover of leftoverInstances(options.isRunning)) {
+      try {
+        recovered = recovered.concat(takeOver(leftover, startedNs));
+      } catch (error) {
+        options.onFault(`what a killed agent left in ${leftover.group} could not be taken over: ${String(error)}`);
+      }
+    }
+  } catch (error) {
+    reader.close();
+    throw error;
   }
+  const recoveredCount = recovered.length;
 
-  for (const program of options.probedPrograms) refreshProbe(program);
-
+  const pollSet = openPollSet(reader.fds);
   let stopping = false;
+  const guard = (turn: () => void): void => {
+    try {
+      turn();
+    } catch (error) {
+      options.onFault(`a batch of records was not handled: ${(error as Error).stack ?? String(error)}`);
+    }
+  };
   const run = async (): Promise<void> => {
     let turns = burstTurns;
     let lastTurnMs = performance.now();
     while (!stopping) {
       if (held.length === 0) await pollSet.wait(pollMs);
       if (stopping) break;
-      try {
-        drain();
-      } catch (error) {
-        options.onFault(`a batch of records was not handled: ${(error as Error).stack ?? String(error)}`);
-      }
+      guard(drain);
       const nowMs = performance.now();
       turns = Math.min(burstTurns, turns + (nowMs - lastTurnMs) / turnRecoveryMs);
       lastTurnMs = nowMs;
@@ -251,9 +240,16 @@ function startSensor(instance: Instance, options: TracefsSensorOptions): Tracefs
       else await new Promise((resolve) => setTimeout(resolve, busyGapMs));
     }
   };
-  const running = run().catch((error: unknown) => options.onFault(`the exec sensor stopped: ${String(error)}`));
+  let running: Promise<void> | undefined;
 
   return {
+    start() {
+      guard(() => {
+        if (recovered.length > 0) options.onRecords(recovered);
+      });
+      recovered = [];
+      running = run().catch((error: unknown) => options.onFault(`the exec sensor stopped: ${String(error)}`));
+    },
     state: () => ({
       instance: instance.group,
       probed: [...probed.keys()],
@@ -261,15 +257,17 @@ function startSensor(instance: Instance, options: TracefsSensorOptions): Tracefs
       attempts,
       ...(attemptReason === undefined ? {} : { attemptReason }),
       bufferBytesPerCpu: bufferKbPerCpu * 1024,
-      ...counts,
+      records,
+      recovered: recoveredCount,
+      ...reader.counts,
     }),
     refreshProbes: () => options.probedPrograms.forEach(refreshProbe),
-    drain,
     async stop() {
       stopping = true;
       await running;
-      drain();
-      for (const fd of fds) fs.closeSync(fd);
+      guard(drain);
+      if (held.length > 0) guard(drain);
+      reader.close();
       instance.remove();
     },
   };

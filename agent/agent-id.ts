@@ -1,0 +1,18 @@
+// The agent's own id: ECS agent.id, the same for as long as its state folder lives.
+
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** Reads the id, or makes one (0600) where there is none. */
+export function readAgentId(stateDirectory: string): string {
+  const file = path.join(stateDirectory, 'agent-id');
+  try {
+    const id = fs.readFileSync(file, 'utf8').trim();
+    if (/^[0-9a-f-]{36}$/.test(id)) return id;
+  } catch {}
+  const id = randomUUID();
+  fs.mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  fs.writeFileSync(file, `${id}\n`, { mode: 0o600 });
+  return id;
+}

@@ -1,0 +1,154 @@
+// Chooses the process sensor: the kernel's trace, or polling /proc where that is not to be had.
+
+import path from 'node:path';
+import { watch } from 'chokidar';
+import { readStat } from '../collectors/proc/read-proc.ts';
+import type { ProcessRecord } from '../collectors/process-record.ts';
+import { openProcfsSensor } from '../collectors/procfs/procfs-sensor.ts';
+import { TracefsUnavailable } from '../collectors/tracefs/instance.ts';
+import { openTracefsSensor, type TracefsSensor } from '../collectors/tracefs/tracefs-sensor.ts';
+import type { Configuration } from './configuration.ts';
+
+/** The package tools: their arguments are read at their entry point. */
+export const packageTools: readonly string[] = ['/usr/bin/dpkg', '/usr/bin/rpm'];
+
+/** What `status` shows of a sensor. */
+export interface SensorReport {
+  name: 'tracefs' | 'procfs';
+  /** Where arguments come from, one line each. */
+  argv: string[];
+  /** Why it is not the best sensor, or not whole. */
+  reasons: string[];
+  records: number;
+  lost_events: number;
+  malformed_pages: number;
+  undecodable_records: number;
+  /** Records taken over from an agent that was killed. */
+  recovered_records: number;
+  buffer_bytes_per_cpu?: number;
+  poll_interval_ms?: number;
+}
+
+export interface Sensor {
+  name: 'tracefs' | 'procfs';
+  /** Why the better sensor is not on; undefined: it is, or was not asked for. */
+  degraded: string | undefined;
+  start(): void;
+  report(): SensorReport;
+  stop(): Promise<void>;
+}
+
+interface SensorParts {
+  settings: Configuration['sensor'];
+  onRecords(records: ProcessRecord[]): void;
+  onFault(what: string, error?: unknown): void;
+}
+
+/** A watcher is a hint; this often the probed programs are looked at besides. */
+const refreshEveryMs = 30_000;
+
+/** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
+export function openSensor(parts: SensorParts): Sensor {
+  if (parts.settings.mode === 'procfs') return openPolling(parts, undefined);
+  try {
+    return openTracing(parts);
+  } catch (error) {
+    if (!(error instanceof TracefsUnavailable) || parts.settings.mode === 'tracefs') throw error;
+    return openPolling(parts, error.message);
+  }
+}
+
+function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
+  const startTicksOf = (pid: number) => readStat(pid)?.startTicks;
+  const sensor = openTracefsSensor({
+    bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
+    argvOfEveryExec: settings.argv_of_every_exec === 'auto',
+    probedPrograms: packageTools,
+    startTicks: startTicksOf(process.pid) ?? 0,
+    isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
+    onRecords,
+    onFault,
+  });
+  const stopWatching = watchPrograms(sensor, onFault);
+  return {
+    name: 'tracefs',
+    degraded: undefined,
+    start: sensor.start,
+    report() {
+      const state = sensor.state();
+      const unprobed = Object.entries(state.unprobed).map(([program, reason]) => `${program} is not probed: ${reason}`);
+      return {
+        name: 'tracefs',
+        argv: [
+          ...state.probed.map((program) => `entry probe on ${program}`),
+          ...state.attempts.map((systemCall) => `event probe on ${systemCall}`),
+          '/proc for everything else, while it runs',
+        ],
+        reasons: [...unprobed, ...(state.attemptReason === undefined ? [] : [state.attemptReason])],
+        records: state.records,
+        lost_events: state.lost,
+        malformed_pages: state.malformedPages,
+        undecodable_records: state.undecodable,
+        recovered_records: state.recovered,
+        buffer_bytes_per_cpu: state.bufferBytesPerCpu,
+      };
+    },
+    async stop() {
+      await stopWatching();
+      await sensor.stop();
+    },
+  };
+}
+
+/** Sets probes anew when a package tool is installed, replaced or removed. */
+function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: unknown) => void): () => Promise<void> {
+  const refresh = (): void => {
+    try {
+      sensor.refreshProbes();
+    } catch (error) {
+      onFault('the probes could not be refreshed', error);
+    }
+  };
+  const folders = new Set(packageTools.map((program) => path.dirname(program)));
+  const watcher = watch([...folders], {
+    depth: 0,
+    // The dance of a rename is what we want to see.
+    atomic: false,
+    ignoreInitial: true,
+    ignored: (file) => !folders.has(file) && !packageTools.includes(file),
+  });
+  watcher.on('all', refresh);
+  watcher.on('error', (error) => onFault('the package tools cannot be watched', error));
+  const timer = setInterval(refresh, refreshEveryMs);
+  return async () => {
+    clearInterval(timer);
+    await watcher.close();
+  };
+}
+
+function openPolling({ settings, onRecords, onFault }: SensorParts, degraded: string | undefined): Sensor {
+  const sensor = openProcfsSensor({ pollIntervalMs: settings.poll_interval_ms, onRecords, onFault });
+  return {
+    name: 'procfs',
+    degraded,
+    start: sensor.start,
+    report() {
+      const state = sensor.state();
+      return {
+        name: 'procfs',
+        argv: ['/proc, as it was when it was looked at'],
+        reasons: [
+          ...(degraded === undefined ? [] : [degraded]),
+          'processes that end between two looks at /proc are not seen',
+        ],
+        records: state.records,
+        lost_events: 0,
+        malformed_pages: 0,
+        undecodable_records: 0,
+        recovered_records: 0,
+        poll_interval_ms: state.intervalMs,
+      };
+    },
+    stop: sensor.stop,
+  };
+}

@@ -1,0 +1,88 @@
+// The way of an event: rules look at it, what matters is described, and a batch is committed as one.
+
+import type { StepparentEvent } from '../collectors/event.ts';
+import type { ObservedExec } from '../collectors/process-event.ts';
+import { withFacts } from '../detectors/facts/facts.ts';
+import { judge } from '../detectors/judge.ts';
+import type { Predicate } from '../detectors/query/query.ts';
+import type { Rule, Verdict } from '../detectors/rules/rule.ts';
+import type { Finding } from '../storage/records.ts';
+
+export interface PipelineParts {
+  rules: readonly Rule[];
+  /** Which events are kept whether or not a rule matches. */
+  records: Predicate;
+  containerAlerts: boolean;
+  isKnown(verdict: Verdict, exec: ObservedExec): boolean;
+  /** Commits; throws when it cannot, and is then asked again with the same findings. */
+  commit(findings: readonly Finding[]): void;
+  onFault(what: string, error?: unknown): void;
+}
+
+export interface Pipeline {
+  take(exec: ObservedExec): void;
+  /** An event that no rule looks at: lost records, a degraded sensor. */
+  keep(event: StepparentEvent): void;
+  /** Commits what was taken since the last time. */
+  commit(): void;
+  /** Findings that could not be committed yet. */
+  readonly waiting: number;
+  /** Findings given up since there were too many of them. */
+  readonly dropped: number;
+}
+
+/** Findings that are kept while the store refuses them: a full disk should not fill the memory as well. */
+const maxWaiting = 5000;
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  let waiting: Finding[] = [];
+  let dropped = 0;
+
+  const add = (finding: Finding): void => {
+    waiting.push(finding);
+    if (waiting.length <= maxWaiting) return;
+    waiting.shift();
+    dropped++;
+  };
+
+  return {
+    take(exec) {
+      try {
+        const { read, facts } = withFacts(exec.read);
+        const verdicts = judge(parts.rules, read, (rule, error) => parts.onFault(`rule ${rule.id} failed`, error));
+        if (verdicts.length === 0 && !parts.records(read)) return;
+        const described = exec.document();
+        const scope = exec.scope();
+        add({
+          event: { ...described, stepparent: { ...described.stepparent, ...facts() } },
+          scope,
+          verdicts: verdicts.map((verdict) => ({
+            verdict,
+            known: parts.isKnown(verdict, exec),
+            alerting: scope === '' || parts.containerAlerts,
+          })),
+        });
+      } catch (error) {
+        parts.onFault('an event could not be judged', error);
+      }
+    },
+    keep(event) {
+      add({ event, scope: '', verdicts: [] });
+    },
+    commit() {
+      if (waiting.length === 0) return;
+      try {
+        parts.commit(waiting);
+        waiting = [];
+      } catch (error) {
+        parts.onFault('events could not be committed; they wait in memory', error);
+      }
+    },
+    get waiting() {
+      return waiting.length;
+    },
+    get dropped() {
+      return dropped;
+    },
+  };
+}

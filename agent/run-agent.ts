@@ -1,0 +1,292 @@
+// Wires the agent together: sensor, process table, rules, store, delivery; and takes it apart again.
+
+import fs from 'node:fs';
+import { readHostContext } from '../collectors/host-context.ts';
+import { readBootNs } from '../collectors/libc.ts';
+import { openPackageOwner } from '../collectors/package-owner.ts';
+import { openProcView, readHostNamespaces } from '../collectors/proc/inspect-process.ts';
+import { createProcessCollector } from '../collectors/process-collector.ts';
+import type { ProcessRecord } from '../collectors/process-record.ts';
+import { createProcessTable } from '../collectors/process-table.ts';
+import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
+import { sensorEvent } from '../collectors/sensor-event.ts';
+import { compileKql } from '../detectors/query/kql.ts';
+import { QueryError } from '../detectors/query/query.ts';
+import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
+import { readRules } from '../detectors/rules/load-rules.ts';
+import { openStore, type Store } from '../storage/open-store.ts';
+import { StoreError } from '../storage/store-error.ts';
+import { readAgentId } from './agent-id.ts';
+import { type Configuration, ConfigurationError } from './configuration.ts';
+import { listenControl } from './control-socket.ts';
+import { startDelivery } from './delivery.ts';
+import { openFaults } from './faults.ts';
+import { isKnownTerm } from './known-front-ends.ts';
+import type { Log } from './log.ts';
+import { openSensor, packageTools } from './open-sensor.ts';
+import type { Paths } from './paths.ts';
+import { createPipeline } from './pipeline.ts';
+import { openJournaldSink } from './sinks/journald.ts';
+import { openNdjsonSink } from './sinks/ndjson.ts';
+import type { Sink } from './sinks/sink.ts';
+import { openStdoutSink } from './sinks/stdout.ts';
+import type { AgentStatus } from './status.ts';
+import { version } from './version.ts';
+
+export interface Agent {
+  status(): AgentStatus;
+  /** Ends everything: what was seen is committed, the kernel's instance removed. */
+  stop(): Promise<void>;
+}
+
+export interface AgentParts {
+  configuration: Configuration & { rules_directories: readonly string[] };
+  /** The configuration's files, to name them in errors. */
+  configurationFiles: readonly string[];
+  paths: Paths;
+  log: Log;
+}
+
+/** How often due summaries, retention and old waiting execs are looked after. */
+const tidyEveryMs = 30_000;
+const pruneAgainMs = 250;
+/** An exec that waits for its arguments is told after this at the latest. */
+const flushAfterMs = 60;
+const commitAgainMs = 1000;
+
+function compileRecordFilter(parts: AgentParts) {
+  try {
+    return compileKql(parts.configuration.events.record).matches;
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    throw new ConfigurationError({
+      file: parts.configurationFiles.at(-1) ?? 'configuration',
+      key: 'events.record',
+      found: `${error.message} (column ${error.column})`,
+      allowed: 'a KQL query',
+    });
+  }
+}
+
+/** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
+export async function startAgent(parts: AgentParts): Promise<Agent> {
+  const { configuration, paths, log } = parts;
+  const started = new Date().toISOString();
+  const faults = openFaults(log);
+  const records = compileRecordFilter(parts);
+  const { rules, refused } = readRules(configuration.rules_directories);
+  for (const rule of refused) log.error('a rule was refused', { ...rule });
+  if (rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
+  const lists = configuration.known_front_ends ? readKnownTerms(shippedKnownTerms) : new Map();
+
+  // First of all, the one thing that tells two agents apart: who holds the socket.
+  let status: () => AgentStatus = () => {
+    throw new Error('the agent is still starting');
+  };
+  const control = await listenControl(paths.controlSocket, { status: () => status() });
+  const undo: (() => unknown)[] = [() => control.close()];
+  try {
+    const sinkNames = (['journald', 'ndjson'] as const).filter((name) => configuration.alerts[name]);
+    const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
+    let store: Store = openStore(paths.database, storeOptions);
+    undo.unshift(() => store.close());
+    fs.mkdirSync(paths.logsDirectory, { recursive: true, mode: 0o700 });
+
+    // ps-list and rpm are looked up here, not where the caller's environment says.
+    process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+    const agent = { id: readAgentId(paths.stateDirectory), version };
+    const table = createProcessTable(openProcView(readHostNamespaces()));
+    const owns = openPackageOwner();
+
+    let onRecords: (records: ProcessRecord[]) => void = () => {};
+    const sensor = openSensor({
+      settings: configuration.sensor,
+      onRecords: (batch) => onRecords(batch),
+      onFault: faults.note,
+    });
+    undo.unshift(() => sensor.stop());
+    const context = readHostContext(agent, sensor.name);
+
+    let journaldTrouble: string | undefined;
+    const openSink: Record<(typeof sinkNames)[number], () => Sink> = {
+      journald: () => openJournaldSink(),
+      ndjson: () => openNdjsonSink(paths.alerts),
+    };
+    const sinks = sinkNames.map((name) => openSink[name]());
+    const stdout = openStdoutSink(process.stdout, () => journaldTrouble !== undefined);
+    const delivery = startDelivery({
+      outbox: {
+        pending: (sink, limit) => store.pending(sink, limit),
+        delivered: (ids) => store.delivered(ids),
+        failed: (ids, nextMs) => store.failed(ids, nextMs),
+      },
+      sinks,
+      onTrouble(sink, trouble) {
+        if (sink === 'journald') journaldTrouble = trouble;
+        if (trouble === undefined) log.info('alerts are delivered again', { sink });
+        else log.warn('alerts cannot be delivered and wait in the outbox', { sink, reason: trouble });
+      },
+    });
+    undo.unshift(() => delivery.stop());
+
+    const timers = new Set<NodeJS.Timeout>();
+    const later = (ms: number, run: () => void): void => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        run();
+      }, ms);
+      timers.add(timer);
+    };
+
+    const pipeline = createPipeline({
+      rules,
+      records,
+      containerAlerts: configuration.container_alerts,
+      isKnown: (verdict, exec) => isKnownTerm(verdict, exec, lists, owns),
+      commit(findings) {
+        try {
+          const { alerts } = store.record(findings, Date.now());
+          const open = alerts.filter(({ state }) => state === 'open');
+          if (open.length > 0) {
+            if (journaldTrouble !== undefined) void stdout.deliver(open.map(({ document }) => document));
+            delivery.wake();
+          }
+        } catch (error) {
+          if (error instanceof StoreError && error.trouble === 'corrupt') {
+            store.close();
+            store = openStore(paths.database, { ...storeOptions, setAsideBecause: error.message });
+            tellSetAside();
+          }
+          throw error;
+        }
+      },
+      onFault: faults.note,
+    });
+    const tellSetAside = (): void => {
+      if (store.setAside === undefined) return;
+      log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
+      pipeline.keep(
+        sensorEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
+      );
+    };
+    tellSetAside();
+
+    const commit = (): void => {
+      pipeline.commit();
+      if (pipeline.waiting > 0) later(commitAgainMs, commit);
+    };
+    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map(realPath) : []);
+    const collector = createProcessCollector({
+      table,
+      context,
+      isProbed: (executable) => probed.has(executable),
+      onExec: pipeline.take,
+      onLost({ count }) {
+        faults.note(`the sensor lost records`, new Error(`${count} at least`));
+        pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
+      },
+    });
+    let flushing = false;
+    const flush = (): void => {
+      if (!collector.flush(readBootNs()) || flushing) return;
+      flushing = true;
+      later(flushAfterMs, () => {
+        flushing = false;
+        flush();
+        commit();
+      });
+    };
+    onRecords = (batch) => {
+      for (const record of batch) collector.handle(record);
+      flush();
+      commit();
+    };
+
+    const snapshot = await snapshotPids();
+    if (snapshot.fault !== undefined) faults.note(snapshot.fault);
+    table.seed(snapshot.pids);
+    if (sensor.degraded !== undefined) {
+      log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
+        reason: sensor.degraded,
+      });
+      pipeline.keep(sensorEvent(context, 'sensor-degraded', sensor.degraded));
+    }
+    sensor.start();
+    commit();
+
+    const termMs = Math.max(0, ...rules.map((rule) => rule.windowMs));
+    const prune = (): void => {
+      const { more } = store.prune(Date.now(), {
+        eventDays: configuration.retention.event_days,
+        maxBytes: configuration.retention.max_mb * 1024 * 1024,
+        ...(rules.length > 0 ? { termMs } : {}),
+      });
+      if (more) later(pruneAgainMs, guarded(prune));
+    };
+    const guarded = (run: () => void) => (): void => {
+      try {
+        run();
+      } catch (error) {
+        faults.note('the store could not be tidied', error);
+      }
+    };
+    const tidy = setInterval(
+      guarded(() => {
+        if (store.summarize(Date.now()).length > 0) delivery.wake();
+        prune();
+      }),
+      tidyEveryMs,
+    );
+    later(1000, guarded(prune));
+
+    status = () => {
+      const learning = store.learning(Date.now());
+      const report = sensor.report();
+      const sound = sensor.degraded === undefined && report.lost_events === 0 && refused.length === 0;
+      const { user, system } = process.cpuUsage();
+      return {
+        pid: process.pid,
+        version,
+        started,
+        state: learning?.active ? 'learning' : sound && journaldTrouble === undefined ? 'running' : 'degraded',
+        sensor: report,
+        processes: table.size,
+        rules: { loaded: rules.map(({ id }) => id), refused },
+        learning,
+        known_front_ends: configuration.known_front_ends,
+        store: store.status(),
+        uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
+        sinks: delivery.status(),
+        faults: faults.list(),
+        rss_bytes: process.memoryUsage.rss(),
+        cpu_seconds: (user + system) / 1e6,
+      };
+    };
+
+    return {
+      status: () => status(),
+      async stop() {
+        clearInterval(tidy);
+        await sensor.stop();
+        for (const timer of timers) clearTimeout(timer);
+        collector.flush(Number.POSITIVE_INFINITY);
+        pipeline.commit();
+        await delivery.stop();
+        await control.close();
+        store.close();
+      },
+    };
+  } catch (error) {
+    for (const step of undo) await Promise.resolve(step()).catch(() => {});
+    throw error;
+  }
+}
+
+const realPath = (file: string): string => {
+  try {
+    return fs.realpathSync.native(file);
+  } catch {
+    return file;
+  }
+};

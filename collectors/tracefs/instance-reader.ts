@@ -1,0 +1,87 @@
+// Reads what an instance's ring buffers hold, and decodes it.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { readInto } from '../libc.ts';
+import type { ProcessRecord } from '../process-record.ts';
+import type { RecordDecoder } from './decode-record.ts';
+import { type EventFormat, fieldOf, parseEventFormat } from './event-format.ts';
+import type { Instance } from './instance.ts';
+import { visitPage } from './ring-buffer-page.ts';
+
+export interface ReadCounts {
+  /** Records that the kernel overwrote before they were read. */
+  lost: number;
+  malformedPages: number;
+  /** Records shorter than their format, or with text outside themselves. */
+  undecodable: number;
+}
+
+export interface InstanceReader {
+  /** One for each CPU, for poll(2). */
+  fds: readonly number[];
+  /** From now on records of this event are decoded so; the newest decoder of a number counts. */
+  register(format: EventFormat, decode: RecordDecoder): void;
+  /** Takes all that is there, of one CPU after the other, each in order. */
+  readAll(into: ProcessRecord[]): void;
+  counts: Readonly<ReadCounts>;
+  /** Must come before the instance is removed. */
+  close(): void;
+}
+
+export function openInstanceReader(instance: Instance): InstanceReader {
+  const header = parseEventFormat(fs.readFileSync(path.join(instance.folder, '../../events/header_page'), 'utf8'));
+  const data = fieldOf(header, 'data');
+  const layout = { commitOffset: fieldOf(header, 'commit').offset, dataOffset: data.offset };
+  const page = Buffer.alloc(data.offset + data.size);
+  const fds = fs
+    .readdirSync(path.join(instance.folder, 'per_cpu'))
+    .sort()
+    .map((cpu) =>
+      fs.openSync(
+        path.join(instance.folder, 'per_cpu', cpu, 'trace_pipe_raw'),
+        fs.constants.O_RDONLY | fs.constants.O_NONBLOCK,
+      ),
+    );
+  /** By event id, sparse: ids are small numbers. */
+  const decoders: { decode: RecordDecoder; minBytes: number }[] = [];
+  const counts: ReadCounts = { lost: 0, malformedPages: 0, undecodable: 0 };
+
+  const readPage = (size: number, into: ProcessRecord[]): void => {
+    let lastNs = 0;
+    const { lost, malformed } = visitPage(page, size, layout, (bytes, offset, length, timeNs) => {
+      lastNs = timeNs;
+      const known = length >= 2 ? decoders[bytes.readUInt16LE(offset)] : undefined;
+      if (known === undefined) return;
+      try {
+        if (length < known.minBytes) throw new RangeError('record shorter than its format');
+        const record = known.decode(bytes, offset, length, timeNs);
+        if (record) into.push(record);
+      } catch {
+        counts.undecodable++;
+      }
+    });
+    if (malformed) counts.malformedPages++;
+    if (lost > 0) {
+      counts.lost += lost;
+      into.push({ kind: 'lost', timeNs: lastNs, count: lost });
+    }
+  };
+
+  return {
+    fds,
+    register(format, decode) {
+      const minBytes = Math.max(...[...format.fields.values()].map((field) => field.offset + field.size));
+      decoders[format.id] = { decode, minBytes };
+    },
+    readAll(into) {
+      for (const fd of fds) {
+        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) readPage(size, into);
+      }
+    },
+    counts,
+    close() {
+      for (const fd of fds) fs.closeSync(fd);
+    },
+  };
+}
