@@ -7,13 +7,17 @@ import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
 /** `event.severity`, by Elastic's convention for the four names; `event.risk_score` is the rule's own number. */
 export const severityNumbers: Readonly<Record<Severity, number>> = { low: 21, medium: 47, high: 73, critical: 99 };
 
-/** The most that `message` takes, in UTF-8 bytes. */
+/**
+ * The most that `message` takes, in UTF-8 bytes. Each value has its own share, small enough that no long path or argument
+ * pushes the user, the unit or the reason out of the sentence.
+ */
 export const messageBytes = 1024;
-/** The most of it that the reason takes; what happened gets the rest. */
-const reasonBytes = 400;
-/** The most that one value takes in a message, in characters after escaping. */
-const valueChars = 160;
-const commandChars = 240;
+const reasonBytes = 360;
+const commandBytes = 200;
+const valueBytes = 128;
+const directoryBytes = 96;
+const nameBytes = 40;
+const unitBytes = 64;
 
 /** What an alert is built from; `id` is the alert's, and repeats when the same event is judged again. */
 export interface AlertParts {
@@ -93,21 +97,24 @@ function reasonText(event: StepparentEvent, { rule, terms }: Verdict): string {
 /** Who did what, where, under which user and unit. */
 function deedText(event: StepparentEvent): string {
   const { process } = event;
-  const user = event.user ?? process?.user;
-  const userText = shown(user?.name) ?? (user?.id === undefined ? undefined : `uid ${shown(user.id)}`);
-  const login = event.stepparent.login_user;
-  const loginText = shown(login?.name) ?? (login === undefined ? undefined : `uid ${shown(login.id)}`);
-  const unit = shown(event.stepparent.systemd?.unit);
+  const user = userText(event.user ?? process?.user);
+  const login = userText(event.stepparent.login_user);
+  const unit = shown(event.stepparent.systemd?.unit, unitBytes);
   const container = shown(event.container?.id?.slice(0, 12));
-  const directory = shown(process?.working_directory);
+  const directory = shown(process?.working_directory, directoryBytes);
   return [
     event.file?.path === undefined ? execText(process) : fileText(event, event.file.path),
     directory === undefined ? '' : ` in ${directory}`,
-    userText === undefined ? ' (user not observed)' : ` as ${userText}`,
-    loginText === undefined || loginText === userText ? '' : ` (logged in as ${loginText})`,
+    user === undefined ? ' (user not observed)' : ` as ${user}`,
+    login === undefined || login === user ? '' : ` (logged in as ${login})`,
     unit === undefined ? '' : ` in unit ${unit}`,
     container === undefined ? '' : ` in container ${container}`,
   ].join('');
+}
+
+function userText(user: { id?: string; name?: string } | undefined): string | undefined {
+  const id = shown(user?.id, nameBytes);
+  return shown(user?.name, nameBytes) ?? (id === undefined ? undefined : `uid ${id}`);
 }
 
 function execText(process: StepparentEvent['process']): string {
@@ -137,9 +144,11 @@ const fileVerbs: ReadonlyMap<string, string> = new Map([
 
 function commandText(process: StepparentEvent['process']): string {
   const args = process?.args;
-  const words = args === undefined ? [process?.executable ?? process?.name ?? '(program not observed)'] : [args].flat();
+  const program = process?.executable ?? process?.name;
+  if (args === undefined && program === undefined) return '(program not observed)';
+  const words = [args ?? program ?? ''].flat();
   const line = words.map((word) => (/^[^\s']+$/.test(word) ? word : `'${word}'`)).join(' ');
-  return escapeText(line, commandChars).replaceAll('"', '\\"');
+  return cutBytes(escapeText(line, commandBytes).replaceAll('"', '\\"'), commandBytes);
 }
 
 function programText(program: { executable?: string; name?: string; pid?: number } | undefined): string | undefined {
@@ -152,9 +161,10 @@ function pidText(pid: number | undefined): string {
 }
 
 /** A value of any field, escaped and cut; a list's members stand side by side. */
-function shown(value: unknown): string | undefined {
+function shown(value: unknown, maxBytes = valueBytes): string | undefined {
   if (value === undefined || value === null) return undefined;
-  return escapeText(Array.isArray(value) ? value.join(' ') : String(value), valueChars);
+  const text = Array.isArray(value) ? value.join(' ') : String(value);
+  return cutBytes(escapeText(text, maxBytes), maxBytes);
 }
 
 function fieldValue(event: StepparentEvent, name: string): unknown {

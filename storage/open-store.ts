@@ -37,7 +37,7 @@ export interface Store extends StoreReader, Outbox, Baseline {
   prune(nowMs: number, bounds?: PruneLimits): Pruned;
 }
 
-export interface SetAside {
+interface SetAside {
   /** Where it is now. */
   path: string;
   /** One clause. */

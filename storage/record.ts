@@ -20,8 +20,7 @@ export interface Recorded {
   termsDropped: number;
 }
 
-/** The time an event counts at: its own, but never later than now, and now if it has none that can be read. */
-export function countedMs(event: StepparentEvent, nowMs: number): number {
+function countedMs(event: StepparentEvent, nowMs: number): number {
   const ms = Date.parse(event['@timestamp']);
   return Number.isNaN(ms) ? nowMs : Math.min(ms, nowMs);
 }
@@ -48,8 +47,9 @@ interface AlertRow {
 
 /**
  * Prepares the one function that learns. Every term is looked up before it is learned, and an event that is stored
- * already is passed over whole. The event's own time decides (see countedMs): a clock that was ahead for a while can at
- * most make a term count as seen for one window more, one that was behind only makes alerts come again.
+ * already is passed over whole. The event's own time decides, but never one later than `nowMs`, and `nowMs` where it cannot
+ * be read: a clock that was ahead for a while can at most make a term count as seen for one window more, one that was
+ * behind only makes alerts come again. Neither an alert nor a term is ever made by an event that was not stored.
  */
 export function prepareRecord(
   db: Database,

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import { openStore } from '../../storage/open-store.ts';
 import type { Finding } from '../../storage/records.ts';
-import { exampleFinding, exampleRule, minute, second, start, temporaryFolder, temporaryStore } from './examples.ts';
+import { exampleFinding, exampleRule, minute, second, start } from './examples.ts';
+import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
 let lastTerm = 0;
 function burst(count: number, atMs: number, rule = exampleRule()): Finding[] {

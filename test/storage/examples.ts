@@ -1,12 +1,7 @@
-// Rules, events and stores for the storage tests: plain data, one field changed at a time.
+// Rules, events and findings for the storage tests: plain data, one field changed at a time.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
-import { openStore, type Store, type StoreOptions } from '../../storage/open-store.ts';
 import type { Finding } from '../../storage/records.ts';
 
 export const second = 1000;
@@ -110,17 +105,4 @@ export function exampleFinding(
     scope,
     verdicts: [{ verdict: { rule, terms }, known, alerting }],
   };
-}
-
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-store-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** A store that is closed when the test ends; made at `start` unless said otherwise. */
-export function temporaryStore(options: StoreOptions = {}, path = join(temporaryFolder(), 'stepparent.db')): Store {
-  const store = openStore(path, { sinks: ['journald'], nowMs: start, ...options });
-  onTestFinished(() => store.close());
-  return store;
 }

@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openStore } from '../../storage/open-store.ts';
-import { day, exampleFinding, exampleRule, hour, start, temporaryFolder, temporaryStore } from './examples.ts';
+import { day, exampleFinding, exampleRule, hour, start } from './examples.ts';
+import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
 const learningMs = 7 * day;
 const fixed = exampleRule({ id: 'dpkg-odd-option', type: 'query', window: 'fixed', windowMs: 30 * day });

@@ -2,17 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Finding, TermRecord } from '../../storage/records.ts';
-import {
-  day,
-  exampleEvent,
-  exampleFinding,
-  exampleRule,
-  hour,
-  minute,
-  second,
-  start,
-  temporaryStore,
-} from './examples.ts';
+import { day, exampleEvent, exampleFinding, exampleRule, hour, minute, second, start } from './examples.ts';
+import { temporaryStore } from './temporary-store.ts';
 
 const sliding = exampleRule();
 const fixed = exampleRule({ id: 'dpkg-odd-option', type: 'query', window: 'fixed', windowMs: day });

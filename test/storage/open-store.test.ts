@@ -1,0 +1,355 @@
+// Opening: permissions, old and foreign and broken files, a second process, and errors that say what to do.
+
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { limits } from '../../storage/limits.ts';
+import { applicationId, migrations } from '../../storage/migrations.ts';
+import { openStore } from '../../storage/open-store.ts';
+import { StoreError } from '../../storage/store-error.ts';
+import { exampleFinding, start } from './examples.ts';
+import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+
+const fixture = (version: number) => readFileSync(join(import.meta.dirname, `fixtures/schema-${version}.sql`), 'utf8');
+
+function troubleOf(call: () => unknown): string | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(StoreError);
+    expect((error as Error).message).not.toContain('\n');
+    return (error as StoreError).trouble;
+  }
+}
+
+/** A database that a process left behind without closing it: most of it is still in the write-ahead log. */
+function crashedDatabase(path: string): void {
+  const from = join(temporaryFolder(), 'stepparent.db');
+  const store = openStore(from, { nowMs: start });
+  store.record([exampleFinding(start)], start);
+  for (const suffix of ['', '-wal', '-shm']) cpSync(from + suffix, path + suffix);
+  store.close();
+}
+
+describe('files', () => {
+  test('folder 0700 and files 0600, whatever the umask', () => {
+    const before = process.umask(0);
+    onTestFinished(() => {
+      process.umask(before);
+    });
+    const folder = join(temporaryFolder(), 'a', 'b');
+    const store = temporaryStore({}, join(folder, 'stepparent.db'));
+    store.record([exampleFinding(start)], start);
+    const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+    expect([mode(join(folder, '..')), mode(folder)]).toEqual(['700', '700']);
+    const files = readdirSync(folder).sort();
+    expect(files).toEqual(['stepparent.db', 'stepparent.db-shm', 'stepparent.db-wal']);
+    expect(files.map((file) => mode(join(folder, file)))).toEqual(['600', '600', '600']);
+  });
+
+  test('files that were wider are narrowed', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    crashedDatabase(path);
+    for (const suffix of ['', '-wal', '-shm']) chmodSync(path + suffix, 0o644);
+    temporaryStore({}, path);
+    for (const suffix of ['', '-wal', '-shm']) expect(statSync(path + suffix).mode & 0o777).toBe(0o600);
+  });
+
+  test('settings: log, vacuum, bounds', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    temporaryStore({}, path);
+    const db = new Database(path, { readonly: true });
+    const read = (name: string) => db.pragma(name, { simple: true });
+    expect([read('journal_mode'), read('auto_vacuum'), read('application_id'), read('user_version')]).toEqual([
+      'wal',
+      2,
+      applicationId,
+      migrations.length,
+    ]);
+    db.close();
+  });
+});
+
+describe('schema', () => {
+  const schemaOf = (db: Database.Database) =>
+    db.prepare('SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name').all();
+
+  test.each(migrations.map((_, i) => i + 1))('version %i is what was released', (version) => {
+    const released = new Database(':memory:').exec(fixture(version));
+    const built = new Database(':memory:');
+    for (const sql of migrations.slice(0, version)) built.exec(sql);
+    expect(schemaOf(built)).toEqual(schemaOf(released));
+  });
+
+  test.each(migrations.map((_, i) => i + 1))('a database of version %i opens, with all that it held', (version) => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    new Database(path).exec(fixture(version)).close();
+    const store = temporaryStore({}, path);
+    expect(store.setAside).toBeUndefined();
+    expect([...store.listEvents()].map(({ event }) => event.id)).toEqual(['event-1', 'event-2']);
+    expect([...store.listAlerts()]).toMatchObject([{ id: '0f'.repeat(16), terms: ['/usr/bin/python3'], count: 2 }]);
+    expect([...store.listTerms()].map(({ origin }) => origin)).toEqual(['alert', 'trusted']);
+    expect(store.pending('journald', 10, start).map(({ document }) => document.message)).toEqual([
+      'an alert',
+      'a summary',
+    ]);
+    expect(store.learning(start)).toMatchObject({ startedMs: 1772532000000, untilMs: 1773136800000 });
+    expect(store.summarize(start)).toMatchObject([{ stepparent: { summary: { alerts: 7 } } }]);
+    const { repeats } = store.record([exampleFinding(start), exampleFinding(start, { eventId: 'event-1' })], start);
+    expect(repeats).toBe(1);
+  });
+});
+
+describe('set aside', () => {
+  const broken: [string, (path: string) => void, RegExp][] = [
+    ['text', (path) => writeFileSync(path, 'no database, but long enough for a header\n'.repeat(100)), /damaged/],
+    ['a few bytes', (path) => writeFileSync(path, 'xyz'), /damaged/],
+    ['another program’s database', (path) => new Database(path).exec('CREATE TABLE t (a)').close(), /not a stepparent/],
+    [
+      'another program’s, empty but marked',
+      (path) => new Database(path).exec('PRAGMA application_id = 7').close(),
+      /not a stepparent/,
+    ],
+    [
+      'a newer one',
+      (path) => new Database(path).exec(`${fixture(1)}; PRAGMA user_version = ${migrations.length + 1}`).close(),
+      /newer/,
+    ],
+    [
+      'a page overwritten',
+      (path) => {
+        openStore(path, { nowMs: start }).close();
+        const bytes = readFileSync(path);
+        bytes.fill(0x5a, 4096 * 2, 4096 * 4);
+        writeFileSync(path, bytes);
+      },
+      /damaged|malformed/,
+    ],
+    [
+      'cut short',
+      (path) => {
+        const store = openStore(path, { nowMs: start });
+        for (let i = 0; i < 20; i++) store.record([exampleFinding(start, { terms: [`${i}`] })], start);
+        store.close();
+        truncateSync(path, 4096 * 5);
+      },
+      /damaged|malformed/,
+    ],
+    [
+      'emptied, with its log still there',
+      (path) => {
+        crashedDatabase(path);
+        truncateSync(path, 0);
+      },
+      /gone/,
+    ],
+  ];
+
+  test.each(broken)('%s', (_, make, reason) => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'stepparent.db');
+    make(path);
+    const evidence = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+    const store = temporaryStore({ learningMs: 1000 }, path);
+    expect(store.setAside?.reason).toMatch(reason);
+    expect(store.setAside?.path).toBe(`${path}.aside-20260303T100000Z`);
+    for (const [name, bytes] of evidence) {
+      if (!name.endsWith('-shm')) {
+        expect(readFileSync(join(folder, name.replace('.db', '.db.aside-20260303T100000Z')))).toEqual(bytes);
+      }
+    }
+    expect(store.learning(start)).toBeUndefined();
+    expect(store.record([exampleFinding(start)], start).alerts).toMatchObject([{ state: 'open' }]);
+  });
+
+  test('twice in one second: both are kept', () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'stepparent.db');
+    for (const text of ['first', 'second']) {
+      writeFileSync(path, text);
+      openStore(path, { nowMs: start }).close();
+    }
+    expect(
+      readdirSync(folder)
+        .filter((name) => name.includes('aside'))
+        .sort(),
+    ).toEqual(['stepparent.db.aside-20260303T100000Z', 'stepparent.db.aside-20260303T100000Z-2']);
+  });
+
+  test('on request, for what only showed itself in use; the log goes with it and still opens', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    crashedDatabase(path);
+    const store = temporaryStore({ setAsideBecause: 'a row could not be read' }, path);
+    expect(store.setAside?.reason).toBe('a row could not be read');
+    expect([...store.listEvents()]).toEqual([]);
+    const old = openStore(store.setAside?.path ?? '', { readonly: true });
+    expect([...old.listEvents()]).toHaveLength(1);
+    old.close();
+  });
+
+  test('not when nothing is wrong: a crash, an empty file', () => {
+    const folder = temporaryFolder();
+    crashedDatabase(join(folder, 'crashed.db'));
+    writeFileSync(join(folder, 'empty.db'), '');
+    expect(temporaryStore({}, join(folder, 'crashed.db')).status().events).toBe(1);
+    expect(temporaryStore({}, join(folder, 'empty.db')).setAside).toBeUndefined();
+  });
+
+  test.each(broken)('a command beside the agent never does it: %s', (_, make) => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'stepparent.db');
+    make(path);
+    for (const options of [{ readonly: true }, { mustExist: true }] as const) {
+      const open = () => {
+        const reader = openStore(path, options);
+        reader.learning(start);
+        reader.status();
+        reader.close();
+      };
+      if (statSync(path).size > 0) expect(troubleOf(open)).toMatch(/corrupt|foreign|newer/);
+    }
+    expect(readdirSync(folder).filter((name) => name.includes('aside'))).toEqual([]);
+  });
+
+  test('damage that shows itself in use is a StoreError', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    const store = temporaryStore({}, path);
+    for (let i = 0; i < 200; i++) store.record([exampleFinding(start, { terms: [`${i}`] })], start);
+    store.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0x5a, 4096 * 4);
+    writeFileSync(path, bytes);
+    const reader = openStore(path, { readonly: true });
+    onTestFinished(() => reader.close());
+    expect(troubleOf(() => [...reader.listEvents()])).toBe('corrupt');
+    expect(troubleOf(() => reader.status())).toBe('corrupt');
+  });
+});
+
+describe('beside the agent', () => {
+  test('a reader sees what is committed while the agent writes on', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    const agent = temporaryStore({}, path);
+    agent.record([exampleFinding(start)], start);
+    const reader = openStore(path, { readonly: true });
+    onTestFinished(() => reader.close());
+    const listing = reader.listAlerts();
+    expect(listing.next().value).toMatchObject({ count: 1 });
+    agent.record([exampleFinding(start), exampleFinding(start, { terms: ['x'] })], start);
+    expect(listing.next().done).toBe(true);
+    expect([...reader.listAlerts()].map(({ count }) => count)).toEqual([2, 1]);
+    expect('record' in reader).toBe(false);
+  });
+
+  test('another process may edit the baseline', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    const agent = temporaryStore({}, path);
+    const command = temporaryStore({ mustExist: true }, path);
+    agent.record([exampleFinding(start)], start);
+    expect(command.forgetTerm('dpkg-by-unusual-parent', '', ['/usr/bin/python3'])).toBe(true);
+    command.trustTerm('dpkg-by-unusual-parent', '', ['x'], start);
+    const { alerts } = agent.record([exampleFinding(start), exampleFinding(start, { terms: ['x'] })], start);
+    expect(alerts.map(({ terms }) => terms)).toEqual([['/usr/bin/python3']]);
+  });
+
+  test('nothing there yet', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    expect(() => openStore(path, { readonly: true })).toThrow(`${path}: no database yet; start the agent first`);
+    expect(troubleOf(() => openStore(path, { readonly: true }))).toBe('missing');
+    expect(troubleOf(() => openStore(join(path, '..', 'none', 'x.db'), { mustExist: true }))).toBe('missing');
+    writeFileSync(path, '');
+    expect(troubleOf(() => openStore(path, { readonly: true }))).toBe('missing');
+  });
+
+  test('a lock that is held too long', { timeout: 4 * limits.busyTimeoutMs }, () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    const agent = temporaryStore({}, path);
+    const other = new Database(path).exec('BEGIN IMMEDIATE');
+    onTestFinished(() => {
+      other.close();
+    });
+    expect(troubleOf(() => agent.record([exampleFinding(start)], start))).toBe('busy');
+    other.exec('ROLLBACK');
+    expect(agent.record([exampleFinding(start)], start).alerts).toHaveLength(1);
+  });
+});
+
+describe('what the file system refuses', () => {
+  const child = join(import.meta.dirname, 'record-until-error.ts');
+  const canUnshare = (() => {
+    try {
+      execFileSync('unshare', ['--mount', '--map-root-user', 'true'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  })();
+  /** Runs the child in a mount namespace of its own, after `mount`; gives the trouble that ended it. */
+  const runIn = (mount: string, folder: string) =>
+    execFileSync(
+      'unshare',
+      [
+        '--mount',
+        '--map-root-user',
+        'sh',
+        '-c',
+        `${mount} && exec "$@"`,
+        'sh',
+        process.execPath,
+        child,
+        join(folder, 'stepparent.db'),
+      ],
+      { encoding: 'utf8' },
+    );
+
+  test('unshare is there to make full and read-only file systems with', { skip: !process.env.CI }, () => {
+    expect(canUnshare).toBe(true);
+  });
+
+  test.skipIf(!canUnshare)('a full disk: a clear line, and what was committed stays', () => {
+    const folder = temporaryFolder();
+    const said = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${folder}"`, folder));
+    expect(said).toEqual({
+      trouble: 'full',
+      message: expect.stringMatching(/^\S+: no space left on the device or in its quota; free some \(.*\)$/),
+      recorded: expect.any(Number),
+      readBack: said.recorded,
+    });
+    expect(said.recorded).toBeGreaterThan(0);
+  });
+
+  test.skipIf(!canUnshare)('a read-only file system', () => {
+    const folder = temporaryFolder();
+    const said = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${folder}"`, folder));
+    expect(said).toMatchObject({ trouble: 'read-only', recorded: 0 });
+  });
+
+  test('a folder without permission', { skip: process.getuid?.() !== 0 }, () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    const inside = join(folder, 'private');
+    mkdirSync(inside, { mode: 0o700 });
+    openStore(join(inside, 'stepparent.db')).close();
+    process.seteuid?.(65534);
+    try {
+      const path = join(inside, 'stepparent.db');
+      expect(() => openStore(path, { readonly: true })).toThrow(/^\S+: not permitted; run as root \(EACCES.*\)$/);
+      expect(troubleOf(() => openStore(path, { mustExist: true }))).toBe('privilege');
+      expect(troubleOf(() => openStore(path))).toBe('privilege');
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+});

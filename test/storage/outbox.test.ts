@@ -1,0 +1,67 @@
+// Deliveries: each sink gets its own, in order, until it has them.
+
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openStore } from '../../storage/open-store.ts';
+import { exampleFinding, hour, minute, start } from './examples.ts';
+import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+
+const finding = (term: string) => exampleFinding(start, { terms: [term] });
+const sinks = ['journald', 'ndjson'];
+
+test('each sink has its own deliveries, oldest first, at most so many', () => {
+  const store = temporaryStore({ sinks });
+  const { alerts } = store.record([finding('a'), finding('b'), finding('c')], start);
+  for (const sink of sinks) {
+    expect(store.pending(sink, 2, start)).toMatchObject(
+      alerts.slice(0, 2).map(({ document }) => ({ sink, document, attempts: 0, createdMs: start })),
+    );
+  }
+  expect(store.pending('unheard-of', 2, start)).toEqual([]);
+});
+
+test('what arrived is out, for that sink alone', () => {
+  const store = temporaryStore({ sinks });
+  store.record([finding('a'), finding('b')], start);
+  const items = store.pending('journald', 10, start);
+  store.delivered(items.map(({ id }) => id));
+  store.delivered(items.map(({ id }) => id));
+  expect(store.pending('journald', 10, start)).toEqual([]);
+  expect(store.pending('ndjson', 10, start)).toHaveLength(2);
+  expect(store.status().outbox).toEqual({ ndjson: { waiting: 2, failing: 0, oldestMs: start } });
+});
+
+test('what failed waits, and holds up nothing else', () => {
+  const store = temporaryStore();
+  store.record([finding('a'), finding('b')], start);
+  const [first, second] = store.pending('journald', 10, start);
+  store.failed([first?.id ?? 0], start + minute);
+  const ids = (nowMs: number) => store.pending('journald', 10, nowMs).map(({ id }) => id);
+  expect(ids(start + minute - 1)).toEqual([second?.id]);
+  expect(ids(start + minute)).toEqual([first?.id, second?.id]);
+  expect(store.pending('journald', 1, start + minute)).toMatchObject([{ attempts: 1 }]);
+  expect(store.status().outbox).toMatchObject({ journald: { waiting: 2, failing: 1 } });
+});
+
+test('a clock set back does not hold up what failed', () => {
+  const store = temporaryStore();
+  store.record([finding('a')], start);
+  store.failed([store.pending('journald', 1, start)[0]?.id ?? 0], start + minute);
+  expect(store.pending('journald', 1, start + minute - hour - 1)).toHaveLength(1);
+});
+
+test('deliveries outlive a restart; a new sink gets only what comes later', () => {
+  const path = join(temporaryFolder(), 'stepparent.db');
+  const first = openStore(path, { sinks: ['journald'], nowMs: start });
+  first.record([finding('a')], start);
+  first.close();
+  const store = temporaryStore({ sinks }, path);
+  store.record([finding('b')], start);
+  expect(sinks.map((sink) => store.pending(sink, 10, start).length)).toEqual([2, 1]);
+});
+
+test('without sinks nothing waits', () => {
+  const store = temporaryStore({ sinks: [] });
+  expect(store.record([finding('a')], start).alerts).toMatchObject([{ state: 'open' }]);
+  expect(store.status()).toMatchObject({ alerts: { open: 1 }, outbox: {} });
+});

@@ -1,0 +1,152 @@
+// Retention: what goes, what stays, and that every bound holds.
+
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../storage/limits.ts';
+import type { Store } from '../../storage/open-store.ts';
+import type { Pruned, PruneLimits } from '../../storage/prune.ts';
+import { day, exampleFinding, exampleRule, start } from './examples.ts';
+import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+
+const none: Pruned = { events: 0, alerts: 0, terms: 0, deliveries: 0, termsMended: 0, more: false };
+
+/** Prunes until there is no more to do, and adds up what went. */
+function pruneAll(store: Store, nowMs: number, bounds?: PruneLimits): Pruned {
+  const total = { ...none };
+  for (let more = true; more; ) {
+    const step = store.prune(nowMs, bounds);
+    for (const key of ['events', 'alerts', 'terms', 'deliveries', 'termsMended'] as const) total[key] += step[key];
+    expect(Math.max(step.events, step.terms, step.termsMended)).toBeLessThanOrEqual(limits.pruneRows);
+    more = step.more;
+  }
+  return total;
+}
+
+function fill(store: Store, count: number, timeMs: number, prefix = 't'): void {
+  const findings = Array.from({ length: count }, (_, i) => exampleFinding(timeMs, { terms: [`${prefix}${i}`] }));
+  store.record(findings, timeMs);
+}
+
+test('within the bounds nothing goes', () => {
+  const store = temporaryStore();
+  fill(store, 10, start);
+  expect(store.prune(start + 14 * day)).toEqual(none);
+});
+
+describe('by age', () => {
+  test('events after 14 days, in steps', () => {
+    const store = temporaryStore();
+    fill(store, 600, start);
+    fill(store, 5, start + 5 * day, 'later');
+    const now = start + 14 * day + 1;
+    expect(store.prune(now)).toMatchObject({ events: limits.pruneRows, more: true });
+    expect(pruneAll(store, now)).toMatchObject({ events: 600 - limits.pruneRows, alerts: 0, terms: 0 });
+    expect(store.status()).toMatchObject({ events: 5, oldestEventMs: start + 5 * day });
+  });
+
+  test('terms past the largest window, but never trusted ones; none when no window is given', () => {
+    const store = temporaryStore();
+    fill(store, 600, start);
+    store.record([exampleFinding(start, { rule: exampleRule({ id: 'other' }), terms: ['x'] })], start);
+    store.trustTerm('dpkg-by-unusual-parent', '', ['t7'], start);
+    expect(pruneAll(store, start + 90 * day + 1).terms).toBe(0);
+    expect(pruneAll(store, start + 90 * day, { termMs: 90 * day }).terms).toBe(0);
+    expect(pruneAll(store, start + 90 * day + 1, { termMs: 90 * day }).terms).toBe(600);
+    expect([...store.listTerms()]).toMatchObject([{ terms: ['t7'] }]);
+  });
+
+  test('alerts after a year, with what was never delivered of them', () => {
+    const store = temporaryStore();
+    fill(store, 3, start);
+    fill(store, 2, start + day, 'later');
+    expect(pruneAll(store, start + 365 * day + 1)).toMatchObject({ alerts: 3, deliveries: 3 });
+    expect(store.status()).toMatchObject({ alerts: { open: 2 }, outbox: { journald: { waiting: 2 } } });
+  });
+
+  test('deliveries to a sink that is not configured any more', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    fill(temporaryStore({ sinks: ['journald', 'old'] }, path), 3, start);
+    const store = temporaryStore({ sinks: ['journald'] }, path);
+    expect(pruneAll(store, start + 14 * day).deliveries).toBe(0);
+    expect(pruneAll(store, start + 14 * day + 1).deliveries).toBe(3);
+    expect(Object.keys(store.status().outbox)).toEqual(['journald']);
+  });
+});
+
+describe('by number and size', () => {
+  test('alerts: capped ones first, then the oldest', () => {
+    const store = temporaryStore();
+    fill(store, 105, start);
+    expect(pruneAll(store, start, { alerts: 102 }).alerts).toBe(3);
+    expect(store.status().alerts).toEqual({ open: 100, learning: 0, capped: 2 });
+    expect(pruneAll(store, start, { alerts: 98 }).alerts).toBe(4);
+    expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(
+      Array.from({ length: 98 }, (_, i) => `t${i + 2}`),
+    );
+  });
+
+  test('bytes: the oldest events go, then alerts, and the file shrinks', () => {
+    const store = temporaryStore();
+    for (let i = 0; i < 10; i++) fill(store, 300, start + i, `${i}-`);
+    const maxBytes = 4 * 1024 * 1024;
+    const before = store.status();
+    expect(before.sizeBytes).toBeGreaterThan(maxBytes);
+    pruneAll(store, start + 10, { maxBytes });
+    const after = store.status();
+    expect(after.events).toBe(0);
+    expect(after.alerts.capped).toBeLessThan(before.alerts.capped);
+    expect(after.alerts.open).toBe(100);
+    store.close();
+    const db = new Database(store.path, { readonly: true });
+    const pages = db.pragma('page_count', { simple: true }) as number;
+    const free = db.pragma('freelist_count', { simple: true }) as number;
+    expect((pages - free) * 4096).toBeLessThanOrEqual(maxBytes);
+    expect(free).toBeLessThanOrEqual(2 * limits.prunePages);
+    db.close();
+  });
+
+  test('a bound that nothing can meet does not prune for ever', () => {
+    const store = temporaryStore();
+    fill(store, 300, start);
+    pruneAll(store, start, { maxBytes: 0 });
+    expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0, capped: 0 }, terms: { alert: 300 } });
+  });
+
+  test('terms of a rule: at the bound the oldest goes, and is reported; trusted ones stay', () => {
+    const store = temporaryStore();
+    const db = new Database(store.path);
+    db.prepare(
+      `INSERT INTO terms
+       WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+       SELECT 'dpkg-by-unusual-parent', '', json_array('old' || i), ?, ? + i, 1, iif(i = 0, 'trusted', 'alert') FROM n`,
+    ).run(limits.termsPerRule - 1, start, start);
+    db.close();
+    const now = start + day;
+    const { alerts, termsDropped } = store.record(
+      ['a', 'b', 'c'].map((term) => exampleFinding(now, { terms: [term] })),
+      now,
+    );
+    expect([alerts.length, termsDropped]).toEqual([3, 2]);
+    expect(store.status().terms).toEqual({ alert: limits.termsPerRule - 1, trusted: 1 });
+    const oldest = store.listTerms();
+    expect([oldest.next().value, oldest.next().value]).toMatchObject([{ terms: ['old0'] }, { terms: ['old3'] }]);
+    expect(store.record([exampleFinding(now, { rule: exampleRule({ id: 'other' }) })], now).termsDropped).toBe(0);
+  });
+});
+
+test('terms from a clock that was ahead are set to now', () => {
+  const store = temporaryStore();
+  fill(store, 600, start + 4000 * day);
+  expect(pruneAll(store, start).termsMended).toBe(600);
+  expect(store.record([exampleFinding(start + 90 * day, { terms: ['t5'] })], start + 90 * day).alerts).toHaveLength(1);
+});
+
+test('learning and what is untold survive pruning', () => {
+  const store = temporaryStore({ learningMs: day });
+  fill(store, 105, start + 2 * day);
+  pruneAll(store, start + 400 * day);
+  expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0 }, untold: 5 });
+  expect(store.summarize(start + 400 * day)).toMatchObject([{ stepparent: { summary: { alerts: 5 } } }]);
+  expect(store.learning(start)).toMatchObject({ untilMs: start + day });
+});
