@@ -17,10 +17,12 @@ import { readRules } from '../detectors/rules/load-rules.ts';
 import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
-import { type Configuration, ConfigurationError } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
+import { journalSocket } from './journal-entry.ts';
 import { isKnownTerm } from './known-front-ends.ts';
 import type { Log } from './log.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
@@ -30,7 +32,7 @@ import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openStdoutSink } from './sinks/stdout.ts';
-import type { AgentStatus } from './status.ts';
+import { type AgentStatus, storeFacts } from './status.ts';
 import { version } from './version.ts';
 
 export interface Agent {
@@ -59,12 +61,8 @@ function compileRecordFilter(parts: AgentParts) {
     return compileKql(parts.configuration.events.record).matches;
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    throw new ConfigurationError({
-      file: parts.configurationFiles.at(-1) ?? 'configuration',
-      key: 'events.record',
-      found: `${error.message} (column ${error.column})`,
-      allowed: 'a KQL query',
-    });
+    const file = parts.configurationFiles.at(-1) ?? 'the built-in configuration';
+    throw new ConfigurationError(file, `\`events.record\` must be a KQL query: ${error.message}`);
   }
 }
 
@@ -86,7 +84,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const control = await listenControl(paths.controlSocket, { status: () => status() });
   const undo: (() => unknown)[] = [() => control.close()];
   try {
-    const sinkNames = (['journald', 'ndjson'] as const).filter((name) => configuration.alerts[name]);
+    const { journald, ndjson } = configuration.alerts;
+    const sinkNames = [...(journald ? ['journald', 'stdout'] : []), ...(ndjson ? ['ndjson'] : [])];
     const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
     let store: Store = openStore(paths.database, storeOptions);
     undo.unshift(() => store.close());
@@ -108,13 +107,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     undo.unshift(() => sensor.stop());
     const context = readHostContext(agent, sensor.name);
 
+    /** Why the journal does not take alerts; while it does not, they are also told on standard output. */
     let journaldTrouble: string | undefined;
-    const openSink: Record<(typeof sinkNames)[number], () => Sink> = {
-      journald: () => openJournaldSink(),
-      ndjson: () => openNdjsonSink(paths.alerts),
-    };
-    const sinks = sinkNames.map((name) => openSink[name]());
-    const stdout = openStdoutSink(process.stdout, () => journaldTrouble !== undefined);
+    const sinks: Sink[] = [
+      ...(journald
+        ? [
+            openJournaldSink(),
+            openStdoutSink(process.stdout, () => journaldTrouble !== undefined || !fs.existsSync(journalSocket)),
+          ]
+        : []),
+      ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
+    ];
     const delivery = startDelivery({
       outbox: {
         pending: (sink, limit) => store.pending(sink, limit),
@@ -147,11 +150,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       commit(findings) {
         try {
           const { alerts } = store.record(findings, Date.now());
-          const open = alerts.filter(({ state }) => state === 'open');
-          if (open.length > 0) {
-            if (journaldTrouble !== undefined) void stdout.deliver(open.map(({ document }) => document));
-            delivery.wake();
-          }
+          if (alerts.length > 0) delivery.wake();
         } catch (error) {
           if (error instanceof StoreError && error.trouble === 'corrupt') {
             store.close();
@@ -241,7 +240,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     later(1000, guarded(prune));
 
     status = () => {
-      const learning = store.learning(Date.now());
+      const facts = storeFacts(store, Date.now());
       const report = sensor.report();
       const sound = sensor.degraded === undefined && report.lost_events === 0 && refused.length === 0;
       const { user, system } = process.cpuUsage();
@@ -249,13 +248,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         pid: process.pid,
         version,
         started,
-        state: learning?.active ? 'learning' : sound && journaldTrouble === undefined ? 'running' : 'degraded',
+        state: facts.learning?.active ? 'learning' : sound && journaldTrouble === undefined ? 'running' : 'degraded',
         sensor: report,
         processes: table.size,
         rules: { loaded: rules.map(({ id }) => id), refused },
-        learning,
+        configuration: [...parts.configurationFiles],
         known_front_ends: configuration.known_front_ends,
-        store: store.status(),
+        store: facts,
         uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
         sinks: delivery.status(),
         faults: faults.list(),

@@ -1,0 +1,49 @@
+// `run`: the agent in the foreground, until it is told to end.
+
+import { once } from 'node:events';
+import type { AgentStatus } from '../status.ts';
+
+export interface RunOptions {
+  config?: string;
+  /** Load everything, check configuration and rules, and end. */
+  check?: boolean;
+}
+
+/** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
+export function readyLines({ sensor, rules, sinks, store, known_front_ends }: AgentStatus, alerts: string): string[] {
+  const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
+  return [
+    `watching processes with ${sensor.name}: ${sensor.argv.join('; ')}`,
+    ...sensor.reasons.map((reason) => `not covered: ${reason}`),
+    `rules: ${rules.loaded.join(', ') || 'none'}`,
+    ...rules.refused.map(({ file, line, message }) => `rule refused: ${file}:${line}: ${message}`),
+    `package front ends: ${known_front_ends ? 'verified ones count as known' : 'none count as known'}`,
+    `alerts go to ${sinks.map(({ name }) => (name === 'ndjson' ? alerts : name)).join(', ') || 'the database alone'}`,
+    `ready (pid ${process.pid}, database ${store.path})${learning}`,
+  ];
+}
+
+/** The exit code. */
+export async function runCommand(options: RunOptions): Promise<number> {
+  const [{ readConfiguration }, { resolvePaths }, { openLog, stderrIsJournal }, { startAgent }] = await Promise.all([
+    import('../read-configuration.ts'),
+    import('../paths.ts'),
+    import('../log.ts'),
+    import('../run-agent.ts'),
+  ]);
+  const { configuration, files } = readConfiguration(options.config);
+  const paths = resolvePaths(configuration, process.env);
+  if (options.check) return 0;
+  if (process.geteuid?.() !== 0) {
+    process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');
+    return 4;
+  }
+  const toJournal = stderrIsJournal(process.env);
+  const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
+  const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(process, 'SIGHUP')]);
+  const agent = await startAgent({ configuration, configurationFiles: files, paths, log });
+  process.stdout.write(`${readyLines(agent.status(), paths.alerts).join('\n')}\n`);
+  await ended;
+  await agent.stop();
+  return 0;
+}
