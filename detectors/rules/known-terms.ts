@@ -1,0 +1,33 @@
+// Reads the lists of programs that are usual from the first day.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { parseToml } from './toml-file.ts';
+
+/** A program that counts as seen: `path` as `process.parent.executable` shows it, and the package that must own the file. */
+interface KnownTerm {
+  path: string;
+  package: string;
+}
+
+/** The file that comes with the rules. */
+export const shippedKnownTerms = fileURLToPath(new URL('known-terms.toml', import.meta.url));
+
+const schema = z.record(
+  z.string(),
+  z.array(
+    z.strictObject({
+      path: z.string().regex(/^(?:\/[^/\s]+)+$/, 'an absolute path'),
+      package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*$/, 'the name of the package that owns the file'),
+    }),
+  ),
+);
+
+/**
+ * The lists of a known-terms file, by name. A path may stand in a list more than once, with the package of each distribution.
+ * Throws a TomlFileError for a wrong file, and what `readFileSync` throws for one that cannot be read.
+ */
+export function readKnownTerms(file: string): ReadonlyMap<string, readonly KnownTerm[]> {
+  return new Map(Object.entries(parseToml(file, readFileSync(file, 'utf8'), schema)));
+}

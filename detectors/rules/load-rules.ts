@@ -1,0 +1,284 @@
+// Reads rule files: TOML in the shape of Elastic's detection-rules; docs/rules.md says what each key does.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { compileEql } from '../query/eql.ts';
+import { compileKql } from '../query/kql.ts';
+import { type CompiledQuery, QueryError } from '../query/query.ts';
+import type { RefusedRule, Rule } from './rule.ts';
+import { locateInString, locateKey, parseToml, TomlFileError } from './toml-file.ts';
+
+/** Larger files are refused unread. */
+const maxFileBytes = 1024 * 1024;
+/** Lies beside the rules and is none. */
+const knownTermsFile = 'known-terms.toml';
+
+const text = z.string().regex(/\S/, 'a text that is not empty');
+const texts = z.array(text);
+const address = z.string().regex(/^https?:\/\/[^\s/]+\S*$/, 'an address that begins with https:// or http://');
+const field = z.string().regex(/^@?[A-Za-z_][\w-]*(?:\.[\w-]+)*$/, 'a field name such as "process.parent.executable"');
+const fields = z.array(field).min(1).max(3);
+const ignored = z.unknown().optional();
+/** A key that changes what an Elastic rule means and is not understood here: it may stand there empty only. */
+const unsupported = (instead: string) =>
+  z
+    .custom((value) => Array.isArray(value) && value.length === 0, `left out: it is not supported; ${instead}`)
+    .optional();
+
+const attack = <S extends z.ZodRawShape>(id: RegExp, like: string, more: S) =>
+  z.strictObject({
+    id: z.string().regex(id, `an ATT&CK id such as "${like}"`),
+    name: text,
+    reference: address,
+    ...more,
+  });
+
+const threat = z.strictObject({
+  framework: z.literal('MITRE ATT&CK'),
+  tactic: attack(/^TA\d{4}$/, 'TA0003', {}),
+  technique: z
+    .array(
+      attack(/^T\d{4}$/, 'T1546', {
+        subtechnique: z.array(attack(/^T\d{4}\.\d{3}$/, 'T1546.016', {})).default([]),
+      }),
+    )
+    .default([]),
+});
+
+const ruleFile = z.strictObject({
+  metadata: z
+    .strictObject({
+      creation_date: text.optional(),
+      ...ignoreAll('updated_date integration maturity min_stack_version min_stack_comments deprecation_date promotion'),
+      ...ignoreAll('bypass_bbr_timing comments extended os_type_list query_schema_validation'),
+    })
+    .optional(),
+  rule: z.strictObject({
+    rule_id: z
+      .string()
+      .regex(
+        /^(?=.{1,128}$)[a-z0-9]+(?:-[a-z0-9]+)*$/,
+        'a UUID, or lower-case words joined by "-", of at most 128 characters',
+      ),
+    name: text,
+    description: text,
+    severity: z.enum(['low', 'medium', 'high', 'critical']),
+    risk_score: z.int().min(0).max(100),
+    type: z.enum(['new_terms', 'eql', 'query']),
+    language: z.enum(['kuery', 'eql']).optional(),
+    query: text,
+    author: texts.default([]),
+    license: text.default('not stated'),
+    references: z.array(address).default([]),
+    tags: texts.default([]),
+    false_positives: texts.default([]),
+    note: text.default(''),
+    threat: z.array(threat).default([]),
+    new_terms: z
+      .strictObject({
+        field: z.literal('new_terms_fields'),
+        value: fields,
+        history_window_start: z
+          .array(
+            z.strictObject({
+              field: z.literal('history_window_start'),
+              value: z
+                .string()
+                .regex(/^now-[1-9]\d{0,4}[smhdw]$/, 'a time before now such as "now-90d" (s, m, h, d or w)'),
+            }),
+          )
+          .length(1),
+      })
+      .optional(),
+    alert_suppression: z
+      .strictObject({
+        group_by: fields,
+        duration: z.strictObject({ value: z.int().min(1).max(100_000), unit: z.enum(['s', 'm', 'h', 'd']) }).optional(),
+        missing_fields_strategy: ignored,
+      })
+      .optional(),
+    stepparent: z.strictObject({ known_terms: texts.default([]), reason: text.optional() }).optional(),
+    filters: unsupported('put the condition into the query'),
+    exceptions_list: unsupported('put the exception into the query'),
+    enabled: z.literal(true).optional(),
+    event_category_override: unsupported('begin the query with `any where` and ask for the field'),
+    ...ignoreAll('from to interval index data_view_id max_signals setup version revision building_block_type'),
+    ...ignoreAll(
+      'timestamp_override timestamp_override_fallback_disabled timestamp_field tiebreaker_field timeline_id',
+    ),
+    ...ignoreAll('timeline_title related_integrations required_fields risk_score_mapping severity_mapping'),
+    ...ignoreAll('rule_name_override investigation_fields actions response_actions throttle meta output_index outcome'),
+  }),
+  transform: ignored,
+});
+
+type RuleTable = z.output<typeof ruleFile>['rule'];
+
+function ignoreAll(names: string): Record<string, typeof ignored> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, ignored]));
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** What makes two alerts of an eql or query rule one, when the rule does not say: the same process, within a day. */
+const defaultSuppression = { group_by: ['process.entity_id'], duration: { value: 24, unit: 'h' } };
+
+/** The rule in a file's text. Throws a TomlFileError with the place at fault and what is allowed there. Pure. */
+export function parseRule(file: string, source: string): Rule {
+  const { rule } = parseToml(file, source, ruleFile);
+  const refuse = (key: readonly string[], message: string): never => {
+    throw new TomlFileError(message, file, source, locateKey(source, ['rule', ...key]));
+  };
+
+  const language = rule.type === 'eql' ? 'eql' : 'kuery';
+  if (rule.language !== undefined && rule.language !== language) {
+    refuse(['language'], `\`rule.language\` must be "${language}" in a rule of type "${rule.type}"`);
+  }
+  const { termFields, windowMs, window } =
+    windowOf(rule) ?? refuse(['type'], '`rule.new_terms` is missing: a rule of type "new_terms" needs it');
+  if (rule.type !== 'new_terms' && rule.new_terms !== undefined) {
+    refuse(
+      ['new_terms'],
+      `\`rule.new_terms\` belongs to rules of type "new_terms", and this is of type "${rule.type}"`,
+    );
+  }
+  const knownTerms = rule.stepparent?.known_terms ?? [];
+  if (knownTerms.length > 0 && (rule.type !== 'new_terms' || termFields.length !== 1)) {
+    refuse(
+      ['stepparent', 'known_terms'],
+      '`rule.stepparent.known_terms` needs a rule of type "new_terms" with one field',
+    );
+  }
+  const reason = rule.stepparent?.reason ?? defaultReason(rule, termFields);
+  const misplaced = reason.replaceAll(/\{(?:window|@?[A-Za-z_][\w-]*(?:\.[\w-]+)+)\}/g, '').match(/\{[^}]*\}?|\}/);
+  if (misplaced !== null) {
+    refuse(
+      ['stepparent', 'reason'],
+      `\`rule.stepparent.reason\` has \`${misplaced[0]}\`; braces hold {window} or a field such as {process.parent.executable}`,
+    );
+  }
+
+  const { matches, fields: queryFields } = compileQuery(file, source, language, rule.query);
+  return {
+    id: rule.rule_id,
+    name: rule.name,
+    description: rule.description.trim(),
+    severity: rule.severity,
+    riskScore: rule.risk_score,
+    type: rule.type,
+    language,
+    query: rule.query,
+    matches,
+    fields: new Set([...queryFields, ...termFields]),
+    termFields,
+    windowMs,
+    window,
+    knownTerms,
+    reason,
+    threat: rule.threat,
+    tags: rule.tags,
+    references: rule.references,
+    falsePositives: rule.false_positives,
+    note: rule.note.trim(),
+    author: rule.author,
+    license: rule.license,
+    file,
+  };
+}
+
+function windowOf(rule: RuleTable): Pick<Rule, 'termFields' | 'windowMs' | 'window'> | undefined {
+  if (rule.type === 'new_terms') {
+    if (rule.new_terms === undefined) return undefined;
+    const [, count = '', unit = ''] = /^now-(\d+)(.)$/.exec(rule.new_terms.history_window_start[0]?.value ?? '') ?? [];
+    return { termFields: rule.new_terms.value, windowMs: Number(count) * (unitMs[unit] ?? 0), window: 'sliding' };
+  }
+  const { group_by, duration = defaultSuppression.duration } = rule.alert_suppression ?? defaultSuppression;
+  return { termFields: group_by, windowMs: duration.value * (unitMs[duration.unit] ?? 0), window: 'fixed' };
+}
+
+function defaultReason(rule: RuleTable, termFields: readonly string[]): string {
+  if (rule.type !== 'new_terms') return 'which is what this rule looks for';
+  return `${termFields.map((name) => `${name} {${name}}`).join(' with ')} was not seen in the last {window}`;
+}
+
+function compileQuery(file: string, source: string, language: Rule['language'], query: string): CompiledQuery {
+  try {
+    return language === 'eql' ? compileEql(query) : compileKql(query);
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    const lines = query.split('\n').slice(0, error.line - 1);
+    const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + error.column - 1;
+    const at = locateInString(source, ['rule', 'query'], { start, end: start + error.length });
+    throw new TomlFileError(`\`rule.query\`: ${error.message}`, file, source, at);
+  }
+}
+
+/**
+ * The rules of all `*.toml` files in the folders, in the order of the folders and then of the names, and those refused.
+ * A folder that does not exist holds no rules; one that cannot be read is refused as a whole. Of two files with one
+ * rule_id the later is refused. Hidden files and `known-terms.toml` are passed over; links are followed.
+ */
+export function readRules(folders: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
+  const rules = new Map<string, Rule>();
+  const refused: RefusedRule[] = [];
+  const read = (file: string): void => {
+    let source = '';
+    try {
+      source = readSource(file);
+      const rule = parseRule(file, source);
+      const earlier = rules.get(rule.id);
+      if (earlier !== undefined) {
+        const message = `\`rule.rule_id\` "${rule.id}" is that of ${earlier.file} already`;
+        throw new TomlFileError(message, file, source, locateKey(source, ['rule', 'rule_id']));
+      }
+      rules.set(rule.id, rule);
+    } catch (error) {
+      refused.push(refusalOf(file, source, error));
+    }
+  };
+  for (const folder of folders) {
+    try {
+      for (const name of readdirSync(folder).sort()) {
+        if (name.endsWith('.toml') && !name.startsWith('.') && name !== knownTermsFile) read(join(folder, name));
+      }
+    } catch (error) {
+      if (!isErrno(error)) throw error;
+      if (error.code !== 'ENOENT') refused.push(refusalOf(folder, '', error));
+    }
+  }
+  return { rules: [...rules.values()], refused };
+}
+
+function readSource(file: string): string {
+  const stats = statSync(file);
+  const fault = !stats.isFile()
+    ? 'not a regular file'
+    : stats.size > maxFileBytes
+      ? `larger than ${maxFileBytes / 1024 / 1024} MiB`
+      : undefined;
+  if (fault !== undefined) throw new TomlFileError(fault, file, '', { start: 0, end: 1 });
+  return readFileSync(file, 'utf8');
+}
+
+/** What is told of a file that was not loaded; throws on what is no fault of the file. */
+function refusalOf(file: string, source: string, error: unknown): RefusedRule {
+  // The id helps to find the rule even where the text around it is broken.
+  const id = /^[ \t]*rule_id[ \t]*=[ \t]*["']([a-z0-9-]{1,128})["']/m.exec(source)?.[1];
+  if (error instanceof TomlFileError) {
+    const { line, column, message, excerpt } = error;
+    return { file, id, line, column, message, excerpt: source === '' ? '' : excerpt };
+  }
+  if (!isErrno(error)) throw error;
+  return { file, id, line: 1, column: 1, message: `cannot be read (${error.code})`, excerpt: '' };
+}
+
+function isErrno(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error;
+}

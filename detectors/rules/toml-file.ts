@@ -1,0 +1,255 @@
+// Reads a TOML text against a schema, so that whatever is wrong is named with its key, line, column and what is allowed.
+
+import { parse, TomlError } from 'smol-toml';
+import { z } from 'zod';
+import { QueryError } from '../query/query.ts';
+import { formatQueryError } from '../query/query-error-excerpt.ts';
+import { printable } from '../query/query-position.ts';
+
+type Path = readonly PropertyKey[];
+
+/** A place in a text, in UTF-16 units from its start. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** A key or table header, and where the value after it starts. */
+interface Entry extends Span {
+  path: (string | number)[];
+  valueStart: number;
+}
+
+/** A TOML file that cannot be used. `line` and `column` count from 1; `message` and `excerpt` (line and caret) are printable. */
+export class TomlFileError extends Error {
+  override name = 'TomlFileError';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly excerpt: string;
+
+  constructor(message: string, file: string, text: string, at: Span) {
+    super(printable(message.slice(0, 500)));
+    const before = text.slice(0, at.start).split('\n');
+    this.file = file;
+    this.line = before.length;
+    this.column = (before.at(-1)?.length ?? 0) + 1;
+    this.excerpt = formatQueryError(text, new QueryError(this.message, this.line, this.column, at.end - at.start));
+  }
+}
+
+/** The text as the schema understands it. Throws a TomlFileError for the first thing that is wrong, in the order of the text. */
+export function parseToml<S extends z.ZodType>(file: string, text: string, schema: S): z.output<S> {
+  let data: unknown;
+  try {
+    data = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const lines = text.split('\n').slice(0, error.line - 1);
+    const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + error.column - 1;
+    const reason = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '');
+    throw new TomlFileError(`not valid TOML: ${reason}`, file, text, { start, end: start + 1 });
+  }
+  const result = schema.safeParse(data);
+  if (result.success) return result.data;
+  // A mistyped key is also a missing one: the unknown key says more.
+  const issues = result.error.issues;
+  const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
+  const faults = (unknown.length > 0 ? unknown : issues).flatMap((issue) => faultsOf(issue, data, schema));
+  const placed = faults.map(({ path, message }) => ({ message, at: locateKey(text, path) }));
+  const first = placed.reduce((a, b) => (b.at.start < a.at.start ? b : a));
+  throw new TomlFileError(first.message, file, text, first.at);
+}
+
+/** Where the key at `path` stands; for one that is missing, the nearest table or key above it. */
+export function locateKey(text: string, path: Path): Span {
+  let best: Entry | undefined;
+  for (const entry of entriesOf(text)) {
+    const leads = entry.path.every((step, i) => step === path[i]);
+    if (leads && entry.path.length >= (best?.path.length ?? 0)) best = entry;
+  }
+  return best ?? { start: 0, end: 1 };
+}
+
+/** Where a part of the string at `path` stands in the file: `within` is in UTF-16 units of the string's value. */
+export function locateInString(text: string, path: Path, within: Span): Span {
+  const entry = entriesOf(text).find(
+    ({ path: found }) => found.length === path.length && found.every((s, i) => s === path[i]),
+  );
+  if (entry === undefined) return locateKey(text, path);
+  const quote = /"""|'''|"|'/y;
+  quote.lastIndex = entry.valueStart;
+  const opening = quote.exec(text)?.[0] ?? '';
+  const newline = /\r?\n/y;
+  newline.lastIndex = entry.valueStart + opening.length;
+  const contentStart = newline.lastIndex + (opening.length === 3 ? (newline.exec(text)?.[0].length ?? 0) : 0);
+  const rawOffset = (valueOffset: number): number => {
+    if (opening.startsWith("'")) return contentStart + valueOffset;
+    let raw = contentStart;
+    for (let value = 0; value < valueOffset && raw < text.length; ) {
+      const escaped = /\\(?:([ \t]*\r?\n[ \t\r\n]*)|u[\da-f]{4}|U([\da-f]{8})|x[\da-f]{2}|.)/iy;
+      escaped.lastIndex = raw;
+      const found = escaped.exec(text);
+      raw += found?.[0].length ?? 1;
+      value +=
+        found?.[1] !== undefined ? 0 : found?.[2] !== undefined && Number.parseInt(found[2], 16) > 0xffff ? 2 : 1;
+    }
+    return raw;
+  };
+  return { start: rawOffset(within.start), end: Math.max(rawOffset(within.end), rawOffset(within.start) + 1) };
+}
+
+/** Every key and header of a text that is valid TOML, in order; what stands inside arrays and inline tables is passed over. */
+function* entriesOf(text: string): Generator<Entry> {
+  const blank = /(?:[ \t\r\n]+|#[^\n]*)*/y;
+  const lastIndex = new Map<string, number>();
+  let table: (string | number)[] = [];
+  let at = 0;
+  const skipBlank = () => {
+    blank.lastIndex = at;
+    blank.exec(text);
+    at = blank.lastIndex;
+  };
+  for (skipBlank(); at < text.length; skipBlank()) {
+    const start = at;
+    const brackets = text.startsWith('[[', at) ? 2 : text.startsWith('[', at) ? 1 : 0;
+    const { keys, end } = keysAt(text, at + brackets);
+    if (keys.length === 0) return;
+    if (brackets === 0) {
+      at = end + (/[ \t]*=[ \t]*/y.exec(text.slice(end))?.[0].length ?? 1);
+      yield { path: [...table, ...keys], start, end, valueStart: at };
+      at = valueEnd(text, at);
+      continue;
+    }
+    table = [];
+    for (const [i, key] of keys.entries()) {
+      table.push(key);
+      const array = JSON.stringify(table);
+      if (brackets === 2 && i === keys.length - 1) lastIndex.set(array, (lastIndex.get(array) ?? -1) + 1);
+      const index = lastIndex.get(array);
+      if (index !== undefined) table.push(index);
+    }
+    at = text.indexOf(']', end) + brackets;
+    yield { path: table, start, end: at, valueStart: at };
+  }
+}
+
+/** The dotted key at `at`, and where its last part ends. */
+function keysAt(text: string, at: number): { keys: string[]; end: number } {
+  const key = /[ \t]*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([\w-]+))/y;
+  const dot = /[ \t]*\./y;
+  const keys: string[] = [];
+  key.lastIndex = at;
+  for (let found = key.exec(text); found !== null; found = key.exec(text)) {
+    keys.push(found[1] ?? found[2] ?? found[3] ?? '');
+    at = key.lastIndex;
+    dot.lastIndex = at;
+    if (dot.exec(text) === null) break;
+    key.lastIndex = dot.lastIndex;
+  }
+  return { keys, end: at };
+}
+
+/** Where the value at `at` ends: at the end of its line, or further on when it has several. */
+function valueEnd(text: string, at: number): number {
+  const part = /"""(?:[^\\]|\\[\s\S])*?"""+|'''[\s\S]*?'''+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[\s\S]/y;
+  let depth = 0;
+  part.lastIndex = at;
+  for (let found = part.exec(text)?.[0]; found !== undefined; found = part.exec(text)?.[0]) {
+    if (found === '[' || found === '{') depth++;
+    if (found === ']' || found === '}') depth--;
+    if (found === '\n' && depth === 0) break;
+  }
+  return part.lastIndex === 0 ? text.length : part.lastIndex;
+}
+
+/** What one issue says, in a sentence that names the key; one sentence for each unknown key. */
+function faultsOf(issue: z.core.$ZodIssue, data: unknown, schema: z.ZodType): { path: Path; message: string }[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysOf(schema, issue.path);
+    return issue.keys.map((key) => {
+      const near = nearest(key, known);
+      const all = known.length > 8 ? '' : `; known here: ${known.join(', ')}`;
+      const hint = near === undefined ? all : `; did you mean \`${near}\`?`;
+      return { path: [...issue.path, key], message: `unknown key \`${nameOf([...issue.path, key])}\`${hint}` };
+    });
+  }
+  const key = `\`${nameOf(issue.path)}\``;
+  const allowed = allowedBy(issue);
+  const isMissing = valueAt(data, issue.path) === undefined;
+  return [
+    { path: issue.path, message: isMissing ? `${key} is missing; it must be ${allowed}` : `${key} must be ${allowed}` },
+  ];
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text in quotes',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a table',
+  record: 'a table',
+};
+
+function allowedBy(issue: z.core.$ZodIssue): string {
+  const things = 'origin' in issue && issue.origin === 'array' ? ' entries' : '';
+  switch (issue.code) {
+    case 'invalid_type':
+      return typeNames[issue.expected] ?? issue.expected;
+    case 'invalid_value':
+      return issue.values
+        .map((value) => JSON.stringify(value))
+        .join(', ')
+        .replace(/, (?=[^,]*$)/, ' or ');
+    case 'too_small':
+      return `at least ${issue.minimum}${things}`;
+    case 'too_big':
+      return `at most ${issue.maximum}${things}`;
+    default:
+      return issue.message;
+  }
+}
+
+function nameOf(path: Path): string {
+  return path
+    .map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i > 0 ? '.' : ''}${String(step)}`))
+    .join('');
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown> | undefined)?.[step], data);
+}
+
+/** The keys that the schema's object at `path` knows. */
+function keysOf(schema: z.core.$ZodType, path: Path): string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return keysOf(schema.unwrap(), path);
+  const [step, ...rest] = path;
+  if (schema instanceof z.ZodArray) return keysOf(schema.element, rest);
+  if (!(schema instanceof z.ZodObject)) return [];
+  if (step === undefined) return Object.keys(schema.shape);
+  const inner = schema.shape[String(step)];
+  return inner === undefined ? [] : keysOf(inner, rest);
+}
+
+/** The candidate that differs from `word` least, if by no more than a third of its letters. */
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best !== undefined && best.distance <= Math.max(1, best.candidate.length / 3) ? best.candidate : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const above = row;
+    row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+  }
+  return row[b.length] ?? 0;
+}

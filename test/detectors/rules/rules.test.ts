@@ -1,0 +1,171 @@
+// Every rule that comes with stepparent is held to the same: complete, compiled, tried with hits and with near misses.
+
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readKnownTerms, shippedKnownTerms } from '../../../detectors/rules/known-terms.ts';
+import { readRules } from '../../../detectors/rules/load-rules.ts';
+import { messageId } from '../../../detectors/rules/message-id.ts';
+import type { Rule } from '../../../detectors/rules/rule.ts';
+import { type RuleCases, readerOf } from './rule-cases.ts';
+
+const folder = join(import.meta.dirname, '../../../detectors/rules');
+const { rules, refused } = readRules([folder]);
+const knownLists = readKnownTerms(shippedKnownTerms);
+
+/** The fields that events carry (collectors/event.ts): a rule that asks for another one could never match. */
+const knownFields: readonly RegExp[] = [
+  /^@timestamp$/,
+  /^event\.(?:kind|category|type|action|provider)$/,
+  /^host\.(?:id|name|hostname|os\.type|boot\.id)$/,
+  /^(?:user\.(?:id|name)|container\.id)$/,
+  /^file\.(?:path|name|directory|extension)$/,
+  /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:entity_id|pid|name|executable|args|args_count|command_line)$/,
+  /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:start|interactive|working_directory|user\.id|user\.name)$/,
+  /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
+  /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
+  /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
+];
+
+/** The values that a query excludes, with their fields: each must be tried. */
+function excluded({ query }: Rule): { field: string; value: string }[] {
+  const unquoted = (text: string) => text.trim().replaceAll('"', '');
+  return [
+    ...query.matchAll(/([\w.]+)\s*!=\s*("[^"]*")/g),
+    ...query.matchAll(/([\w.]+)\s+not\s+in\s*\(([^)]*)\)/g),
+    ...query.matchAll(/\bnot\s+([\w.]+)\s*:\s*(\([^)]*\)|"[^"]*"|\S+)/g),
+  ].flatMap(([, field = '', values = '']) =>
+    values
+      .replace(/^\(|\)$/g, '')
+      .split(/,|\bor\b/)
+      .map((value) => ({ field, value: unquoted(value) })),
+  );
+}
+
+const asList = (value: unknown) => [value].flat().map(String);
+
+test('the rules are there, and none is refused', () => {
+  expect(refused).toEqual([]);
+  expect(rules.map(({ id }) => id)).toEqual([
+    'dpkg-package-installed-by-unusual-parent',
+    'rpm-package-installed-by-unusual-parent',
+    'unusual-dpkg-execution',
+  ]);
+});
+
+test.each([
+  ['dpkg-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
+  ['rpm-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
+  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['process.executable', 'process.parent.executable'], 1],
+] as const)('%s: %s, %d', (id, severity, riskScore, type, termFields, days) => {
+  const rule = rules.find((one) => one.id === id);
+  expect(rule).toMatchObject({ severity, riskScore, type, termFields, windowMs: days * 86_400_000 });
+  expect(rule?.threat.map(({ tactic }) => tactic.id)).toEqual(['TA0003', 'TA0001']);
+  const techniques = rule?.threat.flatMap(({ technique }) => technique);
+  expect(techniques?.map((one) => one.id)).toEqual(['T1543', 'T1546', 'T1574', 'T1195']);
+  expect(techniques?.flatMap((one) => one.subtechnique.map(({ id }) => id))).toEqual(['T1546.016', 'T1195.002']);
+});
+
+describe.each(rules)('$id', (rule) => {
+  const casesFile = join(import.meta.dirname, `${rule.id}.cases.ts`);
+  const load = async (): Promise<RuleCases> => ((await import(casesFile)) as { cases: RuleCases }).cases;
+
+  test('is named as its file and described in full', () => {
+    expect(`${rule.id}.toml`).toBe(basename(rule.file));
+    expect(rule.description.length).toBeGreaterThan(100);
+    expect(rule.falsePositives.length).toBeGreaterThan(0);
+    expect(rule.references.length).toBeGreaterThan(0);
+    expect(rule.author.length).toBeGreaterThan(0);
+    expect(rule.license).toBe('Apache-2.0');
+    expect(rule.note.match(/^## .+$/gm)).toEqual([
+      '## What happened',
+      '## Investigate',
+      '## If it is wanted',
+      '## If it is not',
+    ]);
+    expect(rule.note).toContain(`stepparent alerts --rule ${rule.id}`);
+    expect(rule.note).toContain('stepparent events');
+  });
+
+  test('names techniques whose addresses fit their ids', () => {
+    expect(rule.threat.length).toBeGreaterThan(0);
+    for (const { tactic, technique } of rule.threat) {
+      expect(tactic.reference).toBe(`https://attack.mitre.org/tactics/${tactic.id}/`);
+      for (const { id, reference, subtechnique } of technique) {
+        expect(reference).toBe(`https://attack.mitre.org/techniques/${id}/`);
+        for (const sub of subtechnique) {
+          expect(sub.id.startsWith(`${id}.`)).toBe(true);
+          expect(sub.reference).toBe(`https://attack.mitre.org/techniques/${sub.id.replace('.', '/')}/`);
+        }
+      }
+    }
+  });
+
+  test('asks only for fields that events carry', () => {
+    const asked = [...rule.fields, ...Array.from(rule.reason.matchAll(/\{([^{}]+)\}/g), ([, name = '']) => name)];
+    const unknown = asked.filter((field) => field !== 'window' && !knownFields.some((known) => known.test(field)));
+    expect(unknown).toEqual([]);
+  });
+
+  test('names known-terms lists that exist', () => {
+    for (const list of rule.knownTerms) expect(knownLists.get(list)?.length).toBeGreaterThan(0);
+  });
+
+  test('fires on its hits and not on its near misses', async () => {
+    expect(existsSync(casesFile)).toBe(true);
+    const { hits, misses } = await load();
+    const fired = (cases: RuleCases['hits']) =>
+      Object.fromEntries(Object.entries(cases).map(([title, event]) => [title, rule.matches(readerOf(event))]));
+    const all = (cases: RuleCases['hits'], value: boolean) =>
+      Object.fromEntries(Object.keys(cases).map((title) => [title, value]));
+    expect(Object.keys(hits).length).toBeGreaterThan(0);
+    expect(Object.keys(misses).length).toBeGreaterThan(0);
+    expect(fired(hits)).toEqual(all(hits, true));
+    expect(fired(misses)).toEqual(all(misses, false));
+  });
+
+  test('has every exclusion tried by a miss that differs in nothing else', async () => {
+    const { hits, misses } = await load();
+    const exclusions = excluded(rule);
+    expect(exclusions.length > 0).toBe(/\bnot\b|!=/.test(rule.query));
+    for (const { field, value } of exclusions) {
+      const parent = field.split('.').slice(0, -1).join('.');
+      const near = Object.values(misses).some((miss) => {
+        if (!asList(readerOf(miss)(field)).includes(value)) return false;
+        // The same but for the object that holds the field.
+        return Object.values(hits).some((hit) => without(hit, parent) === without(miss, parent));
+      });
+      expect({ field, value, near }).toEqual({ field, value, near: true });
+    }
+  });
+});
+
+/** The event as text, without the object at a dotted path. */
+function without(event: object, path: string): string {
+  const copy = structuredClone(event) as Record<string, unknown>;
+  const steps = path.split('.');
+  const last = steps.pop() ?? '';
+  const holder = steps.reduce<Record<string, unknown> | undefined>((at, step) => at?.[step] as typeof at, copy);
+  if (holder !== undefined) delete holder[last];
+  return JSON.stringify(copy);
+}
+
+test('message ids are version 8 UUIDs, differ, and never change', () => {
+  const ids = rules.map(({ id }) => messageId(id));
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{12}8[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  expect(ids).toMatchInlineSnapshot(`
+    [
+      "f5e343bc0c7a894f9cfa330bd9ef3c95",
+      "aaa24624cc638600b48c1b182bb4d184",
+      "981ad58824de8bfc965312a95f522186",
+    ]
+  `);
+});
+
+test('a known term is an absolute path with the package that owns it, listed once', () => {
+  for (const terms of knownLists.values()) {
+    const keys = terms.map(({ path, package: owner }) => `${owner}:${path}`);
+    expect(new Set(keys).size).toBe(keys.length);
+  }
+});
