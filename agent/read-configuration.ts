@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Configuration,
-  ConfigurationError,
   type ConfigurationTable,
   completeConfiguration,
-  lineOfKey,
   parseConfigurationFile,
+  refuseKey,
 } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
 
 const defaultFile = '/etc/stepparent/config.toml';
 const localRules = '/etc/stepparent/rules.d';
@@ -32,20 +32,14 @@ export function readConfiguration(file?: string): ReadConfiguration {
   for (const each of [first, ...dropIns(join(dirname(first), 'conf.d'))]) {
     const text = readText(each);
     if (text !== undefined) read.push({ file: each, text, table: parseConfigurationFile(text, each) });
-    else if (each === file) throw new ConfigurationError({ file }, 'no such file');
+    else if (each === file) throw new ConfigurationError(file, 'no such file');
   }
   const configuration = completeConfiguration(read.map(({ table }) => table));
   const missing = configuration.rules_directories?.find((folder) => !isFolder(folder));
-  if (missing !== undefined) {
-    const key = 'rules_directories';
-    const at = read.findLast(({ table }) => key in table);
-    throw new ConfigurationError({
-      file: at?.file ?? first,
-      line: at && lineOfKey(at.text, key),
-      key,
-      found: JSON.stringify(missing),
-      allowed: 'folders that exist',
-    });
+  const naming = read.findLast(({ table }) => 'rules_directories' in table);
+  if (missing !== undefined && naming) {
+    const message = `\`rules_directories\` must be folders that exist, and ${missing} does not`;
+    throw refuseKey(naming.file, naming.text, 'rules_directories', message);
   }
   return {
     configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
@@ -70,7 +64,7 @@ function readText(file: string): string | undefined {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT') return undefined;
-    if (code === 'EISDIR') throw new ConfigurationError({ file }, 'a folder, not a file');
+    if (code === 'EISDIR') throw new ConfigurationError(file, 'a folder, not a file');
     throw error;
   }
 }

@@ -14,7 +14,8 @@ type Row = OutboxItem & { dueMs: number };
 function outboxOf(...sinks: string[]) {
   const rows: Row[] = [];
   const outbox: Outbox = {
-    pending: (sink, limit, nowMs) => rows.filter((row) => row.sink === sink && row.dueMs <= nowMs).slice(0, limit),
+    pending: (sink, limit, nowMs = Date.now()) =>
+      rows.filter((row) => row.sink === sink && row.dueMs <= nowMs).slice(0, limit),
     delivered: (ids) => {
       for (const id of ids)
         rows.splice(

@@ -1,0 +1,59 @@
+// `stepparent alerts`: the stored alerts, one a line.
+
+import { styleText } from 'node:util';
+import type { Severity } from '../../detectors/rules/rule.ts';
+import type { AlertRecord, AlertState } from '../../storage/records.ts';
+import { localTime } from '../local-time.ts';
+import { severityOf } from '../severity.ts';
+import { shownMessage } from '../shown-message.ts';
+import { withStoreReader } from './open-store-reader.ts';
+import { printRows } from './print-rows.ts';
+
+export interface AlertsOptions {
+  config?: string;
+  sinceMs?: number | undefined;
+  rule?: string;
+  state?: AlertState;
+  /** The newest so many. */
+  limit: number;
+  json?: boolean;
+}
+
+const colours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red' | 'magenta'>> = {
+  low: 'gray',
+  medium: 'yellow',
+  high: 'red',
+  critical: 'magenta',
+};
+
+/** Prints the alerts that fit, oldest first. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
+export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
+  const filter = { sinceMs, ruleId: rule, state, limit };
+  withStoreReader(config, (store) => {
+    if (json) {
+      for (const alert of store.listAlerts(filter)) process.stdout.write(`${JSON.stringify(documentOf(alert))}\n`);
+      return;
+    }
+    const rows = [...store.listAlerts(filter)].map((alert) => {
+      const severity = severityOf(alert.document);
+      return {
+        cells: [
+          localTime(alert.lastMs),
+          severity,
+          alert.ruleId,
+          alert.count > 1 ? `×${alert.count}` : '',
+          alert.state === 'open' ? '' : `(${alert.state})`,
+          shownMessage(alert.document),
+        ],
+        styles: { 1: (text: string) => styleText(colours[severity], text, { stream: process.stdout }) },
+      };
+    });
+    printRows(rows, 'no alerts', limit);
+  });
+}
+
+function documentOf({ document, state, count, firstMs, lastMs }: AlertRecord): unknown {
+  const { alert } = document.stepparent;
+  const account = { state, count, first: new Date(firstMs).toISOString(), last: new Date(lastMs).toISOString() };
+  return { ...document, stepparent: { ...document.stepparent, alert: { ...alert, ...account } } };
+}

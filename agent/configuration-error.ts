@@ -1,0 +1,23 @@
+// The operator's mistake in a configuration file.
+
+/** Where in the file. */
+interface Place {
+  line: number;
+  column: number;
+  /** The line at fault and a caret under it, printable. */
+  excerpt: string;
+}
+
+/** `message` is one line: file, line, column, the key and what is allowed there. Line and column count from 1. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly file: string;
+  /** Undefined when the file as a whole is meant. */
+  readonly place: Place | undefined;
+
+  constructor(file: string, message: string, place?: Place) {
+    super(`${place ? `${file}:${place.line}:${place.column}` : file}: ${message}`);
+    this.file = file;
+    this.place = place;
+  }
+}

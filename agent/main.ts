@@ -1,0 +1,226 @@
+#!/usr/bin/env node
+// The command line of stepparent: reads the arguments, runs one command, and alone decides the exit code.
+
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { StoreError } from '../storage/store-error.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { ControlError } from './control-socket.ts';
+import { allowedSince, parseSince } from './duration.ts';
+import { version } from './version.ts';
+
+const exitCodes = { ok: 0, failed: 1, usage: 2, noPrivilege: 4, configuration: 78 } as const;
+
+/** The command's own result: false is "found something or failed", a number an exit code of its choice, all else is well. */
+let outcome: unknown;
+let isAgent = false;
+
+/** An action that hands commander's arguments on and keeps the command's result. */
+const keep =
+  <Args extends unknown[]>(run: (...args: Args) => Promise<unknown>) =>
+  async (...args: Args): Promise<void> => {
+    outcome = await run(...args);
+  };
+
+function since(text: string): number {
+  const ms = parseSince(text, Date.now());
+  if (ms === undefined) throw new InvalidArgumentError(`Allowed: ${allowedSince}.`);
+  return ms;
+}
+
+function limit(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('Allowed: a whole number from 1.');
+  return Number(text);
+}
+
+// Every command reads its own options and the global ones; commander types neither.
+interface Options {
+  config?: string;
+  check?: boolean;
+  json?: boolean;
+  since?: number;
+  limit: number;
+  rule?: string;
+  state?: 'open' | 'learning' | 'capped';
+  container?: string;
+}
+const optionsOf = (command: Command): Options => command.optsWithGlobals();
+
+const json = () => new Option('--json', 'print one JSON document a line');
+const sinceOption = () =>
+  new Option('--since <time>', 'only what happened since then: 10m, 7d, or a date').argParser(since);
+const limitOption = () => new Option('--limit <n>', 'the newest so many').argParser(limit).default(100);
+const container = () => new Option('--container <id>', "a container's baseline, not the host's");
+
+function program(): Command {
+  const root = new Command('stepparent')
+    .description('Detects persistence through the Linux package manager.')
+    .version(version)
+    .option('--config <file>', 'read this file, not /etc/stepparent/config.toml', (file) => resolve(file))
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+
+  root
+    .command('run')
+    .description('run the agent in the foreground')
+    .option('--check', 'only check configuration and rules')
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        isAgent = true;
+        const { runCommand } = await import('./commands/run.ts');
+        return runCommand(optionsOf(command));
+      }),
+    );
+
+  root
+    .command('status')
+    .description('show what the agent sees, holds and has lost; 1 when none runs')
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { statusCommand } = await import('./commands/status.ts');
+        return statusCommand(optionsOf(command));
+      }),
+    );
+
+  root
+    .command('alerts')
+    .description('list alerts, newest last')
+    .addOption(sinceOption())
+    .option('--rule <id>', 'of one rule')
+    .addOption(new Option('--state <state>', 'in one state').choices(['open', 'learning', 'capped']))
+    .addOption(limitOption())
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { alertsCommand } = await import('./commands/alerts.ts');
+        const { since: sinceMs, ...options } = optionsOf(command);
+        return alertsCommand({ ...options, sinceMs });
+      }),
+    );
+
+  root
+    .command('events')
+    .description('list stored events, newest last')
+    .addOption(sinceOption())
+    .addOption(limitOption())
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { eventsCommand } = await import('./commands/events.ts');
+        const { since: sinceMs, ...options } = optionsOf(command);
+        return eventsCommand({ ...options, sinceMs });
+      }),
+    );
+
+  const baseline = root.command('baseline').description('show and edit what counts as seen');
+  baseline
+    .command('list')
+    .description('list the known terms')
+    .option('--rule <id>', 'of one rule')
+    .addOption(container())
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { baselineListCommand } = await import('./commands/baseline.ts');
+        return baselineListCommand(optionsOf(command));
+      }),
+    );
+  baseline
+    .command('forget')
+    .description('make a term one that was never seen')
+    .argument('<rule>')
+    .argument('<term...>', "one for each of the rule's fields")
+    .addOption(container())
+    .action(
+      keep(async (rule: string, terms: string[], _: unknown, command: Command) => {
+        const { baselineForgetCommand } = await import('./commands/baseline.ts');
+        return baselineForgetCommand(rule, terms, optionsOf(command));
+      }),
+    );
+  baseline
+    .command('trust')
+    .description('make a term one that counts as seen for ever')
+    .argument('<rule>')
+    .argument('<term...>', "one for each of the rule's fields")
+    .addOption(container())
+    .action(
+      keep(async (rule: string, terms: string[], _: unknown, command: Command) => {
+        const { baselineTrustCommand } = await import('./commands/baseline.ts');
+        return baselineTrustCommand(rule, terms, optionsOf(command));
+      }),
+    );
+
+  const rules = root.command('rules').description('show and check rules');
+  rules
+    .command('list')
+    .description('list the rules that the agent loads')
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { rulesListCommand } = await import('./commands/rules.ts');
+        return rulesListCommand(optionsOf(command));
+      }),
+    );
+  rules
+    .command('show')
+    .description('show one rule whole')
+    .argument('<id>')
+    .action(
+      keep(async (id: string, _: unknown, command: Command) => {
+        const { rulesShowCommand } = await import('./commands/rules.ts');
+        return rulesShowCommand(id, optionsOf(command));
+      }),
+    );
+  rules
+    .command('check')
+    .description('check rule files, or the configured folders; 1 when any is refused')
+    .argument('[file...]', 'files or folders')
+    .action(
+      keep(async (files: string[], _: unknown, command: Command) => {
+        const { rulesCheckCommand } = await import('./commands/rules.ts');
+        return rulesCheckCommand(files, optionsOf(command));
+      }),
+    );
+  return root;
+}
+
+function exitCodeOf(result: unknown): number {
+  if (typeof result === 'number') return result;
+  return result === false ? exitCodes.failed : exitCodes.ok;
+}
+
+/** Says what went wrong, unless commander did, and with which code to end. An error that nobody foresaw keeps its stack. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof ConfigurationError) {
+    console.error(`stepparent: ${error.message}`);
+    if (error.place) console.error(error.place.excerpt);
+    return exitCodes.configuration;
+  }
+  if (error instanceof StoreError || error instanceof ControlError) {
+    console.error(`stepparent: ${error.message}`);
+    return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
+  }
+  const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (errno === 'EACCES' || errno === 'EPERM') {
+    console.error(`stepparent: ${String(error).replace(/^Error: /, '')}; run as root`);
+    return exitCodes.noPrivilege;
+  }
+  console.error('stepparent:', error);
+  return exitCodes.failed;
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Who piped us into `head` has read enough; the agent goes on without its output.
+  if (error.code !== 'EPIPE') throw error;
+  if (!isAgent) process.exit(exitCodes.ok);
+});
+process.stderr.on('error', () => {});
+
+try {
+  await program().parseAsync();
+  process.exitCode = exitCodeOf(outcome);
+} catch (error) {
+  process.exitCode = explain(error);
+}

@@ -1,0 +1,177 @@
+// What the agent and its store say of themselves, as one document and as text.
+
+import { escapeText } from '../collectors/escape-text.ts';
+import type { RefusedRule } from '../detectors/rules/rule.ts';
+import type { StoreReader } from '../storage/open-store.ts';
+import type { StoreStatus } from '../storage/status.ts';
+import type { SinkStatus } from './delivery.ts';
+import type { Fault } from './faults.ts';
+import { localTime } from './local-time.ts';
+import type { SensorReport } from './open-sensor.ts';
+
+/** The store's facts; times are ISO 8601. */
+export interface StoreFacts {
+  path: string;
+  schema_version: number;
+  /** The database with its write-ahead log. */
+  size_bytes: number;
+  events: number;
+  /** Absent when there is none. */
+  oldest_event?: string;
+  /** Number of known terms by origin. */
+  terms: StoreStatus['terms'];
+  alerts: StoreStatus['alerts'];
+  /** Deliveries still to make, by sink; a sink without any is missing. */
+  outbox: Record<string, { waiting: number; failing: number; oldest: string }>;
+  /** Absent when the database was made without learning mode. */
+  learning?: { started: string; until: string; active: boolean };
+}
+
+/** What a running agent answers to `status`; times are ISO 8601. */
+export interface AgentStatus {
+  pid: number;
+  version: string;
+  started: string;
+  state: 'learning' | 'running' | 'degraded';
+  /** The configuration files in force, first to last. */
+  configuration: string[];
+  sensor: SensorReport;
+  /** Entries of the process table. */
+  processes: number;
+  rules: { loaded: string[]; refused: RefusedRule[] };
+  /** Whether verified package front ends count as seen from the start. */
+  known_front_ends: boolean;
+  store: StoreFacts;
+  sinks: SinkStatus[];
+  /** Findings that the store has not taken yet, and those given up since there were too many. */
+  uncommitted: { waiting: number; dropped: number };
+  faults: Fault[];
+  rss_bytes: number;
+  cpu_seconds: number;
+}
+
+/** What `status` shows when no agent runs. */
+export interface StoppedStatus {
+  state: 'stopped';
+  store?: StoreFacts;
+}
+
+/** Reads the store's facts, under the names of the status document. Counts rows: for people, not for a hot path. */
+export function storeFacts(store: Pick<StoreReader, 'status' | 'learning'>, nowMs: number): StoreFacts {
+  const { path, schemaVersion, sizeBytes, events, oldestEventMs, terms, alerts, outbox } = store.status();
+  const learning = store.learning(nowMs);
+  return {
+    path,
+    schema_version: schemaVersion,
+    size_bytes: sizeBytes,
+    events,
+    ...(oldestEventMs === undefined ? {} : { oldest_event: isoTime(oldestEventMs) }),
+    terms,
+    alerts,
+    outbox: Object.fromEntries(
+      Object.entries(outbox).map(([sink, { waiting, failing, oldestMs }]) => [
+        sink,
+        { waiting, failing, oldest: isoTime(oldestMs) },
+      ]),
+    ),
+    ...(learning && {
+      learning: {
+        started: isoTime(learning.startedMs),
+        until: isoTime(learning.untilMs),
+        active: learning.active,
+      },
+    }),
+  };
+}
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+
+/** The status as lines for a terminal, everything escaped, ending in a newline. */
+export function formatStatus(status: AgentStatus | StoppedStatus): string {
+  if (status.state === 'stopped') {
+    return lay('stepparent is not running', status.store ? storeLines(status.store, []) : []);
+  }
+  const { sensor, rules, uncommitted } = status;
+  return lay(
+    `stepparent ${status.version} is ${status.state} (pid ${status.pid}, since ${localTime(status.started)})`,
+    [
+      ['configuration', status.configuration.length > 0 ? status.configuration : ['defaults']],
+      ['sensor', [sensor.name]],
+      ['arguments', sensor.argv],
+      ['not seen', sensor.reasons],
+      [
+        'received',
+        [
+          `${sensor.records} records, ${sensor.lost_events} lost`,
+          ...some(sensor.malformed_pages, 'malformed pages'),
+          ...some(sensor.undecodable_records, 'undecodable records'),
+          ...some(sensor.recovered_records, 'records taken over from before the start'),
+        ],
+      ],
+      ['processes', [`${status.processes} known`]],
+      ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
+      ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
+      ...storeLines(status.store, status.sinks),
+      [
+        'uncommitted',
+        [...some(uncommitted.waiting, 'findings wait in memory'), ...some(uncommitted.dropped, 'findings given up')],
+      ],
+      ['faults', status.faults.map(({ what, count, last }) => `${what} (${count} times, last ${localTime(last)})`)],
+      ['uses', [`${megabytes(status.rss_bytes)} memory, ${status.cpu_seconds.toFixed(1)} s CPU`]],
+    ],
+  );
+}
+
+/** A refused rule on one line: file, line, column, and why. */
+export function refusedLine({ file, line, column, message }: RefusedRule): string {
+  return `refused: ${file}:${line}:${column}: ${message}`;
+}
+
+type Line = readonly [heading: string, texts: readonly string[]];
+
+function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
+  const { learning, terms, alerts, outbox } = store;
+  const known = Object.values(terms).reduce((sum, count) => sum + count, 0);
+  const names = new Set([...sinks.map((sink) => sink.name), ...Object.keys(outbox)]);
+  return [
+    ['learning', learning ? [`${learning.active ? 'until' : 'ended'} ${localTime(learning.until)}`] : []],
+    ['baseline', [`${known} terms${inBrackets(terms)}`]],
+    ['alerts', [`${alerts.open + alerts.learning + alerts.capped} stored${inBrackets(alerts)}`]],
+    ['events', [`${store.events} stored${store.oldest_event ? `, since ${localTime(store.oldest_event)}` : ''}`]],
+    ['database', [`${store.path}, ${megabytes(store.size_bytes)}`]],
+    ...[...names].map((name): Line => {
+      const sink = sinks.find((each) => each.name === name);
+      const { waiting = 0, oldest } = outbox[name] ?? {};
+      return [
+        `to ${name}`,
+        [
+          [
+            ...(sink ? [`${sink.delivered} delivered`] : []),
+            `${waiting} waiting${oldest ? ` since ${localTime(oldest)}` : ''}`,
+          ].join(', '),
+          ...(sink?.trouble ? [`${sink.trouble.message}; next try ${localTime(sink.trouble.retry)}`] : []),
+        ],
+      ];
+    }),
+  ];
+}
+
+const inBrackets = (counts: Readonly<Partial<Record<string, number>>>): string => {
+  const parts = Object.entries(counts).filter(([, count]) => count);
+  return parts.length > 0 ? ` (${parts.map(([name, count]) => `${count} ${name}`).join(', ')})` : '';
+};
+
+const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+
+const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
+
+const headingWidth = 15;
+const lineChars = 1000;
+
+/** Headings in one column, texts in the next; a heading without texts is left out. */
+function lay(title: string, lines: readonly Line[]): string {
+  const laid = lines.flatMap(([heading, texts]) =>
+    texts.map((text, index) => `  ${(index === 0 ? heading : '').padEnd(headingWidth)}${escapeText(text, lineChars)}`),
+  );
+  return `${[escapeText(title, lineChars), ...laid].join('\n')}\n`;
+}

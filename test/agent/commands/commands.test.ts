@@ -1,0 +1,270 @@
+// The command line as a user meets it: output, messages and exit codes, each from a process of its own.
+
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { listenControl } from '../../../agent/control-socket.ts';
+import { localTime } from '../../../agent/local-time.ts';
+import type { StepparentEvent } from '../../../collectors/event.ts';
+import { parseRule } from '../../../detectors/rules/load-rules.ts';
+import { openStore } from '../../../storage/open-store.ts';
+import { alertDocument } from '../alert-document.ts';
+
+const main = join(import.meta.dirname, '../../../agent/main.ts');
+const ruleText = (id: string, severity: string) => `
+[rule]
+rule_id = "${id}"
+name = "Parent \\u001b[2J"
+description = "d"
+severity = "${severity}"
+risk_score = 47
+type = "new_terms"
+query = "process.name:dpkg"
+note = """
+# Look
+at it"""
+[rule.new_terms]
+field = "new_terms_fields"
+value = ["process.parent.executable"]
+[[rule.new_terms.history_window_start]]
+field = "history_window_start"
+value = "now-5d"
+[rule.stepparent]
+reason = "not seen"
+`;
+
+let folder: string;
+let config: string;
+const nowMs = Date.now();
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stepparent-commands-'));
+  // Whoever may not read the database may still read the configuration.
+  chmodSync(folder, 0o755);
+  config = join(folder, 'config.toml');
+  mkdirSync(join(folder, 'rules'));
+  writeFileSync(join(folder, 'rules', 'a-rule.toml'), ruleText('a-rule', 'medium'));
+  writeFileSync(join(folder, 'rules', 'b-rule.toml'), ruleText('b-rule', 'high'));
+  writeFileSync(
+    config,
+    `state_directory = "${folder}/state"
+runtime_directory = "${folder}/run"
+rules_directories = ["${folder}/rules"]`,
+  );
+  const store = openStore(join(folder, 'state', 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
+  const put = (id: string, rule: string, severity: string, term: string, ageMs: number): void => {
+    const { rule: _, threat: __, message: ___, ...document } = alertDocument();
+    const event: StepparentEvent = {
+      ...document,
+      '@timestamp': new Date(nowMs - ageMs).toISOString(),
+      event: { id, kind: 'event', action: 'exec' },
+      process: { ...document.process, parent: { pid: 70, executable: term } },
+    };
+    const verdict = { rule: parseRule(`${rule}.toml`, ruleText(rule, severity)), terms: [term] };
+    store.record([{ event, scope: '', verdicts: [{ verdict, known: false, alerting: true }] }], nowMs - ageMs);
+  };
+  put('1', 'a-rule', 'medium', '/usr/bin/python3', 86_400_000);
+  put('2', 'b-rule', 'high', '/tmp/x\n\x1b[31m', 3_600_000);
+  put('3', 'b-rule', 'high', '/opt/y', 60_000);
+  store.close();
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(command, args, { env: { ...process.env, ...env } }, (_, out, err) =>
+      resolve({ code: child.exitCode ?? -1, out, err }),
+    );
+  });
+}
+
+const stepparent = (...args: string[]): Promise<Result> => run('node', [main, ...args, '--config', config]);
+
+test('alerts: one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
+  const { code, out, err } = await stepparent('alerts');
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const lines = out.split('\n');
+  expect(lines).toHaveLength(4);
+  expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}medium {2}a-rule {2}\/usr\/bin\/python3 /);
+  expect(lines[1]).toContain('  high    b-rule  /tmp/x\\n\\x1b[31m (pid 70) ran');
+  expect(lines[2]).toContain(`${localTime(nowMs - 60_000)}  high    b-rule  /opt/y`);
+  expect(out).not.toContain('\x1b');
+});
+
+test.for([
+  [
+    ['--since', '2h'],
+    ['/tmp/x\n\x1b[31m', '/opt/y'],
+  ],
+  [['--since', new Date(nowMs - 120_000).toISOString()], ['/opt/y']],
+  [['--rule', 'a-rule'], ['/usr/bin/python3']],
+  [['--state', 'learning'], []],
+  [['--limit', '1'], ['/opt/y']],
+] as const)('alerts %j', async ([args, terms]) => {
+  const { code, out } = await stepparent('alerts', '--json', ...args);
+  expect(code).toBe(0);
+  const documents = out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  expect(documents.map((document) => document.process.parent.executable)).toEqual(terms);
+  for (const document of documents) {
+    const iso = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(document.stepparent.alert).toMatchObject({ state: 'open', count: 1, first: iso, last: iso });
+    expect(document.ecs.version).toBe('9.4.0');
+  }
+});
+
+test('nothing to show is said on standard error', async () => {
+  expect(await stepparent('alerts', '--rule', 'none')).toEqual({ code: 0, out: '', err: 'no alerts\n' });
+  expect((await stepparent('alerts', '--limit', '2')).err).toBe('the newest 2; --limit shows more\n');
+});
+
+test('colour is for the severity, on a terminal that has not refused it', async () => {
+  const coloured = await run('node', [main, 'alerts', '--config', config], { FORCE_COLOR: '1', NO_COLOR: undefined });
+  expect(coloured.out).toContain('\x1b[33mmedium');
+  const plain = await run('node', [main, 'alerts', '--config', config], { NO_COLOR: '1', FORCE_COLOR: undefined });
+  expect(plain.out).not.toContain('\x1b');
+});
+
+test('events', async () => {
+  const { code, out } = await stepparent('events');
+  expect(code).toBe(0);
+  expect(out.split('\n')).toHaveLength(4);
+  expect(out).toMatch(/ {2}exec {2}dpkg install {2}root {2}\/tmp\/x\\n\\x1b\[31m ran dpkg -i x\.deb\n/);
+  const { out: json } = await stepparent('events', '--json', '--limit', '1');
+  expect(JSON.parse(json)).toMatchObject({ event: { id: '3', kind: 'event' } });
+});
+
+test('baseline: list, forget, trust', async () => {
+  const { out } = await stepparent('baseline', 'list', '--rule', 'a-rule');
+  expect(out).toMatch(/^a-rule {2}\S+ \S+ {2}×1 {2}alert {2}\/usr\/bin\/python3\n$/);
+  expect(await stepparent('baseline', 'forget', 'a-rule', '/usr/bin/python3')).toMatchObject({ code: 0, out: '' });
+  expect(await stepparent('baseline', 'forget', 'a-rule', '/usr/bin/python3')).toMatchObject({ code: 1, out: '' });
+  expect(await stepparent('baseline', 'list', '--rule', 'a-rule')).toEqual({
+    code: 0,
+    out: '',
+    err: 'nothing is known yet\n',
+  });
+  expect((await stepparent('baseline', 'trust', 'a-rule', '/opt/z')).code).toBe(0);
+  expect((await stepparent('baseline', 'trust', 'a-rule', '/opt/z', '--container', 'c1')).code).toBe(0);
+  const { out: json } = await stepparent('baseline', 'list', '--rule', 'a-rule', '--json');
+  expect(
+    json
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  ).toMatchObject([
+    { rule: 'a-rule', terms: ['/opt/z'], origin: 'trusted' },
+    { rule: 'a-rule', terms: ['/opt/z'], origin: 'trusted', container: 'c1' },
+  ]);
+  const unknown = await stepparent('baseline', 'trust', 'c-rule', 'x');
+  expect(unknown).toEqual({ code: 1, out: '', err: 'stepparent: no rule c-rule; see `stepparent rules list`\n' });
+  const two = await stepparent('baseline', 'trust', 'a-rule', 'x', 'y');
+  expect(two.err).toBe('stepparent: 2 terms given, and a-rule has 1: process.parent.executable\n');
+});
+
+test('rules: list and show', async () => {
+  expect((await stepparent('rules', 'list')).out).toBe(
+    'a-rule  medium  47  new_terms  Parent \\x1b[2J\nb-rule  high    47  new_terms  Parent \\x1b[2J\n',
+  );
+  const { out } = await stepparent('rules', 'show', 'a-rule');
+  expect(out).toContain('\nquery:\n  process.name:dpkg\n');
+  expect(out).toContain('\nnote:\n  # Look\n  at it\n');
+  expect(out).not.toContain('\x1b');
+  expect(await stepparent('rules', 'show', 'none')).toMatchObject({ code: 1, out: '' });
+});
+
+test('rules check names file, line and column of what is refused', async () => {
+  expect(await stepparent('rules', 'check')).toEqual({ code: 0, out: '', err: '2 rules are right, 0 refused\n' });
+  const wrong = join(folder, 'wrong.toml');
+  writeFileSync(wrong, ruleText('wrong', 'loud'));
+  const { code, out, err } = await stepparent('rules', 'check', wrong, join(folder, 'rules'), '/nowhere.toml');
+  expect(code).toBe(1);
+  expect(out).toMatch(new RegExp(`^refused: ${wrong}:6:1: .* must be "low"`));
+  expect(out).toContain('severity = "loud"\n');
+  expect(out).toContain('^');
+  expect(out).toContain('refused: /nowhere.toml:1:1: cannot be read: ENOENT');
+  expect(err).toBe('2 rules are right, 2 refused\n');
+});
+
+test('status: of a stopped agent its store and 1, of a running one its answer', async () => {
+  const stopped = await stepparent('status');
+  expect(stopped.code).toBe(1);
+  expect(stopped.out).toMatch(/^stepparent is not running\n {2}baseline {7}\d+ terms /);
+  expect(JSON.parse((await stepparent('status', '--json')).out)).toMatchObject({
+    state: 'stopped',
+    store: { events: 3, alerts: { open: 3 }, outbox: { ndjson: { waiting: 3 } } },
+  });
+  const control = await listenControl(join(folder, 'run', 'control.sock'), {
+    status: () => ({ pid: 7, state: 'running' }),
+  });
+  onTestFinished(() => control.close());
+  expect(await stepparent('status', '--json')).toEqual({ code: 0, out: '{"pid":7,"state":"running"}\n', err: '' });
+});
+
+test.for([
+  [[], 2, 'Usage: stepparent'],
+  [['alrts'], 2, "error: unknown command 'alrts'"],
+  [['alerts', '--state', 'shut'], 2, 'Allowed choices are open, learning, capped'],
+  [['alerts', '--since', 'yesterday'], 2, 'Allowed: a number and s, m, h, d or w'],
+  [['events', '--limit', '0'], 2, 'Allowed: a whole number from 1'],
+  [['baseline', 'forget', 'a-rule'], 2, "missing required argument 'term'"],
+] as const)('wrong use: %j', async ([args, code, err]) => {
+  const result = await run('node', [main, ...args]);
+  expect(result).toMatchObject({ code, out: '', err: expect.stringContaining(err) });
+});
+
+test('help and version are data', async () => {
+  expect(await run('node', [main, '--version'])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  });
+  expect(await run('node', [main, '--help'])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^Usage: /),
+    err: '',
+  });
+});
+
+test('a wrong configuration is 78, with the line and a caret', async () => {
+  const wrong = join(folder, 'wrong-config.toml');
+  writeFileSync(wrong, '\n[sensor]\nmode = "ebpf"\n');
+  const { code, out, err } = await run('node', [main, 'alerts', '--config', wrong]);
+  expect({ code, out }).toEqual({ code: 78, out: '' });
+  expect(err).toMatch(/^stepparent: .*wrong-config\.toml:3:1: `sensor\.mode` must be "auto"/);
+  expect(err).toContain('mode = "ebpf"\n');
+});
+
+test('no database yet is 1 and says what to do', async () => {
+  const empty = join(folder, 'empty.toml');
+  writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"`);
+  const err = `stepparent: ${folder}/none/stepparent.db: no database yet; start the agent first\n`;
+  expect(await run('node', [main, 'alerts', '--config', empty])).toEqual({ code: 1, out: '', err });
+  expect(await run('node', [main, 'status', '--config', empty])).toEqual({
+    code: 1,
+    out: 'stepparent is not running\n',
+    err,
+  });
+});
+
+test.skipIf(process.getuid?.() !== 0).for(['alerts', 'status'])('%s without privilege is 4', async (command) => {
+  const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const { code, out, err } = await run('setpriv', [...user, 'node', main, command, '--config', config]);
+  expect({ code, out }).toEqual({ code: 4, out: '' });
+  expect(err).toMatch(/^stepparent: .*(stepparent\.db|control\.sock).*; run as root/);
+});
+
+test('a reader that has had enough ends the listing quietly', async () => {
+  const script = 'for i in 1 2 3 4 5; do node "$0" events --json --config "$1"; done | head -c 1';
+  expect(await run('sh', ['-c', script, main, config])).toEqual({ code: 0, out: '{', err: '' });
+});

@@ -1,0 +1,92 @@
+// The status as text: what is shown, and that nothing in it can start a line.
+
+import { expect, test } from 'vitest';
+import { localTime } from '../../agent/local-time.ts';
+import { type AgentStatus, formatStatus, type StoreFacts } from '../../agent/status.ts';
+
+const time = '2026-04-10T12:00:00.000Z';
+const local = localTime(time);
+
+const store: StoreFacts = {
+  path: '/var/lib/stepparent/stepparent.db',
+  schema_version: 1,
+  size_bytes: 1_572_864,
+  events: 12,
+  oldest_event: time,
+  terms: { alert: 2, trusted: 1 },
+  alerts: { open: 2, learning: 0, capped: 0 },
+  outbox: { journald: { waiting: 3, failing: 1, oldest: time } },
+  learning: { started: time, until: time, active: false },
+};
+
+const running: AgentStatus = {
+  pid: 42,
+  version: '0.1.0',
+  started: time,
+  state: 'degraded',
+  configuration: ['/etc/stepparent/config.toml'],
+  sensor: {
+    name: 'tracefs',
+    argv: ['entry probe on /usr/bin/dpkg', '/proc for everything else'],
+    reasons: ['/usr/bin/rpm is not probed: ENOENT\nforged \x1b[2J'],
+    records: 1000,
+    lost_events: 5,
+    malformed_pages: 0,
+    undecodable_records: 1,
+    recovered_records: 0,
+  },
+  processes: 231,
+  rules: {
+    loaded: ['a', 'b'],
+    refused: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
+  },
+  known_front_ends: true,
+  store,
+  sinks: [
+    { name: 'journald', delivered: 7, failed: 2, trouble: { message: 'no journald', since: time, retry: time } },
+    { name: 'ndjson', delivered: 10, failed: 0 },
+  ],
+  uncommitted: { waiting: 0, dropped: 0 },
+  faults: [{ what: 'disk full', count: 2, last: time }],
+  rss_bytes: 70 * 1_048_576,
+  cpu_seconds: 1.25,
+};
+
+test('a running agent', () => {
+  expect(formatStatus(running)).toBe(`stepparent 0.1.0 is degraded (pid 42, since ${local})
+  configuration  /etc/stepparent/config.toml
+  sensor         tracefs
+  arguments      entry probe on /usr/bin/dpkg
+                 /proc for everything else
+  not seen       /usr/bin/rpm is not probed: ENOENT\\nforged \\x1b[2J
+  received       1000 records, 5 lost
+                 1 undecodable records
+  processes      231 known
+  rules          2 loaded: a, b
+                 refused: /r/x.toml:3:1: unknown key
+  front ends     verified ones count as known
+  learning       ended ${local}
+  baseline       3 terms (2 alert, 1 trusted)
+  alerts         2 stored (2 open)
+  events         12 stored, since ${local}
+  database       /var/lib/stepparent/stepparent.db, 1.5 MiB
+  to journald    7 delivered, 3 waiting since ${local}
+                 no journald; next try ${local}
+  to ndjson      10 delivered, 0 waiting
+  faults         disk full (2 times, last ${local})
+  uses           70.0 MiB memory, 1.3 s CPU
+`);
+});
+
+test('a stopped agent shows its store, if there is one', () => {
+  expect(formatStatus({ state: 'stopped' })).toBe('stepparent is not running\n');
+  expect(formatStatus({ state: 'stopped', store: { ...store, outbox: {}, terms: {} } }).split('\n')).toEqual([
+    'stepparent is not running',
+    `  learning       ended ${local}`,
+    '  baseline       0 terms',
+    '  alerts         2 stored (2 open)',
+    `  events         12 stored, since ${local}`,
+    '  database       /var/lib/stepparent/stepparent.db, 1.5 MiB',
+    '',
+  ]);
+});
