@@ -20,7 +20,7 @@ interface DpkgOption {
 
 const integer = /^\s*\+?(?:0[xX][0-9a-fA-F]+|\d+)$/;
 
-export const dpkgOptions: readonly DpkgOption[] = [
+const dpkgOptions: readonly DpkgOption[] = [
   { long: 'install', short: 'i', action: 'install', operands: 'some' },
   { long: 'unpack', action: 'unpack', operands: 'some' },
   { long: 'configure', action: 'configure', operands: 'some or pending' },

@@ -32,7 +32,7 @@ const install: readonly Mode[] = ['install'];
 const change: readonly Mode[] = ['install', 'remove'];
 const changeOrVerify: readonly Mode[] = ['install', 'remove', 'verify'];
 
-export const rpmOptions: readonly RpmOption[] = [
+const rpmOptions: readonly RpmOption[] = [
   { long: 'query', short: 'q', mode: 'query' },
   { long: 'verify', short: 'V', mode: 'verify' },
   { long: 'install', short: 'i', mode: 'install', installs: 'install' },

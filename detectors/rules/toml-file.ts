@@ -87,7 +87,7 @@ export function locateInString(text: string, path: Path, within: Span): Span {
     if (opening.startsWith("'")) return contentStart + valueOffset;
     let raw = contentStart;
     for (let value = 0; value < valueOffset && raw < text.length; ) {
-      const escaped = /\\(?:([ \t]*\r?\n[ \t\r\n]*)|u[\da-f]{4}|U([\da-f]{8})|x[\da-f]{2}|.)/iy;
+      const escaped = /\\(?:([ \t]*\r?\n[ \t\r\n]*)|u[\da-fA-F]{4}|U([\da-fA-F]{8})|x[\da-fA-F]{2}|.)/y;
       escaped.lastIndex = raw;
       const found = escaped.exec(text);
       raw += found?.[0].length ?? 1;
@@ -226,6 +226,7 @@ function keysOf(schema: z.core.$ZodType, path: Path): string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return keysOf(schema.unwrap(), path);
   const [step, ...rest] = path;
   if (schema instanceof z.ZodArray) return keysOf(schema.element, rest);
+  if (schema instanceof z.ZodRecord) return keysOf(schema.valueType, rest);
   if (!(schema instanceof z.ZodObject)) return [];
   if (step === undefined) return Object.keys(schema.shape);
   const inner = schema.shape[String(step)];
