@@ -3,7 +3,7 @@
 import type { StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
-import { judge } from '../detectors/judge.ts';
+import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import type { Finding } from '../storage/records.ts';
@@ -38,6 +38,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
   let dropped = 0;
 
+  const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
+
   const add = (finding: Finding): void => {
     waiting.push(finding);
     if (waiting.length <= maxWaiting) return;
@@ -49,10 +51,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     take(exec) {
       try {
         const { read, facts } = withFacts(exec.read);
-        const verdicts = judge(parts.rules, read, (rule, error) => parts.onFault(`rule ${rule.id} failed`, error));
-        if (verdicts.length === 0 && !parts.records(read)) return;
+        const matching = matchingRules(parts.rules, read, onRuleFault);
+        if (matching.length === 0 && !parts.records(read)) return;
         const described = exec.document();
         const scope = exec.scope();
+        // Only now is it known for sure what ran: the rules look again, at the whole.
+        const verdicts = matchingRules(matching, read, onRuleFault).map((rule) => verdictOf(rule, read));
         add({
           event: { ...described, stepparent: { ...described.stepparent, ...facts() } },
           scope,

@@ -1,9 +1,16 @@
 // Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
 
 import { executableOf } from './executable.ts';
-import { ancestorsOf, type ExecMoment, type HostContext, type ObservedExec, observeExec } from './process-event.ts';
+import {
+  ancestorsOf,
+  type ExecMoment,
+  type HostContext,
+  type ObservedExec,
+  observeExec,
+  type ProcessMoment,
+} from './process-event.ts';
 import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
-import type { ProcessTable } from './process-table.ts';
+import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 
 export interface ProcessCollectorOptions {
   table: ProcessTable;
@@ -24,6 +31,20 @@ export interface ProcessCollector {
 const waitNs = 50e6;
 /** Failed attempts along PATH leave theirs behind until the task ends. */
 const maxAttempts = 4096;
+
+/** Most execs are dismissed before anybody asks for their ancestors. */
+function momentOf(entry: ProcessEntry, image: Image, timeNs: BootNs): ExecMoment {
+  let ancestors: ProcessMoment[] | undefined;
+  return {
+    entry,
+    image,
+    timeNs,
+    get ancestors() {
+      ancestors ??= ancestorsOf(entry);
+      return ancestors;
+    },
+  };
+}
 
 export function createProcessCollector(options: ProcessCollectorOptions): ProcessCollector {
   const { table, context } = options;
@@ -51,9 +72,12 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
       image.attemptArgs = { args: attempt.args, truncated: attempt.truncated };
       attempts.delete(record.formerTid);
     }
-    const moment: ExecMoment = { entry, image, timeNs: record.timeNs, ancestors: ancestorsOf(entry) };
-    if (record.args === undefined && options.isProbed(executableOf(entry, image).path)) waiting.set(record.pid, moment);
-    else tell(moment);
+    const moment = momentOf(entry, image, record.timeNs);
+    if (record.args === undefined && options.isProbed(executableOf(entry, image).path)) {
+      // The ancestors as they are now, not as they will be.
+      void moment.ancestors;
+      waiting.set(record.pid, moment);
+    } else tell(moment);
   };
 
   const onArgv = (record: ArgvRecord): void => {
@@ -67,7 +91,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     image.probedImage = record.image;
     if (moment) release(record.pid);
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
-    else tell({ entry, image, timeNs: image.execNs ?? record.timeNs, ancestors: ancestorsOf(entry) });
+    else tell(momentOf(entry, image, image.execNs ?? record.timeNs));
   };
 
   return {

@@ -82,9 +82,11 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
     document ??= describeExec(moment, table, context);
     return document;
   };
-  const parent = moment.ancestors[0];
   const own = () => executableOf(entry, image).path;
-  const parents = () => (parent?.image ? executableOf(parent.entry, parent.image).path : undefined);
+  const parents = () => {
+    const parent = moment.ancestors[0];
+    return parent?.image && executableOf(parent.entry, parent.image).path;
+  };
   /** The fields that most rules ask first, without a look at /proc. */
   const quick = (field: string): FieldValue => {
     switch (field) {
@@ -126,20 +128,78 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
   };
 }
 
-/** Notes of what was not read, by ECS field. */
+/** Notes of what was not read, by ECS field, or by field of one process. */
 interface Notes {
   unobserved: Record<string, string>;
   inferred: Record<string, string>;
   truncated: Record<string, number>;
 }
 
+const noNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
+
 const endedFirst = 'the process had ended before it could be read';
+
+interface Described {
+  fields: ProcessFields;
+  /** Under the names of the fields: `args`. */
+  notes: Notes;
+}
+
+/** Ancestors are described again and again, and seldom change: for each process the last description and what it is of. */
+const describedAncestors = new WeakMap<
+  ProcessEntry,
+  Described & { image: unknown; details: unknown; epochMs: number }
+>();
+
+/** Boot, in whole milliseconds, is redetermined all the time: what was described a moment ago still holds. */
+const sameEpoch = (a: number, b: number): boolean => Math.abs(a - b) < 2;
+
+function describeAncestor(moment: ProcessMoment, context: HostContext, epochMs: number): Described {
+  const { entry, image } = moment;
+  const known = describedAncestors.get(entry);
+  if (known && known.image === image && known.details === entry.details && sameEpoch(known.epochMs, epochMs))
+    return known;
+  const described = describeProcess(moment, context, epochMs, maxAncestorArgsBytes);
+  describedAncestors.set(entry, { ...described, image, details: entry.details, epochMs });
+  return described;
+}
+
+function describeProcess(
+  { entry, image }: ProcessMoment,
+  context: HostContext,
+  epochMs: number,
+  argsBytes: number,
+): Described {
+  const seen = entry.details;
+  const current = entry.image === image;
+  const notes = noNotes();
+  const fields: ProcessFields = { pid: entry.pid, entity_id: entityId(context.bootId, entry) };
+  if (entry.startNs > 0) fields.start = dateOf(epochMs, entry.startNs);
+  if (image) {
+    const executable = executableOf(entry, image, current ? seen?.exe : undefined);
+    fields.executable = executable.path;
+    fields.name = nameOf(executable.path);
+    if (executable.inferredFrom) notes.inferred.executable = executable.inferredFrom;
+    describeArgs(image, current && seen ? seen : undefined, fields, argsBytes, notes);
+  } else {
+    notes.unobserved.executable = endedFirst;
+  }
+  if (seen) {
+    fields.user = user(seen.userId, context);
+    if (seen.realUserId !== seen.userId) fields.real_user = user(seen.realUserId, context);
+    if (seen.workingDirectory !== undefined) fields.working_directory = seen.workingDirectory;
+    if (seen.tty !== 0) fields.tty = { char_device: deviceNumbers(seen.tty) };
+    fields.interactive = seen.tty !== 0;
+  }
+  return { fields, notes };
+}
+
+const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
 
 function describeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): StepparentEvent {
   const { entry, image, ancestors, timeNs } = moment;
-  const notes: Notes = { unobserved: {}, inferred: {}, truncated: {} };
+  const notes = noNotes();
   const epochMs = context.bootEpochMs();
-  const date = (ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
 
   const details = table.inspect(entry);
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
@@ -147,31 +207,16 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const witness = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
   const scopeDetails = details ?? witness;
 
-  const describe = (of: ProcessMoment, field: string, argsBytes: number): ProcessFields => {
-    const seen = of.entry.details;
-    const current = of.entry.image === of.image;
-    const fields: ProcessFields = { pid: of.entry.pid, entity_id: entityId(context.bootId, of.entry) };
-    if (of.entry.startNs > 0) fields.start = date(of.entry.startNs);
-    if (of.image) {
-      const executable = executableOf(of.entry, of.image, current ? seen?.exe : undefined);
-      fields.executable = executable.path;
-      fields.name = nameOf(executable.path);
-      if (executable.inferredFrom) notes.inferred[`${field}.executable`] = executable.inferredFrom;
-      describeArgs(of.image, current && seen ? seen : undefined, fields, field, argsBytes, notes);
-    } else {
-      notes.unobserved[`${field}.executable`] = endedFirst;
-    }
-    if (seen) {
-      fields.user = user(seen.userId, context);
-      if (seen.realUserId !== seen.userId) fields.real_user = user(seen.realUserId, context);
-      if (seen.workingDirectory !== undefined) fields.working_directory = seen.workingDirectory;
-      if (seen.tty !== 0) fields.tty = { char_device: deviceNumbers(seen.tty) };
-      fields.interactive = seen.tty !== 0;
+  /** Takes a description into the event, its notes under the names that the fields have there. */
+  const placed = ({ fields, notes: own }: Described, field: string): ProcessFields => {
+    for (const kind of ['unobserved', 'inferred', 'truncated'] as const) {
+      for (const [name, note] of Object.entries(own[kind])) notes[kind][`${field}.${name}`] = note;
     }
     return fields;
   };
+  const ancestorAt = (field: string, of: ProcessMoment) => placed(describeAncestor(of, context, epochMs), field);
 
-  const process: ProcessFields = describe(moment, 'process', maxEventArgsBytes);
+  const process = placed(describeProcess(moment, context, epochMs, maxEventArgsBytes), 'process');
   if (details === undefined) {
     // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
@@ -201,13 +246,13 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
       return;
     }
     table.inspect(found.entry);
-    process[role] = describe(found, field, maxAncestorArgsBytes);
+    process[role] = ancestorAt(field, found);
   };
   leader('session_leader', scopeDetails?.sessionId);
   leader('group_leader', scopeDetails?.groupId);
 
   const described = ancestors.map((ancestor, index) =>
-    describe(ancestor, index === 0 ? 'process.parent' : `stepparent.lineage.${index}`, maxAncestorArgsBytes),
+    ancestorAt(index === 0 ? 'process.parent' : `stepparent.lineage.${index}`, ancestor),
   );
   if (described[0]) {
     process.parent = described[0] as NonNullable<ProcessFields['parent']>;
@@ -226,7 +271,7 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const containerId = scopeDetails?.containerId;
 
   return {
-    '@timestamp': date(timeNs),
+    '@timestamp': dateOf(epochMs, timeNs),
     ecs: { version: ecsVersion },
     event: {
       id: `${entityId(context.bootId, entry)}-${Math.round(timeNs / 1e3)}`,
@@ -286,7 +331,6 @@ function describeArgs(
   image: Image,
   seen: { args: string[] | undefined; argsTruncated: boolean } | undefined,
   fields: ProcessFields,
-  field: string,
   maxBytes: number,
   notes: Notes,
 ): void {
@@ -295,18 +339,18 @@ function describeArgs(
   let args = fromProc ? seen?.args : image.args;
   if (args === undefined && image.attemptArgs) {
     args = image.attemptArgs.args;
-    notes.inferred[`${field}.args`] = 'what execve was given';
-    if (image.attemptArgs.truncated) notes.truncated[`${field}.args`] = maxBytes;
+    notes.inferred.args = 'what execve was given';
+    if (image.attemptArgs.truncated) notes.truncated.args = maxBytes;
   }
   if (args === undefined) {
-    notes.unobserved[`${field}.args`] = endedFirst;
+    notes.unobserved.args = endedFirst;
     return;
   }
   const { kept, cut } = cutArgs(args, maxBytes);
   fields.args = kept;
   fields.args_count = args.length;
   fields.command_line = kept.join(' ');
-  if (cut || (fromProc ? seen?.argsTruncated : image.argsTruncated)) notes.truncated[`${field}.args`] = maxBytes;
+  if (cut || (fromProc ? seen?.argsTruncated : image.argsTruncated)) notes.truncated.args = maxBytes;
 }
 
 /** Arguments up to a number of bytes: the one that crosses it is cut, those after it dropped. */

@@ -1,4 +1,4 @@
-// Lets every rule look at one event. Pure: nothing is learned here.
+// Lets rules look at one event. Pure: nothing is learned here.
 
 import type { FieldReader, FieldValue } from '../collectors/event.ts';
 import type { Rule, Verdict } from './rules/rule.ts';
@@ -10,18 +10,23 @@ const termOf = (value: FieldValue): string | null => {
 };
 
 /** The rules that match, in the order given. A rule that throws is passed over and reported: the others still look. */
-export function judge(
+export function matchingRules(
   rules: readonly Rule[],
   read: FieldReader,
   onFault: (rule: Rule, error: unknown) => void,
-): Verdict[] {
-  const verdicts: Verdict[] = [];
-  for (const rule of rules) {
+): Rule[] {
+  return rules.filter((rule) => {
     try {
-      if (rule.matches(read)) verdicts.push({ rule, terms: rule.termFields.map((field) => termOf(read(field))) });
+      return rule.matches(read);
     } catch (error) {
       onFault(rule, error);
+      return false;
     }
-  }
-  return verdicts;
+  });
 }
+
+/** A matching rule's verdict: with the values by which it tells one case from another. */
+export const verdictOf = (rule: Rule, read: FieldReader): Verdict => ({
+  rule,
+  terms: rule.termFields.map((field) => termOf(read(field))),
+});

@@ -26,29 +26,45 @@ export interface EventWithFacts {
   facts(): Partial<Pick<StepparentEvent['stepparent'], FactName>>;
 }
 
+/** `stepparent.package.operation` -> package, operation; null: no fact's field. Field names are few: the rules' own. */
+const factFields = new Map<string, { name: FactName; rest: string } | null>();
+
+function factField(field: string): { name: FactName; rest: string } | null {
+  const known = factFields.get(field);
+  if (known !== undefined) return known;
+  const [prefix, name = '', ...rest] = field.split('.');
+  const found =
+    prefix === 'stepparent' && Object.hasOwn(facts, name) ? { name: name as FactName, rest: rest.join('.') } : null;
+  factFields.set(field, found);
+  return found;
+}
+
 /** Lets rules read facts as fields: `stepparent.package.operation`. */
 export function withFacts(read: FieldReader): EventWithFacts {
-  const known: Partial<Pick<StepparentEvent['stepparent'], FactName>> = {};
-  const seen = new Set<FactName>();
-  const factOf = (name: FactName) => {
-    if (!seen.has(name)) {
-      seen.add(name);
-      const value = facts[name](read);
-      if (value !== undefined) known[name] = value;
+  let known: Partial<Record<FactName, object | null>> | undefined;
+  const factOf = (name: FactName): object | null => {
+    known ??= {};
+    let fact = known[name];
+    if (fact === undefined) {
+      fact = facts[name](read) ?? null;
+      known[name] = fact;
     }
-    return known[name];
+    return fact;
   };
   return {
     read(field) {
-      if (!field.startsWith('stepparent.')) return read(field);
-      const [, name = '', ...rest] = field.split('.');
-      if (!Object.hasOwn(facts, name)) return read(field);
-      const fact = factOf(name as FactName);
-      return fact === undefined ? undefined : readPath(fact, rest.join('.'));
+      const part = factField(field);
+      if (part === null) return read(field);
+      const fact = factOf(part.name);
+      return fact === null ? undefined : readPath(fact, part.rest);
     },
     facts() {
-      for (const name of Object.keys(facts) as FactName[]) factOf(name);
-      return known;
+      const found: Partial<Record<FactName, object>> = {};
+      for (const name of Object.keys(facts) as FactName[]) {
+        const fact = factOf(name);
+        if (fact !== null) found[name] = fact;
+      }
+      return found as Partial<Pick<StepparentEvent['stepparent'], FactName>>;
     },
   };
 }
