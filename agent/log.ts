@@ -6,11 +6,12 @@ import winston from 'winston';
 import Transport from 'winston-transport';
 import { escapeText } from '../collectors/escape-text.ts';
 import { journalSocket, sendEntry } from './journal-entry.ts';
+import { localTime } from './local-time.ts';
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** What belongs to a message, by name. */
-export type LogValues = Readonly<Record<string, unknown>>;
+type LogValues = Readonly<Record<string, unknown>>;
 
 type Say = (message: string, values?: LogValues) => void;
 
@@ -82,7 +83,7 @@ class JournalTransport extends Transport {
 }
 
 function terminalLine(info: winston.Logform.TransformableInfo): string {
-  const time = new Date().toLocaleTimeString('sv');
+  const time = localTime(Date.now()).slice(11);
   return `${time} ${info.level.padEnd(5)} ${lineOf(info)}`;
 }
 

@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { StoreError } from '../storage/store-error.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { ControlError } from './control-socket.ts';
 import { allowedSince, parseSince } from './duration.ts';
 import { version } from './version.ts';
 
@@ -190,7 +189,7 @@ function exitCodeOf(result: unknown): number {
   return result === false ? exitCodes.failed : exitCodes.ok;
 }
 
-/** Says what went wrong, unless commander did, and with which code to end. An error that nobody foresaw keeps its stack. */
+/** Says what went wrong, unless commander did. Returns the code to end with. */
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof ConfigurationError) {
@@ -198,17 +197,16 @@ function explain(error: unknown): number {
     if (error.place) console.error(error.place.excerpt);
     return exitCodes.configuration;
   }
-  if (error instanceof StoreError || error instanceof ControlError) {
-    console.error(`stepparent: ${error.message}`);
-    return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
-  }
   const errno = error instanceof Error && 'code' in error ? error.code : undefined;
   if (errno === 'EACCES' || errno === 'EPERM') {
     console.error(`stepparent: ${String(error).replace(/^Error: /, '')}; run as root`);
     return exitCodes.noPrivilege;
   }
-  console.error('stepparent:', error);
-  return exitCodes.failed;
+  // An error of a type of our own says all that there is to know; any other keeps its stack.
+  const isOurs = error instanceof Error && !/^(Error|(Aggregate|Range|Reference|Syntax|Type)Error)$/.test(error.name);
+  if (isOurs) console.error(`stepparent: ${error.message}`);
+  else console.error('stepparent:', error);
+  return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

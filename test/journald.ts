@@ -16,7 +16,7 @@ export const journaldMissing: string | undefined = process.env.CI
       : 'a private journald needs root';
 
 /** A journal entry by field; a field that occurs several times is a list. */
-export type JournalEntry = Record<string, string | string[] | undefined>;
+type JournalEntry = Record<string, string | string[] | undefined>;
 
 export interface Journald {
   /** Everything received so far that matches, oldest first. `matches` are as in journalctl(1): `FIELD=value`. */
