@@ -1,4 +1,4 @@
-// What a piece of an EQL query becomes: an evaluated value, or a condition in three-valued logic.
+// What a piece of an EQL query becomes: a value that may be null, and a condition that is true or false.
 
 import type { FieldReader, FieldValue } from '../../collectors/event.ts';
 import { orderOf, type Scalar, textOf } from './field-values.ts';
@@ -10,12 +10,8 @@ type EqlType = 'string' | 'number' | 'boolean' | 'null' | 'any';
 /** undefined is EQL's null. */
 export type Evaluate = (read: FieldReader) => FieldValue;
 
-/** True, false, or neither (null, undefined). Asking only whether it is true, or false, lets `and` and `or` stop at the first answer. */
-export interface Condition {
-  isTrue: Predicate;
-  isFalse: Predicate;
-  value: (read: FieldReader) => boolean | undefined;
-}
+/** A comparison as a value: null when there is nothing to compare. As a condition it then fails, so that its negation holds. */
+type Comparison = (read: FieldReader) => boolean | undefined;
 
 export interface Expression {
   type: EqlType;
@@ -29,131 +25,91 @@ export interface Expression {
   /** A number that is a float whatever its value: `/` by it does not truncate. */
   float: boolean;
   evaluate: Evaluate;
-  /** Set for type `boolean`. */
-  condition?: Condition;
+  /** Set for type `boolean`: whether the value is true. */
+  condition?: Predicate;
 }
 
-/** Of two fields with several values each, this many of the right one's are compared: two hostile lists must not multiply. */
+/** Of an expression with several values on the right of a comparison, this many are compared: two hostile lists must not multiply. */
 const maxPairedValues = 256;
 
-const unknown: Condition = { isTrue: () => false, isFalse: () => false, value: () => undefined };
-
-/** The expression as a condition; only for types `boolean`, `any` (true when a value is `true`) and `null`. */
-export function asCondition(expression: Expression): Condition {
-  if (expression.type === 'null') return unknown;
-  return expression.condition ?? testing(expression, (one) => one === true);
+/** The expression as a condition; only for types `boolean` and `any` (true when a value is `true`). */
+export function asCondition(expression: Expression): Predicate {
+  return expression.condition ?? whenTrue(testing(expression, (one) => one === true));
 }
 
-function fromValue(value: Condition['value']): Condition {
-  return { isTrue: (read) => value(read) === true, isFalse: (read) => value(read) === false, value };
+export function whenTrue(evaluate: Evaluate): Predicate {
+  return (read) => evaluate(read) === true;
 }
 
-export function not({ isTrue, isFalse, value }: Condition): Condition {
-  const negated: Condition['value'] = (read) => {
-    const one = value(read);
-    return one === undefined ? undefined : !one;
-  };
-  return { isTrue: isFalse, isFalse: isTrue, value: negated };
+export function not(condition: Predicate): Predicate {
+  return (read) => !condition(read);
 }
 
-export function and(conditions: readonly Condition[]): Condition {
-  return {
-    isTrue: every(conditions.map((one) => one.isTrue)),
-    isFalse: some(conditions.map((one) => one.isFalse)),
-    value: (read) => joined(conditions, (one) => one.value(read), false),
-  };
-}
-
-export function or(conditions: readonly Condition[]): Condition {
-  return {
-    isTrue: some(conditions.map((one) => one.isTrue)),
-    isFalse: every(conditions.map((one) => one.isFalse)),
-    value: (read) => joined(conditions, (one) => one.value(read), true),
-  };
-}
-
-/** Three-valued `or` (deciding value true) and `and` (false): the deciding value if any gives it, else null if any is null, else the other. */
-export function joined<T>(
-  items: readonly T[],
-  value: (item: T) => boolean | undefined,
-  deciding: boolean,
-): boolean | undefined {
-  let outcome: boolean | undefined = !deciding;
-  for (const item of items) {
-    const one = value(item);
-    if (one === deciding) return deciding;
-    if (one === undefined) outcome = undefined;
-  }
-  return outcome;
-}
-
-function every(predicates: readonly Predicate[]): Predicate {
-  const [first] = predicates;
-  if (predicates.length === 1 && first !== undefined) return first;
+export function and(conditions: readonly Predicate[]): Predicate {
   return (read) => {
-    for (const predicate of predicates) if (!predicate(read)) return false;
+    for (const condition of conditions) if (!condition(read)) return false;
     return true;
   };
 }
 
-function some(predicates: readonly Predicate[]): Predicate {
-  const [first] = predicates;
-  if (predicates.length === 1 && first !== undefined) return first;
+export function or(conditions: readonly Predicate[]): Predicate {
   return (read) => {
-    for (const predicate of predicates) if (predicate(read)) return true;
+    for (const condition of conditions) if (condition(read)) return true;
     return false;
   };
 }
 
-/** A condition on each value: true when the test is for any, null for no value, else null when the test is for any, else false. */
-export function testing({ evaluate }: Expression, test: (one: Scalar) => boolean | undefined): Condition {
-  return fromValue((read) => {
+/** Whether the test is true for any of the values. */
+export function testing({ evaluate }: Expression, test: (one: Scalar) => boolean): Comparison {
+  return (read) => {
     const value = evaluate(read);
     if (value === undefined) return undefined;
-    return typeof value === 'object' ? joined(value, test, true) : test(value);
-  });
-}
-
-/** `== null`: never null itself. */
-function isNull(expression: Expression): Condition {
-  const { evaluate } = expression;
-  return fromValue((read) => evaluate(read) === undefined);
+    if (typeof value !== 'object') return test(value);
+    for (const one of value) if (test(one)) return true;
+    return false;
+  };
 }
 
 /**
  * Equality, case-sensitive. A number or boolean equals a string that writes it as EQL does (`user.id == 0` for "0"), as in a keyword index.
- * Against a `null` written out this is a test for absence.
+ * Against a `null` written out this is a test for absence; a condition against `true` or `false` is the condition or its negation.
  */
-export function equality(left: Expression, right: Expression): Condition {
-  if (right.type === 'null') return isNull(left);
-  if (left.type === 'null') return isNull(right);
-  if (right.literal === undefined && left.literal !== undefined) return equality(right, left);
+export function equality(left: Expression, right: Expression): Comparison {
+  const { evaluate, condition } = left;
   const { literal } = right;
-  if (literal === undefined)
-    return pairing(left, right, (a, b) => a === b || (typeof a !== typeof b && textOf(a) === textOf(b)));
+  if (right.type === 'null') return (read) => evaluate(read) === undefined;
+  if (left.type === 'null' || (literal === undefined && left.literal !== undefined)) return equality(right, left);
+  if (literal === undefined) return containment(left, [right]);
+  if (condition !== undefined && typeof literal === 'boolean') return literal ? condition : not(condition);
   const text = textOf(literal);
   return testing(left, (one) => one === literal || (typeof one !== typeof literal && textOf(one) === text));
 }
 
-/** `<`, `<=`, `>`, `>=`, by `orderOf`; null where two values cannot be ordered. */
-export function ordering(left: Expression, right: Expression, test: (order: number) => boolean): Condition {
-  const compare = (a: Scalar, b: Scalar): boolean | undefined => {
-    const order = orderOf(a, b);
-    return order === undefined ? undefined : test(order);
-  };
-  if (left.type === 'null' || right.type === 'null') return unknown;
-  const { literal } = right;
-  return literal === undefined ? pairing(left, right, compare) : testing(left, (one) => compare(one, literal));
+/** Whether any value of the left equals any of the items'. */
+export function containment(left: Expression, items: readonly Expression[]): Comparison {
+  return pairing(left, items, (a, b) => a === b || (typeof a !== typeof b && textOf(a) === textOf(b)));
 }
 
-/** Any value of the left against any of the right. */
-function pairing(left: Expression, right: Expression, test: (a: Scalar, b: Scalar) => boolean | undefined): Condition {
-  return fromValue((read) => {
-    const rightValue = right.evaluate(read);
-    if (rightValue === undefined) return undefined;
-    const others = typeof rightValue === 'object' ? rightValue.slice(0, maxPairedValues) : [rightValue];
-    return testing(left, (one) => joined(others, (other) => test(one, other), true)).value(read);
-  });
+/** `<`, `<=`, `>`, `>=`, by `orderOf`; false where two values cannot be ordered. */
+export function ordering(left: Expression, right: Expression, test: (order: number) => boolean): Comparison {
+  const compare = (a: Scalar, b: Scalar): boolean => {
+    const order = orderOf(a, b);
+    return order !== undefined && test(order);
+  };
+  const { literal } = right;
+  return literal === undefined ? pairing(left, [right], compare) : testing(left, (one) => compare(one, literal));
+}
+
+/** Any value of the left against any of the items'. The left is evaluated once, however many items there are. */
+function pairing(left: Expression, items: readonly Expression[], test: (a: Scalar, b: Scalar) => boolean): Comparison {
+  return (read) => {
+    const others = items.flatMap(({ evaluate }) => {
+      const value = evaluate(read);
+      return typeof value === 'object' ? value.slice(0, maxPairedValues) : (value ?? []);
+    });
+    if (others.length === 0) return undefined;
+    return testing(left, (one) => others.some((other) => test(one, other)))(read);
+  };
 }
 
 /** The operators on numbers. `exact`: both are integers. */

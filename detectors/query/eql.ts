@@ -7,22 +7,22 @@ import {
   and,
   arithmetic,
   asCondition,
-  type Condition,
+  containment,
   type Evaluate,
   type Expression,
   equality,
-  joined,
   not,
   or,
   ordering,
   overArguments,
   testing,
+  whenTrue,
 } from './eql-expressions.ts';
 import { type EqlFunction, type EqlParameter, eqlFunctions, type LiteralArgument } from './eql-functions.ts';
 import { type EqlToken, tokenizeEql } from './eql-lexer.ts';
 import { presentValue, rangeTests, type Scalar, someValue, textOf } from './field-values.ts';
 import { compileRegex } from './lucene-regex.ts';
-import type { CompiledQuery, QueryError } from './query.ts';
+import type { CompiledQuery, Predicate, QueryError } from './query.ts';
 import { errorAt, foundText, maxNesting } from './query-position.ts';
 import { compileWildcard, parseWildcard } from './wildcard.ts';
 
@@ -32,7 +32,8 @@ export type CompiledEql = CompiledQuery & { kind: 'event'; category: string | un
 /**
  * Compiles an EQL query. Throws a QueryError with the place at fault.
  *
- * Comparison with an absent field is null, `not` of null is null, and only true matches; `field == null` asks for absence.
+ * A comparison with an absent field fails, so that its negation holds: what was not observed must not silence a rule, and Elasticsearch
+ * finds the same (it negates by must_not). `field == null` asks for absence.
  * A field with several values passes a test when any value does; `!=` and `not in` are the negations of `==` and `in`, so that all
  * values must differ. `==`, `in`, `like`, `regex` and functions are case-sensitive; `:` and all that ends in `~` are not.
  * Sequences, samples, joins and pipes are refused as not supported yet. Facts from Elastic's EQL syntax and function references.
@@ -77,13 +78,13 @@ class EqlParser {
     this.#at++;
     const category = isWord && first.text === 'any' ? undefined : first.text;
     if (!this.#take('where')) throw this.#unexpected('`where`');
-    const { isTrue } = this.#conditionOf(this.#or());
+    const holds = this.#conditionOf(this.#or());
     if (this.#peek().kind === '|') throw this.#refuse(this.#peek(), 'pipes are not supported yet');
     if (this.#peek().kind !== 'end') throw this.#unexpected('an operator, `and`, `or` or the end of the query');
-    if (category === undefined) return { matches: isTrue, category };
+    if (category === undefined) return { matches: holds, category };
     this.fields.add('event.category');
     const isCategory = (one: Scalar): boolean => one === category;
-    return { matches: (read) => someValue(read('event.category'), isCategory) && isTrue(read), category };
+    return { matches: (read) => someValue(read('event.category'), isCategory) && holds(read), category };
   }
 
   #or(): Expression {
@@ -93,20 +94,19 @@ class EqlParser {
   #logical(
     keyword: 'and' | 'or',
     part: () => Expression,
-    combine: (conditions: readonly Condition[]) => Condition,
+    combine: (conditions: readonly Predicate[]) => Predicate,
   ): Expression {
     const first = part();
     if (this.#peek().kind !== keyword) return first;
     const parts = [first];
     while (this.#take(keyword)) parts.push(part());
-    return this.#boolean(combine(parts.map((one) => this.#conditionOf(one))), parts);
+    return this.#condition(combine(parts.map((one) => this.#conditionOf(one))), parts);
   }
 
   #not(): Expression {
     const token = this.#peek();
     if (!this.#take('not')) return this.#comparison();
-    const negated = this.#nested(() => this.#not());
-    return { ...this.#boolean(not(this.#conditionOf(negated)), [negated]), start: token.start };
+    return { ...this.#negation(this.#nested(() => this.#not())), start: token.start };
   }
 
   #comparison(): Expression {
@@ -131,15 +131,16 @@ class EqlParser {
       const right = this.#sum();
       this.#comparable(left, right);
       if (range === undefined) {
-        const equal = equality(left, right);
-        return this.#boolean(operator.kind === '==' ? equal : not(equal), [left, right]);
+        const equal = this.#test(equality(left, right), [left, right]);
+        return operator.kind === '==' ? equal : this.#negation(equal);
       }
       const boolean = [left, right].find((one) => one.type === 'boolean');
       if (boolean !== undefined)
         throw this.#refuse(boolean, `a boolean has no order: \`${operator.text}\` compares numbers or strings`);
+      for (const side of [left, right]) this.#refuseNull(side);
       const swapped = left.literal !== undefined && right.literal === undefined;
-      const condition = swapped ? ordering(right, left, (order) => range(-order)) : ordering(left, right, range);
-      return this.#boolean(condition, [left, right]);
+      const test = swapped ? ordering(right, left, (order) => range(-order)) : ordering(left, right, range);
+      return this.#test(test, [left, right]);
     }
     const negated = operator.kind === 'not';
     if (negated) this.#at++;
@@ -147,7 +148,7 @@ class EqlParser {
     if (keyword.kind === 'in' || keyword.kind === 'in~') {
       this.#at++;
       const contained = this.#in(left, keyword.kind === 'in~');
-      return negated ? this.#boolean(not(this.#conditionOf(contained)), [contained]) : contained;
+      return negated ? this.#negation(contained) : contained;
     }
     if (negated) throw this.#unexpected('`in` after `not`; to negate another operator write `not (… like …)`');
     const pattern = /^(:|like|regex)(~?)$/.exec(keyword.kind);
@@ -159,35 +160,30 @@ class EqlParser {
 
   #in(left: Expression, ignoreCase: boolean): Expression {
     const items = this.#list(() => this.#or());
+    for (const one of [left, ...items]) this.#refuseNull(one);
     for (const item of items) this.#comparable(left, item);
     if (ignoreCase) this.#expectType(left, 'string', '`in~` compares strings');
+    const computed = items.find((item) => item.literal === undefined);
+    if (computed !== undefined) {
+      if (ignoreCase) throw this.#refuse(computed, '`in~` takes strings that are written out');
+      return this.#test(containment(left, items), [left, ...items]);
+    }
     const fold = ignoreCase ? foldCase : (text: string) => text;
-    const texts = new Set<string>();
-    const conditions: Condition[] = [];
-    for (const item of items) {
-      const text = item.literal === undefined ? undefined : textOf(item.literal);
-      if (text !== undefined) texts.add(fold(text));
-      // A null in the list leaves open whether the value is contained.
-      else if (item.type === 'null') conditions.push(asCondition(item));
-      else if (ignoreCase) throw this.#refuse(item, '`in~` takes strings that are written out');
-      else conditions.push(equality(left, item));
-    }
-    if (texts.size > 0) {
-      const contained = (one: Scalar): boolean => {
-        const text = textOf(one);
-        return text !== undefined && texts.has(fold(text));
-      };
-      conditions.unshift(testing(left, contained));
-    }
-    return this.#boolean(or(conditions), [left, ...items]);
+    const texts = new Set(items.map(({ literal }) => fold(String(literal))));
+    const contained = (one: Scalar): boolean => {
+      const text = textOf(one);
+      return text !== undefined && texts.has(fold(text));
+    };
+    return this.#test(testing(left, contained), [left, ...items]);
   }
 
   /** `:`, `like` and `regex`, with one string or a list of them. */
   #patterns(left: Expression, operator: EqlToken, regex: boolean, ignoreCase: boolean): Expression {
+    this.#refuseNull(left);
     this.#expectType(left, 'string', `\`${operator.text}\` compares strings`);
     const items = this.#peek().kind === '(' ? this.#list(() => this.#sum()) : [this.#sum()];
     const exact = new Set<string>();
-    const tests: ((text: string) => boolean | undefined)[] = [];
+    const tests: ((text: string) => boolean)[] = [];
     const fold = ignoreCase && !regex ? foldCase : (text: string) => text;
     for (const item of items) {
       if (typeof item.literal !== 'string') {
@@ -206,14 +202,13 @@ class EqlParser {
       else if (/[*?]/.test(item.literal)) tests.push(compileWildcard(parseWildcard(fold(item.literal))));
       else exact.add(fold(item.literal));
     }
-    const condition = testing(left, (one) => {
+    const fits = (one: Scalar): boolean => {
       const text = textOf(one);
-      if (text === undefined) return undefined;
+      if (text === undefined) return false;
       const folded = fold(text);
-      if (exact.has(folded)) return true;
-      return joined(tests, (test) => test(folded), true);
-    });
-    return this.#boolean(condition, [left, ...items]);
+      return exact.has(folded) || tests.some((test) => test(folded));
+    };
+    return this.#test(testing(left, fits), [left, ...items]);
   }
 
   #list(item: () => Expression): Expression[] {
@@ -387,24 +382,28 @@ class EqlParser {
       return apply(values);
     });
     const node = this.#node(returns, evaluate, given, false);
-    return returns === 'boolean'
-      ? this.#boolean(
-          testing(node, (one) => one === true),
-          given,
-        )
-      : node;
+    if (returns === 'boolean') node.condition = whenTrue(testing(node, (one) => one === true));
+    return node;
   }
 
   #literal(literal: Scalar, at: { start: number; end: number }, float: boolean): Expression {
     const type = typeof literal === 'string' ? 'string' : typeof literal === 'number' ? 'number' : 'boolean';
     const node: Expression = { type, literal, start: at.start, end: at.end, depth: 0, float, evaluate: () => literal };
-    if (typeof literal === 'boolean')
-      node.condition = { isTrue: () => literal, isFalse: () => !literal, value: () => literal };
+    if (typeof literal === 'boolean') node.condition = () => literal;
     return node;
   }
 
-  #boolean(condition: Condition, operands: readonly Expression[]): Expression {
-    return { ...this.#node('boolean', condition.value, operands, false), condition };
+  /** A comparison: null as a value where it fails for want of something to compare. */
+  #test(evaluate: Evaluate, operands: readonly Expression[]): Expression {
+    return { ...this.#node('boolean', evaluate, operands, false), condition: whenTrue(evaluate) };
+  }
+
+  #condition(condition: Predicate, operands: readonly Expression[]): Expression {
+    return { ...this.#node('boolean', condition, operands, false), condition };
+  }
+
+  #negation(negated: Expression): Expression {
+    return this.#condition(not(this.#conditionOf(negated)), [negated]);
   }
 
   #node(type: Expression['type'], evaluate: Evaluate, operands: readonly Expression[], float: boolean): Expression {
@@ -416,7 +415,8 @@ class EqlParser {
     return node;
   }
 
-  #conditionOf(expression: Expression): Condition {
+  #conditionOf(expression: Expression): Predicate {
+    this.#refuseNull(expression);
     if (expression.type === 'string' || expression.type === 'number') {
       throw this.#refuse(
         expression,
@@ -424,6 +424,11 @@ class EqlParser {
       );
     }
     return asCondition(expression);
+  }
+
+  #refuseNull(expression: Expression): void {
+    if (expression.type !== 'null') return;
+    throw this.#refuse(expression, '`null` stands beside `==` and `!=` only: to ask for absence write `field == null`');
   }
 
   #expectType(expression: Expression, type: 'string' | 'number' | 'boolean', need: string): void {

@@ -15,7 +15,7 @@ type Node =
   | { kind: 'repeat'; node: Node; min: number; max: number };
 
 /**
- * A test whether the pattern matches the whole string: undefined (unknown) for a string longer than `maxRegexInput`.
+ * A test whether the pattern matches the whole string; a string longer than `maxRegexInput` is not matched.
  * Understood are `. ? + * | {n,m} [...] (...) "..."`, `\` before any other character and `\d \D \s \S \w \W`, as in Lucene's RegExp class;
  * `# @ & < > ~ ^ $`, which are operators there or mean nothing, are refused. `fail` gets the reason and must throw.
  */
@@ -24,13 +24,13 @@ export function compileRegex(
   ignoreCase: boolean,
   maxDepth: number,
   fail: (reason: string) => never,
-): (value: string) => boolean | undefined {
+): (value: string) => boolean {
   const states = program(parse(pattern, ignoreCase, maxDepth, fail), fail);
   // Reused from call to call: a test neither nests nor waits.
   let current = new StateSet(states.length + 1);
   let following = new StateSet(states.length + 1);
   return (value) => {
-    if (value.length > maxRegexInput) return undefined;
+    if (value.length > maxRegexInput) return false;
     current.clear();
     enter(states, current, 0);
     for (let at = 0; at < value.length && current.size > 0; ) {
