@@ -1,4 +1,4 @@
-// Reads a dotted field name out of a document, as Elasticsearch would: lists on the way are looked through.
+// Reads a dotted field name, or a pattern of names, out of a document as Elasticsearch would: lists on the way are looked through.
 
 import type { FieldValue } from './event.ts';
 
@@ -18,9 +18,40 @@ function collect(value: unknown, path: readonly string[], into: Scalar[]): void 
   }
 }
 
-/** The field's value, a list where there are several, undefined where there is none. */
+/** Collects from all fields below `path` whose name fits the pattern, cut at its stars. */
+function collectFitting(value: unknown, path: string, pieces: readonly string[], into: Scalar[]): void {
+  if (Array.isArray(value)) {
+    for (const item of value) collectFitting(item, path, pieces, into);
+  } else if (typeof value === 'object' && value !== null) {
+    const [start = ''] = pieces;
+    for (const [key, inner] of Object.entries(value)) {
+      const name = path === '' ? key : `${path}.${key}`;
+      if (name.startsWith(start) || start.startsWith(`${name}.`)) collectFitting(inner, name, pieces, into);
+    }
+  } else if (isScalar(value) && fits(path, pieces)) {
+    into.push(value);
+  }
+}
+
+/** Whether the name is made of the pieces in order with anything between them: each is looked for once, from the left. */
+function fits(name: string, pieces: readonly string[]): boolean {
+  const last = pieces.at(-1) ?? '';
+  let at = 0;
+  for (const [place, piece] of pieces.slice(0, -1).entries()) {
+    const found = name.indexOf(piece, at);
+    if (found === -1 || (place === 0 && found > 0)) return false;
+    at = found + piece.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}
+
+/**
+ * The field's value, a list where there are several, undefined where there is none. A `*` in the name stands for any characters, dots too:
+ * `process.*.name` is read from the parent, from its parent and from the session leader alike, in the document's order.
+ */
 export function readPath(document: object, field: string): FieldValue {
   const found: Scalar[] = [];
-  collect(document, field.split('.'), found);
+  if (field.includes('*')) collectFitting(document, '', field.split('*'), found);
+  else collect(document, field.split('.'), found);
   return found.length > 1 ? found : found[0];
 }
