@@ -31,20 +31,47 @@ export interface Pipeline {
   readonly dropped: number;
 }
 
+/** Findings that are committed together; a larger batch of records makes several commits. */
+const commitEvery = 64;
 /** Findings that are kept while the store refuses them: a full disk should not fill the memory as well. */
-const maxWaiting = 5000;
+const maxWaiting = 2000;
+/** The same in bytes of arguments, the one part of a finding that an attacker can make large. */
+const maxWaitingArgsBytes = 16 * 1024 * 1024;
+
+const argsBytes = ({ event }: Finding): number => event.process?.command_line?.length ?? 0;
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
+  let waitingArgsBytes = 0;
   let dropped = 0;
+  /** The last commit failed: the next is for the caller to time. */
+  let refused = false;
 
   const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
 
   const add = (finding: Finding): void => {
     waiting.push(finding);
-    if (waiting.length <= maxWaiting) return;
-    waiting.shift();
-    dropped++;
+    waitingArgsBytes += argsBytes(finding);
+    if (waiting.length >= commitEvery && !refused) commit();
+    while (waiting.length > maxWaiting || waitingArgsBytes > maxWaitingArgsBytes) {
+      const oldest = waiting.shift();
+      if (oldest === undefined) break;
+      waitingArgsBytes -= argsBytes(oldest);
+      dropped++;
+    }
+  };
+
+  const commit = (): void => {
+    if (waiting.length === 0) return;
+    try {
+      parts.commit(waiting);
+      waiting = [];
+      waitingArgsBytes = 0;
+      refused = false;
+    } catch (error) {
+      refused = true;
+      parts.onFault('events could not be committed; they wait in memory', error);
+    }
   };
 
   return {
@@ -73,15 +100,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     keep(event) {
       add({ event, scope: '', verdicts: [] });
     },
-    commit() {
-      if (waiting.length === 0) return;
-      try {
-        parts.commit(waiting);
-        waiting = [];
-      } catch (error) {
-        parts.onFault('events could not be committed; they wait in memory', error);
-      }
-    },
+    commit,
     get waiting() {
       return waiting.length;
     },

@@ -3,13 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { hasShebang } from './proc/script-of-interpreter.ts';
-import type { Image, ProcessEntry } from './process-table.ts';
-
-export interface Executable {
-  path: string;
-  /** Why `path` is a conclusion; absent where it was read. */
-  inferredFrom?: string;
-}
+import type { Executable, Image, ProcessEntry } from './process-table.ts';
 
 /** Names that mean a file only inside the process. */
 const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(filename);
@@ -35,28 +29,25 @@ const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
   return undefined;
 };
 
-const cache = new WeakMap<Image, { quick?: Executable; full?: Executable }>();
-
 /**
  * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
  * is right unless somebody plays with links; with `mapped`, the file that /proc/PID/exe gives, it is the truth.
  */
 export function executableOf(entry: ProcessEntry, image: Image, mapped?: string): Executable {
-  if (image.probedImage !== undefined) return { path: image.probedImage };
-  let known = cache.get(image);
-  if (known === undefined) {
-    known = {};
-    cache.set(image, known);
-  }
-  if (mapped === undefined) {
-    known.quick ??= resolve(entry, image, undefined);
-    return known.full ?? known.quick;
-  }
-  known.full ??= resolve(entry, image, mapped);
-  return known.full;
+  if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };
+  const known = image.executable;
+  if (known !== undefined && (known.certain || mapped === undefined)) return known;
+  const found: Executable = resolve(entry, image, mapped);
+  found.certain = mapped !== undefined;
+  image.executable = found;
+  return found;
 }
 
-function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined): Executable {
+function resolve(
+  entry: ProcessEntry,
+  image: Image,
+  mapped: string | undefined,
+): { path: string; inferredFrom?: string; certain?: boolean } {
   const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
   if (isPrivateName(image.filename)) {
     return mapped === undefined

@@ -55,7 +55,7 @@ export interface ObservedExec {
 
 /** The most ancestors that an event carries. */
 const maxLineage = 16;
-/** Bytes of arguments that an event keeps of one process; 128 KiB is the most that one argument can have (execve(2)). */
+/** Bytes of arguments that an event keeps of its process; one argument can have 128 KiB (execve(2)). */
 export const maxEventArgsBytes = 256 * 1024;
 /** The same for its ancestors, which are many. */
 const maxAncestorArgsBytes = 8 * 1024;
@@ -202,6 +202,7 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const epochMs = context.bootEpochMs();
 
   const details = table.inspect(entry);
+  if (entry.image === image) table.completeArgs(entry, maxEventArgsBytes);
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
   /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
   const witness = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
@@ -334,7 +335,7 @@ function describeArgs(
   maxBytes: number,
   notes: Notes,
 ): void {
-  // The probe's record is the evidence; what it had no room for is read from the process, while it lives.
+  // The probe's record is the evidence; what it had no room for was read from the process, if that lived.
   const fromProc = image.args === undefined || (image.argsTruncated === true && seen?.args !== undefined);
   let args = fromProc ? seen?.args : image.args;
   if (args === undefined && image.attemptArgs) {

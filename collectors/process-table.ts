@@ -3,6 +3,14 @@
 import type { ProcessDetails } from './proc/inspect-process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
 
+export interface Executable {
+  path: string;
+  /** Why `path` is a conclusion; absent where it was read. */
+  inferredFrom?: string;
+  /** It was compared with what the process has mapped. */
+  certain?: boolean;
+}
+
 /** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
 export interface Image {
   /** What execve was given, or where the process ran before we looked the file it has mapped. */
@@ -17,6 +25,8 @@ export interface Image {
   probedImage?: string;
   /** Why `filename` is a conclusion; absent where it was read. */
   inferredFrom?: string;
+  /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
+  executable?: Executable;
 }
 
 /** One process. Its identity is pid and start, never the pid alone. */
@@ -38,12 +48,16 @@ export interface ProcessEntry {
   ended: boolean;
   /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
   details: ProcessDetails | undefined;
+  /** The program that it ran when `details` were asked for; null: they never were. */
+  inspectedImage: Image | undefined | null;
 }
 
 /** The slice of /proc that the table needs. */
 export interface ProcView {
   /** Undefined: no such process. */
   inspect(pid: number): ProcessDetails | undefined;
+  /** The arguments of a live process, `maxBytes` of them at most. */
+  readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
   /** The process that a thread belongs to. */
   processOfThread(tid: number): number | undefined;
   listPids(): number[];
@@ -60,6 +74,8 @@ export interface ProcessTable {
   find(pid: number): ProcessEntry | undefined;
   /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
+  /** Reads a live process's arguments in full into its image, where no probe gave them all. */
+  completeArgs(entry: ProcessEntry, maxBytes: number): void;
   readonly size: number;
   /** Processes that were not taken in because the table was full. */
   readonly refused: number;
@@ -77,7 +93,6 @@ export function createProcessTable(proc: ProcView): ProcessTable {
   const processes = new Map<number, ProcessEntry>();
   /** Thread id to its process, without first threads. */
   const threads = new Map<number, ProcessEntry>();
-  const inspectedImage = new WeakMap<ProcessEntry, Image | undefined>();
   let refused = 0;
 
   const add = (entry: ProcessEntry): ProcessEntry => {
@@ -100,8 +115,9 @@ export function createProcessTable(proc: ProcView): ProcessTable {
       parentImageAtFork: undefined,
       ended: details === undefined,
       details,
+      inspectedImage: null,
     };
-    if (details) inspectedImage.set(entry, entry.image);
+    if (details) entry.inspectedImage = entry.image;
     add(entry);
     if (details !== undefined && details.parentPid > 0 && ancestors < maxDepth) {
       const parent = processes.get(details.parentPid) ?? adopt(details.parentPid, entry.startNs, ancestors + 1);
@@ -176,6 +192,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
         parentImageAtFork: parent.image,
         ended: false,
         details: undefined,
+        inspectedImage: null,
       });
     },
 
@@ -201,13 +218,23 @@ export function createProcessTable(proc: ProcView): ProcessTable {
     find: (pid) => processes.get(pid),
 
     inspect(entry) {
-      if (inspectedImage.has(entry) && inspectedImage.get(entry) === entry.image) return entry.details;
+      if (entry.inspectedImage === entry.image) return entry.details;
       if (!entry.ended) {
         const details = proc.inspect(entry.pid);
         if (details && Math.abs(details.startTicks * 1e7 - entry.startNs) < startToleranceNs) entry.details = details;
       }
-      inspectedImage.set(entry, entry.image);
+      entry.inspectedImage = entry.image;
       return entry.details;
+    },
+
+    completeArgs(entry, maxBytes) {
+      const { image, details } = entry;
+      if (image === undefined || details === undefined || entry.ended) return;
+      if (image.args !== undefined && !image.argsTruncated) return;
+      const read = proc.readArgs(entry.pid, maxBytes);
+      if (read === undefined) return;
+      image.args = read.args;
+      image.argsTruncated = read.truncated;
     },
 
     get size() {

@@ -36,6 +36,7 @@ export interface ProcessDetails {
   filename: string | undefined;
   /** Why `filename` is not `exe`. */
   inferredFrom: string | undefined;
+  /** At most `maxDetailArgsBytes` of them. */
   args: string[] | undefined;
   argsTruncated: boolean;
   workingDirectory: string | undefined;
@@ -45,6 +46,9 @@ export interface ProcessDetails {
   /** A container's id, where it runs in one. */
   containerId: string | undefined;
 }
+
+/** Bytes of arguments that are kept of each process in the table: a host has many, and each may have megabytes. */
+export const maxDetailArgsBytes = 8 * 1024;
 
 export interface HostNamespaces {
   pid: string;
@@ -93,7 +97,7 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
   // A zombie has no files any more, but its parent and session stand.
   if (stat === undefined || status === undefined) return undefined;
   const exe = readExe(pid);
-  const cmdline = readCmdline(pid);
+  const cmdline = readCmdline(pid, maxDetailArgsBytes);
   const cgroupPath = readCgroupPath(pid);
   const workingDirectory = readCwd(pid);
   const hostRoot = readIdentityInside(pid, '/') === host.root;
@@ -124,6 +128,7 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
 /** The process table's view of the real /proc. */
 export const openProcView = (host: HostNamespaces) => ({
   inspect: (pid: number) => inspectProcess(pid, host),
+  readArgs: readCmdline,
   processOfThread: (tid: number) => readStatus(tid)?.threadGroupId,
   listPids,
   listThreads,

@@ -3,9 +3,6 @@
 import fs from 'node:fs';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
 
-/** The most bytes of a command line that are read and kept. */
-export const maxArgsBytes = 256 * 1024;
-
 /** The value, or undefined where the process has ended or may not be looked at. */
 function attempt<T>(read: () => T): T | undefined {
   try {
@@ -29,22 +26,24 @@ export function readStatus(pid: number): ProcStatus | undefined {
   return text === undefined ? undefined : parseStatus(text);
 }
 
-/** Arguments of a live process, at most `maxArgsBytes` of them; undefined also for a kernel thread, which has none. */
-export function readCmdline(pid: number): { args: string[]; truncated: boolean } | undefined {
+/** Arguments of a live process, `maxBytes` of them at most; undefined also for a kernel thread, which has none. */
+export function readCmdline(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined {
   return attempt(() => {
     const fd = fs.openSync(`/proc/${pid}/cmdline`, 'r');
     try {
       const chunks: Buffer[] = [];
       let total = 0;
-      while (total < maxArgsBytes) {
-        const chunk = Buffer.allocUnsafe(16 * 1024);
+      // The kernel hands out a page at a time.
+      while (total <= maxBytes) {
+        const chunk = Buffer.allocUnsafe(4096);
         const size = fs.readSync(fd, chunk);
         if (size === 0) break;
         chunks.push(chunk.subarray(0, size));
         total += size;
       }
       if (total === 0) return undefined;
-      return { args: parseCmdline(Buffer.concat(chunks).toString('utf8')), truncated: total >= maxArgsBytes };
+      const bytes = Buffer.concat(chunks).subarray(0, maxBytes);
+      return { args: parseCmdline(bytes.toString('utf8')), truncated: total > maxBytes };
     } finally {
       fs.closeSync(fd);
     }

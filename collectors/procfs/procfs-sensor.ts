@@ -3,6 +3,7 @@
 import { readBootNs } from '../libc.ts';
 import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
 import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
+import { maxEventArgsBytes } from '../process-event.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
 
 /** The slice of /proc that polling needs. */
@@ -113,7 +114,7 @@ const realProc: ProcPoll = {
   readStat,
   readProgram(pid) {
     const exe = readExe(pid);
-    const cmdline = exe === undefined ? undefined : readCmdline(pid);
+    const cmdline = exe === undefined ? undefined : readCmdline(pid, maxEventArgsBytes);
     return exe === undefined || cmdline === undefined
       ? undefined
       : { exe, args: cmdline.args, workingDirectory: readCwd(pid) };

@@ -33,6 +33,12 @@ export const cases: RuleCases = {
     'by apt, which never does': changed(byHand, {
       'process.parent': { name: 'apt-get', executable: '/usr/bin/apt-get' },
     }),
+    'session leader not observed': changed(byHand, { 'process.session_leader': undefined }),
+    'group leader not observed': changed(byHand, { 'process.group_leader': undefined }),
+    'a link there that leads elsewhere': changed(byHand, {
+      'process.executable': '/tmp/x',
+      'stepparent.exec.filename': '/var/lib/dpkg/info/x.postinst',
+    }),
   },
   misses: {
     'by dpkg': changed(byHand, { 'process.parent': { name: 'dpkg', executable: '/usr/bin/dpkg' } }),
@@ -50,8 +56,6 @@ export const cases: RuleCases = {
     }),
     'in a session of dpkg (apt gives it a terminal)': changed(byHand, { 'process.session_leader.name': 'dpkg' }),
     'in a process group of dpkg': changed(byHand, { 'process.group_leader.name': 'dpkg' }),
-    'session leader not known': changed(byHand, { 'process.session_leader': undefined }),
-    'group leader not known': changed(byHand, { 'process.group_leader': undefined }),
     'the preinst of a new package, where dpkg runs it': changed(byHand, {
       'process.executable': '/var/lib/dpkg/tmp.ci/preinst',
     }),
