@@ -9,6 +9,11 @@ export interface RunOptions {
   check?: boolean;
 }
 
+const sinkPlaces: Readonly<Record<string, string>> = {
+  journald: 'the journal (journalctl -t stepparent)',
+  stdout: 'standard output while there is no journal',
+};
+
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
 export function readyLines({ sensor, rules, sinks, store, known_front_ends }: AgentStatus, alerts: string): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
@@ -18,7 +23,7 @@ export function readyLines({ sensor, rules, sinks, store, known_front_ends }: Ag
     `rules: ${rules.loaded.join(', ') || 'none'}`,
     ...rules.refused.map(({ file, line, message }) => `rule refused: ${file}:${line}: ${message}`),
     `package front ends: ${known_front_ends ? 'verified ones count as known' : 'none count as known'}`,
-    `alerts go to ${sinks.map(({ name }) => (name === 'ndjson' ? alerts : name)).join(', ') || 'the database alone'}`,
+    `alerts go to ${sinks.map(({ name }) => sinkPlaces[name] ?? alerts).join(', ') || 'the database alone'}`,
     `ready (pid ${process.pid}, database ${store.path})${learning}`,
   ];
 }
@@ -33,7 +38,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
   ]);
   const { configuration, files } = readConfiguration(options.config);
   const paths = resolvePaths(configuration, process.env);
-  if (options.check) return 0;
+  if (options.check) return (await import('./rules.ts')).rulesCheckCommand([], options) ? 0 : 1;
   if (process.geteuid?.() !== 0) {
     process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');
     return 4;

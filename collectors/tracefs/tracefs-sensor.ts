@@ -199,7 +199,8 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
           reader.register(format, decodeAttempt(format));
           attempts.push(systemCall);
         } catch (error) {
-          attemptReason = `this kernel takes no event probe on ${systemCall} (${(error as Error).message})`;
+          attemptReason = `no event probe on ${systemCall}: ${(error as Error).message}`;
+          break;
         }
       }
     }
