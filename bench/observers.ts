@@ -1,0 +1,141 @@
+// What is measured beside each other: nothing, stepparent, and the peers that are installed.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** Something that watches processes while a workload runs. */
+export interface Observer {
+  name: string;
+  /** Undefined: nobody watches. */
+  pid: number | undefined;
+  /** Ends it and undoes what it did to the host. */
+  stop(): Promise<void>;
+}
+
+export interface ObserverKind {
+  name: string;
+  /** Why it cannot be measured here; undefined: it can. */
+  missing(): string | undefined;
+  start(folder: string): Promise<Observer>;
+}
+
+const inPath = (program: string): string | undefined =>
+  ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
+    .map((folder) => path.join(folder, program))
+    .find((file) => fs.existsSync(file));
+
+const ended = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) =>
+    child.exitCode === null && child.signalCode === null ? child.once('exit', () => resolve()) : resolve(),
+  );
+
+async function stop(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM');
+  await ended(child);
+}
+
+/** Waits until a file holds a line that begins so. */
+async function until(file: string, line: RegExp, child: ChildProcess, name: string): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+    if (line.test(text)) return;
+    if (child.exitCode !== null) throw new Error(`${name} ended: ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${name} did not begin within 30 s`);
+}
+
+const into = (file: string) => fs.openSync(file, 'a', 0o600);
+
+/** The real agent, as `npm start` starts it, with folders of its own. */
+export const stepparent: ObserverKind = {
+  name: 'stepparent',
+  missing: () => undefined,
+  async start(folder) {
+    const config = path.join(folder, 'config.toml');
+    fs.writeFileSync(
+      config,
+      ['state', 'logs', 'runtime'].map((name) => `${name}_directory = "${path.join(folder, name)}"\n`).join(''),
+    );
+    const out = path.join(folder, 'agent.out');
+    const fd = into(out);
+    const child = spawn('sh', [path.join(import.meta.dirname, '../agent/start.sh'), '--config', config], {
+      stdio: ['ignore', fd, fd],
+    });
+    fs.closeSync(fd);
+    await until(out, /^ready /m, child, 'stepparent');
+    return { name: 'stepparent', pid: child.pid, stop: () => stop(child) };
+  },
+};
+
+const bpftrace: ObserverKind = {
+  name: 'bpftrace',
+  missing: () => (inPath('bpftrace') ? undefined : 'bpftrace is not installed'),
+  async start(folder) {
+    const out = path.join(folder, 'bpftrace.out');
+    const fd = into(out);
+    const script =
+      'BEGIN { printf("ready\\n"); } tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
+    const child = spawn(inPath('bpftrace') ?? '', ['-e', script], { stdio: ['ignore', fd, fd] });
+    fs.closeSync(fd);
+    await until(out, /^ready/m, child, 'bpftrace');
+    return { name: 'bpftrace', pid: child.pid, stop: () => stop(child) };
+  },
+};
+
+const auditd: ObserverKind = {
+  name: 'auditd',
+  missing() {
+    if (!inPath('auditd') || !inPath('auditctl')) return 'auditd is not installed';
+    const owner = /^pid (\d+)$/m.exec(execFileSync(inPath('auditctl') ?? '', ['-s'], { encoding: 'utf8' }))?.[1];
+    return owner === '0' ? undefined : 'an audit daemon runs on this host and is left alone';
+  },
+  async start(folder) {
+    const auditctl = inPath('auditctl') ?? '';
+    const settings = {
+      local_events: 'yes',
+      write_logs: 'yes',
+      log_file: path.join(folder, 'audit.log'),
+      log_format: 'RAW',
+      flush: 'NONE',
+      max_log_file: 500,
+      max_log_file_action: 'IGNORE',
+      space_left: 2,
+      space_left_action: 'IGNORE',
+      admin_space_left: 1,
+      admin_space_left_action: 'IGNORE',
+      disk_full_action: 'IGNORE',
+      disk_error_action: 'IGNORE',
+    };
+    const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
+    fs.writeFileSync(path.join(folder, 'auditd.conf'), lines.join(''), { mode: 0o640 });
+    fs.mkdirSync(path.join(folder, 'plugins.d'), { recursive: true });
+    const out = path.join(folder, 'auditd.out');
+    const fd = into(out);
+    const child = spawn(inPath('auditd') ?? '', ['-n', '-c', folder], { stdio: ['ignore', fd, fd] });
+    fs.closeSync(fd);
+    await until(path.join(folder, 'audit.log'), /DAEMON_START/, child, 'auditd');
+    const rule = ['always,exit', '-F', 'arch=b64', '-S', 'execve', '-k', 'stepparent-bench'];
+    execFileSync(auditctl, ['-b', '8192']);
+    execFileSync(auditctl, ['-a', ...rule]);
+    return {
+      name: 'auditd',
+      pid: child.pid,
+      async stop() {
+        execFileSync(auditctl, ['-d', ...rule]);
+        await stop(child);
+        execFileSync(auditctl, ['-e', '0']);
+      },
+    };
+  },
+};
+
+export const peers: readonly ObserverKind[] = [bpftrace, auditd];
+
+/** Nobody watches. */
+export const nobody: ObserverKind = {
+  name: 'nobody',
+  missing: () => undefined,
+  start: async () => ({ name: 'nobody', pid: undefined, stop: async () => {} }),
+};
