@@ -79,7 +79,10 @@ export const configurationSchema = z.strictObject({
     record: z
       .string()
       .superRefine(refuseQuery)
-      .default('stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge)')
+      .default(
+        'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
+          '(process.name:(dpkg or rpm) and not process.args:*)',
+      )
       .describe('Which events are stored whether or not a rule matched them: a KQL query.'),
   }),
   retention: z.strictObject({

@@ -7,13 +7,14 @@ import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import type { Finding } from '../storage/records.ts';
+import type { KnownTerms } from './known-front-ends.ts';
 
 export interface PipelineParts {
   rules: readonly Rule[];
   /** Which events are kept whether or not a rule matches. */
   records: Predicate;
   containerAlerts: boolean;
-  isKnown(verdict: Verdict, exec: ObservedExec): boolean;
+  knownTerms: KnownTerms;
   /** Commits; throws when it cannot, and is then asked again with the same findings. */
   commit(findings: readonly Finding[]): void;
   onFault(what: string, error?: unknown): void;
@@ -39,6 +40,13 @@ const maxWaiting = 2000;
 const maxWaitingArgsBytes = 16 * 1024 * 1024;
 
 const argsBytes = ({ event }: Finding): number => event.process?.command_line?.length ?? 0;
+
+/** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
+const unverified = (verdict: Verdict): Verdict => ({
+  ...verdict,
+  terms: verdict.terms.map((term) => `${term} (unverified)`),
+  remark: "it could not be verified as the distribution's own program of that name",
+});
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
@@ -77,21 +85,26 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   return {
     take(exec) {
       try {
-        const { read, facts } = withFacts(exec.read);
-        const matching = matchingRules(parts.rules, read, onRuleFault);
-        if (matching.length === 0 && !parts.records(read)) return;
+        parts.knownTerms.notice(exec);
+        const quick = withFacts(exec.read);
+        const matching = matchingRules(parts.rules, quick.read, onRuleFault);
+        if (matching.length === 0 && !parts.records(quick.read)) return;
         const described = exec.document();
         const scope = exec.scope();
-        // Only now is it known for sure what ran: the rules look again, at the whole.
+        // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.
+        const { read, facts } = withFacts(exec.read);
         const verdicts = matchingRules(matching, read, onRuleFault).map((rule) => verdictOf(rule, read));
         add({
           event: { ...described, stepparent: { ...described.stepparent, ...facts() } },
           scope,
-          verdicts: verdicts.map((verdict) => ({
-            verdict,
-            known: parts.isKnown(verdict, exec),
-            alerting: scope === '' || parts.containerAlerts,
-          })),
+          verdicts: verdicts.map((verdict) => {
+            const standing = parts.knownTerms.standing(verdict, exec);
+            return {
+              verdict: standing === 'unverified' ? unverified(verdict) : verdict,
+              known: standing === 'known',
+              alerting: scope === '' || parts.containerAlerts,
+            };
+          }),
         });
       } catch (error) {
         parts.onFault('an event could not be judged', error);

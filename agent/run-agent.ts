@@ -23,7 +23,7 @@ import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
 import { journalSocket } from './journal-entry.ts';
-import { isKnownTerm } from './known-front-ends.ts';
+import { openKnownTerms } from './known-front-ends.ts';
 import type { Log } from './log.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import type { Paths } from './paths.ts';
@@ -96,7 +96,6 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
     const agent = { id: readAgentId(paths.stateDirectory), version };
     const table = createProcessTable(openProcView(readHostNamespaces()));
-    const owns = openPackageOwner();
 
     let onRecords: (records: ProcessRecord[]) => void = () => {};
     const sensor = openSensor({
@@ -146,7 +145,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       rules,
       records,
       containerAlerts: configuration.container_alerts,
-      isKnown: (verdict, exec) => isKnownTerm(verdict, exec, lists, owns),
+      knownTerms: openKnownTerms({ lists, owns: openPackageOwner(), inspect: table.inspect }),
       commit(findings) {
         try {
           const { alerts } = store.record(findings, Date.now());

@@ -1,16 +1,16 @@
 // Asks the distribution's package database whether a file belongs to a package.
 
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
-const infoFolder = '/var/lib/dpkg/info';
 const rpmPath = '/usr/bin/rpm';
 /** Long enough for a database on a slow disk; the sensor's kernel buffer holds events meanwhile. */
 const rpmTimeoutMs = 3000;
 
 /** dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. */
-function isInDpkgList(file: string, packageName: string): boolean {
+function isInDpkgList(infoFolder: string, file: string, packageName: string): boolean {
   const lists = fs
     .readdirSync(infoFolder)
     .filter((name) => name === `${packageName}.list` || (name.startsWith(`${packageName}:`) && name.endsWith('.list')));
@@ -18,8 +18,19 @@ function isInDpkgList(file: string, packageName: string): boolean {
   const names = [file, file.replace(/^\/usr(?=\/s?bin\/)/, '')];
   return lists.some((list) => {
     const files = fs.readFileSync(path.join(infoFolder, list), 'utf8').split('\n');
-    return names.some((name) => files.includes(name));
+    return (
+      names.some((name) => files.includes(name)) &&
+      isUnchanged(file, names, path.join(infoFolder, list.replace(/\.list$/, '.md5sums')))
+    );
   });
+}
+
+/** The file has the digest that its package says; a package without digests says nothing. */
+function isUnchanged(file: string, names: readonly string[], sumsFile: string): boolean {
+  if (!fs.existsSync(sumsFile)) return true;
+  const lines = fs.readFileSync(sumsFile, 'utf8').split('\n');
+  const said = lines.find((line) => names.some((name) => line.slice(32).trimStart() === name.slice(1)))?.slice(0, 32);
+  return said === undefined || said === createHash('md5').update(fs.readFileSync(file)).digest('hex');
 }
 
 function isOwnedInRpm(file: string, packageName: string): boolean {
@@ -33,10 +44,11 @@ function isOwnedInRpm(file: string, packageName: string): boolean {
 }
 
 /**
- * Whether a file is owned by the named package on this host, by dpkg's or rpm's account. Answers are kept while the
- * file stays the same (device, inode, change time). A database that cannot be asked owns nothing.
+ * Whether a file is owned by the named package on this host, by dpkg's or rpm's account, and for dpkg unchanged.
+ * Answers are kept while the file stays the same (device, inode, change time). A database that cannot be asked owns
+ * nothing.
  */
-export function openPackageOwner(): (file: string, packageName: string) => boolean {
+export function openPackageOwner(infoFolder = '/var/lib/dpkg/info'): (file: string, packageName: string) => boolean {
   const answers = new Map<string, { identity: string; owned: boolean }>();
   return (file, packageName) => {
     const stat = fs.statSync(file, { throwIfNoEntry: false });
@@ -45,14 +57,16 @@ export function openPackageOwner(): (file: string, packageName: string) => boole
     const key = `${file}\0${packageName}`;
     const known = answers.get(key);
     if (known?.identity === identity) return known.owned;
-    const ask = (question: typeof isInDpkgList): boolean => {
+    const ask = (question: () => boolean): boolean => {
       try {
-        return question(file, packageName);
+        return question();
       } catch {
         return false;
       }
     };
-    const owned = ask(isInDpkgList) || (fs.existsSync(rpmPath) && ask(isOwnedInRpm));
+    const owned =
+      ask(() => isInDpkgList(infoFolder, file, packageName)) ||
+      (fs.existsSync(rpmPath) && ask(() => isOwnedInRpm(file, packageName)));
     answers.set(key, { identity, owned });
     return owned;
   };

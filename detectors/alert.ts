@@ -86,12 +86,13 @@ function lists(parts: readonly { id: string; name: string; reference: string }[]
 }
 
 /** The rule's clause with its `{field.name}` and `{window}` filled in; says so when what it compares was not observed. */
-function reasonText(event: StepparentEvent, { rule, terms }: Verdict): string {
+function reasonText(event: StepparentEvent, { rule, terms, remark }: Verdict): string {
   const missing = rule.termFields.filter((_, i) => terms[i] === null);
   if (missing.length > 0) return `${missing.join(', ')} not observed, so it cannot be told whether this is usual`;
-  return rule.reason.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
+  const reason = rule.reason.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
     name === 'window' ? durationText(rule.windowMs) : (shown(fieldValue(event, name)) ?? `(${name} not observed)`),
   );
+  return remark === undefined ? reason : `${reason}; ${remark}`;
 }
 
 /** Who did what, where, under which user and unit. */

@@ -73,4 +73,6 @@ export interface RefusedRule {
 export interface Verdict {
   rule: Rule;
   terms: readonly (string | null)[];
+  /** What else belongs to the reason: one clause. */
+  remark?: string;
 }
