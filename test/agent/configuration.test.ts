@@ -32,7 +32,11 @@ test('defaults', () => {
     known_front_ends: true,
     container_alerts: false,
     sensor: { mode: 'auto', argv_of_every_exec: 'auto', buffer_total_mb: 16, poll_interval_ms: 100 },
-    events: { record: 'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge)' },
+    events: {
+      record:
+        'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
+        '(process.name:(dpkg or rpm) and not process.args:*)',
+    },
     retention: { event_days: 14, max_mb: 200 },
     alerts: { journald: true, ndjson: true },
     log: { level: 'info' },
