@@ -2,18 +2,17 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import koffi from 'koffi';
+import { mountEmpty } from './mount-namespace.ts';
+import { missingTools, noRoot, unmet } from './needs.ts';
 
 const program = ['/usr/lib/systemd/systemd-journald', '/lib/systemd/systemd-journald'].find((path) => existsSync(path));
 
-/** Why no journald can be started here; undefined when it can. In CI it is undefined always, so that its absence is a failure. */
-export const journaldMissing: string | undefined = process.env.CI
-  ? undefined
-  : program === undefined
-    ? 'systemd-journald is not installed'
-    : process.getuid?.() === 0
-      ? undefined
-      : 'a private journald needs root';
+/** Why no journald can be started here. */
+export const journaldMissing: string | undefined = unmet(
+  program === undefined ? 'systemd-journald is not installed' : undefined,
+  missingTools('journalctl'),
+  noRoot,
+);
 
 /** A journal entry by field; a field that occurs several times is a list. */
 type JournalEntry = Record<string, string | string[] | undefined>;
@@ -26,9 +25,6 @@ export interface Journald {
   /** journald's process. */
   pid: number;
 }
-
-const CLONE_NEWNS = 0x20000;
-const MS_REC_PRIVATE = 0x4000 | 0x40000;
 
 /**
  * Starts journald at the usual socket, seen only by the calling thread and by processes that it starts afterwards
@@ -62,16 +58,12 @@ export async function startJournald(): Promise<Journald> {
 
 let entered = false;
 
-function enterPrivateRun(): void {
+/** Hides the host's journald from this thread and from what it starts. */
+export function enterPrivateRun(): void {
   if (entered) return;
-  const libc = koffi.load('libc.so.6');
-  const unshare = libc.func('int unshare(int flags)');
-  const mount = libc.func('int mount(const char *from, const char *at, const char *type, ulong flags, void *data)');
-  if (unshare(CLONE_NEWNS) !== 0) throw new Error('no mount namespace to be had (unshare failed)');
-  if (mount('none', '/', null, MS_REC_PRIVATE, null) !== 0) throw new Error('mounts cannot be made private');
   for (const folder of ['/run/systemd', '/run/log']) {
     mkdirSync(folder, { recursive: true });
-    if (mount('tmpfs', folder, 'tmpfs', 0, null) !== 0) throw new Error(`tmpfs cannot be mounted at ${folder}`);
+    mountEmpty(folder);
   }
   mkdirSync('/run/systemd/journal');
   mkdirSync('/run/systemd/journald.conf.d');

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LogSettings, openLog, stderrIsJournal } from '../../agent/log.ts';
 import { type Journald, journaldMissing, startJournald } from '../journald.ts';
+import { titled } from '../needs.ts';
 
 function opened(settings: Partial<LogSettings>) {
   let text = '';
@@ -62,7 +63,7 @@ test('the journal on standard error is told by device and inode', () => {
   expect(stderrIsJournal({ JOURNAL_STREAM: '1:1' })).toBe(false);
 });
 
-describe.skipIf(journaldMissing)(`a real journald${journaldMissing ? ` (skipped: ${journaldMissing})` : ''}`, () => {
+describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () => {
   let journald: Journald;
   beforeAll(async () => {
     journald = await startJournald();

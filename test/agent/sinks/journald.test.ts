@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeEntry, fieldBytes, sendEntry } from '../../../agent/journal-entry.ts';
 import { journalFields, openJournaldSink } from '../../../agent/sinks/journald.ts';
 import { type Journald, journaldMissing, startJournald } from '../../journald.ts';
+import { titled } from '../../needs.ts';
 import { alertDocument } from '../alert-document.ts';
 
 test('the fields of an alert', () => {
@@ -64,7 +65,7 @@ test('no journald: the reason is told and nothing counts as delivered', async ()
   });
 });
 
-describe.skipIf(journaldMissing)(`a real journald${journaldMissing ? ` (skipped: ${journaldMissing})` : ''}`, () => {
+describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () => {
   let journald: Journald;
   beforeAll(async () => {
     journald = await startJournald();

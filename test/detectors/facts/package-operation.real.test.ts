@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parsePackageOperation } from '../../../detectors/facts/package-operation.ts';
+import { missingTools, titled, unmet } from '../../needs.ts';
 
-const inCi = process.env.CI === 'true';
-const missing = (tools: string[]) => tools.filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
-const dpkgMissing = missing(['dpkg', 'dpkg-deb']);
-const rpmMissing = missing(['rpm', 'rpmbuild']);
+const dpkgMissing = unmet(missingTools('dpkg', 'dpkg-deb'));
+const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
 
 let folder = '';
 const payload = 'usr/share/probe/file';
@@ -98,8 +97,7 @@ const dpkgLines: string[] = [
   '--admindir -i probe.deb',
 ];
 
-const dpkgTitle = `dpkg${dpkgMissing.length > 0 ? ` (missing: ${dpkgMissing.join(', ')})` : ''}`;
-describe.skipIf(dpkgMissing.length > 0 && !inCi)(dpkgTitle, () => {
+describe.skipIf(dpkgMissing)(titled('dpkg', dpkgMissing), () => {
   beforeAll(() => {
     const tree = join(folder, 'deb');
     mkdirSync(join(tree, 'DEBIAN'), { recursive: true });
@@ -205,8 +203,7 @@ const rpmLines: string[] = [
   '-i --root=relative probe.rpm',
 ];
 
-const rpmTitle = `rpm${rpmMissing.length > 0 ? ` (missing: ${rpmMissing.join(', ')})` : ''}`;
-describe.skipIf(rpmMissing.length > 0 && !inCi)(rpmTitle, () => {
+describe.skipIf(rpmMissing)(titled('rpm', rpmMissing), () => {
   const base = () => mkdtempSync(join(folder, 'base-'));
 
   beforeAll(() => {

@@ -1,0 +1,40 @@
+// Packages for tests: tiny, real and harmless. They bring no files; what they do is in their scripts.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+type Script = 'preinst' | 'postinst' | 'prerm' | 'postrm' | 'config' | 'templates';
+
+/** Builds NAME.deb in `folder`; returns its path. */
+export function buildDeb(
+  folder: string,
+  name: string,
+  { version = '1', scripts = {} }: { version?: string; scripts?: Partial<Record<Script, string>> } = {},
+): string {
+  const tree = mkdtempSync(join(folder, 'tree-'));
+  mkdirSync(join(tree, 'DEBIAN'), { mode: 0o755 });
+  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: harmless\n`;
+  writeFileSync(join(tree, 'DEBIAN/control'), control);
+  for (const [script, text] of Object.entries(scripts)) {
+    writeFileSync(join(tree, 'DEBIAN', script), text, { mode: script === 'templates' ? 0o644 : 0o755 });
+  }
+  const file = join(folder, `${name}.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '--build', '-Znone', tree, file], { stdio: 'pipe' });
+  return file;
+}
+
+/** Builds NAME.rpm in `folder`; returns its path. */
+export function buildRpm(folder: string, name: string): string {
+  const top = mkdtempSync(join(folder, 'rpmbuild-'));
+  const spec = join(top, `${name}.spec`);
+  writeFileSync(
+    spec,
+    `Name: ${name}\nVersion: 1\nRelease: 1\nSummary: harmless\nLicense: none\nBuildArch: noarch\n` +
+      '%description\nharmless\n%post\n:\n%files\n',
+  );
+  const macros = { _topdir: top, _rpmdir: folder, _build_name_fmt: `${name}.rpm` };
+  const defines = Object.entries(macros).flatMap(([macro, value]) => ['--define', `${macro} ${value}`]);
+  execFileSync('rpmbuild', [...defines, '-bb', spec], { stdio: 'pipe' });
+  return join(folder, `${name}.rpm`);
+}

@@ -1,0 +1,445 @@
+// Who installed, and how: every way that a program comes to be dpkg's parent, and every way to write the command.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { buildDeb, buildRpm } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, makeDatabase, scratchFolder } from './private-host.ts';
+import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
+
+const missing = endToEndMissing ?? unmet(missingTools('gcc', 'perl', 'python3', 'rpm', 'rpmbuild'));
+const programs = join(import.meta.dirname, 'programs');
+const systemPython = '/usr/bin/python3';
+
+/** One row's own place: every program that it starts is a copy in there, so that its terms are nobody else's. */
+interface Place {
+  folder: string;
+  /** A copy of a system program, under its own name or another. */
+  copy(program: string, name?: string): string;
+  /** A file to be run. */
+  script(name: string, text: string): string;
+  /** The launcher that waits for its child, where the program under test takes another's place. */
+  outer: string;
+  deb: string;
+  rpm: string;
+}
+
+interface Row {
+  /** The command to start, and what is then expected. */
+  of(place: Place): {
+    command: string[];
+    cwd?: string;
+    env?: Record<string, string>;
+    /** The command that dpkg or rpm must be seen with. */
+    args: string[];
+    /** The parent's executable; pid `launcher` is the process of `command`, `told` the one that launch.py names. */
+    parent: { executable: string; pid?: 'launcher' | 'told' };
+    /** Processes between the test and the tool, parent included. */
+    depth?: number;
+    /** The program, when it is not the system's. */
+    executable?: string;
+  };
+  alert: boolean;
+  /** Whether the tool is expected to do it. */
+  code?: number;
+}
+
+const byOuter = (place: Place, command: string[]) => [place.outer, '-c', '"$@"; exit $?', 'outer', ...command];
+const install = (place: Place) => ['dpkg', '-i', place.deb];
+
+/** A way of the program in C. */
+const inC = (way: string, depth = 1): Row => ({
+  of(place) {
+    const launch = place.copy(join(programs, 'launch'), `x${basename(place.folder)}`);
+    const args = install(place);
+    return { command: [launch, way, ...args], args, parent: { executable: launch }, depth };
+  },
+  alert: true,
+});
+
+const inPython = (
+  way: string,
+  of: (place: Place, python: string) => { before?: string[]; executable?: string; depth?: number } = () => ({}),
+): Row => ({
+  of(place) {
+    const python = place.copy(systemPython, 'python3');
+    const { before = [], executable = python, depth = 1 } = of(place, python);
+    const args = install(place);
+    const command = [python, join(programs, 'launch.py'), way, join(place.folder, 'told'), ...before, ...args];
+    return { command, args, parent: { executable, pid: 'told' }, depth };
+  },
+  alert: true,
+});
+
+/** A program that takes the place of its caller's child: the caller is the parent. */
+const inPlace = (...before: string[]): Row => ({
+  of(place) {
+    const args = install(place);
+    return { command: byOuter(place, [...before, ...args]), args, parent: { executable: place.outer } };
+  },
+  alert: true,
+});
+
+/** A program that waits for its child. */
+const waiting = (program: string, command: (args: string[], place: Place) => string[]): Row => ({
+  of(place) {
+    const copy = place.copy(program);
+    const args = install(place);
+    return { command: [copy, ...command(args, place)], args, parent: { executable: copy } };
+  },
+  alert: true,
+});
+
+const parents: Record<string, Row> = {
+  'sh -c that gives way to the tool': inPlace('/bin/sh', '-c', 'exec "$@"', 'sh'),
+  'bash -c with one command, which takes its place': inPlace('/bin/bash', '-c', '"$0" "$@"'),
+  'sh -c with a second command': waiting('/bin/sh', (args) => ['-c', `${args.join(' ')}; :`]),
+  'bash -c with a redirection': waiting('/bin/bash', (args) => ['-c', `${args.join(' ')} >/dev/null; :`]),
+  'a script with a shebang': {
+    of(place) {
+      const script = place.script('setup', '#!/bin/bash\n"$@"\n:\n');
+      return { command: [script, ...install(place)], args: install(place), parent: { executable: script } };
+    },
+    alert: true,
+  },
+  'a script of env': {
+    of(place) {
+      const bash = place.copy('/bin/bash', 'bash');
+      const script = place.script('setup', '#!/usr/bin/env bash\n"$@"\n:\n');
+      const env = { PATH: `${place.folder}:${process.env.PATH}` };
+      return { command: [script, ...install(place)], args: install(place), env, parent: { executable: bash } };
+    },
+    alert: true,
+  },
+  'a Python script with a shebang': {
+    of(place) {
+      const python = place.copy(systemPython, 'python3');
+      const text = `#!${python}\nimport subprocess, sys\nsubprocess.run(sys.argv[1:])\n`;
+      const script = place.script('setup.py', text);
+      return { command: [script, ...install(place)], args: install(place), parent: { executable: script } };
+    },
+    alert: true,
+  },
+  'python3: subprocess': inPython('subprocess'),
+  'python3: os.system, whose shell gives way to the tool': inPython('system'),
+  'python3: posix_spawn': inPython('posix_spawn'),
+  'python3: a thread that forks': inPython('thread forks'),
+  'python3: a thread that calls exec': {
+    of(place) {
+      const args = install(place);
+      const launch = [
+        place.copy(systemPython),
+        join(programs, 'launch.py'),
+        'thread execs',
+        join(place.folder, 'told'),
+      ];
+      return { command: byOuter(place, [...launch, ...args]), args, parent: { executable: place.outer, pid: 'told' } };
+    },
+    alert: true,
+  },
+  'python3: an orphan whose parent has ended': inPython('double fork', () => ({ depth: 2 })),
+  'python3: a parent that ends at once': inPython('abandon'),
+  'python3: a parent that runs another program before the child acts': inPython('another face', (place) => {
+    const face = place.copy(systemPython, 'face');
+    return { before: [face], executable: face };
+  }),
+  'a program in memory': inPython('memfd', () => ({ before: ['/bin/dash'], executable: '/memfd:stepparent-e2e' })),
+  'perl: system': waiting('/usr/bin/perl', (args) => ['-e', 'system(@ARGV); exit($? >> 8)', ...args]),
+  'a compiled program: fork': inC('fork'),
+  'a compiled program: vfork': inC('vfork'),
+  'a compiled program: posix_spawn': inC('spawn'),
+  "a compiled program: a child that is its parent's": {
+    of(place) {
+      const args = install(place);
+      const launch = place.copy(join(programs, 'launch'), 'launch');
+      return { command: byOuter(place, [launch, 'sibling', ...args]), args, parent: { executable: place.outer } };
+    },
+    alert: true,
+  },
+  'a compiled program: a parent that runs another program as soon as the child has begun': {
+    of(place) {
+      const args = install(place);
+      const launch = place.copy(join(programs, 'launch'), 'launch');
+      const command = [launch, 'become', place.copy(systemPython, 'face'), ...args];
+      return { command, args, parent: { executable: launch } };
+    },
+    alert: true,
+  },
+  'a copy under the name of a kernel thread': {
+    of(place) {
+      const copy = place.copy('/bin/dash', 'kworker');
+      const args = install(place);
+      return { command: [copy, '-c', '"$@"; exit $?', '[kworker/0:1]', ...args], args, parent: { executable: copy } };
+    },
+    alert: true,
+  },
+  'a program whose file is deleted while it runs': {
+    of(place) {
+      const copy = place.copy('/bin/dash', 'gone');
+      const args = install(place);
+      const command = [copy, '-c', `rm ${copy}; "$@"; exit $?`, 'gone', ...args];
+      return { command, args, parent: { executable: copy } };
+    },
+    alert: true,
+  },
+  nohup: inPlace('nohup'),
+  setsid: inPlace('setsid', '--wait'),
+  env: inPlace('env', 'A=b'),
+  nice: inPlace('nice'),
+  timeout: waiting('/usr/bin/timeout', (args) => ['60', ...args]),
+  'find -exec': waiting('/usr/bin/find', (args, { deb }) => [deb, '-exec', ...args.slice(0, -1), '{}', ';']),
+  'xargs -P': {
+    of(place) {
+      const xargs = place.copy('/usr/bin/xargs');
+      const args = install(place);
+      const list = join(place.folder, 'list');
+      writeFileSync(list, `${place.deb}\n`);
+      const command = [xargs, '-a', list, '-P', '4', '-n', '1', ...args.slice(0, -1)];
+      return { command, args, parent: { executable: xargs } };
+    },
+    alert: true,
+  },
+  'twenty shells one below the other': {
+    of(place) {
+      const sh = place.copy('/bin/dash', 'sh');
+      const args = install(place);
+      const script = place.script(
+        'nest',
+        'n=$1; shift; if [ $n = 1 ]; then "$@"; else "$SH" "$0" $((n - 1)) "$@"; fi; exit $?\n',
+      );
+      return { command: [sh, script, '20', ...args], args, env: { SH: sh }, parent: { executable: sh }, depth: 20 };
+    },
+    alert: true,
+  },
+};
+
+/** A command line, run by the row's own launcher. */
+const line = (
+  alert: boolean,
+  write: (place: Place) => string[],
+  more: Partial<ReturnType<Row['of']>> & { code?: number } = {},
+): Row => {
+  const { code, ...rest } = more;
+  return {
+    of(place) {
+      const args = write(place);
+      return { command: byOuter(place, args), args, cwd: place.folder, parent: { executable: place.outer }, ...rest };
+    },
+    alert,
+    ...(code === undefined ? {} : { code }),
+  };
+};
+const ok = { code: 0 };
+
+/** A program by whatever name or path: what is seen is dpkg with its arguments. */
+const named = (program: (place: Place) => string, own?: (place: Place) => string): Row => ({
+  of(place) {
+    const command = [program(place), '-i', place.deb];
+    const executable = own?.(place);
+    return {
+      command: byOuter(place, command),
+      args: command,
+      parent: { executable: place.outer },
+      ...(executable === undefined ? {} : { executable }),
+    };
+  },
+  alert: true,
+  code: 0,
+});
+
+const rpmBase = (place: Place) => ['rpm', '--dbpath', join(place.folder, 'rpmdb'), '--nodeps'];
+
+const commands: Record<string, Row> = {
+  'dpkg -i': line(true, ({ deb }) => ['dpkg', '-i', deb], ok),
+  'dpkg --install': line(true, ({ deb }) => ['dpkg', '--install', deb], ok),
+  'dpkg -iE': line(true, ({ deb }) => ['dpkg', '-iE', deb], ok),
+  'dpkg -Ei': line(true, ({ deb }) => ['dpkg', '-Ei', deb], ok),
+  'dpkg -BiE': line(true, ({ deb }) => ['dpkg', '-BiE', deb], ok),
+  'dpkg -Ri': line(true, ({ folder }) => ['dpkg', '-Ri', folder], ok),
+  'dpkg --unpack': line(true, ({ deb }) => ['dpkg', '--unpack', deb], ok),
+  'dpkg -i --': line(true, ({ deb }) => ['dpkg', '-i', '--', deb], ok),
+  'dpkg --root': line(
+    true,
+    ({ deb, folder }) => {
+      makeDatabase(join(folder, 'root/var/lib/dpkg'));
+      return ['dpkg', `--root=${folder}/root`, '-i', deb];
+    },
+    ok,
+  ),
+  'dpkg -i with a relative path': line(true, ({ deb }) => ['dpkg', '-i', `./${basename(deb)}`], ok),
+  'dpkg -i of a package that is not there': line(true, ({ folder }) => ['dpkg', '-i', `${folder}/none.deb`], {
+    code: 2,
+  }),
+  'dpkg as /bin/dpkg': named(() => '/bin/dpkg'),
+  'dpkg by a link of another name': named(({ folder }) => {
+    symlinkSync('/usr/bin/dpkg', join(folder, 'tool'));
+    return join(folder, 'tool');
+  }),
+  'dpkg by the dynamic linker': {
+    of(place) {
+      const args = ['/usr/bin/dpkg', '-i', place.deb];
+      return {
+        command: byOuter(place, ['/lib64/ld-linux-x86-64.so.2', ...args]),
+        args,
+        parent: { executable: place.outer },
+      };
+    },
+    alert: true,
+    code: 0,
+  },
+  'a copy of dpkg elsewhere': named(
+    (place) => {
+      place.deb = join(place.folder, 'lasting.deb');
+      return place.copy('/usr/bin/dpkg');
+    },
+    ({ folder }) => join(folder, 'dpkg'),
+  ),
+  'dpkg by another argv[0]': {
+    of(place) {
+      const args = ['apt', '-i', place.deb];
+      const command = ['/bin/bash', '-c', 'exec -a apt dpkg "$@"', 'bash', ...args.slice(1)];
+      return { command: byOuter(place, command), args, parent: { executable: place.outer } };
+    },
+    alert: true,
+    code: 0,
+  },
+
+  'dpkg -l': line(false, () => ['dpkg', '-l']),
+  'dpkg -s': line(false, () => ['dpkg', '-s', '-i']),
+  'dpkg -I': line(false, ({ deb }) => ['dpkg', '-I', deb], ok),
+  'dpkg --dry-run -i': line(false, ({ deb }) => ['dpkg', '--dry-run', '-i', deb], ok),
+  'dpkg --no-act -i': line(false, ({ deb }) => ['dpkg', '--no-act', '-i', deb], ok),
+  'dpkg --print-architecture': line(false, () => ['dpkg', '--print-architecture'], ok),
+
+  'rpm -i': line(true, (place) => [...rpmBase(place), '-i', place.rpm], ok),
+  'rpm -ivh': line(true, (place) => [...rpmBase(place), '-ivh', place.rpm], ok),
+  'rpm -Uvh': line(true, (place) => [...rpmBase(place), '-Uvh', place.rpm], ok),
+  'rpm -F': line(true, (place) => [...rpmBase(place), '-F', place.rpm], ok),
+  'rpm --install': line(true, (place) => [...rpmBase(place), '--install', place.rpm], ok),
+  'rpm --reinstall': line(true, (place) => [...rpmBase(place), '--reinstall', place.rpm]),
+  'rpm --root': line(
+    true,
+    ({ folder, rpm }) => ['rpm', '--root', join(folder, 'root'), '--nodeps', '--noscripts', '-i', rpm],
+    ok,
+  ),
+  'rpm -q -i': line(false, (place) => [...rpmBase(place).slice(0, 3), '-q', '-i', 'nothing']),
+  'rpm -qi': line(false, (place) => [...rpmBase(place).slice(0, 3), '-qi', 'nothing']),
+  'rpm -qpi': line(false, ({ rpm }) => ['rpm', '-qpi', rpm], ok),
+  'rpm --test -i': line(false, (place) => [...rpmBase(place), '--test', '-i', place.rpm], ok),
+  'rpm -V': line(false, (place) => [...rpmBase(place).slice(0, 3), '-V', 'nothing']),
+  'rpm -K': line(false, ({ rpm }) => ['rpm', '-K', rpm], ok),
+};
+
+/** The pids above this process, nearest first, itself included. */
+function ownChain(): number[] {
+  const chain: number[] = [];
+  for (let pid = process.pid; pid > 0; ) {
+    chain.push(pid);
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    pid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  }
+  return chain;
+}
+
+describe.skipIf(missing)(titled('who installed, and how', missing), () => {
+  const scratch = scratchFolder();
+  // Queries too are stored, so that a row which raises no alert is known to have been seen.
+  const agent = testAgent(scratch, "[events]\nrecord = 'process.name:(dpkg or rpm)'\n");
+  const rows = new Map<
+    Row,
+    { expected: ReturnType<Row['of']>; launcher: number; code: number | null; folder: string; said: string }
+  >();
+  let events: StepparentEvent[] = [];
+  let alerts: AlertDocument[] = [];
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    execFileSync('gcc', ['-O', '-o', join(scratch, 'launch'), join(programs, 'launch.c')]);
+    const deb = buildDeb(scratch, 'e2e-parents');
+    const lasting = buildDeb(scratch, 'e2e-lasting', { scripts: { postinst: '#!/bin/sh\nsleep 1\n' } });
+    const rpm = buildRpm(scratch, 'e2e-parents');
+    await agent.start();
+
+    const placeOf = (name: string): Place => {
+      const folder = join(scratch, name);
+      mkdirSync(join(folder, 'rpmdb'), { recursive: true });
+      mkdirSync(join(folder, 'root'));
+      const put = (from: string, as: string) => {
+        const to = join(folder, as);
+        copyFileSync(from.startsWith(programs) ? join(scratch, basename(from)) : from, to);
+        chmodSync(to, 0o755);
+        return to;
+      };
+      put(lasting, 'lasting.deb');
+      return {
+        folder,
+        copy: (program, as = basename(program)) => put(program, as),
+        script(as, text) {
+          writeFileSync(join(folder, as), text, { mode: 0o755 });
+          return join(folder, as);
+        },
+        outer: put('/bin/dash', 'outer'),
+        deb: put(deb, `${name}.deb`),
+        rpm: put(rpm, `${name}.rpm`),
+      };
+    };
+
+    const all = [...Object.values(parents), ...Object.values(commands)];
+    for (const [index, row] of all.entries()) {
+      const place = placeOf(`row${index}`);
+      const expected = row.of(place);
+      const [program = '', ...args] = expected.command;
+      const { pid, code, stdout, stderr } = await run(program, args, {
+        cwd: expected.cwd ?? scratch,
+        env: { PATH: process.env.PATH, HOME: place.folder, LC_ALL: 'C', ...expected.env },
+      });
+      rows.set(row, { expected, launcher: pid, code, folder: place.folder, said: stdout + stderr });
+    }
+    const last = placeOf('last');
+    await run(last.outer, byOuter(last, install(last)).slice(1));
+    events = await until('the last of the installations', async () => {
+      const listed = await agent.events();
+      return listed.some(({ process }) => process?.args?.includes(last.deb)) && listed;
+    });
+    alerts = await agent.alerts();
+  }, 120_000);
+  afterAll(() => agent.stop());
+
+  function check(row: Row): void {
+    const { expected, launcher, code, folder, said } = rows.get(row) ?? expect.fail('the row was not run');
+    if (row.code !== undefined) expect({ code, said }).toEqual({ code: row.code, said });
+    // On a busy host an exec may be told before its arguments are known, and again with them.
+    const seen = events.filter((event) => event.process?.args && JSON.stringify(event).includes(`${folder}/`));
+    expect(seen.map(({ process }) => process?.args)).toEqual([expected.args]);
+    const [event] = seen;
+
+    const { depth = 1 } = expected;
+    const parentPid =
+      expected.parent.pid === 'told'
+        ? Number(readFileSync(join(folder, 'told'), 'utf8'))
+        : depth > 1
+          ? undefined
+          : launcher;
+    expect(event?.process).toMatchObject({
+      executable: expected.executable ?? (expected.args[0] === 'rpm' ? '/usr/bin/rpm' : '/usr/bin/dpkg'),
+      parent: { executable: expected.parent.executable, ...(parentPid === undefined ? {} : { pid: parentPid }) },
+    });
+    const lineage = event?.stepparent.lineage?.map(({ pid }) => pid) ?? [];
+    expect(lineage[0]).toBe(event?.process?.parent?.pid);
+    expect(lineage.slice(depth - 1)).toEqual([launcher, ...ownChain()].slice(0, Math.max(0, 17 - depth)));
+    const whole = depth + ownChain().length;
+    expect(lineage).toHaveLength(Math.min(16, whole));
+    expect(event?.stepparent.truncated?.['stepparent.lineage']).toBe(whole > 16 ? 16 : undefined);
+
+    const raised = alerts.filter((alert) => JSON.stringify(alert).includes(`${folder}/`));
+    expect(raised.map(({ stepparent }) => stepparent.alert.terms)).toEqual(
+      row.alert ? [[expected.parent.executable]] : [],
+    );
+  }
+
+  test.each(Object.entries(parents))('parent: %s', (_, row) => check(row));
+  test.each(Object.entries(commands))('command: %s', (_, row) => check(row));
+});

@@ -1,0 +1,63 @@
+// The host as the tests of this folder change it: package databases, logs and the journal's place are scratch ones in a
+// mount namespace of the test's own, so that real package tools run at their real paths and the machine stays as it is.
+
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { enterPrivateRun } from '../journald.ts';
+import { bindMount } from '../mount-namespace.ts';
+import { missingTools, noRoot, unmet } from '../needs.ts';
+
+const noTracing = existsSync('/sys/kernel/tracing') ? undefined : 'this kernel cannot trace';
+
+/** Why the tests of this folder cannot run here. */
+export const endToEndMissing: string | undefined = unmet(
+  noRoot,
+  noTracing,
+  missingTools('dpkg', 'dpkg-deb', 'unshare', 'setpriv'),
+);
+
+/** A folder that is gone when the file's tests have ended. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-e2e-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Lists and marks that programs look for: who owns apt-get is read there by the agent. */
+const keptInfo = /^(?:format|(?:apt|dpkg|debconf|rpm)\.\w+)$/;
+
+/** An empty package database, but for the lists of the front ends' packages. */
+export function makeDatabase(folder: string): void {
+  for (const part of ['info', 'updates', 'triggers', 'parts', 'alternatives']) {
+    mkdirSync(join(folder, part), { recursive: true });
+  }
+  for (const part of ['status', 'available']) writeFileSync(join(folder, part), '');
+  for (const name of readdirSync('/var/lib/dpkg/info')) {
+    if (keptInfo.test(name)) copyFileSync(join('/var/lib/dpkg/info', name), join(folder, 'info', name));
+  }
+}
+
+const madeByTools = ['/var/lib/apt', '/var/cache/apt', '/var/cache/debconf', '/var/log'];
+
+/**
+ * From now on package tools that this file starts change scratch databases, in folders below `scratch`, and write their
+ * logs there; no journald is to be seen.
+ */
+export function enterPrivateHost(scratch: string): void {
+  enterPrivateRun();
+  const database = join(scratch, 'dpkg');
+  makeDatabase(database);
+  bindMount(database, '/var/lib/dpkg');
+  for (const at of madeByTools) {
+    if (!existsSync(at)) continue;
+    const from = join(scratch, at.replaceAll('/', '_'));
+    mkdirSync(from);
+    bindMount(from, at);
+  }
+  for (const folder of ['/var/lib/apt/lists/partial', '/var/cache/apt/archives/partial', '/var/log/apt']) {
+    mkdirSync(folder, { recursive: true });
+  }
+  if (!existsSync('/var/log/apt') || readdirSync('/var/lib/dpkg/updates').length > 0) throw new Error('not private');
+}

@@ -1,0 +1,252 @@
+// The real agent as a child process with folders of its own, asked through the real command line.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect } from 'vitest';
+import type { AgentStatus, StoppedStatus } from '../../agent/status.ts';
+import type { StepparentEvent } from '../../collectors/event.ts';
+
+const main = join(import.meta.dirname, '../../agent/main.ts');
+
+/** A document of `stepparent alerts --json`. */
+export type AlertDocument = StepparentEvent & {
+  stepparent: { alert: { id: string; count: number; terms: (string | null)[]; state: string } };
+  rule: { id: string };
+};
+
+/** A line of `stepparent baseline list --json`. */
+export interface TermDocument {
+  rule: string;
+  container?: string;
+  terms: (string | null)[];
+  count: number;
+  origin: string;
+}
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface TestAgent {
+  /** Where state, logs, socket and configuration are. */
+  folder: string;
+  config: string;
+  ndjson: string;
+  /** Starts it and waits until it is ready; may be called again once it has ended. */
+  start(): Promise<void>;
+  /** Ends it as systemd does; fails unless it exits with 0 and leaves nothing in the kernel. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Of the last start. */
+  readonly pid: number;
+  /** What was written since the last start. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Runs a command of the command line on this agent's configuration. */
+  cli(...args: string[]): Promise<Ended>;
+  alerts(): Promise<AlertDocument[]>;
+  events(): Promise<StepparentEvent[]>;
+  baseline(): Promise<TermDocument[]>;
+  status(): Promise<AgentStatus>;
+  statusStopped(): Promise<StoppedStatus>;
+  /** The documents in alerts.ndjson. */
+  delivered(): AlertDocument[];
+}
+
+const deadlineMs = 45_000;
+
+/** Asks until the answer is something; fails, with what was awaited, after a generous while. */
+export async function until<T>(
+  what: string,
+  ask: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const endMs = Date.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > endMs) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Runs a program to its end, and until nobody holds its output any more: orphans have ended then as well. */
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
+): Promise<Ended & { pid: number }> {
+  return new Promise((resolve, reject) => {
+    const { input, ...rest } = options;
+    const child = spawn(program, args, { ...rest, stdio: 'pipe' });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.stdin.on('error', () => {});
+    child.stdin.end(input ?? '');
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ pid: child.pid ?? 0, code, stdout, stderr }));
+  });
+}
+
+export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { env, maxBuffer: 1 << 30 }, (error, stdout, stderr) =>
+      resolve({ code: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr }),
+    );
+  });
+}
+
+const documents = <T>(lines: string): T[] =>
+  lines
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as T);
+
+const tracing = '/sys/kernel/tracing';
+
+/** What an agent of that pid has in the kernel. */
+function tracesOf(pid: number): string[] {
+  if (!existsSync(join(tracing, 'instances'))) return [];
+  const instances = readdirSync(join(tracing, 'instances')).filter((name) => name.startsWith(`stepparent_${pid}_`));
+  const probeFile = ['dynamic_events', 'uprobe_events']
+    .map((name) => join(tracing, name))
+    .find((path) => existsSync(path));
+  const probes = (probeFile === undefined ? '' : readFileSync(probeFile, 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes(`:stepparent_${pid}_`));
+  return [...instances, ...probes];
+}
+
+function removeTraces(pid: number): void {
+  for (const name of readdirSync(join(tracing, 'instances'))) {
+    if (!name.startsWith(`stepparent_${pid}_`)) continue;
+    for (const event of readdirSync(join(tracing, 'instances', name, 'events', name))) {
+      if (event.includes('.') || event === 'enable' || event === 'filter') continue;
+      writeFileSync(join(tracing, 'instances', name, 'events', name, event, 'enable'), '0');
+      appendFileSync(join(tracing, 'dynamic_events'), `-:${name}/${event}\n`);
+    }
+    rmdirSync(join(tracing, 'instances', name));
+  }
+}
+
+/**
+ * An agent, not started yet, with folders below `scratch`. `toml` is laid over a configuration that keeps alerts out of
+ * the journal. Ended and cleaned up after the file's tests, which fail when it has left something in the kernel.
+ */
+export function testAgent(scratch: string, toml = ''): TestAgent {
+  const folder = mkdtempSync(join(scratch, 'agent-'));
+  const config = join(folder, 'config.toml');
+  const places = ['state', 'logs', 'runtime'].map(
+    (name) => `${name}_directory = ${JSON.stringify(join(folder, name))}`,
+  );
+  writeFileSync(config, `${places.join('\n')}\n[alerts]\njournald = false\n`);
+  mkdirSync(join(folder, 'conf.d'));
+  writeFileSync(join(folder, 'conf.d/test.toml'), toml);
+  const ndjson = join(folder, 'logs/alerts.ndjson');
+
+  let child: ChildProcess | undefined;
+  let ended: Promise<number | null> = Promise.resolve(null);
+  const pids: number[] = [];
+  const said = { stdout: '', stderr: '' };
+
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child?.kill(signal);
+    const code = await ended;
+    child = undefined;
+    return code;
+  };
+  const cli = (...args: string[]) => runCli([...args, '--config', config]);
+  const listing = async <T>(...args: string[]): Promise<T[]> => {
+    const { code, stdout, stderr } = await cli(...args, '--json');
+    if (code !== 0) throw new Error(`stepparent ${args.join(' ')}: ${stderr}`);
+    return documents<T>(stdout);
+  };
+
+  afterAll(async () => {
+    const leftRunning = child !== undefined;
+    if (leftRunning) await end('SIGTERM');
+    const left = pids.flatMap(tracesOf);
+    for (const pid of pids) removeTraces(pid);
+    expect(left).toEqual([]);
+  });
+
+  return {
+    folder,
+    config,
+    ndjson,
+    async start() {
+      said.stdout = '';
+      said.stderr = '';
+      const started = spawn(process.execPath, [main, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+      child = started;
+      pids.push(started.pid ?? 0);
+      started.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said.stdout += text;
+      });
+      started.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said.stderr += text;
+      });
+      let over = false;
+      ended = new Promise((resolve) =>
+        started.once('close', (code) => {
+          over = true;
+          resolve(code);
+        }),
+      );
+      await until('the agent is ready', () => over || /^ready /m.test(said.stdout));
+      if (over) throw new Error(`the agent ended: ${said.stdout}${said.stderr}`);
+    },
+    async stop() {
+      expect({ code: await end('SIGTERM'), stderr: said.stderr.match(/^\S+ error .*$/gm) }).toEqual({
+        code: 0,
+        stderr: null,
+      });
+      expect(tracesOf(pids.at(-1) ?? 0)).toEqual([]);
+    },
+    async kill() {
+      await end('SIGKILL');
+    },
+    get pid() {
+      return pids.at(-1) ?? 0;
+    },
+    get stdout() {
+      return said.stdout;
+    },
+    get stderr() {
+      return said.stderr;
+    },
+    cli,
+    alerts: () => listing<AlertDocument>('alerts', '--limit', '1000000'),
+    events: () => listing<StepparentEvent>('events', '--limit', '1000000'),
+    baseline: () => listing<TermDocument>('baseline', 'list'),
+    async status() {
+      const { stdout, stderr } = await cli('status', '--json');
+      const status = JSON.parse(stdout) as AgentStatus | StoppedStatus;
+      if (status.state === 'stopped') throw new Error(`the agent does not run: ${stderr}`);
+      return status;
+    },
+    async statusStopped() {
+      const { stdout } = await cli('status', '--json');
+      return JSON.parse(stdout) as StoppedStatus;
+    },
+    delivered: () => (existsSync(ndjson) ? documents<AlertDocument>(readFileSync(ndjson, 'utf8')) : []),
+  };
+}

@@ -1,0 +1,37 @@
+// A mount namespace of the test's own: what it mounts is seen by it and by processes that it starts, and by nobody else.
+
+import koffi from 'koffi';
+
+const CLONE_NEWNS = 0x20000;
+const MS_BIND = 0x1000;
+const MS_REC_PRIVATE = 0x4000 | 0x40000;
+
+type Mount = (from: string, at: string, type: string | null, flags: number, data: null) => number;
+let mount: Mount | undefined;
+
+/**
+ * Moves the calling thread into a mount namespace of its own, once. Promises of `node:fs` run on other threads and
+ * still see the host's.
+ */
+function enter(): Mount {
+  if (mount) return mount;
+  const libc = koffi.load('libc.so.6');
+  const unshare = libc.func('int unshare(int flags)');
+  const call: Mount = libc.func(
+    'int mount(const char *from, const char *at, const char *type, ulong flags, void *data)',
+  );
+  if (unshare(CLONE_NEWNS) !== 0) throw new Error('no mount namespace to be had (unshare failed)');
+  if (call('none', '/', null, MS_REC_PRIVATE, null) !== 0) throw new Error('mounts cannot be made private');
+  mount = call;
+  return call;
+}
+
+/** Mounts an empty folder in memory over `folder`. */
+export function mountEmpty(folder: string): void {
+  if (enter()('tmpfs', folder, 'tmpfs', 0, null) !== 0) throw new Error(`tmpfs cannot be mounted at ${folder}`);
+}
+
+/** Puts `from`, a file or a folder, in the place of `at`. */
+export function bindMount(from: string, at: string): void {
+  if (enter()(from, at, null, MS_BIND, null) !== 0) throw new Error(`${from} cannot be mounted at ${at}`);
+}
