@@ -2,11 +2,11 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { hasShebang } from './proc/script-of-interpreter.ts';
+import { shebangInterpreter } from './proc/script-of-interpreter.ts';
 import type { Executable, Image, ProcessEntry } from './process-table.ts';
 
-/** Names that mean a file only inside the process. */
-const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(filename);
+/** Names that mean a file only inside the process: what it really is can be read only while the process lives. */
+export const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
 
 const realPath = (file: string): string | undefined => {
   try {
@@ -29,25 +29,33 @@ const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
   return undefined;
 };
 
+/** The kernel runs the script with this program; env(1) has become what it looked up itself. */
+const runsScript = (script: string, mapped: string): boolean => {
+  const interpreter = shebangInterpreter(script);
+  return interpreter !== undefined && (path.basename(interpreter) === 'env' || realPath(interpreter) === mapped);
+};
+
 /**
  * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
- * is right unless somebody plays with links; with `mapped`, the file that /proc/PID/exe gives, it is the truth.
+ * is right unless somebody plays with links. With `mapped`, the file that /proc/PID/exe gives, it says where the two do
+ * not agree: a link may lead elsewhere by now, but the process may as well have called execve again, and the record of
+ * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one.
  */
 export function executableOf(entry: ProcessEntry, image: Image, mapped?: string): Executable {
   if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };
   const known = image.executable;
   if (known !== undefined && (known.certain || mapped === undefined)) return known;
+  if (known !== undefined && known.path === mapped) {
+    known.certain = true;
+    return known;
+  }
   const found: Executable = resolve(entry, image, mapped);
   found.certain = mapped !== undefined;
   image.executable = found;
   return found;
 }
 
-function resolve(
-  entry: ProcessEntry,
-  image: Image,
-  mapped: string | undefined,
-): { path: string; inferredFrom?: string; certain?: boolean } {
+function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined): Executable {
   const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
   if (isPrivateName(image.filename)) {
     return mapped === undefined
@@ -70,10 +78,16 @@ function resolve(
     return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
   }
   if (resolved === mapped) return { path: resolved };
-  // Not what is mapped: a script, whose interpreter is mapped, or a name that has come to mean another file since.
-  if (resolved !== undefined && hasShebang(resolved)) return { path: resolved, ...inferred };
-  if (resolved === undefined && path.basename(absolute) !== path.basename(mapped)) {
-    return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+  if (resolved !== undefined && runsScript(resolved, mapped)) return { path: resolved, ...inferred };
+  if (resolved === undefined) {
+    const folder = realPath(path.dirname(absolute));
+    return folder !== undefined && path.join(folder, path.basename(absolute)) === mapped
+      ? { path: mapped }
+      : { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
   }
-  return { path: mapped };
+  return {
+    path: path.normalize(absolute),
+    inferredFrom: 'the name given to execve: /proc shows another program',
+    replaced: true,
+  };
 }

@@ -6,7 +6,7 @@ import type { ProcessMoment } from './process-event.ts';
 
 const identityOf = (file: string): string | undefined => {
   try {
-    const { dev, ino } = fs.statSync(file);
+    const { dev, ino } = fs.statSync(file, { bigint: true });
     return `${dev}:${ino}`;
   } catch {
     return undefined;

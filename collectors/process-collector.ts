@@ -1,6 +1,6 @@
 // Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
 
-import { executableOf } from './executable.ts';
+import { executableOf, isPrivateName } from './executable.ts';
 import {
   ancestorsOf,
   type ExecMoment,
@@ -23,7 +23,7 @@ export interface ProcessCollectorOptions {
 
 export interface ProcessCollector {
   handle(record: ProcessRecord): void;
-  /** Tells the execs whose arguments have not come within `waitNs`; true: others are still waiting. */
+  /** Ends a batch: tells the execs whose arguments have not come within `waitNs`; true: others are still waiting. */
   flush(nowNs: BootNs): boolean;
 }
 
@@ -52,6 +52,8 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
   const waiting = new Map<number, ExecMoment>();
   /** By task: the last call of execve. */
   const attempts = new Map<number, AttemptRecord>();
+  /** The table was filled anew since the last flush: later than every record of this batch. */
+  let seeded = false;
 
   const tell = (moment: ExecMoment): void => options.onExec(observeExec(moment, table, context));
 
@@ -67,6 +69,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     const entry = table.exec(record);
     const { image } = entry;
     if (image === undefined) return;
+    if (isPrivateName(image.filename)) executableOf(entry, image, table.inspect(entry)?.exe);
     const attempt = attempts.get(record.formerTid);
     if (attempt) {
       image.attemptArgs = { args: attempt.args, truncated: attempt.truncated };
@@ -91,7 +94,8 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     image.probedImage = record.image;
     if (moment) release(record.pid);
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
-    else tell(momentOf(entry, image, image.execNs ?? record.timeNs));
+    // The time is this record's: the exec may have been told already, and an event's id is made of process and time.
+    else tell(momentOf(entry, image, record.timeNs));
   };
 
   return {
@@ -118,11 +122,13 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
         case 'lost':
           options.onLost(record);
           // Forks and exits are among the lost: what /proc shows now is the truth.
-          table.seed();
+          if (!seeded) table.seed();
+          seeded = true;
           break;
       }
     },
     flush(nowNs) {
+      seeded = false;
       for (const [pid, moment] of [...waiting]) if (nowNs - moment.timeNs > waitNs) release(pid);
       return waiting.size > 0;
     },

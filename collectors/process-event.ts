@@ -171,7 +171,7 @@ function describeProcess(
   argsBytes: number,
 ): Described {
   const seen = entry.details;
-  const current = entry.image === image;
+  const current = seen !== undefined && entry.detailsImage === image;
   const notes = noNotes();
   const fields: ProcessFields = { pid: entry.pid, entity_id: entityId(context.bootId, entry) };
   if (entry.startNs > 0) fields.start = dateOf(epochMs, entry.startNs);
@@ -180,7 +180,7 @@ function describeProcess(
     fields.executable = executable.path;
     fields.name = nameOf(executable.path);
     if (executable.inferredFrom) notes.inferred.executable = executable.inferredFrom;
-    describeArgs(image, current && seen ? seen : undefined, fields, argsBytes, notes);
+    describeArgs(image, current && !executable.replaced ? seen : undefined, fields, argsBytes, notes);
   } else {
     notes.unobserved.executable = endedFirst;
   }
@@ -202,7 +202,8 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const epochMs = context.bootEpochMs();
 
   const details = table.inspect(entry);
-  if (entry.image === image) table.completeArgs(entry, maxEventArgsBytes);
+  const current = details !== undefined && entry.detailsImage === image;
+  if (current && !executableOf(entry, image, details.exe).replaced) table.completeArgs(entry, maxEventArgsBytes);
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
   /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
   const witness = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
@@ -218,7 +219,11 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const ancestorAt = (field: string, of: ProcessMoment) => placed(describeAncestor(of, context, epochMs), field);
 
   const process = placed(describeProcess(moment, context, epochMs, maxEventArgsBytes), 'process');
-  if (details === undefined) {
+  if (details !== undefined && !current) {
+    for (const name of ['user', 'working_directory'] as const) {
+      if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'the process, as another program';
+    }
+  } else if (details === undefined) {
     // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
     if (witness) {
@@ -267,7 +272,7 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
-  const mapped = image.probedImage ?? (entry.image === image ? details?.exe : undefined);
+  const mapped = image.probedImage ?? (current && !image.executable?.replaced ? details.exe : undefined);
   if (scopeDetails === undefined) notes.unobserved['container.id'] = endedFirst;
   const containerId = scopeDetails?.containerId;
 

@@ -9,6 +9,8 @@ export interface Executable {
   inferredFrom?: string;
   /** It was compared with what the process has mapped. */
   certain?: boolean;
+  /** /proc shows another program under the pid: nothing that it says of file and arguments is of this one. */
+  replaced?: boolean;
 }
 
 /** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
@@ -27,6 +29,8 @@ export interface Image {
   inferredFrom?: string;
   /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
   executable?: Executable;
+  /** It is the distribution's own file of that path; kept from when it was looked at. */
+  genuine?: boolean;
 }
 
 /** One process. Its identity is pid and start, never the pid alone. */
@@ -48,6 +52,8 @@ export interface ProcessEntry {
   ended: boolean;
   /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
   details: ProcessDetails | undefined;
+  /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
+  detailsImage: Image | undefined;
   /** The program that it ran when `details` were asked for; null: they never were. */
   inspectedImage: Image | undefined | null;
 }
@@ -60,6 +66,8 @@ export interface ProcView {
   readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
   /** The process that a thread belongs to. */
   processOfThread(tid: number): number | undefined;
+  /** Field 22 of /proc/PID/stat, clock ticks since boot; one read. Undefined: no such process. */
+  startTicks(pid: number): number | undefined;
   listPids(): number[];
   listThreads(pid: number): number[];
 }
@@ -95,6 +103,9 @@ export function createProcessTable(proc: ProcView): ProcessTable {
   const threads = new Map<number, ProcessEntry>();
   let refused = 0;
 
+  const sameStart = (startTicks: number, entry: ProcessEntry): boolean =>
+    Math.abs(startTicks * 1e7 - entry.startNs) < startToleranceNs;
+
   const add = (entry: ProcessEntry): ProcessEntry => {
     if (processes.size < maxProcesses || processes.has(entry.pid)) processes.set(entry.pid, entry);
     else refused++;
@@ -104,6 +115,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
   /** Takes in a process that was there before its fork could be seen. */
   const adopt = (pid: number, seenNs: BootNs, ancestors = 0): ProcessEntry => {
     const details = proc.inspect(pid);
+    const image = details && imageOf(details);
     const entry: ProcessEntry = {
       pid,
       startNs: details === undefined ? seenNs : details.startTicks * 1e7,
@@ -111,16 +123,18 @@ export function createProcessTable(proc: ProcView): ProcessTable {
       parentInferred: false,
       lineageCut: false,
       depth: 0,
-      image: details === undefined ? undefined : imageOf(details),
+      image,
       parentImageAtFork: undefined,
       ended: details === undefined,
       details,
-      inspectedImage: null,
+      detailsImage: image,
+      inspectedImage: details ? image : null,
     };
-    if (details) entry.inspectedImage = entry.image;
     add(entry);
     if (details !== undefined && details.parentPid > 0 && ancestors < maxDepth) {
       const parent = processes.get(details.parentPid) ?? adopt(details.parentPid, entry.startNs, ancestors + 1);
+      // One that began later has taken the pid of a parent that is gone; two that name each other would never end.
+      if (parent.startNs > entry.startNs + startToleranceNs) return entry;
       entry.parent = parent;
       entry.parentInferred = true;
       entry.depth = parent.depth + 1;
@@ -155,10 +169,18 @@ export function createProcessTable(proc: ProcView): ProcessTable {
   return {
     seed(pids = proc.listPids()) {
       const alive = new Set(pids);
-      for (const entry of [...processes.values()]) if (!alive.has(entry.pid)) end(entry);
-      for (const [tid, entry] of threads) if (entry.ended) threads.delete(tid);
+      for (const entry of [...processes.values()]) {
+        const startTicks = alive.has(entry.pid) ? proc.startTicks(entry.pid) : undefined;
+        // While records were lost the pid may have gone to another process.
+        if (startTicks === undefined || !sameStart(startTicks, entry)) end(entry);
+      }
+      threads.clear();
       for (const pid of pids) {
         const entry = processes.get(pid) ?? adopt(pid, 0);
+        if (entry.ended) {
+          end(entry);
+          continue;
+        }
         for (const tid of proc.listThreads(pid)) {
           if (tid !== pid && threads.size < maxThreads) threads.set(tid, entry);
         }
@@ -168,9 +190,13 @@ export function createProcessTable(proc: ProcView): ProcessTable {
     fork({ pid, creator, thread, sibling, timeNs }) {
       const maker = processOf(creator, timeNs);
       if (thread) {
+        // What else has had this id has ended: its exit was lost.
+        const stale = processes.get(pid);
+        if (stale) end(stale);
         if (threads.size < maxThreads) threads.set(pid, maker);
         return;
       }
+      threads.delete(pid);
       const parent = sibling ? (maker.parent ?? maker) : maker;
       const known = processes.get(pid);
       if (known && Math.abs(known.startNs - timeNs) < startToleranceNs) {
@@ -192,6 +218,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
         parentImageAtFork: parent.image,
         ended: false,
         details: undefined,
+        detailsImage: undefined,
         inspectedImage: null,
       });
     },
@@ -221,15 +248,18 @@ export function createProcessTable(proc: ProcView): ProcessTable {
       if (entry.inspectedImage === entry.image) return entry.details;
       if (!entry.ended) {
         const details = proc.inspect(entry.pid);
-        if (details && Math.abs(details.startTicks * 1e7 - entry.startNs) < startToleranceNs) entry.details = details;
+        if (details && sameStart(details.startTicks, entry)) {
+          entry.details = details;
+          entry.detailsImage = entry.image;
+        }
       }
       entry.inspectedImage = entry.image;
       return entry.details;
     },
 
     completeArgs(entry, maxBytes) {
-      const { image, details } = entry;
-      if (image === undefined || details === undefined || entry.ended) return;
+      const { image } = entry;
+      if (image === undefined || entry.detailsImage !== image || entry.ended) return;
       if (image.args !== undefined && !image.argsTruncated) return;
       const read = proc.readArgs(entry.pid, maxBytes);
       if (read === undefined) return;

@@ -130,6 +130,7 @@ export const openProcView = (host: HostNamespaces) => ({
   inspect: (pid: number) => inspectProcess(pid, host),
   readArgs: readCmdline,
   processOfThread: (tid: number) => readStatus(tid)?.threadGroupId,
+  startTicks: (pid: number) => readStat(pid)?.startTicks,
   listPids,
   listThreads,
 });

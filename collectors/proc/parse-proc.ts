@@ -21,8 +21,9 @@ export function parseStat(text: string): ProcStat | undefined {
   const close = text.lastIndexOf(')');
   if (open < 0 || close < open) return undefined;
   const rest = text.slice(close + 2).split(' ');
+  // The 21st part follows: a number at the end may be cut.
+  if (rest.length < 21 || !/^\d+$/.test(rest[19] ?? '')) return undefined;
   const startTicks = Number(rest[19]);
-  if (rest.length < 20 || !Number.isFinite(startTicks)) return undefined;
   return {
     pid: Number(text.slice(0, open)),
     comm: text.slice(open + 1, close),
@@ -46,7 +47,7 @@ export interface ProcStatus {
 
 export function parseStatus(text: string): ProcStatus | undefined {
   const numbers = (key: string): number[] | undefined =>
-    new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(text)?.[1]?.split(/\s+/).map(Number);
+    new RegExp(`^${key}:([\\t \\d]*)\\n`, 'm').exec(text)?.[1]?.match(/\d+/g)?.map(Number);
   const [threadGroupId] = numbers('Tgid') ?? [];
   const [realUserId, effectiveUserId] = numbers('Uid') ?? [];
   const [realGroupId, effectiveGroupId] = numbers('Gid') ?? [];

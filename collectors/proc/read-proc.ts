@@ -50,9 +50,15 @@ export function readCmdline(pid: number, maxBytes: number): { args: string[]; tr
   });
 }
 
-/** The mapped file, as the process's own mount namespace names it; `(deleted)` is taken off. */
+/** The mapped file, as the process's own mount namespace names it; the kernel's ` (deleted)` is taken off. */
 export const readExe = (pid: number): string | undefined =>
-  attempt(() => fs.readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''));
+  attempt(() => {
+    const link = fs.readlinkSync(`/proc/${pid}/exe`);
+    if (!link.endsWith(' (deleted)')) return link;
+    // A file may really have that name: it is still there.
+    const { dev, ino } = fs.statSync(`/proc/${pid}/exe`, { bigint: true });
+    return readIdentityInside(pid, link) === `${dev}:${ino}` ? link : link.slice(0, -' (deleted)'.length);
+  });
 
 export const readCwd = (pid: number): string | undefined => attempt(() => fs.readlinkSync(`/proc/${pid}/cwd`));
 
@@ -74,7 +80,8 @@ export const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string
 /** Device and inode of a file as a process sees it: `/` for its root. */
 export const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
   attempt(() => {
-    const { dev, ino } = fs.statSync(`/proc/${pid}/root${file}`);
+    // As bigints: the inode numbers of overlays need all 64 bits.
+    const { dev, ino } = fs.statSync(`/proc/${pid}/root${file}`, { bigint: true });
     return `${dev}:${ino}`;
   });
 

@@ -18,7 +18,8 @@ export function scriptOfInterpreter(
 ): string | undefined {
   if (!interpreters.test(path.basename(executable))) return undefined;
   for (const arg of args.slice(1, 3)) {
-    if (arg === '-c' || arg === '-e' || arg === '-s' || arg === '--') return undefined;
+    // `-`: the program comes on standard input, whatever stands behind.
+    if (arg === '-' || arg === '-c' || arg === '-e' || arg === '-s' || arg === '--') return undefined;
     if (arg.startsWith('-')) continue;
     const file = path.isAbsolute(arg) ? arg : workingDirectory && path.join(workingDirectory, arg);
     return file && beginsWithShebang(file) ? file : undefined;
@@ -27,18 +28,24 @@ export function scriptOfInterpreter(
 }
 
 /** The file begins with `#!`. False where it cannot be read. */
-export function hasShebang(file: string): boolean {
+export const hasShebang = (file: string): boolean => readHead(file, 2) === '#!';
+
+/** The program that a script's first line names (execve(2)); undefined: no script, or not to be read. */
+export const shebangInterpreter = (file: string): string | undefined =>
+  /^#![ \t]*([^\s\0]+)/.exec(readHead(file, 256) ?? '')?.[1];
+
+function readHead(file: string, size: number): string | undefined {
   try {
     // O_NONBLOCK: a fifo in a script's place must not hold us up.
     const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
     try {
-      if (!fs.fstatSync(fd).isFile()) return false;
-      const head = Buffer.alloc(2);
-      return fs.readSync(fd, head) === 2 && head.toString('latin1') === '#!';
+      if (!fs.fstatSync(fd).isFile()) return undefined;
+      const head = Buffer.alloc(size);
+      return head.toString('utf8', 0, fs.readSync(fd, head));
     } finally {
       fs.closeSync(fd);
     }
   } catch {
-    return false;
+    return undefined;
   }
 }

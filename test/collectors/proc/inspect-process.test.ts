@@ -1,0 +1,187 @@
+// What /proc shows of this very process and of a child.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  inspectProcess,
+  maxDetailArgsBytes,
+  openProcView,
+  readHostNamespaces,
+} from '../../../collectors/proc/inspect-process.ts';
+import {
+  listPids,
+  listThreads,
+  readBootId,
+  readCgroupPath,
+  readCmdline,
+  readCwd,
+  readExe,
+  readIdentityInside,
+  readLoginUserId,
+  readNamespaces,
+  readStat,
+  readStatus,
+} from '../../../collectors/proc/read-proc.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+const host = readHostNamespaces();
+/** One that the kernel never gives (pid_max(5) is 4194304 at most). */
+const noPid = 4_194_304;
+
+/** A child that has begun to run and reads its standard input until the test ends. */
+async function startChild(file: string, args: readonly string[], cwd = '/'): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(file, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  child.stdin.write('begin\n');
+  await once(child.stdout, 'data');
+  return child as ChildProcess & { pid: number };
+}
+
+describe('this process', () => {
+  test('inspectProcess', () => {
+    const details = inspectProcess(process.pid, host);
+    expect(details).toMatchObject({
+      pid: process.pid,
+      parentPid: process.ppid,
+      userId: process.geteuid?.(),
+      realUserId: process.getuid?.(),
+      userGroupId: process.getegid?.(),
+      exe: fs.readlinkSync('/proc/self/exe'),
+      workingDirectory: process.cwd(),
+      hostRoot: true,
+      containerId: undefined,
+      argsTruncated: false,
+    });
+    expect(details?.startTicks).toBe(readStat(process.pid)?.startTicks);
+    expect(details?.args?.length).toBeGreaterThan(0);
+  });
+
+  test('is in a container where namespaces, and root or package databases, are others', () => {
+    const other = { ...host, pid: 'pid:[1]', mnt: 'mnt:[1]' };
+    const elsewhere = { ...other, root: '0:0' };
+    expect(inspectProcess(process.pid, elsewhere)).toMatchObject({ hostRoot: false, containerId: expect.any(String) });
+    expect(inspectProcess(process.pid, { ...other, databases: new Map([['/var', '0:0']]) })?.containerId).toBeDefined();
+    // Near misses: a namespace of its own but the host's files; another root but the host's namespaces (chroot).
+    expect(inspectProcess(process.pid, other)?.containerId).toBe(undefined);
+    expect(inspectProcess(process.pid, { ...host, root: '0:0' })).toMatchObject({
+      hostRoot: false,
+      containerId: undefined,
+    });
+    const databases = new Map([['/var', '0:0']]);
+    expect(inspectProcess(process.pid, { ...host, mnt: 'mnt:[1]', databases })?.containerId).toBe(undefined);
+  });
+
+  test('the view of the process table', () => {
+    const view = openProcView(host);
+    expect(view.listPids()).toContain(process.pid);
+    expect(view.listThreads(process.pid)).toContain(process.pid);
+    expect(view.startTicks(process.pid)).toBe(readStat(process.pid)?.startTicks);
+    const thread = view.listThreads(process.pid).find((tid) => tid !== process.pid) ?? 0;
+    expect(view.processOfThread(thread)).toBe(process.pid);
+    expect(view.readArgs(process.pid, 3)).toMatchObject({ truncated: true });
+  });
+
+  test('one file after the other', () => {
+    expect(readBootId()).toMatch(/^[0-9a-f-]{36}$/);
+    expect(readCgroupPath(process.pid)).toMatch(/^\//);
+    expect(readNamespaces('self')).toEqual(readNamespaces(process.pid));
+    expect(readIdentityInside('self', '/')).toBe(host.root);
+    expect(readIdentityInside('self', '/missing')).toBe(undefined);
+    const login = readLoginUserId(process.pid);
+    expect(login === undefined || login < 0xffff_ffff).toBe(true);
+  });
+});
+
+test('a process that is not there reads as undefined', () => {
+  expect(inspectProcess(noPid, host)).toBe(undefined);
+  for (const read of [readStat, readStatus, readExe, readCwd, readCgroupPath, readLoginUserId, readNamespaces]) {
+    expect(read(noPid)).toBe(undefined);
+  }
+  expect(readCmdline(noPid, 10)).toBe(undefined);
+  expect(listThreads(noPid)).toEqual([]);
+  expect(listPids()).not.toContain(noPid);
+});
+
+describe('a child', () => {
+  test('its file, folder and arguments', async () => {
+    const folder = fs.realpathSync(temporaryFolder());
+    const child = await startChild('/bin/cat', ['-', '', 'ä'], folder);
+    expect(inspectProcess(child.pid, host)).toMatchObject({
+      parentPid: process.pid,
+      exe: fs.realpathSync('/bin/cat'),
+      filename: fs.realpathSync('/bin/cat'),
+      inferredFrom: undefined,
+      args: ['/bin/cat', '-', '', 'ä'],
+      workingDirectory: folder,
+    });
+  });
+
+  test('a script is what its interpreter was given', async () => {
+    const script = path.join(fs.realpathSync(temporaryFolder()), 'script');
+    fs.writeFileSync(script, '#!/bin/sh\ncat\nexit\n', { mode: 0o755 });
+    const child = await startChild(script, []);
+    expect(inspectProcess(child.pid, host)).toMatchObject({
+      exe: fs.realpathSync('/bin/sh'),
+      filename: script,
+      inferredFrom: "the interpreter's argument",
+    });
+  });
+
+  test.each([
+    ['a file that was removed', 'program', true, ''],
+    ['a file whose name ends as the kernel marks removed ones', 'program (deleted)', false, ''],
+    ['one of that name that was removed', 'program (deleted)', true, ''],
+  ])('runs %s', async (_, name, removed) => {
+    const file = path.join(fs.realpathSync(temporaryFolder()), name);
+    fs.copyFileSync(fs.realpathSync('/bin/cat'), file);
+    fs.chmodSync(file, 0o755);
+    const child = await startChild(file, []);
+    if (removed) fs.rmSync(file);
+    expect(readExe(child.pid)).toBe(file);
+  });
+
+  test('arguments up to a bound', async () => {
+    const long = 'x'.repeat(100_000);
+    const child = await startChild('/bin/cat', ['-', long]);
+    const whole = ['/bin/cat', '-', long];
+    const sizeBytes = whole.join('\0').length + 1;
+    expect(readCmdline(child.pid, sizeBytes)).toEqual({ args: whole, truncated: false });
+    expect(readCmdline(child.pid, sizeBytes + 1)).toEqual({ args: whole, truncated: false });
+    expect(readCmdline(child.pid, sizeBytes - 1)).toEqual({ args: whole, truncated: true });
+    expect(readCmdline(child.pid, sizeBytes - 2)).toEqual({
+      args: ['/bin/cat', '-', long.slice(1)],
+      truncated: true,
+    });
+    expect(readCmdline(child.pid, 9)).toEqual({ args: ['/bin/cat'], truncated: true });
+    expect(readCmdline(child.pid, 4096)?.args.join('\0')).toHaveLength(4096);
+    const details = inspectProcess(child.pid, host);
+    expect(details?.argsTruncated).toBe(true);
+    expect(details?.args?.join('\0')).toHaveLength(maxDetailArgsBytes);
+  });
+
+  test('that has ended and was not reaped has no arguments', async () => {
+    const child = await startChild('/bin/sh', ['-c', 'read line; echo; sleep 0 & exec cat']);
+    let zombie: number | undefined;
+    while (zombie === undefined) {
+      zombie = listPids().find((pid) => {
+        const stat = readStat(pid);
+        return stat?.parentPid === child.pid && stat.state === 'Z';
+      });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(inspectProcess(zombie, host)).toMatchObject({
+      parentPid: child.pid,
+      exe: undefined,
+      filename: undefined,
+      args: undefined,
+      containerId: undefined,
+    });
+  });
+});

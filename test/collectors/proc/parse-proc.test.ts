@@ -1,0 +1,172 @@
+// The files of /proc/PID as the kernel writes them, torn ones, and those that a process has written over.
+
+import { describe, expect, test } from 'vitest';
+import {
+  containerOfCgroup,
+  deviceNumbers,
+  parseCgroupPath,
+  parseCmdline,
+  parseStat,
+  parseStatus,
+  systemdUnit,
+  terminalName,
+} from '../../../collectors/proc/parse-proc.ts';
+
+const afterName =
+  ' S 41 42 40 34819 42 4194304 1 0 0 0 0 0 0 0 20 0 1 0 123456 2 3 18446744073709551615 1 1 0 0 0 0 0 0 0\n';
+
+describe('parseStat', () => {
+  test.each([
+    ['bash', 'bash'],
+    ['', ''],
+    ['a) S 1 1 1 0 (b', 'a) S 1 1 1 0 (b'],
+    ['((sd-pam))', '((sd-pam))'],
+    [') ', ') '],
+    ['new\nline', 'new\nline'],
+  ])('the name %j', (written, comm) => {
+    expect(parseStat(`43 (${written})${afterName}`)).toEqual({
+      pid: 43,
+      comm,
+      state: 'S',
+      parentPid: 41,
+      groupId: 42,
+      sessionId: 40,
+      tty: 34819,
+      startTicks: 123456,
+    });
+  });
+
+  const whole = `43 (bash)${afterName}`;
+  test('torn anywhere before the end of the start time: nothing, never a wrong number', () => {
+    const end = whole.indexOf('123456 ') + '123456 '.length;
+    for (let length = 0; length < end; length++) expect(parseStat(whole.slice(0, length))).toBe(undefined);
+    expect(parseStat(whole.slice(0, end))?.startTicks).toBe(123456);
+  });
+
+  test.each(['', '43', '43 bash S', ')(', '43 (bash'])('no stat: %j', (text) => {
+    expect(parseStat(text)).toBe(undefined);
+  });
+});
+
+describe('parseStatus', () => {
+  const whole =
+    'Name:\tx\nUmask:\t0022\nTgid:\t43\nNgid:\t0\nPid:\t44\nUid:\t1000\t0\t0\t0\nGid:\t100\t5\t5\t5\nGroups:\t \n';
+
+  test('real and effective ids', () => {
+    expect(parseStatus(whole)).toEqual({
+      threadGroupId: 43,
+      realUserId: 1000,
+      effectiveUserId: 0,
+      realGroupId: 100,
+      effectiveGroupId: 5,
+    });
+  });
+
+  test('a name that looks like another line: the kernel escapes the line feed', () => {
+    expect(parseStatus(whole.replace('\tx\n', '\tx\\nUid:\\t5\n'))?.realUserId).toBe(1000);
+  });
+
+  test('torn: nothing, never user 0', () => {
+    const end = whole.indexOf('Groups');
+    for (let length = 0; length < end; length++) expect(parseStatus(whole.slice(0, length))).toBe(undefined);
+    expect(parseStatus(whole.slice(0, end))).toBeDefined();
+    expect(parseStatus(whole.replace('Uid:\t1000\t0', 'Uid:\t\t'))).toMatchObject({ realUserId: 0 });
+    expect(parseStatus(whole.replace('Uid:\t1000\t0\t0\t0', 'Uid:\t'))).toBe(undefined);
+  });
+});
+
+test.each([
+  ['dpkg\0-i\0x.deb\0', ['dpkg', '-i', 'x.deb']],
+  ['dpkg\0\0x\0\0', ['dpkg', '', 'x', '']],
+  ['\0', ['']],
+  ['', []],
+  // Written over (setproctitle): no NUL at the end, or nothing but NULs behind.
+  ['sshd: root@pts/0', ['sshd: root@pts/0']],
+  ['postgres: writer\0\0', ['postgres: writer', '']],
+  ['a\nb\0c d\0', ['a\nb', 'c d']],
+])('parseCmdline(%j)', (text, args) => {
+  expect(parseCmdline(text)).toEqual(args);
+});
+
+describe('parseCgroupPath', () => {
+  test.each([
+    ['0::/user.slice/user-0.slice/session-1.scope\n', '/user.slice/user-0.slice/session-1.scope'],
+    ['12:pids:/x\n1:name=systemd:/system.slice/cron.service\n', '/system.slice/cron.service'],
+    ['1:name=systemd:/a\n0::/b\n', '/b'],
+    ['0::/\n', '/'],
+    ['0::/a:b\n', '/a:b'],
+    ['12:pids:/x\n', undefined],
+    ['', undefined],
+  ])('%j', (text, cgroupPath) => {
+    expect(parseCgroupPath(text)).toBe(cgroupPath);
+  });
+});
+
+describe('systemdUnit', () => {
+  test.each([
+    ['/system.slice/ssh.service', 'ssh.service'],
+    ['/user.slice/user-1000.slice/session-3.scope', 'session-3.scope'],
+    ['/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope', 'app-x.scope'],
+    ['/system.slice/docker-x.scope/init', 'docker-x.scope'],
+    ['/system.slice', 'system.slice'],
+    ['/', undefined],
+    ['/init.scope', 'init.scope'],
+    ['/.service', undefined],
+    ['/a.services', undefined],
+    ['/service', undefined],
+  ])('%s', (cgroupPath, unit) => {
+    expect(systemdUnit(cgroupPath)).toBe(unit);
+  });
+});
+
+describe('containerOfCgroup', () => {
+  const id = '0123456789abcdef'.repeat(4);
+  test.each([
+    [`/docker/${id}`, id],
+    [`/system.slice/docker-${id}.scope`, id],
+    [`/machine.slice/libpod-${id}.scope/container`, id],
+    [`/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-${id}.scope`, id],
+    [`/kubepods.slice/kubepods-pod1.slice/cri-containerd-${id}.scope`, id],
+    [`/kubepods.slice/kubepods-pod1.slice/crio-${id}.scope`, id],
+    [`/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:${id}`, id],
+    [`/kubepods/besteffort/pod1/${id}`, id],
+    ['/lxc/web', 'web'],
+    ['/lxc.payload.web/system.slice/x.service', 'web'],
+    ['/lxc.payload/web', 'web'],
+    ['/machine.slice/machine-debian\\x2d12.scope', 'debian-12'],
+    ['/machine.slice/systemd-nspawn@web.service/payload', 'web'],
+    // Near misses.
+    [`/docker/${id.slice(1)}`, undefined],
+    [`/docker/${id}0`, undefined],
+    [`/docker/${id.toUpperCase()}`, undefined],
+    [`/docker/x${id}`, undefined],
+    ['/system.slice/lxcfs.service', undefined],
+    ['/system.slice/docker.service', undefined],
+    ['/machine.slice', undefined],
+    ['/', undefined],
+  ])('%s', (cgroupPath, container) => {
+    expect(containerOfCgroup(cgroupPath)).toBe(container);
+  });
+});
+
+describe('terminals', () => {
+  test.each([
+    [34816, { major: 136, minor: 0 }, 'pts/0'],
+    [34819, { major: 136, minor: 3 }, 'pts/3'],
+    [136 * 256 + 255, { major: 136, minor: 255 }, 'pts/255'],
+    // Past 255 the minor goes on in the high bits.
+    [136 * 256 + (1 << 20), { major: 136, minor: 256 }, 'pts/256'],
+    [137 * 256 + 1, { major: 137, minor: 1 }, 'pts/257'],
+    [1025, { major: 4, minor: 1 }, 'tty1'],
+    [1024 + 63, { major: 4, minor: 63 }, 'tty63'],
+    [1024 + 64, { major: 4, minor: 64 }, 'ttyS0'],
+    [5 * 256 + 1, { major: 5, minor: 1 }, undefined],
+    [144 * 256, { major: 144, minor: 0 }, undefined],
+    [0, { major: 0, minor: 0 }, undefined],
+    // proc_pid_stat(5) prints it with a sign.
+    [-2147448832 + 256 * 0, { major: 136, minor: 0x80000 }, 'pts/524288'],
+  ])('%d', (device, numbers, name) => {
+    expect(deviceNumbers(device)).toEqual(numbers);
+    expect(terminalName(device)).toBe(name);
+  });
+});
