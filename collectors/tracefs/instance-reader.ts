@@ -34,20 +34,25 @@ export function openInstanceReader(instance: Instance): InstanceReader {
   const data = fieldOf(header, 'data');
   const layout = { commitOffset: fieldOf(header, 'commit').offset, dataOffset: data.offset };
   const page = Buffer.alloc(data.offset + data.size);
-  const fds = fs
-    .readdirSync(path.join(instance.folder, 'per_cpu'))
-    .sort()
-    .map((cpu) =>
-      fs.openSync(
-        path.join(instance.folder, 'per_cpu', cpu, 'trace_pipe_raw'),
-        fs.constants.O_RDONLY | fs.constants.O_NONBLOCK,
-      ),
-    );
+  const cpus = fs.readdirSync(path.join(instance.folder, 'per_cpu')).sort();
+  const cpuFile = (cpu: string, name: string): string => path.join(instance.folder, 'per_cpu', cpu, name);
+  const fds = cpus.map((cpu) =>
+    fs.openSync(cpuFile(cpu, 'trace_pipe_raw'), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK),
+  );
+  /** Records overwritten so far on each CPU, by the kernel's own count. */
+  const overruns = cpus.map(() => 0);
+  const newOverruns = (index: number): number => {
+    const stats = fs.readFileSync(cpuFile(cpus[index] ?? '', 'stats'), 'utf8');
+    const overrun = Number(/^overrun: (\d+)/m.exec(stats)?.[1] ?? 0);
+    const since = overrun - (overruns[index] ?? 0);
+    overruns[index] = overrun;
+    return since;
+  };
   /** By event id, sparse: ids are small numbers. */
   const decoders: { decode: RecordDecoder; minBytes: number }[] = [];
   const counts: ReadCounts = { lost: 0, malformedPages: 0, undecodable: 0 };
 
-  const readPage = (size: number, into: ProcessRecord[]): void => {
+  const readPage = (index: number, size: number, into: ProcessRecord[]): void => {
     let lastNs = 0;
     const { lost, malformed } = visitPage(page, size, layout, (bytes, offset, length, timeNs) => {
       lastNs = timeNs;
@@ -63,8 +68,10 @@ export function openInstanceReader(instance: Instance): InstanceReader {
     });
     if (malformed) counts.malformedPages++;
     if (lost > 0) {
-      counts.lost += lost;
-      into.push({ kind: 'lost', timeNs: lastNs, count: lost });
+      // The page says that records are missing, and seldom how many.
+      const count = Math.max(lost, newOverruns(index));
+      counts.lost += count;
+      into.push({ kind: 'lost', timeNs: lastNs, count });
     }
   };
 
@@ -75,8 +82,8 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       decoders[format.id] = { decode, minBytes };
     },
     readAll(into) {
-      for (const fd of fds) {
-        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) readPage(size, into);
+      for (const [index, fd] of fds.entries()) {
+        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) readPage(index, size, into);
       }
     },
     counts,

@@ -100,9 +100,7 @@ function instanceAt(name: string): Instance {
         fs.appendFileSync(probeFile(), `${definition}\n`);
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? String(error);
-        throw new Error(
-          `${code}${code === 'EINVAL' ? `: ${lastTracingError() ?? 'not understood by this kernel'}` : ''}`,
-        );
+        throw new Error(`${code}${code === 'EINVAL' ? `: ${lastTracingError() ?? 'not understood'}` : ''}`);
       }
       const format = enable(name, event);
       if (format === undefined) throw new Error('the kernel took the probe but shows no event for it');

@@ -199,7 +199,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
           reader.register(format, decodeAttempt(format));
           attempts.push(systemCall);
         } catch (error) {
-          attemptReason = `no event probe on ${systemCall}: ${(error as Error).message}`;
+          attemptReason = `this kernel took no event probe on ${systemCall} (${(error as Error).message}): arguments of other programs are read from /proc, while they run`;
           break;
         }
       }
