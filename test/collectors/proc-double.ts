@@ -1,0 +1,96 @@
+// A /proc in memory, and records as a sensor gives them.
+
+import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
+import type { ExecRecord, ExitRecord, ForkRecord } from '../../collectors/process-record.ts';
+import type { ProcView } from '../../collectors/process-table.ts';
+
+/** A process of root's on the host itself, child of 1, in a session and group of its own. */
+export const detailsOf = (pid: number, change: Partial<ProcessDetails> = {}): ProcessDetails => ({
+  pid,
+  startTicks: 100,
+  parentPid: 1,
+  sessionId: pid,
+  groupId: pid,
+  tty: 0,
+  userId: 0,
+  realUserId: 0,
+  userGroupId: 0,
+  loginUserId: undefined,
+  exe: `/no/p${pid}`,
+  filename: change.exe ?? `/no/p${pid}`,
+  inferredFrom: undefined,
+  args: [`p${pid}`],
+  argsTruncated: false,
+  workingDirectory: '/no',
+  cgroupPath: undefined,
+  hostRoot: true,
+  containerId: undefined,
+  ...change,
+});
+
+export interface ProcDouble extends ProcView {
+  processes: Map<number, ProcessDetails>;
+  /** Thread ids by process. */
+  threads: Map<number, number[]>;
+  /** The pids that were asked for, in order. */
+  inspected: number[];
+  argsRead: number[];
+}
+
+export function procDouble(...details: ProcessDetails[]): ProcDouble {
+  const processes = new Map(details.map((one) => [one.pid, one]));
+  const threads = new Map<number, number[]>();
+  const inspected: number[] = [];
+  const argsRead: number[] = [];
+  return {
+    processes,
+    threads,
+    inspected,
+    argsRead,
+    inspect(pid) {
+      inspected.push(pid);
+      return processes.get(pid);
+    },
+    readArgs(pid, maxBytes) {
+      argsRead.push(pid);
+      const args = processes.get(pid)?.args;
+      return (
+        args && {
+          args: args.map((arg) => arg.slice(0, maxBytes)),
+          truncated: args.some((arg) => arg.length > maxBytes),
+        }
+      );
+    },
+    processOfThread: (tid) => (processes.has(tid) ? tid : [...threads].find(([, tids]) => tids.includes(tid))?.[0]),
+    startTicks: (pid) => processes.get(pid)?.startTicks,
+    listPids: () => [...processes.keys()],
+    listThreads: (pid) => (processes.has(pid) ? [pid, ...(threads.get(pid) ?? [])] : []),
+  };
+}
+
+/** A fork at `timeNs` 1e9, when /proc says 100 ticks. */
+export const fork = (creator: number, pid: number, change: Partial<ForkRecord> = {}): ForkRecord => ({
+  kind: 'fork',
+  timeNs: 1e9,
+  pid,
+  creator,
+  thread: false,
+  sibling: false,
+  ...change,
+});
+
+export const exec = (pid: number, filename: string, change: Partial<ExecRecord> = {}): ExecRecord => ({
+  kind: 'exec',
+  timeNs: 1e9 + 1000,
+  pid,
+  formerTid: pid,
+  filename,
+  ...change,
+});
+
+export const exit = (pid: number, groupDead: boolean | undefined = true): ExitRecord => ({
+  kind: 'exit',
+  timeNs: 2e9,
+  pid,
+  groupDead,
+});
