@@ -1,5 +1,6 @@
 // Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
 
+import type { FieldValue } from './event.ts';
 import { executableOf, isPrivateName } from './executable.ts';
 import {
   ancestorsOf,
@@ -46,6 +47,13 @@ function momentOf(entry: ProcessEntry, image: Image, timeNs: BootNs): ExecMoment
   };
 }
 
+/** A truncated record ends in an argument that is cut. */
+function saysTheSame(told: { path: string; args: FieldValue }, { image, args, truncated }: ArgvRecord): boolean {
+  if (told.path !== image || !Array.isArray(told.args)) return false;
+  const whole = truncated ? args.slice(0, -1) : args;
+  return (truncated || told.args.length === args.length) && whole.every((arg, i) => arg === (told.args as string[])[i]);
+}
+
 export function createProcessCollector(options: ProcessCollectorOptions): ProcessCollector {
   const { table, context } = options;
   /** By pid: execs that wait for their arguments, as they were when they happened. */
@@ -55,13 +63,20 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
   /** The table was filled anew since the last flush: later than every record of this batch. */
   let seeded = false;
 
-  const tell = (moment: ExecMoment): void => options.onExec(observeExec(moment, table, context));
+  /** What was told of images whose entry probe was not hit in time. */
+  const toldEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
-  const release = (pid: number): void => {
+  const tell = (moment: ExecMoment): ObservedExec => {
+    const exec = observeExec(moment, table, context);
+    options.onExec(exec);
+    return exec;
+  };
+
+  const release = (pid: number): ObservedExec | undefined => {
     const moment = waiting.get(pid);
-    if (moment === undefined) return;
+    if (moment === undefined) return undefined;
     waiting.delete(pid);
-    tell(moment);
+    return tell(moment);
   };
 
   const onExec = (record: ExecRecord): void => {
@@ -92,7 +107,9 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     image.args = record.args;
     image.argsTruncated = record.truncated;
     image.probedImage = record.image;
+    const told = toldEarly.get(image);
     if (moment) release(record.pid);
+    else if (told !== undefined && saysTheSame(told, record)) return;
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
     // The time is this record's: the exec may have been told already, and an event's id is made of process and time.
     else tell(momentOf(entry, image, record.timeNs));
@@ -129,7 +146,11 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     },
     flush(nowNs) {
       seeded = false;
-      for (const [pid, moment] of [...waiting]) if (nowNs - moment.timeNs > waitNs) release(pid);
+      for (const [pid, moment] of [...waiting]) {
+        if (nowNs - moment.timeNs <= waitNs) continue;
+        const args = release(pid)?.read('process.args');
+        toldEarly.set(moment.image, { path: executableOf(moment.entry, moment.image).path, args });
+      }
       return waiting.size > 0;
     },
   };

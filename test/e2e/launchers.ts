@@ -1,0 +1,19 @@
+// Programs with names that nobody else has, so that what they do is a term of this test alone.
+
+import { copyFileSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Ended, run } from './run-agent.ts';
+
+/** Makes a copy of `program` in a folder of its own below `scratch`; returns its path. */
+export function copyOf(scratch: string, program: string, name: string): string {
+  const copy = join(mkdtempSync(join(scratch, 'bin-')), name);
+  copyFileSync(program, copy);
+  return copy;
+}
+
+/** A shell with a name of its own, to be the parent of what it is given to `runBy`. */
+export const makeParent = (scratch: string, name: string): string => copyOf(scratch, '/bin/dash', name);
+
+/** Runs a command as the child of `parent`, which waits for it. */
+export const runBy = (parent: string, command: readonly string[], cwd?: string): Promise<Ended & { pid: number }> =>
+  run(parent, ['-c', '"$@"; exit $?', 'parent', ...command], cwd === undefined ? {} : { cwd });
