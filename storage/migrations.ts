@@ -76,4 +76,52 @@ export const migrations: readonly string[] = [
     document TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE fields (
+    event INTEGER PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,
+    time_ms INTEGER NOT NULL,
+    category TEXT,
+    action TEXT,
+    host_id TEXT,
+    agent_id TEXT,
+    file_path TEXT,
+    file_name TEXT,
+    executable TEXT,
+    command_line TEXT,
+    parent_executable TEXT,
+    parent_command_line TEXT,
+    script_path TEXT
+  ) STRICT;
+  INSERT INTO fields
+    SELECT id, time_ms, category, action,
+      document ->> '$.host.id', document ->> '$.agent.id',
+      document ->> '$.file.path', document ->> '$.file.name',
+      document ->> '$.process.executable', substr(document ->> '$.process.command_line', 1, 4096),
+      document ->> '$.process.parent.executable', substr(document ->> '$.process.parent.command_line', 1, 4096),
+      document ->> '$.stepparent.lifecycle_script.path'
+    FROM events WHERE json_valid(document);
+  CREATE INDEX fields_file ON fields (file_name, executable, time_ms, action, agent_id, file_path)
+    WHERE category = 'file';
+  CREATE INDEX fields_script ON fields (executable, command_line, time_ms, action, agent_id)
+    WHERE script_path IS NOT NULL;
+
+  CREATE TABLE known_files (
+    folder TEXT NOT NULL,
+    name TEXT NOT NULL,
+    ino INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    mode INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    gid INTEGER NOT NULL,
+    PRIMARY KEY (folder, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE hunts (
+    id TEXT PRIMARY KEY,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
 import { type Baseline, prepareBaseline } from './baseline.ts';
+import { type KnownFiles, prepareKnownFiles } from './known-files.ts';
 import { beginLearning, type Learning, readLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type Listing, prepareListing } from './listing.ts';
@@ -26,7 +27,7 @@ export interface StoreReader extends Listing {
   close(): void;
 }
 
-export interface Store extends StoreReader, Outbox, Baseline {
+export interface Store extends StoreReader, Outbox, Baseline, KnownFiles {
   /** The file that could not be used and was renamed at this opening (with its -wal and -shm); undefined: none. */
   readonly setAside: SetAside | undefined;
   /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */
@@ -119,7 +120,9 @@ function inspect(path: string): void {
     const checks =
       sizeBytes <= limits.wholeCheckBytes
         ? ['quick_check(1)']
-        : tables.filter((name) => name !== 'events').map((name) => `quick_check("${name.replaceAll('"', '""')}")`);
+        : tables
+            .filter((name) => name !== 'events' && name !== 'fields')
+            .map((name) => `quick_check("${name.replaceAll('"', '""')}")`);
     for (const check of checks) {
       const said = db.pragma(check, { simple: true });
       if (said !== 'ok') throw new StoreError('corrupt', `${path}: the database is damaged (${said})`);
@@ -265,6 +268,7 @@ function writer(db: Database.Database, path: string, options: StoreOptions, setA
     ...reader(db, path),
     ...prepareOutbox(db),
     ...prepareBaseline(db),
+    ...prepareKnownFiles(db, path),
     setAside,
     record: prepareRecord(db, sinks),
     summarize: prepareSummaries(db, sinks),

@@ -5,8 +5,10 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
 import { buildAlert } from '../detectors/alert.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
+import { prepareInsertEvent } from './event-rows.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
+import { prepareRaise } from './raise.ts';
 import type { AlertRecord, AlertState, Finding, TermOrigin } from './records.ts';
 
 export interface Recorded {
@@ -56,10 +58,8 @@ export function prepareRecord(
   sinks: readonly string[],
 ): (findings: readonly Finding[], nowMs: number) => Recorded {
   const learns = prepareLearning(db);
-  const insertEvent = db.prepare(
-    `INSERT INTO events (event_id, time_ms, stored_ms, action, category, document) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (event_id) DO NOTHING`,
-  );
+  const insertEvent = prepareInsertEvent(db);
+  const raise = prepareRaise(db, sinks);
   const findTerm = db.prepare<[string, string, string], TermRow>(
     'SELECT last_ms, origin FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?',
   );
@@ -79,20 +79,6 @@ export function prepareRecord(
      ORDER BY seq DESC LIMIT 1`,
   );
   const repeatAlert = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
-  const countOpen = db
-    .prepare<[string, number, number], number>(
-      "SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ?",
-    )
-    .pluck();
-  const insertAlert = db.prepare(
-    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
-  );
-  const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
-  const addCapped = db.prepare(
-    `INSERT INTO capping (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
-     ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
-  );
   /** Terms of each rule that learned one in this batch. */
   const termCounts = new Map<string, number>();
 
@@ -108,44 +94,6 @@ export function prepareRecord(
     termCounts.set(ruleId, count + 1 - dropped);
     insertTerm.run(...key, at.eventMs, at.eventMs, origin);
     return dropped;
-  }
-
-  function raise(event: StepparentEvent, verdict: Verdict, key: Key, at: Moment, learning: boolean) {
-    const [ruleId, scope, terms] = key;
-    const state = learning ? 'learning' : isCapped(ruleId, at.nowMs) ? 'capped' : 'open';
-    const id = alertId(event.event.id, ruleId);
-    const document = buildAlert({ event, verdict, state, id });
-    const text = JSON.stringify(document);
-    const { changes, lastInsertRowid } = insertAlert.run(
-      id,
-      ruleId,
-      scope,
-      terms,
-      state,
-      at.eventMs,
-      at.eventMs,
-      at.nowMs,
-      text,
-    );
-    if (changes === 0) return undefined;
-    if (state === 'open') for (const sink of sinks) insertDelivery.run(sink, lastInsertRowid, at.nowMs, at.nowMs);
-    if (state === 'capped') addCapped.run(ruleId, at.nowMs, at.nowMs, text);
-    const record: AlertRecord = {
-      id,
-      ruleId,
-      scope,
-      terms: [...verdict.terms],
-      state,
-      firstMs: at.eventMs,
-      lastMs: at.eventMs,
-      count: 1,
-      document,
-    };
-    return record;
-  }
-
-  function isCapped(ruleId: string, nowMs: number): boolean {
-    return (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs) ?? 0) >= limits.capAlerts;
   }
 
   function judge(recorded: Recorded, finding: Finding, judged: Finding['verdicts'][number], at: Moment): void {
@@ -169,7 +117,19 @@ export function prepareRecord(
       recorded.repeats++;
       return;
     }
-    const alert = raise(finding.event, verdict, key, at, learning);
+    const id = alertId(finding.event.event.id, rule.id);
+    const alert = raise(
+      {
+        id,
+        ruleId: rule.id,
+        scope: finding.scope,
+        terms: verdict.terms,
+        eventMs: at.eventMs,
+        learning,
+        document: (state) => buildAlert({ event: finding.event, verdict, state, id }),
+      },
+      at.nowMs,
+    );
     if (alert === undefined) recorded.repeats++;
     else recorded.alerts.push(alert);
     if (alert?.state === 'capped') recorded.capped++;
@@ -182,10 +142,7 @@ export function prepareRecord(
     for (const finding of findings) {
       const { event } = finding;
       const eventMs = countedMs(event, nowMs);
-      const action = event.event.action ?? null;
-      const category = [event.event.category].flat()[0] ?? null;
-      const { changes } = insertEvent.run(event.event.id, eventMs, nowMs, action, category, JSON.stringify(event));
-      if (changes === 0) continue;
+      if (!insertEvent(event, eventMs, nowMs)) continue;
       for (const judged of finding.verdicts) judge(recorded, finding, judged, { eventMs, nowMs });
     }
     return recorded;

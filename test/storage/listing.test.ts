@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { AlertFilter, EventFilter, TermFilter } from '../../storage/listing.ts';
+import { migrations } from '../../storage/migrations.ts';
 import { exampleFinding, exampleRule, minute, start } from './examples.ts';
 import { temporaryStore } from './temporary-store.ts';
 
@@ -90,7 +91,7 @@ test('more than a page, many at the same time: each once, in order', () => {
 
 test('status', () => {
   expect(filledStore().status()).toMatchObject({
-    schemaVersion: 1,
+    schemaVersion: migrations.length,
     events: 5,
     oldestEventMs: start,
     newestEventMs: start + 4 * minute,

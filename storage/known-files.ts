@@ -1,0 +1,69 @@
+// What the watched folders held when they were last looked at, so that a change made meanwhile is found after a restart.
+
+import type { Database } from 'better-sqlite3';
+import { storeError } from './store-error.ts';
+
+/** One file of a folder, as lstat(2) had it. Numbers that exceed 2^53 are bigints; times are nanoseconds since 1970. */
+export interface KnownFile {
+  name: string;
+  ino: bigint;
+  sizeBytes: number;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  /** st_mode: type and permissions. */
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+export interface KnownFiles {
+  /** The folder's files by name, read row by row: finish or leave the loop before the store is asked for anything else. */
+  knownFiles(folder: string): IterableIterator<KnownFile>;
+  /** Writes these and forgets those, in one transaction. */
+  saveKnownFiles(folder: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
+}
+
+type Row = [string, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
+
+/** Prepares the statements; `path` is for error messages. */
+export function prepareKnownFiles(db: Database, path: string): KnownFiles {
+  const list = db
+    .prepare<[string], Row>(
+      `SELECT name, ino, size, mtime_ns, ctime_ns, mode, uid, gid FROM known_files WHERE folder = ? ORDER BY name`,
+    )
+    .raw()
+    .safeIntegers();
+  const upsert = db.prepare(
+    `INSERT OR REPLACE INTO known_files (folder, name, ino, size, mtime_ns, ctime_ns, mode, uid, gid)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const remove = db.prepare('DELETE FROM known_files WHERE folder = ? AND name = ?');
+  const save = db.transaction((folder: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>) => {
+    for (const name of deletions) remove.run(folder, name);
+    for (const { name, ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } of upserts) {
+      // SQLite's integers have a sign; inode numbers have none.
+      upsert.run(folder, name, BigInt.asIntN(64, ino), sizeBytes, mtimeNs, ctimeNs, mode, uid, gid);
+    }
+  });
+  return {
+    *knownFiles(folder) {
+      try {
+        for (const [name, ino, size, mtimeNs, ctimeNs, mode, uid, gid] of list.iterate(folder)) {
+          yield {
+            name,
+            ino: BigInt.asUintN(64, ino),
+            sizeBytes: Number(size),
+            mtimeNs,
+            ctimeNs,
+            mode: Number(mode),
+            uid: Number(uid),
+            gid: Number(gid),
+          };
+        }
+      } catch (error) {
+        throw storeError(error, path);
+      }
+    },
+    saveKnownFiles: (folder, upserts, deletions) => save.immediate(folder, upserts, deletions),
+  };
+}

@@ -1,0 +1,63 @@
+// Makes an alert: its row, its deliveries, and the account of those over the cap.
+
+import type { Database } from 'better-sqlite3';
+import type { StepparentEvent } from '../collectors/event.ts';
+import { limits } from './limits.ts';
+import type { AlertRecord, AlertState } from './records.ts';
+
+/** An alert that is about to be made. */
+export interface NewAlert {
+  id: string;
+  ruleId: string;
+  scope: string;
+  terms: readonly (string | null)[];
+  /** When what it tells happened, in milliseconds since 1970, never later than now. */
+  eventMs: number;
+  /** True: kept, not delivered. */
+  learning: boolean;
+  document(state: AlertState): StepparentEvent;
+}
+
+/** Prepares the function, which belongs into a transaction. Returns undefined where an alert of that id is stored already. */
+export function prepareRaise(
+  db: Database,
+  sinks: readonly string[],
+): (alert: NewAlert, nowMs: number) => AlertRecord | undefined {
+  const countOpen = db
+    .prepare<[string, number, number], number>(
+      "SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ?",
+    )
+    .pluck();
+  const insertAlert = db.prepare(
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  );
+  const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
+  const addCapped = db.prepare(
+    `INSERT INTO capping (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
+     ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
+  );
+  const isCapped = (ruleId: string, nowMs: number): boolean =>
+    (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs) ?? 0) >= limits.capAlerts;
+
+  return ({ id, ruleId, scope, terms, eventMs, learning, document: build }, nowMs) => {
+    const state = learning ? 'learning' : isCapped(ruleId, nowMs) ? 'capped' : 'open';
+    const document = build(state);
+    const text = JSON.stringify(document);
+    const { changes, lastInsertRowid } = insertAlert.run(
+      id,
+      ruleId,
+      scope,
+      JSON.stringify(terms),
+      state,
+      eventMs,
+      eventMs,
+      nowMs,
+      text,
+    );
+    if (changes === 0) return undefined;
+    if (state === 'open') for (const sink of sinks) insertDelivery.run(sink, lastInsertRowid, nowMs, nowMs);
+    if (state === 'capped') addCapped.run(ruleId, nowMs, nowMs, text);
+    return { id, ruleId, scope, terms: [...terms], state, firstMs: eventMs, lastMs: eventMs, count: 1, document };
+  };
+}

@@ -1,0 +1,44 @@
+// What a folder held when it was last looked at.
+
+import { expect, test } from 'vitest';
+import type { KnownFile } from '../../storage/known-files.ts';
+import { temporaryStore } from './temporary-store.ts';
+
+const file = (name: string, change: Partial<KnownFile> = {}): KnownFile => ({
+  name,
+  ino: 7n,
+  sizeBytes: 120,
+  mtimeNs: 1_772_532_000_000_000_001n,
+  ctimeNs: -2n,
+  mode: 0o100755,
+  uid: 0,
+  gid: 42,
+  ...change,
+});
+
+test('comes back as it went in, by name, one folder apart from the other', () => {
+  const store = temporaryStore();
+  const large = file('b', { ino: 0xffff_ffff_ffff_fff0n, sizeBytes: 2 ** 40 });
+  store.saveKnownFiles('/a', [large, file('a\n')], []);
+  store.saveKnownFiles('/b', [file('c')], []);
+  expect([...store.knownFiles('/a')]).toEqual([file('a\n'), large]);
+  expect([...store.knownFiles('/b')]).toEqual([file('c')]);
+  expect([...store.knownFiles('/none')]).toEqual([]);
+});
+
+test('later rows replace earlier ones; a name that is deleted and written again stays', () => {
+  const store = temporaryStore();
+  store.saveKnownFiles('/a', [file('a'), file('b')], []);
+  store.saveKnownFiles('/a', [file('a', { sizeBytes: 9 })], ['a', 'b', 'never there']);
+  expect([...store.knownFiles('/a')]).toEqual([file('a', { sizeBytes: 9 })]);
+});
+
+test('is written whole or not at all', () => {
+  const store = temporaryStore();
+  function* broken() {
+    yield file('a');
+    throw new Error('the folder went away');
+  }
+  expect(() => store.saveKnownFiles('/a', broken(), [])).toThrow('the folder went away');
+  expect([...store.knownFiles('/a')]).toEqual([]);
+});
