@@ -59,6 +59,13 @@ export const configurationSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Folders that rules are read from; else those that come with stepparent and /etc/stepparent/rules.d.'),
+  package_database_folders: z
+    .array(path)
+    .min(1)
+    .optional()
+    .describe(
+      "Folders of package databases whose files are watched; else /var/lib/dpkg/info, /var/lib/dpkg and rpm's own.",
+    ),
   sensor: z.strictObject({
     mode: z
       .enum(['auto', 'tracefs', 'procfs'])
@@ -81,7 +88,7 @@ export const configurationSchema = z.strictObject({
       .superRefine(refuseQuery)
       .default(
         'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
-          '(process.name:(dpkg or rpm) and not process.args:*)',
+          '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
       )
       .describe('Which events are stored whether or not a rule matched them: a KQL query.'),
   }),

@@ -2,6 +2,7 @@
 
 import type { StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
+import { readPath } from '../collectors/read-path.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
@@ -22,6 +23,8 @@ export interface PipelineParts {
 
 export interface Pipeline {
   take(exec: ObservedExec): void;
+  /** A file event: rules look at it, and it is kept in any case. */
+  takeFile(event: StepparentEvent): void;
   /** An event that no rule looks at: lost records, a degraded sensor. */
   keep(event: StepparentEvent): void;
   /** Commits what was taken since the last time. */
@@ -105,6 +108,21 @@ export function createPipeline(parts: PipelineParts): Pipeline {
               alerting: scope === '' || parts.containerAlerts,
             };
           }),
+        });
+      } catch (error) {
+        parts.onFault('an event could not be judged', error);
+      }
+    },
+    takeFile(event) {
+      try {
+        const { read, facts } = withFacts((field) => readPath(event, field));
+        const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) => verdictOf(rule, read));
+        const scope = event.container?.id ?? '';
+        const alerting = scope === '' || parts.containerAlerts;
+        add({
+          event: { ...event, stepparent: { ...event.stepparent, ...facts() } },
+          scope,
+          verdicts: verdicts.map((verdict) => ({ verdict, known: false, alerting })),
         });
       } catch (error) {
         parts.onFault('an event could not be judged', error);

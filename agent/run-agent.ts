@@ -4,12 +4,15 @@ import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
 import { readBootNs } from '../collectors/libc.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
+import { askRpm } from '../collectors/packagedb/package-folders.ts';
+import type { PackageWatch } from '../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../collectors/process-collector.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
 import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
+import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
 import { compileKql } from '../detectors/query/kql.ts';
 import { QueryError } from '../detectors/query/query.ts';
 import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
@@ -25,6 +28,7 @@ import { openFaults } from './faults.ts';
 import { journalSocket } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
 import type { Log } from './log.ts';
+import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import type { Paths } from './paths.ts';
 import { createPipeline } from './pipeline.ts';
@@ -95,7 +99,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
     const agent = { id: readAgentId(paths.stateDirectory), version };
-    const table = createProcessTable(openProcView(readHostNamespaces()));
+    const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
+    // Before the sensor is there to see it.
+    const rpm = await askRpm();
 
     let onRecords: (records: ProcessRecord[]) => void = () => {};
     const sensor = openSensor({
@@ -161,12 +167,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       },
       onFault: faults.note,
     });
+    let packages: PackageWatch | undefined;
     const tellSetAside = (): void => {
       if (store.setAside === undefined) return;
       log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
       pipeline.keep(
         sensorEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
       );
+      packages?.saveAgain();
     };
     tellSetAside();
 
@@ -212,6 +220,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     }
     sensor.start();
     commit();
+    const watch = watchPackages({
+      configuration,
+      rpm,
+      store: () => store,
+      table,
+      context,
+      pipeline,
+      commit,
+      faults,
+    });
+    packages = watch;
+    undo.unshift(() => watch.stop());
 
     const termMs = Math.max(0, ...rules.map((rule) => rule.windowMs));
     const prune = (): void => {
@@ -249,6 +269,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         started,
         state: facts.learning?.active ? 'learning' : sound && journaldTrouble === undefined ? 'running' : 'degraded',
         sensor: report,
+        packages: watch.report(),
         processes: table.size,
         rules: { loaded: rules.map(({ id }) => id), refused },
         configuration: [...parts.configurationFiles],
@@ -266,6 +287,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       status: () => status(),
       async stop() {
         clearInterval(tidy);
+        await watch.stop();
         await sensor.stop();
         for (const timer of timers) clearTimeout(timer);
         collector.flush(Number.POSITIVE_INFINITY);
@@ -280,6 +302,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     throw error;
   }
 }
+
+/** Packages' scripts run in these; %verifyscript in a verification. */
+const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
+  const operation = parsePackageOperation(manager, args)?.operation;
+  return operation !== 'query' && operation !== 'other' && operation !== 'build';
+};
 
 const realPath = (file: string): string => {
   try {

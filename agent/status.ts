@@ -1,6 +1,7 @@
 // What the agent and its store say of themselves, as one document and as text.
 
 import { escapeText } from '../collectors/escape-text.ts';
+import type { PackageWatchReport } from '../collectors/packagedb/package-watch.ts';
 import type { RefusedRule } from '../detectors/rules/rule.ts';
 import type { StoreReader } from '../storage/open-store.ts';
 import type { StoreStatus } from '../storage/status.ts';
@@ -36,6 +37,8 @@ export interface AgentStatus {
   /** The configuration files in force, first to last. */
   configuration: string[];
   sensor: SensorReport;
+  /** The watch of package databases. */
+  packages: PackageWatchReport;
   /** Entries of the process table. */
   processes: number;
   rules: { loaded: string[]; refused: RefusedRule[] };
@@ -108,6 +111,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
           ...some(sensor.recovered_records, 'records taken over from before the start'),
         ],
       ],
+      ['packages', packageLines(status.packages)],
       ['processes', [`${status.processes} known`]],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
       ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
@@ -120,6 +124,20 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['uses', [`${megabytes(status.rss_bytes)} memory, ${status.cpu_seconds.toFixed(1)} s CPU`]],
     ],
   );
+}
+
+/** The watched folders, each with the means and what is wrong with them. */
+export function packageLines({ folders, missing, told, untold, uncounted }: PackageWatchReport): string[] {
+  return [
+    ...folders.map(({ path, real_path, by, reason, files }) => {
+      const target = real_path === undefined ? '' : ` (${real_path})`;
+      return `${path}${target} by ${by}${reason === undefined ? '' : ` (no fanotify: ${reason})`}, ${files} files`;
+    }),
+    ...missing.map((path) => `${path} is missing`),
+    `${told} changes told`,
+    ...some(untold, 'changes not told: too many'),
+    ...some(uncounted, 'files counted, not compared'),
+  ];
 }
 
 /** A refused rule on one line: file, line, column, and why. */

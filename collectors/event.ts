@@ -45,6 +45,37 @@ export interface PackageOperation {
   dry_run: boolean;
 }
 
+/** A script that a package brings and its manager runs (deb-postinst(5), rpm scriptlets). */
+export interface LifecycleFields {
+  manager: 'dpkg' | 'rpm';
+  /** The script's file: of rpm a temporary one. */
+  path?: string;
+  package?: string;
+  /** `preinst`, `postinst`, `prerm`, `postrm`, `config`; rpm does not say. */
+  phase?: string;
+  /** 0: the script itself; else processes below it, where a program that has taken its place counts as one. */
+  depth: number;
+}
+
+export interface FileChangeFields {
+  /** Of a rename: the path before it, where that was watched. */
+  original_path?: string;
+  /** Of a deletion: it was moved to a folder that is not watched. */
+  moved_out?: true;
+  /** What differs from what was known of the file: `size`, `mtime`, `ctime`, `mode`, `uid`, `gid`, `inode`. */
+  changed?: string[];
+  /** What was known of it, as far as it differs. */
+  previous?: {
+    inode?: string;
+    size?: number;
+    mtime?: string;
+    ctime?: string;
+    mode?: string;
+    uid?: string;
+    gid?: string;
+  };
+}
+
 /** What ECS has no word for. */
 export interface StepparentFields {
   /** What execve was given: may be relative, a symlink, or /dev/fd/N. `process.executable` is what that leads to. */
@@ -52,6 +83,12 @@ export interface StepparentFields {
   /** The file that the kernel mapped: for a script its interpreter, else the same as `process.executable`. */
   image?: { path: string };
   package?: PackageOperation;
+  /** The package's script that runs here, or that this program was started by, at whatever distance. */
+  lifecycle_script?: LifecycleFields;
+  /** Of a file event: what `file` has no word for. */
+  file?: FileChangeFields;
+  /** How a file event came to be known where it was not seen happening: `while the agent was off`, `by comparison`. */
+  found?: string;
   /** Ancestors, nearest first, at most 16. */
   lineage?: LineageStep[];
   /** Who logged in (`/proc/PID/loginuid`), whatever sudo made of it; absent when nobody did. */
@@ -77,6 +114,8 @@ export interface StepparentFields {
     /** `open`: delivered; `learning`: kept, not delivered; `capped`: kept, told in a summary. */
     state: 'open' | 'learning' | 'capped';
   };
+  /** Set on a hunt's finding only: the row that is new, by its columns. */
+  hunt?: { id: string; row: Record<string, string | number | null> };
   /** Set on a summary of capped alerts only: how many of the rule in `rule.id` were kept and not sent one by one, between two times. */
   summary?: { alerts: number; from: string; to: string };
 }

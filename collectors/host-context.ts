@@ -21,8 +21,8 @@ const shellValue = (text: string, key: string): string | undefined =>
     ?.slice(1)
     .find((value) => value !== undefined);
 
-/** User names by id, read again when /etc/passwd has changed; users of a directory service are not among them. */
-export function openUserNames(file = '/etc/passwd'): (id: number) => string | undefined {
+/** Names by id out of /etc/passwd or /etc/group, read again when it has changed; what a directory service has is not among them. */
+export function openIdNames(file: string): (id: number) => string | undefined {
   let names = new Map<number, string>();
   let identity = '';
   let checkedMs = 0;
@@ -36,9 +36,9 @@ export function openUserNames(file = '/etc/passwd'): (id: number) => string | un
         identity = current;
         names = new Map();
         for (const line of (readOptional(file) ?? '').split('\n')) {
-          const [name, , userId] = line.split(':');
+          const [name, , nameId] = line.split(':');
           // The first of several names of one id is the one that tools show.
-          if (name && userId && !names.has(Number(userId))) names.set(Number(userId), name);
+          if (name && nameId && !names.has(Number(nameId))) names.set(Number(nameId), name);
         }
       }
     }
@@ -72,6 +72,7 @@ export function readHostContext(agent: { id: string; version: string }, sensor: 
     bootId,
     sensor,
     bootEpochMs: readBootEpochMs,
-    userName: openUserNames(),
+    userName: openIdNames('/etc/passwd'),
+    groupName: openIdNames('/etc/group'),
   };
 }

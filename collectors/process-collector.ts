@@ -40,6 +40,7 @@ function momentOf(entry: ProcessEntry, image: Image, timeNs: BootNs): ExecMoment
     entry,
     image,
     timeNs,
+    lifecycle: entry.lifecycle,
     get ancestors() {
       ancestors ??= ancestorsOf(entry);
       return ancestors;

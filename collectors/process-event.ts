@@ -11,6 +11,7 @@ import {
   type StepparentEvent,
 } from './event.ts';
 import { executableOf } from './executable.ts';
+import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
 import { deviceNumbers, systemdUnit, terminalName } from './proc/parse-proc.ts';
 import type { BootNs } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
@@ -27,6 +28,8 @@ export interface HostContext {
   bootEpochMs(): number;
   /** From /etc/passwd; undefined: not there. */
   userName(id: number): string | undefined;
+  /** From /etc/group. */
+  groupName(id: number): string | undefined;
 }
 
 /** A process as it was at one moment. */
@@ -35,12 +38,18 @@ export interface ProcessMoment {
   image: Image | undefined;
 }
 
-/** One exec, as it was when it happened. */
-export interface ExecMoment extends ProcessMoment {
-  image: Image;
-  timeNs: BootNs;
+/** A process with its ancestors, as they were at one moment. */
+export interface ActorMoment extends ProcessMoment {
   /** Nearest first. */
   ancestors: readonly ProcessMoment[];
+}
+
+/** One exec, as it was when it happened. */
+export interface ExecMoment extends ActorMoment {
+  image: Image;
+  timeNs: BootNs;
+  /** Undefined: it runs below no lifecycle script. */
+  lifecycle: Lifecycle | undefined;
 }
 
 /** An exec that rules can look at. */
@@ -87,8 +96,8 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
     const parent = moment.ancestors[0];
     return parent?.image && executableOf(parent.entry, parent.image).path;
   };
-  /** The fields that most rules ask first, without a look at /proc. */
-  const quick = (field: string): FieldValue => {
+  /** The fields that most rules ask first, without a look at /proc. Null: absent, and known to be. */
+  const quick = (field: string): FieldValue | null => {
     switch (field) {
       case 'host.os.type':
         return 'linux';
@@ -116,6 +125,10 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
         return image.argsTruncated ? undefined : image.args;
       case 'stepparent.exec.filename':
         return image.filename;
+      case 'stepparent.lifecycle_script.manager':
+        return moment.lifecycle?.script.manager ?? null;
+      case 'stepparent.lifecycle_script.depth':
+        return moment.lifecycle?.depth ?? null;
       default:
         return undefined;
     }
@@ -124,12 +137,15 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
     moment,
     document: full,
     scope: () => full().container?.id ?? '',
-    read: (field) => (document === undefined ? quick(field) : undefined) ?? readPath(full(), field),
+    read(field) {
+      const value = document === undefined ? quick(field) : undefined;
+      return value === null ? undefined : (value ?? readPath(full(), field));
+    },
   };
 }
 
 /** Notes of what was not read, by ECS field, or by field of one process. */
-interface Notes {
+export interface Notes {
   unobserved: Record<string, string>;
   inferred: Record<string, string>;
   truncated: Record<string, number>;
@@ -196,14 +212,25 @@ function describeProcess(
 
 const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
 
-function describeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): StepparentEvent {
-  const { entry, image, ancestors, timeNs } = moment;
+/** Everything that an event says of the process that it is about, and what could not be observed of it. */
+export interface DescribedActor {
+  process: ProcessFields;
+  containerId: string | undefined;
+  stepparent: Pick<StepparentEvent['stepparent'], 'image' | 'lineage' | 'login_user' | 'systemd' | 'terminal'>;
+  notes: Notes;
+}
+
+/** Describes a process with its ancestors; reads /proc where nobody has yet. */
+export function describeActor(moment: ActorMoment, table: ProcessTable, context: HostContext): DescribedActor {
+  const { entry, image, ancestors } = moment;
   const notes = noNotes();
   const epochMs = context.bootEpochMs();
 
   const details = table.inspect(entry);
   const current = details !== undefined && entry.detailsImage === image;
-  if (current && !executableOf(entry, image, details.exe).replaced) table.completeArgs(entry, maxEventArgsBytes);
+  if (current && image && !executableOf(entry, image, details.exe).replaced) {
+    table.completeArgs(entry, maxEventArgsBytes);
+  }
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
   /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
   const witness = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
@@ -272,12 +299,32 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
-  const mapped = image.probedImage ?? (current && !image.executable?.replaced ? details.exe : undefined);
+  const mapped = image?.probedImage ?? (current && !image?.executable?.replaced ? details.exe : undefined);
   if (scopeDetails === undefined) notes.unobserved['container.id'] = endedFirst;
-  const containerId = scopeDetails?.containerId;
-
   return {
-    '@timestamp': dateOf(epochMs, timeNs),
+    process,
+    containerId: scopeDetails?.containerId,
+    stepparent: {
+      ...(mapped === undefined ? {} : { image: { path: mapped } }),
+      lineage,
+      ...(login === undefined ? {} : { login_user: user(login, context) as { id: string; name?: string } }),
+      ...(unit ? { systemd: { unit } } : {}),
+      ...(terminal ? { terminal } : {}),
+    },
+    notes,
+  };
+}
+
+/** The notes that there are, for the event's `stepparent` object. */
+export const notesOf = (notes: Notes): Partial<Notes> =>
+  Object.fromEntries(Object.entries(notes).filter(([, some]) => Object.keys(some).length > 0));
+
+function describeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): StepparentEvent {
+  const { entry, image, timeNs } = moment;
+  const { process, containerId, stepparent, notes } = describeActor(moment, table, context);
+  const script = moment.lifecycle && describeLifecycle(moment.lifecycle, process.args, notes);
+  return {
+    '@timestamp': dateOf(context.bootEpochMs(), timeNs),
     ecs: { version: ecsVersion },
     event: {
       id: `${entityId(context.bootId, entry)}-${Math.round(timeNs / 1e3)}`,
@@ -297,14 +344,9 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
     ...(containerId === undefined ? {} : { container: { id: containerId } }),
     stepparent: {
       exec: { filename: image.filename },
-      ...(mapped === undefined ? {} : { image: { path: mapped } }),
-      lineage,
-      ...(login === undefined ? {} : { login_user: user(login, context) as { id: string; name?: string } }),
-      ...(unit ? { systemd: { unit } } : {}),
-      ...(terminal ? { terminal } : {}),
-      ...(Object.keys(notes.unobserved).length > 0 ? { unobserved: notes.unobserved } : {}),
-      ...(Object.keys(notes.inferred).length > 0 ? { inferred: notes.inferred } : {}),
-      ...(Object.keys(notes.truncated).length > 0 ? { truncated: notes.truncated } : {}),
+      ...stepparent,
+      ...(script === undefined ? {} : { lifecycle_script: script }),
+      ...notesOf(notes),
     },
   };
 }

@@ -1,5 +1,6 @@
 // The process table: every live process and the ancestors of each, kept by the sensor's records.
 
+import { type ChangesPackages, type Lifecycle, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
 import type { ProcessDetails } from './proc/inspect-process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
 
@@ -50,6 +51,10 @@ export interface ProcessEntry {
   /** What its parent ran at the fork: a parent may take another face before its child acts. */
   parentImageAtFork: Image | undefined;
   ended: boolean;
+  /** When it ended, as far as a record said so. */
+  endNs: BootNs | undefined;
+  /** The package's script that it runs or was started by, through however many forks. Replaced whole. */
+  lifecycle: Lifecycle | undefined;
   /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
   details: ProcessDetails | undefined;
   /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
@@ -80,6 +85,13 @@ export interface ProcessTable {
   exec(record: ExecRecord): ProcessEntry;
   exit(record: ExitRecord): void;
   find(pid: number): ProcessEntry | undefined;
+  /**
+   * The process that had the pid a moment ago: a live one, one of the few hundred that ended last, or one that /proc shows
+   * while its fork's record is still to come.
+   */
+  recall(pid: number): ProcessEntry | undefined;
+  /** Every process that lives, or that ended at that time or later and is still remembered. */
+  aliveSince(timeNs: BootNs): Iterable<ProcessEntry>;
   /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
   /** Reads a live process's arguments in full into its image, where no probe gave them all. */
@@ -96,9 +108,20 @@ const maxThreads = 262_144;
 const maxDepth = 64;
 /** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
 const startToleranceNs = 20_000_000;
+/** Ended processes that are remembered, and the characters of arguments that all of them may hold. */
+const maxRemembered = 512;
+const maxRememberedChars = 2_000_000;
 
-export function createProcessTable(proc: ProcView): ProcessTable {
+export interface ProcessTableOptions {
+  /** Whether a run of rpm with these arguments runs packages' scripts; without it every run counts. */
+  changesPackages?: ChangesPackages;
+}
+
+export function createProcessTable(proc: ProcView, { changesPackages }: ProcessTableOptions = {}): ProcessTable {
   const processes = new Map<number, ProcessEntry>();
+  /** By pid, in the order in which they ended. */
+  const remembered = new Map<number, { entry: ProcessEntry; chars: number }>();
+  let rememberedChars = 0;
   /** Thread id to its process, without first threads. */
   const threads = new Map<number, ProcessEntry>();
   let refused = 0;
@@ -126,6 +149,8 @@ export function createProcessTable(proc: ProcView): ProcessTable {
       image,
       parentImageAtFork: undefined,
       ended: details === undefined,
+      endNs: undefined,
+      lifecycle: undefined,
       details,
       detailsImage: image,
       inspectedImage: details ? image : null,
@@ -138,6 +163,11 @@ export function createProcessTable(proc: ProcView): ProcessTable {
       entry.parent = parent;
       entry.parentInferred = true;
       entry.depth = parent.depth + 1;
+    }
+    entry.lifecycle = lifecycleBelow(entry.parent);
+    const above = entry.parent?.image;
+    if (image !== undefined && image.filename !== above?.filename) {
+      entry.lifecycle = lifecycleAtExec(entry, above, image, changesPackages);
     }
     return entry;
   };
@@ -161,9 +191,26 @@ export function createProcessTable(proc: ProcView): ProcessTable {
     return maxDepth / 2 + 1;
   };
 
+  const forget = (pid: number): void => {
+    rememberedChars -= remembered.get(pid)?.chars ?? 0;
+    remembered.delete(pid);
+  };
+
+  const remember = (entry: ProcessEntry): void => {
+    forget(entry.pid);
+    const chars = entry.image?.args?.reduce((sum, arg) => sum + arg.length, 0) ?? 0;
+    remembered.set(entry.pid, { entry, chars });
+    rememberedChars += chars;
+    while (remembered.size > maxRemembered || rememberedChars > maxRememberedChars) {
+      forget(remembered.keys().next().value as number);
+    }
+  };
+
   const end = (entry: ProcessEntry): void => {
     entry.ended = true;
-    if (processes.get(entry.pid) === entry) processes.delete(entry.pid);
+    if (processes.get(entry.pid) !== entry) return;
+    processes.delete(entry.pid);
+    remember(entry);
   };
 
   return {
@@ -204,6 +251,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
         known.parent = parent;
         known.parentInferred = false;
         known.parentImageAtFork = parent.image;
+        known.lifecycle = lifecycleBelow(maker);
         return;
       }
       if (known) end(known);
@@ -217,6 +265,8 @@ export function createProcessTable(proc: ProcView): ProcessTable {
         image: maker.image,
         parentImageAtFork: parent.image,
         ended: false,
+        endNs: undefined,
+        lifecycle: lifecycleBelow(maker),
         details: undefined,
         detailsImage: undefined,
         inspectedImage: null,
@@ -226,23 +276,48 @@ export function createProcessTable(proc: ProcView): ProcessTable {
     exec({ pid, formerTid, filename, timeNs, args, inferredFrom }) {
       if (formerTid !== pid) threads.delete(formerTid);
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
+      const before = entry.image;
       entry.image = {
         filename,
         execNs: timeNs,
         ...(args === undefined ? {} : { args }),
         ...(inferredFrom === undefined ? {} : { inferredFrom }),
       };
+      // Until now it was nothing but a fork, whatever /proc showed before this record came.
+      const first = before === entry.parentImageAtFork || before?.execNs === undefined;
+      entry.lifecycle = lifecycleAtExec(
+        entry,
+        first ? entry.parentImageAtFork : undefined,
+        entry.image,
+        changesPackages,
+      );
       return entry;
     },
 
-    exit({ pid, groupDead }) {
+    exit({ pid, groupDead, timeNs }) {
       const ofThread = threads.get(pid);
       threads.delete(pid);
       const entry = ofThread ?? processes.get(pid);
-      if (entry && (groupDead ?? ofThread === undefined)) end(entry);
+      if (!entry || !(groupDead ?? ofThread === undefined)) return;
+      entry.endNs = timeNs;
+      end(entry);
     },
 
     find: (pid) => processes.get(pid),
+
+    recall(pid) {
+      const known = processes.get(pid) ?? remembered.get(pid)?.entry;
+      if (known !== undefined) return known;
+      if (proc.startTicks(pid) === undefined) return undefined;
+      const entry = adopt(pid, 0);
+      if (entry.ended) processes.delete(pid);
+      return entry.ended ? undefined : entry;
+    },
+
+    *aliveSince(timeNs) {
+      yield* processes.values();
+      for (const { entry } of remembered.values()) if ((entry.endNs ?? 0) >= timeNs) yield entry;
+    },
 
     inspect(entry) {
       if (entry.inspectedImage === entry.image) return entry.details;

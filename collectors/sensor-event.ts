@@ -4,7 +4,14 @@ import { randomUUID } from 'node:crypto';
 import { ecsVersion, type StepparentEvent } from './event.ts';
 import type { HostContext } from './process-event.ts';
 
-export type SensorAction = 'records-lost' | 'sensor-degraded' | 'store-set-aside';
+export type SensorAction =
+  | 'records-lost'
+  | 'sensor-degraded'
+  | 'store-set-aside'
+  | 'file-events-lost'
+  | 'package-folder-missing'
+  | 'package-folder-found'
+  | 'package-folder-replaced';
 
 /** An ECS event with what happened to the sensor or the store, and why, in one clause. */
 export function sensorEvent(

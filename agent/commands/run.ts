@@ -15,10 +15,15 @@ const sinkPlaces: Readonly<Record<string, string>> = {
 };
 
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
-export function readyLines({ sensor, rules, sinks, store, known_front_ends }: AgentStatus, alerts: string): string[] {
+export function readyLines(
+  { sensor, packages, rules, sinks, store, known_front_ends }: AgentStatus,
+  alerts: string,
+): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
   return [
     `watching processes with ${sensor.name}: ${sensor.argv.join('; ')}`,
+    `watching package databases: ${packages.folders.map(({ path, by }) => `${path} (${by})`).join(', ') || 'none'}`,
+    ...packages.missing.map((path) => `not covered: ${path} is missing`),
     ...sensor.reasons.map((reason) => `not covered: ${reason}`),
     `rules: ${rules.loaded.join(', ') || 'none'}`,
     ...rules.refused.map(({ file, line, message }) => `rule refused: ${file}:${line}: ${message}`),

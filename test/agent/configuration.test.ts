@@ -35,7 +35,7 @@ test('defaults', () => {
     events: {
       record:
         'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
-        '(process.name:(dpkg or rpm) and not process.args:*)',
+        '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
     },
     retention: { event_days: 14, max_mb: 200 },
     alerts: { journald: true, ndjson: true },
@@ -49,7 +49,7 @@ test('every key has a line of documentation', () => {
       ? Object.entries(schema.properties).flatMap(([key, child]) => described(Object(child), `${name}.${key}`))
       : [[name, schema.description]];
   const keys = described(z.toJSONSchema(configurationSchema, { io: 'input' }), '');
-  expect(keys.length).toBe(17);
+  expect(keys.length).toBe(18);
   for (const [name, line] of keys) expect(line, name).toMatch(/^[A-Z].*\.$/);
 });
 

@@ -35,6 +35,16 @@ const running: AgentStatus = {
     undecodable_records: 1,
     recovered_records: 0,
   },
+  packages: {
+    folders: [
+      { path: '/var/lib/dpkg/info', by: 'fanotify', files: 3000 },
+      { path: '/var/lib/rpm', real_path: '/rpm', by: 'chokidar', reason: 'fanotify_init: EPERM', files: 5 },
+    ],
+    missing: ['/var/lib/dpkg'],
+    told: 12,
+    untold: 3,
+    uncounted: 0,
+  },
   processes: 231,
   rules: {
     loaded: ['a', 'b'],
@@ -61,6 +71,11 @@ test('a running agent', () => {
   not seen       /usr/bin/rpm is not probed: ENOENT\\nforged \\x1b[2J
   received       1000 records, 5 lost
                  1 undecodable records
+  packages       /var/lib/dpkg/info by fanotify, 3000 files
+                 /var/lib/rpm (/rpm) by chokidar (no fanotify: fanotify_init: EPERM), 5 files
+                 /var/lib/dpkg is missing
+                 12 changes told
+                 3 changes not told: too many
   processes      231 known
   rules          2 loaded: a, b
                  refused: /r/x.toml:3:1: unknown key

@@ -1,0 +1,61 @@
+// Wires the watch of package databases into the agent: configuration, store and pipeline.
+
+import { packageFolders, type RpmFolders } from '../collectors/packagedb/package-folders.ts';
+import { openPackageWatch, type PackageWatch } from '../collectors/packagedb/package-watch.ts';
+import type { HostContext } from '../collectors/process-event.ts';
+import type { ProcessTable } from '../collectors/process-table.ts';
+import { sensorEvent } from '../collectors/sensor-event.ts';
+import type { Store } from '../storage/open-store.ts';
+import type { Configuration } from './configuration.ts';
+import type { Faults } from './faults.ts';
+import type { Pipeline } from './pipeline.ts';
+
+interface PackageWatchParts {
+  configuration: Pick<Configuration, 'package_database_folders'>;
+  rpm: RpmFolders | undefined;
+  /** The store in use: another one takes its place when it breaks. */
+  store(): Store;
+  table: ProcessTable;
+  context: HostContext;
+  pipeline: Pipeline;
+  commit(): void;
+  faults: Faults;
+}
+
+export function watchPackages({
+  configuration,
+  rpm,
+  store,
+  table,
+  context,
+  pipeline,
+  commit,
+  faults,
+}: PackageWatchParts): PackageWatch {
+  let committing = false;
+  return openPackageWatch({
+    folders: packageFolders(configuration.package_database_folders, rpm),
+    memory: {
+      knownFiles: (folder) => store().knownFiles(folder),
+      saveKnownFiles: (folder, upserts, deletions) => store().saveKnownFiles(folder, upserts, deletions),
+    },
+    table,
+    context,
+    onEvent(event) {
+      pipeline.takeFile(event);
+      if (committing) return;
+      committing = true;
+      // With what comes in the same turn.
+      setImmediate(() => {
+        committing = false;
+        commit();
+      });
+    },
+    onNotice(action, reason, count) {
+      faults.note(reason);
+      pipeline.keep(sensorEvent(context, action, reason, count));
+    },
+    commit,
+    onFault: faults.note,
+  });
+}

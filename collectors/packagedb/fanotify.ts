@@ -1,0 +1,146 @@
+// Names who writes to a folder: fanotify(7) through libc, where the kernel and our capabilities allow it.
+
+import fs from 'node:fs';
+import { constants as osConstants } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import koffi from 'koffi';
+import { openPollSet, readInto } from '../libc.ts';
+import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
+
+const FAN_CLOEXEC = 0x1;
+const FAN_NONBLOCK = 0x2;
+const FAN_REPORT_DFID_NAME = 0xc00;
+const FAN_MARK_ADD = 0x1;
+const FAN_MARK_ONLYDIR = 0x8;
+const O_RDONLY_LARGEFILE = 0x8000;
+const AT_EMPTY_PATH = 0x1000;
+/** struct file_handle with room for the largest handle (MAX_HANDLE_SZ). */
+const handleRoom = 8 + 128;
+/** Where struct statfs has f_fsid on 64-bit Linux. */
+const fsidOffset = 56;
+const pollMs = 500;
+/** Some 200 events: between two reads others have their turn. */
+const readBytes = 16 * 1024;
+/** The most reads of one `drain`; the kernel's own queue holds 16,384 events unless told otherwise. */
+const maxDrainReads = 200;
+
+/** fanotify is not to be had here; `message` has errno(3) by name. */
+export class FanotifyUnavailable extends Error {
+  override name = 'FanotifyUnavailable';
+}
+
+/** What was marked. `key`: as events name the folder; `identity`: device and inode. */
+export interface MarkedFolder {
+  key: string;
+  identity: string;
+}
+
+export interface FanotifyWatcher {
+  /** Marks a folder, following links. Throws FanotifyUnavailable, or what open(2) threw. A replaced folder has to be marked anew. */
+  mark(folder: string): MarkedFolder;
+  /** Hands over what has happened until now; false: there is more than fits in one go. */
+  drain(): boolean;
+  /** Stops reading and closes; takes up to half a second. */
+  close(): Promise<void>;
+}
+
+export interface FanotifyOptions {
+  /** Called for every event, overflows (`fanotifyMask.overflow`) among them. */
+  onEvent(event: FanotifyEvent): void;
+  onFault(what: string, error: unknown): void;
+  /** It cannot read any more; close it and open another. */
+  onStopped(error: unknown): void;
+}
+
+const errnoName = (): string => {
+  const number = koffi.errno();
+  return Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
+};
+
+/** Opens a watcher. Throws FanotifyUnavailable (no CAP_SYS_ADMIN, or a kernel before 5.9). */
+export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): FanotifyWatcher {
+  const libc = koffi.load('libc.so.6');
+  const init = libc.func('int fanotify_init(unsigned int flags, unsigned int eventFlags)');
+  const cMark = libc.func('int fanotify_mark(int fd, unsigned int flags, uint64_t mask, int dirfd, const char *path)');
+  const nameToHandle = libc.func(
+    'int name_to_handle_at(int dirfd, const char *path, void *handle, void *mountId, int flags)',
+  );
+  const fstatfs = libc.func('int fstatfs(int fd, void *buffer)');
+
+  const fd: number = init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY_LARGEFILE);
+  if (fd < 0) throw new FanotifyUnavailable(`fanotify_init: ${errnoName()}`);
+
+  const common =
+    fanotifyMask.attribute |
+    fanotifyMask.closeWrite |
+    fanotifyMask.create |
+    fanotifyMask.delete |
+    fanotifyMask.deleteSelf |
+    fanotifyMask.moveSelf |
+    fanotifyMask.onChild |
+    fanotifyMask.onDirectory;
+  const moved = fanotifyMask.movedFrom | fanotifyMask.movedTo;
+
+  const keyOf = (directory: number): string => {
+    const handle = Buffer.alloc(handleRoom);
+    handle.writeUInt32LE(handleRoom - 8, 0);
+    const filesystem = Buffer.alloc(256);
+    if (nameToHandle(directory, '', handle, Buffer.alloc(8), AT_EMPTY_PATH) !== 0) {
+      throw new FanotifyUnavailable(`name_to_handle_at: ${errnoName()}`);
+    }
+    if (fstatfs(directory, filesystem) !== 0) throw new FanotifyUnavailable(`fstatfs: ${errnoName()}`);
+    const fsid = filesystem.subarray(fsidOffset, fsidOffset + 8);
+    return handleKey(fsid, handle.readInt32LE(4), handle.subarray(8, 8 + handle.readUInt32LE(0)));
+  };
+
+  const buffer = Buffer.alloc(readBytes);
+  /** True: there may be more. */
+  const readOnce = (): boolean => {
+    const size = readInto(fd, buffer);
+    if (size <= 0) return false;
+    for (const event of parseFanotify(buffer.subarray(0, size))) {
+      try {
+        onEvent(event);
+      } catch (error) {
+        onFault('a file event was not handled', error);
+      }
+    }
+    return true;
+  };
+  const pollSet = openPollSet([fd]);
+  let closing = false;
+  const run = async (): Promise<void> => {
+    while (!closing) {
+      await pollSet.wait(pollMs);
+      while (!closing && readOnce()) await setImmediate();
+    }
+  };
+  const running = run().catch(onStopped);
+
+  return {
+    mark(folder) {
+      const directory = fs.openSync(folder, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+      try {
+        const key = keyOf(directory);
+        const tryMask = (mask: number): boolean =>
+          cMark(fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, BigInt(mask), directory, null) === 0;
+        if (!tryMask(common | fanotifyMask.rename) && !tryMask(common | moved)) {
+          throw new FanotifyUnavailable(`fanotify_mark: ${errnoName()}`);
+        }
+        const { dev, ino } = fs.fstatSync(directory, { bigint: true });
+        return { key, identity: `${dev}:${ino}` };
+      } finally {
+        fs.closeSync(directory);
+      }
+    },
+    drain() {
+      for (let reads = 0; reads < maxDrainReads; reads++) if (!readOnce()) return true;
+      return false;
+    },
+    async close() {
+      closing = true;
+      await running;
+      fs.closeSync(fd);
+    },
+  };
+}

@@ -1,0 +1,152 @@
+// Describes a file change as an ECS event: the file as it is now, what happened to it, and the process that did it.
+
+import path from 'node:path';
+import type { EcsFile } from '@elastic/ecs';
+import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event.ts';
+import { describeLifecycle } from '../lifecycle.ts';
+import { type DescribedActor, describeActor, type HostContext, type Notes, notesOf } from '../process-event.ts';
+import type { BootNs } from '../process-record.ts';
+import type { ProcessTable } from '../process-table.ts';
+import { type FileWitness, Unhashed } from './file-witness.ts';
+import type { FileWriter } from './file-writer.ts';
+import { dateOfNs, type FileAction, permissionsOf } from './listing.ts';
+
+/** One change of one file. */
+export interface FileChange {
+  action: FileAction;
+  /** Why `action` is a conclusion. */
+  actionInferredFrom: string | undefined;
+  path: string;
+  atNs: BootNs;
+  /** Undefined: it was gone, or could not be looked at (`unseen` says why). */
+  witness: FileWitness | undefined;
+  unseen: string | undefined;
+  writer: FileWriter;
+  details: FileChangeFields;
+  /** How it came to be known, where it was not seen happening. */
+  found: string | undefined;
+}
+
+export interface FileEventParts {
+  table: ProcessTable;
+  context: HostContext;
+  /** `fanotify` or `chokidar`: event.provider. */
+  provider: string;
+}
+
+const types: Readonly<Record<FileAction, string>> = {
+  creation: 'creation',
+  rename: 'change',
+  modification: 'change',
+  'attribute-change': 'change',
+  deletion: 'deletion',
+};
+
+let serial = 0;
+
+/** Reads the file's content for its hash; the rest is known already. */
+export async function describeFileChange(
+  change: FileChange,
+  { table, context, provider }: FileEventParts,
+): Promise<StepparentEvent> {
+  const { writer } = change;
+  const actor = 'moment' in writer ? describeActor(writer.moment, table, context) : undefined;
+  const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
+  for (const some of Object.values(notes)) {
+    for (const field of Object.keys(some)) if (field.startsWith('stepparent.lineage.')) delete some[field];
+  }
+  if ('unobserved' in writer) notes.unobserved.process = writer.unobserved;
+  else if (writer.inferredFrom !== undefined) notes.inferred.process = writer.inferredFrom;
+  if (change.actionInferredFrom !== undefined) notes.inferred['event.action'] = change.actionInferredFrom;
+  const file = await describeFile(change, context, notes);
+  const process = actor?.process ?? ('pid' in writer && writer.pid !== undefined ? { pid: writer.pid } : undefined);
+  const lifecycle = 'moment' in writer ? writer.moment.entry.lifecycle : undefined;
+  const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
+  const time = new Date(context.bootEpochMs() + change.atNs / 1e6).toISOString();
+  return {
+    '@timestamp': time,
+    ecs: { version: ecsVersion },
+    event: {
+      id: `${context.bootId.slice(0, 8)}-file-${Math.round(change.atNs / 1e3)}-${serial++}`,
+      kind: 'event',
+      category: ['file'],
+      type: [types[change.action]],
+      action: change.action,
+      module: 'stepparent',
+      dataset: 'stepparent.file',
+      provider,
+      created: new Date().toISOString(),
+    },
+    host: context.host,
+    agent: context.agent,
+    file,
+    ...(process === undefined ? {} : { process }),
+    ...(actor?.process.user === undefined ? {} : { user: actor.process.user }),
+    ...(actor?.containerId === undefined ? {} : { container: { id: actor.containerId } }),
+    stepparent: {
+      ...(actor && shortened(actor.stepparent)),
+      ...(script === undefined ? {} : { lifecycle_script: script }),
+      ...(Object.keys(change.details).length > 0 ? { file: change.details } : {}),
+      ...(change.found === undefined ? {} : { found: change.found }),
+      ...notesOf(notes),
+    },
+  };
+}
+
+/** One run of a package manager makes dozens of these: of ancestors no more is kept than what names them. */
+function shortened({ lineage, ...rest }: DescribedActor['stepparent']): DescribedActor['stepparent'] {
+  return {
+    ...rest,
+    ...(lineage && { lineage: lineage.map(({ args, start, user, ...step }) => step) }),
+  };
+}
+
+async function describeFile({ action, path: at, witness, unseen }: FileChange, context: HostContext, notes: Notes) {
+  const file: EcsFile = { path: at, name: path.basename(at), directory: path.dirname(at) };
+  const extension = path.extname(at).slice(1);
+  if (extension !== '') file.extension = extension;
+  if (witness === undefined) {
+    if (action !== 'deletion') notes.unobserved.file = unseen ?? 'it was gone before it could be looked at';
+    return file;
+  }
+  const { stat } = witness;
+  file.type = typeOf(stat);
+  file.inode = String(stat.ino);
+  file.device = `${majorOf(stat.dev)}:${minorOf(stat.dev)}`;
+  file.mode = permissionsOf(Number(stat.mode));
+  file.uid = String(stat.uid);
+  file.gid = String(stat.gid);
+  const owner = context.userName(Number(stat.uid));
+  const group = context.groupName(Number(stat.gid));
+  if (owner !== undefined) file.owner = owner;
+  if (group !== undefined) file.group = group;
+  file.size = Number(stat.size);
+  file.mtime = dateOfNs(stat.mtimeNs);
+  file.ctime = dateOfNs(stat.ctimeNs);
+  file.accessed = dateOfNs(stat.atimeNs);
+  if (stat.birthtimeNs > 0n) file.created = dateOfNs(stat.birthtimeNs);
+  else notes.unobserved['file.created'] = 'the file system does not keep it';
+  const target = witness.target();
+  if (target !== undefined) file.target_path = target;
+  if (!stat.isFile()) return file;
+  try {
+    file.hash = { sha256: await witness.sha256() };
+  } catch (error) {
+    notes.unobserved['file.hash.sha256'] =
+      error instanceof Unhashed ? error.message : `it could not be read (${(error as NodeJS.ErrnoException).code})`;
+  }
+  return file;
+}
+
+function typeOf(stat: NonNullable<FileChange['witness']>['stat']): string {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'dir';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  if (stat.isSocket()) return 'socket';
+  return stat.isBlockDevice() ? 'block_device' : 'char_device';
+}
+
+// makedev(3), as glibc packs it.
+const majorOf = (device: bigint): bigint => ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
+const minorOf = (device: bigint): bigint => (device & 0xffn) | ((device >> 12n) & ~0xffn);

@@ -1,0 +1,98 @@
+// Looks at a file as soon as it is heard of, and keeps it open: what is deleted a moment later can still be read.
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+
+const read = promisify(fs.read);
+
+const O_PATH = 0x20_0000;
+const { O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
+/** Larger files are not hashed. */
+export const maxHashedBytes = 1024 * 1024;
+const chunkBytes = 64 * 1024;
+
+export interface FileWitness {
+  /** As of the last look. */
+  readonly stat: fs.BigIntStats;
+  /** Looks again at the same file, whatever its name leads to by now. */
+  refresh(): void;
+  /** Lower-case hexadecimal digits. Throws `Unhashed` with the reason where there is none. */
+  sha256(): Promise<string>;
+  /** Of a symbolic link. */
+  target(): string | undefined;
+  close(): void;
+}
+
+/** Why there is no hash: one clause. */
+export class Unhashed extends Error {
+  override name = 'Unhashed';
+}
+
+/** Undefined: there is no such file any more. Throws other errors of open(2). */
+export function openWitness(path: string | Buffer): FileWitness | undefined {
+  let fd: number;
+  try {
+    // Opens nothing: a fifo has no reader by it, a device is not touched.
+    fd = fs.openSync(path, O_PATH | O_NOFOLLOW);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  let stat = fs.fstatSync(fd, { bigint: true });
+  return {
+    get stat() {
+      return stat;
+    },
+    refresh() {
+      stat = fs.fstatSync(fd, { bigint: true });
+    },
+    async sha256() {
+      if (!stat.isFile()) throw new Unhashed('not a regular file');
+      if (stat.size > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
+      return hash(fd);
+    },
+    target() {
+      if (!stat.isSymbolicLink()) return undefined;
+      try {
+        // An empty path means the descriptor's own link in readlinkat(2), which Node does not have.
+        return fs.readlinkSync(path);
+      } catch {
+        return undefined;
+      }
+    },
+    close() {
+      fs.closeSync(fd);
+    },
+  };
+}
+
+async function hash(pathFd: number): Promise<string> {
+  const fd = openByDescriptor(pathFd);
+  try {
+    const digest = createHash('sha256');
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    for (let at = 0; ; ) {
+      const { bytesRead } = await read(fd, chunk, 0, chunk.length, at);
+      if (bytesRead === 0) return digest.digest('hex');
+      at += bytesRead;
+      // It grows while it is read.
+      if (at > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
+      digest.update(chunk.subarray(0, bytesRead));
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The very file that was looked at, known to be a regular one: no name is followed again. */
+function openByDescriptor(pathFd: number): number {
+  const path = `/proc/self/fd/${pathFd}`;
+  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+  try {
+    return fs.openSync(path, flags | O_NOATIME);
+  } catch {
+    return fs.openSync(path, flags);
+  }
+}

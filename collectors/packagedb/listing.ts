@@ -1,0 +1,168 @@
+// What a folder holds, as text short enough to keep for every file; and what two such listings differ in.
+
+import fs from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { FileChangeFields } from '../event.ts';
+import { decodeName, pathIn } from './file-name.ts';
+
+/** One file as lstat(2) had it: what is remembered over a restart. */
+export interface KnownFile {
+  /** `.` is the folder itself. */
+  name: string;
+  ino: bigint;
+  sizeBytes: number;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  /** st_mode: type and permissions. */
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** Where listings outlive the agent. */
+export interface ListingMemory {
+  knownFiles(folder: string): Iterable<KnownFile>;
+  saveKnownFiles(folder: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
+}
+
+/** A file's state as one word: `INO:SIZE:MTIME:CTIME:MODE:UID:GID`. Equal words: nothing has changed. */
+export type FileState = string;
+
+const typeBits = 0o170000;
+const directoryBits = 0o040000;
+
+/** A folder's size and times change with what is in it, which is told of by itself: they count as zero. */
+export function stateOf(stat: Pick<fs.BigIntStats, 'ino' | 'size' | 'mtimeNs' | 'ctimeNs' | 'mode' | 'uid' | 'gid'>) {
+  const { ino, size, mtimeNs, ctimeNs, mode, uid, gid } = stat;
+  const contents = (Number(mode) & typeBits) === directoryBits ? '0:0:0' : `${size}:${mtimeNs}:${ctimeNs}`;
+  return `${ino}:${contents}:${mode}:${uid}:${gid}`;
+}
+
+/** The state of a remembered file. */
+export const stateOfKnown = ({ sizeBytes, ...rest }: KnownFile): FileState =>
+  stateOf({
+    ...rest,
+    size: BigInt(sizeBytes),
+    mode: BigInt(rest.mode),
+    uid: BigInt(rest.uid),
+    gid: BigInt(rest.gid),
+  });
+
+export function knownFile(name: string, state: FileState): KnownFile {
+  const [ino = '0', size, mtimeNs = '0', ctimeNs = '0', mode, uid, gid] = state.split(':');
+  return {
+    name,
+    ino: BigInt(ino),
+    sizeBytes: Number(size),
+    mtimeNs: BigInt(mtimeNs),
+    ctimeNs: BigInt(ctimeNs),
+    mode: Number(mode),
+    uid: Number(uid),
+    gid: Number(gid),
+  };
+}
+
+/** The state of a name now; undefined: it is not there. Other errors are thrown. */
+export function readState(folder: string, name: string): FileState | undefined {
+  const path = name === '.' ? folder : pathIn(folder, name);
+  const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat && stateOf(stat);
+}
+
+const namesAtATime = 64;
+
+/** The names in a folder, some at a time; others have their turn in between. Throws what opendir(3) throws. */
+export async function* listNames(folder: string, namePrefix = ''): AsyncGenerator<string[]> {
+  // The encoding is missing in the types of Dir's entries: names are bytes then.
+  const options = { encoding: 'buffer' as BufferEncoding, bufferSize: 256 };
+  let names: string[] = [];
+  for await (const { name } of await fs.promises.opendir(folder, options)) {
+    const text = decodeName(name as unknown as Buffer);
+    if (!text.startsWith(namePrefix)) continue;
+    names.push(text);
+    if (names.length < namesAtATime) continue;
+    yield names;
+    names = [];
+    await setImmediate();
+  }
+  yield names;
+}
+
+/** At most so many names of a folder, at once. Throws what opendir(3) throws. */
+export function listSome(folder: string, max: number): string[] {
+  const directory = fs.opendirSync(folder, { encoding: 'buffer' as BufferEncoding });
+  try {
+    const names: string[] = [];
+    for (let entry = directory.readSync(); entry && names.length < max; entry = directory.readSync()) {
+      names.push(decodeName(entry.name as unknown as Buffer));
+    }
+    return names;
+  } finally {
+    directory.closeSync();
+  }
+}
+
+export type FileAction = 'creation' | 'rename' | 'modification' | 'deletion' | 'attribute-change';
+
+/** What happened to a file between two looks. */
+export interface FileDifference {
+  action: FileAction;
+  changed: string[];
+  /** Why `action` is a conclusion. */
+  inferredFrom?: string;
+}
+
+const parts = ['inode', 'size', 'mtime', 'ctime', 'mode', 'uid', 'gid'] as const;
+
+/**
+ * What two states of a name differ in. `copied`: the folder was replaced by another one, so that inodes and change
+ * times, which nobody can copy, say nothing. Undefined: nothing, or an empty file that is still empty (a lock that was taken).
+ */
+export function differenceOf(
+  before: FileState | undefined,
+  after: FileState | undefined,
+  copied = false,
+): FileDifference | undefined {
+  if (before === after) return undefined;
+  if (before === undefined) return { action: 'creation', changed: [] };
+  if (after === undefined) return { action: 'deletion', changed: [] };
+  const old = before.split(':');
+  const now = after.split(':');
+  const changed: string[] = parts.filter((_, i) => old[i] !== now[i]);
+  const has = (...names: string[]): boolean => names.some((name) => changed.includes(name));
+  if (copied && !has('size', 'mtime', 'mode', 'uid', 'gid')) return undefined;
+  const stillEmpty = old[1] === '0' && now[1] === '0' && !has('inode', 'mode', 'uid', 'gid');
+  if (stillEmpty) return undefined;
+  if (has('size', 'mtime') || (has('inode') && !copied)) return { action: 'modification', changed };
+  if (has('mode', 'uid', 'gid')) return { action: 'attribute-change', changed };
+  return {
+    action: 'attribute-change',
+    changed,
+    inferredFrom: 'its change time alone: attributes were set, or it was written and its time set back',
+  };
+}
+
+/** What was known of a file, as far as it has changed. */
+export function previousOf(before: FileState, changed: readonly string[]): NonNullable<FileChangeFields['previous']> {
+  const { ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } = knownFile('', before);
+  const all: Required<NonNullable<FileChangeFields['previous']>> = {
+    inode: String(ino),
+    size: sizeBytes,
+    mtime: dateOfNs(mtimeNs),
+    ctime: dateOfNs(ctimeNs),
+    mode: permissionsOf(mode),
+    uid: String(uid),
+    gid: String(gid),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => changed.includes(name)));
+}
+
+/** `0755`, with the set-id and sticky bits. */
+export const permissionsOf = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
+
+/** ISO 8601 in milliseconds; what no date can be (a damaged file system, an attacker's utimes) is cut to what can. */
+export function dateOfNs(ns: bigint): string {
+  const ms = Number(ns / 1_000_000n);
+  const most = 8.64e15;
+  return new Date(Math.max(-most, Math.min(most, ms))).toISOString();
+}
