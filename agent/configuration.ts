@@ -2,6 +2,7 @@
 
 import { parse } from 'smol-toml';
 import * as z from 'zod';
+import { shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../detectors/query/kql.ts';
 import { QueryError } from '../detectors/query/query.ts';
 import { locateKey, parseToml, TomlFileError } from '../detectors/rules/toml-file.ts';
@@ -17,6 +18,19 @@ const duration = z.string().transform((text, context) => {
   context.addIssue(allowedDuration);
   return z.NEVER;
 });
+
+/** Undefined: off. */
+const huntInterval = z
+  .string()
+  .default('1h')
+  .transform((text, context) => {
+    const ms = text === 'off' ? undefined : (parseDuration(text) ?? 0);
+    if (ms === undefined || ms >= 60_000) return ms;
+    context.addIssue(`${allowedDuration}, of at least a minute, or "off"`);
+    return z.NEVER;
+  });
+
+const defaultHuntFolders = [shippedHunts, '/etc/stepparent/hunts.d'];
 
 function refuseQuery(query: string, context: z.RefinementCtx): void {
   try {
@@ -98,6 +112,13 @@ export const configurationSchema = z.strictObject({
       .default(200)
       .describe('How large the database may grow, in MiB, before the oldest events go.'),
   }),
+  hunts: z.strictObject({
+    interval: huntInterval.describe('How often the agent runs the hunts and tells of rows that are new, or "off".'),
+    directories: z
+      .array(path)
+      .default(defaultHuntFolders)
+      .describe('Folders that hunts are read from; else those that come with stepparent and /etc/stepparent/hunts.d.'),
+  }),
   alerts: z.strictObject({
     journald: z.boolean().default(true).describe('Whether alerts go to the journal.'),
     ndjson: z.boolean().default(true).describe('Whether alerts are appended to alerts.ndjson.'),
@@ -140,7 +161,7 @@ export function refuseKey(file: string, text: string, key: keyof Configuration, 
 
 /** Lays checked tables over each other, later ones on top, and fills in the defaults. Tables merge; values and lists replace. */
 export function completeConfiguration(tables: readonly ConfigurationTable[]): Configuration {
-  const empty: ConfigurationTable = { sensor: {}, events: {}, retention: {}, alerts: {}, log: {} };
+  const empty: ConfigurationTable = { sensor: {}, events: {}, retention: {}, hunts: {}, alerts: {}, log: {} };
   return configurationSchema.parse(tables.reduce(layOver, empty));
 }
 

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { StoreError } from '../storage/store-error.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { allowedSince, parseSince } from './duration.ts';
+import { allowedSince, parseDuration, parseSince } from './duration.ts';
 import { version } from './version.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, noPrivilege: 4, configuration: 78 } as const;
@@ -27,6 +27,12 @@ function since(text: string): number {
   return ms;
 }
 
+function timeout(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms > 3_600_000) throw new InvalidArgumentError('Allowed: a time up to 1h, such as "30s".');
+  return ms;
+}
+
 function limit(text: string): number {
   if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('Allowed: a whole number from 1.');
   return Number(text);
@@ -39,6 +45,9 @@ interface Options {
   json?: boolean;
   since?: number;
   limit: number;
+  timeout: number;
+  all?: boolean;
+  journal?: string;
   rule?: string;
   state?: 'open' | 'learning' | 'capped';
   container?: string;
@@ -49,6 +58,8 @@ const json = () => new Option('--json', 'print one JSON document a line');
 const sinceOption = () =>
   new Option('--since <time>', 'only what happened since then: 10m, 7d, or a date').argParser(since);
 const limitOption = () => new Option('--limit <n>', 'the newest so many').argParser(limit).default(100);
+const timeoutOption = () =>
+  new Option('--timeout <time>', 'end it after that').argParser(timeout).default(10_000, '10s');
 const container = () => new Option('--container <id>', "a container's baseline, not the host's");
 
 function program(): Command {
@@ -109,6 +120,42 @@ function program(): Command {
         const { eventsCommand } = await import('./commands/events.ts');
         const { since: sinceMs, ...options } = optionsOf(command);
         return eventsCommand({ ...options, sinceMs });
+      }),
+    );
+
+  root
+    .command('hunt')
+    .description('list the hunts, or show what one finds, or each')
+    .argument('[name]', 'one hunt; without it they are listed')
+    .option('--all', 'every hunt, one after the other')
+    .addOption(new Option('--since <time>', "instead of the hunt's own window: 10m, 7d, or a date").argParser(since))
+    .addOption(new Option('--limit <n>', "instead of the hunt's own number of rows").argParser(limit))
+    .addOption(timeoutOption())
+    .option('--journal <folder>', 'the alerts of many hosts, in journals that were gathered here', (folder) =>
+      resolve(folder),
+    )
+    .addOption(json())
+    .action(
+      keep(async (name: string | undefined, _: unknown, command: Command) => {
+        const { huntCommand } = await import('./commands/hunt.ts');
+        const { since: sinceMs, timeout: timeoutMs, ...options } = optionsOf(command);
+        return huntCommand(name, { ...options, sinceMs, timeoutMs });
+      }),
+    );
+
+  root
+    .command('query')
+    .description('ask in SQL: events, alerts, and tables of the host; nothing can be written')
+    .argument('<sql>', 'one statement: SELECT, WITH, VALUES or EXPLAIN')
+    .addOption(new Option('--since <time>', 'what :since stands for in it').argParser(since))
+    .addOption(new Option('--limit <n>', 'rows').argParser(limit).default(10_000))
+    .addOption(timeoutOption())
+    .addOption(json())
+    .action(
+      keep(async (sql: string, _: unknown, command: Command) => {
+        const { queryCommand } = await import('./commands/query.ts');
+        const { since: sinceMs, timeout: timeoutMs, ...options } = optionsOf(command);
+        return queryCommand(sql, { ...options, sinceMs, timeoutMs });
       }),
     );
 

@@ -1,4 +1,4 @@
-// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount.
+// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount, an end with the parent.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
@@ -11,7 +11,11 @@ const cMount = libc.func(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)',
 );
 
+const cPrctl = libc.func('int prctl(int option, unsigned long argument)');
+
 const POLLIN = 0x0001;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 const CLOCK_REALTIME = 0;
 const CLOCK_BOOTTIME = 7;
 
@@ -65,4 +69,10 @@ export function mountFilesystem(type: string, target: string): { mounted: boolea
   const number = koffi.errno();
   const errno = Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? String(number);
   return { mounted: false, errno };
+}
+
+/** prctl(2): the kernel kills this process when its parent ends, however that ends. False where the parent has ended already. */
+export function endWithParent(): boolean {
+  const parent = process.ppid;
+  return cPrctl(PR_SET_PDEATHSIG, SIGKILL) === 0 && process.ppid === parent && parent > 1;
 }

@@ -61,7 +61,7 @@ function ruleFields(rule: Rule): Record<string, unknown> {
   };
 }
 
-function threatFields(threat: Threat): Record<string, unknown> {
+export function threatFields(threat: Threat): Record<string, unknown> {
   const subtechniques = threat.technique.flatMap((technique) => technique.subtechnique);
   return {
     framework: threat.framework,

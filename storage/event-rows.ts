@@ -12,8 +12,8 @@ export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeM
   );
   const insertFields = db.prepare(
     `INSERT INTO fields (event, time_ms, category, action, host_id, agent_id, file_path, file_name, executable,
-       command_line, parent_executable, parent_command_line, script_path)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       command_line, parent_executable, parent_command_line, script_path, script_depth)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   return (event, timeMs, nowMs) => {
     const action = event.event.action ?? null;
@@ -41,14 +41,12 @@ export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeM
       textOf(process?.command_line),
       textOf(process?.parent?.executable),
       textOf(process?.parent?.command_line),
-      textOf(scriptOf(stepparent)),
+      textOf(stepparent.lifecycle_script?.path),
+      stepparent.lifecycle_script?.depth ?? null,
     );
     return true;
   };
 }
-
-const scriptOf = (stepparent: object): unknown =>
-  'lifecycle_script' in stepparent ? (stepparent.lifecycle_script as { path?: unknown }).path : undefined;
 
 function textOf(value: unknown): string | null {
   if (value === undefined || value === null) return null;

@@ -20,6 +20,8 @@ export const limits = {
   /** A delivery put off further than this from now is due at once: the clock was stepped back. */
   longestDelayMs: hourMs,
   termsPerRule: 100_000,
+  /** How long a row of a hunt counts as told after it was last there. */
+  huntRowMs: 90 * dayMs,
   eventDays: 14,
   alertDays: 365,
   alerts: 10_000,
@@ -33,6 +35,8 @@ export const limits = {
   wholeCheckBytes: 64 * mebibyte,
   busyTimeoutMs: 5_000,
   cacheKiB: 2_048,
+  /** Of a connection that is asked in SQL, in a process of its own. */
+  queryCacheKiB: 65_536,
   walPages: 1_000,
   walBytes: 8 * mebibyte,
 } as const;

@@ -90,7 +90,8 @@ export const migrations: readonly string[] = [
     command_line TEXT,
     parent_executable TEXT,
     parent_command_line TEXT,
-    script_path TEXT
+    script_path TEXT,
+    script_depth INTEGER
   ) STRICT;
   INSERT INTO fields
     SELECT id, time_ms, category, action,
@@ -98,12 +99,10 @@ export const migrations: readonly string[] = [
       document ->> '$.file.path', document ->> '$.file.name',
       document ->> '$.process.executable', substr(document ->> '$.process.command_line', 1, 4096),
       document ->> '$.process.parent.executable', substr(document ->> '$.process.parent.command_line', 1, 4096),
-      document ->> '$.stepparent.lifecycle_script.path'
+      document ->> '$.stepparent.lifecycle_script.path', document ->> '$.stepparent.lifecycle_script.depth'
     FROM events WHERE json_valid(document);
   CREATE INDEX fields_file ON fields (file_name, executable, time_ms, action, agent_id, file_path)
     WHERE category = 'file';
-  CREATE INDEX fields_script ON fields (executable, command_line, time_ms, action, agent_id)
-    WHERE script_path IS NOT NULL;
 
   CREATE TABLE known_files (
     folder TEXT NOT NULL,

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
 import { type Baseline, prepareBaseline } from './baseline.ts';
+import { type HuntRows, prepareHuntRows } from './hunt-rows.ts';
 import { type KnownFiles, prepareKnownFiles } from './known-files.ts';
 import { beginLearning, type Learning, readLearning } from './learning.ts';
 import { limits } from './limits.ts';
@@ -27,7 +28,7 @@ export interface StoreReader extends Listing {
   close(): void;
 }
 
-export interface Store extends StoreReader, Outbox, Baseline, KnownFiles {
+export interface Store extends StoreReader, Outbox, Baseline, KnownFiles, HuntRows {
   /** The file that could not be used and was renamed at this opening (with its -wal and -shm); undefined: none. */
   readonly setAside: SetAside | undefined;
   /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */
@@ -70,8 +71,7 @@ export function openStore(path: string, options: { readonly: true }): StoreReade
 export function openStore(path: string, options?: StoreOptions): Store;
 export function openStore(path: string, options: StoreOptions | { readonly: true } = {}): Store | StoreReader {
   if ('readonly' in options) {
-    requireDatabase(path);
-    return composed(openExisting(path, true), path, (db) => reader(db, path));
+    return composed(openReadonlyDatabase(path), path, (db) => reader(db, path));
   }
   if (options.mustExist) {
     requireDatabase(path);
@@ -217,6 +217,12 @@ function openExisting(path: string, readonly: boolean): Database.Database {
   }
 }
 
+/** The database itself, for who asks it in SQL; throws a StoreError as `openStore` does. */
+export function openReadonlyDatabase(path: string): Database.Database {
+  requireDatabase(path);
+  return openExisting(path, true);
+}
+
 function requireDatabase(path: string): void {
   try {
     closeSync(openSync(path, 'r'));
@@ -269,6 +275,7 @@ function writer(db: Database.Database, path: string, options: StoreOptions, setA
     ...prepareOutbox(db),
     ...prepareBaseline(db),
     ...prepareKnownFiles(db, path),
+    ...prepareHuntRows(db, sinks),
     setAside,
     record: prepareRecord(db, sinks),
     summarize: prepareSummaries(db, sinks),

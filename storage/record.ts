@@ -9,7 +9,8 @@ import { prepareInsertEvent } from './event-rows.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { prepareRaise } from './raise.ts';
-import type { AlertRecord, AlertState, Finding, TermOrigin } from './records.ts';
+import type { AlertRecord, AlertState, Finding } from './records.ts';
+import { type Moment, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 export interface Recorded {
   /** Every alert that this batch raised, in order, whatever its state. */
@@ -35,11 +36,6 @@ export function alertId(eventId: string, ruleId: string): string {
     .slice(0, 32);
 }
 
-interface TermRow {
-  last_ms: number;
-  origin: TermOrigin;
-}
-
 interface AlertRow {
   seq: number;
   state: AlertState;
@@ -60,57 +56,27 @@ export function prepareRecord(
   const learns = prepareLearning(db);
   const insertEvent = prepareInsertEvent(db);
   const raise = prepareRaise(db, sinks);
-  const findTerm = db.prepare<[string, string, string], TermRow>(
-    'SELECT last_ms, origin FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?',
-  );
-  const countTerms = db.prepare<[string], number>('SELECT count(*) FROM terms WHERE rule_id = ?').pluck();
-  const insertTerm = db.prepare(
-    'INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 1, ?)',
-  );
-  const updateTerm = db.prepare(
-    'UPDATE terms SET last_ms = ?, count = count + 1, origin = ? WHERE rule_id = ? AND scope = ? AND terms = ?',
-  );
-  const dropOldestTerm = db.prepare(
-    `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
-       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'trusted' ORDER BY last_ms LIMIT 1)`,
-  );
+  const terms = prepareTerms(db);
   const findAlert = db.prepare<[string, string, string], AlertRow>(
     `SELECT seq, state, first_ms, last_ms FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ?
      ORDER BY seq DESC LIMIT 1`,
   );
   const repeatAlert = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
-  /** Terms of each rule that learned one in this batch. */
-  const termCounts = new Map<string, number>();
-
-  function learn(key: Key, row: TermRow | undefined, origin: TermOrigin, at: Moment): number {
-    if (row !== undefined) {
-      const lastMs = row.last_ms > at.nowMs ? at.eventMs : Math.max(row.last_ms, at.eventMs);
-      updateTerm.run(lastMs, origin, ...key);
-      return 0;
-    }
-    const [ruleId] = key;
-    const count = termCounts.get(ruleId) ?? countTerms.get(ruleId) ?? 0;
-    const dropped = count >= limits.termsPerRule ? dropOldestTerm.run(ruleId).changes : 0;
-    termCounts.set(ruleId, count + 1 - dropped);
-    insertTerm.run(...key, at.eventMs, at.eventMs, origin);
-    return dropped;
-  }
-
   function judge(recorded: Recorded, finding: Finding, judged: Finding['verdicts'][number], at: Moment): void {
     const { verdict, known, alerting } = judged;
     const { rule } = verdict;
-    const key: Key = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
+    const key: TermKey = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
     const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
-    const row = learnable ? findTerm.get(...key) : undefined;
+    const row = learnable ? terms.find(key) : undefined;
     if (known || !alerting) {
-      if (learnable) recorded.termsDropped += learn(key, row, row?.origin ?? (known ? 'known' : 'container'), at);
+      if (learnable) recorded.termsDropped += terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), at);
       return;
     }
     const latest = findAlert.get(...key);
     const learning = learns(at.eventMs, at.nowMs);
     const seen = learnable ? isSeen(row, rule, at) : isSuppressed(latest, verdict, at, learning);
     if (seen) {
-      if (row !== undefined) learn(key, row, row.origin, at);
+      if (row !== undefined) terms.learn(key, row, row.origin, at);
       if (latest !== undefined && (!learnable || latest.last_ms > at.eventMs - rule.windowMs)) {
         repeatAlert.run(at.eventMs, latest.seq);
       }
@@ -133,12 +99,12 @@ export function prepareRecord(
     if (alert === undefined) recorded.repeats++;
     else recorded.alerts.push(alert);
     if (alert?.state === 'capped') recorded.capped++;
-    if (learnable) recorded.termsDropped += learn(key, row, learning ? 'learning' : 'alert', at);
+    if (learnable) recorded.termsDropped += terms.learn(key, row, learning ? 'learning' : 'alert', at);
   }
 
   return db.transaction((findings: readonly Finding[], nowMs: number): Recorded => {
     const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, termsDropped: 0 };
-    termCounts.clear();
+    terms.begin();
     for (const finding of findings) {
       const { event } = finding;
       const eventMs = countedMs(event, nowMs);
@@ -147,13 +113,6 @@ export function prepareRecord(
     }
     return recorded;
   }).immediate;
-}
-
-type Key = [ruleId: string, scope: string, terms: string];
-
-interface Moment {
-  eventMs: number;
-  nowMs: number;
 }
 
 function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {

@@ -34,8 +34,11 @@ export interface AlertRecord {
   document: StepparentEvent;
 }
 
-/** How a term came to be known: an alert, learning mode, a known-terms list, or `baseline trust`. */
-export type TermOrigin = 'alert' | 'learning' | 'known' | 'trusted' | 'container';
+/**
+ * How a term came to be known: an alert, learning mode, a known-terms list, `baseline trust`, a container, or, of hunts, the
+ * first run on this database.
+ */
+export type TermOrigin = 'alert' | 'learning' | 'known' | 'trusted' | 'container' | 'first-run';
 
 export interface TermRecord {
   ruleId: string;

@@ -21,6 +21,9 @@ const fields: readonly (readonly [string, (document: StepparentEvent) => FieldVa
   ['STEPPARENT_SEVERITY', severityOf],
   ['STEPPARENT_RISK_SCORE', ({ event }) => event.risk_score],
   ['STEPPARENT_REASON', ({ stepparent }) => stepparent.alert?.reason],
+  ['STEPPARENT_ACTION', ({ event }) => event.action],
+  ['STEPPARENT_AGENT_ID', ({ agent }) => agent.id],
+  ['STEPPARENT_FILE', ({ file }) => file?.path],
   ['STEPPARENT_EXECUTABLE', ({ process }) => process?.executable],
   ['STEPPARENT_COMMAND_LINE', ({ process }) => process?.command_line],
   ['STEPPARENT_PID', ({ process }) => process?.pid],
@@ -32,6 +35,8 @@ const fields: readonly (readonly [string, (document: StepparentEvent) => FieldVa
   ['STEPPARENT_UNIT', ({ stepparent }) => stepparent.systemd?.unit],
   ['STEPPARENT_CONTAINER_ID', ({ container }) => container?.id],
   ['STEPPARENT_TECHNIQUE', ({ threat }) => techniques(threat)],
+  ['STEPPARENT_SCRIPT', ({ stepparent }) => stepparent.lifecycle_script?.path],
+  ['STEPPARENT_SCRIPT_DEPTH', ({ stepparent }) => stepparent.lifecycle_script?.depth],
   ['STEPPARENT_PACKAGES', ({ stepparent }) => stepparent.package?.packages.join(' ')],
   ['STEPPARENT_UNOBSERVED', ({ stepparent }) => Object.keys(stepparent.unobserved ?? {}).join(' ')],
 ];

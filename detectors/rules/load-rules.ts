@@ -34,7 +34,8 @@ const attack = <S extends z.ZodRawShape>(id: RegExp, like: string, more: S) =>
     ...more,
   });
 
-const threat = z.strictObject({
+/** One `[[rule.threat]]`; hunts have the same. */
+export const threatSchema = z.strictObject({
   framework: z.literal('MITRE ATT&CK'),
   tactic: attack(/^TA\d{4}$/, 'TA0003', {}),
   technique: z
@@ -74,7 +75,7 @@ const ruleFile = z.strictObject({
     tags: texts.default([]),
     false_positives: texts.default([]),
     note: text.default(''),
-    threat: z.array(threat).default([]),
+    threat: z.array(threatSchema).default([]),
     new_terms: z
       .strictObject({
         field: z.literal('new_terms_fields'),

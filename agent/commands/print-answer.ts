@@ -1,0 +1,34 @@
+// Prints rows that SQL has answered: as a table for people, or a JSON document a line.
+
+import { styleText } from 'node:util';
+import { escapeText } from '../../collectors/escape-text.ts';
+import type { QueryResult } from '../ask-query.ts';
+import { rowObject } from '../run-hunt.ts';
+import { printRows } from './print-rows.ts';
+
+const cellChars = 300;
+
+/** Prints to standard output; notes, and that rows are left off, to standard error. Everything that was observed is escaped. */
+export function printAnswer(
+  { columns, rows, truncated, notes }: QueryResult,
+  { json, limit, more = {} }: { json?: boolean | undefined; limit: number; more?: Readonly<Record<string, string>> },
+): void {
+  if (json) {
+    for (const row of rows) process.stdout.write(`${JSON.stringify({ ...more, ...rowObject(columns, row) })}\n`);
+  } else if (rows.length > 0) {
+    const heading = {
+      cells: columns.map((column) => escapeText(column, cellChars)),
+      styles: Object.fromEntries(
+        columns.map((_, i) => [i, (text: string) => styleText('bold', text, { stream: process.stdout })]),
+      ),
+    };
+    const cells = rows.map((row) => ({
+      cells: row.map((value) => (value === null ? '' : escapeText(String(value), cellChars))),
+    }));
+    printRows([heading, ...cells], '');
+  } else {
+    console.error('no rows');
+  }
+  for (const note of notes) console.error(`note: ${escapeText(note, cellChars)}`);
+  if (truncated) console.error(`the first ${limit} rows; --limit shows more`);
+}

@@ -1,0 +1,81 @@
+// Runs one hunt, in the process that answers questions in SQL.
+
+import { readFileSync } from 'node:fs';
+import { findingSql, type Hunt } from '../detectors/hunts/hunt.ts';
+import { locateInHunt } from '../detectors/hunts/load-hunts.ts';
+import { TomlFileError } from '../detectors/rules/toml-file.ts';
+import { type AnswerValue, SqlError } from '../storage/query-database.ts';
+import { askQuery, type QueryResult, type QuerySource } from './ask-query.ts';
+
+/** The hunt could not be run. `message` is one line, with the place in the hunt's file when its SQL is wrong. */
+export class HuntError extends Error {
+  override name = 'HuntError';
+  /** The line at fault and a caret under it, printable; '' when there is none. */
+  readonly excerpt: string;
+
+  constructor(message: string, excerpt = '', options?: ErrorOptions) {
+    super(message, options);
+    this.excerpt = excerpt;
+  }
+}
+
+export interface HuntRun {
+  source: QuerySource;
+  /** The beginning of the window, in milliseconds since 1970. */
+  sinceMs: number;
+  nowMs: number;
+  limit: number;
+  timeoutMs: number;
+  /** Only rows that would be told as findings, and in nobody's way. */
+  forFindings?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Throws a HuntError, a QueryEnded or a StoreError. */
+export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
+  if (run.source.kind === 'journal' && hunt.source === 'host') {
+    throw new HuntError(`${hunt.id} looks at this host's own files: journals do not have them`);
+  }
+  const { source, sinceMs, nowMs, limit, timeoutMs, forFindings = false, signal } = run;
+  try {
+    return await askQuery(
+      {
+        source,
+        sql: forFindings ? findingSql(hunt) : hunt.sql,
+        since: sinceMs,
+        now: nowMs,
+        limit,
+        inBackground: forFindings,
+      },
+      { timeoutMs, ...(signal && { signal }) },
+    );
+  } catch (error) {
+    throw error instanceof SqlError ? huntError(hunt, error, forFindings) : error;
+  }
+}
+
+function huntError(hunt: Hunt, error: SqlError, forFindings: boolean): HuntError {
+  const { place } = error;
+  // With the finding's condition round it, the statement's places are not the file's.
+  if (place === undefined || forFindings) {
+    return new HuntError(`${hunt.file}: \`hunt.sql\`: ${error.message}`, '', { cause: error });
+  }
+  try {
+    const { message, line, column, excerpt } = locateInHunt(
+      hunt,
+      readFileSync(hunt.file, 'utf8'),
+      error.message,
+      place,
+    );
+    return new HuntError(`${hunt.file}:${line}:${column}: ${message}`, excerpt, { cause: error });
+  } catch (again) {
+    // The file has changed meanwhile.
+    if (!(again instanceof TomlFileError) && !(again instanceof Error && 'code' in again)) throw again;
+    return new HuntError(`${hunt.file}: \`hunt.sql\`: ${error.message}`, '', { cause: error });
+  }
+}
+
+/** A row by its columns. */
+export function rowObject(columns: readonly string[], row: readonly AnswerValue[]): Record<string, AnswerValue> {
+  return Object.fromEntries(columns.map((column, i) => [column, row[i] ?? null]));
+}

@@ -1,0 +1,50 @@
+// The tables `users` and `groups`: /etc/passwd and /etc/group. Accounts of a directory service are not among them.
+
+import fs from 'node:fs';
+import type { HostTable, SqlValue } from './host-table.ts';
+
+/** passwd(5) and group(5): lines of fields between colons. A line with too few, or with an id that is none, is passed over. */
+function* readAccounts(file: string, fields: number): Generator<string[]> {
+  for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
+    const values = line.split(':');
+    if (values.length >= fields && /^\d+$/.test(values[2] ?? '')) yield values;
+  }
+}
+
+/** An id as a signed 32-bit number, as osquery's `_signed` columns have it. */
+const signed = (id: number): number => id | 0;
+
+/** `file` is another passwd(5) in tests. */
+export const usersTable = (file = '/etc/passwd'): HostTable => ({
+  name: 'users',
+  columns: [
+    ['uid', 'BIGINT'],
+    ['gid', 'BIGINT'],
+    ['uid_signed', 'BIGINT'],
+    ['gid_signed', 'BIGINT'],
+    ['username', 'TEXT'],
+    ['description', 'TEXT'],
+    ['directory', 'TEXT'],
+    ['shell', 'TEXT'],
+    ['uuid', 'TEXT'],
+  ],
+  *rows(): Generator<SqlValue[]> {
+    for (const [name = '', , uid, gid, description = '', directory = '', shell = ''] of readAccounts(file, 7)) {
+      const ids = [Number(uid), Number(gid)] as const;
+      yield [...ids, signed(ids[0]), signed(ids[1]), name, description, directory, shell, ''];
+    }
+  },
+});
+
+/** `file` is another group(5) in tests. */
+export const groupsTable = (file = '/etc/group'): HostTable => ({
+  name: 'groups',
+  columns: [
+    ['gid', 'BIGINT'],
+    ['gid_signed', 'BIGINT'],
+    ['groupname', 'TEXT'],
+  ],
+  *rows(): Generator<SqlValue[]> {
+    for (const [name = '', , gid] of readAccounts(file, 4)) yield [Number(gid), signed(Number(gid)), name];
+  },
+});

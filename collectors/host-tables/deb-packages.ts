@@ -1,0 +1,79 @@
+// The table `deb_packages`: dpkg's status file, read a piece at a time.
+
+import fs from 'node:fs';
+import type { HostTable, SqlValue } from './host-table.ts';
+
+const chunkBytes = 256 * 1024;
+/** A stanza that goes on past this is no stanza of dpkg's. */
+const maxStanzaChars = 16 * 1024 * 1024;
+
+/** `folder` is another administrative folder in tests. */
+export const debPackagesTable = (folder = '/var/lib/dpkg'): HostTable => ({
+  name: 'deb_packages',
+  columns: [
+    ['name', 'TEXT'],
+    ['version', 'TEXT'],
+    ['source', 'TEXT'],
+    ['size', 'BIGINT'],
+    ['arch', 'TEXT'],
+    ['revision', 'TEXT'],
+    ['status', 'TEXT'],
+    ['maintainer', 'TEXT'],
+    ['section', 'TEXT'],
+    ['priority', 'TEXT'],
+    ['admindir', 'TEXT'],
+  ],
+  *rows() {
+    for (const stanza of readStanzas(`${folder}/status`)) {
+      const row = rowOf(stanza, folder);
+      if (row !== undefined) yield row;
+    }
+  },
+});
+
+/** The paragraphs of a control file (deb822(5)), which blank lines part. None where there is no such file. */
+function* readStanzas(file: string): Generator<string> {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    const decoder = new TextDecoder();
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    let rest = '';
+    for (let size = fs.readSync(fd, chunk); size > 0; size = fs.readSync(fd, chunk)) {
+      const parts = `${rest}${decoder.decode(chunk.subarray(0, size), { stream: true })}`.split(/\n\n+/);
+      rest = parts.pop() ?? '';
+      if (rest.length > maxStanzaChars) throw new Error(`${file} is not dpkg's status file`);
+      yield* parts;
+    }
+    yield rest;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function rowOf(stanza: string, folder: string): SqlValue[] | undefined {
+  const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(stanza)?.[1]?.trimEnd() ?? '';
+  const name = field('Package');
+  const status = field('Status');
+  if (name === '' || status.endsWith(' not-installed')) return undefined;
+  const version = field('Version');
+  const size = field('Installed-Size');
+  return [
+    name,
+    version,
+    field('Source'),
+    /^\d+$/.test(size) ? Number(size) : null,
+    field('Architecture'),
+    version.includes('-') ? version.slice(version.lastIndexOf('-') + 1) : '',
+    status,
+    field('Maintainer'),
+    field('Section'),
+    field('Priority'),
+    folder,
+  ];
+}

@@ -1,0 +1,170 @@
+// The table `file`: what lstat(2) and stat(2) say of the files that a statement names.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { listPids, readExe } from '../proc/read-proc.ts';
+import type { Asked, HostTable, SqlValue } from './host-table.ts';
+import { type PathPart, parsePathPattern } from './path-pattern.ts';
+
+/** Files that one statement can see; a folder of a million is cut here, and that is told. */
+const maxFiles = 100_000;
+const maxDepth = 32;
+
+export const fileTable: HostTable = {
+  name: 'file',
+  columns: [
+    ['path', 'TEXT'],
+    ['directory', 'TEXT'],
+    ['filename', 'TEXT'],
+    ['inode', 'BIGINT'],
+    ['uid', 'BIGINT'],
+    ['gid', 'BIGINT'],
+    ['mode', 'TEXT'],
+    ['device', 'BIGINT'],
+    ['size', 'BIGINT'],
+    ['block_size', 'INTEGER'],
+    ['atime', 'BIGINT'],
+    ['mtime', 'BIGINT'],
+    ['ctime', 'BIGINT'],
+    ['btime', 'BIGINT'],
+    ['hard_links', 'INTEGER'],
+    ['symlink', 'INTEGER'],
+    ['type', 'TEXT'],
+    ['symlink_target_path', 'TEXT'],
+  ],
+  *rows(asked) {
+    const told = new Set<string>();
+    for (const { file, directory } of filesOf(asked)) {
+      const key = file.toString('latin1');
+      if (told.has(key)) continue;
+      if (told.size >= maxFiles) {
+        asked.note(`the table file shows the first ${maxFiles} files only`);
+        return;
+      }
+      const row = rowOf(file, directory);
+      if (row === undefined) continue;
+      told.add(key);
+      yield row;
+    }
+  },
+};
+
+interface Found {
+  /** In bytes: a name need not be UTF-8, and one that is not is no place to hide. */
+  file: Buffer;
+  /** As the statement writes it, when it names the folder: `/etc/` as well as `/etc`. */
+  directory?: string;
+}
+
+function* filesOf({ paths, names, note }: Asked): Generator<Found> {
+  if (names.has('processes')) {
+    for (const pid of listPids()) {
+      const file = readExe(pid);
+      if (file !== undefined) yield { file: Buffer.from(file) };
+    }
+  } else if (paths.length === 0) {
+    note("the table file shows the files that the statement names: WHERE path LIKE '/etc/%', for one");
+  }
+  for (const text of paths) {
+    yield { file: Buffer.from(text) };
+    const parts = parsePathPattern(text);
+    const isPattern = parts.some(({ kind }) => kind !== 'name');
+    for (const file of walk(root, parts)) {
+      if (isPattern) yield { file };
+      if (isPattern && !names.has('directory')) continue;
+      const directory = isPattern ? file.toString() : text;
+      for (const { name } of entriesIn(file)) yield { file: join(file, name), directory };
+    }
+  }
+}
+
+const root = Buffer.from('/');
+const join = (folder: Buffer, name: Buffer): Buffer =>
+  Buffer.concat(folder.equals(root) ? [folder, name] : [folder, root, name]);
+
+/** The paths that the parts lead to from `folder`, whether they exist or not where no pattern is left. */
+function* walk(folder: Buffer, parts: readonly PathPart[]): Generator<Buffer> {
+  const [part, ...rest] = parts;
+  if (part === undefined) yield folder;
+  else if (part.kind === 'name') yield* walk(join(folder, Buffer.from(part.name)), rest);
+  else if (part.kind === 'below') yield* below(folder, maxDepth);
+  else {
+    for (const { name } of entriesIn(folder)) {
+      if (part.matches(name.toString())) yield* walk(join(folder, name), rest);
+    }
+  }
+}
+
+function* below(folder: Buffer, depth: number): Generator<Buffer> {
+  for (const { name, isFolder } of entriesIn(folder)) {
+    const file = join(folder, name);
+    yield file;
+    // From the root down, what the kernel makes up is left out.
+    if (isFolder && depth > 0 && !/^\/(?:proc|sys)$/.test(file.toString())) yield* below(file, depth - 1);
+  }
+}
+
+/** Entry by entry, so that a huge folder does not have to fit into memory. */
+function* entriesIn(folder: Buffer): Generator<{ name: Buffer; isFolder: boolean }> {
+  let dir: fs.Dir;
+  try {
+    dir = fs.opendirSync(folder, { bufferSize: 1024, encoding: 'latin1' });
+  } catch {
+    return;
+  }
+  try {
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
+      yield { name: Buffer.from(entry.name, 'latin1'), isFolder: entry.isDirectory() };
+    }
+  } finally {
+    dir.closeSync();
+  }
+}
+
+function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefined {
+  let own: fs.BigIntStats;
+  let stat: fs.BigIntStats;
+  let target = '';
+  try {
+    own = fs.lstatSync(file, { bigint: true });
+    stat = own.isSymbolicLink() ? (fs.statSync(file, { bigint: true, throwIfNoEntry: false }) ?? own) : own;
+    if (own.isSymbolicLink()) target = fs.readlinkSync(file);
+  } catch {
+    return undefined;
+  }
+  const text = file.toString();
+  return [
+    text,
+    directory ?? path.dirname(text),
+    path.basename(text),
+    BigInt.asIntN(64, stat.ino),
+    stat.uid,
+    stat.gid,
+    (stat.mode & 0o7777n).toString(8).padStart(4, '0'),
+    stat.rdev,
+    stat.size,
+    stat.blksize,
+    seconds(stat.atimeNs),
+    seconds(stat.mtimeNs),
+    seconds(stat.ctimeNs),
+    seconds(stat.birthtimeNs),
+    stat.nlink,
+    own.isSymbolicLink() ? 1 : 0,
+    typeOf(stat),
+    target,
+  ];
+}
+
+const nsPerSecond = 1_000_000_000n;
+/** Whole seconds, downwards also before 1970. */
+const seconds = (ns: bigint): bigint => (ns - (((ns % nsPerSecond) + nsPerSecond) % nsPerSecond)) / nsPerSecond;
+
+function typeOf(stat: fs.BigIntStats): string {
+  if (stat.isFile()) return 'regular';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isBlockDevice()) return 'block';
+  if (stat.isCharacterDevice()) return 'character';
+  if (stat.isFIFO()) return 'fifo';
+  return stat.isSocket() ? 'socket' : 'unknown';
+}

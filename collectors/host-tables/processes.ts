@@ -1,0 +1,106 @@
+// The table `processes`: /proc/PID of every process that lives while it is read.
+
+import fs from 'node:fs';
+import { readBootEpochMs } from '../libc.ts';
+import { listPids, readCgroupPath, readCmdline, readCwd, readExe, readIdentityInside } from '../proc/read-proc.ts';
+import type { HostTable, SqlValue } from './host-table.ts';
+
+const maxCmdlineBytes = 128 * 1024;
+/** proc_pid_stat(5) counts in ticks, 100 a second on every Linux that Node runs on. */
+const tickMs = 10;
+
+export const processesTable: HostTable = {
+  name: 'processes',
+  columns: [
+    ['pid', 'BIGINT'],
+    ['name', 'TEXT'],
+    ['path', 'TEXT'],
+    ['cmdline', 'TEXT'],
+    ['state', 'TEXT'],
+    ['cwd', 'TEXT'],
+    ['root', 'TEXT'],
+    ['uid', 'BIGINT'],
+    ['gid', 'BIGINT'],
+    ['euid', 'BIGINT'],
+    ['egid', 'BIGINT'],
+    ['suid', 'BIGINT'],
+    ['sgid', 'BIGINT'],
+    ['on_disk', 'INTEGER'],
+    ['wired_size', 'BIGINT'],
+    ['resident_size', 'BIGINT'],
+    ['total_size', 'BIGINT'],
+    ['user_time', 'BIGINT'],
+    ['system_time', 'BIGINT'],
+    ['disk_bytes_read', 'BIGINT'],
+    ['disk_bytes_written', 'BIGINT'],
+    ['start_time', 'BIGINT'],
+    ['parent', 'BIGINT'],
+    ['pgroup', 'BIGINT'],
+    ['threads', 'INTEGER'],
+    ['nice', 'INTEGER'],
+    ['cgroup_path', 'TEXT'],
+  ],
+  *rows() {
+    const bootMs = readBootEpochMs();
+    for (const pid of listPids()) {
+      const row = rowOf(pid, bootMs);
+      if (row !== undefined) yield row;
+    }
+  },
+};
+
+function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
+  const stat = attempt(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const status = attempt(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  if (stat === undefined || status === undefined) return undefined;
+  const close = stat.lastIndexOf(')');
+  const rest = stat.slice(close + 2).split(' ');
+  /** By the field's number in proc_pid_stat(5). */
+  const field = (number: number): number => Number(rest[number - 3]);
+  const ids = (key: string): number[] =>
+    new RegExp(`^${key}:([\\t \\d]*)$`, 'm').exec(status)?.[1]?.match(/\d+/g)?.map(Number) ?? [];
+  const kibibytes = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
+  const [uid = null, euid = null, suid = null] = ids('Uid');
+  const [gid = null, egid = null, sgid = null] = ids('Gid');
+  const file = readExe(pid);
+  const io = attempt(() => fs.readFileSync(`/proc/${pid}/io`, 'utf8')) ?? '';
+  const ioBytes = (key: string): number => Number(new RegExp(`^${key}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0);
+  return [
+    pid,
+    stat.slice(stat.indexOf('(') + 1, close),
+    file ?? '',
+    readCmdline(pid, maxCmdlineBytes)?.args.join(' ') ?? '',
+    rest[0] ?? '',
+    readCwd(pid) ?? '',
+    attempt(() => fs.readlinkSync(`/proc/${pid}/root`)) ?? '',
+    uid,
+    gid,
+    euid,
+    egid,
+    suid,
+    sgid,
+    file === undefined ? -1 : Number(readIdentityInside(pid, file) !== undefined),
+    kibibytes('VmLck') * 1024,
+    kibibytes('VmRSS') * 1024,
+    kibibytes('VmSize') * 1024,
+    field(14) * tickMs,
+    field(15) * tickMs,
+    ioBytes('read_bytes'),
+    ioBytes('write_bytes'),
+    Math.floor((bootMs + field(22) * tickMs) / 1000),
+    field(4),
+    field(5),
+    field(20),
+    field(19),
+    readCgroupPath(pid) ?? '',
+  ];
+}
+
+/** Undefined where the process has ended or may not be looked at. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

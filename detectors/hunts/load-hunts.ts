@@ -1,0 +1,118 @@
+// Reads hunt files: TOML with one question in SQL each; docs/hunts.md says what each key does.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { threatSchema } from '../rules/load-rules.ts';
+import type { RefusedRule } from '../rules/rule.ts';
+import { locateInString, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
+import type { Hunt } from './hunt.ts';
+
+/** Larger files are refused unread. */
+const maxFileBytes = 1024 * 1024;
+const dayMs = 86_400_000;
+
+/** The hunts that come with stepparent. */
+export const shippedHunts: string = fileURLToPath(new URL('.', import.meta.url));
+
+const text = z.string().regex(/\S/, 'a text that is not empty');
+
+const huntFile = z.strictObject({
+  hunt: z.strictObject({
+    id: z
+      .string()
+      .regex(/^(?=.{1,64}$)[a-z0-9]+(?:-[a-z0-9]+)*$/, 'lower-case words joined by "-", of at most 64 characters'),
+    name: text,
+    description: text,
+    note: text.default(''),
+    source: z.enum(['events', 'alerts', 'host']).default('events'),
+    sql: text,
+    window: z
+      .string()
+      .regex(/^[1-9]\d{0,3}d$/, 'a number of days such as "7d"')
+      .default('7d'),
+    limit: z.int().min(1).max(10_000).default(100),
+    identity: z.array(text).min(1).max(8),
+    finding: z.strictObject({ reason: text, unless: text.optional() }).optional(),
+    threat: z.array(threatSchema).default([]),
+    references: z.array(text).default([]),
+    tags: z.array(text).default([]),
+  }),
+});
+
+/** The hunt in a file's text. Throws a TomlFileError with the place at fault and what is allowed there. Pure: the SQL is not tried. */
+export function parseHunt(file: string, source: string): Hunt {
+  const { hunt } = parseToml(file, source, huntFile);
+  return {
+    ...hunt,
+    description: hunt.description.trim(),
+    note: hunt.note.trim(),
+    sql: hunt.sql.replace(/[;\s]+$/, ''),
+    windowMs: Number.parseInt(hunt.window, 10) * dayMs,
+    finding: hunt.finding && { reason: hunt.finding.reason, unless: hunt.finding.unless },
+    file,
+  };
+}
+
+/**
+ * The hunts of all `*.toml` files in the folders, in the order of the folders and then of the names, and the files that were
+ * refused. A folder that does not exist holds none. Of two files with one id the later is refused.
+ */
+export function readHunts(folders: readonly string[]): { hunts: Hunt[]; refused: RefusedRule[] } {
+  const hunts = new Map<string, Hunt>();
+  const refused: RefusedRule[] = [];
+  const refuse = (file: string, message: string, error?: TomlFileError): void => {
+    const { line = 1, column = 1, excerpt = '' } = error ?? {};
+    refused.push({ file, id: undefined, line, column, message, excerpt });
+  };
+  for (const folder of folders) {
+    for (const name of namesIn(folder)) {
+      const file = join(folder, name);
+      try {
+        if (statSync(file).size > maxFileBytes) {
+          refuse(file, `larger than ${maxFileBytes / 1024 / 1024} MiB`);
+          continue;
+        }
+        const source = readFileSync(file, 'utf8');
+        const hunt = parseHunt(file, source);
+        const earlier = hunts.get(hunt.id);
+        if (earlier !== undefined) {
+          const message = `\`hunt.id\` "${hunt.id}" is that of ${earlier.file} already`;
+          throw new TomlFileError(message, file, source, locateKey(source, ['hunt', 'id']));
+        }
+        hunts.set(hunt.id, hunt);
+      } catch (error) {
+        if (error instanceof TomlFileError) refuse(file, error.message, error);
+        else if (error instanceof Error && 'code' in error) refuse(file, `cannot be read (${error.code})`);
+        else throw error;
+      }
+    }
+  }
+  return { hunts: [...hunts.values()], refused };
+}
+
+/** Where in the hunt's file a place in its SQL is: the file's own line and column, with an excerpt. */
+export function locateInHunt(
+  { file }: Hunt,
+  source: string,
+  message: string,
+  place: { line: number; column: number; length: number },
+): TomlFileError {
+  const { hunt } = parseToml(file, source, huntFile);
+  const lines = hunt.sql.split('\n').slice(0, place.line - 1);
+  const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + place.column - 1;
+  const at = locateInString(source, ['hunt', 'sql'], { start, end: start + place.length });
+  return new TomlFileError(`\`hunt.sql\`: ${message}`, file, source, at);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.toml') && !name.startsWith('.'))
+      .sort();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,176 @@
+// A database to ask in SQL: what the agent has stored, or alerts gathered elsewhere, beside tables of the host. Never written.
+
+import Database from 'better-sqlite3';
+import type { StepparentEvent } from '../collectors/event.ts';
+import type { HostTable } from '../collectors/host-tables/host-table.ts';
+import { prepareInsertEvent } from './event-rows.ts';
+import { limits } from './limits.ts';
+import { migrations } from './migrations.ts';
+import { openReadonlyDatabase } from './open-store.ts';
+import { locateSqlError, pathsInSql, tokenizeSql } from './sql-text.ts';
+import { createViews } from './sql-views.ts';
+import { errorCode } from './store-error.ts';
+
+/** A value of an answer, as JSON has it: whole numbers past 2^53 are text, bytes are hexadecimal. */
+export type AnswerValue = string | number | null;
+
+export interface Answer {
+  columns: string[];
+  /** Row by row, as SQLite finds them. */
+  rows: Iterable<AnswerValue[]>;
+  /** What the rows do not say; complete once they are read. */
+  notes: readonly string[];
+}
+
+export interface QueryDatabase {
+  /**
+   * Asks one statement, which must only read. `:since` and `:now` in it are milliseconds since 1970. Throws a SqlError, also
+   * while rows are read.
+   */
+  ask(sql: string, parameters: { since: number; now: number }): Answer;
+  close(): void;
+}
+
+/** The statement was refused or failed; `place` is where in it, when SQLite says. */
+export class SqlError extends Error {
+  override name = 'SqlError';
+  /** Line and column count from 1. */
+  readonly place: { line: number; column: number; length: number } | undefined;
+
+  constructor(message: string, place?: SqlError['place'], options?: ErrorOptions) {
+    super(message, options);
+    this.place = place;
+  }
+}
+
+/** Opens the agent's database for reading, beside the agent. Throws a StoreError as `openStore` does. */
+export function openQueryDatabase(path: string, tables: readonly HostTable[]): QueryDatabase {
+  return queryDatabase(openReadonlyDatabase(path), tables);
+}
+
+/** Opens a database in memory that holds these alerts, each once; each also counts as the event that it tells of. */
+export async function openAlertDatabase(
+  alerts: AsyncIterable<StepparentEvent> | Iterable<StepparentEvent>,
+  tables: readonly HostTable[],
+): Promise<QueryDatabase> {
+  const db = new Database(':memory:');
+  for (const sql of migrations) db.exec(sql);
+  const insertEvent = prepareInsertEvent(db);
+  const insertAlert = db.prepare(
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
+     VALUES (?, ?, '', '[]', 'open', ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  );
+  for await (const alert of alerts) {
+    const ms = Date.parse(alert['@timestamp']);
+    insertAlert.run(alert.event.id, String(alert.rule?.id), ms, ms, ms, JSON.stringify(alert));
+    insertEvent(alert, ms, ms);
+  }
+  return queryDatabase(db, tables);
+}
+
+function queryDatabase(db: Database.Database, tables: readonly HostTable[]): QueryDatabase {
+  let notes: string[] = [];
+  let paths: string[] = [];
+  let names: ReadonlySet<string> = new Set();
+  const note = (text: string): void => {
+    if (!notes.includes(text)) notes.push(text);
+  };
+  for (const { name, columns, rows } of tables) {
+    db.table(`${name} rows`, {
+      columns: columns.map(([column]) => column),
+      *rows() {
+        for (const row of rows({ paths, names, note })) yield [...row];
+      },
+    });
+    // A virtual table of better-sqlite3 has neither types nor an index: read into a materialized view it gets both.
+    const typed = columns.map(([column, type]) => `CAST("${column}" AS ${type}) AS "${column}"`).join(', ');
+    db.exec(
+      `CREATE TEMP VIEW "${name}" AS WITH read AS MATERIALIZED (SELECT ${typed} FROM "${name} rows") SELECT * FROM read`,
+    );
+  }
+  db.exec(createViews);
+  db.pragma('query_only = ON');
+  db.pragma(`cache_size = -${limits.queryCacheKiB}`);
+
+  const failing = (sql: string, error: unknown): unknown => {
+    if (error instanceof RangeError || error instanceof TypeError) return new SqlError(bindingText(error.message));
+    if (!errorCode(error).startsWith('SQLITE_ERROR') || !(error instanceof Error)) return error;
+    const fails = (beginning: string): boolean => {
+      try {
+        db.prepare(beginning);
+        return false;
+      } catch (again) {
+        return again instanceof Error && again.message === error.message;
+      }
+    };
+    const at = locateSqlError(sql, error.message, fails);
+    return new SqlError(error.message, at && placeOf(sql, at.start, at.end), { cause: error });
+  };
+
+  return {
+    ask(sql, parameters) {
+      const tokens = tokenizeSql(sql);
+      const [first] = tokens;
+      if (first === undefined) throw new SqlError('the statement is empty');
+      const word = first.value.toUpperCase();
+      if (first.kind !== 'name' || !['SELECT', 'WITH', 'VALUES', 'EXPLAIN'].includes(word)) {
+        const place = placeOf(sql, first.start, first.end);
+        throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN can be asked: nothing is written here', place);
+      }
+      notes = [];
+      paths = pathsInSql(tokens);
+      names = new Set(tokens.filter(({ kind }) => kind === 'name').map(({ value }) => value.toLowerCase()));
+      try {
+        const statement = db.prepare(sql);
+        if (!statement.reader || !statement.readonly) throw new SqlError('the statement would write: refused');
+        statement.raw(true).safeIntegers(true);
+        const columns = distinct(statement.columns().map(({ name }) => name));
+        const rows = statement.iterate(parameters) as IterableIterator<unknown[]>;
+        return { columns, rows: answers(rows, (error) => failing(sql, error)), notes };
+      } catch (error) {
+        throw failing(sql, error);
+      }
+    },
+    close: () => {
+      db.close();
+    },
+  };
+}
+
+function* answers(rows: Iterable<unknown[]>, failing: (error: unknown) => unknown): Generator<AnswerValue[]> {
+  try {
+    for (const row of rows) yield row.map(answerValue);
+  } catch (error) {
+    throw failing(error);
+  }
+}
+
+function answerValue(value: unknown): AnswerValue {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (Buffer.isBuffer(value)) return value.toString('hex');
+  return typeof value === 'string' ? value : null;
+}
+
+/** Names of columns, told apart where a statement has the same twice. */
+function distinct(names: readonly string[]): string[] {
+  const used = new Set<string>();
+  return names.map((name) => {
+    let free = name;
+    for (let n = 2; used.has(free); n++) free = `${name}:${n}`;
+    used.add(free);
+    return free;
+  });
+}
+
+function bindingText(said: string): string {
+  if (/more than one statement/.test(said)) return 'more than one statement: ask one at a time';
+  if (/contains no statements/.test(said)) return 'the statement is empty';
+  if (/parameter/i.test(said)) return 'the statement has a parameter other than :since and :now';
+  return said;
+}
+
+function placeOf(sql: string, start: number, end: number): SqlError['place'] {
+  const before = sql.slice(0, start).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, length: Math.max(1, end - start) };
+}
