@@ -13,10 +13,12 @@ import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
+import { readHunts } from '../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../detectors/query/kql.ts';
 import { QueryError } from '../detectors/query/query.ts';
 import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
+import { limits } from '../storage/limits.ts';
 import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
@@ -28,6 +30,7 @@ import { openFaults } from './faults.ts';
 import { journalSocket } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
 import type { Log } from './log.ts';
+import { openHuntSchedule } from './open-hunt-schedule.ts';
 import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import type { Paths } from './paths.ts';
@@ -233,7 +236,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     packages = watch;
     undo.unshift(() => watch.stop());
 
-    const termMs = Math.max(0, ...rules.map((rule) => rule.windowMs));
+    const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
     const prune = (): void => {
       const { more } = store.prune(Date.now(), {
         eventDays: configuration.retention.event_days,
@@ -258,6 +261,20 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     );
     later(1000, guarded(prune));
 
+    const { hunts, refused: refusedHunts } = readHunts(configuration.hunts.directories);
+    for (const hunt of refusedHunts) log.error('a hunt was refused', { ...hunt });
+    const schedule = openHuntSchedule({
+      hunts,
+      intervalMs: configuration.hunts.interval,
+      database: paths.database,
+      store: () => store,
+      context,
+      onAlerts: delivery.wake,
+      log,
+      faults,
+    });
+    undo.unshift(() => schedule?.stop());
+
     status = () => {
       const facts = storeFacts(store, Date.now());
       const report = sensor.report();
@@ -272,6 +289,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         packages: watch.report(),
         processes: table.size,
         rules: { loaded: rules.map(({ id }) => id), refused },
+        hunts: { scheduled: schedule?.status() ?? [], refused: refusedHunts },
         configuration: [...parts.configurationFiles],
         known_front_ends: configuration.known_front_ends,
         store: facts,
@@ -287,6 +305,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       status: () => status(),
       async stop() {
         clearInterval(tidy);
+        await schedule?.stop();
         await watch.stop();
         await sensor.stop();
         for (const timer of timers) clearTimeout(timer);

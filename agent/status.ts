@@ -7,6 +7,7 @@ import type { StoreReader } from '../storage/open-store.ts';
 import type { StoreStatus } from '../storage/status.ts';
 import type { SinkStatus } from './delivery.ts';
 import type { Fault } from './faults.ts';
+import type { HuntStatus } from './hunt-schedule.ts';
 import { localTime } from './local-time.ts';
 import type { SensorReport } from './open-sensor.ts';
 
@@ -42,6 +43,8 @@ export interface AgentStatus {
   /** Entries of the process table. */
   processes: number;
   rules: { loaded: string[]; refused: RefusedRule[] };
+  /** Hunts that the agent runs; none when `hunts.interval` is "off". */
+  hunts: { scheduled: HuntStatus[]; refused: RefusedRule[] };
   /** Whether verified package front ends count as seen from the start. */
   known_front_ends: boolean;
   store: StoreFacts;
@@ -114,6 +117,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['packages', packageLines(status.packages)],
       ['processes', [`${status.processes} known`]],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
+      ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
       ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
       ...storeLines(status.store, status.sinks),
       [
@@ -143,6 +147,13 @@ export function packageLines({ folders, missing, told, untold, uncounted }: Pack
 /** A refused rule on one line: file, line, column, and why. */
 export function refusedLine({ file, line, column, message }: RefusedRule): string {
   return `refused: ${file}:${line}:${column}: ${message}`;
+}
+
+function huntLine({ id, last, rows, findings, taken, trouble }: HuntStatus): string {
+  if (last === undefined) return `${id}: has not run yet`;
+  const first = taken === undefined ? '' : ` (${taken} taken as known at the first run)`;
+  const outcome = trouble ?? `${rows ?? 0} rows, ${findings} told since the start${first}`;
+  return `${id}: ${localTime(last)}, ${outcome}`;
 }
 
 type Line = readonly [heading: string, texts: readonly string[]];

@@ -1,28 +1,26 @@
 // The tables that SQL sees: events and alerts under their ECS names. They are made for each connection, not stored.
 
-/** A column of a view: ECS name, and SQL for its value. `f` is the row of `fields`, `e` that of `events`. */
+/** A column of a view: ECS name, and SQL for its value. `f` is a row of `fields`, `a` one of `alerts`. */
 type Column = readonly [name: string, sql: string];
 
-/** From the document: right for every field, and slower, since the whole document has to be read. */
-const fromDocument =
-  (document: string) =>
-  (name: string): Column => {
-    const path = name
-      .split('.')
-      .map((part) => `."${part}"`)
-      .join('');
-    return [name, `${document} ->> '$${path}'`];
-  };
+const jsonPath = (name: string): string =>
+  `'$${name
+    .split('.')
+    .map((part) => `."${part}"`)
+    .join('')}'`;
+
+/** Of the stored event: looked up only when the column is asked for. A join would be made for every row of a hunt. */
+const fromEvent = (sql: string): string => `(SELECT ${sql} FROM main.events e WHERE e.id = f.event)`;
 
 const isoTime = (ms: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', ${ms} / 1000.0, 'unixepoch')`;
 
 const eventColumns: readonly Column[] = [
   ['@timestamp', isoTime('f.time_ms')],
   ['time_ms', 'f.time_ms'],
-  ['event.id', 'e.event_id'],
+  ['event.id', fromEvent('e.event_id')],
   ['event.category', 'f.category'],
   ['event.action', 'f.action'],
-  ['event.type', `e.document ->> '$.event.type[0]'`],
+  ['event.type', fromEvent(`e.document ->> '$.event.type[0]'`)],
   ['host.id', 'f.host_id'],
   ['agent.id', 'f.agent_id'],
   ['file.path', 'f.file_path'],
@@ -78,8 +76,8 @@ const eventColumns: readonly Column[] = [
     'stepparent.file.original_path',
     'stepparent.file.changed',
     'stepparent.found',
-  ].map(fromDocument('e.document')),
-  ['document', 'e.document'],
+  ].map((name): Column => [name, fromEvent(`e.document ->> ${jsonPath(name)}`)]),
+  ['document', fromEvent('e.document')],
 ];
 
 const alertColumns: readonly Column[] = [
@@ -112,20 +110,17 @@ const alertColumns: readonly Column[] = [
     'stepparent.systemd.unit',
     'stepparent.package.packages',
     'stepparent.lifecycle_script.path',
-  ].map(fromDocument('a.document')),
+  ].map((name): Column => [name, `a.document ->> ${jsonPath(name)}`]),
   ['document', 'a.document'],
 ];
 
 const view = (name: string, columns: readonly Column[], from: string): string =>
   `CREATE TEMP VIEW "${name}" AS SELECT ${columns.map(([column, sql]) => `${sql} AS "${column}"`).join(', ')} FROM ${from};`;
 
-// SQLite leaves the join out where no column of `e` is asked for.
-const fromEvents = 'main.fields f LEFT JOIN main.events e ON e.id = f.event';
-
 /** Makes the views in the schema `temp`, where they hide the tables `events` and `alerts` of the database itself. */
 export const createViews = [
-  view('events', eventColumns, fromEvents),
-  view('process_events', eventColumns, `${fromEvents} WHERE f.category = 'process'`),
-  view('file_events', eventColumns, `${fromEvents} WHERE f.category = 'file'`),
+  view('events', eventColumns, 'main.fields f'),
+  view('process_events', eventColumns, "main.fields f WHERE f.category = 'process'"),
+  view('file_events', eventColumns, "main.fields f WHERE f.category = 'file'"),
   view('alerts', alertColumns, 'main.alerts a'),
 ].join('\n');

@@ -16,7 +16,7 @@ const sinkPlaces: Readonly<Record<string, string>> = {
 
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
 export function readyLines(
-  { sensor, packages, rules, sinks, store, known_front_ends }: AgentStatus,
+  { sensor, packages, rules, hunts, sinks, store, known_front_ends }: AgentStatus,
   alerts: string,
 ): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
@@ -27,6 +27,8 @@ export function readyLines(
     ...sensor.reasons.map((reason) => `not covered: ${reason}`),
     `rules: ${rules.loaded.join(', ') || 'none'}`,
     ...rules.refused.map(({ file, line, message }) => `rule refused: ${file}:${line}: ${message}`),
+    `hunts: ${hunts.scheduled.map(({ id }) => id).join(', ') || 'none are run'}`,
+    ...hunts.refused.map(({ file, line, message }) => `hunt refused: ${file}:${line}: ${message}`),
     `package front ends: ${known_front_ends ? 'verified ones count as known' : 'none count as known'}`,
     `alerts go to ${sinks.map(({ name }) => sinkPlaces[name] ?? alerts).join(', ') || 'the database alone'}`,
     `ready (pid ${process.pid}, database ${store.path})${learning}`,

@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { completeConfiguration, configurationSchema, parseConfigurationFile } from '../../agent/configuration.ts';
 import { ConfigurationError } from '../../agent/configuration-error.ts';
 import { readConfiguration } from '../../agent/read-configuration.ts';
+import { shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 
 function folderOf(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'stepparent-configuration-'));
@@ -38,6 +39,7 @@ test('defaults', () => {
         '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
     },
     retention: { event_days: 14, max_mb: 200 },
+    hunts: { interval: 3_600_000, directories: [shippedHunts, '/etc/stepparent/hunts.d'] },
     alerts: { journald: true, ndjson: true },
     log: { level: 'info' },
   });
@@ -49,7 +51,7 @@ test('every key has a line of documentation', () => {
       ? Object.entries(schema.properties).flatMap(([key, child]) => described(Object(child), `${name}.${key}`))
       : [[name, schema.description]];
   const keys = described(z.toJSONSchema(configurationSchema, { io: 'input' }), '');
-  expect(keys.length).toBe(18);
+  expect(keys.length).toBe(20);
   for (const [name, line] of keys) expect(line, name).toMatch(/^[A-Z].*\.$/);
 });
 
@@ -67,6 +69,11 @@ test('later layers go over earlier ones, key by key', () => {
   });
 });
 
+test('hunts can be left out', () => {
+  const table = parseConfigurationFile('hunts.interval = "off"', 'c.toml');
+  expect(completeConfiguration([table]).hunts.interval).toBeUndefined();
+});
+
 test.for([
   ['learning = "3 days"', 'c.toml:1:1: `learning` must be a number and s, m, h, d or w, such as "90s"'],
   ['\n[sensor]\n# which\nmode = "ebpf"', 'c.toml:4:1: `sensor.mode` must be "auto"'],
@@ -81,6 +88,7 @@ test.for([
   ['[sensors]\nmode = "auto"', 'c.toml:1:1: unknown key `sensors`'],
   ['[log]\nlevel = "loud"', 'c.toml:2:1: `log.level` must be "error"'],
   ['[events]\nrecord = "a:(b or"', 'c.toml:2:1: `events.record` must be a KQL query: '],
+  ['[hunts]\ninterval = "5s"', 'c.toml:2:1: `hunts.interval` must be a number and s, m, h, d or w'],
   ['log = "debug"', 'c.toml:1:1: `log` must be a table'],
   ['state_directory = "state"', 'c.toml:1:1: `state_directory` must be an absolute path'],
   ['rules_directories = ["/a", 7]', 'c.toml:1:1: `rules_directories[1]` must be a text in quotes'],

@@ -50,6 +50,14 @@ const running: AgentStatus = {
     loaded: ['a', 'b'],
     refused: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
   },
+  hunts: {
+    scheduled: [
+      { id: 'rare', last: time, rows: 7, findings: 2, taken: 3 },
+      { id: 'broken', last: time, findings: 0, trouble: 'no such table: x\n' },
+      { id: 'later', findings: 0 },
+    ],
+    refused: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
+  },
   known_front_ends: true,
   store,
   sinks: [
@@ -79,6 +87,10 @@ test('a running agent', () => {
   processes      231 known
   rules          2 loaded: a, b
                  refused: /r/x.toml:3:1: unknown key
+  hunts          rare: ${local}, 7 rows, 2 told since the start (3 taken as known at the first run)
+                 broken: ${local}, no such table: x\\n
+                 later: has not run yet
+                 refused: /h/y.toml:2:1: unknown key
   front ends     verified ones count as known
   learning       ended ${local}
   baseline       3 terms (2 alert, 1 trusted)

@@ -20,6 +20,7 @@ test('the fields of an alert', () => {
     STEPPARENT_SEVERITY: 'medium',
     STEPPARENT_RISK_SCORE: '47',
     STEPPARENT_REASON: 'not seen to run dpkg within 5 days',
+    STEPPARENT_ACTION: 'exec',
     STEPPARENT_EXECUTABLE: '/usr/bin/dpkg',
     STEPPARENT_COMMAND_LINE: 'dpkg -i x.deb',
     STEPPARENT_PID: '71',

@@ -1,0 +1,109 @@
+// Runs the hunts every so often, and makes an alert of every row that was not there before.
+
+import type { StepparentEvent } from '../collectors/event.ts';
+import { buildFinding } from '../detectors/hunts/build-finding.ts';
+import { type Hunt, huntRuleId, rowIdentity } from '../detectors/hunts/hunt.ts';
+import type { HuntRow, HuntRows } from '../storage/hunt-rows.ts';
+import type { QueryResult } from './ask-query.ts';
+import { rowObject } from './run-hunt.ts';
+
+/** A hunt's account since the start; times are ISO 8601. */
+export interface HuntStatus {
+  id: string;
+  /** Absent until it has run. */
+  last?: string;
+  /** Rows of the last run that count: those expected are not among them. */
+  rows?: number;
+  /** Rows told as alerts since the start. */
+  findings: number;
+  /** Rows that the first run on this database took as known, without an alert; present when that was since the start. */
+  taken?: number;
+  /** Why the last run gave nothing. */
+  trouble?: string;
+}
+
+export interface HuntScheduleParts {
+  /** Those without findings are passed over. */
+  hunts: readonly Hunt[];
+  /** Asks a hunt for the rows that would be told; rejects when it fails. */
+  run(hunt: Hunt, window: { sinceMs: number; nowMs: number }, signal: AbortSignal): Promise<QueryResult>;
+  record: HuntRows['recordHunt'];
+  host: StepparentEvent['host'];
+  agent: StepparentEvent['agent'];
+  nowMs(): number;
+  /** Between the end of one round and the start of the next. */
+  intervalMs: number;
+  /** Before the first round. */
+  firstMs: number;
+  /** There is something to deliver. */
+  onAlerts(): void;
+  /** A hunt ran for the first time on this database: so many rows are known from now on, without an alert. */
+  onFirstRun(hunt: Hunt, known: number): void;
+  onFault(what: string, error: unknown): void;
+}
+
+export interface HuntSchedule {
+  status(): HuntStatus[];
+  /** Resolves when nothing runs any more; what runs is ended. */
+  stop(): Promise<void>;
+}
+
+/** Starts the rounds. One hunt runs at a time. */
+export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
+  const hunts = parts.hunts.filter(({ finding }) => finding !== undefined);
+  const accounts = new Map(hunts.map(({ id }): [string, HuntStatus] => [id, { id, findings: 0 }]));
+  const stopping = new AbortController();
+  let round: Promise<void> = Promise.resolve();
+
+  const runOne = async (hunt: Hunt): Promise<void> => {
+    const account = accounts.get(hunt.id) ?? { id: hunt.id, findings: 0 };
+    const nowMs = parts.nowMs();
+    account.last = new Date(nowMs).toISOString();
+    try {
+      const { columns, rows } = await parts.run(hunt, { sinceMs: nowMs - hunt.windowMs, nowMs }, stopping.signal);
+      if (stopping.signal.aborted) return;
+      const recorded = parts.record(
+        huntRuleId(hunt.id),
+        rows.map((values) => huntRow(hunt, rowObject(columns, values), nowMs)),
+        nowMs,
+      );
+      account.rows = rows.length;
+      account.findings += recorded.alerts.length;
+      delete account.trouble;
+      if (recorded.first) {
+        account.taken = recorded.known;
+        parts.onFirstRun(hunt, recorded.known);
+      }
+      if (recorded.alerts.length > 0) parts.onAlerts();
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      account.trouble = error instanceof Error ? error.message : String(error);
+      parts.onFault(`the hunt ${hunt.id} failed`, error);
+    }
+  };
+
+  const huntRow = (hunt: Hunt, row: ReturnType<typeof rowObject>, nowMs: number): HuntRow => ({
+    identity: rowIdentity(hunt, row),
+    document: (state, id) => buildFinding({ hunt, row, host: parts.host, agent: parts.agent, state, id, nowMs }),
+  });
+
+  let timer: NodeJS.Timeout | undefined;
+  const after = (ms: number): void => {
+    timer = setTimeout(() => {
+      round = (async () => {
+        for (const hunt of hunts) if (!stopping.signal.aborted) await runOne(hunt);
+        if (!stopping.signal.aborted) after(parts.intervalMs);
+      })();
+    }, ms);
+  };
+  after(parts.firstMs);
+
+  return {
+    status: () => hunts.map(({ id }) => ({ ...accounts.get(id), id }) as HuntStatus),
+    async stop() {
+      clearTimeout(timer);
+      stopping.abort();
+      await round;
+    },
+  };
+}

@@ -1,0 +1,233 @@
+// SQL over what the agent has stored: ECS names, tables with types, and nothing that writes.
+
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import type { HostTable } from '../../collectors/host-tables/host-table.ts';
+import { openStore } from '../../storage/open-store.ts';
+import { openAlertDatabase, openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';
+import { exampleEvent, exampleFinding, minute, start } from './examples.ts';
+import { temporaryFolder } from './temporary-store.ts';
+
+const things: HostTable = {
+  name: 'things',
+  columns: [
+    ['path', 'TEXT'],
+    ['uid', 'BIGINT'],
+  ],
+  *rows({ paths, names, note }) {
+    if (names.has('nosy')) note('nosy');
+    for (const path of paths) yield [path, 7];
+    yield ['/large', 2n ** 60n];
+    yield [null, null];
+  },
+};
+
+function fileEvent(id: string): StepparentEvent {
+  return {
+    ...exampleEvent(id, start + minute),
+    event: { id, kind: 'event', category: ['file'], type: ['creation'], action: 'creation' },
+    agent: { type: 'stepparent', id: 'agent-1' },
+    file: { path: '/var/lib/dpkg/info/a.postinst', name: 'a.postinst', size: 12 },
+    process: { pid: 9, executable: '/tmp/x', command_line: 'x'.repeat(10_000) },
+    stepparent: { lifecycle_script: { manager: 'dpkg', path: '/s', depth: 2 }, found: 'by comparison' },
+  };
+}
+
+function filled(): { database: QueryDatabase; path: string } {
+  const path = join(temporaryFolder(), 'stepparent.db');
+  const store = openStore(path, { nowMs: start });
+  store.record([exampleFinding(start, { eventId: 'e1' })], start);
+  store.record([{ event: fileEvent('f1'), scope: '', verdicts: [] }], start + minute);
+  store.close();
+  const database = openQueryDatabase(path, [things]);
+  onTestFinished(() => database.close());
+  return { database, path };
+}
+
+const all = (database: QueryDatabase, sql: string) => [...database.ask(sql, { since: start, now: start }).rows];
+
+function errorOf(database: QueryDatabase, sql: string): SqlError {
+  try {
+    all(database, sql);
+  } catch (error) {
+    if (error instanceof SqlError) return error;
+    throw error;
+  }
+  throw new Error('it was answered');
+}
+
+describe('views', () => {
+  test.for([
+    ['SELECT "event.id" FROM events ORDER BY time_ms', [['e1'], ['f1']]],
+    ['SELECT "event.id", "process.parent.executable" FROM process_events', [['e1', '/usr/bin/python3']]],
+    ['SELECT "event.id", "file.name", "file.size", "agent.id" FROM file_events', [['f1', 'a.postinst', 12, 'agent-1']]],
+    ['SELECT "@timestamp" FROM file_events', [['2026-03-03T10:01:00.000Z']]],
+    ['SELECT "host.id", "host.name", "user.name" FROM process_events', [['a1b2', 'web1', 'root']]],
+    ['SELECT "process.args", "process.parent.pid" FROM process_events', [['["dpkg","-i","x.deb"]', 4121]]],
+    [
+      'SELECT "stepparent.lifecycle_script.path", "stepparent.lifecycle_script.depth", "stepparent.found" FROM file_events',
+      [['/s', 2, 'by comparison']],
+    ],
+    ['SELECT "event.id" FROM events WHERE time_ms > :since', [['f1']]],
+    ['SELECT :now - :since', [[0]]],
+    ['SELECT "rule.id", "event.severity", "stepparent.alert.count" FROM alerts', [['dpkg-by-unusual-parent', 21, 1]]],
+    [`SELECT document ->> '$.file.path' FROM file_events`, [['/var/lib/dpkg/info/a.postinst']]],
+    // The column is cut, the document is not.
+    [`SELECT length("process.command_line"), length(document) > 10000 FROM file_events`, [[4096, 1]]],
+    ['SELECT "file.path" FROM process_events', [[null]]],
+  ] as const)('%s', ([sql, rows]) => {
+    expect(all(filled().database, sql)).toEqual(rows);
+  });
+
+  test('what hunts group by needs no document, and comes from an index', () => {
+    const sql = `EXPLAIN QUERY PLAN SELECT "file.name", "process.executable", count(*), count(DISTINCT "agent.id")
+      FROM file_events WHERE time_ms >= :since AND "file.path" GLOB '/x/*' GROUP BY 1, 2`;
+    const plan = all(filled().database, sql).map((row) => row.at(-1));
+    expect(plan[0]).toMatch(/USING COVERING INDEX fields_file/);
+    expect(plan.join('\n')).not.toMatch(/\be\b|FOR GROUP BY/);
+  });
+
+  test('an event goes with its columns when it is dropped', () => {
+    const { path } = filled();
+    const store = openStore(path, { nowMs: start });
+    store.prune(start + 400 * 86_400_000);
+    store.close();
+    const database = openQueryDatabase(path, []);
+    onTestFinished(() => database.close());
+    expect(all(database, 'SELECT count(*) FROM main.fields')).toEqual([[0]]);
+  });
+
+  test('a database of schema version 1 gets columns for what it holds', () => {
+    const path = join(temporaryFolder(), 'stepparent.db');
+    const old = new Database(path).exec(readFileSync(join(import.meta.dirname, 'fixtures/schema-1.sql'), 'utf8'));
+    const document = JSON.stringify(fileEvent('f1'));
+    old.prepare("INSERT INTO events VALUES (9, 'f1', 1, 1, 'creation', 'file', ?)").run(document);
+    old.prepare("INSERT INTO events VALUES (10, 'f2', 1, 1, NULL, NULL, 'broken')").run();
+    old.close();
+    openStore(path, { nowMs: start }).close();
+    const database = openQueryDatabase(path, []);
+    onTestFinished(() => database.close());
+    const row = ['f1', 'a.postinst', '/tmp/x', 4096, 2];
+    expect(
+      all(
+        database,
+        `SELECT "event.id", "file.name", "process.executable", length("process.command_line"),
+           "stepparent.lifecycle_script.depth" FROM file_events`,
+      ),
+    ).toEqual([row]);
+  });
+});
+
+describe('tables of the host', () => {
+  test('are read with types, and see the paths and names of the statement', () => {
+    const { database } = filled();
+    const sql = `SELECT path, uid, typeof(uid) FROM things WHERE uid = '7' AND path IN ('/a', '/b') AND uid < '10'`;
+    expect(all(database, sql)).toEqual([
+      ['/a', 7, 'integer'],
+      ['/b', 7, 'integer'],
+    ]);
+    expect(all(database, 'SELECT uid FROM things WHERE uid > 10')).toEqual([[`${2n ** 60n}`]]);
+  });
+
+  test('notes belong to the statement that caused them', () => {
+    const { database } = filled();
+    const asked = database.ask('SELECT uid AS nosy FROM things', { since: 0, now: 0 });
+    expect([...asked.rows]).toHaveLength(2);
+    expect(asked.notes).toEqual(['nosy']);
+    const next = database.ask('SELECT 1', { since: 0, now: 0 });
+    expect([...next.rows]).toEqual([[1]]);
+    expect(next.notes).toEqual([]);
+  });
+});
+
+describe('answers', () => {
+  test('values as JSON has them', () => {
+    const sql = `SELECT x'00ff', 9007199254740993, -9007199254740991, 1e999, 0.5, NULL, 'a' || char(0) || 'b'`;
+    expect(all(filled().database, sql)).toEqual([
+      ['00ff', '9007199254740993', -9007199254740991, 'Infinity', 0.5, null, 'a\0b'],
+    ]);
+  });
+
+  test('columns of the same name are told apart', () => {
+    const asked = filled().database.ask('SELECT 1 AS a, 2 AS a, 3 AS b', { since: 0, now: 0 });
+    expect([...asked.rows]).toEqual([[1, 2, 3]]);
+    expect(asked.columns).toEqual(['a', 'a:2', 'b']);
+  });
+
+  test('rows come one by one: who has enough stops', () => {
+    const endless = 'WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c';
+    const { database } = filled();
+    for (const [x] of database.ask(endless, { since: 0, now: 0 }).rows) if (x === 3) break;
+    expect(all(database, 'SELECT 1')).toEqual([[1]]);
+  });
+
+  test('a comment and a semicolon at the end are no second statement', () => {
+    expect(all(filled().database, '-- first\nSELECT 1; -- last; /* */')).toEqual([[1]]);
+  });
+});
+
+describe('refused', () => {
+  test.for([
+    ['', 'the statement is empty', undefined],
+    ['-- nothing', 'the statement is empty', undefined],
+    ['DELETE FROM terms', 'only SELECT, WITH, VALUES and EXPLAIN', [1, 1]],
+    ['\n  PRAGMA query_only = OFF', 'only SELECT, WITH, VALUES and EXPLAIN', [2, 3]],
+    ["ATTACH '/tmp/x.db' AS x", 'only SELECT', [1, 1]],
+    ["VACUUM INTO '/tmp/x.db'", 'only SELECT', [1, 1]],
+    ['WITH a AS (SELECT 1) DELETE FROM terms', 'would write', undefined],
+    ["EXPLAIN INSERT INTO terms VALUES ('', '', '', 1, 1, 1, '')", 'would write', undefined],
+    ['SELECT 1; DELETE FROM terms', 'more than one statement', undefined],
+    ['SELECT ?', 'a parameter other than :since', undefined],
+    ['SELECT :sinc', 'a parameter other than :since', undefined],
+    ['SELECT 1,\n  FROM events', 'near "FROM"', [2, 3]],
+    ['SELECT "file.nam" FROM events', 'no such column', [1, 8]],
+    ['SELECT e.x FROM events e', 'no such column: e.x', [1, 10]],
+    ['SELECT * FROM evnts', 'no such table: evnts', [1, 15]],
+    ['SELECT 1 AND AND 2', 'near "AND"', [1, 14]],
+  ] as const)('%j', ([sql, message, place]) => {
+    const error = errorOf(filled().database, sql);
+    expect(error.message).toContain(message);
+    expect(error.place && [error.place.line, error.place.column]).toEqual(place);
+  });
+
+  test('an error among the rows is told as one', () => {
+    const error = errorOf(filled().database, `SELECT document -> '$.' FROM events`);
+    expect(error.message).toMatch(/path/i);
+  });
+
+  test('the file does not change, whatever is asked', () => {
+    const { database, path } = filled();
+    const before = readFileSync(path);
+    for (const sql of ['DELETE FROM events', 'SELECT * FROM pragma_user_version(7)', 'SELECT load_extension(1)']) {
+      expect(() => all(database, sql)).toThrow();
+    }
+    all(database, 'SELECT * FROM events, alerts ORDER BY 2');
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test.for([
+    ['nowhere.db', 'missing'],
+    ['text.db', 'foreign'],
+  ])('%s is %s', ([name = '', trouble]) => {
+    const path = join(temporaryFolder(), name);
+    if (trouble === 'foreign') new Database(path).exec('CREATE TABLE t (a)').close();
+    expect(() => openQueryDatabase(path, [])).toThrow(expect.objectContaining({ trouble }));
+  });
+});
+
+test('alerts from elsewhere are asked with the same names, each once', async () => {
+  const alert = (id: string, host: string): StepparentEvent => ({
+    ...fileEvent(id),
+    host: { id: host },
+    rule: { id: 'r' },
+  });
+  const database = await openAlertDatabase([alert('1', 'a'), alert('2', 'b'), alert('1', 'a')], []);
+  onTestFinished(() => database.close());
+  expect(all(database, 'SELECT "rule.id", count(DISTINCT "host.id"), count(*) FROM alerts')).toEqual([['r', 2, 2]]);
+  expect(all(database, 'SELECT count(*) FROM file_events')).toEqual([[2]]);
+  expect(() => all(database, 'DELETE FROM main.alerts')).toThrow('only SELECT');
+});
