@@ -6,11 +6,10 @@ import { listPids, readExe } from '../proc/read-proc.ts';
 import type { Asked, HostTable, SqlValue } from './host-table.ts';
 import { type PathPart, parsePathPattern } from './path-pattern.ts';
 
-/** Files that one statement can see; a folder of a million is cut here, and that is told. */
-const maxFiles = 100_000;
 const maxDepth = 32;
 
-export const fileTable: HostTable = {
+/** `maxFiles`: what one statement can see; a folder of a million is cut there, and that is told. */
+export const fileTable = (maxFiles = 100_000): HostTable => ({
   name: 'file',
   columns: [
     ['path', 'TEXT'],
@@ -47,7 +46,7 @@ export const fileTable: HostTable = {
       yield row;
     }
   },
-};
+});
 
 interface Found {
   /** In bytes: a name need not be UTF-8, and one that is not is no place to hide. */
@@ -104,7 +103,7 @@ function* below(folder: Buffer, depth: number): Generator<Buffer> {
   }
 }
 
-/** Entry by entry, so that a huge folder does not have to fit into memory. */
+/** Entry by entry, so that a huge folder does not have to fit into memory. One that cannot be read, or not further, ends. */
 function* entriesIn(folder: Buffer): Generator<{ name: Buffer; isFolder: boolean }> {
   let dir: fs.Dir;
   try {
@@ -113,11 +112,19 @@ function* entriesIn(folder: Buffer): Generator<{ name: Buffer; isFolder: boolean
     return;
   }
   try {
-    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
+    for (let entry = nextOf(dir); entry !== undefined; entry = nextOf(dir)) {
       yield { name: Buffer.from(entry.name, 'latin1'), isFolder: entry.isDirectory() };
     }
   } finally {
     dir.closeSync();
+  }
+}
+
+function nextOf(dir: fs.Dir): fs.Dirent | undefined {
+  try {
+    return dir.readSync() ?? undefined;
+  } catch {
+    return undefined;
   }
 }
 

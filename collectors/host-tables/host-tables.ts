@@ -8,7 +8,7 @@ import { processesTable } from './processes.ts';
 import { rpmPackagesTable } from './rpm-packages.ts';
 
 export const hostTables: readonly HostTable[] = [
-  fileTable,
+  fileTable(),
   usersTable(),
   groupsTable(),
   processesTable,

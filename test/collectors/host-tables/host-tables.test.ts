@@ -1,0 +1,243 @@
+// Tables of the host: osquery's columns, filled from real files, real processes, and the real rpm.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { groupsTable, usersTable } from '../../../collectors/host-tables/accounts.ts';
+import { debPackagesTable } from '../../../collectors/host-tables/deb-packages.ts';
+import { fileTable } from '../../../collectors/host-tables/file.ts';
+import type { Asked, HostTable, SqlValue } from '../../../collectors/host-tables/host-table.ts';
+import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
+import { processesTable } from '../../../collectors/host-tables/processes.ts';
+import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
+import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-tables-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+type Row = Record<string, SqlValue | undefined>;
+
+function read(table: HostTable, asked: Partial<Asked> = {}): Row[] {
+  const rows = [...table.rows({ paths: [], names: new Set(), note: () => {}, ...asked })];
+  return rows.map((row) => {
+    expect(row).toHaveLength(table.columns.length);
+    return Object.fromEntries(table.columns.map(([name], i) => [name, row[i]]));
+  });
+}
+
+test('names and columns are osquery’s', () => {
+  const columns = Object.fromEntries(hostTables.map((table) => [table.name, table.columns.map(([name]) => name)]));
+  expect(columns).toMatchObject({
+    file: expect.arrayContaining([
+      ...['path', 'directory', 'filename', 'inode', 'uid', 'gid', 'mode', 'device', 'size', 'block_size'],
+      ...['atime', 'mtime', 'ctime', 'btime', 'hard_links', 'symlink', 'type'],
+    ]),
+    users: ['uid', 'gid', 'uid_signed', 'gid_signed', 'username', 'description', 'directory', 'shell', 'uuid'],
+    groups: ['gid', 'gid_signed', 'groupname'],
+    processes: expect.arrayContaining([
+      ...['pid', 'name', 'path', 'cmdline', 'state', 'cwd', 'root', 'uid', 'gid', 'euid', 'egid', 'suid', 'sgid'],
+      ...['on_disk', 'wired_size', 'resident_size', 'total_size', 'user_time', 'system_time', 'start_time'],
+      ...['disk_bytes_read', 'disk_bytes_written', 'parent', 'pgroup', 'threads', 'nice'],
+    ]),
+    deb_packages: [
+      ...['name', 'version', 'source', 'size', 'arch', 'revision', 'status', 'maintainer', 'section', 'priority'],
+      'admindir',
+    ],
+    rpm_packages: expect.arrayContaining([
+      ...['name', 'version', 'release', 'source', 'size', 'sha1', 'arch', 'epoch', 'install_time', 'vendor'],
+      'package_group',
+    ]),
+  });
+});
+
+describe('file', () => {
+  function tree(): string {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'd', 'deep'), { recursive: true });
+    writeFileSync(join(folder, 'a.list'), 'abc');
+    writeFileSync(join(folder, 'b.postinst'), '');
+    writeFileSync(join(folder, 'd', 'c.list'), '');
+    writeFileSync(join(folder, 'd', 'deep', 'e.list'), '');
+    return folder;
+  }
+
+  test.for([
+    ['/%', 'a.list b.postinst d'],
+    ['/%.list', 'a.list'],
+    ['', ' a.list b.postinst d'],
+    ['/', ' a.list b.postinst d'],
+    ['/a.list', 'a.list'],
+    ['/A.LIST', ''],
+    ['/%/%', 'd/c.list d/deep'],
+    ['/d/%%', 'd/c.list d/deep d/deep/e.list'],
+    ['/nowhere/%', ''],
+    ['/a.list/%', ''],
+  ])('“%s” names %s', ([pattern = '', expected]) => {
+    const folder = tree();
+    const files = read(fileTable(), { paths: [`${folder}${pattern}`] }).map(({ path }) =>
+      String(path).slice(folder.length + 1),
+    );
+    expect([...new Set(files)].sort().join(' ')).toBe(expected);
+  });
+
+  test('a folder is named as the statement names it', () => {
+    const folder = tree();
+    const directories = (path: string) =>
+      read(fileTable(), { paths: [path] }).flatMap(({ directory, filename }) =>
+        filename === 'a.list' ? [directory] : [],
+      );
+    expect(directories(`${folder}/`)).toEqual([`${folder}/`]);
+    expect(directories(folder)).toEqual([folder]);
+    expect(directories(`${folder}/%`)).toEqual([folder]);
+  });
+
+  test('what is in folders that fit is listed when the statement asks for the folder', () => {
+    const folder = tree();
+    const found = read(fileTable(), { paths: [`${folder}/%`], names: new Set(['directory']) });
+    expect(found.filter(({ directory }) => directory === join(folder, 'd')).map(({ filename }) => filename)).toEqual(
+      expect.arrayContaining(['c.list', 'deep']),
+    );
+  });
+
+  test('owner, permissions, times, links; no mtime before 1970 upsets it', () => {
+    const folder = temporaryFolder();
+    const file = join(folder, 'x');
+    writeFileSync(file, 'abc');
+    chmodSync(file, 0o4750);
+    execFileSync('touch', ['-m', '-d', '1969-12-31T23:59:58.5Z', file]);
+    execFileSync('touch', ['-a', '-d', '@1000000000.9', file]);
+    linkSync(file, join(folder, 'hard'));
+    symlinkSync('x', join(folder, 'soft'));
+    symlinkSync('gone', join(folder, 'dangling'));
+    const rows = new Map(read(fileTable(), { paths: [`${folder}/%`] }).map((row) => [row.filename, row]));
+    const now = Date.now() / 1000;
+    expect(rows.get('x')).toMatchObject({
+      ...{
+        path: file,
+        directory: folder,
+        size: 3n,
+        mode: '4750',
+        uid: BigInt(process.getuid?.() ?? 0),
+        type: 'regular',
+      },
+      ...{ atime: 1_000_000_000n, mtime: -2n, hard_links: 2n, symlink: 0, symlink_target_path: '' },
+    });
+    expect(Math.abs(Number(rows.get('x')?.ctime) - now)).toBeLessThan(60);
+    expect(rows.get('soft')).toMatchObject({ type: 'regular', symlink: 1, symlink_target_path: 'x', size: 3n });
+    expect(rows.get('dangling')).toMatchObject({ type: 'symlink', symlink: 1, symlink_target_path: 'gone' });
+  });
+
+  test('a name that is no UTF-8 is no place to hide', () => {
+    const folder = temporaryFolder();
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff])]), '');
+    expect(read(fileTable(), { paths: [`${folder}/%`] }).map(({ filename }) => filename)).toEqual(['a\ufffd']);
+  });
+
+  test('without a path it says what it needs; beside processes it has their programs', () => {
+    const notes: string[] = [];
+    expect(read(fileTable(), { note: (text) => notes.push(text) })).toEqual([]);
+    expect(notes).toEqual([expect.stringContaining('WHERE path LIKE')]);
+    const programs = read(fileTable(), { names: new Set(['processes']) }).map(({ path }) => path);
+    expect(programs).toContain(process.execPath);
+  });
+
+  test('a folder is read up to the bound, and that is said', () => {
+    const notes: string[] = [];
+    const folder = tree();
+    const paths = [`${folder}/%%`];
+    const note = (text: string) => notes.push(text);
+    expect(read(fileTable(4), { paths, note })).toHaveLength(4);
+    expect(notes).toEqual(['the table file shows the first 4 files only']);
+    expect(read(fileTable(5), { paths, note })).toHaveLength(5);
+    expect(notes).toHaveLength(1);
+  });
+});
+
+test('users and groups; broken lines are passed over', () => {
+  const folder = temporaryFolder();
+  const passwd =
+    'root:x:0:0:root:/root:/bin/sh\n+::::::\nbroken\nx:x:id:0:::\nbig:x:4294967294:7:Big, One:/h:/bin/false\n';
+  writeFileSync(join(folder, 'passwd'), passwd);
+  writeFileSync(join(folder, 'group'), 'root:x:0:\nadm:x:4:alice,bob\n\nshort:x:1\n');
+  expect(read(usersTable(join(folder, 'passwd')))).toMatchObject([
+    { uid: 0, gid: 0, username: 'root', directory: '/root', shell: '/bin/sh' },
+    { uid: 4294967294, uid_signed: -2, gid: 7, username: 'big', description: 'Big, One' },
+  ]);
+  expect(read(groupsTable(join(folder, 'group')))).toEqual([
+    { gid: 0, gid_signed: 0, groupname: 'root' },
+    { gid: 4, gid_signed: 4, groupname: 'adm' },
+  ]);
+});
+
+test('processes: this one, and one whose program is gone', () => {
+  const row = read(processesTable).find(({ pid }) => pid === process.pid);
+  expect(row).toMatchObject({
+    ...{ path: process.execPath, cwd: process.cwd(), root: '/', parent: process.ppid, on_disk: 1, nice: 0 },
+    ...{ uid: process.getuid?.(), egid: process.getegid?.() },
+  });
+  expect(row?.cmdline).toContain('vitest');
+  const startedMs = Date.now() - process.uptime() * 1000;
+  expect(Math.abs(Number(row?.start_time) - startedMs / 1000)).toBeLessThan(5);
+  expect(Number(row?.threads)).toBeGreaterThan(1);
+  expect(Number(row?.resident_size)).toBeGreaterThan(1_000_000);
+});
+
+describe('deb_packages', () => {
+  test('stanzas over several reads; what is not installed is left out', () => {
+    const folder = temporaryFolder();
+    const stanza = (name: string, more = '') =>
+      `Package: ${name}\nStatus: install ok installed\nPriority: optional\nSection: libs\nInstalled-Size: 12\nMaintainer: M <m@x>\nArchitecture: amd64\nVersion: 1:2.0-3\n${more}\n`;
+    const many = Array.from({ length: 3000 }, (_, i) => stanza(`p${i}`, `Description: ${'é'.repeat(150)}\n`));
+    const gone = 'Package: gone\nStatus: deinstall ok not-installed\nVersion: 1\n\n';
+    const rest = 'Package: rest\nStatus: deinstall ok config-files\nVersion: 7\nConffiles:\n /etc/Version: x\n';
+    writeFileSync(join(folder, 'status'), `${stanza('src', 'Source: other (1.0)\n')}${gone}${many.join('')}${rest}`);
+    const rows = read(debPackagesTable(folder));
+    expect(rows).toHaveLength(3002);
+    expect(rows[0]).toEqual({
+      ...{ name: 'src', version: '1:2.0-3', source: 'other (1.0)', size: 12, arch: 'amd64', revision: '3' },
+      ...{ status: 'install ok installed', maintainer: 'M <m@x>', section: 'libs', priority: 'optional' },
+      admindir: folder,
+    });
+    expect(rows.at(-1)).toMatchObject({ name: 'rest', version: '7', revision: '', size: null, source: '' });
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(3002);
+  });
+
+  test('no dpkg, no rows', () => {
+    expect(read(debPackagesTable('/nowhere'))).toEqual([]);
+  });
+});
+
+describe('rpm_packages', () => {
+  test('without a database rpm is not asked, and makes none', () => {
+    const folder = temporaryFolder();
+    expect(read(rpmPackagesTable(() => [folder, '/nowhere']))).toEqual([]);
+    expect(execFileSync('ls', ['-A', folder], { encoding: 'utf8' })).toBe('');
+  });
+
+  const why = unmet(missingTools('rpm', 'rpmbuild'), noRoot);
+  test.skipIf(why)(titled('a package that rpm has installed', why), () => {
+    const folder = temporaryFolder();
+    const spec = join(folder, 'x.spec');
+    writeFileSync(
+      spec,
+      'Name: sptest\nVersion: 1.2\nRelease: 3\nSummary: s\nLicense: Apache-2.0\nBuildArch: noarch\nVendor: A, B\n%description\nd\n%files\n',
+    );
+    const top = ['--define', `_topdir ${folder}/build`];
+    execFileSync('rpmbuild', ['-bb', ...top, spec], { stdio: 'ignore' });
+    const database = join(folder, 'db');
+    const built = join(folder, 'build/RPMS/noarch/sptest-1.2-3.noarch.rpm');
+    execFileSync('rpm', ['--dbpath', database, '--nodeps', '-i', built], { stdio: 'ignore' });
+    chownSync(database, 0, 0);
+    expect(read(rpmPackagesTable(() => ['/nowhere', database]))).toMatchObject([
+      {
+        ...{ name: 'sptest', version: '1.2', release: '3', source: 'sptest-1.2-3.src.rpm', arch: 'noarch' },
+        ...{ epoch: null, vendor: 'A, B', install_time: expect.stringMatching(/^\d{10}$/), size: '0' },
+      },
+    ]);
+  });
+});
