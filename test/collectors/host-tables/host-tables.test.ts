@@ -153,7 +153,7 @@ describe('file', () => {
     const note = (text: string) => notes.push(text);
     expect(read(fileTable(4), { paths, note })).toHaveLength(4);
     expect(notes).toEqual(['the table file shows the first 4 files only']);
-    expect(read(fileTable(5), { paths, note })).toHaveLength(5);
+    expect(read(fileTable(6), { paths, note })).toHaveLength(6);
     expect(notes).toHaveLength(1);
   });
 });

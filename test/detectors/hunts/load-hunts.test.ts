@@ -1,0 +1,89 @@
+// Hunt files: what is taken, and what is refused, with the place.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { findingSql, rowIdentity } from '../../../detectors/hunts/hunt.ts';
+import { locateInHunt, parseHunt, readHunts } from '../../../detectors/hunts/load-hunts.ts';
+import { TomlFileError } from '../../../detectors/rules/toml-file.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+const text = (id = 'a-hunt', sql = 'SELECT 1 AS a', more = '') => `[hunt]
+id = "${id}"
+name = "A hunt"
+description = """
+of something
+"""
+identity = ["a"]
+sql = '''
+${sql};
+'''
+${more}`;
+
+test('defaults', () => {
+  expect(parseHunt('/x/a-hunt.toml', text())).toMatchObject({
+    id: 'a-hunt',
+    description: 'of something',
+    note: '',
+    source: 'events',
+    sql: 'SELECT 1 AS a',
+    windowMs: 7 * 86_400_000,
+    limit: 100,
+    identity: ['a'],
+    finding: undefined,
+    threat: [],
+    file: '/x/a-hunt.toml',
+  });
+});
+
+test.for([
+  [text('A'), 2, '`hunt.id` must be lower-case words'],
+  [text().replace('name =', 'nam ='), 3, 'unknown key `hunt.nam`; did you mean `name`?'],
+  [text('a-hunt', 'SELECT 1', 'window = "7"'), 11, '`hunt.window` must be a number of days'],
+  [text('a-hunt', 'SELECT 1', 'limit = 0'), 11, '`hunt.limit` must be at least 1'],
+  [text('a-hunt', 'SELECT 1', 'source = "journal"'), 11, '`hunt.source` must be "events", "alerts" or "host"'],
+  [text('a-hunt', 'SELECT 1', '[hunt.finding]\nunless = "a"'), 11, '`hunt.finding.reason` is missing'],
+  [text().replace('identity = ["a"]', 'identity = []'), 7, '`hunt.identity` must be at least 1'],
+  ['[hunt]\nid = ', 2, 'not valid TOML'],
+] as const)('refused: %#', ([source, line, message]) => {
+  const refusal = () => parseHunt('h.toml', source);
+  expect(refusal).toThrow(TomlFileError);
+  expect(refusal).toThrow(message);
+  expect(refusal).toThrow(expect.objectContaining({ line }));
+});
+
+test('folders: in order, hidden and other files passed over, one bad file does not hold up the others', () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'more'));
+  writeFileSync(join(folder, 'b.toml'), text('b'));
+  writeFileSync(join(folder, 'a.toml'), text('a'));
+  writeFileSync(join(folder, '.hidden.toml'), text('hidden'));
+  writeFileSync(join(folder, 'loader.ts'), '');
+  writeFileSync(join(folder, 'large.toml'), '#'.repeat(1024 * 1024 + 1));
+  writeFileSync(join(folder, 'more', 'again.toml'), text('a'));
+  writeFileSync(join(folder, 'more', 'wrong.toml'), '[hunt]\nidd = "x"\n');
+  mkdirSync(join(folder, 'more', 'folder.toml'));
+  const { hunts, refused } = readHunts([folder, '/nowhere', join(folder, 'more')]);
+  expect(hunts.map(({ id }) => id)).toEqual(['a', 'b']);
+  expect(refused.map(({ file, line, message }) => `${file.slice(folder.length)}:${line}: ${message}`)).toEqual([
+    '/large.toml:1: larger than 1 MiB',
+    `/more/again.toml:2: \`hunt.id\` "a" is that of ${folder}/a.toml already`,
+    '/more/folder.toml:1: cannot be read (EISDIR)',
+    expect.stringContaining('/more/wrong.toml:2: unknown key `hunt.idd`'),
+  ]);
+});
+
+test('a place in the SQL is one in the file', () => {
+  const source = text('a-hunt', 'SELECT 1,\n  frm AS a');
+  const hunt = parseHunt('h.toml', source);
+  const error = locateInHunt(hunt, source, 'no such column: frm', { line: 2, column: 3, length: 3 });
+  expect(error).toMatchObject({ line: 10, column: 3, message: '`hunt.sql`: no such column: frm' });
+  expect(error.excerpt).toBe('  frm AS a;\n  ^~~');
+});
+
+test('what is told: the rows that are not expected, also where the statement ends in a comment', () => {
+  const more = '[hunt.finding]\nreason = "r"\nunless = "a = 1 -- one"';
+  const hunt = parseHunt('h.toml', text('a-hunt', 'SELECT 1 AS a -- x', more));
+  expect(findingSql(hunt)).toBe('SELECT * FROM (\nSELECT 1 AS a -- x\n) WHERE NOT coalesce((\na = 1 -- one\n), 0)');
+  expect(rowIdentity({ ...hunt, identity: ['a', 'b', 'c'] }, { a: 1, b: null })).toEqual(['1', null, null]);
+});
