@@ -99,6 +99,10 @@ interface LiveChange extends Queued {
   name: string;
   path: string;
   witness: FileWitness | undefined;
+  /** Its state when it was looked at. */
+  heard: FileState | undefined;
+  /** Later changes are told with it. */
+  merged: boolean;
   /** It was not looked at when it was heard of: there were too many. */
   late: boolean;
   unseen: string | undefined;
@@ -114,8 +118,6 @@ interface Comparison {
   /** Nothing is told: it is the first look that there ever was. */
   silent?: boolean;
   found?: string;
-  /** The folder is another one than before. */
-  copied?: boolean;
   /** Who is concluded to have made what is found. */
   writer?: () => FileWriter;
 }
@@ -230,6 +232,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     maxWaiting,
     onMerged(into, change) {
       release(change);
+      into.merged = true;
       if (!into.madeFolder || change.madeFolder) return;
       into.writer = change.writer;
       into.pid = change.pid;
@@ -260,14 +263,16 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
 
   const look = (change: LiveChange): void => {
+    change.late = false;
     try {
       const { name } = change;
       change.witness = openWitness(name === '.' ? change.path : pathIn(path.dirname(change.path), name));
-      if (change.witness !== undefined) openFiles++;
+      if (change.witness === undefined) return;
+      openFiles++;
+      change.heard = stateOf(change.witness.stat);
     } catch (error) {
       change.unseen = `it could not be looked at (${(error as NodeJS.ErrnoException).code})`;
     }
-    change.late = false;
   };
   const offer = (
     at: WatchedFolder,
@@ -284,6 +289,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       name,
       path: pathOf(at, name),
       witness: undefined,
+      heard: undefined,
+      merged: false,
       late: true,
       unseen: undefined,
       writer,
@@ -331,7 +338,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       // A comparison was quicker, or the file was opened for writing and nothing written; unless the state that is known
       // was read after this change, and has it in it.
       const included = (readAtNs.get(change.key) ?? 0) > change.writer.atNs;
-      if (state === before && !included) return;
+      // The removal of its name changes a file once more.
+      const removed = change.witness?.stat.nlink === 0n && !change.merged;
+      if (before !== undefined && (removed ? change.heard : state) === before && !included) return;
       remember(at, name, state);
       noteRead(change.key);
       if (before !== undefined && before !== state && mergeable.has(action)) {
@@ -409,8 +418,10 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       renamed(move);
       move = undefined;
     }
-    if (has(fanotifyMask.closeWrite)) offer(at, name, 'modification', writer);
-    else if (has(fanotifyMask.attribute)) {
+    // What else the same process did to a new name goes with it.
+    const isNew = has(fanotifyMask.create | fanotifyMask.rename | fanotifyMask.movedTo);
+    if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', writer);
+    else if (has(fanotifyMask.attribute) && !isNew) {
       // Of a folder that is itself watched this is told once, as its own.
       if (child) offer(child, '.', 'attribute-change', writer);
       else offer(at, name, 'attribute-change', writer);
@@ -423,43 +434,54 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   // -- Comparison with what was known.
   interface Comparing {
     running: boolean;
-    again: boolean;
+    /** After the one that is running another is due, in so many milliseconds. */
+    againMs: number | undefined;
     lastMs: number;
     timer: NodeJS.Timeout | undefined;
+    dueMs: number;
   }
   const comparing = new WeakMap<WatchedFolder, Comparing>();
   const comparingOf = (at: WatchedFolder): Comparing => {
     let state = comparing.get(at);
     if (state === undefined) {
-      state = { running: false, again: false, lastMs: Number.NEGATIVE_INFINITY, timer: undefined };
+      state = { running: false, againMs: undefined, lastMs: Number.NEGATIVE_INFINITY, timer: undefined, dueMs: 0 };
       comparing.set(at, state);
     }
     return state;
   };
+  /** The earliest of several wishes counts. */
   const compareIn = (at: WatchedFolder, ms: number): void => {
     const state = comparingOf(at);
+    if (state.running) {
+      state.againMs = Math.min(state.againMs ?? ms, ms);
+      return;
+    }
+    const dueMs = performance.now() + ms;
+    if (closing || (state.timer && state.dueMs <= dueMs)) return;
     if (state.timer) {
       clearTimeout(state.timer);
       timers.delete(state.timer);
     }
-    if (!closing) state.timer = later(ms, () => compare(at, { found: byComparison }));
+    state.dueMs = dueMs;
+    state.timer = later(ms, () => {
+      state.timer = undefined;
+      compare(at, { found: byComparison });
+    });
   };
   const compareSoon = (at: WatchedFolder): void => {
     const sinceMs = performance.now() - comparingOf(at).lastMs;
     compareIn(at, Math.max(burstOverMs, compareAgainMs - sinceMs));
   };
-  /** Called with every event: a comparison once they have stopped, or in any case when it is its turn. */
+  /** Called with every event: what the kernel or inotify did not tell among many is found soon. */
   const afterBurst = (at: WatchedFolder): void => {
-    if (at.folder.temporary) return;
-    const state = comparingOf(at);
-    if (performance.now() - state.lastMs < compareEveryMs) compareSoon(at);
+    if (!at.folder.temporary) compareSoon(at);
   };
-  const compare = (at: WatchedFolder, how: Comparison): void => {
+  const compare = (at: WatchedFolder, how: Comparison, againMs = compareAgainMs): void => {
     const state = comparingOf(at);
     const { place } = at;
     if (closing || place === undefined) return;
     if (state.running) {
-      state.again = true;
+      compareIn(at, againMs);
       return;
     }
     state.running = true;
@@ -473,10 +495,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
         comparisons.delete(done);
         state.running = false;
         state.lastMs = performance.now();
-        const tookMs = state.lastMs - begunMs;
-        if (folders.includes(at))
-          compareIn(at, state.again ? compareAgainMs : Math.max(compareEveryMs, tookMs / comparisonShare));
-        state.again = false;
+        const restMs = Math.max(compareEveryMs, (state.lastMs - begunMs) / comparisonShare);
+        if (folders.includes(at)) compareIn(at, state.againMs ?? restMs);
+        state.againMs = undefined;
       });
     comparisons.add(done);
   };
@@ -526,6 +547,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       const some = candidates.slice(i, i + 64);
       await serially('a difference could not be told', () => reconcile(at, folder, some, how));
     }
+    if (!stopped()) at.copied = false;
   };
 
   /** Takes files down as they are, unless their change is about to be told. */
@@ -546,10 +568,14 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     names: readonly string[],
     how: Comparison,
   ): Promise<void> => {
-    if (at.place?.path !== folder) return;
+    // Of a folder that has been replaced meanwhile everything would differ.
+    if (at.place?.path !== folder || placeOf(at.folder.path)?.identity !== at.place.identity) {
+      lookSoon(0);
+      return;
+    }
     const states = names.map((name) => readState(folder, name));
     if (fanotify?.drain() === false) {
-      comparingOf(at).again = true;
+      compareIn(at, burstOverMs);
       return;
     }
     const found: Found[] = [];
@@ -558,9 +584,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       const after = states[i];
       const before = at.known.get(name);
       if (before === after) continue;
-      const copied = how.copied ?? false;
       // The folder itself: another one is no change of a file.
-      const difference = name === '.' ? ownDifference(before, after) : differenceOf(before, after, copied);
+      const difference = name === '.' ? ownDifference(before, after) : differenceOf(before, after, at.copied);
       remember(at, name, after);
       if (after === undefined) at.gone.add(name);
       if (difference !== undefined) found.push({ name, before, after, difference });
@@ -626,10 +651,18 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     if (name === unpackFolder) lookAtFolder(at, name, undefined);
     afterBurst(at);
   };
-  const folderHints = watchFolderHints({ onHint, onAwaited: () => lookSoon(50), onFault });
+  const folderHints = watchFolderHints({
+    onHint,
+    onReady(folder) {
+      const at = byPath.get(folder);
+      if (at !== undefined) compare(at, { found: byComparison }, 0);
+    },
+    onAwaited: () => lookSoon(50),
+    onFault,
+  });
   const updateHints = (): void => {
     folderHints.update(
-      folders.flatMap(({ place, hintedBecause }) => (place && hintedBecause !== undefined ? [place.path] : [])),
+      folders.flatMap(({ place, hintedBecause }) => (place && hintedBecause !== undefined ? [place] : [])),
       folders.flatMap(({ folder, place }) => (folder.temporary ? [] : [folder.path, ...(place ? [place.path] : [])])),
     );
   };
@@ -678,30 +711,36 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     at.place = place;
     byPath.set(place.path, at);
     mark(at);
-    if (before !== undefined && !folder.temporary) {
-      const led = before.path === place.path ? '' : `: it leads to ${place.path}, no longer to ${before.path}`;
-      options.onNotice('package-folder-replaced', `${folder.path} is another folder than before${led}`);
+    const led =
+      before === undefined || before.path === place.path
+        ? ''
+        : `: it leads to ${place.path}, no longer to ${before.path}`;
+    const replaced = !folder.temporary && isReplaced(at, place.path);
+    if (replaced) {
+      const since = started ? '' : ', since the agent was off';
+      options.onNotice('package-folder-replaced', `${folder.path} is another folder than before${since}${led}`);
     } else if (at.saidMissing) options.onNotice('package-folder-found', `${folder.path} is there again`);
     at.saidMissing = false;
-    compare(at, firstLook(at, before !== undefined, maker));
+    at.copied = replaced;
+    compare(at, firstLook(at, maker));
   };
 
-  const firstLook = (at: WatchedFolder, replaced: boolean, maker: WriterSeen | undefined): Comparison => {
-    const remembered = at.known.get('.');
+  /** As far as is known. An inode number that is used again cannot be told from the old one; its files' can. */
+  const isReplaced = (at: WatchedFolder, folder: string): boolean => {
+    const known = at.known.get('.');
+    const now = readState(folder, '.');
+    return known !== undefined && now !== undefined && knownFile('', known).ino !== knownFile('', now).ino;
+  };
+
+  const firstLook = (at: WatchedFolder, maker: WriterSeen | undefined): Comparison => {
     if (at.folder.temporary) {
       if (!started || at.folder.namePrefix !== undefined) return { silent: true };
       at.known.clear();
       const writer = maker && (() => madeBy(writers.resolve(maker)));
       return { found: byComparison, ...(writer && { writer }) };
     }
-    if (!started) {
-      if (remembered === undefined) return { silent: true };
-      const now = readState(at.place?.path ?? at.folder.path, '.');
-      const same = now === undefined || knownFile('', now).ino === knownFile('', remembered).ino;
-      if (!same) options.onNotice('package-folder-replaced', `${at.folder.path} was replaced while the agent was off`);
-      return { found: whileOff, copied: !same };
-    }
-    return { found: byComparison, copied: replaced || remembered !== undefined };
+    if (started) return { found: byComparison };
+    return at.known.has('.') ? { found: whileOff } : { silent: true };
   };
 
   const missing = (at: WatchedFolder, wasThere: boolean): void => {

@@ -38,6 +38,8 @@ export interface WatchedFolder {
   hintedBecause: string | undefined;
   /** As fanotify events name it. */
   key: string | undefined;
+  /** It has been replaced, perhaps by a copy, and its files are still to be compared: inodes and change times say nothing. */
+  copied: boolean;
   /** It was said that it is missing. */
   saidMissing: boolean;
   /** By name; `.` is the folder itself. */
@@ -71,6 +73,7 @@ export function watchedFolder(folder: PackageFolder, memory: ListingMemory): Wat
     sameAs: undefined,
     hintedBecause: undefined,
     key: undefined,
+    copied: false,
     saidMissing: false,
     known,
     uncounted: 0,

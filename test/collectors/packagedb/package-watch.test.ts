@@ -1,0 +1,426 @@
+// The watch over real folders: what happens in them is told once, whatever the means and whatever gets in the way.
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test, vi } from 'vitest';
+import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
+import { placeOf } from '../../../collectors/packagedb/watched-folder.ts';
+import { noRoot, titled, unmet } from '../../needs.ts';
+import { listingMemory, noFanotify, scratch, startWatch, type TestWatch } from './watch-double.ts';
+
+const missing = unmet(noRoot);
+const within = { timeout: 20_000, interval: 50 };
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, within);
+
+/** The first look is over: what is done now is a change. */
+const listed = (watch: TestWatch, files: number): Promise<void> =>
+  eventually(() => expect(watch.watch.report().folders[0]?.files).toBe(files));
+
+const sh = async (script: string, cwd: string): Promise<void> => {
+  await promisify(execFile)('sh', ['-c', script], { cwd });
+};
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A kernel that takes marks and tells of nothing, unless it is made to. */
+function silentKernel(): { open: typeof openFanotify; options: FanotifyOptions[]; marks: string[] } {
+  const options: FanotifyOptions[] = [];
+  const marks: string[] = [];
+  return {
+    options,
+    marks,
+    open(given) {
+      options.push(given);
+      return {
+        mark(folder) {
+          marks.push(folder);
+          return { key: folder, identity: placeOf(folder)?.identity ?? '' };
+        },
+        drain: () => true,
+        close: async () => {},
+      };
+    },
+  };
+}
+
+describe.skipIf(missing)(titled('with fanotify', missing), () => {
+  test('each kind of change, with the file as it was and who did it', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'old.postinst'), 'one', { mode: 0o755 });
+    const watch = startWatch([folder]);
+    await listed(watch, 1);
+
+    const steps = [
+      ['echo two > new.list', 'creation new.list'],
+      ['chmod 700 old.postinst', 'attribute-change old.postinst'],
+      ['echo three >> old.postinst', 'modification old.postinst'],
+      ['mv new.list newer.list', 'rename newer.list'],
+      ['mv newer.list ..', 'deletion newer.list'],
+      ['rm old.postinst', 'deletion old.postinst'],
+    ] as const;
+    for (const [step] of steps) {
+      await sh(step, folder);
+      const count = watch.events.length;
+      await eventually(() => expect(watch.events.length).toBeGreaterThan(count));
+    }
+    expect(watch.told(folder)).toEqual(steps.map(([, told]) => told));
+    const [created, chmod, written, renamed, moved] = watch.events;
+    expect(created).toMatchObject({
+      event: { category: ['file'], type: ['creation'], provider: 'fanotify', dataset: 'stepparent.file' },
+      file: {
+        path: join(folder, 'new.list'),
+        directory: folder,
+        extension: 'list',
+        type: 'file',
+        owner: 'root',
+        group: 'root',
+        uid: '0',
+        gid: '0',
+        mode: '0644',
+        size: 4,
+        hash: { sha256: sha256('two\n') },
+        created: expect.stringMatching(/Z$/),
+        mtime: expect.stringMatching(/Z$/),
+        ctime: expect.stringMatching(/Z$/),
+        accessed: expect.stringMatching(/Z$/),
+      },
+      process: { pid: expect.any(Number) },
+    });
+    expect(chmod?.stepparent.file).toMatchObject({ previous: { mode: '0755' } });
+    expect(written?.file?.hash).toEqual({ sha256: sha256('onethree\n') });
+    expect(written?.stepparent.file).toMatchObject({
+      changed: expect.arrayContaining(['size', 'mtime']),
+      previous: { size: 3 },
+    });
+    expect(renamed?.stepparent.file).toEqual({ original_path: join(folder, 'new.list') });
+    expect(moved?.stepparent.file).toEqual({ moved_out: true });
+    expect(new Set(watch.events.map(({ event }) => event.id)).size).toBe(watch.events.length);
+    expect(watch.faults).toEqual([]);
+    // Nothing is found again by a later comparison.
+    await watch.stop();
+    expect(watch.events).toHaveLength(6);
+  });
+
+  test('who did it, when it lives on', async () => {
+    const folder = scratch();
+    const watch = startWatch([folder]);
+    await listed(watch, 0);
+    writeFileSync(join(folder, 'mine'), '');
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation mine']));
+    expect(watch.events[0]?.process).toMatchObject({ pid: process.pid, executable: process.execPath });
+    expect(watch.events[0]?.stepparent.lineage?.length).toBeGreaterThan(0);
+  });
+
+  test('what was written is read although it is deleted at once', async () => {
+    const folder = scratch();
+    const watch = startWatch([
+      { path: folder, manager: 'rpm', expected: true, namePrefix: 'rpm-tmp.', temporary: true },
+    ]);
+    for (let i = 0; i < 20; i++)
+      await sh(`echo ${i} > rpm-tmp.${i}; echo > other.${i}; sleep 0.01; rm rpm-tmp.${i}`, folder);
+    await eventually(() => expect(watch.events).toHaveLength(40));
+    const hashes = watch.events.flatMap(({ file }) => file?.hash?.sha256 ?? []);
+    expect(hashes).toHaveLength(20);
+    expect(new Set(hashes).size).toBe(20);
+  });
+
+  test('opening for writing, and taking an empty lock, are no changes', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'lock'), '');
+    writeFileSync(join(folder, 'rpmdb.sqlite-shm'), 'x');
+    const watch = startWatch([folder]);
+    await listed(watch, 2);
+    for (let i = 0; i < 3; i++) {
+      closeSync(openSync(join(folder, 'rpmdb.sqlite-shm'), 'r+'));
+      closeSync(openSync(join(folder, 'lock'), 'w'));
+    }
+    writeFileSync(join(folder, 'last'), '');
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation last']));
+  });
+
+  test('writing again and again is told as one, with the last content', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'status'), '');
+    const watch = startWatch([folder]);
+    await listed(watch, 1);
+    for (let i = 0; i < 50; i++) appendFileSync(join(folder, 'status'), `${i}\n`);
+    const whole = sha256([...Array(50).keys()].map((i) => `${i}\n`).join(''));
+    await eventually(() => expect(watch.events.at(-1)?.file?.hash?.sha256).toBe(whole));
+    expect(watch.events.length).toBeLessThan(5);
+  });
+
+  test("another's writing is not taken for the first one's", async () => {
+    const folder = scratch();
+    const watch = startWatch([folder]);
+    await listed(watch, 0);
+    writeFileSync(join(folder, 'x.postinst'), 'a');
+    await sh('echo b >> x.postinst', folder);
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation x.postinst', 'modification x.postinst']));
+    const [first, second] = watch.events.map(({ process: by }) => by?.pid);
+    expect(first).toBe(process.pid);
+    expect(second).not.toBe(first);
+  });
+
+  test('fifos, devices, links and folders are described and not opened', async () => {
+    const folder = scratch();
+    const watch = startWatch([folder]);
+    await listed(watch, 0);
+    await sh('mkfifo fifo; mknod null c 1 3; ln -s /etc/passwd link; mkdir folder', folder);
+    await eventually(() => expect(watch.events).toHaveLength(4));
+    expect(watch.events.map(({ file }) => [file?.name, file?.type, file?.hash, file?.target_path])).toEqual([
+      ['fifo', 'fifo', undefined, undefined],
+      ['null', 'char_device', undefined, undefined],
+      ['link', 'symlink', undefined, '/etc/passwd'],
+      ['folder', 'dir', undefined, undefined],
+    ]);
+  });
+
+  test('a large file has no hash, and that is said', async () => {
+    const folder = scratch();
+    const watch = startWatch([folder]);
+    await listed(watch, 0);
+    writeFileSync(join(folder, 'big'), Buffer.alloc(1024 * 1024 + 1));
+    await eventually(() => expect(watch.events).toHaveLength(1));
+    expect(watch.events[0]?.file?.hash).toBe(undefined);
+    expect(watch.events[0]?.stepparent.unobserved).toMatchObject({
+      'file.hash.sha256': 'larger than 1048576 bytes',
+    });
+  });
+
+  test('the folder that dpkg unpacks into, every time that it is made', async () => {
+    const folder = scratch();
+    const watch = startWatch([folder]);
+    await listed(watch, 0);
+    const inner = join(folder, 'tmp.ci');
+    for (const round of [1, 2, 3]) {
+      await sh(`mkdir tmp.ci && echo ${round} > tmp.ci/preinst`, folder);
+      await eventually(() => expect(watch.told(inner)).toHaveLength(3 * round - 1));
+      expect(watch.events.at(-1)?.file?.hash?.sha256).toBe(sha256(`${round}\n`));
+      await sh(`mv tmp.ci/preinst x${round}.preinst; rmdir tmp.ci`, folder);
+      const renamed = () => watch.events.find(({ file }) => file?.name === `x${round}.preinst`);
+      await eventually(() => expect(watch.told(inner).at(-1)).toBe('deletion tmp.ci'));
+      expect(renamed()?.stepparent.file).toEqual({ original_path: join(inner, 'preinst') });
+    }
+    expect(watch.told(inner)).toEqual(
+      [1, 2, 3].flatMap(() => ['creation tmp.ci', 'creation preinst', 'deletion tmp.ci']),
+    );
+    expect(watch.notices).toEqual([]);
+  });
+
+  test('names that are no UTF-8, and names that look like others', async () => {
+    const folder = scratch();
+    const watch = startWatch([folder]);
+    await listed(watch, 0);
+    const bytes = Buffer.concat([Buffer.from(`${folder}/a`), Buffer.from([0xff, 0x0a])]);
+    writeFileSync(bytes, 'bytes');
+    writeFileSync(join(folder, 'a\\xff\n'), 'text');
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation a\\xff\n', 'creation a\\x5cxff\n']));
+    expect(watch.events.map(({ file }) => file?.hash?.sha256)).toEqual([sha256('bytes'), sha256('text')]);
+    unlinkSync(bytes);
+    await eventually(() => expect(watch.told(folder)).toContain('deletion a\\xff\n'));
+  });
+});
+
+describe('without fanotify', () => {
+  test('changes are told, their writers concluded or not known', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'a.postinst'), 'one');
+    writeFileSync(join(folder, 'b.list'), 'b');
+    const watch = startWatch([folder], { fanotify: noFanotify });
+    await listed(watch, 2);
+    expect(watch.watch.report().folders[0]).toMatchObject({ by: 'chokidar', reason: 'fanotify_init: EPERM' });
+    // chokidar needs a moment before it hears of anything; what it misses is found by comparison.
+    await sh('echo two >> a.postinst; mv b.list c.list; echo x~ > d~', folder);
+    await eventually(() =>
+      expect(watch.told(folder).sort()).toEqual(['creation d~', 'modification a.postinst', 'rename c.list']),
+    );
+    expect(watch.events[0]).toMatchObject({ event: { provider: 'chokidar' } });
+    expect(watch.events[0]?.stepparent.unobserved?.process).toMatch(/^it (?:is not known who|was not seen happening)/);
+    const renamed = watch.events.find(({ file }) => file?.name === 'c.list');
+    expect(renamed?.stepparent.file).toEqual({ original_path: join(folder, 'b.list') });
+    await sh('chmod 700 a.postinst', folder);
+    await eventually(() => expect(watch.told(folder)).toContain('attribute-change a.postinst'));
+    await sh('rm a.postinst', folder);
+    await eventually(() => expect(watch.told(folder)).toContain('deletion a.postinst'));
+    expect(watch.faults).toEqual([]);
+  });
+
+  test('the folder that dpkg unpacks into', async () => {
+    const folder = scratch();
+    const watch = startWatch([folder], { fanotify: noFanotify });
+    await listed(watch, 0);
+    await sh('mkdir tmp.ci; echo a > tmp.ci/preinst', folder);
+    await eventually(() => expect(watch.told(join(folder, 'tmp.ci'))).toContain('creation preinst'));
+  });
+});
+
+describe('comparison', () => {
+  test('what changed while nobody watched, and nothing else', async () => {
+    const folder = scratch();
+    const memory = listingMemory();
+    for (const name of ['same', 'written', 'touched', 'gone', 'moved', 'chmod', 'back', 'lock']) {
+      writeFileSync(join(folder, name), name === 'lock' ? '' : name);
+    }
+    mkdirSync(join(folder, 'inner'));
+    const first = startWatch([folder], { memory, fanotify: noFanotify });
+    await listed(first, 9);
+    await first.stop();
+    expect(first.events).toEqual([]);
+
+    appendFileSync(join(folder, 'written'), '.');
+    utimesSync(join(folder, 'touched'), 1, 1);
+    unlinkSync(join(folder, 'gone'));
+    renameSync(join(folder, 'moved'), join(folder, 'there'));
+    chmodSync(join(folder, 'chmod'), 0o777);
+    await sh('touch -r back ../stamp; echo BACK | head -c 4 > back; touch -r ../stamp back; : > lock', folder);
+    writeFileSync(join(folder, 'new'), 'new');
+    writeFileSync(join(folder, 'inner', 'not our business'), '');
+    const second = startWatch([folder], { memory, fanotify: noFanotify });
+    await eventually(() =>
+      expect(second.told(folder).sort()).toEqual([
+        'attribute-change back',
+        'attribute-change chmod',
+        'creation new',
+        'deletion gone',
+        'modification touched',
+        'modification written',
+        'rename there',
+      ]),
+    );
+    for (const { stepparent } of second.events) {
+      expect(stepparent).toMatchObject({
+        found: 'while the agent was off',
+        unobserved: { process: 'it was not seen happening' },
+      });
+    }
+    const back = second.events.find(({ file }) => file?.name === 'back');
+    expect(back?.stepparent).toMatchObject({
+      file: { changed: ['ctime'] },
+      inferred: { 'event.action': expect.stringContaining('its time set back') },
+    });
+    await second.stop();
+
+    const third = startWatch([folder], { memory, fanotify: noFanotify });
+    await listed(third, 9);
+    await third.stop();
+    expect(third.events).toEqual([]);
+  });
+
+  test('what the kernel did not tell', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'a'), '');
+    const kernel = silentKernel();
+    const watch = startWatch([folder], { fanotify: kernel.open });
+    await listed(watch, 1);
+    expect(watch.watch.report().folders[0]?.by).toBe('fanotify');
+    writeFileSync(join(folder, 'b'), 'b');
+    kernel.options[0]?.onEvent({ mask: fanotifyMask.overflow, pid: 0, at: undefined, from: undefined });
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation b']));
+    expect(watch.events[0]?.stepparent.found).toBe('by comparison');
+    expect(watch.notices).toEqual([
+      { action: 'file-events-lost', reason: "the kernel's queue of file events overflowed", count: undefined },
+    ]);
+    // Should the kernel speak of it after all, it is not told twice; what comes after that is.
+    const tell = (mask: number): void =>
+      kernel.options[0]?.onEvent({ mask, pid: process.pid, at: { folder, name: 'b' }, from: undefined });
+    tell(fanotifyMask.create | fanotifyMask.closeWrite);
+    unlinkSync(join(folder, 'b'));
+    tell(fanotifyMask.delete);
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation b', 'deletion b']));
+  });
+
+  test('a reader that stops is opened again', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'a'), '');
+    const kernel = silentKernel();
+    const watch = startWatch([folder], { fanotify: kernel.open });
+    await listed(watch, 1);
+    kernel.options[0]?.onStopped(new Error('EBADF'));
+    writeFileSync(join(folder, 'b'), 'b');
+    await eventually(() => expect(kernel.marks).toEqual([folder, folder]));
+    await eventually(() => expect(watch.told(folder)).toEqual(['creation b']));
+    expect(watch.faults).toEqual(['the reader of file events stopped: Error: EBADF']);
+  });
+});
+
+describe.each([
+  ['fanotify', missing],
+  ['chokidar', undefined],
+])('a folder, watched by %s,', (by, why) => {
+  const options = by === 'chokidar' ? { fanotify: noFanotify } : {};
+  const works = async (watch: TestWatch, folder: string, name: string): Promise<void> => {
+    writeFileSync(join(folder, name), name);
+    await eventually(() => expect(watch.told(folder)).toContain(`creation ${name}`));
+  };
+
+  test.skipIf(why)('that is missing is said once, and watched when it appears', async () => {
+    const folder = scratch();
+    rmSync(folder, { recursive: true });
+    const watch = startWatch([folder, { path: `${folder}-2`, manager: 'rpm', expected: false }], options);
+    expect(watch.watch.report()).toMatchObject({ folders: [], missing: [folder] });
+    mkdirSync(folder);
+    await eventually(() => expect(watch.watch.report().missing).toEqual([]));
+    await works(watch, folder, 'a');
+    expect(watch.notices.map(({ action }) => action)).toEqual(['package-folder-missing', 'package-folder-found']);
+  });
+
+  test.skipIf(why)('that is replaced', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'same'), 'same');
+    writeFileSync(join(folder, 'different'), 'one');
+    const watch = startWatch([folder], options);
+    await listed(watch, 2);
+    await sh(
+      `cp -a ${folder} other && echo two > other/different && mv ${folder} old && mv other ${folder}`,
+      dirname(folder),
+    );
+    await eventually(() => expect(watch.told(folder)).toEqual(['modification different']));
+    // In between it may have been seen missing.
+    expect(watch.notices.at(-1)?.action).toBe('package-folder-replaced');
+    await works(watch, folder, 'a');
+    writeFileSync(join(dirname(folder), 'old', 'b'), '');
+    await works(watch, folder, 'c');
+    expect(watch.told(folder)).not.toContain('creation b');
+  });
+
+  test.skipIf(why)('behind a link that changes', async () => {
+    const folder = scratch();
+    const [one, two, link] = ['one', 'two', 'link'].map((name) => join(dirname(folder), name)) as [
+      string,
+      string,
+      string,
+    ];
+    mkdirSync(one);
+    mkdirSync(two);
+    writeFileSync(join(two, 'x'), '');
+    writeFileSync(join(one, 'first'), '');
+    symlinkSync(one, link);
+    const watch = startWatch([link, one], options);
+    await listed(watch, 1);
+    expect(watch.watch.report().folders).toHaveLength(1);
+    await works(watch, one, 'a');
+    symlinkSync(two, `${link}.new`);
+    renameSync(`${link}.new`, link);
+    await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
+    expect(watch.notices).toMatchObject([{ action: 'package-folder-replaced', reason: expect.stringContaining(two) }]);
+    await works(watch, two, 'b');
+    await works(watch, one, 'c');
+    expect(readdirSync(two)).toEqual(['b', 'x']);
+  });
+});
