@@ -1,0 +1,182 @@
+// `hunt` and `query` as a user meets them: output, messages and exit codes, each from a process of its own.
+
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openStore } from '../../../storage/open-store.ts';
+import { fileEvent } from '../../detectors/hunts/hunt-events.ts';
+
+const main = join(import.meta.dirname, '../../../agent/main.ts');
+let folder: string;
+let config: string;
+
+const hunt = (id: string, sql: string): string =>
+  `[hunt]\nid = "${id}"\nname = "Of ${id}"\ndescription = "d"\nidentity = ["a"]\nsql = '''\n${sql}\n'''\n`;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stepparent-hunts-'));
+  config = join(folder, 'config.toml');
+  mkdirSync(join(folder, 'hunts'));
+  writeFileSync(
+    config,
+    `state_directory = "${folder}/state"\nruntime_directory = "${folder}/run"\nhunts.directories = ["${folder}/hunts"]\n`,
+  );
+  writeFileSync(
+    join(folder, 'hunts', 'files.toml'),
+    hunt('files', 'SELECT "file.name" AS a, 1 AS n FROM file_events\nWHERE time_ms >= :since ORDER BY a'),
+  );
+  writeFileSync(join(folder, 'hunts', 'wrong.toml'), hunt('wrong', 'SELECT\n  frm AS a'));
+  const store = openStore(join(folder, 'state', 'stepparent.db'));
+  const put = (name: string, ageMs: number): void => {
+    const event = fileEvent(`/var/lib/dpkg/info/${name}`);
+    event['@timestamp'] = new Date(Date.now() - ageMs).toISOString();
+    store.record([{ event, scope: '', verdicts: [] }], Date.now());
+  };
+  put('b\n\u001b[2Jforged', 60_000);
+  put('a.postinst', 60_000);
+  put('old.postinst', 20 * 86_400_000);
+  store.close();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Result {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+const stepparent = (...args: string[]): Promise<Result> =>
+  new Promise((resolve) => {
+    const child = execFile('node', [main, ...args, '--config', config], (_, out, err) =>
+      resolve({ code: child.exitCode, out, err }),
+    );
+  });
+
+test('hunt lists the hunts', async () => {
+  expect(await stepparent('hunt')).toEqual({
+    code: 0,
+    out: 'files  7d  events  Of files\nwrong  7d  events  Of wrong\n',
+    err: '',
+  });
+  const { out } = await stepparent('hunt', '--json');
+  expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ id: 'files', window_days: 7, findings: false });
+});
+
+test('a hunt: a table under its columns, aligned and escaped', async () => {
+  expect(await stepparent('hunt', 'files')).toEqual({
+    code: 0,
+    out: 'a                 n\na.postinst        1\nb\\n\\x1b[2Jforged  1\n',
+    err: '',
+  });
+  const json = await stepparent('hunt', 'files', '--json', '--since', '30d');
+  expect(
+    json.out
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  ).toEqual([
+    { a: 'a.postinst', n: 1 },
+    { a: 'b\n\u001b[2Jforged', n: 1 },
+    { a: 'old.postinst', n: 1 },
+  ]);
+  expect((await stepparent('hunt', 'files', '--limit', '1')).err).toBe('the first 1 rows; --limit shows more\n');
+});
+
+test('a hunt whose SQL is wrong names file, line and column', async () => {
+  const { code, out, err } = await stepparent('hunt', 'wrong');
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toBe(
+    `stepparent: ${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm\n  frm AS a\n  ^~~\n`,
+  );
+});
+
+test('--all runs each, and goes on after one that fails', async () => {
+  const { code, out, err } = await stepparent('hunt', '--all');
+  expect(code).toBe(1);
+  expect(out).toMatch(/^files: Of files, since \d{4}-.*\na +n\n/);
+  expect(out).toContain('\nwrong: Of wrong, since ');
+  expect(err).toContain('no such column: frm');
+  const { out: json } = await stepparent('hunt', '--all', '--json');
+  expect(JSON.parse(json.split('\n')[0] ?? '')).toEqual({ hunt: 'files', a: 'a.postinst', n: 1 });
+});
+
+test('a hunt that does not exist', async () => {
+  expect(await stepparent('hunt', 'x\u001b')).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: no hunt x\\x1b; `stepparent hunt` lists them\n',
+  });
+});
+
+test('query: osquery’s columns over files, users and groups, with names that nobody has qualified', async () => {
+  const sql = `SELECT f.filename, u.username AS owner, g.groupname AS grp, datetime(f.mtime, 'unixepoch') AS changed
+    FROM file f LEFT JOIN users u ON f.uid = u.uid LEFT JOIN groups g ON f.gid = g.gid
+    WHERE (f.path LIKE '${folder}/hunts/%' OR f.path LIKE '/nowhere/%')
+      AND (mtime > strftime('%s', 'now') - (7 * 86400)) -- a week
+    ORDER BY 1; -- the end`;
+  const { code, out } = await stepparent('query', sql);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^filename +owner +grp +changed\nfiles\.toml +\S+ +\S+ +\d{4}-\S+ \S+\nwrong\.toml .*\n$/);
+});
+
+test.for([
+  ['SELECT "file.name" FROM file_events ORDER BY 1 LIMIT 1', 0, 'file.name\na.postinst\n', ''],
+  ['SELECT 1 WHERE 0', 0, '', 'no rows\n'],
+  [
+    'SELECT path FROM file',
+    0,
+    '',
+    "no rows\nnote: the table file shows the files that the statement names: WHERE path LIKE '/etc/%', for one\n",
+  ],
+  ['SELECT frm\u001b', 1, '', /^stepparent: line 1, column 11: unrecognized token: .*\nSELECT frm\\x1b\n {10}\^/],
+  [
+    'DELETE FROM terms',
+    1,
+    '',
+    /^stepparent: line 1, column 1: only SELECT, WITH, VALUES and EXPLAIN .*\nDELETE FROM terms\n\^~~~~~\n$/,
+  ],
+] as const)('query %s', async ([sql, code, out, err]) => {
+  const result = await stepparent('query', sql);
+  expect(result).toMatchObject({ code, out });
+  if (typeof err === 'string') expect(result.err).toBe(err);
+  else expect(result.err).toMatch(err);
+});
+
+test('query: limits of rows and time', async () => {
+  const endless = 'WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)';
+  expect(await stepparent('query', `${endless} SELECT x FROM c`, '--limit', '2', '--json')).toEqual({
+    code: 0,
+    out: '{"x":1}\n{"x":2}\n',
+    err: 'the first 2 rows; --limit shows more\n',
+  });
+  expect(await stepparent('query', `${endless} SELECT max(x) FROM c`, '--timeout', '1s')).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: no answer after 1 s; --timeout allows more\n',
+  });
+  expect((await stepparent('query', 'SELECT 1', '--timeout', '2h')).code).toBe(2);
+  const since = await stepparent('query', 'SELECT :since AS s', '--since', '1970-01-01T00:00:01Z', '--json');
+  expect(since.out).toBe('{"s":1000}\n');
+});
+
+test('before the agent has ever run the tables of the host can be asked', async () => {
+  const empty = join(folder, 'empty.toml');
+  writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"\n`);
+  const ask = (...args: string[]) =>
+    new Promise<Result>((resolve) => {
+      const child = execFile('node', [main, ...args, '--config', empty], (_, out, err) =>
+        resolve({ code: child.exitCode, out, err }),
+      );
+    });
+  expect(await ask('query', "SELECT username FROM users WHERE uid = '0'")).toEqual({
+    code: 0,
+    out: 'username\nroot\n',
+    err: 'note: there is no database yet: events and alerts are empty\n',
+  });
+  expect(await ask('hunt', 'package-database-files')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('no database yet; start the agent first'),
+  });
+});

@@ -1,0 +1,145 @@
+// Hunts in the agent: a row that is new is told once, whatever goes wrong on the way.
+
+import { expect, onTestFinished, test } from 'vitest';
+import type { QueryResult } from '../../agent/ask-query.ts';
+import { type HuntScheduleParts, startHuntSchedule } from '../../agent/hunt-schedule.ts';
+import type { Hunt } from '../../detectors/hunts/hunt.ts';
+import { parseHunt } from '../../detectors/hunts/load-hunts.ts';
+import { day, hour, start } from '../storage/examples.ts';
+import { temporaryStore } from '../storage/temporary-store.ts';
+
+const hunt = (id: string, more = '[hunt.finding]\nreason = "{a}"'): Hunt =>
+  parseHunt(
+    `${id}.toml`,
+    `[hunt]\nid = "${id}"\nname = "N"\ndescription = "d"\nidentity = ["a"]\nsql = "SELECT 1"\n${more}`,
+  );
+
+const answer = (...values: (string | null)[]): QueryResult => ({
+  columns: ['a', 'count'],
+  rows: values.map((value) => [value, 1]),
+  truncated: false,
+  notes: [],
+});
+
+/** A schedule over a real store, whose rounds follow each other at once; `rounds` says what each run of a hunt answers. */
+function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Partial<HuntScheduleParts> = {}) {
+  const store = temporaryStore();
+  const told: string[] = [];
+  const windows: number[] = [];
+  let nowMs = start;
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const running = startHuntSchedule({
+    hunts: Object.keys(rounds).map((id) => hunt(id)),
+    run(each, { sinceMs, nowMs: at }) {
+      windows.push(at - sinceMs);
+      const next = rounds[each.id]?.shift();
+      if (next === undefined) finish();
+      return next === undefined
+        ? new Promise(() => {})
+        : next instanceof Error
+          ? Promise.reject(next)
+          : Promise.resolve(next);
+    },
+    record: store.recordHunt,
+    host: { id: 'h' },
+    agent: { type: 'stepparent' },
+    nowMs: () => {
+      nowMs += hour;
+      return nowMs;
+    },
+    intervalMs: 0,
+    firstMs: 0,
+    onAlerts: () => told.push('alerts'),
+    onFirstRun: ({ id }, known) => told.push(`first run of ${id}: ${known}`),
+    onFault: (what, error) => told.push(`${what}: ${String(error)}`),
+    ...change,
+  });
+  onTestFinished(() => store.close());
+  return { store, running, told, windows, finished };
+}
+
+test('the first run tells nothing, later ones what is new, once', async () => {
+  const { store, running, told, windows, finished } = schedule({
+    files: [answer('x', 'y'), answer('x', 'z', null), answer('x', 'z', null)],
+  });
+  await finished;
+  expect(told).toEqual(['first run of files: 2', 'alerts']);
+  expect([...store.listAlerts()].map(({ ruleId, terms }) => [ruleId, terms[0]])).toEqual([
+    ['hunt:files', 'z'],
+    ['hunt:files', null],
+  ]);
+  expect(store.pending('journald', 10, start + day).map(({ document }) => document.stepparent.hunt)).toEqual([
+    { id: 'files', row: { a: 'z', count: 1 } },
+    { id: 'files', row: { a: null, count: 1 } },
+  ]);
+  expect(running.status()).toMatchObject([{ id: 'files', rows: 3, findings: 2, taken: 2 }]);
+  expect(new Set(windows)).toEqual(new Set([7 * day]));
+});
+
+test('a hunt that fails is told, does not hold up the others, and is tried again', async () => {
+  const { running, told, finished } = schedule({
+    broken: [new Error('no such table: x'), answer()],
+    sound: [answer('x'), answer('x', 'y')],
+  });
+  await finished;
+  expect(told).toEqual([
+    'the hunt broken failed: Error: no such table: x',
+    'first run of sound: 1',
+    'first run of broken: 0',
+    'alerts',
+  ]);
+  const [broken, sound] = running.status();
+  expect(broken).not.toHaveProperty('trouble');
+  expect(sound).toMatchObject({ id: 'sound', findings: 1 });
+});
+
+test('a store that fails is a failed run: the rows are told at the next', async () => {
+  const store = temporaryStore();
+  let fails = 1;
+  const { finished, told } = schedule(
+    { files: [answer(), answer('x'), answer('x')] },
+    {
+      record(ruleId, rows, nowMs) {
+        if (rows.length > 0 && fails-- > 0) throw new Error('disk full');
+        return store.recordHunt(ruleId, rows, nowMs);
+      },
+    },
+  );
+  await finished;
+  expect(told).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
+});
+
+test('hunts without findings are not run', async () => {
+  const { running } = schedule({}, { hunts: [hunt('shown', '')] });
+  expect(running.status()).toEqual([]);
+  await running.stop();
+});
+
+test('stopping ends what runs, and nothing is told of it', async () => {
+  let aborted = false;
+  let begun = () => {};
+  const runs = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const { running, told } = schedule(
+    { files: [], later: [] },
+    {
+      run: (_, __, signal) =>
+        new Promise((_resolve, reject) => {
+          begun();
+          signal.addEventListener('abort', () => {
+            aborted = true;
+            reject(new Error('stopped'));
+          });
+        }),
+    },
+  );
+  await runs;
+  await running.stop();
+  expect(aborted).toBe(true);
+  expect(told).toEqual([]);
+  expect(running.status().map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
+});
