@@ -395,3 +395,60 @@ describe('completeArgs', () => {
     expect(entry.image).toMatchObject({ args: ['p2'], argsTruncated: true });
   });
 });
+
+describe('recall', () => {
+  test('a live process, one that has ended, one that /proc alone shows', () => {
+    const { proc, table } = seeded();
+    const [ten, twenty] = [10, 20].map((pid) => table.find(pid));
+    expect(table.recall(10)).toBe(ten);
+    table.exit(exit(20));
+    expect(table.find(20)).toBe(undefined);
+    expect(table.recall(20)).toBe(twenty);
+    expect(twenty).toMatchObject({ ended: true, endNs: 2e9 });
+    expect(table.recall(30)).toBe(undefined);
+    proc.processes.set(30, detailsOf(30, { parentPid: 10 }));
+    expect(ancestors(table.recall(30))).toEqual([10, 1]);
+  });
+
+  test('the fork of a process that was taken out of /proc comes later', () => {
+    const { proc, table } = seeded();
+    proc.processes.set(30, detailsOf(30, { startTicks: 100, parentPid: 1 }));
+    const entry = table.recall(30);
+    table.fork(fork(20, 30));
+    expect(table.find(30)).toBe(entry);
+    expect(ancestors(entry)).toEqual([20, 10, 1]);
+  });
+
+  test('a process that ends while it is looked at is not kept', () => {
+    const { proc, table } = seeded();
+    proc.processes.set(30, detailsOf(30));
+    proc.inspect = () => undefined;
+    expect(table.recall(30)).toBe(undefined);
+    expect(table.find(30)).toBe(undefined);
+  });
+
+  test('the last ones alone, and not with arguments without end', () => {
+    const { table } = seeded();
+    const ends = (pid: number, args?: string[]): void => {
+      table.fork(fork(10, pid));
+      const { image } = table.exec(exec(pid, '/no/x'));
+      if (image && args) image.args = args;
+      table.exit(exit(pid));
+    };
+    for (let pid = 1000; pid < 3000; pid++) ends(pid);
+    expect([2000, 2400, 2600, 2999].map((pid) => table.recall(pid) !== undefined)).toEqual([false, false, true, true]);
+    for (let pid = 3000; pid < 3100; pid++) ends(pid, ['x'.repeat(100_000)]);
+    expect([...table.aliveSince(0)].filter(({ ended }) => ended)).toHaveLength(20);
+    ends(4000, ['x'.repeat(10_000_000)]);
+    expect([...table.aliveSince(0)].filter(({ ended }) => ended)).toEqual([]);
+  });
+
+  test('who was there at a time or later', () => {
+    const { table } = seeded();
+    table.exit(exit(20));
+    const pids = (sinceNs: number) => [...table.aliveSince(sinceNs)].map(({ pid }) => pid).sort();
+    expect(pids(0)).toEqual([1, 10, 20]);
+    expect(pids(2e9)).toEqual([1, 10, 20]);
+    expect(pids(2e9 + 1)).toEqual([1, 10]);
+  });
+});

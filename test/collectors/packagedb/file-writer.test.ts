@@ -1,0 +1,133 @@
+// Who made a change: joined with a process table that may be behind, or ahead.
+
+import { describe, expect, test } from 'vitest';
+import { createFileWriters, type FileWriter } from '../../../collectors/packagedb/file-writer.ts';
+import { createProcessTable } from '../../../collectors/process-table.ts';
+import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
+
+function host(...pids: number[]) {
+  const proc = procDouble(detailsOf(1, { parentPid: 0, startTicks: 1 }), ...pids.map((pid) => detailsOf(pid)));
+  const table = createProcessTable(proc);
+  table.seed();
+  return { proc, table, writers: createFileWriters(table) };
+}
+const programOf = (writer: FileWriter): string =>
+  'moment' in writer ? (writer.moment.image?.filename ?? '(none)') : writer.unobserved;
+const later = 1e18;
+
+describe('resolve', () => {
+  test('one that is known and lives on', () => {
+    const { writers } = host(10);
+    expect(programOf(writers.resolve(writers.see(10)))).toBe('/no/p10');
+  });
+
+  test('one that is unknown and ends at once, and whose records come later', () => {
+    const { table, writers } = host(10);
+    const seen = writers.see(30);
+    table.fork(fork(10, 30));
+    table.exec(exec(30, '/usr/bin/rm'));
+    table.exit(exit(30));
+    expect(programOf(writers.resolve(seen))).toBe('/usr/bin/rm');
+  });
+
+  test('one whose fork is known and whose exec, before the change, is not yet', () => {
+    const { table, writers } = host(10);
+    table.fork(fork(10, 30));
+    const seen = writers.see(30);
+    expect(seen.image?.filename).toBe('/no/p10');
+    table.exec(exec(30, '/usr/bin/rm'));
+    expect(programOf(writers.resolve(seen))).toBe('/usr/bin/rm');
+  });
+
+  test('one that has taken another face since', () => {
+    const { table, writers } = host(10);
+    const seen = writers.see(10);
+    table.exec(exec(10, '/usr/bin/true', { timeNs: later }));
+    expect(programOf(writers.resolve(seen))).toBe('/no/p10');
+  });
+
+  test('one that was unknown and has taken another face since its fork', () => {
+    const { table, writers } = host(10);
+    const seen = writers.see(30);
+    table.fork(fork(10, 30));
+    table.exec(exec(30, '/usr/bin/true', { timeNs: later }));
+    expect(programOf(writers.resolve(seen))).toBe('/no/p10');
+  });
+
+  test('one whose pid another has by now', () => {
+    const { table, writers } = host(10);
+    const seen = writers.see(10);
+    table.exit(exit(10));
+    table.fork(fork(1, 10, { timeNs: later }));
+    table.exec(exec(10, '/usr/bin/other', { timeNs: later }));
+    expect(programOf(writers.resolve(seen))).toBe('/no/p10');
+  });
+
+  test('one that nobody knows, though another has its pid by now', () => {
+    const { table, writers } = host();
+    const seen = writers.see(30);
+    table.fork(fork(1, 30, { timeNs: later }));
+    expect(writers.resolve(seen)).toEqual({
+      unobserved: 'the process had ended before it could be read',
+      pid: 30,
+    });
+  });
+
+  test('one that /proc alone shows', () => {
+    const { proc, table, writers } = host();
+    proc.processes.set(30, detailsOf(30));
+    expect(programOf(writers.resolve(writers.see(30)))).toBe('/no/p30');
+    expect(table.find(30)).toBeDefined();
+  });
+
+  test('one of another pid namespace', () => {
+    const { writers } = host();
+    expect(writers.resolve(writers.see(0))).toMatchObject({ pid: undefined });
+  });
+});
+
+describe('infer', () => {
+  const running = (...programs: [pid: number, parent: number, program: string][]) => {
+    const made = host();
+    for (const [pid, parent, program] of programs) {
+      made.table.fork(fork(parent, pid));
+      made.table.exec(exec(pid, program));
+    }
+    return made;
+  };
+
+  test.each<['dpkg' | 'rpm' | undefined, [number, number, string][], string]>([
+    ['dpkg', [[10, 1, '/usr/bin/dpkg']], '/usr/bin/dpkg'],
+    ['rpm', [[10, 1, '/usr/bin/dpkg']], 'it is not known who, and no package manager ran'],
+    [undefined, [[10, 1, '/usr/bin/dpkg']], '/usr/bin/dpkg'],
+    ['dpkg', [], 'it is not known who, and no package manager ran'],
+    ['dpkg', [[10, 1, '/usr/bin/dpkg-query']], 'it is not known who, and no package manager ran'],
+    ['rpm', [[10, 1, '/usr/bin/dnf-3']], '/usr/bin/dnf-3'],
+    [
+      'rpm',
+      [
+        [10, 1, '/usr/bin/zypper'],
+        [11, 10, '/usr/bin/rpm'],
+      ],
+      '/usr/bin/rpm',
+    ],
+    [
+      'rpm',
+      [
+        [10, 1, '/usr/bin/dnf'],
+        [11, 1, '/usr/bin/rpm'],
+      ],
+      'it is not known who: 2 package managers ran',
+    ],
+  ])('of %s while %j: %s', (manager, programs, expected) => {
+    const { writers } = running(...programs);
+    expect(programOf(writers.infer(manager, 0))).toBe(expected);
+  });
+
+  test('one that has ended counts for as long as is asked', () => {
+    const { table, writers } = running([10, 1, '/usr/bin/dpkg']);
+    table.exit(exit(10));
+    expect(programOf(writers.infer('dpkg', 2e9))).toBe('/usr/bin/dpkg');
+    expect(programOf(writers.infer('dpkg', 2e9 + 1))).toBe('it is not known who, and no package manager ran');
+  });
+});

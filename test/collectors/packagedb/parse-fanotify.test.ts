@@ -1,0 +1,61 @@
+// What the kernel wrote, read back: recorded reads with their story, and bytes that no kernel writes.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type FanotifyEvent, fanotifyMask, parseFanotify } from '../../../collectors/packagedb/parse-fanotify.ts';
+
+interface Recording {
+  story: string;
+  base64: string;
+  expected: { pid: number; mask: string[]; at?: FanotifyEvent['at']; from?: FanotifyEvent['from'] }[];
+}
+
+const folder = path.join(import.meta.dirname, 'fixtures');
+const recordings = fs
+  .readdirSync(folder)
+  .map((name): [string, Recording] => [name, JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'))]);
+
+const bitsOf = (mask: number): string[] =>
+  Object.entries(fanotifyMask).flatMap(([name, bit]) => (mask & bit ? [name] : []));
+
+describe.each(recordings)('%s', (_, { base64, expected }) => {
+  const bytes = Buffer.from(base64, 'base64');
+
+  test('the story and nothing else', () => {
+    const events = parseFanotify(bytes).map(({ pid, mask, at, from }) => ({
+      pid,
+      mask: bitsOf(mask),
+      ...(at && { at }),
+      ...(from && { from }),
+    }));
+    expect(events).toEqual(expected);
+  });
+
+  test('cut anywhere: the events before the cut', () => {
+    const all = parseFanotify(bytes);
+    for (let length = 0; length < bytes.length; length++) {
+      const events = parseFanotify(bytes.subarray(0, length));
+      expect(events).toEqual(all.slice(0, events.length));
+      expect(events.length).toBeLessThan(all.length);
+    }
+  });
+
+  test('any byte changed: an end, and no error', () => {
+    for (let at = 0; at < bytes.length; at++) {
+      for (const value of [0, 1, 0x7f, 0xff]) {
+        const changed = Buffer.from(bytes);
+        changed[at] = value;
+        expect(parseFanotify(changed).length).toBeLessThanOrEqual(bytes.length / 24);
+      }
+    }
+  });
+});
+
+test('an overflow has no name', () => {
+  const bytes = Buffer.alloc(24);
+  bytes.writeUInt32LE(24, 0);
+  bytes.writeUInt16LE(24, 6);
+  bytes.writeBigUInt64LE(BigInt(fanotifyMask.overflow), 8);
+  expect(parseFanotify(bytes)).toEqual([{ mask: fanotifyMask.overflow, pid: 0, at: undefined, from: undefined }]);
+});
