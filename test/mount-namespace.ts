@@ -4,6 +4,7 @@ import koffi from 'koffi';
 
 const CLONE_NEWNS = 0x20000;
 const MS_BIND = 0x1000;
+const MNT_DETACH = 2;
 const MS_REC_PRIVATE = 0x4000 | 0x40000;
 
 type Mount = (from: string, at: string, type: string | null, flags: number, data: null) => number;
@@ -34,4 +35,11 @@ export function mountEmpty(folder: string): void {
 /** Puts `from`, a file or a folder, in the place of `at`. */
 export function bindMount(from: string, at: string): void {
   if (enter()(from, at, null, MS_BIND, null) !== 0) throw new Error(`${from} cannot be mounted at ${at}`);
+}
+
+/** Takes away what was mounted last at `folder`, whoever uses it. */
+export function unmount(folder: string): void {
+  enter();
+  const umount = koffi.load('libc.so.6').func('int umount2(const char *at, int flags)');
+  if (umount(folder, MNT_DETACH) !== 0) throw new Error(`${folder} cannot be unmounted`);
 }

@@ -24,14 +24,14 @@ export function buildDeb(
   return file;
 }
 
-/** Builds NAME.rpm in `folder`; returns its path. */
-export function buildRpm(folder: string, name: string): string {
+/** Builds NAME.rpm in `folder`; returns its path. `post`: what its %post does. */
+export function buildRpm(folder: string, name: string, { post = ':' }: { post?: string } = {}): string {
   const top = mkdtempSync(join(folder, 'rpmbuild-'));
   const spec = join(top, `${name}.spec`);
   writeFileSync(
     spec,
     `Name: ${name}\nVersion: 1\nRelease: 1\nSummary: harmless\nLicense: none\nBuildArch: noarch\n` +
-      '%description\nharmless\n%post\n:\n%files\n',
+      `%description\nharmless\n%post\n${post}\n%files\n`,
   );
   const macros = { _topdir: top, _rpmdir: folder, _build_name_fmt: `${name}.rpm` };
   const defines = Object.entries(macros).flatMap(([macro, value]) => ['--define', `${macro} ${value}`]);

@@ -1,0 +1,227 @@
+// Package databases under the real agent: real packages with scripts, tampering, and what happens while nobody watches.
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { bindMount, unmount } from '../mount-namespace.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { copyOf, makeParent } from './launchers.ts';
+import { buildDeb, buildRpm } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { run, testAgent, until } from './run-agent.ts';
+
+const missing = endToEndMissing;
+const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
+const info = '/var/lib/dpkg/info';
+
+describe.skipIf(missing)(titled('package databases', missing), () => {
+  const scratch = scratchFolder();
+  const rpmDatabase = join(scratch, 'rpmdb');
+  const folders = [info, '/var/lib/dpkg', rpmDatabase];
+  const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(folders)}\n`);
+  let marker = 0;
+
+  /** What the agent has told of since `from`, once it has told of all that was done before this call. */
+  const told = async (): Promise<StepparentEvent[]> => {
+    const name = `marker-${marker++}.list`;
+    writeFileSync(join(info, name), '');
+    await until('the marker', async () => (await agent.events()).some(({ file }) => file?.name === name));
+    return agent.events();
+  };
+  const of = (events: StepparentEvent[], path: string): StepparentEvent[] =>
+    events.filter(({ file }) => file?.path === path);
+  const ran = (events: StepparentEvent[], executable: string): StepparentEvent[] =>
+    events.filter(({ event, process: of }) => event.action === 'exec' && of?.executable === executable);
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    mkdirSync(rpmDatabase);
+    await agent.start();
+    // The first look makes no events.
+    await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+  });
+  afterAll(async () => {
+    await agent.stop();
+  });
+
+  test('what is watched, and how, is in the status', async () => {
+    const { packages } = await agent.status();
+    expect(packages.missing).toEqual([]);
+    expect(packages.folders.slice(0, 3)).toMatchObject(folders.map((path) => ({ path, by: 'fanotify' })));
+    const { stdout } = await agent.cli('status');
+    expect(stdout).toContain(`${info} by fanotify`);
+  });
+
+  test('an installation: its files, their writer, its scripts, and what they leave running', async () => {
+    const payload = copyOf(scratch, '/bin/sleep', 'payload');
+    const helper = copyOf(scratch, '/bin/dash', 'helper');
+    const postinst = `#!/bin/sh\n( setsid ${helper} -c '${payload} 0.2; ${payload} 0.1' >/dev/null 2>&1 & )\nexit 0\n`;
+    const deb = buildDeb(scratch, 'e2e-files', { scripts: { preinst: '#!/bin/sh\nexit 0\n', postinst } });
+    const dpkg = await run('dpkg', ['-i', deb]);
+    expect(dpkg.code).toBe(0);
+    const events = await told();
+
+    const script = `${info}/e2e-files.postinst`;
+    const [renamed, ...more] = of(events, script);
+    expect(more).toEqual([]);
+    expect(renamed).toMatchObject({
+      event: { category: ['file'], type: ['change'], action: 'rename', provider: 'fanotify' },
+      file: {
+        name: 'e2e-files.postinst',
+        directory: info,
+        owner: 'root',
+        mode: '0755',
+        hash: { sha256: createHash('sha256').update(postinst).digest('hex') },
+      },
+      process: {
+        pid: dpkg.pid,
+        executable: '/usr/bin/dpkg',
+        args: ['dpkg', '-i', deb],
+        parent: { pid: process.pid },
+      },
+      stepparent: {
+        file: { original_path: '/var/lib/dpkg/tmp.ci/postinst' },
+        package: { manager: 'dpkg', operation: 'install' },
+      },
+    });
+    // The file's own times are of no use: the archive's are kept. That of the change is not.
+    expect(Date.parse(renamed?.file?.ctime ?? '')).toBeGreaterThanOrEqual(Date.parse(renamed?.file?.mtime ?? ''));
+    expect(of(events, '/var/lib/dpkg/status').at(-1)?.file?.hash).toEqual({
+      sha256: createHash('sha256').update(readFileSync('/var/lib/dpkg/status')).digest('hex'),
+    });
+    expect(of(events, '/var/lib/dpkg/tmp.ci').map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
+
+    const own = { manager: 'dpkg', package: 'e2e-files' };
+    const preinst = ran(events, '/var/lib/dpkg/tmp.ci/preinst').find(({ process: by }) => by?.parent?.pid === dpkg.pid);
+    expect(preinst?.stepparent).toMatchObject({
+      lifecycle_script: { ...own, path: '/var/lib/dpkg/tmp.ci/preinst', phase: 'preinst', depth: 0 },
+      inferred: { 'stepparent.lifecycle_script.package': expect.any(String) },
+    });
+    const child = { ...own, path: script, phase: 'postinst' };
+    expect(ran(events, script)[0]?.stepparent.lifecycle_script).toEqual({ ...child, depth: 0 });
+    expect(ran(events, helper)[0]?.stepparent.lifecycle_script).toEqual({ ...child, depth: expect.any(Number) });
+    const left = await until('what was left running', async () => {
+      const found = ran(await agent.events(), payload);
+      return found.length === 2 && found;
+    });
+    expect(left.map(({ stepparent }) => stepparent.lifecycle_script)).toEqual([
+      { ...child, depth: 3 },
+      { ...child, depth: 3 },
+    ]);
+    // dpkg's own children are none of the scripts'.
+    const tools = ran(events, '/usr/bin/dpkg-deb').filter(({ process: by }) => by?.parent?.pid === dpkg.pid);
+    expect(tools).toEqual([]);
+  });
+
+  test('a script that is changed, by a program that ends at once', async () => {
+    const tamper = makeParent(scratch, 'tamper');
+    const script = `${info}/e2e-files.postinst`;
+    const before = of(await agent.events(), script).length;
+    const { pid } = await run(tamper, ['-c', `echo /tmp/x >> ${script}`]);
+    const events = of(await told(), script).slice(before);
+    expect(events).toMatchObject([
+      {
+        event: { action: 'modification' },
+        file: { hash: { sha256: createHash('sha256').update(readFileSync(script)).digest('hex') } },
+        process: { pid, executable: tamper, parent: { pid: process.pid } },
+        stepparent: { file: { changed: expect.arrayContaining(['size', 'mtime', 'ctime']) } },
+      },
+    ]);
+    expect(events[0]?.stepparent.lifecycle_script).toBe(undefined);
+  });
+
+  test('a file that a script writes there', async () => {
+    const deb = buildDeb(scratch, 'e2e-planter', {
+      scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm'\n` },
+    });
+    await run('dpkg', ['-i', deb]);
+    const [event] = of(await told(), `${info}/bash.prerm`);
+    expect(event).toMatchObject({
+      event: { action: 'creation' },
+      process: { executable: '/usr/bin/dash' },
+      stepparent: { lifecycle_script: { package: 'e2e-planter', phase: 'postinst' } },
+    });
+  });
+
+  test.skipIf(rpmMissing)(titled('an rpm: its database, its scriptlet, and what that starts', rpmMissing), async () => {
+    const payload = copyOf(scratch, '/bin/sleep', 'rpm-payload');
+    const rpm = buildRpm(scratch, 'e2e-scriptlet', { post: `sleep 0.2\n( setsid ${payload} 0.2 & )` });
+    const { code, pid, stderr } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const events = await told();
+    const database = events.filter(({ file }) => file?.directory === rpmDatabase);
+    expect(database.find(({ file }) => file?.name === 'rpmdb.sqlite')).toMatchObject({
+      event: { action: 'creation' },
+      process: { pid, executable: '/usr/bin/rpm' },
+    });
+    const scriptlets = events.filter(({ file, process: by }) => file?.name?.startsWith('rpm-tmp.') && by?.pid === pid);
+    expect(scriptlets.map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
+    expect(scriptlets[0]?.file).toMatchObject({ mode: '0600', hash: { sha256: expect.any(String) } });
+
+    const path = scriptlets[0]?.file?.path;
+    const own = { manager: 'rpm', path, package: 'e2e-scriptlet' };
+    const scriptlet = events.find(({ event, process: by }) => event.action === 'exec' && by?.parent?.pid === pid);
+    expect(scriptlet?.stepparent).toMatchObject({
+      lifecycle_script: { ...own, depth: 0 },
+      unobserved: { 'stepparent.lifecycle_script.phase': expect.any(String) },
+    });
+    expect(ran(events, payload)[0]?.stepparent.lifecycle_script).toEqual({ ...own, depth: expect.any(Number) });
+  });
+
+  test('what happens while the agent is off is found when it starts, and found once', async () => {
+    await agent.stop();
+    appendFileSync(`${info}/e2e-files.prerm`, '');
+    appendFileSync(`${info}/e2e-files.preinst`, '# planted\n');
+    unlinkSync(`${info}/e2e-planter.list`);
+    const before = (await agent.events()).length;
+    await agent.start();
+    const names = ['e2e-files.prerm', 'e2e-files.preinst', 'e2e-planter.list'];
+    const found = async () =>
+      (await agent.events()).slice(before).filter(({ file }) => names.includes(file?.name ?? ''));
+    const events = await until('the differences', async () => (await found()).length >= 3 && found());
+    expect(Object.fromEntries(events.map(({ event, file }) => [file?.name, event.action]))).toEqual({
+      'e2e-files.prerm': 'creation',
+      'e2e-files.preinst': 'modification',
+      'e2e-planter.list': 'deletion',
+    });
+    for (const { process: by, stepparent } of events) {
+      expect(by).toBe(undefined);
+      expect(stepparent).toMatchObject({
+        found: 'while the agent was off',
+        unobserved: { process: 'it was not seen happening' },
+      });
+    }
+    await told();
+    await agent.kill();
+    await agent.start();
+    await told();
+    expect(await found()).toHaveLength(3);
+  });
+
+  test('a folder that another is mounted over', async () => {
+    const other = join(scratch, 'other-info');
+    execFileSync('cp', ['-a', info, other]);
+    writeFileSync(join(other, 'planted.postinst'), '#!/bin/sh\n');
+    bindMount(other, info);
+    const [event] = await until('what differs', async () => {
+      const found = of(await agent.events(), `${info}/planted.postinst`);
+      return found.length > 0 && found;
+    });
+    expect(event?.stepparent.found).toBe('by comparison');
+    const events = await told();
+    expect(events.filter(({ event }) => event.action === 'package-folder-replaced')).toMatchObject([
+      { message: `${info} is another folder than before` },
+    ]);
+    // The copies tell nothing of themselves.
+    expect(of(events, `${info}/e2e-files.list`).at(-1)?.event.action).toBe('rename');
+
+    unmount(info);
+    await until('the old folder', async () =>
+      of(await agent.events(), `${info}/planted.postinst`).some(({ event }) => event.action === 'deletion'),
+    );
+    await told();
+  });
+});
