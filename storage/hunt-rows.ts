@@ -17,7 +17,7 @@ export interface HuntRow {
   document(state: AlertState, id: string): StepparentEvent;
 }
 
-export interface RecordedHunt {
+interface RecordedHunt {
   /** The hunt's first run on this database: all its rows were taken as known. */
   first: boolean;
   /** Rows that had not been there, each with its alert. */

@@ -6,7 +6,7 @@ import { dayMs, limits } from './limits.ts';
 export interface PruneLimits {
   /** Days that events are kept; 14. */
   eventDays?: number | undefined;
-  /** Bytes of the database file past which the oldest events, then alerts, go; 200 MiB. */
+  /** Bytes that the database file stays below: at 95 % of them the oldest events, then alerts, go; 200 MiB. */
   maxBytes?: number | undefined;
   /** Days that alerts and undelivered documents are kept; 365. */
   alertDays?: number | undefined;
@@ -69,7 +69,8 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
     const eventsBeforeMs = nowMs - (bounds.eventDays ?? limits.eventDays) * dayMs;
     const alertsBeforeMs = nowMs - (bounds.alertDays ?? limits.alertDays) * dayMs;
     const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
-    const full = usedBytes > (bounds.maxBytes ?? limits.maxBytes);
+    // The rest is for pages that are free but still in the file, and for what is written until the next step.
+    const full = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
     const deliveries = countDeliveries.get() ?? 0;
 
     const events = dropEvents.run(full ? Number.MAX_SAFE_INTEGER : eventsBeforeMs).changes;

@@ -14,7 +14,7 @@ import { errorCode } from './store-error.ts';
 /** A value of an answer, as JSON has it: whole numbers past 2^53 are text, bytes are hexadecimal. */
 export type AnswerValue = string | number | null;
 
-export interface Answer {
+interface Answer {
   columns: string[];
   /** Row by row, as SQLite finds them. */
   rows: Iterable<AnswerValue[]>;

@@ -1,6 +1,8 @@
 // `stepparent baseline`: what counts as seen, and an operator's word on it.
 
 import { escapeText } from '../../collectors/escape-text.ts';
+import { huntRuleId } from '../../detectors/hunts/hunt.ts';
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { openStore, type Store } from '../../storage/open-store.ts';
 import type { TermRecord } from '../../storage/records.ts';
@@ -47,14 +49,17 @@ export function baselineForgetCommand(
   return forgotten;
 }
 
-/** Makes the term one that counts as seen for ever. False when the rule is not loaded, or has another number of fields. */
+/** Makes the term, of a rule or a hunt (`hunt:NAME`), one that counts as seen for ever. False when the rule is not loaded, or has another number of fields. */
 export function baselineTrustCommand(
   rule: string,
   terms: readonly string[],
   { config, container = '' }: ScopeOptions,
 ): boolean {
-  const { rules } = readRules(readConfiguration(config).configuration.rules_directories);
-  const fields = rules.find(({ id }) => id === rule)?.termFields;
+  const { configuration } = readConfiguration(config);
+  const { rules } = readRules(configuration.rules_directories);
+  const { hunts } = readHunts(configuration.hunts.directories);
+  const fields =
+    rules.find(({ id }) => id === rule)?.termFields ?? hunts.find(({ id }) => huntRuleId(id) === rule)?.identity;
   if (fields?.length !== terms.length) {
     const wanted = fields ? `${rule} has ${fields.length}: ${fields.join(', ')}` : 'see `stepparent rules list`';
     console.error(`stepparent: ${fields ? `${terms.length} terms given, and` : `no rule ${rule};`} ${wanted}`);

@@ -3,7 +3,7 @@
 import type { Threat } from '../rules/rule.ts';
 
 /** What a hunt asks: stored events, alerts (also those of other hosts, from journals), or this host as it is now. */
-export type HuntSource = 'events' | 'alerts' | 'host';
+type HuntSource = 'events' | 'alerts' | 'host';
 
 export interface Hunt {
   /** Also the name of its file without `.toml`. */
@@ -31,7 +31,7 @@ export interface Hunt {
 }
 
 /** How the agent tells of a row that is new. */
-export interface HuntFinding {
+interface HuntFinding {
   /** Why the row is worth a look: one clause, with `{column}` filled in. */
   reason: string;
   /** A condition over the row's columns: rows for which it holds are expected and not told. */
