@@ -21,8 +21,8 @@ const fsidOffset = 56;
 const pollMs = 500;
 /** Some 200 events: between two reads others have their turn. */
 const readBytes = 16 * 1024;
-/** The most reads of one `drain`; the kernel's own queue holds 16,384 events unless told otherwise. */
-const maxDrainReads = 200;
+/** The most reads of one `drain`: what others have to wait for. */
+const maxDrainReads = 8;
 
 /** fanotify is not to be had here; `message` has errno(3) by name. */
 export class FanotifyUnavailable extends Error {

@@ -85,6 +85,8 @@ const noticeEveryMs = 10_000;
 /** Events that are told in one go, and a second in the long run: so many describe the upgrade of a whole distribution. */
 const burstEvents = 20_000;
 const eventsPerSecond = 100;
+/** More than the kernel's queue holds. */
+const maxDrainTurns = 16;
 /** Longer than any change waits. */
 const readMemoryNs = 10e9;
 /** A writer that is concluded has run since this long before. */
@@ -550,10 +552,19 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     if (!stopped()) at.copied = false;
   };
 
+  /** Takes in what the kernel has to say of all that has happened until now; false: it says ever more. */
+  const allHeard = async (): Promise<boolean> => {
+    for (let turns = 0; turns < maxDrainTurns; turns++) {
+      if (fanotify?.drain() !== false) return true;
+      await setImmediate();
+    }
+    return false;
+  };
+
   /** Takes files down as they are, unless their change is about to be told. */
-  const rememberFresh = (at: WatchedFolder, folder: string, names: readonly string[]): void => {
+  const rememberFresh = async (at: WatchedFolder, folder: string, names: readonly string[]): Promise<void> => {
     const states = names.map((name) => readState(folder, name));
-    fanotify?.drain();
+    await allHeard();
     for (const [i, name] of names.entries()) {
       const state = states[i];
       if (state === undefined || at.known.has(name) || !at.accepts(name) || queue.has(keyOf(at, name))) continue;
@@ -574,7 +585,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       return;
     }
     const states = names.map((name) => readState(folder, name));
-    if (fanotify?.drain() === false) {
+    if (!(await allHeard())) {
       compareIn(at, burstOverMs);
       return;
     }
@@ -870,7 +881,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       saveSoon();
     },
     async stop() {
-      fanotify?.drain();
+      await allHeard();
       flushMove();
       closing = true;
       clearInterval(lookTimer);
