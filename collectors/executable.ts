@@ -46,8 +46,8 @@ export function executableOf(entry: ProcessEntry, image: Image, mapped?: string)
   const known = image.executable;
   if (known !== undefined && (known.certain || mapped === undefined)) return known;
   if (known !== undefined && known.path === mapped) {
-    known.certain = true;
-    return known;
+    image.executable = { path: mapped, certain: true };
+    return image.executable;
   }
   const found: Executable = resolve(entry, image, mapped);
   found.certain = mapped !== undefined;
@@ -77,7 +77,7 @@ function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined):
     if (resolved !== undefined) return { path: resolved, ...inferred };
     return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
   }
-  if (resolved === mapped) return { path: resolved };
+  if (resolved === mapped || path.normalize(absolute) === mapped) return { path: mapped };
   if (resolved !== undefined && runsScript(resolved, mapped)) return { path: resolved, ...inferred };
   if (resolved === undefined) {
     const folder = realPath(path.dirname(absolute));

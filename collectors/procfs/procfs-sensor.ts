@@ -77,11 +77,11 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
     for (const pid of alive) {
       const process = watched.get(pid);
       if (process !== undefined && !lookSettled) {
-        if (process.youngTurns > 0) {
-          process.youngTurns--;
-          look(pid, process);
-        }
-        continue;
+        if (process.youngTurns === 0) continue;
+        process.youngTurns--;
+        // A change is looked into below: the pid may have gone to another process.
+        const program = proc.readProgram(pid);
+        if (program === undefined || sameProgram(program, process.program)) continue;
       }
       const stat = proc.readStat(pid);
       if (stat === undefined) continue;
