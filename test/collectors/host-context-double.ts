@@ -2,7 +2,7 @@
 
 import type { HostContext } from '../../collectors/process-event.ts';
 
-export const bootMs = Date.parse('2026-01-02T03:04:05Z');
+const bootMs = Date.parse('2026-01-02T03:04:05Z');
 
 export const hostContext: HostContext = {
   host: { name: 'web1', id: 'a1b2', os: { type: 'linux' } },
