@@ -15,7 +15,7 @@ const sinkPlaces: Readonly<Record<string, string>> = {
 };
 
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
-export function readyLines({ sensor, rules, sinks, store, known_front_ends }: AgentStatus, alerts: string): string[] {
+function readyLines({ sensor, rules, sinks, store, known_front_ends }: AgentStatus, alerts: string): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
   return [
     `watching processes with ${sensor.name}: ${sensor.argv.join('; ')}`,

@@ -28,7 +28,7 @@ export interface TracefsSensorOptions {
   onFault(what: string): void;
 }
 
-export interface TracefsSensorState extends ReadCounts {
+interface TracefsSensorState extends ReadCounts {
   instance: string;
   /** Programs that are probed at their entry point. */
   probed: string[];

@@ -106,7 +106,7 @@ export function run(
   });
 }
 
-export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Ended> {
+function runCli(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(process.execPath, [main, ...args], { env, maxBuffer: 1 << 30 }, (error, stdout, stderr) =>
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr }),
