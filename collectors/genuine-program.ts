@@ -16,17 +16,39 @@ const identityOf = (file: string): string | undefined => {
 /** The merge of /bin and /sbin into /usr makes these the same file by the distribution's own hand. */
 const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
 
+/** Folders where names are the distribution's: aptitude is a link there (alternatives), which leads to the program. */
+const isSystemName = (file: string): boolean => /^\/(?:usr\/)?(?:s?bin|lib(?:exec)?)\//.test(file);
+
+/** The name that execve was given means the program, and nobody but root can have it mean another one meanwhile. */
+const names = (filename: string, program: string): boolean => {
+  if (withUsr(filename) === program) return true;
+  try {
+    return isSystemName(filename) && fs.realpathSync.native(filename) === program;
+  } catch {
+    return false;
+  }
+};
+
+const sharesMounts = (pid: number): boolean => {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/ns/mnt`) === fs.readlinkSync('/proc/self/ns/mnt');
+  } catch {
+    return false;
+  }
+};
+
 /**
- * The process runs the very file that stands at `program` on the host: it is alive, in no container, sees that file
- * there itself (no bind mount over it), and either has it mapped or was started as a script by exactly its name. A
- * name that is only concluded from an interpreter's arguments does not do: a process can write those.
+ * The process runs the very file that stands at `program` on the host: it is alive, in no container, was started by a
+ * name of that program, sees that file there itself (no bind mount over it), and has it mapped; or, for a script, lives
+ * among the host's mounts. A name that is only concluded from an interpreter's arguments does not do: a process can
+ * write those. A link of its own making does not do either: it may lead elsewhere by the time that it is looked at.
  */
 export function runsGenuine({ entry, image }: ProcessMoment, program: string): boolean {
   const { details } = entry;
   if (entry.ended || image === undefined || details === undefined || entry.image !== image) return false;
-  if (details.containerId !== undefined || !details.hostRoot) return false;
+  if (details.containerId !== undefined || !details.hostRoot || !names(image.filename, program)) return false;
   const identity = identityOf(program);
   if (identity === undefined || identityOf(`/proc/${entry.pid}/root${program}`) !== identity) return false;
   if (identityOf(`/proc/${entry.pid}/exe`) === identity) return true;
-  return image.inferredFrom === undefined && withUsr(image.filename) === program && hasShebang(program);
+  return image.inferredFrom === undefined && hasShebang(program) && sharesMounts(entry.pid);
 }

@@ -47,7 +47,7 @@ export interface ProcessEntry {
   /** Ancestors above it, at least. */
   depth: number;
   image: Image | undefined;
-  /** What its parent ran at the fork: a parent may take another face before its child acts. */
+  /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
   parentImageAtFork: Image | undefined;
   ended: boolean;
   /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
@@ -203,7 +203,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
         // The seeding was quicker than the record: what it read stands, but now the parent is known.
         known.parent = parent;
         known.parentInferred = false;
-        known.parentImageAtFork = parent.image;
+        known.parentImageAtFork = maker.image;
         return;
       }
       if (known) end(known);
@@ -215,7 +215,7 @@ export function createProcessTable(proc: ProcView): ProcessTable {
         lineageCut: false,
         depth: cutLineage(parent),
         image: maker.image,
-        parentImageAtFork: parent.image,
+        parentImageAtFork: maker.image,
         ended: false,
         details: undefined,
         detailsImage: undefined,
@@ -223,13 +223,14 @@ export function createProcessTable(proc: ProcView): ProcessTable {
       });
     },
 
-    exec({ pid, formerTid, filename, timeNs, args, inferredFrom }) {
+    exec({ pid, formerTid, filename, timeNs, args, argsTruncated, inferredFrom }) {
       if (formerTid !== pid) threads.delete(formerTid);
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
       entry.image = {
         filename,
         execNs: timeNs,
         ...(args === undefined ? {} : { args }),
+        ...(argsTruncated ? { argsTruncated } : {}),
         ...(inferredFrom === undefined ? {} : { inferredFrom }),
       };
       return entry;

@@ -1,9 +1,9 @@
 // The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
 
 import { readBootNs } from '../libc.ts';
+import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
 import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
 import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
-import { maxEventArgsBytes } from '../process-event.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
 
 /** The slice of /proc that polling needs. */
@@ -17,6 +17,7 @@ export interface ProcPoll {
 export interface Program {
   exe: string;
   args: string[];
+  argsTruncated?: boolean;
   workingDirectory: string | undefined;
 }
 
@@ -50,6 +51,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       formerTid: pid,
       filename: script ?? program.exe,
       args: program.args,
+      ...(program.argsTruncated ? { argsTruncated: true } : {}),
       ...(script === undefined ? {} : { inferredFrom: "the interpreter's argument" }),
     };
   };
@@ -114,10 +116,10 @@ const realProc: ProcPoll = {
   readStat,
   readProgram(pid) {
     const exe = readExe(pid);
-    const cmdline = exe === undefined ? undefined : readCmdline(pid, maxEventArgsBytes);
+    const cmdline = exe === undefined ? undefined : readCmdline(pid, maxDetailArgsBytes);
     return exe === undefined || cmdline === undefined
       ? undefined
-      : { exe, args: cmdline.args, workingDirectory: readCwd(pid) };
+      : { exe, args: cmdline.args, argsTruncated: cmdline.truncated, workingDirectory: readCwd(pid) };
   },
 };
 
