@@ -273,8 +273,15 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
   const mapped = image.probedImage ?? (current && !image.executable?.replaced ? details.exe : undefined);
-  if (scopeDetails === undefined) notes.unobserved['container.id'] = endedFirst;
-  const containerId = scopeDetails?.containerId;
+  // One that waits for its parent to ask for its end has no files any more, and so no place.
+  const livingDetails = [details, ...ancestors.map((ancestor) => ancestor.entry.details)].find(
+    (seen) => seen?.exe !== undefined,
+  );
+  if (livingDetails === undefined) notes.unobserved['container.id'] = endedFirst;
+  const containerId = livingDetails?.containerId;
+  if (containerId !== undefined && livingDetails !== details) {
+    notes.inferred['container.id'] = 'its nearest ancestor that could be read';
+  }
 
   return {
     '@timestamp': dateOf(epochMs, timeNs),
