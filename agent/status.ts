@@ -98,7 +98,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['configuration', status.configuration.length > 0 ? status.configuration : ['defaults']],
       ['sensor', [sensor.name]],
       ['arguments', sensor.argv],
-      ['not seen', sensor.reasons],
+      ['limits', sensor.reasons],
       [
         'received',
         [
@@ -146,7 +146,8 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
         `to ${name}`,
         [
           [
-            ...(sink ? [`${sink.delivered} delivered`] : []),
+            // It takes every alert, and writes those that no journal took.
+            ...(sink ? [name === 'stdout' ? 'while there is no journal' : `${sink.delivered} delivered`] : []),
             `${waiting} waiting${oldest ? ` since ${localTime(oldest)}` : ''}`,
           ].join(', '),
           ...(sink?.trouble ? [`${sink.trouble.message}; next try ${localTime(sink.trouble.retry)}`] : []),

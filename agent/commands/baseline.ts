@@ -41,7 +41,7 @@ export function baselineForgetCommand(
   const forgotten = withStore(config, (store) => store.forgetTerm(rule, container, terms));
   console.error(
     forgotten
-      ? 'forgotten: the next sighting is an alert'
+      ? 'forgotten: the next sighting is an alert, unless it is a known front end'
       : 'not known, so nothing to forget; see `stepparent baseline list`',
   );
   return forgotten;

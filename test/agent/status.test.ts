@@ -58,7 +58,7 @@ test('a running agent', () => {
   sensor         tracefs
   arguments      entry probe on /usr/bin/dpkg
                  /proc for everything else
-  not seen       /usr/bin/rpm is not probed: ENOENT\\nforged \\x1b[2J
+  limits         /usr/bin/rpm is not probed: ENOENT\\nforged \\x1b[2J
   received       1000 records, 5 lost
                  1 undecodable records
   processes      231 known
