@@ -2,7 +2,6 @@
 
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
-import { readBootNs } from '../collectors/libc.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
 import { openProcView, readHostNamespaces } from '../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../collectors/process-collector.ts';
@@ -22,7 +21,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
-import { journalSocket } from './journal-entry.ts';
+import { journaldListens } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
 import type { Log } from './log.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
@@ -112,7 +111,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       ...(journald
         ? [
             openJournaldSink(),
-            openStdoutSink(process.stdout, () => journaldTrouble !== undefined || !fs.existsSync(journalSocket)),
+            openStdoutSink(process.stdout, () => journaldTrouble !== undefined || !journaldListens()),
           ]
         : []),
       ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
@@ -187,7 +186,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     });
     let flushing = false;
     const flush = (): void => {
-      if (!collector.flush(readBootNs()) || flushing) return;
+      if (!collector.flush(sensor.readUntilNs()) || flushing) return;
       flushing = true;
       later(flushAfterMs, () => {
         flushing = false;

@@ -24,8 +24,11 @@ export interface ProcessCollectorOptions {
 
 export interface ProcessCollector {
   handle(record: ProcessRecord): void;
-  /** Ends a batch: tells the execs whose arguments have not come within `waitNs`; true: others are still waiting. */
-  flush(nowNs: BootNs): boolean;
+  /**
+   * Ends a batch: tells the execs whose arguments have not come within `waitNs`, as far as all records up to
+   * `readUntilNs` were handled; true: others are still waiting.
+   */
+  flush(readUntilNs: BootNs): boolean;
 }
 
 /** An entry probe is hit as soon as the dynamic linker is done: some hundred microseconds, on a loaded host some ms. */
@@ -144,10 +147,10 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
           break;
       }
     },
-    flush(nowNs) {
+    flush(readUntilNs) {
       seeded = false;
       for (const [pid, moment] of [...waiting]) {
-        if (nowNs - moment.timeNs <= waitNs) continue;
+        if (readUntilNs - moment.timeNs <= waitNs) continue;
         const args = release(pid)?.read('process.args');
         toldEarly.set(moment.image, { path: executableOf(moment.entry, moment.image).path, args });
       }

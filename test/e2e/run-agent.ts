@@ -44,8 +44,10 @@ export interface TestAgent {
   folder: string;
   config: string;
   ndjson: string;
-  /** Starts it and waits until it is ready; may be called again once it has ended. */
-  start(): Promise<void>;
+  /** Lays another configuration over the first, from the next start on. */
+  configure(toml: string): void;
+  /** Starts it and waits until it is ready; may be called again once it has ended. `program` runs agent/main.ts. */
+  start(program?: readonly string[]): Promise<void>;
   /** Ends it as systemd does; fails unless it exits with 0 and leaves nothing in the kernel. */
   stop(): Promise<void>;
   /** SIGKILL. */
@@ -123,7 +125,7 @@ const documents = <T>(lines: string): T[] =>
 const tracing = '/sys/kernel/tracing';
 
 /** What an agent of that pid has in the kernel. */
-function tracesOf(pid: number): string[] {
+export function tracesOf(pid: number): string[] {
   if (!existsSync(join(tracing, 'instances'))) return [];
   const instances = readdirSync(join(tracing, 'instances')).filter((name) => name.startsWith(`stepparent_${pid}_`));
   const probeFile = ['dynamic_events', 'uprobe_events']
@@ -192,10 +194,12 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     folder,
     config,
     ndjson,
-    async start() {
+    configure: (text) => writeFileSync(join(folder, 'conf.d/test.toml'), text),
+    async start(program = [process.execPath, main]) {
       said.stdout = '';
       said.stderr = '';
-      const started = spawn(process.execPath, [main, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const [file = '', ...args] = program;
+      const started = spawn(file, [...args, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
       child = started;
       pids.push(started.pid ?? 0);
       started.stdout.setEncoding('utf8').on('data', (text: string) => {
