@@ -6,7 +6,7 @@ const CLONE_NEWNS = 0x20000;
 const MS_BIND = 0x1000;
 const MS_REC_PRIVATE = 0x4000 | 0x40000;
 
-type Mount = (from: string, at: string, type: string | null, flags: number, data: null) => number;
+type Mount = (from: string, at: string, type: string | null, flags: number, data: string | null) => number;
 let mount: Mount | undefined;
 
 /**
@@ -18,7 +18,7 @@ function enter(): Mount {
   const libc = koffi.load('libc.so.6');
   const unshare = libc.func('int unshare(int flags)');
   const call: Mount = libc.func(
-    'int mount(const char *from, const char *at, const char *type, ulong flags, void *data)',
+    'int mount(const char *from, const char *at, const char *type, ulong flags, const char *data)',
   );
   if (unshare(CLONE_NEWNS) !== 0) throw new Error('no mount namespace to be had (unshare failed)');
   if (call('none', '/', null, MS_REC_PRIVATE, null) !== 0) throw new Error('mounts cannot be made private');
@@ -34,4 +34,11 @@ export function mountEmpty(folder: string): void {
 /** Puts `from`, a file or a folder, in the place of `at`. */
 export function bindMount(from: string, at: string): void {
   if (enter()(from, at, null, MS_BIND, null) !== 0) throw new Error(`${from} cannot be mounted at ${at}`);
+}
+
+/** Lets `folder` be changed as if it were: what is written goes to `upper`. */
+export function mountOverlay(folder: string, upper: string, work: string): void {
+  const options = `lowerdir=${folder},upperdir=${upper},workdir=${work}`;
+  if (enter()('overlay', folder, 'overlay', 0, options) !== 0)
+    throw new Error(`no overlay can be mounted at ${folder}`);
 }
