@@ -34,7 +34,7 @@ export interface Delivery {
 const batchSize = 100;
 
 /**
- * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 60 s; no sink waits for another.
+ * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 10 s; no sink waits for another.
  * A document that its sink refuses is put off for longer than the sink itself, so it cannot hold up those behind it.
  */
 export function startDelivery({
@@ -42,7 +42,7 @@ export function startDelivery({
   sinks,
   onTrouble,
   firstRetryMs = 1_000,
-  lastRetryMs = 60_000,
+  lastRetryMs = 10_000,
 }: DeliveryParts): Delivery {
   const pauseMs = (failures: number): number => Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(failures, 30));
   const lanes = sinks.map((sink) => startLane(sink, outbox, pauseMs, onTrouble));
