@@ -70,12 +70,13 @@ export interface TestAgent {
 
 const deadlineMs = 45_000;
 
-/** Asks until the answer is something; fails, with what was awaited, after a generous while. */
+/** Asks until the answer is something; fails, with what was awaited, after a generous while, or after `withinMs`. */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = deadlineMs,
 ): Promise<T> {
-  const endMs = Date.now() + deadlineMs;
+  const endMs = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
@@ -149,6 +150,12 @@ function removeTraces(pid: number): void {
   }
 }
 
+/** A test run that is broken off leaves no agent behind. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Each ends an agent that still runs, and gives what it would have left in the kernel. */
 const cleanups: (() => Promise<string[]>)[] = [];
 afterAll(async () => {
@@ -195,9 +202,6 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     for (const pid of pids) removeTraces(pid);
     return left;
   });
-  // A test run that is broken off leaves no agent behind.
-  process.once('exit', () => child?.kill('SIGKILL'));
-
   return {
     folder,
     config,
@@ -209,6 +213,7 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
       const [file = '', ...args] = program;
       const started = spawn(file, [...args, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
       child = started;
+      running.add(started);
       pids.push(started.pid ?? 0);
       started.stdout.setEncoding('utf8').on('data', (text: string) => {
         said.stdout += text;
@@ -220,6 +225,7 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
       ended = new Promise((resolve) =>
         started.once('close', (code) => {
           over = true;
+          running.delete(started);
           resolve(code);
         }),
       );
