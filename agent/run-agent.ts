@@ -119,6 +119,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const delivery = startDelivery({
       outbox: {
         pending: (sink, limit) => store.pending(sink, limit),
+        nextDueMs: (sink) => store.nextDueMs(sink),
         delivered: (ids) => store.delivered(ids),
         failed: (ids, nextMs) => store.failed(ids, nextMs),
       },
