@@ -13,7 +13,7 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
   beforeAll(() => enterPrivateHost(scratch));
 
   test('an installation that takes a moment', async () => {
-    const lasting = buildDeb(scratch, 'e2e-lasting', { scripts: { postinst: '#!/bin/sh\nsleep 1\n' } });
+    const lasting = buildDeb(scratch, 'e2e-lasting', { scripts: { postinst: '#!/bin/sh\nsleep 4\n' } });
     const agent = testAgent(scratch, '[sensor]\nmode = "procfs"\n');
     await agent.start();
     expect(agent.stdout).toContain('not covered: processes that end between two looks at /proc are not seen');
