@@ -33,6 +33,8 @@ export interface ProcessCollector {
 
 /** An entry probe is hit as soon as the dynamic linker is done: some hundred microseconds, on a loaded host some ms. */
 const waitNs = 50e6;
+/** That long where the process has ended by then: the records of its arguments and its end must be on their way. */
+const endedWaitNs = 2e9;
 /** Failed attempts along PATH leave theirs behind until the task ends. */
 const maxAttempts = 4096;
 
@@ -150,7 +152,9 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     flush(readUntilNs) {
       seeded = false;
       for (const [pid, moment] of [...waiting]) {
-        if (readUntilNs - moment.timeNs <= waitNs) continue;
+        const waitedNs = readUntilNs - moment.timeNs;
+        if (waitedNs <= waitNs) continue;
+        if (waitedNs <= endedWaitNs && table.inspect(moment.entry)?.args === undefined) continue;
         const args = release(pid)?.read('process.args');
         toldEarly.set(moment.image, { path: executableOf(moment.entry, moment.image).path, args });
       }

@@ -120,24 +120,57 @@ describe('an exec', () => {
 
 describe('the wait', () => {
   const from = 1e9 + 1000;
+  const live = (...pids: number[]): void => {
+    for (const pid of pids) proc.processes.set(pid, detailsOf(pid, { exe: tool, args: ['tool', '-l'] }));
+  };
+
   test.each([
     [from, 0, true],
     [from + 50e6, 0, true],
     [from + 50e6 + 1, 1, false],
     [Number.POSITIVE_INFINITY, 1, false],
-  ])('a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+  ])('of one that lives: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+    live(30);
     handle(fork(10, 30), exec(30, tool));
     expect(collector.flush(nowNs)).toBe(waiting);
     expect(told).toHaveLength(count);
   });
 
+  test.each([
+    [from + 50e6 + 1, 0, true],
+    [from + 2e9, 0, true],
+    [from + 2e9 + 1, 1, false],
+    [Number.POSITIVE_INFINITY, 1, false],
+  ])('of one that has ended: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+    handle(fork(10, 30), exec(30, tool));
+    expect(collector.flush(nowNs)).toBe(waiting);
+    expect(told).toHaveLength(count);
+  });
+
+  test('of one that has ended, whose arguments come then', () => {
+    handle(fork(10, 30), exec(30, tool));
+    collector.flush(from + 51e6);
+    handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }), exit(30));
+    expect(argsTold()).toEqual([['tool', '-i']]);
+  });
+
   test('only the old ones', () => {
+    live(30, 31);
     handle(fork(10, 30), fork(10, 31), exec(30, tool), exec(31, tool, { timeNs: from + 40e6 }));
     expect(collector.flush(from + 60e6)).toBe(true);
     expect(told.map(({ moment }) => moment.entry.pid)).toEqual([30]);
   });
 
-  test('arguments after that are told as an event of their own', () => {
+  test('arguments after that which say the same are not told again', () => {
+    live(30);
+    handle(fork(10, 30), exec(30, tool));
+    collector.flush(from + 51e6);
+    handle(argv(30, ['tool', '-l'], { timeNs: from + 60e6 }));
+    expect(argsTold()).toEqual([['tool', '-l']]);
+  });
+
+  test('arguments after that which say something else are told as an event of their own', () => {
+    live(30);
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
     handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }));
