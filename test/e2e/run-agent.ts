@@ -68,7 +68,7 @@ export interface TestAgent {
   delivered(): AlertDocument[];
 }
 
-const deadlineMs = 45_000;
+const deadlineMs = 90_000;
 
 /** Asks until the answer is something; fails, with what was awaited, after a generous while, or after `withinMs`. */
 export async function until<T>(
