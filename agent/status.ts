@@ -38,6 +38,8 @@ export interface AgentStatus {
   sensor: SensorReport;
   /** Entries of the process table. */
   processes: number;
+  /** Processes that it had no room for. */
+  processes_refused: number;
   rules: { loaded: string[]; refused: RefusedRule[] };
   /** Whether verified package front ends count as seen from the start. */
   known_front_ends: boolean;
@@ -108,7 +110,10 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
           ...some(sensor.recovered_records, 'records taken over from before the start'),
         ],
       ],
-      ['processes', [`${status.processes} known`]],
+      [
+        'processes',
+        [`${status.processes} known`, ...some(status.processes_refused, 'not taken in: the table was full')],
+      ],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
       ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
       ...storeLines(status.store, status.sinks),

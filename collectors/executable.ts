@@ -1,20 +1,12 @@
 // From what execve was given to `process.executable`: an absolute path without symlinks; for a script the script.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { shebangInterpreter } from './proc/script-of-interpreter.ts';
 import type { Executable, Image, ProcessEntry } from './process-table.ts';
+import { realPath } from './which-file.ts';
 
 /** Names that mean a file only inside the process: what it really is can be read only while the process lives. */
 export const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
-
-const realPath = (file: string): string | undefined => {
-  try {
-    return fs.realpathSync.native(file);
-  } catch {
-    return undefined;
-  }
-};
 
 /** Paths of this process mean the same to us: it is not known to be in another root. */
 const sharesRoot = (entry: ProcessEntry | undefined): boolean => {

@@ -1,17 +1,9 @@
 // Whether a process really runs the program that its path names: a path alone is easily borrowed.
 
-import fs from 'node:fs';
+import { readIdentityInside, readNamespaces } from './proc/read-proc.ts';
 import { hasShebang } from './proc/script-of-interpreter.ts';
 import type { ProcessMoment } from './process-event.ts';
-
-const identityOf = (file: string): string | undefined => {
-  try {
-    const { dev, ino } = fs.statSync(file, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
-};
+import { fileIdentity, realPath } from './which-file.ts';
 
 /** The merge of /bin and /sbin into /usr makes these the same file by the distribution's own hand. */
 const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
@@ -20,21 +12,12 @@ const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/'
 const isSystemName = (file: string): boolean => /^\/(?:usr\/)?(?:s?bin|lib(?:exec)?)\//.test(file);
 
 /** The name that execve was given means the program, and nobody but root can have it mean another one meanwhile. */
-const names = (filename: string, program: string): boolean => {
-  if (withUsr(filename) === program) return true;
-  try {
-    return isSystemName(filename) && fs.realpathSync.native(filename) === program;
-  } catch {
-    return false;
-  }
-};
+const names = (filename: string, program: string): boolean =>
+  withUsr(filename) === program || (isSystemName(filename) && realPath(filename) === program);
 
 const sharesMounts = (pid: number): boolean => {
-  try {
-    return fs.readlinkSync(`/proc/${pid}/ns/mnt`) === fs.readlinkSync('/proc/self/ns/mnt');
-  } catch {
-    return false;
-  }
+  const mounts = readNamespaces(pid)?.mnt;
+  return mounts !== undefined && mounts === readNamespaces('self')?.mnt;
 };
 
 /**
@@ -47,8 +30,8 @@ export function runsGenuine({ entry, image }: ProcessMoment, program: string): b
   const { details } = entry;
   if (entry.ended || image === undefined || details === undefined || entry.image !== image) return false;
   if (details.containerId !== undefined || !details.hostRoot || !names(image.filename, program)) return false;
-  const identity = identityOf(program);
-  if (identity === undefined || identityOf(`/proc/${entry.pid}/root${program}`) !== identity) return false;
-  if (identityOf(`/proc/${entry.pid}/exe`) === identity) return true;
+  const identity = fileIdentity(program);
+  if (identity === undefined || readIdentityInside(entry.pid, program) !== identity) return false;
+  if (fileIdentity(`/proc/${entry.pid}/exe`) === identity) return true;
   return image.inferredFrom === undefined && hasShebang(program) && sharesMounts(entry.pid);
 }

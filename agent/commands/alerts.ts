@@ -6,8 +6,8 @@ import type { AlertRecord, AlertState } from '../../storage/records.ts';
 import { localTime } from '../local-time.ts';
 import { severityOf } from '../severity.ts';
 import { shownMessage } from '../shown-message.ts';
-import { withStoreReader } from './open-store-reader.ts';
 import { printRows } from './print-rows.ts';
+import { withStoreReader } from './with-store.ts';
 
 export interface AlertsOptions {
   config?: string;

@@ -36,6 +36,7 @@ const running: AgentStatus = {
     recovered_records: 0,
   },
   processes: 231,
+  processes_refused: 0,
   rules: {
     loaded: ['a', 'b'],
     refused: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
