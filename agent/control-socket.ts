@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 export type ControlHandlers = Readonly<Record<string, () => unknown>>;
 
 /** No answer can be had from the agent, or another one holds its place; one line says which. */
-export class ControlError extends Error {
+class ControlError extends Error {
   override readonly name = 'ControlError';
 }
 

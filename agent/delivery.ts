@@ -34,7 +34,7 @@ export interface Delivery {
 const batchSize = 100;
 
 /**
- * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 60 s; no sink waits for another.
+ * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 10 s; no sink waits for another.
  * A document that its sink refuses is put off for longer than the sink itself, so it cannot hold up those behind it.
  */
 export function startDelivery({
@@ -42,10 +42,10 @@ export function startDelivery({
   sinks,
   onTrouble,
   firstRetryMs = 1_000,
-  lastRetryMs = 60_000,
+  lastRetryMs = 10_000,
 }: DeliveryParts): Delivery {
   const pauseMs = (failures: number): number => Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(failures, 30));
-  const lanes = sinks.map((sink) => startLane(sink, outbox, pauseMs, onTrouble));
+  const lanes = sinks.map((sink) => startLane(sink, outbox, pauseMs, lastRetryMs, onTrouble));
   const wake = (): void => {
     for (const lane of lanes) lane.wake();
   };
@@ -63,13 +63,14 @@ function startLane(
   sink: Sink,
   outbox: Outbox,
   pauseMs: (failures: number) => number,
+  lastRetryMs: number,
   onTrouble: DeliveryParts['onTrouble'],
 ) {
   const status: SinkStatus = { name: sink.name, delivered: 0, failed: 0 };
   /** Failures in a row. */
   let failures = 0;
-  /** When the last document that was put off is due. */
-  let dueMs = 0;
+  /** When the next of the documents that were put off is due, by this agent or by one before it. */
+  let dueMs: number | undefined;
   let running: Promise<void> | undefined;
   let again = false;
   let stopped = false;
@@ -101,14 +102,18 @@ function startLane(
       const trouble = await deliverBatch();
       if (trouble !== undefined) return pause(trouble);
     }
-    if (!stopped && dueMs > Date.now()) sleepUntil(dueMs);
+    // A clock that is set meanwhile makes the sleep at most so much too long.
+    if (!stopped && dueMs !== undefined) sleepUntil(Math.min(dueMs, Date.now() + lastRetryMs));
   }
 
   /** Why not everything was delivered, if so. */
   async function deliverBatch(): Promise<string | undefined> {
     try {
       const items = outbox.pending(sink.name, batchSize, Date.now());
-      if (items.length === 0) return undefined;
+      if (items.length === 0) {
+        dueMs = outbox.nextDueMs(sink.name);
+        return undefined;
+      }
       const { delivered, trouble } = await sink.deliver(items.map((item) => item.document)).catch(fault);
       if (delivered > 0) {
         outbox.delivered(items.slice(0, delivered).map((item) => item.id));
@@ -120,10 +125,10 @@ function startLane(
         if (status.trouble) onTrouble(sink.name, undefined);
         delete status.trouble;
         again ||= items.length === batchSize;
+        dueMs = outbox.nextDueMs(sink.name);
         return undefined;
       }
-      dueMs = Date.now() + pauseMs(failures) + pauseMs(refused.attempts);
-      outbox.failed([refused.id], dueMs);
+      outbox.failed([refused.id], Date.now() + pauseMs(failures) + pauseMs(refused.attempts));
       return trouble ?? 'not all was taken';
     } catch (error) {
       return fault(error).trouble;

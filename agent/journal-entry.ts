@@ -40,3 +40,7 @@ function cutValue(value: string): string {
 export function sendEntry(fields: readonly JournalField[], socket: string = journalSocket): string | undefined {
   return sendDatagram(socket, encodeEntry(fields));
 }
+
+/** Whether somebody takes datagrams at `socket` now: its file stays behind when journald ends. journald passes over one without content. */
+export const journaldListens = (socket: string = journalSocket): boolean =>
+  sendDatagram(socket, Buffer.alloc(0)) === undefined;

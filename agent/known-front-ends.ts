@@ -6,7 +6,7 @@ import type { ProcessEntry } from '../collectors/process-table.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';
 
 /** A program that may count as seen from the start, and the packages of the distributions that own it. */
-export interface KnownProgram {
+interface KnownProgram {
   path: string;
   package: string;
 }

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { watch } from 'chokidar';
+import { readBootNs } from '../collectors/libc.ts';
 import { readStat } from '../collectors/proc/read-proc.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
 import { openProcfsSensor } from '../collectors/procfs/procfs-sensor.ts';
@@ -35,6 +36,8 @@ export interface Sensor {
   degraded: string | undefined;
   start(): void;
   report(): SensorReport;
+  /** Nanoseconds since boot: what happened until then has been handed on, as far as it was seen. */
+  readUntilNs(): number;
   stop(): Promise<void>;
 }
 
@@ -74,6 +77,7 @@ function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
     name: 'tracefs',
     degraded: undefined,
     start: sensor.start,
+    readUntilNs: sensor.readUntilNs,
     report() {
       const state = sensor.state();
       const unprobed = Object.entries(state.unprobed).map(([program, reason]) => `${program} is not probed: ${reason}`);
@@ -132,6 +136,7 @@ function openPolling({ settings, onRecords, onFault }: SensorParts, degraded: st
     name: 'procfs',
     degraded,
     start: sensor.start,
+    readUntilNs: readBootNs,
     report() {
       const state = sensor.state();
       return {

@@ -39,10 +39,13 @@ export interface Pipeline {
 const commitEvery = 64;
 /** Findings that are kept while the store refuses them: a full disk should not fill the memory as well. */
 const maxWaiting = 2000;
-/** The same in bytes of arguments, the one part of a finding that an attacker can make large. */
-const maxWaitingArgsBytes = 16 * 1024 * 1024;
+/** The same in characters of arguments, the one part of a finding that an attacker can make large. */
+const maxWaitingArgsLength = 16 * 1024 * 1024;
 
-const argsBytes = ({ event }: Finding): number => event.process?.command_line?.length ?? 0;
+const argsLength = ({ event: { process, stepparent } }: Finding): number =>
+  (stepparent.lineage ?? [])
+    .flatMap(({ args = [] }) => args)
+    .reduce((length, arg) => length + arg.length, process?.command_line?.length ?? 0);
 
 /** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
 const unverified = (verdict: Verdict): Verdict => ({
@@ -53,7 +56,7 @@ const unverified = (verdict: Verdict): Verdict => ({
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
-  let waitingArgsBytes = 0;
+  let waitingArgsLength = 0;
   let dropped = 0;
   /** The last commit failed: the next is for the caller to time. */
   let refused = false;
@@ -62,12 +65,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   const add = (finding: Finding): void => {
     waiting.push(finding);
-    waitingArgsBytes += argsBytes(finding);
+    waitingArgsLength += argsLength(finding);
     if (waiting.length >= commitEvery && !refused) commit();
-    while (waiting.length > maxWaiting || waitingArgsBytes > maxWaitingArgsBytes) {
+    while (waiting.length > maxWaiting || waitingArgsLength > maxWaitingArgsLength) {
       const oldest = waiting.shift();
       if (oldest === undefined) break;
-      waitingArgsBytes -= argsBytes(oldest);
+      waitingArgsLength -= argsLength(oldest);
       dropped++;
     }
   };
@@ -77,7 +80,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     try {
       parts.commit(waiting);
       waiting = [];
-      waitingArgsBytes = 0;
+      waitingArgsLength = 0;
       refused = false;
     } catch (error) {
       refused = true;

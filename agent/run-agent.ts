@@ -2,7 +2,6 @@
 
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
-import { readBootNs } from '../collectors/libc.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
 import { askRpm } from '../collectors/packagedb/package-folders.ts';
 import type { PackageWatch } from '../collectors/packagedb/package-watch.ts';
@@ -12,10 +11,10 @@ import type { ProcessRecord } from '../collectors/process-record.ts';
 import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
+import { realPath } from '../collectors/which-file.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
 import { readHunts } from '../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../detectors/query/kql.ts';
-import { QueryError } from '../detectors/query/query.ts';
 import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { limits } from '../storage/limits.ts';
@@ -23,11 +22,10 @@ import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
 import type { Configuration } from './configuration.ts';
-import { ConfigurationError } from './configuration-error.ts';
 import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
-import { journalSocket } from './journal-entry.ts';
+import { journaldListens } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
 import type { Log } from './log.ts';
 import { openHuntSchedule } from './open-hunt-schedule.ts';
@@ -40,6 +38,7 @@ import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openStdoutSink } from './sinks/stdout.ts';
 import { type AgentStatus, storeFacts } from './status.ts';
+import { openTimers } from './timers.ts';
 import { version } from './version.ts';
 
 export interface Agent {
@@ -63,22 +62,11 @@ const pruneAgainMs = 250;
 const flushAfterMs = 60;
 const commitAgainMs = 1000;
 
-function compileRecordFilter(parts: AgentParts) {
-  try {
-    return compileKql(parts.configuration.events.record).matches;
-  } catch (error) {
-    if (!(error instanceof QueryError)) throw error;
-    const file = parts.configurationFiles.at(-1) ?? 'the built-in configuration';
-    throw new ConfigurationError(file, `\`events.record\` must be a KQL query: ${error.message}`);
-  }
-}
-
 /** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { configuration, paths, log } = parts;
   const started = new Date().toISOString();
   const faults = openFaults(log);
-  const records = compileRecordFilter(parts);
   const { rules, refused } = readRules(configuration.rules_directories);
   for (const rule of refused) log.error('a rule was refused', { ...rule });
   if (rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
@@ -121,7 +109,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       ...(journald
         ? [
             openJournaldSink(),
-            openStdoutSink(process.stdout, () => journaldTrouble !== undefined || !fs.existsSync(journalSocket)),
+            openStdoutSink(process.stdout, () => journaldTrouble !== undefined || !journaldListens()),
           ]
         : []),
       ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
@@ -129,6 +117,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const delivery = startDelivery({
       outbox: {
         pending: (sink, limit) => store.pending(sink, limit),
+        nextDueMs: (sink) => store.nextDueMs(sink),
         delivered: (ids) => store.delivered(ids),
         failed: (ids, nextMs) => store.failed(ids, nextMs),
       },
@@ -141,18 +130,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     });
     undo.unshift(() => delivery.stop());
 
-    const timers = new Set<NodeJS.Timeout>();
-    const later = (ms: number, run: () => void): void => {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        run();
-      }, ms);
-      timers.add(timer);
-    };
+    const { later, soon, clear } = openTimers();
 
     const pipeline = createPipeline({
       rules,
-      records,
+      records: compileKql(configuration.events.record).matches,
       containerAlerts: configuration.container_alerts,
       knownTerms: openKnownTerms({ lists, owns: openPackageOwner(), inspect: table.inspect }),
       commit(findings) {
@@ -183,9 +165,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
     const commit = (): void => {
       pipeline.commit();
-      if (pipeline.waiting > 0) later(commitAgainMs, commit);
+      if (pipeline.waiting > 0) commitAgain();
     };
-    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map(realPath) : []);
+    const commitAgain = soon(commitAgainMs, commit);
+    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map((tool) => realPath(tool) ?? tool) : []);
     const collector = createProcessCollector({
       table,
       context,
@@ -196,16 +179,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
       },
     });
-    let flushing = false;
     const flush = (): void => {
-      if (!collector.flush(readBootNs()) || flushing) return;
-      flushing = true;
-      later(flushAfterMs, () => {
-        flushing = false;
-        flush();
-        commit();
-      });
+      if (collector.flush(sensor.readUntilNs())) flushAgain();
     };
+    const flushAgain = soon(flushAfterMs, () => {
+      flush();
+      commit();
+    });
     onRecords = (batch) => {
       for (const record of batch) collector.handle(record);
       flush();
@@ -288,6 +268,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         sensor: report,
         packages: watch.report(),
         processes: table.size,
+        processes_refused: table.refused,
         rules: { loaded: rules.map(({ id }) => id), refused },
         hunts: { scheduled: schedule?.status() ?? [], refused: refusedHunts },
         configuration: [...parts.configurationFiles],
@@ -308,7 +289,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         await schedule?.stop();
         await watch.stop();
         await sensor.stop();
-        for (const timer of timers) clearTimeout(timer);
+        clear();
         collector.flush(Number.POSITIVE_INFINITY);
         pipeline.commit();
         await delivery.stop();
@@ -317,7 +298,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       },
     };
   } catch (error) {
-    for (const step of undo) await Promise.resolve(step()).catch(() => {});
+    // A step that fails, at once or later, keeps none of the others from being taken.
+    for (const step of undo) await (async () => step())().catch(() => {});
     throw error;
   }
 }
@@ -326,12 +308,4 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
   const operation = parsePackageOperation(manager, args)?.operation;
   return operation !== 'query' && operation !== 'other' && operation !== 'build';
-};
-
-const realPath = (file: string): string => {
-  try {
-    return fs.realpathSync.native(file);
-  } catch {
-    return file;
-  }
 };

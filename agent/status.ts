@@ -42,6 +42,8 @@ export interface AgentStatus {
   packages: PackageWatchReport;
   /** Entries of the process table. */
   processes: number;
+  /** Processes that it had no room for. */
+  processes_refused: number;
   rules: { loaded: string[]; refused: RefusedRule[] };
   /** Hunts that the agent runs; none when `hunts.interval` is "off". */
   hunts: { scheduled: HuntStatus[]; refused: RefusedRule[] };
@@ -104,7 +106,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['configuration', status.configuration.length > 0 ? status.configuration : ['defaults']],
       ['sensor', [sensor.name]],
       ['arguments', sensor.argv],
-      ['not seen', sensor.reasons],
+      ['limits', sensor.reasons],
       [
         'received',
         [
@@ -115,7 +117,10 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
         ],
       ],
       ['packages', packageLines(status.packages)],
-      ['processes', [`${status.processes} known`]],
+      [
+        'processes',
+        [`${status.processes} known`, ...some(status.processes_refused, 'not taken in: the table was full')],
+      ],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
       ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
@@ -131,7 +136,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
 }
 
 /** The watched folders, each with the means and what is wrong with them. */
-export function packageLines({ folders, missing, told, untold, uncounted }: PackageWatchReport): string[] {
+function packageLines({ folders, missing, told, untold, uncounted }: PackageWatchReport): string[] {
   return [
     ...folders.map(({ path, real_path, by, reason, files }) => {
       const target = real_path === undefined ? '' : ` (${real_path})`;
@@ -175,7 +180,8 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
         `to ${name}`,
         [
           [
-            ...(sink ? [`${sink.delivered} delivered`] : []),
+            // It takes every alert, and writes those that no journal took.
+            ...(sink ? [name === 'stdout' ? 'while there is no journal' : `${sink.delivered} delivered`] : []),
             `${waiting} waiting${oldest ? ` since ${localTime(oldest)}` : ''}`,
           ].join(', '),
           ...(sink?.trouble ? [`${sink.trouble.message}; next try ${localTime(sink.trouble.retry)}`] : []),

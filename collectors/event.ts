@@ -77,7 +77,7 @@ export interface FileChangeFields {
 }
 
 /** What ECS has no word for. */
-export interface StepparentFields {
+interface StepparentFields {
   /** What execve was given: may be relative, a symlink, or /dev/fd/N. `process.executable` is what that leads to. */
   exec?: { filename: string };
   /** The file that the kernel mapped: for a script its interpreter, else the same as `process.executable`. */

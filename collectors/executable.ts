@@ -1,20 +1,12 @@
 // From what execve was given to `process.executable`: an absolute path without symlinks; for a script the script.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { shebangInterpreter } from './proc/script-of-interpreter.ts';
 import type { Executable, Image, ProcessEntry } from './process-table.ts';
+import { realPath } from './which-file.ts';
 
 /** Names that mean a file only inside the process: what it really is can be read only while the process lives. */
 export const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
-
-const realPath = (file: string): string | undefined => {
-  try {
-    return fs.realpathSync.native(file);
-  } catch {
-    return undefined;
-  }
-};
 
 /** Paths of this process mean the same to us: it is not known to be in another root. */
 const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
@@ -46,8 +38,8 @@ export function executableOf(entry: ProcessEntry, image: Image, mapped?: string)
   const known = image.executable;
   if (known !== undefined && (known.certain || mapped === undefined)) return known;
   if (known !== undefined && known.path === mapped) {
-    known.certain = true;
-    return known;
+    image.executable = { path: mapped, certain: true };
+    return image.executable;
   }
   const found: Executable = resolve(entry, image, mapped);
   found.certain = mapped !== undefined;
@@ -77,7 +69,7 @@ function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined):
     if (resolved !== undefined) return { path: resolved, ...inferred };
     return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
   }
-  if (resolved === mapped) return { path: resolved };
+  if (resolved === mapped || path.normalize(absolute) === mapped) return { path: mapped };
   if (resolved !== undefined && runsScript(resolved, mapped)) return { path: resolved, ...inferred };
   if (resolved === undefined) {
     const folder = realPath(path.dirname(absolute));

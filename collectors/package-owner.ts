@@ -57,17 +57,20 @@ export function openPackageOwner(infoFolder = '/var/lib/dpkg/info'): (file: stri
     const key = `${file}\0${packageName}`;
     const known = answers.get(key);
     if (known?.identity === identity) return known.owned;
+    let asked = true;
     const ask = (question: () => boolean): boolean => {
       try {
         return question();
-      } catch {
+      } catch (error) {
+        // A database that is not there is an answer; one that took too long is none, and is asked again.
+        if ((error as NodeJS.ErrnoException).code === 'ETIMEDOUT') asked = false;
         return false;
       }
     };
     const owned =
       ask(() => isInDpkgList(infoFolder, file, packageName)) ||
       (fs.existsSync(rpmPath) && ask(() => isOwnedInRpm(file, packageName)));
-    answers.set(key, { identity, owned });
+    if (asked) answers.set(key, { identity, owned });
     return owned;
   };
 }

@@ -24,12 +24,17 @@ export interface ProcessCollectorOptions {
 
 export interface ProcessCollector {
   handle(record: ProcessRecord): void;
-  /** Ends a batch: tells the execs whose arguments have not come within `waitNs`; true: others are still waiting. */
-  flush(nowNs: BootNs): boolean;
+  /**
+   * Ends a batch: tells the execs whose arguments have not come within `waitNs`, as far as all records up to
+   * `readUntilNs` were handled; true: others are still waiting.
+   */
+  flush(readUntilNs: BootNs): boolean;
 }
 
 /** An entry probe is hit as soon as the dynamic linker is done: some hundred microseconds, on a loaded host some ms. */
 const waitNs = 50e6;
+/** That long where the process has ended by then: the records of its arguments and its end must be on their way. */
+const endedWaitNs = 2e9;
 /** Failed attempts along PATH leave theirs behind until the task ends. */
 const maxAttempts = 4096;
 
@@ -145,10 +150,12 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
           break;
       }
     },
-    flush(nowNs) {
+    flush(readUntilNs) {
       seeded = false;
       for (const [pid, moment] of [...waiting]) {
-        if (nowNs - moment.timeNs <= waitNs) continue;
+        const waitedNs = readUntilNs - moment.timeNs;
+        if (waitedNs <= waitNs) continue;
+        if (waitedNs <= endedWaitNs && table.inspect(moment.entry)?.args === undefined) continue;
         const args = release(pid)?.read('process.args');
         toldEarly.set(moment.image, { path: executableOf(moment.entry, moment.image).path, args });
       }

@@ -300,10 +300,19 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
   const mapped = image?.probedImage ?? (current && !image?.executable?.replaced ? details.exe : undefined);
-  if (scopeDetails === undefined) notes.unobserved['container.id'] = endedFirst;
+  // One that waits for its parent to ask for its end has no files any more, and so no place.
+  const livingDetails = [details, ...ancestors.map((ancestor) => ancestor.entry.details)].find(
+    (seen) => seen?.exe !== undefined,
+  );
+  if (livingDetails === undefined) notes.unobserved['container.id'] = endedFirst;
+  const containerId = livingDetails?.containerId;
+  if (containerId !== undefined && livingDetails !== details) {
+    notes.inferred['container.id'] = 'its nearest ancestor that could be read';
+  }
+
   return {
     process,
-    containerId: scopeDetails?.containerId,
+    containerId,
     stepparent: {
       ...(mapped === undefined ? {} : { image: { path: mapped } }),
       lineage,

@@ -25,6 +25,7 @@ export interface ExecRecord {
   filename: string;
   /** Only from a sensor that reads arguments with the exec. */
   args?: string[];
+  argsTruncated?: boolean;
   /** Why `filename` is a conclusion; absent where it was read. */
   inferredFrom?: string;
 }

@@ -48,7 +48,7 @@ export interface ProcessEntry {
   /** Ancestors above it, at least. */
   depth: number;
   image: Image | undefined;
-  /** What its parent ran at the fork: a parent may take another face before its child acts. */
+  /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
   parentImageAtFork: Image | undefined;
   ended: boolean;
   /** When it ended, as far as a record said so. */
@@ -250,7 +250,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         // The seeding was quicker than the record: what it read stands, but now the parent is known.
         known.parent = parent;
         known.parentInferred = false;
-        known.parentImageAtFork = parent.image;
+        known.parentImageAtFork = maker.image;
         known.lifecycle = lifecycleBelow(maker);
         return;
       }
@@ -263,7 +263,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         lineageCut: false,
         depth: cutLineage(parent),
         image: maker.image,
-        parentImageAtFork: parent.image,
+        parentImageAtFork: maker.image,
         ended: false,
         endNs: undefined,
         lifecycle: lifecycleBelow(maker),
@@ -273,7 +273,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       });
     },
 
-    exec({ pid, formerTid, filename, timeNs, args, inferredFrom }) {
+    exec({ pid, formerTid, filename, timeNs, args, argsTruncated, inferredFrom }) {
       if (formerTid !== pid) threads.delete(formerTid);
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
       const before = entry.image;
@@ -281,6 +281,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         filename,
         execNs: timeNs,
         ...(args === undefined ? {} : { args }),
+        ...(argsTruncated ? { argsTruncated } : {}),
         ...(inferredFrom === undefined ? {} : { inferredFrom }),
       };
       // Until now it was nothing but a fork, whatever /proc showed before this record came.

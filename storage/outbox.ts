@@ -7,6 +7,8 @@ import type { OutboxItem } from './records.ts';
 export interface Outbox {
   /** The oldest deliveries to this sink that are due, at most `limit`; `nowMs` is the clock's time unless given. */
   pending(sink: string, limit: number, nowMs?: number): OutboxItem[];
+  /** When the next delivery to this sink is due, in the past if it is already; undefined: none waits. */
+  nextDueMs(sink: string): number | undefined;
   /** These arrived: they are taken out, in one transaction. A crash before this delivers again; `stepparent.alert.id` tells. */
   delivered(ids: readonly number[]): void;
   /** These did not arrive: each counts an attempt and waits until `nextMs`. */
@@ -28,6 +30,7 @@ export function prepareOutbox(db: Database): Outbox {
      FROM outbox o LEFT JOIN alerts a ON a.seq = o.alert_seq
      WHERE o.sink = ? AND (o.next_ms <= ? OR o.next_ms > ?) ORDER BY o.id LIMIT ?`,
   );
+  const nextDue = db.prepare<[string], number | null>('SELECT min(next_ms) FROM outbox WHERE sink = ?').pluck();
   const remove = db.prepare('DELETE FROM outbox WHERE id = ?');
   const delay = db.prepare('UPDATE outbox SET attempts = attempts + 1, next_ms = ? WHERE id = ?');
   const removeAll = db.transaction((ids: readonly number[]) => {
@@ -45,6 +48,7 @@ export function prepareOutbox(db: Database): Outbox {
         attempts: row.attempts,
         createdMs: row.created_ms,
       })),
+    nextDueMs: (sink) => nextDue.get(sink) ?? undefined,
     delivered: (ids) => removeAll.immediate(ids),
     failed: (ids, nextMs) => delayAll.immediate(ids, nextMs),
   };

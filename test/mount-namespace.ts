@@ -7,7 +7,7 @@ const MS_BIND = 0x1000;
 const MNT_DETACH = 2;
 const MS_REC_PRIVATE = 0x4000 | 0x40000;
 
-type Mount = (from: string, at: string, type: string | null, flags: number, data: null) => number;
+type Mount = (from: string, at: string, type: string | null, flags: number, data: string | null) => number;
 let mount: Mount | undefined;
 
 /**
@@ -19,7 +19,7 @@ function enter(): Mount {
   const libc = koffi.load('libc.so.6');
   const unshare = libc.func('int unshare(int flags)');
   const call: Mount = libc.func(
-    'int mount(const char *from, const char *at, const char *type, ulong flags, void *data)',
+    'int mount(const char *from, const char *at, const char *type, ulong flags, const char *data)',
   );
   if (unshare(CLONE_NEWNS) !== 0) throw new Error('no mount namespace to be had (unshare failed)');
   if (call('none', '/', null, MS_REC_PRIVATE, null) !== 0) throw new Error('mounts cannot be made private');
@@ -42,4 +42,11 @@ export function unmount(folder: string): void {
   enter();
   const umount = koffi.load('libc.so.6').func('int umount2(const char *at, int flags)');
   if (umount(folder, MNT_DETACH) !== 0) throw new Error(`${folder} cannot be unmounted`);
+}
+
+/** Lets `folder` be changed as if it were: what is written goes to `upper`. */
+export function mountOverlay(folder: string, upper: string, work: string): void {
+  const options = `lowerdir=${folder},upperdir=${upper},workdir=${work}`;
+  if (enter()('overlay', folder, 'overlay', 0, options) !== 0)
+    throw new Error(`no overlay can be mounted at ${folder}`);
 }

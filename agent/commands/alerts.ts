@@ -6,8 +6,8 @@ import type { AlertRecord, AlertState } from '../../storage/records.ts';
 import { localTime } from '../local-time.ts';
 import { severityOf } from '../severity.ts';
 import { shownMessage } from '../shown-message.ts';
-import { withStoreReader } from './open-store-reader.ts';
 import { printRows } from './print-rows.ts';
+import { withStoreReader } from './with-store.ts';
 
 export interface AlertsOptions {
   config?: string;
@@ -26,7 +26,7 @@ const colours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red' | 'magenta'>>
   critical: 'magenta',
 };
 
-/** Prints the alerts that fit, oldest first. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
+/** Prints the alerts that fit, oldest first, each with when it was raised and how often it was seen since. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
 export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
   const filter = { sinceMs, ruleId: rule, state, limit };
   withStoreReader(config, (store) => {
@@ -38,7 +38,7 @@ export function alertsCommand({ config, sinceMs, rule, state, limit, json }: Ale
       const severity = severityOf(alert.document);
       return {
         cells: [
-          localTime(alert.lastMs),
+          localTime(alert.firstMs),
           severity,
           alert.ruleId,
           alert.count > 1 ? `×${alert.count}` : '',

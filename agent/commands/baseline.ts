@@ -4,13 +4,11 @@ import { escapeText } from '../../collectors/escape-text.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
-import { openStore, type Store } from '../../storage/open-store.ts';
 import type { TermRecord } from '../../storage/records.ts';
 import { localTime } from '../local-time.ts';
-import { resolvePaths } from '../paths.ts';
 import { readConfiguration } from '../read-configuration.ts';
-import { withStoreReader } from './open-store-reader.ts';
 import { printRows } from './print-rows.ts';
+import { withStore, withStoreReader } from './with-store.ts';
 
 interface ScopeOptions {
   config?: string;
@@ -43,7 +41,7 @@ export function baselineForgetCommand(
   const forgotten = withStore(config, (store) => store.forgetTerm(rule, container, terms));
   console.error(
     forgotten
-      ? 'forgotten: the next sighting is an alert'
+      ? 'forgotten: the next sighting is an alert, unless it is a known front end'
       : 'not known, so nothing to forget; see `stepparent baseline list`',
   );
   return forgotten;
@@ -68,16 +66,6 @@ export function baselineTrustCommand(
   withStore(config, (store) => store.trustTerm(rule, container, terms, Date.now()));
   console.error('trusted: no alert from now on');
   return true;
-}
-
-function withStore<T>(config: string | undefined, use: (store: Store) => T): T {
-  const { configuration } = readConfiguration(config);
-  const store = openStore(resolvePaths(configuration, process.env).database, { mustExist: true });
-  try {
-    return use(store);
-  } finally {
-    store.close();
-  }
 }
 
 function rowOf({ ruleId, scope, terms, lastMs, count, origin }: TermRecord) {

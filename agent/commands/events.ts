@@ -3,8 +3,8 @@
 import { escapeText } from '../../collectors/escape-text.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
 import { localTime } from '../local-time.ts';
-import { withStoreReader } from './open-store-reader.ts';
 import { printRows } from './print-rows.ts';
+import { withStoreReader } from './with-store.ts';
 
 export interface EventsOptions {
   config?: string;

@@ -15,7 +15,7 @@ const sinkPlaces: Readonly<Record<string, string>> = {
 };
 
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
-export function readyLines(
+function readyLines(
   { sensor, packages, rules, hunts, sinks, store, known_front_ends }: AgentStatus,
   alerts: string,
 ): string[] {

@@ -6,6 +6,7 @@ import { askControl } from '../control-socket.ts';
 import { resolvePaths } from '../paths.ts';
 import { readConfiguration } from '../read-configuration.ts';
 import { type AgentStatus, formatStatus, type StoppedStatus, storeFacts } from '../status.ts';
+import { closing } from './with-store.ts';
 
 /** True when an agent runs. */
 export async function statusCommand(options: { config?: string; json?: boolean }): Promise<boolean> {
@@ -20,12 +21,10 @@ export async function statusCommand(options: { config?: string; json?: boolean }
 
 function readStopped(database: string): StoppedStatus {
   try {
-    const store = openStore(database, { readonly: true });
-    try {
-      return { state: 'stopped', store: storeFacts(store, Date.now()) };
-    } finally {
-      store.close();
-    }
+    return closing(openStore(database, { readonly: true }), (store) => ({
+      state: 'stopped',
+      store: storeFacts(store, Date.now()),
+    }));
   } catch (error) {
     if (!(error instanceof StoreError) || error.trouble === 'privilege') throw error;
     console.error(`stepparent: ${error.message}`);

@@ -30,7 +30,7 @@ export class FanotifyUnavailable extends Error {
 }
 
 /** What was marked. `key`: as events name the folder; `identity`: device and inode. */
-export interface MarkedFolder {
+interface MarkedFolder {
   key: string;
   identity: string;
 }

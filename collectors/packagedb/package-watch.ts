@@ -134,6 +134,9 @@ export interface Found {
   from?: string;
 }
 
+/** Events that leave a file's name alone. */
+const writing = fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
+
 const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happening', pid: undefined });
 
 export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
@@ -315,10 +318,11 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
   /** By file: when the state that is known was read, if that was for another change a moment ago. */
   const readAtNs = new Map<string, number>();
-  const noteRead = (key: string): void => {
+  const noteRead = (key: string, heard: boolean): void => {
     const nowNs = readBootNs();
     readAtNs.delete(key);
-    readAtNs.set(key, nowNs);
+    // Not all was heard: what comes within that time may be in it as well.
+    readAtNs.set(key, heard ? nowNs : nowNs + readMemoryNs);
     for (const [oldest, ns] of readAtNs) {
       if (nowNs - ns < readMemoryNs) break;
       readAtNs.delete(oldest);
@@ -328,6 +332,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   const tellLive = async (change: LiveChange): Promise<void> => {
     const { at, name, action, from } = change;
     if (change.late) look(change);
+    // Whatever else the state has in it is to be known, so that it is not taken for nothing.
+    const heard = fanotify?.drain() !== false;
     change.witness?.refresh();
     const before = at.known.get(name);
     const state = change.witness && stateOf(change.witness.stat);
@@ -344,7 +350,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       const removed = change.witness?.stat.nlink === 0n && !change.merged;
       if (before !== undefined && (removed ? change.heard : state) === before && !included) return;
       remember(at, name, state);
-      noteRead(change.key);
+      noteRead(change.key, heard);
       if (before !== undefined && before !== state && mergeable.has(action)) {
         const difference = differenceOf(before, state);
         if (difference === undefined) return;
@@ -380,6 +386,21 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     offer(at, name, 'deletion', writer, { details: { moved_out: true } });
   };
 
+  /**
+   * A file that was opened for writing is as it was, or as empty: every run of dpkg takes locks, every query of rpm's opens
+   * its database. Who it was need not be found out.
+   */
+  const nothingWritten = (at: WatchedFolder, name: string): boolean => {
+    const before = at.known.get(name);
+    const key = keyOf(at, name);
+    if (before === undefined || name === '.' || queue.has(key)) return false;
+    if ((readAtNs.get(key) ?? 0) > readBootNs()) return false;
+    const state = readState(pathOf(at, '.'), name);
+    if (state === undefined || differenceOf(before, state) !== undefined) return false;
+    if (state !== before) remember(at, name, state);
+    return true;
+  };
+
   const onEvent = (event: FanotifyEvent): void => {
     const { mask, pid } = event;
     const has = (bit: number): boolean => (mask & bit) !== 0;
@@ -392,6 +413,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     const to = locate(event.at);
     const from = locate(event.from);
     if (to === undefined && from === undefined) return;
+    if (to !== undefined && (mask & ~writing) === 0 && nothingWritten(to.at, to.name)) return;
     const writer = writers.see(pid);
     if (move !== undefined && !(has(fanotifyMask.movedTo) && move.writer.pid === pid)) flushMove();
     if (to === undefined) {

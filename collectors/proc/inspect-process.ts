@@ -75,17 +75,24 @@ export function readHostNamespaces(): HostNamespaces {
 /**
  * The container that a process is in. A namespace alone makes no container: systemd gives services mount namespaces,
  * and an attacker can make either kind in one command; the host's package database written from there is still the
- * host's. So: other namespaces, and another root or other package databases under a pid namespace of its own.
+ * host's. So: other namespaces, none of the host's package databases, and another root or a pid namespace of its own.
+ * Undefined: the process has ended.
  */
-function containerOf(pid: number, host: HostNamespaces, cgroupPath: string | undefined, hostRoot: boolean) {
+function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
   const own = readNamespaces(pid);
-  if (own === undefined || (own.pid === host.pid && own.mnt === host.mnt)) return undefined;
-  const otherDatabases = () =>
-    own.pid !== host.pid &&
-    [...host.databases].some(([folder, identity]) => readIdentityInside(pid, folder) !== identity);
-  if (hostRoot && !otherDatabases()) return undefined;
+  if (own === undefined) return undefined;
+  const isSeparate = own.pid !== host.pid || own.mnt !== host.mnt;
+  const seesHostDatabase =
+    isSeparate && [...host.databases].some(([folder, identity]) => readIdentityInside(pid, folder) === identity);
+  // Last: while this can be read, so could all before it.
+  const root = readIdentityInside(pid, '/');
+  if (root === undefined) return undefined;
+  const hostRoot = root === host.root;
+  const sharesHost = hostRoot && (own.pid === host.pid || host.databases.size === 0);
+  if (!isSeparate || sharesHost || seesHostDatabase) return { hostRoot, containerId: undefined };
   const namespace = own.pid === host.pid ? own.mnt : own.pid;
-  return (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
+  const containerId = (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
+  return { hostRoot, containerId };
 }
 
 /** Undefined: no such process. */
@@ -100,7 +107,9 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
   const cmdline = readCmdline(pid, maxDetailArgsBytes);
   const cgroupPath = readCgroupPath(pid);
   const workingDirectory = readCwd(pid);
-  const hostRoot = readIdentityInside(pid, '/') === host.root;
+  const place = placeOf(pid, host, cgroupPath);
+  // It has ended on the way: half of the truth would be taken for the whole.
+  if (exe !== undefined && place === undefined) return undefined;
   const script = exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory);
   return {
     pid,
@@ -120,8 +129,8 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
     argsTruncated: cmdline?.truncated ?? false,
     workingDirectory,
     cgroupPath,
-    hostRoot,
-    containerId: exe === undefined ? undefined : containerOf(pid, host, cgroupPath, hostRoot),
+    hostRoot: place?.hostRoot ?? false,
+    containerId: exe === undefined ? undefined : place?.containerId,
   };
 }
 

@@ -1,6 +1,7 @@
 // Reads a process's files under /proc. A process that has ended reads as undefined: that is no error.
 
 import fs from 'node:fs';
+import { fileIdentity } from '../which-file.ts';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
 
 /** The value, or undefined where the process has ended or may not be looked at. */
@@ -56,8 +57,9 @@ export const readExe = (pid: number): string | undefined =>
     const link = fs.readlinkSync(`/proc/${pid}/exe`);
     if (!link.endsWith(' (deleted)')) return link;
     // A file may really have that name: it is still there.
-    const { dev, ino } = fs.statSync(`/proc/${pid}/exe`, { bigint: true });
-    return readIdentityInside(pid, link) === `${dev}:${ino}` ? link : link.slice(0, -' (deleted)'.length);
+    const identity = fileIdentity(`/proc/${pid}/exe`);
+    if (identity === undefined) return undefined;
+    return readIdentityInside(pid, link) === identity ? link : link.slice(0, -' (deleted)'.length);
   });
 
 export const readCwd = (pid: number): string | undefined => attempt(() => fs.readlinkSync(`/proc/${pid}/cwd`));
@@ -79,11 +81,7 @@ export const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string
 
 /** Device and inode of a file as a process sees it: `/` for its root. */
 export const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
-  attempt(() => {
-    // As bigints: the inode numbers of overlays need all 64 bits.
-    const { dev, ino } = fs.statSync(`/proc/${pid}/root${file}`, { bigint: true });
-    return `${dev}:${ino}`;
-  });
+  fileIdentity(`/proc/${pid}/root${file}`);
 
 /** The pids of all processes. */
 export const listPids = (): number[] =>

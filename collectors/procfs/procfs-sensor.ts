@@ -1,9 +1,9 @@
 // The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
 
 import { readBootNs } from '../libc.ts';
+import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
 import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
 import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
-import { maxEventArgsBytes } from '../process-event.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
 
 /** The slice of /proc that polling needs. */
@@ -17,6 +17,7 @@ export interface ProcPoll {
 export interface Program {
   exe: string;
   args: string[];
+  argsTruncated?: boolean;
   workingDirectory: string | undefined;
 }
 
@@ -50,6 +51,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       formerTid: pid,
       filename: script ?? program.exe,
       args: program.args,
+      ...(program.argsTruncated ? { argsTruncated: true } : {}),
       ...(script === undefined ? {} : { inferredFrom: "the interpreter's argument" }),
     };
   };
@@ -77,11 +79,11 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
     for (const pid of alive) {
       const process = watched.get(pid);
       if (process !== undefined && !lookSettled) {
-        if (process.youngTurns > 0) {
-          process.youngTurns--;
-          look(pid, process);
-        }
-        continue;
+        if (process.youngTurns === 0) continue;
+        process.youngTurns--;
+        // A change is looked into below: the pid may have gone to another process.
+        const program = proc.readProgram(pid);
+        if (program === undefined || sameProgram(program, process.program)) continue;
       }
       const stat = proc.readStat(pid);
       if (stat === undefined) continue;
@@ -114,10 +116,10 @@ const realProc: ProcPoll = {
   readStat,
   readProgram(pid) {
     const exe = readExe(pid);
-    const cmdline = exe === undefined ? undefined : readCmdline(pid, maxEventArgsBytes);
+    const cmdline = exe === undefined ? undefined : readCmdline(pid, maxDetailArgsBytes);
     return exe === undefined || cmdline === undefined
       ? undefined
-      : { exe, args: cmdline.args, workingDirectory: readCwd(pid) };
+      : { exe, args: cmdline.args, argsTruncated: cmdline.truncated, workingDirectory: readCwd(pid) };
   },
 };
 
@@ -145,7 +147,7 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
   let timer: NodeJS.Timeout | undefined;
 
   const look = (): void => {
-    const begunMs = performance.now();
+    const begun = process.cpuUsage();
     try {
       const records = compare(readBootNs());
       state.turns++;
@@ -154,7 +156,9 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
     } catch (error) {
       options.onFault(`a look at /proc failed: ${(error as Error).stack ?? String(error)}`);
     }
-    const tookMs = performance.now() - begunMs;
+    // CPU time, not time: while others keep the host busy is no moment to look less.
+    const { user, system } = process.cpuUsage(begun);
+    const tookMs = (user + system) / 1000;
     state.intervalMs = Math.min(
       Math.max(options.pollIntervalMs, Math.round(tookMs / maxShare)),
       Math.max(maxIntervalMs, options.pollIntervalMs),

@@ -28,7 +28,7 @@ export interface TracefsSensorOptions {
   onFault(what: string): void;
 }
 
-export interface TracefsSensorState extends ReadCounts {
+interface TracefsSensorState extends ReadCounts {
   instance: string;
   /** Programs that are probed at their entry point. */
   probed: string[];
@@ -47,6 +47,8 @@ export interface TracefsSensor {
   /** The kernel records from the opening on; this begins to read. First comes what a killed agent's buffer holds. */
   start(): void;
   state(): TracefsSensorState;
+  /** Every record up to then has been handed on. */
+  readUntilNs(): BootNs;
   /** Looks again at the probed programs: sets a probe on a new file, and anew on a replaced one. */
   refreshProbes(): void;
   /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. */
@@ -137,6 +139,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
   const unprobed = new Map<string, string>();
   let probeSerial = 0;
   let records = 0;
+  let readUntilNs: BootNs = 0;
   let recovered: ProcessRecord[] = [];
   /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
   let held: ProcessRecord[] = [];
@@ -145,6 +148,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
     const untilNs = readBootNs();
     const batch = held;
     reader.readAll(batch);
+    readUntilNs = untilNs;
     if (batch.length === 0) return;
     batch.sort((a, b) => a.timeNs - b.timeNs);
     let due = batch.length;
@@ -262,6 +266,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
       recovered: recoveredCount,
       ...reader.counts,
     }),
+    readUntilNs: () => readUntilNs,
     refreshProbes: () => options.probedPrograms.forEach(refreshProbe),
     async stop() {
       stopping = true;

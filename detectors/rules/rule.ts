@@ -4,7 +4,7 @@ import type { Predicate } from '../query/query.ts';
 
 export type Severity = 'low' | 'medium' | 'high' | 'critical';
 
-export interface ThreatTechnique {
+interface ThreatTechnique {
   id: string;
   name: string;
   reference: string;

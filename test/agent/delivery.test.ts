@@ -16,6 +16,10 @@ function outboxOf(...sinks: string[]) {
   const outbox: Outbox = {
     pending: (sink, limit, nowMs = Date.now()) =>
       rows.filter((row) => row.sink === sink && row.dueMs <= nowMs).slice(0, limit),
+    nextDueMs: (sink) =>
+      rows
+        .filter((row) => row.sink === sink)
+        .reduce<number | undefined>((least, { dueMs }) => Math.min(least ?? dueMs, dueMs), undefined),
     delivered: (ids) => {
       for (const id of ids)
         rows.splice(
@@ -116,6 +120,17 @@ test('a document that a sink always refuses does not hold up those behind it', a
   started(outbox, sink);
   await vi.waitFor(() => expect(got).toEqual(['x', 'y', 'z']));
   expect(rows.map((row) => row.document.message)).toEqual(['poison']);
+});
+
+test('what was put off for long arrives, whatever was put off for a shorter time since', async () => {
+  const { outbox, rows, put } = outboxOf('a');
+  const { sink, got } = sinkOf('a');
+  for (const message of ['an agent before us put it off', 'y', 'z']) put(message);
+  const nowMs = Date.now();
+  for (const [index, row] of rows.entries()) row.dueMs = nowMs + ([60, 20, 40][index] ?? 0);
+  started(outbox, sink);
+  await vi.waitFor(() => expect(rows).toEqual([]));
+  expect(got).toEqual(['y', 'z', 'an agent before us put it off']);
 });
 
 test('a sink or a store that throws is trouble like any other', async () => {

@@ -46,6 +46,7 @@ const running: AgentStatus = {
     uncounted: 0,
   },
   processes: 231,
+  processes_refused: 0,
   rules: {
     loaded: ['a', 'b'],
     refused: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
@@ -76,7 +77,7 @@ test('a running agent', () => {
   sensor         tracefs
   arguments      entry probe on /usr/bin/dpkg
                  /proc for everything else
-  not seen       /usr/bin/rpm is not probed: ENOENT\\nforged \\x1b[2J
+  limits         /usr/bin/rpm is not probed: ENOENT\\nforged \\x1b[2J
   received       1000 records, 5 lost
                  1 undecodable records
   packages       /var/lib/dpkg/info by fanotify, 3000 files

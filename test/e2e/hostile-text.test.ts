@@ -64,7 +64,7 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     const named = copyOf(scratch, '/bin/dash', 'sh\nMESSAGE=FORGED\n\x1b[2J\u202e');
     parents.set('named', named);
     mkdirSync(folder());
-    await runBy(named, ['dpkg', '-i', 'x.deb'], folder());
+    await run(named, ['-c', 'dpkg -i x.deb; sleep 1'], { cwd: folder() });
 
     alerts = await until('all alerts', async () => {
       const listed = await agent.alerts();

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 
 type Script = 'preinst' | 'postinst' | 'prerm' | 'postrm' | 'config' | 'templates';
 
-/** Builds NAME.deb in `folder`; returns its path. */
+/** Builds NAME.deb, or `file`, in `folder`; returns its path. */
 export function buildDeb(
   folder: string,
   name: string,
-  { version = '1', scripts = {} }: { version?: string; scripts?: Partial<Record<Script, string>> } = {},
+  options: { version?: string; scripts?: Partial<Record<Script, string>>; file?: string } = {},
 ): string {
+  const { version = '1', scripts = {} } = options;
   const tree = mkdtempSync(join(folder, 'tree-'));
   mkdirSync(join(tree, 'DEBIAN'), { mode: 0o755 });
   const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: harmless\n`;
@@ -19,7 +20,7 @@ export function buildDeb(
   for (const [script, text] of Object.entries(scripts)) {
     writeFileSync(join(tree, 'DEBIAN', script), text, { mode: script === 'templates' ? 0o644 : 0o755 });
   }
-  const file = join(folder, `${name}.deb`);
+  const file = join(folder, options.file ?? `${name}.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '--build', '-Znone', tree, file], { stdio: 'pipe' });
   return file;
 }

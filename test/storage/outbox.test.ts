@@ -38,9 +38,14 @@ test('what failed waits, and holds up nothing else', () => {
   store.failed([first?.id ?? 0], start + minute);
   const ids = (nowMs: number) => store.pending('journald', 10, nowMs).map(({ id }) => id);
   expect(ids(start + minute - 1)).toEqual([second?.id]);
+  expect(store.nextDueMs('journald')).toBe(start);
+  store.failed([second?.id ?? 0], start + hour);
+  expect(store.nextDueMs('journald')).toBe(start + minute);
+  expect(store.nextDueMs('unheard-of')).toBe(undefined);
+  store.failed([second?.id ?? 0], start);
   expect(ids(start + minute)).toEqual([first?.id, second?.id]);
   expect(store.pending('journald', 1, start + minute)).toMatchObject([{ attempts: 1 }]);
-  expect(store.status().outbox).toMatchObject({ journald: { waiting: 2, failing: 1 } });
+  expect(store.status().outbox).toMatchObject({ journald: { waiting: 2, failing: 2 } });
 });
 
 test('a clock set back does not hold up what failed', () => {

@@ -10,19 +10,9 @@ import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/lis
 import type { PackageFolder } from '../../../collectors/packagedb/package-folders.ts';
 import { openPackageWatch, type PackageWatch } from '../../../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
-import type { HostContext } from '../../../collectors/process-event.ts';
 import { createProcessTable } from '../../../collectors/process-table.ts';
 import type { SensorAction } from '../../../collectors/sensor-event.ts';
-
-export const context: HostContext = {
-  host: { hostname: 'h' },
-  agent: { id: 'a', type: 'stepparent' },
-  bootId: '12345678-0000-0000-0000-000000000000',
-  sensor: 'tracefs',
-  bootEpochMs: () => 0,
-  userName: (id) => (id === 0 ? 'root' : undefined),
-  groupName: (id) => (id === 0 ? 'root' : undefined),
-};
+import { hostContext } from '../host-context-double.ts';
 
 /** Remembers listings as the store does, but in memory. */
 export function listingMemory(): ListingMemory & { files: Map<string, Map<string, KnownFile>> } {
@@ -74,7 +64,7 @@ export function startWatch(
     ),
     memory,
     table: createProcessTable(openProcView(readHostNamespaces())),
-    context,
+    context: hostContext,
     onEvent: (event) => events.push(event),
     onNotice: (action, reason, count) => notices.push({ action, reason, count }),
     commit: () => {},

@@ -65,10 +65,12 @@ describe('this process', () => {
 
   test('is in a container where namespaces, and root or package databases, are others', () => {
     const other = { ...host, pid: 'pid:[1]', mnt: 'mnt:[1]' };
-    const elsewhere = { ...other, root: '0:0' };
+    const elsewhere = { ...other, root: '0:0', databases: new Map([['/var', '0:0']]) };
     expect(inspectProcess(process.pid, elsewhere)).toMatchObject({ hostRoot: false, containerId: expect.any(String) });
     expect(inspectProcess(process.pid, { ...other, databases: new Map([['/var', '0:0']]) })?.containerId).toBeDefined();
-    // Near misses: a namespace of its own but the host's files; another root but the host's namespaces (chroot).
+    // Near misses: one of the host's databases, whatever else there is; a namespace of its own but the host's files; another root but the host's namespaces (chroot).
+    const shared = new Map([...elsewhere.databases, ['/usr', readIdentityInside('self', '/usr') ?? '']]);
+    expect(inspectProcess(process.pid, { ...elsewhere, databases: shared })?.containerId).toBe(undefined);
     expect(inspectProcess(process.pid, other)?.containerId).toBe(undefined);
     expect(inspectProcess(process.pid, { ...host, root: '0:0' })).toMatchObject({
       hostRoot: false,

@@ -1,0 +1,125 @@
+// Which terms count as known: listed for the rule, and run for real by the process that they name.
+
+import fs from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { openKnownTerms, type TermStanding } from '../../agent/known-front-ends.ts';
+import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
+import type { Rule } from '../../detectors/rules/rule.ts';
+import { exampleRule } from '../storage/examples.ts';
+import { entryOf, imageOf, observedExec } from './observed-exec.ts';
+
+/** The one program that surely runs: this one. It plays the front end. */
+const program = fs.readlinkSync('/proc/self/exe');
+const details = inspectProcess(process.pid, readHostNamespaces());
+
+const lists = new Map([
+  [
+    'front-ends',
+    [
+      { path: program, package: 'node' },
+      { path: '/usr/bin/other', package: 'other' },
+    ],
+  ],
+  ['others', [{ path: '/usr/bin/third', package: 'third' }]],
+]);
+const rule = exampleRule({ knownTerms: ['front-ends'] });
+
+function knownTerms(owners: readonly string[] = ['node']) {
+  const asked: string[] = [];
+  const known = openKnownTerms({
+    lists,
+    owns(file, packageName) {
+      asked.push(`${file} ${packageName}`);
+      return owners.includes(packageName);
+    },
+    inspect: () => {},
+  });
+  return { asked, known };
+}
+
+/** dpkg, run by this process. */
+function example(faceAtFork?: ReturnType<typeof imageOf>) {
+  const image = imageOf(program);
+  const parent = entryOf(process.pid, image, { details, detailsImage: image, inspectedImage: image });
+  const entry = entryOf(30, imageOf('/usr/bin/dpkg'), { parent, parentImageAtFork: faceAtFork ?? image });
+  return { parent, entry, ...observedExec('a', { quick: { 'process.executable': '/usr/bin/dpkg' }, entry, parent }) };
+}
+
+test('listed, genuine, owned by its package', () => {
+  const { asked, known } = knownTerms();
+  expect(known.standing({ rule, terms: [program] }, example().exec)).toBe('known');
+  expect(asked).toEqual([`${program} node`]);
+});
+
+describe('other rules and terms', () => {
+  test.each<[string, Partial<Rule>, (string | null)[], TermStanding]>([
+    ['of no list', { knownTerms: [] }, [program], 'unlisted'],
+    ['of another list', { knownTerms: ['others'] }, [program], 'unlisted'],
+    ['of a list that there is not', { knownTerms: ['missing'] }, [program], 'unlisted'],
+    ['of several lists', { knownTerms: ['others', 'front-ends'] }, [program], 'known'],
+    ['not on the list', {}, ['/usr/bin/elsewhere'], 'unlisted'],
+    ['not observed', {}, [null], 'unlisted'],
+    ['none', {}, [], 'unlisted'],
+    ['several', { termFields: ['process.parent.executable', 'process.name'] }, [program, 'dpkg'], 'unlisted'],
+    ['of another field', { termFields: ['process.session_leader.executable'] }, [program], 'unlisted'],
+    ['on the list, but another program runs', {}, ['/usr/bin/other'], 'unverified'],
+    ['of the process itself, which is not there', { termFields: ['process.executable'] }, [program], 'unverified'],
+  ])('%s', (_, change, terms, standing) => {
+    expect(knownTerms().known.standing({ rule: { ...rule, ...change }, terms }, example().exec)).toBe(standing);
+  });
+});
+
+describe('a parent that', () => {
+  const standing = ({ exec }: ReturnType<typeof example>, owners?: string[]) =>
+    knownTerms(owners).known.standing({ rule, terms: [program] }, exec);
+
+  test('is not owned by the package', () => {
+    expect(standing(example(), ['other'])).toBe('unverified');
+  });
+
+  test('forked under another face', () => {
+    expect(standing(example(imageOf('/tmp/evil')))).toBe('unverified');
+  });
+
+  test('has ended', () => {
+    const both = example();
+    both.parent.ended = true;
+    expect(standing(both)).toBe('unverified');
+  });
+
+  test('is in a container', () => {
+    const both = example();
+    if (details) both.parent.details = { ...details, containerId: 'c0ffee' };
+    expect(standing(both)).toBe('unverified');
+  });
+
+  test('was not observed', () => {
+    const { exec } = observedExec('a', { quick: {} });
+    expect(knownTerms().known.standing({ rule, terms: [program] }, exec)).toBe('unlisted');
+  });
+});
+
+describe('a program is verified while it is fresh', () => {
+  const fresh = () => {
+    const image = imageOf(program);
+    const entry = entryOf(process.pid, image, { details, detailsImage: image, inspectedImage: image });
+    return { entry, ...observedExec('a', { quick: { 'process.executable': program }, entry }) };
+  };
+
+  test('and stands when it has ended since', () => {
+    const { asked, known } = knownTerms();
+    const { entry, exec } = fresh();
+    known.notice(exec);
+    entry.ended = true;
+    const child = entryOf(30, imageOf('/usr/bin/dpkg'), { parent: entry, parentImageAtFork: entry.image });
+    const dpkg = observedExec('b', { quick: {}, entry: child, parent: entry }).exec;
+    expect(known.standing({ rule, terms: [program] }, dpkg)).toBe('known');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('but only a listed one is looked at', () => {
+    const { asked, known } = knownTerms();
+    known.notice(example().exec);
+    expect(asked).toEqual([]);
+  });
+});

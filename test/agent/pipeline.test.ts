@@ -1,0 +1,225 @@
+// The way of an event from the rules to the store, past rules that throw and a store that refuses.
+
+import { describe, expect, test } from 'vitest';
+import type { TermStanding } from '../../agent/known-front-ends.ts';
+import { createPipeline, type PipelineParts } from '../../agent/pipeline.ts';
+import type { Rule } from '../../detectors/rules/rule.ts';
+import type { Finding } from '../../storage/records.ts';
+import { exampleEvent, exampleRule, start } from '../storage/examples.ts';
+import { observedExec } from './observed-exec.ts';
+
+/** A pipeline with a store that keeps batches, and refuses while it is told to. */
+function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts> = {}) {
+  const batches: Finding[][] = [];
+  const faults: [string, string][] = [];
+  const store = { refuses: false, tries: 0 };
+  const pipeline = createPipeline({
+    rules,
+    records: () => false,
+    containerAlerts: false,
+    knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+    commit(findings) {
+      store.tries++;
+      if (store.refuses) throw new Error('disk full');
+      batches.push([...findings]);
+    },
+    onFault: (what, error) => faults.push([what, String(error)]),
+    ...change,
+  });
+  const ids = () => batches.map((batch) => batch.map(({ event }) => event.event.id));
+  return { pipeline, batches, faults, store, ids };
+}
+
+const dpkg = exampleRule({ id: 'dpkg', matches: (read) => read('process.name') === 'dpkg' });
+const quick = { 'process.name': 'dpkg', 'process.parent.executable': '/usr/bin/python3' };
+const example = (id: string, change: Partial<Parameters<typeof observedExec>[1]> = {}) =>
+  observedExec(id, { quick, ...change });
+
+describe('an exec', () => {
+  test('that a rule matches is described and committed with its verdict', () => {
+    const { pipeline, batches } = pipelineWith([dpkg]);
+    pipeline.take(example('a').exec);
+    expect(pipeline.waiting).toBe(1);
+    pipeline.commit();
+    expect(batches).toEqual([
+      [
+        {
+          event: exampleEvent('a', start),
+          scope: '',
+          verdicts: [{ verdict: { rule: dpkg, terms: ['/usr/bin/python3'] }, known: false, alerting: true }],
+        },
+      ],
+    ]);
+    expect(pipeline.waiting).toBe(0);
+  });
+
+  test('that none matches is not even described', () => {
+    const { pipeline, store } = pipelineWith([dpkg]);
+    const { exec, counts } = example('a', { quick: { 'process.name': 'bash' } });
+    pipeline.take(exec);
+    pipeline.commit();
+    expect(counts.described).toBe(0);
+    expect(store.tries).toBe(0);
+  });
+
+  test('that is to be recorded is kept without a verdict', () => {
+    const { pipeline, batches } = pipelineWith([], { records: (read) => read('process.name') === 'dpkg' });
+    pipeline.take(example('a').exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts).toEqual([]);
+  });
+
+  test('whose match is dismissed by the full look', () => {
+    const full = { ...quick, 'process.name': 'not-dpkg' };
+    const { pipeline, batches } = pipelineWith([dpkg, exampleRule({ id: 'all' })]);
+    pipeline.take(example('a', { full }).exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts.map(({ verdict }) => verdict.rule.id)).toEqual(['all']);
+  });
+
+  test('facts and terms are those of the full look', () => {
+    const install = { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] };
+    const full = { ...install, 'process.parent.executable': '/tmp/x', 'process.args': ['dpkg', '-r', 'x'] };
+    const asksForFact = exampleRule({ matches: (read) => read('stepparent.package.manager') === 'dpkg' });
+    const { pipeline, batches } = pipelineWith([asksForFact]);
+    pipeline.take(example('a', { quick: install, full }).exec);
+    pipeline.commit();
+    const [finding] = batches[0] ?? [];
+    expect(finding?.event.stepparent).toMatchObject({
+      package: { operation: 'remove' },
+      systemd: { unit: 'ssh.service' },
+    });
+    expect(finding?.verdicts[0]?.verdict.terms).toEqual(['/tmp/x']);
+    pipeline.take(example('b', { quick: install, full: { ...install, 'process.name': 'other' } }).exec);
+    pipeline.commit();
+    expect(batches[1]?.[0]?.event.stepparent).not.toHaveProperty('package');
+  });
+});
+
+describe('in a container', () => {
+  test.each([
+    ['', false, true],
+    ['c0ffee', false, false],
+    ['c0ffee', true, true],
+  ])('scope %j, configured %j: alerting %j', (scope, containerAlerts, alerting) => {
+    const { pipeline, batches } = pipelineWith([dpkg], { containerAlerts });
+    pipeline.take(example('a', { scope }).exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]).toMatchObject({ scope, verdicts: [{ alerting }] });
+  });
+});
+
+describe('a term that is', () => {
+  test.each<[TermStanding, boolean, string]>([
+    ['unlisted', false, '/usr/bin/python3'],
+    ['known', true, '/usr/bin/python3'],
+    ['unverified', false, '/usr/bin/python3 (unverified)'],
+  ])('%s', (standing, known, term) => {
+    const noticed: unknown[] = [];
+    const { pipeline, batches } = pipelineWith([dpkg], {
+      knownTerms: { notice: (exec) => noticed.push(exec), standing: () => standing },
+    });
+    const { exec } = example('a');
+    pipeline.take(exec);
+    pipeline.commit();
+    const [judged] = batches[0]?.[0]?.verdicts ?? [];
+    expect(judged).toMatchObject({ known, verdict: { terms: [term] } });
+    expect(judged?.verdict.remark !== undefined).toBe(standing === 'unverified');
+    expect(noticed).toEqual([exec]);
+  });
+});
+
+describe('what throws', () => {
+  const failing = (what: string) => (): never => {
+    throw new Error(what);
+  };
+
+  test('a rule: the others look', () => {
+    const { pipeline, batches, faults } = pipelineWith([exampleRule({ id: 'bad', matches: failing('no') }), dpkg]);
+    pipeline.take(example('a').exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts.map(({ verdict }) => verdict.rule.id)).toEqual(['dpkg']);
+    expect(faults).toEqual([['rule bad failed', 'Error: no']]);
+  });
+
+  test('the description: the next event is judged', () => {
+    const { pipeline, ids, faults } = pipelineWith([dpkg]);
+    const { exec } = example('a');
+    pipeline.take({ ...exec, document: failing('gone') });
+    pipeline.take(example('b').exec);
+    pipeline.commit();
+    expect(ids()).toEqual([['b']]);
+    expect(faults).toEqual([['an event could not be judged', 'Error: gone']]);
+  });
+});
+
+describe('the store', () => {
+  test('is given 64 at most within a batch of records', () => {
+    const { pipeline, batches } = pipelineWith([dpkg]);
+    for (let i = 0; i < 150; i++) pipeline.take(example(`e${i}`).exec);
+    expect(batches.map(({ length }) => length)).toEqual([64, 64]);
+    expect(pipeline.waiting).toBe(22);
+    pipeline.commit();
+    expect(batches.map(({ length }) => length)).toEqual([64, 64, 22]);
+  });
+
+  test('has nothing to commit', () => {
+    const { pipeline, store } = pipelineWith([dpkg]);
+    pipeline.commit();
+    expect(store.tries).toBe(0);
+  });
+
+  test('refuses: the same findings come again, when the caller says so', () => {
+    const { pipeline, store, ids, faults } = pipelineWith([dpkg]);
+    store.refuses = true;
+    for (let i = 0; i < 200; i++) pipeline.take(example(`e${i}`).exec);
+    expect(store.tries).toBe(1);
+    pipeline.commit();
+    expect(store.tries).toBe(2);
+    expect(pipeline.waiting).toBe(200);
+    expect(faults[0]).toEqual(['events could not be committed; they wait in memory', 'Error: disk full']);
+    store.refuses = false;
+    pipeline.commit();
+    expect(ids()).toEqual([Array.from({ length: 200 }, (_, i) => `e${i}`)]);
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([0, 0]);
+    for (let i = 0; i < 64; i++) pipeline.take(example(`f${i}`).exec);
+    expect(ids()[1]).toHaveLength(64);
+  });
+
+  test('refuses for long: the oldest go, by number', () => {
+    const { pipeline, store, ids } = pipelineWith([dpkg]);
+    store.refuses = true;
+    for (let i = 0; i < 2003; i++) pipeline.take(example(`e${i}`).exec);
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([2000, 3]);
+    store.refuses = false;
+    pipeline.commit();
+    expect(ids()[0]?.[0]).toBe('e3');
+  });
+
+  test.each([
+    ['its own arguments', (text: string) => ({ process: { command_line: text } })],
+    [
+      "its ancestors' arguments",
+      (text: string) => ({ stepparent: { lineage: [{ entity_id: '', pid: 1, args: [text] }] } }),
+    ],
+  ])('refuses for long: the oldest go, by the size of %s', (_, change) => {
+    const { pipeline, store } = pipelineWith([dpkg]);
+    store.refuses = true;
+    const text = 'x'.repeat(1024 * 1024);
+    for (let i = 0; i < 20; i++) pipeline.take(example(`e${i}`, { change: change(text) }).exec);
+    expect(pipeline.waiting).toBe(16);
+    expect(pipeline.dropped).toBe(4);
+    store.refuses = false;
+    pipeline.commit();
+    store.refuses = true;
+    for (let i = 0; i < 16; i++) pipeline.take(example(`f${i}`, { change: change(text) }).exec);
+    expect(pipeline.waiting).toBe(16);
+  });
+});
+
+test('an event that no rule looks at', () => {
+  const { pipeline, batches } = pipelineWith([exampleRule()]);
+  pipeline.keep(exampleEvent('lost', start));
+  pipeline.commit();
+  expect(batches).toEqual([[{ event: exampleEvent('lost', start), scope: '', verdicts: [] }]]);
+});

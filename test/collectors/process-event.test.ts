@@ -1,0 +1,384 @@
+// The description of an exec, field by field, with what was concluded, cut or not observed.
+
+import { describe, expect, test } from 'vitest';
+import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
+import { createProcessCollector } from '../../collectors/process-collector.ts';
+import {
+  ancestorsOf,
+  cutArgs,
+  entityId,
+  maxEventArgsBytes,
+  type ObservedExec,
+} from '../../collectors/process-event.ts';
+import type { ProcessRecord } from '../../collectors/process-record.ts';
+import { createProcessTable, type ProcessEntry } from '../../collectors/process-table.ts';
+import { hostContext } from './host-context-double.ts';
+import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
+
+const init = detailsOf(1, { parentPid: 0, startTicks: 1, exe: '/no/init', args: ['/sbin/init'] });
+const shell = detailsOf(10, {
+  startTicks: 50,
+  exe: '/no/bash',
+  args: ['-bash'],
+  tty: 136 * 256 + 3,
+  sessionId: 10,
+  groupId: 10,
+  loginUserId: 1000,
+  cgroupPath: '/user.slice/user-1000.slice/session-3.scope',
+});
+/** 30, as /proc shows it after its exec. */
+const child = (change: Partial<ProcessDetails> = {}) =>
+  detailsOf(30, {
+    parentPid: 10,
+    exe: '/no/dpkg',
+    args: ['dpkg', '-i', 'x.deb'],
+    sessionId: 10,
+    groupId: 30,
+    tty: 136 * 256 + 3,
+    loginUserId: 1000,
+    workingDirectory: '/root',
+    cgroupPath: '/user.slice/user-1000.slice/session-3.scope',
+    ...change,
+  });
+
+/** What is told of records, over a /proc in which `later` processes appear once the first ones are known. */
+function observe(first: ProcessDetails[], later: ProcessDetails[], ...records: ProcessRecord[]) {
+  const proc = procDouble(...first);
+  const table = createProcessTable(proc);
+  table.seed();
+  for (const details of later) proc.processes.set(details.pid, details);
+  const told: ObservedExec[] = [];
+  const collector = createProcessCollector({
+    table,
+    context: hostContext,
+    isProbed: () => false,
+    onExec: (observed) => told.push(observed),
+    onLost: () => {},
+  });
+  for (const record of records) collector.handle(record);
+  return { proc, table, told: told.at(-1) as ObservedExec };
+}
+
+const usual = [fork(10, 30), exec(30, '/no/dpkg')];
+
+test('all of it', () => {
+  const { told } = observe([init, shell], [child()], ...usual);
+  const document = told.document();
+  const bash = {
+    pid: 10,
+    entity_id: '01234567-10-50',
+    start: '2026-01-02T03:04:05.500Z',
+    executable: '/no/bash',
+    name: 'bash',
+    args: ['-bash'],
+    args_count: 1,
+    command_line: '-bash',
+    user: { id: '0', name: 'root' },
+    working_directory: '/no',
+    tty: { char_device: { major: 136, minor: 3 } },
+    interactive: true,
+  };
+  const own = {
+    pid: 30,
+    entity_id: '01234567-30-100',
+    start: '2026-01-02T03:04:06.000Z',
+    executable: '/no/dpkg',
+    name: 'dpkg',
+    args: ['dpkg', '-i', 'x.deb'],
+    args_count: 3,
+    command_line: 'dpkg -i x.deb',
+    user: { id: '0', name: 'root' },
+    working_directory: '/root',
+    tty: { char_device: { major: 136, minor: 3 } },
+    interactive: true,
+  };
+  expect(document).toEqual({
+    '@timestamp': '2026-01-02T03:04:06.000Z',
+    ecs: { version: '9.4.0' },
+    event: {
+      id: '01234567-30-100-1000001',
+      kind: 'event',
+      category: ['process'],
+      type: ['start'],
+      action: 'exec',
+      module: 'stepparent',
+      dataset: 'stepparent.process',
+      provider: 'tracefs',
+      created: expect.stringMatching(/^\d{4}-.*Z$/),
+    },
+    host: hostContext.host,
+    agent: hostContext.agent,
+    process: { ...own, session_leader: bash, group_leader: own, parent: bash },
+    user: { id: '0', name: 'root' },
+    stepparent: {
+      exec: { filename: '/no/dpkg' },
+      image: { path: '/no/dpkg' },
+      lineage: [
+        {
+          entity_id: '01234567-10-50',
+          pid: 10,
+          name: 'bash',
+          executable: '/no/bash',
+          args: ['-bash'],
+          start: '2026-01-02T03:04:05.500Z',
+          user: { id: '0', name: 'root' },
+        },
+        {
+          entity_id: '01234567-1-1',
+          pid: 1,
+          name: 'init',
+          executable: '/no/init',
+          args: ['/sbin/init'],
+          start: '2026-01-02T03:04:05.010Z',
+          user: { id: '0', name: 'root' },
+        },
+      ],
+      login_user: { id: '1000', name: 'alice' },
+      systemd: { unit: 'session-3.scope' },
+      terminal: 'pts/3',
+    },
+  });
+  expect(told.scope()).toBe('');
+  expect(told.document()).toBe(document);
+});
+
+describe('quick fields', () => {
+  test('are those of the document, and cost no look at /proc', () => {
+    const { proc, told } = observe([init, shell], [child()], ...usual);
+    proc.inspected.length = 0;
+    const fields = [
+      'host.os.type',
+      'event.kind',
+      'event.category',
+      'event.type',
+      'event.action',
+      'process.pid',
+      'process.executable',
+      'process.name',
+      'process.parent.executable',
+      'process.parent.name',
+      'stepparent.exec.filename',
+    ];
+    const quick = fields.map(told.read);
+    expect(proc.inspected).toEqual([]);
+    told.document();
+    expect(proc.inspected).toEqual([30]);
+    expect(fields.map(told.read)).toEqual(quick);
+    expect(quick).toEqual([
+      'linux',
+      'event',
+      'process',
+      'start',
+      'exec',
+      30,
+      '/no/dpkg',
+      'dpkg',
+      '/no/bash',
+      'bash',
+      '/no/dpkg',
+    ]);
+  });
+
+  test('any other field makes the document', () => {
+    const { proc, told } = observe([init, shell], [child()], ...usual);
+    expect(told.read('process.args')).toEqual(['dpkg', '-i', 'x.deb']);
+    expect(told.read('process.session_leader.name')).toBe('bash');
+    expect(told.read('process.title')).toBe(undefined);
+    expect(proc.inspected.filter((pid) => pid === 30)).toHaveLength(1);
+  });
+});
+
+describe('what ended too early', () => {
+  test('the process: arguments are missing, the rest is taken from its parent', () => {
+    const { told } = observe([init, shell], [], ...usual, exit(30));
+    const { process, stepparent, user } = told.document();
+    expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', name: 'dpkg', working_directory: '/no' });
+    expect(process).not.toHaveProperty('args');
+    expect(process).not.toHaveProperty('interactive');
+    expect(user).toEqual({ id: '0', name: 'root' });
+    expect(process?.session_leader).toMatchObject({ pid: 10, name: 'bash' });
+    expect(stepparent).toMatchObject({
+      terminal: 'pts/3',
+      login_user: { id: '1000' },
+      unobserved: { 'process.args': 'the process had ended before it could be read' },
+      inferred: {
+        'process.executable': 'the name given to execve: the file is gone',
+        'process.user': 'its nearest ancestor that could be read',
+        'process.working_directory': 'its nearest ancestor that could be read',
+        'process.session_leader': 'its nearest ancestor that could be read',
+        'process.group_leader': 'its nearest ancestor that could be read',
+      },
+    });
+    expect(stepparent.image).toBe(undefined);
+  });
+
+  test('everybody: nothing is made up', () => {
+    const { told } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
+    const { process, stepparent, user, container } = told.document();
+    expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', parent: { pid: 20 } });
+    expect(process?.parent).not.toHaveProperty('executable');
+    expect([user, container]).toEqual([undefined, undefined]);
+    expect(Object.keys(stepparent.unobserved ?? {}).sort()).toEqual([
+      'container.id',
+      'process.args',
+      'process.group_leader',
+      'process.parent.executable',
+      'process.session_leader',
+      'process.user',
+    ]);
+  });
+
+  test('and had no parent in sight', () => {
+    const { told } = observe([], [], exec(30, '/no/dpkg'));
+    expect(told.document().process).not.toHaveProperty('parent');
+    expect(told.document().stepparent).toMatchObject({
+      lineage: [],
+      unobserved: { 'process.parent': expect.any(String) },
+    });
+  });
+
+  test('but was looked at while it ran another program: file and arguments of that one are not taken', () => {
+    const { told } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
+    const { process, stepparent } = told.document();
+    expect(process).toMatchObject({ executable: '/no/dpkg', user: { id: '0' } });
+    expect(process).not.toHaveProperty('args');
+    expect(stepparent.image).toBe(undefined);
+    expect(stepparent.inferred).toMatchObject({
+      'process.user': 'the process, as another program',
+      'process.working_directory': 'the process, as another program',
+    });
+  });
+
+  test('its pid has gone to another', () => {
+    const { told } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
+    expect(told.document().process).not.toHaveProperty('args');
+    expect(told.document().user).toEqual({ id: '0', name: 'root' });
+  });
+});
+
+describe('leaders', () => {
+  test('outside the ancestry', () => {
+    const other = detailsOf(15, { startTicks: 20, exe: '/no/make' });
+    const { told } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
+    expect(told.document().process?.group_leader).toMatchObject({ pid: 15, name: 'make', entity_id: '01234567-15-20' });
+  });
+
+  test('that are gone: the pid is what is known', () => {
+    const { told } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
+    expect(told.document().process?.session_leader).toEqual({ pid: 99 });
+    expect(told.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
+  });
+
+  test('of the kernel: none', () => {
+    const { told } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
+    expect(told.document().process).not.toHaveProperty('session_leader');
+    expect(told.document().process).not.toHaveProperty('group_leader');
+  });
+});
+
+describe('users', () => {
+  test('effective and real, known and unknown', () => {
+    const { told } = observe([init, shell], [child({ userId: 0, realUserId: 1234 })], ...usual);
+    expect(told.document().process).toMatchObject({ user: { id: '0', name: 'root' }, real_user: { id: '1234' } });
+    expect(told.document().process?.real_user).not.toHaveProperty('name');
+  });
+
+  test('no login: absent', () => {
+    const { told } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
+    expect(told.document().stepparent).not.toHaveProperty('login_user');
+  });
+});
+
+test('a container', () => {
+  const { told } = observe([init, shell], [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })], ...usual);
+  expect(told.document().container).toEqual({ id: 'c0ffee' });
+  expect(told.scope()).toBe('c0ffee');
+  expect(told.document().process).toMatchObject({ interactive: false });
+  expect(told.document().process).not.toHaveProperty('tty');
+  const ended = observe([init, { ...shell, containerId: 'c0ffee' }], [], ...usual, exit(30));
+  expect(ended.told.scope()).toBe('c0ffee');
+});
+
+test('a parent that was read from /proc is an inference', () => {
+  const { told } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
+  expect(told.document().stepparent.inferred).toHaveProperty(['process.parent']);
+  expect(observe([init, shell], [child()], ...usual).told.document().stepparent.inferred).toBe(undefined);
+});
+
+describe('the lineage', () => {
+  const chain = (length: number): ProcessRecord[] =>
+    Array.from({ length }, (_, i) => fork(i === 0 ? 1 : 100 + i - 1, 100 + i, { timeNs: 1e9 + i }));
+
+  test.each([
+    [14, 15, undefined],
+    [15, 16, undefined],
+    [16, 16, 16],
+    [40, 16, 16],
+  ])('of %d and init', (length, kept, truncated) => {
+    const last = 100 + length - 1;
+    const { told, table } = observe([init], [], ...chain(length), fork(last, 30), exec(30, '/no/x'));
+    expect(told.document().stepparent.lineage).toHaveLength(kept);
+    expect(told.document().stepparent.truncated?.['stepparent.lineage']).toBe(truncated);
+    expect(ancestorsOf(table.find(30) as ProcessEntry)[0]?.entry.pid).toBe(last);
+  });
+});
+
+describe('arguments', () => {
+  const long = 'x'.repeat(maxEventArgsBytes);
+
+  test('from the sensor go before those in /proc', () => {
+    const { told } = observe([init, shell], [child()], fork(10, 30), exec(30, '/no/dpkg', { args: ['seen'] }));
+    expect(told.document().process).toMatchObject({ args: ['seen'], command_line: 'seen', args_count: 1 });
+  });
+
+  test('of an attempt stand in where there are no others', () => {
+    const attempt: ProcessRecord = { kind: 'attempt', timeNs: 1e9, tid: 30, args: ['dpkg', '-r'], truncated: true };
+    const ended = observe([init, shell], [], fork(10, 30), attempt, exec(30, '/no/dpkg'), exit(30)).told.document();
+    expect(ended.process?.args).toEqual(['dpkg', '-r']);
+    expect(ended.stepparent).toMatchObject({
+      inferred: { 'process.args': 'what execve was given' },
+      truncated: { 'process.args': maxEventArgsBytes },
+    });
+    const alive = observe([init, shell], [child()], fork(10, 30), attempt, exec(30, '/no/dpkg')).told.document();
+    expect(alive.process?.args).toEqual(['dpkg', '-i', 'x.deb']);
+    expect(alive.stepparent.truncated).toBe(undefined);
+  });
+
+  test('are cut', () => {
+    const { told } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
+    const { process, stepparent } = told.document();
+    expect(process?.args_count).toBe(3);
+    expect([process?.args].flat().join('')).toHaveLength(maxEventArgsBytes);
+    expect(stepparent.truncated).toEqual({ 'process.args': maxEventArgsBytes });
+  });
+
+  test('of ancestors are cut sooner', () => {
+    const records = [fork(10, 20), exec(20, '/no/x', { args: [long] }), fork(20, 30), exec(30, '/no/y')];
+    const { process, stepparent } = observe([init, shell], [], ...records).told.document();
+    expect([process?.parent?.args].flat()[0]).toHaveLength(8192);
+    expect(stepparent.truncated).toEqual({ 'process.parent.args': 8192 });
+  });
+});
+
+describe('cutArgs', () => {
+  test.each<[string[], number, string[], boolean]>([
+    [['ab', 'cd'], 4, ['ab', 'cd'], false],
+    [['ab', 'cd'], 3, ['ab', 'c'], true],
+    [['ab', 'cd', 'e'], 3, ['ab', 'c'], true],
+    [['ab', '', ''], 2, ['ab', '', ''], false],
+    [[], 0, [], false],
+    // Whole characters only: ä has 2 bytes, € 3, 😀 4.
+    [['aä'], 2, ['a'], true],
+    [['aä'], 3, ['aä'], false],
+    [['€€'], 5, ['€'], true],
+    [['😀'], 3, [''], true],
+    [['x😀'], 5, ['x😀'], false],
+  ])('%j up to %d bytes', (args, maxBytes, kept, cut) => {
+    expect(cutArgs(args, maxBytes)).toEqual({ kept, cut });
+  });
+});
+
+test('an identity is boot, pid and start', () => {
+  const entry = { pid: 7, startNs: 123_456_789_012 } as ProcessEntry;
+  expect(entityId(hostContext.bootId, entry)).toBe('01234567-7-12345');
+});

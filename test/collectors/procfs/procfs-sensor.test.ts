@@ -1,0 +1,229 @@
+// Polling: what is concluded from one look at a /proc in memory and the next.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { ProcessRecord } from '../../../collectors/process-record.ts';
+import { createProcComparison, openProcfsSensor, type Program } from '../../../collectors/procfs/procfs-sensor.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+interface Process {
+  startTicks: number;
+  parentPid: number;
+  program: Program | undefined;
+}
+
+let processes: Map<number, Process>;
+/** The pids whose programs were read since the last look. */
+let read: number[];
+let look: () => ProcessRecord[];
+let nowNs: number;
+
+const program = (exe: string, ...args: string[]): Program => ({ exe, args, workingDirectory: '/' });
+
+function start(pid: number, parentPid: number, startTicks: number, exe?: Program): void {
+  processes.set(pid, { startTicks, parentPid, program: exe ?? processes.get(parentPid)?.program });
+}
+
+function run(pid: number, exe: Program | undefined): void {
+  (processes.get(pid) as Process).program = exe;
+}
+
+beforeEach(() => {
+  processes = new Map();
+  read = [];
+  nowNs = 1e9;
+  start(1, 0, 1, program('/no/init', 'init'));
+  start(10, 1, 50, program('/no/sh', 'sh'));
+  const compare = createProcComparison({
+    listPids: () => [...processes.keys()],
+    readStat: (pid) => processes.get(pid),
+    readProgram(pid) {
+      read.push(pid);
+      return processes.get(pid)?.program;
+    },
+  });
+  look = () => {
+    read = [];
+    nowNs += 1e6;
+    return compare(nowNs);
+  };
+  expect(look()).toEqual([]);
+});
+
+const forkOf = (pid: number, creator: number, startTicks: number) => ({
+  kind: 'fork',
+  timeNs: startTicks * 1e7,
+  pid,
+  creator,
+  thread: false,
+  sibling: false,
+});
+const execOf = (pid: number, { exe, args }: Program, change = {}) => ({
+  kind: 'exec',
+  timeNs: nowNs,
+  pid,
+  formerTid: pid,
+  filename: exe,
+  args,
+  ...change,
+});
+const exitOf = (pid: number) => ({ kind: 'exit', timeNs: nowNs, pid, groupDead: true });
+
+const dpkg = program('/no/dpkg', 'dpkg', '-i');
+
+describe('a new process', () => {
+  test('that has called execve already', () => {
+    start(20, 10, 100, dpkg);
+    expect(look()).toEqual([forkOf(20, 10, 100), execOf(20, dpkg)]);
+    expect(look()).toEqual([]);
+  });
+
+  test('that runs what its parent runs has not, and is watched until it does', () => {
+    start(20, 10, 100);
+    expect(look()).toEqual([forkOf(20, 10, 100)]);
+    expect(look()).toEqual([]);
+    run(20, dpkg);
+    expect(look()).toEqual([execOf(20, dpkg)]);
+  });
+
+  test('and its parent, in whatever order they are listed', () => {
+    start(30, 25, 101, dpkg);
+    start(25, 20, 100, program('/no/sh', 'sh', '-c'));
+    start(20, 10, 100);
+    // A parent has the lower start, or with the same one usually the lower pid.
+    expect(look().map(({ kind, ...record }) => [kind, 'pid' in record && record.pid])).toEqual([
+      ['fork', 20],
+      ['fork', 25],
+      ['exec', 25],
+      ['fork', 30],
+      ['exec', 30],
+    ]);
+  });
+
+  test("of the kernel's, without a program", () => {
+    start(20, 2, 100);
+    expect(look()).toEqual([forkOf(20, 2, 100)]);
+    expect(look()).toEqual([]);
+  });
+
+  test('that ends while it is looked at', () => {
+    const gone = { listed: true };
+    const compare = createProcComparison({
+      listPids: () => (gone.listed ? [1, 20] : [1]),
+      readStat: (pid) => (pid === 1 ? { startTicks: 1, parentPid: 0 } : undefined),
+      readProgram: () => undefined,
+    });
+    expect(compare(1)).toEqual([]);
+    expect(compare(2)).toEqual([]);
+    gone.listed = false;
+    expect(compare(3)).toEqual([]);
+  });
+});
+
+describe('an exec', () => {
+  test.each<[string, Program | undefined, boolean]>([
+    ['another file', program('/no/dash', 'sh'), true],
+    ['other arguments', program('/no/sh', 'sh', '-x'), true],
+    ['fewer arguments', program('/no/sh'), true],
+    ['the same', program('/no/sh', 'sh'), false],
+    ['another folder only', { ...program('/no/sh', 'sh'), workingDirectory: '/tmp' }, false],
+    ['nothing that can be read', undefined, false],
+  ])('%s', (_, now, seen) => {
+    start(20, 10, 100);
+    look();
+    run(20, now);
+    expect(look().map(({ kind }) => kind)).toEqual(seen ? ['exec'] : []);
+  });
+
+  test('of a script says where the name is from', () => {
+    const script = path.join(temporaryFolder(), 'script');
+    fs.writeFileSync(script, '#!/bin/sh\n');
+    const runs = program('/usr/bin/dash', '/bin/sh', script);
+    start(20, 10, 100, runs);
+    expect(look()[1]).toEqual(execOf(20, runs, { filename: script, inferredFrom: "the interpreter's argument" }));
+  });
+});
+
+describe('how often', () => {
+  const looksAt = (pid: number, turns: number): number => {
+    let looks = 0;
+    for (let turn = 0; turn < turns; turn++) {
+      look();
+      if (read.includes(pid)) looks++;
+    }
+    return looks;
+  };
+
+  test('a young process at every turn, a settled one at every tenth', () => {
+    start(20, 10, 100);
+    look();
+    expect(looksAt(20, 10)).toBe(10);
+    looksAt(20, 20);
+    expect(looksAt(20, 100)).toBe(10);
+  });
+
+  test('one that calls execve late is young again', () => {
+    looksAt(10, 40);
+    run(10, dpkg);
+    let seen: ProcessRecord[] = [];
+    let turns = 0;
+    for (; seen.length === 0; turns++) seen = look();
+    expect(turns).toBeLessThanOrEqual(10);
+    expect(seen).toEqual([execOf(10, dpkg)]);
+    expect(looksAt(10, 15)).toBe(15);
+  });
+});
+
+describe('an end', () => {
+  test('is seen once', () => {
+    processes.delete(10);
+    expect(look()).toEqual([exitOf(10)]);
+    expect(look()).toEqual([]);
+  });
+
+  test('whose pid is another process by the next look at it', () => {
+    const other = program('/no/other', 'other');
+    start(10, 1, 500, other);
+    expect(look()).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, other)]);
+  });
+
+  test('whose pid is another process that runs the same: seen when settled ones are looked at', () => {
+    start(10, 1, 500, program('/no/sh', 'sh'));
+    const records: ProcessRecord[] = [];
+    for (let turn = 0; turn < 10 && records.length === 0; turn++) records.push(...look());
+    expect(records).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, program('/no/sh', 'sh'))]);
+  });
+
+  test('comes before the arrivals of the same look', () => {
+    processes.delete(10);
+    start(20, 1, 100, dpkg);
+    expect(look().map(({ kind }) => kind)).toEqual(['exit', 'fork', 'exec']);
+  });
+});
+
+test('the sensor over the real /proc starts, looks and stops', async () => {
+  const faults: string[] = [];
+  const sensor = openProcfsSensor({ pollIntervalMs: 5, onRecords: () => {}, onFault: (what) => faults.push(what) });
+  sensor.start();
+  expect(sensor.state()).toMatchObject({ turns: 1 });
+  await sensor.stop();
+  expect(faults).toEqual([]);
+});
+
+test('a batch that is not handled is a fault, not the end', async () => {
+  const faults: string[] = [];
+  const sensor = openProcfsSensor({
+    pollIntervalMs: 1,
+    onRecords() {
+      throw new Error('no room');
+    },
+    onFault: (what) => faults.push(what),
+  });
+  const child = spawn('/bin/cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  sensor.start();
+  await sensor.stop();
+  expect(faults.join()).toContain('no room');
+});

@@ -1,0 +1,67 @@
+// Facts as fields: worked out once, when first asked for, of what was observed.
+
+import { describe, expect, test } from 'vitest';
+import type { FieldReader, FieldValue } from '../../../collectors/event.ts';
+import { withFacts } from '../../../detectors/facts/facts.ts';
+
+const event = (name: FieldValue, args: FieldValue) => {
+  const asked: string[] = [];
+  const read: FieldReader = (field) => {
+    asked.push(field);
+    return { 'process.name': name, 'process.args': args, 'stepparent.terminal': 'pts/3' }[field];
+  };
+  return { asked, ...withFacts(read) };
+};
+
+const install = ['dpkg', '-i', 'a.deb', 'b.deb'];
+
+describe('stepparent.package', () => {
+  test.each<[name: FieldValue, args: FieldValue, operation: string | undefined]>([
+    ['dpkg', install, 'install'],
+    ['rpm', ['rpm', '-e', 'x'], 'remove'],
+    ['dpkg', 'dpkg', 'other'],
+    ['dpkg', [], 'other'],
+    // Near misses: another program, arguments that were not observed.
+    ['apt', install, undefined],
+    ['dpkg2', install, undefined],
+    [['dpkg'], install, undefined],
+    [undefined, install, undefined],
+    ['dpkg', undefined, undefined],
+  ])('of %j %j', (name, args, operation) => {
+    const { read, facts } = event(name, args);
+    expect(read('stepparent.package.operation')).toBe(operation);
+    expect(facts()).toEqual(operation === undefined ? {} : { package: expect.objectContaining({ operation }) });
+  });
+
+  test.each<[field: string, value: FieldValue]>([
+    ['stepparent.package.manager', 'dpkg'],
+    ['stepparent.package.packages', ['a.deb', 'b.deb']],
+    ['stepparent.package.packages_count', 2],
+    ['stepparent.package.dry_run', false],
+    ['stepparent.package.root', undefined],
+    ['stepparent.package.toString', undefined],
+    ['stepparent.package', undefined],
+    ['stepparent.toString', undefined],
+    ['stepparent.terminal', 'pts/3'],
+    ['process.name', 'dpkg'],
+    ['package.operation', undefined],
+  ])('%s', (field, value) => {
+    expect(event('dpkg', install).read(field)).toEqual(value);
+  });
+});
+
+test('is worked out once, and not at all while nobody asks', () => {
+  const { asked, read, facts } = event('dpkg', install);
+  read('process.name');
+  expect(asked).toEqual(['process.name']);
+  for (let i = 0; i < 3; i++) read('stepparent.package.operation');
+  facts();
+  expect(asked).toEqual(['process.name', 'process.name', 'process.args']);
+});
+
+test('that it does not apply is worked out once, too', () => {
+  const { asked, read, facts } = event('bash', install);
+  for (let i = 0; i < 3; i++) expect(read('stepparent.package.operation')).toBe(undefined);
+  facts();
+  expect(asked).toEqual(['process.name']);
+});

@@ -1,0 +1,123 @@
+// The agent as an operator meets it: how it starts, refuses to and ends.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { run, runCli, testAgent, tracesOf, until } from './run-agent.ts';
+
+const top = join(import.meta.dirname, '../..');
+
+test('npm runs it from the checkout', () => {
+  const said = execFileSync('npm', ['run', '-s', 'stepparent', '--', '--version'], { cwd: top, encoding: 'utf8' });
+  expect(said).toBe(`${JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).version}\n`);
+});
+
+describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  test('SIGTERM ends it cleanly, also while installations go on', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    expect(tracesOf(agent.pid)).not.toEqual([]);
+    const parent = makeParent(scratch, 'parent');
+    const busy = run(parent, ['-c', 'i=0; while [ $i -lt 150 ]; do dpkg -i /none.deb 2>/dev/null; i=$((i + 1)); done']);
+    await until('an event', async () =>
+      (await agent.events()).some(({ process }) => process?.parent?.executable === parent),
+    );
+    await agent.stop();
+    await busy;
+    expect(await agent.statusStopped()).toMatchObject({ state: 'stopped', store: { path: expect.any(String) } });
+    expect((await agent.cli('status')).code).toBe(1);
+  });
+
+  test('without root: one line and 4', async () => {
+    const agent = testAgent(scratch);
+    // It may read every file, so that it is the user id alone that it goes by.
+    const reading = ['--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'];
+    const { code, stdout, stderr } = await run('setpriv', [
+      ...['--reuid', '65534', '--clear-groups', ...reading, process.execPath, join(top, 'agent/main.ts')],
+      ...['run', '--config', agent.config],
+    ]);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 4,
+      stdout: '',
+      stderr: 'stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n',
+    });
+  });
+
+  test.each([
+    ['[sensor]\nmode = "best"\n', 2, 'sensor.mode'],
+    ['known_front_ends = "no"\n', 1, 'known_front_ends'],
+    ['learn = "1h"\n', 1, 'learn'],
+    ['learning = "1 fortnight"\n', 1, 'learning'],
+    ['[events]\nrecord = "process.name:("\n', 2, 'events.record'],
+    ['rules_directories = ["/nowhere"]\n', 1, 'rules_directories'],
+    ['learning = \n', 1, ''],
+  ])('a wrong configuration: 78 with file, line and key: %j', async (toml, line, key) => {
+    const agent = testAgent(scratch, toml);
+    const { code, stdout, stderr } = await runCli(['run', '--config', agent.config]);
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+    expect(stderr).toContain(`stepparent: ${join(agent.folder, 'conf.d/test.toml')}:${line}:`);
+    expect(stderr).toContain(key);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('a rule that is wrong is refused by name, and the others run', async () => {
+    const rules = join(scratch, 'rules');
+    mkdirSync(rules);
+    const rule = (id: string, query: string) =>
+      `[rule]\nrule_id = "${id}"\nname = "n"\ndescription = "d"\nseverity = "high"\nrisk_score = 73\ntype = "eql"\nquery = '''\n${query}\n'''\n`;
+    writeFileSync(join(rules, 'bad.toml'), rule('e2e-bad', 'process where process.name =='));
+    const parent = makeParent(scratch, 'parent');
+    writeFileSync(join(rules, 'good.toml'), rule('e2e-good', `process where process.parent.executable == "${parent}"`));
+    const agent = testAgent(scratch, `rules_directories = ${JSON.stringify([join(top, 'detectors/rules'), rules])}\n`);
+    await agent.start();
+    expect(agent.stdout).toMatch(new RegExp(`^rule refused: ${rules}/bad.toml:\\d+: `, 'm'));
+    expect(agent.stdout).toMatch(/^rules: .*e2e-good/m);
+    const status = await agent.status();
+    expect(status.rules.refused).toMatchObject([{ file: join(rules, 'bad.toml'), line: expect.any(Number) }]);
+    expect(status.rules.loaded).toContain('e2e-good');
+    expect(status.rules.loaded.length).toBe(4);
+    expect(status.state).toBe('degraded');
+    expect((await agent.cli('status')).stdout).toContain(`${rules}/bad.toml`);
+
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    const fired = await until('both alerts', async () => {
+      const of = (await agent.alerts()).filter(({ process }) => process?.parent?.executable === parent);
+      return of.length > 1 && of.map((alert) => alert.rule.id);
+    });
+    expect(fired.sort()).toEqual(['dpkg-package-installed-by-unusual-parent', 'e2e-good']);
+    await agent.stop(1);
+  });
+
+  test('a second agent is refused', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const { code, stdout, stderr } = await runCli(['run', '--config', agent.config]);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `stepparent: another stepparent is running (pid ${agent.pid})\n`,
+    });
+    expect((await agent.status()).pid).toBe(agent.pid);
+    const parent = makeParent(scratch, 'parent');
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    await until('an alert of the first', async () =>
+      (await agent.alerts()).some(({ stepparent }) => stepparent.alert.terms[0] === parent),
+    );
+    await agent.stop();
+  });
+
+  test('--help, --version, usage', async () => {
+    expect(await runCli(['--version'])).toMatchObject({ code: 0, stderr: '' });
+    const help = await runCli(['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('Usage: stepparent');
+    expect(await runCli(['nonsense'])).toMatchObject({ code: 2, stdout: '' });
+  });
+});

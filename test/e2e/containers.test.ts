@@ -1,0 +1,136 @@
+// What counts as a container and what does not: namespaces alone make none.
+
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { titled } from '../needs.ts';
+import { makeParent } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, makeDatabase, scratchFolder } from './private-host.ts';
+import { type AlertDocument, run, type TermDocument, testAgent, until } from './run-agent.ts';
+
+/** How a command is run: what `unshare` is given, and what a shell does there before. `$P` is the parent, `$R` a small root. */
+interface Setting {
+  unshare: string[];
+  before: string;
+  /** The command runs in the small root. */
+  chroot?: true;
+}
+
+const unshareAll = ['--mount', '--pid', '--fork', '--propagation', 'private'];
+
+const containers: Record<string, Setting> = {
+  'namespaces of pids and mounts, and another root': { unshare: unshareAll, before: '', chroot: true },
+  'a namespace of mounts and another root': {
+    unshare: ['--mount', '--propagation', 'private'],
+    before: '',
+    chroot: true,
+  },
+  'namespaces of pids and mounts, and package databases of its own': {
+    unshare: unshareAll,
+    before:
+      'for d in /var/lib/dpkg /var/lib/rpm /usr/lib/sysimage/rpm; do [ ! -d $d ] || mount -t tmpfs none $d; done;',
+  },
+};
+
+const host: Record<string, Setting> = {
+  'a namespace of mounts': { unshare: ['--mount', '--propagation', 'private'], before: '' },
+  'a namespace of pids': { unshare: ['--pid', '--fork'], before: '' },
+  'namespaces of pids and mounts': { unshare: [...unshareAll, '--mount-proc'], before: '' },
+  'namespaces of names, networks and messages': { unshare: ['--uts', '--net', '--ipc'], before: '' },
+  "the host's dpkg database beside another rpm database": {
+    unshare: unshareAll,
+    before: 'for d in /var/lib/rpm /usr/lib/sysimage/rpm; do [ ! -d $d ] || mount -t tmpfs none $d; done;',
+  },
+  "another root with the host's package database": {
+    unshare: unshareAll,
+    before: 'mount --bind /var/lib/dpkg $R/var/lib/dpkg;',
+    chroot: true,
+  },
+};
+
+describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  const usual = testAgent(scratch);
+  const strict = testAgent(scratch, 'container_alerts = true\n');
+  const parents = new Map<Setting, string>();
+  const seen = new Map<typeof usual, { alerts: AlertDocument[]; events: StepparentEvent[]; terms: TermDocument[] }>();
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    const root = join(scratch, 'root');
+    for (const folder of ['usr', 'tmp', 'proc', 'dev', 'etc', 'bin-e2e'])
+      mkdirSync(join(root, folder), { recursive: true });
+    for (const link of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${link}`, join(root, link));
+    makeDatabase(join(root, 'var/lib/dpkg'));
+    await usual.start();
+    await strict.start();
+
+    for (const [index, setting] of [...Object.values(containers), ...Object.values(host)].entries()) {
+      const parent = makeParent(scratch, `parent${index}`);
+      const inside = `/bin-e2e/parent${index}`;
+      cpSync(parent, join(root, inside));
+      parents.set(setting, setting.chroot ? inside : parent);
+      // A container has a process that lives longer than one command.
+      const install = `dpkg -i /none${index}.deb; sleep 1`;
+      const command = setting.chroot
+        ? `mount --bind /usr $R/usr; exec chroot $R ${inside} -c '${install}'`
+        : `exec $P -c '${install}'`;
+      const { stderr } = await run('unshare', [...setting.unshare, 'sh', '-ec', `${setting.before} ${command}`], {
+        env: { PATH: process.env.PATH, P: parent, R: root },
+      });
+      // It is dpkg that says so: all before it has worked.
+      expect(stderr).toContain(`cannot access archive '/none${index}.deb'`);
+    }
+    for (const agent of [usual, strict]) {
+      const last = [...parents.values()].at(-1);
+      const events = await until('the last run', async () => {
+        const listed = await agent.events();
+        return listed.some(({ process }) => process?.parent?.executable === last) && listed;
+      });
+      seen.set(agent, { events, alerts: await agent.alerts(), terms: await agent.baseline() });
+    }
+  });
+  afterAll(async () => {
+    await usual.stop();
+    await strict.stop();
+  });
+
+  const of = (agent: typeof usual, setting: Setting) => {
+    const parent = parents.get(setting);
+    const { events = [], alerts = [], terms = [] } = seen.get(agent) ?? {};
+    return {
+      events: events.filter(({ process }) => process?.parent?.executable === parent),
+      alerts: alerts.filter(({ process }) => process?.parent?.executable === parent),
+      terms: terms.filter((term) => term.terms[0] === parent),
+    };
+  };
+
+  describe.each(Object.entries(containers))('%s', (_, setting) => {
+    test('a container: stored, with a term of its own, and no alert', () => {
+      const { events, alerts, terms } = of(usual, setting);
+      expect(events).toMatchObject([{ container: { id: expect.stringMatching(/^(?:pid|mnt):\d+$/) } }]);
+      expect(events[0]?.process?.args).toEqual(['dpkg', '-i', expect.stringMatching(/^\/none\d+\.deb$/)]);
+      expect(alerts).toEqual([]);
+      expect(terms).toMatchObject([{ container: events[0]?.container?.id, origin: 'container', count: 1 }]);
+    });
+
+    test('with container_alerts: an alert that names it', () => {
+      const { events, alerts, terms } = of(strict, setting);
+      const id = events[0]?.container?.id;
+      expect(id).toBeDefined();
+      expect(alerts).toMatchObject([{ container: { id }, stepparent: { alert: { state: 'open' } } }]);
+      expect(alerts[0]?.message).toContain(` in container ${id?.slice(0, 12)}`);
+      expect(terms).toMatchObject([{ container: id, origin: 'alert' }]);
+    });
+  });
+
+  test.each(Object.entries(host))('%s: no container, an alert', (_, setting) => {
+    const { events, alerts } = of(usual, setting);
+    expect(events).toHaveLength(1);
+    expect(events[0]?.container).toBeUndefined();
+    expect(alerts.map(({ process }) => basename(process?.parent?.executable ?? ''))).toEqual([
+      basename(parents.get(setting) ?? ''),
+    ]);
+  });
+});

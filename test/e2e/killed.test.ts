@@ -1,0 +1,108 @@
+// The agent killed at any moment: what happened meanwhile is told by the next one, and nothing is learned in silence.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { journaldMissing, startJournald } from '../journald.ts';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { testAgent, tracesOf, until } from './run-agent.ts';
+
+const missing = endToEndMissing ?? journaldMissing;
+const kills = 12;
+/** The pause between two attempts doubles each time, up to a minute, and one document's own comes on top. */
+const patienceMs = 150_000;
+
+describe.skipIf(missing)(titled('kill -9', missing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  test('what was installed while no agent ran is told by the next one', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const killed = agent.pid;
+    const before = makeParent(scratch, 'before');
+    await runBy(before, ['dpkg', '-i', '/none-before.deb']);
+    await until('the event before', async () =>
+      (await agent.events()).some(({ process }) => process?.parent?.executable === before),
+    );
+    await agent.kill();
+    expect(tracesOf(killed)).not.toEqual([]);
+
+    const meanwhile = Array.from({ length: 5 }, (_, i) => makeParent(scratch, `meanwhile${i}`));
+    const pids = new Map<string, number>();
+    for (const parent of meanwhile) pids.set(parent, (await runBy(parent, ['dpkg', '-i', '/none-meanwhile.deb'])).pid);
+    await agent.start();
+    const after = makeParent(scratch, 'after');
+    await runBy(after, ['dpkg', '-i', '/none-after.deb']);
+
+    const alerts = await until('the alert of the last', async () => {
+      const listed = await agent.alerts();
+      return listed.some(({ stepparent }) => stepparent.alert.terms[0] === after) && listed;
+    });
+    for (const parent of [before, ...meanwhile, after]) {
+      const of = alerts.filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
+      expect(of.map(({ stepparent }) => stepparent.alert.count)).toEqual([1]);
+    }
+    for (const parent of meanwhile) {
+      const alert = alerts.find(({ stepparent }) => stepparent.alert.terms[0] === parent);
+      expect(alert?.process).toMatchObject({
+        args: ['dpkg', '-i', '/none-meanwhile.deb'],
+        parent: { pid: pids.get(parent) },
+      });
+    }
+    expect((await agent.status()).sensor.recovered_records).toBeGreaterThan(0);
+    expect((await agent.cli('status')).stdout).toMatch(/\d+ records taken over from before the start/);
+    expect(tracesOf(killed)).toEqual([]);
+    await agent.stop();
+  });
+
+  test('many times, with no journald: every term has its alert, and every alert arrives', {
+    timeout: 400_000,
+  }, async () => {
+    const agent = testAgent(scratch, '[alerts]\njournald = true\n');
+    const parents = Array.from({ length: kills }, (_, i) => makeParent(scratch, `parent${i}`));
+    for (const [i, parent] of parents.entries()) {
+      await agent.start();
+      await runBy(parent, ['dpkg', '-i', `/none${i}.deb`]);
+      await new Promise((resolve) => setTimeout(resolve, i * 6));
+      await agent.kill();
+    }
+    const own = ([term]: readonly (string | null)[]) => (term != null && parents.includes(term) ? [term] : []);
+    const terms = (await agent.baseline()).flatMap((term) => own(term.terms));
+    const told = (await agent.alerts()).flatMap(({ stepparent }) => own(stepparent.alert.terms));
+    expect([...terms].sort()).toEqual([...told].sort());
+    expect(new Set(told).size).toBe(told.length);
+    // What was read and not yet stored goes with the process: some milliseconds' worth.
+    expect(told.length).toBeGreaterThan(kills / 3);
+
+    await agent.start();
+    const journald = await startJournald();
+    try {
+      const alerts = (await agent.alerts()).filter(({ stepparent }) => own(stepparent.alert.terms).length > 0);
+      expect(alerts.length).toBeGreaterThanOrEqual(told.length);
+      const ids = alerts.map(({ stepparent }) => stepparent.alert.id);
+      await until(
+        'all in the journal',
+        () => {
+          const entries = new Set(
+            journald.read('SYSLOG_IDENTIFIER=stepparent').map((entry) => entry.STEPPARENT_ALERT_ID),
+          );
+          return ids.every((id) => entries.has(id));
+        },
+        patienceMs,
+      );
+      await until('all in the file', () => {
+        const lines = new Set(agent.delivered().map(({ stepparent }) => stepparent.alert.id));
+        return ids.every((id) => lines.has(id));
+      });
+      await until(
+        'an empty outbox',
+        async () => Object.keys((await agent.status()).store.outbox).length === 0,
+        patienceMs,
+      );
+      await agent.stop();
+    } finally {
+      await journald.stop();
+    }
+  });
+});

@@ -1,0 +1,120 @@
+// Maintainer scripts: run by hand they are told, run by dpkg and debconf they are not.
+
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { copyOf, makeParent, runBy } from './launchers.ts';
+import { buildDeb } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
+
+const missing = endToEndMissing ?? unmet(missingTools('dpkg-reconfigure', 'debconf', 'perl'));
+const rule = 'unusual-dpkg-execution';
+
+const quiet = '#!/bin/sh\nset -e\n:\n';
+const templates = 'Template: e2e-scripts-asks/q\nType: boolean\nDefault: true\nDescription: yes?\n';
+const asks =
+  '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_input low e2e-scripts-asks/q || true\ndb_go || true\n';
+const script = (name: string) => `/var/lib/dpkg/info/${name}`;
+
+describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
+  const scratch = scratchFolder();
+  const agent = testAgent(
+    scratch,
+    "[events]\nrecord = 'stepparent.exec.filename:*e2e-scripts* or process.name:dpkg'\n",
+  );
+  let events: StepparentEvent[] = [];
+  let alerts: AlertDocument[] = [];
+  const byHand = new Map<string, { script: string; executable: string }>();
+
+  const ofParent = (list: readonly StepparentEvent[], executable: string) =>
+    list.filter(({ process }) => process?.parent?.executable === executable);
+
+  const must = async (...command: string[]) => {
+    const { code, stdout, stderr } = await run(command[0] ?? '', command.slice(1), {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+    });
+    if (code !== 0) throw new Error(`${command.join(' ')}: ${stdout}${stderr}`);
+  };
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    const scripts = { preinst: quiet, postinst: quiet, prerm: quiet, postrm: quiet };
+    const old = buildDeb(scratch, 'e2e-scripts', { scripts });
+    const newer = buildDeb(join(scratch), 'e2e-scripts', { version: '2', scripts, file: 'e2e-scripts-2.deb' });
+    const asking = buildDeb(scratch, 'e2e-scripts-asks', { scripts: { config: asks, postinst: asks, templates } });
+    await agent.start();
+
+    // By dpkg: installed, upgraded, reinstalled; and asked anew.
+    for (const deb of [old, newer, newer, asking]) await must('dpkg', '-i', deb);
+    await must('dpkg-reconfigure', '-f', 'noninteractive', 'e2e-scripts-asks');
+    await must('/usr/share/debconf/frontend', script('e2e-scripts-asks.postinst'), 'configure', '1');
+
+    // By hand.
+    const shell = makeParent(scratch, 'shell');
+    await runBy(shell, [script('e2e-scripts.postinst'), 'configure']);
+    byHand.set('a shell', { script: script('e2e-scripts.postinst'), executable: shell });
+
+    const python = copyOf(scratch, '/usr/bin/python3', 'python3');
+    await must(
+      python,
+      '-c',
+      'import subprocess, sys; subprocess.run(sys.argv[1:])',
+      script('e2e-scripts.prerm'),
+      'remove',
+    );
+    byHand.set('python3', { script: script('e2e-scripts.prerm'), executable: python });
+
+    // A session of its own, no terminal, a shell that gives way.
+    const cron = copyOf(scratch, '/bin/dash', 'cron');
+    await must('setsid', '--wait', cron, '-c', `/bin/sh -c 'exec ${script('e2e-scripts.postrm')} purge'; :`);
+    byHand.set('a cron job', { script: script('e2e-scripts.postrm'), executable: cron });
+
+    const link = join(scratch, 'innocent');
+    const linker = makeParent(scratch, 'linker');
+    await must('ln', '-s', script('e2e-scripts.preinst'), link);
+    await runBy(linker, [link, 'install']);
+    byHand.set('a link elsewhere', { script: script('e2e-scripts.preinst'), executable: linker });
+
+    // What a link leads to is looked at some milliseconds later: the removal of the script must wait for that.
+    await until('the run by the link', async () => ofParent(await agent.alerts(), linker).length > 0);
+    await must('dpkg', '-r', 'e2e-scripts');
+    await must('dpkg', '-P', 'e2e-scripts', 'e2e-scripts-asks');
+
+    events = await until('the last removal', async () => {
+      const listed = await agent.events();
+      return listed.some(({ process }) => process?.args?.includes('-P')) && listed;
+    });
+    alerts = (await agent.alerts()).filter(
+      (alert) => alert.rule.id === rule && JSON.stringify(alert).includes('e2e-scripts'),
+    );
+  });
+  afterAll(() => agent.stop());
+
+  test.each(['a shell', 'python3', 'a cron job', 'a link elsewhere'])('by hand: %s', (name) => {
+    const expected = byHand.get(name);
+    const [alert, ...more] = ofParent(alerts, expected?.executable ?? '') as AlertDocument[];
+    expect(more).toEqual([]);
+    expect(alert?.stepparent.alert).toMatchObject({ state: 'open', terms: [expected?.script, expected?.executable] });
+    expect(alert?.message).toContain(expected?.script);
+  });
+
+  test('nobody else is told', () => {
+    const parents = alerts.map(({ process }) => process?.parent?.executable);
+    expect(parents.sort()).toEqual([...byHand.values()].map(({ executable }) => executable).sort());
+  });
+
+  test('though the runs by dpkg and debconf were seen', () => {
+    const seen = (executable: string, name: string) =>
+      ofParent(events, executable).filter((event) => event.stepparent.exec?.filename === script(name)).length;
+    // Installed once, then upgraded twice; removed, then purged.
+    expect(seen('/usr/bin/dpkg', 'e2e-scripts.postinst')).toBe(3);
+    expect(seen('/usr/bin/dpkg', 'e2e-scripts.prerm')).toBe(3);
+    expect(seen('/usr/bin/dpkg', 'e2e-scripts.postrm')).toBeGreaterThanOrEqual(2);
+    expect(seen('/usr/share/debconf/frontend', 'e2e-scripts-asks.postinst')).toBeGreaterThanOrEqual(2);
+    expect(
+      events.filter((event) => event.stepparent.exec?.filename.includes('e2e-scripts-asks')).length,
+    ).toBeGreaterThan(4);
+  });
+});

@@ -1,0 +1,69 @@
+// No journald: alerts are lines on standard output and wait in the outbox until one is there.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { journaldMissing, startJournald } from '../journald.ts';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { testAgent, until } from './run-agent.ts';
+
+const missing = endToEndMissing ?? journaldMissing;
+
+/** The pause between two attempts doubles each time, up to a minute, and one document's own comes on top. */
+const patienceMs = 150_000;
+
+describe.skipIf(missing)(titled('journald absent', missing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  test('alerts wait for it', { timeout: 400_000 }, async () => {
+    const agent = testAgent(scratch, '[alerts]\njournald = true\n');
+    await agent.start();
+    const linesOf = (parent: string) => agent.stdout.split('\n').filter((line) => line.includes(parent));
+    const idOf = (parent: string) =>
+      until('the alert', async () => {
+        const listed = await agent.alerts();
+        return listed.find(({ stepparent }) => stepparent.alert.terms[0] === parent)?.stepparent.alert.id;
+      });
+
+    const first = makeParent(scratch, 'first');
+    await runBy(first, ['dpkg', '-i', '/none.deb']);
+    await until('the line', () => linesOf(first).length > 0);
+    expect(linesOf(first)).toEqual([
+      expect.stringMatching(new RegExp(`^<5>dpkg-package-installed-by-unusual-parent: ${first} .*"dpkg -i /none.deb"`)),
+    ]);
+    const status = await agent.status();
+    expect(status.state).toBe('degraded');
+    expect(status.store.outbox.journald?.waiting).toBeGreaterThan(0);
+    const sink = status.sinks.find(({ name }) => name === 'journald');
+    expect(sink?.trouble?.message).toMatch(/^no journald listens at /);
+    expect(agent.stderr).toContain('alerts cannot be delivered and wait in the outbox sink=journald');
+
+    let journald = await startJournald();
+    const inJournal = (id: string) => journald.read(`STEPPARENT_ALERT_ID=${id}`);
+    const firstId = await idOf(first);
+    await until('the entry', () => inJournal(firstId).length > 0, patienceMs);
+    await until('an empty outbox', async () => !(await agent.status()).store.outbox.journald, patienceMs);
+    expect((await agent.status()).state).toBe('running');
+
+    // While it is there nothing is said on standard output.
+    const second = makeParent(scratch, 'second');
+    await runBy(second, ['dpkg', '-i', '/none.deb']);
+    const secondId = await idOf(second);
+    await until('the entry', () => inJournal(secondId).length === 1);
+    await until('all delivered', async () => Object.keys((await agent.status()).store.outbox).length === 0, patienceMs);
+    expect([linesOf(first).length, linesOf(second).length]).toEqual([1, 0]);
+
+    // It goes and comes back.
+    await journald.stop();
+    const third = makeParent(scratch, 'third');
+    await runBy(third, ['dpkg', '-i', '/none.deb']);
+    await until('the line', () => linesOf(third).length === 1);
+    journald = await startJournald();
+    const thirdId = await idOf(third);
+    await until('the entry', () => inJournal(thirdId).length > 0, patienceMs);
+    expect(inJournal(firstId)).toHaveLength(1);
+    await agent.stop();
+    await journald.stop();
+  });
+});

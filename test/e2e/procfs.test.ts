@@ -1,0 +1,63 @@
+// The sensor that polls: what lasts is seen, and what is not covered is said.
+
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { buildDeb } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { testAgent, until } from './run-agent.ts';
+
+describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  test('an installation that takes a moment', async () => {
+    const lasting = buildDeb(scratch, 'e2e-lasting', { scripts: { postinst: '#!/bin/sh\nsleep 4\n' } });
+    const agent = testAgent(scratch, '[sensor]\nmode = "procfs"\n');
+    await agent.start();
+    expect(agent.stdout).toContain('not covered: processes that end between two looks at /proc are not seen');
+    const { sensor } = await agent.status();
+    expect(sensor).toMatchObject({ name: 'procfs', poll_interval_ms: expect.any(Number) });
+    expect(sensor.reasons).toContain('processes that end between two looks at /proc are not seen');
+    expect((await agent.cli('status')).stdout).toContain('processes that end between two looks at /proc are not seen');
+
+    const parent = makeParent(scratch, 'parent');
+    const { pid, code } = await runBy(parent, ['dpkg', '-i', lasting]);
+    expect(code).toBe(0);
+    const alert = await until('the alert', async () =>
+      (await agent.alerts()).find(({ stepparent }) => stepparent.alert.terms[0] === parent),
+    );
+    expect(alert.process).toMatchObject({
+      executable: '/usr/bin/dpkg',
+      args: ['dpkg', '-i', lasting],
+      parent: { pid, executable: parent },
+    });
+    expect(alert.event.provider).toBe('procfs');
+    expect(alert.stepparent.lineage?.map((step) => step.pid).slice(0, 2)).toEqual([pid, process.pid]);
+    await agent.stop();
+  });
+
+  test('what the kernel does not let us trace falls back, and says so', async () => {
+    // A pid namespace of its own: the kernel's records name other pids there.
+    const agent = testAgent(scratch);
+    const inside = [
+      '--pid',
+      '--fork',
+      '--mount-proc',
+      '--kill-child',
+      process.execPath,
+      join(import.meta.dirname, '../../agent/main.ts'),
+    ];
+    await agent.start(['unshare', ...inside]);
+    expect(agent.stderr).toMatch(/warn +the kernel cannot be traced: \/proc is polled, and short runs can be missed/);
+    const status = await agent.status();
+    expect(status).toMatchObject({ state: 'degraded', sensor: { name: 'procfs' } });
+    expect(status.sensor.reasons[0]).toMatch(/pid namespace/);
+    const degraded = await until('the event that says so', async () =>
+      (await agent.events()).find(({ event }) => event.action === 'sensor-degraded'),
+    );
+    expect(degraded.stepparent.sensor?.reason).toMatch(/pid namespace/);
+    await agent.kill();
+  });
+});

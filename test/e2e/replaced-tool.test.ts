@@ -1,0 +1,51 @@
+// dpkg upgraded while the agent runs: the probe hangs on the old file, and is set anew.
+
+import { copyFileSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { mountOverlay } from '../mount-namespace.ts';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { testAgent, until } from './run-agent.ts';
+
+describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMissing), () => {
+  const scratch = scratchFolder();
+
+  beforeAll(() => {
+    enterPrivateHost(scratch);
+    // What is written to /usr/bin from here on stays in memory.
+    for (const folder of ['upper', 'work']) mkdirSync(`/run/systemd/${folder}`);
+    mountOverlay('/usr/bin', '/run/systemd/upper', '/run/systemd/work');
+  });
+
+  test('the arguments of runs that end at once are seen before and after', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const probes = () =>
+      readFileSync('/sys/kernel/tracing/dynamic_events', 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith(`p:stepparent_${agent.pid}_`) && line.includes('/dpkg_'));
+    const seen = async (name: string) => {
+      const parent = makeParent(scratch, name);
+      await runBy(parent, ['dpkg', '-i', `/none-${name}.deb`]);
+      const event = await until('the event', async () =>
+        (await agent.events()).find(({ process }) => process?.parent?.executable === parent),
+      );
+      expect(event.process).toMatchObject({ executable: '/usr/bin/dpkg', args: ['dpkg', '-i', `/none-${name}.deb`] });
+      expect(event.stepparent.image?.path).toBe('/usr/bin/dpkg');
+    };
+
+    const [before] = probes();
+    await seen('before');
+    for (const round of ['first', 'second']) {
+      const held = probes();
+      copyFileSync('/usr/bin/dpkg', '/usr/bin/dpkg.dpkg-new');
+      renameSync('/usr/bin/dpkg.dpkg-new', '/usr/bin/dpkg');
+      await until('the new probe', () => probes().length === 1 && probes()[0] !== held[0]);
+      await seen(round);
+    }
+    expect(before).toBeDefined();
+    expect((await agent.status()).sensor.argv).toContain('entry probe on /usr/bin/dpkg');
+    await agent.stop();
+  });
+});
