@@ -97,7 +97,7 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
 
     const terms = (await agent.baseline()).filter((term) => term.terms[0] === first);
     expect(terms).toMatchObject([{ rule, count: 2, origin: 'alert' }]);
-    const events = (await agent.events()).filter(({ process }) => process?.parent?.executable === first);
+    const events = (await agent.execs()).filter(({ process }) => process?.parent?.executable === first);
     expect(events).toHaveLength(2);
   });
 
@@ -125,10 +125,10 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
     await runBy(slow, ['env', `LD_PRELOAD=${library}`, 'dpkg', '-i', deb]);
     await runBy(slow, ['dpkg', '-i', join(scratch, 'after.deb')]);
     await until('the run after it', async () =>
-      (await agent.events()).some(({ process }) => process?.args?.includes(join(scratch, 'after.deb'))),
+      (await agent.execs()).some(({ process }) => process?.args?.includes(join(scratch, 'after.deb'))),
     );
     expect((await alertOf(slow)).stepparent.alert.count).toBe(2);
-    const events = (await agent.events()).filter(({ process }) => process?.parent?.executable === slow);
+    const events = (await agent.execs()).filter(({ process }) => process?.parent?.executable === slow);
     expect(events.map(({ process }) => process?.args?.[2])).toEqual([deb, join(scratch, 'after.deb')]);
   });
 });

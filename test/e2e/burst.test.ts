@@ -26,7 +26,7 @@ describe.skipIf(endToEndMissing)(titled('a burst', endToEndMissing), () => {
     const last = makeParent(scratch, 'last');
     await run(last, ['-c', 'dpkg -i /none/last.deb; :']);
     const events = await until('the last run', async () => {
-      const listed = await agent.events();
+      const listed = await agent.execs();
       return listed.some(({ process }) => process?.parent?.executable === last) && listed;
     });
 

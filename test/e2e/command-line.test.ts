@@ -27,7 +27,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     const parent = makeParent(scratch, 'parent');
     const busy = run(parent, ['-c', 'i=0; while [ $i -lt 150 ]; do dpkg -i /none.deb 2>/dev/null; i=$((i + 1)); done']);
     await until('an event', async () =>
-      (await agent.events()).some(({ process }) => process?.parent?.executable === parent),
+      (await agent.execs()).some(({ process }) => process?.parent?.executable === parent),
     );
     await agent.stop();
     await busy;

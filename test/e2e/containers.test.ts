@@ -85,7 +85,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
     for (const agent of [usual, strict]) {
       const last = [...parents.values()].at(-1);
       const events = await until('the last run', async () => {
-        const listed = await agent.events();
+        const listed = await agent.execs();
         return listed.some(({ process }) => process?.parent?.executable === last) && listed;
       });
       seen.set(agent, { events, alerts: await agent.alerts(), terms: await agent.baseline() });

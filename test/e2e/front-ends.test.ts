@@ -35,7 +35,7 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
     expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
   };
   const eventOf = (agent: TestAgent, deb: string) =>
-    until('the event', async () => (await agent.events()).find(({ process }) => process?.args?.includes(deb)));
+    until('the event', async () => (await agent.execs()).find(({ process }) => process?.args?.includes(deb)));
   const alertsOf = async (agent: TestAgent, deb: string) => {
     await eventOf(agent, deb);
     return (await agent.alerts()).filter(({ process }) => process?.args?.includes(deb));

@@ -73,7 +73,7 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
         listed
       );
     });
-    events = await agent.events();
+    events = await agent.execs();
   });
   afterAll(async () => {
     await agent.stop();

@@ -23,7 +23,7 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
     const before = makeParent(scratch, 'before');
     await runBy(before, ['dpkg', '-i', '/none-before.deb']);
     await until('the event before', async () =>
-      (await agent.events()).some(({ process }) => process?.parent?.executable === before),
+      (await agent.execs()).some(({ process }) => process?.parent?.executable === before),
     );
     await agent.kill();
     expect(tracesOf(killed)).not.toEqual([]);

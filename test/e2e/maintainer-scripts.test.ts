@@ -83,7 +83,7 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     await must('dpkg', '-P', 'e2e-scripts', 'e2e-scripts-asks');
 
     events = await until('the last removal', async () => {
-      const listed = await agent.events();
+      const listed = await agent.execs();
       return listed.some(({ process }) => process?.args?.includes('-P')) && listed;
     });
     alerts = (await agent.alerts()).filter(

@@ -401,7 +401,7 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
     const last = placeOf('last');
     await run(last.outer, byOuter(last, install(last)).slice(1));
     events = await until('the last of the installations', async () => {
-      const listed = await agent.events();
+      const listed = await agent.execs();
       return listed.some(({ process }) => process?.args?.includes(last.deb)) && listed;
     });
     alerts = await agent.alerts();

@@ -29,7 +29,7 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
       const parent = makeParent(scratch, name);
       await runBy(parent, ['dpkg', '-i', `/none-${name}.deb`]);
       const event = await until('the event', async () =>
-        (await agent.events()).find(({ process }) => process?.parent?.executable === parent),
+        (await agent.execs()).find(({ process }) => process?.parent?.executable === parent),
       );
       expect(event.process).toMatchObject({ executable: '/usr/bin/dpkg', args: ['dpkg', '-i', `/none-${name}.deb`] });
       expect(event.stepparent.image?.path).toBe('/usr/bin/dpkg');

@@ -61,6 +61,8 @@ export interface TestAgent {
   cli(...args: string[]): Promise<Ended>;
   alerts(): Promise<AlertDocument[]>;
   events(): Promise<StepparentEvent[]>;
+  /** The events that are about a program's start. */
+  execs(): Promise<StepparentEvent[]>;
   baseline(): Promise<TermDocument[]>;
   status(): Promise<AgentStatus>;
   statusStopped(): Promise<StoppedStatus>;
@@ -195,6 +197,7 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     if (code !== 0) throw new Error(`stepparent ${args.join(' ')}: ${stderr}`);
     return documents<T>(stdout);
   };
+  const events = () => listing<StepparentEvent>('events', '--limit', '1000000');
 
   cleanups.push(async () => {
     if (child !== undefined) await end('SIGTERM');
@@ -252,7 +255,8 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     },
     cli,
     alerts: () => listing<AlertDocument>('alerts', '--limit', '1000000'),
-    events: () => listing<StepparentEvent>('events', '--limit', '1000000'),
+    events,
+    execs: async () => (await events()).filter(({ event }) => event.action === 'exec'),
     baseline: () => listing<TermDocument>('baseline', 'list'),
     async status() {
       const { stdout, stderr } = await cli('status', '--json');
