@@ -41,8 +41,11 @@ const installedScript = new RegExp(`/info/([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?
 const unpackedScript = new RegExp(`/tmp\\.ci/${phase}$`);
 const scriptletFile = /(?:^|\/)rpm-tmp\.\w{6}$/;
 
-const runs = (image: Image | undefined, tool: string): boolean =>
-  image !== undefined && path.basename(image.probedImage ?? image.filename) === tool;
+/** Asked at every exec of the host. */
+function runs(image: Image | undefined, tool: 'dpkg' | 'rpm'): boolean {
+  const file = image?.probedImage ?? image?.filename;
+  return file?.endsWith(tool) === true && path.basename(file) === tool;
+}
 
 /** What a forked child is, before it executes anything. */
 export function lifecycleBelow(parent: ProcessEntry | undefined): Lifecycle | undefined {

@@ -108,9 +108,8 @@ const maxThreads = 262_144;
 const maxDepth = 64;
 /** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
 const startToleranceNs = 20_000_000;
-/** Ended processes that are remembered, and the characters of arguments that all of them may hold. */
-const maxRemembered = 512;
-const maxRememberedChars = 2_000_000;
+/** Ended processes that are remembered. */
+const maxRemembered = 256;
 
 export interface ProcessTableOptions {
   /** Whether a run of rpm with these arguments runs packages' scripts; without it every run counts. */
@@ -119,9 +118,9 @@ export interface ProcessTableOptions {
 
 export function createProcessTable(proc: ProcView, { changesPackages }: ProcessTableOptions = {}): ProcessTable {
   const processes = new Map<number, ProcessEntry>();
-  /** By pid, in the order in which they ended. */
-  const remembered = new Map<number, { entry: ProcessEntry; chars: number }>();
-  let rememberedChars = 0;
+  /** A ring: the oldest gives way. */
+  const remembered: ProcessEntry[] = [];
+  let nextRemembered = 0;
   /** Thread id to its process, without first threads. */
   const threads = new Map<number, ProcessEntry>();
   let refused = 0;
@@ -191,26 +190,12 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     return maxDepth / 2 + 1;
   };
 
-  const forget = (pid: number): void => {
-    rememberedChars -= remembered.get(pid)?.chars ?? 0;
-    remembered.delete(pid);
-  };
-
-  const remember = (entry: ProcessEntry): void => {
-    forget(entry.pid);
-    const chars = entry.image?.args?.reduce((sum, arg) => sum + arg.length, 0) ?? 0;
-    remembered.set(entry.pid, { entry, chars });
-    rememberedChars += chars;
-    while (remembered.size > maxRemembered || rememberedChars > maxRememberedChars) {
-      forget(remembered.keys().next().value as number);
-    }
-  };
-
   const end = (entry: ProcessEntry): void => {
     entry.ended = true;
     if (processes.get(entry.pid) !== entry) return;
     processes.delete(entry.pid);
-    remember(entry);
+    remembered[nextRemembered] = entry;
+    nextRemembered = (nextRemembered + 1) % maxRemembered;
   };
 
   return {
@@ -307,8 +292,12 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     find: (pid) => processes.get(pid),
 
     recall(pid) {
-      const known = processes.get(pid) ?? remembered.get(pid)?.entry;
-      if (known !== undefined) return known;
+      const living = processes.get(pid);
+      if (living !== undefined) return living;
+      // The one that ended last, should the pid have been used twice.
+      const newestFirst = [...remembered.slice(nextRemembered), ...remembered.slice(0, nextRemembered)].reverse();
+      const ended = newestFirst.find((entry) => entry.pid === pid);
+      if (ended !== undefined) return ended;
       if (proc.startTicks(pid) === undefined) return undefined;
       const entry = adopt(pid, 0);
       if (entry.ended) processes.delete(pid);
@@ -317,7 +306,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
 
     *aliveSince(timeNs) {
       yield* processes.values();
-      for (const { entry } of remembered.values()) if ((entry.endNs ?? 0) >= timeNs) yield entry;
+      for (const entry of remembered) if ((entry.endNs ?? 0) >= timeNs) yield entry;
     },
 
     inspect(entry) {

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 import { openPollSet, readInto } from '../libc.ts';
 import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
@@ -23,6 +23,10 @@ const pollMs = 500;
 const readBytes = 16 * 1024;
 /** The most reads of one `drain`: what others have to wait for. */
 const maxDrainReads = 8;
+/** Events are read as they come, so many times in a row and per second in the long run; then, in a storm, some at a time. */
+const readsAtOnce = 200;
+const readsPerSecond = 20;
+const stormPauseMs = 25;
 
 /** fanotify is not to be had here; `message` has errno(3) by name. */
 export class FanotifyUnavailable extends Error {
@@ -90,7 +94,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
     }
     if (fstatfs(directory, filesystem) !== 0) throw new FanotifyUnavailable(`fstatfs: ${errnoName()}`);
     const fsid = filesystem.subarray(fsidOffset, fsidOffset + 8);
-    return handleKey(fsid, handle.readInt32LE(4), handle.subarray(8, 8 + handle.readUInt32LE(0)));
+    return handleKey(Buffer.concat([fsid, handle.subarray(0, 8 + handle.readUInt32LE(0))]));
   };
 
   const buffer = Buffer.alloc(readBytes);
@@ -110,8 +114,15 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   const pollSet = openPollSet([fd]);
   let closing = false;
   const run = async (): Promise<void> => {
+    let reads = readsAtOnce;
+    let refilledMs = performance.now();
     while (!closing) {
       await pollSet.wait(pollMs);
+      const nowMs = performance.now();
+      reads = Math.min(readsAtOnce, reads + ((nowMs - refilledMs) / 1000) * readsPerSecond);
+      refilledMs = nowMs;
+      if (reads < 1) await sleep(stormPauseMs);
+      else reads--;
       while (!closing && readOnce()) await setImmediate();
     }
   };

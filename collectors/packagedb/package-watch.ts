@@ -19,6 +19,7 @@ import {
   type FileAction,
   type FileDifference,
   type FileState,
+  isStillEmpty,
   knownFile,
   type ListingMemory,
   listNames,
@@ -394,6 +395,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     const before = at.known.get(name);
     const key = keyOf(at, name);
     if (before === undefined || name === '.' || queue.has(key)) return false;
+    if (isStillEmpty(pathOf(at, '.'), name, before)) return true;
     if ((readAtNs.get(key) ?? 0) > readBootNs()) return false;
     const state = readState(pathOf(at, '.'), name);
     if (state === undefined || differenceOf(before, state) !== undefined) return false;
@@ -623,7 +625,11 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       if (after === undefined) at.gone.add(name);
       if (difference !== undefined) found.push({ name, before, after, difference });
     }
-    for (const one of withRenames(found)) await tellFound(at, one, how);
+    for (const one of withRenames(found)) {
+      await tellFound(at, one, how);
+      // What is in it is told by its own watch.
+      if (one.name === unpackFolder && one.after !== undefined) lookAtFolder(at, one.name, undefined);
+    }
   };
 
   const tellFound = async (
@@ -690,13 +696,11 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       const at = byPath.get(folder);
       if (at !== undefined) compare(at, { found: byComparison }, 0);
     },
-    onAwaited: () => lookSoon(50),
     onFault,
   });
   const updateHints = (): void => {
     folderHints.update(
       folders.flatMap(({ place, hintedBecause }) => (place && hintedBecause !== undefined ? [place] : [])),
-      folders.flatMap(({ folder, place }) => (folder.temporary ? [] : [folder.path, ...(place ? [place.path] : [])])),
     );
   };
 
@@ -711,6 +715,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
   const lookAtFolders = (): void => {
     for (const at of [...folders]) lookAt(at, undefined);
+    for (const at of [...folders]) if (at.place && !at.folder.temporary) lookAtFolder(at, unpackFolder, undefined);
     updateHints();
   };
 
@@ -871,8 +876,6 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
 
   open();
   lookAtFolders();
-  for (const at of [...folders]) if (at.place && !at.folder.temporary) lookAtFolder(at, unpackFolder, undefined);
-  updateHints();
   started = true;
   const lookTimer = setInterval(lookAtFolders, lookEveryMs);
 

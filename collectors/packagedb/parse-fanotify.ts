@@ -40,9 +40,8 @@ export interface FanotifyEvent {
 const metadataBytes = 24;
 const infoType = { name: 2, oldName: 10, newName: 12 } as const;
 
-/** One word for a folder's identity: statfs(2)'s f_fsid, the handle's type, and the handle (name_to_handle_at(2)). */
-export const handleKey = (fsid: Buffer, type: number, handle: Buffer): string =>
-  `${fsid.toString('hex')}-${type}-${handle.toString('hex')}`;
+/** One word for a folder's identity: its bytes, statfs(2)'s f_fsid and then struct file_handle (name_to_handle_at(2)). */
+export const handleKey = (fsidAndHandle: Buffer): string => fsidAndHandle.toString('latin1');
 
 /** Reads all events of one read(2). What cannot be read ends it: the kernel pads nothing and cuts nothing. */
 export function parseFanotify(bytes: Buffer): FanotifyEvent[] {
@@ -81,7 +80,7 @@ function parseEntry(info: Buffer): FolderEntry | undefined {
   if (nameAt > info.length) return undefined;
   const nul = info.indexOf(0, nameAt);
   return {
-    folder: handleKey(info.subarray(4, 12), info.readInt32LE(16), info.subarray(20, nameAt)),
+    folder: handleKey(info.subarray(4, nameAt)),
     name: decodeName(info.subarray(nameAt, nul < 0 ? info.length : nul)),
   };
 }

@@ -3,11 +3,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type FanotifyEvent, fanotifyMask, parseFanotify } from '../../../collectors/packagedb/parse-fanotify.ts';
+import {
+  type FanotifyEvent,
+  type FolderEntry,
+  fanotifyMask,
+  parseFanotify,
+} from '../../../collectors/packagedb/parse-fanotify.ts';
 
 interface Recording {
   story: string;
   base64: string;
+  /** Folders as hexadecimal digits. */
   expected: { pid: number; mask: string[]; at?: FanotifyEvent['at']; from?: FanotifyEvent['from'] }[];
 }
 
@@ -16,6 +22,10 @@ const recordings = fs
   .readdirSync(folder)
   .map((name): [string, Recording] => [name, JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'))]);
 
+const inHex = ({ folder, name }: FolderEntry): FolderEntry => ({
+  folder: Buffer.from(folder, 'latin1').toString('hex'),
+  name,
+});
 const bitsOf = (mask: number): string[] =>
   Object.entries(fanotifyMask).flatMap(([name, bit]) => (mask & bit ? [name] : []));
 
@@ -26,8 +36,8 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
     const events = parseFanotify(bytes).map(({ pid, mask, at, from }) => ({
       pid,
       mask: bitsOf(mask),
-      ...(at && { at }),
-      ...(from && { from }),
+      ...(at && { at: inHex(at) }),
+      ...(from && { from: inHex(from) }),
     }));
     expect(events).toEqual(expected);
   });
