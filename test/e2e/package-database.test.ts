@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
@@ -11,7 +11,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { run, testAgent, until } from './run-agent.ts';
+import { documents, run, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing;
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
@@ -19,7 +19,7 @@ const info = '/var/lib/dpkg/info';
 
 describe.skipIf(missing)(titled('package databases', missing), () => {
   const scratch = scratchFolder();
-  const rpmDatabase = join(scratch, 'rpmdb');
+  const rpmDatabase = join(scratch, 'var/lib/rpm');
   const folders = [info, '/var/lib/dpkg', rpmDatabase];
   const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(folders)}\n`);
   let marker = 0;
@@ -38,7 +38,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
 
   beforeAll(async () => {
     enterPrivateHost(scratch);
-    mkdirSync(rpmDatabase);
+    mkdirSync(rpmDatabase, { recursive: true });
     await agent.start();
     // The first look makes no events.
     await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
@@ -199,6 +199,49 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     await agent.start();
     await told();
     expect(await found()).toHaveLength(3);
+  });
+
+  test('the hunts find what was planted, by its writer', async () => {
+    const tool = makeParent(scratch, 'planter');
+    const said = join(scratch, 'archive-of-2001');
+    writeFileSync(said, '#!/bin/sh\n');
+    const commands = [
+      `echo x > ${scratch}/moved`,
+      `/bin/mv ${scratch}/moved ${rpmDatabase}/moved`,
+      `/bin/cp -p ${said} ${info}/dropped.postinst`,
+      `/bin/touch -d 2001-02-03 ${info}/dropped.postinst`,
+    ];
+    expect(await run(tool, ['-c', commands.join('; ')])).toMatchObject({ code: 0, stderr: '' });
+    const payload = copyOf(scratch, '/bin/sleep', 'detached');
+    const deb = buildDeb(scratch, 'e2e-detach', { scripts: { postinst: `#!/bin/sh\n( setsid ${payload} 0.1 & )\n` } });
+    expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
+    await agent.stop();
+    appendFileSync(`${info}/e2e-detach.postinst`, '# changed\n');
+    utimesSync(`${info}/e2e-detach.postinst`, 1, 1);
+    await agent.start();
+    await until('what changed meanwhile', async () =>
+      of(await agent.events(), `${info}/e2e-detach.postinst`).some(({ stepparent }) => stepparent.found),
+    );
+
+    const hunt = async (name: string): Promise<Record<string, unknown>[]> => {
+      const { code, stdout, stderr } = await agent.cli('hunt', name, '--json', '--since', '1h');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      return documents<Record<string, unknown>>(stdout);
+    };
+    const files = await hunt('package-database-files');
+    expect(files.filter((row) => ['moved', 'dropped.postinst'].includes(String(row['file.name'])))).toMatchObject([
+      { 'file.name': 'dropped.postinst', 'process.executable': '/usr/bin/cp', count: 1, agents: 1 },
+      { 'file.name': 'moved', 'process.executable': '/usr/bin/mv', count: 1, agents: 1 },
+    ]);
+    const children = await hunt('lifecycle-script-children');
+    expect(children.filter((row) => row['process.executable'] === payload)).toMatchObject([
+      { 'process.command_line': `${payload} 0.1`, count: 1, script: `${info}/e2e-detach.postinst` },
+    ]);
+    const changes = await hunt('recent-package-database-changes');
+    expect(changes.filter(({ path }) => /\/(?:dropped|e2e-detach)\.postinst$/.test(String(path)))).toMatchObject([
+      { path: `${info}/dropped.postinst`, package: null, modified: expect.stringMatching(/^2001-02-0/) },
+      { path: `${info}/e2e-detach.postinst`, package: 'e2e-detach', modified: '1970-01-01 00:00:01' },
+    ]);
   });
 
   test('a folder that another is mounted over', async () => {

@@ -119,7 +119,7 @@ export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = process
   });
 }
 
-const documents = <T>(lines: string): T[] =>
+export const documents = <T>(lines: string): T[] =>
   lines
     .split('\n')
     .filter(Boolean)
