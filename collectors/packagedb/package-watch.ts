@@ -533,6 +533,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     const candidates: string[] = ['.'];
     let met = at.known.has('.') ? 1 : 0;
     let unknown = 0;
+    let total = 1;
     const stopped = (): boolean => closing || at.place?.path !== folder;
     if (how.silent) await serially('a folder could not be listed', () => rememberFresh(at, folder, ['.']));
     for await (const names of listNames(folder, at.folder.namePrefix)) {
@@ -541,19 +542,17 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       for (const name of names) {
         // A folder that is watched itself speaks for itself.
         if (byPath.has(`${folder}/${name}`)) continue;
+        total++;
         const before = at.known.get(name);
         if (before !== undefined) met++;
         const state = readState(folder, name);
         if (state === undefined || state === before) continue;
-        if (before === undefined && ++unknown + at.known.size > maxKnownFiles) continue;
-        (how.silent ? fresh : candidates).push(name);
+        if (how.silent) fresh.push(name);
+        else if (before !== undefined || ++unknown + at.known.size <= maxKnownFiles) candidates.push(name);
       }
-      if (how.silent) {
-        unknown = 0;
-        await serially('a folder could not be listed', () => rememberFresh(at, folder, fresh));
-      }
+      if (how.silent) await serially('a folder could not be listed', () => rememberFresh(at, folder, fresh));
     }
-    const uncounted = Math.max(0, unknown + at.known.size - maxKnownFiles);
+    const uncounted = Math.max(0, total - maxKnownFiles);
     if (uncounted > 0 && at.uncounted === 0) {
       onFault(`${folder} has more than ${maxKnownFiles} files: those over it are counted, not compared`);
     }

@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfKnown } from './listing.ts';
 import type { PackageFolder } from './package-folders.ts';
 
-/** The most files of a folder that are known one by one: some 50 MB of memory. What is over it is only counted. */
-export const maxKnownFiles = 100_000;
+/** The most files of a folder that are known one by one: some 25 MB of memory. What is over it is only counted. */
+export const maxKnownFiles = 50_000;
 /** Deletions found by comparison, of which the kernel may still speak. */
 const maxGone = 1000;
 const saveAtOnce = 500;
