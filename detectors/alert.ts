@@ -95,8 +95,8 @@ function reasonText(event: StepparentEvent, { rule, terms, remark }: Verdict): s
   return remark === undefined ? reason : `${reason}; ${remark}`;
 }
 
-/** Who did what, where, under which user and unit. */
-function deedText(event: StepparentEvent): string {
+/** Who did what, where, under which user and unit: one escaped clause. */
+export function deedText(event: StepparentEvent): string {
   const { process } = event;
   const user = userText(event.user ?? process?.user);
   const login = userText(event.stepparent.login_user);
@@ -139,8 +139,8 @@ const fileVerbs: ReadonlyMap<string, string> = new Map([
   ['creation', 'created'],
   ['deletion', 'deleted'],
   ['rename', 'renamed'],
-  ['overwrite', 'changed'],
   ['modification', 'changed'],
+  ['attribute-change', 'changed'],
 ]);
 
 function commandText(process: StepparentEvent['process']): string {

@@ -2,6 +2,7 @@
 
 import { escapeText } from '../../collectors/escape-text.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
+import { deedText } from '../../detectors/alert.ts';
 import { localTime } from '../local-time.ts';
 import { printRows } from './print-rows.ts';
 import { withStoreReader } from './with-store.ts';
@@ -30,8 +31,8 @@ function rowOf(event: StepparentEvent) {
   const operation = stepparent.package && `${stepparent.package.manager} ${stepparent.package.operation}`;
   const parent = ran?.parent?.executable ?? ran?.parent?.name;
   const what =
-    ran === undefined
-      ? (event.message ?? event.file?.path ?? '')
+    ran === undefined || event.file !== undefined
+      ? (event.message ?? deedText(event))
       : `${parent ?? '(parent not observed)'} ran ${ran.command_line ?? ran.executable ?? '(program not observed)'}`;
   const cells = [
     localTime(event['@timestamp']),

@@ -35,6 +35,24 @@ const quick = { 'process.name': 'dpkg', 'process.parent.executable': '/usr/bin/p
 const example = (id: string, change: Partial<Parameters<typeof observedExec>[1]> = {}) =>
   observedExec(id, { quick, ...change });
 
+test('a file event is kept, and rules look at it', () => {
+  const planted = exampleRule({ id: 'planted', matches: (read) => read('file.name') === 'x.postinst' });
+  const { pipeline, batches } = pipelineWith([planted]);
+  const fileEvent = (id: string, name: string) => ({
+    ...exampleEvent(id, start),
+    file: { name, path: `/info/${name}` },
+  });
+  pipeline.takeFile(fileEvent('a', 'x.list'));
+  pipeline.takeFile(fileEvent('b', 'x.postinst'));
+  pipeline.commit();
+  expect(
+    batches.flat().map(({ event, verdicts }) => [event.event.id, verdicts.map(({ verdict }) => verdict.rule.id)]),
+  ).toEqual([
+    ['a', []],
+    ['b', ['planted']],
+  ]);
+});
+
 describe('an exec', () => {
   test('that a rule matches is described and committed with its verdict', () => {
     const { pipeline, batches } = pipelineWith([dpkg]);
