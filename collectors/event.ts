@@ -57,6 +57,60 @@ export interface LifecycleFields {
   depth: number;
 }
 
+/** Who really started something: the nearest ancestor that is no shell, sudo, env and the like, nor a package front end. */
+export interface InitiatorFields {
+  entity_id: string;
+  pid: number;
+  name?: string;
+  /** Of an interpreter the script that it runs. */
+  executable?: string;
+  /** Where it came from: `unit nginx.service`, `ssh as alice`, `cron`, `console as root`, `container`. */
+  origin?: string;
+  /** Names of the programs between it and the process, nearest first. */
+  through: string[];
+}
+
+/**
+ * Whether processes of the event run the distribution's own file of their name; absent: that could not be verified, or they
+ * have no name of a package tool's.
+ */
+export interface GenuineFields {
+  process?: boolean;
+  parent?: boolean;
+  session_leader?: boolean;
+  group_leader?: boolean;
+}
+
+/** A maintainer script or scriptlet: its file and its content. */
+export interface ScriptFields {
+  /** The script that runs, or the file that changed; also of `sh FILE`. */
+  path?: string;
+  sha256?: string;
+  package?: string;
+  /** As installed. */
+  version?: string;
+  phase?: string;
+  /**
+   * `known`: the content that this version of the package has had here; `first`: the first that was seen of this version;
+   * `changed`: another one than this version has had; `unowned`: no such package is installed.
+   */
+  state?: 'known' | 'first' | 'changed' | 'unowned';
+  /** The maintainer script with the same content, of a script that runs from elsewhere. */
+  copy_of?: string;
+  /** What in it persistence is made of: a name, the line's number from 1, and the line, cut. */
+  findings?: { id: string; line: number; text: string }[];
+  /** Against the content that was known: unified, cut. */
+  diff?: string;
+}
+
+/** The package transaction that something belongs to: the topmost run of a package tool among its ancestors. */
+export interface TransactionFields {
+  /** That process's entity_id. */
+  id: string;
+  /** Its program. */
+  executable?: string;
+}
+
 export interface FileChangeFields {
   /** Of a rename: the path before it, where that was watched. */
   original_path?: string;
@@ -85,6 +139,10 @@ interface StepparentFields {
   package?: PackageOperation;
   /** The package's script that runs here, or that this program was started by, at whatever distance. */
   lifecycle_script?: LifecycleFields;
+  initiator?: InitiatorFields;
+  genuine?: GenuineFields;
+  script?: ScriptFields;
+  transaction?: TransactionFields;
   /** Of a file event: what `file` has no word for. */
   file?: FileChangeFields;
   /** How a file event came to be known where it was not seen happening: `while the agent was off`, `by comparison`. */
