@@ -1,0 +1,55 @@
+// Makes one folder of JavaScript of the sources: what the packages bring in the place of the checkout.
+
+import { readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+export const checkout: string = resolve(import.meta.dirname, '..');
+
+/** Programs that are started by name. */
+const entryPoints = ['agent/main.ts', 'agent/query-worker.ts'];
+/** They have a compiled part that is found beside their own files. */
+const native = ['better-sqlite3', 'koffi'];
+
+/** A module that looks for files beside itself finds them where they were, seen from `agent/`, where all modules go. */
+const keepPlaces: Plugin = {
+  name: 'keep-places',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8');
+      const own = relative(checkout, path);
+      if (own.startsWith('node_modules') || !source.includes('import.meta.url')) return undefined;
+      const contents = source
+        .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${own}`)}, import.meta.url)`)
+        .replaceAll(/'([\w-]+)\.ts', new URL/g, "'$1.js', new URL");
+      return { contents, loader: 'ts' };
+    });
+  },
+};
+
+/** Writes `agent/*.js` below `folder`. Returns the packages whose code is in it, by name. */
+export async function bundle(folder: string): Promise<string[]> {
+  const { metafile } = await build({
+    absWorkingDir: checkout,
+    entryPoints,
+    outbase: checkout,
+    outdir: folder,
+    chunkNames: 'agent/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minifySyntax: true,
+    external: native,
+    metafile: true,
+    logLevel: 'warning',
+    plugins: [keepPlaces],
+    // Some libraries ask for Node's modules in the old way.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  });
+  const inside = Object.keys(metafile.inputs).flatMap(
+    (file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [],
+  );
+  return [...new Set([...inside, ...native])].sort();
+}
