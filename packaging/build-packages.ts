@@ -6,7 +6,10 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { version } from '../agent/version.ts';
+import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
+import { readRules } from '../detectors/rules/load-rules.ts';
 import { bundle, checkout } from './bundle.ts';
+import { catalogText } from './catalog.ts';
 import { type Architecture, architectures, type PackagedFile, packagedFiles } from './files.ts';
 
 const description = {
@@ -55,7 +58,9 @@ Description: ${description.summary}
   const conffiles = files.filter(({ conffile }) => conffile).map(({ to }) => `${to}\n`);
   if (conffiles.length > 0) fs.writeFileSync(path.join(control, 'conffiles'), conffiles.join(''), { mode: 0o644 });
   const sums = files.map(({ to }) => {
-    const digest = createHash('md5').update(fs.readFileSync(path.join(root, to))).digest('hex');
+    const digest = createHash('md5')
+      .update(fs.readFileSync(path.join(root, to)))
+      .digest('hex');
     return `${digest}  ${to.slice(1)}\n`;
   });
   fs.writeFileSync(path.join(control, 'md5sums'), sums.join(''), { mode: 0o644 });
@@ -72,7 +77,10 @@ Description: ${description.summary}
 function buildRpm(files: readonly PackagedFile[], root: string, { rpm }: Architecture, into: string, seconds: number) {
   const top = fs.mkdtempSync(path.join(tmpdir(), 'stepparent-rpm-'));
   try {
-    const listed = files.map(({ to, mode, conffile }) => `${conffile ? '%config(noreplace) ' : ''}%attr(${mode.toString(8)}, root, root) ${to}`);
+    const listed = files.map(
+      ({ to, mode, conffile }) =>
+        `${conffile ? '%config(noreplace) ' : ''}%attr(${mode.toString(8)}, root, root) ${to}`,
+    );
     const spec = fs
       .readFileSync(path.join(checkout, 'packaging/rpm/stepparent.spec'), 'utf8')
       .replaceAll('@VERSION@', version)
@@ -99,6 +107,12 @@ const work = fs.mkdtempSync(path.join(tmpdir(), 'stepparent-package-'));
 try {
   const bundled = path.join(work, 'bundle');
   await bundle(bundled);
+  fs.mkdirSync(path.join(bundled, 'generated'));
+  const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
+  fs.writeFileSync(
+    path.join(bundled, 'generated/stepparent.catalog'),
+    catalogText(rules, readHunts([shippedHunts]).hunts),
+  );
   const seconds = epoch();
   for (const architecture of architectures.filter(({ node }) => node === process.arch)) {
     const root = path.join(work, architecture.deb);

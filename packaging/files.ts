@@ -60,7 +60,11 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
     },
     ...all(join(modules, 'koffi'), /^(?:package\.json|LICENSE\.txt|.*\.c?js)$/, `${home}/node_modules/koffi`),
     ...all(join(modules, 'koffi/src/koffi'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi`),
-    ...all(join(modules, `@koromix/koffi-linux-${node}`), /^(?:package\.json|.*\.c?js)$/, `${home}/node_modules/@koromix/koffi-linux-${node}`),
+    ...all(
+      join(modules, `@koromix/koffi-linux-${node}`),
+      /^(?:package\.json|.*\.c?js)$/,
+      `${home}/node_modules/@koromix/koffi-linux-${node}`,
+    ),
     {
       to: `${home}/node_modules/@koromix/koffi-linux-${node}/linux_${node}/koffi.node`,
       from: join(modules, `@koromix/koffi-linux-${node}/linux_${node}/koffi.node`),
@@ -68,7 +72,16 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
       strip: true,
     },
 
-    { to: '/usr/lib/systemd/system/stepparent.service', from: join(checkout, 'systemd/stepparent.service'), mode: 0o644 },
+    {
+      to: '/usr/lib/systemd/catalog/stepparent.catalog',
+      from: join(bundled, 'generated/stepparent.catalog'),
+      mode: 0o644,
+    },
+    {
+      to: '/usr/lib/systemd/system/stepparent.service',
+      from: join(checkout, 'systemd/stepparent.service'),
+      mode: 0o644,
+    },
   ];
   const missing = files.filter(({ from }) => !existsSync(from));
   if (missing.length > 0) {

@@ -1,0 +1,29 @@
+// Makes the message catalog of the rules and hunts: `journalctl -x` shows the investigation guide under each alert.
+
+import type { Hunt } from '../detectors/hunts/hunt.ts';
+import { messageId } from '../detectors/rules/message-id.ts';
+import type { Rule } from '../detectors/rules/rule.ts';
+
+/** An `@` would have journalctl put a field there; a line that begins like an entry would end the text. */
+const plain = (text: string): string =>
+  text.replaceAll(/@([A-Za-z0-9_]+)@/g, '$1').replaceAll(/^-- (?=[0-9a-f]{32}$)/gm, ' -- ');
+
+const entry = (id: string, subject: string, description: string, note: string): string =>
+  `-- ${messageId(id)}
+Subject: ${subject}
+Defined-By: stepparent
+Documentation: man:stepparent(8)
+
+Rule @STEPPARENT_RULE@, alert @STEPPARENT_ALERT_ID@: @STEPPARENT_REASON@
+
+${plain(description.trim())}
+
+${plain(note.trim())}
+`;
+
+/** The file's text, for /usr/lib/systemd/catalog (journalctl(1), --update-catalog). */
+export const catalogText = (rules: readonly Rule[], hunts: readonly Hunt[]): string =>
+  [
+    ...rules.map(({ id, name, description, note }) => entry(id, name, description, note)),
+    ...hunts.map(({ id, name, description, note }) => entry(`hunt:${id}`, name, description, note)),
+  ].join('\n');
