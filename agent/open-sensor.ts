@@ -38,6 +38,8 @@ export interface Sensor {
   report(): SensorReport;
   /** Nanoseconds since boot: what happened until then has been handed on, as far as it was seen. */
   readUntilNs(): number;
+  /** Another number after each look. */
+  progress(): number;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,7 @@ function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
     degraded: undefined,
     start: sensor.start,
     readUntilNs: sensor.readUntilNs,
+    progress: sensor.readUntilNs,
     report() {
       const state = sensor.state();
       const unprobed = Object.entries(state.unprobed).map(([program, reason]) => `${program} is not probed: ${reason}`);
@@ -137,6 +140,7 @@ function openPolling({ settings, onRecords, onFault }: SensorParts, degraded: st
     degraded,
     start: sensor.start,
     readUntilNs: readBootNs,
+    progress: () => sensor.state().turns,
     report() {
       const state = sensor.state();
       return {

@@ -43,6 +43,8 @@ import { version } from './version.ts';
 
 export interface Agent {
   status(): AgentStatus;
+  /** Another number after each look of the sensor that was handled whole. */
+  progress(): number;
   /** Ends everything: what was seen is committed, the kernel's instance removed. */
   stop(): Promise<void>;
 }
@@ -284,6 +286,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
     return {
       status: () => status(),
+      progress: sensor.progress,
       async stop() {
         clearInterval(tidy);
         await schedule?.stop();

@@ -4,18 +4,15 @@ import { escapeText } from '../collectors/escape-text.ts';
 import { sendDatagram } from './unix-datagram.ts';
 
 export interface ServiceManager {
-  /** True: started by a service manager that wants to be told. */
-  readonly listens: boolean;
   /** The agent works; `status` is what `systemctl status` shows. */
   ready(status: string): void;
-  /** New configuration is being read; `ready` or `status` ends it. */
   status(text: string): void;
   stopping(): void;
   /**
-   * Says every so often that the agent lives, as long as `alive` says so; systemd ends and restarts a service that falls
-   * silent (WatchdogSec=). Returns the way to end it.
+   * Says that the agent lives each time that `progress` gives another number than before; systemd ends and restarts a service
+   * that falls silent (WatchdogSec=). Returns the way to end it.
    */
-  watch(alive: () => boolean): () => void;
+  watch(progress: () => number): () => void;
 }
 
 const maxStatusChars = 500;
@@ -36,14 +33,16 @@ export function openServiceManager(
   };
   const statusLine = (text: string): string => `STATUS=${escapeText(text, maxStatusChars)}`;
   return {
-    listens: Boolean(socket),
     ready: (text) => tell('READY=1', statusLine(text)),
     status: (text) => tell(statusLine(text)),
     stopping: () => tell('STOPPING=1'),
-    watch(alive) {
+    watch(progress) {
       if (!socket || !(watchdogMs > 0)) return () => {};
+      let before: number | undefined;
       const feed = (): void => {
-        if (alive()) tell('WATCHDOG=1');
+        const now = progress();
+        if (now !== before) tell('WATCHDOG=1');
+        before = now;
       };
       feed();
       const timer = setInterval(feed, watchdogMs / 4);

@@ -60,6 +60,7 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
     },
     ...all(join(modules, 'koffi'), /^(?:package\.json|LICENSE\.txt|.*\.c?js)$/, `${home}/node_modules/koffi`),
     ...all(join(modules, 'koffi/src/koffi'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi`),
+    ...all(join(modules, 'koffi/src/koffi/src'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi/src`),
     ...all(
       join(modules, `@koromix/koffi-linux-${node}`),
       /^(?:package\.json|.*\.c?js)$/,

@@ -35,13 +35,33 @@ function readyLines(
   ];
 }
 
+const statusEveryMs = 30_000;
+
+/** What `systemctl status` shows. */
+const statusLine = ({ state, sensor, store, sinks }: AgentStatus): string => {
+  const undelivered = sinks.find(({ trouble }) => trouble !== undefined);
+  return [
+    `${state} with ${sensor.name}`,
+    `${Object.values(store.alerts).reduce((sum, count) => sum + count, 0)} alerts stored`,
+    ...(sensor.lost_events > 0 ? [`${sensor.lost_events} records lost`] : []),
+    ...(undelivered ? [`alerts wait for ${undelivered.name}: ${undelivered.trouble?.message}`] : []),
+  ].join('; ');
+};
+
 /** The exit code. */
 export async function runCommand(options: RunOptions): Promise<number> {
-  const [{ readConfiguration }, { resolvePaths }, { openLog, stderrIsJournal }, { startAgent }] = await Promise.all([
+  const [
+    { readConfiguration },
+    { resolvePaths },
+    { openLog, stderrIsJournal },
+    { startAgent },
+    { openServiceManager },
+  ] = await Promise.all([
     import('../read-configuration.ts'),
     import('../paths.ts'),
     import('../log.ts'),
     import('../run-agent.ts'),
+    import('../service-manager.ts'),
   ]);
   const { configuration, files } = readConfiguration(options.config);
   const paths = resolvePaths(configuration, process.env);
@@ -53,9 +73,16 @@ export async function runCommand(options: RunOptions): Promise<number> {
   const toJournal = stderrIsJournal(process.env);
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
   const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(process, 'SIGHUP')]);
+  const manager = openServiceManager(process.env);
   const agent = await startAgent({ configuration, configurationFiles: files, paths, log });
   process.stdout.write(`${readyLines(agent.status(), paths.alerts).join('\n')}\n`);
+  manager.ready(statusLine(agent.status()));
+  const unwatch = manager.watch(agent.progress);
+  const tell = setInterval(() => manager.status(statusLine(agent.status())), statusEveryMs);
   await ended;
+  clearInterval(tell);
+  unwatch();
+  manager.stopping();
   await agent.stop();
   return 0;
 }
