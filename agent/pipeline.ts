@@ -50,7 +50,7 @@ const argsLength = ({ event: { process, stepparent } }: Finding): number =>
 /** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
 const unverified = (verdict: Verdict): Verdict => ({
   ...verdict,
-  terms: verdict.terms.map((term) => `${term} (unverified)`),
+  terms: verdict.terms.map((term, place) => (place === 0 ? `${term} (unverified)` : term)),
   remark: "it could not be verified as the distribution's own program of that name",
 });
 
@@ -92,13 +92,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     take(exec) {
       try {
         parts.knownTerms.notice(exec);
-        const quick = withFacts(exec.read);
+        const quick = withFacts(exec.read, exec.document);
         const matching = matchingRules(parts.rules, quick.read, onRuleFault);
         if (matching.length === 0 && !parts.records(quick.read)) return;
         const described = exec.document();
         const scope = exec.scope();
         // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.
-        const { read, facts } = withFacts(exec.read);
+        const { read, facts } = withFacts(exec.read, exec.document);
         const verdicts = matchingRules(matching, read, onRuleFault).map((rule) => verdictOf(rule, read));
         add({
           event: { ...described, stepparent: { ...described.stepparent, ...facts() } },
@@ -118,7 +118,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     },
     takeFile(event) {
       try {
-        const { read, facts } = withFacts((field) => readPath(event, field));
+        const { read, facts } = withFacts(
+          (field) => readPath(event, field),
+          () => event,
+        );
         const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) => verdictOf(rule, read));
         const scope = event.container?.id ?? '';
         const alerting = scope === '' || parts.containerAlerts;

@@ -17,6 +17,7 @@ export interface LineageStep {
   args?: string[];
   start?: string;
   user?: { id?: string; name?: string };
+  working_directory?: string;
 }
 
 /** A package manager's command line, understood by that manager's own option grammar (dpkg(1), rpm(8)). */
@@ -62,9 +63,12 @@ export interface InitiatorFields {
   entity_id: string;
   pid: number;
   name?: string;
-  /** Of an interpreter the script that it runs. */
+  /** Of an interpreter the script that it runs; `*` stands for what is new in a temporary name each time. */
   executable?: string;
-  /** Where it came from: `unit nginx.service`, `ssh as alice`, `cron`, `console as root`, `container`. */
+  /**
+   * Where it came from: `unit nginx.service`, `user unit NAME of alice`, `ssh as alice`, `session as alice`, `cron`,
+   * `console as root`, `container`, `init`; `*` as above.
+   */
   origin?: string;
   /** Names of the programs between it and the process, nearest first. */
   through: string[];
@@ -151,7 +155,8 @@ interface StepparentFields {
   lineage?: LineageStep[];
   /** Who logged in (`/proc/PID/loginuid`), whatever sudo made of it; absent when nobody did. */
   login_user?: { id: string; name?: string };
-  systemd?: { unit: string };
+  /** The innermost unit; `user`: it is one of that user's own service manager (`user@UID.service`). */
+  systemd?: { unit: string; user?: { id: string; name?: string } };
   /** The controlling terminal: `pts/3`, `tty1`. */
   terminal?: string;
   /** The collector's account of itself: records lost, sensor degraded. */

@@ -12,7 +12,7 @@ import {
 } from './event.ts';
 import { executableOf } from './executable.ts';
 import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
-import { deviceNumbers, systemdUnit, terminalName } from './proc/parse-proc.ts';
+import { deviceNumbers, systemdUnit, terminalName, userOfManager } from './proc/parse-proc.ts';
 import type { BootNs } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 import { readPath } from './read-path.ts';
@@ -297,6 +297,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   if (eldest?.lineageCut || eldest?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
 
   const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
+  const manager = scopeDetails?.cgroupPath === undefined ? undefined : userOfManager(scopeDetails.cgroupPath);
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
   const mapped = image?.probedImage ?? (current && !image?.executable?.replaced ? details.exe : undefined);
@@ -317,7 +318,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
       ...(mapped === undefined ? {} : { image: { path: mapped } }),
       lineage,
       ...(login === undefined ? {} : { login_user: user(login, context) as { id: string; name?: string } }),
-      ...(unit ? { systemd: { unit } } : {}),
+      ...(unit ? { systemd: { unit, ...(manager === undefined ? {} : { user: user(manager, context) }) } } : {}),
       ...(terminal ? { terminal } : {}),
     },
     notes,
@@ -361,7 +362,8 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
 }
 
 /** What the lineage keeps of an ancestor. */
-function lineageStep({ entity_id = '', pid = 0, name, executable, args, start, user }: ProcessFields): LineageStep {
+function lineageStep(fields: ProcessFields): LineageStep {
+  const { entity_id = '', pid = 0, name, executable, args, start, user, working_directory } = fields;
   return {
     entity_id,
     pid,
@@ -370,6 +372,7 @@ function lineageStep({ entity_id = '', pid = 0, name, executable, args, start, u
     ...(args === undefined ? {} : { args: args as string[] }),
     ...(start === undefined ? {} : { start }),
     ...(user === undefined ? {} : { user: user as { id?: string; name?: string } }),
+    ...(working_directory === undefined ? {} : { working_directory }),
   };
 }
 

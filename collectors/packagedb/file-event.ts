@@ -97,7 +97,7 @@ export async function describeFileChange(
 function shortened({ lineage, ...rest }: DescribedActor['stepparent']): DescribedActor['stepparent'] {
   return {
     ...rest,
-    ...(lineage && { lineage: lineage.map(({ args, start, user, ...step }) => step) }),
+    ...(lineage && { lineage: lineage.map(({ args, start, user, working_directory, ...step }) => step) }),
   };
 }
 
