@@ -41,9 +41,9 @@ const changedFace = (process: ProcessMoment, child: ProcessMoment | undefined): 
   child.entry.parentImageAtFork !== process.image;
 
 export function openKnownTerms({ lists, owns, inspect }: KnownTermsParts): KnownTerms {
-  const packagesOf = new Map<string, string[]>();
+  const packagesOf = new Map<string, Set<string>>();
   for (const { path, package: owner } of [...lists.values()].flat()) {
-    packagesOf.set(path, [...(packagesOf.get(path) ?? []), owner]);
+    packagesOf.set(path, (packagesOf.get(path) ?? new Set()).add(owner));
   }
 
   /** Looked at once for each program that a process runs: later its file may have been replaced by an upgrade. */
@@ -53,7 +53,7 @@ export function openKnownTerms({ lists, owns, inspect }: KnownTermsParts): Known
     if (image.genuine === undefined) {
       inspect(entry);
       image.genuine =
-        runsGenuine(process, program) && (packagesOf.get(program) ?? []).some((owner) => owns(program, owner));
+        runsGenuine(process, program) && [...(packagesOf.get(program) ?? [])].some((owner) => owns(program, owner));
     }
     return image.genuine;
   };

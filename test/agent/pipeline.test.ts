@@ -62,7 +62,13 @@ describe('an exec', () => {
     expect(batches).toEqual([
       [
         {
-          event: exampleEvent('a', start),
+          event: {
+            ...exampleEvent('a', start),
+            stepparent: {
+              ...exampleEvent('a', start).stepparent,
+              unobserved: { 'stepparent.initiator': 'its parent was not observed' },
+            },
+          },
           scope: '',
           verdicts: [{ verdict: { rule: dpkg, terms: ['/usr/bin/python3'] }, known: false, alerting: true }],
         },

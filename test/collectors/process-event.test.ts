@@ -122,6 +122,7 @@ test('all of it', () => {
           args: ['-bash'],
           start: '2026-01-02T03:04:05.500Z',
           user: { id: '0', name: 'root' },
+          working_directory: '/no',
         },
         {
           entity_id: '01234567-1-1',
@@ -131,6 +132,7 @@ test('all of it', () => {
           args: ['/sbin/init'],
           start: '2026-01-02T03:04:05.010Z',
           user: { id: '0', name: 'root' },
+          working_directory: '/no',
         },
       ],
       login_user: { id: '1000', name: 'alice' },
@@ -303,6 +305,12 @@ test('a parent that was read from /proc is an inference', () => {
   const { told } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
   expect(told.document().stepparent.inferred).toHaveProperty(['process.parent']);
   expect(observe([init, shell], [child()], ...usual).told.document().stepparent.inferred).toBe(undefined);
+});
+
+test('a unit of a user’s own service manager is told with that user', () => {
+  const cgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/x.service';
+  const { told } = observe([init, shell], [child({ cgroupPath })], ...usual);
+  expect(told.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
 });
 
 describe('the lineage', () => {

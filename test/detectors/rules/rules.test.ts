@@ -23,6 +23,7 @@ const knownFields: readonly RegExp[] = [
   /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:entity_id|pid|name|executable|args|args_count|command_line)$/,
   /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:start|interactive|working_directory|user\.id|user\.name)$/,
   /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
+  /^stepparent\.initiator\.(?:entity_id|pid|name|executable|origin|through)$/,
   /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
   /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
 ];
@@ -50,6 +51,14 @@ test('none is refused', () => {
 
 test.each([
   ['dpkg-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
+  [
+    'package-installed-by-unusual-initiator',
+    'low',
+    21,
+    'new_terms',
+    ['stepparent.initiator.executable', 'stepparent.initiator.origin'],
+    90,
+  ],
   ['rpm-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
   ['unusual-dpkg-execution', 'medium', 47, 'eql', ['process.executable', 'process.parent.executable'], 1],
 ] as const)('%s: %s, %d', (id, severity, riskScore, type, termFields, days) => {
@@ -102,8 +111,12 @@ describe.each(rules)('$id', (rule) => {
     expect(unknown).toEqual([]);
   });
 
-  test('names known-terms lists that exist', () => {
-    for (const list of rule.knownTerms) expect(knownLists.get(list)?.length).toBeGreaterThan(0);
+  test('names known-terms lists that exist, with as many terms as it has', () => {
+    for (const list of rule.knownTerms) {
+      expect(knownLists.get(list)?.length).toBeGreaterThan(0);
+      const withOrigin = knownLists.get(list)?.map(({ origin }) => origin !== undefined);
+      expect(new Set(withOrigin)).toEqual(new Set([rule.termFields.length === 2]));
+    }
   });
 
   test('fires on its hits and not on its near misses', async () => {
@@ -152,9 +165,9 @@ test('message ids are version 8 UUIDs, differ, and never change', () => {
   expect(messageId('unusual-dpkg-execution')).toBe('981ad58824de8bfc965312a95f522186');
 });
 
-test('a known term is an absolute path with the package that owns it, listed once', () => {
+test('a known term is an absolute path with the package that owns it, listed once for each origin', () => {
   for (const terms of knownLists.values()) {
-    const keys = terms.map(({ path, package: owner }) => `${owner}:${path}`);
+    const keys = terms.map(({ path, package: owner, origin }) => `${owner}:${path}:${origin}`);
     expect(new Set(keys).size).toBe(keys.length);
   }
 });
