@@ -181,8 +181,8 @@ const isServiceManager = (step: LineageStep | undefined): boolean =>
 function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index: number): string | undefined {
   const { systemd, login_user } = event.stepparent;
   if (event.container !== undefined) return 'container';
+  // Below the initiator there are carriers alone, and these are none.
   for (const [above, { executable = '' }] of lineage.entries()) {
-    if (above < index) continue;
     const name = daemonFolder.exec(executable)?.[1] ?? '';
     const gate = gates.find(([, names]) => names.has(name))?.[0];
     if (gate === undefined) continue;
