@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
+import { type HiddenCount, readHidden } from './except.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
 import { storeError } from './store-error.ts';
 
@@ -44,6 +45,8 @@ export interface Listing {
   listTerms(filter?: TermFilter): Generator<TermRecord>;
   /** The alerts whose id begins so, at most ten: none, the one, or several to choose from. */
   alertsByPrefix(idPrefix: string): AlertRecord[];
+  /** What each exception has hidden, by its id. */
+  hidden(): Map<string, HiddenCount>;
 }
 
 interface AlertRow {
@@ -163,6 +166,7 @@ export function prepareListing(db: Database, path: string): Listing {
       );
       for (const row of rows) yield termRecord(row);
     },
+    hidden: () => readHidden(db),
     alertsByPrefix: (idPrefix) =>
       /^[0-9a-f]+$/.test(idPrefix) ? byPrefix.all(idPrefix, `${idPrefix}g`).map(alertRecord) : [],
   };

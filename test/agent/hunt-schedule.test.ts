@@ -43,6 +43,7 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
           ? Promise.reject(next)
           : Promise.resolve(next);
     },
+    exceptionFor: () => undefined,
     record: store.recordHunt,
     host: { id: 'h' },
     agent: { type: 'stepparent' },

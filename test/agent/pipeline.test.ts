@@ -18,6 +18,7 @@ function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts> = {
     records: () => false,
     containerAlerts: false,
     knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+    exceptionFor: () => undefined,
     commit(findings) {
       store.tries++;
       if (store.refuses) throw new Error('disk full');
