@@ -19,10 +19,12 @@ export interface ConfiguredException extends Exception {
 const maxChars = 8192;
 const longMs = 366 * 86_400_000;
 
-const ruleId = z
-  .string()
-  .regex(/^(?:hunt:)?[a-z0-9]+(?:-[a-z0-9]+)*$/)
-  .max(160);
+const isRuleId = (value: unknown): boolean =>
+  typeof value === 'string' && value.length <= 160 && /^(?:hunt:)?[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value);
+const ruleIds = z.custom<string | string[]>(
+  (value) => (Array.isArray(value) ? value.length > 0 && value.every(isRuleId) : isRuleId(value)),
+  'the id of a rule, "hunt:" with the name of a hunt, or a list of these; nothing stands for all rules',
+);
 const sentence = (max: number) =>
   z
     .string()
@@ -71,9 +73,7 @@ function expiryMs(value: unknown): number | undefined {
 /** The key `exceptions` of a configuration file. */
 export const exceptionsSchema = z.array(
   z.strictObject({
-    rule: z.union([ruleId, z.array(ruleId).min(1).max(100)], {
-      error: 'the id of a rule, "hunt:" with the name of a hunt, or a list of these; nothing stands for all rules',
-    }),
+    rule: ruleIds,
     when: z.array(condition).min(1).max(100),
     reason: sentence(1000),
     owner: sentence(200),
