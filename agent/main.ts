@@ -107,7 +107,7 @@ function program(): Command {
     .description('list alerts, newest last')
     .addOption(sinceOption())
     .option('--rule <id>', 'of one rule')
-    .addOption(new Option('--state <state>', 'in one state').choices(alertStates))
+    .addOption(new Option('--state <state>', 'in one state; without it, all but excepted').choices(alertStates))
     .addOption(limitOption())
     .addOption(json())
     .action(

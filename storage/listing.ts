@@ -14,6 +14,7 @@ export interface AlertFilter {
   untilMs?: number | undefined;
   ruleId?: string | undefined;
   state?: AlertState | undefined;
+  notState?: AlertState | undefined;
   scope?: string | undefined;
   /** The newest so many. */
   limit?: number | undefined;
@@ -125,7 +126,7 @@ export function prepareListing(db: Database, path: string): Listing {
   );
 
   return {
-    *listAlerts({ sinceMs, untilMs, ruleId, state, scope, limit } = {}) {
+    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit } = {}) {
       const rows = pages<AlertRow>(
         'alerts',
         ['first_ms', 'seq'],
@@ -134,6 +135,7 @@ export function prepareListing(db: Database, path: string): Listing {
           ['first_ms <= ?', untilMs],
           ['rule_id = ?', ruleId],
           ['state = ?', state],
+          ['state <> ?', notState],
           ['scope = ?', scope],
         ],
         limit,

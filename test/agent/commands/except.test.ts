@@ -81,11 +81,13 @@ interface Result {
   err: string;
 }
 
-const except = (...args: string[]): Promise<Result> =>
+const except = (...args: string[]) => run('except', ...args);
+
+const run = (...args: string[]): Promise<Result> =>
   new Promise((resolve) => {
     const child = execFile(
       'node',
-      [main, 'except', ...args, '--config', join(folder, 'config.toml')],
+      [main, ...args, '--config', join(folder, 'config.toml')],
       { env: { ...process.env, SUDO_USER: 'mallory' } },
       (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
     );
@@ -263,6 +265,11 @@ test('list: what each has hidden, and when it ends', async () => {
     store.record([finding], nowMs);
   }
   store.close();
+  const shown = [await run('alerts'), await run('alerts', '--state', 'excepted')].map(({ out }) =>
+    out.trimEnd().split('\n'),
+  );
+  expect(shown.map(({ length }) => length)).toEqual([6, 1]);
+  expect(shown[1]?.[0]).toContain('a-rule  ×2  (excepted)  ');
   const { code, out, err } = await except('list');
   expect(code).toBe(0);
   const file = `${folder}/conf.d/a.toml`;
