@@ -65,6 +65,14 @@ function ownRules(): string[] {
   return existsSync(localRules) ? [shipped, localRules] : [shipped];
 }
 
+/** The exceptions of one file by itself. Throws ConfigurationError, also where there is none. */
+export function readExceptions(file: string): ConfiguredException[] {
+  const text = readText(file);
+  if (text === undefined) throw new ConfigurationError(file, 'no such file');
+  parseConfigurationFile(text, file);
+  return parseExceptions(text, file);
+}
+
 function readText(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');

@@ -163,7 +163,7 @@ function expiryOf(text: string, nowMs: number): { expires: string; expiresMs: nu
     throw new Refused('--expires must be a span such as 30d, a date or time within the next year, or "never"');
   }
   const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
-  return { expires: isDate ? text : new Date(expiresMs).toISOString(), expiresMs };
+  return { expires: isDate ? text : new Date(expiresMs).toISOString().replace('.000Z', 'Z'), expiresMs };
 }
 
 function fileName(asked: string | undefined, id: string): string {

@@ -1,6 +1,5 @@
 // `stepparent except list` and `check`: which exceptions there are, what each has hidden, and what it would hide.
 
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { escapeText } from '../../collectors/escape-text.ts';
 import { type Exception, exceptionFields, isInForce } from '../../detectors/exceptions.ts';
@@ -9,10 +8,10 @@ import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { HiddenCount } from '../../storage/except.ts';
 import type { StoreReader } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { type ConfiguredException, exceptionsReport, knownNames, parseExceptions } from '../configured-exceptions.ts';
+import { type ConfiguredException, exceptionsReport, knownNames } from '../configured-exceptions.ts';
 import { conditionText, expiryText } from '../exception-text.ts';
 import { localTime } from '../local-time.ts';
-import { type ReadConfiguration, readConfiguration } from '../read-configuration.ts';
+import { type ReadConfiguration, readConfiguration, readExceptions } from '../read-configuration.ts';
 import { shownMessage } from '../shown-message.ts';
 import { wouldHide } from '../would-hide.ts';
 import { printRows } from './print-rows.ts';
@@ -66,8 +65,7 @@ export function exceptListCommand({ config, json }: ExceptOptions & { json?: boo
 /** Prints for each exception which stored alerts it would hide. */
 export function exceptCheckCommand(file: string | undefined, { config }: ExceptOptions): void {
   const read = readConfiguration(config);
-  const exceptions =
-    file === undefined ? read.exceptions : parseExceptions(readFileSync(resolve(file), 'utf8'), resolve(file));
+  const exceptions = file === undefined ? read.exceptions : readExceptions(resolve(file));
   warn(read.configuration, exceptions);
   if (exceptions.length === 0) console.error('no exceptions');
   withStoreReader(config, (store) => {
@@ -117,7 +115,7 @@ export function describeHidden(store: StoreReader, exception: Exception): string
   const byState = Object.entries(states).map(([state, count]) => `${count} ${state}`);
   return [
     `  would have hidden ${covered} of ${of} stored alerts of its rule${
-      covered === 0 ? '' : ` (${byState.join(', ')}), ${matches} matches; the newest:`
+      covered === 0 ? '' : ` (${byState.join(', ')}), ${matches} ${matches === 1 ? 'match' : 'matches'}; the newest:`
     }`,
     ...newest.map((alert) => `    ${localTime(alert.firstMs)}  ${alert.state}  ${shownMessage(alert.document)}`),
   ];

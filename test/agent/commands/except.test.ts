@@ -167,6 +167,18 @@ test('what names one process is no condition, and without another there is no ex
   ]);
 });
 
+test('an alert of an impostor says that its path is no proof', async () => {
+  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  const rule = exampleRule({ id: 'a-rule' });
+  store.record([exampleFinding(nowMs, { rule, terms: ['/usr/bin/python3 (unverified)'] })], nowMs);
+  const impostor = [...store.listAlerts()].at(-1);
+  store.close();
+  const { code, out, err } = await except('add', '--from', impostor?.id ?? '', '--dry-run');
+  expect(code).toBe(0);
+  expect(out).toContain('when      process.parent.executable is "/usr/bin/python3"\n');
+  expect(err).toMatch(/^note: the program of this alert could not be verified/);
+});
+
 test('without --yes and without a terminal nothing is written', async () => {
   const { code, err } = await except('add', '--from', idOf(0));
   expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes it without asking\n' });
@@ -317,6 +329,11 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
   const drafted = await except('check', draft);
   expect(drafted.out).toContain(`${draft}:1\n`);
   expect(drafted.out).toContain('would have hidden 1 of 4');
+  expect(await except('check', '/nowhere.toml')).toEqual({
+    code: 78,
+    out: '',
+    err: 'stepparent: /nowhere.toml: no such file\n',
+  });
   writeFileSync(draft, text('/opt/y', '"soon"'));
   const wrong = await except('check', draft);
   expect(wrong).toMatchObject({ code: 78, out: '' });
