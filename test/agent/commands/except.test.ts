@@ -10,6 +10,7 @@ import { readConfiguration } from '../../../agent/read-configuration.ts';
 import { compileExceptions } from '../../../detectors/exceptions.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import type { AlertRecord } from '../../../storage/records.ts';
+import { missingTools, unmet } from '../../needs.ts';
 import { exampleEvent, exampleFinding, exampleRule } from '../../storage/examples.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
@@ -185,6 +186,25 @@ test('without --yes and without a terminal nothing is written', async () => {
   expect(written()).toEqual([]);
 });
 
+test.skipIf(unmet(missingTools('script'))).for([
+  ['y', 1],
+  ['', 0],
+  ['n', 0],
+] as const)('on a terminal it asks; %j writes %j files', async ([answer, files]) => {
+  const command = ['node', main, 'except', 'add', '--from', idOf(0), '--config', join(folder, 'config.toml')].join(' ');
+  const shown = await new Promise<string>((resolve) => {
+    const child = execFile('script', ['-qec', command, '/dev/null'], (_, out) => resolve(out));
+    let out = '';
+    child.stdout?.on('data', (part: string) => {
+      if (!out.includes('[y/N]') && `${out}${part}`.includes('[y/N]')) child.stdin?.end(`${answer}\n`);
+      out += part;
+    });
+  });
+  expect(shown).toContain('would have hidden 2 of 4');
+  expect(shown).toContain(files === 0 ? 'nothing was written' : 'written: ');
+  expect(written()).toHaveLength(files);
+});
+
 test('the end can be a date, which the file shows as it was given', async () => {
   const date = new Date(nowMs + 40 * 86_400_000).toISOString().slice(0, 10);
   const { code } = await except('add', '--from', idOf(0), '--expires', date, '--file', 'vendor', '--yes');
@@ -338,6 +358,13 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
   const wrong = await except('check', draft);
   expect(wrong).toMatchObject({ code: 78, out: '' });
   expect(wrong.err).toMatch(new RegExp(`^stepparent: ${draft}:5:1: \`exceptions\\[0\\]\\.expires\` must be a date`));
+});
+
+test('run --check warns, and is well', async () => {
+  writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
+  const { code, err } = await run('run', '--check');
+  expect(code).toBe(0);
+  expect(err).toMatch(/^stepparent: .*a\.toml:1: the exception expired 2020-01-31 00:00:00 and hides nothing\n/);
 });
 
 test.for([
