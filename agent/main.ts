@@ -3,6 +3,7 @@
 
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type AlertState, alertStates } from '../collectors/event.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { allowedSince, parseDuration, parseSince } from './duration.ts';
@@ -49,8 +50,16 @@ interface Options {
   all?: boolean;
   journal?: string;
   rule?: string;
-  state?: 'open' | 'learning' | 'capped';
+  state?: AlertState;
   container?: string;
+  from?: string;
+  field?: string[];
+  reason?: string;
+  owner?: string;
+  expires?: string;
+  file?: string;
+  yes?: boolean;
+  dryRun?: boolean;
 }
 const optionsOf = (command: Command): Options => command.optsWithGlobals();
 
@@ -98,7 +107,7 @@ function program(): Command {
     .description('list alerts, newest last')
     .addOption(sinceOption())
     .option('--rule <id>', 'of one rule')
-    .addOption(new Option('--state <state>', 'in one state').choices(['open', 'learning', 'capped']))
+    .addOption(new Option('--state <state>', 'in one state; without it, all but excepted').choices(alertStates))
     .addOption(limitOption())
     .addOption(json())
     .action(
@@ -194,6 +203,46 @@ function program(): Command {
       keep(async (rule: string, terms: string[], _: unknown, command: Command) => {
         const { baselineTrustCommand } = await import('./commands/baseline.ts');
         return baselineTrustCommand(rule, terms, optionsOf(command));
+      }),
+    );
+
+  const except = root.command('except').description('show, add and try exceptions: what rules need not tell of');
+  except
+    .command('list')
+    .description('list the exceptions, with what each has hidden')
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { exceptListCommand } = await import('./commands/except.ts');
+        return exceptListCommand(optionsOf(command));
+      }),
+    );
+  except
+    .command('add')
+    .description('make an exception of a stored alert, as a file in conf.d')
+    .requiredOption('--from <alert>', 'the id of the alert, or how it begins')
+    .option('--field <name...>', 'a field that must have the same value too')
+    .option('--reason <text>', 'why the alert is not to be told')
+    .option('--owner <name>', 'who answers for it; else who asks')
+    .option('--expires <time>', 'when it ends: 30d, a date, or never', '90d')
+    .option('--file <name>', 'the name of the file in conf.d')
+    .addOption(new Option('--yes', 'write it without asking').conflicts('dryRun'))
+    .option('--dry-run', 'only show it')
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { exceptAddCommand } = await import('./commands/except-add.ts');
+        const { from = '', expires = '', field: fields = [], ...options } = optionsOf(command);
+        return exceptAddCommand(from, { ...options, expires, fields });
+      }),
+    );
+  except
+    .command('check')
+    .description('show which stored alerts each exception would hide')
+    .argument('[file]', 'the exceptions of this file, not those of the configuration')
+    .action(
+      keep(async (file: string | undefined, _: unknown, command: Command) => {
+        const { exceptCheckCommand } = await import('./commands/except.ts');
+        return exceptCheckCommand(file, optionsOf(command));
       }),
     );
 

@@ -1,8 +1,9 @@
 // The way of an event: rules look at it, what matters is described, and a batch is committed as one.
 
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
 import { readPath } from '../collectors/read-path.ts';
+import type { Exception } from '../detectors/exceptions.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
@@ -16,6 +17,8 @@ export interface PipelineParts {
   records: Predicate;
   containerAlerts: boolean;
   knownTerms: KnownTerms;
+  /** The exception in force now that covers a rule's match, if any. */
+  exceptionFor(ruleId: string, read: FieldReader): Exception | undefined;
   /** Commits; throws when it cannot, and is then asked again with the same findings. */
   commit(findings: readonly Finding[]): void;
   onFault(what: string, error?: unknown): void;
@@ -63,6 +66,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
 
+  const excepted = (event: StepparentEvent, { rule }: Verdict): { exception?: Exception } => {
+    const exception = parts.exceptionFor(rule.id, (field) => readPath(event, field));
+    return exception === undefined ? {} : { exception };
+  };
+
   const add = (finding: Finding): void => {
     waiting.push(finding);
     waitingArgsLength += argsLength(finding);
@@ -100,8 +108,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.
         const { read, facts } = withFacts(exec.read, exec.document);
         const verdicts = matchingRules(matching, read, onRuleFault).map((rule) => verdictOf(rule, read));
+        const event = { ...described, stepparent: { ...described.stepparent, ...facts() } };
         add({
-          event: { ...described, stepparent: { ...described.stepparent, ...facts() } },
+          event,
           scope,
           verdicts: verdicts.map((verdict) => {
             const standing = parts.knownTerms.standing(verdict, exec);
@@ -109,6 +118,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
               verdict: standing === 'unverified' ? unverified(verdict) : verdict,
               known: standing === 'known',
               alerting: scope === '' || parts.containerAlerts,
+              ...excepted(event, verdict),
             };
           }),
         });
@@ -125,10 +135,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) => verdictOf(rule, read));
         const scope = event.container?.id ?? '';
         const alerting = scope === '' || parts.containerAlerts;
+        const whole = { ...event, stepparent: { ...event.stepparent, ...facts() } };
         add({
-          event: { ...event, stepparent: { ...event.stepparent, ...facts() } },
+          event: whole,
           scope,
-          verdicts: verdicts.map((verdict) => ({ verdict, known: false, alerting })),
+          verdicts: verdicts.map((verdict) => ({ verdict, known: false, alerting, ...excepted(whole, verdict) })),
         });
       } catch (error) {
         parts.onFault('an event could not be judged', error);

@@ -12,6 +12,7 @@ import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import { realPath } from '../collectors/which-file.ts';
+import { compileExceptions } from '../detectors/exceptions.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
 import { readHunts } from '../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../detectors/query/kql.ts';
@@ -22,6 +23,7 @@ import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
 import type { Configuration } from './configuration.ts';
+import { type ConfiguredException, exceptionsReport, knownNames } from './configured-exceptions.ts';
 import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
@@ -51,6 +53,7 @@ export interface AgentParts {
   configuration: Configuration & { rules_directories: readonly string[] };
   /** The configuration's files, to name them in errors. */
   configurationFiles: readonly string[];
+  exceptions: readonly ConfiguredException[];
   paths: Paths;
   log: Log;
 }
@@ -64,12 +67,17 @@ const commitAgainMs = 1000;
 
 /** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
-  const { configuration, paths, log } = parts;
+  const { configuration, exceptions, paths, log } = parts;
   const started = new Date().toISOString();
   const faults = openFaults(log);
   const { rules, refused } = readRules(configuration.rules_directories);
   for (const rule of refused) log.error('a rule was refused', { ...rule });
   if (rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
+  const { hunts, refused: refusedHunts } = readHunts(configuration.hunts.directories);
+  for (const hunt of refusedHunts) log.error('a hunt was refused', { ...hunt });
+  const exceptionFor = compileExceptions(exceptions);
+  const reportExceptions = () => exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
+  for (const warning of reportExceptions().warnings) log.warn('an exception needs a look', { warning });
   const lists = configuration.known_front_ends ? readKnownTerms(shippedKnownTerms) : new Map();
 
   // First of all, the one thing that tells two agents apart: who holds the socket.
@@ -150,6 +158,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
           throw error;
         }
       },
+      exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
       onFault: faults.note,
     });
     let packages: PackageWatch | undefined;
@@ -241,14 +250,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     );
     later(1000, guarded(prune));
 
-    const { hunts, refused: refusedHunts } = readHunts(configuration.hunts.directories);
-    for (const hunt of refusedHunts) log.error('a hunt was refused', { ...hunt });
     const schedule = openHuntSchedule({
       hunts,
       intervalMs: configuration.hunts.interval,
       database: paths.database,
       store: () => store,
       context,
+      exceptionFor,
       onAlerts: delivery.wake,
       log,
       faults,
@@ -271,6 +279,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         processes_refused: table.refused,
         rules: { loaded: rules.map(({ id }) => id), refused },
         hunts: { scheduled: schedule?.status() ?? [], refused: refusedHunts },
+        exceptions: reportExceptions(),
         configuration: [...parts.configurationFiles],
         known_front_ends: configuration.known_front_ends,
         store: facts,

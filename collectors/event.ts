@@ -134,6 +134,13 @@ export interface FileChangeFields {
   };
 }
 
+/**
+ * `open`: delivered or on its way. `learning`: raised while learning, kept and not delivered. `capped`: over the cap, told in a
+ * summary. `excepted`: hidden by an exception of the operator's, kept, counted and never delivered.
+ */
+export const alertStates = ['open', 'learning', 'capped', 'excepted'] as const;
+export type AlertState = (typeof alertStates)[number];
+
 /** What ECS has no word for. */
 interface StepparentFields {
   /** What execve was given: may be relative, a symlink, or /dev/fd/N. `process.executable` is what that leads to. */
@@ -174,8 +181,9 @@ interface StepparentFields {
     terms: (string | null)[];
     /** Why this is unusual: one clause. */
     reason: string;
-    /** `open`: delivered; `learning`: kept, not delivered; `capped`: kept, told in a summary. */
-    state: 'open' | 'learning' | 'capped';
+    state: AlertState;
+    /** The exception that hid it; only with `excepted`. `expires` is absent when it never does. */
+    exception?: { id: string; reason: string; owner: string; expires?: string };
   };
   /** Set on a hunt's finding only: the row that is new, by its columns. */
   hunt?: { id: string; row: Record<string, string | number | null> };

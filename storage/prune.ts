@@ -10,7 +10,7 @@ export interface PruneLimits {
   maxBytes?: number | undefined;
   /** Days that alerts and undelivered documents are kept; 365. */
   alertDays?: number | undefined;
-  /** Alerts that are kept: past it capped ones go first, then the oldest; 10,000. */
+  /** Alerts that are kept: past it excepted ones go first, then capped ones, then the oldest; 10,000. */
   alerts?: number | undefined;
   /** The largest window of any rule: terms not seen for so long go. None go by age when it is not given. */
   termMs?: number | undefined;
@@ -43,7 +43,7 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
   );
   const countAlerts = db.prepare<[], number>('SELECT count(*) FROM alerts').pluck();
   const dropExcess = db.prepare(
-    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY state = 'capped' DESC, seq LIMIT ?)`,
+    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'excepted' THEN 0 WHEN 'capped' THEN 1 ELSE 2 END, seq LIMIT ?)`,
   );
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(

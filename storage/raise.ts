@@ -15,6 +15,8 @@ export interface NewAlert {
   eventMs: number;
   /** True: kept, not delivered. */
   learning: boolean;
+  /** True: an exception covers it; kept, not delivered, and not within the cap. */
+  excepted?: boolean;
   document(state: AlertState): StepparentEvent;
 }
 
@@ -40,8 +42,8 @@ export function prepareRaise(
   const isCapped = (ruleId: string, nowMs: number): boolean =>
     (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs) ?? 0) >= limits.capAlerts;
 
-  return ({ id, ruleId, scope, terms, eventMs, learning, document: build }, nowMs) => {
-    const state = learning ? 'learning' : isCapped(ruleId, nowMs) ? 'capped' : 'open';
+  return ({ id, ruleId, scope, terms, eventMs, learning, excepted, document: build }, nowMs) => {
+    const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(ruleId, nowMs) ? 'capped' : 'open';
     const document = build(state);
     const text = JSON.stringify(document);
     const { changes, lastInsertRowid } = insertAlert.run(

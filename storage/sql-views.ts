@@ -90,6 +90,8 @@ const alertColumns: readonly Column[] = [
   ['stepparent.alert.count', 'a.count'],
   ...[
     'stepparent.alert.reason',
+    'stepparent.alert.exception.id',
+    'stepparent.alert.exception.reason',
     'rule.name',
     'event.severity',
     'event.risk_score',

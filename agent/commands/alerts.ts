@@ -26,9 +26,10 @@ const colours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red' | 'magenta'>>
   critical: 'magenta',
 };
 
-/** Prints the alerts that fit, oldest first, each with when it was raised and how often it was seen since. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
+/** Prints the alerts that fit, oldest first, those that an exception hid only if they are asked for, each with when it was raised and how often it was seen since. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
 export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
-  const filter = { sinceMs, ruleId: rule, state, limit };
+  const notState = state === undefined ? ('excepted' as const) : undefined;
+  const filter = { sinceMs, ruleId: rule, state, notState, limit };
   withStoreReader(config, (store) => {
     if (json) {
       for (const alert of store.listAlerts(filter)) process.stdout.write(`${JSON.stringify(documentOf(alert))}\n`);

@@ -8,7 +8,7 @@ import { readPath } from '../../collectors/read-path.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import type { Finding } from '../../storage/records.ts';
-import { exampleEvent, exampleRule, start } from '../storage/examples.ts';
+import { exampleEvent, exampleException, exampleRule, start } from '../storage/examples.ts';
 import { temporaryStore } from '../storage/temporary-store.ts';
 import { observedExec } from './observed-exec.ts';
 
@@ -22,6 +22,7 @@ function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts> = {
     records: () => false,
     containerAlerts: false,
     knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+    exceptionFor: () => undefined,
     commit(findings) {
       store.tries++;
       if (store.refuses) throw new Error('disk full');
@@ -208,6 +209,48 @@ describe('a shell that is usual as parent', () => {
       [initiator, 'rpm-package-installed-by-unusual-parent'],
       [],
     ]);
+  });
+});
+
+describe('an exception', () => {
+  test('is asked of the whole event, and goes along with the verdict that it covers', () => {
+    const exception = exampleException();
+    const asked: unknown[] = [];
+    const { pipeline, batches } = pipelineWith([exampleRule({ id: 'all' }), dpkg], {
+      exceptionFor(ruleId, read) {
+        asked.push([
+          ruleId,
+          read('systemd.unit'),
+          read('stepparent.systemd.unit'),
+          read('stepparent.package.operation'),
+        ]);
+        return ruleId === 'dpkg' ? exception : undefined;
+      },
+    });
+    pipeline.take(example('a', { quick: { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] } }).exec);
+    pipeline.takeFile({ ...exampleEvent('b', start), file: { path: '/x' } });
+    pipeline.commit();
+    expect(asked.slice(0, 2)).toEqual([
+      ['all', undefined, 'ssh.service', 'install'],
+      ['dpkg', undefined, 'ssh.service', 'install'],
+    ]);
+    const verdicts = batches.flat().map((finding) => finding.verdicts.map((verdict) => verdict.exception));
+    expect(verdicts).toEqual([
+      [undefined, exception],
+      [undefined, exception],
+    ]);
+  });
+
+  test('is not asked of what no rule matches', () => {
+    const { pipeline } = pipelineWith([dpkg], {
+      exceptionFor: () => {
+        throw new Error('asked');
+      },
+      records: () => true,
+      onFault: (what, error) => expect.unreachable(`${what} ${error}`),
+    });
+    pipeline.take(example('a', { quick: { 'process.name': 'bash' } }).exec);
+    pipeline.commit();
   });
 });
 

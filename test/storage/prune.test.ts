@@ -79,7 +79,7 @@ describe('by number and size', () => {
     const store = temporaryStore();
     fill(store, 105, start);
     expect(pruneAll(store, start, { alerts: 102 }).alerts).toBe(3);
-    expect(store.status().alerts).toEqual({ open: 100, learning: 0, capped: 2 });
+    expect(store.status().alerts).toEqual({ open: 100, learning: 0, excepted: 0, capped: 2 });
     expect(pruneAll(store, start, { alerts: 98 }).alerts).toBe(4);
     expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(
       Array.from({ length: 98 }, (_, i) => `t${i + 2}`),
