@@ -14,6 +14,9 @@ interface KnownTerm {
 /** The file that comes with the rules. */
 export const shippedKnownTerms = fileURLToPath(new URL('known-terms.toml', import.meta.url));
 
+/** The list that is no rule's: programs whose names are taken, for `stepparent.genuine.*`. */
+export const packageToolsList = 'package-tools';
+
 const schema = z.record(
   z.string(),
   z.array(

@@ -12,7 +12,7 @@ import {
 } from '../../collectors/process-event.ts';
 import type { ProcessRecord } from '../../collectors/process-record.ts';
 import { createProcessTable, type ProcessEntry } from '../../collectors/process-table.ts';
-import { hostContext } from './host-context-double.ts';
+import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
 
 const init = detailsOf(1, { parentPid: 0, startTicks: 1, exe: '/no/init', args: ['/sbin/init'] });
@@ -51,6 +51,7 @@ function observe(first: ProcessDetails[], later: ProcessDetails[], ...records: P
   const collector = createProcessCollector({
     table,
     context: hostContext,
+    witness: noWitness,
     isProbed: () => false,
     onExec: (observed) => told.push(observed),
     onLost: () => {},
