@@ -48,6 +48,11 @@ export interface SeenProgram {
 /** From what was observed of a process. */
 export function scriptPath(entry: ProcessEntry, seen: SeenProgram): string | undefined {
   const { executable, mapped } = seen;
-  if (mapped === undefined ? sharesRoot(entry) && hasShebang(executable) : mapped !== executable) return executable;
+  // A package's script may be a compiled program (bash's preinst was one).
+  if (executable.startsWith('/var/lib/dpkg/info/')) return executable;
+  const maybeScript = mapped === undefined || mapped !== executable;
+  if (maybeScript && sharesRoot(entry) && hasShebang(executable)) return executable;
+  // It is gone, or lies in another root: an interpreter that is called by another name reads it.
+  if (mapped !== undefined && mapped !== executable && isInterpreter(mapped)) return executable;
   return scriptOf(entry, executable, seen.args, () => seen.workingDirectory);
 }

@@ -24,6 +24,8 @@ const knownFields: readonly RegExp[] = [
   /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:start|interactive|working_directory|user\.id|user\.name)$/,
   /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
   /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
+  /^stepparent\.genuine\.(?:process|parent|session_leader|group_leader)$/,
+  /^stepparent\.script\.(?:path|copy_of)$/,
   /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
 ];
 
@@ -51,7 +53,7 @@ test('none is refused', () => {
 test.each([
   ['dpkg-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
   ['rpm-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
-  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['process.executable', 'process.parent.executable'], 1],
+  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['stepparent.script.path', 'process.parent.executable'], 1],
 ] as const)('%s: %s, %d', (id, severity, riskScore, type, termFields, days) => {
   const rule = rules.find((one) => one.id === id);
   expect(rule).toMatchObject({ severity, riskScore, type, termFields, windowMs: days * 86_400_000 });
