@@ -27,7 +27,7 @@ const runsNow = ({ entry, image }: ProcessMoment): boolean =>
   !entry.ended && image !== undefined && entry.image === image && entry.details !== undefined;
 
 const isOnHost = ({ entry: { details } }: ProcessMoment): boolean =>
-  details !== undefined && details.hostRoot && details.containerId === undefined;
+  details?.hostRoot === true && details.containerId === undefined;
 
 const mappedIdentity = (pid: number): string | undefined => fileIdentity(`/proc/${pid}/exe`);
 
