@@ -1,8 +1,7 @@
 // Decides whether a term is on a known-terms list and really is what its path says.
 
-import { runsGenuine } from '../collectors/genuine-program.ts';
+import type { PackageTools } from '../collectors/package-tools.ts';
 import type { ObservedExec, ProcessMoment } from '../collectors/process-event.ts';
-import type { ProcessEntry } from '../collectors/process-table.ts';
 import { findInitiator } from '../detectors/facts/initiator.ts';
 import type { KnownTerm } from '../detectors/rules/known-terms.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';
@@ -18,10 +17,7 @@ export interface KnownTerms {
 
 interface KnownTermsParts {
   lists: ReadonlyMap<string, readonly KnownTerm[]>;
-  /** Whether the package owns the file, by the distribution's own account. */
-  owns(file: string, packageName: string): boolean;
-  /** Reads what /proc shows of a process into its entry. */
-  inspect(entry: ProcessEntry): unknown;
+  tools: Pick<PackageTools, 'notice' | 'isGenuine'>;
 }
 
 /** Which process of an event a rule's first term names: the number of steps above the one it is about. */
@@ -40,29 +36,9 @@ const changedFace = (process: ProcessMoment, child: ProcessMoment | undefined): 
   child.entry.parentImageAtFork !== undefined &&
   child.entry.parentImageAtFork !== process.image;
 
-export function openKnownTerms({ lists, owns, inspect }: KnownTermsParts): KnownTerms {
-  const packagesOf = new Map<string, Set<string>>();
-  for (const { path, package: owner } of [...lists.values()].flat()) {
-    packagesOf.set(path, (packagesOf.get(path) ?? new Set()).add(owner));
-  }
-
-  /** Looked at once for each program that a process runs: later its file may have been replaced by an upgrade. */
-  const isGenuine = (process: ProcessMoment, program: string): boolean => {
-    const { entry, image } = process;
-    if (image === undefined) return false;
-    if (image.genuine === undefined) {
-      inspect(entry);
-      image.genuine =
-        runsGenuine(process, program) && [...(packagesOf.get(program) ?? [])].some((owner) => owns(program, owner));
-    }
-    return image.genuine;
-  };
-
+export function openKnownTerms({ lists, tools }: KnownTermsParts): KnownTerms {
   return {
-    notice(exec) {
-      const program = exec.read('process.executable');
-      if (typeof program === 'string' && packagesOf.has(program)) isGenuine(exec.moment, program);
-    },
+    notice: ({ moment }) => tools.notice(moment),
     standing({ rule, terms }, exec) {
       const [field] = rule.termFields;
       const [program, origin] = terms;
@@ -75,7 +51,7 @@ export function openKnownTerms({ lists, owns, inspect }: KnownTermsParts): Known
       const line = [exec.moment, ...exec.moment.ancestors];
       const process = line[steps];
       if (process === undefined) return 'unlisted';
-      return !changedFace(process, line[steps - 1]) && isGenuine(process, program) ? 'known' : 'unverified';
+      return !changedFace(process, line[steps - 1]) && tools.isGenuine(process, program) ? 'known' : 'unverified';
     },
   };
 }

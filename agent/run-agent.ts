@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
+import { openPackageTools } from '../collectors/package-tools.ts';
 import { askRpm } from '../collectors/packagedb/package-folders.ts';
 import type { PackageWatch } from '../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../collectors/proc/inspect-process.ts';
@@ -10,13 +11,14 @@ import { createProcessCollector } from '../collectors/process-collector.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
 import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
+import { openScriptCopies } from '../collectors/script-copies.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import { realPath } from '../collectors/which-file.ts';
 import { compileExceptions } from '../detectors/exceptions.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
 import { readHunts } from '../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../detectors/query/kql.ts';
-import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
+import { packageToolsList, readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { limits } from '../storage/limits.ts';
 import { openStore, type Store } from '../storage/open-store.ts';
@@ -78,7 +80,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const exceptionFor = compileExceptions(exceptions);
   const reportExceptions = () => exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
   for (const warning of reportExceptions().warnings) log.warn('an exception needs a look', { warning });
-  const lists = configuration.known_front_ends ? readKnownTerms(shippedKnownTerms) : new Map();
+  const lists = readKnownTerms(shippedKnownTerms);
 
   // First of all, the one thing that tells two agents apart: who holds the socket.
   let status: () => AgentStatus = () => {
@@ -139,12 +141,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     undo.unshift(() => delivery.stop());
 
     const { later, soon, clear } = openTimers();
+    const tools = openPackageTools({
+      programs: [...lists.values()].flat(),
+      tools: lists.get(packageToolsList) ?? [],
+      owns: openPackageOwner(),
+      inspect: table.inspect,
+    });
 
     const pipeline = createPipeline({
       rules,
       records: compileKql(configuration.events.record).matches,
       containerAlerts: configuration.container_alerts,
-      knownTerms: openKnownTerms({ lists, owns: openPackageOwner(), inspect: table.inspect }),
+      knownTerms: openKnownTerms({ lists: configuration.known_front_ends ? lists : new Map(), tools }),
       commit(findings) {
         try {
           const { alerts } = store.record(findings, Date.now());
@@ -181,6 +189,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const collector = createProcessCollector({
       table,
       context,
+      witness: { tools, copies: openScriptCopies() },
       isProbed: (executable) => probed.has(executable),
       onExec: pipeline.take,
       onLost({ count }) {

@@ -76,7 +76,8 @@ export interface InitiatorFields {
 
 /**
  * Whether processes of the event run the distribution's own file of their name; absent: that could not be verified, or they
- * have no name of a package tool's.
+ * have no name of a package tool's. Parent and leaders count as they were when they forked the line that leads to the process: one
+ * that took its face later, or a leader that is no ancestor, is not verified.
  */
 export interface GenuineFields {
   process?: boolean;

@@ -6,6 +6,7 @@ import {
   ancestorsOf,
   type ExecMoment,
   type HostContext,
+  type HostWitness,
   type ObservedExec,
   observeExec,
   type ProcessMoment,
@@ -16,6 +17,7 @@ import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 export interface ProcessCollectorOptions {
   table: ProcessTable;
   context: HostContext;
+  witness: HostWitness;
   /** Programs (without symlinks) whose exec is told only once their entry probe has given the arguments. */
   isProbed(executable: string): boolean;
   onExec(exec: ObservedExec): void;
@@ -73,7 +75,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
   const toldEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
   const tell = (moment: ExecMoment): ObservedExec => {
-    const exec = observeExec(moment, table, context);
+    const exec = observeExec(moment, table, context, options.witness);
     options.onExec(exec);
     return exec;
   };

@@ -14,6 +14,18 @@ export interface Executable {
   replaced?: boolean;
 }
 
+/** What was found out of a program with a package tool's name. */
+export interface ToolLook {
+  /** Undefined: it could not be told. */
+  genuine: boolean | undefined;
+  /** The answer rests on the entry probe: nothing more certain will come. */
+  probed?: true;
+  /** Genuine by the word of a system of its own (a chroot, a container): device and inode of that one's root. */
+  ownRoot?: string;
+  /** Why `genuine` is a conclusion. */
+  inferredFrom?: string;
+}
+
 /** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
 export interface Image {
   /** What execve was given, or where the process ran before we looked the file it has mapped. */
@@ -30,8 +42,8 @@ export interface Image {
   inferredFrom?: string;
   /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
   executable?: Executable;
-  /** It is the distribution's own file of that path; kept from when it was looked at. */
-  genuine?: boolean;
+  /** Whether it is the package tool that it is called; kept from when it was looked at, while it was fresh. */
+  tool?: ToolLook;
 }
 
 /** One process. Its identity is pid and start, never the pid alone. */
@@ -69,6 +81,8 @@ export interface ProcView {
   inspect(pid: number): ProcessDetails | undefined;
   /** The arguments of a live process, `maxBytes` of them at most. */
   readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
+  /** The working directory of a live process. */
+  readCwd(pid: number): string | undefined;
   /** The process that a thread belongs to. */
   processOfThread(tid: number): number | undefined;
   /** Field 22 of /proc/PID/stat, clock ticks since boot; one read. Undefined: no such process. */
@@ -94,6 +108,8 @@ export interface ProcessTable {
   aliveSince(timeNs: BootNs): Iterable<ProcessEntry>;
   /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
+  /** A look at what a live process was started with, kept nowhere: it may have called execve again. */
+  glance(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
   /** Reads a live process's arguments in full into its image, where no probe gave them all. */
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
   readonly size: number;
@@ -108,6 +124,8 @@ const maxThreads = 262_144;
 const maxDepth = 64;
 /** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
 const startToleranceNs = 20_000_000;
+/** Enough for an interpreter's options and its script: a path has 4096 bytes at most. */
+const glanceArgsBytes = 8 * 1024;
 /** Ended processes that are remembered. */
 const maxRemembered = 256;
 
@@ -320,6 +338,14 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       }
       entry.inspectedImage = entry.image;
       return entry.details;
+    },
+
+    glance(entry) {
+      const { pid, image } = entry;
+      if (image === undefined) return undefined;
+      const args =
+        image.args ?? image.attemptArgs?.args ?? (entry.ended ? undefined : proc.readArgs(pid, glanceArgsBytes)?.args);
+      return args && { args, workingDirectory: () => (entry.ended ? undefined : proc.readCwd(pid)) };
     },
 
     completeArgs(entry, maxBytes) {

@@ -18,6 +18,9 @@ export interface KnownTerm {
 /** The file that comes with the rules. */
 export const shippedKnownTerms = fileURLToPath(new URL('known-terms.toml', import.meta.url));
 
+/** The list that is no rule's: programs whose names are taken, for `stepparent.genuine.*`. */
+export const packageToolsList = 'package-tools';
+
 const schema = z.record(
   z.string(),
   z.array(

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openKnownTerms, type TermStanding } from '../../agent/known-front-ends.ts';
+import { openPackageTools } from '../../collectors/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import { exampleRule } from '../storage/examples.ts';
@@ -26,15 +27,16 @@ const rule = exampleRule({ knownTerms: ['front-ends'] });
 
 function knownTerms(owners: readonly string[] = ['node']) {
   const asked: string[] = [];
-  const known = openKnownTerms({
-    lists,
+  const tools = openPackageTools({
+    programs: [...lists.values()].flat(),
+    tools: [],
     owns(file, packageName) {
       asked.push(`${file} ${packageName}`);
       return owners.includes(packageName);
     },
     inspect: () => {},
   });
-  return { asked, known };
+  return { asked, known: openKnownTerms({ lists, tools }) };
 }
 
 /** dpkg, run by this process. */
@@ -156,7 +158,8 @@ describe('an initiator', () => {
     owners: readonly string[] = ['node'],
   ) => {
     const owns = (_: string, packageName: string) => owners.includes(packageName);
-    return openKnownTerms({ lists: upgraders, owns, inspect: () => {} }).standing({ rule: pair, terms }, exec);
+    const tools = openPackageTools({ programs: [...upgraders.values()].flat(), tools: [], owns, inspect: () => {} });
+    return openKnownTerms({ lists: upgraders, tools }).standing({ rule: pair, terms }, exec);
   };
 
   test('that is listed, genuine, and where it belongs', () => {

@@ -25,6 +25,8 @@ const knownFields: readonly RegExp[] = [
   /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
   /^stepparent\.initiator\.(?:entity_id|pid|name|executable|origin|through)$/,
   /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
+  /^stepparent\.genuine\.(?:process|parent|session_leader|group_leader)$/,
+  /^stepparent\.script\.(?:path|copy_of)$/,
   /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
 ];
 
@@ -60,7 +62,7 @@ test.each([
     90,
   ],
   ['rpm-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
-  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['process.executable', 'process.parent.executable'], 1],
+  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['stepparent.script.path', 'process.parent.executable'], 1],
 ] as const)('%s: %s, %d', (id, severity, riskScore, type, termFields, days) => {
   const rule = rules.find((one) => one.id === id);
   expect(rule).toMatchObject({ severity, riskScore, type, termFields, windowMs: days * 86_400_000 });
