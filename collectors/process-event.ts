@@ -9,6 +9,7 @@ import {
   type LineageStep,
   type ProcessFields,
   type StepparentEvent,
+  type TransactionFields,
 } from './event.ts';
 import { executableOf } from './executable.ts';
 import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -16,6 +17,7 @@ import { deviceNumbers, systemdUnit, terminalName } from './proc/parse-proc.ts';
 import type { BootNs } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 import { readPath } from './read-path.ts';
+import type { Transaction } from './transaction.ts';
 
 /** What every event of this host has in common, and what it takes to name things. */
 export interface HostContext {
@@ -50,6 +52,8 @@ export interface ExecMoment extends ActorMoment {
   timeNs: BootNs;
   /** Undefined: it runs below no lifecycle script. */
   lifecycle: Lifecycle | undefined;
+  /** Undefined: it is part of no package transaction. */
+  transaction: Transaction | undefined;
 }
 
 /** An exec that rules can look at. */
@@ -129,6 +133,9 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
         return moment.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
         return moment.lifecycle?.depth ?? null;
+      case 'stepparent.transaction.id':
+      case 'stepparent.transaction.executable':
+        return moment.transaction === undefined ? null : undefined;
       default:
         return undefined;
     }
@@ -328,6 +335,12 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
 export const notesOf = (notes: Notes): Partial<Notes> =>
   Object.fromEntries(Object.entries(notes).filter(([, some]) => Object.keys(some).length > 0));
 
+/** For an event's `stepparent` object. */
+export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({
+  id: entityId(context.bootId, root),
+  executable: executableOf(root, image).path,
+});
+
 function describeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): StepparentEvent {
   const { entry, image, timeNs } = moment;
   const { process, containerId, stepparent, notes } = describeActor(moment, table, context);
@@ -355,6 +368,7 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
       exec: { filename: image.filename },
       ...stepparent,
       ...(script === undefined ? {} : { lifecycle_script: script }),
+      ...(moment.transaction && { transaction: describeTransaction(moment.transaction, context) }),
       ...notesOf(notes),
     },
   };

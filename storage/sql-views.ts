@@ -73,6 +73,8 @@ const eventColumns: readonly Column[] = [
     'stepparent.lifecycle_script.manager',
     'stepparent.lifecycle_script.package',
     'stepparent.lifecycle_script.phase',
+    'stepparent.transaction.id',
+    'stepparent.transaction.executable',
     'stepparent.file.original_path',
     'stepparent.file.changed',
     'stepparent.found',
@@ -110,6 +112,7 @@ const alertColumns: readonly Column[] = [
     'stepparent.systemd.unit',
     'stepparent.package.packages',
     'stepparent.lifecycle_script.path',
+    'stepparent.transaction.id',
   ].map((name): Column => [name, `a.document ->> ${jsonPath(name)}`]),
   ['document', 'a.document'],
 ];
