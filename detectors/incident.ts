@@ -111,22 +111,21 @@ export interface StoredAlert {
   document: StepparentEvent;
 }
 
-/** An incident in the making: its alerts first, at least one, then its events, both in the order of time. */
-export interface IncidentDraft {
-  addAlert(alert: StoredAlert): void;
-  addEvent(event: StepparentEvent): void;
-  /** Within which time its events are to be looked for, in milliseconds since 1970, as far as its alerts tell. */
-  span(): { fromMs: number; toMs: number };
-  finish(): Incident;
+export interface IncidentParts {
+  /** The transaction's. */
+  id: string;
+  /** At least one; in the order of time. */
+  alerts: Iterable<StoredAlert>;
+  /** The transaction's, in the order of time; those of the alerts may be missing. */
+  events: Iterable<StepparentEvent>;
+  /** Whether the process with this entity_id runs now. */
+  isAlive(entityId: string): boolean;
 }
 
 /** What is kept of one incident; the rest is counted. */
 const most = { steps: 500, alerts: 100, packages: 500, scripts: 100, findings: 20, survivors: 50 };
 const whatChars = 1000;
 const valueChars = 256;
-const hourMs = 3_600_000;
-/** How far before its first alert a transaction is followed: what runs for longer is a daemon. */
-const longestMs = 24 * hourMs;
 /** All findings in scripts together, whatever there are. */
 const scriptsRisk = severityNumbers.low;
 /** The name of that contribution. */
@@ -180,11 +179,8 @@ export function scoreIncident(
 
 const tenths = (points: number): number => Math.round(points * 10) / 10;
 
-/**
- * Begins the incident of the transaction with that id. `isAlive` is asked whether the process with an entity_id runs now.
- * What is held is bounded, however many events come.
- */
-export function draftIncident(id: string, isAlive: (entityId: string) => boolean): IncidentDraft {
+/** Tells the incident of one transaction. What is held is bounded, however many events come. Undefined: no alert. */
+export function buildIncident({ id, alerts: stored, events, isAlive }: IncidentParts): Incident | undefined {
   const risks = new Map<string, Risk>();
   const alerts: IncidentAlert[] = [];
   let alertsCount = 0;
@@ -193,8 +189,6 @@ export function draftIncident(id: string, isAlive: (entityId: string) => boolean
   const rulesOfEvent = new Map<string, string[]>();
   const alertedScripts = new Set<string>();
   const alertedProcesses = new Set<string>();
-  let firstAlertMs = Number.POSITIVE_INFINITY;
-  let lastAlertMs = Number.NEGATIVE_INFINITY;
 
   let steps: IncidentStep[] = [];
   const leftOut: Incident['stepparent']['incident']['left_out'] = {};
@@ -285,88 +279,76 @@ export function draftIncident(id: string, isAlive: (entityId: string) => boolean
     if (steps.length >= 2 * most.steps) shrink();
   };
 
+  for (const one of stored) {
+    const { document } = one;
+    const alert = alertOf(one);
+    alertsCount++;
+    if (alerts.length < most.alerts) alerts.push(alert);
+    ({ host } = document);
+    const rule = alert['rule.id'];
+    const known = risks.get(rule);
+    risks.set(rule, {
+      'rule.id': rule,
+      ...(alert['rule.name'] === undefined ? {} : { 'rule.name': alert['rule.name'] }),
+      risk_score: Math.max(known?.risk_score ?? 0, alert['event.risk_score']),
+      alerts: (known?.alerts ?? 0) + 1,
+    });
+    for (const path of scriptsOf(document)) alertedScripts.add(path);
+    if (document.process?.entity_id !== undefined) alertedProcesses.add(document.process.entity_id);
+    const others = rulesOfEvent.get(document.event.id);
+    if (others !== undefined) {
+      if (!others.includes(rule)) others.push(rule);
+      continue;
+    }
+    rulesOfEvent.set(document.event.id, [rule]);
+    // The alert holds the whole event, which may be gone by now.
+    take(document);
+  }
+  if (alertsCount === 0) return undefined;
+  for (const event of events) if (!rulesOfEvent.has(event.event.id)) take(event);
+
+  shrink();
+  steps.sort((a, b) => Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']));
+  const last = new Map(steps.map((step) => [step['process.entity_id'], step]));
+  for (const entityId of survivors.keys()) {
+    const step = last.get(entityId);
+    if (step) step.alive = true;
+  }
+  const { score, severity, contributions, explained } = scoreIncident([...risks.values()], scriptFindings);
+  const start = new Date(Number.isFinite(startMs) ? startMs : 0).toISOString();
   return {
-    addAlert(stored) {
-      const { document } = stored;
-      const alert = alertOf(stored);
-      alertsCount++;
-      if (alerts.length < most.alerts) alerts.push(alert);
-      ({ host } = document);
-      const rule = alert['rule.id'];
-      const known = risks.get(rule);
-      risks.set(rule, {
-        'rule.id': rule,
-        ...(alert['rule.name'] === undefined ? {} : { 'rule.name': alert['rule.name'] }),
-        risk_score: Math.max(known?.risk_score ?? 0, alert['event.risk_score']),
-        alerts: (known?.alerts ?? 0) + 1,
-      });
-      const ms = Date.parse(document['@timestamp']);
-      firstAlertMs = Math.min(firstAlertMs, ms);
-      lastAlertMs = Math.max(lastAlertMs, ms);
-      for (const path of scriptsOf(document)) alertedScripts.add(path);
-      if (document.process?.entity_id !== undefined) alertedProcesses.add(document.process.entity_id);
-      const others = rulesOfEvent.get(document.event.id);
-      if (others !== undefined) {
-        if (!others.includes(rule)) others.push(rule);
-        return;
-      }
-      rulesOfEvent.set(document.event.id, [rule]);
-      // The alert holds the whole event, which may be gone by now.
-      take(document);
+    '@timestamp': start,
+    event: {
+      kind: 'alert',
+      category: ['package', 'intrusion_detection'],
+      action: 'package-transaction',
+      start,
+      end: new Date(Number.isFinite(endMs) ? endMs : 0).toISOString(),
+      risk_score: score,
+      severity: severityNumbers[severity],
     },
-    addEvent(event) {
-      if (event.stepparent.transaction?.id === id && !rulesOfEvent.has(event.event.id)) take(event);
-    },
-    span() {
-      const begunMs = Date.parse(head?.process.start ?? '');
-      const fromMs = Number.isNaN(begunMs) ? firstAlertMs - hourMs : Math.min(begunMs, firstAlertMs);
-      return { fromMs: Math.max(fromMs, firstAlertMs - longestMs), toMs: lastAlertMs + hourMs };
-    },
-    finish() {
-      shrink();
-      steps.sort((a, b) => Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']));
-      const last = new Map(steps.map((step) => [step['process.entity_id'], step]));
-      for (const entityId of survivors.keys()) {
-        const step = last.get(entityId);
-        if (step) step.alive = true;
-      }
-      const { score, severity, contributions, explained } = scoreIncident([...risks.values()], scriptFindings);
-      const start = new Date(Number.isFinite(startMs) ? startMs : 0).toISOString();
-      return {
-        '@timestamp': start,
-        event: {
-          kind: 'alert',
-          category: ['package', 'intrusion_detection'],
-          action: 'package-transaction',
-          start,
-          end: new Date(Number.isFinite(endMs) ? endMs : 0).toISOString(),
-          risk_score: score,
-          severity: severityNumbers[severity],
-        },
-        host,
-        ...(head?.process === undefined ? {} : { process: head.process }),
-        ...(head?.user === undefined ? {} : { user: head.user }),
-        stepparent: {
-          transaction,
-          ...head?.origin,
-          lineage: head?.above ?? [],
-          incident: {
-            severity,
-            explained,
-            contributions,
-            alerts,
-            alerts_count: alertsCount,
-            operations: [...operations],
-            packages: [...packages.values()],
-            packages_count: packages.size + morePackages.size,
-            scripts: [...scripts.values()],
-            survivors: [...survivors.values()],
-            survivors_count: survivors.size + moreSurvivors,
-            steps,
-            left_out: leftOut,
-          },
-        },
-      };
+    host,
+    ...(head?.process === undefined ? {} : { process: head.process }),
+    ...(head?.user === undefined ? {} : { user: head.user }),
+    stepparent: {
+      transaction,
+      ...head?.origin,
+      lineage: head?.above ?? [],
+      incident: {
+        severity,
+        explained,
+        contributions,
+        alerts,
+        alerts_count: alertsCount,
+        operations: [...operations],
+        packages: [...packages.values()],
+        packages_count: packages.size + morePackages.size,
+        scripts: [...scripts.values()],
+        survivors: [...survivors.values()],
+        survivors_count: survivors.size + moreSurvivors,
+        steps,
+        left_out: leftOut,
+      },
     },
   };
 }

@@ -14,8 +14,6 @@ export interface AlertFilter {
   ruleId?: string | undefined;
   state?: AlertState | undefined;
   scope?: string | undefined;
-  /** Of package transactions with these ids. */
-  transactions?: readonly string[] | undefined;
   /** The newest so many. */
   limit?: number | undefined;
 }
@@ -27,20 +25,8 @@ export interface EventFilter {
   action?: string | undefined;
   /** The first `event.category`. */
   category?: string | undefined;
-  /** Of package transactions with these ids. Every event between the times is looked at. */
-  transactions?: readonly string[] | undefined;
   /** The newest so many. */
   limit?: number | undefined;
-}
-
-export interface TransactionFilter {
-  /** With an alert that began at or after this. */
-  sinceMs?: number | undefined;
-  id?: string | undefined;
-  /** Which alerts count. */
-  states: readonly AlertState[];
-  /** The newest so many. */
-  limit: number;
 }
 
 export interface TermFilter {
@@ -56,8 +42,6 @@ export interface Listing {
   listEvents(filter?: EventFilter): Generator<StepparentEvent>;
   /** Rule by rule, each newest last by the last sighting. */
   listTerms(filter?: TermFilter): Generator<TermRecord>;
-  /** Ids of the package transactions that alerts belong to, newest last by the last alert. */
-  listTransactions(filter: TransactionFilter): string[];
   /** The alerts whose id begins so, at most ten: none, the one, or several to choose from. */
   alertsByPrefix(idPrefix: string): AlertRecord[];
 }
@@ -86,20 +70,6 @@ interface TermRow {
 }
 
 type Value = string | number;
-
-/**
- * How a document of a transaction says so. No value can hold this text: in JSON a quotation mark within one has a backslash
- * before it. Parsing each document would take several times as long.
- */
-const transactionText = '"transaction":{"id":"';
-const idAt = `instr(document, '${transactionText}') + ${transactionText.length}`;
-/** SQL: the id, or what happens to stand there in a document without one. */
-const transactionId = `substr(document, ${idAt}, instr(substr(document, ${idAt}, 64), '"') - 1)`;
-
-const inTransactions = (ids: readonly string[] | undefined): [sql: string, value: string | undefined] => [
-  `${transactionId} IN (SELECT value FROM json_each(?))`,
-  ids && JSON.stringify(ids),
-];
 
 /** Prepares reading; `path` is for error messages. */
 export function prepareListing(db: Database, path: string): Listing {
@@ -151,19 +121,8 @@ export function prepareListing(db: Database, path: string): Listing {
     'SELECT * FROM alerts WHERE id >= ? AND id < ? ORDER BY seq LIMIT 10',
   );
 
-  const transactions = db.prepare<Value[], { transaction_id: string }>(
-    `SELECT ${transactionId} AS transaction_id FROM alerts
-     WHERE instr(document, '${transactionText}') > 0 AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR ${transactionId} = ?)
-     GROUP BY 1 HAVING max(first_ms) >= ? ORDER BY max(first_ms) DESC, max(seq) DESC LIMIT ?`,
-  );
-
   return {
-    listTransactions: ({ sinceMs = 0, id = '', states, limit }) =>
-      transactions
-        .all(JSON.stringify(states), id, id, sinceMs, limit)
-        .map((row) => row.transaction_id)
-        .reverse(),
-    *listAlerts({ sinceMs, untilMs, ruleId, state, scope, transactions, limit } = {}) {
+    *listAlerts({ sinceMs, untilMs, ruleId, state, scope, limit } = {}) {
       const rows = pages<AlertRow>(
         'alerts',
         ['first_ms', 'seq'],
@@ -173,13 +132,12 @@ export function prepareListing(db: Database, path: string): Listing {
           ['rule_id = ?', ruleId],
           ['state = ?', state],
           ['scope = ?', scope],
-          inTransactions(transactions),
         ],
         limit,
       );
       for (const row of rows) yield alertRecord(row);
     },
-    *listEvents({ sinceMs, untilMs, action, category, transactions, limit } = {}) {
+    *listEvents({ sinceMs, untilMs, action, category, limit } = {}) {
       const rows = pages<{ time_ms: number; id: number; document: string }>(
         'events',
         ['time_ms', 'id'],
@@ -188,7 +146,6 @@ export function prepareListing(db: Database, path: string): Listing {
           ['time_ms <= ?', untilMs],
           ['action = ?', action],
           ['category = ?', category],
-          inTransactions(transactions),
         ],
         limit,
       );

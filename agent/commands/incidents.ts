@@ -26,14 +26,18 @@ const valueChars = 120;
 /** Prints incidents, newest last, or the one with that id. Returns false when that one is not there. */
 export function incidentsCommand(id: string | undefined, options: IncidentsOptions): boolean {
   const { config, sinceMs, all, limit, json } = options;
-  const incidents = withStoreReader(config, (store) =>
-    readIncidents(store, { id, sinceMs, all, limit }, processesAlive()),
-  );
-  if (json) for (const incident of incidents) process.stdout.write(`${JSON.stringify(incident)}\n`);
-  else process.stdout.write(incidents.map((incident) => `${linesOf(incident).join('\n')}\n`).join('\n'));
-  if (incidents.length === 0) console.error(id === undefined ? 'no incidents' : 'no such incident');
-  else if (id === undefined && incidents.length >= limit) console.error(`the newest ${limit}; --limit shows more`);
-  return id === undefined || incidents.length > 0;
+  const count = withStoreReader(config, (store) => {
+    let printed = 0;
+    for (const incident of readIncidents(store, { id, sinceMs, all, limit }, processesAlive())) {
+      const text = json ? JSON.stringify(incident) : `${printed === 0 ? '' : '\n'}${linesOf(incident).join('\n')}`;
+      process.stdout.write(`${text}\n`);
+      printed++;
+    }
+    return printed;
+  });
+  if (count === 0) console.error(id === undefined ? 'no incidents' : 'no such incident');
+  else if (id === undefined && count >= limit) console.error(`the newest ${limit}; --limit shows more`);
+  return id === undefined || count > 0;
 }
 
 const shown = (text: string | number | undefined, chars = valueChars): string => escapeText(String(text ?? ''), chars);
