@@ -14,7 +14,13 @@ export interface IncidentsQuestion {
   limit: number;
 }
 
-type Reader = Pick<StoreReader, 'listTransactions' | 'transactionAlerts' | 'transactionEvents'>;
+type Reader = Pick<
+  StoreReader,
+  'listTransactions' | 'transactionAlerts' | 'transactionEvents' | 'countTransactionEvents'
+>;
+
+/** Events that are read of each transaction: some ten of a package, so that a list is quick, and of one that is asked for. */
+const mostEvents = { ofEach: 4_000, ofOne: 20_000 };
 
 /** Newest last, one at a time. */
 export function* readIncidents(
@@ -27,7 +33,14 @@ export function* readIncidents(
     const alerts = (function* () {
       for (const alert of store.transactionAlerts(found)) if (states.includes(alert.state)) yield alert;
     })();
-    const incident = buildIncident({ id: found, alerts, events: store.transactionEvents(found), isAlive });
+    const incident = buildIncident({
+      id: found,
+      alerts,
+      events: store.transactionEvents(found),
+      mostEvents: id === undefined ? mostEvents.ofEach : mostEvents.ofOne,
+      eventsCount: store.countTransactionEvents(found),
+      isAlive,
+    });
     if (incident !== undefined) yield incident;
   }
 }

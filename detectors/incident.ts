@@ -101,6 +101,8 @@ export interface Incident {
       steps: IncidentStep[];
       /** Steps that are left out, the least telling ones, by kind. */
       left_out: Partial<Record<IncidentStep['kind'], number>>;
+      /** Later events that were not looked at, since there are too many. */
+      unread?: number;
     };
   };
 }
@@ -118,6 +120,10 @@ export interface IncidentParts {
   alerts: Iterable<StoredAlert>;
   /** The transaction's, in the order of time; those of the alerts may be missing. */
   events: Iterable<StepparentEvent>;
+  /** No more of them are looked at. */
+  mostEvents: number;
+  /** How many there are. */
+  eventsCount: number;
   /** Whether the process with this entity_id runs now. */
   isAlive(entityId: string): boolean;
 }
@@ -180,7 +186,8 @@ export function scoreIncident(
 const tenths = (points: number): number => Math.round(points * 10) / 10;
 
 /** Tells the incident of one transaction. What is held is bounded, however many events come. Undefined: no alert. */
-export function buildIncident({ id, alerts: stored, events, isAlive }: IncidentParts): Incident | undefined {
+export function buildIncident(parts: IncidentParts): Incident | undefined {
+  const { id, isAlive } = parts;
   const risks = new Map<string, Risk>();
   const alerts: IncidentAlert[] = [];
   let alertsCount = 0;
@@ -231,7 +238,7 @@ export function buildIncident({ id, alerts: stored, events, isAlive }: IncidentP
     const path = script.path ?? '';
     const alerted = alertedScripts.has(path) || rulesOfEvent.has(event.event.id);
     scriptFindings ||= alerted;
-    if (scripts.has(path) || (scripts.size >= most.scripts && !alerted)) return;
+    if (scripts.has(path) || scripts.size >= (alerted ? 2 : 1) * most.scripts) return;
     const { package: name, version, state } = script;
     scripts.set(path, {
       ...(script.path === undefined ? {} : { path: cut(script.path, valueChars) }),
@@ -279,7 +286,7 @@ export function buildIncident({ id, alerts: stored, events, isAlive }: IncidentP
     if (steps.length >= 2 * most.steps) shrink();
   };
 
-  for (const one of stored) {
+  for (const one of parts.alerts) {
     const { document } = one;
     const alert = alertOf(one);
     alertsCount++;
@@ -305,7 +312,12 @@ export function buildIncident({ id, alerts: stored, events, isAlive }: IncidentP
     take(document);
   }
   if (alertsCount === 0) return undefined;
-  for (const event of events) if (!rulesOfEvent.has(event.event.id)) take(event);
+  let read = 0;
+  for (const event of parts.events) {
+    if (read >= parts.mostEvents) break;
+    read++;
+    if (!rulesOfEvent.has(event.event.id)) take(event);
+  }
 
   shrink();
   steps.sort((a, b) => Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']));
@@ -348,6 +360,7 @@ export function buildIncident({ id, alerts: stored, events, isAlive }: IncidentP
         survivors_count: survivors.size + moreSurvivors,
         steps,
         left_out: leftOut,
+        ...(read < parts.eventsCount ? { unread: parts.eventsCount - read } : {}),
       },
     },
   };
@@ -500,4 +513,6 @@ const survivorOf = ({ process }: StepparentEvent) => ({
   ...(process?.command_line === undefined ? {} : { command_line: cut(process.command_line, whatChars) }),
 });
 
-const cut = (text: string, chars: number): string => (text.length <= chars ? text : `${text.slice(0, chars - 1)}…`);
+/** A copy: a slice would keep the whole text in memory. */
+const cut = (text: string, chars: number): string =>
+  text.length <= chars ? text : `${Buffer.from(text.slice(0, chars - 1)).toString()}…`;

@@ -23,6 +23,8 @@ export interface Transactions {
   transactionAlerts(id: string): Generator<{ state: AlertState; document: StepparentEvent }>;
   /** Oldest first. */
   transactionEvents(id: string): Generator<StepparentEvent>;
+  countTransactionEvents(id: string): number;
+  countTransactionEvents(id: string): number;
 }
 
 interface Row {
@@ -52,6 +54,8 @@ export function prepareTransactions(db: Database, path: string): Transactions {
      WHERE f.transaction_id = ? AND (f.time_ms, f.event) > (?, ?) ORDER BY f.time_ms, f.event LIMIT ?`,
   );
 
+  const count = db.prepare<[string], number>('SELECT count(*) FROM fields WHERE transaction_id = ?').pluck();
+
   function* pages(statement: typeof alerts, id: string): Generator<Row> {
     try {
       for (let at: readonly [number, number] = [Number.MIN_SAFE_INTEGER, 0]; ; ) {
@@ -72,6 +76,7 @@ export function prepareTransactions(db: Database, path: string): Transactions {
     *transactionAlerts(id) {
       for (const { state, document } of pages(alerts, id)) yield { state, document: JSON.parse(document) };
     },
+    countTransactionEvents: (id) => count.get(id) ?? 0,
     *transactionEvents(id) {
       for (const { document } of pages(events, id)) yield JSON.parse(document);
     },

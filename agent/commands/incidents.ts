@@ -44,7 +44,7 @@ const shown = (text: string | number | undefined, chars = valueChars): string =>
 
 function linesOf(incident: Incident): string[] {
   const { process: tool, stepparent } = incident;
-  const { severity, explained, survivors, survivors_count: alive, steps, left_out } = stepparent.incident;
+  const { severity, explained, survivors, survivors_count: alive, steps, left_out, unread } = stepparent.incident;
   const { risk_score: score } = incident.event;
   const coloured = styleText(severityColours[severity], `${severity} ${score}`, { stream: process.stdout });
   const program = tool?.executable ?? stepparent.transaction.executable;
@@ -68,6 +68,7 @@ function linesOf(incident: Incident): string[] {
     `${localTime(incident['@timestamp'])}  ${coloured}  ${shown(stepparent.transaction.id)}  ${shown(command, lineChars)}`,
     ...facts.filter(([, text]) => text !== '').map(([name, text]) => `  ${name.padEnd(8)}  ${text}`),
     ...chosen.map(stepLine),
+    ...(unread === undefined ? [] : [`  and ${unread} later events, not looked at`]),
     ...(left === '' ? [] : [`  and ${left}; --json has up to 500`]),
   ];
 }
