@@ -108,7 +108,7 @@ export interface Incident {
 }
 
 /** An alert as it is stored. */
-export interface StoredAlert {
+interface StoredAlert {
   state: 'open' | 'learning' | 'capped';
   document: StepparentEvent;
 }

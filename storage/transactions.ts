@@ -5,7 +5,7 @@ import type { StepparentEvent } from '../collectors/event.ts';
 import type { AlertState } from './records.ts';
 import { storeError } from './store-error.ts';
 
-export interface TransactionFilter {
+interface TransactionFilter {
   /** With an alert that began at or after this, in milliseconds since 1970. */
   sinceMs?: number | undefined;
   /** `stepparent.transaction.id`. */
