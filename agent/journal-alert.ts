@@ -30,6 +30,7 @@ export const alertJournalFields = [
   'STEPPARENT_SCRIPT',
   'STEPPARENT_SCRIPT_DEPTH',
   'STEPPARENT_SEVERITY',
+  'STEPPARENT_TRANSACTION',
   'STEPPARENT_UNIT',
   'STEPPARENT_USER',
 ] as const;
@@ -92,6 +93,7 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
       login_user: { name: text('STEPPARENT_LOGIN_USER') },
       systemd: { unit: text('STEPPARENT_UNIT') },
       package: { packages: text('STEPPARENT_PACKAGES')?.split(' ') },
+      transaction: { id: text('STEPPARENT_TRANSACTION') },
       lifecycle_script:
         script === undefined && Number.isNaN(depth)
           ? undefined

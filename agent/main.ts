@@ -133,6 +133,22 @@ function program(): Command {
     );
 
   root
+    .command('incidents')
+    .description('tell package transactions that raised an alert whole, newest last')
+    .argument('[id]', 'one: its stepparent.transaction.id')
+    .addOption(new Option('--since <time>', 'with an alert since then: 10m, 7d, or a date').argParser(since))
+    .option('--all', 'also those whose alerts were raised while learning')
+    .addOption(new Option('--limit <n>', 'the newest so many').argParser(limit).default(20))
+    .addOption(json())
+    .action(
+      keep(async (id: string | undefined, _: unknown, command: Command) => {
+        const { incidentsCommand } = await import('./commands/incidents.ts');
+        const { since: sinceMs, ...options } = optionsOf(command);
+        return incidentsCommand(id, { ...options, sinceMs });
+      }),
+    );
+
+  root
     .command('hunt')
     .description('list the hunts, or show what one finds, or each')
     .argument('[name]', 'one hunt; without it they are listed')

@@ -10,6 +10,7 @@ import {
   type ProcessFields,
   type ScriptFields,
   type StepparentEvent,
+  type TransactionFields,
 } from './event.ts';
 import { executableOf, sharesRoot } from './executable.ts';
 import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -20,6 +21,7 @@ import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 import { readPath } from './read-path.ts';
 import type { ScriptCopies } from './script-copies.ts';
 import { glanceAtScript, scriptPath } from './script-path.ts';
+import type { Transaction } from './transaction.ts';
 
 /** What every event of this host has in common, and what it takes to name things. */
 export interface HostContext {
@@ -60,6 +62,8 @@ export interface ExecMoment extends ActorMoment {
   timeNs: BootNs;
   /** Undefined: it runs below no lifecycle script. */
   lifecycle: Lifecycle | undefined;
+  /** Undefined: it is part of no package transaction. */
+  transaction: Transaction | undefined;
 }
 
 /** An exec that rules can look at. */
@@ -158,6 +162,9 @@ export function observeExec(
         return moment.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
         return moment.lifecycle?.depth ?? null;
+      case 'stepparent.transaction.id':
+      case 'stepparent.transaction.executable':
+        return moment.transaction === undefined ? null : undefined;
       default:
         return undefined;
     }
@@ -383,6 +390,12 @@ function describeScript(
   return { path: file, ...(original === undefined ? {} : { copy_of: original }) };
 }
 
+/** For an event's `stepparent` object. */
+export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({
+  id: entityId(context.bootId, root),
+  executable: executableOf(root, image).path,
+});
+
 function describeExec(
   moment: ExecMoment,
   table: ProcessTable,
@@ -421,6 +434,7 @@ function describeExec(
       ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
       ...(script === undefined ? {} : { script }),
       ...(Object.keys(genuine).length === 0 ? {} : { genuine }),
+      ...(moment.transaction && { transaction: describeTransaction(moment.transaction, context) }),
       ...notesOf(notes),
     },
   };

@@ -3,6 +3,7 @@
 import { type ChangesPackages, type Lifecycle, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
 import type { ProcessDetails } from './proc/inspect-process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
+import { type Transaction, transactionAtExec, transactionBegunBy } from './transaction.ts';
 
 export interface Executable {
   path: string;
@@ -67,6 +68,8 @@ export interface ProcessEntry {
   endNs: BootNs | undefined;
   /** The package's script that it runs or was started by, through however many forks. Replaced whole. */
   lifecycle: Lifecycle | undefined;
+  /** The package transaction that it is part of, through however many forks. */
+  transaction: Transaction | undefined;
   /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
   details: ProcessDetails | undefined;
   /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
@@ -168,6 +171,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       ended: details === undefined,
       endNs: undefined,
       lifecycle: undefined,
+      transaction: undefined,
       details,
       detailsImage: image,
       inspectedImage: details ? image : null,
@@ -186,6 +190,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     if (image !== undefined && image.filename !== above?.filename) {
       entry.lifecycle = lifecycleAtExec(entry, above, image, changesPackages);
     }
+    entry.transaction = entry.parent?.transaction ?? (image && transactionBegunBy(entry, image));
     return entry;
   };
 
@@ -255,6 +260,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         known.parentInferred = false;
         known.parentImageAtFork = maker.image;
         known.lifecycle = lifecycleBelow(maker);
+        known.transaction = maker.transaction;
         return;
       }
       if (known) end(known);
@@ -270,6 +276,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         ended: false,
         endNs: undefined,
         lifecycle: lifecycleBelow(maker),
+        transaction: maker.transaction,
         details: undefined,
         detailsImage: undefined,
         inspectedImage: null,
@@ -295,6 +302,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         entry.image,
         changesPackages,
       );
+      entry.transaction = transactionAtExec(entry, entry.image, timeNs);
       return entry;
     },
 

@@ -123,4 +123,10 @@ export const migrations: readonly string[] = [
     last_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE fields ADD COLUMN transaction_id TEXT;
+  CREATE INDEX fields_transaction ON fields (transaction_id, time_ms) WHERE transaction_id IS NOT NULL;
+  ALTER TABLE alerts ADD COLUMN transaction_id TEXT;
+  CREATE INDEX alerts_transaction ON alerts (transaction_id, first_ms) WHERE transaction_id IS NOT NULL;
+  `,
 ];

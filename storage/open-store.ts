@@ -18,9 +18,10 @@ import type { Finding } from './records.ts';
 import { readStatus, type StoreStatus } from './status.ts';
 import { errorCode, StoreError, storeError } from './store-error.ts';
 import { prepareSummaries } from './summaries.ts';
+import { prepareTransactions, type Transactions } from './transactions.ts';
 
 /** What can be asked of a store that is open for reading. Every function throws a StoreError when the database fails. */
-export interface StoreReader extends Listing {
+export interface StoreReader extends Listing, Transactions {
   readonly path: string;
   /** Undefined when the database was made without learning mode. */
   learning(nowMs: number): Learning | undefined;
@@ -260,6 +261,7 @@ function reader(db: Database.Database, path: string): StoreReader {
   return {
     path,
     ...prepareListing(db, path),
+    ...prepareTransactions(db, path),
     learning: (nowMs) => readLearning(db, nowMs),
     status: () => readStatus(db, path),
     close: () => {

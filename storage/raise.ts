@@ -31,8 +31,8 @@ export function prepareRaise(
     )
     .pluck();
   const insertAlert = db.prepare(
-    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document, transaction_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
   const addCapped = db.prepare(
@@ -56,6 +56,7 @@ export function prepareRaise(
       eventMs,
       nowMs,
       text,
+      document.stepparent.transaction?.id ?? null,
     );
     if (changes === 0) return undefined;
     if (state === 'open') for (const sink of sinks) insertDelivery.run(sink, lastInsertRowid, nowMs, nowMs);

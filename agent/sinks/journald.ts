@@ -40,6 +40,7 @@ const fields: readonly (readonly [string, (document: StepparentEvent) => FieldVa
   ['STEPPARENT_SCRIPT', ({ stepparent }) => stepparent.lifecycle_script?.path],
   ['STEPPARENT_SCRIPT_DEPTH', ({ stepparent }) => stepparent.lifecycle_script?.depth],
   ['STEPPARENT_PACKAGES', ({ stepparent }) => stepparent.package?.packages.join(' ')],
+  ['STEPPARENT_TRANSACTION', ({ stepparent }) => stepparent.transaction?.id],
   ['STEPPARENT_UNOBSERVED', ({ stepparent }) => Object.keys(stepparent.unobserved ?? {}).join(' ')],
 ];
 

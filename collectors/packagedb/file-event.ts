@@ -4,9 +4,17 @@ import path from 'node:path';
 import type { EcsFile } from '@elastic/ecs';
 import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event.ts';
 import { describeLifecycle } from '../lifecycle.ts';
-import { type DescribedActor, describeActor, type HostContext, type Notes, notesOf } from '../process-event.ts';
+import {
+  type DescribedActor,
+  describeActor,
+  describeTransaction,
+  type HostContext,
+  type Notes,
+  notesOf,
+} from '../process-event.ts';
 import type { BootNs } from '../process-record.ts';
 import type { ProcessTable } from '../process-table.ts';
+import { transactionAt } from '../transaction.ts';
 import { type FileWitness, Unhashed } from './file-witness.ts';
 import type { FileWriter } from './file-writer.ts';
 import { dateOfNs, type FileAction, permissionsOf } from './listing.ts';
@@ -62,6 +70,7 @@ export async function describeFileChange(
   const process = actor?.process ?? ('pid' in writer && writer.pid !== undefined ? { pid: writer.pid } : undefined);
   const lifecycle = 'moment' in writer ? writer.moment.entry.lifecycle : undefined;
   const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
+  const transaction = 'moment' in writer ? transactionAt(writer.moment.entry, change.atNs) : undefined;
   const time = new Date(context.bootEpochMs() + change.atNs / 1e6).toISOString();
   return {
     '@timestamp': time,
@@ -86,6 +95,7 @@ export async function describeFileChange(
     stepparent: {
       ...(actor && shortened(actor.stepparent)),
       ...(script === undefined ? {} : { lifecycle_script: script }),
+      ...(transaction && { transaction: describeTransaction(transaction, context) }),
       ...(Object.keys(change.details).length > 0 ? { file: change.details } : {}),
       ...(change.found === undefined ? {} : { found: change.found }),
       ...notesOf(notes),

@@ -151,6 +151,7 @@ test('all of it', () => {
       login_user: { id: '1000', name: 'alice' },
       systemd: { unit: 'session-3.scope' },
       terminal: 'pts/3',
+      transaction: { id: '01234567-30-100', executable: '/no/dpkg' },
     },
   });
   expect(told.scope()).toBe('');

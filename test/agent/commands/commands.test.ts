@@ -145,6 +145,23 @@ test('events', async () => {
   expect(JSON.parse(json)).toMatchObject({ event: { id: '3', kind: 'event' } });
 });
 
+test('incidents: a story for each transaction, escaped; --json; one by its id', async () => {
+  const { code, out, err } = await stepparent('incidents');
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  // All three alerts are of one transaction, by two rules of 47.
+  const lines = out.trimEnd().split('\n');
+  expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}high 72 {2}01234567-71-100 {2}/);
+  expect(lines).toContain('  score     47 a-rule + 24.9 b-rule (risk 47)');
+  expect(lines).toContain('  alerts    a-rule, b-rule ×2');
+  expect(out).toContain('  <- ALERT a-rule');
+  expect(out).toContain('by /tmp/x\\n\\x1b[31m)  <- ALERT b-rule');
+  expect(out).not.toContain('\x1b');
+  const { out: json } = await stepparent('incidents', '01234567-71-100', '--json');
+  expect(JSON.parse(json)).toMatchObject({ event: { risk_score: 72 }, stepparent: { incident: { alerts_count: 3 } } });
+  expect(await stepparent('incidents', '--since', '10s')).toEqual({ code: 0, out: '', err: 'no incidents\n' });
+  expect(await stepparent('incidents', 'none')).toEqual({ code: 1, out: '', err: 'no such incident\n' });
+});
+
 test('baseline: list, forget, trust', async () => {
   const { out } = await stepparent('baseline', 'list', '--rule', 'a-rule');
   expect(out).toMatch(/^a-rule {2}\S+ \S+ {2}×1 {2}alert {2}\/usr\/bin\/python3\n$/);
