@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bindMount } from '../mount-namespace.ts';
+import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { literalConditions } from '../scenarios/literal-conditions.ts';
 import { debs, repository, rpms } from '../scenarios/packages.ts';
@@ -19,6 +19,8 @@ import { documents, type Ended, run, testAgent, until } from './run-agent.ts';
 const missing =
   endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
 const info = '/var/lib/dpkg/info';
+/** Where daemons of distributions are: here an empty folder of the test's own. */
+const bin = '/usr/libexec';
 const page = join(import.meta.dirname, '../../docs/scoring.md');
 const mark = { start: '<!-- tables -->', end: '<!-- end of tables -->' };
 
@@ -32,9 +34,10 @@ interface Run {
 describe.skipIf(missing)(titled('the score', missing), () => {
   const scratch = scratchFolder();
   const places = Object.fromEntries(
-    ['bin', 'debs', 'rpms', 'repository', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map(
-      (name) => [name, join(scratch, name)],
-    ),
+    ['debs', 'rpms', 'repository', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map((name) => [
+      name,
+      join(scratch, name),
+    ]),
   ) as Record<string, string>;
   const place = (name: string): string => places[name] ?? '';
   const folders = [info, '/var/lib/dpkg', place('rpm-database')];
@@ -46,7 +49,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
     ...process.env,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C',
-    BIN: place('bin'),
+    BIN: bin,
     DEBS: place('debs'),
     RPMS: place('rpms'),
     REPOSITORY: place('repository'),
@@ -61,7 +64,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
 
   /** A copy of the shell under the program's name: a term of its own. */
   const programOf = (name: string): string => {
-    const program = join(place('bin'), name);
+    const program = join(bin, name);
     if (!existsSync(program)) copyFileSync('/bin/dash', program);
     return program;
   };
@@ -113,12 +116,16 @@ describe.skipIf(missing)(titled('the score', missing), () => {
 
   const prepare = async (): Promise<void> => {
     for (const folder of Object.values(places)) mkdirSync(folder);
+    mountEmpty(bin);
     bindMount(place('opt'), '/opt');
     bindMount(place('units'), '/etc/systemd/system');
     bindMount(place('var-systemd'), '/var/lib/systemd');
-    for (const name of ['sudo', 'inventory', 'backup', 'ansible']) programOf(name);
     mkdirSync('/opt/vendor');
-    writeFileSync('/opt/vendor/update.sh', '#!/bin/sh\nset -e\ndpkg -i "$1"\n:\n', { mode: 0o755 });
+    writeFileSync(
+      '/opt/vendor/update.sh',
+      '#!/bin/sh\nset -e\ndpkg -i "$1"\n[ -z "$2" ] || sh -c "rpm --dbpath $RPM_DATABASE --nodeps -i $2; :"\n:\n',
+      { mode: 0o755 },
+    );
     mkdirSync('/opt/fleet');
     for (const script of ['/opt/fleet/install.py', '/opt/x.py']) {
       writeFileSync(script, 'import subprocess, sys\nsubprocess.run(sys.argv[1:], check=True)\n');
@@ -144,7 +151,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
     const timeOf = (event: { '@timestamp': string }): number => Date.parse(event['@timestamp']);
     const starts = [...runs.values()].map(({ startMs }) => startMs);
     return new Map(
-      [...firstWeek, ...benign, ...attacks].map((scenario) => {
+      [...firstWeek, ...benign, ...attacks].map((scenario): [Scenario, Outcome] => {
         const run = runs.get(scenario);
         if (run === undefined) return [scenario, { scenario, fired: undefined, literal: [] }];
         const endMs = starts.find((ms) => ms > run.startMs) ?? Number.POSITIVE_INFINITY;

@@ -8,7 +8,7 @@ export type LiteralCondition = 'dpkg' | 'rpm' | 'script';
 const asInstall = new Set(['-i', '--install']);
 
 const installs = (name: 'dpkg' | 'rpm', { process: of }: StepparentEvent): boolean =>
-  of?.name === name && (of.args ?? []).some((arg) => asInstall.has(arg));
+  of?.name === name && [of.args ?? []].flat().some((arg) => asInstall.has(arg));
 
 const excusedParents = new Set(['dpkg', 'dpkg-reconfigure', 'frontend']);
 const excusedExecutables = new Set(['/usr/share/debconf/frontend', '/usr/bin/unattended-upgrade']);

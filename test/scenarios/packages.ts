@@ -41,6 +41,14 @@ start-stop-daemon --start --background --oknodo --pidfile /run/none.pid --exec /
 exit 0
 `;
 
+const helpers = `#!/bin/sh
+set -e
+if [ "$1" = configure ] && dpkg --compare-versions "$2" lt 2; then dpkg-maintscript-helper rm_conffile /etc/none 2 -- "$@"; fi
+dpkg-trigger --no-await --by-package=new-helpers none || true
+dpkg-query -W new-helpers >/dev/null
+exit 0
+`;
+
 interface Package {
   name: string;
   version: string;
@@ -63,18 +71,30 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('victim', all()),
   ...versions('appended', all()),
   ...versions('offline', all()),
-  ...versions('copied', all()),
+  // Its own content: a copy of it can be told from other scripts.
+  ...versions('copied', all('#!/bin/sh\nset -e\n: copied\nsleep 0.1\n')),
+  ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
   ...versions('same-version', all()),
   // New in the second week.
   ...versions('new-tool', all()),
   ...versions('new-daemon', { postinst: daemon }),
   ...versions('new-service', service('new-service')),
+  ...versions('new-helpers', { postinst: helpers }, { postinst: helpers }),
   ...versions('new-asking', asks('new-asking')),
   ...versions('new-fleet', all()),
   ...versions('from-repository', all()),
   // The attackers'.
   ...[
-    ...['by-web-server', 'by-python', 'by-service-apt', 'by-unpack', 'by-linker', 'by-renamed', 'by-renamed-bare'],
+    ...[
+      'by-web-server',
+      'by-implant',
+      'by-python',
+      'by-service-apt',
+      'by-unpack',
+      'by-linker',
+      'by-renamed',
+      'by-renamed-bare',
+    ],
     ...['by-hook', 'by-session', 'inner', 'by-tar'],
   ].flatMap((name) => versions(`evil-${name}`, name.endsWith('-bare') ? {} : { postinst: quiet })),
   ...versions('evil-detached', {

@@ -24,7 +24,7 @@ export interface Scenario {
 
 export const prelude = `
 set -e
-sudo() { "$BIN/sudo" -c '"$@"; exit $?' sudo "$@"; }
+as_root() { su -s /bin/bash -c '"$@"' root -- bash "$@"; }
 rpm_i() { rpm --dbpath "$RPM_DATABASE" --nodeps "$@"; }
 offer() { echo "deb [trusted=yes] file:$REPOSITORY/$1 ./" >"$APT_SOURCES"; apt-get -q update; }
 `;
@@ -65,25 +65,25 @@ const noPrompts = 'export DEBIAN_FRONTEND=noninteractive';
 /** The first week: all is learned, and alerts of it do not count. */
 export const firstWeek: readonly Scenario[] = [
   login(
-    'learn-sudo',
-    'an administrator installs with sudo dpkg -i',
-    'for p in editor viewer victim appended offline copied same-version; do sudo dpkg -i $DEBS/${p}_1.deb; done',
+    'learn-su',
+    'an administrator installs with su and dpkg -i',
+    'for p in editor viewer victim appended offline copied same-version late; do as_root dpkg -i "$DEBS/$p"_1.deb; done',
   ),
   login('learn-root', 'an administrator is root and installs', 'dpkg -i $DEBS/fleet_1.deb'),
-  login('learn-apt', 'an administrator installs with apt-get', 'offer 1; sudo apt-get install library service'),
-  login('learn-asking', 'a package that asks', `${noPrompts}; sudo apt-get install $DEBS/asking_1.deb`, {
+  login('learn-apt', 'an administrator installs with apt-get', 'offer 1; as_root apt-get install library service'),
+  login('learn-asking', 'a package that asks', `${noPrompts}; as_root apt-get install $DEBS/asking_1.deb`, {
     needs: debconf,
   }),
   login(
     'learn-rpm',
-    'an administrator installs with sudo rpm -i',
-    'sudo rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-one.rpm',
+    'an administrator installs with su and rpm -i',
+    'as_root rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-one.rpm',
   ),
   daemon(
     'cron',
     'learn-vendor',
     "a vendor's updater runs from cron",
-    '/opt/vendor/update.sh $DEBS/vendor_1.deb; sh -c "rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-vendor.rpm; :"',
+    '/opt/vendor/update.sh $DEBS/vendor_1.deb $RPMS/rpm-vendor.rpm',
   ),
   daemon(
     'fleet-agent',
@@ -96,9 +96,9 @@ export const firstWeek: readonly Scenario[] = [
 
 /** The second week, of which nobody should hear. */
 export const benign: readonly Scenario[] = [
-  login('week-sudo', 'ssh, bash, sudo dpkg -i: a package that is new', 'sudo dpkg -i $DEBS/new-tool_1.deb'),
-  login('week-upgrade', 'ssh, bash, sudo dpkg -i: a newer version', 'sudo dpkg -i $DEBS/editor_2.deb'),
-  login('week-again', 'the same version installed again', 'sudo dpkg -i $DEBS/editor_2.deb'),
+  login('week-su', 'ssh, bash, su, dpkg -i: a package that is new', 'as_root dpkg -i $DEBS/new-tool_1.deb'),
+  login('week-upgrade', 'ssh, bash, su, dpkg -i: a newer version', 'as_root dpkg -i $DEBS/editor_2.deb'),
+  login('week-again', 'the same version installed again', 'as_root dpkg -i $DEBS/editor_2.deb'),
   login(
     'week-wrapped',
     'root in bash: nice, env and a redirection',
@@ -107,30 +107,35 @@ export const benign: readonly Scenario[] = [
   login(
     'week-unpack',
     'dpkg --unpack, then --configure -a',
-    'sudo dpkg --unpack $DEBS/fleet_1.deb; sudo dpkg --configure -a',
+    'as_root dpkg --unpack $DEBS/fleet_1.deb; as_root dpkg --configure -a',
   ),
-  login('week-remove', 'dpkg -r, then -P', 'sudo dpkg -r new-tool; sudo dpkg -P new-tool'),
+  login('week-remove', 'dpkg -r, then -P', 'as_root dpkg -r new-tool; as_root dpkg -P new-tool'),
   login(
     'week-apt',
     'apt-get update, upgrade and install',
-    'offer 2; sudo apt-get upgrade; sudo apt-get install from-repository',
+    'offer 2; as_root apt-get upgrade; as_root apt-get install from-repository',
   ),
   login(
     'week-apt-remove',
     'apt-get remove and purge',
-    'sudo apt-get remove from-repository; sudo apt-get purge from-repository',
+    'as_root apt-get remove from-repository; as_root apt-get purge from-repository',
   ),
-  login('week-apt-file', 'apt-get install of a local file', 'sudo apt-get install $DEBS/new-service_1.deb'),
+  login('week-apt-file', 'apt-get install of a local file', 'as_root apt-get install $DEBS/new-service_1.deb'),
   login(
     'week-service',
     'a package with a unit is removed and purged',
-    'sudo dpkg -r new-service; sudo dpkg -P new-service',
+    'as_root dpkg -r new-service; as_root dpkg -P new-service',
   ),
-  login('week-daemon', 'a postinst that starts a daemon', 'sudo dpkg -i $DEBS/new-daemon_1.deb; sleep 0.4'),
-  login('week-debconf', 'a package that asks, without prompts', `${noPrompts}; sudo dpkg -i $DEBS/new-asking_1.deb`, {
-    needs: debconf,
-  }),
-  login('week-reconfigure', 'dpkg-reconfigure', 'sudo dpkg-reconfigure -f noninteractive new-asking asking', {
+  login('week-daemon', 'a postinst that starts a daemon', 'as_root dpkg -i $DEBS/new-daemon_1.deb; sleep 0.4'),
+  login(
+    'week-debconf',
+    'a package that asks, without prompts',
+    `${noPrompts}; as_root dpkg -i $DEBS/new-asking_1.deb`,
+    {
+      needs: debconf,
+    },
+  ),
+  login('week-reconfigure', 'dpkg-reconfigure', 'as_root dpkg-reconfigure -f noninteractive new-asking asking', {
     needs: debconf,
   }),
   login(
@@ -143,7 +148,7 @@ export const benign: readonly Scenario[] = [
     'scripts are read and summed, not run',
     'cat $INFO/editor.postinst; sha256sum $INFO/*.postinst >/dev/null; cp $INFO/editor.postinst $WORK/copy; ls -la $INFO >/dev/null',
   ),
-  login('week-rpm', 'ssh, bash, sudo rpm -i', 'sudo rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-two.rpm'),
+  login('week-rpm', 'ssh, bash, su, rpm -i', 'as_root rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-two.rpm'),
   daemon(
     'cron',
     'week-vendor',
@@ -151,6 +156,19 @@ export const benign: readonly Scenario[] = [
     '/opt/vendor/update.sh $DEBS/vendor_2.deb; /opt/vendor/update.sh $DEBS/vendor_3.deb',
   ),
   daemon('fleet-agent', 'week-fleet', 'the management agent, through a shell', 'dpkg -i $DEBS/new-fleet_1.deb; :'),
+  login(
+    'week-helpers',
+    "a postinst that uses dpkg's helpers",
+    'as_root dpkg -i $DEBS/new-helpers_1.deb; as_root dpkg -i $DEBS/new-helpers_2.deb',
+  ),
+  login('week-offline', 'a newer version is installed while no agent runs', 'as_root dpkg -i $DEBS/late_2.deb', {
+    agentOff: true,
+  }),
+  login(
+    'week-rpm-upgrade',
+    'ssh, bash, su, rpm -U of what is there',
+    'as_root rpm --dbpath $RPM_DATABASE --nodeps -U --replacepkgs $RPMS/rpm-one.rpm',
+  ),
   daemon(
     'inventory',
     'week-inventory',
@@ -160,7 +178,7 @@ export const benign: readonly Scenario[] = [
   daemon(
     'backup',
     'week-backup',
-    'a new backup program asks dpkg -i and --dry-run at once',
+    'a new backup program tries whether a package would install: dpkg --simulate -i',
     '"$BIN/backup" -c "dpkg --simulate -i $DEBS/new-tool_1.deb; dpkg --get-selections >/dev/null; :"',
   ),
   daemon('apt.systemd.daily', 'week-unattended', 'unattended-upgrade', `offer 1; /usr/bin/unattended-upgrade`, {
@@ -189,13 +207,31 @@ export const attacks: readonly Scenario[] = [
     },
   ),
   daemon(
-    'atd',
-    'at-job',
-    'a job runs sh, and that rpm -i; the shell is in the baseline',
+    'cron',
+    'cron-job',
+    'a cron job runs sh, and that rpm -i; the shell is in the baseline',
     'rpm_i -i $RPMS/rpm-evil.rpm; :',
     {
       rules: [initiator],
     },
+  ),
+  login(
+    'implant',
+    'a program in a scratch folder runs dpkg -i',
+    'cp /bin/dash implant; ./implant -c "dpkg -i $DEBS/evil-by-implant_1.deb; :"',
+    { rules: [...parents, initiator] },
+  ),
+  login(
+    'implant-bundled',
+    'the same with other words: dpkg -BiE',
+    'cp /bin/dash implant; ./implant -c "dpkg -BiE $DEBS/evil-by-implant_1.deb; :"',
+    { rules: [...parents, initiator] },
+  ),
+  login(
+    'implant-rpm',
+    'the same with rpm -Uvh',
+    'cp /bin/dash implant; ./implant -c "rpm --dbpath $RPM_DATABASE --nodeps --replacepkgs -Uvh $RPMS/rpm-evil.rpm; :"',
+    { rules: [...parents, initiator] },
   ),
   login(
     'python',
@@ -206,7 +242,7 @@ export const attacks: readonly Scenario[] = [
     },
   ),
   login('sh-script', 'sh runs a postinst by its path', 'sh $INFO/victim.postinst configure; :', { rules: [scripts] }),
-  login('by-hand', 'a postinst is run by hand', '$INFO/victim.postinst configure; :', { rules: [scripts] }),
+  login('by-hand', 'a postinst is run by hand', '$INFO/viewer.postinst configure; :', { rules: [scripts] }),
   login(
     'fake-dpkg-parent',
     'a program called dpkg runs a maintainer script',
@@ -279,7 +315,7 @@ export const attacks: readonly Scenario[] = [
   login(
     'detached',
     'a postinst leaves a shell that installs another package',
-    'sudo dpkg -i $DEBS/evil-detached_1.deb; until dpkg -s evil-inner >/dev/null 2>&1; do sleep 0.1; done',
+    'as_root dpkg -i $DEBS/evil-detached_1.deb; until dpkg -s evil-inner >/dev/null 2>&1; do sleep 0.1; done',
     {
       rules: [initiator],
     },
@@ -303,7 +339,7 @@ export const attacks: readonly Scenario[] = [
   login(
     'same-version',
     'the same version is installed again with another postinst',
-    'sudo dpkg -i $DEBS/same-version_1_other.deb',
+    'as_root dpkg -i $DEBS/same-version_1_other.deb',
     {
       rules: [differs],
     },
@@ -329,7 +365,7 @@ export const attacks: readonly Scenario[] = [
   login(
     'rpm-detached',
     'an rpm scriptlet leaves a child behind',
-    'sudo rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-detached.rpm; sleep 0.4',
+    'as_root rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-detached.rpm; sleep 0.4',
     {
       because: 'it came the usual way; the hunt lifecycle-script-children lists the child',
     },
@@ -337,7 +373,7 @@ export const attacks: readonly Scenario[] = [
   login(
     'stolen-session',
     "the administrator's own session installs a backdoored package",
-    'sudo dpkg -i $DEBS/evil-by-session_1.deb',
+    'as_root dpkg -i $DEBS/evil-by-session_1.deb',
     {
       because: 'nothing in it differs from the first week but the package',
     },
@@ -345,7 +381,7 @@ export const attacks: readonly Scenario[] = [
   login(
     'apt-hook',
     'apt-get is told to run dpkg -i as its hook',
-    'sudo apt-get -o "APT::Update::Post-Invoke::=exec dpkg -i $DEBS/evil-by-hook_1.deb" -q update',
+    'as_root apt-get -o "APT::Update::Post-Invoke::=exec dpkg -i $DEBS/evil-by-hook_1.deb" -q update',
     {
       because: 'the parent is the genuine apt-get, and the administrator is the usual one',
     },
