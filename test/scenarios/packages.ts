@@ -68,11 +68,11 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('asking', asks('asking'), asks('asking')),
   ...versions('service', service('service'), service('service')),
   ...versions('fleet', all()),
-  ...versions('victim', all()),
   ...versions('appended', all()),
   ...versions('offline', all()),
-  // Its own content: a copy of it can be told from other scripts.
-  ...versions('copied', all('#!/bin/sh\nset -e\n: copied\nsleep 0.1\n')),
+  // These run long enough to be looked at, and have contents of their own: a copy can be told from other scripts.
+  ...versions('victim', all('#!/bin/sh\nset -e\n: victim\nsleep 0.3\n')),
+  ...versions('copied', all('#!/bin/sh\nset -e\n: copied\nsleep 0.3\n')),
   ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
   ...versions('same-version', all()),
   // New in the second week.

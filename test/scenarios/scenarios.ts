@@ -141,7 +141,7 @@ export const benign: readonly Scenario[] = [
   login(
     'week-queries',
     'dpkg -l, -s, -S, -V, -L; a dry run',
-    'dpkg -l >/dev/null; dpkg -s editor; dpkg -S /usr/bin/dpkg; dpkg -V editor; dpkg -L editor; dpkg --dry-run -i $DEBS/new-tool_1.deb',
+    'dpkg -l >/dev/null; dpkg -s editor; dpkg -S /etc/none || true; dpkg -V editor; dpkg -L editor; dpkg --dry-run -i $DEBS/new-tool_1.deb',
   ),
   login(
     'week-read',
