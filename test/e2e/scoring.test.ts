@@ -100,7 +100,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
     await settled();
   };
 
-  const makeRepository = async (week: 1 | 2): Promise<void> => {
+  const makeRepository = async (week: 1 | 2 | 3): Promise<void> => {
     const folder = join(place('repository'), `${week}`);
     mkdirSync(folder);
     const paragraphs = repository[week].map(async (name) => {
@@ -136,6 +136,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
     for (const [name, post] of rpms) buildRpm(place('rpms'), name, { post });
     await makeRepository(1);
     await makeRepository(2);
+    await makeRepository(3);
     writeFileSync(
       join(scratch, 'apt.conf'),
       `Dir::Etc::SourceList "${env.APT_SOURCES}";\nDir::Etc::SourceParts "/none";\nAPT::Sandbox::User "root";\n` +

@@ -41,6 +41,16 @@ start-stop-daemon --start --background --oknodo --pidfile /run/none.pid --exec /
 exit 0
 `;
 
+/** As long as such scripts usually are. */
+const copied = `#!/bin/sh
+set -e
+case "$1" in
+  configure|reconfigure) sleep 0.3 ;;
+  *) : "called with unknown argument '$1'" ;;
+esac
+exit 0
+`;
+
 const helpers = `#!/bin/sh
 set -e
 if [ "$1" = configure ] && dpkg --compare-versions "$2" lt 2; then dpkg-maintscript-helper rm_conffile /etc/none 2 -- "$@"; fi
@@ -64,7 +74,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('editor', all(), all('#!/bin/sh\nset -e\n:\n')),
   ...versions('viewer', all(), all('#!/bin/sh\nset -e\n: two\n')),
   ...versions('vendor', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
-  ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n')),
+  ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
   ...versions('asking', asks('asking'), asks('asking')),
   ...versions('service', service('service'), service('service')),
   ...versions('fleet', all()),
@@ -72,7 +82,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('offline', all()),
   // These run long enough to be looked at, and have contents of their own: a copy can be told from other scripts.
   ...versions('victim', all('#!/bin/sh\nset -e\n: victim\nsleep 0.3\n')),
-  ...versions('copied', all('#!/bin/sh\nset -e\n: copied\nsleep 0.3\n')),
+  ...versions('copied', all(copied)),
   ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
   ...versions('same-version', all()),
   // New in the second week.
@@ -116,8 +126,9 @@ export const rpms: ReadonlyMap<string, string> = new Map([
   ['rpm-detached', '( setsid /usr/bin/sleep 0.3 >/dev/null 2>&1 & )'],
 ]);
 
-/** What the scenarios' repository offers in each week: file names of debs. */
-export const repository: Readonly<Record<1 | 2, readonly string[]>> = {
+/** What the scenarios' repository offers, one time after the other: file names of debs. */
+export const repository: Readonly<Record<1 | 2 | 3, readonly string[]>> = {
   1: ['library_1', 'service_1'],
   2: ['library_2', 'service_2', 'from-repository_1'],
+  3: ['library_3'],
 };

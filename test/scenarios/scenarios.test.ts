@@ -24,7 +24,7 @@ describe('the scenarios', () => {
   test('name packages that are built', () => {
     const named = all.flatMap(({ script }) => [...script.matchAll(/\$(DEBS|RPMS)\/([\w-]+)\.(?:deb|rpm)/g)]);
     for (const [, kind, name = ''] of named) expect((kind === 'DEBS' ? debs : rpms).has(name)).toBe(true);
-    for (const name of [...repository[1], ...repository[2]]) expect(debs.has(name)).toBe(true);
+    for (const name of Object.values(repository).flat()) expect(debs.has(name)).toBe(true);
   });
 });
 

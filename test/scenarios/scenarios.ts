@@ -148,6 +148,11 @@ export const benign: readonly Scenario[] = [
     'scripts are read and summed, not run',
     'cat $INFO/editor.postinst; sha256sum $INFO/*.postinst >/dev/null; cp $INFO/editor.postinst $WORK/copy; ls -la $INFO >/dev/null',
   ),
+  login(
+    'week-same-lines',
+    'an own script with the same few lines as a postinst',
+    'printf "#!/bin/sh\\nset -e\\nexit 0\\n" >own; chmod 755 own; cmp own $INFO/appended.postinst; ./own',
+  ),
   login('week-rpm', 'ssh, bash, su, rpm -i', 'as_root rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-two.rpm'),
   daemon(
     'cron',
@@ -181,7 +186,7 @@ export const benign: readonly Scenario[] = [
     'a new backup program tries whether a package would install: dpkg --simulate -i',
     '"$BIN/backup" -c "dpkg --simulate -i $DEBS/new-tool_1.deb; dpkg --get-selections >/dev/null; :"',
   ),
-  daemon('apt.systemd.daily', 'week-unattended', 'unattended-upgrade', `offer 1; /usr/bin/unattended-upgrade`, {
+  daemon('apt.systemd.daily', 'week-unattended', 'unattended-upgrade', `offer 3; /usr/bin/unattended-upgrade`, {
     needs: ['/usr/bin/unattended-upgrade'],
   }),
   daemon(
@@ -270,10 +275,16 @@ export const attacks: readonly Scenario[] = [
   login(
     'copy-elsewhere',
     'a copy of a postinst runs from elsewhere',
-    'cp $INFO/copied.postinst installer; ./installer configure; sleep 0.2; :',
+    'cp $INFO/copied.postinst installer; ./installer configure; :',
     {
       rules: [scripts, 'maintainer-script-copied'],
     },
+  ),
+  login(
+    'copy-changed',
+    'the same with a line added',
+    'cp $INFO/copied.postinst installer; echo : >>installer; ./installer configure; :',
+    { because: 'it is another content, and so a script like any other' },
   ),
   login(
     'dropped',
@@ -332,9 +343,7 @@ export const attacks: readonly Scenario[] = [
     'renamed-bare',
     'the same, with a package that has no scripts',
     'cp /usr/bin/dpkg x; ./x -i $DEBS/evil-by-renamed-bare_1.deb',
-    {
-      rules: [impostor, ...parents, initiator],
-    },
+    { because: 'the copy is not known to be dpkg, and no script runs or comes' },
   ),
   login(
     'same-version',
@@ -359,7 +368,7 @@ export const attacks: readonly Scenario[] = [
     'dpkg by way of the dynamic linker',
     'for ld in /lib64/ld-linux*.so.* /lib/ld-linux*.so.*; do [ -e $ld ] && break; done; $ld /usr/bin/dpkg -i $DEBS/evil-by-linker_1.deb; :',
     {
-      rules: [initiator],
+      rules: [initiator, scripts],
     },
   ),
   login(
