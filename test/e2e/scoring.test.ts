@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { literalConditions } from '../scenarios/literal-conditions.ts';
@@ -146,8 +147,11 @@ describe.skipIf(missing)(titled('the score', missing), () => {
   };
 
   const judge = async (): Promise<ReadonlyMap<Scenario, Outcome>> => {
-    const events = await agent.events();
-    const alerts = await agent.alerts();
+    // The agent hears of the whole machine: what others do there is no part of the score.
+    const isOurs = ({ event, stepparent: { lineage = [] } }: StepparentEvent): boolean =>
+      event.category?.includes('file') || lineage.some(({ pid }) => pid === process.pid);
+    const events = (await agent.events()).filter(isOurs);
+    const alerts = (await agent.alerts()).filter(isOurs);
     const literal = literalConditions(events);
     const timeOf = (event: { '@timestamp': string }): number => Date.parse(event['@timestamp']);
     const starts = [...runs.values()].map(({ startMs }) => startMs);
