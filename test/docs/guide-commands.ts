@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { program } from '../../agent/main.ts';
 
-/** The `stepparent …` commands in Markdown, in words as a shell makes them; what follows a pipe is another program's. */
+/** The `stepparent …` commands in Markdown, in words as a shell makes them; what follows a pipe or a redirection is not the command's. */
 export function commandsIn(markdown: string): string[][] {
   const blocks = /^```.*\n([\s\S]*?)^```$/gm;
   const lines = [...markdown.matchAll(blocks)].flatMap(([, text = '']) => text.split('\n'));
@@ -15,7 +15,7 @@ export function commandsIn(markdown: string): string[][] {
 function words(line: string): string[] {
   const found: string[] = [];
   for (const [, before = '', word = ''] of line.matchAll(/(\s*)((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+)/g)) {
-    if (word === '|') break;
+    if (/^(?:[|;&]|\d*[<>])/.test(word)) break;
     if (before === '' && found.length > 0) throw new Error(`no words of a shell: ${line}`);
     found.push(word.replaceAll(/"((?:\\.|[^"\\])*)"|'([^']*)'/g, (_, double, single) => unescaped(double) ?? single));
   }

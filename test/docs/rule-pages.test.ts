@@ -43,6 +43,7 @@ describe('a guide that is wrong is found', () => {
     ['text of `stepparent.lineage` and `stepparent`', []],
     ['`stepparent events --since\n   2h`', [['stepparent', 'events', '--since', '2h']]],
     ['`stepparent events --json | jq .`', [['stepparent', 'events', '--json']]],
+    ['`stepparent events --json > x 2>y`', [['stepparent', 'events', '--json']]],
     ['`stepparent query "SELECT \\"a.b\\" > \'x y\'"`', [['stepparent', 'query', 'SELECT "a.b" > \'x y\'']]],
     ["```sh\nstepparent query 'SELECT 1'\ndate\n```", [['stepparent', 'query', 'SELECT 1']]],
   ];

@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { literalConditions } from '../scenarios/literal-conditions.ts';
@@ -22,6 +23,7 @@ const missing =
 const info = '/var/lib/dpkg/info';
 /** Where daemons of distributions are: here an empty folder of the test's own. */
 const bin = '/usr/libexec';
+const rules = join(import.meta.dirname, '../../detectors/rules');
 const page = join(import.meta.dirname, '../../docs/scoring.md');
 const mark = { start: '<!-- tables -->', end: '<!-- end of tables -->' };
 
@@ -44,7 +46,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
   const folders = [info, '/var/lib/dpkg', place('rpm-database')];
   const agent = testAgent(
     scratch,
-    `package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+    `rules_directories = ${JSON.stringify([rules])}\npackage_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
   );
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -191,6 +193,11 @@ describe.skipIf(missing)(titled('the score', missing), () => {
   afterAll(() => agent.stop());
 
   const all = [...firstWeek, ...benign, ...attacks].filter((scenario) => !lacks(scenario));
+
+  test('every rule that comes with stepparent took part', async () => {
+    const ids = readRules([rules]).rules.map(({ id }) => id);
+    expect((await agent.status()).rules.loaded.toSorted()).toEqual(ids.toSorted());
+  });
 
   test.each(all)('$id happened', (scenario) => {
     const { code, stdout, stderr } = runs.get(scenario)?.ended ?? {};
