@@ -71,7 +71,8 @@ const timeoutOption = () =>
   new Option('--timeout <time>', 'end it after that').argParser(timeout).default(10_000, '10s');
 const container = () => new Option('--container <id>', "a container's baseline, not the host's");
 
-function program(): Command {
+/** All commands with their options and arguments, each bound to what it does. */
+export function program(): Command {
   const root = new Command('stepparent')
     .description('Detects persistence through the Linux package manager.')
     .version(version)
@@ -321,16 +322,19 @@ function explain(error: unknown): number {
   return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Who piped us into `head` has read enough; the agent goes on without its output.
-  if (error.code !== 'EPIPE') throw error;
-  if (!isAgent) process.exit(exitCodes.ok);
-});
-process.stderr.on('error', () => {});
+// Tests read the table of commands.
+if (import.meta.main) {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Who piped us into `head` has read enough; the agent goes on without its output.
+    if (error.code !== 'EPIPE') throw error;
+    if (!isAgent) process.exit(exitCodes.ok);
+  });
+  process.stderr.on('error', () => {});
 
-try {
-  await program().parseAsync();
-  process.exitCode = exitCodeOf(outcome);
-} catch (error) {
-  process.exitCode = explain(error);
+  try {
+    await program().parseAsync();
+    process.exitCode = exitCodeOf(outcome);
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
 }
