@@ -9,7 +9,7 @@ export interface IncidentsQuestion {
   id?: string | undefined;
   /** With an alert at or after this. */
   sinceMs?: number | undefined;
-  /** Alerts of learning time count as well. */
+  /** Alerts of learning time, and those that an exception hid, count as well. */
   all?: boolean | undefined;
   limit: number;
 }
@@ -28,7 +28,7 @@ export function* readIncidents(
   { id, sinceMs, all = false, limit }: IncidentsQuestion,
   isAlive: (entityId: string) => boolean,
 ): Generator<Incident> {
-  const states: AlertState[] = all ? ['open', 'capped', 'learning'] : ['open', 'capped'];
+  const states: AlertState[] = all ? ['open', 'capped', 'learning', 'excepted'] : ['open', 'capped'];
   for (const found of store.listTransactions({ id, sinceMs, states, limit })) {
     const alerts = (function* () {
       for (const alert of store.transactionAlerts(found)) if (states.includes(alert.state)) yield alert;

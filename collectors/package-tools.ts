@@ -9,7 +9,7 @@ import type { ProcessEntry, ToolLook } from './process-table.ts';
 import { fileIdentity } from './which-file.ts';
 
 /** A program of the distribution's, and the package that owns it; a path may stand more than once, for several distributions. */
-export interface PackageProgram {
+interface PackageProgram {
   path: string;
   package: string;
 }

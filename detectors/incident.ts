@@ -1,6 +1,7 @@
 // An incident: everything of one package transaction that raised an alert, told in order, with a score made of its findings.
 
 import type {
+  AlertState,
   InitiatorFields,
   LineageStep,
   ScriptFields,
@@ -13,7 +14,7 @@ import type { Severity } from './rules/rule.ts';
 /** What one alert says, as far as an incident needs it. */
 interface IncidentAlert {
   id: string;
-  state: 'open' | 'learning' | 'capped';
+  state: AlertState;
   '@timestamp': string;
   'rule.id': string;
   'rule.name'?: string;
@@ -109,7 +110,7 @@ export interface Incident {
 
 /** An alert as it is stored. */
 interface StoredAlert {
-  state: 'open' | 'learning' | 'capped';
+  state: AlertState;
   document: StepparentEvent;
 }
 

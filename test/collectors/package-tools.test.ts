@@ -136,7 +136,7 @@ describe('round an exec', () => {
     }
     const ancestors: ProcessMoment[] = [];
     for (let at = above.entry.parent; at; at = at.parent) ancestors.push({ entry: at, image: at.image });
-    return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined } as ExecMoment;
+    return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined, transaction: undefined } as ExecMoment;
   }
 
   test('the parent', () => {

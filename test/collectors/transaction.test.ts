@@ -5,7 +5,7 @@ import { createProcessCollector } from '../../collectors/process-collector.ts';
 import { entityId, type ObservedExec } from '../../collectors/process-event.ts';
 import { createProcessTable, type ProcessEntry, type ProcessTable } from '../../collectors/process-table.ts';
 import { survivorExecs, survivorNs, transactionAt } from '../../collectors/transaction.ts';
-import { hostContext } from './host-context-double.ts';
+import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
 
 function tableWithInit(): ProcessTable {
@@ -187,6 +187,7 @@ describe('in the event', () => {
     const collector = createProcessCollector({
       table,
       context: hostContext,
+      witness: noWitness,
       isProbed: (executable) => executable === probed,
       onExec: (observed) => told.push(observed),
       onLost: () => {},
