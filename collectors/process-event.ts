@@ -129,6 +129,9 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
         return moment.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
         return moment.lifecycle?.depth ?? null;
+      case 'stepparent.script.state':
+        // Is added to the document of a maintainer script that runs.
+        return null;
       default:
         return undefined;
     }
