@@ -103,7 +103,8 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
       scripts,
       deliveries: deliveries - (countDeliveries.get() ?? 0),
       termsMended,
-      more: [events, alerts, terms, termsMended, scripts].some((count) => count >= rows) || (full && events + alerts > 0),
+      more:
+        [events, alerts, terms, termsMended, scripts].some((count) => count >= rows) || (full && events + alerts > 0),
     };
   });
 

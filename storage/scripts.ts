@@ -10,8 +10,8 @@ export interface ScriptSlot {
   phase: string;
 }
 
-/** How a script came to be known: the first pass over what was there, dpkg's own installation, any other change, a run. */
-export type ScriptOrigin = 'baseline' | 'dpkg' | 'change' | 'exec';
+/** How a script came to be known: the first pass over what was there, a package manager's own installation, any other change, a run. */
+export type ScriptOrigin = 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
 
 /** What it was when it was first seen there; '' where that could not be told. */
 export type FirstState = 'first' | 'changed' | 'unowned' | '';
@@ -25,6 +25,9 @@ export interface SeenScript extends ScriptSlot {
   sizeBytes: number;
   content: Buffer;
 }
+
+/** A content that a slot has had. */
+export type PastScript = Pick<SeenScript, 'sha256' | 'state' | 'content'>;
 
 /** Milliseconds since 1970. */
 interface Seen {
@@ -42,12 +45,10 @@ export interface ScriptListing {
 }
 
 export interface Scripts {
-  /** Keeps the content and notes that it was seen; what is there already keeps its state and origin. */
+  /** Keeps the content and notes that it was seen; what is there already keeps its state and origin, where it has any. */
   saveScripts(scripts: readonly SeenScript[], nowMs: number): void;
-  /** What that slot has had, the latest first. */
-  scriptsOf(slot: ScriptSlot): { sha256: string; state: FirstState; content: Buffer }[];
-  /** The last content that is kept of the slot's package and phase in any version. */
-  lastScript(packageName: string, phase: string): Buffer | undefined;
+  /** What that slot has had and has been judged, the latest first. */
+  scriptsOf(slot: ScriptSlot): PastScript[];
   /** Whether any script of that version was known before a moment. */
   versionKnown(packageName: string, version: string, beforeMs: number): boolean;
   /** Whether the first pass over what was there has been completed. */
@@ -82,7 +83,8 @@ export function prepareScripts(db: Database): Scripts {
   const see = db.prepare(
     `INSERT INTO script_versions (package, version, phase, sha256, path, state, origin, first_ms, last_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)`,
+     ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms),
+       origin = iif(state = '', excluded.origin, origin), state = iif(state = '', excluded.state, state)`,
   );
   const save = db.transaction((scripts: readonly SeenScript[], nowMs: number): void => {
     for (const one of scripts) {
@@ -90,16 +92,10 @@ export function prepareScripts(db: Database): Scripts {
       see.run(one.package, one.version, one.phase, one.sha256, one.path, one.state, one.origin, nowMs, nowMs);
     }
   });
-  const of = db.prepare<[string, string, string], { sha256: string; state: FirstState; content: Buffer }>(
+  const of = db.prepare<[string, string, string], PastScript>(
     `SELECT v.sha256, v.state, s.content FROM script_versions v JOIN scripts s USING (sha256)
-     WHERE v.package = ? AND v.version = ? AND v.phase = ? ORDER BY v.last_ms DESC LIMIT 16`,
+     WHERE v.package = ? AND v.version = ? AND v.phase = ? AND v.state <> '' ORDER BY v.last_ms DESC LIMIT 16`,
   );
-  const last = db
-    .prepare<[string, string], Buffer>(
-      `SELECT s.content FROM script_versions v JOIN scripts s USING (sha256)
-       WHERE v.package = ? AND v.phase = ? ORDER BY v.last_ms DESC LIMIT 1`,
-    )
-    .pluck();
   const before = db
     .prepare<[string, string, number], 1>(
       'SELECT 1 FROM script_versions WHERE package = ? AND version = ? AND first_ms < ? LIMIT 1',
@@ -110,7 +106,6 @@ export function prepareScripts(db: Database): Scripts {
   return {
     saveScripts: (scripts, nowMs) => save.immediate(scripts, nowMs),
     scriptsOf: (slot) => of.all(slot.package, slot.version, slot.phase),
-    lastScript: (name, phase) => last.get(name, phase),
     versionKnown: (name, version, beforeMs) => before.get(name, version, beforeMs) !== undefined,
     scriptsComplete: () => complete.get() !== undefined,
     completeScripts: (nowMs) => {

@@ -94,7 +94,9 @@ export async function describeFileChange(
     stepparent: {
       ...(actor && shortened(actor.stepparent)),
       ...(script === undefined ? {} : { lifecycle_script: script }),
-      ...(changedScript && { script: { path: change.path, ...changedScript, ...(content && { sha256: content.sha256 }) } }),
+      ...(changedScript && {
+        script: { path: change.path, ...changedScript, ...(content && { sha256: content.sha256 }) },
+      }),
       ...(Object.keys(change.details).length > 0 ? { file: change.details } : {}),
       ...(change.found === undefined ? {} : { found: change.found }),
       ...notesOf(notes),

@@ -34,7 +34,8 @@ const command = (names: string, after = String.raw`(?=\s|$|;)`): RegExp =>
 const writes = />|\b(?:tee|cp|mv|ln|install|sed|dd|rsync|curl|wget)\b/;
 const writesTo = (place: RegExp): readonly RegExp[] => [place, writes];
 /** Tests, removals and comparisons of a file leave it alone. */
-const onlyLooks = /^\s{0,200}(?:(?:el)?if\s|while\s)?\s{0,8}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)/;
+const onlyLooks =
+  /^\s{0,200}(?:(?:el)?if\s|while\s)?\s{0,8}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)/;
 
 /** In the order in which they are told of a line. */
 const signs: readonly Sign[] = [
@@ -51,12 +52,19 @@ const signs: readonly Sign[] = [
   {
     id: 'download-into-interpreter',
     technique: 'T1105',
-    all: [new RegExp(String.raw`(?:${interpreter}\s{1,8}-c|eval|source|\.)\s{1,8}["']?(?:\$\(|\x60|<\()\s{0,8}(?:curl|wget)\b`)],
+    all: [
+      new RegExp(
+        String.raw`(?:${interpreter}\s{1,8}-c|eval|source|\.)\s{1,8}["']?(?:\$\(|\x60|<\()\s{0,8}(?:curl|wget)\b`,
+      ),
+    ],
   },
   {
     id: 'decoded-into-interpreter',
     technique: 'T1027',
-    all: [/\b(?:base64\s{1,8}(?:-d|-D|--decode|-\w{0,4}d)|base32\s{1,8}-d|xxd\s{1,8}-\w{0,4}r|openssl\s{1,8}\w{1,10}\s.{0,40}-d)\b/, intoInterpreter],
+    all: [
+      /\b(?:base64\s{1,8}(?:-d|-D|--decode|-\w{0,4}d)|base32\s{1,8}-d|xxd\s{1,8}-\w{0,4}r|openssl\s{1,8}\w{1,10}\s.{0,40}-d)\b/,
+      intoInterpreter,
+    ],
   },
   {
     id: 'decoded-into-interpreter',
@@ -70,20 +78,53 @@ const signs: readonly Sign[] = [
     unless: onlyLooks,
   },
   { id: 'systemd-unit', technique: 'T1543.002', all: [command('systemd-run')] },
-  { id: 'cron-entry', technique: 'T1053.003', all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\/)|\/spool\/cron\//), unless: onlyLooks },
+  {
+    id: 'cron-entry',
+    technique: 'T1053.003',
+    all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\/)|\/spool\/cron\//),
+    unless: onlyLooks,
+  },
   { id: 'cron-entry', technique: 'T1053.003', all: [command('crontab', String.raw`\s{1,8}(?:-(?!l\b|r\b)|/|<)`)] },
-  { id: 'at-job', technique: 'T1053.002', all: [/(?:^|[;&|(]\s{0,8})(?:\/usr\/bin\/)?(?:at|batch)\s{1,8}(?:-[fmM]\b|now\b|\d{1,2}:?\d{0,2}\b|midnight\b|noon\b|teatime\b)/] },
+  {
+    id: 'at-job',
+    technique: 'T1053.002',
+    all: [
+      /(?:^|[;&|(]\s{0,8})(?:\/usr\/bin\/)?(?:at|batch)\s{1,8}(?:-[fmM]\b|now\b|\d{1,2}:?\d{0,2}\b|midnight\b|noon\b|teatime\b)/,
+    ],
+  },
   { id: 'authorized-keys', technique: 'T1098.004', all: [/\bauthorized_keys/], unless: onlyLooks },
   { id: 'ld-preload', technique: 'T1574.006', all: [/\/ld\.so\.preload\b/], unless: onlyLooks },
-  { id: 'ld-preload', technique: 'T1574.006', all: [/\bLD_PRELOAD=|\bLD_AUDIT=/], unless: /LD_PRELOAD=(?:["']{2})?(?:\s|;|$)/ },
-  { id: 'setuid', technique: 'T1548.001', all: [command('chmod', String.raw`\s{1,8}(?:-\S{1,20}\s{1,8})?(?:0?[4-7][0-7]{3}\b|[ugoa]{0,4}\+[rwxt]{0,4}s)`)] },
+  {
+    id: 'ld-preload',
+    technique: 'T1574.006',
+    all: [/\bLD_PRELOAD=|\bLD_AUDIT=/],
+    unless: /LD_PRELOAD=(?:["']{2})?(?:\s|;|$)/,
+  },
+  {
+    id: 'setuid',
+    technique: 'T1548.001',
+    all: [command('chmod', String.raw`\s{1,8}(?:-\S{1,20}\s{1,8})?(?:0?[4-7][0-7]{3}\b|[ugoa]{0,4}\+[rwxt]{0,4}s)`)],
+  },
   { id: 'setuid', technique: 'T1548.001', all: [command('install', String.raw`\s.{0,120}-m\s{0,4}0?[4-7][0-7]{3}\b`)] },
-  { id: 'setcap', technique: 'T1548.001', all: [command('setcap', String.raw`\s`)], unless: /\b(?:command\s{1,8}-v|which|type)\s{1,8}setcap\b/ },
-  { id: 'root-user', technique: 'T1136.001', all: [command('useradd|adduser|usermod'), /\s(?:-u|--uid)[ =]{0,4}0\b|\s-o\b|--non-unique/] },
+  {
+    id: 'setcap',
+    technique: 'T1548.001',
+    all: [command('setcap', String.raw`\s`)],
+    unless: /\b(?:command\s{1,8}-v|which|type)\s{1,8}setcap\b|\bsetcap\s{1,8}["']?-r\b/,
+  },
+  {
+    id: 'root-user',
+    technique: 'T1136.001',
+    all: [command('useradd|adduser|usermod'), /\s(?:-u|--uid)[ =]{0,4}0\b|\s-o\b|--non-unique/],
+  },
   {
     id: 'admin-group',
     technique: 'T1098.007',
-    all: [command('useradd|adduser|usermod|gpasswd'), /(?:^|[\s,=])(?:sudo|wheel|admin|root|docker|lxd|shadow|disk)(?:$|[\s,"'])/, /\s-\w{0,4}[aG]\w{0,4}\b|--groups|\badduser\s{1,8}\S{1,64}\s{1,8}\w{1,32}\s{0,8}(?:$|[;&|>])/],
+    all: [
+      command('useradd|adduser|usermod|gpasswd'),
+      /(?:^|[\s,=])(?:sudo|wheel|admin|root|docker|lxd|shadow|disk)(?:$|[\s,"'])/,
+      /\s-\w{0,4}[aG]\w{0,4}\b|--groups|\badduser\s{1,8}\S{1,64}\s{1,8}\w{1,32}\s{0,8}(?:$|[;&|>])/,
+    ],
   },
   { id: 'root-user', technique: 'T1136.001', all: [/\/etc\/(?:passwd|shadow)\b/, />>|\btee\s{1,8}-a|\bsed\s{1,8}-i/] },
   { id: 'sudoers', technique: 'T1548.003', all: [/\/etc\/sudoers\b|\bNOPASSWD\b/], unless: onlyLooks },
@@ -91,23 +132,56 @@ const signs: readonly Sign[] = [
   {
     id: 'shell-startup',
     technique: 'T1546.004',
-    all: writesTo(/\/etc\/(?:profile|bash\.bashrc|bashrc|zsh)\b|\/etc\/profile\.d\/|\/\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|bash_logout)\b/),
+    all: writesTo(
+      /\/etc\/(?:profile|bash\.bashrc|bashrc|zsh)\b|\/etc\/profile\.d\/|\/\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|bash_logout)\b/,
+    ),
     unless: onlyLooks,
   },
   { id: 'rc-script', technique: 'T1037.004', all: writesTo(/\/etc\/(?:rc\.d\/)?rc\.local\b/), unless: onlyLooks },
-  { id: 'udev-rule', technique: 'T1546.017', all: writesTo(/\/udev\/rules\.d\/[^\s"']{1,120}\.rules\b/), unless: onlyLooks },
-  { id: 'autostart', technique: 'T1547.013', all: writesTo(/\/autostart\/[^\s"']{1,120}\.desktop\b/), unless: onlyLooks },
+  {
+    id: 'udev-rule',
+    technique: 'T1546.017',
+    all: writesTo(/\/udev\/rules\.d\/[^\s"']{1,120}\.rules\b/),
+    unless: onlyLooks,
+  },
+  {
+    id: 'autostart',
+    technique: 'T1547.013',
+    all: writesTo(/\/autostart\/[^\s"']{1,120}\.desktop\b/),
+    unless: onlyLooks,
+  },
   { id: 'kernel-module', technique: 'T1547.006', all: [command('insmod|kmod'), /insmod|kmod\s{1,8}(?:load|insert)/] },
-  { id: 'kernel-module', technique: 'T1547.006', all: [command('modprobe'), /^(?!.{0,200}\s(?:-r|--remove|-n|-c|--show)).*/] },
-  { id: 'kernel-module', technique: 'T1547.006', all: writesTo(/\/etc\/modules(?:-load\.d\/|\b(?!-))/), unless: onlyLooks },
-  { id: 'history-wiping', technique: 'T1070.003', all: [/\bhistory\s{1,8}-[cw]\b|\bunset\s{1,8}HISTFILE\b|\bHISTFILE=\/dev\/null|\bHISTSIZE=0\b|\.bash_history\b/] },
+  {
+    id: 'kernel-module',
+    technique: 'T1547.006',
+    all: [command('modprobe'), /^(?!.{0,200}\s(?:-r|--remove|-n|-c|--show)).*/],
+  },
+  {
+    id: 'kernel-module',
+    technique: 'T1547.006',
+    all: writesTo(/\/etc\/modules(?:-load\.d\/|\b(?!-))/),
+    unless: onlyLooks,
+  },
+  {
+    id: 'history-wiping',
+    technique: 'T1070.003',
+    all: [/\bhistory\s{1,8}-[cw]\b|\bunset\s{1,8}HISTFILE\b|\bHISTFILE=\/dev\/null|\bHISTSIZE=0\b|\.bash_history\b/],
+  },
   {
     id: 'log-wiping',
     technique: 'T1070.002',
-    all: [/\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)|\bjournalctl\s.{0,80}--vacuum/, />|\b(?:rm|shred|truncate|unlink|journalctl|sed|dd)\b/],
+    all: [
+      /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)|\bjournalctl\s.{0,80}--vacuum/,
+      />|\b(?:rm|shred|truncate|unlink|journalctl|sed|dd)\b/,
+    ],
     unless: /^\s{0,200}rmdir\s/,
   },
-  { id: 'package-database', technique: 'T1546.016', all: writesTo(/\/var\/lib\/dpkg\/(?:info|status)\b|\/etc\/apt\/(?:sources\.list|trusted\.gpg|apt\.conf)/), unless: onlyLooks },
+  {
+    id: 'package-database',
+    technique: 'T1546.016',
+    all: writesTo(/\/var\/lib\/dpkg\/(?:info|status)\b|\/etc\/apt\/(?:sources\.list|trusted\.gpg|apt\.conf)/),
+    unless: onlyLooks,
+  },
 ];
 
 const comment = /^\s{0,200}#(?!!)/;
