@@ -32,14 +32,14 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
   const read = async (): Promise<void> => {
     const readMs = Date.now();
     // While it works, dpkg keeps what is new there, and takes it into the status file now and then.
-    const complete = fs.readdirSync(`${folder}/updates`).length === 0;
+    const complete = readNames(`${folder}/updates`).length === 0;
     const stat = fs.statSync(`${folder}/status`);
     const now = `${stat.dev}:${stat.ino}:${stat.ctimeMs}`;
     if (complete && now === identity) asOfMs = readMs;
     if (now === identity) return;
     const found = new Map<string, string>();
     let rows = 0;
-    for (const row of table.rows()) {
+    for (const row of table.rows({ paths: [], names: new Set(), note: () => {} })) {
       found.set(String(row[name]), String(row[version]));
       found.set(`${row[name]}:${row[arch]}`, String(row[version]));
       if (++rows % rowsAtATime === 0) await setImmediate();
@@ -65,4 +65,13 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
       return reading;
     },
   };
+}
+
+function readNames(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }

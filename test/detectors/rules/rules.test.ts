@@ -24,6 +24,9 @@ const knownFields: readonly RegExp[] = [
   /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:start|interactive|working_directory|user\.id|user\.name)$/,
   /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
   /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
+  /^file\.hash\.sha256$/,
+  /^stepparent\.(?:script\.(?:path|sha256|package|version|phase|state|diff|findings\.id)|found)$/,
+  /^stepparent\.genuine\.(?:process|parent|session_leader|group_leader)$/,
   /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
 ];
 
