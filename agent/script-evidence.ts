@@ -187,7 +187,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
       unpacked.has(packageName(name)) ||
       how.ctimeMs <= (installed.asOfMs ?? 0);
     if (version === undefined) {
-      if (installed.writtenMs === undefined) judged.unobserved = "dpkg's status file could not be read";
+      if (installed.writtenMs === undefined) judged.unobserved = "dpkg's status file says of no package";
       else if (!sure) judged.unobserved = unsure;
       else seen.state = fields.state = 'unowned';
       return judged;

@@ -44,6 +44,8 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
       found.set(`${row[name]}:${row[arch]}`, String(row[version]));
       if (++rows % rowsAtATime === 0) await setImmediate();
     }
+    // What has no package at all says nothing of any.
+    if (found.size === 0) return;
     versions = found;
     identity = now;
     writtenMs = stat.ctimeMs;

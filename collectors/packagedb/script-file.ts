@@ -43,10 +43,10 @@ export function parseControl(text: string): { package: string; version: string }
 export const packageName = (name: string): string => name.replace(/:.*/, '');
 
 /** The one package that rpm was given as a file, by that file's name. */
-export function rpmPackage(args: readonly string[]): { package: string; version: string } | undefined {
+export function rpmPackage(args: readonly string[]): { package: string; version: string | undefined } | undefined {
   const names = args.slice(1).flatMap((arg) => {
-    const [, name, version] = /^(.+)-([^-]+-[^-]+)\.[^.]+\.rpm$/.exec(path.basename(arg).slice(0, 255)) ?? [];
-    return name !== undefined && version !== undefined ? [{ package: name, version }] : [];
+    const [, name, version] = /^(.+?)(?:-([^-]+-[^-]+)\.\w+)?\.rpm$/.exec(path.basename(arg).slice(0, 255)) ?? [];
+    return name === undefined ? [] : [{ package: name, version }];
   });
   return names.length === 1 ? names[0] : undefined;
 }
