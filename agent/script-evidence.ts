@@ -47,6 +47,8 @@ export interface ScriptEvidence {
 }
 
 const dpkg = '/usr/bin/dpkg';
+/** Actions after which a file has other content. */
+const writes: ReadonlySet<string> = new Set(['creation', 'rename', 'modification']);
 const maxDiffChars = 4096;
 /** A script may run before the event of its file is told. */
 const holdMs = 500;
@@ -266,6 +268,30 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     save([judged.seen]);
   };
 
+  /** Gone too soon, or too large to be read: who wrote it, and its name, are enough for a word. */
+  const withoutContent = (event: StepparentEvent): void => {
+    const { stepparent } = event;
+    const name = stepparent.script?.package;
+    const { action = '' } = event.event;
+    if (name === undefined || !writes.has(action) || event.process?.executable === dpkg) return;
+    const version = versionOf(name);
+    const seenWriter = event.process !== undefined;
+    const ctimeMs = Date.parse(event.file?.ctime ?? '');
+    const sure = seenWriter || ctimeMs <= (installed.asOfMs ?? 0);
+    if (version === undefined) {
+      if (installed.writtenMs === undefined || !sure) return;
+      stepparent.script = { ...stepparent.script, state: 'unowned' };
+      return;
+    }
+    if (!seenWriter && !store().versionKnown(name, version, startedMs)) return;
+    stepparent.script = { ...stepparent.script, version, state: 'changed' };
+    const field = 'stepparent.script.state';
+    stepparent.inferred = {
+      ...stepparent.inferred,
+      [field]: 'dpkg was not seen to write it, and it could not be read',
+    };
+  };
+
   // -- Scripts that run.
   const held = new Map<ObservedExec, { timer: NodeJS.Timeout; judge(): Judged }>();
   const judgeRun = (path: string, { content, ctimeMs }: ReadNow): Judged => {
@@ -344,6 +370,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
           const control = parseControl(content.head.toString('utf8'));
           if (control !== undefined) noteUnpacked(control);
         } else if (content !== undefined) withScript(event, content);
+        else withoutContent(event);
       } catch (error) {
         parts.onFault('a script could not be judged', error);
       }

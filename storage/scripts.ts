@@ -4,7 +4,7 @@ import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';
 
 /** A script in its place; '' where something is not known. */
-export interface ScriptSlot {
+interface ScriptSlot {
   package: string;
   version: string;
   phase: string;
@@ -14,7 +14,7 @@ export interface ScriptSlot {
 export type ScriptOrigin = 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
 
 /** What it was when it was first seen there; '' where that could not be told. */
-export type FirstState = 'first' | 'changed' | 'unowned' | '';
+type FirstState = 'first' | 'changed' | 'unowned' | '';
 
 export interface SeenScript extends ScriptSlot {
   sha256: string;
@@ -35,7 +35,7 @@ interface Seen {
   lastMs: number;
 }
 
-export type ScriptVersion = Omit<SeenScript, 'content'> & Seen;
+type ScriptVersion = Omit<SeenScript, 'content'> & Seen;
 
 export interface ScriptListing {
   /** By package, phase and time; of one package (`libc6` is `libc6:amd64` too), or all. */

@@ -66,7 +66,8 @@ async function evidenceWith(packages: Record<string, string>) {
     { ctimeMs = Date.now() - 60_000 } = {},
   ) => {
     const event: StepparentEvent = {
-      ...exampleEvent(`file-${serial++}`, start),
+      ...exampleEvent(`file-${serial}`, start),
+      event: { id: `file-${serial++}`, kind: 'event', category: ['file'], action: 'modification' },
       file: { path: join(folder, name), ctime: new Date(ctimeMs).toISOString() },
       stepparent,
     };
@@ -143,6 +144,21 @@ test('while dpkg is at work and its control file was not seen nothing is said of
   await evidence.prepare();
   const settled = tell('info/cron.postinst', 'b\n', '/usr/bin/dpkg', {}, { ctimeMs: Date.now() - 60_000 });
   expect(settled.script).toMatchObject({ version: '2', state: 'changed' });
+});
+
+test('a script that could not be read: its name and its writer are enough', async () => {
+  const { tell, install } = await evidenceWith({ cron: '1', bash: '5' });
+  install('cron', '1', 'a\n');
+  const script = (name: string) => ({ script: { path: name, package: name, phase: 'prerm' } });
+  const tellUnread = (name: string, by?: string) => tell(`info/${name}.prerm`, undefined, by, script(name));
+  expect(tellUnread('made-up', '/usr/bin/cp').script?.state).toBe('unowned');
+  expect(tellUnread('made-up').script?.state).toBe('unowned');
+  expect(tellUnread('bash', '/usr/bin/cp')).toMatchObject({
+    script: { version: '5', state: 'changed' },
+    inferred: { 'stepparent.script.state': expect.any(String) },
+  });
+  expect(tellUnread('bash').script?.state).toBe(undefined);
+  expect(tellUnread('bash', '/usr/bin/dpkg').script?.state).toBe(undefined);
 });
 
 test('the first pass: once, quietly, but for what no package has', async () => {

@@ -148,16 +148,18 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     expect(shown.stdout).toBe(`${readFileSync(kept, 'utf8')}${line}\n`);
   });
 
-  test('a script of no package that is gone at once', async () => {
+  test('scripts of no package, one gone in a second, one at once', async () => {
     const tool = copyOf(scratch, '/bin/dash', 'dropper');
     const text = '#!/bin/sh\necho gone';
-    await run(tool, [
-      '-c',
-      `printf '#!/bin/sh\\necho gone' > ${info}/e2e-none.postinst; exec rm ${info}/e2e-none.postinst`,
-    ]);
+    const drop = (name: string) => `printf '#!/bin/sh\\necho gone' > ${info}/${name}.postinst`;
+    const commands = [drop('e2e-at-once'), `rm ${info}/e2e-at-once.postinst`, drop('e2e-none'), 'sleep 1'];
+    await run(tool, ['-c', `${commands.join('; ')}; exec rm ${info}/e2e-none.postinst`]);
     await told();
-    const alert = (await alerts('maintainer-script-unowned')).find(({ file }) => file?.name === 'e2e-none.postinst');
-    expect(alert?.stepparent.script).toMatchObject({ package: 'e2e-none', state: 'unowned', sha256: sha256(text) });
+    const all = await alerts('maintainer-script-unowned');
+    const of = (name: string) => all.find(({ file }) => file?.name === name)?.stepparent.script;
+    expect(of('e2e-none.postinst')).toMatchObject({ package: 'e2e-none', state: 'unowned', sha256: sha256(text) });
+    // Whether it could still be read or not.
+    expect(of('e2e-at-once.postinst')).toMatchObject({ package: 'e2e-at-once', state: 'unowned' });
     const { stdout } = await agent.cli('scripts', 'show', sha256(text));
     expect(stdout).toBe(`${text}\n`);
   });
