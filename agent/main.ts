@@ -48,6 +48,7 @@ interface Options {
   limit: number;
   timeout: number;
   all?: boolean;
+  raw?: boolean;
   journal?: string;
   rule?: string;
   state?: AlertState;
@@ -182,6 +183,31 @@ export function program(): Command {
         const { queryCommand } = await import('./commands/query.ts');
         const { since: sinceMs, timeout: timeoutMs, ...options } = optionsOf(command);
         return queryCommand(sql, { ...options, sinceMs, timeoutMs });
+      }),
+    );
+
+  const scripts = root.command('scripts').description("list packages' scripts that were kept, or show one");
+  scripts
+    .command('list', { isDefault: true })
+    .description('list the scripts that came, changed or ran, and those that were there')
+    .argument('[package]', 'of one package')
+    .addOption(json())
+    .action(
+      keep(async (name: string | undefined, _: unknown, command: Command) => {
+        const { scriptsListCommand } = await import('./commands/scripts.ts');
+        return scriptsListCommand(name, optionsOf(command));
+      }),
+    );
+  scripts
+    .command('show')
+    .description('print the content of one, also when its file is gone')
+    .argument('<sha256>', 'its hash, or how that begins')
+    .option('--raw', 'as it is, byte for byte')
+    .addOption(json())
+    .action(
+      keep(async (sha256: string, _: unknown, command: Command) => {
+        const { scriptsShowCommand } = await import('./commands/scripts.ts');
+        return scriptsShowCommand(sha256, optionsOf(command));
       }),
     );
 

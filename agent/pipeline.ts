@@ -45,6 +45,9 @@ const maxWaiting = 2000;
 /** The same in characters of arguments, the one part of a finding that an attacker can make large. */
 const maxWaitingArgsLength = 16 * 1024 * 1024;
 
+/** Findings of a script that the reason names. */
+const maxSaidFindings = 4;
+
 const argsLength = ({ event: { process, stepparent } }: Finding): number =>
   (stepparent.lineage ?? [])
     .flatMap(({ args = [] }) => args)
@@ -56,6 +59,18 @@ const unverified = (verdict: Verdict): Verdict => ({
   terms: verdict.terms.map((term, place) => (place === 0 ? `${term} (unverified)` : term)),
   remark: "it could not be verified as the distribution's own program of that name",
 });
+
+/** What is to be found in a script belongs to the reason, and alone is none. */
+function withFindings(verdict: Verdict, { stepparent }: StepparentEvent): Verdict {
+  const findings = stepparent.script?.findings ?? [];
+  if (findings.length === 0 || ![...verdict.rule.fields].some((field) => field.startsWith('stepparent.script.'))) {
+    return verdict;
+  }
+  const said = findings.slice(0, maxSaidFindings).map(({ id, line }) => `${id} (line ${line})`);
+  const more = findings.length > said.length ? ' and more' : '';
+  const remark = `in it: ${said.join(', ')}${more}`;
+  return { ...verdict, remark: verdict.remark === undefined ? remark : `${verdict.remark}; ${remark}` };
+}
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
@@ -115,7 +130,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           verdicts: verdicts.map((verdict) => {
             const standing = parts.knownTerms.standing(verdict, exec);
             return {
-              verdict: standing === 'unverified' ? unverified(verdict) : verdict,
+              verdict: withFindings(standing === 'unverified' ? unverified(verdict) : verdict, described),
               known: standing === 'known',
               alerting: scope === '' || parts.containerAlerts,
               ...excepted(event, verdict),
@@ -132,7 +147,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           (field) => readPath(event, field),
           () => event,
         );
-        const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) => verdictOf(rule, read));
+        const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) =>
+          withFindings(verdictOf(rule, read), event),
+        );
         const scope = event.container?.id ?? '';
         const alerting = scope === '' || parts.containerAlerts;
         const whole = { ...event, stepparent: { ...event.stepparent, ...facts() } };

@@ -37,6 +37,7 @@ import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import type { Paths } from './paths.ts';
 import { createPipeline } from './pipeline.ts';
+import { openScriptEvidence } from './script-evidence.ts';
 import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -169,6 +170,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
       onFault: faults.note,
     });
+    const scripts = openScriptEvidence({
+      store: () => store,
+      table,
+      context,
+      takeFile: pipeline.takeFile,
+      takeExec: pipeline.take,
+      onFault: faults.note,
+    });
+    const takeScripts = (): void => {
+      void scripts.takeBaseline().catch((error: unknown) => faults.note('scripts could not be taken down', error));
+    };
     let packages: PackageWatch | undefined;
     const tellSetAside = (): void => {
       if (store.setAside === undefined) return;
@@ -176,7 +188,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       pipeline.keep(
         sensorEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
       );
-      packages?.saveAgain();
+      if (packages === undefined) return;
+      packages.saveAgain();
+      takeScripts();
     };
     tellSetAside();
 
@@ -191,7 +205,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       context,
       witness: { tools, copies: openScriptCopies() },
       isProbed: (executable) => probed.has(executable),
-      onExec: pipeline.take,
+      onExec: scripts.exec,
       onLost({ count }) {
         faults.note(`the sensor lost records`, new Error(`${count} at least`));
         pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
@@ -221,6 +235,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     }
     sensor.start();
     commit();
+    await scripts.prepare();
     const watch = watchPackages({
       configuration,
       rpm,
@@ -228,10 +243,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       table,
       context,
       pipeline,
+      scripts,
       commit,
       faults,
     });
     packages = watch;
+    takeScripts();
     undo.unshift(() => watch.stop());
 
     const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
@@ -309,6 +326,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         await sensor.stop();
         clear();
         collector.flush(Number.POSITIVE_INFINITY);
+        scripts.stop();
         pipeline.commit();
         await delivery.stop();
         await control.close();

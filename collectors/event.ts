@@ -102,8 +102,8 @@ export interface ScriptFields {
   state?: 'known' | 'first' | 'changed' | 'unowned';
   /** The maintainer script with the same content, of a script that runs from elsewhere. */
   copy_of?: string;
-  /** What in it persistence is made of: a name, the line's number from 1, and the line, cut. */
-  findings?: { id: string; line: number; text: string }[];
+  /** What in it persistence is made of: a name, the ATT&CK technique, the line's number from 1, and the line, cut. */
+  findings?: { id: string; technique: string; line: number; text: string }[];
   /** Against the content that was known: unified, cut. */
   diff?: string;
 }

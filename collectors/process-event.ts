@@ -165,6 +165,9 @@ export function observeExec(
       case 'stepparent.transaction.id':
       case 'stepparent.transaction.executable':
         return moment.transaction === undefined ? null : undefined;
+      case 'stepparent.script.state':
+        // Is added to the document of a maintainer script that runs.
+        return null;
       default:
         return undefined;
     }

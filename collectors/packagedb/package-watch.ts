@@ -11,7 +11,7 @@ import { type ChangeQueue, createChangeQueue, mergeable, type Queued } from './c
 import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
 import { describeFileChange, type FileChange } from './file-event.ts';
 import { pathIn } from './file-name.ts';
-import { type FileWitness, openWitness } from './file-witness.ts';
+import { type FileContent, type FileWitness, openWitness } from './file-witness.ts';
 import { createFileWriters, type FileWriter, type WriterSeen } from './file-writer.ts';
 import { watchFolderHints } from './folder-hints.ts';
 import {
@@ -37,7 +37,8 @@ export interface PackageWatchOptions {
   memory: ListingMemory;
   table: ProcessTable;
   context: HostContext;
-  onEvent(event: StepparentEvent): void;
+  /** `content`: of a script that came or changed, and of the control file beside it. */
+  onEvent(event: StepparentEvent, content: FileContent | undefined): void;
   /** A folder is missing or was replaced, events were lost. */
   onNotice(action: SensorAction, reason: string, count?: number): void;
   /** Called before listings are saved: what was told before is to be on disk first. */
@@ -221,7 +222,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       return;
     }
     told++;
-    options.onEvent(await describeFileChange(change, { table, context, provider: providerOf(at) }));
+    const { event, content } = await describeFileChange(change, { table, context, provider: providerOf(at) });
+    options.onEvent(event, content);
     if (++turn % 32 === 0) await setImmediate();
   };
 

@@ -102,7 +102,7 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
       package: 'evil',
       version: '1.2',
       state: 'first',
-      findings: [{ id: 'detached', line: 3, text: 'setsid /tmp/payload &' }],
+      findings: [{ id: 'detached', technique: 'T1059.004', line: 3, text: 'setsid /tmp/payload &' }],
     },
     // Who ran the script is not who started the transaction.
     initiator: { entity_id: '01234567-999-1', pid: 999, executable: '/tmp/helper', through: [] },
@@ -136,7 +136,13 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
         alerts_count: 3,
         operations: ['dpkg install', 'dpkg unpack'],
         packages_count: 3,
-        scripts: [{ path: '/var/lib/dpkg/info/evil.postinst', alerted: true, findings: [{ id: 'detached', line: 3 }] }],
+        scripts: [
+          {
+            path: '/var/lib/dpkg/info/evil.postinst',
+            alerted: true,
+            findings: [{ id: 'detached', technique: 'T1059.004', line: 3 }],
+          },
+        ],
         survivors: [{ pid: payload.process?.pid, command_line: '/tmp/payload --hide' }],
         survivors_count: 1,
         left_out: {},
@@ -231,7 +237,10 @@ describe('score', () => {
   test('findings in scripts without an alert add nothing', () => {
     const quiet = execOf(1, ['/var/lib/dpkg/info/quiet.postinst'], {
       lifecycle_script: script('quiet', 0),
-      script: { path: '/var/lib/dpkg/info/quiet.postinst', findings: [{ id: 'service', line: 1, text: 'systemctl' }] },
+      script: {
+        path: '/var/lib/dpkg/info/quiet.postinst',
+        findings: [{ id: 'service', technique: 'T1059.004', line: 1, text: 'systemctl' }],
+      },
     });
     const incident = build({ alerts: [alertOf(execOf(2, ['/tmp/x']), 'a', 21)], events: [quiet] });
     expect(incident?.event.risk_score).toBe(21);

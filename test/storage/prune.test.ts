@@ -9,7 +9,7 @@ import type { Pruned, PruneLimits } from '../../storage/prune.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
 import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
-const none: Pruned = { events: 0, alerts: 0, terms: 0, deliveries: 0, termsMended: 0, more: false };
+const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, deliveries: 0, termsMended: 0, more: false };
 
 /** Prunes until there is no more to do, and adds up what went. */
 function pruneAll(store: Store, nowMs: number, bounds?: PruneLimits): Pruned {

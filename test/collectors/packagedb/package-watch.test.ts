@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -35,6 +36,13 @@ const listed = (watch: TestWatch, files: number): Promise<void> =>
 
 const sh = async (script: string, cwd: string): Promise<void> => {
   await promisify(execFile)('sh', ['-c', script], { cwd });
+};
+const linkOf = (path: string): string | undefined => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 };
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -423,4 +431,32 @@ describe.each([
     await works(watch, one, 'c');
     expect(readdirSync(two)).toEqual(['b', 'x']);
   });
+});
+
+test.skipIf(missing)(titled('the content of a script that is gone at once is kept', missing), async () => {
+  const folder = join(scratch(), 'info');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'a.list'), '');
+  const watch = startWatch([folder]);
+  await listed(watch, 1);
+  const text = '#!/bin/sh\necho gone\n';
+  const path = join(folder, 'x.postinst');
+  writeFileSync(path, text);
+  // It has been heard of, and is kept open until it is told.
+  const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === path);
+  await vi.waitFor(() => expect(isOpen() || watch.events.length > 0).toBe(true), { timeout: 20_000, interval: 1 });
+  unlinkSync(path);
+  writeFileSync(join(folder, 'x.list'), 'y');
+  await eventually(() => expect(watch.told(folder)).toContain('deletion x.postinst'));
+  const [made, ...others] = watch.events.filter(({ file }) => file?.name === 'x.postinst');
+  expect(made?.stepparent.script).toEqual({
+    path: join(folder, 'x.postinst'),
+    package: 'x',
+    phase: 'postinst',
+    sha256: sha256(text),
+  });
+  expect(watch.contents.get(made?.event.id ?? '')).toBe(text);
+  for (const { stepparent } of others) expect(stepparent.script).toBe(undefined);
+  // Of other files nothing is kept.
+  expect([...watch.contents.keys()]).toEqual([made?.event.id]);
 });

@@ -28,7 +28,8 @@ const knownFields: readonly RegExp[] = [
   /^stepparent\.initiator\.(?:entity_id|pid|name|executable|origin|through)$/,
   /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
   /^stepparent\.genuine\.(?:process|parent|session_leader|group_leader)$/,
-  /^stepparent\.script\.(?:path|copy_of)$/,
+  /^file\.hash\.sha256$/,
+  /^stepparent\.(?:script\.(?:path|copy_of|sha256|package|version|phase|state|diff|findings\.id)|found)$/,
   /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
 ];
 
