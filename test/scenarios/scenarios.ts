@@ -33,6 +33,8 @@ const parents = ['dpkg-package-installed-by-unusual-parent', 'rpm-package-instal
 const initiator = 'package-installed-by-unusual-initiator';
 const scripts = 'unusual-dpkg-execution';
 const impostor = 'package-tool-impostor';
+const command = 'package-tool-given-command';
+const records = 'dpkg-database-changed-by-other-program';
 const unowned = 'maintainer-script-unowned';
 const changed = 'maintainer-script-changed-outside-dpkg';
 const differs = 'maintainer-script-differs-from-version';
@@ -253,7 +255,7 @@ export const attacks: readonly Scenario[] = [
     'a program called dpkg runs a maintainer script',
     'mkdir d; cp /bin/dash d/dpkg; d/dpkg -c "$INFO/victim.prerm remove; :"',
     {
-      rules: [impostor, scripts],
+      rules: [impostor, scripts, records],
     },
   ),
   login(
@@ -343,7 +345,7 @@ export const attacks: readonly Scenario[] = [
     'renamed-bare',
     'the same, with a package that has no scripts',
     'cp /usr/bin/dpkg x; ./x -i $DEBS/evil-by-renamed-bare_1.deb',
-    { because: 'the copy is not known to be dpkg, and no script runs or comes' },
+    { rules: [records] },
   ),
   login(
     'same-version',
@@ -391,9 +393,7 @@ export const attacks: readonly Scenario[] = [
     'apt-hook',
     'apt-get is told to run dpkg -i as its hook',
     'as_root apt-get -o "APT::Update::Post-Invoke::=exec dpkg -i $DEBS/evil-by-hook_1.deb" -q update',
-    {
-      because: 'the parent is the genuine apt-get, and the administrator is the usual one',
-    },
+    { rules: [command] },
   ),
   login('dpkg-deb', 'a package is unpacked without dpkg', 'dpkg-deb -x $DEBS/evil-by-tar_1.deb .', {
     because: 'no package manager runs, and no package database changes',

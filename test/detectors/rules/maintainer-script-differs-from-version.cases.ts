@@ -24,7 +24,14 @@ const runs = changed(installed, {
 });
 
 export const cases: RuleCases = {
-  hits: { 'installed by dpkg': installed, 'one that runs': runs },
+  hits: {
+    'installed by dpkg': installed,
+    'one that runs': runs,
+    'another phase': changed(installed, {
+      'stepparent.script.phase': 'prerm',
+      'stepparent.script.path': '/var/lib/dpkg/info/tool.prerm',
+    }),
+  },
   misses: {
     'the first of its version': changed(installed, { 'stepparent.script.state': 'first' }),
     'installed again': changed(installed, { 'stepparent.script.state': 'known' }),
