@@ -257,6 +257,8 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     const { control } = unpacking;
     const fromUnpacked = byDpkg && event.stepparent.file?.original_path?.includes('/tmp.ci/') === true;
     const version = fromUnpacked && control?.package === packageName(own.package) ? control.version : undefined;
+    // It was unpacked once more, and its control file was gone too soon: what is known of an earlier one holds no longer.
+    if (fromUnpacked && version === undefined) unpacked.delete(packageName(own.package));
     const judged = judge({ path, ...own }, content, {
       version,
       origin: byDpkg ? 'dpkg' : 'change',

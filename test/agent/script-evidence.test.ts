@@ -109,6 +109,18 @@ test('an installation, the same again, an upgrade, and another content of the sa
   expect(faults).toEqual([]);
 });
 
+test('an upgrade whose control file was gone too soon is not taken for the version before', async () => {
+  const { install, tell, store } = await evidenceWith({ cron: '1' });
+  expect(install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'first' });
+  tell('tmp.ci', undefined, '/usr/bin/dpkg');
+  const unpacked = { file: { original_path: '/var/lib/dpkg/tmp.ci/postinst' } };
+  const { script, unobserved } = tell('info/cron.postinst', 'b\n', '/usr/bin/dpkg', unpacked, { ctimeMs: Date.now() });
+  expect(script).toMatchObject({ package: 'cron', sha256: sha256('b\n') });
+  expect([script?.state, script?.version]).toEqual([undefined, undefined]);
+  expect(unobserved).toEqual({ 'stepparent.script.state': expect.any(String) });
+  expect(store.listScripts().map(({ state }) => state)).not.toContain('changed');
+});
+
 test('who else writes: changed, also where there was nothing; what is put back is known', async () => {
   const { tell, install } = await evidenceWith({ cron: '1', bash: '5' });
   install('cron', '1', 'exit 0\n');

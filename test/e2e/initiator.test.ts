@@ -1,18 +1,16 @@
 // A shell that is usual hides nobody: who is behind it is another term.
 
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { testAgent, until } from './run-agent.ts';
+import { testAgent, until, withAllRules } from './run-agent.ts';
 
 const rule = 'package-installed-by-unusual-initiator';
-const rules = join(import.meta.dirname, '../../detectors/rules');
 
 describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
   const scratch = scratchFolder();
-  const agent = testAgent(scratch, `rules_directories = [${JSON.stringify(rules)}]\n`);
+  const agent = testAgent(scratch, withAllRules);
   beforeAll(async () => {
     enterPrivateHost(scratch);
     await agent.start();

@@ -19,7 +19,10 @@ import type { StepparentEvent } from '../../collectors/event.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
-/** The rules whose alerts and terms these tests count; a test of another one names its folder itself. */
+/** For the configuration of an agent that has every rule. */
+export const withAllRules = `rules_directories = [${JSON.stringify(join(import.meta.dirname, '../../detectors/rules'))}]\n`;
+
+/** The rules whose alerts and terms most tests count; a test of another one starts its agent `withAllRules`. */
 const rulesCounted = [
   'dpkg-package-installed-by-unusual-parent',
   'rpm-package-installed-by-unusual-parent',

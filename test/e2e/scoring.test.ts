@@ -16,7 +16,7 @@ import { attacks, benign, firstWeek, prelude, type Scenario } from '../scenarios
 import { type Outcome, scoreTable } from '../scenarios/scoring.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { documents, type Ended, run, testAgent, until } from './run-agent.ts';
+import { documents, type Ended, run, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing =
   endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
@@ -46,7 +46,7 @@ describe.skipIf(missing)(titled('the score', missing), () => {
   const folders = [info, '/var/lib/dpkg', place('rpm-database')];
   const agent = testAgent(
     scratch,
-    `rules_directories = ${JSON.stringify([rules])}\npackage_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+    `${withAllRules}package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
   );
   const env: NodeJS.ProcessEnv = {
     ...process.env,

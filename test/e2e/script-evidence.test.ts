@@ -9,7 +9,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { documents, run, testAgent, until } from './run-agent.ts';
+import { documents, run, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing;
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
@@ -21,7 +21,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
   const rpmDatabase = join(scratch, 'var/lib/rpm');
   const agent = testAgent(
     scratch,
-    `package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
+    `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
   let marker = 0;

@@ -9,7 +9,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { type AlertDocument, documents, run, testAgent, until } from './run-agent.ts';
+import { type AlertDocument, documents, run, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('apt-get'));
 const info = '/var/lib/dpkg/info';
@@ -18,7 +18,7 @@ const hostile = 'e2e-upgrade-23';
 
 describe.skipIf(missing)(titled('an upgrade', missing), () => {
   const scratch = scratchFolder();
-  const agent = testAgent(scratch);
+  const agent = testAgent(scratch, withAllRules);
   const repository = join(scratch, 'repository');
   let marker = 0;
 
