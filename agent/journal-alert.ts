@@ -47,8 +47,8 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
   const rule = text('STEPPARENT_RULE');
   const id = text('STEPPARENT_ALERT_ID');
   const host = text('_MACHINE_ID');
-  const ms = Number(text('_SOURCE_REALTIME_TIMESTAMP') ?? text('__REALTIME_TIMESTAMP') ?? Number.NaN) / 1000;
-  if (rule === undefined || id === undefined || host === undefined || !Number.isFinite(ms)) return undefined;
+  const time = timeOf(text('_SOURCE_REALTIME_TIMESTAMP')) ?? timeOf(text('__REALTIME_TIMESTAMP'));
+  if (rule === undefined || id === undefined || host === undefined || time === undefined) return undefined;
 
   const hostName = text('_HOSTNAME');
   const file = text('STEPPARENT_FILE');
@@ -59,7 +59,7 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
   const script = text('STEPPARENT_SCRIPT');
   const depth = Number(text('STEPPARENT_SCRIPT_DEPTH') ?? Number.NaN);
   return defined({
-    '@timestamp': new Date(ms).toISOString(),
+    '@timestamp': time,
     ecs: { version: ecsVersion },
     message: text('MESSAGE'),
     event: {
@@ -114,6 +114,12 @@ function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value) || value.length === 0) return undefined;
   return value.every((each) => typeof each === 'number') ? Buffer.from(value).toString() : textOf(value[0]);
+}
+
+/** Of microseconds since 1970. Undefined: that is no time, or none that a date can be; the sender's journald chose it. */
+function timeOf(text: string | undefined): string | undefined {
+  const date = new Date(Number(text ?? Number.NaN) / 1000);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 const numberOf = (text: string | undefined): number | undefined =>
