@@ -202,7 +202,13 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
   const save = (): void => {
     options.commit();
-    for (const at of folders) at.save();
+    for (const at of folders) {
+      try {
+        at.save();
+      } catch (error) {
+        onFault('the listing of a folder could not be saved', error);
+      }
+    }
   };
   const remember = (at: WatchedFolder, name: string, state: FileState | undefined): void => {
     at.remember(name, state);

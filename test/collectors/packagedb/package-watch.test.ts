@@ -322,6 +322,22 @@ describe('comparison', () => {
     expect(third.events).toEqual([]);
   });
 
+  test('a listing that cannot be saved keeps no other from it', async () => {
+    const [one, two] = [scratch(), scratch()];
+    for (const folder of [one, two]) writeFileSync(join(folder, 'a'), 'a');
+    const memory = listingMemory();
+    const { saveKnownFiles } = memory;
+    memory.saveKnownFiles = (folder, upserts, deletions) => {
+      if (folder === one) throw new Error('full');
+      saveKnownFiles(folder, upserts, deletions);
+    };
+    const watch = startWatch([one, two], { memory, fanotify: silentKernel().open });
+    await eventually(() => expect(watch.watch.report().folders.map(({ files }) => files)).toEqual([1, 1]));
+    await watch.stop();
+    expect([...(memory.files.get(two)?.keys() ?? [])]).toContain('a');
+    expect(watch.faults).toContain('the listing of a folder could not be saved: Error: full');
+  });
+
   test('what the kernel did not tell', async () => {
     const folder = scratch();
     writeFileSync(join(folder, 'a'), '');
