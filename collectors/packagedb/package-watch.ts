@@ -705,7 +705,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   });
   const updateHints = (): void => {
     folderHints.update(
-      folders.flatMap(({ place, hintedBecause }) => (place && hintedBecause !== undefined ? [place] : [])),
+      folders.flatMap(({ folder: { namePrefix }, place, hintedBecause }) =>
+        place && hintedBecause !== undefined ? [{ ...place, namePrefix }] : [],
+      ),
     );
   };
 
