@@ -22,6 +22,8 @@ export interface WriterSeen {
 export interface FileWriters {
   /** To be called at once: the process may be gone a moment later. */
   see(pid: number): WriterSeen;
+  /** Effective user id of the process, or of its nearest ancestor that could be read; undefined: not known. */
+  userOf(process: Pick<WriterSeen, 'entry' | 'image'>): number | undefined;
   /** To be called when the process table has caught up. */
   resolve(seen: WriterSeen): FileWriter;
   /** Where the kernel does not say who: the package manager that has run since then, if there was one. */
@@ -37,6 +39,9 @@ const managers = {
 /** A child that has not executed anything yet started a moment after its record's time. */
 const startToleranceNs = 20e6;
 
+/** Ancestors that are asked for the user of a process that has ended. */
+const maxUserSteps = 8;
+
 export function createFileWriters(table: ProcessTable): FileWriters {
   const momentOf = (entry: ProcessEntry, image: Image | undefined): ActorMoment => ({
     entry,
@@ -50,6 +55,16 @@ export function createFileWriters(table: ProcessTable): FileWriters {
       const entry = pid > 0 ? table.recall(pid) : undefined;
       if (entry !== undefined) table.inspect(entry);
       return { pid, atNs, entry, image: entry?.image };
+    },
+
+    userOf({ entry, image }) {
+      let steps = 0;
+      for (let at = entry; at !== undefined && steps < maxUserSteps; at = at.parent, steps++) {
+        const details = table.inspect(at);
+        // Of its own it is to be the program that runs: sudo changes the user.
+        if (details !== undefined && (at !== entry || at.detailsImage === image)) return details.userId;
+      }
+      return undefined;
     },
 
     resolve({ pid, atNs, entry, image }) {

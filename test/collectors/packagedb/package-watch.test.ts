@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import type { PackageFolder } from '../../../collectors/packagedb/package-folders.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
 import { placeOf } from '../../../collectors/packagedb/watched-folder.ts';
 import { noRoot, titled, unmet } from '../../needs.ts';
@@ -138,6 +139,26 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     const hashes = watch.events.flatMap(({ file }) => file?.hash?.sha256 ?? []);
     expect(hashes).toHaveLength(20);
     expect(new Set(hashes).size).toBe(20);
+  });
+
+  test("what others do in a folder that everybody may write to is counted, and takes nothing from root's", async () => {
+    const [info, temporary] = [scratch(), scratch()];
+    chmodSync(dirname(temporary), 0o711);
+    chmodSync(temporary, 0o1777);
+    const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
+    const watch = startWatch([info, scriptlets as PackageFolder]);
+    await listed(watch, 0);
+    const flood = 'i=0; while [ $i -lt 3000 ]; do : > rpm-tmp.f$i; i=$((i+1)); done';
+    const flooding = sh(`exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '${flood}'`, temporary);
+    await eventually(() => expect(watch.watch.report().ignored).toBeGreaterThan(500));
+    writeFileSync(join(info, 'evil.postinst'), 'x');
+    writeFileSync(join(temporary, 'rpm-tmp.root'), 'x');
+    await flooding;
+    await eventually(() => expect(watch.told(info)).toEqual(['creation evil.postinst']));
+    await eventually(() => expect(watch.told(temporary)).toContain('creation rpm-tmp.root'));
+    expect(watch.told(temporary)).toEqual(['creation rpm-tmp.root']);
+    expect(watch.events.every(({ stepparent }) => stepparent.found === undefined)).toBe(true);
+    expect(watch.watch.report()).toMatchObject({ untold: 0, told: 2 });
   });
 
   test('opening for writing, and taking an empty lock, are no changes', async () => {
@@ -359,6 +380,25 @@ describe('comparison', () => {
     unlinkSync(join(folder, 'b'));
     tell(fanotifyMask.delete);
     await eventually(() => expect(watch.told(folder)).toEqual(['creation b', 'deletion b']));
+  });
+
+  test('more scriptlets than are told leave room for the databases', async () => {
+    const [info, temporary] = [scratch(), scratch()];
+    const kernel = silentKernel();
+    const watch = startWatch(
+      [info, { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true }],
+      { fanotify: kernel.open },
+    );
+    await listed(watch, 0);
+    const tell = (folder: string, name: string, mask: number): void =>
+      kernel.options[0]?.onEvent({ mask, pid: 0, at: { folder, name }, from: undefined });
+    for (let i = 0; i < 5000; i++) tell(temporary, `rpm-tmp.${i}`, fanotifyMask.delete);
+    writeFileSync(join(info, 'evil.postinst'), 'x');
+    tell(info, 'evil.postinst', fanotifyMask.create);
+    await eventually(() => expect(watch.told(info)).toEqual(['creation evil.postinst']));
+    // The kernel told it, not a comparison.
+    expect(watch.events.at(-1)?.stepparent.found).toBe(undefined);
+    expect(watch.told(temporary).length).toBeLessThan(1000);
   });
 
   test('a reader that stops is opened again', async () => {
