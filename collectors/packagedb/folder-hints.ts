@@ -29,7 +29,7 @@ const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: 
 export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOptions): FolderHints {
   const onError = (error: unknown): void => onFault('a folder cannot be watched', error);
   /** One for each folder: each is ready at a time of its own. By path. */
-  const watchers = new Map<string, { identity: string; watcher: Promise<FSWatcher | undefined> }>();
+  const watchers = new Map<string, { as: HintedFolder; watcher: Promise<FSWatcher | undefined> }>();
 
   const open = async ({ path: folder, namePrefix }: HintedFolder): Promise<FSWatcher | undefined> => {
     try {
@@ -57,13 +57,14 @@ export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOption
   return {
     update(folders) {
       const wanted = new Map(folders.map((folder) => [folder.path, folder]));
-      for (const [folder, { watcher, identity }] of watchers) {
-        if (wanted.get(folder)?.identity === identity) continue;
+      for (const [folder, { watcher, as }] of watchers) {
+        const now = wanted.get(folder);
+        if (now?.identity === as.identity && now.namePrefix === as.namePrefix) continue;
         watchers.delete(folder);
         close(watcher).catch(onError);
       }
       for (const [folder, hinted] of wanted) {
-        if (!watchers.has(folder)) watchers.set(folder, { identity: hinted.identity, watcher: open(hinted) });
+        if (!watchers.has(folder)) watchers.set(folder, { as: hinted, watcher: open(hinted) });
       }
     },
     async close() {

@@ -30,7 +30,7 @@ import {
 } from './listing.ts';
 import { type PackageFolder, unpackFolder } from './package-folders.ts';
 import { type FanotifyEvent, type FolderEntry, fanotifyMask } from './parse-fanotify.ts';
-import { maxKnownFiles, placeOf, type WatchedFolder, watchedFolder } from './watched-folder.ts';
+import { type FolderPlace, maxKnownFiles, placeOf, type WatchedFolder, watchedFolder } from './watched-folder.ts';
 
 export interface PackageWatchOptions {
   folders: readonly PackageFolder[];
@@ -802,13 +802,24 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     at.place = undefined;
   };
 
+  const isAt = ({ place }: WatchedFolder, other: FolderPlace): boolean => place?.identity === other.identity;
   const lookAt = (at: WatchedFolder, maker: WriterSeen | undefined): void => {
     const { folder } = at;
     const place = placeOf(folder.path);
-    const twin = place && folders.find((other) => other !== at && other.place?.identity === place.identity);
+    // One that looks at some names only, or comes and goes, does not do another's work.
+    const twin =
+      place &&
+      folders.find((other) => other !== at && !other.folder.temporary && !other.folder.namePrefix && isAt(other, place))
+        ?.place;
     if (twin !== undefined) {
+      const wasApart = !folder.temporary && (at.place !== undefined || (!started && at.known.has('.')));
       leave(at);
-      at.sameAs = twin.place?.path;
+      if (wasApart) {
+        const reason = `${folder.path} is another folder than before: it is now the same as ${twin.path}`;
+        options.onNotice('package-folder-replaced', reason);
+        at.saidMissing = folder.expected;
+      } else if (at.sameAs === undefined) at.saidMissing = false;
+      at.sameAs = twin.path;
       return;
     }
     at.sameAs = undefined;
@@ -970,8 +981,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
               },
             ],
       ),
-      missing: folders.flatMap(({ folder, place, sameAs, saidMissing }) =>
-        saidMissing && place === undefined && sameAs === undefined ? [folder.path] : [],
+      missing: folders.flatMap(({ folder, place, saidMissing }) =>
+        saidMissing && place === undefined ? [folder.path] : [],
       ),
       told,
       untold,

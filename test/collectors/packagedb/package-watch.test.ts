@@ -455,6 +455,48 @@ describe.each([
     expect(watch.told(folder)).not.toContain('creation b');
   });
 
+  test.skipIf(why)('that becomes the one where scriptlets are', async () => {
+    const [folder, temporary] = [scratch(), scratch()];
+    const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
+    writeFileSync(join(folder, 'same'), 'same');
+    const watch = startWatch([folder, scriptlets as PackageFolder], options);
+    await listed(watch, 1);
+    renameSync(folder, `${folder}.old`);
+    symlinkSync(temporary, folder);
+    await eventually(() =>
+      expect(watch.notices.at(-1)).toMatchObject({
+        action: 'package-folder-replaced',
+        reason: expect.stringContaining(temporary),
+      }),
+    );
+    await works(watch, temporary, 'evil.postinst');
+    await works(watch, temporary, 'rpm-tmp.1');
+    expect(watch.watch.report()).toMatchObject({ folders: [{ path: folder, real_path: temporary }], missing: [] });
+    // And back: each is watched again for what it is.
+    unlinkSync(folder);
+    renameSync(`${folder}.old`, folder);
+    await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
+    await works(watch, folder, 'a');
+    await works(watch, temporary, 'rpm-tmp.2');
+  });
+
+  test.skipIf(why)('that becomes the same as another is said, and is missing', async () => {
+    const [folder, other] = [scratch(), scratch()];
+    writeFileSync(join(folder, 'a'), '');
+    const watch = startWatch([folder, other], options);
+    await listed(watch, 1);
+    renameSync(folder, `${folder}.old`);
+    symlinkSync(other, folder);
+    await eventually(() =>
+      expect(watch.watch.report()).toMatchObject({ folders: [{ path: other }], missing: [folder] }),
+    );
+    expect(watch.notices.at(-1)).toEqual({
+      action: 'package-folder-replaced',
+      reason: `${folder} is another folder than before: it is now the same as ${other}`,
+      count: undefined,
+    });
+  });
+
   test.skipIf(why)('behind a link that changes', async () => {
     const folder = scratch();
     const [one, two, link] = ['one', 'two', 'link'].map((name) => join(dirname(folder), name)) as [
