@@ -12,7 +12,7 @@ import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanot
 import { describeFileChange, type FileChange } from './file-event.ts';
 import { pathIn } from './file-name.ts';
 import { type FileWitness, openWitness } from './file-witness.ts';
-import { createFileWriters, type FileWriter, type WriterSeen } from './file-writer.ts';
+import { createFileWriters, type FileTimes, type FileWriter, type WriterSeen } from './file-writer.ts';
 import { watchFolderHints } from './folder-hints.ts';
 import {
   differenceOf,
@@ -133,6 +133,8 @@ interface LiveChange extends Queued {
   late: boolean;
   unseen: string | undefined;
   writer: WriterSeen;
+  /** As they were when it was looked at. */
+  times: FileTimes | undefined;
   /** `writer` made the folder that it was found in; that it made the file too is a conclusion. */
   madeFolder: boolean;
   details: FileChangeFields;
@@ -327,7 +329,14 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       change.witness = openWitness(name === '.' ? change.path : pathIn(path.dirname(change.path), name));
       if (change.witness === undefined) return;
       budgetOf(change.at).openFiles++;
-      change.heard = stateOf(change.witness.stat);
+      const { stat } = change.witness;
+      change.heard = stateOf(stat);
+      const epochNs = context.bootEpochMs() * 1e6;
+      const isNew = change.action === 'creation' && stat.birthtimeNs > 0n;
+      change.times = {
+        changedNs: Number(stat.ctimeNs) - epochNs,
+        bornNs: isNew ? Number(stat.birthtimeNs) - epochNs : undefined,
+      };
     } catch (error) {
       change.unseen = `it could not be looked at (${(error as NodeJS.ErrnoException).code})`;
     }
@@ -352,6 +361,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       late: true,
       unseen: undefined,
       writer,
+      times: undefined,
       madeFolder: false,
       details: {},
       from: undefined,
@@ -405,7 +415,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     change.witness?.refresh();
     const before = at.known.get(name);
     const state = change.witness && stateOf(change.witness.stat);
-    const writer = writers.resolve(change.writer);
+    const writer = writers.resolve(change.writer, change.times);
     // Only now may it be known who it was.
     if ('moment' in writer && isOthersOwn(at, writer.moment, () => [before, state])) return;
     if (from) remember(from.at, from.name, undefined);
