@@ -4,7 +4,7 @@ import { ecsVersion, type StepparentEvent } from '../collectors/event.ts';
 import { severityNumbers } from '../detectors/alert.ts';
 import type { Severity } from '../detectors/rules/rule.ts';
 
-/** The fields that are asked of journalctl; those whose names begin with `_` were written by journald itself. */
+/** The fields that are asked of journalctl; those whose names begin with `_` journald writes itself, on the host that they are from. */
 export const alertJournalFields = [
   'MESSAGE',
   '_HOSTNAME',
@@ -38,8 +38,9 @@ type FieldName = (typeof alertJournalFields)[number];
 
 /**
  * The alert of one entry, as `journalctl -o json` prints it. Undefined for an entry that is no alert, or that does not say of
- * which host it is. `host.id` is the machine id that journald wrote, so that no entry can speak for another host
- * than the one whose journal it came from.
+ * which host it is. `host.id` is the machine id that journald wrote, which nobody but root can choose on the host itself.
+ * Of a journal that was received, the sender provides every field: systemd-journal-remote checks none of them, so that
+ * whoever may send can speak for another host.
  */
 export function alertOfEntry(line: string): StepparentEvent | undefined {
   const entry = parseEntry(line);
