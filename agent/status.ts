@@ -139,7 +139,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
 }
 
 /** The watched folders, each with the means and what is wrong with them. */
-function packageLines({ folders, missing, told, untold, uncounted }: PackageWatchReport): string[] {
+function packageLines({ folders, missing, told, untold, ignored, uncounted }: PackageWatchReport): string[] {
   return [
     ...folders.map(({ path, real_path, by, reason, files }) => {
       const target = real_path === undefined ? '' : ` (${real_path})`;
@@ -148,6 +148,7 @@ function packageLines({ folders, missing, told, untold, uncounted }: PackageWatc
     ...missing.map((path) => `${path} is missing`),
     `${told} changes told`,
     ...some(untold, 'changes not told: too many'),
+    ...some(ignored, "changes of other users' files, not told"),
     ...some(uncounted, 'files counted, not compared'),
   ];
 }

@@ -61,6 +61,8 @@ export interface ProcessEntry {
   /** Ancestors above it, at least. */
   depth: number;
   image: Image | undefined;
+  /** What it ran before its last exec, its parent's program if that was all. */
+  formerImage?: Image | undefined;
   /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
   parentImageAtFork: Image | undefined;
   ended: boolean;
@@ -287,6 +289,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       if (formerTid !== pid) threads.delete(formerTid);
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
       const before = entry.image;
+      entry.formerImage = before;
       entry.image = {
         filename,
         execNs: timeNs,

@@ -78,6 +78,7 @@ const eventColumns: readonly Column[] = [
     'stepparent.file.original_path',
     'stepparent.file.changed',
     'stepparent.found',
+    'stepparent.inferred.process',
   ].map((name): Column => [name, fromEvent(`e.document ->> ${jsonPath(name)}`)]),
   ['document', fromEvent('e.document')],
 ];

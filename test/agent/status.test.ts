@@ -43,6 +43,7 @@ const running: AgentStatus = {
     missing: ['/var/lib/dpkg'],
     told: 12,
     untold: 3,
+    ignored: 5,
     uncounted: 0,
   },
   processes: 231,
@@ -86,6 +87,7 @@ test('a running agent', () => {
                  /var/lib/dpkg is missing
                  12 changes told
                  3 changes not told: too many
+                 5 changes of other users' files, not told
   processes      231 known
   rules          2 loaded: a, b
                  refused: /r/x.toml:3:1: unknown key
