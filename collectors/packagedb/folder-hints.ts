@@ -12,7 +12,7 @@ export interface FolderHintsOptions {
   onFault(what: string, error: unknown): void;
 }
 
-export interface HintedFolder extends FolderPlace {
+interface HintedFolder extends FolderPlace {
   /** Only names that begin so are looked at and told of; chokidar keeps in memory what it looks at. */
   namePrefix?: string | undefined;
 }
