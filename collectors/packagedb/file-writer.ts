@@ -17,6 +17,8 @@ export interface WriterSeen {
   atNs: BootNs;
   entry: ProcessEntry | undefined;
   image: Image | undefined;
+  /** Another process that closed what this one had written. */
+  closedBy?: number;
 }
 
 /** When the kernel says that a file was changed: it may have waited for its turn to be told of. */
@@ -93,6 +95,21 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     };
   };
 
+  const resolve = ({ pid, atNs, entry, image }: Omit<WriterSeen, 'closedBy'>, times?: FileTimes): FileWriter => {
+    if (pid <= 0)
+      return { unobserved: 'the kernel did not say who: a process of another pid namespace', pid: undefined };
+    const now = table.recall(pid);
+    if (now === entry || (entry === undefined && now !== undefined && now.startNs < atNs + startToleranceNs)) {
+      if (now !== undefined) return writerAt(now, image, atNs, times);
+    }
+    if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
+    // Between the change and the look at it the pid had another owner: which of them it was is not said.
+    if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
+      return { moment: momentOf(now, now.image), inferredFrom: 'its pid, which another process had just before' };
+    }
+    return { moment: momentOf(entry, image), inferredFrom: undefined };
+  };
+
   return {
     see(pid) {
       const atNs = readBootNs();
@@ -111,19 +128,10 @@ export function createFileWriters(table: ProcessTable): FileWriters {
       return undefined;
     },
 
-    resolve({ pid, atNs, entry, image }, times) {
-      if (pid <= 0)
-        return { unobserved: 'the kernel did not say who: a process of another pid namespace', pid: undefined };
-      const now = table.recall(pid);
-      if (now === entry || (entry === undefined && now !== undefined && now.startNs < atNs + startToleranceNs)) {
-        if (now !== undefined) return writerAt(now, image, atNs, times);
-      }
-      if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
-      // Between the change and the look at it the pid had another owner: which of them it was is not said.
-      if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
-        return { moment: momentOf(now, now.image), inferredFrom: 'its pid, which another process had just before' };
-      }
-      return { moment: momentOf(entry, image), inferredFrom: undefined };
+    resolve({ closedBy, ...seen }, times) {
+      const writer = resolve(seen, times);
+      if (closedBy === undefined || !('moment' in writer)) return writer;
+      return { ...writer, inferredFrom: writer.inferredFrom ?? `who wrote to the file: process ${closedBy} closed it` };
     },
 
     infer(manager, sinceNs) {

@@ -112,6 +112,9 @@ const scriptletBounds: Bounds = {
 };
 /** More than the kernel's queue holds. */
 const maxDrainTurns = 16;
+/** Files of which it is known who writes to them, and writers of one. */
+const maxOpenWrites = 512;
+const maxOpenWriters = 4;
 /** Longer than any change waits. */
 const readMemoryNs = 10e9;
 /** A writer that is concluded has run since this long before. */
@@ -162,7 +165,7 @@ export interface Found {
 }
 
 /** Events that leave a file's name alone. */
-const writing = fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
+const writing = fanotifyMask.modify | fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
 
 const rootUser = 0;
 const isRoots = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
@@ -485,6 +488,26 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     return true;
   };
 
+  /** By file: who has written to it since it was last closed. Whoever closes it may have inherited it, or was sent it. */
+  const openWrites = new Map<string, Map<number, WriterSeen>>();
+  const noteWrite = (key: string, writer: WriterSeen): void => {
+    const by = openWrites.get(key) ?? new Map<number, WriterSeen>();
+    if (by.has(writer.pid) || by.size >= maxOpenWriters) return;
+    by.set(writer.pid, writer);
+    if (by.size > 1) return;
+    if (openWrites.size >= maxOpenWrites) openWrites.delete(openWrites.keys().next().value as string);
+    openWrites.set(key, by);
+  };
+  /** Who wrote what is closed now: the one that closes it, or the first of the others. */
+  const takeWrite = (key: string, closer: WriterSeen): WriterSeen => {
+    const by = openWrites.get(key);
+    const writer = by && (by.get(closer.pid) ?? by.values().next().value);
+    if (writer === undefined) return closer;
+    by?.delete(writer.pid);
+    if (by?.size === 0) openWrites.delete(key);
+    return writer.pid === closer.pid ? closer : { ...writer, closedBy: closer.pid };
+  };
+
   const onEvent = (event: FanotifyEvent): void => {
     const { mask, pid } = event;
     const has = (bit: number): boolean => (mask & bit) !== 0;
@@ -530,7 +553,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     }
     // What else the same process did to a new name goes with it.
     const isNew = has(fanotifyMask.create | fanotifyMask.rename | fanotifyMask.movedTo);
-    if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', writer);
+    if (has(fanotifyMask.modify)) noteWrite(keyOf(at, name), writer);
+    const wrote = has(fanotifyMask.closeWrite) ? takeWrite(keyOf(at, name), writer) : writer;
+    if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', wrote);
     else if (has(fanotifyMask.attribute) && !isNew) {
       // Of a folder that is itself watched this is told once, as its own.
       if (child) offer(child, '.', 'attribute-change', writer);

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -204,6 +205,18 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     const [first, second] = watch.events.map(({ process: by }) => by?.pid);
     expect(first).toBe(process.pid);
     expect(second).not.toBe(first);
+  });
+
+  test('the one that wrote is told, not the one that closes the file last', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'x.postinst'), 'a');
+    const watch = startWatch([folder]);
+    await listed(watch, 1);
+    // The other has the file from before it is written.
+    await sh('echo $$ > ../pid; exec 3>> x.postinst; sleep 0.5 & echo evil >&3; exec 3>&-; wait', folder);
+    await eventually(() => expect(watch.told(folder)).toEqual(['modification x.postinst']));
+    expect(watch.events[0]?.process?.pid).toBe(Number(readFileSync(join(dirname(folder), 'pid'), 'utf8')));
+    expect(watch.events[0]?.stepparent.inferred?.process).toMatch(/^who wrote to the file: process \d+ closed it$/);
   });
 
   test('fifos, devices, links and folders are described and not opened', async () => {
