@@ -103,14 +103,14 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
 
   // -- What dpkg unpacks, before its status file has it.
   let unpacking: Unpacking = { control: undefined, waiting: [] };
-  /** By package: the latest that was unpacked. */
-  const unpacked = new Map<string, { version: string; atMs: number }>();
+  /** By package: the latest that was unpacked; `untilMs`: the latest change time of the scripts that were seen to come of it. */
+  const unpacked = new Map<string, { version: string; atMs: number; untilMs: number }>();
   const versionOf = (name: string): string | undefined =>
     unpacked.get(packageName(name))?.version ?? installed.versionOf(name);
   const noteUnpacked = (control: { package: string; version: string }): void => {
     unpacking.control = control;
     if (unpacked.size >= maxUnpacked) unpacked.clear();
-    unpacked.set(control.package, { version: control.version, atMs: Date.now() });
+    unpacked.set(control.package, { version: control.version, atMs: Date.now(), untilMs: 0 });
     save(unpacking.waiting.splice(0).map((script) => ({ ...script, ...control })));
   };
   const newUnpacking = (): void => {
@@ -186,7 +186,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     const sure =
       how.version !== undefined ||
       how.outside === true ||
-      unpacked.has(packageName(name)) ||
+      Math.floor(how.ctimeMs) <= (unpacked.get(packageName(name))?.untilMs ?? 0) ||
       how.ctimeMs <= (installed.asOfMs ?? 0);
     if (version === undefined) {
       if (installed.writtenMs === undefined) judged.unobserved = "dpkg's status file says of no package";
@@ -257,8 +257,8 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     const { control } = unpacking;
     const fromUnpacked = byDpkg && event.stepparent.file?.original_path?.includes('/tmp.ci/') === true;
     const version = fromUnpacked && control?.package === packageName(own.package) ? control.version : undefined;
-    // It was unpacked once more, and its control file was gone too soon: what is known of an earlier one holds no longer.
-    if (fromUnpacked && version === undefined) unpacked.delete(packageName(own.package));
+    const latest = unpacked.get(packageName(own.package));
+    if (latest !== undefined && version !== undefined) latest.untilMs = Math.max(latest.untilMs, ctimeMs);
     const judged = judge({ path, ...own }, content, {
       version,
       origin: byDpkg ? 'dpkg' : 'change',
