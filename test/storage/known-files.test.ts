@@ -1,8 +1,8 @@
 // What a folder held when it was last looked at.
 
 import { expect, test } from 'vitest';
+import type { KnownFile } from '../../collectors/packagedb/listing.ts';
 import { knownFile, stateOf, stateOfKnown } from '../../collectors/packagedb/listing.ts';
-import type { KnownFile } from '../../storage/known-files.ts';
 import { temporaryStore } from './temporary-store.ts';
 
 const file = (name: string, change: Partial<KnownFile> = {}): KnownFile => ({
