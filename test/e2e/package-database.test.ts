@@ -11,7 +11,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { documents, run, testAgent, until } from './run-agent.ts';
+import { documents, run, tellAll, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing;
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
@@ -22,15 +22,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
   const rpmDatabase = join(scratch, 'var/lib/rpm');
   const folders = [info, '/var/lib/dpkg', rpmDatabase];
   const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(folders)}\n`);
-  let marker = 0;
-
-  /** What the agent has told of since `from`, once it has told of all that was done before this call. */
-  const told = async (): Promise<StepparentEvent[]> => {
-    const name = `marker-${marker++}.list`;
-    writeFileSync(join(info, name), '');
-    await until('the marker', async () => (await agent.events()).some(({ file }) => file?.name === name));
-    return agent.events();
-  };
+  const told = tellAll(agent, info);
   const of = (events: StepparentEvent[], path: string): StepparentEvent[] =>
     events.filter(({ file }) => file?.path === path);
   const ran = (events: StepparentEvent[], executable: string): StepparentEvent[] =>

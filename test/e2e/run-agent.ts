@@ -19,6 +19,19 @@ import type { StepparentEvent } from '../../collectors/event.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
+/** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched folder. */
+export function tellAll(agent: TestAgent, folder: string): () => Promise<StepparentEvent[]> {
+  let marker = 0;
+  return async () => {
+    const name = `marker-${marker++}.list`;
+    writeFileSync(join(folder, name), '');
+    return until('the marker', async () => {
+      const events = await agent.events();
+      return events.some(({ file }) => file?.name === name) && events;
+    });
+  };
+}
+
 /** For the configuration of an agent that has every rule. */
 export const withAllRules = `rules_directories = [${JSON.stringify(join(import.meta.dirname, '../../detectors/rules'))}]\n`;
 

@@ -9,7 +9,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { documents, run, testAgent, until, withAllRules } from './run-agent.ts';
+import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing;
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
@@ -24,14 +24,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
-  let marker = 0;
-  /** All that was done before this call has been told. */
-  const told = async (): Promise<StepparentEvent[]> => {
-    const name = `marker-${marker++}.list`;
-    writeFileSync(join(info, name), '');
-    await until('the marker', async () => (await agent.events()).some(({ file }) => file?.name === name));
-    return agent.events();
-  };
+  const told = tellAll(agent, info);
   const alerts = async (rule: string): Promise<StepparentEvent[]> => {
     const { stdout } = await agent.cli('alerts', '--rule', rule, '--json');
     return documents<StepparentEvent>(stdout);

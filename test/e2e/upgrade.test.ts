@@ -9,7 +9,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { type AlertDocument, documents, run, testAgent, until, withAllRules } from './run-agent.ts';
+import { type AlertDocument, documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('apt-get'));
 const info = '/var/lib/dpkg/info';
@@ -20,7 +20,6 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
   const scratch = scratchFolder();
   const agent = testAgent(scratch, withAllRules);
   const repository = join(scratch, 'repository');
-  let marker = 0;
 
   /** A flat repository (sources.list(5)) in which each package has that version; `postinst` of some is another. */
   const offer = (version: string, postinst: Readonly<Record<string, string>> = {}): void => {
@@ -50,11 +49,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
   };
 
   /** Returns when the agent has told of all that was done before this call. */
-  const caughtUp = async () => {
-    const name = `marker-${marker++}.list`;
-    writeFileSync(join(info, name), '');
-    await until('the marker', async () => (await agent.events()).some(({ file }) => file?.name === name));
-  };
+  const caughtUp = tellAll(agent, info);
   const incidents = async (...args: string[]) => {
     const { code, stdout } = await agent.cli('incidents', '--json', ...args);
     return { code, found: documents<Incident>(stdout) };
