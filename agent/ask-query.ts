@@ -93,7 +93,9 @@ export async function askQuery(
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
       // A line of a worker that was killed may be cut.
       if (why !== undefined) break;
-      const message = JSON.parse(line) as QueryMessage;
+      const message = messageOf(line);
+      // So may that of one that was killed by somebody else: then no end follows.
+      if (message === undefined) continue;
       if ('columns' in message) result.columns = message.columns;
       else if ('rows' in message) result.rows.push(...message.rows);
       else if ('error' in message) failure = errorOf(message.error);
@@ -112,6 +114,15 @@ export async function askQuery(
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
     child.kill('SIGKILL');
+  }
+}
+
+/** Undefined: it is cut. */
+function messageOf(line: string): QueryMessage | undefined {
+  try {
+    return JSON.parse(line) as QueryMessage;
+  } catch {
+    return undefined;
   }
 }
 

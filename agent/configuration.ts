@@ -7,6 +7,7 @@ import { compileKql } from '../detectors/query/kql.ts';
 import { QueryError } from '../detectors/query/query.ts';
 import { locateKey, parseToml, TomlFileError } from '../detectors/rules/toml-file.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { exceptionsSchema } from './configured-exceptions.ts';
 import { allowedDuration, parseDuration } from './duration.ts';
 
 const path = z.string().regex(/^\/[^\0]*$/, 'an absolute path');
@@ -131,8 +132,8 @@ export const configurationSchema = z.strictObject({
   }),
 });
 
-/** Of one file: every table may be absent. */
-const fileSchema = configurationSchema.partial();
+/** Of one file: every table may be absent. Exceptions are not laid over each other, and are read with `parseExceptions`. */
+const fileSchema = configurationSchema.partial().extend({ exceptions: exceptionsSchema.optional() });
 
 /** The settings of one agent, complete with defaults, under the names of the configuration file. `learning` is in milliseconds. */
 export type Configuration = z.output<typeof configurationSchema>;
@@ -142,7 +143,7 @@ export type ConfigurationTable = Readonly<Record<string, unknown>>;
 
 /**
  * Checks one file's text by itself, so that an error can name the file and the place in it.
- * Returns the table as written, without defaults. Throws ConfigurationError.
+ * Returns the table as written, without defaults and without its exceptions. Throws ConfigurationError.
  */
 export function parseConfigurationFile(text: string, file: string): ConfigurationTable {
   try {
@@ -150,7 +151,8 @@ export function parseConfigurationFile(text: string, file: string): Configuratio
   } catch (error) {
     throw error instanceof TomlFileError ? new ConfigurationError(file, error.message, error) : error;
   }
-  return parse(text);
+  const { exceptions: _, ...table } = parse(text);
+  return table;
 }
 
 /** The error for a key whose value is right in itself and wrong on this host. */

@@ -15,12 +15,19 @@ export function parseDuration(text: string): number | undefined {
 export const allowedSince = `${allowedDuration}, or an ISO date or time such as "2026-04-01" or "2026-04-01T12:00:00Z"`;
 
 /**
- * Milliseconds since 1970 of "since then": a span counts back from `nowMs`, an ISO time stands for itself
- * (local time when it names no zone, as a person at the host means it). Undefined when it is neither.
+ * Milliseconds since 1970 of "since then": a span counts back from `nowMs`, an ISO time stands for itself.
+ * Undefined when it is neither.
  */
 export function parseSince(text: string, nowMs: number): number | undefined {
   const spanMs = parseDuration(text);
-  if (spanMs !== undefined) return nowMs - spanMs;
+  return spanMs === undefined ? parseTime(text) : nowMs - spanMs;
+}
+
+/**
+ * Milliseconds since 1970 of an ISO date or time: local time when it names no zone, as a person at the host means it, and
+ * of a date its beginning. Undefined when it is none.
+ */
+export function parseTime(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text)) return undefined;
   const ms = Date.parse(text.length === 10 ? `${text}T00:00` : text);
   return Number.isNaN(ms) ? undefined : ms;

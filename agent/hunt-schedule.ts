@@ -1,6 +1,8 @@
 // Runs the hunts every so often, and makes an alert of every row that was not there before.
 
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
+import { readPath } from '../collectors/read-path.ts';
+import type { ExceptionFor } from '../detectors/exceptions.ts';
 import { buildFinding } from '../detectors/hunts/build-finding.ts';
 import { type Hunt, huntRuleId, rowIdentity } from '../detectors/hunts/hunt.ts';
 import type { HuntRow, HuntRows } from '../storage/hunt-rows.ts';
@@ -16,6 +18,8 @@ export interface HuntStatus {
   rows?: number;
   /** Rows told as alerts since the start. */
   findings: number;
+  /** Rows of the last run that an exception hid; absent when there were none. */
+  excepted?: number;
   /** Rows that the first run on this database took as known, without an alert; present when that was since the start. */
   taken?: number;
   /** Why the last run gave nothing. */
@@ -28,6 +32,7 @@ export interface HuntScheduleParts {
   /** Asks a hunt for the rows that would be told; rejects when it fails. */
   run(hunt: Hunt, window: { sinceMs: number; nowMs: number }, signal: AbortSignal): Promise<QueryResult>;
   record: HuntRows['recordHunt'];
+  exceptionFor: ExceptionFor;
   host: StepparentEvent['host'];
   agent: StepparentEvent['agent'];
   nowMs(): number;
@@ -69,6 +74,8 @@ export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
       );
       account.rows = rows.length;
       account.findings += recorded.alerts.length;
+      delete account.excepted;
+      if (recorded.excepted > 0) account.excepted = recorded.excepted;
       delete account.trouble;
       if (recorded.first) {
         account.taken = recorded.known;
@@ -82,10 +89,20 @@ export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
     }
   };
 
-  const huntRow = (hunt: Hunt, row: ReturnType<typeof rowObject>, nowMs: number): HuntRow => ({
-    identity: rowIdentity(hunt, row),
-    document: (state, id) => buildFinding({ hunt, row, host: parts.host, agent: parts.agent, state, id, nowMs }),
-  });
+  const huntRow = (hunt: Hunt, row: ReturnType<typeof rowObject>, nowMs: number): HuntRow => {
+    const finding = { hunt, row, host: parts.host, agent: parts.agent, nowMs };
+    let told: StepparentEvent | undefined;
+    const read: FieldReader = (field) => {
+      told ??= buildFinding({ ...finding, state: 'open', id: '' });
+      return readPath(told, field);
+    };
+    const exception = parts.exceptionFor(huntRuleId(hunt.id), read, nowMs);
+    return {
+      identity: rowIdentity(hunt, row),
+      document: (state, id) => buildFinding({ ...finding, state, id, exception }),
+      exceptionId: exception?.id,
+    };
+  };
 
   let timer: NodeJS.Timeout | undefined;
   const after = (ms: number): void => {

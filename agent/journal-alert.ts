@@ -4,7 +4,7 @@ import { ecsVersion, type StepparentEvent } from '../collectors/event.ts';
 import { severityNumbers } from '../detectors/alert.ts';
 import type { Severity } from '../detectors/rules/rule.ts';
 
-/** The fields that are asked of journalctl; those whose names begin with `_` were written by journald itself. */
+/** The fields that are asked of journalctl; those whose names begin with `_` journald writes itself, on the host that they are from. */
 export const alertJournalFields = [
   'MESSAGE',
   '_HOSTNAME',
@@ -30,6 +30,7 @@ export const alertJournalFields = [
   'STEPPARENT_SCRIPT',
   'STEPPARENT_SCRIPT_DEPTH',
   'STEPPARENT_SEVERITY',
+  'STEPPARENT_TRANSACTION',
   'STEPPARENT_UNIT',
   'STEPPARENT_USER',
 ] as const;
@@ -38,8 +39,9 @@ type FieldName = (typeof alertJournalFields)[number];
 
 /**
  * The alert of one entry, as `journalctl -o json` prints it. Undefined for an entry that is no alert, or that does not say of
- * which host it is. `host.id` is the machine id that journald wrote, so that no entry can speak for another host
- * than the one whose journal it came from.
+ * which host it is. `host.id` is the machine id that journald wrote, which nobody but root can choose on the host itself.
+ * Of a journal that was received, the sender provides every field: systemd-journal-remote checks none of them, so that
+ * whoever may send can speak for another host.
  */
 export function alertOfEntry(line: string): StepparentEvent | undefined {
   const entry = parseEntry(line);
@@ -47,8 +49,8 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
   const rule = text('STEPPARENT_RULE');
   const id = text('STEPPARENT_ALERT_ID');
   const host = text('_MACHINE_ID');
-  const ms = Number(text('_SOURCE_REALTIME_TIMESTAMP') ?? text('__REALTIME_TIMESTAMP') ?? Number.NaN) / 1000;
-  if (rule === undefined || id === undefined || host === undefined || !Number.isFinite(ms)) return undefined;
+  const time = timeOf(text('_SOURCE_REALTIME_TIMESTAMP')) ?? timeOf(text('__REALTIME_TIMESTAMP'));
+  if (rule === undefined || id === undefined || host === undefined || time === undefined) return undefined;
 
   const hostName = text('_HOSTNAME');
   const file = text('STEPPARENT_FILE');
@@ -59,7 +61,7 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
   const script = text('STEPPARENT_SCRIPT');
   const depth = Number(text('STEPPARENT_SCRIPT_DEPTH') ?? Number.NaN);
   return defined({
-    '@timestamp': new Date(ms).toISOString(),
+    '@timestamp': time,
     ecs: { version: ecsVersion },
     message: text('MESSAGE'),
     event: {
@@ -92,6 +94,7 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
       login_user: { name: text('STEPPARENT_LOGIN_USER') },
       systemd: { unit: text('STEPPARENT_UNIT') },
       package: { packages: text('STEPPARENT_PACKAGES')?.split(' ') },
+      transaction: { id: text('STEPPARENT_TRANSACTION') },
       lifecycle_script:
         script === undefined && Number.isNaN(depth)
           ? undefined
@@ -114,6 +117,12 @@ function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value) || value.length === 0) return undefined;
   return value.every((each) => typeof each === 'number') ? Buffer.from(value).toString() : textOf(value[0]);
+}
+
+/** Of microseconds since 1970. Undefined: that is no time, or none that a date can be; the sender's journald chose it. */
+function timeOf(text: string | undefined): string | undefined {
+  const date = new Date(Number(text ?? Number.NaN) / 1000);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 const numberOf = (text: string | undefined): number | undefined =>

@@ -1,15 +1,10 @@
 // Decides whether a term is on a known-terms list and really is what its path says.
 
-import { runsGenuine } from '../collectors/genuine-program.ts';
+import type { PackageTools } from '../collectors/package-tools.ts';
 import type { ObservedExec, ProcessMoment } from '../collectors/process-event.ts';
-import type { ProcessEntry } from '../collectors/process-table.ts';
+import { findInitiator } from '../detectors/facts/initiator.ts';
+import type { KnownTerm } from '../detectors/rules/known-terms.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';
-
-/** A program that may count as seen from the start, and the packages of the distributions that own it. */
-interface KnownProgram {
-  path: string;
-  package: string;
-}
 
 /** `unverified`: the path is listed, but the process could not be shown to run the distribution's own file of that path. */
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
@@ -21,56 +16,42 @@ export interface KnownTerms {
 }
 
 interface KnownTermsParts {
-  lists: ReadonlyMap<string, readonly KnownProgram[]>;
-  /** Whether the package owns the file, by the distribution's own account. */
-  owns(file: string, packageName: string): boolean;
-  /** Reads what /proc shows of a process into its entry. */
-  inspect(entry: ProcessEntry): unknown;
+  lists: ReadonlyMap<string, readonly KnownTerm[]>;
+  tools: Pick<PackageTools, 'notice' | 'isGenuine'>;
 }
 
-/** Which process of an event a term names; other fields cannot be verified and are never known. */
-const processOfField: Readonly<Record<string, (exec: ObservedExec) => ProcessMoment | undefined>> = {
-  'process.executable': ({ moment }) => moment,
-  'process.parent.executable': ({ moment }) => moment.ancestors[0],
+/** Which process of an event a rule's first term names: the number of steps above the one it is about. */
+const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | undefined>> = {
+  'process.executable': () => 0,
+  'process.parent.executable': () => 1,
+  'stepparent.initiator.executable': (exec) => {
+    const initiator = findInitiator(exec.document())?.initiator;
+    return initiator && initiator.through.length + 1;
+  },
 };
 
-/** A parent that forked under one face and took another one since is neither. */
-const changedFace = ({ moment }: ObservedExec, process: ProcessMoment): boolean =>
-  process.entry === moment.entry.parent &&
-  moment.entry.parentImageAtFork !== undefined &&
-  moment.entry.parentImageAtFork !== process.image;
+/** One that forked the next on the way down under one face and took another one since is neither. */
+const changedFace = (process: ProcessMoment, child: ProcessMoment | undefined): boolean =>
+  process.entry === child?.entry.parent &&
+  child.entry.parentImageAtFork !== undefined &&
+  child.entry.parentImageAtFork !== process.image;
 
-export function openKnownTerms({ lists, owns, inspect }: KnownTermsParts): KnownTerms {
-  const packagesOf = new Map<string, string[]>();
-  for (const { path, package: owner } of [...lists.values()].flat()) {
-    packagesOf.set(path, [...(packagesOf.get(path) ?? []), owner]);
-  }
-
-  /** Looked at once for each program that a process runs: later its file may have been replaced by an upgrade. */
-  const isGenuine = (process: ProcessMoment, program: string): boolean => {
-    const { entry, image } = process;
-    if (image === undefined) return false;
-    if (image.genuine === undefined) {
-      inspect(entry);
-      image.genuine =
-        runsGenuine(process, program) && (packagesOf.get(program) ?? []).some((owner) => owns(program, owner));
-    }
-    return image.genuine;
-  };
-
+export function openKnownTerms({ lists, tools }: KnownTermsParts): KnownTerms {
   return {
-    notice(exec) {
-      const program = exec.read('process.executable');
-      if (typeof program === 'string' && packagesOf.has(program)) isGenuine(exec.moment, program);
-    },
+    notice: ({ moment }) => tools.notice(moment),
     standing({ rule, terms }, exec) {
       const [field] = rule.termFields;
-      const [term] = terms;
-      if (terms.length !== 1 || field === undefined || term == null) return 'unlisted';
-      const listed = rule.knownTerms.some((list) => lists.get(list)?.some(({ path }) => path === term));
-      const process = processOfField[field]?.(exec);
-      if (!listed || process === undefined) return 'unlisted';
-      return !changedFace(exec, process) && isGenuine(process, term) ? 'known' : 'unverified';
+      const [program, origin] = terms;
+      if (field === undefined || program == null || terms.length > 2) return 'unlisted';
+      const listed = rule.knownTerms.some((list) =>
+        lists.get(list)?.some((known) => known.path === program && known.origin === origin),
+      );
+      const steps = listed ? stepsToField[field]?.(exec) : undefined;
+      if (steps === undefined) return 'unlisted';
+      const line = [exec.moment, ...exec.moment.ancestors];
+      const process = line[steps];
+      if (process === undefined) return 'unlisted';
+      return !changedFace(process, line[steps - 1]) && tools.isGenuine(process, program) ? 'known' : 'unverified';
     },
   };
 }

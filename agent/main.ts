@@ -3,6 +3,7 @@
 
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type AlertState, alertStates } from '../collectors/event.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { allowedSince, parseDuration, parseSince } from './duration.ts';
@@ -47,10 +48,19 @@ interface Options {
   limit: number;
   timeout: number;
   all?: boolean;
+  raw?: boolean;
   journal?: string;
   rule?: string;
-  state?: 'open' | 'learning' | 'capped';
+  state?: AlertState;
   container?: string;
+  from?: string;
+  field?: string[];
+  reason?: string;
+  owner?: string;
+  expires?: string;
+  file?: string;
+  yes?: boolean;
+  dryRun?: boolean;
 }
 const optionsOf = (command: Command): Options => command.optsWithGlobals();
 
@@ -62,7 +72,8 @@ const timeoutOption = () =>
   new Option('--timeout <time>', 'end it after that').argParser(timeout).default(10_000, '10s');
 const container = () => new Option('--container <id>', "a container's baseline, not the host's");
 
-function program(): Command {
+/** All commands with their options and arguments, each bound to what it does. */
+export function program(): Command {
   const root = new Command('stepparent')
     .description('Detects persistence through the Linux package manager.')
     .version(version)
@@ -98,7 +109,7 @@ function program(): Command {
     .description('list alerts, newest last')
     .addOption(sinceOption())
     .option('--rule <id>', 'of one rule')
-    .addOption(new Option('--state <state>', 'in one state').choices(['open', 'learning', 'capped']))
+    .addOption(new Option('--state <state>', 'in one state; without it, all but excepted').choices(alertStates))
     .addOption(limitOption())
     .addOption(json())
     .action(
@@ -120,6 +131,22 @@ function program(): Command {
         const { eventsCommand } = await import('./commands/events.ts');
         const { since: sinceMs, ...options } = optionsOf(command);
         return eventsCommand({ ...options, sinceMs });
+      }),
+    );
+
+  root
+    .command('incidents')
+    .description('tell package transactions that raised an alert whole, newest last')
+    .argument('[id]', 'one: its stepparent.transaction.id')
+    .addOption(new Option('--since <time>', 'with an alert since then: 10m, 7d, or a date').argParser(since))
+    .option('--all', 'also those whose alerts were raised while learning')
+    .addOption(new Option('--limit <n>', 'the newest so many').argParser(limit).default(20))
+    .addOption(json())
+    .action(
+      keep(async (id: string | undefined, _: unknown, command: Command) => {
+        const { incidentsCommand } = await import('./commands/incidents.ts');
+        const { since: sinceMs, ...options } = optionsOf(command);
+        return incidentsCommand(id, { ...options, sinceMs });
       }),
     );
 
@@ -159,6 +186,31 @@ function program(): Command {
       }),
     );
 
+  const scripts = root.command('scripts').description("list packages' scripts that were kept, or show one");
+  scripts
+    .command('list', { isDefault: true })
+    .description('list the scripts that came, changed or ran, and those that were there')
+    .argument('[package]', 'of one package')
+    .addOption(json())
+    .action(
+      keep(async (name: string | undefined, _: unknown, command: Command) => {
+        const { scriptsListCommand } = await import('./commands/scripts.ts');
+        return scriptsListCommand(name, optionsOf(command));
+      }),
+    );
+  scripts
+    .command('show')
+    .description('print the content of one, also when its file is gone')
+    .argument('<sha256>', 'its hash, or how that begins')
+    .option('--raw', 'as it is, byte for byte')
+    .addOption(json())
+    .action(
+      keep(async (sha256: string, _: unknown, command: Command) => {
+        const { scriptsShowCommand } = await import('./commands/scripts.ts');
+        return scriptsShowCommand(sha256, optionsOf(command));
+      }),
+    );
+
   const baseline = root.command('baseline').description('show and edit what counts as seen');
   baseline
     .command('list')
@@ -194,6 +246,46 @@ function program(): Command {
       keep(async (rule: string, terms: string[], _: unknown, command: Command) => {
         const { baselineTrustCommand } = await import('./commands/baseline.ts');
         return baselineTrustCommand(rule, terms, optionsOf(command));
+      }),
+    );
+
+  const except = root.command('except').description('show, add and try exceptions: what rules need not tell of');
+  except
+    .command('list')
+    .description('list the exceptions, with what each has hidden')
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { exceptListCommand } = await import('./commands/except.ts');
+        return exceptListCommand(optionsOf(command));
+      }),
+    );
+  except
+    .command('add')
+    .description('make an exception of a stored alert, as a file in conf.d')
+    .requiredOption('--from <alert>', 'the id of the alert, or how it begins')
+    .option('--field <name...>', 'a field that must have the same value too')
+    .option('--reason <text>', 'why the alert is not to be told')
+    .option('--owner <name>', 'who answers for it; else who asks')
+    .option('--expires <time>', 'when it ends: 30d, a date, or never', '90d')
+    .option('--file <name>', 'the name of the file in conf.d')
+    .addOption(new Option('--yes', 'write it without asking').conflicts('dryRun'))
+    .option('--dry-run', 'only show it')
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { exceptAddCommand } = await import('./commands/except-add.ts');
+        const { from = '', expires = '', field: fields = [], ...options } = optionsOf(command);
+        return exceptAddCommand(from, { ...options, expires, fields });
+      }),
+    );
+  except
+    .command('check')
+    .description('show which stored alerts each exception would hide')
+    .argument('[file]', 'the exceptions of this file, not those of the configuration')
+    .action(
+      keep(async (file: string | undefined, _: unknown, command: Command) => {
+        const { exceptCheckCommand } = await import('./commands/except.ts');
+        return exceptCheckCommand(file, optionsOf(command));
       }),
     );
 
@@ -256,16 +348,19 @@ function explain(error: unknown): number {
   return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Who piped us into `head` has read enough; the agent goes on without its output.
-  if (error.code !== 'EPIPE') throw error;
-  if (!isAgent) process.exit(exitCodes.ok);
-});
-process.stderr.on('error', () => {});
+// Tests read the table of commands.
+if (import.meta.main) {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Who piped us into `head` has read enough; the agent goes on without its output.
+    if (error.code !== 'EPIPE') throw error;
+    if (!isAgent) process.exit(exitCodes.ok);
+  });
+  process.stderr.on('error', () => {});
 
-try {
-  await program().parseAsync();
-  process.exitCode = exitCodeOf(outcome);
-} catch (error) {
-  process.exitCode = explain(error);
+  try {
+    await program().parseAsync();
+    process.exitCode = exitCodeOf(outcome);
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
 }

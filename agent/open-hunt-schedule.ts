@@ -1,6 +1,7 @@
 // Wires the schedule of hunts into the agent: configuration, store, delivery and log.
 
 import type { HostContext } from '../collectors/process-event.ts';
+import type { ExceptionFor } from '../detectors/exceptions.ts';
 import type { Hunt } from '../detectors/hunts/hunt.ts';
 import type { Store } from '../storage/open-store.ts';
 import type { Faults } from './faults.ts';
@@ -16,6 +17,7 @@ export interface OpenHuntScheduleParts {
   /** The store in use: another one takes its place when it breaks. */
   store(): Store;
   context: Pick<HostContext, 'host' | 'agent'>;
+  exceptionFor: ExceptionFor;
   onAlerts(): void;
   log: Log;
   faults: Faults;
@@ -28,7 +30,7 @@ const timeoutMs = 60_000;
 const maxRows = 10_000;
 
 export function openHuntSchedule(parts: OpenHuntScheduleParts): HuntSchedule | undefined {
-  const { hunts, intervalMs, database, store, context, onAlerts, log, faults } = parts;
+  const { hunts, intervalMs, database, store, context, exceptionFor, onAlerts, log, faults } = parts;
   if (intervalMs === undefined) return undefined;
   return startHuntSchedule({
     hunts,
@@ -42,6 +44,7 @@ export function openHuntSchedule(parts: OpenHuntScheduleParts): HuntSchedule | u
         signal,
       }),
     record: (ruleId, rows, nowMs) => store().recordHunt(ruleId, rows, nowMs),
+    exceptionFor,
     host: context.host,
     agent: context.agent,
     nowMs: Date.now,

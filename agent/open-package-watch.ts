@@ -9,6 +9,7 @@ import type { Store } from '../storage/open-store.ts';
 import type { Configuration } from './configuration.ts';
 import type { Faults } from './faults.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { ScriptEvidence } from './script-evidence.ts';
 
 interface PackageWatchParts {
   configuration: Pick<Configuration, 'package_database_folders'>;
@@ -18,6 +19,7 @@ interface PackageWatchParts {
   table: ProcessTable;
   context: HostContext;
   pipeline: Pipeline;
+  scripts: ScriptEvidence;
   commit(): void;
   faults: Faults;
 }
@@ -29,6 +31,7 @@ export function watchPackages({
   table,
   context,
   pipeline,
+  scripts,
   commit,
   faults,
 }: PackageWatchParts): PackageWatch {
@@ -41,8 +44,8 @@ export function watchPackages({
     },
     table,
     context,
-    onEvent(event) {
-      pipeline.takeFile(event);
+    onEvent(event, content) {
+      scripts.file(event, content);
       if (committing) return;
       committing = true;
       // With what comes in the same turn.

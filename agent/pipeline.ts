@@ -1,8 +1,9 @@
 // The way of an event: rules look at it, what matters is described, and a batch is committed as one.
 
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
 import { readPath } from '../collectors/read-path.ts';
+import type { Exception } from '../detectors/exceptions.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
@@ -16,6 +17,8 @@ export interface PipelineParts {
   records: Predicate;
   containerAlerts: boolean;
   knownTerms: KnownTerms;
+  /** The exception in force now that covers a rule's match, if any. */
+  exceptionFor(ruleId: string, read: FieldReader): Exception | undefined;
   /** Commits; throws when it cannot, and is then asked again with the same findings. */
   commit(findings: readonly Finding[]): void;
   onFault(what: string, error?: unknown): void;
@@ -42,6 +45,9 @@ const maxWaiting = 2000;
 /** The same in characters of arguments, the one part of a finding that an attacker can make large. */
 const maxWaitingArgsLength = 16 * 1024 * 1024;
 
+/** Findings of a script that the reason names. */
+const maxSaidFindings = 4;
+
 const argsLength = ({ event: { process, stepparent } }: Finding): number =>
   (stepparent.lineage ?? [])
     .flatMap(({ args = [] }) => args)
@@ -50,9 +56,21 @@ const argsLength = ({ event: { process, stepparent } }: Finding): number =>
 /** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
 const unverified = (verdict: Verdict): Verdict => ({
   ...verdict,
-  terms: verdict.terms.map((term) => `${term} (unverified)`),
+  terms: verdict.terms.map((term, place) => (place === 0 ? `${term} (unverified)` : term)),
   remark: "it could not be verified as the distribution's own program of that name",
 });
+
+/** What is to be found in a script belongs to the reason, and alone is none. */
+function withFindings(verdict: Verdict, { stepparent }: StepparentEvent): Verdict {
+  const findings = stepparent.script?.findings ?? [];
+  if (findings.length === 0 || ![...verdict.rule.fields].some((field) => field.startsWith('stepparent.script.'))) {
+    return verdict;
+  }
+  const said = findings.slice(0, maxSaidFindings).map(({ id, line }) => `${id} (line ${line})`);
+  const more = findings.length > said.length ? ' and more' : '';
+  const remark = `in it: ${said.join(', ')}${more}`;
+  return { ...verdict, remark: verdict.remark === undefined ? remark : `${verdict.remark}; ${remark}` };
+}
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
@@ -62,6 +80,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   let refused = false;
 
   const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
+
+  const excepted = (event: StepparentEvent, { rule }: Verdict): { exception?: Exception } => {
+    const exception = parts.exceptionFor(rule.id, (field) => readPath(event, field));
+    return exception === undefined ? {} : { exception };
+  };
 
   const add = (finding: Finding): void => {
     waiting.push(finding);
@@ -92,23 +115,25 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     take(exec) {
       try {
         parts.knownTerms.notice(exec);
-        const quick = withFacts(exec.read);
+        const quick = withFacts(exec.read, exec.document);
         const matching = matchingRules(parts.rules, quick.read, onRuleFault);
         if (matching.length === 0 && !parts.records(quick.read)) return;
         const described = exec.document();
         const scope = exec.scope();
         // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.
-        const { read, facts } = withFacts(exec.read);
+        const { read, facts } = withFacts(exec.read, exec.document);
         const verdicts = matchingRules(matching, read, onRuleFault).map((rule) => verdictOf(rule, read));
+        const event = { ...described, stepparent: { ...described.stepparent, ...facts() } };
         add({
-          event: { ...described, stepparent: { ...described.stepparent, ...facts() } },
+          event,
           scope,
           verdicts: verdicts.map((verdict) => {
             const standing = parts.knownTerms.standing(verdict, exec);
             return {
-              verdict: standing === 'unverified' ? unverified(verdict) : verdict,
+              verdict: withFindings(standing === 'unverified' ? unverified(verdict) : verdict, described),
               known: standing === 'known',
               alerting: scope === '' || parts.containerAlerts,
+              ...excepted(event, verdict),
             };
           }),
         });
@@ -118,14 +143,20 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     },
     takeFile(event) {
       try {
-        const { read, facts } = withFacts((field) => readPath(event, field));
-        const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) => verdictOf(rule, read));
+        const { read, facts } = withFacts(
+          (field) => readPath(event, field),
+          () => event,
+        );
+        const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) =>
+          withFindings(verdictOf(rule, read), event),
+        );
         const scope = event.container?.id ?? '';
         const alerting = scope === '' || parts.containerAlerts;
+        const whole = { ...event, stepparent: { ...event.stepparent, ...facts() } };
         add({
-          event: { ...event, stepparent: { ...event.stepparent, ...facts() } },
+          event: whole,
           scope,
-          verdicts: verdicts.map((verdict) => ({ verdict, known: false, alerting })),
+          verdicts: verdicts.map((verdict) => ({ verdict, known: false, alerting, ...excepted(whole, verdict) })),
         });
       } catch (error) {
         parts.onFault('an event could not be judged', error);

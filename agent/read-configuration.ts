@@ -11,6 +11,7 @@ import {
   refuseKey,
 } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
 
 const defaultFile = '/etc/stepparent/config.toml';
 const localRules = '/etc/stepparent/rules.d';
@@ -20,7 +21,12 @@ export interface ReadConfiguration {
   configuration: Configuration & { rules_directories: string[] };
   /** The files that were read, in the order they were laid over the defaults. */
   files: string[];
+  /** Those of all files, one after the other, expired ones too. */
+  exceptions: ConfiguredException[];
 }
+
+/** Where drop-in files lie that go with a configuration file. */
+export const dropInFolder = (file: string = defaultFile): string => join(dirname(file), 'conf.d');
 
 /**
  * Reads `file` (else /etc/stepparent/config.toml, which may be absent) and then, in the order of their names, the
@@ -29,7 +35,7 @@ export interface ReadConfiguration {
 export function readConfiguration(file?: string): ReadConfiguration {
   const first = file ?? defaultFile;
   const read: { file: string; text: string; table: ConfigurationTable }[] = [];
-  for (const each of [first, ...dropIns(join(dirname(first), 'conf.d'))]) {
+  for (const each of [first, ...dropIns(dropInFolder(first))]) {
     const text = readText(each);
     if (text !== undefined) read.push({ file: each, text, table: parseConfigurationFile(text, each) });
     else if (each === file) throw new ConfigurationError(file, 'no such file');
@@ -44,6 +50,7 @@ export function readConfiguration(file?: string): ReadConfiguration {
   return {
     configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
     files: read.map((each) => each.file),
+    exceptions: read.flatMap((each) => parseExceptions(each.text, each.file)),
   };
 }
 
@@ -56,6 +63,14 @@ function dropIns(folder: string): string[] {
 function ownRules(): string[] {
   const shipped = fileURLToPath(new URL('../detectors/rules', import.meta.url));
   return existsSync(localRules) ? [shipped, localRules] : [shipped];
+}
+
+/** The exceptions of one file by itself. Throws ConfigurationError, also where there is none. */
+export function readExceptions(file: string): ConfiguredException[] {
+  const text = readText(file);
+  if (text === undefined) throw new ConfigurationError(file, 'no such file');
+  parseConfigurationFile(text, file);
+  return parseExceptions(text, file);
 }
 
 function readText(file: string): string | undefined {

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
+import { openPackageTools } from '../collectors/package-tools.ts';
 import { askRpm } from '../collectors/packagedb/package-folders.ts';
 import type { PackageWatch } from '../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../collectors/proc/inspect-process.ts';
@@ -10,18 +11,21 @@ import { createProcessCollector } from '../collectors/process-collector.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
 import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
+import { openScriptCopies } from '../collectors/script-copies.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import { realPath } from '../collectors/which-file.ts';
+import { compileExceptions } from '../detectors/exceptions.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
 import { readHunts } from '../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../detectors/query/kql.ts';
-import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
+import { packageToolsList, readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { limits } from '../storage/limits.ts';
 import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
 import type { Configuration } from './configuration.ts';
+import { type ConfiguredException, exceptionsReport, knownNames } from './configured-exceptions.ts';
 import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
@@ -33,6 +37,7 @@ import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import type { Paths } from './paths.ts';
 import { createPipeline } from './pipeline.ts';
+import { openScriptEvidence } from './script-evidence.ts';
 import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -53,6 +58,7 @@ export interface AgentParts {
   configuration: Configuration & { rules_directories: readonly string[] };
   /** The configuration's files, to name them in errors. */
   configurationFiles: readonly string[];
+  exceptions: readonly ConfiguredException[];
   paths: Paths;
   log: Log;
 }
@@ -66,13 +72,18 @@ const commitAgainMs = 1000;
 
 /** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
-  const { configuration, paths, log } = parts;
+  const { configuration, exceptions, paths, log } = parts;
   const started = new Date().toISOString();
   const faults = openFaults(log);
   const { rules, refused } = readRules(configuration.rules_directories);
   for (const rule of refused) log.error('a rule was refused', { ...rule });
   if (rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
-  const lists = configuration.known_front_ends ? readKnownTerms(shippedKnownTerms) : new Map();
+  const { hunts, refused: refusedHunts } = readHunts(configuration.hunts.directories);
+  for (const hunt of refusedHunts) log.error('a hunt was refused', { ...hunt });
+  const exceptionFor = compileExceptions(exceptions);
+  const reportExceptions = () => exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
+  for (const warning of reportExceptions().warnings) log.warn('an exception needs a look', { warning });
+  const lists = readKnownTerms(shippedKnownTerms);
 
   // First of all, the one thing that tells two agents apart: who holds the socket.
   let status: () => AgentStatus = () => {
@@ -133,12 +144,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     undo.unshift(() => delivery.stop());
 
     const { later, soon, clear } = openTimers();
+    const tools = openPackageTools({
+      programs: [...lists.values()].flat(),
+      tools: lists.get(packageToolsList) ?? [],
+      owns: openPackageOwner(),
+      inspect: table.inspect,
+    });
 
     const pipeline = createPipeline({
       rules,
       records: compileKql(configuration.events.record).matches,
       containerAlerts: configuration.container_alerts,
-      knownTerms: openKnownTerms({ lists, owns: openPackageOwner(), inspect: table.inspect }),
+      knownTerms: openKnownTerms({ lists: configuration.known_front_ends ? lists : new Map(), tools }),
       commit(findings) {
         try {
           const { alerts } = store.record(findings, Date.now());
@@ -152,8 +169,20 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
           throw error;
         }
       },
+      exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
       onFault: faults.note,
     });
+    const scripts = openScriptEvidence({
+      store: () => store,
+      table,
+      context,
+      takeFile: pipeline.takeFile,
+      takeExec: pipeline.take,
+      onFault: faults.note,
+    });
+    const takeScripts = (): void => {
+      void scripts.takeBaseline().catch((error: unknown) => faults.note('scripts could not be taken down', error));
+    };
     let packages: PackageWatch | undefined;
     const tellSetAside = (): void => {
       if (store.setAside === undefined) return;
@@ -161,7 +190,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       pipeline.keep(
         sensorEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
       );
-      packages?.saveAgain();
+      if (packages === undefined) return;
+      packages.saveAgain();
+      takeScripts();
     };
     tellSetAside();
 
@@ -174,8 +205,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const collector = createProcessCollector({
       table,
       context,
+      witness: { tools, copies: openScriptCopies() },
       isProbed: (executable) => probed.has(executable),
-      onExec: pipeline.take,
+      onExec: scripts.exec,
       onLost({ count }) {
         faults.note(`the sensor lost records`, new Error(`${count} at least`));
         pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
@@ -205,6 +237,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     }
     sensor.start();
     commit();
+    await scripts.prepare();
     const watch = watchPackages({
       configuration,
       rpm,
@@ -212,10 +245,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       table,
       context,
       pipeline,
+      scripts,
       commit,
       faults,
     });
     packages = watch;
+    takeScripts();
     undo.unshift(() => watch.stop());
 
     const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
@@ -243,14 +278,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     );
     later(1000, guarded(prune));
 
-    const { hunts, refused: refusedHunts } = readHunts(configuration.hunts.directories);
-    for (const hunt of refusedHunts) log.error('a hunt was refused', { ...hunt });
     const schedule = openHuntSchedule({
       hunts,
       intervalMs: configuration.hunts.interval,
       database: paths.database,
       store: () => store,
       context,
+      exceptionFor,
       onAlerts: delivery.wake,
       log,
       faults,
@@ -273,6 +307,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         processes_refused: table.refused,
         rules: { loaded: rules.map(({ id }) => id), refused },
         hunts: { scheduled: schedule?.status() ?? [], refused: refusedHunts },
+        exceptions: reportExceptions(),
         configuration: [...parts.configurationFiles],
         known_front_ends: configuration.known_front_ends,
         store: facts,
@@ -294,6 +329,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         await sensor.stop();
         clear();
         collector.flush(Number.POSITIVE_INFINITY);
+        scripts.stop();
         pipeline.commit();
         await delivery.stop();
         await control.close();

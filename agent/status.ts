@@ -5,6 +5,7 @@ import type { PackageWatchReport } from '../collectors/packagedb/package-watch.t
 import type { RefusedRule } from '../detectors/rules/rule.ts';
 import type { StoreReader } from '../storage/open-store.ts';
 import type { StoreStatus } from '../storage/status.ts';
+import type { ExceptionsReport } from './configured-exceptions.ts';
 import type { SinkStatus } from './delivery.ts';
 import type { Fault } from './faults.ts';
 import type { HuntStatus } from './hunt-schedule.ts';
@@ -47,6 +48,7 @@ export interface AgentStatus {
   rules: { loaded: string[]; refused: RefusedRule[] };
   /** Hunts that the agent runs; none when `hunts.interval` is "off". */
   hunts: { scheduled: HuntStatus[]; refused: RefusedRule[] };
+  exceptions: ExceptionsReport;
   /** Whether verified package front ends count as seen from the start. */
   known_front_ends: boolean;
   store: StoreFacts;
@@ -123,6 +125,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
+      ['exceptions', exceptionLines(status.exceptions)],
       ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
       ...storeLines(status.store, status.sinks),
       [
@@ -136,7 +139,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
 }
 
 /** The watched folders, each with the means and what is wrong with them. */
-function packageLines({ folders, missing, told, untold, uncounted }: PackageWatchReport): string[] {
+function packageLines({ folders, missing, told, untold, ignored, uncounted }: PackageWatchReport): string[] {
   return [
     ...folders.map(({ path, real_path, by, reason, files }) => {
       const target = real_path === undefined ? '' : ` (${real_path})`;
@@ -145,6 +148,7 @@ function packageLines({ folders, missing, told, untold, uncounted }: PackageWatc
     ...missing.map((path) => `${path} is missing`),
     `${told} changes told`,
     ...some(untold, 'changes not told: too many'),
+    ...some(ignored, "changes of other users' files, not told"),
     ...some(uncounted, 'files counted, not compared'),
   ];
 }
@@ -154,11 +158,18 @@ export function refusedLine({ file, line, column, message }: RefusedRule): strin
   return `refused: ${file}:${line}:${column}: ${message}`;
 }
 
-function huntLine({ id, last, rows, findings, taken, trouble }: HuntStatus): string {
+function huntLine({ id, last, rows, findings, excepted, taken, trouble }: HuntStatus): string {
   if (last === undefined) return `${id}: has not run yet`;
   const first = taken === undefined ? '' : ` (${taken} taken as known at the first run)`;
-  const outcome = trouble ?? `${rows ?? 0} rows, ${findings} told since the start${first}`;
+  const hidden = excepted === undefined ? '' : `, ${excepted} excepted`;
+  const outcome = trouble ?? `${rows ?? 0} rows${hidden}, ${findings} told since the start${first}`;
   return `${id}: ${localTime(last)}, ${outcome}`;
+}
+
+/** Nothing where there are none. */
+export function exceptionLines({ in_force, expired, warnings }: ExceptionsReport): string[] {
+  if (in_force + expired === 0) return [];
+  return [`${in_force} in force${expired > 0 ? `, ${expired} expired` : ''}`, ...warnings];
 }
 
 type Line = readonly [heading: string, texts: readonly string[]];
@@ -170,7 +181,7 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
   return [
     ['learning', learning ? [`${learning.active ? 'until' : 'ended'} ${localTime(learning.until)}`] : []],
     ['baseline', [`${known} terms${inBrackets(terms)}`]],
-    ['alerts', [`${alerts.open + alerts.learning + alerts.capped} stored${inBrackets(alerts)}`]],
+    ['alerts', [`${Object.values(alerts).reduce((sum, count) => sum + count, 0)} stored${inBrackets(alerts)}`]],
     ['events', [`${store.events} stored${store.oldest_event ? `, since ${localTime(store.oldest_event)}` : ''}`]],
     ['database', [`${store.path}, ${megabytes(store.size_bytes)}`]],
     ...[...names].map((name): Line => {

@@ -17,6 +17,7 @@ export interface LineageStep {
   args?: string[];
   start?: string;
   user?: { id?: string; name?: string };
+  working_directory?: string;
 }
 
 /** A package manager's command line, understood by that manager's own option grammar (dpkg(1), rpm(8)). */
@@ -62,9 +63,12 @@ export interface InitiatorFields {
   entity_id: string;
   pid: number;
   name?: string;
-  /** Of an interpreter the script that it runs. */
+  /** Of an interpreter the script that it runs; `*` stands for what is new in a temporary name each time. */
   executable?: string;
-  /** Where it came from: `unit nginx.service`, `ssh as alice`, `cron`, `console as root`, `container`. */
+  /**
+   * Where it came from: `unit nginx.service`, `user unit NAME of alice`, `ssh as alice`, `session as alice`, `cron`,
+   * `console as root`, `container`, `init`; `*` as above.
+   */
   origin?: string;
   /** Names of the programs between it and the process, nearest first. */
   through: string[];
@@ -72,7 +76,8 @@ export interface InitiatorFields {
 
 /**
  * Whether processes of the event run the distribution's own file of their name; absent: that could not be verified, or they
- * have no name of a package tool's.
+ * have no name of a package tool's. Parent and leaders count as they were when they forked the line that leads to the process: one
+ * that took its face later, or a leader that is no ancestor, is not verified.
  */
 export interface GenuineFields {
   process?: boolean;
@@ -97,8 +102,8 @@ export interface ScriptFields {
   state?: 'known' | 'first' | 'changed' | 'unowned';
   /** The maintainer script with the same content, of a script that runs from elsewhere. */
   copy_of?: string;
-  /** What in it persistence is made of: a name, the line's number from 1, and the line, cut. */
-  findings?: { id: string; line: number; text: string }[];
+  /** What in it persistence is made of: a name, the ATT&CK technique, the line's number from 1, and the line, cut. */
+  findings?: { id: string; technique: string; line: number; text: string }[];
   /** Against the content that was known: unified, cut. */
   diff?: string;
 }
@@ -130,6 +135,13 @@ export interface FileChangeFields {
   };
 }
 
+/**
+ * `open`: delivered or on its way. `learning`: raised while learning, kept and not delivered. `capped`: over the cap, told in a
+ * summary. `excepted`: hidden by an exception of the operator's, kept, counted and never delivered.
+ */
+export const alertStates = ['open', 'learning', 'capped', 'excepted'] as const;
+export type AlertState = (typeof alertStates)[number];
+
 /** What ECS has no word for. */
 interface StepparentFields {
   /** What execve was given: may be relative, a symlink, or /dev/fd/N. `process.executable` is what that leads to. */
@@ -151,7 +163,8 @@ interface StepparentFields {
   lineage?: LineageStep[];
   /** Who logged in (`/proc/PID/loginuid`), whatever sudo made of it; absent when nobody did. */
   login_user?: { id: string; name?: string };
-  systemd?: { unit: string };
+  /** The innermost unit; `user`: it is one of that user's own service manager (`user@UID.service`). */
+  systemd?: { unit: string; user?: { id: string; name?: string } };
   /** The controlling terminal: `pts/3`, `tty1`. */
   terminal?: string;
   /** The collector's account of itself: records lost, sensor degraded. */
@@ -169,8 +182,9 @@ interface StepparentFields {
     terms: (string | null)[];
     /** Why this is unusual: one clause. */
     reason: string;
-    /** `open`: delivered; `learning`: kept, not delivered; `capped`: kept, told in a summary. */
-    state: 'open' | 'learning' | 'capped';
+    state: AlertState;
+    /** The exception that hid it; only with `excepted`. `expires` is absent when it never does. */
+    exception?: { id: string; reason: string; owner: string; expires?: string };
   };
   /** Set on a hunt's finding only: the row that is new, by its columns. */
   hunt?: { id: string; row: Record<string, string | number | null> };

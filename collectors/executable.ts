@@ -9,7 +9,7 @@ import { realPath } from './which-file.ts';
 export const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
 
 /** Paths of this process mean the same to us: it is not known to be in another root. */
-const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
+export const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
   for (let at = entry; at; at = at.parent) if (at.details) return at.details.hostRoot;
   return true;
 };

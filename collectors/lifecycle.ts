@@ -14,6 +14,8 @@ interface LifecycleScript {
   phase: string | undefined;
   /** What `package` is concluded from. */
   packageInferredFrom: string | undefined;
+  /** Why it is doubtful that it is one at all. */
+  inferredFrom: string | undefined;
   /** Programs executed below it so far. */
   execs: number;
 }
@@ -63,7 +65,7 @@ export function lifecycleAtExec(
   image: Image,
   changesPackages: ChangesPackages | undefined,
 ): Lifecycle | undefined {
-  const script = dpkgScript(image, inherited) ?? rpmScript(inherited, changesPackages);
+  const script = dpkgScript(entry, image, inherited) ?? rpmScript(inherited, changesPackages);
   if (script !== undefined) return { script, depth: 0 };
   const { lifecycle } = entry;
   if (lifecycle === undefined) return undefined;
@@ -72,8 +74,25 @@ export function lifecycleAtExec(
   return lifecycle.depth > 0 ? lifecycle : { ...lifecycle, depth: 1 };
 }
 
-function dpkgScript({ filename }: Image, inherited: Image | undefined): LifecycleScript | undefined {
-  if (!filename.startsWith('/var/lib/dpkg/') && !runs(inherited, 'dpkg')) return undefined;
+/** Effective user id of a process that has just called execve; undefined: nobody has looked at it as it was before. */
+const userBeforeExec = ({ details, detailsImage, formerImage }: ProcessEntry): number | undefined =>
+  detailsImage === formerImage ? details?.userId : undefined;
+
+function dpkgScript(
+  entry: ProcessEntry,
+  { filename: given }: Image,
+  inherited: Image | undefined,
+): LifecycleScript | undefined {
+  const byDpkg = runs(inherited, 'dpkg');
+  // Most execs of a host.
+  if (!byDpkg && !given.startsWith('/var/lib/dpkg/')) return undefined;
+  // What execve was given may lead anywhere.
+  const filename = path.posix.normalize(given);
+  const userId = userBeforeExec(entry);
+  // Without dpkg it is root who has business with its scripts.
+  if (!byDpkg && (!filename.startsWith('/var/lib/dpkg/') || (userId ?? 0) !== 0)) return undefined;
+  const doubt =
+    byDpkg || userId === 0 ? undefined : 'its file: no dpkg started it, and it is not known whose process it is';
   const installed = installedScript.exec(filename);
   if (installed) {
     return {
@@ -82,6 +101,7 @@ function dpkgScript({ filename }: Image, inherited: Image | undefined): Lifecycl
       package: installed[1],
       phase: installed[2],
       packageInferredFrom: undefined,
+      inferredFrom: doubt,
       execs: 0,
     };
   }
@@ -94,6 +114,7 @@ function dpkgScript({ filename }: Image, inherited: Image | undefined): Lifecycl
     package: name,
     phase: unpacked[1],
     packageInferredFrom: name && 'the name of the one package file that dpkg was given',
+    inferredFrom: doubt,
     execs: 0,
   };
 }
@@ -113,6 +134,7 @@ function rpmScript(
     package: name,
     phase: undefined,
     packageInferredFrom: name && 'the name of the one package file that rpm was given',
+    inferredFrom: undefined,
     execs: 0,
   };
 }
@@ -140,6 +162,7 @@ export function describeLifecycle(
       .find((arg) => scriptletFile.test(arg));
   }
   const field = 'stepparent.lifecycle_script';
+  if (script.inferredFrom) notes.inferred[field] = script.inferredFrom;
   if (script.packageInferredFrom) notes.inferred[`${field}.package`] = script.packageInferredFrom;
   if (script.package === undefined) notes.unobserved[`${field}.package`] = 'the package manager does not say';
   if (script.phase === undefined) notes.unobserved[`${field}.phase`] = 'the package manager does not say';

@@ -9,11 +9,15 @@ const rpmPath = '/usr/bin/rpm';
 /** Long enough for a database on a slow disk; the sensor's kernel buffer holds events meanwhile. */
 const rpmTimeoutMs = 3000;
 
-/** dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. */
-function isInDpkgList(infoFolder: string, file: string, packageName: string): boolean {
+/**
+ * By dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. Undefined:
+ * the package is not installed.
+ */
+function ownedInDpkg(infoFolder: string, file: string, packageName: string): boolean | undefined {
   const lists = fs
     .readdirSync(infoFolder)
     .filter((name) => name === `${packageName}.list` || (name.startsWith(`${packageName}:`) && name.endsWith('.list')));
+  if (lists.length === 0) return undefined;
   // Before the merge of /bin into /usr/bin packages listed the short path, and many still do.
   const names = [file, file.replace(/^\/usr(?=\/s?bin\/)/, '')];
   return lists.some((list) => {
@@ -33,6 +37,7 @@ function isUnchanged(file: string, names: readonly string[], sumsFile: string): 
   return said === undefined || said === createHash('md5').update(fs.readFileSync(file)).digest('hex');
 }
 
+/** Throws where rpm knows no owner. */
 function isOwnedInRpm(file: string, packageName: string): boolean {
   const owner = execFileSync(rpmPath, ['-qf', '--qf', '%{NAME}\\n', '--', file], {
     encoding: 'utf8',
@@ -44,32 +49,33 @@ function isOwnedInRpm(file: string, packageName: string): boolean {
 }
 
 /**
- * Whether a file is owned by the named package on this host, by dpkg's or rpm's account, and for dpkg unchanged.
- * Answers are kept while the file stays the same (device, inode, change time). A database that cannot be asked owns
- * nothing.
+ * Whether a file is owned by the named package on this host, by dpkg's or rpm's account, and for dpkg unchanged. Undefined:
+ * neither says anything of it. Answers are kept while the file stays the same (device, inode, change time).
  */
-export function openPackageOwner(infoFolder = '/var/lib/dpkg/info'): (file: string, packageName: string) => boolean {
-  const answers = new Map<string, { identity: string; owned: boolean }>();
+export function openPackageOwner(
+  infoFolder = '/var/lib/dpkg/info',
+): (file: string, packageName: string) => boolean | undefined {
+  const answers = new Map<string, { identity: string; owned: boolean | undefined }>();
   return (file, packageName) => {
     const stat = fs.statSync(file, { throwIfNoEntry: false });
-    if (stat === undefined) return false;
+    if (stat === undefined) return undefined;
     const identity = `${stat.dev}:${stat.ino}:${stat.ctimeMs}`;
     const key = `${file}\0${packageName}`;
     const known = answers.get(key);
     if (known?.identity === identity) return known.owned;
     let asked = true;
-    const ask = (question: () => boolean): boolean => {
+    const ask = (question: () => boolean | undefined): boolean | undefined => {
       try {
         return question();
       } catch (error) {
         // A database that is not there is an answer; one that took too long is none, and is asked again.
         if ((error as NodeJS.ErrnoException).code === 'ETIMEDOUT') asked = false;
-        return false;
+        return undefined;
       }
     };
     const owned =
-      ask(() => isInDpkgList(infoFolder, file, packageName)) ||
-      (fs.existsSync(rpmPath) && ask(() => isOwnedInRpm(file, packageName)));
+      ask(() => ownedInDpkg(infoFolder, file, packageName)) ??
+      (fs.existsSync(rpmPath) ? ask(() => isOwnedInRpm(file, packageName)) : undefined);
     if (asked) answers.set(key, { identity, owned });
     return owned;
   };

@@ -6,16 +6,19 @@ import {
   ancestorsOf,
   type ExecMoment,
   type HostContext,
+  type HostWitness,
   type ObservedExec,
   observeExec,
   type ProcessMoment,
 } from './process-event.ts';
 import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
+import { transactionBegunBy } from './transaction.ts';
 
 export interface ProcessCollectorOptions {
   table: ProcessTable;
   context: HostContext;
+  witness: HostWitness;
   /** Programs (without symlinks) whose exec is told only once their entry probe has given the arguments. */
   isProbed(executable: string): boolean;
   onExec(exec: ObservedExec): void;
@@ -46,6 +49,7 @@ function momentOf(entry: ProcessEntry, image: Image, timeNs: BootNs): ExecMoment
     image,
     timeNs,
     lifecycle: entry.lifecycle,
+    transaction: entry.transaction,
     get ancestors() {
       ancestors ??= ancestorsOf(entry);
       return ancestors;
@@ -73,7 +77,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
   const toldEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
   const tell = (moment: ExecMoment): ObservedExec => {
-    const exec = observeExec(moment, table, context);
+    const exec = observeExec(moment, table, context, options.witness);
     options.onExec(exec);
     return exec;
   };
@@ -113,6 +117,11 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     image.args = record.args;
     image.argsTruncated = record.truncated;
     image.probedImage = record.image;
+    if (entry.transaction === undefined && entry.image === image) {
+      // Only now is it known for a package tool: it was started by another name.
+      entry.transaction = transactionBegunBy(entry, image);
+      if (moment) moment.transaction = entry.transaction;
+    }
     const told = toldEarly.get(image);
     if (moment) release(record.pid);
     else if (told !== undefined && saysTheSame(told, record)) return;

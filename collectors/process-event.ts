@@ -8,14 +8,20 @@ import {
   type FieldValue,
   type LineageStep,
   type ProcessFields,
+  type ScriptFields,
   type StepparentEvent,
+  type TransactionFields,
 } from './event.ts';
-import { executableOf } from './executable.ts';
+import { executableOf, sharesRoot } from './executable.ts';
 import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
-import { deviceNumbers, systemdUnit, terminalName } from './proc/parse-proc.ts';
+import type { LeaderMoments, PackageTools } from './package-tools.ts';
+import { deviceNumbers, systemdUnit, terminalName, userOfManager } from './proc/parse-proc.ts';
 import type { BootNs } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 import { readPath } from './read-path.ts';
+import type { ScriptCopies } from './script-copies.ts';
+import { glanceAtScript, scriptPath } from './script-path.ts';
+import type { Transaction } from './transaction.ts';
 
 /** What every event of this host has in common, and what it takes to name things. */
 export interface HostContext {
@@ -30,6 +36,12 @@ export interface HostContext {
   userName(id: number): string | undefined;
   /** From /etc/group. */
   groupName(id: number): string | undefined;
+}
+
+/** What the host's own files say of a process. */
+export interface HostWitness {
+  tools: Pick<PackageTools, 'genuine' | 'genuineProcess'>;
+  copies: ScriptCopies;
 }
 
 /** A process as it was at one moment. */
@@ -50,6 +62,8 @@ export interface ExecMoment extends ActorMoment {
   timeNs: BootNs;
   /** Undefined: it runs below no lifecycle script. */
   lifecycle: Lifecycle | undefined;
+  /** Undefined: it is part of no package transaction. */
+  transaction: Transaction | undefined;
 }
 
 /** An exec that rules can look at. */
@@ -84,17 +98,28 @@ export const entityId = (bootId: string, entry: ProcessEntry): string =>
 
 const nameOf = (executable: string): string => path.basename(executable);
 
-export function observeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): ObservedExec {
+export function observeExec(
+  moment: ExecMoment,
+  table: ProcessTable,
+  context: HostContext,
+  witness: HostWitness,
+): ObservedExec {
   const { entry, image } = moment;
   let document: StepparentEvent | undefined;
   const full = (): StepparentEvent => {
-    document ??= describeExec(moment, table, context);
+    document ??= describeExec(moment, table, context, witness);
     return document;
   };
   const own = () => executableOf(entry, image).path;
   const parents = () => {
     const parent = moment.ancestors[0];
     return parent?.image && executableOf(parent.entry, parent.image).path;
+  };
+  /** Null: none. */
+  let script: string | null | undefined;
+  const ownScript = (): string | null => {
+    script ??= glanceAtScript(entry, own(), table) ?? null;
+    return script;
   };
   /** The fields that most rules ask first, without a look at /proc. Null: absent, and known to be. */
   const quick = (field: string): FieldValue | null => {
@@ -125,10 +150,24 @@ export function observeExec(moment: ExecMoment, table: ProcessTable, context: Ho
         return image.argsTruncated ? undefined : image.args;
       case 'stepparent.exec.filename':
         return image.filename;
+      case 'stepparent.script.path':
+        return ownScript();
+      case 'stepparent.script.copy_of': {
+        const file = ownScript();
+        return file === null ? null : (witness.copies.originalOf(file) ?? null);
+      }
+      case 'stepparent.genuine.process':
+        return witness.tools.genuineProcess(moment) ?? null;
       case 'stepparent.lifecycle_script.manager':
         return moment.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
         return moment.lifecycle?.depth ?? null;
+      case 'stepparent.transaction.id':
+      case 'stepparent.transaction.executable':
+        return moment.transaction === undefined ? null : undefined;
+      case 'stepparent.script.state':
+        // Is added to the document of a maintainer script that runs.
+        return null;
       default:
         return undefined;
     }
@@ -217,6 +256,9 @@ export interface DescribedActor {
   process: ProcessFields;
   containerId: string | undefined;
   stepparent: Pick<StepparentEvent['stepparent'], 'image' | 'lineage' | 'login_user' | 'systemd' | 'terminal'>;
+  leaders: LeaderMoments;
+  /** The file that it has mapped, where that could be read. */
+  mapped: string | undefined;
   notes: Notes;
 }
 
@@ -263,6 +305,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     } else notes.unobserved['process.user'] = endedFirst;
   }
 
+  const leaders: LeaderMoments = {};
   const leader = (role: 'session_leader' | 'group_leader', pid: number | undefined): void => {
     const field = `process.${role}`;
     if (pid === undefined) notes.unobserved[field] = endedFirst;
@@ -278,6 +321,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
       notes.unobserved[`${field}.name`] = endedFirst;
       return;
     }
+    leaders[role] = found;
     table.inspect(found.entry);
     process[role] = ancestorAt(field, found);
   };
@@ -297,6 +341,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   if (eldest?.lineageCut || eldest?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
 
   const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
+  const manager = scopeDetails?.cgroupPath === undefined ? undefined : userOfManager(scopeDetails.cgroupPath);
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
   const mapped = image?.probedImage ?? (current && !image?.executable?.replaced ? details.exe : undefined);
@@ -313,11 +358,13 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   return {
     process,
     containerId,
+    leaders,
+    mapped,
     stepparent: {
       ...(mapped === undefined ? {} : { image: { path: mapped } }),
       lineage,
       ...(login === undefined ? {} : { login_user: user(login, context) as { id: string; name?: string } }),
-      ...(unit ? { systemd: { unit } } : {}),
+      ...(unit ? { systemd: { unit, ...(manager === undefined ? {} : { user: user(manager, context) }) } } : {}),
       ...(terminal ? { terminal } : {}),
     },
     notes,
@@ -328,10 +375,43 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
 export const notesOf = (notes: Notes): Partial<Notes> =>
   Object.fromEntries(Object.entries(notes).filter(([, some]) => Object.keys(some).length > 0));
 
-function describeExec(moment: ExecMoment, table: ProcessTable, context: HostContext): StepparentEvent {
+/** The script that runs, and what it is a copy of. */
+function describeScript(
+  { entry }: ExecMoment,
+  { process: { executable, args, working_directory }, mapped, containerId }: DescribedActor,
+  { copies }: HostWitness,
+): ScriptFields | undefined {
+  if (executable === undefined) return undefined;
+  const file = scriptPath(entry, {
+    executable,
+    mapped,
+    args: (args ?? []) as readonly string[],
+    workingDirectory: working_directory,
+  });
+  if (file === undefined) return undefined;
+  const original = containerId === undefined && sharesRoot(entry) ? copies.originalOf(file) : undefined;
+  return { path: file, ...(original === undefined ? {} : { copy_of: original }) };
+}
+
+/** For an event's `stepparent` object. */
+export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({
+  id: entityId(context.bootId, root),
+  executable: executableOf(root, image).path,
+});
+
+function describeExec(
+  moment: ExecMoment,
+  table: ProcessTable,
+  context: HostContext,
+  witness: HostWitness,
+): StepparentEvent {
   const { entry, image, timeNs } = moment;
-  const { process, containerId, stepparent, notes } = describeActor(moment, table, context);
-  const script = moment.lifecycle && describeLifecycle(moment.lifecycle, process.args, notes);
+  const actor = describeActor(moment, table, context);
+  const { process, containerId, stepparent, notes } = actor;
+  const script = describeScript(moment, actor, witness);
+  const { fields: genuine, inferred } = witness.tools.genuine(moment, actor.leaders);
+  Object.assign(notes.inferred, inferred);
+  const lifecycle = moment.lifecycle && describeLifecycle(moment.lifecycle, process.args, notes);
   return {
     '@timestamp': dateOf(context.bootEpochMs(), timeNs),
     ecs: { version: ecsVersion },
@@ -354,14 +434,18 @@ function describeExec(moment: ExecMoment, table: ProcessTable, context: HostCont
     stepparent: {
       exec: { filename: image.filename },
       ...stepparent,
-      ...(script === undefined ? {} : { lifecycle_script: script }),
+      ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
+      ...(script === undefined ? {} : { script }),
+      ...(Object.keys(genuine).length === 0 ? {} : { genuine }),
+      ...(moment.transaction && { transaction: describeTransaction(moment.transaction, context) }),
       ...notesOf(notes),
     },
   };
 }
 
 /** What the lineage keeps of an ancestor. */
-function lineageStep({ entity_id = '', pid = 0, name, executable, args, start, user }: ProcessFields): LineageStep {
+function lineageStep(fields: ProcessFields): LineageStep {
+  const { entity_id = '', pid = 0, name, executable, args, start, user, working_directory } = fields;
   return {
     entity_id,
     pid,
@@ -370,6 +454,7 @@ function lineageStep({ entity_id = '', pid = 0, name, executable, args, start, u
     ...(args === undefined ? {} : { args: args as string[] }),
     ...(start === undefined ? {} : { start }),
     ...(user === undefined ? {} : { user: user as { id?: string; name?: string } }),
+    ...(working_directory === undefined ? {} : { working_directory }),
   };
 }
 

@@ -3,6 +3,7 @@
 import { type ChangesPackages, type Lifecycle, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
 import type { ProcessDetails } from './proc/inspect-process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
+import { type Transaction, transactionAtExec, transactionBegunBy } from './transaction.ts';
 
 export interface Executable {
   path: string;
@@ -12,6 +13,18 @@ export interface Executable {
   certain?: boolean;
   /** /proc shows another program under the pid: nothing that it says of file and arguments is of this one. */
   replaced?: boolean;
+}
+
+/** What was found out of a program with a package tool's name. */
+export interface ToolLook {
+  /** Undefined: it could not be told. */
+  genuine: boolean | undefined;
+  /** The answer rests on the entry probe: nothing more certain will come. */
+  probed?: true;
+  /** Genuine by the word of a system of its own (a chroot, a container): device and inode of that one's root. */
+  ownRoot?: string;
+  /** Why `genuine` is a conclusion. */
+  inferredFrom?: string;
 }
 
 /** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
@@ -30,8 +43,8 @@ export interface Image {
   inferredFrom?: string;
   /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
   executable?: Executable;
-  /** It is the distribution's own file of that path; kept from when it was looked at. */
-  genuine?: boolean;
+  /** Whether it is the package tool that it is called; kept from when it was looked at, while it was fresh. */
+  tool?: ToolLook;
 }
 
 /** One process. Its identity is pid and start, never the pid alone. */
@@ -48,6 +61,8 @@ export interface ProcessEntry {
   /** Ancestors above it, at least. */
   depth: number;
   image: Image | undefined;
+  /** What it ran before its last exec, its parent's program if that was all. */
+  formerImage?: Image | undefined;
   /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
   parentImageAtFork: Image | undefined;
   ended: boolean;
@@ -55,6 +70,8 @@ export interface ProcessEntry {
   endNs: BootNs | undefined;
   /** The package's script that it runs or was started by, through however many forks. Replaced whole. */
   lifecycle: Lifecycle | undefined;
+  /** The package transaction that it is part of, through however many forks. */
+  transaction: Transaction | undefined;
   /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
   details: ProcessDetails | undefined;
   /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
@@ -69,6 +86,8 @@ export interface ProcView {
   inspect(pid: number): ProcessDetails | undefined;
   /** The arguments of a live process, `maxBytes` of them at most. */
   readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
+  /** The working directory of a live process. */
+  readCwd(pid: number): string | undefined;
   /** The process that a thread belongs to. */
   processOfThread(tid: number): number | undefined;
   /** Field 22 of /proc/PID/stat, clock ticks since boot; one read. Undefined: no such process. */
@@ -94,6 +113,8 @@ export interface ProcessTable {
   aliveSince(timeNs: BootNs): Iterable<ProcessEntry>;
   /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
+  /** A look at what a live process was started with, kept nowhere: it may have called execve again. */
+  glance(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
   /** Reads a live process's arguments in full into its image, where no probe gave them all. */
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
   readonly size: number;
@@ -108,6 +129,8 @@ const maxThreads = 262_144;
 const maxDepth = 64;
 /** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
 const startToleranceNs = 20_000_000;
+/** Enough for an interpreter's options and its script: a path has 4096 bytes at most. */
+const glanceArgsBytes = 8 * 1024;
 /** Ended processes that are remembered. */
 const maxRemembered = 256;
 
@@ -150,6 +173,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       ended: details === undefined,
       endNs: undefined,
       lifecycle: undefined,
+      transaction: undefined,
       details,
       detailsImage: image,
       inspectedImage: details ? image : null,
@@ -168,6 +192,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     if (image !== undefined && image.filename !== above?.filename) {
       entry.lifecycle = lifecycleAtExec(entry, above, image, changesPackages);
     }
+    entry.transaction = entry.parent?.transaction ?? (image && transactionBegunBy(entry, image));
     return entry;
   };
 
@@ -237,6 +262,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         known.parentInferred = false;
         known.parentImageAtFork = maker.image;
         known.lifecycle = lifecycleBelow(maker);
+        known.transaction = maker.transaction;
         return;
       }
       if (known) end(known);
@@ -252,6 +278,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         ended: false,
         endNs: undefined,
         lifecycle: lifecycleBelow(maker),
+        transaction: maker.transaction,
         details: undefined,
         detailsImage: undefined,
         inspectedImage: null,
@@ -262,6 +289,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       if (formerTid !== pid) threads.delete(formerTid);
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
       const before = entry.image;
+      entry.formerImage = before;
       entry.image = {
         filename,
         execNs: timeNs,
@@ -277,6 +305,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         entry.image,
         changesPackages,
       );
+      entry.transaction = transactionAtExec(entry, entry.image, timeNs);
       return entry;
     },
 
@@ -320,6 +349,14 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       }
       entry.inspectedImage = entry.image;
       return entry.details;
+    },
+
+    glance(entry) {
+      const { pid, image } = entry;
+      if (image === undefined) return undefined;
+      const args =
+        image.args ?? image.attemptArgs?.args ?? (entry.ended ? undefined : proc.readArgs(pid, glanceArgsBytes)?.args);
+      return args && { args, workingDirectory: () => (entry.ended ? undefined : proc.readCwd(pid)) };
     },
 
     completeArgs(entry, maxBytes) {

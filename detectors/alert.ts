@@ -1,7 +1,8 @@
 // Builds the alert document: the event, what the rule says of it, and one sentence for a person.
 
 import { escapeText } from '../collectors/escape-text.ts';
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { AlertState, StepparentEvent } from '../collectors/event.ts';
+import { type Exception, exceptionFields } from './exceptions.ts';
 import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
 
 /** `event.severity`, by Elastic's convention for the four names; `event.risk_score` is the rule's own number. */
@@ -23,8 +24,10 @@ const unitBytes = 64;
 export interface AlertParts {
   event: StepparentEvent;
   verdict: Verdict;
-  state: 'open' | 'learning' | 'capped';
+  state: AlertState;
   id: string;
+  /** What hides it; given with the state `excepted`. */
+  exception?: Exception | undefined;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface AlertParts {
  * `stepparent.alert` and `message`. Pure; shares nested objects with the event. `rule.category` is the first tactic's name.
  * Values in `message` and `stepparent.alert.reason` are escaped; all others are as observed.
  */
-export function buildAlert({ event, verdict, state, id }: AlertParts): StepparentEvent {
+export function buildAlert({ event, verdict, state, id, exception }: AlertParts): StepparentEvent {
   const { rule, terms } = verdict;
   const reason = cutBytes(reasonText(event, verdict), reasonBytes);
   return {
@@ -42,7 +45,16 @@ export function buildAlert({ event, verdict, state, id }: AlertParts): Stepparen
     event: { ...event.event, kind: 'alert', severity: severityNumbers[rule.severity], risk_score: rule.riskScore },
     rule: ruleFields(rule),
     threat: rule.threat.map(threatFields),
-    stepparent: { ...event.stepparent, alert: { id, terms: [...terms], reason, state } },
+    stepparent: {
+      ...event.stepparent,
+      alert: {
+        id,
+        terms: [...terms],
+        reason,
+        state,
+        ...(exception === undefined ? {} : { exception: exceptionFields(exception) }),
+      },
+    },
   };
 }
 

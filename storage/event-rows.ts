@@ -12,8 +12,8 @@ export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeM
   );
   const insertFields = db.prepare(
     `INSERT INTO fields (event, time_ms, category, action, host_id, agent_id, file_path, file_name, executable,
-       command_line, parent_executable, parent_command_line, script_path, script_depth)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       command_line, parent_executable, parent_command_line, script_path, script_depth, transaction_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   return (event, timeMs, nowMs) => {
     const action = event.event.action ?? null;
@@ -43,6 +43,7 @@ export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeM
       textOf(process?.parent?.command_line),
       textOf(stepparent.lifecycle_script?.path),
       stepparent.lifecycle_script?.depth ?? null,
+      stepparent.transaction?.id ?? null,
     );
     return true;
   };

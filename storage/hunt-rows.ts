@@ -2,9 +2,10 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
+import { prepareExcept } from './except.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
-import { prepareRaise } from './raise.ts';
+import { type NewAlert, prepareRaise } from './raise.ts';
 import { alertId } from './record.ts';
 import type { AlertRecord, AlertState } from './records.ts';
 import { prepareTerms, type TermKey } from './terms.ts';
@@ -15,6 +16,8 @@ export interface HuntRow {
   identity: readonly (string | null)[];
   /** The alert that tells of it. */
   document(state: AlertState, id: string): StepparentEvent;
+  /** The exception that covers it: it is kept and counted, not told. */
+  exceptionId?: string | undefined;
 }
 
 interface RecordedHunt {
@@ -24,6 +27,8 @@ interface RecordedHunt {
   alerts: AlertRecord[];
   /** Rows that were known, or are from now on without an alert. */
   known: number;
+  /** Rows that an exception hid. */
+  excepted: number;
 }
 
 export interface HuntRows {
@@ -39,40 +44,39 @@ export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRow
   const learns = prepareLearning(db);
   const terms = prepareTerms(db);
   const raise = prepareRaise(db, sinks);
+  const except = prepareExcept(db, { terms, raise });
   const ran = db.prepare('SELECT 1 FROM hunts WHERE id = ?');
   const noteRun = db.prepare(
     `INSERT INTO hunts (id, first_ms, last_ms) VALUES (?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET last_ms = excluded.last_ms`,
   );
   const record = db.transaction((ruleId: string, rows: readonly HuntRow[], nowMs: number): RecordedHunt => {
-    const recorded: RecordedHunt = { first: ran.get(ruleId) === undefined, alerts: [], known: 0 };
+    const recorded: RecordedHunt = { first: ran.get(ruleId) === undefined, alerts: [], known: 0, excepted: 0 };
     const at = { eventMs: nowMs, nowMs };
     noteRun.run(ruleId, nowMs, nowMs);
     terms.begin();
-    for (const { identity, document } of rows) {
+    for (const { identity, document, exceptionId } of rows) {
       const key: TermKey = [ruleId, '', JSON.stringify(identity)];
       const row = terms.find(key);
+      const learning = learns(nowMs, nowMs);
+      const alert = (): NewAlert => {
+        const id = alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId);
+        const built = (state: AlertState) => document(state, id);
+        return { id, ruleId, scope: '', terms: identity, eventMs: nowMs, learning, document: built };
+      };
+      if (exceptionId !== undefined && row?.origin !== 'trusted') {
+        except(exceptionId, key, alert, at);
+        recorded.excepted++;
+        continue;
+      }
       const isKnown = row !== undefined && (row.origin === 'trusted' || row.last_ms > nowMs - limits.huntRowMs);
       if (isKnown || recorded.first) {
         terms.learn(key, row, row?.origin ?? 'first-run', at);
         recorded.known++;
         continue;
       }
-      const learning = learns(nowMs, nowMs);
-      const id = alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId);
-      const alert = raise(
-        {
-          id,
-          ruleId,
-          scope: '',
-          terms: identity,
-          eventMs: nowMs,
-          learning,
-          document: (state) => document(state, id),
-        },
-        nowMs,
-      );
-      if (alert !== undefined) recorded.alerts.push(alert);
+      const raised = raise(alert(), nowMs);
+      if (raised !== undefined) recorded.alerts.push(raised);
       terms.learn(key, row, learning ? 'learning' : 'alert', at);
     }
     return recorded;

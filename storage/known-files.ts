@@ -1,20 +1,8 @@
 // What the watched folders held when they were last looked at, so that a change made meanwhile is found after a restart.
 
 import type { Database } from 'better-sqlite3';
+import type { KnownFile } from '../collectors/packagedb/listing.ts';
 import { storeError } from './store-error.ts';
-
-/** One file of a folder, as lstat(2) had it. Numbers that exceed 2^53 are bigints; times are nanoseconds since 1970. */
-export interface KnownFile {
-  name: string;
-  ino: bigint;
-  sizeBytes: number;
-  mtimeNs: bigint;
-  ctimeNs: bigint;
-  /** st_mode: type and permissions. */
-  mode: number;
-  uid: number;
-  gid: number;
-}
 
 export interface KnownFiles {
   /** The folder's files by name, read row by row: finish or leave the loop before the store is asked for anything else. */

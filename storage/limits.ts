@@ -26,6 +26,8 @@ export const limits = {
   alertDays: 365,
   alerts: 10_000,
   maxBytes: 200 * mebibyte,
+  /** Contents of packages' scripts that are kept. */
+  scriptBytes: 50 * mebibyte,
   /** The part of `maxBytes` at which the oldest go; between it and the whole lie free pages and the write-ahead log. */
   fullAt: 0.95,
   /** The most of a value that a column takes, in UTF-16 units; the document has all of it. */

@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
+import { type HiddenCount, readHidden } from './except.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
 import { storeError } from './store-error.ts';
 
@@ -13,6 +14,7 @@ export interface AlertFilter {
   untilMs?: number | undefined;
   ruleId?: string | undefined;
   state?: AlertState | undefined;
+  notState?: AlertState | undefined;
   scope?: string | undefined;
   /** The newest so many. */
   limit?: number | undefined;
@@ -44,6 +46,8 @@ export interface Listing {
   listTerms(filter?: TermFilter): Generator<TermRecord>;
   /** The alerts whose id begins so, at most ten: none, the one, or several to choose from. */
   alertsByPrefix(idPrefix: string): AlertRecord[];
+  /** What each exception has hidden, by its id. */
+  hidden(): Map<string, HiddenCount>;
 }
 
 interface AlertRow {
@@ -122,7 +126,7 @@ export function prepareListing(db: Database, path: string): Listing {
   );
 
   return {
-    *listAlerts({ sinceMs, untilMs, ruleId, state, scope, limit } = {}) {
+    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit } = {}) {
       const rows = pages<AlertRow>(
         'alerts',
         ['first_ms', 'seq'],
@@ -131,6 +135,7 @@ export function prepareListing(db: Database, path: string): Listing {
           ['first_ms <= ?', untilMs],
           ['rule_id = ?', ruleId],
           ['state = ?', state],
+          ['state <> ?', notState],
           ['scope = ?', scope],
         ],
         limit,
@@ -163,6 +168,7 @@ export function prepareListing(db: Database, path: string): Listing {
       );
       for (const row of rows) yield termRecord(row);
     },
+    hidden: () => readHidden(db),
     alertsByPrefix: (idPrefix) =>
       /^[0-9a-f]+$/.test(idPrefix) ? byPrefix.all(idPrefix, `${idPrefix}g`).map(alertRecord) : [],
   };

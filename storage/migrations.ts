@@ -123,4 +123,33 @@ export const migrations: readonly string[] = [
     last_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE fields ADD COLUMN transaction_id TEXT;
+  CREATE INDEX fields_transaction ON fields (transaction_id, time_ms) WHERE transaction_id IS NOT NULL;
+  ALTER TABLE alerts ADD COLUMN transaction_id TEXT;
+  CREATE INDEX alerts_transaction ON alerts (transaction_id, first_ms) WHERE transaction_id IS NOT NULL;
+
+  CREATE TABLE scripts (
+    sha256 TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    content BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE script_versions (
+    package TEXT NOT NULL,
+    version TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES scripts (sha256) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    state TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    PRIMARY KEY (package, version, phase, sha256)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX script_versions_content ON script_versions (sha256);
+  CREATE INDEX script_versions_slot ON script_versions (package, phase, last_ms);
+  `,
 ];

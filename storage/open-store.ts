@@ -15,12 +15,14 @@ import { type Outbox, prepareOutbox } from './outbox.ts';
 import { type Pruned, type PruneLimits, preparePrune } from './prune.ts';
 import { prepareRecord, type Recorded } from './record.ts';
 import type { Finding } from './records.ts';
+import { prepareScriptListing, prepareScripts, type ScriptListing, type Scripts } from './scripts.ts';
 import { readStatus, type StoreStatus } from './status.ts';
 import { errorCode, StoreError, storeError } from './store-error.ts';
 import { prepareSummaries } from './summaries.ts';
+import { prepareTransactions, type Transactions } from './transactions.ts';
 
 /** What can be asked of a store that is open for reading. Every function throws a StoreError when the database fails. */
-export interface StoreReader extends Listing {
+export interface StoreReader extends Listing, Transactions, ScriptListing {
   readonly path: string;
   /** Undefined when the database was made without learning mode. */
   learning(nowMs: number): Learning | undefined;
@@ -28,7 +30,7 @@ export interface StoreReader extends Listing {
   close(): void;
 }
 
-export interface Store extends StoreReader, Outbox, Baseline, KnownFiles, HuntRows {
+export interface Store extends StoreReader, Outbox, Baseline, KnownFiles, HuntRows, Scripts {
   /** The file that could not be used and was renamed at this opening (with its -wal and -shm); undefined: none. */
   readonly setAside: SetAside | undefined;
   /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */
@@ -260,6 +262,8 @@ function reader(db: Database.Database, path: string): StoreReader {
   return {
     path,
     ...prepareListing(db, path),
+    ...prepareTransactions(db, path),
+    ...prepareScriptListing(db),
     learning: (nowMs) => readLearning(db, nowMs),
     status: () => readStatus(db, path),
     close: () => {
@@ -276,6 +280,7 @@ function writer(db: Database.Database, path: string, options: StoreOptions, setA
     ...prepareBaseline(db),
     ...prepareKnownFiles(db, path),
     ...prepareHuntRows(db, sinks),
+    ...prepareScripts(db),
     setAside,
     record: prepareRecord(db, sinks),
     summarize: prepareSummaries(db, sinks),

@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { dayMs, limits } from './limits.ts';
+import { preparePruneScripts } from './scripts.ts';
 
 export interface PruneLimits {
   /** Days that events are kept; 14. */
@@ -10,10 +11,12 @@ export interface PruneLimits {
   maxBytes?: number | undefined;
   /** Days that alerts and undelivered documents are kept; 365. */
   alertDays?: number | undefined;
-  /** Alerts that are kept: past it capped ones go first, then the oldest; 10,000. */
+  /** Alerts that are kept: past it excepted ones go first, then capped ones, then the oldest; 10,000. */
   alerts?: number | undefined;
   /** The largest window of any rule: terms not seen for so long go. None go by age when it is not given. */
   termMs?: number | undefined;
+  /** Bytes of scripts' contents that are kept; 50 MiB. */
+  scriptBytes?: number | undefined;
 }
 
 /** What one step dropped. */
@@ -23,6 +26,8 @@ export interface Pruned {
   terms: number;
   /** Deliveries given up: too old, of a dropped alert, or to a sink that is not configured any more. */
   deliveries: number;
+  /** Contents of scripts. */
+  scripts: number;
   /** Terms whose time lay in the future, from a clock that was wrong, and was set to now. */
   termsMended: number;
   /** There is more to do: call again soon. */
@@ -43,7 +48,7 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
   );
   const countAlerts = db.prepare<[], number>('SELECT count(*) FROM alerts').pluck();
   const dropExcess = db.prepare(
-    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY state = 'capped' DESC, seq LIMIT ?)`,
+    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'excepted' THEN 0 WHEN 'capped' THEN 1 ELSE 2 END, seq LIMIT ?)`,
   );
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(
@@ -63,6 +68,7 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
        SELECT id FROM outbox WHERE created_ms < ? AND sink NOT IN (SELECT value FROM json_each(?)) LIMIT ${rows})`,
   );
   const pages = (name: 'page_count' | 'freelist_count' | 'page_size') => db.pragma(name, { simple: true }) as number;
+  const pruneScripts = preparePruneScripts(db);
   const sinkList = JSON.stringify(sinks);
 
   const drop = db.transaction((nowMs: number, bounds: PruneLimits): Pruned => {
@@ -81,6 +87,8 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
     dropDeliveries.run(alertsBeforeMs);
     dropUnconfigured.run(eventsBeforeMs, sinkList);
 
+    const scripts = pruneScripts(bounds.scriptBytes);
+
     let terms = 0;
     let termsMended = 0;
     for (let rule = nextRule.get(''); typeof rule === 'string'; rule = nextRule.get(rule)) {
@@ -92,9 +100,11 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
       events,
       alerts,
       terms,
+      scripts,
       deliveries: deliveries - (countDeliveries.get() ?? 0),
       termsMended,
-      more: [events, alerts, terms, termsMended].some((count) => count >= rows) || (full && events + alerts > 0),
+      more:
+        [events, alerts, terms, termsMended, scripts].some((count) => count >= rows) || (full && events + alerts > 0),
     };
   });
 

@@ -15,6 +15,8 @@ export interface NewAlert {
   eventMs: number;
   /** True: kept, not delivered. */
   learning: boolean;
+  /** True: an exception covers it; kept, not delivered, and not within the cap. */
+  excepted?: boolean;
   document(state: AlertState): StepparentEvent;
 }
 
@@ -29,8 +31,8 @@ export function prepareRaise(
     )
     .pluck();
   const insertAlert = db.prepare(
-    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document, transaction_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
   const addCapped = db.prepare(
@@ -40,8 +42,8 @@ export function prepareRaise(
   const isCapped = (ruleId: string, nowMs: number): boolean =>
     (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs) ?? 0) >= limits.capAlerts;
 
-  return ({ id, ruleId, scope, terms, eventMs, learning, document: build }, nowMs) => {
-    const state = learning ? 'learning' : isCapped(ruleId, nowMs) ? 'capped' : 'open';
+  return ({ id, ruleId, scope, terms, eventMs, learning, excepted, document: build }, nowMs) => {
+    const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(ruleId, nowMs) ? 'capped' : 'open';
     const document = build(state);
     const text = JSON.stringify(document);
     const { changes, lastInsertRowid } = insertAlert.run(
@@ -54,6 +56,7 @@ export function prepareRaise(
       eventMs,
       nowMs,
       text,
+      document.stepparent.transaction?.id ?? null,
     );
     if (changes === 0) return undefined;
     if (state === 'open') for (const sink of sinks) insertDelivery.run(sink, lastInsertRowid, nowMs, nowMs);

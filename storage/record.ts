@@ -6,19 +6,22 @@ import type { StepparentEvent } from '../collectors/event.ts';
 import { buildAlert } from '../detectors/alert.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
+import { prepareExcept } from './except.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
-import { prepareRaise } from './raise.ts';
+import { type NewAlert, prepareRaise } from './raise.ts';
 import type { AlertRecord, AlertState, Finding } from './records.ts';
 import { type Moment, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 export interface Recorded {
-  /** Every alert that this batch raised, in order, whatever its state. */
+  /** Every alert that this batch raised, in order, whatever its state; what an exception hid is not among them. */
   alerts: AlertRecord[];
   /** Matches that raised none since their term or alert was there already. */
   repeats: number;
   /** How many of `alerts` were over the cap. */
   capped: number;
+  /** Matches that an exception hid. */
+  excepted: number;
   /** Oldest terms that went because a rule had too many. */
   termsDropped: number;
 }
@@ -57,13 +60,14 @@ export function prepareRecord(
   const insertEvent = prepareInsertEvent(db);
   const raise = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
+  const except = prepareExcept(db, { terms, raise });
   const findAlert = db.prepare<[string, string, string], AlertRow>(
     `SELECT seq, state, first_ms, last_ms FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ?
-     ORDER BY seq DESC LIMIT 1`,
+     AND state <> 'excepted' ORDER BY seq DESC LIMIT 1`,
   );
   const repeatAlert = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
   function judge(recorded: Recorded, finding: Finding, judged: Finding['verdicts'][number], at: Moment): void {
-    const { verdict, known, alerting } = judged;
+    const { verdict, known, alerting, exception } = judged;
     const { rule } = verdict;
     const key: TermKey = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
     const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
@@ -72,8 +76,26 @@ export function prepareRecord(
       if (learnable) recorded.termsDropped += terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), at);
       return;
     }
-    const latest = findAlert.get(...key);
     const learning = learns(at.eventMs, at.nowMs);
+    const alert = (): NewAlert => {
+      const id = alertId(finding.event.event.id, rule.id);
+      return {
+        id,
+        ruleId: rule.id,
+        scope: finding.scope,
+        terms: verdict.terms,
+        eventMs: at.eventMs,
+        learning,
+        document: (state) => buildAlert({ event: finding.event, verdict, state, id, exception }),
+      };
+    };
+    // Whom the operator trusts for ever needs no exception.
+    if (exception !== undefined && row?.origin !== 'trusted') {
+      except(exception.id, key, alert, at);
+      recorded.excepted++;
+      return;
+    }
+    const latest = findAlert.get(...key);
     const seen = learnable ? isSeen(row, rule, at) : isSuppressed(latest, verdict, at, learning);
     if (seen) {
       if (row !== undefined) terms.learn(key, row, row.origin, at);
@@ -83,27 +105,15 @@ export function prepareRecord(
       recorded.repeats++;
       return;
     }
-    const id = alertId(finding.event.event.id, rule.id);
-    const alert = raise(
-      {
-        id,
-        ruleId: rule.id,
-        scope: finding.scope,
-        terms: verdict.terms,
-        eventMs: at.eventMs,
-        learning,
-        document: (state) => buildAlert({ event: finding.event, verdict, state, id }),
-      },
-      at.nowMs,
-    );
-    if (alert === undefined) recorded.repeats++;
-    else recorded.alerts.push(alert);
-    if (alert?.state === 'capped') recorded.capped++;
+    const raised = raise(alert(), at.nowMs);
+    if (raised === undefined) recorded.repeats++;
+    else recorded.alerts.push(raised);
+    if (raised?.state === 'capped') recorded.capped++;
     if (learnable) recorded.termsDropped += terms.learn(key, row, learning ? 'learning' : 'alert', at);
   }
 
   return db.transaction((findings: readonly Finding[], nowMs: number): Recorded => {
-    const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, termsDropped: 0 };
+    const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, excepted: 0, termsDropped: 0 };
     terms.begin();
     for (const finding of findings) {
       const { event } = finding;

@@ -1,6 +1,7 @@
 // The rows of the local store as the rest of the program sees them.
 
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { AlertState, StepparentEvent } from '../collectors/event.ts';
+import type { Exception } from '../detectors/exceptions.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';
 
 /** One event with what the rules said of it: the unit that is committed. */
@@ -14,11 +15,12 @@ export interface Finding {
     known: boolean;
     /** False: stored and learned without an alert (containers, unless configured). */
     alerting: boolean;
+    /** Covers the match: it is kept and counted, not told. */
+    exception?: Exception;
   }[];
 }
 
-/** `open`: delivered or on its way. `learning`: raised while learning, kept and not delivered. `capped`: over the cap, told in a summary. */
-export type AlertState = 'open' | 'learning' | 'capped';
+export type { AlertState };
 
 export interface AlertRecord {
   id: string;

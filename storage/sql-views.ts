@@ -31,6 +31,7 @@ const eventColumns: readonly Column[] = [
   ['process.parent.command_line', 'f.parent_command_line'],
   ['stepparent.lifecycle_script.path', 'f.script_path'],
   ['stepparent.lifecycle_script.depth', 'f.script_depth'],
+  ['stepparent.transaction.id', 'f.transaction_id'],
   ...[
     'host.name',
     'host.os.type',
@@ -73,9 +74,11 @@ const eventColumns: readonly Column[] = [
     'stepparent.lifecycle_script.manager',
     'stepparent.lifecycle_script.package',
     'stepparent.lifecycle_script.phase',
+    'stepparent.transaction.executable',
     'stepparent.file.original_path',
     'stepparent.file.changed',
     'stepparent.found',
+    'stepparent.inferred.process',
   ].map((name): Column => [name, fromEvent(`e.document ->> ${jsonPath(name)}`)]),
   ['document', fromEvent('e.document')],
 ];
@@ -90,6 +93,8 @@ const alertColumns: readonly Column[] = [
   ['stepparent.alert.count', 'a.count'],
   ...[
     'stepparent.alert.reason',
+    'stepparent.alert.exception.id',
+    'stepparent.alert.exception.reason',
     'rule.name',
     'event.severity',
     'event.risk_score',
@@ -110,6 +115,7 @@ const alertColumns: readonly Column[] = [
     'stepparent.systemd.unit',
     'stepparent.package.packages',
     'stepparent.lifecycle_script.path',
+    'stepparent.transaction.id',
   ].map((name): Column => [name, `a.document ->> ${jsonPath(name)}`]),
   ['document', 'a.document'],
 ];

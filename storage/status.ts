@@ -43,7 +43,13 @@ export function readStatus(db: Database, path: string): StoreStatus {
     oldestEventMs: events?.oldest ?? undefined,
     newestEventMs: events?.newest ?? undefined,
     terms: grouped('SELECT origin, count(*) FROM terms GROUP BY origin'),
-    alerts: { open: 0, learning: 0, capped: 0, ...grouped('SELECT state, count(*) FROM alerts GROUP BY state') },
+    alerts: {
+      open: 0,
+      learning: 0,
+      capped: 0,
+      excepted: 0,
+      ...grouped('SELECT state, count(*) FROM alerts GROUP BY state'),
+    },
     outbox: Object.fromEntries(outbox.map(({ sink, ...counts }) => [sink, counts])),
     untold: one<{ n: number }>('SELECT coalesce(sum(count), 0) AS n FROM capping')?.n ?? 0,
   };

@@ -24,6 +24,7 @@ export interface Terms {
   find(key: TermKey): TermRow | undefined;
   /** Writes a sighting; `row` is what `find` said. Returns how many other terms had to go. */
   learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, at: Moment): number;
+  forget(key: TermKey): void;
 }
 
 /** Prepares the statements, which belong into a transaction. */
@@ -42,6 +43,7 @@ export function prepareTerms(db: Database): Terms {
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
        SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'trusted' ORDER BY last_ms LIMIT 1)`,
   );
+  const forget = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
   /** Terms of each rule that learned one since `begin`. */
   const counts = new Map<string, number>();
   return {
@@ -59,6 +61,9 @@ export function prepareTerms(db: Database): Terms {
       counts.set(ruleId, known + 1 - dropped);
       insert.run(...key, at.eventMs, at.eventMs, origin);
       return dropped;
+    },
+    forget(key) {
+      if (forget.run(...key).changes > 0) counts.delete(key[0]);
     },
   };
 }

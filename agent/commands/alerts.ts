@@ -1,10 +1,9 @@
 // `stepparent alerts`: the stored alerts, one a line.
 
 import { styleText } from 'node:util';
-import type { Severity } from '../../detectors/rules/rule.ts';
 import type { AlertRecord, AlertState } from '../../storage/records.ts';
 import { localTime } from '../local-time.ts';
-import { severityOf } from '../severity.ts';
+import { severityColours, severityOf } from '../severity.ts';
 import { shownMessage } from '../shown-message.ts';
 import { printRows } from './print-rows.ts';
 import { withStoreReader } from './with-store.ts';
@@ -19,16 +18,10 @@ export interface AlertsOptions {
   json?: boolean;
 }
 
-const colours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red' | 'magenta'>> = {
-  low: 'gray',
-  medium: 'yellow',
-  high: 'red',
-  critical: 'magenta',
-};
-
-/** Prints the alerts that fit, oldest first, each with when it was raised and how often it was seen since. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
+/** Prints the alerts that fit, oldest first, those that an exception hid only if they are asked for, each with when it was raised and how often it was seen since. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
 export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
-  const filter = { sinceMs, ruleId: rule, state, limit };
+  const notState = state === undefined ? ('excepted' as const) : undefined;
+  const filter = { sinceMs, ruleId: rule, state, notState, limit };
   withStoreReader(config, (store) => {
     if (json) {
       for (const alert of store.listAlerts(filter)) process.stdout.write(`${JSON.stringify(documentOf(alert))}\n`);
@@ -45,7 +38,7 @@ export function alertsCommand({ config, sinceMs, rule, state, limit, json }: Ale
           alert.state === 'open' ? '' : `(${alert.state})`,
           shownMessage(alert.document),
         ],
-        styles: { 1: (text: string) => styleText(colours[severity], text, { stream: process.stdout }) },
+        styles: { 1: (text: string) => styleText(severityColours[severity], text, { stream: process.stdout }) },
       };
     });
     printRows(rows, 'no alerts', limit);

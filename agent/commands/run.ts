@@ -1,7 +1,7 @@
 // `run`: the agent in the foreground, until it is told to end.
 
 import { once } from 'node:events';
-import type { AgentStatus } from '../status.ts';
+import { type AgentStatus, exceptionLines } from '../status.ts';
 
 export interface RunOptions {
   config?: string;
@@ -16,7 +16,7 @@ const sinkPlaces: Readonly<Record<string, string>> = {
 
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
 function readyLines(
-  { sensor, packages, rules, hunts, sinks, store, known_front_ends }: AgentStatus,
+  { sensor, packages, rules, hunts, exceptions, sinks, store, known_front_ends }: AgentStatus,
   alerts: string,
 ): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
@@ -29,6 +29,7 @@ function readyLines(
     ...rules.refused.map(({ file, line, message }) => `rule refused: ${file}:${line}: ${message}`),
     `hunts: ${hunts.scheduled.map(({ id }) => id).join(', ') || 'none are run'}`,
     ...hunts.refused.map(({ file, line, message }) => `hunt refused: ${file}:${line}: ${message}`),
+    ...exceptionLines(exceptions).map((line) => `exceptions: ${line}`),
     `package front ends: ${known_front_ends ? 'verified ones count as known' : 'none count as known'}`,
     `alerts go to ${sinks.map(({ name }) => sinkPlaces[name] ?? alerts).join(', ') || 'the database alone'}`,
     `ready (pid ${process.pid}, database ${store.path})${learning}`,
@@ -63,9 +64,12 @@ export async function runCommand(options: RunOptions): Promise<number> {
     import('../run-agent.ts'),
     import('../service-manager.ts'),
   ]);
-  const { configuration, files } = readConfiguration(options.config);
+  const { configuration, files, exceptions } = readConfiguration(options.config);
   const paths = resolvePaths(configuration, process.env);
-  if (options.check) return (await import('./rules.ts')).rulesCheckCommand([], options) ? 0 : 1;
+  if (options.check) {
+    (await import('./except.ts')).exceptWarnCommand(options);
+    return (await import('./rules.ts')).rulesCheckCommand([], options) ? 0 : 1;
+  }
   if (process.geteuid?.() !== 0) {
     process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');
     return 4;
@@ -74,7 +78,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
   const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(process, 'SIGHUP')]);
   const manager = openServiceManager(process.env);
-  const agent = await startAgent({ configuration, configurationFiles: files, paths, log });
+  const agent = await startAgent({ configuration, configurationFiles: files, exceptions, paths, log });
   process.stdout.write(`${readyLines(agent.status(), paths.alerts).join('\n')}\n`);
   manager.ready(statusLine(agent.status()));
   const unwatch = manager.watch(agent.progress);

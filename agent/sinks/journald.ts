@@ -30,6 +30,8 @@ const fields: readonly (readonly [string, (document: StepparentEvent) => FieldVa
   ['STEPPARENT_PARENT_EXECUTABLE', ({ process }) => process?.parent?.executable],
   ['STEPPARENT_PARENT_COMMAND_LINE', ({ process }) => process?.parent?.command_line],
   ['STEPPARENT_PARENT_PID', ({ process }) => process?.parent?.pid],
+  ['STEPPARENT_INITIATOR', ({ stepparent }) => stepparent.initiator?.executable],
+  ['STEPPARENT_ORIGIN', ({ stepparent }) => stepparent.initiator?.origin],
   ['STEPPARENT_USER', (document) => who(document.user ?? document.process?.user)],
   ['STEPPARENT_LOGIN_USER', ({ stepparent }) => who(stepparent.login_user)],
   ['STEPPARENT_UNIT', ({ stepparent }) => stepparent.systemd?.unit],
@@ -38,6 +40,7 @@ const fields: readonly (readonly [string, (document: StepparentEvent) => FieldVa
   ['STEPPARENT_SCRIPT', ({ stepparent }) => stepparent.lifecycle_script?.path],
   ['STEPPARENT_SCRIPT_DEPTH', ({ stepparent }) => stepparent.lifecycle_script?.depth],
   ['STEPPARENT_PACKAGES', ({ stepparent }) => stepparent.package?.packages.join(' ')],
+  ['STEPPARENT_TRANSACTION', ({ stepparent }) => stepparent.transaction?.id],
   ['STEPPARENT_UNOBSERVED', ({ stepparent }) => Object.keys(stepparent.unobserved ?? {}).join(' ')],
 ];
 

@@ -75,6 +75,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   if (fd < 0) throw new FanotifyUnavailable(`fanotify_init: ${errnoName()}`);
 
   const common =
+    fanotifyMask.modify |
     fanotifyMask.attribute |
     fanotifyMask.closeWrite |
     fanotifyMask.create |

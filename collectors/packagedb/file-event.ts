@@ -4,12 +4,21 @@ import path from 'node:path';
 import type { EcsFile } from '@elastic/ecs';
 import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event.ts';
 import { describeLifecycle } from '../lifecycle.ts';
-import { type DescribedActor, describeActor, type HostContext, type Notes, notesOf } from '../process-event.ts';
+import {
+  type DescribedActor,
+  describeActor,
+  describeTransaction,
+  type HostContext,
+  type Notes,
+  notesOf,
+} from '../process-event.ts';
 import type { BootNs } from '../process-record.ts';
 import type { ProcessTable } from '../process-table.ts';
-import { type FileWitness, Unhashed } from './file-witness.ts';
+import { transactionAt } from '../transaction.ts';
+import { type FileContent, type FileWitness, Unhashed } from './file-witness.ts';
 import type { FileWriter } from './file-writer.ts';
 import { dateOfNs, type FileAction, permissionsOf } from './listing.ts';
+import { isControlFile, maxScriptBytes, scriptOfFile } from './script-file.ts';
 
 /** One change of one file. */
 export interface FileChange {
@@ -44,11 +53,17 @@ const types: Readonly<Record<FileAction, string>> = {
 
 let serial = 0;
 
+export interface DescribedFileChange {
+  event: StepparentEvent;
+  /** Of a package's script, and of the control file that is unpacked with it; cut at `maxScriptBytes`. */
+  content: FileContent | undefined;
+}
+
 /** Reads the file's content for its hash; the rest is known already. */
 export async function describeFileChange(
   change: FileChange,
   { table, context, provider }: FileEventParts,
-): Promise<StepparentEvent> {
+): Promise<DescribedFileChange> {
   const { writer } = change;
   const actor = 'moment' in writer ? describeActor(writer.moment, table, context) : undefined;
   const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
@@ -58,12 +73,14 @@ export async function describeFileChange(
   if ('unobserved' in writer) notes.unobserved.process = writer.unobserved;
   else if (writer.inferredFrom !== undefined) notes.inferred.process = writer.inferredFrom;
   if (change.actionInferredFrom !== undefined) notes.inferred['event.action'] = change.actionInferredFrom;
-  const file = await describeFile(change, context, notes);
+  const { file, content } = await describeFile(change, context, notes);
   const process = actor?.process ?? ('pid' in writer && writer.pid !== undefined ? { pid: writer.pid } : undefined);
   const lifecycle = 'moment' in writer ? writer.moment.entry.lifecycle : undefined;
   const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
+  const transaction = 'moment' in writer ? transactionAt(writer.moment.entry, change.atNs) : undefined;
+  const changedScript = change.action === 'deletion' ? undefined : scriptOfFile(change.path);
   const time = new Date(context.bootEpochMs() + change.atNs / 1e6).toISOString();
-  return {
+  const event: StepparentEvent = {
     '@timestamp': time,
     ecs: { version: ecsVersion },
     event: {
@@ -86,28 +103,37 @@ export async function describeFileChange(
     stepparent: {
       ...(actor && shortened(actor.stepparent)),
       ...(script === undefined ? {} : { lifecycle_script: script }),
+      ...(transaction && { transaction: describeTransaction(transaction, context) }),
+      ...(changedScript && {
+        script: { path: change.path, ...changedScript, ...(content && { sha256: content.sha256 }) },
+      }),
       ...(Object.keys(change.details).length > 0 ? { file: change.details } : {}),
       ...(change.found === undefined ? {} : { found: change.found }),
       ...notesOf(notes),
     },
   };
+  return { event, content };
 }
 
 /** One run of a package manager makes dozens of these: of ancestors no more is kept than what names them. */
 function shortened({ lineage, ...rest }: DescribedActor['stepparent']): DescribedActor['stepparent'] {
   return {
     ...rest,
-    ...(lineage && { lineage: lineage.map(({ args, start, user, ...step }) => step) }),
+    ...(lineage && { lineage: lineage.map(({ args, start, user, working_directory, ...step }) => step) }),
   };
 }
 
-async function describeFile({ action, path: at, witness, unseen }: FileChange, context: HostContext, notes: Notes) {
+async function describeFile(
+  { action, path: at, witness, unseen }: FileChange,
+  context: HostContext,
+  notes: Notes,
+): Promise<{ file: EcsFile; content?: FileContent }> {
   const file: EcsFile = { path: at, name: path.basename(at), directory: path.dirname(at) };
   const extension = path.extname(at).slice(1);
   if (extension !== '') file.extension = extension;
   if (witness === undefined) {
     if (action !== 'deletion') notes.unobserved.file = unseen ?? 'it was gone before it could be looked at';
-    return file;
+    return { file };
   }
   const { stat } = witness;
   file.type = typeOf(stat);
@@ -128,14 +154,17 @@ async function describeFile({ action, path: at, witness, unseen }: FileChange, c
   else notes.unobserved['file.created'] = 'the file system does not keep it';
   const target = witness.target();
   if (target !== undefined) file.target_path = target;
-  if (!stat.isFile()) return file;
+  if (!stat.isFile()) return { file };
   try {
-    file.hash = { sha256: await witness.sha256() };
+    const kept = scriptOfFile(at) !== undefined || isControlFile(at);
+    const content = await witness.content(kept ? maxScriptBytes : 0);
+    file.hash = { sha256: content.sha256 };
+    if (kept) return { file, content };
   } catch (error) {
     notes.unobserved['file.hash.sha256'] =
       error instanceof Unhashed ? error.message : `it could not be read (${(error as NodeJS.ErrnoException).code})`;
   }
-  return file;
+  return { file };
 }
 
 function typeOf(stat: NonNullable<FileChange['witness']>['stat']): string {

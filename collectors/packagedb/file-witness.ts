@@ -12,6 +12,13 @@ const { O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 export const maxHashedBytes = 1024 * 1024;
 const chunkBytes = 64 * 1024;
 
+export interface FileContent {
+  sha256: string;
+  sizeBytes: number;
+  /** Not more than was asked for. */
+  head: Buffer;
+}
+
 export interface FileWitness {
   /** As of the last look. */
   readonly stat: fs.BigIntStats;
@@ -19,6 +26,8 @@ export interface FileWitness {
   refresh(): void;
   /** Lower-case hexadecimal digits. Throws `Unhashed` with the reason where there is none. */
   sha256(): Promise<string>;
+  /** The same with the first so many bytes of the content. */
+  content(maxBytes: number): Promise<FileContent>;
   /** Of a symbolic link. */
   target(): string | undefined;
   close(): void;
@@ -41,6 +50,11 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
     throw error;
   }
   let stat = fs.fstatSync(fd, { bigint: true });
+  const content = async (maxBytes: number): Promise<FileContent> => {
+    if (!stat.isFile()) throw new Unhashed('not a regular file');
+    if (stat.size > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
+    return readContent(fd, maxBytes);
+  };
   return {
     get stat() {
       return stat;
@@ -48,11 +62,8 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
     refresh() {
       stat = fs.fstatSync(fd, { bigint: true });
     },
-    async sha256() {
-      if (!stat.isFile()) throw new Unhashed('not a regular file');
-      if (stat.size > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
-      return hash(fd);
-    },
+    sha256: async () => (await content(0)).sha256,
+    content,
     target() {
       if (!stat.isSymbolicLink()) return undefined;
       try {
@@ -68,18 +79,21 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
   };
 }
 
-async function hash(pathFd: number): Promise<string> {
+async function readContent(pathFd: number, maxBytes: number): Promise<FileContent> {
   const fd = openByDescriptor(pathFd);
   try {
     const digest = createHash('sha256');
     const chunk = Buffer.allocUnsafe(chunkBytes);
+    let head = Buffer.alloc(0);
     for (let at = 0; ; ) {
       const { bytesRead } = await read(fd, chunk, 0, chunk.length, at);
-      if (bytesRead === 0) return digest.digest('hex');
+      if (bytesRead === 0) return { sha256: digest.digest('hex'), sizeBytes: at, head };
       at += bytesRead;
       // It grows while it is read.
       if (at > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
-      digest.update(chunk.subarray(0, bytesRead));
+      const part = chunk.subarray(0, bytesRead);
+      digest.update(part);
+      if (head.length < maxBytes) head = Buffer.concat([head, part.subarray(0, maxBytes - head.length)]);
     }
   } finally {
     fs.closeSync(fd);

@@ -17,13 +17,25 @@ export interface WriterSeen {
   atNs: BootNs;
   entry: ProcessEntry | undefined;
   image: Image | undefined;
+  /** Another process that closed what this one had written. */
+  closedBy?: number;
+}
+
+/** When the kernel says that a file was changed: it may have waited for its turn to be told of. */
+export interface FileTimes {
+  /** Status change (stat(2)). Its clock goes in steps. */
+  changedNs: BootNs;
+  /** Of a file that was made. */
+  bornNs?: BootNs | undefined;
 }
 
 export interface FileWriters {
   /** To be called at once: the process may be gone a moment later. */
   see(pid: number): WriterSeen;
-  /** To be called when the process table has caught up. */
-  resolve(seen: WriterSeen): FileWriter;
+  /** Effective user id of the process, or of its nearest ancestor that could be read; undefined: not known. */
+  userOf(process: Pick<WriterSeen, 'entry' | 'image'>): number | undefined;
+  /** To be called when the process table has caught up. `times`: the file's own, where it could be looked at. */
+  resolve(seen: WriterSeen, times?: FileTimes): FileWriter;
   /** Where the kernel does not say who: the package manager that has run since then, if there was one. */
   infer(manager: 'dpkg' | 'rpm' | undefined, sinceNs: BootNs): FileWriter;
 }
@@ -37,12 +49,66 @@ const managers = {
 /** A child that has not executed anything yet started a moment after its record's time. */
 const startToleranceNs = 20e6;
 
+/** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
+const clockStepNs = 12e6;
+
+const isPackageManager = (image: Image | undefined): boolean => {
+  const name = image && path.basename(image.probedImage ?? image.filename);
+  return name !== undefined && Object.values(managers).some((pattern) => pattern.test(name));
+};
+
+/** Ancestors that are asked for the user of a process that has ended. */
+const maxUserSteps = 8;
+
 export function createFileWriters(table: ProcessTable): FileWriters {
   const momentOf = (entry: ProcessEntry, image: Image | undefined): ActorMoment => ({
     entry,
     image,
     ancestors: ancestorsOf(entry),
   });
+
+  const writerAt = (entry: ProcessEntry, seen: Image | undefined, atNs: BootNs, times?: FileTimes): FileWriter => {
+    const { image, formerImage, parentImageAtFork } = entry;
+    const execNs = image?.execNs ?? 0;
+    if (execNs > atNs) {
+      return { moment: momentOf(entry, seen ?? parentImageAtFork ?? image), inferredFrom: undefined };
+    }
+    // One that got its name later (a link) is older than whoever gave it.
+    const born = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
+    const changedNs = born ?? times?.changedNs ?? atNs;
+    if (changedNs + clockStepNs < entry.startNs) {
+      return { moment: momentOf(entry, image), inferredFrom: 'it closed the file, whose last change is older than it' };
+    }
+    if (changedNs >= execNs) return { moment: momentOf(entry, image), inferredFrom: undefined };
+    const former = formerImage ?? parentImageAtFork ?? image;
+    if (changedNs + clockStepNs < execNs) {
+      return {
+        moment: momentOf(entry, former),
+        inferredFrom: 'when the file was changed: it has executed another since',
+      };
+    }
+    // Tools write as soon as they run. A package manager does not: there is a database to be read first.
+    const before = isPackageManager(image);
+    return {
+      moment: momentOf(entry, before ? former : image),
+      inferredFrom: `when the file was changed: at that moment it ${before ? 'executed another' : 'was executed'}`,
+    };
+  };
+
+  const resolve = ({ pid, atNs, entry, image }: Omit<WriterSeen, 'closedBy'>, times?: FileTimes): FileWriter => {
+    if (pid <= 0)
+      return { unobserved: 'the kernel did not say who: a process of another pid namespace', pid: undefined };
+    const now = table.recall(pid);
+    if (now === entry || (entry === undefined && now !== undefined && now.startNs < atNs + startToleranceNs)) {
+      if (now !== undefined) return writerAt(now, image, atNs, times);
+    }
+    if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
+    // Between the change and the look at it the pid had another owner: which of them it was is not said.
+    if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
+      return { moment: momentOf(now, now.image), inferredFrom: 'its pid, which another process had just before' };
+    }
+    return { moment: momentOf(entry, image), inferredFrom: undefined };
+  };
 
   return {
     see(pid) {
@@ -52,19 +118,20 @@ export function createFileWriters(table: ProcessTable): FileWriters {
       return { pid, atNs, entry, image: entry?.image };
     },
 
-    resolve({ pid, atNs, entry, image }) {
-      if (pid <= 0)
-        return { unobserved: 'the kernel did not say who: a process of another pid namespace', pid: undefined };
-      const now = table.recall(pid);
-      if (now !== undefined && (now === entry || (entry === undefined && now.startNs < atNs + startToleranceNs))) {
-        const later = now.image?.execNs !== undefined && now.image.execNs > atNs;
-        return {
-          moment: momentOf(now, later ? (image ?? now.parentImageAtFork ?? now.image) : now.image),
-          inferredFrom: undefined,
-        };
+    userOf({ entry, image }) {
+      let steps = 0;
+      for (let at = entry; at !== undefined && steps < maxUserSteps; at = at.parent, steps++) {
+        const details = table.inspect(at);
+        // Of its own it is to be the program that runs: sudo changes the user.
+        if (details !== undefined && (at !== entry || at.detailsImage === image)) return details.userId;
       }
-      if (entry !== undefined) return { moment: momentOf(entry, image), inferredFrom: undefined };
-      return { unobserved: 'the process had ended before it could be read', pid };
+      return undefined;
+    },
+
+    resolve({ closedBy, ...seen }, times) {
+      const writer = resolve(seen, times);
+      if (closedBy === undefined || !('moment' in writer)) return writer;
+      return { ...writer, inferredFrom: writer.inferredFrom ?? `who wrote to the file: process ${closedBy} closed it` };
     },
 
     infer(manager, sinceNs) {

@@ -12,9 +12,14 @@ export interface FolderHintsOptions {
   onFault(what: string, error: unknown): void;
 }
 
+interface HintedFolder extends FolderPlace {
+  /** Only names that begin so are looked at and told of; chokidar keeps in memory what it looks at. */
+  namePrefix?: string | undefined;
+}
+
 export interface FolderHints {
   /** From now on these folders are watched, and no others. One that has taken another's place is watched anew. */
-  update(folders: readonly FolderPlace[]): void;
+  update(folders: readonly HintedFolder[]): void;
   close(): Promise<void>;
 }
 
@@ -24,19 +29,22 @@ const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: 
 export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOptions): FolderHints {
   const onError = (error: unknown): void => onFault('a folder cannot be watched', error);
   /** One for each folder: each is ready at a time of its own. By path. */
-  const watchers = new Map<string, { identity: string; watcher: Promise<FSWatcher | undefined> }>();
+  const watchers = new Map<string, { as: HintedFolder; watcher: Promise<FSWatcher | undefined> }>();
 
-  const open = async (folder: string): Promise<FSWatcher | undefined> => {
+  const open = async ({ path: folder, namePrefix }: HintedFolder): Promise<FSWatcher | undefined> => {
     try {
       // Most hosts never need it.
       const { watch } = await import('chokidar');
-      const watcher = watch(folder, options);
+      const ignored = (file: string): boolean => file !== folder && !path.basename(file).startsWith(namePrefix ?? '');
+      const watcher = watch(folder, { ...options, ignored });
       watcher.on('error', onError);
       watcher.on('ready', () => onReady(folder));
       watcher.on('all', (_event, file) => onHint(folder, file === folder ? '.' : path.basename(file)));
       // Of attributes alone chokidar makes no event; inotify's own names the file.
       watcher.on('raw', (_event, name) => {
-        if (typeof name === 'string') onHint(folder, path.basename(name));
+        if (typeof name !== 'string') return;
+        const base = path.basename(name);
+        if (base.startsWith(namePrefix ?? '')) onHint(folder, base);
       });
       return watcher;
     } catch (error) {
@@ -48,14 +56,15 @@ export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOption
 
   return {
     update(folders) {
-      const wanted = new Map(folders.map(({ path: folder, identity }) => [folder, identity]));
-      for (const [folder, { watcher, identity }] of watchers) {
-        if (wanted.get(folder) === identity) continue;
+      const wanted = new Map(folders.map((folder) => [folder.path, folder]));
+      for (const [folder, { watcher, as }] of watchers) {
+        const now = wanted.get(folder);
+        if (now?.identity === as.identity && now.namePrefix === as.namePrefix) continue;
         watchers.delete(folder);
         close(watcher).catch(onError);
       }
-      for (const [folder, identity] of wanted) {
-        if (!watchers.has(folder)) watchers.set(folder, { identity, watcher: open(folder) });
+      for (const [folder, hinted] of wanted) {
+        if (!watchers.has(folder)) watchers.set(folder, { as: hinted, watcher: open(hinted) });
       }
     },
     async close() {

@@ -31,10 +31,18 @@ export type FileState = string;
 const typeBits = 0o170000;
 const directoryBits = 0o040000;
 
+// What the database takes. Dates after 2262 exceed it, and anybody can set one: they all count as the last.
+const int64 = { first: -(2n ** 63n), last: 2n ** 63n - 1n };
+const largestSize = BigInt(Number.MAX_SAFE_INTEGER);
+const storable = (ns: bigint): bigint => (ns > int64.last ? int64.last : ns < int64.first ? int64.first : ns);
+
 /** A folder's size and times change with what is in it, which is told of by itself: they count as zero. */
 export function stateOf(stat: Pick<fs.BigIntStats, 'ino' | 'size' | 'mtimeNs' | 'ctimeNs' | 'mode' | 'uid' | 'gid'>) {
   const { ino, size, mtimeNs, ctimeNs, mode, uid, gid } = stat;
-  const contents = (Number(mode) & typeBits) === directoryBits ? '0:0:0' : `${size}:${mtimeNs}:${ctimeNs}`;
+  const contents =
+    (Number(mode) & typeBits) === directoryBits
+      ? '0:0:0'
+      : `${size > largestSize ? largestSize : size}:${storable(mtimeNs)}:${storable(ctimeNs)}`;
   return `${ino}:${contents}:${mode}:${uid}:${gid}`;
 }
 

@@ -11,8 +11,8 @@ import { type ChangeQueue, createChangeQueue, mergeable, type Queued } from './c
 import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
 import { describeFileChange, type FileChange } from './file-event.ts';
 import { pathIn } from './file-name.ts';
-import { type FileWitness, openWitness } from './file-witness.ts';
-import { createFileWriters, type FileWriter, type WriterSeen } from './file-writer.ts';
+import { type FileContent, type FileWitness, openWitness } from './file-witness.ts';
+import { createFileWriters, type FileTimes, type FileWriter, type WriterSeen } from './file-writer.ts';
 import { watchFolderHints } from './folder-hints.ts';
 import {
   differenceOf,
@@ -30,14 +30,15 @@ import {
 } from './listing.ts';
 import { type PackageFolder, unpackFolder } from './package-folders.ts';
 import { type FanotifyEvent, type FolderEntry, fanotifyMask } from './parse-fanotify.ts';
-import { maxKnownFiles, placeOf, type WatchedFolder, watchedFolder } from './watched-folder.ts';
+import { type FolderPlace, maxKnownFiles, placeOf, type WatchedFolder, watchedFolder } from './watched-folder.ts';
 
 export interface PackageWatchOptions {
   folders: readonly PackageFolder[];
   memory: ListingMemory;
   table: ProcessTable;
   context: HostContext;
-  onEvent(event: StepparentEvent): void;
+  /** `content`: of a script that came or changed, and of the control file beside it. */
+  onEvent(event: StepparentEvent, content: FileContent | undefined): void;
   /** A folder is missing or was replaced, events were lost. */
   onNotice(action: SensorAction, reason: string, count?: number): void;
   /** Called before listings are saved: what was told before is to be on disk first. */
@@ -57,6 +58,8 @@ export interface PackageWatchReport {
   told: number;
   /** Changes that were not told since there were too many. */
   untold: number;
+  /** Changes of other users' files in folders that everybody may write to: they are not told. */
+  ignored: number;
   /** Files that are not known one by one, since their folder has too many. */
   uncounted: number;
 }
@@ -72,9 +75,6 @@ export interface PackageWatch {
 /** The exec sensor is behind by up to 40 ms. */
 const settleMs = 70;
 const againMs = 1000;
-const maxWaiting = 4096;
-/** Files kept open while their change waits. */
-const maxOpen = 256;
 const lookEveryMs = 2000;
 const compareEveryMs = 60_000;
 /** A comparison takes at most this part of a core. */
@@ -83,11 +83,38 @@ const burstOverMs = 2000;
 const compareAgainMs = 10_000;
 const saveAfterMs = 1000;
 const noticeEveryMs = 10_000;
-/** Events that are told in one go, and a second in the long run: so many describe the upgrade of a whole distribution. */
-const burstEvents = 20_000;
-const eventsPerSecond = 100;
+/** What changes of some folders may cost, so that those of the others need not pay for it. */
+interface Bounds {
+  /** Events that are told in one go, and a second in the long run. */
+  burst: number;
+  perSecond: number;
+  waiting: number;
+  /** Files kept open while their change waits. */
+  open: number;
+  /** Why more is not told. */
+  reason: string;
+}
+/** So many describe the upgrade of a whole distribution. */
+const databaseBounds: Bounds = {
+  burst: 20_000,
+  perSecond: 100,
+  waiting: 4096,
+  open: 256,
+  reason: 'there were more changes to package databases than are told',
+};
+/** Of folders with a prefix: everybody may write to /var/tmp. */
+const scriptletBounds: Bounds = {
+  burst: 4000,
+  perSecond: 1,
+  waiting: 512,
+  open: 64,
+  reason: 'there were more changes to files of scriptlets than are told',
+};
 /** More than the kernel's queue holds. */
 const maxDrainTurns = 16;
+/** Files of which it is known who writes to them, and writers of one. */
+const maxOpenWrites = 512;
+const maxOpenWriters = 4;
 /** Longer than any change waits. */
 const readMemoryNs = 10e9;
 /** A writer that is concluded has run since this long before. */
@@ -110,6 +137,8 @@ interface LiveChange extends Queued {
   late: boolean;
   unseen: string | undefined;
   writer: WriterSeen;
+  /** As they were when it was looked at. */
+  times: FileTimes | undefined;
   /** `writer` made the folder that it was found in; that it made the file too is a conclusion. */
   madeFolder: boolean;
   details: FileChangeFields;
@@ -136,7 +165,10 @@ export interface Found {
 }
 
 /** Events that leave a file's name alone. */
-const writing = fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
+const writing = fanotifyMask.modify | fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
+
+const rootUser = 0;
+const isRoots = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
 
 const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happening', pid: undefined });
 
@@ -151,7 +183,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   let started = false;
   let told = 0;
   let untold = 0;
-  let openFiles = 0;
+  let ignored = 0;
 
   // -- One thing after the other: whoever touches what is known of files does so in here.
   let chain: Promise<void> = Promise.resolve();
@@ -170,26 +202,56 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
 
   // -- Telling, within bounds.
-  let allowance = burstEvents;
-  let allowanceMs = performance.now();
-  let lost = 0;
-  const allowed = (): boolean => {
+  interface Budget {
+    readonly bounds: Bounds;
+    readonly queue: ChangeQueue<LiveChange>;
+    allowance: number;
+    allowanceMs: number;
+    openFiles: number;
+    lost: number;
+  }
+  const budgetWithin = (bounds: Bounds): Budget => ({
+    bounds,
+    allowance: bounds.burst,
+    allowanceMs: performance.now(),
+    openFiles: 0,
+    lost: 0,
+    queue: createChangeQueue({
+      settleMs,
+      againMs,
+      maxWaiting: bounds.waiting,
+      onMerged(into, change) {
+        release(change);
+        into.merged = true;
+        if (!into.madeFolder || change.madeFolder) return;
+        into.writer = change.writer;
+        into.pid = change.pid;
+        into.madeFolder = false;
+      },
+    }),
+  });
+  const ofDatabases = budgetWithin(databaseBounds);
+  const ofScriptlets = budgetWithin(scriptletBounds);
+  const budgets = [ofDatabases, ofScriptlets];
+  const budgetOf = (at: WatchedFolder): Budget => (at.folder.namePrefix === undefined ? ofDatabases : ofScriptlets);
+  const allowed = (budget: Budget): boolean => {
     const nowMs = performance.now();
-    allowance = Math.min(burstEvents, allowance + ((nowMs - allowanceMs) / 1000) * eventsPerSecond);
-    allowanceMs = nowMs;
-    if (allowance < 1) return false;
-    allowance--;
+    const { burst, perSecond } = budget.bounds;
+    budget.allowance = Math.min(burst, budget.allowance + ((nowMs - budget.allowanceMs) / 1000) * perSecond);
+    budget.allowanceMs = nowMs;
+    if (budget.allowance < 1) return false;
+    budget.allowance--;
     return true;
   };
-  const noteLost = (count: number): void => {
-    untold += count;
-    if (lost === 0) later(noticeEveryMs, tellLost);
-    lost += count;
+  const noteLost = (budget: Budget): void => {
+    untold++;
+    if (budget.lost === 0) later(noticeEveryMs, () => tellLost(budget));
+    budget.lost++;
   };
-  const tellLost = (): void => {
-    if (lost === 0) return;
-    options.onNotice('file-events-lost', 'there were more changes to package databases than are told', lost);
-    lost = 0;
+  const tellLost = (budget: Budget): void => {
+    if (budget.lost === 0) return;
+    options.onNotice('file-events-lost', budget.bounds.reason, budget.lost);
+    budget.lost = 0;
   };
   let saving = false;
   const saveSoon = (): void => {
@@ -202,7 +264,13 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
   const save = (): void => {
     options.commit();
-    for (const at of folders) at.save();
+    for (const at of folders) {
+      try {
+        at.save();
+      } catch (error) {
+        onFault('the listing of a folder could not be saved', error);
+      }
+    }
   };
   const remember = (at: WatchedFolder, name: string, state: FileState | undefined): void => {
     at.remember(name, state);
@@ -213,15 +281,19 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     return name === '.' ? folder : path.join(folder, name);
   };
   const keyOf = (at: WatchedFolder, name: string): string => `${at.folder.path}\0${name}`;
+  /** A change of it is about to be told. */
+  const waits = (at: WatchedFolder, name: string): boolean => budgetOf(at).queue.has(keyOf(at, name));
   const providerOf = (at: WatchedFolder): string => (at.hintedBecause === undefined ? 'fanotify' : 'chokidar');
   let turn = 0;
   const tell = async (at: WatchedFolder, change: FileChange): Promise<void> => {
-    if (!allowed()) {
-      noteLost(1);
+    const budget = budgetOf(at);
+    if (!allowed(budget)) {
+      noteLost(budget);
       return;
     }
     told++;
-    options.onEvent(await describeFileChange(change, { table, context, provider: providerOf(at) }));
+    const { event, content } = await describeFileChange(change, { table, context, provider: providerOf(at) });
+    options.onEvent(event, content);
     if (++turn % 32 === 0) await setImmediate();
   };
 
@@ -230,21 +302,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     if (change.witness === undefined) return;
     change.witness.close();
     change.witness = undefined;
-    openFiles--;
+    budgetOf(change.at).openFiles--;
   };
-  const queue: ChangeQueue<LiveChange> = createChangeQueue({
-    settleMs,
-    againMs,
-    maxWaiting,
-    onMerged(into, change) {
-      release(change);
-      into.merged = true;
-      if (!into.madeFolder || change.madeFolder) return;
-      into.writer = change.writer;
-      into.pid = change.pid;
-      into.madeFolder = false;
-    },
-  });
   let ticking = false;
   const tick = (ms: number): void => {
     if (ticking) return;
@@ -256,7 +315,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     });
   };
   const tellDue = async (nowMs: number): Promise<void> => {
-    for (const change of queue.take(nowMs)) {
+    for (const change of budgets.flatMap(({ queue }) => queue.take(nowMs))) {
       try {
         await tellLive(change);
       } catch (error) {
@@ -265,7 +324,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
         release(change);
       }
     }
-    if (queue.size > 0 && !closing) tick(settleMs / 2);
+    if (budgets.some(({ queue }) => queue.size > 0) && !closing) tick(settleMs / 2);
   };
 
   const look = (change: LiveChange): void => {
@@ -274,8 +333,15 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       const { name } = change;
       change.witness = openWitness(name === '.' ? change.path : pathIn(path.dirname(change.path), name));
       if (change.witness === undefined) return;
-      openFiles++;
-      change.heard = stateOf(change.witness.stat);
+      budgetOf(change.at).openFiles++;
+      const { stat } = change.witness;
+      change.heard = stateOf(stat);
+      const epochNs = context.bootEpochMs() * 1e6;
+      const isNew = change.action === 'creation' && stat.birthtimeNs > 0n;
+      change.times = {
+        changedNs: Number(stat.ctimeNs) - epochNs,
+        bornNs: isNew ? Number(stat.birthtimeNs) - epochNs : undefined,
+      };
     } catch (error) {
       change.unseen = `it could not be looked at (${(error as NodeJS.ErrnoException).code})`;
     }
@@ -300,16 +366,20 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       late: true,
       unseen: undefined,
       writer,
+      times: undefined,
       madeFolder: false,
       details: {},
       from: undefined,
       ...more,
     };
     // What is merged away keeps the file that was opened first: it is the same.
+    const budget = budgetOf(at);
+    const { queue } = budget;
+    const mayOpen = (): boolean => budget.openFiles < budget.bounds.open;
     if (action === 'deletion') change.late = false;
-    else if (openFiles < maxOpen && !queue.has(change.key)) look(change);
+    else if (mayOpen() && !queue.has(change.key)) look(change);
     if (queue.offer(change, performance.now())) {
-      if (change.late && action !== 'deletion' && openFiles < maxOpen) look(change);
+      if (change.late && action !== 'deletion' && mayOpen()) look(change);
       tick(settleMs);
     } else {
       release(change);
@@ -330,6 +400,18 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     }
   };
 
+  /** Where everybody may write: a file that is not root's, by a process that is not root's either. It is counted. */
+  const isOthersOwn = (
+    at: WatchedFolder,
+    writer: Parameters<typeof writers.userOf>[0],
+    states: () => (FileState | undefined)[],
+  ): boolean => {
+    if (at.folder.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
+    if (states().some(isRoots)) return false;
+    ignored++;
+    return true;
+  };
+
   const tellLive = async (change: LiveChange): Promise<void> => {
     const { at, name, action, from } = change;
     if (change.late) look(change);
@@ -338,6 +420,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     change.witness?.refresh();
     const before = at.known.get(name);
     const state = change.witness && stateOf(change.witness.stat);
+    const writer = writers.resolve(change.writer, change.times);
+    // Only now may it be known who it was.
+    if ('moment' in writer && isOthersOwn(at, writer.moment, () => [before, state])) return;
     if (from) remember(from.at, from.name, undefined);
     const details = { ...change.details };
     if (action === 'deletion') {
@@ -366,7 +451,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       atNs: change.writer.atNs,
       witness: change.witness,
       unseen: change.unseen,
-      writer: change.madeFolder ? madeBy(writers.resolve(change.writer)) : writers.resolve(change.writer),
+      writer: change.madeFolder ? madeBy(writer) : writer,
       details,
       found: change.madeFolder ? byComparison : undefined,
     });
@@ -394,13 +479,33 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   const nothingWritten = (at: WatchedFolder, name: string): boolean => {
     const before = at.known.get(name);
     const key = keyOf(at, name);
-    if (before === undefined || name === '.' || queue.has(key)) return false;
+    if (before === undefined || name === '.' || waits(at, name)) return false;
     if (isStillEmpty(pathOf(at, '.'), name, before)) return true;
     if ((readAtNs.get(key) ?? 0) > readBootNs()) return false;
     const state = readState(pathOf(at, '.'), name);
     if (state === undefined || differenceOf(before, state) !== undefined) return false;
     if (state !== before) remember(at, name, state);
     return true;
+  };
+
+  /** By file: who has written to it since it was last closed. Whoever closes it may have inherited it, or was sent it. */
+  const openWrites = new Map<string, Map<number, WriterSeen>>();
+  const noteWrite = (key: string, writer: WriterSeen): void => {
+    const by = openWrites.get(key) ?? new Map<number, WriterSeen>();
+    if (by.has(writer.pid) || by.size >= maxOpenWriters) return;
+    by.set(writer.pid, writer);
+    if (by.size > 1) return;
+    if (openWrites.size >= maxOpenWrites) openWrites.delete(openWrites.keys().next().value as string);
+    openWrites.set(key, by);
+  };
+  /** Who wrote what is closed now: the one that closes it, or the first of the others. */
+  const takeWrite = (key: string, closer: WriterSeen): WriterSeen => {
+    const by = openWrites.get(key);
+    const writer = by && (by.get(closer.pid) ?? by.values().next().value);
+    if (writer === undefined) return closer;
+    by?.delete(writer.pid);
+    if (by?.size === 0) openWrites.delete(key);
+    return writer.pid === closer.pid ? closer : { ...writer, closedBy: closer.pid };
   };
 
   const onEvent = (event: FanotifyEvent): void => {
@@ -417,6 +522,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     if (to === undefined && from === undefined) return;
     if (to !== undefined && (mask & ~writing) === 0 && nothingWritten(to.at, to.name)) return;
     const writer = writers.see(pid);
+    const { at: where, name: what } = to ?? (from as { at: WatchedFolder; name: string });
+    if (isOthersOwn(where, writer, () => [where.known.get(what), readState(pathOf(where, '.'), what)])) return;
     if (move !== undefined && !(has(fanotifyMask.movedTo) && move.writer.pid === pid)) flushMove();
     if (to === undefined) {
       if (from) offer(from.at, from.name, 'deletion', writer, { details: { moved_out: true } });
@@ -446,7 +553,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     }
     // What else the same process did to a new name goes with it.
     const isNew = has(fanotifyMask.create | fanotifyMask.rename | fanotifyMask.movedTo);
-    if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', writer);
+    if (has(fanotifyMask.modify)) noteWrite(keyOf(at, name), writer);
+    const wrote = has(fanotifyMask.closeWrite) ? takeWrite(keyOf(at, name), writer) : writer;
+    if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', wrote);
     else if (has(fanotifyMask.attribute) && !isNew) {
       // Of a folder that is itself watched this is told once, as its own.
       if (child) offer(child, '.', 'attribute-change', writer);
@@ -547,6 +656,8 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
         if (before !== undefined) met++;
         const state = readState(folder, name);
         if (state === undefined || state === before) continue;
+        // Nobody knows who it was; a scriptlet is root's.
+        if (before === undefined && at.folder.namePrefix !== undefined && !isRoots(state)) continue;
         if (how.silent) fresh.push(name);
         else if (before !== undefined || ++unknown + at.known.size <= maxKnownFiles) candidates.push(name);
       }
@@ -590,7 +701,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     await allHeard();
     for (const [i, name] of names.entries()) {
       const state = states[i];
-      if (state === undefined || at.known.has(name) || !at.accepts(name) || queue.has(keyOf(at, name))) continue;
+      if (state === undefined || at.known.has(name) || !at.accepts(name) || waits(at, name)) continue;
       remember(at, name, state);
     }
   };
@@ -614,10 +725,11 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     }
     const found: Found[] = [];
     for (const [i, name] of names.entries()) {
-      if (queue.has(keyOf(at, name)) || !at.accepts(name)) continue;
+      if (waits(at, name) || !at.accepts(name)) continue;
       const after = states[i];
       const before = at.known.get(name);
       if (before === after) continue;
+      if (before === undefined && at.folder.namePrefix !== undefined && !isRoots(after)) continue;
       // The folder itself: another one is no change of a file.
       const difference = name === '.' ? ownDifference(before, after) : differenceOf(before, after, at.copied);
       remember(at, name, after);
@@ -683,7 +795,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
         void serially('a difference could not be told', () => reconcile(at, folder, names, { writer }));
       });
     }
-    if (waiting.names.size < maxWaiting) waiting.names.add(name);
+    if (waiting.names.size < budgetOf(at).bounds.waiting) waiting.names.add(name);
     else compareSoon(at);
     // Its own events say nothing of who: what comes up below it is watched in the same way.
     if (name === unpackFolder) lookAtFolder(at, name, undefined);
@@ -699,7 +811,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   });
   const updateHints = (): void => {
     folderHints.update(
-      folders.flatMap(({ place, hintedBecause }) => (place && hintedBecause !== undefined ? [place] : [])),
+      folders.flatMap(({ folder: { namePrefix }, place, hintedBecause }) =>
+        place && hintedBecause !== undefined ? [{ ...place, namePrefix }] : [],
+      ),
     );
   };
 
@@ -725,13 +839,24 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     at.place = undefined;
   };
 
+  const isAt = ({ place }: WatchedFolder, other: FolderPlace): boolean => place?.identity === other.identity;
   const lookAt = (at: WatchedFolder, maker: WriterSeen | undefined): void => {
     const { folder } = at;
     const place = placeOf(folder.path);
-    const twin = place && folders.find((other) => other !== at && other.place?.identity === place.identity);
+    // One that looks at some names only, or comes and goes, does not do another's work.
+    const twin =
+      place &&
+      folders.find((other) => other !== at && !other.folder.temporary && !other.folder.namePrefix && isAt(other, place))
+        ?.place;
     if (twin !== undefined) {
+      const wasApart = !folder.temporary && (at.place !== undefined || (!started && at.known.has('.')));
       leave(at);
-      at.sameAs = twin.place?.path;
+      if (wasApart) {
+        const reason = `${folder.path} is another folder than before: it is now the same as ${twin.path}`;
+        options.onNotice('package-folder-replaced', reason);
+        at.saidMissing = folder.expected;
+      } else if (at.sameAs === undefined) at.saidMissing = false;
+      at.sameAs = twin.path;
       return;
     }
     at.sameAs = undefined;
@@ -821,7 +946,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     if (place === undefined) return;
     let names: string[];
     try {
-      names = listSome(place, maxOpen / 2);
+      names = listSome(place, databaseBounds.open / 2);
     } catch {
       return;
     }
@@ -893,11 +1018,12 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
               },
             ],
       ),
-      missing: folders.flatMap(({ folder, place, sameAs, saidMissing }) =>
-        saidMissing && place === undefined && sameAs === undefined ? [folder.path] : [],
+      missing: folders.flatMap(({ folder, place, saidMissing }) =>
+        saidMissing && place === undefined ? [folder.path] : [],
       ),
       told,
       untold,
+      ignored,
       uncounted: folders.reduce((sum, { uncounted }) => sum + uncounted, 0),
     }),
     saveAgain() {
@@ -912,7 +1038,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       for (const timer of timers) clearTimeout(timer);
       await Promise.all(comparisons);
       await serially('a file change could not be told', () => tellDue(Number.POSITIVE_INFINITY));
-      tellLost();
+      for (const budget of budgets) tellLost(budget);
       await serially('the listing of a folder could not be saved', save);
       await folderHints.close();
       await fanotify?.close();

@@ -4,6 +4,7 @@ import { decodeName } from './file-name.ts';
 
 /** Bits of fanotify_mark(2) that we ask for. */
 export const fanotifyMask = {
+  modify: 0x2,
   attribute: 0x4,
   closeWrite: 0x8,
   movedFrom: 0x40,

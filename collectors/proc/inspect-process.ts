@@ -138,6 +138,7 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
 export const openProcView = (host: HostNamespaces) => ({
   inspect: (pid: number) => inspectProcess(pid, host),
   readArgs: readCmdline,
+  readCwd,
   processOfThread: (tid: number) => readStatus(tid)?.threadGroupId,
   startTicks: (pid: number) => readStat(pid)?.startTicks,
   listPids,

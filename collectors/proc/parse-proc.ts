@@ -84,6 +84,12 @@ export function systemdUnit(cgroupPath: string): string | undefined {
     .find((part) => /^[^.].*\.(service|scope|socket|mount|swap|slice)$/.test(part));
 }
 
+/** Whose service manager a cgroup path is below (`user@1000.service`); undefined: the system's. The outermost: users name those below. */
+export function userOfManager(cgroupPath: string): number | undefined {
+  const id = /\/user@(\d+)\.service(?:\/|$)/.exec(cgroupPath)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
 /** The container in a cgroup path, as docker, podman, containerd, CRI-O, LXC and systemd-nspawn name it. */
 export function containerOfCgroup(cgroupPath: string): string | undefined {
   const id = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:\/|$)/.exec(cgroupPath)?.[1];

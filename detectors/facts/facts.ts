@@ -2,28 +2,44 @@
 
 import type { FieldReader, StepparentEvent } from '../../collectors/event.ts';
 import { readPath } from '../../collectors/read-path.ts';
+import { type FoundInitiator, findInitiator } from './initiator.ts';
 import { parsePackageOperation } from './package-operation.ts';
 
 /** The parts of an event's `stepparent` object that facts give. */
-type FactName = 'package';
+type FactName = 'package' | 'initiator';
+
+/** What a fact is worked out from, and where it says what it could not see. */
+interface Source {
+  read: FieldReader;
+  /** The event in full, which may have to be read from /proc first. */
+  document(): StepparentEvent;
+  note(notes: Notes): void;
+}
+
+type Notes = Pick<FoundInitiator, 'unobserved' | 'inferred'>;
 
 /** Undefined: the fact does not apply, or what it takes was not observed. */
-type Fact<Name extends FactName> = (read: FieldReader) => StepparentEvent['stepparent'][Name];
+type Fact<Name extends FactName> = (source: Source) => StepparentEvent['stepparent'][Name];
 
 const facts: { [Name in FactName]: Fact<Name> } = {
-  package(read) {
+  package({ read }) {
     const name = read('process.name');
     if (name !== 'dpkg' && name !== 'rpm') return undefined;
     const args = read('process.args');
     if (args === undefined) return undefined;
     return parsePackageOperation(name, Array.isArray(args) ? args.map(String) : [String(args)]);
   },
+  initiator({ document, note }) {
+    const found = findInitiator(document());
+    if (found !== undefined) note(found);
+    return found?.initiator;
+  },
 };
 
 export interface EventWithFacts {
   read: FieldReader;
-  /** Every fact that applies, for the event's `stepparent` object. */
-  facts(): Partial<Pick<StepparentEvent['stepparent'], FactName>>;
+  /** Every fact that applies, with the notes of what was not observed, for the event's `stepparent` object. */
+  facts(): Partial<Pick<StepparentEvent['stepparent'], FactName | keyof Notes>>;
 }
 
 /** `stepparent.package.operation` -> package, operation; null: no fact's field. Field names are few: the rules' own. */
@@ -39,14 +55,23 @@ function factField(field: string): { name: FactName; rest: string } | null {
   return found;
 }
 
-/** Lets rules read facts as fields: `stepparent.package.operation`. */
-export function withFacts(read: FieldReader): EventWithFacts {
+/** Lets rules read facts as fields: `stepparent.package.operation`. `document` is called when a fact first needs it. */
+export function withFacts(read: FieldReader, document: () => StepparentEvent): EventWithFacts {
+  // Made for each exec of the host: nothing more is made before somebody asks.
+  let notes: Notes[] | undefined;
+  const source: Source = {
+    read,
+    document,
+    note(found) {
+      notes = [...(notes ?? []), found];
+    },
+  };
   let known: Partial<Record<FactName, object | null>> | undefined;
   const factOf = (name: FactName): object | null => {
     known ??= {};
     let fact = known[name];
     if (fact === undefined) {
-      fact = facts[name](read) ?? null;
+      fact = facts[name](source) ?? null;
       known[name] = fact;
     }
     return fact;
@@ -59,12 +84,16 @@ export function withFacts(read: FieldReader): EventWithFacts {
       return fact === null ? undefined : readPath(fact, part.rest);
     },
     facts() {
-      const found: Partial<Record<FactName, object>> = {};
+      const found: Partial<Record<FactName | keyof Notes, object>> = {};
       for (const name of Object.keys(facts) as FactName[]) {
         const fact = factOf(name);
         if (fact !== null) found[name] = fact;
       }
-      return found as Partial<Pick<StepparentEvent['stepparent'], FactName>>;
+      for (const kind of ['unobserved', 'inferred'] as const) {
+        const some = Object.assign({}, ...(notes ?? []).map((each) => each[kind]));
+        if (Object.keys(some).length > 0) found[kind] = { ...document().stepparent[kind], ...some };
+      }
+      return found as ReturnType<EventWithFacts['facts']>;
     },
   };
 }

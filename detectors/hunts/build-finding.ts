@@ -1,8 +1,9 @@
 // Builds the alert document for a row of a hunt that is new, and one sentence for a person.
 
 import { escapeText } from '../../collectors/escape-text.ts';
-import { ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
+import { type AlertState, ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
 import { messageBytes, severityNumbers, threatFields } from '../alert.ts';
+import { type Exception, exceptionFields } from '../exceptions.ts';
 import { type Hunt, huntRuleId, rowIdentity } from './hunt.ts';
 
 /** A value as SQL answers it. */
@@ -14,9 +15,11 @@ export interface FindingParts {
   row: Readonly<Record<string, RowValue>>;
   host: StepparentEvent['host'];
   agent: StepparentEvent['agent'];
-  state: 'open' | 'learning' | 'capped';
+  state: AlertState;
   id: string;
   nowMs: number;
+  /** What hides it; given with the state `excepted`. */
+  exception?: Exception | undefined;
 }
 
 const valueChars = 160;
@@ -26,7 +29,7 @@ const valueChars = 160;
  * columns that have ECS names of processes and files stand under these too. Pure. Values in `message` and
  * `stepparent.alert.reason` are escaped; all others are as they came.
  */
-export function buildFinding({ hunt, row, host, agent, state, id, nowMs }: FindingParts): StepparentEvent {
+export function buildFinding({ hunt, row, host, agent, state, id, nowMs, exception }: FindingParts): StepparentEvent {
   const now = new Date(nowMs).toISOString();
   const shown = (column: string): string => {
     const value = row[column];
@@ -70,7 +73,16 @@ export function buildFinding({ hunt, row, host, agent, state, id, nowMs }: Findi
       ruleset: 'stepparent',
     },
     threat: hunt.threat.map(threatFields),
-    stepparent: { hunt: { id: hunt.id, row: { ...row } }, alert: { id, terms: rowIdentity(hunt, row), reason, state } },
+    stepparent: {
+      hunt: { id: hunt.id, row: { ...row } },
+      alert: {
+        id,
+        terms: rowIdentity(hunt, row),
+        reason,
+        state,
+        ...(exception === undefined ? {} : { exception: exceptionFields(exception) }),
+      },
+    },
   };
 }
 

@@ -5,14 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parseToml } from './toml-file.ts';
 
-/** A program that counts as seen: `path` as `process.parent.executable` shows it, and the package that must own the file. */
-interface KnownTerm {
+/** A program that counts as seen. */
+export interface KnownTerm {
+  /** As the rule's first field shows it. */
   path: string;
+  /** The package that must own the file. */
   package: string;
+  /** For rules with a second field, `stepparent.initiator.origin`: where it must have come from. */
+  origin?: string;
 }
 
 /** The file that comes with the rules. */
 export const shippedKnownTerms = fileURLToPath(new URL('known-terms.toml', import.meta.url));
+
+/** The list that is no rule's: programs whose names are taken, for `stepparent.genuine.*`. */
+export const packageToolsList = 'package-tools';
 
 const schema = z.record(
   z.string(),
@@ -20,6 +27,7 @@ const schema = z.record(
     z.strictObject({
       path: z.string().regex(/^(?:\/[^/\s]+)+$/, 'an absolute path'),
       package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*$/, 'the name of the package that owns the file'),
+      origin: z.string().regex(/\S/, 'an origin such as "unit packagekit.service"').exactOptional(),
     }),
   ),
 );

@@ -128,6 +128,9 @@ const unitMs: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
+/** The two fields that an entry with an origin on a known-terms list is compared with. */
+const knownPair = 'stepparent.initiator.executable and stepparent.initiator.origin';
+
 /** What makes two alerts of an eql or query rule one, when the rule does not say: the same process, within a day. */
 const defaultSuppression = { group_by: ['process.entity_id'], duration: { value: 24, unit: 'h' } };
 
@@ -151,10 +154,11 @@ export function parseRule(file: string, source: string): Rule {
     );
   }
   const knownTerms = rule.stepparent?.known_terms ?? [];
-  if (knownTerms.length > 0 && (rule.type !== 'new_terms' || termFields.length !== 1)) {
+  const canBeKnown = termFields.length === 1 || termFields.join(' and ') === knownPair;
+  if (knownTerms.length > 0 && (rule.type !== 'new_terms' || !canBeKnown)) {
     refuse(
       ['stepparent', 'known_terms'],
-      '`rule.stepparent.known_terms` needs a rule of type "new_terms" with one field',
+      `\`rule.stepparent.known_terms\` needs a rule of type "new_terms" with one field, or with ${knownPair}`,
     );
   }
   const reason = rule.stepparent?.reason ?? defaultReason(rule, termFields);

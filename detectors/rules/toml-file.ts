@@ -234,7 +234,7 @@ function keysOf(schema: z.core.$ZodType, path: Path): string[] {
 }
 
 /** The candidate that differs from `word` least, if by no more than a third of its letters. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate) }))
     .sort((a, b) => a.distance - b.distance);

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { askQuery, QueryEnded, type QueryRequest } from '../../agent/ask-query.ts';
 import { SqlError } from '../../storage/query-database.ts';
@@ -84,6 +85,21 @@ test('and one whose asker is killed', async () => {
   await until(() => Number(readFileSync(`/proc/${worker}/stat`, 'utf8').split(' ')[13]) > 50);
   asker.kill('SIGKILL');
   await until(() => !readdirSync('/proc').includes(String(worker)));
+});
+
+test('one whose process dies in the middle of a line was not answered', async () => {
+  const sql = numbers(60).replace('SELECT x FROM c', "SELECT printf('%.*c', 1000000, 'x') FROM c");
+  const asked = askQuery(request(sql), { timeoutMs });
+  const failed = expect(asked).rejects.toThrow(
+    new QueryEnded('the process that answers is gone: it ended with SIGKILL'),
+  );
+  await until(() => workers().length === 1);
+  const [worker = 0] = workers();
+  // One line of 60 MB: it comes in a thousand parts, and in between this looks how far it is.
+  const written = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${worker}/io`, 'utf8'))?.[1]);
+  while (written() < 1_000_000) await setImmediate();
+  process.kill(worker, 'SIGKILL');
+  await failed;
 });
 
 test('an answer that is too large is cut, and that is said', async () => {

@@ -5,7 +5,7 @@ import type { QueryResult } from '../../agent/ask-query.ts';
 import { type HuntScheduleParts, startHuntSchedule } from '../../agent/hunt-schedule.ts';
 import type { Hunt } from '../../detectors/hunts/hunt.ts';
 import { parseHunt } from '../../detectors/hunts/load-hunts.ts';
-import { day, hour, start } from '../storage/examples.ts';
+import { day, exampleException, hour, start } from '../storage/examples.ts';
 import { temporaryStore } from '../storage/temporary-store.ts';
 
 const hunt = (id: string, more = '[hunt.finding]\nreason = "{a}"'): Hunt =>
@@ -43,6 +43,7 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
           ? Promise.reject(next)
           : Promise.resolve(next);
     },
+    exceptionFor: () => undefined,
     record: store.recordHunt,
     host: { id: 'h' },
     agent: { type: 'stepparent' },
@@ -110,6 +111,35 @@ test('a store that fails is a failed run: the rows are told at the next', async 
   );
   await finished;
   expect(told).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
+});
+
+test('a row that an exception covers is not told, and counted as excepted', async () => {
+  const store = temporaryStore();
+  const asked: unknown[] = [];
+  const { running, told, finished } = schedule(
+    { files: [answer(), answer('x', 'y')] },
+    {
+      record: store.recordHunt,
+      exceptionFor(ruleId, read, nowMs) {
+        const [rule, action] = [read('rule.id'), read('event.action')];
+        asked.push([ruleId, rule, action, read('stepparent.hunt.row.a'), nowMs > start]);
+        return read('stepparent.hunt.row.a') === 'x' ? exampleException() : undefined;
+      },
+    },
+  );
+  await finished;
+  expect(asked).toEqual([
+    ['hunt:files', 'hunt:files', 'hunt-finding', 'x', true],
+    ['hunt:files', 'hunt:files', 'hunt-finding', 'y', true],
+  ]);
+  expect(told).toEqual(['first run of files: 0', 'alerts']);
+  expect(running.status()).toMatchObject([{ rows: 2, findings: 1, excepted: 1 }]);
+  expect([...store.listAlerts()].map(({ terms, state }) => [terms[0], state])).toEqual([
+    ['x', 'excepted'],
+    ['y', 'open'],
+  ]);
+  const [hidden] = store.listAlerts({ state: 'excepted' });
+  expect(hidden?.document.stepparent.alert?.exception).toMatchObject({ owner: 'alice' });
 });
 
 test('hunts without findings are not run', async () => {

@@ -55,6 +55,11 @@ describe('an entry as journalctl prints it', () => {
     ['bytes', { STEPPARENT_EXECUTABLE: [47, 120] }, { process: { executable: '/x' } }],
     ['a field twice', { STEPPARENT_EXECUTABLE: ['/x', '/y'] }, { process: { executable: '/x' } }],
     ['its own time', { _SOURCE_REALTIME_TIMESTAMP: '1000000' }, { '@timestamp': '1970-01-01T00:00:01.000Z' }],
+    [
+      'a time that no date can be',
+      { _SOURCE_REALTIME_TIMESTAMP: '99999999999999999999' },
+      { '@timestamp': '2026-04-10T12:00:00.000Z' },
+    ],
   ] as const)('%s', ([, change, expected]) => {
     expect(alertOfEntry(entryOf(change))).toMatchObject(expected);
   });
@@ -64,6 +69,10 @@ describe('an entry as journalctl prints it', () => {
     ['without an id', { STEPPARENT_ALERT_ID: undefined }],
     ['of no host', { _MACHINE_ID: undefined }],
     ['of no time', { __REALTIME_TIMESTAMP: 'then' }],
+    [
+      'of times that no date can be',
+      { _SOURCE_REALTIME_TIMESTAMP: '9'.repeat(20), __REALTIME_TIMESTAMP: '9'.repeat(20) },
+    ],
     ['too long for journalctl', { STEPPARENT_RULE: null }],
   ] as const)('%s is passed over', ([, change]) => {
     expect(alertOfEntry(entryOf(change))).toBeUndefined();

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openKnownTerms, type TermStanding } from '../../agent/known-front-ends.ts';
+import { openPackageTools } from '../../collectors/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import { exampleRule } from '../storage/examples.ts';
@@ -26,15 +27,16 @@ const rule = exampleRule({ knownTerms: ['front-ends'] });
 
 function knownTerms(owners: readonly string[] = ['node']) {
   const asked: string[] = [];
-  const known = openKnownTerms({
-    lists,
+  const tools = openPackageTools({
+    programs: [...lists.values()].flat(),
+    tools: [],
     owns(file, packageName) {
       asked.push(`${file} ${packageName}`);
       return owners.includes(packageName);
     },
     inspect: () => {},
   });
-  return { asked, known };
+  return { asked, known: openKnownTerms({ lists, tools }) };
 }
 
 /** dpkg, run by this process. */
@@ -121,5 +123,70 @@ describe('a program is verified while it is fresh', () => {
     const { asked, known } = knownTerms();
     known.notice(example().exec);
     expect(asked).toEqual([]);
+  });
+});
+
+describe('an initiator', () => {
+  const origin = 'unit upgrade.service';
+  const upgraders = new Map([['upgraders', [{ path: program, package: 'node', origin }]]]);
+  const pair = exampleRule({
+    knownTerms: ['upgraders'],
+    termFields: ['stepparent.initiator.executable', 'stepparent.initiator.origin'],
+  });
+
+  /** dpkg below a shell below this process, which is what the document says too. */
+  function below(change: { faceAtFork?: ReturnType<typeof imageOf>; pid?: number } = {}) {
+    const image = imageOf(program);
+    const initiator = entryOf(process.pid, image, { details, detailsImage: image, inspectedImage: image });
+    const shell = entryOf(40, imageOf('/usr/bin/dash'), {
+      parent: initiator,
+      parentImageAtFork: change.faceAtFork ?? image,
+    });
+    const entry = entryOf(50, imageOf('/usr/bin/dpkg'), { parent: shell, parentImageAtFork: shell.image });
+    const lineage = [
+      { entity_id: 's', pid: 40, name: 'dash', executable: '/usr/bin/dash', args: ['sh', '-c', 'x'] },
+      { entity_id: 'i', pid: process.pid, name: 'node', executable: '/opt/upgrade', args: ['node'] },
+    ];
+    const { exec } = observedExec('a', { quick: {}, entry, parent: shell, change: { stepparent: { lineage } } });
+    const ancestors = [shell, initiator].map((each) => ({ entry: each, image: each.image }));
+    return { initiator, exec: { ...exec, moment: { ...exec.moment, ancestors } } };
+  }
+
+  const standing = (
+    { exec }: ReturnType<typeof below>,
+    terms: (string | null)[] = [program, origin],
+    owners: readonly string[] = ['node'],
+  ) => {
+    const owns = (_: string, packageName: string) => owners.includes(packageName);
+    const tools = openPackageTools({ programs: [...upgraders.values()].flat(), tools: [], owns, inspect: () => {} });
+    return openKnownTerms({ lists: upgraders, tools }).standing({ rule: pair, terms }, exec);
+  };
+
+  test('that is listed, genuine, and where it belongs', () => {
+    expect(standing(below())).toBe('known');
+  });
+
+  test.each<[string, (string | null)[]]>([
+    ['from elsewhere', [program, 'ssh as alice']],
+    ['of an origin that was not observed', [program, null]],
+    ['without an origin', [program]],
+    ['that is another program', ['/opt/other', origin]],
+    ['that was not observed', [null, origin]],
+  ])('%s', (_, terms) => {
+    expect(standing(below(), terms)).toBe('unlisted');
+  });
+
+  test("that is not the package's own", () => {
+    expect(standing(below(), undefined, ['other'])).toBe('unverified');
+  });
+
+  test('that has ended before it was looked at', () => {
+    const both = below();
+    both.initiator.ended = true;
+    expect(standing(both)).toBe('unverified');
+  });
+
+  test('that forked the shell under another face', () => {
+    expect(standing(below({ faceAtFork: imageOf('/tmp/evil') }))).toBe('unverified');
   });
 });

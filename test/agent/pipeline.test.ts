@@ -1,11 +1,15 @@
 // The way of an event from the rules to the store, past rules that throw and a store that refuses.
 
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TermStanding } from '../../agent/known-front-ends.ts';
 import { createPipeline, type PipelineParts } from '../../agent/pipeline.ts';
+import { readPath } from '../../collectors/read-path.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import type { Finding } from '../../storage/records.ts';
-import { exampleEvent, exampleRule, start } from '../storage/examples.ts';
+import { exampleEvent, exampleException, exampleRule, start } from '../storage/examples.ts';
+import { temporaryStore } from '../storage/temporary-store.ts';
 import { observedExec } from './observed-exec.ts';
 
 /** A pipeline with a store that keeps batches, and refuses while it is told to. */
@@ -18,6 +22,7 @@ function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts> = {
     records: () => false,
     containerAlerts: false,
     knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+    exceptionFor: () => undefined,
     commit(findings) {
       store.tries++;
       if (store.refuses) throw new Error('disk full');
@@ -62,7 +67,13 @@ describe('an exec', () => {
     expect(batches).toEqual([
       [
         {
-          event: exampleEvent('a', start),
+          event: {
+            ...exampleEvent('a', start),
+            stepparent: {
+              ...exampleEvent('a', start).stepparent,
+              unobserved: { 'stepparent.initiator': 'its parent was not observed' },
+            },
+          },
           scope: '',
           verdicts: [{ verdict: { rule: dpkg, terms: ['/usr/bin/python3'] }, known: false, alerting: true }],
         },
@@ -144,6 +155,102 @@ describe('a term that is', () => {
     expect(judged).toMatchObject({ known, verdict: { terms: [term] } });
     expect(judged?.verdict.remark !== undefined).toBe(standing === 'unverified');
     expect(noticed).toEqual([exec]);
+  });
+});
+
+test('of two terms that are unverified the first is marked', () => {
+  const pair = { ...dpkg, termFields: ['process.parent.executable', 'process.name'] };
+  const { pipeline, batches } = pipelineWith([pair], {
+    knownTerms: { notice: () => {}, standing: () => 'unverified' },
+  });
+  pipeline.take(example('a').exec);
+  pipeline.commit();
+  expect(batches[0]?.[0]?.verdicts[0]?.verdict.terms).toEqual(['/usr/bin/python3 (unverified)', 'dpkg']);
+});
+
+describe('a shell that is usual as parent', () => {
+  const { rules } = readRules([path.join(import.meta.dirname, '../../detectors/rules')]);
+  const step = (executable: string, pid: number) => ({ entity_id: `e${pid}`, pid, executable, args: [executable] });
+  const shell = { ...step('/usr/bin/dash', 20), args: ['sh', '-c', 'x'] };
+
+  /** What a store that has all rules raises for each of these runs, by rule. */
+  function raised(...runs: [tool: string, line: string, unit: string, above: string][]) {
+    const store = temporaryStore();
+    const alerts: string[][] = [];
+    const { pipeline } = pipelineWith(rules, {
+      commit: (findings) =>
+        alerts.push(store.record(findings, start).alerts.map(({ document }) => String(document.rule?.id))),
+    });
+    for (const [index, [tool, line, unit, above]] of runs.entries()) {
+      const process = { pid: 30, name: tool, executable: `/usr/bin/${tool}`, args: line.split(' '), parent: shell };
+      const lineage = [shell, step(above, 10), step('/usr/lib/systemd/systemd', 1)];
+      const event = {
+        ...exampleEvent(`run-${index}`, start),
+        host: { os: { type: 'linux' } },
+        process,
+        stepparent: { lineage, systemd: { unit } },
+      };
+      const { exec } = observedExec(`run-${index}`, { quick: {}, change: event });
+      pipeline.take({ ...exec, read: (field) => readPath(event, field) });
+      pipeline.commit();
+    }
+    return alerts;
+  }
+
+  test('hides nobody', () => {
+    const byCron: [string, string, string, string] = ['rpm', 'rpm -i x.rpm', 'cron.service', '/usr/sbin/cron'];
+    const byVendor: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'vendor.service', '/opt/vendor/agent'];
+    const byNginx: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'nginx.service', '/usr/sbin/nginx'];
+    const initiator = 'package-installed-by-unusual-initiator';
+    expect(raised(byVendor, byNginx, byNginx, byCron, byCron)).toEqual([
+      ['dpkg-package-installed-by-unusual-parent', initiator],
+      [initiator],
+      [],
+      [initiator, 'rpm-package-installed-by-unusual-parent'],
+      [],
+    ]);
+  });
+});
+
+describe('an exception', () => {
+  test('is asked of the whole event, and goes along with the verdict that it covers', () => {
+    const exception = exampleException();
+    const asked: unknown[] = [];
+    const { pipeline, batches } = pipelineWith([exampleRule({ id: 'all' }), dpkg], {
+      exceptionFor(ruleId, read) {
+        asked.push([
+          ruleId,
+          read('systemd.unit'),
+          read('stepparent.systemd.unit'),
+          read('stepparent.package.operation'),
+        ]);
+        return ruleId === 'dpkg' ? exception : undefined;
+      },
+    });
+    pipeline.take(example('a', { quick: { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] } }).exec);
+    pipeline.takeFile({ ...exampleEvent('b', start), file: { path: '/x' } });
+    pipeline.commit();
+    expect(asked.slice(0, 2)).toEqual([
+      ['all', undefined, 'ssh.service', 'install'],
+      ['dpkg', undefined, 'ssh.service', 'install'],
+    ]);
+    const verdicts = batches.flat().map((finding) => finding.verdicts.map((verdict) => verdict.exception));
+    expect(verdicts).toEqual([
+      [undefined, exception],
+      [undefined, exception],
+    ]);
+  });
+
+  test('is not asked of what no rule matches', () => {
+    const { pipeline } = pipelineWith([dpkg], {
+      exceptionFor: () => {
+        throw new Error('asked');
+      },
+      records: () => true,
+      onFault: (what, error) => expect.unreachable(`${what} ${error}`),
+    });
+    pipeline.take(example('a', { quick: { 'process.name': 'bash' } }).exec);
+    pipeline.commit();
   });
 });
 

@@ -14,7 +14,7 @@ const store: StoreFacts = {
   events: 12,
   oldest_event: time,
   terms: { alert: 2, trusted: 1 },
-  alerts: { open: 2, learning: 0, capped: 0 },
+  alerts: { open: 2, learning: 0, capped: 0, excepted: 4 },
   outbox: { journald: { waiting: 3, failing: 1, oldest: time } },
   learning: { started: time, until: time, active: false },
 };
@@ -43,6 +43,7 @@ const running: AgentStatus = {
     missing: ['/var/lib/dpkg'],
     told: 12,
     untold: 3,
+    ignored: 5,
     uncounted: 0,
   },
   processes: 231,
@@ -59,6 +60,7 @@ const running: AgentStatus = {
     ],
     refused: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
   },
+  exceptions: { in_force: 2, expired: 1, warnings: ['/c/a.toml:3: it\x1b[2J'] },
   known_front_ends: true,
   store,
   sinks: [
@@ -85,6 +87,7 @@ test('a running agent', () => {
                  /var/lib/dpkg is missing
                  12 changes told
                  3 changes not told: too many
+                 5 changes of other users' files, not told
   processes      231 known
   rules          2 loaded: a, b
                  refused: /r/x.toml:3:1: unknown key
@@ -92,10 +95,12 @@ test('a running agent', () => {
                  broken: ${local}, no such table: x\\n
                  later: has not run yet
                  refused: /h/y.toml:2:1: unknown key
+  exceptions     2 in force, 1 expired
+                 /c/a.toml:3: it\\x1b[2J
   front ends     verified ones count as known
   learning       ended ${local}
   baseline       3 terms (2 alert, 1 trusted)
-  alerts         2 stored (2 open)
+  alerts         6 stored (2 open, 4 excepted)
   events         12 stored, since ${local}
   database       /var/lib/stepparent/stepparent.db, 1.5 MiB
   to journald    7 delivered, 3 waiting since ${local}
@@ -112,7 +117,7 @@ test('a stopped agent shows its store, if there is one', () => {
     'stepparent is not running',
     `  learning       ended ${local}`,
     '  baseline       0 terms',
-    '  alerts         2 stored (2 open)',
+    '  alerts         6 stored (2 open, 4 excepted)',
     `  events         12 stored, since ${local}`,
     '  database       /var/lib/stepparent/stepparent.db, 1.5 MiB',
     '',

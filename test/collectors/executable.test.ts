@@ -20,6 +20,7 @@ const entryWith = (change: Parameters<typeof detailsOf>[1] | undefined, parent?:
   ended: false,
   endNs: undefined,
   lifecycle: undefined,
+  transaction: undefined,
   details: change && detailsOf(30, change),
   detailsImage: undefined,
   inspectedImage: null,

@@ -28,6 +28,7 @@ function momentOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {})
       ended: false,
       endNs: undefined,
       lifecycle: undefined,
+      transaction: undefined,
       details: own,
       detailsImage: whole,
       inspectedImage: whole,

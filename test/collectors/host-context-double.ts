@@ -1,6 +1,6 @@
 // A host that began in 2026 and knows two users.
 
-import type { HostContext } from '../../collectors/process-event.ts';
+import type { HostContext, HostWitness } from '../../collectors/process-event.ts';
 
 const bootMs = Date.parse('2026-01-02T03:04:05Z');
 
@@ -12,4 +12,10 @@ export const hostContext: HostContext = {
   bootEpochMs: () => bootMs,
   userName: (id) => ({ 0: 'root', 1000: 'alice' })[id],
   groupName: (id) => ({ 0: 'root' })[id],
+};
+
+/** A host where no name is a package tool's, and no script a copy. */
+export const noWitness: HostWitness = {
+  tools: { genuineProcess: () => undefined, genuine: () => ({ fields: {}, inferred: {} }) },
+  copies: { originalOf: () => undefined },
 };

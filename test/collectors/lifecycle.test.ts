@@ -51,6 +51,8 @@ describe('scripts of dpkg', () => {
     ['/home/me/info/curl.postinst', false],
     ['/home/me/tmp.ci/preinst', false],
     ['./info/curl.postinst', false],
+    ['/var/lib/dpkg/../../../home/me/info/curl.postinst', false],
+    ['/var/lib/dpkg/./info/../../dpkg//info/curl.postinst', true],
   ])('a shell starts %s', (file, expected) => {
     expect(seen(start(running('/bin/sh', ['sh']), 10, 11, file)) !== undefined).toBe(expected);
   });
@@ -66,6 +68,41 @@ describe('scripts of dpkg', () => {
     const { lifecycle } = start(running('dpkg', args), 10, 11, '/var/lib/dpkg/tmp.ci/preinst');
     expect(lifecycle?.script.package).toBe(name);
     expect(lifecycle?.script.packageInferredFrom !== undefined).toBe(name !== undefined);
+  });
+});
+
+describe('a script that no dpkg started', () => {
+  const script = '/var/lib/dpkg/info/curl.postinst';
+  const notesOf = ({ lifecycle }: ProcessEntry) => {
+    const notes = { unobserved: {}, inferred: {}, truncated: {} };
+    if (lifecycle) describeLifecycle(lifecycle, [], notes);
+    return notes.inferred;
+  };
+  const shellOf = (userId: number): ProcessTable => {
+    const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 }), detailsOf(10, { userId })));
+    table.seed();
+    return table;
+  };
+
+  test('is believed where it is known to be root who runs it, and the path is the real one', () => {
+    const entry = shellOf(0).exec(exec(10, `/var/lib/dpkg/x/..//info/curl.postinst`));
+    expect(entry.lifecycle?.script.path).toBe(script);
+    expect(notesOf(entry)).toEqual({});
+  });
+
+  test('is none where it is known to be somebody else', () => {
+    expect(shellOf(1000).exec(exec(10, script)).lifecycle).toBe(undefined);
+  });
+
+  test('is doubtful where it is not known who it is', () => {
+    const table = shellOf(1000);
+    const doubt = { 'stepparent.lifecycle_script': expect.stringContaining('it is not known whose process it is') };
+    expect(notesOf(start(table, 10, 11, script))).toEqual(doubt);
+    // What was known of it is of the program before sudo.
+    table.exec(exec(10, '/usr/bin/sudo'));
+    expect(notesOf(table.exec(exec(10, script)))).toEqual(doubt);
+    const below = running('/usr/bin/dpkg', undefined);
+    expect(notesOf(start(below, 10, 11, script))).toEqual({});
   });
 });
 

@@ -61,6 +61,7 @@ export function procDouble(...details: ProcessDetails[]): ProcDouble {
         }
       );
     },
+    readCwd: (pid) => processes.get(pid)?.workingDirectory,
     processOfThread: (tid) => (processes.has(tid) ? tid : [...threads].find(([, tids]) => tids.includes(tid))?.[0]),
     startTicks: (pid) => processes.get(pid)?.startTicks,
     listPids: () => [...processes.keys()],

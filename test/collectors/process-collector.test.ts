@@ -5,7 +5,7 @@ import { createProcessCollector, type ProcessCollector } from '../../collectors/
 import type { ObservedExec } from '../../collectors/process-event.ts';
 import type { ArgvRecord, AttemptRecord, LostRecord, ProcessRecord } from '../../collectors/process-record.ts';
 import { createProcessTable, type ProcessTable } from '../../collectors/process-table.ts';
-import { hostContext } from './host-context-double.ts';
+import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, type ProcDouble, procDouble } from './proc-double.ts';
 
 const tool = '/no/tool';
@@ -54,6 +54,7 @@ beforeEach(() => {
       },
     },
     context: hostContext,
+    witness: noWitness,
     isProbed: (executable) => executable === tool,
     onExec: (observed) => told.push(observed),
     onLost: (record) => losses.push(record),

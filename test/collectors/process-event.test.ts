@@ -1,18 +1,22 @@
 // The description of an exec, field by field, with what was concluded, cut or not observed.
 
-import { describe, expect, test } from 'vitest';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../../collectors/process-collector.ts';
 import {
   ancestorsOf,
   cutArgs,
   entityId,
+  type HostWitness,
   maxEventArgsBytes,
   type ObservedExec,
 } from '../../collectors/process-event.ts';
 import type { ProcessRecord } from '../../collectors/process-record.ts';
 import { createProcessTable, type ProcessEntry } from '../../collectors/process-table.ts';
-import { hostContext } from './host-context-double.ts';
+import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
 
 const init = detailsOf(1, { parentPid: 0, startTicks: 1, exe: '/no/init', args: ['/sbin/init'] });
@@ -42,7 +46,15 @@ const child = (change: Partial<ProcessDetails> = {}) =>
   });
 
 /** What is told of records, over a /proc in which `later` processes appear once the first ones are known. */
-function observe(first: ProcessDetails[], later: ProcessDetails[], ...records: ProcessRecord[]) {
+const observe = (first: ProcessDetails[], later: ProcessDetails[], ...records: ProcessRecord[]) =>
+  observeWith(noWitness, first, later, ...records);
+
+function observeWith(
+  witness: HostWitness,
+  first: ProcessDetails[],
+  later: ProcessDetails[],
+  ...records: ProcessRecord[]
+) {
   const proc = procDouble(...first);
   const table = createProcessTable(proc);
   table.seed();
@@ -51,6 +63,7 @@ function observe(first: ProcessDetails[], later: ProcessDetails[], ...records: P
   const collector = createProcessCollector({
     table,
     context: hostContext,
+    witness,
     isProbed: () => false,
     onExec: (observed) => told.push(observed),
     onLost: () => {},
@@ -122,6 +135,7 @@ test('all of it', () => {
           args: ['-bash'],
           start: '2026-01-02T03:04:05.500Z',
           user: { id: '0', name: 'root' },
+          working_directory: '/no',
         },
         {
           entity_id: '01234567-1-1',
@@ -131,11 +145,13 @@ test('all of it', () => {
           args: ['/sbin/init'],
           start: '2026-01-02T03:04:05.010Z',
           user: { id: '0', name: 'root' },
+          working_directory: '/no',
         },
       ],
       login_user: { id: '1000', name: 'alice' },
       systemd: { unit: 'session-3.scope' },
       terminal: 'pts/3',
+      transaction: { id: '01234567-30-100', executable: '/no/dpkg' },
     },
   });
   expect(told.scope()).toBe('');
@@ -185,6 +201,79 @@ describe('quick fields', () => {
     expect(told.read('process.session_leader.name')).toBe('bash');
     expect(told.read('process.title')).toBe(undefined);
     expect(proc.inspected.filter((pid) => pid === 30)).toHaveLength(1);
+  });
+});
+
+describe('the script that runs', () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-script-')));
+  afterAll(() => fs.rmSync(folder, { recursive: true }));
+  const script = path.join(folder, 'x.postinst');
+  fs.writeFileSync(script, '#!/bin/sh\n');
+  const link = path.join(folder, 'link');
+  fs.symlinkSync(script, link);
+  const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: folder });
+  const quickAndFull = (...records: Parameters<typeof observe>) => {
+    const { told, proc } = observe(...records);
+    const quick = told.read('stepparent.script.path');
+    return {
+      quick,
+      inspected: proc.inspected.filter((pid) => pid === 30),
+      full: told.document().stepparent.script?.path,
+    };
+  };
+  const dash = [fork(10, 30), exec(30, '/no/dash')];
+
+  test.each<[string, string[], string | undefined]>([
+    ['an argument', ['sh', script], script],
+    ['in the working directory', ['sh', '-e', './x.postinst', 'configure'], script],
+    ['a link to it', ['sh', link], script],
+    ['none there', ['sh', '/no/such/script'], '/no/such/script'],
+    ['a command', ['sh', '-c', script], undefined],
+    ['an interactive shell', ['-sh'], undefined],
+  ])('%s', (_, args, expected) => {
+    expect(quickAndFull([init, shell], [shellWith(...args)], ...dash)).toEqual({
+      quick: expected,
+      inspected: [],
+      full: expected,
+    });
+  });
+
+  test('itself, and arguments cost no look', () => {
+    const { told, proc } = observe([init, shell], [child({ exe: '/no/dash' })], fork(10, 30), exec(30, script));
+    expect(told.read('stepparent.script.path')).toBe(script);
+    expect(proc.argsRead).toEqual([]);
+    expect(told.document().stepparent.script).toEqual({ path: script });
+  });
+
+  test('a program is none; of one that had ended the arguments are missing', () => {
+    expect(observe([init, shell], [child()], ...usual).told.document().stepparent).not.toHaveProperty('script');
+    expect(quickAndFull([init, shell], [], ...dash, exit(30))).toEqual({
+      quick: undefined,
+      inspected: [],
+      full: undefined,
+    });
+  });
+
+  test('what a witness says of it', () => {
+    const witness: HostWitness = {
+      tools: {
+        genuineProcess: () => false,
+        genuine: (_, leaders) => ({
+          fields: { parent: true, session_leader: leaders.session_leader?.entry.pid === 10 },
+          inferred: { 'stepparent.genuine.parent': 'a guess' },
+        }),
+      },
+      copies: { originalOf: (file) => (file === script ? '/info/x.postinst' : undefined) },
+    };
+    const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
+    expect(told.read('stepparent.genuine.process')).toBe(false);
+    expect(told.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
+    expect(proc.inspected.filter((pid) => pid === 30)).toEqual([]);
+    expect(told.document().stepparent).toMatchObject({
+      script: { path: script, copy_of: '/info/x.postinst' },
+      genuine: { parent: true, session_leader: true },
+      inferred: { 'stepparent.genuine.parent': 'a guess' },
+    });
   });
 });
 
@@ -303,6 +392,12 @@ test('a parent that was read from /proc is an inference', () => {
   const { told } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
   expect(told.document().stepparent.inferred).toHaveProperty(['process.parent']);
   expect(observe([init, shell], [child()], ...usual).told.document().stepparent.inferred).toBe(undefined);
+});
+
+test('a unit of a user’s own service manager is told with that user', () => {
+  const cgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/x.service';
+  const { told } = observe([init, shell], [child({ cgroupPath })], ...usual);
+  expect(told.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
 });
 
 describe('the lineage', () => {

@@ -13,6 +13,7 @@ const missing = endToEndMissing ?? unmet(missingTools('dpkg-reconfigure', 'debco
 const rule = 'unusual-dpkg-execution';
 
 const quiet = '#!/bin/sh\nset -e\n:\n';
+const lasting = `#!/bin/sh\n# ${'long enough to be told from others '.repeat(3)}\nsleep 1\n:\n`;
 const templates = 'Template: e2e-scripts-asks/q\nType: boolean\nDefault: true\nDescription: yes?\n';
 const asks =
   '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_input low e2e-scripts-asks/q || true\ndb_go || true\n';
@@ -43,11 +44,12 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     const scripts = { preinst: quiet, postinst: quiet, prerm: quiet, postrm: quiet };
     const old = buildDeb(scratch, 'e2e-scripts', { scripts });
     const newer = buildDeb(join(scratch), 'e2e-scripts', { version: '2', scripts, file: 'e2e-scripts-2.deb' });
+    const slow = buildDeb(scratch, 'e2e-scripts-slow', { scripts: { postinst: lasting } });
     const asking = buildDeb(scratch, 'e2e-scripts-asks', { scripts: { config: asks, postinst: asks, templates } });
     await agent.start();
 
     // By dpkg: installed, upgraded, reinstalled; and asked anew.
-    for (const deb of [old, newer, newer, asking]) await must('dpkg', '-i', deb);
+    for (const deb of [old, newer, newer, slow, asking]) await must('dpkg', '-i', deb);
     await must('dpkg-reconfigure', '-f', 'noninteractive', 'e2e-scripts-asks');
     await must('/usr/share/debconf/frontend', script('e2e-scripts-asks.postinst'), 'configure', '1');
 
@@ -77,10 +79,31 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     await runBy(linker, [link, 'install']);
     byHand.set('a link elsewhere', { script: script('e2e-scripts.preinst'), executable: linker });
 
+    // Read by a shell, for long enough to be asked what it reads.
+    const reader = makeParent(scratch, 'reader');
+    await runBy(reader, ['sh', '-e', script('e2e-scripts-slow.postinst'), 'configure']);
+    byHand.set('given to a shell', { script: script('e2e-scripts-slow.postinst'), executable: reader });
+
+    const copier = makeParent(scratch, 'copier');
+    const copied = copyOf(scratch, script('e2e-scripts-slow.postinst'), 'copied');
+    await runBy(copier, [copied, 'configure']);
+    byHand.set('a copy elsewhere', { script: copied, executable: copier });
+
+    // Programs with the names of those that may.
+    for (const name of ['dpkg', 'frontend', 'dpkg-reconfigure']) {
+      const fake = makeParent(scratch, name);
+      await runBy(fake, [script('e2e-scripts.postinst'), 'configure']);
+      byHand.set(`another ${name}`, { script: script('e2e-scripts.postinst'), executable: fake });
+    }
+    const led = makeParent(scratch, 'led');
+    const leader = copyOf(scratch, '/bin/dash', 'dpkg');
+    await must('setsid', '--wait', leader, '-c', `${led} -c '${script('e2e-scripts.postinst')} configure; :'; :`);
+    byHand.set('in a session of another dpkg', { script: script('e2e-scripts.postinst'), executable: led });
+
     // What a link leads to is looked at some milliseconds later: the removal of the script must wait for that.
     await until('the run by the link', async () => ofParent(await agent.alerts(), linker).length > 0);
     await must('dpkg', '-r', 'e2e-scripts');
-    await must('dpkg', '-P', 'e2e-scripts', 'e2e-scripts-asks');
+    await must('dpkg', '-P', 'e2e-scripts', 'e2e-scripts-slow', 'e2e-scripts-asks');
 
     events = await until('the last removal', async () => {
       const listed = await agent.execs();
@@ -92,7 +115,18 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
   });
   afterAll(() => agent.stop());
 
-  test.each(['a shell', 'python3', 'a cron job', 'a link elsewhere'])('by hand: %s', (name) => {
+  test.each([
+    'a shell',
+    'python3',
+    'a cron job',
+    'a link elsewhere',
+    'given to a shell',
+    'a copy elsewhere',
+    'another dpkg',
+    'another frontend',
+    'another dpkg-reconfigure',
+    'in a session of another dpkg',
+  ])('by hand: %s', (name) => {
     const expected = byHand.get(name);
     const [alert, ...more] = ofParent(alerts, expected?.executable ?? '') as AlertDocument[];
     expect(more).toEqual([]);

@@ -5,12 +5,13 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 type Script = 'preinst' | 'postinst' | 'prerm' | 'postrm' | 'config' | 'templates';
+export type DebScripts = Partial<Record<Script, string>>;
 
 /** Builds NAME.deb, or `file`, in `folder`; returns its path. */
 export function buildDeb(
   folder: string,
   name: string,
-  options: { version?: string; scripts?: Partial<Record<Script, string>>; file?: string } = {},
+  options: { version?: string; scripts?: DebScripts; file?: string } = {},
 ): string {
   const { version = '1', scripts = {} } = options;
   const tree = mkdtempSync(join(folder, 'tree-'));

@@ -25,8 +25,8 @@ export function scratchFolder(): string {
   return folder;
 }
 
-/** Lists and marks that programs look for: who owns apt-get is read there by the agent. */
-const keptInfo = /^(?:format|(?:apt|dpkg|debconf|rpm)\.\w+)$/;
+/** Lists and marks that programs look for: who owns apt-get is read there by the agent. No scripts: they would be of no package. */
+const keptInfo = /^(?:format|(?:apt|dpkg|debconf|rpm)\.(?:list|md5sums|conffiles))$/;
 
 /** An empty package database, but for the lists of the front ends' packages. */
 export function makeDatabase(folder: string): void {

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,29 @@ import type { AgentStatus, StoppedStatus } from '../../agent/status.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
+
+/** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched folder. */
+export function tellAll(agent: TestAgent, folder: string): () => Promise<StepparentEvent[]> {
+  let marker = 0;
+  return async () => {
+    const name = `marker-${marker++}.list`;
+    writeFileSync(join(folder, name), '');
+    return until('the marker', async () => {
+      const events = await agent.events();
+      return events.some(({ file }) => file?.name === name) && events;
+    });
+  };
+}
+
+/** For the configuration of an agent that has every rule. */
+export const withAllRules = `rules_directories = [${JSON.stringify(join(import.meta.dirname, '../../detectors/rules'))}]\n`;
+
+/** The rules whose alerts and terms most tests count; a test of another one starts its agent `withAllRules`. */
+const rulesCounted = [
+  'dpkg-package-installed-by-unusual-parent',
+  'rpm-package-installed-by-unusual-parent',
+  'unusual-dpkg-execution',
+];
 
 /** A document of `stepparent alerts --json`. */
 export type AlertDocument = StepparentEvent & {
@@ -175,6 +199,12 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
   const places = ['state', 'logs', 'runtime'].map(
     (name) => `${name}_directory = ${JSON.stringify(join(folder, name))}`,
   );
+  const rules = join(folder, 'rules');
+  mkdirSync(rules);
+  for (const rule of rulesCounted) {
+    symlinkSync(join(import.meta.dirname, '../../detectors/rules', `${rule}.toml`), join(rules, `${rule}.toml`));
+  }
+  places.push(`rules_directories = [${JSON.stringify(rules)}]`);
   writeFileSync(config, `${places.join('\n')}\n[alerts]\njournald = false\n`);
   mkdirSync(join(folder, 'conf.d'));
   writeFileSync(join(folder, 'conf.d/test.toml'), toml);

@@ -1,6 +1,7 @@
 // Rules, events and findings for the storage tests: plain data, one field changed at a time.
 
 import { ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
+import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import type { Finding } from '../../storage/records.ts';
 
@@ -79,6 +80,20 @@ export function exampleEvent(id: string, timeMs: number): StepparentEvent {
   };
 }
 
+export function exampleException(change: Partial<Exception> = {}): Exception {
+  const rules = [exampleRule().id];
+  const when = [{ field: 'process.parent.executable', operator: 'is', values: ['/usr/bin/python3'] }] as const;
+  return {
+    id: exceptionId(rules, when),
+    rules,
+    when,
+    reason: 'vendor updater',
+    owner: 'alice',
+    expiresMs: start + 30 * day,
+    ...change,
+  };
+}
+
 let lastEvent = 0;
 
 /** One event and one verdict on it. */
@@ -91,6 +106,7 @@ export function exampleFinding(
     scope = '',
     known = false,
     alerting = true,
+    exception,
   }: {
     rule?: Rule;
     terms?: (string | null)[];
@@ -98,11 +114,12 @@ export function exampleFinding(
     scope?: string;
     known?: boolean;
     alerting?: boolean;
+    exception?: Exception;
   } = {},
 ): Finding {
   return {
     event: exampleEvent(eventId, timeMs),
     scope,
-    verdicts: [{ verdict: { rule, terms }, known, alerting }],
+    verdicts: [{ verdict: { rule, terms }, known, alerting, ...(exception && { exception }) }],
   };
 }

@@ -20,7 +20,7 @@ const rows = (...names: (string | null)[]): HuntRow[] =>
 
 test('the first run takes all rows as known; later each new row is one alert, for every sink', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
-  expect(store.recordHunt(rule, rows('a', 'b'), start)).toEqual({ first: true, alerts: [], known: 2 });
+  expect(store.recordHunt(rule, rows('a', 'b'), start)).toEqual({ first: true, alerts: [], known: 2, excepted: 0 });
   const second = store.recordHunt(rule, rows('a', 'c', null), start + hour);
   expect(second).toMatchObject({ first: false, known: 1 });
   expect(second.alerts.map(({ terms, state }) => [terms[0], state])).toEqual([

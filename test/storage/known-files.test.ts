@@ -1,7 +1,8 @@
 // What a folder held when it was last looked at.
 
 import { expect, test } from 'vitest';
-import type { KnownFile } from '../../storage/known-files.ts';
+import type { KnownFile } from '../../collectors/packagedb/listing.ts';
+import { knownFile, stateOf, stateOfKnown } from '../../collectors/packagedb/listing.ts';
 import { temporaryStore } from './temporary-store.ts';
 
 const file = (name: string, change: Partial<KnownFile> = {}): KnownFile => ({
@@ -41,4 +42,12 @@ test('is written whole or not at all', () => {
   }
   expect(() => store.saveKnownFiles('/a', broken(), [])).toThrow('the folder went away');
   expect([...store.knownFiles('/a')]).toEqual([]);
+});
+
+test('a file dated far in the future is saved like any other', () => {
+  const store = temporaryStore();
+  const mtimeNs = 13_569_465_600n * 10n ** 9n;
+  const state = stateOf({ ino: 1n, size: 2n ** 63n - 1n, mtimeNs, ctimeNs: 0n, mode: 0o100644n, uid: 0n, gid: 0n });
+  store.saveKnownFiles('/a', [knownFile('y2400', state)], []);
+  expect([...store.knownFiles('/a')].map(stateOfKnown)).toEqual([state]);
 });

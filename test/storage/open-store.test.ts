@@ -229,7 +229,8 @@ describe('set aside', () => {
     for (let i = 0; i < 200; i++) store.record([exampleFinding(start, { terms: [`${i}`] })], start);
     store.close();
     const bytes = readFileSync(path);
-    bytes.fill(0x5a, 4096 * 4);
+    // Behind the schema.
+    bytes.fill(0x5a, 4096 * 48);
     writeFileSync(path, bytes);
     const reader = openStore(path, { readonly: true });
     onTestFinished(() => reader.close());

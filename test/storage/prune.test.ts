@@ -9,7 +9,7 @@ import type { Pruned, PruneLimits } from '../../storage/prune.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
 import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
-const none: Pruned = { events: 0, alerts: 0, terms: 0, deliveries: 0, termsMended: 0, more: false };
+const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, deliveries: 0, termsMended: 0, more: false };
 
 /** Prunes until there is no more to do, and adds up what went. */
 function pruneAll(store: Store, nowMs: number, bounds?: PruneLimits): Pruned {
@@ -79,7 +79,7 @@ describe('by number and size', () => {
     const store = temporaryStore();
     fill(store, 105, start);
     expect(pruneAll(store, start, { alerts: 102 }).alerts).toBe(3);
-    expect(store.status().alerts).toEqual({ open: 100, learning: 0, capped: 2 });
+    expect(store.status().alerts).toEqual({ open: 100, learning: 0, excepted: 0, capped: 2 });
     expect(pruneAll(store, start, { alerts: 98 }).alerts).toBe(4);
     expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(
       Array.from({ length: 98 }, (_, i) => `t${i + 2}`),

@@ -172,7 +172,13 @@ describe('replay', () => {
     ];
     store.record(batch, start);
     const before = everything();
-    expect(store.record(batch, start + second)).toEqual({ alerts: [], repeats: 0, capped: 0, termsDropped: 0 });
+    expect(store.record(batch, start + second)).toEqual({
+      alerts: [],
+      repeats: 0,
+      capped: 0,
+      excepted: 0,
+      termsDropped: 0,
+    });
     expect(everything()).toEqual(before);
   });
 

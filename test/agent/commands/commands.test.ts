@@ -1,6 +1,7 @@
 // The command line as a user meets it: output, messages and exit codes, each from a process of its own.
 
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -145,6 +146,23 @@ test('events', async () => {
   expect(JSON.parse(json)).toMatchObject({ event: { id: '3', kind: 'event' } });
 });
 
+test('incidents: a story for each transaction, escaped; --json; one by its id', async () => {
+  const { code, out, err } = await stepparent('incidents');
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  // All three alerts are of one transaction, by two rules of 47.
+  const lines = out.trimEnd().split('\n');
+  expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}high 72 {2}01234567-71-100 {2}/);
+  expect(lines).toContain('  score     47 a-rule + 24.9 b-rule (risk 47)');
+  expect(lines).toContain('  alerts    a-rule, b-rule ×2');
+  expect(out).toContain('  <- ALERT a-rule');
+  expect(out).toContain('by /tmp/x\\n\\x1b[31m)  <- ALERT b-rule');
+  expect(out).not.toContain('\x1b');
+  const { out: json } = await stepparent('incidents', '01234567-71-100', '--json');
+  expect(JSON.parse(json)).toMatchObject({ event: { risk_score: 72 }, stepparent: { incident: { alerts_count: 3 } } });
+  expect(await stepparent('incidents', '--since', '10s')).toEqual({ code: 0, out: '', err: 'no incidents\n' });
+  expect(await stepparent('incidents', 'none')).toEqual({ code: 1, out: '', err: 'no such incident\n' });
+});
+
 test('baseline: list, forget, trust', async () => {
   const { out } = await stepparent('baseline', 'list', '--rule', 'a-rule');
   expect(out).toMatch(/^a-rule {2}\S+ \S+ {2}×1 {2}alert {2}\/usr\/bin\/python3\n$/);
@@ -267,4 +285,48 @@ test.skipIf(process.getuid?.() !== 0).for(['alerts', 'status'])('%s without priv
 test('a reader that has had enough ends the listing quietly', async () => {
   const script = 'for i in 1 2 3 4 5; do node "$0" events --json --config "$1"; done | head -c 1';
   expect(await run('sh', ['-c', script, main, config])).toEqual({ code: 0, out: '{', err: '' });
+});
+
+test('scripts: what was kept, escaped unless asked otherwise', async () => {
+  const text = '#!/bin/sh\n\tsetsid /opt/x &\n\u001b[2J\n';
+  const hash = createHash('sha256').update(text).digest('hex');
+  const store = openStore(join(folder, 'state', 'stepparent.db'));
+  const slot = { package: 'cron', version: '3.0', phase: 'postinst', path: '/var/lib/dpkg/info/cron.postinst' };
+  const content = Buffer.from(text);
+  const seen = {
+    ...slot,
+    sha256: hash,
+    sizeBytes: content.length,
+    content,
+    state: 'changed',
+    origin: 'change',
+  } as const;
+  store.saveScripts([seen, { ...seen, package: '', version: '', phase: '', path: '/tmp/\u001b[2J' }], nowMs);
+  store.close();
+  const { out } = await stepparent('scripts');
+  const tail = `${hash.slice(0, 16)}  changed  change  detached-process`;
+  expect(out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '))).toEqual([
+    `${localTime(nowMs)}  /tmp/\\x1b[2J  ${tail}`,
+    `${localTime(nowMs)}  cron  3.0  postinst  ${tail}`,
+    '',
+  ]);
+  const listed = await stepparent('scripts', 'cron', '--json');
+  expect(JSON.parse(listed.out)).toMatchObject({
+    ...slot,
+    sha256: hash,
+    findings: [{ line: 2 }],
+    size: content.length,
+  });
+  expect(await stepparent('scripts', 'none')).toMatchObject({ code: 0, out: '' });
+  expect(await stepparent('scripts', 'show', hash.slice(0, 8).toUpperCase())).toEqual({
+    code: 0,
+    out: '#!/bin/sh\n\tsetsid /opt/x &\n\\x1b[2J\n',
+    err: 'line 2: detached-process (T1564.011)\n',
+  });
+  expect((await stepparent('scripts', 'show', hash, '--raw')).out).toBe(text);
+  expect(JSON.parse((await stepparent('scripts', 'show', hash, '--json')).out)).toMatchObject({
+    content: text,
+    cut: false,
+  });
+  expect(await stepparent('scripts', 'show', 'ffff')).toMatchObject({ code: 1, out: '' });
 });

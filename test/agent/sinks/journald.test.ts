@@ -32,6 +32,7 @@ test('the fields of an alert', () => {
     STEPPARENT_UNIT: 'cron.service',
     STEPPARENT_TECHNIQUE: 'T1546.016',
     STEPPARENT_PACKAGES: 'x.deb',
+    STEPPARENT_TRANSACTION: '01234567-71-100',
     STEPPARENT_UNOBSERVED: 'process.hash.sha256',
   });
   expect(journalFields(alertDocument()).filter(([name]) => name === 'STEPPARENT_TECHNIQUE')).toHaveLength(2);
@@ -82,6 +83,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(entries[0]).toMatchObject({ ...sent, STEPPARENT_TECHNIQUE: expect.any(Array), _PID: String(process.pid) });
     expect([...(entries[0]?.STEPPARENT_TECHNIQUE ?? [])].sort()).toEqual(['T1546', 'T1546.016']);
     expect(journald.read('STEPPARENT_TECHNIQUE=T1546.016')).toHaveLength(1);
+    expect(journald.read('STEPPARENT_TRANSACTION=01234567-71-100')).toHaveLength(1);
   });
 
   test.for([

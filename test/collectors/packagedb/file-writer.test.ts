@@ -1,7 +1,7 @@
 // Who made a change: joined with a process table that may be behind, or ahead.
 
 import { describe, expect, test } from 'vitest';
-import { createFileWriters, type FileWriter } from '../../../collectors/packagedb/file-writer.ts';
+import { createFileWriters, type FileTimes, type FileWriter } from '../../../collectors/packagedb/file-writer.ts';
 import { createProcessTable } from '../../../collectors/process-table.ts';
 import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
 
@@ -61,6 +61,38 @@ describe('resolve', () => {
     table.fork(fork(1, 10, { timeNs: later }));
     table.exec(exec(10, '/usr/bin/other', { timeNs: later }));
     expect(programOf(writers.resolve(seen))).toBe('/no/p10');
+  });
+
+  test('one whose pid another had by the time that the change was heard of', () => {
+    const { table, writers } = host(10);
+    const seen = writers.see(10);
+    table.exit(exit(10));
+    table.fork(fork(1, 10, { timeNs: 3e9 }));
+    table.exec(exec(10, '/usr/bin/other', { timeNs: 3e9 }));
+    expect(writers.resolve(seen)).toMatchObject({
+      moment: { image: { filename: '/usr/bin/other' } },
+      inferredFrom: 'its pid, which another process had just before',
+    });
+    expect(programOf(writers.resolve(seen, { changedNs: 2e9 }))).toBe('/no/p10');
+  });
+
+  /** Started at 1 s, runs sh from then on and the other program from 5 s on. */
+  test.each<[string, string, FileTimes, string, RegExp | undefined]>([
+    ['writes and becomes dpkg', '/usr/bin/dpkg', { changedNs: 2e9 }, '/bin/sh', /has executed another since/],
+    ['becomes dpkg at once', '/usr/bin/dpkg', { changedNs: 5e9 - 4e6 }, '/bin/sh', /at that moment it executed/],
+    ['becomes cp, which writes at once', '/bin/cp', { changedNs: 5e9 - 4e6 }, '/bin/cp', /it was executed/],
+    ['becomes dpkg, which writes', '/usr/bin/dpkg', { changedNs: 5e9 + 1 }, '/usr/bin/dpkg', undefined],
+    ['has its file touched later', '/usr/bin/dpkg', { changedNs: 6e9, bornNs: 2e9 }, '/bin/sh', /since/],
+    ['gives an old file a name', '/usr/bin/dpkg', { changedNs: 6e9, bornNs: 5e8 }, '/usr/bin/dpkg', undefined],
+    ['closes what another wrote', '/usr/bin/dpkg', { changedNs: 9e8 }, '/usr/bin/dpkg', /^it closed the file/],
+  ])('one that %s', (_, program, times, expected, inferred) => {
+    const { table, writers } = host(10);
+    table.fork(fork(10, 30));
+    table.exec(exec(30, '/bin/sh'));
+    table.exec(exec(30, program, { timeNs: 5e9 }));
+    const writer = writers.resolve(writers.see(30), times);
+    expect(programOf(writer)).toBe(expected);
+    expect('moment' in writer && writer.inferredFrom).toEqual(inferred && expect.stringMatching(inferred));
   });
 
   test('one that nobody knows, though another has its pid by now', () => {

@@ -8,6 +8,7 @@ import {
   knownFile,
   permissionsOf,
   previousOf,
+  stateOf,
   stateOfKnown,
 } from '../../../collectors/packagedb/listing.ts';
 import { withRenames } from '../../../collectors/packagedb/package-watch.ts';
@@ -16,13 +17,27 @@ interface Change {
   ino?: number;
   size?: number;
   mtime?: number | bigint;
-  ctime?: number;
+  ctime?: number | bigint;
   mode?: number;
   uid?: number;
   gid?: number;
 }
 const state = ({ ino = 5, size = 10, mtime = 100, ctime = 200, mode = 0o100644, uid = 0, gid = 0 }: Change = {}) =>
   `${ino}:${size}:${mtime}:${ctime}:${mode}:${uid}:${gid}`;
+
+test('times and sizes that no database takes count as the last that it does', () => {
+  const stat = {
+    ino: 5n,
+    size: 2n ** 62n,
+    mtimeNs: 13_569_465_600n * 10n ** 9n,
+    ctimeNs: -(2n ** 70n),
+    mode: 0o100644n,
+  };
+  const now = stateOf({ ...stat, uid: 0n, gid: 0n });
+  expect(now).toBe(state({ size: 2 ** 53 - 1, mtime: 2n ** 63n - 1n, ctime: -(2n ** 63n) }));
+  // And it is the same once it is read back.
+  expect(stateOfKnown(knownFile('x', now))).toBe(now);
+});
 
 describe('differenceOf', () => {
   test.each<[string, FileState | undefined, FileState | undefined, string | undefined, string[]]>([

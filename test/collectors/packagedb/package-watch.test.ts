@@ -9,6 +9,8 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -20,6 +22,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import type { PackageFolder } from '../../../collectors/packagedb/package-folders.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
 import { placeOf } from '../../../collectors/packagedb/watched-folder.ts';
 import { noRoot, titled, unmet } from '../../needs.ts';
@@ -35,6 +38,13 @@ const listed = (watch: TestWatch, files: number): Promise<void> =>
 
 const sh = async (script: string, cwd: string): Promise<void> => {
   await promisify(execFile)('sh', ['-c', script], { cwd });
+};
+const linkOf = (path: string): string | undefined => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 };
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -140,6 +150,26 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(new Set(hashes).size).toBe(20);
   });
 
+  test("what others do in a folder that everybody may write to is counted, and takes nothing from root's", async () => {
+    const [info, temporary] = [scratch(), scratch()];
+    chmodSync(dirname(temporary), 0o711);
+    chmodSync(temporary, 0o1777);
+    const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
+    const watch = startWatch([info, scriptlets as PackageFolder]);
+    await listed(watch, 0);
+    const flood = 'i=0; while [ $i -lt 3000 ]; do : > rpm-tmp.f$i; i=$((i+1)); done';
+    const flooding = sh(`exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '${flood}'`, temporary);
+    await eventually(() => expect(watch.watch.report().ignored).toBeGreaterThan(500));
+    writeFileSync(join(info, 'evil.postinst'), 'x');
+    writeFileSync(join(temporary, 'rpm-tmp.root'), 'x');
+    await flooding;
+    await eventually(() => expect(watch.told(info)).toEqual(['creation evil.postinst']));
+    await eventually(() => expect(watch.told(temporary)).toContain('creation rpm-tmp.root'));
+    expect(watch.told(temporary)).toEqual(['creation rpm-tmp.root']);
+    expect(watch.events.every(({ stepparent }) => stepparent.found === undefined)).toBe(true);
+    expect(watch.watch.report()).toMatchObject({ untold: 0, told: 2 });
+  });
+
   test('opening for writing, and taking an empty lock, are no changes', async () => {
     const folder = scratch();
     writeFileSync(join(folder, 'lock'), '');
@@ -175,6 +205,18 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     const [first, second] = watch.events.map(({ process: by }) => by?.pid);
     expect(first).toBe(process.pid);
     expect(second).not.toBe(first);
+  });
+
+  test('the one that wrote is told, not the one that closes the file last', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'x.postinst'), 'a');
+    const watch = startWatch([folder]);
+    await listed(watch, 1);
+    // The other has the file from before it is written.
+    await sh('echo $$ > ../pid; exec 3>> x.postinst; sleep 0.5 & echo evil >&3; exec 3>&-; wait', folder);
+    await eventually(() => expect(watch.told(folder)).toEqual(['modification x.postinst']));
+    expect(watch.events[0]?.process?.pid).toBe(Number(readFileSync(join(dirname(folder), 'pid'), 'utf8')));
+    expect(watch.events[0]?.stepparent.inferred?.process).toMatch(/^who wrote to the file: process \d+ closed it$/);
   });
 
   test('fifos, devices, links and folders are described and not opened', async () => {
@@ -322,6 +364,22 @@ describe('comparison', () => {
     expect(third.events).toEqual([]);
   });
 
+  test('a listing that cannot be saved keeps no other from it', async () => {
+    const [one, two] = [scratch(), scratch()];
+    for (const folder of [one, two]) writeFileSync(join(folder, 'a'), 'a');
+    const memory = listingMemory();
+    const { saveKnownFiles } = memory;
+    memory.saveKnownFiles = (folder, upserts, deletions) => {
+      if (folder === one) throw new Error('full');
+      saveKnownFiles(folder, upserts, deletions);
+    };
+    const watch = startWatch([one, two], { memory, fanotify: silentKernel().open });
+    await eventually(() => expect(watch.watch.report().folders.map(({ files }) => files)).toEqual([1, 1]));
+    await watch.stop();
+    expect([...(memory.files.get(two)?.keys() ?? [])]).toContain('a');
+    expect(watch.faults).toContain('the listing of a folder could not be saved: Error: full');
+  });
+
   test('what the kernel did not tell', async () => {
     const folder = scratch();
     writeFileSync(join(folder, 'a'), '');
@@ -343,6 +401,25 @@ describe('comparison', () => {
     unlinkSync(join(folder, 'b'));
     tell(fanotifyMask.delete);
     await eventually(() => expect(watch.told(folder)).toEqual(['creation b', 'deletion b']));
+  });
+
+  test('more scriptlets than are told leave room for the databases', async () => {
+    const [info, temporary] = [scratch(), scratch()];
+    const kernel = silentKernel();
+    const watch = startWatch(
+      [info, { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true }],
+      { fanotify: kernel.open },
+    );
+    await listed(watch, 0);
+    const tell = (folder: string, name: string, mask: number): void =>
+      kernel.options[0]?.onEvent({ mask, pid: 0, at: { folder, name }, from: undefined });
+    for (let i = 0; i < 5000; i++) tell(temporary, `rpm-tmp.${i}`, fanotifyMask.delete);
+    writeFileSync(join(info, 'evil.postinst'), 'x');
+    tell(info, 'evil.postinst', fanotifyMask.create);
+    await eventually(() => expect(watch.told(info)).toEqual(['creation evil.postinst']));
+    // The kernel told it, not a comparison.
+    expect(watch.events.at(-1)?.stepparent.found).toBe(undefined);
+    expect(watch.told(temporary).length).toBeLessThan(1000);
   });
 
   test('a reader that stops is opened again', async () => {
@@ -399,6 +476,48 @@ describe.each([
     expect(watch.told(folder)).not.toContain('creation b');
   });
 
+  test.skipIf(why)('that becomes the one where scriptlets are', async () => {
+    const [folder, temporary] = [scratch(), scratch()];
+    const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
+    writeFileSync(join(folder, 'same'), 'same');
+    const watch = startWatch([folder, scriptlets as PackageFolder], options);
+    await listed(watch, 1);
+    renameSync(folder, `${folder}.old`);
+    symlinkSync(temporary, folder);
+    await eventually(() =>
+      expect(watch.notices.at(-1)).toMatchObject({
+        action: 'package-folder-replaced',
+        reason: expect.stringContaining(temporary),
+      }),
+    );
+    await works(watch, temporary, 'evil.postinst');
+    await works(watch, temporary, 'rpm-tmp.1');
+    expect(watch.watch.report()).toMatchObject({ folders: [{ path: folder, real_path: temporary }], missing: [] });
+    // And back: each is watched again for what it is.
+    unlinkSync(folder);
+    renameSync(`${folder}.old`, folder);
+    await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
+    await works(watch, folder, 'a');
+    await works(watch, temporary, 'rpm-tmp.2');
+  });
+
+  test.skipIf(why)('that becomes the same as another is said, and is missing', async () => {
+    const [folder, other] = [scratch(), scratch()];
+    writeFileSync(join(folder, 'a'), '');
+    const watch = startWatch([folder, other], options);
+    await listed(watch, 1);
+    renameSync(folder, `${folder}.old`);
+    symlinkSync(other, folder);
+    await eventually(() =>
+      expect(watch.watch.report()).toMatchObject({ folders: [{ path: other }], missing: [folder] }),
+    );
+    expect(watch.notices.at(-1)).toEqual({
+      action: 'package-folder-replaced',
+      reason: `${folder} is another folder than before: it is now the same as ${other}`,
+      count: undefined,
+    });
+  });
+
   test.skipIf(why)('behind a link that changes', async () => {
     const folder = scratch();
     const [one, two, link] = ['one', 'two', 'link'].map((name) => join(dirname(folder), name)) as [
@@ -423,4 +542,32 @@ describe.each([
     await works(watch, one, 'c');
     expect(readdirSync(two)).toEqual(['b', 'x']);
   });
+});
+
+test.skipIf(missing)(titled('the content of a script that is gone at once is kept', missing), async () => {
+  const folder = join(scratch(), 'info');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'a.list'), '');
+  const watch = startWatch([folder]);
+  await listed(watch, 1);
+  const text = '#!/bin/sh\necho gone\n';
+  const path = join(folder, 'x.postinst');
+  writeFileSync(path, text);
+  // It has been heard of, and is kept open until it is told.
+  const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === path);
+  await vi.waitFor(() => expect(isOpen() || watch.events.length > 0).toBe(true), { timeout: 20_000, interval: 1 });
+  unlinkSync(path);
+  writeFileSync(join(folder, 'x.list'), 'y');
+  await eventually(() => expect(watch.told(folder)).toContain('deletion x.postinst'));
+  const [made, ...others] = watch.events.filter(({ file }) => file?.name === 'x.postinst');
+  expect(made?.stepparent.script).toEqual({
+    path: join(folder, 'x.postinst'),
+    package: 'x',
+    phase: 'postinst',
+    sha256: sha256(text),
+  });
+  expect(watch.contents.get(made?.event.id ?? '')).toBe(text);
+  for (const { stepparent } of others) expect(stepparent.script).toBe(undefined);
+  // Of other files nothing is kept.
+  expect([...watch.contents.keys()]).toEqual([made?.event.id]);
 });

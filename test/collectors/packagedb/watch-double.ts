@@ -39,6 +39,8 @@ export const noFanotify: typeof openFanotify = () => {
 export interface TestWatch {
   watch: PackageWatch;
   events: StepparentEvent[];
+  /** Of scripts and control files, by event.id. */
+  contents: Map<string, string>;
   notices: { action: SensorAction; reason: string; count: number | undefined }[];
   faults: string[];
   /** `action name`, of the events so far that are about files of that folder. */
@@ -56,6 +58,7 @@ export function startWatch(
   { memory = listingMemory(), fanotify }: { memory?: ListingMemory; fanotify?: typeof openFanotify } = {},
 ): TestWatch {
   const events: StepparentEvent[] = [];
+  const contents = new Map<string, string>();
   const notices: TestWatch['notices'] = [];
   const faults: string[] = [];
   const watch = openPackageWatch({
@@ -65,7 +68,10 @@ export function startWatch(
     memory,
     table: createProcessTable(openProcView(readHostNamespaces())),
     context: hostContext,
-    onEvent: (event) => events.push(event),
+    onEvent: (event, content) => {
+      events.push(event);
+      if (content !== undefined) contents.set(event.event.id, content.head.toString());
+    },
     onNotice: (action, reason, count) => notices.push({ action, reason, count }),
     commit: () => {},
     onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
@@ -74,6 +80,7 @@ export function startWatch(
   const started: TestWatch = {
     watch,
     events,
+    contents,
     notices,
     faults,
     told: (folder) =>

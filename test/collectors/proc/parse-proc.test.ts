@@ -10,6 +10,7 @@ import {
   parseStatus,
   systemdUnit,
   terminalName,
+  userOfManager,
 } from '../../../collectors/proc/parse-proc.ts';
 
 const afterName =
@@ -100,6 +101,18 @@ describe('parseCgroupPath', () => {
   ])('%j', (text, cgroupPath) => {
     expect(parseCgroupPath(text)).toBe(cgroupPath);
   });
+});
+
+test.each([
+  ['/user.slice/user-1000.slice/user@1000.service/app.slice/x.service', 1000],
+  ['/user.slice/user-1000.slice/user@1000.service', 1000],
+  ['/user.slice/user-1000.slice/user@1000.service/user@0.service/x.service', 1000],
+  ['/user.slice/user-1000.slice/session-1.scope', undefined],
+  ['/system.slice/xuser@1000.service', undefined],
+  ['/system.slice/user@x.service', undefined],
+  ['/', undefined],
+])('userOfManager(%j)', (cgroupPath, id) => {
+  expect(userOfManager(cgroupPath)).toBe(id);
 });
 
 describe('systemdUnit', () => {

@@ -1,16 +1,23 @@
 // Facts as fields: worked out once, when first asked for, of what was observed.
 
 import { describe, expect, test } from 'vitest';
-import type { FieldReader, FieldValue } from '../../../collectors/event.ts';
+import type { FieldReader, FieldValue, StepparentEvent } from '../../../collectors/event.ts';
 import { withFacts } from '../../../detectors/facts/facts.ts';
+import { exampleEvent, start } from '../../storage/examples.ts';
 
-const event = (name: FieldValue, args: FieldValue) => {
+const event = (name: FieldValue, args: FieldValue, whole?: Pick<StepparentEvent, 'process' | 'stepparent'>) => {
   const asked: string[] = [];
   const read: FieldReader = (field) => {
     asked.push(field);
     return { 'process.name': name, 'process.args': args, 'stepparent.terminal': 'pts/3' }[field];
   };
-  return { asked, ...withFacts(read) };
+  const documents = { made: 0 };
+  const document = (): StepparentEvent => {
+    documents.made++;
+    const { process: _, ...noProcess } = exampleEvent('a', start);
+    return { ...noProcess, ...whole };
+  };
+  return { asked, documents, ...withFacts(read, document) };
 };
 
 const install = ['dpkg', '-i', 'a.deb', 'b.deb'];
@@ -64,4 +71,39 @@ test('that it does not apply is worked out once, too', () => {
   for (let i = 0; i < 3; i++) expect(read('stepparent.package.operation')).toBe(undefined);
   facts();
   expect(asked).toEqual(['process.name']);
+});
+
+describe('stepparent.initiator', () => {
+  const process = { pid: 9 };
+  const lineage = [
+    { entity_id: 'b', pid: 8, executable: '/usr/bin/dash', args: ['sh', '-c', 'x'] },
+    { entity_id: 'a', pid: 7, executable: '/usr/sbin/nginx', args: ['nginx'] },
+  ];
+  const nginx = { process, stepparent: { lineage, systemd: { unit: 'nginx.service' } } };
+
+  test.each<[field: string, value: FieldValue]>([
+    ['stepparent.initiator.executable', '/usr/sbin/nginx'],
+    ['stepparent.initiator.origin', 'unit nginx.service'],
+    ['stepparent.initiator.through', 'dash'],
+    ['stepparent.initiator.pid', 7],
+  ])('%s', (field, value) => {
+    expect(event('dpkg', install, nginx).read(field)).toEqual(value);
+  });
+
+  test('takes the whole event, once, and only when it is asked for', () => {
+    const { documents, read, facts } = event('dpkg', install, nginx);
+    read('stepparent.package.operation');
+    expect(documents.made).toBe(0);
+    for (let i = 0; i < 3; i++) read('stepparent.initiator.name');
+    facts();
+    expect(documents.made).toBe(1);
+  });
+
+  test('is kept with what was not observed, beside what was noted before', () => {
+    const unobserved = { 'process.parent': 'gone' };
+    const found = event('dpkg', install, { process, stepparent: { unobserved } }).facts();
+    expect(found).not.toHaveProperty('initiator');
+    expect(found.unobserved).toEqual({ ...unobserved, 'stepparent.initiator': 'its parent was not observed' });
+    expect(found).not.toHaveProperty('inferred');
+  });
 });

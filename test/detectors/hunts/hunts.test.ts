@@ -123,15 +123,22 @@ describe('package-database-files', () => {
   });
 
   test('told is what dpkg did not bring', () => {
+    const concluded = (name: string, process: string): StepparentEvent => ({
+      ...fileEvent(`${info}/${name}`),
+      stepparent: { inferred: { process } },
+    });
     const database = storeOf([
       fileEvent(`${info}/a.postinst`),
       fileEvent(`${info}/b.postinst`, '/tmp/dpkg'),
       fileEvent(`${info}/c.postinst`, null),
+      concluded('d.postinst', 'when the file was changed: it has executed another since'),
+      concluded('e.postinst', 'the one package manager that ran at that moment'),
     ]);
     const told = ask(database, findingSql(files));
     expect(told.map((row) => rowIdentity(files, row)).sort()).toEqual([
       ['b.postinst', '/tmp/dpkg'],
       ['c.postinst', null],
+      ['d.postinst', '/usr/bin/dpkg'],
     ]);
   });
 });
@@ -157,6 +164,15 @@ describe('lifecycle-script-children', () => {
     ['before the window', execEvent('/tmp/x', script(1), { ageMs: 8 * dayMs }), false],
   ] as const)('%s', ([, event, isHit]) => {
     expect(ask(storeOf([event]), children.sql).length).toBe(isHit ? 1 : 0);
+  });
+
+  test("what other users ran displaces nothing of root's", () => {
+    const as = (id: string, command: string): StepparentEvent => ({ ...execEvent(command, script(1)), user: { id } });
+    const flood = Array.from({ length: children.limit }, (_, i) => as('1000', `/tmp/flood ${i}`));
+    const database = storeOf([as('0', '/tmp/evil'), as('0', '/tmp/evil'), as('1000', '/tmp/own'), ...flood]);
+    const rows = ask(database, children.sql);
+    expect(rows).toHaveLength(flood.length + 2);
+    expect(rows[0]).toMatchObject({ 'process.command_line': '/tmp/evil', count: 2 });
   });
 
   test('pairs of program and command line, the rarest first, with the script', () => {

@@ -212,7 +212,7 @@ describe('a rule that is wrong', () => {
       [/$/, '[rule.stepparent]\nknown_terms = ["package-front-ends"]\n'],
       31,
       1,
-      '`rule.stepparent.known_terms` needs a rule of type "new_terms" with one field',
+      '`rule.stepparent.known_terms` needs a rule of type "new_terms" with one field, or with stepparent.initiator.executable and stepparent.initiator.origin',
     ],
     [
       [/$/, '[rule.alert_suppression]\ngroup_by = ["a", "b", "c", "d"]\n'],

@@ -7,9 +7,11 @@ import { readKnownTerms, shippedKnownTerms } from '../../../detectors/rules/know
 import { readRules } from '../../../detectors/rules/load-rules.ts';
 import { messageId } from '../../../detectors/rules/message-id.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
+import { commandsIn, refusalOf } from '../../docs/guide-commands.ts';
 import { type RuleCases, readerOf } from './rule-cases.ts';
 
-const folder = join(import.meta.dirname, '../../../detectors/rules');
+const root = join(import.meta.dirname, '../../..');
+const folder = join(root, 'detectors/rules');
 const { rules, refused } = readRules([folder]);
 const knownLists = readKnownTerms(shippedKnownTerms);
 
@@ -23,7 +25,11 @@ const knownFields: readonly RegExp[] = [
   /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:entity_id|pid|name|executable|args|args_count|command_line)$/,
   /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:start|interactive|working_directory|user\.id|user\.name)$/,
   /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
+  /^stepparent\.initiator\.(?:entity_id|pid|name|executable|origin|through)$/,
   /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
+  /^stepparent\.genuine\.(?:process|parent|session_leader|group_leader)$/,
+  /^file\.hash\.sha256$/,
+  /^stepparent\.(?:script\.(?:path|copy_of|sha256|package|version|phase|state|diff|findings\.id)|found)$/,
   /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
 ];
 
@@ -50,8 +56,16 @@ test('none is refused', () => {
 
 test.each([
   ['dpkg-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
+  [
+    'package-installed-by-unusual-initiator',
+    'low',
+    21,
+    'new_terms',
+    ['stepparent.initiator.executable', 'stepparent.initiator.origin'],
+    90,
+  ],
   ['rpm-package-installed-by-unusual-parent', 'low', 21, 'new_terms', ['process.parent.executable'], 90],
-  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['process.executable', 'process.parent.executable'], 1],
+  ['unusual-dpkg-execution', 'medium', 47, 'eql', ['stepparent.script.path', 'process.parent.executable'], 1],
 ] as const)('%s: %s, %d', (id, severity, riskScore, type, termFields, days) => {
   const rule = rules.find((one) => one.id === id);
   expect(rule).toMatchObject({ severity, riskScore, type, termFields, windowMs: days * 86_400_000 });
@@ -82,8 +96,29 @@ describe.each(rules)('$id', (rule) => {
     expect(rule.note).toContain('stepparent events');
   });
 
+  test('has a page', () => {
+    expect(existsSync(join(root, `docs/rules/${rule.id}.md`))).toBe(true);
+  });
+
+  test('has a guide whose commands the command line takes', async () => {
+    const commands = commandsIn(rule.note);
+    expect(commands.length).toBeGreaterThanOrEqual(2);
+    for (const command of commands) {
+      expect({ command, refused: await refusalOf(command) }).toEqual({ command, refused: undefined });
+    }
+    for (const [, name, ...words] of commands) {
+      const asked = words[words.indexOf('--rule') + 1];
+      if (words.includes('--rule')) expect(rules.map(({ id }) => id)).toContain(asked);
+      // As many terms as the rule has, so that what is typed is taken.
+      const [verb, id, ...terms] = words;
+      if (name !== 'baseline' || verb === 'list') continue;
+      expect(rules.find((each) => each.id === id)?.termFields.length).toBe(terms.length);
+    }
+  });
+
   test('names techniques whose addresses fit their ids', () => {
     expect(rule.threat.length).toBeGreaterThan(0);
+    expect(rule.threat.flatMap(({ technique }) => technique).length).toBeGreaterThan(0);
     for (const { tactic, technique } of rule.threat) {
       expect(tactic.reference).toBe(`https://attack.mitre.org/tactics/${tactic.id}/`);
       for (const { id, reference, subtechnique } of technique) {
@@ -102,8 +137,12 @@ describe.each(rules)('$id', (rule) => {
     expect(unknown).toEqual([]);
   });
 
-  test('names known-terms lists that exist', () => {
-    for (const list of rule.knownTerms) expect(knownLists.get(list)?.length).toBeGreaterThan(0);
+  test('names known-terms lists that exist, with as many terms as it has', () => {
+    for (const list of rule.knownTerms) {
+      expect(knownLists.get(list)?.length).toBeGreaterThan(0);
+      const withOrigin = knownLists.get(list)?.map(({ origin }) => origin !== undefined);
+      expect(new Set(withOrigin)).toEqual(new Set([rule.termFields.length === 2]));
+    }
   });
 
   test('fires on its hits and not on its near misses', async () => {
@@ -113,8 +152,8 @@ describe.each(rules)('$id', (rule) => {
       Object.fromEntries(Object.entries(cases).map(([title, event]) => [title, rule.matches(readerOf(event))]));
     const all = (cases: RuleCases['hits'], value: boolean) =>
       Object.fromEntries(Object.keys(cases).map((title) => [title, value]));
-    expect(Object.keys(hits).length).toBeGreaterThan(0);
-    expect(Object.keys(misses).length).toBeGreaterThan(0);
+    expect(Object.keys(hits).length).toBeGreaterThanOrEqual(3);
+    expect(Object.keys(misses).length).toBeGreaterThanOrEqual(3);
     expect(fired(hits)).toEqual(all(hits, true));
     expect(fired(misses)).toEqual(all(misses, false));
   });
@@ -152,9 +191,9 @@ test('message ids are version 8 UUIDs, differ, and never change', () => {
   expect(messageId('unusual-dpkg-execution')).toBe('981ad58824de8bfc965312a95f522186');
 });
 
-test('a known term is an absolute path with the package that owns it, listed once', () => {
+test('a known term is an absolute path with the package that owns it, listed once for each origin', () => {
   for (const terms of knownLists.values()) {
-    const keys = terms.map(({ path, package: owner }) => `${owner}:${path}`);
+    const keys = terms.map(({ path, package: owner, origin }) => `${owner}:${path}:${origin}`);
     expect(new Set(keys).size).toBe(keys.length);
   }
 });

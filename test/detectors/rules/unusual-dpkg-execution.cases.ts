@@ -13,7 +13,15 @@ const byHand: CaseEvent = {
     session_leader: { name: 'bash' },
     group_leader: { name: 'cron.postinst' },
   },
+  stepparent: { script: { path: '/var/lib/dpkg/info/cron.postinst' } },
 };
+
+const parent = (executable: string, genuine?: boolean) => ({
+  'process.parent': { name: executable.split('/').at(-1), executable },
+  'stepparent.genuine.parent': genuine,
+});
+/** `sh /var/lib/dpkg/info/cron.postinst`. */
+const read = changed(byHand, { 'process.name': 'dash', 'process.executable': '/usr/bin/dash' });
 
 export const cases: RuleCases = {
   hits: {
@@ -21,47 +29,106 @@ export const cases: RuleCases = {
     'a preinst of a foreign architecture': changed(byHand, {
       'process.executable': '/var/lib/dpkg/info/libc6:i386.preinst',
     }),
-    'any file there': changed(byHand, { 'process.executable': '/var/lib/dpkg/info/.hidden' }),
-    'a file in a folder there': changed(byHand, { 'process.executable': '/var/lib/dpkg/info/x/y' }),
+    'any file there': changed(byHand, {
+      'process.executable': '/var/lib/dpkg/info/.hidden',
+      'stepparent.script': undefined,
+    }),
+    'a file in a folder there': changed(byHand, {
+      'process.executable': '/var/lib/dpkg/info/x/y',
+      'stepparent.script': undefined,
+    }),
     'from a unit': changed(byHand, {
-      'process.parent': { name: 'systemd', executable: '/usr/lib/systemd/systemd' },
+      ...parent('/usr/lib/systemd/systemd'),
       'process.session_leader.name': 'cron.postinst',
     }),
-    'by a program whose name only resembles': changed(byHand, {
-      'process.parent': { name: 'dpkg-x', executable: '/tmp/dpkg-x' },
-    }),
-    'by apt, which never does': changed(byHand, {
-      'process.parent': { name: 'apt-get', executable: '/usr/bin/apt-get' },
-    }),
+    'by a program whose name only resembles': changed(byHand, parent('/tmp/dpkg-x')),
+    'by apt, which never does': changed(byHand, parent('/usr/bin/apt-get', true)),
     'session leader not observed': changed(byHand, { 'process.session_leader': undefined }),
     'group leader not observed': changed(byHand, { 'process.group_leader': undefined }),
     'a link there that leads elsewhere': changed(byHand, {
       'process.executable': '/tmp/x',
+      'stepparent.script.path': '/tmp/x',
       'stepparent.exec.filename': '/var/lib/dpkg/info/x.postinst',
+    }),
+    'given to a shell to read': read,
+    'a copy elsewhere': changed(byHand, {
+      'process.executable': '/tmp/x',
+      'stepparent.script': { path: '/tmp/x', copy_of: '/var/lib/dpkg/info/cron.postinst' },
+    }),
+    'by another program called dpkg': changed(byHand, parent('/tmp/dpkg', false)),
+    'by a copy of dpkg that could not be verified': changed(byHand, parent('/usr/bin/dpkg')),
+    'by another program called frontend': changed(byHand, parent('/tmp/frontend', false)),
+    'by frontend that could not be verified': changed(byHand, parent('/usr/share/debconf/frontend')),
+    'by another program called dpkg-reconfigure': changed(byHand, parent('/tmp/dpkg-reconfigure', false)),
+    'by another program in the place of unattended-upgrade': changed(
+      byHand,
+      parent('/usr/bin/unattended-upgrade', false),
+    ),
+    'given to a shell by another program called dpkg': changed(read, parent('/tmp/dpkg', false)),
+    'in a session of another program called dpkg': changed(byHand, {
+      'process.session_leader.name': 'dpkg',
+      'stepparent.genuine.session_leader': false,
+    }),
+    'in a session of dpkg that could not be verified, or is not above it': changed(byHand, {
+      'process.session_leader.name': 'dpkg',
+    }),
+    'in a process group of another program called dpkg': changed(byHand, {
+      'process.group_leader.name': 'dpkg',
+      'stepparent.genuine.group_leader': false,
+    }),
+    'in a process group of dpkg that could not be verified': changed(byHand, { 'process.group_leader.name': 'dpkg' }),
+    'in a session of a genuine apt-get': changed(byHand, {
+      'process.session_leader.name': 'apt-get',
+      'stepparent.genuine.session_leader': true,
+    }),
+    'in a process group of a genuine apt-get': changed(byHand, {
+      'process.group_leader.name': 'apt-get',
+      'stepparent.genuine.group_leader': true,
+    }),
+    'by a shell, in a session of a fake, though some other one is genuine': changed(byHand, {
+      'process.session_leader.name': 'dpkg',
+      'stepparent.genuine': { process: true, parent: true, session_leader: false },
     }),
   },
   misses: {
-    'by dpkg': changed(byHand, { 'process.parent': { name: 'dpkg', executable: '/usr/bin/dpkg' } }),
-    'by dpkg-reconfigure': changed(byHand, {
-      'process.parent': { name: 'dpkg-reconfigure', executable: '/usr/sbin/dpkg-reconfigure' },
+    'by dpkg': changed(byHand, parent('/usr/bin/dpkg', true)),
+    'by dpkg-reconfigure': changed(byHand, parent('/usr/sbin/dpkg-reconfigure', true)),
+    "by debconf's frontend": changed(byHand, parent('/usr/share/debconf/frontend', true)),
+    'by unattended-upgrade': changed(byHand, parent('/usr/bin/unattended-upgrade', true)),
+    'in a session of dpkg (apt gives it a terminal)': changed(byHand, {
+      'process.session_leader.name': 'dpkg',
+      'stepparent.genuine.session_leader': true,
     }),
-    'by frontend, known by its name': changed(byHand, {
-      'process.parent': { name: 'frontend', executable: '/usr/bin/perl' },
+    'in a process group of dpkg': changed(byHand, {
+      'process.group_leader.name': 'dpkg',
+      'stepparent.genuine.group_leader': true,
     }),
-    'by frontend, known by its path': changed(byHand, {
-      'process.parent': { name: 'perl', executable: '/usr/share/debconf/frontend' },
+    'given to a shell by dpkg': changed(read, parent('/usr/bin/dpkg', true)),
+    'a copy, run by dpkg': changed(byHand, {
+      ...parent('/usr/bin/dpkg', true),
+      'process.executable': '/tmp/x',
+      'stepparent.script': { path: '/tmp/x', copy_of: '/var/lib/dpkg/info/cron.postinst' },
     }),
-    'by unattended-upgrade': changed(byHand, {
-      'process.parent': { name: 'unattended-upgr', executable: '/usr/bin/unattended-upgrade' },
-    }),
-    'in a session of dpkg (apt gives it a terminal)': changed(byHand, { 'process.session_leader.name': 'dpkg' }),
-    'in a process group of dpkg': changed(byHand, { 'process.group_leader.name': 'dpkg' }),
     'the preinst of a new package, where dpkg runs it': changed(byHand, {
       'process.executable': '/var/lib/dpkg/tmp.ci/preinst',
+      'stepparent.script.path': '/var/lib/dpkg/tmp.ci/preinst',
     }),
-    'a folder of that name elsewhere': changed(byHand, { 'process.executable': '/tmp/var/lib/dpkg/info/x.postinst' }),
-    'a sibling folder': changed(byHand, { 'process.executable': '/var/lib/dpkg/info-old/x.postinst' }),
-    'the script as an argument only': changed(byHand, { 'process.executable': '/usr/bin/less' }),
+    'a folder of that name elsewhere': changed(byHand, {
+      'process.executable': '/tmp/var/lib/dpkg/info/x.postinst',
+      'stepparent.script.path': '/tmp/var/lib/dpkg/info/x.postinst',
+    }),
+    'a sibling folder': changed(byHand, {
+      'process.executable': '/var/lib/dpkg/info-old/x.postinst',
+      'stepparent.script.path': '/var/lib/dpkg/info-old/x.postinst',
+    }),
+    'the script as an argument only': changed(byHand, {
+      'process.executable': '/usr/bin/less',
+      'stepparent.script': undefined,
+    }),
+    'another script of that name': changed(byHand, {
+      'process.executable': '/src/debian/cron.postinst',
+      'stepparent.script.path': '/src/debian/cron.postinst',
+    }),
     'a fork': changed(byHand, { 'event.action': 'fork' }),
     'the end of a process': changed(byHand, { 'event.type': ['end'], 'event.action': 'end' }),
     'not Linux': changed(byHand, { 'host.os.type': 'macos' }),

@@ -1,0 +1,146 @@
+// `stepparent except list` and `check`: which exceptions there are, what each has hidden, and what it would hide.
+
+import { resolve } from 'node:path';
+import { escapeText } from '../../collectors/escape-text.ts';
+import { type Exception, exceptionFields, isInForce } from '../../detectors/exceptions.ts';
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+import type { HiddenCount } from '../../storage/except.ts';
+import type { StoreReader } from '../../storage/open-store.ts';
+import { StoreError } from '../../storage/store-error.ts';
+import { type ConfiguredException, exceptionsReport, knownNames } from '../configured-exceptions.ts';
+import { conditionText, expiryText } from '../exception-text.ts';
+import { localTime } from '../local-time.ts';
+import { type ReadConfiguration, readConfiguration, readExceptions } from '../read-configuration.ts';
+import { shownMessage } from '../shown-message.ts';
+import { wouldHide } from '../would-hide.ts';
+import { printRows } from './print-rows.ts';
+import { withStoreReader } from './with-store.ts';
+
+interface ExceptOptions {
+  config?: string;
+}
+
+const lineChars = 1000;
+
+/** Prints the exceptions of the configuration, in its order, with what each has hidden as far as the store still has it. */
+export function exceptListCommand({ config, json }: ExceptOptions & { json?: boolean }): void {
+  const { configuration, exceptions } = readConfiguration(config);
+  const nowMs = Date.now();
+  const hidden = readHidden(config);
+  warn(configuration, exceptions);
+  if (json) {
+    for (const exception of exceptions) {
+      const count = hidden.get(exception.id);
+      process.stdout.write(`${JSON.stringify(documentOf(exception, count, nowMs))}\n`);
+    }
+    return;
+  }
+  printRows(
+    exceptions.map((exception) => {
+      const { id, rules, when, reason, owner, file, line } = exception;
+      const { count = 0, lastMs } = hidden.get(id) ?? {};
+      const shown = (text: string): string => escapeText(text, lineChars);
+      return {
+        cells: [
+          id,
+          `${isInForce(exception, nowMs) ? 'until' : 'expired'} ${expiryText(exception)}`.replace(
+            'until never',
+            'no end',
+          ),
+          `×${count}`,
+          lastMs === undefined ? '' : `last ${localTime(lastMs)}`,
+          shown(owner),
+          shown(rules.join(', ')),
+          when.map(conditionText).join(' and '),
+          shown(reason),
+          shown(`${file}:${line}`),
+        ],
+      };
+    }),
+    'no exceptions',
+  );
+}
+
+/** Prints for each exception which stored alerts it would hide. */
+export function exceptCheckCommand(file: string | undefined, { config }: ExceptOptions): void {
+  const read = readConfiguration(config);
+  const exceptions = file === undefined ? read.exceptions : readExceptions(resolve(file));
+  warn(read.configuration, exceptions);
+  if (exceptions.length === 0) console.error('no exceptions');
+  withStoreReader(config, (store) => {
+    for (const [index, exception] of exceptions.entries()) {
+      const place = `${exception.file}:${exception.line}`;
+      const lines = [
+        escapeText(place, lineChars),
+        ...describeException(exception),
+        ...describeHidden(store, exception),
+      ];
+      process.stdout.write(`${index > 0 ? '\n' : ''}${lines.join('\n')}\n`);
+    }
+  });
+}
+
+/** Says on standard error what is odd about the configuration's exceptions. */
+export function exceptWarnCommand({ config }: ExceptOptions): void {
+  const { configuration, exceptions } = readConfiguration(config);
+  warn(configuration, exceptions);
+}
+
+function warn(configuration: ReadConfiguration['configuration'], exceptions: readonly ConfiguredException[]): void {
+  const { rules } = readRules(configuration.rules_directories);
+  const { hunts } = readHunts(configuration.hunts.directories);
+  const { warnings } = exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
+  for (const warning of warnings) console.error(`stepparent: ${escapeText(warning, lineChars)}`);
+}
+
+/** What it is, in lines for a person, escaped. */
+export function describeException(exception: Exception): string[] {
+  const { id, rules, when, reason, owner } = exception;
+  const line = (heading: string, text: string): string => `  ${heading.padEnd(10)}${text}`;
+  return [
+    line('id', id),
+    line('rule', escapeText(rules.join(', '), lineChars)),
+    ...when.map((condition, index) => line(index === 0 ? 'when' : 'and', conditionText(condition))),
+    line('reason', escapeText(reason, lineChars)),
+    line('owner', escapeText(owner, lineChars)),
+    line('expires', expiryText(exception)),
+  ];
+}
+
+/** How many stored alerts it covers, by state, and the newest five, escaped. */
+export function describeHidden(store: StoreReader, exception: Exception): string[] {
+  const { of, states, matches, newest } = wouldHide(store, exception);
+  const covered = Object.values(states).reduce((sum, count) => sum + count, 0);
+  const byState = Object.entries(states).map(([state, count]) => `${count} ${state}`);
+  return [
+    `  would have hidden ${covered} of ${of} stored alerts of its rule${
+      covered === 0 ? '' : ` (${byState.join(', ')}), ${matches} ${matches === 1 ? 'match' : 'matches'}; the newest:`
+    }`,
+    ...newest.map((alert) => `    ${localTime(alert.firstMs)}  ${alert.state}  ${shownMessage(alert.document)}`),
+  ];
+}
+
+/** Of a host without a database yet: nothing. */
+function readHidden(config: string | undefined): Map<string, HiddenCount> {
+  try {
+    return withStoreReader(config, (store) => store.hidden());
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.trouble !== 'missing') throw error;
+    return new Map();
+  }
+}
+
+function documentOf(exception: ConfiguredException, hidden: HiddenCount | undefined, nowMs: number): unknown {
+  const { rules, when, file, line } = exception;
+  return {
+    ...exceptionFields(exception),
+    in_force: isInForce(exception, nowMs),
+    rules,
+    when,
+    file,
+    line,
+    hidden: hidden?.count ?? 0,
+    ...(hidden === undefined ? {} : { last: new Date(hidden.lastMs).toISOString() }),
+  };
+}

@@ -1,0 +1,89 @@
+// Which package transaction a process belongs to: handed on at each fork, begun where a package tool is executed.
+
+import type { BootNs } from './process-record.ts';
+import type { Image, ProcessEntry } from './process-table.ts';
+
+/** One run of a package tool that no other was running round. All that it starts, at any depth, shares this object. */
+export interface Transaction {
+  /** The process that ran the tool; it may have ended, or run something else by now. */
+  root: ProcessEntry;
+  /** The tool. */
+  image: Image;
+  /** Undefined: it was not seen to have ended. */
+  endNs: BootNs | undefined;
+  /** Programs executed in it since then. */
+  execsAfterEnd: number;
+}
+
+/**
+ * What is still running when the tool has ended belongs to its transaction for so long, and for so many programs. A payload
+ * that waits until dpkg's lock is free is within that; a daemon that a script restarted does not carry it for good.
+ */
+export const survivorNs = 3600e9;
+export const survivorExecs = 1000;
+
+/**
+ * Programs that change packages, by name. Not here: what only asks or unpacks (dpkg-query, dpkg-deb, apt-cache), and what
+ * waits for most of its life (unattended-upgrade-shutdown).
+ */
+const tools: ReadonlySet<string> = new Set([
+  // Debian and Ubuntu
+  'dpkg',
+  'dpkg-reconfigure',
+  'apt',
+  'apt-get',
+  'aptitude',
+  'aptitude-curses',
+  'aptd',
+  'gdebi',
+  'nala',
+  'synaptic',
+  'unattended-upgrade',
+  'unattended-upgrades',
+  // Fedora, RHEL, Amazon and SUSE
+  'rpm',
+  'dnf',
+  'dnf-3',
+  'dnf4',
+  'dnf5',
+  'dnf-automatic',
+  'microdnf',
+  'tdnf',
+  'yum',
+  'zypper',
+  // Both
+  'packagekitd',
+]);
+const longestTool = Math.max(...[...tools].map((name) => name.length));
+const shortestTool = Math.min(...[...tools].map((name) => name.length));
+
+/** Asked at every exec of the host that no transaction is running round. */
+function runsTool({ probedImage, filename }: Image): boolean {
+  const file = probedImage ?? filename;
+  const nameAt = file.lastIndexOf('/') + 1;
+  const length = file.length - nameAt;
+  return length >= shortestTool && length <= longestTool && tools.has(nameAt === 0 ? file : file.slice(nameAt));
+}
+
+/** Where none is running round it. Undefined: no package tool's program. */
+export const transactionBegunBy = (entry: ProcessEntry, image: Image): Transaction | undefined =>
+  runsTool(image) ? { root: entry, image, endNs: undefined, execsAfterEnd: 0 } : undefined;
+
+/** Of a process at some time; undefined also when it survived its transaction for too long. */
+export function transactionAt({ transaction }: ProcessEntry, timeNs: BootNs): Transaction | undefined {
+  if (transaction === undefined) return undefined;
+  const { root } = transaction;
+  if (!root.ended) return transaction;
+  // Where the record of its end was lost, it ended by the time that this was noticed.
+  transaction.endNs ??= root.endNs ?? timeNs;
+  const over = timeNs - transaction.endNs > survivorNs || transaction.execsAfterEnd > survivorExecs;
+  return over ? undefined : transaction;
+}
+
+/** What a process belongs to once it has executed `image`. */
+export function transactionAtExec(entry: ProcessEntry, image: Image, timeNs: BootNs): Transaction | undefined {
+  const transaction = entry.transaction === undefined ? undefined : transactionAt(entry, timeNs);
+  if (transaction === undefined) return transactionBegunBy(entry, image);
+  if (transaction.endNs !== undefined && ++transaction.execsAfterEnd > survivorExecs) return undefined;
+  return transaction;
+}

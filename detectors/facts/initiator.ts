@@ -1,0 +1,217 @@
+// Who really started something: the nearest ancestor that does more than carry out what another one says.
+
+import path from 'node:path';
+import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event.ts';
+import { interpreterOf, scriptArgument } from './interpreters.ts';
+
+/** Folders of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
+const systemFolder = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
+
+/** The same, with those where a daemon keeps its helpers: `/usr/lib/openssh/sshd-session`. */
+const daemonFolder = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+)$/s;
+
+const words = (text: string): string[] => text.trim().split(/\s+/);
+
+/** Programs that start what they are told and decide nothing. They count by these names in a system folder alone. */
+const carriers = new Set(
+  words(`
+    sudo sudo-rs sudo.ws su su-rs doas pkexec runuser setpriv capsh newgrp sg runcon
+    env nohup timeout xargs nice ionice chrt taskset numactl prlimit choom setarch linux32 linux64 setsid stdbuf time watch
+    flock script find parallel start-stop-daemon systemd-run systemd-inhibit systemd-cat dbus-run-session
+    unshare nsenter chroot tmux screen
+    dpkg dpkg-reconfigure dpkg-preconfigure dselect apt apt-get aptitude aptitude-curses nala synaptic tasksel
+    unattended-upgrade rpm zypper dnf dnf-3 dnf5 microdnf yum
+  `),
+);
+
+/** Package front ends with places of their own. */
+const carrierPaths = new Set(
+  words(`
+    /usr/share/debconf/frontend /usr/share/gdebi/gdebi
+    /usr/lib/dpkg/methods/file/install /usr/lib/dpkg/methods/ftp/install /usr/lib/dpkg/methods/media/install
+  `),
+);
+
+/** The dynamic linker by its links and by its file; started by hand, it runs its argument. */
+const dynamicLinker =
+  /^\/(?:usr\/)?lib(?:32|64|x32)?\/(?:[\w-]+\/)?(?:ld(?:-linux[\w-]*|64)?|ld-musl-\w+|ld-[\d.]+)\.so(?:\.\d+)?$/;
+const linkerOptionsWithValue = new Set(
+  words('--library-path --inhibit-rpath --audit --preload --argv0 --glibc-hwcaps-prepend --glibc-hwcaps-mask'),
+);
+
+/** Who lets people and their jobs in. */
+const gates: readonly (readonly [kind: 'ssh' | 'cron' | 'console', names: ReadonlySet<string>])[] = [
+  ['ssh', new Set(words('sshd sshd-session dropbear'))],
+  ['cron', new Set(words('cron crond atd anacron fcron'))],
+  [
+    'console',
+    new Set(
+      words('login agetty getty mingetty gdm gdm3 gdm-session-worker sddm sddm-helper lightdm xdm lxdm slim greetd ly'),
+    ),
+  ],
+];
+
+/** Parts of a script's path that are new each time: who is told by them would be new each time, too. */
+const changingNames: readonly (readonly [RegExp, string])[] = [
+  [/(?<=\/ansible-tmp-)[\d.-]+(?=\/)/, '*'],
+  [/(?<=\/rpm-tmp\.)\w{6}$/, '*'],
+  // mktemp(1)
+  [/(?<=\/tmp\.)[A-Za-z0-9]{10}(?=\/|$)/, '*'],
+];
+
+/** A longer one is no path (PATH_MAX). */
+const maxPathBytes = 4096;
+/** `ld.so ld.so ...` and the like: what is nested more deeply is taken as it stands. */
+const maxNested = 4;
+
+/** What was found, or why not. */
+export interface FoundInitiator {
+  initiator?: InitiatorFields;
+  /** By ECS name. */
+  unobserved: Record<string, string>;
+  inferred: Record<string, string>;
+}
+
+/** The part of an event that tells who started it. */
+export type InitiatedEvent = Pick<StepparentEvent, 'process' | 'container'> & {
+  stepparent: Pick<StepparentEvent['stepparent'], 'lineage' | 'login_user' | 'systemd' | 'truncated'>;
+};
+
+const field = 'stepparent.initiator';
+
+/** Undefined: the event has no process. Reads nothing: all is concluded from the event. */
+export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined {
+  if (event.process === undefined) return undefined;
+  const lineage = event.stepparent.lineage ?? [];
+  const found: FoundInitiator = { unobserved: {}, inferred: {} };
+  const unobserved = (reason: string): FoundInitiator => {
+    found.unobserved[field] = reason;
+    return found;
+  };
+  /** Of each ancestor so far: all but the last carry. */
+  const programs: Program[] = [];
+
+  const at = lineage.findIndex((step) => {
+    const program = programOf(step);
+    programs.push(program);
+    return !program.carries;
+  });
+  const seen = at === -1 ? lineage.length : at;
+  if (lineage.length === 0) return unobserved('its parent was not observed');
+  if (at === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
+    return unobserved(`its ${lineage.length} ancestors that are kept only carry out what others say`);
+  }
+  // A service manager runs what a unit says: then the first program of the unit it is.
+  const isTopmost = seen > 0 && (at === -1 || isServiceManager(lineage[at]));
+  const index = isTopmost ? seen - 1 : seen;
+  const step = lineage[index];
+  const program = programs[index];
+  if (step === undefined || program?.path === undefined) {
+    return unobserved('an ancestor had ended before it could be read');
+  }
+
+  const unsure = programs.slice(0, index + 1).find(({ unsure }) => unsure !== undefined)?.unsure;
+  if (unsure !== undefined) found.inferred[field] = unsure;
+  const executable = changingNames.reduce((name, [pattern, by]) => name.replace(pattern, by), program.path);
+  const origin = originOf(event, lineage, index);
+  if (origin === undefined) found.unobserved[`${field}.origin`] = 'neither user nor unit was observed';
+  found.initiator = {
+    entity_id: step.entity_id,
+    pid: step.pid,
+    name: path.basename(executable),
+    executable,
+    ...(origin === undefined ? {} : { origin }),
+    through: lineage.slice(0, index).map(({ name, executable = '' }) => name ?? path.basename(executable)),
+  };
+  return found;
+}
+
+/** What an ancestor really runs. */
+interface Program {
+  /** Undefined: not observed. */
+  path: string | undefined;
+  /** It only does what its own parent says. */
+  carries: boolean;
+  /** Why that is a conclusion. */
+  unsure?: string;
+}
+
+const isCarrier = (file: string): boolean => carrierPaths.has(file) || carriers.has(systemFolder.exec(file)?.[1] ?? '');
+
+function programOf({ executable, args, working_directory: folder, pid }: LineageStep): Program {
+  let file = executable;
+  let line: readonly string[] | undefined = args;
+  for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
+    const isLinker = dynamicLinker.test(file);
+    const interpreter = isLinker ? undefined : interpreterOf(systemFolder.exec(file)?.[1], line?.[0]);
+    if (!isLinker && interpreter === undefined) return { path: file, carries: isCarrier(file) };
+    const carries = isLinker || interpreter?.isShell === true;
+    if (line === undefined) {
+      return { path: file, carries, unsure: `the arguments of ${path.basename(file)} (pid ${pid}) were not observed` };
+    }
+    const rest = isLinker ? afterLinker(line) : scriptArgument(interpreter, line);
+    const [next] = rest;
+    if (next === undefined || !isPath(next)) return { path: file, carries };
+    if (!path.isAbsolute(next) && folder === undefined) {
+      return { path: path.normalize(next), carries: false, unsure: 'a script relative to an unknown folder' };
+    }
+    file = path.resolve(folder ?? '/', next);
+    line = rest;
+    // A script's own interpreter is no matter, whatever the script is called.
+    if (!isLinker) return { path: file, carries: isCarrier(file) };
+  }
+  return { path: file, carries: false };
+}
+
+/** Not one without a file: `bash <(curl ...)` gives bash /dev/fd/63. */
+const isPath = (text: string): boolean =>
+  text !== '' && Buffer.byteLength(text) < maxPathBytes && !/^\/(?:dev\/(?:fd\/|std)|proc\/)/.test(text);
+
+/** What the dynamic linker runs, with its arguments (ld.so(8)). */
+function afterLinker(args: readonly string[]): readonly string[] {
+  let at = 1;
+  while (args[at]?.startsWith('--')) at += linkerOptionsWithValue.has(args[at] ?? '') ? 2 : 1;
+  return args.slice(at);
+}
+
+const isServiceManager = (step: LineageStep | undefined): boolean =>
+  step !== undefined && (step.pid === 1 || /^(?:\/usr)?\/lib\/systemd\/systemd$/.test(step.executable ?? ''));
+
+/** Where the initiator came from. Undefined: nothing that could tell was observed. */
+function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index: number): string | undefined {
+  const { systemd, login_user } = event.stepparent;
+  if (event.container !== undefined) return 'container';
+  // Below the initiator there are carriers alone, and these are none.
+  for (const [above, { executable = '' }] of lineage.entries()) {
+    const name = daemonFolder.exec(executable)?.[1] ?? '';
+    const gate = gates.find(([, names]) => names.has(name))?.[0];
+    if (gate === undefined) continue;
+    if (gate === 'cron') return gate;
+    const below = above === 0 ? event.process : lineage[above - 1];
+    const user = userText(login_user) ?? userText(below?.user);
+    return user && `${gate} as ${user}`;
+  }
+  const unit = systemd?.unit;
+  if (unit === undefined) return event.process?.user === undefined ? undefined : 'init';
+  if (systemd?.user !== undefined) return `user unit ${stableUnit(unit)} of ${userText(systemd.user)}`;
+  if (/^session-.+\.scope$/.test(unit)) {
+    const user = userText(login_user) ?? userText(lineage[index]?.user);
+    return user && `session as ${user}`;
+  }
+  return /\.slice$|^init\.scope$/.test(unit) ? 'init' : `unit ${stableUnit(unit)}`;
+}
+
+const userText = (user: { id?: unknown; name?: unknown } | undefined): string | undefined =>
+  user?.name !== undefined ? String(user.name) : user?.id === undefined ? undefined : `uid ${user.id}`;
+
+/** The unit without what is new in it each time: numbers of runs, connections and processes become `*`. */
+function stableUnit(unit: string): string {
+  const uuidOrHash = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}/g;
+  const stable = unit
+    .replace(uuidOrHash, '*')
+    // systemd-run(1)
+    .replace(/^run-(?:[ru]?[0-9a-f*]+|p\d+-i\d+)(?=\.)/, 'run-*')
+    // An instance for each connection (systemd.socket(5), Accept=)
+    .replace(/@\d+-(?:[\d_]+-\d+|.*:\d+-.*:\d+)(?=\.service$)/, '@*');
+  return unit.endsWith('.scope') ? stable.replaceAll(/\d+/g, '*') : stable;
+}

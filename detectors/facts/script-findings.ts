@@ -1,0 +1,212 @@
+// What in a script's text persistence is made of: names with ATT&CK techniques, found line by line, in time that hostile text cannot stretch.
+
+/** One kind of thing to look for. A line has it if every pattern matches; with `unless` none of those. */
+interface Sign {
+  id: string;
+  /** ATT&CK. */
+  technique: string;
+  all: readonly RegExp[];
+  unless?: RegExp;
+}
+
+export interface ScriptFinding {
+  id: string;
+  technique: string;
+  /** From 1. */
+  line: number;
+  /** As it stands there, cut. */
+  text: string;
+}
+
+/** Of a line no more is looked at: patterns have bounded repetitions, so a line costs a bounded time. */
+const maxLineChars = 4096;
+const maxTextChars = 160;
+const maxFindings = 20;
+/** One kind may stand there often: its first lines are told. */
+const maxOfOneKind = 3;
+
+const interpreter = String.raw`(?:/\S{0,60}/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]{0,5}|perl|ruby|node|php)\b`;
+const intoInterpreter = new RegExp(String.raw`\|\s{0,8}(?:sudo\s{1,8}|env\s{1,8}|exec\s{1,8})?${interpreter}`);
+/** A command's name where one stands: at the beginning, after an operator, or behind a path. */
+const command = (names: string, after = String.raw`(?=\s|$|;)`): RegExp =>
+  new RegExp(String.raw`(?:^|[\s;&|(){}\x60"'/])(?:${names})${after}`);
+/** Writing: a redirection, or a program that puts a file there. */
+const writes = />|\b(?:tee|cp|mv|ln|install|sed|dd|rsync|curl|wget)\b/;
+const writesTo = (place: RegExp): readonly RegExp[] => [place, writes];
+/** Tests, removals and comparisons of a file leave it alone. */
+const onlyLooks =
+  /^\s{0,200}(?:(?:el)?if\s|while\s)?\s{0,8}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)/;
+
+/** In the order in which they are told of a line. */
+const signs: readonly Sign[] = [
+  { id: 'detached-process', technique: 'T1564.011', all: [command('setsid|nohup|disown|daemonize')] },
+  {
+    id: 'detached-process',
+    technique: 'T1564.011',
+    // Sent into the background with its output thrown away.
+    all: [/>\s{0,8}\/dev\/null/, /(?:^|[^&>|<])&\s{0,40}\)?\s{0,40}(?:$|;|#|exit\b|disown\b)/],
+  },
+  { id: 'network-device', technique: 'T1059.004', all: [/\/dev\/(?:tcp|udp)\//] },
+  { id: 'network-shell', technique: 'T1059.004', all: [command('nc|ncat|netcat|socat'), /\s-\w{0,8}[ec]\b|exec:|\|/i] },
+  { id: 'download-into-interpreter', technique: 'T1105', all: [command('curl|wget|fetch'), intoInterpreter] },
+  {
+    id: 'download-into-interpreter',
+    technique: 'T1105',
+    all: [
+      new RegExp(
+        String.raw`(?:${interpreter}\s{1,8}-c|eval|source|\.)\s{1,8}["']?(?:\$\(|\x60|<\()\s{0,8}(?:curl|wget)\b`,
+      ),
+    ],
+  },
+  {
+    id: 'decoded-into-interpreter',
+    technique: 'T1027',
+    all: [
+      /\b(?:base64\s{1,8}(?:-d|-D|--decode|-\w{0,4}d)|base32\s{1,8}-d|xxd\s{1,8}-\w{0,4}r|openssl\s{1,8}\w{1,10}\s.{0,40}-d)\b/,
+      intoInterpreter,
+    ],
+  },
+  {
+    id: 'decoded-into-interpreter',
+    technique: 'T1027',
+    all: [/\beval\b/, /\bbase64\s{1,8}-{1,2}d/],
+  },
+  {
+    id: 'systemd-unit',
+    technique: 'T1543.002',
+    all: writesTo(/\/systemd\/(?:system|user)\/[^\s"']{0,120}\.(?:service|timer|path|socket)\b/),
+    unless: onlyLooks,
+  },
+  { id: 'systemd-unit', technique: 'T1543.002', all: [command('systemd-run')] },
+  {
+    id: 'cron-entry',
+    technique: 'T1053.003',
+    all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\/)|\/spool\/cron\//),
+    unless: onlyLooks,
+  },
+  { id: 'cron-entry', technique: 'T1053.003', all: [command('crontab', String.raw`\s{1,8}(?:-(?!l\b|r\b)|/|<)`)] },
+  {
+    id: 'at-job',
+    technique: 'T1053.002',
+    all: [
+      /(?:^|[;&|(]\s{0,8})(?:\/usr\/bin\/)?(?:at|batch)\s{1,8}(?:-[fmM]\b|now\b|\d{1,2}:?\d{0,2}\b|midnight\b|noon\b|teatime\b)/,
+    ],
+  },
+  { id: 'authorized-keys', technique: 'T1098.004', all: [/\bauthorized_keys/], unless: onlyLooks },
+  { id: 'ld-preload', technique: 'T1574.006', all: [/\/ld\.so\.preload\b/], unless: onlyLooks },
+  {
+    id: 'ld-preload',
+    technique: 'T1574.006',
+    all: [/\bLD_PRELOAD=|\bLD_AUDIT=/],
+    unless: /LD_PRELOAD=(?:["']{2})?(?:\s|;|$)/,
+  },
+  {
+    id: 'setuid',
+    technique: 'T1548.001',
+    all: [command('chmod', String.raw`\s{1,8}(?:-\S{1,20}\s{1,8})?(?:0?[4-7][0-7]{3}\b|[ugoa]{0,4}\+[rwxt]{0,4}s)`)],
+  },
+  { id: 'setuid', technique: 'T1548.001', all: [command('install', String.raw`\s.{0,120}-m\s{0,4}0?[4-7][0-7]{3}\b`)] },
+  {
+    id: 'setcap',
+    technique: 'T1548.001',
+    all: [command('setcap', String.raw`\s`)],
+    unless: /\b(?:command\s{1,8}-v|which|type)\s{1,8}setcap\b|\bsetcap\s{1,8}["']?-r\b/,
+  },
+  {
+    id: 'root-user',
+    technique: 'T1136.001',
+    all: [command('useradd|adduser|usermod'), /\s(?:-u|--uid)[ =]{0,4}0\b|\s-o\b|--non-unique/],
+  },
+  {
+    id: 'admin-group',
+    technique: 'T1098.007',
+    all: [
+      command('useradd|adduser|usermod|gpasswd'),
+      /(?:^|[\s,=])(?:sudo|wheel|admin|root|docker|lxd|shadow|disk)(?:$|[\s,"'])/,
+      /\s-\w{0,4}[aG]\w{0,4}\b|--groups|\badduser\s{1,8}\S{1,64}\s{1,8}\w{1,32}\s{0,8}(?:$|[;&|>])/,
+    ],
+  },
+  { id: 'root-user', technique: 'T1136.001', all: [/\/etc\/(?:passwd|shadow)\b/, />>|\btee\s{1,8}-a|\bsed\s{1,8}-i/] },
+  { id: 'sudoers', technique: 'T1548.003', all: [/\/etc\/sudoers\b|\bNOPASSWD\b/], unless: onlyLooks },
+  { id: 'pam', technique: 'T1556.003', all: writesTo(/\/etc\/pam\.d\/|\bpam_\w{1,40}\.so\b/), unless: onlyLooks },
+  {
+    id: 'shell-startup',
+    technique: 'T1546.004',
+    all: writesTo(
+      /\/etc\/(?:profile|bash\.bashrc|bashrc|zsh)\b|\/etc\/profile\.d\/|\/\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|bash_logout)\b/,
+    ),
+    unless: onlyLooks,
+  },
+  { id: 'rc-script', technique: 'T1037.004', all: writesTo(/\/etc\/(?:rc\.d\/)?rc\.local\b/), unless: onlyLooks },
+  {
+    id: 'udev-rule',
+    technique: 'T1546.017',
+    all: writesTo(/\/udev\/rules\.d\/[^\s"']{1,120}\.rules\b/),
+    unless: onlyLooks,
+  },
+  {
+    id: 'autostart',
+    technique: 'T1547.013',
+    all: writesTo(/\/autostart\/[^\s"']{1,120}\.desktop\b/),
+    unless: onlyLooks,
+  },
+  { id: 'kernel-module', technique: 'T1547.006', all: [command('insmod|kmod'), /insmod|kmod\s{1,8}(?:load|insert)/] },
+  {
+    id: 'kernel-module',
+    technique: 'T1547.006',
+    all: [command('modprobe'), /^(?!.{0,200}\s(?:-r|--remove|-n|-c|--show)).*/],
+  },
+  {
+    id: 'kernel-module',
+    technique: 'T1547.006',
+    all: writesTo(/\/etc\/modules(?:-load\.d\/|\b(?!-))/),
+    unless: onlyLooks,
+  },
+  {
+    id: 'history-wiping',
+    technique: 'T1070.003',
+    all: [/\bhistory\s{1,8}-[cw]\b|\bunset\s{1,8}HISTFILE\b|\bHISTFILE=\/dev\/null|\bHISTSIZE=0\b|\.bash_history\b/],
+  },
+  {
+    id: 'log-wiping',
+    technique: 'T1070.002',
+    all: [
+      /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)|\bjournalctl\s.{0,80}--vacuum/,
+      />|\b(?:rm|shred|truncate|unlink|journalctl|sed|dd)\b/,
+    ],
+    unless: /^\s{0,200}rmdir\s/,
+  },
+  {
+    id: 'package-database',
+    technique: 'T1546.016',
+    all: writesTo(/\/var\/lib\/dpkg\/(?:info|status)\b|\/etc\/apt\/(?:sources\.list|trusted\.gpg|apt\.conf)/),
+    unless: onlyLooks,
+  },
+];
+
+const comment = /^\s{0,200}#(?!!)/;
+
+/** What the script has, in the order of its lines: at most twenty. `text` is as it stands there, cut: escape it to show it. */
+export function findingsOf(script: string): ScriptFinding[] {
+  const findings: ScriptFinding[] = [];
+  const counts = new Map<string, number>();
+  let line = 0;
+  for (let at = 0; at <= script.length && findings.length < maxFindings; ) {
+    const end = script.indexOf('\n', at);
+    const stop = end < 0 ? script.length : end;
+    line++;
+    const text = script.slice(at, Math.min(stop, at + maxLineChars));
+    at = stop + 1;
+    if (text.length < 3 || comment.test(text)) continue;
+    const told = new Set<string>();
+    for (const { id, technique, all, unless } of signs) {
+      const count = counts.get(id) ?? 0;
+      if (told.has(id) || count >= maxOfOneKind || findings.length >= maxFindings) continue;
+      if (!all.every((pattern) => pattern.test(text)) || unless?.test(text)) continue;
+      told.add(id);
+      counts.set(id, count + 1);
+      findings.push({ id, technique, line, text: text.trim().slice(0, maxTextChars) });
+    }
+  }
+  return findings;
+}

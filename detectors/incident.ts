@@ -1,0 +1,519 @@
+// An incident: everything of one package transaction that raised an alert, told in order, with a score made of its findings.
+
+import type {
+  AlertState,
+  InitiatorFields,
+  LineageStep,
+  ScriptFields,
+  StepparentEvent,
+  TransactionFields,
+} from '../collectors/event.ts';
+import { severityNumbers } from './alert.ts';
+import type { Severity } from './rules/rule.ts';
+
+/** What one alert says, as far as an incident needs it. */
+interface IncidentAlert {
+  id: string;
+  state: AlertState;
+  '@timestamp': string;
+  'rule.id': string;
+  'rule.name'?: string;
+  'event.risk_score': number;
+  message?: string;
+}
+
+/** One event in the story. Values are as observed, and cut. */
+export interface IncidentStep {
+  '@timestamp': string;
+  'event.id': string;
+  /** `package`: a run of dpkg or rpm that changes something; `script`: a package's script. */
+  kind: 'package' | 'script' | 'exec' | 'file';
+  'process.entity_id'?: string;
+  'process.pid'?: number;
+  'process.executable'?: string;
+  /** The process's parent; of a file the process that changed it. */
+  by?: string;
+  /** What ran, or what was done to which file. */
+  what: string;
+  /** The package whose script it is, or is below. */
+  package?: string;
+  /** What tells more has more. */
+  rank: number;
+  /** Ids of the rules that raised an alert for it. */
+  rules?: string[];
+  /** It runs still. */
+  alive?: true;
+}
+
+/** What one rule adds to the score. Contributions in their order sum up to it. */
+interface Contribution {
+  'rule.id': string;
+  'rule.name'?: string;
+  risk_score: number;
+  alerts: number;
+  /** Points, by the part of 100 that those before have left. */
+  adds: number;
+}
+
+/** The highest risk of a rule's alerts. */
+type Risk = Omit<Contribution, 'adds'>;
+
+interface IncidentScript extends Pick<ScriptFields, 'path' | 'package' | 'version' | 'state' | 'findings'> {
+  /** An alert is about it, or about something that it started. */
+  alerted: boolean;
+}
+
+/** Names are ECS's where ECS has them. */
+export interface Incident {
+  '@timestamp': string;
+  event: {
+    kind: 'alert';
+    category: ['package', 'intrusion_detection'];
+    action: 'package-transaction';
+    start: string;
+    end: string;
+    risk_score: number;
+    severity: number;
+  };
+  host: StepparentEvent['host'];
+  /** The topmost run of a package tool, as far as it was observed. */
+  process?: Partial<LineageStep>;
+  user?: { id?: string; name?: string };
+  stepparent: {
+    transaction: TransactionFields;
+    initiator?: InitiatorFields;
+    login_user?: { id: string; name?: string };
+    systemd?: { unit: string };
+    /** What was above it, nearest first. */
+    lineage: LineageStep[];
+    incident: {
+      severity: Severity;
+      /** How the score came about, in one line. */
+      explained: string;
+      contributions: Contribution[];
+      alerts: IncidentAlert[];
+      alerts_count: number;
+      operations: string[];
+      packages: { name: string; version?: string }[];
+      packages_count: number;
+      scripts: IncidentScript[];
+      survivors: { entity_id: string; pid?: number; executable?: string; command_line?: string }[];
+      survivors_count: number;
+      steps: IncidentStep[];
+      /** Steps that are left out, the least telling ones, by kind. */
+      left_out: Partial<Record<IncidentStep['kind'], number>>;
+      /** Later events that were not looked at, since there are too many. */
+      unread?: number;
+    };
+  };
+}
+
+/** An alert as it is stored. */
+interface StoredAlert {
+  state: AlertState;
+  document: StepparentEvent;
+}
+
+export interface IncidentParts {
+  /** The transaction's. */
+  id: string;
+  /** At least one; in the order of time. */
+  alerts: Iterable<StoredAlert>;
+  /** The transaction's, in the order of time; those of the alerts may be missing. */
+  events: Iterable<StepparentEvent>;
+  /** No more of them are looked at. */
+  mostEvents: number;
+  /** How many there are. */
+  eventsCount: number;
+  /** Whether the process with this entity_id runs now. */
+  isAlive(entityId: string): boolean;
+}
+
+/** What is kept of one incident; the rest is counted. */
+const most = { steps: 500, alerts: 100, packages: 500, scripts: 100, findings: 20, survivors: 50 };
+const whatChars = 1000;
+const valueChars = 256;
+/** All findings in scripts together, whatever there are. */
+const scriptsRisk = severityNumbers.low;
+/** The name of that contribution. */
+const scriptsRule = 'script findings';
+/** What they alone can bring the score to. */
+const scriptsAtMost = severityNumbers.medium;
+
+/** The word for a risk score, by the bands that Elastic publishes for its own. */
+export function severityOfScore(score: number): Severity {
+  if (score < 22) return 'low';
+  if (score < 48) return 'medium';
+  return score < 74 ? 'high' : 'critical';
+}
+
+/** `risks` by rule, each once: the risk that at least one of them is right, were they independent. Highest first. */
+function combine(risks: readonly Risk[]): { score: number; contributions: Contribution[] } {
+  let left = 100;
+  const contributions = [...risks]
+    .sort((a, b) => b.risk_score - a.risk_score || (a['rule.id'] < b['rule.id'] ? -1 : 1))
+    .map((risk) => {
+      const adds = (left * Math.min(Math.max(risk.risk_score, 0), 100)) / 100;
+      left -= adds;
+      return { ...risk, adds };
+    });
+  return { score: 100 - left, contributions };
+}
+
+/** The score of an incident with these rules, each once, and, where they are about scripts, with findings in these. */
+export function scoreIncident(
+  risks: readonly Risk[],
+  scriptFindings: boolean,
+): { score: number; severity: Severity; contributions: Contribution[]; explained: string } {
+  const { score: byRules, contributions } = combine(risks);
+  if (scriptFindings) {
+    const room = Math.round(byRules) > scriptsAtMost ? 100 : scriptsAtMost - byRules;
+    const adds = Math.min(((100 - byRules) * scriptsRisk) / 100, room);
+    if (adds > 0) contributions.push({ 'rule.id': scriptsRule, risk_score: scriptsRisk, alerts: 0, adds });
+  }
+  const score = Math.round(contributions.reduce((sum, { adds }) => sum + adds, 0));
+  return {
+    score,
+    severity: severityOfScore(score),
+    contributions: contributions.map((each) => ({ ...each, adds: tenths(each.adds) })),
+    explained: contributions
+      .map(({ 'rule.id': id, risk_score: risk, adds }) => {
+        return `${tenths(adds)} ${id}${tenths(adds) === risk ? '' : ` (risk ${risk})`}`;
+      })
+      .join(' + '),
+  };
+}
+
+const tenths = (points: number): number => Math.round(points * 10) / 10;
+
+/** Tells the incident of one transaction. What is held is bounded, however many events come. Undefined: no alert. */
+export function buildIncident(parts: IncidentParts): Incident | undefined {
+  const { id, isAlive } = parts;
+  const risks = new Map<string, Risk>();
+  const alerts: IncidentAlert[] = [];
+  let alertsCount = 0;
+  let host: StepparentEvent['host'] = {};
+  /** By event.id: the rules that raised an alert for it. */
+  const rulesOfEvent = new Map<string, string[]>();
+  const alertedScripts = new Set<string>();
+  const alertedProcesses = new Set<string>();
+
+  let steps: IncidentStep[] = [];
+  const leftOut: Incident['stepparent']['incident']['left_out'] = {};
+  const packages = new Map<string, { name: string; version?: string }>();
+  const morePackages = new Set<string>();
+  const operations = new Set<string>();
+  const scripts = new Map<string, IncidentScript>();
+  const survivors = new Map<string, Incident['stepparent']['incident']['survivors'][number]>();
+  let moreSurvivors = 0;
+  let scriptFindings = false;
+  let head: Head | undefined;
+  let transaction: TransactionFields = { id };
+  let startMs = Number.POSITIVE_INFINITY;
+  let endMs = Number.NEGATIVE_INFINITY;
+
+  /** Leaves out what tells least, when there is too much. */
+  const shrink = (): void => {
+    if (steps.length <= most.steps) return;
+    const kept = new Set([...steps].sort((a, b) => b.rank - a.rank).slice(0, most.steps));
+    for (const one of steps) {
+      if (!kept.has(one)) leftOut[one.kind] = (leftOut[one.kind] ?? 0) + 1;
+    }
+    steps = steps.filter((one) => kept.has(one));
+  };
+
+  const addPackages = (event: StepparentEvent): void => {
+    for (const each of packagesOf(event)) {
+      const known = packages.get(each.name);
+      if (known !== undefined) Object.assign(known, each);
+      else if (packages.size < most.packages) packages.set(each.name, each);
+      else if (morePackages.size < 100_000) morePackages.add(each.name);
+    }
+    const operation = event.stepparent.package;
+    if (operation !== undefined && changes(event)) operations.add(`${operation.manager} ${operation.operation}`);
+  };
+
+  const addScript = (event: StepparentEvent): void => {
+    const { script } = event.stepparent;
+    if (script?.findings === undefined || script.findings.length === 0) return;
+    const path = script.path ?? '';
+    const alerted = alertedScripts.has(path) || rulesOfEvent.has(event.event.id);
+    scriptFindings ||= alerted;
+    if (scripts.has(path) || scripts.size >= (alerted ? 2 : 1) * most.scripts) return;
+    const { package: name, version, state } = script;
+    scripts.set(path, {
+      ...(script.path === undefined ? {} : { path: cut(script.path, valueChars) }),
+      ...(name === undefined ? {} : { package: name }),
+      ...(version === undefined ? {} : { version }),
+      ...(state === undefined ? {} : { state }),
+      findings: script.findings
+        .slice(0, most.findings)
+        .map((finding) => ({ ...finding, text: cut(finding.text, valueChars) })),
+      alerted,
+    });
+  };
+
+  const take = (event: StepparentEvent): void => {
+    transaction = event.stepparent.transaction ?? transaction;
+    const ms = Date.parse(event['@timestamp']);
+    if (!Number.isNaN(ms)) {
+      startMs = Math.min(startMs, ms);
+      endMs = Math.max(endMs, ms);
+    }
+    head = nearer(head, event, id);
+    addPackages(event);
+    addScript(event);
+    const step = stepOf(event);
+    const rules = rulesOfEvent.get(event.event.id);
+    if (rules !== undefined) step.rules = rules;
+    const entityId = event.process?.entity_id;
+    // The tool itself is no survivor, and of a file's writer only its program's start is told.
+    const alive = entityId !== undefined && entityId !== id && step.kind !== 'file' && isAlive(entityId);
+    if (alive) {
+      if (survivors.has(entityId) || survivors.size < most.survivors) survivors.set(entityId, survivorOf(event));
+      else moreSurvivors++;
+    }
+    const related =
+      scriptsOf(event).some((path) => alertedScripts.has(path)) ||
+      [event.process, ...(event.stepparent.lineage ?? [])].some(
+        (each) => each?.entity_id !== undefined && alertedProcesses.has(each.entity_id),
+      );
+    step.rank =
+      { file: 0, exec: 1, script: 2, package: 3 }[step.kind] +
+      (related ? 4 : 0) +
+      (alive ? 10 : 0) +
+      (rules === undefined ? 0 : 20);
+    steps.push(step);
+    if (steps.length >= 2 * most.steps) shrink();
+  };
+
+  for (const one of parts.alerts) {
+    const { document } = one;
+    const alert = alertOf(one);
+    alertsCount++;
+    if (alerts.length < most.alerts) alerts.push(alert);
+    ({ host } = document);
+    const rule = alert['rule.id'];
+    const known = risks.get(rule);
+    risks.set(rule, {
+      'rule.id': rule,
+      ...(alert['rule.name'] === undefined ? {} : { 'rule.name': alert['rule.name'] }),
+      risk_score: Math.max(known?.risk_score ?? 0, alert['event.risk_score']),
+      alerts: (known?.alerts ?? 0) + 1,
+    });
+    for (const path of scriptsOf(document)) alertedScripts.add(path);
+    if (document.process?.entity_id !== undefined) alertedProcesses.add(document.process.entity_id);
+    const others = rulesOfEvent.get(document.event.id);
+    if (others !== undefined) {
+      if (!others.includes(rule)) others.push(rule);
+      continue;
+    }
+    rulesOfEvent.set(document.event.id, [rule]);
+    // The alert holds the whole event, which may be gone by now.
+    take(document);
+  }
+  if (alertsCount === 0) return undefined;
+  let read = 0;
+  for (const event of parts.events) {
+    if (read >= parts.mostEvents) break;
+    read++;
+    if (!rulesOfEvent.has(event.event.id)) take(event);
+  }
+
+  shrink();
+  steps.sort((a, b) => Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']));
+  const last = new Map(steps.map((step) => [step['process.entity_id'], step]));
+  for (const entityId of survivors.keys()) {
+    const step = last.get(entityId);
+    if (step) step.alive = true;
+  }
+  const { score, severity, contributions, explained } = scoreIncident([...risks.values()], scriptFindings);
+  const start = new Date(Number.isFinite(startMs) ? startMs : 0).toISOString();
+  return {
+    '@timestamp': start,
+    event: {
+      kind: 'alert',
+      category: ['package', 'intrusion_detection'],
+      action: 'package-transaction',
+      start,
+      end: new Date(Number.isFinite(endMs) ? endMs : 0).toISOString(),
+      risk_score: score,
+      severity: severityNumbers[severity],
+    },
+    host,
+    ...(head?.process === undefined ? {} : { process: head.process }),
+    ...(head?.user === undefined ? {} : { user: head.user }),
+    stepparent: {
+      transaction,
+      ...head?.origin,
+      lineage: head?.above ?? [],
+      incident: {
+        severity,
+        explained,
+        contributions,
+        alerts,
+        alerts_count: alertsCount,
+        operations: [...operations],
+        packages: [...packages.values()],
+        packages_count: packages.size + morePackages.size,
+        scripts: [...scripts.values()],
+        survivors: [...survivors.values()],
+        survivors_count: survivors.size + moreSurvivors,
+        steps,
+        left_out: leftOut,
+        ...(read < parts.eventsCount ? { unread: parts.eventsCount - read } : {}),
+      },
+    },
+  };
+}
+
+/** What is known of the topmost run and of what was above it, from the event nearest to it. */
+interface Head {
+  /** Generations from the event's process up to it. */
+  distance: number;
+  /** Its arguments were there. */
+  whole: boolean;
+  process: Partial<LineageStep>;
+  above: LineageStep[];
+  user: Incident['user'];
+  origin: Pick<StepparentEvent['stepparent'], 'initiator' | 'login_user' | 'systemd'>;
+}
+
+function nearer(head: Head | undefined, event: StepparentEvent, id: string): Head | undefined {
+  const { lineage = [], initiator, login_user, systemd } = event.stepparent;
+  const own = event.process?.entity_id === id;
+  const at = own ? 0 : lineage.findIndex((step) => step.entity_id === id) + 1;
+  if (!own && at === 0) return head;
+  const found = own ? headProcess(event.process) : (lineage[at - 1] as LineageStep);
+  // A file event's lineage has names alone.
+  const whole = found.args !== undefined;
+  const initiators = [initiator, head?.origin.initiator].filter((each) => each !== undefined);
+  const above = lineage.slice(at);
+  // Who is between the tool and the event has started that event, and not the tool.
+  const [topmost] = initiators.filter((each) => above.some((step) => step.entity_id === each.entity_id));
+  if (head !== undefined && (head.whole || !whole) && (head.distance <= at || head.whole !== whole)) {
+    if (topmost !== undefined) head.origin.initiator ??= topmost;
+    return head;
+  }
+  return {
+    distance: at,
+    whole,
+    process: {
+      ...found,
+      ...(found.args === undefined ? {} : { args: found.args.slice(0, 64).map((arg) => cut(arg, valueChars)) }),
+    },
+    above: above.map(({ args, ...step }) => step),
+    user: event.user ?? event.process?.user,
+    origin: {
+      ...(topmost === undefined ? {} : { initiator: topmost }),
+      ...(login_user === undefined ? {} : { login_user }),
+      ...(systemd === undefined ? {} : { systemd }),
+    },
+  };
+}
+
+function headProcess({ entity_id, pid, name, executable, args, start }: StepparentEvent['process'] = {}) {
+  return {
+    ...(entity_id === undefined ? {} : { entity_id }),
+    ...(pid === undefined ? {} : { pid }),
+    ...(name === undefined ? {} : { name }),
+    ...(executable === undefined ? {} : { executable }),
+    ...(args === undefined ? {} : { args: [args].flat() }),
+    ...(start === undefined ? {} : { start: String(start) }),
+  };
+}
+
+function alertOf({ state, document }: StoredAlert): IncidentAlert {
+  const { rule, event, message, stepparent } = document;
+  return {
+    id: stepparent.alert?.id ?? event.id,
+    state,
+    '@timestamp': document['@timestamp'],
+    'rule.id': typeof rule?.id === 'string' ? rule.id : '(no rule)',
+    ...(typeof rule?.name === 'string' ? { 'rule.name': rule.name } : {}),
+    'event.risk_score': event.risk_score ?? 0,
+    ...(message === undefined ? {} : { message }),
+  };
+}
+
+/** The scripts that an event is about: which it runs, changes, or is below of. */
+const scriptsOf = ({ stepparent: { script, lifecycle_script } }: StepparentEvent): string[] =>
+  [script?.path, lifecycle_script?.path].filter((path) => path !== undefined);
+
+const changes = ({ stepparent: { package: operation } }: StepparentEvent): boolean =>
+  operation !== undefined && !operation.dry_run && !/^(?:query|verify|build|other)$/.test(operation.operation);
+
+/** dpkg writes the list of a package's files under this name, whatever it was given. */
+const listOfFiles = /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\.list$/;
+const debFile = /^([a-z0-9][a-z0-9+.-]*)_([^_]+)(?:_[^_]*)?\.deb$/;
+const rpmFile = /^(.+?)-([^-]+-[^-]+)\.[^.]+\.rpm$/;
+
+function packagesOf(event: StepparentEvent): { name: string; version?: string }[] {
+  const { file, stepparent } = event;
+  const found: { name: string; version?: string }[] = [];
+  const list = file?.directory?.endsWith('/info') && event.event.action !== 'deletion' && file.name;
+  const listed = list && listOfFiles.exec(list)?.[1];
+  if (listed) found.push({ name: listed });
+  const { lifecycle_script, script, package: operation } = stepparent;
+  if (lifecycle_script?.package !== undefined) found.push({ name: lifecycle_script.package });
+  if (script?.package !== undefined) {
+    found.push({ name: script.package, ...(script.version === undefined ? {} : { version: script.version }) });
+  }
+  if (file !== undefined || operation === undefined || !changes(event)) return found.map(cutPackage);
+  for (const given of operation.packages) {
+    const base = given.slice(given.lastIndexOf('/') + 1);
+    const parts = debFile.exec(base) ?? rpmFile.exec(base);
+    if (parts) found.push({ name: parts[1] as string, version: (parts[2] as string).replaceAll('%3a', ':') });
+    else if (/\.(?:deb|rpm)$/.test(base)) found.push({ name: base.slice(0, -4) });
+    // What else is a path is a folder with packages (--recursive).
+    else if (!given.includes('/')) found.push({ name: given.replace(/:[a-z0-9-]+$/, '') });
+  }
+  return found.map(cutPackage);
+}
+
+const cutPackage = ({ name, version }: { name: string; version?: string }) => ({
+  name: cut(name, valueChars),
+  ...(version === undefined ? {} : { version: cut(version, valueChars) }),
+});
+
+const fileVerbs: Readonly<Record<string, string>> = {
+  creation: 'created',
+  deletion: 'deleted',
+  rename: 'renamed to',
+  modification: 'changed',
+  'attribute-change': 'changed attributes of',
+};
+
+function stepOf(event: StepparentEvent): IncidentStep {
+  const { process, file, stepparent } = event;
+  const script = stepparent.lifecycle_script;
+  const isFile = file?.path !== undefined;
+  const by = isFile ? process?.executable : (process?.parent?.executable ?? process?.parent?.name);
+  const kind = isFile ? 'file' : changes(event) ? 'package' : script?.depth === 0 ? 'script' : 'exec';
+  const what = isFile
+    ? `${fileVerbs[event.event.action ?? ''] ?? `${event.event.action}:`} ${file.path}`
+    : (process?.command_line ?? process?.executable ?? '(program not observed)');
+  return {
+    '@timestamp': event['@timestamp'],
+    'event.id': event.event.id,
+    kind,
+    ...(isFile || process?.entity_id === undefined ? {} : { 'process.entity_id': process.entity_id }),
+    ...(process?.pid === undefined ? {} : { 'process.pid': process.pid }),
+    ...(process?.executable === undefined ? {} : { 'process.executable': cut(process.executable, valueChars) }),
+    ...(by === undefined ? {} : { by: cut(by, valueChars) }),
+    what: cut(what, whatChars),
+    ...(script?.package === undefined ? {} : { package: cut(script.package, valueChars) }),
+    rank: 0,
+  };
+}
+
+const survivorOf = ({ process }: StepparentEvent) => ({
+  entity_id: process?.entity_id ?? '',
+  ...(process?.pid === undefined ? {} : { pid: process.pid }),
+  ...(process?.executable === undefined ? {} : { executable: cut(process.executable, valueChars) }),
+  ...(process?.command_line === undefined ? {} : { command_line: cut(process.command_line, whatChars) }),
+});
+
+/** A copy: a slice would keep the whole text in memory. */
+const cut = (text: string, chars: number): string =>
+  text.length <= chars ? text : `${Buffer.from(text.slice(0, chars - 1)).toString()}…`;

@@ -1,0 +1,209 @@
+// `npm run docs:rules`: writes docs/rules/ and docs/hunts/, a page for each rule and hunt that comes with stepparent, from its file.
+
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Hunt } from '../detectors/hunts/hunt.ts';
+import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
+import { readRules } from '../detectors/rules/load-rules.ts';
+import type { Rule, Threat } from '../detectors/rules/rule.ts';
+
+const here = import.meta.dirname;
+const root = path.join(here, '..');
+
+/** The folders below docs/ in which nothing but these pages is. */
+export const pageFolders = ['rules', 'hunts'] as const;
+
+/** Every page by its path below docs/. Throws when a rule or a hunt is refused. */
+export function rulePages(): Map<string, string> {
+  const { rules, refused } = readRules([path.join(root, 'detectors/rules')]);
+  const { hunts, refused: refusedHunts } = readHunts([shippedHunts]);
+  const [fault] = [...refused, ...refusedHunts];
+  if (fault !== undefined) throw new Error(`${fault.file}:${fault.line}:${fault.column}: ${fault.message}`);
+  return new Map([
+    ['rules/README.md', rulesPage(rules)],
+    ...rules.map((rule): [string, string] => [`rules/${rule.id}.md`, rulePage(rule)]),
+    ['hunts/README.md', huntsPage(hunts)],
+    ...hunts.map((hunt): [string, string] => [`hunts/${hunt.id}.md`, huntPage(hunt)]),
+  ]);
+}
+
+const rulesPage = (rules: readonly Rule[]): string =>
+  page('The rules that come with stepparent', [
+    table(
+      ['Rule', 'Severity, risk', 'ATT&CK', 'What it tells'],
+      rules.map(({ id, name, severity, riskScore, threat }) => [
+        `[\`${id}\`](${id}.md)`,
+        `${severity}, ${riskScore}`,
+        techniqueIds(threat),
+        name,
+      ]),
+    ),
+    'How a rule file is written stands in [rules.md](../rules.md). `stepparent rules show RULE` prints a rule on the host itself.',
+  ]);
+
+const rulePage = (rule: Rule): string =>
+  page(rule.name, [
+    table(
+      ['', ''],
+      [
+        ['Rule', `\`${rule.id}\``],
+        ['Severity', `${rule.severity}, risk score ${rule.riskScore}`],
+        ['Type', `\`${rule.type}\``],
+        ['File', fileLink(rule.file)],
+        ...(rule.tags.length > 0 ? [['Tags', rule.tags.join('; ')]] : []),
+      ],
+    ),
+    rule.description,
+    '## Query',
+    `In ${rule.language === 'eql' ? 'EQL' : 'KQL'}; see [query languages](../query-languages.md).`,
+    fenced(rule.language === 'eql' ? 'eql' : 'kuery', rule.query),
+    rule.type === 'new_terms' ? '## When a match is new' : '## When matches are one alert',
+    whenTold(rule),
+    `The alert's message ends in: ${code(rule.reason)}.`,
+    ...threatSection(rule.threat),
+    ...listSection('False positives', rule.falsePositives),
+    ...(rule.note === '' ? [] : ['## Investigation guide', demoted(rule.note)]),
+    ...listSection('References', rule.references),
+  ]);
+
+const huntsPage = (hunts: readonly Hunt[]): string =>
+  page('The hunts that come with stepparent', [
+    table(
+      ['Hunt', 'Asks', 'Told as a finding', 'What it lists'],
+      hunts.map(({ id, name, source, finding }) => [
+        `[\`${id}\`](${id}.md)`,
+        sources[source],
+        finding === undefined ? 'never' : 'once for each new row',
+        name,
+      ]),
+    ),
+    'What hunts are, and how they are run, stands in [hunts.md](../hunts.md).',
+  ]);
+
+const huntPage = (hunt: Hunt): string =>
+  page(hunt.name, [
+    table(
+      ['', ''],
+      [
+        ['Hunt', `\`${hunt.id}\``],
+        ['Asks', sources[hunt.source]],
+        ['Window', inWords(hunt.windowMs)],
+        ['Rows', `${hunt.limit} at most`],
+        ['File', fileLink(hunt.file)],
+        ...(hunt.tags.length > 0 ? [['Tags', hunt.tags.join('; ')]] : []),
+      ],
+    ),
+    hunt.description,
+    '## Statement',
+    fenced('sql', hunt.sql),
+    '## When a row is new',
+    `Rows with the same ${fieldList(hunt.identity)} are one row.`,
+    ...(hunt.finding === undefined
+      ? ['The hunt is for who asks: the agent tells of none of its rows.']
+      : [`A row that was not there before is told once: ${code(hunt.finding.reason)}.`]),
+    ...(hunt.finding?.unless === undefined
+      ? []
+      : ['Listed and never told are rows for which this holds:', fenced('sql', hunt.finding.unless)]),
+    ...threatSection(hunt.threat),
+    ...(hunt.note === '' ? [] : ['## Investigation guide', demoted(hunt.note)]),
+    ...listSection('References', hunt.references),
+  ]);
+
+const sources: Readonly<Record<Hunt['source'], string>> = {
+  events: 'stored events',
+  alerts: 'alerts, also those of many hosts',
+  host: 'the host as it is now',
+};
+
+function whenTold({ type, termFields, windowMs, knownTerms }: Rule): string {
+  if (type !== 'new_terms') {
+    return `Of matches with the same ${fieldList(termFields)}, one within ${inWords(windowMs)} is an alert. A match of which one of these was not observed is always one.`;
+  }
+  const lists = knownTerms.map((list) => `\`${list}\``).join(', ');
+  const known =
+    lists === ''
+      ? ''
+      : ` What [known-terms.toml](../../detectors/rules/known-terms.toml) lists as ${lists}, and is genuine, counts as seen from the first day.`;
+  return `A match is an alert when ${fieldList(termFields)} was not seen in a match on this host in the last ${inWords(windowMs)}. Each sighting starts that time again.${known} A match of which one of these was not observed is always an alert.`;
+}
+
+function threatSection(threat: readonly Threat[]): string[] {
+  const rows = threat.flatMap(({ tactic, technique }) =>
+    technique
+      .flatMap((each) => [each, ...each.subtechnique])
+      .map((each, index) => [index === 0 ? attackLink(tactic) : '', attackLink(each)]),
+  );
+  return rows.length === 0 ? [] : ['## MITRE ATT&CK', table(['Tactic', 'Technique'], rows)];
+}
+
+const attackLink = ({ id, name, reference }: { id: string; name: string; reference: string }): string =>
+  `[${id}](${reference}) ${name}`;
+
+const techniqueIds = (threat: readonly Threat[]): string =>
+  [
+    ...new Set(
+      threat.flatMap(({ technique }) =>
+        technique.flatMap(({ id, subtechnique }) => [id, ...subtechnique.map((sub) => sub.id)]),
+      ),
+    ),
+  ].join(', ');
+
+const listSection = (title: string, items: readonly string[]): string[] =>
+  items.length === 0 ? [] : [`## ${title}`, items.map((item) => `- ${item.trim()}`).join('\n')];
+
+function inWords(ms: number): string {
+  const [size, unit] = (
+    [
+      [86_400_000, 'day'],
+      [3_600_000, 'hour'],
+      [60_000, 'minute'],
+      [1000, 'second'],
+    ] as const
+  ).find(([size]) => ms % size === 0) ?? [1, 'millisecond'];
+  const count = ms / size;
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+const fieldList = (fields: readonly string[]): string => fields.map(code).join(' and ');
+
+const code = (text: string): string => `\`${text}\``;
+
+const fenced = (language: string, text: string): string => `\`\`\`${language}\n${text.trim()}\n\`\`\``;
+
+const fileLink = (file: string): string => {
+  const name = path.relative(root, file);
+  return `[\`${name}\`](../../${name})`;
+};
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n');
+
+/** The guide's headings one level lower: the page has its own. */
+function demoted(note: string): string {
+  let inCode = false;
+  return note
+    .trim()
+    .split('\n')
+    .map((line) => {
+      if (line.startsWith('```')) inCode = !inCode;
+      return !inCode && /^#{1,5} /.test(line) ? `#${line}` : line;
+    })
+    .join('\n');
+}
+
+const page = (title: string, blocks: readonly string[]): string =>
+  `${[`# ${title}`, '<!-- Made from the file by `npm run docs:rules`; change that. -->', ...blocks].join('\n\n')}\n`;
+
+if (import.meta.main) {
+  const pages = rulePages();
+  for (const folder of pageFolders) {
+    mkdirSync(path.join(here, folder), { recursive: true });
+    for (const name of readdirSync(path.join(here, folder))) {
+      if (!pages.has(`${folder}/${name}`)) rmSync(path.join(here, folder, name));
+    }
+  }
+  for (const [name, text] of pages) writeFileSync(path.join(here, name), text);
+  process.stdout.write(`${pages.size} pages\n`);
+}

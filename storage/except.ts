@@ -1,0 +1,56 @@
+// Keeps and counts what an exception hides: one row for each exception, rule and terms, with nothing to deliver.
+
+import type { Database } from 'better-sqlite3';
+import type { NewAlert } from './raise.ts';
+import type { AlertRecord } from './records.ts';
+import type { Moment, TermKey, Terms } from './terms.ts';
+
+/** How much one exception has hidden: matches, and when the last of them was, in milliseconds since 1970. */
+export interface HiddenCount {
+  count: number;
+  lastMs: number;
+}
+
+/** Counts by exception id, as far as their rows are still kept. */
+export function readHidden(db: Database): Map<string, HiddenCount> {
+  const rows = db
+    .prepare<[], HiddenCount & { id: string | null }>(
+      `SELECT document ->> '$.stepparent.alert.exception.id' AS id, sum(count) AS count, max(last_ms) AS lastMs
+       FROM alerts WHERE state = 'excepted' GROUP BY 1`,
+    )
+    .all();
+  return new Map(rows.map(({ id, count, lastMs }) => [id ?? '', { count, lastMs }]));
+}
+
+interface ExceptParts {
+  terms: Pick<Terms, 'find' | 'forget'>;
+  raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
+}
+
+/**
+ * Prepares the function, which belongs into a transaction. It teaches the baseline nothing: when the exception ends, the
+ * term must be told again. For the same reason, when an exception hides a term for the first time, what an alert had
+ * taught of that term is forgotten; what an operator trusts or a known-terms list says stays.
+ */
+export function prepareExcept(
+  db: Database,
+  { terms, raise }: ExceptParts,
+): (exceptionId: string, key: TermKey, alert: () => NewAlert, at: Moment) => void {
+  const find = db
+    .prepare<[string, string, string, string], number>(
+      `SELECT seq FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ? AND state = 'excepted'
+         AND document ->> '$.stepparent.alert.exception.id' = ? ORDER BY seq DESC LIMIT 1`,
+    )
+    .pluck();
+  const repeat = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
+  return (exceptionId, key, alert, at) => {
+    const seq = find.get(...key, exceptionId);
+    if (seq !== undefined) {
+      repeat.run(at.eventMs, seq);
+      return;
+    }
+    raise({ ...alert(), excepted: true }, at.nowMs);
+    const origin = terms.find(key)?.origin;
+    if (origin === 'alert' || origin === 'learning') terms.forget(key);
+  };
+}

@@ -1,0 +1,376 @@
+// `stepparent except` as a user meets it: what is shown, what is written, what is refused.
+
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { localTime } from '../../../agent/local-time.ts';
+import { readConfiguration } from '../../../agent/read-configuration.ts';
+import { compileExceptions } from '../../../detectors/exceptions.ts';
+import { openStore } from '../../../storage/open-store.ts';
+import type { AlertRecord } from '../../../storage/records.ts';
+import { missingTools, unmet } from '../../needs.ts';
+import { exampleEvent, exampleFinding, exampleRule } from '../../storage/examples.ts';
+
+const main = join(import.meta.dirname, '../../../agent/main.ts');
+const nowMs = Date.now();
+const hourMs = 3_600_000;
+
+const ruleText = (id: string, rest: string) => `
+[rule]
+rule_id = "${id}"
+name = "n"
+description = "d"
+severity = "low"
+risk_score = 21
+query = "process.name:dpkg"
+${rest}
+`;
+const newTerms = `type = "new_terms"
+[rule.new_terms]
+field = "new_terms_fields"
+value = ["process.parent.executable"]
+[[rule.new_terms.history_window_start]]
+field = "history_window_start"
+value = "now-5d"`;
+
+let folder: string;
+let alerts: AlertRecord[];
+
+/** A configuration with two rules, and five alerts: three of a-rule by two parents, one by process, one of a rule that is gone. */
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stepparent-except-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'rules'));
+  mkdirSync(join(folder, 'conf.d'));
+  writeFileSync(join(folder, 'rules', 'a-rule.toml'), ruleText('a-rule', newTerms));
+  writeFileSync(join(folder, 'rules', 'by-process.toml'), ruleText('by-process', 'type = "query"'));
+  const directories = ['state', 'run'].map(
+    (name) => `${name === 'run' ? 'runtime' : name}_directory = "${folder}/${name}"`,
+  );
+  writeFileSync(join(folder, 'config.toml'), `${directories.join('\n')}\nrules_directories = ["${folder}/rules"]\n`);
+  const store = openStore(join(folder, 'state', 'stepparent.db'), { nowMs });
+  const put = (id: string, ruleId: string, parent: string | undefined, terms: (string | null)[], ageMs: number) => {
+    const event = exampleEvent(id, nowMs - ageMs);
+    const { parent: _, ...process } = { ...event.process, entity_id: `p-${id}`, command_line: 'dpkg -i x.deb' };
+    const rule = exampleRule({ id: ruleId, windowMs: hourMs, reason: 'it is new' });
+    store.record(
+      [
+        {
+          event: { ...event, process: parent === undefined ? process : { ...process, parent: { executable: parent } } },
+          scope: '',
+          verdicts: [{ verdict: { rule, terms }, known: false, alerting: true }],
+        },
+      ],
+      nowMs - ageMs,
+    );
+  };
+  put('1', 'a-rule', '/opt/x\n\x1b[31m', ['/opt/x\n\x1b[31m'], 9 * hourMs);
+  put('2', 'a-rule', '/opt/y', ['/opt/y'], 8 * hourMs);
+  put('3', 'a-rule', '/opt/x\n\x1b[31m', ['/opt/x\n\x1b[31m'], 7 * hourMs);
+  put('4', 'by-process', '/opt/x', ['p-4'], 6 * hourMs);
+  put('5', 'gone', '/opt/x', ['/opt/x'], 5 * hourMs);
+  put('6', 'a-rule', undefined, [null], 4 * hourMs);
+  alerts = [...store.listAlerts()];
+  store.close();
+});
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+const except = (...args: string[]) => run('except', ...args);
+
+const run = (...args: string[]): Promise<Result> =>
+  new Promise((resolve) => {
+    const child = execFile(
+      'node',
+      [main, ...args, '--config', join(folder, 'config.toml')],
+      { env: { ...process.env, SUDO_USER: 'mallory' } },
+      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
+    );
+    child.stdin?.end();
+  });
+
+const idOf = (index: number): string => alerts[index]?.id ?? '';
+const written = (): string[] => readdirSync(join(folder, 'conf.d')).sort();
+const configured = () => readConfiguration(join(folder, 'config.toml')).exceptions;
+
+test('add shows what it would have hidden, then writes one file that hides it', async () => {
+  const { code, out, err } = await except('add', '--from', idOf(0).slice(0, 12), '--reason', 'OPS-12', '--yes');
+  expect({ code, files: written().length }).toEqual({ code: 0, files: 1 });
+  const [name = ''] = written();
+  const [exception] = configured();
+  expect(name).toBe(`50-exception-${exception?.id}.toml`);
+  expect(err).toBe(
+    `written: ${folder}/conf.d/${name}; a running agent reads its configuration at its start: restart it\n`,
+  );
+  const lines = out.split('\n');
+  expect(lines.slice(0, 5)).toEqual([
+    `  id        ${exception?.id}`,
+    '  rule      a-rule',
+    '  when      process.parent.executable is "/opt/x\\n\\x1b[31m"',
+    '  reason    OPS-12',
+    '  owner     mallory',
+  ]);
+  expect(lines[5]).toMatch(/^ {2}expires {3}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+  expect(lines[6]).toBe('  would have hidden 2 of 4 stored alerts of its rule (2 open), 2 matches; the newest:');
+  expect(lines[7]).toContain(`    ${localTime(nowMs - 9 * hourMs)}  open  /opt/x\\n\\x1b[31m ran`);
+  expect(lines.slice(9)).toEqual(['']);
+  expect(out).not.toContain('\x1b');
+  expect(statSync(join(folder, 'conf.d', name)).mode & 0o777).toBe(0o600);
+
+  const exceptionFor = compileExceptions(configured());
+  const read = (parent: string) => (field: string) => (field === 'process.parent.executable' ? parent : undefined);
+  expect(exceptionFor('a-rule', read('/opt/x\n\x1b[31m'), nowMs)).toMatchObject({ reason: 'OPS-12', owner: 'mallory' });
+  expect(exceptionFor('a-rule', read('/opt/y'), nowMs)).toBeUndefined();
+  expect(exceptionFor('a-rule', read('/opt/x\n\x1b[31m'), nowMs + 91 * 86_400_000)).toBeUndefined();
+
+  const again = await except('add', '--from', idOf(2), '--yes');
+  expect(again).toMatchObject({
+    code: 1,
+    err: `stepparent: this exception is there already: ${folder}/conf.d/${name}:3\n`,
+  });
+  expect(written()).toEqual([name]);
+});
+
+test('fields narrow it, of several values each must be there', async () => {
+  const fields = ['--field', 'user.name', '--field', 'process.args'];
+  const { code, out } = await except('add', '--from', idOf(1), ...fields, '--expires', 'never', '--dry-run');
+  expect({ code, files: written() }).toEqual({ code: 0, files: [] });
+  expect(out).toContain(`  when      process.parent.executable is "/opt/y"
+  and       user.name is "root"
+  and       process.args is "dpkg"
+  and       process.args is "-i"
+  and       process.args is "x.deb"
+  reason    no reason given; made from alert ${idOf(1)}
+  owner     mallory
+  expires   never
+  would have hidden 1 of 4`);
+  const text = out.slice(out.indexOf('\n# Made by'));
+  expect(text).toContain('expires = "never"\n');
+  expect(text.match(/^\[\[exceptions\.when\]\]$/gm)).toHaveLength(5);
+});
+
+test('what names one process is no condition, and without another there is no exception', async () => {
+  const refused = await except('add', '--from', idOf(3), '--yes');
+  expect(refused).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: process.entity_id is another in each process: say with --field what must be the same\n',
+  });
+  expect((await except('add', '--from', idOf(3), '--field', 'process.command_line', '--yes')).code).toBe(0);
+  expect(configured()).toMatchObject([
+    { rules: ['by-process'], when: [{ field: 'process.command_line', operator: 'is', values: ['dpkg -i x.deb'] }] },
+  ]);
+});
+
+test('an alert of an impostor says that its path is no proof', async () => {
+  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  const rule = exampleRule({ id: 'a-rule' });
+  store.record([exampleFinding(nowMs, { rule, terms: ['/usr/bin/python3 (unverified)'] })], nowMs);
+  const impostor = [...store.listAlerts()].at(-1);
+  store.close();
+  const { code, out, err } = await except('add', '--from', impostor?.id ?? '', '--dry-run');
+  expect(code).toBe(0);
+  expect(out).toContain('when      process.parent.executable is "/usr/bin/python3"\n');
+  expect(err).toMatch(/^note: the program of this alert could not be verified/);
+});
+
+test('without --yes and without a terminal nothing is written', async () => {
+  const { code, err } = await except('add', '--from', idOf(0));
+  expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes it without asking\n' });
+  expect(written()).toEqual([]);
+});
+
+test.skipIf(unmet(missingTools('script'))).for([
+  ['y', 1],
+  ['', 0],
+  ['n', 0],
+] as const)('on a terminal it asks; %j writes %j files', async ([answer, files]) => {
+  const command = ['node', main, 'except', 'add', '--from', idOf(0), '--config', join(folder, 'config.toml')].join(' ');
+  const shown = await new Promise<string>((resolve) => {
+    const child = execFile('script', ['-qec', command, '/dev/null'], (_, out) => resolve(out));
+    let out = '';
+    child.stdout?.on('data', (part: string) => {
+      if (!out.includes('[y/N]') && `${out}${part}`.includes('[y/N]')) child.stdin?.end(`${answer}\n`);
+      out += part;
+    });
+  });
+  expect(shown).toContain('would have hidden 2 of 4');
+  expect(shown).toContain(files === 0 ? 'nothing was written' : 'written: ');
+  expect(written()).toHaveLength(files);
+});
+
+test('the end can be a date, which the file shows as it was given', async () => {
+  const date = new Date(nowMs + 40 * 86_400_000).toISOString().slice(0, 10);
+  const { code } = await except('add', '--from', idOf(0), '--expires', date, '--file', 'vendor', '--yes');
+  expect({ code, files: written() }).toEqual({ code: 0, files: ['vendor.toml'] });
+  expect(readFileSync(join(folder, 'conf.d', 'vendor.toml'), 'utf8')).toContain(`\nexpires = ${date}\n`);
+  expect(configured()[0]?.expiresMs).toBe(Date.parse(`${date}T00:00`));
+});
+
+test('another file is never written over', async () => {
+  writeFileSync(join(folder, 'conf.d', 'mine.toml'), 'log.level = "warn"');
+  const { code, err } = await except('add', '--from', idOf(0), '--file', 'mine.toml', '--yes');
+  expect(code).toBe(1);
+  expect(err).toBe(`stepparent: ${folder}/conf.d/mine.toml is there already; --file gives another name\n`);
+  expect(readFileSync(join(folder, 'conf.d', 'mine.toml'), 'utf8')).toBe('log.level = "warn"');
+  expect(written()).toEqual(['mine.toml']);
+});
+
+test.for<[() => string[], string]>([
+  [() => ['--from', 'ffffffffffff'], 'no alert ffffffffffff; `stepparent alerts --json` shows'],
+  [() => ['--from', '\x1b[2J%'], 'no alert \\x1b[2J%; '],
+  [() => ['--from', idOf(4)], 'the rule gone has no terms here: say with --field what must be the same'],
+  [() => ['--from', idOf(5)], 'the alert has no process.parent.executable: what was not observed cannot be compared'],
+  [() => ['--from', idOf(0), '--field', 'user.nam'], 'the alert has no user.nam: '],
+  [() => ['--from', idOf(0), '--field', 'process.*'], "--field process.* must be a field's whole name"],
+  [() => ['--from', idOf(0), '--field', 'message'], '--field message must be a field of the event: '],
+  [() => ['--from', idOf(0), '--expires', 'soon'], '--expires must be a span such as 30d'],
+  [() => ['--from', idOf(0), '--expires', '2w0'], '--expires must be a span'],
+  [() => ['--from', idOf(0), '--expires', '2020-01-01'], '--expires must be a span'],
+  [() => ['--from', idOf(0), '--expires', '60w'], '--expires must be a span'],
+  [() => ['--from', idOf(0), '--file', '../x.toml'], '--file must be a name of letters'],
+  [() => ['--from', idOf(0), '--file', '.x'], '--file must be a name of letters'],
+  [() => ['--from', idOf(0), '--reason', ' '], 'this cannot be written as an exception: '],
+])('add is refused: %#: %s', async ([args, message]) => {
+  const { code, err } = await except('add', ...args(), '--yes');
+  expect({ code, err: err.slice(0, message.length + 12) }).toEqual({ code: 1, err: `stepparent: ${message}` });
+  expect(written()).toEqual([]);
+});
+
+test('a prefix of several alerts names them', async () => {
+  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  // Seventeen ids of hexadecimal digits: two of them begin alike.
+  for (let i = 0; i < 17; i++) store.record([exampleFinding(nowMs, { eventId: `e${i}`, terms: [`/x/${i}`] })], nowMs);
+  const all = [...store.listAlerts()];
+  store.close();
+  const [prefix = ''] = all.map(({ id }) => id.slice(0, 1)).filter((digit, i, digits) => digits.indexOf(digit) < i);
+  const { code, err } = await except('add', '--from', prefix, '--yes');
+  expect(code).toBe(1);
+  const [first, ...lines] = err.trimEnd().split('\n');
+  expect(first).toBe(`stepparent: ${prefix} begins the id of more than one alert:`);
+  const several = all.filter(({ id }) => id.startsWith(prefix)).slice(0, 10);
+  expect(lines.map((line) => line.slice(2, 34)).sort()).toEqual(several.map(({ id }) => id).sort());
+});
+
+test('a folder that is missing is not made', async () => {
+  rmSync(join(folder, 'conf.d'), { recursive: true });
+  const { code, err } = await except('add', '--from', idOf(0), '--yes');
+  expect(code).toBe(1);
+  expect(err).toBe(
+    `stepparent: there is no folder ${folder}/conf.d; make it first: install -d -m 0755 ${folder}/conf.d\n`,
+  );
+});
+
+const text = (parent: string, expires: string, rule = 'a-rule') => `[[exceptions]]
+rule = "${rule}"
+reason = "vendor \\u202e"
+owner = "alice"
+expires = ${expires}
+[[exceptions.when]]
+field = "process.parent.executable"
+operator = "matches"
+values = ["${parent}"]
+`;
+
+test('list: what each has hidden, and when it ends', async () => {
+  expect(await except('list')).toEqual({ code: 0, out: '', err: 'no exceptions\n' });
+  writeFileSync(
+    join(folder, 'conf.d', 'a.toml'),
+    text('/opt/*', '"never"') + text('/srv/*', '2020-01-31') + text('/z', '"never"', 'a-rulle'),
+  );
+  const [exception] = configured();
+  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  const rule = exampleRule({ id: 'a-rule' });
+  const verdict = { verdict: { rule, terms: ['/opt/z'] }, known: false, alerting: true };
+  for (const id of ['h1', 'h2']) {
+    const finding = {
+      event: exampleEvent(id, nowMs),
+      scope: '',
+      verdicts: [{ ...verdict, ...(exception && { exception }) }],
+    };
+    store.record([finding], nowMs);
+  }
+  store.close();
+  const shown = [await run('alerts'), await run('alerts', '--state', 'excepted')].map(({ out }) =>
+    out.trimEnd().split('\n'),
+  );
+  expect(shown.map(({ length }) => length)).toEqual([6, 1]);
+  expect(shown[1]?.[0]).toContain('a-rule  ×2  (excepted)  ');
+  const { code, out, err } = await except('list');
+  expect(code).toBe(0);
+  const file = `${folder}/conf.d/a.toml`;
+  const lines = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/));
+  const [first, second, third] = configured().map(({ id }) => id);
+  const rest = (values: string, line: number) => [
+    `process.parent.executable matches "${values}"`,
+    'vendor \\u202e',
+    `${file}:${line}`,
+  ];
+  expect(lines).toEqual([
+    [first, 'no end', '×2', `last ${localTime(nowMs)}`, 'alice', 'a-rule', ...rest('/opt/*', 1)],
+    [second, 'expired 2020-01-31 00:00:00', '×0', 'alice', 'a-rule', ...rest('/srv/*', 10)],
+    [third, 'no end', '×0', 'alice', 'a-rulle', ...rest('/z', 19)],
+  ]);
+  expect(err).toBe(
+    `stepparent: ${file}:10: the exception expired 2020-01-31 00:00:00 and hides nothing
+stepparent: ${file}:19: \`rule\`: no rule or hunt "a-rulle" is loaded; did you mean "a-rule"?\n`,
+  );
+  const { out: json } = await except('list', '--json');
+  const documents = json
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const last = new Date(nowMs).toISOString();
+  expect(documents[0]).toMatchObject({ id: first, in_force: true, hidden: 2, last, rules: ['a-rule'], file, line: 1 });
+  expect(documents[1]).toMatchObject({ id: second, in_force: false, hidden: 0, expires: expect.any(String) });
+});
+
+test('check: what the exceptions of the configuration, or of a file, would hide', async () => {
+  writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
+  const { code, out, err } = await except('check');
+  expect(code).toBe(0);
+  expect(err).toContain('the exception expired');
+  const blocks = out.split('\n\n');
+  expect(blocks[0]).toMatch(new RegExp(`^${folder}/conf.d/a.toml:1\n {2}id `));
+  expect(blocks[0]).toContain('would have hidden 3 of 4 stored alerts of its rule (3 open), 3 matches; the newest:\n');
+  expect(blocks[1]).toMatch(/ {2}would have hidden 0 of 4 stored alerts of its rule\n$/);
+
+  const draft = join(folder, 'draft.toml');
+  writeFileSync(draft, text('/opt/y', '"never"'));
+  const drafted = await except('check', draft);
+  expect(drafted.out).toContain(`${draft}:1\n`);
+  expect(drafted.out).toContain('would have hidden 1 of 4');
+  expect(await except('check', '/nowhere.toml')).toEqual({
+    code: 78,
+    out: '',
+    err: 'stepparent: /nowhere.toml: no such file\n',
+  });
+  writeFileSync(draft, text('/opt/y', '"soon"'));
+  const wrong = await except('check', draft);
+  expect(wrong).toMatchObject({ code: 78, out: '' });
+  expect(wrong.err).toMatch(new RegExp(`^stepparent: ${draft}:5:1: \`exceptions\\[0\\]\\.expires\` must be a date`));
+});
+
+test('run --check warns, and is well', async () => {
+  writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
+  const { code, err } = await run('run', '--check');
+  expect(code).toBe(0);
+  expect(err).toMatch(/^stepparent: .*a\.toml:1: the exception expired 2020-01-31 00:00:00 and hides nothing\n/);
+});
+
+test.for([
+  [['add'], "required option '--from <alert>' not specified"],
+  [['add', '--from', 'a', '--yes', '--dry-run'], "option '--yes' cannot be used with option '--dry-run'"],
+  [['alow'], "unknown command 'alow'"],
+] as const)('wrong use: %j', async ([args, err]) => {
+  expect(await except(...args)).toMatchObject({ code: 2, err: expect.stringContaining(err) });
+});

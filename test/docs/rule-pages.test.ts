@@ -1,0 +1,65 @@
+// The pages of rules and hunts are those that their files make, and their guides name commands that exist.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
+import { pageFolders, rulePages } from '../../docs/rule-pages.ts';
+import { commandsIn, refusalOf } from './guide-commands.ts';
+
+const docs = path.join(import.meta.dirname, '../../docs');
+const pages = rulePages();
+
+test('no page is missing and none is left of a file that is gone; else: npm run docs:rules', () => {
+  const there = pageFolders.flatMap((folder) =>
+    readdirSync(path.join(docs, folder)).map((name) => `${folder}/${name}`),
+  );
+  expect(there.sort()).toEqual([...pages.keys()].sort());
+});
+
+test.each([...pages])('%s is as its file makes it; else: npm run docs:rules', (name, text) => {
+  expect(readFileSync(path.join(docs, name), 'utf8')).toBe(text);
+});
+
+test.each([...pages])('%s leads to files that exist', (name, text) => {
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, link = '']) => link);
+  expect(links.filter((link) => !existsSync(path.join(docs, path.dirname(name), link)))).toEqual([]);
+});
+
+test.each(['rules', 'hunts'])('docs/%s.md leads to the pages', (name) => {
+  expect(readFileSync(path.join(docs, `${name}.md`), 'utf8')).toContain(`](${name}/README.md)`);
+});
+
+describe.each(readHunts([shippedHunts]).hunts)('the guide of hunt $id', ({ note }) => {
+  test('names commands that exist', async () => {
+    for (const command of commandsIn(note)) {
+      expect({ command, refused: await refusalOf(command) }).toEqual({ command, refused: undefined });
+    }
+  });
+});
+
+describe('a guide that is wrong is found', () => {
+  const rows: [string, string[][]][] = [
+    ['text of `stepparent.lineage` and `stepparent`', []],
+    ['`stepparent events --since\n   2h`', [['stepparent', 'events', '--since', '2h']]],
+    ['`stepparent events --json | jq .`', [['stepparent', 'events', '--json']]],
+    ['`stepparent events --json > x 2>y`', [['stepparent', 'events', '--json']]],
+    ['`stepparent query "SELECT \\"a.b\\" > \'x y\'"`', [['stepparent', 'query', 'SELECT "a.b" > \'x y\'']]],
+    ["```sh\nstepparent query 'SELECT 1'\ndate\n```", [['stepparent', 'query', 'SELECT 1']]],
+  ];
+  test.each(rows)('read: %s', (text, commands) => {
+    expect(commandsIn(text)).toEqual(commands);
+  });
+
+  test.each([
+    ['stepparent event', /unknown command/],
+    ['stepparent baseline', /outputHelp/],
+    ['stepparent events --sinse 2h', /unknown option/],
+    ['stepparent events --since soon', /Allowed/],
+    ['stepparent events extra', /too many arguments/],
+    ['stepparent alerts --state known', /Allowed choices/],
+    ['stepparent baseline trust some-rule', /missing required argument/],
+  ])('refused: %s', async (command, said) => {
+    expect(await refusalOf(command.split(' '))).toMatch(said);
+  });
+});

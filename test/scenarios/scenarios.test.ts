@@ -1,0 +1,131 @@
+// The scenarios hold together, the literal conditions are what they say, and docs/scoring.md tells of each scenario what the data does.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { literalConditions } from './literal-conditions.ts';
+import { debs, repository, rpms } from './packages.ts';
+import { attacks, benign, firstWeek, type Scenario } from './scenarios.ts';
+import { scoreTable } from './scoring.ts';
+
+const all = [...firstWeek, ...benign, ...attacks];
+
+describe('the scenarios', () => {
+  test('have names of their own', () => {
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  });
+
+  test('say why, where they are not as one would wish', () => {
+    expect(attacks.filter(({ rules, because }) => (rules.length === 0) !== (because !== undefined))).toEqual([]);
+    expect(benign.filter(({ rules, because }) => rules.length > 0 !== (because !== undefined))).toEqual([]);
+  });
+
+  test('name packages that are built', () => {
+    const named = all.flatMap(({ script }) => [...script.matchAll(/\$(DEBS|RPMS)\/([\w-]+)\.(?:deb|rpm)/g)]);
+    for (const [, kind, name = ''] of named) expect((kind === 'DEBS' ? debs : rpms).has(name)).toBe(true);
+    for (const name of Object.values(repository).flat()) expect(debs.has(name)).toBe(true);
+  });
+});
+
+describe('the page', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/scoring.md'), 'utf8');
+  const cellsOf = ({ id, title }: Scenario): string[] =>
+    page
+      .split('\n')
+      .find((line) => line.startsWith(`| ${id} | ${title.replaceAll('|', '\\|')} |`))
+      ?.split(' | ')
+      .slice(2) ?? [];
+
+  test('tells of every scenario and of no other', () => {
+    const ids = page
+      .split('\n')
+      .flatMap((line) => /^\| ([a-z][\w-]*) \|/.exec(line)?.[1] ?? [])
+      .filter((id) => id !== 'stepparent');
+    expect(ids).toEqual([...attacks, ...benign].map(({ id }) => id));
+  });
+
+  test.each([...attacks, ...benign])('tells of $id what is expected', (scenario) => {
+    const [stepparent = ''] = cellsOf(scenario);
+    if (stepparent.startsWith('not run')) expect(scenario.needs).toBeDefined();
+    else expect(!stepparent.startsWith('-')).toBe(scenario.rules.length > 0);
+  });
+});
+
+const exec = (over: Record<string, unknown>): StepparentEvent =>
+  ({ event: { action: 'exec' }, stepparent: {}, ...over }) as unknown as StepparentEvent;
+const install = (name: string, args: string[], executable: string | undefined) =>
+  exec({ process: { name, executable: `/usr/bin/${name}`, args, parent: { executable } } });
+const script = (over: Record<string, unknown> = {}) =>
+  exec({
+    process: {
+      executable: '/var/lib/dpkg/info/x.postinst',
+      parent: { name: 'bash', executable: '/usr/bin/bash' },
+      session_leader: { name: 'bash' },
+      group_leader: { name: 'bash' },
+      ...over,
+    },
+  });
+
+describe('the literal conditions', () => {
+  test('a parent is new once, and for each tool', () => {
+    const events = [
+      install('dpkg', ['dpkg', '-i', 'x.deb'], '/usr/bin/bash'),
+      install('dpkg', ['dpkg', '--install', 'x.deb'], '/usr/bin/bash'),
+      install('rpm', ['rpm', '-i', 'x.rpm'], '/usr/bin/bash'),
+      install('dpkg', ['dpkg', '--install', 'x.deb'], '/opt/x'),
+    ];
+    expect(literalConditions(events)).toEqual([['dpkg'], [], ['rpm'], ['dpkg']]);
+  });
+
+  test.each([
+    ['a bundle of options', install('dpkg', ['dpkg', '-iE', 'x.deb'], '/a')],
+    ["apt's unpacking", install('dpkg', ['dpkg', '--unpack', 'x.deb'], '/a')],
+    ['an upgrade', install('rpm', ['rpm', '-U', 'x.rpm'], '/a')],
+    ['another name', install('x', ['x', '-i', 'x.deb'], '/a')],
+    ['a parent that was not observed', install('dpkg', ['dpkg', '-i', 'x.deb'], undefined)],
+    ['no start', { ...install('dpkg', ['dpkg', '-i', 'x.deb'], '/a'), event: { action: 'end' } as never }],
+    ['a leader that was not observed', script({ session_leader: {} })],
+    ['a session of dpkg', script({ session_leader: { name: 'dpkg' } })],
+    ['a group of dpkg', script({ group_leader: { name: 'dpkg' } })],
+    ['by dpkg, by its name', script({ parent: { name: 'dpkg', executable: '/tmp/dpkg' } })],
+    ['by debconf', script({ parent: { name: 'perl', executable: '/usr/share/debconf/frontend' } })],
+    ['another folder', script({ executable: '/var/lib/dpkg/tmp.ci/preinst' })],
+    ['a shell that reads the script', script({ executable: '/usr/bin/dash' })],
+  ])('not %s', (_, event) => {
+    expect(literalConditions([event])).toEqual([[]]);
+  });
+
+  test('a query is taken for an installation, and so is a dry run', () => {
+    const query = install('rpm', ['rpm', '-q', '-i', 'bash'], '/a');
+    const dryRun = install('dpkg', ['dpkg', '--simulate', '-i', 'x.deb'], '/a');
+    expect(literalConditions([query, dryRun])).toEqual([['rpm'], ['dpkg']]);
+  });
+
+  test('a script by hand', () => {
+    expect(literalConditions([script(), script()])).toEqual([['script'], ['script']]);
+  });
+});
+
+test('the table', () => {
+  const scenario = { id: 'one', title: 'a | b', actor: 'a', shell: 'sh', script: '', rules: [] } as const;
+  const table = scoreTable(
+    [
+      { scenario, fired: ['r', 's'], literal: ['dpkg'] },
+      { scenario: { ...scenario, id: 'two', because: 'so it is' }, fired: [], literal: [] },
+    ],
+    [
+      { scenario: { ...scenario, id: 'three', needs: ['/x'] }, fired: undefined, literal: [] },
+      { scenario: { ...scenario, id: 'four' }, fired: [], literal: ['rpm'] },
+    ],
+  );
+  expect(table.split('\n').filter((line) => /^\| (?!Scen)/.test(line))).toEqual([
+    '| one | a \\| b | r, s | dpkg |',
+    '| two | a \\| b | - (so it is) | - |',
+    '| three | a \\| b | not run: it needs /x |  |',
+    '| four | a \\| b | - | rpm |',
+    '|  | Hits of 2 | Misses | False alarms of 1 |',
+    '| stepparent | 1 | 1 | 0 |',
+    '| Literal conditions | 1 | 1 | 1 |',
+  ]);
+});

@@ -1,0 +1,199 @@
+// What an exception hides is kept and counted, goes to nobody, and teaches nothing.
+
+import { describe, expect, test } from 'vitest';
+import type { HuntRow } from '../../storage/hunt-rows.ts';
+import { limits } from '../../storage/limits.ts';
+import type { Store } from '../../storage/open-store.ts';
+import { day, exampleEvent, exampleException, exampleFinding, exampleRule, hour, minute, start } from './examples.ts';
+import { temporaryStore } from './temporary-store.ts';
+
+const exception = exampleException();
+const fixed = exampleRule({ id: 'odd', type: 'query', window: 'fixed', windowMs: day });
+
+type Options = Parameters<typeof exampleFinding>[1];
+const put = (store: Store, timeMs: number, options: Options = {}) =>
+  store.record([exampleFinding(timeMs, options)], timeMs);
+const states = (store: Store) => [...store.listAlerts()].map(({ state, count }) => [state, count]);
+
+test('one row, no delivery, nothing learned; the document says which exception', () => {
+  const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
+  expect(put(store, start, { exception })).toMatchObject({ alerts: [], repeats: 0, excepted: 1 });
+  const [alert] = store.listAlerts();
+  expect(alert).toMatchObject({ state: 'excepted', count: 1, terms: ['/usr/bin/python3'] });
+  expect(alert?.document.stepparent.alert).toEqual({
+    id: alert?.id,
+    terms: ['/usr/bin/python3'],
+    reason: expect.stringContaining('/usr/bin/python3 has not installed'),
+    state: 'excepted',
+    exception: { id: exception.id, reason: 'vendor updater', owner: 'alice', expires: '2026-04-02T10:00:00.000Z' },
+  });
+  expect(store.pending('journald', 10, start + hour)).toEqual([]);
+  expect(store.pending('ndjson', 10, start + hour)).toEqual([]);
+  expect([...store.listTerms()]).toEqual([]);
+  expect(store.status()).toMatchObject({ alerts: { open: 0, excepted: 1 }, outbox: {}, events: 1 });
+});
+
+test('repeats are counted in that row, however late; other terms, scopes and exceptions have rows of their own', () => {
+  const store = temporaryStore();
+  const other = exampleException({ id: 'feedfeedfeed' });
+  for (const at of [0, minute, 100 * day]) put(store, start + at, { exception });
+  put(store, start, { exception, terms: ['/usr/bin/perl'] });
+  put(store, start, { exception, scope: 'c0ffee' });
+  put(store, start, { exception: other });
+  put(store, start + minute, { exception: other });
+  const rows = [...store.listAlerts()].map(({ terms, scope, count, document }) => [
+    terms[0],
+    scope,
+    count,
+    document.stepparent.alert?.exception?.id,
+  ]);
+  expect(rows).toEqual([
+    ['/usr/bin/python3', '', 3, exception.id],
+    ['/usr/bin/perl', '', 1, exception.id],
+    ['/usr/bin/python3', 'c0ffee', 1, exception.id],
+    ['/usr/bin/python3', '', 2, other.id],
+  ]);
+  expect(store.hidden()).toEqual(
+    new Map([
+      [exception.id, { count: 5, lastMs: start + 100 * day }],
+      [other.id, { count: 2, lastMs: start + minute }],
+    ]),
+  );
+});
+
+describe('when it has ended the term alerts', () => {
+  test.each([
+    ['new terms', exampleRule()],
+    ['suppression', fixed],
+  ])('%s, within the window too', (_, rule) => {
+    const store = temporaryStore();
+    put(store, start, { rule, exception });
+    expect(put(store, start + 1, { rule }).alerts).toMatchObject([{ state: 'open' }]);
+    expect(put(store, start + 2, { rule })).toMatchObject({ alerts: [], repeats: 1 });
+    expect(states(store)).toEqual([
+      ['excepted', 1],
+      ['open', 2],
+    ]);
+    expect(store.pending('journald', 10, start + hour)).toHaveLength(1);
+  });
+
+  test('although an alert had taught it before the exception was made', () => {
+    const store = temporaryStore();
+    put(store, start);
+    put(store, start + hour, { exception });
+    expect([...store.listTerms()]).toEqual([]);
+    expect(put(store, start + 2 * hour).alerts).toMatchObject([{ state: 'open' }]);
+  });
+
+  test('not what others than it teach meanwhile: only the first time is forgotten', () => {
+    const store = temporaryStore();
+    put(store, start, { exception });
+    put(store, start + 1);
+    put(store, start + 2, { exception });
+    expect(put(store, start + 3)).toMatchObject({ alerts: [], repeats: 1 });
+    expect([...store.listTerms()]).toMatchObject([{ count: 2, lastMs: start + 3 }]);
+  });
+});
+
+test.each<[string, (store: Store) => void, Options, object]>([
+  [
+    'a trusted term is trusted',
+    (store) => store.trustTerm(exampleRule().id, '', ['/usr/bin/python3'], start),
+    {},
+    { repeats: 1 },
+  ],
+  ['a known front end is learned', () => {}, { known: true }, { repeats: 0 }],
+  ['a container that is no alert is learned', () => {}, { alerting: false }, { repeats: 0 }],
+])('%s, with an exception or without', (_, prepare, options, expected) => {
+  const store = temporaryStore();
+  prepare(store);
+  expect(put(store, start + 1, { ...options, exception })).toMatchObject({ excepted: 0, alerts: [], ...expected });
+  expect([...store.listAlerts()]).toEqual([]);
+  expect([...store.listTerms()]).toMatchObject([{ lastMs: start + 1 }]);
+});
+
+test('a known front end that was learned stays known', () => {
+  const store = temporaryStore();
+  put(store, start, { known: true });
+  put(store, start + 1, { exception });
+  expect([...store.listTerms()]).toMatchObject([{ origin: 'known', count: 1 }]);
+});
+
+test('in learning mode too', () => {
+  const store = temporaryStore({ learningMs: day });
+  put(store, start, { exception });
+  expect(states(store)).toEqual([['excepted', 1]]);
+  expect([...store.listTerms()]).toEqual([]);
+});
+
+test('a term that was not observed', () => {
+  const store = temporaryStore();
+  put(store, start, { terms: [null], exception });
+  put(store, start + 2 * hour, { terms: [null], exception });
+  expect(put(store, start + 2 * hour + 1, { terms: [null] }).alerts).toHaveLength(1);
+  expect(states(store)).toEqual([
+    ['excepted', 2],
+    ['open', 1],
+  ]);
+});
+
+test('hidden matches neither count towards the cap nor are they capped', () => {
+  const store = temporaryStore();
+  const terms = (i: number): Options => ({ terms: [`/x/${i}`] });
+  for (let i = 0; i < limits.capAlerts + 5; i++) put(store, start, { ...terms(i), exception });
+  expect(store.status().alerts).toEqual({ open: 0, learning: 0, capped: 0, excepted: limits.capAlerts + 5 });
+  expect(put(store, start, terms(-1)).alerts).toMatchObject([{ state: 'open' }]);
+  expect(store.summarize(start + hour)).toEqual([]);
+});
+
+test('of too many alerts the hidden ones go first', () => {
+  const store = temporaryStore();
+  put(store, start, { terms: ['/told'] });
+  for (let i = 0; i < 3; i++) put(store, start + 1, { terms: [`/x/${i}`], exception });
+  put(store, start + 2, { terms: ['/told too'] });
+  while (store.prune(start + 2, { alerts: 3 }).more);
+  expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(['/told', '/x/2', '/told too']);
+});
+
+describe('rows of a hunt', () => {
+  const rule = 'hunt:files';
+  const row = (name: string, exceptionId?: string): HuntRow => ({
+    identity: [name],
+    exceptionId,
+    document: (state, id) => ({
+      ...exampleEvent(id, start),
+      stepparent: {
+        alert: {
+          id,
+          terms: [name],
+          reason: '',
+          state,
+          ...(exceptionId === undefined ? {} : { exception: { id: exceptionId, reason: 'r', owner: 'o' } }),
+        },
+      },
+    }),
+  });
+
+  test('that it covers are counted and not told, at the first run too, and told when it has ended', () => {
+    const store = temporaryStore();
+    const covered = row('a', exception.id);
+    expect(store.recordHunt(rule, [covered, row('b')], start)).toEqual({
+      first: true,
+      alerts: [],
+      known: 1,
+      excepted: 1,
+    });
+    expect(store.recordHunt(rule, [covered, row('b')], start + hour)).toMatchObject({ known: 1, excepted: 1 });
+    expect(states(store)).toEqual([['excepted', 2]]);
+    expect(store.pending('journald', 10, start + hour)).toEqual([]);
+    expect(store.recordHunt(rule, [row('a'), row('b')], start + 2 * hour).alerts).toMatchObject([
+      { terms: ['a'], state: 'open' },
+    ]);
+  });
+
+  test('that an operator trusts stay trusted', () => {
+    const store = temporaryStore();
+    store.trustTerm(rule, '', ['a'], start);
+    expect(store.recordHunt(rule, [row('a', exception.id)], start)).toMatchObject({ known: 1, excepted: 0 });
+  });
+});

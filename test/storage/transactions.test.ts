@@ -1,0 +1,66 @@
+// What belongs to a transaction, read back: by its alerts' states and times, in order, longer than a page.
+
+import { expect, test } from 'vitest';
+import { readIncidents } from '../../agent/read-incidents.ts';
+import type { Store } from '../../storage/open-store.ts';
+import { exampleFinding, minute, start } from './examples.ts';
+import { temporaryStore } from './temporary-store.ts';
+
+/** An event of transaction `id` so many minutes after the start; with an alert where it is to have one. */
+function put(store: Store, id: string, minutes: number, alert: boolean, count = 1): void {
+  const time = start + minutes * minute;
+  const findings = Array.from({ length: count }, (_, i) => {
+    const finding = exampleFinding(time, { terms: [`${id} ${minutes} ${i}`] });
+    finding.event.stepparent.transaction = { id };
+    return alert ? finding : { ...finding, verdicts: [] };
+  });
+  store.record(findings, time);
+}
+
+function filled(learningMs?: number): Store {
+  const store = temporaryStore({ learningMs });
+  put(store, 'a', 0, true);
+  put(store, 'quiet', 1, false);
+  put(store, 'b', 2, true);
+  put(store, 'a', 3, false, 450);
+  put(store, 'a', 4, true);
+  store.record([exampleFinding(start + 5 * minute)], start + 5 * minute);
+  return store;
+}
+const all = { states: ['open', 'capped'] as const, limit: 10 };
+
+test('transactions with an alert, by the last one', () => {
+  const store = filled();
+  expect(store.listTransactions(all)).toEqual(['b', 'a']);
+  expect(store.listTransactions({ ...all, limit: 1 })).toEqual(['a']);
+  expect(store.listTransactions({ ...all, sinceMs: start + 3 * minute })).toEqual(['a']);
+  expect(store.listTransactions({ ...all, id: 'b' })).toEqual(['b']);
+  expect(store.listTransactions({ ...all, id: 'quiet' })).toEqual([]);
+  expect(store.listTransactions({ ...all, states: ['learning'] })).toEqual([]);
+});
+
+test('events and alerts of one, over more than a page, each once, in order', () => {
+  const store = filled();
+  const times = [...store.transactionEvents('a')].map((event) => Date.parse(event['@timestamp']));
+  expect(times).toHaveLength(452);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+  expect(new Set([...store.transactionEvents('a')].map(({ event }) => event.id)).size).toBe(452);
+  expect(store.countTransactionEvents('a')).toBe(452);
+  expect([...store.transactionAlerts('a')].map(({ state }) => state)).toEqual(['open', 'open']);
+  expect([...store.transactionEvents('none')]).toEqual([]);
+});
+
+test('incidents: learning ones only when asked for', () => {
+  const read = (store: Store, question: object) => [...readIncidents(store, { limit: 10, ...question }, () => false)];
+  const told = read(filled(), {}).map(({ stepparent }) => [
+    stepparent.transaction.id,
+    stepparent.incident.steps.length,
+  ]);
+  expect(told).toEqual([
+    ['b', 1],
+    ['a', 452],
+  ]);
+  const learning = filled(60 * minute);
+  expect(read(learning, {})).toEqual([]);
+  expect(read(learning, { all: true })).toHaveLength(2);
+});
