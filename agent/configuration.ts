@@ -139,7 +139,7 @@ export const configurationSchema = z.object({
         .default(200)
         .describe('How large the database may grow, in MiB, before the oldest events go.'),
     })
-    .describe('How long it is kept.'),
+    .describe('How much is kept, and for how long.'),
   hunts: z
     .object({
       interval: huntInterval.describe('How often the agent runs the hunts and tells of rows that are new.'),
