@@ -5,12 +5,14 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { version } from '../agent/version.ts';
 import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { bundle, checkout } from './bundle.ts';
 import { catalogText } from './catalog.ts';
 import { type Architecture, architectures, type PackagedFile, packagedFiles } from './files.ts';
+import { manPages } from './man-pages.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
 
 const description = {
@@ -116,6 +118,11 @@ try {
   );
   fs.writeFileSync(path.join(bundled, 'generated/config.toml'), sampleConfiguration());
   const seconds = epoch();
+  for (const { name, text } of manPages(seconds)) {
+    const folder = path.join(bundled, `generated/man${name.at(-1)}`);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, `${name}.gz`), gzipSync(text, { level: 9 }));
+  }
   for (const architecture of architectures.filter(({ node }) => node === process.arch)) {
     const root = path.join(work, architecture.deb);
     const files = packagedFiles(bundled, architecture);

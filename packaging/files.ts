@@ -79,6 +79,9 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
       mode: 0o600,
       conffile: true,
     },
+    ...[5, 7, 8].flatMap((section) =>
+      all(join(bundled, `generated/man${section}`), /\.gz$/, `/usr/share/man/man${section}`),
+    ),
     {
       to: '/usr/lib/systemd/catalog/stepparent.catalog',
       from: join(bundled, 'generated/stepparent.catalog'),
