@@ -6,7 +6,7 @@ import { program } from '../agent/main.ts';
 /** What a value is, as far as a shell can help with it. */
 export type ValueKind = 'file' | 'folder' | 'other';
 
-interface Value {
+export interface Value {
   /** `file`, `time`: what the help calls it. */
   name: string;
   kind: ValueKind;
