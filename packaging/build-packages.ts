@@ -11,6 +11,7 @@ import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { bundle, checkout } from './bundle.ts';
 import { catalogText } from './catalog.ts';
+import { completions } from './completions.ts';
 import { type Architecture, architectures, type PackagedFile, packagedFiles } from './files.ts';
 import { manPages } from './man-pages.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
@@ -118,6 +119,12 @@ try {
   );
   fs.writeFileSync(path.join(bundled, 'generated/config.toml'), sampleConfiguration());
   const seconds = epoch();
+  for (const { paths, text } of completions()) {
+    for (const place of paths) {
+      fs.mkdirSync(path.join(bundled, 'generated', path.dirname(place)), { recursive: true });
+      fs.writeFileSync(path.join(bundled, 'generated', place), text);
+    }
+  }
   for (const { name, text } of manPages(seconds)) {
     const folder = path.join(bundled, `generated/man${name.at(-1)}`);
     fs.mkdirSync(folder, { recursive: true });

@@ -63,6 +63,9 @@ const optionsOf = (row: CommandRow, table: readonly CommandRow[]): OptionRow[] =
 const commandsOf = (row: CommandRow, table: readonly CommandRow[]): readonly (readonly [string, string])[] =>
   row.commands.map((name) => [name, table.find((each) => keyOf(each) === `${keyOf(row)}/${name}`)?.description ?? '']);
 
+/** What a word that names no command of these leads to: the command that is meant then, else one that nobody knows. */
+const otherwise = ({ defaultCommand = 'unknown' }: CommandRow): string => defaultCommand;
+
 /** Words are put into scripts as they are, and what follows a flag is looked up by the flag alone. */
 function refuseOddWords(table: readonly CommandRow[]): void {
   const values = new Map<string, string>();
@@ -118,6 +121,11 @@ _stepparent() {
       *)
         case $command/$word in
           ${keysOf(table).join('|')}) command+=/$word ;;
+          *)
+            case $command in
+${table.flatMap((row) => (row.commands.length > 0 ? [`              '${keyOf(row)}') command+=/${otherwise(row)} ;;`] : [])).join('\n')}
+            esac
+            ;;
         esac
         ;;
     esac
@@ -192,6 +200,14 @@ function zshFunction(name: string, row: CommandRow, table: readonly CommandRow[]
   const commands = commandsOf(row, table).map(
     ([each, described]) => `    ${quoted(`${each}:${described.replaceAll(/[\\:]/g, '\\$&')}`)}`,
   );
+  const meant =
+    row.defaultCommand === undefined
+      ? ''
+      : `      if ((! $+functions[${name}_$words[1]])); then
+        words=(${row.defaultCommand} "\${words[@]}")
+        ((CURRENT++))
+      fi
+`;
   return `${name}() {
   local curcontext="$curcontext" state line ret=1
   local -a commands=(
@@ -201,7 +217,7 @@ ${commands.join('\n')}
   case $state in
     command) _describe -t commands command commands && ret=0 ;;
     argument)
-      curcontext="\${curcontext%:*}-$words[1]:"
+${meant}      curcontext="\${curcontext%:*}-$words[1]:"
       _call_function ret ${name}_$words[1]
       ;;
   esac
@@ -254,8 +270,13 @@ function __stepparent_command
                 set isValue 1
             case '-*'
             case '*'
-                contains -- $command/$word ${keysOf(table).join(' ')}
-                and set command $command/$word
+                if contains -- $command/$word ${keysOf(table).join(' ')}
+                    set command $command/$word
+                else
+                    switch $command
+${table.flatMap((row) => (row.commands.length > 0 ? [`                        case '${keyOf(row)}'\n                            set command $command/${otherwise(row)}`] : [])).join('\n')}
+                    end
+                end
         end
     end
     echo $command

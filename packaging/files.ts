@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './bundle.ts';
+import { completions } from './completions.ts';
 
 /** An architecture under the names that each of the worlds has for it. */
 export interface Architecture {
@@ -79,6 +80,9 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
       mode: 0o600,
       conffile: true,
     },
+    ...completions().flatMap(({ paths }) =>
+      paths.map((place) => ({ to: join('/usr/share', place), from: join(bundled, 'generated', place), mode: 0o644 })),
+    ),
     ...[5, 7, 8].flatMap((section) =>
       all(join(bundled, `generated/man${section}`), /\.gz$/, `/usr/share/man/man${section}`),
     ),
