@@ -4,7 +4,7 @@ import type { Command, Option } from 'commander';
 import { program } from '../agent/main.ts';
 
 /** What a value is, as far as a shell can help with it. */
-export type ValueKind = 'file' | 'folder' | 'other';
+type ValueKind = 'file' | 'folder' | 'other';
 
 export interface Value {
   /** `file`, `time`: what the help calls it. */

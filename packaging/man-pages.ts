@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { configurationKeys, configurationTables } from '../agent/configuration.ts';
 import { tomlValue } from '../agent/toml-value.ts';
 import { version } from '../agent/version.ts';
@@ -39,7 +40,7 @@ export function manPages(epochSeconds: number): ManPage[] {
 }
 
 function roffOf(markdown: string, epochSeconds: number): string {
-  const program = join(checkout, 'node_modules/marked-man/bin/marked-man.js');
+  const program = fileURLToPath(new URL('../bin/marked-man.js', import.meta.resolve('marked-man')));
   const args = ['--no-breaks', '--version', `stepparent ${version}`, '--manual', 'stepparent'];
   const roff = execFileSync(process.execPath, [program, ...args], {
     input: markdown,
