@@ -9,7 +9,7 @@ import { tomlValue } from '../agent/toml-value.ts';
 import { version } from '../agent/version.ts';
 import { checkout } from './bundle.ts';
 import { type CommandRow, commandTable } from './command-table.ts';
-import { asInstalled } from './sample-configuration.ts';
+import { asInstalled, isOfTheStart } from './sample-configuration.ts';
 
 /** A page as man(1) reads it; `name` is that of its file, `stepparent.8`. */
 export interface ManPage {
@@ -210,7 +210,14 @@ const keysPart = (): string =>
     })
     .join('\n\n');
 
-function keyItem({ name, description, allowed, default: value, without }: (typeof configurationKeys)[number]): string {
+function keyItem(key: (typeof configurationKeys)[number]): string {
+  const { name, description, allowed, default: value, without } = key;
   const holds = value === undefined ? `Without it: ${without}.` : `Default: \`${tomlValue(asInstalled(value))}\`.`;
-  return item(`\`${name.slice(name.lastIndexOf('.') + 1)}\``, `${description} Allowed: ${allowed}. ${holds}`);
+  const text = [
+    description,
+    `Allowed: ${allowed}.`,
+    holds,
+    ...(isOfTheStart(key) ? ['Changes wait for a restart.'] : []),
+  ];
+  return item(`\`${name.slice(name.lastIndexOf('.') + 1)}\``, text.join(' '));
 }
