@@ -13,6 +13,7 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
+import { request } from 'node:https';
 import { dirname, join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -133,9 +134,12 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
     const upload = () => run('/lib/systemd/systemd-journal-upload', ['--follow=no', `--save-state=${scratch}/upload`]);
     // Refused connections are tried again until the server listens.
     await until('the upload', async () => (await upload()).code === 0);
+    // As docs/fleet.md says: a build without GnuTLS, as Debian's, asks for no certificate. Any other refuses strangers.
+    const { stdout: features } = await run('systemctl', ['--version']);
+    expect(await strangerIsTaken()).toBe(!features.includes('+GNUTLS'));
     await end(remote);
 
-    // A build without GnuTLS, as Debian's, asks for no certificate and goes by the address.
+    // Named after the address, or after the certificate.
     expect(readdirSync(gathered)).toEqual([
       expect.stringMatching(/^remote-(?:127\.0\.0\.1|CN=web1\.example\.org)\.journal$/),
     ]);
@@ -207,8 +211,50 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
     },
   );
 
+  test('the export: the stored events in a file that is whole', async () => {
+    const unit = readFileSync(join(examples, 'events/stepparent-export.service'), 'utf8');
+    const [before, command, after] = ['ExecStartPre', 'ExecStart', 'ExecStartPost'].map(
+      (name) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1],
+    );
+    const bin = join(scratch, 'bin');
+    mkdirSync(bin);
+    const main = join(import.meta.dirname, '../../agent/main.ts');
+    const program = `#!/bin/sh\nexec ${process.execPath} ${main} "$@" --config ${agent.config}\n`;
+    writeFileSync(join(bin, 'stepparent'), program, { mode: 0o755 });
+    const stored = await agent.events();
+    for (const line of [before, command, after]) {
+      // systemd doubles its percent signs and reads quotes as a shell does.
+      const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+      expect(await run('sh', ['-c', String(line).replaceAll('%%', '%')], { env })).toMatchObject({
+        code: 0,
+        stderr: '',
+      });
+    }
+    const folder = '/var/log/stepparent/export';
+    const [file, ...more] = readdirSync(folder);
+    expect([file, more]).toEqual([expect.stringMatching(/^\d+\.ndjson$/), []]);
+    expect(documents(readFileSync(join(folder, file ?? ''), 'utf8')).slice(0, stored.length)).toEqual(stored);
+    expect(stored.length).toBeGreaterThan(0);
+  });
+
   const byId = (a: StepparentEvent, b: StepparentEvent): number => (idOf(a) < idOf(b) ? -1 : 1);
 });
+
+/** Whether the host that gathers takes an entry from somebody who shows no certificate. */
+function strangerIsTaken(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const headers = { 'Content-Type': 'application/vnd.fdo.journal', 'Transfer-Encoding': 'chunked' };
+    const ca = readFileSync(join(keys, 'ca.pem'));
+    const options = { method: 'POST', headers, ca, host: address, port: 19532, servername: 'logs.example.org' };
+    const asked = request({ ...options, path: '/upload' }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 202);
+    });
+    asked.once('error', () => resolve(false));
+    const boot = '0'.repeat(31);
+    asked.end(`__REALTIME_TIMESTAMP=1775822400000000\n__MONOTONIC_TIMESTAMP=1\n_BOOT_ID=${boot}1\nMESSAGE=forged\n\n`);
+  });
+}
 
 /** What a syslog server over TLS gets (RFC 5425): the messages' texts. */
 async function openReceiver(): Promise<{ lines: string[]; peers: Set<string>; close(): Promise<void> }> {
