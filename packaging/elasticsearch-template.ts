@@ -23,7 +23,7 @@ const threatNames = words('tactic technique technique.subtechnique').flatMap((pa
 
 /** What only alerts have, and `event.kind`, which tells them apart. */
 const alertFields = [
-  ...words('message tags event.kind event.severity event.risk_score'),
+  ...words('message tags event.kind event.severity event.risk_score event.start event.end'),
   ...below('rule', words('id name description category license author reference ruleset')),
   ...below('threat', ['framework', ...threatNames]),
   ...below('stepparent.alert', [

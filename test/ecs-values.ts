@@ -1,5 +1,7 @@
 // Whether the values of a document fit the types that Elasticsearch has for its fields.
 
+import { mappedTypes } from '../packaging/elasticsearch-template.ts';
+
 /** Every field of a document by its dotted name, with all of its values: those of objects in a list stand together. */
 export function valuesOf(document: object, isClosed: (field: string) => boolean = () => false): Map<string, unknown[]> {
   const values = new Map<string, unknown[]>();
@@ -31,3 +33,17 @@ const checks: Record<string, (value: unknown) => boolean> = {
 
 /** Whether Elasticsearch takes the value into a field of that type; null means that there is none. */
 export const fits = (type: string, value: unknown): boolean => value === null || (checks[type]?.(value) ?? false);
+
+/** What Elasticsearch, with the templates among the examples, would leave out of the documents or refuse, each in one line. */
+export function unmapped(documents: readonly object[]): string[] {
+  const isClosed = (field: string) => mappedTypes.get(field) === 'flattened';
+  const lines = documents.flatMap((document) =>
+    [...valuesOf(document, isClosed)].flatMap(([field, values]) => {
+      const type = mappedTypes.get(field);
+      if (type === undefined) return [`${field} has no mapping`];
+      const wrong = values.find((value) => !fits(type, value));
+      return wrong === undefined ? [] : [`${field} is no ${type}: ${JSON.stringify(wrong)}`];
+    }),
+  );
+  return [...new Set(lines)];
+}
