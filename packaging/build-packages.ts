@@ -5,16 +5,14 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { version } from '../agent/version.ts';
 import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { bundle, checkout } from './bundle.ts';
 import { catalogText } from './catalog.ts';
-import { completions } from './completions.ts';
 import { type Architecture, architectures, type PackagedFile, packagedFiles } from './files.ts';
-import { manPages } from './man-pages.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
+import { sharedFiles } from './shared-files.ts';
 
 const description = {
   summary: 'detects persistence through the package manager',
@@ -119,16 +117,10 @@ try {
   );
   fs.writeFileSync(path.join(bundled, 'generated/config.toml'), sampleConfiguration());
   const seconds = epoch();
-  for (const { paths, text } of completions()) {
-    for (const place of paths) {
-      fs.mkdirSync(path.join(bundled, 'generated', path.dirname(place)), { recursive: true });
-      fs.writeFileSync(path.join(bundled, 'generated', place), text);
-    }
-  }
-  for (const { name, text } of manPages(seconds)) {
-    const folder = path.join(bundled, `generated/man${name.at(-1)}`);
-    fs.mkdirSync(folder, { recursive: true });
-    fs.writeFileSync(path.join(folder, `${name}.gz`), gzipSync(text, { level: 9 }));
+  for (const { to, content } of sharedFiles(seconds)) {
+    const file = path.join(bundled, 'generated', to);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
   }
   for (const architecture of architectures.filter(({ node }) => node === process.arch)) {
     const root = path.join(work, architecture.deb);

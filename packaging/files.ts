@@ -3,7 +3,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './bundle.ts';
-import { completions } from './completions.ts';
 
 /** An architecture under the names that each of the worlds has for it. */
 export interface Architecture {
@@ -37,6 +36,14 @@ const all = (folder: string, pattern: RegExp, to: string): PackagedFile[] =>
     .filter((name) => pattern.test(name))
     .sort()
     .map((name) => ({ to: join(to, name), from: join(folder, name), mode: 0o644 }));
+
+/** Files that lie as they do on the host. */
+const allBelow = (root: string, folder: string): PackagedFile[] =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((from) => ({ to: from.slice(root.length), from, mode: 0o644 }));
 
 /** The manifest. `bundled`: the folder that `bundle` wrote. Throws where a compiled part for the architecture is not installed. */
 export function packagedFiles(bundled: string, { node }: Architecture): PackagedFile[] {
@@ -80,12 +87,7 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
       mode: 0o600,
       conffile: true,
     },
-    ...completions().flatMap(({ paths }) =>
-      paths.map((place) => ({ to: join('/usr/share', place), from: join(bundled, 'generated', place), mode: 0o644 })),
-    ),
-    ...[5, 7, 8].flatMap((section) =>
-      all(join(bundled, `generated/man${section}`), /\.gz$/, `/usr/share/man/man${section}`),
-    ),
+    ...allBelow(join(bundled, 'generated'), 'usr/share'),
     {
       to: '/usr/lib/systemd/catalog/stepparent.catalog',
       from: join(bundled, 'generated/stepparent.catalog'),
