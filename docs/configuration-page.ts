@@ -1,0 +1,38 @@
+// `npm run docs:configuration`: makes docs/configuration.md of the table of keys.
+
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration.ts';
+import { tomlValue } from '../agent/toml-value.ts';
+import { asInstalled, isOfTheStart } from '../packaging/sample-configuration.ts';
+
+export const configurationPageFile: string = path.join(import.meta.dirname, 'configuration.md');
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('*', '\\*');
+
+function row(key: ConfigurationKey): string {
+  const value = key.default === undefined ? '' : `\`${tomlValue(asInstalled(key.default)).replaceAll('|', '\\|')}\``;
+  const without = key.default === undefined ? ` Without it: ${key.without}.` : '';
+  const restart = isOfTheStart(key) ? ' Changes wait for a restart.' : '';
+  return `| \`${key.name}\` | ${value} | ${cell(`${key.description}${without}${restart}`)} | ${cell(key.allowed)} |`;
+}
+
+const table = (keys: readonly ConfigurationKey[]): string =>
+  ['| Key | Default | | Allowed |', '|---|---|---|---|', ...keys.map(row)].join('\n');
+
+/** The page's text. */
+export function configurationPage(): string {
+  const keysOf = (name: string): ConfigurationKey[] => configurationKeys.filter((key) => key.table === name);
+  return `${[
+    '# Configuration',
+    '<!-- Made of agent/configuration.ts by `npm run docs:configuration`; change that. -->',
+    `\`/etc/stepparent/config.toml\`, then \`/etc/stepparent/conf.d/*.toml\` in the order of their names, later ones on top. None has to be there. They are read at
+the start and at a reload (\`systemctl reload stepparent\`). \`stepparent config check\` says what is wrong, \`stepparent config show\` what holds and where each
+value comes from. A key that is not known is a warning, with the nearest one that is; a wrong value is refused.
+Besides the keys below there is \`[[exceptions]]\`: [exceptions.md](exceptions.md). The same is in stepparent.toml(5).`,
+    table(keysOf('')),
+    ...[...configurationTables].flatMap(([name, about]) => [`## ${name}`, about, table(keysOf(name))]),
+  ].join('\n\n')}\n`;
+}
+
+if (import.meta.main) writeFileSync(configurationPageFile, configurationPage());
