@@ -3,6 +3,7 @@
 import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
 import { readPath } from '../collectors/read-path.ts';
+import { createDismissals } from '../detectors/dismissals.ts';
 import type { Exception } from '../detectors/exceptions.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../detectors/judge.ts';
@@ -79,7 +80,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   /** The last commit failed: the next is for the caller to time. */
   let refused = false;
 
-  const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
+  const dismissals = createDismissals();
+  let ruleFaults = 0;
+
+  const onRuleFault = (rule: Rule, error: unknown): void => {
+    ruleFaults++;
+    parts.onFault(`rule ${rule.id} failed`, error);
+  };
 
   const excepted = (event: StepparentEvent, { rule }: Verdict): { exception?: Exception } => {
     const exception = parts.exceptionFor(rule.id, (field) => readPath(event, field));
@@ -116,8 +123,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       try {
         parts.knownTerms.notice(exec);
         const quick = withFacts(exec.read, exec.document);
-        const matching = matchingRules(parts.rules, quick.read, onRuleFault);
-        if (matching.length === 0 && !parts.records(quick.read)) return;
+        const { filename } = exec.moment.image;
+        // What is read of a description is read otherwise than before it was made.
+        if (!exec.described() && dismissals.cover(filename, quick.read) && !exec.described()) return;
+        const watched = dismissals.watch(quick.read);
+        const faultsBefore = ruleFaults;
+        const matching = matchingRules(parts.rules, watched.read, onRuleFault);
+        if (matching.length === 0 && !parts.records(watched.read)) {
+          if (!exec.described() && ruleFaults === faultsBefore) watched.keep(filename);
+          return;
+        }
         const described = exec.document();
         const scope = exec.scope();
         // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.

@@ -72,6 +72,8 @@ export interface ObservedExec {
   read: FieldReader;
   /** The full description; made once, when first asked for. */
   document(): StepparentEvent;
+  /** Whether it has been made: from then on `read` reads it. */
+  described(): boolean;
   /** container.id, or '' on the host itself. */
   scope(): string;
 }
@@ -175,6 +177,7 @@ export function observeExec(
   return {
     moment,
     document: full,
+    described: () => document !== undefined,
     scope: () => full().container?.id ?? '',
     read(field) {
       const value = document === undefined ? quick(field) : undefined;

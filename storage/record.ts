@@ -7,8 +7,8 @@ import { buildAlert } from '../detectors/alert.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './except.ts';
-import { prepareLearning } from './learning.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
+import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
 import type { AlertRecord, Finding } from './records.ts';
@@ -124,7 +124,12 @@ function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {
 }
 
 /** An alert that was only kept while learning suppresses none that would be delivered. */
-function isSuppressed(latest: LatestAlert | undefined, { rule, terms }: Verdict, at: Moment, learning: boolean): boolean {
+function isSuppressed(
+  latest: LatestAlert | undefined,
+  { rule, terms }: Verdict,
+  at: Moment,
+  learning: boolean,
+): boolean {
   if (latest === undefined || (latest.state === 'learning' && !learning)) return false;
   const windowMs = terms.includes(null) ? limits.unobservedWindowMs : rule.windowMs;
   return Math.abs(at.eventMs - latest.first_ms) < windowMs;
