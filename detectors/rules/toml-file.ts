@@ -1,7 +1,7 @@
 // Reads a TOML text against a schema, so that whatever is wrong is named with its key, line, column and what is allowed.
 
 import { parse, TomlError } from 'smol-toml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { QueryError } from '../query/query.ts';
 import { formatQueryError } from '../query/query-error-excerpt.ts';
 import { printable } from '../query/query-position.ts';
