@@ -49,10 +49,11 @@ const maxWaitingArgsLength = 16 * 1024 * 1024;
 /** Findings of a script that the reason names. */
 const maxSaidFindings = 4;
 
-const argsLength = ({ event: { process, stepparent } }: Finding): number =>
-  (stepparent.lineage ?? [])
-    .flatMap(({ args = [] }) => args)
-    .reduce((length, arg) => length + arg.length, process?.command_line?.length ?? 0);
+const argsLength = ({ event: { process, stepparent } }: Finding): number => {
+  let length = process?.command_line?.length ?? 0;
+  for (const { args = [] } of stepparent.lineage ?? []) for (const arg of args) length += arg.length;
+  return length;
+};
 
 /** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
 const unverified = (verdict: Verdict): Verdict => ({
