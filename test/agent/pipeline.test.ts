@@ -59,6 +59,35 @@ test('a file event is kept, and rules look at it', () => {
 });
 
 describe('an exec', () => {
+  test('that reads the same as one that was dismissed is not judged again, and one that reads otherwise is', () => {
+    const asked: unknown[] = [];
+    const rule = exampleRule({
+      matches(read) {
+        asked.push(read('process.name'));
+        return read('stepparent.script.copy_of') !== undefined;
+      },
+    });
+    const { pipeline } = pipelineWith([rule]);
+    const ordinary = { 'process.name': 'true' };
+    pipeline.take(observedExec('a', { quick: ordinary }).exec);
+    pipeline.take(observedExec('b', { quick: ordinary }).exec);
+    expect([asked.length, pipeline.waiting]).toEqual([1, 0]);
+    pipeline.take(observedExec('c', { quick: { ...ordinary, 'stepparent.script.copy_of': '/x.postinst' } }).exec);
+    expect(pipeline.waiting).toBe(1);
+  });
+
+  test('whose rule failed is judged again', () => {
+    const rule = exampleRule({
+      matches() {
+        throw new Error('broken');
+      },
+    });
+    const { pipeline, faults } = pipelineWith([rule]);
+    pipeline.take(example('a').exec);
+    pipeline.take(example('b').exec);
+    expect(faults.length).toBe(2);
+  });
+
   test('that a rule matches is described and committed with its verdict', () => {
     const { pipeline, batches } = pipelineWith([dpkg]);
     pipeline.take(example('a').exec);
