@@ -3,6 +3,7 @@
 import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
 import { readPath } from '../collectors/read-path.ts';
+import { createDismissals } from '../detectors/dismissals.ts';
 import type { Exception } from '../detectors/exceptions.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../detectors/judge.ts';
@@ -23,7 +24,7 @@ export interface PipelinePolicy {
 }
 
 export interface PipelineParts {
-  /** The one in force; a reload puts another one in its place. */
+  /** The one in force, the same object until a reload puts another one in its place. */
   policy(): PipelinePolicy;
   /** Commits; throws when it cannot, and is then asked again with the same findings. */
   commit(findings: readonly Finding[]): void;
@@ -54,10 +55,11 @@ const maxWaitingArgsLength = 16 * 1024 * 1024;
 /** Findings of a script that the reason names. */
 const maxSaidFindings = 4;
 
-const argsLength = ({ event: { process, stepparent } }: Finding): number =>
-  (stepparent.lineage ?? [])
-    .flatMap(({ args = [] }) => args)
-    .reduce((length, arg) => length + arg.length, process?.command_line?.length ?? 0);
+const argsLength = ({ event: { process, stepparent } }: Finding): number => {
+  let length = process?.command_line?.length ?? 0;
+  for (const { args = [] } of stepparent.lineage ?? []) for (const arg of args) length += arg.length;
+  return length;
+};
 
 /** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
 const unverified = (verdict: Verdict): Verdict => ({
@@ -85,7 +87,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   /** The last commit failed: the next is for the caller to time. */
   let refused = false;
 
-  const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
+  let dismissals = createDismissals();
+  /** By whom was dismissed what is remembered. */
+  let dismissedBy: PipelinePolicy | undefined;
+  let ruleFaults = 0;
+
+  const onRuleFault = (rule: Rule, error: unknown): void => {
+    ruleFaults++;
+    parts.onFault(`rule ${rule.id} failed`, error);
+  };
 
   const excepted = (
     { exceptionFor }: PipelinePolicy,
@@ -124,11 +134,23 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   return {
     take(exec) {
       const policy = parts.policy();
+      if (policy !== dismissedBy) {
+        dismissals = createDismissals();
+        dismissedBy = policy;
+      }
       try {
         policy.knownTerms.notice(exec);
         const quick = withFacts(exec.read, exec.document);
-        const matching = matchingRules(policy.rules, quick.read, onRuleFault);
-        if (matching.length === 0 && !policy.records(quick.read)) return;
+        const { filename } = exec.moment.image;
+        // What is read of a description is read otherwise than before it was made.
+        if (!exec.described() && dismissals.cover(filename, quick.read) && !exec.described()) return;
+        const watched = dismissals.watch(quick.read);
+        const faultsBefore = ruleFaults;
+        const matching = matchingRules(policy.rules, watched.read, onRuleFault);
+        if (matching.length === 0 && !policy.records(watched.read)) {
+          if (!exec.described() && ruleFaults === faultsBefore) watched.keep(filename);
+          return;
+        }
         const described = exec.document();
         const scope = exec.scope();
         // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.

@@ -76,6 +76,8 @@ async function sample(kind: ObserverKind, workload: Workload, prefix: string): P
   try {
     const observer = await kind.start(folder);
     try {
+      // What it does once is told apart, by `beginning`.
+      await observer.settled();
       await pause(1500);
       const before = observer.pid === undefined ? undefined : cpuMs(observer.pid);
       const { seconds, parents } = await run(workload);
@@ -132,6 +134,29 @@ async function compare(workload: Workload, kinds: readonly ObserverKind[], prefi
   }
 }
 
+/** What the agent does on a new database: the start, and the first pass over the maintainer scripts. */
+async function beginning(): Promise<void> {
+  const readyMs: number[] = [];
+  const settledMs: number[] = [];
+  const mostMb: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
+    const { pid = 0, settled, stop } = await stepparent.start(folder);
+    const ready = cpuMs(pid);
+    await settled();
+    readyMs.push(ready);
+    settledMs.push(cpuMs(pid) - ready);
+    mostMb.push(memoryMb(pid, 'VmHWM'));
+    await stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(`\n${stepparent.name} on a new database (${rounds} rounds, median (least..most))`);
+  console.log(
+    `  until it is ready ${spread(readyMs, 0)} ms CPU | first pass over the scripts ${spread(settledMs, 0)} ms CPU`,
+  );
+  console.log(`  ${spread(mostMb, 1)} MB at most`);
+}
+
 async function idle(kinds: readonly ObserverKind[]): Promise<void> {
   console.log(`\nidle (${idleSeconds} s)`);
   for (const kind of kinds) {
@@ -139,6 +164,7 @@ async function idle(kinds: readonly ObserverKind[]): Promise<void> {
     const observer = await kind.start(folder);
     const { pid } = observer;
     if (pid !== undefined) {
+      await observer.settled();
       await pause(5000);
       const before = cpuMs(pid);
       await pause(idleSeconds * 1000);
@@ -159,6 +185,7 @@ const present = [stepparent, ...peers].filter((kind) => {
 });
 console.log(`${os.cpus().length} CPUs (${os.cpus()[0]?.model}), Linux ${os.release()}, Node ${process.version}`);
 const prefix = `/nonexistent-${process.pid}`;
+await beginning();
 await compare(dpkgRuns(2000, prefix), present, prefix);
 await compare(shortProcesses(10_000), present, prefix);
 await idle(present);

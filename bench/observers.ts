@@ -3,12 +3,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { openReadonlyDatabase } from '../storage/open-store.ts';
 
 /** Something that watches processes while a workload runs. */
 export interface Observer {
   name: string;
   /** Undefined: nobody watches. */
   pid: number | undefined;
+  /** Resolves when it has done what it does once, on a host that it has not seen before. */
+  settled(): Promise<void>;
   /** Ends it and undoes what it did to the host. */
   stop(): Promise<void>;
 }
@@ -46,6 +49,25 @@ async function until(file: string, line: RegExp, child: ChildProcess, name: stri
   throw new Error(`${name} did not begin within 30 s`);
 }
 
+const atOnce = async (): Promise<void> => {};
+
+/** The first pass over the maintainer scripts of the host: once for each database. */
+async function firstPass(state: string): Promise<void> {
+  // A host without dpkg has none.
+  if (!fs.existsSync('/var/lib/dpkg/info')) return;
+  const db = openReadonlyDatabase(path.join(state, 'stepparent.db'));
+  try {
+    const done = db.prepare("SELECT 1 FROM meta WHERE key = 'scripts_ms'");
+    for (let tries = 0; tries < 600; tries++) {
+      if (done.get() !== undefined) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  } finally {
+    db.close();
+  }
+  throw new Error('the first pass over the maintainer scripts did not end within a minute');
+}
+
 const into = (file: string) => fs.openSync(file, 'a', 0o600);
 
 /** The real agent, as `npm start` starts it, with folders of its own. */
@@ -65,7 +87,8 @@ export const stepparent: ObserverKind = {
     });
     fs.closeSync(fd);
     await until(out, /^ready /m, child, 'stepparent');
-    return { name: 'stepparent', pid: child.pid, stop: () => stop(child) };
+    const settled = () => firstPass(path.join(folder, 'state'));
+    return { name: 'stepparent', pid: child.pid, settled, stop: () => stop(child) };
   },
 };
 
@@ -80,7 +103,7 @@ const bpftrace: ObserverKind = {
     const child = spawn(inPath('bpftrace') ?? '', ['-e', script], { stdio: ['ignore', fd, fd] });
     fs.closeSync(fd);
     await until(out, /^ready/m, child, 'bpftrace');
-    return { name: 'bpftrace', pid: child.pid, stop: () => stop(child) };
+    return { name: 'bpftrace', pid: child.pid, settled: atOnce, stop: () => stop(child) };
   },
 };
 
@@ -122,6 +145,7 @@ const auditd: ObserverKind = {
     return {
       name: 'auditd',
       pid: child.pid,
+      settled: atOnce,
       async stop() {
         execFileSync(auditctl, ['-d', ...rule]);
         await stop(child);
@@ -137,5 +161,5 @@ export const peers: readonly ObserverKind[] = [bpftrace, auditd];
 export const nobody: ObserverKind = {
   name: 'nobody',
   missing: () => undefined,
-  start: async () => ({ name: 'nobody', pid: undefined, stop: async () => {} }),
+  start: async () => ({ name: 'nobody', pid: undefined, settled: atOnce, stop: async () => {} }),
 };

@@ -6,7 +6,9 @@ import type { Executable, Image, ProcessEntry } from './process-table.ts';
 import { realPath } from './which-file.ts';
 
 /** Names that mean a file only inside the process: what it really is can be read only while the process lives. */
-export const isPrivateName = (filename: string): boolean => /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
+export const isPrivateName = (filename: string): boolean =>
+  // Asked at every exec of the host.
+  (filename.includes('proc/') || filename.includes('fd/')) && /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
 
 /** Paths of this process mean the same to us: it is not known to be in another root. */
 export const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
@@ -31,9 +33,10 @@ const runsScript = (script: string, mapped: string): boolean => {
  * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
  * is right unless somebody plays with links. With `mapped`, the file that /proc/PID/exe gives, it says where the two do
  * not agree: a link may lead elsewhere by now, but the process may as well have called execve again, and the record of
- * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one.
+ * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one. `links` is
+ * `realPath`, or what stands for it.
  */
-export function executableOf(entry: ProcessEntry, image: Image, mapped?: string): Executable {
+export function executableOf(entry: ProcessEntry, image: Image, mapped?: string, links = realPath): Executable {
   if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };
   const known = image.executable;
   if (known !== undefined && (known.certain || mapped === undefined)) return known;
@@ -41,13 +44,18 @@ export function executableOf(entry: ProcessEntry, image: Image, mapped?: string)
     image.executable = { path: mapped, certain: true };
     return image.executable;
   }
-  const found: Executable = resolve(entry, image, mapped);
+  const found: Executable = resolve(entry, image, mapped, links);
   found.certain = mapped !== undefined;
   image.executable = found;
   return found;
 }
 
-function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined): Executable {
+function resolve(
+  entry: ProcessEntry,
+  image: Image,
+  mapped: string | undefined,
+  links: (file: string) => string | undefined,
+): Executable {
   const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
   if (isPrivateName(image.filename)) {
     return mapped === undefined
@@ -64,7 +72,7 @@ function resolve(entry: ProcessEntry, image: Image, mapped: string | undefined):
     absolute = path.join(base, filename);
   }
   if (!sharesRoot(entry)) return { path: path.normalize(absolute), ...inferred };
-  const resolved = realPath(absolute);
+  const resolved = links(absolute);
   if (mapped === undefined) {
     if (resolved !== undefined) return { path: resolved, ...inferred };
     return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };

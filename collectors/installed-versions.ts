@@ -40,8 +40,9 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
     const found = new Map<string, string>();
     let rows = 0;
     for (const row of table.rows({ paths: [], names: new Set(), note: () => {} })) {
-      found.set(String(row[name]), String(row[version]));
-      found.set(`${row[name]}:${row[arch]}`, String(row[version]));
+      const installed = ownText(String(row[version]));
+      found.set(ownText(String(row[name])), installed);
+      found.set(ownText(`${row[name]}:${row[arch]}`), installed);
       if (++rows % rowsAtATime === 0) await setImmediate();
     }
     // What has no package at all says nothing of any.
@@ -68,6 +69,9 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
     },
   };
 }
+
+/** A part of a longer text, as V8 has it, keeps all of that in memory. */
+const ownText = (part: string): string => Buffer.from(part).toString();
 
 function readNames(folder: string): string[] {
   try {

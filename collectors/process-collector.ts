@@ -14,6 +14,7 @@ import {
 import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
 import { transactionBegunBy } from './transaction.ts';
+import { realPath } from './which-file.ts';
 
 export interface ProcessCollectorOptions {
   table: ProcessTable;
@@ -42,19 +43,26 @@ const endedWaitNs = 2e9;
 const maxAttempts = 4096;
 
 /** Most execs are dismissed before anybody asks for their ancestors. */
-function momentOf(entry: ProcessEntry, image: Image, timeNs: BootNs): ExecMoment {
-  let ancestors: ProcessMoment[] | undefined;
-  return {
-    entry,
-    image,
-    timeNs,
-    lifecycle: entry.lifecycle,
-    transaction: entry.transaction,
-    get ancestors() {
-      ancestors ??= ancestorsOf(entry);
-      return ancestors;
-    },
-  };
+class Moment implements ExecMoment {
+  readonly entry: ProcessEntry;
+  readonly image: Image;
+  readonly timeNs: BootNs;
+  readonly lifecycle: ExecMoment['lifecycle'];
+  transaction: ExecMoment['transaction'];
+  #ancestors: ProcessMoment[] | undefined;
+
+  constructor(entry: ProcessEntry, image: Image, timeNs: BootNs) {
+    this.entry = entry;
+    this.image = image;
+    this.timeNs = timeNs;
+    this.lifecycle = entry.lifecycle;
+    this.transaction = entry.transaction;
+  }
+
+  get ancestors(): ProcessMoment[] {
+    this.#ancestors ??= ancestorsOf(this.entry);
+    return this.#ancestors;
+  }
 }
 
 /** A truncated record ends in an argument that is cut. */
@@ -75,6 +83,13 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
 
   /** What was told of images whose entry probe was not hit in time. */
   const toldEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
+
+  /** Where names of this batch lead. All of its execs have happened: the first look is the nearest to each. */
+  const leadTo = new Map<string, string | undefined>();
+  const links = (file: string): string | undefined => {
+    if (!leadTo.has(file)) leadTo.set(file, realPath(file));
+    return leadTo.get(file);
+  };
 
   const tell = (moment: ExecMoment): ObservedExec => {
     const exec = observeExec(moment, table, context, options.witness);
@@ -100,8 +115,9 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
       image.attemptArgs = { args: attempt.args, truncated: attempt.truncated };
       attempts.delete(record.formerTid);
     }
-    const moment = momentOf(entry, image, record.timeNs);
-    if (record.args === undefined && options.isProbed(executableOf(entry, image).path)) {
+    const moment = new Moment(entry, image, record.timeNs);
+    const executable = executableOf(entry, image, undefined, links);
+    if (record.args === undefined && options.isProbed(executable.path)) {
       // The ancestors as they are now, not as they will be.
       void moment.ancestors;
       waiting.set(record.pid, moment);
@@ -127,7 +143,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     else if (told !== undefined && saysTheSame(told, record)) return;
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
     // The time is this record's: the exec may have been told already, and an event's id is made of process and time.
-    else tell(momentOf(entry, image, record.timeNs));
+    else tell(new Moment(entry, image, record.timeNs));
   };
 
   return {
@@ -161,6 +177,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     },
     flush(readUntilNs) {
       seeded = false;
+      leadTo.clear();
       for (const [pid, moment] of [...waiting]) {
         const waitedNs = readUntilNs - moment.timeNs;
         if (waitedNs <= waitNs) continue;

@@ -72,6 +72,8 @@ export interface ObservedExec {
   read: FieldReader;
   /** The full description; made once, when first asked for. */
   document(): StepparentEvent;
+  /** Whether it has been made: from then on `read` reads it. */
+  described(): boolean;
   /** container.id, or '' on the host itself. */
   scope(): string;
 }
@@ -175,6 +177,7 @@ export function observeExec(
   return {
     moment,
     document: full,
+    described: () => document !== undefined,
     scope: () => full().container?.id ?? '',
     read(field) {
       const value = document === undefined ? quick(field) : undefined;
@@ -201,21 +204,29 @@ interface Described {
 }
 
 /** Ancestors are described again and again, and seldom change: for each process the last description and what it is of. */
-const describedAncestors = new WeakMap<
-  ProcessEntry,
-  Described & { image: unknown; details: unknown; epochMs: number }
->();
+const describedAncestors = new WeakMap<ProcessEntry, DescribedAncestor>();
+
+interface DescribedAncestor extends Described {
+  /** As the lineage has it. */
+  step: LineageStep;
+  hasNotes: boolean;
+  image: unknown;
+  details: unknown;
+  epochMs: number;
+}
 
 /** Boot, in whole milliseconds, is redetermined all the time: what was described a moment ago still holds. */
 const sameEpoch = (a: number, b: number): boolean => Math.abs(a - b) < 2;
 
-function describeAncestor(moment: ProcessMoment, context: HostContext, epochMs: number): Described {
+function describeAncestor(moment: ProcessMoment, context: HostContext, epochMs: number): DescribedAncestor {
   const { entry, image } = moment;
   const known = describedAncestors.get(entry);
   if (known && known.image === image && known.details === entry.details && sameEpoch(known.epochMs, epochMs))
     return known;
-  const described = describeProcess(moment, context, epochMs, maxAncestorArgsBytes);
-  describedAncestors.set(entry, { ...described, image, details: entry.details, epochMs });
+  const { fields, notes } = describeProcess(moment, context, epochMs, maxAncestorArgsBytes);
+  const hasNotes = Object.values(notes).some((some) => Object.keys(some).length > 0);
+  const described = { fields, notes, hasNotes, step: lineageStep(fields), image, details: entry.details, epochMs };
+  describedAncestors.set(entry, described);
   return described;
 }
 
@@ -285,7 +296,11 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     }
     return fields;
   };
-  const ancestorAt = (field: string, of: ProcessMoment) => placed(describeAncestor(of, context, epochMs), field);
+  const ancestorAt = (field: string, of: ProcessMoment): DescribedAncestor => {
+    const described = describeAncestor(of, context, epochMs);
+    if (described.hasNotes) placed(described, field);
+    return described;
+  };
 
   const process = placed(describeProcess(moment, context, epochMs, maxEventArgsBytes), 'process');
   if (details !== undefined && !current) {
@@ -323,7 +338,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     }
     leaders[role] = found;
     table.inspect(found.entry);
-    process[role] = ancestorAt(field, found);
+    process[role] = ancestorAt(field, found).fields;
   };
   leader('session_leader', scopeDetails?.sessionId);
   leader('group_leader', scopeDetails?.groupId);
@@ -332,11 +347,11 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     ancestorAt(index === 0 ? 'process.parent' : `stepparent.lineage.${index}`, ancestor),
   );
   if (described[0]) {
-    process.parent = described[0] as NonNullable<ProcessFields['parent']>;
+    process.parent = described[0].fields as NonNullable<ProcessFields['parent']>;
     if (entry.parentInferred)
       notes.inferred['process.parent'] = '/proc, after the fork: it may have adopted the process';
   } else notes.unobserved['process.parent'] = endedFirst;
-  const lineage = described.map(lineageStep);
+  const lineage = described.map(({ step }) => step);
   const eldest = ancestors.at(-1)?.entry;
   if (eldest?.lineageCut || eldest?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
 

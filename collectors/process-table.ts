@@ -169,6 +169,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       lineageCut: false,
       depth: 0,
       image,
+      formerImage: undefined,
       parentImageAtFork: undefined,
       ended: details === undefined,
       endNs: undefined,
@@ -274,6 +275,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         lineageCut: false,
         depth: cutLineage(parent),
         image: maker.image,
+        formerImage: undefined,
         parentImageAtFork: maker.image,
         ended: false,
         endNs: undefined,
@@ -290,13 +292,11 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
       const before = entry.image;
       entry.formerImage = before;
-      entry.image = {
-        filename,
-        execNs: timeNs,
-        ...(args === undefined ? {} : { args }),
-        ...(argsTruncated ? { argsTruncated } : {}),
-        ...(inferredFrom === undefined ? {} : { inferredFrom }),
-      };
+      const image: Image = { filename, execNs: timeNs };
+      if (args !== undefined) image.args = args;
+      if (argsTruncated) image.argsTruncated = true;
+      if (inferredFrom !== undefined) image.inferredFrom = inferredFrom;
+      entry.image = image;
       // Until now it was nothing but a fork, whatever /proc showed before this record came.
       const first = before === entry.parentImageAtFork || before?.execNs === undefined;
       entry.lifecycle = lifecycleAtExec(

@@ -7,15 +7,29 @@ type Scalar = string | number | boolean;
 const isScalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
-function collect(value: unknown, path: readonly string[], into: Scalar[]): void {
+/** From the name at place `at` of the path on. */
+function collect(value: unknown, path: readonly string[], at: number, into: Scalar[]): void {
   if (Array.isArray(value)) {
-    for (const item of value) collect(item, path, into);
-  } else if (path.length === 0) {
+    for (const item of value) collect(item, path, at, into);
+  } else if (at === path.length) {
     if (isScalar(value)) into.push(value);
   } else if (typeof value === 'object' && value !== null) {
-    const [head = '', ...rest] = path;
-    if (Object.hasOwn(value, head)) collect((value as Record<string, unknown>)[head], rest, into);
+    const head = path[at] as string;
+    if (Object.hasOwn(value, head)) collect((value as Record<string, unknown>)[head], path, at + 1, into);
   }
+}
+
+/** Names cut at their dots: rules ask for the same few again and again. */
+const paths = new Map<string, readonly string[]>();
+const maxPaths = 1024;
+
+function pathOf(field: string): readonly string[] {
+  const known = paths.get(field);
+  if (known !== undefined) return known;
+  if (paths.size >= maxPaths) paths.clear();
+  const path = field.split('.');
+  paths.set(field, path);
+  return path;
 }
 
 /** Collects from all fields below `path` whose name fits the pattern, cut at its stars. */
@@ -52,6 +66,6 @@ function fits(name: string, pieces: readonly string[]): boolean {
 export function readPath(document: object, field: string): FieldValue {
   const found: Scalar[] = [];
   if (field.includes('*')) collectFitting(document, '', field.split('*'), found);
-  else collect(document, field.split('.'), found);
+  else collect(document, pathOf(field), 0, found);
   return found.length > 1 ? found : found[0];
 }

@@ -79,6 +79,7 @@ export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRow
       if (raised !== undefined) recorded.alerts.push(raised);
       terms.learn(key, row, learning ? 'learning' : 'alert', at);
     }
+    terms.end();
     return recorded;
   });
   return { recordHunt: (ruleId, rows, nowMs) => record.immediate(ruleId, rows, nowMs) };

@@ -7,10 +7,11 @@ import { buildAlert } from '../detectors/alert.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './except.ts';
+import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
-import type { AlertRecord, AlertState, Finding } from './records.ts';
+import type { AlertRecord, Finding } from './records.ts';
 import { type Moment, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 export interface Recorded {
@@ -39,13 +40,6 @@ export function alertId(eventId: string, ruleId: string): string {
     .slice(0, 32);
 }
 
-interface AlertRow {
-  seq: number;
-  state: AlertState;
-  first_ms: number;
-  last_ms: number;
-}
-
 /**
  * Prepares the one function that learns. Every term is looked up before it is learned, and an event that is stored
  * already is passed over whole. The event's own time decides, but never one later than `nowMs`, and `nowMs` where it cannot
@@ -61,11 +55,7 @@ export function prepareRecord(
   const raise = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
   const except = prepareExcept(db, { terms, raise });
-  const findAlert = db.prepare<[string, string, string], AlertRow>(
-    `SELECT seq, state, first_ms, last_ms FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ?
-     AND state <> 'excepted' ORDER BY seq DESC LIMIT 1`,
-  );
-  const repeatAlert = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
+  const latestAlerts = prepareLatestAlerts(db);
   function judge(recorded: Recorded, finding: Finding, judged: Finding['verdicts'][number], at: Moment): void {
     const { verdict, known, alerting, exception } = judged;
     const { rule } = verdict;
@@ -95,17 +85,18 @@ export function prepareRecord(
       recorded.excepted++;
       return;
     }
-    const latest = findAlert.get(...key);
+    const latest = latestAlerts.find(key);
     const seen = learnable ? isSeen(row, rule, at) : isSuppressed(latest, verdict, at, learning);
     if (seen) {
       if (row !== undefined) terms.learn(key, row, row.origin, at);
       if (latest !== undefined && (!learnable || latest.last_ms > at.eventMs - rule.windowMs)) {
-        repeatAlert.run(at.eventMs, latest.seq);
+        latestAlerts.repeat(latest, at.eventMs);
       }
       recorded.repeats++;
       return;
     }
     const raised = raise(alert(), at.nowMs);
+    latestAlerts.forget(key);
     if (raised === undefined) recorded.repeats++;
     else recorded.alerts.push(raised);
     if (raised?.state === 'capped') recorded.capped++;
@@ -115,12 +106,15 @@ export function prepareRecord(
   return db.transaction((findings: readonly Finding[], nowMs: number): Recorded => {
     const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, excepted: 0, termsDropped: 0 };
     terms.begin();
+    latestAlerts.begin();
     for (const finding of findings) {
       const { event } = finding;
       const eventMs = countedMs(event, nowMs);
       if (!insertEvent(event, eventMs, nowMs)) continue;
       for (const judged of finding.verdicts) judge(recorded, finding, judged, { eventMs, nowMs });
     }
+    terms.end();
+    latestAlerts.end();
     return recorded;
   }).immediate;
 }
@@ -130,7 +124,12 @@ function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {
 }
 
 /** An alert that was only kept while learning suppresses none that would be delivered. */
-function isSuppressed(latest: AlertRow | undefined, { rule, terms }: Verdict, at: Moment, learning: boolean): boolean {
+function isSuppressed(
+  latest: LatestAlert | undefined,
+  { rule, terms }: Verdict,
+  at: Moment,
+  learning: boolean,
+): boolean {
   if (latest === undefined || (latest.state === 'learning' && !learning)) return false;
   const windowMs = terms.includes(null) ? limits.unobservedWindowMs : rule.windowMs;
   return Math.abs(at.eventMs - latest.first_ms) < windowMs;

@@ -25,6 +25,8 @@ export interface Terms {
   /** Writes a sighting; `row` is what `find` said. Returns how many other terms had to go. */
   learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, at: Moment): number;
   forget(key: TermKey): void;
+  /** Writes the sightings of terms that were known before. Call at the end of each transaction. */
+  end(): void;
 }
 
 /** Prepares the statements, which belong into a transaction. */
@@ -37,7 +39,7 @@ export function prepareTerms(db: Database): Terms {
     'INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 1, ?)',
   );
   const update = db.prepare(
-    'UPDATE terms SET last_ms = ?, count = count + 1, origin = ? WHERE rule_id = ? AND scope = ? AND terms = ?',
+    'UPDATE terms SET last_ms = ?, count = count + ?, origin = ? WHERE rule_id = ? AND scope = ? AND terms = ?',
   );
   const dropOldest = db.prepare(
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
@@ -46,24 +48,52 @@ export function prepareTerms(db: Database): Terms {
   const forget = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
   /** Terms of each rule that learned one since `begin`. */
   const counts = new Map<string, number>();
+  /** Known terms that were asked for since `begin`, with sightings that are not written yet. */
+  const asked = new Map<string, { key: TermKey; row: TermRow; sightings: number }>();
+  const write = (): void => {
+    for (const one of asked.values()) {
+      if (one.sightings > 0) update.run(one.row.last_ms, one.sightings, one.row.origin, ...one.key);
+      one.sightings = 0;
+    }
+  };
   return {
-    begin: () => counts.clear(),
-    find: (key) => find.get(...key),
+    begin() {
+      counts.clear();
+      asked.clear();
+    },
+    find(key) {
+      const name = key.join('\0');
+      const known = asked.get(name)?.row;
+      if (known !== undefined) return known;
+      const row = find.get(...key);
+      if (row !== undefined) asked.set(name, { key, row, sightings: 0 });
+      return row;
+    },
     learn(key, row, origin, at) {
-      if (row !== undefined) {
-        const lastMs = row.last_ms > at.nowMs ? at.eventMs : Math.max(row.last_ms, at.eventMs);
-        update.run(lastMs, origin, ...key);
+      const known = row && asked.get(key.join('\0'));
+      if (known !== undefined) {
+        const { last_ms } = known.row;
+        known.row = { last_ms: last_ms > at.nowMs ? at.eventMs : Math.max(last_ms, at.eventMs), origin };
+        known.sightings++;
         return 0;
       }
       const [ruleId] = key;
-      const known = counts.get(ruleId) ?? count.get(ruleId) ?? 0;
-      const dropped = known >= limits.termsPerRule ? dropOldest.run(ruleId).changes : 0;
-      counts.set(ruleId, known + 1 - dropped);
+      const before = counts.get(ruleId) ?? count.get(ruleId) ?? 0;
+      let dropped = 0;
+      if (before >= limits.termsPerRule) {
+        // Which is the oldest must be known.
+        write();
+        dropped = dropOldest.run(ruleId).changes;
+        asked.clear();
+      }
+      counts.set(ruleId, before + 1 - dropped);
       insert.run(...key, at.eventMs, at.eventMs, origin);
       return dropped;
     },
     forget(key) {
+      asked.delete(key.join('\0'));
       if (forget.run(...key).changes > 0) counts.delete(key[0]);
     },
+    end: write,
   };
 }

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import type { HostTable, SqlValue } from './host-table.ts';
 
-const chunkBytes = 256 * 1024;
+const chunkBytes = 64 * 1024;
 /** A stanza that goes on past this is no stanza of dpkg's. */
 const maxStanzaChars = 16 * 1024 * 1024;
 
@@ -56,8 +56,15 @@ function* readStanzas(file: string): Generator<string> {
   }
 }
 
+/** A line of a stanza, by the name before its colon. */
+const lines = new Map(
+  ['Package', 'Status', 'Version', 'Installed-Size', 'Source', 'Architecture', 'Maintainer', 'Section', 'Priority'].map(
+    (name) => [name, new RegExp(`^${name}:[ \\t]*(.*)$`, 'im')],
+  ),
+);
+
 function rowOf(stanza: string, folder: string): SqlValue[] | undefined {
-  const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(stanza)?.[1]?.trimEnd() ?? '';
+  const field = (name: string): string => lines.get(name)?.exec(stanza)?.[1]?.trimEnd() ?? '';
   const name = field('Package');
   const status = field('Status');
   if (name === '' || status.endsWith(' not-installed')) return undefined;

@@ -53,7 +53,7 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
   const content = async (maxBytes: number): Promise<FileContent> => {
     if (!stat.isFile()) throw new Unhashed('not a regular file');
     if (stat.size > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
-    return readContent(fd, maxBytes);
+    return readContent(fd, maxBytes, Math.min(chunkBytes, Number(stat.size) + 1));
   };
   return {
     get stat() {
@@ -79,11 +79,11 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
   };
 }
 
-async function readContent(pathFd: number, maxBytes: number): Promise<FileContent> {
+async function readContent(pathFd: number, maxBytes: number, bytesAtATime: number): Promise<FileContent> {
   const fd = openByDescriptor(pathFd);
   try {
     const digest = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const chunk = Buffer.allocUnsafe(bytesAtATime);
     let head = Buffer.alloc(0);
     for (let at = 0; ; ) {
       const { bytesRead } = await read(fd, chunk, 0, chunk.length, at);

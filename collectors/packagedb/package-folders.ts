@@ -59,8 +59,10 @@ export function packageFolders(
   })) ?? [
     { path: '/var/lib/dpkg/info', manager: 'dpkg', expected: hasDpkg },
     { path: '/var/lib/dpkg', manager: 'dpkg', expected: hasDpkg },
-    // Of those that rpm does not name itself, only what is there counts.
-    ...(rpm?.database ? [{ path: rpm.database, manager: 'rpm', expected: true } as const] : []),
+    // Beside dpkg rpm seldom has a database; and of those that rpm does not name itself, only what is there counts.
+    ...(rpm?.database
+      ? [{ path: rpm.database, manager: 'rpm', expected: !hasDpkg || exists(rpm.database) } as const]
+      : []),
     ...rpmDatabases.map((path) => ({ path, manager: 'rpm', expected: false }) as const),
   ];
   const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): PackageFolder | undefined =>

@@ -98,7 +98,7 @@ function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefin
 /** Undefined: no such process. */
 export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetails | undefined {
   // One cheap look first: a process that has ended costs one call, not ten exceptions.
-  if (fs.statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (!fs.existsSync(`/proc/${pid}`)) return undefined;
   const stat = readStat(pid);
   const status = readStatus(pid);
   // A zombie has no files any more, but its parent and session stand.

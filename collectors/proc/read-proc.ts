@@ -27,23 +27,28 @@ export function readStatus(pid: number): ProcStatus | undefined {
   return text === undefined ? undefined : parseStatus(text);
 }
 
+/** The kernel hands out a page at a time, and most arguments fit into one. */
+const page = Buffer.alloc(4096);
+
 /** Arguments of a live process, `maxBytes` of them at most; undefined also for a kernel thread, which has none. */
 export function readCmdline(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined {
+  const file = `/proc/${pid}/cmdline`;
+  // Most that are asked for have ended: a look costs less than an exception.
+  if (!fs.existsSync(file)) return undefined;
   return attempt(() => {
-    const fd = fs.openSync(`/proc/${pid}/cmdline`, 'r');
+    const fd = fs.openSync(file, 'r');
     try {
       const chunks: Buffer[] = [];
       let total = 0;
-      // The kernel hands out a page at a time.
-      while (total <= maxBytes) {
-        const chunk = Buffer.allocUnsafe(4096);
-        const size = fs.readSync(fd, chunk);
-        if (size === 0) break;
-        chunks.push(chunk.subarray(0, size));
+      let size = 0;
+      do {
+        if (size > 0) chunks.push(Buffer.from(page));
+        size = fs.readSync(fd, page);
         total += size;
-      }
+      } while (size === page.length && total <= maxBytes);
       if (total === 0) return undefined;
-      const bytes = Buffer.concat(chunks).subarray(0, maxBytes);
+      const last = page.subarray(0, size);
+      const bytes = (chunks.length === 0 ? last : Buffer.concat([...chunks, last])).subarray(0, maxBytes);
       return { args: parseCmdline(bytes.toString('utf8')), truncated: total > maxBytes };
     } finally {
       fs.closeSync(fd);

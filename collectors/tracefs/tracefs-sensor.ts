@@ -234,14 +234,22 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
   const run = async (): Promise<void> => {
     let turns = burstTurns;
     let lastTurnMs = performance.now();
+    let paused = false;
     while (!stopping) {
-      if (held.length === 0) await pollSet.wait(pollMs);
+      // After a pause on a busy host there is something to read.
+      if (held.length === 0 && !paused) await pollSet.wait(pollMs);
       if (stopping) break;
+      const recordsBefore = records;
       guard(drain);
+      if (paused && records === recordsBefore && held.length === 0) {
+        paused = false;
+        continue;
+      }
       const nowMs = performance.now();
       turns = Math.min(burstTurns, turns + (nowMs - lastTurnMs) / turnRecoveryMs);
       lastTurnMs = nowMs;
-      if (turns >= 1) turns--;
+      paused = turns < 1;
+      if (!paused) turns--;
       else await new Promise((resolve) => setTimeout(resolve, busyGapMs));
     }
   };

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { threatSchema } from '../rules/load-rules.ts';
 import type { RefusedRule } from '../rules/rule.ts';
 import { locateInString, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';

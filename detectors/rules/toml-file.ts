@@ -2,7 +2,7 @@
 
 import { distance } from 'fastest-levenshtein';
 import { parse, TomlError } from 'smol-toml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { QueryError } from '../query/query.ts';
 import { formatQueryError } from '../query/query-error-excerpt.ts';
 import { printable } from '../query/query-position.ts';

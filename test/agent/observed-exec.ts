@@ -62,6 +62,7 @@ export function observedExec(id: string, { quick, full = quick, scope = '', chan
       counts.described++;
       return { ...exampleEvent(id, start), ...change };
     },
+    described: () => counts.described > 0,
     scope: () => scope,
   };
   return { exec, counts };

@@ -17,15 +17,16 @@ function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts & Pi
   const batches: Finding[][] = [];
   const faults: [string, string][] = [];
   const store = { refuses: false, tries: 0 };
+  const policy: PipelinePolicy = {
+    rules,
+    records: () => false,
+    containerAlerts: false,
+    knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+    exceptionFor: () => undefined,
+    ...change,
+  };
   const pipeline = createPipeline({
-    policy: () => ({
-      rules,
-      records: () => false,
-      containerAlerts: false,
-      knownTerms: { notice: () => {}, standing: () => 'unlisted' },
-      exceptionFor: () => undefined,
-      ...change,
-    }),
+    policy: () => policy,
     commit(findings) {
       store.tries++;
       if (store.refuses) throw new Error('disk full');
@@ -62,6 +63,52 @@ test('a file event is kept, and rules look at it', () => {
 });
 
 describe('an exec', () => {
+  test('that reads the same as one that was dismissed is not judged again, and one that reads otherwise is', () => {
+    const asked: unknown[] = [];
+    const rule = exampleRule({
+      matches(read) {
+        asked.push(read('process.name'));
+        return read('stepparent.script.copy_of') !== undefined;
+      },
+    });
+    const { pipeline } = pipelineWith([rule]);
+    const ordinary = { 'process.name': 'true' };
+    pipeline.take(observedExec('a', { quick: ordinary }).exec);
+    pipeline.take(observedExec('b', { quick: ordinary }).exec);
+    expect([asked.length, pipeline.waiting]).toEqual([1, 0]);
+    pipeline.take(observedExec('c', { quick: { ...ordinary, 'stepparent.script.copy_of': '/x.postinst' } }).exec);
+    expect(pipeline.waiting).toBe(1);
+  });
+
+  test('that one policy dismissed is judged by the next', () => {
+    const policyOf = (rule: Rule): PipelinePolicy => ({
+      rules: [rule],
+      records: () => false,
+      containerAlerts: false,
+      knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+      exceptionFor: () => undefined,
+    });
+    let policy = policyOf(exampleRule({ matches: () => false }));
+    const { pipeline } = pipelineWith([], { policy: () => policy });
+    pipeline.take(example('a').exec);
+    expect(pipeline.waiting).toBe(0);
+    policy = policyOf(dpkg);
+    pipeline.take(example('b').exec);
+    expect(pipeline.waiting).toBe(1);
+  });
+
+  test('whose rule failed is judged again', () => {
+    const rule = exampleRule({
+      matches() {
+        throw new Error('broken');
+      },
+    });
+    const { pipeline, faults } = pipelineWith([rule]);
+    pipeline.take(example('a').exec);
+    pipeline.take(example('b').exec);
+    expect(faults.length).toBe(2);
+  });
+
   test('that a rule matches is described and committed with its verdict', () => {
     const { pipeline, batches } = pipelineWith([dpkg]);
     pipeline.take(example('a').exec);

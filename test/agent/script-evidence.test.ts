@@ -178,6 +178,8 @@ test('the first pass: once, quietly, but for what no package has', async () => {
   writeFileSync(join(folder, 'info', 'cron.postinst'), 'a\n');
   writeFileSync(join(folder, 'info', 'cron.list'), '/x\n');
   writeFileSync(join(folder, 'info', 'ghost.prerm'), 'b\n');
+  // dpkg's status file is read after them, as at a start.
+  await evidence.prepare();
   await evidence.takeBaseline();
   expect(taken.map(({ file, stepparent }) => [file?.name, stepparent.script?.state, stepparent.found])).toEqual([
     ['ghost.prerm', 'unowned', 'at the first look'],

@@ -101,11 +101,23 @@ describe('a term that was not observed', () => {
   });
 });
 
-describe('counting', () => {
-  test('repeats raise the counter of the latest alert', () => {
+describe.each([
+  ['each in a transaction of its own', (times: readonly number[]) => times.map((time) => [time])],
+  ['all in one transaction', (times: readonly number[]) => [times]],
+])('counting, %s', (_, batches) => {
+  const recorded = (...times: number[]) => {
     const store = temporaryStore();
-    const times = [start, start + minute, start + 2 * minute];
-    for (const time of times) store.record([exampleFinding(time)], time);
+    for (const batch of batches(times)) {
+      store.record(
+        batch.map((time) => exampleFinding(time)),
+        batch.at(-1) ?? 0,
+      );
+    }
+    return store;
+  };
+
+  test('repeats raise the counter of the latest alert', () => {
+    const store = recorded(start, start + minute, start + 2 * minute);
     expect([...store.listAlerts()]).toMatchObject([{ count: 3, firstMs: start, lastMs: start + 2 * minute }]);
     expect([...store.listTerms()]).toEqual<TermRecord[]>([
       {
@@ -121,12 +133,13 @@ describe('counting', () => {
   });
 
   test('a term that expired is counted into its new alert', () => {
-    const store = temporaryStore();
     const later = start + 100 * day;
-    for (const time of [start, later, later + 1]) store.record([exampleFinding(time)], time);
+    const store = recorded(start, later, later + 1);
     expect([...store.listAlerts()].map(({ count }) => count)).toEqual([1, 2]);
   });
+});
 
+describe('counting', () => {
   test('a known term has no alert to count', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start, { known: true }), exampleFinding(start)], start);

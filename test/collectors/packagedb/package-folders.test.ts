@@ -32,6 +32,14 @@ test('Fedora: what rpm names is expected, and named once', () => {
   ]);
 });
 
+test.each([
+  [debian, '/root/.rpmdb rpm'],
+  [(path: string) => debian(path) || path === '/root/.rpmdb', '/root/.rpmdb rpm expected'],
+])('rpm beside dpkg: its database is expected where there is one', (exists, folder) => {
+  const rpm = { database: '/root/.rpmdb', temporary: '/var/tmp' };
+  expect(listed(undefined, rpm, exists)).toContain(folder);
+});
+
 test("rpm's temporary files elsewhere", () => {
   const rpm = { database: undefined, temporary: '/dev/shm' };
   expect(listed(undefined, rpm, () => false).slice(-2)).toEqual(['/dev/shm rpm rpm-tmp.', '/var/tmp rpm rpm-tmp.']);
