@@ -9,14 +9,14 @@ import { description, maintainer } from './description.ts';
 import { type Architecture, isConfiguration, type PackagedFile } from './files.ts';
 import { run } from './run.ts';
 
-/** Writes it below `into`; returns its path. `root` holds the files alone. */
+/** Writes `file`. `root` holds the packaged files alone. */
 export async function buildDeb(
   files: readonly PackagedFile[],
   root: string,
   { deb }: Architecture,
-  into: string,
+  file: string,
   seconds: number,
-): Promise<string> {
+): Promise<void> {
   const control = path.join(root, 'DEBIAN');
   fs.mkdirSync(control, { mode: 0o755 });
   const bytes = files.reduce((sum, { to }) => sum + fs.statSync(path.join(root, to)).size, 0);
@@ -26,8 +26,7 @@ Architecture: ${deb}
 Maintainer: ${maintainer}
 Installed-Size: ${Math.ceil(bytes / 1024)}
 Depends: libc6 (>= 2.28), libstdc++6 (>= 7), libgcc-s1 | libgcc1, init-system-helpers (>= 1.54)
-Recommends: systemd
-Suggests: logrotate
+Recommends: systemd, logrotate
 Section: admin
 Priority: optional
 Description: ${description.summary}
@@ -47,10 +46,8 @@ Description: ${description.summary}
     fs.copyFileSync(path.join(checkout, 'packaging/deb', script), path.join(control, script));
     fs.chmodSync(path.join(control, script), 0o755);
   }
-  const file = path.join(into, `stepparent_${version}_${deb}.deb`);
-  // More than level 2 is a tenth smaller and takes four times as long.
-  const options = ['--root-owner-group', '-Zxz', '-z2'];
+  // More than level 1 is at most a sixth smaller and takes up to five times as long.
+  const options = ['--root-owner-group', '-Zxz', '-z1'];
   await run('dpkg-deb', [...options, '--build', root, file], { SOURCE_DATE_EPOCH: String(seconds) });
   fs.rmSync(control, { recursive: true });
-  return file;
 }

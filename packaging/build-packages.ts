@@ -1,5 +1,6 @@
 // `npm run package [-- --arch amd64|arm64] [deb|rpm...]`: builds the packages of this checkout into dist/.
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -24,6 +25,18 @@ import { sampleConfiguration } from './sample-configuration.ts';
 /** Seconds since 1970 that every file gets: the same checkout makes the same package. */
 const epoch = async (): Promise<number> =>
   Number(process.env.SOURCE_DATE_EPOCH ?? (await run('git', ['-C', checkout, 'log', '-1', '--format=%ct'])).trim());
+
+/** All of the checkout that the packages are made of, as one number. */
+async function stateOfSources(): Promise<string> {
+  const sources = ['agent', 'collectors', 'detectors', 'storage', 'systemd', 'packaging', 'CHANGELOG.md', 'LICENSE'];
+  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', 'package*.json', ...sources];
+  const hash = createHash('sha256').update(String(await epoch()));
+  for (const name of (await run('git', ['-C', checkout, ...listed])).split('\0')) {
+    const file = path.join(checkout, name);
+    if (name !== '' && fs.existsSync(file)) hash.update(`\0${name}\0`).update(fs.readFileSync(file));
+  }
+  return hash.digest('hex');
+}
 
 /** The modules for another architecture than this machine's: npm fetches what the lock file names, and checks it. */
 async function modulesFor({ node }: Architecture): Promise<string> {
@@ -72,7 +85,6 @@ const { values, positionals: wanted } = parseArgs({
   options: { arch: { type: 'string' }, into: { type: 'string' } },
   allowPositionals: true,
 });
-const isWanted = (kind: string): boolean => wanted.length === 0 || wanted.includes(kind);
 const architecture = architectures.find(({ deb, node }) =>
   values.arch === undefined ? node === process.arch : [deb, node].includes(values.arch as typeof deb | typeof node),
 );
@@ -80,6 +92,20 @@ if (!architecture) throw new Error(`there are packages for ${architectures.map((
 
 const into = values.into ?? path.join(checkout, 'dist');
 fs.mkdirSync(into, { recursive: true });
+const state = await stateOfSources();
+const built = {
+  deb: path.join(into, `stepparent_${version}_${architecture.deb}.deb`),
+  rpm: path.join(into, `stepparent-${version}-1.${architecture.rpm}.rpm`),
+};
+/** Beside a package stands what it was made of: one that is of these very sources is not built again. */
+const stateFile = (file: string): string => path.join(into, `.${path.basename(file)}.from`);
+const isBuilt = (file: string): boolean =>
+  fs.existsSync(file) && fs.existsSync(stateFile(file)) && fs.readFileSync(stateFile(file), 'utf8') === state;
+const asked = (['deb', 'rpm'] as const).filter((kind) => wanted.length === 0 || wanted.includes(kind));
+for (const file of asked.map((kind) => built[kind]).filter(isBuilt)) console.log(`${file} (of these sources already)`);
+const missing = asked.filter((kind) => !isBuilt(built[kind]));
+if (missing.length === 0) process.exit(0);
+
 const work = fs.mkdtempSync(path.join(tmpdir(), 'stepparent-package-'));
 try {
   const bundled = path.join(work, 'bundle');
@@ -109,10 +135,13 @@ try {
   const root = path.join(work, architecture.deb);
   const files = packagedFiles(architecture, { bundled, generated, modules, sqlite });
   const needs = await stage(files, root, architecture, seconds);
-  if (isWanted('deb')) console.log(await buildDeb(files, root, architecture, into, seconds));
-  if (isWanted('rpm')) {
-    const changelog = rpmChangelog(releases, maintainer, date);
-    console.log(await buildRpm(files, root, needs, changelog, architecture, into, seconds));
+  if (missing.includes('deb')) await buildDeb(files, root, architecture, built.deb, seconds);
+  if (missing.includes('rpm')) {
+    await buildRpm(files, root, needs, rpmChangelog(releases, maintainer, date), architecture, built.rpm, seconds);
+  }
+  for (const file of missing.map((kind) => built[kind])) {
+    fs.writeFileSync(stateFile(file), state);
+    console.log(file);
   }
 } finally {
   fs.rmSync(work, { recursive: true, force: true });

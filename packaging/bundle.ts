@@ -18,8 +18,9 @@ const keepPlaces: Plugin = {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8');
       const own = relative(checkout, path);
-      if (own.startsWith('node_modules') || !source.includes('import.meta.url')) return undefined;
+      if (own.startsWith('node_modules') || !/^#!|import\.meta\.url/.test(source)) return undefined;
       const contents = source
+        .replace(/^#!.*/, '')
         .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${own}`)}, import.meta.url)`)
         .replaceAll(/'([\w-]+)\.ts', new URL/g, "'$1.js', new URL");
       return { contents, loader: 'ts' };

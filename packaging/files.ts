@@ -48,6 +48,9 @@ export const isConfiguration = ({ to }: PackagedFile): boolean => to.startsWith(
 
 export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share\/(?:doc|man)\//.test(to);
 
+/** No other package format has a use for it. */
+export const isForDebAlone = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
+
 /** Folders for what an administrator adds: empty in the package. */
 export const emptyFolders = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);
 
@@ -98,9 +101,9 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
       mode: 0o644,
       compiled: true,
     },
-    ...all(koffi, /^(?:package\.json|.*\.c?js)$/, `${home}/node_modules/koffi`),
+    ...all(koffi, /^(?:package\.json|(?:index|indirect)\.c?js)$/, `${home}/node_modules/koffi`),
     ...all(join(koffi, 'src/koffi'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi`),
-    ...all(join(koffi, 'src/koffi/src'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi/src`),
+    ...all(join(koffi, 'src/koffi/src'), /^static\.c?js$/, `${home}/node_modules/koffi/src/koffi/src`),
     ...all(join(modules, koffiCompiled), /^(?:package\.json|.*\.c?js)$/, `${home}/node_modules/${koffiCompiled}`),
     {
       to: `${home}/node_modules/${koffiCompiled}/linux_${node}/koffi.node`,
@@ -115,6 +118,11 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
       mode: 0o644,
     },
     { to: '/etc/logrotate.d/stepparent', from: join(checkout, 'packaging/root/logrotate'), mode: 0o644 },
+    {
+      to: '/usr/share/lintian/overrides/stepparent',
+      from: join(checkout, 'packaging/deb/stepparent.lintian-overrides'),
+      mode: 0o644,
+    },
     ...tree(generated),
   ];
   const missing = files.filter(({ from }) => !existsSync(from));
