@@ -81,6 +81,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     for (const rule of policy.refused.rules) log.error('a rule was refused', { ...rule });
     for (const hunt of policy.refused.hunts) log.error('a hunt was refused', { ...hunt });
     if (policy.rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
+    for (const warning of policy.warnings) log.warn('the configuration needs a look', { warning });
     for (const warning of exceptionsOf(policy).warnings) log.warn('an exception needs a look', { warning });
   };
   tellPolicy();
@@ -343,6 +344,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         exceptions: exceptionsOf(policy),
         configuration: [...policy.files],
         ...(reloaded && { reloaded }),
+        warnings: policy.warnings,
         restart_needed: keysForRestart(configuration, policy.configuration),
         known_front_ends: policy.configuration.known_front_ends,
         store: facts,

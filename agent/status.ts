@@ -42,6 +42,8 @@ export interface AgentStatus {
   configuration: string[];
   /** When the last reload was, and why it was refused, if so: the one before it is in force then. Absent: there was none. */
   reloaded?: { last: string; refused?: string };
+  /** What is odd about the configuration, with file and line. */
+  warnings: string[];
   /** Keys that are configured otherwise than the agent was started with. */
   restart_needed: string[];
   sensor: SensorReport;
@@ -112,7 +114,10 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
     `stepparent ${status.version} is ${status.state} (pid ${status.pid}, since ${localTime(status.started)})`,
     [
       ['degraded', status.degraded],
-      ['configuration', status.configuration.length > 0 ? status.configuration : ['defaults']],
+      [
+        'configuration',
+        [...(status.configuration.length > 0 ? status.configuration : ['defaults']), ...status.warnings],
+      ],
       ['reloaded', reloadLines(status)],
       ['sensor', [sensor.name]],
       ['arguments', sensor.argv],

@@ -26,6 +26,7 @@ const running: AgentStatus = {
   state: 'degraded',
   degraded: ['5 records of processes lost', 'events wait in memory: disk\n full'],
   configuration: ['/etc/stepparent/config.toml'],
+  warnings: ['/etc/stepparent/config.toml:1: unknown key "a\n"'],
   reloaded: { last: time, refused: '/etc/stepparent/rules.d/x.toml:3:1: no\x1b' },
   restart_needed: ['sensor', 'alerts'],
   sensor: {
@@ -81,6 +82,7 @@ test('a running agent', () => {
   degraded       5 records of processes lost
                  events wait in memory: disk\\n full
   configuration  /etc/stepparent/config.toml
+                 /etc/stepparent/config.toml:1: unknown key "a\\n"
   reloaded       ${local}, refused: /etc/stepparent/rules.d/x.toml:3:1: no\\x1b
                  a restart is needed for: sensor, alerts
   sensor         tracefs
