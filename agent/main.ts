@@ -95,7 +95,7 @@ export function program(): Command {
 
   root
     .command('status')
-    .description('show what the agent sees, holds and has lost; 1 when none runs')
+    .description('show what the agent sees, holds and has lost; exit code 1 when none runs')
     .addOption(json())
     .action(
       keep(async (_: unknown, command: Command) => {
@@ -292,7 +292,7 @@ export function program(): Command {
   const config = root.command('config').description('check and show the configuration');
   config
     .command('check')
-    .description('check the files of the configuration, or one; 78 when anything is refused')
+    .description('check the files of the configuration, or one; exit code 78 when anything is refused')
     .argument('[file]', 'this file by itself, not those of the configuration')
     .action(
       keep(async (file: string | undefined, _: unknown, command: Command) => {
@@ -334,7 +334,7 @@ export function program(): Command {
     );
   rules
     .command('check')
-    .description('check rule files, or the configured folders; 1 when any is refused')
+    .description('check rule files, or the configured folders; exit code 1 when any is refused')
     .argument('[file...]', 'files or folders')
     .action(
       keep(async (files: string[], _: unknown, command: Command) => {

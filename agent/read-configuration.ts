@@ -26,7 +26,7 @@ export interface ReadConfiguration {
 }
 
 /** A value as it is written, and where: of several files the last. `line` counts from 1. */
-export interface Setting {
+interface Setting {
   value: unknown;
   file: string;
   line: number;

@@ -15,10 +15,12 @@ import { bundle, checkout, native } from './bundle.ts';
 import { catalogText } from './catalog.ts';
 import { debChangelog, parseChangelog, rpmChangelog } from './changelog.ts';
 import { compiledPackages, compileSqlite } from './compile-sqlite.ts';
+import { completions } from './completions.ts';
 import { copyrightText } from './copyright.ts';
 import { maintainer } from './description.ts';
 import { type Need, readNeeds, tooNew } from './elf-needs.ts';
 import { type Architecture, architectures, emptyFolders, type PackagedFile, packagedFiles } from './files.ts';
+import { manPages } from './man-pages.ts';
 import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
 
@@ -125,6 +127,12 @@ try {
   const releases = parseChangelog(fs.readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8'), version);
   const date = new Date(seconds * 1000);
   put('/etc/stepparent/config.toml', sampleConfiguration(), 0o600);
+  for (const { paths, text } of completions()) {
+    for (const place of paths) put(path.join('/usr/share', place), text);
+  }
+  for (const { name, text } of manPages(seconds)) {
+    put(`/usr/share/man/man${name.at(-1)}/${name}.gz`, gzipSync(text, { level: 9 }));
+  }
   put('/usr/lib/systemd/catalog/stepparent.catalog', catalogText(rules, readHunts([shippedHunts]).hunts));
   put(
     '/usr/share/doc/stepparent/copyright',

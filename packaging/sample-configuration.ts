@@ -1,6 +1,7 @@
 // Makes the sample configuration of the table of keys: /etc/stepparent/config.toml as the packages bring it.
 
 import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration.ts';
+import { keysOfTheStart } from '../agent/policy.ts';
 import { tomlValue } from '../agent/toml-value.ts';
 import { checkout } from './bundle.ts';
 
@@ -42,10 +43,16 @@ export function sampleConfiguration(): string {
   ].join('\n');
 }
 
-function entry({ name, description, allowed, default: value, without, example }: ConfigurationKey): string {
+/** A reload does not put it in force. */
+export const isOfTheStart = ({ name, table }: ConfigurationKey): boolean =>
+  (keysOfTheStart as readonly string[]).includes(table === '' ? name : table);
+
+function entry(row: ConfigurationKey): string {
+  const { name, description, allowed, default: value, without, example } = row;
   const key = name.slice(name.lastIndexOf('.') + 1);
   const holds = value === undefined ? `\nWithout it: ${without}.` : '';
-  return `${comment(`${description}\nAllowed: ${allowed}.${holds}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
+  const restart = isOfTheStart(row) ? '\nChanges wait for a restart.' : '';
+  return `${comment(`${description}\nAllowed: ${allowed}.${holds}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
 }
 
 /** A default that names a folder of this checkout, as it is on a host with the package. */

@@ -74,7 +74,7 @@ export async function exceptAddCommand(alertId: string, options: ExceptAddOption
     }
     writeNew(made.folder, made.file, made.text);
     console.error(
-      `written: ${escapeText(made.file, chars)}; a running agent reads its configuration at its start: restart it`,
+      `written: ${escapeText(made.file, chars)}; a running agent reads it when it is told to: systemctl reload stepparent`,
     );
     return true;
   } catch (error) {

@@ -44,6 +44,9 @@ const fields: readonly (readonly [string, (document: StepparentEvent) => FieldVa
   ['STEPPARENT_UNOBSERVED', ({ stepparent }) => Object.keys(stepparent.unobserved ?? {}).join(' ')],
 ];
 
+/** The name of each, for whatever documents them. */
+export const journalFieldNames: readonly string[] = fields.map(([name]) => name);
+
 /**
  * The fields of an alert's journal entry. What was not observed is left out and named in STEPPARENT_UNOBSERVED;
  * STEPPARENT_TECHNIQUE occurs once for each technique, so that `journalctl STEPPARENT_TECHNIQUE=T1546` finds it.

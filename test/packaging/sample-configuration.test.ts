@@ -10,8 +10,8 @@ import { asInstalled, sampleConfiguration } from '../../packaging/sample-configu
 const sample = sampleConfiguration();
 const setting = /^#(?=[a-z_]+ = )/gm;
 
-/** The key in the table, and whether this row of the sample sets it. */
-const valueOf = (data: unknown, name: string): unknown =>
+/** What the table has under the name. */
+const settingOf = (data: unknown, name: string): unknown =>
   name.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
 
 test('as it comes it changes nothing', () => {
@@ -26,7 +26,7 @@ test('without the # each key has its default, or a value that is allowed', () =>
   const { table, warnings, refused } = parseConfigurationFile(text, 'config.toml');
   expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
   for (const { name, default: value, example } of configurationKeys) {
-    expect(valueOf(table, name), name).toEqual(asInstalled(value ?? example));
+    expect(settingOf(table, name), name).toEqual(asInstalled(value ?? example));
   }
   const { state_directory, logs_directory, runtime_directory, learning, rules_directories, ...rest } =
     completeConfiguration([table]);
@@ -44,7 +44,7 @@ test('each # can be taken away alone', () => {
       'c.toml',
     );
     expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
-    expect(valueOf(table, name), name).toEqual(asInstalled(value ?? example));
+    expect(settingOf(table, name), name).toEqual(asInstalled(value ?? example));
   }
 });
 
