@@ -17,7 +17,7 @@ const newest: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** Reads what `readelf --wide --dynamic --version-info` says. */
-export function parseNeeds(text: string): Need[] {
+function parseNeeds(text: string): Need[] {
   const needs: Need[] = Array.from(text.matchAll(/\(NEEDED\).*\[(.+)\]/g), ([, library = '']) => ({ library }));
   let library = '';
   for (const line of (text.split(/^Version needs section/m)[1] ?? '').split('\n')) {
