@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
+          globalSetup: name === 'packages' ? ['test/packages/built.ts'] : [],
           fileParallelism: false,
           testTimeout: 900_000,
           hookTimeout: 900_000,

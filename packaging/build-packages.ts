@@ -1,133 +1,149 @@
-// `npm run package [deb|rpm...]`: builds the packages of this checkout into dist/. Nothing is downloaded or compiled.
+// `npm run package [-- --arch amd64|arm64] [deb|rpm...]`: builds the packages of this checkout into dist/.
 
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { version } from '../agent/version.ts';
 import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
-import { bundle, checkout } from './bundle.ts';
+import { buildDeb } from './build-deb.ts';
+import { buildRpm } from './build-rpm.ts';
+import { bundle, checkout, native } from './bundle.ts';
 import { catalogText } from './catalog.ts';
-import { type Architecture, architectures, type PackagedFile, packagedFiles } from './files.ts';
+import { debChangelog, parseChangelog, rpmChangelog } from './changelog.ts';
+import { compiledPackages, compileSqlite } from './compile-sqlite.ts';
+import { copyrightText } from './copyright.ts';
+import { maintainer } from './description.ts';
+import { type Need, readNeeds, tooNew } from './elf-needs.ts';
+import { type Architecture, architectures, emptyFolders, type PackagedFile, packagedFiles } from './files.ts';
+import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
 import { sharedFiles } from './shared-files.ts';
 
-const description = {
-  summary: 'detects persistence through the package manager',
-  text: 'stepparent watches who installs packages with dpkg and rpm, what their scripts start, and what changes in the package databases. It tells in the journal what has not been usual on this host. It needs no server.',
-};
-
-const run = (program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string =>
-  execFileSync(program, args, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C', ...env } });
-
 /** Seconds since 1970 that every file gets: the same checkout makes the same package. */
-const epoch = (): number =>
-  Number(process.env.SOURCE_DATE_EPOCH ?? run('git', ['-C', checkout, 'log', '-1', '--format=%ct']).trim());
+const epoch = async (): Promise<number> =>
+  Number(process.env.SOURCE_DATE_EPOCH ?? (await run('git', ['-C', checkout, 'log', '-1', '--format=%ct'])).trim());
 
-/** Lays the files out below `root`, with modes and times. */
-function stage(files: readonly PackagedFile[], root: string, seconds: number): void {
-  for (const { to, from, mode, strip } of files) {
+/** All of the checkout that the packages are made of, as one number. */
+async function stateOfSources(): Promise<string> {
+  const sources = ['agent', 'collectors', 'detectors', 'storage', 'systemd', 'packaging', 'CHANGELOG.md', 'LICENSE'];
+  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', 'package*.json', ...sources];
+  const hash = createHash('sha256').update(String(await epoch()));
+  for (const name of (await run('git', ['-C', checkout, ...listed])).split('\0')) {
+    const file = path.join(checkout, name);
+    if (name !== '' && fs.existsSync(file)) hash.update(`\0${name}\0`).update(fs.readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+/** The modules for another architecture than this machine's: npm fetches what the lock file names, and checks it. */
+async function modulesFor({ node }: Architecture): Promise<string> {
+  if (node === process.arch) return path.join(checkout, 'node_modules');
+  const folder = path.join(checkout, 'dist/modules', node);
+  fs.mkdirSync(folder, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json']) {
+    fs.copyFileSync(path.join(checkout, name), path.join(folder, name));
+  }
+  const options = ['--omit=dev', '--ignore-scripts', '--os=linux', `--cpu=${node}`, '--no-audit', '--no-fund'];
+  await run('npm', ['ci', '--prefix', folder, ...options]);
+  return path.join(folder, 'node_modules');
+}
+
+/** Lays the files out below `root`, with modes and times. Returns what the compiled ones need of the host. */
+async function stage(
+  files: readonly PackagedFile[],
+  root: string,
+  { compilers }: Architecture,
+  seconds: number,
+): Promise<Need[]> {
+  const needs: Need[] = [];
+  for (const folder of emptyFolders) fs.mkdirSync(path.join(root, folder), { recursive: true, mode: 0o755 });
+  for (const { to, from, mode, compiled } of files) {
     const target = path.join(root, to);
     fs.mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 });
     fs.copyFileSync(from, target);
-    if (strip) run('strip', ['--strip-unneeded', target]);
+    if (compiled) {
+      await run(`${compilers}strip`, ['--strip-unneeded', target]);
+      const own = readNeeds(target);
+      const refused = tooNew(own).map((need) => need.version);
+      if (refused.length > 0) throw new Error(`${to} needs a newer system than it may: ${refused.join(', ')}`);
+      needs.push(...own);
+    }
     fs.chmodSync(target, mode);
   }
   for (const entry of fs.readdirSync(root, { recursive: true, withFileTypes: true })) {
     fs.utimesSync(path.join(entry.parentPath, entry.name), seconds, seconds);
   }
+  fs.utimesSync(root, seconds, seconds);
+  return needs;
 }
 
-function buildDeb(files: readonly PackagedFile[], root: string, { deb }: Architecture, into: string, seconds: number) {
-  const control = path.join(root, 'DEBIAN');
-  fs.mkdirSync(control, { mode: 0o755 });
-  const bytes = files.reduce((sum, { to }) => sum + fs.statSync(path.join(root, to)).size, 0);
-  const text = `Package: stepparent
-Version: ${version}
-Architecture: ${deb}
-Maintainer: The stepparent developers <stepparent@localhost>
-Installed-Size: ${Math.ceil(bytes / 1024)}
-Depends: libc6 (>= 2.28), libstdc++6 (>= 8), init-system-helpers
-Recommends: systemd
-Section: admin
-Priority: optional
-Description: ${description.summary}
- ${description.text}
-`;
-  fs.writeFileSync(path.join(control, 'control'), text, { mode: 0o644 });
-  const conffiles = files.filter(({ conffile }) => conffile).map(({ to }) => `${to}\n`);
-  if (conffiles.length > 0) fs.writeFileSync(path.join(control, 'conffiles'), conffiles.join(''), { mode: 0o644 });
-  const sums = files.map(({ to }) => {
-    const digest = createHash('md5')
-      .update(fs.readFileSync(path.join(root, to)))
-      .digest('hex');
-    return `${digest}  ${to.slice(1)}\n`;
-  });
-  fs.writeFileSync(path.join(control, 'md5sums'), sums.join(''), { mode: 0o644 });
-  for (const script of ['postinst', 'prerm', 'postrm']) {
-    fs.copyFileSync(path.join(checkout, 'packaging/deb', script), path.join(control, script));
-    fs.chmodSync(path.join(control, script), 0o755);
-  }
-  const file = path.join(into, `stepparent_${version}_${deb}.deb`);
-  run('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', root, file], { SOURCE_DATE_EPOCH: String(seconds) });
-  fs.rmSync(control, { recursive: true });
-  return file;
-}
+const { values, positionals: wanted } = parseArgs({
+  args: process.argv.slice(2),
+  options: { arch: { type: 'string' }, into: { type: 'string' } },
+  allowPositionals: true,
+});
+const architecture = architectures.find(({ deb, node }) =>
+  values.arch === undefined ? node === process.arch : [deb, node].includes(values.arch as typeof deb | typeof node),
+);
+if (!architecture) throw new Error(`there are packages for ${architectures.map(({ deb }) => deb).join(' and ')} alone`);
 
-function buildRpm(files: readonly PackagedFile[], root: string, { rpm }: Architecture, into: string, seconds: number) {
-  const top = fs.mkdtempSync(path.join(tmpdir(), 'stepparent-rpm-'));
-  try {
-    const listed = files.map(
-      ({ to, mode, conffile }) =>
-        `${conffile ? '%config(noreplace) ' : ''}%attr(${mode.toString(8)}, root, root) ${to}`,
-    );
-    const spec = fs
-      .readFileSync(path.join(checkout, 'packaging/rpm/stepparent.spec'), 'utf8')
-      .replaceAll('@VERSION@', version)
-      .replaceAll('@SUMMARY@', description.summary)
-      .replaceAll('@DESCRIPTION@', description.text)
-      .replaceAll('@ROOT@', root)
-      .replaceAll('@FILES@', listed.join('\n'));
-    fs.writeFileSync(path.join(top, 'stepparent.spec'), spec);
-    const args = ['-bb', '--target', rpm, '--define', `_topdir ${top}`, path.join(top, 'stepparent.spec')];
-    run('rpmbuild', args, { SOURCE_DATE_EPOCH: String(seconds) });
-    const name = `stepparent-${version}-1.${rpm}.rpm`;
-    fs.copyFileSync(path.join(top, 'RPMS', rpm, name), path.join(into, name));
-    return path.join(into, name);
-  } finally {
-    fs.rmSync(top, { recursive: true, force: true });
-  }
-}
-
-const wanted = process.argv.slice(2);
-const isWanted = (kind: string): boolean => wanted.length === 0 || wanted.includes(kind);
-const into = path.join(checkout, 'dist');
+const into = values.into ?? path.join(checkout, 'dist');
 fs.mkdirSync(into, { recursive: true });
+const state = await stateOfSources();
+const built = {
+  deb: path.join(into, `stepparent_${version}_${architecture.deb}.deb`),
+  rpm: path.join(into, `stepparent-${version}-1.${architecture.rpm}.rpm`),
+};
+/** Beside a package stands what it was made of: one that is of these very sources is not built again. */
+const stateFile = (file: string): string => path.join(into, `.${path.basename(file)}.from`);
+const isBuilt = (file: string): boolean =>
+  fs.existsSync(file) && fs.existsSync(stateFile(file)) && fs.readFileSync(stateFile(file), 'utf8') === state;
+const asked = (['deb', 'rpm'] as const).filter((kind) => wanted.length === 0 || wanted.includes(kind));
+for (const file of asked.map((kind) => built[kind]).filter(isBuilt)) console.log(`${file} (of these sources already)`);
+const missing = asked.filter((kind) => !isBuilt(built[kind]));
+if (missing.length === 0) process.exit(0);
+
 const work = fs.mkdtempSync(path.join(tmpdir(), 'stepparent-package-'));
 try {
   const bundled = path.join(work, 'bundle');
-  await bundle(bundled);
-  fs.mkdirSync(path.join(bundled, 'generated'));
+  const generated = path.join(work, 'generated');
+  const put = (file: string, content: string | Buffer, mode = 0o644): void => {
+    fs.mkdirSync(path.dirname(path.join(generated, file)), { recursive: true });
+    fs.writeFileSync(path.join(generated, file), content, { mode });
+  };
+  const [modules, sqlite, inside, seconds] = await Promise.all([
+    modulesFor(architecture),
+    compileSqlite(architecture),
+    bundle(bundled),
+    epoch(),
+  ]);
+
   const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
-  fs.writeFileSync(
-    path.join(bundled, 'generated/stepparent.catalog'),
-    catalogText(rules, readHunts([shippedHunts]).hunts),
+  const releases = parseChangelog(fs.readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8'), version);
+  const date = new Date(seconds * 1000);
+  put('/etc/stepparent/config.toml', sampleConfiguration(), 0o600);
+  for (const { to, content } of sharedFiles(seconds)) put(to, content);
+  put('/usr/lib/systemd/catalog/stepparent.catalog', catalogText(rules, readHunts([shippedHunts]).hunts));
+  put(
+    '/usr/share/doc/stepparent/copyright',
+    copyrightText(inside, [...new Set([...native, ...compiledPackages])], `node-linux-${process.arch}`),
   );
-  fs.writeFileSync(path.join(bundled, 'generated/config.toml'), sampleConfiguration());
-  const seconds = epoch();
-  for (const { to, content } of sharedFiles(seconds)) {
-    const file = path.join(bundled, 'generated', to);
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(file, content);
+  put('/usr/share/doc/stepparent/changelog.gz', gzipSync(debChangelog(releases, maintainer, date), { level: 9 }));
+
+  const root = path.join(work, architecture.deb);
+  const files = packagedFiles(architecture, { bundled, generated, modules, sqlite });
+  const needs = await stage(files, root, architecture, seconds);
+  if (missing.includes('deb')) await buildDeb(files, root, architecture, built.deb, seconds);
+  if (missing.includes('rpm')) {
+    await buildRpm(files, root, needs, rpmChangelog(releases, maintainer, date), architecture, built.rpm, seconds);
   }
-  for (const architecture of architectures.filter(({ node }) => node === process.arch)) {
-    const root = path.join(work, architecture.deb);
-    const files = packagedFiles(bundled, architecture);
-    stage(files, root, seconds);
-    if (isWanted('deb')) console.log(buildDeb(files, root, architecture, into, seconds));
-    if (isWanted('rpm')) console.log(buildRpm(files, root, architecture, into, seconds));
+  for (const file of missing.map((kind) => built[kind])) {
+    fs.writeFileSync(stateFile(file), state);
+    console.log(file);
   }
 } finally {
   fs.rmSync(work, { recursive: true, force: true });

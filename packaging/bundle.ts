@@ -6,10 +6,10 @@ import { build, type Plugin } from 'esbuild';
 
 export const checkout: string = resolve(import.meta.dirname, '..');
 
-/** Programs that are started by name. */
-const entryPoints = ['agent/main.ts', 'agent/query-worker.ts'];
+/** Programs that are started by their path. */
+const entryPoints = ['agent/main.ts', 'agent/query-worker.ts', 'agent/remove-tracing.ts'];
 /** They have a compiled part that is found beside their own files. */
-const native = ['better-sqlite3', 'koffi'];
+export const native: readonly string[] = ['better-sqlite3', 'koffi'];
 
 /** A module that looks for files beside itself finds them where they were, seen from `agent/`, where all modules go. */
 const keepPlaces: Plugin = {
@@ -18,8 +18,9 @@ const keepPlaces: Plugin = {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8');
       const own = relative(checkout, path);
-      if (own.startsWith('node_modules') || !source.includes('import.meta.url')) return undefined;
+      if (own.startsWith('node_modules') || !/^#!|import\.meta\.url/.test(source)) return undefined;
       const contents = source
+        .replace(/^#!.*/, '')
         .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${own}`)}, import.meta.url)`)
         .replaceAll(/'([\w-]+)\.ts', new URL/g, "'$1.js', new URL");
       return { contents, loader: 'ts' };
@@ -41,7 +42,9 @@ export async function bundle(folder: string): Promise<string[]> {
     platform: 'node',
     target: 'node24',
     minifySyntax: true,
-    external: native,
+    // Licences are in the copyright file; one sign of theirs that is not ASCII doubles what a module takes in memory.
+    legalComments: 'none',
+    external: [...native],
     metafile: true,
     logLevel: 'warning',
     plugins: [keepPlaces],
@@ -49,7 +52,7 @@ export async function bundle(folder: string): Promise<string[]> {
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
   const inside = Object.keys(metafile.inputs).flatMap(
-    (file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [],
+    (file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [],
   );
-  return [...new Set([...inside, ...native])].sort();
+  return [...new Set(inside)].sort();
 }

@@ -1,7 +1,7 @@
 // What the packages put where: one manifest for .deb and .rpm, on x86-64 and arm64.
 
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { checkout } from './bundle.ts';
 
 /** An architecture under the names that each of the worlds has for it. */
@@ -9,27 +9,61 @@ export interface Architecture {
   node: 'x64' | 'arm64';
   deb: 'amd64' | 'arm64';
   rpm: 'x86_64' | 'aarch64';
+  /** How the names of its compiler's and binutils' programs begin. */
+  compilers: string;
 }
 
 export const architectures: readonly Architecture[] = [
-  { node: 'x64', deb: 'amd64', rpm: 'x86_64' },
-  { node: 'arm64', deb: 'arm64', rpm: 'aarch64' },
+  { node: 'x64', deb: 'amd64', rpm: 'x86_64', compilers: 'x86_64-linux-gnu-' },
+  { node: 'arm64', deb: 'arm64', rpm: 'aarch64', compilers: 'aarch64-linux-gnu-' },
 ];
 
 /** A file of the package. */
 export interface PackagedFile {
   /** Absolute, on the host. */
   to: string;
-  /** In the checkout or the bundle. */
+  /** In the checkout, among the modules or made for the package. */
   from: string;
   mode: number;
-  /** Kept when an administrator has changed it. */
-  conffile?: true;
-  /** Debugging symbols go. */
-  strip?: true;
+  /** Compiled: its debugging symbols go, and what it needs of the host is looked at. */
+  compiled?: true;
+}
+
+/** Files that the packages take from elsewhere than the checkout. */
+export interface Made {
+  /** The folder that `bundle` wrote. */
+  bundled: string;
+  /** Laid out as on the host; modes are kept. */
+  generated: string;
+  /** node_modules with the runtime of the architecture. */
+  modules: string;
+  /** better-sqlite3, compiled for older systems. */
+  sqlite: string;
 }
 
 const home = '/usr/lib/stepparent';
+
+/** Kept as an administrator has changed it. */
+export const isConfiguration = ({ to }: PackagedFile): boolean => to.startsWith('/etc/');
+
+export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share\/(?:doc|man)\//.test(to);
+
+/** No other package format has a use for it. */
+export const isForDebAlone = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
+
+/** Folders for what an administrator adds: empty in the package. */
+export const emptyFolders = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);
+
+/** The folders that belong to no other package, parents first. */
+export function ownFolders(files: readonly PackagedFile[]): string[] {
+  const found = new Set(emptyFolders);
+  for (const { to } of [...files, ...emptyFolders.map((folder) => ({ to: folder }))]) {
+    for (let folder = dirname(to); folder !== '/'; folder = dirname(folder)) {
+      if (folder.split('/').includes('stepparent')) found.add(folder);
+    }
+  }
+  return [...found].sort();
+}
 
 const all = (folder: string, pattern: RegExp, to: string): PackagedFile[] =>
   readdirSync(folder)
@@ -37,71 +71,63 @@ const all = (folder: string, pattern: RegExp, to: string): PackagedFile[] =>
     .sort()
     .map((name) => ({ to: join(to, name), from: join(folder, name), mode: 0o644 }));
 
-/** Files that lie as they do on the host. */
-const allBelow = (root: string, folder: string): PackagedFile[] =>
-  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+/** All below `folder`, at the same places below `to`. */
+const tree = (folder: string, to = ''): PackagedFile[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-    .map((from) => ({ to: from.slice(root.length), from, mode: 0o644 }));
+    .map((from) => ({ to: from.slice(folder.length), from, mode: statSync(from).mode & 0o777 }));
 
-/** The manifest. `bundled`: the folder that `bundle` wrote. Throws where a compiled part for the architecture is not installed. */
-export function packagedFiles(bundled: string, { node }: Architecture): PackagedFile[] {
-  const modules = join(checkout, 'node_modules');
+/** The manifest. Throws where something is not installed. */
+export function packagedFiles({ node }: Architecture, { bundled, generated, modules, sqlite }: Made): PackagedFile[] {
+  const bindings = join(checkout, 'node_modules/better-sqlite3');
+  const koffi = join(checkout, 'node_modules/koffi');
+  const koffiCompiled = `@koromix/koffi-linux-${node}`;
   const files: PackagedFile[] = [
     { to: '/usr/bin/stepparent', from: join(checkout, 'packaging/root/stepparent'), mode: 0o755 },
     { to: `${home}/start`, from: join(checkout, 'packaging/root/start'), mode: 0o755 },
-    { to: `${home}/bin/node`, from: join(modules, `node-linux-${node}/bin/node`), mode: 0o755, strip: true },
+    { to: `${home}/bin/node`, from: join(modules, `node-linux-${node}/bin/node`), mode: 0o755, compiled: true },
     { to: `${home}/package.json`, from: join(checkout, 'package.json'), mode: 0o644 },
     ...all(join(bundled, 'agent'), /\.js$/, `${home}/agent`),
     ...all(join(checkout, 'detectors/rules'), /\.toml$/, `${home}/detectors/rules`),
     ...all(join(checkout, 'detectors/hunts'), /\.toml$/, `${home}/detectors/hunts`),
 
-    ...all(join(modules, 'better-sqlite3'), /^(?:package\.json|LICENSE)$/, `${home}/node_modules/better-sqlite3`),
-    ...all(join(modules, 'better-sqlite3/lib'), /\.js$/, `${home}/node_modules/better-sqlite3/lib`),
-    ...all(join(modules, 'better-sqlite3/lib/methods'), /\.js$/, `${home}/node_modules/better-sqlite3/lib/methods`),
+    ...all(bindings, /^package\.json$/, `${home}/node_modules/better-sqlite3`),
+    ...all(join(bindings, 'lib'), /\.js$/, `${home}/node_modules/better-sqlite3/lib`),
+    ...all(join(bindings, 'lib/methods'), /\.js$/, `${home}/node_modules/better-sqlite3/lib/methods`),
     {
       to: `${home}/node_modules/better-sqlite3/prebuilds/linux-${node}.node`,
-      from: join(modules, `better-sqlite3/prebuilds/linux-${node}.node`),
+      from: sqlite,
       mode: 0o644,
-      strip: true,
+      compiled: true,
     },
-    ...all(join(modules, 'koffi'), /^(?:package\.json|LICENSE\.txt|.*\.c?js)$/, `${home}/node_modules/koffi`),
-    ...all(join(modules, 'koffi/src/koffi'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi`),
-    ...all(join(modules, 'koffi/src/koffi/src'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi/src`),
-    ...all(
-      join(modules, `@koromix/koffi-linux-${node}`),
-      /^(?:package\.json|.*\.c?js)$/,
-      `${home}/node_modules/@koromix/koffi-linux-${node}`,
-    ),
+    ...all(koffi, /^(?:package\.json|(?:index|indirect)\.c?js)$/, `${home}/node_modules/koffi`),
+    ...all(join(koffi, 'src/koffi'), /\.c?js$/, `${home}/node_modules/koffi/src/koffi`),
+    ...all(join(koffi, 'src/koffi/src'), /^static\.c?js$/, `${home}/node_modules/koffi/src/koffi/src`),
+    ...all(join(modules, koffiCompiled), /^(?:package\.json|.*\.c?js)$/, `${home}/node_modules/${koffiCompiled}`),
     {
-      to: `${home}/node_modules/@koromix/koffi-linux-${node}/linux_${node}/koffi.node`,
-      from: join(modules, `@koromix/koffi-linux-${node}/linux_${node}/koffi.node`),
+      to: `${home}/node_modules/${koffiCompiled}/linux_${node}/koffi.node`,
+      from: join(modules, `${koffiCompiled}/linux_${node}/koffi.node`),
       mode: 0o644,
-      strip: true,
+      compiled: true,
     },
 
-    {
-      to: '/etc/stepparent/config.toml',
-      from: join(bundled, 'generated/config.toml'),
-      mode: 0o600,
-      conffile: true,
-    },
-    ...allBelow(join(bundled, 'generated'), 'usr/share'),
-    {
-      to: '/usr/lib/systemd/catalog/stepparent.catalog',
-      from: join(bundled, 'generated/stepparent.catalog'),
-      mode: 0o644,
-    },
     {
       to: '/usr/lib/systemd/system/stepparent.service',
       from: join(checkout, 'systemd/stepparent.service'),
       mode: 0o644,
     },
+    { to: '/etc/logrotate.d/stepparent', from: join(checkout, 'packaging/root/logrotate'), mode: 0o644 },
+    {
+      to: '/usr/share/lintian/overrides/stepparent',
+      from: join(checkout, 'packaging/deb/stepparent.lintian-overrides'),
+      mode: 0o644,
+    },
+    ...tree(join(checkout, 'packaging/examples'), '/usr/share/doc/stepparent/examples'),
+    ...tree(generated),
   ];
   const missing = files.filter(({ from }) => !existsSync(from));
-  if (missing.length > 0) {
-    throw new Error(`missing for ${node}: ${missing.map(({ from }) => from).join(', ')}; run npm ci on such a machine`);
-  }
+  if (missing.length > 0) throw new Error(`missing for ${node}: ${missing.map(({ from }) => from).join(', ')}`);
   return files;
 }

@@ -1,0 +1,50 @@
+// What a compiled file needs of the host's libraries, as readelf(1) tells it.
+
+import { execFileSync } from 'node:child_process';
+
+/** A version of a library's interface, as in GLIBC_2.28. Without one any will do. */
+export interface Need {
+  library: string;
+  version?: string;
+}
+
+/** The newest of each library's interfaces that a file may need: what Debian 10 and RHEL 8 have. */
+const newest: Readonly<Record<string, readonly number[]>> = {
+  GLIBC: [2, 28],
+  GLIBCXX: [3, 4, 25],
+  CXXABI: [1, 3, 11],
+  GCC: [7, 0, 0],
+};
+
+/** Reads what `readelf --wide --dynamic --version-info` says. */
+function parseNeeds(text: string): Need[] {
+  const needs: Need[] = Array.from(text.matchAll(/\(NEEDED\).*\[(.+)\]/g), ([, library = '']) => ({ library }));
+  let library = '';
+  for (const line of (text.split(/^Version needs section/m)[1] ?? '').split('\n')) {
+    library = /File: (\S+)/.exec(line)?.[1] ?? library;
+    const version = /Name: (\S+)/.exec(line)?.[1];
+    if (version !== undefined) needs.push({ library, version });
+  }
+  return needs;
+}
+
+export const readNeeds = (file: string): Need[] =>
+  parseNeeds(
+    execFileSync('readelf', ['--wide', '--dynamic', '--version-info', file], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+      maxBuffer: 1 << 26,
+    }),
+  );
+
+/** The needs that an older system does not fulfil, and those whose kind is not known here. */
+export const tooNew = (needs: readonly Need[]): Need[] =>
+  needs.filter(({ version }) => {
+    if (version === undefined) return false;
+    const [, kind = '', numbers = ''] = /^([A-Z]+)_([\d.]+)$/.exec(version) ?? [];
+    const bound = newest[kind];
+    if (bound === undefined) return true;
+    const parts = numbers.split('.').map(Number);
+    const at = bound.findIndex((most, i) => (parts[i] ?? 0) !== most);
+    return at === -1 ? parts.length > bound.length : (parts[at] ?? 0) > (bound[at] ?? 0);
+  });

@@ -1,0 +1,32 @@
+// What the packages run at a removal: nothing of a killed agent stays in the kernel, and a running one keeps its own.
+
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { titled } from '../needs.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { run, testAgent, tracesOf } from './run-agent.ts';
+
+const script = join(import.meta.dirname, '../../agent/remove-tracing.ts');
+
+describe.skipIf(endToEndMissing)(titled('remove-tracing', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  test('removes instance and probes of a killed agent alone', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const killed = agent.pid;
+    const removed = async () => {
+      const { code, stdout, stderr } = await run(process.execPath, [script]);
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
+    };
+    const whole = tracesOf(killed);
+    await removed();
+    expect(tracesOf(killed)).toEqual(whole);
+    await agent.kill();
+    // The instance and at least one probe.
+    expect(tracesOf(killed).length).toBeGreaterThan(1);
+    await removed();
+    expect(tracesOf(killed)).toEqual([]);
+  });
+});

@@ -1,0 +1,41 @@
+// The packages of this checkout, built before the tests, or found built of these very sources.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { version } from '../../agent/version.ts';
+import { architectures } from '../../packaging/files.ts';
+import { missingTools, unmet } from '../needs.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+const native = architectures.find(({ node }) => node === process.arch);
+if (!native) throw new Error(`there are no packages for ${process.arch}`);
+
+/** Of this machine's architecture. */
+export const architecture = native;
+export const debFile: string = join(checkout, 'dist', `stepparent_${version}_${native.deb}.deb`);
+export const rpmFile: string = join(checkout, 'dist', `stepparent-${version}-1.${native.rpm}.rpm`);
+
+/** Why packages cannot be built here. */
+export const cannotBuild: string | undefined = unmet(
+  missingTools(
+    'git',
+    'dpkg-deb',
+    'rpmbuild',
+    'rpm',
+    'readelf',
+    ...['gcc', 'g++', 'strip'].map((name) => native.compilers + name),
+  ),
+);
+
+/** `args`: of the build. */
+export function buildPackages(...args: string[]): void {
+  const build = join(checkout, 'packaging/build-packages.ts');
+  execFileSync(process.execPath, [build, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+export default function setup(): void {
+  if (cannotBuild !== undefined) return;
+  buildPackages();
+  if (![debFile, rpmFile].every((file) => existsSync(file))) throw new Error('the build made other packages');
+}

@@ -1,0 +1,61 @@
+// A Debian system in a folder, for packages to be installed into. Nothing of it runs.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { missingTools, noRoot, unmet } from '../needs.ts';
+
+export const chrootMissing: string | undefined = unmet(
+  noRoot,
+  missingTools('debootstrap', 'apt-get', 'unshare', 'chroot'),
+);
+
+/** The archive that this machine's apt takes Debian from. */
+function archive(): string {
+  const listed = execFileSync('apt-get', ['indextargets', '--format', '$(ORIGIN) $(RELEASE) $(REPO_URI)'], {
+    encoding: 'utf8',
+  });
+  const found = /^Debian [a-z]+ (\S+)$/m.exec(listed)?.[1];
+  if (found === undefined) throw new Error('apt knows no archive of Debian: run apt-get update');
+  return found;
+}
+
+export interface Chroot {
+  folder: string;
+  /** Runs a program in it, with /proc; gives its output, throws with its messages. */
+  run(program: string, ...args: string[]): string;
+  /** Starts one. */
+  spawn(program: string, ...args: string[]): ReturnType<typeof spawn>;
+}
+
+/** Makes one of that release in `folder`. */
+export function makeChroot(folder: string, release: string, ...include: string[]): Chroot {
+  const also = include.length > 0 ? [`--include=${include.join(',')}`] : [];
+  execFileSync('debootstrap', ['--variant=minbase', ...also, release, folder, archive()], { stdio: 'pipe' });
+  const enter = [
+    ...['--mount', '--propagation', 'private', 'sh', '-c'],
+    'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
+    folder,
+  ];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
+  return {
+    folder,
+    run: (program, ...args) =>
+      execFileSync('unshare', [...enter, program, ...args], {
+        env,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    spawn: (program, ...args) =>
+      spawn('unshare', [...enter, program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }),
+  };
+}
+
+/** What in it bears stepparent's name, but for the package itself and package tools' own lists. */
+export const tracesIn = ({ folder }: Chroot): string[] =>
+  execFileSync('find', [folder, '-xdev', '-name', '*stepparent*', '-not', '-path', join(folder, 'tmp/*')], {
+    encoding: 'utf8',
+  })
+    .split('\n')
+    .filter(Boolean)
+    .map((path) => path.slice(folder.length))
+    .sort();

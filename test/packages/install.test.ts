@@ -1,0 +1,152 @@
+// The packages, installed into Debian systems, one with an older C library: they run, are upgraded, removed and purged.
+
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { version } from '../../agent/version.ts';
+import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
+import { titled } from '../needs.ts';
+import { cannotBuild, debFile, rpmFile } from './built.ts';
+import { type Chroot, chrootMissing, makeChroot, tracesIn } from './chroot.ts';
+
+const missing = cannotBuild ?? chrootMissing;
+const enabled = '/etc/systemd/system/multi-user.target.wants/stepparent.service';
+const { hunts } = readHunts([shippedHunts]);
+
+/** The same package as the next version. */
+function nextVersion(folder: string): string {
+  const tree = join(folder, 'next');
+  execFileSync('dpkg-deb', ['-R', debFile, tree]);
+  const control = join(tree, 'DEBIAN/control');
+  writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, `Version: ${version}+next`));
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, join(folder, 'next.deb')], {
+    stdio: 'pipe',
+  });
+  return join(folder, 'next.deb');
+}
+
+/** Runs the installed agent until it is ready, then ends it as systemd does. */
+async function runAgent(root: Chroot): Promise<{ said: string; code: number | null }> {
+  const agent = root.spawn('/usr/lib/stepparent/start', 'run');
+  let said = '';
+  const ended = new Promise<number | null>((resolve) => agent.once('close', resolve));
+  await new Promise<void>((resolve) => {
+    for (const stream of [agent.stdout, agent.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        if (/^ready /m.test(said)) resolve();
+      });
+    }
+    agent.once('close', () => resolve());
+  });
+  agent.kill('SIGTERM');
+  return { said, code: await ended };
+}
+
+describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', missing), (release) => {
+  const scratch = mkdtempSync(join(tmpdir(), 'stepparent-install-'));
+  let root: Chroot;
+  const at = (path: string): string => join(root.folder, path);
+  const bring = (file: string): string => {
+    copyFileSync(file, at('tmp/package'));
+    return '/tmp/package';
+  };
+  /** Whether journalctl -x knows our messages there. */
+  const catalogued = (): boolean =>
+    readFileSync(at('var/lib/systemd/catalog/database'), 'latin1').includes(hunts[0]?.name ?? 'no hunt');
+
+  beforeAll(() => {
+    root = makeChroot(join(scratch, 'root'), release, 'systemd');
+  });
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+  test('the .deb is installed, and enabled', () => {
+    expect(root.run('dpkg', '-i', bring(debFile))).not.toContain('warning');
+    expect(lstatSync(at(enabled)).isSymbolicLink()).toBe(true);
+    expect(lstatSync(at('etc/stepparent/config.toml')).mode & 0o777).toBe(0o600);
+    for (const name of ['conf.d', 'rules.d', 'hunts.d']) expect(existsSync(at(`etc/stepparent/${name}`))).toBe(true);
+    expect(catalogued()).toBe(true);
+  });
+
+  test('the commands run', () => {
+    expect(root.run('stepparent', '--version')).toBe(`${version}\n`);
+    expect(root.run('sh', '-c', 'stepparent rules check 2>&1')).toMatch(/^\d\d+ rules are right, 0 refused$/m);
+    expect(root.run('sh', '-c', 'stepparent run --check 2>&1')).toMatch(/0 refused$/m);
+  });
+
+  test('the agent runs: it has all that it needs', async () => {
+    const { said, code } = await runAgent(root);
+    expect({ code, said: code === 0 ? '' : said }).toEqual({ code: 0, said: '' });
+    expect(said).toMatch(/^ready /m);
+    expect(existsSync(at('var/lib/stepparent/stepparent.db'))).toBe(true);
+  });
+
+  test('an upgrade keeps configuration and baseline', () => {
+    appendFileSync(at('etc/stepparent/config.toml'), '# changed here\n');
+    writeFileSync(at('etc/stepparent/conf.d/own.toml'), '');
+    const database = readFileSync(at('var/lib/stepparent/stepparent.db'));
+    root.run('dpkg', '-i', bring(nextVersion(scratch)));
+    expect(readFileSync(at('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
+    expect(readFileSync(at('var/lib/stepparent/stepparent.db')).equals(database)).toBe(true);
+    expect(root.run('dpkg', '-s', 'stepparent')).toContain(`\nVersion: ${version}+next\n`);
+  });
+
+  test('what was disabled stays disabled over an upgrade', () => {
+    root.run('systemctl', 'disable', 'stepparent.service');
+    root.run('dpkg', '-i', bring(debFile));
+    expect(() => lstatSync(at(enabled))).toThrow('ENOENT');
+  });
+
+  test('a removal leaves configuration, baseline and alerts', () => {
+    root.run('dpkg', '-r', 'stepparent');
+    const left = tracesIn(root);
+    expect(left).toEqual(
+      expect.arrayContaining(['/etc/stepparent', '/var/lib/stepparent', '/var/lib/stepparent/stepparent.db']),
+    );
+    expect(left.filter((path) => path.startsWith('/usr/') || path.startsWith('/run/'))).toEqual([]);
+    expect(existsSync(at('etc/stepparent/config.toml'))).toBe(true);
+    expect(catalogued()).toBe(false);
+  });
+
+  test('a purge leaves what the administrator has put there, and no more', () => {
+    root.run('dpkg', '-P', 'stepparent');
+    expect(tracesIn(root)).toEqual(['/etc/stepparent']);
+    expect(existsSync(at('etc/stepparent/config.toml'))).toBe(false);
+    rmSync(at('etc/stepparent'), { recursive: true });
+  });
+
+  test('the .rpm is installed, runs and is removed', () => {
+    // The system's libraries are no rpm packages, so what is required of them cannot be found in rpm's database.
+    const rpm = (...args: string[]): string =>
+      execFileSync('rpm', ['--root', root.folder, '--dbpath', '/var/lib/rpm', '--nodeps', ...args], {
+        encoding: 'utf8',
+        stdio: 'pipe',
+      });
+    mkdirSync(at('var/lib/rpm'), { recursive: true });
+    rpm('-i', rpmFile);
+    expect(lstatSync(at(enabled)).isSymbolicLink()).toBe(true);
+    expect(catalogued()).toBe(true);
+    expect(root.run('sh', '-c', 'stepparent rules check 2>&1')).toMatch(/0 refused$/m);
+    expect(rpm('-V', 'stepparent')).toBe('');
+    appendFileSync(at('etc/stepparent/config.toml'), '# changed here\n');
+    rpm('-i', '--replacepkgs', rpmFile);
+    expect(readFileSync(at('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
+    rpm('-e', 'stepparent');
+    expect(() => lstatSync(at(enabled))).toThrow('ENOENT');
+    expect(catalogued()).toBe(false);
+    expect(tracesIn(root)).toEqual(['/etc/stepparent']);
+    expect(readFileSync(at('etc/stepparent/config.toml.rpmsave'), 'utf8')).toMatch(/# changed here\n$/);
+  });
+});

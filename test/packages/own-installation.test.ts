@@ -1,0 +1,56 @@
+// stepparent's own package, installed, upgraded and removed under a running agent: that raises nothing.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildDeb } from '../e2e/packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from '../e2e/private-host.ts';
+import { run, tellAll, testAgent, withAllRules } from '../e2e/run-agent.ts';
+import { mountOverlay } from '../mount-namespace.ts';
+import { titled } from '../needs.ts';
+import { cannotBuild, debFile } from './built.ts';
+
+const missing = cannotBuild ?? endToEndMissing;
+
+describe.skipIf(missing)(titled('the own package', missing), () => {
+  const scratch = scratchFolder();
+  const agent = testAgent(scratch, withAllRules);
+
+  beforeAll(() => {
+    // All that the package and its scripts write to.
+    for (const folder of ['/usr', '/etc', '/var/lib', '/var/cache']) {
+      const [upper, work] = [join(scratch, 'upper', folder), join(scratch, 'work', folder)];
+      for (const made of [upper, work]) mkdirSync(made, { recursive: true });
+      mountOverlay(folder, upper, work);
+    }
+    enterPrivateHost(scratch);
+  });
+
+  test('is no alert, and is seen', async () => {
+    const dpkg = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run('dpkg', ['--force-depends', ...args]);
+      expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
+    };
+    await agent.start();
+    const caughtUp = tellAll(agent, '/var/lib/dpkg/info');
+    // The parent is made usual: it is the one thing that is new about the installation.
+    await dpkg('-i', buildDeb(scratch, 'own-first'));
+    await caughtUp();
+    const ours = async () =>
+      (await agent.alerts()).filter(({ stepparent }) => stepparent.lineage?.some(({ pid }) => pid === process.pid));
+    const before = (await ours()).map(({ stepparent }) => stepparent.alert.id);
+
+    await dpkg('-i', debFile);
+    await dpkg('-i', debFile);
+    await dpkg('-r', 'stepparent');
+    await dpkg('-P', 'stepparent');
+    const events = await caughtUp();
+    const scripts = events.flatMap(({ stepparent }) =>
+      stepparent?.lifecycle_script?.package === 'stepparent' ? [stepparent.lifecycle_script.phase] : [],
+    );
+    expect([...new Set(scripts)].sort()).toEqual(['postinst', 'postrm', 'prerm']);
+    const told = (await ours()).filter(({ stepparent }) => !before.includes(stepparent.alert.id));
+    expect(told.map(({ rule, message }) => [rule.id, message])).toEqual([]);
+    await agent.stop();
+  });
+});
