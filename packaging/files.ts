@@ -77,7 +77,7 @@ const tree = (folder: string, to = ''): PackagedFile[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-    .map((from) => ({ to: from.slice(folder.length), from, mode: statSync(from).mode & 0o777 }));
+    .map((from) => ({ to: `${to}${from.slice(folder.length)}`, from, mode: statSync(from).mode & 0o777 }));
 
 /** The manifest. Throws where something is not installed. */
 export function packagedFiles({ node }: Architecture, { bundled, generated, modules, sqlite }: Made): PackagedFile[] {
