@@ -255,7 +255,7 @@ export const checks: readonly Check[] = [
     name: 'hunts run as children of the service',
     // They begin a minute after the start.
     traced: true,
-    async run({ must, once }) {
+    async run({ must, once, status }) {
       await must(
         'mkdir -p /etc/stepparent/conf.d && printf "[hunts]\\ninterval = \\"1m\\"\\n" >/etc/stepparent/conf.d/hunts.toml',
       );
