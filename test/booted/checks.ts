@@ -40,6 +40,7 @@ export interface Booted {
 
 const parentRule = 'dpkg-package-installed-by-unusual-parent';
 const rpmRule = 'rpm-package-installed-by-unusual-parent';
+const scriptRule = 'unusual-dpkg-execution';
 const recordsRule = 'dpkg-database-changed-by-other-program';
 const newer = `${version}+1`;
 
@@ -81,6 +82,10 @@ export function makeFiles(scratch: string, deb: string): string[] {
   const scripts = { postinst: '#!/bin/sh\n# made for a test\nsleep 1\nid\n' };
   const names = ['one', 'two', 'three', 'four', 'front'];
   const debs = names.map((name) => buildDeb(folder, `booted-${name}`, { scripts }));
+  const asks =
+    '#!/bin/sh\n# made for a test\nset -e\n. /usr/share/debconf/confmodule\ndb_input low booted-asks/q || true\ndb_go || true\nsleep 1\n';
+  const templates = 'Template: booted-asks/q\nType: boolean\nDefault: true\nDescription: yes?\n';
+  debs.push(buildDeb(folder, 'booted-asks', { scripts: { postinst: asks, templates } }));
   const rpm = buildRpm(folder, 'booted-rpm', { post: 'sleep 1' });
   const deploy = (name: string, command: string) => {
     const file = join(folder, name);
@@ -213,6 +218,54 @@ export const checks: readonly Check[] = [
         'the alert',
         `journalctl -q -o cat STEPPARENT_RULE=${parentRule} STEPPARENT_PARENT_EXECUTABLE=${folder}/deploy-private`,
         (output) => output.includes('booted-four.deb'),
+      );
+    },
+  },
+  {
+    name: 'a chroot is no container: an alert',
+    async run({ must, once }) {
+      const root = '/srv/chroot';
+      await must(
+        `mkdir -p ${root}/usr ${root}/etc ${root}/dev ${root}/tmp ${root}/var/lib && mount --bind /usr ${root}/usr && ` +
+          `for l in bin sbin lib lib64; do ln -s usr/$l ${root}/$l; done && cp -a /var/lib/dpkg ${root}/var/lib && ` +
+          `cp ${given}/booted-one.deb ${root} && install -m 755 ${given}/deploy-a ${root}/deploy-chroot`,
+      );
+      await must(`chroot ${root} /deploy-chroot --force-all --no-triggers /booted-one.deb; umount ${root}/usr`);
+      await once(
+        'the alert',
+        `journalctl -q -o cat STEPPARENT_RULE=${parentRule} STEPPARENT_PARENT_EXECUTABLE=/deploy-chroot`,
+        (output) => output.includes('/booted-one.deb'),
+      );
+    },
+  },
+  {
+    name: "debconf's script is verified, a shell is not",
+    async run({ must, once, alerts }) {
+      const script = '/var/lib/dpkg/info/booted-asks.postinst';
+      await must(
+        `export DEBIAN_FRONTEND=noninteractive; dpkg -i ${given}/booted-asks.deb && dpkg-reconfigure booted-asks`,
+      );
+      await must(`cp /bin/dash ${program('other-shell')} && ${program('other-shell')} -c '${script} configure; :'`);
+      await once('the alert', `journalctl -q -o cat STEPPARENT_RULE=${scriptRule}`, (output) =>
+        output.includes(script),
+      );
+      const told = await alerts(`STEPPARENT_RULE=${scriptRule}`);
+      expect(told.map((entry) => entry.STEPPARENT_PARENT_EXECUTABLE)).toEqual([program('other-shell')]);
+      const runs = documents<StepparentEvent>(await must('stepparent events --json --limit 100000'))
+        .filter((event) => event.process?.executable === script)
+        .map(({ process }) => process?.parent?.executable);
+      expect(runs).toEqual(expect.arrayContaining(['/usr/share/debconf/frontend', program('other-shell')]));
+    },
+  },
+  {
+    name: 'a dpkg hidden in /dev is an impostor',
+    traced: true,
+    async run({ must, once }) {
+      await must(
+        `mkdir /dev/hidden && cp /usr/bin/dpkg /dev/hidden && /dev/hidden/dpkg -i ${given}/booted-one.deb; rm -r /dev/hidden`,
+      );
+      await once('the alert', 'journalctl -q -o cat STEPPARENT_RULE=package-tool-impostor', (output) =>
+        output.includes('/dev/hidden/dpkg'),
       );
     },
   },
