@@ -17,7 +17,7 @@ describe.skipIf(missing)(titled('systemd-nspawn', missing), () => {
     const files = makeFiles(scratch, builtPackage());
     const machine = await bootContainer(scratch, files);
     stop = machine.stop;
-    on = booted(machine, { traced: false });
+    on = booted(machine, { traced: false, patienceMs: 30_000 });
   });
   afterAll(() => stop?.());
 

@@ -20,7 +20,7 @@ describe.skipIf(missing)(titled('qemu', missing), () => {
     const files = makeFiles(scratch, builtPackage());
     const machine = await bootVirtualMachine(scratch, files);
     stop = machine.stop;
-    on = booted(machine, { traced: true });
+    on = booted(machine, { traced: true, patienceMs: 300_000 });
   });
   afterAll(() => stop?.());
 
