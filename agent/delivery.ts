@@ -1,6 +1,7 @@
 // Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
 
 import type { Outbox } from '../storage/outbox.ts';
+import type { OutboxItem } from '../storage/records.ts';
 import type { Delivered, Sink } from './sinks/sink.ts';
 
 /** One sink's account since the start. */
@@ -71,6 +72,8 @@ function startLane(
   let failures = 0;
   /** When the next of the documents that were put off is due, by this agent or by one before it. */
   let dueMs: number | undefined;
+  /** What the sink has and the outbox could not be told of, as text by id: it is not delivered again. */
+  const unmarked = new Map<number, string>();
   let running: Promise<void> | undefined;
   let again = false;
   let stopped = false;
@@ -106,18 +109,35 @@ function startLane(
     if (!stopped && dueMs !== undefined) sleepUntil(Math.min(dueMs, Date.now() + lastRetryMs));
   }
 
+  function mark(items: readonly OutboxItem[]): void {
+    try {
+      outbox.delivered(items.map(({ id }) => id));
+    } catch (error) {
+      for (const { id, document } of items) unmarked.set(id, JSON.stringify(document));
+      throw error;
+    }
+  }
+
+  /** Takes out of the outbox what the sink has. An id alone does not tell: another database may be in use by now. */
+  function isUnmarked({ id, document }: OutboxItem): boolean {
+    if (unmarked.size === 0 || unmarked.get(id) !== JSON.stringify(document)) return false;
+    outbox.delivered([id]);
+    unmarked.delete(id);
+    return true;
+  }
+
   /** Why not everything was delivered, if so. */
   async function deliverBatch(): Promise<string | undefined> {
     try {
-      const items = outbox.pending(sink.name, batchSize, Date.now());
+      const items = outbox.pending(sink.name, batchSize, Date.now()).filter((item) => !isUnmarked(item));
       if (items.length === 0) {
         dueMs = outbox.nextDueMs(sink.name);
         return undefined;
       }
       const { delivered, trouble } = await sink.deliver(items.map((item) => item.document)).catch(fault);
       if (delivered > 0) {
-        outbox.delivered(items.slice(0, delivered).map((item) => item.id));
         status.delivered += delivered;
+        mark(items.slice(0, delivered));
         failures = 0;
       }
       const refused = items[delivered];

@@ -3,6 +3,7 @@
 import { escapeText } from '../collectors/escape-text.ts';
 import type { Condition, Exception, Operator } from '../detectors/exceptions.ts';
 import { localTime } from './local-time.ts';
+import { tomlValue } from './toml-value.ts';
 
 const wordChars = 300;
 
@@ -25,37 +26,26 @@ export function conditionText({ field, operator, values }: Condition): string {
 export const expiryText = ({ expiresMs }: Pick<Exception, 'expiresMs'>): string =>
   expiresMs === undefined ? 'never' : localTime(expiresMs);
 
-const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
-
-/** A TOML basic string in which nothing is hidden from who reads the file: TOML's escapes are JSON's, and `\\U` besides. */
-function tomlString(text: string): string {
-  return JSON.stringify(text).replaceAll(hidden, (character) => {
-    const hex = (character.codePointAt(0) ?? 0).toString(16);
-    return hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
-  });
-}
-
 /** The text of a file with this one exception. `expires` is a TOML date or time, or "never". */
 export function exceptionToml(
   { rules, when, reason, owner }: Pick<Exception, 'rules' | 'when' | 'reason' | 'owner'>,
   { expires, comment }: { expires: string; comment: string },
 ): string {
   const [rule = ''] = rules;
-  const list = (values: readonly string[]) => `[${values.map(tomlString).join(', ')}]`;
   return [
     `# ${comment}`,
     '',
     '[[exceptions]]',
-    `rule = ${rules.length === 1 ? tomlString(rule) : list(rules)}`,
-    `reason = ${tomlString(reason)}`,
-    `owner = ${tomlString(owner)}`,
+    `rule = ${tomlValue(rules.length === 1 ? rule : rules)}`,
+    `reason = ${tomlValue(reason)}`,
+    `owner = ${tomlValue(owner)}`,
     `expires = ${expires === 'never' ? '"never"' : expires}`,
     ...when.flatMap(({ field, operator, values }) => [
       '',
       '[[exceptions.when]]',
-      `field = ${tomlString(field)}`,
-      `operator = ${tomlString(operator)}`,
-      ...(values.length === 0 ? [] : [`values = ${list(values)}`]),
+      `field = ${tomlValue(field)}`,
+      `operator = ${tomlValue(operator)}`,
+      ...(values.length === 0 ? [] : [`values = ${tomlValue(values)}`]),
     ]),
     '',
   ].join('\n');

@@ -20,7 +20,7 @@ const maxKinds = 64;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-export function openFaults(log: Log): Faults {
+export function openFaults(log: Pick<Log, 'warn'>): Faults {
   const faults = new Map<string, Fault & { toldMs: number }>();
   return {
     note(said, error) {

@@ -27,8 +27,8 @@ export interface HuntStatus {
 }
 
 export interface HuntScheduleParts {
-  /** Those without findings are passed over. */
-  hunts: readonly Hunt[];
+  /** Those in force; the ones without findings are passed over. */
+  hunts(): readonly Hunt[];
   /** Asks a hunt for the rows that would be told; rejects when it fails. */
   run(hunt: Hunt, window: { sinceMs: number; nowMs: number }, signal: AbortSignal): Promise<QueryResult>;
   record: HuntRows['recordHunt'];
@@ -36,9 +36,9 @@ export interface HuntScheduleParts {
   host: StepparentEvent['host'];
   agent: StepparentEvent['agent'];
   nowMs(): number;
-  /** Between the end of one round and the start of the next. */
-  intervalMs: number;
-  /** Before the first round. */
+  /** Between the end of one round and the start of the next; undefined: none are run. */
+  intervalMs(): number | undefined;
+  /** Before the first round, unless the interval is shorter. */
   firstMs: number;
   /** There is something to deliver. */
   onAlerts(): void;
@@ -48,20 +48,25 @@ export interface HuntScheduleParts {
 }
 
 export interface HuntSchedule {
+  /** Of the hunts in force; empty when none are run. */
   status(): HuntStatus[];
+  /** To be called when hunts or interval are other ones: the next round is brought forward or put off. */
+  reload(): void;
   /** Resolves when nothing runs any more; what runs is ended. */
   stop(): Promise<void>;
 }
 
 /** Starts the rounds. One hunt runs at a time. */
 export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
-  const hunts = parts.hunts.filter(({ finding }) => finding !== undefined);
-  const accounts = new Map(hunts.map(({ id }): [string, HuntStatus] => [id, { id, findings: 0 }]));
+  const hunts = (): Hunt[] =>
+    parts.intervalMs() === undefined ? [] : parts.hunts().filter(({ finding }) => finding !== undefined);
+  const accounts = new Map<string, HuntStatus>();
   const stopping = new AbortController();
   let round: Promise<void> = Promise.resolve();
 
   const runOne = async (hunt: Hunt): Promise<void> => {
     const account = accounts.get(hunt.id) ?? { id: hunt.id, findings: 0 };
+    accounts.set(hunt.id, account);
     const nowMs = parts.nowMs();
     account.last = new Date(nowMs).toISOString();
     try {
@@ -105,21 +110,39 @@ export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
   };
 
   let timer: NodeJS.Timeout | undefined;
-  const after = (ms: number): void => {
-    timer = setTimeout(() => {
-      round = (async () => {
-        for (const hunt of hunts) if (!stopping.signal.aborted) await runOne(hunt);
-        if (!stopping.signal.aborted) after(parts.intervalMs);
-      })();
-    }, ms);
+  let runs = false;
+  /** When the last round ended, on the monotonic clock. */
+  let endedMs: number | undefined;
+
+  const schedule = (): void => {
+    clearTimeout(timer);
+    const intervalMs = parts.intervalMs();
+    if (intervalMs === undefined || runs || stopping.signal.aborted) return;
+    const waitMs =
+      endedMs === undefined ? Math.min(parts.firstMs, intervalMs) : endedMs + intervalMs - performance.now();
+    // A longer wait than a timer can take would be none at all.
+    timer = setTimeout(
+      () => {
+        round = runAll();
+      },
+      Math.min(waitMs, 2 ** 31 - 1),
+    );
   };
-  after(parts.firstMs);
+  const runAll = async (): Promise<void> => {
+    runs = true;
+    for (const hunt of hunts()) if (!stopping.signal.aborted) await runOne(hunt);
+    runs = false;
+    endedMs = performance.now();
+    schedule();
+  };
+  schedule();
 
   return {
-    status: () => hunts.map(({ id }) => ({ ...accounts.get(id), id }) as HuntStatus),
+    status: () => hunts().map(({ id }) => accounts.get(id) ?? { id, findings: 0 }),
+    reload: schedule,
     async stop() {
-      clearTimeout(timer);
       stopping.abort();
+      clearTimeout(timer);
       await round;
     },
   };

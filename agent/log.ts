@@ -16,7 +16,7 @@ type LogValues = Readonly<Record<string, unknown>>;
 type Say = (message: string, values?: LogValues) => void;
 
 /** The log as its users see it. Messages are ours; whatever was observed goes into the values, which are escaped. */
-export type Log = Readonly<Record<LogLevel, Say>>;
+export type Log = Readonly<Record<LogLevel, Say>> & { setLevel(level: LogLevel): void };
 
 export interface LogSettings {
   level: LogLevel;
@@ -46,7 +46,10 @@ export function openLog({ level, to, stream, socket = journalSocket }: LogSettin
       // Under one key, since winston gives `message` and `level` among the values a meaning.
       logger.log({ level: at, message, values });
     };
-  return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') };
+  const setLevel = (next: LogLevel): void => {
+    logger.level = next;
+  };
+  return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug'), setLevel };
 }
 
 /**

@@ -289,6 +289,28 @@ export function program(): Command {
       }),
     );
 
+  const config = root.command('config').description('check and show the configuration');
+  config
+    .command('check')
+    .description('check the files of the configuration, or one; 78 when anything is refused')
+    .argument('[file]', 'this file by itself, not those of the configuration')
+    .action(
+      keep(async (file: string | undefined, _: unknown, command: Command) => {
+        const { configCheckCommand } = await import('./commands/config.ts');
+        return configCheckCommand(file, optionsOf(command));
+      }),
+    );
+  config
+    .command('show')
+    .description('show what holds, each value with where it came from')
+    .addOption(json())
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { configShowCommand } = await import('./commands/config.ts');
+        return configShowCommand(optionsOf(command));
+      }),
+    );
+
   const rules = root.command('rules').description('show and check rules');
   rules
     .command('list')

@@ -1,39 +1,35 @@
 // Wires the schedule of hunts into the agent: configuration, store, delivery and log.
 
 import type { HostContext } from '../collectors/process-event.ts';
-import type { ExceptionFor } from '../detectors/exceptions.ts';
-import type { Hunt } from '../detectors/hunts/hunt.ts';
 import type { Store } from '../storage/open-store.ts';
 import type { Faults } from './faults.ts';
 import { type HuntSchedule, startHuntSchedule } from './hunt-schedule.ts';
 import type { Log } from './log.ts';
+import type { Policy } from './policy.ts';
 import { runHunt } from './run-hunt.ts';
 
 export interface OpenHuntScheduleParts {
-  hunts: readonly Hunt[];
-  /** Undefined: the agent runs no hunts. */
-  intervalMs: number | undefined;
+  /** What is in force; a reload puts another one in its place. */
+  policy(): Policy;
   database: string;
   /** The store in use: another one takes its place when it breaks. */
   store(): Store;
   context: Pick<HostContext, 'host' | 'agent'>;
-  exceptionFor: ExceptionFor;
   onAlerts(): void;
   log: Log;
   faults: Faults;
 }
 
-/** The first round waits until the start is over, or a whole interval where that is shorter. */
+/** The first round waits until the start is over. */
 const firstMs = 3 * 60_000;
 const timeoutMs = 60_000;
 /** Rows that one run can tell of; a hunt with more is told about in part, and further at the next run. */
 const maxRows = 10_000;
 
-export function openHuntSchedule(parts: OpenHuntScheduleParts): HuntSchedule | undefined {
-  const { hunts, intervalMs, database, store, context, exceptionFor, onAlerts, log, faults } = parts;
-  if (intervalMs === undefined) return undefined;
+export function openHuntSchedule(parts: OpenHuntScheduleParts): HuntSchedule {
+  const { policy, database, store, context, onAlerts, log, faults } = parts;
   return startHuntSchedule({
-    hunts,
+    hunts: () => policy().hunts,
     run: (hunt, window, signal) =>
       runHunt(hunt, {
         source: hunt.source === 'host' ? { kind: 'host' } : { kind: 'database', path: database },
@@ -44,12 +40,12 @@ export function openHuntSchedule(parts: OpenHuntScheduleParts): HuntSchedule | u
         signal,
       }),
     record: (ruleId, rows, nowMs) => store().recordHunt(ruleId, rows, nowMs),
-    exceptionFor,
+    exceptionFor: (ruleId, read, nowMs) => policy().exceptionFor(ruleId, read, nowMs),
     host: context.host,
     agent: context.agent,
     nowMs: Date.now,
-    intervalMs,
-    firstMs: Math.min(firstMs, intervalMs),
+    intervalMs: () => policy().configuration.hunts.interval,
+    firstMs,
     onAlerts,
     onFirstRun: ({ id }, known) =>
       log.info('a hunt ran for the first time here: what it found is known from now on', { hunt: id, rows: known }),

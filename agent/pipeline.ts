@@ -11,7 +11,8 @@ import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import type { Finding } from '../storage/records.ts';
 import type { KnownTerms } from './known-front-ends.ts';
 
-export interface PipelineParts {
+/** By what events are judged; each event is judged by one of these, whole. */
+export interface PipelinePolicy {
   rules: readonly Rule[];
   /** Which events are kept whether or not a rule matches. */
   records: Predicate;
@@ -19,6 +20,11 @@ export interface PipelineParts {
   knownTerms: KnownTerms;
   /** The exception in force now that covers a rule's match, if any. */
   exceptionFor(ruleId: string, read: FieldReader): Exception | undefined;
+}
+
+export interface PipelineParts {
+  /** The one in force; a reload puts another one in its place. */
+  policy(): PipelinePolicy;
   /** Commits; throws when it cannot, and is then asked again with the same findings. */
   commit(findings: readonly Finding[]): void;
   onFault(what: string, error?: unknown): void;
@@ -81,8 +87,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   const onRuleFault = (rule: Rule, error: unknown): void => parts.onFault(`rule ${rule.id} failed`, error);
 
-  const excepted = (event: StepparentEvent, { rule }: Verdict): { exception?: Exception } => {
-    const exception = parts.exceptionFor(rule.id, (field) => readPath(event, field));
+  const excepted = (
+    { exceptionFor }: PipelinePolicy,
+    event: StepparentEvent,
+    { rule }: Verdict,
+  ): { exception?: Exception } => {
+    const exception = exceptionFor(rule.id, (field) => readPath(event, field));
     return exception === undefined ? {} : { exception };
   };
 
@@ -113,11 +123,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   return {
     take(exec) {
+      const policy = parts.policy();
       try {
-        parts.knownTerms.notice(exec);
+        policy.knownTerms.notice(exec);
         const quick = withFacts(exec.read, exec.document);
-        const matching = matchingRules(parts.rules, quick.read, onRuleFault);
-        if (matching.length === 0 && !parts.records(quick.read)) return;
+        const matching = matchingRules(policy.rules, quick.read, onRuleFault);
+        if (matching.length === 0 && !policy.records(quick.read)) return;
         const described = exec.document();
         const scope = exec.scope();
         // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.
@@ -128,12 +139,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           event,
           scope,
           verdicts: verdicts.map((verdict) => {
-            const standing = parts.knownTerms.standing(verdict, exec);
+            const standing = policy.knownTerms.standing(verdict, exec);
             return {
               verdict: withFindings(standing === 'unverified' ? unverified(verdict) : verdict, described),
               known: standing === 'known',
-              alerting: scope === '' || parts.containerAlerts,
-              ...excepted(event, verdict),
+              alerting: scope === '' || policy.containerAlerts,
+              ...excepted(policy, event, verdict),
             };
           }),
         });
@@ -142,21 +153,27 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       }
     },
     takeFile(event) {
+      const policy = parts.policy();
       try {
         const { read, facts } = withFacts(
           (field) => readPath(event, field),
           () => event,
         );
-        const verdicts = matchingRules(parts.rules, read, onRuleFault).map((rule) =>
+        const verdicts = matchingRules(policy.rules, read, onRuleFault).map((rule) =>
           withFindings(verdictOf(rule, read), event),
         );
         const scope = event.container?.id ?? '';
-        const alerting = scope === '' || parts.containerAlerts;
+        const alerting = scope === '' || policy.containerAlerts;
         const whole = { ...event, stepparent: { ...event.stepparent, ...facts() } };
         add({
           event: whole,
           scope,
-          verdicts: verdicts.map((verdict) => ({ verdict, known: false, alerting, ...excepted(whole, verdict) })),
+          verdicts: verdicts.map((verdict) => ({
+            verdict,
+            known: false,
+            alerting,
+            ...excepted(policy, whole, verdict),
+          })),
         });
       } catch (error) {
         parts.onFault('an event could not be judged', error);

@@ -3,14 +3,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  type Configuration,
-  type ConfigurationTable,
-  completeConfiguration,
-  parseConfigurationFile,
-  refuseKey,
-} from './configuration.ts';
+import { locateKey } from '../detectors/rules/toml-file.ts';
+import { type Configuration, completeConfiguration, configurationKeys } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { type ConfigurationFile, parseConfigurationFile, refuseKey } from './configuration-file.ts';
 import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
 
 const defaultFile = '/etc/stepparent/config.toml';
@@ -23,6 +19,17 @@ export interface ReadConfiguration {
   files: string[];
   /** Those of all files, one after the other, expired ones too. */
   exceptions: ConfiguredException[];
+  /** One line each, with file and line: what is no error and likely a mistake. Not escaped. */
+  warnings: string[];
+  /** The keys that files set, by name (`sensor.mode`). */
+  settings: ReadonlyMap<string, Setting>;
+}
+
+/** A value as it is written, and where: of several files the last. `line` counts from 1. */
+export interface Setting {
+  value: unknown;
+  file: string;
+  line: number;
 }
 
 /** Where drop-in files lie that go with a configuration file. */
@@ -33,25 +40,58 @@ export const dropInFolder = (file: string = defaultFile): string => join(dirname
  * `conf.d/*.toml` beside it. Throws ConfigurationError, or the system's error when a file may not be read (EACCES).
  */
 export function readConfiguration(file?: string): ReadConfiguration {
+  const { refused, ...read } = checkConfiguration(file);
+  if (refused[0] !== undefined) throw refused[0];
+  return read;
+}
+
+/** The same, with all that is refused. A file in which something is refused counts as empty. */
+export function checkConfiguration(file?: string): ReadConfiguration & { refused: ConfigurationError[] } {
   const first = file ?? defaultFile;
-  const read: { file: string; text: string; table: ConfigurationTable }[] = [];
-  for (const each of [first, ...dropIns(dropInFolder(first))]) {
-    const text = readText(each);
-    if (text !== undefined) read.push({ file: each, text, table: parseConfigurationFile(text, each) });
-    else if (each === file) throw new ConfigurationError(file, 'no such file');
+  return checkFiles([first, ...dropIns(dropInFolder(first))], file);
+}
+
+/** The same of one file by itself, without `conf.d`. */
+export const checkConfigurationFile = (file: string): ReturnType<typeof checkConfiguration> => checkFiles([file], file);
+
+function checkFiles(files: readonly string[], required: string | undefined): ReturnType<typeof checkConfiguration> {
+  const refused: ConfigurationError[] = [];
+  const read: (ConfigurationFile & { file: string; text: string })[] = [];
+  for (const file of files) {
+    try {
+      const text = readText(file);
+      if (text !== undefined) read.push({ file, text, ...parseConfigurationFile(text, file) });
+      else if (file === required) throw new ConfigurationError(file, 'no such file');
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      refused.push(error);
+    }
   }
+  refused.push(...read.flatMap((each) => each.refused));
   const configuration = completeConfiguration(read.map(({ table }) => table));
   const missing = configuration.rules_directories?.find((folder) => !isFolder(folder));
   const naming = read.findLast(({ table }) => 'rules_directories' in table);
   if (missing !== undefined && naming) {
     const message = `\`rules_directories\` must be folders that exist, and ${missing} does not`;
-    throw refuseKey(naming.file, naming.text, 'rules_directories', message);
+    refused.push(refuseKey(naming.file, naming.text, 'rules_directories', message));
   }
   return {
     configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
     files: read.map((each) => each.file),
-    exceptions: read.flatMap((each) => parseExceptions(each.text, each.file)),
+    exceptions: read.flatMap((each) => (each.refused.length > 0 ? [] : parseExceptions(each.text, each.file))),
+    warnings: read.flatMap((each) => each.warnings),
+    settings: new Map(read.flatMap(settingsOf)),
+    refused,
   };
+}
+
+function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
+  return configurationKeys.flatMap(({ name }): [string, Setting][] => {
+    const path = name.split('.');
+    const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], table);
+    if (value === undefined) return [];
+    return [[name, { value, file, line: text.slice(0, locateKey(text, path).start).split('\n').length }]];
+  });
 }
 
 function dropIns(folder: string): string[] {
@@ -69,7 +109,8 @@ function ownRules(): string[] {
 export function readExceptions(file: string): ConfiguredException[] {
   const text = readText(file);
   if (text === undefined) throw new ConfigurationError(file, 'no such file');
-  parseConfigurationFile(text, file);
+  const [first] = parseConfigurationFile(text, file).refused;
+  if (first !== undefined) throw first;
   return parseExceptions(text, file);
 }
 

@@ -14,18 +14,12 @@ import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { openScriptCopies } from '../collectors/script-copies.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import { realPath } from '../collectors/which-file.ts';
-import { compileExceptions } from '../detectors/exceptions.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
-import { readHunts } from '../detectors/hunts/load-hunts.ts';
-import { compileKql } from '../detectors/query/kql.ts';
 import { packageToolsList, readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
-import { readRules } from '../detectors/rules/load-rules.ts';
 import { limits } from '../storage/limits.ts';
 import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
-import type { Configuration } from './configuration.ts';
-import { type ConfiguredException, exceptionsReport, knownNames } from './configured-exceptions.ts';
 import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
@@ -36,29 +30,35 @@ import { openHuntSchedule } from './open-hunt-schedule.ts';
 import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import type { Paths } from './paths.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipeline, type PipelinePolicy } from './pipeline.ts';
+import { exceptionsOf, keysForRestart, type Policy, readPolicy, refusedAnew } from './policy.ts';
+import type { ReadConfiguration } from './read-configuration.ts';
 import { openScriptEvidence } from './script-evidence.ts';
 import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openStdoutSink } from './sinks/stdout.ts';
-import { type AgentStatus, storeFacts } from './status.ts';
+import { type AgentStatus, refusedLine, storeFacts } from './status.ts';
 import { openTimers } from './timers.ts';
+import { openUnstored } from './unstored.ts';
 import { version } from './version.ts';
 
 export interface Agent {
   status(): AgentStatus;
   /** Another number after each look of the sensor that was handled whole. */
   progress(): number;
+  /**
+   * Puts what `read` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
+   * rule or hunt that is in force would be refused: the log and `status` say why.
+   */
+  reload(read: () => ReadConfiguration): void;
   /** Ends everything: what was seen is committed, the kernel's instance removed. */
   stop(): Promise<void>;
 }
 
 export interface AgentParts {
-  configuration: Configuration & { rules_directories: readonly string[] };
-  /** The configuration's files, to name them in errors. */
-  configurationFiles: readonly string[];
-  exceptions: readonly ConfiguredException[];
+  /** What is in force until the first reload. */
+  read: ReadConfiguration;
   paths: Paths;
   log: Log;
 }
@@ -72,17 +72,19 @@ const commitAgainMs = 1000;
 
 /** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
-  const { configuration, exceptions, paths, log } = parts;
+  const { paths, log } = parts;
+  const { configuration } = parts.read;
   const started = new Date().toISOString();
   const faults = openFaults(log);
-  const { rules, refused } = readRules(configuration.rules_directories);
-  for (const rule of refused) log.error('a rule was refused', { ...rule });
-  if (rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
-  const { hunts, refused: refusedHunts } = readHunts(configuration.hunts.directories);
-  for (const hunt of refusedHunts) log.error('a hunt was refused', { ...hunt });
-  const exceptionFor = compileExceptions(exceptions);
-  const reportExceptions = () => exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
-  for (const warning of reportExceptions().warnings) log.warn('an exception needs a look', { warning });
+  let policy = readPolicy(parts.read);
+  const tellPolicy = (): void => {
+    for (const rule of policy.refused.rules) log.error('a rule was refused', { ...rule });
+    for (const hunt of policy.refused.hunts) log.error('a hunt was refused', { ...hunt });
+    if (policy.rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
+    for (const warning of policy.warnings) log.warn('the configuration needs a look', { warning });
+    for (const warning of exceptionsOf(policy).warnings) log.warn('an exception needs a look', { warning });
+  };
+  tellPolicy();
   const lists = readKnownTerms(shippedKnownTerms);
 
   // First of all, the one thing that tells two agents apart: who holds the socket.
@@ -151,16 +153,24 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       inspect: table.inspect,
     });
 
-    const pipeline = createPipeline({
+    const unstored = openUnstored(log);
+    const judgedBy = ({ rules, records, configuration, exceptionFor }: Policy): PipelinePolicy => ({
       rules,
-      records: compileKql(configuration.events.record).matches,
+      records,
       containerAlerts: configuration.container_alerts,
       knownTerms: openKnownTerms({ lists: configuration.known_front_ends ? lists : new Map(), tools }),
+      exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
+    });
+    let judged = judgedBy(policy);
+    const pipeline = createPipeline({
+      policy: () => judged,
       commit(findings) {
         try {
           const { alerts } = store.record(findings, Date.now());
+          unstored.taken();
           if (alerts.length > 0) delivery.wake();
         } catch (error) {
+          unstored.refused(findings, error instanceof Error ? error.message : String(error));
           if (error instanceof StoreError && error.trouble === 'corrupt') {
             store.close();
             store = openStore(paths.database, { ...storeOptions, setAsideBecause: error.message });
@@ -169,7 +179,6 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
           throw error;
         }
       },
-      exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
       onFault: faults.note,
     });
     const scripts = openScriptEvidence({
@@ -253,8 +262,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     takeScripts();
     undo.unshift(() => watch.stop());
 
-    const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
     const prune = (): void => {
+      const { rules, configuration } = policy;
+      const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
       const { more } = store.prune(Date.now(), {
         eventDays: configuration.retention.event_days,
         maxBytes: configuration.retention.max_mb * 1024 * 1024,
@@ -279,37 +289,64 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     later(1000, guarded(prune));
 
     const schedule = openHuntSchedule({
-      hunts,
-      intervalMs: configuration.hunts.interval,
+      policy: () => policy,
       database: paths.database,
       store: () => store,
       context,
-      exceptionFor,
       onAlerts: delivery.wake,
       log,
       faults,
     });
-    undo.unshift(() => schedule?.stop());
+    undo.unshift(() => schedule.stop());
+
+    let reloaded: AgentStatus['reloaded'];
+    /** Throws an error whose message says why `next` cannot take the place of what is in force. */
+    const replace = (next: Policy): void => {
+      const lost = refusedAnew(policy, next);
+      if (lost.length > 0) throw new Error(lost.map(refusedLine).join('; '));
+      judged = judgedBy(next);
+      policy = next;
+      log.setLevel(next.configuration.log.level);
+      schedule.reload();
+    };
 
     status = () => {
       const facts = storeFacts(store, Date.now());
       const report = sensor.report();
-      const sound = sensor.degraded === undefined && report.lost_events === 0 && refused.length === 0;
+      const watched = watch.report();
+      const degraded = [
+        ...(sensor.degraded === undefined ? [] : [sensor.degraded]),
+        ...some(report.lost_events, 'records of processes lost'),
+        ...watched.folders.flatMap(({ path, by, reason }) =>
+          reason === undefined ? [] : [`${path} is watched by ${by}, without the writers: ${reason}`],
+        ),
+        ...some(policy.refused.rules.length, 'rules refused'),
+        ...some(policy.refused.hunts.length, 'hunts refused'),
+        ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
+        ...(unstored.reason === undefined ? [] : [`events wait in memory: ${unstored.reason}`]),
+        ...some(pipeline.dropped, 'findings given up'),
+        ...(journaldTrouble === undefined ? [] : [`the journal does not take alerts: ${journaldTrouble}`]),
+        ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
+      ];
       const { user, system } = process.cpuUsage();
       return {
         pid: process.pid,
         version,
         started,
-        state: facts.learning?.active ? 'learning' : sound && journaldTrouble === undefined ? 'running' : 'degraded',
+        state: facts.learning?.active ? 'learning' : degraded.length === 0 ? 'running' : 'degraded',
+        degraded,
         sensor: report,
-        packages: watch.report(),
+        packages: watched,
         processes: table.size,
         processes_refused: table.refused,
-        rules: { loaded: rules.map(({ id }) => id), refused },
-        hunts: { scheduled: schedule?.status() ?? [], refused: refusedHunts },
-        exceptions: reportExceptions(),
-        configuration: [...parts.configurationFiles],
-        known_front_ends: configuration.known_front_ends,
+        rules: { loaded: policy.rules.map(({ id }) => id), refused: policy.refused.rules },
+        hunts: { scheduled: schedule.status(), refused: policy.refused.hunts },
+        exceptions: exceptionsOf(policy),
+        configuration: [...policy.files],
+        ...(reloaded && { reloaded }),
+        warnings: policy.warnings,
+        restart_needed: keysForRestart(configuration, policy.configuration),
+        known_front_ends: policy.configuration.known_front_ends,
         store: facts,
         uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
         sinks: delivery.status(),
@@ -322,9 +359,29 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     return {
       status: () => status(),
       progress: sensor.progress,
+      reload(read) {
+        reloaded = { last: new Date().toISOString() };
+        try {
+          replace(readPolicy(read()));
+        } catch (error) {
+          reloaded.refused = error instanceof Error ? error.message : String(error);
+          log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
+          return;
+        }
+        tellPolicy();
+        const { rules, hunts, exceptions, files } = policy;
+        const counts = `${rules.length} rules, ${hunts.length} hunts, ${exceptions.length} exceptions`;
+        log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
+        const waiting = keysForRestart(configuration, policy.configuration);
+        if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });
+        pipeline.keep(
+          sensorEvent(context, 'configuration-reloaded', `${counts}: ${rules.map(({ id }) => id).join(', ')}`),
+        );
+        commit();
+      },
       async stop() {
         clearInterval(tidy);
-        await schedule?.stop();
+        await schedule.stop();
         await watch.stop();
         await sensor.stop();
         clear();
@@ -348,3 +405,5 @@ const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
   const operation = parsePackageOperation(manager, args)?.operation;
   return operation !== 'query' && operation !== 'other' && operation !== 'build';
 };
+
+const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);

@@ -36,8 +36,16 @@ export interface AgentStatus {
   version: string;
   started: string;
   state: 'learning' | 'running' | 'degraded';
+  /** What keeps it from seeing or telling all, one clause each. */
+  degraded: string[];
   /** The configuration files in force, first to last. */
   configuration: string[];
+  /** When the last reload was, and why it was refused, if so: the one before it is in force then. Absent: there was none. */
+  reloaded?: { last: string; refused?: string };
+  /** What is odd about the configuration, with file and line. */
+  warnings: string[];
+  /** Keys that are configured otherwise than the agent was started with. */
+  restart_needed: string[];
   sensor: SensorReport;
   /** The watch of package databases. */
   packages: PackageWatchReport;
@@ -105,7 +113,12 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
   return lay(
     `stepparent ${status.version} is ${status.state} (pid ${status.pid}, since ${localTime(status.started)})`,
     [
-      ['configuration', status.configuration.length > 0 ? status.configuration : ['defaults']],
+      ['degraded', status.degraded],
+      [
+        'configuration',
+        [...(status.configuration.length > 0 ? status.configuration : ['defaults']), ...status.warnings],
+      ],
+      ['reloaded', reloadLines(status)],
       ['sensor', [sensor.name]],
       ['arguments', sensor.argv],
       ['limits', sensor.reasons],
@@ -136,6 +149,15 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['uses', [`${megabytes(status.rss_bytes)} memory, ${status.cpu_seconds.toFixed(1)} s CPU`]],
     ],
   );
+}
+
+function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
+  return [
+    ...(reloaded
+      ? [`${localTime(reloaded.last)}${reloaded.refused === undefined ? '' : `, refused: ${reloaded.refused}`}`]
+      : []),
+    ...(restart_needed.length > 0 ? [`a restart is needed for: ${restart_needed.join(', ')}`] : []),
+  ];
 }
 
 /** The watched folders, each with the means and what is wrong with them. */

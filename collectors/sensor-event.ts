@@ -8,6 +8,7 @@ export type SensorAction =
   | 'records-lost'
   | 'sensor-degraded'
   | 'store-set-aside'
+  | 'configuration-reloaded'
   | 'file-events-lost'
   | 'package-folder-missing'
   | 'package-folder-found'

@@ -11,6 +11,7 @@ import { readRules } from '../detectors/rules/load-rules.ts';
 import { bundle, checkout } from './bundle.ts';
 import { catalogText } from './catalog.ts';
 import { type Architecture, architectures, type PackagedFile, packagedFiles } from './files.ts';
+import { sampleConfiguration } from './sample-configuration.ts';
 
 const description = {
   summary: 'detects persistence through the package manager',
@@ -113,6 +114,7 @@ try {
     path.join(bundled, 'generated/stepparent.catalog'),
     catalogText(rules, readHunts([shippedHunts]).hunts),
   );
+  fs.writeFileSync(path.join(bundled, 'generated/config.toml'), sampleConfiguration());
   const seconds = epoch();
   for (const architecture of architectures.filter(({ node }) => node === process.arch)) {
     const root = path.join(work, architecture.deb);

@@ -74,6 +74,12 @@ export function packagedFiles(bundled: string, { node }: Architecture): Packaged
     },
 
     {
+      to: '/etc/stepparent/config.toml',
+      from: join(bundled, 'generated/config.toml'),
+      mode: 0o600,
+      conffile: true,
+    },
+    {
       to: '/usr/lib/systemd/catalog/stepparent.catalog',
       from: join(bundled, 'generated/stepparent.catalog'),
       mode: 0o644,

@@ -4,6 +4,8 @@ import koffi from 'koffi';
 
 const CLONE_NEWNS = 0x20000;
 const MS_BIND = 0x1000;
+const MS_RDONLY = 1;
+const MS_REMOUNT = 32;
 const MNT_DETACH = 2;
 const MS_REC_PRIVATE = 0x4000 | 0x40000;
 
@@ -27,14 +29,22 @@ function enter(): Mount {
   return call;
 }
 
-/** Mounts an empty folder in memory over `folder`. */
-export function mountEmpty(folder: string): void {
-  if (enter()('tmpfs', folder, 'tmpfs', 0, null) !== 0) throw new Error(`tmpfs cannot be mounted at ${folder}`);
+/** Mounts an empty folder in memory over `folder`, in which so much finds room. */
+export function mountEmpty(folder: string, sizeBytes?: number): void {
+  const options = sizeBytes === undefined ? null : `size=${sizeBytes}`;
+  if (enter()('tmpfs', folder, 'tmpfs', 0, options) !== 0) throw new Error(`tmpfs cannot be mounted at ${folder}`);
 }
 
 /** Puts `from`, a file or a folder, in the place of `at`. */
 export function bindMount(from: string, at: string): void {
   if (enter()(from, at, null, MS_BIND, null) !== 0) throw new Error(`${from} cannot be mounted at ${at}`);
+}
+
+/** Makes what `mountEmpty` mounted read-only; nobody may have a file open there for writing. */
+export function makeReadOnly(folder: string): void {
+  if (enter()('tmpfs', folder, 'tmpfs', MS_REMOUNT | MS_RDONLY, null) !== 0) {
+    throw new Error(`${folder} cannot be made read-only`);
+  }
 }
 
 /** Takes away what was mounted last at `folder`, whoever uses it. */

@@ -1,6 +1,9 @@
 // `run`: the agent in the foreground, until it is told to end.
 
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { Agent } from '../run-agent.ts';
 import { type AgentStatus, exceptionLines } from '../status.ts';
 
 export interface RunOptions {
@@ -39,15 +42,25 @@ function readyLines(
 const statusEveryMs = 30_000;
 
 /** What `systemctl status` shows. */
-const statusLine = ({ state, sensor, store, sinks }: AgentStatus): string => {
-  const undelivered = sinks.find(({ trouble }) => trouble !== undefined);
-  return [
+const statusLine = ({ state, degraded, sensor, store }: AgentStatus): string =>
+  [
     `${state} with ${sensor.name}`,
     `${Object.values(store.alerts).reduce((sum, count) => sum + count, 0)} alerts stored`,
-    ...(sensor.lost_events > 0 ? [`${sensor.lost_events} records lost`] : []),
-    ...(undelivered ? [`alerts wait for ${undelivered.name}: ${undelivered.trouble?.message}`] : []),
+    ...degraded,
   ].join('; ');
-};
+
+const hadTerminal = isatty(0);
+
+/** A terminal that hung up: who started the agent by hand is gone. A service has none. */
+function terminalIsGone(): boolean {
+  if (!hadTerminal) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 /** The exit code. */
 export async function runCommand(options: RunOptions): Promise<number> {
@@ -64,7 +77,9 @@ export async function runCommand(options: RunOptions): Promise<number> {
     import('../run-agent.ts'),
     import('../service-manager.ts'),
   ]);
-  const { configuration, files, exceptions } = readConfiguration(options.config);
+  const read = () => readConfiguration(options.config);
+  const first = read();
+  const { configuration } = first;
   const paths = resolvePaths(configuration, process.env);
   if (options.check) {
     (await import('./except.ts')).exceptWarnCommand(options);
@@ -76,17 +91,31 @@ export async function runCommand(options: RunOptions): Promise<number> {
   }
   const toJournal = stderrIsJournal(process.env);
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
-  const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(process, 'SIGHUP')]);
+  const hungUp = new EventTarget();
+  let agent: Agent | undefined;
+  let asked = false;
+  process.on('SIGHUP', () => {
+    if (terminalIsGone()) hungUp.dispatchEvent(new Event('end'));
+    else if (agent) reload(agent);
+    else asked = true;
+  });
+  const reload = (running: Agent): void => {
+    running.reload(read);
+    manager.status(statusLine(running.status()));
+  };
+  const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(hungUp, 'end')]);
   const manager = openServiceManager(process.env);
-  const agent = await startAgent({ configuration, configurationFiles: files, exceptions, paths, log });
-  process.stdout.write(`${readyLines(agent.status(), paths.alerts).join('\n')}\n`);
-  manager.ready(statusLine(agent.status()));
-  const unwatch = manager.watch(agent.progress);
-  const tell = setInterval(() => manager.status(statusLine(agent.status())), statusEveryMs);
+  const started = await startAgent({ read: first, paths, log });
+  agent = started;
+  process.stdout.write(`${readyLines(started.status(), paths.alerts).join('\n')}\n`);
+  manager.ready(statusLine(started.status()));
+  const unwatch = manager.watch(started.progress);
+  const tell = setInterval(() => manager.status(statusLine(started.status())), statusEveryMs);
+  if (asked) reload(started);
   await ended;
   clearInterval(tell);
   unwatch();
   manager.stopping();
-  await agent.stop();
+  await started.stop();
   return 0;
 }

@@ -1,16 +1,21 @@
 // `stepparent status`: what the running agent says of itself, or the store's facts when none runs.
 
+import { escapeText } from '../../collectors/escape-text.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { askControl } from '../control-socket.ts';
 import { resolvePaths } from '../paths.ts';
-import { readConfiguration } from '../read-configuration.ts';
+import { checkConfiguration } from '../read-configuration.ts';
 import { type AgentStatus, formatStatus, type StoppedStatus, storeFacts } from '../status.ts';
 import { closing } from './with-store.ts';
 
+const lineChars = 1000;
+
 /** True when an agent runs. */
 export async function statusCommand(options: { config?: string; json?: boolean }): Promise<boolean> {
-  const { configuration } = readConfiguration(options.config);
+  // Also where the configuration is wrong by now: the agent that was started with an earlier one says so.
+  const { configuration, refused } = checkConfiguration(options.config);
+  for (const { message } of refused) console.error(`stepparent: ${escapeText(message, lineChars)}`);
   const paths = resolvePaths(configuration, process.env);
   const answer = await askControl(paths.controlSocket, 'status');
   // The other end is this program, and root's.

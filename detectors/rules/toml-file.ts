@@ -1,5 +1,6 @@
 // Reads a TOML text against a schema, so that whatever is wrong is named with its key, line, column and what is allowed.
 
+import { distance } from 'fastest-levenshtein';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { QueryError } from '../query/query.ts';
@@ -7,6 +8,8 @@ import { formatQueryError } from '../query/query-error-excerpt.ts';
 import { printable } from '../query/query-position.ts';
 
 type Path = readonly PropertyKey[];
+
+const maxFaults = 50;
 
 /** A place in a text, in UTF-16 units from its start. */
 interface Span {
@@ -40,6 +43,17 @@ export class TomlFileError extends Error {
 
 /** The text as the schema understands it. Throws a TomlFileError for the first thing that is wrong, in the order of the text. */
 export function parseToml<S extends z.ZodType>(file: string, text: string, schema: S): z.output<S> {
+  const read = readToml(file, text, schema);
+  if ('faults' in read) throw read.faults[0];
+  return read.data;
+}
+
+/** The text as the schema understands it, or all that is wrong, at least one thing, in the order of the text. */
+export function readToml<S extends z.ZodType>(
+  file: string,
+  text: string,
+  schema: S,
+): { data: z.output<S> } | { faults: TomlFileError[] } {
   let data: unknown;
   try {
     data = parse(text);
@@ -48,17 +62,17 @@ export function parseToml<S extends z.ZodType>(file: string, text: string, schem
     const lines = text.split('\n').slice(0, error.line - 1);
     const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + error.column - 1;
     const reason = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '');
-    throw new TomlFileError(`not valid TOML: ${reason}`, file, text, { start, end: start + 1 });
+    return { faults: [new TomlFileError(`not valid TOML: ${reason}`, file, text, { start, end: start + 1 })] };
   }
   const result = schema.safeParse(data);
-  if (result.success) return result.data;
+  if (result.success) return { data: result.data };
   // A mistyped key is also a missing one: the unknown key says more.
   const issues = result.error.issues;
   const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
   const faults = (unknown.length > 0 ? unknown : issues).flatMap((issue) => faultsOf(issue, data, schema));
   const placed = faults.map(({ path, message }) => ({ message, at: locateKey(text, path) }));
-  const first = placed.reduce((a, b) => (b.at.start < a.at.start ? b : a));
-  throw new TomlFileError(first.message, file, text, first.at);
+  placed.sort((a, b) => a.at.start - b.at.start);
+  return { faults: placed.slice(0, maxFaults).map(({ message, at }) => new TomlFileError(message, file, text, at)) };
 }
 
 /** Where the key at `path` stands; for one that is missing, the nearest table or key above it. */
@@ -141,7 +155,7 @@ function keysAt(text: string, at: number): { keys: string[]; end: number } {
   const keys: string[] = [];
   key.lastIndex = at;
   for (let found = key.exec(text); found !== null; found = key.exec(text)) {
-    keys.push(found[1] ?? found[2] ?? found[3] ?? '');
+    keys.push(found[1] === undefined ? (found[2] ?? found[3] ?? '') : unescaped(found[1]));
     at = key.lastIndex;
     dot.lastIndex = at;
     if (dot.exec(text) === null) break;
@@ -149,6 +163,9 @@ function keysAt(text: string, at: number): { keys: string[]; end: number } {
   }
   return { keys, end: at };
 }
+
+/** What a basic string of TOML stands for. */
+const unescaped = (text: string): string => (text.includes('\\') ? String(parse(`k = "${text}"`).k) : text);
 
 /** Where the value at `at` ends: at the end of its line, or further on when it has several. */
 function valueEnd(text: string, at: number): number {
@@ -236,21 +253,8 @@ function keysOf(schema: z.core.$ZodType, path: Path): string[] {
 /** The candidate that differs from `word` least, if by no more than a third of its letters. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate) }))
+    .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   return best !== undefined && best.distance <= Math.max(1, best.candidate.length / 3) ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-  }
-  return row[b.length] ?? 0;
 }

@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import * as z from 'zod';
-import { completeConfiguration, configurationSchema, parseConfigurationFile } from '../../agent/configuration.ts';
+import { completeConfiguration, configurationKeys, configurationTables } from '../../agent/configuration.ts';
 import { ConfigurationError } from '../../agent/configuration-error.ts';
-import { readConfiguration } from '../../agent/read-configuration.ts';
+import { parseConfigurationFile } from '../../agent/configuration-file.ts';
+import { checkConfiguration, readConfiguration } from '../../agent/read-configuration.ts';
 import { shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 
 function folderOf(files: Record<string, string>): string {
@@ -19,14 +19,17 @@ function folderOf(files: Record<string, string>): string {
 }
 
 function refusalOf(text: string): string {
-  try {
-    parseConfigurationFile(text, 'c.toml');
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigurationError);
-    return error instanceof Error ? error.message : '';
-  }
-  return 'accepted';
+  const [error] = parseConfigurationFile(text, 'c.toml').refused;
+  if (error === undefined) return 'accepted';
+  expect(error).toBeInstanceOf(ConfigurationError);
+  return error.message;
 }
+
+const tableOf = (text: string) => {
+  const { table, refused } = parseConfigurationFile(text, 'c.toml');
+  expect(refused).toEqual([]);
+  return table;
+};
 
 test('defaults', () => {
   expect(completeConfiguration([])).toEqual({
@@ -45,14 +48,26 @@ test('defaults', () => {
   });
 });
 
-test('every key has a line of documentation', () => {
-  const described = (schema: z.core.JSONSchema.JSONSchema, name: string): [string, string | undefined][] =>
-    schema.properties
-      ? Object.entries(schema.properties).flatMap(([key, child]) => described(Object(child), `${name}.${key}`))
-      : [[name, schema.description]];
-  const keys = described(z.toJSONSchema(configurationSchema, { io: 'input' }), '');
-  expect(keys.length).toBe(20);
-  for (const [name, line] of keys) expect(line, name).toMatch(/^[A-Z].*\.$/);
+test('every key has a line of documentation, what is allowed, and a default or what holds without', () => {
+  expect(configurationKeys.length).toBe(20);
+  for (const { name, description, allowed, default: value, without, example } of configurationKeys) {
+    expect(description, name).toMatch(/^[A-Z].*\.$/);
+    expect(allowed, name).toMatch(/^[^A-Z]+|a KQL/);
+    expect(allowed, name).not.toContain('undefined');
+    expect(value === undefined, name).toBe(without !== undefined);
+    expect(example, name).toBeDefined();
+  }
+  expect([...configurationTables.keys()]).toEqual(['sensor', 'events', 'retention', 'hunts', 'alerts', 'log']);
+  for (const [name, description] of configurationTables) expect(description, name).toMatch(/^[A-Z].*\.$/);
+});
+
+test('what is allowed is said in words', () => {
+  const allowed = new Map(configurationKeys.map((key) => [key.name, key.allowed]));
+  expect(allowed.get('sensor.mode')).toBe('"auto", "tracefs", "procfs"');
+  expect(allowed.get('sensor.buffer_total_mb')).toBe('a whole number from 1 to 256');
+  expect(allowed.get('alerts.ndjson')).toBe('true or false');
+  expect(allowed.get('rules_directories')).toBe('a list; each entry is an absolute path; at least 1');
+  expect(allowed.get('hunts.interval')).toMatch(/^a number and s, m, h, d or w, .*"off"$/);
 });
 
 test('later layers go over earlier ones, key by key', () => {
@@ -61,7 +76,7 @@ test('later layers go over earlier ones, key by key', () => {
     '[sensor]\nbuffer_total_mb = 4',
     'rules_directories = ["/c"]',
   ];
-  const configuration = completeConfiguration(tables.map((text) => parseConfigurationFile(text, 'c.toml')));
+  const configuration = completeConfiguration(tables.map(tableOf));
   expect(configuration).toMatchObject({
     learning: 3 * 86_400_000,
     sensor: { mode: 'procfs', buffer_total_mb: 4, poll_interval_ms: 100 },
@@ -70,7 +85,7 @@ test('later layers go over earlier ones, key by key', () => {
 });
 
 test('hunts can be left out', () => {
-  const table = parseConfigurationFile('hunts.interval = "off"', 'c.toml');
+  const table = tableOf('hunts.interval = "off"');
   expect(completeConfiguration([table]).hunts.interval).toBeUndefined();
 });
 
@@ -82,10 +97,6 @@ test.for([
     'sensor = { mode = "auto", poll_interval_ms = 1.5 }',
     'c.toml:1:1: `sensor.poll_interval_ms` must be a whole number',
   ],
-  ['a = 1\nb = 2', 'c.toml:1:1: unknown key `a`'],
-  ['known_front_ends = true\nlearnign = "3d"', 'c.toml:2:1: unknown key `learnign`; did you mean `learning`?'],
-  ['[sensor]\nbuffer_mb = 4', 'c.toml:2:1: unknown key `sensor.buffer_mb`'],
-  ['[sensors]\nmode = "auto"', 'c.toml:1:1: unknown key `sensors`'],
   ['[log]\nlevel = "loud"', 'c.toml:2:1: `log.level` must be "error"'],
   ['[events]\nrecord = "a:(b or"', 'c.toml:2:1: `events.record` must be a KQL query: '],
   ['[hunts]\ninterval = "5s"', 'c.toml:2:1: `hunts.interval` must be a number and s, m, h, d or w'],
@@ -95,10 +106,92 @@ test.for([
   ['known_front_ends = "yes"', 'c.toml:1:1: `known_front_ends` must be true or false'],
   ['learning = "3d"\nlearning = "4d"', 'c.toml:2:1: not valid TOML: '],
   ['learning = ', 'c.toml:1:12: not valid TOML: '],
-  ['__proto__ = 1', 'c.toml:1:1: unknown key'],
 ])('%j is refused', ([text = '', refusal = '']) => {
   expect(refusalOf(text).slice(0, refusal.length)).toBe(refusal);
   expect(refusalOf(text)).not.toContain('\n');
+});
+
+test.for([
+  ['a = 1\nb = 2', ['c.toml:1: unknown key `a`', 'c.toml:2: unknown key `b`']],
+  ['known_front_ends = true\nlearnign = "3d"', ['c.toml:2: unknown key `learnign`; did you mean `learning`?']],
+  ['[sensor]\nbuffer_mb = 4', ['c.toml:2: unknown key `sensor.buffer_mb`; did you mean `sensor.buffer_total_mb`?']],
+  ['[sensors]\nmode = "auto"', ['c.toml:1: unknown key `sensors`; did you mean `sensor`?']],
+  ['event_days = 3', ['c.toml:1: unknown key `event_days`; did you mean `retention.event_days`?']],
+  ['retention_event_days = 3', ['c.toml:1: unknown key `retention_event_days`; did you mean `retention.event_days`?']],
+  ['"sensor.mode" = "auto"', ['c.toml:1: unknown key `"sensor.mode"`; did you mean `sensor.mode`?']],
+  ['[log]\nlearning = "1d"', ['c.toml:2: unknown key `log.learning`; did you mean `learning`, above the first table?']],
+  ['sensor = { mod = "auto" }', ['c.toml:1: unknown key `sensor.mod`; did you mean `sensor.mode`?']],
+  ['[[exception]]\nrule = "x"', ['c.toml:1: unknown key `exception`; did you mean `exceptions`?']],
+  [
+    '__proto__.polluted = 1\n[sensor.__proto__]\nmode = 7',
+    ['c.toml:1: unknown key `__proto__`', 'c.toml:2: unknown key `sensor.__proto__`'],
+  ],
+  ['constructor = 1', ['c.toml:1: unknown key `constructor`']],
+  ['[log]\nlevel = "warn"', []],
+] as const)('%j is warned of and read otherwise', ([text, warnings]) => {
+  const { table, ...said } = parseConfigurationFile(text, 'c.toml');
+  expect(said).toEqual({ warnings, refused: [] });
+  const configuration = completeConfiguration([table]);
+  expect(configuration).toEqual(
+    completeConfiguration([text.startsWith('[log]\nlevel') ? { log: { level: 'warn' } } : {}]),
+  );
+  expect(Object.getPrototypeOf(table)).toBe(Object.prototype);
+  expect('polluted' in configuration).toBe(false);
+});
+
+test('a mistyped key and a wrong value are both told', () => {
+  const { warnings, refused } = parseConfigurationFile('lerning = "1d"\nlearning = 1\n[log]\nlevel = "x"', 'c.toml');
+  expect(warnings).toEqual(['c.toml:1: unknown key `lerning`; did you mean `learning`?']);
+  expect(refused.map(({ message }) => message.slice(0, 22))).toEqual([
+    'c.toml:2:1: `learning`',
+    'c.toml:4:1: `log.level',
+  ]);
+});
+
+test('a removed key says what to do instead', () => {
+  const removed = { watch: 'use `sensor.mode`', 'sensor.kind': 'use `sensor.mode`', hasOwnProperty: 'never' };
+  const { warnings, refused, table } = parseConfigurationFile('watch = 1\n[sensor]\nkind = "x"', 'c.toml', removed);
+  expect(refused).toEqual([]);
+  expect(table).toEqual({ sensor: {} });
+  expect(warnings).toEqual([
+    'c.toml:1: `watch` is not a key any more: use `sensor.mode`',
+    'c.toml:3: `sensor.kind` is not a key any more: use `sensor.mode`',
+  ]);
+  expect(parseConfigurationFile('toString = 1', 'c.toml', removed).warnings).toEqual([
+    'c.toml:1: unknown key `toString`',
+  ]);
+});
+
+test('a file full of unknown keys is told within bounds', () => {
+  const text = Array.from({ length: 3000 }, (_, i) => `"${'x'.repeat(1000)}${i}" = 1`).join('\n');
+  const { warnings } = parseConfigurationFile(text, 'c.toml');
+  expect(warnings.length).toBe(21);
+  expect(warnings.at(-1)).toBe('c.toml: 2980 more unknown keys');
+  for (const warning of warnings) expect(warning.length).toBeLessThan(300);
+});
+
+test('what is set, where, and all that is refused in all files', () => {
+  const folder = folderOf({
+    'config.toml': 'learning = "1d"\nsensor.mode = "procfs"\nlerning = 1',
+    'conf.d/1.toml': '\n\n[sensor]\nmode = "tracefs"',
+  });
+  const inFolder = (file: string): string => file.slice(folder.length + 1);
+  const { settings, warnings } = readConfiguration(join(folder, 'config.toml'));
+  expect([...settings].map(([name, { value, file, line }]) => [name, value, inFolder(file), line])).toEqual([
+    ['learning', '1d', 'config.toml', 1],
+    ['sensor.mode', 'tracefs', 'conf.d/1.toml', 4],
+  ]);
+  expect(warnings.map(inFolder)).toEqual(['config.toml:3: unknown key `lerning`; did you mean `learning`?']);
+
+  writeFileSync(join(folder, 'conf.d/1.toml'), 'sensor.mode = 1\nlog.level = 1');
+  writeFileSync(join(folder, 'conf.d/2.toml'), 'learning = ');
+  const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
+  expect(refused.map(({ message }) => inFolder(message).split(' ')[0])).toEqual([
+    'conf.d/1.toml:1:1:',
+    'conf.d/1.toml:2:1:',
+    'conf.d/2.toml:1:12:',
+  ]);
+  expect(configuration.sensor.mode).toBe('procfs');
 });
 
 test('files: the first, then conf.d by name; others in conf.d are left alone', () => {

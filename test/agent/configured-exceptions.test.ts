@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseConfigurationFile } from '../../agent/configuration.ts';
 import { ConfigurationError } from '../../agent/configuration-error.ts';
+import { parseConfigurationFile } from '../../agent/configuration-file.ts';
 import { exceptionsReport, parseExceptions } from '../../agent/configured-exceptions.ts';
 import { isEventField } from '../../agent/event-fields.ts';
 import { exceptionToml } from '../../agent/exception-text.ts';
@@ -31,13 +31,10 @@ function exceptionText(change: Record<string, string> = {}): string {
 }
 
 function refusalOf(text: string): string {
-  try {
-    parseConfigurationFile(text, 'c.toml');
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigurationError);
-    return error instanceof Error ? error.message : '';
-  }
-  return 'accepted';
+  const [error] = parseConfigurationFile(text, 'c.toml').refused;
+  if (error === undefined) return 'accepted';
+  expect(error).toBeInstanceOf(ConfigurationError);
+  return error.message;
 }
 
 test('a whole one, with its place', () => {
@@ -46,7 +43,11 @@ test('a whole one, with its place', () => {
     { field: 'process.parent.executable', operator: 'is', values: ['/opt/vendor/update.sh'] },
     { field: 'user.name', operator: 'exists', values: [] },
   ] as const;
-  expect(parseConfigurationFile(text, 'c.toml')).toEqual({ log: { level: 'warn' } });
+  expect(parseConfigurationFile(text, 'c.toml')).toEqual({
+    table: { log: { level: 'warn' } },
+    warnings: [],
+    refused: [],
+  });
   expect(parseExceptions(text, 'c.toml')).toEqual([
     {
       id: exceptionId(['a-rule'], when),

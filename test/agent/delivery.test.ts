@@ -174,3 +174,25 @@ test('stop finishes the batch in hand and leaves the rest', async () => {
   delivery.wake();
   expect(got).toHaveLength(100);
 });
+
+test('what the outbox could not be told of is not delivered twice; another database with the same ids is', async () => {
+  const { outbox, rows, put } = outboxOf('a');
+  const { sink, got } = sinkOf('a');
+  let full = true;
+  const broken: Outbox = {
+    ...outbox,
+    delivered(ids) {
+      if (full) throw new Error('no space left');
+      outbox.delivered(ids);
+    },
+  };
+  put('x');
+  put('y');
+  const { delivery } = started(broken, sink);
+  await vi.waitFor(() => expect(delivery.status()[0]?.failed).toBeGreaterThan(2));
+  expect(got).toEqual(['x', 'y']);
+  for (const row of rows) if (row.id === 1) row.document = alertDocument({ message: 'of another database' });
+  full = false;
+  await vi.waitFor(() => expect(rows).toEqual([]));
+  expect(got).toEqual(['x', 'y', 'of another database']);
+});

@@ -32,7 +32,7 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
     finish = resolve;
   });
   const running = startHuntSchedule({
-    hunts: Object.keys(rounds).map((id) => hunt(id)),
+    hunts: () => Object.keys(rounds).map((id) => hunt(id)),
     run(each, { sinceMs, nowMs: at }) {
       windows.push(at - sinceMs);
       const next = rounds[each.id]?.shift();
@@ -51,7 +51,7 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
       nowMs += hour;
       return nowMs;
     },
-    intervalMs: 0,
+    intervalMs: () => 0,
     firstMs: 0,
     onAlerts: () => told.push('alerts'),
     onFirstRun: ({ id }, known) => told.push(`first run of ${id}: ${known}`),
@@ -143,7 +143,7 @@ test('a row that an exception covers is not told, and counted as excepted', asyn
 });
 
 test('hunts without findings are not run', async () => {
-  const { running } = schedule({}, { hunts: [hunt('shown', '')] });
+  const { running } = schedule({}, { hunts: () => [hunt('shown', '')] });
   expect(running.status()).toEqual([]);
   await running.stop();
 });

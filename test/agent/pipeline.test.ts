@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TermStanding } from '../../agent/known-front-ends.ts';
-import { createPipeline, type PipelineParts } from '../../agent/pipeline.ts';
+import { createPipeline, type PipelineParts, type PipelinePolicy } from '../../agent/pipeline.ts';
 import { readPath } from '../../collectors/read-path.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
@@ -13,16 +13,19 @@ import { temporaryStore } from '../storage/temporary-store.ts';
 import { observedExec } from './observed-exec.ts';
 
 /** A pipeline with a store that keeps batches, and refuses while it is told to. */
-function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts> = {}) {
+function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts & PipelinePolicy> = {}) {
   const batches: Finding[][] = [];
   const faults: [string, string][] = [];
   const store = { refuses: false, tries: 0 };
   const pipeline = createPipeline({
-    rules,
-    records: () => false,
-    containerAlerts: false,
-    knownTerms: { notice: () => {}, standing: () => 'unlisted' },
-    exceptionFor: () => undefined,
+    policy: () => ({
+      rules,
+      records: () => false,
+      containerAlerts: false,
+      knownTerms: { notice: () => {}, standing: () => 'unlisted' },
+      exceptionFor: () => undefined,
+      ...change,
+    }),
     commit(findings) {
       store.tries++;
       if (store.refuses) throw new Error('disk full');

@@ -24,7 +24,11 @@ const running: AgentStatus = {
   version: '0.1.0',
   started: time,
   state: 'degraded',
+  degraded: ['5 records of processes lost', 'events wait in memory: disk\n full'],
   configuration: ['/etc/stepparent/config.toml'],
+  warnings: ['/etc/stepparent/config.toml:1: unknown key "a\n"'],
+  reloaded: { last: time, refused: '/etc/stepparent/rules.d/x.toml:3:1: no\x1b' },
+  restart_needed: ['sensor', 'alerts'],
   sensor: {
     name: 'tracefs',
     argv: ['entry probe on /usr/bin/dpkg', '/proc for everything else'],
@@ -75,7 +79,12 @@ const running: AgentStatus = {
 
 test('a running agent', () => {
   expect(formatStatus(running)).toBe(`stepparent 0.1.0 is degraded (pid 42, since ${local})
+  degraded       5 records of processes lost
+                 events wait in memory: disk\\n full
   configuration  /etc/stepparent/config.toml
+                 /etc/stepparent/config.toml:1: unknown key "a\\n"
+  reloaded       ${local}, refused: /etc/stepparent/rules.d/x.toml:3:1: no\\x1b
+                 a restart is needed for: sensor, alerts
   sensor         tracefs
   arguments      entry probe on /usr/bin/dpkg
                  /proc for everything else

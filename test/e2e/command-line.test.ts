@@ -54,7 +54,6 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
   test.each([
     ['[sensor]\nmode = "best"\n', 2, 'sensor.mode'],
     ['known_front_ends = "no"\n', 1, 'known_front_ends'],
-    ['learn = "1h"\n', 1, 'learn'],
     ['learning = "1 fortnight"\n', 1, 'learning'],
     ['[events]\nrecord = "process.name:("\n', 2, 'events.record'],
     ['rules_directories = ["/nowhere"]\n', 1, 'rules_directories'],

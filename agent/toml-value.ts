@@ -1,0 +1,12 @@
+// A value as TOML writes it, so that nothing in it is hidden from who reads it.
+
+const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
+
+/** A text, number, truth or list of these, on one line and safe to show: TOML's escapes are JSON's, and `\\U` besides. */
+export function tomlValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(tomlValue).join(', ')}]`;
+  return JSON.stringify(value).replaceAll(hidden, (character) => {
+    const hex = (character.codePointAt(0) ?? 0).toString(16);
+    return hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
+  });
+}

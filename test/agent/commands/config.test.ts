@@ -1,0 +1,158 @@
+// `stepparent config check` and `show`, from processes of their own.
+
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { expect, test } from 'vitest';
+import { completeConfiguration, configurationKeys } from '../../../agent/configuration.ts';
+import { checkConfigurationFile } from '../../../agent/read-configuration.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+const main = join(import.meta.dirname, '../../../agent/main.ts');
+
+function stepparent(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    const child = execFile('node', [main, 'config', ...args], { env: { ...process.env, ...env } }, (_, out, err) =>
+      resolve({ code: child.exitCode ?? -1, out, err }),
+    );
+  });
+}
+
+/** A folder with these files; the first is the configuration. */
+function folderOf(files: Record<string, string>): string {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'conf.d'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+const hostile = 'x\x1b[31m\u202e.toml';
+const exception = `[[exceptions]]
+rule = "unusual-dpkg-execution"
+reason = "gpj.\\u202etxt"
+owner = "alice"
+expires = 2027-01-31T12:00:00Z
+[[exceptions.when]]
+field = "process.name"
+operator = "is"
+values = ["a\\u001b[2J"]
+`;
+
+test('check: files, warnings; they do not fail', async () => {
+  const folder = folderOf({
+    'config.toml': 'lerning = "7d"\n',
+    [`conf.d/${hostile}`]: '[sensor]\n"\\u001b[2J" = 1\n',
+    'conf.d/draft.bak': '=',
+  });
+  const { code, out, err } = await stepparent(['check', '--config', join(folder, 'config.toml')]);
+  expect(code).toBe(0);
+  const shown = `${folder}/conf.d/x\\x1b[31m\\u202e.toml`;
+  expect(out.split('\n')).toEqual([
+    `read: ${folder}/config.toml`,
+    `read: ${shown}`,
+    `warning: ${folder}/config.toml:1: unknown key \`lerning\`; did you mean \`learning\`?`,
+    `warning: ${shown}:2: unknown key \`sensor."\\\\u001b[2J"\``,
+    '',
+  ]);
+  expect(err).toMatch(/^2 files, 2 warnings, 0 refused\n.*stepparent run --check\n$/);
+});
+
+test('check: all that is refused, with place and line, is 78', async () => {
+  const folder = folderOf({
+    'config.toml': 'learning = 7\n[log]\nlevel = "loud"\n',
+    'conf.d/a.toml': exception.replace('owner = "alice"\n', ''),
+    'conf.d/b.toml': 'rules_directories = ["/nowhere/rules"]',
+  });
+  const { code, out, err } = await stepparent(['check', '--config', join(folder, 'config.toml')]);
+  expect(code).toBe(78);
+  const refused = out.split('\n').filter((line) => line.startsWith('refused: '));
+  expect(refused.map((line) => line.slice(`refused: ${folder}/`.length))).toEqual([
+    'config.toml:1:1: `learning` must be a text in quotes',
+    'config.toml:3:1: `log.level` must be "error", "warn", "info" or "debug"',
+    expect.stringMatching(/^conf\.d\/a\.toml:\d:1: `exceptions\[0\]\.owner` is missing/),
+    expect.stringMatching(/^conf\.d\/b\.toml:1:1: `rules_directories` must be folders that exist/),
+  ]);
+  expect(out).toContain('\nlevel = "loud"\n^~~~~\n');
+  expect(err).toMatch(/^3 files, 0 warnings, 4 refused\n/);
+});
+
+test('check FILE: that one by itself', async () => {
+  const folder = folderOf({ 'config.toml': '', 'conf.d/a.toml': 'learning = 7', 'draft.toml': 'learning = "7d"' });
+  const config = ['--config', join(folder, 'config.toml')];
+  expect(await stepparent(['check', join(folder, 'draft.toml'), ...config])).toMatchObject({
+    code: 0,
+    out: `read: ${folder}/draft.toml\n`,
+  });
+  expect(await stepparent(['check', join(folder, 'conf.d/a.toml'), ...config])).toMatchObject({ code: 78 });
+  expect(await stepparent(['check', join(folder, 'none.toml')])).toMatchObject({
+    code: 78,
+    out: `refused: ${folder}/none.toml: no such file\n`,
+  });
+});
+
+test('show: TOML that gives the same configuration again, each value with its origin, nothing hidden', async () => {
+  const folder = folderOf({
+    'config.toml': 'learning = "3d"\nsensor = { mode = "procfs" }\n',
+    [`conf.d/${hostile}`]: `logs_directory = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${exception}`,
+  });
+  const config = join(folder, 'config.toml');
+  const { code, out, err } = await stepparent(['show', '--config', config], { STATE_DIRECTORY: '/srv/state:/b' });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const lines = out.split('\n');
+  const shown = `${folder}/conf.d/x\\x1b[31m\\u202e.toml`;
+  for (const line of [
+    `# read: ${config}`,
+    `# read: ${shown}`,
+    'state_directory = "/srv/state"  # $STATE_DIRECTORY',
+    `logs_directory = "/var/log/\\u202e"  # ${shown}:1`,
+    'runtime_directory = "/run/stepparent"  # default',
+    `learning = "3d"  # ${config}:1`,
+    `mode = "tracefs"  # ${shown}:3`,
+    'level = "info"  # default',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  expect(out).toMatch(/^# package_database_folders is not set: /m);
+  expect(out).not.toMatch(/[\x1b\u202e]/);
+
+  const again = join(folder, 'again.toml');
+  writeFileSync(again, out);
+  const read = checkConfigurationFile(again);
+  expect({ warnings: read.warnings, refused: read.refused }).toEqual({ warnings: [], refused: [] });
+  expect(read.configuration).toMatchObject({
+    ...completeConfiguration([{ learning: '3d', sensor: { mode: 'tracefs' } }]),
+    state_directory: '/srv/state',
+    logs_directory: '/var/log/\u202e',
+  });
+  expect(read.exceptions).toMatchObject([
+    { reason: 'gpj.\u202etxt', expiresMs: Date.parse('2027-01-31T12:00:00Z'), when: [{ values: ['a\x1b[2J'] }] },
+  ]);
+  expect(Object.keys(parse(out))).toContain('exceptions');
+});
+
+test('show --json: a document for each key and exception', async () => {
+  const folder = folderOf({ 'config.toml': `learning = "3d"\n${exception}` });
+  const config = join(folder, 'config.toml');
+  const env = { STATE_DIRECTORY: '', LOGS_DIRECTORY: '/srv/logs', RULES_DIRECTORIES: '/x' };
+  const { out } = await stepparent(['show', '--json', '--config', config], env);
+  const documents = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(documents.map(({ key }) => key)).toEqual([...configurationKeys.map(({ name }) => name), 'exceptions']);
+  const of = (key: string) => documents.find((document) => document.key === key);
+  expect(of('state_directory')).toEqual({ key: 'state_directory', value: '/var/lib/stepparent', origin: 'default' });
+  expect(of('logs_directory')).toEqual({ key: 'logs_directory', value: '/srv/logs', origin: 'environment' });
+  expect(of('rules_directories')).toMatchObject({ origin: 'default', value: expect.any(Array) });
+  expect(of('package_database_folders')).toEqual({ key: 'package_database_folders', value: null, origin: 'default' });
+  expect(of('learning')).toEqual({ key: 'learning', value: '3d', origin: 'file', file: config, line: 1 });
+  expect(of('exceptions')).toMatchObject({ file: config, line: 2, value: { owner: 'alice' } });
+});
+
+test('show: a refused configuration is 78, nothing is shown', async () => {
+  const folder = folderOf({ 'config.toml': 'learning = 7' });
+  const { code, out, err } = await stepparent(['show', '--config', join(folder, 'config.toml')]);
+  expect({ code, out }).toEqual({ code: 78, out: '' });
+  expect(err).toContain('config.toml:1:1: `learning` must be');
+});

@@ -1,0 +1,64 @@
+// What systemd is told, message by message.
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { openServiceManager } from '../../agent/service-manager.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function opened(environment: Record<string, string>) {
+  const sent: [string, string][] = [];
+  const env: Record<string, string | undefined> = { ...environment };
+  const manager = openServiceManager(env, (socket, bytes) => {
+    sent.push([socket, Buffer.from(bytes).toString()]);
+    return undefined;
+  });
+  return { manager, env, messages: () => sent.splice(0).map(([, text]) => text), sent };
+}
+
+test('ready, what it does, and the end; no variable is left for a child', () => {
+  const { manager, env, sent } = opened({ NOTIFY_SOCKET: '@run', WATCHDOG_USEC: '4000000', PATH: '/bin' });
+  manager.ready('running');
+  manager.status('degraded: x\nREADY=1\x1b[2J');
+  manager.stopping();
+  expect(sent).toEqual([
+    ['@run', 'READY=1\nSTATUS=running'],
+    ['@run', 'STATUS=degraded: x\\nREADY=1\\x1b[2J'],
+    ['@run', 'STOPPING=1'],
+  ]);
+  expect(Object.keys(env)).toEqual(['PATH']);
+});
+
+test('the watchdog is fed as long as there is progress, and only then', () => {
+  const { manager, messages } = opened({ NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '4000000' });
+  let progress = 1;
+  const end = manager.watch(() => progress);
+  expect(messages()).toEqual(['WATCHDOG=1']);
+  vi.advanceTimersByTime(3000);
+  expect(messages()).toEqual([]);
+  progress++;
+  vi.advanceTimersByTime(1000);
+  expect(messages()).toEqual(['WATCHDOG=1']);
+  end();
+  progress++;
+  vi.advanceTimersByTime(60_000);
+  expect(messages()).toEqual([]);
+});
+
+test.each([
+  ['no systemd', {}],
+  ['no watchdog', { NOTIFY_SOCKET: '/s' }],
+  ["another process's watchdog", { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '1000000', WATCHDOG_PID: '1' }],
+])('%s: nothing is fed', (_, environment) => {
+  const { manager, messages } = opened(environment);
+  let progress = 0;
+  manager.watch(() => progress++);
+  vi.advanceTimersByTime(60_000);
+  expect(messages()).toEqual([]);
+});
+
+test('a status of any length is one datagram of bounded size', () => {
+  const { manager, messages } = opened({ NOTIFY_SOCKET: '/s' });
+  manager.status('x'.repeat(100_000));
+  expect(messages()[0]?.length).toBeLessThan(1000);
+});

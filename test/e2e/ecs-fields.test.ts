@@ -1,0 +1,218 @@
+// Field by field: what the queries that stepparent follows ask for is in what the agent records, under ECS's names and with
+// ECS's types; and every field that it records has its place in the Elasticsearch template. Of those queries, which have a
+// licence of their own, nothing stands here but the names of fields.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EcsFlat } from '@elastic/ecs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { fits, unmapped, valuesOf } from '../ecs-values.ts';
+import { bindMount } from '../mount-namespace.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { buildDeb, buildRpm } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
+
+const missing = endToEndMissing ?? unmet(missingTools('rpm', 'rpmbuild'));
+const info = '/var/lib/dpkg/info';
+const rpmDatabase = '/var/lib/rpm';
+const rules = [
+  'dpkg-package-installed-by-unusual-parent',
+  'rpm-package-installed-by-unusual-parent',
+  'unusual-dpkg-execution',
+];
+
+const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
+
+/** The fields that each query names; those that it puts in rows or counts by as well. */
+const asked = {
+  'rule: dpkg installs for a new parent': words(`
+    host.os.type event.category event.type event.action process.name process.args process.parent.executable`),
+  'rule: rpm installs for a new parent': words(`
+    host.os.type event.category event.type event.action process.name process.args process.parent.executable`),
+  'rule: maintainer script outside dpkg': words(`
+    @timestamp event.category host.os.type event.type event.action process.executable process.session_leader.name
+    process.group_leader.name process.parent.name process.parent.executable`),
+  'hunt: files in package databases': words(`
+    @timestamp host.os.type event.action file.path file.name agent.id process.executable`),
+  'hunt: children of lifecycle scripts': words(`
+    @timestamp host.os.type event.type event.action process.parent.command_line process.parent.executable agent.id
+    process.executable process.command_line`),
+} as const;
+type Query = keyof typeof asked;
+
+/** The words that ECS has for a process's start, and Elastic Defend for a file that comes. */
+const start = { 'host.os.type': 'linux', 'event.category': 'process', 'event.type': 'start', 'event.action': 'exec' };
+const file = { 'host.os.type': 'linux', 'event.action': /^(?:creation|rename)$/ };
+
+/** What Elastic Defend or a shipper has and stepparent does not: docs/fleet.md gives the reasons. */
+const notFilled = words(`
+  data_stream.type data_stream.dataset data_stream.namespace event.ingested event.sequence event.outcome
+  host.ip host.mac process.hash.sha256 process.code_signature.exists process.entry_leader.name process.env_vars
+  process.exit_code process.end process.thread.capabilities.effective user.domain`);
+
+describe.skipIf(missing)(titled('recorded events', missing), () => {
+  const scratch = scratchFolder();
+  const agent = testAgent(
+    scratch,
+    `package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n${withAllRules}`,
+  );
+  let events: StepparentEvent[];
+  let alerts: StepparentEvent[];
+  /** For each query what it is to find: stored events, and lines of alerts.ndjson. */
+  let found: Record<Query, { events: StepparentEvent[]; alerts: StepparentEvent[] }>;
+
+  beforeAll(async () => {
+    enterPrivateHost(scratch);
+    const database = join(scratch, 'rpm');
+    mkdirSync(database);
+    bindMount(database, rpmDatabase);
+    // Where no package is installed at all, none is missed for a script.
+    expect(await run('dpkg', ['-i', buildDeb(scratch, 'e2e-before')])).toMatchObject({ code: 0 });
+    writeFileSync(join(info, 'e2e-ghost.prerm'), '#!/bin/sh\n', { mode: 0o755 });
+    await agent.start();
+    const told = tellAll(agent, info);
+    const alerted = (rule: string) =>
+      until(`an alert of ${rule}`, () => agent.delivered().some((alert) => alert.rule.id === rule));
+    // What the agent says once it has looked at what there is: from then on changes are changes.
+    await alerted('maintainer-script-unowned');
+
+    const parent = makeParent(scratch, 'installer');
+    const deb = buildDeb(scratch, 'e2e-ecs', {
+      scripts: { postinst: '#!/bin/sh\n/bin/sleep 0.4\n/bin/sleep 0.2\n' },
+    });
+    const rpm = buildRpm(scratch, 'e2e-ecs', { post: '/bin/sleep 0.4\n/bin/sleep 0.2' });
+    // Twice: what comes first is how the agent learns which folders there are.
+    expect(await runBy(parent, ['dpkg', '-i', deb])).toMatchObject({ code: 0 });
+    expect(await runBy(parent, ['dpkg', '-i', deb])).toMatchObject({ code: 0 });
+    expect(await runBy(parent, ['rpm', '--dbpath', rpmDatabase, '--nodeps', '-i', rpm])).toMatchObject({ code: 0 });
+    const script = join(info, 'e2e-ecs.postinst');
+    const hand = makeParent(scratch, 'hand');
+    expect(await runBy(hand, [script, 'configure'])).toMatchObject({ code: 0 });
+    // What is changed by hand is told with its difference and its findings.
+    await told();
+    const planted = 'echo "* * * * * root true" > /etc/cron.d/e2e-none';
+    expect(await run(hand, ['-c', `echo '${planted}' >> ${script}`])).toMatchObject({ code: 0 });
+
+    await told();
+    for (const rule of [...rules, 'maintainer-script-changed-outside-dpkg']) await alerted(rule);
+    alerts = agent.delivered();
+    events = await agent.events();
+
+    const of = (rule: string | undefined) => alerts.filter((alert) => alert.rule?.id === rule);
+    const execs = events.filter(({ event }) => event.action === 'exec');
+    const installs = (tool: string) =>
+      execs.filter(
+        ({ process, stepparent }) =>
+          process?.executable === tool &&
+          process.parent?.executable === parent &&
+          stepparent.package?.operation === 'install',
+      );
+    found = {
+      'rule: dpkg installs for a new parent': {
+        events: installs('/usr/bin/dpkg'),
+        alerts: of(rules[0]),
+      },
+      'rule: rpm installs for a new parent': {
+        events: installs('/usr/bin/rpm'),
+        alerts: of(rules[1]),
+      },
+      'rule: maintainer script outside dpkg': {
+        events: execs.filter(({ process }) => process?.executable === script && process.parent?.executable === hand),
+        alerts: of(rules[2]),
+      },
+      'hunt: files in package databases': {
+        events: events.filter(
+          ({ file: changed, event }) =>
+            event.category?.includes('file') &&
+            (changed?.path === script || changed?.path === join(rpmDatabase, 'rpmdb.sqlite')) &&
+            ['creation', 'rename'].includes(event.action ?? ''),
+        ),
+        alerts: of('dpkg-database-changed-by-other-program').filter(({ event }) => event.action === 'creation'),
+      },
+      'hunt: children of lifecycle scripts': {
+        // The children of a scriptlet, and of a script in dpkg's folder.
+        events: execs.filter(
+          ({ process }) =>
+            process?.name === 'sleep' &&
+            (process.parent?.executable === script ||
+              /(?:^| )\/var\/tmp\/rpm-tmp\.\S+/.test(process.parent?.command_line ?? '')),
+        ),
+        alerts: [],
+      },
+    };
+  });
+  afterAll(() => agent.stop());
+
+  describe.each(Object.entries(asked) as [Query, string[]][])('%s', (query, fields) => {
+    const documentsOf = () => Object.values(found[query]).flat();
+
+    test('finds what it is about', () => {
+      const parents = new Set(found[query].events.map(({ process }) => process?.parent?.name));
+      expect(found[query].events.length).toBeGreaterThan(0);
+      if (query.startsWith('rule')) expect(found[query].alerts.length).toBeGreaterThan(0);
+      // A shell reads an rpm's scriptlet; dpkg's script is the program itself.
+      if (query.endsWith('scripts')) expect(parents).toEqual(new Set(['e2e-ecs.postinst', 'dash']));
+      if (query.endsWith('databases'))
+        expect(found[query].events.map(({ file: of }) => of?.name)).toContain('rpmdb.sqlite');
+    });
+
+    test.each(fields)('%s', (field) => {
+      const type = (EcsFlat as Record<string, { type: string }>)[field]?.type;
+      expect(type).toEqual(expect.any(String));
+      let present = 0;
+      for (const document of documentsOf()) {
+        const values = valuesOf(document).get(field) ?? [];
+        if (values.length === 0) {
+          // What ended before it could be read: said, and not so for all.
+          const noted = Object.keys(document.stepparent.unobserved ?? {});
+          expect(noted).toContain(field.replace('command_line', 'args'));
+          continue;
+        }
+        present++;
+        expect({ field, unfit: values.filter((value) => !fits(type ?? '', value) || value === '') }).toEqual({
+          field,
+          unfit: [],
+        });
+        const expected = (query.startsWith('hunt: files') ? file : start) as Record<string, string | RegExp>;
+        const want = expected[field];
+        if (want !== undefined) expect(values).toEqual([expect.stringMatching(want)]);
+        // ES|QL compares nothing with a field of several values.
+        if (query.startsWith('hunt')) expect(values).toHaveLength(1);
+      }
+      expect(present).toBeGreaterThan(0);
+    });
+  });
+
+  test('the hunt over osquery’s tables finds its columns', async () => {
+    const columns = words('filename path atime mtime ctime btime size username groupname');
+    const sql = `SELECT ${columns.join(', ')} FROM file AS f
+      LEFT JOIN users AS u ON f.uid = u.uid LEFT JOIN groups AS g ON f.gid = g.gid WHERE path LIKE '${info}/e2e-%'`;
+    const { code, stdout, stderr } = await agent.cli('query', '--json', sql);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const rows = documents<Record<string, unknown>>(stdout);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) expect(Object.entries(row).filter(([, value]) => value === null)).toEqual([]);
+    expect(Object.keys(rows[0] ?? {}).sort()).toEqual(columns.sort());
+  });
+
+  test('each document says what it is and who wrote it', () => {
+    const always = words('ecs.version event.id event.kind event.module event.dataset host.name agent.id agent.type');
+    for (const document of [...events, ...alerts]) {
+      const values = valuesOf(document);
+      expect(always.filter((field) => values.get(field)?.length !== 1)).toEqual([]);
+    }
+  });
+
+  test('what stepparent does not fill is not there', () => {
+    const names = new Set([...events, ...alerts].flatMap((document) => [...valuesOf(document).keys()]));
+    expect(notFilled.filter((field) => names.has(field))).toEqual([]);
+    expect(notFilled.filter((field) => !(field in EcsFlat))).toEqual([]);
+  });
+
+  test('each field of each event and alert has a mapping that takes it', () => {
+    expect(unmapped([...events, ...alerts])).toEqual([]);
+  });
+});

@@ -1,0 +1,140 @@
+// SIGHUP: rules, exceptions and settings change between two events; what is wrong changes nothing.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { run, type TestAgent, testAgent, until } from './run-agent.ts';
+
+/** Asks for a reload, and waits until the agent says how it went. */
+async function reload(agent: TestAgent): Promise<string | undefined> {
+  const before = (await agent.status()).reloaded?.last;
+  process.kill(agent.pid, 'SIGHUP');
+  const { reloaded } = await until('the reload', async () => {
+    const status = await agent.status();
+    return status.reloaded !== undefined && status.reloaded.last !== before && status;
+  });
+  return reloaded?.refused;
+}
+
+const ruleFile = join(import.meta.dirname, '../../detectors/rules/dpkg-package-installed-by-unusual-parent.toml');
+/** The shipped rule under another name. */
+const renamed = (id: string): string =>
+  readFileSync(ruleFile, 'utf8').replace('dpkg-package-installed-by-unusual-parent', id);
+
+describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  const rulesThatTold = async (agent: TestAgent, parent: string): Promise<string[]> => {
+    await until('the exec', async () =>
+      (await agent.execs()).some(({ process }) => process?.parent?.executable === parent),
+    );
+    const alerts = await agent.alerts();
+    return alerts.filter(({ stepparent }) => stepparent.alert.terms[0] === parent).map(({ rule }) => rule.id);
+  };
+  const installBy = async (agent: TestAgent, name: string): Promise<string[]> => {
+    const parent = makeParent(scratch, name);
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    return rulesThatTold(agent, parent);
+  };
+  const shipped = 'dpkg-package-installed-by-unusual-parent';
+
+  test('brings rules, exceptions and settings, and takes them away', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    expect(await installBy(agent, 'before')).toEqual([shipped]);
+
+    const added = join(agent.folder, 'rules/local-copy.toml');
+    writeFileSync(added, renamed('local-copy'));
+    expect(await reload(agent)).toBeUndefined();
+    expect((await agent.status()).rules.loaded).toContain('local-copy');
+    expect((await installBy(agent, 'with')).sort()).toEqual([shipped, 'local-copy'].sort());
+
+    rmSync(added);
+    agent.configure(`
+[hunts]
+interval = "off"
+[sensor]
+buffer_total_mb = 8
+[[exceptions]]
+rule = "${shipped}"
+reason = "this test"
+owner = "test"
+expires = "never"
+when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] }]
+`);
+    expect((await agent.status()).hunts.scheduled.length).toBeGreaterThan(0);
+    expect(await reload(agent)).toBeUndefined();
+    const status = await agent.status();
+    expect(status.hunts.scheduled).toEqual([]);
+    expect(status.exceptions.in_force).toBe(1);
+    expect(status.restart_needed).toEqual(['sensor']);
+    expect(agent.stderr).toMatch(/this takes effect at the next restart only keys=sensor/);
+    expect(await installBy(agent, 'excepted')).toEqual([]);
+    expect(await installBy(agent, 'unexcepted')).toEqual([shipped]);
+
+    // The record of what was in force is among the events.
+    const told = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');
+    expect(told.map(({ message }) => message?.includes('local-copy'))).toEqual([true, false]);
+    await agent.stop();
+  });
+
+  test.each([
+    [
+      'a configuration that is wrong',
+      'conf.d/test.toml',
+      'container_alerts = 7\n',
+      /conf\.d\/test\.toml.*container_alerts/s,
+    ],
+    ['a rule that is wrong', 'rules/broken.toml', '[rule]\nrule_id = "broken"\n', /broken\.toml:/],
+    ['a rule in force that became wrong', `rules/${shipped}.toml`, 'nothing', /unusual-parent\.toml:1/],
+  ])('refuses %s whole', async (_, file, text, reason) => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const target = join(agent.folder, file);
+    rmSync(target, { force: true });
+    writeFileSync(target, text);
+    writeFileSync(join(agent.folder, 'rules/local-copy.toml'), renamed('local-copy'));
+    expect(await reload(agent)).toMatch(reason);
+    const { state, degraded, rules } = await agent.status();
+    expect(state).toBe('degraded');
+    expect(degraded.join()).toMatch(reason);
+    expect(rules.loaded).not.toContain('local-copy');
+    const parent = makeParent(scratch, 'unusual');
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    await until('the alert', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
+
+    rmSync(target);
+    if (file.startsWith('rules/') && file.includes(shipped)) writeFileSync(target, readFileSync(ruleFile));
+    expect(await reload(agent)).toBeUndefined();
+    expect(await agent.status()).toMatchObject({ state: 'running', degraded: [] });
+    expect(await rulesThatTold(agent, parent)).toEqual([shipped]);
+    await agent.stop(1);
+  });
+
+  test('again and again while packages are installed loses none of the runs', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const parent = makeParent(scratch, 'burst');
+    const runs = 200;
+    const loop = 'i=0; while [ $i -lt $1 ]; do dpkg -i "/none/$i.deb" 2>/dev/null; i=$((i + 1)); done';
+    const again = setInterval(() => process.kill(agent.pid, 'SIGHUP'), 30);
+    await run(parent, ['-c', loop, 'loop', String(runs)]);
+    clearInterval(again);
+    expect(await reload(agent)).toBeUndefined();
+    const reloads = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');
+    expect(reloads.length).toBeGreaterThan(2);
+    await installBy(agent, 'last');
+    const own = (await agent.execs()).filter(({ process }) => process?.parent?.executable === parent);
+    expect(own.map(({ process }) => process?.args)).toEqual(
+      Array.from({ length: runs }, (_, i) => ['dpkg', '-i', `/none/${i}.deb`]),
+    );
+    const alerts = (await agent.alerts()).filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
+    expect(alerts.map(({ rule, stepparent }) => [rule.id, stepparent.alert.count])).toEqual([[shipped, runs]]);
+    expect((await agent.status()).sensor.lost_events).toBe(0);
+    await agent.stop();
+  });
+});

@@ -1,0 +1,84 @@
+// A file system that is full or cannot be written: the agent says so, tells what it can, and loses nothing that it can hold.
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { type TestAgent, testAgent, until } from './run-agent.ts';
+
+const stateBytes = 8 * 1024 * 1024;
+
+describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  /** An agent whose state folder is a file system of its own. */
+  const agentWithDisk = (): { agent: TestAgent; disk: string } => {
+    const agent = testAgent(scratch);
+    const disk = join(agent.folder, 'state');
+    mkdirSync(disk);
+    mountEmpty(disk, stateBytes);
+    return { agent, disk };
+  };
+  const fill = (disk: string): void => {
+    try {
+      for (let n = 0; ; n++) writeFileSync(join(disk, `ballast-${n}`), Buffer.alloc(4096));
+    } catch {
+      // Full.
+    }
+  };
+  const empty = (disk: string): void => {
+    for (let n = 0; n <= stateBytes / 4096; n++) rmSync(join(disk, `ballast-${n}`), { force: true });
+  };
+  const alertOf = async (agent: TestAgent, parent: string) =>
+    (await agent.alerts()).filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
+
+  // A file system with files open for writing cannot be made read-only from outside: that one is tried at the start.
+  test('that becomes full', async () => {
+    const { agent, disk } = agentWithDisk();
+    await agent.start();
+    const usual = makeParent(scratch, 'usual');
+    await runBy(usual, ['dpkg', '-i', '/none.deb']);
+    await until('the alert', async () => (await alertOf(agent, usual)).length > 0);
+
+    fill(disk);
+    const parent = makeParent(scratch, 'meanwhile');
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    await until('the line', () => agent.stderr.includes(parent));
+    expect(agent.stderr).toMatch(/error events cannot be stored and wait in memory reason=.*stepparent\.db/);
+    expect(agent.stderr.split('\n').filter((line) => line.includes(parent))).toEqual([
+      expect.stringMatching(/error a rule matched, and the baseline could not be asked .*unusual-parent/),
+    ]);
+    const { state, degraded, uncommitted } = await agent.status();
+    expect(state).toBe('degraded');
+    expect(degraded.join()).toContain('no space left');
+    expect(uncommitted).toMatchObject({ dropped: 0 });
+    expect(await alertOf(agent, parent)).toEqual([]);
+
+    empty(disk);
+    await until('the alert', async () => (await alertOf(agent, parent)).length > 0);
+    await until('health', async () => (await agent.status()).state === 'running');
+    await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
+    expect(agent.stderr).toContain('events are stored again matches=1');
+    const ids = agent.delivered().map(({ stepparent }) => stepparent.alert.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    await agent.stop(2);
+    unmount(disk);
+  });
+
+  test.each([
+    ['full', fill, 'no space left'],
+    ['read-only', makeReadOnly, 'cannot be written'],
+  ])('that is %s at the start: one line says so', async (_, spoil, reason) => {
+    const { agent, disk } = agentWithDisk();
+    spoil(disk);
+    const { code, stdout, stderr } = await agent.cli('run');
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(new RegExp(`^stepparent: ${disk}/stepparent\\.db: ${reason}.*\n$`));
+    unmount(disk);
+  });
+});

@@ -1,0 +1,49 @@
+// Whether the values of a document fit the types that Elasticsearch has for its fields.
+
+import { mappedTypes } from '../packaging/elasticsearch-template.ts';
+
+/** Every field of a document by its dotted name, with all of its values: those of objects in a list stand together. */
+export function valuesOf(document: object, isClosed: (field: string) => boolean = () => false): Map<string, unknown[]> {
+  const values = new Map<string, unknown[]>();
+  const add = (field: string, value: unknown): void => {
+    if (Array.isArray(value)) for (const each of value) add(field, each);
+    else if (typeof value !== 'object' || value === null || isClosed(field)) {
+      values.set(field, [...(values.get(field) ?? []), value]);
+    } else for (const [name, each] of Object.entries(value)) add(field === '' ? name : `${field}.${name}`, each);
+  };
+  add('', document);
+  return values;
+}
+
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
+const isText = (value: unknown): boolean => typeof value === 'string';
+
+const checks: Record<string, (value: unknown) => boolean> = {
+  keyword: isText,
+  constant_keyword: isText,
+  wildcard: isText,
+  match_only_text: isText,
+  // Elasticsearch's own default format: ISO 8601.
+  date: (value) => isText(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(String(value)),
+  boolean: (value) => typeof value === 'boolean',
+  long: (value) => Number.isSafeInteger(value),
+  float: isNumber,
+  flattened: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+/** Whether Elasticsearch takes the value into a field of that type; null means that there is none. */
+export const fits = (type: string, value: unknown): boolean => value === null || (checks[type]?.(value) ?? false);
+
+/** What Elasticsearch, with the templates among the examples, would leave out of the documents or refuse, each in one line. */
+export function unmapped(documents: readonly object[]): string[] {
+  const isClosed = (field: string) => mappedTypes.get(field) === 'flattened';
+  const lines = documents.flatMap((document) =>
+    [...valuesOf(document, isClosed)].flatMap(([field, values]) => {
+      const type = mappedTypes.get(field);
+      if (type === undefined) return [`${field} has no mapping`];
+      const wrong = values.find((value) => !fits(type, value));
+      return wrong === undefined ? [] : [`${field} is no ${type}: ${JSON.stringify(wrong)}`];
+    }),
+  );
+  return [...new Set(lines)];
+}

@@ -1,0 +1,79 @@
+// The configurations for log shippers: each can be parsed, is told of in docs/fleet.md, and reads what the agent writes.
+
+import { spawnSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'smol-toml';
+import { describe, expect, test } from 'vitest';
+import { journalFields } from '../../agent/sinks/journald.ts';
+import { alertDocument } from '../agent/alert-document.ts';
+import { refusalOf } from '../docs/guide-commands.ts';
+import { titled, unmet } from '../needs.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const folder = path.join(root, 'packaging/examples');
+const files = globSync('*/*', { cwd: folder }).sort();
+const read = (file: string): string => readFileSync(path.join(folder, file), 'utf8');
+const guide = readFileSync(path.join(root, 'docs/fleet.md'), 'utf8');
+
+const python = (program: string, input: string) => spawnSync('python3', ['-c', program], { input, encoding: 'utf8' });
+const yamlMissing = unmet(python('import yaml', '').status === 0 ? undefined : 'python3-yaml is not installed');
+const yaml = (text: string): unknown => {
+  const { stdout, stderr } = python('import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)', text);
+  expect(stderr).toBe('');
+  return JSON.parse(stdout);
+};
+
+const of = (pattern: RegExp): string[] => files.filter((file) => pattern.test(file));
+
+test('each is in docs/fleet.md, and none is there that is not', () => {
+  const named = [...guide.matchAll(/\(\.\.\/packaging\/examples\/([^)]+)\)/g)].map(([, name]) => name);
+  expect(named.sort()).toEqual(files);
+});
+
+test.each(of(/\.json$/))('%s is JSON', (file) => {
+  expect(JSON.parse(read(file))).toEqual(expect.any(Object));
+});
+
+test.each(of(/\.toml$/))('%s is TOML', (file) => {
+  expect(parse(read(file))).toEqual(expect.any(Object));
+});
+
+test.skipIf(yamlMissing).each(of(/\.ya?ml$/))(`${titled('%s is YAML', yamlMissing)}`, (file) => {
+  expect(yaml(read(file))).toEqual(expect.any(Object));
+});
+
+test.each(of(/^wazuh\//))('%s is XML', (file) => {
+  const { status, stderr } = python(
+    'import sys, xml.etree.ElementTree as tree; tree.fromstring("<all>" + sys.stdin.read() + "</all>")',
+    read(file),
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+describe('what is read', () => {
+  test.each(of(/^(?:alloy|filebeat|fluent-bit|otelcol|rsyslog|vector|wazuh\/ossec)/))('%s: alerts.ndjson', (file) => {
+    expect(read(file)).toContain('/var/log/stepparent/alerts.ndjson');
+  });
+
+  test.each(of(/^(?:alloy|fluent-bit|otelcol|vector)/))('%s: root’s own entries in the journal', (file) => {
+    expect(read(file)).toMatch(/SYSLOG_IDENTIFIER\W+stepparent/);
+    expect(read(file)).toMatch(/_UID\W+0/);
+  });
+
+  test('the export names a command that exists', async () => {
+    const [, command = ''] = /stepparent (events[^>]*?) >/.exec(read('events/stepparent-export.service')) ?? [];
+    expect(await refusalOf(['stepparent', ...command.split(' ')])).toBe(undefined);
+  });
+
+  test('the table of docs/fleet.md has each field of the journal', () => {
+    const source = readFileSync(path.join(root, 'agent/sinks/journald.ts'), 'utf8');
+    const fields = new Set(source.match(/\bSTEPPARENT_[A-Z_]+/g));
+    for (const [name] of journalFields(alertDocument())) fields.add(name);
+    expect(
+      [...fields].filter(
+        (name) => name !== 'SYSLOG_IDENTIFIER' && !guide.includes(`| \`${name}\``) && !guide.includes(`, \`${name}\``),
+      ),
+    ).toEqual([]);
+  });
+});

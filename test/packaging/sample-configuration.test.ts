@@ -1,0 +1,61 @@
+// The sample configuration: it is valid, says nothing by itself, and shows the defaults as they are.
+
+import { parse } from 'smol-toml';
+import { expect, test } from 'vitest';
+import { completeConfiguration, configurationKeys } from '../../agent/configuration.ts';
+import { parseConfigurationFile } from '../../agent/configuration-file.ts';
+import { parseExceptions } from '../../agent/configured-exceptions.ts';
+import { asInstalled, sampleConfiguration } from '../../packaging/sample-configuration.ts';
+
+const sample = sampleConfiguration();
+const setting = /^#(?=[a-z_]+ = )/gm;
+
+/** The key in the table, and whether this row of the sample sets it. */
+const valueOf = (data: unknown, name: string): unknown =>
+  name.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
+
+test('as it comes it changes nothing', () => {
+  const { table, warnings, refused } = parseConfigurationFile(sample, 'config.toml');
+  expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+  expect(completeConfiguration([table])).toEqual(completeConfiguration([]));
+});
+
+test('without the # each key has its default, or a value that is allowed', () => {
+  expect(sample.match(setting)).toHaveLength(configurationKeys.length);
+  const text = sample.replaceAll(setting, '');
+  const { table, warnings, refused } = parseConfigurationFile(text, 'config.toml');
+  expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+  for (const { name, default: value, example } of configurationKeys) {
+    expect(valueOf(table, name), name).toEqual(asInstalled(value ?? example));
+  }
+  const { state_directory, logs_directory, runtime_directory, learning, rules_directories, ...rest } =
+    completeConfiguration([table]);
+  const { package_database_folders, hunts, ...fixed } = rest;
+  expect({ ...fixed, hunts: { ...hunts, directories: [] } }).toEqual(
+    completeConfiguration([{ hunts: { directories: [] } }]),
+  );
+});
+
+test('each # can be taken away alone', () => {
+  for (const { name, default: value, example } of configurationKeys) {
+    const key = name.slice(name.lastIndexOf('.') + 1);
+    const { table, warnings, refused } = parseConfigurationFile(
+      sample.replace(`\n#${key} = `, `\n${key} = `),
+      'c.toml',
+    );
+    expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+    expect(valueOf(table, name), name).toEqual(asInstalled(value ?? example));
+  }
+});
+
+test('the example of an exception can be used', () => {
+  const text = sample.replaceAll(/^# (?=\[\[|[a-z]+ = )/gm, '');
+  expect(parseExceptions(text, 'c.toml')).toMatchObject([{ owner: 'alice', when: [{ operator: 'is' }] }]);
+  expect(Object.keys(parse(text))).toContain('log');
+});
+
+test('nothing of this machine is in it, and no line is longer than a screen but the values', () => {
+  expect(sample).not.toContain(process.cwd());
+  expect(sample).toContain('"/usr/lib/stepparent/detectors/hunts", "/etc/stepparent/hunts.d"');
+  for (const line of sample.split('\n')) if (!line.startsWith('#record')) expect(line.length).toBeLessThan(101);
+});
