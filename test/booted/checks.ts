@@ -326,6 +326,25 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'systemctl reload: taken, or refused',
+    async run({ must, once, status }) {
+      const reload = async (interval: string): Promise<string | undefined> => {
+        const before = (await status()).reloaded?.last;
+        await must(`printf '[hunts]\\ninterval = "${interval}"\\n' >${mine} && systemctl reload stepparent.service`);
+        const said = await once('the reload', 'stepparent status --json', (output) => {
+          const last = (JSON.parse(output) as AgentStatus).reloaded?.last;
+          return last !== undefined && last !== before;
+        });
+        return (JSON.parse(said) as AgentStatus).reloaded?.refused;
+      };
+      expect(await reload('off')).toBe(undefined);
+      expect((await status()).hunts.scheduled).toEqual([]);
+      expect(await reload('often')).toContain('interval');
+      expect(await must(isActive)).toBe('active\n');
+      expect(await reload('1h')).toBe(undefined);
+    },
+  },
+  {
     name: 'kill -9: restarted, and alerts again',
     async run(on) {
       const before = await on.must(mainPid);
@@ -379,6 +398,7 @@ export const checks: readonly Check[] = [
       const logged = complaints(await must('journalctl -q -o json -p warning -t stepparent || [ $? = 1 ]'));
       const expected = [
         /^\/root\/\.rpmdb is (missing|there again)/,
+        /^the reload was refused/,
         ...(traced ? [] : [/^the kernel cannot be traced/]),
       ];
       expect(logged.filter((line) => !expected.some((pattern) => pattern.test(line)))).toEqual([]);
