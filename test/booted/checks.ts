@@ -70,7 +70,7 @@ export function booted(machine: Machine, traits: Traits): Booted {
     traits,
     must,
     once,
-    status: async () => JSON.parse(await must('stepparent status --json')) as AgentStatus,
+    status: async () => JSON.parse(await must(askStatus)) as AgentStatus,
     alerts: async (...matches) =>
       documents(await must(`journalctl --sync; journalctl -q -o json ${matches.join(' ')} || [ $? = 1 ]`)),
   };
@@ -101,6 +101,8 @@ export function makeFiles(scratch: string, deb: string): string[] {
 /** Configuration of the administrator's. */
 const mine = '/etc/stepparent/conf.d/mine.toml';
 const isActive = 'systemctl is-active stepparent.service';
+/** What it says of a wrong configuration besides is for people. */
+const askStatus = 'stepparent status --json 2>/dev/null';
 const mainPid = 'systemctl show -P MainPID stepparent.service';
 /** A parent that is a script, by the name that the rules give it. */
 const program = (name: string) => `/usr/local/bin/${name}`;
@@ -317,7 +319,7 @@ export const checks: readonly Check[] = [
     // They begin a minute after the start.
     traced: true,
     async run({ once, status }) {
-      await once('a round of hunts', 'stepparent status --json', (output) => {
+      await once('a round of hunts', askStatus, (output) => {
         const scheduled = (JSON.parse(output) as AgentStatus).hunts?.scheduled ?? [];
         return scheduled.length > 0 && scheduled.every(({ last }) => last !== undefined);
       });
@@ -331,7 +333,7 @@ export const checks: readonly Check[] = [
       const reload = async (interval: string): Promise<string | undefined> => {
         const before = (await status()).reloaded?.last;
         await must(`printf '[hunts]\\ninterval = "${interval}"\\n' >${mine} && systemctl reload stepparent.service`);
-        const said = await once('the reload', 'stepparent status --json', (output) => {
+        const said = await once('the reload', askStatus, (output) => {
           const last = (JSON.parse(output) as AgentStatus).reloaded?.last;
           return last !== undefined && last !== before;
         });
