@@ -70,7 +70,9 @@ export function booted(machine: Machine, traits: Traits): Booted {
     traits,
     must,
     once,
-    status: async () => JSON.parse(await must(askStatus)) as AgentStatus,
+    // Just after its start it may be too busy to answer within the command's own time limit, on an emulated CPU.
+    status: async () =>
+      JSON.parse(await once('an answer', askStatus, (output) => /^\{"pid"/.test(output))) as AgentStatus,
     alerts: async (...matches) =>
       documents(await must(`journalctl --sync; journalctl -q -o json ${matches.join(' ')} || [ $? = 1 ]`)),
   };
