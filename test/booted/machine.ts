@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { until } from '../e2e/run-agent.ts';
 
-export interface Answer {
+interface Answer {
   code: number;
   /** What it wrote, to stdout and stderr. */
   output: string;
