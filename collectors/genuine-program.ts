@@ -1,6 +1,6 @@
 // Whether a process really runs the program that its path names: a path alone is easily borrowed.
 
-import { readIdentityInside, readNamespaces } from './proc/read-proc.ts';
+import { readHostMounts, readIdentityInside, readNamespaces } from './proc/read-proc.ts';
 import { hasShebang, shebangCommand } from './proc/script-of-interpreter.ts';
 import type { ProcessMoment } from './process-event.ts';
 import { fileIdentity, realPath } from './which-file.ts';
@@ -19,7 +19,7 @@ const names = (filename: string, program: string): boolean =>
 
 const sharesMounts = (pid: number): boolean => {
   const mounts = readNamespaces(pid)?.mnt;
-  return mounts !== undefined && mounts === readNamespaces('self')?.mnt;
+  return mounts !== undefined && readHostMounts().includes(mounts);
 };
 
 /** What /proc shows now is of this program. */

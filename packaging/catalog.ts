@@ -4,9 +4,15 @@ import type { Hunt } from '../detectors/hunts/hunt.ts';
 import { messageId } from '../detectors/rules/message-id.ts';
 import type { Rule } from '../detectors/rules/rule.ts';
 
-/** An `@` would have journalctl put a field there; a line that begins like an entry would end the text. */
+/**
+ * An `@` would have journalctl put a field there; a line that begins like an entry would end the text, and one that begins
+ * with `#`, as headings do, is a comment.
+ */
 const plain = (text: string): string =>
-  text.replaceAll(/@([A-Za-z0-9_]+)@/g, '$1').replaceAll(/^-- (?=[0-9a-f]{32}$)/gm, ' -- ');
+  text
+    .replaceAll(/^#+ */gm, '')
+    .replaceAll(/@([A-Za-z0-9_]+)@/g, '$1')
+    .replaceAll(/^-- (?=[0-9a-f]{32}$)/gm, ' -- ');
 
 const entry = (id: string, subject: string, description: string, note: string): string =>
   `-- ${messageId(id)}

@@ -9,6 +9,11 @@ import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './pa
 
 const FAN_CLOEXEC = 0x1;
 const FAN_NONBLOCK = 0x2;
+/**
+ * Without CAP_SYS_ADMIN it is refused. Else Linux 5.13 and later would give a group to anybody, whose events do not say who did
+ * it (fanotify(7)), and all would look well.
+ */
+const FAN_UNLIMITED_MARKS = 0x20;
 const FAN_REPORT_DFID_NAME = 0xc00;
 const FAN_MARK_ADD = 0x1;
 const FAN_MARK_ONLYDIR = 0x8;
@@ -71,7 +76,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   );
   const fstatfs = libc.func('int fstatfs(int fd, void *buffer)');
 
-  const fd: number = init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY_LARGEFILE);
+  const fd: number = init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS | FAN_REPORT_DFID_NAME, O_RDONLY_LARGEFILE);
   if (fd < 0) throw new FanotifyUnavailable(`fanotify_init: ${errnoName()}`);
 
   const common =

@@ -9,6 +9,7 @@ import {
   readCmdline,
   readCwd,
   readExe,
+  readHostMounts,
   readIdentityInside,
   readLoginUserId,
   readNamespaces,
@@ -52,7 +53,8 @@ export const maxDetailArgsBytes = 8 * 1024;
 
 export interface HostNamespaces {
   pid: string;
-  mnt: string;
+  /** Mount namespaces, see `readHostMounts`. */
+  mounts: readonly string[];
   /** Device and inode of `/`, and of the package databases' folders. */
   root: string;
   databases: ReadonlyMap<string, string>;
@@ -69,7 +71,7 @@ export function readHostNamespaces(): HostNamespaces {
     const identity = readIdentityInside('self', folder);
     return identity === undefined ? [] : [[folder, identity]];
   });
-  return { ...own, root, databases: new Map(databases) };
+  return { pid: own.pid, mounts: readHostMounts(), root, databases: new Map(databases) };
 }
 
 /**
@@ -81,7 +83,7 @@ export function readHostNamespaces(): HostNamespaces {
 function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
   const own = readNamespaces(pid);
   if (own === undefined) return undefined;
-  const isSeparate = own.pid !== host.pid || own.mnt !== host.mnt;
+  const isSeparate = own.pid !== host.pid || !host.mounts.includes(own.mnt);
   const seesHostDatabase =
     isSeparate && [...host.databases].some(([folder, identity]) => readIdentityInside(pid, folder) === identity);
   // Last: while this can be read, so could all before it.

@@ -88,6 +88,17 @@ export const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string
 export const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
   fileIdentity(`/proc/${pid}/root${file}`);
 
+/**
+ * The mount namespaces where the host's files are: our own and, where it has the same root, that of pid 1. As a service the
+ * agent has one to itself (systemd.exec(5), PrivateMounts=): what it sees there is the host's, but nobody else is in it.
+ */
+export function readHostMounts(): string[] {
+  const root = readIdentityInside('self', '/');
+  const own = readNamespaces('self')?.mnt;
+  const first = readIdentityInside(1, '/') === root ? readNamespaces(1)?.mnt : undefined;
+  return [own, first].filter((mounts) => mounts !== undefined);
+}
+
 /** The pids of all processes. */
 export const listPids = (): number[] =>
   fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));

@@ -40,11 +40,12 @@ describe.skipIf(missing)(titled('the catalog', missing), () => {
     }
   });
 
-  test('a guide that looks like an entry or a field stays text', () => {
+  test('a guide that looks like an entry, a comment or a field stays text', () => {
     const [rule] = rules;
     if (rule === undefined) throw new Error('no rule');
-    const note = `before @HOME@\n-- ${'a'.repeat(32)}\nSubject: forged\n\nafter`;
+    const note = `## Heading\nbefore @HOME@\n-- ${'a'.repeat(32)}\nSubject: forged\n\nafter`;
     const show = compiled(catalogText([{ ...rule, note }], []));
+    expect(show(rule.id)).toContain('Heading');
     expect(show(rule.id)).toContain('before HOME');
     expect(show(rule.id)).toContain('after');
   });

@@ -64,7 +64,7 @@ describe('this process', () => {
   });
 
   test('is in a container where namespaces, and root or package databases, are others', () => {
-    const other = { ...host, pid: 'pid:[1]', mnt: 'mnt:[1]' };
+    const other = { ...host, pid: 'pid:[1]', mounts: ['mnt:[1]'] };
     const elsewhere = { ...other, root: '0:0', databases: new Map([['/var', '0:0']]) };
     expect(inspectProcess(process.pid, elsewhere)).toMatchObject({ hostRoot: false, containerId: expect.any(String) });
     expect(inspectProcess(process.pid, { ...other, databases: new Map([['/var', '0:0']]) })?.containerId).toBeDefined();
@@ -77,7 +77,7 @@ describe('this process', () => {
       containerId: undefined,
     });
     const databases = new Map([['/var', '0:0']]);
-    expect(inspectProcess(process.pid, { ...host, mnt: 'mnt:[1]', databases })?.containerId).toBe(undefined);
+    expect(inspectProcess(process.pid, { ...host, mounts: ['mnt:[1]'], databases })?.containerId).toBe(undefined);
   });
 
   test('the view of the process table', () => {

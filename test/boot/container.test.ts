@@ -1,0 +1,25 @@
+// The package on a system that systemd-nspawn boots: everything but the kernel's tracing.
+
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { type Booted, booted, checks, makeFiles } from '../booted/checks.ts';
+import { builtPackage, scratchFolder } from '../booted/debian.ts';
+import { bootContainer } from '../booted/nspawn.ts';
+import { missingTools, noRoot, titled, unmet } from '../needs.ts';
+
+const missing = unmet(noRoot, missingTools('systemd-nspawn', 'debootstrap', 'systemctl', 'dpkg-deb', 'rpmbuild'));
+
+describe.skipIf(missing)(titled('systemd-nspawn', missing), () => {
+  const scratch = scratchFolder();
+  let on: Booted;
+  let stop: (() => Promise<string>) | undefined;
+
+  beforeAll(async () => {
+    const files = makeFiles(scratch, builtPackage());
+    const machine = await bootContainer(scratch, files);
+    stop = machine.stop;
+    on = booted(machine, { traced: false, patienceMs: 30_000 });
+  });
+  afterAll(() => stop?.());
+
+  test.each(checks.filter(({ traced }) => !traced))('$name', ({ run }) => run(on));
+});

@@ -1,0 +1,29 @@
+// What systemd itself thinks of the unit's sandbox.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { missingTools, titled, unmet } from '../needs.ts';
+
+const missing = unmet(missingTools('systemd-analyze'));
+const unit = join(import.meta.dirname, '../../systemd/stepparent.service');
+/** Units of its kind have 8.6 to 9.6. */
+const mostAllowed = 2.5;
+
+describe.skipIf(missing)(titled("the unit's sandbox", missing), () => {
+  test(`exposure of at most ${mostAllowed}`, () => {
+    const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+    });
+    const overall = /Overall exposure level.*/.exec(said)?.[0] ?? said;
+    console.log(overall);
+    expect(Number(/: ([\d.]+) /.exec(overall)?.[1])).toBeLessThanOrEqual(mostAllowed);
+  });
+
+  test('no directive that this systemd does not know', () => {
+    // It looks for the programs and manual pages too: they are not installed here.
+    const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
+    expect(stderr.split('\n').filter((line) => /Unknown|Failed to parse|Invalid|ignoring/i.test(line))).toEqual([]);
+  });
+});

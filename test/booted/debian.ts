@@ -1,0 +1,123 @@
+// A Debian system in a folder, made once, and copies of it that are ready to be booted and commanded.
+
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { version } from '../../agent/version.ts';
+import { shellProgram } from './machine.ts';
+
+const suite = 'bookworm';
+/** What a server has that minbase has not, as far as stepparent or a test uses it. */
+const packages = ['systemd', 'systemd-sysv', 'dbus', 'rpm', 'procps'];
+
+/** `$STEPPARENT_TEST_CACHE` keeps the base system and the kernel from one run to the next. */
+const cache = process.env.STEPPARENT_TEST_CACHE;
+
+/** A folder that is gone when the file's tests have ended. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-booted-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Makes a folder by `make`, or takes it from the cache. */
+export function cached(scratch: string, name: string, make: (folder: string) => void): string {
+  const folder = join(cache ?? scratch, name);
+  if (existsSync(folder)) return folder;
+  const unfinished = `${folder}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished, { recursive: true });
+  make(unfinished);
+  renameSync(unfinished, folder);
+  return folder;
+}
+
+/** Downloads from Debian's archive, by apt's or debootstrap's own settings. */
+export const download = (program: string, args: readonly string[], cwd: string): string =>
+  execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
+
+const baseSystem = (scratch: string): string =>
+  cached(scratch, `${suite}-${packages.join('-')}`, (folder) => {
+    download('debootstrap', ['--variant=minbase', `--include=${packages.join()}`, suite, folder], scratch);
+    // What was downloaded is installed.
+    rmSync(join(folder, 'var/cache/apt/archives'), { recursive: true });
+    mkdirSync(join(folder, 'var/cache/apt/archives/partial'), { recursive: true });
+  });
+
+/** Where a machine finds what the test gives it. */
+export const given = '/opt/test';
+
+export interface RootParts {
+  /** Put into `given`. */
+  files: readonly string[];
+  /** Units by name. */
+  units: Readonly<Record<string, string>>;
+  /** Units that do not start. */
+  masked: readonly string[];
+}
+
+/** A system of its own in `folder`, with a journal that outlasts a reboot, and no timers that reach for the network. */
+export function makeRoot(scratch: string, folder: string, { files, units, masked }: RootParts): void {
+  execFileSync('cp', ['-a', '--reflink=auto', baseSystem(scratch), folder]);
+  for (const made of [given, '/var/log/journal']) mkdirSync(join(folder, made), { recursive: true });
+  for (const file of files) cpSync(file, join(folder, given, file.slice(file.lastIndexOf('/') + 1)));
+  writeFileSync(join(folder, given, 'shell'), shellProgram, { mode: 0o755 });
+  writeFileSync(join(folder, 'etc/hostname'), 'booted\n');
+  writeFileSync(join(folder, 'etc/apt/sources.list'), '');
+  for (const [name, text] of Object.entries(units)) writeFileSync(join(folder, 'etc/systemd/system', name), text);
+  const systemctl = (...args: string[]) => execFileSync('systemctl', ['--root', folder, ...args], { stdio: 'pipe' });
+  systemctl('mask', 'apt-daily.timer', 'apt-daily-upgrade.timer', ...masked);
+  systemctl('enable', ...Object.keys(units).filter((name) => !name.includes('@')));
+}
+
+const checkout = join(import.meta.dirname, '../..');
+const packaged = ['agent', 'collectors', 'detectors', 'packaging', 'storage', 'systemd', 'package-lock.json'];
+
+/** The package of this checkout: what `npm run package` has built, unless a source is newer. */
+export function builtPackage(): string {
+  const file = join(checkout, 'dist', `stepparent_${version}_amd64.deb`);
+  const sources = execFileSync('git', ['-C', checkout, 'ls-files', '-z', ...packaged], { encoding: 'utf8' });
+  const newestMs = Math.max(
+    ...sources
+      .split('\0')
+      .filter(Boolean)
+      .map((name) => changedMs(join(checkout, name))),
+  );
+  if (changedMs(file) < newestMs) {
+    execFileSync(process.execPath, [join(checkout, 'packaging/build-packages.ts'), 'deb'], { stdio: 'pipe' });
+  }
+  return file;
+}
+
+const changedMs = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** The same files under a higher version, packed quickly. */
+export function asVersion(scratch: string, deb: string, higher: string): string {
+  const tree = join(scratch, 'repacked');
+  execFileSync('dpkg-deb', ['-R', deb, tree]);
+  execFileSync('sed', ['-i', `s/^Version: .*/Version: ${higher}/`, join(tree, 'DEBIAN/control')]);
+  const home = join(tree, 'usr/lib/stepparent');
+  for (const name of readdirSync(join(home, 'agent'))) {
+    const file = join(home, 'agent', name);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`"${version}"`, `"${higher}"`));
+  }
+  // They are of the files as they were.
+  rmSync(join(tree, 'DEBIAN/md5sums'));
+  const file = join(scratch, `stepparent_${higher}_amd64.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file], { stdio: 'pipe' });
+  rmSync(tree, { recursive: true });
+  return file;
+}
