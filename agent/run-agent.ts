@@ -5,7 +5,7 @@ import { readHostContext } from '../collectors/host-context.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
 import { openPackageTools } from '../collectors/package-tools.ts';
 import { askRpm } from '../collectors/packagedb/package-folders.ts';
-import type { PackageWatch } from '../collectors/packagedb/package-watch.ts';
+import type { PackageWatch, PackageWatchReport } from '../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../collectors/process-collector.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
@@ -315,18 +315,16 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       const report = sensor.report();
       const watched = watch.report();
       const degraded = [
+        ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
         ...(sensor.degraded === undefined ? [] : [sensor.degraded]),
         ...some(report.lost_events, 'records of processes lost'),
-        ...watched.folders.flatMap(({ path, by, reason }) =>
-          reason === undefined ? [] : [`${path} is watched by ${by}, without the writers: ${reason}`],
-        ),
+        ...withoutWriters(watched.folders),
         ...some(policy.refused.rules.length, 'rules refused'),
         ...some(policy.refused.hunts.length, 'hunts refused'),
         ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
         ...(unstored.reason === undefined ? [] : [`events wait in memory: ${unstored.reason}`]),
         ...some(pipeline.dropped, 'findings given up'),
         ...(journaldTrouble === undefined ? [] : [`the journal does not take alerts: ${journaldTrouble}`]),
-        ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
       ];
       const { user, system } = process.cpuUsage();
       return {
@@ -407,3 +405,11 @@ const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
 };
 
 const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+
+/** What fanotify would say and is not said, in a line for all folders of one reason. */
+const withoutWriters = (folders: PackageWatchReport['folders']): string[] =>
+  [...Map.groupBy(folders, ({ reason }) => reason)].flatMap(([reason, of]) =>
+    reason === undefined
+      ? []
+      : [`who writes to package databases is not told in ${of.length} of ${folders.length} folders: ${reason}`],
+  );

@@ -49,7 +49,7 @@ const newer = `${version}+1`;
 export function booted(machine: Machine, traits: Traits): Booted {
   const must = async (script: string): Promise<string> => {
     const { code, output } = await machine.run(script);
-    expect({ script, code, output: code === 0 ? '' : output }).toEqual({ script, code: 0, output: '' });
+    if (code !== 0) throw new Error(`${script}\nended with ${code}: ${output}`);
     return output;
   };
   const once = (what: string, script: string, wanted: (output: string) => boolean): Promise<string> => {
@@ -84,8 +84,10 @@ export function makeFiles(scratch: string, deb: string): string[] {
   mkdirSync(folder);
   // Long enough to be seen where /proc is polled.
   const scripts = { postinst: '#!/bin/sh\n# made for a test\nsleep 1\nid\n' };
-  const names = ['one', 'two', 'three', 'four', 'front'];
+  const names = ['one', 'two', 'three', 'four'];
   const debs = names.map((name) => buildDeb(folder, `booted-${name}`, { scripts }));
+  // apt-get's dpkg unpacks: that has to take its time as well.
+  debs.push(buildDeb(folder, 'booted-front', { scripts: { ...scripts, preinst: '#!/bin/sh\nsleep 1\n' } }));
   const asks =
     '#!/bin/sh\n# made for a test\nset -e\n. /usr/share/debconf/confmodule\ndb_input low booted-asks/q || true\ndb_go || true\nsleep 1\n';
   const templates = 'Template: booted-asks/q\nType: boolean\nDefault: true\nDescription: yes?\n';
@@ -331,21 +333,43 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'systemctl reload: taken, or refused',
-    async run({ must, once, status }) {
-      const reload = async (interval: string): Promise<string | undefined> => {
+    async run({ machine, must, once, status }) {
+      const configure = (interval: string) => must(`printf '[hunts]\\ninterval = "${interval}"\\n' >${mine}`);
+      const reloaded = async (command: string): Promise<string | undefined> => {
         const before = (await status()).reloaded?.last;
-        await must(`printf '[hunts]\\ninterval = "${interval}"\\n' >${mine} && systemctl reload stepparent.service`);
+        await must(command);
         const said = await once('the reload', askStatus, (output) => {
           const last = (JSON.parse(output) as AgentStatus).reloaded?.last;
           return last !== undefined && last !== before;
         });
         return (JSON.parse(said) as AgentStatus).reloaded?.refused;
       };
-      expect(await reload('off')).toBe(undefined);
+      await configure('off');
+      expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
       expect((await status()).hunts.scheduled).toEqual([]);
-      expect(await reload('often')).toContain('interval');
+      await configure('often');
+      expect((await machine.run('systemctl reload stepparent.service')).code).not.toBe(0);
+      expect(await reloaded('systemctl kill -s HUP --kill-who=main stepparent.service')).toContain('interval');
+      expect(await must('systemctl show -P StatusText stepparent.service')).toContain('the last reload was refused');
       expect(await must(isActive)).toBe('active\n');
-      expect(await reload('1h')).toBe(undefined);
+      await configure('1h');
+      expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
+    },
+  },
+  {
+    name: 'a wrong configuration: not started, and not tried again',
+    async run({ machine, must }) {
+      const kept = await must(`cat ${mine}`);
+      await must(`echo 'container_alerts = 7' >${mine}`);
+      expect((await machine.run('systemctl restart stepparent.service')).code).not.toBe(0);
+      expect(await must('systemctl show -p SubState,ExecMainStatus stepparent.service')).toBe(
+        'ExecMainStatus=78\nSubState=failed\n',
+      );
+      expect(await must('journalctl --sync; journalctl -q -o cat -u stepparent.service -n 30')).toMatch(
+        /mine\.toml:1:\d+: .*container_alerts/,
+      );
+      await must(`printf '%s' '${kept}' >${mine} && systemctl restart stepparent.service`);
+      expect(await must(isActive)).toBe('active\n');
     },
   },
   {
@@ -394,6 +418,19 @@ export const checks: readonly Check[] = [
         ({ STEPPARENT_RULE, MESSAGE }) => STEPPARENT_RULE !== undefined && MESSAGE?.includes('/stepparent'),
       );
       expect(own.map(({ MESSAGE }) => MESSAGE)).toEqual([]);
+    },
+  },
+  {
+    name: 'an upgrade with a wrong configuration leaves the running agent',
+    async run({ must }) {
+      const [kept, before] = [await must(`cat ${mine}`), await must(mainPid)];
+      await must(`echo 'container_alerts = 7' >${mine}`);
+      expect(await must(`dpkg -i ${given}/stepparent_${newer}_amd64.deb 2>&1`)).toContain(
+        'the agent from before goes on',
+      );
+      expect(await must(`${mainPid}; ${isActive}`)).toBe(`${before}active\n`);
+      await must(`printf '%s' '${kept}' >${mine} && systemctl restart stepparent.service`);
+      expect(await must(isActive)).toBe('active\n');
     },
   },
   {
