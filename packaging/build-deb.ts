@@ -26,7 +26,7 @@ Architecture: ${deb}
 Maintainer: ${maintainer}
 Installed-Size: ${Math.ceil(bytes / 1024)}
 Depends: libc6 (>= 2.28), libstdc++6 (>= 7), libgcc-s1 | libgcc1, init-system-helpers (>= 1.54)
-Recommends: systemd, logrotate
+Recommends: systemd, procps, logrotate
 Section: admin
 Priority: optional
 Description: ${description.summary}

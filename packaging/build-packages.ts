@@ -137,11 +137,16 @@ try {
   const root = path.join(work, architecture.deb);
   const files = packagedFiles(architecture, { bundled, generated, modules, sqlite });
   const needs = await stage(files, root, architecture, seconds);
-  if (missing.includes('deb')) await buildDeb(files, root, architecture, built.deb, seconds);
+  const made = (kind: 'deb' | 'rpm'): string => path.join(work, path.basename(built[kind]));
+  if (missing.includes('deb')) await buildDeb(files, root, architecture, made('deb'), seconds);
   if (missing.includes('rpm')) {
-    await buildRpm(files, root, needs, rpmChangelog(releases, maintainer, date), architecture, built.rpm, seconds);
+    await buildRpm(files, root, needs, rpmChangelog(releases, maintainer, date), architecture, made('rpm'), seconds);
   }
-  for (const file of missing.map((kind) => built[kind])) {
+  for (const kind of missing) {
+    const file = built[kind];
+    // Whoever reads the package before this one has it whole.
+    fs.copyFileSync(made(kind), `${file}.part`);
+    fs.renameSync(`${file}.part`, file);
     fs.writeFileSync(stateFile(file), state);
     console.log(file);
   }

@@ -10,13 +10,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { version } from '../../agent/version.ts';
+import { buildPackages, debFile } from '../packages/built.ts';
 import { shellProgram } from './machine.ts';
 
 const suite = 'bookworm';
@@ -83,26 +83,11 @@ export function makeRoot(scratch: string, folder: string, { files, units, masked
   systemctl('enable', ...Object.keys(units).filter((name) => !name.includes('@')));
 }
 
-const checkout = join(import.meta.dirname, '../..');
-const packaged = ['agent', 'collectors', 'detectors', 'packaging', 'storage', 'systemd', 'package-lock.json'];
-
-/** The package of this checkout: what `npm run package` has built, unless a source is newer. */
+/** The package of this checkout. */
 export function builtPackage(): string {
-  const file = join(checkout, 'dist', `stepparent_${version}_amd64.deb`);
-  const sources = execFileSync('git', ['-C', checkout, 'ls-files', '-z', ...packaged], { encoding: 'utf8' });
-  const newestMs = Math.max(
-    ...sources
-      .split('\0')
-      .filter(Boolean)
-      .map((name) => changedMs(join(checkout, name))),
-  );
-  if (changedMs(file) < newestMs) {
-    execFileSync(process.execPath, [join(checkout, 'packaging/build-packages.ts'), 'deb'], { stdio: 'pipe' });
-  }
-  return file;
+  buildPackages('deb');
+  return debFile;
 }
-
-const changedMs = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** The same files under a higher version, packed quickly. */
 export function asVersion(scratch: string, deb: string, higher: string): string {
