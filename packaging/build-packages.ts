@@ -23,18 +23,29 @@ import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
 import { sharedFiles } from './shared-files.ts';
 
-/** Seconds since 1970 that every file gets: the same checkout makes the same package. */
-const epoch = async (): Promise<number> =>
-  Number(process.env.SOURCE_DATE_EPOCH ?? (await run('git', ['-C', checkout, 'log', '-1', '--format=%ct'])).trim());
+/** Seconds since 1970 that every file gets: the same checkout makes the same package. Without git, when its files came. */
+async function epoch(): Promise<number> {
+  if (process.env.SOURCE_DATE_EPOCH !== undefined) return Number(process.env.SOURCE_DATE_EPOCH);
+  try {
+    return Number(await run('git', ['-C', checkout, 'log', '-1', '--format=%ct']));
+  } catch {
+    return Math.floor(fs.statSync(path.join(checkout, 'package.json')).mtimeMs / 1000);
+  }
+}
 
 /** All of the checkout that the packages are made of, as one number. */
-async function stateOfSources(): Promise<string> {
-  const sources = ['agent', 'collectors', 'detectors', 'storage', 'systemd', 'packaging', 'CHANGELOG.md', 'LICENSE'];
-  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', 'package*.json', ...sources];
-  const hash = createHash('sha256').update(String(await epoch()));
-  for (const name of (await run('git', ['-C', checkout, ...listed])).split('\0')) {
-    const file = path.join(checkout, name);
-    if (name !== '' && fs.existsSync(file)) hash.update(`\0${name}\0`).update(fs.readFileSync(file));
+function stateOfSources(seconds: number): string {
+  const single = ['package.json', 'package-lock.json', 'CHANGELOG.md', 'LICENSE'];
+  const folders = ['agent', 'collectors', 'detectors', 'docs', 'packaging', 'storage', 'systemd'];
+  const inside = folders.flatMap((folder) =>
+    fs
+      .readdirSync(path.join(checkout, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(checkout, path.join(entry.parentPath, entry.name))),
+  );
+  const hash = createHash('sha256').update(String(seconds));
+  for (const name of [...single, ...inside].sort()) {
+    hash.update(`\0${name}\0`).update(fs.readFileSync(path.join(checkout, name)));
   }
   return hash.digest('hex');
 }
@@ -93,7 +104,8 @@ if (!architecture) throw new Error(`there are packages for ${architectures.map((
 
 const into = values.into ?? path.join(checkout, 'dist');
 fs.mkdirSync(into, { recursive: true });
-const state = await stateOfSources();
+const seconds = await epoch();
+const state = stateOfSources(seconds);
 const built = {
   deb: path.join(into, `stepparent_${version}_${architecture.deb}.deb`),
   rpm: path.join(into, `stepparent-${version}-1.${architecture.rpm}.rpm`),
@@ -115,11 +127,10 @@ try {
     fs.mkdirSync(path.dirname(path.join(generated, file)), { recursive: true });
     fs.writeFileSync(path.join(generated, file), content, { mode });
   };
-  const [modules, sqlite, inside, seconds] = await Promise.all([
+  const [modules, sqlite, inside] = await Promise.all([
     modulesFor(architecture),
     compileSqlite(architecture),
     bundle(bundled),
-    epoch(),
   ]);
 
   const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
