@@ -68,6 +68,15 @@ const unverified = (verdict: Verdict): Verdict => ({
   remark: "it could not be verified as the distribution's own program of that name",
 });
 
+/** Who is not root cannot install for the host: what others try teaches nothing of root's, and has terms of its own. */
+function ofItsUser(verdict: Verdict, { user }: StepparentEvent): Verdict {
+  if (verdict.rule.type !== 'new_terms' || user?.id === undefined || user.id === '0') return verdict;
+  return {
+    ...verdict,
+    terms: verdict.terms.map((term, place) => (place === 0 && term !== null ? `${term} (not root)` : term)),
+  };
+}
+
 /** What is to be found in a script belongs to the reason, and alone is none. */
 function withFindings(verdict: Verdict, { stepparent }: StepparentEvent): Verdict {
   const findings = stepparent.script?.findings ?? [];
@@ -163,7 +172,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           verdicts: verdicts.map((verdict) => {
             const standing = policy.knownTerms.standing(verdict, exec);
             return {
-              verdict: withFindings(standing === 'unverified' ? unverified(verdict) : verdict, described),
+              verdict: withFindings(
+                ofItsUser(standing === 'unverified' ? unverified(verdict) : verdict, described),
+                described,
+              ),
               known: standing === 'known',
               alerting: scope === '' || policy.containerAlerts,
               ...excepted(policy, event, verdict),

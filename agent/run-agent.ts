@@ -99,6 +99,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
     let store: Store = openStore(paths.database, storeOptions);
     undo.unshift(() => store.close());
+    /** A new database alone learns, and a package starts its agent at once. */
+    const learningWarning = ({ configuration }: Policy): string[] =>
+      configuration.learning === undefined || store.learning(Date.now()) !== undefined
+        ? []
+        : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
+    for (const warning of learningWarning(policy)) log.warn(warning);
     fs.mkdirSync(paths.logsDirectory, { recursive: true, mode: 0o700 });
 
     // ps-list and rpm are looked up here, not where the caller's environment says.
@@ -154,6 +160,15 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     });
 
     const unstored = openUnstored(log);
+    /** Why the database has to be set aside; it is tried again until it could be. */
+    let damage: string | undefined;
+    const beginAnew = (why: string): void => {
+      damage = why;
+      store.close();
+      store = openStore(paths.database, { ...storeOptions, setAsideBecause: why });
+      damage = undefined;
+      tellSetAside();
+    };
     const judgedBy = ({ rules, records, configuration, exceptionFor }: Policy): PipelinePolicy => ({
       rules,
       records,
@@ -166,15 +181,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       policy: () => judged,
       commit(findings) {
         try {
+          if (damage !== undefined) beginAnew(damage);
           const { alerts } = store.record(findings, Date.now());
           unstored.taken();
           if (alerts.length > 0) delivery.wake();
         } catch (error) {
           unstored.refused(findings, error instanceof Error ? error.message : String(error));
-          if (error instanceof StoreError && error.trouble === 'corrupt') {
-            store.close();
-            store = openStore(paths.database, { ...storeOptions, setAsideBecause: error.message });
-            tellSetAside();
+          if (error instanceof StoreError && error.trouble === 'corrupt' && damage === undefined) {
+            beginAnew(error.message);
           }
           throw error;
         }
@@ -342,7 +356,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         exceptions: exceptionsOf(policy),
         configuration: [...policy.files],
         ...(reloaded && { reloaded }),
-        warnings: policy.warnings,
+        warnings: [...policy.warnings, ...learningWarning(policy)],
         restart_needed: keysForRestart(configuration, policy.configuration),
         known_front_ends: policy.configuration.known_front_ends,
         store: facts,
@@ -368,7 +382,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         }
         tellPolicy();
         const { rules, hunts, exceptions, files } = policy;
-        const counts = `${rules.length} rules, ${hunts.length} hunts, ${exceptions.length} exceptions`;
+        const counts = `${rules.length} rules, ${hunts.length} hunts to ask, ${exceptions.length} exceptions`;
         log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
         const waiting = keysForRestart(configuration, policy.configuration);
         if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });

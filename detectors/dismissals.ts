@@ -29,14 +29,17 @@ export function createDismissals(): Dismissals {
     },
     watch(read) {
       const seen = new Map<string, FieldValue>();
+      /** A field read otherwise the second time: one value for it would not tell what the rules saw. */
+      let changed = false;
       return {
         read(field) {
           const value = read(field);
+          changed ||= seen.has(field) && seen.get(field) !== value;
           seen.set(field, value);
           return value;
         },
         keep(key) {
-          if (key.length > maxLength || ![...seen.values()].every(isShort)) return;
+          if (changed || key.length > maxLength || ![...seen.values()].every(isShort)) return;
           if (dismissed.size >= maxKeys) dismissed.clear();
           dismissed.set(key, [...seen]);
         },

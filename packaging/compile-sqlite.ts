@@ -2,7 +2,16 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  type Dirent,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,6 +25,8 @@ const bindings = join(modules, 'better-sqlite3');
 
 /** The packages whose code the result holds. */
 export const compiledPackages = ['better-sqlite3', 'node-addon-api'];
+
+const byPath = (a: Dirent, b: Dirent): number => (join(a.parentPath, a.name) < join(b.parentPath, b.name) ? -1 : 1);
 
 /** SQLite's settings, as better-sqlite3 has chosen them. */
 const settings = (): string[] => {
@@ -31,7 +42,15 @@ const settings = (): string[] => {
  */
 export async function compileSqlite({ node, compilers }: Architecture): Promise<string> {
   const [cc, cxx] = [`${compilers}gcc`, `${compilers}g++`];
-  const common = ['-O2', '-fPIC', '-DNDEBUG', '-fvisibility=hidden', '-include', join(own, 'old-glibc.h')];
+  const common = [
+    '-O2',
+    '-fPIC',
+    '-DNDEBUG',
+    '-fstack-protector-strong',
+    '-fvisibility=hidden',
+    '-include',
+    join(own, 'old-glibc.h'),
+  ];
   const cpp = [...common, '-std=c++20', '-fvisibility-inlines-hidden'];
   const includes = ['node-addon-api', `node-linux-${process.arch}/include/node`, 'better-sqlite3/deps/sqlite3'];
   const sqlite = [...common, '-std=gnu99', '-w', ...settings()];
@@ -42,11 +61,16 @@ export async function compileSqlite({ node, compilers }: Architecture): Promise<
     ),
     ...includes.map((folder) => `-I${join(modules, folder)}`),
   ];
-  const link = ['-shared', '-s', '-Wl,-Bsymbolic', `-Wl,--version-script=${join(own, 'exports.map')}`];
+  const link = ['-shared', '-s', '-Wl,-Bsymbolic', '-Wl,-z,now', `-Wl,--version-script=${join(own, 'exports.map')}`];
 
   const hash = createHash('sha256').update(JSON.stringify([node, sqlite, addon, link]).replaceAll(checkout, ''));
   for (const name of readdirSync(own).sort()) hash.update(readFileSync(join(own, name)));
-  hash.update(readFileSync(join(bindings, 'package.json'))).update((await run(cxx, ['--version'])).stdout);
+  for (const folder of [join(bindings, 'src'), join(bindings, 'deps'), join(modules, 'node-addon-api')]) {
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).sort(byPath)) {
+      if (entry.isFile()) hash.update(readFileSync(join(entry.parentPath, entry.name)));
+    }
+  }
+  for (const compiler of [cc, cxx]) hash.update((await run(compiler, ['--version'])).stdout);
   const file = join(checkout, 'dist/objects', `better-sqlite3-${node}-${hash.digest('hex').slice(0, 16)}.node`);
   if (existsSync(file)) return file;
 

@@ -43,7 +43,7 @@ export interface HuntRows {
 export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRows {
   const learns = prepareLearning(db);
   const terms = prepareTerms(db);
-  const raise = prepareRaise(db, sinks);
+  const { raise } = prepareRaise(db, sinks);
   const except = prepareExcept(db, { terms, raise });
   const ran = db.prepare('SELECT 1 FROM hunts WHERE id = ?');
   const noteRun = db.prepare(
@@ -62,7 +62,7 @@ export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRow
       const alert = (): NewAlert => {
         const id = alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId);
         const built = (state: AlertState) => document(state, id);
-        return { id, ruleId, scope: '', terms: identity, eventMs: nowMs, learning, document: built };
+        return { id, ruleId, scope: '', terms: identity, eventMs: nowMs, ofRoot: true, learning, document: built };
       };
       if (exceptionId !== undefined && row?.origin !== 'trusted') {
         except(exceptionId, key, alert, at);

@@ -13,6 +13,8 @@ export interface NewAlert {
   terms: readonly (string | null)[];
   /** When what it tells happened, in milliseconds since 1970, never later than now. */
   eventMs: number;
+  /** Of what root did. What others do has a cap of its own: they cannot use up root's. */
+  ofRoot: boolean;
   /** True: kept, not delivered. */
   learning: boolean;
   /** True: an exception covers it; kept, not delivered, and not within the cap. */
@@ -20,14 +22,19 @@ export interface NewAlert {
   document(state: AlertState): StepparentEvent;
 }
 
-/** Prepares the function, which belongs into a transaction. Returns undefined where an alert of that id is stored already. */
-export function prepareRaise(
-  db: Database,
-  sinks: readonly string[],
-): (alert: NewAlert, nowMs: number) => AlertRecord | undefined {
+export interface Raise {
+  /** Undefined where an alert of that id is stored already. */
+  raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
+  /** No more alerts of the rule are sent just now. */
+  isCapped(alert: Pick<NewAlert, 'ruleId' | 'ofRoot'>, nowMs: number): boolean;
+}
+
+/** Prepares the functions, which belong into a transaction. */
+export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
   const countOpen = db
-    .prepare<[string, number, number], number>(
-      "SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ?",
+    .prepare<[string, number, number, number], number>(
+      `SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ?
+       AND (coalesce(document ->> '$.user.id', '0') = '0') = ?`,
     )
     .pluck();
   const insertAlert = db.prepare(
@@ -39,11 +46,12 @@ export function prepareRaise(
     `INSERT INTO capping (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
      ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
   );
-  const isCapped = (ruleId: string, nowMs: number): boolean =>
-    (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs) ?? 0) >= limits.capAlerts;
+  const isCapped: Raise['isCapped'] = ({ ruleId, ofRoot }, nowMs) =>
+    (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs, ofRoot ? 1 : 0) ?? 0) >= limits.capAlerts;
 
-  return ({ id, ruleId, scope, terms, eventMs, learning, excepted, document: build }, nowMs) => {
-    const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(ruleId, nowMs) ? 'capped' : 'open';
+  const raise: Raise['raise'] = (alert, nowMs) => {
+    const { id, ruleId, scope, terms, eventMs, learning, excepted, document: build } = alert;
+    const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(alert, nowMs) ? 'capped' : 'open';
     const document = build(state);
     const text = JSON.stringify(document);
     const { changes, lastInsertRowid } = insertAlert.run(
@@ -63,4 +71,5 @@ export function prepareRaise(
     if (state === 'capped') addCapped.run(ruleId, nowMs, nowMs, text);
     return { id, ruleId, scope, terms: [...terms], state, firstMs: eventMs, lastMs: eventMs, count: 1, document };
   };
+  return { raise, isCapped };
 }

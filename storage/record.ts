@@ -52,7 +52,7 @@ export function prepareRecord(
 ): (findings: readonly Finding[], nowMs: number) => Recorded {
   const learns = prepareLearning(db);
   const insertEvent = prepareInsertEvent(db);
-  const raise = prepareRaise(db, sinks);
+  const { raise, isCapped } = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
   const except = prepareExcept(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
@@ -75,6 +75,7 @@ export function prepareRecord(
         scope: finding.scope,
         terms: verdict.terms,
         eventMs: at.eventMs,
+        ofRoot: (finding.event.user?.id ?? '0') === '0',
         learning,
         document: (state) => buildAlert({ event: finding.event, verdict, state, id, exception }),
       };
@@ -95,12 +96,21 @@ export function prepareRecord(
       recorded.repeats++;
       return;
     }
-    const raised = raise(alert(), at.nowMs);
+    const made = alert();
+    // Nobody was told of it: it is told as soon as the cap allows, counted until then, and not learned.
+    if (latest?.state === 'capped' && isCapped(made, at.nowMs)) {
+      latestAlerts.repeat(latest, at.eventMs);
+      recorded.repeats++;
+      return;
+    }
+    const raised = raise(made, at.nowMs);
     latestAlerts.forget(key);
     if (raised === undefined) recorded.repeats++;
     else recorded.alerts.push(raised);
     if (raised?.state === 'capped') recorded.capped++;
-    if (learnable) recorded.termsDropped += terms.learn(key, row, learning ? 'learning' : 'alert', at);
+    if (learnable && raised?.state !== 'capped') {
+      recorded.termsDropped += terms.learn(key, row, learning ? 'learning' : 'alert', at);
+    }
   }
 
   return db.transaction((findings: readonly Finding[], nowMs: number): Recorded => {
@@ -123,14 +133,14 @@ function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {
   return row !== undefined && (row.origin === 'trusted' || row.last_ms > at.eventMs - rule.windowMs);
 }
 
-/** An alert that was only kept while learning suppresses none that would be delivered. */
+/** An alert that was only kept, while learning or over the cap, suppresses none that would be delivered. */
 function isSuppressed(
   latest: LatestAlert | undefined,
   { rule, terms }: Verdict,
   at: Moment,
   learning: boolean,
 ): boolean {
-  if (latest === undefined || (latest.state === 'learning' && !learning)) return false;
+  if (latest === undefined || latest.state === 'capped' || (latest.state === 'learning' && !learning)) return false;
   const windowMs = terms.includes(null) ? limits.unobservedWindowMs : rule.windowMs;
   return Math.abs(at.eventMs - latest.first_ms) < windowMs;
 }

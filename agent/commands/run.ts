@@ -49,6 +49,15 @@ const statusLine = ({ state, degraded, sensor, store }: AgentStatus): string =>
     ...degraded,
   ].join('; ');
 
+/** A store that cannot be read ends nothing: the sensor runs, and what is to be stored waits. */
+function statusOf(agent: Agent): string {
+  try {
+    return statusLine(agent.status());
+  } catch (error) {
+    return `degraded: the status cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
 const hadTerminal = isatty(0);
 
 /** A terminal that hung up: who started the agent by hand is gone. A service has none. */
@@ -89,6 +98,8 @@ export async function runCommand(options: RunOptions): Promise<number> {
     process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');
     return 4;
   }
+  // What ps and systemctl show in the place of the runtime's "MainThread".
+  process.title = 'stepparent';
   const toJournal = stderrIsJournal(process.env);
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
   const hungUp = new EventTarget();
@@ -101,7 +112,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
   });
   const reload = (running: Agent): void => {
     running.reload(read);
-    manager.status(statusLine(running.status()));
+    manager.status(statusOf(running));
   };
   const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(hungUp, 'end')]);
   const manager = openServiceManager(process.env);
@@ -110,7 +121,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
   process.stdout.write(`${readyLines(started.status(), paths.alerts).join('\n')}\n`);
   manager.ready(statusLine(started.status()));
   const unwatch = manager.watch(started.progress);
-  const tell = setInterval(() => manager.status(statusLine(started.status())), statusEveryMs);
+  const tell = setInterval(() => manager.status(statusOf(started)), statusEveryMs);
   if (asked) reload(started);
   await ended;
   clearInterval(tell);

@@ -208,6 +208,16 @@ describe('a term that is', () => {
   });
 });
 
+test.each([
+  ['0', '/usr/bin/python3'],
+  ['65534', '/usr/bin/python3 (not root)'],
+])('user %s: the term is %s', (id, term) => {
+  const { pipeline, batches } = pipelineWith([dpkg]);
+  pipeline.take(example('a', { change: { user: { id } } }).exec);
+  pipeline.commit();
+  expect(batches[0]?.[0]?.verdicts[0]?.verdict.terms).toEqual([term]);
+});
+
 test('of two terms that are unverified the first is marked', () => {
   const pair = { ...dpkg, termFields: ['process.parent.executable', 'process.name'] };
   const { pipeline, batches } = pipelineWith([pair], {

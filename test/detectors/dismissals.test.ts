@@ -52,3 +52,14 @@ test('many keys: the memory is bounded, and all are asked anew then', () => {
   expect(dismissals.cover('first', reading(seen))).toBe(false);
   expect(dismissals.cover('one more', reading(seen))).toBe(true);
 });
+
+test('nor is an event of which a field read otherwise the second time', () => {
+  const dismissals = createDismissals();
+  let copy: string | undefined;
+  const { read, keep } = dismissals.watch((field) => (field === 'copy' ? copy : 'x'));
+  read('copy');
+  copy = '/var/lib/dpkg/info/x.postinst';
+  read('copy');
+  keep('/bin/true');
+  expect(dismissals.cover('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
+});

@@ -13,14 +13,14 @@ function burst(count: number, atMs: number, rule = exampleRule()): Finding[] {
   return Array.from({ length: count }, () => exampleFinding(atMs, { rule, terms: [`/tmp/${++lastTerm}`] }));
 }
 
-test('up to the cap each is sent, past it they are kept and learned', () => {
+test('up to the cap each is sent, past it they are kept and not learned', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   const { alerts, capped } = store.record(burst(103, start), start);
   expect([alerts.length, capped]).toEqual([103, 3]);
   expect(alerts.slice(98, 102).map(({ state }) => state)).toEqual(['open', 'open', 'capped', 'capped']);
   expect(alerts[102]?.document.stepparent.alert?.state).toBe('capped');
   for (const sink of ['journald', 'ndjson']) expect(store.pending(sink, 1000, start)).toHaveLength(limits.capAlerts);
-  expect([...store.listTerms()]).toHaveLength(103);
+  expect([...store.listTerms()]).toHaveLength(100);
   expect(store.status()).toMatchObject({ untold: 3, alerts: { open: 100, capped: 3 } });
 });
 
@@ -45,6 +45,39 @@ test('a repeat of a capped term counts into its alert', () => {
   const [capped] = store.listAlerts({ state: 'capped' });
   store.record([exampleFinding(start + second, { terms: capped?.terms ?? [] })], start + second);
   expect([...store.listAlerts({ state: 'capped' })]).toMatchObject([{ count: 2 }]);
+});
+
+test('what was over the cap is told when it comes again and there is room', () => {
+  const store = temporaryStore({ sinks: ['journald'] });
+  store.record(burst(101, start), start);
+  const [capped] = store.listAlerts({ state: 'capped' });
+  const again = () => [exampleFinding(start + 6 * minute, { terms: capped?.terms ?? [] })];
+  const { alerts } = store.record(again(), start + 6 * minute);
+  expect(alerts.map(({ state }) => state)).toEqual(['open']);
+  expect(store.record(again(), start + 7 * minute)).toMatchObject({ alerts: [], repeats: 1 });
+});
+
+test('a match that teaches nothing is told as well when there is room again', () => {
+  const store = temporaryStore();
+  const rule = exampleRule({ id: 'eql', type: 'eql', window: 'fixed' });
+  store.record(burst(101, start, rule), start);
+  const [capped] = store.listAlerts({ state: 'capped' });
+  const again = (ms: number) =>
+    store.record([exampleFinding(start + ms, { rule, terms: capped?.terms ?? [] })], start + ms);
+  expect(again(minute)).toMatchObject({ alerts: [], repeats: 1 });
+  expect(again(6 * minute).alerts.map(({ state }) => state)).toEqual(['open']);
+  expect(again(7 * minute)).toMatchObject({ alerts: [], repeats: 1 });
+});
+
+test('what others than root do does not use up the cap of what root does', () => {
+  const store = temporaryStore();
+  const ofNobody = burst(200, start).map((finding) => ({
+    ...finding,
+    event: { ...finding.event, user: { id: '65534' } },
+  }));
+  expect(store.record(ofNobody, start).capped).toBe(100);
+  expect(store.record(burst(100, start + second), start + second).capped).toBe(0);
+  expect(store.record(burst(1, start + second), start + second).capped).toBe(1);
 });
 
 test('the clock set back does not leave the cap standing', () => {

@@ -80,7 +80,10 @@ test('more than a page, many at the same time: each once, in order', () => {
   const store = temporaryStore();
   const names = Array.from({ length: 950 }, (_, i) => String(i).padStart(4, '0'));
   store.record(
-    names.map((name) => exampleFinding(start, { terms: [name], eventId: name })),
+    // A rule for each hundred: what is over a rule's cap is not learned.
+    names.map((name, i) =>
+      exampleFinding(start, { rule: exampleRule({ id: `rule-${Math.floor(i / 100)}` }), terms: [name], eventId: name }),
+    ),
     start,
   );
   expect([...store.listEvents()].map(({ event }) => event.id)).toEqual(names);
