@@ -68,7 +68,8 @@ export const configurationSchema = z.object({
     example: '/run/stepparent',
   }),
   learning: duration.optional().meta({
-    description: 'How long a new database learns: alerts are kept, not delivered.',
+    description:
+      'How long a new database learns: alerts are kept, not delivered. Of no effect on a database that was begun without it.',
     without: 'nothing is learned in silence',
     example: '7d',
   }),
