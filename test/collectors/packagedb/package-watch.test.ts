@@ -250,18 +250,19 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     const watch = startWatch([folder]);
     await listed(watch, 0);
     const inner = join(folder, 'tmp.ci');
+    const rounds = (count: number): string[] =>
+      Array.from({ length: count }, () => ['creation tmp.ci', 'creation preinst', 'deletion tmp.ci']).flat();
+    // A script that is found between its creation and its writing is told of twice.
+    const told = (): string[] => watch.told(inner).filter((line) => line !== 'modification preinst');
     for (const round of [1, 2, 3]) {
       await sh(`mkdir tmp.ci && echo ${round} > tmp.ci/preinst`, folder);
-      await eventually(() => expect(watch.told(inner)).toHaveLength(3 * round - 1));
-      expect(watch.events.at(-1)?.file?.hash?.sha256).toBe(sha256(`${round}\n`));
+      await eventually(() => expect(told()).toEqual(rounds(round).slice(0, -1)));
+      await eventually(() => expect(watch.events.at(-1)?.file?.hash?.sha256).toBe(sha256(`${round}\n`)));
       await sh(`mv tmp.ci/preinst x${round}.preinst; rmdir tmp.ci`, folder);
       const renamed = () => watch.events.find(({ file }) => file?.name === `x${round}.preinst`);
-      await eventually(() => expect(watch.told(inner).at(-1)).toBe('deletion tmp.ci'));
+      await eventually(() => expect(told()).toEqual(rounds(round)));
       expect(renamed()?.stepparent.file).toEqual({ original_path: join(inner, 'preinst') });
     }
-    expect(watch.told(inner)).toEqual(
-      [1, 2, 3].flatMap(() => ['creation tmp.ci', 'creation preinst', 'deletion tmp.ci']),
-    );
     expect(watch.notices).toEqual([]);
   });
 
