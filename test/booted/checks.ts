@@ -24,6 +24,8 @@ export interface Check {
   name: string;
   /** Only where the kernel can be traced. */
   traced?: true;
+  /** Not on an emulated CPU, where each start takes a minute. */
+  quick?: true;
   run(on: Booted): Promise<void>;
 }
 
@@ -383,6 +385,26 @@ export const checks: readonly Check[] = [
         (output) => output.endsWith('\nactive\n') && !output.startsWith(before) && !output.startsWith('0\n'),
       );
       expect(await deployed(on, 'deploy-b', 'booted-two.deb')).toHaveLength(1);
+    },
+  },
+  {
+    name: 'an agent that stands still is restarted by the watchdog',
+    quick: true,
+    async run({ must, once }) {
+      const dropIn = '/run/systemd/system/stepparent.service.d';
+      await must(
+        `mkdir -p ${dropIn} && printf '[Service]\\nWatchdogSec=4s\\nTimeoutAbortSec=1s\\n' >${dropIn}/quick.conf && ` +
+          'systemctl daemon-reload && systemctl restart stepparent.service',
+      );
+      const before = await must(mainPid);
+      await must(`kill -STOP ${before.trim()}`);
+      await once(
+        'another process, ready',
+        `${mainPid}; ${isActive}`,
+        (output) => output.endsWith('\nactive\n') && !output.startsWith(before) && !output.startsWith('0\n'),
+      );
+      expect(await must('journalctl --sync; journalctl -q -o cat -u stepparent.service')).toMatch(/Watchdog timeout/);
+      await must(`rm -r ${dropIn} && systemctl daemon-reload && systemctl restart stepparent.service`);
     },
   },
   {
