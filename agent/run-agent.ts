@@ -38,7 +38,7 @@ import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openStdoutSink } from './sinks/stdout.ts';
-import { type AgentStatus, refusedLine, storeFacts } from './status.ts';
+import { type AgentStatus, refusedLine, some, storeFacts } from './status.ts';
 import { openTimers } from './timers.ts';
 import { openUnstored } from './unstored.ts';
 import { version } from './version.ts';
@@ -417,8 +417,6 @@ const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
   const operation = parsePackageOperation(manager, args)?.operation;
   return operation !== 'query' && operation !== 'other' && operation !== 'build';
 };
-
-const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
 
 /** What fanotify would say and is not said, in a line for all folders of one reason. */
 const withoutWriters = (folders: PackageWatchReport['folders']): string[] =>

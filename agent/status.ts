@@ -229,7 +229,8 @@ const inBrackets = (counts: Readonly<Partial<Record<string, number>>>): string =
   return parts.length > 0 ? ` (${parts.map(([name, count]) => `${count} ${name}`).join(', ')})` : '';
 };
 
-const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+/** A line where there is something to count. */
+export const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
 
 const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
 

@@ -1,6 +1,5 @@
 // Compiles better-sqlite3 of its own sources, with SQLite as it brings it: its prebuilt file needs glibc 2.34.
 
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   type Dirent,
@@ -14,11 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { checkout } from './bundle.ts';
 import type { Architecture } from './files.ts';
+import { run } from './run.ts';
 
-const run = promisify(execFile);
 const own = join(checkout, 'packaging/sqlite');
 const modules = join(checkout, 'node_modules');
 const bindings = join(modules, 'better-sqlite3');
@@ -70,7 +68,7 @@ export async function compileSqlite({ node, compilers }: Architecture): Promise<
       if (entry.isFile()) hash.update(readFileSync(join(entry.parentPath, entry.name)));
     }
   }
-  for (const compiler of [cc, cxx]) hash.update((await run(compiler, ['--version'])).stdout);
+  for (const compiler of [cc, cxx]) hash.update(await run(compiler, ['--version']));
   const file = join(checkout, 'dist/objects', `better-sqlite3-${node}-${hash.digest('hex').slice(0, 16)}.node`);
   if (existsSync(file)) return file;
 

@@ -1,6 +1,5 @@
 // `run`: the agent in the foreground, until it is told to end.
 
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Agent } from '../run-agent.ts';
@@ -102,31 +101,30 @@ export async function runCommand(options: RunOptions): Promise<number> {
   process.title = 'stepparent';
   const toJournal = stderrIsJournal(process.env);
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
-  const hungUp = new EventTarget();
-  let agent: Agent | undefined;
-  let asked = false;
-  process.on('SIGHUP', () => {
-    if (terminalIsGone()) hungUp.dispatchEvent(new Event('end'));
-    else if (agent) reload(agent);
-    else asked = true;
-  });
-  const reload = (running: Agent): void => {
-    running.reload(read);
-    manager.status(statusOf(running));
+  let askedEarly = false;
+  let reload = (): void => {
+    askedEarly = true;
   };
-  const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT'), once(hungUp, 'end')]);
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    process.on('SIGHUP', () => (terminalIsGone() ? resolve() : reload()));
+  });
   const manager = openServiceManager(process.env);
-  const started = await startAgent({ read: first, paths, log });
-  agent = started;
-  process.stdout.write(`${readyLines(started.status(), paths.alerts).join('\n')}\n`);
-  manager.ready(statusLine(started.status()));
-  const unwatch = manager.watch(started.progress);
-  const tell = setInterval(() => manager.status(statusOf(started)), statusEveryMs);
-  if (asked) reload(started);
+  const agent = await startAgent({ read: first, paths, log });
+  const atStart = agent.status();
+  process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
+  manager.ready(statusLine(atStart));
+  const unwatch = manager.watch(agent.progress);
+  const tell = setInterval(() => manager.status(statusOf(agent)), statusEveryMs);
+  reload = () => {
+    agent.reload(read);
+    manager.status(statusOf(agent));
+  };
+  if (askedEarly) reload();
   await ended;
   clearInterval(tell);
   unwatch();
   manager.stopping();
-  await started.stop();
+  await agent.stop();
   return 0;
 }

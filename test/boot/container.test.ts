@@ -2,8 +2,9 @@
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type Booted, booted, checks, makeFiles } from '../booted/checks.ts';
-import { builtPackage, scratchFolder } from '../booted/debian.ts';
+import { builtPackage } from '../booted/debian.ts';
 import { bootContainer } from '../booted/nspawn.ts';
+import { scratchFolder } from '../e2e/private-host.ts';
 import { missingTools, noRoot, titled, unmet } from '../needs.ts';
 
 const missing = unmet(noRoot, missingTools('systemd-nspawn', 'debootstrap', 'systemctl', 'dpkg-deb', 'rpmbuild'));

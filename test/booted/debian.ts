@@ -1,20 +1,8 @@
 // A Debian system in a folder, made once, and copies of it that are ready to be booted and commanded.
 
 import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { version } from '../../agent/version.ts';
 import { buildPackages, debFile } from '../packages/built.ts';
 import { shellProgram } from './machine.ts';
@@ -25,13 +13,6 @@ const packages = ['systemd', 'systemd-sysv', 'dbus', 'rpm', 'procps'];
 
 /** `$STEPPARENT_TEST_CACHE` keeps the base system and the kernel from one run to the next. */
 const cache = process.env.STEPPARENT_TEST_CACHE;
-
-/** A folder that is gone when the file's tests have ended. */
-export function scratchFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-booted-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Makes a folder by `make`, or takes it from the cache. */
 export function cached(scratch: string, name: string, make: (folder: string) => void): string {
