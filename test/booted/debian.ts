@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { join } from 'node:path';
 import { version } from '../../agent/version.ts';
 import { buildPackages, debFile } from '../packages/built.ts';
+import { debootstrap } from '../packages/chroot.ts';
 import { shellProgram } from './machine.ts';
 
 const suite = 'bookworm';
@@ -26,13 +27,13 @@ export function cached(scratch: string, name: string, make: (folder: string) => 
   return folder;
 }
 
-/** Downloads from Debian's archive, by apt's or debootstrap's own settings. */
+/** Downloads from Debian's archive, by apt's own settings. */
 export const download = (program: string, args: readonly string[], cwd: string): string =>
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
 
 const baseSystem = (scratch: string): string =>
   cached(scratch, `${suite}-${packages.join('-')}`, (folder) => {
-    download('debootstrap', ['--variant=minbase', `--include=${packages.join()}`, suite, folder], scratch);
+    debootstrap(folder, suite, packages);
     // What was downloaded is installed.
     rmSync(join(folder, 'var/cache/apt/archives'), { recursive: true });
     mkdirSync(join(folder, 'var/cache/apt/archives/partial'), { recursive: true });

@@ -27,10 +27,18 @@ export interface Chroot {
   spawn(program: string, ...args: string[]): ReturnType<typeof spawn>;
 }
 
+/** Fetches a release's smallest system into `folder`, with these packages besides, from the archive that apt uses here. */
+export function debootstrap(folder: string, release: string, include: readonly string[]): void {
+  const also = include.length > 0 ? [`--include=${include.join(',')}`] : [];
+  execFileSync('debootstrap', ['--variant=minbase', ...also, release, folder, archive()], {
+    stdio: 'pipe',
+    maxBuffer: 1 << 28,
+  });
+}
+
 /** Makes one of that release in `folder`. */
 export function makeChroot(folder: string, release: string, ...include: string[]): Chroot {
-  const also = include.length > 0 ? [`--include=${include.join(',')}`] : [];
-  execFileSync('debootstrap', ['--variant=minbase', ...also, release, folder, archive()], { stdio: 'pipe' });
+  debootstrap(folder, release, include);
   const enter = [
     ...['--mount', '--propagation', 'private', 'sh', '-c'],
     'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
