@@ -196,6 +196,9 @@ export interface Notes {
 const noNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
 
 const endedFirst = 'the process had ended before it could be read';
+/** What 0 means where /proc/PID/stat has the id of a session or a process group. */
+const noLeader =
+  'none to be seen: begun by the kernel or by an init without a session, or led from another pid namespace';
 
 interface Described {
   fields: ProcessFields;
@@ -323,9 +326,10 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   const leaders: LeaderMoments = {};
   const leader = (role: 'session_leader' | 'group_leader', pid: number | undefined): void => {
     const field = `process.${role}`;
-    if (pid === undefined) notes.unobserved[field] = endedFirst;
-    // 0: a process of the kernel's, outside every session.
-    if (!pid) return;
+    if (!pid) {
+      notes.unobserved[field] = pid === undefined ? endedFirst : noLeader;
+      return;
+    }
     if (details === undefined) notes.inferred[field] = 'its nearest ancestor that could be read';
     const found =
       pid === entry.pid

@@ -358,10 +358,13 @@ describe('leaders', () => {
     expect(told.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
   });
 
-  test('of the kernel: none', () => {
+  test('of the kernel or out of sight: none, and said so', () => {
     const { told } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
-    expect(told.document().process).not.toHaveProperty('session_leader');
-    expect(told.document().process).not.toHaveProperty('group_leader');
+    const { process, stepparent } = told.document();
+    for (const role of ['session_leader', 'group_leader']) {
+      expect(process).not.toHaveProperty(role);
+      expect(stepparent.unobserved).toMatchObject({ [`process.${role}`]: expect.stringContaining('by the kernel') });
+    }
   });
 });
 

@@ -14,6 +14,6 @@ export function copyOf(scratch: string, program: string, name: string): string {
 /** A shell with a name of its own, to be the parent of what it is given to `runBy`. */
 export const makeParent = (scratch: string, name: string): string => copyOf(scratch, '/bin/dash', name);
 
-/** Runs a command as the child of `parent`, which waits for it. */
+/** Runs a command as the child of `parent`, which waits for it and leads a session of its own, as a login's shell does. */
 export const runBy = (parent: string, command: readonly string[], cwd?: string): Promise<Ended & { pid: number }> =>
-  run(parent, ['-c', '"$@"; exit $?', 'parent', ...command], cwd === undefined ? {} : { cwd });
+  run(parent, ['-c', '"$@"; exit $?', 'parent', ...command], { detached: true, ...(cwd === undefined ? {} : { cwd }) });

@@ -115,7 +115,7 @@ export async function until<T>(
 export function run(
   program: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string; detached?: boolean } = {},
 ): Promise<Ended & { pid: number }> {
   return new Promise((resolve, reject) => {
     const { input, ...rest } = options;
