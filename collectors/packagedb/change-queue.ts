@@ -10,6 +10,9 @@ export interface Queued {
   pid: number;
 }
 
+/** The exec sensor is behind by up to 40 ms. */
+export const settleMs = 70;
+
 export interface ChangeQueueOptions<T> {
   /** How long a change waits at least: the exec sensor may be behind by that much. */
   settleMs: number;

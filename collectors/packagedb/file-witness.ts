@@ -2,7 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
+import { pathIn } from './file-name.ts';
 
 const read = promisify(fs.read);
 
@@ -39,11 +41,11 @@ export class Unhashed extends Error {
 }
 
 /** Undefined: there is no such file any more. Throws other errors of open(2). */
-export function openWitness(path: string | Buffer): FileWitness | undefined {
+export function openWitness(file: string | Buffer): FileWitness | undefined {
   let fd: number;
   try {
     // Opens nothing: a fifo has no reader by it, a device is not touched.
-    fd = fs.openSync(path, O_PATH | O_NOFOLLOW);
+    fd = fs.openSync(file, O_PATH | O_NOFOLLOW);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -68,7 +70,7 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
       if (!stat.isSymbolicLink()) return undefined;
       try {
         // An empty path means the descriptor's own link in readlinkat(2), which Node does not have.
-        return fs.readlinkSync(path);
+        return fs.readlinkSync(file);
       } catch {
         return undefined;
       }
@@ -77,6 +79,24 @@ export function openWitness(path: string | Buffer): FileWitness | undefined {
       fs.closeSync(fd);
     },
   };
+}
+
+/** Neither: there is no such file any more. */
+export interface Look {
+  witness: FileWitness | undefined;
+  /** Why it could not be looked at: one clause. */
+  unseen: string | undefined;
+}
+
+/** Looks at the file of that path and name, which are for people (`file-name.ts`); the name `.`: the folder itself. */
+export function lookAtFile(shown: string, name: string): Look {
+  try {
+    const witness = openWitness(name === '.' ? shown : pathIn(path.dirname(shown), name));
+    return { witness, unseen: undefined };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { witness: undefined, unseen: `it could not be looked at (${code})` };
+  }
 }
 
 async function readContent(pathFd: number, maxBytes: number, bytesAtATime: number): Promise<FileContent> {
@@ -102,11 +122,11 @@ async function readContent(pathFd: number, maxBytes: number, bytesAtATime: numbe
 
 /** The very file that was looked at, known to be a regular one: no name is followed again. */
 function openByDescriptor(pathFd: number): number {
-  const path = `/proc/self/fd/${pathFd}`;
+  const link = `/proc/self/fd/${pathFd}`;
   const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
   try {
-    return fs.openSync(path, flags | O_NOATIME);
+    return fs.openSync(link, flags | O_NOATIME);
   } catch {
-    return fs.openSync(path, flags);
+    return fs.openSync(link, flags);
   }
 }

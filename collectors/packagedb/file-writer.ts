@@ -40,6 +40,12 @@ export interface FileWriters {
   infer(manager: 'dpkg' | 'rpm' | undefined, sinceNs: BootNs): FileWriter;
 }
 
+export const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happening', pid: undefined });
+
+/** Of a file that was found in a new folder: that it is the folder's maker's is a conclusion. */
+export const asMaker = (writer: FileWriter): FileWriter =>
+  'moment' in writer ? { ...writer, inferredFrom: 'the process that made the folder' } : writer;
+
 const managers = {
   dpkg: /^dpkg$/,
   // These have librpm in them, and run no rpm.

@@ -70,6 +70,9 @@ export function knownFile(name: string, state: FileState): KnownFile {
   };
 }
 
+export const rootUser = 0;
+export const isRoots = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
+
 /** The state of a name now; undefined: it is not there. Other errors are thrown. */
 export function readState(folder: string, name: string): FileState | undefined {
   const path = name === '.' ? folder : pathIn(folder, name);
@@ -157,6 +160,42 @@ export function differenceOf(
     changed,
     inferredFrom: 'its change time alone: attributes were set, or it was written and its time set back',
   };
+}
+
+/** Of a folder itself: that it is another one is no change of a file. */
+export const ownDifference = (
+  before: FileState | undefined,
+  after: FileState | undefined,
+): FileDifference | undefined =>
+  before === undefined || after === undefined ? undefined : differenceOf(before, after, true);
+
+/** A difference that a look at a folder has found. */
+export interface Found {
+  name: string;
+  before: FileState | undefined;
+  after: FileState | undefined;
+  difference: FileDifference;
+  /** Of a rename: the name that is gone. */
+  from?: string;
+}
+
+/** Makes one of a name that is gone and a new one that has all of it: an inode alone is soon used again. */
+export function withRenames<T extends Found>(found: readonly T[]): T[] {
+  const identity = (state: FileState | undefined): string => {
+    const [inode, size, mtime] = state?.split(':') ?? [];
+    return `${inode}:${size}:${mtime}`;
+  };
+  const gone = new Map(
+    found.flatMap((one) => (one.difference.action === 'deletion' ? [[identity(one.before), one] as const] : [])),
+  );
+  const sources = new Set<T>();
+  const renamed = found.map((one) => {
+    const source = one.difference.action === 'creation' ? gone.get(identity(one.after)) : undefined;
+    if (source === undefined || sources.has(source)) return one;
+    sources.add(source);
+    return { ...one, from: source.name, difference: { ...one.difference, action: 'rename' as const } };
+  });
+  return renamed.filter((one) => !sources.has(one));
 }
 
 /** What was known of a file, as far as it has changed. */

@@ -1,6 +1,7 @@
 // One folder under watch: what it is right now, and what is known of its files.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfKnown } from './listing.ts';
 import type { PackageFolder } from './package-folders.ts';
 
@@ -19,9 +20,9 @@ export interface FolderPlace {
 }
 
 /** Undefined: there is no such folder. */
-export function placeOf(path: string): FolderPlace | undefined {
+export function placeOf(folder: string): FolderPlace | undefined {
   try {
-    const real = fs.realpathSync.native(path);
+    const real = fs.realpathSync.native(folder);
     const stat = fs.statSync(real, { bigint: true });
     return stat.isDirectory() ? { path: real, identity: `${stat.dev}:${stat.ino}` } : undefined;
   } catch {
@@ -57,6 +58,12 @@ export interface WatchedFolder {
   /** Takes everything down once more. */
   saveAgain(): void;
   readonly unsaved: number;
+}
+
+/** The path of a name in the folder, as it is now; `.` is the folder itself. */
+export function pathOf({ place, folder }: WatchedFolder, name: string): string {
+  const at = place?.path ?? folder.path;
+  return name === '.' ? at : path.join(at, name);
 }
 
 /** Reads what the memory has of the folder. */

@@ -10,8 +10,8 @@ import {
   previousOf,
   stateOf,
   stateOfKnown,
+  withRenames,
 } from '../../../collectors/packagedb/listing.ts';
-import { withRenames } from '../../../collectors/packagedb/package-watch.ts';
 
 interface Change {
   ino?: number;
