@@ -3,6 +3,7 @@
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { messageOf } from '../collectors/message-of.ts';
 
 /** Answers by command; what one returns must be fit for JSON. */
 export type ControlHandlers = Readonly<Record<string, () => unknown>>;
@@ -94,7 +95,7 @@ function answerTo(request: string, handlers: ControlHandlers): unknown {
     if (handler) return handler();
     return { error: `unknown command; there are: ${Object.keys(handlers).join(', ')}` };
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 }
 

@@ -1,5 +1,6 @@
 // Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
 
+import { messageOf } from '../collectors/message-of.ts';
 import type { Outbox } from '../storage/outbox.ts';
 import type { OutboxItem } from '../storage/records.ts';
 import type { Delivered, Sink } from './sinks/sink.ts';
@@ -179,5 +180,5 @@ function startLane(
 }
 
 function fault(error: unknown): Delivered & { trouble: string } {
-  return { delivered: 0, trouble: error instanceof Error ? error.message : String(error) };
+  return { delivered: 0, trouble: messageOf(error) };
 }

@@ -1,5 +1,6 @@
 // What went wrong since the start: counted for `status`, told in the log at first and then at most once a minute.
 
+import { messageOf } from '../collectors/message-of.ts';
 import type { Log } from './log.ts';
 
 export interface Fault {
@@ -18,8 +19,6 @@ const tellEveryMs = 60_000;
 /** Different faults that are kept apart; what is over it counts as `other`. */
 const maxKinds = 64;
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 export function openFaults(log: Pick<Log, 'warn'>): Faults {
   const faults = new Map<string, Fault & { toldMs: number }>();
   return {
@@ -32,7 +31,7 @@ export function openFaults(log: Pick<Log, 'warn'>): Faults {
       fault.last = new Date(nowMs).toISOString();
       if (nowMs - fault.toldMs < tellEveryMs) return;
       fault.toldMs = nowMs;
-      log.warn(said, { ...(error === undefined ? {} : { reason: textOf(error) }), count: fault.count });
+      log.warn(said, { ...(error === undefined ? {} : { reason: messageOf(error) }), count: fault.count });
     },
     list: () => [...faults.values()].map(({ what, count, last }) => ({ what, count, last })),
   };

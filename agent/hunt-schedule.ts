@@ -1,6 +1,7 @@
 // Runs the hunts every so often, and makes an alert of every row that was not there before.
 
 import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
+import { messageOf } from '../collectors/message-of.ts';
 import { readPath } from '../collectors/read-path.ts';
 import type { ExceptionFor } from '../detectors/exceptions.ts';
 import { buildFinding } from '../detectors/hunts/build-finding.ts';
@@ -89,7 +90,7 @@ export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
       if (recorded.alerts.length > 0) parts.onAlerts();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      account.trouble = error instanceof Error ? error.message : String(error);
+      account.trouble = messageOf(error);
       parts.onFault(`the hunt ${hunt.id} failed`, error);
     }
   };

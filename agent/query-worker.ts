@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { hostTables } from '../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../collectors/libc.ts';
+import { messageOf } from '../collectors/message-of.ts';
 import {
   type AnswerValue,
   openAlertDatabase,
@@ -69,7 +70,7 @@ async function answer(request: QueryRequest): Promise<void> {
 try {
   if (endWithParent()) await answer(JSON.parse(readFileSync(0, 'utf8')));
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   say({
     error: {
       message,

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
+import { messageOf } from '../collectors/message-of.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
 import { openPackageTools } from '../collectors/package-tools.ts';
 import { askRpm } from '../collectors/packagedb/package-folders.ts';
@@ -186,7 +187,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
           unstored.taken();
           if (alerts.length > 0) delivery.wake();
         } catch (error) {
-          unstored.refused(findings, error instanceof Error ? error.message : String(error));
+          unstored.refused(findings, messageOf(error));
           if (error instanceof StoreError && error.trouble === 'corrupt' && damage === undefined) {
             beginAnew(error.message);
           }
@@ -376,7 +377,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         try {
           replace(readPolicy(read()));
         } catch (error) {
-          reloaded.refused = error instanceof Error ? error.message : String(error);
+          reloaded.refused = messageOf(error);
           log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
           return;
         }

@@ -1,5 +1,7 @@
 // The one error that the store throws, with a line that tells an operator what to do.
 
+import { messageOf } from '../collectors/message-of.ts';
+
 /**
  * `missing`: no database yet. `privilege`: may not be read or written by this user. `full`: no space left.
  * `read-only`, `io`: the file system refuses. `busy`: another process holds it too long.
@@ -35,7 +37,7 @@ export function storeError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error;
   const code = errorCode(error);
   const [trouble, advice] = troubles.find(([pattern]) => pattern.test(code))?.[1] ?? ['other', undefined];
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   return new StoreError(trouble, `${path}: ${advice ?? said}${advice === undefined ? '' : ` (${said})`}`, {
     cause: error,
   });

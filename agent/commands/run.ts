@@ -2,6 +2,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { messageOf } from '../../collectors/message-of.ts';
 import type { Agent } from '../run-agent.ts';
 import { type AgentStatus, exceptionLines } from '../status.ts';
 
@@ -53,7 +54,7 @@ function statusOf(agent: Agent): string {
   try {
     return statusLine(agent.status());
   } catch (error) {
-    return `degraded: the status cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return `degraded: the status cannot be read: ${messageOf(error)}`;
   }
 }
 

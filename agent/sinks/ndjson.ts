@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { messageOf } from '../../collectors/message-of.ts';
 import type { Sink } from './sink.ts';
 
 const newline = 0x0a;
@@ -50,7 +51,7 @@ export function openNdjsonSink(path: string): Sink {
         await into.datasync();
         return { delivered: documents.length };
       } catch (error) {
-        const what = error instanceof Error ? error.message : String(error);
+        const what = messageOf(error);
         return { delivered: 0, trouble: `${path}: ${what}` };
       }
     },

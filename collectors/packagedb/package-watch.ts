@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { StepparentEvent } from '../event.ts';
 import { readBootNs } from '../libc.ts';
+import { messageOf } from '../message-of.ts';
 import type { HostContext } from '../process-event.ts';
 import type { ProcessTable } from '../process-table.ts';
 import type { SensorAction } from '../sensor-event.ts';
@@ -105,7 +106,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       at.place = { ...at.place, identity };
       at.hintedBecause = undefined;
     } catch (error) {
-      at.hintedBecause = (error as Error).message;
+      at.hintedBecause = messageOf(error);
     }
   };
   const reopen = (): void => {

@@ -1,6 +1,7 @@
 // The processes at start, as ps(1) lists them.
 
 import psList from 'ps-list';
+import { messageOf } from '../message-of.ts';
 import { listPids } from '../proc/read-proc.ts';
 
 /**
@@ -14,7 +15,7 @@ export async function snapshotPids(): Promise<{ pids: number[]; fault?: string }
   } catch (error) {
     return {
       pids: listPids(),
-      fault: `ps gave no list of processes, /proc is read alone: ${(error as Error).message}`,
+      fault: `ps gave no list of processes, /proc is read alone: ${messageOf(error)}`,
     };
   }
 }

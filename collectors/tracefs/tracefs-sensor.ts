@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { openPollSet, readBootNs } from '../libc.ts';
+import { messageOf } from '../message-of.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
 import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
 import { elfEntryOffset } from './elf-entry.ts';
@@ -71,7 +72,7 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
   } catch (error) {
     instance.remove();
     if (error instanceof TracefsUnavailable) throw error;
-    throw new TracefsUnavailable(`tracing could not be started: ${(error as Error).message}`, { cause: error });
+    throw new TracefsUnavailable(`tracing could not be started: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -189,8 +190,8 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
       probed.set(program, { event, identity });
       unprobed.delete(program);
     } catch (error) {
-      drop((error as Error).message);
-      options.onFault(`the arguments of ${program} cannot be probed: ${(error as Error).message}`);
+      drop(messageOf(error));
+      options.onFault(`the arguments of ${program} cannot be probed: ${messageOf(error)}`);
     }
   };
 
@@ -203,7 +204,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
           reader.register(format, decodeAttempt(format));
           attempts.push(systemCall);
         } catch (error) {
-          attemptReason = `this kernel took no event probe on ${systemCall} (${(error as Error).message}): arguments of other programs are read from /proc, while they run`;
+          attemptReason = `this kernel took no event probe on ${systemCall} (${messageOf(error)}): arguments of other programs are read from /proc, while they run`;
           break;
         }
       }
