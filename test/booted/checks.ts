@@ -9,7 +9,8 @@ import type { StepparentEvent } from '../../collectors/event.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
 import { documents, until } from '../e2e/run-agent.ts';
-import { asVersion, given } from './debian.ts';
+import { asVersion } from '../packages/as-version.ts';
+import { given } from './debian.ts';
 import type { Machine } from './machine.ts';
 
 /** What differs between the machines. */

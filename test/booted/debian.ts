@@ -1,9 +1,8 @@
 // A Debian system in a folder, made once, and copies of it that are ready to be booted and commanded.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { version } from '../../agent/version.ts';
 import { buildPackages, debFile } from '../packages/built.ts';
 import { debootstrap } from '../packages/chroot.ts';
 import { shellProgram } from './machine.ts';
@@ -69,22 +68,4 @@ export function makeRoot(scratch: string, folder: string, { files, units, masked
 export function builtPackage(): string {
   buildPackages('deb');
   return debFile;
-}
-
-/** The same files under a higher version, packed quickly. */
-export function asVersion(scratch: string, deb: string, higher: string): string {
-  const tree = join(scratch, 'repacked');
-  execFileSync('dpkg-deb', ['-R', deb, tree]);
-  execFileSync('sed', ['-i', `s/^Version: .*/Version: ${higher}/`, join(tree, 'DEBIAN/control')]);
-  const home = join(tree, 'usr/lib/stepparent');
-  for (const name of readdirSync(join(home, 'agent'))) {
-    const file = join(home, 'agent', name);
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`"${version}"`, `"${higher}"`));
-  }
-  // They are of the files as they were.
-  rmSync(join(tree, 'DEBIAN/md5sums'));
-  const file = join(scratch, `stepparent_${higher}_amd64.deb`);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file], { stdio: 'pipe' });
-  rmSync(tree, { recursive: true });
-  return file;
 }

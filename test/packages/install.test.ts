@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../../agent/version.ts';
 import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 import { titled } from '../needs.ts';
+import { asVersion } from './as-version.ts';
 import { cannotBuild, debFile, rpmFile } from './built.ts';
 import { type Chroot, chrootMissing, makeChroot, tracesIn } from './chroot.ts';
 
@@ -25,17 +26,8 @@ const missing = cannotBuild ?? chrootMissing;
 const enabled = '/etc/systemd/system/multi-user.target.wants/stepparent.service';
 const { hunts } = readHunts([shippedHunts]);
 
-/** The same package as the next version. */
-function nextVersion(folder: string): string {
-  const tree = join(folder, 'next');
-  execFileSync('dpkg-deb', ['-R', debFile, tree]);
-  const control = join(tree, 'DEBIAN/control');
-  writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, `Version: ${version}+next`));
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, join(folder, 'next.deb')], {
-    stdio: 'pipe',
-  });
-  return join(folder, 'next.deb');
-}
+/** Above the package's own. */
+const nextVersion = `${version}+next`;
 
 /** Runs the installed agent until it is ready, then ends it as systemd does. */
 async function runAgent(root: Chroot): Promise<{ said: string; code: number | null }> {
@@ -99,10 +91,10 @@ describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', m
     appendFileSync(at('etc/stepparent/config.toml'), '# changed here\n');
     writeFileSync(at('etc/stepparent/conf.d/own.toml'), '');
     const database = readFileSync(at('var/lib/stepparent/stepparent.db'));
-    root.run('dpkg', '-i', bring(nextVersion(scratch)));
+    root.run('dpkg', '-i', bring(asVersion(scratch, debFile, nextVersion)));
     expect(readFileSync(at('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
     expect(readFileSync(at('var/lib/stepparent/stepparent.db')).equals(database)).toBe(true);
-    expect(root.run('dpkg', '-s', 'stepparent')).toContain(`\nVersion: ${version}+next\n`);
+    expect(root.run('dpkg', '-s', 'stepparent')).toContain(`\nVersion: ${nextVersion}\n`);
   });
 
   test('what was disabled stays disabled over an upgrade', () => {

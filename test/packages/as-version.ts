@@ -1,0 +1,24 @@
+// The package once more under a higher version, for what an upgrade does.
+
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { version } from '../../agent/version.ts';
+
+/** The same files, packed quickly; the agent says the higher version too. */
+export function asVersion(scratch: string, deb: string, higher: string): string {
+  const tree = join(scratch, 'repacked');
+  execFileSync('dpkg-deb', ['-R', deb, tree]);
+  execFileSync('sed', ['-i', `s/^Version: .*/Version: ${higher}/`, join(tree, 'DEBIAN/control')]);
+  const home = join(tree, 'usr/lib/stepparent');
+  for (const name of readdirSync(join(home, 'agent'))) {
+    const file = join(home, 'agent', name);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`"${version}"`, `"${higher}"`));
+  }
+  // They are of the files as they were.
+  rmSync(join(tree, 'DEBIAN/md5sums'));
+  const file = join(scratch, `stepparent_${higher}_amd64.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file], { stdio: 'pipe' });
+  rmSync(tree, { recursive: true });
+  return file;
+}
