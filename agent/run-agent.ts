@@ -14,6 +14,7 @@ import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { openScriptCopies } from '../collectors/script-copies.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
+import { openTimers } from '../collectors/timers.ts';
 import { realPath } from '../collectors/which-file.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
 import { packageToolsList, readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
@@ -40,7 +41,6 @@ import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openStdoutSink } from './sinks/stdout.ts';
 import { type AgentStatus, refusedLine, some, storeFacts } from './status.ts';
-import { openTimers } from './timers.ts';
 import { openUnstored } from './unstored.ts';
 import { version } from './version.ts';
 
@@ -152,7 +152,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     });
     undo.unshift(() => delivery.stop());
 
-    const { later, soon, clear } = openTimers();
+    const timers = openTimers();
+    const { later, soon } = timers;
     const tools = openPackageTools({
       programs: [...lists.values()].flat(),
       tools: lists.get(packageToolsList) ?? [],
@@ -397,7 +398,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         await schedule.stop();
         await watch.stop();
         await sensor.stop();
-        clear();
+        timers.close();
         collector.flush(Number.POSITIVE_INFINITY);
         scripts.stop();
         pipeline.commit();

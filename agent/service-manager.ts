@@ -6,7 +6,8 @@ import { sendDatagram } from './unix-datagram.ts';
 export interface ServiceManager {
   /** The agent works; `status` is what `systemctl status` shows. */
   ready(status: string): void;
-  status(text: string): void;
+  /** `text` is not asked for where nobody listens. */
+  status(text: () => string): void;
   stopping(): void;
   /**
    * Says that the agent lives each time that `progress` gives another number than before; systemd ends and restarts a service
@@ -34,7 +35,9 @@ export function openServiceManager(
   const statusLine = (text: string): string => `STATUS=${escapeText(text, maxStatusChars)}`;
   return {
     ready: (text) => tell('READY=1', statusLine(text)),
-    status: (text) => tell(statusLine(text)),
+    status(text) {
+      if (socket) tell(statusLine(text()));
+    },
     stopping: () => tell('STOPPING=1'),
     watch(progress) {
       if (!socket || !(watchdogMs > 0)) return () => {};

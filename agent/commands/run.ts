@@ -116,10 +116,10 @@ export async function runCommand(options: RunOptions): Promise<number> {
   process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
   manager.ready(statusLine(atStart));
   const unwatch = manager.watch(agent.progress);
-  const tell = setInterval(() => manager.status(statusOf(agent)), statusEveryMs);
+  const tell = setInterval(() => manager.status(() => statusOf(agent)), statusEveryMs);
   reload = () => {
     agent.reload(read);
-    manager.status(statusOf(agent));
+    manager.status(() => statusOf(agent));
   };
   if (askedEarly) reload();
   await ended;

@@ -76,7 +76,7 @@ export function createComparisonSchedule({ tasks, isWatched, compare }: Comparis
     now(at, how, againMs = againAfterMs) {
       const state = stateOf(at);
       const { place } = at;
-      if (tasks.closing || place === undefined) return;
+      if (tasks.closed || place === undefined) return;
       if (state.running) {
         schedule.in(at, againMs);
         return;

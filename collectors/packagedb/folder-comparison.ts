@@ -105,7 +105,7 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
   const reconcile: FolderComparison['reconcile'] = async (at, folder, names, how) => {
     // Of a folder that has been replaced meanwhile everything would differ.
     if (at.place?.path !== folder || placeOf(at.folder.path)?.identity !== at.place.identity) {
-      folders.lookSoon(0);
+      folders.lookSoon();
       return;
     }
     const states = names.map((name) => readState(folder, name));
@@ -137,7 +137,7 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
     let met = at.known.has('.') ? 1 : 0;
     let unknown = 0;
     let total = 1;
-    const stopped = (): boolean => tasks.closing || at.place?.path !== folder;
+    const stopped = (): boolean => tasks.closed || at.place?.path !== folder;
     const takeDown = (names: readonly string[]): Promise<void> =>
       tasks.serially('a folder could not be listed', () => rememberFresh(at, folder, names));
     if (how.silent) await takeDown(['.']);

@@ -25,7 +25,6 @@ const saveAfterMs = 1000;
 const fault = 'the listing of a folder could not be saved';
 
 export function createListingSaver({ folders, tasks, commit, onFault }: ListingSaverOptions): ListingSaver {
-  let saving = false;
   const save = (): Promise<void> =>
     tasks.serially(fault, () => {
       commit();
@@ -37,14 +36,7 @@ export function createListingSaver({ folders, tasks, commit, onFault }: ListingS
         }
       }
     });
-  const saveSoon = (): void => {
-    if (saving) return;
-    saving = true;
-    tasks.later(saveAfterMs, () => {
-      saving = false;
-      void save();
-    });
-  };
+  const saveSoon = tasks.soon(saveAfterMs, () => void save());
   return {
     remember(at, name, state) {
       at.remember(name, state);

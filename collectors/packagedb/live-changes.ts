@@ -352,7 +352,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       options.onOverflow();
       return;
     }
-    if (has(fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) folders.lookSoon(0);
+    if (has(fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) folders.lookSoon();
     const to = locate(event.at);
     const from = locate(event.from);
     const where = to ?? from;

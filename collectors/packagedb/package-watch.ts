@@ -20,7 +20,7 @@ import type { ListingMemory } from './listing.ts';
 import { createListingSaver } from './listing-saver.ts';
 import { createLiveChanges } from './live-changes.ts';
 import { type PackageFolder, unpackFolder } from './package-folders.ts';
-import { createWatchTasks } from './watch-tasks.ts';
+import { openWatchTasks } from './watch-tasks.ts';
 import type { WatchedFolder } from './watched-folder.ts';
 import { createWatchedFolders } from './watched-folders.ts';
 
@@ -73,7 +73,7 @@ const reopenAfterMs = 5000;
 
 export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   const { memory, table, context, onNotice, onFault } = options;
-  const tasks = createWatchTasks(onFault);
+  const tasks = openWatchTasks(onFault);
   const writers = createFileWriters(table);
   const teller = createChangeTeller({ table, context, tasks, onEvent: options.onEvent, onNotice });
 
@@ -178,7 +178,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       try {
         await comparison.compare(at, folder, how);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') folders.lookSoon(0);
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') folders.lookSoon();
         else onFault(`${folder} could not be listed`, error);
       }
     },

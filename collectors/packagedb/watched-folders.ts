@@ -32,8 +32,8 @@ export interface WatchedFolders {
   withKey(key: string): WatchedFolder | undefined;
   /** Looks where each is now. */
   look(): void;
-  /** The same, so many milliseconds from now. */
-  lookSoon(ms: number): void;
+  /** The same, in a moment. */
+  lookSoon(): void;
   /** A folder came or went in a watched one: the one that dpkg unpacks into is followed at once. */
   lookBelow(at: WatchedFolder, name: string, maker: WriterSeen | undefined): void;
 }
@@ -129,7 +129,7 @@ export function createWatchedFolders(options: WatchedFoldersOptions): WatchedFol
       return;
     }
     if (name !== unpackFolder || at.folder.temporary) {
-      if (all.some(({ place }) => place === undefined)) lookSoon(0);
+      if (all.some(({ place }) => place === undefined)) lookSoon();
       return;
     }
     const added = watchedFolder({ path, manager: at.folder.manager, expected: false, temporary: true }, memory);
@@ -145,15 +145,7 @@ export function createWatchedFolders(options: WatchedFoldersOptions): WatchedFol
     options.onLooked();
   };
 
-  let looking = false;
-  const lookSoon = (ms: number): void => {
-    if (looking) return;
-    looking = true;
-    tasks.later(ms, () => {
-      looking = false;
-      look();
-    });
-  };
+  const lookSoon = tasks.soon(0, look);
 
   return {
     get all() {

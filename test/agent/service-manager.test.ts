@@ -19,7 +19,7 @@ function opened(environment: Record<string, string>) {
 test('ready, what it does, and the end; no variable is left for a child', () => {
   const { manager, env, sent } = opened({ NOTIFY_SOCKET: '@run', WATCHDOG_USEC: '4000000', PATH: '/bin' });
   manager.ready('running');
-  manager.status('degraded: x\nREADY=1\x1b[2J');
+  manager.status(() => 'degraded: x\nREADY=1\x1b[2J');
   manager.stopping();
   expect(sent).toEqual([
     ['@run', 'READY=1\nSTATUS=running'],
@@ -27,6 +27,12 @@ test('ready, what it does, and the end; no variable is left for a child', () => 
     ['@run', 'STOPPING=1'],
   ]);
   expect(Object.keys(env)).toEqual(['PATH']);
+});
+
+test('without systemd no status is worked out', () => {
+  const text = vi.fn(() => 'running');
+  opened({}).manager.status(text);
+  expect(text).not.toHaveBeenCalled();
 });
 
 test('the watchdog is fed as long as there is progress, and only then', () => {
@@ -59,6 +65,6 @@ test.each([
 
 test('a status of any length is one datagram of bounded size', () => {
   const { manager, messages } = opened({ NOTIFY_SOCKET: '/s' });
-  manager.status('x'.repeat(100_000));
+  manager.status(() => 'x'.repeat(100_000));
   expect(messages()[0]?.length).toBeLessThan(1000);
 });

@@ -5,7 +5,7 @@ import type { StepparentEvent } from '../../../collectors/event.ts';
 import { boundsOf } from '../../../collectors/packagedb/change-bounds.ts';
 import { type ChangeTeller, createChangeTeller } from '../../../collectors/packagedb/change-teller.ts';
 import { notSeen } from '../../../collectors/packagedb/file-writer.ts';
-import { createWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
+import { openWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
 import { type WatchedFolder, watchedFolder } from '../../../collectors/packagedb/watched-folder.ts';
 import { createProcessTable } from '../../../collectors/process-table.ts';
 import { hostContext } from '../host-context-double.ts';
@@ -26,7 +26,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   events = [];
   notices = [];
-  tasks = createWatchTasks(() => {});
+  tasks = openWatchTasks(() => {});
   teller = createChangeTeller({
     table: createProcessTable(procDouble()),
     context: hostContext,

@@ -6,7 +6,7 @@ import {
   createComparisonSchedule,
 } from '../../../collectors/packagedb/comparison-schedule.ts';
 import { byComparison, type Comparison } from '../../../collectors/packagedb/folder-comparison.ts';
-import { createWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
+import { openWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
 import { type WatchedFolder, watchedFolder } from '../../../collectors/packagedb/watched-folder.ts';
 import { listingMemory } from './watch-double.ts';
 
@@ -27,7 +27,7 @@ beforeEach(() => {
   begun = [];
   how = [];
   takesMs = 0;
-  tasks = createWatchTasks(() => {});
+  tasks = openWatchTasks(() => {});
   const startMs = performance.now();
   schedule = createComparisonSchedule({
     tasks,

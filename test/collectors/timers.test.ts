@@ -1,7 +1,7 @@
 // Timers: once for many requests, and none after the end.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openTimers } from '../../agent/timers.ts';
+import { openTimers } from '../../collectors/timers.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -40,7 +40,19 @@ test('none comes after the end', () => {
   const run = vi.fn();
   timers.later(10, run);
   timers.soon(10, run)();
-  timers.clear();
+  timers.close();
+  timers.later(10, run);
   vi.advanceTimersByTime(1000);
   expect(run).not.toHaveBeenCalled();
+});
+
+test('one that is taken back does not come', () => {
+  const timers = openTimers();
+  const run = vi.fn();
+  const takeBack = timers.later(10, run);
+  timers.later(20, run);
+  takeBack();
+  takeBack();
+  vi.advanceTimersByTime(1000);
+  expect(run).toHaveBeenCalledTimes(1);
 });
