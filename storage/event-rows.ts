@@ -4,10 +4,13 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
 import { limits } from './limits.ts';
 
+/** What others than root do cannot change what is installed. Who it was may not be known: that counts as root. */
+export const isOfRoot = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';
+
 /** Prepares the insert. False when an event with that id is stored already; nothing is changed then. */
 export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeMs: number, nowMs: number) => boolean {
   const insertDocument = db.prepare(
-    `INSERT INTO events (event_id, time_ms, stored_ms, action, category, document) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO events (event_id, time_ms, stored_ms, action, category, of_root, document) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (event_id) DO NOTHING`,
   );
   const insertFields = db.prepare(
@@ -24,6 +27,7 @@ export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeM
       nowMs,
       action,
       category,
+      isOfRoot(event) ? 1 : 0,
       JSON.stringify(event),
     );
     if (changes === 0) return false;

@@ -30,6 +30,8 @@ export const limits = {
   scriptBytes: 50 * mebibyte,
   /** The part of `maxBytes` at which the oldest go; between it and the whole lie free pages and the write-ahead log. */
   fullAt: 0.95,
+  /** Where the oldest events go: of those of others than root, all over this part of all go first. */
+  othersShare: 1 / 8,
   /** The most of a value that a column takes, in UTF-16 units; the document has all of it. */
   columnChars: 4_096,
   /** Rows of one kind that one call of `prune` deletes at most, and pages that it gives back: some milliseconds each. */

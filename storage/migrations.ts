@@ -152,4 +152,11 @@ export const migrations: readonly string[] = [
   CREATE INDEX script_versions_content ON script_versions (sha256);
   CREATE INDEX script_versions_slot ON script_versions (package, phase, last_ms);
   `,
+  `
+  ALTER TABLE events ADD COLUMN of_root INTEGER NOT NULL DEFAULT 1;
+  CREATE INDEX events_of_others ON events (id) WHERE of_root = 0;
+  ALTER TABLE alerts ADD COLUMN of_root INTEGER NOT NULL DEFAULT 1;
+  UPDATE alerts SET of_root = 0
+    WHERE CASE WHEN json_valid(document) THEN document ->> '$.user.id' END <> '0';
+  `,
 ];

@@ -7,11 +7,11 @@ import { preparePruneScripts } from './scripts.ts';
 export interface PruneLimits {
   /** Days that events are kept; 14. */
   eventDays?: number | undefined;
-  /** Bytes that the database file stays below: at 95 % of them the oldest events, then alerts, go; 200 MiB. */
+  /** Bytes that the database file stays below: at 95 % of them the oldest events, first others' than root's, then alerts, go; 200 MiB. */
   maxBytes?: number | undefined;
   /** Days that alerts and undelivered documents are kept; 365. */
   alertDays?: number | undefined;
-  /** Alerts that are kept: past it excepted ones go first, then capped ones, then the oldest; 10,000. */
+  /** Alerts that are kept: past it excepted ones go first, then capped ones, others' than root's, and the oldest; 10,000. */
   alerts?: number | undefined;
   /** The largest window of any rule: terms not seen for so long go. None go by age when it is not given. */
   termMs?: number | undefined;
@@ -43,12 +43,22 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
   const dropEvents = db.prepare(
     `DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ${rows}) AND stored_ms < ?`,
   );
+  const countEvents = db.prepare<[], number>('SELECT count(*) FROM events').pluck();
+  const countOthers = db.prepare<[], number>('SELECT count(*) FROM events WHERE of_root = 0').pluck();
+  const dropOthers = db.prepare(
+    `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE of_root = 0 ORDER BY id LIMIT ${rows})`,
+  );
+  /** Nobody but root may have root's events displaced. */
+  const dropForRoom = (): number => {
+    const areMany = (countOthers.get() ?? 0) > (countEvents.get() ?? 0) * limits.othersShare;
+    return areMany ? dropOthers.run().changes : dropEvents.run(Number.MAX_SAFE_INTEGER).changes;
+  };
   const dropAlerts = db.prepare(
     `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY seq LIMIT ${rows}) AND stored_ms < ?`,
   );
   const countAlerts = db.prepare<[], number>('SELECT count(*) FROM alerts').pluck();
   const dropExcess = db.prepare(
-    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'excepted' THEN 0 WHEN 'capped' THEN 1 ELSE 2 END, seq LIMIT ?)`,
+    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'excepted' THEN 0 WHEN 'capped' THEN 1 ELSE 2 END, of_root, seq LIMIT ?)`,
   );
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(
@@ -79,7 +89,8 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
     const full = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
     const deliveries = countDeliveries.get() ?? 0;
 
-    const events = dropEvents.run(full ? Number.MAX_SAFE_INTEGER : eventsBeforeMs).changes;
+    const agedEvents = dropEvents.run(eventsBeforeMs).changes;
+    const events = full && agedEvents === 0 ? dropForRoom() : agedEvents;
     const dueAlerts = dropAlerts.run(alertsBeforeMs).changes;
     const excess = (countAlerts.get() ?? 0) - (bounds.alerts ?? limits.alerts);
     const overAlerts = full && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);

@@ -33,13 +33,13 @@ export interface Raise {
 export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
   const countOpen = db
     .prepare<[string, number, number, number], number>(
-      `SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ?
-       AND (coalesce(document ->> '$.user.id', '0') = '0') = ?`,
+      `SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ? AND of_root = ?`,
     )
     .pluck();
   const insertAlert = db.prepare(
-    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document, transaction_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, of_root, document,
+       transaction_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
   const addCapped = db.prepare(
@@ -50,7 +50,7 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
     (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs, ofRoot ? 1 : 0) ?? 0) >= limits.capAlerts;
 
   const raise: Raise['raise'] = (alert, nowMs) => {
-    const { id, ruleId, scope, terms, eventMs, learning, excepted, document: build } = alert;
+    const { id, ruleId, scope, terms, eventMs, ofRoot, learning, excepted, document: build } = alert;
     const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(alert, nowMs) ? 'capped' : 'open';
     const document = build(state);
     const text = JSON.stringify(document);
@@ -63,6 +63,7 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
       eventMs,
       eventMs,
       nowMs,
+      ofRoot ? 1 : 0,
       text,
       document.stepparent.transaction?.id ?? null,
     );

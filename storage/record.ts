@@ -5,7 +5,7 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
 import { buildAlert } from '../detectors/alert.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
-import { prepareInsertEvent } from './event-rows.ts';
+import { isOfRoot, prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './except.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
@@ -75,7 +75,7 @@ export function prepareRecord(
         scope: finding.scope,
         terms: verdict.terms,
         eventMs: at.eventMs,
-        ofRoot: (finding.event.user?.id ?? '0') === '0',
+        ofRoot: isOfRoot(finding.event),
         learning,
         document: (state) => buildAlert({ event: finding.event, verdict, state, id, exception }),
       };

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import type { Store } from '../../storage/open-store.ts';
 import type { Pruned, PruneLimits } from '../../storage/prune.ts';
+import type { Finding } from '../../storage/records.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
 import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
@@ -33,6 +34,13 @@ function fillKnown(store: Store, count: number, timeMs: number): void {
   const findings = Array.from({ length: count }, (_, i) => exampleFinding(timeMs, { terms: [`t${i}`], known: true }));
   store.record(findings, timeMs);
 }
+
+/** Each of a term of its own. */
+const ofOthers = (count: number, timeMs: number, { known = true } = {}): Finding[] =>
+  Array.from({ length: count }, (_, i) => {
+    const finding = exampleFinding(timeMs, { terms: [`other ${i}`], known });
+    return { ...finding, event: { ...finding.event, user: { id: '1000' } } };
+  });
 
 test('within the bounds nothing goes', () => {
   const store = temporaryStore();
@@ -110,6 +118,36 @@ describe('by number and size', () => {
     expect((pages - free) * 4096).toBeLessThanOrEqual(maxBytes);
     expect(free).toBeLessThanOrEqual(2 * limits.prunePages);
     db.close();
+  });
+
+  test('bytes: what others than root do displaces nothing of root', () => {
+    const store = temporaryStore();
+    fillKnown(store, 800, start);
+    for (let i = 1; i <= 10; i++) store.record(ofOthers(300, start + i), start + i);
+    const db = new Database(store.path, { readonly: true });
+    const maxBytes = (db.pragma('page_count', { simple: true }) as number) * 4096 * 0.75;
+    db.close();
+    pruneAll(store, start + 20, { maxBytes });
+    const kept = Map.groupBy(store.listEvents(), ({ user }) => user?.id);
+    expect(kept.get('0')).toHaveLength(800);
+    const others = kept.get('1000')?.length ?? 0;
+    expect(others).toBeGreaterThan(800 * limits.othersShare);
+    // Of them the latest stay.
+    expect(Date.parse(kept.get('1000')?.at(0)?.['@timestamp'] ?? '')).toBeGreaterThan(start + 1);
+    // Root's own go by age.
+    fillKnown(store, 4000, start + 30);
+    pruneAll(store, start + 40, { maxBytes });
+    const left = Map.groupBy(store.listEvents(), ({ user }) => user?.id);
+    expect(Date.parse(left.get('0')?.[0]?.['@timestamp'] ?? '')).toBe(start + 30);
+  });
+
+  test('alerts: those of others than root go before those of root', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start, { terms: ['root 1'] })], start);
+    store.record(ofOthers(3, start + 1, { known: false }), start + 1);
+    store.record([exampleFinding(start + 2, { terms: ['root 2'] })], start + 2);
+    expect(pruneAll(store, start + 3, { alerts: 3 }).alerts).toBe(2);
+    expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(['root 1', 'other 2', 'root 2']);
   });
 
   test('a bound that nothing can meet does not prune for ever', () => {
