@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { isPrivateName, sharesRoot } from './executable.ts';
-import { hasShebang, isInterpreter, scriptArgument } from './proc/script-of-interpreter.ts';
+import { isInterpreter, parseInterpreterRun } from './interpreters.ts';
+import { hasShebang } from './proc/script-of-interpreter.ts';
 import type { ProcessEntry, ProcessTable } from './process-table.ts';
 import { realPath } from './which-file.ts';
 
@@ -13,7 +14,7 @@ function scriptOf(
   args: readonly string[],
   workingDirectory: () => string | undefined,
 ): string | undefined {
-  const argument = scriptArgument(interpreter, args);
+  const argument = parseInterpreterRun(interpreter, args)?.script[0];
   if (!argument) return undefined;
   const folder = path.isAbsolute(argument) ? '/' : workingDirectory();
   if (folder === undefined) return undefined;

@@ -2,84 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-
-const interpreters = /^(?:(?:ba|da|k|z|a)?sh|mksh|busybox|perl|python|ruby|node|nodejs|php|lua|tclsh|Rscript)[\d.]*$/;
-
-/** Whether a program of that path reads scripts. */
-export const isInterpreter = (executable: string): boolean => interpreters.test(path.basename(executable));
-
-/** An interpreter's options as far as they decide which argument is the script. */
-interface OptionGrammar {
-  /** Letters of options with which there is no script file: the program is an argument, or comes on standard input. */
-  noScript: string;
-  /** Letters whose value is the rest of the argument or, where that is empty, the next one. */
-  value: string;
-  /** Letters whose value, if there is one, is the rest of the argument. */
-  attached: string;
-  /** Letters whose value is the next argument, however many letters follow. */
-  next: string;
-  /** Long options with a value behind them. */
-  long: readonly string[];
-  /** `-` ends the options; elsewhere it stands for standard input. */
-  dashEnds: boolean;
-  /** Options begin with `+` as well. */
-  plus: boolean;
-}
-
-const noOptions: OptionGrammar = {
-  noScript: 'e',
-  value: '',
-  attached: '',
-  next: '',
-  long: [],
-  dashEnds: false,
-  plus: false,
-};
-
-/** dash(1), bash(1), zsh(1), ksh(1); perlrun(1); python(1). Of the others the first argument that is no option counts. */
-const grammars: readonly [RegExp, OptionGrammar][] = [
-  [/sh$/, { ...noOptions, noScript: 'cs', next: 'oO', long: ['--rcfile', '--init-file'], dashEnds: true, plus: true }],
-  [/^perl/, { ...noOptions, noScript: 'eE', value: 'I', attached: 'mMiFCDdxV' }],
-  [/^python/, { ...noOptions, noScript: 'cm', value: 'WXQ', long: ['--check-hash-based-pycs'] }],
-];
-
-/**
- * The argument that is the script which an interpreter reads, as given: `x.postinst` of `bash -eu ./x.postinst`. Undefined: it reads
- * none, or the program is no interpreter. Whether there is such a file is not looked at.
- */
-export function scriptArgument(executable: string, args: readonly string[]): string | undefined {
-  let name = path.basename(executable);
-  let at = 1;
-  if (!interpreters.test(name)) return undefined;
-  if (name.startsWith('busybox')) {
-    if (path.basename(args[0] ?? '').startsWith('busybox')) name = args[at++] ?? '';
-    else name = path.basename(args[0] ?? '');
-    if (!/^(?:a|hu)?sh$/.test(name)) return undefined;
-  }
-  const grammar = grammars.find(([pattern]) => pattern.test(name.replace(/[\d.]+$/, '')))?.[1] ?? noOptions;
-  for (; at < args.length; at++) {
-    const arg = args[at] as string;
-    if (arg === '--' || (arg === '-' && grammar.dashEnds)) return args[at + 1];
-    if (arg === '-') return undefined;
-    if (arg.startsWith('--')) {
-      if (grammar.long.includes(arg)) at++;
-    } else if (arg.startsWith('-') || (grammar.plus && arg.startsWith('+'))) {
-      for (const [i, letter] of [...arg].entries()) {
-        if (i === 0) continue;
-        if (grammar.noScript.includes(letter)) return undefined;
-        if (grammar.next.includes(letter)) at++;
-        if (grammar.value.includes(letter) && i === arg.length - 1) at++;
-        if (grammar.value.includes(letter) || grammar.attached.includes(letter)) break;
-      }
-    } else return arg;
-  }
-  return undefined;
-}
+import { parseInterpreterRun } from '../interpreters.ts';
 
 /**
  * The script's absolute path, or undefined when it runs none (`sh -c`, an interactive shell). The kernel starts a
- * script as `INTERPRETER [ARGUMENT] SCRIPT ...` (execve(2)), so the script is the first argument that is no option,
- * and only a file that begins with `#!` counts: `python3 x.py` is what it says it is, a run of python3.
+ * script as `INTERPRETER [ARGUMENT] SCRIPT ...` (execve(2)), so there is one argument at most in front of it, and only
+ * a file that begins with `#!` counts: `python3 x.py` is what it says it is, a run of python3.
  */
 export function scriptOfInterpreter(
   executable: string,
@@ -87,15 +15,11 @@ export function scriptOfInterpreter(
   workingDirectory: string | undefined,
   beginsWithShebang: (file: string) => boolean = hasShebang,
 ): string | undefined {
-  if (!interpreters.test(path.basename(executable))) return undefined;
-  for (const arg of args.slice(1, 3)) {
-    // `-`: the program comes on standard input, whatever stands behind.
-    if (arg === '-' || arg === '-c' || arg === '-e' || arg === '-s' || arg === '--') return undefined;
-    if (arg.startsWith('-')) continue;
-    const file = path.isAbsolute(arg) ? arg : workingDirectory && path.join(workingDirectory, arg);
-    return file && beginsWithShebang(file) ? file : undefined;
-  }
-  return undefined;
+  const { script = [] } = parseInterpreterRun(executable, args) ?? {};
+  const [name] = script;
+  if (!name || args.length - script.length > 2) return undefined;
+  const file = path.isAbsolute(name) ? name : workingDirectory && path.join(workingDirectory, name);
+  return file && beginsWithShebang(file) ? file : undefined;
 }
 
 /** The file begins with `#!`. False where it cannot be read. */

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event.ts';
-import { interpreterOf, scriptArgument } from './interpreters.ts';
+import { parseInterpreterRun } from '../../collectors/interpreters.ts';
 
 /** Folders of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
 const systemFolder = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
@@ -143,13 +143,13 @@ function programOf({ executable, args, working_directory: folder, pid }: Lineage
   let line: readonly string[] | undefined = args;
   for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
     const isLinker = dynamicLinker.test(file);
-    const interpreter = isLinker ? undefined : interpreterOf(systemFolder.exec(file)?.[1], line?.[0]);
-    if (!isLinker && interpreter === undefined) return { path: file, carries: isCarrier(file) };
-    const carries = isLinker || interpreter?.isShell === true;
+    const run = isLinker ? undefined : parseInterpreterRun(systemFolder.exec(file)?.[1] ?? '', line ?? []);
+    if (!isLinker && run === undefined) return { path: file, carries: isCarrier(file) };
+    const carries = isLinker || run?.isShell === true;
     if (line === undefined) {
       return { path: file, carries, unsure: `the arguments of ${path.basename(file)} (pid ${pid}) were not observed` };
     }
-    const rest = isLinker ? afterLinker(line) : scriptArgument(interpreter, line);
+    const rest = run?.script ?? afterLinker(line);
     const [next] = rest;
     if (next === undefined || !isPath(next)) return { path: file, carries };
     if (!path.isAbsolute(next) && folder === undefined) {

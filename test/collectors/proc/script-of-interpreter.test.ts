@@ -1,4 +1,4 @@
-// Which script an interpreter's arguments name, and which files are scripts at all.
+// Which script a process runs whose exec was not seen, and which files are scripts at all.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -6,7 +6,6 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   hasShebang,
-  scriptArgument,
   scriptOfInterpreter,
   shebangCommand,
   shebangInterpreter,
@@ -27,7 +26,14 @@ describe('scriptOfInterpreter', () => {
     ['/usr/bin/bash', ['bash', '-c', '/scripts/a'], undefined],
     ['/usr/bin/perl', ['perl', '-e', '/scripts/a'], undefined],
     ['/usr/bin/bash', ['bash', '-s', '/scripts/a'], undefined],
-    ['/usr/bin/bash', ['bash', '--', '/scripts/a'], undefined],
+    // `#!/bin/bash -` is as good as `#!/bin/bash`, and so is `--`.
+    ['/usr/bin/bash', ['bash', '-', '/scripts/a', 'b'], '/scripts/a'],
+    ['/usr/bin/bash', ['bash', '--', '/scripts/a'], '/scripts/a'],
+    ['/usr/bin/busybox', ['/bin/busybox', 'sh', '/scripts/a'], '/scripts/a'],
+    ['/usr/bin/busybox', ['/bin/busybox', 'sh', '-x', '/scripts/a'], undefined],
+    ['/usr/bin/perl', ['/usr/bin/perl', '-w # -*- perl -*-', '/scripts/a'], '/scripts/a'],
+    ['/usr/bin/perl', ['/usr/bin/perl', '-I', '/scripts/a'], undefined],
+    ['/usr/bin/expect', ['/usr/bin/expect', '-f', '/scripts/a'], '/scripts/a'],
     ['/usr/bin/python3', ['python3', '-', '/scripts/a'], undefined],
     ['/usr/bin/bash', ['-bash'], undefined],
     ['/usr/bin/bash', [], undefined],
@@ -71,41 +77,6 @@ describe('the first line of a file', () => {
     const folder = temporaryFolder();
     execFileSync('/usr/bin/mkfifo', [path.join(folder, 'fifo')]);
     for (const name of ['fifo', 'missing', '.', 'fifo/x']) expect(hasShebang(path.join(folder, name))).toBe(false);
-  });
-});
-
-describe('scriptArgument: the file that is read', () => {
-  test.each<[executable: string, args: string, script: string | undefined]>([
-    ['/usr/bin/dash', 'sh a.postinst configure', 'a.postinst'],
-    ['/usr/bin/dash', 'sh -e -u a', 'a'],
-    ['/usr/bin/bash', 'bash -euo pipefail a', 'a'],
-    ['/usr/bin/bash', 'bash -o pipefail +x a', 'a'],
-    ['/usr/bin/bash', 'bash -O extglob a', 'a'],
-    ['/usr/bin/bash', 'bash --norc --rcfile x a', 'a'],
-    ['/usr/bin/bash', 'bash -x -- a', 'a'],
-    ['/usr/bin/bash', 'bash - a', 'a'],
-    ['/usr/bin/bash', 'bash -ec a', undefined],
-    ['/usr/bin/bash', 'bash -s a', undefined],
-    ['/usr/bin/bash', '-bash', undefined],
-    ['/usr/bin/bash', 'bash --', undefined],
-    ['/usr/bin/perl', 'perl -w -I lib -Mstrict a', 'a'],
-    ['/usr/bin/perl', 'perl -Ilib a', 'a'],
-    ['/usr/bin/perl', 'perl -Mevil a', 'a'],
-    ['/usr/bin/perl', 'perl -we a', undefined],
-    ['/usr/bin/perl', 'perl -ne a b', undefined],
-    ['/usr/bin/perl', 'perl - a', undefined],
-    ['/usr/bin/python3.11', 'python3 -u -W ignore a', 'a'],
-    ['/usr/bin/python3.11', 'python3 -Wignore a', 'a'],
-    ['/usr/bin/python3.11', 'python3 -m http.server', undefined],
-    ['/usr/bin/python3.11', 'python3 -c a', undefined],
-    ['/usr/bin/busybox', 'busybox sh a', 'a'],
-    ['/usr/bin/busybox', 'sh -x a', 'a'],
-    ['/usr/bin/busybox', 'busybox cat a', undefined],
-    ['/usr/bin/busybox', 'cat a', undefined],
-    ['/usr/bin/ruby3.1', 'ruby -w a', 'a'],
-    ['/usr/bin/cat', 'cat a', undefined],
-  ])('%s: %s', (executable, args, script) => {
-    expect(scriptArgument(executable, args.split(' '))).toBe(script);
   });
 });
 

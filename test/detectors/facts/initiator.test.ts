@@ -53,6 +53,8 @@ describe('what carries is passed through', () => {
     ['/opt/x', 'frontend', ['/usr/share/debconf/frontend', '/opt/x']],
     ['/opt/x', 'unattended-upgrade', ['/usr/bin/unattended-upgrade -v', '/opt/x']],
     ['/opt/x', 'busybox', [{ executable: '/bin/busybox', name: 'busybox', args: ['sh', '-c', 'x'] }, '/opt/x']],
+    ['/opt/x', 'busybox', ['/usr/bin/busybox sh -c x', '/opt/x']],
+    ['/usr/bin/busybox', '', ['/usr/bin/busybox wget x', '/opt/x']],
     ['/opt/x', 'sudo', ['/usr/lib/cargo/bin/sudo', '/opt/x']],
     ['/opt/x', 'tmux', ['/usr/bin/tmux', '/opt/x']],
     // A postinst that does so later, detached.
@@ -115,6 +117,7 @@ describe('an interpreter is its script', () => {
     ['/usr/bin/bash', undefined],
     ['/usr/bin/bash /dev/fd/63', undefined],
     ['/usr/bin/bash /proc/self/fd/3', undefined],
+    ['/usr/bin/busybox sh x.sh', '/srv/work/x.sh'],
     ['/usr/bin/perl -w -I /lib x.pl', '/srv/work/x.pl'],
     ['/usr/bin/perl -MCarp /opt/x.pl', '/opt/x.pl'],
     ['/usr/bin/perl5.36-x86_64-linux-gnu -lne x', '/usr/bin/perl5.36-x86_64-linux-gnu'],
