@@ -53,12 +53,14 @@ function refuseQuery(query: string, context: z.RefinementCtx): void {
  */
 export const configurationSchema = z.object({
   state_directory: path.optional().meta({
-    description: 'Where the database is kept.',
+    description:
+      'Where the database is kept. As a service the agent may write in its own folders alone: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
     without: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
     example: '/var/lib/stepparent',
   }),
   logs_directory: path.optional().meta({
-    description: 'Where alerts.ndjson is written.',
+    description:
+      "Where alerts.ndjson is written. For another folder see `state_directory`; it has to be named in logrotate's file as well.",
     without: '$LOGS_DIRECTORY, which systemd sets, else /var/log/stepparent',
     example: '/var/log/stepparent',
   }),

@@ -21,11 +21,10 @@ const maxConnections = 16;
 /**
  * Listens at `path` (0600; its folder is made when absent, 0700). Each connection carries one request, a line such as
  * `{"command":"status"}`, and one line of answer: the handler's, or `{"error": …}`. A socket left behind by an agent
- * that died is replaced; throws ControlError when an agent answers there.
+ * that died is replaced; throws ControlError when an agent answers there, or where no socket can be made.
  */
 export async function listenControl(path: string, handlers: ControlHandlers): Promise<{ close(): Promise<void> }> {
   await removeLeftover(path);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const connections = new Set<Socket>();
   const server = createServer((connection) => {
     connections.add(connection);
@@ -33,7 +32,16 @@ export async function listenControl(path: string, handlers: ControlHandlers): Pr
     serve(connection, handlers);
   });
   server.maxConnections = maxConnections;
-  await bind(server, path);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    await bind(server, path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
+    throw new ControlError(
+      `${path} cannot be made (${code}): \`runtime_directory\` must be a folder that can be written`,
+    );
+  }
   return {
     close: () =>
       new Promise((resolve) => {

@@ -84,7 +84,7 @@ export function program(): Command {
   root
     .command('run')
     .description('run the agent in the foreground')
-    .option('--check', 'only check configuration and rules')
+    .option('--check', 'only check configuration, rules, hunts and exceptions')
     .action(
       keep(async (_: unknown, command: Command) => {
         isAgent = true;

@@ -1,5 +1,6 @@
 // Chooses the process sensor: the kernel's trace, or polling /proc where that is not to be had.
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { watch } from 'chokidar';
 import { readBootNs } from '../collectors/libc.ts';
@@ -20,6 +21,8 @@ export interface SensorReport {
   argv: string[];
   /** Why it is not the best sensor, or not whole. */
   reasons: string[];
+  /** Package tools that are there and not probed, one line each: short runs may have no arguments. */
+  unprobed: string[];
   records: number;
   lost_events: number;
   malformed_pages: number;
@@ -83,7 +86,8 @@ function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
     progress: sensor.readUntilNs,
     report() {
       const state = sensor.state();
-      const unprobed = Object.entries(state.unprobed).map(([program, reason]) => `${program} is not probed: ${reason}`);
+      const entries = Object.entries(state.unprobed);
+      const lineOf = ([program, reason]: [string, string]) => `${program} is not probed: ${reason}`;
       return {
         name: 'tracefs',
         argv: [
@@ -91,7 +95,8 @@ function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
           ...state.attempts.map((systemCall) => `event probe on ${systemCall}`),
           '/proc for everything else, while it runs',
         ],
-        reasons: [...unprobed, ...(state.attemptReason === undefined ? [] : [state.attemptReason])],
+        reasons: [...entries.map(lineOf), ...(state.attemptReason === undefined ? [] : [state.attemptReason])],
+        unprobed: entries.filter(([program]) => fs.existsSync(program)).map(lineOf),
         records: state.records,
         lost_events: state.lost,
         malformed_pages: state.malformedPages,
@@ -150,6 +155,7 @@ function openPolling({ settings, onRecords, onFault }: SensorParts, degraded: st
           ...(degraded === undefined ? [] : [degraded]),
           'processes that end between two looks at /proc are not seen',
         ],
+        unprobed: [],
         records: state.records,
         lost_events: 0,
         malformed_pages: 0,

@@ -1,9 +1,10 @@
 // Reads the configuration files of a host and makes one configuration of them.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { locateKey } from '../detectors/rules/toml-file.ts';
+import { readSource } from '../detectors/rules/read-source.ts';
+import { locateKey, TomlFileError } from '../detectors/rules/toml-file.ts';
 import { type Configuration, completeConfiguration, configurationKeys } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type ConfigurationFile, parseConfigurationFile, refuseKey } from './configuration-file.ts';
@@ -114,14 +115,18 @@ export function readExceptions(file: string): ConfiguredException[] {
   return parseExceptions(text, file);
 }
 
+/** Undefined: there is none. */
 function readText(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readSource(file);
   } catch (error) {
+    if (error instanceof TomlFileError) throw new ConfigurationError(file, error.message);
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') return undefined;
-    if (code === 'EISDIR') throw new ConfigurationError(file, 'a folder, not a file');
-    throw error;
+    if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
+    if (code !== 'ENOENT') throw new ConfigurationError(file, `cannot be read (${code})`);
+    if (lstatSync(file, { throwIfNoEntry: false }))
+      throw new ConfigurationError(file, 'a link to a file that is not there');
+    return undefined;
   }
 }
 

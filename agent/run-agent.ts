@@ -23,7 +23,7 @@ import { openStore, type Store } from '../storage/open-store.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
 import { listenControl } from './control-socket.ts';
-import { startDelivery } from './delivery.ts';
+import { type SinkStatus, startDelivery } from './delivery.ts';
 import { openFaults } from './faults.ts';
 import { journaldListens } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
@@ -106,7 +106,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         ? []
         : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
     for (const warning of learningWarning(policy)) log.warn(warning);
-    fs.mkdirSync(paths.logsDirectory, { recursive: true, mode: 0o700 });
+    // Where it cannot be made the journal has the alerts, and `status` says so.
+    if (ndjson) attempt(() => fs.mkdirSync(paths.logsDirectory, { recursive: true, mode: 0o700 }));
 
     // ps-list and rpm are looked up here, not where the caller's environment says.
     process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -333,6 +334,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       const degraded = [
         ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
         ...(sensor.degraded === undefined ? [] : [sensor.degraded]),
+        ...report.unprobed,
         ...some(report.lost_events, 'records of processes lost'),
         ...withoutWriters(watched.folders),
         ...some(policy.refused.rules.length, 'rules refused'),
@@ -340,7 +342,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
         ...(unstored.reason === undefined ? [] : [`events wait in memory: ${unstored.reason}`]),
         ...some(pipeline.dropped, 'findings given up'),
-        ...(journaldTrouble === undefined ? [] : [`the journal does not take alerts: ${journaldTrouble}`]),
+        ...undelivered(delivery.status(), ndjson ? paths.logsDirectory : undefined),
       ];
       const { user, system } = process.cpuUsage();
       return {
@@ -419,6 +421,29 @@ const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
   const operation = parsePackageOperation(manager, args)?.operation;
   return operation !== 'query' && operation !== 'other' && operation !== 'build';
 };
+
+/** The code of what it throws, if it does. */
+function attempt(action: () => unknown): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  }
+}
+
+/** Why alerts do not get where they should. The folder is looked at as well: between two alerts nothing is written there. */
+function undelivered(sinks: readonly SinkStatus[], logsDirectory: string | undefined): string[] {
+  const troubles = sinks.flatMap(({ name, trouble }) => {
+    if (trouble === undefined) return [];
+    return [
+      `${name === 'journald' ? 'the journal does not take alerts' : 'alerts are not written'}: ${trouble.message}`,
+    ];
+  });
+  if (logsDirectory === undefined || sinks.some(({ name, trouble }) => name === 'ndjson' && trouble)) return troubles;
+  const code = attempt(() => fs.accessSync(logsDirectory, fs.constants.W_OK));
+  return code === undefined ? troubles : [...troubles, `alerts are not written: ${logsDirectory} (${code})`];
+}
 
 /** What fanotify would say and is not said, in a line for all folders of one reason. */
 const withoutWriters = (folders: PackageWatchReport['folders']): string[] =>

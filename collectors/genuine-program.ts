@@ -1,6 +1,6 @@
 // Whether a process really runs the program that its path names: a path alone is easily borrowed.
 
-import { readHostMounts, readIdentityInside, readNamespaces } from './proc/read-proc.ts';
+import { readHostMounts, readIdentityInside, readMappedIdentity, readNamespaces } from './proc/read-proc.ts';
 import { hasShebang, shebangCommand } from './proc/script-of-interpreter.ts';
 import type { ProcessMoment } from './process-event.ts';
 import { fileIdentity, realPath } from './which-file.ts';
@@ -29,8 +29,6 @@ const runsNow = ({ entry, image }: ProcessMoment): boolean =>
 const isOnHost = ({ entry: { details } }: ProcessMoment): boolean =>
   details?.hostRoot === true && details.containerId === undefined;
 
-const mappedIdentity = (pid: number): string | undefined => fileIdentity(`/proc/${pid}/exe`);
-
 /** The host's file at `program`, where the process sees the same one there. */
 function sharedFile(process: ProcessMoment, program: string): string | undefined {
   const identity = runsNow(process) && isOnHost(process) ? fileIdentity(program) : undefined;
@@ -48,7 +46,7 @@ export function runsGenuine(process: ProcessMoment, program: string): boolean {
   if (image === undefined || !names(image.filename, program)) return false;
   const identity = sharedFile(process, program);
   if (identity === undefined) return false;
-  if (mappedIdentity(entry.pid) === identity) return true;
+  if (readMappedIdentity(entry.pid) === identity) return true;
   return image.inferredFrom === undefined && hasShebang(program) && sharesMounts(entry.pid);
 }
 
@@ -63,7 +61,7 @@ export function looksGenuine(process: ProcessMoment, program: string): boolean {
   if (command === undefined || !sharesMounts(entry.pid)) return false;
   const [interpreter = ''] = command;
   return (
-    mappedIdentity(entry.pid) === fileIdentity(interpreter) &&
+    readMappedIdentity(entry.pid) === fileIdentity(interpreter) &&
     [...command, program].every((arg, i) => image.args?.[i] === arg)
   );
 }
@@ -90,7 +88,7 @@ export function ownSystemOf(process: ProcessMoment, program: string): string | u
   if (database === undefined || database === fileIdentity(dpkgDatabase)) return undefined;
   const file = readIdentityInside(pid, program);
   if (file === undefined) return undefined;
-  if (mappedIdentity(pid) !== file && !hasShebang(`/proc/${pid}/root${program}`)) return undefined;
+  if (readMappedIdentity(pid) !== file && !hasShebang(`/proc/${pid}/root${program}`)) return undefined;
   return readIdentityInside(pid, '/');
 }
 
@@ -102,4 +100,4 @@ export const isIn = (ownRoot: string, pid: number): boolean => {
 
 /** Device and inode of what the process has mapped; undefined: it runs another program by now, or none. */
 export const mappedNow = (process: ProcessMoment): string | undefined =>
-  runsNow(process) ? mappedIdentity(process.entry.pid) : undefined;
+  runsNow(process) ? readMappedIdentity(process.entry.pid) : undefined;

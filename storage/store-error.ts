@@ -52,6 +52,8 @@ const troubles: readonly [RegExp, [StoreTrouble, string]][] = [
   [/^(SQLITE_FULL|ENOSPC|EDQUOT)$/, ['full', 'no space left on the device or in its quota; free some']],
   [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH)$/, ['privilege', 'not permitted; run as root']],
   [/^(SQLITE_READONLY\w*|EROFS)$/, ['read-only', 'cannot be written; is the file system mounted read-only?']],
+  // Of what can be opened only the folder's making says so, and on a read-only file system too.
+  [/^(ENOENT|ENOTDIR)$/, ['read-only', 'its folder cannot be made; is it on a file system that may be written here?']],
   [/^SQLITE_(CORRUPT|NOTADB)\w*$/, ['corrupt', 'the database is damaged; a restart sets it aside']],
   [/^SQLITE_(BUSY|LOCKED)\w*$/, ['busy', 'another process holds the database; try again']],
   [/^(SQLITE_(IOERR|CANTOPEN)\w*|EIO)$/, ['io', 'the file system failed; see the kernel log']],

@@ -34,7 +34,7 @@ export function configCheckCommand(file: string | undefined, { config }: ConfigO
   }
   const read = files.length === 0 ? 'no configuration file: defaults' : counted(files.length, 'file');
   console.error(`${read}, ${counted(warnings.length, 'warning')}, ${refused.length} refused`);
-  console.error('rules and exceptions are checked by: stepparent run --check');
+  console.error('rules, hunts and exceptions are checked by: stepparent run --check');
   return refused.length > 0 ? 78 : 0;
 }
 

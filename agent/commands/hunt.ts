@@ -77,6 +77,17 @@ async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, h
   }
 }
 
+/** Checks the configured hunts' files. Prints what is refused, with the place; true when nothing is. */
+export function huntsCheckCommand({ config }: Pick<HuntOptions, 'config'>): boolean {
+  const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
+  for (const each of refused) {
+    process.stdout.write(`hunt ${escapeText(refusedLine(each), lineChars)}\n`);
+    if (each.excerpt !== '') process.stdout.write(`${each.excerpt}\n`);
+  }
+  console.error(`${hunts.length} ${hunts.length === 1 ? 'hunt is' : 'hunts are'} right, ${refused.length} refused`);
+  return refused.length === 0;
+}
+
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {
   if (json) {
     for (const { id, name, description, source, windowMs, limit, finding, threat, file } of hunts) {

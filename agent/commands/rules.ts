@@ -1,9 +1,10 @@
 // `stepparent rules`: which rules there are, what one says, and whether files would be taken.
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { escapeText } from '../../collectors/escape-text.ts';
 import { parseRule, readRules } from '../../detectors/rules/load-rules.ts';
+import { readSource } from '../../detectors/rules/read-source.ts';
 import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
 import { TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { readConfiguration } from '../read-configuration.ts';
@@ -63,7 +64,7 @@ function checkPath(path: string): { loaded: number; refused: RefusedRule[] } {
       const { rules, refused } = readRules([path]);
       return { loaded: rules.length, refused };
     }
-    parseRule(path, readFileSync(path, 'utf8'));
+    parseRule(path, readSource(path));
     return { loaded: 1, refused: [] };
   } catch (error) {
     if (error instanceof TomlFileError) {

@@ -8,7 +8,7 @@ import { type AgentStatus, exceptionLines } from '../status.ts';
 
 export interface RunOptions {
   config?: string;
-  /** Load everything, check configuration and rules, and end. */
+  /** Load everything, check configuration, rules and hunts, and end. */
   check?: boolean;
 }
 
@@ -92,7 +92,9 @@ export async function runCommand(options: RunOptions): Promise<number> {
   const paths = resolvePaths(configuration, process.env);
   if (options.check) {
     (await import('./except.ts')).exceptWarnCommand(options);
-    return (await import('./rules.ts')).rulesCheckCommand([], options) ? 0 : 1;
+    const areRulesRight = (await import('./rules.ts')).rulesCheckCommand([], options);
+    const areHuntsRight = (await import('./hunt.ts')).huntsCheckCommand(options);
+    return areRulesRight && areHuntsRight ? 0 : 1;
   }
   if (process.geteuid?.() !== 0) {
     process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');

@@ -5,6 +5,7 @@ import { containerOfCgroup } from './parse-proc.ts';
 import {
   listPids,
   listThreads,
+  mayLookInside,
   readCgroupPath,
   readCmdline,
   readCwd,
@@ -77,13 +78,18 @@ export function readHostNamespaces(): HostNamespaces {
 /**
  * The container that a process is in. A namespace alone makes no container: systemd gives services mount namespaces,
  * and an attacker can make either kind in one command; the host's package database written from there is still the
- * host's. So: other namespaces, none of the host's package databases, and another root or a pid namespace of its own.
+ * host's. So: other namespaces, none of the host's package databases, and another root or a pid namespace of its own; or
+ * mounts in a user namespace of somebody's who is not root, where it is not looked.
  * Undefined: the process has ended.
  */
 function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
   const own = readNamespaces(pid);
   if (own === undefined) return undefined;
   const isSeparate = own.pid !== host.pid || !host.mounts.includes(own.mnt);
+  const namespace = own.pid === host.pid ? own.mnt : own.pid;
+  const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
+  // Of a user who is not root here: what is in there is of no consequence to the host, and not to be touched.
+  if (isSeparate && !mayLookInside(pid)) return { hostRoot: false, containerId: nameOf() };
   const seesHostDatabase =
     isSeparate && [...host.databases].some(([folder, identity]) => readIdentityInside(pid, folder) === identity);
   // Last: while this can be read, so could all before it.
@@ -92,9 +98,7 @@ function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefin
   const hostRoot = root === host.root;
   const sharesHost = hostRoot && (own.pid === host.pid || host.databases.size === 0);
   if (!isSeparate || sharesHost || seesHostDatabase) return { hostRoot, containerId: undefined };
-  const namespace = own.pid === host.pid ? own.mnt : own.pid;
-  const containerId = (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
-  return { hostRoot, containerId };
+  return { hostRoot, containerId: nameOf() };
 }
 
 /** Undefined: no such process. */

@@ -71,9 +71,13 @@ export function parseCmdline(text: string): string[] {
   return args;
 }
 
-/** The path in /proc/PID/cgroup: of the unified hierarchy, else of systemd's own. */
+/**
+ * The path in /proc/PID/cgroup: of systemd's own hierarchy where it has one (cgroup v1), else of the unified one. Where there
+ * are both (hybrid), container engines make their groups in the v1 hierarchies alone: in the unified one a container's
+ * processes stay in the unit of its engine.
+ */
 export function parseCgroupPath(text: string): string | undefined {
-  return /^0::(.*)$/m.exec(text)?.[1] ?? /^\d+:name=systemd:(.*)$/m.exec(text)?.[1];
+  return /^\d+:name=systemd:(.*)$/m.exec(text)?.[1] ?? /^0::(.*)$/m.exec(text)?.[1];
 }
 
 /** The innermost systemd unit of a cgroup path: `ssh.service`, `session-3.scope`. */

@@ -61,10 +61,12 @@ export const readExe = (pid: number): string | undefined =>
   attempt(() => {
     const link = fs.readlinkSync(`/proc/${pid}/exe`);
     if (!link.endsWith(' (deleted)')) return link;
+    const name = link.slice(0, -' (deleted)'.length);
+    if (!mayLookInside(pid)) return name;
     // A file may really have that name: it is still there.
     const identity = fileIdentity(`/proc/${pid}/exe`);
     if (identity === undefined) return undefined;
-    return readIdentityInside(pid, link) === identity ? link : link.slice(0, -' (deleted)'.length);
+    return readIdentityInside(pid, link) === identity ? link : name;
   });
 
 export const readCwd = (pid: number): string | undefined => attempt(() => fs.readlinkSync(`/proc/${pid}/cwd`));
@@ -84,9 +86,31 @@ export const readLoginUserId = (pid: number): number | undefined => {
 export const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string } | undefined =>
   attempt(() => ({ pid: fs.readlinkSync(`/proc/${pid}/ns/pid`), mnt: fs.readlinkSync(`/proc/${pid}/ns/mnt`) }));
 
-/** Device and inode of a file as a process sees it: `/` for its root. */
+/** Device and inode of a file as a process sees it: `/` for its root. Undefined also where nobody should look (`mayLookInside`). */
 export const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
-  fileIdentity(`/proc/${pid}/root${file}`);
+  pid === 'self' || mayLookInside(pid) ? fileIdentity(`/proc/${pid}/root${file}`) : undefined;
+
+/** The same of the file that the process has mapped. */
+export const readMappedIdentity = (pid: number): string | undefined =>
+  mayLookInside(pid) ? fileIdentity(`/proc/${pid}/exe`) : undefined;
+
+const namespaceOf = (pid: number | 'self', kind: 'user' | 'mnt'): string | undefined =>
+  attempt(() => fs.readlinkSync(`/proc/${pid}/ns/${kind}`));
+const ownUsers = namespaceOf('self', 'user');
+
+/**
+ * Whether files can be looked at as the process sees them. In a user namespace anybody may mount file systems that never answer
+ * (FUSE below an overlay: seen with stat(2) of such a root, which took no end), and the look would hold the agent up for as long. What
+ * root has mounted, on the host or in namespaces, is not feared.
+ */
+export function mayLookInside(pid: number): boolean {
+  const users = namespaceOf(pid, 'user');
+  if (users === undefined || users === ownUsers) return true;
+  const mounts = namespaceOf(pid, 'mnt');
+  if (mounts === namespaceOf('self', 'mnt') || mounts === namespaceOf(1, 'mnt')) return true;
+  const status = readStatus(pid);
+  return status === undefined || (status.realUserId === 0 && status.effectiveUserId === 0);
+}
 
 /**
  * The mount namespaces where the host's files are: our own and, where it has the same root, that of pid 1. As a service the

@@ -70,7 +70,12 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
   try {
     return traceInto(instance, options);
   } catch (error) {
-    instance.remove();
+    try {
+      instance.remove();
+    } catch (left) {
+      // What forbids tracing may forbid its removal too (lockdown): the first of the two says why.
+      options.onFault(`${instance.folder} could not be removed: ${(left as Error).message}`);
+    }
     if (error instanceof TracefsUnavailable) throw error;
     throw new TracefsUnavailable(`tracing could not be started: ${messageOf(error)}`, { cause: error });
   }

@@ -1,16 +1,15 @@
 // Reads hunt files: TOML with one question in SQL each; docs/hunts.md says what each key does.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { threatSchema } from '../rules/load-rules.ts';
+import { readSource } from '../rules/read-source.ts';
 import type { RefusedRule } from '../rules/rule.ts';
 import { locateInString, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
 import type { Hunt } from './hunt.ts';
 
-/** Larger files are refused unread. */
-const maxFileBytes = 1024 * 1024;
 const dayMs = 86_400_000;
 
 /** The hunts that come with stepparent. */
@@ -57,7 +56,8 @@ export function parseHunt(file: string, source: string): Hunt {
 
 /**
  * The hunts of all `*.toml` files in the folders, in the order of the folders and then of the names, and the files that were
- * refused. A folder that does not exist holds none. Of two files with one id the later is refused.
+ * refused. A folder that does not exist holds none; one that cannot be read is refused as a whole. Of two files with one id the
+ * later is refused.
  */
 export function readHunts(folders: readonly string[]): { hunts: Hunt[]; refused: RefusedRule[] } {
   const hunts = new Map<string, Hunt>();
@@ -66,15 +66,24 @@ export function readHunts(folders: readonly string[]): { hunts: Hunt[]; refused:
     const { line = 1, column = 1, excerpt = '' } = error ?? {};
     refused.push({ file, id: undefined, line, column, message, excerpt });
   };
+  const refuseFor = (file: string, error: unknown): void => {
+    if (error instanceof TomlFileError) refuse(file, error.message, error);
+    else if (error instanceof Error && 'code' in error) refuse(file, `cannot be read (${error.code})`);
+    else throw error;
+  };
+  const namesOf = (folder: string): string[] => {
+    try {
+      return namesIn(folder);
+    } catch (error) {
+      refuseFor(folder, error);
+      return [];
+    }
+  };
   for (const folder of folders) {
-    for (const name of namesIn(folder)) {
+    for (const name of namesOf(folder)) {
       const file = join(folder, name);
       try {
-        if (statSync(file).size > maxFileBytes) {
-          refuse(file, `larger than ${maxFileBytes / 1024 / 1024} MiB`);
-          continue;
-        }
-        const source = readFileSync(file, 'utf8');
+        const source = readSource(file);
         const hunt = parseHunt(file, source);
         const earlier = hunts.get(hunt.id);
         if (earlier !== undefined) {
@@ -83,9 +92,7 @@ export function readHunts(folders: readonly string[]): { hunts: Hunt[]; refused:
         }
         hunts.set(hunt.id, hunt);
       } catch (error) {
-        if (error instanceof TomlFileError) refuse(file, error.message, error);
-        else if (error instanceof Error && 'code' in error) refuse(file, `cannot be read (${error.code})`);
-        else throw error;
+        refuseFor(file, error);
       }
     }
   }

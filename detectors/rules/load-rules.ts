@@ -1,16 +1,15 @@
 // Reads rule files: TOML in the shape of Elastic's detection-rules; docs/rules.md says what each key does.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { compileEql } from '../query/eql.ts';
 import { compileKql } from '../query/kql.ts';
 import { type CompiledQuery, QueryError } from '../query/query.ts';
+import { readSource } from './read-source.ts';
 import type { RefusedRule, Rule } from './rule.ts';
 import { locateInString, locateKey, parseToml, TomlFileError } from './toml-file.ts';
 
-/** Larger files are refused unread. */
-const maxFileBytes = 1024 * 1024;
 /** Lies beside the rules and is none. */
 const knownTermsFile = 'known-terms.toml';
 
@@ -261,24 +260,13 @@ export function readRules(folders: readonly string[]): { rules: Rule[]; refused:
   return { rules: [...rules.values()], refused };
 }
 
-function readSource(file: string): string {
-  const stats = statSync(file);
-  const fault = !stats.isFile()
-    ? 'not a regular file'
-    : stats.size > maxFileBytes
-      ? `larger than ${maxFileBytes / 1024 / 1024} MiB`
-      : undefined;
-  if (fault !== undefined) throw new TomlFileError(fault, file, '', { start: 0, end: 1 });
-  return readFileSync(file, 'utf8');
-}
-
 /** What is told of a file that was not loaded; throws on what is no fault of the file. */
 function refusalOf(file: string, source: string, error: unknown): RefusedRule {
   // The id helps to find the rule even where the text around it is broken.
   const id = /^[ \t]*rule_id[ \t]*=[ \t]*["']([a-z0-9-]{1,128})["']/m.exec(source)?.[1];
   if (error instanceof TomlFileError) {
     const { line, column, message, excerpt } = error;
-    return { file, id, line, column, message, excerpt: source === '' ? '' : excerpt };
+    return { file, id, line, column, message, excerpt };
   }
   if (!isErrno(error)) throw error;
   return { file, id, line: 1, column: 1, message: `cannot be read (${error.code})`, excerpt: '' };

@@ -23,7 +23,7 @@ interface Entry extends Span {
   valueStart: number;
 }
 
-/** A TOML file that cannot be used. `line` and `column` count from 1; `message` and `excerpt` (line and caret) are printable. */
+/** A TOML file that cannot be used. `line` and `column` count from 1; `message` and `excerpt` (line and caret; '' of a file without text) are printable. */
 export class TomlFileError extends Error {
   override name = 'TomlFileError';
   readonly file: string;
@@ -37,7 +37,8 @@ export class TomlFileError extends Error {
     this.file = file;
     this.line = before.length;
     this.column = (before.at(-1)?.length ?? 0) + 1;
-    this.excerpt = formatQueryError(text, new QueryError(this.message, this.line, this.column, at.end - at.start));
+    const fault = new QueryError(this.message, this.line, this.column, at.end - at.start);
+    this.excerpt = text === '' ? '' : formatQueryError(text, fault);
   }
 }
 

@@ -1,6 +1,7 @@
 // The configuration: defaults, layers, and what a mistake is answered with.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -220,7 +221,26 @@ test('a mistake in conf.d names that file', () => {
 
 test('a file that was asked for must be there', () => {
   expect(() => readConfiguration('/nowhere/config.toml')).toThrow('/nowhere/config.toml: no such file');
-  expect(() => readConfiguration(tmpdir())).toThrow(`${tmpdir()}: a folder, not a file`);
+  expect(() => readConfiguration(tmpdir())).toThrow(`${tmpdir()}: not a regular file`);
+  expect(() => readConfiguration('/etc/passwd/config.toml')).toThrow(
+    new ConfigurationError('/etc/passwd/config.toml', 'cannot be read (ENOTDIR)'),
+  );
+});
+
+test.for([
+  ['a folder', (file: string) => mkdirSync(file), 'not a regular file'],
+  ['a fifo, which would never end', (file: string) => execFileSync('mkfifo', [file]), 'not a regular file'],
+  ['a device', (file: string) => symlinkSync('/dev/zero', file), 'not a regular file'],
+  ['a large file', (file: string) => [writeFileSync(file, ''), truncateSync(file, 2 ** 40)], 'larger than 1 MiB'],
+  ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that is not there'],
+  ['a link to itself', (file: string) => symlinkSync(file, file), 'cannot be read (ELOOP)'],
+] as const)('in conf.d %s is refused, and the others are read', ([, make, message]) => {
+  const folder = folderOf({ 'config.toml': 'log.level = "warn"', 'conf.d/b.toml': 'learning = "2d"' });
+  const file = join(folder, 'conf.d/a.toml');
+  make(file);
+  const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
+  expect(refused).toEqual([new ConfigurationError(file, message)]);
+  expect(configuration).toMatchObject({ learning: 2 * 86_400_000, log: { level: 'warn' } });
 });
 
 test('a rules folder that was asked for must be there', () => {

@@ -40,6 +40,13 @@ test('status is asked and answered', async () => {
   expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
 });
 
+test('no socket to be had: one line says which key', async () => {
+  const path = join(socketPath(), 'x'.repeat(120), 'control.sock');
+  await expect(listenControl(path, {})).rejects.toThrow(
+    /control\.sock cannot be made \(\w+\): `runtime_directory` must be a folder that can be written$/,
+  );
+});
+
 test('nobody listens: undefined', async () => {
   expect(await askControl('/nowhere/control.sock', 'status')).toBeUndefined();
 });

@@ -33,6 +33,7 @@ const running: AgentStatus = {
     name: 'tracefs',
     argv: ['entry probe on /usr/bin/dpkg', '/proc for everything else'],
     reasons: ['/usr/bin/rpm is not probed: ENOENT\nforged \x1b[2J'],
+    unprobed: [],
     records: 1000,
     lost_events: 5,
     malformed_pages: 0,

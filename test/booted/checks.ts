@@ -275,15 +275,17 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'a dpkg hidden in /dev is an impostor',
+    name: 'a dpkg hidden in /dev, or among the kernel modules, is an impostor',
     traced: true,
     async run({ must, once }) {
-      await must(
-        `mkdir /dev/hidden && cp /usr/bin/dpkg /dev/hidden && /dev/hidden/dpkg -i ${given}/booted-one.deb; rm -r /dev/hidden`,
-      );
-      await once('the alert', 'journalctl -q -o cat STEPPARENT_RULE=package-tool-impostor', (output) =>
-        output.includes('/dev/hidden/dpkg'),
-      );
+      for (const folder of ['/dev/hidden', '/usr/lib/modules/hidden']) {
+        await must(
+          `mkdir ${folder} && cp /usr/bin/dpkg ${folder} && ${folder}/dpkg -i ${given}/booted-one.deb; rm -r ${folder}`,
+        );
+        await once('the alert', 'journalctl -q -o cat STEPPARENT_RULE=package-tool-impostor', (output) =>
+          output.includes(`${folder}/dpkg`),
+        );
+      }
     },
   },
   {
@@ -373,6 +375,19 @@ export const checks: readonly Check[] = [
       );
       await must(`printf '%s' '${kept}' >${mine} && systemctl restart stepparent.service`);
       expect(await must(isActive)).toBe('active\n');
+    },
+  },
+  {
+    name: 'tracefs that nobody has mounted is mounted',
+    traced: true,
+    async run({ must, status }) {
+      const mountUnit = 'sys-kernel-tracing.mount';
+      await must(
+        `systemctl stop stepparent.service && systemctl mask --runtime ${mountUnit} && umount /sys/kernel/tracing && ` +
+          'systemctl start stepparent.service',
+      );
+      expect((await status()).sensor.name).toBe('tracefs');
+      await must(`systemctl unmask --runtime ${mountUnit}`);
     },
   },
   {

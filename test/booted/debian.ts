@@ -53,7 +53,9 @@ export interface RootParts {
 /** A system of its own in `folder`, with a journal that outlasts a reboot, and no timers that reach for the network. */
 export function makeRoot(scratch: string, folder: string, { files, units, masked }: RootParts): void {
   execFileSync('cp', ['-a', '--reflink=auto', baseSystem(scratch), folder]);
-  for (const made of [given, '/var/log/journal']) mkdirSync(join(folder, made), { recursive: true });
+  // Every host with a kernel of its own has the last of them.
+  for (const made of [given, '/var/log/journal', '/usr/lib/modules'])
+    mkdirSync(join(folder, made), { recursive: true });
   for (const file of files) cpSync(file, join(folder, given, file.slice(file.lastIndexOf('/') + 1)));
   writeFileSync(join(folder, given, 'shell'), shellProgram, { mode: 0o755 });
   writeFileSync(join(folder, 'etc/hostname'), 'booted\n');

@@ -1,7 +1,9 @@
 // The sensor that polls: what lasts is seen, and what is not covered is said.
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';
@@ -59,5 +61,19 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     );
     expect(degraded.stepparent.sensor?.reason).toMatch(/pid namespace/);
     await agent.kill();
+  });
+
+  test('tracing that can neither be begun nor taken away again falls back too', async () => {
+    const tracing = '/sys/kernel/tracing';
+    mountEmpty(tracing);
+    mkdirSync(`${tracing}/instances`);
+    const agent = testAgent(scratch);
+    await agent.start();
+    const { state, sensor } = await agent.status();
+    expect({ state, name: sensor.name }).toEqual({ state: 'degraded', name: 'procfs' });
+    expect(sensor.reasons[0]).toMatch(/^tracing could not be started: ENOENT.*header_page/);
+    expect(agent.stderr).toMatch(/warn +\S*stepparent_\d+_\d+ could not be removed: ENOENT/);
+    await agent.kill();
+    unmount(tracing);
   });
 });

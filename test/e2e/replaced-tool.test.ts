@@ -1,6 +1,6 @@
 // dpkg upgraded while the agent runs: the probe hangs on the old file, and is set anew.
 
-import { copyFileSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { mountOverlay } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
@@ -45,7 +45,20 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
       await seen(round);
     }
     expect(before).toBeDefined();
-    expect((await agent.status()).sensor.argv).toContain('entry probe on /usr/bin/dpkg');
+    const well = await agent.status();
+    expect(well).toMatchObject({ state: 'running', degraded: [] });
+    expect(well.sensor.argv).toContain('entry probe on /usr/bin/dpkg');
+
+    // A wrapper in its place cannot be probed: that is said, and no health.
+    renameSync('/usr/bin/dpkg', '/usr/bin/dpkg.distrib');
+    writeFileSync('/usr/bin/dpkg', '#!/bin/sh\nexec dpkg.distrib "$@"\n', { mode: 0o755 });
+    const degraded = await until('the word', async () => {
+      const status = await agent.status();
+      return status.state === 'degraded' ? status.degraded : undefined;
+    });
+    expect(degraded).toEqual(['/usr/bin/dpkg is not probed: not a 64-bit ELF program']);
+    renameSync('/usr/bin/dpkg.distrib', '/usr/bin/dpkg');
+    await until('health', async () => (await agent.status()).state === 'running');
     await agent.stop();
   });
 });

@@ -1,7 +1,7 @@
 // A file system that is full or cannot be written: the agent says so, tells what it can, and loses nothing that it can hold.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
@@ -67,6 +67,42 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     expect(new Set(ids).size).toBe(ids.length);
     await agent.stop(2);
     unmount(disk);
+  });
+
+  test('a logs folder that is full: alerts wait, and that is no health', async () => {
+    const agent = testAgent(scratch);
+    const logs = dirname(agent.ndjson);
+    mkdirSync(logs, { recursive: true });
+    mountEmpty(logs, stateBytes);
+    await agent.start();
+    fill(logs);
+    const parent = makeParent(scratch, 'unwritten');
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    const degraded = await until('the word', async () => {
+      const status = await agent.status();
+      return status.state === 'degraded' ? status.degraded : undefined;
+    });
+    expect(degraded).toEqual([expect.stringMatching(/^alerts are not written: .*alerts\.ndjson: .*(ENOSPC|a part)/)]);
+    empty(logs);
+    await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
+    await until('health', async () => (await agent.status()).state === 'running');
+    await agent.stop();
+    unmount(logs);
+  });
+
+  test('a logs folder that cannot be written: no health from the start on', async () => {
+    const agent = testAgent(scratch);
+    const logs = dirname(agent.ndjson);
+    mkdirSync(logs, { recursive: true });
+    mountEmpty(logs);
+    makeReadOnly(logs);
+    await agent.start();
+    expect(await agent.status()).toMatchObject({
+      state: 'degraded',
+      degraded: [`alerts are not written: ${logs} (EROFS)`],
+    });
+    await agent.stop();
+    unmount(logs);
   });
 
   test.each([

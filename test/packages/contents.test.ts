@@ -1,6 +1,6 @@
 // What is in the packages: by the manifest, small enough, for old enough systems, and as lintian and rpmlint want it.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,13 +20,16 @@ const read = (program: string, ...args: string[]): string =>
     maxBuffer: 1 << 26,
   });
 
-/** Of a failing program as well. */
+/** Of a failing program as well; one that ends in a way of its own, as after a fault of its own, is thrown. */
 function said(program: string, ...args: string[]): string {
-  try {
-    return read(program, ...args);
-  } catch (error) {
-    return (error as { stdout: string }).stdout;
-  }
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  // lintian(1) ends with 2 where it has found something; rpmlint with 64.
+  if (error !== undefined || ![0, 2, 64].includes(status ?? -1))
+    throw new Error(`${program}: ${status} ${stderr}`, { cause: error });
+  return stdout;
 }
 
 const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');

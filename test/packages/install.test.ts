@@ -121,6 +121,15 @@ describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', m
     rmSync(at('etc/stepparent'), { recursive: true });
   });
 
+  test('a purge ends well where a folder of ours cannot be removed', () => {
+    root.run('dpkg', '-i', bring(debFile));
+    mkdirSync(at('var/lib/stepparent'));
+    root.run('sh', '-c', 'mount -t tmpfs tmpfs /var/lib/stepparent && dpkg -P stepparent');
+    expect(root.run('sh', '-c', 'dpkg -s stepparent 2>&1 || true')).toContain('is not installed');
+    expect(tracesIn(root)).toEqual(['/var/lib/stepparent']);
+    rmSync(at('var/lib/stepparent'), { recursive: true });
+  });
+
   test('the .rpm is installed, runs and is removed', () => {
     // The system's libraries are no rpm packages, so what is required of them cannot be found in rpm's database.
     const rpm = (...args: string[]): string =>

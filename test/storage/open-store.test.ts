@@ -331,6 +331,16 @@ describe('what the file system refuses', () => {
     expect(said.recorded).toBeGreaterThan(0);
   });
 
+  test('no folder to be made, as in one that a service may not write to', () => {
+    expect(() => openStore('/proc/nowhere/stepparent.db')).toThrow(
+      expect.objectContaining({
+        name: 'StoreError',
+        trouble: 'read-only',
+        message: expect.stringMatching(/^\/proc\/nowhere\/stepparent\.db: its folder cannot be made; .*ENOENT/),
+      }),
+    );
+  });
+
   test.skipIf(!canUnshare)('a read-only file system', () => {
     const folder = temporaryFolder();
     const said = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${folder}"`, folder));

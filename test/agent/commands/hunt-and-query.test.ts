@@ -54,6 +54,21 @@ const stepparent = (...args: string[]): Promise<Result> =>
     );
   });
 
+test('run --check says which hunts are refused', async () => {
+  const right = await stepparent('run', '--check');
+  expect(right).toMatchObject({ code: 0, err: expect.stringMatching(/\n2 hunts are right, 0 refused\n$/) });
+  const file = join(folder, 'hunts', 'refused.toml');
+  writeFileSync(file, '[hunt]\nidd = "x"\n');
+  try {
+    const { code, out, err } = await stepparent('run', '--check');
+    expect(code).toBe(1);
+    expect(out).toBe(`hunt refused: ${file}:2:1: unknown key \`hunt.idd\`; did you mean \`id\`?\nidd = "x"\n^~~\n`);
+    expect(err).toMatch(/rules are right, 0 refused\n2 hunts are right, 1 refused\n$/);
+  } finally {
+    rmSync(file);
+  }
+});
+
 test('hunt lists the hunts', async () => {
   expect(await stepparent('hunt')).toEqual({
     code: 0,

@@ -14,6 +14,7 @@ import {
 import {
   listPids,
   listThreads,
+  mayLookInside,
   readBootId,
   readCgroupPath,
   readCmdline,
@@ -21,6 +22,7 @@ import {
   readExe,
   readIdentityInside,
   readLoginUserId,
+  readMappedIdentity,
   readNamespaces,
   readStat,
   readStatus,
@@ -185,5 +187,34 @@ describe('a child', () => {
       args: undefined,
       containerId: undefined,
     });
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('a process in namespaces', () => {
+  const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const inside = async (...args: string[]): Promise<number> => (await startChild('setpriv', [...args, 'cat'])).pid;
+
+  test('of a user who is not root, with mounts of its own: its files are not looked at, and what else is known is told', async () => {
+    const pid = await inside(...asNobody, 'unshare', '--user', '--mount');
+    expect(mayLookInside(pid)).toBe(false);
+    expect([readIdentityInside(pid, '/'), readMappedIdentity(pid)]).toEqual([undefined, undefined]);
+    expect(inspectProcess(pid, host)).toMatchObject({
+      userId: 65_534,
+      parentPid: process.pid,
+      exe: fs.realpathSync('/bin/cat'),
+      hostRoot: false,
+      containerId: readNamespaces(pid)?.mnt.replaceAll(/[[\]]/g, ''),
+    });
+  });
+
+  test.each([
+    ["of a user who is not root, among the host's mounts", [...asNobody, 'unshare', '--user']],
+    ['of root', ['unshare', '--user', '--map-root-user', '--mount']],
+    ["of root's making alone", ['--reuid=0', 'unshare', '--mount']],
+  ])('%s: they are', async (_, args) => {
+    const pid = await inside(...args);
+    expect(mayLookInside(pid)).toBe(true);
+    expect(readIdentityInside(pid, '/')).toBe(host.root);
+    expect(inspectProcess(pid, host)).toMatchObject({ hostRoot: true, containerId: undefined });
   });
 });

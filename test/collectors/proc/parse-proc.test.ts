@@ -93,7 +93,11 @@ describe('parseCgroupPath', () => {
   test.each([
     ['0::/user.slice/user-0.slice/session-1.scope\n', '/user.slice/user-0.slice/session-1.scope'],
     ['12:pids:/x\n1:name=systemd:/system.slice/cron.service\n', '/system.slice/cron.service'],
-    ['1:name=systemd:/a\n0::/b\n', '/b'],
+    // Hybrid, as on Debian 10 and Ubuntu 20.04: a container of docker's, and a service.
+    ['2:cpu:/docker/1f\n1:name=systemd:/docker/1f\n0::/system.slice/containerd.service\n', '/docker/1f'],
+    ['1:name=systemd:/system.slice/a.service\n0::/system.slice/a.service\n', '/system.slice/a.service'],
+    // Legacy: the unified one is mounted somewhere, and nobody is in it.
+    ['1:name=systemd:/system.slice/a.service\n0::/\n', '/system.slice/a.service'],
     ['0::/\n', '/'],
     ['0::/a:b\n', '/a:b'],
     ['12:pids:/x\n', undefined],

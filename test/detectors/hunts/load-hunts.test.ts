@@ -1,5 +1,6 @@
 // Hunt files: what is taken, and what is refused, with the place.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -63,13 +64,20 @@ test('folders: in order, hidden and other files passed over, one bad file does n
   writeFileSync(join(folder, 'more', 'again.toml'), text('a'));
   writeFileSync(join(folder, 'more', 'wrong.toml'), '[hunt]\nidd = "x"\n');
   mkdirSync(join(folder, 'more', 'folder.toml'));
-  const { hunts, refused } = readHunts([folder, '/nowhere', join(folder, 'more')]);
+  execFileSync('mkfifo', [join(folder, 'more', 'fifo.toml')]);
+  const { hunts, refused } = readHunts([join(folder, 'loader.ts'), folder, '/nowhere', join(folder, 'more')]);
   expect(hunts.map(({ id }) => id)).toEqual(['a', 'b']);
   expect(refused.map(({ file, line, message }) => `${file.slice(folder.length)}:${line}: ${message}`)).toEqual([
+    '/loader.ts:1: cannot be read (ENOTDIR)',
     '/large.toml:1: larger than 1 MiB',
     `/more/again.toml:2: \`hunt.id\` "a" is that of ${folder}/a.toml already`,
-    '/more/folder.toml:1: cannot be read (EISDIR)',
+    '/more/fifo.toml:1: not a regular file',
+    '/more/folder.toml:1: not a regular file',
     expect.stringContaining('/more/wrong.toml:2: unknown key `hunt.idd`'),
+  ]);
+  expect(refused.filter(({ excerpt }) => excerpt !== '').map(({ file }) => file.slice(folder.length))).toEqual([
+    '/more/again.toml',
+    '/more/wrong.toml',
   ]);
 });
 
