@@ -140,7 +140,9 @@ export const configurationSchema = z.object({
       event_days: wholeNumber(1, 3650).default(14).describe('How long stored events are kept, in days.'),
       max_mb: wholeNumber(10, 100_000)
         .default(200)
-        .describe('How large the database may grow, in MiB, before the oldest events go, those of others than root first.'),
+        .describe(
+          'How large the database may grow, in MiB, before the oldest events go, those of others than root first.',
+        ),
     })
     .describe('How much is kept, and for how long.'),
   hunts: z
