@@ -32,6 +32,8 @@ export type QueryMessage =
   | {
       error: {
         message: string;
+        /** It is the statement's fault. */
+        sql: boolean;
         place: SqlError['place'];
         trouble: StoreTrouble | undefined;
       };
@@ -45,7 +47,7 @@ export interface QueryResult {
   notes: string[];
 }
 
-/** The question was not answered in time, or the process that should have answered is gone. */
+/** The question was not answered in time, what it is about cannot be read, or the process that should have answered is gone. */
 export class QueryEnded extends Error {
   override name = 'QueryEnded';
 }
@@ -126,6 +128,7 @@ function messageOf(line: string): QueryMessage | undefined {
   }
 }
 
-function errorOf({ message, place, trouble }: Extract<QueryMessage, { error: object }>['error']): Error {
-  return trouble === undefined ? new SqlError(message, place) : new StoreError(trouble, message);
+function errorOf({ message, sql, place, trouble }: Extract<QueryMessage, { error: object }>['error']): Error {
+  if (trouble !== undefined) return new StoreError(trouble, message);
+  return sql ? new SqlError(message, place) : new QueryEnded(message);
 }

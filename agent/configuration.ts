@@ -54,7 +54,7 @@ function refuseQuery(query: string, context: z.RefinementCtx): void {
 export const configurationSchema = z.object({
   state_directory: path.optional().meta({
     description:
-      'Where the database is kept. As a service the agent may write in its own folders alone: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
+      'Where the database is kept: a folder of root alone. As a service the agent may write in its own folders alone: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
     without: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
     example: '/var/lib/stepparent',
   }),

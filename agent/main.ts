@@ -360,7 +360,9 @@ function explain(error: unknown): number {
   }
   const errno = error instanceof Error && 'code' in error ? error.code : undefined;
   if (errno === 'EACCES' || errno === 'EPERM') {
-    console.error(`stepparent: ${String(error).replace(/^Error: /, '')}; run as root`);
+    const advice =
+      process.geteuid?.() === 0 ? 'not even root may: a security module, or the file system?' : 'run as root';
+    console.error(`stepparent: ${String(error).replace(/^Error: /, '')}; ${advice}`);
     return exitCodes.noPrivilege;
   }
   // An error of a type of our own says all that there is to know; any other keeps its stack.

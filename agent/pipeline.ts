@@ -10,6 +10,7 @@ import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import type { Finding } from '../storage/records.ts';
+import { StoreError } from '../storage/store-error.ts';
 import type { KnownTerms } from './known-front-ends.ts';
 
 /** By what events are judged; each event is judged by one of these, whole. */
@@ -89,6 +90,9 @@ function withFindings(verdict: Verdict, { stepparent }: StepparentEvent): Verdic
   return { ...verdict, remark: verdict.remark === undefined ? remark : `${verdict.remark}; ${remark}` };
 }
 
+/** The store takes nothing at all for now; what else it throws may be for one event's sake. */
+const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
+
 export function createPipeline(parts: PipelineParts): Pipeline {
   let waiting: Finding[] = [];
   let waitingArgsLength = 0;
@@ -135,9 +139,28 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       waitingArgsLength = 0;
       refused = false;
     } catch (error) {
-      refused = true;
-      parts.onFault('events could not be committed; they wait in memory', error);
+      refused = !isOfStore(error) && waiting.length > 1 ? !commitEach() : true;
+      if (refused) parts.onFault('events could not be committed; they wait in memory', error);
     }
+  };
+
+  /** Gives up what cannot be stored by itself, for the sake of the others. False where none could: the store is at fault. */
+  const commitEach = (): boolean => {
+    const left: { finding: Finding; error: unknown }[] = [];
+    for (const finding of waiting) {
+      try {
+        parts.commit([finding]);
+      } catch (error) {
+        left.push({ finding, error });
+      }
+    }
+    if (left.length === waiting.length) return false;
+    const lost = left.filter(({ error }) => !isOfStore(error));
+    for (const { error } of lost) parts.onFault('an event that cannot be stored was given up', error);
+    dropped += lost.length;
+    waiting = left.filter(({ error }) => isOfStore(error)).map(({ finding }) => finding);
+    waitingArgsLength = waiting.reduce((sum, finding) => sum + argsLength(finding), 0);
+    return waiting.length === 0;
   };
 
   return {

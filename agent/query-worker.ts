@@ -74,6 +74,7 @@ try {
   say({
     error: {
       message,
+      sql: error instanceof SqlError,
       place: error instanceof SqlError ? error.place : undefined,
       trouble: error instanceof StoreError ? error.trouble : undefined,
     },

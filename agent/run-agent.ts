@@ -31,6 +31,7 @@ import type { Log } from './log.ts';
 import { openHuntSchedule } from './open-hunt-schedule.ts';
 import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
+import { requireOwnFolder } from './own-folder.ts';
 import type { Paths } from './paths.ts';
 import { createPipeline, type PipelinePolicy } from './pipeline.ts';
 import { exceptionsOf, keysForRestart, type Policy, readPolicy, refusedAnew } from './policy.ts';
@@ -40,7 +41,7 @@ import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
 import { openStdoutSink } from './sinks/stdout.ts';
-import { type AgentStatus, refusedLine, some, storeFacts } from './status.ts';
+import { type AgentStatus, faultOf, some, storeFacts } from './status.ts';
 import { openUnstored } from './unstored.ts';
 import { version } from './version.ts';
 
@@ -98,6 +99,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const { journald, ndjson } = configuration.alerts;
     const sinkNames = [...(journald ? ['journald', 'stdout'] : []), ...(ndjson ? ['ndjson'] : [])];
     const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
+    requireOwnFolder(paths.stateDirectory, 'state_directory');
     let store: Store = openStore(paths.database, storeOptions);
     undo.unshift(() => store.close());
     /** A new database alone learns, and a package starts its agent at once. */
@@ -320,7 +322,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     /** Throws an error whose message says why `next` cannot take the place of what is in force. */
     const replace = (next: Policy): void => {
       const lost = refusedAnew(policy, next);
-      if (lost.length > 0) throw new Error(lost.map(refusedLine).join('; '));
+      if (lost.length > 0) throw new Error(lost.map(faultOf).join('; '));
       judged = judgedBy(next);
       policy = next;
       log.setLevel(next.configuration.log.level);

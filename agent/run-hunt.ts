@@ -54,7 +54,8 @@ export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
   }
 }
 
-function huntError(hunt: Hunt, error: SqlError, forFindings: boolean): HuntError {
+/** What is wrong with a hunt's statement, at its place in the hunt's file. `forFindings`: with the condition of its findings. */
+export function huntError(hunt: Hunt, error: SqlError, forFindings: boolean): HuntError {
   const { place } = error;
   // With the finding's condition round it, the statement's places are not the file's.
   if (place === undefined || forFindings) {

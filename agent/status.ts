@@ -175,10 +175,11 @@ function packageLines({ folders, missing, told, untold, ignored, uncounted }: Pa
   ];
 }
 
-/** A refused rule on one line: file, line, column, and why. */
-export function refusedLine({ file, line, column, message }: RefusedRule): string {
-  return `refused: ${file}:${line}:${column}: ${message}`;
-}
+/** Why a rule is refused, on one line: file, line, column, and what is wrong there. */
+export const faultOf = ({ file, line, column, message }: RefusedRule): string =>
+  `${file}:${line}:${column}: ${message}`;
+
+export const refusedLine = (rule: RefusedRule): string => `refused: ${faultOf(rule)}`;
 
 function huntLine({ id, last, rows, findings, excepted, taken, trouble }: HuntStatus): string {
   if (last === undefined) return `${id}: has not run yet`;

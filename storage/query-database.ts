@@ -7,7 +7,7 @@ import { prepareInsertEvent } from './event-rows.ts';
 import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
 import { openReadonlyDatabase } from './open-store.ts';
-import { locateSqlError, pathsInSql, tokenizeSql } from './sql-text.ts';
+import { locateSqlError, pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
 import { createViews } from './sql-views.ts';
 import { errorCode } from './store-error.ts';
 
@@ -28,6 +28,8 @@ export interface QueryDatabase {
    * while rows are read.
    */
   ask(sql: string, parameters: { since: number; now: number }): Answer;
+  /** Throws the SqlError that asking would throw before the first row. */
+  check(sql: string): void;
   close(): void;
 }
 
@@ -107,23 +109,39 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
     return new SqlError(error.message, at && placeOf(sql, at.start, at.end), { cause: error });
   };
 
+  const prepare = (sql: string, tokens: readonly SqlToken[]): Database.Statement => {
+    const [first] = tokens;
+    if (first === undefined) throw new SqlError('the statement is empty');
+    const word = first.value.toUpperCase();
+    if (first.kind !== 'name' || !['SELECT', 'WITH', 'VALUES', 'EXPLAIN'].includes(word)) {
+      const place = placeOf(sql, first.start, first.end);
+      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN can be asked: nothing is written here', place);
+    }
+    try {
+      const statement = db.prepare(sql);
+      if (!statement.reader || !statement.readonly) throw new SqlError('the statement would write: refused');
+      return statement;
+    } catch (error) {
+      throw failing(sql, error);
+    }
+  };
+
   return {
+    check(sql) {
+      const statement = prepare(sql, tokenizeSql(sql));
+      try {
+        statement.bind({ since: 0, now: 0 });
+      } catch (error) {
+        throw failing(sql, error);
+      }
+    },
     ask(sql, parameters) {
       const tokens = tokenizeSql(sql);
-      const [first] = tokens;
-      if (first === undefined) throw new SqlError('the statement is empty');
-      const word = first.value.toUpperCase();
-      if (first.kind !== 'name' || !['SELECT', 'WITH', 'VALUES', 'EXPLAIN'].includes(word)) {
-        const place = placeOf(sql, first.start, first.end);
-        throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN can be asked: nothing is written here', place);
-      }
+      const statement = prepare(sql, tokens).raw(true).safeIntegers(true);
       notes = [];
       paths = pathsInSql(tokens);
       names = new Set(tokens.filter(({ kind }) => kind === 'name').map(({ value }) => value.toLowerCase()));
       try {
-        const statement = db.prepare(sql);
-        if (!statement.reader || !statement.readonly) throw new SqlError('the statement would write: refused');
-        statement.raw(true).safeIntegers(true);
         const columns = distinct(statement.columns().map(({ name }) => name));
         const rows = statement.iterate(parameters) as IterableIterator<unknown[]>;
         return { columns, rows: answers(rows, (error) => failing(sql, error)), notes };

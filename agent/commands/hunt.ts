@@ -1,14 +1,17 @@
 // `stepparent hunt`: which hunts there are, and what one of them, or each, finds now.
 
+import { statSync } from 'node:fs';
 import { escapeText } from '../../collectors/escape-text.ts';
-import type { Hunt } from '../../detectors/hunts/hunt.ts';
+import { hostTables } from '../../collectors/host-tables/host-tables.ts';
+import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import type { RefusedRule } from '../../detectors/rules/rule.ts';
+import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { QueryEnded, type QuerySource } from '../ask-query.ts';
 import { localTime } from '../local-time.ts';
 import { resolvePaths } from '../paths.ts';
 import { readConfiguration } from '../read-configuration.ts';
-import { HuntError, runHunt } from '../run-hunt.ts';
+import { HuntError, huntError, runHunt } from '../run-hunt.ts';
 import { refusedLine } from '../status.ts';
 import { printAnswer } from './print-answer.ts';
 import { printRows } from './print-rows.ts';
@@ -50,6 +53,10 @@ export async function huntCommand(id: string | undefined, options: HuntOptions):
     console.error(`stepparent: no hunt ${escapeText(id ?? '', lineChars)}; \`stepparent hunt\` lists them`);
     return false;
   }
+  if (isOverJournals && !statSync(options.journal ?? '', { throwIfNoEntry: false })?.isDirectory()) {
+    console.error(`stepparent: --journal ${escapeText(options.journal ?? '', lineChars)}: no such folder of journals`);
+    return false;
+  }
   const results = [];
   for (const hunt of chosen) results.push(await showHunt(hunt, source, options, chosen.length > 1));
   return refused.length === 0 && results.every(Boolean);
@@ -78,14 +85,38 @@ async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, h
 }
 
 /** Checks the configured hunts' files. Prints what is refused, with the place; true when nothing is. */
-export function huntsCheckCommand({ config }: Pick<HuntOptions, 'config'>): boolean {
+export async function huntsCheckCommand({ config }: Pick<HuntOptions, 'config'>): Promise<boolean> {
   const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
-  for (const each of refused) {
-    process.stdout.write(`hunt ${escapeText(refusedLine(each), lineChars)}\n`);
-    if (each.excerpt !== '') process.stdout.write(`${each.excerpt}\n`);
+  const faults = await faultsInSql(hunts);
+  const lines = [...refused.map((each) => [refusedLine(each), each.excerpt]), ...faults];
+  for (const [line = '', excerpt] of lines) {
+    process.stdout.write(`hunt ${escapeText(line, lineChars)}\n`);
+    if (excerpt) process.stdout.write(`${excerpt}\n`);
   }
-  console.error(`${hunts.length} ${hunts.length === 1 ? 'hunt is' : 'hunts are'} right, ${refused.length} refused`);
-  return refused.length === 0;
+  const right = hunts.length - faults.length;
+  console.error(`${right} ${right === 1 ? 'hunt is' : 'hunts are'} right, ${lines.length} refused`);
+  return lines.length === 0;
+}
+
+/** Of each hunt whose statement SQLite does not take: what is wrong, and the line with a caret under it. */
+async function faultsInSql(hunts: readonly Hunt[]): Promise<string[][]> {
+  const database = await openAlertDatabase([], hostTables);
+  try {
+    return hunts.flatMap((hunt) => {
+      for (const forFindings of hunt.finding === undefined ? [false] : [false, true]) {
+        try {
+          database.check(forFindings ? findingSql(hunt) : hunt.sql);
+        } catch (error) {
+          if (!(error instanceof SqlError)) throw error;
+          const { message, excerpt } = huntError(hunt, error, forFindings);
+          return [[`refused: ${message}`, excerpt]];
+        }
+      }
+      return [];
+    });
+  } finally {
+    database.close();
+  }
 }
 
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {

@@ -93,7 +93,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
   if (options.check) {
     (await import('./except.ts')).exceptWarnCommand(options);
     const areRulesRight = (await import('./rules.ts')).rulesCheckCommand([], options);
-    const areHuntsRight = (await import('./hunt.ts')).huntsCheckCommand(options);
+    const areHuntsRight = await (await import('./hunt.ts')).huntsCheckCommand(options);
     return areRulesRight && areHuntsRight ? 0 : 1;
   }
   if (process.geteuid?.() !== 0) {

@@ -8,6 +8,7 @@ import { readPath } from '../../collectors/read-path.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import type { Finding } from '../../storage/records.ts';
+import { StoreError } from '../../storage/store-error.ts';
 import { exampleEvent, exampleException, exampleRule, start } from '../storage/examples.ts';
 import { temporaryStore } from '../storage/temporary-store.ts';
 import { observedExec } from './observed-exec.ts';
@@ -16,7 +17,7 @@ import { observedExec } from './observed-exec.ts';
 function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts & PipelinePolicy> = {}) {
   const batches: Finding[][] = [];
   const faults: [string, string][] = [];
-  const store = { refuses: false, tries: 0 };
+  const store = { refuses: false, tries: 0, stumblesOver: new Set<string>() };
   const policy: PipelinePolicy = {
     rules,
     records: () => false,
@@ -29,7 +30,8 @@ function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts & Pi
     policy: () => policy,
     commit(findings) {
       store.tries++;
-      if (store.refuses) throw new Error('disk full');
+      if (store.refuses) throw new StoreError('full', 'disk full');
+      if (findings.some(({ event }) => store.stumblesOver.has(event.event.id))) throw new TypeError('no such thing');
       batches.push([...findings]);
     },
     onFault: (what, error) => faults.push([what, String(error)]),
@@ -362,13 +364,36 @@ describe('the store', () => {
     pipeline.commit();
     expect(store.tries).toBe(2);
     expect(pipeline.waiting).toBe(200);
-    expect(faults[0]).toEqual(['events could not be committed; they wait in memory', 'Error: disk full']);
+    expect(faults[0]).toEqual(['events could not be committed; they wait in memory', 'StoreError: disk full']);
     store.refuses = false;
     pipeline.commit();
     expect(ids()).toEqual([Array.from({ length: 200 }, (_, i) => `e${i}`)]);
     expect([pipeline.waiting, pipeline.dropped]).toEqual([0, 0]);
     for (let i = 0; i < 64; i++) pipeline.take(example(`f${i}`).exec);
     expect(ids()[1]).toHaveLength(64);
+  });
+
+  test('stumbles over one finding: that one is given up, and said', () => {
+    const { pipeline, store, ids, faults } = pipelineWith([dpkg]);
+    for (let i = 0; i < 5; i++) pipeline.take(example(`e${i}`).exec);
+    store.stumblesOver.add('e2');
+    pipeline.commit();
+    expect(ids()).toEqual([['e0'], ['e1'], ['e3'], ['e4']]);
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([0, 1]);
+    expect(faults).toEqual([['an event that cannot be stored was given up', 'TypeError: no such thing']]);
+  });
+
+  test('stumbles over each: the fault is its own, and all wait', () => {
+    const { pipeline, store, ids } = pipelineWith([dpkg]);
+    for (const id of ['e0', 'e1']) {
+      pipeline.take(example(id).exec);
+      store.stumblesOver.add(id);
+    }
+    pipeline.commit();
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([2, 0]);
+    store.stumblesOver.clear();
+    pipeline.commit();
+    expect(ids()).toEqual([['e0', 'e1']]);
   });
 
   test('refuses for long: the oldest go, by number', () => {

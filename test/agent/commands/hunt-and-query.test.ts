@@ -54,19 +54,37 @@ const stepparent = (...args: string[]): Promise<Result> =>
     );
   });
 
-test('run --check says which hunts are refused', async () => {
-  const right = await stepparent('run', '--check');
-  expect(right).toMatchObject({ code: 0, err: expect.stringMatching(/\n2 hunts are right, 0 refused\n$/) });
+test('run --check says which hunts are refused, also for their SQL', async () => {
   const file = join(folder, 'hunts', 'refused.toml');
+  const unless = join(folder, 'hunts', 'unless.toml');
+  const wrong = `hunt refused: ${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm\n  frm AS a\n  ^~~\n`;
+  expect(await stepparent('run', '--check')).toMatchObject({
+    code: 1,
+    out: wrong,
+    err: expect.stringMatching(/rules are right, 0 refused\n1 hunt is right, 1 refused\n$/),
+  });
   writeFileSync(file, '[hunt]\nidd = "x"\n');
+  writeFileSync(
+    unless,
+    hunt('unless', 'SELECT 1 AS a').replace('[hunt]', '[hunt]\nfinding = { reason = "r", unless = "b = 1" }'),
+  );
   try {
-    const { code, out, err } = await stepparent('run', '--check');
-    expect(code).toBe(1);
-    expect(out).toBe(`hunt refused: ${file}:2:1: unknown key \`hunt.idd\`; did you mean \`id\`?\nidd = "x"\n^~~\n`);
-    expect(err).toMatch(/rules are right, 0 refused\n2 hunts are right, 1 refused\n$/);
+    const { out, err } = await stepparent('run', '--check');
+    const key = `hunt refused: ${file}:2:1: unknown key \`hunt.idd\`; did you mean \`id\`?\nidd = "x"\n^~~\n`;
+    expect(out).toBe(`${key}hunt refused: ${unless}: \`hunt.sql\`: no such column: b\n${wrong}`);
+    expect(err).toMatch(/\n1 hunt is right, 3 refused\n$/);
   } finally {
     rmSync(file);
+    rmSync(unless);
   }
+});
+
+test('hunt --journal: a folder that is not there is said once', async () => {
+  expect(await stepparent('hunt', '--journal', '/nowhere')).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: --journal /nowhere: no such folder of journals\n',
+  });
 });
 
 test('hunt lists the hunts', async () => {
