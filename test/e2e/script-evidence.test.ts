@@ -23,6 +23,8 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     scratch,
     `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
+  /** While it runs, the folder that it was unpacked into is there; without one dpkg may be too quick to be looked at. */
+  const preinst = '#!/bin/sh\nsleep 0.3\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
   const told = tellAll(agent, info);
   const alerts = async (rule: string): Promise<StepparentEvent[]> => {
@@ -62,7 +64,6 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
   });
 
   test('an installation: first, then known, with its findings; the preinst has its package', async () => {
-    const preinst = '#!/bin/sh\nexit 0\n';
     const postinst =
       '#!/bin/sh\nsleep 0.3\necho "* * * * * root true" > /etc/cron.d/e2e-none 2>/dev/null || true\nrm -f /etc/cron.d/e2e-none\n';
     const deb = buildDeb(scratch, 'e2e-new', { scripts: { preinst, postinst } });
@@ -94,7 +95,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       ['preinst', 'first'],
     ]);
     // A new version, and the same once more: nothing to tell.
-    const next = buildDeb(scratch, 'e2e-new', { version: '2', scripts: { postinst: `${postinst}exit 0\n` } });
+    const next = buildDeb(scratch, 'e2e-new', { version: '2', scripts: { preinst, postinst: `${postinst}exit 0\n` } });
     expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
     expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
     const later = (await told()).filter(({ file }) => file?.path === `${info}/e2e-new.postinst`);
@@ -109,7 +110,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
 
   test('another content under the same version', async () => {
     const postinst = was.postinst.replace('exit 0', 'true # rebuilt');
-    const deb = buildDeb(scratch, 'e2e-old', { scripts: { postinst } });
+    const deb = buildDeb(scratch, 'e2e-old', { scripts: { preinst, postinst } });
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
     await told();
     const [alert, ...more] = await alerts('maintainer-script-differs-from-version');

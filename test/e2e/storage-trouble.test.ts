@@ -1,6 +1,6 @@
 // A file system that is full or cannot be written: the agent says so, tells what it can, and loses nothing that it can hold.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
@@ -21,6 +21,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     const disk = join(agent.folder, 'state');
     mkdirSync(disk);
     mountEmpty(disk, stateBytes);
+    chmodSync(disk, 0o700);
     return { agent, disk };
   };
   const fill = (disk: string): void => {
