@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../collectors/make-folder.ts';
 
 /** Reads the id, or makes one (0600) where there is none. */
 export function readAgentId(stateDirectory: string): string {
@@ -12,7 +13,7 @@ export function readAgentId(stateDirectory: string): string {
     if (/^[0-9a-f-]{36}$/.test(id)) return id;
   } catch {}
   const id = randomUUID();
-  fs.mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  makeFolder(stateDirectory);
   fs.writeFileSync(file, `${id}\n`, { mode: 0o600 });
   return id;
 }

@@ -1,8 +1,9 @@
 // The socket through which a running agent answers its own command line.
 
-import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { makeFolder } from '../collectors/make-folder.ts';
 import { messageOf } from '../collectors/message-of.ts';
 
 /** Answers by command; what one returns must be fit for JSON. */
@@ -33,7 +34,7 @@ export async function listenControl(path: string, handlers: ControlHandlers): Pr
   });
   server.maxConnections = maxConnections;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     await bind(server, path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
+import { makeFolder } from '../collectors/make-folder.ts';
 import { messageOf } from '../collectors/message-of.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
 import { openPackageTools } from '../collectors/package-tools.ts';
@@ -109,7 +110,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
     for (const warning of learningWarning(policy)) log.warn(warning);
     // Where it cannot be made the journal has the alerts, and `status` says so.
-    if (ndjson) attempt(() => fs.mkdirSync(paths.logsDirectory, { recursive: true, mode: 0o700 }));
+    if (ndjson) attempt(() => makeFolder(paths.logsDirectory));
 
     // ps-list and rpm are looked up here, not where the caller's environment says.
     process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';

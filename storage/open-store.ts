@@ -1,9 +1,10 @@
 // Opens the local store: one SQLite file that holds events, baseline terms, alerts and what is still to be delivered.
 
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
+import { makeFolder } from '../collectors/make-folder.ts';
 import { type Baseline, prepareBaseline } from './baseline.ts';
 import { type HuntRows, prepareHuntRows } from './hunt-rows.ts';
 import { type KnownFiles, prepareKnownFiles } from './known-files.ts';
@@ -90,7 +91,7 @@ function openAgentStore(path: string, options: StoreOptions): Store {
     return composed(db, path, () => writer(db, path, options, setAside));
   };
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     for (const file of filesOf(path)) restrict(file);
     const { setAsideBecause } = options;
     if (setAsideBecause !== undefined && existsSync(path)) return open(moveAside(path, setAsideBecause, nowMs));

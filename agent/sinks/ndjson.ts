@@ -1,8 +1,8 @@
 // Appends alerts to a file, one ECS document a line.
 
-import { mkdirSync } from 'node:fs';
 import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../collectors/make-folder.ts';
 import { messageOf } from '../../collectors/message-of.ts';
 import type { Sink } from './sink.ts';
 
@@ -23,7 +23,7 @@ export function openNdjsonSink(path: string): Sink {
       if (named?.ino === held.ino && named.dev === held.dev) return file;
       await close();
     }
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     const opened = await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
     if (!(await opened.stat()).isFile()) {
       await opened.close();
