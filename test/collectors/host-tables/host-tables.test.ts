@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { groupsTable, usersTable } from '../../../collectors/host-tables/accounts.ts';
@@ -177,7 +177,7 @@ test('users and groups; broken lines are passed over', () => {
 test('processes: this one, and one whose program is gone', () => {
   const row = read(processesTable).find(({ pid }) => pid === process.pid);
   expect(row).toMatchObject({
-    ...{ path: process.execPath, cwd: process.cwd(), root: '/', parent: process.ppid, on_disk: 1, nice: 0 },
+    ...{ path: process.execPath, cwd: process.cwd(), root: '/', parent: process.ppid, on_disk: 1, nice: getPriority() },
     ...{ uid: process.getuid?.(), egid: process.getegid?.() },
   });
   expect(row?.cmdline).toContain('vitest');
