@@ -95,7 +95,7 @@ export async function askQuery(
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
       // A line of a worker that was killed may be cut.
       if (why !== undefined) break;
-      const message = messageOf(line);
+      const message = parseMessage(line);
       // So may that of one that was killed by somebody else: then no end follows.
       if (message === undefined) continue;
       if ('columns' in message) result.columns = message.columns;
@@ -120,7 +120,7 @@ export async function askQuery(
 }
 
 /** Undefined: it is cut. */
-function messageOf(line: string): QueryMessage | undefined {
+function parseMessage(line: string): QueryMessage | undefined {
   try {
     return JSON.parse(line) as QueryMessage;
   } catch {

@@ -9,6 +9,7 @@ import { withFacts } from '../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../detectors/judge.ts';
 import type { Predicate } from '../detectors/query/query.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
+import { isOfRoot } from '../storage/event-rows.ts';
 import type { Finding } from '../storage/records.ts';
 import { StoreError } from '../storage/store-error.ts';
 import type { KnownTerms } from './known-front-ends.ts';
@@ -70,8 +71,8 @@ const unverified = (verdict: Verdict): Verdict => ({
 });
 
 /** Who is not root cannot install for the host: what others try teaches nothing of root's, and has terms of its own. */
-function ofItsUser(verdict: Verdict, { user }: StepparentEvent): Verdict {
-  if (verdict.rule.type !== 'new_terms' || user?.id === undefined || user.id === '0') return verdict;
+function ofItsUser(verdict: Verdict, event: StepparentEvent): Verdict {
+  if (verdict.rule.type !== 'new_terms' || isOfRoot(event)) return verdict;
   return {
     ...verdict,
     terms: verdict.terms.map((term, place) => (place === 0 && term !== null ? `${term} (not root)` : term)),

@@ -74,7 +74,7 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
       instance.remove();
     } catch (left) {
       // What forbids tracing may forbid its removal too (lockdown): the first of the two says why.
-      options.onFault(`${instance.folder} could not be removed: ${(left as Error).message}`);
+      options.onFault(`${instance.folder} could not be removed: ${messageOf(left)}`);
     }
     if (error instanceof TracefsUnavailable) throw error;
     throw new TracefsUnavailable(`tracing could not be started: ${messageOf(error)}`, { cause: error });
