@@ -4,12 +4,16 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '../collectors/make-folder.ts';
+import { readTextFile } from '../collectors/read-file.ts';
+
+/** An id has 36. */
+const maxBytes = 1024;
 
 /** Reads the id, or makes one (0600) where there is none. */
 export function readAgentId(stateDirectory: string): string {
   const file = path.join(stateDirectory, 'agent-id');
   try {
-    const id = fs.readFileSync(file, 'utf8').trim();
+    const id = readTextFile(file, maxBytes).trim();
     if (/^[0-9a-f-]{36}$/.test(id)) return id;
   } catch {}
   const id = randomUUID();

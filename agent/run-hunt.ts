@@ -1,8 +1,8 @@
 // Runs one hunt, in the process that answers questions in SQL.
 
-import { readFileSync } from 'node:fs';
 import { findingSql, type Hunt } from '../detectors/hunts/hunt.ts';
 import { locateInHunt } from '../detectors/hunts/load-hunts.ts';
+import { readSource } from '../detectors/rules/read-source.ts';
 import { TomlFileError } from '../detectors/rules/toml-file.ts';
 import { type AnswerValue, SqlError } from '../storage/query-database.ts';
 import { askQuery, type QueryResult, type QuerySource } from './ask-query.ts';
@@ -62,12 +62,7 @@ export function huntError(hunt: Hunt, error: SqlError, forFindings: boolean): Hu
     return new HuntError(`${hunt.file}: \`hunt.sql\`: ${error.message}`, '', { cause: error });
   }
   try {
-    const { message, line, column, excerpt } = locateInHunt(
-      hunt,
-      readFileSync(hunt.file, 'utf8'),
-      error.message,
-      place,
-    );
+    const { message, line, column, excerpt } = locateInHunt(hunt, readSource(hunt.file), error.message, place);
     return new HuntError(`${hunt.file}:${line}:${column}: ${message}`, excerpt, { cause: error });
   } catch (again) {
     // The file has changed meanwhile.

@@ -5,10 +5,11 @@ import os from 'node:os';
 import { readBootEpochMs } from './libc.ts';
 import { readBootId } from './proc/read-proc.ts';
 import type { HostContext } from './process-event.ts';
+import { maxDatabaseBytes, readTextFile } from './read-file.ts';
 
 const readOptional = (file: string): string | undefined => {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readTextFile(file, maxDatabaseBytes);
   } catch {
     return undefined;
   }

@@ -63,6 +63,7 @@ async function endsTorn(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat();
   if (size === 0) return false;
   const last = Buffer.alloc(1);
-  await file.read(last, 0, 1, size - 1);
-  return last[0] !== newline;
+  const { bytesRead } = await file.read(last, 0, 1, size - 1);
+  // None: the file was cut short meanwhile.
+  return bytesRead === 1 && last[0] !== newline;
 }

@@ -1,11 +1,11 @@
 // The tables `users` and `groups`: /etc/passwd and /etc/group. Accounts of a directory service are not among them.
 
-import fs from 'node:fs';
+import { maxDatabaseBytes, readTextFile } from '../read-file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 /** passwd(5) and group(5): lines of fields between colons. A line with too few, or with an id that is none, is passed over. */
 function* readAccounts(file: string, fields: number): Generator<string[]> {
-  for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
+  for (const line of readTextFile(file, maxDatabaseBytes).split('\n')) {
     const values = line.split(':');
     if (values.length >= fields && /^\d+$/.test(values[2] ?? '')) yield values;
   }

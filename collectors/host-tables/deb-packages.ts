@@ -1,9 +1,9 @@
 // The table `deb_packages`: dpkg's status file, read a piece at a time.
 
 import fs from 'node:fs';
+import { maxDatabaseBytes, openRegularFile, readPiecesNow } from '../read-file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
-const chunkBytes = 64 * 1024;
 /** A stanza that goes on past this is no stanza of dpkg's. */
 const maxStanzaChars = 16 * 1024 * 1024;
 
@@ -35,17 +35,16 @@ export const debPackagesTable = (folder = '/var/lib/dpkg'): HostTable => ({
 function* readStanzas(file: string): Generator<string> {
   let fd: number;
   try {
-    fd = fs.openSync(file, 'r');
+    fd = openRegularFile(file);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
     throw error;
   }
   try {
     const decoder = new TextDecoder();
-    const chunk = Buffer.allocUnsafe(chunkBytes);
     let rest = '';
-    for (let size = fs.readSync(fd, chunk); size > 0; size = fs.readSync(fd, chunk)) {
-      const parts = `${rest}${decoder.decode(chunk.subarray(0, size), { stream: true })}`.split(/\n\n+/);
+    for (const piece of readPiecesNow(fd, maxDatabaseBytes)) {
+      const parts = `${rest}${decoder.decode(piece, { stream: true })}`.split(/\n\n+/);
       rest = parts.pop() ?? '';
       if (rest.length > maxStanzaChars) throw new Error(`${file} is not dpkg's status file`);
       yield* parts;

@@ -3,16 +3,13 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { openRegularFile, readPieces, Unreadable } from '../read-file.ts';
 import { pathIn } from './file-name.ts';
 
-const read = promisify(fs.read);
-
 const O_PATH = 0x20_0000;
-const { O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
+const { O_NOATIME, O_NOFOLLOW } = fs.constants;
 /** Larger files are not hashed. */
 export const maxHashedBytes = 1024 * 1024;
-const chunkBytes = 64 * 1024;
 
 export interface FileContent {
   sha256: string;
@@ -54,8 +51,11 @@ export function openWitness(file: string | Buffer): FileWitness | undefined {
   let stat = fs.fstatSync(fd, { bigint: true });
   const content = async (maxBytes: number): Promise<FileContent> => {
     if (!stat.isFile()) throw new Unhashed('not a regular file');
-    if (stat.size > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
-    return readContent(fd, maxBytes, Math.min(chunkBytes, Number(stat.size) + 1));
+    try {
+      return await readContent(fd, maxBytes);
+    } catch (error) {
+      throw error instanceof Unreadable ? new Unhashed(error.message) : error;
+    }
   };
   return {
     get stat() {
@@ -99,22 +99,18 @@ export function lookAtFile(shown: string, name: string): Look {
   }
 }
 
-async function readContent(pathFd: number, maxBytes: number, bytesAtATime: number): Promise<FileContent> {
+async function readContent(pathFd: number, maxBytes: number): Promise<FileContent> {
   const fd = openByDescriptor(pathFd);
   try {
     const digest = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(bytesAtATime);
     let head = Buffer.alloc(0);
-    for (let at = 0; ; ) {
-      const { bytesRead } = await read(fd, chunk, 0, chunk.length, at);
-      if (bytesRead === 0) return { sha256: digest.digest('hex'), sizeBytes: at, head };
-      at += bytesRead;
-      // It grows while it is read.
-      if (at > maxHashedBytes) throw new Unhashed(`larger than ${maxHashedBytes} bytes`);
-      const part = chunk.subarray(0, bytesRead);
-      digest.update(part);
-      if (head.length < maxBytes) head = Buffer.concat([head, part.subarray(0, maxBytes - head.length)]);
+    let sizeBytes = 0;
+    for await (const piece of readPieces(fd, maxHashedBytes)) {
+      sizeBytes += piece.length;
+      digest.update(piece);
+      if (head.length < maxBytes) head = Buffer.concat([head, piece.subarray(0, maxBytes - head.length)]);
     }
+    return { sha256: digest.digest('hex'), sizeBytes, head };
   } finally {
     fs.closeSync(fd);
   }
@@ -123,10 +119,9 @@ async function readContent(pathFd: number, maxBytes: number, bytesAtATime: numbe
 /** The very file that was looked at, known to be a regular one: no name is followed again. */
 function openByDescriptor(pathFd: number): number {
   const link = `/proc/self/fd/${pathFd}`;
-  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
   try {
-    return fs.openSync(link, flags | O_NOATIME);
+    return openRegularFile(link, O_NOATIME);
   } catch {
-    return fs.openSync(link, flags);
+    return openRegularFile(link);
   }
 }

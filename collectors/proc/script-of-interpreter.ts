@@ -1,8 +1,8 @@
 // Which script an interpreter runs, as far as its arguments tell: for processes whose exec was not seen.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { parseInterpreterRun } from '../interpreters.ts';
+import { readHead, withRegularFile } from '../read-file.ts';
 
 /**
  * The script's absolute path, or undefined when it runs none (`sh -c`, an interactive shell). The kernel starts a
@@ -23,11 +23,11 @@ export function scriptOfInterpreter(
 }
 
 /** The file begins with `#!`. False where it cannot be read. */
-export const hasShebang = (file: string): boolean => readHead(file, 2) === '#!';
+export const hasShebang = (file: string): boolean => headOf(file, 2) === '#!';
 
 /** What the kernel puts before a script's path: the program that its first line names, and one argument (execve(2)). */
 export function shebangCommand(file: string): string[] | undefined {
-  const [, interpreter, argument] = /^#![ \t]*([^\s\0]+)[ \t]*([^\n\0]*)/.exec(readHead(file, 256) ?? '') ?? [];
+  const [, interpreter, argument] = /^#![ \t]*([^\s\0]+)[ \t]*([^\n\0]*)/.exec(headOf(file, 256) ?? '') ?? [];
   if (interpreter === undefined) return undefined;
   return argument?.trimEnd() ? [interpreter, argument.trimEnd()] : [interpreter];
 }
@@ -35,17 +35,9 @@ export function shebangCommand(file: string): string[] | undefined {
 /** The program that a script's first line names; undefined: no script, or not to be read. */
 export const shebangInterpreter = (file: string): string | undefined => shebangCommand(file)?.[0];
 
-function readHead(file: string, size: number): string | undefined {
+function headOf(file: string, size: number): string | undefined {
   try {
-    // O_NONBLOCK: a fifo in a script's place must not hold us up.
-    const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
-    try {
-      if (!fs.fstatSync(fd).isFile()) return undefined;
-      const head = Buffer.alloc(size);
-      return head.toString('utf8', 0, fs.readSync(fd, head));
-    } finally {
-      fs.closeSync(fd);
-    }
+    return withRegularFile(file, (fd) => readHead(fd, size).toString('utf8'));
   } catch {
     return undefined;
   }

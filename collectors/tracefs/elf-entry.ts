@@ -1,10 +1,11 @@
 // Finds where in an ELF file the program begins, as a file offset: that is where a uprobe goes.
 
 const PT_LOAD = 1;
+/** They hold the program headers of every ordinary file. */
+export const elfHeadBytes = 4096;
 
 /**
- * The file offset of `e_entry` in a 64-bit little-endian ELF file, from its first bytes (elf(5); 4 KiB hold the
- * program headers of every ordinary file). Undefined when it is no such file, or its entry lies in no segment.
+ * The file offset of `e_entry` in a 64-bit little-endian ELF file, from its first `elfHeadBytes` (elf(5)). Undefined when it is no such file, or its entry lies in no segment.
  */
 export function elfEntryOffset(head: Buffer): number | undefined {
   if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { openPollSet, readBootNs } from '../libc.ts';
 import { messageOf } from '../message-of.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
+import { readHead, withRegularFile } from '../read-file.ts';
 import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
-import { elfEntryOffset } from './elf-entry.ts';
+import { elfEntryOffset, elfHeadBytes } from './elf-entry.ts';
 import type { EventFormat } from './event-format.ts';
 import { createInstance, type Instance, leftoverInstances, TracefsUnavailable } from './instance.ts';
 import { type InstanceReader, openInstanceReader, type ReadCounts } from './instance-reader.ts';
@@ -182,7 +183,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
     try {
       const file = fs.realpathSync.native(program);
       if (!canBeProbed(file)) throw new Error('its path has characters that the kernel does not read');
-      const offset = elfEntryOffset(readHead(file));
+      const offset = elfEntryOffset(withRegularFile(file, (fd) => readHead(fd, elfHeadBytes)));
       if (offset === undefined) throw new Error('not a 64-bit ELF program');
       const event = `${path.basename(program).replaceAll(/\W/g, '_')}_${probeSerial++}`;
       const format = instance.addProbe(entryProbe(instance.group, event, file, offset), event);
@@ -291,14 +292,4 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
       instance.remove();
     },
   };
-}
-
-function readHead(file: string): Buffer {
-  const fd = fs.openSync(file, 'r');
-  try {
-    const head = Buffer.alloc(4096);
-    return head.subarray(0, fs.readSync(fd, head, 0, head.length, 0));
-  } finally {
-    fs.closeSync(fd);
-  }
 }

@@ -1,8 +1,8 @@
 // Reads the lists of programs that are usual from the first day.
 
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { readSource } from './read-source.ts';
 import { parseToml } from './toml-file.ts';
 
 /** A program that counts as seen. */
@@ -34,8 +34,8 @@ const schema = z.record(
 
 /**
  * The lists of a known-terms file, by name. A path may stand in a list more than once, with the package of each distribution.
- * Throws a TomlFileError for a wrong file, and what `readFileSync` throws for one that cannot be read.
+ * Throws a TomlFileError for a wrong file, and what `readSource` throws for one that cannot be read.
  */
 export function readKnownTerms(file: string): ReadonlyMap<string, readonly KnownTerm[]> {
-  return new Map(Object.entries(parseToml(file, readFileSync(file, 'utf8'), schema)));
+  return new Map(Object.entries(parseToml(file, readSource(file), schema)));
 }

@@ -241,7 +241,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     await eventually(() => expect(watch.events).toHaveLength(1));
     expect(watch.events[0]?.file?.hash).toBe(undefined);
     expect(watch.events[0]?.stepparent.unobserved).toMatchObject({
-      'file.hash.sha256': 'larger than 1048576 bytes',
+      'file.hash.sha256': 'larger than 1 MiB',
     });
   });
 
