@@ -3,6 +3,7 @@
 import { BlockList, isIP } from 'node:net';
 import { foldCase } from './case-folding.ts';
 import { parseNumber, type Scalar } from './field-values.ts';
+import { foundText } from './query-position.ts';
 import { compileWildcard, parseWildcard } from './wildcard.ts';
 
 export interface EqlParameter {
@@ -72,8 +73,8 @@ export const eqlFunctions: readonly EqlFunction[] = [
       }
       return ([address]) => {
         if (unknown || typeof address !== 'string' || address.length > 64) return undefined;
-        const family = isIP(address);
-        return family === 0 ? undefined : list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+        const version = addressVersion(address);
+        return version === undefined ? undefined : list.check(address, version);
       };
     },
   },
@@ -205,11 +206,44 @@ function toNumber(source: string, base: number | undefined): number | undefined 
   return sign === '-' ? -value : value;
 }
 
+/**
+ * Adds a block, or a bare address as a block of its own, as Elasticsearch does. There an IPv4 address mapped to IPv6 is the IPv4 address,
+ * and a block of such ones is refused: its length could be meant for either.
+ */
 function addBlock(list: BlockList, block: string, fail: (reason: string) => never): void {
-  const [address = '', prefix = ''] = block.split('/', 2);
-  const family = isIP(address);
-  const bits = /^\d{1,3}$/.test(prefix) && block.split('/').length === 2 ? Number(prefix) : -1;
-  if (family === 0 || bits < 0 || bits > (family === 6 ? 128 : 32))
-    fail('a CIDR block is needed, such as "10.0.0.0/8" or "fe80::/10"');
-  list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
+  const [address = '', length, ...rest] = block.split('/');
+  const version = addressVersion(address);
+  if (version === undefined || rest.length > 0) {
+    fail(
+      `an address such as "::1" or a CIDR block such as "10.0.0.0/8" or "fe80::/10" is needed, found ${quoted(block)}`,
+    );
+  }
+  const bits = version === 'ipv6' ? 128 : 32;
+  if (length === undefined) {
+    list.addAddress(address, version);
+    return;
+  }
+  const prefix = /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
+  if (!(prefix <= bits)) {
+    fail(
+      `the length of a CIDR block is a whole number from 0 to ${bits} for ${names[version]}, found ${quoted(block)}`,
+    );
+  }
+  if (version === 'ipv6' && mapped.check(address, version)) {
+    fail(`a CIDR block of IPv4 addresses is written without "::ffff:", found ${quoted(block)}`);
+  }
+  list.addSubnet(address, prefix, version);
 }
+
+const names = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
+/** The IPv4 addresses that are mapped to IPv6 (RFC 4291). */
+const mapped = new BlockList();
+mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
+
+/** Undefined: the text is no address. One with a zone (`fe80::1%eth0`) is none, as in Elasticsearch. */
+function addressVersion(text: string): 'ipv4' | 'ipv6' | undefined {
+  const version = text.includes('%') ? 0 : isIP(text);
+  return version === 0 ? undefined : version === 6 ? 'ipv6' : 'ipv4';
+}
+
+const quoted = (text: string): string => (text === '' ? 'an empty string' : foundText(text, 0, text.length));

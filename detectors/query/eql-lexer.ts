@@ -1,6 +1,6 @@
 // Cuts an EQL query into names, keywords, literals and signs.
 
-import type { QueryError } from './query.ts';
+import { QueryError } from './query.ts';
 import { errorAt, foundText } from './query-position.ts';
 
 const keywords = [
@@ -44,12 +44,14 @@ type EqlKeyword = (typeof keywords)[number];
 type EqlSign = (typeof signs)[number];
 
 export interface EqlToken {
-  kind: EqlKeyword | EqlSign | 'name' | 'string' | 'number' | 'end';
+  kind: EqlKeyword | EqlSign | 'name' | 'string' | 'number' | 'fault' | 'end';
   /** Offsets in the source, in UTF-16 units; `end` is exclusive. */
   start: number;
   end: number;
   /** A name with its dots and without backticks; a string's value; else the text as written. */
   text: string;
+  /** Of a fault: what is wrong. */
+  error?: QueryError;
 }
 
 const blank = /[ \r\n\t]+|\/\/[^\r\n]*/y;
@@ -65,9 +67,23 @@ const simpleEscapes: Readonly<Record<string, string>> = {
   '\\': '\\',
 };
 
-/** All tokens, the last of kind `end`. Throws a QueryError for text that is no token, and for a string that EQL no longer has. */
+/**
+ * All tokens, the last of kind `end`, or of kind `fault` where text is no token, or a string that EQL no longer has. It is the parser that
+ * throws it, when it comes to it: what stands before may be wrong for another reason.
+ */
 export function tokenizeEql(source: string): EqlToken[] {
   const tokens: EqlToken[] = [];
+  try {
+    cut(source, tokens);
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    const at = tokens.at(-1)?.end ?? 0;
+    tokens.push({ kind: 'fault', start: at, end: at, text: '', error });
+  }
+  return tokens;
+}
+
+function cut(source: string, tokens: EqlToken[]): void {
   let at = 0;
   const matched = (pattern: RegExp): string | undefined => {
     pattern.lastIndex = at;
@@ -135,7 +151,6 @@ export function tokenizeEql(source: string): EqlToken[] {
     throw refuse(width, `found ${foundText(source, at, at + width)}, which begins nothing in EQL`);
   }
   tokens.push({ kind: 'end', start: at, end: at, text: '' });
-  return tokens;
 }
 
 function rawString(source: string, start: number): { text: string; length: number } {

@@ -43,6 +43,29 @@ export function compileEql(source: string): CompiledEql {
   return { kind: 'event', ...parser.eventQuery(), fields: parser.fields };
 }
 
+const sequences = '`sequence` queries are not supported yet';
+
+/** What a query of another kind begins with. */
+const unsupportedQueries: Readonly<Record<string, string>> = {
+  sequence: sequences,
+  sample: '`sample` queries are not supported yet',
+  join: '`join` queries are not supported yet',
+  '[': `\`[…]\` is a part of a \`sequence\`, and ${sequences}`,
+  from: 'ES|QL is not supported',
+  row: 'ES|QL is not supported',
+};
+
+/** What may stand after the condition in such queries, or in Elasticsearch. */
+const unsupportedAfter: Readonly<Record<string, string>> = {
+  '|': 'pipes are not supported yet',
+  by: `\`by\` joins the events of a \`sequence\`, and ${sequences}`,
+  with: `\`with\` is a part of a \`sequence\`, and ${sequences}`,
+  until: `\`until\` ends a \`sequence\`, and ${sequences}`,
+  as: `\`as\` names an event of a \`sequence\`, and ${sequences}`,
+};
+
+const relations = ['child', 'descendant', 'event'];
+
 const arithmeticFunctions: Readonly<Record<string, ArithmeticOperator>> = {
   add: '+',
   subtract: '-',
@@ -69,8 +92,10 @@ class EqlParser {
     const first = this.#peek();
     if (first.kind === 'end') throw this.#refuse(first, 'the query is empty: write `category where condition`');
     const isWord = first.kind === 'name' && /^[A-Za-z_@]\w*$/.test(this.#source.slice(first.start, first.end));
-    if (isWord && ['sequence', 'sample', 'join'].includes(first.text)) {
-      throw this.#refuse(first, `\`${first.text}\` queries are not supported yet: only \`category where condition\``);
+    const construct = isWord ? first.text.toLowerCase() : first.kind;
+    const reason = unsupportedQueries[construct];
+    if (reason !== undefined && (construct === first.text || this.#tokens[this.#at + 1]?.kind !== 'where')) {
+      throw this.#refuse(first, `${reason}: only \`category where condition\` is`);
     }
     if (!isWord && first.kind !== 'string') {
       throw this.#unexpected('an event category (in double quotes if it is no plain word) or `any`');
@@ -79,8 +104,10 @@ class EqlParser {
     const category = isWord && first.text === 'any' ? undefined : first.text;
     if (!this.#take('where')) throw this.#unexpected('`where`');
     const holds = this.#conditionOf(this.#or());
-    if (this.#peek().kind === '|') throw this.#refuse(this.#peek(), 'pipes are not supported yet');
-    if (this.#peek().kind !== 'end') throw this.#unexpected('an operator, `and`, `or` or the end of the query');
+    const after = this.#peek();
+    const rest = unsupportedAfter[after.text];
+    if (rest !== undefined && (after.kind === 'name' || after.kind === '|')) throw this.#refuse(after, rest);
+    if (after.kind !== 'end') throw this.#unexpected('an operator, `and`, `or` or the end of the query');
     if (category === undefined) return { matches: holds, category };
     this.fields.add('event.category');
     const isCategory = (one: Scalar): boolean => one === category;
@@ -302,8 +329,11 @@ class EqlParser {
         next,
         'positions in a list (`field[0]`) are not supported: a field passes when any of its values does',
       );
-    if (next.kind === 'name' && next.text === 'of')
-      throw this.#refuse(next, '`child of`, `descendant of` and `event of` are not supported');
+    if (next.kind === 'name' && next.text === 'of' && relations.includes(token.text))
+      throw this.#refuse(
+        { start: token.start, end: next.end },
+        `\`${token.text} of\` is not supported; fields of the parent and of further ancestors (\`process.parent.name\`, \`stepparent.lineage.name\`) are`,
+      );
     if (token.text.endsWith('~'))
       throw this.#refuse(token, `${this.#found(token)} must be a function and be followed by \`(\``);
     this.fields.add(token.text);
@@ -460,7 +490,9 @@ class EqlParser {
   }
 
   #peek(): EqlToken {
-    return this.#tokens[this.#at] ?? { kind: 'end', start: this.#source.length, end: this.#source.length, text: '' };
+    const token = this.#tokens[this.#at];
+    if (token?.error !== undefined) throw token.error;
+    return token ?? { kind: 'end', start: this.#source.length, end: this.#source.length, text: '' };
   }
 
   #take(kind: EqlToken['kind']): boolean {

@@ -27,6 +27,16 @@ export function compileKql(source: string): CompiledQuery {
   return { matches: parser.query(), fields: parser.fields };
 }
 
+/** Queries that no KQL begins as: it has no free text. */
+const otherLanguages: readonly { begins: RegExp; message: string }[] = [
+  {
+    begins: /^(?:sequence|sample)\s+(?:by\b|with\b|\[)/,
+    message: 'this is EQL, of a kind that is not supported yet, where KQL is needed',
+  },
+  { begins: /^(?:\w+|"[^"]*")\s+where\s/, message: 'this is EQL, where KQL is needed' },
+  { begins: /^(?:from|row)\s+[^|]+\|/i, message: 'this is ES|QL, which is not supported' },
+];
+
 class KqlParser {
   readonly fields = new Set<string>();
   readonly #source: string;
@@ -40,7 +50,10 @@ class KqlParser {
   }
 
   query(): Predicate {
-    if (this.#peek().kind === 'end') throw this.#refuse(this.#peek(), 'the query is empty');
+    const first = this.#peek();
+    if (first.kind === 'end') throw this.#refuse(first, 'the query is empty');
+    const other = otherLanguages.find(({ begins }) => begins.test(this.#source.slice(first.start)));
+    if (other !== undefined) throw this.#refuse(first, other.message);
     const predicate = this.#or();
     if (this.#peek().kind !== 'end') throw this.#unexpected('`and`, `or` or the end of the query');
     return predicate;

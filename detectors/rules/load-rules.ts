@@ -8,7 +8,7 @@ import { compileKql } from '../query/kql.ts';
 import { type CompiledQuery, QueryError } from '../query/query.ts';
 import { readSource } from './read-source.ts';
 import type { RefusedRule, Rule } from './rule.ts';
-import { locateInString, locateKey, parseToml, TomlFileError } from './toml-file.ts';
+import { locateInString, locateKey, parseToml, readToml, TomlFileError } from './toml-file.ts';
 
 /** Lies beside the rules and is none. */
 const knownTermsFile = 'known-terms.toml';
@@ -24,6 +24,11 @@ const unsupported = (instead: string) =>
   z
     .custom((value) => Array.isArray(value) && value.length === 0, `left out: it is not supported; ${instead}`)
     .optional();
+
+const foreignKeys = [
+  ...['threat_index', 'threat_query', 'threat_language', 'threat_mapping', 'threat_filters', 'threat_indicator_path'],
+  ...['machine_learning_job_id', 'anomaly_threshold', 'saved_id'],
+];
 
 const attack = <S extends z.ZodRawShape>(id: RegExp, like: string, more: S) =>
   z.strictObject({
@@ -101,6 +106,10 @@ const ruleFile = z.strictObject({
     stepparent: z.strictObject({ known_terms: texts.default([]), reason: text.optional() }).optional(),
     filters: unsupported('put the condition into the query'),
     exceptions_list: unsupported('put the exception into the query'),
+    threshold: unsupported('each event is judged by itself'),
+    ...Object.fromEntries(
+      foreignKeys.map((key) => [key, unsupported('it belongs to a type of rule that is not either')]),
+    ),
     enabled: z.literal(true).optional(),
     event_category_override: unsupported('begin the query with `any where` and ask for the field'),
     ...ignoreAll('from to interval index data_view_id max_signals setup version revision building_block_type'),
@@ -130,11 +139,43 @@ const unitMs: Readonly<Record<string, number>> = {
 /** The two fields that an entry with an origin on a known-terms list is compared with. */
 const knownPair = 'stepparent.initiator.executable and stepparent.initiator.origin';
 
+const only = 'only rules of type "new_terms", "eql" and "query" are';
+
+/** Values of `rule.type` and `rule.language` that Elastic has and this program has not. */
+const unsupportedKinds: Readonly<Record<'type' | 'language', Readonly<Record<string, string>>>> = {
+  type: {
+    threshold: `threshold rules are not supported yet: ${only}`,
+    esql: `rules in ES|QL are not supported: ${only}`,
+    threat_match: `indicator match rules are not supported: ${only}`,
+    machine_learning: `machine learning rules are not supported: ${only}`,
+    saved_query: `rules over a saved query are not supported: ${only}`,
+  },
+  language: {
+    esql: 'ES|QL is not supported: only "kuery" and "eql" are',
+    lucene: 'Lucene\'s query language is not supported: only "kuery" and "eql" are',
+  },
+};
+
+/** Says so of a whole kind of rule first: what else is wrong with such a file follows from it. */
+function refuseUnsupported(file: string, source: string): void {
+  const read = readToml(file, source, kindOfRule);
+  if ('faults' in read) return;
+  for (const key of ['type', 'language'] as const) {
+    const value = read.data.rule[key];
+    const reason = typeof value === 'string' ? unsupportedKinds[key][value] : undefined;
+    if (reason === undefined) continue;
+    throw new TomlFileError(`\`rule.${key}\` "${value}": ${reason}`, file, source, locateKey(source, ['rule', key]));
+  }
+}
+
+const kindOfRule = z.object({ rule: z.object({ type: ignored, language: ignored }) });
+
 /** What makes two alerts of an eql or query rule one, when the rule does not say: the same process, within a day. */
 const defaultSuppression = { group_by: ['process.entity_id'], duration: { value: 24, unit: 'h' } };
 
 /** The rule in a file's text. Throws a TomlFileError with the place at fault and what is allowed there. Pure. */
 export function parseRule(file: string, source: string): Rule {
+  refuseUnsupported(file, source);
   const { rule } = parseToml(file, source, ruleFile);
   const refuse = (key: readonly string[], message: string): never => {
     throw new TomlFileError(message, file, source, locateKey(source, ['rule', ...key]));
@@ -208,7 +249,8 @@ function windowOf(rule: RuleTable): Pick<Rule, 'termFields' | 'windowMs' | 'wind
 }
 
 function defaultReason(rule: RuleTable, termFields: readonly string[]): string {
-  if (rule.type !== 'new_terms') return 'which is what this rule looks for';
+  // Braces of the name are its own.
+  if (rule.type !== 'new_terms') return rule.name.replaceAll(/[{}]/g, ' ').trim();
   return `${termFields.map((name) => `${name} {${name}}`).join(' with ')} was not seen in the last {window}`;
 }
 

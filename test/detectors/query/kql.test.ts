@@ -126,6 +126,10 @@ describe('KQL', () => {
   test.each<[query: string, line: number, column: number, length: number, message: RegExp]>([
     ['', 1, 1, 1, /empty/],
     [' \n ', 2, 2, 1, /empty/],
+    ['process where process.name == "x"', 1, 1, 7, /^this is EQL, where KQL is needed/],
+    ['sequence by host.id [process where true]', 1, 1, 8, /^this is EQL, of a kind that is not supported yet/],
+    ['from logs-* | where process.name == "x"', 1, 1, 4, /^this is ES\|QL, which is not supported/],
+    ['from', 1, 1, 4, /`from` has no field/],
     ['foo', 1, 1, 3, /`foo` has no field: free-text search is not supported/],
     ['"foo bar"', 1, 1, 9, /free-text/],
     ['a:x and foo', 1, 9, 3, /free-text/],

@@ -74,11 +74,16 @@ describe('a rule that is right', () => {
       windowMs: 86_400_000,
       window: 'fixed',
       knownTerms: [],
-      reason: 'which is what this rule looks for',
+      reason: 'A rule',
       note: '',
       license: 'not stated',
       file: '/rules/a-rule.toml',
     });
+  });
+
+  test('that gives no reason is one itself, by its name', () => {
+    expect(parseRule('x', eql.replace('"A rule"', '"Shell by {web} server"')).reason).toBe('Shell by  web  server');
+    expect(parseRule('x', `${eql}[rule.stepparent]\nreason = "odd"\n`).reason).toBe('odd');
   });
 
   test('has its terms and window when it is of type new_terms', () => {
@@ -166,7 +171,43 @@ describe('a rule that is wrong', () => {
     ],
     [['[rule]\n', '[rule]\nsomething_else = 1\n'], 5, 1, 'unknown key `rule.something_else`'],
     [['[metadata]', '[meta]'], 1, 1, 'unknown key `meta`; known here: metadata, rule, transform'],
-    [['type = "query"', 'type = "threshold"'], 10, 1, '`rule.type` must be "new_terms", "eql" or "query"'],
+    [['type = "query"', 'type = "treshold"'], 10, 1, '`rule.type` must be "new_terms", "eql" or "query"'],
+    [
+      ['type = "query"', 'type = "threshold"\nthreshold = { field = ["host.id"], value = 5 }'],
+      10,
+      1,
+      '`rule.type` "threshold": threshold rules are not supported yet: only rules of type "new_terms", "eql" and "query" are',
+    ],
+    [
+      ['type = "query"', 'type = "query"\nthreshold = { field = ["host.id"], value = 5 }'],
+      11,
+      1,
+      '`rule.threshold` must be left out: it is not supported; each event is judged by itself',
+    ],
+    [
+      ['type = "query"', 'type = "esql"\nlanguage = "esql"'],
+      10,
+      1,
+      '`rule.type` "esql": rules in ES|QL are not supported: only rules of type "new_terms", "eql" and "query" are',
+    ],
+    [
+      ['type = "query"', 'type = "machine_learning"\nmachine_learning_job_id = ["x"]\nanomaly_threshold = 50'],
+      10,
+      1,
+      '`rule.type` "machine_learning": machine learning rules are not supported: only rules of type "new_terms", "eql" and "query" are',
+    ],
+    [
+      ['type = "query"', 'type = "threat_match"\nthreat_index = ["x"]'],
+      10,
+      1,
+      '`rule.type` "threat_match": indicator match rules are not supported: only rules of type "new_terms", "eql" and "query" are',
+    ],
+    [
+      ['type = "query"', 'type = "query"\nlanguage = "lucene"'],
+      11,
+      1,
+      '`rule.language` "lucene": Lucene\'s query language is not supported: only "kuery" and "eql" are',
+    ],
     [
       ['type = "query"', 'type = "new_terms"'],
       10,
@@ -247,6 +288,12 @@ describe('a rule that is wrong', () => {
     ['after escapes', plain.replace(/'''[\s\S]*?'''/, '"a:\\"\\u0041\\U0001F600\\" and )"'), 11, 37],
     ['after a line that goes on', plain.replace(/'''[\s\S]*?'''/, '"""\\\n    a:b \\\n    and )"""'), 13, 9],
     ['in EQL', eql.replace('== ', '=== '), 11, 39],
+    [
+      'since it is a sequence',
+      eql.replace('process where', 'sequence by host.id with maxspan=5m [process where'),
+      11,
+      10,
+    ],
   ])('a query that is wrong %s', (_, source, line, column) => {
     const error = errorOf(source);
     expect({ line: error.line, column: error.column }).toEqual({ line, column });
