@@ -99,7 +99,7 @@ export const configurationSchema = z.object({
     .meta({
       description: "Folders of package databases whose files are watched. rpm's scriptlets are watched either way.",
       without:
-        '/var/lib/dpkg/info, /var/lib/dpkg, the folder that `rpm --eval %_dbpath` names, /var/lib/rpm and /usr/lib/sysimage/rpm',
+        '/var/lib/dpkg/info, /var/lib/dpkg, the folder that the macros of `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
       example: ['/var/lib/dpkg/info', '/var/lib/dpkg', '/var/lib/rpm'],
     }),
   sensor: z

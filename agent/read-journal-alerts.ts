@@ -1,12 +1,19 @@
 // Reads the alerts in a folder of journals, such as systemd-journal-remote fills from many hosts.
 
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { StepparentEvent } from '../collectors/event.ts';
 import { alertJournalFields, alertOfEntry } from './journal-alert.ts';
 
 /** Alerts that are read at most, newest first. */
 export const maxJournalAlerts = 200_000;
+
+/** Debian before 12 may have it in /bin. */
+const journalctl = (): string => {
+  const paths = ['/usr/bin/journalctl', '/bin/journalctl'] as const;
+  return paths.find((file) => existsSync(file)) ?? paths[0];
+};
 
 export interface JournalQuestion {
   /** The folder with the `*.journal` files. */
@@ -25,7 +32,7 @@ export async function* readJournalAlerts({
 }: JournalQuestion): AsyncGenerator<StepparentEvent> {
   const options = ['--output=json', '--all', '--quiet', '--no-pager', '--reverse'];
   const child = spawn(
-    'journalctl',
+    journalctl(),
     [
       `--directory=${directory}`,
       ...options,
@@ -34,7 +41,8 @@ export async function* readJournalAlerts({
       'SYSLOG_IDENTIFIER=stepparent',
       '_UID=0',
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    // Neither the caller's PATH nor variables of journalctl's own.
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' } },
   );
   const ended = new Promise<{ code: number | null; error?: Error }>((resolve) => {
     child.once('error', (error) => resolve({ code: null, error }));

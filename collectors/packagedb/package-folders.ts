@@ -1,7 +1,7 @@
 // Which folders hold package databases and the scripts in them on this host.
 
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import { evaluateRpmMacros } from '../run-rpm.ts';
 
 /** A folder to watch. */
 export interface PackageFolder {
@@ -27,21 +27,18 @@ export interface RpmFolders {
 export const unpackFolder = 'tmp.ci';
 /** rpm writes a scriptlet into a file of such a name, runs it and removes it. */
 const scriptletPrefix = 'rpm-tmp.';
-const rpmTimeoutMs = 5000;
 
 const absolute = (line: string | undefined): string | undefined =>
   line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
 
-/** Asks rpm, as root's own rpm would answer. */
-export function askRpm(): Promise<RpmFolders | undefined> {
-  return new Promise((resolve) => {
-    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C' };
-    const options = { env, cwd: '/', timeout: rpmTimeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 } as const;
-    execFile('rpm', ['--eval', '%{_dbpath}', '--eval', '%{_tmppath}'], options, (error, stdout) => {
-      const [database, temporary] = stdout.split('\n');
-      resolve(error ? undefined : { database: absolute(database), temporary: absolute(temporary) });
-    });
-  });
+/** Asks rpm, as root's own rpm would answer without macros of root's or of the host's administrator. */
+export async function askRpm(): Promise<RpmFolders | undefined> {
+  try {
+    const [database, temporary] = await evaluateRpmMacros(['_dbpath', '_tmppath']);
+    return { database: absolute(database), temporary: absolute(temporary) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The folders in the order in which they are looked at. `configured` takes the place of the databases', not of rpm's temporary ones. */
