@@ -4,7 +4,7 @@
  * `script` is run by a shell that a process called `actor` has started in a session of its own. It finds `$DEBS`, `$RPMS` and
  * `$REPOSITORY` (packages), `$WORK` (an empty folder), `$INFO` (dpkg's folder of scripts) and the functions of `prelude`.
  */
-export interface Scenario {
+export interface Act {
   id: string;
   /** One line of the table. */
   title: string;
@@ -16,6 +16,9 @@ export interface Scenario {
   agentOff?: true;
   /** Without these files the scenario is not run, and the table says so. */
   needs?: readonly string[];
+}
+
+export interface Scenario extends Act {
   /** Of these rules at least one has to fire; empty: none may. */
   rules: readonly string[];
   /** Why an attack is not seen, or a harmless week is told of all the same. */

@@ -1,0 +1,165 @@
+// A host on which scenarios are enacted under the real agent, one after the other, and what the agent reported of each.
+
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { bindMount, mountEmpty } from '../mount-namespace.ts';
+import { missingTools, unmet } from '../needs.ts';
+import { debs, repository, rpms } from '../scenarios/packages.ts';
+import { type Act, prelude } from '../scenarios/scenarios.ts';
+import { buildDeb, buildRpm } from './packages.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { documents, type Ended, run, type TestAgent, testAgent, until, withAllRules } from './run-agent.ts';
+
+/** Why scenarios cannot be enacted here. */
+export const scenariosMissing: string | undefined =
+  endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
+
+const info = '/var/lib/dpkg/info';
+/** Where distributions put daemons: here an empty folder of the test's own. */
+const bin = '/usr/libexec';
+
+export const lacks = ({ needs = [] }: Act): boolean => !needs.every((file) => existsSync(file));
+
+/** Other programs on the machine are traced too. An event belongs to the test if this process is an ancestor, or if it is about a file of a private database. */
+export const isOurs = ({ event, stepparent: { lineage = [] } }: StepparentEvent): boolean =>
+  event.category?.includes('file') || lineage.some(({ pid }) => pid === process.pid);
+
+export interface Run {
+  startMs: number;
+  ended: Ended;
+}
+
+export interface ScenarioHost {
+  readonly agent: TestAgent;
+  readonly scratch: string;
+  /** The environment of the scenarios' scripts. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Enters private mounts, builds the packages, starts the agent and waits for its first listing of the databases. */
+  prepare(): Promise<void>;
+  /** Runs the script, and no more: see `settled`. */
+  play(act: Act, more?: NodeJS.ProcessEnv): Promise<Run>;
+  /** Waits until the agent has stored everything that was done before. */
+  settled(): Promise<void>;
+}
+
+/** One for a test file. */
+export function scenarioHost(): ScenarioHost {
+  const scratch = scratchFolder();
+  const places = Object.fromEntries(
+    ['debs', 'rpms', 'repository', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map((name) => [
+      name,
+      join(scratch, name),
+    ]),
+  ) as Record<string, string>;
+  const place = (name: string): string => places[name] ?? '';
+  const folders = [info, '/var/lib/dpkg', place('rpm-database')];
+  const agent = testAgent(
+    scratch,
+    `${withAllRules}package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+  );
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C',
+    BIN: bin,
+    DEBS: place('debs'),
+    RPMS: place('rpms'),
+    REPOSITORY: place('repository'),
+    RPM_DATABASE: place('rpm-database'),
+    INFO: info,
+    APT_CONFIG: join(scratch, 'apt.conf'),
+    APT_SOURCES: join(scratch, 'sources.list'),
+  };
+  let markers = 0;
+
+  /** A copy of the shell under the program's name: a term of its own. */
+  const programOf = (name: string): string => {
+    const program = join(bin, name);
+    if (!existsSync(program)) copyFileSync('/bin/dash', program);
+    return program;
+  };
+
+  const makeRepository = async (week: 1 | 2 | 3): Promise<void> => {
+    const folder = join(place('repository'), `${week}`);
+    mkdirSync(folder);
+    const paragraphs = repository[week].map(async (name) => {
+      const deb = join(place('debs'), `${name}.deb`);
+      copyFileSync(deb, join(folder, basename(deb)));
+      const { stdout } = await run('dpkg-deb', ['--field', deb]);
+      const content = readFileSync(deb);
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      return `${stdout.trim()}\nFilename: ./${basename(deb)}\nSize: ${content.length}\nSHA256: ${sha256}\n`;
+    });
+    writeFileSync(join(folder, 'Packages'), (await Promise.all(paragraphs)).join('\n'));
+  };
+
+  const makeHost = async (): Promise<void> => {
+    for (const folder of Object.values(places)) mkdirSync(folder);
+    mountEmpty(bin);
+    bindMount(place('opt'), '/opt');
+    bindMount(place('units'), '/etc/systemd/system');
+    bindMount(place('var-systemd'), '/var/lib/systemd');
+    mkdirSync('/opt/vendor');
+    writeFileSync(
+      '/opt/vendor/update.sh',
+      '#!/bin/sh\nset -e\ndpkg -i "$1"\n[ -z "$2" ] || sh -c "rpm --dbpath $RPM_DATABASE --nodeps -i $2; :"\n:\n',
+      { mode: 0o755 },
+    );
+    mkdirSync('/opt/fleet');
+    for (const script of ['/opt/fleet/install.py', '/opt/x.py']) {
+      writeFileSync(script, 'import subprocess, sys\nsubprocess.run(sys.argv[1:], check=True)\n');
+    }
+    for (const [file, { name, version, scripts }] of debs) {
+      buildDeb(place('debs'), name, { version, scripts, file: `${file}.deb` });
+    }
+    for (const [name, post] of rpms) buildRpm(place('rpms'), name, { post });
+    await makeRepository(1);
+    await makeRepository(2);
+    await makeRepository(3);
+    writeFileSync(
+      join(scratch, 'apt.conf'),
+      `Dir::Etc::SourceList "${env.APT_SOURCES}";\nDir::Etc::SourceParts "/none";\nAPT::Sandbox::User "root";\n` +
+        'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\nAcquire::Languages "none";\nUnattended-Upgrade::Origins-Pattern { "origin=*"; };\n',
+    );
+    writeFileSync(join(scratch, 'sources.list'), '');
+  };
+
+  return {
+    agent,
+    scratch,
+    env,
+    async prepare() {
+      enterPrivateHost(scratch);
+      await makeHost();
+      await agent.start();
+      await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+    },
+    async play({ id, actor, shell, script, agentOff }, more = {}) {
+      if (agentOff) await agent.stop();
+      const work = join(place('work'), id);
+      mkdirSync(work);
+      const startMs = Date.now();
+      const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `${prelude}${script}\n:\n`];
+      const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
+      if (agentOff) await agent.start();
+      return { startMs, ended };
+    },
+    async settled() {
+      const name = `marker-${markers++}`;
+      const program = join(place('markers'), name);
+      copyFileSync('/bin/true', program);
+      await run(program, []);
+      writeFileSync(join(info, `${name}.list`), '');
+      const sql = `SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}') AS ran,
+      (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list') AS listed`;
+      await until(`the events before ${name}`, async () => {
+        const { code, stdout, stderr } = await agent.cli('query', sql, '--json');
+        if (code !== 0) throw new Error(stderr);
+        const [row] = documents<{ ran: number; listed: number }>(stdout);
+        return row !== undefined && row.ran > 0 && row.listed > 0;
+      });
+    },
+  };
+}
