@@ -2,15 +2,11 @@
 
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
+import { layout, linux } from '../collectors/linux-abi.ts';
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
-const pathMax = 107;
+const { bytes: addressBytes, sun_path: pathAt } = layout.sockaddr_un;
+/** With the NUL at its end. */
+const pathMax = addressBytes - pathAt - 1;
 /** Room for one datagram; the kernel cuts it to net.core.wmem_max. */
 const sendBufferBytes = 8 * 1024 * 1024;
 
@@ -41,19 +37,19 @@ function bindLibc(): (path: string, bytes: Uint8Array) => string | undefined {
   let fd = -1;
   return (path, bytes) => {
     if (fd < 0) {
-      fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+      fd = socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_CLOEXEC, 0);
       if (fd < 0) return errorName();
-      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Int32Array([sendBufferBytes]), 4);
+      setsockopt(fd, linux.SOL_SOCKET, linux.SO_SNDBUF, new Int32Array([sendBufferBytes]), 4);
     }
     const name = Buffer.from(path);
     if (name.length > pathMax) return 'ENAMETOOLONG';
     // sockaddr_un, unix(7): an abstract name begins with NUL and has no end; a path ends in NUL.
     const abstract = path.startsWith('@');
-    const address = Buffer.alloc(2 + name.length + (abstract ? 0 : 1));
-    new Uint16Array(address.buffer, address.byteOffset, 1)[0] = AF_UNIX;
-    name.copy(address, 2);
-    if (abstract) address[2] = 0;
-    const sent = sendto(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, address, address.length);
+    const address = Buffer.alloc(pathAt + name.length + (abstract ? 0 : 1));
+    new Uint16Array(address.buffer, address.byteOffset, 1)[0] = linux.AF_UNIX;
+    name.copy(address, pathAt);
+    if (abstract) address[pathAt] = 0;
+    const sent = sendto(fd, bytes, bytes.length, linux.MSG_DONTWAIT | linux.MSG_NOSIGNAL, address, address.length);
     return Number(sent) < 0 ? errorName() : undefined;
   };
 }

@@ -2,6 +2,7 @@
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
+import { layout, linux } from './linux-abi.ts';
 
 const libc = koffi.load('libc.so.6');
 const cPoll = libc.func('int poll(void *fds, unsigned long nfds, int timeout)');
@@ -13,12 +14,6 @@ const cMount = libc.func(
 
 const cPrctl = libc.func('int prctl(int option, unsigned long argument)');
 
-const POLLIN = 0x0001;
-const PR_SET_PDEATHSIG = 1;
-const SIGKILL = 9;
-const CLOCK_REALTIME = 0;
-const CLOCK_BOOTTIME = 7;
-
 /** poll(2) over a fixed set of descriptors, on a thread of libuv's pool, so that the caller's loop goes on. */
 export interface PollSet {
   /** Resolves to the descriptors with data, in the order given; empty after `timeoutMs` without any. */
@@ -27,19 +22,20 @@ export interface PollSet {
 
 /** Makes a poll set; `fds` must stay open while a wait is under way. */
 export function openPollSet(fds: readonly number[]): PollSet {
-  const pollfds = Buffer.alloc(fds.length * 8);
+  const { bytes, fd: fdAt, events: eventsAt, revents: reventsAt } = layout.pollfd;
+  const pollfds = Buffer.alloc(fds.length * bytes);
   fds.forEach((fd, i) => {
-    pollfds.writeInt32LE(fd, i * 8);
-    pollfds.writeInt16LE(POLLIN, i * 8 + 4);
+    pollfds.writeInt32LE(fd, i * bytes + fdAt);
+    pollfds.writeInt16LE(linux.POLLIN, i * bytes + eventsAt);
   });
   return {
     wait: (timeoutMs) =>
       new Promise((resolve, reject) => {
-        for (let i = 0; i < fds.length; i++) pollfds.writeInt16LE(0, i * 8 + 6);
+        for (let i = 0; i < fds.length; i++) pollfds.writeInt16LE(0, i * bytes + reventsAt);
         cPoll.async(pollfds, fds.length, timeoutMs, (error: Error | null) => {
           // An interrupted poll (EINTR) reads as nothing ready: the next one tells.
           if (error) reject(error);
-          else resolve(fds.filter((_, i) => pollfds.readInt16LE(i * 8 + 6) !== 0));
+          else resolve(fds.filter((_, i) => pollfds.readInt16LE(i * bytes + reventsAt) !== 0));
         });
       }),
   };
@@ -50,15 +46,16 @@ export function readInto(fd: number, into: Buffer): number {
   return Number(cRead(fd, into, into.length));
 }
 
-const timespec = Buffer.alloc(16);
+const timespec = Buffer.alloc(layout.timespec.bytes);
 
 function readClockNs(clock: number): number {
   if (cClockGettime(clock, timespec) !== 0) throw new Error(`clock_gettime(${clock}) failed`);
-  return Number(timespec.readBigInt64LE(0)) * 1e9 + Number(timespec.readBigInt64LE(8));
+  const { tv_sec, tv_nsec } = layout.timespec;
+  return Number(timespec.readBigInt64LE(tv_sec)) * 1e9 + Number(timespec.readBigInt64LE(tv_nsec));
 }
 
 /** Nanoseconds since boot, time asleep included: the clock of our trace records and of /proc/PID/stat's field 22. */
-export const readBootNs = (): number => readClockNs(CLOCK_BOOTTIME);
+export const readBootNs = (): number => readClockNs(linux.CLOCK_BOOTTIME);
 
 /** How far apart the reads of two clocks may be before they are read again. */
 const closeNs = 20_000;
@@ -70,7 +67,7 @@ export function readBootEpochMs(): number {
   // On a busy host we may be off the CPU for some ms between two reads: the closest ones count.
   for (let tries = 0; tries < 4 && apartNs > closeNs; tries++) {
     const beforeNs = readBootNs();
-    const realNs = readClockNs(CLOCK_REALTIME);
+    const realNs = readClockNs(linux.CLOCK_REALTIME);
     const afterNs = readBootNs();
     if (afterNs - beforeNs >= apartNs) continue;
     apartNs = afterNs - beforeNs;
@@ -90,5 +87,5 @@ export function mountFilesystem(type: string, target: string): { mounted: boolea
 /** prctl(2): the kernel kills this process when its parent ends, however that ends. False where the parent has ended already. */
 export function endWithParent(): boolean {
   const parent = process.ppid;
-  return cPrctl(PR_SET_PDEATHSIG, SIGKILL) === 0 && process.ppid === parent && parent > 1;
+  return cPrctl(linux.PR_SET_PDEATHSIG, osConstants.signals.SIGKILL) === 0 && process.ppid === parent && parent > 1;
 }

@@ -1,13 +1,9 @@
 // A mount namespace of the test's own: what it mounts is seen by it and by processes that it starts, and by nobody else.
 
 import koffi from 'koffi';
+import { linuxInTests } from './linux-abi.ts';
 
-const CLONE_NEWNS = 0x20000;
-const MS_BIND = 0x1000;
-const MS_RDONLY = 1;
-const MS_REMOUNT = 32;
-const MNT_DETACH = 2;
-const MS_REC_PRIVATE = 0x4000 | 0x40000;
+const { CLONE_NEWNS, MNT_DETACH, MS_BIND, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT } = linuxInTests;
 
 type Mount = (from: string, at: string, type: string | null, flags: number, data: string | null) => number;
 let mount: Mount | undefined;
@@ -24,7 +20,7 @@ function enter(): Mount {
     'int mount(const char *from, const char *at, const char *type, ulong flags, const char *data)',
   );
   if (unshare(CLONE_NEWNS) !== 0) throw new Error('no mount namespace to be had (unshare failed)');
-  if (call('none', '/', null, MS_REC_PRIVATE, null) !== 0) throw new Error('mounts cannot be made private');
+  if (call('none', '/', null, MS_REC | MS_PRIVATE, null) !== 0) throw new Error('mounts cannot be made private');
   mount = call;
   return call;
 }

@@ -5,24 +5,17 @@ import { constants as osConstants } from 'node:os';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 import { openPollSet, readInto } from '../libc.ts';
+import { layout, linux } from '../linux-abi.ts';
 import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
 
-const FAN_CLOEXEC = 0x1;
-const FAN_NONBLOCK = 0x2;
 /**
- * Without CAP_SYS_ADMIN it is refused. Else Linux 5.13 and later would give a group to anybody, whose events do not say who did
- * it (fanotify(7)), and all would look well.
+ * FAN_UNLIMITED_MARKS is refused without CAP_SYS_ADMIN. Without this flag Linux 5.13 and later would give a group to any process,
+ * but its events would not name the process that caused them (fanotify(7)).
  */
-const FAN_UNLIMITED_MARKS = 0x20;
-const FAN_REPORT_DFID_NAME = 0xc00;
-const FAN_MARK_ADD = 0x1;
-const FAN_MARK_ONLYDIR = 0x8;
-const O_RDONLY_LARGEFILE = 0x8000;
-const AT_EMPTY_PATH = 0x1000;
-/** struct file_handle with room for the largest handle (MAX_HANDLE_SZ). */
-const handleRoom = 8 + 128;
-/** Where struct statfs has f_fsid on 64-bit Linux. */
-const fsidOffset = 56;
+const groupFlags = linux.FAN_CLOEXEC | linux.FAN_NONBLOCK | linux.FAN_UNLIMITED_MARKS | linux.FAN_REPORT_DFID_NAME;
+/** Flags of the descriptors that events carry. Events that name folders carry none. */
+const eventFileFlags = 0;
+const { bytes: handleHeaderBytes, handle_bytes: handleBytesAt } = layout.file_handle;
 const pollMs = 500;
 /** Some 200 events: between two reads others have their turn. */
 const readBytes = 16 * 1024;
@@ -76,7 +69,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   );
   const fstatfs = libc.func('int fstatfs(int fd, void *buffer)');
 
-  const fd: number = init(FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS | FAN_REPORT_DFID_NAME, O_RDONLY_LARGEFILE);
+  const fd: number = init(groupFlags, eventFileFlags);
   if (fd < 0) throw new FanotifyUnavailable(`fanotify_init: ${errnoName()}`);
 
   const common =
@@ -92,15 +85,16 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   const moved = fanotifyMask.movedFrom | fanotifyMask.movedTo;
 
   const keyOf = (directory: number): string => {
-    const handle = Buffer.alloc(handleRoom);
-    handle.writeUInt32LE(handleRoom - 8, 0);
-    const filesystem = Buffer.alloc(256);
-    if (nameToHandle(directory, '', handle, Buffer.alloc(8), AT_EMPTY_PATH) !== 0) {
+    const handle = Buffer.alloc(handleHeaderBytes + linux.MAX_HANDLE_SZ);
+    handle.writeUInt32LE(linux.MAX_HANDLE_SZ, handleBytesAt);
+    const filesystem = Buffer.alloc(layout.statfs.bytes);
+    if (nameToHandle(directory, '', handle, Buffer.alloc(4), linux.AT_EMPTY_PATH) !== 0) {
       throw new FanotifyUnavailable(`name_to_handle_at: ${errnoName()}`);
     }
     if (fstatfs(directory, filesystem) !== 0) throw new FanotifyUnavailable(`fstatfs: ${errnoName()}`);
-    const fsid = filesystem.subarray(fsidOffset, fsidOffset + 8);
-    return handleKey(Buffer.concat([fsid, handle.subarray(0, 8 + handle.readUInt32LE(0))]));
+    const fsid = filesystem.subarray(layout.statfs.f_fsid, layout.statfs.f_fsid + 8);
+    const handleEnd = handleHeaderBytes + handle.readUInt32LE(handleBytesAt);
+    return handleKey(Buffer.concat([fsid, handle.subarray(0, handleEnd)]));
   };
 
   const buffer = Buffer.alloc(readBytes);
@@ -140,7 +134,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
       try {
         const key = keyOf(directory);
         const tryMask = (mask: number): boolean =>
-          cMark(fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, BigInt(mask), directory, null) === 0;
+          cMark(fd, linux.FAN_MARK_ADD | linux.FAN_MARK_ONLYDIR, BigInt(mask), directory, null) === 0;
         if (!tryMask(common | fanotifyMask.rename) && !tryMask(common | moved)) {
           throw new FanotifyUnavailable(`fanotify_mark: ${errnoName()}`);
         }

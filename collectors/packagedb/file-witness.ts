@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { linux } from '../linux-abi.ts';
 import { openRegularFile, readPieces, Unreadable } from '../read-file.ts';
 import { pathIn } from './file-name.ts';
 
-const O_PATH = 0x20_0000;
 const { O_NOATIME, O_NOFOLLOW } = fs.constants;
 /** Larger files are not hashed. */
 export const maxHashedBytes = 1024 * 1024;
@@ -42,7 +42,7 @@ export function openWitness(file: string | Buffer): FileWitness | undefined {
   let fd: number;
   try {
     // Opens nothing: a fifo has no reader by it, a device is not touched.
-    fd = fs.openSync(file, O_PATH | O_NOFOLLOW);
+    fd = fs.openSync(file, linux.O_PATH | O_NOFOLLOW);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

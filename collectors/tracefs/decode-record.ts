@@ -1,15 +1,12 @@
 // Turns the bytes of a trace record into a process record, by the formats that this kernel gives.
 
+import { linux } from '../linux-abi.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
 import { type EventField, type EventFormat, fieldOf } from './event-format.ts';
 import { argvBlocks, attemptArgs } from './probe-definition.ts';
 
 /** Undefined: nothing that matters. Throws RangeError when the record is shorter than its format says. */
 export type RecordDecoder = (page: Buffer, offset: number, length: number, timeNs: BootNs) => ProcessRecord | undefined;
-
-/** linux/sched.h */
-const CLONE_PARENT = 0x0000_8000;
-const CLONE_THREAD = 0x0001_0000;
 
 function readText(page: Buffer, offset: number, length: number, field: EventField): string | undefined {
   const location = page.readUInt32LE(offset + field.offset);
@@ -34,8 +31,8 @@ export function decodeNewTask(format: EventFormat): RecordDecoder {
       timeNs,
       pid: page.readInt32LE(offset + pid),
       creator: page.readInt32LE(offset + creator),
-      thread: (cloneFlags & CLONE_THREAD) !== 0,
-      sibling: (cloneFlags & CLONE_PARENT) !== 0,
+      thread: (cloneFlags & linux.CLONE_THREAD) !== 0,
+      sibling: (cloneFlags & linux.CLONE_PARENT) !== 0,
     };
   };
 }

@@ -1,6 +1,7 @@
 // Finds where in an ELF file the program begins, as a file offset: that is where a uprobe goes.
 
-const PT_LOAD = 1;
+import { linux } from '../linux-abi.ts';
+
 /** They hold the program headers of every ordinary file. */
 export const elfHeadBytes = 4096;
 
@@ -16,7 +17,7 @@ export function elfEntryOffset(head: Buffer): number | undefined {
   const count = head.readUInt16LE(56);
   if (size < 56) return undefined;
   for (let i = 0, at = table; i < count && at + size <= head.length; i++, at += size) {
-    if (head.readUInt32LE(at) !== PT_LOAD) continue;
+    if (head.readUInt32LE(at) !== linux.PT_LOAD) continue;
     const offset = Number(head.readBigUInt64LE(at + 8));
     const address = Number(head.readBigUInt64LE(at + 16));
     const fileBytes = Number(head.readBigUInt64LE(at + 32));

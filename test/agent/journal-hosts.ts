@@ -7,10 +7,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { enterPrivateRun, journaldMissing, startJournald } from '../journald.ts';
+import { linuxInTests } from '../linux-abi.ts';
 import { bindMount } from '../mount-namespace.ts';
 import { unmet } from '../needs.ts';
-
-const CLONE_NEWUTS = 0x04000000;
 
 const find = (name: string): string | undefined =>
   ['/usr/lib/systemd', '/lib/systemd'].map((folder) => join(folder, name)).find((file) => existsSync(file));
@@ -28,7 +27,8 @@ function becomeHost(name: string, machineId: string): void {
   const libc = koffi.load('libc.so.6');
   const unshare = libc.func('int unshare(int flags)');
   const sethostname = libc.func('int sethostname(const char *name, size_t length)');
-  if (unshare(CLONE_NEWUTS) !== 0 || sethostname(name, name.length) !== 0) throw new Error('no host name to be had');
+  if (unshare(linuxInTests.CLONE_NEWUTS) !== 0 || sethostname(name, name.length) !== 0)
+    throw new Error('no host name to be had');
   const file = `/run/systemd/machine-id-${name}`;
   writeFileSync(file, `${machineId}\n`);
   bindMount(file, '/etc/machine-id');

@@ -1,7 +1,7 @@
 // Who installed, and how: every way that a program comes to be dpkg's parent, and every way to write the command.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
@@ -13,6 +13,8 @@ import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
 const missing = endToEndMissing ?? unmet(missingTools('gcc', 'perl', 'python3', 'rpm', 'rpmbuild'));
 const programs = join(import.meta.dirname, 'programs');
 const systemPython = '/usr/bin/python3';
+/** On x86-64 /lib64/ld-linux-x86-64.so.2, on arm64 /lib/ld-linux-aarch64.so.1. */
+const [dynamicLinker = ''] = globSync('/lib{64,}/ld-linux-*.so.*');
 
 /** One row's own place: every program that it starts is a copy in there, so that its terms are nobody else's. */
 interface Place {
@@ -282,7 +284,7 @@ const commands: Record<string, Row> = {
     of(place) {
       const args = ['/usr/bin/dpkg', '-i', place.deb];
       return {
-        command: byOuter(place, ['/lib64/ld-linux-x86-64.so.2', ...args]),
+        command: byOuter(place, [dynamicLinker, ...args]),
         args,
         parent: { executable: place.outer },
       };
