@@ -1,13 +1,13 @@
 // The `[[exceptions]]` of a configuration file: their shape, where they stand, and what is odd about them.
 
 import * as z from 'zod';
+import { eventFields, isEventField } from '../collectors/event-fields.ts';
 import { type Condition, type Exception, exceptionId, isInForce, operators } from '../detectors/exceptions.ts';
 import { huntRuleId } from '../detectors/hunts/hunt.ts';
 import type { Rule } from '../detectors/rules/rule.ts';
 import { locateKey, nearest, parseToml, TomlFileError } from '../detectors/rules/toml-file.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { parseTime } from './duration.ts';
-import { eventFields, isEventField } from './event-fields.ts';
 import { localTime } from './local-time.ts';
 
 /** An exception and where it is written; `line` counts from 1. */

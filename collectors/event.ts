@@ -1,12 +1,18 @@
 // The event: one ECS document, as rules, storage, sinks and people see it.
 
-import type { EcsAgent, EcsContainer, EcsEvent, EcsFile, EcsHost, EcsProcess, EcsUser } from '@elastic/ecs';
+import type { EcsAgent, EcsContainer, EcsEvent, EcsFile, EcsGroup, EcsHost, EcsProcess, EcsUser } from '@elastic/ecs';
 
 /** The ECS version whose field names are used; `ecs.version` in every document. */
 export const ecsVersion = '9.4.0';
 
 /** What ECS calls a process, narrowed to what a Linux host shows. Absent means not observed: `stepparent.unobserved` says so. */
-export type ProcessFields = EcsProcess;
+export type ProcessFields = Omit<EcsProcess, 'supplemental_groups'> & { supplemental_groups?: Identity[] };
+
+/** A user or a group. No name: /etc/passwd or /etc/group does not have the id. */
+export interface Identity {
+  id: string;
+  name?: string;
+}
 
 /** One step of the ancestry, nearest first: the parent, its parent, up to the session root. */
 export interface LineageStep {
@@ -38,9 +44,9 @@ export interface PackageOperation {
   packages: string[];
   /** The number of packages on the command line, also those past the 64 kept in `packages`. */
   packages_count: number;
-  /** --root, --instdir, DPKG_ROOT: the tree that is changed, when it is not `/`. */
+  /** --root, --instdir: the tree that is changed, as given. Without the option it is not known: the environment is not read. */
   root?: string;
-  /** --admindir, --dbpath: the package database, when it is not the default. */
+  /** --admindir, --dbpath: the package database, as given. */
   database?: string;
   /** --dry-run, --no-act, --simulate, --test: nothing is changed. */
   dry_run: boolean;
@@ -119,8 +125,8 @@ export interface TransactionFields {
 export interface FileChangeFields {
   /** Of a rename: the path before it, where that was watched. */
   original_path?: string;
-  /** Of a deletion: it was moved to a folder that is not watched. */
-  moved_out?: true;
+  /** Of a deletion: it was moved to a folder that is not watched. Absent where that was not seen. */
+  moved_out?: boolean;
   /** What differs from what was known of the file: `size`, `mtime`, `ctime`, `mode`, `uid`, `gid`, `inode`. */
   changed?: string[];
   /** What was known of it, as far as it differs. */
@@ -203,7 +209,10 @@ export interface StepparentEvent {
   host: EcsHost & { id?: string; boot?: { id: string } };
   agent: EcsAgent;
   process?: ProcessFields;
-  user?: EcsUser;
+  /** `process.user`; `Ext.real`, Elastic Defend's name for it, is `process.real_user`. */
+  user?: EcsUser & { Ext?: { real: Identity } };
+  /** The same of `process.group`. */
+  group?: EcsGroup & { Ext?: { real: Identity } };
   file?: EcsFile;
   container?: EcsContainer;
   rule?: Record<string, unknown>;

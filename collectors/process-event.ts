@@ -6,6 +6,7 @@ import {
   ecsVersion,
   type FieldReader,
   type FieldValue,
+  type Identity,
   type LineageStep,
   type ProcessFields,
   type ScriptFields,
@@ -15,6 +16,7 @@ import {
 import { executableOf, sharesRoot } from './executable.ts';
 import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
 import type { LeaderMoments, PackageTools } from './package-tools.ts';
+import { maxSupplementalGroups, type ProcessDetails } from './proc/inspect-process.ts';
 import { deviceNumbers, systemdUnit, terminalName, userOfManager } from './proc/parse-proc.ts';
 import type { BootNs } from './process-record.ts';
 import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
@@ -243,7 +245,7 @@ function describeProcess(
   const current = seen !== undefined && entry.detailsImage === image;
   const notes = noNotes();
   const fields: ProcessFields = { pid: entry.pid, entity_id: entityId(context.bootId, entry) };
-  if (entry.startNs > 0) fields.start = dateOf(epochMs, entry.startNs);
+  if (entry.startNs > 0 || seen) fields.start = dateOf(epochMs, entry.startNs);
   if (image) {
     const executable = executableOf(entry, image, current ? seen?.exe : undefined);
     fields.executable = executable.path;
@@ -254,13 +256,62 @@ function describeProcess(
     notes.unobserved.executable = endedFirst;
   }
   if (seen) {
-    fields.user = user(seen.userId, context);
-    if (seen.realUserId !== seen.userId) fields.real_user = user(seen.realUserId, context);
+    Object.assign(fields, describeCredentials(seen, context));
+    if (seen.supplementalGroupsTruncated) notes.truncated.supplemental_groups = maxSupplementalGroups;
     if (seen.workingDirectory !== undefined) fields.working_directory = seen.workingDirectory;
     if (seen.tty !== 0) fields.tty = { char_device: deviceNumbers(seen.tty) };
     fields.interactive = seen.tty !== 0;
   }
+  for (const name of fieldsOfDetails) if (isUnobserved(name, fields, seen)) notes.unobserved[name] = endedFirst;
   return { fields, notes };
+}
+
+const credentialFields = [
+  'user',
+  'real_user',
+  'saved_user',
+  'group',
+  'real_group',
+  'saved_group',
+  'supplemental_groups',
+] as const;
+
+/** What is known of every process that could be read. */
+const fieldsOfDetails = [...credentialFields, 'working_directory', 'interactive'] as const;
+
+/** An empty list of groups is known, and has no value. */
+const isUnobserved = (
+  name: (typeof fieldsOfDetails)[number],
+  fields: ProcessFields,
+  seen: ProcessDetails | undefined,
+): boolean =>
+  fields[name] === undefined && !(name === 'supplemental_groups' && seen?.supplementalGroupIds !== undefined);
+
+/** Every one that is known, also where several are the same: to a rule an absent field differs from any value. */
+function describeCredentials(
+  seen: ProcessDetails,
+  context: HostContext,
+): Pick<ProcessFields, (typeof credentialFields)[number]> {
+  const groups = seen.supplementalGroupIds ?? [];
+  return {
+    user: user(seen.userId, context),
+    real_user: user(seen.realUserId, context),
+    saved_user: user(seen.savedUserId, context),
+    group: group(seen.userGroupId, context),
+    real_group: group(seen.realUserGroupId, context),
+    saved_group: group(seen.savedUserGroupId, context),
+    ...(groups.length > 0 && { supplemental_groups: groups.map((id) => group(id, context)) }),
+  };
+}
+
+/** For an event's `user` and `group`. */
+export function whoseProcess(process: ProcessFields | undefined): Pick<StepparentEvent, 'user' | 'group'> {
+  const { user, real_user, group, real_group } = process ?? {};
+  const withReal = <Known>(known: Known, real: object | undefined) => ({
+    ...known,
+    ...(real && { Ext: { real: real as Identity } }),
+  });
+  return { ...(user && { user: withReal(user, real_user) }), ...(group && { group: withReal(group, real_group) }) };
 }
 
 const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
@@ -294,8 +345,11 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
 
   /** Takes a description into the event, its notes under the names that the fields have there. */
   const placed = ({ fields, notes: own }: Described, field: string): ProcessFields => {
+    const isStep = field.startsWith('stepparent.lineage.');
     for (const kind of ['unobserved', 'inferred', 'truncated'] as const) {
-      for (const [name, note] of Object.entries(own[kind])) notes[kind][`${field}.${name}`] = note;
+      for (const [name, note] of Object.entries(own[kind])) {
+        if (!isStep || lineageFields.has(name)) notes[kind][`${field}.${name}`] = note;
+      }
     }
     return fields;
   };
@@ -307,20 +361,26 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
 
   const process = placed(describeProcess(moment, context, epochMs, maxEventArgsBytes), 'process');
   if (details !== undefined && !current) {
-    for (const name of ['user', 'working_directory'] as const) {
+    for (const name of [...credentialFields, 'working_directory'] as const) {
       if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'the process, as another program';
     }
   } else if (details === undefined) {
     // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
     if (witness) {
-      process.user = user(witness.userId, context);
-      notes.inferred['process.user'] = 'its nearest ancestor that could be read';
-      if (witness.workingDirectory !== undefined) {
-        process.working_directory = witness.workingDirectory;
-        notes.inferred['process.working_directory'] = 'its nearest ancestor that could be read';
+      const { workingDirectory } = witness;
+      const passed = {
+        ...describeCredentials(witness, context),
+        ...(workingDirectory !== undefined && { working_directory: workingDirectory }),
+      };
+      Object.assign(process, passed);
+      for (const name of fieldsOfDetails) {
+        if (!isUnobserved(name, process, witness)) delete notes.unobserved[`process.${name}`];
       }
-    } else notes.unobserved['process.user'] = endedFirst;
+      for (const name of Object.keys(passed)) {
+        notes.inferred[`process.${name}`] = 'its nearest ancestor that could be read';
+      }
+    }
   }
 
   const leaders: LeaderMoments = {};
@@ -336,13 +396,14 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
         ? moment
         : (ancestors.find((ancestor) => ancestor.entry.pid === pid) ?? leaderOutside(table, pid));
     if (found === undefined) {
-      process[role] = { pid };
+      process[role] = { pid, same_as_process: false };
       notes.unobserved[`${field}.name`] = endedFirst;
       return;
     }
     leaders[role] = found;
     table.inspect(found.entry);
-    process[role] = ancestorAt(field, found).fields;
+    const { fields } = ancestorAt(field, found);
+    process[role] = { ...(fields as NonNullable<ProcessFields[typeof role]>), same_as_process: found === moment };
   };
   leader('session_leader', scopeDetails?.sessionId);
   leader('group_leader', scopeDetails?.groupId);
@@ -382,7 +443,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     stepparent: {
       ...(mapped === undefined ? {} : { image: { path: mapped } }),
       lineage,
-      ...(login === undefined ? {} : { login_user: user(login, context) as { id: string; name?: string } }),
+      ...(login === undefined ? {} : { login_user: user(login, context) }),
       ...(unit ? { systemd: { unit, ...(manager === undefined ? {} : { user: user(manager, context) }) } } : {}),
       ...(terminal ? { terminal } : {}),
     },
@@ -448,7 +509,7 @@ function describeExec(
     host: context.host,
     agent: context.agent,
     process,
-    ...(process.user === undefined ? {} : { user: process.user }),
+    ...whoseProcess(process),
     ...(containerId === undefined ? {} : { container: { id: containerId } }),
     stepparent: {
       exec: { filename: image.filename },
@@ -461,6 +522,17 @@ function describeExec(
     },
   };
 }
+
+const lineageFields: ReadonlySet<string> = new Set<keyof LineageStep>([
+  'entity_id',
+  'pid',
+  'name',
+  'executable',
+  'args',
+  'start',
+  'user',
+  'working_directory',
+]);
 
 /** What the lineage keeps of an ancestor. */
 function lineageStep(fields: ProcessFields): LineageStep {
@@ -482,10 +554,12 @@ function leaderOutside(table: ProcessTable, pid: number): ProcessMoment | undefi
   return entry && { entry, image: entry.image };
 }
 
-const user = (id: number, context: HostContext): { id: string; name?: string } => {
-  const name = context.userName(id);
-  return { id: String(id), ...(name === undefined ? {} : { name }) };
-};
+const identity = (id: number, name: string | undefined): Identity => ({
+  id: String(id),
+  ...(name === undefined ? {} : { name }),
+});
+const user = (id: number, context: HostContext): Identity => identity(id, context.userName(id));
+const group = (id: number, context: HostContext): Identity => identity(id, context.groupName(id));
 
 /** Arguments from the entry probe where there are any, else from /proc, cut at the bound. */
 function describeArgs(

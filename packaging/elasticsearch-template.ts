@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
-import { eventFields } from '../agent/event-fields.ts';
+import { eventFields } from '../collectors/event-fields.ts';
 
 const folder = join(import.meta.dirname, 'examples/elasticsearch');
 
@@ -36,7 +36,7 @@ const alertFields = [
 /** Objects whose keys are data. */
 const openObjects = below('stepparent', words('unobserved inferred truncated hunt.row'));
 
-/** Of what is ours, by the end of its name; all else are keywords. */
+/** Of what ECS does not have (ours, and `Ext` of Elastic Defend's), by the end of its name; all else are keywords. */
 const ownTypes: readonly [RegExp, string][] = [
   [/\.(?:pid|depth|packages_count|lost_events|line|size|alerts)$/, 'long'],
   [/\.(?:dry_run|moved_out)$|\.genuine\./, 'boolean'],
@@ -47,7 +47,7 @@ const ownTypes: readonly [RegExp, string][] = [
 const ecs: Record<string, { type: string; ignore_above?: number; scaling_factor?: number } | undefined> = EcsFlat;
 
 function mappingOf(field: string): Mapping {
-  if (!field.startsWith('stepparent.')) {
+  if (!field.startsWith('stepparent.') && !field.includes('.Ext.')) {
     const known = ecs[field];
     if (known === undefined) throw new Error(`${field} is no field of ECS`);
     const { type, ignore_above, scaling_factor } = known;

@@ -11,6 +11,7 @@ import {
   type HostContext,
   type Notes,
   notesOf,
+  whoseProcess,
 } from '../process-event.ts';
 import type { BootNs } from '../process-record.ts';
 import type { ProcessTable } from '../process-table.ts';
@@ -98,7 +99,7 @@ export async function describeFileChange(
     agent: context.agent,
     file,
     ...(process === undefined ? {} : { process }),
-    ...(actor?.process.user === undefined ? {} : { user: actor.process.user }),
+    ...whoseProcess(actor?.process),
     ...(actor?.containerId === undefined ? {} : { container: { id: actor.containerId } }),
     stepparent: {
       ...(actor && shortened(actor.stepparent)),

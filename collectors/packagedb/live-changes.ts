@@ -321,7 +321,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     const deleted = has(fanotifyMask.delete);
     // What is there now came last.
     const stillThere = deleted && readState(pathOf(at, '.'), name) !== undefined;
-    if (stillThere) offer(at, name, 'deletion', writer);
+    if (stillThere) offer(at, name, 'deletion', writer, { details: { moved_out: false } });
     if (has(fanotifyMask.create)) offer(at, name, 'creation', writer);
     if (has(fanotifyMask.rename)) renamed(from);
     if (has(fanotifyMask.movedTo)) {
@@ -341,7 +341,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       else offer(at, name, 'attribute-change', writer);
     }
     if (has(fanotifyMask.movedFrom)) move = { at, name, writer };
-    if (deleted && !stillThere) offer(at, name, 'deletion', writer);
+    if (deleted && !stillThere) offer(at, name, 'deletion', writer, { details: { moved_out: false } });
     if (directory) folders.lookBelow(at, name, writer);
   };
 

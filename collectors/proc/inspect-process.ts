@@ -28,9 +28,16 @@ export interface ProcessDetails {
   groupId: number;
   /** Device number of the controlling terminal; 0: none. */
   tty: number;
+  /** Effective, as are `userGroupId` and all ids that do not say otherwise. */
   userId: number;
   realUserId: number;
+  savedUserId: number;
   userGroupId: number;
+  realUserGroupId: number;
+  savedUserGroupId: number;
+  /** At most `maxSupplementalGroups` of them. Undefined: not known. */
+  supplementalGroupIds: readonly number[] | undefined;
+  supplementalGroupsTruncated: boolean;
   loginUserId: number | undefined;
   /** The mapped file. Undefined for a kernel thread, and where it may not be read. */
   exe: string | undefined;
@@ -51,6 +58,15 @@ export interface ProcessDetails {
 
 /** Bytes of arguments that are kept of each process in the table: a host has many, and each may have megabytes. */
 export const maxDetailArgsBytes = 8 * 1024;
+
+/** A process can have 65536 supplemental groups (credentials(7)). */
+export const maxSupplementalGroups = 64;
+
+/** Most processes have none: these share one list. */
+const noGroups: readonly number[] = [];
+
+const keptGroups = (ids: number[] | undefined): readonly number[] | undefined =>
+  ids?.length === 0 ? noGroups : ids?.slice(0, maxSupplementalGroups);
 
 export interface HostNamespaces {
   pid: string;
@@ -126,7 +142,12 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
     tty: stat.tty,
     userId: status.effectiveUserId,
     realUserId: status.realUserId,
+    savedUserId: status.savedUserId,
     userGroupId: status.effectiveGroupId,
+    realUserGroupId: status.realGroupId,
+    savedUserGroupId: status.savedGroupId,
+    supplementalGroupIds: keptGroups(status.supplementalGroupIds),
+    supplementalGroupsTruncated: (status.supplementalGroupIds?.length ?? 0) > maxSupplementalGroups,
     loginUserId: readLoginUserId(pid),
     exe,
     filename: script ?? exe,

@@ -36,31 +36,50 @@ export function parseStat(text: string): ProcStat | undefined {
   };
 }
 
-/** The thread group and user ids of /proc/PID/status. */
+/** The thread group, user and group ids of /proc/PID/status. */
 export interface ProcStatus {
   threadGroupId: number;
   realUserId: number;
   effectiveUserId: number;
+  savedUserId: number;
   realGroupId: number;
   effectiveGroupId: number;
+  savedGroupId: number;
+  /** Undefined: the line is not there or torn. */
+  supplementalGroupIds: number[] | undefined;
 }
 
 export function parseStatus(text: string): ProcStatus | undefined {
   const numbers = (key: string): number[] | undefined =>
-    new RegExp(`^${key}:([\\t \\d]*)\\n`, 'm').exec(text)?.[1]?.match(/\d+/g)?.map(Number);
+    new RegExp(`^${key}:([\\t \\d]*)\\n`, 'm')
+      .exec(text)?.[1]
+      ?.split(/[\t ]+/)
+      .filter(Boolean)
+      .map(Number);
   const [threadGroupId] = numbers('Tgid') ?? [];
-  const [realUserId, effectiveUserId] = numbers('Uid') ?? [];
-  const [realGroupId, effectiveGroupId] = numbers('Gid') ?? [];
+  const [realUserId, effectiveUserId, savedUserId] = numbers('Uid') ?? [];
+  const [realGroupId, effectiveGroupId, savedGroupId] = numbers('Gid') ?? [];
   if (
     threadGroupId === undefined ||
     realUserId === undefined ||
     effectiveUserId === undefined ||
+    savedUserId === undefined ||
     realGroupId === undefined ||
-    effectiveGroupId === undefined
+    effectiveGroupId === undefined ||
+    savedGroupId === undefined
   ) {
     return undefined;
   }
-  return { threadGroupId, realUserId, effectiveUserId, realGroupId, effectiveGroupId };
+  return {
+    threadGroupId,
+    realUserId,
+    effectiveUserId,
+    savedUserId,
+    realGroupId,
+    effectiveGroupId,
+    savedGroupId,
+    supplementalGroupIds: numbers('Groups'),
+  };
 }
 
 /** /proc/PID/cmdline: arguments, each ended by NUL. A process that has overwritten them may leave off the last one. */

@@ -40,7 +40,7 @@ export function parsePackageOperation(name: string, args: readonly string[]): Pa
     operation: command?.operation ?? 'other',
     packages: packages.slice(0, packagesKept),
     packages_count: packages.length,
-    ...(command?.root === undefined || /^\/*$/.test(command.root) ? {} : { root: command.root }),
+    ...(command?.root === undefined ? {} : { root: command.root || '/' }),
     ...(command?.database === undefined ? {} : { database: command.database }),
     dry_run: command?.dryRun ?? false,
   };

@@ -7,9 +7,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ConfigurationError } from '../../agent/configuration-error.ts';
 import { parseConfigurationFile } from '../../agent/configuration-file.ts';
 import { exceptionsReport, parseExceptions } from '../../agent/configured-exceptions.ts';
-import { isEventField } from '../../agent/event-fields.ts';
 import { exceptionToml } from '../../agent/exception-text.ts';
 import { readConfiguration } from '../../agent/read-configuration.ts';
+import { isEventField } from '../../collectors/event-fields.ts';
 import { exceptionId, isInForce } from '../../detectors/exceptions.ts';
 import { exampleEvent, start } from '../storage/examples.ts';
 

@@ -16,6 +16,7 @@ import {
 } from '../../collectors/process-event.ts';
 import type { ProcessRecord } from '../../collectors/process-record.ts';
 import { createProcessTable, type ProcessEntry } from '../../collectors/process-table.ts';
+import { compileEql } from '../../detectors/query/eql.ts';
 import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
 
@@ -74,6 +75,16 @@ function observeWith(
 
 const usual = [fork(10, 30), exec(30, '/no/dpkg')];
 
+const root = { id: '0', name: 'root' };
+const rootIds = {
+  user: root,
+  real_user: root,
+  saved_user: root,
+  group: root,
+  real_group: root,
+  saved_group: root,
+};
+
 test('all of it', () => {
   const { told } = observe([init, shell], [child()], ...usual);
   const document = told.document();
@@ -86,7 +97,7 @@ test('all of it', () => {
     args: ['-bash'],
     args_count: 1,
     command_line: '-bash',
-    user: { id: '0', name: 'root' },
+    ...rootIds,
     working_directory: '/no',
     tty: { char_device: { major: 136, minor: 3 } },
     interactive: true,
@@ -100,7 +111,7 @@ test('all of it', () => {
     args: ['dpkg', '-i', 'x.deb'],
     args_count: 3,
     command_line: 'dpkg -i x.deb',
-    user: { id: '0', name: 'root' },
+    ...rootIds,
     working_directory: '/root',
     tty: { char_device: { major: 136, minor: 3 } },
     interactive: true,
@@ -121,8 +132,14 @@ test('all of it', () => {
     },
     host: hostContext.host,
     agent: hostContext.agent,
-    process: { ...own, session_leader: bash, group_leader: own, parent: bash },
-    user: { id: '0', name: 'root' },
+    process: {
+      ...own,
+      session_leader: { ...bash, same_as_process: false },
+      group_leader: { ...own, same_as_process: true },
+      parent: bash,
+    },
+    user: { ...root, Ext: { real: root } },
+    group: { ...root, Ext: { real: root } },
     stepparent: {
       exec: { filename: '/no/dpkg' },
       image: { path: '/no/dpkg' },
@@ -134,7 +151,7 @@ test('all of it', () => {
           executable: '/no/bash',
           args: ['-bash'],
           start: '2026-01-02T03:04:05.500Z',
-          user: { id: '0', name: 'root' },
+          user: root,
           working_directory: '/no',
         },
         {
@@ -144,7 +161,7 @@ test('all of it', () => {
           executable: '/no/init',
           args: ['/sbin/init'],
           start: '2026-01-02T03:04:05.010Z',
-          user: { id: '0', name: 'root' },
+          user: root,
           working_directory: '/no',
         },
       ],
@@ -284,37 +301,44 @@ describe('what ended too early', () => {
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', name: 'dpkg', working_directory: '/no' });
     expect(process).not.toHaveProperty('args');
     expect(process).not.toHaveProperty('interactive');
-    expect(user).toEqual({ id: '0', name: 'root' });
+    expect(process).toMatchObject(rootIds);
+    expect(user).toEqual({ ...root, Ext: { real: root } });
     expect(process?.session_leader).toMatchObject({ pid: 10, name: 'bash' });
     expect(stepparent).toMatchObject({
       terminal: 'pts/3',
       login_user: { id: '1000' },
-      unobserved: { 'process.args': 'the process had ended before it could be read' },
       inferred: {
         'process.executable': 'the name given to execve: the file is gone',
-        'process.user': 'its nearest ancestor that could be read',
+        ...Object.fromEntries(
+          Object.keys(rootIds).map((name) => [`process.${name}`, 'its nearest ancestor that could be read']),
+        ),
         'process.working_directory': 'its nearest ancestor that could be read',
         'process.session_leader': 'its nearest ancestor that could be read',
         'process.group_leader': 'its nearest ancestor that could be read',
       },
     });
+    expect(Object.keys(stepparent.unobserved ?? {}).sort()).toEqual(['process.args', 'process.interactive']);
     expect(stepparent.image).toBe(undefined);
   });
 
   test('everybody: nothing is made up', () => {
     const { told } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
-    const { process, stepparent, user, container } = told.document();
+    const { process, stepparent, user, group, container } = told.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', parent: { pid: 20 } });
     expect(process?.parent).not.toHaveProperty('executable');
-    expect([user, container]).toEqual([undefined, undefined]);
-    expect(Object.keys(stepparent.unobserved ?? {}).sort()).toEqual([
-      'container.id',
-      'process.args',
-      'process.group_leader',
-      'process.parent.executable',
-      'process.session_leader',
-      'process.user',
-    ]);
+    expect([user, group, container]).toEqual([undefined, undefined, undefined]);
+    const ofEach = [...Object.keys(rootIds), 'supplemental_groups', 'working_directory', 'interactive'];
+    expect(new Set(Object.keys(stepparent.unobserved ?? {}))).toEqual(
+      new Set([
+        'container.id',
+        'process.args',
+        'process.group_leader',
+        'process.parent.executable',
+        'process.session_leader',
+        ...ofEach.map((name) => `process.${name}`),
+        ...ofEach.map((name) => `process.parent.${name}`),
+      ]),
+    );
   });
 
   test('and had no parent in sight', () => {
@@ -341,7 +365,18 @@ describe('what ended too early', () => {
   test('its pid has gone to another', () => {
     const { told } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
     expect(told.document().process).not.toHaveProperty('args');
-    expect(told.document().user).toEqual({ id: '0', name: 'root' });
+    expect(told.document().user).toMatchObject(root);
+  });
+
+  test('an ancestor further up: the lineage notes what it would have of it', () => {
+    const { told } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
+    const { lineage, unobserved = {} } = told.document().stepparent;
+    expect(lineage).toMatchObject([{ pid: 20 }, { pid: 15 }]);
+    expect(Object.keys(unobserved).filter((name) => name.startsWith('stepparent.lineage.'))).toEqual([
+      'stepparent.lineage.1.executable',
+      'stepparent.lineage.1.user',
+      'stepparent.lineage.1.working_directory',
+    ]);
   });
 });
 
@@ -354,7 +389,7 @@ describe('leaders', () => {
 
   test('that are gone: the pid is what is known', () => {
     const { told } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
-    expect(told.document().process?.session_leader).toEqual({ pid: 99 });
+    expect(told.document().process?.session_leader).toEqual({ pid: 99, same_as_process: false });
     expect(told.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
   });
 
@@ -368,17 +403,82 @@ describe('leaders', () => {
   });
 });
 
-describe('users', () => {
-  test('effective and real, known and unknown', () => {
-    const { told } = observe([init, shell], [child({ userId: 0, realUserId: 1234 })], ...usual);
-    expect(told.document().process).toMatchObject({ user: { id: '0', name: 'root' }, real_user: { id: '1234' } });
-    expect(told.document().process?.real_user).not.toHaveProperty('name');
+describe('users and groups', () => {
+  const alice = { id: '1000', name: 'alice' };
+  /** A shell of alice's; each kind of id of the child is another one. */
+  const setId = () =>
+    observe(
+      [init, { ...shell, userId: 1000, realUserId: 1000, savedUserId: 1000 }],
+      [
+        child({
+          userId: 0,
+          realUserId: 1000,
+          savedUserId: 1234,
+          userGroupId: 0,
+          realUserGroupId: 5,
+          savedUserGroupId: 6,
+          supplementalGroupIds: [0, 7],
+        }),
+      ],
+      ...usual,
+    ).told;
+
+  test('each kind of id, known by name and unknown', () => {
+    const { process, user, group } = setId().document();
+    expect(process).toMatchObject({
+      user: root,
+      real_user: alice,
+      saved_user: { id: '1234' },
+      group: root,
+      real_group: { id: '5' },
+      saved_group: { id: '6' },
+      supplemental_groups: [root, { id: '7' }],
+    });
+    expect(process?.saved_user).not.toHaveProperty('name');
+    expect({ user, group }).toEqual({
+      user: { ...root, Ext: { real: alice } },
+      group: { ...root, Ext: { real: { id: '5' } } },
+    });
+    const ofAlice = { user: alice, real_user: alice, saved_user: alice };
+    expect(process).toMatchObject({ parent: ofAlice, session_leader: ofAlice, group_leader: { real_user: alice } });
+  });
+
+  // Queries as public rules for setuid and setgid programs have them: to an absent field `!=` would apply as well.
+  test.each([
+    'process.user.id == "0" and process.real_user.id != "0"',
+    'user.id == "0" and user.Ext.real.id != "0"',
+    'process.group.id == "0" and process.real_group.id != "0"',
+    'group.id == "0" and group.Ext.real.id != "0"',
+    'process.user.id == "0" and process.saved_user.id != "0"',
+    'process.group.id == "0" and process.saved_group.id != "0"',
+    'process.parent.real_user.id != "0"',
+  ])('%s: of a setuid and setgid program, and not of what root runs', (condition) => {
+    const { matches } = compileEql(`process where process.name in ("dpkg", "cat") and ${condition}`);
+    expect(matches(setId().read)).toBe(true);
+    expect(matches(observe([init, shell], [child()], ...usual).told.read)).toBe(false);
+    // One that ended first has what its parent had, and says so.
+    expect(matches(observe([init, shell], [], ...usual, exit(30)).told.read)).toBe(false);
+  });
+
+  test('more groups than are kept', () => {
+    const { told } = observe(
+      [init, shell],
+      [child({ supplementalGroupIds: [7], supplementalGroupsTruncated: true })],
+      ...usual,
+    );
+    expect(told.document().process).toMatchObject({ supplemental_groups: [{ id: '7' }] });
+    expect(told.document().stepparent.truncated).toHaveProperty(['process.supplemental_groups'], 64);
   });
 
   test('no login: absent', () => {
     const { told } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
     expect(told.document().stepparent).not.toHaveProperty('login_user');
   });
+});
+
+test('a start in the first 10 ms after the boot is known', () => {
+  const { told } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
+  expect(told.document().stepparent.lineage?.at(-1)).toMatchObject({ pid: 1, start: '2026-01-02T03:04:05.000Z' });
 });
 
 test('a container', () => {

@@ -90,7 +90,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
       await eventually(() => expect(watch.events.length).toBeGreaterThan(count));
     }
     expect(watch.told(folder)).toEqual(steps.map(([, told]) => told));
-    const [created, chmod, written, renamed, moved] = watch.events;
+    const [created, chmod, written, renamed, moved, removed] = watch.events;
     expect(created).toMatchObject({
       event: { category: ['file'], type: ['creation'], provider: 'fanotify', dataset: 'stepparent.file' },
       file: {
@@ -120,6 +120,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     });
     expect(renamed?.stepparent.file).toEqual({ original_path: join(folder, 'new.list') });
     expect(moved?.stepparent.file).toEqual({ moved_out: true });
+    expect(removed?.stepparent.file).toEqual({ moved_out: false });
     expect(new Set(watch.events.map(({ event }) => event.id)).size).toBe(watch.events.length);
     expect(watch.faults).toEqual([]);
     // Nothing is found again by a later comparison.

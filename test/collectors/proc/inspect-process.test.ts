@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   inspectProcess,
   maxDetailArgsBytes,
+  maxSupplementalGroups,
   openProcView,
   readHostNamespaces,
 } from '../../../collectors/proc/inspect-process.ts';
@@ -55,6 +56,7 @@ describe('this process', () => {
       userId: process.geteuid?.(),
       realUserId: process.getuid?.(),
       userGroupId: process.getegid?.(),
+      realUserGroupId: process.getgid?.(),
       exe: fs.readlinkSync('/proc/self/exe'),
       workingDirectory: process.cwd(),
       hostRoot: true,
@@ -216,5 +218,54 @@ describe.skipIf(process.getuid?.() !== 0)('a process in namespaces', () => {
     expect(mayLookInside(pid)).toBe(true);
     expect(readIdentityInside(pid, '/')).toBe(host.root);
     expect(inspectProcess(pid, host)).toMatchObject({ hostRoot: true, containerId: undefined });
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('a program that is run by nobody', () => {
+  const nobody = 65_534;
+  const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`];
+  const programWithMode = (mode: number): string => {
+    const folder = temporaryFolder();
+    fs.chmodSync(folder, 0o755);
+    const file = path.join(folder, 'cat');
+    fs.copyFileSync(fs.realpathSync('/bin/cat'), file);
+    fs.chownSync(file, 0, 0);
+    fs.chmodSync(file, mode);
+    return file;
+  };
+  const of = async (mode: number, groups: string) => {
+    const { pid } = await startChild('setpriv', [...asNobody, groups, programWithMode(mode)]);
+    return inspectProcess(pid, host);
+  };
+
+  test.each([
+    ['an ordinary one', 0o755, nobody, nobody],
+    ["root's, setuid", 0o4755, 0, nobody],
+    ["root's, setgid", 0o2755, nobody, 0],
+    ["root's, both", 0o6755, 0, 0],
+  ])('%s: effective, real and saved ids', async (_, mode, userId, groupId) => {
+    expect(await of(mode, '--clear-groups')).toMatchObject({
+      userId,
+      realUserId: nobody,
+      savedUserId: userId,
+      userGroupId: groupId,
+      realUserGroupId: nobody,
+      savedUserGroupId: groupId,
+      supplementalGroupIds: [],
+      supplementalGroupsTruncated: false,
+    });
+  });
+
+  test('its supplemental groups, up to a bound', async () => {
+    const groups = (count: number) => Array.from({ length: count }, (_, i) => 70_000 + i);
+    const withGroups = async (count: number) => of(0o755, `--groups=${groups(count).join()}`);
+    expect(await withGroups(maxSupplementalGroups)).toMatchObject({
+      supplementalGroupIds: groups(maxSupplementalGroups),
+      supplementalGroupsTruncated: false,
+    });
+    expect(await withGroups(maxSupplementalGroups + 1)).toMatchObject({
+      supplementalGroupIds: groups(maxSupplementalGroups),
+      supplementalGroupsTruncated: true,
+    });
   });
 });

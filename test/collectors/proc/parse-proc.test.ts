@@ -51,16 +51,22 @@ describe('parseStat', () => {
 
 describe('parseStatus', () => {
   const whole =
-    'Name:\tx\nUmask:\t0022\nTgid:\t43\nNgid:\t0\nPid:\t44\nUid:\t1000\t0\t0\t0\nGid:\t100\t5\t5\t5\nGroups:\t \n';
+    'Name:\tx\nUmask:\t0022\nTgid:\t43\nNgid:\t0\nPid:\t44\nUid:\t1000\t0\t7\t0\nGid:\t100\t5\t6\t5\nGroups:\t \n';
 
   test('real and effective ids', () => {
     expect(parseStatus(whole)).toEqual({
       threadGroupId: 43,
       realUserId: 1000,
       effectiveUserId: 0,
+      savedUserId: 7,
       realGroupId: 100,
       effectiveGroupId: 5,
+      savedGroupId: 6,
+      supplementalGroupIds: [],
     });
+    expect(parseStatus(whole.replace('Groups:\t \n', 'Groups:\t4 24 1000 \n'))?.supplementalGroupIds).toEqual([
+      4, 24, 1000,
+    ]);
   });
 
   test('a name that looks like another line: the kernel escapes the line feed', () => {
@@ -71,8 +77,9 @@ describe('parseStatus', () => {
     const end = whole.indexOf('Groups');
     for (let length = 0; length < end; length++) expect(parseStatus(whole.slice(0, length))).toBe(undefined);
     expect(parseStatus(whole.slice(0, end))).toBeDefined();
-    expect(parseStatus(whole.replace('Uid:\t1000\t0', 'Uid:\t\t'))).toMatchObject({ realUserId: 0 });
-    expect(parseStatus(whole.replace('Uid:\t1000\t0\t0\t0', 'Uid:\t'))).toBe(undefined);
+    expect(parseStatus(whole.slice(0, end))?.supplementalGroupIds).toBe(undefined);
+    expect(parseStatus(whole.replace('Uid:\t1000\t0', 'Uid:\t\t'))).toBe(undefined);
+    expect(parseStatus(whole.replace('Uid:\t1000\t0\t7\t0', 'Uid:\t'))).toBe(undefined);
   });
 });
 

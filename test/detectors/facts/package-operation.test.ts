@@ -92,7 +92,8 @@ const dpkgRows: Row[] = [
 
   ['dpkg --root /mnt -i a.deb', 'install', { ...packages('a.deb'), root: '/mnt' }],
   ['dpkg --root=/mnt -i a.deb', 'install', { ...packages('a.deb'), root: '/mnt' }],
-  ['dpkg --root=/ -i a.deb', 'install', packages('a.deb')],
+  ['dpkg --root=/ -i a.deb', 'install', { ...packages('a.deb'), root: '/' }],
+  ['dpkg --root= -i a.deb', 'install', { ...packages('a.deb'), root: '/' }],
   ['dpkg --instdir=/mnt -i a.deb', 'install', { ...packages('a.deb'), root: '/mnt' }],
   ['dpkg --admindir=/db -i a.deb', 'install', { ...packages('a.deb'), database: '/db' }],
   ['dpkg --admindir=/db --root=/mnt -i a.deb', 'install', { ...packages('a.deb'), root: '/mnt' }],
@@ -120,7 +121,7 @@ const rpmRows: Row[] = [
   [
     'rpm --root / --dbpath /var/lib/rpm -U --percent --noglob --force --nodeps -- a.rpm',
     'upgrade',
-    { ...packages('a.rpm'), database: '/var/lib/rpm' },
+    { ...packages('a.rpm'), root: '/', database: '/var/lib/rpm' },
   ],
   ['rpm -e a', 'remove', packages('a')],
   ['rpm --erase a', 'remove', packages('a')],

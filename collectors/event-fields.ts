@@ -6,7 +6,9 @@ const below = (prefix: string, names: readonly string[]): string[] => names.map(
 const user = words('id name');
 const process = [
   ...words('entity_id pid name executable args args_count command_line start working_directory interactive'),
-  ...['user', 'real_user'].flatMap((each) => below(each, user)),
+  ...words('user real_user saved_user group real_group saved_group supplemental_groups').flatMap((each) =>
+    below(each, user),
+  ),
   ...words('tty.char_device.major tty.char_device.minor'),
 ];
 
@@ -18,7 +20,8 @@ export const eventFields: readonly string[] = [
   ...below('event', words('id category type action module dataset provider created')),
   ...below('host', words('hostname name id architecture boot.id os.type os.platform os.name os.version os.kernel')),
   ...below('agent', words('id type version name')),
-  ...below('user', user),
+  ...words('user user.Ext.real group group.Ext.real').flatMap((each) => below(each, user)),
+  ...words('process.session_leader.same_as_process process.group_leader.same_as_process'),
   ...['process', 'process.parent', 'process.session_leader', 'process.group_leader'].flatMap((at) =>
     below(at, process),
   ),
