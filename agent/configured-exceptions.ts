@@ -9,6 +9,7 @@ import { locateKey, nearest, parseToml, TomlFileError } from '../detectors/rules
 import { ConfigurationError } from './configuration-error.ts';
 import { parseTime } from './duration.ts';
 import { localTime } from './local-time.ts';
+import { unknownField } from './rule-warnings.ts';
 
 /** An exception and where it is written; `line` counts from 1. */
 export interface ConfiguredException extends Exception {
@@ -140,9 +141,7 @@ function exceptionWarnings(exceptions: readonly ConfiguredException[], known: Kn
         .map((rule) => `\`rule\`: no rule or hunt "${rule}" is loaded${hint(rule, known.rules)}`),
       ...fields
         .filter((field) => !isEventField(field) && !known.fields.includes(field))
-        .map(
-          (field) => `\`field\`: no event is known to have "${field}"${hint(field, [...eventFields, ...known.fields])}`,
-        ),
+        .map((field) => `\`field\`: ${unknownField(field, [...eventFields, ...known.fields])}`),
     ];
     return warnings.map((warning) => `${file}:${line}: ${warning}`);
   });

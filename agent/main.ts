@@ -43,6 +43,7 @@ function limit(text: string): number {
 interface Options {
   config?: string;
   check?: boolean;
+  strict?: boolean;
   json?: boolean;
   since?: number;
   limit: number;
@@ -70,6 +71,7 @@ const sinceOption = () =>
 const limitOption = () => new Option('--limit <n>', 'the newest so many').argParser(limit).default(100);
 const timeoutOption = () =>
   new Option('--timeout <time>', 'end it after that').argParser(timeout).default(10_000, '10s');
+const strict = () => new Option('--strict', 'exit code 1 for a warning too');
 const container = () => new Option('--container <id>', "a container's baseline, not the host's");
 
 /** All commands with their options and arguments, each bound to what it does. */
@@ -85,6 +87,7 @@ export function program(): Command {
     .command('run')
     .description('run the agent in the foreground')
     .option('--check', 'only check configuration, rules, hunts and exceptions')
+    .addOption(strict())
     .action(
       keep(async (_: unknown, command: Command) => {
         isAgent = true;
@@ -334,8 +337,9 @@ export function program(): Command {
     );
   rules
     .command('check')
-    .description('check rule files, or the configured folders; exit code 1 when any is refused')
+    .description('check the rules that the agent loads, or files beside them; exit code 1 when any is refused')
     .argument('[file...]', 'files or folders')
+    .addOption(strict())
     .action(
       keep(async (files: string[], _: unknown, command: Command) => {
         const { rulesCheckCommand } = await import('./commands/rules.ts');

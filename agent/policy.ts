@@ -11,6 +11,8 @@ import type { RefusedRule, Rule } from '../detectors/rules/rule.ts';
 import type { Configuration } from './configuration.ts';
 import { type ExceptionsReport, exceptionsReport, knownNames } from './configured-exceptions.ts';
 import type { ReadConfiguration } from './read-configuration.ts';
+import { ruleWarnings } from './rule-warnings.ts';
+import { faultOf } from './status.ts';
 
 export interface Policy extends ReadConfiguration {
   rules: Rule[];
@@ -27,6 +29,7 @@ export function readPolicy(read: ReadConfiguration): Policy {
   const { hunts, refused: refusedHunts } = readHunts(read.configuration.hunts.directories);
   return {
     ...read,
+    warnings: [...read.warnings, ...ruleWarnings(rules).map(faultOf)],
     rules,
     hunts,
     refused: { rules: refused, hunts: refusedHunts },

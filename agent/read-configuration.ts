@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readSource } from '../detectors/rules/read-source.ts';
 import { locateKey, TomlFileError } from '../detectors/rules/toml-file.ts';
-import { type Configuration, completeConfiguration, configurationKeys } from './configuration.ts';
+import { type Configuration, completeConfiguration, configurationKeys, isTable } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type ConfigurationFile, parseConfigurationFile, refuseKey } from './configuration-file.ts';
 import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
+import { recordQueryWarnings } from './rule-warnings.ts';
 
 const defaultFile = '/etc/stepparent/config.toml';
 const localRules = '/etc/stepparent/rules.d';
@@ -80,7 +81,7 @@ function checkFiles(files: readonly string[], required: string | undefined): Ret
     configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
     files: read.map((each) => each.file),
     exceptions: read.flatMap((each) => (each.refused.length > 0 ? [] : parseExceptions(each.text, each.file))),
-    warnings: read.flatMap((each) => each.warnings),
+    warnings: read.flatMap((each) => [...each.warnings, ...recordWarnings(each)]),
     settings: new Map(read.flatMap(settingsOf)),
     refused,
   };
@@ -93,6 +94,14 @@ function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { 
     if (value === undefined) return [];
     return [[name, { value, file, line: text.slice(0, locateKey(text, path).start).split('\n').length }]];
   });
+}
+
+/** What is odd about the query `events.record`. */
+function recordWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
+  const query = isTable(table.events) ? table.events.record : undefined;
+  if (typeof query !== 'string') return [];
+  const line = text.slice(0, locateKey(text, ['events', 'record']).start).split('\n').length;
+  return recordQueryWarnings(query).map((warning) => `${file}:${line}: \`events.record\`: ${warning}`);
 }
 
 function dropIns(folder: string): string[] {

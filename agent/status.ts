@@ -176,7 +176,7 @@ function packageLines({ folders, missing, told, untold, ignored, uncounted }: Pa
 }
 
 /** Why a rule is refused, on one line: file, line, column, and what is wrong there. */
-export const faultOf = ({ file, line, column, message }: RefusedRule): string =>
+export const faultOf = ({ file, line, column, message }: Omit<RefusedRule, 'id' | 'excerpt'>): string =>
   `${file}:${line}:${column}: ${message}`;
 
 export const refusedLine = (rule: RefusedRule): string => `refused: ${faultOf(rule)}`;

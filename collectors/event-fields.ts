@@ -1,4 +1,7 @@
-// The names of the fields that events can have, to find mistyped ones.
+// The names of the fields that events can have, and the kinds of events that rules see: to find what a rule asks for in vain.
+
+import { ecsVersion, type FieldValue } from '../collectors/event.ts';
+import { fitsPieces } from '../collectors/read-path.ts';
 
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 const below = (prefix: string, names: readonly string[]): string[] => names.map((name) => `${prefix}.${name}`);
@@ -53,6 +56,69 @@ const open = ['unobserved', 'inferred', 'truncated', 'hunt.row'].map((name) => `
 
 const names = new Set(eventFields);
 
-/** Whether an event can have the field. */
+/** Whether an event can have the field; of a KQL pattern such as `process.*.name`, any field that fits it. */
 export const isEventField = (field: string): boolean =>
-  names.has(field) || open.some((prefix) => field.startsWith(prefix));
+  names.has(field) ||
+  open.some((prefix) => field.startsWith(prefix)) ||
+  (field.includes('*') && eventFields.some((name) => fits(name, field)));
+
+const fits = (name: string, pattern: string): boolean => fitsPieces(name, pattern.split('*'));
+
+/** Events of one category, type and action, with what is the same in all of them and which fields none of them has. */
+export interface EventClass {
+  category: string;
+  type: string;
+  action: string;
+  /** Undefined: it may be anything. */
+  known(field: string): { value: FieldValue } | undefined;
+}
+
+const alike: Readonly<Record<string, FieldValue>> = {
+  'ecs.version': ecsVersion,
+  'event.kind': 'event',
+  'event.module': 'stepparent',
+  'host.os.type': 'linux',
+  'agent.type': 'stepparent',
+};
+
+/** What only the agent's account of itself and a hunt's row have: no rule looks at these. */
+const never = ['stepparent.sensor.', 'stepparent.hunt.'];
+
+function eventClass(category: string, type: string, action: string, lacking: readonly string[]): EventClass {
+  const values: Readonly<Record<string, FieldValue>> = {
+    ...alike,
+    'event.category': category,
+    'event.type': type,
+    'event.action': action,
+    'event.dataset': `stepparent.${category}`,
+  };
+  const lacks = (field: string): boolean =>
+    !isEventField(field) || [...never, ...lacking].some((prefix) => `${field}.`.startsWith(prefix));
+  const known = (field: string): { value: FieldValue } | undefined => {
+    if (Object.hasOwn(values, field)) return { value: values[field] };
+    const isAbsent = field.includes('*')
+      ? !eventFields.some((name) => fits(name, field) && !lacks(name))
+      : lacks(field);
+    return isAbsent ? { value: undefined } : undefined;
+  };
+  return { category, type, action, known };
+}
+
+/** The fields by which the classes differ, and what is the same in all. */
+export const classFields: ReadonlySet<string> = new Set([
+  ...Object.keys(alike),
+  ...words('event.category event.type event.action event.dataset'),
+]);
+
+const ofFilesAlone = words('file. stepparent.file. stepparent.found.');
+const ofExecsAlone = words('stepparent.exec. stepparent.script.copy_of.');
+
+/** Every event that rules see is of one of these. */
+export const eventClasses: readonly EventClass[] = [
+  eventClass('process', 'start', 'exec', ofFilesAlone),
+  eventClass('file', 'creation', 'creation', ofExecsAlone),
+  eventClass('file', 'change', 'rename', ofExecsAlone),
+  eventClass('file', 'change', 'modification', ofExecsAlone),
+  eventClass('file', 'change', 'attribute-change', ofExecsAlone),
+  eventClass('file', 'deletion', 'deletion', ofExecsAlone),
+];

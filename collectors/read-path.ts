@@ -42,13 +42,13 @@ function collectFitting(value: unknown, path: string, pieces: readonly string[],
       const name = path === '' ? key : `${path}.${key}`;
       if (name.startsWith(start) || start.startsWith(`${name}.`)) collectFitting(inner, name, pieces, into);
     }
-  } else if (isScalar(value) && fits(path, pieces)) {
+  } else if (isScalar(value) && fitsPieces(path, pieces)) {
     into.push(value);
   }
 }
 
 /** Whether the name is made of the pieces in order with anything between them: each is looked for once, from the left. */
-function fits(name: string, pieces: readonly string[]): boolean {
+export function fitsPieces(name: string, pieces: readonly string[]): boolean {
   const last = pieces.at(-1) ?? '';
   let at = 0;
   for (const [place, piece] of pieces.slice(0, -1).entries()) {

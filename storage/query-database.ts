@@ -28,8 +28,8 @@ export interface QueryDatabase {
    * while rows are read.
    */
   ask(sql: string, parameters: { since: number; now: number }): Answer;
-  /** Throws the SqlError that asking would throw before the first row. */
-  check(sql: string): void;
+  /** The columns of the answer. Throws the SqlError that asking would throw before the first row. */
+  check(sql: string): string[];
   close(): void;
 }
 
@@ -131,6 +131,7 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
       const statement = prepare(sql, tokenizeSql(sql));
       try {
         statement.bind({ since: 0, now: 0 });
+        return distinct(statement.columns().map(({ name }) => name));
       } catch (error) {
         throw failing(sql, error);
       }

@@ -81,17 +81,19 @@ export function exceptCheckCommand(file: string | undefined, { config }: ExceptO
   });
 }
 
-/** Says on standard error what is odd about the configuration's exceptions. */
-export function exceptWarnCommand({ config }: ExceptOptions): void {
-  const { configuration, exceptions } = readConfiguration(config);
-  warn(configuration, exceptions);
+/** Says on standard error what is odd about the configuration and its exceptions. Returns how many things. */
+export function exceptWarnCommand({ config }: ExceptOptions): number {
+  const { configuration, exceptions, warnings } = readConfiguration(config);
+  for (const warning of warnings) console.error(`stepparent: ${escapeText(warning, lineChars)}`);
+  return warnings.length + warn(configuration, exceptions);
 }
 
-function warn(configuration: ReadConfiguration['configuration'], exceptions: readonly ConfiguredException[]): void {
+function warn(configuration: ReadConfiguration['configuration'], exceptions: readonly ConfiguredException[]): number {
   const { rules } = readRules(configuration.rules_directories);
   const { hunts } = readHunts(configuration.hunts.directories);
   const { warnings } = exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
   for (const warning of warnings) console.error(`stepparent: ${escapeText(warning, lineChars)}`);
+  return warnings.length;
 }
 
 /** What it is, in lines for a person, escaped. */

@@ -6,6 +6,7 @@ import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import type { RefusedRule } from '../../detectors/rules/rule.ts';
+import { nearest } from '../../detectors/rules/toml-file.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { QueryEnded, type QuerySource } from '../ask-query.ts';
 import { localTime } from '../local-time.ts';
@@ -15,6 +16,7 @@ import { HuntError, huntError, runHunt } from '../run-hunt.ts';
 import { refusedLine } from '../status.ts';
 import { printAnswer } from './print-answer.ts';
 import { printRows } from './print-rows.ts';
+import type { CheckOptions } from './rules.ts';
 
 export interface HuntOptions {
   config?: string;
@@ -84,39 +86,62 @@ async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, h
   }
 }
 
-/** Checks the configured hunts' files. Prints what is refused, with the place; true when nothing is. */
-export async function huntsCheckCommand({ config }: Pick<HuntOptions, 'config'>): Promise<boolean> {
+/** Checks the configured hunts' files. Prints what is refused and each warning, with the place. True as of `rules check`. */
+export async function huntsCheckCommand({ config, strict = false }: CheckOptions): Promise<boolean> {
   const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
-  const faults = await faultsInSql(hunts);
+  const { faults, warnings } = await lookAtSql(hunts);
   const lines = [...refused.map((each) => [refusedLine(each), each.excerpt]), ...faults];
-  for (const [line = '', excerpt] of lines) {
+  for (const [line = '', excerpt] of [...lines, ...warnings]) {
     process.stdout.write(`hunt ${escapeText(line, lineChars)}\n`);
     if (excerpt) process.stdout.write(`${excerpt}\n`);
   }
   const right = hunts.length - faults.length;
-  console.error(`${right} ${right === 1 ? 'hunt is' : 'hunts are'} right, ${lines.length} refused`);
-  return lines.length === 0;
+  const count = warnings.length === 0 ? '' : `, ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
+  console.error(`${right} ${right === 1 ? 'hunt is' : 'hunts are'} right, ${lines.length} refused${count}`);
+  return lines.length === 0 && !(strict && warnings.length > 0);
 }
 
-/** Of each hunt whose statement SQLite does not take: what is wrong, and the line with a caret under it. */
-async function faultsInSql(hunts: readonly Hunt[]): Promise<string[][]> {
+/**
+ * Of each hunt whose statement SQLite does not take: what is wrong, and the line with a caret under it. Of the others: each column that
+ * the hunt names and its rows have not.
+ */
+async function lookAtSql(hunts: readonly Hunt[]): Promise<{ faults: string[][]; warnings: string[][] }> {
   const database = await openAlertDatabase([], hostTables);
+  const faults: string[][] = [];
+  const warnings: string[][] = [];
   try {
-    return hunts.flatMap((hunt) => {
-      for (const forFindings of hunt.finding === undefined ? [false] : [false, true]) {
-        try {
-          database.check(forFindings ? findingSql(hunt) : hunt.sql);
-        } catch (error) {
-          if (!(error instanceof SqlError)) throw error;
-          const { message, excerpt } = huntError(hunt, error, forFindings);
-          return [[`refused: ${message}`, excerpt]];
-        }
+    for (const hunt of hunts) {
+      let forFindings = false;
+      try {
+        const columns = database.check(hunt.sql);
+        forFindings = true;
+        if (hunt.finding !== undefined) database.check(findingSql(hunt));
+        warnings.push(...unknownColumns(hunt, columns).map((warning) => [`warning: ${hunt.file}: ${warning}`]));
+      } catch (error) {
+        if (!(error instanceof SqlError)) throw error;
+        const { message, excerpt } = huntError(hunt, error, forFindings);
+        faults.push([`refused: ${message}`, excerpt]);
       }
-      return [];
-    });
+    }
+    return { faults, warnings };
   } finally {
     database.close();
   }
+}
+
+/** A row without such a column is the same as all others, or has a hole in its reason. */
+function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]): string[] {
+  const inReason = [...(finding?.reason ?? '').matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
+  const named = [
+    ...identity.map((column) => ['hunt.identity', column] as const),
+    ...inReason.map((column) => ['hunt.finding.reason', column] as const),
+  ];
+  return named
+    .filter(([, column]) => !columns.includes(column))
+    .map(([key, column]) => {
+      const near = nearest(column, columns);
+      return `\`${key}\`: the rows have no column "${column}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+    });
 }
 
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {

@@ -1,18 +1,22 @@
 // `stepparent rules`: which rules there are, what one says, and whether files would be taken.
 
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { escapeText } from '../../collectors/escape-text.ts';
-import { parseRule, readRules } from '../../detectors/rules/load-rules.ts';
-import { readSource } from '../../detectors/rules/read-source.ts';
-import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
-import { TomlFileError } from '../../detectors/rules/toml-file.ts';
+import { readRuleFiles, readRules, ruleFilesIn } from '../../detectors/rules/load-rules.ts';
+import type { Rule } from '../../detectors/rules/rule.ts';
 import { readConfiguration } from '../read-configuration.ts';
-import { refusedLine } from '../status.ts';
+import { ruleWarnings } from '../rule-warnings.ts';
+import { faultOf, refusedLine } from '../status.ts';
 import { printRows } from './print-rows.ts';
 
 interface RulesOptions {
   config?: string;
+}
+
+export interface CheckOptions extends RulesOptions {
+  /** A warning fails as well. */
+  strict?: boolean;
 }
 
 const lineChars = 1000;
@@ -40,39 +44,63 @@ export function rulesShowCommand(id: string, { config }: RulesOptions): boolean 
   return rule !== undefined;
 }
 
-/** Checks rule files and folders, or without any the configured folders. Prints what is refused, with the place; true when nothing is. */
-export function rulesCheckCommand(paths: readonly string[], { config }: RulesOptions): boolean {
-  const asked = paths.length > 0 ? paths : readConfiguration(config).configuration.rules_directories;
-  const results = asked.map((path) => checkPath(resolve(path)));
-  const refused = results.flatMap((result) => result.refused);
-  for (const rule of refused) {
-    process.stdout.write(`${escapeText(refusedLine(rule), lineChars)}\n`);
-    if (rule.excerpt !== '') process.stdout.write(`${rule.excerpt}\n`);
-  }
-  const loaded = results.reduce((sum, result) => sum + result.loaded, 0);
-  console.error(`${loaded} ${loaded === 1 ? 'rule is' : 'rules are'} right, ${refused.length} refused`);
-  return refused.length === 0;
+/**
+ * Checks the rules as the agent loads them, or, together with these, files and folders: then only what is wrong with them counts. Prints
+ * what is refused and each warning, with the place. True when nothing is refused; with `strict`, when there is no warning either.
+ */
+export function rulesCheckCommand(paths: readonly string[], { config, strict = false }: CheckOptions): boolean {
+  const configured = configuredRuleFiles(config, paths.length > 0);
+  const asked = paths.length > 0 ? ruleFilesAt(paths) : configured;
+  const known = new Set(configured.files.map(identityOf));
+  const files = [...configured.files, ...asked.files.filter((file) => !known.has(identityOf(file)))];
+  const wanted = new Set(asked.files.map(identityOf));
+  const isWanted = ({ file }: { file: string }): boolean => wanted.has(identityOf(file));
+  const read = readRuleFiles(files);
+  const rules = read.rules.filter(isWanted);
+  const refused = [...asked.refused, ...read.refused.filter(isWanted)];
+  const warnings = ruleWarnings(rules);
+  for (const rule of refused) printFault(refusedLine(rule), rule.excerpt);
+  for (const warning of warnings) printFault(`warning: ${faultOf(warning)}`, warning.excerpt);
+  const count = warnings.length === 0 ? '' : `, ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
+  console.error(
+    `${rules.length} ${rules.length === 1 ? 'rule is' : 'rules are'} right, ${refused.length} refused${count}`,
+  );
+  return refused.length === 0 && !(strict && warnings.length > 0);
 }
 
-function checkPath(path: string): { loaded: number; refused: RefusedRule[] } {
-  const refuse = (message: string) => ({
-    loaded: 0,
-    refused: [{ file: path, id: undefined, line: 1, column: 1, message, excerpt: '' }],
-  });
+function printFault(line: string, excerpt: string): void {
+  process.stdout.write(`${escapeText(line, lineChars)}\n`);
+  if (excerpt !== '') process.stdout.write(`${excerpt}\n`);
+}
+
+/** With `optional` none where this user may not read the configuration: files can be checked by themselves, which is said. */
+function configuredRuleFiles(config: string | undefined, optional: boolean): ReturnType<typeof ruleFilesIn> {
   try {
-    if (statSync(path).isDirectory()) {
-      const { rules, refused } = readRules([path]);
-      return { loaded: rules.length, refused };
-    }
-    parseRule(path, readSource(path));
-    return { loaded: 1, refused: [] };
+    return ruleFilesIn(readConfiguration(config).configuration.rules_directories);
   } catch (error) {
-    if (error instanceof TomlFileError) {
-      const { line, column, message, excerpt } = error;
-      return { loaded: 0, refused: [{ file: path, id: undefined, line, column, message, excerpt }] };
-    }
-    if (error instanceof Error && 'code' in error) return refuse(`cannot be read: ${error.code}`);
-    throw error;
+    const isDenied = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+    if (!optional || !isDenied) throw error;
+    console.error('stepparent: the configuration may not be read: not checked against the rules that are loaded');
+    return { files: [], refused: [] };
+  }
+}
+
+/** A path that is no folder counts as a file, also where there is none. */
+function ruleFilesAt(paths: readonly string[]): ReturnType<typeof ruleFilesIn> {
+  const found = paths.map((path) => {
+    const full = resolve(path);
+    const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return isFolder ? ruleFilesIn([full]) : { files: [full], refused: [] };
+  });
+  return { files: found.flatMap(({ files }) => files), refused: found.flatMap(({ refused }) => refused) };
+}
+
+/** The same for a file under all its names. */
+function identityOf(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
   }
 }
 

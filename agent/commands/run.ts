@@ -10,6 +10,8 @@ export interface RunOptions {
   config?: string;
   /** Load everything, check configuration, rules and hunts, and end. */
   check?: boolean;
+  /** With `check`: a warning fails as well. */
+  strict?: boolean;
 }
 
 const sinkPlaces: Readonly<Record<string, string>> = {
@@ -91,10 +93,10 @@ export async function runCommand(options: RunOptions): Promise<number> {
   const { configuration } = first;
   const paths = resolvePaths(configuration, process.env);
   if (options.check) {
-    (await import('./except.ts')).exceptWarnCommand(options);
+    const warnings = (await import('./except.ts')).exceptWarnCommand(options);
     const areRulesRight = (await import('./rules.ts')).rulesCheckCommand([], options);
     const areHuntsRight = await (await import('./hunt.ts')).huntsCheckCommand(options);
-    return areRulesRight && areHuntsRight ? 0 : 1;
+    return areRulesRight && areHuntsRight && !(options.strict && warnings > 0) ? 0 : 1;
   }
   if (process.geteuid?.() !== 0) {
     process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');

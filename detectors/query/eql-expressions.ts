@@ -1,6 +1,7 @@
 // What a piece of an EQL query becomes: a value that may be null, and a condition that is true or false.
 
 import type { FieldReader, FieldValue } from '../../collectors/event.ts';
+import { not } from './conditions.ts';
 import { orderOf, type Scalar, textOf } from './field-values.ts';
 import type { Predicate } from './query.ts';
 
@@ -39,24 +40,6 @@ export function asCondition(expression: Expression): Predicate {
 
 export function whenTrue(evaluate: Evaluate): Predicate {
   return (read) => evaluate(read) === true;
-}
-
-export function not(condition: Predicate): Predicate {
-  return (read) => !condition(read);
-}
-
-export function and(conditions: readonly Predicate[]): Predicate {
-  return (read) => {
-    for (const condition of conditions) if (!condition(read)) return false;
-    return true;
-  };
-}
-
-export function or(conditions: readonly Predicate[]): Predicate {
-  return (read) => {
-    for (const condition of conditions) if (condition(read)) return true;
-    return false;
-  };
 }
 
 /** Whether the test is true for any of the values. */

@@ -2,17 +2,15 @@
 
 import type { FieldReader } from '../../collectors/event.ts';
 import { foldCase } from './case-folding.ts';
+import { and, not, or } from './conditions.ts';
 import {
   type ArithmeticOperator,
-  and,
   arithmetic,
   asCondition,
   containment,
   type Evaluate,
   type Expression,
   equality,
-  not,
-  or,
   ordering,
   overArguments,
   testing,
@@ -111,7 +109,7 @@ class EqlParser {
     if (category === undefined) return { matches: holds, category };
     this.fields.add('event.category');
     const isCategory = (one: Scalar): boolean => one === category;
-    return { matches: (read) => someValue(read('event.category'), isCategory) && holds(read), category };
+    return { matches: and([(read) => someValue(read('event.category'), isCategory), holds]), category };
   }
 
   #or(): Expression {

@@ -1,6 +1,7 @@
 // Compiles the Kibana Query Language, as detection rules use it, to a predicate.
 
-import type { FieldReader, FieldValue } from '../../collectors/event.ts';
+import type { FieldValue } from '../../collectors/event.ts';
+import { and, not, or } from './conditions.ts';
 import { orderOf, parseNumber, presentValue, rangeTests, type Scalar, someValue } from './field-values.ts';
 import { type KqlToken, tokenizeKql } from './kql-lexer.ts';
 import type { CompiledQuery, Predicate, QueryError } from './query.ts';
@@ -60,19 +61,16 @@ class KqlParser {
   }
 
   #or(): Predicate {
-    const parts = this.#chain('or', () => this.#and());
-    return anyPredicate(parts);
+    return or(this.#chain('or', () => this.#and()));
   }
 
   #and(): Predicate {
-    const parts = this.#chain('and', () => this.#not());
-    return everyPredicate(parts);
+    return and(this.#chain('and', () => this.#not()));
   }
 
   #not(): Predicate {
     if (!this.#take('not')) return this.#group();
-    const negated = this.#nested(() => this.#not());
-    return (read) => !negated(read);
+    return not(this.#nested(() => this.#not()));
   }
 
   #group(): Predicate {
@@ -259,22 +257,4 @@ function anyValueTest(tests: readonly ValueTest[]): ValueTest {
     return typeof one === 'number' ? numbers.has(one) : typeof one === 'boolean' && texts.has(String(one));
   };
   return { matches: (value) => someValue(value, contained) };
-}
-
-function everyPredicate(parts: readonly Predicate[]): Predicate {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  return (read: FieldReader) => {
-    for (const part of parts) if (!part(read)) return false;
-    return true;
-  };
-}
-
-function anyPredicate(parts: readonly Predicate[]): Predicate {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  return (read: FieldReader) => {
-    for (const part of parts) if (part(read)) return true;
-    return false;
-  };
 }

@@ -3,7 +3,11 @@
 import type { FieldReader } from '../../collectors/event.ts';
 
 /** True when the event matches. Pure; never throws on any field value. */
-export type Predicate = (read: FieldReader) => boolean;
+export interface Predicate {
+  (read: FieldReader): boolean;
+  /** Of a condition that is made of others. */
+  joined?: { by: 'and' | 'or' | 'not'; conditions: readonly Predicate[] };
+}
 
 export interface CompiledQuery {
   matches: Predicate;

@@ -266,15 +266,18 @@ function compileQuery(file: string, source: string, language: Rule['language'], 
   }
 }
 
-/**
- * The rules of all `*.toml` files in the folders, in the order of the folders and then of the names, and those refused.
- * A folder that does not exist holds no rules; one that cannot be read is refused as a whole. Of two files with one
- * rule_id the later is refused. Hidden files and `known-terms.toml` are passed over; links are followed.
- */
+/** The rules of all files in the folders, in their order (`ruleFilesIn`), and those refused (`readRuleFiles`). */
 export function readRules(folders: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
+  const { files, refused: unreadable } = ruleFilesIn(folders);
+  const { rules, refused } = readRuleFiles(files);
+  return { rules, refused: [...unreadable, ...refused] };
+}
+
+/** The rules of these files, and those refused. Of two files with one rule_id the later is refused. */
+export function readRuleFiles(files: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
   const rules = new Map<string, Rule>();
   const refused: RefusedRule[] = [];
-  const read = (file: string): void => {
+  for (const file of files) {
     let source = '';
     try {
       source = readSource(file);
@@ -288,18 +291,28 @@ export function readRules(folders: readonly string[]): { rules: Rule[]; refused:
     } catch (error) {
       refused.push(refusalOf(file, source, error));
     }
-  };
+  }
+  return { rules: [...rules.values()], refused };
+}
+
+/**
+ * All `*.toml` files in the folders, in the order of the folders and then of the names. A folder that does not exist holds none; one that
+ * cannot be read is refused as a whole. Hidden files and `known-terms.toml` are passed over; links are followed.
+ */
+export function ruleFilesIn(folders: readonly string[]): { files: string[]; refused: RefusedRule[] } {
+  const files: string[] = [];
+  const refused: RefusedRule[] = [];
   for (const folder of folders) {
     try {
       for (const name of readdirSync(folder).sort()) {
-        if (name.endsWith('.toml') && !name.startsWith('.') && name !== knownTermsFile) read(join(folder, name));
+        if (name.endsWith('.toml') && !name.startsWith('.') && name !== knownTermsFile) files.push(join(folder, name));
       }
     } catch (error) {
       if (!isErrno(error)) throw error;
       if (error.code !== 'ENOENT') refused.push(refusalOf(folder, '', error));
     }
   }
-  return { rules: [...rules.values()], refused };
+  return { files, refused };
 }
 
 /** What is told of a file that was not loaded; throws on what is no fault of the file. */

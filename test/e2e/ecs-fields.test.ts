@@ -6,7 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { classFields, eventClasses, isEventField } from '../../agent/event-fields.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
+import { readPath } from '../../collectors/read-path.ts';
 import { fits, unmapped, valuesOf } from '../ecs-values.ts';
 import { bindMount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
@@ -145,6 +147,25 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     };
   });
   afterAll(() => agent.stop());
+
+  test('each is of a class that warnings about rules know, and has what that says', () => {
+    const seen = new Set<string>();
+    for (const event of events) {
+      const { category, type, action } = event.event;
+      if (!['process', 'file'].includes(category?.[0] ?? '')) continue;
+      const own = eventClasses.filter(
+        (each) => each.action === action && [category, type].flat().join() === `${each.category},${each.type}`,
+      );
+      expect([action, own.length]).toEqual([action, 1]);
+      for (const [field] of valuesOf(event)) {
+        const known = own[0]?.known(field);
+        if (known === undefined || !isEventField(field)) continue;
+        expect([action, field, known.value]).toEqual([action, field, readPath(event, field)]);
+        seen.add(field);
+      }
+    }
+    expect(seen).toEqual(classFields);
+  });
 
   describe.each(Object.entries(asked) as [Query, string[]][])('%s', (query, fields) => {
     const documentsOf = () => Object.values(found[query]).flat();

@@ -2,7 +2,16 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -211,8 +220,84 @@ test('rules check names file, line and column of what is refused', async () => {
   expect(out).toMatch(new RegExp(`^refused: ${wrong}:6:1: .* must be "low"`));
   expect(out).toContain('severity = "loud"\n');
   expect(out).toContain('^');
-  expect(out).toContain('refused: /nowhere.toml:1:1: cannot be read: ENOENT');
+  expect(out).toContain('refused: /nowhere.toml:1:1: cannot be read (ENOENT)');
   expect(err).toBe('2 rules are right, 2 refused\n');
+});
+
+test('rules check refuses what the agent refuses: the id of a rule that is loaded already', async () => {
+  const rule = join(folder, 'rules', 'a-rule.toml');
+  const copy = join(folder, 'copy-of-a-rule.toml');
+  writeFileSync(copy, ruleText('a-rule', 'low'));
+  const line = `refused: ${copy}:3:1: \`rule.rule_id\` "a-rule" is that of ${rule} already\nrule_id = "a-rule"\n^~~~~~~\n`;
+  expect(await stepparent('rules', 'check', copy)).toEqual({
+    code: 1,
+    out: line,
+    err: '0 rules are right, 1 refused\n',
+  });
+  // By itself, by another name, and in its folder it is no other rule.
+  const link = join(folder, 'link.toml');
+  symlinkSync(rule, link);
+  expect(await stepparent('rules', 'check', rule, link, join(folder, 'rules'))).toMatchObject({ code: 0, out: '' });
+
+  const second = join(folder, 'second');
+  mkdirSync(second);
+  renameSync(copy, join(second, 'copy.toml'));
+  const both = join(folder, 'both.toml');
+  writeFileSync(both, readFileSync(config, 'utf8').replace(/\["(.*)"\]/, `["$1", "${second}"]`));
+  for (const args of [
+    ['rules', 'check'],
+    ['run', '--check'],
+  ]) {
+    const { code, out, err } = await run('node', [main, ...args, '--config', both]);
+    expect({ code, out }).toEqual({ code: 1, out: line.replace(copy, join(second, 'copy.toml')) });
+    expect(err).toContain('2 rules are right, 1 refused\n');
+  }
+});
+
+test('rules check and run --check warn of what can never fire; --strict makes that a failure', async () => {
+  const odd = join(folder, 'odd.toml');
+  writeFileSync(
+    odd,
+    ruleText('odd', 'low').replace('process.name:dpkg', 'not proces.name:dpkg and event.category:network'),
+  );
+  const shown = [
+    `warning: ${odd}:9:14: \`rule.query\`: no event is known to have "proces.name"; did you mean "process.name"?`,
+    'query = "not proces.name:dpkg and event.category:network"',
+    '             ^~~~~~~~~~~',
+    `warning: ${odd}:9:35: \`rule.query\`: the query can never match: no event has the \`event.category\` that it asks for; there are process/start/exec, file/creation/creation, file/change/rename, file/change/modification, file/change/attribute-change, file/deletion/deletion (event.category/type/action)`,
+    'query = "not proces.name:dpkg and event.category:network"',
+    '                                  ^~~~~~~~~~~~~~',
+    '',
+  ].join('\n');
+  const err = '1 rule is right, 0 refused, 2 warnings\n';
+  expect(await stepparent('rules', 'check', odd)).toEqual({ code: 0, out: shown, err });
+  expect(await stepparent('rules', 'check', '--strict', odd)).toEqual({ code: 1, out: shown, err });
+  expect(await stepparent('rules', 'check', '--strict')).toMatchObject({ code: 0, out: '' });
+
+  const configured = join(folder, 'odd-config.toml');
+  mkdirSync(join(folder, 'odd-rules'));
+  renameSync(odd, join(folder, 'odd-rules', 'odd.toml'));
+  const text = (record: string): string => `rules_directories = ["${folder}/odd-rules"]
+hunts = { directories = [] }
+events = { record = "${record}" }`;
+  writeFileSync(configured, text('process.name:x'));
+  expect(await run('node', [main, 'run', '--check', '--config', configured])).toMatchObject({
+    code: 0,
+    out: shown.replaceAll(odd, join(folder, 'odd-rules', 'odd.toml')),
+  });
+  const check = [main, 'run', '--check', '--strict', '--config', configured];
+  expect(await run('node', check)).toMatchObject({ code: 1 });
+  rmSync(join(folder, 'odd-rules', 'odd.toml'));
+  expect(await run('node', check)).toMatchObject({ code: 0, out: '' });
+  writeFileSync(configured, text('process.nam:x'));
+  const record = `${configured}:3: \`events.record\`: no event is known to have "process.nam"; did you mean "process.name"?`;
+  const { code, err: said } = await run('node', check);
+  expect(code).toBe(1);
+  expect(said).toContain(`stepparent: ${record}\n`);
+  expect(await run('node', [main, 'config', 'check', '--config', configured])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`warning: ${record}\n`),
+  });
 });
 
 test('status: of a stopped agent its store and 1, of a running one its answer', async () => {

@@ -79,6 +79,25 @@ test('run --check says which hunts are refused, also for their SQL', async () =>
   }
 });
 
+test('run --check warns of columns that a hunt names and its rows have not', async () => {
+  const file = join(folder, 'hunts', 'columns.toml');
+  const text = hunt('columns', 'SELECT 1 AS path').replace(
+    '[hunt]',
+    '[hunt]\nfinding = { reason = "{pth} of {path}" }',
+  );
+  writeFileSync(file, text.replace(/^identity = .*$/m, 'identity = ["path", "name"]'));
+  try {
+    const { out, err } = await stepparent('run', '--check');
+    expect(out).toContain(`hunt warning: ${file}: \`hunt.identity\`: the rows have no column "name"\n`);
+    expect(out).toContain(
+      `hunt warning: ${file}: \`hunt.finding.reason\`: the rows have no column "pth"; did you mean "path"?\n`,
+    );
+    expect(err).toMatch(/\n2 hunts are right, 1 refused, 2 warnings\n$/);
+  } finally {
+    rmSync(file);
+  }
+});
+
 test('hunt --journal: a folder that is not there is said once', async () => {
   expect(await stepparent('hunt', '--journal', '/nowhere')).toEqual({
     code: 1,

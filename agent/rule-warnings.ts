@@ -1,0 +1,155 @@
+// What is legal in a rule and likely a mistake: fields that no event has, and a query that no event can match.
+
+import { outcomeOf } from '../detectors/query/conditions.ts';
+import { compileKql } from '../detectors/query/kql.ts';
+import { readSource } from '../detectors/rules/read-source.ts';
+import type { RefusedRule, Rule } from '../detectors/rules/rule.ts';
+import { locateInString, locateKey, nearest, TomlFileError } from '../detectors/rules/toml-file.ts';
+import { classFields, type EventClass, eventClasses, eventFields, isEventField } from './event-fields.ts';
+
+/** A rule that is loaded all the same; positions count from 1. */
+export type RuleWarning = Omit<RefusedRule, 'id'>;
+
+/** In the order of the rules. */
+export const ruleWarnings = (rules: readonly Rule[]): RuleWarning[] =>
+  rules.flatMap((rule) => {
+    const notes = notesOn(rule);
+    return notes.length === 0 ? [] : placed(rule, notes);
+  });
+
+/** A remark on a key of the rule, and the field that it is about. */
+interface Note {
+  key: readonly string[];
+  field: string | undefined;
+  message: string;
+}
+
+function notesOn(rule: Rule): Note[] {
+  const notes: Note[] = [];
+  const queryKey = ['query'];
+  const termsKey = rule.type === 'new_terms' ? ['new_terms', 'value'] : ['alert_suppression', 'group_by'];
+  const reasonKey = ['stepparent', 'reason'];
+  const reasonFields = fieldsOfReason(rule);
+  const add = (key: readonly string[], field: string | undefined, message: string): void => {
+    if (!notes.some((note) => note.field === field)) notes.push({ key, field, message });
+  };
+  for (const field of rule.fields) {
+    if (isEventField(field)) continue;
+    if (placeInQuery(rule.query, field) !== undefined || !rule.termFields.includes(field)) {
+      add(queryKey, field, unknownField(field));
+    } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
+  }
+  for (const field of reasonFields) if (!isEventField(field)) add(reasonKey, field, unknownField(field));
+
+  const fitting = eventClasses.filter(({ known }) => outcomeOf(rule.matches, known).result !== 'false');
+  if (fitting.length === 0) {
+    const { field, message } = whyNever(rule);
+    notes.push({ key: queryKey, field, message });
+    return notes;
+  }
+  const isLacking = (field: string): boolean => fitting.every(({ known }) => isAbsent(known, field));
+  for (const field of rule.termFields.filter(isLacking)) {
+    add(termsKey, field, `no event that the query can match has "${field}"; each match will be an alert`);
+  }
+  for (const field of reasonFields.filter(isLacking)) {
+    add(reasonKey, field, `no event that the query can match has "${field}"`);
+  }
+  return notes;
+}
+
+const isAbsent = (known: EventClass['known'], field: string): boolean => {
+  const found = known(field);
+  return found !== undefined && found.value === undefined;
+};
+
+const fieldsOfReason = ({ reason }: Rule): string[] =>
+  [...reason.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name).filter((name) => name !== 'window');
+
+/** `no event is known to have "proces.name"; did you mean "process.name"?` */
+export function unknownField(field: string, candidates: readonly string[] = eventFields): string {
+  const near = nearest(field, candidates);
+  return `no event is known to have "${field}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+/** Of a query that is false for every class of events. */
+function whyNever({ matches }: Rule): { field: string | undefined; message: string } {
+  // First whether there are events of that kind at all, then what they lack.
+  const byClass = eventClasses.map(({ known, ...names }) => ({
+    names,
+    kind: outcomeOf(matches, (field) => (classFields.has(field) ? known(field) : undefined)),
+    whole: outcomeOf(matches, known),
+  }));
+  const ofKind = byClass.filter(({ kind }) => kind.result !== 'false');
+  if (ofKind.length > 0) {
+    const fields = [...new Set(ofKind.flatMap(({ whole }) => [...whole.fields]))].filter(
+      (one) => !classFields.has(one),
+    );
+    return {
+      field: fields[0],
+      message: `the query can never match: no event of ${listed(ofKind)} has ${fields.map((one) => `"${one}"`).join(' or ')}`,
+    };
+  }
+  // What the classes lack that come nearest.
+  const fewest = Math.min(...byClass.map(({ kind }) => kind.fields.size));
+  const fields = new Set(byClass.flatMap(({ kind }) => (kind.fields.size === fewest ? [...kind.fields] : [])));
+  const [field] = fields;
+  const asked = [...fields]
+    .sort()
+    .map((one) => `\`${one}\``)
+    .join(' and ');
+  return {
+    field,
+    message:
+      field === undefined
+        ? 'the query can never match'
+        : `the query can never match: no event has the ${asked} that it asks for; there are ${listed(byClass)}`,
+  };
+}
+
+/** `process/start/exec, file/change/rename (event.category/type/action)` */
+const listed = (classes: readonly { names: Omit<EventClass, 'known'> }[]): string =>
+  `${classes.map(({ names: { category, type, action } }) => `${category}/${type}/${action}`).join(', ')} (event.category/type/action)`;
+
+function placed({ file, query }: Rule, notes: readonly Note[]): RuleWarning[] {
+  const source = sourceOf(file);
+  return notes.map(({ key, field, message }) => {
+    const path = ['rule', ...key];
+    const inQuery = key[0] === 'query' && field !== undefined ? placeInQuery(query, field) : undefined;
+    const at = inQuery === undefined ? locateKey(source, path) : locateInString(source, path, inQuery);
+    const {
+      line,
+      column,
+      excerpt,
+      message: text,
+    } = new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, at);
+    return { file, line, column, message: text, excerpt };
+  });
+}
+
+/** Nothing where the file has gone since it was loaded. */
+function sourceOf(file: string): string {
+  try {
+    return readSource(file);
+  } catch (error) {
+    if (error instanceof TomlFileError || (error instanceof Error && 'code' in error)) return '';
+    throw error;
+  }
+}
+
+function placeInQuery(query: string, field: string): { start: number; end: number } | undefined {
+  const isPart = (character: string | undefined): boolean => character !== undefined && /[\w.@]/.test(character);
+  for (let start = query.indexOf(field); start !== -1; start = query.indexOf(field, start + 1)) {
+    const end = start + field.length;
+    if (!isPart(query[start - 1]) && !isPart(query[end])) return { start, end };
+  }
+  return undefined;
+}
+
+/** What is odd about the query `events.record`, which execs alone are asked by. */
+export function recordQueryWarnings(query: string): string[] {
+  const { matches, fields } = compileKql(query);
+  const unknown = [...fields].filter((field) => !isEventField(field)).map((field) => unknownField(field));
+  const execs = eventClasses.filter(({ action }) => action === 'exec');
+  if (execs.some(({ known }) => outcomeOf(matches, known).result !== 'false')) return unknown;
+  return [...unknown, 'no start of a program can match it'];
+}

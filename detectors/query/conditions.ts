@@ -1,0 +1,75 @@
+// Conditions joined by `and`, `or` and `not`; and whether one can be true at all, when of an event only some fields are known.
+
+import type { FieldValue } from '../../collectors/event.ts';
+import type { Predicate } from './query.ts';
+
+export function not(condition: Predicate): Predicate {
+  const negation: Predicate = (read) => !condition(read);
+  negation.joined = { by: 'not', conditions: [condition] };
+  return negation;
+}
+
+export function and(conditions: readonly Predicate[]): Predicate {
+  const [only] = conditions;
+  if (only !== undefined && conditions.length === 1) return only;
+  const all: Predicate = (read) => {
+    for (const condition of conditions) if (!condition(read)) return false;
+    return true;
+  };
+  all.joined = { by: 'and', conditions };
+  return all;
+}
+
+export function or(conditions: readonly Predicate[]): Predicate {
+  const [only] = conditions;
+  if (only !== undefined && conditions.length === 1) return only;
+  const any: Predicate = (read) => {
+    for (const condition of conditions) if (condition(read)) return true;
+    return false;
+  };
+  any.joined = { by: 'or', conditions };
+  return any;
+}
+
+/** What is known of a field: its value, or that it is absent (`{ value: undefined }`); undefined: it may be anything. */
+export type KnownField = (field: string) => { value: FieldValue } | undefined;
+
+/** `fields` are those that decide it; none where it is open. */
+export interface Outcome {
+  result: 'true' | 'false' | 'open';
+  fields: ReadonlySet<string>;
+}
+
+const open: Outcome = { result: 'open', fields: new Set() };
+
+/** The result for every event of which only this much is known. Conditions that are open are taken one by one: `a and not a` is open. */
+export function outcomeOf(condition: Predicate, known: KnownField): Outcome {
+  const { joined } = condition;
+  if (joined === undefined) return outcomeOfTest(condition, known);
+  const outcomes = joined.conditions.map((each) => outcomeOf(each, known));
+  if (joined.by === 'not') {
+    const [{ result, fields } = open] = outcomes;
+    return { result: result === 'open' ? result : result === 'true' ? 'false' : 'true', fields };
+  }
+  const decisive = joined.by === 'and' ? 'false' : 'true';
+  const deciding = outcomes.filter(({ result }) => result === decisive);
+  if (deciding.length > 0) return { result: decisive, fields: union(deciding) };
+  if (outcomes.some(({ result }) => result === 'open')) return open;
+  return { result: decisive === 'false' ? 'true' : 'false', fields: union(outcomes) };
+}
+
+const union = (outcomes: readonly Outcome[]): ReadonlySet<string> =>
+  new Set(outcomes.flatMap(({ fields }) => [...fields]));
+
+/** A test reads the same fields whenever these have the same values: if all that it read are known, so is what it says. */
+function outcomeOfTest(test: Predicate, known: KnownField): Outcome {
+  const fields = new Set<string>();
+  let isOpen = false;
+  const result = test((field) => {
+    fields.add(field);
+    const found = known(field);
+    if (found === undefined) isOpen = true;
+    return found?.value;
+  });
+  return isOpen ? open : { result: result ? 'true' : 'false', fields };
+}

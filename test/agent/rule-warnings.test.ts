@@ -1,0 +1,264 @@
+// What is said of rules that are legal and can never fire as they are meant to.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { completeConfiguration } from '../../agent/configuration.ts';
+import { eventClasses } from '../../agent/event-fields.ts';
+import { recordQueryWarnings, ruleWarnings } from '../../agent/rule-warnings.ts';
+import { describeFileChange } from '../../collectors/packagedb/file-event.ts';
+import { createProcessTable } from '../../collectors/process-table.ts';
+import { readPath } from '../../collectors/read-path.ts';
+import { parseRule, readRules } from '../../detectors/rules/load-rules.ts';
+import { hostContext } from '../collectors/host-context-double.ts';
+import { procDouble } from '../collectors/proc-double.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stepparent-rule-warnings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What is said of a rule with this query, which begins in line 9, and with whatever stands after it. */
+function warningsOf(type: 'eql' | 'query' | 'new_terms', query: string, rest = '') {
+  const file = join(folder, 'a.toml');
+  const text = `[rule]
+rule_id = "a"
+name = "A"
+description = "d"
+severity = "low"
+risk_score = 21
+type = "${type}"
+query = '''
+${query}'''
+${rest}`;
+  writeFileSync(file, text);
+  return ruleWarnings([parseRule(file, text)]);
+}
+const messagesOf = (...args: Parameters<typeof warningsOf>) => warningsOf(...args).map(({ message }) => message);
+
+const newTerms = (field: string) => `[rule.new_terms]
+field = "new_terms_fields"
+value = ["${field}"]
+[[rule.new_terms.history_window_start]]
+field = "history_window_start"
+value = "now-5d"
+`;
+
+test('the rules that come with stepparent, and the default of events.record, have none', () => {
+  const { rules } = readRules([join(import.meta.dirname, '../../detectors/rules')]);
+  expect(rules.length).toBeGreaterThanOrEqual(10);
+  expect(ruleWarnings(rules)).toEqual([]);
+  expect(recordQueryWarnings(completeConfiguration([]).events.record)).toEqual([]);
+});
+
+describe('a field that no event has', () => {
+  test('is named with the nearest one, at its place', () => {
+    const [first, second, third] = warningsOf(
+      'eql',
+      'process where event.action == "exec"\n  and proces.name != "dpkg" and process.parnet.executable != "/x"',
+    );
+    expect(first).toEqual({
+      file: join(folder, 'a.toml'),
+      line: 10,
+      column: 7,
+      message: '`rule.query`: no event is known to have "proces.name"; did you mean "process.name"?',
+      excerpt: '  and proces.name != "dpkg" and process.parnet.executable != "/x"\'\'\'\n      ^~~~~~~~~~~',
+    });
+    expect(second).toMatchObject({
+      line: 10,
+      column: 33,
+      message: expect.stringMatching(/did you mean "process.parent.executable"\?$/),
+    });
+    expect(third).toBeUndefined();
+  });
+
+  test.each<[string, 'eql' | 'query' | 'new_terms', string, string, RegExp[]]>([
+    ['in KQL', 'query', 'event.action:exec and not proces.name:x', '', [/`rule.query`: no event .* "proces.name"/]],
+    ['as a pattern', 'query', 'not proces.*.name:x', '', [/`rule.query`: no event .* "proces.\*.name"/]],
+    ['that stands twice', 'eql', 'any where a.b != "x" and a.b != "y"', '', [/"a.b"/]],
+    [
+      'of which a longer one is there',
+      'eql',
+      'any where process.name != "x" and process.nam != "y"',
+      '',
+      [/"process.nam"; did you mean "process.name"/],
+    ],
+    [
+      'as a term',
+      'new_terms',
+      'process.name:dpkg',
+      newTerms('process.parent.exe'),
+      [/`rule.new_terms.value`: no event .*"process.parent.exe".*; each match will be an alert$/],
+    ],
+    [
+      'to suppress by',
+      'eql',
+      'process where true',
+      '[rule.alert_suppression]\ngroup_by = ["user.nam"]\n',
+      [/`rule.alert_suppression.group_by`: .* "user.nam"; did you mean "user.name"\?; each match will be an alert/],
+    ],
+    [
+      'in the reason',
+      'eql',
+      'process where true',
+      '[rule.stepparent]\nreason = "{process.comand_line} in {window}"\n',
+      [/`rule.stepparent.reason`: .* did you mean "process.command_line"\?$/],
+    ],
+    ['that only alerts have', 'eql', 'any where rule.name != "x"', '', [/"rule.name"/]],
+  ])('%s', (_, type, query, rest, expected) => {
+    const messages = messagesOf(type, query, rest);
+    expect(messages).toEqual(expected.map((pattern) => expect.stringMatching(pattern)));
+  });
+});
+
+describe('a query that no event can match', () => {
+  const never = 'the query can never match: ';
+  const kinds =
+    'process/start/exec, file/creation/creation, file/change/rename, file/change/modification, file/change/attribute-change, file/deletion/deletion (event.category/type/action)';
+  test.each<[string, 'eql' | 'query', string, string]>([
+    [
+      'a category',
+      'eql',
+      'network where destination.port == 80 or process.name == "x"',
+      `no event has the \`event.category\` that it asks for; there are ${kinds}`,
+    ],
+    [
+      'an action',
+      'eql',
+      'process where event.action == "uid_change"',
+      `no event has the \`event.action\` that it asks for; there are ${kinds}`,
+    ],
+    [
+      'an action, in KQL',
+      'query',
+      'event.category:process and event.action:(fork or end)',
+      `no event has the \`event.action\` that it asks for; there are ${kinds}`,
+    ],
+    [
+      'a type',
+      'eql',
+      'process where event.type == "end"',
+      `no event has the \`event.type\` that it asks for; there are ${kinds}`,
+    ],
+    [
+      'a type with another action',
+      'eql',
+      'file where event.type == "creation" and event.action == "rename"',
+      `no event has the \`event.action\` and \`event.type\` that it asks for; there are ${kinds}`,
+    ],
+    [
+      'an operating system',
+      'query',
+      'host.os.type:windows and process.name:x',
+      `no event has the \`host.os.type\` that it asks for; there are ${kinds}`,
+    ],
+    [
+      'a field of files, of processes',
+      'eql',
+      'process where event.action == "exec" and file.path like "/etc/*"',
+      'no event of process/start/exec (event.category/type/action) has "file.path"',
+    ],
+    [
+      'of two one, and neither is there',
+      'eql',
+      'process where (file.path != null or stepparent.found : "x") and process.name == "x"',
+      'no event of process/start/exec (event.category/type/action) has "file.path" or "stepparent.found"',
+    ],
+    [
+      'a field of processes, of files',
+      'eql',
+      'file where event.action == "deletion" and stepparent.exec.filename == "x"',
+      'no event of file/deletion/deletion (event.category/type/action) has "stepparent.exec.filename"',
+    ],
+    [
+      'a field that nobody has',
+      'eql',
+      'process where process.entry_leader.entry_meta.type == "sshd"',
+      'no event of process/start/exec (event.category/type/action) has "process.entry_leader.entry_meta.type"',
+    ],
+    [
+      'a field of the agent itself',
+      'query',
+      'stepparent.sensor.lost_events > 0',
+      `no event of ${kinds} has "stepparent.sensor.lost_events"`,
+    ],
+  ])('for %s', (_, type, query, message) => {
+    expect(messagesOf(type, query)).toContain(`\`rule.query\`: ${never}${message}`);
+  });
+
+  test.each<[string, 'eql' | 'query', string]>([
+    ['any of several categories', 'eql', 'any where event.category in ("network", "process") and process.name == "x"'],
+    ['one of several actions', 'eql', 'process where event.action in ("fork", "exec")'],
+    ['a field of files or of processes', 'eql', 'any where file.path like "/x*" or process.name == "x"'],
+    ['a field that must be absent', 'eql', 'process where file.path == null and process.name == "x"'],
+    ['a field that must differ', 'query', 'event.category:process and not file.path:x'],
+    ['the writer of a file', 'eql', 'file where process.name != "dpkg" and stepparent.package.manager == "dpkg"'],
+    ['a pattern of fields', 'query', 'event.category:process and process.*.name:x'],
+    ['notes, whose names are free', 'eql', 'any where `stepparent`.unobserved.args != null'],
+  ])('but not for %s', (_, type, query) => {
+    expect(messagesOf(type, query)).toEqual([]);
+  });
+
+  test('terms and reasons are held against the events that can match', () => {
+    expect(messagesOf('new_terms', 'event.category:process', newTerms('file.path'))).toEqual([
+      '`rule.new_terms.value`: no event that the query can match has "file.path"; each match will be an alert',
+    ]);
+    expect(messagesOf('new_terms', 'process.name:dpkg', newTerms('file.path'))).toEqual([]);
+    expect(messagesOf('eql', 'process where true', '[rule.stepparent]\nreason = "{file.path}"\n')).toEqual([
+      '`rule.stepparent.reason`: no event that the query can match has "file.path"',
+    ]);
+  });
+
+  test('of events.record: execs alone are asked', () => {
+    expect(recordQueryWarnings('process.name:x')).toEqual([]);
+    expect(recordQueryWarnings('event.category:file')).toEqual(['no start of a program can match it']);
+    expect(recordQueryWarnings('not proces.name:x')).toEqual([
+      'no event is known to have "proces.name"; did you mean "process.name"?',
+    ]);
+  });
+});
+
+test('a rule whose file has gone has its warning at the beginning', () => {
+  const text = readFileSync(join(folder, 'a.toml'), 'utf8').replace(/'''[\s\S]*?'''/, "'''any where a.b != 1'''");
+  expect(ruleWarnings([parseRule('/nowhere/a.toml', text)])).toEqual(
+    expect.arrayContaining([expect.objectContaining({ file: '/nowhere/a.toml', line: 1, column: 1, excerpt: '' })]),
+  );
+});
+
+test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion'] as const)(
+  'the class of a %s of a file is what its events are',
+  async (action) => {
+    const { event } = await describeFileChange(
+      {
+        action,
+        actionInferredFrom: undefined,
+        path: '/var/lib/dpkg/info/x.list',
+        atNs: 1e9,
+        witness: undefined,
+        unseen: undefined,
+        writer: { unobserved: 'x', pid: undefined },
+        details: {},
+        found: 'by comparison',
+      },
+      { table: createProcessTable(procDouble()), context: hostContext, provider: 'fanotify' },
+    );
+    const own = eventClasses.filter((each) => each.category === 'file' && each.action === action);
+    expect(own.length).toBe(1);
+    for (const { type, known } of own) {
+      expect(event.event.type).toEqual([type]);
+      for (const field of [
+        'event.category',
+        'event.type',
+        'event.action',
+        'event.kind',
+        'event.module',
+        'event.dataset',
+        'host.os.type',
+        'agent.type',
+        'ecs.version',
+      ]) {
+        expect([field, known(field)?.value]).toEqual([field, readPath(event, field)]);
+      }
+      for (const field of ['file.path', 'stepparent.found']) expect(known(field)).toBeUndefined();
+    }
+  },
+);
