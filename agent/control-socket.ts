@@ -109,10 +109,10 @@ function answerTo(request: string, handlers: ControlHandlers): unknown {
 }
 
 /**
- * Asks the agent at `path`; undefined when none listens there. Throws ControlError when it does not answer within 2 s
+ * Asks the agent at `path`; undefined when none listens there. Throws ControlError when it does not answer in time
  * or answers with an error, and the system's error (EACCES) when this user may not ask.
  */
-export function askControl(path: string, command: string): Promise<unknown> {
+export function askControl(path: string, command: string, timeoutMs = patienceMs): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const connection = createConnection(path);
@@ -120,7 +120,7 @@ export function askControl(path: string, command: string): Promise<unknown> {
       connection.destroy();
       reject(new ControlError(`stepparent at ${path} ${what}`));
     };
-    const timer = setTimeout(() => fail('does not answer'), patienceMs);
+    const timer = setTimeout(() => fail('does not answer'), timeoutMs);
     connection.setEncoding('utf8');
     connection.once('close', () => clearTimeout(timer));
     connection.once('connect', () => connection.write(`${JSON.stringify({ command })}\n`));

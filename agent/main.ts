@@ -108,6 +108,18 @@ export function program(): Command {
     );
 
   root
+    .command('reload')
+    .description(
+      'have the agent read configuration, rules, hunts and exceptions again; exit code 1 when it refuses any',
+    )
+    .action(
+      keep(async (_: unknown, command: Command) => {
+        const { reloadCommand } = await import('./commands/reload.ts');
+        return reloadCommand(optionsOf(command));
+      }),
+    );
+
+  root
     .command('alerts')
     .description('list alerts, newest last')
     .addOption(sinceOption())

@@ -1,11 +1,11 @@
 // What is legal in a rule and likely a mistake: fields that no event has, and a query that no event can match.
 
+import { classFields, type EventClass, eventClasses, eventFields, isEventField } from '../collectors/event-fields.ts';
 import { outcomeOf } from '../detectors/query/conditions.ts';
 import { compileKql } from '../detectors/query/kql.ts';
 import { readSource } from '../detectors/rules/read-source.ts';
 import type { RefusedRule, Rule } from '../detectors/rules/rule.ts';
 import { locateInString, locateKey, nearest, TomlFileError } from '../detectors/rules/toml-file.ts';
-import { classFields, type EventClass, eventClasses, eventFields, isEventField } from './event-fields.ts';
 
 /** A rule that is loaded all the same; positions count from 1. */
 export type RuleWarning = Omit<RefusedRule, 'id'>;

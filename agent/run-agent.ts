@@ -51,10 +51,11 @@ export interface Agent {
   /** Another number after each look of the sensor that was handled whole. */
   progress(): number;
   /**
-   * Puts what `read` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
-   * rule or hunt that is in force would be refused: the log and `status` say why.
+   * Puts what `readAgain` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
+   * rule or hunt that is in force would be refused: the log and `status` say why. The same is asked for through the control socket, and
+   * answered with the status after it.
    */
-  reload(read: () => ReadConfiguration): void;
+  reload(): void;
   /** Ends everything: what was seen is committed, the kernel's instance removed. */
   stop(): Promise<void>;
 }
@@ -62,6 +63,10 @@ export interface Agent {
 export interface AgentParts {
   /** What is in force until the first reload. */
   read: ReadConfiguration;
+  /** What a reload puts in its place. */
+  readAgain(): ReadConfiguration;
+  /** After each reload, also one that was refused. */
+  onReload(): void;
   paths: Paths;
   log: Log;
 }
@@ -94,7 +99,16 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   let status: () => AgentStatus = () => {
     throw new Error('the agent is still starting');
   };
-  const control = await listenControl(paths.controlSocket, { status: () => status() });
+  let reload = (): void => {
+    throw new Error('the agent is still starting');
+  };
+  const control = await listenControl(paths.controlSocket, {
+    status: () => status(),
+    reload: () => {
+      reload();
+      return status();
+    },
+  });
   const undo: (() => unknown)[] = [() => control.close()];
   try {
     const { journald, ndjson } = configuration.alerts;
@@ -375,29 +389,35 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       };
     };
 
+    const readAndReplace = (): void => {
+      reloaded = { last: new Date().toISOString() };
+      try {
+        replace(readPolicy(parts.readAgain()));
+      } catch (error) {
+        reloaded.refused = messageOf(error);
+        log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
+        return;
+      }
+      tellPolicy();
+      const { rules, hunts, exceptions, files } = policy;
+      const counts = `${rules.length} rules, ${hunts.length} hunts to ask, ${exceptions.length} exceptions`;
+      log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
+      const waiting = keysForRestart(configuration, policy.configuration);
+      if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });
+      pipeline.keep(
+        sensorEvent(context, 'configuration-reloaded', `${counts}: ${rules.map(({ id }) => id).join(', ')}`),
+      );
+      commit();
+    };
+    reload = () => {
+      readAndReplace();
+      parts.onReload();
+    };
+
     return {
       status: () => status(),
       progress: sensor.progress,
-      reload(read) {
-        reloaded = { last: new Date().toISOString() };
-        try {
-          replace(readPolicy(read()));
-        } catch (error) {
-          reloaded.refused = messageOf(error);
-          log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
-          return;
-        }
-        tellPolicy();
-        const { rules, hunts, exceptions, files } = policy;
-        const counts = `${rules.length} rules, ${hunts.length} hunts to ask, ${exceptions.length} exceptions`;
-        log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
-        const waiting = keysForRestart(configuration, policy.configuration);
-        if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });
-        pipeline.keep(
-          sensorEvent(context, 'configuration-reloaded', `${counts}: ${rules.map(({ id }) => id).join(', ')}`),
-        );
-        commit();
-      },
+      reload: () => reload(),
       async stop() {
         clearInterval(tidy);
         await schedule.stop();

@@ -1,7 +1,7 @@
 // The names of the fields that events can have, and the kinds of events that rules see: to find what a rule asks for in vain.
 
-import { ecsVersion, type FieldValue } from '../collectors/event.ts';
-import { fitsPieces } from '../collectors/read-path.ts';
+import { ecsVersion, type FieldValue } from './event.ts';
+import { fitsPieces } from './read-path.ts';
 
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 const below = (prefix: string, names: readonly string[]): string[] => names.map((name) => `${prefix}.${name}`);

@@ -115,16 +115,19 @@ export async function runCommand(options: RunOptions): Promise<number> {
     process.on('SIGHUP', () => (terminalIsGone() ? resolve() : reload()));
   });
   const manager = openServiceManager(process.env);
-  const agent = await startAgent({ read: first, paths, log });
+  const agent = await startAgent({
+    read: first,
+    readAgain: read,
+    onReload: () => manager.status(() => statusOf(agent)),
+    paths,
+    log,
+  });
   const atStart = agent.status();
   process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
   manager.ready(statusLine(atStart));
   const unwatch = manager.watch(agent.progress);
   const tell = setInterval(() => manager.status(() => statusOf(agent)), statusEveryMs);
-  reload = () => {
-    agent.reload(read);
-    manager.status(() => statusOf(agent));
-  };
+  reload = agent.reload;
   if (askedEarly) reload();
   await ended;
   clearInterval(tell);

@@ -359,6 +359,18 @@ export const checks: readonly Check[] = [
       expect(await must(isActive)).toBe('active\n');
       await configure('1h');
       expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
+      // A rule that is wrong fails it as well, and what was in force stays so.
+      const { loaded } = (await status()).rules;
+      const broken = '/etc/stepparent/rules.d/broken.toml';
+      await must(`printf '[rule]\\nrule_id = "broken"\\n' >${broken}`);
+      expect((await machine.run('systemctl reload stepparent.service')).code).not.toBe(0);
+      expect(await must('journalctl -b -o cat -t stepparent')).toContain(
+        `stepparent: reload failed, keeping the previous configuration: ${broken}:1:1: `,
+      );
+      expect(await status()).toMatchObject({ rules: { loaded, refused: [] } });
+      expect(await must(isActive)).toBe('active\n');
+      await must(`rm ${broken}`);
+      expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
     },
   },
   {

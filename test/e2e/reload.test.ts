@@ -115,6 +115,46 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     await agent.stop(1);
   });
 
+  test('is answered with what the agent did', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const asked = () => agent.cli('reload');
+    expect(await asked()).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^reloaded: \d+ rules loaded, 0 files/),
+    });
+    const broken = join(agent.folder, 'rules/broken.toml');
+    writeFileSync(broken, '[rule]\nrule_id = "broken"\n');
+    writeFileSync(join(agent.folder, 'rules/local-copy.toml'), renamed('local-copy'));
+    expect(await asked()).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^stepparent: reload failed, keeping the previous configuration: .*broken\.toml:1:1: /,
+      ),
+    });
+    expect((await agent.status()).rules.loaded).not.toContain('local-copy');
+    agent.configure('container_alerts = 7');
+    expect(await asked()).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/keeping the previous .*container_alerts/),
+    });
+    agent.configure('');
+    await agent.stop(2);
+
+    // What was refused at the start is refused still, and all else is in force.
+    await agent.start();
+    writeFileSync(join(agent.folder, 'rules/second-copy.toml'), renamed('second-copy'));
+    expect(await asked()).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^stepparent: refused: .*broken\.toml/),
+    });
+    expect((await agent.status()).rules.loaded).toContain('second-copy');
+    rmSync(broken);
+    expect(await asked()).toMatchObject({ code: 0 });
+    await agent.stop(2);
+  });
+
   test('again and again while packages are installed loses none of the runs', async () => {
     const agent = testAgent(scratch);
     await agent.start();

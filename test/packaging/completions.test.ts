@@ -72,14 +72,14 @@ const askFish: Ask = (file, lines, cwd) => {
 
 const shells = { bash: askBash, zsh: askZsh, fish: askFish };
 
-const commands = ['run', 'status', 'alerts', 'events', 'incidents', 'hunt', 'query', 'scripts', 'baseline', 'except'];
+const commands = 'run status reload alerts events incidents hunt query scripts baseline except'.split(' ');
 const rows: [line: string, offered: string[]][] = [
   ['stepparent ', [...commands, 'config', 'rules']],
   ['stepparent ru', ['run', 'rules']],
   ['stepparent --config /nowhere/x ru', ['run', 'rules']],
   ['stepparent --config run sta', ['status']],
   ['stepparent --v', ['--version']],
-  ['stepparent run --', ['--check', '--config', '--help']],
+  ['stepparent run --', ['--check', '--strict', '--config', '--help']],
   ['stepparent baseline ', ['list', 'forget', 'trust']],
   ['stepparent --config=/nowhere/x baseline ', ['list', 'forget', 'trust']],
   ['stepparent baseline list --', ['--rule', '--container', '--json', '--config', '--help']],

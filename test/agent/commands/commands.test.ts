@@ -315,6 +315,39 @@ test('status: of a stopped agent its store and 1, of a running one its answer', 
   expect(await stepparent('status', '--json')).toEqual({ code: 0, out: '{"pid":7,"state":"running"}\n', err: '' });
 });
 
+test('reload: says what the agent did', async () => {
+  expect(await stepparent('reload')).toEqual({ code: 1, out: '', err: 'stepparent: stepparent is not running\n' });
+  const fault = { file: '/r/a.toml', line: 3, column: 1, message: 'wrong\u001b' };
+  const said = {
+    reloaded: { last: '2026-01-01T00:00:00.000Z' },
+    rules: { loaded: ['a', 'b'], refused: [] as object[] },
+    hunts: { refused: [] },
+    warnings: ['/r/b.toml:1: odd'],
+    restart_needed: ['sensor'],
+  };
+  let answer: unknown = said;
+  const control = await listenControl(join(folder, 'run', 'control.sock'), { reload: () => answer });
+  onTestFinished(() => control.close());
+  const notes = 'stepparent: warning: /r/b.toml:1: odd\nstepparent: a restart is needed for: sensor\n';
+  expect(await stepparent('reload')).toEqual({
+    code: 0,
+    out: 'reloaded: 2 rules loaded, 0 files refused\n',
+    err: notes,
+  });
+  answer = { ...said, rules: { ...said.rules, refused: [fault] } };
+  expect(await stepparent('reload')).toEqual({
+    code: 1,
+    out: 'reloaded: 2 rules loaded, 1 files refused\n',
+    err: `stepparent: refused: /r/a.toml:3:1: wrong\\x1b\n${notes}`,
+  });
+  answer = { ...said, reloaded: { ...said.reloaded, refused: '/r/a.toml:3:1: wrong' } };
+  expect(await stepparent('reload')).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: reload failed, keeping the previous configuration: /r/a.toml:3:1: wrong\n',
+  });
+});
+
 test.for([
   [[], 2, 'Usage: stepparent'],
   [['alrts'], 2, "error: unknown command 'alrts'"],
