@@ -1,3 +1,4 @@
+import './agent/locked-node.ts';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -10,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{e2e,packages,boot,vm}/**'],
+          exclude: ['test/{clone,e2e,packages,boot,vm}/**'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -26,8 +27,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      // What `npm run package` built, looked at, installed and booted; each with a command of its own.
-      ...['packages', 'boot', 'vm'].map((name) => ({
+      // Fresh clones, and what `npm run package` built: looked at, installed and booted; each with a command of its own.
+      ...['clone', 'packages', 'boot', 'vm'].map((name) => ({
         extends: true as const,
         test: {
           name,

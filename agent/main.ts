@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line of stepparent: reads the arguments, runs one command, and alone decides the exit code.
 
+import './locked-node.ts';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AlertState, alertStates } from '../collectors/event.ts';

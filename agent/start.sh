@@ -13,6 +13,6 @@ flags='--max-semi-space-size=1 --no-turbofan --v8-pool-size=1 --heap-growing-per
 # the way of its owner's next `npm ci`.
 export NODE_COMPILE_CACHE="${CACHE_DIRECTORY:-/var/cache/stepparent}"
 # shellcheck disable=SC2086
-node $flags "$here/main.ts" run --check "$@" >/dev/null 2>&1
+sh "$here/with-node.sh" node $flags "$here/main.ts" run --check "$@" >/dev/null 2>&1
 # shellcheck disable=SC2086
-exec node $flags "$here/main.ts" run "$@"
+exec sh "$here/with-node.sh" node $flags "$here/main.ts" run "$@"

@@ -1,9 +1,10 @@
-// `node bench/hunts.ts [EVENTS]`: how large the database gets, and how long each hunt takes, with a million events.
+// `npm run bench:hunts [-- EVENTS]`: how large the database gets, and how long each hunt takes, with a million events.
 //
 // Twice: within the bound that an agent has by default, where the oldest events go, and without one, where all stay. Events
 // are like those that the collectors make of installations: half of them files in dpkg's folder, half programs that
 // packages' scripts run. Figures are of one run; the machine's other work is in them.
 
+import '../agent/locked-node.ts';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,7 +18,7 @@ import { openQueryDatabase } from '../storage/query-database.ts';
 
 const total = Number(process.argv[2] ?? 1_000_000);
 if (!Number.isInteger(total) || total < 1) {
-  process.stderr.write('usage: node bench/hunts.ts [EVENTS]\n');
+  process.stderr.write('usage: npm run bench:hunts [-- EVENTS]\n');
   process.exit(2);
 }
 

@@ -3,6 +3,7 @@
 // Each round runs every observer once, in turn, so that a host that grows slower is the same for all. "nobody" runs
 // twice in each round: the ratio of its two runs is the noise floor, what a difference must exceed to be one.
 
+import '../agent/locked-node.ts';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';

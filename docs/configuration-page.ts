@@ -1,5 +1,6 @@
 // `npm run docs:configuration`: makes docs/configuration.md of the table of keys.
 
+import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration.ts';

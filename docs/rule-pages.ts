@@ -1,5 +1,6 @@
 // `npm run docs:rules`: writes docs/rules/ and docs/hunts/, a page for each rule and hunt that comes with stepparent, from its file.
 
+import '../agent/locked-node.ts';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Hunt } from '../detectors/hunts/hunt.ts';

@@ -1,5 +1,6 @@
 // `npm run package [-- --arch amd64|arm64] [deb|rpm...]`: builds the packages of this checkout into dist/.
 
+import '../agent/locked-node.ts';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,9 +51,13 @@ function stateOfSources(seconds: number): string {
   return hash.digest('hex');
 }
 
+/** Reports on stderr what the build does now; stdout has the packages' paths. */
+const report = (step: string): void => console.error(step);
+
 /** The modules for another architecture than this machine's: npm fetches what the lock file names, and checks it. */
 async function modulesFor({ node }: Architecture): Promise<string> {
   if (node === process.arch) return path.join(checkout, 'node_modules');
+  report(`fetching the npm packages for ${node}`);
   const folder = path.join(checkout, 'dist/modules', node);
   fs.mkdirSync(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) {
@@ -127,12 +132,14 @@ try {
     fs.mkdirSync(path.dirname(path.join(generated, file)), { recursive: true });
     fs.writeFileSync(path.join(generated, file), content, { mode });
   };
+  report(`bundling the agent and compiling better-sqlite3 for ${architecture.node}`);
   const [modules, sqlite, inside] = await Promise.all([
     modulesFor(architecture),
     compileSqlite(architecture),
     bundle(bundled),
   ]);
 
+  report('writing configuration, man pages, completions and documents');
   const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
   const releases = parseChangelog(fs.readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8'), version);
   const date = new Date(seconds * 1000);
@@ -145,12 +152,18 @@ try {
   );
   put('/usr/share/doc/stepparent/changelog.gz', gzipSync(debChangelog(releases, maintainer, date), { level: 9 }));
 
+  report('laying out the files and stripping the compiled ones');
   const root = path.join(work, architecture.deb);
   const files = packagedFiles(architecture, { bundled, generated, modules, sqlite });
   const needs = await stage(files, root, architecture, seconds);
   const made = (kind: 'deb' | 'rpm'): string => path.join(work, path.basename(built[kind]));
-  if (missing.includes('deb')) await buildDeb(files, root, architecture, made('deb'), seconds);
+  const building = (kind: 'deb' | 'rpm'): void => report(`building ${path.basename(built[kind])}`);
+  if (missing.includes('deb')) {
+    building('deb');
+    await buildDeb(files, root, architecture, made('deb'), seconds);
+  }
   if (missing.includes('rpm')) {
+    building('rpm');
     await buildRpm(files, root, needs, rpmChangelog(releases, maintainer, date), architecture, made('rpm'), seconds);
   }
   for (const kind of missing) {

@@ -1,5 +1,6 @@
-// Elasticsearch's templates for events and alerts, made of ECS's own field types: `node packaging/elasticsearch-template.ts` writes them.
+// Elasticsearch's templates for events and alerts, made of ECS's own field types: `npm run docs:elasticsearch` writes them.
 
+import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';

@@ -74,7 +74,7 @@ test('and one whose asker is killed', async () => {
     await askQuery(${JSON.stringify(request(endless))}, { timeoutMs: 600000 });`;
   const file = join(temporaryFolder(), 'asker.mjs');
   writeFileSync(file, program);
-  const asker = spawn('node', [file], { stdio: 'ignore' });
+  const asker = spawn(process.execPath, [file], { stdio: 'ignore' });
   onTestFinished(() => {
     asker.kill('SIGKILL');
   });

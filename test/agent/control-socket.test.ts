@@ -59,7 +59,7 @@ test.skipIf(process.getuid?.() !== 0)('another user may not ask', async () => {
   chmodSync(join(path, '..'), 0o755);
   const script =
     'require("net").connect(process.argv[1]).on("error",(e)=>console.log(e.code)).on("connect",()=>process.exit())';
-  const { stdout } = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', 'node', '-e', script, path], {
+  const { stdout } = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', process.execPath, '-e', script, path], {
     encoding: 'utf8',
   });
   expect(stdout.trim()).toBe('EACCES');
@@ -103,7 +103,7 @@ test('a socket left by an agent that died is replaced', async () => {
   await first.close();
   expect(existsSync(path)).toBe(false);
   const script = 'require("net").createServer().listen(process.argv[1],()=>process.kill(process.pid,"SIGKILL"))';
-  const child = spawn('node', ['-e', script, path], { stdio: 'ignore' });
+  const child = spawn(process.execPath, ['-e', script, path], { stdio: 'ignore' });
   await new Promise((resolve) => child.once('exit', resolve));
   expect(existsSync(path)).toBe(true);
   await listening(path);

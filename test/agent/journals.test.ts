@@ -127,15 +127,18 @@ describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing),
   const main = join(import.meta.dirname, '../../agent/main.ts');
   const hunt = (...args: string[]) =>
     new Promise<{ code: number | null; rows: Record<string, unknown>[]; err: string }>((resolve) => {
-      const child = execFile('node', [main, 'hunt', '--journal', gathered, '--json', ...args], (_, out, err) =>
-        resolve({
-          code: child.exitCode,
-          rows: out
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => JSON.parse(line)),
-          err,
-        }),
+      const child = execFile(
+        process.execPath,
+        [main, 'hunt', '--journal', gathered, '--json', ...args],
+        (_, out, err) =>
+          resolve({
+            code: child.exitCode,
+            rows: out
+              .split('\n')
+              .filter(Boolean)
+              .map((line) => JSON.parse(line)),
+            err,
+          }),
       );
     });
 

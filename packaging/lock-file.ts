@@ -1,0 +1,19 @@
+// package-lock.json as this project keeps it: `npm run lock` writes it so, after `npm install` or `npm update`.
+
+import '../agent/locked-node.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const lockFile: string = join(import.meta.dirname, '../package-lock.json');
+
+/**
+ * The lock file without `engines`. npm compares these with the host's Node, on which nothing here runs: it warns of each
+ * package, and leaves out an optional one, such as the compiled part of vitest's bundler, so that the tests cannot start.
+ */
+export function withoutEngines(lock: string): string {
+  const { packages, ...rest } = JSON.parse(lock) as { packages: Record<string, { engines?: unknown }> };
+  const kept = Object.entries(packages).map(([name, { engines: _, ...fields }]) => [name, fields]);
+  return `${JSON.stringify({ ...rest, packages: Object.fromEntries(kept) }, null, 2)}\n`;
+}
+
+if (import.meta.main) writeFileSync(lockFile, withoutEngines(readFileSync(lockFile, 'utf8')));

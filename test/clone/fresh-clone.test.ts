@@ -1,0 +1,112 @@
+// README's command `npm ci && sudo npm start` in fresh clones, with versions of npm that leave node_modules/.bin/node out.
+//
+// A clone is what git tracks, as it is in the working tree: a file that was never added to git is missing there too.
+// npm runs on the host's Node, as it does for a newcomer. The agent gets folders of its own.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { missingTools, noRoot, titled, unmet } from '../needs.ts';
+
+const root = join(import.meta.dirname, '../..');
+const instances = '/sys/kernel/tracing/instances';
+const scratch = mkdtempSync(join(tmpdir(), 'stepparent clone-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Where npm has its registry and cache from; all else that the npm of this test run says to its scripts is left out. */
+const npmSettings = /^npm_config_(?:cache|cafile|globalconfig|registry|userconfig)$/;
+const hostEnv: NodeJS.ProcessEnv = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(?:npm_|NODE|VITEST|FORCE_COLOR)/.test(name) || npmSettings.test(name),
+    ),
+  ),
+  ...(process.env.NODE_EXTRA_CA_CERTS && { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS }),
+  PATH: (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules') && !folder.includes('node-gyp-bin'))
+    .join(delimiter),
+};
+
+function makeClone(folder: string): void {
+  const list = execFileSync('git', ['-C', root, '-c', 'safe.directory=*', 'ls-files', '-z'], { encoding: 'utf8' });
+  for (const file of list.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(join(root, file), join(folder, file), { verbatimSymlinks: true });
+  }
+}
+
+/** `npx npm@VERSION ARGS...` in the clone. `ready`: is called with the pid of the agent once it has said so. */
+function npm(
+  version: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  ready?: (pid: number) => void,
+) {
+  const child = spawn('npx', ['--yes', `npm@${version}`, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  let pid: number | undefined;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    const said = /^ready \(pid (\d+)/m.exec(stdout)?.[1];
+    if (pid !== undefined || said === undefined) return;
+    pid = Number(said);
+    ready?.(pid);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise<{ code: number | null; pid: number | undefined; stdout: string; stderr: string }>(
+    (resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ code, pid, stdout, stderr }));
+    },
+  );
+}
+
+const why = unmet(noRoot, missingTools('git', 'npx'));
+
+describe.skipIf(why).each(['9.2.0', '10.9.4'])(titled('npm %s', why), (version) => {
+  const clone = join(scratch, version);
+  const node = join(clone, `node_modules/node-linux-${process.arch}/bin/node`);
+  beforeAll(() => makeClone(clone));
+
+  test('npm ci installs the locked Node and warns of nothing', async () => {
+    const { code, stderr } = await npm(version, ['ci'], clone, hostEnv);
+    const warnings = stderr.split('\n').filter((line) => /\bwarn\b/i.test(line));
+    expect({ code, warnings }).toEqual({ code: 0, warnings: [] });
+    expect(execFileSync(node, ['--version'], { encoding: 'utf8' })).toBe(`${process.version}\n`);
+  });
+
+  test('npm test runs the tests on it', async () => {
+    const ended = await npm(version, ['test', '--', 'test/agent/duration.test.ts'], clone, hostEnv);
+    expect(ended).toEqual({ ...ended, code: 0, stdout: expect.stringMatching(/test\/agent\/duration\.test\.ts/) });
+  });
+
+  test('npm start starts the agent on it; SIGTERM ends both', async () => {
+    const places = join(scratch, `places-${version}`);
+    const at = (name: string): string => join(places, name);
+    mkdirSync(places);
+    writeFileSync(at('config.toml'), '[alerts]\njournald = false\n');
+    const env = {
+      ...hostEnv,
+      STATE_DIRECTORY: at('state'),
+      LOGS_DIRECTORY: at('logs'),
+      RUNTIME_DIRECTORY: at('run'),
+      CACHE_DIRECTORY: at('cache'),
+    };
+    let program = '';
+    const ended = await npm(version, ['start', '--', '--config', at('config.toml')], clone, env, (pid) => {
+      program = readlinkSync(`/proc/${pid}/exe`);
+      process.kill(pid, 'SIGTERM');
+    });
+    expect(ended).toEqual({ ...ended, code: 0, pid: expect.any(Number) });
+    expect(program).toBe(node);
+    const left = existsSync(instances) ? readdirSync(instances) : [];
+    expect(left.filter((name) => name.startsWith(`stepparent_${ended.pid}_`))).toEqual([]);
+  });
+});
