@@ -10,14 +10,12 @@ import type { Verdict } from '../detectors/rules/rule.ts';
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
 
 export interface KnownTerms {
-  /** To be called for each exec: a listed program is verified while it is fresh, before an upgrade replaces its file. */
-  notice(exec: ObservedExec): void;
   standing(verdict: Verdict, exec: ObservedExec): TermStanding;
 }
 
 interface KnownTermsParts {
   lists: ReadonlyMap<string, readonly KnownTerm[]>;
-  tools: Pick<PackageTools, 'notice' | 'isGenuine'>;
+  tools: Pick<PackageTools, 'isGenuine'>;
 }
 
 /** Which process of an event a rule's first term names: the number of steps above the one it is about. */
@@ -38,7 +36,6 @@ const changedFace = (process: ProcessMoment, child: ProcessMoment | undefined): 
 
 export function openKnownTerms({ lists, tools }: KnownTermsParts): KnownTerms {
   return {
-    notice: ({ moment }) => tools.notice(moment),
     standing({ rule, terms }, exec) {
       const [field] = rule.termFields;
       const [program, origin] = terms;

@@ -172,7 +172,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         dismissedBy = policy;
       }
       try {
-        policy.knownTerms.notice(exec);
         const quick = withFacts(exec.read, exec.document);
         const { filename } = exec.moment.image;
         // What is read of a description is read otherwise than before it was made.

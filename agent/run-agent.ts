@@ -25,6 +25,7 @@ import { StoreError } from '../storage/store-error.ts';
 import { readAgentId } from './agent-id.ts';
 import { listenControl } from './control-socket.ts';
 import { type SinkStatus, startDelivery } from './delivery.ts';
+import { openExecHold } from './exec-hold.ts';
 import { openFaults } from './faults.ts';
 import { journaldListens } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
@@ -178,6 +179,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       owns: openPackageOwner(),
       inspect: table.inspect,
     });
+    tools.warm();
 
     const unstored = openUnstored(log);
     /** Why the database has to be set aside; it is tried again until it could be. */
@@ -215,12 +217,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       },
       onFault: faults.note,
     });
+    const hold = openExecHold({ takeExec: pipeline.take, commit: () => commit(), onFault: faults.note });
     const scripts = openScriptEvidence({
       store: () => store,
       table,
       context,
       takeFile: pipeline.takeFile,
-      takeExec: pipeline.take,
+      takeExec: (exec) => hold.exec(exec),
       onFault: faults.note,
     });
     const takeScripts = (): void => {
@@ -426,6 +429,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         timers.close();
         collector.flush(Number.POSITIVE_INFINITY);
         scripts.stop();
+        await hold.stop();
         pipeline.commit();
         await delivery.stop();
         await control.close();

@@ -1,82 +1,170 @@
 // Asks the distribution's package database whether a file belongs to a package.
 
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { type Answer, ask, known } from './answer.ts';
+import { digestOf, loadTextFile, maxDatabaseBytes, openRegularFile } from './read-file.ts';
+import { findRpmDatabase, hasRpm, RpmFailed, runRpm } from './run-rpm.ts';
+import { contentIdentity, isAtRest } from './which-file.ts';
 
-const rpmPath = '/usr/bin/rpm';
-/** Long enough for a database on a slow disk; the sensor's kernel buffer holds events meanwhile. */
-const rpmTimeoutMs = 3000;
+/** Programs that are larger are not compared with their digest: of these nothing is known. */
+const maxProgramBytes = 512 * 1024 * 1024;
+/** A database that changes while it is asked is asked again. */
+const maxTries = 3;
 
-/**
- * By dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. Undefined:
- * the package is not installed.
- */
-function ownedInDpkg(infoFolder: string, file: string, packageName: string): boolean | undefined {
-  const lists = fs
-    .readdirSync(infoFolder)
-    .filter((name) => name === `${packageName}.list` || (name.startsWith(`${packageName}:`) && name.endsWith('.list')));
-  if (lists.length === 0) return undefined;
-  // Before the merge of /bin into /usr/bin packages listed the short path, and many still do.
-  const names = [file, file.replace(/^\/usr(?=\/s?bin\/)/, '')];
-  return lists.some((list) => {
-    const files = fs.readFileSync(path.join(infoFolder, list), 'utf8').split('\n');
-    return (
-      names.some((name) => files.includes(name)) &&
-      isUnchanged(file, names, path.join(infoFolder, list.replace(/\.list$/, '.md5sums')))
-    );
-  });
+/** A file, held open: its name may lead to another one while the databases are asked. */
+interface OpenFile {
+  path: string;
+  fd: number;
+}
+
+/** dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. */
+async function findLists(infoFolder: string, packageName: string): Promise<string[]> {
+  const list = `${packageName}.list`;
+  if (fs.existsSync(path.join(infoFolder, list))) return [list];
+  const names = await fs.promises.readdir(infoFolder);
+  return names.filter((name) => name.startsWith(`${packageName}:`) && name.endsWith('.list'));
+}
+
+/** By dpkg's lists and digests. Undefined: the package is not installed. */
+async function isOwnedInDpkg(infoFolder: string, file: OpenFile, packageName: string): Promise<boolean | undefined> {
+  const lists = await findLists(infoFolder, packageName);
+  // Before the merge of /bin into /usr packages listed the short path, and many still do.
+  const names = [file.path, file.path.replace(/^\/usr(?=\/s?bin\/)/, '')];
+  for (const list of lists) {
+    const files = (await loadTextFile(path.join(infoFolder, list), maxDatabaseBytes)).split('\n');
+    if (!names.some((name) => files.includes(name))) continue;
+    if (await isUnchanged(file.fd, names, path.join(infoFolder, list.replace(/\.list$/, '.md5sums')))) return true;
+  }
+  return lists.length === 0 ? undefined : false;
 }
 
 /** The file has the digest that its package says; a package without digests says nothing. */
-function isUnchanged(file: string, names: readonly string[], sumsFile: string): boolean {
+async function isUnchanged(fd: number, names: readonly string[], sumsFile: string): Promise<boolean> {
   if (!fs.existsSync(sumsFile)) return true;
-  const lines = fs.readFileSync(sumsFile, 'utf8').split('\n');
+  const lines = (await loadTextFile(sumsFile, maxDatabaseBytes)).split('\n');
   const said = lines.find((line) => names.some((name) => line.slice(32).trimStart() === name.slice(1)))?.slice(0, 32);
-  return said === undefined || said === createHash('md5').update(fs.readFileSync(file)).digest('hex');
+  return said === undefined || said === (await digestOf(fd, 'md5', maxProgramBytes));
 }
 
-/** Throws where rpm knows no owner. */
-function isOwnedInRpm(file: string, packageName: string): boolean {
-  const owner = execFileSync(rpmPath, ['-qf', '--qf', '%{NAME}\\n', '--', file], {
-    encoding: 'utf8',
-    timeout: rpmTimeoutMs,
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
-  });
-  return owner.split('\n').includes(packageName);
+/** By rpm's account, which is not asked for digests. Undefined: it knows no owner. */
+async function isOwnedInRpm(
+  database: string,
+  file: string,
+  packageNames: readonly string[],
+): Promise<boolean | undefined> {
+  try {
+    const owners = await runRpm(['--dbpath', database, '-qf', '--qf', '%{NAME}\\n', '--', file]);
+    return owners.split('\n').some((owner) => packageNames.includes(owner));
+  } catch (error) {
+    if (error instanceof RpmFailed && error.answered) return undefined;
+    throw error;
+  }
+}
+
+/** The change times of folders, which a package that comes or goes changes; `atRest`: another change would give them another one. */
+function timesOf(folders: readonly (string | undefined)[]): { times: string; atRest: boolean } {
+  const stats = folders.map((folder) =>
+    folder === undefined ? undefined : fs.statSync(folder, { bigint: true, throwIfNoEntry: false }),
+  );
+  return {
+    times: stats.map((stat) => stat?.ctimeNs).join(' '),
+    atRest: stats.every((stat) => stat === undefined || isAtRest(stat)),
+  };
+}
+
+export interface PackageOwnerOptions {
+  /** Other ones in tests. */
+  infoFolder?: string;
+  rpmDatabase?: () => string | undefined;
 }
 
 /**
- * Whether a file is owned by the named package on this host, by dpkg's or rpm's account, and for dpkg unchanged. Undefined:
- * neither says anything of it. Answers are kept while the file stays the same (device, inode, change time).
+ * Whether a file is owned by one of the named packages on this host, by dpkg's or rpm's account, and for dpkg unchanged. Undefined:
+ * neither says anything of it. Who asks never waits for a disk or for rpm. An answer is kept while the file stays the same; one other
+ * than yes only while the databases do, too.
  */
-export function openPackageOwner(
+export function openPackageOwner({
   infoFolder = '/var/lib/dpkg/info',
-): (file: string, packageName: string) => boolean | undefined {
-  const answers = new Map<string, { identity: string; owned: boolean | undefined }>();
-  return (file, packageName) => {
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    const identity = `${stat.dev}:${stat.ino}:${stat.ctimeMs}`;
-    const key = `${file}\0${packageName}`;
-    const known = answers.get(key);
-    if (known?.identity === identity) return known.owned;
-    let asked = true;
-    const ask = (question: () => boolean | undefined): boolean | undefined => {
-      try {
-        return question();
-      } catch (error) {
-        // A database that is not there is an answer; one that took too long is none, and is asked again.
-        if ((error as NodeJS.ErrnoException).code === 'ETIMEDOUT') asked = false;
-        return undefined;
-      }
+  rpmDatabase = findRpmDatabase,
+}: PackageOwnerOptions = {}): (file: string, packageNames: readonly string[]) => Answer<boolean> {
+  const answers = new Map<string, { identity: string; databases: string | undefined; answer: Answer<boolean> }>();
+  const databasesNow = () => timesOf([infoFolder, rpmDatabase()]);
+
+  const askDpkg = async (file: OpenFile, packageName: string): Promise<boolean | undefined> => {
+    try {
+      return await isOwnedInDpkg(infoFolder, file, packageName);
+    } catch {
+      // A host without dpkg, or a database that is being changed.
+      return undefined;
+    }
+  };
+
+  const askAll = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
+    const said: (boolean | undefined)[] = [];
+    for (const name of packageNames) said.push(await askDpkg(file, name));
+    if (said.includes(true)) return true;
+    const rest = packageNames.filter((_, i) => said[i] === undefined);
+    const database = rest.length > 0 && hasRpm() ? rpmDatabase() : undefined;
+    if (database !== undefined) said.push(await isOwnedInRpm(database, file.path, rest));
+    if (said.includes(true)) return true;
+    return said.includes(false) ? false : undefined;
+  };
+
+  /** Asks until nothing has changed meanwhile. What is not owned by a database that is being changed may be owned by the next. */
+  const find = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
+    const { dev, ino } = fs.fstatSync(file.fd, { bigint: true });
+    for (let tries = 1; ; tries++) {
+      const { times } = databasesNow();
+      const owned = await askAll(file, packageNames);
+      if (owned === true) return true;
+      const named = fs.statSync(file.path, { bigint: true, throwIfNoEntry: false });
+      // It was replaced: what the databases say by now is of the other one.
+      if (named?.dev !== dev || named.ino !== ino) return undefined;
+      if (times === databasesNow().times || tries === maxTries) return owned;
+    }
+  };
+
+  return (file, packageNames) => {
+    const key = [file, ...packageNames].join('\0');
+    const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return known<boolean>(undefined);
+    const before = answers.get(key);
+    if (
+      before?.identity === contentIdentity(stat) &&
+      (before.answer.value === true || before.databases === databasesNow().times)
+    ) {
+      return before.answer;
+    }
+    let fd: number;
+    try {
+      fd = openRegularFile(file);
+    } catch {
+      return known<boolean>(undefined);
+    }
+    const opened = fs.fstatSync(fd, { bigint: true });
+    const atRest = isAtRest(opened);
+    const databases = databasesNow();
+    const forget = (): void => {
+      if (answers.get(key)?.answer === answer) answers.delete(key);
     };
-    const owned =
-      ask(() => ownedInDpkg(infoFolder, file, packageName)) ??
-      (fs.existsSync(rpmPath) ? ask(() => isOwnedInRpm(file, packageName)) : undefined);
-    if (asked) answers.set(key, { identity, owned });
-    return owned;
+    const answer = ask(
+      find({ path: file, fd }, packageNames)
+        .catch(() => {
+          // rpm did not answer in time, or the file is none that can be read.
+          forget();
+          return undefined;
+        })
+        .finally(() => {
+          fs.closeSync(fd);
+          if (!atRest) forget();
+        }),
+    );
+    answers.set(key, {
+      identity: contentIdentity(opened),
+      databases: databases.atRest ? databases.times : undefined,
+      answer,
+    });
+    return answer;
   };
 }

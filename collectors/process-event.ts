@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { EcsAgent, EcsHost } from '@elastic/ecs';
+import type { Answer } from './answer.ts';
 import {
   ecsVersion,
   type FieldReader,
@@ -9,7 +10,6 @@ import {
   type Identity,
   type LineageStep,
   type ProcessFields,
-  type ScriptFields,
   type StepparentEvent,
   type TransactionFields,
 } from './event.ts';
@@ -42,7 +42,7 @@ export interface HostContext {
 
 /** What the host's own files say of a process. */
 export interface HostWitness {
-  tools: Pick<PackageTools, 'genuine' | 'genuineProcess'>;
+  tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
   copies: ScriptCopies;
 }
 
@@ -72,6 +72,11 @@ export interface ExecMoment extends ActorMoment {
 export interface ObservedExec {
   moment: ExecMoment;
   read: FieldReader;
+  /**
+   * To be called while the process is fresh, before a rule looks at it. What takes time to find out is in the answers of the others once
+   * this resolves; undefined: all is known.
+   */
+  settle(): Promise<void> | undefined;
   /** The full description; made once, when first asked for. */
   document(): StepparentEvent;
   /** Whether it has been made: from then on `read` reads it. */
@@ -109,10 +114,16 @@ export function observeExec(
   witness: HostWitness,
 ): ObservedExec {
   const { entry, image } = moment;
-  let document: StepparentEvent | undefined;
+  let described: DescribedExec | undefined;
+  const copies = new Map<string, Answer<string>>();
+  const copyOf = (file: string): Answer<string> => {
+    const answer = copies.get(file) ?? witness.copies.originalOf(file);
+    copies.set(file, answer);
+    return answer;
+  };
   const full = (): StepparentEvent => {
-    document ??= describeExec(moment, table, context, witness);
-    return document;
+    described ??= describeExec(moment, table, context, { tools: witness.tools, copyOf });
+    return described.document;
   };
   const own = () => executableOf(entry, image).path;
   const parents = () => {
@@ -158,7 +169,7 @@ export function observeExec(
         return ownScript();
       case 'stepparent.script.copy_of': {
         const file = ownScript();
-        return file === null ? null : (witness.copies.originalOf(file) ?? null);
+        return file === null ? null : (copyOf(file).value ?? null);
       }
       case 'stepparent.genuine.process':
         return witness.tools.genuineProcess(moment) ?? null;
@@ -178,11 +189,21 @@ export function observeExec(
   };
   return {
     moment,
+    settle() {
+      const genuine = witness.tools.notice(moment);
+      const file = ownScript();
+      const copy = file === null ? undefined : copyOf(file).pending;
+      if (genuine === undefined && copy === undefined) return undefined;
+      // Its process may have ended by then.
+      full();
+      const copied = [...copies.values()].map((answer) => answer.pending);
+      return Promise.all([genuine, ...copied]).then(() => described?.complete());
+    },
     document: full,
-    described: () => document !== undefined,
+    described: () => described !== undefined,
     scope: () => full().container?.id ?? '',
     read(field) {
-      const value = document === undefined ? quick(field) : undefined;
+      const value = described === undefined ? quick(field) : undefined;
       return value === null ? undefined : (value ?? readPath(full(), field));
     },
   };
@@ -455,22 +476,24 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
 export const notesOf = (notes: Notes): Partial<Notes> =>
   Object.fromEntries(Object.entries(notes).filter(([, some]) => Object.keys(some).length > 0));
 
-/** The script that runs, and what it is a copy of. */
-function describeScript(
+/** The script that runs. */
+function scriptThatRuns(
   { entry }: ExecMoment,
-  { process: { executable, args, working_directory }, mapped, containerId }: DescribedActor,
-  { copies }: HostWitness,
-): ScriptFields | undefined {
+  { process: { executable, args, working_directory }, mapped }: DescribedActor,
+): string | undefined {
   if (executable === undefined) return undefined;
-  const file = scriptPath(entry, {
+  return scriptPath(entry, {
     executable,
     mapped,
     args: (args ?? []) as readonly string[],
     workingDirectory: working_directory,
   });
-  if (file === undefined) return undefined;
-  const original = containerId === undefined && sharesRoot(entry) ? copies.originalOf(file) : undefined;
-  return { path: file, ...(original === undefined ? {} : { copy_of: original }) };
+}
+
+interface DescribedExec {
+  document: StepparentEvent;
+  /** Adds what was not known yet. */
+  complete(): void;
 }
 
 /** For an event's `stepparent` object. */
@@ -483,16 +506,16 @@ function describeExec(
   moment: ExecMoment,
   table: ProcessTable,
   context: HostContext,
-  witness: HostWitness,
-): StepparentEvent {
+  { tools, copyOf }: Pick<HostWitness, 'tools'> & { copyOf(file: string): Answer<string> },
+): DescribedExec {
   const { entry, image, timeNs } = moment;
   const actor = describeActor(moment, table, context);
   const { process, containerId, stepparent, notes } = actor;
-  const script = describeScript(moment, actor, witness);
-  const { fields: genuine, inferred } = witness.tools.genuine(moment, actor.leaders);
-  Object.assign(notes.inferred, inferred);
+  const script = scriptThatRuns(moment, actor);
+  const copy = script !== undefined && containerId === undefined && sharesRoot(entry) ? copyOf(script) : undefined;
+  const genuine = tools.genuine(moment, actor.leaders);
   const lifecycle = moment.lifecycle && describeLifecycle(moment.lifecycle, process.args, notes);
-  return {
+  const document: StepparentEvent = {
     '@timestamp': dateOf(context.bootEpochMs(), timeNs),
     ecs: { version: ecsVersion },
     event: {
@@ -515,12 +538,20 @@ function describeExec(
       exec: { filename: image.filename },
       ...stepparent,
       ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
-      ...(script === undefined ? {} : { script }),
-      ...(Object.keys(genuine).length === 0 ? {} : { genuine }),
+      ...(script === undefined ? {} : { script: { path: script } }),
       ...(moment.transaction && { transaction: describeTransaction(moment.transaction, context) }),
       ...notesOf(notes),
     },
   };
+  const complete = (): void => {
+    const { stepparent } = document;
+    const { fields, inferred } = genuine();
+    if (Object.keys(fields).length > 0) stepparent.genuine = fields;
+    if (Object.keys(inferred).length > 0) stepparent.inferred = { ...stepparent.inferred, ...inferred };
+    if (copy?.value !== undefined) stepparent.script = { ...stepparent.script, copy_of: copy.value };
+  };
+  complete();
+  return { document, complete };
 }
 
 const lineageFields: ReadonlySet<string> = new Set<keyof LineageStep>([

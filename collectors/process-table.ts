@@ -1,5 +1,6 @@
 // The process table: every live process and the ancestors of each, kept by the sensor's records.
 
+import type { Answer } from './answer.ts';
 import { type ChangesPackages, type Lifecycle, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
 import type { ProcessDetails } from './proc/inspect-process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
@@ -17,8 +18,8 @@ export interface Executable {
 
 /** What was found out of a program with a package tool's name. */
 export interface ToolLook {
-  /** Undefined: it could not be told. */
-  genuine: boolean | undefined;
+  /** Undefined once it is known: it could not be told. */
+  genuine: Answer<boolean>;
   /** The answer rests on the entry probe: nothing more certain will come. */
   probed?: true;
   /** Genuine by the word of a system of its own (a chroot, a container): device and inode of that one's root. */

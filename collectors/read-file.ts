@@ -1,5 +1,6 @@
 // Reads regular files within bounds, whatever lies there and whatever happens to the file meanwhile.
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 
@@ -66,6 +67,25 @@ export async function* readPieces(fd: number, maxBytes: number): AsyncGenerator<
     if (position > maxBytes) throw tooLarge(maxBytes);
     if (bytesRead < chunk.length && ++shortReads > maxShortReads) throw growing();
     yield chunk.subarray(0, bytesRead);
+  }
+}
+
+/** Of the whole content, in lower-case hexadecimal digits. Throws Unreadable. */
+export async function digestOf(fd: number, algorithm: 'md5' | 'sha256', maxBytes: number): Promise<string> {
+  const digest = createHash(algorithm);
+  for await (const piece of readPieces(fd, maxBytes)) digest.update(piece);
+  return digest.digest('hex');
+}
+
+/** The text of a regular file, read beside what else there is to do. Throws Unreadable and what open(2) answers. */
+export async function loadTextFile(file: string, maxBytes: number): Promise<string> {
+  const fd = openRegularFile(file);
+  try {
+    const pieces: Buffer[] = [];
+    for await (const piece of readPieces(fd, maxBytes)) pieces.push(Buffer.from(piece));
+    return Buffer.concat(pieces).toString('utf8');
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -28,7 +28,7 @@ const invocation = () => ({
 });
 
 /** rpm could not be asked, took too long, or ended with a failure. */
-class RpmFailed extends Error {
+export class RpmFailed extends Error {
   override name = 'RpmFailed';
   /** rpm itself says that it found nothing, or that it could not. */
   readonly answered: boolean;

@@ -1,8 +1,11 @@
 // Finds the maintainer script of which another script is a copy: by size first, then by content.
 
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { type Answer, ask, known } from './answer.ts';
+import { digestOf, openRegularFile } from './read-file.ts';
+import { contentIdentity, isAtRest } from './which-file.ts';
 
 const databaseFolder = '/var/lib/dpkg/';
 const scriptName = /\.(?:preinst|postinst|prerm|postrm)$/;
@@ -12,66 +15,122 @@ const systemFolder = /^\/(?:usr\/)?(?:s?bin|lib\w*)\//;
 const minBytes = 64;
 const maxBytes = 1024 * 1024;
 const maxScripts = 20_000;
+/** Between two of them there is room for events. */
+const scriptsAtATime = 256;
+const maxDigests = 4096;
+/** dpkg changes the folder all the time while it works. */
+const maxListings = 2;
 
 export interface ScriptCopies {
-  /** The maintainer script with the content of `file`, which lies elsewhere; undefined: there is none, or it was not looked. */
-  originalOf(file: string): string | undefined;
+  /**
+   * The maintainer script with the content of `file`, which lies elsewhere; undefined: there is none, or it could not be looked at. The
+   * file is opened at once, and read beside the events.
+   */
+  originalOf(file: string): Answer<string>;
 }
 
-/** The digest of a file of that size; undefined: it is another file by now. */
-function digestOf(file: string, size: number): string | undefined {
-  // O_NONBLOCK: a fifo in its place must not hold us up.
-  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
-  try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile() || stat.size !== size) return undefined;
-    const content = Buffer.alloc(size);
-    return fs.readSync(fd, content) === size ? createHash('sha256').update(content).digest('hex') : undefined;
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-const attempt = <T>(look: () => T): T | undefined => {
-  try {
-    return look();
-  } catch {
-    return undefined;
-  }
-};
+const couldBeScript = (stat: fs.BigIntStats): boolean =>
+  stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
 export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopies {
   /** Maintainer scripts by their size, as they were when the folder was listed. */
-  let bySize = new Map<number, string[]>();
-  let listedMs: number | undefined;
+  let bySize = new Map<bigint, string[]>();
+  /** The folder's change time then; undefined: it may have changed since. */
+  let listedNs: bigint | undefined;
+  let listing: Promise<void> | undefined;
+  /** By what tells one content from another. */
+  const digests = new Map<string, string>();
 
-  /** A script of a package comes and goes by a rename, which the folder's time tells. */
-  const refresh = (): void => {
-    const changedMs = fs.statSync(infoFolder, { throwIfNoEntry: false })?.mtimeMs;
-    if (changedMs === listedMs) return;
-    listedMs = changedMs;
-    bySize = new Map();
-    const names = changedMs === undefined ? [] : fs.readdirSync(infoFolder);
-    for (const name of names.filter((one) => scriptName.test(one)).slice(0, maxScripts)) {
+  /** A script of a package comes and goes by a rename, which the folder's time says. */
+  const isListed = (): boolean => {
+    const stat = fs.statSync(infoFolder, { bigint: true, throwIfNoEntry: false });
+    return stat === undefined || stat.ctimeNs === listedNs;
+  };
+
+  const list = async (): Promise<void> => {
+    const folder = fs.statSync(infoFolder, { bigint: true });
+    const found = new Map<bigint, string[]>();
+    const names = (await fs.promises.readdir(infoFolder)).filter((one) => scriptName.test(one)).slice(0, maxScripts);
+    for (const [i, name] of names.entries()) {
+      if (i % scriptsAtATime === 0) await setImmediate();
       const file = path.join(infoFolder, name);
-      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-      if (!stat?.isFile() || stat.size < minBytes || stat.size > maxBytes) continue;
-      bySize.set(stat.size, [...(bySize.get(stat.size) ?? []), file]);
+      const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+      if (stat === undefined || !couldBeScript(stat)) continue;
+      const others = found.get(stat.size);
+      if (others === undefined) found.set(stat.size, [file]);
+      else others.push(file);
+    }
+    bySize = found;
+    listedNs = isAtRest(folder) ? folder.ctimeNs : undefined;
+  };
+
+  const refresh = async (): Promise<void> => {
+    for (let i = 0; i < maxListings && !isListed(); i++) {
+      listing ??= list().finally(() => {
+        listing = undefined;
+      });
+      await listing;
+    }
+  };
+
+  const contentOf = async (fd: number, stat: fs.BigIntStats): Promise<string> => {
+    const identity = contentIdentity(stat);
+    const before = digests.get(identity);
+    if (before !== undefined) return before;
+    const atRest = isAtRest(stat);
+    const digest = await digestOf(fd, 'sha256', maxBytes);
+    if (digests.size >= maxDigests) digests.clear();
+    if (atRest) digests.set(identity, digest);
+    return digest;
+  };
+
+  /** Undefined: it is another file by now. */
+  const contentOfOriginal = async (original: string, size: bigint): Promise<string | undefined> => {
+    let fd: number;
+    try {
+      fd = openRegularFile(original);
+    } catch {
+      return undefined;
+    }
+    try {
+      const stat = fs.fstatSync(fd, { bigint: true });
+      return stat.size === size ? await contentOf(fd, stat) : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      fs.closeSync(fd);
+    }
+  };
+
+  const find = async (fd: number): Promise<string | undefined> => {
+    try {
+      await refresh();
+      const stat = fs.fstatSync(fd, { bigint: true });
+      const originals = bySize.get(stat.size) ?? [];
+      if (originals.length === 0) return undefined;
+      const digest = await contentOf(fd, stat);
+      for (const original of originals) {
+        if ((await contentOfOriginal(original, stat.size)) === digest) return original;
+      }
+      return undefined;
+    } finally {
+      fs.closeSync(fd);
     }
   };
 
   return {
     originalOf(file) {
-      if (file.startsWith(databaseFolder) || (systemFolder.test(file) && !scriptName.test(file))) return undefined;
-      return attempt(() => {
-        const stat = fs.statSync(file, { throwIfNoEntry: false });
-        if (!stat?.isFile() || stat.size < minBytes || stat.size > maxBytes) return undefined;
-        refresh();
-        const originals = bySize.get(stat.size);
-        const digest = originals && digestOf(file, stat.size);
-        if (digest === undefined) return undefined;
-        return originals?.find((original) => attempt(() => digestOf(original, stat.size)) === digest);
-      });
+      const none = known<string>(undefined);
+      if (file.startsWith(databaseFolder) || (systemFolder.test(file) && !scriptName.test(file))) return none;
+      let fd: number;
+      try {
+        const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+        if (stat === undefined || !couldBeScript(stat) || (isListed() && !bySize.has(stat.size))) return none;
+        fd = openRegularFile(file);
+      } catch {
+        return none;
+      }
+      return ask(find(fd));
     },
   };
 }

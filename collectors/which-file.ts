@@ -21,3 +21,16 @@ export const fileIdentity = (file: string): string | undefined => {
     return undefined;
   }
 };
+
+/** Tells one content of one file from any other, as far as `isAtRest`: whoever changes a file changes this. */
+export const contentIdentity = ({ dev, ino, ctimeNs, size }: fs.BigIntStats): string =>
+  `${dev}:${ino}:${ctimeNs}:${size}`;
+
+/** The kernel's clock of files goes in steps of some milliseconds: a file that was changed just now can be changed again unseen. */
+const clockStepNs = 50_000_000n;
+
+/** A further change would give the file another change time. */
+export const isAtRest = ({ ctimeNs }: fs.BigIntStats): boolean => {
+  const agoNs = BigInt(Date.now()) * 1_000_000n - ctimeNs;
+  return agoNs > clockStepNs;
+};

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openKnownTerms, type TermStanding } from '../../agent/known-front-ends.ts';
+import { known } from '../../collectors/answer.ts';
 import { openPackageTools } from '../../collectors/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
@@ -30,13 +31,13 @@ function knownTerms(owners: readonly string[] = ['node']) {
   const tools = openPackageTools({
     programs: [...lists.values()].flat(),
     tools: [],
-    owns(file, packageName) {
-      asked.push(`${file} ${packageName}`);
-      return owners.includes(packageName);
+    owns(file, packageNames) {
+      asked.push(`${file} ${packageNames.join(' ')}`);
+      return known(packageNames.some((name) => owners.includes(name)));
     },
     inspect: () => {},
   });
-  return { asked, known: openKnownTerms({ lists, tools }) };
+  return { asked, tools, known: openKnownTerms({ lists, tools }) };
 }
 
 /** dpkg, run by this process. */
@@ -109,9 +110,9 @@ describe('a program is verified while it is fresh', () => {
   };
 
   test('and stands when it has ended since', () => {
-    const { asked, known } = knownTerms();
+    const { asked, tools, known } = knownTerms();
     const { entry, exec } = fresh();
-    known.notice(exec);
+    tools.notice(exec.moment);
     entry.ended = true;
     const child = entryOf(30, imageOf('/usr/bin/dpkg'), { parent: entry, parentImageAtFork: entry.image });
     const dpkg = observedExec('b', { quick: {}, entry: child, parent: entry }).exec;
@@ -120,8 +121,8 @@ describe('a program is verified while it is fresh', () => {
   });
 
   test('but only a listed one is looked at', () => {
-    const { asked, known } = knownTerms();
-    known.notice(example().exec);
+    const { asked, tools } = knownTerms();
+    tools.notice(observedExec('a', { quick: {} }).exec.moment);
     expect(asked).toEqual([]);
   });
 });
@@ -157,7 +158,7 @@ describe('an initiator', () => {
     terms: (string | null)[] = [program, origin],
     owners: readonly string[] = ['node'],
   ) => {
-    const owns = (_: string, packageName: string) => owners.includes(packageName);
+    const owns = (_: string, names: readonly string[]) => known(names.some((name) => owners.includes(name)));
     const tools = openPackageTools({ programs: [...upgraders.values()].flat(), tools: [], owns, inspect: () => {} });
     return openKnownTerms({ lists: upgraders, tools }).standing({ rule: pair, terms }, exec);
   };

@@ -57,6 +57,7 @@ export function observedExec(id: string, { quick, full = quick, scope = '', chan
       transaction: undefined,
       ancestors: parent ? [{ entry: parent, image: parent.image }] : [],
     },
+    settle: () => undefined,
     read: (field) => (counts.described > 0 ? full : quick)[field],
     document() {
       counts.described++;

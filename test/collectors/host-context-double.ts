@@ -1,5 +1,6 @@
 // A host that began in 2026 and knows two users.
 
+import { known } from '../../collectors/answer.ts';
 import type { HostContext, HostWitness } from '../../collectors/process-event.ts';
 
 const bootMs = Date.parse('2026-01-02T03:04:05Z');
@@ -16,6 +17,10 @@ export const hostContext: HostContext = {
 
 /** A host where no name is a package tool's, and no script a copy. */
 export const noWitness: HostWitness = {
-  tools: { genuineProcess: () => undefined, genuine: () => ({ fields: {}, inferred: {} }) },
-  copies: { originalOf: () => undefined },
+  tools: {
+    notice: () => undefined,
+    genuineProcess: () => undefined,
+    genuine: () => () => ({ fields: {}, inferred: {} }),
+  },
+  copies: { originalOf: () => known<string>(undefined) },
 };

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { type Answer, ask, known } from '../../collectors/answer.ts';
 import { openPackageTools } from '../../collectors/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
 import type { ExecMoment, ProcessMoment } from '../../collectors/process-event.ts';
@@ -15,14 +16,16 @@ const program = fs.readlinkSync('/proc/self/exe');
 const name = path.basename(program);
 const details = inspectProcess(process.pid, readHostNamespaces());
 
-function open({ owned }: { owned: boolean | undefined } = { owned: true }) {
+function open(
+  { owned, answer = known(owned) }: { owned?: boolean | undefined; answer?: Answer<boolean> } = { owned: true },
+) {
   const asked: string[] = [];
   const tools = openPackageTools({
     programs: [],
     tools: [{ path: program, package: 'node' }],
-    owns(file, packageName) {
-      asked.push(`${file} ${packageName}`);
-      return owned;
+    owns(file, packageNames) {
+      asked.push(`${file} ${packageNames.join(' ')}`);
+      return answer;
     },
     inspect: () => {},
   });
@@ -34,6 +37,9 @@ function runs(filename: string, image: Partial<Image> = {}, entry: Partial<Proce
   const at = entryOf(process.pid, whole, { details, detailsImage: whole, inspectedImage: whole, ...entry });
   return { entry: at, image: whole };
 }
+
+const execOf = (process: ProcessMoment): ExecMoment =>
+  ({ ...process, ancestors: [], timeNs: 1e9, lifecycle: undefined, transaction: undefined }) as unknown as ExecMoment;
 
 const file = (text: string, base = name): string => {
   const made = path.join(fs.realpathSync(temporaryFolder()), base);
@@ -110,10 +116,58 @@ describe('a hit of the entry probe', () => {
 test('what was seen while it was fresh stands when it has ended', () => {
   const { tools, asked } = open();
   const process = runs(program);
-  tools.notice(process);
+  tools.notice(execOf(process));
   process.entry.ended = true;
   expect(tools.genuineProcess(process)).toBe(true);
   expect(asked).toHaveLength(1);
+});
+
+describe('an owner that is still being asked for', () => {
+  const asking = () => {
+    const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
+    return { ...open({ answer: ask(promise) }), resolve };
+  };
+
+  test.each([true, false, undefined])('is not known, until it is: %s', async (owned) => {
+    const { tools, resolve } = asking();
+    const exec = execOf(runs(program));
+    const pending = tools.notice(exec);
+    const round = tools.genuine(exec, {});
+    expect(pending).toBeDefined();
+    expect(tools.genuineProcess(exec)).toBe(undefined);
+    expect(tools.isGenuine(exec, program)).toBe(false);
+    expect(round()).toEqual({ fields: {}, inferred: {} });
+    resolve(owned);
+    await pending;
+    expect(tools.notice(exec)).toBe(undefined);
+    expect(tools.genuineProcess(exec)).toBe(owned);
+    expect(tools.isGenuine(exec, program)).toBe(owned === true);
+    expect(round().fields).toEqual(owned === undefined ? {} : { process: owned });
+  });
+
+  test('of an ancestor', async () => {
+    const { tools, resolve } = asking();
+    const parent = runs(program);
+    const child = imageOf('/usr/bin/env');
+    const exec: ExecMoment = {
+      ...execOf({
+        entry: entryOf(4_000_000, child, { parent: parent.entry, parentImageAtFork: parent.image }),
+        image: child,
+      }),
+      ancestors: [parent],
+    };
+    const pending = tools.notice(exec);
+    expect(pending).toBeDefined();
+    resolve(true);
+    await pending;
+    expect(tools.genuine(exec, {})().fields).toEqual({ parent: true });
+  });
+});
+
+test('each program on a list is asked for at the start', () => {
+  const { tools, asked } = open();
+  tools.warm();
+  expect(asked).toEqual([`${program} node`]);
 });
 
 test('the strict answer takes the program asked for alone', () => {
@@ -141,29 +195,29 @@ describe('round an exec', () => {
 
   test('the parent', () => {
     const { tools } = open();
-    expect(tools.genuine(below(runs(program)), {}).fields).toEqual({ parent: true });
-    expect(tools.genuine(below(runs(file('x'), {}, { pid: 4_194_304 })), {}).fields).toEqual({ parent: false });
+    expect(tools.genuine(below(runs(program)), {})().fields).toEqual({ parent: true });
+    expect(tools.genuine(below(runs(file('x'), {}, { pid: 4_194_304 })), {})().fields).toEqual({ parent: false });
   });
 
   test('a parent that became a tool after it had forked is not known', () => {
-    expect(open().tools.genuine(below(runs(program), imageOf('/tmp/evil')), {}).fields).toEqual({});
+    expect(open().tools.genuine(below(runs(program), imageOf('/tmp/evil')), {})().fields).toEqual({});
   });
 
   test('leaders above it', () => {
     const dpkg = runs(program);
-    const { fields } = open().tools.genuine(below(dpkg, dpkg.image, 2), { session_leader: dpkg, group_leader: dpkg });
+    const { fields } = open().tools.genuine(below(dpkg, dpkg.image, 2), { session_leader: dpkg, group_leader: dpkg })();
     expect(fields).toEqual({ session_leader: true, group_leader: true });
   });
 
   test('a leader that is no ancestor, or became one later, is not known', () => {
     const dpkg = runs(program);
     const { tools } = open();
-    expect(tools.genuine(below(runs('/tmp/evil')), { session_leader: dpkg }).fields).toEqual({});
-    expect(tools.genuine(below(dpkg, imageOf('/tmp/evil'), 2), { session_leader: dpkg }).fields).toEqual({});
+    expect(tools.genuine(below(runs('/tmp/evil')), { session_leader: dpkg })().fields).toEqual({});
+    expect(tools.genuine(below(dpkg, imageOf('/tmp/evil'), 2), { session_leader: dpkg })().fields).toEqual({});
   });
 
   test('itself, as its own leader', () => {
-    const exec = { ...runs(program), ancestors: [], timeNs: 1e9, lifecycle: undefined } as unknown as ExecMoment;
-    expect(open().tools.genuine(exec, { group_leader: exec }).fields).toEqual({ process: true, group_leader: true });
+    const exec = execOf(runs(program));
+    expect(open().tools.genuine(exec, { group_leader: exec })().fields).toEqual({ process: true, group_leader: true });
   });
 });

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { ask, known } from '../../collectors/answer.ts';
 import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../../collectors/process-collector.ts';
 import {
@@ -274,13 +275,14 @@ describe('the script that runs', () => {
   test('what a witness says of it', () => {
     const witness: HostWitness = {
       tools: {
+        notice: () => undefined,
         genuineProcess: () => false,
-        genuine: (_, leaders) => ({
+        genuine: (_, leaders) => () => ({
           fields: { parent: true, session_leader: leaders.session_leader?.entry.pid === 10 },
           inferred: { 'stepparent.genuine.parent': 'a guess' },
         }),
       },
-      copies: { originalOf: (file) => (file === script ? '/info/x.postinst' : undefined) },
+      copies: { originalOf: (file) => known(file === script ? '/info/x.postinst' : undefined) },
     };
     const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
     expect(told.read('stepparent.genuine.process')).toBe(false);
@@ -292,6 +294,41 @@ describe('the script that runs', () => {
       inferred: { 'stepparent.genuine.parent': 'a guess' },
     });
   });
+
+  test('what takes time to find out is in the document as soon as it is known; the rest is read at once', async () => {
+    const original = Promise.withResolvers<string | undefined>();
+    const owner = Promise.withResolvers<void>();
+    let genuine = {};
+    const witness: HostWitness = {
+      tools: {
+        notice: () => owner.promise,
+        genuineProcess: () => undefined,
+        genuine: () => () => ({ fields: genuine, inferred: {} }),
+      },
+      copies: { originalOf: () => ask(original.promise) },
+    };
+    const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
+    const settled = told.settle();
+    expect(proc.inspected).toContain(30);
+    const { stepparent } = told.document();
+    stepparent.script = { ...stepparent.script, findings: [] };
+    expect([stepparent.genuine, told.read('stepparent.script.copy_of')]).toEqual([undefined, undefined]);
+    genuine = { process: true };
+    owner.resolve();
+    original.resolve('/info/x.postinst');
+    await settled;
+    expect(told.document().stepparent).toMatchObject({
+      script: { path: script, copy_of: '/info/x.postinst', findings: [] },
+      genuine: { process: true },
+    });
+    expect(told.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
+  });
+});
+
+test('where all is known nothing is waited for', () => {
+  const { told } = observe([init, shell], [child()], ...usual);
+  expect(told.settle()).toBe(undefined);
+  expect(told.described()).toBe(false);
 });
 
 describe('what ended too early', () => {
