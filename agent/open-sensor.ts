@@ -7,6 +7,7 @@ import { readBootNs } from '../collectors/libc.ts';
 import { readStat } from '../collectors/proc/read-proc.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
 import { openProcfsSensor } from '../collectors/procfs/procfs-sensor.ts';
+import { takeEvery } from '../collectors/take-steps.ts';
 import { TracefsUnavailable } from '../collectors/tracefs/instance.ts';
 import { openTracefsSensor, type TracefsSensor } from '../collectors/tracefs/tracefs-sensor.ts';
 import type { Configuration } from './configuration.ts';
@@ -105,10 +106,11 @@ function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
         buffer_bytes_per_cpu: state.bufferBytesPerCpu,
       };
     },
-    async stop() {
-      await stopWatching();
-      await sensor.stop();
-    },
+    stop: () =>
+      takeEvery([
+        ['watch of the package tools', stopWatching],
+        ['tracing', () => sensor.stop()],
+      ]),
   };
 }
 

@@ -15,6 +15,7 @@ import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
 import { openScriptCopies } from '../collectors/script-copies.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
+import { takeSteps } from '../collectors/take-steps.ts';
 import { openTimers } from '../collectors/timers.ts';
 import { realPath } from '../collectors/which-file.ts';
 import { parsePackageOperation } from '../detectors/facts/package-operation.ts';
@@ -57,7 +58,10 @@ export interface Agent {
    * answered with the status after it.
    */
   reload(): void;
-  /** Ends everything: what was seen is committed, the kernel's instance removed. */
+  /**
+   * Ends everything: what was seen is committed, the kernel's instance removed. Every step is taken and none is waited for
+   * without end; what fails is in the log. Never rejects; called again, it is the same end.
+   */
   stop(): Promise<void>;
 }
 
@@ -70,7 +74,27 @@ export interface AgentParts {
   onReload(): void;
   paths: Paths;
   log: Log;
+  /** Breaks the start off: what was started is ended again, and `startAgent` throws its reason. */
+  signal?: AbortSignal;
 }
+
+/** The steps of the end, first to last; a start that fails ends what there is by then, in the same order. */
+const endSteps = [
+  'hunts',
+  'timers',
+  'watch of package databases',
+  'process sensor',
+  'waiting executions',
+  'waiting scripts',
+  'held executions',
+  'last events',
+  'delivery',
+  'database',
+  'control socket',
+] as const;
+
+/** systemd waits for 30 s (TimeoutStopSec=). */
+const endLimits = { stepMs: 7000, allMs: 12_000 };
 
 /** How often due summaries, retention and old waiting execs are looked after. */
 const tidyEveryMs = 30_000;
@@ -81,7 +105,7 @@ const commitAgainMs = 1000;
 
 /** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
-  const { paths, log } = parts;
+  const { paths, log, signal } = parts;
   const { configuration } = parts.read;
   const started = new Date().toISOString();
   const faults = openFaults(log);
@@ -103,6 +127,20 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   let reload = (): void => {
     throw new Error('the agent is still starting');
   };
+  const atEnd = new Map<(typeof endSteps)[number], () => unknown>();
+  let ended: Promise<void> | undefined;
+  const end = (): Promise<void> => {
+    status = () => {
+      throw new Error('the agent is ending');
+    };
+    reload = status;
+    ended ??= takeSteps(
+      endSteps.map((name) => [name, () => atEnd.get(name)?.()]),
+      (step, error) => log.error('a step of the end failed; the others are taken', { step, reason: messageOf(error) }),
+      endLimits,
+    );
+    return ended;
+  };
   const control = await listenControl(paths.controlSocket, {
     status: () => status(),
     reload: () => {
@@ -110,14 +148,15 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       return status();
     },
   });
-  const undo: (() => unknown)[] = [() => control.close()];
+  atEnd.set('control socket', () => control.close());
   try {
+    signal?.throwIfAborted();
     const { journald, ndjson } = configuration.alerts;
     const sinkNames = [...(journald ? ['journald', 'stdout'] : []), ...(ndjson ? ['ndjson'] : [])];
     const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
     requireOwnFolder(paths.stateDirectory, 'state_directory');
     let store: Store = openStore(paths.database, storeOptions);
-    undo.unshift(() => store.close());
+    atEnd.set('database', () => store.close());
     /** A new database alone learns, and a package starts its agent at once. */
     const learningWarning = ({ configuration }: Policy): string[] =>
       configuration.learning === undefined || store.learning(Date.now()) !== undefined
@@ -133,7 +172,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const agent = { id: readAgentId(paths.stateDirectory), version };
     const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
     // Before the sensor is there to see it.
-    const rpm = await askRpm();
+    const rpm = await unlessAborted(askRpm(), signal);
 
     let onRecords: (records: ProcessRecord[]) => void = () => {};
     const sensor = openSensor({
@@ -141,7 +180,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       onRecords: (batch) => onRecords(batch),
       onFault: faults.note,
     });
-    undo.unshift(() => sensor.stop());
+    atEnd.set('process sensor', () => sensor.stop());
     const context = readHostContext(agent, sensor.name);
 
     /** Why the journal does not take alerts; while it does not, they are also told on standard output. */
@@ -169,10 +208,11 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         else log.warn('alerts cannot be delivered and wait in the outbox', { sink, reason: trouble });
       },
     });
-    undo.unshift(() => delivery.stop());
+    atEnd.set('delivery', () => delivery.stop());
 
-    const timers = openTimers();
-    const { later, soon } = timers;
+    const timers = openTimers((error) => faults.note('a task of the agent failed', error));
+    const { later, soon, every } = timers;
+    atEnd.set('timers', () => timers.close());
     const tools = openPackageTools({
       programs: [...lists.values()].flat(),
       tools: lists.get(packageToolsList) ?? [],
@@ -217,7 +257,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       },
       onFault: faults.note,
     });
+    atEnd.set('last events', () => pipeline.commit());
     const hold = openExecHold({ takeExec: pipeline.take, commit: () => commit(), onFault: faults.note });
+    atEnd.set('held executions', () => hold.stop());
     const scripts = openScriptEvidence({
       store: () => store,
       table,
@@ -226,6 +268,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       takeExec: (exec) => hold.exec(exec),
       onFault: faults.note,
     });
+    atEnd.set('waiting scripts', () => scripts.stop());
     const takeScripts = (): void => {
       void scripts.takeBaseline().catch((error: unknown) => faults.note('scripts could not be taken down', error));
     };
@@ -259,6 +302,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
       },
     });
+    atEnd.set('waiting executions', () => collector.flush(Number.POSITIVE_INFINITY));
     const flush = (): void => {
       if (collector.flush(sensor.readUntilNs())) flushAgain();
     };
@@ -272,7 +316,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       commit();
     };
 
-    const snapshot = await snapshotPids();
+    const snapshot = await unlessAborted(snapshotPids(), signal);
     if (snapshot.fault !== undefined) faults.note(snapshot.fault);
     table.seed(snapshot.pids);
     if (sensor.degraded !== undefined) {
@@ -283,7 +327,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     }
     sensor.start();
     commit();
-    await scripts.prepare();
+    await unlessAborted(scripts.prepare(), signal);
     const watch = watchPackages({
       configuration,
       rpm,
@@ -296,8 +340,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       faults,
     });
     packages = watch;
+    atEnd.set('watch of package databases', () => watch.stop());
     takeScripts();
-    undo.unshift(() => watch.stop());
 
     const prune = (): void => {
       const { rules, configuration } = policy;
@@ -316,12 +360,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         faults.note('the store could not be tidied', error);
       }
     };
-    const tidy = setInterval(
+    every(
+      tidyEveryMs,
       guarded(() => {
         if (store.summarize(Date.now()).length > 0) delivery.wake();
         prune();
       }),
-      tidyEveryMs,
     );
     later(1000, guarded(prune));
 
@@ -334,7 +378,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       log,
       faults,
     });
-    undo.unshift(() => schedule.stop());
+    atEnd.set('hunts', () => schedule.stop());
 
     let reloaded: AgentStatus['reloaded'];
     /** Throws an error whose message says why `next` cannot take the place of what is in force. */
@@ -421,25 +465,25 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       status: () => status(),
       progress: sensor.progress,
       reload: () => reload(),
-      async stop() {
-        clearInterval(tidy);
-        await schedule.stop();
-        await watch.stop();
-        await sensor.stop();
-        timers.close();
-        collector.flush(Number.POSITIVE_INFINITY);
-        scripts.stop();
-        await hold.stop();
-        pipeline.commit();
-        await delivery.stop();
-        await control.close();
-        store.close();
-      },
+      stop: end,
     };
   } catch (error) {
-    // A step that fails, at once or later, keeps none of the others from being taken.
-    for (const step of undo) await (async () => step())().catch(() => {});
+    await end();
     throw error;
+  }
+}
+
+/** Throws the signal's reason once it aborts; what was waited for may never come. */
+async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return result;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([result, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -1,4 +1,4 @@
-// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount, an end with the parent.
+// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount, an end with the parent, _exit.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
@@ -13,6 +13,7 @@ const cMount = libc.func(
 );
 
 const cPrctl = libc.func('int prctl(int option, unsigned long argument)');
+const cExit = libc.func('void _exit(int status)');
 
 /** poll(2) over a fixed set of descriptors, on a thread of libuv's pool, so that the caller's loop goes on. */
 export interface PollSet {
@@ -88,4 +89,9 @@ export function mountFilesystem(type: string, target: string): { mounted: boolea
 export function endWithParent(): boolean {
   const parent = process.ppid;
   return cPrctl(linux.PR_SET_PDEATHSIG, osConstants.signals.SIGKILL) === 0 && process.ppid === parent && parent > 1;
+}
+
+/** _exit(2): ends the process now. Node's own way out waits for the threads of its pool, and a read that hangs holds one of them. */
+export function exitNow(code: number): void {
+  cExit(code);
 }

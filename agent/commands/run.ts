@@ -73,7 +73,10 @@ function terminalIsGone(): boolean {
   }
 }
 
-/** The exit code. */
+/** After its last step the agent ends by itself, unless something that hangs holds it: then it is ended. */
+const lingerMs = 1000;
+
+/** The exit code: 0 for an end that was asked for, also where a step of it failed; 1 after an error that nothing handled. */
 export async function runCommand(options: RunOptions): Promise<number> {
   const [
     { readConfiguration },
@@ -81,12 +84,14 @@ export async function runCommand(options: RunOptions): Promise<number> {
     { openLog, stderrIsJournal },
     { startAgent },
     { openServiceManager },
+    { exitNow },
   ] = await Promise.all([
     import('../read-configuration.ts'),
     import('../paths.ts'),
     import('../log.ts'),
     import('../run-agent.ts'),
     import('../service-manager.ts'),
+    import('../../collectors/libc.ts'),
   ]);
   const read = () => readConfiguration(options.config);
   const first = read();
@@ -110,29 +115,54 @@ export async function runCommand(options: RunOptions): Promise<number> {
   let reload = (): void => {
     askedEarly = true;
   };
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-    process.on('SIGHUP', () => (terminalIsGone() ? resolve() : reload()));
-  });
   const manager = openServiceManager(process.env);
-  const agent = await startAgent({
-    read: first,
-    readAgain: read,
-    onReload: () => manager.status(() => statusOf(agent)),
-    paths,
-    log,
+  const ending = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    ending.signal.addEventListener('abort', () => {
+      manager.stopping();
+      resolve();
+    });
   });
-  const atStart = agent.status();
-  process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
-  manager.ready(statusLine(atStart));
-  const unwatch = manager.watch(agent.progress);
-  const tell = setInterval(() => manager.status(() => statusOf(agent)), statusEveryMs);
-  reload = agent.reload;
-  if (askedEarly) reload();
-  await ended;
-  clearInterval(tell);
-  unwatch();
-  manager.stopping();
-  await agent.stop();
-  return 0;
+  // A second signal changes nothing: the end has begun, and takes some seconds at most. Ctrl-C below npm is two.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
+  process.on('SIGHUP', () => (terminalIsGone() ? ending.abort() : reload()));
+  let failed = false;
+  for (const origin of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(origin, (error: unknown) => {
+      failed = true;
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      log.error('an error that nothing handled ends the agent', { origin, reason });
+      ending.abort();
+    });
+  }
+
+  let agent: Agent | undefined;
+  try {
+    const running = await startAgent({
+      read: first,
+      readAgain: read,
+      onReload: () => manager.status(() => statusOf(running)),
+      paths,
+      log,
+      signal: ending.signal,
+    });
+    agent = running;
+    const atStart = running.status();
+    process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
+    manager.ready(statusLine(atStart));
+    const unwatch = manager.watch(running.progress);
+    const tell = setInterval(() => manager.status(() => statusOf(running)), statusEveryMs);
+    reload = running.reload;
+    if (askedEarly) reload();
+    await ended;
+    reload = () => {};
+    clearInterval(tell);
+    unwatch();
+  } catch (error) {
+    if (error !== ending.signal.reason) throw error;
+  } finally {
+    await agent?.stop();
+    setTimeout(() => exitNow(Number(process.exitCode ?? 1)), lingerMs).unref();
+  }
+  return failed ? 1 : 0;
 }

@@ -28,6 +28,16 @@ const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: 
 
 export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOptions): FolderHints {
   const onError = (error: unknown): void => onFault('a folder cannot be watched', error);
+  /** Chokidar calls from events of its own: what is thrown there would end the process. */
+  const guarded =
+    <Args extends unknown[]>(handle: (...args: Args) => void) =>
+    (...args: Args): void => {
+      try {
+        handle(...args);
+      } catch (error) {
+        onFault('a change in a folder was not handled', error);
+      }
+    };
   /** One for each folder: each is ready at a time of its own. By path. */
   const watchers = new Map<string, { as: HintedFolder; watcher: Promise<FSWatcher | undefined> }>();
 
@@ -38,14 +48,23 @@ export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOption
       const ignored = (file: string): boolean => file !== folder && !path.basename(file).startsWith(namePrefix ?? '');
       const watcher = watch(folder, { ...options, ignored });
       watcher.on('error', onError);
-      watcher.on('ready', () => onReady(folder));
-      watcher.on('all', (_event, file) => onHint(folder, file === folder ? '.' : path.basename(file)));
+      watcher.on(
+        'ready',
+        guarded(() => onReady(folder)),
+      );
+      watcher.on(
+        'all',
+        guarded((_event: string, file: string) => onHint(folder, file === folder ? '.' : path.basename(file))),
+      );
       // Of attributes alone chokidar makes no event; inotify's own names the file.
-      watcher.on('raw', (_event, name) => {
-        if (typeof name !== 'string') return;
-        const base = path.basename(name);
-        if (base.startsWith(namePrefix ?? '')) onHint(folder, base);
-      });
+      watcher.on(
+        'raw',
+        guarded((_event: string, name: unknown) => {
+          if (typeof name !== 'string') return;
+          const base = path.basename(name);
+          if (base.startsWith(namePrefix ?? '')) onHint(folder, base);
+        }),
+      );
       return watcher;
     } catch (error) {
       onError(error);

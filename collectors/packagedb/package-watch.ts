@@ -7,6 +7,7 @@ import { messageOf } from '../message-of.ts';
 import type { HostContext } from '../process-event.ts';
 import type { ProcessTable } from '../process-table.ts';
 import type { SensorAction } from '../sensor-event.ts';
+import { takeEvery } from '../take-steps.ts';
 import { boundsOf } from './change-bounds.ts';
 import { settleMs } from './change-queue.ts';
 import { createChangeTeller } from './change-teller.ts';
@@ -91,8 +92,9 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
         },
       });
     } catch (error) {
-      if (!(error instanceof FanotifyUnavailable)) throw error;
-      noFanotify = error.message;
+      // Whatever it is, inotify is there instead.
+      noFanotify = messageOf(error);
+      if (!(error instanceof FanotifyUnavailable)) onFault('the reader of file events could not be opened', error);
     }
   };
   const mark = (at: WatchedFolder): void => {
@@ -143,6 +145,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     },
     onLooked: () => updateHints(),
     onNotice,
+    onFault,
   });
   const listings = createListingSaver({ folders: () => folders.all, tasks, commit: options.commit, onFault });
   const live = createLiveChanges({
@@ -229,7 +232,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
 
   open();
   folders.look();
-  const lookTimer = setInterval(folders.look, lookEveryMs);
+  tasks.every(lookEveryMs, folders.look);
 
   return {
     report: () => ({
@@ -255,16 +258,16 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       uncounted: folders.all.reduce((sum, { uncounted }) => sum + uncounted, 0),
     }),
     saveAgain: listings.saveAgain,
-    async stop() {
-      await hearAll();
-      tasks.close();
-      clearInterval(lookTimer);
-      await schedule.ended();
-      await live.tellRest();
-      teller.sayUntold();
-      await listings.save();
-      await folderHints.close();
-      await fanotify?.close();
-    },
+    stop: () =>
+      takeEvery([
+        ['last events', hearAll],
+        ['timers', () => tasks.close()],
+        ['comparisons', () => schedule.ended()],
+        ['last changes', () => live.tellRest()],
+        ['changes not reported', () => teller.sayUntold()],
+        ['listings', () => listings.save()],
+        ['inotify', () => folderHints.close()],
+        ['fanotify', () => fanotify?.close()],
+      ]),
   };
 }

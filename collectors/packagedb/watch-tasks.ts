@@ -9,10 +9,13 @@ export interface WatchTasks extends Timers {
 
 export function openWatchTasks(onFault: (what: string, error: unknown) => void): WatchTasks {
   let chain: Promise<void> = Promise.resolve();
-  return Object.assign(openTimers(), {
-    serially(what: string, task: () => Promise<void> | void) {
-      chain = chain.then(task).catch((error: unknown) => onFault(what, error));
-      return chain;
+  return Object.assign(
+    openTimers((error) => onFault('a task of the watch failed', error)),
+    {
+      serially(what: string, task: () => Promise<void> | void) {
+        chain = chain.then(task).catch((error: unknown) => onFault(what, error));
+        return chain;
+      },
     },
-  });
+  );
 }

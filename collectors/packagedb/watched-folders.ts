@@ -22,6 +22,7 @@ export interface WatchedFoldersOptions {
   /** All were looked at. */
   onLooked(): void;
   onNotice(action: SensorAction, reason: string): void;
+  onFault(what: string, error: unknown): void;
 }
 
 export interface WatchedFolders {
@@ -138,9 +139,21 @@ export function createWatchedFolders(options: WatchedFoldersOptions): WatchedFol
     options.onUnpackFolder(added, maker);
   };
 
+  /** A folder that cannot be read keeps none of the others from being watched; at the next look it is tried from the start. */
+  const guarded = (at: WatchedFolder, look: () => void): void => {
+    try {
+      look();
+    } catch (error) {
+      leave(at);
+      options.onFault(`${at.folder.path} could not be looked at`, error);
+    }
+  };
+
   const look = (): void => {
-    for (const at of [...all]) lookAt(at, undefined);
-    for (const at of [...all]) if (at.place && !at.folder.temporary) lookBelow(at, unpackFolder, undefined);
+    for (const at of [...all]) guarded(at, () => lookAt(at, undefined));
+    for (const at of [...all]) {
+      if (at.place && !at.folder.temporary) guarded(at, () => lookBelow(at, unpackFolder, undefined));
+    }
     started = true;
     options.onLooked();
   };

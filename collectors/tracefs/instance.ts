@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { mountFilesystem } from '../libc.ts';
+import { messageOf } from '../message-of.ts';
 import { type EventFormat, parseEventFormat } from './event-format.ts';
 
 const mountPoint = '/sys/kernel/tracing';
@@ -27,7 +28,10 @@ export interface Instance {
   /** Defines a probe in our group and turns it on. Throws with the kernel's answer when it is refused. */
   addProbe(definition: string, event: string): EventFormat;
   removeProbe(event: string): void;
-  /** Removes the probes and the instance. Every reader of its files must be closed. */
+  /**
+   * Removes the probes and the instance. Every reader of its files must be closed: while another process holds one open
+   * (`trace_pipe`), rmdir(2) answers EBUSY. Whatever can be removed is; throws one line that names what is left, and where.
+   */
   remove(): void;
 }
 
@@ -108,9 +112,28 @@ function instanceAt(name: string): Instance {
     },
     removeProbe,
     remove() {
-      if (fs.existsSync(folder)) write('tracing_on', '0');
-      for (const { event } of probesOf(name)) removeProbe(event);
-      if (fs.existsSync(folder)) fs.rmdirSync(folder);
+      const failures: string[] = [];
+      const attempt = (action: () => void): boolean => {
+        try {
+          action();
+          return true;
+        } catch (error) {
+          failures.push(messageOf(error));
+          return false;
+        }
+      };
+      if (fs.existsSync(folder)) attempt(() => write('tracing_on', '0'));
+      attempt(() => {
+        for (const { event } of probesOf(name)) attempt(() => removeProbe(event));
+      });
+      if (fs.existsSync(folder) && !attempt(() => fs.rmdirSync(folder))) {
+        // What is left records nothing, and its events cost nothing.
+        attempt(() => write('events/enable', '0'));
+      }
+      if (failures.length === 0) return;
+      throw new Error(
+        `${folder} could not be removed; the next start of stepparent tries again: ${failures.join('; ')}`,
+      );
     },
   };
 }

@@ -2,10 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openPollSet, readBootNs } from '../libc.ts';
 import { messageOf } from '../message-of.ts';
 import type { BootNs, ProcessRecord } from '../process-record.ts';
 import { readHead, withRegularFile } from '../read-file.ts';
+import { takeEvery } from '../take-steps.ts';
 import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
 import { elfEntryOffset, elfHeadBytes } from './elf-entry.ts';
 import type { EventFormat } from './event-format.ts';
@@ -26,8 +28,8 @@ export interface TracefsSensorOptions {
   isRunning(pid: number, startTicks: number): boolean;
   /** Called with records in the order in which they happened; at most some thousands at a time. */
   onRecords(records: ProcessRecord[]): void;
-  /** Something that a person should know: one line. */
-  onFault(what: string): void;
+  /** Something that a person should know: one line, and why. */
+  onFault(what: string, error?: unknown): void;
 }
 
 interface TracefsSensorState extends ReadCounts {
@@ -53,7 +55,7 @@ export interface TracefsSensor {
   readUntilNs(): BootNs;
   /** Looks again at the probed programs: sets a probe on a new file, and anew on a replaced one. */
   refreshProbes(): void;
-  /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. */
+  /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. Throws what could not be removed. */
   stop(): Promise<void>;
 }
 
@@ -75,7 +77,7 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
       instance.remove();
     } catch (left) {
       // What forbids tracing may forbid its removal too (lockdown): the first of the two says why.
-      options.onFault(`${instance.folder} could not be removed: ${messageOf(left)}`);
+      options.onFault('a tracing instance is left in the kernel', left);
     }
     if (error instanceof TracefsUnavailable) throw error;
     throw new TracefsUnavailable(`tracing could not be started: ${messageOf(error)}`, { cause: error });
@@ -107,28 +109,41 @@ function registerProcessEvents(
 
 /**
  * What was recorded for an agent that was killed, up to `untilNs`, from which on the new instance records; the old one
- * is removed. Records of probes whose layout has changed since are passed over.
+ * is removed. What cannot be read, decoded or removed is reported, and costs nothing else.
  */
-function takeOver(instance: Instance, untilNs: BootNs): ProcessRecord[] {
+function takeOver(instance: Instance, untilNs: BootNs, onFault: TracefsSensorOptions['onFault']): ProcessRecord[] {
   const records: ProcessRecord[] = [];
-  if (fs.existsSync(instance.folder)) {
-    const reader = openInstanceReader(instance);
-    try {
-      registerProcessEvents(reader, instance.formatOf);
-      for (const { event, program } of instance.probes()) {
-        const format = instance.formatOf(instance.group, event);
-        if (format === undefined) continue;
-        try {
-          reader.register(format, program === undefined ? decodeAttempt(format) : decodeArgv(format, program));
-        } catch {}
-      }
-      reader.readAll(records);
-    } finally {
-      reader.close();
-    }
+  try {
+    if (fs.existsSync(instance.folder)) readLeft(instance, records, onFault);
+  } catch (error) {
+    onFault(`what a killed agent left in ${instance.group} could not be read`, error);
   }
-  instance.remove();
+  try {
+    instance.remove();
+  } catch (error) {
+    onFault("a killed agent's tracing instance is still in the kernel", error);
+  }
   return records.filter((record) => record.timeNs < untilNs).sort((a, b) => a.timeNs - b.timeNs);
+}
+
+function readLeft(instance: Instance, into: ProcessRecord[], onFault: TracefsSensorOptions['onFault']): void {
+  const reader = openInstanceReader(instance);
+  try {
+    registerProcessEvents(reader, instance.formatOf);
+    for (const { event, program } of instance.probes()) {
+      const format = instance.formatOf(instance.group, event);
+      if (format === undefined) continue;
+      try {
+        reader.register(format, program === undefined ? decodeAttempt(format) : decodeArgv(format, program));
+      } catch (error) {
+        // Another version's probe, whose layout this one does not know: its execs are there, without their arguments.
+        onFault(`the arguments that a killed agent's probe ${event} recorded cannot be read`, error);
+      }
+    }
+    reader.readAll(into);
+  } finally {
+    reader.close();
+  }
 }
 
 function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSensor {
@@ -217,11 +232,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
     }
     for (const program of options.probedPrograms) refreshProbe(program);
     for (const leftover of leftoverInstances(options.isRunning)) {
-      try {
-        recovered = recovered.concat(takeOver(leftover, startedNs));
-      } catch (error) {
-        options.onFault(`what a killed agent left in ${leftover.group} could not be taken over: ${String(error)}`);
-      }
+      recovered = recovered.concat(takeOver(leftover, startedNs, options.onFault));
     }
   } catch (error) {
     reader.close();
@@ -235,7 +246,16 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
     try {
       turn();
     } catch (error) {
-      options.onFault(`a batch of records was not handled: ${(error as Error).stack ?? String(error)}`);
+      options.onFault('a batch of records was not handled', error);
+    }
+  };
+  /** A wait that fails is a pause: the records are read all the same. */
+  const waitForRecords = async (): Promise<void> => {
+    try {
+      await pollSet.wait(pollMs);
+    } catch (error) {
+      options.onFault('the wait for records failed', error);
+      await sleep(busyGapMs);
     }
   };
   const run = async (): Promise<void> => {
@@ -244,7 +264,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
     let paused = false;
     while (!stopping) {
       // After a pause on a busy host there is something to read.
-      if (held.length === 0 && !paused) await pollSet.wait(pollMs);
+      if (held.length === 0 && !paused) await waitForRecords();
       if (stopping) break;
       const recordsBefore = records;
       guard(drain);
@@ -257,7 +277,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
       lastTurnMs = nowMs;
       paused = turns < 1;
       if (!paused) turns--;
-      else await new Promise((resolve) => setTimeout(resolve, busyGapMs));
+      else await sleep(busyGapMs);
     }
   };
   let running: Promise<void> | undefined;
@@ -268,7 +288,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
         if (recovered.length > 0) options.onRecords(recovered);
       });
       recovered = [];
-      running = run().catch((error: unknown) => options.onFault(`the exec sensor stopped: ${String(error)}`));
+      running = run().catch((error: unknown) => options.onFault('the exec sensor stopped', error));
     },
     state: () => ({
       instance: instance.group,
@@ -288,8 +308,10 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
       await running;
       guard(drain);
       if (held.length > 0) guard(drain);
-      reader.close();
-      instance.remove();
+      await takeEvery([
+        ['reader', () => reader.close()],
+        ['instance', () => instance.remove()],
+      ]);
     },
   };
 }

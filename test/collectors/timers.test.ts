@@ -1,13 +1,15 @@
 // Timers: once for many requests, and none after the end.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openTimers } from '../../collectors/timers.ts';
+import { openTimers, timerMs } from '../../collectors/timers.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+const unexpected = (error: unknown) => expect.unreachable(String(error));
+
 test('what is asked for many times comes once, and can be asked for again', () => {
-  const timers = openTimers();
+  const timers = openTimers(unexpected);
   const run = vi.fn();
   const ask = timers.soon(1000, run);
   for (let n = 0; n < 100; n++) ask();
@@ -22,7 +24,7 @@ test('what is asked for many times comes once, and can be asked for again', () =
 });
 
 test('one that asks for itself keeps one timer', () => {
-  const timers = openTimers();
+  const timers = openTimers(unexpected);
   let runs = 0;
   const ask = timers.soon(1000, () => {
     runs++;
@@ -36,7 +38,7 @@ test('one that asks for itself keeps one timer', () => {
 });
 
 test('none comes after the end', () => {
-  const timers = openTimers();
+  const timers = openTimers(unexpected);
   const run = vi.fn();
   timers.later(10, run);
   timers.soon(10, run)();
@@ -47,7 +49,7 @@ test('none comes after the end', () => {
 });
 
 test('one that is taken back does not come', () => {
-  const timers = openTimers();
+  const timers = openTimers(unexpected);
   const run = vi.fn();
   const takeBack = timers.later(10, run);
   timers.later(20, run);
@@ -55,4 +57,35 @@ test('one that is taken back does not come', () => {
   takeBack();
   vi.advanceTimersByTime(1000);
   expect(run).toHaveBeenCalledTimes(1);
+});
+
+test('one that throws is reported, and those after it come', () => {
+  const faults: string[] = [];
+  const timers = openTimers((error) => faults.push(String(error)));
+  const run = vi.fn(() => {
+    throw new Error('broken');
+  });
+  timers.later(10, run);
+  timers.every(100, run);
+  const ask = timers.soon(10, run);
+  ask();
+  vi.advanceTimersByTime(350);
+  expect(run).toHaveBeenCalledTimes(5);
+  expect(new Set(faults)).toEqual(new Set(['Error: broken']));
+  ask();
+  timers.close();
+  vi.advanceTimersByTime(1000);
+  expect(run).toHaveBeenCalledTimes(5);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test.each([
+  [-1, 0],
+  [Number.NEGATIVE_INFINITY, 0],
+  [1.5, 1.5],
+  [2 ** 31, 2 ** 31 - 1],
+  [Number.POSITIVE_INFINITY, 2 ** 31 - 1],
+  [Number.NaN, 2 ** 31 - 1],
+])('a wait of %d ms is one that a timer can take', (ms, taken) => {
+  expect(timerMs(ms)).toBe(taken);
 });

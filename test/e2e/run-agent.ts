@@ -76,6 +76,8 @@ export interface TestAgent {
   stop(errors?: number): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
+  /** Resolves when it has ended, with the exit code; null: a signal ended it. */
+  ended(): Promise<number | null>;
   /** Of the last start. */
   readonly pid: number;
   /** What was written since the last start. */
@@ -273,6 +275,11 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     },
     async kill() {
       await end('SIGKILL');
+    },
+    async ended() {
+      const code = await ended;
+      child = undefined;
+      return code;
     },
     get pid() {
       return pids.at(-1) ?? 0;

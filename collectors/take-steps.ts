@@ -1,0 +1,50 @@
+// Ends things step by step: every step is taken, whatever becomes of those before it.
+
+import { messageOf } from './message-of.ts';
+
+/** What is to be done, under the name by which its failure is reported. */
+export type Step = readonly [name: string, run: () => unknown];
+
+export interface StepLimits {
+  /** A step that takes longer is not waited for any more. */
+  stepMs: number;
+  /** All together; steps after that are still taken, and not waited for. */
+  allMs: number;
+}
+
+const ofOneStep: StepLimits = { stepMs: 3000, allMs: 6000 };
+
+/** Takes the steps one after the other. Never rejects: `onFailure` gets what a step throws, and that it took too long. */
+export async function takeSteps(
+  steps: readonly Step[],
+  onFailure: (step: string, error: unknown) => void,
+  { stepMs, allMs }: StepLimits = ofOneStep,
+): Promise<void> {
+  const endMs = performance.now() + allMs;
+  for (const [name, run] of steps) {
+    try {
+      await inTime(run(), Math.max(0, Math.min(stepMs, endMs - performance.now())));
+    } catch (error) {
+      onFailure(name, error);
+    }
+  }
+}
+
+/** The same as one step of something larger: throws one error for all that failed, once every step was taken. */
+export async function takeEvery(steps: readonly Step[], limits?: StepLimits): Promise<void> {
+  const errors: unknown[] = [];
+  await takeSteps(steps, (_, error) => errors.push(error), limits);
+  if (errors.length > 0) throw new AggregateError(errors, errors.map(messageOf).join('; '));
+}
+
+/** Throws when the promise is not settled in time. What it does later, failure included, is nobody's concern then. */
+async function inTime(result: unknown, waitMs: number): Promise<void> {
+  if (!(result instanceof Promise)) return;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not done after ${Math.round(waitMs)} ms`)), waitMs);
+  try {
+    await Promise.race([result, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

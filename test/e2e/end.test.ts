@@ -1,0 +1,167 @@
+// The end of the agent: every step is taken, whatever fails on the way, and the process ends.
+
+import { chmodSync, closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { bindMount, unmount } from '../mount-namespace.ts';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { run, type TestAgent, testAgent, tracesOf, until } from './run-agent.ts';
+
+const main = join(import.meta.dirname, '../../agent/main.ts');
+const removeTracing = join(import.meta.dirname, '../../agent/remove-tracing.ts');
+
+/** Keeps the agent's tracing instance from being removed, as `cat trace_pipe` does. Returns what lets go of it. */
+function holdTracePipe(pid: number): { instance: string; letGo: () => void } {
+  const instance = `/sys/kernel/tracing/instances/${tracesOf(pid)[0]}`;
+  const fd = openSync(join(instance, 'trace_pipe'), constants.O_RDONLY | constants.O_NONBLOCK);
+  return { instance, letGo: () => closeSync(fd) };
+}
+
+const errorsOf = (agent: TestAgent): string[] => agent.stderr.match(/^\S+ error .*$/gm) ?? [];
+
+describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  const isClosed = (agent: TestAgent): boolean => !existsSync(join(agent.folder, 'runtime/control.sock'));
+  /** The database was closed: SQLite then leaves no write-ahead log. */
+  const isStored = (agent: TestAgent): boolean => !existsSync(join(agent.folder, 'state/stepparent.db-wal'));
+
+  /** Runs dpkg, and does not wait until the agent has seen it. */
+  const installed = async (name: string): Promise<string> => {
+    const parent = makeParent(scratch, name);
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    return parent;
+  };
+  const parentsStored = async (agent: TestAgent) =>
+    (await agent.execs()).map(({ process }) => process?.parent?.executable);
+
+  test('SIGTERM while the tracing instance is held: the process ends, and the next start removes what is left', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const first = agent.pid;
+    const { instance, letGo } = holdTracePipe(first);
+    const parent = await installed('last');
+
+    process.kill(first, 'SIGTERM');
+    expect(await agent.ended()).toBe(0);
+    expect(errorsOf(agent)).toEqual([expect.stringContaining(`${instance} could not be removed`)]);
+    expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+    expect((await agent.statusStopped()).state).toBe('stopped');
+    expect(await parentsStored(agent)).toContain(parent);
+    // Its probes are gone.
+    expect(tracesOf(first)).toEqual([instance.slice(instance.lastIndexOf('/') + 1)]);
+    expect((await run(process.execPath, [removeTracing])).stderr).toContain(`${instance} could not be removed`);
+
+    await agent.start();
+    const { faults } = await agent.status();
+    expect(faults.map(({ what }) => what)).toEqual(["a killed agent's tracing instance is still in the kernel"]);
+    expect(agent.stderr).toContain(`${instance} could not be removed`);
+    letGo();
+    await agent.stop();
+    await agent.start();
+    expect((await agent.status()).faults).toEqual([]);
+    await agent.stop();
+    expect(tracesOf(first)).toEqual([]);
+  });
+
+  test('what a killed agent has recorded is taken over, also while its instance is held', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const killed = agent.pid;
+    const { letGo } = holdTracePipe(killed);
+    await agent.kill();
+    const parent = await installed('meanwhile');
+    await agent.start();
+    expect((await agent.status()).sensor.recovered_records).toBeGreaterThan(0);
+    expect(await parentsStored(agent)).toContain(parent);
+    letGo();
+    await agent.stop();
+    await agent.start();
+    await agent.stop();
+    expect(tracesOf(killed)).toEqual([]);
+  });
+
+  test.each([
+    ['SIGINT', ['SIGINT']],
+    ['SIGTERM twice', ['SIGTERM', 'SIGTERM']],
+    ['Ctrl-C below npm', ['SIGINT', 'SIGINT', 'SIGTERM']],
+  ] as const)('%s', async (_, signals) => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    for (const signal of signals) process.kill(agent.pid, signal);
+    expect(await agent.ended()).toBe(0);
+    expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+    expect(tracesOf(agent.pid)).toEqual([]);
+    expect(errorsOf(agent)).toEqual([]);
+  });
+
+  test('a step that hangs, and keeps the process busy, is not waited for', async () => {
+    const preload = join(scratch, 'hangs.mjs');
+    writeFileSync(preload, `import net from 'node:net'; net.Server.prototype.close = () => {};`);
+    const agent = testAgent(scratch);
+    await agent.start([process.execPath, '--import', preload, main]);
+    process.kill(agent.pid, 'SIGTERM');
+    expect(await agent.ended()).toBe(0);
+    expect(errorsOf(agent)).toEqual([
+      expect.stringMatching(/a step of the end failed.* step="control socket" reason="not done after \d+ ms"$/),
+    ]);
+    expect((await agent.statusStopped()).state).toBe('stopped');
+    expect(tracesOf(agent.pid)).toEqual([]);
+    expect(isStored(agent)).toBe(true);
+  });
+
+  test('SIGTERM during the start, which waits for something that hangs', async () => {
+    const ps = join(scratch, 'ps');
+    writeFileSync(ps, '#!/bin/sh\nexec sleep 15\n');
+    chmodSync(ps, 0o755);
+    bindMount(ps, '/usr/bin/ps');
+    try {
+      const agent = testAgent(scratch);
+      const start = agent.start();
+      const failed = expect(start).rejects.toThrow('the agent ended');
+      await until('the instance', () => tracesOf(agent.pid).length > 0);
+      process.kill(agent.pid, 'SIGTERM');
+      expect(await agent.ended()).toBe(0);
+      await failed;
+      expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+      expect(tracesOf(agent.pid)).toEqual([]);
+    } finally {
+      unmount('/usr/bin/ps');
+    }
+  });
+
+  test.each([
+    ['uncaughtException', 'setImmediate(() => { throw new TypeError("out of the blue"); })'],
+    ['unhandledRejection', 'Promise.reject(new TypeError("out of the blue"))'],
+  ])('an error that nothing handled (%s) is logged, and all is taken apart', async (origin, act) => {
+    const preload = join(scratch, `${origin}.mjs`);
+    writeFileSync(preload, `process.on('SIGUSR2', () => { ${act}; });`);
+    const agent = testAgent(scratch);
+    await agent.start([process.execPath, '--import', preload, main]);
+    const parent = await installed(origin);
+    process.kill(agent.pid, 'SIGUSR2');
+    expect(await agent.ended()).toBe(1);
+    expect(errorsOf(agent)).toEqual([
+      expect.stringMatching(
+        new RegExp(`an error that nothing handled ends the agent origin=${origin} .*out of the blue`),
+      ),
+    ]);
+    expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+    expect(tracesOf(agent.pid)).toEqual([]);
+    expect(await parentsStored(agent)).toContain(parent);
+  });
+
+  test('a start that fails late takes every step of the end, and says why it failed', async () => {
+    const preload = join(scratch, 'fails-late.mjs');
+    // The last thing that the start does on this thread before it says that it is ready.
+    writeFileSync(preload, `process.memoryUsage.rss = () => { throw new TypeError('no memory is measured'); };`);
+    const agent = testAgent(scratch);
+    await expect(agent.start([process.execPath, '--import', preload, main])).rejects.toThrow('no memory is measured');
+    expect(await agent.ended()).toBe(1);
+    expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+    expect(tracesOf(agent.pid)).toEqual([]);
+  });
+});
