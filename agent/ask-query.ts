@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type AnswerValue, SqlError } from '../storage/query-database.ts';
 import { StoreError, type StoreTrouble } from '../storage/store-error.ts';
+import { environmentOfChild } from './service-manager.ts';
 
 /** What is asked: the agent's database, alerts in a folder of journals, or the tables of the host alone. */
 export type QuerySource =
@@ -64,8 +65,14 @@ export async function askQuery(
 ): Promise<QueryResult> {
   const child = spawn(process.execPath, [...process.execArgv, worker], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: environmentOfChild(process.env),
   });
+  const closed = new Promise<string | undefined>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, by) => resolve(code === 0 ? undefined : `it ended with ${by ?? code}`));
+  });
+  // Without a descriptor left (EMFILE) it has not even streams.
+  if (child.pid === undefined) throw new QueryEnded(`the process that answers could not be started: ${await closed}`);
   let why: string | undefined;
   const end = (reason: string): void => {
     why ??= reason;
@@ -76,10 +83,6 @@ export async function askQuery(
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted) onAbort();
 
-  const closed = new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, by) => resolve(code === 0 ? undefined : `it ended with ${by ?? code}`));
-  });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(0, 2000);

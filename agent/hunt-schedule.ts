@@ -3,6 +3,7 @@
 import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
 import { messageOf } from '../collectors/message-of.ts';
 import { readPath } from '../collectors/read-path.ts';
+import { timerMs } from '../collectors/timers.ts';
 import type { ExceptionFor } from '../detectors/exceptions.ts';
 import { buildFinding } from '../detectors/hunts/build-finding.ts';
 import { type Hunt, huntRuleId, rowIdentity } from '../detectors/hunts/hunt.ts';
@@ -121,20 +122,22 @@ export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
     if (intervalMs === undefined || runs || stopping.signal.aborted) return;
     const waitMs =
       endedMs === undefined ? Math.min(parts.firstMs, intervalMs) : endedMs + intervalMs - performance.now();
-    // A longer wait than a timer can take would be none at all.
-    timer = setTimeout(
-      () => {
-        round = runAll();
-      },
-      Math.min(waitMs, 2 ** 31 - 1),
-    );
+    // After a reload with a shorter interval the next round may have been due for long.
+    timer = setTimeout(() => {
+      round = runAll();
+    }, timerMs(waitMs));
   };
   const runAll = async (): Promise<void> => {
     runs = true;
-    for (const hunt of hunts()) if (!stopping.signal.aborted) await runOne(hunt);
-    runs = false;
-    endedMs = performance.now();
-    schedule();
+    try {
+      for (const hunt of hunts()) if (!stopping.signal.aborted) await runOne(hunt);
+    } catch (error) {
+      parts.onFault('the hunts could not be run', error);
+    } finally {
+      runs = false;
+      endedMs = performance.now();
+      schedule();
+    }
   };
   schedule();
 

@@ -48,6 +48,8 @@ export async function* readJournalAlerts({
     child.once('error', (error) => resolve({ code: null, error }));
     child.once('close', (code) => resolve({ code }));
   });
+  // Without a descriptor left (EMFILE) it has not even streams.
+  if (child.pid === undefined) throw new Error(`journalctl: ${(await ended).error?.message}`);
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(0, 1000);

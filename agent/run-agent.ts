@@ -166,9 +166,6 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     // Where it cannot be made the journal has the alerts, and `status` says so.
     if (ndjson) attempt(() => makeFolder(paths.logsDirectory));
 
-    // ps-list and rpm are looked up here, not where the caller's environment says.
-    process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-
     const agent = { id: readAgentId(paths.stateDirectory), version };
     const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
     // Before the sensor is there to see it.
@@ -196,7 +193,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     ];
     const delivery = startDelivery({
       outbox: {
-        pending: (sink, limit) => store.pending(sink, limit),
+        pending: (sink, limit, nowMs) => store.pending(sink, limit, nowMs),
         nextDueMs: (sink) => store.nextDueMs(sink),
         delivered: (ids) => store.delivered(ids),
         failed: (ids, nextMs) => store.failed(ids, nextMs),

@@ -1,6 +1,7 @@
 // Tells systemd how the service is (sd_notify(3)): ready, alive, what it does. Without systemd nobody listens, and that is well.
 
 import { escapeText } from '../collectors/escape-text.ts';
+import { timerMs } from '../collectors/timers.ts';
 import { sendDatagram } from './unix-datagram.ts';
 
 export interface ServiceManager {
@@ -18,15 +19,24 @@ export interface ServiceManager {
 
 const maxStatusChars = 500;
 
-/** `$NOTIFY_SOCKET` and `$WATCHDOG_USEC` are systemd's; they are taken out, so that no child speaks for the agent. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const variables: readonly string[] = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
+
+/** The environment for a child: programs are looked up in the system's directories, and the child does not speak to systemd for the agent. */
+export const environmentOfChild = (environment: Environment): Record<string, string | undefined> => ({
+  ...Object.fromEntries(Object.entries(environment).filter(([name]) => !variables.includes(name))),
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+});
+
+/** Speaks to the one that `$NOTIFY_SOCKET` names, and feeds the watchdog of `$WATCHDOG_USEC`. */
 export function openServiceManager(
-  environment: Record<string, string | undefined>,
+  environment: Environment,
   send: (socket: string, bytes: Uint8Array) => string | undefined = sendDatagram,
 ): ServiceManager {
   const socket = environment.NOTIFY_SOCKET;
   const forUs = environment.WATCHDOG_PID === undefined || environment.WATCHDOG_PID === String(process.pid);
   const watchdogMs = forUs ? Number(environment.WATCHDOG_USEC ?? 0) / 1000 : 0;
-  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
 
   const tell = (...lines: string[]): void => {
     // What cannot be sent is systemd's to notice: it has its time limits.
@@ -48,7 +58,7 @@ export function openServiceManager(
         before = now;
       };
       feed();
-      const timer = setInterval(feed, watchdogMs / 4);
+      const timer = setInterval(feed, timerMs(watchdogMs / 4));
       return () => clearInterval(timer);
     },
   };

@@ -57,15 +57,16 @@ export function runRpm(args: readonly string[]): Promise<string> {
       clearTimeout(timer);
       child.kill('SIGKILL');
       // A program that rpm has started may hold it open.
-      child.stdout.destroy();
+      child.stdout?.destroy();
       reject(new RpmFailed(message, answered));
     };
     const timer = setTimeout(() => fail(`no answer after ${timeoutMs} ms`), timeoutMs);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.once('error', (error) => fail(error.message));
+    // Without a descriptor left (EMFILE) there is no stream, and the error is still to come.
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       said += text;
       if (said.length > maxChars) fail(`the answer has more than ${maxChars} characters`);
     });
-    child.once('error', (error) => fail(error.message));
     child.once('close', (code, signal) => {
       if (code !== 0) return fail(`it ended with ${signal ?? code}`, code !== null);
       clearTimeout(timer);

@@ -5,8 +5,8 @@ import { limits } from './limits.ts';
 import type { OutboxItem } from './records.ts';
 
 export interface Outbox {
-  /** The oldest deliveries to this sink that are due, at most `limit`; `nowMs` is the clock's time unless given. */
-  pending(sink: string, limit: number, nowMs?: number): OutboxItem[];
+  /** The oldest deliveries to this sink that are due at `nowMs`, at most `limit`. */
+  pending(sink: string, limit: number, nowMs: number): OutboxItem[];
   /** When the next delivery to this sink is due, in the past if it is already; undefined: none waits. */
   nextDueMs(sink: string): number | undefined;
   /** These arrived: they are taken out, in one transaction. A crash before this delivers again; `stepparent.alert.id` tells. */
@@ -40,7 +40,7 @@ export function prepareOutbox(db: Database): Outbox {
     for (const id of ids) delay.run(nextMs, id);
   });
   return {
-    pending: (sink, limit, nowMs = Date.now()) =>
+    pending: (sink, limit, nowMs) =>
       pending.all(sink, nowMs, nowMs + limits.longestDelayMs, limit).map((row) => ({
         id: row.id,
         sink: row.sink,

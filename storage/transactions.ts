@@ -24,7 +24,6 @@ export interface Transactions {
   /** Oldest first. */
   transactionEvents(id: string): Generator<StepparentEvent>;
   countTransactionEvents(id: string): number;
-  countTransactionEvents(id: string): number;
 }
 
 interface Row {

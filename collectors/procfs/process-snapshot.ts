@@ -8,14 +8,26 @@ import { listPids } from '../proc/read-proc.ts';
  * The pids of all processes: ps-list's, and what /proc shows besides (ps-list leaves out its own ps). Where ps is not
  * installed or fails, /proc alone; `fault` then says so.
  */
-export async function snapshotPids(): Promise<{ pids: number[]; fault?: string }> {
+export async function snapshotPids(list = listByPs): Promise<{ pids: number[]; fault?: string }> {
   try {
-    const listed = await psList();
-    return { pids: [...new Set([...listed.map(({ pid }) => pid), ...listPids()])] };
+    return { pids: [...new Set([...(await list()), ...listPids()])] };
   } catch (error) {
     return {
       pids: listPids(),
       fault: `ps gave no list of processes, /proc is read alone: ${messageOf(error)}`,
     };
+  }
+}
+
+const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/** ps-list starts `ps` with what `process.env` is, and takes no other: that is another one until it has ended. */
+async function listByPs(): Promise<number[]> {
+  const own = process.env;
+  process.env = environment;
+  try {
+    return (await psList()).map(({ pid }) => pid);
+  } finally {
+    process.env = own;
   }
 }

@@ -1,6 +1,6 @@
 // Hunts in the agent: a row that is new is told once, whatever goes wrong on the way.
 
-import { expect, onTestFinished, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { QueryResult } from '../../agent/ask-query.ts';
 import { type HuntScheduleParts, startHuntSchedule } from '../../agent/hunt-schedule.ts';
 import type { Hunt } from '../../detectors/hunts/hunt.ts';
@@ -172,4 +172,43 @@ test('stopping ends what runs, and nothing is told of it', async () => {
   expect(aborted).toBe(true);
   expect(told).toEqual([]);
   expect(running.status().map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
+});
+
+afterEach(() => void vi.restoreAllMocks());
+
+test('a reload with a shorter interval begins the round that is overdue, and asks for no time in the past', async () => {
+  let intervalMs = 0;
+  const rounds = [answer(), answer('x')];
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  const { running, finished } = schedule(
+    { files: rounds },
+    { intervalMs: () => (rounds.length === 1 ? intervalMs : 0) },
+  );
+  intervalMs = hour;
+  await vi.waitFor(() => expect(rounds).toHaveLength(1));
+  // The next is due in an hour; so much has passed since the last that the shorter one is over.
+  await vi.waitFor(() => expect(timers.mock.calls.at(-1)?.[1]).toBeGreaterThan(hour / 2));
+  intervalMs = 1;
+  await new Promise((resolve) => setImmediate(resolve));
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10 * hour);
+  running.reload();
+  await finished;
+  const waits = timers.mock.calls.map(([, ms]) => ms ?? 0).filter((ms) => ms < 0);
+  expect(waits).toEqual([]);
+  await Promise.race([running.stop(), finished]);
+});
+
+test('hunts that cannot be had are a fault, and the rounds go on', async () => {
+  let fails = 1;
+  const { told, finished } = schedule(
+    {},
+    {
+      hunts() {
+        if (fails-- > 0) throw new Error('not to be read');
+        return [hunt('files')];
+      },
+    },
+  );
+  await finished;
+  expect(told).toEqual(['the hunts could not be run: Error: not to be read']);
 });

@@ -1,7 +1,7 @@
 // What systemd is told, message by message.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openServiceManager } from '../../agent/service-manager.ts';
+import { environmentOfChild, openServiceManager } from '../../agent/service-manager.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -16,7 +16,7 @@ function opened(environment: Record<string, string>) {
   return { manager, env, messages: () => sent.splice(0).map(([, text]) => text), sent };
 }
 
-test('ready, what it does, and the end; no variable is left for a child', () => {
+test('ready, what it does, and the end; the environment stays as it is', () => {
   const { manager, env, sent } = opened({ NOTIFY_SOCKET: '@run', WATCHDOG_USEC: '4000000', PATH: '/bin' });
   manager.ready('running');
   manager.status(() => 'degraded: x\nREADY=1\x1b[2J');
@@ -26,7 +26,31 @@ test('ready, what it does, and the end; no variable is left for a child', () => 
     ['@run', 'STATUS=degraded: x\\nREADY=1\\x1b[2J'],
     ['@run', 'STOPPING=1'],
   ]);
-  expect(Object.keys(env)).toEqual(['PATH']);
+  expect(Object.keys(env)).toEqual(['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'PATH']);
+});
+
+test('a child does not speak for the agent, and looks programs up in the directories of the system', () => {
+  const own = {
+    NOTIFY_SOCKET: '@run',
+    WATCHDOG_USEC: '1',
+    WATCHDOG_PID: '1',
+    PATH: '/tmp',
+    LANG: 'C',
+    STATE_DIRECTORY: '/s',
+  };
+  expect(environmentOfChild(own)).toEqual({
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    LANG: 'C',
+    STATE_DIRECTORY: '/s',
+  });
+});
+
+test('a watchdog that waits for ever is not fed all the time', () => {
+  const timers = vi.spyOn(globalThis, 'setInterval');
+  // UINT64_MAX: what systemd calls infinity.
+  opened({ NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '18446744073709551615' }).manager.watch(() => 1);
+  expect(timers.mock.calls.map(([, ms]) => ms)).toEqual([2 ** 31 - 1]);
+  timers.mockRestore();
 });
 
 test('without systemd no status is worked out', () => {

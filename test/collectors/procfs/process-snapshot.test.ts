@@ -1,6 +1,9 @@
 // The processes at start.
 
-import { expect, onTestFinished, test } from 'vitest';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { snapshotPids } from '../../../collectors/procfs/process-snapshot.ts';
 
 test('this process and its parent, each once', async () => {
@@ -11,13 +14,22 @@ test('this process and its parent, each once', async () => {
   expect(new Set(pids).size).toBe(pids.length);
 });
 
+test("ps is not looked up along the caller's PATH, which stays as it is", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-ps-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'ps'), `#!/bin/sh\n: >"${folder}/ran"\n`);
+  chmodSync(join(folder, 'ps'), 0o755);
+  vi.stubEnv('PATH', `${folder}:/usr/bin:/bin`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const own = process.env;
+  expect((await snapshotPids()).fault).toBe(undefined);
+  expect(existsSync(join(folder, 'ran'))).toBe(false);
+  expect(process.env).toBe(own);
+  expect(process.env.PATH).toBe(`${folder}:/usr/bin:/bin`);
+});
+
 test('without ps /proc alone, and it says so', async () => {
-  const { PATH } = process.env;
-  onTestFinished(() => {
-    process.env.PATH = PATH;
-  });
-  process.env.PATH = '/nonexistent';
-  const { pids, fault } = await snapshotPids();
-  expect(fault).toMatch(/^ps gave no list of processes, \/proc is read alone: /);
+  const { pids, fault } = await snapshotPids(() => Promise.reject(new Error('spawn ps ENOENT')));
+  expect(fault).toBe('ps gave no list of processes, /proc is read alone: spawn ps ENOENT');
   expect(pids).toContain(process.pid);
 });
