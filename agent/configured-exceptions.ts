@@ -10,6 +10,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { parseTime } from './duration.ts';
 import { localTime } from './local-time.ts';
 import { unknownField } from './rule-warnings.ts';
+import { termFault } from './term-fault.ts';
 
 /** An exception and where it is written; `line` counts from 1. */
 export interface ConfiguredException extends Exception {
@@ -142,8 +143,20 @@ function exceptionWarnings(exceptions: readonly ConfiguredException[], known: Kn
       ...fields
         .filter((field) => !isEventField(field) && !known.fields.includes(field))
         .map((field) => `\`field\`: ${unknownField(field, [...eventFields, ...known.fields])}`),
+      ...when.flatMap(wholeValueWarnings),
     ];
     return warnings.map((warning) => `${file}:${line}: ${warning}`);
+  });
+}
+
+/** `is` with a value that no event can have. */
+function wholeValueWarnings({ field, operator, values }: Condition): string[] {
+  if (operator !== 'is' && operator !== 'is_not') return [];
+  return values.flatMap((value) => {
+    const fault = termFault(field, value);
+    if (fault === undefined) return [];
+    const advice = fault.startsWith('is a pattern') ? '; the operator "matches" takes one' : '';
+    return [`\`values\`: ${field} "${value}" ${fault}${advice}`];
   });
 }
 

@@ -29,7 +29,7 @@ export function wouldHide(store: Pick<Listing, 'listAlerts'>, { rules, when }: E
       found.states[alert.state] = (found.states[alert.state] ?? 0) + 1;
       found.matches += alert.count;
       found.newest.push(alert);
-      found.newest.sort((a, b) => a.firstMs - b.firstMs);
+      found.newest.sort((a, b) => a.lastMs - b.lastMs);
       if (found.newest.length > newestShown) found.newest.shift();
     }
   }

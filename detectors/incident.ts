@@ -93,6 +93,8 @@ export interface Incident {
       contributions: Contribution[];
       alerts: IncidentAlert[];
       alerts_count: number;
+      /** When the last of them was raised: the time by which incidents are chosen and listed. */
+      last_alert: string;
       operations: string[];
       packages: { name: string; version?: string }[];
       packages_count: number;
@@ -192,6 +194,7 @@ export function buildIncident(parts: IncidentParts): Incident | undefined {
   const risks = new Map<string, Risk>();
   const alerts: IncidentAlert[] = [];
   let alertsCount = 0;
+  let lastAlert = '';
   let host: StepparentEvent['host'] = {};
   /** By event.id: the rules that raised an alert for it. */
   const rulesOfEvent = new Map<string, string[]>();
@@ -291,6 +294,7 @@ export function buildIncident(parts: IncidentParts): Incident | undefined {
     const { document } = one;
     const alert = alertOf(one);
     alertsCount++;
+    if (alert['@timestamp'] > lastAlert) lastAlert = alert['@timestamp'];
     if (alerts.length < most.alerts) alerts.push(alert);
     ({ host } = document);
     const rule = alert['rule.id'];
@@ -353,6 +357,7 @@ export function buildIncident(parts: IncidentParts): Incident | undefined {
         contributions,
         alerts,
         alerts_count: alertsCount,
+        last_alert: lastAlert,
         operations: [...operations],
         packages: [...packages.values()],
         packages_count: packages.size + morePackages.size,

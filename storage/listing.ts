@@ -16,7 +16,7 @@ export interface AlertFilter {
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
   scope?: string | undefined;
-  /** The newest so many. */
+  /** The newest so many, by the last event. */
   limit?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface TermFilter {
 }
 
 export interface Listing {
-  /** Newest last, by the first event. Read in pages: what is committed meanwhile may show. */
+  /** Newest last, by the first event; `limit` goes by the last one. Read in pages: what is committed meanwhile may show. */
   listAlerts(filter?: AlertFilter): Generator<AlertRecord>;
   /** Newest last, by `@timestamp` as far as it was not in the future. */
   listEvents(filter?: EventFilter): Generator<StepparentEvent>;
@@ -74,39 +74,59 @@ interface TermRow {
 }
 
 type Value = string | number;
+/** It holds only where each of its values is given. */
+type Condition = readonly [sql: string, values: readonly (Value | undefined)[]];
 
 /** Prepares reading; `path` is for error messages. */
 export function prepareListing(db: Database, path: string): Listing {
   const pageRows = 200;
 
+  const given = (conditions: readonly Condition[]): { where: string; values: Value[] } => {
+    const some = conditions.filter(([, values]) => !values.includes(undefined));
+    return {
+      where: ['1', ...some.map(([sql]) => sql)].join(' AND '),
+      values: some.flatMap(([, values]) => values as readonly Value[]),
+    };
+  };
+
+  /** In the order of columns `order`, which together are unique, the oldest of the newest `limit`; undefined: there are fewer. */
+  function newest<Row extends object>(
+    table: string,
+    order: readonly (keyof Row & string)[],
+    conditions: readonly Condition[],
+    limit: number,
+  ): Row | undefined {
+    const { where, values } = given(conditions);
+    const descending = order.map((column) => `${column} DESC`).join(', ');
+    try {
+      return db
+        .prepare<Value[], Row>(
+          `SELECT ${order.join(', ')} FROM ${table} WHERE ${where} ORDER BY ${descending} LIMIT 1 OFFSET ?`,
+        )
+        .get(...values, Math.floor(limit) - 1);
+    } catch (error) {
+      throw storeError(error, path);
+    }
+  }
+
   /** Pages through `table` in the order of columns `order`, which together are unique, from the newest `limit` on. */
   function* pages<Row extends object>(
     table: string,
     order: readonly (keyof Row & string)[],
-    conditions: readonly [sql: string, value: Value | undefined][],
+    conditions: readonly Condition[],
     limit = Number.POSITIVE_INFINITY,
   ): Generator<Row> {
     if (limit < 1) return;
-    const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]));
-    const where = given.map(({ sql }) => sql);
-    const values = given.map(({ value }) => value);
+    const { where, values } = given(conditions);
     const columns = order.join(', ');
-    const descending = order.map((column) => `${column} DESC`).join(', ');
     const cursorOf = (row: Row) => order.map((column) => row[column] as Value);
     const select = (operator: '>' | '>=' | undefined) =>
       db.prepare<Value[], Row>(
-        `SELECT * FROM ${table} WHERE ${['1', ...where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
+        `SELECT * FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
          ORDER BY ${columns} LIMIT ${pageRows}`,
       );
     try {
-      const first = Number.isFinite(limit)
-        ? db
-            .prepare<Value[], Row>(
-              `SELECT ${columns} FROM ${table} WHERE ${['1', ...where].join(' AND ')}
-               ORDER BY ${descending} LIMIT 1 OFFSET ?`,
-            )
-            .get(...values, Math.floor(limit) - 1)
-        : undefined;
+      const first = Number.isFinite(limit) ? newest<Row>(table, order, conditions, limit) : undefined;
       let rows =
         first === undefined ? select(undefined).all(...values) : select('>=').all(...values, ...cursorOf(first));
       const next = select('>');
@@ -126,31 +146,31 @@ export function prepareListing(db: Database, path: string): Listing {
   );
 
   return {
-    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit } = {}) {
-      const rows = pages<AlertRow>(
-        'alerts',
-        ['first_ms', 'seq'],
-        [
-          ['last_ms >= ?', sinceMs],
-          ['first_ms <= ?', untilMs],
-          ['rule_id = ?', ruleId],
-          ['state = ?', state],
-          ['state <> ?', notState],
-          ['scope = ?', scope],
-        ],
-        limit,
-      );
-      for (const row of rows) yield alertRecord(row);
+    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit = Number.POSITIVE_INFINITY } = {}) {
+      if (limit < 1) return;
+      const conditions: Condition[] = [
+        ['last_ms >= ?', [sinceMs]],
+        ['first_ms <= ?', [untilMs]],
+        ['rule_id = ?', [ruleId]],
+        ['state = ?', [state]],
+        ['state <> ?', [notState]],
+        ['scope = ?', [scope]],
+      ];
+      const oldest = Number.isFinite(limit)
+        ? newest<AlertRow>('alerts', ['last_ms', 'seq'], conditions, limit)
+        : undefined;
+      if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
+      for (const row of pages<AlertRow>('alerts', ['first_ms', 'seq'], conditions)) yield alertRecord(row);
     },
     *listEvents({ sinceMs, untilMs, action, category, limit } = {}) {
       const rows = pages<{ time_ms: number; id: number; document: string }>(
         'events',
         ['time_ms', 'id'],
         [
-          ['time_ms >= ?', sinceMs],
-          ['time_ms <= ?', untilMs],
-          ['action = ?', action],
-          ['category = ?', category],
+          ['time_ms >= ?', [sinceMs]],
+          ['time_ms <= ?', [untilMs]],
+          ['action = ?', [action]],
+          ['category = ?', [category]],
         ],
         limit,
       );
@@ -161,9 +181,9 @@ export function prepareListing(db: Database, path: string): Listing {
         'terms',
         ['rule_id', 'last_ms', 'scope', 'terms'],
         [
-          ['rule_id = ?', ruleId],
-          ['scope = ?', scope],
-          ['origin = ?', origin],
+          ['rule_id = ?', [ruleId]],
+          ['scope = ?', [scope]],
+          ['origin = ?', [origin]],
         ],
       );
       for (const row of rows) yield termRecord(row);

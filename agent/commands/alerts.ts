@@ -18,7 +18,11 @@ export interface AlertsOptions {
   json?: boolean;
 }
 
-/** Prints the alerts that fit, oldest first, those that an exception hid only if they are asked for, each with when it was raised and how often it was seen since. With `json`, each is the ECS document with the alert's own account in `stepparent.alert`. */
+/**
+ * Prints the alerts that fit, those that an exception hid only if they are asked for. For a person: with when each was last seen, by which
+ * `sinceMs` and `limit` choose, newest last, and how often. With `json`, each is the ECS document of the first event, in the order of
+ * these, with the alert's own account (`first`, `last`, `count`, `state`) in `stepparent.alert`.
+ */
 export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
   const notState = state === undefined ? ('excepted' as const) : undefined;
   const filter = { sinceMs, ruleId: rule, state, notState, limit };
@@ -27,11 +31,12 @@ export function alertsCommand({ config, sinceMs, rule, state, limit, json }: Ale
       for (const alert of store.listAlerts(filter)) process.stdout.write(`${JSON.stringify(documentOf(alert))}\n`);
       return;
     }
-    const rows = [...store.listAlerts(filter)].map((alert) => {
+    const alerts = [...store.listAlerts(filter)].sort((a, b) => a.lastMs - b.lastMs);
+    const rows = alerts.map((alert) => {
       const severity = severityOf(alert.document);
       return {
         cells: [
-          localTime(alert.firstMs),
+          localTime(alert.lastMs),
           severity,
           alert.ruleId,
           alert.count > 1 ? `×${alert.count}` : '',

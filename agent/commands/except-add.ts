@@ -85,6 +85,7 @@ export async function exceptAddCommand(alertId: string, options: ExceptAddOption
 }
 
 function alertOf(store: StoreReader, idPrefix: string): AlertRecord {
+  if (idPrefix.trim() === '') throw new Refused('--from must be the id of an alert, or how it begins');
   const found = store.alertsByPrefix(idPrefix.toLowerCase());
   const [alert, second] = found;
   const shown = escapeText(idPrefix, chars);
@@ -92,7 +93,7 @@ function alertOf(store: StoreReader, idPrefix: string): AlertRecord {
     throw new Refused(`no alert ${shown}; \`stepparent alerts --json\` shows stepparent.alert.id`);
   if (second === undefined) return alert;
   const lines = found.map(
-    ({ id, firstMs, document }) => `  ${id}  ${localTime(firstMs)}  ${shownMessage(document).slice(0, 120)}`,
+    ({ id, lastMs, document }) => `  ${id}  ${localTime(lastMs)}  ${shownMessage(document).slice(0, 120)}`,
   );
   throw new Refused([`${shown} begins the id of more than one alert:`, ...lines].join('\n'));
 }

@@ -119,7 +119,7 @@ export function describeHidden(store: StoreReader, exception: Exception): string
     `  would have hidden ${covered} of ${of} stored alerts of its rule${
       covered === 0 ? '' : ` (${byState.join(', ')}), ${matches} ${matches === 1 ? 'match' : 'matches'}; the newest:`
     }`,
-    ...newest.map((alert) => `    ${localTime(alert.firstMs)}  ${alert.state}  ${shownMessage(alert.document)}`),
+    ...newest.map((alert) => `    ${localTime(alert.lastMs)}  ${alert.state}  ${shownMessage(alert.document)}`),
   ];
 }
 

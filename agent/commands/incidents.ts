@@ -44,7 +44,16 @@ const shown = (text: string | number | undefined, chars = valueChars): string =>
 
 function linesOf(incident: Incident): string[] {
   const { process: tool, stepparent } = incident;
-  const { severity, explained, survivors, survivors_count: alive, steps, left_out, unread } = stepparent.incident;
+  const {
+    severity,
+    explained,
+    survivors,
+    survivors_count: alive,
+    steps,
+    left_out,
+    unread,
+    last_alert,
+  } = stepparent.incident;
   const { risk_score: score } = incident.event;
   const coloured = styleText(severityColours[severity], `${severity} ${score}`, { stream: process.stdout });
   const program = tool?.executable ?? stepparent.transaction.executable;
@@ -65,7 +74,7 @@ function linesOf(incident: Incident): string[] {
   ];
   const { chosen, left } = chooseSteps(steps, left_out);
   return [
-    `${localTime(incident['@timestamp'])}  ${coloured}  ${shown(stepparent.transaction.id)}  ${shown(command, lineChars)}`,
+    `${localTime(last_alert)}  ${coloured}  ${shown(stepparent.transaction.id)}  ${shown(command, lineChars)}`,
     ...facts.filter(([, text]) => text !== '').map(([name, text]) => `  ${name.padEnd(8)}  ${text}`),
     ...chosen.map(stepLine),
     ...(unread === undefined ? [] : [`  and ${unread} later events, not looked at`]),

@@ -59,6 +59,18 @@ const changingNames: readonly (readonly [RegExp, string])[] = [
   [/(?<=\/tmp\.)[A-Za-z0-9]{10}(?=\/|$)/, '*'],
 ];
 
+/** `stepparent.initiator.executable` as it is compared: with `*` for what is new each time. */
+export const stableExecutable = (file: string): string =>
+  changingNames.reduce((name, [pattern, by]) => name.replace(pattern, by), file);
+
+/** `stepparent.initiator.origin` in the same way. */
+export const stableOrigin = (origin: string): string =>
+  origin.replace(/(?<=^(?:user )?unit )\S+/, (unit) => stableUnit(unit));
+
+/** An initiator's executable or origin without the stars that can stand there, and without a unit's name. */
+export const withoutStableStars = (text: string): string =>
+  text.replace(/(?<=\/ansible-tmp-)\*(?=\/)|(?<=\/rpm-tmp\.)\*$|(?<=\/tmp\.)\*(?=\/|$)|(?<=^(?:user )?unit )\S+/g, '');
+
 /** A longer one is no path (PATH_MAX). */
 const maxPathBytes = 4096;
 /** `ld.so ld.so ...` and the like: what is nested more deeply is taken as it stands. */
@@ -112,7 +124,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
 
   const unsure = programs.slice(0, index + 1).find(({ unsure }) => unsure !== undefined)?.unsure;
   if (unsure !== undefined) found.inferred[field] = unsure;
-  const executable = changingNames.reduce((name, [pattern, by]) => name.replace(pattern, by), program.path);
+  const executable = stableExecutable(program.path);
   const origin = originOf(event, lineage, index);
   if (origin === undefined) found.unobserved[`${field}.origin`] = 'neither user nor unit was observed';
   found.initiator = {

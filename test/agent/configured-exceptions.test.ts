@@ -37,6 +37,24 @@ function refusalOf(text: string): string {
   return error.message;
 }
 
+test.each<[change: Record<string, string>, warning: RegExp | undefined]>([
+  [
+    { values: 'values = ["/tmp/x_*.sh"]' },
+    /"\/tmp\/x_\*\.sh" is a pattern, and values are compared whole here; the operator "matches" takes one$/,
+  ],
+  [{ values: 'values = ["x.sh"]' }, /"x.sh" is no path from the root on$/],
+  [{ values: 'values = ["/tmp/x_*.sh"]', operator: 'operator = "matches"' }, undefined],
+  [{}, undefined],
+])('a value that no event can have is warned of: %j', (change, warning) => {
+  const exceptions = parseExceptions(exceptionText(change), 'c.toml');
+  const { warnings } = exceptionsReport(
+    exceptions,
+    { rules: ['a-rule'], fields: [] },
+    Date.parse('2026-12-31T00:00:00Z'),
+  );
+  expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)]);
+});
+
 test('a whole one, with its place', () => {
   const text = `log.level = "warn"\n\n${exceptionText()}\n[[exceptions.when]]\nfield = "user.name"\noperator = "exists"\n`;
   const when = [

@@ -134,6 +134,7 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
         severity: 'critical',
         explained: '47 nested + 24.9 payload (risk 47) + 5.9 parent (risk 21) + 4.7 script findings (risk 21)',
         alerts_count: 3,
+        last_alert: expect.stringMatching(/^\d{4}-/),
         operations: ['dpkg install', 'dpkg unpack'],
         packages_count: 3,
         scripts: [

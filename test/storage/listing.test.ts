@@ -33,10 +33,11 @@ describe('alerts', () => {
     ['scope', { scope: 'c0ffee' }, ['b']],
     ['the host itself', { scope: '' }, ['a', 'c']],
     ['state', { state: 'learning' }, []],
-    ['limit: the newest', { limit: 2 }, ['b', 'c']],
+    ['limit: the newest, by the last event', { limit: 2 }, ['a', 'c']],
     ['limit past the end', { limit: 10 }, ['a', 'b', 'c']],
     ['limit 0', { limit: 0 }, []],
-    ['limit with a filter', { limit: 1, scope: '' }, ['c']],
+    ['limit with a filter', { limit: 1, scope: '' }, ['a']],
+    ['limit with another', { limit: 1, untilMs: start + minute, scope: 'c0ffee' }, ['b']],
   ])('%s', (_, filter, terms) => {
     expect([...filledStore().listAlerts(filter)].map((alert) => alert.terms[0])).toEqual(terms);
   });

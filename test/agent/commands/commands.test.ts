@@ -178,6 +178,60 @@ test('incidents: a story for each transaction, escaped; --json; one by its id', 
   expect(await stepparent('incidents', 'none')).toEqual({ code: 1, out: '', err: 'no such incident\n' });
 });
 
+test('alerts: the time that is shown is that of the last sighting, by which they are chosen', async () => {
+  const state = join(folder, 'repeated');
+  const repeated = join(folder, 'repeated.toml');
+  writeFileSync(repeated, `state_directory = "${state}"\nrules_directories = ["${folder}/rules"]\n`);
+  const store = openStore(join(state, 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
+  const rule = parseRule(
+    'a-rule.toml',
+    ruleText('a-rule', 'low')
+      .replace('"new_terms"', '"query"')
+      .replace(
+        /\[rule.new_terms\][\s\S]*?(?=\[rule.stepparent\])/,
+        '[rule.alert_suppression]\ngroup_by = ["process.parent.executable"]\n',
+      ),
+  );
+  const { rule: _, threat: __, message: ___, ...document } = alertDocument();
+  const put = (id: string, term: string, ageMs: number): void => {
+    const event: StepparentEvent = {
+      ...document,
+      '@timestamp': new Date(nowMs - ageMs).toISOString(),
+      event: { id, kind: 'event' },
+    };
+    store.record(
+      [{ event, scope: '', verdicts: [{ verdict: { rule, terms: [term] }, known: false, alerting: true }] }],
+      nowMs - ageMs,
+    );
+  };
+  put('1', '/opt/often', 3_600_000);
+  put('2', '/opt/once', 1_800_000);
+  put('3', '/opt/often', 30_000);
+  store.close();
+  const list = (...args: string[]) => run('node', [main, 'alerts', '--config', repeated, ...args]);
+  const timesOf = ({ out }: Result) =>
+    out
+      .split('\n')
+      .map((line) => line.slice(0, 19))
+      .filter(Boolean);
+  const [once, last, first] = [1_800_000, 30_000, 3_600_000].map((ageMs) => nowMs - ageMs) as [number, number, number];
+  expect(timesOf(await list())).toEqual([localTime(once), localTime(last)]);
+  expect(timesOf(await list('--since', '1m'))).toEqual([localTime(last)]);
+  expect(timesOf(await list('--limit', '1'))).toEqual([localTime(last)]);
+  // As a document it is the first event's, with both times.
+  expect(JSON.parse((await list('--since', '1m', '--json')).out)).toMatchObject({
+    '@timestamp': new Date(first).toISOString(),
+    stepparent: { alert: { first: new Date(first).toISOString(), last: new Date(last).toISOString(), count: 2 } },
+  });
+  const { out } = await list('--json');
+  expect(
+    out
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)['@timestamp']),
+  ).toEqual([first, once].map((ms) => new Date(ms).toISOString()));
+});
+
 test('baseline: list, forget, trust', async () => {
   const { out } = await stepparent('baseline', 'list', '--rule', 'a-rule');
   expect(out).toMatch(/^a-rule {2}\S+ \S+ {2}×1 {2}alert {2}\/usr\/bin\/python3\n$/);
@@ -200,10 +254,30 @@ test('baseline: list, forget, trust', async () => {
     { rule: 'a-rule', terms: ['/opt/z'], origin: 'trusted' },
     { rule: 'a-rule', terms: ['/opt/z'], origin: 'trusted', container: 'c1' },
   ]);
-  const unknown = await stepparent('baseline', 'trust', 'c-rule', 'x');
-  expect(unknown).toEqual({ code: 1, out: '', err: 'stepparent: no rule c-rule; see `stepparent rules list`\n' });
+  const unknown = await stepparent('baseline', 'trust', 'no-such-rule', 'x');
+  expect(unknown).toEqual({ code: 1, out: '', err: 'stepparent: no rule no-such-rule; see `stepparent rules list`\n' });
+  const mistyped = await stepparent('baseline', 'trust', 'a-rul', '/x');
+  expect(mistyped.err).toBe('stepparent: no rule a-rul; did you mean a-rule? see `stepparent rules list`\n');
   const two = await stepparent('baseline', 'trust', 'a-rule', 'x', 'y');
   expect(two.err).toBe('stepparent: 2 terms given, and a-rule has 1: process.parent.executable\n');
+  // What can be no term is not taken for one, nor said to be forgotten.
+  const before = (await stepparent('baseline', 'list', '--json')).out;
+  for (const command of ['trust', 'forget']) {
+    expect(await stepparent('baseline', command, 'a-rule', '/tmp/x_*.sh')).toEqual({
+      code: 1,
+      out: '',
+      err: 'stepparent: process.parent.executable "/tmp/x_*.sh" is a pattern, and values are compared whole here; an exception with the operator "matches" can have one: stepparent.toml(5)\n',
+    });
+    expect(await stepparent('baseline', command, 'a-rule', '')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^stepparent: process\.parent\.executable "" is empty; /),
+    });
+    expect(await stepparent('baseline', command, 'a-rule', '/opt/z', '--container', 'c')).toMatchObject({
+      code: 1,
+      err: 'stepparent: --container needs the whole id, such as c1\n',
+    });
+  }
+  expect((await stepparent('baseline', 'list', '--json')).out).toBe(before);
 });
 
 test('rules: list and show', async () => {

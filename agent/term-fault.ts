@@ -1,0 +1,29 @@
+// Values that no term or event can have: they are taken for a pattern, or written otherwise than the agent writes them.
+
+import path from 'node:path';
+import { stableExecutable, stableOrigin, withoutStableStars } from '../detectors/facts/initiator.ts';
+
+/** Fields and columns that hold text of any kind, stars and brackets too. */
+const freeText = /(?:^|\.)(?:args|command_line|line|text|diff|message|reason|row)$/;
+/** Those that hold a path from the root on. */
+const absolutePath = /\.(?:executable|path|directory|copy_of)$/;
+const pattern = /[*?]|\[[^\]/]+\]/;
+
+/** Why a field can never have this value, in one clause; undefined: it can. */
+export function termFault(field: string, value: string): string | undefined {
+  if (value === '') return 'is empty';
+  const shown = field === 'stepparent.initiator.executable' || field === 'stepparent.initiator.origin';
+  const plain = shown ? withoutStableStars(value) : value;
+  if (!freeText.test(field) && pattern.test(plain)) return 'is a pattern, and values are compared whole here';
+  if (absolutePath.test(field)) {
+    if (!value.startsWith('/')) return 'is no path from the root on';
+    if (path.posix.normalize(value) !== value) return `is written as ${path.posix.normalize(value)}`;
+  }
+  const stable =
+    field === 'stepparent.initiator.executable'
+      ? stableExecutable(value)
+      : field === 'stepparent.initiator.origin'
+        ? stableOrigin(value)
+        : value;
+  return stable === value ? undefined : `is written as ${stable}`;
+}
