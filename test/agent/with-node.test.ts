@@ -1,7 +1,16 @@
 // Which Node runs what: the locked one, or one line that says how to get it.
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -125,4 +134,12 @@ test('both architectures have the same Node', () => {
 
 test('.ci/run starts Node through with-node.sh only', () => {
   expect(readFileSync(join(root, '.ci/run'), 'utf8')).not.toMatch(/^[^#]*(?<!with-node\.sh )\bnode -/m);
+});
+
+const sources = globSync('{agent,bench,docs,packaging,test}/**/*.ts', { cwd: root });
+
+test('no program or test starts the Node that PATH happens to have', () => {
+  const byName = /\b(?:exec|execFile|fork|run|spawn)(?:Sync)?\(\s*'node'|\['node',\s+main\b/;
+  expect(sources.length).toBeGreaterThan(100);
+  expect(sources.filter((file) => byName.test(readFileSync(join(root, file), 'utf8')))).toEqual([]);
 });

@@ -328,7 +328,7 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
     ['rules', 'check'],
     ['run', '--check'],
   ]) {
-    const { code, out, err } = await run('node', [main, ...args, '--config', both]);
+    const { code, out, err } = await run(process.execPath, [main, ...args, '--config', both]);
     expect({ code, out }).toEqual({ code: 1, out: line.replace(copy, join(second, 'copy.toml')) });
     expect(err).toContain('2 rules are right, 1 refused\n');
   }
@@ -361,20 +361,20 @@ test('rules check and run --check warn of what can never fire; --strict makes th
 hunts = { directories = [] }
 events = { record = "${record}" }`;
   writeFileSync(configured, text('process.name:x'));
-  expect(await run('node', [main, 'run', '--check', '--config', configured])).toMatchObject({
+  expect(await run(process.execPath, [main, 'run', '--check', '--config', configured])).toMatchObject({
     code: 0,
     out: shown.replaceAll(odd, join(folder, 'odd-rules', 'odd.toml')),
   });
   const check = [main, 'run', '--check', '--strict', '--config', configured];
-  expect(await run('node', check)).toMatchObject({ code: 1 });
+  expect(await run(process.execPath, check)).toMatchObject({ code: 1 });
   rmSync(join(folder, 'odd-rules', 'odd.toml'));
-  expect(await run('node', check)).toMatchObject({ code: 0, out: '' });
+  expect(await run(process.execPath, check)).toMatchObject({ code: 0, out: '' });
   writeFileSync(configured, text('process.nam:x'));
   const record = `${configured}:3: \`events.record\`: no event is known to have "process.nam"; did you mean "process.name"?`;
-  const { code, err: said } = await run('node', check);
+  const { code, err: said } = await run(process.execPath, check);
   expect(code).toBe(1);
   expect(said).toContain(`stepparent: ${record}\n`);
-  expect(await run('node', [main, 'config', 'check', '--config', configured])).toMatchObject({
+  expect(await run(process.execPath, [main, 'config', 'check', '--config', configured])).toMatchObject({
     code: 0,
     out: expect.stringContaining(`warning: ${record}\n`),
   });
