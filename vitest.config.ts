@@ -1,45 +1,27 @@
+// One project for each tier of tests (test/tiers.ts).
+
 import './agent/locked-node.ts';
 import { defineConfig } from 'vitest/config';
+import { tiers } from './test/tiers.ts';
+
+const [unit, ...others] = tiers;
 
 export default defineConfig({
   test: {
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: 'parts',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/{clone,e2e,packages,boot,vm}/**'],
-          sequence: { groupOrder: 0 },
-        },
+    reporters: ['default', './test/left-out.ts'],
+    globalSetup: ['test/compile-cache.ts'],
+    projects: tiers.map((tier) => ({
+      extends: true as const,
+      test: {
+        name: tier.name,
+        include: [...tier.include],
+        exclude: tier === unit ? others.flatMap(({ include }) => include) : [],
+        globalSetup: tier.name === 'packages' ? ['test/packages/built.ts'] : [],
+        fileParallelism: !tier.serial,
+        testTimeout: tier.timeoutMs,
+        hookTimeout: tier.timeoutMs,
+        sequence: { groupOrder: tiers.indexOf(tier) },
       },
-      {
-        extends: true,
-        // One after the other: an agent takes over what any killed one has left in the kernel.
-        test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      // Fresh clones, and what `npm run package` built: looked at, installed and booted; each with a command of its own.
-      ...['clone', 'packages', 'boot', 'vm'].map((name) => ({
-        extends: true as const,
-        test: {
-          name,
-          include: [`test/${name}/**/*.test.ts`],
-          globalSetup: name === 'packages' ? ['test/packages/built.ts'] : [],
-          fileParallelism: false,
-          testTimeout: 900_000,
-          hookTimeout: 900_000,
-          sequence: { groupOrder: 2 },
-        },
-      })),
-    ],
+    })),
   },
 });

@@ -28,3 +28,6 @@ function isInPath(tool: string): boolean {
 }
 
 export const noRoot = process.getuid?.() === 0 ? undefined : 'it needs root';
+
+/** Why tests that need nothing but root cannot run. */
+export const needsRoot: string | undefined = unmet(noRoot);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { askControl, type ControlHandlers, listenControl } from '../../agent/control-socket.ts';
+import { needsRoot, titled } from '../needs.ts';
 
 function socketPath(): string {
   const folder = mkdtempSync(join(tmpdir(), 'stepparent-control-'));
@@ -51,7 +52,7 @@ test('nobody listens: undefined', async () => {
   expect(await askControl('/nowhere/control.sock', 'status')).toBeUndefined();
 });
 
-test.skipIf(process.getuid?.() !== 0)('another user may not ask', async () => {
+test.skipIf(needsRoot)(titled('another user may not ask', needsRoot), async () => {
   const path = socketPath();
   await listening(path);
   // As wide as an operator could make the folder; the socket itself still refuses.

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigurationError } from '../../agent/configuration-error.ts';
 import { requireOwnFolder } from '../../agent/own-folder.ts';
+import { needsRoot, titled } from '../needs.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -29,7 +30,7 @@ test.each([0o777, 0o1777, 0o770])('%o: others could put something there', (mode)
   );
 });
 
-test.skipIf(process.geteuid?.() !== 0)("another user's", () => {
+test.skipIf(needsRoot)(titled("another user's", needsRoot), () => {
   chownSync(folder, 1234, 0);
   expect(() => requireOwnFolder(folder, 'state_directory')).toThrow('it belongs to user 1234');
 });

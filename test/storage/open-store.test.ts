@@ -18,6 +18,7 @@ import { limits } from '../../storage/limits.ts';
 import { applicationId, migrations } from '../../storage/migrations.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
+import { titled, unmet } from '../needs.ts';
 import { exampleFinding, start } from './examples.ts';
 import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
@@ -287,16 +288,18 @@ describe('beside the agent', () => {
   });
 });
 
+function namespacesMissing(): string | undefined {
+  try {
+    execFileSync('unshare', ['--mount', '--map-root-user', 'true'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'this user cannot make mount namespaces';
+  }
+}
+
 describe('what the file system refuses', () => {
   const child = join(import.meta.dirname, 'record-until-error.ts');
-  const canUnshare = (() => {
-    try {
-      execFileSync('unshare', ['--mount', '--map-root-user', 'true'], { stdio: 'ignore' });
-      return true;
-    } catch {
-      return false;
-    }
-  })();
+  const noNamespaces = unmet(namespacesMissing());
   /** Runs the child in a mount namespace of its own, after `mount`; gives the trouble that ended it. */
   const runIn = (mount: string, folder: string) =>
     execFileSync(
@@ -315,11 +318,7 @@ describe('what the file system refuses', () => {
       { encoding: 'utf8' },
     );
 
-  test('unshare is there to make full and read-only file systems with', { skip: !process.env.CI }, () => {
-    expect(canUnshare).toBe(true);
-  });
-
-  test.skipIf(!canUnshare)('a full disk: a clear line, and what was committed stays', () => {
+  test.skipIf(noNamespaces)(titled('a full disk: a clear line, and what was committed stays', noNamespaces), () => {
     const folder = temporaryFolder();
     const said = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${folder}"`, folder));
     expect(said).toEqual({
@@ -341,7 +340,7 @@ describe('what the file system refuses', () => {
     );
   });
 
-  test.skipIf(!canUnshare)('a read-only file system', () => {
+  test.skipIf(noNamespaces)(titled('a read-only file system', noNamespaces), () => {
     const folder = temporaryFolder();
     const said = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${folder}"`, folder));
     expect(said).toMatchObject({ trouble: 'read-only', recorded: 0 });

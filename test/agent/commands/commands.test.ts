@@ -20,6 +20,7 @@ import { localTime } from '../../../agent/local-time.ts';
 import type { StepparentEvent } from '../../../collectors/event.ts';
 import { parseRule } from '../../../detectors/rules/load-rules.ts';
 import { openStore } from '../../../storage/open-store.ts';
+import { needsRoot, titled } from '../../needs.ts';
 import { alertDocument } from '../alert-document.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
@@ -473,7 +474,7 @@ test('no database yet is 1 and says what to do', async () => {
   });
 });
 
-test.skipIf(process.getuid?.() !== 0).for(['alerts', 'status'])('%s without privilege is 4', async (command) => {
+test.skipIf(needsRoot).for(['alerts', 'status'])(titled('%s without privilege is 4', needsRoot), async (command) => {
   const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
   const { code, out, err } = await run('setpriv', [...user, process.execPath, main, command, '--config', config]);
   expect({ code, out }).toEqual({ code: 4, out: '' });

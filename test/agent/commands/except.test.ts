@@ -10,7 +10,7 @@ import { readConfiguration } from '../../../agent/read-configuration.ts';
 import { compileExceptions } from '../../../detectors/exceptions.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import type { AlertRecord } from '../../../storage/records.ts';
-import { missingTools, unmet } from '../../needs.ts';
+import { missingTools, titled, unmet } from '../../needs.ts';
 import { exampleEvent, exampleFinding, exampleRule } from '../../storage/examples.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
@@ -186,11 +186,12 @@ test('without --yes and without a terminal nothing is written', async () => {
   expect(written()).toEqual([]);
 });
 
-test.skipIf(unmet(missingTools('script'))).for([
+const noScript = unmet(missingTools('script'));
+test.skipIf(noScript).for([
   ['y', 1],
   ['', 0],
   ['n', 0],
-] as const)('on a terminal it asks; %j writes %j files', async ([answer, files]) => {
+] as const)(titled('on a terminal it asks; %j writes %j files', noScript), async ([answer, files]) => {
   const args = ['except', 'add', '--from', idOf(0), '--config', join(folder, 'config.toml')];
   const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
   const shown = await new Promise<string>((resolve) => {

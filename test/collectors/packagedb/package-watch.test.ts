@@ -448,7 +448,7 @@ describe.each([
     await eventually(() => expect(watch.told(folder)).toContain(`creation ${name}`));
   };
 
-  test.skipIf(why)('that is missing is said once, and watched when it appears', async () => {
+  test.skipIf(why)(titled('that is missing is said once, and watched when it appears', why), async () => {
     const folder = scratch();
     rmSync(folder, { recursive: true });
     const watch = startWatch([folder, { path: `${folder}-2`, manager: 'rpm', expected: false }], options);
@@ -459,7 +459,7 @@ describe.each([
     expect(watch.notices.map(({ action }) => action)).toEqual(['package-folder-missing', 'package-folder-found']);
   });
 
-  test.skipIf(why)('that is replaced', async () => {
+  test.skipIf(why)(titled('that is replaced', why), async () => {
     const folder = scratch();
     writeFileSync(join(folder, 'same'), 'same');
     writeFileSync(join(folder, 'different'), 'one');
@@ -478,7 +478,7 @@ describe.each([
     expect(watch.told(folder)).not.toContain('creation b');
   });
 
-  test.skipIf(why)('that becomes the one where scriptlets are', async () => {
+  test.skipIf(why)(titled('that becomes the one where scriptlets are', why), async () => {
     const [folder, temporary] = [scratch(), scratch()];
     const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
     writeFileSync(join(folder, 'same'), 'same');
@@ -500,10 +500,15 @@ describe.each([
     renameSync(`${folder}.old`, folder);
     await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
     await works(watch, folder, 'a');
-    await works(watch, temporary, 'rpm-tmp.2');
+    // A file that comes before its first listing is over is no change: one of those that follow is.
+    let written = 2;
+    await eventually(() => {
+      writeFileSync(join(temporary, `rpm-tmp.${written++}`), '');
+      expect(watch.told(temporary).join()).toMatch(/creation rpm-tmp\.(?!1\b)/);
+    });
   });
 
-  test.skipIf(why)('that becomes the same as another is said, and is missing', async () => {
+  test.skipIf(why)(titled('that becomes the same as another is said, and is missing', why), async () => {
     const [folder, other] = [scratch(), scratch()];
     writeFileSync(join(folder, 'a'), '');
     const watch = startWatch([folder, other], options);
@@ -520,7 +525,7 @@ describe.each([
     });
   });
 
-  test.skipIf(why)('behind a link that changes', async () => {
+  test.skipIf(why)(titled('behind a link that changes', why), async () => {
     const folder = scratch();
     const [one, two, link] = ['one', 'two', 'link'].map((name) => join(dirname(folder), name)) as [
       string,

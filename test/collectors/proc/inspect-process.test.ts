@@ -28,6 +28,7 @@ import {
   readStat,
   readStatus,
 } from '../../../collectors/proc/read-proc.ts';
+import { needsRoot, titled } from '../../needs.ts';
 import { temporaryFolder } from '../../storage/temporary-store.ts';
 
 const host = readHostNamespaces();
@@ -192,7 +193,7 @@ describe('a child', () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)('a process in namespaces', () => {
+describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
   const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
   const inside = async (...args: string[]): Promise<number> => (await startChild('setpriv', [...args, 'cat'])).pid;
 

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findingsOf } from '../../../detectors/facts/script-findings.ts';
+import { titled, unmet } from '../../needs.ts';
 
 const ids = (line: string): string[] => findingsOf(`#!/bin/sh\n${line}\n`).map(({ id }) => id);
 
@@ -113,7 +114,8 @@ test('no text of 64 KiB takes long', () => {
 });
 
 const info = '/var/lib/dpkg/info';
-test.skipIf(!existsSync(info))("this host's own scripts have few, and boilerplate none", () => {
+const noScripts = unmet(existsSync(info) ? undefined : `no ${info}`);
+test.skipIf(noScripts)(titled("this host's own scripts have few, and boilerplate none", noScripts), () => {
   const names = readdirSync(info).filter((name) => /\.(?:preinst|postinst|prerm|postrm|config)$/.test(name));
   const found = names.map((name) => findingsOf(readFileSync(`${info}/${name}`, 'utf8')));
   expect(found.flat().filter(({ text }) => /deb-systemd|dpkg-maintscript-helper|systemctl/.test(text))).toEqual([]);

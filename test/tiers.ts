@@ -1,0 +1,68 @@
+// The tiers of the tests: what each needs, which files belong to it, and the command that runs it.
+
+export interface Tier {
+  /** The vitest project. */
+  name: string;
+  command: string;
+  /** What it tests and what it needs. */
+  what: string;
+  include: readonly string[];
+  /** One file after the other: the files of this tier disturb each other. */
+  serial: boolean;
+  /** For one test or hook, in milliseconds. */
+  timeoutMs: number;
+}
+
+const folder = (name: string): readonly string[] => [`test/${name}/**/*.test.ts`];
+
+export const tiers: readonly Tier[] = [
+  {
+    name: 'unit',
+    command: 'npm test',
+    what: 'functions, files and commands; no root needed',
+    include: ['test/**/*.test.ts'],
+    serial: false,
+    timeoutMs: 180_000,
+  },
+  // An agent takes over what a killed one left in the kernel, and each agent sees the processes of the others' tests.
+  {
+    name: 'e2e',
+    command: 'sudo npm run test:root',
+    what: 'the real agent with real dpkg, rpm, apt-get and journald; needs root and tracefs',
+    include: folder('e2e'),
+    serial: true,
+    timeoutMs: 180_000,
+  },
+  {
+    name: 'clone',
+    command: 'sudo npm run test:clone',
+    what: "the README's two commands in fresh clones with older versions of npm; needs root and the npm registry",
+    include: folder('clone'),
+    serial: true,
+    timeoutMs: 900_000,
+  },
+  {
+    name: 'packages',
+    command: 'sudo npm run test:packages',
+    what: 'the .deb and .rpm: contents, lintian, rpmlint, installation into chroots; needs root and debootstrap',
+    include: folder('packages'),
+    serial: true,
+    timeoutMs: 900_000,
+  },
+  {
+    name: 'boot',
+    command: 'sudo npm run test:boot',
+    what: 'the package on a system booted by systemd-nspawn; needs root and debootstrap',
+    include: folder('boot'),
+    serial: true,
+    timeoutMs: 900_000,
+  },
+  {
+    name: 'vm',
+    command: 'sudo npm run test:vm',
+    what: "the package on Debian's kernel in qemu; needs root, debootstrap and ten minutes",
+    include: folder('vm'),
+    serial: true,
+    timeoutMs: 900_000,
+  },
+];
