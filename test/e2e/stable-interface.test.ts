@@ -1,0 +1,98 @@
+// What scripts of users depend on and what later versions keep, with a running agent: how it is started, where it writes,
+// and the form of what the commands print.
+
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { titled } from '../needs.ts';
+import { makeParent, runBy } from './launchers.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { type AlertDocument, documents, runCli, until } from './run-agent.ts';
+
+const top = join(import.meta.dirname, '../..');
+
+describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing), () => {
+  const scratch = scratchFolder();
+  const config = join(scratch, 'config.toml');
+  const folders = {
+    STATE_DIRECTORY: join(scratch, 'state'),
+    LOGS_DIRECTORY: join(scratch, 'logs'),
+    RUNTIME_DIRECTORY: join(scratch, 'runtime'),
+    CACHE_DIRECTORY: join(scratch, 'cache'),
+  };
+  const env = { ...process.env, ...folders };
+  const json = async (...args: string[]): Promise<Record<string, unknown>[]> => {
+    const { code, stdout, stderr } = await runCli([...args, '--json', '--config', config], env);
+    expect({ args, code, stderr: code === 0 ? '' : stderr }).toEqual({ args, code: 0, stderr: '' });
+    return documents(stdout);
+  };
+  const times = (listed: readonly Record<string, unknown>[]) => listed.map((each) => String(each['@timestamp']));
+
+  beforeAll(() => {
+    enterPrivateHost(scratch);
+    for (const folder of Object.values(folders)) mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(config, '[alerts]\njournald = false\n');
+  });
+
+  test('npm start -- --config FILE, with the folders that systemd gives', async () => {
+    const agent = spawn('npm', ['start', '--', '--config', config], { cwd: top, env, detached: true });
+    let out = '';
+    for (const stream of [agent.stdout, agent.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        out += text;
+      });
+    }
+    const ended = new Promise((resolve) => agent.once('close', resolve));
+    try {
+      const pid = Number(
+        await until('the line that it is ready', () => {
+          if (agent.exitCode !== null) throw new Error(out);
+          return /^ready \(pid (\d+)/m.exec(out)?.[1];
+        }),
+      );
+      const instances = readdirSync('/sys/kernel/tracing/instances');
+      expect(instances.filter((name) => name.startsWith(`stepparent_${pid}_`))).toHaveLength(1);
+      expect(await json('status')).toMatchObject([{ pid, state: 'running', degraded: [] }]);
+
+      const first = makeParent(scratch, 'first');
+      const second = makeParent(scratch, 'second');
+      await runBy(first, ['dpkg', '-i', '/none-1.deb']);
+      await runBy(second, ['dpkg', '-i', '/none-2.deb']);
+      const parents = [first, second];
+      const rule = 'dpkg-package-installed-by-unusual-parent';
+      const ours = (listed: readonly unknown[]) =>
+        (listed as AlertDocument[]).filter(
+          (each) => each.rule?.id === rule && parents.includes(String(each.stepparent.alert.terms[0])),
+        );
+      await until('both alerts', async () => ours(await json('alerts')).length === 2);
+
+      const alerts = await json('alerts');
+      expect(ours(alerts).map(({ stepparent }) => stepparent.alert.terms[0])).toEqual(parents);
+      for (const command of ['alerts', 'events']) {
+        const listed = await json(command);
+        expect(listed.length).toBeGreaterThan(1);
+        expect(times(listed)).toEqual(times(listed).toSorted());
+        // The newest ones, still oldest first.
+        expect(await json(command, '--limit', '1')).toEqual(listed.slice(-1));
+        expect(await json(command, '--since', '2099-01-01')).toEqual([]);
+      }
+      const rows = 'SELECT column1 AS n FROM (VALUES (1), (2), (3))';
+      expect(await json('query', rows)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+      expect(await json('query', rows, '--limit', '2')).toEqual([{ n: 1 }, { n: 2 }]);
+      expect(await json('query', 'SELECT :since AS s', '--since', '1h')).toHaveLength(1);
+      expect((await json('hunt')).length).toBeGreaterThan(0);
+      expect(await json('hunt', 'package-database-files', '--since', '1h', '--limit', '1')).toBeInstanceOf(Array);
+      expect((await json('baseline', 'list')).filter(({ rule: of }) => of === rule)).toMatchObject(
+        parents.map((parent) => ({ rule, terms: [parent] })),
+      );
+
+      const file = join(folders.LOGS_DIRECTORY, 'alerts.ndjson');
+      await until('alerts.ndjson', () => existsSync(file) && ours(documents(readFileSync(file, 'utf8'))).length === 2);
+      expect(existsSync(folders.STATE_DIRECTORY) && readdirSync(folders.STATE_DIRECTORY)).toContain('stepparent.db');
+    } finally {
+      process.kill(-(agent.pid ?? 0), 'SIGTERM');
+      await ended;
+    }
+  });
+});
