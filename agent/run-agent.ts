@@ -263,6 +263,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       context,
       takeFile: pipeline.takeFile,
       takeExec: (exec) => hold.exec(exec),
+      commit: () => commit(),
       onFault: faults.note,
     });
     atEnd.set('waiting scripts', () => scripts.stop());

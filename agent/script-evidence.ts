@@ -1,23 +1,25 @@
 // Keeps every script of a package that comes, changes or runs, and says of each event whether its package had it before.
 
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScriptFields, StepparentEvent } from '../collectors/event.ts';
 import { openInstalledVersions } from '../collectors/installed-versions.ts';
 import { readBootNs } from '../collectors/libc.ts';
 import { describeFileChange } from '../collectors/packagedb/file-event.ts';
-import { type FileContent, maxHashedBytes, openWitness, Unhashed } from '../collectors/packagedb/file-witness.ts';
+import { type FileContent, type FileWitness, openWitness, Unhashed } from '../collectors/packagedb/file-witness.ts';
 import {
   isControlFile,
   maxScriptBytes,
-  packageName,
+  type NamedScript,
   parseControl,
   rpmPackage,
   scriptOfFile,
 } from '../collectors/packagedb/script-file.ts';
 import type { HostContext, ObservedExec } from '../collectors/process-event.ts';
 import type { ProcessTable } from '../collectors/process-table.ts';
+import { clockStepMs, type FileVersion, openScriptVersions, type ScriptFile } from '../collectors/script-versions.ts';
+import { openTimers } from '../collectors/timers.ts';
+import { realPath } from '../collectors/which-file.ts';
 import { findingsOf } from '../detectors/facts/script-findings.ts';
 import { unifiedDiff } from '../detectors/facts/unified-diff.ts';
 import type { PastScript, ScriptOrigin, Scripts, SeenScript } from '../storage/scripts.ts';
@@ -29,6 +31,8 @@ interface ScriptEvidenceParts {
   context: HostContext;
   takeFile(event: StepparentEvent): void;
   takeExec(exec: ObservedExec): void;
+  /** Commits what was taken, which is not always in the turn of its record. */
+  commit(): void;
   onFault(what: string, error?: unknown): void;
   /** dpkg's administrative folder; another one in tests. */
   folder?: string;
@@ -43,24 +47,28 @@ export interface ScriptEvidence {
   exec(exec: ObservedExec): void;
   /** Takes down the scripts that are there, slowly, unless that was done. Resolves when it is done. */
   takeBaseline(): Promise<void>;
-  stop(): void;
+  /** Judges what waits, by what is known then. */
+  stop(): Promise<void>;
 }
 
 const dpkg = '/usr/bin/dpkg';
 /** Actions after which a file has other content. */
 const writes: ReadonlySet<string> = new Set(['creation', 'rename', 'modification']);
 const maxDiffChars = 4096;
-/** A script may run before the event of its file is told. */
+/** A script may run before its file's event comes, and dpkg names a version only when all of its scripts are in place. */
 const holdMs = 500;
-const maxHeld = 256;
+/** Each run that waits has its script open. */
+const maxHeldRuns = 256;
+const maxHeldFiles = 1024;
+/** What waits is tried again after that. */
+const againMs = 60;
 const baselineScripts = 8;
 const baselinePauseMs = 50;
 /** dpkg rewrites its status file now and then while it works, and at its end. */
 const refreshAfterMs = 2000;
-/** An unpacked package is in the status file after that. */
-const unpackedMs = 10_000;
-const maxUnpacked = 10_000;
-const unsure = 'dpkg may be at work on the package, and which version it has by now was not seen';
+const unsure = 'dpkg may be at work on the package, and which version the script is of was not seen';
+/** dpkg runs those of the old version right before it puts the new ones in their place, and never right after. */
+const oldPhases: ReadonlySet<string | undefined> = new Set(['prerm', 'postrm']);
 
 /** What is being unpacked in tmp.ci. */
 interface Unpacking {
@@ -69,16 +77,32 @@ interface Unpacking {
   waiting: SeenScript[];
 }
 
+/** An event of a file, until it can be said which version the file is of. */
+interface HeldFile {
+  event: StepparentEvent;
+  content: FileContent | undefined;
+  heardMs: number;
+}
+
+/** A script that runs, while it is read and until its version is known. */
+interface HeldRun {
+  exec: ObservedExec;
+  own: NamedScript;
+  file: ScriptFile;
+  sinceMs: number;
+  /** Undefined: it is still being read. */
+  content: FileContent | undefined;
+  reading: Promise<void>;
+}
+
 interface Circumstances {
-  /** Of the package, where that was seen. */
-  version?: string | undefined;
+  /** Undefined: not known. */
+  version: FileVersion | undefined;
   origin: ScriptOrigin;
   /** It was not put there by dpkg's own installation; undefined: that is not known. */
   outside?: boolean | undefined;
   /** It is where dpkg keeps the scripts of what is installed: only there the content of a version can differ. */
   inPlace: boolean;
-  /** The file's change time, in milliseconds since 1970. */
-  ctimeMs: number;
 }
 
 /**
@@ -98,42 +122,31 @@ export function stateOfScript(
 export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   const { store, context, table, folder = '/var/lib/dpkg' } = parts;
   const installed = openInstalledVersions(folder);
+  const versions = openScriptVersions(installed);
+  const timers = openTimers();
   const startedMs = Date.now();
   let stopped = false;
 
-  // -- What dpkg unpacks, before its status file has it.
-  let unpacking: Unpacking = { control: undefined, waiting: [] };
-  /** By package: the latest that was unpacked; `untilMs`: the latest change time of the scripts that were seen to come of it. */
-  const unpacked = new Map<string, { version: string; atMs: number; untilMs: number }>();
-  const versionOf = (name: string): string | undefined =>
-    unpacked.get(packageName(name))?.version ?? installed.versionOf(name);
-  const noteUnpacked = (control: { package: string; version: string }): void => {
-    unpacking.control = control;
-    if (unpacked.size >= maxUnpacked) unpacked.clear();
-    unpacked.set(control.package, { version: control.version, atMs: Date.now(), untilMs: 0 });
-    save(unpacking.waiting.splice(0).map((script) => ({ ...script, ...control })));
-  };
-  const newUnpacking = (): void => {
-    save(unpacking.waiting);
-    unpacking = { control: undefined, waiting: [] };
-  };
-  let refreshing: NodeJS.Timeout | undefined;
-  const refresh = async (): Promise<void> => {
+  const refresh = async (sinceMs?: number): Promise<void> => {
     try {
-      await installed.refresh();
-      const writtenMs = installed.writtenMs ?? 0;
-      for (const [name, { atMs }] of unpacked) if (atMs < writtenMs - unpackedMs) unpacked.delete(name);
+      await installed.refresh(sinceMs);
     } catch (error) {
       // A host without dpkg.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         parts.onFault('the installed packages could not be read', error);
     }
   };
-  const refreshSoon = (): void => {
-    refreshing ??= setTimeout(() => {
-      refreshing = undefined;
-      void refresh();
-    }, refreshAfterMs);
+  const refreshSoon = timers.soon(refreshAfterMs, () => void refresh());
+
+  // -- What dpkg unpacks: its scripts there have no names of their own.
+  let unpacking: Unpacking = { control: undefined, waiting: [] };
+  const noteUnpacked = (control: { package: string; version: string }): void => {
+    unpacking.control = control;
+    save(unpacking.waiting.splice(0).map((script) => ({ ...script, ...control })));
+  };
+  const newUnpacking = (): void => {
+    save(unpacking.waiting);
+    unpacking = { control: undefined, waiting: [] };
   };
 
   const save = (scripts: readonly SeenScript[]): void => {
@@ -169,7 +182,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     };
     const seen: SeenScript = {
       package: name,
-      version: how.version ?? '',
+      version: how.version?.version ?? '',
       phase,
       path,
       sha256,
@@ -179,31 +192,20 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
       origin: how.origin,
     };
     const judged: Judged = { fields, unobserved: undefined, cut: false, seen };
-    if (how.version !== undefined) fields.version = how.version;
+    const version = how.version?.version;
+    if (version !== undefined) fields.version = version;
     if (!how.inPlace) return judged;
-    const version = how.version ?? versionOf(name);
-    // Of a file that is younger than what dpkg says of versions it cannot be told which it is of, unless that was seen.
-    const sure =
-      how.version !== undefined ||
-      how.outside === true ||
-      Math.floor(how.ctimeMs) <= (unpacked.get(packageName(name))?.untilMs ?? 0) ||
-      how.ctimeMs <= (installed.asOfMs ?? 0);
-    if (version === undefined) {
-      if (installed.writtenMs === undefined) judged.unobserved = "dpkg's status file says of no package";
-      else if (!sure) judged.unobserved = unsure;
-      else seen.state = fields.state = 'unowned';
+    if (how.version === undefined) {
+      judged.unobserved = installed.asOfMs === undefined ? "dpkg's status file says of no package" : unsure;
       return judged;
     }
-    fields.version = seen.version = version;
+    if (version === undefined) {
+      seen.state = fields.state = 'unowned';
+      return judged;
+    }
     const past = store().scriptsOf(seen);
     const outside = how.outside ?? store().versionKnown(name, version, startedMs);
     const state = stateOfScript(sha256, past, outside);
-    if (state !== 'known' && !sure) {
-      judged.unobserved = unsure;
-      seen.version = '';
-      delete fields.version;
-      return judged;
-    }
     fields.state = state;
     seen.state = state === 'changed' ? 'changed' : 'first';
     const before =
@@ -231,92 +233,168 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     }
   };
 
-  const withScript = (event: StepparentEvent, content: FileContent): void => {
+  const readSince = (ms: number): boolean => (installed.asOfMs ?? Number.NEGATIVE_INFINITY) >= ms;
+  /** What dpkg said last, wherever the file has got to by now. */
+  const latest = (name: string): FileVersion | undefined =>
+    installed.asOfMs === undefined ? undefined : { version: installed.find(name)?.version };
+
+  /** A script in tmp.ci, or one of rpm's. */
+  const withUnnamed = (event: StepparentEvent, path: string, own: NamedScript, content: FileContent): void => {
+    const args = [event.process?.args ?? []].flat().map(String);
+    const inUnpackFolder = /\/tmp\.ci\/[^/]+$/.test(path);
+    const found = inUnpackFolder ? unpacking.control : rpmPackage(args);
+    const judged = judge({ path, ...own, ...(found && { package: found.package }) }, content, {
+      version: found && { version: found.version },
+      origin: inUnpackFolder ? 'dpkg' : 'rpm',
+      inPlace: false,
+    });
+    merge(event, judged);
+    if (inUnpackFolder && found === undefined) unpacking.waiting.push(judged.seen);
+    else save([judged.seen]);
+  };
+
+  /** False: which version it is of may be known in a moment. `due`: it is judged all the same. */
+  const withScript = ({ event, heardMs }: HeldFile, content: FileContent, due: boolean): boolean => {
     const path = event.file?.path ?? '';
     const own = scriptOfFile(path);
-    if (own === undefined) return;
-    const writer = event.process?.executable;
-    const args = [event.process?.args ?? []].flat().map(String);
-    const ctimeMs = Date.parse(event.file?.ctime ?? '');
-    const inUnpackFolder = /\/tmp\.ci\/[^/]+$/.test(path);
+    if (own === undefined) return true;
     if (own.package === undefined) {
-      const found = inUnpackFolder ? unpacking.control : rpmPackage(args);
-      const how = {
-        version: found?.version,
-        origin: inUnpackFolder ? 'dpkg' : 'rpm',
-        inPlace: false,
-        ctimeMs,
-      } as const;
-      const judged = judge({ path, ...own, ...(found && { package: found.package }) }, content, how);
-      merge(event, judged);
-      if (inUnpackFolder && found === undefined) unpacking.waiting.push(judged.seen);
-      else save([judged.seen]);
-      return;
+      withUnnamed(event, path, own, content);
+      return true;
     }
-    const byDpkg = writer === dpkg;
-    const { control } = unpacking;
-    const fromUnpacked = byDpkg && event.stepparent.file?.original_path?.includes('/tmp.ci/') === true;
-    const version = fromUnpacked && control?.package === packageName(own.package) ? control.version : undefined;
-    const latest = unpacked.get(packageName(own.package));
-    if (latest !== undefined && version !== undefined) latest.untilMs = Math.max(latest.untilMs, ctimeMs);
+    const file = { path, inode: event.file?.inode ?? '', ctimeMs: Date.parse(event.file?.ctime ?? '') };
+    const byDpkg = event.process?.executable === dpkg;
+    const outside = byDpkg ? false : event.process === undefined ? undefined : true;
+    let version = versions.of(file, own.package);
+    // Another writer is one, whichever version it is that was changed.
+    if (version === undefined && outside === true && (due || readSince(heardMs))) version = latest(own.package);
+    else if (version === undefined && !due) return false;
     const judged = judge({ path, ...own }, content, {
       version,
       origin: byDpkg ? 'dpkg' : 'change',
-      outside: byDpkg ? false : event.process === undefined ? undefined : true,
+      outside,
       inPlace: true,
-      ctimeMs,
     });
     merge(event, judged);
     save([judged.seen]);
+    return true;
   };
 
-  /** Gone too soon, or too large to be read: who wrote it, and its name, are enough for a word. */
-  const withoutContent = (event: StepparentEvent): void => {
+  /** Gone too soon, or too large to be read: who wrote it, and its name, are enough for a word. False as above. */
+  const withoutContent = ({ event, heardMs }: HeldFile, due: boolean): boolean => {
     const { stepparent } = event;
     const name = stepparent.script?.package;
     const { action = '' } = event.event;
-    if (name === undefined || !writes.has(action) || event.process?.executable === dpkg) return;
-    const version = versionOf(name);
+    if (name === undefined || !writes.has(action) || event.process?.executable === dpkg) return true;
+    if (!due && !readSince(heardMs)) return false;
     const seenWriter = event.process !== undefined;
     const ctimeMs = Date.parse(event.file?.ctime ?? '');
-    const sure = seenWriter || ctimeMs <= (installed.asOfMs ?? 0);
-    if (version === undefined) {
-      if (installed.writtenMs === undefined || !sure) return;
+    const found = installed.find(name);
+    if (found === undefined) {
+      if (installed.asOfMs === undefined || !(seenWriter || ctimeMs <= installed.asOfMs)) return true;
       stepparent.script = { ...stepparent.script, state: 'unowned' };
-      return;
+      return true;
     }
-    if (!seenWriter && !store().versionKnown(name, version, startedMs)) return;
+    const { version, between } = found;
+    if (!seenWriter && (between || !store().versionKnown(name, version, startedMs))) return true;
     stepparent.script = { ...stepparent.script, version, state: 'changed' };
     const field = 'stepparent.script.state';
     stepparent.inferred = {
       ...stepparent.inferred,
       [field]: 'dpkg was not seen to write it, and it could not be read',
     };
+    return true;
+  };
+
+  // -- Events of files, which stay in their order.
+  const files: HeldFile[] = [];
+  const takeFile = (one: HeldFile, due: boolean): boolean => {
+    const { event, content } = one;
+    const path = event.file?.path ?? '';
+    try {
+      if (path === `${folder}/tmp.ci`) newUnpacking();
+      else if (path === `${folder}/status`) refreshSoon();
+      if (content !== undefined && isControlFile(path)) {
+        const control = parseControl(content.head.toString('utf8'));
+        if (control !== undefined) noteUnpacked(control);
+      } else if (!(content === undefined ? withoutContent(one, due) : withScript(one, content, due))) return false;
+    } catch (error) {
+      parts.onFault('a script could not be judged', error);
+    }
+    parts.takeFile(event);
+    return true;
   };
 
   // -- Scripts that run.
-  const held = new Map<ObservedExec, { timer: NodeJS.Timeout; judge(): Judged }>();
-  const judgeRun = (path: string, { content, ctimeMs }: ReadNow): Judged => {
-    const own = { path, ...scriptOfFile(path) };
-    return judge(own, content, { origin: 'exec', outside: false, inPlace: own.package !== undefined, ctimeMs });
-  };
-  const release = (exec: ObservedExec): void => {
-    const again = held.get(exec);
-    if (again === undefined) return;
-    held.delete(exec);
-    clearTimeout(again.timer);
-    try {
-      takeExec(exec, again.judge());
-    } catch (error) {
-      parts.onFault('a script that runs could not be judged', error);
-      parts.takeExec(exec);
-    }
-  };
-  const takeExec = (exec: ObservedExec, judged: Judged): void => {
-    merge(exec.document(), judged);
-    // Of an unpacked one the event of its file knows more.
-    if (judged.seen.package !== '') save([judged.seen]);
+  const runs = new Set<HeldRun>();
+  const unread = (exec: ObservedExec, why: string): void => {
+    const { stepparent } = exec.document();
+    stepparent.unobserved = { ...stepparent.unobserved, 'stepparent.script.sha256': why };
     parts.takeExec(exec);
+  };
+  const takeRun = (run: HeldRun, due: boolean): void => {
+    const { exec, own, file, content } = run;
+    try {
+      if (content === undefined) {
+        if (!due || !runs.delete(run)) return;
+        unread(exec, 'it could not be read in time');
+        return;
+      }
+      const version = own.package === undefined ? undefined : versions.of(file, own.package);
+      if (version === undefined && own.package !== undefined && !due) return;
+      const judged = judge({ path: file.path, ...own }, content, {
+        version,
+        origin: 'exec',
+        outside: false,
+        inPlace: own.package !== undefined,
+      });
+      // What its file's event, still to come, makes of it is no other script.
+      if (own.package !== undefined && judged.fields.state !== 'known' && !due) return;
+      runs.delete(run);
+      merge(exec.document(), judged);
+      // Of an unpacked one the event of its file knows more.
+      if (judged.seen.package !== '') save([judged.seen]);
+    } catch (error) {
+      runs.delete(run);
+      parts.onFault('a script that runs could not be judged', error);
+    }
+    parts.takeExec(exec);
+  };
+  const readRun = async (run: HeldRun, witness: FileWitness): Promise<void> => {
+    try {
+      run.content = await witness.content(maxScriptBytes);
+    } catch (error) {
+      if (!runs.delete(run)) return;
+      unread(run.exec, error instanceof Unhashed ? error.message : 'it could not be read');
+    } finally {
+      witness.close();
+    }
+    if (runs.has(run)) takeRun(run, false);
+    parts.commit();
+    void serve();
+  };
+
+  // -- What waits.
+  const takeWhatIsReady = (nowMs: number): void => {
+    while (files[0] !== undefined && takeFile(files[0], nowMs - files[0].heardMs >= holdMs)) files.shift();
+    for (const run of [...runs]) takeRun(run, nowMs - run.sinceMs >= holdMs);
+    parts.commit();
+  };
+  let serving = false;
+  /** Until nothing waits. */
+  const serve = async (): Promise<void> => {
+    if (serving) return;
+    serving = true;
+    try {
+      while (files.length > 0 || runs.size > 0) {
+        await refresh(Date.now());
+        if (stopped) return;
+        takeWhatIsReady(Date.now());
+        if (files.length > 0 || runs.size > 0) await new Promise<void>((resolve) => timers.later(againMs, resolve));
+      }
+    } finally {
+      serving = false;
+    }
   };
 
   // -- What is there already.
@@ -328,13 +406,25 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
       const content = await witness.content(maxScriptBytes);
       const named = scriptOfFile(path) ?? {};
       const { package: name = '', phase = '' } = named;
-      const version = versionOf(name);
+      const { ino, ctimeMs } = witness.stat;
+      const file = { path, inode: `${ino}`, ctimeMs: Number(ctimeMs) };
+      const find = () => versions.of(file, name);
+      let found = find();
+      if (found === undefined) {
+        // It was made a moment ago, or dpkg is at work on it.
+        await sleep(baselinePauseMs);
+        await refresh(Date.now());
+        found = find();
+      }
+      const version = found?.version;
       const slot = { package: name, version: version ?? '', phase };
       // An event was quicker.
       if (store().scriptsOf(slot).length > 0) return undefined;
       const { sha256, sizeBytes, head } = content;
-      const seen: SeenScript = { ...slot, path, sha256, sizeBytes, content: head, state: 'first', origin: 'baseline' };
-      if (version !== undefined || installed.writtenMs === undefined) return seen;
+      // Of one whose version is not known nothing can be said later, but it is kept.
+      const state = found === undefined ? '' : 'first';
+      const seen: SeenScript = { ...slot, path, sha256, sizeBytes, content: head, state, origin: 'baseline' };
+      if (version !== undefined || found === undefined) return seen;
       const { event } = await describeFileChange(
         {
           action: 'creation',
@@ -349,8 +439,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
         },
         { table, context, provider: 'stepparent' },
       );
-      withScript(event, content);
-      parts.takeFile(event);
+      takeFile({ event, content, heardMs: Date.now() }, true);
       return undefined;
     } catch (error) {
       if (!(error instanceof Unhashed)) parts.onFault('a script could not be read', error);
@@ -361,56 +450,54 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   };
 
   return {
-    prepare: refresh,
+    prepare: () => refresh(),
 
     file(event, content) {
-      try {
-        const path = event.file?.path ?? '';
-        if (path === `${folder}/tmp.ci`) newUnpacking();
-        else if (path === `${folder}/status`) refreshSoon();
-        if (content !== undefined && isControlFile(path)) {
-          const control = parseControl(content.head.toString('utf8'));
-          if (control !== undefined) noteUnpacked(control);
-        } else if (content !== undefined) withScript(event, content);
-        else withoutContent(event);
-      } catch (error) {
-        parts.onFault('a script could not be judged', error);
-      }
-      parts.takeFile(event);
+      const one = { event, content, heardMs: Date.now() };
+      if (files.length === 0 && takeFile(one, false)) return;
+      files.push(one);
+      while (files.length > maxHeldFiles) takeFile(files.shift() as HeldFile, true);
+      void serve();
     },
 
     exec(exec) {
-      const { lifecycle, entry } = exec.moment;
+      const { lifecycle, entry, timeNs } = exec.moment;
       const path = lifecycle?.depth === 0 && lifecycle.script.manager === 'dpkg' ? lifecycle.script.path : undefined;
-      if (path === undefined) {
+      const own = path === undefined ? undefined : scriptOfFile(path);
+      if (path === undefined || own === undefined) {
         parts.takeExec(exec);
         return;
       }
+      // First of all: it may be gone in a moment.
+      const witness = openScript(path);
+      let reading = false;
       try {
-        // First of all: it may be gone in a moment.
-        const ran = readNow(path);
         const event = exec.document();
         // In a container, or below another root, the name means another file.
-        if (event.container?.id !== undefined || entry.details?.hostRoot === false) {
-          parts.takeExec(exec);
-          return;
+        if (event.container?.id !== undefined || entry.details?.hostRoot === false) parts.takeExec(exec);
+        else if (witness === undefined) unread(exec, 'it could not be read');
+        else if (entry.details === undefined) unread(exec, 'the process had ended before it could be read');
+        else if (runs.size >= maxHeldRuns) unread(exec, `more than ${maxHeldRuns} scripts ran at once`);
+        else {
+          const nowMs = Date.now();
+          const file = { path, inode: `${witness.stat.ino}`, ctimeMs: Number(witness.stat.ctimeMs) };
+          const latestMs = context.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(own.phase) ? -1 : 1) * clockStepMs;
+          if (file.ctimeMs > latestMs && file.ctimeMs <= nowMs + clockStepMs) {
+            unread(exec, 'another file had taken its place before it could be read');
+          } else {
+            // What dpkg said last may be of before it began to work on the package.
+            if (own.package !== undefined) versions.of(file, own.package);
+            const run: HeldRun = { exec, own, file, sinceMs: nowMs, content: undefined, reading: Promise.resolve() };
+            runs.add(run);
+            reading = true;
+            run.reading = readRun(run, witness);
+          }
         }
-        if (ran === undefined || entry.details === undefined) {
-          const why = ran === undefined ? 'it could not be read' : 'the process had ended before it could be read';
-          event.stepparent.unobserved = { ...event.stepparent.unobserved, 'stepparent.script.sha256': why };
-          parts.takeExec(exec);
-          return;
-        }
-        const judged = judgeRun(path, ran);
-        if (judged.fields.state === 'known' || judged.fields.package === undefined || held.size >= maxHeld) {
-          takeExec(exec, judged);
-          return;
-        }
-        void refresh();
-        held.set(exec, { timer: setTimeout(() => release(exec), holdMs), judge: () => judgeRun(path, ran) });
       } catch (error) {
         parts.onFault('a script that runs could not be judged', error);
         parts.takeExec(exec);
+      } finally {
+        if (!reading) witness?.close();
       }
     },
 
@@ -437,38 +524,22 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
       if (!stopped) store().completeScripts(Date.now());
     },
 
-    stop() {
+    async stop() {
       stopped = true;
-      for (const exec of [...held.keys()]) release(exec);
-      clearTimeout(refreshing);
+      timers.close();
+      await Promise.all([...runs].map(({ reading }) => reading));
+      await refresh(Date.now());
+      takeWhatIsReady(Number.POSITIVE_INFINITY);
       newUnpacking();
     },
   };
 }
 
-interface ReadNow {
-  content: FileContent;
-  ctimeMs: number;
-}
-
-/** Reads a script at once, and not more than is kept of one; undefined: it is gone, or no regular file, or too large. */
-function readNow(path: string): ReadNow | undefined {
-  let fd: number;
+/** Undefined: it is gone, or may not be opened. */
+function openScript(path: string): FileWitness | undefined {
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
+    return openWitness(realPath(path) ?? path);
   } catch {
     return undefined;
-  }
-  try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile() || stat.size > maxHashedBytes) return undefined;
-    const whole = fs.readFileSync(fd);
-    const sha256 = createHash('sha256').update(whole).digest('hex');
-    const content = { sha256, sizeBytes: whole.length, head: whole.subarray(0, maxScriptBytes) };
-    return { content, ctimeMs: stat.ctimeMs };
-  } catch {
-    return undefined;
-  } finally {
-    fs.closeSync(fd);
   }
 }

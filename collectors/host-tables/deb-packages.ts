@@ -32,7 +32,7 @@ export const debPackagesTable = (folder = '/var/lib/dpkg'): HostTable => ({
 });
 
 /** The paragraphs of a control file (deb822(5)), which blank lines part. None where there is no such file. */
-function* readStanzas(file: string): Generator<string> {
+export function* readStanzas(file: string): Generator<string> {
   let fd: number;
   try {
     fd = openRegularFile(file);

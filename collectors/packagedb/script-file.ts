@@ -39,9 +39,6 @@ export function parseControl(text: string): { package: string; version: string }
   return name === undefined || version === undefined ? undefined : { package: name, version };
 }
 
-/** Without the architecture. */
-export const packageName = (name: string): string => name.replace(/:.*/, '');
-
 /** The one package that rpm was given as a file, by that file's name. */
 export function rpmPackage(args: readonly string[]): { package: string; version: string | undefined } | undefined {
   const names = args.slice(1).flatMap((arg) => {

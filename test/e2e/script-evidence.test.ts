@@ -23,7 +23,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     scratch,
     `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
-  /** While it runs, the folder that it was unpacked into is there; without one dpkg may be too quick to be looked at. */
+  /** While it runs, the folder that it was unpacked into is there, and can be looked at. */
   const preinst = '#!/bin/sh\nsleep 0.3\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
   const told = tellAll(agent, info);
@@ -110,7 +110,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
 
   test('another content under the same version', async () => {
     const postinst = was.postinst.replace('exit 0', 'true # rebuilt');
-    const deb = buildDeb(scratch, 'e2e-old', { scripts: { preinst, postinst } });
+    const deb = buildDeb(scratch, 'e2e-old', { scripts: { postinst } });
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
     await told();
     const [alert, ...more] = await alerts('maintainer-script-differs-from-version');
@@ -120,6 +120,51 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       stepparent: { script: { package: 'e2e-old', version: '1', state: 'changed' } },
     });
     expect(alert?.stepparent.script?.diff).toContain('-exit 0\n+true # rebuilt\n');
+  });
+
+  test('versions that follow each other at once: each script is of its own; another content of one is seen', async () => {
+    const all = (text: string) => {
+      const script = `#!/bin/sh\n: ${text}\n`;
+      return { preinst: script, postinst: script, prerm: script, postrm: script };
+    };
+    const before = await alerts('maintainer-script-differs-from-version');
+    const names = Array.from({ length: 30 }, (_, i) => `e2e-pair-${i}`);
+    for (const [i, name] of names.entries()) {
+      const [first, second] = ['1', '2'].map((version) =>
+        buildDeb(scratch, name, { version, file: `${name}_${version}.deb`, scripts: all(`${name} ${version}`) }),
+      );
+      // Each other pair goes back, and then away.
+      const rest = i % 2 === 0 ? '' : '; dpkg -i "$1"; dpkg -r "$3"; dpkg -P "$3"';
+      const line = `set -e; dpkg -i "$1"; dpkg -i "$2"${rest}`;
+      expect(await run('sh', ['-c', line, 'sh', first ?? '', second ?? '', name])).toMatchObject({ code: 0 });
+    }
+    const isOfPair = ({ stepparent: { script } }: StepparentEvent): boolean => names.includes(script?.package ?? '');
+    const versions = new Map<string, Set<string | undefined>>();
+    for (const { stepparent } of (await told()).filter(isOfPair)) {
+      const { version, sha256: hash = '' } = stepparent.script ?? {};
+      if (version !== undefined) versions.set(hash, (versions.get(hash) ?? new Set()).add(version));
+    }
+    for (const name of names) {
+      for (const version of ['1', '2']) {
+        // Where it could not be known nothing is said.
+        const hash = sha256(`#!/bin/sh\n: ${name} ${version}\n`);
+        expect([name, version, ...(versions.get(hash) ?? [version])]).toEqual([name, version, version]);
+      }
+    }
+    for (const rule of ['changed-outside-dpkg', 'differs-from-version', 'unowned']) {
+      expect((await alerts(`maintainer-script-${rule}`)).filter(isOfPair)).toEqual([]);
+    }
+    const [name = ''] = names;
+    const other = buildDeb(scratch, name, { version: '2', scripts: all('planted') });
+    expect(await run('dpkg', ['-i', other])).toMatchObject({ code: 0 });
+    await told();
+    const found = (await alerts('maintainer-script-differs-from-version')).slice(before.length);
+    expect(found.map(({ stepparent: { script } }) => [script?.version, script?.sha256])).toEqual(
+      found.map(() => ['2', sha256('#!/bin/sh\n: planted\n')]),
+    );
+    expect(new Set(found.map(({ file }) => file?.name))).toEqual(
+      new Set(['preinst', 'postinst', 'prerm', 'postrm'].map((phase) => `${name}.${phase}`)),
+    );
   });
 
   test('a script that is changed by hand, put back and is gone again: its content and the difference stay', async () => {
