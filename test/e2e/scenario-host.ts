@@ -1,7 +1,7 @@
 // A host on which scenarios are enacted under the real agent, one after the other, and what the agent reported of each.
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StepparentEvent } from '../../collectors/event.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
@@ -17,6 +17,11 @@ export const scenariosMissing: string | undefined =
   endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
 
 const info = '/var/lib/dpkg/info';
+/**
+ * With the priority that its unit gives it. On a busy machine an agent without it looks when all the processes of a short session have
+ * ended: then it is not known who logged in, which is an alert.
+ */
+const asService = ['nice', '-n', '-5', process.execPath, join(import.meta.dirname, '../../agent/main.ts')];
 /** Where distributions put daemons: here an empty folder of the test's own. */
 const bin = '/usr/libexec';
 
@@ -32,12 +37,15 @@ export interface Run {
 }
 
 export interface ScenarioHost {
+  /** The one that runs. */
   readonly agent: TestAgent;
   readonly scratch: string;
   /** The environment of the scenarios' scripts. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Enters private mounts, builds the packages, starts the agent and waits for its first listing of the databases. */
   prepare(): Promise<void>;
+  /** Ends the agent, makes the databases as they were after `prepare`, and starts another agent that has learned nothing. */
+  beginAgain(): Promise<void>;
   /** Runs the script, and no more: see `settled`. */
   play(act: Act, more?: NodeJS.ProcessEnv): Promise<Run>;
   /** Waits until the agent has stored everything that was done before. */
@@ -55,10 +63,12 @@ export function scenarioHost(): ScenarioHost {
   ) as Record<string, string>;
   const place = (name: string): string => places[name] ?? '';
   const folders = [info, '/var/lib/dpkg', place('rpm-database')];
-  const agent = testAgent(
-    scratch,
-    `${withAllRules}package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
-  );
+  const newAgent = (): TestAgent =>
+    testAgent(
+      scratch,
+      `${withAllRules}package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+    );
+  let agent = newAgent();
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -126,15 +136,36 @@ export function scenarioHost(): ScenarioHost {
     writeFileSync(join(scratch, 'sources.list'), '');
   };
 
+  /** What scenarios change. */
+  const database = join(scratch, 'dpkg');
+  const changing = [database, ...['work', 'units', 'var-systemd', 'rpm-database'].map(place)];
+  const pristine = join(scratch, 'pristine');
+  const startAgent = async (): Promise<void> => {
+    await agent.start(asService);
+    await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+  };
+
   return {
-    agent,
+    get agent() {
+      return agent;
+    },
     scratch,
     env,
     async prepare() {
       enterPrivateHost(scratch);
       await makeHost();
-      await agent.start();
-      await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+      cpSync(database, pristine, { recursive: true });
+      await startAgent();
+    },
+    async beginAgain() {
+      await agent.stop();
+      for (const folder of changing) {
+        for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+      }
+      cpSync(pristine, database, { recursive: true });
+      writeFileSync(join(scratch, 'sources.list'), '');
+      agent = newAgent();
+      await startAgent();
     },
     async play({ id, actor, shell, script, agentOff }, more = {}) {
       if (agentOff) await agent.stop();
@@ -143,7 +174,7 @@ export function scenarioHost(): ScenarioHost {
       const startMs = Date.now();
       const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `${prelude}${script}\n:\n`];
       const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
-      if (agentOff) await agent.start();
+      if (agentOff) await agent.start(asService);
       return { startMs, ended };
     },
     async settled() {

@@ -1,6 +1,7 @@
 // The score: a week to learn, a week in which nothing is wrong, and attacks one at a time, under the real agent with the rules as they come.
 //
-// SCORING_PAGE=1 writes the tables into docs/scoring.md.
+// SCORING_PAGE=1 writes the tables into docs/scoring.md. SCORING_ONLY=week-su,week-vendor enacts only these scenarios after
+// the first week; SCORING_TIMES=40 does everything 40 times, each time with a new agent on an empty host.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,19 +17,22 @@ const rules = join(import.meta.dirname, '../../detectors/rules');
 const page = join(import.meta.dirname, '../../docs/scoring.md');
 const mark = { start: '<!-- tables -->', end: '<!-- end of tables -->' };
 
+const only = process.env.SCORING_ONLY?.split(',');
+const times = Number(process.env.SCORING_TIMES ?? 1);
+const isWanted = ({ id }: Scenario): boolean => only === undefined || only.includes(id);
+
+/** The first week and what came after it, under one agent. */
+interface Round {
+  runs: ReadonlyMap<Scenario, Run>;
+  outcomes: ReadonlyMap<Scenario, Outcome>;
+}
+
 describe.skipIf(scenariosMissing)(titled('the score', scenariosMissing), () => {
   const host = scenarioHost();
-  const { agent } = host;
-  const runs = new Map<Scenario, Run>();
-  let outcomes: ReadonlyMap<Scenario, Outcome> = new Map();
+  const rounds: Round[] = [];
 
-  const enact = async (scenario: Scenario): Promise<void> => {
-    if (lacks(scenario)) return;
-    runs.set(scenario, await host.play(scenario));
-    await host.settled();
-  };
-
-  const judge = async (): Promise<ReadonlyMap<Scenario, Outcome>> => {
+  const judge = async (runs: Round['runs']): Promise<Round['outcomes']> => {
+    const { agent } = host;
     const events = (await agent.events()).filter(isOurs);
     const alerts = (await agent.alerts()).filter(isOurs);
     const literal = literalConditions(events);
@@ -52,42 +56,73 @@ describe.skipIf(scenariosMissing)(titled('the score', scenariosMissing), () => {
     );
   };
 
+  const playRound = async (): Promise<Round> => {
+    const runs = new Map<Scenario, Run>();
+    const play = async (scenario: Scenario): Promise<void> => {
+      if (!lacks(scenario)) runs.set(scenario, await host.play(scenario));
+    };
+    // Which of these an alert belongs to does not matter.
+    for (const scenario of firstWeek) await play(scenario);
+    await host.settled();
+    for (const scenario of [...benign, ...attacks].filter(isWanted)) {
+      await play(scenario);
+      await host.settled();
+    }
+    return { runs, outcomes: await judge(runs) };
+  };
+
   beforeAll(async () => {
     await host.prepare();
-    for (const scenario of [...firstWeek, ...benign, ...attacks]) await enact(scenario);
-    outcomes = await judge();
-    const of = (scenarios: readonly Scenario[]) => scenarios.flatMap((each) => outcomes.get(each) ?? []);
+    for (let round = 1; round <= times; round++) {
+      if (round > 1) await host.beginAgain();
+      rounds.push(await playRound());
+    }
+    const outcomes = rounds.at(-1)?.outcomes;
+    const of = (scenarios: readonly Scenario[]) =>
+      scenarios.filter(isWanted).flatMap((each) => outcomes?.get(each) ?? []);
     const table = scoreTable(of(attacks), of(benign));
     process.stdout.write(`\n${table}\n\n`);
     if (process.env.SCORING_PAGE) {
+      if (only !== undefined) throw new Error('SCORING_PAGE needs every scenario');
       const [before = ''] = readFileSync(page, 'utf8').split(mark.start);
       writeFileSync(page, `${before}${mark.start}\n\n${table}\n\n${mark.end}\n`);
     }
-  }, 600_000);
-  afterAll(() => agent.stop());
+  }, 600_000 * times);
+  afterAll(() => host.agent.stop());
 
-  const all = [...firstWeek, ...benign, ...attacks].filter((scenario) => !lacks(scenario));
+  const enacted = (scenarios: readonly Scenario[]): Scenario[] =>
+    scenarios.filter((scenario) => isWanted(scenario) && !lacks(scenario));
+  /** By round: the rules that fired. */
+  const firedIn = (scenario: Scenario): (readonly string[])[] =>
+    rounds.map(({ outcomes }) => outcomes.get(scenario)?.fired ?? []);
 
   test('every rule that comes with stepparent took part', async () => {
     const ids = readRules([rules]).rules.map(({ id }) => id);
-    expect((await agent.status()).rules.loaded.toSorted()).toEqual(ids.toSorted());
+    expect((await host.agent.status()).rules.loaded.toSorted()).toEqual(ids.toSorted());
   });
 
-  test.each(all)('$id happened', (scenario) => {
-    const { code, stdout, stderr } = runs.get(scenario)?.ended ?? {};
-    expect({ code, said: code === 0 ? '' : `${stdout}${stderr}` }).toEqual({ code: 0, said: '' });
-  });
+  test.each([...firstWeek.filter((each) => !lacks(each)), ...enacted([...benign, ...attacks])])(
+    '$id happened',
+    (scenario) => {
+      for (const { runs } of rounds) {
+        const { code, stdout, stderr } = runs.get(scenario)?.ended ?? {};
+        expect({ code, said: code === 0 ? '' : `${stdout}${stderr}` }).toEqual({ code: 0, said: '' });
+      }
+    },
+  );
 
-  test.each(benign.filter((each) => !lacks(each)))('told of as it should be: $id, $title', (scenario) => {
-    const { fired = [] } = outcomes.get(scenario) ?? {};
+  test.for(enacted(benign))('the expected alerts, or none: $id, $title', (scenario) => {
     // A false alarm that is not known, or one that is and no longer comes: both make the documents wrong.
-    expect(fired.length > 0).toBe(scenario.rules.length > 0);
-    expect(fired.filter((rule) => !scenario.rules.includes(rule))).toEqual([]);
+    const { rules } = scenario;
+    const isExpected = (fired: readonly string[]): boolean =>
+      fired.length > 0 === rules.length > 0 && fired.every((rule) => rules.includes(rule));
+    expect(firedIn(scenario).filter((fired) => !isExpected(fired))).toEqual([]);
   });
 
-  test.each(attacks)('seen as it should be: $id, $title', (scenario) => {
-    const { fired = [] } = outcomes.get(scenario) ?? {};
-    if (scenario.rules.length === 0) expect(fired).toEqual([]);
-    else expect({ fired, hit: fired.some((rule) => scenario.rules.includes(rule)) }).toEqual({ fired, hit: true });
+  test.for(enacted(attacks))('detected, or known to be missed: $id, $title', (scenario) => {
+    const { rules } = scenario;
+    const isExpected = (fired: readonly string[]): boolean =>
+      rules.length === 0 ? fired.length === 0 : fired.some((rule) => rules.includes(rule));
+    expect(firedIn(scenario).filter((fired) => !isExpected(fired))).toEqual([]);
   });
 });
