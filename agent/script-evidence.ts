@@ -57,6 +57,8 @@ const writes: ReadonlySet<string> = new Set(['creation', 'rename', 'modification
 const maxDiffChars = 4096;
 /** A script may run before its file's event comes, and dpkg names a version only when all of its scripts are in place. */
 const holdMs = 500;
+/** A disk may be busy; what ran is worth more than the time of its alert. */
+const maxReadMs = 5000;
 /** Each run that waits has its script open. */
 const maxHeldRuns = 256;
 const maxHeldFiles = 1024;
@@ -332,11 +334,13 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     stepparent.unobserved = { ...stepparent.unobserved, 'stepparent.script.sha256': why };
     parts.takeExec(exec);
   };
-  const takeRun = (run: HeldRun, due: boolean): void => {
+  const takeRun = (run: HeldRun, nowMs: number): void => {
     const { exec, own, file, content } = run;
+    const waitedMs = nowMs - run.sinceMs;
+    const due = waitedMs >= holdMs;
     try {
       if (content === undefined) {
-        if (!due || !runs.delete(run)) return;
+        if (waitedMs < maxReadMs || !runs.delete(run)) return;
         unread(exec, 'it could not be read in time');
         return;
       }
@@ -369,7 +373,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     } finally {
       witness.close();
     }
-    if (runs.has(run)) takeRun(run, false);
+    if (runs.has(run)) takeRun(run, Date.now());
     parts.commit();
     void serve();
   };
@@ -377,7 +381,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   // -- What waits.
   const takeWhatIsReady = (nowMs: number): void => {
     while (files[0] !== undefined && takeFile(files[0], nowMs - files[0].heardMs >= holdMs)) files.shift();
-    for (const run of [...runs]) takeRun(run, nowMs - run.sinceMs >= holdMs);
+    for (const run of [...runs]) takeRun(run, nowMs);
     parts.commit();
   };
   let serving = false;

@@ -1,6 +1,7 @@
 // `run`: the agent in the foreground, until it is told to end.
 
 import { closeSync, openSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { isatty } from 'node:tty';
 import { messageOf } from '../../collectors/message-of.ts';
 import type { Agent } from '../run-agent.ts';
@@ -73,6 +74,21 @@ function terminalIsGone(): boolean {
   }
 }
 
+/** That of its unit (Nice=), which a test holds against it. */
+export const agentPriority = -5;
+
+/**
+ * On a busy host an agent without it looks when all the processes of a short session have ended: then it is not known who
+ * logged in. Whoever gave it another priority than the usual one is obeyed.
+ */
+function raisePriority(): void {
+  try {
+    if (getPriority() === 0) setPriority(agentPriority);
+  } catch {
+    // Where that is forbidden (no CAP_SYS_NICE) it works on as it is.
+  }
+}
+
 /** After its last step the agent ends by itself, unless something that hangs holds it: then it is ended. */
 const lingerMs = 1000;
 
@@ -107,6 +123,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
     process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');
     return 4;
   }
+  raisePriority();
   // What ps and systemctl show in the place of the runtime's "MainThread".
   process.title = 'stepparent';
   const toJournal = stderrIsJournal(process.env);

@@ -257,6 +257,29 @@ describe('a script that runs is of the version that it was of then', () => {
     expect(unobserved).toEqual({ 'stepparent.script.sha256': expect.stringContaining('taken its place') });
   });
 
+  test('it is read while other events go on, and not when it is too large', async () => {
+    const { put, runs, isTaken, taken, say } = await evidenceWith({ cron: '1' });
+    put('info/cron.postinst', `#!/bin/sh\n${'#'.repeat(1e6)}`);
+    const run = runs('cron.postinst');
+    const other = say('info/cron.list', undefined, dpkg);
+    expect(taken).toEqual([other]);
+    expect((await isTaken(run)).script?.sha256).toBe(sha256(`#!/bin/sh\n${'#'.repeat(1e6)}`));
+    put('info/cron.postinst', '#'.repeat(2 * 1024 * 1024));
+    expect((await isTaken(runs('cron.postinst'))).unobserved).toEqual({
+      'stepparent.script.sha256': 'larger than 1 MiB',
+    });
+  });
+
+  test('one that runs so often at once that not every run can wait', async () => {
+    const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'old\n');
+    const all = Array.from({ length: 300 }, () => runs('cron.postinst'));
+    for (const run of all) await isTaken(run);
+    const unread = all.filter(({ stepparent: { unobserved } }) => unobserved !== undefined);
+    expect(unread).toHaveLength(300 - 256);
+    expect(all[0]?.stepparent.script).toMatchObject({ version: '1', state: 'known' });
+  });
+
   test('another content of the same version', async () => {
     const { install, put, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');

@@ -2,8 +2,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { agentPriority } from '../../agent/commands/run.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
@@ -17,6 +19,11 @@ test('npm runs it from the checkout', () => {
   expect(said).toBe(`${JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).version}\n`);
 });
 
+test('the agent gives itself the priority of its unit', () => {
+  const unit = readFileSync(join(top, 'systemd/stepparent.service'), 'utf8');
+  expect(/^Nice=(.*)$/m.exec(unit)?.[1]).toBe(`${agentPriority}`);
+});
+
 describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), () => {
   const scratch = scratchFolder();
   beforeAll(() => enterPrivateHost(scratch));
@@ -25,6 +32,8 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     const agent = testAgent(scratch);
     await agent.start();
     expect(tracesOf(agent.pid)).not.toEqual([]);
+    // Unless whoever runs the tests gave them another than the usual one.
+    expect(getPriority(agent.pid)).toBe(getPriority() === 0 ? agentPriority : getPriority());
     const parent = makeParent(scratch, 'parent');
     const busy = run(parent, ['-c', 'i=0; while [ $i -lt 150 ]; do dpkg -i /none.deb 2>/dev/null; i=$((i + 1)); done']);
     await until('an event', async () =>

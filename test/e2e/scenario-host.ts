@@ -17,11 +17,6 @@ export const scenariosMissing: string | undefined =
   endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
 
 const info = '/var/lib/dpkg/info';
-/**
- * With the priority that its unit gives it. On a busy machine an agent without it looks when all the processes of a short session have
- * ended: then it is not known who logged in, which is an alert.
- */
-const asService = ['nice', '-n', '-5', process.execPath, join(import.meta.dirname, '../../agent/main.ts')];
 /** Where distributions put daemons: here an empty folder of the test's own. */
 const bin = '/usr/libexec';
 
@@ -141,7 +136,7 @@ export function scenarioHost(): ScenarioHost {
   const changing = [database, ...['work', 'units', 'var-systemd', 'rpm-database'].map(place)];
   const pristine = join(scratch, 'pristine');
   const startAgent = async (): Promise<void> => {
-    await agent.start(asService);
+    await agent.start();
     await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
   };
 
@@ -174,7 +169,7 @@ export function scenarioHost(): ScenarioHost {
       const startMs = Date.now();
       const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `${prelude}${script}\n:\n`];
       const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
-      if (agentOff) await agent.start(asService);
+      if (agentOff) await agent.start();
       return { startMs, ended };
     },
     async settled() {
