@@ -61,7 +61,7 @@ const holdMs = 500;
 const maxReadMs = 5000;
 /** Each run that waits has its script open. */
 const maxHeldRuns = 256;
-const maxHeldFiles = 1024;
+const maxHeldFiles = 512;
 /** What waits is tried again after that. */
 const againMs = 60;
 const baselineScripts = 8;
