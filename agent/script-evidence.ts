@@ -125,7 +125,8 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   const { store, context, table, folder = '/var/lib/dpkg' } = parts;
   const installed = openInstalledVersions(folder);
   const versions = openScriptVersions(installed);
-  const timers = openTimers();
+  const onFault = (error: unknown): void => parts.onFault('a script that waits could not be judged', error);
+  const timers = openTimers(onFault);
   const startedMs = Date.now();
   let stopped = false;
 
@@ -396,6 +397,8 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
         takeWhatIsReady(Date.now());
         if (files.length > 0 || runs.size > 0) await new Promise<void>((resolve) => timers.later(againMs, resolve));
       }
+    } catch (error) {
+      onFault(error);
     } finally {
       serving = false;
     }
@@ -494,7 +497,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
             const run: HeldRun = { exec, own, file, sinceMs: nowMs, content: undefined, reading: Promise.resolve() };
             runs.add(run);
             reading = true;
-            run.reading = readRun(run, witness);
+            run.reading = readRun(run, witness).catch(onFault);
           }
         }
       } catch (error) {
