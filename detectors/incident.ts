@@ -63,6 +63,13 @@ interface IncidentScript extends Pick<ScriptFields, 'path' | 'package' | 'versio
   alerted: boolean;
 }
 
+/** By its control file, or what dpkg made of that; `inferred`: what only the name of the package's file says, which may be any. */
+interface IncidentPackage {
+  name: string;
+  version?: string;
+  inferred?: ('name' | 'version')[];
+}
+
 /** Names are ECS's where ECS has them. */
 export interface Incident {
   '@timestamp': string;
@@ -96,7 +103,7 @@ export interface Incident {
       /** When the last of them was raised: the time by which incidents are chosen and listed. */
       last_alert: string;
       operations: string[];
-      packages: { name: string; version?: string }[];
+      packages: IncidentPackage[];
       packages_count: number;
       scripts: IncidentScript[];
       survivors: { entity_id: string; pid?: number; executable?: string; command_line?: string }[];
@@ -203,8 +210,11 @@ export function buildIncident(parts: IncidentParts): Incident | undefined {
 
   let steps: IncidentStep[] = [];
   const leftOut: Incident['stepparent']['incident']['left_out'] = {};
-  const packages = new Map<string, { name: string; version?: string }>();
+  const packages = new Map<string, IncidentPackage>();
   const morePackages = new Set<string>();
+  /** What the names of package files on command lines say, and the packages that dpkg was seen to unpack. */
+  const guesses = new Map<string, IncidentPackage>();
+  const unpacked = new Set<string>();
   const operations = new Set<string>();
   const scripts = new Map<string, IncidentScript>();
   const survivors = new Map<string, Incident['stepparent']['incident']['survivors'][number]>();
@@ -226,12 +236,15 @@ export function buildIncident(parts: IncidentParts): Incident | undefined {
   };
 
   const addPackages = (event: StepparentEvent): void => {
-    for (const each of packagesOf(event)) {
+    const found = packagesOf(event);
+    for (const each of found.known) {
       const known = packages.get(each.name);
       if (known !== undefined) Object.assign(known, each);
       else if (packages.size < most.packages) packages.set(each.name, each);
       else if (morePackages.size < 100_000) morePackages.add(each.name);
     }
+    for (const name of found.unpacked) if (unpacked.size < most.packages) unpacked.add(name);
+    for (const guess of found.guessed) if (guesses.size < most.packages) guesses.set(guess.name, guess);
     const operation = event.stepparent.package;
     if (operation !== undefined && changes(event)) operations.add(`${operation.manager} ${operation.operation}`);
   };
@@ -324,6 +337,7 @@ export function buildIncident(parts: IncidentParts): Incident | undefined {
     if (!rulesOfEvent.has(event.event.id)) take(event);
   }
 
+  addGuesses(packages, guesses, unpacked);
   shrink();
   steps.sort((a, b) => Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']));
   const last = new Map(steps.map((step) => [step['process.entity_id'], step]));
@@ -453,30 +467,70 @@ const listOfFiles = /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\.list$/;
 const debFile = /^([a-z0-9][a-z0-9+.-]*)_([^_]+)(?:_[^_]*)?\.deb$/;
 const rpmFile = /^(.+?)-([^-]+-[^-]+)\.[^.]+\.rpm$/;
 
-function packagesOf(event: StepparentEvent): { name: string; version?: string }[] {
+/** The packages that an event tells of: by dpkg's own word, by the names of their files, and those that dpkg has unpacked. */
+function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[]; unpacked: string[] } {
   const { file, stepparent } = event;
-  const found: { name: string; version?: string }[] = [];
+  const known: Named[] = [];
+  const guessed: Named[] = [];
+  const unpacked: string[] = [];
   const list = file?.directory?.endsWith('/info') && event.event.action !== 'deletion' && file.name;
   const listed = list && listOfFiles.exec(list)?.[1];
-  if (listed) found.push({ name: listed });
-  const { lifecycle_script, script, package: operation } = stepparent;
-  if (lifecycle_script?.package !== undefined) found.push({ name: lifecycle_script.package });
+  if (listed) {
+    known.push({ name: listed });
+    unpacked.push(listed);
+  }
+  const { lifecycle_script, script, package: operation, inferred = {} } = stepparent;
+  if (lifecycle_script?.package !== undefined) {
+    const isGuess = inferred['stepparent.lifecycle_script.package'] !== undefined;
+    (isGuess ? guessed : known).push({ name: lifecycle_script.package });
+  }
   if (script?.package !== undefined) {
-    found.push({ name: script.package, ...(script.version === undefined ? {} : { version: script.version }) });
+    const named = { name: script.package, ...(script.version === undefined ? {} : { version: script.version }) };
+    // rpm does not say whose scriptlet it runs.
+    (lifecycle_script?.manager === 'rpm' ? guessed : known).push(named);
+    if (script.path?.includes('/tmp.ci/')) unpacked.push(script.package);
   }
-  if (file !== undefined || operation === undefined || !changes(event)) return found.map(cutPackage);
-  for (const given of operation.packages) {
-    const base = given.slice(given.lastIndexOf('/') + 1);
-    const parts = debFile.exec(base) ?? rpmFile.exec(base);
-    if (parts) found.push({ name: parts[1] as string, version: (parts[2] as string).replaceAll('%3a', ':') });
-    else if (/\.(?:deb|rpm)$/.test(base)) found.push({ name: base.slice(0, -4) });
-    // What else is a path is a folder with packages (--recursive).
-    else if (!given.includes('/')) found.push({ name: given.replace(/:[a-z0-9-]+$/, '') });
+  if (file === undefined && operation !== undefined && changes(event)) {
+    for (const given of operation.packages) {
+      const base = given.slice(given.lastIndexOf('/') + 1);
+      const parts = debFile.exec(base) ?? rpmFile.exec(base);
+      if (parts) guessed.push({ name: parts[1] as string, version: fromFileName(parts[2] as string) });
+      else if (/\.(?:deb|rpm)$/.test(base)) guessed.push({ name: base.slice(0, -4) });
+      // What else is a path is a folder with packages (--recursive).
+      else if (!given.includes('/')) known.push({ name: given.replace(/:[a-z0-9-]+$/, '') });
+    }
   }
-  return found.map(cutPackage);
+  return { known: known.map(cutPackage), guessed: guessed.map(cutPackage), unpacked };
 }
 
-const cutPackage = ({ name, version }: { name: string; version?: string }) => ({
+type Named = Pick<IncidentPackage, 'name' | 'version'>;
+
+/** apt writes what a version has and a file's name should not have as `%3a`: an epoch's colon. */
+const fromFileName = (version: string): string =>
+  version.replaceAll(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+
+/**
+ * A file's name is where nothing better is known. Where dpkg was seen to unpack as many packages as it was given files, what is no
+ * package's name is not one.
+ */
+function addGuesses(
+  packages: Map<string, IncidentPackage>,
+  guesses: ReadonlyMap<string, IncidentPackage>,
+  unpacked: ReadonlySet<string>,
+): void {
+  const areAllKnown = unpacked.size > 0 && unpacked.size >= guesses.size;
+  for (const guess of guesses.values()) {
+    const known = packages.get(guess.name);
+    if (known === undefined) {
+      if (areAllKnown || packages.size >= most.packages) continue;
+      packages.set(guess.name, { ...guess, inferred: guess.version === undefined ? ['name'] : ['name', 'version'] });
+    } else if (known.version === undefined && guess.version !== undefined) {
+      Object.assign(known, { version: guess.version, inferred: ['version'] });
+    }
+  }
+}
+
+const cutPackage = ({ name, version }: Named): Named => ({
   name: cut(name, valueChars),
   ...(version === undefined ? {} : { version: cut(version, valueChars) }),
 });

@@ -99,9 +99,11 @@ function startedBy({ user, stepparent }: Incident): string {
 
 function packagesText({ stepparent }: Incident): string {
   const { packages, packages_count: count, operations } = stepparent.incident;
-  const names = packages
-    .slice(0, 8)
-    .map(({ name, version }) => shown(version === undefined ? name : `${name} ${version}`));
+  const names = packages.slice(0, 8).map(({ name, version, inferred = [] }) => {
+    const text = shown(version === undefined ? name : `${name} ${version}`);
+    if (inferred.length === 0) return text;
+    return `${text} (${inferred.includes('name') ? '' : 'version '}by its file's name)`;
+  });
   const what = operations.length === 0 ? '' : ` (${operations.map((each) => shown(each)).join(', ')})`;
   return names.length === 0 ? what.trim() : `${names.join(', ')}${more(count - names.length)}${what}`;
 }

@@ -26,20 +26,38 @@ const maxFindings = 20;
 const maxOfOneKind = 3;
 
 const interpreter = String.raw`(?:/\S{0,60}/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]{0,5}|perl|ruby|node|php)\b`;
-const intoInterpreter = new RegExp(String.raw`\|\s{0,8}(?:sudo\s{1,8}|env\s{1,8}|exec\s{1,8})?${interpreter}`);
+/** Not one that is given its code on the command line: what is piped into that is data. */
+const ownCode = String.raw`(?!\s{1,8}-\w{0,4}c\b)(?<!(?:python[\d.]{0,5}|perl|ruby|node|php)(?=\s{1,8}-\w{0,4}[em]))`;
+const intoInterpreter = new RegExp(
+  String.raw`\|\s{0,8}(?:sudo\s{1,8}|env\s{1,8}|exec\s{1,8})?${interpreter}${ownCode}`,
+);
 /** A command's name where one stands: at the beginning, after an operator, or behind a path. */
 const command = (names: string, after = String.raw`(?=\s|$|;)`): RegExp =>
   new RegExp(String.raw`(?:^|[\s;&|(){}\x60"'/])(?:${names})${after}`);
-/** Writing: a redirection, or a program that puts a file there. */
-const writes = />|\b(?:tee|cp|mv|ln|install|sed|dd|rsync|curl|wget)\b/;
-const writesTo = (place: RegExp): readonly RegExp[] => [place, writes];
+/** Writing: a redirection to the place, a program that is told to write there, or one that puts its last argument there. */
+const writesTo = (place: RegExp): readonly RegExp[] => [
+  place,
+  new RegExp(
+    [
+      redirection('>{1,2}', place),
+      String.raw`\b(?:tee|dd|curl|wget|sed\s.{0,80}-i)\b[^;&|]{0,400}?(?:${place.source})`,
+      String.raw`\b(?:cp|mv|ln|install|rsync)\b[^;&|]{0,400}?(?:${place.source})[^\s;&|]{0,200}\s{0,8}(?:$|[;&|<>()#]|\d>)`,
+    ].join('|'),
+  ),
+];
+const redirection = (sign: string, place: RegExp): string =>
+  String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${place.source})`;
+/** Only asks whether there is such a program. */
+const asksFor = /\b(?:command\s{1,8}-[vV]|which|type|hash|whereis)\s/;
 /** Tests, removals and comparisons of a file leave it alone. */
 const onlyLooks =
   /^\s{0,200}(?:(?:el)?if\s|while\s)?\s{0,8}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)/;
 
+const logs = /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)/;
+
 /** In the order in which they are told of a line. */
 const signs: readonly Sign[] = [
-  { id: 'detached-process', technique: 'T1564.011', all: [command('setsid|nohup|disown|daemonize')] },
+  { id: 'detached-process', technique: 'T1564.011', all: [command('setsid|nohup|disown|daemonize')], unless: asksFor },
   {
     id: 'detached-process',
     technique: 'T1564.011',
@@ -47,7 +65,12 @@ const signs: readonly Sign[] = [
     all: [/>\s{0,8}\/dev\/null/, /(?:^|[^&>|<])&\s{0,40}\)?\s{0,40}(?:$|;|#|exit\b|disown\b)/],
   },
   { id: 'network-device', technique: 'T1059.004', all: [/\/dev\/(?:tcp|udp)\//] },
-  { id: 'network-shell', technique: 'T1059.004', all: [command('nc|ncat|netcat|socat'), /\s-\w{0,8}[ec]\b|exec:|\|/i] },
+  {
+    id: 'network-shell',
+    technique: 'T1059.004',
+    all: [command('nc|ncat|netcat|socat'), /\s-\w{0,8}[ec]\b|exec:|(?<!\|)\|(?!\|)/i],
+    unless: asksFor,
+  },
   { id: 'download-into-interpreter', technique: 'T1105', all: [command('curl|wget|fetch'), intoInterpreter] },
   {
     id: 'download-into-interpreter',
@@ -84,7 +107,12 @@ const signs: readonly Sign[] = [
     all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\/)|\/spool\/cron\//),
     unless: onlyLooks,
   },
-  { id: 'cron-entry', technique: 'T1053.003', all: [command('crontab', String.raw`\s{1,8}(?:-(?!l\b|r\b)|/|<)`)] },
+  {
+    id: 'cron-entry',
+    technique: 'T1053.003',
+    all: [command('crontab', String.raw`\s{1,8}(?:-(?!l\b|r\b)|/|<)`)],
+    unless: /\bcrontab\s[^|;]{0,80}-[lr]\b(?!.{0,400}\|\s{0,8}crontab)/,
+  },
   {
     id: 'at-job',
     technique: 'T1053.002',
@@ -103,7 +131,12 @@ const signs: readonly Sign[] = [
   {
     id: 'setuid',
     technique: 'T1548.001',
-    all: [command('chmod', String.raw`\s{1,8}(?:-\S{1,20}\s{1,8})?(?:0?[4-7][0-7]{3}\b|[ugoa]{0,4}\+[rwxt]{0,4}s)`)],
+    all: [
+      command(
+        'chmod',
+        String.raw`\s{1,8}(?:-\S{1,20}\s{1,8})?(?:0?[4-7][0-7]{3}\b|(?:[go]{0,2}[ua][ugoa]{0,3})?\+[rwxt]{0,4}s)`,
+      ),
+    ],
   },
   { id: 'setuid', technique: 'T1548.001', all: [command('install', String.raw`\s.{0,120}-m\s{0,4}0?[4-7][0-7]{3}\b`)] },
   {
@@ -115,7 +148,7 @@ const signs: readonly Sign[] = [
   {
     id: 'root-user',
     technique: 'T1136.001',
-    all: [command('useradd|adduser|usermod'), /\s(?:-u|--uid)[ =]{0,4}0\b|\s-o\b|--non-unique/],
+    all: [command('useradd|adduser|usermod'), /\s(?:-\w{0,4}u|--uid)[ =]{0,4}0\b/],
   },
   {
     id: 'admin-group',
@@ -126,8 +159,19 @@ const signs: readonly Sign[] = [
       /\s-\w{0,4}[aG]\w{0,4}\b|--groups|\badduser\s{1,8}\S{1,64}\s{1,8}\w{1,32}\s{0,8}(?:$|[;&|>])/,
     ],
   },
-  { id: 'root-user', technique: 'T1136.001', all: [/\/etc\/(?:passwd|shadow)\b/, />>|\btee\s{1,8}-a|\bsed\s{1,8}-i/] },
-  { id: 'sudoers', technique: 'T1548.003', all: [/\/etc\/sudoers\b|\bNOPASSWD\b/], unless: onlyLooks },
+  { id: 'root-user', technique: 'T1136.001', all: [...writesTo(/\/etc\/passwd\b/), /:0:/], unless: onlyLooks },
+  {
+    id: 'account-file',
+    technique: 'T1136.001',
+    all: writesTo(/\/etc\/(?:passwd|shadow|group|gshadow)\b/),
+    unless: new RegExp(`${onlyLooks.source}|:0:.{0,400}/etc/passwd`),
+  },
+  {
+    id: 'sudoers',
+    technique: 'T1548.003',
+    all: [/\/etc\/sudoers\b|\bNOPASSWD\b/],
+    unless: new RegExp(String.raw`${onlyLooks.source}|\bvisudo\s{1,8}(?:-\w{0,4}c|--check)`),
+  },
   { id: 'pam', technique: 'T1556.003', all: writesTo(/\/etc\/pam\.d\/|\bpam_\w{1,40}\.so\b/), unless: onlyLooks },
   {
     id: 'shell-startup',
@@ -171,15 +215,40 @@ const signs: readonly Sign[] = [
     id: 'log-wiping',
     technique: 'T1070.002',
     all: [
-      /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)|\bjournalctl\s.{0,80}--vacuum/,
-      />|\b(?:rm|shred|truncate|unlink|journalctl|sed|dd)\b/,
+      new RegExp(
+        String.raw`${redirection('>', logs)}|\b(?:rm|shred|truncate|unlink|sed\s.{0,80}-i|dd)\b[^;&|]{0,400}?(?:${logs.source})|\bjournalctl\s.{0,80}--vacuum`,
+      ),
     ],
     unless: /^\s{0,200}rmdir\s/,
   },
   {
     id: 'package-database',
     technique: 'T1546.016',
-    all: writesTo(/\/var\/lib\/dpkg\/(?:info|status)\b|\/etc\/apt\/(?:sources\.list|trusted\.gpg|apt\.conf)/),
+    all: writesTo(/\/var\/lib\/dpkg\/(?:info|status)\b/),
+    unless: onlyLooks,
+  },
+  {
+    // Where packages come from, and whose signature is good for them.
+    id: 'package-source',
+    technique: 'T1195.002',
+    all: writesTo(/\/etc\/(?:apt\/(?:sources\.list|trusted\.gpg|keyrings\b)|yum\.repos\.d\/|zypp\/repos\.d\/)/),
+    unless: onlyLooks,
+  },
+  {
+    id: 'package-source',
+    technique: 'T1195.002',
+    all: [
+      command(
+        String.raw`add-apt-repository|apt-add-repository|apt-key\s{1,8}add|rpm(?:keys)?\s{1,8}--import|zypper\s{1,8}(?:ar|addrepo)`,
+      ),
+    ],
+    unless: asksFor,
+  },
+  {
+    // What the package tools are told to do, hooks among it.
+    id: 'package-tool-configuration',
+    technique: 'T1546.016',
+    all: writesTo(/\/etc\/apt\/apt\.conf\b/),
     unless: onlyLooks,
   },
 ];

@@ -161,6 +161,7 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
   ]);
   expect(packages).toContainEqual({ name: 'evil', version: '1.2' });
   expect(packages?.map(({ name }) => name).sort()).toEqual(['evil', 'other', 'quiet']);
+  expect(packages).toContainEqual({ name: 'other', inferred: ['name'] });
   expect(contributions?.map((each) => [each['rule.id'], each.alerts])).toEqual([
     ['nested', 1],
     ['payload', 1],
@@ -246,6 +247,60 @@ describe('score', () => {
     const incident = build({ alerts: [alertOf(execOf(2, ['/tmp/x']), 'a', 21)], events: [quiet] });
     expect(incident?.event.risk_score).toBe(21);
     expect(incident?.stepparent.incident.scripts).toMatchObject([{ alerted: false }]);
+  });
+});
+
+describe('packages', () => {
+  const packagesOf = (files: string[], ...events: StepparentEvent[]) => {
+    const install = execOf(1, ['/usr/bin/dpkg', '-i', ...files], {
+      package: { manager: 'dpkg', operation: 'install', packages: files, packages_count: files.length, dry_run: false },
+    });
+    const incident = build({ alerts: [alertOf(install, 'a', 21)], events });
+    return incident?.stepparent.incident.packages;
+  };
+  const preinst = (name: string, version: string) =>
+    execOf(2, ['/var/lib/dpkg/tmp.ci/preinst', 'install'], {
+      script: { path: '/var/lib/dpkg/tmp.ci/preinst', package: name, version },
+    });
+
+  test('are called as their control files say, whatever the files are called', () => {
+    expect(packagesOf(['/tmp/gamma.deb'], fileOf(2, 'gamma-tool.list'))).toEqual([{ name: 'gamma-tool' }]);
+    expect(packagesOf(['/tmp/gamma_9_all.deb'], preinst('gamma-tool', '1:1.2'))).toEqual([
+      { name: 'gamma-tool', version: '1:1.2' },
+    ]);
+    expect(packagesOf(['a.deb', 'b.deb'], fileOf(2, 'one.list'), fileOf(3, 'two:amd64.list'))).toEqual([
+      { name: 'one' },
+      { name: 'two' },
+    ]);
+    // The version of the file's name is not that of the control file.
+    expect(packagesOf(['gamma_9_all.deb'], preinst('gamma', '1.2'))).toEqual([{ name: 'gamma', version: '1.2' }]);
+  });
+
+  test('are called by their files where nothing better is known, which is said', () => {
+    const both: ['name', 'version'] = ['name', 'version'];
+    expect(packagesOf(['/tmp/gamma.deb'])).toEqual([{ name: 'gamma', inferred: ['name'] }]);
+    expect(packagesOf(['/tmp/gamma_1%3a2%3A3%7erc1_all.deb'])).toEqual([
+      { name: 'gamma', version: '1:2:3~rc1', inferred: both },
+    ]);
+    expect(packagesOf(['gamma_1.2_all.deb'], fileOf(2, 'gamma.list'))).toEqual([
+      { name: 'gamma', version: '1.2', inferred: ['version'] },
+    ]);
+    // One of two was not seen: which of the names it has is not known.
+    expect(packagesOf(['a.deb', 'b.deb'], fileOf(2, 'a.list'))).toEqual([
+      { name: 'a' },
+      { name: 'b', inferred: ['name'] },
+    ]);
+    // Names that dpkg was given are names of packages.
+    expect(packagesOf(['gamma:amd64'])).toEqual([{ name: 'gamma' }]);
+  });
+
+  test('of a scriptlet of rpm, and of a script whose package is concluded, are guesses', () => {
+    const scriptlet = execOf(2, ['/bin/sh', '/var/tmp/rpm-tmp.x'], {
+      lifecycle_script: { manager: 'rpm', package: 'delta', depth: 0 },
+      script: { path: '/var/tmp/rpm-tmp.x', package: 'delta', version: '1-1' },
+      inferred: { 'stepparent.lifecycle_script.package': 'the name of the one package file that rpm was given' },
+    });
+    expect(packagesOf([], scriptlet)).toEqual([{ name: 'delta', version: '1-1', inferred: ['name', 'version'] }]);
   });
 });
 

