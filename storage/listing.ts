@@ -16,8 +16,10 @@ export interface AlertFilter {
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
   scope?: string | undefined;
-  /** The newest so many, by the last event. */
+  /** The newest so many. */
   limit?: number | undefined;
+  /** Which are the newest: by the first event, or by the last one. */
+  limitBy?: 'first_ms' | 'last_ms';
 }
 
 export interface EventFilter {
@@ -38,7 +40,7 @@ export interface TermFilter {
 }
 
 export interface Listing {
-  /** Newest last, by the first event; `limit` goes by the last one. Read in pages: what is committed meanwhile may show. */
+  /** Newest last, by the first event. Read in pages: what is committed meanwhile may show. */
   listAlerts(filter?: AlertFilter): Generator<AlertRecord>;
   /** Newest last, by `@timestamp` as far as it was not in the future. */
   listEvents(filter?: EventFilter): Generator<StepparentEvent>;
@@ -146,8 +148,7 @@ export function prepareListing(db: Database, path: string): Listing {
   );
 
   return {
-    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit = Number.POSITIVE_INFINITY } = {}) {
-      if (limit < 1) return;
+    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit, limitBy = 'first_ms' } = {}) {
       const conditions: Condition[] = [
         ['last_ms >= ?', [sinceMs]],
         ['first_ms <= ?', [untilMs]],
@@ -156,11 +157,11 @@ export function prepareListing(db: Database, path: string): Listing {
         ['state <> ?', [notState]],
         ['scope = ?', [scope]],
       ];
-      const oldest = Number.isFinite(limit)
-        ? newest<AlertRow>('alerts', ['last_ms', 'seq'], conditions, limit)
-        : undefined;
-      if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
-      for (const row of pages<AlertRow>('alerts', ['first_ms', 'seq'], conditions)) yield alertRecord(row);
+      if (limitBy === 'last_ms' && limit !== undefined && limit >= 1) {
+        const oldest = newest<AlertRow>('alerts', ['last_ms', 'seq'], conditions, limit);
+        if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
+      }
+      for (const row of pages<AlertRow>('alerts', ['first_ms', 'seq'], conditions, limit)) yield alertRecord(row);
     },
     *listEvents({ sinceMs, untilMs, action, category, limit } = {}) {
       const rows = pages<{ time_ms: number; id: number; document: string }>(

@@ -20,8 +20,8 @@ export interface AlertsOptions {
 
 /**
  * Prints the alerts that fit, those that an exception hid only if they are asked for. For a person: with when each was last seen, by which
- * `sinceMs` and `limit` choose, newest last, and how often. With `json`, each is the ECS document of the first event, in the order of
- * these, with the alert's own account (`first`, `last`, `count`, `state`) in `stepparent.alert`.
+ * `sinceMs` and `limit` choose, newest last, and how often. With `json`, each is the ECS document of the first event, in the order of these, by
+ * which `limit` chooses then, with the alert's own account (`first`, `last`, `count`, `state`) in `stepparent.alert`.
  */
 export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
   const notState = state === undefined ? ('excepted' as const) : undefined;
@@ -31,7 +31,7 @@ export function alertsCommand({ config, sinceMs, rule, state, limit, json }: Ale
       for (const alert of store.listAlerts(filter)) process.stdout.write(`${JSON.stringify(documentOf(alert))}\n`);
       return;
     }
-    const alerts = [...store.listAlerts(filter)].sort((a, b) => a.lastMs - b.lastMs);
+    const alerts = [...store.listAlerts({ ...filter, limitBy: 'last_ms' })].sort((a, b) => a.lastMs - b.lastMs);
     const rows = alerts.map((alert) => {
       const severity = severityOf(alert.document);
       return {

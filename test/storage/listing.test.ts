@@ -33,11 +33,14 @@ describe('alerts', () => {
     ['scope', { scope: 'c0ffee' }, ['b']],
     ['the host itself', { scope: '' }, ['a', 'c']],
     ['state', { state: 'learning' }, []],
-    ['limit: the newest, by the last event', { limit: 2 }, ['a', 'c']],
+    ['limit: the newest', { limit: 2 }, ['b', 'c']],
+    ['limit: the newest, by the last event', { limit: 2, limitBy: 'last_ms' }, ['a', 'c']],
     ['limit past the end', { limit: 10 }, ['a', 'b', 'c']],
     ['limit 0', { limit: 0 }, []],
-    ['limit with a filter', { limit: 1, scope: '' }, ['a']],
-    ['limit with another', { limit: 1, untilMs: start + minute, scope: 'c0ffee' }, ['b']],
+    ['limit with a filter', { limit: 1, scope: '' }, ['c']],
+    ['limit by the last event with a filter', { limit: 1, limitBy: 'last_ms', scope: '' }, ['a']],
+    ['limit by the last event past the end', { limit: 10, limitBy: 'last_ms' }, ['a', 'b', 'c']],
+    ['limit by the last event, none', { limit: 0, limitBy: 'last_ms' }, []],
   ])('%s', (_, filter, terms) => {
     expect([...filledStore().listAlerts(filter)].map((alert) => alert.terms[0])).toEqual(terms);
   });

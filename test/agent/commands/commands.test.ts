@@ -219,7 +219,8 @@ test('alerts: the time that is shown is that of the last sighting, by which they
   expect(timesOf(await list())).toEqual([localTime(once), localTime(last)]);
   expect(timesOf(await list('--since', '1m'))).toEqual([localTime(last)]);
   expect(timesOf(await list('--limit', '1'))).toEqual([localTime(last)]);
-  // As a document it is the first event's, with both times.
+  // As a document it is the first event's, with both times, and in the order of these.
+  expect(JSON.parse((await list('--limit', '1', '--json')).out)['@timestamp']).toBe(new Date(once).toISOString());
   expect(JSON.parse((await list('--since', '1m', '--json')).out)).toMatchObject({
     '@timestamp': new Date(first).toISOString(),
     stepparent: { alert: { first: new Date(first).toISOString(), last: new Date(last).toISOString(), count: 2 } },
