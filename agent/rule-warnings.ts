@@ -3,6 +3,7 @@
 import { classFields, type EventClass, eventClasses, eventFields, isEventField } from '../collectors/event-fields.ts';
 import { outcomeOf } from '../detectors/query/conditions.ts';
 import { compileKql } from '../detectors/query/kql.ts';
+import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
 import { readSource } from '../detectors/rules/read-source.ts';
 import type { RefusedRule, Rule } from '../detectors/rules/rule.ts';
 import { locateInString, locateKey, nearest, TomlFileError } from '../detectors/rules/toml-file.ts';
@@ -41,6 +42,14 @@ function notesOn(rule: Rule): Note[] {
   }
   for (const field of reasonFields) if (!isEventField(field)) add(reasonKey, field, unknownField(field));
 
+  for (const list of rule.knownTerms) {
+    const lists = [...knownLists()];
+    if (lists.includes(list)) continue;
+    const near = nearest(list, lists);
+    const hint = near === undefined ? `; there are ${lists.join(', ')}` : `; did you mean "${near}"?`;
+    notes.push({ key: ['stepparent', 'known_terms'], field: undefined, message: `there is no list "${list}"${hint}` });
+  }
+
   const fitting = eventClasses.filter(({ known }) => outcomeOf(rule.matches, known).result !== 'false');
   if (fitting.length === 0) {
     const { field, message } = whyNever(rule);
@@ -56,6 +65,8 @@ function notesOn(rule: Rule): Note[] {
   }
   return notes;
 }
+
+const knownLists = (): IterableIterator<string> => readKnownTerms(shippedKnownTerms).keys();
 
 const isAbsent = (known: EventClass['known'], field: string): boolean => {
   const found = known(field);

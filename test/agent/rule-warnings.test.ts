@@ -217,8 +217,18 @@ describe('a query that no event can match', () => {
   });
 });
 
+test('a list of known terms that there is not', () => {
+  const lists = (name: string) =>
+    `${newTerms('process.parent.executable')}[rule.stepparent]\nknown_terms = ["${name}"]\n`;
+  expect(messagesOf('new_terms', 'process.name:dpkg', lists('package-frontends'))).toEqual([
+    '`rule.stepparent.known_terms`: there is no list "package-frontends"; did you mean "package-front-ends"?',
+  ]);
+  expect(messagesOf('new_terms', 'process.name:dpkg', lists('package-front-ends'))).toEqual([]);
+});
+
 test('a rule whose file has gone has its warning at the beginning', () => {
-  const text = readFileSync(join(folder, 'a.toml'), 'utf8').replace(/'''[\s\S]*?'''/, "'''any where a.b != 1'''");
+  warningsOf('eql', 'any where a.b != "x"');
+  const text = readFileSync(join(folder, 'a.toml'), 'utf8');
   expect(ruleWarnings([parseRule('/nowhere/a.toml', text)])).toEqual(
     expect.arrayContaining([expect.objectContaining({ file: '/nowhere/a.toml', line: 1, column: 1, excerpt: '' })]),
   );
