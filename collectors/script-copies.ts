@@ -1,10 +1,11 @@
 // Finds the maintainer script of which another script is a copy: by size first, then by content.
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Answer, ask, known } from './answer.ts';
-import { digestOf, openRegularFile } from './read-file.ts';
+import { digestOf, openRegularFile, readPiecesNow, withRegularFile } from './read-file.ts';
 import { contentIdentity, isAtRest } from './which-file.ts';
 
 const databaseFolder = '/var/lib/dpkg/';
@@ -18,6 +19,8 @@ const maxScripts = 20_000;
 /** Between two of them there is room for events. */
 const scriptsAtATime = 256;
 const maxDigests = 4096;
+/** Files that wait to be read: each is held open, and its execution is held back. Those over it are read at once, so that no flood hides one. */
+const maxAsked = 64;
 /** dpkg changes the folder all the time while it works. */
 const maxListings = 2;
 
@@ -118,6 +121,50 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
     }
   };
 
+  const contentNow = (fd: number, stat: fs.BigIntStats): string => {
+    const before = digests.get(contentIdentity(stat));
+    if (before !== undefined) return before;
+    const digest = createHash('sha256');
+    for (const piece of readPiecesNow(fd, maxBytes)) digest.update(piece);
+    return digest.digest('hex');
+  };
+
+  const isOriginalNow = (original: string, size: bigint, digest: string): boolean => {
+    try {
+      return withRegularFile(original, (fd) => {
+        const stat = fs.fstatSync(fd, { bigint: true });
+        return stat.size === size && contentNow(fd, stat) === digest;
+      });
+    } catch {
+      return false;
+    }
+  };
+
+  /** Among the scripts as they were listed last. */
+  const findNow = (fd: number): string | undefined => {
+    try {
+      const stat = fs.fstatSync(fd, { bigint: true });
+      const originals = bySize.get(stat.size);
+      const digest = originals && contentNow(fd, stat);
+      return digest && originals?.find((original) => isOriginalNow(original, stat.size, digest));
+    } finally {
+      fs.closeSync(fd);
+    }
+  };
+
+  // One after the other: a file on a file system that does not answer holds one of Node's few threads, not all. The sensor needs one.
+  let asked = 0;
+  let last: Promise<unknown> = Promise.resolve();
+  const findInTurn = (fd: number): Promise<string | undefined> => {
+    asked++;
+    const found = last.then(() => find(fd)).finally(() => asked--);
+    last = found.catch(() => {});
+    return found;
+  };
+
+  // So that there is a list before the first flood.
+  void refresh().catch(() => {});
+
   return {
     originalOf(file) {
       const none = known<string>(undefined);
@@ -127,10 +174,11 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
         const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
         if (stat === undefined || !couldBeScript(stat) || (isListed() && !bySize.has(stat.size))) return none;
         fd = openRegularFile(file);
+        if (asked >= maxAsked) return known(findNow(fd));
       } catch {
         return none;
       }
-      return ask(find(fd));
+      return ask(findInTurn(fd));
     },
   };
 }

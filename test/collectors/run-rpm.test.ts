@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { rpmPackagesTable } from '../../collectors/host-tables/rpm-packages.ts';
+import { openPackageOwner } from '../../collectors/package-owner.ts';
 import { askRpm } from '../../collectors/packagedb/package-folders.ts';
 import { runRpm, runRpmAndWait } from '../../collectors/run-rpm.ts';
 import { bindMount, mountEmpty, mountOverlay, unmount } from '../mount-namespace.ts';
@@ -66,6 +67,10 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
       await expect(askRpm()).resolves.toEqual({ database, temporary: '/var/tmp' });
       await expect(runRpm(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).resolves.toBe('');
       expect(runRpmAndWait(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).toBe('');
+      // Its package is dpkg's: of another name only rpm can say whose it is.
+      const owner = openPackageOwner({ rpmDatabase: () => database })('/usr/bin/env', ['no-such-package']);
+      await owner.pending;
+      expect(owner.value).toBe(undefined);
       const asked = { paths: [], names: new Set<string>(), note: () => {} };
       expect([...rpmPackagesTable([database]).rows(asked)]).toEqual([]);
     } finally {

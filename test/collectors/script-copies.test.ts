@@ -88,6 +88,18 @@ test('who asks does not wait: the file is opened at once, and read later', async
   }
 });
 
+test('a flood hides none', async () => {
+  await original(text('one'));
+  const answers = Array.from({ length: 200 }, (_, i) => {
+    const file = path.join(elsewhere, `${i}`);
+    fs.writeFileSync(file, text(i % 2 === 0 ? 'one' : 'six'));
+    return copies.originalOf(file);
+  });
+  expect(answers.filter(({ pending }) => pending !== undefined)).toHaveLength(64);
+  for (const { pending } of answers) await pending;
+  expect(answers.map(({ value }) => value !== undefined)).toEqual(answers.map((_, i) => i % 2 === 0));
+});
+
 test('a size that no maintainer script has is an answer', async () => {
   await original(text('one'));
   const { mtimeNs } = fs.statSync(info, { bigint: true });
