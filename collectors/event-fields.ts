@@ -1,4 +1,5 @@
-// The names of the fields that events can have, and the kinds of events that rules see: to find what a rule asks for in vain.
+// The names of the fields that events and alerts can have, and the kinds of events that rules see. SQL columns and Elasticsearch
+// mappings are made of the names; rules and exceptions are checked against both.
 
 import { ecsVersion, type FieldValue } from './event.ts';
 import { fitsPieces } from './read-path.ts';
@@ -51,10 +52,35 @@ export const eventFields: readonly string[] = [
   ]),
 ];
 
+const threatNames = words('tactic technique technique.subtechnique').flatMap((part) =>
+  below(part, words('id name reference')),
+);
+
+/** What alerts have, and events do not; but `event.kind`, which tells them apart, and `message`, which the agent's own events have. */
+export const alertFields: readonly string[] = [
+  ...words('message tags event.kind event.severity event.risk_score event.start event.end'),
+  ...below('rule', words('id name description category license author reference ruleset')),
+  ...below('threat', ['framework', ...threatNames]),
+  ...below('stepparent.alert', [
+    ...words('id terms reason state'),
+    ...below('exception', words('id reason owner expires')),
+  ]),
+  ...below('stepparent.summary', words('alerts from to')),
+];
+
 /** Objects whose keys are names of fields or columns. */
-const open = ['unobserved', 'inferred', 'truncated', 'hunt.row'].map((name) => `stepparent.${name}.`);
+export const openObjects: readonly string[] = below('stepparent', words('unobserved inferred truncated hunt.row'));
+
+/** Lists of objects: a field below one has as many values as the list has objects. */
+export const objectLists: readonly string[] = [
+  ...['process', 'process.parent', 'process.session_leader', 'process.group_leader'].map(
+    (at) => `${at}.supplemental_groups`,
+  ),
+  ...words('stepparent.lineage stepparent.script.findings threat'),
+];
 
 const names = new Set(eventFields);
+const open = openObjects.map((name) => `${name}.`);
 
 /** Whether an event can have the field; of a KQL pattern such as `process.*.name`, any field that fits it. */
 export const isEventField = (field: string): boolean =>

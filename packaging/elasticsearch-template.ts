@@ -4,7 +4,7 @@ import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
-import { eventFields } from '../collectors/event-fields.ts';
+import { alertFields, eventFields, openObjects } from '../collectors/event-fields.ts';
 
 const folder = join(import.meta.dirname, 'examples/elasticsearch');
 
@@ -14,28 +14,6 @@ interface Mapping {
   scaling_factor?: number;
 }
 type Properties = Record<string, Mapping | { properties: Properties }>;
-
-const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
-const below = (prefix: string, names: readonly string[]): string[] => names.map((name) => `${prefix}.${name}`);
-
-const threatNames = words('tactic technique technique.subtechnique').flatMap((part) =>
-  below(part, words('id name reference')),
-);
-
-/** What only alerts have, and `event.kind`, which tells them apart. */
-const alertFields = [
-  ...words('message tags event.kind event.severity event.risk_score event.start event.end'),
-  ...below('rule', words('id name description category license author reference ruleset')),
-  ...below('threat', ['framework', ...threatNames]),
-  ...below('stepparent.alert', [
-    ...words('id terms reason state'),
-    ...below('exception', words('id reason owner expires')),
-  ]),
-  ...below('stepparent.summary', words('alerts from to')),
-];
-
-/** Objects whose keys are data. */
-const openObjects = below('stepparent', words('unobserved inferred truncated hunt.row'));
 
 /** Of what ECS does not have (ours, and `Ext` of Elastic Defend's), by the end of its name; all else are keywords. */
 const ownTypes: readonly [RegExp, string][] = [

@@ -8,7 +8,7 @@ import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
 import { openReadonlyDatabase } from './open-store.ts';
 import { locateSqlError, pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
-import { createViews } from './sql-views.ts';
+import { createViews, dropViews, type EventAccess } from './sql-views.ts';
 import { errorCode } from './store-error.ts';
 
 /** A value of an answer, as JSON has it: whole numbers past 2^53 are text, bytes are hexadecimal. */
@@ -70,6 +70,9 @@ export async function openAlertDatabase(
   return queryDatabase(db, tables);
 }
 
+/** Columns of a statement up to which looking up each by itself is quicker than a join: `SELECT *` has hundreds. */
+const maxLookups = 40;
+
 function queryDatabase(db: Database.Database, tables: readonly HostTable[]): QueryDatabase {
   let notes: string[] = [];
   let paths: string[] = [];
@@ -90,8 +93,16 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
       `CREATE TEMP VIEW "${name}" AS WITH read AS MATERIALIZED (SELECT ${typed} FROM "${name} rows") SELECT * FROM read`,
     );
   }
-  db.exec(createViews);
+  let access: EventAccess = 'lookup';
+  db.exec(createViews(access));
   db.pragma('query_only = ON');
+  const readEventsBy = (wanted: EventAccess): void => {
+    if (wanted === access) return;
+    db.pragma('query_only = OFF');
+    db.exec(`${dropViews}\n${createViews(wanted)}`);
+    db.pragma('query_only = ON');
+    access = wanted;
+  };
   db.pragma(`cache_size = -${limits.queryCacheKiB}`);
 
   const failing = (sql: string, error: unknown): unknown => {
@@ -138,7 +149,13 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
     },
     ask(sql, parameters) {
       const tokens = tokenizeSql(sql);
-      const statement = prepare(sql, tokens).raw(true).safeIntegers(true);
+      readEventsBy('lookup');
+      let statement = prepare(sql, tokens);
+      if (statement.columns().length > maxLookups) {
+        readEventsBy('join');
+        statement = prepare(sql, tokens);
+      }
+      statement.raw(true).safeIntegers(true);
       notes = [];
       paths = pathsInSql(tokens);
       names = new Set(tokens.filter(({ kind }) => kind === 'name').map(({ value }) => value.toLowerCase()));

@@ -6,12 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askQuery } from '../../agent/ask-query.ts';
-import { alertOfEntry } from '../../agent/journal-alert.ts';
-import { journalFields, openJournaldSink } from '../../agent/sinks/journald.ts';
+import { alertJournalFields, alertOfEntry } from '../../agent/journal-alert.ts';
+import { cutValue, fieldBytes } from '../../agent/journal-entry.ts';
+import { journalFacts, valueAt } from '../../agent/journal-facts.ts';
+import { journalFieldNames, journalFields, openJournaldSink } from '../../agent/sinks/journald.ts';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { maximalAlert } from '../maximal-documents.ts';
 import { titled } from '../needs.ts';
 import { alertDocument } from './alert-document.ts';
 import { gather, journalOf, journalRemoteMissing } from './journal-hosts.ts';
 
+const maximalPackage = maximalAlert.stepparent.package as NonNullable<StepparentEvent['stepparent']['package']>;
 const [idA, idB] = ['a'.repeat(32), 'b'.repeat(32)];
 
 describe('an entry as journalctl prints it', () => {
@@ -62,6 +67,99 @@ describe('an entry as journalctl prints it', () => {
     ],
   ] as const)('%s', ([, change, expected]) => {
     expect(alertOfEntry(entryOf(change))).toMatchObject(expected);
+  });
+
+  describe('every fact that is written is read', () => {
+    /** What differs: the message is shown on one line, `threat` has ids only, and of what was not observed the names are written. */
+    const comparable = (field: string, value: unknown): unknown => {
+      if (field === 'threat') return fieldsByEnd(value as object[], 'id');
+      return field === 'stepparent.unobserved' ? Object.keys(value as object) : value;
+    };
+    const fieldsByEnd = (threats: object[], end: string) =>
+      threats.flatMap((threat) => [
+        ...[valueAt(threat, `technique.${end}`) ?? []].flat(),
+        ...[valueAt(threat, `technique.subtechnique.${end}`) ?? []].flat(),
+      ]);
+    const entryFields = (document: StepparentEvent) => {
+      const fields: Record<string, string | string[]> = {};
+      for (const [name, value] of journalFields(document)) {
+        fields[name] = fields[name] === undefined ? value : [fields[name], value].flat();
+      }
+      return fields;
+    };
+    const readBack = (document: StepparentEvent) =>
+      alertOfEntry(JSON.stringify({ ...entryFields(document), _MACHINE_ID: idA, __REALTIME_TIMESTAMP: '1' })) ?? {};
+
+    test.each(journalFacts.map(({ name, field }) => [name, field]))('%s: %s', (name, field) => {
+      const value = valueAt(maximalAlert, field);
+      expect(value).toBeDefined();
+      expect(entryFields(maximalAlert)).toHaveProperty(name);
+      expect(comparable(field, valueAt(readBack(maximalAlert), field))).toEqual(comparable(field, value));
+    });
+
+    test('written again it is the same entry', () => {
+      expect(entryFields(readBack(maximalAlert) as StepparentEvent)).toEqual(entryFields(maximalAlert));
+    });
+
+    test('nothing is asked of journalctl that is not written, and everything that is', () => {
+      const own = alertJournalFields.filter((name) => !name.startsWith('_'));
+      const derived = ['PRIORITY', 'MESSAGE_ID', 'SYSLOG_IDENTIFIER'];
+      expect([...own, ...derived].sort()).toEqual([...journalFieldNames].sort());
+    });
+
+    test('what follows from them', () => {
+      expect(readBack(maximalAlert)).toMatchObject({
+        event: { category: ['file'] },
+        process: { name: 'program 30', parent: { name: 'program 20' } },
+        file: { name: 'a.postinst' },
+        stepparent: { initiator: { name: 'web app' } },
+      });
+    });
+
+    test.each<[string, Partial<StepparentEvent>]>([
+      ['an empty list and an empty text', { process: { command_line: '', working_directory: '' } }],
+      ['the user 0 without a name', { user: { id: '0' } }],
+      ['a user whose name is not known here', { user: { id: '1234' }, stepparent: { login_user: { id: '4321' } } }],
+      ['no user', {}],
+      ['no packages', { stepparent: { package: { ...maximalPackage, packages: [], packages_count: 0 } } }],
+      ['false and 0', { stepparent: { genuine: { parent: false }, lifecycle_script: { manager: 'rpm', depth: 0 } } }],
+    ])('%s', (_, part) => {
+      const { process, user, stepparent = {} } = part;
+      const { alert } = maximalAlert.stepparent;
+      const document = { ...maximalAlert, process, user, file: undefined, stepparent: { ...stepparent, alert } };
+      const read = readBack(document as unknown as StepparentEvent);
+      for (const [field, value] of Object.entries({ process, user, ...stepparent })) {
+        const at = field in stepparent ? `stepparent.${field}` : field;
+        expect(valueAt(read, at)).toEqual(value);
+      }
+    });
+
+    test('a value that journald’s bound cuts is marked', () => {
+      const { stepparent } = maximalAlert;
+      const packages = Array.from({ length: 64 }, (_, i) => `${'é'.repeat(100)}${i}.deb`);
+      const row = { text: 'x'.repeat(10_000) };
+      const document: StepparentEvent = {
+        ...maximalAlert,
+        process: { command_line: '€'.repeat(5000) },
+        stepparent: { ...stepparent, package: { ...maximalPackage, packages }, hunt: { id: 'h1', row } },
+      };
+      const read = alertOfEntry(
+        JSON.stringify({
+          ...Object.fromEntries(journalFields(document).map(([name, value]) => [name, cutValue(value, fieldBytes)])),
+          _MACHINE_ID: idA,
+          __REALTIME_TIMESTAMP: '1',
+        }),
+      );
+      expect(read?.stepparent.truncated).toEqual({
+        'process.command_line': 8192,
+        'stepparent.package.packages': 8192,
+        'stepparent.hunt.row': 8192,
+      });
+      const kept = read?.stepparent.package?.packages ?? [];
+      expect(kept.length).toBeGreaterThan(30);
+      expect(kept).toEqual(packages.slice(0, kept.length));
+      expect(read?.stepparent.hunt).toEqual({ id: 'h1' });
+    });
   });
 
   test.for([

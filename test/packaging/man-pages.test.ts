@@ -100,7 +100,9 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
 
   test('stepparent(8) has every field of the journal, and no other', () => {
     const text = chapterOf(shown('stepparent.8'), 'JOURNAL');
-    const named = new Set(text.match(/(?<![=\w])(?:STEPPARENT_[A-Z_]+|MESSAGE(?:_ID)?|PRIORITY|SYSLOG_IDENTIFIER)\b/g));
+    const named = new Set(
+      text.match(/(?<![=\w])(?:STEPPARENT_[A-Z\d_]+|MESSAGE(?:_ID)?|PRIORITY|SYSLOG_IDENTIFIER)\b/g),
+    );
     expect([...named].sort()).toEqual([...journalFieldNames].sort());
   });
 

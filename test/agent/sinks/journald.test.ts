@@ -1,9 +1,12 @@
 // Alerts in a real journal: what goes in comes back, and nothing can add a field or an entry.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alertOfEntry } from '../../../agent/journal-alert.ts';
 import { encodeEntry, fieldBytes, sendEntry } from '../../../agent/journal-entry.ts';
-import { journalFields, openJournaldSink } from '../../../agent/sinks/journald.ts';
+import { journalFacts, valueAt } from '../../../agent/journal-facts.ts';
+import { journalFieldNames, journalFields, openJournaldSink } from '../../../agent/sinks/journald.ts';
 import { type Journald, journaldMissing, startJournald } from '../../journald.ts';
+import { maximalAlert } from '../../maximal-documents.ts';
 import { titled } from '../../needs.ts';
 import { alertDocument } from '../alert-document.ts';
 
@@ -27,12 +30,20 @@ test('the fields of an alert', () => {
     STEPPARENT_PARENT_EXECUTABLE: '/usr/bin/python3',
     STEPPARENT_PARENT_COMMAND_LINE: 'python3 -c pass',
     STEPPARENT_PARENT_PID: '70',
+    STEPPARENT_TERMS: '["/usr/bin/python3"]',
     STEPPARENT_USER: 'root',
+    STEPPARENT_USER_ID: '0',
     STEPPARENT_LOGIN_USER: 'mallory',
+    STEPPARENT_LOGIN_USER_ID: '1000',
     STEPPARENT_UNIT: 'cron.service',
     STEPPARENT_TECHNIQUE: 'T1546.016',
+    STEPPARENT_PACKAGE_MANAGER: 'dpkg',
+    STEPPARENT_PACKAGE_OPERATION: 'install',
     STEPPARENT_PACKAGES: 'x.deb',
+    STEPPARENT_PACKAGES_COUNT: '1',
+    STEPPARENT_PACKAGE_DRY_RUN: 'false',
     STEPPARENT_TRANSACTION: '01234567-71-100',
+    STEPPARENT_TRANSACTION_EXECUTABLE: '/usr/bin/dpkg',
     STEPPARENT_UNOBSERVED: 'process.hash.sha256',
   });
   expect(journalFields(alertDocument()).filter(([name]) => name === 'STEPPARENT_TECHNIQUE')).toHaveLength(2);
@@ -86,6 +97,31 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(journald.read('STEPPARENT_TRANSACTION=01234567-71-100')).toHaveLength(1);
   });
 
+  test('the largest alert comes back, fact by fact, to the reader of gathered journals', async () => {
+    const id = 'the largest';
+    const document = {
+      ...maximalAlert,
+      user: { id: '1234' },
+      process: { ...maximalAlert.process, working_directory: '' },
+      stepparent: {
+        ...maximalAlert.stepparent,
+        alert: { ...alertDocument().stepparent.alert, id, terms: [null, 'a\nb'], reason: 'r', state: 'open' as const },
+      },
+    };
+    expect(await openJournaldSink().deliver([document])).toEqual({ delivered: 1 });
+    const [entry] = journald.read(`STEPPARENT_ALERT_ID=${id}`);
+    const read = alertOfEntry(JSON.stringify(entry)) ?? {};
+    const facts = journalFacts
+      .map(({ field }) => field)
+      .filter((field) => !['threat', 'stepparent.unobserved'].includes(field));
+    const valuesOf = (from: object) => Object.fromEntries(facts.map((field) => [field, valueAt(from, field)]));
+    expect(valuesOf(read)).toEqual(valuesOf(document));
+    expect(read).toMatchObject({
+      threat: [{ technique: { id: ['T1546'], subtechnique: { id: ['T1546.016'] } } }],
+      stepparent: { unobserved: { 'process.args': expect.any(String), 'process.user': expect.any(String) } },
+    });
+  });
+
   test.for([
     ['newline', 'a\nPRIORITY=0\nSTEPPARENT_FORGED=1\n\nMESSAGE=forged', undefined],
     ['escape', '\x1b[2Jgone\x07\r', undefined],
@@ -110,6 +146,14 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(journald.read().at(-1)?.MESSAGE).toBe('one\\ntwo\\x1b[2J, "C:\\\\x"');
   });
 
+  test('an entry never has more than a datagram takes', () => {
+    const sizeOf = (bytes: number) => encodeEntry(journalFieldNames.map((name) => [name, 'x'.repeat(bytes)])).length;
+    expect(sizeOf(1024)).toBeGreaterThan(journalFieldNames.length * 1024);
+    for (const bytes of [2048, 3000, 8192, 1_000_000]) expect(sizeOf(bytes)).toBeLessThanOrEqual(200_000);
+    const one = encodeEntry([['A', 'x'.repeat(8192)]]);
+    expect(one.includes('cut')).toBe(false);
+  });
+
   test('100 kB are cut at 8 KiB and say so', async () => {
     const command_line = '€'.repeat(34_000);
     await openJournaldSink().deliver([alertDocument({ process: { command_line } })]);
@@ -119,7 +163,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
   });
 
   test('the largest entry there can be is taken', () => {
-    const names = journalFields(alertDocument()).map(([name]) => name);
+    const names = journalFieldNames;
     expect(sendEntry(names.map((name) => [name, 'x'.repeat(1_000_000)]))).toBeUndefined();
     expect(journald.read().at(-1)).toMatchObject(Object.fromEntries(names.map((name) => [name, expect.anything()])));
   });

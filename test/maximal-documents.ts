@@ -1,0 +1,225 @@
+// An alert with every field that an event or alert can have, and the names of all fields of a document.
+
+import { ecsVersion, type Identity, type ProcessFields, type StepparentEvent } from '../collectors/event.ts';
+
+/** All that is optional must be there; what has open keys stays as it is. A field added to the type fails here until it has a value. */
+type Full<T> = T extends readonly (infer Item)[]
+  ? Full<Item>[]
+  : T extends object
+    ? string extends keyof T
+      ? T
+      : { [Key in keyof T]-?: Full<Exclude<T[Key], undefined>> }
+    : T;
+
+const time = '2026-04-10T12:00:00.000Z';
+const alice: Full<Identity> = { id: '1000', name: 'alice' };
+const staff: Full<Identity> = { id: '50', name: 'staff' };
+
+function processOf(pid: number): ProcessFields {
+  return {
+    entity_id: `01234567-${pid}-100`,
+    pid,
+    name: `program ${pid}`,
+    executable: `/usr/bin/program ${pid}`,
+    args: ['program', '', `x ${pid}`],
+    args_count: 3,
+    command_line: `program  x ${pid}`,
+    start: time,
+    working_directory: `/srv/${pid}`,
+    interactive: false,
+    user: { id: '0', name: 'root' },
+    real_user: alice,
+    saved_user: alice,
+    group: staff,
+    real_group: staff,
+    saved_group: staff,
+    supplemental_groups: [staff, { id: '7' }],
+    tty: { char_device: { major: 136, minor: 0 } },
+  };
+}
+
+type Stepparent = Full<StepparentEvent['stepparent']>;
+
+const stepparent: Stepparent = {
+  exec: { filename: './program' },
+  image: { path: '/usr/bin/program' },
+  package: {
+    manager: 'dpkg',
+    operation: 'install',
+    packages: ['a b.deb', 'c\\x20d.deb', '', 'é.deb'],
+    packages_count: 4,
+    root: '/',
+    database: '/var/lib/dpkg',
+    dry_run: false,
+  },
+  lifecycle_script: {
+    manager: 'dpkg',
+    path: '/var/lib/dpkg/info/a.postinst',
+    package: 'a',
+    phase: 'postinst',
+    depth: 0,
+  },
+  initiator: {
+    entity_id: '01234567-4-4',
+    pid: 4,
+    name: 'web app',
+    executable: '/opt/web app',
+    origin: 'unit web.service',
+    through: ['sh', 'my sudo'],
+  },
+  genuine: { process: true, parent: false, session_leader: true, group_leader: false },
+  script: {
+    path: '/var/lib/dpkg/info/a.postinst',
+    sha256: 'e3b0c442',
+    package: 'a',
+    version: '1:2.0-1',
+    phase: 'postinst',
+    state: 'changed',
+    copy_of: '/var/lib/dpkg/info/b.postinst',
+    findings: [
+      { id: 'cron', technique: 'T1053.003', line: 1, text: 'echo "* * * * *" > /etc/cron.d/x' },
+      { id: 'detached-process', technique: 'T1564.011', line: 2, text: 'setsid x\ty' },
+    ],
+    diff: '-a\n+b\n',
+  },
+  transaction: { id: '01234567-3-3', executable: '/usr/bin/dpkg' },
+  file: {
+    original_path: '/var/lib/dpkg/info/old',
+    moved_out: false,
+    changed: ['size', 'mtime'],
+    previous: { inode: '1', size: 0, mtime: time, ctime: time, mode: '0644', uid: '0', gid: '0' },
+  },
+  found: 'by comparison',
+  lineage: [
+    {
+      entity_id: '01234567-2-2',
+      pid: 2,
+      name: 'sh',
+      executable: '/usr/bin/dash',
+      args: ['sh'],
+      start: time,
+      user: alice,
+      working_directory: '/',
+    },
+    {
+      entity_id: '01234567-1-1',
+      pid: 1,
+      name: 'init',
+      executable: '/sbin/init',
+      args: [],
+      start: time,
+      user: alice,
+      working_directory: '/',
+    },
+  ],
+  login_user: alice,
+  systemd: { unit: 'web.service', user: alice },
+  terminal: 'pts/0',
+  sensor: { name: 'tracefs', lost_events: 0, reason: 'none' },
+  unobserved: { 'process.args': 'ended first', 'process.user': 'ended first' },
+  inferred: { process: 'the one package manager that ran' },
+  truncated: { 'process.args': 262_144 },
+  alert: {
+    id: 'a1',
+    terms: ['/usr/bin/python3', null],
+    reason: 'not seen before',
+    state: 'open',
+    exception: { id: 'x1', reason: 'vendor', owner: 'alice', expires: time },
+  },
+  hunt: { id: 'h1', row: { 'file.name': 'x', count: 0, none: null } },
+  summary: { alerts: 3, from: time, to: time },
+};
+
+const names = { id: ['T1'], name: ['n'], reference: ['https://example.org/'] };
+
+export const maximalAlert = {
+  '@timestamp': time,
+  ecs: { version: ecsVersion },
+  message: 'a ran "b"',
+  tags: ['one', 'two'],
+  event: {
+    id: 'e1',
+    kind: 'alert',
+    category: ['file'],
+    type: ['creation'],
+    action: 'creation',
+    module: 'stepparent',
+    dataset: 'stepparent.file',
+    provider: 'fanotify',
+    created: time,
+    severity: 73,
+    risk_score: 0,
+    start: time,
+    end: time,
+  },
+  host: {
+    hostname: 'web1',
+    name: 'web1',
+    id: 'a'.repeat(32),
+    architecture: 'x86_64',
+    boot: { id: 'b1' },
+    os: { type: 'linux', platform: 'debian', name: 'Debian', version: '12', kernel: '6.1.0' },
+  },
+  agent: { id: 'agent-1', type: 'stepparent', version: '0.1.0', name: 'web1' },
+  process: {
+    ...processOf(30),
+    parent: processOf(20) as NonNullable<ProcessFields['parent']>,
+    session_leader: { ...(processOf(10) as NonNullable<ProcessFields['session_leader']>), same_as_process: false },
+    group_leader: { ...(processOf(30) as NonNullable<ProcessFields['group_leader']>), same_as_process: true },
+  },
+  user: { id: '0', name: 'root', Ext: { real: alice } },
+  group: { ...staff, Ext: { real: staff } },
+  file: {
+    path: '/var/lib/dpkg/info/a.postinst',
+    name: 'a.postinst',
+    directory: '/var/lib/dpkg/info',
+    extension: 'postinst',
+    type: 'file',
+    inode: '7',
+    device: '8:1',
+    mode: '0755',
+    uid: '0',
+    gid: '0',
+    owner: 'root',
+    group: 'root',
+    size: 0,
+    mtime: time,
+    ctime: time,
+    accessed: time,
+    created: time,
+    target_path: '/etc/a',
+    hash: { sha256: 'e3b0c442' },
+  },
+  container: { id: 'c0ffee' },
+  rule: {
+    id: 'r1',
+    name: 'Rule',
+    description: 'What it says.',
+    category: 'Persistence',
+    license: 'Apache-2.0',
+    author: ['a', 'b'],
+    reference: 'https://example.org/',
+    ruleset: 'stepparent',
+  },
+  threat: [
+    {
+      framework: 'MITRE ATT&CK',
+      tactic: names,
+      technique: { ...names, id: ['T1546'], subtechnique: { ...names, id: ['T1546.016'] } },
+    },
+  ],
+  stepparent,
+} as const satisfies StepparentEvent as StepparentEvent;
+
+/** The dotted names of all values of a document; with `isLeaf` those of objects and lists, too, that are to be taken whole. */
+export function fieldsOf(document: object, isLeaf: (field: string) => boolean = () => false): Set<string> {
+  const fields = new Set<string>();
+  const add = (field: string, value: unknown): void => {
+    if (field !== '' && isLeaf(field)) fields.add(field);
+    else if (Array.isArray(value)) for (const each of value) add(field, each);
+    else if (typeof value !== 'object' || value === null) fields.add(field);
+    else for (const [name, each] of Object.entries(value)) add(field === '' ? name : `${field}.${name}`, each);
+  };
+  add('', document);
+  return fields;
+}

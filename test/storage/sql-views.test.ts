@@ -1,0 +1,83 @@
+// Every field that an event or an alert can have is a column under its name, with its value; or it stands here with the reason.
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
+import { alertFields, eventFields, objectLists, openObjects } from '../../collectors/event-fields.ts';
+import { openAlertDatabase } from '../../storage/query-database.ts';
+import { fieldsOf, maximalAlert } from '../maximal-documents.ts';
+
+/** Columns that are whole lists or objects, as JSON. */
+const isWhole = (field: string): boolean => objectLists.includes(field) || openObjects.includes(field);
+
+/** Columns with the first of several values: hunts compare them. All values are in `document`. */
+const firstOnly = ['event.category', 'event.type'];
+
+const valueAt = (document: object, field: string): unknown =>
+  field.split('.').reduce((value: unknown, name) => (value as Record<string, unknown> | undefined)?.[name], document);
+
+/** As SQLite has it: true and false are 1 and 0, lists and objects are JSON. */
+function inSql(field: string, value: unknown): unknown {
+  if (firstOnly.includes(field)) return [value].flat()[0];
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'object' ? JSON.stringify(value) : value;
+}
+
+async function rowOf(view: string, document: StepparentEvent): Promise<Record<string, unknown>> {
+  const database = await openAlertDatabase([document], []);
+  onTestFinished(() => database.close());
+  const asked = database.ask(`SELECT * FROM ${view}`, { since: 0, now: 0 });
+  const [row = []] = [...asked.rows];
+  return Object.fromEntries(asked.columns.map((column, i) => [column, row[i]]));
+}
+
+/** The same by a statement that names one column. */
+async function columnOf(view: string, document: StepparentEvent, field: string): Promise<unknown> {
+  const database = await openAlertDatabase([document], []);
+  onTestFinished(() => database.close());
+  return [...database.ask(`SELECT "${field}" FROM ${view}`, { since: 0, now: 0 }).rows][0]?.[0];
+}
+
+const listed = (names: readonly string[]): string[] => {
+  const isInList = (field: string) => objectLists.find((list) => field.startsWith(`${list}.`));
+  return [...new Set(names.map((field) => isInList(field) ?? field))];
+};
+
+describe.each([
+  ['file_events', listed([...eventFields, ...openObjects, 'event.kind', 'message'])],
+  ['alerts', listed([...eventFields, ...alertFields, ...openObjects])],
+])('%s', (view, fields) => {
+  test('every field of the largest alert is a column', async () => {
+    const row = await rowOf(view, maximalAlert);
+    expect(fields.filter((field) => !Object.hasOwn(row, field))).toEqual([]);
+    const ofDocument = [...fieldsOf(maximalAlert, isWhole)];
+    const missing = ofDocument.filter((field) => !Object.hasOwn(row, field));
+    // Events are no alerts.
+    expect(view === 'alerts' ? missing : missing.filter((field) => !listed(alertFields).includes(field))).toEqual([]);
+  });
+
+  test('with its value', async () => {
+    const row = await rowOf(view, maximalAlert);
+    expect(Object.fromEntries(fields.map((field) => [field, row[field]]))).toEqual(
+      Object.fromEntries(fields.map((field) => [field, inSql(field, valueAt(maximalAlert, field))])),
+    );
+  });
+
+  test.each(['stepparent.initiator.executable', 'stepparent.genuine.parent', 'stepparent.script.findings'])(
+    'also where a statement names %s',
+    async (field) => {
+      expect(await columnOf(view, maximalAlert, field)).toEqual(inSql(field, valueAt(maximalAlert, field)));
+    },
+  );
+});
+
+test('a statement that names few columns looks them up after one that shows all', async () => {
+  const database = await openAlertDatabase([maximalAlert], []);
+  onTestFinished(() => database.close());
+  const all = (sql: string) => [...database.ask(sql, { since: 0, now: 0 }).rows];
+  const planOf = (sql: string) => all(`EXPLAIN QUERY PLAN ${sql}`).map((row) => row.at(-1));
+  expect(all('SELECT * FROM events')).toHaveLength(1);
+  expect(planOf('SELECT "file.name" FROM events').join()).not.toMatch(/\be\b/);
+  expect(all('SELECT "process.pid", "stepparent.genuine.parent" FROM events')).toEqual([[30, 0]]);
+  expect(() => all('SELECT * FROM events; DELETE FROM events')).toThrow('more than one statement');
+  expect(() => all('DELETE FROM events')).toThrow('only SELECT');
+});
