@@ -87,8 +87,8 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
       expect((await json('hunt')).length).toBeGreaterThan(0);
       expect(await json('hunt', 'package-database-files', '--since', '1h', '--limit', '1')).toBeInstanceOf(Array);
       // The agent sees every process of the machine.
-      const terms = ((await json('baseline', 'list')) as unknown as TermDocument[]).filter(({ terms: [parent] }) =>
-        parents.includes(String(parent)),
+      const terms = ((await json('baseline', 'list')) as unknown as TermDocument[]).filter(
+        (each) => each.rule === rule && parents.includes(String(each.terms[0])),
       );
       expect(terms).toMatchObject(parents.map((parent) => ({ rule, terms: [parent] })));
 
