@@ -209,7 +209,7 @@ test('alerts: the time that is shown is that of the last sighting, by which they
   put('2', '/opt/once', 1_800_000);
   put('3', '/opt/often', 30_000);
   store.close();
-  const list = (...args: string[]) => run('node', [main, 'alerts', '--config', repeated, ...args]);
+  const list = (...args: string[]) => run(process.execPath, [main, 'alerts', '--config', repeated, ...args]);
   const timesOf = ({ out }: Result) =>
     out
       .split('\n')
