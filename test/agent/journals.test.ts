@@ -184,6 +184,8 @@ describe('an entry as journalctl prints it', () => {
 describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing), () => {
   let scratch: string;
   let gathered: string;
+  /** The folder with the journal of a third host, which has the largest alert. */
+  let other: string;
 
   const alert = (id: string, rule: string, executable: string, file?: string) =>
     alertDocument({
@@ -219,6 +221,8 @@ describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing),
     ];
     gathered = join(scratch, 'gathered');
     await gather(journals, gathered);
+    other = join(scratch, 'other');
+    await gather([await journalOf('mail1', 'c'.repeat(32), scratch, write(maximalAlert))], other);
   });
   afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -269,6 +273,21 @@ describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing),
       code: 1,
       err: expect.stringContaining('journals do not have them'),
     });
+  });
+
+  test('SQL over the journals has the facts of each alert', async () => {
+    const columns = [
+      'stepparent.alert.id',
+      'stepparent.initiator.executable',
+      'stepparent.genuine.parent',
+      'stepparent.script.state',
+      'stepparent.script.findings',
+    ];
+    const sql = `SELECT ${columns.map((name) => `"${name}"`).join(', ')} FROM alerts WHERE "rule.id" = 'r1'`;
+    const source = { kind: 'journal', directory: other } as const;
+    const { rows } = await askQuery({ source, sql, since: 0, now: 0, limit: 9 }, { timeoutMs: 30_000 });
+    const { initiator, script } = maximalAlert.stepparent;
+    expect(rows).toEqual([['a1', initiator?.executable, 0, script?.state, JSON.stringify(script?.findings)]]);
   });
 
   test('the window is a window, and a folder that does not exist is an error', async () => {
