@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '../collectors/make-folder.ts';
+import { isOwnTrouble } from '../collectors/own-trouble.ts';
 import { readTextFile } from '../collectors/read-file.ts';
 
 /** An id has 36. */
@@ -15,7 +16,10 @@ export function readAgentId(stateDirectory: string): string {
   try {
     const id = readTextFile(file, maxBytes).trim();
     if (/^[0-9a-f-]{36}$/.test(id)) return id;
-  } catch {}
+  } catch (error) {
+    // One that is there and cannot be read is not to be overwritten.
+    if (isOwnTrouble(error)) throw error;
+  }
   const id = randomUUID();
   makeFolder(stateDirectory);
   fs.writeFileSync(file, `${id}\n`, { mode: 0o600 });

@@ -5,6 +5,8 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { dirname } from 'node:path';
 import { makeFolder } from '../collectors/make-folder.ts';
 import { messageOf } from '../collectors/message-of.ts';
+import { openTimers } from '../collectors/timers.ts';
+import { fileIdentity } from '../collectors/which-file.ts';
 
 /** Answers by command; what one returns must be fit for JSON. */
 export type ControlHandlers = Readonly<Record<string, () => unknown>>;
@@ -23,8 +25,56 @@ const maxConnections = 16;
  * Listens at `path` (0600; its folder is made when absent, 0700). Each connection carries one request, a line such as
  * `{"command":"status"}`, and one line of answer: the handler's, or `{"error": …}`. A socket left behind by an agent
  * that died is replaced; throws ControlError when an agent answers there, or where no socket can be made.
+ *
+ * While it listens it looks every few seconds whether the socket is still its own: one that was removed or has failed is made again, and
+ * `onFault` says so.
  */
-export async function listenControl(path: string, handlers: ControlHandlers): Promise<{ close(): Promise<void> }> {
+export async function listenControl(
+  path: string,
+  handlers: ControlHandlers,
+  onFault: (what: string, error: unknown) => void,
+  lookEveryMs = 3000,
+): Promise<{ close(): Promise<void> }> {
+  let listener = await listen(path, handlers, onFault);
+  let busy = false;
+  let closed = false;
+  const look = async (): Promise<void> => {
+    if (busy || listener.isAlive()) return;
+    busy = true;
+    try {
+      onFault('the control socket is gone', new Error(`${path} was removed or replaced, or the socket failed`));
+      await removeLeftover(path);
+      await listener.close();
+      if (!closed) listener = await listen(path, handlers, onFault);
+    } catch (error) {
+      onFault('the control socket cannot be made again', error);
+    } finally {
+      busy = false;
+    }
+    if (closed) await listener.close();
+  };
+  const timers = openTimers((error) => onFault('the control socket could not be looked at', error));
+  timers.every(lookEveryMs, () => void look());
+  return {
+    close() {
+      closed = true;
+      timers.close();
+      return listener.close();
+    },
+  };
+}
+
+interface Listener {
+  /** It listens, and its name leads to it. */
+  isAlive(): boolean;
+  close(): Promise<void>;
+}
+
+async function listen(
+  path: string,
+  handlers: ControlHandlers,
+  onFault: (what: string, error: unknown) => void,
+): Promise<Listener> {
   await removeLeftover(path);
   const connections = new Set<Socket>();
   const server = createServer((connection) => {
@@ -35,7 +85,7 @@ export async function listenControl(path: string, handlers: ControlHandlers): Pr
   server.maxConnections = maxConnections;
   try {
     makeFolder(dirname(path));
-    await bind(server, path);
+    await bind(server, path, onFault);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
@@ -43,7 +93,9 @@ export async function listenControl(path: string, handlers: ControlHandlers): Pr
       `${path} cannot be made (${code}): \`runtime_directory\` must be a folder that can be written`,
     );
   }
+  const own = fileIdentity(path);
   return {
+    isAlive: () => server.listening && fileIdentity(path) === own,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -62,7 +114,7 @@ async function removeLeftover(path: string): Promise<void> {
   throw new ControlError(`another stepparent is running${pid}`);
 }
 
-function bind(server: Server, path: string): Promise<void> {
+function bind(server: Server, path: string, onFault: (what: string, error: unknown) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // The socket is made inside listen(), so nobody else can connect for even a moment.
@@ -71,7 +123,7 @@ function bind(server: Server, path: string): Promise<void> {
       server.listen(path, () => {
         server.off('error', reject);
         // A failed accept (EMFILE) costs one answer, not the agent.
-        server.on('error', () => {});
+        server.on('error', (error) => onFault('the control socket could not take a request', error));
         resolve();
       });
     } finally {

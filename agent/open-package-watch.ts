@@ -8,6 +8,7 @@ import { sensorEvent } from '../collectors/sensor-event.ts';
 import type { Store } from '../storage/open-store.ts';
 import type { Configuration } from './configuration.ts';
 import type { Faults } from './faults.ts';
+import type { Log } from './log.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ScriptEvidence } from './script-evidence.ts';
 
@@ -22,6 +23,7 @@ interface PackageWatchParts {
   scripts: ScriptEvidence;
   commit(): void;
   faults: Faults;
+  log: Pick<Log, 'info' | 'warn'>;
 }
 
 export function watchPackages({
@@ -34,6 +36,7 @@ export function watchPackages({
   scripts,
   commit,
   faults,
+  log,
 }: PackageWatchParts): PackageWatch {
   let committing = false;
   return openPackageWatch({
@@ -55,7 +58,10 @@ export function watchPackages({
       });
     },
     onNotice(action, reason, count) {
-      faults.note(reason);
+      // A folder that is missing is part of `degraded` for as long as it is, and no longer.
+      if (action === 'package-folder-missing') log.warn(reason);
+      else if (action === 'package-folder-found') log.info(reason);
+      else faults.note(reason);
       pipeline.keep(sensorEvent(context, action, reason, count));
     },
     commit,

@@ -51,6 +51,8 @@ interface SensorParts {
   settings: Configuration['sensor'];
   onRecords(records: ProcessRecord[]): void;
   onFault(what: string, error?: unknown): void;
+  /** `report` has it while that is so. */
+  onUnprobed(program: string, reason: string): void;
 }
 
 /** A watcher is a hint; this often the probed programs are looked at besides. */
@@ -67,7 +69,7 @@ export function openSensor(parts: SensorParts): Sensor {
   }
 }
 
-function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
+function openTracing({ settings, onRecords, onFault, onUnprobed }: SensorParts): Sensor {
   const startTicksOf = (pid: number) => readStat(pid)?.startTicks;
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
@@ -77,6 +79,7 @@ function openTracing({ settings, onRecords, onFault }: SensorParts): Sensor {
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
     onRecords,
     onFault,
+    onUnprobed,
   });
   const stopWatching = watchPrograms(sensor, onFault);
   return {

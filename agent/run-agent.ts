@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
 import { makeFolder } from '../collectors/make-folder.ts';
 import { messageOf } from '../collectors/message-of.ts';
+import { onOwnTrouble } from '../collectors/own-trouble.ts';
 import { openPackageOwner } from '../collectors/package-owner.ts';
 import { openPackageTools } from '../collectors/package-tools.ts';
 import { askRpm } from '../collectors/packagedb/package-folders.ts';
@@ -13,6 +14,7 @@ import { createProcessCollector } from '../collectors/process-collector.ts';
 import type { ProcessRecord } from '../collectors/process-record.ts';
 import { createProcessTable } from '../collectors/process-table.ts';
 import { snapshotPids } from '../collectors/procfs/process-snapshot.ts';
+import { hasRpm } from '../collectors/run-rpm.ts';
 import { openScriptCopies } from '../collectors/script-copies.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import { takeSteps } from '../collectors/take-steps.ts';
@@ -40,6 +42,7 @@ import { createPipeline, type PipelinePolicy } from './pipeline.ts';
 import { exceptionsOf, keysForRestart, type Policy, readPolicy, refusedAnew } from './policy.ts';
 import type { ReadConfiguration } from './read-configuration.ts';
 import { openScriptEvidence } from './script-evidence.ts';
+import { watchSelf } from './self-watch.ts';
 import { openJournaldSink } from './sinks/journald.ts';
 import { openNdjsonSink } from './sinks/ndjson.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -91,6 +94,7 @@ const endSteps = [
   'delivery',
   'database',
   'control socket',
+  'reports of failed reads',
 ] as const;
 
 /** systemd waits for 30 s (TimeoutStopSec=). */
@@ -141,13 +145,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     );
     return ended;
   };
-  const control = await listenControl(paths.controlSocket, {
+  const stopReports = onOwnTrouble((error) =>
+    faults.note('something could not be read, as if it were not there', error),
+  );
+  atEnd.set('reports of failed reads', stopReports);
+  const handlers = {
     status: () => status(),
     reload: () => {
       reload();
       return status();
     },
-  });
+  };
+  const control = await listenControl(paths.controlSocket, handlers, faults.note);
   atEnd.set('control socket', () => control.close());
   try {
     signal?.throwIfAborted();
@@ -170,12 +179,15 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
     // Before the sensor is there to see it.
     const rpm = await unlessAborted(askRpm(), signal);
+    if (rpm === undefined && hasRpm())
+      faults.note('rpm did not say which folders are its own: the usual ones are watched');
 
     let onRecords: (records: ProcessRecord[]) => void = () => {};
     const sensor = openSensor({
       settings: configuration.sensor,
       onRecords: (batch) => onRecords(batch),
       onFault: faults.note,
+      onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
     });
     atEnd.set('process sensor', () => sensor.stop());
     const context = readHostContext(agent, sensor.name);
@@ -252,7 +264,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
           throw error;
         }
       },
-      onFault: faults.note,
+      onFault(what, error) {
+        // What the store refuses is part of `degraded` while it is refused, and no longer: it is tried again.
+        if (!(error instanceof StoreError)) faults.note(what, error);
+      },
     });
     atEnd.set('last events', () => pipeline.commit());
     const hold = openExecHold({ takeExec: pipeline.take, commit: () => commit(), onFault: faults.note });
@@ -315,7 +330,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     };
 
     const snapshot = await unlessAborted(snapshotPids(), signal);
-    if (snapshot.fault !== undefined) faults.note(snapshot.fault);
+    // No fault: nothing is missed by it.
+    if (snapshot.fault !== undefined) log.warn(snapshot.fault);
     table.seed(snapshot.pids);
     if (sensor.degraded !== undefined) {
       log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
@@ -336,6 +352,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       scripts,
       commit,
       faults,
+      log,
     });
     packages = watch;
     atEnd.set('watch of package databases', () => watch.stop());
@@ -399,12 +416,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         ...report.unprobed,
         ...some(report.lost_events, 'records of processes lost'),
         ...withoutWriters(watched.folders),
+        ...watched.missing.map((path) => `${path} is missing`),
         ...some(policy.refused.rules.length, 'rules refused'),
         ...some(policy.refused.hunts.length, 'hunts refused'),
         ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
         ...(unstored.reason === undefined ? [] : [`events wait in memory: ${unstored.reason}`]),
         ...some(pipeline.dropped, 'findings given up'),
         ...undelivered(delivery.status(), ndjson ? paths.logsDirectory : undefined),
+        ...faults.recent(),
       ];
       const { user, system } = process.cpuUsage();
       return {
@@ -458,6 +477,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       readAndReplace();
       parts.onReload();
     };
+
+    watchSelf({ every, onFault: faults.note });
 
     return {
       status: () => status(),

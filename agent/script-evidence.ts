@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScriptFields, StepparentEvent } from '../collectors/event.ts';
 import { openInstalledVersions } from '../collectors/installed-versions.ts';
 import { readBootNs } from '../collectors/libc.ts';
+import { tryRead } from '../collectors/own-trouble.ts';
 import { describeFileChange } from '../collectors/packagedb/file-event.ts';
 import { type FileContent, type FileWitness, openWitness, Unhashed } from '../collectors/packagedb/file-witness.ts';
 import {
@@ -543,10 +544,4 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
 }
 
 /** Undefined: it is gone, or may not be opened. */
-function openScript(path: string): FileWitness | undefined {
-  try {
-    return openWitness(realPath(path) ?? path);
-  } catch {
-    return undefined;
-  }
-}
+const openScript = (path: string): FileWitness | undefined => tryRead(() => openWitness(realPath(path) ?? path));

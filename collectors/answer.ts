@@ -1,5 +1,7 @@
 // An answer that may still have to be found out: what is slow is done beside the events, and an event that needs it waits.
 
+import { reportOwnTrouble } from './own-trouble.ts';
+
 export interface Answer<T> {
   /** Undefined also while it is not known yet. */
   readonly value: T | undefined;
@@ -13,7 +15,10 @@ export const known = <T>(value: T | undefined): Answer<T> => ({ value, pending: 
 export function ask<T>(question: Promise<T | undefined>): Answer<T> {
   const answer: { value: T | undefined; pending: Promise<void> | undefined } = known<T>(undefined);
   answer.pending = question
-    .catch(() => undefined)
+    .catch((error: unknown) => {
+      reportOwnTrouble(error);
+      return undefined;
+    })
     .then((value) => {
       answer.value = value;
       answer.pending = undefined;

@@ -3,17 +3,12 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { readBootEpochMs } from './libc.ts';
+import { tryRead } from './own-trouble.ts';
 import { readBootId } from './proc/read-proc.ts';
 import type { HostContext } from './process-event.ts';
 import { maxDatabaseBytes, readTextFile } from './read-file.ts';
 
-const readOptional = (file: string): string | undefined => {
-  try {
-    return readTextFile(file, maxDatabaseBytes);
-  } catch {
-    return undefined;
-  }
-};
+const readOptional = (file: string): string | undefined => tryRead(() => readTextFile(file, maxDatabaseBytes));
 
 /** `KEY=value` and `KEY="value"` lines, as in os-release(5). */
 const shellValue = (text: string, key: string): string | undefined =>

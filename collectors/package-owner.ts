@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Answer, ask, known } from './answer.ts';
+import { reportOwnTrouble } from './own-trouble.ts';
 import { digestOf, loadTextFile, maxDatabaseBytes, openRegularFile } from './read-file.ts';
 import { findRpmDatabase, hasRpm, RpmFailed, runRpm } from './run-rpm.ts';
 import { contentIdentity, isAtRest } from './which-file.ts';
@@ -94,7 +95,8 @@ export function openPackageOwner({
   const askDpkg = async (file: OpenFile, packageName: string): Promise<boolean | undefined> => {
     try {
       return await isOwnedInDpkg(infoFolder, file, packageName);
-    } catch {
+    } catch (error) {
+      reportOwnTrouble(error);
       // A host without dpkg, or a database that is being changed.
       return undefined;
     }
@@ -139,7 +141,8 @@ export function openPackageOwner({
     let fd: number;
     try {
       fd = openRegularFile(file);
-    } catch {
+    } catch (error) {
+      reportOwnTrouble(error);
       return known<boolean>(undefined);
     }
     const opened = fs.fstatSync(fd, { bigint: true });

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Answer, ask, known } from './answer.ts';
+import { reportOwnTrouble } from './own-trouble.ts';
 import { digestOf, openRegularFile, readPiecesNow, withRegularFile } from './read-file.ts';
 import { contentIdentity, isAtRest } from './which-file.ts';
 
@@ -92,13 +93,15 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
     let fd: number;
     try {
       fd = openRegularFile(original);
-    } catch {
+    } catch (error) {
+      reportOwnTrouble(error);
       return undefined;
     }
     try {
       const stat = fs.fstatSync(fd, { bigint: true });
       return stat.size === size ? await contentOf(fd, stat) : undefined;
-    } catch {
+    } catch (error) {
+      reportOwnTrouble(error);
       return undefined;
     } finally {
       fs.closeSync(fd);
@@ -175,7 +178,8 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
         if (stat === undefined || !couldBeScript(stat) || (isListed() && !bySize.has(stat.size))) return none;
         fd = openRegularFile(file);
         if (asked >= maxAsked) return known(findNow(fd));
-      } catch {
+      } catch (error) {
+        reportOwnTrouble(error);
         return none;
       }
       return ask(findInTurn(fd));

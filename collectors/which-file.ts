@@ -1,26 +1,18 @@
 // Which file a name means just now: where its links lead, and what tells one file from another.
 
 import fs from 'node:fs';
+import { tryRead } from './own-trouble.ts';
 
 /** The path without symlinks; undefined: no such file, or it may not be looked at. */
-export const realPath = (file: string): string | undefined => {
-  try {
-    return fs.realpathSync.native(file);
-  } catch {
-    return undefined;
-  }
-};
+export const realPath = (file: string): string | undefined => tryRead(() => fs.realpathSync.native(file));
 
 /** Device and inode, as one word; undefined: no such file, or it may not be looked at. */
-export const fileIdentity = (file: string): string | undefined => {
-  try {
+export const fileIdentity = (file: string): string | undefined =>
+  tryRead(() => {
     // As bigints: the inode numbers of overlays need all 64 bits.
     const { dev, ino } = fs.statSync(file, { bigint: true });
     return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
-};
+  });
 
 /** Tells one content of one file from any other, as far as `isAtRest`: whoever changes a file changes this. */
 export const contentIdentity = ({ dev, ino, ctimeNs, size }: fs.BigIntStats): string =>

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { isatty } from 'node:tty';
 import { messageOf } from '../../collectors/message-of.ts';
+import { isOwnTrouble } from '../../collectors/own-trouble.ts';
 import type { Agent } from '../run-agent.ts';
 import { type AgentStatus, exceptionLines } from '../status.ts';
 
@@ -69,8 +70,9 @@ function terminalIsGone(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    // Without a descriptor left (EMFILE) nothing is known of it.
+    return !isOwnTrouble(error);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { readBootEpochMs } from '../libc.ts';
+import { tryRead } from '../own-trouble.ts';
 import { listPids, readCgroupPath, readCmdline, readCwd, readExe, readIdentityInside } from '../proc/read-proc.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
@@ -50,8 +51,8 @@ export const processesTable: HostTable = {
 };
 
 function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
-  const stat = attempt(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  const status = attempt(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const stat = tryRead(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const status = tryRead(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
   if (stat === undefined || status === undefined) return undefined;
   const close = stat.lastIndexOf(')');
   const rest = stat.slice(close + 2).split(' ');
@@ -63,7 +64,7 @@ function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
   const [uid = null, euid = null, suid = null] = ids('Uid');
   const [gid = null, egid = null, sgid = null] = ids('Gid');
   const file = readExe(pid);
-  const io = attempt(() => fs.readFileSync(`/proc/${pid}/io`, 'utf8')) ?? '';
+  const io = tryRead(() => fs.readFileSync(`/proc/${pid}/io`, 'utf8')) ?? '';
   const ioBytes = (key: string): number => Number(new RegExp(`^${key}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0);
   return [
     pid,
@@ -72,7 +73,7 @@ function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
     readCmdline(pid, maxCmdlineBytes)?.args.join(' ') ?? '',
     rest[0] ?? '',
     readCwd(pid) ?? '',
-    attempt(() => fs.readlinkSync(`/proc/${pid}/root`)) ?? '',
+    tryRead(() => fs.readlinkSync(`/proc/${pid}/root`)) ?? '',
     uid,
     gid,
     euid,
@@ -94,13 +95,4 @@ function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
     field(19),
     readCgroupPath(pid) ?? '',
   ];
-}
-
-/** Undefined where the process has ended or may not be looked at. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

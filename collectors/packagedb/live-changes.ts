@@ -380,7 +380,9 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       try {
         // Each is kept open, and others need room as well.
         names = listSome(place, boundsOf(at).open / 2);
-      } catch {
+      } catch (error) {
+        // dpkg may have taken it away again.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onFault(`${place} could not be listed`, error);
         return;
       }
       for (const name of names) offer(at, name, 'creation', maker, { madeFolder: true });

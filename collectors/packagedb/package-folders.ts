@@ -1,6 +1,7 @@
 // Which folders hold package databases and the scripts in them on this host.
 
 import fs from 'node:fs';
+import { reportOwnTrouble } from '../own-trouble.ts';
 import { evaluateRpmMacros } from '../run-rpm.ts';
 
 /** A folder to watch. */
@@ -36,7 +37,8 @@ export async function askRpm(): Promise<RpmFolders | undefined> {
   try {
     const [database, temporary] = await evaluateRpmMacros(['_dbpath', '_tmppath']);
     return { database: absolute(database), temporary: absolute(temporary) };
-  } catch {
+  } catch (error) {
+    reportOwnTrouble(error);
     return undefined;
   }
 }

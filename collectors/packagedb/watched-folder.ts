@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { tryRead } from '../own-trouble.ts';
 import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfKnown } from './listing.ts';
 import type { PackageFolder } from './package-folders.ts';
 
@@ -21,13 +22,11 @@ export interface FolderPlace {
 
 /** Undefined: there is no such folder. */
 export function placeOf(folder: string): FolderPlace | undefined {
-  try {
+  return tryRead(() => {
     const real = fs.realpathSync.native(folder);
     const stat = fs.statSync(real, { bigint: true });
     return stat.isDirectory() ? { path: real, identity: `${stat.dev}:${stat.ino}` } : undefined;
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 export interface WatchedFolder {

@@ -1,19 +1,11 @@
 // Reads a process's files under /proc. A process that has ended reads as undefined: that is no error.
 
 import fs from 'node:fs';
+import { tryRead } from '../own-trouble.ts';
 import { fileIdentity } from '../which-file.ts';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
 
-/** The value, or undefined where the process has ended or may not be looked at. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
-const readText = (file: string): string | undefined => attempt(() => fs.readFileSync(file, 'utf8'));
+const readText = (file: string): string | undefined => tryRead(() => fs.readFileSync(file, 'utf8'));
 
 /** /proc/PID/stat; also of a thread, by its id. */
 export function readStat(pid: number): ProcStat | undefined {
@@ -35,7 +27,7 @@ export function readCmdline(pid: number, maxBytes: number): { args: string[]; tr
   const file = `/proc/${pid}/cmdline`;
   // Most that are asked for have ended: a look costs less than an exception.
   if (!fs.existsSync(file)) return undefined;
-  return attempt(() => {
+  return tryRead(() => {
     const fd = fs.openSync(file, 'r');
     try {
       const chunks: Buffer[] = [];
@@ -58,7 +50,7 @@ export function readCmdline(pid: number, maxBytes: number): { args: string[]; tr
 
 /** The mapped file, as the process's own mount namespace names it; the kernel's ` (deleted)` is taken off. */
 export const readExe = (pid: number): string | undefined =>
-  attempt(() => {
+  tryRead(() => {
     const link = fs.readlinkSync(`/proc/${pid}/exe`);
     if (!link.endsWith(' (deleted)')) return link;
     const name = link.slice(0, -' (deleted)'.length);
@@ -69,7 +61,7 @@ export const readExe = (pid: number): string | undefined =>
     return readIdentityInside(pid, link) === identity ? link : name;
   });
 
-export const readCwd = (pid: number): string | undefined => attempt(() => fs.readlinkSync(`/proc/${pid}/cwd`));
+export const readCwd = (pid: number): string | undefined => tryRead(() => fs.readlinkSync(`/proc/${pid}/cwd`));
 
 export const readCgroupPath = (pid: number): string | undefined => {
   const text = readText(`/proc/${pid}/cgroup`);
@@ -84,7 +76,7 @@ export const readLoginUserId = (pid: number): number | undefined => {
 
 /** The inode numbers that identify a process's namespaces. */
 export const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string } | undefined =>
-  attempt(() => ({ pid: fs.readlinkSync(`/proc/${pid}/ns/pid`), mnt: fs.readlinkSync(`/proc/${pid}/ns/mnt`) }));
+  tryRead(() => ({ pid: fs.readlinkSync(`/proc/${pid}/ns/pid`), mnt: fs.readlinkSync(`/proc/${pid}/ns/mnt`) }));
 
 /** Device and inode of a file as a process sees it: `/` for its root. Undefined also where nobody should look (`mayLookInside`). */
 export const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
@@ -95,7 +87,7 @@ export const readMappedIdentity = (pid: number): string | undefined =>
   mayLookInside(pid) ? fileIdentity(`/proc/${pid}/exe`) : undefined;
 
 const namespaceOf = (pid: number | 'self', kind: 'user' | 'mnt'): string | undefined =>
-  attempt(() => fs.readlinkSync(`/proc/${pid}/ns/${kind}`));
+  tryRead(() => fs.readlinkSync(`/proc/${pid}/ns/${kind}`));
 const ownUsers = namespaceOf('self', 'user');
 
 /**
@@ -129,6 +121,6 @@ export const listPids = (): number[] =>
 
 /** The ids of a process's threads, its own among them; empty when it has ended. */
 export const listThreads = (pid: number): number[] =>
-  attempt(() => fs.readdirSync(`/proc/${pid}/task`).map(Number)) ?? [];
+  tryRead(() => fs.readdirSync(`/proc/${pid}/task`).map(Number)) ?? [];
 
 export const readBootId = (): string => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

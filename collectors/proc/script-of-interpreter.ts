@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { parseInterpreterRun } from '../interpreters.ts';
+import { tryRead } from '../own-trouble.ts';
 import { readHead, withRegularFile } from '../read-file.ts';
 
 /**
@@ -35,10 +36,5 @@ export function shebangCommand(file: string): string[] | undefined {
 /** The program that a script's first line names; undefined: no script, or not to be read. */
 export const shebangInterpreter = (file: string): string | undefined => shebangCommand(file)?.[0];
 
-function headOf(file: string, size: number): string | undefined {
-  try {
-    return withRegularFile(file, (fd) => readHead(fd, size).toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
+const headOf = (file: string, size: number): string | undefined =>
+  tryRead(() => withRegularFile(file, (fd) => readHead(fd, size).toString('utf8')));

@@ -1,6 +1,7 @@
 // The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
 
 import { readBootNs } from '../libc.ts';
+import { messageOf } from '../message-of.ts';
 import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
 import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
 import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
@@ -154,7 +155,7 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
       state.records += records.length;
       if (records.length > 0) options.onRecords(records);
     } catch (error) {
-      options.onFault(`a look at /proc failed: ${(error as Error).stack ?? String(error)}`);
+      options.onFault(`a look at /proc failed: ${messageOf(error)}`);
     }
     // CPU time, not time: while others keep the host busy is no moment to look less.
     const { user, system } = process.cpuUsage(begun);

@@ -30,6 +30,8 @@ export interface TracefsSensorOptions {
   onRecords(records: ProcessRecord[]): void;
   /** Something that a person should know: one line, and why. */
   onFault(what: string, error?: unknown): void;
+  /** A program cannot be probed, or for another reason than before; `state` has it while that is so. */
+  onUnprobed(program: string, reason: string): void;
 }
 
 interface TracefsSensorState extends ReadCounts {
@@ -211,8 +213,9 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
       probed.set(program, { event, identity });
       unprobed.delete(program);
     } catch (error) {
-      drop(messageOf(error));
-      options.onFault(`the arguments of ${program} cannot be probed: ${messageOf(error)}`);
+      const reason = messageOf(error);
+      if (unprobed.get(program) !== reason) options.onUnprobed(program, reason);
+      drop(reason);
     }
   };
 

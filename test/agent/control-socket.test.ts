@@ -1,11 +1,11 @@
 // The control socket: who may ask, what is answered, and what cannot bring the agent down.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { askControl, type ControlHandlers, listenControl } from '../../agent/control-socket.ts';
 import { needsRoot, titled } from '../needs.ts';
 
@@ -15,8 +15,10 @@ function socketPath(): string {
   return join(folder, 'run', 'control.sock');
 }
 
+const unexpected = (what: string, error: unknown) => expect.unreachable(`${what}: ${error}`);
+
 async function listening(path: string, handlers: ControlHandlers = { status: () => ({ pid: 42 }) }): Promise<void> {
-  const control = await listenControl(path, handlers);
+  const control = await listenControl(path, handlers, unexpected);
   onTestFinished(() => control.close());
 }
 
@@ -43,7 +45,7 @@ test('status is asked and answered', async () => {
 
 test('no socket to be had: one line says which key', async () => {
   const path = join(socketPath(), 'x'.repeat(120), 'control.sock');
-  await expect(listenControl(path, {})).rejects.toThrow(
+  await expect(listenControl(path, {}, unexpected)).rejects.toThrow(
     /control\.sock cannot be made \(\w+\): `runtime_directory` must be a folder that can be written$/,
   );
 });
@@ -94,13 +96,13 @@ test('an error is thrown to the one who asked', async () => {
 test('a second agent is refused, and the first goes on', async () => {
   const path = socketPath();
   await listening(path);
-  await expect(listenControl(path, {})).rejects.toThrow('another stepparent is running (pid 42)');
+  await expect(listenControl(path, {}, unexpected)).rejects.toThrow('another stepparent is running (pid 42)');
   expect(await askControl(path, 'status')).toEqual({ pid: 42 });
 });
 
 test('a socket left by an agent that died is replaced', async () => {
   const path = socketPath();
-  const first = await listenControl(path, {});
+  const first = await listenControl(path, {}, unexpected);
   await first.close();
   expect(existsSync(path)).toBe(false);
   const script = 'require("net").createServer().listen(process.argv[1],()=>process.kill(process.pid,"SIGKILL"))';
@@ -114,7 +116,7 @@ test('a socket left by an agent that died is replaced', async () => {
 test('something else in its place is left alone', async () => {
   const path = join(socketPath(), '../..', 'file');
   writeFileSync(path, 'mine');
-  await expect(listenControl(path, {})).rejects.toThrow('not a socket');
+  await expect(listenControl(path, {}, unexpected)).rejects.toThrow('not a socket');
 });
 
 test('who hangs up early, or does not answer, is borne', async () => {
@@ -130,5 +132,43 @@ test('who hangs up early, or does not answer, is borne', async () => {
   const server = createServer((connection) => connection.resume()).listen(mute);
   onTestFinished(() => new Promise((resolve) => server.close(() => resolve())));
   await expect(askControl(mute, 'status')).rejects.toThrow('does not answer');
-  await expect(listenControl(mute, {})).rejects.toThrow('does not answer');
+  await expect(listenControl(mute, {}, unexpected)).rejects.toThrow('does not answer');
+});
+
+test.each([
+  ['was removed', async (path: string) => unlinkSync(path)],
+  [
+    'was replaced by one that nothing listens at',
+    async (path: string) => {
+      const dead = createServer();
+      await new Promise<void>((resolve) => dead.listen(`${path}.dead`, resolve));
+      renameSync(`${path}.dead`, path);
+      await new Promise((resolve) => dead.close(resolve));
+    },
+  ],
+])('a socket that %s is made again, and that is said', async (_, spoil) => {
+  const path = socketPath();
+  const faults: string[] = [];
+  const control = await listenControl(path, { status: () => ({ pid: 42 }) }, (what) => faults.push(what), 20);
+  onTestFinished(() => control.close());
+  await spoil(path);
+  await vi.waitFor(async () => expect(await askControl(path, 'status')).toEqual({ pid: 42 }), 10_000);
+  expect(faults).toEqual(['the control socket is gone']);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("another agent's socket in its place is left alone, and that is said", async () => {
+  const path = socketPath();
+  const faults: string[] = [];
+  const first = await listenControl(path, { status: () => ({ pid: 1 }) }, (_, error) => faults.push(String(error)), 20);
+  onTestFinished(() => first.close());
+  unlinkSync(path);
+  const other = createServer((connection) => {
+    connection.on('error', () => {});
+    connection.on('data', () => connection.end('{"pid":2}\n'));
+  });
+  onTestFinished(() => new Promise((resolve) => other.close(() => resolve())));
+  await new Promise<void>((resolve) => other.listen(path, resolve));
+  await vi.waitFor(() => expect(faults).toContain('ControlError: another stepparent is running (pid 2)'), 10_000);
+  expect(await askControl(path, 'status')).toEqual({ pid: 2 });
 });

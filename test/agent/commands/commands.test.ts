@@ -390,9 +390,11 @@ test('status: of a stopped agent its store and 1, of a running one its answer', 
     state: 'stopped',
     store: { events: 3, alerts: { open: 3 }, outbox: { ndjson: { waiting: 3 } } },
   });
-  const control = await listenControl(join(folder, 'run', 'control.sock'), {
-    status: () => ({ pid: 7, state: 'running' }),
-  });
+  const control = await listenControl(
+    join(folder, 'run', 'control.sock'),
+    { status: () => ({ pid: 7, state: 'running' }) },
+    (what) => expect.unreachable(what),
+  );
   onTestFinished(() => control.close());
   expect(await stepparent('status', '--json')).toEqual({ code: 0, out: '{"pid":7,"state":"running"}\n', err: '' });
 });
@@ -408,7 +410,9 @@ test('reload: says what the agent did', async () => {
     restart_needed: ['sensor'],
   };
   let answer: unknown = said;
-  const control = await listenControl(join(folder, 'run', 'control.sock'), { reload: () => answer });
+  const control = await listenControl(join(folder, 'run', 'control.sock'), { reload: () => answer }, (what) =>
+    expect.unreachable(what),
+  );
   onTestFinished(() => control.close());
   const notes = 'stepparent: warning: /r/b.toml:1: odd\nstepparent: a restart is needed for: sensor\n';
   expect(await stepparent('reload')).toEqual({

@@ -1,0 +1,37 @@
+// Errors that say nothing of a file: the agent itself has run out of descriptors or memory, a disk fails, rpm gives no answer. Who goes
+// on without what could not be read reports them here; else a process or script would pass for one that is gone.
+
+import { channel } from 'node:diagnostics_channel';
+
+const troubles = channel('stepparent:own-trouble');
+
+const codes: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO'];
+
+/** The error is the agent's own, or the disk's: it does not mean that a file is gone or may not be read. */
+export const isOwnTrouble = (error: unknown): boolean =>
+  error instanceof Error &&
+  (('code' in error && codes.includes(error.code)) || ('answered' in error && error.answered === false));
+
+/** For who goes on without what could not be read: any other error is an answer, this one is not. */
+export function reportOwnTrouble(error: unknown): void {
+  if (isOwnTrouble(error)) troubles.publish(error);
+}
+
+/** Undefined where `read` throws. */
+export function tryRead<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    reportOwnTrouble(error);
+    return undefined;
+  }
+}
+
+/** From now on `report` gets these errors. Returns what ends that. */
+export function onOwnTrouble(report: (error: unknown) => void): () => void {
+  const subscriber = (error: unknown): void => report(error);
+  troubles.subscribe(subscriber);
+  return () => {
+    troubles.unsubscribe(subscriber);
+  };
+}

@@ -1,0 +1,61 @@
+// Errors of the agent's own are reported where a read goes on without its file; answers about the file are not.
+
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { onOwnTrouble, tryRead } from '../../collectors/own-trouble.ts';
+
+const failure = (code: string) => Object.assign(new Error(code), { code });
+
+test.each([
+  ['ENOENT', 0],
+  ['ESRCH', 0],
+  ['EACCES', 0],
+  ['EMFILE', 1],
+  ['ENFILE', 1],
+  ['ENOMEM', 1],
+  ['EIO', 1],
+])('%s', (code, reports) => {
+  const reported: unknown[] = [];
+  onTestFinished(onOwnTrouble((error) => reported.push(error)));
+  const read = () => {
+    throw failure(code);
+  };
+  expect(tryRead(read)).toBe(undefined);
+  expect(reported).toHaveLength(reports);
+});
+
+test('nothing is reported once that has ended', () => {
+  const reported: unknown[] = [];
+  const end = onOwnTrouble((error) => reported.push(error));
+  end();
+  tryRead(() => {
+    throw failure('EMFILE');
+  });
+  expect(reported).toEqual([]);
+});
+
+test('without a descriptor left each reader that has no answer reports it', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { onOwnTrouble } from './collectors/own-trouble.ts';
+    import { readStat, readCmdline } from './collectors/proc/read-proc.ts';
+    import { hasShebang } from './collectors/proc/script-of-interpreter.ts';
+    import { openIdNames } from './collectors/host-context.ts';
+    let count = 0;
+    onOwnTrouble(() => { count++; });
+    const counts = [];
+    try { for (;;) openSync('/dev/null'); } catch {}
+    for (const read of [() => readStat(1), () => readCmdline(1, 100), () => hasShebang('/bin/sh'), () => openIdNames('/etc/passwd')(0)]) {
+      count = 0;
+      read();
+      counts.push(count);
+    }
+    process.stdout.write(counts.join());`;
+  const { stdout, stderr } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '--eval', script],
+    { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' },
+  );
+  expect(`${stdout}${stderr}`).toBe('1,1,1,1');
+});

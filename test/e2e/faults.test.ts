@@ -1,0 +1,62 @@
+// Faults of the agent's own, brought about from outside: each is part of `degraded`, with its reason, also when it is over.
+
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { missingTools, titled, unmet } from '../needs.ts';
+import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { type TestAgent, testAgent, until } from './run-agent.ts';
+
+const missing = unmet(endToEndMissing, missingTools('prlimit'));
+
+describe.skipIf(missing)(titled('faults', missing), () => {
+  const scratch = scratchFolder();
+  beforeAll(() => enterPrivateHost(scratch));
+
+  const limitFiles = (pid: number, limit: number): void => {
+    expect(spawnSync('prlimit', ['--pid', `${pid}`, `--nofile=${limit}:`]).status).toBe(0);
+  };
+  /** The status, once `degraded` has a clause like that. */
+  const degradedBy = (agent: TestAgent, clause: RegExp) =>
+    until(`${clause}`, async () => {
+      // While its socket is dead it gives none.
+      const status = await agent.status().catch(() => undefined);
+      return status?.degraded.some((each) => clause.test(each)) && status;
+    });
+
+  test('no file descriptor is left for a while', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    limitFiles(agent.pid, 20);
+    await until('the fault', () => agent.stderr.includes('the agent can open no files'));
+    const { code, stdout, stderr } = await agent.cli('status', '--json');
+    // No word of an agent that is not running.
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/does not answer\n$/);
+    limitFiles(agent.pid, 1024);
+    const { state } = await degradedBy(agent, /^within the last hour: the agent can open no files: EMFILE/);
+    expect(state).toBe('degraded');
+    await agent.stop();
+  });
+
+  test('the process is stopped for a while', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    process.kill(agent.pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    process.kill(agent.pid, 'SIGCONT');
+    const { state } = await degradedBy(agent, /^within the last hour: the agent was stopped, .* \d+\.\d s;/);
+    expect(state).toBe('degraded');
+    await agent.stop();
+  });
+
+  test('the control socket is removed', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    rmSync(join(agent.folder, 'runtime/control.sock'));
+    const { state, pid } = await degradedBy(agent, /^within the last hour: the control socket is gone: /);
+    expect({ state, pid }).toEqual({ state: 'degraded', pid: agent.pid });
+    await agent.stop();
+  });
+});
