@@ -143,20 +143,23 @@ function serve(connection: Socket, handlers: ControlHandlers): void {
     if (end < 0 && request.length < requestBytes) return;
     connection.removeAllListeners('data');
     const answer =
-      end < 0 ? { error: `a request has at most ${requestBytes} bytes` } : answerTo(request.slice(0, end), handlers);
-    connection.end(`${JSON.stringify(answer)}\n`);
+      end < 0 ? refusal(`a request has at most ${requestBytes} bytes`) : answerTo(request.slice(0, end), handlers);
+    connection.end(`${answer}\n`);
   });
 }
 
-function answerTo(request: string, handlers: ControlHandlers): unknown {
+const refusal = (error: string): string => JSON.stringify({ error });
+
+/** As JSON; whatever a handler throws or gives, there is an answer. */
+function answerTo(request: string, handlers: ControlHandlers): string {
   try {
     const asked: unknown = JSON.parse(request);
     const command = typeof asked === 'object' && asked !== null && 'command' in asked ? asked.command : undefined;
     const handler = typeof command === 'string' && Object.hasOwn(handlers, command) ? handlers[command] : undefined;
-    if (handler) return handler();
-    return { error: `unknown command; there are: ${Object.keys(handlers).join(', ')}` };
+    if (handler) return JSON.stringify(handler()) ?? refusal('there is no answer');
+    return refusal(`unknown command; there are: ${Object.keys(handlers).join(', ')}`);
   } catch (error) {
-    return { error: messageOf(error) };
+    return refusal(messageOf(error));
   }
 }
 

@@ -392,9 +392,11 @@ function explain(error: unknown): number {
 // Tests read the table of commands.
 if (import.meta.main) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // Who piped us into `head` has read enough; the agent goes on without its output.
+    // The agent goes on without its output; of alerts that are written there the sink says that they wait.
+    if (isAgent) return;
+    // Who piped us into `head` has read enough.
     if (error.code !== 'EPIPE') throw error;
-    if (!isAgent) process.exit(exitCodes.ok);
+    process.exit(exitCodes.ok);
   });
   process.stderr.on('error', () => {});
 

@@ -6,6 +6,7 @@ import { setPriority } from 'node:os';
 import { hostTables } from '../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../collectors/libc.ts';
 import { messageOf } from '../collectors/message-of.ts';
+import { onOwnTrouble } from '../collectors/own-trouble.ts';
 import {
   type AnswerValue,
   openAlertDatabase,
@@ -26,6 +27,11 @@ const say = (message: QueryMessage): void => {
 };
 
 const notes: string[] = [];
+/** What tables could not read, as if it were not there. */
+const unread: { count: number; first: string } = { count: 0, first: '' };
+onOwnTrouble((error) => {
+  if (unread.count++ === 0) unread.first = messageOf(error);
+});
 
 function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
   if (source.kind === 'database') return openQueryDatabase(source.path, hostTables);
@@ -64,6 +70,7 @@ async function answer(request: QueryRequest): Promise<void> {
   }
   if (rows.length > 0) say({ rows });
   if (chars > maxAnswerChars) notes.push(`the answer is cut after ${count} rows: it is too large`);
+  if (unread.count > 0) notes.push(`${unread.count} reads failed, and what they were for is missing: ${unread.first}`);
   say({ end: { truncated, notes: [...notes, ...asked.notes] } });
 }
 

@@ -283,7 +283,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     });
     atEnd.set('waiting scripts', () => scripts.stop());
     const takeScripts = (): void => {
-      void scripts.takeBaseline().catch((error: unknown) => faults.note('scripts could not be taken down', error));
+      void scripts.takeBaseline().catch((error: unknown) => {
+        faults.note('scripts could not be taken down', error);
+        later(tidyEveryMs, takeScripts);
+      });
     };
     let packages: PackageWatch | undefined;
     const tellSetAside = (): void => {

@@ -516,8 +516,8 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
       try {
         names = (await fs.promises.readdir(info)).filter((name) => scriptOfFile(`${info}/${name}`) !== undefined);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') parts.onFault('scripts could not be listed', error);
-        return;
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+        throw error;
       }
       for (let at = 0; at < names.length; at += baselineScripts) {
         if (stopped) return;

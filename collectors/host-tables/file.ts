@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { reportOwnTrouble } from '../own-trouble.ts';
 import { listPids, readExe } from '../proc/read-proc.ts';
 import type { Asked, HostTable, SqlValue } from './host-table.ts';
 import { type PathPart, parsePathPattern } from './path-pattern.ts';
@@ -108,7 +109,8 @@ function* entriesIn(folder: Buffer): Generator<{ name: Buffer; isFolder: boolean
   let dir: fs.Dir;
   try {
     dir = fs.opendirSync(folder, { bufferSize: 1024, encoding: 'latin1' });
-  } catch {
+  } catch (error) {
+    reportOwnTrouble(error);
     return;
   }
   try {
@@ -123,7 +125,8 @@ function* entriesIn(folder: Buffer): Generator<{ name: Buffer; isFolder: boolean
 function nextOf(dir: fs.Dir): fs.Dirent | undefined {
   try {
     return dir.readSync() ?? undefined;
-  } catch {
+  } catch (error) {
+    reportOwnTrouble(error);
     return undefined;
   }
 }
@@ -136,7 +139,8 @@ function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefi
     own = fs.lstatSync(file, { bigint: true });
     stat = own.isSymbolicLink() ? (fs.statSync(file, { bigint: true, throwIfNoEntry: false }) ?? own) : own;
     if (own.isSymbolicLink()) target = fs.readlinkSync(file);
-  } catch {
+  } catch (error) {
+    reportOwnTrouble(error);
     return undefined;
   }
   const text = file.toString();

@@ -70,10 +70,12 @@ test.skipIf(needsRoot)(titled('another user may not ask', needsRoot), async () =
 
 test.for([
   ['not JSON\n', /"error":"Unexpected token/],
-  ['7\n', /"error":"unknown command; there are: status, fail"/],
+  ['7\n', /"error":"unknown command; there are: status, fail, large, nothing"/],
   ['{"command":"toString"}\n', /unknown command/],
   ['{"command":"__proto__"}\n', /unknown command/],
   ['{"command":"fail"}\n', /"error":"broken"/],
+  ['{"command":"large"}\n', /"error":".*BigInt/],
+  ['{"command":"nothing"}\n', /"error":"there is no answer"/],
   ['x'.repeat(5000), /"error":"a request has at most 4096 bytes"/],
 ] as const)('%j gets an error, and the next request an answer', async ([request, answer]) => {
   const path = socketPath();
@@ -82,6 +84,8 @@ test.for([
     fail: () => {
       throw new Error('broken');
     },
+    large: () => ({ count: 1n }),
+    nothing: () => undefined,
   });
   expect(await say(path, request)).toMatch(answer);
   expect(await askControl(path, 'status')).toEqual({ pid: 42 });

@@ -42,11 +42,13 @@ test('without a descriptor left each reader that has no answer reports it', () =
     import { readStat, readCmdline } from './collectors/proc/read-proc.ts';
     import { hasShebang } from './collectors/proc/script-of-interpreter.ts';
     import { openIdNames } from './collectors/host-context.ts';
+    import { fileTable } from './collectors/host-tables/file.ts';
+    const files = () => [...fileTable().rows({ paths: ['/etc/%'], names: new Set(), note() {} })];
     let count = 0;
     onOwnTrouble(() => { count++; });
     const counts = [];
     try { for (;;) openSync('/dev/null'); } catch {}
-    for (const read of [() => readStat(1), () => readCmdline(1, 100), () => hasShebang('/bin/sh'), () => openIdNames('/etc/passwd')(0)]) {
+    for (const read of [() => readStat(1), () => readCmdline(1, 100), () => hasShebang('/bin/sh'), () => openIdNames('/etc/passwd')(0), files]) {
       count = 0;
       read();
       counts.push(count);
@@ -57,5 +59,5 @@ test('without a descriptor left each reader that has no answer reports it', () =
     ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '--eval', script],
     { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' },
   );
-  expect(`${stdout}${stderr}`).toBe('1,1,1,1');
+  expect(`${stdout}${stderr}`).toBe('1,1,1,1,1');
 });
