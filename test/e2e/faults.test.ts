@@ -1,13 +1,14 @@
 // Faults of the agent's own, brought about from outside: each is part of `degraded`, with its reason, also when it is over.
 
-import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
 import { type TestAgent, testAgent, until } from './run-agent.ts';
 
+const main = join(import.meta.dirname, '../../agent/main.ts');
 const missing = unmet(endToEndMissing, missingTools('prlimit'));
 
 describe.skipIf(missing)(titled('faults', missing), () => {
@@ -49,6 +50,19 @@ describe.skipIf(missing)(titled('faults', missing), () => {
     const { state } = await degradedBy(agent, /^within the last hour: the agent was stopped, .* \d+\.\d s;/);
     expect(state).toBe('degraded');
     await agent.stop();
+  });
+
+  test('standard output takes nothing', async () => {
+    const agent = testAgent(scratch);
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [main, 'run', '--config', agent.config], {
+      stdio: ['ignore', full, 'ignore'],
+    });
+    closeSync(full);
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    await until('the agent', async () => (await agent.status().catch(() => undefined))?.pid === child.pid);
+    child.kill();
+    expect(await ended).toBe(0);
   });
 
   test('the control socket is removed', async () => {
