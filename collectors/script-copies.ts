@@ -138,7 +138,8 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
         const stat = fs.fstatSync(fd, { bigint: true });
         return stat.size === size && contentNow(fd, stat) === digest;
       });
-    } catch {
+    } catch (error) {
+      reportOwnTrouble(error);
       return false;
     }
   };
@@ -166,7 +167,7 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
   };
 
   // So that there is a list before the first flood.
-  void refresh().catch(() => {});
+  void refresh().catch(reportOwnTrouble);
 
   return {
     originalOf(file) {
