@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { completeConfiguration } from '../../agent/configuration.ts';
 import { recordQueryWarnings, ruleWarnings } from '../../agent/rule-warnings.ts';
-import { eventClasses } from '../../collectors/event-fields.ts';
+import { classFields, eventClasses } from '../../collectors/event-fields.ts';
 import { describeFileChange } from '../../collectors/packagedb/file-event.ts';
+import { createProcessCollector } from '../../collectors/process-collector.ts';
+import type { ObservedExec } from '../../collectors/process-event.ts';
 import { createProcessTable } from '../../collectors/process-table.ts';
 import { readPath } from '../../collectors/read-path.ts';
 import { parseRule, readRules } from '../../detectors/rules/load-rules.ts';
-import { hostContext } from '../collectors/host-context-double.ts';
-import { procDouble } from '../collectors/proc-double.ts';
+import { hostContext, noWitness } from '../collectors/host-context-double.ts';
+import { detailsOf, exec, fork, procDouble } from '../collectors/proc-double.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stepparent-rule-warnings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -232,6 +234,30 @@ test('a rule whose file has gone has its warning at the beginning', () => {
   expect(ruleWarnings([parseRule('/nowhere/a.toml', text)])).toEqual(
     expect.arrayContaining([expect.objectContaining({ file: '/nowhere/a.toml', line: 1, column: 1, excerpt: '' })]),
   );
+});
+
+test('the class of a start of a program is what its events are', () => {
+  const table = createProcessTable(procDouble(detailsOf(10, { exe: '/no/bash', args: ['-bash'] })));
+  table.seed();
+  const seen: ObservedExec[] = [];
+  const collector = createProcessCollector({
+    table,
+    context: hostContext,
+    witness: noWitness,
+    isProbed: () => false,
+    onExec: (observed) => seen.push(observed),
+    onLost: () => {},
+  });
+  for (const record of [fork(10, 30), exec(30, '/no/dpkg')]) collector.handle(record);
+  collector.flush(Number.POSITIVE_INFINITY);
+  const event = seen[0]?.document();
+  const own = eventClasses.find(({ category }) => category === 'process');
+  for (const field of classFields)
+    expect([field, own?.known(field)?.value]).toEqual([field, readPath(event ?? {}, field)]);
+  for (const field of ['process.name', 'stepparent.exec.filename', 'stepparent.lineage.pid']) {
+    expect([field, own?.known(field)]).toEqual([field, undefined]);
+    expect([field, readPath(event ?? {}, field)]).not.toEqual([field, undefined]);
+  }
 });
 
 test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion'] as const)(
