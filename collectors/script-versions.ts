@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import type { InstalledVersions } from './installed-versions.ts';
+import { tryRead } from './own-trouble.ts';
 
 /** One file as it was looked at; what dpkg puts in its place later is another. */
 export interface ScriptFile {
@@ -51,11 +52,7 @@ export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | '
 const keyOf = ({ path, inode, ctimeMs }: ScriptFile): string => `${path}\0${inode}:${Math.floor(ctimeMs)}`;
 
 function isInPlace(file: ScriptFile): boolean {
-  try {
-    const stat = fs.statSync(file.path, { bigint: true, throwIfNoEntry: false });
-    if (stat === undefined) return false;
-    return keyOf(file) === keyOf({ path: file.path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) });
-  } catch {
-    return false;
-  }
+  const stat = tryRead(() => fs.statSync(file.path, { bigint: true, throwIfNoEntry: false }));
+  if (stat === undefined) return false;
+  return keyOf(file) === keyOf({ path: file.path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) });
 }

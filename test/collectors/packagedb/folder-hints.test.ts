@@ -31,3 +31,23 @@ test.each([
   expect(names.has('other.old')).toBe(others);
   expect(names.has('other.new')).toBe(others);
 });
+
+test('what a hint brings about and fails is reported, and ends nothing', async () => {
+  const folder = scratch();
+  const faults: string[] = [];
+  const fails = (): never => {
+    throw new Error('broken');
+  };
+  const hints = watchFolderHints({
+    onHint: fails,
+    onReady: fails,
+    onFault: (what, error) => faults.push(`${what}: ${error}`),
+  });
+  onTestFinished(() => hints.close());
+  hints.update([{ path: folder, identity: '1' }]);
+  const fault = 'a change in a folder was not handled: Error: broken';
+  await vi.waitFor(() => expect(faults).toEqual([fault]), { timeout: 10_000 });
+  writeFileSync(join(folder, 'new'), 'x');
+  await vi.waitFor(() => expect(faults.length).toBeGreaterThan(1), { timeout: 10_000 });
+  expect(new Set(faults)).toEqual(new Set([fault]));
+});
