@@ -35,12 +35,12 @@ function notesOn(rule: Rule): Note[] {
     if (!notes.some((note) => note.field === field)) notes.push({ key, field, message });
   };
   for (const field of rule.fields) {
-    if (isEventField(field)) continue;
+    if (isKnownField(field)) continue;
     if (placeInQuery(rule.query, field) !== undefined || !rule.termFields.includes(field)) {
       add(queryKey, field, unknownField(field));
     } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
   }
-  for (const field of reasonFields) if (!isEventField(field)) add(reasonKey, field, unknownField(field));
+  for (const field of reasonFields) if (!isKnownField(field)) add(reasonKey, field, unknownField(field));
 
   for (const list of rule.knownTerms) {
     const lists = [...knownLists()];
@@ -67,6 +67,9 @@ function notesOn(rule: Rule): Note[] {
 }
 
 const knownLists = (): IterableIterator<string> => readKnownTerms(shippedKnownTerms).keys();
+
+/** `event.kind` is on every event; exceptions cannot ask for it. */
+const isKnownField = (field: string): boolean => isEventField(field) || classFields.has(field);
 
 const isAbsent = (known: EventClass['known'], field: string): boolean => {
   const found = known(field);
@@ -159,7 +162,7 @@ function placeInQuery(query: string, field: string): { start: number; end: numbe
 /** What is odd about the query `events.record`, which execs alone are asked by. */
 export function recordQueryWarnings(query: string): string[] {
   const { matches, fields } = compileKql(query);
-  const unknown = [...fields].filter((field) => !isEventField(field)).map((field) => unknownField(field));
+  const unknown = [...fields].filter((field) => !isKnownField(field)).map((field) => unknownField(field));
   const execs = eventClasses.filter(({ action }) => action === 'exec');
   if (execs.some(({ known }) => outcomeOf(matches, known).result !== 'false')) return unknown;
   return [...unknown, 'no start of a program can match it'];

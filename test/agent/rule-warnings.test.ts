@@ -194,6 +194,7 @@ describe('a query that no event can match', () => {
     ['a field that must be absent', 'eql', 'process where file.path == null and process.name == "x"'],
     ['a field that must differ', 'query', 'event.category:process and not file.path:x'],
     ['the writer of a file', 'eql', 'file where process.name != "dpkg" and stepparent.package.manager == "dpkg"'],
+    ['what is the same in all events', 'query', 'event.kind:event and host.os.type:linux and event.dataset:*'],
     ['a pattern of fields', 'query', 'event.category:process and process.*.name:x'],
     ['notes, whose names are free', 'eql', 'any where `stepparent`.unobserved.args != null'],
   ])('but not for %s', (_, type, query) => {
