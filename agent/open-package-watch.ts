@@ -47,6 +47,7 @@ export function watchPackages({
     },
     table,
     context,
+    onHeard: scripts.heard,
     onEvent(event, content) {
       scripts.file(event, content);
       if (committing) return;

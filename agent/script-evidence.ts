@@ -18,7 +18,13 @@ import {
 } from '../collectors/packagedb/script-file.ts';
 import type { HostContext, ObservedExec } from '../collectors/process-event.ts';
 import type { ProcessTable } from '../collectors/process-table.ts';
-import { clockStepMs, type FileVersion, openScriptVersions, type ScriptFile } from '../collectors/script-versions.ts';
+import {
+  clockStepMs,
+  type FileVersion,
+  lookAtScript,
+  openScriptVersions,
+  type ScriptFile,
+} from '../collectors/script-versions.ts';
 import { openTimers } from '../collectors/timers.ts';
 import { realPath } from '../collectors/which-file.ts';
 import { findingsOf } from '../detectors/facts/script-findings.ts';
@@ -42,6 +48,8 @@ interface ScriptEvidenceParts {
 export interface ScriptEvidence {
   /** Reads what is installed: to be awaited before the first event. */
   prepare(): Promise<void>;
+  /** A file has changed, and its event will come: by then another file may have taken its place. */
+  heard(path: string): void;
   /** Every file event of a package database comes by here. */
   file(event: StepparentEvent, content: FileContent | undefined): void;
   /** And so does every exec. */
@@ -63,8 +71,9 @@ const maxReadMs = 5000;
 /** Each run that waits has its script open. */
 const maxHeldRuns = 256;
 const maxHeldFiles = 512;
-/** What waits is tried again after that. */
+/** What waits is tried again after that; a file of which the event is still to come before that. */
 const againMs = 60;
+const soonMs = 20;
 const baselineScripts = 8;
 const baselinePauseMs = 50;
 /** dpkg rewrites its status file now and then while it works, and at its end. */
@@ -381,7 +390,13 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   };
 
   // -- What waits.
+  /** Files of which the event is still to come: their version is found out while they are there. */
+  let young: { file: ScriptFile; name: string; sinceMs: number }[] = [];
+  const isYoung = ({ file, name, sinceMs }: (typeof young)[number], nowMs: number): boolean =>
+    versions.of(file, name) === undefined && nowMs - sinceMs < holdMs;
+  const somethingWaits = (): boolean => files.length > 0 || runs.size > 0 || young.length > 0;
   const takeWhatIsReady = (nowMs: number): void => {
+    young = young.filter((one) => isYoung(one, nowMs));
     while (files[0] !== undefined && takeFile(files[0], nowMs - files[0].heardMs >= holdMs)) files.shift();
     for (const run of [...runs]) takeRun(run, nowMs);
     parts.commit();
@@ -392,11 +407,13 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     if (serving) return;
     serving = true;
     try {
-      while (files.length > 0 || runs.size > 0) {
+      while (somethingWaits()) {
         await refresh(Date.now());
         if (stopped) return;
         takeWhatIsReady(Date.now());
-        if (files.length > 0 || runs.size > 0) await new Promise<void>((resolve) => timers.later(againMs, resolve));
+        if (!somethingWaits()) return;
+        const pauseMs = young.length > 0 ? soonMs : againMs;
+        await new Promise<void>((resolve) => timers.later(pauseMs, resolve));
       }
     } catch (error) {
       onFault(error);
@@ -459,6 +476,14 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
 
   return {
     prepare: () => refresh(),
+
+    heard(path) {
+      const name = scriptOfFile(path)?.package;
+      const file = name === undefined || young.length >= maxHeldFiles ? undefined : lookAtScript(path);
+      if (name === undefined || file === undefined || versions.of(file, name) !== undefined) return;
+      young.push({ file, name, sinceMs: Date.now() });
+      void serve();
+    },
 
     file(event, content) {
       const one = { event, content, heardMs: Date.now() };

@@ -26,33 +26,49 @@ export interface ScriptVersions {
 export const clockStepMs = 12;
 /** Files whose version is remembered when they are gone. */
 const maxKnown = 4096;
+/** A file that has just been replaced is still held open by who looked at it: its inode is no other file's. */
+const replacedMs = 1000;
+
+interface Known {
+  ctimeMs: number;
+  version: FileVersion;
+  /** When that was found out. */
+  atMs: number;
+}
 
 export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
-  const known = new Map<string, FileVersion>();
+  /** By path and inode. */
+  const known = new Map<string, Known>();
   return {
     of(file, name) {
-      const key = keyOf(file);
+      const key = `${file.path}\0${file.inode}`;
+      const ctimeMs = Math.floor(file.ctimeMs);
       const before = known.get(key);
-      if (before !== undefined) return before;
+      if (before?.ctimeMs === ctimeMs) return before.version;
+      const inPlace = lookAtScript(file.path);
+      const isReplaced = inPlace?.inode !== file.inode;
+      // The removal of its name has changed it once more.
+      if (isReplaced && before !== undefined && before.ctimeMs < ctimeMs && Date.now() - before.atMs < replacedMs) {
+        return before.version;
+      }
       const { asOfMs } = installed;
       if (asOfMs === undefined || !(file.ctimeMs + clockStepMs <= asOfMs)) return undefined;
+      if (isReplaced || Math.floor(inPlace.ctimeMs) !== ctimeMs) return undefined;
       const found = installed.find(name);
       // dpkg says so before it touches the scripts of a package, and until all of the new version's are in place.
-      if (found?.between || !isInPlace(file)) return undefined;
+      if (found?.between) return undefined;
       const version = { version: found?.version };
       // What is of no package now may be taken over by one.
       if (version.version === undefined) return version;
       if (known.size >= maxKnown) known.delete(known.keys().next().value as string);
-      known.set(key, version);
+      known.set(key, { ctimeMs, version, atMs: Date.now() });
       return version;
     },
   };
 }
 
-const keyOf = ({ path, inode, ctimeMs }: ScriptFile): string => `${path}\0${inode}:${Math.floor(ctimeMs)}`;
-
-function isInPlace(file: ScriptFile): boolean {
-  const stat = tryRead(() => fs.statSync(file.path, { bigint: true, throwIfNoEntry: false }));
-  if (stat === undefined) return false;
-  return keyOf(file) === keyOf({ path: file.path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) });
+/** The file that is there now; undefined: there is none. */
+export function lookAtScript(path: string): ScriptFile | undefined {
+  const stat = tryRead(() => fs.statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return stat && { path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) };
 }

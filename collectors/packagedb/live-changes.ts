@@ -39,6 +39,8 @@ export interface LiveChangesOptions {
   drain(): boolean;
   /** More has happened in the folder than is told of here. */
   compareSoon(at: WatchedFolder): void;
+  /** A file was looked at, some time before it is told. */
+  onLooked?(path: string): void;
   /** Something has happened in the folder. */
   compareAfterEvent(at: WatchedFolder): void;
   /** The kernel has dropped events. */
@@ -155,6 +157,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     if (witness === undefined) return;
     change.witness = witness;
     waitingOf(change.at).openFiles++;
+    options.onLooked?.(change.path);
     const { stat } = witness;
     change.heard = stateOf(stat);
     const epochNs = options.bootEpochMs() * 1e6;

@@ -32,6 +32,8 @@ export interface PackageWatchOptions {
   context: HostContext;
   /** `content`: of a script that came or changed, and of the control file beside it. */
   onEvent(event: StepparentEvent, content: FileContent | undefined): void;
+  /** A file has changed; its event comes some time later. */
+  onHeard?(path: string): void;
   /** A folder is missing or was replaced, events were lost. */
   onNotice(action: SensorAction, reason: string, count?: number): void;
   /** Called before listings are saved: what was told before is to be on disk first. */
@@ -157,6 +159,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     bootEpochMs: () => context.bootEpochMs(),
     drain,
     compareSoon: (at) => schedule.soon(at),
+    ...(options.onHeard && { onLooked: options.onHeard }),
     compareAfterEvent: (at) => compareAfterEvent(at),
     onOverflow() {
       onNotice('file-events-lost', "the kernel's queue of file events overflowed");

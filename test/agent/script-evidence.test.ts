@@ -1,7 +1,17 @@
 // What is said of scripts that come and change, with a real store and a scratch database of dpkg's.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openScriptEvidence, stateOfScript } from '../../agent/script-evidence.ts';
@@ -160,6 +170,8 @@ async function evidenceWith(packages: Versions) {
     status,
     note,
     isTaken,
+    eventOf,
+    contentOf,
     runs: startScript,
   };
 }
@@ -219,6 +231,36 @@ describe('a script that runs is of the version that it was of then', () => {
     status({ cron: '2' });
     expect((await isTaken(run)).script).toMatchObject({ version: '1', state: 'known', sha256: sha256('old\n') });
     expect((await isTaken(event)).script).toMatchObject({ version: '2', state: 'first' });
+  });
+
+  test('two upgrades, and the event of the first comes when its file has been replaced', async () => {
+    const { install, put, note, say, status, isTaken, evidence, folder, contentOf, eventOf } = await evidenceWith({
+      cron: '1',
+      bash: '5',
+    });
+    await install('cron', '1', 'old\n');
+    const path = join(folder, 'info', 'cron.postinst');
+    note('cron', '1', 'half-installed');
+    put('info/cron.postinst', 'two\n');
+    evidence.heard(path);
+    note('cron', '2', 'unpacked');
+    // As a witness does, so that the inode is no other file's.
+    const fd = openSync(path, 'r');
+    onTestFinished(() => closeSync(fd));
+    // What is said of a later file was read after that of this one.
+    put('info/bash.postinst', 'x\n');
+    expect((await isTaken(say('info/bash.postinst', 'x\n', dpkg))).script?.version).toBe('5');
+    put('info/cron.postinst', 'three\n');
+    status({ cron: '3', bash: '5' });
+    const late = eventOf('info/cron.postinst', dpkg, {});
+    const { ino, ctimeMs } = fstatSync(fd);
+    Object.assign(late.file ?? {}, { inode: `${ino}`, ctime: new Date(Math.floor(ctimeMs)).toISOString() });
+    evidence.file(late, contentOf('two\n'));
+    expect((await isTaken(late)).script).toMatchObject({ version: '2', state: 'first' });
+    expect((await isTaken(say('info/cron.postinst', 'three\n', dpkg))).script).toMatchObject({
+      version: '3',
+      state: 'first',
+    });
   });
 
   test('the new one, before the event of its file', async () => {
