@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
-import { classFields, eventClasses, isEventField } from '../../collectors/event-fields.ts';
+import { classFields, eventClasses, isEventField, objectLists, openObjects } from '../../collectors/event-fields.ts';
 import { readPath } from '../../collectors/read-path.ts';
 import { fits, unmapped, valuesOf } from '../ecs-values.ts';
+import { fieldsOf } from '../maximal-documents.ts';
 import { bindMount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
@@ -233,6 +234,33 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     const names = new Set([...events, ...alerts].flatMap((document) => [...valuesOf(document).keys()]));
     expect(notFilled.filter((field) => names.has(field))).toEqual([]);
     expect(notFilled.filter((field) => !(field in EcsFlat))).toEqual([]);
+  });
+
+  test.each([
+    ['events', () => events],
+    ['alerts', () => alerts],
+  ])('each field of %s is a column of SQL, with its value', async (view, documentsOf) => {
+    const { code, stdout } = await agent.cli('query', '--json', '--limit', '2000', `SELECT * FROM ${view}`);
+    expect(code).toBe(0);
+    const rows = new Map(
+      documents<Record<string, unknown>>(stdout).map((row) => [
+        row[view === 'alerts' ? 'stepparent.alert.id' : 'event.id'],
+        row,
+      ]),
+    );
+    const isWhole = (field: string) => objectLists.includes(field) || openObjects.includes(field);
+    let compared = 0;
+    for (const document of documentsOf()) {
+      const row = rows.get(view === 'alerts' ? document.stepparent.alert?.id : document.event.id);
+      for (const field of row === undefined ? [] : fieldsOf(document, isWhole)) {
+        expect(row).toHaveProperty([field]);
+        const value = field.split('.').reduce((at, name) => (at as never)[name], document as unknown);
+        if (typeof value === 'string' && value.length < 4096)
+          expect({ field, value: row?.[field] }).toEqual({ field, value });
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThan(100);
   });
 
   test('each field of each event and alert has a mapping that takes it', () => {
