@@ -148,7 +148,10 @@ try {
   put('/usr/lib/systemd/catalog/stepparent.catalog', catalogText(rules, readHunts([shippedHunts]).hunts));
   put(
     '/usr/share/doc/stepparent/copyright',
-    copyrightText(inside, [...new Set([...native, ...compiledPackages])], `node-linux-${process.arch}`),
+    copyrightText(inside, [...new Set([...native, ...compiledPackages])], {
+      name: `node-linux-${architecture.node}`,
+      modules,
+    }),
   );
   put('/usr/share/doc/stepparent/changelog.gz', gzipSync(debChangelog(releases, maintainer, date), { level: 9 }));
 

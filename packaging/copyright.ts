@@ -37,8 +37,8 @@ function holders(name: string, text: string, author: unknown): string {
   return person;
 }
 
-function partOf(name: string, where: string): Part {
-  const folder = join(modules, name);
+function partOf(name: string, where: string, from = modules): Part {
+  const folder = join(from, name);
   const { version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(entry));
   if (file === undefined || typeof license !== 'string') throw new Error(`${name} ${version} says no licence`);
@@ -55,9 +55,13 @@ function partOf(name: string, where: string): Part {
 
 /**
  * The file's text. `bundled`: npm packages in /usr/lib/stepparent/agent; `compiled`: those in compiled files. `node`:
- * the npm package with the runtime. Throws when one of them has no licence text.
+ * the npm package with the runtime, and the folder that it is in. Throws when one of them has no licence text.
  */
-export function copyrightText(bundled: readonly string[], compiled: readonly string[], node: string): string {
+export function copyrightText(
+  bundled: readonly string[],
+  compiled: readonly string[],
+  node: { name: string; modules: string },
+): string {
   const sqlite = readFileSync(join(modules, 'better-sqlite3/deps/sqlite3/sqlite3.c'), 'utf8');
   const blessing = /The author disclaims copyright to this source code\.[\s\S]*?(?=\n\*{10})/.exec(sqlite)?.[0];
   if (blessing === undefined) throw new Error('SQLite says no licence');
@@ -69,7 +73,7 @@ export function copyrightText(bundled: readonly string[], compiled: readonly str
       text: readFileSync(join(checkout, 'LICENSE'), 'utf8'),
     },
     {
-      ...partOf(node, 'as /usr/lib/stepparent/bin/node with the libraries that its licence names'),
+      ...partOf(node.name, 'as /usr/lib/stepparent/bin/node with the libraries that its licence names', node.modules),
       copyright: 'Node.js contributors; Joyent, Inc. and other Node contributors; those of the libraries named below',
       license: 'Node.js',
     },
