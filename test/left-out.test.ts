@@ -20,7 +20,7 @@ test('skipped tests by reason, tiers that did not run with their commands', () =
     '  2 tests: it needs root',
   ]);
   for (const { name, command } of tiers) {
-    expect({ name, listed: lines.some((line) => line.includes(command)) }).toEqual({
+    expect({ name, listed: lines.some((line) => line.includes(`${command} `)) }).toEqual({
       name,
       listed: !['unit', 'vm'].includes(name),
     });

@@ -6,6 +6,7 @@ import { builtPackage } from '../booted/debian.ts';
 import { bootContainer } from '../booted/nspawn.ts';
 import { scratchFolder } from '../e2e/private-host.ts';
 import { missingTools, noRoot, titled, unmet } from '../needs.ts';
+import { architecture } from '../packages/built.ts';
 
 const missing = unmet(noRoot, missingTools('systemd-nspawn', 'debootstrap', 'systemctl', 'dpkg-deb', 'rpmbuild'));
 
@@ -18,7 +19,7 @@ describe.skipIf(missing)(titled('systemd-nspawn', missing), () => {
     const files = makeFiles(scratch, builtPackage());
     const machine = await bootContainer(scratch, files);
     stop = machine.stop;
-    on = booted(machine, { traced: false, patienceMs: 30_000 });
+    on = booted(machine, { traced: false, patienceMs: 30_000, deb: architecture.deb });
   });
   afterAll(() => stop?.());
 

@@ -1,12 +1,13 @@
 // What must hold of the installed package on a booted system, in the order in which it happens there.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { AgentStatus } from '../../agent/status.ts';
 import { version } from '../../agent/version.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
+import type { Architecture } from '../../packaging/files.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
 import { documents, until } from '../e2e/run-agent.ts';
 import { asVersion } from '../packages/as-version.ts';
@@ -19,6 +20,8 @@ export interface Traits {
   traced: boolean;
   /** How long a condition may take to come. */
   patienceMs: number;
+  /** dpkg's name of its architecture. */
+  deb: Architecture['deb'];
 }
 
 export interface Check {
@@ -141,9 +144,9 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'dpkg -i: the service is active at its end',
-    async run({ must }) {
+    async run({ must, traits: { deb } }) {
       await must(`mkdir -p /etc/stepparent/conf.d && printf '[hunts]\\ninterval = "2m"\\n' >${mine}`);
-      await must(`dpkg -i ${given}/stepparent_${version}_amd64.deb`);
+      await must(`dpkg -i ${given}/stepparent_${version}_${deb}.deb`);
       expect(await must(isActive)).toBe('active\n');
       expect(await must('systemctl is-enabled stepparent.service')).toBe('enabled\n');
     },
@@ -452,12 +455,10 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'an upgrade keeps all, and is no alert',
-    async run({ must, status, alerts, traits: { traced } }) {
+    async run({ must, status, alerts, traits: { traced, deb } }) {
       const terms = (await status()).store.terms;
       const before = await must(mainPid);
-      await must(
-        `DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${given}/${basename(`stepparent_${newer}_amd64.deb`)}`,
-      );
+      await must(`DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${given}/stepparent_${newer}_${deb}.deb`);
       expect(await must(isActive)).toBe('active\n');
       expect(await must(mainPid)).not.toBe(before);
       const after = await status();
@@ -472,10 +473,10 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'an upgrade with a wrong configuration leaves the running agent',
-    async run({ must }) {
+    async run({ must, traits: { deb } }) {
       const [kept, before] = [await must(`cat ${mine}`), await must(mainPid)];
       await must(`echo 'container_alerts = 7' >${mine}`);
-      expect(await must(`dpkg -i ${given}/stepparent_${newer}_amd64.deb 2>&1`)).toContain(
+      expect(await must(`dpkg -i ${given}/stepparent_${newer}_${deb}.deb 2>&1`)).toContain(
         'the agent from before goes on',
       );
       expect(await must(`${mainPid}; ${isActive}`)).toBe(`${before}active\n`);

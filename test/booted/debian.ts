@@ -3,21 +3,24 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildPackages, debFile } from '../packages/built.ts';
+import type { Architecture } from '../../packaging/files.ts';
+import { buildPackages, debFileOf, architecture as native } from '../packages/built.ts';
 import { debootstrap } from '../packages/chroot.ts';
 import { shellProgram } from './machine.ts';
 
-const suite = 'bookworm';
+export const suite = 'bookworm';
 /** What a server has that minbase has not, as far as stepparent or a test uses it. */
-const packages = ['systemd', 'systemd-sysv', 'dbus', 'rpm', 'procps'];
+export const packages: readonly string[] = ['systemd', 'systemd-sysv', 'dbus', 'rpm', 'procps'];
 
 /** `$STEPPARENT_TEST_CACHE` keeps the base system and the kernel from one run to the next. */
 const cache = process.env.STEPPARENT_TEST_CACHE;
 
+export const isCached = (scratch: string, name: string): boolean => existsSync(join(cache ?? scratch, name));
+
 /** Makes a folder by `make`, or takes it from the cache. */
 export function cached(scratch: string, name: string, make: (folder: string) => void): string {
   const folder = join(cache ?? scratch, name);
-  if (existsSync(folder)) return folder;
+  if (isCached(scratch, name)) return folder;
   const unfinished = `${folder}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
@@ -33,10 +36,14 @@ export const download = (program: string, args: readonly string[], cwd: string):
 const baseSystem = (scratch: string): string =>
   cached(scratch, `${suite}-${packages.join('-')}`, (folder) => {
     debootstrap(folder, suite, packages);
-    // What was downloaded is installed.
-    rmSync(join(folder, 'var/cache/apt/archives'), { recursive: true });
-    mkdirSync(join(folder, 'var/cache/apt/archives/partial'), { recursive: true });
+    removeDownloads(folder);
   });
+
+/** What was downloaded is installed. */
+export function removeDownloads(folder: string): void {
+  rmSync(join(folder, 'var/cache/apt/archives'), { recursive: true });
+  mkdirSync(join(folder, 'var/cache/apt/archives/partial'), { recursive: true });
+}
 
 /** Where a machine finds what the test gives it. */
 export const given = '/opt/test';
@@ -48,11 +55,13 @@ export interface RootParts {
   units: Readonly<Record<string, string>>;
   /** Units that do not start. */
   masked: readonly string[];
+  /** The folder with the system that is copied; without one, that of this machine's architecture. */
+  base?: string;
 }
 
 /** A system of its own in `folder`, with a journal that outlasts a reboot, and no timers that reach for the network. */
-export function makeRoot(scratch: string, folder: string, { files, units, masked }: RootParts): void {
-  execFileSync('cp', ['-a', '--reflink=auto', baseSystem(scratch), folder]);
+export function makeRoot(scratch: string, folder: string, { files, units, masked, base }: RootParts): void {
+  execFileSync('cp', ['-a', '--reflink=auto', base ?? baseSystem(scratch), folder]);
   // Every host with a kernel of its own has the last of them.
   for (const made of [given, '/var/log/journal', '/usr/lib/modules'])
     mkdirSync(join(folder, made), { recursive: true });
@@ -67,7 +76,7 @@ export function makeRoot(scratch: string, folder: string, { files, units, masked
 }
 
 /** The package of this checkout. */
-export function builtPackage(): string {
-  buildPackages('deb');
-  return debFile;
+export function builtPackage(architecture: Architecture = native): string {
+  buildPackages('deb', '--arch', architecture.deb);
+  return debFileOf(architecture);
 }

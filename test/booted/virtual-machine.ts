@@ -1,52 +1,43 @@
 // A Debian system in an emulated machine: Debian's own kernel, systemd as PID 1, a disk that outlasts a reboot, no network.
 
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Architecture } from '../../packaging/files.ts';
 import { until } from '../e2e/run-agent.ts';
-import { cached, download, given, makeRoot } from './debian.ts';
+import { architecture as native } from '../packages/built.ts';
+import { given, makeRoot } from './debian.ts';
+import { emulators, makeDisk, startEmulator } from './emulators.ts';
+import { foreignBase } from './foreign-debian.ts';
 import { type Machine, openShell } from './machine.ts';
 
-const terminal = '/dev/ttyS1';
-const units = {
+const unitsFor = (terminal: string) => ({
   'test-shell.service':
-    `[Service]\nExecStart=/bin/sh -c 'stty raw -echo <${terminal}; exec ${given}/shell <${terminal} >${terminal}'\n` +
+    `[Service]\nExecStart=/bin/sh -c 'stty raw -echo </dev/${terminal}; exec ${given}/shell </dev/${terminal} >/dev/${terminal}'\n` +
     '[Install]\nWantedBy=multi-user.target\n',
-};
+});
 
-/** Debian's kernel for clouds has ext4 and NVMe built in: it needs no initrd. */
-function kernelImage(scratch: string): string {
-  const folder = cached(scratch, 'kernel', (into) => {
-    const depends = download('apt-cache', ['depends', 'linux-image-cloud-amd64'], into);
-    const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-    if (name === undefined) throw new Error(`no kernel in the archive's lists: apt-get update; ${depends}`);
-    download('apt-get', ['download', '-qq', name], into);
-    const deb = readdirSync(into).find((file) => file.endsWith('.deb')) ?? '';
-    execFileSync('dpkg-deb', ['-x', join(into, deb), into]);
-  });
-  const image = readdirSync(join(folder, 'boot')).find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new Error(`no kernel in ${folder}`);
-  return join(folder, 'boot', image);
-}
-
-export async function bootVirtualMachine(scratch: string, files: readonly string[], cpus = 1): Promise<Machine> {
+export async function bootVirtualMachine(
+  scratch: string,
+  files: readonly string[],
+  architecture: Architecture = native,
+  cpus = 1,
+): Promise<Machine> {
   const root = join(scratch, 'root');
-  // There is no udev to make the device that it waits for.
-  makeRoot(scratch, root, { files, units, masked: ['serial-getty@ttyS0.service'] });
-  const disk = join(scratch, 'disk');
-  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', root, disk, '2G']);
-  rmSync(root, { recursive: true });
+  const { console: line, terminal, shell: shellOptions } = emulators[architecture.deb];
+  const foreign = architecture.deb !== native.deb;
+  makeRoot(scratch, root, {
+    files,
+    units: unitsFor(terminal),
+    // There is no udev to make the device that it waits for.
+    masked: [`serial-getty@${line}.service`],
+    ...(foreign && { base: await foreignBase(scratch, architecture) }),
+  });
   const console = join(scratch, 'console');
   const socket = join(scratch, 'shell');
-  const options = [
-    ...['-accel', 'tcg', '-smp', String(cpus), '-m', '1536', '-display', 'none', '-nodefaults', '-no-user-config'],
-    ...['-kernel', kernelImage(scratch), '-append', 'root=/dev/nvme0n1 rw console=ttyS0 panic=-1'],
-    ...['-drive', `file=${disk},if=none,id=disk,format=raw,cache=unsafe`, '-device', 'nvme,drive=disk,serial=root'],
-    ...['-nic', 'none', '-serial', `file:${console}`],
-    ...['-chardev', `socket,id=shell,path=${socket},server=on,wait=off`, '-serial', 'chardev:shell'],
-  ];
-  const child = spawn('qemu-system-x86_64', options, { stdio: ['ignore', 'ignore', 'pipe'] });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const child = startEmulator(scratch, {
+    ...{ architecture, cpus, console, disk: makeDisk(scratch, root) },
+    options: ['-chardev', `socket,id=shell,path=${socket},server=on,wait=off`, ...shellOptions],
+  });
   let said = '';
   let trouble: string | undefined;
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { version } from '../../agent/version.ts';
 
 /** The same files, packed quickly; the agent says the higher version too. */
@@ -17,7 +17,7 @@ export function asVersion(scratch: string, deb: string, higher: string): string 
   }
   // They are of the files as they were.
   rmSync(join(tree, 'DEBIAN/md5sums'));
-  const file = join(scratch, `stepparent_${higher}_amd64.deb`);
+  const file = join(scratch, basename(deb).replace(`_${version}_`, `_${higher}_`));
   execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file], { stdio: 'pipe' });
   rmSync(tree, { recursive: true });
   return file;

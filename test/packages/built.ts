@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../agent/version.ts';
-import { architectures } from '../../packaging/files.ts';
+import { type Architecture, architectures } from '../../packaging/files.ts';
 import { missingTools, unmet } from '../needs.ts';
 
 const checkout = join(import.meta.dirname, '../..');
@@ -13,7 +13,8 @@ if (!native) throw new Error(`there are no packages for ${process.arch}`);
 
 /** Of this machine's architecture. */
 export const architecture = native;
-export const debFile: string = join(checkout, 'dist', `stepparent_${version}_${native.deb}.deb`);
+export const debFileOf = ({ deb }: Architecture): string => join(checkout, 'dist', `stepparent_${version}_${deb}.deb`);
+export const debFile: string = debFileOf(native);
 export const rpmFile: string = join(checkout, 'dist', `stepparent-${version}-1.${native.rpm}.rpm`);
 
 /** Why packages cannot be built here. */

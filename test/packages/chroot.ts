@@ -27,10 +27,14 @@ export interface Chroot {
   spawn(program: string, ...args: string[]): ReturnType<typeof spawn>;
 }
 
-/** Fetches a release's smallest system into `folder`, with these packages besides, from the archive that apt uses here. */
-export function debootstrap(folder: string, release: string, include: readonly string[]): void {
+/**
+ * Fetches a release's smallest system into `folder`, with these packages besides, from the archive that apt uses here. `foreign` is
+ * another architecture than this machine's: its second stage has to run there.
+ */
+export function debootstrap(folder: string, release: string, include: readonly string[], foreign?: string): void {
   const also = include.length > 0 ? [`--include=${include.join(',')}`] : [];
-  execFileSync('debootstrap', ['--variant=minbase', ...also, release, folder, archive()], {
+  const stage = foreign === undefined ? [] : [`--arch=${foreign}`, '--foreign'];
+  execFileSync('debootstrap', ['--variant=minbase', ...stage, ...also, release, folder, archive()], {
     stdio: 'pipe',
     maxBuffer: 1 << 28,
   });
