@@ -5,10 +5,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { AgentStatus } from '../../agent/status.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { type AlertDocument, documents, runCli, type TermDocument, until } from './run-agent.ts';
+import { type AlertDocument, degradedWithoutPauses, documents, runCli, type TermDocument, until } from './run-agent.ts';
 
 const top = join(import.meta.dirname, '../..');
 
@@ -53,7 +54,10 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
       );
       const instances = readdirSync('/sys/kernel/tracing/instances');
       expect(instances.filter((name) => name.startsWith(`stepparent_${pid}_`))).toHaveLength(1);
-      expect(await json('status')).toMatchObject([{ pid, state: 'running', degraded: [] }]);
+      const [status] = await json('status');
+      // A busy machine makes the agent pause, which is a fault for an hour.
+      expect(status).toMatchObject({ pid, state: expect.stringMatching(/^(?:running|degraded)$/) });
+      expect(degradedWithoutPauses(status as unknown as AgentStatus)).toEqual([]);
 
       const first = makeParent(scratch, 'first');
       const second = makeParent(scratch, 'second');
