@@ -4,13 +4,16 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StepparentEvent } from '../../collectors/event.ts';
+import { openStore } from '../../storage/open-store.ts';
+import { openQueryDatabase } from '../../storage/query-database.ts';
+import type { AlertRecord } from '../../storage/records.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { missingTools, unmet } from '../needs.ts';
 import { debs, repository, rpms } from '../scenarios/packages.ts';
 import { type Act, prelude } from '../scenarios/scenarios.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
-import { documents, type Ended, run, type TestAgent, testAgent, until, withAllRules } from './run-agent.ts';
+import { type Ended, run, type TestAgent, testAgent, until, withAllRules } from './run-agent.ts';
 
 /** Why scenarios cannot be enacted here. */
 export const scenariosMissing: string | undefined =
@@ -28,6 +31,8 @@ export const isOurs = ({ event, stepparent: { lineage = [] } }: StepparentEvent)
 
 export interface Run {
   startMs: number;
+  /** The scenario's own directory, `$WORK`. */
+  work: string;
   ended: Ended;
 }
 
@@ -45,16 +50,17 @@ export interface ScenarioHost {
   play(act: Act, more?: NodeJS.ProcessEnv): Promise<Run>;
   /** Waits until the agent has stored everything that was done before. */
   settled(): Promise<void>;
+  /** What is stored, oldest first. */
+  alerts(): AlertRecord[];
 }
 
 /** One for a test file. */
 export function scenarioHost(): ScenarioHost {
   const scratch = scratchFolder();
   const places = Object.fromEntries(
-    ['debs', 'rpms', 'repository', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map((name) => [
-      name,
-      join(scratch, name),
-    ]),
+    ['debs', 'rpms', 'repository', 'scripts', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map(
+      (name) => [name, join(scratch, name)],
+    ),
   ) as Record<string, string>;
   const place = (name: string): string => places[name] ?? '';
   const folders = [info, '/var/lib/dpkg', place('rpm-database')];
@@ -64,6 +70,7 @@ export function scenarioHost(): ScenarioHost {
       `${withAllRules}package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
     );
   let agent = newAgent();
+  const storeFile = (): string => join(agent.folder, 'state/stepparent.db');
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -167,10 +174,13 @@ export function scenarioHost(): ScenarioHost {
       const work = join(place('work'), id);
       mkdirSync(work);
       const startMs = Date.now();
-      const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `${prelude}${script}\n:\n`];
+      // Each event repeats the arguments of the whole lineage: a text of this length would fill the agent's database.
+      const text = join(place('scripts'), id);
+      writeFileSync(text, `${prelude}${script}\n:\n`);
+      const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `. ${text}`];
       const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
       if (agentOff) await agent.start();
-      return { startMs, ended };
+      return { startMs, work, ended };
     },
     async settled() {
       const name = `marker-${markers++}`;
@@ -178,14 +188,26 @@ export function scenarioHost(): ScenarioHost {
       copyFileSync('/bin/true', program);
       await run(program, []);
       writeFileSync(join(info, `${name}.list`), '');
-      const sql = `SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}') AS ran,
-      (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list') AS listed`;
-      await until(`the events before ${name}`, async () => {
-        const { code, stdout, stderr } = await agent.cli('query', sql, '--json');
-        if (code !== 0) throw new Error(stderr);
-        const [row] = documents<{ ran: number; listed: number }>(stdout);
-        return row !== undefined && row.ran > 0 && row.listed > 0;
+      const sql = `SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}'),
+        (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list')`;
+      // Not by the command line: a process for each question would be most of the time that the scenarios take.
+      await until(`the events before ${name}`, () => {
+        const store = openQueryDatabase(storeFile(), []);
+        try {
+          const [counts = []] = store.ask(sql, { since: 0, now: Date.now() }).rows;
+          return counts.every((count) => Number(count) > 0);
+        } finally {
+          store.close();
+        }
       });
+    },
+    alerts() {
+      const store = openStore(storeFile(), { readonly: true });
+      try {
+        return [...store.listAlerts()];
+      } finally {
+        store.close();
+      }
     },
   };
 }

@@ -10,7 +10,7 @@ export const chrootMissing: string | undefined = unmet(
 );
 
 /** The archive that this machine's apt takes Debian from. */
-function archive(): string {
+export function archive(): string {
   const listed = execFileSync('apt-get', ['indextargets', '--format', '$(ORIGIN) $(RELEASE) $(REPO_URI)'], {
     encoding: 'utf8',
   });

@@ -59,6 +59,23 @@ dpkg-query -W new-helpers >/dev/null
 exit 0
 `;
 
+/** Leaves a unit, and a program that outlives the installation. */
+const backdoor = `#!/bin/sh
+set -e
+cat >/etc/systemd/system/dbus-update.service <<'UNIT'
+[Service]
+ExecStart=/bin/true
+[Install]
+WantedBy=multi-user.target
+UNIT
+( setsid nohup sleep 1 >/dev/null 2>&1 & )
+exit 0
+`;
+
+/** Appends a line to a file at each run: the proof that it ran. */
+const marks = (file: string, more = ''): string =>
+  `#!/bin/sh\nset -e\n: each run appends a line to ${file}, and no other script does\necho ran >>/opt/${file}\n${more}`;
+
 interface Package {
   name: string;
   version: string;
@@ -71,7 +88,7 @@ const versions = (name: string, ...scripts: DebScripts[]): [string, Package][] =
 /** By the file's name without `.deb`. */
 export const debs: ReadonlyMap<string, Package> = new Map([
   // Learned in the first week.
-  ...versions('editor', all(), all('#!/bin/sh\nset -e\n:\n')),
+  ...versions('editor', all(), all('#!/bin/sh\nset -e\n:\n'), { postinst: backdoor }),
   ...versions('viewer', all(), all('#!/bin/sh\nset -e\n: two\n')),
   ...versions('vendor', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
   ...versions('library', all(), all('#!/bin/sh\nset -e\n: two\n'), all('#!/bin/sh\nset -e\n: three\n')),
@@ -85,6 +102,8 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('copied', all(copied)),
   ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
   ...versions('same-version', all()),
+  ...versions('marked', { postinst: marks('marked.ran') }),
+  ...versions('short', { postinst: marks('short.ran') }),
   // New in the second week.
   ...versions('new-tool', all()),
   ...versions('new-daemon', { postinst: daemon }),
@@ -107,6 +126,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
     ],
     ...['by-hook', 'by-session', 'inner', 'by-tar'],
   ].flatMap((name) => versions(`evil-${name}`, name.endsWith('-bare') ? {} : { postinst: quiet })),
+  ...versions('evil-marked', { postinst: marks('evil.ran', 'sleep 0.2\n') }),
   ...versions('evil-detached', {
     postinst: '#!/bin/sh\n( setsid sh -c "sleep 0.5; dpkg -i $DEBS/evil-inner_1.deb; :" >/dev/null 2>&1 & )\nexit 0\n',
   }),
@@ -123,6 +143,7 @@ export const rpms: ReadonlyMap<string, string> = new Map([
   ['rpm-three', 'sleep 0.05'],
   ['rpm-vendor', ':'],
   ['rpm-evil', ':'],
+  ['rpm-marked', 'echo ran >>/opt/rpm-marked.ran; sleep 0.2'],
   ['rpm-detached', '( setsid /usr/bin/sleep 0.3 >/dev/null 2>&1 & )'],
 ]);
 

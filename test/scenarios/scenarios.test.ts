@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
+import { cases } from './cases.ts';
 import { literalConditions } from './literal-conditions.ts';
 import { debs, repository, rpms } from './packages.ts';
 import { attacks, benign, firstWeek, type Scenario } from './scenarios.ts';
@@ -13,7 +14,8 @@ const all = [...firstWeek, ...benign, ...attacks];
 
 describe('the scenarios', () => {
   test('have names of their own', () => {
-    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    const ids = [...all, ...cases].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
   test('say why, where they are not as one would wish', () => {
@@ -22,9 +24,25 @@ describe('the scenarios', () => {
   });
 
   test('name packages that are built', () => {
-    const named = all.flatMap(({ script }) => [...script.matchAll(/\$(DEBS|RPMS)\/([\w-]+)\.(?:deb|rpm)/g)]);
+    const named = [...all, ...cases].flatMap(({ script }) => [
+      ...script.matchAll(/\$(DEBS|RPMS)\/([\w-]+)\.(?:deb|rpm)/g),
+    ]);
     for (const [, kind, name = ''] of named) expect((kind === 'DEBS' ? debs : rpms).has(name)).toBe(true);
     for (const name of Object.values(repository).flat()) expect(debs.has(name)).toBe(true);
+  });
+});
+
+describe('the cases', () => {
+  test('each proves that its payload ran, and expects something', () => {
+    const unproved = cases.filter(
+      ({ script, answers }) => !/\b(?:proof|PROOF|evil)\b/.test(script) || answers.length === 0,
+    );
+    expect(unproved.map(({ id }) => id)).toEqual([]);
+  });
+
+  test('those that need a fresh agent come last', () => {
+    const fresh = cases.map((each) => each.fresh === true);
+    expect(fresh).toEqual(fresh.toSorted());
   });
 });
 

@@ -33,7 +33,7 @@ offer() { echo "deb [trusted=yes] file:$REPOSITORY/$1 ./" >"$APT_SOURCES"; apt-g
 `;
 
 const parents = ['dpkg-package-installed-by-unusual-parent', 'rpm-package-installed-by-unusual-parent'];
-const initiator = 'package-installed-by-unusual-initiator';
+export const initiator = 'package-installed-by-unusual-initiator';
 const scripts = 'unusual-dpkg-execution';
 const impostor = 'package-tool-impostor';
 const command = 'package-tool-given-command';
@@ -41,6 +41,19 @@ const records = 'dpkg-database-changed-by-other-program';
 const unowned = 'maintainer-script-unowned';
 const changed = 'maintainer-script-changed-outside-dpkg';
 const differs = 'maintainer-script-differs-from-version';
+
+/** All rules that are about packages; any other is about the agent itself. */
+export const packageRules: readonly string[] = [
+  ...parents,
+  initiator,
+  scripts,
+  impostor,
+  command,
+  records,
+  unowned,
+  changed,
+  differs,
+];
 
 /** Somebody logs in by ssh and works in bash. */
 const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({

@@ -1,0 +1,678 @@
+// Ways to evade the agent, ways to blind it, and false alarms, as data. An answer that the agent does not give yet has `fails`, with the
+// reason; the suite fails when it gives that answer.
+
+import { type Act, initiator } from './scenarios.ts';
+
+/** What a case expects. Each answer is a test. */
+export type Answer = {
+  /** Why the agent does not give this answer yet. The test fails when it does: remove `fails` then. */
+  fails?: string;
+} & (
+  | {
+      /** New alerts that are not capped, of these rules or of any rule; the alert's terms contain `term`. */
+      alerts: readonly string[] | 'any';
+      term?: string;
+      /** The least number of sightings, over all alerts (default: 1). */
+      times?: number;
+    }
+  /**
+   * A new reason in `degraded`, or an alert of a rule that is about the agent itself and not about packages. `true`: any reason but
+   * those that a busy machine causes. A pattern: a reason that it matches.
+   */
+  | { noticed: true | RegExp }
+  /** The agent raises this number of alerts at most. */
+  | { atMost: number }
+  /** The script prints this line. */
+  | { prints: string }
+);
+
+/** The script must exit with 0 and print a line that begins with `PROOF`, which shows that the payload ran. */
+export interface Case extends Act {
+  answers: readonly Answer[];
+  /** Reverts what the script did to the agent; also runs when the script failed. */
+  undo?: string;
+  /** The case changes or damages the agent: it gets one that was just started on the learned state. */
+  fresh?: true;
+  /** That agent's clock is $CLOCK_OFFSET days ahead. */
+  shiftedClock?: true;
+}
+
+/** Added to `prelude`. `$AGENT` is the agent's pid, `$NOBODY` a directory that everyone may write to. */
+export const casePrelude = `
+stepparent() { "$NODE" "$CHECKOUT/agent/main.ts" "$@" --config "$CONFIG"; }
+proof() { [ -s "$1" ]; echo "PROOF $(tail -n 1 "$1")"; rm -f "$1"; }
+evil() { dpkg --log=/dev/null -i "$DEBS/evil-marked_1.deb" >/dev/null 2>&1; proof /opt/evil.ran; dpkg -P evil-marked >/dev/null 2>&1; }
+as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+no_package() { dpkg -i "/nowhere/$1.deb" 2>/dev/null || :; }
+instance() { echo /sys/kernel/tracing/instances/stepparent_"$AGENT"_*; }
+await() { for try in $(seq 100); do ! "$@" || return 0; sleep 0.1; done; return 1; }
+program() { mkdir -p "$(dirname "$1")"; printf '%s\\n' '#!/bin/sh' "$2" >"$1"; chmod 755 "$1"; }
+`;
+
+const scripts = 'unusual-dpkg-execution';
+const command = 'package-tool-given-command';
+const impostor = 'package-tool-impostor';
+
+/** As an administrator who is known. */
+const login = (id: string, title: string, script: string, answers: readonly Answer[]): Case => ({
+  id,
+  title,
+  actor: 'sshd',
+  shell: 'bash',
+  script,
+  answers,
+});
+
+/** By a program that has not installed anything. */
+const daemon = (
+  id: string,
+  actor: string,
+  title: string,
+  script: string,
+  answers: readonly Answer[],
+  more: Partial<Case> = {},
+): Case => ({ id, title, actor, shell: 'bash', script, answers, ...more });
+
+const silent = (fails: string, times = 1): Answer[] => [{ alerts: 'any', times, fails }];
+
+const evasions: readonly Case[] = [
+  login(
+    'apt-hook-file',
+    'a hook in apt.conf.d runs at the next apt-get update',
+    `program /opt/hook.sh 'echo ran >>/opt/hook.ran; sleep 0.3'
+    echo 'APT::Update::Pre-Invoke { "/opt/hook.sh"; };' >/etc/apt/apt.conf.d/01backdoor
+    apt-get -q update
+    rm /etc/apt/apt.conf.d/01backdoor
+    proof /opt/hook.ran`,
+    silent('configuration files of package tools are not watched, and children of apt-get are not judged'),
+  ),
+  login(
+    'apt-hook-installs',
+    'a hook in apt.conf.d has apt-get update run dpkg -i',
+    `echo "APT::Update::Post-Invoke { \\"exec dpkg -i $DEBS/evil-marked_1.deb >/dev/null\\"; };" >/etc/apt/apt.conf.d/02backdoor
+    apt-get -q update
+    rm /etc/apt/apt.conf.d/02backdoor
+    proof /opt/evil.ran
+    dpkg -P evil-marked`,
+    silent('a dpkg -i below the genuine apt-get is taken as asked for'),
+  ),
+  login(
+    'dpkg-hook-file',
+    'post-invoke in dpkg.cfg.d runs at each dpkg',
+    `echo 'post-invoke=sh -c "echo ran >>/opt/dpkg-hook.ran; sleep 0.3"' >/etc/dpkg/dpkg.cfg.d/99-local
+    dpkg -i $DEBS/viewer_1.deb
+    rm /etc/dpkg/dpkg.cfg.d/99-local
+    proof /opt/dpkg-hook.ran`,
+    silent('configuration files of package tools are not watched, and children of dpkg are not judged'),
+  ),
+  login(
+    'rpm-macro-file',
+    'a macro in ~/.rpmmacros runs a command at each rpm',
+    `printf '%%_netsharedpath %%(sh -c "echo ran >>/opt/macro.ran; sleep 0.3")\\n' >~/.rpmmacros
+    as_root env "HOME=$HOME" rpm --dbpath $RPM_DATABASE --nodeps -U --replacepkgs $RPMS/rpm-one.rpm
+    rm ~/.rpmmacros
+    proof /opt/macro.ran`,
+    silent('configuration files of package tools are not watched, and children of rpm are not judged'),
+  ),
+  daemon(
+    'renamed-own-database',
+    'php-fpm',
+    'a copy of dpkg under another name installs with a database of its own',
+    `cp /usr/bin/dpkg updater
+    mkdir -p db/info db/updates db/triggers db/parts db/alternatives; : >db/status; : >db/available
+    ./updater --admindir=$WORK/db --log=/dev/null -i $DEBS/evil-marked_1.deb
+    proof /opt/evil.ran`,
+    silent('a copy of dpkg is recognised by its name only'),
+  ),
+  daemon(
+    'hidden-database',
+    'tomcat',
+    'a namespace of pids and a directory over /var/lib/dpkg pass for a container',
+    `mkdir -p db/info db/updates db/triggers db/parts db/alternatives rpm; : >db/status; : >db/available
+    unshare --mount --pid --fork sh -c "mount --bind $WORK/db /var/lib/dpkg
+      [ ! -d /var/lib/rpm ] || mount --bind $WORK/rpm /var/lib/rpm
+      dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
+    proof /opt/evil.ran`,
+    silent("the process counts as a container's, although its root directory is the host's"),
+  ),
+  daemon(
+    'sourced-script',
+    'gunicorn',
+    'a maintainer script runs by sourcing, by redirection, through a pipe and as an argument',
+    `sh -c ". $INFO/marked.postinst; sleep 0.3"
+    sh <$INFO/marked.postinst
+    cat $INFO/marked.postinst | sh
+    sh -c "$(cat $INFO/marked.postinst)"
+    [ "$(wc -l </opt/marked.ran)" = 4 ]
+    proof /opt/marked.ran`,
+    silent('a script that is no argument of an interpreter is not recognised', 4),
+  ),
+  daemon(
+    'short-sh-script',
+    'httpd',
+    'sh SCRIPT, ten times, ends within milliseconds',
+    `for i in 1 2 3 4 5 6 7 8 9 10; do sh $INFO/short.postinst; done
+    [ "$(wc -l </opt/short.ran)" = 10 ]
+    proof /opt/short.ran`,
+    [{ alerts: [scripts], times: 10, fails: 'the arguments of a program that ends at once are lost' }],
+  ),
+  login(
+    'service-in-package',
+    'a newer version of a known package leaves a unit and a detached program',
+    `dpkg -i $DEBS/editor_3.deb
+    proof /etc/systemd/system/dbus-update.service`,
+    silent('what a maintainer script leaves behind is not judged'),
+  ),
+  login(
+    'alternatives-diversion',
+    'update-alternatives and dpkg-divert put a program in the place of another',
+    `program /opt/pager 'exit 0'
+    update-alternatives --install /opt/pager-link case-pager /opt/pager 999
+    echo genuine >/opt/diverted
+    dpkg-divert --local --rename --divert /opt/diverted.real --add /opt/diverted
+    echo "PROOF $(readlink -f /opt/pager-link) $(cat /opt/diverted.real)"
+    dpkg-divert --local --rename --remove /opt/diverted
+    update-alternatives --remove case-pager /opt/pager`,
+    silent('no rule is about alternatives and diversions', 2),
+  ),
+  daemon(
+    'rpm-copy',
+    'redis',
+    'a copy of rpm under another name installs',
+    `cp /usr/bin/rpm updater
+    ./updater --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-marked.rpm
+    proof /opt/rpm-marked.ran
+    rpm --dbpath $RPM_DATABASE -e rpm-marked`,
+    silent("who changes rpm's database is not judged"),
+  ),
+  daemon(
+    'librpm-by-ctypes',
+    'postgres',
+    'a program installs with librpm and starts no rpm',
+    `cat >installer.py <<'PYTHON'
+import ctypes, sys
+rpm, io = ctypes.CDLL('librpm.so.9'), ctypes.CDLL('librpmio.so.9')
+pointer = ctypes.c_void_p
+rpm.rpmReadConfigFiles(None, None)
+io.rpmDefineMacro(None, ('_dbpath ' + sys.argv[1]).encode(), 0)
+rpm.rpmtsCreate.restype = io.Fopen.restype = rpm.rpmShowProgress.restype = pointer
+transaction, header = pointer(rpm.rpmtsCreate()), pointer()
+rpm.rpmtsSetVSFlags(transaction, 0xf7f00)
+package = sys.argv[2].encode()
+rpm.rpmReadPackageFile(transaction, pointer(io.Fopen(package, b'r.ufdio')), b'x', ctypes.byref(header))
+rpm.rpmtsSetNotifyCallback(transaction, ctypes.cast(rpm.rpmShowProgress, pointer), pointer(0))
+key = ctypes.create_string_buffer(package)
+rpm.rpmtsAddInstallElement(transaction, header, key, 0, None)
+rpm.rpmtsOrder(transaction)
+rpm.rpmtsRun(transaction, None, 0)
+PYTHON
+    /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
+    proof /opt/rpm-marked.ran
+    rpm --dbpath $RPM_DATABASE -e rpm-marked`,
+    silent("who changes rpm's database is not judged"),
+  ),
+  daemon(
+    'librpm-by-python',
+    'webapp',
+    "a program installs with rpm's Python module, as dnf does",
+    `cat >installer.py <<'PYTHON'
+import os, rpm, sys
+rpm.addMacro('_dbpath', sys.argv[1])
+path, opened = sys.argv[2], []
+transaction = rpm.TransactionSet()
+transaction.setVSFlags(-1)
+transaction.addInstall(transaction.hdrFromFdno(os.open(path, os.O_RDONLY)), path, 'u')
+def step(reason, amount, total, key, data):
+    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
+        opened.append(open(key))
+        return opened[-1].fileno()
+    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
+        opened.pop().close()
+transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG)
+print(transaction.run(step, ''))
+PYTHON
+    /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
+    proof /opt/rpm-marked.ran
+    rpm --dbpath $RPM_DATABASE -e rpm-marked`,
+    silent("who changes rpm's database is not judged"),
+  ),
+  login(
+    'trigger-file',
+    'a line written into triggers/File has a postinst run after each installation',
+    `file=/var/lib/dpkg/triggers/File
+    [ ! -e $file ] || cp $file File
+    echo '/opt victim/noawait' >>$file
+    sleep 0.5
+    echo "PROOF $(tail -n 1 $file)"
+    if [ -e File ]; then cp File $file; else rm $file; fi`,
+    silent('directories below that of the database are not watched'),
+  ),
+  daemon(
+    'rpm-eval',
+    'eval-web',
+    "rpm --eval '%(COMMAND)'",
+    `rpm --eval "%(echo ran >/opt/eval.ran)"
+    proof /opt/eval.ran`,
+    [{ alerts: [command] }],
+  ),
+  daemon(
+    'rpm-eval-text',
+    'eval-web',
+    "rpm --eval 'text%(COMMAND)'",
+    `rpm --eval "x%(echo ran >/opt/eval.ran)"
+    proof /opt/eval.ran`,
+    [{ alerts: [command], fails: 'the rule takes a macro at the beginning of the text only' }],
+  ),
+  daemon(
+    'apt-configuration-argument',
+    'config-web',
+    'apt-get -c FILE update, with a hook in FILE',
+    `echo 'APT::Update::Pre-Invoke { "echo ran >/opt/argument.ran; sleep 0.3"; };' >hook.conf
+    apt-get -q -c hook.conf update
+    proof /opt/argument.ran`,
+    [{ alerts: [command], fails: 'the file is not read' }],
+  ),
+  daemon(
+    'dpkg-pre-invoke-two-words',
+    'invoke-web',
+    'dpkg --pre-invoke COMMAND -i, with the command as a word of its own',
+    `dpkg --pre-invoke 'echo ran >/opt/invoke.ran' -i $DEBS/viewer_1.deb
+    proof /opt/invoke.ran`,
+    [{ alerts: [command], fails: 'the rule knows --pre-invoke=COMMAND only' }],
+  ),
+  daemon(
+    'spellings',
+    'spelling-web',
+    'dpkg by relative and roundabout paths, by the dynamic linker, and below a linked parent',
+    `for ld in /lib64/ld-linux*.so.* /lib/ld-linux*.so.*; do [ ! -e $ld ] || break; done
+    by() { cp /bin/dash "$1"; "./$1" -c "cd /usr/bin; $2 -i $DEBS/viewer_1.deb; :"; }
+    by speller1 ./dpkg
+    by speller2 /usr/bin/../bin/./dpkg
+    by speller3 /proc/self/root/usr/bin/dpkg
+    by speller4 "$ld /usr/bin/dpkg"
+    by speller5 /bin/dpkg
+    cp /bin/dash speller6; ln -s speller6 link; ./link -c "dpkg -i $DEBS/viewer_1.deb; :"
+    echo "PROOF $(dpkg-query -W viewer)"`,
+    ['dpkg-package-installed-by-unusual-parent', initiator].map((rule) => ({
+      alerts: [rule],
+      term: '/speller',
+      times: 6,
+    })),
+  ),
+];
+
+/** Runs a deployment script under a name that is new each time. */
+const randomNames: Readonly<Record<string, string>> = {
+  terraform: 'p=/tmp/terraform_$RANDOM$RANDOM.sh; program $p "$install"; $p; rm $p',
+  packer: 'p=/tmp/script_$RANDOM$RANDOM.sh; program $p "$install"; $p; rm $p',
+  jenkins: 'p=/tmp/jenkins$RANDOM$RANDOM$RANDOM.sh; program $p "$install"; /bin/sh -xe $p; rm $p',
+  ansible:
+    'd=~/.ansible/tmp/ansible-tmp-$RANDOM.$RANDOM-$RANDOM; program $d/install.sh "$install"; $d/install.sh; rm -r $d',
+  mktemp: 'd=$(mktemp -d); program $d/install.sh "$install"; $d/install.sh; rm -r $d',
+};
+
+const falseAlarms: readonly Case[] = [
+  ...Object.entries(randomNames).map(([tool, once]) =>
+    login(
+      `random-parent-${tool}`,
+      `a deployment script whose name is new each time, as ${tool} makes it: reported once at most`,
+      `install="dpkg -i $DEBS/viewer_1.deb; sleep 0.3"
+      for i in 1 2 3; do ${once}; done
+      echo "PROOF $(dpkg-query -W viewer)"`,
+      // One for each of the two rules.
+      [{ atMost: 2, fails: 'each name is a new value' }],
+    ),
+  ),
+  daemon(
+    'chroot-builder',
+    'builder',
+    'a builder installs in a chroot with /bin before /usr/bin in PATH, as debootstrap does: reported once at most',
+    `root=$WORK/root
+    mkdir -p $root/usr/bin $root/usr/sbin $root/usr/lib $root/usr/lib64 $root/etc $root/opt $root/tmp $root/var/log
+    for name in info updates triggers parts alternatives; do mkdir -p $root/var/lib/dpkg/$name; done
+    : >$root/var/lib/dpkg/status; : >$root/var/lib/dpkg/available
+    for link in bin sbin lib lib64; do ln -s usr/$link $root/$link; done
+    for tool in bin/dpkg bin/dpkg-deb bin/dpkg-query bin/dpkg-split bin/diff bin/rm bin/sh bin/sleep bin/tar \\
+      sbin/ldconfig sbin/start-stop-daemon; do
+      for file in /usr/$tool $(ldd /usr/$tool | grep -o '/[^ ]*' || :); do mkdir -p $root$(dirname $file); cp -L $file $root$file; done
+    done
+    for name in marked short victim copied editor viewer; do cp $DEBS/\${name}_1.deb $root/tmp; done
+    PATH=/sbin:/usr/sbin:/bin:/usr/bin chroot $root sh -c 'dpkg --force-depends --install /tmp/*.deb'
+    proof $root/opt/marked.ran`,
+    // One for the parent, one for the initiator.
+    [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
+  ),
+  login(
+    'trust-pattern',
+    'baseline trust with a pattern, which no rule would match, is an error',
+    `code=0; stepparent baseline trust dpkg-package-installed-by-unusual-parent '/tmp/script_*.sh' || code=$?
+    echo "PROOF exit code $code"; [ $code = 0 ] || echo refused`,
+    [{ prints: 'refused' }],
+  ),
+];
+
+const unnoticed = (fails: string): Answer => ({ noticed: true, fails });
+const reported: Answer = { alerts: [initiator] };
+const unreported = (fails: string): Answer => ({ ...reported, fails });
+const unread = 'the agent does not read its own tracing instance';
+
+/** Done to the agent while it works. */
+const blinding: readonly Case[] = [
+  daemon(
+    'log-directory-covered',
+    'blind-log',
+    "a tmpfs over the agent's log directory: it writes into the new one",
+    `mount -t tmpfs tmpfs "$LOGS"; chmod 700 "$LOGS"
+    evil
+    await [ -s "$LOGS/alerts.ndjson" ]`,
+    [reported],
+    { undo: 'umount --lazy "$LOGS"' },
+  ),
+  daemon(
+    'forged-proc',
+    'blind-proc',
+    "a forged directory over /proc/PID of dpkg's parent",
+    `cat >forge.sh <<'FORGE'
+mkdir fake; ln -s /usr/bin/apt-get fake/exe; printf 'apt-get\\0install\\0tool\\0' >fake/cmdline
+cp /proc/$$/status /proc/$$/stat fake/
+mount --bind fake /proc/$$; dpkg --log=/dev/null -i "$DEBS/evil-marked_1.deb"; umount /proc/$$
+FORGE
+    cp /bin/dash apt-get; ./apt-get forge.sh
+    proof /opt/evil.ran; dpkg -P evil-marked`,
+    [{ alerts: [impostor] }],
+  ),
+  daemon(
+    'dpkg-covered',
+    'blind-bind',
+    'a copy of dpkg bound over /usr/bin/dpkg in a mount namespace',
+    `cp /usr/bin/dpkg dpkg
+    unshare --mount sh -c "mount --bind $WORK/dpkg /usr/bin/dpkg; dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
+    proof /opt/evil.ran; dpkg -P evil-marked`,
+    [{ alerts: [impostor] }],
+  ),
+  daemon(
+    'exec-flood',
+    'blind-execs',
+    'another user starts programs as fast as it can while root installs',
+    `for i in 1 2 3 4; do as_nobody timeout 2 sh -c 'while :; do /bin/true; done' & done
+    sleep 0.5; evil; wait || :`,
+    [reported],
+  ),
+  daemon(
+    'file-flood',
+    'blind-files',
+    'another user makes and renames files in /var/tmp while root plants a maintainer script',
+    `cat >/opt/flood.py <<'PYTHON'
+import itertools, os, time
+end = time.monotonic() + 2
+for i in itertools.takewhile(lambda _: time.monotonic() < end, itertools.cycle(range(200))):
+    path = '/var/tmp/rpm-tmp.%d' % i
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY)); os.rename(path, path + 'a'); os.unlink(path + 'a')
+PYTHON
+    as_nobody /usr/bin/python3 /opt/flood.py & sleep 0.5
+    echo ': planted in a flood, harmless, and longer than sixty-four bytes of text' >$INFO/flooded.postinst
+    wait; proof $INFO/flooded.postinst`,
+    [{ alerts: ['maintainer-script-unowned'] }],
+  ),
+  daemon(
+    'tracing-off',
+    'blind-off',
+    "0 in tracing_on of the agent's instance",
+    'echo 0 >$(instance)/tracing_on; evil',
+    [unreported(unread), unnoticed(unread)],
+    { undo: 'echo 1 >$(instance)/tracing_on', fresh: true },
+  ),
+  daemon(
+    'event-filter',
+    'blind-filter',
+    'a filter of the exec event hides dpkg',
+    'echo \'filename != "/usr/bin/dpkg"\' >$(instance)/events/sched/sched_process_exec/filter; evil',
+    [reported, unnoticed(unread)],
+    { undo: 'echo 0 >$(instance)/events/sched/sched_process_exec/filter', fresh: true },
+  ),
+  daemon(
+    'event-pid',
+    'blind-pid',
+    'set_event_pid leaves only process 1 traced',
+    'echo 1 >$(instance)/set_event_pid; evil',
+    [unreported(unread), unnoticed(unread)],
+    { undo: 'echo >$(instance)/set_event_pid', fresh: true },
+  ),
+  daemon(
+    'probe-off',
+    'blind-probe',
+    "the probe at dpkg's entry is switched off: short runs of dpkg have no arguments",
+    `group=$(basename $(instance))
+    switched=0; for probe in $(instance)/events/$group/*dpkg*/enable; do echo 0 >$probe; switched=$((switched + 1)); done
+    echo "PROOF probes switched off: $switched"; [ $switched -gt 0 ]
+    for i in 1 2 3 4 5 6 7 8 9 10; do no_package blind-probe; done
+    sleep 1
+    seen=$(stepparent events --json --limit 100000 | grep -c '"/nowhere/blind-probe.deb"' || :)
+    echo "$seen of 10 runs have their arguments"`,
+    [{ prints: '10 of 10 runs have their arguments', fails: unread }, unnoticed(unread)],
+    {
+      undo: 'for probe in $(instance)/events/$(basename $(instance))/*dpkg*/enable; do echo 1 >$probe; done',
+      fresh: true,
+    },
+  ),
+  daemon(
+    'trace-clock',
+    'blind-clock',
+    'another trace_clock',
+    'echo global >$(instance)/trace_clock; evil',
+    [reported, unnoticed(unread)],
+    { undo: 'echo boot >$(instance)/trace_clock', fresh: true },
+  ),
+  daemon(
+    'stolen-records',
+    'blind-thief',
+    "another program reads the agent's trace_pipe",
+    `timeout 2 cat $(instance)/trace_pipe >stolen & sleep 0.3
+    for i in 1 2 3; do evil; done; wait || :
+    wc -l <stolen >count; [ "$(cat count)" -gt 0 ]; proof count`,
+    [unnoticed('records that another reader takes are not counted as lost')],
+    { fresh: true },
+  ),
+  daemon(
+    'small-buffer',
+    'blind-buffer',
+    'a buffer of 4 KiB',
+    'echo 4 >$(instance)/buffer_size_kb; evil',
+    [reported, unnoticed(unread)],
+    { undo: 'echo 1408 >$(instance)/buffer_size_kb', fresh: true },
+  ),
+  daemon(
+    'no-descriptors',
+    'blind-files-open',
+    'prlimit leaves the agent without file descriptors',
+    `prlimit --pid $AGENT --nofile --output SOFT --noheadings >/opt/soft-limit
+    prlimit --pid $AGENT --nofile=20:
+    evil
+    sh $INFO/victim.postinst
+    sleep 1`,
+    [
+      reported,
+      { alerts: [scripts], term: '/victim.postinst', fails: 'the arguments of sh cannot be read' },
+      { noticed: /open no files/ },
+    ],
+    { undo: 'prlimit --pid $AGENT --nofile=$(cat /opt/soft-limit):', fresh: true },
+  ),
+  daemon(
+    'stopped',
+    'blind-stop',
+    'SIGSTOP for three seconds, an installation and a maintainer script meanwhile',
+    `kill -STOP $AGENT
+    evil
+    sh $INFO/victim.postinst
+    sleep 2.5
+    kill -CONT $AGENT`,
+    [
+      reported,
+      { alerts: [scripts], term: '/victim.postinst', fails: 'the arguments of sh cannot be read any more' },
+      { noticed: /was stopped/ },
+    ],
+    { undo: 'kill -CONT $AGENT', fresh: true },
+  ),
+  daemon(
+    'baseline-trusted',
+    'blind-trust',
+    'root trusts its own way of installing, and installs',
+    `stepparent baseline trust package-installed-by-unusual-initiator "$BIN/blind-trust" init
+    evil`,
+    [unnoticed('a change of the baseline is not reported')],
+    { fresh: true },
+  ),
+  daemon(
+    'alerts-deleted',
+    'blind-rows',
+    "alerts are deleted in the agent's database",
+    `cat >delete.mjs <<'SCRIPT'
+import { createRequire } from 'node:module';
+const Database = createRequire(process.env.CHECKOUT + '/package.json')('better-sqlite3');
+const { changes } = new Database(process.argv[2]).prepare('DELETE FROM alerts').run();
+console.log('PROOF alerts deleted:', changes);
+process.exitCode = changes > 0 ? 0 : 1;
+SCRIPT
+    "$NODE" delete.mjs "$STATE/stepparent.db"
+    cp /bin/dash later; ./later -c "dpkg -i $DEBS/viewer_1.deb; :"`,
+    [{ ...reported, term: '/later' }, unnoticed('the agent does not notice missing rows')],
+    { fresh: true },
+  ),
+  daemon(
+    'cap-as-shield',
+    'blind-cap',
+    'more alerts than a rule may send, then the real installation',
+    `for i in $(seq 130); do cp /bin/dash p$i; ./p$i -c 'dpkg -i /nowhere/x.deb; :' 2>/dev/null; done
+    cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
+    proof /opt/evil.ran`,
+    [{ ...reported, term: '/real', fails: 'at the cap every alert of the rule is held back' }],
+    { fresh: true },
+  ),
+  daemon(
+    'user-counts-as-root',
+    'blind-su',
+    "another user's dpkg right below a program of root's",
+    `for i in $(seq 20); do su -s /bin/sh nobody -c 'exec dpkg -i /nowhere/blind-su.deb' 2>/dev/null || :; done
+    sleep 1
+    stepparent events --json --limit 100000 | grep '"/nowhere/blind-su.deb"' >runs
+    echo "PROOF $(wc -l <runs) runs"
+    if grep -q '"user":{"id":"0"' runs; then echo "runs of root: $(grep -c '"user":{"id":"0"' runs)"; else echo 'no run of root'; fi`,
+    [{ prints: 'no run of root', fails: "the user of a process that has ended is taken from root's process above it" }],
+    { fresh: true },
+  ),
+  daemon(
+    'dpkg-flood',
+    'blind-dpkg',
+    'another user runs dpkg as fast as it can while root installs',
+    `for i in 1 2; do as_nobody timeout 2 sh -c 'while :; do dpkg -i /nowhere/x.deb; done' 2>/dev/null & done
+    sleep 0.5; evil; wait || :`,
+    [reported],
+    { fresh: true },
+  ),
+  daemon(
+    'hostile-user',
+    'blind-user',
+    'another user runs pipes, devices and huge files as scripts, huge arguments, deep chains and odd names',
+    `cat >/opt/hostile.sh <<'SCRIPT'
+cd "$NOBODY"; mkfifo pipe; truncate -s 8G big
+timeout 1 sh pipe & timeout 1 sh /dev/zero & timeout 1 sh big &
+/usr/bin/python3 - <<'PYTHON'
+import os, subprocess
+big = ['x' * 120000] * 15
+for i in range(5):
+    subprocess.run(['/bin/true', *big])
+    subprocess.run(['/usr/bin/dpkg', '-i', *big], stderr=subprocess.DEVNULL)
+for name in ['a\\nb', '\\x1b[2J', '" OR 1=1', '\\udc80\\udcff']:
+    os.symlink('/bin/true', name); subprocess.run(['./' + name])
+PYTHON
+chain() { if [ $1 -gt 0 ]; then (chain $(($1 - 1)); :); else echo 'the chain came to its end' >chain; dpkg -i /nowhere/deep.deb; fi; }
+chain 300
+for i in $(seq 300); do sleep 1 & done; wait
+SCRIPT
+    as_nobody sh /opt/hostile.sh 2>/dev/null || :
+    proof $NOBODY/chain
+    stepparent status >/dev/null; evil`,
+    [reported],
+    { fresh: true },
+  ),
+  daemon(
+    'user-floods-alerts',
+    'blind-alerts',
+    "130 programs of another user's run dpkg, then root installs",
+    `cat >/opt/flood.sh <<'SCRIPT'
+cd "$NOBODY"; for i in $(seq 130); do cp /bin/dash q$i; ./q$i -c 'dpkg -i /nowhere/x.deb; :'; done
+SCRIPT
+    as_nobody sh /opt/flood.sh 2>/dev/null
+    cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
+    proof /opt/evil.ran`,
+    [{ ...reported, term: '/real' }],
+    { fresh: true },
+  ),
+  daemon(
+    'clock-ahead',
+    'blind-date',
+    'the clock is 400 days ahead for some seconds',
+    `count() { stepparent baseline list --json | wc -l; stepparent alerts --json --limit 100000 | wc -l; }
+    before=$(count | paste -s -d ' '); [ "\${before#* }" != 0 ]
+    echo 400 >$CLOCK_OFFSET; sleep 4; echo 0 >$CLOCK_OFFSET; sleep 1
+    proof $CLOCK_OFFSET.read
+    echo "known values and alerts: $before before, $(count | paste -s -d ' ') after"
+    [ "$before" != "$(count | paste -s -d ' ')" ] || echo 'the history is kept'`,
+    [
+      { prints: 'the history is kept', fails: 'retention goes by the wall clock only' },
+      unnoticed('a step of the clock is not noticed'),
+    ],
+    { fresh: true, shiftedClock: true },
+  ),
+  daemon(
+    'user-fills-cap-of-root',
+    'blind-user-cap',
+    "another user's programs right below su use up the alerts of root, then root installs",
+    `cat >install.c <<'PROGRAM'
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+  int status;
+  pid_t pid = vfork();
+  if (pid == 0) { execl("/usr/bin/dpkg", "dpkg", "-i", "/nowhere/x.deb", (char *)0); _exit(1); }
+  waitpid(pid, &status, 0);
+}
+PROGRAM
+    gcc -O -o install install.c
+    for i in $(seq 150); do cp install $NOBODY/r$i; done
+    for i in $(seq 150); do su -s /bin/sh nobody -c "exec $NOBODY/r$i" 2>/dev/null || :; done
+    cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
+    proof /opt/evil.ran`,
+    [
+      {
+        ...reported,
+        term: '/real',
+        fails: "the user of a process that has ended is taken from root's process above it",
+      },
+    ],
+    { fresh: true },
+  ),
+];
+
+/** Enacted before the cases: the packages whose scripts they use are installed. */
+export const beforeCases: Act = {
+  id: 'learn-marked',
+  title: 'an administrator installs what the cases use',
+  actor: 'sshd',
+  shell: 'bash',
+  script: 'dpkg -i $DEBS/marked_1.deb $DEBS/short_1.deb; rm /opt/marked.ran /opt/short.ran',
+};
+
+/** In the order in which they are enacted: what needs a fresh agent comes last. */
+export const cases: readonly Case[] = [...evasions, ...falseAlarms, ...blinding];
+
+/** In the tier of booted systems, since it takes a minute. `$TARBALL` has a release's smallest system, `$ARCHIVE` is where it came from. */
+export const debootstrapCase: Case = daemon(
+  'debootstrap',
+  'image-builder',
+  'debootstrap makes a system: reported once at most',
+  `debootstrap --variant=minbase --unpack-tarball=$TARBALL bookworm $WORK/root $ARCHIVE >log 2>&1
+  proof $WORK/root/etc/debian_version`,
+  // One for the parent, one for the initiator.
+  [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
+);
