@@ -1,8 +1,11 @@
 // What is legal in a rule and likely a mistake: fields that no event has, and a query that no event can match.
 
+import { distance } from 'fastest-levenshtein';
 import { classFields, type EventClass, eventClasses, eventFields, isEventField } from '../collectors/event-fields.ts';
 import { outcomeOf } from '../detectors/query/conditions.ts';
+import { tokenizeEql } from '../detectors/query/eql-lexer.ts';
 import { compileKql } from '../detectors/query/kql.ts';
+import { tokenizeKql } from '../detectors/query/kql-lexer.ts';
 import { readKnownTerms, shippedKnownTerms } from '../detectors/rules/known-terms.ts';
 import { readSource } from '../detectors/rules/read-source.ts';
 import type { RefusedRule, Rule } from '../detectors/rules/rule.ts';
@@ -36,8 +39,11 @@ function notesOn(rule: Rule): Note[] {
   };
   for (const field of rule.fields) {
     if (isKnownField(field)) continue;
-    if (placeInQuery(rule.query, field) !== undefined || !rule.termFields.includes(field)) {
-      add(queryKey, field, unknownField(field));
+    const places = placesInQuery(rule, field);
+    if (places.length > 0 || !rule.termFields.includes(field)) {
+      // `?field` says that events may lack it: then only what is written nearly as another field is a mistake.
+      const isMeant = places.length > 0 && places.every(({ optional }) => optional) && !isSlip(field);
+      if (!isMeant) add(queryKey, field, unknownField(field));
     } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
   }
   for (const field of reasonFields) if (!isKnownField(field)) add(reasonKey, field, unknownField(field));
@@ -70,6 +76,9 @@ const knownLists = (): IterableIterator<string> => readKnownTerms(shippedKnownTe
 
 /** `event.kind` is on every event; exceptions cannot ask for it. */
 const isKnownField = (field: string): boolean => isEventField(field) || classFields.has(field);
+
+/** One or two letters away from a field that there is. */
+const isSlip = (field: string): boolean => eventFields.some((each) => distance(field, each) <= 2);
 
 const isAbsent = (known: EventClass['known'], field: string): boolean => {
   const found = known(field);
@@ -124,11 +133,12 @@ function whyNever({ matches }: Rule): { field: string | undefined; message: stri
 const listed = (classes: readonly { names: Omit<EventClass, 'known'> }[]): string =>
   `${classes.map(({ names: { category, type, action } }) => `${category}/${type}/${action}`).join(', ')} (event.category/type/action)`;
 
-function placed({ file, query }: Rule, notes: readonly Note[]): RuleWarning[] {
+function placed(rule: Rule, notes: readonly Note[]): RuleWarning[] {
+  const { file } = rule;
   const source = sourceOf(file);
   return notes.map(({ key, field, message }) => {
     const path = ['rule', ...key];
-    const inQuery = key[0] === 'query' && field !== undefined ? placeInQuery(query, field) : undefined;
+    const [inQuery] = key[0] === 'query' && field !== undefined ? placesInQuery(rule, field) : [];
     const at = inQuery === undefined ? locateKey(source, path) : locateInString(source, path, inQuery);
     const {
       line,
@@ -150,13 +160,30 @@ function sourceOf(file: string): string {
   }
 }
 
-function placeInQuery(query: string, field: string): { start: number; end: number } | undefined {
-  const isPart = (character: string | undefined): boolean => character !== undefined && /[\w.@]/.test(character);
-  for (let start = query.indexOf(field); start !== -1; start = query.indexOf(field, start + 1)) {
-    const end = start + field.length;
-    if (!isPart(query[start - 1]) && !isPart(query[end])) return { start, end };
+interface PlaceInQuery {
+  start: number;
+  end: number;
+  /** EQL's `?field`. */
+  optional: boolean;
+}
+
+/** Where the query names the field; comments and values are no such places. EQL's category stands for `event.category`. */
+function placesInQuery({ language, query }: Rule, field: string): PlaceInQuery[] {
+  if (language === 'kuery') {
+    const tokens = tokenizeKql(query);
+    return tokens.flatMap(({ start, end, parts }, i) => {
+      const name = parts.map((part) => ('literal' in part ? part.literal : part.wild)).join('');
+      const isField = name === field && /^[:<>]/.test(tokens[i + 1]?.kind ?? '');
+      return isField ? [{ start, end, optional: false }] : [];
+    });
   }
-  return undefined;
+  const tokens = tokenizeEql(query);
+  const places = tokens.flatMap(({ kind, text, start, end }, i) =>
+    i > 0 && kind === 'name' && text === field ? [{ start, end, optional: tokens[i - 1]?.kind === '?' }] : [],
+  );
+  const [category] = tokens;
+  if (places.length > 0 || field !== 'event.category' || category === undefined) return places;
+  return [{ start: category.start, end: category.end, optional: false }];
 }
 
 /** What is odd about the query `events.record`, which execs alone are asked by. */

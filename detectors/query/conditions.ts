@@ -63,6 +63,12 @@ const union = (outcomes: readonly Outcome[]): ReadonlySet<string> =>
 
 /** A test reads the same fields whenever these have the same values: if all that it read are known, so is what it says. */
 function outcomeOfTest(test: Predicate, known: KnownField): Outcome {
+  const isAbsent = (field: string): boolean => {
+    const found = known(field);
+    return found !== undefined && found.value === undefined;
+  };
+  const absent = new Set(test.needs?.filter(isAbsent));
+  if (absent.size > 0) return { result: 'false', fields: absent };
   const fields = new Set<string>();
   let isOpen = false;
   const result = test((field) => {

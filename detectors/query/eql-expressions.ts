@@ -25,6 +25,8 @@ export interface Expression {
   literal?: Scalar;
   /** A number that is a float whatever its value: `/` by it does not truncate. */
   float: boolean;
+  /** Fields without any of which the value is null. */
+  needs: readonly string[];
   evaluate: Evaluate;
   /** Set for type `boolean`: whether the value is true. */
   condition?: Predicate;
@@ -35,11 +37,20 @@ const maxPairedValues = 256;
 
 /** The expression as a condition; only for types `boolean` and `any` (true when a value is `true`). */
 export function asCondition(expression: Expression): Predicate {
-  return expression.condition ?? whenTrue(testing(expression, (one) => one === true));
+  return (
+    expression.condition ??
+    whenTrue(
+      testing(expression, (one) => one === true),
+      expression.needs,
+    )
+  );
 }
 
-export function whenTrue(evaluate: Evaluate): Predicate {
-  return (read) => evaluate(read) === true;
+/** `needs`: fields without any of which the value is null. */
+export function whenTrue(evaluate: Evaluate, needs: readonly string[]): Predicate {
+  const condition: Predicate = (read) => evaluate(read) === true;
+  condition.needs = needs;
+  return condition;
 }
 
 /** Whether the test is true for any of the values. */

@@ -156,7 +156,9 @@ class EqlParser {
       const right = this.#sum();
       this.#comparable(left, right);
       if (range === undefined) {
-        const equal = this.#test(equality(left, right), [left, right]);
+        // A test for absence, and a condition that is to be false, hold without the field.
+        const holdsWithout = [left, right].some((one) => one.type === 'null' || typeof one.literal === 'boolean');
+        const equal = this.#test(equality(left, right), [left, right], holdsWithout ? [] : [left, right]);
         return operator.kind === '==' ? equal : this.#negation(equal);
       }
       const boolean = [left, right].find((one) => one.type === 'boolean');
@@ -191,7 +193,7 @@ class EqlParser {
     const computed = items.find((item) => item.literal === undefined);
     if (computed !== undefined) {
       if (ignoreCase) throw this.#refuse(computed, '`in~` takes strings that are written out');
-      return this.#test(containment(left, items), [left, ...items]);
+      return this.#test(containment(left, items), [left, ...items], items.length === 1 ? [left, ...items] : [left]);
     }
     const fold = ignoreCase ? foldCase : (text: string) => text;
     const texts = new Set(items.map(({ literal }) => fold(String(literal))));
@@ -304,7 +306,15 @@ class EqlParser {
         return this.#literal(token.kind === 'true', token, false);
       case 'null':
         this.#at++;
-        return { type: 'null', start: token.start, end: token.end, depth: 0, float: false, evaluate: () => undefined };
+        return {
+          type: 'null',
+          start: token.start,
+          end: token.end,
+          depth: 0,
+          float: false,
+          needs: [],
+          evaluate: () => undefined,
+        };
       case '?': {
         this.#at++;
         if (this.#peek().kind !== 'name') throw this.#unexpected('a field name after `?`');
@@ -336,7 +346,7 @@ class EqlParser {
       throw this.#refuse(token, `${this.#found(token)} must be a function and be followed by \`(\``);
     this.fields.add(token.text);
     const evaluate: Evaluate = (read: FieldReader) => presentValue(read(token.text));
-    return { type: 'any', start: token.start, end: token.end, depth: 0, float: false, evaluate };
+    return { type: 'any', start: token.start, end: token.end, depth: 0, float: false, needs: [token.text], evaluate };
   }
 
   #call(): Expression {
@@ -410,24 +420,30 @@ class EqlParser {
       return apply(values);
     });
     const node = this.#node(returns, evaluate, given, false);
-    if (returns === 'boolean') node.condition = whenTrue(testing(node, (one) => one === true));
+    if (returns === 'boolean')
+      node.condition = whenTrue(
+        testing(node, (one) => one === true),
+        node.needs,
+      );
     return node;
   }
 
   #literal(literal: Scalar, at: { start: number; end: number }, float: boolean): Expression {
     const type = typeof literal === 'string' ? 'string' : typeof literal === 'number' ? 'number' : 'boolean';
-    const node: Expression = { type, literal, start: at.start, end: at.end, depth: 0, float, evaluate: () => literal };
+    const { start, end } = at;
+    const node: Expression = { type, literal, start, end, depth: 0, float, needs: [], evaluate: () => literal };
     if (typeof literal === 'boolean') node.condition = () => literal;
     return node;
   }
 
-  /** A comparison: null as a value where it fails for want of something to compare. */
-  #test(evaluate: Evaluate, operands: readonly Expression[]): Expression {
-    return { ...this.#node('boolean', evaluate, operands, false), condition: whenTrue(evaluate) };
+  /** A comparison: null as a value where it fails for want of something to compare, which is one of `needed`. */
+  #test(evaluate: Evaluate, operands: readonly Expression[], needed = operands): Expression {
+    const needs = needed.flatMap((one) => one.needs);
+    return { ...this.#node('boolean', evaluate, operands, false), needs, condition: whenTrue(evaluate, needs) };
   }
 
   #condition(condition: Predicate, operands: readonly Expression[]): Expression {
-    return { ...this.#node('boolean', condition, operands, false), condition };
+    return { ...this.#node('boolean', condition, operands, false), needs: [], condition };
   }
 
   #negation(negated: Expression): Expression {
@@ -438,7 +454,8 @@ class EqlParser {
     const start = operands[0]?.start ?? 0;
     const end = operands.at(-1)?.end ?? start;
     const depth = operands.reduce((deepest, one) => Math.max(deepest, one.depth + 1), 1);
-    const node: Expression = { type, start, end, depth, float, evaluate };
+    const needs = operands.flatMap((one) => one.needs);
+    const node: Expression = { type, start, end, depth, float, needs, evaluate };
     if (depth > maxNesting) throw this.#tooDeep(node);
     return node;
   }

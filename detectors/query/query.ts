@@ -7,6 +7,8 @@ export interface Predicate {
   (read: FieldReader): boolean;
   /** Of a condition that is made of others. */
   joined?: { by: 'and' | 'or' | 'not'; conditions: readonly Predicate[] };
+  /** Fields without any of which it is false. */
+  needs?: readonly string[];
 }
 
 export interface CompiledQuery {

@@ -73,6 +73,31 @@ describe('a field that no event has', () => {
     expect(third).toBeUndefined();
   });
 
+  test.each<[string, 'eql' | 'query', string, number, number]>([
+    [
+      'after comments and values with its name',
+      'eql',
+      '// a.b\n/* a.b */ any where process.args == "a.b" and\n  a.b != 1',
+      11,
+      3,
+    ],
+    ['in backticks', 'eql', 'any where process.args == "a.b" and `a`.`b` != 1', 9, 37],
+    ['after values with its name, in KQL', 'query', 'process.args:(a.b or "a.b") and not "a.b":1', 9, 37],
+    ['a category, which is no field', 'eql', '// event.category\nprocss where true', 10, 1],
+  ])('has the place of a field: %s', (_, type, query, line, column) => {
+    expect(warningsOf(type, query)).toMatchObject([{ line, column }]);
+  });
+
+  test.each<[string, number]>([
+    ['process.name == "x" and ?dll.path == null', 0],
+    ['process.name == "x" and ?process.entry_leader.executable != "y"', 0],
+    ['process.name == "x" and ?proces.name == null', 1],
+    ['process.name == "x" and ?a.b == null and a.b != "x"', 1],
+    ['?a.b == "x"', 1],
+  ])('may be marked as one that may be missing: %s', (condition, count) => {
+    expect(warningsOf('eql', `process where ${condition}`)).toHaveLength(count);
+  });
+
   test.each<[string, 'eql' | 'query' | 'new_terms', string, string, RegExp[]]>([
     ['in KQL', 'query', 'event.action:exec and not proces.name:x', '', [/`rule.query`: no event .* "proces.name"/]],
     ['as a pattern', 'query', 'not proces.*.name:x', '', [/`rule.query`: no event .* "proces.\*.name"/]],
@@ -159,6 +184,16 @@ describe('a query that no event can match', () => {
       'process where event.action == "exec" and file.path like "/etc/*"',
       'no event of process/start/exec (event.category/type/action) has "file.path"',
     ],
+    ...[
+      'concat(process.name, file.path) == "x"',
+      'length(process.name) > file.size',
+      'process.pid + file.size > 3',
+    ].map((condition): [string, 'eql', string, string] => [
+      `one of several fields: ${condition}`,
+      'eql',
+      `process where ${condition}`,
+      `no event of process/start/exec (event.category/type/action) has "file.${condition.includes('path') ? 'path' : 'size'}"`,
+    ]),
     [
       'of two one, and neither is there',
       'eql',
@@ -192,6 +227,10 @@ describe('a query that no event can match', () => {
     ['one of several actions', 'eql', 'process where event.action in ("fork", "exec")'],
     ['a field of files or of processes', 'eql', 'any where file.path like "/x*" or process.name == "x"'],
     ['a field that must be absent', 'eql', 'process where file.path == null and process.name == "x"'],
+    ['a value that must not be had', 'eql', 'process where not (concat(process.name, file.path) == "x")'],
+    ['a comparison that must be false', 'eql', 'process where (file.path == "x") == false'],
+    ['absence that must be true', 'eql', 'process where (file.path == null) == true'],
+    ['one of several values', 'eql', 'process where process.name in (file.name, process.parent.name)'],
     ['a field that must differ', 'query', 'event.category:process and not file.path:x'],
     ['the writer of a file', 'eql', 'file where process.name != "dpkg" and stepparent.package.manager == "dpkg"'],
     ['what is the same in all events', 'query', 'event.kind:event and host.os.type:linux and event.dataset:*'],
