@@ -7,6 +7,8 @@ interface Sign {
   technique: string;
   all: readonly RegExp[];
   unless?: RegExp;
+  /** Commands that only look at a place, or remove it, do not count. */
+  acting?: true;
 }
 
 export interface ScriptFinding {
@@ -34,14 +36,22 @@ const intoInterpreter = new RegExp(
 /** A command's name where one stands: at the beginning, after an operator, or behind a path. */
 const command = (names: string, after = String.raw`(?=\s|$|;)`): RegExp =>
   new RegExp(String.raw`(?:^|[\s;&|(){}\x60"'/])(?:${names})${after}`);
+/** Programs that are told to edit files where they stand. */
+const inPlace = String.raw`\b(?:sed|perl)(?=\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,4}i|-in-place))`;
+/** Not one that makes directories. */
+const install = String.raw`install(?!\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,3}d|-directory))`;
 /** Writing: a redirection to the place, a program that is told to write there, or one that puts its last argument there. */
 const writesTo = (place: RegExp): readonly RegExp[] => [
   place,
   new RegExp(
     [
       redirection('>{1,2}', place),
-      String.raw`\b(?:tee|dd|curl|wget|sed\s.{0,80}-i)\b[^;&|]{0,400}?(?:${place.source})`,
-      String.raw`\b(?:cp|mv|ln|install|rsync)\b[^;&|]{0,400}?(?:${place.source})[^\s;&|]{0,200}\s{0,8}(?:$|[;&|<>()#]|\d>)`,
+      String.raw`\b(?:tee|dd|curl|wget)\b[^;&|]{0,400}?(?:${place.source})`,
+      // What is edited stands behind the program of the edit, which may have any sign.
+      `${inPlace}.{0,400}?(?:${place.source})`,
+      String.raw`\bgpg2?\b[^;&|]{0,400}?\s(?:-o|--output)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${place.source})`,
+      String.raw`\b(?:cp|mv|ln|${install}|rsync)\b[^;&|]{0,400}?(?:${place.source})[^\s;&|]{0,200}\s{0,8}(?:$|[;&|<>()#]|\d>)`,
+      String.raw`\b(?:cp|mv|ln|${install})\s(?:[^;&|]{0,80}\s)?(?:-\w{0,4}t|--target-directory)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${place.source})`,
     ].join('|'),
   ),
 ];
@@ -49,11 +59,15 @@ const redirection = (sign: string, place: RegExp): string =>
   String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${place.source})`;
 /** Only asks whether there is such a program. */
 const asksFor = /\b(?:command\s{1,8}-[vV]|which|type|hash|whereis)\s/;
-/** Tests, removals and comparisons of a file leave it alone. */
+/** Tests, removals and comparisons of a file leave it alone; what their output goes to is another matter. */
 const onlyLooks =
-  /^\s{0,200}(?:(?:el)?if\s|while\s)?\s{0,8}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)/;
+  /(^|[;&|{(]|\b(?:then|do|else|if|elif|while)\b)\s{0,200}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)[^;&|>]{0,4096}/g;
+/** Text that is printed, and goes nowhere else. */
+const onlySays = /^\s{0,200}(?:echo|printf)\s(?:[^;&|<>\x60$]|\$(?!\()){0,4096}$/;
 
 const logs = /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)/;
+
+const options = String.raw`(?:-\S{1,40}\s{1,8}){0,6}`;
 
 /** In the order in which they are told of a line. */
 const signs: readonly Sign[] = [
@@ -98,14 +112,14 @@ const signs: readonly Sign[] = [
     id: 'systemd-unit',
     technique: 'T1543.002',
     all: writesTo(/\/systemd\/(?:system|user)\/[^\s"']{0,120}\.(?:service|timer|path|socket)\b/),
-    unless: onlyLooks,
+    acting: true,
   },
   { id: 'systemd-unit', technique: 'T1543.002', all: [command('systemd-run')] },
   {
     id: 'cron-entry',
     technique: 'T1053.003',
     all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\/)|\/spool\/cron\//),
-    unless: onlyLooks,
+    acting: true,
   },
   {
     id: 'cron-entry',
@@ -120,8 +134,8 @@ const signs: readonly Sign[] = [
       /(?:^|[;&|(]\s{0,8})(?:\/usr\/bin\/)?(?:at|batch)\s{1,8}(?:-[fmM]\b|now\b|\d{1,2}:?\d{0,2}\b|midnight\b|noon\b|teatime\b)/,
     ],
   },
-  { id: 'authorized-keys', technique: 'T1098.004', all: [/\bauthorized_keys/], unless: onlyLooks },
-  { id: 'ld-preload', technique: 'T1574.006', all: [/\/ld\.so\.preload\b/], unless: onlyLooks },
+  { id: 'authorized-keys', technique: 'T1098.004', all: [/\bauthorized_keys/], acting: true },
+  { id: 'ld-preload', technique: 'T1574.006', all: [/\/ld\.so\.preload\b/], acting: true },
   {
     id: 'ld-preload',
     technique: 'T1574.006',
@@ -159,40 +173,42 @@ const signs: readonly Sign[] = [
       /\s-\w{0,4}[aG]\w{0,4}\b|--groups|\badduser\s{1,8}\S{1,64}\s{1,8}\w{1,32}\s{0,8}(?:$|[;&|>])/,
     ],
   },
-  { id: 'root-user', technique: 'T1136.001', all: [...writesTo(/\/etc\/passwd\b/), /:0:/], unless: onlyLooks },
+  { id: 'root-user', technique: 'T1136.001', all: [...writesTo(/\/etc\/passwd\b/), /:0:/], acting: true },
   {
     id: 'account-file',
     technique: 'T1136.001',
     all: writesTo(/\/etc\/(?:passwd|shadow|group|gshadow)\b/),
-    unless: new RegExp(`${onlyLooks.source}|:0:.{0,400}/etc/passwd`),
+    unless: /:0:.{0,400}\/etc\/passwd/,
+    acting: true,
   },
   {
     id: 'sudoers',
     technique: 'T1548.003',
     all: [/\/etc\/sudoers\b|\bNOPASSWD\b/],
-    unless: new RegExp(String.raw`${onlyLooks.source}|\bvisudo\s{1,8}(?:-\w{0,4}c|--check)`),
+    unless: /\bvisudo\s{1,8}(?:-\w{0,4}c|--check)/,
+    acting: true,
   },
-  { id: 'pam', technique: 'T1556.003', all: writesTo(/\/etc\/pam\.d\/|\bpam_\w{1,40}\.so\b/), unless: onlyLooks },
+  { id: 'pam', technique: 'T1556.003', all: writesTo(/\/etc\/pam\.d\/|\bpam_\w{1,40}\.so\b/), acting: true },
   {
     id: 'shell-startup',
     technique: 'T1546.004',
     all: writesTo(
       /\/etc\/(?:profile|bash\.bashrc|bashrc|zsh)\b|\/etc\/profile\.d\/|\/\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|bash_logout)\b/,
     ),
-    unless: onlyLooks,
+    acting: true,
   },
-  { id: 'rc-script', technique: 'T1037.004', all: writesTo(/\/etc\/(?:rc\.d\/)?rc\.local\b/), unless: onlyLooks },
+  { id: 'rc-script', technique: 'T1037.004', all: writesTo(/\/etc\/(?:rc\.d\/)?rc\.local\b/), acting: true },
   {
     id: 'udev-rule',
     technique: 'T1546.017',
     all: writesTo(/\/udev\/rules\.d\/[^\s"']{1,120}\.rules\b/),
-    unless: onlyLooks,
+    acting: true,
   },
   {
     id: 'autostart',
     technique: 'T1547.013',
     all: writesTo(/\/autostart\/[^\s"']{1,120}\.desktop\b/),
-    unless: onlyLooks,
+    acting: true,
   },
   { id: 'kernel-module', technique: 'T1547.006', all: [command('insmod|kmod'), /insmod|kmod\s{1,8}(?:load|insert)/] },
   {
@@ -204,7 +220,7 @@ const signs: readonly Sign[] = [
     id: 'kernel-module',
     technique: 'T1547.006',
     all: writesTo(/\/etc\/modules(?:-load\.d\/|\b(?!-))/),
-    unless: onlyLooks,
+    acting: true,
   },
   {
     id: 'history-wiping',
@@ -216,7 +232,7 @@ const signs: readonly Sign[] = [
     technique: 'T1070.002',
     all: [
       new RegExp(
-        String.raw`${redirection('>', logs)}|\b(?:rm|shred|truncate|unlink|sed\s.{0,80}-i|dd)\b[^;&|]{0,400}?(?:${logs.source})|\bjournalctl\s.{0,80}--vacuum`,
+        String.raw`${redirection('>', logs)}|\b(?:rm|shred|truncate|unlink|dd)\b[^;&|]{0,400}?(?:${logs.source})|${inPlace}.{0,400}?(?:${logs.source})|\bjournalctl\s.{0,80}--vacuum`,
       ),
     ],
     unless: /^\s{0,200}rmdir\s/,
@@ -224,32 +240,54 @@ const signs: readonly Sign[] = [
   {
     id: 'package-database',
     technique: 'T1546.016',
-    all: writesTo(/\/var\/lib\/dpkg\/(?:info|status)\b/),
-    unless: onlyLooks,
+    all: writesTo(
+      /\/var\/lib\/dpkg\/(?:info|status|diversions|statoverride)\b|\/(?:var\/lib|usr\/lib\/sysimage)\/rpm\//,
+    ),
+    acting: true,
   },
   {
     // Where packages come from, and whose signature is good for them.
     id: 'package-source',
     technique: 'T1195.002',
-    all: writesTo(/\/etc\/(?:apt\/(?:sources\.list|trusted\.gpg|keyrings\b)|yum\.repos\.d\/|zypp\/repos\.d\/)/),
-    unless: onlyLooks,
+    all: writesTo(
+      /\/etc\/(?:apt\/(?:sources\.list|trusted\.gpg|keyrings)\b|(?:yum\.repos\.d|zypp\/repos\.d|pki\/rpm-gpg)\b)|\/usr\/share\/keyrings\b/,
+    ),
+    acting: true,
   },
   {
     id: 'package-source',
     technique: 'T1195.002',
     all: [
       command(
-        String.raw`add-apt-repository|apt-add-repository|apt-key\s{1,8}add|rpm(?:keys)?\s{1,8}--import|zypper\s{1,8}(?:ar|addrepo)`,
+        [
+          'add-apt-repository|apt-add-repository',
+          String.raw`apt-key\s{1,8}${options}(?:add|adv)`,
+          String.raw`rpm(?:keys)?\s{1,8}${options}--import`,
+          String.raw`zypper\s{1,8}${options}(?:ar|addrepo)`,
+          String.raw`(?:(?:dnf[45]?|yum)\s{1,8}${options}config-manager|yum-config-manager)\s[^;&|]{0,80}?(?:--add-repo|addrepo)`,
+        ].join('|'),
+        String.raw`(?=\s|$|[;=])`,
       ),
     ],
     unless: asksFor,
   },
   {
+    id: 'package-source',
+    technique: 'T1195.002',
+    all: [
+      command('gpg2?'),
+      /\s--keyring[\s=][^;&|]{0,200}\/keyrings?\/|\s--keyring[\s=][^;&|]{0,200}\/trusted\.gpg/,
+      /\s--(?:import|recv-keys)\b/,
+    ],
+  },
+  {
     // What the package tools are told to do, hooks among it.
     id: 'package-tool-configuration',
     technique: 'T1546.016',
-    all: writesTo(/\/etc\/apt\/apt\.conf\b/),
-    unless: onlyLooks,
+    all: writesTo(
+      /\/etc\/(?:apt\/(?:apt\.conf|preferences)\b|dpkg\/dpkg\.cfg\b|(?:dnf|libdnf5?|yum(?:\.conf)?(?!\.)|rpm|zypp\/zypp\.conf)\b)|\/(?:dnf|yum|zypp)[-/]plugins\b|\/usr\/lib\/rpm\/macros/,
+    ),
+    acting: true,
   },
 ];
 
@@ -266,12 +304,14 @@ export function findingsOf(script: string): ScriptFinding[] {
     line++;
     const text = script.slice(at, Math.min(stop, at + maxLineChars));
     at = stop + 1;
-    if (text.length < 3 || comment.test(text)) continue;
+    if (text.length < 3 || comment.test(text) || onlySays.test(text)) continue;
+    const actingText = text.replace(onlyLooks, '$1');
     const told = new Set<string>();
-    for (const { id, technique, all, unless } of signs) {
+    for (const { id, technique, all, unless, acting } of signs) {
+      const searched = acting ? actingText : text;
       const count = counts.get(id) ?? 0;
       if (told.has(id) || count >= maxOfOneKind || findings.length >= maxFindings) continue;
-      if (!all.every((pattern) => pattern.test(text)) || unless?.test(text)) continue;
+      if (!all.every((pattern) => pattern.test(searched)) || unless?.test(searched)) continue;
       told.add(id);
       counts.set(id, count + 1);
       findings.push({ id, technique, line, text: text.trim().slice(0, maxTextChars) });

@@ -37,6 +37,33 @@ describe('is named', () => {
     ['pam', 'cp pam_x.so /lib/security/pam_x.so'],
     ['pam', 'sed -i 1i\\auth /etc/pam.d/sshd'],
     ['shell-startup', 'echo /opt/x >> /root/.bashrc'],
+    ['package-source', "cat > /etc/apt/sources.list.d/x.sources <<'EOF'"],
+    ['package-source', 'cp -t /etc/apt/sources.list.d x.list'],
+    ['package-source', "sed --in-place 's/a/b/' /etc/apt/sources.list"],
+    ['package-source', "sed -i 's|http|https|; s/a/b/' /etc/apt/sources.list"],
+    ['package-source', "perl -pi -e 's/a/b/' /etc/apt/sources.list"],
+    ['package-source', 'curl -fsSL https://x/k | gpg --dearmor -o /etc/apt/keyrings/x.gpg'],
+    ['package-source', 'gpg --dearmor --output /usr/share/keyrings/x.gpg x.asc'],
+    ['package-source', 'gpg --no-default-keyring --keyring /etc/apt/trusted.gpg.d/x.gpg --import k'],
+    ['package-source', 'apt-key adv --keyserver k --recv-keys X'],
+    ['package-source', 'cat > /etc/yum.repos.d/x.repo << EOF'],
+    ['package-source', 'dnf -y config-manager --add-repo=https://x'],
+    ['package-source', 'yum-config-manager --add-repo https://x'],
+    ['package-source', 'dnf5 config-manager addrepo --from-repofile=https://x'],
+    ['package-source', 'zypper --non-interactive ar https://x x'],
+    ['package-source', 'cp k /etc/pki/rpm-gpg/RPM-GPG-KEY-x'],
+    ['package-tool-configuration', "echo 'Pin-Priority: 1001' > /etc/apt/preferences.d/x"],
+    ['package-tool-configuration', 'echo post-invoke=/x > /etc/dpkg/dpkg.cfg.d/x'],
+    ['package-tool-configuration', 'echo plugins=1 >> /etc/dnf/dnf.conf'],
+    ['package-tool-configuration', 'cp x.py /usr/lib/yum-plugins/x.py'],
+    ['package-tool-configuration', 'echo %_x y > /etc/rpm/macros.x'],
+    ['package-database', 'cp x /var/lib/rpm/rpmdb.sqlite'],
+    ['package-database', 'echo /opt/x >> /var/lib/dpkg/diversions'],
+    ['cron-entry', "[ -d /etc/cron.d ] && echo '* * * * * root /opt/x' > /etc/cron.d/x"],
+    ['cron-entry', 'grep -v x /opt/y > /etc/cron.d/y'],
+    ['package-source', 'if ! grep -q x /etc/apt/sources.list; then echo deb x >> /etc/apt/sources.list; fi'],
+    ['systemd-unit', 'rm -f /etc/systemd/system/a.service; cp b.service /etc/systemd/system/b.service'],
+    ['sudoers', "test -d /etc/sudoers.d || exit 0; echo 'x ALL=(ALL) ALL' > /etc/sudoers.d/x"],
     ['shell-startup', 'cp x.sh /etc/profile.d/x.sh'],
     ['rc-script', 'echo /opt/x >> /etc/rc.local'],
     ['udev-rule', 'echo RUN > /etc/udev/rules.d/99-x.rules'],
@@ -116,6 +143,22 @@ test.each([
   'chown root:adm /var/log/apt/term.log 2>/dev/null',
   'cat /etc/passwd >> /tmp/users',
   'crontab -u root -l',
+  // Said, made as a directory, named for another end.
+  'echo run add-apt-repository or systemd-run',
+  "printf 'see setsid\\\\n'",
+  "sed 's/i/-i/' /etc/apt/sources.list > /tmp/x",
+  'echo x > /etc/apt/sources.listless',
+  'install -d /etc/apt/keyrings',
+  'install -d -m 0755 /etc/cron.d/',
+  'apt-get update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/x.list',
+  'apt-key del X',
+  'rpm -q gpg-pubkey',
+  'gpg --keyring /usr/share/keyrings/x.gpg --verify a b',
+  'rm -f /etc/sudoers.d/x || true',
+  '[ -e /etc/ld.so.preload ] && exit 1',
+  'test -f /root/.ssh/authorized_keys && echo there',
+  'find /etc/apt/sources.list.d -name x -delete',
+  'pip install x',
   // The group alone, and an id that is not root's.
   'chmod g+s /var/lib/x',
   'useradd -o -u 1000 x',
@@ -153,6 +196,10 @@ test('no text of 64 KiB takes long', () => {
     '[ ',
     '! ',
     'modprobe ',
+    'sed -i ',
+    'gpg -o ',
+    ';rm ',
+    '/etc/cron.d/ /etc/passwd cp ',
     '$(',
   ];
   const before = process.cpuUsage();
@@ -164,7 +211,7 @@ test('no text of 64 KiB takes long', () => {
     }
   }
   const { user } = process.cpuUsage(before);
-  // 392 texts: hundreds of times as much as they take would be a pattern that goes wrong.
+  // 648 texts: hundreds of times as much as they take would be a pattern that goes wrong.
   expect(user / 1e6).toBeLessThan(100);
 });
 
