@@ -552,7 +552,7 @@ SCRIPT
     'user-counts-as-root',
     'blind-su',
     "another user's dpkg right below a program of root's",
-    `for i in $(seq 20); do su -s /bin/sh nobody -c 'exec dpkg -i /nowhere/blind-su.deb' 2>/dev/null || :; done
+    `for i in $(seq 40); do su -s /bin/sh nobody -c 'exec dpkg -i /nowhere/blind-su.deb' 2>/dev/null || :; done
     sleep 1
     stepparent events --json --limit 100000 | grep '"/nowhere/blind-su.deb"' >runs
     echo "PROOF $(wc -l <runs) runs"
@@ -625,9 +625,9 @@ SCRIPT
     { fresh: true, shiftedClock: true },
   ),
   daemon(
-    'user-fills-cap-of-root',
+    'user-programs-count-as-root',
     'blind-user-cap',
-    "another user's programs right below su use up the alerts of root, then root installs",
+    "another user's programs right below su are learned as root's, and use up its alerts",
     `cat >install.c <<'PROGRAM'
 #include <sys/wait.h>
 #include <unistd.h>
@@ -639,14 +639,15 @@ int main(void) {
 }
 PROGRAM
     gcc -O -o install install.c
-    for i in $(seq 150); do cp install $NOBODY/r$i; done
-    for i in $(seq 150); do su -s /bin/sh nobody -c "exec $NOBODY/r$i" 2>/dev/null || :; done
-    cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
-    proof /opt/evil.ran`,
+    for i in $(seq 60); do cp install $NOBODY/r$i; done
+    for i in $(seq 60); do su -s /bin/sh nobody -c "exec $NOBODY/r$i" 2>/dev/null || :; done
+    evil; sleep 1
+    stepparent baseline list --json >baseline
+    echo "counted as root's: $(grep -c '"/opt/nobody/r[0-9]*"' baseline || :)"`,
+    // Not by the alert that is held back: how many count as root's, and so reach the cap, depends on how busy the machine is.
     [
       {
-        ...reported,
-        term: '/real',
+        prints: "counted as root's: 0",
         fails: "the user of a process that has ended is taken from root's process above it",
       },
     ],
