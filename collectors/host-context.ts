@@ -29,9 +29,12 @@ export function openIdNames(file: string): (id: number) => string | undefined {
       const stat = fs.statSync(file, { throwIfNoEntry: false });
       const current = stat ? `${stat.ino}:${stat.mtimeMs}:${stat.size}` : '';
       if (current !== identity) {
+        const text = readOptional(file);
+        // Of one that is there and could not be read the names of before hold, until it can be.
+        if (text === undefined && stat !== undefined) return names.get(id);
         identity = current;
         names = new Map();
-        for (const line of (readOptional(file) ?? '').split('\n')) {
+        for (const line of (text ?? '').split('\n')) {
           const [name, , nameId] = line.split(':');
           // The first of several names of one id is the one that tools show.
           if (name && nameId && !names.has(Number(nameId))) names.set(Number(nameId), name);

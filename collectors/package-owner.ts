@@ -153,8 +153,9 @@ export function openPackageOwner({
     };
     const answer = ask(
       find({ path: file, fd }, packageNames)
-        .catch(() => {
+        .catch((error: unknown) => {
           // rpm did not answer in time, or the file is none that can be read.
+          reportOwnTrouble(error);
           forget();
           return undefined;
         })

@@ -99,7 +99,12 @@ export async function evaluateRpmMacros(macros: readonly string[]): Promise<stri
     .map((line) => (line.startsWith(`${noHome}/`) ? rootsHome() + line.slice(noHome.length) : line));
 }
 
-const rootsHome = (): string => os.userInfo().homedir;
+let home: string | undefined;
+/** Found out once: it takes a descriptor, and where there is none left (EMFILE) an execution is judged all the same. */
+const rootsHome = (): string => {
+  home ??= os.userInfo().homedir;
+  return home;
+};
 
 const databaseFiles = ['rpmdb.sqlite', 'Packages.db', 'Packages'];
 

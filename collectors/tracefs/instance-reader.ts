@@ -36,9 +36,18 @@ export function openInstanceReader(instance: Instance): InstanceReader {
   const page = Buffer.alloc(data.offset + data.size);
   const cpus = fs.readdirSync(path.join(instance.folder, 'per_cpu')).sort();
   const cpuFile = (cpu: string, name: string): string => path.join(instance.folder, 'per_cpu', cpu, name);
-  const fds = cpus.map((cpu) =>
-    fs.openSync(cpuFile(cpu, 'trace_pipe_raw'), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK),
-  );
+  const fds: number[] = [];
+  const close = (): void => {
+    for (const fd of fds.splice(0)) fs.closeSync(fd);
+  };
+  try {
+    const { O_RDONLY, O_NONBLOCK } = fs.constants;
+    for (const cpu of cpus) fds.push(fs.openSync(cpuFile(cpu, 'trace_pipe_raw'), O_RDONLY | O_NONBLOCK));
+  } catch (error) {
+    // An open one keeps the instance from being removed.
+    close();
+    throw error;
+  }
   /** Records overwritten so far on each CPU, by the kernel's own count. */
   const overruns = cpus.map(() => 0);
   const newOverruns = (index: number): number => {
@@ -87,8 +96,6 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       }
     },
     counts,
-    close() {
-      for (const fd of fds) fs.closeSync(fd);
-    },
+    close,
   };
 }

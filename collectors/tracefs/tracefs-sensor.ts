@@ -150,6 +150,16 @@ function readLeft(instance: Instance, into: ProcessRecord[], onFault: TracefsSen
 
 function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSensor {
   const reader = openInstanceReader(instance);
+  try {
+    return traceWith(reader, instance, options);
+  } catch (error) {
+    // While it is open the instance cannot be removed.
+    reader.close();
+    throw error;
+  }
+}
+
+function traceWith(reader: InstanceReader, instance: Instance, options: TracefsSensorOptions): TracefsSensor {
   const bufferKbPerCpu = Math.max(64, Math.floor(options.bufferTotalBytes / 1024 / reader.fds.length));
   instance.write('buffer_size_kb', String(bufferKbPerCpu));
   instance.write('trace_clock', 'boot');
@@ -219,27 +229,22 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
     }
   };
 
-  try {
-    registerProcessEvents(reader, instance.enable);
-    if (options.argvOfEveryExec) {
-      for (const systemCall of ['execve', 'execveat'] as const) {
-        try {
-          const format = instance.addProbe(attemptProbe(instance.group, systemCall, systemCall), systemCall);
-          reader.register(format, decodeAttempt(format));
-          attempts.push(systemCall);
-        } catch (error) {
-          attemptReason = `this kernel took no event probe on ${systemCall} (${messageOf(error)}): arguments of other programs are read from /proc, while they run`;
-          break;
-        }
+  registerProcessEvents(reader, instance.enable);
+  if (options.argvOfEveryExec) {
+    for (const systemCall of ['execve', 'execveat'] as const) {
+      try {
+        const format = instance.addProbe(attemptProbe(instance.group, systemCall, systemCall), systemCall);
+        reader.register(format, decodeAttempt(format));
+        attempts.push(systemCall);
+      } catch (error) {
+        attemptReason = `this kernel took no event probe on ${systemCall} (${messageOf(error)}): arguments of other programs are read from /proc, while they run`;
+        break;
       }
     }
-    for (const program of options.probedPrograms) refreshProbe(program);
-    for (const leftover of leftoverInstances(options.isRunning)) {
-      recovered = recovered.concat(takeOver(leftover, startedNs, options.onFault));
-    }
-  } catch (error) {
-    reader.close();
-    throw error;
+  }
+  for (const program of options.probedPrograms) refreshProbe(program);
+  for (const leftover of leftoverInstances(options.isRunning)) {
+    recovered = recovered.concat(takeOver(leftover, startedNs, options.onFault));
   }
   const recoveredCount = recovered.length;
 

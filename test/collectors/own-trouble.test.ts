@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { onOwnTrouble, tryRead } from '../../collectors/own-trouble.ts';
+import { temporaryFolder } from '../storage/temporary-store.ts';
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 
@@ -35,6 +36,19 @@ test('nothing is reported once that has ended', () => {
   expect(reported).toEqual([]);
 });
 
+const withoutDescriptors = (script: string): string => {
+  const { stdout, stderr } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '--eval', script],
+    {
+      cwd: join(import.meta.dirname, '../..'),
+      encoding: 'utf8',
+      env: { ...process.env, TMPDIR: temporaryFolder() },
+    },
+  );
+  return `${stdout}${stderr}`;
+};
+
 test('without a descriptor left each reader that has no answer reports it', () => {
   const script = `
     import { openSync } from 'node:fs';
@@ -54,10 +68,36 @@ test('without a descriptor left each reader that has no answer reports it', () =
       counts.push(count);
     }
     process.stdout.write(counts.join());`;
-  const { stdout, stderr } = spawnSync(
-    'sh',
-    ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '--eval', script],
-    { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' },
-  );
-  expect(`${stdout}${stderr}`).toBe('1,1,1,1,1');
+  expect(withoutDescriptors(script)).toBe('1,1,1,1,1');
+});
+
+test('users have names again once descriptors are there, and those of before meanwhile', () => {
+  const script = `
+    import { closeSync, openSync, writeFileSync } from 'node:fs';
+    import { openIdNames } from './collectors/host-context.ts';
+    const file = process.env.TMPDIR + '/passwd';
+    writeFileSync(file, 'before:x:0:');
+    const nameOf = openIdNames(file);
+    let seconds = 0;
+    const now = Date.now;
+    Date.now = () => now() + 2000 * ++seconds;
+    const names = [nameOf(0)];
+    writeFileSync(file, 'afterwards:x:0:');
+    const held = [];
+    try { for (;;) held.push(openSync('/dev/null')); } catch {}
+    names.push(nameOf(0));
+    for (const fd of held) closeSync(fd);
+    names.push(nameOf(0));
+    process.stdout.write(names.join());`;
+  expect(withoutDescriptors(script)).toBe('before,before,afterwards');
+});
+
+test('where rpm may have its database is found out once', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { findRpmDatabase } from './collectors/run-rpm.ts';
+    const before = findRpmDatabase();
+    try { for (;;) openSync('/dev/null'); } catch {}
+    process.stdout.write(String(findRpmDatabase() === before));`;
+  expect(withoutDescriptors(script)).toBe('true');
 });

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { rpmPackagesTable } from '../../collectors/host-tables/rpm-packages.ts';
+import { onOwnTrouble } from '../../collectors/own-trouble.ts';
 import { openPackageOwner } from '../../collectors/package-owner.ts';
 import { askRpm } from '../../collectors/packagedb/package-folders.ts';
 import { runRpm, runRpmAndWait } from '../../collectors/run-rpm.ts';
@@ -116,6 +117,15 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
     inItsPlace('exit 3');
     await expect(askRpm()).resolves.toBe(undefined);
     expect(() => runRpmAndWait(['-qa'])).toThrow('rpm: it ended with 3');
+  });
+
+  test('does not answer is a fault where it is asked whose a program is', async () => {
+    inItsPlace('exec sleep 6');
+    const reported: unknown[] = [];
+    onTestFinished(onOwnTrouble((error) => reported.push(String(error))));
+    const { pending } = openPackageOwner({ rpmDatabase: () => database })('/usr/bin/env', ['no-such-package']);
+    await pending;
+    expect(reported).toEqual(['RpmFailed: rpm: no answer after 3000 ms']);
   });
 
   test('names its folders', async () => {

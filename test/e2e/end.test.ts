@@ -155,6 +155,23 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(await parentsStored(agent)).toContain(parent);
   });
 
+  test('a start with too few file descriptors leaves nothing in the kernel', async () => {
+    let failures = 0;
+    for (let limit = 20; limit <= 40; limit++) {
+      const agent = testAgent(scratch);
+      const start = agent.start(['prlimit', `--nofile=${limit}`, process.execPath, main]);
+      const failed = await start.then(
+        () => false,
+        () => true,
+      );
+      if (failed) failures++;
+      else await agent.kill();
+      if (failed) expect([limit, tracesOf(agent.pid)]).toEqual([limit, []]);
+      else break;
+    }
+    expect(failures).toBeGreaterThan(0);
+  });
+
   test('a start that fails late takes every step of the end, and says why it failed', async () => {
     const preload = join(scratch, 'fails-late.mjs');
     // The last thing that the start does on this thread before it says that it is ready.
