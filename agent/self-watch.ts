@@ -12,6 +12,10 @@ export interface SelfWatchParts {
   openFile?(): void;
 }
 
+/** What is at fault; the second is what tests on a busy machine look past. */
+export const noFiles = 'the agent can open no files';
+export const standstill = 'the agent was stopped, or had no CPU time, for more than two seconds';
+
 const everyMs = 250;
 const longestPauseMs = 2000;
 const openEveryTurns = 4;
@@ -34,16 +38,13 @@ export function watchSelf({
     lastMs = nowMs;
     if (pausedMs > longestPauseMs) {
       const seconds = (pausedMs / 1000).toFixed(1);
-      onFault(
-        'the agent was stopped, or had no CPU time, for more than two seconds',
-        `${seconds} s; processes and files that came and went meanwhile may lack details`,
-      );
+      onFault(standstill, `${seconds} s; processes and files that came and went meanwhile may lack details`);
     }
     if (turns++ % openEveryTurns !== 0) return;
     try {
       openFile();
     } catch (error) {
-      onFault('the agent can open no files', error);
+      onFault(noFiles, error);
     }
   });
 }

@@ -235,7 +235,8 @@ function requireDatabase(path: string): void {
   }
 }
 
-function missingText(path: string): string {
+/** What a command answers with before the agent has ever run. */
+export function missingText(path: string): string {
   return `${path}: no database yet; start the agent first`;
 }
 

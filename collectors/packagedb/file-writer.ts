@@ -58,6 +58,9 @@ const startToleranceNs = 20e6;
 /** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
 const clockStepNs = 12e6;
 
+/** How a writer was concluded that the kernel did not name. The hunt package-database-files goes by these words. */
+export const onePackageManager = 'the one package manager that ran at that moment';
+
 const isPackageManager = (image: Image | undefined): boolean => {
   const name = image && path.basename(image.probedImage ?? image.filename);
   return name !== undefined && Object.values(managers).some((pattern) => pattern.test(name));
@@ -154,7 +157,7 @@ export function createFileWriters(table: ProcessTable): FileWriters {
         return { unobserved: `it is not known who: ${last.length} package managers ran`, pid: undefined };
       }
       table.inspect(only);
-      return { moment: momentOf(only, only.image), inferredFrom: 'the one package manager that ran at that moment' };
+      return { moment: momentOf(only, only.image), inferredFrom: onePackageManager };
     },
   };
 }

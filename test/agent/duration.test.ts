@@ -1,7 +1,7 @@
 // Spans and points of time: what is taken and what is not.
 
 import { expect, test } from 'vitest';
-import { parseDuration, parseSince } from '../../agent/duration.ts';
+import { allowedDuration, parseDuration, parseSince } from '../../agent/duration.ts';
 
 test.for([
   ['90s', 90_000],
@@ -11,6 +11,13 @@ test.for([
   ['2w', 1_209_600_000],
 ] as const)('%s is a duration', ([text, ms]) => {
   expect(parseDuration(text)).toBe(ms);
+});
+
+test('what is allowed is said with examples that are allowed', () => {
+  expect(allowedDuration).toMatch(/^a number and s, m, h, d or w, such as "/);
+  const examples = [...allowedDuration.matchAll(/"([^"]+)"/g)].map(([, example = '']) => example);
+  expect(examples.length).toBeGreaterThan(1);
+  for (const example of examples) expect(parseDuration(example), example).toBeDefined();
 });
 
 test.for(['', '10', 'm', '0d', '-1d', '1.5h', '10 m', '10M', '1d12h', '٣d', '9999999d', '10m\n'])(

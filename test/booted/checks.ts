@@ -1,11 +1,12 @@
 // What must hold of the installed package on a booted system, in the order in which it happens there.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { AgentStatus } from '../../agent/status.ts';
 import { version } from '../../agent/version.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
+import { parseRule } from '../../detectors/rules/load-rules.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
 import type { Architecture } from '../../packaging/files.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
@@ -153,10 +154,11 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'systemctl status shows STATUS',
-    async run({ must, traits: { traced } }) {
-      const shown = await must('systemctl show -P StatusText -P Type -P NRestarts stepparent.service');
-      expect(shown).toMatch(traced ? /running with tracefs/ : /degraded with procfs/);
-      expect(await must('systemctl status --no-pager stepparent.service')).toMatch(/Status: "(running|degraded) with/);
+    async run({ must, status, traits: { traced } }) {
+      const shown = await must('systemctl show -P StatusText stepparent.service');
+      expect(shown).toContain(traced ? 'tracefs' : 'procfs');
+      expect(shown).toContain((await status()).state);
+      expect(await must('systemctl status --no-pager stepparent.service')).toContain(`Status: "${shown.slice(0, 20)}`);
     },
   },
   {
@@ -167,13 +169,13 @@ export const checks: readonly Check[] = [
       expect(rules.refused).toEqual([]);
       if (traced) {
         expect(sensor).toMatchObject({ name: 'tracefs', lost_events: 0 });
-        for (const probe of ['entry probe on /usr/bin/dpkg', 'entry probe on /usr/bin/rpm', 'event probe on execve']) {
-          expect(sensor.argv).toContain(probe);
+        for (const probed of ['/usr/bin/dpkg', '/usr/bin/rpm', 'execve']) {
+          expect(sensor.argv).toContainEqual(expect.stringContaining(probed));
         }
         expect(new Set(by)).toEqual(new Set(['fanotify']));
       } else {
         expect(sensor.name).toBe('procfs');
-        expect(sensor.reasons.join()).toContain('pid namespace');
+        expect(sensor.reasons.join()).toMatch(/pid namespace/i);
         expect(new Set(by)).toEqual(new Set(['chokidar']));
         expect(packages.folders.every(({ reason }) => reason?.includes('fanotify_init'))).toBe(true);
       }
@@ -195,9 +197,11 @@ export const checks: readonly Check[] = [
     name: 'journalctl -x shows the guide',
     async run({ must }) {
       const shown = await must(`journalctl -x --no-pager STEPPARENT_RULE=${parentRule} ${ofParent('deploy-a')}`);
-      expect(shown).toMatch(/Subject: .*installed by/);
-      expect(shown).toContain('Documentation: man:stepparent(8)');
-      expect(shown).toContain('What happened');
+      const file = join(import.meta.dirname, `../../detectors/rules/${parentRule}.toml`);
+      const { name, note } = parseRule(file, readFileSync(file, 'utf8'));
+      const [heading = 'a heading'] = /(?<=^#+ ).+$/m.exec(note) ?? [];
+      for (const line of [`Subject: ${name}`, 'Documentation: man:stepparent(8)', heading])
+        expect(shown).toContain(line);
     },
   },
   {
@@ -249,8 +253,10 @@ export const checks: readonly Check[] = [
           `cp ${given}/booted-one.deb ${root} && install -m 755 ${given}/deploy-a ${root}/deploy-chroot`,
       );
       await must(`chroot ${root} /deploy-chroot --force-all --no-triggers /booted-one.deb; umount ${root}/usr`);
-      await once('the alert', `journalctl -q -o cat STEPPARENT_RULE=${parentRule}`, (output) =>
-        output.includes(`/booted-one.deb" in ${root}`),
+      await once('the alert', `stepparent alerts --json --rule ${parentRule} --limit 100000`, (output) =>
+        documents<StepparentEvent>(output).some(
+          ({ process }) => process?.args?.includes('/booted-one.deb') && process.working_directory?.startsWith(root),
+        ),
       );
     },
   },
@@ -358,7 +364,7 @@ export const checks: readonly Check[] = [
       await configure('often');
       expect((await machine.run('systemctl reload stepparent.service')).code).not.toBe(0);
       expect(await reloaded('systemctl kill -s HUP --kill-who=main stepparent.service')).toContain('interval');
-      expect(await must('systemctl show -P StatusText stepparent.service')).toContain('the last reload was refused');
+      expect(await must('systemctl show -P StatusText stepparent.service')).toContain('hunts.interval');
       expect(await must(isActive)).toBe('active\n');
       await configure('1h');
       expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
@@ -367,8 +373,8 @@ export const checks: readonly Check[] = [
       const broken = '/etc/stepparent/rules.d/broken.toml';
       await must(`printf '[rule]\\nrule_id = "broken"\\n' >${broken}`);
       expect((await machine.run('systemctl reload stepparent.service')).code).not.toBe(0);
-      expect(await must('journalctl -b -o cat -t stepparent')).toContain(
-        `stepparent: reload failed, keeping the previous configuration: ${broken}:1:1: `,
+      expect(await must('journalctl -b -o cat -t stepparent')).toMatch(
+        new RegExp(`^stepparent: .*${broken}:1:1: `, 'm'),
       );
       expect(await status()).toMatchObject({ rules: { loaded, refused: [] } });
       expect(await must(isActive)).toBe('active\n');
@@ -489,11 +495,12 @@ export const checks: readonly Check[] = [
     async run({ must, traits: { traced } }) {
       const logged = complaints(await must('journalctl -q -o json -p warning -t stepparent || [ $? = 1 ]'));
       const expected = [
-        /^\/root\/\.rpmdb is (missing|there again)/,
-        /^the reload was refused/,
+        /^\/root\/\.rpmdb /,
+        // What the checks of reloads have brought about.
+        /reason=.*(?:mine|broken)\.toml:\d+:\d+: /,
         // At the lowest priority on an emulated CPU, while the other checks run; one round without it was waited for.
-        /^the hunt \S+ failed reason="no answer after 60 s/,
-        ...(traced ? [] : [/^the kernel cannot be traced/]),
+        /\bhunt .*reason=".*\b60 s\b/,
+        ...(traced ? [] : [/reason=.*pid namespace/i]),
       ];
       expect(logged.filter((line) => !expected.some((pattern) => pattern.test(line)))).toEqual([]);
     },

@@ -53,12 +53,12 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(await parentsStored(agent)).toContain(parent);
     // Its probes are gone.
     expect(tracesOf(first)).toEqual([instance.slice(instance.lastIndexOf('/') + 1)]);
-    expect((await run(process.execPath, [removeTracing])).stderr).toContain(`${instance} could not be removed`);
+    expect((await run(process.execPath, [removeTracing])).stderr).toContain(`stepparent: ${instance} `);
 
     await agent.start();
     const { faults } = await agent.status();
     expect(faults.map(({ what }) => what)).toEqual(["a killed agent's tracing instance is still in the kernel"]);
-    expect(agent.stderr).toContain(`${instance} could not be removed`);
+    expect(agent.stderr).toContain(instance);
     letGo();
     await agent.stop();
     await agent.start();
@@ -105,9 +105,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     await agent.start([process.execPath, '--import', preload, main]);
     process.kill(agent.pid, 'SIGTERM');
     expect(await agent.ended()).toBe(0);
-    expect(errorsOf(agent)).toEqual([
-      expect.stringMatching(/a step of the end failed.* step="control socket" reason="not done after \d+ ms"$/),
-    ]);
+    expect(errorsOf(agent)).toEqual([expect.stringMatching(/ error .* step="control socket" reason=".*\b\d+ ms"$/)]);
     // Asked for first: who reads a database that is closed makes another write-ahead log.
     expect(isStored(agent)).toBe(true);
     expect((await agent.statusStopped()).state).toBe('stopped');

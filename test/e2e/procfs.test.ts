@@ -18,11 +18,11 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     const lasting = buildDeb(scratch, 'e2e-lasting', { scripts: { postinst: '#!/bin/sh\nsleep 4\n' } });
     const agent = testAgent(scratch, '[sensor]\nmode = "procfs"\n');
     await agent.start();
-    expect(agent.stdout).toContain('not covered: processes that end between two looks at /proc are not seen');
     const { sensor } = await agent.status();
     expect(sensor).toMatchObject({ name: 'procfs', poll_interval_ms: expect.any(Number) });
-    expect(sensor.reasons).toContain('processes that end between two looks at /proc are not seen');
-    expect((await agent.cli('status')).stdout).toContain('processes that end between two looks at /proc are not seen');
+    const missed = 'processes that end between two looks at /proc are not seen';
+    expect(sensor.reasons).toContain(missed);
+    for (const shown of [agent.stdout, (await agent.cli('status')).stdout]) expect(shown).toContain(missed);
 
     const parent = makeParent(scratch, 'parent');
     const { pid, code } = await runBy(parent, ['dpkg', '-i', lasting]);
@@ -55,11 +55,12 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     expect(agent.stderr).toMatch(/warn +the kernel cannot be traced: \/proc is polled, and short runs can be missed/);
     const status = await agent.status();
     expect(status).toMatchObject({ state: 'degraded', sensor: { name: 'procfs' } });
-    expect(status.sensor.reasons[0]).toMatch(/pid namespace/);
+    const [reason] = status.sensor.reasons;
+    expect(reason).toMatch(/pid namespace/i);
     const degraded = await until('the event that says so', async () =>
       (await agent.events()).find(({ event }) => event.action === 'sensor-degraded'),
     );
-    expect(degraded.stepparent.sensor?.reason).toMatch(/pid namespace/);
+    expect(degraded.stepparent.sensor?.reason).toBe(reason);
     await agent.kill();
   });
 
@@ -72,7 +73,7 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     const { state, sensor } = await agent.status();
     expect({ state, name: sensor.name }).toEqual({ state: 'degraded', name: 'procfs' });
     expect(sensor.reasons[0]).toMatch(/^tracing could not be started: ENOENT.*header_page/);
-    expect(agent.stderr).toMatch(/warn +\S*stepparent_\d+_\d+ could not be removed: ENOENT/);
+    expect(agent.stderr).toMatch(/warn +\S*stepparent_\d+_\d+ \b.*ENOENT/);
     await agent.kill();
     unmount(tracing);
   });

@@ -72,7 +72,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     expect(status.hunts.scheduled).toEqual([]);
     expect(status.exceptions.in_force).toBe(1);
     expect(status.restart_needed).toEqual(['sensor']);
-    expect(agent.stderr).toMatch(/this takes effect at the next restart only keys=sensor/);
+    expect(agent.stderr).toMatch(/ warn .* keys=sensor$/m);
     expect(await installBy(agent, 'excepted')).toEqual([]);
     expect(await installBy(agent, 'unexcepted')).toEqual([shipped]);
 
@@ -119,9 +119,11 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     const agent = testAgent(scratch);
     await agent.start();
     const asked = () => agent.cli('reload');
-    expect(await asked()).toMatchObject({
+    const { loaded } = (await agent.status()).rules;
+    const whole = await asked();
+    expect({ ...whole, stdout: whole.stdout.match(/\d+/g) }).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^reloaded: \d+ rules loaded, 0 files/),
+      stdout: [String(loaded.length), '0'],
     });
     const broken = join(agent.folder, 'rules/broken.toml');
     writeFileSync(broken, '[rule]\nrule_id = "broken"\n');
@@ -129,15 +131,14 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     expect(await asked()).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringMatching(
-        /^stepparent: reload failed, keeping the previous configuration: .*broken\.toml:1:1: /,
-      ),
+      stderr: expect.stringMatching(/^stepparent: .*broken\.toml:1:1: /),
     });
-    expect((await agent.status()).rules.loaded).not.toContain('local-copy');
+    expect((await agent.status()).rules.loaded).toEqual(loaded);
     agent.configure('container_alerts = 7');
     expect(await asked()).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/keeping the previous .*container_alerts/),
+      stdout: '',
+      stderr: expect.stringMatching(/^stepparent: .*container_alerts/),
     });
     agent.configure('');
     await agent.stop(2);
@@ -147,7 +148,8 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     writeFileSync(join(agent.folder, 'rules/second-copy.toml'), renamed('second-copy'));
     expect(await asked()).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^stepparent: refused: .*broken\.toml/),
+      stdout: expect.stringMatching(/\b1\b/),
+      stderr: expect.stringMatching(/^stepparent: .*broken\.toml/),
     });
     expect((await agent.status()).rules.loaded).toContain('second-copy');
     rmSync(broken);

@@ -47,7 +47,7 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
     expect(before).toBeDefined();
     const well = await agent.status();
     expect(degradedWithoutPauses(well)).toEqual([]);
-    expect(well.sensor.argv).toContain('entry probe on /usr/bin/dpkg');
+    expect(well.sensor.argv).toContainEqual(expect.stringContaining('/usr/bin/dpkg'));
 
     // A wrapper in its place cannot be probed: that is said, and no health.
     renameSync('/usr/bin/dpkg', '/usr/bin/dpkg.distrib');
@@ -57,7 +57,7 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
       const degraded = degradedWithoutPauses(status);
       return degraded.length > 0 && degraded;
     });
-    expect(degraded).toEqual(['/usr/bin/dpkg is not probed: not a 64-bit ELF program']);
+    expect(degraded).toEqual([expect.stringMatching(/^\/usr\/bin\/dpkg .*ELF/)]);
     renameSync('/usr/bin/dpkg.distrib', '/usr/bin/dpkg');
     await until('health', async () => degradedWithoutPauses(await agent.status()).length === 0);
     await agent.stop();

@@ -14,6 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
+import { judgedUnknown } from '../../agent/exec-hold.ts';
+import { recently } from '../../agent/faults.ts';
+import { standstill } from '../../agent/self-watch.ts';
 import type { AgentStatus, StoppedStatus } from '../../agent/status.ts';
 import type { StepparentEvent } from '../../collectors/event.ts';
 
@@ -97,8 +100,7 @@ export interface TestAgent {
 }
 
 /** A pause, or an rpm that took too long: a busy machine brings them about. */
-const ofBusyMachine =
-  /^within the last hour: (?:the agent was stopped|something could not be read, .*: rpm: no answer after|an execution was judged before its program was known)/;
+const ofBusyMachine = new RegExp(`^${recently}(?:${standstill}|${judgedUnknown}|.*\\brpm: .*\\b\\d+ ms)`);
 
 /** What keeps the agent from seeing all, but for what a busy machine has brought about. */
 export const degradedWithoutPauses = ({ degraded }: Pick<AgentStatus, 'degraded'>): string[] =>

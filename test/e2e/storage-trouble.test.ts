@@ -49,13 +49,13 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     const parent = makeParent(scratch, 'meanwhile');
     await runBy(parent, ['dpkg', '-i', '/none.deb']);
     await until('the line', () => agent.stderr.includes(parent));
-    expect(agent.stderr).toMatch(/error events cannot be stored and wait in memory reason=.*stepparent\.db/);
+    expect(agent.stderr).toMatch(/ error .* reason=.*stepparent\.db/);
     expect(agent.stderr.split('\n').filter((line) => line.includes(parent))).toEqual([
       expect.stringMatching(/error a rule matched, and the baseline could not be asked .*unusual-parent/),
     ]);
     const { state, degraded, uncommitted } = await agent.status();
     expect(state).toBe('degraded');
-    expect(degraded.join()).toContain('no space left');
+    expect(degraded.join()).toMatch(/stepparent\.db: .*\(.*(?:full|ENOSPC)/);
     expect(uncommitted).toMatchObject({ dropped: 0 });
     expect(await alertOf(agent, parent)).toEqual([]);
 
@@ -66,7 +66,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
       (await agent.status()).degraded.every((clause) => clause.startsWith('within the last hour: ')),
     );
     await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
-    expect(agent.stderr).toContain('events are stored again matches=1');
+    expect(agent.stderr).toMatch(/ info .* matches=1$/m);
     const ids = agent.delivered().map(({ stepparent }) => stepparent.alert.id);
     expect(new Set(ids).size).toBe(ids.length);
     await agent.stop(2);
@@ -111,15 +111,16 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
   });
 
   test.each([
-    ['full', fill, 'no space left'],
-    ['read-only', makeReadOnly, 'cannot be written'],
+    ['full', fill, /\(.*(?:full|ENOSPC)/],
+    ['read-only', makeReadOnly, /\(.*(?:read-?only)/],
   ])('that is %s at the start: one line says so', async (_, spoil, reason) => {
     const { agent, disk } = agentWithDisk();
     spoil(disk);
     const { code, stdout, stderr } = await agent.cli('run');
     expect(code).toBe(1);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(new RegExp(`^stepparent: ${disk}/stepparent\\.db: ${reason}.*\n$`));
+    expect(stderr).toMatch(new RegExp(`^stepparent: ${disk}/stepparent\\.db: .*\n$`));
+    expect(stderr).toMatch(reason);
     unmount(disk);
   });
 });

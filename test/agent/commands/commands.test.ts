@@ -16,10 +16,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { listenControl } from '../../../agent/control-socket.ts';
+import { allowedDuration } from '../../../agent/duration.ts';
 import { localTime } from '../../../agent/local-time.ts';
+import { unknownField } from '../../../agent/rule-warnings.ts';
+import { formatStatus } from '../../../agent/status.ts';
+import { termFault } from '../../../agent/term-fault.ts';
 import type { StepparentEvent } from '../../../collectors/event.ts';
 import { parseRule } from '../../../detectors/rules/load-rules.ts';
-import { openStore } from '../../../storage/open-store.ts';
+import { missingText, openStore } from '../../../storage/open-store.ts';
 import { needsRoot, titled } from '../../needs.ts';
 import { alertDocument } from '../alert-document.ts';
 
@@ -100,13 +104,16 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 const stepparent = (...args: string[]): Promise<Result> => run(process.execPath, [main, ...args, '--config', config]);
 
+/** The numbers of a line that sums up: how many are right, refused, warned of. */
+const countsOf = (line = ''): number[] => (line.match(/\d+/g) ?? []).map(Number);
+
 test('alerts: one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
   const { code, out, err } = await stepparent('alerts');
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const lines = out.split('\n');
   expect(lines).toHaveLength(4);
   expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}medium {2}a-rule {2}\/usr\/bin\/python3 /);
-  expect(lines[1]).toContain('  high    b-rule  /tmp/x\\n\\x1b[31m (pid 70) ran');
+  expect(lines[1]).toContain('  high    b-rule  /tmp/x\\n\\x1b[31m ');
   expect(lines[2]).toContain(`${localTime(nowMs - 60_000)}  high    b-rule  /opt/y`);
   expect(out).not.toContain('\x1b');
 });
@@ -268,11 +275,11 @@ test('baseline: list, forget, trust', async () => {
     expect(await stepparent('baseline', command, 'a-rule', '/tmp/x_*.sh')).toEqual({
       code: 1,
       out: '',
-      err: 'stepparent: process.parent.executable "/tmp/x_*.sh" is a pattern, and values are compared whole here; an exception with the operator "matches" can have one: stepparent.toml(5)\n',
+      err: `stepparent: process.parent.executable "/tmp/x_*.sh" ${termFault('process.parent.executable', '/tmp/x_*.sh')}; an exception with the operator "matches" can have one: stepparent.toml(5)\n`,
     });
     expect(await stepparent('baseline', command, 'a-rule', '')).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^stepparent: process\.parent\.executable "" is empty; /),
+      err: expect.stringContaining(`process.parent.executable "" ${termFault('process.parent.executable', '')}; `),
     });
     expect(await stepparent('baseline', command, 'a-rule', '/opt/z', '--container', 'c')).toMatchObject({
       code: 1,
@@ -299,23 +306,22 @@ test('rules check names file, line and column of what is refused', async () => {
   writeFileSync(wrong, ruleText('wrong', 'loud'));
   const { code, out, err } = await stepparent('rules', 'check', wrong, join(folder, 'rules'), '/nowhere.toml');
   expect(code).toBe(1);
-  expect(out).toMatch(new RegExp(`^refused: ${wrong}:6:1: .* must be "low"`));
+  expect(out).toMatch(new RegExp(`^refused: ${wrong}:6:1: \`rule\\.severity\` .*"low"`));
   expect(out).toContain('severity = "loud"\n');
   expect(out).toContain('^');
-  expect(out).toContain('refused: /nowhere.toml:1:1: cannot be read (ENOENT)');
-  expect(err).toBe('2 rules are right, 2 refused\n');
+  expect(out).toMatch(/^refused: \/nowhere\.toml:1:1: .*ENOENT/m);
+  expect(countsOf(err)).toEqual([2, 2]);
 });
 
 test('rules check refuses what the agent refuses: the id of a rule that is loaded already', async () => {
   const rule = join(folder, 'rules', 'a-rule.toml');
   const copy = join(folder, 'copy-of-a-rule.toml');
   writeFileSync(copy, ruleText('a-rule', 'low'));
-  const line = `refused: ${copy}:3:1: \`rule.rule_id\` "a-rule" is that of ${rule} already\nrule_id = "a-rule"\n^~~~~~~\n`;
-  expect(await stepparent('rules', 'check', copy)).toEqual({
-    code: 1,
-    out: line,
-    err: '0 rules are right, 1 refused\n',
-  });
+  const refusedAt = (file: string): RegExp =>
+    new RegExp(`^refused: ${file}:3:1: \`rule\\.rule_id\` .*${rule}.*\nrule_id = "a-rule"\n\\^~~~~~~\n$`);
+  const refused = await stepparent('rules', 'check', copy);
+  expect(refused).toMatchObject({ code: 1, out: expect.stringMatching(refusedAt(copy)) });
+  expect(countsOf(refused.err)).toEqual([0, 1]);
   // By itself, by another name, and in its folder it is no other rule.
   const link = join(folder, 'link.toml');
   symlinkSync(rule, link);
@@ -331,8 +337,8 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
     ['run', '--check'],
   ]) {
     const { code, out, err } = await run(process.execPath, [main, ...args, '--config', both]);
-    expect({ code, out }).toEqual({ code: 1, out: line.replace(copy, join(second, 'copy.toml')) });
-    expect(err).toContain('2 rules are right, 1 refused\n');
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringMatching(refusedAt(join(second, 'copy.toml'))) });
+    expect(countsOf(err.split('\n')[0])).toEqual([2, 1]);
   }
 });
 
@@ -342,18 +348,23 @@ test('rules check and run --check warn of what can never fire; --strict makes th
     odd,
     ruleText('odd', 'low').replace('process.name:dpkg', 'not proces.name:dpkg and event.category:network'),
   );
-  const shown = [
-    `warning: ${odd}:9:14: \`rule.query\`: no event is known to have "proces.name"; did you mean "process.name"?`,
+  const shownOf = (file: string): string[] => [
+    expect.stringMatching(`^warning: ${file}:9:14: \`rule\\.query\`: .*"proces\\.name".*"process\\.name"`),
     'query = "not proces.name:dpkg and event.category:network"',
     '             ^~~~~~~~~~~',
-    `warning: ${odd}:9:35: \`rule.query\`: the query can never match: no event has the \`event.category\` that it asks for; there are process/start/exec, file/creation/creation, file/change/rename, file/change/modification, file/change/attribute-change, file/deletion/deletion (event.category/type/action)`,
+    expect.stringMatching(`^warning: ${file}:9:35: \`rule\\.query\`: .*\`event\\.category\` .*process/start/exec`),
     'query = "not proces.name:dpkg and event.category:network"',
     '                                  ^~~~~~~~~~~~~~',
     '',
-  ].join('\n');
+  ];
+  const checked = async (args: readonly string[], file: string) => {
+    const { code, out, err } = await run(process.execPath, [main, ...args]);
+    expect(out.split('\n')).toEqual(shownOf(file));
+    return { code, err };
+  };
   const err = '1 rule is right, 0 refused, 2 warnings\n';
-  expect(await stepparent('rules', 'check', odd)).toEqual({ code: 0, out: shown, err });
-  expect(await stepparent('rules', 'check', '--strict', odd)).toEqual({ code: 1, out: shown, err });
+  expect(await checked(['rules', 'check', odd, '--config', config], odd)).toEqual({ code: 0, err });
+  expect(await checked(['rules', 'check', '--strict', odd, '--config', config], odd)).toEqual({ code: 1, err });
   expect(await stepparent('rules', 'check', '--strict')).toMatchObject({ code: 0, out: '' });
 
   const configured = join(folder, 'odd-config.toml');
@@ -363,16 +374,14 @@ test('rules check and run --check warn of what can never fire; --strict makes th
 hunts = { directories = [] }
 events = { record = "${record}" }`;
   writeFileSync(configured, text('process.name:x'));
-  expect(await run(process.execPath, [main, 'run', '--check', '--config', configured])).toMatchObject({
-    code: 0,
-    out: shown.replaceAll(odd, join(folder, 'odd-rules', 'odd.toml')),
-  });
+  const moved = join(folder, 'odd-rules', 'odd.toml');
+  expect((await checked(['run', '--check', '--config', configured], moved)).code).toBe(0);
   const check = [main, 'run', '--check', '--strict', '--config', configured];
   expect(await run(process.execPath, check)).toMatchObject({ code: 1 });
-  rmSync(join(folder, 'odd-rules', 'odd.toml'));
+  rmSync(moved);
   expect(await run(process.execPath, check)).toMatchObject({ code: 0, out: '' });
   writeFileSync(configured, text('process.nam:x'));
-  const record = `${configured}:3: \`events.record\`: no event is known to have "process.nam"; did you mean "process.name"?`;
+  const record = `${configured}:3: \`events.record\`: ${unknownField('process.nam')}`;
   const { code, err: said } = await run(process.execPath, check);
   expect(code).toBe(1);
   expect(said).toContain(`stepparent: ${record}\n`);
@@ -385,7 +394,8 @@ events = { record = "${record}" }`;
 test('status: of a stopped agent its store and 1, of a running one its answer', async () => {
   const stopped = await stepparent('status');
   expect(stopped.code).toBe(1);
-  expect(stopped.out).toMatch(/^stepparent is not running\n {2}baseline {7}\d+ terms /);
+  expect(stopped.out.startsWith(formatStatus({ state: 'stopped' }))).toBe(true);
+  expect(stopped.out).toContain(join(folder, 'state', 'stepparent.db'));
   expect(JSON.parse((await stepparent('status', '--json')).out)).toMatchObject({
     state: 'stopped',
     store: { events: 3, alerts: { open: 3 }, outbox: { ndjson: { waiting: 3 } } },
@@ -438,8 +448,8 @@ test.for([
   [[], 2, 'Usage: stepparent'],
   [['alrts'], 2, "error: unknown command 'alrts'"],
   [['alerts', '--state', 'shut'], 2, 'Allowed choices are open, learning, capped'],
-  [['alerts', '--since', 'yesterday'], 2, 'Allowed: a number and s, m, h, d or w'],
-  [['events', '--limit', '0'], 2, 'Allowed: a whole number from 1'],
+  [['alerts', '--since', 'yesterday'], 2, `argument 'yesterday' is invalid. Allowed: ${allowedDuration}`],
+  [['events', '--limit', '0'], 2, "argument '0' is invalid. Allowed: "],
   [['baseline', 'forget', 'a-rule'], 2, "missing required argument 'term'"],
 ] as const)('wrong use: %j', async ([args, code, err]) => {
   const result = await run(process.execPath, [main, ...args]);
@@ -463,18 +473,18 @@ test('a wrong configuration is 78, with the line and a caret', async () => {
   writeFileSync(wrong, '\n[sensor]\nmode = "ebpf"\n');
   const { code, out, err } = await run(process.execPath, [main, 'alerts', '--config', wrong]);
   expect({ code, out }).toEqual({ code: 78, out: '' });
-  expect(err).toMatch(/^stepparent: .*wrong-config\.toml:3:1: `sensor\.mode` must be "auto"/);
+  expect(err).toMatch(/^stepparent: .*wrong-config\.toml:3:1: `sensor\.mode` .*"auto"/);
   expect(err).toContain('mode = "ebpf"\n');
 });
 
-test('no database yet is 1 and says what to do', async () => {
+test('no database yet is 1 and names it', async () => {
   const empty = join(folder, 'empty.toml');
   writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"`);
-  const err = `stepparent: ${folder}/none/stepparent.db: no database yet; start the agent first\n`;
+  const err = `stepparent: ${missingText(join(folder, 'none', 'stepparent.db'))}\n`;
   expect(await run(process.execPath, [main, 'alerts', '--config', empty])).toEqual({ code: 1, out: '', err });
   expect(await run(process.execPath, [main, 'status', '--config', empty])).toEqual({
     code: 1,
-    out: 'stepparent is not running\n',
+    out: formatStatus({ state: 'stopped' }),
     err,
   });
 });
@@ -483,7 +493,7 @@ test.skipIf(needsRoot).for(['alerts', 'status'])(titled('%s without privilege is
   const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
   const { code, out, err } = await run('setpriv', [...user, process.execPath, main, command, '--config', config]);
   expect({ code, out }).toEqual({ code: 4, out: '' });
-  expect(err).toMatch(/^stepparent: .*(stepparent\.db|control\.sock).*; run as root/);
+  expect(err).toMatch(/^stepparent: .*(stepparent\.db|control\.sock).*\n$/);
 });
 
 test('a reader that has had enough ends the listing quietly', async () => {

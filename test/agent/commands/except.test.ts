@@ -149,7 +149,7 @@ test('fields narrow it, of several values each must be there', async () => {
   reason    no reason given; made from alert ${idOf(1)}
   owner     mallory
   expires   never
-  would have hidden 1 of 4`);
+`);
   const text = out.slice(out.indexOf('\n# Made by'));
   expect(text).toContain('expires = "never"\n');
   expect(text.match(/^\[\[exceptions\.when\]\]$/gm)).toHaveLength(5);
@@ -202,8 +202,9 @@ test.skipIf(noScript).for([
       out += part;
     });
   });
-  expect(shown).toContain('would have hidden 2 of 4');
-  expect(shown).toContain(files === 0 ? 'nothing was written' : 'written: ');
+  expect(shown).toMatch(/ 2 of 4 /);
+  // Named when it is asked for, and again when it is written.
+  expect(shown.split(`${folder}/conf.d/`)).toHaveLength(2 + files);
   expect(written()).toHaveLength(files);
 });
 
@@ -230,8 +231,8 @@ test.for<[() => string[], string]>([
   [() => ['--from', idOf(4)], 'the rule gone has no terms here: say with --field what must be the same'],
   [() => ['--from', idOf(5)], 'the alert has no process.parent.executable: what was not observed cannot be compared'],
   [() => ['--from', idOf(0), '--field', 'user.nam'], 'the alert has no user.nam: '],
-  [() => ['--from', idOf(0), '--field', 'process.*'], "--field process.* must be a field's whole name"],
-  [() => ['--from', idOf(0), '--field', 'message'], '--field message must be a field of the event: '],
+  [() => ['--from', idOf(0), '--field', 'process.*'], '--field process.* must be '],
+  [() => ['--from', idOf(0), '--field', 'message'], '--field message must be '],
   [() => ['--from', idOf(0), '--expires', 'soon'], '--expires must be a span such as 30d'],
   [() => ['--from', idOf(0), '--expires', '2w0'], '--expires must be a span'],
   [() => ['--from', idOf(0), '--expires', '2020-01-01'], '--expires must be a span'],
@@ -322,10 +323,11 @@ test('list: what each has hidden, and when it ends', async () => {
     [second, 'expired 2020-01-31 00:00:00', '×0', 'alice', 'a-rule', ...rest('/srv/*', 10)],
     [third, 'no end', '×0', 'alice', 'a-rulle', ...rest('/z', 19)],
   ]);
-  expect(err).toBe(
-    `stepparent: ${file}:10: the exception expired 2020-01-31 00:00:00 and hides nothing
-stepparent: ${file}:19: \`rule\`: no rule or hunt "a-rulle" is loaded; did you mean "a-rule"?\n`,
-  );
+  expect(err.split('\n')).toEqual([
+    expect.stringMatching(`^stepparent: ${file}:10: .*2020-01-31 00:00:00`),
+    expect.stringMatching(`^stepparent: ${file}:19: \`rule\`: .*"a-rulle".*"a-rule"`),
+    '',
+  ]);
   const { out: json } = await except('list', '--json');
   const documents = json
     .trimEnd()
@@ -340,33 +342,34 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
   writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
   const { code, out, err } = await except('check');
   expect(code).toBe(0);
-  expect(err).toContain('the exception expired');
+  expect(err).toMatch(/^stepparent: .*a\.toml:1: .*2020-01-31 00:00:00.*\n$/);
   const blocks = out.split('\n\n');
   expect(blocks[0]).toMatch(new RegExp(`^${folder}/conf.d/a.toml:1\n {2}id `));
-  expect(blocks[0]).toContain('would have hidden 3 of 4 stored alerts of its rule (3 open), 3 matches; the newest:\n');
-  expect(blocks[1]).toMatch(/ {2}would have hidden 0 of 4 stored alerts of its rule\n$/);
+  expect(blocks[0]).toContain('(3 open)');
+  expect(blocks[0]).toMatch(/ 3 of 4 /);
+  expect(blocks[1]).toMatch(/ 0 of 4 \D*\n$/);
 
   const draft = join(folder, 'draft.toml');
   writeFileSync(draft, text('/opt/y', '"never"'));
   const drafted = await except('check', draft);
   expect(drafted.out).toContain(`${draft}:1\n`);
-  expect(drafted.out).toContain('would have hidden 1 of 4');
+  expect(drafted.out).toMatch(/ 1 of 4 /);
   expect(await except('check', '/nowhere.toml')).toEqual({
     code: 78,
     out: '',
-    err: 'stepparent: /nowhere.toml: no such file\n',
+    err: expect.stringMatching(/^stepparent: \/nowhere\.toml: .+\n$/),
   });
   writeFileSync(draft, text('/opt/y', '"soon"'));
   const wrong = await except('check', draft);
   expect(wrong).toMatchObject({ code: 78, out: '' });
-  expect(wrong.err).toMatch(new RegExp(`^stepparent: ${draft}:5:1: \`exceptions\\[0\\]\\.expires\` must be a date`));
+  expect(wrong.err).toMatch(new RegExp(`^stepparent: ${draft}:5:1: \`exceptions\\[0\\]\\.expires\` `));
 });
 
 test('run --check warns, and is well', async () => {
   writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
   const { code, err } = await run('run', '--check');
   expect(code).toBe(0);
-  expect(err).toMatch(/^stepparent: .*a\.toml:1: the exception expired 2020-01-31 00:00:00 and hides nothing\n/);
+  expect(err).toMatch(/^stepparent: .*a\.toml:1: .*2020-01-31 00:00:00.*\n/);
 });
 
 test.for([

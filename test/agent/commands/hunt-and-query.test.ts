@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openStore } from '../../../storage/open-store.ts';
+import { missingText, openStore } from '../../../storage/open-store.ts';
 import { fileEvent } from '../../detectors/hunts/hunt-events.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
@@ -54,15 +54,19 @@ const stepparent = (...args: string[]): Promise<Result> =>
     );
   });
 
+/** Lines without what stands before the path that they name. */
+const placed = (text: string): string[] => text.replaceAll(/^[^/\n]*(?=\/)/gm, '').split('\n');
+
+/** The numbers of the last line, which sums up: how many are right, refused, warned of. */
+const countsOf = (text: string): number[] => (text.trimEnd().split('\n').at(-1)?.match(/\d+/g) ?? []).map(Number);
+
 test('run --check says which hunts are refused, also for their SQL', async () => {
   const file = join(folder, 'hunts', 'refused.toml');
   const unless = join(folder, 'hunts', 'unless.toml');
-  const wrong = `hunt refused: ${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm\n  frm AS a\n  ^~~\n`;
-  expect(await stepparent('run', '--check')).toMatchObject({
-    code: 1,
-    out: wrong,
-    err: expect.stringMatching(/rules are right, 0 refused\n1 hunt is right, 1 refused\n$/),
-  });
+  const wrong = [`${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`, '  frm AS a', '  ^~~', ''];
+  const alone = await stepparent('run', '--check');
+  expect({ code: alone.code, out: placed(alone.out) }).toEqual({ code: 1, out: wrong });
+  expect(alone.err).toMatch(/\n1 hunt is right, 1 refused\n$/);
   writeFileSync(file, '[hunt]\nidd = "x"\n');
   writeFileSync(
     unless,
@@ -70,9 +74,9 @@ test('run --check says which hunts are refused, also for their SQL', async () =>
   );
   try {
     const { out, err } = await stepparent('run', '--check');
-    const key = `hunt refused: ${file}:2:1: unknown key \`hunt.idd\`; did you mean \`id\`?\nidd = "x"\n^~~\n`;
-    expect(out).toBe(`${key}hunt refused: ${unless}: \`hunt.sql\`: no such column: b\n${wrong}`);
-    expect(err).toMatch(/\n1 hunt is right, 3 refused\n$/);
+    const key = [expect.stringMatching(`^${file}:2:1: .*\`hunt\\.idd\`.*\`id\``), 'idd = "x"', '^~~'];
+    expect(placed(out)).toEqual([...key, `${unless}: \`hunt.sql\`: no such column: b`, ...wrong]);
+    expect(countsOf(err)).toEqual([1, 3]);
   } finally {
     rmSync(file);
     rmSync(unless);
@@ -88,7 +92,7 @@ test('run --check warns of columns that a hunt names and its rows have not', asy
   writeFileSync(file, text.replace(/^identity = .*$/m, 'identity = ["path", "name"]'));
   try {
     const { out, err } = await stepparent('run', '--check');
-    expect(out).toContain(`hunt warning: ${file}: \`hunt.identity\`: the rows have no column "name"\n`);
+    expect(out).toContain(`hunt warning: ${file}: \`hunt.identity\`: `);
     expect(out).toContain(
       `hunt warning: ${file}: \`hunt.finding.reason\`: the rows have no column "pth"; did you mean "path"?\n`,
     );
@@ -133,15 +137,18 @@ test('a hunt: a table under its columns, aligned and escaped', async () => {
     { a: 'b\n\u001b[2Jforged', n: 1 },
     { a: 'old.postinst', n: 1 },
   ]);
-  expect((await stepparent('hunt', 'files', '--limit', '1')).err).toBe('the first 1 rows; --limit shows more\n');
+  expect((await stepparent('hunt', 'files', '--limit', '1')).err).toMatch(/\b1\b.*--limit/);
 });
 
 test('a hunt whose SQL is wrong names file, line and column', async () => {
   const { code, out, err } = await stepparent('hunt', 'wrong');
   expect({ code, out }).toEqual({ code: 1, out: '' });
-  expect(err).toBe(
-    `stepparent: ${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm\n  frm AS a\n  ^~~\n`,
-  );
+  expect(placed(err)).toEqual([
+    `${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`,
+    '  frm AS a',
+    '  ^~~',
+    '',
+  ]);
 });
 
 test('--all runs each, and goes on after one that fails', async () => {
@@ -176,12 +183,7 @@ test('query: osquery’s columns over files, users and groups, with names that n
 test.for([
   ['SELECT "file.name" FROM file_events ORDER BY 1 LIMIT 1', 0, 'file.name\na.postinst\n', ''],
   ['SELECT 1 WHERE 0', 0, '', 'no rows\n'],
-  [
-    'SELECT path FROM file',
-    0,
-    '',
-    "no rows\nnote: the table file shows the files that the statement names: WHERE path LIKE '/etc/%', for one\n",
-  ],
+  ['SELECT path FROM file', 0, '', /^no rows\nnote: .*\bfile\b.*path LIKE '\/etc\/%'.*\n$/],
   ['SELECT frm\u001b', 1, '', /^stepparent: line 1, column 11: unrecognized token: .*\nSELECT frm\\x1b\n {10}\^/],
   [
     'DELETE FROM terms',
@@ -206,7 +208,7 @@ test('query: limits of rows and time', async () => {
   expect(await stepparent('query', `${endless} SELECT max(x) FROM c`, '--timeout', '1s')).toEqual({
     code: 1,
     out: '',
-    err: 'stepparent: no answer after 1 s; --timeout allows more\n',
+    err: expect.stringMatching(/^stepparent: .*\b1 s\b.*--timeout.*\n$/),
   });
   expect((await stepparent('query', 'SELECT 1', '--timeout', '2h')).code).toBe(2);
   const since = await stepparent('query', 'SELECT :since AS s', '--since', '1970-01-01T00:00:01Z', '--json');
@@ -237,6 +239,6 @@ test('before the agent has ever run the tables of the host can be asked', async 
   });
   expect(await ask('hunt', 'package-database-files')).toMatchObject({
     code: 1,
-    err: expect.stringContaining('no database yet; start the agent first'),
+    err: `stepparent: ${missingText(join(folder, 'none', 'stepparent.db'))}\n`,
   });
 });

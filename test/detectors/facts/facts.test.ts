@@ -103,7 +103,7 @@ describe('stepparent.initiator', () => {
     const unobserved = { 'process.parent': 'gone' };
     const found = event('dpkg', install, { process, stepparent: { unobserved } }).facts();
     expect(found).not.toHaveProperty('initiator');
-    expect(found.unobserved).toEqual({ ...unobserved, 'stepparent.initiator': 'its parent was not observed' });
+    expect(found.unobserved).toEqual({ ...unobserved, 'stepparent.initiator': expect.any(String) });
     expect(found).not.toHaveProperty('inferred');
   });
 });

@@ -8,6 +8,7 @@ import { findingSql, rowIdentity } from '../../../detectors/hunts/hunt.ts';
 import { locateInHunt, parseHunt, readHunts } from '../../../detectors/hunts/load-hunts.ts';
 import { TomlFileError } from '../../../detectors/rules/toml-file.ts';
 import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { whyUnreadable } from '../../why-unreadable.ts';
 
 const text = (id = 'a-hunt', sql = 'SELECT 1 AS a', more = '') => `[hunt]
 id = "${id}"
@@ -38,14 +39,14 @@ test('defaults', () => {
 });
 
 test.for([
-  [text('A'), 2, '`hunt.id` must be lower-case words'],
-  [text().replace('name =', 'nam ='), 3, 'unknown key `hunt.nam`; did you mean `name`?'],
-  [text('a-hunt', 'SELECT 1', 'window = "7"'), 11, '`hunt.window` must be a number of days'],
-  [text('a-hunt', 'SELECT 1', 'limit = 0'), 11, '`hunt.limit` must be at least 1'],
-  [text('a-hunt', 'SELECT 1', 'source = "journal"'), 11, '`hunt.source` must be "events", "alerts" or "host"'],
-  [text('a-hunt', 'SELECT 1', '[hunt.finding]\nunless = "a"'), 11, '`hunt.finding.reason` is missing'],
-  [text().replace('identity = ["a"]', 'identity = []'), 7, '`hunt.identity` must be at least 1'],
-  ['[hunt]\nid = ', 2, 'not valid TOML'],
+  [text('A'), 2, /`hunt\.id` .*lower-case words/],
+  [text().replace('name =', 'nam ='), 3, /`hunt\.nam`.*`name`/],
+  [text('a-hunt', 'SELECT 1', 'window = "7"'), 11, /`hunt\.window` .*a number of days/],
+  [text('a-hunt', 'SELECT 1', 'limit = 0'), 11, /`hunt\.limit` .*1/],
+  [text('a-hunt', 'SELECT 1', 'source = "journal"'), 11, /`hunt\.source` .*"events", "alerts" or "host"/],
+  [text('a-hunt', 'SELECT 1', '[hunt.finding]\nunless = "a"'), 11, /`hunt\.finding\.reason` /],
+  [text().replace('identity = ["a"]', 'identity = []'), 7, /`hunt\.identity` .*1/],
+  ['[hunt]\nid = ', 2, /TOML/],
 ] as const)('refused: %#', ([source, line, message]) => {
   const refusal = () => parseHunt('h.toml', source);
   expect(refusal).toThrow(TomlFileError);
@@ -69,11 +70,11 @@ test('folders: in order, hidden and other files passed over, one bad file does n
   expect(hunts.map(({ id }) => id)).toEqual(['a', 'b']);
   expect(refused.map(({ file, line, message }) => `${file.slice(folder.length)}:${line}: ${message}`)).toEqual([
     '/loader.ts:1: cannot be read (ENOTDIR)',
-    '/large.toml:1: larger than 1 MiB',
+    `/large.toml:1: ${whyUnreadable(join(folder, 'large.toml'))}`,
     `/more/again.toml:2: \`hunt.id\` "a" is that of ${folder}/a.toml already`,
-    '/more/fifo.toml:1: not a regular file',
-    '/more/folder.toml:1: not a regular file',
-    expect.stringContaining('/more/wrong.toml:2: unknown key `hunt.idd`'),
+    `/more/fifo.toml:1: ${whyUnreadable(join(folder, 'more', 'fifo.toml'))}`,
+    `/more/folder.toml:1: ${whyUnreadable(join(folder, 'more', 'folder.toml'))}`,
+    expect.stringMatching(/^\/more\/wrong\.toml:2: .*`hunt\.idd`/),
   ]);
   expect(refused.filter(({ excerpt }) => excerpt !== '').map(({ file }) => file.slice(folder.length))).toEqual([
     '/more/again.toml',

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readKnownTerms } from '../../../detectors/rules/known-terms.ts';
 import { parseRule, readRules } from '../../../detectors/rules/load-rules.ts';
 import { TomlFileError } from '../../../detectors/rules/toml-file.ts';
+import { whyUnreadable } from '../../why-unreadable.ts';
 
 const plain = `[metadata]
 creation_date = "2026/11/21"
@@ -151,6 +152,7 @@ describe('a rule that is wrong', () => {
     [['severity =', 'Severity ='], 8, 1, 'unknown key `rule.Severity`; did you mean `severity`?'],
     [['severity = "low"\n', ''], 4, 1, '`rule.severity` is missing; it must be "low", "medium", "high" or "critical"'],
     [['risk_score = 21', 'risk_score = 210'], 9, 1, '`rule.risk_score` must be at most 100'],
+    [['risk_score = 21', 'risk_score = -1'], 9, 1, '`rule.risk_score` must be at least 0'],
     [['risk_score = 21', 'risk_score = "21"'], 9, 1, '`rule.risk_score` must be a number'],
     [['risk_score = 21', 'risk_score = 2.5'], 9, 1, '`rule.risk_score` must be a whole number'],
     [['name = "A rule"', 'name = " "'], 6, 1, '`rule.name` must be a text that is not empty'],
@@ -380,9 +382,9 @@ describe('folders of rules', () => {
     expect(rules).toEqual([]);
     const blank = { id: undefined, line: 1, column: 1, excerpt: '' };
     expect(refused).toEqual([
-      { ...blank, file: large, message: 'larger than 1 MiB' },
+      { ...blank, file: large, message: whyUnreadable(large) },
       { ...blank, file: nowhere, message: 'cannot be read (ENOENT)' },
-      { ...blank, file: device, message: 'not a regular file' },
+      { ...blank, file: device, message: whyUnreadable(device) },
     ]);
   });
 
