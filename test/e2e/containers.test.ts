@@ -120,7 +120,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
       const id = events[0]?.container?.id;
       expect(id).toBeDefined();
       expect(alerts).toMatchObject([{ container: { id }, stepparent: { alert: { state: 'open' } } }]);
-      expect(alerts[0]?.message).toContain(` in container ${id?.slice(0, 12)}`);
+      expect(alerts[0]?.message).toContain(id?.slice(0, 12));
       expect(terms).toMatchObject([{ container: id, origin: 'alert' }]);
     });
   });

@@ -3,7 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
 import { alertFields, eventFields, objectLists, openObjects } from '../../collectors/event-fields.ts';
-import { openAlertDatabase } from '../../storage/query-database.ts';
+import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { fieldsOf, maximalAlert } from '../maximal-documents.ts';
 
 /** Columns that are whole lists or objects, as JSON. */
@@ -78,6 +78,8 @@ test('a statement that names few columns looks them up after one that shows all'
   expect(all('SELECT * FROM events')).toHaveLength(1);
   expect(planOf('SELECT "file.name" FROM events').join()).not.toMatch(/\be\b/);
   expect(all('SELECT "process.pid", "stepparent.genuine.parent" FROM events')).toEqual([[30, 0]]);
-  expect(() => all('SELECT * FROM events; DELETE FROM events')).toThrow('more than one statement');
-  expect(() => all('DELETE FROM events')).toThrow('only SELECT');
+  for (const refused of ['SELECT * FROM events; DELETE FROM events', 'DELETE FROM events']) {
+    expect(() => all(refused)).toThrow(SqlError);
+  }
+  expect(all('SELECT count(*) FROM events')).toEqual([[1]]);
 });
