@@ -35,6 +35,9 @@ const maxKinds = 64;
 /** Clauses of `recent`. */
 const maxRecent = 8;
 
+/** Begins the clause in `degraded` of a fault that is over. */
+export const recently = 'within the last hour: ';
+
 export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfProcess): Faults {
   const faults = new Map<string, Fault & { reportedMs: number; lastMs: number }>();
   const isOver = ({ lastMs }: { lastMs: number }): boolean => clock.monotonicMs() - lastMs >= recentMs;
@@ -76,9 +79,9 @@ export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfPr
       const recent = [...faults.values()].filter((fault) => !isOver(fault)).toSorted((a, b) => b.lastMs - a.lastMs);
       const clauses = recent
         .slice(0, maxRecent)
-        .map(({ what, reason }) => `within the last hour: ${what}${reason === undefined ? '' : `: ${reason}`}`);
+        .map(({ what, reason }) => `${recently}${what}${reason === undefined ? '' : `: ${reason}`}`);
       const more = recent.length - clauses.length;
-      return more > 0 ? [...clauses, `within the last hour: ${more} other faults`] : clauses;
+      return more > 0 ? [...clauses, `${recently}${more} other faults`] : clauses;
     },
   };
 }

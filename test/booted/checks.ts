@@ -158,7 +158,9 @@ export const checks: readonly Check[] = [
       const shown = await must('systemctl show -P StatusText stepparent.service');
       expect(shown).toContain(traced ? 'tracefs' : 'procfs');
       expect(shown).toContain((await status()).state);
-      expect(await must('systemctl status --no-pager stepparent.service')).toContain(`Status: "${shown.slice(0, 20)}`);
+      expect(await must('systemctl status --no-pager stepparent.service')).toContain(
+        `Status: "${shown.trim().slice(0, 20)}`,
+      );
     },
   },
   {

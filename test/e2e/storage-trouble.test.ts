@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { recently } from '../../agent/faults.ts';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
@@ -62,9 +63,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     empty(disk);
     await until('the alert', async () => (await alertOf(agent, parent)).length > 0);
     // That something could not be stored meanwhile stays for an hour, as any fault.
-    await until('health', async () =>
-      (await agent.status()).degraded.every((clause) => clause.startsWith('within the last hour: ')),
-    );
+    await until('health', async () => (await agent.status()).degraded.every((clause) => clause.startsWith(recently)));
     await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
     expect(agent.stderr).toMatch(/ info .* matches=1$/m);
     const ids = agent.delivered().map(({ stepparent }) => stepparent.alert.id);

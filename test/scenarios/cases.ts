@@ -1,6 +1,7 @@
 // Ways to evade the agent, ways to blind it, and false alarms, as data. An answer that the agent does not give yet has `fails`, with the
 // reason; the suite fails when it gives that answer.
 
+import { noFiles, standstill } from '../../agent/self-watch.ts';
 import { type Act, initiator } from './scenarios.ts';
 
 /** What a case expects. Each answer is a test. */
@@ -493,7 +494,7 @@ PYTHON
     [
       reported,
       { alerts: [scripts], term: '/victim.postinst', fails: 'the arguments of sh cannot be read' },
-      { noticed: /open no files/ },
+      { noticed: new RegExp(noFiles) },
     ],
     { undo: 'prlimit --pid $AGENT --nofile=$(cat /opt/soft-limit):', fresh: true },
   ),
@@ -509,7 +510,7 @@ PYTHON
     [
       reported,
       { alerts: [scripts], term: '/victim.postinst', fails: 'the arguments of sh cannot be read any more' },
-      { noticed: /was stopped/ },
+      { noticed: new RegExp(standstill) },
     ],
     { undo: 'kill -CONT $AGENT', fresh: true },
   ),
