@@ -10,7 +10,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { parseTime } from './duration.ts';
 import { localTime } from './local-time.ts';
 import { unknownField } from './rule-warnings.ts';
-import { termFault } from './term-fault.ts';
+import { patternFault, termFault } from './term-fault.ts';
 
 /** An exception and where it is written; `line` counts from 1. */
 export interface ConfiguredException extends Exception {
@@ -155,7 +155,7 @@ function wholeValueWarnings({ field, operator, values }: Condition): string[] {
   return values.flatMap((value) => {
     const fault = termFault(field, value);
     if (fault === undefined) return [];
-    const advice = fault.startsWith('is a pattern') ? '; the operator "matches" takes one' : '';
+    const advice = fault === patternFault ? '; the operator "matches" takes one' : '';
     return [`\`values\`: ${field} "${value}" ${fault}${advice}`];
   });
 }

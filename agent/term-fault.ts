@@ -9,12 +9,15 @@ const freeText = /(?:^|\.)(?:args|command_line|line|text|diff|message|reason|row
 const absolutePath = /\.(?:executable|path|directory|copy_of)$/;
 const pattern = /[*?]|\[[^\]/]+\]/;
 
+/** The fault for which an exception that matches patterns is the remedy. */
+export const patternFault = 'is a pattern, and values are compared whole here';
+
 /** Why a field can never have this value, in one clause; undefined: it can. */
 export function termFault(field: string, value: string): string | undefined {
   if (value === '') return 'is empty';
   const shown = field === 'stepparent.initiator.executable' || field === 'stepparent.initiator.origin';
   const plain = shown ? withoutStableStars(value) : value;
-  if (!freeText.test(field) && pattern.test(plain)) return 'is a pattern, and values are compared whole here';
+  if (!freeText.test(field) && pattern.test(plain)) return patternFault;
   if (absolutePath.test(field)) {
     if (!value.startsWith('/')) return 'is no path from the root on';
     if (path.posix.normalize(value) !== value) return `is written as ${path.posix.normalize(value)}`;

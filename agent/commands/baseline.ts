@@ -10,7 +10,7 @@ import type { StoreReader } from '../../storage/open-store.ts';
 import type { TermRecord } from '../../storage/records.ts';
 import { localTime } from '../local-time.ts';
 import { readConfiguration } from '../read-configuration.ts';
-import { termFault } from '../term-fault.ts';
+import { patternFault, termFault } from '../term-fault.ts';
 import { printRows } from './print-rows.ts';
 import { withStore, withStoreReader } from './with-store.ts';
 
@@ -102,9 +102,10 @@ function faultOf(
     const value = terms[index] ?? '';
     const fault = termFault(field, value);
     if (fault === undefined) continue;
-    const advice = fault.startsWith('is a pattern')
-      ? '; an exception with the operator "matches" can have one: stepparent.toml(5)'
-      : '; `stepparent baseline list` shows terms as they are';
+    const advice =
+      fault === patternFault
+        ? '; an exception with the operator "matches" can have one: stepparent.toml(5)'
+        : '; `stepparent baseline list` shows terms as they are';
     return `${field} "${value}" ${fault}${advice}`;
   }
   return undefined;
