@@ -6,6 +6,9 @@ import type { ObservedExec } from '../collectors/process-event.ts';
 const maxHeldMs = 5000;
 const maxHeld = 1024;
 
+/** The fault of an exec that is held back no longer. */
+export const judgedUnknown = 'an execution was judged before its program was known';
+
 interface ExecHoldParts {
   takeExec(exec: ObservedExec): void;
   /** Called after execs that were held have been taken. */
@@ -57,11 +60,11 @@ export function openExecHold({ takeExec, commit, onFault }: ExecHoldParts): Exec
       }
       const [oldest] = held.keys();
       if (held.size >= maxHeld && oldest !== undefined) {
-        onFault('an execution was judged before its program was known', new Error(`${maxHeld} others wait`));
+        onFault(judgedUnknown, new Error(`${maxHeld} others wait`));
         release(oldest);
       }
       const late = (): void => {
-        onFault('an execution was judged before its program was known', new Error(`no answer in ${maxHeldMs} ms`));
+        onFault(judgedUnknown, new Error(`no answer in ${maxHeldMs} ms`));
         release(exec);
       };
       held.set(exec, { timer: setTimeout(late, maxHeldMs), released: Promise.withResolvers() });
