@@ -29,6 +29,10 @@ export function parseSince(text: string, nowMs: number): number | undefined {
  */
 export function parseTime(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text)) return undefined;
+  // Date.parse takes 30 February for 2 March.
+  const date = text.slice(0, 10);
+  const midnight = new Date(`${date}T00:00Z`);
+  if (Number.isNaN(midnight.getTime()) || midnight.toISOString().slice(0, 10) !== date) return undefined;
   const ms = Date.parse(text.length === 10 ? `${text}T00:00` : text);
   return Number.isNaN(ms) ? undefined : ms;
 }

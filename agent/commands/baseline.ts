@@ -95,6 +95,8 @@ function faultOf(
     if (container === '' || cut !== undefined) {
       return `--container ${container === '' ? 'is empty' : `needs the whole id, such as ${cut?.scope}`}`;
     }
+    const fault = termFault('container.id', container);
+    if (fault !== undefined) return `--container "${container}" ${fault}`;
   }
   const seen = [...store.listTerms({ ruleId: rule, scope: container ?? '' })].filter(({ count }) => count > 0);
   if (seen.some((term) => isDeepStrictEqual(term.terms, terms))) return undefined;

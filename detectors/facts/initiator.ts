@@ -67,6 +67,10 @@ export const stableExecutable = (file: string): string =>
 export const stableOrigin = (origin: string): string =>
   origin.replace(/(?<=^(?:user )?unit )\S+/, (unit) => stableUnit(unit));
 
+/** Whether an origin can be written so: what `originOf` gives. */
+export const isOrigin = (text: string): boolean =>
+  /^(?:container|init|cron|unit \S+|user unit \S+ of .+|\S+ as .+)$/s.test(text);
+
 /** An initiator's executable or origin without the stars that can stand there, and without a unit's name. */
 export const withoutStableStars = (text: string): string =>
   text.replace(/(?<=\/ansible-tmp-)\*(?=\/)|(?<=\/rpm-tmp\.)\*$|(?<=\/tmp\.)\*(?=\/|$)|(?<=^(?:user )?unit )\S+/g, '');

@@ -146,6 +146,9 @@ function cut(source: string, tokens: EqlToken[]): void {
       continue;
     }
     if (character === '=') throw refuse(1, 'found `=`, which compares nothing: write `==`, or `:` to ignore case');
+    if (source.startsWith('![', at)) {
+      throw refuse(2, '`![…]` is a part of a `sequence`, and `sequence` queries are not supported yet');
+    }
     if (character === '`') throw refuse(1, 'the field name that begins here has no closing backtick');
     const width = (source.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
     throw refuse(width, `found ${foundText(source, at, at + width)}, which begins nothing in EQL`);

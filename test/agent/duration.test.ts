@@ -35,14 +35,24 @@ test.for([
   ['2026-04-01T12:00:00Z', Date.parse('2026-04-01T12:00:00Z')],
   ['2026-04-01T12:00+02:00', Date.parse('2026-04-01T10:00:00Z')],
   ['2026-04-01', new Date(2026, 3, 1).getTime()],
+  ['2028-02-29', new Date(2028, 1, 29).getTime()],
   ['2026-04-01 12:30', new Date(2026, 3, 1, 12, 30).getTime()],
 ] as const)('since %s', ([text, ms]) => {
   expect(parseSince(text, nowMs)).toBe(ms);
 });
 
-test.for(['', 'yesterday', '1', '2026', '2026-13-01', '2026-04-01T25:00', '04/01/2026', '-1d'])(
-  'since %j is refused',
-  (text) => {
-    expect(parseSince(text, nowMs)).toBeUndefined();
-  },
-);
+test.for([
+  '',
+  'yesterday',
+  '1',
+  '2026',
+  '2026-13-01',
+  '2026-02-30',
+  '2026-04-31T12:00:00Z',
+  '2027-02-29 10:00',
+  '2026-04-01T25:00',
+  '04/01/2026',
+  '-1d',
+])('since %j is refused', (text) => {
+  expect(parseSince(text, nowMs)).toBeUndefined();
+});

@@ -27,6 +27,13 @@ test.each<[field: string, value: string, fault: RegExp]>([
   [initiator, '/tmp/tmp.AbCdEfGhIj/install.sh', /^is written as \/tmp\/tmp\.\*\/install\.sh$/],
   [origin, 'unit run-r0123abcd.service', /^is written as unit run-\*\.service$/],
   [origin, 'ssh as *', /^is a pattern/],
+  [executable, '/usr/bin/{a,b}', /^is a pattern/],
+  [executable, '/opt/x/', /^is written as \/opt\/x$/],
+  [executable, '/', /^is a directory$/],
+  ['file.directory', '/opt/', /^is written as \/opt$/],
+  ['container.id', '0123abcd*', /^is a pattern/],
+  [origin, 'anything', /^is no origin/],
+  [origin, 'ssh as', /^is no origin/],
 ])('%s %j %s', (field, value, fault) => {
   expect(termFault(field, value)).toMatch(fault);
 });
@@ -43,6 +50,12 @@ test.each<[field: string, value: string]>([
   [origin, 'unit run-*.service'],
   [origin, 'user unit app-*.scope of alice'],
   [origin, 'ssh as alice'],
+  [origin, 'session as uid 1000'],
+  [origin, 'cron'],
+  [origin, 'container'],
+  [origin, 'init'],
+  ['file.directory', '/'],
+  [executable, '/opt/{a}'],
   ['process.command_line', 'rpm --eval=%(*) a?b [x]'],
   ['process.args', '*'],
   ['process.entity_id', '01234567-30-100'],

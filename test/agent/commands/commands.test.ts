@@ -285,6 +285,10 @@ test('baseline: list, forget, trust', async () => {
       code: 1,
       err: 'stepparent: --container needs the whole id, such as c1\n',
     });
+    expect(await stepparent('baseline', command, 'a-rule', '/opt/z', '--container', 'd*')).toMatchObject({
+      code: 1,
+      err: 'stepparent: --container "d*" is a pattern, and values are compared whole here\n',
+    });
   }
   expect((await stepparent('baseline', 'list', '--json')).out).toBe(before);
 });

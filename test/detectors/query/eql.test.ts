@@ -431,6 +431,7 @@ describe('EQL', () => {
       /^`sequence` queries are not supported yet/,
     ],
     ['sequence [any where true] as event0', 1, 1, 8, /^`sequence` queries are not supported yet/],
+    ['![any where true]', 1, 1, 2, /`!\[…\]` is a part of a `sequence`.* not supported yet/],
     ['SEQUENCE by a with maxspan=5m', 1, 1, 8, /^`sequence` queries are not supported yet/],
     ["sample by a [any where a = 'x']", 1, 1, 6, /^`sample` queries are not supported yet/],
     ["join by a [any where a = 'x']", 1, 1, 4, /^`join` queries are not supported yet/],
