@@ -55,6 +55,9 @@ const writesTo = (place: RegExp): readonly RegExp[] => [
     ].join('|'),
   ),
 ];
+/** Files of the directory with such an end, or the directory itself, into which they are put. */
+const filesIn = (directory: RegExp, end: RegExp): RegExp =>
+  new RegExp(String.raw`${directory.source}(?:/[^\s"']{0,120}${end.source}|/?(?=["']?(?:[\s;&|)]|$)))`);
 const redirection = (sign: string, place: RegExp): string =>
   String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${place.source})`;
 /** Only asks whether there is such a program. */
@@ -111,14 +114,14 @@ const signs: readonly Sign[] = [
   {
     id: 'systemd-unit',
     technique: 'T1543.002',
-    all: writesTo(/\/systemd\/(?:system|user)\/[^\s"']{0,120}\.(?:service|timer|path|socket)\b/),
+    all: writesTo(filesIn(/\/systemd\/(?:system|user)/, /\.(?:service|timer|path|socket)\b/)),
     acting: true,
   },
   { id: 'systemd-unit', technique: 'T1543.002', all: [command('systemd-run')] },
   {
     id: 'cron-entry',
     technique: 'T1053.003',
-    all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\/)|\/spool\/cron\//),
+    all: writesTo(/\/etc\/cron(?:tab\b|\.(?:d|hourly|daily|weekly|monthly)\b)|\/spool\/cron\//),
     acting: true,
   },
   {
@@ -188,7 +191,7 @@ const signs: readonly Sign[] = [
     unless: /\bvisudo\s{1,8}(?:-\w{0,4}c|--check)/,
     acting: true,
   },
-  { id: 'pam', technique: 'T1556.003', all: writesTo(/\/etc\/pam\.d\/|\bpam_\w{1,40}\.so\b/), acting: true },
+  { id: 'pam', technique: 'T1556.003', all: writesTo(/\/etc\/pam\.d\b|\bpam_\w{1,40}\.so\b/), acting: true },
   {
     id: 'shell-startup',
     technique: 'T1546.004',
@@ -201,13 +204,13 @@ const signs: readonly Sign[] = [
   {
     id: 'udev-rule',
     technique: 'T1546.017',
-    all: writesTo(/\/udev\/rules\.d\/[^\s"']{1,120}\.rules\b/),
+    all: writesTo(filesIn(/\/udev\/rules\.d/, /\.rules\b/)),
     acting: true,
   },
   {
     id: 'autostart',
     technique: 'T1547.013',
-    all: writesTo(/\/autostart\/[^\s"']{1,120}\.desktop\b/),
+    all: writesTo(filesIn(/\/autostart/, /\.desktop\b/)),
     acting: true,
   },
   { id: 'kernel-module', technique: 'T1547.006', all: [command('insmod|kmod'), /insmod|kmod\s{1,8}(?:load|insert)/] },
@@ -219,7 +222,7 @@ const signs: readonly Sign[] = [
   {
     id: 'kernel-module',
     technique: 'T1547.006',
-    all: writesTo(/\/etc\/modules(?:-load\.d\/|\b(?!-))/),
+    all: writesTo(/\/etc\/modules(?:-load\.d\b|\b(?!-))/),
     acting: true,
   },
   {
