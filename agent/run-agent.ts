@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { readHostContext } from '../collectors/host-context.ts';
+import { raiseFileLimit } from '../collectors/libc.ts';
 import { makeFolder } from '../collectors/make-folder.ts';
 import { messageOf } from '../collectors/message-of.ts';
 import { onOwnTrouble } from '../collectors/own-trouble.ts';
@@ -83,6 +84,7 @@ export interface AgentParts {
 
 /** The steps of the end, first to last; a start that fails ends what there is by then, in the same order. */
 const endSteps = [
+  'limit of open files',
   'hunts',
   'timers',
   'watch of package databases',
@@ -132,6 +134,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     throw new Error('the agent is still starting');
   };
   const atEnd = new Map<(typeof endSteps)[number], () => unknown>();
+  // Each probe and the instance are removed by writing to a file.
+  atEnd.set('limit of open files', raiseFileLimit);
   let ended: Promise<void> | undefined;
   const end = (): Promise<void> => {
     status = () => {

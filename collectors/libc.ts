@@ -1,4 +1,5 @@
-// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount, an end with the parent, _exit.
+// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount, the limit of open files, an end with the
+// parent, _exit.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
@@ -14,6 +15,8 @@ const cMount = libc.func(
 
 const cPrctl = libc.func('int prctl(int option, unsigned long argument)');
 const cExit = libc.func('void _exit(int status)');
+const cGetrlimit = libc.func('int getrlimit(int resource, void *limit)');
+const cSetrlimit = libc.func('int setrlimit(int resource, const void *limit)');
 
 /** poll(2) over a fixed set of descriptors, on a thread of libuv's pool, so that the caller's loop goes on. */
 export interface PollSet {
@@ -89,6 +92,14 @@ export function mountFilesystem(type: string, target: string): { mounted: boolea
 export function endWithParent(): boolean {
   const parent = process.ppid;
   return cPrctl(linux.PR_SET_PDEATHSIG, osConstants.signals.SIGKILL) === 0 && process.ppid === parent && parent > 1;
+}
+
+/** Raises the limit of open files to the hard one (setrlimit(2)): who could open none may open some again. */
+export function raiseFileLimit(): void {
+  const limit = Buffer.alloc(layout.rlimit.bytes);
+  if (cGetrlimit(linux.RLIMIT_NOFILE, limit) !== 0) return;
+  limit.copy(limit, layout.rlimit.rlim_cur, layout.rlimit.rlim_max, layout.rlimit.rlim_max + 8);
+  cSetrlimit(linux.RLIMIT_NOFILE, limit);
 }
 
 /** _exit(2): ends the process now. Node's own way out waits for the threads of its pool, and a read that hangs holds one of them. */

@@ -153,9 +153,21 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(await parentsStored(agent)).toContain(parent);
   });
 
+  test('SIGTERM while the agent can open no file', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    expect((await run('prlimit', ['--pid', `${agent.pid}`, '--nofile=20:'])).code).toBe(0);
+    await until('the fault', () => agent.stderr.includes('the agent can open no files'));
+    process.kill(agent.pid, 'SIGTERM');
+    expect(await agent.ended()).toBe(0);
+    expect(errorsOf(agent)).toEqual([]);
+    expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
+    expect(tracesOf(agent.pid)).toEqual([]);
+  });
+
   test('a start with too few file descriptors leaves nothing in the kernel', async () => {
     let failures = 0;
-    for (let limit = 20; limit <= 40; limit++) {
+    for (let limit = 24; limit <= 34; limit++) {
       const agent = testAgent(scratch);
       const start = agent.start(['prlimit', `--nofile=${limit}`, process.execPath, main]);
       const failed = await start.then(
@@ -163,9 +175,9 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
         () => true,
       );
       if (failed) failures++;
-      else await agent.kill();
-      if (failed) expect([limit, tracesOf(agent.pid)]).toEqual([limit, []]);
-      else break;
+      else process.kill(agent.pid, 'SIGTERM');
+      await agent.ended();
+      expect([limit, tracesOf(agent.pid)]).toEqual([limit, []]);
     }
     expect(failures).toBeGreaterThan(0);
   });
