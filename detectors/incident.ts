@@ -462,6 +462,11 @@ const scriptsOf = ({ stepparent: { script, lifecycle_script } }: StepparentEvent
 const changes = ({ stepparent: { package: operation } }: StepparentEvent): boolean =>
   operation !== undefined && !operation.dry_run && !/^(?:query|verify|build|other)$/.test(operation.operation);
 
+const takesFiles = /^(?:install|upgrade|reinstall|unpack)$/;
+
+/** dpkg has the architecture in the names of files of a package that can be installed for several: `libc6:amd64`. */
+const withoutArchitecture = (name: string): string => name.replace(/:[a-z0-9-]+$/, '');
+
 /** dpkg writes the list of a package's files under this name, whatever it was given. */
 const listOfFiles = /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\.list$/;
 const debFile = /^([a-z0-9][a-z0-9+.-]*)_([^_]+)(?:_[^_]*)?\.deb$/;
@@ -482,13 +487,14 @@ function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[];
   const { lifecycle_script, script, package: operation, inferred = {} } = stepparent;
   if (lifecycle_script?.package !== undefined) {
     const isGuess = inferred['stepparent.lifecycle_script.package'] !== undefined;
-    (isGuess ? guessed : known).push({ name: lifecycle_script.package });
+    (isGuess ? guessed : known).push({ name: withoutArchitecture(lifecycle_script.package) });
   }
   if (script?.package !== undefined) {
-    const named = { name: script.package, ...(script.version === undefined ? {} : { version: script.version }) };
+    const name = withoutArchitecture(script.package);
+    const named = { name, ...(script.version === undefined ? {} : { version: script.version }) };
     // rpm does not say whose scriptlet it runs.
     (lifecycle_script?.manager === 'rpm' ? guessed : known).push(named);
-    if (script.path?.includes('/tmp.ci/')) unpacked.push(script.package);
+    if (script.path?.includes('/tmp.ci/')) unpacked.push(name);
   }
   if (file === undefined && operation !== undefined && changes(event)) {
     for (const given of operation.packages) {
@@ -497,7 +503,9 @@ function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[];
       if (parts) guessed.push({ name: parts[1] as string, version: fromFileName(parts[2] as string) });
       else if (/\.(?:deb|rpm)$/.test(base)) guessed.push({ name: base.slice(0, -4) });
       // What else is a path is a folder with packages (--recursive).
-      else if (!given.includes('/')) known.push({ name: given.replace(/:[a-z0-9-]+$/, '') });
+      else if (given.includes('/')) continue;
+      else if (takesFiles.test(operation.operation)) guessed.push({ name: given });
+      else known.push({ name: withoutArchitecture(given) });
     }
   }
   return { known: known.map(cutPackage), guessed: guessed.map(cutPackage), unpacked };

@@ -290,8 +290,25 @@ describe('packages', () => {
       { name: 'a' },
       { name: 'b', inferred: ['name'] },
     ]);
+    // What is installed is a file, whatever its name.
+    expect(packagesOf(['a package'])).toEqual([{ name: 'a package', inferred: ['name'] }]);
+    expect(packagesOf(['a package'], preinst('gamma', '1.2'))).toEqual([{ name: 'gamma', version: '1.2' }]);
     // Names that dpkg was given are names of packages.
-    expect(packagesOf(['gamma:amd64'])).toEqual([{ name: 'gamma' }]);
+    const removal = execOf(1, ['/usr/bin/dpkg', '-r', 'gamma:amd64'], {
+      package: { manager: 'dpkg', operation: 'remove', packages: ['gamma:amd64'], packages_count: 1, dry_run: false },
+    });
+    const incident = build({ alerts: [alertOf(removal, 'a', 21)], events: [] });
+    expect(incident?.stepparent.incident.packages).toEqual([{ name: 'gamma' }]);
+  });
+
+  test('of several architectures have one name', () => {
+    const path = '/var/lib/dpkg/info/gamma:amd64.postinst';
+    const postinst = execOf(3, [path, 'configure'], {
+      lifecycle_script: { manager: 'dpkg', path, package: 'gamma:amd64', phase: 'postinst', depth: 0 },
+      script: { path, package: 'gamma:amd64', version: '1.2' },
+    });
+    const events = [preinst('gamma', '1.2'), fileOf(2, 'gamma:amd64.list'), postinst];
+    expect(packagesOf(['gamma_9_amd64.deb'], ...events)).toEqual([{ name: 'gamma', version: '1.2' }]);
   });
 
   test('of a scriptlet of rpm, and of a script whose package is concluded, are guesses', () => {
