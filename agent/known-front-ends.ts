@@ -1,7 +1,8 @@
 // Decides whether a term is on a known-terms list and really is what its path says.
 
 import type { PackageTools } from '../collectors/package-tools.ts';
-import type { ObservedExec, ProcessMoment } from '../collectors/process-event.ts';
+import type { ProcessMoment } from '../collectors/process.ts';
+import type { ObservedExec } from '../collectors/process-event.ts';
 import { findInitiator } from '../detectors/facts/initiator.ts';
 import type { KnownTerm } from '../detectors/rules/known-terms.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';

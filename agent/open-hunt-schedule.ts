@@ -1,6 +1,6 @@
 // Wires the schedule of hunts into the agent: configuration, store, delivery and log.
 
-import type { HostContext } from '../collectors/process-event.ts';
+import type { HostContext } from '../collectors/host-context.ts';
 import type { Store } from '../storage/open-store.ts';
 import type { Faults } from './faults.ts';
 import { type HuntSchedule, startHuntSchedule } from './hunt-schedule.ts';

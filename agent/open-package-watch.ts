@@ -1,8 +1,8 @@
 // Wires the watch of package databases into the agent: configuration, store and pipeline.
 
+import type { HostContext } from '../collectors/host-context.ts';
 import { packageFolders, type RpmFolders } from '../collectors/packagedb/package-folders.ts';
 import { openPackageWatch, type PackageWatch } from '../collectors/packagedb/package-watch.ts';
-import type { HostContext } from '../collectors/process-event.ts';
 import type { ProcessTable } from '../collectors/process-table.ts';
 import { sensorEvent } from '../collectors/sensor-event.ts';
 import type { Store } from '../storage/open-store.ts';

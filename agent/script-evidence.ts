@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScriptFields, StepparentEvent } from '../collectors/event.ts';
+import type { HostContext } from '../collectors/host-context.ts';
 import { openInstalledVersions } from '../collectors/installed-versions.ts';
 import { readBootNs } from '../collectors/libc.ts';
 import { tryRead } from '../collectors/own-trouble.ts';
@@ -16,7 +17,7 @@ import {
   rpmPackage,
   scriptOfFile,
 } from '../collectors/packagedb/script-file.ts';
-import type { HostContext, ObservedExec } from '../collectors/process-event.ts';
+import type { ObservedExec } from '../collectors/process-event.ts';
 import type { ProcessTable } from '../collectors/process-table.ts';
 import {
   clockStepMs,

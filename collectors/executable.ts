@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { shebangInterpreter } from './proc/script-of-interpreter.ts';
-import type { Executable, Image, ProcessEntry } from './process-table.ts';
+import type { Executable, Image, ProcessEntry } from './process.ts';
 import { realPath } from './which-file.ts';
 
 /** Names that mean a file only inside the process: what it really is can be read only while the process lives. */

@@ -2,7 +2,7 @@
 
 import { readHostMounts, readIdentityInside, readMappedIdentity, readNamespaces } from './proc/read-proc.ts';
 import { hasShebang, shebangCommand } from './proc/script-of-interpreter.ts';
-import type { ProcessMoment } from './process-event.ts';
+import type { ProcessMoment } from './process.ts';
 import { fileIdentity, realPath } from './which-file.ts';
 
 const dpkgDatabase = '/var/lib/dpkg/info';

@@ -2,11 +2,26 @@
 
 import fs from 'node:fs';
 import os from 'node:os';
+import type { EcsAgent, EcsHost } from '@elastic/ecs';
 import { readBootEpochMs } from './libc.ts';
 import { tryRead } from './own-trouble.ts';
 import { readBootId } from './proc/read-proc.ts';
-import type { HostContext } from './process-event.ts';
 import { maxDatabaseBytes, readTextFile } from './read-file.ts';
+
+/** What every event of this host has in common, and what it takes to name things. */
+export interface HostContext {
+  host: EcsHost & { boot?: { id: string } };
+  agent: EcsAgent;
+  bootId: string;
+  /** `tracefs` or `procfs`: event.provider. */
+  sensor: string;
+  /** Milliseconds since 1970 of the moment of boot. */
+  bootEpochMs(): number;
+  /** From /etc/passwd; undefined: not there. */
+  userName(id: number): string | undefined;
+  /** From /etc/group. */
+  groupName(id: number): string | undefined;
+}
 
 const readOptional = (file: string): string | undefined => tryRead(() => readTextFile(file, maxDatabaseBytes));
 

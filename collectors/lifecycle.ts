@@ -2,30 +2,8 @@
 
 import path from 'node:path';
 import type { LifecycleFields } from './event.ts';
-import type { Notes } from './process-event.ts';
-import type { Image, ProcessEntry } from './process-table.ts';
-
-/** One run of a script. Its descendants share this object. */
-interface LifecycleScript {
-  manager: 'dpkg' | 'rpm';
-  /** Undefined: not known (yet), or there is no file. */
-  path: string | undefined;
-  package: string | undefined;
-  phase: string | undefined;
-  /** What `package` is concluded from. */
-  packageInferredFrom: string | undefined;
-  /** Why it is doubtful that it is one at all. */
-  inferredFrom: string | undefined;
-  /** Programs executed below it so far. */
-  execs: number;
-}
-
-/** What a process is to a script. */
-export interface Lifecycle {
-  script: LifecycleScript;
-  /** 0: the script itself. */
-  depth: number;
-}
+import type { Notes } from './notes.ts';
+import type { Image, Lifecycle, LifecycleScript, ProcessEntry } from './process.ts';
 
 /** Whether a run of rpm with these arguments may run scripts of packages. */
 export type ChangesPackages = (manager: 'rpm', args: readonly string[]) => boolean;

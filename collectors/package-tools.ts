@@ -5,19 +5,13 @@ import { type Answer, known } from './answer.ts';
 import type { GenuineFields } from './event.ts';
 import { executableOf } from './executable.ts';
 import { isIn, looksGenuine, mappedNow, ownSystemOf, runsGenuine, seesAnother } from './genuine-program.ts';
-import type { ExecMoment, ProcessMoment } from './process-event.ts';
-import type { ProcessEntry, ToolLook } from './process-table.ts';
+import type { ExecMoment, LeaderMoments, ProcessEntry, ProcessMoment, ToolLook } from './process.ts';
 import { fileIdentity } from './which-file.ts';
 
 /** A program of the distribution's, and the package that owns it; a path may stand more than once, for several distributions. */
 interface PackageProgram {
   path: string;
   package: string;
-}
-
-export interface LeaderMoments {
-  session_leader?: ProcessMoment;
-  group_leader?: ProcessMoment;
 }
 
 export interface PackageTools {

@@ -2,17 +2,11 @@
 
 import type { FieldValue } from './event.ts';
 import { executableOf, isPrivateName } from './executable.ts';
-import {
-  ancestorsOf,
-  type ExecMoment,
-  type HostContext,
-  type HostWitness,
-  type ObservedExec,
-  observeExec,
-  type ProcessMoment,
-} from './process-event.ts';
+import type { HostContext } from './host-context.ts';
+import type { ExecMoment, Image, ProcessEntry, ProcessMoment } from './process.ts';
+import { ancestorsOf, type HostWitness, type ObservedExec, observeExec } from './process-event.ts';
 import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
-import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
+import type { ProcessTable } from './process-table.ts';
 import { transactionBegunBy } from './transaction.ts';
 import { realPath } from './which-file.ts';
 

@@ -1,7 +1,6 @@
 // Describes an exec as an ECS event: quickly field by field while rules look at it, in full once it is to be kept.
 
 import path from 'node:path';
-import type { EcsAgent, EcsHost } from '@elastic/ecs';
 import type { Answer } from './answer.ts';
 import {
   ecsVersion,
@@ -14,58 +13,31 @@ import {
   type TransactionFields,
 } from './event.ts';
 import { executableOf, sharesRoot } from './executable.ts';
-import { describeLifecycle, type Lifecycle } from './lifecycle.ts';
-import type { LeaderMoments, PackageTools } from './package-tools.ts';
+import type { HostContext } from './host-context.ts';
+import { describeLifecycle } from './lifecycle.ts';
+import type { Notes } from './notes.ts';
+import type { PackageTools } from './package-tools.ts';
 import { maxSupplementalGroups, type ProcessDetails } from './proc/inspect-process.ts';
 import { deviceNumbers, systemdUnit, terminalName, userOfManager } from './proc/parse-proc.ts';
+import type {
+  ActorMoment,
+  ExecMoment,
+  Image,
+  LeaderMoments,
+  ProcessEntry,
+  ProcessMoment,
+  Transaction,
+} from './process.ts';
 import type { BootNs } from './process-record.ts';
-import type { Image, ProcessEntry, ProcessTable } from './process-table.ts';
+import type { ProcessTable } from './process-table.ts';
 import { readPath } from './read-path.ts';
 import type { ScriptCopies } from './script-copies.ts';
 import { glanceAtScript, scriptPath } from './script-path.ts';
-import type { Transaction } from './transaction.ts';
-
-/** What every event of this host has in common, and what it takes to name things. */
-export interface HostContext {
-  host: EcsHost & { boot?: { id: string } };
-  agent: EcsAgent;
-  bootId: string;
-  /** `tracefs` or `procfs`: event.provider. */
-  sensor: string;
-  /** Milliseconds since 1970 of the moment of boot. */
-  bootEpochMs(): number;
-  /** From /etc/passwd; undefined: not there. */
-  userName(id: number): string | undefined;
-  /** From /etc/group. */
-  groupName(id: number): string | undefined;
-}
 
 /** What the host's own files say of a process. */
 export interface HostWitness {
   tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
   copies: ScriptCopies;
-}
-
-/** A process as it was at one moment. */
-export interface ProcessMoment {
-  entry: ProcessEntry;
-  image: Image | undefined;
-}
-
-/** A process with its ancestors, as they were at one moment. */
-export interface ActorMoment extends ProcessMoment {
-  /** Nearest first. */
-  ancestors: readonly ProcessMoment[];
-}
-
-/** One exec, as it was when it happened. */
-export interface ExecMoment extends ActorMoment {
-  image: Image;
-  timeNs: BootNs;
-  /** Undefined: it runs below no lifecycle script. */
-  lifecycle: Lifecycle | undefined;
-  /** Undefined: it is part of no package transaction. */
-  transaction: Transaction | undefined;
 }
 
 /** An exec that rules can look at. */
@@ -207,13 +179,6 @@ export function observeExec(
       return value === null ? undefined : (value ?? readPath(full(), field));
     },
   };
-}
-
-/** Notes of what was not read, by ECS field, or by field of one process. */
-export interface Notes {
-  unobserved: Record<string, string>;
-  inferred: Record<string, string>;
-  truncated: Record<string, number>;
 }
 
 const noNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });

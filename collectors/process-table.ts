@@ -1,85 +1,10 @@
 // The process table: every live process and the ancestors of each, kept by the sensor's records.
 
-import type { Answer } from './answer.ts';
-import { type ChangesPackages, type Lifecycle, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
+import { type ChangesPackages, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
 import type { ProcessDetails } from './proc/inspect-process.ts';
+import type { Image, ProcessEntry } from './process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
-import { type Transaction, transactionAtExec, transactionBegunBy } from './transaction.ts';
-
-export interface Executable {
-  path: string;
-  /** Why `path` is a conclusion; absent where it was read. */
-  inferredFrom?: string;
-  /** It was compared with what the process has mapped. */
-  certain?: boolean;
-  /** /proc shows another program under the pid: nothing that it says of file and arguments is of this one. */
-  replaced?: boolean;
-}
-
-/** What was found out of a program with a package tool's name. */
-export interface ToolLook {
-  /** Undefined once it is known: it could not be told. */
-  genuine: Answer<boolean>;
-  /** The answer rests on the entry probe: nothing more certain will come. */
-  probed?: true;
-  /** Genuine by the word of a system of its own (a chroot, a container): device and inode of that one's root. */
-  ownRoot?: string;
-  /** Why `genuine` is a conclusion. */
-  inferredFrom?: string;
-}
-
-/** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
-export interface Image {
-  /** What execve was given, or where the process ran before we looked the file it has mapped. */
-  filename: string;
-  /** Undefined: it ran before we looked. */
-  execNs: BootNs | undefined;
-  args?: string[];
-  argsTruncated?: boolean;
-  /** What execve was given; for a script the kernel puts the interpreter in front. */
-  attemptArgs?: { args: string[]; truncated: boolean };
-  /** The program whose entry probe was hit: what was really mapped, whatever its name. */
-  probedImage?: string;
-  /** Why `filename` is a conclusion; absent where it was read. */
-  inferredFrom?: string;
-  /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
-  executable?: Executable;
-  /** Whether it is the package tool that it is called; kept from when it was looked at, while it was fresh. */
-  tool?: ToolLook;
-}
-
-/** One process. Its identity is pid and start, never the pid alone. */
-export interface ProcessEntry {
-  pid: number;
-  /** From the fork's record, or field 22 of /proc/PID/stat (then a multiple of 10 ms). */
-  startNs: BootNs;
-  /** Who forked it, not who has adopted it since. Undefined: not observed, or cut (see `lineageCut`). */
-  parent: ProcessEntry | undefined;
-  /** `parent` was read from /proc after the fork: it may be the one that adopted it. */
-  parentInferred: boolean;
-  /** Older ancestors were dropped at the bound. */
-  lineageCut: boolean;
-  /** Ancestors above it, at least. */
-  depth: number;
-  image: Image | undefined;
-  /** What it ran before its last exec, its parent's program if that was all. */
-  formerImage?: Image | undefined;
-  /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
-  parentImageAtFork: Image | undefined;
-  ended: boolean;
-  /** When it ended, as far as a record said so. */
-  endNs: BootNs | undefined;
-  /** The package's script that it runs or was started by, through however many forks. Replaced whole. */
-  lifecycle: Lifecycle | undefined;
-  /** The package transaction that it is part of, through however many forks. */
-  transaction: Transaction | undefined;
-  /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
-  details: ProcessDetails | undefined;
-  /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
-  detailsImage: Image | undefined;
-  /** The program that it ran when `details` were asked for; null: they never were. */
-  inspectedImage: Image | undefined | null;
-}
+import { transactionAtExec, transactionBegunBy } from './transaction.ts';
 
 /** The slice of /proc that the table needs. */
 export interface ProcView {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { isPrivateName, sharesRoot } from './executable.ts';
 import { isInterpreter, parseInterpreterRun } from './interpreters.ts';
 import { hasShebang } from './proc/script-of-interpreter.ts';
-import type { ProcessEntry, ProcessTable } from './process-table.ts';
+import type { ProcessEntry } from './process.ts';
+import type { ProcessTable } from './process-table.ts';
 import { realPath } from './which-file.ts';
 
 /** The file that an interpreter's arguments name, absolute and without links where that can be told. */

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ecsVersion, type StepparentEvent } from './event.ts';
-import type { HostContext } from './process-event.ts';
+import type { HostContext } from './host-context.ts';
 
 export type SensorAction =
   | 'records-lost'

@@ -1,19 +1,7 @@
 // Which package transaction a process belongs to: handed on at each fork, begun where a package tool is executed.
 
+import type { Image, ProcessEntry, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
-import type { Image, ProcessEntry } from './process-table.ts';
-
-/** One run of a package tool that no other was running round. All that it starts, at any depth, shares this object. */
-export interface Transaction {
-  /** The process that ran the tool; it may have ended, or run something else by now. */
-  root: ProcessEntry;
-  /** The tool. */
-  image: Image;
-  /** Undefined: it was not seen to have ended. */
-  endNs: BootNs | undefined;
-  /** Programs executed in it since then. */
-  execsAfterEnd: number;
-}
 
 /**
  * What is still running when the tool has ended belongs to its transaction for so long, and for so many programs. A payload

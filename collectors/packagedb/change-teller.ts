@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { StepparentEvent } from '../event.ts';
-import type { HostContext } from '../process-event.ts';
+import type { HostContext } from '../host-context.ts';
 import type { ProcessTable } from '../process-table.ts';
 import type { SensorAction } from '../sensor-event.ts';
 import { allBounds, boundsOf, type ChangeBounds } from './change-bounds.ts';

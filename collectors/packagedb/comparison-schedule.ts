@@ -1,6 +1,6 @@
 // When a folder is compared with what is known of it: soon after events, every minute at least, and never for long.
 
-import { byComparison, type Comparison } from './folder-comparison.ts';
+import { byComparison, type Comparison } from './comparison.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedFolder } from './watched-folder.ts';
 

@@ -3,16 +3,10 @@
 import path from 'node:path';
 import type { EcsFile } from '@elastic/ecs';
 import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event.ts';
+import type { HostContext } from '../host-context.ts';
 import { describeLifecycle } from '../lifecycle.ts';
-import {
-  type DescribedActor,
-  describeActor,
-  describeTransaction,
-  type HostContext,
-  type Notes,
-  notesOf,
-  whoseProcess,
-} from '../process-event.ts';
+import type { Notes } from '../notes.ts';
+import { type DescribedActor, describeActor, describeTransaction, notesOf, whoseProcess } from '../process-event.ts';
 import type { BootNs } from '../process-record.ts';
 import type { ProcessTable } from '../process-table.ts';
 import { transactionAt } from '../transaction.ts';

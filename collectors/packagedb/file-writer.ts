@@ -2,9 +2,10 @@
 
 import path from 'node:path';
 import { readBootNs } from '../libc.ts';
-import { type ActorMoment, ancestorsOf } from '../process-event.ts';
+import type { ActorMoment, Image, ProcessEntry } from '../process.ts';
+import { ancestorsOf } from '../process-event.ts';
 import type { BootNs } from '../process-record.ts';
-import type { Image, ProcessEntry, ProcessTable } from '../process-table.ts';
+import type { ProcessTable } from '../process-table.ts';
 
 /** Who made a change; or why that is not known, in one clause, with the pid where at least that is. */
 export type FileWriter =

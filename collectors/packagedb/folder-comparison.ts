@@ -4,8 +4,9 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { readBootNs } from '../libc.ts';
 import { settleMs } from './change-queue.ts';
 import type { ChangeTeller } from './change-teller.ts';
+import type { Comparison } from './comparison.ts';
 import { lookAtFile } from './file-witness.ts';
-import { type FileWriter, notSeen } from './file-writer.ts';
+import { notSeen } from './file-writer.ts';
 import {
   differenceOf,
   type Found,
@@ -21,18 +22,6 @@ import { unpackFolder } from './package-folders.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import { maxKnownFiles, pathOf, placeOf, type WatchedFolder } from './watched-folder.ts';
 import type { WatchedFolders } from './watched-folders.ts';
-
-/** How what a comparison finds is told. */
-export interface Comparison {
-  /** Nothing is told: it is the first look that there ever was. */
-  silent?: boolean;
-  found?: string;
-  /** Who is concluded to have made what is found. */
-  writer?: () => FileWriter;
-}
-
-export const whileOff = 'while the agent was off';
-export const byComparison = 'by comparison';
 
 export interface FolderComparisonOptions {
   folders: Pick<WatchedFolders, 'atPath' | 'lookSoon' | 'lookBelow'>;

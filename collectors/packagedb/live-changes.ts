@@ -5,9 +5,9 @@ import { readBootNs } from '../libc.ts';
 import { allBounds, boundsOf } from './change-bounds.ts';
 import { type ChangeQueue, createChangeQueue, mergeable, type Queued, settleMs } from './change-queue.ts';
 import type { ChangeTeller } from './change-teller.ts';
+import { byComparison } from './comparison.ts';
 import { type FileWitness, lookAtFile } from './file-witness.ts';
 import { asMaker, type FileTimes, type FileWriters, type WriterSeen } from './file-writer.ts';
-import { byComparison } from './folder-comparison.ts';
 import {
   differenceOf,
   type FileAction,

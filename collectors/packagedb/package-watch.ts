@@ -2,20 +2,21 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { StepparentEvent } from '../event.ts';
+import type { HostContext } from '../host-context.ts';
 import { readBootNs } from '../libc.ts';
 import { messageOf } from '../message-of.ts';
-import type { HostContext } from '../process-event.ts';
 import type { ProcessTable } from '../process-table.ts';
 import type { SensorAction } from '../sensor-event.ts';
 import { takeEvery } from '../take-steps.ts';
 import { boundsOf } from './change-bounds.ts';
 import { settleMs } from './change-queue.ts';
 import { createChangeTeller } from './change-teller.ts';
+import { byComparison } from './comparison.ts';
 import { burstOverMs, createComparisonSchedule } from './comparison-schedule.ts';
 import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
 import type { FileContent } from './file-witness.ts';
 import { createFileWriters } from './file-writer.ts';
-import { byComparison, createFolderComparison } from './folder-comparison.ts';
+import { createFolderComparison } from './folder-comparison.ts';
 import { watchFolderHints } from './folder-hints.ts';
 import type { ListingMemory } from './listing.ts';
 import { createListingSaver } from './listing-saver.ts';

@@ -1,8 +1,8 @@
 // The folders under watch: which of them are there, where they lead, and which come up in them.
 
 import type { SensorAction } from '../sensor-event.ts';
+import { byComparison, type Comparison, whileOff } from './comparison.ts';
 import { asMaker, type FileWriters, type WriterSeen } from './file-writer.ts';
-import { byComparison, type Comparison, whileOff } from './folder-comparison.ts';
 import { knownFile, type ListingMemory, readState } from './listing.ts';
 import { type PackageFolder, unpackFolder } from './package-folders.ts';
 import type { WatchTasks } from './watch-tasks.ts';

@@ -1,6 +1,6 @@
 // dpkg's command line: its options as data, and its own parsing rules (dpkg(1); lib/dpkg/options.c and src/main/main.c of 1.21 to 1.23).
 
-import type { Command, Operation } from './package-operation.ts';
+import type { Command, Operation } from './command.ts';
 
 interface DpkgOption {
   long?: string;

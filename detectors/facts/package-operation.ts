@@ -1,19 +1,9 @@
 // What a package tool's command line does, by that tool's own option grammar.
 
 import type { PackageOperation } from '../../collectors/event.ts';
+import type { Command } from './command.ts';
 import { parseDpkg } from './dpkg-options.ts';
 import { parseRpm } from './rpm-options.ts';
-
-export type Operation = PackageOperation['operation'];
-
-/** A command line that the tool would carry out; `root` and `database` as given. */
-export interface Command {
-  operation: Operation;
-  operands: string[];
-  dryRun: boolean;
-  root: string | undefined;
-  database: string | undefined;
-}
 
 const parsers: Readonly<Record<string, (args: readonly string[]) => Command | undefined>> = {
   dpkg: parseDpkg,

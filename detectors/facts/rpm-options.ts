@@ -1,7 +1,7 @@
 // rpm's command line: its options as data, and popt's parsing rules (rpm(8), popt(3); rpm 4.14 to 6.0, popt 1.16 to 1.19).
 
 import { basename } from 'node:path';
-import type { Command, Operation } from './package-operation.ts';
+import type { Command, Operation } from './command.ts';
 
 type Mode = 'query' | 'verify' | 'install' | 'remove' | 'restore';
 

@@ -1,8 +1,8 @@
 // An exec for the agent's tests: plain data, its quick look and its full one as the test says.
 
 import type { FieldValue, StepparentEvent } from '../../collectors/event.ts';
+import type { Image, ProcessEntry } from '../../collectors/process.ts';
 import type { ObservedExec } from '../../collectors/process-event.ts';
-import type { Image, ProcessEntry } from '../../collectors/process-table.ts';
 import { exampleEvent, start } from '../storage/examples.ts';
 
 export const imageOf = (filename: string, change: Partial<Image> = {}): Image => ({

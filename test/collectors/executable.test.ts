@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { executableOf } from '../../collectors/executable.ts';
-import type { Image, ProcessEntry } from '../../collectors/process-table.ts';
+import type { Image, ProcessEntry } from '../../collectors/process.ts';
 import { temporaryFolder } from '../storage/temporary-store.ts';
 import { detailsOf } from './proc-double.ts';
 

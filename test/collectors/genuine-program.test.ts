@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runsGenuine } from '../../collectors/genuine-program.ts';
 import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
-import type { Image, ProcessEntry } from '../../collectors/process-table.ts';
+import type { Image, ProcessEntry } from '../../collectors/process.ts';
 import { temporaryFolder } from '../storage/temporary-store.ts';
 import { detailsOf } from './proc-double.ts';
 

@@ -1,7 +1,8 @@
 // A host that began in 2026 and knows two users.
 
 import { known } from '../../collectors/answer.ts';
-import type { HostContext, HostWitness } from '../../collectors/process-event.ts';
+import type { HostContext } from '../../collectors/host-context.ts';
+import type { HostWitness } from '../../collectors/process-event.ts';
 
 const bootMs = Date.parse('2026-01-02T03:04:05Z');
 

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { describeLifecycle, maxExecsOfScript } from '../../collectors/lifecycle.ts';
-import { createProcessTable, type ProcessEntry, type ProcessTable } from '../../collectors/process-table.ts';
+import type { ProcessEntry } from '../../collectors/process.ts';
+import { createProcessTable, type ProcessTable } from '../../collectors/process-table.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
 
 /** Process 10 runs a package tool. */

@@ -6,8 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type Answer, ask, known } from '../../collectors/answer.ts';
 import { openPackageTools } from '../../collectors/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
-import type { ExecMoment, ProcessMoment } from '../../collectors/process-event.ts';
-import type { Image, ProcessEntry } from '../../collectors/process-table.ts';
+import type { ExecMoment, Image, ProcessEntry, ProcessMoment } from '../../collectors/process.ts';
 import { entryOf, imageOf } from '../agent/observed-exec.ts';
 import { temporaryFolder } from '../storage/temporary-store.ts';
 

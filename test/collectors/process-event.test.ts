@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ask, known } from '../../collectors/answer.ts';
 import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
+import type { ProcessEntry } from '../../collectors/process.ts';
 import { createProcessCollector } from '../../collectors/process-collector.ts';
 import {
   ancestorsOf,
@@ -16,7 +17,7 @@ import {
   type ObservedExec,
 } from '../../collectors/process-event.ts';
 import type { ProcessRecord } from '../../collectors/process-record.ts';
-import { createProcessTable, type ProcessEntry } from '../../collectors/process-table.ts';
+import { createProcessTable } from '../../collectors/process-table.ts';
 import { compileEql } from '../../detectors/query/eql.ts';
 import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';

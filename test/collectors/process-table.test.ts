@@ -1,7 +1,8 @@
 // The process table over a /proc in memory: who forked whom, through threads, ends, reused ids and lost records.
 
 import { describe, expect, test } from 'vitest';
-import { createProcessTable, type ProcessEntry } from '../../collectors/process-table.ts';
+import type { ProcessEntry } from '../../collectors/process.ts';
+import { createProcessTable } from '../../collectors/process-table.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';
 
 /** The pids of the ancestors, nearest first. */

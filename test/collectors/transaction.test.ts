@@ -1,9 +1,10 @@
 // Package transactions, by the process table's records alone.
 
 import { describe, expect, test } from 'vitest';
+import type { ProcessEntry } from '../../collectors/process.ts';
 import { createProcessCollector } from '../../collectors/process-collector.ts';
 import { entityId, type ObservedExec } from '../../collectors/process-event.ts';
-import { createProcessTable, type ProcessEntry, type ProcessTable } from '../../collectors/process-table.ts';
+import { createProcessTable, type ProcessTable } from '../../collectors/process-table.ts';
 import { survivorExecs, survivorNs, transactionAt } from '../../collectors/transaction.ts';
 import { hostContext, noWitness } from './host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from './proc-double.ts';

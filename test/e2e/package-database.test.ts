@@ -6,7 +6,7 @@ import { appendFileSync, mkdirSync, readFileSync, unlinkSync, utimesSync, writeF
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
-import { whileOff } from '../../collectors/packagedb/folder-comparison.ts';
+import { whileOff } from '../../collectors/packagedb/comparison.ts';
 import { bindMount, unmount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent } from './launchers.ts';

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
-import { whileOff } from '../../collectors/packagedb/folder-comparison.ts';
+import { whileOff } from '../../collectors/packagedb/comparison.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';

@@ -1,11 +1,11 @@
 // When folders are compared.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { byComparison, type Comparison } from '../../../collectors/packagedb/comparison.ts';
 import {
   type ComparisonSchedule,
   createComparisonSchedule,
 } from '../../../collectors/packagedb/comparison-schedule.ts';
-import { byComparison, type Comparison } from '../../../collectors/packagedb/folder-comparison.ts';
 import { openWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
 import { type WatchedFolder, watchedFolder } from '../../../collectors/packagedb/watched-folder.ts';
 import { listingMemory } from './watch-double.ts';

@@ -21,8 +21,8 @@ import {
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
+import { whileOff } from '../../../collectors/packagedb/comparison.ts';
 import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
-import { whileOff } from '../../../collectors/packagedb/folder-comparison.ts';
 import type { PackageFolder } from '../../../collectors/packagedb/package-folders.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
 import { placeOf } from '../../../collectors/packagedb/watched-folder.ts';
