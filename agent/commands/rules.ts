@@ -52,7 +52,9 @@ export function rulesCheckCommand(paths: readonly string[], { config, strict = f
   const configured = configuredRuleFiles(config, paths.length > 0);
   const asked = paths.length > 0 ? ruleFilesAt(paths) : configured;
   const known = new Set(configured.files.map(identityOf));
-  const files = [...configured.files, ...asked.files.filter((file) => !known.has(identityOf(file)))];
+  // Each once, also where it is given by its name and by its folder.
+  const more = new Map(asked.files.map((file) => [identityOf(file), file]));
+  const files = [...configured.files, ...[...more].flatMap(([identity, file]) => (known.has(identity) ? [] : [file]))];
   const wanted = new Set(asked.files.map(identityOf));
   const isWanted = ({ file }: { file: string }): boolean => wanted.has(identityOf(file));
   const read = readRuleFiles(files);

@@ -330,6 +330,12 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
   const link = join(folder, 'link.toml');
   symlinkSync(rule, link);
   expect(await stepparent('rules', 'check', rule, link, join(folder, 'rules'))).toMatchObject({ code: 0, out: '' });
+  // Nor is a file that is given by its name and with its folder.
+  const alone = join(folder, 'alone');
+  mkdirSync(alone);
+  writeFileSync(join(alone, 'c.toml'), ruleText('c-rule', 'low'));
+  const twice = await stepparent('rules', 'check', join(alone, 'c.toml'), alone);
+  expect(twice).toEqual({ code: 0, out: '', err: '1 rule is right, 0 refused\n' });
 
   const second = join(folder, 'second');
   mkdirSync(second);
