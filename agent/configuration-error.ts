@@ -14,6 +14,8 @@ export class ConfigurationError extends Error {
   readonly file: string;
   /** Undefined when the file as a whole is meant. */
   readonly place: Place | undefined;
+  /** What else is wrong, in the order of the files. */
+  others: readonly ConfigurationError[] = [];
 
   constructor(file: string, message: string, place?: Place) {
     super(`${place ? `${file}:${place.line}:${place.column}` : file}: ${message}`);

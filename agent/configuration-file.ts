@@ -102,7 +102,10 @@ function unknownText(path: Path, removed: RemovedKeys): string {
   if (Object.hasOwn(removed, name)) return `\`${name}\` is not a key any more: ${removed[name]}`;
   const shown = name.length > nameChars ? `${name.slice(0, nameChars)}…` : name;
   const near = nearestKey(path);
-  if (near === undefined) return `unknown key \`${shown}\``;
+  if (near === undefined) {
+    const known = path.length > 1 ? `; known here: ${keysIn(path[0]).join(', ')}` : '';
+    return `unknown key \`${shown}\`${known}`;
+  }
   const where = path.length > 1 && !near.includes('.') ? ', above the first table' : '';
   return `unknown key \`${shown}\`; did you mean \`${near}\`${where}?`;
 }

@@ -16,6 +16,8 @@ import { patternFault, termFault } from './term-fault.ts';
 export interface ConfiguredException extends Exception {
   file: string;
   line: number;
+  /** Where its keys are written. */
+  keyLines: { rule: number; expires: number; when: { field: number; values: number }[] };
 }
 
 const maxChars = 8192;
@@ -91,6 +93,7 @@ export function parseExceptions(text: string, file: string): ConfiguredException
     const { exceptions = [] } = parseToml(file, text, fileSchema);
     return exceptions.map(({ rule, when, reason, owner, expires }, i) => {
       const rules = [rule].flat();
+      const lineOfKey = (...path: (string | number)[]): number => lineOf(text, ['exceptions', i, ...path]);
       return {
         id: exceptionId(rules, when),
         rules,
@@ -99,7 +102,15 @@ export function parseExceptions(text: string, file: string): ConfiguredException
         owner,
         expiresMs: expiryMs(expires),
         file,
-        line: lineOf(text, ['exceptions', i]),
+        line: lineOfKey(),
+        keyLines: {
+          rule: lineOfKey('rule'),
+          expires: lineOfKey('expires'),
+          when: when.map((_, n) => ({
+            field: lineOfKey('when', n, 'field'),
+            values: lineOfKey('when', n, 'values'),
+          })),
+        },
       };
     });
   } catch (error) {
@@ -129,23 +140,34 @@ export const knownNames = (rules: readonly Pick<Rule, 'id' | 'fields'>[], hunts:
 function exceptionWarnings(exceptions: readonly ConfiguredException[], known: KnownNames, nowMs: number): string[] {
   const seen = new Map<string, ConfiguredException>();
   return exceptions.flatMap((exception) => {
-    const { id, rules, when, expiresMs, file, line } = exception;
+    const { id, rules, when, expiresMs, file, line, keyLines } = exception;
     const earlier = seen.get(id);
     if (earlier === undefined) seen.set(id, exception);
-    const fields = [...new Set(when.map(({ field }) => field))];
-    const warnings = [
-      ...(isInForce(exception, nowMs) ? [] : [`the exception expired ${localTime(expiresMs ?? 0)} and hides nothing`]),
-      ...(expiresMs !== undefined && expiresMs > nowMs + longMs ? ['`expires` is more than a year ahead'] : []),
-      ...(earlier === undefined ? [] : [`the same exception stands in ${earlier.file}:${earlier.line}`]),
+    const isLong = expiresMs !== undefined && expiresMs > nowMs + longMs;
+    const expired = `the exception expired ${localTime(expiresMs ?? 0)} and hides nothing`;
+    const warnings: (readonly [line: number, warning: string])[] = [
+      ...(isInForce(exception, nowMs) ? [] : [[keyLines.expires, expired] as const]),
+      ...(isLong ? [[keyLines.expires, '`expires` is more than a year ahead'] as const] : []),
+      ...(earlier === undefined
+        ? []
+        : [[line, `the same exception stands in ${earlier.file}:${earlier.line}`] as const]),
       ...rules
         .filter((rule) => !known.rules.includes(rule))
-        .map((rule) => `\`rule\`: no rule or hunt "${rule}" is loaded${hint(rule, known.rules)}`),
-      ...fields
-        .filter((field) => !isEventField(field) && !known.fields.includes(field))
-        .map((field) => `\`field\`: ${unknownField(field, [...eventFields, ...known.fields])}`),
-      ...when.flatMap(wholeValueWarnings),
+        .map(
+          (rule) => [keyLines.rule, `\`rule\`: no rule or hunt "${rule}" is loaded${hint(rule, known.rules)}`] as const,
+        ),
+      ...when.flatMap((condition, n) => {
+        const { field } = condition;
+        const lines = keyLines.when[n] ?? { field: line, values: line };
+        const isUnknown = !isEventField(field) && !known.fields.includes(field);
+        const unknown = `\`field\`: ${unknownField(field, [...eventFields, ...known.fields])}`;
+        return [
+          ...(isUnknown ? [[lines.field, unknown] as const] : []),
+          ...wholeValueWarnings(condition).map((warning) => [lines.values, warning] as const),
+        ];
+      }),
     ];
-    return warnings.map((warning) => `${file}:${line}: ${warning}`);
+    return warnings.map(([at, warning]) => `${file}:${at}: ${warning}`);
   });
 }
 

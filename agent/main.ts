@@ -371,8 +371,10 @@ function exitCodeOf(result: unknown): number {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof ConfigurationError) {
-    console.error(`stepparent: ${error.message}`);
-    if (error.place) console.error(error.place.excerpt);
+    for (const { message, place } of [error, ...error.others]) {
+      console.error(`stepparent: ${message}`);
+      if (place) console.error(place.excerpt);
+    }
     return exitCodes.configuration;
   }
   const errno = error instanceof Error && 'code' in error ? error.code : undefined;

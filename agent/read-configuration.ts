@@ -43,8 +43,10 @@ export const dropInFolder = (file: string = defaultFile): string => join(dirname
  */
 export function readConfiguration(file?: string): ReadConfiguration {
   const { refused, ...read } = checkConfiguration(file);
-  if (refused[0] !== undefined) throw refused[0];
-  return read;
+  const [first, ...others] = refused;
+  if (first === undefined) return read;
+  first.others = others;
+  throw first;
 }
 
 /** The same, with all that is refused. A file in which something is refused counts as empty. */

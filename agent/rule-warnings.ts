@@ -150,8 +150,8 @@ function placed(rule: Rule, notes: readonly Note[]): RuleWarning[] {
   });
 }
 
-/** Nothing where the file has gone since it was loaded. */
-function sourceOf(file: string): string {
+/** The text of a file that was loaded; '' where it has gone since. */
+export function sourceOf(file: string): string {
   try {
     return readSource(file);
   } catch (error) {

@@ -1,6 +1,6 @@
 // Runs one hunt, in the process that answers questions in SQL.
 
-import { findingSql, type Hunt } from '../detectors/hunts/hunt.ts';
+import { findingSql, type Hunt, inFindingSql } from '../detectors/hunts/hunt.ts';
 import { locateInHunt } from '../detectors/hunts/load-hunts.ts';
 import { readSource } from '../detectors/rules/read-source.ts';
 import { TomlFileError } from '../detectors/rules/toml-file.ts';
@@ -57,12 +57,13 @@ export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
 /** What is wrong with a hunt's statement, at its place in the hunt's file. `forFindings`: with the condition of its findings. */
 export function huntError(hunt: Hunt, error: SqlError, forFindings: boolean): HuntError {
   const { place } = error;
-  // With the finding's condition round it, the statement's places are not the file's.
-  if (place === undefined || forFindings) {
+  if (place === undefined) {
     return new HuntError(`${hunt.file}: \`hunt.sql\`: ${error.message}`, '', { cause: error });
   }
   try {
-    const { message, line, column, excerpt } = locateInHunt(hunt, readSource(hunt.file), error.message, place);
+    const at = forFindings ? inFindingSql(hunt, place) : ({ key: 'sql', place } as const);
+    const source = readSource(hunt.file);
+    const { message, line, column, excerpt } = locateInHunt(hunt, source, error.message, at.key, at.place);
     return new HuntError(`${hunt.file}:${line}:${column}: ${message}`, excerpt, { cause: error });
   } catch (again) {
     // The file has changed meanwhile.

@@ -116,7 +116,10 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['degraded', status.degraded],
       [
         'configuration',
-        [...(status.configuration.length > 0 ? status.configuration : ['defaults']), ...status.warnings],
+        [
+          ...(status.configuration.length > 0 ? status.configuration : ['defaults']),
+          ...status.warnings.map((warning) => `warning: ${warning}`),
+        ],
       ],
       ['reloaded', reloadLines(status)],
       ['sensor', [sensor.name]],
@@ -192,7 +195,7 @@ function huntLine({ id, last, rows, findings, excepted, taken, trouble }: HuntSt
 /** Nothing where there are none. */
 export function exceptionLines({ in_force, expired, warnings }: ExceptionsReport): string[] {
   if (in_force + expired === 0) return [];
-  return [`${in_force} in force${expired > 0 ? `, ${expired} expired` : ''}`, ...warnings];
+  return [`${in_force} in force${expired > 0 ? `, ${expired} expired` : ''}`, ...warnings.map(asWarning)];
 }
 
 type Line = readonly [heading: string, texts: readonly string[]];

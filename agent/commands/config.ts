@@ -32,7 +32,8 @@ export function configCheckCommand(file: string | undefined, { config }: ConfigO
     print(`refused: ${message}`);
     if (place) process.stdout.write(`${place.excerpt}\n`);
   }
-  const read = files.length === 0 ? 'no configuration file: defaults' : counted(files.length, 'file');
+  const hasNone = files.length === 0 && refused.length === 0;
+  const read = hasNone ? 'no configuration file: defaults' : counted(files.length, 'file');
   console.error(`${read}, ${counted(warnings.length, 'warning')}, ${refused.length} refused`);
   console.error('rules, hunts and exceptions are checked by: stepparent run --check');
   return refused.length > 0 ? 78 : 0;

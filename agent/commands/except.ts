@@ -84,7 +84,7 @@ export function exceptCheckCommand(file: string | undefined, { config }: ExceptO
 /** Says on standard error what is odd about the configuration and its exceptions. Returns how many things. */
 export function exceptWarnCommand({ config }: ExceptOptions): number {
   const { configuration, exceptions, warnings } = readConfiguration(config);
-  for (const warning of warnings) console.error(`stepparent: ${escapeText(warning, lineChars)}`);
+  for (const warning of warnings) console.error(`stepparent: warning: ${escapeText(warning, lineChars)}`);
   return warnings.length + warn(configuration, exceptions);
 }
 
@@ -92,7 +92,7 @@ function warn(configuration: ReadConfiguration['configuration'], exceptions: rea
   const { rules } = readRules(configuration.rules_directories);
   const { hunts } = readHunts(configuration.hunts.directories);
   const { warnings } = exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());
-  for (const warning of warnings) console.error(`stepparent: ${escapeText(warning, lineChars)}`);
+  for (const warning of warnings) console.error(`stepparent: warning: ${escapeText(warning, lineChars)}`);
   return warnings.length;
 }
 

@@ -6,14 +6,15 @@ import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import type { RefusedRule } from '../../detectors/rules/rule.ts';
-import { nearest } from '../../detectors/rules/toml-file.ts';
+import { locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { QueryEnded, type QuerySource } from '../ask-query.ts';
 import { localTime } from '../local-time.ts';
 import { resolvePaths } from '../paths.ts';
 import { readConfiguration } from '../read-configuration.ts';
+import { sourceOf } from '../rule-warnings.ts';
 import { HuntError, huntError, runHunt } from '../run-hunt.ts';
-import { refusedLine } from '../status.ts';
+import { faultOf, refusedLine } from '../status.ts';
 import { printAnswer } from './print-answer.ts';
 import { printRows } from './print-rows.ts';
 import type { CheckOptions } from './rules.ts';
@@ -116,7 +117,7 @@ async function lookAtSql(hunts: readonly Hunt[]): Promise<{ faults: string[][]; 
         const columns = database.check(hunt.sql);
         forFindings = true;
         if (hunt.finding !== undefined) database.check(findingSql(hunt));
-        warnings.push(...unknownColumns(hunt, columns).map((warning) => [`warning: ${hunt.file}: ${warning}`]));
+        warnings.push(...unknownColumns(hunt, columns).map(({ key, message }) => placed(hunt, key, message)));
       } catch (error) {
         if (!(error instanceof SqlError)) throw error;
         const { message, excerpt } = huntError(hunt, error, forFindings);
@@ -130,7 +131,7 @@ async function lookAtSql(hunts: readonly Hunt[]): Promise<{ faults: string[][]; 
 }
 
 /** A row without such a column is the same as all others, or has a hole in its reason. */
-function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]): string[] {
+function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]) {
   const inReason = [...(finding?.reason ?? '').matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
   const named = [
     ...identity.map((column) => ['hunt.identity', column] as const),
@@ -140,8 +141,16 @@ function unknownColumns({ identity, finding }: Hunt, columns: readonly string[])
     .filter(([, column]) => !columns.includes(column))
     .map(([key, column]) => {
       const near = nearest(column, columns);
-      return `\`${key}\`: the rows have no column "${column}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+      const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+      return { key, message: `\`${key}\`: the rows have no column "${column}"${hint}` };
     });
+}
+
+/** A warning of a key of the hunt's file, and the line with a caret under it. */
+function placed({ file }: Hunt, key: string, message: string): string[] {
+  const source = sourceOf(file);
+  const fault = new TomlFileError(message, file, source, locateKey(source, key.split('.')));
+  return [`warning: ${faultOf(fault)}`, fault.excerpt];
 }
 
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {

@@ -8,7 +8,7 @@ import { threatSchema } from '../rules/load-rules.ts';
 import { readSource } from '../rules/read-source.ts';
 import type { RefusedRule } from '../rules/rule.ts';
 import { locateInString, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
-import type { Hunt } from './hunt.ts';
+import type { Hunt, SqlPlace } from './hunt.ts';
 
 const dayMs = 86_400_000;
 
@@ -104,13 +104,17 @@ export function locateInHunt(
   { file }: Hunt,
   source: string,
   message: string,
-  place: { line: number; column: number; length: number },
+  key: SqlPlace['key'],
+  place: SqlPlace['place'],
 ): TomlFileError {
   const { hunt } = parseToml(file, source, huntFile);
-  const lines = hunt.sql.split('\n').slice(0, place.line - 1);
+  const sql = (key === 'sql' ? hunt.sql : hunt.finding?.unless) ?? '';
+  const lines = sql.split('\n').slice(0, place.line - 1);
   const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + place.column - 1;
-  const at = locateInString(source, ['hunt', 'sql'], { start, end: start + place.length });
-  return new TomlFileError(`\`hunt.sql\`: ${message}`, file, source, at);
+  const path = ['hunt', ...key.split('.')];
+  const within = { start: Math.min(start, sql.length), end: Math.min(start + place.length, sql.length) };
+  const at = locateInString(source, path, within);
+  return new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, at);
 }
 
 function namesIn(folder: string): string[] {

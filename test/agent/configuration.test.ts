@@ -127,7 +127,10 @@ test.for([
   ['[[exception]]\nrule = "x"', ['c.toml:1: unknown key `exception`; did you mean `exceptions`?']],
   [
     '__proto__.polluted = 1\n[sensor.__proto__]\nmode = 7',
-    ['c.toml:1: unknown key `__proto__`', 'c.toml:2: unknown key `sensor.__proto__`'],
+    [
+      'c.toml:1: unknown key `__proto__`',
+      'c.toml:2: unknown key `sensor.__proto__`; known here: mode, argv_of_every_exec, buffer_total_mb, poll_interval_ms',
+    ],
   ],
   ['constructor = 1', ['c.toml:1: unknown key `constructor`']],
   ['[log]\nlevel = "warn"', []],

@@ -79,6 +79,14 @@ test('a whole one, with its place', () => {
       expiresMs: Date.parse('2027-01-31T12:00:00Z'),
       file: 'c.toml',
       line: 3,
+      keyLines: {
+        rule: 4,
+        expires: 7,
+        when: [
+          { field: 9, values: 11 },
+          { field: 13, values: 12 },
+        ],
+      },
     },
   ]);
 });
@@ -174,13 +182,13 @@ test('what is legal and likely wrong is warned of, with the place and the neares
   expect(warningsOf(exceptionText({ field: 'field = "custom.field"' }))).toEqual([]);
   expect(warningsOf(exceptionText({ field: 'field = "stepparent.hunt.row.mode"' }))).toEqual([]);
   expect(warningsOf(exceptionText({ rule: 'rule = "b-rule"' }))).toEqual([
-    'c.toml:1: `rule`: no rule or hunt "b-rule" is loaded; did you mean "a-rule"?',
+    'c.toml:2: `rule`: no rule or hunt "b-rule" is loaded; did you mean "a-rule"?',
   ]);
   expect(warningsOf(exceptionText({ field: 'field = "process.parent.executible"' }))).toEqual([
-    `c.toml:1: \`field\`: ${unknownField('process.parent.executible')}`,
+    `c.toml:7: \`field\`: ${unknownField('process.parent.executible')}`,
   ]);
   expect(warningsOf(exceptionText({ expires: 'expires = 2099-01-01' }))).toEqual([
-    'c.toml:1: `expires` is more than a year ahead',
+    'c.toml:5: `expires` is more than a year ahead',
   ]);
   expect(warningsOf(exceptionText({ expires: 'expires = "never"' }))).toEqual([]);
   expect(warningsOf(`${exceptionText()}\n${exceptionText({ owner: 'owner = "bob"' })}`)).toEqual([
@@ -189,7 +197,7 @@ test('what is legal and likely wrong is warned of, with the place and the neares
   const end = Date.parse('2027-01-31T12:00:00Z');
   expect(warningsOf(exceptionText(), end - 1)).toEqual([]);
   expect(warningsOf(exceptionText(), end)).toEqual([
-    expect.stringMatching(/^c\.toml:1: the exception expired 2027-.* and hides nothing$/),
+    expect.stringMatching(/^c\.toml:5: the exception expired 2027-.* and hides nothing$/),
   ]);
   expect(exceptionsReport(parseExceptions(exceptionText(), 'c.toml'), known, end)).toMatchObject({
     in_force: 0,

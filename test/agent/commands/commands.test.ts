@@ -394,7 +394,7 @@ events = { record = "${record}" }`;
   const record = `${configured}:3: \`events.record\`: ${unknownField('process.nam')}`;
   const { code, err: said } = await run(process.execPath, check);
   expect(code).toBe(1);
-  expect(said).toContain(`stepparent: ${record}\n`);
+  expect(said).toContain(`stepparent: warning: ${record}\n`);
   expect(await run(process.execPath, [main, 'config', 'check', '--config', configured])).toMatchObject({
     code: 0,
     out: expect.stringContaining(`warning: ${record}\n`),

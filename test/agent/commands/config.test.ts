@@ -79,6 +79,10 @@ test('check: all that is refused, with place and line, is 78', async () => {
   ]);
   expect(out).toContain('\nlevel = "loud"\n^~~~~\n');
   expect(err).toMatch(/^3 files, 0 warnings, 4 refused\n/);
+  const show = await stepparent(['show', '--config', join(folder, 'config.toml')]);
+  expect(show.code).toBe(78);
+  const said = show.err.split('\n').filter((line) => line.startsWith('stepparent: '));
+  expect(said).toEqual(refused.map((line) => line.replace('refused', 'stepparent')));
 });
 
 test('check FILE: that one by itself', async () => {
@@ -92,6 +96,7 @@ test('check FILE: that one by itself', async () => {
   expect(await stepparent(['check', join(folder, 'none.toml')])).toMatchObject({
     code: 78,
     out: expect.stringContaining(`${folder}/none.toml: `),
+    err: expect.stringMatching(/^0 files, 0 warnings, 1 refused\n/),
   });
 });
 

@@ -324,8 +324,8 @@ test('list: what each has hidden, and when it ends', async () => {
     [third, 'no end', '×0', 'alice', 'a-rulle', ...rest('/z', 19)],
   ]);
   expect(err.split('\n')).toEqual([
-    expect.stringMatching(`^stepparent: ${file}:10: .*2020-01-31 00:00:00`),
-    expect.stringMatching(`^stepparent: ${file}:19: \`rule\`: .*"a-rulle".*"a-rule"`),
+    expect.stringMatching(`^stepparent: warning: ${file}:14: .*2020-01-31 00:00:00`),
+    expect.stringMatching(`^stepparent: warning: ${file}:20: \`rule\`: .*"a-rulle".*"a-rule"`),
     '',
   ]);
   const { out: json } = await except('list', '--json');
@@ -369,7 +369,7 @@ test('run --check warns, and is well', async () => {
   writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
   const { code, err } = await run('run', '--check');
   expect(code).toBe(0);
-  expect(err).toMatch(/^stepparent: .*a\.toml:1: .*2020-01-31 00:00:00.*\n/);
+  expect(err).toMatch(/^stepparent: warning: .*a\.toml:5: .*2020-01-31 00:00:00.*\n/);
 });
 
 test.for([

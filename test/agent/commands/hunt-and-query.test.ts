@@ -68,14 +68,12 @@ test('run --check says which hunts are refused, also for their SQL', async () =>
   expect({ code: alone.code, out: placed(alone.out) }).toEqual({ code: 1, out: wrong });
   expect(alone.err).toMatch(/\n1 hunt is right, 1 refused\n$/);
   writeFileSync(file, '[hunt]\nidd = "x"\n');
-  writeFileSync(
-    unless,
-    hunt('unless', 'SELECT 1 AS a').replace('[hunt]', '[hunt]\nfinding = { reason = "r", unless = "b = 1" }'),
-  );
+  writeFileSync(unless, `[hunt.finding]\nreason = "r"\nunless = "b = 1"\n${hunt('unless', 'SELECT 1 AS a')}`);
   try {
     const { out, err } = await stepparent('run', '--check');
     const key = [expect.stringMatching(`^${file}:2:1: .*\`hunt\\.idd\`.*\`id\``), 'idd = "x"', '^~~'];
-    expect(placed(out)).toEqual([...key, `${unless}: \`hunt.sql\`: no such column: b`, ...wrong]);
+    const fault = [`${unless}:3:11: \`hunt.finding.unless\`: no such column: b`, 'unless = "b = 1"', '          ^'];
+    expect(placed(out)).toEqual([...key, ...fault, ...wrong]);
     expect(countsOf(err)).toEqual([1, 3]);
   } finally {
     rmSync(file);
@@ -92,9 +90,9 @@ test('run --check warns of columns that a hunt names and its rows have not', asy
   writeFileSync(file, text.replace(/^identity = .*$/m, 'identity = ["path", "name"]'));
   try {
     const { out, err } = await stepparent('run', '--check');
-    expect(out).toContain(`hunt warning: ${file}: \`hunt.identity\`: `);
+    expect(out).toMatch(`${file}:6:1: \`hunt.identity\`: [^\n]*\nidentity = \\["path", "name"\\]\n\\^~~~~~~~\n`);
     expect(out).toContain(
-      `hunt warning: ${file}: \`hunt.finding.reason\`: the rows have no column "pth"; did you mean "path"?\n`,
+      `hunt warning: ${file}:2:1: \`hunt.finding.reason\`: the rows have no column "pth"; did you mean "path"?\n`,
     );
     expect(err).toMatch(/\n2 hunts are right, 1 refused, 2 warnings\n$/);
   } finally {

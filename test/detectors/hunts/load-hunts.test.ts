@@ -85,7 +85,7 @@ test('folders: in order, hidden and other files passed over, one bad file does n
 test('a place in the SQL is one in the file', () => {
   const source = text('a-hunt', 'SELECT 1,\n  frm AS a');
   const hunt = parseHunt('h.toml', source);
-  const error = locateInHunt(hunt, source, 'no such column: frm', { line: 2, column: 3, length: 3 });
+  const error = locateInHunt(hunt, source, 'no such column: frm', 'sql', { line: 2, column: 3, length: 3 });
   expect(error).toMatchObject({ line: 10, column: 3, message: '`hunt.sql`: no such column: frm' });
   expect(error.excerpt).toBe('  frm AS a;\n  ^~~');
 });
