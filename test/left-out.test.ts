@@ -27,6 +27,20 @@ test('skipped tests by reason, tiers that did not run with their commands', () =
   }
 });
 
+test('tests that -t does not ask for are not left out', () => {
+  const skipped = [
+    'a > dry run',
+    `a > dry ${titled('run', 'it needs root')}`,
+    'a > other',
+    titled('b', 'it needs root'),
+  ];
+  expect(leftOut(skipped, new Set(tiers.map(({ name }) => name)), /a dry/)).toEqual([
+    'Skipped:',
+    '  1 test: it needs root',
+    '  1 test: no reason given',
+  ]);
+});
+
 test('nothing left out: no lines', () => {
   expect(leftOut([], new Set(tiers.map(({ name }) => name)))).toEqual([]);
 });

@@ -1,15 +1,17 @@
 // A vitest reporter: after a run it lists the tests that were skipped, by reason, and the tiers that did not run.
 
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestModule, Vitest } from 'vitest/node';
 import { tiers } from './tiers.ts';
 
 /** The reason that `titled` (needs.ts) put into a title; the last one counts, as the innermost. */
 const reasonOf = (title: string): string =>
   [...title.matchAll(/\(skipped: ([^)]*)\)/g)].at(-1)?.[1] ?? 'no reason given';
 
-/** The lines after a run. `skipped`: full titles; `ran`: names of projects. */
-export function leftOut(skipped: readonly string[], ran: ReadonlySet<string>): string[] {
-  const reasons = [...Map.groupBy(skipped, reasonOf)].map(
+/** The lines after a run. `skipped`: full titles; `ran`: names of projects; `pattern`: of the titles that were asked for (`-t`). */
+export function leftOut(skipped: readonly string[], ran: ReadonlySet<string>, pattern?: RegExp): string[] {
+  // Vitest counts what the pattern leaves out as skipped. It compares titles without the separator.
+  const asked = skipped.filter((title) => pattern === undefined || pattern.test(title.replaceAll(' > ', ' ')));
+  const reasons = [...Map.groupBy(asked, reasonOf)].map(
     ([reason, titles]) => `  ${titles.length} ${titles.length === 1 ? 'test' : 'tests'}: ${reason}`,
   );
   const others = tiers.filter(({ name }) => !ran.has(name));
@@ -22,6 +24,12 @@ export function leftOut(skipped: readonly string[], ran: ReadonlySet<string>): s
 }
 
 export default class LeftOut implements Reporter {
+  #pattern: RegExp | undefined;
+
+  onInit({ config }: Vitest): void {
+    this.#pattern = config.testNamePattern;
+  }
+
   onTestRunEnd(modules: readonly TestModule[]): void {
     const skipped = modules.flatMap((module) => [...module.children.allTests('skipped')]);
     const ran = new Set(modules.map(({ project }) => project.name));
@@ -29,6 +37,7 @@ export default class LeftOut implements Reporter {
       `\n${leftOut(
         skipped.map(({ fullName }) => fullName),
         ran,
+        this.#pattern,
       ).join('\n')}\n`,
     );
   }
