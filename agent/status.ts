@@ -116,10 +116,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['degraded', status.degraded],
       [
         'configuration',
-        [
-          ...(status.configuration.length > 0 ? status.configuration : ['defaults']),
-          ...status.warnings.map((warning) => `warning: ${warning}`),
-        ],
+        [...(status.configuration.length > 0 ? status.configuration : ['defaults']), ...status.warnings.map(asWarning)],
       ],
       ['reloaded', reloadLines(status)],
       ['sensor', [sensor.name]],
@@ -181,6 +178,8 @@ function packageLines({ folders, missing, told, untold, ignored, uncounted }: Pa
 /** Why a rule is refused, on one line: file, line, column, and what is wrong there. */
 export const faultOf = ({ file, line, column, message }: Omit<RefusedRule, 'id' | 'excerpt'>): string =>
   `${file}:${line}:${column}: ${message}`;
+
+const asWarning = (warning: string): string => `warning: ${warning}`;
 
 export const refusedLine = (rule: RefusedRule): string => `refused: ${faultOf(rule)}`;
 

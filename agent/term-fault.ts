@@ -5,7 +5,7 @@ import { isOrigin, stableExecutable, stableOrigin, withoutStableStars } from '..
 
 /** Fields and columns that hold text of any kind, stars and brackets too. */
 const freeText = /(?:^|\.)(?:args|command_line|line|text|diff|message|reason|row)$/;
-/** Those that hold a path from the root on. */
+/** Those that hold an absolute path. */
 const absolutePath = /\.(?:executable|path|directory|copy_of)$/;
 const pattern = /[*?]|\[[^\]/]+\]|\{[^{}/]*,[^{}/]*\}/;
 
@@ -19,7 +19,7 @@ export function termFault(field: string, value: string): string | undefined {
   const plain = shown ? withoutStableStars(value) : value;
   if (!freeText.test(field) && pattern.test(plain)) return patternFault;
   if (absolutePath.test(field)) {
-    if (!value.startsWith('/')) return 'is no path from the root on';
+    if (!value.startsWith('/')) return 'is not an absolute path';
     const written = path.posix.normalize(value).replace(/(?<=.)\/$/, '');
     if (written !== value) return `is written as ${written}`;
     if (value === '/' && !field.endsWith('directory')) return 'is a directory';
