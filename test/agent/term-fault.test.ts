@@ -19,7 +19,7 @@ test.each<[field: string, value: string, fault: RegExp]>([
   [executable, 'bash', /^is not an absolute path$/],
   [executable, './x.sh', /^is not an absolute path$/],
   [executable, '~/x.sh', /^is not an absolute path$/],
-  ['file.path', 'etc/x', /^is no path/],
+  ['file.path', 'etc/x', /^is not an absolute path$/],
   [executable, '/opt//x', /^is written as \/opt\/x$/],
   [executable, '/opt/../usr/bin/x', /^is written as \/usr\/bin\/x$/],
   [initiator, '/opt/*/install.sh', /^is a pattern/],

@@ -342,7 +342,7 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
   writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
   const { code, out, err } = await except('check');
   expect(code).toBe(0);
-  expect(err).toMatch(/^stepparent: .*a\.toml:1: .*2020-01-31 00:00:00.*\n$/);
+  expect(err).toMatch(/^stepparent: warning: .*a\.toml:5: .*2020-01-31 00:00:00.*\n$/);
   const blocks = out.split('\n\n');
   expect(blocks[0]).toMatch(new RegExp(`^${folder}/conf.d/a.toml:1\n {2}id `));
   expect(blocks[0]).toContain('(3 open)');
