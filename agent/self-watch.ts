@@ -33,8 +33,8 @@ export function watchSelf({
   let turns = 0;
   every(everyMs, () => {
     const nowMs = monotonicMs();
-    // At least so long; the turn was due a moment after the last.
-    const pausedMs = nowMs - lastMs - everyMs;
+    // The pause may have begun right after the last turn: none of more than two seconds is missed.
+    const pausedMs = nowMs - lastMs;
     lastMs = nowMs;
     if (pausedMs > longestPauseMs) {
       const seconds = (pausedMs / 1000).toFixed(1);

@@ -24,9 +24,9 @@ function watched(openFile = () => {}) {
 
 test.each([
   [250, []],
-  [2250, []],
-  [2251, ['the agent was stopped, or had no CPU time, for more than two seconds: 2.0 s']],
-  [8250, ['the agent was stopped, or had no CPU time, for more than two seconds: 8.0 s']],
+  [2000, []],
+  [2001, ['the agent was stopped, or had no CPU time, for more than two seconds: 2.0 s']],
+  [8250, ['the agent was stopped, or had no CPU time, for more than two seconds: 8.3 s']],
 ])('a turn that comes after %d ms', (ms, said) => {
   const { faults, pass } = watched();
   pass(250);
