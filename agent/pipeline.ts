@@ -3,6 +3,7 @@
 import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
 import type { ObservedExec } from '../collectors/process-event.ts';
 import { readPath } from '../collectors/read-path.ts';
+import { buildAlert } from '../detectors/alert.ts';
 import { createDismissals } from '../detectors/dismissals.ts';
 import type { Exception } from '../detectors/exceptions.ts';
 import { withFacts } from '../detectors/facts/facts.ts';
@@ -111,13 +112,20 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     parts.onFault(`rule ${rule.id} failed`, error);
   };
 
-  const excepted = (
+  /** What is committed of one match. */
+  const matched = (
     { exceptionFor }: PipelinePolicy,
     event: StepparentEvent,
-    { rule }: Verdict,
-  ): { exception?: Exception } => {
-    const exception = exceptionFor(rule.id, (field) => readPath(event, field));
-    return exception === undefined ? {} : { exception };
+    { verdict, known, alerting }: { verdict: Verdict; known: boolean; alerting: boolean },
+  ): Finding['verdicts'][number] => {
+    const exception = exceptionFor(verdict.rule.id, (field) => readPath(event, field));
+    return {
+      verdict,
+      document: (state, id) => buildAlert({ event, verdict, state, id, exception }),
+      known,
+      alerting,
+      ...(exception && { exception }),
+    };
   };
 
   const add = (finding: Finding): void => {
@@ -194,15 +202,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           scope,
           verdicts: verdicts.map((verdict) => {
             const standing = policy.knownTerms.standing(verdict, exec);
-            return {
+            return matched(policy, event, {
               verdict: withFindings(
                 ofItsUser(standing === 'unverified' ? unverified(verdict) : verdict, described),
                 described,
               ),
               known: standing === 'known',
               alerting: scope === '' || policy.containerAlerts,
-              ...excepted(policy, event, verdict),
-            };
+            });
           }),
         });
       } catch (error) {
@@ -225,12 +232,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         add({
           event: whole,
           scope,
-          verdicts: verdicts.map((verdict) => ({
-            verdict,
-            known: false,
-            alerting,
-            ...excepted(policy, whole, verdict),
-          })),
+          verdicts: verdicts.map((verdict) => matched(policy, whole, { verdict, known: false, alerting })),
         });
       } catch (error) {
         parts.onFault('an event could not be judged', error);

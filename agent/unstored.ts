@@ -1,6 +1,5 @@
 // Says in the log what rules matched while the store takes nothing: an alert must not depend on free disk space.
 
-import { buildAlert } from '../detectors/alert.ts';
 import type { Finding } from '../storage/records.ts';
 import type { Log } from './log.ts';
 
@@ -27,9 +26,9 @@ export function openUnstored(log: Pick<Log, 'error' | 'info'>): Unstored {
       for (const finding of findings) {
         if (told.has(finding)) continue;
         told.add(finding);
-        for (const { verdict, known, alerting, exception } of finding.verdicts) {
+        for (const { verdict, document, known, alerting, exception } of finding.verdicts) {
           if (known || !alerting || exception !== undefined || ++lines > maxLines) continue;
-          const { message } = buildAlert({ event: finding.event, verdict, state: 'open', id: '' });
+          const { message } = document('open', '');
           log.error('a rule matched, and the baseline could not be asked whether that is usual', {
             rule: verdict.rule.id,
             matched: message,

@@ -3,7 +3,6 @@
 import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event.ts';
-import { buildAlert } from '../detectors/alert.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { isOfRoot, prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './except.ts';
@@ -77,7 +76,7 @@ export function prepareRecord(
         eventMs: at.eventMs,
         ofRoot: isOfRoot(finding.event),
         learning,
-        document: (state) => buildAlert({ event: finding.event, verdict, state, id, exception }),
+        document: (state) => judged.document(state, id),
       };
     };
     // Whom the operator trusts for ever needs no exception.

@@ -11,6 +11,8 @@ export interface Finding {
   scope: string;
   verdicts: {
     verdict: Verdict;
+    /** The alert of the match, without side effects: asked for only once it is certain that one is made. */
+    document(state: AlertState, id: string): StepparentEvent;
     /** The term is on a known-terms list and verified: learned, never an alert. */
     known: boolean;
     /** False: stored and learned without an alert (containers, unless configured). */

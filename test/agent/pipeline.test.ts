@@ -127,7 +127,14 @@ describe('an exec', () => {
             },
           },
           scope: '',
-          verdicts: [{ verdict: { rule: dpkg, terms: ['/usr/bin/python3'] }, known: false, alerting: true }],
+          verdicts: [
+            {
+              verdict: { rule: dpkg, terms: ['/usr/bin/python3'] },
+              document: expect.any(Function),
+              known: false,
+              alerting: true,
+            },
+          ],
         },
       ],
     ]);

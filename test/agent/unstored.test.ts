@@ -3,15 +3,16 @@
 import { expect, test } from 'vitest';
 import { openUnstored } from '../../agent/unstored.ts';
 import type { Finding } from '../../storage/records.ts';
-import { exampleEvent, exampleException, exampleRule, start } from '../storage/examples.ts';
+import { exampleEvent, exampleException, exampleJudged, exampleRule, start } from '../storage/examples.ts';
 
-type Judged = Finding['verdicts'][number];
-
-const finding = (id: string, change: Partial<Judged> = {}): Finding => ({
-  event: exampleEvent(id, start),
-  scope: '',
-  verdicts: [{ verdict: { rule: exampleRule({ id: 'r' }), terms: ['/p'] }, known: false, alerting: true, ...change }],
-});
+function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): Finding {
+  const event = exampleEvent(id, start);
+  return {
+    event,
+    scope: '',
+    verdicts: [exampleJudged(event, { rule: exampleRule({ id: 'r' }), terms: ['/p'] }, change)],
+  };
+}
 
 function opened() {
   const said: string[] = [];
@@ -44,7 +45,7 @@ test('each match is said once, however often the store is asked', () => {
 
 test('what would be no alert is not said', () => {
   const { unstored, said } = opened();
-  const none: Partial<Judged>[] = [{ known: true }, { alerting: false }, { exception: exampleException() }];
+  const none = [{ known: true }, { alerting: false }, { exception: exampleException() }];
   unstored.refused(
     none.map((change, i) => finding(String(i), change)),
     'full',

@@ -1,8 +1,9 @@
 // Rules, events and findings for the storage tests: plain data, one field changed at a time.
 
 import { ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
+import { buildAlert } from '../../detectors/alert.ts';
 import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
-import type { Rule } from '../../detectors/rules/rule.ts';
+import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
 import type { Finding } from '../../storage/records.ts';
 
 export const second = 1000;
@@ -94,6 +95,24 @@ export function exampleException(change: Partial<Exception> = {}): Exception {
   };
 }
 
+type Judged = Finding['verdicts'][number];
+
+/** A match that alerts, with the alert that detectors build of it. */
+export function exampleJudged(
+  event: StepparentEvent,
+  verdict: Verdict,
+  { exception, ...change }: Partial<Pick<Judged, 'known' | 'alerting'>> & { exception?: Exception | undefined } = {},
+): Judged {
+  return {
+    verdict,
+    document: (state, id) => buildAlert({ event, verdict, state, id, exception }),
+    known: false,
+    alerting: true,
+    ...change,
+    ...(exception && { exception }),
+  };
+}
+
 let lastEvent = 0;
 
 /** One event and one verdict on it. */
@@ -117,9 +136,6 @@ export function exampleFinding(
     exception?: Exception;
   } = {},
 ): Finding {
-  return {
-    event: exampleEvent(eventId, timeMs),
-    scope,
-    verdicts: [{ verdict: { rule, terms }, known, alerting, ...(exception && { exception }) }],
-  };
+  const event = exampleEvent(eventId, timeMs);
+  return { event, scope, verdicts: [exampleJudged(event, { rule, terms }, { known, alerting, exception })] };
 }

@@ -2,7 +2,17 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Finding, TermRecord } from '../../storage/records.ts';
-import { day, exampleEvent, exampleFinding, exampleRule, hour, minute, second, start } from './examples.ts';
+import {
+  day,
+  exampleEvent,
+  exampleFinding,
+  exampleJudged,
+  exampleRule,
+  hour,
+  minute,
+  second,
+  start,
+} from './examples.ts';
 import { temporaryStore } from './temporary-store.ts';
 
 const sliding = exampleRule();
@@ -155,10 +165,11 @@ describe('counting', () => {
 
   test('several rules on one event alert each by themselves', () => {
     const store = temporaryStore();
+    const event = exampleEvent('e', start);
     const finding: Finding = {
-      event: exampleEvent('e', start),
+      event,
       scope: '',
-      verdicts: [sliding, fixed].map((rule) => ({ verdict: { rule, terms: ['x'] }, known: false, alerting: true })),
+      verdicts: [sliding, fixed].map((rule) => exampleJudged(event, { rule, terms: ['x'] })),
     };
     const { alerts } = store.record([finding], start);
     expect(alerts.map(({ ruleId }) => ruleId)).toEqual([sliding.id, fixed.id]);

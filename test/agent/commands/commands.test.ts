@@ -25,6 +25,7 @@ import type { StepparentEvent } from '../../../collectors/event.ts';
 import { parseRule } from '../../../detectors/rules/load-rules.ts';
 import { missingText, openStore } from '../../../storage/open-store.ts';
 import { needsRoot, titled } from '../../needs.ts';
+import { exampleJudged } from '../../storage/examples.ts';
 import { alertDocument } from '../alert-document.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
@@ -78,7 +79,7 @@ rules_directories = ["${folder}/rules"]`,
       process: { ...document.process, parent: { pid: 70, executable: term } },
     };
     const verdict = { rule: parseRule(`${rule}.toml`, ruleText(rule, severity)), terms: [term] };
-    store.record([{ event, scope: '', verdicts: [{ verdict, known: false, alerting: true }] }], nowMs - ageMs);
+    store.record([{ event, scope: '', verdicts: [exampleJudged(event, verdict)] }], nowMs - ageMs);
   };
   put('1', 'a-rule', 'medium', '/usr/bin/python3', 86_400_000);
   put('2', 'b-rule', 'high', '/tmp/x\n\x1b[31m', 3_600_000);
@@ -207,10 +208,7 @@ test('alerts: the time that is shown is that of the last sighting, by which they
       '@timestamp': new Date(nowMs - ageMs).toISOString(),
       event: { id, kind: 'event' },
     };
-    store.record(
-      [{ event, scope: '', verdicts: [{ verdict: { rule, terms: [term] }, known: false, alerting: true }] }],
-      nowMs - ageMs,
-    );
+    store.record([{ event, scope: '', verdicts: [exampleJudged(event, { rule, terms: [term] })] }], nowMs - ageMs);
   };
   put('1', '/opt/often', 3_600_000);
   put('2', '/opt/once', 1_800_000);

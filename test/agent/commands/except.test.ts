@@ -11,7 +11,7 @@ import { compileExceptions } from '../../../detectors/exceptions.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import type { AlertRecord } from '../../../storage/records.ts';
 import { missingTools, titled, unmet } from '../../needs.ts';
-import { exampleEvent, exampleFinding, exampleRule } from '../../storage/examples.ts';
+import { exampleEvent, exampleFinding, exampleJudged, exampleRule } from '../../storage/examples.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
 const nowMs = Date.now();
@@ -55,16 +55,11 @@ beforeEach(() => {
     const event = exampleEvent(id, nowMs - ageMs);
     const { parent: _, ...process } = { ...event.process, entity_id: `p-${id}`, command_line: 'dpkg -i x.deb' };
     const rule = exampleRule({ id: ruleId, windowMs: hourMs, reason: 'it is new' });
-    store.record(
-      [
-        {
-          event: { ...event, process: parent === undefined ? process : { ...process, parent: { executable: parent } } },
-          scope: '',
-          verdicts: [{ verdict: { rule, terms }, known: false, alerting: true }],
-        },
-      ],
-      nowMs - ageMs,
-    );
+    const whole = {
+      ...event,
+      process: parent === undefined ? process : { ...process, parent: { executable: parent } },
+    };
+    store.record([{ event: whole, scope: '', verdicts: [exampleJudged(whole, { rule, terms })] }], nowMs - ageMs);
   };
   put('1', 'a-rule', '/opt/x\n\x1b[31m', ['/opt/x\n\x1b[31m'], 9 * hourMs);
   put('2', 'a-rule', '/opt/y', ['/opt/y'], 8 * hourMs);
@@ -290,14 +285,10 @@ test('list: what each has hidden, and when it ends', async () => {
   const [exception] = configured();
   const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
   const rule = exampleRule({ id: 'a-rule' });
-  const verdict = { verdict: { rule, terms: ['/opt/z'] }, known: false, alerting: true };
+  const verdict = { rule, terms: ['/opt/z'] };
   for (const id of ['h1', 'h2']) {
-    const finding = {
-      event: exampleEvent(id, nowMs),
-      scope: '',
-      verdicts: [{ ...verdict, ...(exception && { exception }) }],
-    };
-    store.record([finding], nowMs);
+    const event = exampleEvent(id, nowMs);
+    store.record([{ event, scope: '', verdicts: [exampleJudged(event, verdict, { exception })] }], nowMs);
   }
   store.close();
   const shown = [await run('alerts'), await run('alerts', '--state', 'excepted')].map(({ out }) =>
