@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event.ts';
 import type { Incident } from '../../detectors/incident.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
@@ -55,8 +56,8 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     return { code, found: documents<Incident>(stdout) };
   };
   /** Of what this test started: other programs of the machine may be up to something as well. */
-  const alerts = async () =>
-    (await agent.alerts()).filter(({ stepparent }) => stepparent.lineage?.some(({ pid }) => pid === process.pid));
+  const isOurs = ({ stepparent }: StepparentEvent) => stepparent.lineage?.some(({ pid }) => pid === process.pid);
+  const alerts = async () => (await agent.alerts()).filter(isOurs);
   const idOf = ({ stepparent }: AlertDocument) => stepparent.alert.id;
 
   let before: string[] = [];
@@ -87,7 +88,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     expect((await alerts()).filter((alert) => !before.includes(idOf(alert)))).toEqual([]);
     // It was seen, and each of it knows where it belongs.
     const events = (await agent.events()).slice(earlier);
-    const scripts = events.filter(({ stepparent }) => stepparent.lifecycle_script?.depth === 0);
+    const scripts = events.filter((event) => isOurs(event) && event.stepparent.lifecycle_script?.depth === 0);
     expect(new Set(scripts.map(({ stepparent }) => stepparent.lifecycle_script?.package))).toEqual(new Set(names));
     expect(new Set(scripts.map(({ stepparent }) => stepparent.transaction?.executable))).toEqual(
       new Set(['/usr/bin/apt-get']),
