@@ -18,7 +18,7 @@ import { limits } from '../../storage/limits.ts';
 import { applicationId, migrations } from '../../storage/migrations.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { titled, unmet } from '../needs.ts';
+import { needsRoot, titled, unmet } from '../needs.ts';
 import { exampleFinding, start } from './examples.ts';
 import { temporaryFolder, temporaryStore } from './temporary-store.ts';
 
@@ -346,7 +346,7 @@ describe('what the file system refuses', () => {
     expect(said).toMatchObject({ trouble: 'read-only', recorded: 0 });
   });
 
-  test('a folder without permission', { skip: process.getuid?.() !== 0 }, () => {
+  test.skipIf(needsRoot)(titled('a folder without permission', needsRoot), () => {
     const folder = temporaryFolder();
     chmodSync(folder, 0o755);
     const inside = join(folder, 'private');

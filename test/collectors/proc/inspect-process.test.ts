@@ -222,7 +222,7 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)('a program that is run by nobody', () => {
+describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot), () => {
   const nobody = 65_534;
   const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`];
   const programWithMode = (mode: number): string => {
