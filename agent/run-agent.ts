@@ -30,7 +30,7 @@ import { readAgentId } from './agent-id.ts';
 import { listenControl } from './control-socket.ts';
 import { type SinkStatus, startDelivery } from './delivery.ts';
 import { openExecHold } from './exec-hold.ts';
-import { openFaults } from './faults.ts';
+import { lostRecords, openFaults } from './faults.ts';
 import { journaldListens } from './journal-entry.ts';
 import { openKnownTerms } from './known-front-ends.ts';
 import type { Log } from './log.ts';
@@ -318,7 +318,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       isProbed: (executable) => probed.has(executable),
       onExec: scripts.exec,
       onLost({ count }) {
-        faults.note(`the sensor lost records`, new Error(`${count} at least`));
+        faults.note(lostRecords, new Error(`${count} at least`));
         pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
       },
     });

@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lostRecords } from '../../agent/faults.ts';
 import { standstill } from '../../agent/self-watch.ts';
 import type { AlertRecord } from '../../storage/records.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
@@ -17,7 +18,7 @@ const checkout = join(import.meta.dirname, '../..');
 const noticeWithinMs = 1000;
 
 /** Reasons in `degraded` that come without any attack where the machine has too much to do. */
-const ofBusyMachine = new RegExp(`records of processes lost|${standstill}`);
+const ofBusyMachine = new RegExp(`records of processes lost|${lostRecords}|${standstill}`);
 
 /** An alert, with the number of its sightings. */
 interface Seen {

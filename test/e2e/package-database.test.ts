@@ -2,8 +2,9 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event.ts';
 import { whileOff } from '../../collectors/packagedb/comparison.ts';
@@ -191,7 +192,18 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
         unobserved: { process: expect.any(String) },
       });
     }
-    await told();
+    // What was reported and not saved yet is found once more after a kill.
+    await until('the listing is saved', () => {
+      const store = new Database(join(agent.folder, 'state/stepparent.db'), { readonly: true });
+      try {
+        const listed = store.prepare<[string], [string, number]>('SELECT name, size FROM known_files WHERE folder = ?');
+        const sizes = new Map(listed.raw().all(info));
+        const [created, modified, deleted] = names.map((name) => sizes.get(name));
+        return created === 0 && modified === statSync(`${info}/e2e-files.preinst`).size && deleted === undefined;
+      } finally {
+        store.close();
+      }
+    });
     await agent.kill();
     await agent.start();
     await told();

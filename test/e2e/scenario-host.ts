@@ -147,6 +147,19 @@ export function scenarioHost(): ScenarioHost {
     await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
   };
 
+  /** Waits until each of the counts that `sql` selects from what is stored is above zero. */
+  const stored = (sql: string): Promise<unknown> =>
+    // Not by the command line: a process for each question would be most of the time that the scenarios take.
+    until(`counts above zero: ${sql}`, () => {
+      const store = openQueryDatabase(storeFile(), []);
+      try {
+        const [counts = []] = store.ask(sql, { since: 0, now: Date.now() }).rows;
+        return counts.every((count) => Number(count) > 0);
+      } finally {
+        store.close();
+      }
+    });
+
   return {
     get agent() {
       return agent;
@@ -176,10 +189,17 @@ export function scenarioHost(): ScenarioHost {
       const startMs = Date.now();
       // Each event repeats the arguments of the whole lineage: a text of this length would fill the agent's database.
       const text = join(place('scripts'), id);
-      writeFileSync(text, `${prelude}${script}\n:\n`);
+      // A session does not end with its last command: sshd, PAM and logind take longer. The agent looks at processes up to 50 ms late.
+      writeFileSync(text, `${prelude}${script}\nsleep 0.2\n:\n`);
       const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `. ${text}`];
       const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
-      if (agentOff) await agent.start();
+      if (agentOff) {
+        // A difference of its own: once it is found, the first comparison goes on, and what comes live is reported after it.
+        const marker = `off-${markers++}.list`;
+        writeFileSync(join(info, marker), '');
+        await agent.start();
+        await stored(`SELECT count(*) FROM file_events WHERE "file.name" = '${marker}'`);
+      }
       return { startMs, work, ended };
     },
     async settled() {
@@ -188,18 +208,8 @@ export function scenarioHost(): ScenarioHost {
       copyFileSync('/bin/true', program);
       await run(program, []);
       writeFileSync(join(info, `${name}.list`), '');
-      const sql = `SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}'),
-        (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list')`;
-      // Not by the command line: a process for each question would be most of the time that the scenarios take.
-      await until(`the events before ${name}`, () => {
-        const store = openQueryDatabase(storeFile(), []);
-        try {
-          const [counts = []] = store.ask(sql, { since: 0, now: Date.now() }).rows;
-          return counts.every((count) => Number(count) > 0);
-        } finally {
-          store.close();
-        }
-      });
+      await stored(`SELECT (SELECT count(*) FROM process_events WHERE "process.executable" = '${program}'),
+        (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list')`);
     },
     alerts() {
       const store = openStore(storeFile(), { readonly: true });
