@@ -165,7 +165,11 @@ export function observeExec(
       const genuine = witness.tools.notice(moment);
       const file = ownScript();
       const copy = file === null ? undefined : copyOf(file).pending;
-      if (genuine === undefined && copy === undefined) return undefined;
+      if (genuine === undefined && copy === undefined) {
+        // It may have been described while the answers were pending.
+        described?.complete();
+        return undefined;
+      }
       // Its process may have ended by then.
       full();
       const copied = [...copies.values()].map((answer) => answer.pending);

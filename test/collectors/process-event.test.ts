@@ -326,6 +326,23 @@ describe('the script that runs', () => {
   });
 });
 
+test('what became known between the description and the wait for it is in the document', () => {
+  let genuine = {};
+  const witness: HostWitness = {
+    tools: {
+      notice: () => undefined,
+      genuineProcess: () => undefined,
+      genuine: () => () => ({ fields: genuine, inferred: {} }),
+    },
+    copies: { originalOf: () => known<string>(undefined) },
+  };
+  const { told } = observeWith(witness, [init, shell], [child()], ...usual);
+  expect(told.document().stepparent.genuine).toBe(undefined);
+  genuine = { parent: true };
+  expect(told.settle()).toBe(undefined);
+  expect(told.document().stepparent.genuine).toEqual({ parent: true });
+});
+
 test('where all is known nothing is waited for', () => {
   const { told } = observe([init, shell], [child()], ...usual);
   expect(told.settle()).toBe(undefined);
