@@ -133,7 +133,8 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
 
   test('a file that a script writes there', async () => {
     const deb = buildDeb(scratch, 'e2e-planter', {
-      scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm'\n` },
+      // Long enough to be looked at: of a shell that has ended only the name that execve was given is known.
+      scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm; sleep 0.3'\n` },
     });
     await run('dpkg', ['-i', deb]);
     const [event] = of(await told(), `${info}/bash.prerm`);
