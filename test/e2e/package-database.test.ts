@@ -133,14 +133,14 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
 
   test('a file that a script writes there', async () => {
     const deb = buildDeb(scratch, 'e2e-planter', {
-      // Long enough to be looked at: of a shell that has ended only the name that execve was given is known.
-      scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm; sleep 0.3'\n` },
+      scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm'\n` },
     });
     await run('dpkg', ['-i', deb]);
     const [event] = of(await told(), `${info}/bash.prerm`);
     expect(event).toMatchObject({
       event: { action: 'creation' },
-      process: { executable: '/usr/bin/dash' },
+      // Of a shell that has ended only the name that execve was given is known.
+      process: { executable: expect.stringMatching(/^\/usr\/bin\/(?:da)?sh$/) },
       stepparent: { lifecycle_script: { package: 'e2e-planter', phase: 'postinst' } },
     });
   });
@@ -154,8 +154,11 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     const database = events.filter(({ file }) => file?.directory === rpmDatabase);
     expect(database.find(({ file }) => file?.name === 'rpmdb.sqlite')).toMatchObject({
       event: { action: 'creation' },
-      process: { pid, executable: '/usr/bin/rpm' },
+      process: { pid },
     });
+    // The file event can come before the record of the execution: the first one then names the program before it.
+    const byRpm = database.filter(({ process: by }) => by?.pid === pid && by.executable === '/usr/bin/rpm');
+    expect(byRpm.length).toBeGreaterThan(0);
     const scriptlets = events.filter(({ file, process: by }) => file?.name?.startsWith('rpm-tmp.') && by?.pid === pid);
     expect(scriptlets.map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
     expect(scriptlets[0]?.file).toMatchObject({ mode: '0600', hash: { sha256: expect.any(String) } });
