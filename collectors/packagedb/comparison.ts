@@ -2,9 +2,9 @@
 
 import type { FileWriter } from './file-writer.ts';
 
-/** How what a comparison finds is told. */
+/** How the differences are reported. */
 export interface Comparison {
-  /** Nothing is told: it is the first look that there ever was. */
+  /** Nothing is reported: it is the first comparison of this directory. */
   silent?: boolean;
   found?: string;
   /** Who is concluded to have made what is found. */
