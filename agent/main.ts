@@ -4,10 +4,10 @@
 import './locked-node.ts';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { type AlertState, alertStates } from '../collectors/event.ts';
+import { type AlertState, alertStates } from '../collectors/event/event.ts';
 import { StoreError } from '../storage/store-error.ts';
-import { ConfigurationError } from './configuration-error.ts';
-import { allowedSince, parseDuration, parseSince } from './duration.ts';
+import { ConfigurationError } from './configuration/configuration-error.ts';
+import { allowedSince, parseDuration, parseSince } from './configuration/duration.ts';
 import { version } from './version.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, noPrivilege: 4, configuration: 78 } as const;

@@ -8,7 +8,7 @@ import '../agent/locked-node.ts';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { ecsVersion, type StepparentEvent } from '../collectors/event.ts';
+import { ecsVersion, type StepparentEvent } from '../collectors/event/event.ts';
 import { hostTables } from '../collectors/host-tables/host-tables.ts';
 import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { limits } from '../storage/limits.ts';

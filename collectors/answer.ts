@@ -1,6 +1,6 @@
 // An answer that may still have to be found out: what is slow is done beside the events, and an event that needs it waits.
 
-import { reportOwnTrouble } from './own-trouble.ts';
+import { reportOwnTrouble } from './host/read-faults.ts';
 
 export interface Answer<T> {
   /** Undefined also while it is not known yet. */

@@ -1,6 +1,6 @@
 // Ends things step by step: every step is taken, whatever becomes of those before it.
 
-import { messageOf } from './message-of.ts';
+import { messageOf } from './error-message.ts';
 
 /** What is to be done, under the name by which its failure is reported. */
 export type Step = readonly [name: string, run: () => unknown];

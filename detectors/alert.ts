@@ -1,7 +1,7 @@
 // Builds the alert document: the event, what the rule says of it, and one sentence for a person.
 
-import { escapeText } from '../collectors/escape-text.ts';
-import type { AlertState, StepparentEvent } from '../collectors/event.ts';
+import { escapeText } from '../collectors/event/escape-text.ts';
+import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 import { type Exception, exceptionFields } from './exceptions.ts';
 import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
 

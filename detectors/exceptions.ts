@@ -1,7 +1,7 @@
 // Exceptions: what an operator has said a rule need not tell of, and whether one covers an event. Pure: no clock, no IO.
 
 import { createHash } from 'node:crypto';
-import type { FieldReader, StepparentEvent } from '../collectors/event.ts';
+import type { FieldReader, StepparentEvent } from '../collectors/event/event.ts';
 import { presentValue, someValue, textOf } from './query/field-values.ts';
 import { compileWildcard, parseWildcard } from './query/wildcard.ts';
 

@@ -7,7 +7,7 @@ import type {
   ScriptFields,
   StepparentEvent,
   TransactionFields,
-} from '../collectors/event.ts';
+} from '../collectors/event/event.ts';
 import { severityNumbers } from './alert.ts';
 import type { Severity } from './rules/rule.ts';
 

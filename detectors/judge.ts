@@ -1,6 +1,6 @@
 // Lets rules look at one event. Pure: nothing is learned here.
 
-import type { FieldReader, FieldValue } from '../collectors/event.ts';
+import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 import type { Rule, Verdict } from './rules/rule.ts';
 
 /** A term's value as text; several values are one term, sorted, since their order says nothing. */

@@ -3,8 +3,8 @@
 import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration.ts';
-import { tomlValue } from '../agent/toml-value.ts';
+import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration/configuration.ts';
+import { tomlValue } from '../agent/configuration/toml-value.ts';
 import { asInstalled, isOfTheStart } from '../packaging/sample-configuration.ts';
 
 export const configurationPageFile: string = path.join(import.meta.dirname, 'configuration.md');
@@ -26,7 +26,7 @@ export function configurationPage(): string {
   const keysOf = (name: string): ConfigurationKey[] => configurationKeys.filter((key) => key.table === name);
   return `${[
     '# Configuration',
-    '<!-- Made of agent/configuration.ts by `npm run docs:configuration`; change that. -->',
+    '<!-- Made of agent/configuration/configuration.ts by `npm run docs:configuration`; change that. -->',
     `\`/etc/stepparent/config.toml\`, then \`/etc/stepparent/conf.d/*.toml\` in the order of their names, later ones on top. None has to be there. They are read at
 the start and at a reload (\`systemctl reload stepparent\`). \`stepparent config check\` says what is wrong, \`stepparent config show\` what holds and where each
 value comes from. A key that is not known is a warning, with the nearest one that is; a wrong value is refused.

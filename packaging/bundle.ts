@@ -7,7 +7,11 @@ import { build, type Plugin } from 'esbuild';
 export const checkout: string = resolve(import.meta.dirname, '..');
 
 /** Programs that are started by their path. */
-const entryPoints = ['agent/main.ts', 'agent/query-worker.ts', 'agent/remove-tracing.ts'];
+const entryPoints: Record<string, string> = {
+  'agent/main': 'agent/main.ts',
+  'agent/query-worker': 'agent/query/query-worker.ts',
+  'agent/remove-tracing': 'agent/daemon/remove-tracing.ts',
+};
 /** They have a compiled part that is found beside their own files. */
 export const native: readonly string[] = ['better-sqlite3', 'koffi'];
 
@@ -21,8 +25,9 @@ const keepPlaces: Plugin = {
       if (own.startsWith('node_modules') || !/^#!|import\.meta\.url/.test(source)) return undefined;
       const contents = source
         .replace(/^#!.*/, '')
-        .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${own}`)}, import.meta.url)`)
-        .replaceAll(/'([\w-]+)\.ts', new URL/g, "'$1.js', new URL");
+        // A program that is started by its path is beside all others in the package.
+        .replaceAll(/'([\w-]+)\.ts', import\.meta\.url/g, "'$1.js', import.meta['url']")
+        .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${own}`)}, import.meta.url)`);
       return { contents, loader: 'ts' };
     });
   },
@@ -33,7 +38,6 @@ export async function bundle(folder: string): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: checkout,
     entryPoints,
-    outbase: checkout,
     outdir: folder,
     chunkNames: 'agent/[name]-[hash]',
     bundle: true,

@@ -4,7 +4,7 @@ import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
-import { alertFields, eventFields, openObjects } from '../collectors/event-fields.ts';
+import { alertFields, eventFields, openObjects } from '../collectors/event/fields.ts';
 
 const folder = join(import.meta.dirname, 'examples/elasticsearch');
 

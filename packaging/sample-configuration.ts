@@ -1,8 +1,8 @@
 // Makes the sample configuration of the table of keys: /etc/stepparent/config.toml as the packages bring it.
 
-import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration.ts';
-import { keysOfTheStart } from '../agent/policy.ts';
-import { tomlValue } from '../agent/toml-value.ts';
+import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration/configuration.ts';
+import { tomlValue } from '../agent/configuration/toml-value.ts';
+import { keysOfTheStart } from '../agent/daemon/policy.ts';
 import { checkout } from './bundle.ts';
 
 const width = 100;

@@ -1,7 +1,7 @@
 // Stores an event: its document, and beside it the fields that hunts ask for, in columns of their own.
 
 import type { Database } from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 
 /** What others than root do cannot change what is installed. Who it was may not be known: that counts as root. */

@@ -1,8 +1,8 @@
 // Remembers which rows of a hunt were there before, and makes an alert of each that was not.
 
 import type { Database } from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
-import { prepareExcept } from './except.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
+import { prepareExcept } from './exceptions.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';

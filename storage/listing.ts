@@ -1,8 +1,8 @@
 // Reads alerts, events and terms back, newest last, without holding the database between pages.
 
 import type { Database } from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
-import { type HiddenCount, readHidden } from './except.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
+import { type HiddenCount, readHidden } from './exceptions.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
 import { storeError } from './store-error.ts';
 

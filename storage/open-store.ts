@@ -3,8 +3,8 @@
 import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
-import { makeFolder } from '../collectors/make-folder.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
+import { makeFolder } from '../collectors/linux/ensure-directory.ts';
 import { type Baseline, prepareBaseline } from './baseline.ts';
 import { type HuntRows, prepareHuntRows } from './hunt-rows.ts';
 import { type KnownFiles, prepareKnownFiles } from './known-files.ts';

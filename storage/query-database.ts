@@ -1,7 +1,7 @@
 // A database to ask in SQL: what the agent has stored, or alerts gathered elsewhere, beside tables of the host. Never written.
 
 import Database from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { HostTable } from '../collectors/host-tables/host-table.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { limits } from './limits.ts';

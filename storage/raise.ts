@@ -1,7 +1,7 @@
 // Makes an alert: its row, its deliveries, and the account of those over the cap.
 
 import type { Database } from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 import type { AlertRecord, AlertState } from './records.ts';
 

@@ -2,10 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { isOfRoot, prepareInsertEvent } from './event-rows.ts';
-import { prepareExcept } from './except.ts';
+import { prepareExcept } from './exceptions.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';

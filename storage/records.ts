@@ -1,6 +1,6 @@
 // The rows of the local store as the rest of the program sees them.
 
-import type { AlertState, StepparentEvent } from '../collectors/event.ts';
+import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 import type { Exception } from '../detectors/exceptions.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';
 

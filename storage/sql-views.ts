@@ -1,6 +1,6 @@
 // The tables that SQL sees: events and alerts under their ECS names. They are made for each connection, not stored.
 
-import { alertFields, eventFields, objectLists, openObjects } from '../collectors/event-fields.ts';
+import { alertFields, eventFields, objectLists, openObjects } from '../collectors/event/fields.ts';
 
 /** A column of a view: ECS name, and SQL for its value. `f` is a row of `fields`, `a` one of `alerts`. */
 type Column = readonly [name: string, sql: string];

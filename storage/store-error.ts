@@ -1,6 +1,6 @@
 // The one error that the store throws, with a line that tells an operator what to do.
 
-import { messageOf } from '../collectors/message-of.ts';
+import { messageOf } from '../collectors/error-message.ts';
 
 /**
  * `missing`: no database yet. `privilege`: may not be read or written by this user. `full`: no space left.

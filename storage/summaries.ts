@@ -1,8 +1,8 @@
 // Tells in one document of the alerts that were over the cap.
 
 import type { Database } from 'better-sqlite3';
-import { escapeText } from '../collectors/escape-text.ts';
-import type { StepparentEvent } from '../collectors/event.ts';
+import { escapeText } from '../collectors/event/escape-text.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 import { alertId } from './record.ts';
 

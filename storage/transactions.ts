@@ -1,7 +1,7 @@
 // Reads what belongs to one package transaction: its alerts, its events, and which transactions there are.
 
 import type { Database } from 'better-sqlite3';
-import type { StepparentEvent } from '../collectors/event.ts';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { AlertState } from './records.ts';
 import { storeError } from './store-error.ts';
 

@@ -1,6 +1,6 @@
 // An alert with every field that an event or alert can have, and the names of all fields of a document.
 
-import { ecsVersion, type Identity, type ProcessFields, type StepparentEvent } from '../collectors/event.ts';
+import { ecsVersion, type Identity, type ProcessFields, type StepparentEvent } from '../collectors/event/event.ts';
 
 /** All that is optional must be there; what has open keys stays as it is. A field added to the type fails here until it has a value. */
 type Full<T> = T extends readonly (infer Item)[]

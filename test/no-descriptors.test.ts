@@ -24,10 +24,15 @@ function outcomeWithoutDescriptors(imports: string, expression: string): string 
 }
 
 test.each([
-  ['rpm', `import { runRpm } from './collectors/run-rpm.ts';`, `runRpm(['--version'])`, /^RpmFailed: rpm: .*EMFILE$/],
+  [
+    'rpm',
+    `import { runRpm } from './collectors/packages/run-rpm.ts';`,
+    `runRpm(['--version'])`,
+    /^RpmFailed: rpm: .*EMFILE$/,
+  ],
   [
     'the process that answers a question in SQL',
-    `import { askQuery } from './agent/ask-query.ts';`,
+    `import { askQuery } from './agent/query/ask-query.ts';`,
     `askQuery({ source: { kind: 'host' }, sql: 'SELECT 1', since: 0, now: 0, limit: 1 }, { timeoutMs: 1000 })`,
     /^QueryEnded: the process that answers could not be started: .*EMFILE$/,
   ],

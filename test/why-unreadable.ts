@@ -1,6 +1,6 @@
 // Why a file cannot be read as text, in the words of the reader that all loaders share.
 
-import { readTextFile } from '../collectors/read-file.ts';
+import { readTextFile } from '../collectors/host/read-file.ts';
 
 /** Of a file that is no regular one, or larger than 1 MiB, as a loader reports it. */
 export function whyUnreadable(file: string): string {

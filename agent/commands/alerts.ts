@@ -2,10 +2,10 @@
 
 import { styleText } from 'node:util';
 import type { AlertRecord, AlertState } from '../../storage/records.ts';
-import { localTime } from '../local-time.ts';
-import { severityColours, severityOf } from '../severity.ts';
-import { shownMessage } from '../shown-message.ts';
+import { severityColours, severityOf } from '../configuration/severity.ts';
+import { localTime } from './local-time.ts';
 import { printRows } from './print-rows.ts';
+import { shownMessage } from './shown-message.ts';
 import { withStoreReader } from './with-store.ts';
 
 export interface AlertsOptions {

@@ -1,16 +1,16 @@
 // `stepparent baseline`: what counts as seen, and an operator's word on it.
 
 import { isDeepStrictEqual } from 'node:util';
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { nearest } from '../../detectors/rules/toml-file.ts';
 import type { StoreReader } from '../../storage/open-store.ts';
 import type { TermRecord } from '../../storage/records.ts';
-import { localTime } from '../local-time.ts';
-import { readConfiguration } from '../read-configuration.ts';
-import { patternFault, termFault } from '../term-fault.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
+import { patternFault, termFault } from '../configuration/term-fault.ts';
+import { localTime } from './local-time.ts';
 import { printRows } from './print-rows.ts';
 import { withStore, withStoreReader } from './with-store.ts';
 

@@ -1,18 +1,18 @@
 // `stepparent config`: whether the configuration can be used, and what holds with it.
 
 import { resolve } from 'node:path';
-import { escapeText } from '../../collectors/escape-text.ts';
-import { type ConfigurationKey, configurationKeys, configurationTables } from '../configuration.ts';
-import type { ConfiguredException } from '../configured-exceptions.ts';
-import { exceptionToml } from '../exception-text.ts';
-import { resolvePaths } from '../paths.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { type ConfigurationKey, configurationKeys, configurationTables } from '../configuration/configuration.ts';
+import type { ConfiguredException } from '../configuration/configured-exceptions.ts';
+import { exceptionToml } from '../configuration/exception-text.ts';
+import { resolvePaths } from '../configuration/paths.ts';
 import {
   checkConfiguration,
   checkConfigurationFile,
   type ReadConfiguration,
   readConfiguration,
-} from '../read-configuration.ts';
-import { tomlValue } from '../toml-value.ts';
+} from '../configuration/read-configuration.ts';
+import { tomlValue } from '../configuration/toml-value.ts';
 
 interface ConfigOptions {
   config?: string;

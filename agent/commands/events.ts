@@ -1,9 +1,9 @@
 // `stepparent events`: the stored events, one a line.
 
-import { escapeText } from '../../collectors/escape-text.ts';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { deedText } from '../../detectors/alert.ts';
-import { localTime } from '../local-time.ts';
+import { localTime } from './local-time.ts';
 import { printRows } from './print-rows.ts';
 import { withStoreReader } from './with-store.ts';
 

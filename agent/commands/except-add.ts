@@ -4,22 +4,22 @@ import { closeSync, fsyncSync, linkSync, openSync, rmSync, statSync, writeSync }
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { escapeText } from '../../collectors/escape-text.ts';
-import { readPath } from '../../collectors/read-path.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { readPath } from '../../collectors/event/read-path.ts';
 import { type Condition, exceptionId } from '../../detectors/exceptions.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { StoreReader } from '../../storage/open-store.ts';
 import type { AlertRecord } from '../../storage/records.ts';
-import { ConfigurationError } from '../configuration-error.ts';
-import { parseExceptions, refuseField } from '../configured-exceptions.ts';
-import { parseDuration, parseTime } from '../duration.ts';
-import { exceptionToml } from '../exception-text.ts';
-import { localTime } from '../local-time.ts';
-import { dropInFolder, type ReadConfiguration, readConfiguration } from '../read-configuration.ts';
-import { shownMessage } from '../shown-message.ts';
+import { ConfigurationError } from '../configuration/configuration-error.ts';
+import { parseExceptions, refuseField } from '../configuration/configured-exceptions.ts';
+import { parseDuration, parseTime } from '../configuration/duration.ts';
+import { exceptionToml } from '../configuration/exception-text.ts';
+import { dropInFolder, type ReadConfiguration, readConfiguration } from '../configuration/read-configuration.ts';
 import { describeException, describeHidden } from './except.ts';
+import { localTime } from './local-time.ts';
+import { shownMessage } from './shown-message.ts';
 import { withStoreReader } from './with-store.ts';
 
 export interface ExceptAddOptions {

@@ -1,20 +1,20 @@
 // `stepparent except list` and `check`: which exceptions there are, what each has hidden, and what it would hide.
 
 import { resolve } from 'node:path';
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { type Exception, exceptionFields, isInForce } from '../../detectors/exceptions.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
-import type { HiddenCount } from '../../storage/except.ts';
+import type { HiddenCount } from '../../storage/exceptions.ts';
 import type { StoreReader } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { type ConfiguredException, exceptionsReport, knownNames } from '../configured-exceptions.ts';
-import { conditionText, expiryText } from '../exception-text.ts';
-import { localTime } from '../local-time.ts';
-import { type ReadConfiguration, readConfiguration, readExceptions } from '../read-configuration.ts';
-import { shownMessage } from '../shown-message.ts';
-import { wouldHide } from '../would-hide.ts';
+import { type ConfiguredException, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
+import { conditionText, expiryText } from '../configuration/exception-text.ts';
+import { type ReadConfiguration, readConfiguration, readExceptions } from '../configuration/read-configuration.ts';
+import { localTime } from './local-time.ts';
+import { wouldHide } from './preview-exception.ts';
 import { printRows } from './print-rows.ts';
+import { shownMessage } from './shown-message.ts';
 import { withStoreReader } from './with-store.ts';
 
 interface ExceptOptions {

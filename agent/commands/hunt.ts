@@ -1,20 +1,20 @@
 // `stepparent hunt`: which hunts there are, and what one of them, or each, finds now.
 
 import { statSync } from 'node:fs';
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import type { RefusedRule } from '../../detectors/rules/rule.ts';
 import { locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
-import { QueryEnded, type QuerySource } from '../ask-query.ts';
-import { localTime } from '../local-time.ts';
-import { resolvePaths } from '../paths.ts';
-import { readConfiguration } from '../read-configuration.ts';
-import { sourceOf } from '../rule-warnings.ts';
-import { HuntError, huntError, runHunt } from '../run-hunt.ts';
-import { faultOf, refusedLine } from '../status.ts';
+import { resolvePaths } from '../configuration/paths.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
+import { sourceOf } from '../configuration/rule-warnings.ts';
+import { faultOf, refusedLine } from '../daemon/agent-status.ts';
+import { QueryEnded, type QuerySource } from '../query/ask-query.ts';
+import { HuntError, huntError, runHunt } from '../query/run-hunt.ts';
+import { localTime } from './local-time.ts';
 import { printAnswer } from './print-answer.ts';
 import { printRows } from './print-rows.ts';
 import type { CheckOptions } from './rules.ts';

@@ -1,12 +1,12 @@
 // `stepparent incidents`: package transactions that raised an alert, each told whole.
 
 import { styleText } from 'node:util';
-import { escapeText } from '../../collectors/escape-text.ts';
-import { processesAlive } from '../../collectors/proc/alive.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { processesAlive } from '../../collectors/proc/process-alive.ts';
 import type { Incident, IncidentStep } from '../../detectors/incident.ts';
-import { localTime } from '../local-time.ts';
-import { readIncidents } from '../read-incidents.ts';
-import { severityColours } from '../severity.ts';
+import { severityColours } from '../configuration/severity.ts';
+import { readIncidents } from '../query/read-incidents.ts';
+import { localTime } from './local-time.ts';
 import { withStoreReader } from './with-store.ts';
 
 export interface IncidentsOptions {

@@ -1,9 +1,9 @@
 // Prints rows that SQL has answered: as a table for people, or a JSON document a line.
 
 import { styleText } from 'node:util';
-import { escapeText } from '../../collectors/escape-text.ts';
-import type { QueryResult } from '../ask-query.ts';
-import { rowObject } from '../run-hunt.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import type { QueryResult } from '../query/ask-query.ts';
+import { rowObject } from '../query/run-hunt.ts';
 import { printRows } from './print-rows.ts';
 
 const cellChars = 300;

@@ -1,13 +1,13 @@
 // `stepparent query`: one statement in SQL over events, alerts and tables of the host.
 
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { QueryError } from '../../detectors/query/query.ts';
 import { formatQueryError } from '../../detectors/query/query-error-excerpt.ts';
 import { SqlError } from '../../storage/query-database.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { askQuery, type QueryRequest, type QueryResult } from '../ask-query.ts';
-import { resolvePaths } from '../paths.ts';
-import { readConfiguration } from '../read-configuration.ts';
+import { resolvePaths } from '../configuration/paths.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
+import { askQuery, type QueryRequest, type QueryResult } from '../query/ask-query.ts';
 import { printAnswer } from './print-answer.ts';
 
 export interface QueryOptions {

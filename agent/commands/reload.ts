@@ -1,10 +1,10 @@
 // `stepparent reload`: has the running agent read configuration, rules, hunts and exceptions again, and says what it did.
 
-import { escapeText } from '../../collectors/escape-text.ts';
-import { askControl } from '../control-socket.ts';
-import { resolvePaths } from '../paths.ts';
-import { checkConfiguration } from '../read-configuration.ts';
-import { type AgentStatus, refusedLine } from '../status.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { resolvePaths } from '../configuration/paths.ts';
+import { checkConfiguration } from '../configuration/read-configuration.ts';
+import { type AgentStatus, refusedLine } from '../daemon/agent-status.ts';
+import { askControl } from '../daemon/control-socket.ts';
 
 const lineChars = 1000;
 /** The agent handles what it has in hand first. */

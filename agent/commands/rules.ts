@@ -2,12 +2,12 @@
 
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { readRuleFiles, readRules, ruleFilesIn } from '../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
-import { readConfiguration } from '../read-configuration.ts';
-import { ruleWarnings } from '../rule-warnings.ts';
-import { faultOf, refusedLine } from '../status.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
+import { ruleWarnings } from '../configuration/rule-warnings.ts';
+import { faultOf, refusedLine } from '../daemon/agent-status.ts';
 import { printRows } from './print-rows.ts';
 
 interface RulesOptions {

@@ -3,10 +3,10 @@
 import { closeSync, openSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { isatty } from 'node:tty';
-import { messageOf } from '../../collectors/message-of.ts';
-import { isOwnTrouble } from '../../collectors/own-trouble.ts';
-import type { Agent } from '../run-agent.ts';
-import { type AgentStatus, exceptionLines } from '../status.ts';
+import { messageOf } from '../../collectors/error-message.ts';
+import { isOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { type AgentStatus, exceptionLines } from '../daemon/agent-status.ts';
+import type { Agent } from '../daemon/start-agent.ts';
 
 export interface RunOptions {
   config?: string;
@@ -104,12 +104,12 @@ export async function runCommand(options: RunOptions): Promise<number> {
     { openServiceManager },
     { exitNow },
   ] = await Promise.all([
-    import('../read-configuration.ts'),
-    import('../paths.ts'),
-    import('../log.ts'),
-    import('../run-agent.ts'),
-    import('../service-manager.ts'),
-    import('../../collectors/libc.ts'),
+    import('../configuration/read-configuration.ts'),
+    import('../configuration/paths.ts'),
+    import('../daemon/log.ts'),
+    import('../daemon/start-agent.ts'),
+    import('../daemon/service-manager.ts'),
+    import('../../collectors/linux/libc.ts'),
   ]);
   const read = () => readConfiguration(options.config);
   const first = read();

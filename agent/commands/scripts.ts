@@ -1,8 +1,8 @@
 // `stepparent scripts`: the scripts of packages that were kept, and what is in them.
 
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { findingsOf } from '../../detectors/facts/script-findings.ts';
-import { localTime } from '../local-time.ts';
+import { localTime } from './local-time.ts';
 import { printRows } from './print-rows.ts';
 import { withStoreReader } from './with-store.ts';
 

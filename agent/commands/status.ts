@@ -1,12 +1,12 @@
 // `stepparent status`: what the running agent says of itself, or the store's facts when none runs.
 
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { askControl } from '../control-socket.ts';
-import { resolvePaths } from '../paths.ts';
-import { checkConfiguration } from '../read-configuration.ts';
-import { type AgentStatus, formatStatus, type StoppedStatus, storeFacts } from '../status.ts';
+import { resolvePaths } from '../configuration/paths.ts';
+import { checkConfiguration } from '../configuration/read-configuration.ts';
+import { type AgentStatus, formatStatus, type StoppedStatus, storeFacts } from '../daemon/agent-status.ts';
+import { askControl } from '../daemon/control-socket.ts';
 import { closing } from './with-store.ts';
 
 const lineChars = 1000;

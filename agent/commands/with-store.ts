@@ -1,8 +1,8 @@
 // Opens the store of the configured agent for a command.
 
 import { openStore, type Store, type StoreReader } from '../../storage/open-store.ts';
-import { resolvePaths } from '../paths.ts';
-import { readConfiguration } from '../read-configuration.ts';
+import { resolvePaths } from '../configuration/paths.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
 
 /** Runs `use` on the store, for reading, and closes it. Throws ConfigurationError or StoreError, both with a line that says what to do. */
 export const withStoreReader = <T>(configurationFile: string | undefined, use: (store: StoreReader) => T): T =>

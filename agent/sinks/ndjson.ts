@@ -2,8 +2,8 @@
 
 import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeFolder } from '../../collectors/make-folder.ts';
-import { messageOf } from '../../collectors/message-of.ts';
+import { messageOf } from '../../collectors/error-message.ts';
+import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
 import type { Sink } from './sink.ts';
 
 const newline = 0x0a;

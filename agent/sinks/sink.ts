@@ -1,6 +1,6 @@
 // Where alerts are delivered to: what the delivery asks of every destination.
 
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 
 /** How far a batch came. */
 export interface Delivered {

@@ -1,6 +1,6 @@
 // The tables `users` and `groups`: /etc/passwd and /etc/group. Accounts of a directory service are not among them.
 
-import { maxDatabaseBytes, readTextFile } from '../read-file.ts';
+import { maxDatabaseBytes, readTextFile } from '../host/read-file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 /** passwd(5) and group(5): lines of fields between colons. A line with too few, or with an id that is none, is passed over. */

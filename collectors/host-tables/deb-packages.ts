@@ -1,7 +1,7 @@
 // The table `deb_packages`: dpkg's status file, read a piece at a time.
 
 import fs from 'node:fs';
-import { maxDatabaseBytes, openRegularFile, readPiecesNow } from '../read-file.ts';
+import { maxDatabaseBytes, openRegularFile, readPiecesNow } from '../host/read-file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 /** A stanza that goes on past this is no stanza of dpkg's. */

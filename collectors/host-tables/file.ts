@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { reportOwnTrouble } from '../own-trouble.ts';
+import { reportOwnTrouble } from '../host/read-faults.ts';
 import { listPids, readExe } from '../proc/read-proc.ts';
 import type { Asked, HostTable, SqlValue } from './host-table.ts';
 import { type PathPart, parsePathPattern } from './path-pattern.ts';

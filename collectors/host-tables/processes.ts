@@ -1,8 +1,8 @@
 // The table `processes`: /proc/PID of every process that lives while it is read.
 
 import fs from 'node:fs';
-import { readBootEpochMs } from '../libc.ts';
-import { tryRead } from '../own-trouble.ts';
+import { tryRead } from '../host/read-faults.ts';
+import { readBootEpochMs } from '../linux/libc.ts';
 import { listPids, readCgroupPath, readCmdline, readCwd, readExe, readIdentityInside } from '../proc/read-proc.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 

@@ -1,6 +1,6 @@
 // The table `rpm_packages`: what rpm(8) says is installed.
 
-import { findRpmDatabase, hasRpm, runRpmAndWait } from '../run-rpm.ts';
+import { findRpmDatabase, hasRpm, runRpmAndWait } from '../packages/run-rpm.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 /** What parts fields and packages; neither occurs in rpm's tags. */

@@ -1,6 +1,6 @@
 // What changes of some folders may cost, so that those of the others need not pay for it.
 
-import type { WatchedFolder } from './watched-folder.ts';
+import type { WatchedFolder } from './watched-directory.ts';
 
 export interface ChangeBounds {
   /** Events that are told in one go, and a second in the long run. */

@@ -2,7 +2,7 @@
 
 import { byComparison, type Comparison } from './comparison.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolder } from './watched-folder.ts';
+import type { WatchedFolder } from './watched-directory.ts';
 
 export interface ComparisonScheduleOptions {
   tasks: WatchTasks;

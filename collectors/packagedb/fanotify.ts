@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
-import { openPollSet, readInto } from '../libc.ts';
-import { layout, linux } from '../linux-abi.ts';
+import { openPollSet, readInto } from '../linux/libc.ts';
+import { layout, linux } from '../linux/linux-abi.ts';
 import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
 
 /**

@@ -2,18 +2,24 @@
 
 import path from 'node:path';
 import type { EcsFile } from '@elastic/ecs';
-import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event.ts';
-import type { HostContext } from '../host-context.ts';
-import { describeLifecycle } from '../lifecycle.ts';
-import type { Notes } from '../notes.ts';
-import { type DescribedActor, describeActor, describeTransaction, notesOf, whoseProcess } from '../process-event.ts';
-import type { BootNs } from '../process-record.ts';
-import type { ProcessTable } from '../process-table.ts';
-import { transactionAt } from '../transaction.ts';
-import { type FileContent, type FileWitness, Unhashed } from './file-witness.ts';
+import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event/event.ts';
+import type { Notes } from '../event/notes.ts';
+import type { HostContext } from '../host/host-context.ts';
+import { type FileContent, type FileWitness, Unhashed } from '../host/opened-file.ts';
+import { isControlFile, maxScriptBytes, scriptOfFile } from '../packages/script-file.ts';
+import {
+  type DescribedActor,
+  describeActor,
+  describeTransaction,
+  notesOf,
+  whoseProcess,
+} from '../process/describe-process.ts';
+import { describeLifecycle } from '../process/lifecycle.ts';
+import type { BootNs } from '../process/process-record.ts';
+import type { ProcessTable } from '../process/process-table.ts';
+import { transactionAt } from '../process/transaction.ts';
 import type { FileWriter } from './file-writer.ts';
 import { dateOfNs, type FileAction, permissionsOf } from './listing.ts';
-import { isControlFile, maxScriptBytes, scriptOfFile } from './script-file.ts';
 
 /** One change of one file. */
 export interface FileChange {

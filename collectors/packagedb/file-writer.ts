@@ -1,11 +1,11 @@
 // Joins a file change with the process that made it, which may have ended, or not be known yet, when the change is heard of.
 
 import path from 'node:path';
-import { readBootNs } from '../libc.ts';
-import type { ActorMoment, Image, ProcessEntry } from '../process.ts';
-import { ancestorsOf } from '../process-event.ts';
-import type { BootNs } from '../process-record.ts';
-import type { ProcessTable } from '../process-table.ts';
+import { readBootNs } from '../linux/libc.ts';
+import { ancestorsOf } from '../process/describe-process.ts';
+import type { ActorMoment, Image, ProcessEntry } from '../process/process.ts';
+import type { BootNs } from '../process/process-record.ts';
+import type { ProcessTable } from '../process/process-table.ts';
 
 /** Who made a change; or why that is not known, in one clause, with the pid where at least that is. */
 export type FileWriter =

@@ -2,7 +2,7 @@
 
 import type { FileState } from './listing.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolder } from './watched-folder.ts';
+import type { WatchedFolder } from './watched-directory.ts';
 
 export interface ListingSaverOptions {
   folders(): readonly WatchedFolder[];

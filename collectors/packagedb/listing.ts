@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { FileChangeFields } from '../event.ts';
+import type { FileChangeFields } from '../event/event.ts';
 import { decodeName, pathIn } from './file-name.ts';
 
 /** One file as lstat(2) had it: what is remembered over a restart. */

@@ -1,12 +1,12 @@
 // What the kernel tells of files as it happens: each change is looked at at once, and told once who made it is known.
 
-import type { FileChangeFields } from '../event.ts';
-import { readBootNs } from '../libc.ts';
+import type { FileChangeFields } from '../event/event.ts';
+import { type FileWitness, lookAtFile } from '../host/opened-file.ts';
+import { readBootNs } from '../linux/libc.ts';
 import { allBounds, boundsOf } from './change-bounds.ts';
 import { type ChangeQueue, createChangeQueue, mergeable, type Queued, settleMs } from './change-queue.ts';
-import type { ChangeTeller } from './change-teller.ts';
+import type { ChangeTeller } from './change-reporter.ts';
 import { byComparison } from './comparison.ts';
-import { type FileWitness, lookAtFile } from './file-witness.ts';
 import { asMaker, type FileTimes, type FileWriters, type WriterSeen } from './file-writer.ts';
 import {
   differenceOf,
@@ -24,8 +24,8 @@ import type { ListingSaver } from './listing-saver.ts';
 import { createOpenWrites } from './open-writes.ts';
 import { type FanotifyEvent, type FolderEntry, fanotifyMask } from './parse-fanotify.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import { pathOf, type WatchedFolder } from './watched-folder.ts';
-import type { WatchedFolders } from './watched-folders.ts';
+import type { WatchedFolders } from './watched-directories.ts';
+import { pathOf, type WatchedFolder } from './watched-directory.ts';
 
 export interface LiveChangesOptions {
   folders: Pick<WatchedFolders, 'atPath' | 'withKey' | 'lookSoon' | 'lookBelow'>;

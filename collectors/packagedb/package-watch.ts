@@ -1,30 +1,30 @@
 // Watches package databases: tells what happens to each of their files, live where the kernel says it, else by comparison.
 
 import { setImmediate } from 'node:timers/promises';
-import type { StepparentEvent } from '../event.ts';
-import type { HostContext } from '../host-context.ts';
-import { readBootNs } from '../libc.ts';
-import { messageOf } from '../message-of.ts';
-import type { ProcessTable } from '../process-table.ts';
-import type { SensorAction } from '../sensor-event.ts';
+import { messageOf } from '../error-message.ts';
+import type { StepparentEvent } from '../event/event.ts';
+import type { SensorAction } from '../event/health-event.ts';
+import type { HostContext } from '../host/host-context.ts';
+import type { FileContent } from '../host/opened-file.ts';
+import { readBootNs } from '../linux/libc.ts';
+import type { ProcessTable } from '../process/process-table.ts';
 import { takeEvery } from '../take-steps.ts';
 import { boundsOf } from './change-bounds.ts';
 import { settleMs } from './change-queue.ts';
-import { createChangeTeller } from './change-teller.ts';
+import { createChangeTeller } from './change-reporter.ts';
 import { byComparison } from './comparison.ts';
 import { burstOverMs, createComparisonSchedule } from './comparison-schedule.ts';
+import { createFolderComparison } from './directory-comparison.ts';
+import { watchFolderHints } from './directory-hints.ts';
 import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
-import type { FileContent } from './file-witness.ts';
 import { createFileWriters } from './file-writer.ts';
-import { createFolderComparison } from './folder-comparison.ts';
-import { watchFolderHints } from './folder-hints.ts';
 import type { ListingMemory } from './listing.ts';
 import { createListingSaver } from './listing-saver.ts';
 import { createLiveChanges } from './live-changes.ts';
-import { type PackageFolder, unpackFolder } from './package-folders.ts';
+import { type PackageFolder, unpackFolder } from './package-directories.ts';
 import { openWatchTasks } from './watch-tasks.ts';
-import type { WatchedFolder } from './watched-folder.ts';
-import { createWatchedFolders } from './watched-folders.ts';
+import { createWatchedFolders } from './watched-directories.ts';
+import type { WatchedFolder } from './watched-directory.ts';
 
 export interface PackageWatchOptions {
   folders: readonly PackageFolder[];

@@ -1,6 +1,6 @@
 // Parses what fanotify(7) delivers with FAN_REPORT_DFID_NAME: what happened to which name in which folder, and who did it.
 
-import { layout, linux } from '../linux-abi.ts';
+import { layout, linux } from '../linux/linux-abi.ts';
 import { decodeName } from './file-name.ts';
 
 /** Bits of fanotify_mark(2) that we ask for. */

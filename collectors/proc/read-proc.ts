@@ -1,8 +1,8 @@
 // Reads a process's files under /proc. A process that has ended reads as undefined: that is no error.
 
 import fs from 'node:fs';
-import { tryRead } from '../own-trouble.ts';
-import { fileIdentity } from '../which-file.ts';
+import { fileIdentity } from '../host/file-identity.ts';
+import { tryRead } from '../host/read-faults.ts';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
 
 const readText = (file: string): string | undefined => tryRead(() => fs.readFileSync(file, 'utf8'));

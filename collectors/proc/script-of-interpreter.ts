@@ -1,9 +1,9 @@
 // Which script an interpreter runs, as far as its arguments tell: for processes whose exec was not seen.
 
 import path from 'node:path';
-import { parseInterpreterRun } from '../interpreters.ts';
-import { tryRead } from '../own-trouble.ts';
-import { readHead, withRegularFile } from '../read-file.ts';
+import { tryRead } from '../host/read-faults.ts';
+import { readHead, withRegularFile } from '../host/read-file.ts';
+import { parseInterpreterRun } from '../process/interpreters.ts';
 
 /**
  * The script's absolute path, or undefined when it runs none (`sh -c`, an interactive shell). The kernel starts a

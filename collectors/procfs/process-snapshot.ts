@@ -1,7 +1,7 @@
 // The processes at start, as ps(1) lists them.
 
 import psList from 'ps-list';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../error-message.ts';
 import { listPids } from '../proc/read-proc.ts';
 
 /**

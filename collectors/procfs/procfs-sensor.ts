@@ -1,11 +1,11 @@
 // The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
 
-import { readBootNs } from '../libc.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../error-message.ts';
+import { readBootNs } from '../linux/libc.ts';
 import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
 import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
 import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
-import type { BootNs, ProcessRecord } from '../process-record.ts';
+import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 
 /** The slice of /proc that polling needs. */
 export interface ProcPoll {

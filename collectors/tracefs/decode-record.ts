@@ -1,7 +1,7 @@
 // Turns the bytes of a trace record into a process record, by the formats that this kernel gives.
 
-import { linux } from '../linux-abi.ts';
-import type { BootNs, ProcessRecord } from '../process-record.ts';
+import { linux } from '../linux/linux-abi.ts';
+import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { type EventField, type EventFormat, fieldOf } from './event-format.ts';
 import { argvBlocks, attemptArgs } from './probe-definition.ts';
 

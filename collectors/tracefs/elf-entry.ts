@@ -1,6 +1,6 @@
 // Finds where in an ELF file the program begins, as a file offset: that is where a uprobe goes.
 
-import { linux } from '../linux-abi.ts';
+import { linux } from '../linux/linux-abi.ts';
 
 /** They hold the program headers of every ordinary file. */
 export const elfHeadBytes = 4096;

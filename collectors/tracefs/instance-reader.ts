@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { readInto } from '../libc.ts';
-import type { ProcessRecord } from '../process-record.ts';
+import { readInto } from '../linux/libc.ts';
+import type { ProcessRecord } from '../process/process-record.ts';
 import type { RecordDecoder } from './decode-record.ts';
 import { type EventFormat, fieldOf, parseEventFormat } from './event-format.ts';
 import type { Instance } from './instance.ts';

@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { mountFilesystem } from '../libc.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../error-message.ts';
+import { mountFilesystem } from '../linux/libc.ts';
 import { type EventFormat, parseEventFormat } from './event-format.ts';
 
 const mountPoint = '/sys/kernel/tracing';

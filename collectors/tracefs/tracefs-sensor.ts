@@ -3,10 +3,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPollSet, readBootNs } from '../libc.ts';
-import { messageOf } from '../message-of.ts';
-import type { BootNs, ProcessRecord } from '../process-record.ts';
-import { readHead, withRegularFile } from '../read-file.ts';
+import { messageOf } from '../error-message.ts';
+import { readHead, withRegularFile } from '../host/read-file.ts';
+import { openPollSet, readBootNs } from '../linux/libc.ts';
+import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { takeEvery } from '../take-steps.ts';
 import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
 import { elfEntryOffset, elfHeadBytes } from './elf-entry.ts';

@@ -1,6 +1,6 @@
 // A package tool's command line, as the parser of that tool's options understands it. Types only.
 
-import type { PackageOperation } from '../../collectors/event.ts';
+import type { PackageOperation } from '../../collectors/event/event.ts';
 
 export type Operation = PackageOperation['operation'];
 

@@ -1,7 +1,7 @@
 // Facts: fields that are worked out from what was observed, each once for an event, when a rule first asks for it.
 
-import type { FieldReader, StepparentEvent } from '../../collectors/event.ts';
-import { readPath } from '../../collectors/read-path.ts';
+import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
+import { readPath } from '../../collectors/event/read-path.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
 import { parsePackageOperation } from './package-operation.ts';
 

@@ -1,8 +1,8 @@
 // Who really started something: the nearest ancestor that does more than carry out what another one says.
 
 import path from 'node:path';
-import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event.ts';
-import { parseInterpreterRun } from '../../collectors/interpreters.ts';
+import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
+import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 
 /** Folders of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
 const systemFolder = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;

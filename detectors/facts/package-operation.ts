@@ -1,6 +1,6 @@
 // What a package tool's command line does, by that tool's own option grammar.
 
-import type { PackageOperation } from '../../collectors/event.ts';
+import type { PackageOperation } from '../../collectors/event/event.ts';
 import type { Command } from './command.ts';
 import { parseDpkg } from './dpkg-options.ts';
 import { parseRpm } from './rpm-options.ts';

@@ -1,7 +1,7 @@
 // Builds the alert document for a row of a hunt that is new, and one sentence for a person.
 
-import { escapeText } from '../../collectors/escape-text.ts';
-import { type AlertState, ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { type AlertState, ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
 import { messageBytes, severityNumbers, threatFields } from '../alert.ts';
 import { type Exception, exceptionFields } from '../exceptions.ts';
 import { type Hunt, huntRuleId, rowIdentity } from './hunt.ts';

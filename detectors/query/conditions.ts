@@ -1,6 +1,6 @@
 // Conditions joined by `and`, `or` and `not`; and whether one can be true at all, when of an event only some fields are known.
 
-import type { FieldValue } from '../../collectors/event.ts';
+import type { FieldValue } from '../../collectors/event/event.ts';
 import type { Predicate } from './query.ts';
 
 export function not(condition: Predicate): Predicate {

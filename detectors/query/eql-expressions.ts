@@ -1,6 +1,6 @@
 // What a piece of an EQL query becomes: a value that may be null, and a condition that is true or false.
 
-import type { FieldReader, FieldValue } from '../../collectors/event.ts';
+import type { FieldReader, FieldValue } from '../../collectors/event/event.ts';
 import { not } from './conditions.ts';
 import { orderOf, type Scalar, textOf } from './field-values.ts';
 import type { Predicate } from './query.ts';

@@ -1,6 +1,6 @@
 // Compiles an EQL event query (`category where condition`) to a predicate.
 
-import type { FieldReader } from '../../collectors/event.ts';
+import type { FieldReader } from '../../collectors/event/event.ts';
 import { foldCase } from './case-folding.ts';
 import { and, not, or } from './conditions.ts';
 import {

@@ -1,6 +1,6 @@
 // What a query may do with a field's value: look at each of several, read numbers and dates, compare.
 
-import type { FieldValue } from '../../collectors/event.ts';
+import type { FieldValue } from '../../collectors/event/event.ts';
 
 /** One value of a field. */
 export type Scalar = string | number | boolean;

@@ -1,6 +1,6 @@
 // Compiles the Kibana Query Language, as detection rules use it, to a predicate.
 
-import type { FieldValue } from '../../collectors/event.ts';
+import type { FieldValue } from '../../collectors/event/event.ts';
 import { and, not, or } from './conditions.ts';
 import { orderOf, parseNumber, presentValue, rangeTests, type Scalar, someValue } from './field-values.ts';
 import { type KqlToken, tokenizeKql } from './kql-lexer.ts';

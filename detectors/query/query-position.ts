@@ -1,6 +1,6 @@
 // Where in a query's text something stands: offsets to lines and columns, and text that is safe to show.
 
-import { escapeText } from '../../collectors/escape-text.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { QueryError } from './query.ts';
 
 /** Deepest nesting of parentheses, `not`, function calls and operators that a query may have. */

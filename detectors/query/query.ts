@@ -1,6 +1,6 @@
 // What a compiled KQL or EQL query is, and how a refused one says so.
 
-import type { FieldReader } from '../../collectors/event.ts';
+import type { FieldReader } from '../../collectors/event/event.ts';
 
 /** True when the event matches. Pure; never throws on any field value. */
 export interface Predicate {

@@ -1,6 +1,6 @@
 // Reads a file that somebody put into a folder of ours: a regular one of bounded size, whatever else may lie there.
 
-import { readTextFile, Unreadable } from '../../collectors/read-file.ts';
+import { readTextFile, Unreadable } from '../../collectors/host/read-file.ts';
 import { TomlFileError } from './toml-file.ts';
 
 /** Larger files are refused unread. */

@@ -3,9 +3,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
 import { version } from '../../agent/version.ts';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { parseRule } from '../../detectors/rules/load-rules.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
 import type { Architecture } from '../../packaging/files.ts';

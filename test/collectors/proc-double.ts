@@ -1,8 +1,8 @@
 // A /proc in memory, and records as a sensor gives them.
 
 import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
-import type { ExecRecord, ExitRecord, ForkRecord } from '../../collectors/process-record.ts';
-import type { ProcView } from '../../collectors/process-table.ts';
+import type { ExecRecord, ExitRecord, ForkRecord } from '../../collectors/process/process-record.ts';
+import type { ProcView } from '../../collectors/process/process-table.ts';
 
 /** A process of root's on the host itself, child of 1, in a session and group of its own. */
 export const detailsOf = (pid: number, change: Partial<ProcessDetails> = {}): ProcessDetails => ({

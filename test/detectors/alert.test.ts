@@ -1,7 +1,7 @@
 // The alert document and its sentence, from plain and from hostile events.
 
 import { describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { buildAlert, messageBytes } from '../../detectors/alert.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import { exampleEvent, exampleRule, hour, minute, start } from '../storage/examples.ts';

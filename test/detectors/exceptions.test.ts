@@ -1,7 +1,7 @@
 // What an exception covers: every operator with its near misses, its end to the millisecond, its identity.
 
 import { expect, test } from 'vitest';
-import type { FieldValue } from '../../collectors/event.ts';
+import type { FieldValue } from '../../collectors/event/event.ts';
 import {
   type Condition,
   compileConditions,

@@ -1,7 +1,7 @@
 // Incidents from plain events: what is told, in which order, what it is worth, and what a flood leaves of it.
 
 import { describe, expect, test } from 'vitest';
-import type { LineageStep, StepparentEvent } from '../../collectors/event.ts';
+import type { LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
 import { buildIncident, type IncidentParts, scoreIncident, severityOfScore } from '../../detectors/incident.ts';
 import { exampleEvent, second, start } from '../storage/examples.ts';
 

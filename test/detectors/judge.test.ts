@@ -1,7 +1,7 @@
 // Rules that look at an event: which match, what they tell it apart by, and one that fails.
 
 import { describe, expect, test } from 'vitest';
-import type { FieldValue } from '../../collectors/event.ts';
+import type { FieldValue } from '../../collectors/event/event.ts';
 import { matchingRules, verdictOf } from '../../detectors/judge.ts';
 import { exampleRule } from '../storage/examples.ts';
 

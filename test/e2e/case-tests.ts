@@ -3,8 +3,8 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lostRecords } from '../../agent/faults.ts';
-import { standstill } from '../../agent/self-watch.ts';
+import { lostRecords } from '../../agent/daemon/faults.ts';
+import { standstill } from '../../agent/daemon/self-watch.ts';
 import type { AlertRecord } from '../../storage/records.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';

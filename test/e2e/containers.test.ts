@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { titled } from '../needs.ts';
 import { makeParent } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, makeDatabase, scratchFolder } from './private-host.ts';

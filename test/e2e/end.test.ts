@@ -10,7 +10,7 @@ import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host
 import { run, type TestAgent, testAgent, tracesOf, until } from './run-agent.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
-const removeTracing = join(import.meta.dirname, '../../agent/remove-tracing.ts');
+const removeTracing = join(import.meta.dirname, '../../agent/daemon/remove-tracing.ts');
 
 /** Keeps the agent's tracing instance from being removed, as `cat trace_pipe` does. Returns what lets go of it. */
 function holdTracePipe(pid: number): { instance: string; letGo: () => void } {

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { noFiles, standstill } from '../../agent/self-watch.ts';
+import { noFiles, standstill } from '../../agent/daemon/self-watch.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
 import { type TestAgent, testAgent, until } from './run-agent.ts';

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { journalFields } from '../../agent/sinks/journald.ts';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { type Journald, journaldMissing, startJournald } from '../journald.ts';
 import { titled } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';

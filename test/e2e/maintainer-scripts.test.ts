@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';

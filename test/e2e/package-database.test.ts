@@ -6,7 +6,7 @@ import { appendFileSync, mkdirSync, readFileSync, statSync, unlinkSync, utimesSy
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { whileOff } from '../../collectors/packagedb/comparison.ts';
 import { bindMount, unmount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';

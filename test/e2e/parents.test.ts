@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, makeDatabase, scratchFolder } from './private-host.ts';

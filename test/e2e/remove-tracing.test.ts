@@ -6,7 +6,7 @@ import { titled } from '../needs.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
 import { run, testAgent, tracesOf } from './run-agent.ts';
 
-const script = join(import.meta.dirname, '../../agent/remove-tracing.ts');
+const script = join(import.meta.dirname, '../../agent/daemon/remove-tracing.ts');
 
 describe.skipIf(endToEndMissing)(titled('remove-tracing', endToEndMissing), () => {
   const scratch = scratchFolder();

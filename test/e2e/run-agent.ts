@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
-import { judgedUnknown } from '../../agent/exec-hold.ts';
-import { recently } from '../../agent/faults.ts';
-import { standstill } from '../../agent/self-watch.ts';
-import type { AgentStatus, StoppedStatus } from '../../agent/status.ts';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { AgentStatus, StoppedStatus } from '../../agent/daemon/agent-status.ts';
+import { judgedUnknown } from '../../agent/daemon/exec-hold.ts';
+import { recently } from '../../agent/daemon/faults.ts';
+import { standstill } from '../../agent/daemon/self-watch.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 

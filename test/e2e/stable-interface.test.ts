@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';

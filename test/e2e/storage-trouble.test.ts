@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { recently } from '../../agent/faults.ts';
+import { recently } from '../../agent/daemon/faults.ts';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { Incident } from '../../detectors/incident.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';

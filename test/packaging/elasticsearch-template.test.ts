@@ -3,12 +3,12 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
-import { sensorEvent } from '../../collectors/sensor-event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { sensorEvent } from '../../collectors/event/health-event.ts';
 import { buildFinding } from '../../detectors/hunts/build-finding.ts';
 import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 import { elasticsearchTemplates } from '../../packaging/elasticsearch-template.ts';
-import { hostContext } from '../collectors/host-context-double.ts';
+import { hostContext } from '../collectors/host/host-context-double.ts';
 import { unmapped } from '../ecs-values.ts';
 import { exampleFinding, minute, start } from '../storage/examples.ts';
 import { temporaryStore } from '../storage/temporary-store.ts';

@@ -5,7 +5,7 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'smol-toml';
 import { describe, expect, test } from 'vitest';
-import { journalFacts } from '../../agent/journal-facts.ts';
+import { journalFacts } from '../../agent/journal/journal-fields.ts';
 import { journalFieldNames } from '../../agent/sinks/journald.ts';
 import { refusalOf } from '../docs/guide-commands.ts';
 import { titled, unmet } from '../needs.ts';

@@ -2,9 +2,9 @@
 
 import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';
-import { completeConfiguration, configurationKeys } from '../../agent/configuration.ts';
-import { parseConfigurationFile } from '../../agent/configuration-file.ts';
-import { parseExceptions } from '../../agent/configured-exceptions.ts';
+import { completeConfiguration, configurationKeys } from '../../agent/configuration/configuration.ts';
+import { parseConfigurationFile } from '../../agent/configuration/configuration-file.ts';
+import { parseExceptions } from '../../agent/configuration/configured-exceptions.ts';
 import { asInstalled, sampleConfiguration } from '../../packaging/sample-configuration.ts';
 
 const sample = sampleConfiguration();

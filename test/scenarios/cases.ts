@@ -1,7 +1,7 @@
 // Ways to evade the agent, ways to blind it, and false alarms, as data. An answer that the agent does not give yet has `fails`, with the
 // reason; the suite fails when it gives that answer.
 
-import { noFiles, standstill } from '../../agent/self-watch.ts';
+import { noFiles, standstill } from '../../agent/daemon/self-watch.ts';
 import { type Act, initiator } from './scenarios.ts';
 
 /** What a case expects. Each answer is a test. */

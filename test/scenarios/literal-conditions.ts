@@ -1,6 +1,6 @@
 // The conditions that these detections began with, taken by the letter: what a log search over the same events would say.
 
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 
 /** `dpkg`, `rpm`: an installation by a parent that is new. `script`: a program out of dpkg's folder of scripts. */
 export type LiteralCondition = 'dpkg' | 'rpm' | 'script';

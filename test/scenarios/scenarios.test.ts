@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { cases } from './cases.ts';
 import { literalConditions } from './literal-conditions.ts';
 import { debs, repository, rpms } from './packages.ts';

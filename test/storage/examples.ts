@@ -1,6 +1,6 @@
 // Rules, events and findings for the storage tests: plain data, one field changed at a time.
 
-import { ecsVersion, type StepparentEvent } from '../../collectors/event.ts';
+import { ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
 import { buildAlert } from '../../detectors/alert.ts';
 import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
 import type { Rule, Verdict } from '../../detectors/rules/rule.ts';

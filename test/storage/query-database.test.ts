@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { HostTable } from '../../collectors/host-tables/host-table.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { openAlertDatabase, openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';

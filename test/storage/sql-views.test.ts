@@ -1,8 +1,8 @@
 // Every field that an event or an alert can have is a column under its name, with its value; or it stands here with the reason.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StepparentEvent } from '../../collectors/event.ts';
-import { alertFields, eventFields, objectLists, openObjects } from '../../collectors/event-fields.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { alertFields, eventFields, objectLists, openObjects } from '../../collectors/event/fields.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { fieldsOf, maximalAlert } from '../maximal-documents.ts';
 

@@ -1,7 +1,7 @@
 // What belongs to a transaction, read back: by its alerts' states and times, in order, longer than a page.
 
 import { expect, test } from 'vitest';
-import { readIncidents } from '../../agent/read-incidents.ts';
+import { readIncidents } from '../../agent/query/read-incidents.ts';
 import type { Store } from '../../storage/open-store.ts';
 import { exampleFinding, minute, start } from './examples.ts';
 import { temporaryStore } from './temporary-store.ts';

@@ -15,18 +15,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { listenControl } from '../../../agent/control-socket.ts';
-import { allowedDuration } from '../../../agent/duration.ts';
-import { localTime } from '../../../agent/local-time.ts';
-import { unknownField } from '../../../agent/rule-warnings.ts';
-import { formatStatus } from '../../../agent/status.ts';
-import { termFault } from '../../../agent/term-fault.ts';
-import type { StepparentEvent } from '../../../collectors/event.ts';
+import { localTime } from '../../../agent/commands/local-time.ts';
+import { allowedDuration } from '../../../agent/configuration/duration.ts';
+import { unknownField } from '../../../agent/configuration/rule-warnings.ts';
+import { termFault } from '../../../agent/configuration/term-fault.ts';
+import { formatStatus } from '../../../agent/daemon/agent-status.ts';
+import { listenControl } from '../../../agent/daemon/control-socket.ts';
+import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { parseRule } from '../../../detectors/rules/load-rules.ts';
 import { missingText, openStore } from '../../../storage/open-store.ts';
 import { needsRoot, titled } from '../../needs.ts';
 import { exampleJudged } from '../../storage/examples.ts';
-import { alertDocument } from '../alert-document.ts';
+import { alertDocument } from '../journal/alert-document.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
 const ruleText = (id: string, severity: string) => `

@@ -5,8 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';
-import { completeConfiguration, configurationKeys } from '../../../agent/configuration.ts';
-import { checkConfigurationFile } from '../../../agent/read-configuration.ts';
+import { completeConfiguration, configurationKeys } from '../../../agent/configuration/configuration.ts';
+import { checkConfigurationFile } from '../../../agent/configuration/read-configuration.ts';
 import { temporaryFolder } from '../../storage/temporary-store.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');

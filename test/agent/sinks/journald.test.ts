@@ -1,14 +1,14 @@
 // Alerts in a real journal: what goes in comes back, and nothing can add a field or an entry.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { alertOfEntry } from '../../../agent/journal-alert.ts';
-import { encodeEntry, fieldBytes, sendEntry } from '../../../agent/journal-entry.ts';
-import { journalFacts, valueAt } from '../../../agent/journal-facts.ts';
+import { alertOfEntry } from '../../../agent/journal/journal-alert.ts';
+import { encodeEntry, fieldBytes, sendEntry } from '../../../agent/journal/journal-entry.ts';
+import { journalFacts, valueAt } from '../../../agent/journal/journal-fields.ts';
 import { journalFieldNames, journalFields, openJournaldSink } from '../../../agent/sinks/journald.ts';
 import { type Journald, journaldMissing, startJournald } from '../../journald.ts';
 import { maximalAlert } from '../../maximal-documents.ts';
 import { titled } from '../../needs.ts';
-import { alertDocument } from '../alert-document.ts';
+import { alertDocument } from '../journal/alert-document.ts';
 
 test('the fields of an alert', () => {
   const { MESSAGE_ID, ...fields } = Object.fromEntries(journalFields(alertDocument()));

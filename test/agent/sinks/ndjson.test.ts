@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openNdjsonSink } from '../../../agent/sinks/ndjson.ts';
-import { alertDocument } from '../alert-document.ts';
+import { alertDocument } from '../journal/alert-document.ts';
 
 function opened(prepare: (path: string) => void = () => {}) {
   const folder = mkdtempSync(join(tmpdir(), 'stepparent-ndjson-'));

@@ -3,7 +3,7 @@
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { openStdoutSink } from '../../../agent/sinks/stdout.ts';
-import { alertDocument } from '../alert-document.ts';
+import { alertDocument } from '../journal/alert-document.ts';
 
 function collector(fault?: Error): { stream: Writable; text: () => string } {
   const chunks: string[] = [];

@@ -7,7 +7,7 @@ import {
   createComparisonSchedule,
 } from '../../../collectors/packagedb/comparison-schedule.ts';
 import { openWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
-import { type WatchedFolder, watchedFolder } from '../../../collectors/packagedb/watched-folder.ts';
+import { type WatchedFolder, watchedFolder } from '../../../collectors/packagedb/watched-directory.ts';
 import { listingMemory } from './watch-double.ts';
 
 let at: WatchedFolder;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { createFileWriters, type FileTimes, type FileWriter } from '../../../collectors/packagedb/file-writer.ts';
-import { createProcessTable } from '../../../collectors/process-table.ts';
+import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
 
 function host(...pids: number[]) {

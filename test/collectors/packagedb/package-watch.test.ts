@@ -23,9 +23,9 @@ import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { whileOff } from '../../../collectors/packagedb/comparison.ts';
 import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
-import type { PackageFolder } from '../../../collectors/packagedb/package-folders.ts';
+import type { PackageFolder } from '../../../collectors/packagedb/package-directories.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
-import { placeOf } from '../../../collectors/packagedb/watched-folder.ts';
+import { placeOf } from '../../../collectors/packagedb/watched-directory.ts';
 import { noRoot, titled, unmet } from '../../needs.ts';
 import { listingMemory, noFanotify, scratch, startWatch, type TestWatch } from './watch-double.ts';
 

@@ -4,15 +4,15 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
-import type { StepparentEvent } from '../../../collectors/event.ts';
+import type { StepparentEvent } from '../../../collectors/event/event.ts';
+import type { SensorAction } from '../../../collectors/event/health-event.ts';
 import { FanotifyUnavailable, type openFanotify } from '../../../collectors/packagedb/fanotify.ts';
 import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/listing.ts';
-import type { PackageFolder } from '../../../collectors/packagedb/package-folders.ts';
+import type { PackageFolder } from '../../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
-import { createProcessTable } from '../../../collectors/process-table.ts';
-import type { SensorAction } from '../../../collectors/sensor-event.ts';
-import { hostContext } from '../host-context-double.ts';
+import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import { hostContext } from '../host/host-context-double.ts';
 
 /** Remembers listings as the store does, but in memory. */
 export function listingMemory(): ListingMemory & { files: Map<string, Map<string, KnownFile>> } {

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { ProcessRecord } from '../../../collectors/process-record.ts';
+import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
 import { createProcComparison, openProcfsSensor, type Program } from '../../../collectors/procfs/procfs-sensor.ts';
 import { temporaryFolder } from '../../storage/temporary-store.ts';
 

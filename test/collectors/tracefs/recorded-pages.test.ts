@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ProcessRecord } from '../../../collectors/process-record.ts';
+import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
 import {
   decodeArgv,
   decodeExec,

@@ -1,7 +1,7 @@
 // Facts as fields: worked out once, when first asked for, of what was observed.
 
 import { describe, expect, test } from 'vitest';
-import type { FieldReader, FieldValue, StepparentEvent } from '../../../collectors/event.ts';
+import type { FieldReader, FieldValue, StepparentEvent } from '../../../collectors/event/event.ts';
 import { withFacts } from '../../../detectors/facts/facts.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
 

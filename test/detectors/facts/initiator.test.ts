@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { LineageStep } from '../../../collectors/event.ts';
+import type { LineageStep } from '../../../collectors/event/event.ts';
 import { findInitiator, type InitiatedEvent } from '../../../detectors/facts/initiator.ts';
 
 /** An ancestor as `EXECUTABLE ARGUMENT...`, with argv[0] left out; or whole. Undefined: nothing of it was observed. */

@@ -1,7 +1,7 @@
 // Command lines and what they mean: each row a line that someone, or something, would type.
 
 import { describe, expect, test } from 'vitest';
-import type { PackageOperation } from '../../../collectors/event.ts';
+import type { PackageOperation } from '../../../collectors/event/event.ts';
 import { parsePackageOperation } from '../../../detectors/facts/package-operation.ts';
 
 type Row = [line: string, operation: PackageOperation['operation'], rest?: Partial<PackageOperation>];

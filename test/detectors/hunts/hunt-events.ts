@@ -1,6 +1,6 @@
 // Events for the tests of hunts, one field changed at a time.
 
-import { ecsVersion, type StepparentEvent } from '../../../collectors/event.ts';
+import { ecsVersion, type StepparentEvent } from '../../../collectors/event/event.ts';
 
 export const nowMs = Date.parse('2026-03-10T10:00:00Z');
 export const dayMs = 86_400_000;

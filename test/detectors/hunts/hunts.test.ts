@@ -2,7 +2,7 @@
 
 import { basename, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StepparentEvent } from '../../../collectors/event.ts';
+import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import type { HostTable, SqlValue } from '../../../collectors/host-tables/host-table.ts';
 import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
 import { onePackageManager } from '../../../collectors/packagedb/file-writer.ts';

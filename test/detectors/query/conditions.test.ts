@@ -1,7 +1,7 @@
 // What a query comes to when of an event only some fields are known.
 
 import { expect, test } from 'vitest';
-import type { FieldValue } from '../../../collectors/event.ts';
+import type { FieldValue } from '../../../collectors/event/event.ts';
 import { type KnownField, outcomeOf } from '../../../detectors/query/conditions.ts';
 import { compileEql } from '../../../detectors/query/eql.ts';
 import { compileKql } from '../../../detectors/query/kql.ts';

@@ -1,6 +1,6 @@
 // A FieldReader over a plain object of dotted names, with field patterns, for query tests.
 
-import type { FieldReader, FieldValue } from '../../../collectors/event.ts';
+import type { FieldReader, FieldValue } from '../../../collectors/event/event.ts';
 import { compileWildcard, parseWildcard } from '../../../detectors/query/wildcard.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 // What the suite over all rules wants to know of each: events that fire it, and near misses.
 
-import type { FieldReader } from '../../../collectors/event.ts';
-import { readPath } from '../../../collectors/read-path.ts';
+import type { FieldReader } from '../../../collectors/event/event.ts';
+import { readPath } from '../../../collectors/event/read-path.ts';
 
 /** An event as a plain object in the shape of an ECS document; only what a rule may look at. */
 export type CaseEvent = { readonly [field: string]: unknown };

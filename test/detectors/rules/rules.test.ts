@@ -15,7 +15,7 @@ const folder = join(root, 'detectors/rules');
 const { rules, refused } = readRules([folder]);
 const knownLists = readKnownTerms(shippedKnownTerms);
 
-/** The fields that events carry (collectors/event.ts): a rule that asks for another one could never match. */
+/** The fields that events carry (collectors/event/event.ts): a rule that asks for another one could never match. */
 const knownFields: readonly RegExp[] = [
   /^@timestamp$/,
   /^event\.(?:kind|category|type|action|provider)$/,

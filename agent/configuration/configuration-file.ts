@@ -1,0 +1,121 @@
+// One configuration file: what it sets, what in it nobody knows, and what is wrong in it.
+
+import { parse } from 'smol-toml';
+import { locateKey, nearest, readToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
+import {
+  type ConfigurationTable,
+  configurationKeys,
+  configurationSchema,
+  configurationTables,
+  isTable,
+} from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { exceptionsSchema } from './configured-exceptions.ts';
+
+/**
+ * Keys of earlier versions, each with what to do instead: `'sensor.old_name': 'use `sensor.name`'`. A file that still has
+ * one is told so and is read otherwise.
+ */
+export type RemovedKeys = Readonly<Record<string, string>>;
+
+/** None yet: no released version had a key that this one has not. */
+const removedKeys: RemovedKeys = {};
+
+/** Every table may be absent. Exceptions are not laid over each other, and are read with `parseExceptions`. */
+const fileSchema = configurationSchema.partial().extend({ exceptions: exceptionsSchema.optional() });
+
+/** What one file says by itself. */
+export interface ConfigurationFile {
+  /** As written, without defaults, exceptions and unknown keys. Empty where something is refused. */
+  table: ConfigurationTable;
+  /** One line each, with file and line: unknown and removed keys. Not escaped. */
+  warnings: string[];
+  /** In the order of the file. */
+  refused: ConfigurationError[];
+}
+
+const maxWarnings = 20;
+const nameChars = 200;
+
+/** Reads the text of one file, so that whatever is wrong names the file and the place in it. */
+export function parseConfigurationFile(
+  text: string,
+  file: string,
+  removed: RemovedKeys = removedKeys,
+): ConfigurationFile {
+  const read = readToml(file, text, fileSchema);
+  const refused =
+    'faults' in read ? read.faults.map((fault) => new ConfigurationError(file, fault.message, fault)) : [];
+  const data = dataOf(text);
+  const { table, unknown } = withoutUnknown(data);
+  const warnings = unknown.slice(0, maxWarnings).map((path) => {
+    const line = text.slice(0, locateKey(text, path).start).split('\n').length;
+    return `${file}:${line}: ${unknownText(path, removed)}`;
+  });
+  if (unknown.length > maxWarnings) warnings.push(`${file}: ${unknown.length - maxWarnings} more unknown keys`);
+  return { table: refused.length > 0 ? {} : table, warnings, refused };
+}
+
+/** Nothing, where the text is no TOML: that is refused. */
+function dataOf(text: string): ConfigurationTable {
+  try {
+    return parse(text);
+  } catch {
+    return {};
+  }
+}
+
+/** The error for a key whose value is right in itself and wrong on this host. */
+export function refuseKey(file: string, text: string, key: string, message: string): ConfigurationError {
+  const error = new TomlFileError(message, file, text, locateKey(text, [key]));
+  return new ConfigurationError(file, error.message, error);
+}
+
+type Path = readonly [string] | readonly [string, string];
+
+/** Names of the keys of a table; '' is the top level. */
+const keysIn = (table: string): string[] =>
+  configurationKeys.filter((key) => key.table === table).map(({ name }) => name.slice(name.lastIndexOf('.') + 1));
+
+const topLevel = [...keysIn(''), ...configurationTables.keys(), 'exceptions'];
+
+function withoutUnknown(data: ConfigurationTable): { table: ConfigurationTable; unknown: Path[] } {
+  const unknown: Path[] = [];
+  const table = Object.entries(data).flatMap(([key, value]) => {
+    if (!topLevel.includes(key)) {
+      unknown.push([key]);
+      return [];
+    }
+    if (key === 'exceptions') return [];
+    if (!configurationTables.has(key) || !isTable(value)) return [[key, value]];
+    const known = keysIn(key);
+    const isKnown = ([name]: [string, unknown]): boolean => known.includes(name);
+    const inner = Object.entries(value);
+    unknown.push(...inner.filter((entry) => !isKnown(entry)).map(([name]): Path => [key, name]));
+    return [[key, Object.fromEntries(inner.filter(isKnown))]];
+  });
+  return { table: Object.fromEntries(table), unknown };
+}
+
+function unknownText(path: Path, removed: RemovedKeys): string {
+  const name = path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.');
+  if (Object.hasOwn(removed, name)) return `\`${name}\` is not a key any more: ${removed[name]}`;
+  const shown = name.length > nameChars ? `${name.slice(0, nameChars)}…` : name;
+  const near = nearestKey(path);
+  if (near === undefined) {
+    const known = path.length > 1 ? `; known here: ${keysIn(path[0]).join(', ')}` : '';
+    return `unknown key \`${shown}\`${known}`;
+  }
+  const where = path.length > 1 && !near.includes('.') ? ', above the first table' : '';
+  return `unknown key \`${shown}\`; did you mean \`${near}\`${where}?`;
+}
+
+/** By its letters in the same table, else the key of that name in another, else by the letters of the whole name. */
+function nearestKey(path: Path): string | undefined {
+  const key = (path.at(-1) ?? '').slice(0, nameChars);
+  const table = path.length > 1 ? path[0] : '';
+  const sibling = nearest(key, table === '' ? topLevel : keysIn(table));
+  if (sibling !== undefined) return table === '' ? sibling : `${table}.${sibling}`;
+  const names = configurationKeys.map(({ name }) => name);
+  return names.find((name) => name.split('.').at(-1) === key) ?? nearest(path.join('.').slice(0, nameChars), names);
+}

@@ -1,0 +1,146 @@
+// Reads the configuration files of a host and makes one configuration of them.
+
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readSource } from '../../detectors/rules/read-source.ts';
+import { locateKey, TomlFileError } from '../../detectors/rules/toml-file.ts';
+import { type Configuration, completeConfiguration, configurationKeys, isTable } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { type ConfigurationFile, parseConfigurationFile, refuseKey } from './configuration-file.ts';
+import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
+import { recordQueryWarnings } from './rule-warnings.ts';
+
+const defaultFile = '/etc/stepparent/config.toml';
+const localRules = '/etc/stepparent/rules.d';
+
+/** The configuration, with where it came from. `rules_directories` is always set. */
+export interface ReadConfiguration {
+  configuration: Configuration & { rules_directories: string[] };
+  /** The files that were read, in the order they were laid over the defaults. */
+  files: string[];
+  /** Those of all files, one after the other, expired ones too. */
+  exceptions: ConfiguredException[];
+  /** One line each, with file and line: what is no error and likely a mistake. Not escaped. */
+  warnings: string[];
+  /** The keys that files set, by name (`sensor.mode`). */
+  settings: ReadonlyMap<string, Setting>;
+}
+
+/** A value as it is written, and where: of several files the last. `line` counts from 1. */
+interface Setting {
+  value: unknown;
+  file: string;
+  line: number;
+}
+
+/** Where drop-in files lie that go with a configuration file. */
+export const dropInFolder = (file: string = defaultFile): string => join(dirname(file), 'conf.d');
+
+/**
+ * Reads `file` (else /etc/stepparent/config.toml, which may be absent) and then, in the order of their names, the
+ * `conf.d/*.toml` beside it. Throws ConfigurationError, or the system's error when a file may not be read (EACCES).
+ */
+export function readConfiguration(file?: string): ReadConfiguration {
+  const { refused, ...read } = checkConfiguration(file);
+  const [first, ...others] = refused;
+  if (first === undefined) return read;
+  first.others = others;
+  throw first;
+}
+
+/** The same, with all that is refused. A file in which something is refused counts as empty. */
+export function checkConfiguration(file?: string): ReadConfiguration & { refused: ConfigurationError[] } {
+  const first = file ?? defaultFile;
+  return checkFiles([first, ...dropIns(dropInFolder(first))], file);
+}
+
+/** The same of one file by itself, without `conf.d`. */
+export const checkConfigurationFile = (file: string): ReturnType<typeof checkConfiguration> => checkFiles([file], file);
+
+function checkFiles(files: readonly string[], required: string | undefined): ReturnType<typeof checkConfiguration> {
+  const refused: ConfigurationError[] = [];
+  const read: (ConfigurationFile & { file: string; text: string })[] = [];
+  for (const file of files) {
+    try {
+      const text = readText(file);
+      if (text !== undefined) read.push({ file, text, ...parseConfigurationFile(text, file) });
+      else if (file === required) throw new ConfigurationError(file, 'no such file');
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      refused.push(error);
+    }
+  }
+  refused.push(...read.flatMap((each) => each.refused));
+  const configuration = completeConfiguration(read.map(({ table }) => table));
+  const missing = configuration.rules_directories?.find((folder) => !isFolder(folder));
+  const naming = read.findLast(({ table }) => 'rules_directories' in table);
+  if (missing !== undefined && naming) {
+    const message = `\`rules_directories\` must be folders that exist, and ${missing} does not`;
+    refused.push(refuseKey(naming.file, naming.text, 'rules_directories', message));
+  }
+  return {
+    configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
+    files: read.map((each) => each.file),
+    exceptions: read.flatMap((each) => (each.refused.length > 0 ? [] : parseExceptions(each.text, each.file))),
+    warnings: read.flatMap((each) => [...each.warnings, ...recordWarnings(each)]),
+    settings: new Map(read.flatMap(settingsOf)),
+    refused,
+  };
+}
+
+function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
+  return configurationKeys.flatMap(({ name }): [string, Setting][] => {
+    const path = name.split('.');
+    const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], table);
+    if (value === undefined) return [];
+    return [[name, { value, file, line: text.slice(0, locateKey(text, path).start).split('\n').length }]];
+  });
+}
+
+/** What is odd about the query `events.record`. */
+function recordWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
+  const query = isTable(table.events) ? table.events.record : undefined;
+  if (typeof query !== 'string') return [];
+  const line = text.slice(0, locateKey(text, ['events', 'record']).start).split('\n').length;
+  return recordQueryWarnings(query).map((warning) => `${file}:${line}: \`events.record\`: ${warning}`);
+}
+
+function dropIns(folder: string): string[] {
+  if (!isFolder(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
+  return names.sort().map((name) => join(folder, name));
+}
+
+function ownRules(): string[] {
+  const shipped = fileURLToPath(new URL('../../detectors/rules', import.meta.url));
+  return existsSync(localRules) ? [shipped, localRules] : [shipped];
+}
+
+/** The exceptions of one file by itself. Throws ConfigurationError, also where there is none. */
+export function readExceptions(file: string): ConfiguredException[] {
+  const text = readText(file);
+  if (text === undefined) throw new ConfigurationError(file, 'no such file');
+  const [first] = parseConfigurationFile(text, file).refused;
+  if (first !== undefined) throw first;
+  return parseExceptions(text, file);
+}
+
+/** Undefined: there is none. */
+function readText(file: string): string | undefined {
+  try {
+    return readSource(file);
+  } catch (error) {
+    if (error instanceof TomlFileError) throw new ConfigurationError(file, error.message);
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
+    if (code !== 'ENOENT') throw new ConfigurationError(file, `cannot be read (${code})`);
+    if (lstatSync(file, { throwIfNoEntry: false }))
+      throw new ConfigurationError(file, 'a link to a file that is not there');
+    return undefined;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,202 @@
+// What is legal in a rule and likely a mistake: fields that no event has, and a query that no event can match.
+
+import { distance } from 'fastest-levenshtein';
+import {
+  classFields,
+  type EventClass,
+  eventClasses,
+  eventFields,
+  isEventField,
+} from '../../collectors/event/fields.ts';
+import { outcomeOf } from '../../detectors/query/conditions.ts';
+import { tokenizeEql } from '../../detectors/query/eql-lexer.ts';
+import { compileKql } from '../../detectors/query/kql.ts';
+import { tokenizeKql } from '../../detectors/query/kql-lexer.ts';
+import { readKnownTerms, shippedKnownTerms } from '../../detectors/rules/known-terms.ts';
+import { readSource } from '../../detectors/rules/read-source.ts';
+import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
+import { locateInString, locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
+
+/** A rule that is loaded all the same; positions count from 1. */
+export type RuleWarning = Omit<RefusedRule, 'id'>;
+
+/** In the order of the rules. */
+export const ruleWarnings = (rules: readonly Rule[]): RuleWarning[] =>
+  rules.flatMap((rule) => {
+    const notes = notesOn(rule);
+    return notes.length === 0 ? [] : placed(rule, notes);
+  });
+
+/** A remark on a key of the rule, and the field that it is about. */
+interface Note {
+  key: readonly string[];
+  field: string | undefined;
+  message: string;
+}
+
+function notesOn(rule: Rule): Note[] {
+  const notes: Note[] = [];
+  const queryKey = ['query'];
+  const termsKey = rule.type === 'new_terms' ? ['new_terms', 'value'] : ['alert_suppression', 'group_by'];
+  const reasonKey = ['stepparent', 'reason'];
+  const reasonFields = fieldsOfReason(rule);
+  const add = (key: readonly string[], field: string | undefined, message: string): void => {
+    if (!notes.some((note) => note.field === field)) notes.push({ key, field, message });
+  };
+  for (const field of rule.fields) {
+    if (isKnownField(field)) continue;
+    const places = placesInQuery(rule, field);
+    if (places.length > 0 || !rule.termFields.includes(field)) {
+      // `?field` says that events may lack it: then only what is written nearly as another field is a mistake.
+      const isMeant = places.length > 0 && places.every(({ optional }) => optional) && !isSlip(field);
+      if (!isMeant) add(queryKey, field, unknownField(field));
+    } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
+  }
+  for (const field of reasonFields) if (!isKnownField(field)) add(reasonKey, field, unknownField(field));
+
+  for (const list of rule.knownTerms) {
+    const lists = [...knownLists()];
+    if (lists.includes(list)) continue;
+    const near = nearest(list, lists);
+    const hint = near === undefined ? `; there are ${lists.join(', ')}` : `; did you mean "${near}"?`;
+    notes.push({ key: ['stepparent', 'known_terms'], field: undefined, message: `there is no list "${list}"${hint}` });
+  }
+
+  const fitting = eventClasses.filter(({ known }) => outcomeOf(rule.matches, known).result !== 'false');
+  if (fitting.length === 0) {
+    const { field, message } = whyNever(rule);
+    notes.push({ key: queryKey, field, message });
+    return notes;
+  }
+  const isLacking = (field: string): boolean => fitting.every(({ known }) => isAbsent(known, field));
+  for (const field of rule.termFields.filter(isLacking)) {
+    add(termsKey, field, `no event that the query can match has "${field}"; each match will be an alert`);
+  }
+  for (const field of reasonFields.filter(isLacking)) {
+    add(reasonKey, field, `no event that the query can match has "${field}"`);
+  }
+  return notes;
+}
+
+const knownLists = (): IterableIterator<string> => readKnownTerms(shippedKnownTerms).keys();
+
+/** `event.kind` is on every event; exceptions cannot ask for it. */
+const isKnownField = (field: string): boolean => isEventField(field) || classFields.has(field);
+
+/** One or two letters away from a field that there is. */
+const isSlip = (field: string): boolean => eventFields.some((each) => distance(field, each) <= 2);
+
+const isAbsent = (known: EventClass['known'], field: string): boolean => {
+  const found = known(field);
+  return found !== undefined && found.value === undefined;
+};
+
+const fieldsOfReason = ({ reason }: Rule): string[] =>
+  [...reason.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name).filter((name) => name !== 'window');
+
+/** `no event is known to have "proces.name"; did you mean "process.name"?` */
+export function unknownField(field: string, candidates: readonly string[] = eventFields): string {
+  const near = nearest(field, candidates);
+  return `no event is known to have "${field}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+/** Of a query that is false for every class of events. */
+function whyNever({ matches }: Rule): { field: string | undefined; message: string } {
+  // First whether there are events of that kind at all, then what they lack.
+  const byClass = eventClasses.map(({ known, ...names }) => ({
+    names,
+    kind: outcomeOf(matches, (field) => (classFields.has(field) ? known(field) : undefined)),
+    whole: outcomeOf(matches, known),
+  }));
+  const ofKind = byClass.filter(({ kind }) => kind.result !== 'false');
+  if (ofKind.length > 0) {
+    const fields = [...new Set(ofKind.flatMap(({ whole }) => [...whole.fields]))].filter(
+      (one) => !classFields.has(one),
+    );
+    return {
+      field: fields[0],
+      message: `the query can never match: no event of ${listed(ofKind)} has ${fields.map((one) => `"${one}"`).join(' or ')}`,
+    };
+  }
+  // What the classes lack that come nearest.
+  const fewest = Math.min(...byClass.map(({ kind }) => kind.fields.size));
+  const fields = new Set(byClass.flatMap(({ kind }) => (kind.fields.size === fewest ? [...kind.fields] : [])));
+  const [field] = fields;
+  const asked = [...fields]
+    .sort()
+    .map((one) => `\`${one}\``)
+    .join(' and ');
+  return {
+    field,
+    message:
+      field === undefined
+        ? 'the query can never match'
+        : `the query can never match: no event has the ${asked} that it asks for; there are ${listed(byClass)}`,
+  };
+}
+
+/** `process/start/exec, file/change/rename (event.category/type/action)` */
+const listed = (classes: readonly { names: Omit<EventClass, 'known'> }[]): string =>
+  `${classes.map(({ names: { category, type, action } }) => `${category}/${type}/${action}`).join(', ')} (event.category/type/action)`;
+
+function placed(rule: Rule, notes: readonly Note[]): RuleWarning[] {
+  const { file } = rule;
+  const source = sourceOf(file);
+  return notes.map(({ key, field, message }) => {
+    const path = ['rule', ...key];
+    const [inQuery] = key[0] === 'query' && field !== undefined ? placesInQuery(rule, field) : [];
+    const at = inQuery === undefined ? locateKey(source, path) : locateInString(source, path, inQuery);
+    const {
+      line,
+      column,
+      excerpt,
+      message: text,
+    } = new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, at);
+    return { file, line, column, message: text, excerpt };
+  });
+}
+
+/** The text of a file that was loaded; '' where it has gone since. */
+export function sourceOf(file: string): string {
+  try {
+    return readSource(file);
+  } catch (error) {
+    if (error instanceof TomlFileError || (error instanceof Error && 'code' in error)) return '';
+    throw error;
+  }
+}
+
+interface PlaceInQuery {
+  start: number;
+  end: number;
+  /** EQL's `?field`. */
+  optional: boolean;
+}
+
+/** Where the query names the field; comments and values are no such places. EQL's category stands for `event.category`. */
+function placesInQuery({ language, query }: Rule, field: string): PlaceInQuery[] {
+  if (language === 'kuery') {
+    const tokens = tokenizeKql(query);
+    return tokens.flatMap(({ start, end, parts }, i) => {
+      const name = parts.map((part) => ('literal' in part ? part.literal : part.wild)).join('');
+      const isField = name === field && /^[:<>]/.test(tokens[i + 1]?.kind ?? '');
+      return isField ? [{ start, end, optional: false }] : [];
+    });
+  }
+  const tokens = tokenizeEql(query);
+  const places = tokens.flatMap(({ kind, text, start, end }, i) =>
+    i > 0 && kind === 'name' && text === field ? [{ start, end, optional: tokens[i - 1]?.kind === '?' }] : [],
+  );
+  const [category] = tokens;
+  if (places.length > 0 || field !== 'event.category' || category === undefined) return places;
+  return [{ start: category.start, end: category.end, optional: false }];
+}
+
+/** What is odd about the query `events.record`, which execs alone are asked by. */
+export function recordQueryWarnings(query: string): string[] {
+  const { matches, fields } = compileKql(query);
+  const unknown = [...fields].filter((field) => !isKnownField(field)).map((field) => unknownField(field));
+  const execs = eventClasses.filter(({ action }) => action === 'exec');
+  if (execs.some(({ known }) => outcomeOf(matches, known).result !== 'false')) return unknown;
+  return [...unknown, 'no start of a program can match it'];
+}

@@ -1,0 +1,37 @@
+// Values that no term or event can have: they are taken for a pattern, or written otherwise than the agent writes them.
+
+import path from 'node:path';
+import { isOrigin, stableExecutable, stableOrigin, withoutStableStars } from '../../detectors/facts/initiator.ts';
+
+/** Fields and columns that hold text of any kind, stars and brackets too. */
+const freeText = /(?:^|\.)(?:args|command_line|line|text|diff|message|reason|row)$/;
+/** Those that hold an absolute path. */
+const absolutePath = /\.(?:executable|path|directory|copy_of)$/;
+const pattern = /[*?]|\[[^\]/]+\]|\{[^{}/]*,[^{}/]*\}/;
+
+/** The fault for which an exception that matches patterns is the remedy. */
+export const patternFault = 'is a pattern, and values are compared whole here';
+
+/** Why a field can never have this value, in one clause; undefined: it can. */
+export function termFault(field: string, value: string): string | undefined {
+  if (value === '') return 'is empty';
+  const shown = field === 'stepparent.initiator.executable' || field === 'stepparent.initiator.origin';
+  const plain = shown ? withoutStableStars(value) : value;
+  if (!freeText.test(field) && pattern.test(plain)) return patternFault;
+  if (absolutePath.test(field)) {
+    if (!value.startsWith('/')) return 'is not an absolute path';
+    const written = path.posix.normalize(value).replace(/(?<=.)\/$/, '');
+    if (written !== value) return `is written as ${written}`;
+    if (value === '/' && !field.endsWith('directory')) return 'is a directory';
+  }
+  if (field === 'stepparent.initiator.origin' && !isOrigin(value)) {
+    return 'is no origin, which is such as "ssh as alice", "cron" or "unit x.service"';
+  }
+  const stable =
+    field === 'stepparent.initiator.executable'
+      ? stableExecutable(value)
+      : field === 'stepparent.initiator.origin'
+        ? stableOrigin(value)
+        : value;
+  return stable === value ? undefined : `is written as ${stable}`;
+}

@@ -1,0 +1,249 @@
+// What the agent and its store say of themselves, as one document and as text.
+
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
+import type { RefusedRule } from '../../detectors/rules/rule.ts';
+import type { StoreReader } from '../../storage/open-store.ts';
+import type { StoreStatus } from '../../storage/status.ts';
+import { localTime } from '../commands/local-time.ts';
+import type { ExceptionsReport } from '../configuration/configured-exceptions.ts';
+import type { SinkStatus } from './delivery.ts';
+import type { Fault } from './faults.ts';
+import type { HuntStatus } from './hunt-schedule.ts';
+import type { SensorReport } from './open-sensor.ts';
+
+/** The store's facts; times are ISO 8601. */
+export interface StoreFacts {
+  path: string;
+  schema_version: number;
+  /** The database with its write-ahead log. */
+  size_bytes: number;
+  events: number;
+  /** Absent when there is none. */
+  oldest_event?: string;
+  /** Number of known terms by origin. */
+  terms: StoreStatus['terms'];
+  alerts: StoreStatus['alerts'];
+  /** Deliveries still to make, by sink; a sink without any is missing. */
+  outbox: Record<string, { waiting: number; failing: number; oldest: string }>;
+  /** Absent when the database was made without learning mode. */
+  learning?: { started: string; until: string; active: boolean };
+}
+
+/** What a running agent answers to `status`; times are ISO 8601. */
+export interface AgentStatus {
+  pid: number;
+  version: string;
+  started: string;
+  state: 'learning' | 'running' | 'degraded';
+  /** What keeps it from seeing or telling all, one clause each. */
+  degraded: string[];
+  /** The configuration files in force, first to last. */
+  configuration: string[];
+  /** When the last reload was, and why it was refused, if so: the one before it is in force then. Absent: there was none. */
+  reloaded?: { last: string; refused?: string };
+  /** What is odd about the configuration, with file and line. */
+  warnings: string[];
+  /** Keys that are configured otherwise than the agent was started with. */
+  restart_needed: string[];
+  sensor: SensorReport;
+  /** The watch of package databases. */
+  packages: PackageWatchReport;
+  /** Entries of the process table. */
+  processes: number;
+  /** Processes that it had no room for. */
+  processes_refused: number;
+  rules: { loaded: string[]; refused: RefusedRule[] };
+  /** Hunts that the agent runs; none when `hunts.interval` is "off". */
+  hunts: { scheduled: HuntStatus[]; refused: RefusedRule[] };
+  exceptions: ExceptionsReport;
+  /** Whether verified package front ends count as seen from the start. */
+  known_front_ends: boolean;
+  store: StoreFacts;
+  sinks: SinkStatus[];
+  /** Findings that the store has not taken yet, and those given up since there were too many. */
+  uncommitted: { waiting: number; dropped: number };
+  faults: Fault[];
+  rss_bytes: number;
+  cpu_seconds: number;
+}
+
+/** What `status` shows when no agent runs. */
+export interface StoppedStatus {
+  state: 'stopped';
+  store?: StoreFacts;
+}
+
+/** Reads the store's facts, under the names of the status document. Counts rows: for people, not for a hot path. */
+export function storeFacts(store: Pick<StoreReader, 'status' | 'learning'>, nowMs: number): StoreFacts {
+  const { path, schemaVersion, sizeBytes, events, oldestEventMs, terms, alerts, outbox } = store.status();
+  const learning = store.learning(nowMs);
+  return {
+    path,
+    schema_version: schemaVersion,
+    size_bytes: sizeBytes,
+    events,
+    ...(oldestEventMs === undefined ? {} : { oldest_event: isoTime(oldestEventMs) }),
+    terms,
+    alerts,
+    outbox: Object.fromEntries(
+      Object.entries(outbox).map(([sink, { waiting, failing, oldestMs }]) => [
+        sink,
+        { waiting, failing, oldest: isoTime(oldestMs) },
+      ]),
+    ),
+    ...(learning && {
+      learning: {
+        started: isoTime(learning.startedMs),
+        until: isoTime(learning.untilMs),
+        active: learning.active,
+      },
+    }),
+  };
+}
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+
+/** The status as lines for a terminal, everything escaped, ending in a newline. */
+export function formatStatus(status: AgentStatus | StoppedStatus): string {
+  if (status.state === 'stopped') {
+    return lay('stepparent is not running', status.store ? storeLines(status.store, []) : []);
+  }
+  const { sensor, rules, uncommitted } = status;
+  return lay(
+    `stepparent ${status.version} is ${status.state} (pid ${status.pid}, since ${localTime(status.started)})`,
+    [
+      ['degraded', status.degraded],
+      [
+        'configuration',
+        [...(status.configuration.length > 0 ? status.configuration : ['defaults']), ...status.warnings.map(asWarning)],
+      ],
+      ['reloaded', reloadLines(status)],
+      ['sensor', [sensor.name]],
+      ['arguments', sensor.argv],
+      ['limits', sensor.reasons],
+      [
+        'received',
+        [
+          `${sensor.records} records, ${sensor.lost_events} lost`,
+          ...some(sensor.malformed_pages, 'malformed pages'),
+          ...some(sensor.undecodable_records, 'undecodable records'),
+          ...some(sensor.recovered_records, 'records taken over from before the start'),
+        ],
+      ],
+      ['packages', packageLines(status.packages)],
+      [
+        'processes',
+        [`${status.processes} known`, ...some(status.processes_refused, 'not taken in: the table was full')],
+      ],
+      ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
+      ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
+      ['exceptions', exceptionLines(status.exceptions)],
+      ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
+      ...storeLines(status.store, status.sinks),
+      [
+        'uncommitted',
+        [...some(uncommitted.waiting, 'findings wait in memory'), ...some(uncommitted.dropped, 'findings given up')],
+      ],
+      ['faults', status.faults.map(({ what, count, last }) => `${what} (${count} times, last ${localTime(last)})`)],
+      ['uses', [`${megabytes(status.rss_bytes)} memory, ${status.cpu_seconds.toFixed(1)} s CPU`]],
+    ],
+  );
+}
+
+function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
+  return [
+    ...(reloaded
+      ? [`${localTime(reloaded.last)}${reloaded.refused === undefined ? '' : `, refused: ${reloaded.refused}`}`]
+      : []),
+    ...(restart_needed.length > 0 ? [`a restart is needed for: ${restart_needed.join(', ')}`] : []),
+  ];
+}
+
+/** The watched folders, each with the means and what is wrong with them. */
+function packageLines({ folders, missing, told, untold, ignored, uncounted }: PackageWatchReport): string[] {
+  return [
+    ...folders.map(({ path, real_path, by, reason, files }) => {
+      const target = real_path === undefined ? '' : ` (${real_path})`;
+      return `${path}${target} by ${by}${reason === undefined ? '' : ` (no fanotify: ${reason})`}, ${files} files`;
+    }),
+    ...missing.map((path) => `${path} is missing`),
+    `${told} changes told`,
+    ...some(untold, 'changes not told: too many'),
+    ...some(ignored, "changes of other users' files, not told"),
+    ...some(uncounted, 'files counted, not compared'),
+  ];
+}
+
+/** Why a rule is refused, on one line: file, line, column, and what is wrong there. */
+export const faultOf = ({ file, line, column, message }: Omit<RefusedRule, 'id' | 'excerpt'>): string =>
+  `${file}:${line}:${column}: ${message}`;
+
+const asWarning = (warning: string): string => `warning: ${warning}`;
+
+export const refusedLine = (rule: RefusedRule): string => `refused: ${faultOf(rule)}`;
+
+function huntLine({ id, last, rows, findings, excepted, taken, trouble }: HuntStatus): string {
+  if (last === undefined) return `${id}: has not run yet`;
+  const first = taken === undefined ? '' : ` (${taken} taken as known at the first run)`;
+  const hidden = excepted === undefined ? '' : `, ${excepted} excepted`;
+  const outcome = trouble ?? `${rows ?? 0} rows${hidden}, ${findings} told since the start${first}`;
+  return `${id}: ${localTime(last)}, ${outcome}`;
+}
+
+/** Nothing where there are none. */
+export function exceptionLines({ in_force, expired, warnings }: ExceptionsReport): string[] {
+  if (in_force + expired === 0) return [];
+  return [`${in_force} in force${expired > 0 ? `, ${expired} expired` : ''}`, ...warnings.map(asWarning)];
+}
+
+type Line = readonly [heading: string, texts: readonly string[]];
+
+function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
+  const { learning, terms, alerts, outbox } = store;
+  const known = Object.values(terms).reduce((sum, count) => sum + count, 0);
+  const names = new Set([...sinks.map((sink) => sink.name), ...Object.keys(outbox)]);
+  return [
+    ['learning', learning ? [`${learning.active ? 'until' : 'ended'} ${localTime(learning.until)}`] : []],
+    ['baseline', [`${known} terms${inBrackets(terms)}`]],
+    ['alerts', [`${Object.values(alerts).reduce((sum, count) => sum + count, 0)} stored${inBrackets(alerts)}`]],
+    ['events', [`${store.events} stored${store.oldest_event ? `, since ${localTime(store.oldest_event)}` : ''}`]],
+    ['database', [`${store.path}, ${megabytes(store.size_bytes)}`]],
+    ...[...names].map((name): Line => {
+      const sink = sinks.find((each) => each.name === name);
+      const { waiting = 0, oldest } = outbox[name] ?? {};
+      return [
+        `to ${name}`,
+        [
+          [
+            // It takes every alert, and writes those that no journal took.
+            ...(sink ? [name === 'stdout' ? 'while there is no journal' : `${sink.delivered} delivered`] : []),
+            `${waiting} waiting${oldest ? ` since ${localTime(oldest)}` : ''}`,
+          ].join(', '),
+          ...(sink?.trouble ? [`${sink.trouble.message}; next try ${localTime(sink.trouble.retry)}`] : []),
+        ],
+      ];
+    }),
+  ];
+}
+
+const inBrackets = (counts: Readonly<Partial<Record<string, number>>>): string => {
+  const parts = Object.entries(counts).filter(([, count]) => count);
+  return parts.length > 0 ? ` (${parts.map(([name, count]) => `${count} ${name}`).join(', ')})` : '';
+};
+
+/** A line where there is something to count. */
+export const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+
+const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
+
+const headingWidth = 15;
+const lineChars = 1000;
+
+/** Headings in one column, texts in the next; a heading without texts is left out. */
+function lay(title: string, lines: readonly Line[]): string {
+  const laid = lines.flatMap(([heading, texts]) =>
+    texts.map((text, index) => `  ${(index === 0 ? heading : '').padEnd(headingWidth)}${escapeText(text, lineChars)}`),
+  );
+  return `${[escapeText(title, lineChars), ...laid].join('\n')}\n`;
+}

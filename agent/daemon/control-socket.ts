@@ -1,0 +1,206 @@
+// The socket through which a running agent answers its own command line.
+
+import { lstatSync, unlinkSync } from 'node:fs';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { messageOf } from '../../collectors/error-message.ts';
+import { fileIdentity } from '../../collectors/host/file-identity.ts';
+import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
+import { openTimers } from '../../collectors/timers.ts';
+
+/** Answers by command; what one returns must be fit for JSON. */
+export type ControlHandlers = Readonly<Record<string, () => unknown>>;
+
+/** No answer can be had from the agent, or another one holds its place; one line says which. */
+class ControlError extends Error {
+  override readonly name = 'ControlError';
+}
+
+const requestBytes = 4096;
+const answerBytes = 4 * 1024 * 1024;
+const patienceMs = 2_000;
+const maxConnections = 16;
+
+/**
+ * Listens at `path` (0600; its folder is made when absent, 0700). Each connection carries one request, a line such as
+ * `{"command":"status"}`, and one line of answer: the handler's, or `{"error": …}`. A socket left behind by an agent
+ * that died is replaced; throws ControlError when an agent answers there, or where no socket can be made.
+ *
+ * While it listens it looks every few seconds whether the socket is still its own: one that was removed or has failed is made again, and
+ * `onFault` says so.
+ */
+export async function listenControl(
+  path: string,
+  handlers: ControlHandlers,
+  onFault: (what: string, error: unknown) => void,
+  lookEveryMs = 3000,
+): Promise<{ close(): Promise<void> }> {
+  let listener = await listen(path, handlers, onFault);
+  let busy = false;
+  let closed = false;
+  const look = async (): Promise<void> => {
+    if (busy || listener.isAlive()) return;
+    busy = true;
+    try {
+      onFault('the control socket is gone', new Error(`${path} was removed or replaced, or the socket failed`));
+      await removeLeftover(path);
+      await listener.close();
+      if (!closed) listener = await listen(path, handlers, onFault);
+    } catch (error) {
+      onFault('the control socket cannot be made again', error);
+    } finally {
+      busy = false;
+    }
+    if (closed) await listener.close();
+  };
+  const timers = openTimers((error) => onFault('the control socket could not be looked at', error));
+  timers.every(lookEveryMs, () => void look());
+  return {
+    close() {
+      closed = true;
+      timers.close();
+      return listener.close();
+    },
+  };
+}
+
+interface Listener {
+  /** It listens, and its name leads to it. */
+  isAlive(): boolean;
+  close(): Promise<void>;
+}
+
+async function listen(
+  path: string,
+  handlers: ControlHandlers,
+  onFault: (what: string, error: unknown) => void,
+): Promise<Listener> {
+  await removeLeftover(path);
+  const connections = new Set<Socket>();
+  const server = createServer((connection) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+    serve(connection, handlers);
+  });
+  server.maxConnections = maxConnections;
+  try {
+    makeFolder(dirname(path));
+    await bind(server, path, onFault);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
+    throw new ControlError(
+      `${path} cannot be made (${code}): \`runtime_directory\` must be a folder that can be written`,
+    );
+  }
+  const own = fileIdentity(path);
+  return {
+    isAlive: () => server.listening && fileIdentity(path) === own,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const connection of connections) connection.destroy();
+      }),
+  };
+}
+
+async function removeLeftover(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (!there) return;
+  if (!there.isSocket()) throw new ControlError(`${path} is in the way: not a socket`);
+  const answer = await askControl(path, 'status');
+  if (answer === undefined) return unlinkSync(path);
+  const pid = typeof answer === 'object' && answer !== null && 'pid' in answer ? ` (pid ${Number(answer.pid)})` : '';
+  throw new ControlError(`another stepparent is running${pid}`);
+}
+
+function bind(server: Server, path: string, onFault: (what: string, error: unknown) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The socket is made inside listen(), so nobody else can connect for even a moment.
+    const mask = process.umask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        // A failed accept (EMFILE) costs one answer, not the agent.
+        server.on('error', (error) => onFault('the control socket could not take a request', error));
+        resolve();
+      });
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
+function serve(connection: Socket, handlers: ControlHandlers): void {
+  let request = '';
+  connection.setEncoding('utf8');
+  connection.setTimeout(patienceMs, () => connection.destroy());
+  connection.on('error', () => connection.destroy());
+  connection.on('data', (text: string) => {
+    request += text;
+    const end = request.indexOf('\n');
+    if (end < 0 && request.length < requestBytes) return;
+    connection.removeAllListeners('data');
+    const answer =
+      end < 0 ? refusal(`a request has at most ${requestBytes} bytes`) : answerTo(request.slice(0, end), handlers);
+    connection.end(`${answer}\n`);
+  });
+}
+
+const refusal = (error: string): string => JSON.stringify({ error });
+
+/** As JSON; whatever a handler throws or gives, there is an answer. */
+function answerTo(request: string, handlers: ControlHandlers): string {
+  try {
+    const asked: unknown = JSON.parse(request);
+    const command = typeof asked === 'object' && asked !== null && 'command' in asked ? asked.command : undefined;
+    const handler = typeof command === 'string' && Object.hasOwn(handlers, command) ? handlers[command] : undefined;
+    if (handler) return JSON.stringify(handler()) ?? refusal('there is no answer');
+    return refusal(`unknown command; there are: ${Object.keys(handlers).join(', ')}`);
+  } catch (error) {
+    return refusal(messageOf(error));
+  }
+}
+
+/**
+ * Asks the agent at `path`; undefined when none listens there. Throws ControlError when it does not answer in time
+ * or answers with an error, and the system's error (EACCES) when this user may not ask.
+ */
+export function askControl(path: string, command: string, timeoutMs = patienceMs): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const connection = createConnection(path);
+    const fail = (what: string): void => {
+      connection.destroy();
+      reject(new ControlError(`stepparent at ${path} ${what}`));
+    };
+    const timer = setTimeout(() => fail('does not answer'), timeoutMs);
+    connection.setEncoding('utf8');
+    connection.once('close', () => clearTimeout(timer));
+    connection.once('connect', () => connection.write(`${JSON.stringify({ command })}\n`));
+    connection.on('data', (text: string) => {
+      answer += text;
+      if (answer.length > answerBytes) fail('answers too much');
+    });
+    connection.once('end', () => {
+      const document = parseAnswer(answer);
+      if (document === undefined) fail('gives no whole answer');
+      else if (typeof document.error === 'string') fail(`says: ${document.error}`);
+      else resolve(document);
+    });
+    connection.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+  });
+}
+
+function parseAnswer(text: string): { error?: unknown } | undefined {
+  try {
+    const document: unknown = JSON.parse(text);
+    return typeof document === 'object' && document !== null ? document : undefined;
+  } catch {
+    return undefined;
+  }
+}

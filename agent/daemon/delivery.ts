@@ -1,0 +1,184 @@
+// Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
+
+import { messageOf } from '../../collectors/error-message.ts';
+import type { Outbox } from '../../storage/outbox.ts';
+import type { OutboxItem } from '../../storage/records.ts';
+import type { Delivered, Sink } from '../sinks/sink.ts';
+
+/** One sink's account since the start. */
+export interface SinkStatus {
+  name: string;
+  delivered: number;
+  /** Attempts that did not get everything through. */
+  failed: number;
+  /** Present while the last attempt failed: why, and when the next one is. */
+  trouble?: { message: string; since: string; retry: string };
+}
+
+export interface DeliveryParts {
+  outbox: Outbox;
+  sinks: readonly Sink[];
+  /** Told when a sink begins to fail, when it fails for another reason, and with undefined when it is well again. */
+  onTrouble: (sink: string, trouble: string | undefined) => void;
+  /** The first and the longest pause after a failure; each pause is twice the one before. */
+  firstRetryMs?: number;
+  lastRetryMs?: number;
+}
+
+export interface Delivery {
+  /** Says that the outbox may have something; cheap, to be called after every commit. */
+  wake(): void;
+  status(): SinkStatus[];
+  /** Resolves when the batches under way are finished, and closes the sinks. What is left waits in the outbox. */
+  stop(): Promise<void>;
+}
+
+const batchSize = 100;
+
+/**
+ * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 10 s; no sink waits for another.
+ * A document that its sink refuses is put off for longer than the sink itself, so it cannot hold up those behind it.
+ */
+export function startDelivery({
+  outbox,
+  sinks,
+  onTrouble,
+  firstRetryMs = 1_000,
+  lastRetryMs = 10_000,
+}: DeliveryParts): Delivery {
+  const pauseMs = (failures: number): number => Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(failures, 30));
+  const lanes = sinks.map((sink) => startLane(sink, outbox, pauseMs, lastRetryMs, onTrouble));
+  const wake = (): void => {
+    for (const lane of lanes) lane.wake();
+  };
+  wake();
+  return {
+    wake,
+    status: () => lanes.map((lane) => lane.status()),
+    stop: async () => {
+      await Promise.all(lanes.map((lane) => lane.stop()));
+    },
+  };
+}
+
+function startLane(
+  sink: Sink,
+  outbox: Outbox,
+  pauseMs: (failures: number) => number,
+  lastRetryMs: number,
+  onTrouble: DeliveryParts['onTrouble'],
+) {
+  const status: SinkStatus = { name: sink.name, delivered: 0, failed: 0 };
+  /** Failures in a row. */
+  let failures = 0;
+  /** When the next of the documents that were put off is due, by this agent or by one before it. */
+  let dueMs: number | undefined;
+  /** What the sink has and the outbox could not be told of, as text by id: it is not delivered again. */
+  const unmarked = new Map<number, string>();
+  let running: Promise<void> | undefined;
+  let again = false;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function wake(): void {
+    again = true;
+    // While a pause runs, its end wakes us.
+    if (stopped || running || timer) return;
+    running = drain().finally(() => {
+      running = undefined;
+      if (again && !stopped) wake();
+    });
+  }
+
+  function sleepUntil(ms: number): void {
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        wake();
+      },
+      Math.max(0, ms - Date.now()),
+    );
+  }
+
+  async function drain(): Promise<void> {
+    while (again && !stopped) {
+      again = false;
+      const trouble = await deliverBatch();
+      if (trouble !== undefined) return pause(trouble);
+    }
+    // A clock that is set meanwhile makes the sleep at most so much too long.
+    if (!stopped && dueMs !== undefined) sleepUntil(Math.min(dueMs, Date.now() + lastRetryMs));
+  }
+
+  function mark(items: readonly OutboxItem[]): void {
+    try {
+      outbox.delivered(items.map(({ id }) => id));
+    } catch (error) {
+      for (const { id, document } of items) unmarked.set(id, JSON.stringify(document));
+      throw error;
+    }
+  }
+
+  /** Takes out of the outbox what the sink has. An id alone does not tell: another database may be in use by now. */
+  function isUnmarked({ id, document }: OutboxItem): boolean {
+    if (unmarked.size === 0 || unmarked.get(id) !== JSON.stringify(document)) return false;
+    outbox.delivered([id]);
+    unmarked.delete(id);
+    return true;
+  }
+
+  /** Why not everything was delivered, if so. */
+  async function deliverBatch(): Promise<string | undefined> {
+    try {
+      const items = outbox.pending(sink.name, batchSize, Date.now()).filter((item) => !isUnmarked(item));
+      if (items.length === 0) {
+        dueMs = outbox.nextDueMs(sink.name);
+        return undefined;
+      }
+      const { delivered, trouble } = await sink.deliver(items.map((item) => item.document)).catch(fault);
+      if (delivered > 0) {
+        status.delivered += delivered;
+        mark(items.slice(0, delivered));
+        failures = 0;
+      }
+      const refused = items[delivered];
+      if (!refused) {
+        if (status.trouble) onTrouble(sink.name, undefined);
+        delete status.trouble;
+        again ||= items.length === batchSize;
+        dueMs = outbox.nextDueMs(sink.name);
+        return undefined;
+      }
+      outbox.failed([refused.id], Date.now() + pauseMs(failures) + pauseMs(refused.attempts));
+      return trouble ?? 'not all was taken';
+    } catch (error) {
+      return fault(error).trouble;
+    }
+  }
+
+  function pause(message: string): void {
+    const retryMs = Date.now() + pauseMs(failures);
+    failures++;
+    status.failed++;
+    if (status.trouble?.message !== message) onTrouble(sink.name, message);
+    const since = status.trouble?.since ?? new Date().toISOString();
+    status.trouble = { message, since, retry: new Date(retryMs).toISOString() };
+    again = true;
+    if (!stopped) sleepUntil(retryMs);
+  }
+
+  return {
+    wake,
+    status: () => structuredClone(status),
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+      await sink.close();
+    },
+  };
+}
+
+function fault(error: unknown): Delivered & { trouble: string } {
+  return { delivered: 0, trouble: messageOf(error) };
+}

@@ -1,0 +1,90 @@
+// What went wrong since the start: counted for `status`, reported in the log at first and then at most once a minute, and part of
+// `degraded` until an hour after the last time.
+
+import { messageOf } from '../../collectors/error-message.ts';
+import type { Log } from './log.ts';
+
+export interface Fault {
+  what: string;
+  /** Of the last time. */
+  reason?: string;
+  count: number;
+  /** ISO 8601. */
+  last: string;
+}
+
+export interface Faults {
+  note(what: string, error?: unknown): void;
+  list(): Fault[];
+  /** The faults of the last hour as clauses of `degraded`, newest first. */
+  recent(): string[];
+}
+
+/** `wallMs` is what people read; `monotonicMs` goes on, whatever the clock is set to, and stands still while the host sleeps. */
+export interface FaultClock {
+  wallMs(): number;
+  monotonicMs(): number;
+}
+
+const clockOfProcess: FaultClock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+const reportEveryMs = 60_000;
+const recentMs = 60 * 60_000;
+/** Different faults that are kept apart; what is over it counts as `other`. */
+const maxKinds = 64;
+/** Clauses of `recent`. */
+const maxRecent = 8;
+
+/** The fault of records that the kernel dropped; tests on a busy machine look past it. */
+export const lostRecords = 'the sensor lost records';
+
+/** Begins the clause in `degraded` of a fault that is over. */
+export const recently = 'within the last hour: ';
+
+export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfProcess): Faults {
+  const faults = new Map<string, Fault & { reportedMs: number; lastMs: number }>();
+  const isOver = ({ lastMs }: { lastMs: number }): boolean => clock.monotonicMs() - lastMs >= recentMs;
+
+  /** One that is over makes room for a new one. */
+  const kindOf = (said: string): string => {
+    if (faults.has(said) || faults.size < maxKinds) return said;
+    const [oldest] = [...faults].toSorted(([, a], [, b]) => a.lastMs - b.lastMs);
+    if (oldest === undefined || !isOver(oldest[1])) return 'other';
+    faults.delete(oldest[0]);
+    return said;
+  };
+
+  return {
+    note(said, error) {
+      const what = kindOf(said);
+      const nowMs = clock.monotonicMs();
+      const fault = faults.get(what) ?? { what, count: 0, last: '', lastMs: 0, reportedMs: Number.NEGATIVE_INFINITY };
+      faults.set(what, fault);
+      const reason = error === undefined ? undefined : messageOf(error);
+      fault.count++;
+      fault.last = new Date(clock.wallMs()).toISOString();
+      fault.lastMs = nowMs;
+      delete fault.reason;
+      if (what !== said) fault.reason = reason === undefined ? said : `${said}: ${reason}`;
+      else if (reason !== undefined) fault.reason = reason;
+      if (nowMs - fault.reportedMs < reportEveryMs) return;
+      fault.reportedMs = nowMs;
+      log.warn(said, { ...(reason === undefined ? {} : { reason }), count: fault.count });
+    },
+    list: () =>
+      [...faults.values()].map(({ what, reason, count, last }) => ({
+        what,
+        ...(reason === undefined ? {} : { reason }),
+        count,
+        last,
+      })),
+    recent() {
+      const recent = [...faults.values()].filter((fault) => !isOver(fault)).toSorted((a, b) => b.lastMs - a.lastMs);
+      const clauses = recent
+        .slice(0, maxRecent)
+        .map(({ what, reason }) => `${recently}${what}${reason === undefined ? '' : `: ${reason}`}`);
+      const more = recent.length - clauses.length;
+      return more > 0 ? [...clauses, `${recently}${more} other faults`] : clauses;
+    },
+  };
+}

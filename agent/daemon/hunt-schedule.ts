@@ -1,0 +1,153 @@
+// Runs the hunts every so often, and makes an alert of every row that was not there before.
+
+import { messageOf } from '../../collectors/error-message.ts';
+import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
+import { readPath } from '../../collectors/event/read-path.ts';
+import { timerMs } from '../../collectors/timers.ts';
+import type { ExceptionFor } from '../../detectors/exceptions.ts';
+import { buildFinding } from '../../detectors/hunts/build-finding.ts';
+import { type Hunt, huntRuleId, rowIdentity } from '../../detectors/hunts/hunt.ts';
+import type { HuntRow, HuntRows } from '../../storage/hunt-rows.ts';
+import type { QueryResult } from '../query/ask-query.ts';
+import { rowObject } from '../query/run-hunt.ts';
+
+/** A hunt's account since the start; times are ISO 8601. */
+export interface HuntStatus {
+  id: string;
+  /** Absent until it has run. */
+  last?: string;
+  /** Rows of the last run that count: those expected are not among them. */
+  rows?: number;
+  /** Rows told as alerts since the start. */
+  findings: number;
+  /** Rows of the last run that an exception hid; absent when there were none. */
+  excepted?: number;
+  /** Rows that the first run on this database took as known, without an alert; present when that was since the start. */
+  taken?: number;
+  /** Why the last run gave nothing. */
+  trouble?: string;
+}
+
+export interface HuntScheduleParts {
+  /** Those in force; the ones without findings are passed over. */
+  hunts(): readonly Hunt[];
+  /** Asks a hunt for the rows that would be told; rejects when it fails. */
+  run(hunt: Hunt, window: { sinceMs: number; nowMs: number }, signal: AbortSignal): Promise<QueryResult>;
+  record: HuntRows['recordHunt'];
+  exceptionFor: ExceptionFor;
+  host: StepparentEvent['host'];
+  agent: StepparentEvent['agent'];
+  nowMs(): number;
+  /** Between the end of one round and the start of the next; undefined: none are run. */
+  intervalMs(): number | undefined;
+  /** Before the first round, unless the interval is shorter. */
+  firstMs: number;
+  /** There is something to deliver. */
+  onAlerts(): void;
+  /** A hunt ran for the first time on this database: so many rows are known from now on, without an alert. */
+  onFirstRun(hunt: Hunt, known: number): void;
+  onFault(what: string, error: unknown): void;
+}
+
+export interface HuntSchedule {
+  /** Of the hunts in force; empty when none are run. */
+  status(): HuntStatus[];
+  /** To be called when hunts or interval are other ones: the next round is brought forward or put off. */
+  reload(): void;
+  /** Resolves when nothing runs any more; what runs is ended. */
+  stop(): Promise<void>;
+}
+
+/** Starts the rounds. One hunt runs at a time. */
+export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
+  const hunts = (): Hunt[] =>
+    parts.intervalMs() === undefined ? [] : parts.hunts().filter(({ finding }) => finding !== undefined);
+  const accounts = new Map<string, HuntStatus>();
+  const stopping = new AbortController();
+  let round: Promise<void> = Promise.resolve();
+
+  const runOne = async (hunt: Hunt): Promise<void> => {
+    const account = accounts.get(hunt.id) ?? { id: hunt.id, findings: 0 };
+    accounts.set(hunt.id, account);
+    const nowMs = parts.nowMs();
+    account.last = new Date(nowMs).toISOString();
+    try {
+      const { columns, rows } = await parts.run(hunt, { sinceMs: nowMs - hunt.windowMs, nowMs }, stopping.signal);
+      if (stopping.signal.aborted) return;
+      const recorded = parts.record(
+        huntRuleId(hunt.id),
+        rows.map((values) => huntRow(hunt, rowObject(columns, values), nowMs)),
+        nowMs,
+      );
+      account.rows = rows.length;
+      account.findings += recorded.alerts.length;
+      delete account.excepted;
+      if (recorded.excepted > 0) account.excepted = recorded.excepted;
+      delete account.trouble;
+      if (recorded.first) {
+        account.taken = recorded.known;
+        parts.onFirstRun(hunt, recorded.known);
+      }
+      if (recorded.alerts.length > 0) parts.onAlerts();
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      account.trouble = messageOf(error);
+      parts.onFault(`the hunt ${hunt.id} failed`, error);
+    }
+  };
+
+  const huntRow = (hunt: Hunt, row: ReturnType<typeof rowObject>, nowMs: number): HuntRow => {
+    const finding = { hunt, row, host: parts.host, agent: parts.agent, nowMs };
+    let told: StepparentEvent | undefined;
+    const read: FieldReader = (field) => {
+      told ??= buildFinding({ ...finding, state: 'open', id: '' });
+      return readPath(told, field);
+    };
+    const exception = parts.exceptionFor(huntRuleId(hunt.id), read, nowMs);
+    return {
+      identity: rowIdentity(hunt, row),
+      document: (state, id) => buildFinding({ ...finding, state, id, exception }),
+      exceptionId: exception?.id,
+    };
+  };
+
+  let timer: NodeJS.Timeout | undefined;
+  let runs = false;
+  /** When the last round ended, on the monotonic clock. */
+  let endedMs: number | undefined;
+
+  const schedule = (): void => {
+    clearTimeout(timer);
+    const intervalMs = parts.intervalMs();
+    if (intervalMs === undefined || runs || stopping.signal.aborted) return;
+    const waitMs =
+      endedMs === undefined ? Math.min(parts.firstMs, intervalMs) : endedMs + intervalMs - performance.now();
+    // After a reload with a shorter interval the next round may have been due for long.
+    timer = setTimeout(() => {
+      round = runAll();
+    }, timerMs(waitMs));
+  };
+  const runAll = async (): Promise<void> => {
+    runs = true;
+    try {
+      for (const hunt of hunts()) if (!stopping.signal.aborted) await runOne(hunt);
+    } catch (error) {
+      parts.onFault('the hunts could not be run', error);
+    } finally {
+      runs = false;
+      endedMs = performance.now();
+      schedule();
+    }
+  };
+  schedule();
+
+  return {
+    status: () => hunts().map(({ id }) => accounts.get(id) ?? { id, findings: 0 }),
+    reload: schedule,
+    async stop() {
+      stopping.abort();
+      clearTimeout(timer);
+      await round;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// The agent's log about itself. Alerts do not come here: no log level can hide one.
+
+import { fstatSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import winston from 'winston';
+import Transport from 'winston-transport';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { localTime } from '../commands/local-time.ts';
+import { journalSocket, sendEntry } from '../journal/journal-entry.ts';
+
+type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/** What belongs to a message, by name. */
+type LogValues = Readonly<Record<string, unknown>>;
+
+type Say = (message: string, values?: LogValues) => void;
+
+/** The log as its users see it. Messages are ours; whatever was observed goes into the values, which are escaped. */
+export type Log = Readonly<Record<LogLevel, Say>> & { setLevel(level: LogLevel): void };
+
+export interface LogSettings {
+  level: LogLevel;
+  /** `journal`: entries of the journal, and lines on `stream` where it does not take them. */
+  to: 'stream' | 'journal';
+  stream: Writable;
+  /** Where journald listens, if not at the usual place. */
+  socket?: string;
+}
+
+/** syslog(3): error, warning, info, debug. */
+const priorities: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
+const valueChars = 1024;
+
+/** Opens the log. Never throws later: a message that nobody takes is lost. */
+export function openLog({ level, to, stream, socket = journalSocket }: LogSettings): Log {
+  const lines = new winston.transports.Stream({ stream, format: winston.format.printf(terminalLine) });
+  const logger = winston.createLogger({
+    level,
+    levels: { error: 0, warn: 1, info: 2, debug: 3 },
+    transports: [to === 'journal' ? new JournalTransport(stream, socket) : lines],
+    exitOnError: false,
+  });
+  const say =
+    (at: LogLevel): Say =>
+    (message, values = {}) => {
+      // Under one key, since winston gives `message` and `level` among the values a meaning.
+      logger.log({ level: at, message, values });
+    };
+  const setLevel = (next: LogLevel): void => {
+    logger.level = next;
+  };
+  return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug'), setLevel };
+}
+
+/**
+ * Whether what is written to standard error ends in the journal anyway: systemd names the device and inode of the
+ * stream that it connected in $JOURNAL_STREAM (systemd.exec(5)); a redirect later on changes them.
+ */
+export function stderrIsJournal(environment: Readonly<Record<string, string | undefined>>): boolean {
+  const { dev, ino } = fstatSync(2);
+  return environment.JOURNAL_STREAM === `${dev}:${ino}`;
+}
+
+class JournalTransport extends Transport {
+  readonly #stream: Writable;
+  readonly #socket: string;
+
+  constructor(stream: Writable, socket: string) {
+    super();
+    this.#stream = stream;
+    this.#socket = socket;
+  }
+
+  override log(info: winston.Logform.TransformableInfo, next: () => void): void {
+    const priority = priorities[info.level as LogLevel];
+    const text = lineOf(info);
+    const fields = [
+      ['MESSAGE', text],
+      ['PRIORITY', String(priority)],
+      ['SYSLOG_IDENTIFIER', 'stepparent'],
+    ] as const;
+    // sd-daemon(3): under systemd the number in front becomes the priority.
+    if (sendEntry(fields, this.#socket) !== undefined) this.#stream.write(`<${priority}>${text}\n`);
+    next();
+  }
+}
+
+function terminalLine(info: winston.Logform.TransformableInfo): string {
+  const time = localTime(Date.now()).slice(11);
+  return `${time} ${info.level.padEnd(5)} ${lineOf(info)}`;
+}
+
+function lineOf({ message, values }: winston.Logform.TransformableInfo): string {
+  const pairs = Object.entries(values as LogValues).filter(([, value]) => value !== undefined);
+  return [
+    escapeText(String(message), valueChars),
+    ...pairs.map(([name, value]) => `${name}=${shownValue(value)}`),
+  ].join(' ');
+}
+
+function shownValue(value: unknown): string {
+  const text =
+    value instanceof Error ? value.message : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const shown = escapeText(text, valueChars);
+  return /^[^\s"=]+$/.test(shown) ? shown : `"${shown.replaceAll('"', '\\"')}"`;
+}

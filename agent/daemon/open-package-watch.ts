@@ -1,0 +1,71 @@
+// Wires the watch of package databases into the agent: configuration, store and pipeline.
+
+import { sensorEvent } from '../../collectors/event/health-event.ts';
+import type { HostContext } from '../../collectors/host/host-context.ts';
+import { packageFolders, type RpmFolders } from '../../collectors/packagedb/package-directories.ts';
+import { openPackageWatch, type PackageWatch } from '../../collectors/packagedb/package-watch.ts';
+import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import type { Store } from '../../storage/open-store.ts';
+import type { Configuration } from '../configuration/configuration.ts';
+import type { Faults } from './faults.ts';
+import type { Log } from './log.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { ScriptEvidence } from './script-evidence.ts';
+
+interface PackageWatchParts {
+  configuration: Pick<Configuration, 'package_database_folders'>;
+  rpm: RpmFolders | undefined;
+  /** The store in use: another one takes its place when it breaks. */
+  store(): Store;
+  table: ProcessTable;
+  context: HostContext;
+  pipeline: Pipeline;
+  scripts: ScriptEvidence;
+  commit(): void;
+  faults: Faults;
+  log: Pick<Log, 'info' | 'warn'>;
+}
+
+export function watchPackages({
+  configuration,
+  rpm,
+  store,
+  table,
+  context,
+  pipeline,
+  scripts,
+  commit,
+  faults,
+  log,
+}: PackageWatchParts): PackageWatch {
+  let committing = false;
+  return openPackageWatch({
+    folders: packageFolders(configuration.package_database_folders, rpm),
+    memory: {
+      knownFiles: (folder) => store().knownFiles(folder),
+      saveKnownFiles: (folder, upserts, deletions) => store().saveKnownFiles(folder, upserts, deletions),
+    },
+    table,
+    context,
+    onHeard: scripts.heard,
+    onEvent(event, content) {
+      scripts.file(event, content);
+      if (committing) return;
+      committing = true;
+      // With what comes in the same turn.
+      setImmediate(() => {
+        committing = false;
+        commit();
+      });
+    },
+    onNotice(action, reason, count) {
+      // A folder that is missing is part of `degraded` for as long as it is, and no longer.
+      if (action === 'package-folder-missing') log.warn(reason);
+      else if (action === 'package-folder-found') log.info(reason);
+      else faults.note(reason);
+      pipeline.keep(sensorEvent(context, action, reason, count));
+    },
+    commit,
+    onFault: faults.note,
+  });
+}

@@ -1,0 +1,174 @@
+// Chooses the process sensor: the kernel's trace, or polling /proc where that is not to be had.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { watch } from 'chokidar';
+import { readBootNs } from '../../collectors/linux/libc.ts';
+import { readStat } from '../../collectors/proc/read-proc.ts';
+import type { ProcessRecord } from '../../collectors/process/process-record.ts';
+import { openProcfsSensor } from '../../collectors/procfs/procfs-sensor.ts';
+import { takeEvery } from '../../collectors/take-steps.ts';
+import { TracefsUnavailable } from '../../collectors/tracefs/instance.ts';
+import { openTracefsSensor, type TracefsSensor } from '../../collectors/tracefs/tracefs-sensor.ts';
+import type { Configuration } from '../configuration/configuration.ts';
+
+/** The package tools: their arguments are read at their entry point. */
+export const packageTools: readonly string[] = ['/usr/bin/dpkg', '/usr/bin/rpm'];
+
+/** What `status` shows of a sensor. */
+export interface SensorReport {
+  name: 'tracefs' | 'procfs';
+  /** Where arguments come from, one line each. */
+  argv: string[];
+  /** Why it is not the best sensor, or not whole. */
+  reasons: string[];
+  /** Package tools that are there and not probed, one line each: short runs may have no arguments. */
+  unprobed: string[];
+  records: number;
+  lost_events: number;
+  malformed_pages: number;
+  undecodable_records: number;
+  /** Records taken over from an agent that was killed. */
+  recovered_records: number;
+  buffer_bytes_per_cpu?: number;
+  poll_interval_ms?: number;
+}
+
+export interface Sensor {
+  name: 'tracefs' | 'procfs';
+  /** Why the better sensor is not on; undefined: it is, or was not asked for. */
+  degraded: string | undefined;
+  start(): void;
+  report(): SensorReport;
+  /** Nanoseconds since boot: what happened until then has been handed on, as far as it was seen. */
+  readUntilNs(): number;
+  /** Another number after each look. */
+  progress(): number;
+  stop(): Promise<void>;
+}
+
+interface SensorParts {
+  settings: Configuration['sensor'];
+  onRecords(records: ProcessRecord[]): void;
+  onFault(what: string, error?: unknown): void;
+  /** `report` has it while that is so. */
+  onUnprobed(program: string, reason: string): void;
+}
+
+/** A watcher is a hint; this often the probed programs are looked at besides. */
+const refreshEveryMs = 30_000;
+
+/** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
+export function openSensor(parts: SensorParts): Sensor {
+  if (parts.settings.mode === 'procfs') return openPolling(parts, undefined);
+  try {
+    return openTracing(parts);
+  } catch (error) {
+    if (!(error instanceof TracefsUnavailable) || parts.settings.mode === 'tracefs') throw error;
+    return openPolling(parts, error.message);
+  }
+}
+
+function openTracing({ settings, onRecords, onFault, onUnprobed }: SensorParts): Sensor {
+  const startTicksOf = (pid: number) => readStat(pid)?.startTicks;
+  const sensor = openTracefsSensor({
+    bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
+    argvOfEveryExec: settings.argv_of_every_exec === 'auto',
+    probedPrograms: packageTools,
+    startTicks: startTicksOf(process.pid) ?? 0,
+    isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
+    onRecords,
+    onFault,
+    onUnprobed,
+  });
+  const stopWatching = watchPrograms(sensor, onFault);
+  return {
+    name: 'tracefs',
+    degraded: undefined,
+    start: sensor.start,
+    readUntilNs: sensor.readUntilNs,
+    progress: sensor.readUntilNs,
+    report() {
+      const state = sensor.state();
+      const entries = Object.entries(state.unprobed);
+      const lineOf = ([program, reason]: [string, string]) => `${program} is not probed: ${reason}`;
+      return {
+        name: 'tracefs',
+        argv: [
+          ...state.probed.map((program) => `entry probe on ${program}`),
+          ...state.attempts.map((systemCall) => `event probe on ${systemCall}`),
+          '/proc for everything else, while it runs',
+        ],
+        reasons: [...entries.map(lineOf), ...(state.attemptReason === undefined ? [] : [state.attemptReason])],
+        unprobed: entries.filter(([program]) => fs.existsSync(program)).map(lineOf),
+        records: state.records,
+        lost_events: state.lost,
+        malformed_pages: state.malformedPages,
+        undecodable_records: state.undecodable,
+        recovered_records: state.recovered,
+        buffer_bytes_per_cpu: state.bufferBytesPerCpu,
+      };
+    },
+    stop: () =>
+      takeEvery([
+        ['watch of the package tools', stopWatching],
+        ['tracing', () => sensor.stop()],
+      ]),
+  };
+}
+
+/** Sets probes anew when a package tool is installed, replaced or removed. */
+function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: unknown) => void): () => Promise<void> {
+  const refresh = (): void => {
+    try {
+      sensor.refreshProbes();
+    } catch (error) {
+      onFault('the probes could not be refreshed', error);
+    }
+  };
+  const folders = new Set(packageTools.map((program) => path.dirname(program)));
+  const watcher = watch([...folders], {
+    depth: 0,
+    // The dance of a rename is what we want to see.
+    atomic: false,
+    ignoreInitial: true,
+    ignored: (file) => !folders.has(file) && !packageTools.includes(file),
+  });
+  watcher.on('all', refresh);
+  watcher.on('error', (error) => onFault('the package tools cannot be watched', error));
+  const timer = setInterval(refresh, refreshEveryMs);
+  return async () => {
+    clearInterval(timer);
+    await watcher.close();
+  };
+}
+
+function openPolling({ settings, onRecords, onFault }: SensorParts, degraded: string | undefined): Sensor {
+  const sensor = openProcfsSensor({ pollIntervalMs: settings.poll_interval_ms, onRecords, onFault });
+  return {
+    name: 'procfs',
+    degraded,
+    start: sensor.start,
+    readUntilNs: readBootNs,
+    progress: () => sensor.state().turns,
+    report() {
+      const state = sensor.state();
+      return {
+        name: 'procfs',
+        argv: ['/proc, as it was when it was looked at'],
+        reasons: [
+          ...(degraded === undefined ? [] : [degraded]),
+          'processes that end between two looks at /proc are not seen',
+        ],
+        unprobed: [],
+        records: state.records,
+        lost_events: 0,
+        malformed_pages: 0,
+        undecodable_records: 0,
+        recovered_records: 0,
+        poll_interval_ms: state.intervalMs,
+      };
+    },
+    stop: sensor.stop,
+  };
+}

@@ -1,0 +1,66 @@
+// What a reload swaps: rules, hunts, exceptions, and the settings that no part of the agent was opened with.
+
+import { isDeepStrictEqual } from 'node:util';
+import { compileExceptions, type ExceptionFor } from '../../detectors/exceptions.ts';
+import type { Hunt } from '../../detectors/hunts/hunt.ts';
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { compileKql } from '../../detectors/query/kql.ts';
+import type { Predicate } from '../../detectors/query/query.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
+import type { Configuration } from '../configuration/configuration.ts';
+import { type ExceptionsReport, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
+import type { ReadConfiguration } from '../configuration/read-configuration.ts';
+import { ruleWarnings } from '../configuration/rule-warnings.ts';
+import { faultOf } from './agent-status.ts';
+
+export interface Policy extends ReadConfiguration {
+  rules: Rule[];
+  hunts: Hunt[];
+  refused: { rules: RefusedRule[]; hunts: RefusedRule[] };
+  /** Which events are kept whether or not a rule matches. */
+  records: Predicate;
+  exceptionFor: ExceptionFor;
+}
+
+/** Reads the rules and hunts that a configuration names. Those refused are left out, and listed. */
+export function readPolicy(read: ReadConfiguration): Policy {
+  const { rules, refused } = readRules(read.configuration.rules_directories);
+  const { hunts, refused: refusedHunts } = readHunts(read.configuration.hunts.directories);
+  return {
+    ...read,
+    warnings: [...read.warnings, ...ruleWarnings(rules).map(faultOf)],
+    rules,
+    hunts,
+    refused: { rules: refused, hunts: refusedHunts },
+    records: compileKql(read.configuration.events.record).matches,
+    exceptionFor: compileExceptions(read.exceptions),
+  };
+}
+
+/** Rules and hunts that `next` would lose and that are not lost already. */
+export const refusedAnew = (now: Policy, next: Policy): RefusedRule[] => {
+  const known = [...now.refused.rules, ...now.refused.hunts];
+  return [...next.refused.rules, ...next.refused.hunts].filter(
+    ({ file, message }) => !known.some((each) => each.file === file && each.message === message),
+  );
+};
+
+/** Keys and tables that are read at the start alone: sensor, store, sinks and watch are opened with them. */
+export const keysOfTheStart = [
+  'state_directory',
+  'logs_directory',
+  'runtime_directory',
+  'learning',
+  'package_database_folders',
+  'sensor',
+  'alerts',
+] as const satisfies readonly (keyof Configuration)[];
+
+/** What is configured otherwise than the agent was started with and waits for a restart. */
+export const keysForRestart = (started: Configuration, now: Configuration): string[] =>
+  keysOfTheStart.filter((key) => !isDeepStrictEqual(started[key], now[key]));
+
+/** Counts of exceptions, and what is odd about them now. */
+export const exceptionsOf = ({ exceptions, rules, hunts }: Policy): ExceptionsReport =>
+  exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());

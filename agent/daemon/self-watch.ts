@@ -1,0 +1,50 @@
+// Watches the agent itself: that its loop goes on, and that it can still open files.
+
+import { closeSync, openSync } from 'node:fs';
+import type { Timers } from '../../collectors/timers.ts';
+
+export interface SelfWatchParts {
+  every: Timers['every'];
+  onFault(what: string, error: unknown): void;
+  /** Goes on while the process is stopped, and stands still while the host sleeps: then nothing else runs either. */
+  monotonicMs?(): number;
+  /** Opens a file and closes it; throws what open(2) answers. */
+  openFile?(): void;
+}
+
+/** What is at fault; the second is what tests on a busy machine look past. */
+export const noFiles = 'the agent can open no files';
+export const standstill = 'the agent was stopped, or had no CPU time, for more than two seconds';
+
+const everyMs = 250;
+const longestPauseMs = 2000;
+const openEveryTurns = 4;
+
+const openRoot = (): void => closeSync(openSync('/', 'r'));
+
+/** Begins now: what the start takes is no pause. */
+export function watchSelf({
+  every,
+  onFault,
+  monotonicMs = () => performance.now(),
+  openFile = openRoot,
+}: SelfWatchParts): void {
+  let lastMs = monotonicMs();
+  let turns = 0;
+  every(everyMs, () => {
+    const nowMs = monotonicMs();
+    // The pause may have begun right after the last turn: none of more than two seconds is missed.
+    const pausedMs = nowMs - lastMs;
+    lastMs = nowMs;
+    if (pausedMs > longestPauseMs) {
+      const seconds = (pausedMs / 1000).toFixed(1);
+      onFault(standstill, `${seconds} s; processes and files that came and went meanwhile may lack details`);
+    }
+    if (turns++ % openEveryTurns !== 0) return;
+    try {
+      openFile();
+    } catch (error) {
+      onFault(noFiles, error);
+    }
+  });
+}

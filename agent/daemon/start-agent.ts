@@ -1,0 +1,551 @@
+// Wires the agent together: sensor, process table, rules, store, delivery; and takes it apart again.
+
+import fs from 'node:fs';
+import { messageOf } from '../../collectors/error-message.ts';
+import { sensorEvent } from '../../collectors/event/health-event.ts';
+import { realPath } from '../../collectors/host/file-identity.ts';
+import { readHostContext } from '../../collectors/host/host-context.ts';
+import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
+import { raiseFileLimit } from '../../collectors/linux/libc.ts';
+import { askRpm } from '../../collectors/packagedb/package-directories.ts';
+import type { PackageWatch, PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
+import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
+import { openPackageTools } from '../../collectors/packages/package-tools.ts';
+import { hasRpm } from '../../collectors/packages/run-rpm.ts';
+import { openScriptCopies } from '../../collectors/packages/script-copies.ts';
+import { openProcView, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
+import { createProcessCollector } from '../../collectors/process/exec-collector.ts';
+import type { ProcessRecord } from '../../collectors/process/process-record.ts';
+import { createProcessTable } from '../../collectors/process/process-table.ts';
+import { snapshotPids } from '../../collectors/procfs/process-snapshot.ts';
+import { takeSteps } from '../../collectors/take-steps.ts';
+import { openTimers } from '../../collectors/timers.ts';
+import { parsePackageOperation } from '../../detectors/facts/package-operation.ts';
+import { packageToolsList, readKnownTerms, shippedKnownTerms } from '../../detectors/rules/known-terms.ts';
+import { limits } from '../../storage/limits.ts';
+import { openStore, type Store } from '../../storage/open-store.ts';
+import { StoreError } from '../../storage/store-error.ts';
+import type { Paths } from '../configuration/paths.ts';
+import type { ReadConfiguration } from '../configuration/read-configuration.ts';
+import { requireOwnFolder } from '../configuration/require-private-directory.ts';
+import { journaldListens } from '../journal/journal-entry.ts';
+import { openJournaldSink } from '../sinks/journald.ts';
+import { openNdjsonSink } from '../sinks/ndjson.ts';
+import type { Sink } from '../sinks/sink.ts';
+import { openStdoutSink } from '../sinks/stdout.ts';
+import { version } from '../version.ts';
+import { readAgentId } from './agent-id.ts';
+import { type AgentStatus, faultOf, some, storeFacts } from './agent-status.ts';
+import { listenControl } from './control-socket.ts';
+import { type SinkStatus, startDelivery } from './delivery.ts';
+import { openExecHold } from './exec-hold.ts';
+import { lostRecords, openFaults } from './faults.ts';
+import type { Log } from './log.ts';
+import { openHuntSchedule } from './open-hunt-schedule.ts';
+import { watchPackages } from './open-package-watch.ts';
+import { openSensor, packageTools } from './open-sensor.ts';
+import { createPipeline, type PipelinePolicy } from './pipeline.ts';
+import { exceptionsOf, keysForRestart, type Policy, readPolicy, refusedAnew } from './policy.ts';
+import { openScriptEvidence } from './script-evidence.ts';
+import { watchSelf } from './self-watch.ts';
+import { openUnstored } from './storage-outage.ts';
+import { openKnownTerms } from './term-standing.ts';
+
+export interface Agent {
+  status(): AgentStatus;
+  /** Another number after each look of the sensor that was handled whole. */
+  progress(): number;
+  /**
+   * Puts what `readAgain` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
+   * rule or hunt that is in force would be refused: the log and `status` say why. The same is asked for through the control socket, and
+   * answered with the status after it.
+   */
+  reload(): void;
+  /**
+   * Ends everything: what was seen is committed, the kernel's instance removed. Every step is taken and none is waited for
+   * without end; what fails is in the log. Never rejects; called again, it is the same end.
+   */
+  stop(): Promise<void>;
+}
+
+export interface AgentParts {
+  /** What is in force until the first reload. */
+  read: ReadConfiguration;
+  /** What a reload puts in its place. */
+  readAgain(): ReadConfiguration;
+  /** After each reload, also one that was refused. */
+  onReload(): void;
+  paths: Paths;
+  log: Log;
+  /** Breaks the start off: what was started is ended again, and `startAgent` throws its reason. */
+  signal?: AbortSignal;
+}
+
+/** The steps of the end, first to last; a start that fails ends what there is by then, in the same order. */
+const endSteps = [
+  'limit of open files',
+  'hunts',
+  'timers',
+  'watch of package databases',
+  'process sensor',
+  'waiting executions',
+  'waiting scripts',
+  'held executions',
+  'last events',
+  'delivery',
+  'database',
+  'control socket',
+  'reports of failed reads',
+] as const;
+
+/** systemd waits for 30 s (TimeoutStopSec=). */
+const endLimits = { stepMs: 7000, allMs: 12_000 };
+
+/** How often due summaries, retention and old waiting execs are looked after. */
+const tidyEveryMs = 30_000;
+const pruneAgainMs = 250;
+/** An exec that waits for its arguments is told after this at the latest. */
+const flushAfterMs = 60;
+const commitAgainMs = 1000;
+
+/** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
+export async function startAgent(parts: AgentParts): Promise<Agent> {
+  const { paths, log, signal } = parts;
+  const { configuration } = parts.read;
+  const started = new Date().toISOString();
+  const faults = openFaults(log);
+  let policy = readPolicy(parts.read);
+  const tellPolicy = (): void => {
+    for (const rule of policy.refused.rules) log.error('a rule was refused', { ...rule });
+    for (const hunt of policy.refused.hunts) log.error('a hunt was refused', { ...hunt });
+    if (policy.rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
+    for (const warning of policy.warnings) log.warn('the configuration needs a look', { warning });
+    for (const warning of exceptionsOf(policy).warnings) log.warn('an exception needs a look', { warning });
+  };
+  tellPolicy();
+  const lists = readKnownTerms(shippedKnownTerms);
+
+  // First of all, the one thing that tells two agents apart: who holds the socket.
+  let status: () => AgentStatus = () => {
+    throw new Error('the agent is still starting');
+  };
+  let reload = (): void => {
+    throw new Error('the agent is still starting');
+  };
+  const atEnd = new Map<(typeof endSteps)[number], () => unknown>();
+  // Each probe and the instance are removed by writing to a file.
+  atEnd.set('limit of open files', raiseFileLimit);
+  let ended: Promise<void> | undefined;
+  const end = (): Promise<void> => {
+    status = () => {
+      throw new Error('the agent is ending');
+    };
+    reload = status;
+    ended ??= takeSteps(
+      endSteps.map((name) => [name, () => atEnd.get(name)?.()]),
+      (step, error) => log.error('a step of the end failed; the others are taken', { step, reason: messageOf(error) }),
+      endLimits,
+    );
+    return ended;
+  };
+  const stopReports = onOwnTrouble((error) =>
+    faults.note('something could not be read, as if it were not there', error),
+  );
+  atEnd.set('reports of failed reads', stopReports);
+  const handlers = {
+    status: () => status(),
+    reload: () => {
+      reload();
+      return status();
+    },
+  };
+  const control = await listenControl(paths.controlSocket, handlers, faults.note);
+  atEnd.set('control socket', () => control.close());
+  try {
+    signal?.throwIfAborted();
+    const { journald, ndjson } = configuration.alerts;
+    const sinkNames = [...(journald ? ['journald', 'stdout'] : []), ...(ndjson ? ['ndjson'] : [])];
+    const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
+    requireOwnFolder(paths.stateDirectory, 'state_directory');
+    let store: Store = openStore(paths.database, storeOptions);
+    atEnd.set('database', () => store.close());
+    /** A new database alone learns, and a package starts its agent at once. */
+    const learningWarning = ({ configuration }: Policy): string[] =>
+      configuration.learning === undefined || store.learning(Date.now()) !== undefined
+        ? []
+        : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
+    for (const warning of learningWarning(policy)) log.warn(warning);
+    // Where it cannot be made the journal has the alerts, and `status` says so.
+    if (ndjson) attempt(() => makeFolder(paths.logsDirectory));
+
+    const agent = { id: readAgentId(paths.stateDirectory), version };
+    const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
+    // Before the sensor is there to see it.
+    const rpm = await unlessAborted(askRpm(), signal);
+    if (rpm === undefined && hasRpm())
+      faults.note('rpm did not say which folders are its own: the usual ones are watched');
+
+    let onRecords: (records: ProcessRecord[]) => void = () => {};
+    const sensor = openSensor({
+      settings: configuration.sensor,
+      onRecords: (batch) => onRecords(batch),
+      onFault: faults.note,
+      onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
+    });
+    atEnd.set('process sensor', () => sensor.stop());
+    const context = readHostContext(agent, sensor.name);
+
+    /** Why the journal does not take alerts; while it does not, they are also told on standard output. */
+    let journaldTrouble: string | undefined;
+    const sinks: Sink[] = [
+      ...(journald
+        ? [
+            openJournaldSink(),
+            openStdoutSink(process.stdout, () => journaldTrouble !== undefined || !journaldListens()),
+          ]
+        : []),
+      ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
+    ];
+    const delivery = startDelivery({
+      outbox: {
+        pending: (sink, limit, nowMs) => store.pending(sink, limit, nowMs),
+        nextDueMs: (sink) => store.nextDueMs(sink),
+        delivered: (ids) => store.delivered(ids),
+        failed: (ids, nextMs) => store.failed(ids, nextMs),
+      },
+      sinks,
+      onTrouble(sink, trouble) {
+        if (sink === 'journald') journaldTrouble = trouble;
+        if (trouble === undefined) log.info('alerts are delivered again', { sink });
+        else log.warn('alerts cannot be delivered and wait in the outbox', { sink, reason: trouble });
+      },
+    });
+    atEnd.set('delivery', () => delivery.stop());
+
+    const timers = openTimers((error) => faults.note('a task of the agent failed', error));
+    const { later, soon, every } = timers;
+    atEnd.set('timers', () => timers.close());
+    const tools = openPackageTools({
+      programs: [...lists.values()].flat(),
+      tools: lists.get(packageToolsList) ?? [],
+      owns: openPackageOwner(),
+      inspect: table.inspect,
+    });
+    tools.warm();
+
+    const unstored = openUnstored(log);
+    /** Why the database has to be set aside; it is tried again until it could be. */
+    let damage: string | undefined;
+    const beginAnew = (why: string): void => {
+      damage = why;
+      store.close();
+      store = openStore(paths.database, { ...storeOptions, setAsideBecause: why });
+      damage = undefined;
+      tellSetAside();
+    };
+    const judgedBy = ({ rules, records, configuration, exceptionFor }: Policy): PipelinePolicy => ({
+      rules,
+      records,
+      containerAlerts: configuration.container_alerts,
+      knownTerms: openKnownTerms({ lists: configuration.known_front_ends ? lists : new Map(), tools }),
+      exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
+    });
+    let judged = judgedBy(policy);
+    const pipeline = createPipeline({
+      policy: () => judged,
+      commit(findings) {
+        try {
+          if (damage !== undefined) beginAnew(damage);
+          const { alerts } = store.record(findings, Date.now());
+          unstored.taken();
+          if (alerts.length > 0) delivery.wake();
+        } catch (error) {
+          unstored.refused(findings, messageOf(error));
+          if (error instanceof StoreError && error.trouble === 'corrupt' && damage === undefined) {
+            beginAnew(error.message);
+          }
+          throw error;
+        }
+      },
+      onFault(what, error) {
+        // What the store refuses is part of `degraded` while it is refused, and no longer: it is tried again.
+        if (!(error instanceof StoreError)) faults.note(what, error);
+      },
+    });
+    atEnd.set('last events', () => pipeline.commit());
+    const hold = openExecHold({ takeExec: pipeline.take, commit: () => commit(), onFault: faults.note });
+    atEnd.set('held executions', () => hold.stop());
+    const scripts = openScriptEvidence({
+      store: () => store,
+      table,
+      context,
+      takeFile: pipeline.takeFile,
+      takeExec: (exec) => hold.exec(exec),
+      commit: () => commit(),
+      onFault: faults.note,
+    });
+    atEnd.set('waiting scripts', () => scripts.stop());
+    const takeScripts = (): void => {
+      void scripts.takeBaseline().catch((error: unknown) => {
+        faults.note('scripts could not be taken down', error);
+        later(tidyEveryMs, takeScripts);
+      });
+    };
+    let packages: PackageWatch | undefined;
+    const tellSetAside = (): void => {
+      if (store.setAside === undefined) return;
+      log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
+      pipeline.keep(
+        sensorEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
+      );
+      if (packages === undefined) return;
+      packages.saveAgain();
+      takeScripts();
+    };
+    tellSetAside();
+
+    const commit = (): void => {
+      pipeline.commit();
+      if (pipeline.waiting > 0) commitAgain();
+    };
+    const commitAgain = soon(commitAgainMs, commit);
+    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map((tool) => realPath(tool) ?? tool) : []);
+    const collector = createProcessCollector({
+      table,
+      context,
+      witness: { tools, copies: openScriptCopies() },
+      isProbed: (executable) => probed.has(executable),
+      onExec: scripts.exec,
+      onLost({ count }) {
+        faults.note(lostRecords, new Error(`${count} at least`));
+        pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
+      },
+    });
+    atEnd.set('waiting executions', () => collector.flush(Number.POSITIVE_INFINITY));
+    const flush = (): void => {
+      if (collector.flush(sensor.readUntilNs())) flushAgain();
+    };
+    const flushAgain = soon(flushAfterMs, () => {
+      flush();
+      commit();
+    });
+    onRecords = (batch) => {
+      for (const record of batch) collector.handle(record);
+      flush();
+      commit();
+    };
+
+    const snapshot = await unlessAborted(snapshotPids(), signal);
+    // No fault: nothing is missed by it.
+    if (snapshot.fault !== undefined) log.warn(snapshot.fault);
+    table.seed(snapshot.pids);
+    if (sensor.degraded !== undefined) {
+      log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
+        reason: sensor.degraded,
+      });
+      pipeline.keep(sensorEvent(context, 'sensor-degraded', sensor.degraded));
+    }
+    sensor.start();
+    commit();
+    await unlessAborted(scripts.prepare(), signal);
+    const watch = watchPackages({
+      configuration,
+      rpm,
+      store: () => store,
+      table,
+      context,
+      pipeline,
+      scripts,
+      commit,
+      faults,
+      log,
+    });
+    packages = watch;
+    atEnd.set('watch of package databases', () => watch.stop());
+    takeScripts();
+
+    const prune = (): void => {
+      const { rules, configuration } = policy;
+      const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
+      const { more } = store.prune(Date.now(), {
+        eventDays: configuration.retention.event_days,
+        maxBytes: configuration.retention.max_mb * 1024 * 1024,
+        ...(rules.length > 0 ? { termMs } : {}),
+      });
+      if (more) later(pruneAgainMs, guarded(prune));
+    };
+    const guarded = (run: () => void) => (): void => {
+      try {
+        run();
+      } catch (error) {
+        faults.note('the store could not be tidied', error);
+      }
+    };
+    every(
+      tidyEveryMs,
+      guarded(() => {
+        if (store.summarize(Date.now()).length > 0) delivery.wake();
+        prune();
+      }),
+    );
+    later(1000, guarded(prune));
+
+    const schedule = openHuntSchedule({
+      policy: () => policy,
+      database: paths.database,
+      store: () => store,
+      context,
+      onAlerts: delivery.wake,
+      log,
+      faults,
+    });
+    atEnd.set('hunts', () => schedule.stop());
+
+    let reloaded: AgentStatus['reloaded'];
+    /** Throws an error whose message says why `next` cannot take the place of what is in force. */
+    const replace = (next: Policy): void => {
+      const lost = refusedAnew(policy, next);
+      if (lost.length > 0) throw new Error(lost.map(faultOf).join('; '));
+      judged = judgedBy(next);
+      policy = next;
+      log.setLevel(next.configuration.log.level);
+      schedule.reload();
+    };
+
+    status = () => {
+      const facts = storeFacts(store, Date.now());
+      const report = sensor.report();
+      const watched = watch.report();
+      const degraded = [
+        ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
+        ...(sensor.degraded === undefined ? [] : [sensor.degraded]),
+        ...report.unprobed,
+        ...some(report.lost_events, 'records of processes lost'),
+        ...withoutWriters(watched.folders),
+        ...watched.missing.map((path) => `${path} is missing`),
+        ...some(policy.refused.rules.length, 'rules refused'),
+        ...some(policy.refused.hunts.length, 'hunts refused'),
+        ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
+        ...(unstored.reason === undefined ? [] : [`events wait in memory: ${unstored.reason}`]),
+        ...some(pipeline.dropped, 'findings given up'),
+        ...undelivered(delivery.status(), ndjson ? paths.logsDirectory : undefined),
+        ...faults.recent(),
+      ];
+      const { user, system } = process.cpuUsage();
+      return {
+        pid: process.pid,
+        version,
+        started,
+        state: facts.learning?.active ? 'learning' : degraded.length === 0 ? 'running' : 'degraded',
+        degraded,
+        sensor: report,
+        packages: watched,
+        processes: table.size,
+        processes_refused: table.refused,
+        rules: { loaded: policy.rules.map(({ id }) => id), refused: policy.refused.rules },
+        hunts: { scheduled: schedule.status(), refused: policy.refused.hunts },
+        exceptions: exceptionsOf(policy),
+        configuration: [...policy.files],
+        ...(reloaded && { reloaded }),
+        warnings: [...policy.warnings, ...learningWarning(policy)],
+        restart_needed: keysForRestart(configuration, policy.configuration),
+        known_front_ends: policy.configuration.known_front_ends,
+        store: facts,
+        uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
+        sinks: delivery.status(),
+        faults: faults.list(),
+        rss_bytes: process.memoryUsage.rss(),
+        cpu_seconds: (user + system) / 1e6,
+      };
+    };
+
+    const readAndReplace = (): void => {
+      reloaded = { last: new Date().toISOString() };
+      try {
+        replace(readPolicy(parts.readAgain()));
+      } catch (error) {
+        reloaded.refused = messageOf(error);
+        log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
+        return;
+      }
+      tellPolicy();
+      const { rules, hunts, exceptions, files } = policy;
+      const counts = `${rules.length} rules, ${hunts.length} hunts to ask, ${exceptions.length} exceptions`;
+      log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
+      const waiting = keysForRestart(configuration, policy.configuration);
+      if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });
+      pipeline.keep(
+        sensorEvent(context, 'configuration-reloaded', `${counts}: ${rules.map(({ id }) => id).join(', ')}`),
+      );
+      commit();
+    };
+    reload = () => {
+      readAndReplace();
+      parts.onReload();
+    };
+
+    watchSelf({ every, onFault: faults.note });
+
+    return {
+      status: () => status(),
+      progress: sensor.progress,
+      reload: () => reload(),
+      stop: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Throws the signal's reason once it aborts; what was waited for may never come. */
+async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return result;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([result, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Packages' scripts run in these; %verifyscript in a verification. */
+const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
+  const operation = parsePackageOperation(manager, args)?.operation;
+  return operation !== 'query' && operation !== 'other' && operation !== 'build';
+};
+
+/** The code of what it throws, if it does. */
+function attempt(action: () => unknown): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  }
+}
+
+/** Why alerts do not get where they should. The folder is looked at as well: between two alerts nothing is written there. */
+function undelivered(sinks: readonly SinkStatus[], logsDirectory: string | undefined): string[] {
+  const troubles = sinks.flatMap(({ name, trouble }) => {
+    if (trouble === undefined) return [];
+    return [
+      `${name === 'journald' ? 'the journal does not take alerts' : 'alerts are not written'}: ${trouble.message}`,
+    ];
+  });
+  if (logsDirectory === undefined || sinks.some(({ name, trouble }) => name === 'ndjson' && trouble)) return troubles;
+  const code = attempt(() => fs.accessSync(logsDirectory, fs.constants.W_OK));
+  return code === undefined ? troubles : [...troubles, `alerts are not written: ${logsDirectory} (${code})`];
+}
+
+/** What fanotify would say and is not said, in a line for all folders of one reason. */
+const withoutWriters = (folders: PackageWatchReport['folders']): string[] =>
+  [...Map.groupBy(folders, ({ reason }) => reason)].flatMap(([reason, of]) =>
+    reason === undefined
+      ? []
+      : [`who writes to package databases is not told in ${of.length} of ${folders.length} folders: ${reason}`],
+  );

@@ -1,0 +1,51 @@
+// Says in the log what rules matched while the store takes nothing: an alert must not depend on free disk space.
+
+import type { Finding } from '../../storage/records.ts';
+import type { Log } from './log.ts';
+
+export interface Unstored {
+  /** The store refused these, and is asked again with the same ones later. */
+  refused(findings: readonly Finding[], reason: string): void;
+  /** The store takes findings again. */
+  taken(): void;
+  /** Why the store refuses; undefined while it does not. */
+  readonly reason: string | undefined;
+}
+
+/** Lines until the store takes findings again; what is over it is counted. */
+const maxLines = 50;
+
+export function openUnstored(log: Pick<Log, 'error' | 'info'>): Unstored {
+  let told = new WeakSet<Finding>();
+  let lines = 0;
+  let reason: string | undefined;
+  return {
+    refused(findings, why) {
+      if (reason !== why) log.error('events cannot be stored and wait in memory', { reason: why });
+      reason = why;
+      for (const finding of findings) {
+        if (told.has(finding)) continue;
+        told.add(finding);
+        for (const { verdict, document, known, alerting, exception } of finding.verdicts) {
+          if (known || !alerting || exception !== undefined || ++lines > maxLines) continue;
+          const { message } = document('open', '');
+          log.error('a rule matched, and the baseline could not be asked whether that is usual', {
+            rule: verdict.rule.id,
+            matched: message,
+          });
+          if (lines === maxLines) log.error('more matches are not told here until events can be stored again', {});
+        }
+      }
+    },
+    taken() {
+      if (reason === undefined) return;
+      log.info('events are stored again', { matches: lines });
+      told = new WeakSet();
+      lines = 0;
+      reason = undefined;
+    },
+    get reason() {
+      return reason;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// Decides whether a term is on a known-terms list and really is what its path says.
+
+import type { PackageTools } from '../../collectors/packages/package-tools.ts';
+import type { ObservedExec } from '../../collectors/process/describe-process.ts';
+import type { ProcessMoment } from '../../collectors/process/process.ts';
+import { findInitiator } from '../../detectors/facts/initiator.ts';
+import type { KnownTerm } from '../../detectors/rules/known-terms.ts';
+import type { Verdict } from '../../detectors/rules/rule.ts';
+
+/** `unverified`: the path is listed, but the process could not be shown to run the distribution's own file of that path. */
+export type TermStanding = 'known' | 'unverified' | 'unlisted';
+
+export interface KnownTerms {
+  standing(verdict: Verdict, exec: ObservedExec): TermStanding;
+}
+
+interface KnownTermsParts {
+  lists: ReadonlyMap<string, readonly KnownTerm[]>;
+  tools: Pick<PackageTools, 'isGenuine'>;
+}
+
+/** Which process of an event a rule's first term names: the number of steps above the one it is about. */
+const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | undefined>> = {
+  'process.executable': () => 0,
+  'process.parent.executable': () => 1,
+  'stepparent.initiator.executable': (exec) => {
+    const initiator = findInitiator(exec.document())?.initiator;
+    return initiator && initiator.through.length + 1;
+  },
+};
+
+/** One that forked the next on the way down under one face and took another one since is neither. */
+const changedFace = (process: ProcessMoment, child: ProcessMoment | undefined): boolean =>
+  process.entry === child?.entry.parent &&
+  child.entry.parentImageAtFork !== undefined &&
+  child.entry.parentImageAtFork !== process.image;
+
+export function openKnownTerms({ lists, tools }: KnownTermsParts): KnownTerms {
+  return {
+    standing({ rule, terms }, exec) {
+      const [field] = rule.termFields;
+      const [program, origin] = terms;
+      if (field === undefined || program == null || terms.length > 2) return 'unlisted';
+      const listed = rule.knownTerms.some((list) =>
+        lists.get(list)?.some((known) => known.path === program && known.origin === origin),
+      );
+      const steps = listed ? stepsToField[field]?.(exec) : undefined;
+      if (steps === undefined) return 'unlisted';
+      const line = [exec.moment, ...exec.moment.ancestors];
+      const process = line[steps];
+      if (process === undefined) return 'unlisted';
+      return !changedFace(process, line[steps - 1]) && tools.isGenuine(process, program) ? 'known' : 'unverified';
+    },
+  };
+}

@@ -1,0 +1,77 @@
+// Reads the alerts in a folder of journals, such as systemd-journal-remote fills from many hosts.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { alertJournalFields, alertOfEntry } from './journal-alert.ts';
+
+/** Alerts that are read at most, newest first. */
+export const maxJournalAlerts = 200_000;
+
+/** Debian before 12 may have it in /bin. */
+const journalctl = (): string => {
+  const paths = ['/usr/bin/journalctl', '/bin/journalctl'] as const;
+  return paths.find((file) => existsSync(file)) ?? paths[0];
+};
+
+export interface JournalQuestion {
+  /** The folder with the `*.journal` files. */
+  directory: string;
+  /** Alerts from then on, in milliseconds since 1970. */
+  sinceMs: number;
+  /** Told when there are more alerts than are read. */
+  onCut(): void;
+}
+
+/** Newest first. Only what root wrote on its host counts: anybody may write to a journal. Throws when journalctl fails. */
+export async function* readJournalAlerts({
+  directory,
+  sinceMs,
+  onCut,
+}: JournalQuestion): AsyncGenerator<StepparentEvent> {
+  const options = ['--output=json', '--all', '--quiet', '--no-pager', '--reverse'];
+  const child = spawn(
+    journalctl(),
+    [
+      `--directory=${directory}`,
+      ...options,
+      `--output-fields=${alertJournalFields.join(',')}`,
+      `--since=@${Math.floor(sinceMs / 1000)}`,
+      'SYSLOG_IDENTIFIER=stepparent',
+      '_UID=0',
+    ],
+    // Neither the caller's PATH nor variables of journalctl's own.
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' } },
+  );
+  const ended = new Promise<{ code: number | null; error?: Error }>((resolve) => {
+    child.once('error', (error) => resolve({ code: null, error }));
+    child.once('close', (code) => resolve({ code }));
+  });
+  // Without a descriptor left (EMFILE) it has not even streams.
+  if (child.pid === undefined) throw new Error(`journalctl: ${(await ended).error?.message}`);
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = `${said}${text}`.slice(0, 1000);
+  });
+  let count = 0;
+  try {
+    for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const alert = alertOfEntry(line);
+      if (alert === undefined) continue;
+      if (count >= maxJournalAlerts) {
+        onCut();
+        return;
+      }
+      count++;
+      yield alert;
+    }
+  } finally {
+    child.kill();
+  }
+  const { code, error } = await ended;
+  // journalctl answers 1, in silence, when nothing matches.
+  if (error !== undefined || (code !== 0 && said !== '')) {
+    throw new Error(`journalctl: ${error?.message ?? said.trim().split('\n')[0]}`);
+  }
+}

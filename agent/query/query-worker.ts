@@ -1,0 +1,89 @@
+// A process of its own that answers one question in SQL: SQLite cannot be interrupted, a process can.
+// Reads a QueryRequest from standard input, writes lines of JSON: the columns, rows, and an end or an error.
+
+import { readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { messageOf } from '../../collectors/error-message.ts';
+import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { hostTables } from '../../collectors/host-tables/host-tables.ts';
+import { endWithParent } from '../../collectors/linux/libc.ts';
+import {
+  type AnswerValue,
+  openAlertDatabase,
+  openQueryDatabase,
+  type QueryDatabase,
+  SqlError,
+} from '../../storage/query-database.ts';
+import { StoreError } from '../../storage/store-error.ts';
+import { maxJournalAlerts, readJournalAlerts } from '../journal/read-journal-alerts.ts';
+import type { QueryMessage, QueryRequest } from './ask-query.ts';
+
+const rowsPerLine = 200;
+/** What one answer may have in all, in UTF-16 units of JSON. */
+const maxAnswerChars = 64 * 1024 * 1024;
+
+const say = (message: QueryMessage): void => {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+};
+
+const notes: string[] = [];
+/** What tables could not read, as if it were not there. */
+const unread: { count: number; first: string } = { count: 0, first: '' };
+onOwnTrouble((error) => {
+  if (unread.count++ === 0) unread.first = messageOf(error);
+});
+
+function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
+  if (source.kind === 'database') return openQueryDatabase(source.path, hostTables);
+  const alerts =
+    source.kind === 'journal'
+      ? readJournalAlerts({
+          directory: source.directory,
+          sinceMs: since,
+          onCut: () => notes.push(`the newest ${maxJournalAlerts} alerts of the journals were read`),
+        })
+      : [];
+  return openAlertDatabase(alerts, hostTables);
+}
+
+async function answer(request: QueryRequest): Promise<void> {
+  if (request.inBackground) {
+    // The first to go when memory is short, the last to run when the CPU is.
+    setPriority(19);
+  }
+  const database = await open(request);
+  const asked = database.ask(request.sql, { since: request.since, now: request.now });
+  say({ columns: asked.columns });
+  let rows: AnswerValue[][] = [];
+  let count = 0;
+  let chars = 0;
+  let truncated = false;
+  for (const row of asked.rows) {
+    chars += row.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 8), 0);
+    truncated = count >= request.limit || chars > maxAnswerChars;
+    if (truncated) break;
+    count++;
+    rows.push(row);
+    if (rows.length < rowsPerLine) continue;
+    say({ rows });
+    rows = [];
+  }
+  if (rows.length > 0) say({ rows });
+  if (chars > maxAnswerChars) notes.push(`the answer is cut after ${count} rows: it is too large`);
+  if (unread.count > 0) notes.push(`${unread.count} reads failed, and what they were for is missing: ${unread.first}`);
+  say({ end: { truncated, notes: [...notes, ...asked.notes] } });
+}
+
+try {
+  if (endWithParent()) await answer(JSON.parse(readFileSync(0, 'utf8')));
+} catch (error) {
+  const message = messageOf(error);
+  say({
+    error: {
+      message,
+      sql: error instanceof SqlError,
+      place: error instanceof SqlError ? error.place : undefined,
+      trouble: error instanceof StoreError ? error.trouble : undefined,
+    },
+  });
+}

@@ -1,0 +1,46 @@
+// Reads incidents out of the store: which transactions have alerts, and then all that belongs to each.
+
+import { buildIncident, type Incident } from '../../detectors/incident.ts';
+import type { StoreReader } from '../../storage/open-store.ts';
+import type { AlertState } from '../../storage/records.ts';
+
+export interface IncidentsQuestion {
+  /** One transaction; else the newest. */
+  id?: string | undefined;
+  /** With an alert at or after this. */
+  sinceMs?: number | undefined;
+  /** Alerts of learning time, and those that an exception hid, count as well. */
+  all?: boolean | undefined;
+  limit: number;
+}
+
+type Reader = Pick<
+  StoreReader,
+  'listTransactions' | 'transactionAlerts' | 'transactionEvents' | 'countTransactionEvents'
+>;
+
+/** Events that are read of each transaction: some ten of a package, so that a list is quick, and of one that is asked for. */
+const mostEvents = { ofEach: 4_000, ofOne: 20_000 };
+
+/** Newest last, one at a time. */
+export function* readIncidents(
+  store: Reader,
+  { id, sinceMs, all = false, limit }: IncidentsQuestion,
+  isAlive: (entityId: string) => boolean,
+): Generator<Incident> {
+  const states: AlertState[] = all ? ['open', 'capped', 'learning', 'excepted'] : ['open', 'capped'];
+  for (const found of store.listTransactions({ id, sinceMs, states, limit })) {
+    const alerts = (function* () {
+      for (const alert of store.transactionAlerts(found)) if (states.includes(alert.state)) yield alert;
+    })();
+    const incident = buildIncident({
+      id: found,
+      alerts,
+      events: store.transactionEvents(found),
+      mostEvents: id === undefined ? mostEvents.ofEach : mostEvents.ofOne,
+      eventsCount: store.countTransactionEvents(found),
+      isAlive,
+    });
+    if (incident !== undefined) yield incident;
+  }
+}

@@ -1,0 +1,46 @@
+// Events about the agent itself: silence must differ from health.
+
+import { randomUUID } from 'node:crypto';
+import type { HostContext } from '../host/host-context.ts';
+import { ecsVersion, type StepparentEvent } from './event.ts';
+
+export type SensorAction =
+  | 'records-lost'
+  | 'sensor-degraded'
+  | 'store-set-aside'
+  | 'configuration-reloaded'
+  | 'file-events-lost'
+  | 'package-folder-missing'
+  | 'package-folder-found'
+  | 'package-folder-replaced';
+
+/** An ECS event with what happened to the sensor or the store, and why, in one clause. */
+export function sensorEvent(
+  context: HostContext,
+  action: SensorAction,
+  reason: string,
+  lostEvents?: number,
+): StepparentEvent {
+  const now = new Date().toISOString();
+  return {
+    '@timestamp': now,
+    ecs: { version: ecsVersion },
+    message: reason,
+    event: {
+      id: randomUUID(),
+      kind: 'event',
+      category: ['host'],
+      type: ['info'],
+      action,
+      module: 'stepparent',
+      dataset: 'stepparent.agent',
+      provider: context.sensor,
+      created: now,
+    },
+    host: context.host,
+    agent: context.agent,
+    stepparent: {
+      sensor: { name: context.sensor, reason, ...(lostEvents === undefined ? {} : { lost_events: lostEvents }) },
+    },
+  };
+}

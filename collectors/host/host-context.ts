@@ -1,0 +1,92 @@
+// Reads what every event says of its host, and the names of users.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import type { EcsAgent, EcsHost } from '@elastic/ecs';
+import { readBootEpochMs } from '../linux/libc.ts';
+import { readBootId } from '../proc/read-proc.ts';
+import { tryRead } from './read-faults.ts';
+import { maxDatabaseBytes, readTextFile } from './read-file.ts';
+
+/** What every event of this host has in common, and what it takes to name things. */
+export interface HostContext {
+  host: EcsHost & { boot?: { id: string } };
+  agent: EcsAgent;
+  bootId: string;
+  /** `tracefs` or `procfs`: event.provider. */
+  sensor: string;
+  /** Milliseconds since 1970 of the moment of boot. */
+  bootEpochMs(): number;
+  /** From /etc/passwd; undefined: not there. */
+  userName(id: number): string | undefined;
+  /** From /etc/group. */
+  groupName(id: number): string | undefined;
+}
+
+const readOptional = (file: string): string | undefined => tryRead(() => readTextFile(file, maxDatabaseBytes));
+
+/** `KEY=value` and `KEY="value"` lines, as in os-release(5). */
+const shellValue = (text: string, key: string): string | undefined =>
+  new RegExp(`^${key}=(?:"([^"]*)"|(.*))$`, 'm')
+    .exec(text)
+    ?.slice(1)
+    .find((value) => value !== undefined);
+
+/** Names by id out of /etc/passwd or /etc/group, read again when it has changed; what a directory service has is not among them. */
+export function openIdNames(file: string): (id: number) => string | undefined {
+  let names = new Map<number, string>();
+  let identity = '';
+  let checkedMs = 0;
+  return (id) => {
+    const nowMs = Date.now();
+    if (nowMs - checkedMs > 1000) {
+      checkedMs = nowMs;
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      const current = stat ? `${stat.ino}:${stat.mtimeMs}:${stat.size}` : '';
+      if (current !== identity) {
+        const text = readOptional(file);
+        // Of one that is there and could not be read the names of before hold, until it can be.
+        if (text === undefined && stat !== undefined) return names.get(id);
+        identity = current;
+        names = new Map();
+        for (const line of (text ?? '').split('\n')) {
+          const [name, , nameId] = line.split(':');
+          // The first of several names of one id is the one that tools show.
+          if (name && nameId && !names.has(Number(nameId))) names.set(Number(nameId), name);
+        }
+      }
+    }
+    return names.get(id);
+  };
+}
+
+/** What is the same in all events of one run. `agentId` outlives restarts. */
+export function readHostContext(agent: { id: string; version: string }, sensor: string): HostContext {
+  const release = readOptional('/etc/os-release') ?? readOptional('/usr/lib/os-release') ?? '';
+  const machineId = readOptional('/etc/machine-id')?.trim();
+  const name = shellValue(release, 'NAME');
+  const version = shellValue(release, 'VERSION_ID');
+  const bootId = readBootId();
+  return {
+    host: {
+      hostname: os.hostname(),
+      name: os.hostname(),
+      ...(machineId ? { id: machineId } : {}),
+      architecture: os.arch() === 'x64' ? 'x86_64' : os.arch() === 'arm64' ? 'aarch64' : os.arch(),
+      boot: { id: bootId },
+      os: {
+        type: 'linux',
+        platform: shellValue(release, 'ID') ?? 'linux',
+        ...(name ? { name } : {}),
+        ...(version ? { version } : {}),
+        kernel: os.release(),
+      },
+    },
+    agent: { id: agent.id, type: 'stepparent', version: agent.version, name: os.hostname() },
+    bootId,
+    sensor,
+    bootEpochMs: readBootEpochMs,
+    userName: openIdNames('/etc/passwd'),
+    groupName: openIdNames('/etc/group'),
+  };
+}

@@ -1,0 +1,127 @@
+// Looks at a file as soon as it is heard of, and keeps it open: what is deleted a moment later can still be read.
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { linux } from '../linux/linux-abi.ts';
+import { pathIn } from '../packagedb/file-name.ts';
+import { openRegularFile, readPieces, Unreadable } from './read-file.ts';
+
+const { O_NOATIME, O_NOFOLLOW } = fs.constants;
+/** Larger files are not hashed. */
+export const maxHashedBytes = 1024 * 1024;
+
+export interface FileContent {
+  sha256: string;
+  sizeBytes: number;
+  /** Not more than was asked for. */
+  head: Buffer;
+}
+
+export interface FileWitness {
+  /** As of the last look. */
+  readonly stat: fs.BigIntStats;
+  /** Looks again at the same file, whatever its name leads to by now. */
+  refresh(): void;
+  /** Lower-case hexadecimal digits. Throws `Unhashed` with the reason where there is none. */
+  sha256(): Promise<string>;
+  /** The same with the first so many bytes of the content. */
+  content(maxBytes: number): Promise<FileContent>;
+  /** Of a symbolic link. */
+  target(): string | undefined;
+  close(): void;
+}
+
+/** Why there is no hash: one clause. */
+export class Unhashed extends Error {
+  override name = 'Unhashed';
+}
+
+/** Undefined: there is no such file any more. Throws other errors of open(2). */
+export function openWitness(file: string | Buffer): FileWitness | undefined {
+  let fd: number;
+  try {
+    // Opens nothing: a fifo has no reader by it, a device is not touched.
+    fd = fs.openSync(file, linux.O_PATH | O_NOFOLLOW);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  let stat = fs.fstatSync(fd, { bigint: true });
+  const content = async (maxBytes: number): Promise<FileContent> => {
+    if (!stat.isFile()) throw new Unhashed('not a regular file');
+    try {
+      return await readContent(fd, maxBytes);
+    } catch (error) {
+      throw error instanceof Unreadable ? new Unhashed(error.message) : error;
+    }
+  };
+  return {
+    get stat() {
+      return stat;
+    },
+    refresh() {
+      stat = fs.fstatSync(fd, { bigint: true });
+    },
+    sha256: async () => (await content(0)).sha256,
+    content,
+    target() {
+      if (!stat.isSymbolicLink()) return undefined;
+      try {
+        // An empty path means the descriptor's own link in readlinkat(2), which Node does not have.
+        return fs.readlinkSync(file);
+      } catch {
+        return undefined;
+      }
+    },
+    close() {
+      fs.closeSync(fd);
+    },
+  };
+}
+
+/** Neither: there is no such file any more. */
+export interface Look {
+  witness: FileWitness | undefined;
+  /** Why it could not be looked at: one clause. */
+  unseen: string | undefined;
+}
+
+/** Looks at the file of that path and name, which are for people (`file-name.ts`); the name `.`: the folder itself. */
+export function lookAtFile(shown: string, name: string): Look {
+  try {
+    const witness = openWitness(name === '.' ? shown : pathIn(path.dirname(shown), name));
+    return { witness, unseen: undefined };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { witness: undefined, unseen: `it could not be looked at (${code})` };
+  }
+}
+
+async function readContent(pathFd: number, maxBytes: number): Promise<FileContent> {
+  const fd = openByDescriptor(pathFd);
+  try {
+    const digest = createHash('sha256');
+    let head = Buffer.alloc(0);
+    let sizeBytes = 0;
+    for await (const piece of readPieces(fd, maxHashedBytes)) {
+      sizeBytes += piece.length;
+      digest.update(piece);
+      if (head.length < maxBytes) head = Buffer.concat([head, piece.subarray(0, maxBytes - head.length)]);
+    }
+    return { sha256: digest.digest('hex'), sizeBytes, head };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The very file that was looked at, known to be a regular one: no name is followed again. */
+function openByDescriptor(pathFd: number): number {
+  const link = `/proc/self/fd/${pathFd}`;
+  try {
+    return openRegularFile(link, O_NOATIME);
+  } catch {
+    return openRegularFile(link);
+  }
+}

@@ -1,0 +1,77 @@
+// Which folders hold package databases and the scripts in them on this host.
+
+import fs from 'node:fs';
+import { reportOwnTrouble } from '../host/read-faults.ts';
+import { evaluateRpmMacros } from '../packages/run-rpm.ts';
+
+/** A folder to watch. */
+export interface PackageFolder {
+  /** As configured or as the package tool names it: may be a link, or not there yet. */
+  path: string;
+  /** Whose it is; undefined: not known. */
+  manager: 'dpkg' | 'rpm' | undefined;
+  /** It should be there: that it is not is worth a word. */
+  expected: boolean;
+  /** Only names that begin so count; the rest of the folder is none of our business. */
+  namePrefix?: string;
+  /** It comes and goes with every run of the package manager: nothing of it is remembered. */
+  temporary?: boolean;
+}
+
+/** What rpm(8) says of its folders; undefined: there is no rpm, or it does not answer. */
+export interface RpmFolders {
+  database: string | undefined;
+  temporary: string | undefined;
+}
+
+/** dpkg(1) unpacks a package's control files here, and runs the preinst from here. */
+export const unpackFolder = 'tmp.ci';
+/** rpm writes a scriptlet into a file of such a name, runs it and removes it. */
+const scriptletPrefix = 'rpm-tmp.';
+
+const absolute = (line: string | undefined): string | undefined =>
+  line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
+
+/** Asks rpm, as root's own rpm would answer without macros of root's or of the host's administrator. */
+export async function askRpm(): Promise<RpmFolders | undefined> {
+  try {
+    const [database, temporary] = await evaluateRpmMacros(['_dbpath', '_tmppath']);
+    return { database: absolute(database), temporary: absolute(temporary) };
+  } catch (error) {
+    reportOwnTrouble(error);
+    return undefined;
+  }
+}
+
+/** The folders in the order in which they are looked at. `configured` takes the place of the databases', not of rpm's temporary ones. */
+export function packageFolders(
+  configured: readonly string[] | undefined,
+  rpm: RpmFolders | undefined,
+  exists: (path: string) => boolean = fs.existsSync,
+): PackageFolder[] {
+  const hasDpkg = exists('/usr/bin/dpkg') || exists('/var/lib/dpkg');
+  const rpmDatabases = ['/var/lib/rpm', '/usr/lib/sysimage/rpm'];
+  const databases: PackageFolder[] = configured?.map((path) => ({
+    path: absolute(path) ?? path,
+    manager: managerOf(path),
+    expected: true,
+  })) ?? [
+    { path: '/var/lib/dpkg/info', manager: 'dpkg', expected: hasDpkg },
+    { path: '/var/lib/dpkg', manager: 'dpkg', expected: hasDpkg },
+    // Beside dpkg rpm seldom has a database; and of those that rpm does not name itself, only what is there counts.
+    ...(rpm?.database
+      ? [{ path: rpm.database, manager: 'rpm', expected: !hasDpkg || exists(rpm.database) } as const]
+      : []),
+    ...rpmDatabases.map((path) => ({ path, manager: 'rpm', expected: false }) as const),
+  ];
+  const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): PackageFolder | undefined =>
+    path === undefined
+      ? undefined
+      : { path, manager: 'rpm', expected: false, namePrefix: scriptletPrefix, temporary: true },
+  );
+  const all = [...databases, ...scriptlets].filter((folder) => folder !== undefined);
+  return all.filter((folder, i) => all.findIndex(({ path }) => path === folder.path) === i);
+}
+
+const managerOf = (path: string): PackageFolder['manager'] =>
+  /dpkg/.test(path) ? 'dpkg' : /rpm/.test(path) ? 'rpm' : undefined;

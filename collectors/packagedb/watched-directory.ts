@@ -1,0 +1,116 @@
+// One folder under watch: what it is right now, and what is known of its files.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { tryRead } from '../host/read-faults.ts';
+import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfKnown } from './listing.ts';
+import type { PackageFolder } from './package-directories.ts';
+
+/** The most files of a folder that are known one by one: some 25 MB of memory. What is over it is only counted. */
+export const maxKnownFiles = 50_000;
+/** Deletions found by comparison, of which the kernel may still speak. */
+const maxGone = 1000;
+const saveAtOnce = 500;
+
+/** Where a configured path leads now. */
+export interface FolderPlace {
+  /** Without links. */
+  path: string;
+  /** Device and inode. */
+  identity: string;
+}
+
+/** Undefined: there is no such folder. */
+export function placeOf(folder: string): FolderPlace | undefined {
+  return tryRead(() => {
+    const real = fs.realpathSync.native(folder);
+    const stat = fs.statSync(real, { bigint: true });
+    return stat.isDirectory() ? { path: real, identity: `${stat.dev}:${stat.ino}` } : undefined;
+  });
+}
+
+export interface WatchedFolder {
+  readonly folder: PackageFolder;
+  /** Undefined: it is missing, or another one's place as well (`sameAs`). */
+  place: FolderPlace | undefined;
+  sameAs: string | undefined;
+  /** Why there is no fanotify; undefined: there is. */
+  hintedBecause: string | undefined;
+  /** As fanotify events name it. */
+  key: string | undefined;
+  /** It has been replaced, perhaps by a copy, and its files are still to be compared: inodes and change times say nothing. */
+  copied: boolean;
+  /** It was said that it is missing. */
+  saidMissing: boolean;
+  /** By name; `.` is the folder itself. */
+  readonly known: Map<string, FileState>;
+  /** Files that are not known one by one, at the last look. */
+  uncounted: number;
+  /** Names whose deletion a comparison has told of. */
+  readonly gone: Set<string>;
+  /** Whether the name is any of our business. */
+  accepts(name: string): boolean;
+  /** Takes down a file's state; undefined: it is gone. */
+  remember(name: string, state: FileState | undefined): void;
+  /** Writes what was taken down into the memory; throws what that throws, and keeps it. */
+  save(): void;
+  /** Takes everything down once more. */
+  saveAgain(): void;
+  readonly unsaved: number;
+}
+
+/** The path of a name in the folder, as it is now; `.` is the folder itself. */
+export function pathOf({ place, folder }: WatchedFolder, name: string): string {
+  const at = place?.path ?? folder.path;
+  return name === '.' ? at : path.join(at, name);
+}
+
+/** Reads what the memory has of the folder. */
+export function watchedFolder(folder: PackageFolder, memory: ListingMemory): WatchedFolder {
+  const known = new Map<string, FileState>();
+  const unsaved = new Map<string, FileState | undefined>();
+  if (!folder.temporary) {
+    for (const file of memory.knownFiles(folder.path)) known.set(file.name, stateOfKnown(file));
+  }
+  const gone = new Set<string>();
+  return {
+    folder,
+    place: undefined,
+    sameAs: undefined,
+    hintedBecause: undefined,
+    key: undefined,
+    copied: false,
+    saidMissing: false,
+    known,
+    uncounted: 0,
+    gone,
+    accepts: (name) => (name === '.' ? !folder.temporary : name.startsWith(folder.namePrefix ?? '')),
+    remember(name, state) {
+      if (state === undefined) known.delete(name);
+      else if (known.has(name) || known.size < maxKnownFiles) known.set(name, state);
+      else return;
+      gone.delete(name);
+      if (gone.size > maxGone) gone.clear();
+      if (!folder.temporary) unsaved.set(name, state);
+    },
+    save() {
+      while (unsaved.size > 0) {
+        const some = [...unsaved.entries().take(saveAtOnce)];
+        const upserts: KnownFile[] = [];
+        const deletions: string[] = [];
+        for (const [name, state] of some) {
+          if (state === undefined) deletions.push(name);
+          else upserts.push(knownFile(name, state));
+        }
+        memory.saveKnownFiles(folder.path, upserts, deletions);
+        for (const [name, state] of some) if (unsaved.get(name) === state) unsaved.delete(name);
+      }
+    },
+    saveAgain() {
+      if (!folder.temporary) for (const [name, state] of known) unsaved.set(name, state);
+    },
+    get unsaved() {
+      return unsaved.size;
+    },
+  };
+}

@@ -1,0 +1,161 @@
+// Which version of which package dpkg has, by its status file and the updates beside it: read in small steps, and only what has changed.
+
+import fs from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { readStanzas } from '../host-tables/deb-packages.ts';
+
+/** What dpkg says of a package. */
+interface InstalledVersion {
+  version: string;
+  /** dpkg is putting it in place or removing it, or was stopped: which version its files are of is not said. */
+  between: boolean;
+}
+
+export interface InstalledVersions {
+  /** `libc6` or `libc6:amd64`; also of a package of which only configuration is left. Undefined: there is none. */
+  find(name: string): InstalledVersion | undefined;
+  /** What `find` says was so at this moment, in milliseconds since 1970; undefined: nothing was read yet. */
+  readonly asOfMs: number | undefined;
+  /**
+   * Reads what dpkg says now. A reading that runs already is taken when it began after `sinceMs`, else another follows it.
+   * Throws where there is no status file.
+   */
+  refresh(sinceMs?: number): Promise<void>;
+}
+
+const rowsAtATime = 32;
+/** dpkg may take its updates into the status file while both are read. */
+const maxAttempts = 3;
+/** dpkg(1) keeps the state of a package that it works on in a file of such a name, until it writes its status file. */
+const updateName = /^\d+$/;
+
+interface Row {
+  name: string;
+  architecture: string;
+  /** Undefined: it is not installed any more. */
+  installed: InstalledVersion | undefined;
+}
+
+/** A part of a longer text, as V8 has it, keeps all of that in memory. */
+const ownText = (part: string): string => Buffer.from(part).toString();
+
+const fields = ['Package', 'Status', 'Architecture', 'Version'].map(
+  (name) => new RegExp(`^${name}:[ \\t]*(.*)$`, 'im'),
+);
+
+function rowOf(stanza: string): Row | undefined {
+  const [name, status, architecture, version] = fields.map((field) =>
+    ownText(field.exec(stanza)?.[1]?.trimEnd() ?? ''),
+  ) as [string, string, string, string];
+  if (name === '') return undefined;
+  const state = status.slice(status.lastIndexOf(' ') + 1);
+  const installed = state === 'not-installed' ? undefined : { version, between: state === 'half-installed' };
+  return { name, architecture, installed };
+}
+
+/** `folder` is another administrative folder in tests. Nothing is read yet. */
+export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersions {
+  /** By the status file alone. */
+  let written = new Map<string, InstalledVersion>();
+  let writtenIdentity: string | undefined;
+  /** By the updates, which are newer. Null: not installed any more. */
+  let updated = new Map<string, InstalledVersion | null>();
+  /** By name of the file. */
+  let updates = new Map<string, { identity: string; row: Row | undefined }>();
+  let asOfMs: number | undefined;
+  let reading: { promise: Promise<void>; sinceMs: number } | undefined;
+
+  /** Which one was read; undefined: it has no package at all, and so says nothing of any. */
+  const readStatus = async (): Promise<string | undefined> => {
+    const identity = identityOf(fs.statSync(`${folder}/status`));
+    if (identity === writtenIdentity) return identity;
+    const found = new Map<string, InstalledVersion>();
+    let rows = 0;
+    for (const stanza of readStanzas(`${folder}/status`)) {
+      const row = rowOf(stanza);
+      if (row?.installed !== undefined) {
+        found.set(row.name, row.installed);
+        found.set(`${row.name}:${row.architecture}`, row.installed);
+      }
+      if (++rows % rowsAtATime === 0) await setImmediate();
+    }
+    if (found.size === 0) return undefined;
+    written = found;
+    writtenIdentity = identity;
+    return identity;
+  };
+
+  const readUpdates = (): void => {
+    const read: typeof updates = new Map();
+    for (const name of updateNames(folder)) {
+      const file = `${folder}/updates/${name}`;
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      if (stat === undefined) continue;
+      const identity = identityOf(stat);
+      const known = updates.get(name);
+      read.set(name, known?.identity === identity ? known : { identity, row: readRow(file) });
+    }
+    updates = read;
+    updated = new Map();
+    for (const { row } of read.values()) {
+      if (row === undefined) continue;
+      updated.set(row.name, row.installed ?? null);
+      updated.set(`${row.name}:${row.architecture}`, row.installed ?? null);
+    }
+  };
+
+  const read = async (): Promise<void> => {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const identity = await readStatus();
+      if (identity === undefined) return;
+      const nowMs = Date.now();
+      readUpdates();
+      // All of it in one state: the updates are newer than the status file that was read, and not in it yet.
+      if (identityOf(fs.statSync(`${folder}/status`)) !== identity) continue;
+      asOfMs = nowMs;
+      return;
+    }
+  };
+
+  const begin = (): Promise<void> => {
+    const promise = read().finally(() => {
+      if (reading?.promise === promise) reading = undefined;
+    });
+    reading = { promise, sinceMs: Date.now() };
+    return promise;
+  };
+
+  return {
+    find(wanted) {
+      const update = updated.get(wanted);
+      return update === undefined ? written.get(wanted) : (update ?? undefined);
+    },
+    get asOfMs() {
+      return asOfMs;
+    },
+    async refresh(sinceMs = 0) {
+      while (reading !== undefined && reading.sinceMs < sinceMs) await reading.promise;
+      await (reading?.promise ?? begin());
+    },
+  };
+}
+
+const identityOf = ({ dev, ino, ctimeMs }: fs.Stats): string => `${dev}:${ino}:${ctimeMs}`;
+
+function updateNames(folder: string): string[] {
+  try {
+    return fs
+      .readdirSync(`${folder}/updates`)
+      .filter((name) => updateName.test(name))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Undefined: it is gone, or no stanza. */
+function readRow(file: string): Row | undefined {
+  const [stanza] = readStanzas(file);
+  return stanza === undefined ? undefined : rowOf(stanza);
+}

@@ -1,0 +1,179 @@
+// Whether processes are the package tools that they are called: the distribution's own files, looked at while a process is fresh.
+
+import path from 'node:path';
+import { type Answer, known } from '../answer.ts';
+import type { GenuineFields } from '../event/event.ts';
+import { fileIdentity } from '../host/file-identity.ts';
+import { executableOf } from '../process/executable.ts';
+import type { ExecMoment, LeaderMoments, ProcessEntry, ProcessMoment, ToolLook } from '../process/process.ts';
+import { isIn, looksGenuine, mappedNow, ownSystemOf, runsGenuine, seesAnother } from './genuine-program.ts';
+
+/** A program of the distribution's, and the package that owns it; a path may stand more than once, for several distributions. */
+interface PackageProgram {
+  path: string;
+  package: string;
+}
+
+export interface PackageTools {
+  /**
+   * To be called for each exec: a program on a list is looked at while it is fresh, before an upgrade replaces its file. Resolves when
+   * all is known of the process and its ancestors; undefined: it is.
+   */
+  notice(exec: ExecMoment): Promise<void> | undefined;
+  /** Asks for the owners of all programs on the lists, so that the first processes need not wait for them. */
+  warm(): void;
+  /** It runs the host's own file `program`, by what was seen and not by what it says of itself. */
+  isGenuine(process: ProcessMoment, program: string): boolean;
+  /** Of the process itself; undefined: not known, or its name is no tool's. */
+  genuineProcess(process: ProcessMoment): boolean | undefined;
+  /** Looks at those round an exec. To be asked again once what `notice` gave has resolved. */
+  genuine(exec: ExecMoment, leaders: LeaderMoments): () => GenuineRound;
+}
+
+/** `inferred` says of which field why it is a conclusion. */
+interface GenuineRound {
+  fields: GenuineFields;
+  inferred: Record<string, string>;
+}
+
+interface PackageToolsParts {
+  /** Programs that are looked at when they start. */
+  programs: readonly PackageProgram[];
+  /** Those whose names are theirs alone: whatever else has one is an impostor. */
+  tools: readonly PackageProgram[];
+  /** Whether one of the packages owns the file, by the distribution's own account; undefined: it does not say. */
+  owns(file: string, packageNames: readonly string[]): Answer<boolean>;
+  /** Reads what /proc shows of a process into its entry. */
+  inspect(entry: ProcessEntry): unknown;
+}
+
+const unknown: ToolLook = { genuine: known<boolean>(undefined) };
+
+export function openPackageTools({ programs, tools, owns, inspect }: PackageToolsParts): PackageTools {
+  const packagesOf = new Map<string, string[]>();
+  for (const { path: file, package: owner } of [...programs, ...tools]) {
+    packagesOf.set(file, [...(packagesOf.get(file) ?? []), owner]);
+  }
+  /** By name, where its file may be. */
+  const filesOf = new Map<string, string[]>();
+  for (const { path: file } of tools) {
+    const name = path.basename(file);
+    filesOf.set(name, [...(filesOf.get(name) ?? []), file]);
+  }
+
+  /** The nearest of its line that could be looked at is on the host: paths mean there what they mean to us. */
+  const isOnHost = (entry: ProcessEntry): boolean => {
+    for (let at: ProcessEntry | undefined = entry; at; at = at.parent) {
+      inspect(at);
+      if (at.details) return at.details.hostRoot && at.details.containerId === undefined;
+    }
+    return false;
+  };
+
+  /** It has a tool's name, and lies where no tool lies: neither a link to one, nor that file under another name. */
+  const isElsewhere = (process: ProcessMoment, file: string, inferredFrom: string | undefined): boolean => {
+    const identity = fileIdentity(file);
+    const mapped = mappedNow(process);
+    return (
+      inferredFrom === undefined &&
+      identity !== undefined &&
+      (filesOf.get(path.basename(file)) ?? []).every((one) => ![identity, mapped].includes(fileIdentity(one)))
+    );
+  };
+
+  const lookAt = (process: ProcessMoment, file: string, owners: readonly string[] | undefined): ToolLook => {
+    const { entry, image } = process;
+    if (image === undefined) return unknown;
+    inspect(entry);
+    if (image.probedImage !== undefined && owners !== undefined) {
+      // That very file; should another one stand there by now, it cannot be told whose that one was.
+      const mapped = mappedNow(process);
+      const stands = mapped === undefined || mapped === fileIdentity(file);
+      return { genuine: stands ? owns(file, owners) : known<boolean>(undefined), probed: true };
+    }
+    if (owners === undefined) {
+      const { inferredFrom } = executableOf(entry, image);
+      return isOnHost(entry) && isElsewhere(process, file, inferredFrom) ? { genuine: known(false) } : unknown;
+    }
+    if (runsGenuine(process, file)) return { genuine: owns(file, owners) };
+    if (seesAnother(process, file)) return { genuine: known(false) };
+    // Only where /proc is polled: what a process that was there before the agent says of itself is nothing.
+    if (image.inferredFrom !== undefined && image.execNs !== undefined && looksGenuine(process, file)) {
+      return { genuine: owns(file, owners), inferredFrom: image.inferredFrom };
+    }
+    const ownRoot = ownSystemOf(process, file);
+    return ownRoot === undefined ? unknown : { genuine: known(true), ownRoot };
+  };
+
+  /** Looked at once for each program that a process runs: later its file may have been replaced by an upgrade. */
+  const look = (process: ProcessMoment): ToolLook => {
+    const { entry, image } = process;
+    if (image === undefined) return unknown;
+    const file = executableOf(entry, image).path;
+    const owners = packagesOf.get(file);
+    if (owners === undefined && !filesOf.has(file.slice(file.lastIndexOf('/') + 1))) return unknown;
+    if (image.tool === undefined || (image.probedImage !== undefined && !image.tool.probed)) {
+      image.tool = lookAt(process, file, owners);
+    }
+    return image.tool;
+  };
+
+  return {
+    notice(exec) {
+      let pending = look(exec).genuine.pending;
+      // Of each execution on the host: most have nothing to wait for.
+      for (const ancestor of exec.ancestors) {
+        const one = look(ancestor).genuine.pending;
+        if (one !== undefined && one !== pending) pending = pending === undefined ? one : both(pending, one);
+      }
+      return pending;
+    },
+    warm() {
+      for (const [file, owners] of packagesOf) owns(file, owners);
+    },
+    isGenuine(process, program) {
+      if (process.image === undefined || executableOf(process.entry, process.image).path !== program) return false;
+      const { genuine, ownRoot, inferredFrom } = look(process);
+      return genuine.value === true && ownRoot === undefined && inferredFrom === undefined;
+    },
+    genuineProcess: (process) => look(process).genuine.value,
+    genuine(exec, leaders) {
+      const looks = new Map<keyof GenuineFields, ToolLook>();
+      const note = (role: keyof GenuineFields, process: ProcessMoment | undefined): void => {
+        if (process === undefined || !isInLine(exec, process)) return;
+        const seen = look(process);
+        if (seen.ownRoot === undefined || isIn(seen.ownRoot, exec.entry.pid)) looks.set(role, seen);
+      };
+      note('process', exec);
+      note('parent', exec.ancestors[0]);
+      note('session_leader', leaders.session_leader);
+      note('group_leader', leaders.group_leader);
+      return () => {
+        const round: GenuineRound = { fields: {}, inferred: {} };
+        for (const [role, { genuine, inferredFrom }] of looks) {
+          if (genuine.value === undefined) continue;
+          round.fields[role] = genuine.value;
+          if (inferredFrom !== undefined) round.inferred[`stepparent.genuine.${role}`] = inferredFrom;
+        }
+        return round;
+      };
+    },
+  };
+}
+
+async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  await first;
+  await second;
+}
+
+/**
+ * It is the process itself, or the line that leads to it was forked by that very program. Any process can become dpkg after it
+ * has forked, or put itself into a session that a real dpkg leads.
+ */
+function isInLine(exec: ExecMoment, { entry, image }: ProcessMoment): boolean {
+  if (entry === exec.entry) return true;
+  for (let at = exec.entry; at.parent; at = at.parent) {
+    if (at.parent === entry) return at.parentImageAtFork === undefined || at.parentImageAtFork === image;
+  }
+  return false;
+}

@@ -1,0 +1,74 @@
+// Which version of its package a maintainer script is of: what dpkg said while that very file was in place.
+
+import fs from 'node:fs';
+import { tryRead } from '../host/read-faults.ts';
+import type { InstalledVersions } from './installed-versions.ts';
+
+/** One file as it was looked at; what dpkg puts in its place later is another. */
+export interface ScriptFile {
+  path: string;
+  inode: string;
+  /** Status change, in milliseconds since 1970. */
+  ctimeMs: number;
+}
+
+/** `version` undefined: no installed package has it. */
+export interface FileVersion {
+  version: string | undefined;
+}
+
+export interface ScriptVersions {
+  /** Undefined: not known, or not yet; it may be after the next reading of what dpkg says. `name` is that of its package. */
+  of(file: ScriptFile, name: string): FileVersion | undefined;
+}
+
+/** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
+export const clockStepMs = 12;
+/** Files whose version is remembered when they are gone. */
+const maxKnown = 4096;
+/** A file that has just been replaced is still held open by who looked at it: its inode is no other file's. */
+const replacedMs = 1000;
+
+interface Known {
+  ctimeMs: number;
+  version: FileVersion;
+  /** When that was found out. */
+  atMs: number;
+}
+
+export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
+  /** By path and inode. */
+  const known = new Map<string, Known>();
+  return {
+    of(file, name) {
+      const key = `${file.path}\0${file.inode}`;
+      const ctimeMs = Math.floor(file.ctimeMs);
+      const before = known.get(key);
+      if (before?.ctimeMs === ctimeMs) return before.version;
+      const inPlace = lookAtScript(file.path);
+      const isReplaced = inPlace?.inode !== file.inode;
+      // The removal of its name has changed it once more.
+      if (isReplaced && before !== undefined && before.ctimeMs < ctimeMs && Date.now() - before.atMs < replacedMs) {
+        return before.version;
+      }
+      const { asOfMs } = installed;
+      if (asOfMs === undefined || !(file.ctimeMs + clockStepMs <= asOfMs)) return undefined;
+      if (isReplaced || Math.floor(inPlace.ctimeMs) !== ctimeMs) return undefined;
+      const found = installed.find(name);
+      // dpkg says so before it touches the scripts of a package, and until all of the new version's are in place.
+      if (found?.between) return undefined;
+      const version = { version: found?.version };
+      // What is of no package now may be taken over by one.
+      if (version.version === undefined) return version;
+      if (known.size >= maxKnown) known.delete(known.keys().next().value as string);
+      known.set(key, { ctimeMs, version, atMs: Date.now() });
+      return version;
+    },
+  };
+}
+
+/** The file that is there now; undefined: there is none. */
+export function lookAtScript(path: string): ScriptFile | undefined {
+  const stat = tryRead(() => fs.statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return stat && { path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) };
+}

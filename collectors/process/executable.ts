@@ -1,0 +1,93 @@
+// From what execve was given to `process.executable`: an absolute path without symlinks; for a script the script.
+
+import path from 'node:path';
+import { realPath } from '../host/file-identity.ts';
+import { shebangInterpreter } from '../proc/script-of-interpreter.ts';
+import type { Executable, Image, ProcessEntry } from './process.ts';
+
+/** Names that mean a file only inside the process: what it really is can be read only while the process lives. */
+export const isPrivateName = (filename: string): boolean =>
+  // Asked at every exec of the host.
+  (filename.includes('proc/') || filename.includes('fd/')) && /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
+
+/** Paths of this process mean the same to us: it is not known to be in another root. */
+export const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
+  for (let at = entry; at; at = at.parent) if (at.details) return at.details.hostRoot;
+  return true;
+};
+
+const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
+  for (let at: ProcessEntry | undefined = entry; at; at = at.parent) {
+    if (at.details?.workingDirectory) return at.details.workingDirectory;
+  }
+  return undefined;
+};
+
+/** The kernel runs the script with this program; env(1) has become what it looked up itself. */
+const runsScript = (script: string, mapped: string): boolean => {
+  const interpreter = shebangInterpreter(script);
+  return interpreter !== undefined && (path.basename(interpreter) === 'env' || realPath(interpreter) === mapped);
+};
+
+/**
+ * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
+ * is right unless somebody plays with links. With `mapped`, the file that /proc/PID/exe gives, it says where the two do
+ * not agree: a link may lead elsewhere by now, but the process may as well have called execve again, and the record of
+ * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one. `links` is
+ * `realPath`, or what stands for it.
+ */
+export function executableOf(entry: ProcessEntry, image: Image, mapped?: string, links = realPath): Executable {
+  if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };
+  const known = image.executable;
+  if (known !== undefined && (known.certain || mapped === undefined)) return known;
+  if (known !== undefined && known.path === mapped) {
+    image.executable = { path: mapped, certain: true };
+    return image.executable;
+  }
+  const found: Executable = resolve(entry, image, mapped, links);
+  found.certain = mapped !== undefined;
+  image.executable = found;
+  return found;
+}
+
+function resolve(
+  entry: ProcessEntry,
+  image: Image,
+  mapped: string | undefined,
+  links: (file: string) => string | undefined,
+): Executable {
+  const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
+  if (isPrivateName(image.filename)) {
+    return mapped === undefined
+      ? { path: image.filename, inferredFrom: 'the name given to execve: the file behind it was gone' }
+      : { path: mapped };
+  }
+  const { filename } = image;
+  let absolute = filename;
+  if (!path.isAbsolute(filename)) {
+    const base = workingDirectoryOf(entry);
+    if (mapped !== undefined && path.basename(mapped) === path.basename(filename)) return { path: mapped };
+    if (base === undefined)
+      return { path: filename, inferredFrom: 'the name given to execve, relative to an unknown folder' };
+    absolute = path.join(base, filename);
+  }
+  if (!sharesRoot(entry)) return { path: path.normalize(absolute), ...inferred };
+  const resolved = links(absolute);
+  if (mapped === undefined) {
+    if (resolved !== undefined) return { path: resolved, ...inferred };
+    return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+  }
+  if (resolved === mapped || path.normalize(absolute) === mapped) return { path: mapped };
+  if (resolved !== undefined && runsScript(resolved, mapped)) return { path: resolved, ...inferred };
+  if (resolved === undefined) {
+    const folder = realPath(path.dirname(absolute));
+    return folder !== undefined && path.join(folder, path.basename(absolute)) === mapped
+      ? { path: mapped }
+      : { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+  }
+  return {
+    path: path.normalize(absolute),
+    inferredFrom: 'the name given to execve: /proc shows another program',
+    replaced: true,
+  };
+}

@@ -1,0 +1,155 @@
+// Which processes are, or were started by, a script that a package brings: from what is executed, and by whom.
+
+import path from 'node:path';
+import type { LifecycleFields } from '../event/event.ts';
+import type { Notes } from '../event/notes.ts';
+import type { Image, Lifecycle, LifecycleScript, ProcessEntry } from './process.ts';
+
+/** Whether a run of rpm with these arguments may run scripts of packages. */
+export type ChangesPackages = (manager: 'rpm', args: readonly string[]) => boolean;
+
+/**
+ * A daemon that a script starts keeps the mark for good, and so does all that it starts. So many programs of one script
+ * are followed.
+ */
+export const maxExecsOfScript = 5000;
+
+const phase = '(preinst|postinst|prerm|postrm|config)';
+/** `/var/lib/dpkg/info/PACKAGE[:ARCH].PHASE`, also below another --admindir. */
+const installedScript = new RegExp(`/info/([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\\.${phase}$`);
+/** A new package's scripts before it is installed: its preinst, and on an error its postrm. */
+const unpackedScript = new RegExp(`/tmp\\.ci/${phase}$`);
+const scriptletFile = /(?:^|\/)rpm-tmp\.\w{6}$/;
+
+/** Asked at every exec of the host. */
+function runs(image: Image | undefined, tool: 'dpkg' | 'rpm'): boolean {
+  const file = image?.probedImage ?? image?.filename;
+  return file?.endsWith(tool) === true && path.basename(file) === tool;
+}
+
+/** What a forked child is, before it executes anything. */
+export function lifecycleBelow(parent: ProcessEntry | undefined): Lifecycle | undefined {
+  const above = parent?.lifecycle;
+  return above && { script: above.script, depth: above.depth + 1 };
+}
+
+/**
+ * What a process is once it has executed `image`; `inherited`: the parent's program, when the process was until now
+ * nothing but a fork of it.
+ */
+export function lifecycleAtExec(
+  entry: ProcessEntry,
+  inherited: Image | undefined,
+  image: Image,
+  changesPackages: ChangesPackages | undefined,
+): Lifecycle | undefined {
+  const script = dpkgScript(entry, image, inherited) ?? rpmScript(inherited, changesPackages);
+  if (script !== undefined) return { script, depth: 0 };
+  const { lifecycle } = entry;
+  if (lifecycle === undefined) return undefined;
+  lifecycle.script.execs++;
+  if (lifecycle.script.execs > maxExecsOfScript) return undefined;
+  return lifecycle.depth > 0 ? lifecycle : { ...lifecycle, depth: 1 };
+}
+
+/** Effective user id of a process that has just called execve; undefined: nobody has looked at it as it was before. */
+const userBeforeExec = ({ details, detailsImage, formerImage }: ProcessEntry): number | undefined =>
+  detailsImage === formerImage ? details?.userId : undefined;
+
+function dpkgScript(
+  entry: ProcessEntry,
+  { filename: given }: Image,
+  inherited: Image | undefined,
+): LifecycleScript | undefined {
+  const byDpkg = runs(inherited, 'dpkg');
+  // Most execs of a host.
+  if (!byDpkg && !given.startsWith('/var/lib/dpkg/')) return undefined;
+  // What execve was given may lead anywhere.
+  const filename = path.posix.normalize(given);
+  const userId = userBeforeExec(entry);
+  // Without dpkg it is root who has business with its scripts.
+  if (!byDpkg && (!filename.startsWith('/var/lib/dpkg/') || (userId ?? 0) !== 0)) return undefined;
+  const doubt =
+    byDpkg || userId === 0 ? undefined : 'its file: no dpkg started it, and it is not known whose process it is';
+  const installed = installedScript.exec(filename);
+  if (installed) {
+    return {
+      manager: 'dpkg',
+      path: filename,
+      package: installed[1],
+      phase: installed[2],
+      packageInferredFrom: undefined,
+      inferredFrom: doubt,
+      execs: 0,
+    };
+  }
+  const unpacked = unpackedScript.exec(filename);
+  if (!unpacked) return undefined;
+  const name = onlyPackage(inherited, /^([a-z0-9][a-z0-9+.-]+?)(?:_[^/]*)?\.deb$/);
+  return {
+    manager: 'dpkg',
+    path: filename,
+    package: name,
+    phase: unpacked[1],
+    packageInferredFrom: name && 'the name of the one package file that dpkg was given',
+    inferredFrom: doubt,
+    execs: 0,
+  };
+}
+
+/** rpm executes nothing of its own in a child of it: what a child executes is a package's, or a macro's. */
+function rpmScript(
+  inherited: Image | undefined,
+  changesPackages: ChangesPackages | undefined,
+): LifecycleScript | undefined {
+  if (inherited === undefined || !runs(inherited, 'rpm')) return undefined;
+  const args = argsOf(inherited);
+  if (args !== undefined && changesPackages && !changesPackages('rpm', args)) return undefined;
+  const name = onlyPackage(inherited, /^([^/]+?)(?:-[^-/]+-[^-/]+\.\w+)?\.rpm$/);
+  return {
+    manager: 'rpm',
+    path: undefined,
+    package: name,
+    phase: undefined,
+    packageInferredFrom: name && 'the name of the one package file that rpm was given',
+    inferredFrom: undefined,
+    execs: 0,
+  };
+}
+
+const argsOf = (image: Image): string[] | undefined => image.args ?? image.attemptArgs?.args;
+
+function onlyPackage(tool: Image | undefined, pattern: RegExp): string | undefined {
+  const args = tool && argsOf(tool);
+  if (!tool || !args || tool.argsTruncated || (!tool.args && tool.attemptArgs?.truncated)) return undefined;
+  const names = args.slice(1).flatMap((arg) => pattern.exec(path.basename(arg))?.[1] ?? []);
+  return names.length === 1 ? names[0] : undefined;
+}
+
+/** For the event of an exec, with its arguments where they were observed; adds what is concluded to the notes. */
+export function describeLifecycle(
+  { script, depth }: Lifecycle,
+  args: string | readonly string[] | undefined,
+  notes: Notes,
+): LifecycleFields {
+  // The interpreter's argument is the file; the kernel knows only the interpreter.
+  if (script.manager === 'rpm' && depth === 0) {
+    script.path ??= [args ?? []]
+      .flat()
+      .slice(1)
+      .find((arg) => scriptletFile.test(arg));
+  }
+  const field = 'stepparent.lifecycle_script';
+  if (script.inferredFrom) notes.inferred[field] = script.inferredFrom;
+  if (script.packageInferredFrom) notes.inferred[`${field}.package`] = script.packageInferredFrom;
+  if (script.package === undefined) notes.unobserved[`${field}.package`] = 'the package manager does not say';
+  if (script.phase === undefined) notes.unobserved[`${field}.phase`] = 'the package manager does not say';
+  if (script.execs === maxExecsOfScript) notes.truncated[field] = maxExecsOfScript;
+  return {
+    manager: script.manager,
+    ...(script.path === undefined ? {} : { path: script.path }),
+    ...(script.package === undefined ? {} : { package: script.package }),
+    ...(script.phase === undefined ? {} : { phase: script.phase }),
+    depth,
+  };
+}

@@ -1,0 +1,141 @@
+// What is known of a process: the programs it ran, the script and the transaction it belongs to, and how it was at one moment. Types only.
+
+import type { Answer } from '../answer.ts';
+import type { ProcessDetails } from '../proc/inspect-process.ts';
+import type { BootNs } from './process-record.ts';
+
+export interface Executable {
+  path: string;
+  /** Why `path` is a conclusion; absent where it was read. */
+  inferredFrom?: string;
+  /** It was compared with what the process has mapped. */
+  certain?: boolean;
+  /** /proc shows another program under the pid: nothing that it says of file and arguments is of this one. */
+  replaced?: boolean;
+}
+
+/** What was found out of a program with a package tool's name. */
+export interface ToolLook {
+  /** Undefined once it is known: it could not be told. */
+  genuine: Answer<boolean>;
+  /** The answer rests on the entry probe: nothing more certain will come. */
+  probed?: true;
+  /** Genuine by the word of a system of its own (a chroot, a container): device and inode of that one's root. */
+  ownRoot?: string;
+  /** Why `genuine` is a conclusion. */
+  inferredFrom?: string;
+}
+
+/** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
+export interface Image {
+  /** What execve was given, or where the process ran before we looked the file it has mapped. */
+  filename: string;
+  /** Undefined: it ran before we looked. */
+  execNs: BootNs | undefined;
+  args?: string[];
+  argsTruncated?: boolean;
+  /** What execve was given; for a script the kernel puts the interpreter in front. */
+  attemptArgs?: { args: string[]; truncated: boolean };
+  /** The program whose entry probe was hit: what was really mapped, whatever its name. */
+  probedImage?: string;
+  /** Why `filename` is a conclusion; absent where it was read. */
+  inferredFrom?: string;
+  /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
+  executable?: Executable;
+  /** Whether it is the package tool that it is called; kept from when it was looked at, while it was fresh. */
+  tool?: ToolLook;
+}
+
+/** One run of a script. Its descendants share this object. */
+export interface LifecycleScript {
+  manager: 'dpkg' | 'rpm';
+  /** Undefined: not known (yet), or there is no file. */
+  path: string | undefined;
+  package: string | undefined;
+  phase: string | undefined;
+  /** What `package` is concluded from. */
+  packageInferredFrom: string | undefined;
+  /** Why it is doubtful that it is one at all. */
+  inferredFrom: string | undefined;
+  /** Programs executed below it so far. */
+  execs: number;
+}
+
+/** What a process is to a script. */
+export interface Lifecycle {
+  script: LifecycleScript;
+  /** 0: the script itself. */
+  depth: number;
+}
+
+/** One run of a package tool that no other was running round. All that it starts, at any depth, shares this object. */
+export interface Transaction {
+  /** The process that ran the tool; it may have ended, or run something else by now. */
+  root: ProcessEntry;
+  /** The tool. */
+  image: Image;
+  /** Undefined: it was not seen to have ended. */
+  endNs: BootNs | undefined;
+  /** Programs executed in it since then. */
+  execsAfterEnd: number;
+}
+
+/** One process. Its identity is pid and start, never the pid alone. */
+export interface ProcessEntry {
+  pid: number;
+  /** From the fork's record, or field 22 of /proc/PID/stat (then a multiple of 10 ms). */
+  startNs: BootNs;
+  /** Who forked it, not who has adopted it since. Undefined: not observed, or cut (see `lineageCut`). */
+  parent: ProcessEntry | undefined;
+  /** `parent` was read from /proc after the fork: it may be the one that adopted it. */
+  parentInferred: boolean;
+  /** Older ancestors were dropped at the bound. */
+  lineageCut: boolean;
+  /** Ancestors above it, at least. */
+  depth: number;
+  image: Image | undefined;
+  /** What it ran before its last exec, its parent's program if that was all. */
+  formerImage?: Image | undefined;
+  /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
+  parentImageAtFork: Image | undefined;
+  ended: boolean;
+  /** When it ended, as far as a record said so. */
+  endNs: BootNs | undefined;
+  /** The package's script that it runs or was started by, through however many forks. Replaced whole. */
+  lifecycle: Lifecycle | undefined;
+  /** The package transaction that it is part of, through however many forks. */
+  transaction: Transaction | undefined;
+  /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
+  details: ProcessDetails | undefined;
+  /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
+  detailsImage: Image | undefined;
+  /** The program that it ran when `details` were asked for; null: they never were. */
+  inspectedImage: Image | undefined | null;
+}
+
+/** A process as it was at one moment. */
+export interface ProcessMoment {
+  entry: ProcessEntry;
+  image: Image | undefined;
+}
+
+/** A process with its ancestors, as they were at one moment. */
+export interface ActorMoment extends ProcessMoment {
+  /** Nearest first. */
+  ancestors: readonly ProcessMoment[];
+}
+
+/** One exec, as it was when it happened. */
+export interface ExecMoment extends ActorMoment {
+  image: Image;
+  timeNs: BootNs;
+  /** Undefined: it runs below no lifecycle script. */
+  lifecycle: Lifecycle | undefined;
+  /** Undefined: it is part of no package transaction. */
+  transaction: Transaction | undefined;
+}
+
+export interface LeaderMoments {
+  session_leader?: ProcessMoment;
+  group_leader?: ProcessMoment;
+}

@@ -1,0 +1,258 @@
+// The configuration: defaults, layers, and what a mistake is answered with.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  completeConfiguration,
+  configurationKeys,
+  configurationTables,
+} from '../../../agent/configuration/configuration.ts';
+import { ConfigurationError } from '../../../agent/configuration/configuration-error.ts';
+import { parseConfigurationFile } from '../../../agent/configuration/configuration-file.ts';
+import { allowedDuration } from '../../../agent/configuration/duration.ts';
+import { checkConfiguration, readConfiguration } from '../../../agent/configuration/read-configuration.ts';
+import { shippedHunts } from '../../../detectors/hunts/load-hunts.ts';
+import { whyUnreadable } from '../../why-unreadable.ts';
+
+function folderOf(files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stepparent-configuration-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'conf.d'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+function refusalOf(text: string): string {
+  const [error] = parseConfigurationFile(text, 'c.toml').refused;
+  if (error === undefined) return 'accepted';
+  expect(error).toBeInstanceOf(ConfigurationError);
+  return error.message;
+}
+
+const tableOf = (text: string) => {
+  const { table, refused } = parseConfigurationFile(text, 'c.toml');
+  expect(refused).toEqual([]);
+  return table;
+};
+
+test('defaults', () => {
+  expect(completeConfiguration([])).toEqual({
+    known_front_ends: true,
+    container_alerts: false,
+    sensor: { mode: 'auto', argv_of_every_exec: 'auto', buffer_total_mb: 16, poll_interval_ms: 100 },
+    events: {
+      record:
+        'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
+        '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
+    },
+    retention: { event_days: 14, max_mb: 200 },
+    hunts: { interval: 3_600_000, directories: [shippedHunts, '/etc/stepparent/hunts.d'] },
+    alerts: { journald: true, ndjson: true },
+    log: { level: 'info' },
+  });
+});
+
+test('every key has a line of documentation, what is allowed, and a default or what holds without', () => {
+  expect(configurationKeys.length).toBe(20);
+  for (const { name, description, allowed, default: value, without, example } of configurationKeys) {
+    expect(description, name).toMatch(/^[A-Z].*\.$/);
+    expect(allowed, name).toMatch(/^[^A-Z]+|a KQL/);
+    expect(allowed, name).not.toContain('undefined');
+    expect(value === undefined, name).toBe(without !== undefined);
+    expect(example, name).toBeDefined();
+  }
+  expect([...configurationTables.keys()]).toEqual(['sensor', 'events', 'retention', 'hunts', 'alerts', 'log']);
+  for (const [name, description] of configurationTables) expect(description, name).toMatch(/^[A-Z].*\.$/);
+});
+
+test('what is allowed is said in words', () => {
+  const allowed = new Map(configurationKeys.map((key) => [key.name, key.allowed]));
+  expect(allowed.get('sensor.mode')).toBe('"auto", "tracefs", "procfs"');
+  expect(allowed.get('sensor.buffer_total_mb')).toBe('a whole number from 1 to 256');
+  expect(allowed.get('alerts.ndjson')).toBe('true or false');
+  expect(allowed.get('rules_directories')).toBe('a list; each entry is an absolute path; at least 1');
+  expect(allowed.get('hunts.interval')?.startsWith(allowedDuration)).toBe(true);
+  expect(allowed.get('hunts.interval')).toMatch(/"off"$/);
+});
+
+test('later layers go over earlier ones, key by key', () => {
+  const tables = [
+    'learning = "3d"\nsensor.mode = "procfs"\nrules_directories = ["/a", "/b"]',
+    '[sensor]\nbuffer_total_mb = 4',
+    'rules_directories = ["/c"]',
+  ];
+  const configuration = completeConfiguration(tables.map(tableOf));
+  expect(configuration).toMatchObject({
+    learning: 3 * 86_400_000,
+    sensor: { mode: 'procfs', buffer_total_mb: 4, poll_interval_ms: 100 },
+    rules_directories: ['/c'],
+  });
+});
+
+test('hunts can be left out', () => {
+  const table = tableOf('hunts.interval = "off"');
+  expect(completeConfiguration([table]).hunts.interval).toBeUndefined();
+});
+
+test.for([
+  ['learning = "3 days"', 'c.toml:1:1: `learning` ', allowedDuration],
+  ['\n[sensor]\n# which\nmode = "ebpf"', 'c.toml:4:1: `sensor.mode` ', '"auto", "tracefs"'],
+  ['sensor.buffer_total_mb = 0', 'c.toml:1:1: `sensor.buffer_total_mb` ', '1'],
+  ['sensor = { mode = "auto", poll_interval_ms = 1.5 }', 'c.toml:1:1: `sensor.poll_interval_ms` ', ''],
+  ['[log]\nlevel = "loud"', 'c.toml:2:1: `log.level` ', '"error"'],
+  ['[events]\nrecord = "a:(b or"', 'c.toml:2:1: `events.record` ', 'KQL'],
+  ['[hunts]\ninterval = "5s"', 'c.toml:2:1: `hunts.interval` ', allowedDuration],
+  ['log = "debug"', 'c.toml:1:1: `log` ', ''],
+  ['state_directory = "state"', 'c.toml:1:1: `state_directory` ', 'absolute'],
+  ['rules_directories = ["/a", 7]', 'c.toml:1:1: `rules_directories[1]` ', ''],
+  ['known_front_ends = "yes"', 'c.toml:1:1: `known_front_ends` ', 'true'],
+  ['learning = "3d"\nlearning = "4d"', 'c.toml:2:1: ', 'TOML'],
+  ['learning = ', 'c.toml:1:12: ', 'TOML'],
+])('%j is refused', ([text = '', place = '', allowed = '']) => {
+  const refusal = refusalOf(text);
+  expect(refusal.slice(0, place.length)).toBe(place);
+  expect(refusal.slice(place.length)).toContain(allowed);
+  expect(refusal).not.toContain('\n');
+});
+
+test.for([
+  ['a = 1\nb = 2', ['c.toml:1: unknown key `a`', 'c.toml:2: unknown key `b`']],
+  ['known_front_ends = true\nlearnign = "3d"', ['c.toml:2: unknown key `learnign`; did you mean `learning`?']],
+  ['[sensor]\nbuffer_mb = 4', ['c.toml:2: unknown key `sensor.buffer_mb`; did you mean `sensor.buffer_total_mb`?']],
+  ['[sensors]\nmode = "auto"', ['c.toml:1: unknown key `sensors`; did you mean `sensor`?']],
+  ['event_days = 3', ['c.toml:1: unknown key `event_days`; did you mean `retention.event_days`?']],
+  ['retention_event_days = 3', ['c.toml:1: unknown key `retention_event_days`; did you mean `retention.event_days`?']],
+  ['"sensor.mode" = "auto"', ['c.toml:1: unknown key `"sensor.mode"`; did you mean `sensor.mode`?']],
+  ['[log]\nlearning = "1d"', ['c.toml:2: unknown key `log.learning`; did you mean `learning`, above the first table?']],
+  ['sensor = { mod = "auto" }', ['c.toml:1: unknown key `sensor.mod`; did you mean `sensor.mode`?']],
+  ['[[exception]]\nrule = "x"', ['c.toml:1: unknown key `exception`; did you mean `exceptions`?']],
+  [
+    '__proto__.polluted = 1\n[sensor.__proto__]\nmode = 7',
+    [
+      'c.toml:1: unknown key `__proto__`',
+      'c.toml:2: unknown key `sensor.__proto__`; known here: mode, argv_of_every_exec, buffer_total_mb, poll_interval_ms',
+    ],
+  ],
+  ['constructor = 1', ['c.toml:1: unknown key `constructor`']],
+  ['[log]\nlevel = "warn"', []],
+] as const)('%j is warned of and read otherwise', ([text, warnings]) => {
+  const { table, ...said } = parseConfigurationFile(text, 'c.toml');
+  expect(said).toEqual({ warnings, refused: [] });
+  const configuration = completeConfiguration([table]);
+  expect(configuration).toEqual(
+    completeConfiguration([text.startsWith('[log]\nlevel') ? { log: { level: 'warn' } } : {}]),
+  );
+  expect(Object.getPrototypeOf(table)).toBe(Object.prototype);
+  expect('polluted' in configuration).toBe(false);
+});
+
+test('a mistyped key and a wrong value are both told', () => {
+  const { warnings, refused } = parseConfigurationFile('lerning = "1d"\nlearning = 1\n[log]\nlevel = "x"', 'c.toml');
+  expect(warnings).toEqual([expect.stringMatching(/^c\.toml:1: .*`lerning`.*`learning`/)]);
+  expect(refused.map(({ message }) => message.slice(0, 22))).toEqual([
+    'c.toml:2:1: `learning`',
+    'c.toml:4:1: `log.level',
+  ]);
+});
+
+test('a removed key says what to do instead', () => {
+  const removed = { watch: 'use `sensor.mode`', 'sensor.kind': 'use `sensor.mode`', hasOwnProperty: 'never' };
+  const { warnings, refused, table } = parseConfigurationFile('watch = 1\n[sensor]\nkind = "x"', 'c.toml', removed);
+  expect(refused).toEqual([]);
+  expect(table).toEqual({ sensor: {} });
+  expect(warnings).toEqual([
+    'c.toml:1: `watch` is not a key any more: use `sensor.mode`',
+    'c.toml:3: `sensor.kind` is not a key any more: use `sensor.mode`',
+  ]);
+  expect(parseConfigurationFile('toString = 1', 'c.toml', removed).warnings).toEqual(
+    parseConfigurationFile('toString = 1', 'c.toml').warnings,
+  );
+});
+
+test('a file full of unknown keys is told within bounds', () => {
+  const text = Array.from({ length: 3000 }, (_, i) => `"${'x'.repeat(1000)}${i}" = 1`).join('\n');
+  const { warnings } = parseConfigurationFile(text, 'c.toml');
+  expect(warnings.length).toBe(21);
+  expect(warnings.at(-1)).toBe('c.toml: 2980 more unknown keys');
+  for (const warning of warnings) expect(warning.length).toBeLessThan(300);
+});
+
+test('what is set, where, and all that is refused in all files', () => {
+  const folder = folderOf({
+    'config.toml': 'learning = "1d"\nsensor.mode = "procfs"\nlerning = 1',
+    'conf.d/1.toml': '\n\n[sensor]\nmode = "tracefs"',
+  });
+  const inFolder = (file: string): string => file.slice(folder.length + 1);
+  const { settings, warnings } = readConfiguration(join(folder, 'config.toml'));
+  expect([...settings].map(([name, { value, file, line }]) => [name, value, inFolder(file), line])).toEqual([
+    ['learning', '1d', 'config.toml', 1],
+    ['sensor.mode', 'tracefs', 'conf.d/1.toml', 4],
+  ]);
+  expect(warnings.map(inFolder)).toEqual([expect.stringMatching(/^config\.toml:3: .*`lerning`.*`learning`/)]);
+
+  writeFileSync(join(folder, 'conf.d/1.toml'), 'sensor.mode = 1\nlog.level = 1');
+  writeFileSync(join(folder, 'conf.d/2.toml'), 'learning = ');
+  const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
+  expect(refused.map(({ message }) => inFolder(message).split(' ')[0])).toEqual([
+    'conf.d/1.toml:1:1:',
+    'conf.d/1.toml:2:1:',
+    'conf.d/2.toml:1:12:',
+  ]);
+  expect(configuration.sensor.mode).toBe('procfs');
+});
+
+test('files: the first, then conf.d by name; others in conf.d are left alone', () => {
+  const folder = folderOf({
+    'config.toml': 'learning = "1d"\nlog.level = "warn"',
+    'conf.d/20-b.toml': 'learning = "3d"',
+    'conf.d/10-a.toml': 'learning = "2d"\nknown_front_ends = false',
+    'conf.d/30-c.toml.bak': 'nonsense',
+  });
+  const { configuration, files } = readConfiguration(join(folder, 'config.toml'));
+  expect(configuration).toMatchObject({ learning: 3 * 86_400_000, known_front_ends: false, log: { level: 'warn' } });
+  expect(files.map((file) => file.slice(folder.length))).toEqual([
+    '/config.toml',
+    '/conf.d/10-a.toml',
+    '/conf.d/20-b.toml',
+  ]);
+  expect(configuration.rules_directories[0]).toBe(join(import.meta.dirname, '../../../detectors/rules'));
+});
+
+test('a mistake in conf.d names that file', () => {
+  const folder = folderOf({ 'config.toml': '', 'conf.d/a.toml': '\nlearning = 3' });
+  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(/conf\.d\/a\.toml:2:1: `learning` /);
+});
+
+test('a file that was asked for must be there', () => {
+  expect(() => readConfiguration('/nowhere/config.toml')).toThrow('/nowhere/config.toml: no such file');
+  expect(() => readConfiguration(tmpdir())).toThrow(`${tmpdir()}: ${whyUnreadable(tmpdir())}`);
+  expect(() => readConfiguration('/etc/passwd/config.toml')).toThrow(
+    new ConfigurationError('/etc/passwd/config.toml', 'cannot be read (ENOTDIR)'),
+  );
+});
+
+test.for([
+  ['a folder', (file: string) => mkdirSync(file), undefined],
+  ['a fifo, which would never end', (file: string) => execFileSync('mkfifo', [file]), undefined],
+  ['a device', (file: string) => symlinkSync('/dev/zero', file), undefined],
+  ['a large file', (file: string) => [writeFileSync(file, ''), truncateSync(file, 2 ** 40)], undefined],
+  ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that is not there'],
+  ['a link to itself', (file: string) => symlinkSync(file, file), 'cannot be read (ELOOP)'],
+] as const)('in conf.d %s is refused, and the others are read', ([, make, message]) => {
+  const folder = folderOf({ 'config.toml': 'log.level = "warn"', 'conf.d/b.toml': 'learning = "2d"' });
+  const file = join(folder, 'conf.d/a.toml');
+  make(file);
+  const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
+  expect(refused).toEqual([new ConfigurationError(file, message ?? whyUnreadable(file))]);
+  expect(configuration).toMatchObject({ learning: 2 * 86_400_000, log: { level: 'warn' } });
+});
+
+test('a rules folder that was asked for must be there', () => {
+  const folder = folderOf({ 'config.toml': '\nrules_directories = ["/nowhere/rules"]' });
+  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(
+    /config\.toml:2:1: `rules_directories` must be folders that exist, and \/nowhere\/rules does not/,
+  );
+});

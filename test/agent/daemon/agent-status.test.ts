@@ -1,0 +1,95 @@
+// The status as text: what is shown, and that nothing in it can start a line.
+
+import { expect, test } from 'vitest';
+import { localTime } from '../../../agent/commands/local-time.ts';
+import { type AgentStatus, formatStatus, type StoreFacts } from '../../../agent/daemon/agent-status.ts';
+
+const time = '2026-04-10T12:00:00.000Z';
+const local = localTime(time);
+
+const store: StoreFacts = {
+  path: '/var/lib/stepparent/stepparent.db',
+  schema_version: 1,
+  size_bytes: 1_572_864,
+  events: 12,
+  oldest_event: time,
+  terms: { alert: 2, trusted: 1 },
+  alerts: { open: 2, learning: 0, capped: 0, excepted: 4 },
+  outbox: { journald: { waiting: 3, failing: 1, oldest: time } },
+  learning: { started: time, until: time, active: false },
+};
+
+const running: AgentStatus = {
+  pid: 42,
+  version: '0.1.0',
+  started: time,
+  state: 'degraded',
+  degraded: ['5 records of processes lost', 'events wait in memory: disk\n full'],
+  configuration: ['/etc/stepparent/config.toml'],
+  warnings: ['/etc/stepparent/config.toml:1: unknown key "a\n"'],
+  reloaded: { last: time, refused: '/etc/stepparent/rules.d/x.toml:3:1: no\x1b' },
+  restart_needed: ['sensor', 'alerts'],
+  sensor: {
+    name: 'tracefs',
+    argv: ['entry probe on /usr/bin/dpkg', '/proc for everything else'],
+    reasons: ['/usr/bin/rpm is not probed: ENOENT\nforged \x1b[2J'],
+    unprobed: [],
+    records: 1000,
+    lost_events: 5,
+    malformed_pages: 0,
+    undecodable_records: 1,
+    recovered_records: 3,
+  },
+  packages: {
+    folders: [
+      { path: '/var/lib/dpkg/info', by: 'fanotify', files: 3000 },
+      { path: '/var/lib/rpm', real_path: '/rpm', by: 'chokidar', reason: 'fanotify_init: EPERM', files: 5 },
+    ],
+    missing: ['/var/lib/dpkg'],
+    told: 12,
+    untold: 3,
+    ignored: 5,
+    uncounted: 0,
+  },
+  processes: 231,
+  processes_refused: 0,
+  rules: {
+    loaded: ['a', 'b'],
+    refused: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
+  },
+  hunts: {
+    scheduled: [
+      { id: 'rare', last: time, rows: 7, findings: 2, taken: 3 },
+      { id: 'broken', last: time, findings: 0, trouble: 'no such table: x\n' },
+      { id: 'later', findings: 0 },
+    ],
+    refused: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
+  },
+  exceptions: { in_force: 2, expired: 1, warnings: ['/c/a.toml:3: it\x1b[2J'] },
+  known_front_ends: true,
+  store,
+  sinks: [
+    { name: 'journald', delivered: 7, failed: 2, trouble: { message: 'no journald', since: time, retry: time } },
+    { name: 'ndjson', delivered: 10, failed: 0 },
+  ],
+  uncommitted: { waiting: 0, dropped: 0 },
+  faults: [{ what: 'disk full', count: 2, last: time }],
+  rss_bytes: 70 * 1_048_576,
+  cpu_seconds: 1.25,
+};
+
+/** Each as it is shown, with <time> for this time in the time zone of the machine. Changed on purpose: npx vitest run -u test/agent/status.test.ts */
+test('a running agent, a stopped one with its store, and one that has never run', async () => {
+  const shown = [
+    formatStatus(running),
+    formatStatus({ state: 'stopped', store: { ...store, outbox: {}, terms: {} } }),
+    formatStatus({ state: 'stopped' }),
+  ];
+  await expect(shown.join('\n').replaceAll(local, '<time>')).toMatchFileSnapshot('status.golden.txt');
+});
+
+test('nothing in it starts a line or reaches the terminal as it is', () => {
+  const text = formatStatus(running);
+  expect(text).not.toMatch(/^(?: full|forged)/m);
+  expect(text).not.toContain('\x1b');
+});

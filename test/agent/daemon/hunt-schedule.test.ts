@@ -1,0 +1,214 @@
+// Hunts in the agent: a row that is new is told once, whatever goes wrong on the way.
+
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { type HuntScheduleParts, startHuntSchedule } from '../../../agent/daemon/hunt-schedule.ts';
+import type { QueryResult } from '../../../agent/query/ask-query.ts';
+import type { Hunt } from '../../../detectors/hunts/hunt.ts';
+import { parseHunt } from '../../../detectors/hunts/load-hunts.ts';
+import { day, exampleException, hour, start } from '../../storage/examples.ts';
+import { temporaryStore } from '../../storage/temporary-store.ts';
+
+const hunt = (id: string, more = '[hunt.finding]\nreason = "{a}"'): Hunt =>
+  parseHunt(
+    `${id}.toml`,
+    `[hunt]\nid = "${id}"\nname = "N"\ndescription = "d"\nidentity = ["a"]\nsql = "SELECT 1"\n${more}`,
+  );
+
+const answer = (...values: (string | null)[]): QueryResult => ({
+  columns: ['a', 'count'],
+  rows: values.map((value) => [value, 1]),
+  truncated: false,
+  notes: [],
+});
+
+/** A schedule over a real store, whose rounds follow each other at once; `rounds` says what each run of a hunt answers. */
+function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Partial<HuntScheduleParts> = {}) {
+  const store = temporaryStore();
+  const told: string[] = [];
+  const windows: number[] = [];
+  let nowMs = start;
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const running = startHuntSchedule({
+    hunts: () => Object.keys(rounds).map((id) => hunt(id)),
+    run(each, { sinceMs, nowMs: at }) {
+      windows.push(at - sinceMs);
+      const next = rounds[each.id]?.shift();
+      if (next === undefined) finish();
+      return next === undefined
+        ? new Promise(() => {})
+        : next instanceof Error
+          ? Promise.reject(next)
+          : Promise.resolve(next);
+    },
+    exceptionFor: () => undefined,
+    record: store.recordHunt,
+    host: { id: 'h' },
+    agent: { type: 'stepparent' },
+    nowMs: () => {
+      nowMs += hour;
+      return nowMs;
+    },
+    intervalMs: () => 0,
+    firstMs: 0,
+    onAlerts: () => told.push('alerts'),
+    onFirstRun: ({ id }, known) => told.push(`first run of ${id}: ${known}`),
+    onFault: (what, error) => told.push(`${what}: ${String(error)}`),
+    ...change,
+  });
+  onTestFinished(() => store.close());
+  return { store, running, told, windows, finished };
+}
+
+test('the first run tells nothing, later ones what is new, once', async () => {
+  const { store, running, told, windows, finished } = schedule({
+    files: [answer('x', 'y'), answer('x', 'z', null), answer('x', 'z', null)],
+  });
+  await finished;
+  expect(told).toEqual(['first run of files: 2', 'alerts']);
+  expect([...store.listAlerts()].map(({ ruleId, terms }) => [ruleId, terms[0]])).toEqual([
+    ['hunt:files', 'z'],
+    ['hunt:files', null],
+  ]);
+  expect(store.pending('journald', 10, start + day).map(({ document }) => document.stepparent.hunt)).toEqual([
+    { id: 'files', row: { a: 'z', count: 1 } },
+    { id: 'files', row: { a: null, count: 1 } },
+  ]);
+  expect(running.status()).toMatchObject([{ id: 'files', rows: 3, findings: 2, taken: 2 }]);
+  expect(new Set(windows)).toEqual(new Set([7 * day]));
+});
+
+test('a hunt that fails is told, does not hold up the others, and is tried again', async () => {
+  const { running, told, finished } = schedule({
+    broken: [new Error('no such table: x'), answer()],
+    sound: [answer('x'), answer('x', 'y')],
+  });
+  await finished;
+  expect(told).toEqual([
+    'the hunt broken failed: Error: no such table: x',
+    'first run of sound: 1',
+    'first run of broken: 0',
+    'alerts',
+  ]);
+  const [broken, sound] = running.status();
+  expect(broken).not.toHaveProperty('trouble');
+  expect(sound).toMatchObject({ id: 'sound', findings: 1 });
+});
+
+test('a store that fails is a failed run: the rows are told at the next', async () => {
+  const store = temporaryStore();
+  let fails = 1;
+  const { finished, told } = schedule(
+    { files: [answer(), answer('x'), answer('x')] },
+    {
+      record(ruleId, rows, nowMs) {
+        if (rows.length > 0 && fails-- > 0) throw new Error('disk full');
+        return store.recordHunt(ruleId, rows, nowMs);
+      },
+    },
+  );
+  await finished;
+  expect(told).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
+});
+
+test('a row that an exception covers is not told, and counted as excepted', async () => {
+  const store = temporaryStore();
+  const asked: unknown[] = [];
+  const { running, told, finished } = schedule(
+    { files: [answer(), answer('x', 'y')] },
+    {
+      record: store.recordHunt,
+      exceptionFor(ruleId, read, nowMs) {
+        const [rule, action] = [read('rule.id'), read('event.action')];
+        asked.push([ruleId, rule, action, read('stepparent.hunt.row.a'), nowMs > start]);
+        return read('stepparent.hunt.row.a') === 'x' ? exampleException() : undefined;
+      },
+    },
+  );
+  await finished;
+  expect(asked).toEqual([
+    ['hunt:files', 'hunt:files', 'hunt-finding', 'x', true],
+    ['hunt:files', 'hunt:files', 'hunt-finding', 'y', true],
+  ]);
+  expect(told).toEqual(['first run of files: 0', 'alerts']);
+  expect(running.status()).toMatchObject([{ rows: 2, findings: 1, excepted: 1 }]);
+  expect([...store.listAlerts()].map(({ terms, state }) => [terms[0], state])).toEqual([
+    ['x', 'excepted'],
+    ['y', 'open'],
+  ]);
+  const [hidden] = store.listAlerts({ state: 'excepted' });
+  expect(hidden?.document.stepparent.alert?.exception).toMatchObject({ owner: 'alice' });
+});
+
+test('hunts without findings are not run', async () => {
+  const { running } = schedule({}, { hunts: () => [hunt('shown', '')] });
+  expect(running.status()).toEqual([]);
+  await running.stop();
+});
+
+test('stopping ends what runs, and nothing is told of it', async () => {
+  let aborted = false;
+  let begun = () => {};
+  const runs = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const { running, told } = schedule(
+    { files: [], later: [] },
+    {
+      run: (_, __, signal) =>
+        new Promise((_resolve, reject) => {
+          begun();
+          signal.addEventListener('abort', () => {
+            aborted = true;
+            reject(new Error('stopped'));
+          });
+        }),
+    },
+  );
+  await runs;
+  await running.stop();
+  expect(aborted).toBe(true);
+  expect(told).toEqual([]);
+  expect(running.status().map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
+});
+
+afterEach(() => void vi.restoreAllMocks());
+
+test('a reload with a shorter interval begins the round that is overdue, and asks for no time in the past', async () => {
+  let intervalMs = 0;
+  const rounds = [answer(), answer('x')];
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  const { running, finished } = schedule(
+    { files: rounds },
+    { intervalMs: () => (rounds.length === 1 ? intervalMs : 0) },
+  );
+  intervalMs = hour;
+  await vi.waitFor(() => expect(rounds).toHaveLength(1));
+  // The next is due in an hour; so much has passed since the last that the shorter one is over.
+  await vi.waitFor(() => expect(timers.mock.calls.at(-1)?.[1]).toBeGreaterThan(hour / 2));
+  intervalMs = 1;
+  await new Promise((resolve) => setImmediate(resolve));
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10 * hour);
+  running.reload();
+  await finished;
+  const waits = timers.mock.calls.map(([, ms]) => ms ?? 0).filter((ms) => ms < 0);
+  expect(waits).toEqual([]);
+  await Promise.race([running.stop(), finished]);
+});
+
+test('hunts that cannot be had are a fault, and the rounds go on', async () => {
+  let fails = 1;
+  const { told, finished } = schedule(
+    {},
+    {
+      hunts() {
+        if (fails-- > 0) throw new Error('not to be read');
+        return [hunt('files')];
+      },
+    },
+  );
+  await finished;
+  expect(told).toEqual(['the hunts could not be run: Error: not to be read']);
+});

@@ -1,0 +1,70 @@
+// An exec for the agent's tests: plain data, its quick look and its full one as the test says.
+
+import type { FieldValue, StepparentEvent } from '../../../collectors/event/event.ts';
+import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
+import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
+import { exampleEvent, start } from '../../storage/examples.ts';
+
+export const imageOf = (filename: string, change: Partial<Image> = {}): Image => ({
+  filename,
+  execNs: undefined,
+  ...change,
+});
+
+export function entryOf(pid: number, image: Image | undefined, change: Partial<ProcessEntry> = {}): ProcessEntry {
+  return {
+    pid,
+    startNs: 1e9,
+    parent: undefined,
+    parentInferred: false,
+    lineageCut: false,
+    depth: 0,
+    image,
+    parentImageAtFork: undefined,
+    ended: false,
+    endNs: undefined,
+    lifecycle: undefined,
+    transaction: undefined,
+    details: undefined,
+    detailsImage: undefined,
+    inspectedImage: null,
+    ...change,
+  };
+}
+
+type Fields = Readonly<Record<string, FieldValue>>;
+
+interface Exec {
+  quick: Fields;
+  /** What the fields turn out to be once the event is described; as at first where not given. */
+  full?: Fields;
+  scope?: string;
+  change?: Partial<StepparentEvent>;
+  entry?: ProcessEntry;
+  parent?: ProcessEntry;
+}
+
+/** `described` counts how often the full description was asked for. */
+export function observedExec(id: string, { quick, full = quick, scope = '', change = {}, ...moment }: Exec) {
+  const { entry = entryOf(30, imageOf('/usr/bin/dpkg')), parent } = moment;
+  const counts = { described: 0 };
+  const exec: ObservedExec = {
+    moment: {
+      entry,
+      image: entry.image ?? imageOf(''),
+      timeNs: 1e9,
+      lifecycle: undefined,
+      transaction: undefined,
+      ancestors: parent ? [{ entry: parent, image: parent.image }] : [],
+    },
+    settle: () => undefined,
+    read: (field) => (counts.described > 0 ? full : quick)[field],
+    document() {
+      counts.described++;
+      return { ...exampleEvent(id, start), ...change };
+    },
+    described: () => counts.described > 0,
+    scope: () => scope,
+  };
+  return { exec, counts };
+}

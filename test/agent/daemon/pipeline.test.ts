@@ -1,0 +1,439 @@
+// The way of an event from the rules to the store, past rules that throw and a store that refuses.
+
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createPipeline, type PipelineParts, type PipelinePolicy } from '../../../agent/daemon/pipeline.ts';
+import type { TermStanding } from '../../../agent/daemon/term-standing.ts';
+import { readPath } from '../../../collectors/event/read-path.ts';
+import { readRules } from '../../../detectors/rules/load-rules.ts';
+import type { Rule } from '../../../detectors/rules/rule.ts';
+import type { Finding } from '../../../storage/records.ts';
+import { StoreError } from '../../../storage/store-error.ts';
+import { exampleEvent, exampleException, exampleRule, start } from '../../storage/examples.ts';
+import { temporaryStore } from '../../storage/temporary-store.ts';
+import { observedExec } from './observed-exec.ts';
+
+/** A pipeline with a store that keeps batches, and refuses while it is told to. */
+function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts & PipelinePolicy> = {}) {
+  const batches: Finding[][] = [];
+  const faults: [string, string][] = [];
+  const store = { refuses: false, tries: 0, stumblesOver: new Set<string>() };
+  const policy: PipelinePolicy = {
+    rules,
+    records: () => false,
+    containerAlerts: false,
+    knownTerms: { standing: () => 'unlisted' },
+    exceptionFor: () => undefined,
+    ...change,
+  };
+  const pipeline = createPipeline({
+    policy: () => policy,
+    commit(findings) {
+      store.tries++;
+      if (store.refuses) throw new StoreError('full', 'disk full');
+      if (findings.some(({ event }) => store.stumblesOver.has(event.event.id))) throw new TypeError('no such thing');
+      batches.push([...findings]);
+    },
+    onFault: (what, error) => faults.push([what, String(error)]),
+    ...change,
+  });
+  const ids = () => batches.map((batch) => batch.map(({ event }) => event.event.id));
+  return { pipeline, batches, faults, store, ids };
+}
+
+const dpkg = exampleRule({ id: 'dpkg', matches: (read) => read('process.name') === 'dpkg' });
+const quick = { 'process.name': 'dpkg', 'process.parent.executable': '/usr/bin/python3' };
+const example = (id: string, change: Partial<Parameters<typeof observedExec>[1]> = {}) =>
+  observedExec(id, { quick, ...change });
+
+test('a file event is kept, and rules look at it', () => {
+  const planted = exampleRule({ id: 'planted', matches: (read) => read('file.name') === 'x.postinst' });
+  const { pipeline, batches } = pipelineWith([planted]);
+  const fileEvent = (id: string, name: string) => ({
+    ...exampleEvent(id, start),
+    file: { name, path: `/info/${name}` },
+  });
+  pipeline.takeFile(fileEvent('a', 'x.list'));
+  pipeline.takeFile(fileEvent('b', 'x.postinst'));
+  pipeline.commit();
+  expect(
+    batches.flat().map(({ event, verdicts }) => [event.event.id, verdicts.map(({ verdict }) => verdict.rule.id)]),
+  ).toEqual([
+    ['a', []],
+    ['b', ['planted']],
+  ]);
+});
+
+describe('an exec', () => {
+  test('that reads the same as one that was dismissed is not judged again, and one that reads otherwise is', () => {
+    const asked: unknown[] = [];
+    const rule = exampleRule({
+      matches(read) {
+        asked.push(read('process.name'));
+        return read('stepparent.script.copy_of') !== undefined;
+      },
+    });
+    const { pipeline } = pipelineWith([rule]);
+    const ordinary = { 'process.name': 'true' };
+    pipeline.take(observedExec('a', { quick: ordinary }).exec);
+    pipeline.take(observedExec('b', { quick: ordinary }).exec);
+    expect([asked.length, pipeline.waiting]).toEqual([1, 0]);
+    pipeline.take(observedExec('c', { quick: { ...ordinary, 'stepparent.script.copy_of': '/x.postinst' } }).exec);
+    expect(pipeline.waiting).toBe(1);
+  });
+
+  test('that one policy dismissed is judged by the next', () => {
+    const policyOf = (rule: Rule): PipelinePolicy => ({
+      rules: [rule],
+      records: () => false,
+      containerAlerts: false,
+      knownTerms: { standing: () => 'unlisted' },
+      exceptionFor: () => undefined,
+    });
+    let policy = policyOf(exampleRule({ matches: () => false }));
+    const { pipeline } = pipelineWith([], { policy: () => policy });
+    pipeline.take(example('a').exec);
+    expect(pipeline.waiting).toBe(0);
+    policy = policyOf(dpkg);
+    pipeline.take(example('b').exec);
+    expect(pipeline.waiting).toBe(1);
+  });
+
+  test('whose rule failed is judged again', () => {
+    const rule = exampleRule({
+      matches() {
+        throw new Error('broken');
+      },
+    });
+    const { pipeline, faults } = pipelineWith([rule]);
+    pipeline.take(example('a').exec);
+    pipeline.take(example('b').exec);
+    expect(faults.length).toBe(2);
+  });
+
+  test('that a rule matches is described and committed with its verdict', () => {
+    const { pipeline, batches } = pipelineWith([dpkg]);
+    pipeline.take(example('a').exec);
+    expect(pipeline.waiting).toBe(1);
+    pipeline.commit();
+    expect(batches).toEqual([
+      [
+        {
+          event: {
+            ...exampleEvent('a', start),
+            stepparent: {
+              ...exampleEvent('a', start).stepparent,
+              unobserved: { 'stepparent.initiator': expect.any(String) },
+            },
+          },
+          scope: '',
+          verdicts: [
+            {
+              verdict: { rule: dpkg, terms: ['/usr/bin/python3'] },
+              document: expect.any(Function),
+              known: false,
+              alerting: true,
+            },
+          ],
+        },
+      ],
+    ]);
+    expect(pipeline.waiting).toBe(0);
+  });
+
+  test('that none matches is not even described', () => {
+    const { pipeline, store } = pipelineWith([dpkg]);
+    const { exec, counts } = example('a', { quick: { 'process.name': 'bash' } });
+    pipeline.take(exec);
+    pipeline.commit();
+    expect(counts.described).toBe(0);
+    expect(store.tries).toBe(0);
+  });
+
+  test('that is to be recorded is kept without a verdict', () => {
+    const { pipeline, batches } = pipelineWith([], { records: (read) => read('process.name') === 'dpkg' });
+    pipeline.take(example('a').exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts).toEqual([]);
+  });
+
+  test('whose match is dismissed by the full look', () => {
+    const full = { ...quick, 'process.name': 'not-dpkg' };
+    const { pipeline, batches } = pipelineWith([dpkg, exampleRule({ id: 'all' })]);
+    pipeline.take(example('a', { full }).exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts.map(({ verdict }) => verdict.rule.id)).toEqual(['all']);
+  });
+
+  test('facts and terms are those of the full look', () => {
+    const install = { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] };
+    const full = { ...install, 'process.parent.executable': '/tmp/x', 'process.args': ['dpkg', '-r', 'x'] };
+    const asksForFact = exampleRule({ matches: (read) => read('stepparent.package.manager') === 'dpkg' });
+    const { pipeline, batches } = pipelineWith([asksForFact]);
+    pipeline.take(example('a', { quick: install, full }).exec);
+    pipeline.commit();
+    const [finding] = batches[0] ?? [];
+    expect(finding?.event.stepparent).toMatchObject({
+      package: { operation: 'remove' },
+      systemd: { unit: 'ssh.service' },
+    });
+    expect(finding?.verdicts[0]?.verdict.terms).toEqual(['/tmp/x']);
+    pipeline.take(example('b', { quick: install, full: { ...install, 'process.name': 'other' } }).exec);
+    pipeline.commit();
+    expect(batches[1]?.[0]?.event.stepparent).not.toHaveProperty('package');
+  });
+});
+
+describe('in a container', () => {
+  test.each([
+    ['', false, true],
+    ['c0ffee', false, false],
+    ['c0ffee', true, true],
+  ])('scope %j, configured %j: alerting %j', (scope, containerAlerts, alerting) => {
+    const { pipeline, batches } = pipelineWith([dpkg], { containerAlerts });
+    pipeline.take(example('a', { scope }).exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]).toMatchObject({ scope, verdicts: [{ alerting }] });
+  });
+});
+
+describe('a term that is', () => {
+  test.each<[TermStanding, boolean, string]>([
+    ['unlisted', false, '/usr/bin/python3'],
+    ['known', true, '/usr/bin/python3'],
+    ['unverified', false, '/usr/bin/python3 (unverified)'],
+  ])('%s', (standing, known, term) => {
+    const { pipeline, batches } = pipelineWith([dpkg], {
+      knownTerms: { standing: () => standing },
+    });
+    pipeline.take(example('a').exec);
+    pipeline.commit();
+    const [judged] = batches[0]?.[0]?.verdicts ?? [];
+    expect(judged).toMatchObject({ known, verdict: { terms: [term] } });
+    expect(judged?.verdict.remark !== undefined).toBe(standing === 'unverified');
+  });
+});
+
+test.each([
+  ['0', '/usr/bin/python3'],
+  ['65534', '/usr/bin/python3 (not root)'],
+])('user %s: the term is %s', (id, term) => {
+  const { pipeline, batches } = pipelineWith([dpkg]);
+  pipeline.take(example('a', { change: { user: { id } } }).exec);
+  pipeline.commit();
+  expect(batches[0]?.[0]?.verdicts[0]?.verdict.terms).toEqual([term]);
+});
+
+test('of two terms that are unverified the first is marked', () => {
+  const pair = { ...dpkg, termFields: ['process.parent.executable', 'process.name'] };
+  const { pipeline, batches } = pipelineWith([pair], {
+    knownTerms: { standing: () => 'unverified' },
+  });
+  pipeline.take(example('a').exec);
+  pipeline.commit();
+  expect(batches[0]?.[0]?.verdicts[0]?.verdict.terms).toEqual(['/usr/bin/python3 (unverified)', 'dpkg']);
+});
+
+describe('a shell that is usual as parent', () => {
+  const { rules } = readRules([path.join(import.meta.dirname, '../../../detectors/rules')]);
+  const step = (executable: string, pid: number) => ({ entity_id: `e${pid}`, pid, executable, args: [executable] });
+  const shell = { ...step('/usr/bin/dash', 20), args: ['sh', '-c', 'x'] };
+
+  /** What a store that has all rules raises for each of these runs, by rule. */
+  function raised(...runs: [tool: string, line: string, unit: string, above: string][]) {
+    const store = temporaryStore();
+    const alerts: string[][] = [];
+    const { pipeline } = pipelineWith(rules, {
+      commit: (findings) =>
+        alerts.push(store.record(findings, start).alerts.map(({ document }) => String(document.rule?.id))),
+    });
+    for (const [index, [tool, line, unit, above]] of runs.entries()) {
+      const process = { pid: 30, name: tool, executable: `/usr/bin/${tool}`, args: line.split(' '), parent: shell };
+      const lineage = [shell, step(above, 10), step('/usr/lib/systemd/systemd', 1)];
+      const event = {
+        ...exampleEvent(`run-${index}`, start),
+        host: { os: { type: 'linux' } },
+        process,
+        stepparent: { lineage, systemd: { unit } },
+      };
+      const { exec } = observedExec(`run-${index}`, { quick: {}, change: event });
+      pipeline.take({ ...exec, read: (field) => readPath(event, field) });
+      pipeline.commit();
+    }
+    return alerts;
+  }
+
+  test('hides nobody', () => {
+    const byCron: [string, string, string, string] = ['rpm', 'rpm -i x.rpm', 'cron.service', '/usr/sbin/cron'];
+    const byVendor: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'vendor.service', '/opt/vendor/agent'];
+    const byNginx: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'nginx.service', '/usr/sbin/nginx'];
+    const initiator = 'package-installed-by-unusual-initiator';
+    expect(raised(byVendor, byNginx, byNginx, byCron, byCron)).toEqual([
+      ['dpkg-package-installed-by-unusual-parent', initiator],
+      [initiator],
+      [],
+      [initiator, 'rpm-package-installed-by-unusual-parent'],
+      [],
+    ]);
+  });
+});
+
+describe('an exception', () => {
+  test('is asked of the whole event, and goes along with the verdict that it covers', () => {
+    const exception = exampleException();
+    const asked: unknown[] = [];
+    const { pipeline, batches } = pipelineWith([exampleRule({ id: 'all' }), dpkg], {
+      exceptionFor(ruleId, read) {
+        asked.push([
+          ruleId,
+          read('systemd.unit'),
+          read('stepparent.systemd.unit'),
+          read('stepparent.package.operation'),
+        ]);
+        return ruleId === 'dpkg' ? exception : undefined;
+      },
+    });
+    pipeline.take(example('a', { quick: { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] } }).exec);
+    pipeline.takeFile({ ...exampleEvent('b', start), file: { path: '/x' } });
+    pipeline.commit();
+    expect(asked.slice(0, 2)).toEqual([
+      ['all', undefined, 'ssh.service', 'install'],
+      ['dpkg', undefined, 'ssh.service', 'install'],
+    ]);
+    const verdicts = batches.flat().map((finding) => finding.verdicts.map((verdict) => verdict.exception));
+    expect(verdicts).toEqual([
+      [undefined, exception],
+      [undefined, exception],
+    ]);
+  });
+
+  test('is not asked of what no rule matches', () => {
+    const { pipeline } = pipelineWith([dpkg], {
+      exceptionFor: () => {
+        throw new Error('asked');
+      },
+      records: () => true,
+      onFault: (what, error) => expect.unreachable(`${what} ${error}`),
+    });
+    pipeline.take(example('a', { quick: { 'process.name': 'bash' } }).exec);
+    pipeline.commit();
+  });
+});
+
+describe('what throws', () => {
+  const failing = (what: string) => (): never => {
+    throw new Error(what);
+  };
+
+  test('a rule: the others look', () => {
+    const { pipeline, batches, faults } = pipelineWith([exampleRule({ id: 'bad', matches: failing('no') }), dpkg]);
+    pipeline.take(example('a').exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts.map(({ verdict }) => verdict.rule.id)).toEqual(['dpkg']);
+    expect(faults).toEqual([['rule bad failed', 'Error: no']]);
+  });
+
+  test('the description: the next event is judged', () => {
+    const { pipeline, ids, faults } = pipelineWith([dpkg]);
+    const { exec } = example('a');
+    pipeline.take({ ...exec, document: failing('gone') });
+    pipeline.take(example('b').exec);
+    pipeline.commit();
+    expect(ids()).toEqual([['b']]);
+    expect(faults).toEqual([['an event could not be judged', 'Error: gone']]);
+  });
+});
+
+describe('the store', () => {
+  test('is given 64 at most within a batch of records', () => {
+    const { pipeline, batches } = pipelineWith([dpkg]);
+    for (let i = 0; i < 150; i++) pipeline.take(example(`e${i}`).exec);
+    expect(batches.map(({ length }) => length)).toEqual([64, 64]);
+    expect(pipeline.waiting).toBe(22);
+    pipeline.commit();
+    expect(batches.map(({ length }) => length)).toEqual([64, 64, 22]);
+  });
+
+  test('has nothing to commit', () => {
+    const { pipeline, store } = pipelineWith([dpkg]);
+    pipeline.commit();
+    expect(store.tries).toBe(0);
+  });
+
+  test('refuses: the same findings come again, when the caller says so', () => {
+    const { pipeline, store, ids, faults } = pipelineWith([dpkg]);
+    store.refuses = true;
+    for (let i = 0; i < 200; i++) pipeline.take(example(`e${i}`).exec);
+    expect(store.tries).toBe(1);
+    pipeline.commit();
+    expect(store.tries).toBe(2);
+    expect(pipeline.waiting).toBe(200);
+    expect(faults[0]).toEqual(['events could not be committed; they wait in memory', 'StoreError: disk full']);
+    store.refuses = false;
+    pipeline.commit();
+    expect(ids()).toEqual([Array.from({ length: 200 }, (_, i) => `e${i}`)]);
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([0, 0]);
+    for (let i = 0; i < 64; i++) pipeline.take(example(`f${i}`).exec);
+    expect(ids()[1]).toHaveLength(64);
+  });
+
+  test('stumbles over one finding: that one is given up, and said', () => {
+    const { pipeline, store, ids, faults } = pipelineWith([dpkg]);
+    for (let i = 0; i < 5; i++) pipeline.take(example(`e${i}`).exec);
+    store.stumblesOver.add('e2');
+    pipeline.commit();
+    expect(ids()).toEqual([['e0'], ['e1'], ['e3'], ['e4']]);
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([0, 1]);
+    expect(faults).toEqual([['an event that cannot be stored was given up', 'TypeError: no such thing']]);
+  });
+
+  test('stumbles over each: the fault is its own, and all wait', () => {
+    const { pipeline, store, ids } = pipelineWith([dpkg]);
+    for (const id of ['e0', 'e1']) {
+      pipeline.take(example(id).exec);
+      store.stumblesOver.add(id);
+    }
+    pipeline.commit();
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([2, 0]);
+    store.stumblesOver.clear();
+    pipeline.commit();
+    expect(ids()).toEqual([['e0', 'e1']]);
+  });
+
+  test('refuses for long: the oldest go, by number', () => {
+    const { pipeline, store, ids } = pipelineWith([dpkg]);
+    store.refuses = true;
+    for (let i = 0; i < 2003; i++) pipeline.take(example(`e${i}`).exec);
+    expect([pipeline.waiting, pipeline.dropped]).toEqual([2000, 3]);
+    store.refuses = false;
+    pipeline.commit();
+    expect(ids()[0]?.[0]).toBe('e3');
+  });
+
+  test.each([
+    ['its own arguments', (text: string) => ({ process: { command_line: text } })],
+    [
+      "its ancestors' arguments",
+      (text: string) => ({ stepparent: { lineage: [{ entity_id: '', pid: 1, args: [text] }] } }),
+    ],
+  ])('refuses for long: the oldest go, by the size of %s', (_, change) => {
+    const { pipeline, store } = pipelineWith([dpkg]);
+    store.refuses = true;
+    const text = 'x'.repeat(1024 * 1024);
+    for (let i = 0; i < 20; i++) pipeline.take(example(`e${i}`, { change: change(text) }).exec);
+    expect(pipeline.waiting).toBe(16);
+    expect(pipeline.dropped).toBe(4);
+    store.refuses = false;
+    pipeline.commit();
+    store.refuses = true;
+    for (let i = 0; i < 16; i++) pipeline.take(example(`f${i}`, { change: change(text) }).exec);
+    expect(pipeline.waiting).toBe(16);
+  });
+});
+
+test('an event that no rule looks at', () => {
+  const { pipeline, batches } = pipelineWith([exampleRule()]);
+  pipeline.keep(exampleEvent('lost', start));
+  pipeline.commit();
+  expect(batches).toEqual([[{ event: exampleEvent('lost', start), scope: '', verdicts: [] }]]);
+});

@@ -1,0 +1,431 @@
+// What is said of scripts that come and change, with a real store and a scratch database of dpkg's.
+
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openScriptEvidence, stateOfScript } from '../../../agent/daemon/script-evidence.ts';
+import type { StepparentEvent } from '../../../collectors/event/event.ts';
+import { readBootEpochMs, readBootNs } from '../../../collectors/linux/libc.ts';
+import { openProcView, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
+import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
+import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import { hostContext } from '../../collectors/host/host-context-double.ts';
+import { exampleEvent, start } from '../../storage/examples.ts';
+import { temporaryFolder, temporaryStore } from '../../storage/temporary-store.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+describe('the state of a content', () => {
+  const seen = [
+    { sha256: 'new', state: 'changed' },
+    { sha256: 'old', state: 'first' },
+  ] as const;
+  test.each([
+    ['old', seen, false, 'known'],
+    ['old', seen, true, 'known'],
+    ['new', seen, false, 'changed'],
+    ['other', seen, false, 'changed'],
+    ['other', [], false, 'first'],
+    ['other', [], true, 'changed'],
+  ] as const)('%s of %j, outside dpkg: %s', (content, past, outside, state) => {
+    expect(stateOfScript(content, past, outside)).toBe(state);
+  });
+});
+
+type Versions = Readonly<Record<string, string>>;
+const dpkg = '/usr/bin/dpkg';
+
+/** An agent's judgement over a scratch database, in which files are put in place as dpkg does it. */
+async function evidenceWith(packages: Versions) {
+  const folder = temporaryFolder();
+  for (const part of ['info', 'updates', 'tmp.ci']) mkdirSync(join(folder, part));
+  const stanza = (name: string, version: string, state = 'installed') =>
+    `Package: ${name}\nStatus: install ok ${state}\nArchitecture: amd64\nVersion: ${version}\nMulti-Arch: same\n`;
+  const put = (path: string, text: string): void => {
+    writeFileSync(join(folder, 'new'), text);
+    renameSync(join(folder, 'new'), join(folder, path));
+  };
+  let installed: Versions = {};
+  /** dpkg ends: its status file has everything. */
+  const status = (of: Versions): void => {
+    installed = of;
+    put(
+      'status',
+      Object.entries(of)
+        .map(([name, version]) => stanza(name, version))
+        .join('\n'),
+    );
+    for (const name of readdirSync(join(folder, 'updates'))) rmSync(join(folder, 'updates', name));
+  };
+  /** dpkg goes on, and its status file does not have it yet. */
+  const note = (name: string, version: string, state: string): void => {
+    const serial = readdirSync(join(folder, 'updates')).length;
+    put(`updates/${String(serial).padStart(4, '0')}`, stanza(name, version, state));
+  };
+  status(packages);
+  const store = temporaryStore();
+  const taken: StepparentEvent[] = [];
+  const faults: string[] = [];
+  const evidence = openScriptEvidence({
+    store: () => store,
+    table: createProcessTable(openProcView(readHostNamespaces())),
+    context: { ...hostContext, bootEpochMs: readBootEpochMs },
+    takeFile: (event) => taken.push(event),
+    takeExec: (exec) => taken.push(exec.document()),
+    commit: () => {},
+    onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
+    folder,
+  });
+  onTestFinished(() => evidence.stop());
+  await evidence.prepare();
+  const isTaken = async (event: StepparentEvent): Promise<StepparentEvent['stepparent']> => {
+    await vi.waitFor(() => expect(taken).toContain(event), { timeout: 10_000 });
+    return event.stepparent;
+  };
+  let serial = 0;
+  /** The event of a file as it is now; `by` undefined: nobody was seen. */
+  const eventOf = (name: string, by: string | undefined, stepparent: StepparentEvent['stepparent']) => {
+    const path = join(folder, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const event: StepparentEvent = {
+      ...exampleEvent(`file-${serial}`, start),
+      event: { id: `file-${serial++}`, kind: 'event', category: ['file'], action: 'modification' },
+      file: { path, ...(stat && { inode: `${stat.ino}`, ctime: new Date(Math.floor(stat.ctimeMs)).toISOString() }) },
+      stepparent,
+    };
+    delete event.process;
+    if (by !== undefined) event.process = { pid: 7, executable: by };
+    return event;
+  };
+  const contentOf = (text: string) => {
+    const head = Buffer.from(text);
+    return { sha256: sha256(text), sizeBytes: head.length, head };
+  };
+  /** Says that a file has come; gives its event, which may have to wait. */
+  const say = (name: string, text: string | undefined, by?: string, stepparent: StepparentEvent['stepparent'] = {}) => {
+    const event = eventOf(name, by, stepparent);
+    evidence.file(event, text === undefined ? undefined : contentOf(text));
+    return event;
+  };
+  /** Writes a file, or none, and says so. */
+  const tell = (
+    name: string,
+    text: string | undefined,
+    by?: string,
+    stepparent: StepparentEvent['stepparent'] = {},
+  ) => {
+    if (text !== undefined) put(name, text);
+    return isTaken(say(name, text, by, stepparent));
+  };
+  /** Puts one script of a new version in place; gives its event. */
+  const unpack = (name: string, version: string, script: string, text: string): StepparentEvent => {
+    note(name, installed[name] ?? version, 'half-installed');
+    put(`info/${script}`, text);
+    note(name, version, 'unpacked');
+    return say(`info/${script}`, text, dpkg);
+  };
+  const install = async (name: string, version: string, postinst: string) => {
+    const event = unpack(name, version, `${name}.postinst`, postinst);
+    const { script } = await isTaken(event);
+    status({ ...installed, [name]: version });
+    return script;
+  };
+  /** dpkg runs a script, now or at another time. */
+  const startScript = (script: string, timeNs = readBootNs()): StepparentEvent => {
+    const event: StepparentEvent = { ...exampleEvent(`exec-${serial++}`, start), stepparent: {} };
+    const path = join(folder, 'info', script);
+    const exec = {
+      moment: {
+        entry: { details: {} },
+        timeNs,
+        lifecycle: { depth: 0, script: { manager: 'dpkg', path } },
+      },
+      document: () => event,
+    } as unknown as ObservedExec;
+    evidence.exec(exec);
+    return event;
+  };
+  return {
+    folder,
+    store,
+    evidence,
+    taken,
+    faults,
+    tell,
+    say,
+    put,
+    install,
+    unpack,
+    status,
+    note,
+    isTaken,
+    eventOf,
+    contentOf,
+    runs: startScript,
+  };
+}
+
+test('an installation, the same again, an upgrade, and another content of the same version', async () => {
+  const { install, faults, store } = await evidenceWith({ cron: '1' });
+  expect(await install('cron', '1', 'a\n')).toMatchObject({ package: 'cron', version: '1', state: 'first' });
+  expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'known' });
+  expect(await install('cron', '2', 'b\n')).toMatchObject({ version: '2', state: 'first' });
+  const again = await install('cron', '2', 'c\n');
+  expect(again).toMatchObject({ version: '2', state: 'changed', diff: '@@ -1,2 +1,2 @@\n-b\n+c\n \n' });
+  // What was another one once is not known for having been seen.
+  expect(await install('cron', '2', 'c\n')).toMatchObject({ state: 'changed' });
+  expect(await install('new', '1', 'a\n')).toMatchObject({ state: 'first' });
+  // Back to what was there before.
+  expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'known' });
+  expect(store.listScripts().map((one) => [one.package, one.version, one.state])).toEqual([
+    ['cron', '1', 'first'],
+    ['cron', '2', 'first'],
+    ['cron', '2', 'changed'],
+    ['new', '1', 'first'],
+  ]);
+  expect(faults).toEqual([]);
+});
+
+describe('a script that runs is of the version that it was of then', () => {
+  test('the old prerm, while dpkg unpacks the new version', async () => {
+    const { install, say, put, note, runs, isTaken, unpack, store } = await evidenceWith({ cron: '1' });
+    expect(await install('cron', '1', 'x\n')).toMatchObject({ state: 'first' });
+    put('info/cron.prerm', 'old\n');
+    expect((await isTaken(say('info/cron.prerm', 'old\n', dpkg))).script).toMatchObject({
+      version: '1',
+      state: 'first',
+    });
+    say('tmp.ci', undefined, dpkg);
+    say('tmp.ci/control', 'Package: cron\nVersion: 2\n', '/usr/bin/tar');
+    note('cron', '1', 'half-configured');
+    expect((await isTaken(runs('cron.prerm'))).script).toMatchObject({ version: '1', state: 'known' });
+    const event = unpack('cron', '2', 'cron.prerm', 'new\n');
+    expect((await isTaken(event)).script).toMatchObject({ version: '2', state: 'first' });
+    expect(
+      store
+        .listScripts('cron')
+        .filter(({ phase }) => phase === 'prerm')
+        .map((one) => [one.version, one.state]),
+    ).toEqual([
+      ['1', 'first'],
+      ['2', 'first'],
+    ]);
+  });
+
+  test('one that was replaced by a newer version before it was judged', async () => {
+    const { install, runs, isTaken, unpack, status } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'old\n');
+    const run = runs('cron.postinst');
+    const event = unpack('cron', '2', 'cron.postinst', 'new\n');
+    status({ cron: '2' });
+    expect((await isTaken(run)).script).toMatchObject({ version: '1', state: 'known', sha256: sha256('old\n') });
+    expect((await isTaken(event)).script).toMatchObject({ version: '2', state: 'first' });
+  });
+
+  test('two upgrades, and the event of the first comes when its file has been replaced', async () => {
+    const { install, put, note, say, status, isTaken, evidence, folder, contentOf, eventOf } = await evidenceWith({
+      cron: '1',
+      bash: '5',
+    });
+    await install('cron', '1', 'old\n');
+    const path = join(folder, 'info', 'cron.postinst');
+    note('cron', '1', 'half-installed');
+    put('info/cron.postinst', 'two\n');
+    evidence.heard(path);
+    note('cron', '2', 'unpacked');
+    // As a witness does, so that the inode is no other file's.
+    const fd = openSync(path, 'r');
+    onTestFinished(() => closeSync(fd));
+    // What is said of a later file was read after that of this one.
+    put('info/bash.postinst', 'x\n');
+    expect((await isTaken(say('info/bash.postinst', 'x\n', dpkg))).script?.version).toBe('5');
+    put('info/cron.postinst', 'three\n');
+    status({ cron: '3', bash: '5' });
+    const late = eventOf('info/cron.postinst', dpkg, {});
+    const { ino, ctimeMs } = fstatSync(fd);
+    Object.assign(late.file ?? {}, { inode: `${ino}`, ctime: new Date(Math.floor(ctimeMs)).toISOString() });
+    evidence.file(late, contentOf('two\n'));
+    expect((await isTaken(late)).script).toMatchObject({ version: '2', state: 'first' });
+    expect((await isTaken(say('info/cron.postinst', 'three\n', dpkg))).script).toMatchObject({
+      version: '3',
+      state: 'first',
+    });
+  });
+
+  test('the new one, before the event of its file', async () => {
+    const { install, put, note, say, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'old\n');
+    note('cron', '1', 'half-installed');
+    put('info/cron.postinst', 'new\n');
+    const run = runs('cron.postinst');
+    note('cron', '2', 'unpacked');
+    const event = say('info/cron.postinst', 'new\n', dpkg);
+    expect((await isTaken(event)).script).toMatchObject({ version: '2', state: 'first' });
+    expect((await isTaken(run)).script).toMatchObject({ version: '2', state: 'known' });
+  });
+
+  test('a failed upgrade leaves the old one, and a purged package had it', async () => {
+    const { install, note, runs, isTaken, status, say } = await evidenceWith({ cron: '1', bash: '5' });
+    await install('cron', '1', 'old\n');
+    say('tmp.ci', undefined, dpkg);
+    say('tmp.ci/control', 'Package: cron\nVersion: 2\n', '/usr/bin/tar');
+    note('cron', '1', 'half-installed');
+    note('cron', '1', 'installed');
+    expect((await isTaken(runs('cron.postinst'))).script).toMatchObject({ version: '1', state: 'known' });
+    const last = runs('cron.postinst');
+    status({ bash: '5' });
+    expect((await isTaken(last)).script).toMatchObject({ version: '1', state: 'known' });
+  });
+
+  test('what came after the run is not what ran', async () => {
+    const { install, put, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'old\n');
+    const ranNs = readBootNs();
+    await vi.waitFor(() => expect(readBootNs()).toBeGreaterThan(ranNs + 50e6));
+    put('info/cron.postinst', 'new\n');
+    const { script, unobserved } = await isTaken(runs('cron.postinst', ranNs));
+    expect(script).toBe(undefined);
+    expect(unobserved).toEqual({ 'stepparent.script.sha256': expect.stringContaining('taken its place') });
+  });
+
+  test('it is read while other events go on, and not when it is too large', async () => {
+    const { put, runs, isTaken, taken, say } = await evidenceWith({ cron: '1' });
+    put('info/cron.postinst', `#!/bin/sh\n${'#'.repeat(1e6)}`);
+    const run = runs('cron.postinst');
+    const other = say('info/cron.list', undefined, dpkg);
+    expect(taken).toEqual([other]);
+    expect((await isTaken(run)).script?.sha256).toBe(sha256(`#!/bin/sh\n${'#'.repeat(1e6)}`));
+    put('info/cron.postinst', '#'.repeat(2 * 1024 * 1024));
+    expect((await isTaken(runs('cron.postinst'))).unobserved).toEqual({
+      'stepparent.script.sha256': expect.stringContaining('1 MiB'),
+    });
+  });
+
+  test('one that runs so often at once that not every run can wait', async () => {
+    const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'old\n');
+    const all = Array.from({ length: 300 }, () => runs('cron.postinst'));
+    for (const run of all) await isTaken(run);
+    const unread = all.filter(({ stepparent: { unobserved } }) => unobserved !== undefined);
+    expect(unread).toHaveLength(300 - 256);
+    expect(all[0]?.stepparent.script).toMatchObject({ version: '1', state: 'known' });
+  });
+
+  test('another content of the same version', async () => {
+    const { install, put, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'old\n');
+    put('info/cron.postinst', 'planted\n');
+    expect((await isTaken(runs('cron.postinst'))).script).toMatchObject({ version: '1', state: 'changed' });
+  });
+});
+
+test('while dpkg puts a package in place nothing is said of a content that is new', async () => {
+  const { tell, note, install, isTaken, say, put, store } = await evidenceWith({ cron: '1' });
+  expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'first' });
+  note('cron', '1', 'half-installed');
+  const { script, unobserved } = await tell('info/cron.postinst', 'b\n', dpkg);
+  expect(script).toMatchObject({ package: 'cron', sha256: sha256('b\n') });
+  expect([script?.state, script?.version]).toEqual([undefined, undefined]);
+  expect(unobserved).toEqual({ 'stepparent.script.state': expect.any(String) });
+  // Another writer is one whenever it is.
+  expect((await tell('info/cron.postinst', 'c\n', '/usr/bin/cp')).script).toMatchObject({ state: 'changed' });
+  // Nor of a file that another has taken the place of by now.
+  put('info/cron.prerm', 'p\n');
+  const gone = say('info/cron.prerm', 'p\n', dpkg);
+  put('info/cron.prerm', 'q\n');
+  note('cron', '2', 'unpacked');
+  expect((await isTaken(gone)).script?.state).toBe(undefined);
+  expect(store.listScripts().map(({ version, sha256, state }) => [version, sha256, state])).not.toContainEqual([
+    expect.any(String),
+    sha256('b\n'),
+    'changed',
+  ]);
+});
+
+test('events stay in their order, also where one has to wait', async () => {
+  const { note, put, say, taken, isTaken } = await evidenceWith({ cron: '1' });
+  note('cron', '1', 'half-installed');
+  put('info/cron.postinst', 'b\n');
+  const first = say('info/cron.postinst', 'b\n', dpkg);
+  const second = say('info/cron.list', undefined, dpkg);
+  expect(taken).toEqual([]);
+  note('cron', '2', 'unpacked');
+  expect((await isTaken(first)).script).toMatchObject({ version: '2', state: 'first' });
+  expect(taken).toEqual([first, second]);
+});
+
+test('what waits is judged at the end', async () => {
+  const { note, put, say, runs, taken, evidence } = await evidenceWith({ cron: '1' });
+  note('cron', '1', 'half-installed');
+  put('info/cron.postinst', 'b\n');
+  const file = say('info/cron.postinst', 'b\n', dpkg);
+  const run = runs('cron.postinst');
+  await evidence.stop();
+  expect(taken).toEqual(expect.arrayContaining([file, run]));
+  expect(run.stepparent.script).toMatchObject({ sha256: sha256('b\n') });
+});
+
+test('who else writes: changed, also where there was nothing; what is put back is known', async () => {
+  const { tell, install } = await evidenceWith({ cron: '1', bash: '5' });
+  await install('cron', '1', 'exit 0\n');
+  const bad = (await tell('info/cron.postinst', 'setsid /opt/x &\nexit 0\n', '/usr/bin/sed')).script;
+  expect(bad).toMatchObject({ state: 'changed', findings: [{ id: 'detached-process', line: 1 }] });
+  expect(bad?.diff).toBe('@@ -1,2 +1,3 @@\n+setsid /opt/x &\n exit 0\n \n');
+  const state = async (name: string, text: string | undefined) => (await tell(name, text, '/usr/bin/cp')).script;
+  expect(await state('info/cron.postinst', 'exit 0\n')).toMatchObject({ state: 'known' });
+  expect(await state('info/bash.prerm', 'x\n')).toMatchObject({ version: '5', state: 'changed' });
+  expect(await state('info/bash:amd64.prerm', 'x\n')).toMatchObject({ version: '5' });
+  expect(await state('info/made-up.prerm', 'x\n')).toMatchObject({ state: 'unowned' });
+  expect(await state('info/made-up.list', undefined)).toBe(undefined);
+});
+
+test('a script that could not be read: its name and its writer are enough', async () => {
+  const { tell, put, install } = await evidenceWith({ cron: '1', bash: '5' });
+  await install('cron', '1', 'a\n');
+  const script = (name: string) => ({ script: { path: name, package: name, phase: 'prerm' } });
+  const tellUnread = (name: string, by?: string) => tell(`info/${name}.prerm`, undefined, by, script(name));
+  expect((await tellUnread('made-up', '/usr/bin/cp')).script?.state).toBe('unowned');
+  // Nobody was seen, and when it was is not known, or is.
+  expect((await tellUnread('made-up')).script?.state).toBe(undefined);
+  put('info/made-up.prerm', 'too large\n');
+  expect((await tellUnread('made-up')).script?.state).toBe('unowned');
+  expect(await tellUnread('bash', '/usr/bin/cp')).toMatchObject({
+    script: { version: '5', state: 'changed' },
+    inferred: { 'stepparent.script.state': expect.any(String) },
+  });
+  expect((await tellUnread('bash')).script?.state).toBe(undefined);
+  expect((await tellUnread('bash', dpkg)).script?.state).toBe(undefined);
+});
+
+test('the first pass: once, quietly, but for what no package has', async () => {
+  const { folder, evidence, store, taken, tell } = await evidenceWith({ cron: '1' });
+  writeFileSync(join(folder, 'info', 'cron.postinst'), 'a\n');
+  writeFileSync(join(folder, 'info', 'cron.list'), '/x\n');
+  writeFileSync(join(folder, 'info', 'ghost.prerm'), 'b\n');
+  // dpkg's status file is read after them, as at a start.
+  await evidence.prepare();
+  await evidence.takeBaseline();
+  expect(taken.map(({ file, stepparent }) => [file?.name, stepparent.script?.state, stepparent.found])).toEqual([
+    ['ghost.prerm', 'unowned', 'at the first look'],
+  ]);
+  expect(store.listScripts().map((one) => [one.package, one.version, one.state, one.origin])).toEqual([
+    ['cron', '1', 'first', 'baseline'],
+    ['ghost', '', 'unowned', 'change'],
+  ]);
+  writeFileSync(join(folder, 'info', 'cron.prerm'), 'c\n');
+  await evidence.takeBaseline();
+  expect(store.listScripts('cron')).toHaveLength(1);
+  // Found by comparison later, with nobody seen.
+  expect((await tell('info/cron.postinst', 'z\n')).script).toMatchObject({ state: 'changed' });
+});

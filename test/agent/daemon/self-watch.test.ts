@@ -1,0 +1,48 @@
+// The agent's watch over itself: pauses of its loop, and files that cannot be opened.
+
+import { expect, test } from 'vitest';
+import { watchSelf } from '../../../agent/daemon/self-watch.ts';
+
+function watched(openFile = () => {}) {
+  const faults: string[] = [];
+  let nowMs = 1000;
+  let turn = () => {};
+  watchSelf({
+    every: (_, run) => {
+      turn = run;
+    },
+    onFault: (what, error) => faults.push(`${what}: ${error}`),
+    monotonicMs: () => nowMs,
+    openFile,
+  });
+  const pass = (ms: number): void => {
+    nowMs += ms;
+    turn();
+  };
+  return { faults, pass };
+}
+
+test.each([
+  [250, []],
+  [2000, []],
+  [2001, ['the agent was stopped, or had no CPU time, for more than two seconds: 2.0 s']],
+  [8250, ['the agent was stopped, or had no CPU time, for more than two seconds: 8.3 s']],
+])('a turn that comes after %d ms', (ms, said) => {
+  const { faults, pass } = watched();
+  pass(250);
+  pass(ms);
+  pass(250);
+  expect(faults.map((fault) => fault.split(';')[0])).toEqual(said);
+});
+
+test('a file that cannot be opened is a fault, about once a second while that is so', () => {
+  let code: string | undefined = 'EMFILE';
+  const { faults, pass } = watched(() => {
+    if (code !== undefined) throw new Error(code);
+  });
+  for (let i = 0; i < 8; i++) pass(250);
+  expect(faults).toEqual(Array(2).fill('the agent can open no files: Error: EMFILE'));
+  code = undefined;
+  for (let i = 0; i < 8; i++) pass(250);
+  expect(faults).toHaveLength(2);
+});

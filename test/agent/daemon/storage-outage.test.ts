@@ -1,0 +1,65 @@
+// What is said of matches that cannot be stored.
+
+import { expect, test } from 'vitest';
+import { openUnstored } from '../../../agent/daemon/storage-outage.ts';
+import type { Finding } from '../../../storage/records.ts';
+import { exampleEvent, exampleException, exampleJudged, exampleRule, start } from '../../storage/examples.ts';
+
+function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): Finding {
+  const event = exampleEvent(id, start);
+  return {
+    event,
+    scope: '',
+    verdicts: [exampleJudged(event, { rule: exampleRule({ id: 'r' }), terms: ['/p'] }, change)],
+  };
+}
+
+function opened() {
+  const said: string[] = [];
+  const say =
+    (level: string) =>
+    (message: string, values: Readonly<Record<string, unknown>> = {}) =>
+      said.push([level, message, ...Object.values(values)].join(' '));
+  const unstored = openUnstored({ error: say('error'), info: say('info') });
+  return { unstored, said: () => said.splice(0) };
+}
+
+test('each match is said once, however often the store is asked', () => {
+  const { unstored, said } = opened();
+  const [a, b] = [finding('a'), finding('b')];
+  unstored.refused([a], 'full');
+  unstored.refused([a], 'full');
+  unstored.refused([a, b], 'full');
+  expect(unstored.reason).toBe('full');
+  expect(said().map((line) => line.split(' ').slice(0, 4).join(' '))).toEqual([
+    'error events cannot be',
+    'error a rule matched,',
+    'error a rule matched,',
+  ]);
+  unstored.taken();
+  expect(unstored.reason).toBeUndefined();
+  expect(said()).toEqual(['info events are stored again 2']);
+  unstored.taken();
+  expect(said()).toEqual([]);
+});
+
+test('what would be no alert is not said', () => {
+  const { unstored, said } = opened();
+  const none = [{ known: true }, { alerting: false }, { exception: exampleException() }];
+  unstored.refused(
+    none.map((change, i) => finding(String(i), change)),
+    'full',
+  );
+  expect(said()).toEqual(['error events cannot be stored and wait in memory full']);
+});
+
+test('a flood is cut short, with a word', () => {
+  const { unstored, said } = opened();
+  unstored.refused(
+    Array.from({ length: 500 }, (_, i) => finding(String(i))),
+    'full',
+  );
+  const lines = said();
+  expect(lines.length).toBe(52);
+  expect(lines.at(-1)).toContain('more matches are not told');
+});

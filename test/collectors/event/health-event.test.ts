@@ -1,0 +1,34 @@
+// Events about the agent itself.
+
+import { expect, test } from 'vitest';
+import { sensorEvent } from '../../../collectors/event/health-event.ts';
+import { hostContext } from '../host/host-context-double.ts';
+
+test('records that were lost', () => {
+  const event = sensorEvent(hostContext, 'records-lost', 'the kernel buffer overflowed', 7);
+  expect(event).toEqual({
+    '@timestamp': expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    ecs: { version: '9.4.0' },
+    message: 'the kernel buffer overflowed',
+    event: {
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      kind: 'event',
+      category: ['host'],
+      type: ['info'],
+      action: 'records-lost',
+      module: 'stepparent',
+      dataset: 'stepparent.agent',
+      provider: 'tracefs',
+      created: event['@timestamp'],
+    },
+    host: hostContext.host,
+    agent: hostContext.agent,
+    stepparent: { sensor: { name: 'tracefs', reason: 'the kernel buffer overflowed', lost_events: 7 } },
+  });
+});
+
+test('a degraded sensor: no number, and an id of its own each time', () => {
+  const [one, two] = [1, 2].map(() => sensorEvent(hostContext, 'sensor-degraded', 'no tracefs'));
+  expect(one?.stepparent.sensor).toEqual({ name: 'tracefs', reason: 'no tracefs' });
+  expect(one?.event.id).not.toBe(two?.event.id);
+});

@@ -1,0 +1,68 @@
+// The names of users, and what every event says of its host.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { openIdNames, readHostContext } from '../../../collectors/host/host-context.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const passwdWith = (text: string): string => {
+  const file = path.join(temporaryFolder(), 'passwd');
+  fs.writeFileSync(file, text);
+  return file;
+};
+
+test.each<[id: number, name: string | undefined]>([
+  [0, 'root'],
+  [1000, 'alice'],
+  [65534, 'nobody'],
+  [1, undefined],
+  [Number.NaN, undefined],
+])('user %d', (id, name) => {
+  const file = passwdWith(
+    'root:x:0:0:root:/root:/bin/bash\n\n# comment\ntoor:x:0:0::/:/bin/sh\nalice:x:1000:1000::/home/alice:\n' +
+      '+::::::\n:x:1:1::/:\nbroken\nnobody:*:65534:65534:nobody:/:/sbin/nologin',
+  );
+  expect(openIdNames(file)(id)).toBe(name);
+});
+
+test('a file that is not there, comes, changes and goes', () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const file = passwdWith('alice:x:1000:1000:::\n');
+  const nameOf = openIdNames(file);
+  const later = (): void => void vi.setSystemTime(Date.now() + 1001);
+  expect(nameOf(1000)).toBe('alice');
+  fs.writeFileSync(file, 'bob-the-second:x:1000:1000:::\n');
+  // A look at the file once a second is enough.
+  expect(nameOf(1000)).toBe('alice');
+  later();
+  expect(nameOf(1000)).toBe('bob-the-second');
+  fs.rmSync(file);
+  later();
+  expect(nameOf(1000)).toBe(undefined);
+  fs.writeFileSync(file, 'carol:x:1000:1000:::\n');
+  later();
+  expect(nameOf(1000)).toBe('carol');
+  expect(openIdNames(path.join(file, 'x'))(0)).toBe(undefined);
+});
+
+test('this host', () => {
+  const context = readHostContext({ id: 'the-id', version: '1.2.3' }, 'procfs');
+  expect(context).toMatchObject({
+    host: {
+      hostname: os.hostname(),
+      boot: { id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      os: { type: 'linux', kernel: os.release(), platform: expect.stringMatching(/^[a-z0-9._-]+$/) },
+    },
+    agent: { id: 'the-id', type: 'stepparent', version: '1.2.3' },
+    sensor: 'procfs',
+  });
+  expect(context.bootId).toBe(context.host.boot?.id);
+  expect(context.userName(0)).toBe('root');
+  expect(context.bootEpochMs()).toBeLessThan(Date.now());
+});

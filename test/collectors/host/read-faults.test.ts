@@ -1,0 +1,103 @@
+// Errors of the agent's own are reported where a read goes on without its file; answers about the file are not.
+
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { onOwnTrouble, tryRead } from '../../../collectors/host/read-faults.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+const failure = (code: string) => Object.assign(new Error(code), { code });
+
+test.each([
+  ['ENOENT', 0],
+  ['ESRCH', 0],
+  ['EACCES', 0],
+  ['EMFILE', 1],
+  ['ENFILE', 1],
+  ['ENOMEM', 1],
+  ['EIO', 1],
+])('%s', (code, reports) => {
+  const reported: unknown[] = [];
+  onTestFinished(onOwnTrouble((error) => reported.push(error)));
+  const read = () => {
+    throw failure(code);
+  };
+  expect(tryRead(read)).toBe(undefined);
+  expect(reported).toHaveLength(reports);
+});
+
+test('nothing is reported once that has ended', () => {
+  const reported: unknown[] = [];
+  const end = onOwnTrouble((error) => reported.push(error));
+  end();
+  tryRead(() => {
+    throw failure('EMFILE');
+  });
+  expect(reported).toEqual([]);
+});
+
+const withoutDescriptors = (script: string): string => {
+  const { stdout, stderr } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '--eval', script],
+    {
+      cwd: join(import.meta.dirname, '../../..'),
+      encoding: 'utf8',
+      env: { ...process.env, TMPDIR: temporaryFolder() },
+    },
+  );
+  return `${stdout}${stderr}`;
+};
+
+test('without a descriptor left each reader that has no answer reports it', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { onOwnTrouble } from './collectors/host/read-faults.ts';
+    import { readStat, readCmdline } from './collectors/proc/read-proc.ts';
+    import { hasShebang } from './collectors/proc/script-of-interpreter.ts';
+    import { openIdNames } from './collectors/host/host-context.ts';
+    import { fileTable } from './collectors/host-tables/file.ts';
+    const files = () => [...fileTable().rows({ paths: ['/etc/%'], names: new Set(), note() {} })];
+    let count = 0;
+    onOwnTrouble(() => { count++; });
+    const counts = [];
+    try { for (;;) openSync('/dev/null'); } catch {}
+    for (const read of [() => readStat(1), () => readCmdline(1, 100), () => hasShebang('/bin/sh'), () => openIdNames('/etc/passwd')(0), files]) {
+      count = 0;
+      read();
+      counts.push(count);
+    }
+    process.stdout.write(counts.join());`;
+  expect(withoutDescriptors(script)).toBe('1,1,1,1,1');
+});
+
+test('users have names again once descriptors are there, and those of before meanwhile', () => {
+  const script = `
+    import { closeSync, openSync, writeFileSync } from 'node:fs';
+    import { openIdNames } from './collectors/host/host-context.ts';
+    const file = process.env.TMPDIR + '/passwd';
+    writeFileSync(file, 'before:x:0:');
+    const nameOf = openIdNames(file);
+    let seconds = 0;
+    const now = Date.now;
+    Date.now = () => now() + 2000 * ++seconds;
+    const names = [nameOf(0)];
+    writeFileSync(file, 'afterwards:x:0:');
+    const held = [];
+    try { for (;;) held.push(openSync('/dev/null')); } catch {}
+    names.push(nameOf(0));
+    for (const fd of held) closeSync(fd);
+    names.push(nameOf(0));
+    process.stdout.write(names.join());`;
+  expect(withoutDescriptors(script)).toBe('before,before,afterwards');
+});
+
+test('where rpm may have its database is found out once', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { findRpmDatabase } from './collectors/packages/run-rpm.ts';
+    const before = findRpmDatabase();
+    try { for (;;) openSync('/dev/null'); } catch {}
+    process.stdout.write(String(findRpmDatabase() === before));`;
+  expect(withoutDescriptors(script)).toBe('true');
+});

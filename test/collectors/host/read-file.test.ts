@@ -1,0 +1,125 @@
+// Files of all kinds and sizes, and those that change while they are read.
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  openRegularFile,
+  readHead,
+  readPieces,
+  readPiecesNow,
+  readTextFile,
+  withRegularFile,
+} from '../../../collectors/host/read-file.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+let file: string;
+beforeEach(() => {
+  file = path.join(temporaryFolder(), 'file');
+});
+
+async function read(maxBytes: number, onPiece: (piece: Buffer) => void = () => {}): Promise<string> {
+  const fd = openRegularFile(file);
+  try {
+    let text = '';
+    for await (const piece of readPieces(fd, maxBytes)) {
+      text += piece.toString('latin1');
+      onPiece(piece);
+    }
+    return text;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+const readNow = (maxBytes: number, onPiece: (piece: Buffer) => void = () => {}): string =>
+  withRegularFile(file, (fd) => {
+    let text = '';
+    for (const piece of readPiecesNow(fd, maxBytes)) {
+      text += piece.toString('latin1');
+      onPiece(piece);
+    }
+    return text;
+  });
+
+describe.each([
+  ['piece by piece', read],
+  ['at once', async (...how: Parameters<typeof read>) => readNow(...how)],
+])('%s', (_, reading) => {
+  test.each([0, 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 200_000])('%d bytes', async (size) => {
+    fs.writeFileSync(file, 'x'.repeat(size));
+    await expect(reading(size)).resolves.toBe('x'.repeat(size));
+    if (size > 0) await expect(reading(size - 1)).rejects.toThrow(`larger than ${size - 1} bytes`);
+  });
+
+  test('more than fits in memory', async () => {
+    fs.writeFileSync(file, '');
+    fs.truncateSync(file, 2 ** 40);
+    await expect(reading(1024 * 1024)).rejects.toThrow('larger than 1 MiB');
+  });
+
+  test('that becomes more than the limit', async () => {
+    fs.writeFileSync(file, 'x'.repeat(100));
+    await expect(reading(120, () => fs.appendFileSync(file, 'y'.repeat(100)))).rejects.toThrow('larger than 120 bytes');
+  });
+
+  test('that becomes less', async () => {
+    fs.writeFileSync(file, 'x'.repeat(200_000));
+    const text = await reading(200_000, () => fs.truncateSync(file, 70_000));
+    expect(text).toBe('x'.repeat(70_000));
+  });
+
+  test('that come one after the other, each as soon as the one before was read', async () => {
+    fs.writeFileSync(file, 'x');
+    let pieces = 0;
+    const grow = (): void => {
+      pieces++;
+      fs.appendFileSync(file, 'x');
+    };
+    await expect(reading(1024 * 1024, grow)).rejects.toThrow('it grew all the while it was read');
+    expect(pieces).toBeLessThan(100);
+  });
+});
+
+test('a file of the kernel, whose size is 0', () => {
+  expect(fs.statSync('/proc/self/status').size).toBe(0);
+  expect(readTextFile('/proc/self/status', 64 * 1024)).toMatch(/^Pid:\t\d+$/m);
+  expect(() => readTextFile('/proc/self/status', 10)).toThrow('larger than 10 bytes');
+});
+
+test('the beginning of a file', () => {
+  fs.writeFileSync(file, 'abc');
+  expect([0, 2, 3, 1000].map((size) => withRegularFile(file, (fd) => readHead(fd, size).toString()))).toEqual([
+    '',
+    'ab',
+    'abc',
+    'abc',
+  ]);
+});
+
+test.each<[string, () => void]>([
+  ['a fifo', () => execFileSync('mkfifo', [file])],
+  ['a directory', () => fs.mkdirSync(file)],
+  ['a device', () => fs.symlinkSync('/dev/zero', file)],
+])('%s is not read', (_, make) => {
+  make();
+  expect(() => readTextFile(file, 100)).toThrow('not a regular file');
+});
+
+test('no descriptor is left open', () => {
+  const count = (): number => fs.readdirSync('/proc/self/fd').filter((fd) => leadsTo(fd)?.startsWith(file)).length;
+  const leadsTo = (fd: string): string | undefined => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return undefined;
+    }
+  };
+  fs.mkdirSync(file);
+  expect(() => openRegularFile(file)).toThrow();
+  expect(() => withRegularFile(`${file}/none`, () => undefined)).toThrow('ENOENT');
+  fs.writeFileSync(`${file}/large`, 'xx');
+  expect(() => readTextFile(`${file}/large`, 1)).toThrow();
+  expect(count()).toBe(0);
+});

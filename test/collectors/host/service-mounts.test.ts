@@ -1,0 +1,76 @@
+// What the agent makes of the host's processes when it has mounts of its own, as every hardened service has.
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
+import { readHostMounts, readNamespaces } from '../../../collectors/proc/read-proc.ts';
+import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+const missing = unmet(noRoot, missingTools('unshare', 'chroot', 'mkfifo'));
+const collectors = path.join(import.meta.dirname, '../../../collectors');
+
+/** Looks at a process from a mount namespace of its own, as at one that was started by the name `program`. */
+const look = `
+  const [collectors, pid, program] = process.argv.slice(1);
+  const { inspectProcess, readHostNamespaces } = await import(collectors + '/proc/inspect-process.ts');
+  const { runsGenuine } = await import(collectors + '/genuine-program.ts');
+  const details = inspectProcess(Number(pid), readHostNamespaces());
+  const image = { filename: program, execNs: 1 };
+  const genuine = runsGenuine({ image, entry: { pid: Number(pid), image, details, ended: false } }, program);
+  console.log(JSON.stringify({ details, genuine }));
+`;
+
+/** A small host with a pid 1 that we may read; the command says a line, is looked at and ends. */
+const host = `
+  cd "$1"; node=$2; look=$3; collectors=$4; program=$5; shift 5
+  mkfifo in out
+  "$@" <in >out & exec 3>in
+  read -r line <out
+  unshare --mount "$node" --input-type=module -e "$look" "$collectors" $! "$program"
+  echo >&3
+`;
+
+const fromService = (program: string, ...command: string[]): { details: ProcessDetails; genuine: boolean } => {
+  const unshare = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-ec', host, 'host'];
+  const args = [...unshare, temporaryFolder(), process.execPath, look, collectors, program, ...command];
+  return JSON.parse(execFileSync('unshare', args, { encoding: 'utf8', timeout: 60_000 }));
+};
+
+const script = (): string => {
+  const file = path.join(fs.realpathSync(temporaryFolder()), 'script');
+  fs.writeFileSync(file, '#!/bin/sh\necho ready; read -r line\n', { mode: 0o755 });
+  return file;
+};
+
+describe.skipIf(missing)(titled('an agent with mounts of its own', missing), () => {
+  test("a script among the host's mounts is genuine", () => {
+    const file = script();
+    expect(fromService(file, file)).toMatchObject({ genuine: true, details: { hostRoot: true } });
+  });
+
+  test('one with mounts of its own is not: it may have seen another file', () => {
+    const file = script();
+    const { genuine, details } = fromService(file, 'unshare', '--mount', file);
+    expect({ genuine, hostRoot: details.hostRoot, container: details.containerId }).toEqual({
+      genuine: false,
+      hostRoot: true,
+      container: undefined,
+    });
+  });
+
+  test('a chroot is no container', () => {
+    // Where /lib and /bin are links into /usr, that folder is a root to itself.
+    const { details } = fromService('/bin/sh', 'chroot', '/usr', '/bin/sh', '-c', 'echo ready; read -r line');
+    expect({ hostRoot: details.hostRoot, container: details.containerId }).toEqual({
+      hostRoot: false,
+      container: undefined,
+    });
+  });
+});
+
+test('our own mounts count always', () => {
+  expect(readHostMounts()).toContain(readNamespaces('self')?.mnt);
+});

@@ -1,0 +1,55 @@
+// Which folders are watched on which host.
+
+import { expect, test } from 'vitest';
+import { packageFolders } from '../../../collectors/packagedb/package-directories.ts';
+
+const debian = (path: string) => path.startsWith('/usr/bin/dpkg') || path.startsWith('/var/lib/dpkg');
+const listed = (...args: Parameters<typeof packageFolders>) =>
+  packageFolders(...args).map(({ path, manager, expected, namePrefix }) =>
+    [path, ...(manager ? [manager] : []), ...(expected ? ['expected'] : []), ...(namePrefix ? [namePrefix] : [])].join(
+      ' ',
+    ),
+  );
+
+test('Debian without rpm', () => {
+  expect(listed(undefined, undefined, debian)).toEqual([
+    '/var/lib/dpkg/info dpkg expected',
+    '/var/lib/dpkg dpkg expected',
+    '/var/lib/rpm rpm',
+    '/usr/lib/sysimage/rpm rpm',
+    '/var/tmp rpm rpm-tmp.',
+  ]);
+});
+
+test('Fedora: what rpm names is expected, and named once', () => {
+  const rpm = { database: '/usr/lib/sysimage/rpm', temporary: '/var/tmp' };
+  expect(listed(undefined, rpm, () => false)).toEqual([
+    '/var/lib/dpkg/info dpkg',
+    '/var/lib/dpkg dpkg',
+    '/usr/lib/sysimage/rpm rpm expected',
+    '/var/lib/rpm rpm',
+    '/var/tmp rpm rpm-tmp.',
+  ]);
+});
+
+test.each([
+  [debian, '/root/.rpmdb rpm'],
+  [(path: string) => debian(path) || path === '/root/.rpmdb', '/root/.rpmdb rpm expected'],
+])('rpm beside dpkg: its database is expected where there is one', (exists, folder) => {
+  const rpm = { database: '/root/.rpmdb', temporary: '/var/tmp' };
+  expect(listed(undefined, rpm, exists)).toContain(folder);
+});
+
+test("rpm's temporary files elsewhere", () => {
+  const rpm = { database: undefined, temporary: '/dev/shm' };
+  expect(listed(undefined, rpm, () => false).slice(-2)).toEqual(['/dev/shm rpm rpm-tmp.', '/var/tmp rpm rpm-tmp.']);
+});
+
+test('configured folders take the place of the databases', () => {
+  expect(listed(['/mnt/dpkg/info/', '/mnt/rpmdb', '/mnt/x'], undefined, debian)).toEqual([
+    '/mnt/dpkg/info dpkg expected',
+    '/mnt/rpmdb rpm expected',
+    '/mnt/x expected',
+    '/var/tmp rpm rpm-tmp.',
+  ]);
+});

@@ -1,0 +1,88 @@
+// Whether this process runs the file that its path names: it does, and each way in which it would not.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runsGenuine } from '../../../collectors/packages/genuine-program.ts';
+import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
+import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { detailsOf } from '../proc-double.ts';
+
+const program = fs.readlinkSync('/proc/self/exe');
+const own = inspectProcess(process.pid, readHostNamespaces()) ?? detailsOf(0);
+
+function momentOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {}) {
+  const whole: Image = { filename: program, execNs: undefined, ...image };
+  return {
+    image: whole,
+    entry: {
+      pid: process.pid,
+      startNs: own.startTicks * 1e7,
+      parent: undefined,
+      parentInferred: false,
+      lineageCut: false,
+      depth: 0,
+      image: whole,
+      parentImageAtFork: undefined,
+      ended: false,
+      endNs: undefined,
+      lifecycle: undefined,
+      transaction: undefined,
+      details: own,
+      detailsImage: whole,
+      inspectedImage: whole,
+      ...entry,
+    },
+  };
+}
+
+test('a live process that was started by the name of the file that it has mapped', () => {
+  expect(runsGenuine(momentOf(), program)).toBe(true);
+});
+
+test('one that was started by a link of its own making, even if it leads there now', () => {
+  const link = path.join(temporaryFolder(), 'link');
+  fs.symlinkSync(program, link);
+  expect(runsGenuine(momentOf({}, { filename: link }), program)).toBe(false);
+});
+
+test('a copy of the file is another one', () => {
+  const copy = path.join(temporaryFolder(), path.basename(program));
+  fs.writeFileSync(copy, '\u007fELF');
+  expect(runsGenuine(momentOf({}, { filename: copy }), copy)).toBe(false);
+});
+
+test('no such file', () => {
+  expect(runsGenuine(momentOf(), '/no/such/file')).toBe(false);
+});
+
+describe('not', () => {
+  test.each<[string, Partial<ProcessEntry>]>([
+    ['a process that has ended', { ended: true }],
+    ['one that was not looked at', { details: undefined }],
+    ['one that runs something else by now', { image: { filename: program, execNs: 1 } }],
+    ['one in a container', { details: { ...own, containerId: 'c0ffee' } }],
+    ['one in another root', { details: { ...own, hostRoot: false } }],
+    ['one that is gone', { pid: 4_194_304 }],
+  ])('%s', (_, change) => {
+    expect(runsGenuine(momentOf(change), program)).toBe(false);
+  });
+
+  test('one of which no program is known', () => {
+    expect(runsGenuine({ ...momentOf({ image: undefined }), image: undefined }, program)).toBe(false);
+  });
+});
+
+describe('a script', () => {
+  test.each<[string, string, Partial<Image>, boolean]>([
+    ['started by its name', '#!/bin/sh\n', {}, true],
+    ['as far as its interpreter says', '#!/bin/sh\n', { inferredFrom: "the interpreter's argument" }, false],
+    ['started by another name', '#!/bin/sh\n', { filename: '/tmp/link' }, false],
+    ['that is none', 'echo\n', {}, false],
+  ])('%s', (_, text, image, genuine) => {
+    const script = path.join(fs.realpathSync(temporaryFolder()), 'script');
+    fs.writeFileSync(script, text);
+    expect(runsGenuine(momentOf({}, { filename: script, ...image }), script)).toBe(genuine);
+  });
+});

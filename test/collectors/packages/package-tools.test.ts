@@ -1,0 +1,222 @@
+// Who counts as a package tool: this process plays each of them, genuine, copied, too late, with another face.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Answer, ask, known } from '../../../collectors/answer.ts';
+import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
+import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
+import type { ExecMoment, Image, ProcessEntry, ProcessMoment } from '../../../collectors/process/process.ts';
+import { entryOf, imageOf } from '../../agent/daemon/observed-exec.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+
+/** The one program that surely runs: this one. It plays dpkg. */
+const program = fs.readlinkSync('/proc/self/exe');
+const name = path.basename(program);
+const details = inspectProcess(process.pid, readHostNamespaces());
+
+function open(
+  { owned, answer = known(owned) }: { owned?: boolean | undefined; answer?: Answer<boolean> } = { owned: true },
+) {
+  const asked: string[] = [];
+  const tools = openPackageTools({
+    programs: [],
+    tools: [{ path: program, package: 'node' }],
+    owns(file, packageNames) {
+      asked.push(`${file} ${packageNames.join(' ')}`);
+      return answer;
+    },
+    inspect: () => {},
+  });
+  return { tools, asked };
+}
+
+function runs(filename: string, image: Partial<Image> = {}, entry: Partial<ProcessEntry> = {}): ProcessMoment {
+  const whole = imageOf(filename, image);
+  const at = entryOf(process.pid, whole, { details, detailsImage: whole, inspectedImage: whole, ...entry });
+  return { entry: at, image: whole };
+}
+
+const execOf = (process: ProcessMoment): ExecMoment =>
+  ({ ...process, ancestors: [], timeNs: 1e9, lifecycle: undefined, transaction: undefined }) as unknown as ExecMoment;
+
+const file = (text: string, base = name): string => {
+  const made = path.join(fs.realpathSync(temporaryFolder()), base);
+  fs.writeFileSync(made, text, { mode: 0o755 });
+  return made;
+};
+
+describe('a process is', () => {
+  test('genuine: it runs the file, and the package owns it', () => {
+    const { tools, asked } = open();
+    expect(tools.genuineProcess(runs(program))).toBe(true);
+    expect(asked).toEqual([`${program} node`]);
+  });
+
+  test.each([false, undefined])('what the package says: %s', (owned) => {
+    expect(open({ owned }).tools.genuineProcess(runs(program))).toBe(owned);
+  });
+
+  test('none of a tool: another name', () => {
+    expect(open().tools.genuineProcess(runs(file('x', 'other')))).toBe(undefined);
+  });
+
+  test('shown to be another: the name elsewhere', () => {
+    const gone = runs(file('x'), {}, { pid: 4_194_304 });
+    expect(open().tools.genuineProcess(gone)).toBe(false);
+  });
+
+  test('that very file: another name that leads there', () => {
+    const link = path.join(temporaryFolder(), name);
+    fs.symlinkSync(program, link);
+    // It runs it, but not by its own name.
+    expect(open().tools.genuineProcess(runs(link))).toBe(undefined);
+  });
+
+  test('not known: the name elsewhere, but it has that very file mapped', () => {
+    expect(open().tools.genuineProcess(runs(file('x')))).toBe(undefined);
+  });
+
+  test.each<[string, Partial<ProcessEntry>]>([
+    ['it had ended', { ended: true }],
+    ['it was not looked at', { details: undefined }],
+    ['it is in a container', { details: details && { ...details, containerId: 'c0ffee' } }],
+    ['it is in another root', { details: details && { ...details, hostRoot: false } }],
+  ])('not known: %s', (_, change) => {
+    expect(open().tools.genuineProcess(runs(program, {}, change))).toBe(undefined);
+    expect(open().tools.genuineProcess(runs(file('x'), {}, { ...change, pid: 4_194_304 }))).toBe(
+      change.ended ? false : undefined,
+    );
+  });
+
+  test('not known: the file was gone before it could be looked at', () => {
+    expect(open().tools.genuineProcess(runs('/no/such/folder/'.concat(name)))).toBe(undefined);
+  });
+});
+
+describe('a hit of the entry probe', () => {
+  test('is certain, though the process has ended', () => {
+    expect(open().tools.genuineProcess(runs('/tmp/x', { probedImage: program }, { ended: true }))).toBe(true);
+  });
+
+  test('does not say whose the file is', () => {
+    expect(open({ owned: false }).tools.genuineProcess(runs('/tmp/x', { probedImage: program }))).toBe(false);
+  });
+
+  test('corrects what could not be told', () => {
+    const { tools } = open();
+    const process = runs(program, {}, { ended: true });
+    expect(tools.genuineProcess(process)).toBe(undefined);
+    if (process.image) process.image.probedImage = program;
+    expect(tools.genuineProcess(process)).toBe(true);
+  });
+});
+
+test('what was seen while it was fresh stands when it has ended', () => {
+  const { tools, asked } = open();
+  const process = runs(program);
+  tools.notice(execOf(process));
+  process.entry.ended = true;
+  expect(tools.genuineProcess(process)).toBe(true);
+  expect(asked).toHaveLength(1);
+});
+
+describe('an owner that is still being asked for', () => {
+  const asking = () => {
+    const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
+    return { ...open({ answer: ask(promise) }), resolve };
+  };
+
+  test.each([true, false, undefined])('is not known, until it is: %s', async (owned) => {
+    const { tools, resolve } = asking();
+    const exec = execOf(runs(program));
+    const pending = tools.notice(exec);
+    const round = tools.genuine(exec, {});
+    expect(pending).toBeDefined();
+    expect(tools.genuineProcess(exec)).toBe(undefined);
+    expect(tools.isGenuine(exec, program)).toBe(false);
+    expect(round()).toEqual({ fields: {}, inferred: {} });
+    resolve(owned);
+    await pending;
+    expect(tools.notice(exec)).toBe(undefined);
+    expect(tools.genuineProcess(exec)).toBe(owned);
+    expect(tools.isGenuine(exec, program)).toBe(owned === true);
+    expect(round().fields).toEqual(owned === undefined ? {} : { process: owned });
+  });
+
+  test('of an ancestor', async () => {
+    const { tools, resolve } = asking();
+    const parent = runs(program);
+    const child = imageOf('/usr/bin/env');
+    const exec: ExecMoment = {
+      ...execOf({
+        entry: entryOf(4_000_000, child, { parent: parent.entry, parentImageAtFork: parent.image }),
+        image: child,
+      }),
+      ancestors: [parent],
+    };
+    const pending = tools.notice(exec);
+    expect(pending).toBeDefined();
+    resolve(true);
+    await pending;
+    expect(tools.genuine(exec, {})().fields).toEqual({ parent: true });
+  });
+});
+
+test('each program on a list is asked for at the start', () => {
+  const { tools, asked } = open();
+  tools.warm();
+  expect(asked).toEqual([`${program} node`]);
+});
+
+test('the strict answer takes the program asked for alone', () => {
+  const { tools } = open();
+  expect(tools.isGenuine(runs(program), program)).toBe(true);
+  expect(tools.isGenuine(runs(program), '/usr/bin/other')).toBe(false);
+});
+
+describe('round an exec', () => {
+  /** A script, forked by `parent` through `between`. */
+  function below(parent: ProcessMoment, faceAtFork: Image | undefined = parent.image, between = 0) {
+    let above = parent;
+    for (let i = 0; i <= between; i++) {
+      const image = imageOf(`/tmp/${i}`);
+      const entry = entryOf(4_000_000 + i, image, {
+        parent: above.entry,
+        parentImageAtFork: i === 0 ? faceAtFork : above.image,
+      });
+      above = { entry, image };
+    }
+    const ancestors: ProcessMoment[] = [];
+    for (let at = above.entry.parent; at; at = at.parent) ancestors.push({ entry: at, image: at.image });
+    return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined, transaction: undefined } as ExecMoment;
+  }
+
+  test('the parent', () => {
+    const { tools } = open();
+    expect(tools.genuine(below(runs(program)), {})().fields).toEqual({ parent: true });
+    expect(tools.genuine(below(runs(file('x'), {}, { pid: 4_194_304 })), {})().fields).toEqual({ parent: false });
+  });
+
+  test('a parent that became a tool after it had forked is not known', () => {
+    expect(open().tools.genuine(below(runs(program), imageOf('/tmp/evil')), {})().fields).toEqual({});
+  });
+
+  test('leaders above it', () => {
+    const dpkg = runs(program);
+    const { fields } = open().tools.genuine(below(dpkg, dpkg.image, 2), { session_leader: dpkg, group_leader: dpkg })();
+    expect(fields).toEqual({ session_leader: true, group_leader: true });
+  });
+
+  test('a leader that is no ancestor, or became one later, is not known', () => {
+    const dpkg = runs(program);
+    const { tools } = open();
+    expect(tools.genuine(below(runs('/tmp/evil')), { session_leader: dpkg })().fields).toEqual({});
+    expect(tools.genuine(below(dpkg, imageOf('/tmp/evil'), 2), { session_leader: dpkg })().fields).toEqual({});
+  });
+
+  test('itself, as its own leader', () => {
+    const exec = execOf(runs(program));
+    expect(open().tools.genuine(exec, { group_leader: exec })().fields).toEqual({ process: true, group_leader: true });
+  });
+});

@@ -1,0 +1,19 @@
+// Whether a process runs still: by pid, start and boot together.
+
+import { expect, test } from 'vitest';
+import { processesAlive } from '../../../collectors/proc/process-alive.ts';
+import { readBootId, readStat } from '../../../collectors/proc/read-proc.ts';
+
+const boot = readBootId().slice(0, 8);
+const { startTicks } = readStat(process.pid) ?? { startTicks: 0 };
+
+test.each<[string, string, boolean]>([
+  ['this process', `${boot}-${process.pid}-${startTicks}`, true],
+  ['a start that differs by a tick', `${boot}-${process.pid}-${startTicks - 1}`, true],
+  ['another one that had the pid before', `${boot}-${process.pid}-${startTicks - 500}`, false],
+  ['one of another boot', `${boot === '00000000' ? '1' : '0'}0000000-${process.pid}-${startTicks}`, false],
+  ['no such pid', `${boot}-999999999-${startTicks}`, false],
+  ['nothing of the kind', 'x', false],
+])('%s', (_, entityId, alive) => {
+  expect(processesAlive()(entityId)).toBe(alive);
+});

@@ -1,0 +1,637 @@
+// The description of an exec, field by field, with what was concluded, cut or not observed.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ask, known } from '../../../collectors/answer.ts';
+import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
+import {
+  ancestorsOf,
+  cutArgs,
+  entityId,
+  type HostWitness,
+  maxEventArgsBytes,
+  type ObservedExec,
+} from '../../../collectors/process/describe-process.ts';
+import { createProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import type { ProcessEntry } from '../../../collectors/process/process.ts';
+import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
+import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import { compileEql } from '../../../detectors/query/eql.ts';
+import { hostContext, noWitness } from '../host/host-context-double.ts';
+import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
+
+const init = detailsOf(1, { parentPid: 0, startTicks: 1, exe: '/no/init', args: ['/sbin/init'] });
+const shell = detailsOf(10, {
+  startTicks: 50,
+  exe: '/no/bash',
+  args: ['-bash'],
+  tty: 136 * 256 + 3,
+  sessionId: 10,
+  groupId: 10,
+  loginUserId: 1000,
+  cgroupPath: '/user.slice/user-1000.slice/session-3.scope',
+});
+/** 30, as /proc shows it after its exec. */
+const child = (change: Partial<ProcessDetails> = {}) =>
+  detailsOf(30, {
+    parentPid: 10,
+    exe: '/no/dpkg',
+    args: ['dpkg', '-i', 'x.deb'],
+    sessionId: 10,
+    groupId: 30,
+    tty: 136 * 256 + 3,
+    loginUserId: 1000,
+    workingDirectory: '/root',
+    cgroupPath: '/user.slice/user-1000.slice/session-3.scope',
+    ...change,
+  });
+
+/** What is told of records, over a /proc in which `later` processes appear once the first ones are known. */
+const observe = (first: ProcessDetails[], later: ProcessDetails[], ...records: ProcessRecord[]) =>
+  observeWith(noWitness, first, later, ...records);
+
+function observeWith(
+  witness: HostWitness,
+  first: ProcessDetails[],
+  later: ProcessDetails[],
+  ...records: ProcessRecord[]
+) {
+  const proc = procDouble(...first);
+  const table = createProcessTable(proc);
+  table.seed();
+  for (const details of later) proc.processes.set(details.pid, details);
+  const told: ObservedExec[] = [];
+  const collector = createProcessCollector({
+    table,
+    context: hostContext,
+    witness,
+    isProbed: () => false,
+    onExec: (observed) => told.push(observed),
+    onLost: () => {},
+  });
+  for (const record of records) collector.handle(record);
+  return { proc, table, told: told.at(-1) as ObservedExec };
+}
+
+const usual = [fork(10, 30), exec(30, '/no/dpkg')];
+
+const root = { id: '0', name: 'root' };
+const rootIds = {
+  user: root,
+  real_user: root,
+  saved_user: root,
+  group: root,
+  real_group: root,
+  saved_group: root,
+};
+
+test('all of it', () => {
+  const { told } = observe([init, shell], [child()], ...usual);
+  const document = told.document();
+  const bash = {
+    pid: 10,
+    entity_id: '01234567-10-50',
+    start: '2026-01-02T03:04:05.500Z',
+    executable: '/no/bash',
+    name: 'bash',
+    args: ['-bash'],
+    args_count: 1,
+    command_line: '-bash',
+    ...rootIds,
+    working_directory: '/no',
+    tty: { char_device: { major: 136, minor: 3 } },
+    interactive: true,
+  };
+  const own = {
+    pid: 30,
+    entity_id: '01234567-30-100',
+    start: '2026-01-02T03:04:06.000Z',
+    executable: '/no/dpkg',
+    name: 'dpkg',
+    args: ['dpkg', '-i', 'x.deb'],
+    args_count: 3,
+    command_line: 'dpkg -i x.deb',
+    ...rootIds,
+    working_directory: '/root',
+    tty: { char_device: { major: 136, minor: 3 } },
+    interactive: true,
+  };
+  expect(document).toEqual({
+    '@timestamp': '2026-01-02T03:04:06.000Z',
+    ecs: { version: '9.4.0' },
+    event: {
+      id: '01234567-30-100-1000001',
+      kind: 'event',
+      category: ['process'],
+      type: ['start'],
+      action: 'exec',
+      module: 'stepparent',
+      dataset: 'stepparent.process',
+      provider: 'tracefs',
+      created: expect.stringMatching(/^\d{4}-.*Z$/),
+    },
+    host: hostContext.host,
+    agent: hostContext.agent,
+    process: {
+      ...own,
+      session_leader: { ...bash, same_as_process: false },
+      group_leader: { ...own, same_as_process: true },
+      parent: bash,
+    },
+    user: { ...root, Ext: { real: root } },
+    group: { ...root, Ext: { real: root } },
+    stepparent: {
+      exec: { filename: '/no/dpkg' },
+      image: { path: '/no/dpkg' },
+      lineage: [
+        {
+          entity_id: '01234567-10-50',
+          pid: 10,
+          name: 'bash',
+          executable: '/no/bash',
+          args: ['-bash'],
+          start: '2026-01-02T03:04:05.500Z',
+          user: root,
+          working_directory: '/no',
+        },
+        {
+          entity_id: '01234567-1-1',
+          pid: 1,
+          name: 'init',
+          executable: '/no/init',
+          args: ['/sbin/init'],
+          start: '2026-01-02T03:04:05.010Z',
+          user: root,
+          working_directory: '/no',
+        },
+      ],
+      login_user: { id: '1000', name: 'alice' },
+      systemd: { unit: 'session-3.scope' },
+      terminal: 'pts/3',
+      transaction: { id: '01234567-30-100', executable: '/no/dpkg' },
+    },
+  });
+  expect(told.scope()).toBe('');
+  expect(told.document()).toBe(document);
+});
+
+describe('quick fields', () => {
+  test('are those of the document, and cost no look at /proc', () => {
+    const { proc, told } = observe([init, shell], [child()], ...usual);
+    proc.inspected.length = 0;
+    const fields = [
+      'host.os.type',
+      'event.kind',
+      'event.category',
+      'event.type',
+      'event.action',
+      'process.pid',
+      'process.executable',
+      'process.name',
+      'process.parent.executable',
+      'process.parent.name',
+      'stepparent.exec.filename',
+    ];
+    const quick = fields.map(told.read);
+    expect(proc.inspected).toEqual([]);
+    told.document();
+    expect(proc.inspected).toEqual([30]);
+    expect(fields.map(told.read)).toEqual(quick);
+    expect(quick).toEqual([
+      'linux',
+      'event',
+      'process',
+      'start',
+      'exec',
+      30,
+      '/no/dpkg',
+      'dpkg',
+      '/no/bash',
+      'bash',
+      '/no/dpkg',
+    ]);
+  });
+
+  test('any other field makes the document', () => {
+    const { proc, told } = observe([init, shell], [child()], ...usual);
+    expect(told.read('process.args')).toEqual(['dpkg', '-i', 'x.deb']);
+    expect(told.read('process.session_leader.name')).toBe('bash');
+    expect(told.read('process.title')).toBe(undefined);
+    expect(proc.inspected.filter((pid) => pid === 30)).toHaveLength(1);
+  });
+});
+
+describe('the script that runs', () => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-script-')));
+  afterAll(() => fs.rmSync(folder, { recursive: true }));
+  const script = path.join(folder, 'x.postinst');
+  fs.writeFileSync(script, '#!/bin/sh\n');
+  const link = path.join(folder, 'link');
+  fs.symlinkSync(script, link);
+  const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: folder });
+  const quickAndFull = (...records: Parameters<typeof observe>) => {
+    const { told, proc } = observe(...records);
+    const quick = told.read('stepparent.script.path');
+    return {
+      quick,
+      inspected: proc.inspected.filter((pid) => pid === 30),
+      full: told.document().stepparent.script?.path,
+    };
+  };
+  const dash = [fork(10, 30), exec(30, '/no/dash')];
+
+  test.each<[string, string[], string | undefined]>([
+    ['an argument', ['sh', script], script],
+    ['in the working directory', ['sh', '-e', './x.postinst', 'configure'], script],
+    ['a link to it', ['sh', link], script],
+    ['none there', ['sh', '/no/such/script'], '/no/such/script'],
+    ['a command', ['sh', '-c', script], undefined],
+    ['an interactive shell', ['-sh'], undefined],
+  ])('%s', (_, args, expected) => {
+    expect(quickAndFull([init, shell], [shellWith(...args)], ...dash)).toEqual({
+      quick: expected,
+      inspected: [],
+      full: expected,
+    });
+  });
+
+  test('itself, and arguments cost no look', () => {
+    const { told, proc } = observe([init, shell], [child({ exe: '/no/dash' })], fork(10, 30), exec(30, script));
+    expect(told.read('stepparent.script.path')).toBe(script);
+    expect(proc.argsRead).toEqual([]);
+    expect(told.document().stepparent.script).toEqual({ path: script });
+  });
+
+  test('a program is none; of one that had ended the arguments are missing', () => {
+    expect(observe([init, shell], [child()], ...usual).told.document().stepparent).not.toHaveProperty('script');
+    expect(quickAndFull([init, shell], [], ...dash, exit(30))).toEqual({
+      quick: undefined,
+      inspected: [],
+      full: undefined,
+    });
+  });
+
+  test('what a witness says of it', () => {
+    const witness: HostWitness = {
+      tools: {
+        notice: () => undefined,
+        genuineProcess: () => false,
+        genuine: (_, leaders) => () => ({
+          fields: { parent: true, session_leader: leaders.session_leader?.entry.pid === 10 },
+          inferred: { 'stepparent.genuine.parent': 'a guess' },
+        }),
+      },
+      copies: { originalOf: (file) => known(file === script ? '/info/x.postinst' : undefined) },
+    };
+    const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
+    expect(told.read('stepparent.genuine.process')).toBe(false);
+    expect(told.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
+    expect(proc.inspected.filter((pid) => pid === 30)).toEqual([]);
+    expect(told.document().stepparent).toMatchObject({
+      script: { path: script, copy_of: '/info/x.postinst' },
+      genuine: { parent: true, session_leader: true },
+      inferred: { 'stepparent.genuine.parent': 'a guess' },
+    });
+  });
+
+  test('what takes time to find out is in the document as soon as it is known; the rest is read at once', async () => {
+    const original = Promise.withResolvers<string | undefined>();
+    const owner = Promise.withResolvers<void>();
+    let genuine = {};
+    const witness: HostWitness = {
+      tools: {
+        notice: () => owner.promise,
+        genuineProcess: () => undefined,
+        genuine: () => () => ({ fields: genuine, inferred: {} }),
+      },
+      copies: { originalOf: () => ask(original.promise) },
+    };
+    const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
+    const settled = told.settle();
+    expect(proc.inspected).toContain(30);
+    const { stepparent } = told.document();
+    stepparent.script = { ...stepparent.script, findings: [] };
+    expect([stepparent.genuine, told.read('stepparent.script.copy_of')]).toEqual([undefined, undefined]);
+    genuine = { process: true };
+    owner.resolve();
+    original.resolve('/info/x.postinst');
+    await settled;
+    expect(told.document().stepparent).toMatchObject({
+      script: { path: script, copy_of: '/info/x.postinst', findings: [] },
+      genuine: { process: true },
+    });
+    expect(told.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
+  });
+});
+
+test('what became known between the description and the wait for it is in the document', () => {
+  let genuine = {};
+  const witness: HostWitness = {
+    tools: {
+      notice: () => undefined,
+      genuineProcess: () => undefined,
+      genuine: () => () => ({ fields: genuine, inferred: {} }),
+    },
+    copies: { originalOf: () => known<string>(undefined) },
+  };
+  const { told } = observeWith(witness, [init, shell], [child()], ...usual);
+  expect(told.document().stepparent.genuine).toBe(undefined);
+  genuine = { parent: true };
+  expect(told.settle()).toBe(undefined);
+  expect(told.document().stepparent.genuine).toEqual({ parent: true });
+});
+
+test('where all is known nothing is waited for', () => {
+  const { told } = observe([init, shell], [child()], ...usual);
+  expect(told.settle()).toBe(undefined);
+  expect(told.described()).toBe(false);
+});
+
+describe('what ended too early', () => {
+  test('the process: arguments are missing, the rest is taken from its parent', () => {
+    const { told } = observe([init, shell], [], ...usual, exit(30));
+    const { process, stepparent, user } = told.document();
+    expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', name: 'dpkg', working_directory: '/no' });
+    expect(process).not.toHaveProperty('args');
+    expect(process).not.toHaveProperty('interactive');
+    expect(process).toMatchObject(rootIds);
+    expect(user).toEqual({ ...root, Ext: { real: root } });
+    expect(process?.session_leader).toMatchObject({ pid: 10, name: 'bash' });
+    expect(stepparent).toMatchObject({
+      terminal: 'pts/3',
+      login_user: { id: '1000' },
+      inferred: {
+        'process.executable': expect.any(String),
+        ...Object.fromEntries(
+          Object.keys(rootIds).map((name) => [`process.${name}`, 'its nearest ancestor that could be read']),
+        ),
+        'process.working_directory': 'its nearest ancestor that could be read',
+        'process.session_leader': 'its nearest ancestor that could be read',
+        'process.group_leader': 'its nearest ancestor that could be read',
+      },
+    });
+    expect(Object.keys(stepparent.unobserved ?? {}).sort()).toEqual(['process.args', 'process.interactive']);
+    expect(stepparent.image).toBe(undefined);
+  });
+
+  test('everybody: nothing is made up', () => {
+    const { told } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
+    const { process, stepparent, user, group, container } = told.document();
+    expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', parent: { pid: 20 } });
+    expect(process?.parent).not.toHaveProperty('executable');
+    expect([user, group, container]).toEqual([undefined, undefined, undefined]);
+    const ofEach = [...Object.keys(rootIds), 'supplemental_groups', 'working_directory', 'interactive'];
+    expect(new Set(Object.keys(stepparent.unobserved ?? {}))).toEqual(
+      new Set([
+        'container.id',
+        'process.args',
+        'process.group_leader',
+        'process.parent.executable',
+        'process.session_leader',
+        ...ofEach.map((name) => `process.${name}`),
+        ...ofEach.map((name) => `process.parent.${name}`),
+      ]),
+    );
+  });
+
+  test('and had no parent in sight', () => {
+    const { told } = observe([], [], exec(30, '/no/dpkg'));
+    expect(told.document().process).not.toHaveProperty('parent');
+    expect(told.document().stepparent).toMatchObject({
+      lineage: [],
+      unobserved: { 'process.parent': expect.any(String) },
+    });
+  });
+
+  test('but was looked at while it ran another program: file and arguments of that one are not taken', () => {
+    const { told } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
+    const { process, stepparent } = told.document();
+    expect(process).toMatchObject({ executable: '/no/dpkg', user: { id: '0' } });
+    expect(process).not.toHaveProperty('args');
+    expect(stepparent.image).toBe(undefined);
+    expect(stepparent.inferred).toMatchObject({
+      'process.user': 'the process, as another program',
+      'process.working_directory': 'the process, as another program',
+    });
+  });
+
+  test('its pid has gone to another', () => {
+    const { told } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
+    expect(told.document().process).not.toHaveProperty('args');
+    expect(told.document().user).toMatchObject(root);
+  });
+
+  test('an ancestor further up: the lineage notes what it would have of it', () => {
+    const { told } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
+    const { lineage, unobserved = {} } = told.document().stepparent;
+    expect(lineage).toMatchObject([{ pid: 20 }, { pid: 15 }]);
+    expect(Object.keys(unobserved).filter((name) => name.startsWith('stepparent.lineage.'))).toEqual([
+      'stepparent.lineage.1.executable',
+      'stepparent.lineage.1.user',
+      'stepparent.lineage.1.working_directory',
+    ]);
+  });
+});
+
+describe('leaders', () => {
+  test('outside the ancestry', () => {
+    const other = detailsOf(15, { startTicks: 20, exe: '/no/make' });
+    const { told } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
+    expect(told.document().process?.group_leader).toMatchObject({ pid: 15, name: 'make', entity_id: '01234567-15-20' });
+  });
+
+  test('that are gone: the pid is what is known', () => {
+    const { told } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
+    expect(told.document().process?.session_leader).toEqual({ pid: 99, same_as_process: false });
+    expect(told.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
+  });
+
+  test('of the kernel or out of sight: none, and said so', () => {
+    const { told } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
+    const { process, stepparent } = told.document();
+    for (const role of ['session_leader', 'group_leader']) {
+      expect(process).not.toHaveProperty(role);
+      expect(stepparent.unobserved).toMatchObject({ [`process.${role}`]: expect.stringContaining('by the kernel') });
+    }
+  });
+});
+
+describe('users and groups', () => {
+  const alice = { id: '1000', name: 'alice' };
+  /** A shell of alice's; each kind of id of the child is another one. */
+  const setId = () =>
+    observe(
+      [init, { ...shell, userId: 1000, realUserId: 1000, savedUserId: 1000 }],
+      [
+        child({
+          userId: 0,
+          realUserId: 1000,
+          savedUserId: 1234,
+          userGroupId: 0,
+          realUserGroupId: 5,
+          savedUserGroupId: 6,
+          supplementalGroupIds: [0, 7],
+        }),
+      ],
+      ...usual,
+    ).told;
+
+  test('each kind of id, known by name and unknown', () => {
+    const { process, user, group } = setId().document();
+    expect(process).toMatchObject({
+      user: root,
+      real_user: alice,
+      saved_user: { id: '1234' },
+      group: root,
+      real_group: { id: '5' },
+      saved_group: { id: '6' },
+      supplemental_groups: [root, { id: '7' }],
+    });
+    expect(process?.saved_user).not.toHaveProperty('name');
+    expect({ user, group }).toEqual({
+      user: { ...root, Ext: { real: alice } },
+      group: { ...root, Ext: { real: { id: '5' } } },
+    });
+    const ofAlice = { user: alice, real_user: alice, saved_user: alice };
+    expect(process).toMatchObject({ parent: ofAlice, session_leader: ofAlice, group_leader: { real_user: alice } });
+  });
+
+  // Queries as public rules for setuid and setgid programs have them: to an absent field `!=` would apply as well.
+  test.each([
+    'process.user.id == "0" and process.real_user.id != "0"',
+    'user.id == "0" and user.Ext.real.id != "0"',
+    'process.group.id == "0" and process.real_group.id != "0"',
+    'group.id == "0" and group.Ext.real.id != "0"',
+    'process.user.id == "0" and process.saved_user.id != "0"',
+    'process.group.id == "0" and process.saved_group.id != "0"',
+    'process.parent.real_user.id != "0"',
+  ])('%s: of a setuid and setgid program, and not of what root runs', (condition) => {
+    const { matches } = compileEql(`process where process.name in ("dpkg", "cat") and ${condition}`);
+    expect(matches(setId().read)).toBe(true);
+    expect(matches(observe([init, shell], [child()], ...usual).told.read)).toBe(false);
+    // One that ended first has what its parent had, and says so.
+    expect(matches(observe([init, shell], [], ...usual, exit(30)).told.read)).toBe(false);
+  });
+
+  test('more groups than are kept', () => {
+    const { told } = observe(
+      [init, shell],
+      [child({ supplementalGroupIds: [7], supplementalGroupsTruncated: true })],
+      ...usual,
+    );
+    expect(told.document().process).toMatchObject({ supplemental_groups: [{ id: '7' }] });
+    expect(told.document().stepparent.truncated).toHaveProperty(['process.supplemental_groups'], 64);
+  });
+
+  test('no login: absent', () => {
+    const { told } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
+    expect(told.document().stepparent).not.toHaveProperty('login_user');
+  });
+});
+
+test('a start in the first 10 ms after the boot is known', () => {
+  const { told } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
+  expect(told.document().stepparent.lineage?.at(-1)).toMatchObject({ pid: 1, start: '2026-01-02T03:04:05.000Z' });
+});
+
+test('a container', () => {
+  const { told } = observe([init, shell], [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })], ...usual);
+  expect(told.document().container).toEqual({ id: 'c0ffee' });
+  expect(told.scope()).toBe('c0ffee');
+  expect(told.document().process).toMatchObject({ interactive: false });
+  expect(told.document().process).not.toHaveProperty('tty');
+  const ended = observe([init, { ...shell, containerId: 'c0ffee' }], [], ...usual, exit(30));
+  expect(ended.told.scope()).toBe('c0ffee');
+});
+
+test('a parent that was read from /proc is an inference', () => {
+  const { told } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
+  expect(told.document().stepparent.inferred).toHaveProperty(['process.parent']);
+  expect(observe([init, shell], [child()], ...usual).told.document().stepparent.inferred).toBe(undefined);
+});
+
+test('a unit of a user’s own service manager is told with that user', () => {
+  const cgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/x.service';
+  const { told } = observe([init, shell], [child({ cgroupPath })], ...usual);
+  expect(told.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
+});
+
+describe('the lineage', () => {
+  const chain = (length: number): ProcessRecord[] =>
+    Array.from({ length }, (_, i) => fork(i === 0 ? 1 : 100 + i - 1, 100 + i, { timeNs: 1e9 + i }));
+
+  test.each([
+    [14, 15, undefined],
+    [15, 16, undefined],
+    [16, 16, 16],
+    [40, 16, 16],
+  ])('of %d and init', (length, kept, truncated) => {
+    const last = 100 + length - 1;
+    const { told, table } = observe([init], [], ...chain(length), fork(last, 30), exec(30, '/no/x'));
+    expect(told.document().stepparent.lineage).toHaveLength(kept);
+    expect(told.document().stepparent.truncated?.['stepparent.lineage']).toBe(truncated);
+    expect(ancestorsOf(table.find(30) as ProcessEntry)[0]?.entry.pid).toBe(last);
+  });
+});
+
+describe('arguments', () => {
+  const long = 'x'.repeat(maxEventArgsBytes);
+
+  test('from the sensor go before those in /proc', () => {
+    const { told } = observe([init, shell], [child()], fork(10, 30), exec(30, '/no/dpkg', { args: ['seen'] }));
+    expect(told.document().process).toMatchObject({ args: ['seen'], command_line: 'seen', args_count: 1 });
+  });
+
+  test('of an attempt stand in where there are no others', () => {
+    const attempt: ProcessRecord = { kind: 'attempt', timeNs: 1e9, tid: 30, args: ['dpkg', '-r'], truncated: true };
+    const ended = observe([init, shell], [], fork(10, 30), attempt, exec(30, '/no/dpkg'), exit(30)).told.document();
+    expect(ended.process?.args).toEqual(['dpkg', '-r']);
+    expect(ended.stepparent).toMatchObject({
+      inferred: { 'process.args': 'what execve was given' },
+      truncated: { 'process.args': maxEventArgsBytes },
+    });
+    const alive = observe([init, shell], [child()], fork(10, 30), attempt, exec(30, '/no/dpkg')).told.document();
+    expect(alive.process?.args).toEqual(['dpkg', '-i', 'x.deb']);
+    expect(alive.stepparent.truncated).toBe(undefined);
+  });
+
+  test('are cut', () => {
+    const { told } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
+    const { process, stepparent } = told.document();
+    expect(process?.args_count).toBe(3);
+    expect([process?.args].flat().join('')).toHaveLength(maxEventArgsBytes);
+    expect(stepparent.truncated).toEqual({ 'process.args': maxEventArgsBytes });
+  });
+
+  test('of ancestors are cut sooner', () => {
+    const records = [fork(10, 20), exec(20, '/no/x', { args: [long] }), fork(20, 30), exec(30, '/no/y')];
+    const { process, stepparent } = observe([init, shell], [], ...records).told.document();
+    expect([process?.parent?.args].flat()[0]).toHaveLength(8192);
+    expect(stepparent.truncated).toEqual({ 'process.parent.args': 8192 });
+  });
+});
+
+describe('cutArgs', () => {
+  test.each<[string[], number, string[], boolean]>([
+    [['ab', 'cd'], 4, ['ab', 'cd'], false],
+    [['ab', 'cd'], 3, ['ab', 'c'], true],
+    [['ab', 'cd', 'e'], 3, ['ab', 'c'], true],
+    [['ab', '', ''], 2, ['ab', '', ''], false],
+    [[], 0, [], false],
+    // Whole characters only: ä has 2 bytes, € 3, 😀 4.
+    [['aä'], 2, ['a'], true],
+    [['aä'], 3, ['aä'], false],
+    [['€€'], 5, ['€'], true],
+    [['😀'], 3, [''], true],
+    [['x😀'], 5, ['x😀'], false],
+  ])('%j up to %d bytes', (args, maxBytes, kept, cut) => {
+    expect(cutArgs(args, maxBytes)).toEqual({ kept, cut });
+  });
+});
+
+test('an identity is boot, pid and start', () => {
+  const entry = { pid: 7, startNs: 123_456_789_012 } as ProcessEntry;
+  expect(entityId(hostContext.bootId, entry)).toBe('01234567-7-12345');
+});

@@ -1,0 +1,290 @@
+// Joining execs with their arguments: in every order in which the records may come.
+
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
+import { createProcessCollector, type ProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import type {
+  ArgvRecord,
+  AttemptRecord,
+  LostRecord,
+  ProcessRecord,
+} from '../../../collectors/process/process-record.ts';
+import { createProcessTable, type ProcessTable } from '../../../collectors/process/process-table.ts';
+import { hostContext, noWitness } from '../host/host-context-double.ts';
+import { detailsOf, exec, exit, fork, type ProcDouble, procDouble } from '../proc-double.ts';
+
+const tool = '/no/tool';
+
+const argv = (pid: number, args: string[], change: Partial<ArgvRecord> = {}): ArgvRecord => ({
+  kind: 'argv',
+  timeNs: 1e9 + 2000,
+  pid,
+  image: tool,
+  args,
+  argc: args.length,
+  truncated: false,
+  ...change,
+});
+
+const attempt = (tid: number, args: string[], truncated = false): AttemptRecord => ({
+  kind: 'attempt',
+  timeNs: 1e9,
+  tid,
+  args,
+  truncated,
+});
+
+const lost = (count: number): LostRecord => ({ kind: 'lost', timeNs: 1e9, count });
+
+let proc: ProcDouble;
+let table: ProcessTable;
+let told: ObservedExec[];
+let losses: LostRecord[];
+let seeds: number;
+let collector: ProcessCollector;
+
+beforeEach(() => {
+  proc = procDouble(detailsOf(1, { parentPid: 0, startTicks: 1 }), detailsOf(10, { startTicks: 50 }));
+  table = createProcessTable(proc);
+  table.seed();
+  told = [];
+  losses = [];
+  seeds = 0;
+  collector = createProcessCollector({
+    table: {
+      ...table,
+      seed() {
+        seeds++;
+        table.seed();
+      },
+    },
+    context: hostContext,
+    witness: noWitness,
+    isProbed: (executable) => executable === tool,
+    onExec: (observed) => told.push(observed),
+    onLost: (record) => losses.push(record),
+  });
+});
+
+const handle = (...records: ProcessRecord[]): void => {
+  for (const record of records) collector.handle(record);
+};
+/** What was told: the file, and the arguments that a rule would see at the first look. */
+const tellings = () => told.map(({ moment }) => [moment.image.filename, moment.image.args]);
+const argsTold = () => told.map(({ read }) => read('process.args'));
+
+describe('an exec', () => {
+  test('of a program without a probe is told at once', () => {
+    handle(fork(10, 30), exec(30, '/no/other'));
+    expect(tellings()).toEqual([['/no/other', undefined]]);
+    expect(told[0]?.moment.timeNs).toBe(1e9 + 1000);
+  });
+
+  test('of a probed one when its arguments have come', () => {
+    handle(fork(10, 30), exec(30, tool));
+    expect(told).toEqual([]);
+    handle(argv(30, ['tool', '-i']));
+    expect(tellings()).toEqual([[tool, ['tool', '-i']]]);
+    expect(told[0]?.read('process.executable')).toBe(tool);
+    expect(told[0]?.moment.timeNs).toBe(1e9 + 1000);
+  });
+
+  test('with its arguments from the sensor waits for none', () => {
+    handle(fork(10, 30), exec(30, tool, { args: ['tool'] }));
+    expect(tellings()).toEqual([[tool, ['tool']]]);
+  });
+
+  test('whose process ends first is told without them', () => {
+    handle(fork(10, 30), exec(30, tool), exit(30));
+    expect(tellings()).toEqual([[tool, undefined]]);
+    handle(argv(30, ['late']));
+    expect(told).toHaveLength(1);
+  });
+
+  test('after which another comes before the arguments: each once, the arguments to the second', () => {
+    handle(fork(10, 30), exec(30, tool), exec(30, tool, { timeNs: 1e9 + 5000 }), argv(30, ['b']));
+    expect(tellings()).toEqual([
+      [tool, undefined],
+      [tool, ['b']],
+    ]);
+  });
+
+  test('of the same program twice, each with its arguments', () => {
+    handle(fork(10, 30), exec(30, tool), argv(30, ['a']), exec(30, tool), argv(30, ['b']));
+    expect(tellings()).toEqual([
+      [tool, ['a']],
+      [tool, ['b']],
+    ]);
+  });
+
+  test('by a thread that is not the first', () => {
+    handle(fork(10, 30), fork(30, 31, { thread: true }), attempt(31, ['x']), exec(30, '/no/x', { formerTid: 31 }));
+    expect(told[0]?.moment.entry.pid).toBe(30);
+    expect(told[0]?.moment.image.attemptArgs).toEqual({ args: ['x'], truncated: false });
+  });
+});
+
+describe('the wait', () => {
+  const from = 1e9 + 1000;
+  const live = (...pids: number[]): void => {
+    for (const pid of pids) proc.processes.set(pid, detailsOf(pid, { exe: tool, args: ['tool', '-l'] }));
+  };
+
+  test.each([
+    [from, 0, true],
+    [from + 50e6, 0, true],
+    [from + 50e6 + 1, 1, false],
+    [Number.POSITIVE_INFINITY, 1, false],
+  ])('of one that lives: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+    live(30);
+    handle(fork(10, 30), exec(30, tool));
+    expect(collector.flush(nowNs)).toBe(waiting);
+    expect(told).toHaveLength(count);
+  });
+
+  test.each([
+    [from + 50e6 + 1, 0, true],
+    [from + 2e9, 0, true],
+    [from + 2e9 + 1, 1, false],
+    [Number.POSITIVE_INFINITY, 1, false],
+  ])('of one that has ended: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+    handle(fork(10, 30), exec(30, tool));
+    expect(collector.flush(nowNs)).toBe(waiting);
+    expect(told).toHaveLength(count);
+  });
+
+  test('of one that has ended, whose arguments come then', () => {
+    handle(fork(10, 30), exec(30, tool));
+    collector.flush(from + 51e6);
+    handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }), exit(30));
+    expect(argsTold()).toEqual([['tool', '-i']]);
+  });
+
+  test('only the old ones', () => {
+    live(30, 31);
+    handle(fork(10, 30), fork(10, 31), exec(30, tool), exec(31, tool, { timeNs: from + 40e6 }));
+    expect(collector.flush(from + 60e6)).toBe(true);
+    expect(told.map(({ moment }) => moment.entry.pid)).toEqual([30]);
+  });
+
+  test('arguments after that which say the same are not told again', () => {
+    live(30);
+    handle(fork(10, 30), exec(30, tool));
+    collector.flush(from + 51e6);
+    handle(argv(30, ['tool', '-l'], { timeNs: from + 60e6 }));
+    expect(argsTold()).toEqual([['tool', '-l']]);
+  });
+
+  test('arguments after that which say something else are told as an event of their own', () => {
+    live(30);
+    handle(fork(10, 30), exec(30, tool));
+    collector.flush(from + 51e6);
+    handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }));
+    expect(argsTold()[1]).toEqual(['tool', '-i']);
+    const [first, second] = told.map((one) => one.document().event.id);
+    expect(first).not.toBe(second);
+    // One image begins once.
+    handle(argv(30, ['again'], { timeNs: from + 70e6 }));
+    expect(told).toHaveLength(2);
+  });
+});
+
+describe('arguments', () => {
+  test('of a probed program that was started by another name', () => {
+    handle(fork(10, 30), exec(30, '/no/ld.so'));
+    expect(told[0]?.read('process.name')).toBe('ld.so');
+    const before = told[0]?.document();
+    handle(argv(30, ['tool', '-i']));
+    expect(told).toHaveLength(2);
+    expect(told[1]?.read('process.executable')).toBe(tool);
+    expect(told[1]?.document().process?.executable).toBe(tool);
+    expect(told[1]?.document().stepparent.exec?.filename).toBe('/no/ld.so');
+    expect(before?.event.id).not.toBe(told[1]?.document().event.id);
+  });
+
+  test('of a process of which nothing is known', () => {
+    handle(argv(99, ['tool']));
+    expect(told).toEqual([]);
+  });
+
+  test('that are cut', () => {
+    handle(fork(10, 30), exec(30, tool), argv(30, ['tool', 'x'], { argc: 900, truncated: true }), exit(30));
+    const document = told[0]?.document();
+    expect(document?.process?.args).toEqual(['tool', 'x']);
+    expect(document?.stepparent.truncated).toHaveProperty(['process.args']);
+  });
+});
+
+describe('attempts', () => {
+  test('of the calling task, the last of several, once', () => {
+    handle(fork(10, 30), attempt(30, ['a']), attempt(10, ['other']), attempt(30, ['b'], true), exec(30, '/no/x'));
+    expect(told[0]?.moment.image.attemptArgs).toEqual({ args: ['b'], truncated: true });
+    handle(exec(30, '/no/y'));
+    expect(told[1]?.moment.image.attemptArgs).toBe(undefined);
+  });
+
+  test('of a task that ended are forgotten', () => {
+    handle(fork(10, 30), attempt(30, ['a']), exit(30), fork(10, 30, { timeNs: 5e9 }), exec(30, '/no/x'));
+    expect(told[0]?.moment.image.attemptArgs).toBe(undefined);
+  });
+
+  test('the oldest are forgotten at the bound', () => {
+    handle(fork(10, 30), fork(10, 31), attempt(30, ['a']), attempt(31, ['b']));
+    for (let tid = 0; tid < 4095; tid++) handle(attempt(100_000 + tid, []));
+    handle(exec(30, '/no/x'), exec(31, '/no/y'));
+    expect(told.map(({ moment }) => moment.image.attemptArgs?.args)).toEqual([undefined, ['b']]);
+  });
+});
+
+describe('ancestors', () => {
+  const parentTold = () => [
+    told[0]?.read('process.parent.executable'),
+    told[0]?.document().process?.parent?.executable,
+  ];
+
+  test('are those of the moment of the exec, whatever they become before it is told', () => {
+    handle(fork(10, 20), exec(20, '/no/evil'), fork(20, 30), exec(30, tool));
+    told = [];
+    handle(exec(20, '/no/apt'));
+    told = [];
+    handle(argv(30, ['tool']));
+    expect(parentTold()).toEqual(['/no/evil', '/no/evil']);
+  });
+
+  test('a parent that has called execve again, the record of which is still to come', () => {
+    proc.processes.set(20, detailsOf(20, { parentPid: 10, exe: process.execPath, args: ['apt'] }));
+    handle(fork(10, 20), exec(20, '/bin/sh'), fork(20, 30), exec(30, '/no/x'));
+    told.shift();
+    const { parent } = told[0]?.document().process ?? {};
+    expect(parent?.executable).toBe('/bin/sh');
+    expect(parent?.args).toBe(undefined);
+    expect(told[0]?.document().stepparent.inferred).toHaveProperty(['process.parent.executable']);
+  });
+
+  test('that end before the exec is told stay', () => {
+    handle(fork(10, 20), exec(20, '/no/sh'), fork(20, 30), exec(30, tool), exit(20));
+    told = [];
+    handle(argv(30, ['tool']));
+    expect(parentTold()).toEqual(['/no/sh', '/no/sh']);
+  });
+
+  test('are not asked for while nobody wants to know', () => {
+    const before = proc.inspected.length;
+    handle(fork(10, 30), exec(30, '/no/x'), exit(30));
+    expect(told[0]?.read('process.name')).toBe('x');
+    expect(proc.inspected).toHaveLength(before);
+  });
+});
+
+describe('lost records', () => {
+  test('are told of, each; the table is filled anew once for a batch', () => {
+    proc.processes.set(40, detailsOf(40, { parentPid: 10 }));
+    handle(lost(3), lost(4));
+    expect(losses.map(({ count }) => count)).toEqual([3, 4]);
+    expect(seeds).toBe(1);
+    expect(table.find(40)?.parent?.pid).toBe(10);
+    collector.flush(0);
+    handle(lost(5));
+    expect(seeds).toBe(2);
+  });
+});

@@ -1,0 +1,169 @@
+// What name a program goes by: links, relative names, scripts, files that are gone, and names that somebody plays with.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { executableOf } from '../../../collectors/process/executable.ts';
+import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
+import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { detailsOf } from '../proc-double.ts';
+
+const entryWith = (change: Parameters<typeof detailsOf>[1] | undefined, parent?: ProcessEntry): ProcessEntry => ({
+  pid: 30,
+  startNs: 1e9,
+  parent,
+  parentInferred: false,
+  lineageCut: false,
+  depth: 0,
+  image: undefined,
+  parentImageAtFork: undefined,
+  ended: false,
+  endNs: undefined,
+  lifecycle: undefined,
+  transaction: undefined,
+  details: change && detailsOf(30, change),
+  detailsImage: undefined,
+  inspectedImage: null,
+});
+
+const imageOf = (filename: string, change: Partial<Image> = {}): Image => ({ filename, execNs: 1e9, ...change });
+
+let folder: string;
+const at = (name: string): string => path.join(folder, name);
+
+beforeEach(() => {
+  folder = fs.realpathSync(temporaryFolder());
+  fs.mkdirSync(at('d'));
+  fs.symlinkSync('d', at('linked-d'));
+  fs.writeFileSync(at('d/program'), '\u007fELF');
+  fs.writeFileSync(at('other'), '\u007fELF');
+  fs.writeFileSync(at('script'), '#!/bin/sh\n');
+  fs.writeFileSync(at('env-script'), '#!/usr/bin/env python3\n');
+  fs.symlinkSync('d/program', at('link'));
+  fs.symlinkSync('script', at('script-link'));
+});
+
+const shell = fs.realpathSync('/bin/sh');
+const gone = 'the name given to execve: the file is gone';
+const replaced = 'the name given to execve: /proc shows another program';
+const none = undefined;
+
+describe('a name, and what /proc shows as mapped', () => {
+  test.each<[given: string, mapped: string | undefined, found: string, inferredFrom: string | undefined]>([
+    ['d/program', none, 'd/program', none],
+    ['d/program', 'd/program', 'd/program', none],
+    ['link', none, 'd/program', none],
+    ['link', 'd/program', 'd/program', none],
+    ['linked-d/program', none, 'd/program', none],
+    ['d/../d/./program', none, 'd/program', none],
+    ['script', none, 'script', none],
+    ['script', shell, 'script', none],
+    ['script-link', shell, 'script', none],
+    // env(1) has become the program that it looked up.
+    ['env-script', '/usr/bin/python3.11', 'env-script', none],
+    // The file was removed, or replaced by another one of its name.
+    ['missing', none, 'missing', gone],
+    ['missing', 'missing', 'missing', none],
+    ['linked-d/missing', 'd/missing', 'd/missing', none],
+    ['missing', 'elsewhere/missing', 'missing', gone],
+    ['missing', shell, 'missing', gone],
+    // A link that leads elsewhere by now, or a process that has called execve again: never the other one's name.
+    ['link', 'other', 'link', replaced],
+    ['other', 'd/program', 'other', replaced],
+    ['script', 'other', 'script', replaced],
+    ['script-link', 'other', 'script-link', replaced],
+  ])('%s, %s', (given, mapped, found, inferredFrom) => {
+    const absolute = (name: string): string => (path.isAbsolute(name) ? name : at(name));
+    const executable = executableOf(entryWith({}), imageOf(at(given)), mapped && absolute(mapped));
+    expect(executable).toEqual({
+      path: at(found),
+      certain: mapped !== undefined,
+      ...(inferredFrom === undefined ? {} : { inferredFrom }),
+      ...(inferredFrom === replaced ? { replaced: true } : {}),
+    });
+  });
+});
+
+describe('relative names', () => {
+  test.each<[given: string, folders: (string | undefined)[], mapped: string | undefined, found: string]>([
+    ['./program', ['d'], none, 'd/program'],
+    ['../link', ['d'], none, 'd/program'],
+    ['program', ['d'], 'd/program', 'd/program'],
+    // Before it was looked at itself: its parent's folder, or the next one's that is known.
+    ['./program', [none, 'd'], none, 'd/program'],
+    ['./program', [none, none, 'd'], none, 'd/program'],
+    // It has changed its folder since: the file of that name is what is mapped.
+    ['./program', [''], 'd/program', 'd/program'],
+  ])('%s in %j', (given, folders, mapped, found) => {
+    const entry = folders.reduceRight<ProcessEntry | undefined>(
+      (parent, one) => entryWith(one === undefined ? undefined : { workingDirectory: at(one) }, parent),
+      undefined,
+    );
+    expect(executableOf(entry as ProcessEntry, imageOf(given), mapped && at(mapped)).path).toBe(at(found));
+  });
+
+  test('an unknown folder', () => {
+    expect(executableOf(entryWith(undefined), imageOf('./program'))).toMatchObject({
+      path: './program',
+      inferredFrom: 'the name given to execve, relative to an unknown folder',
+    });
+    expect(executableOf(entryWith(undefined), imageOf('./program'), '/x/program').path).toBe('/x/program');
+  });
+});
+
+describe('names that mean something only inside the process', () => {
+  test.each([
+    '/dev/fd/3',
+    '/proc/self/exe',
+    '/proc/self/fd/3',
+    '//proc/self/exe',
+    '/./dev//fd/3',
+    '/x/../proc/self/exe',
+  ])('%s', (name) => {
+    expect(executableOf(entryWith({}), imageOf(name))).toMatchObject({
+      path: name,
+      inferredFrom: 'the name given to execve: the file behind it was gone',
+    });
+    expect(executableOf(entryWith({}), imageOf(name), '/memfd:x')).toEqual({ path: '/memfd:x', certain: true });
+  });
+
+  test.each(['/dev/fdx/3', '/procs/x', '/x/proc/self'])('but not %s', (name) => {
+    expect(executableOf(entryWith({}), imageOf(name)).inferredFrom).toBe(gone);
+  });
+});
+
+test.each([
+  ['its own', entryWith({ hostRoot: false })],
+  ["its parent's", entryWith(undefined, entryWith({ hostRoot: false }))],
+])('in another root nothing is looked up on the host: %s', (_, entry) => {
+  expect(executableOf(entry, imageOf(at('link'))).path).toBe(at('link'));
+  expect(executableOf(entry, imageOf(at('d/../link')), at('other')).path).toBe(at('link'));
+});
+
+describe('what is kept', () => {
+  test('the answer of the first look, whatever becomes of the link', () => {
+    const [entry, image] = [entryWith({}), imageOf(at('link'))];
+    expect(executableOf(entry, image).path).toBe(at('d/program'));
+    fs.rmSync(at('link'));
+    fs.symlinkSync('other', at('link'));
+    expect(executableOf(entry, image).path).toBe(at('d/program'));
+    expect(executableOf(entry, image, at('d/program'))).toEqual({ path: at('d/program'), certain: true });
+    expect(executableOf(entry, image)).toEqual({ path: at('d/program'), certain: true });
+  });
+
+  test('what was compared once is not compared again', () => {
+    const [entry, image] = [entryWith({}), imageOf(at('link'))];
+    executableOf(entry, image, at('d/program'));
+    expect(executableOf(entry, image, at('other')).path).toBe(at('d/program'));
+  });
+
+  test('a program whose probe was hit goes by the name of the probed file', () => {
+    const image = imageOf(at('link'), { probedImage: '/usr/bin/dpkg' });
+    expect(executableOf(entryWith({}), image, at('other'))).toEqual({ path: '/usr/bin/dpkg', certain: true });
+  });
+
+  test("a conclusion's reason", () => {
+    const image = imageOf(at('script'), { inferredFrom: 'a guess' });
+    expect(executableOf(entryWith({}), image)).toMatchObject({ path: at('script'), inferredFrom: 'a guess' });
+  });
+});

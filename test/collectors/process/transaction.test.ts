@@ -1,0 +1,251 @@
+// Package transactions, by the process table's records alone.
+
+import { describe, expect, test } from 'vitest';
+import { entityId, type ObservedExec } from '../../../collectors/process/describe-process.ts';
+import { createProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import type { ProcessEntry } from '../../../collectors/process/process.ts';
+import { createProcessTable, type ProcessTable } from '../../../collectors/process/process-table.ts';
+import { survivorExecs, survivorNs, transactionAt } from '../../../collectors/process/transaction.ts';
+import { hostContext, noWitness } from '../host/host-context-double.ts';
+import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
+
+function tableWithInit(): ProcessTable {
+  const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 })));
+  table.seed();
+  return table;
+}
+/** `parent` forks `pid`, which executes the file. */
+const start = (table: ProcessTable, parent: number, pid: number, file: string, timeNs = 1e9): ProcessEntry => {
+  table.fork(fork(parent, pid, { timeNs }));
+  return table.exec(exec(pid, file, { timeNs: timeNs + 1000 }));
+};
+/** The pid of the topmost run. */
+const topOf = (entry: ProcessEntry | undefined) => entry?.transaction?.root.pid;
+
+describe('begins', () => {
+  test.each([
+    '/usr/bin/dpkg',
+    'dpkg',
+    './dpkg',
+    '/usr/bin/apt',
+    '/usr/bin/apt-get',
+    '/tmp/apt-get',
+    '/usr/bin/aptitude',
+    '/usr/bin/unattended-upgrade',
+    '/usr/sbin/dpkg-reconfigure',
+    '/usr/libexec/packagekitd',
+    '/usr/bin/rpm',
+    '/usr/bin/dnf',
+    '/usr/bin/dnf-3',
+    '/usr/bin/dnf5',
+    '/usr/bin/microdnf',
+    '/usr/bin/yum',
+    '/usr/bin/zypper',
+  ])('with %s', (file) => {
+    expect(topOf(start(tableWithInit(), 1, 10, file))).toBe(10);
+  });
+
+  test.each([
+    '/usr/bin/dpkg-query',
+    '/usr/bin/dpkg-deb',
+    '/usr/bin/dpkg-split',
+    '/usr/bin/apt-cache',
+    '/usr/bin/apt-mark',
+    '/usr/share/unattended-upgrades/unattended-upgrade-shutdown',
+    '/usr/bin/rpmkeys',
+    '/usr/bin/xdpkg',
+    '/usr/bin/dpkg/x',
+    '/usr/bin/bash',
+    '/',
+    '',
+  ])('not with %s', (file) => {
+    expect(start(tableWithInit(), 1, 10, file).transaction).toBe(undefined);
+  });
+
+  test('not before the tool is executed, and not in what else its caller does', () => {
+    const table = tableWithInit();
+    start(table, 1, 10, '/bin/bash');
+    table.fork(fork(10, 11));
+    expect(topOf(table.find(11))).toBe(undefined);
+    expect(topOf(table.exec(exec(11, '/usr/bin/apt-get')))).toBe(11);
+    expect(topOf(start(table, 10, 12, '/bin/ls'))).toBe(undefined);
+    expect(topOf(table.find(10))).toBe(undefined);
+  });
+
+  test('with a process that ran before the agent did', () => {
+    const proc = procDouble(
+      detailsOf(1, { parentPid: 0 }),
+      detailsOf(10, { exe: '/usr/bin/apt-get' }),
+      detailsOf(11, { parentPid: 10, exe: '/usr/bin/dpkg' }),
+      detailsOf(12, { parentPid: 11, exe: '/usr/bin/dash' }),
+    );
+    const table = createProcessTable(proc);
+    table.seed();
+    expect([10, 11, 12].map((pid) => topOf(table.find(pid)))).toEqual([10, 10, 10]);
+    expect(topOf(start(table, 12, 13, '/bin/true'))).toBe(10);
+    expect(topOf(table.find(1))).toBe(undefined);
+  });
+});
+
+describe('is handed on', () => {
+  test('to all that is below the topmost tool, other tools as well', () => {
+    const table = tableWithInit();
+    start(table, 1, 10, '/usr/bin/apt-get');
+    start(table, 10, 11, '/usr/bin/dpkg');
+    start(table, 11, 12, '/var/lib/dpkg/info/x.postinst');
+    const all = [start(table, 12, 13, '/usr/bin/dpkg'), start(table, 13, 14, '/var/lib/dpkg/info/y.postinst')];
+    expect(all.map(topOf)).toEqual([10, 10]);
+    expect(all[0]?.transaction).toBe(table.find(10)?.transaction);
+  });
+
+  test('to orphans and to what they start, after the tool has ended', () => {
+    const table = tableWithInit();
+    start(table, 1, 10, '/usr/bin/dpkg');
+    start(table, 10, 11, '/var/lib/dpkg/info/x.postinst');
+    table.fork(fork(11, 12));
+    table.fork(fork(12, 13));
+    for (const pid of [12, 11, 10]) table.exit(exit(pid));
+    expect(topOf(table.exec(exec(13, '/tmp/payload', { timeNs: 3e9 })))).toBe(10);
+    expect(topOf(start(table, 13, 14, '/bin/sleep', 4e9))).toBe(10);
+    // Adopted by init, and yet init has nothing to do with it.
+    expect(topOf(start(table, 1, 15, '/bin/sleep', 4e9))).toBe(undefined);
+  });
+
+  test('to a payload that waits for the lock and runs dpkg then', () => {
+    const table = tableWithInit();
+    start(table, 1, 10, '/usr/bin/dpkg');
+    start(table, 10, 11, '/tmp/payload');
+    table.exit(exit(10));
+    expect(topOf(start(table, 11, 12, '/usr/bin/dpkg', 60e9))).toBe(10);
+  });
+
+  test('to one whose fork is heard of after its exec', () => {
+    const proc = procDouble(detailsOf(1, { parentPid: 0 }), detailsOf(10, { exe: '/usr/bin/dpkg' }));
+    const table = createProcessTable(proc);
+    table.seed();
+    proc.processes.set(11, detailsOf(11, { parentPid: 1, exe: '/bin/true' }));
+    expect(topOf(table.recall(11))).toBe(undefined);
+    table.fork(fork(10, 11));
+    expect(topOf(table.find(11))).toBe(10);
+  });
+});
+
+describe('is over', () => {
+  /** A daemon that survives dpkg, which ended at 2 s. */
+  const withDaemon = () => {
+    const table = tableWithInit();
+    start(table, 1, 10, '/usr/bin/dpkg');
+    start(table, 10, 11, '/usr/sbin/sshd');
+    table.exit(exit(10));
+    return table;
+  };
+
+  test('after some time: for what is started then, and for what is said of the daemon itself', () => {
+    const table = withDaemon();
+    const daemon = table.find(11) as ProcessEntry;
+    expect(topOf(start(table, 11, 12, '/bin/bash', 2e9 + survivorNs - 1e9))).toBe(10);
+    expect(transactionAt(daemon, 2e9 + survivorNs)).toBe(daemon.transaction);
+    expect(transactionAt(daemon, 3e9 + survivorNs)).toBe(undefined);
+    expect(topOf(start(table, 11, 13, '/bin/bash', 3e9 + survivorNs))).toBe(undefined);
+    // A login through it months later has a transaction of its own.
+    expect(topOf(start(table, 13, 14, '/usr/bin/apt-get', 4e9 + survivorNs))).toBe(14);
+  });
+
+  test('after so many programs', () => {
+    const table = withDaemon();
+    const tops = Array.from({ length: survivorExecs + 2 }, (_, i) =>
+      topOf(start(table, 11, 100 + i, '/bin/true', 3e9)),
+    );
+    expect(tops.lastIndexOf(10)).toBe(survivorExecs - 1);
+    expect(tops.slice(survivorExecs)).toEqual([undefined, undefined]);
+  });
+
+  test('not while the tool runs, however long and however much', () => {
+    const table = tableWithInit();
+    start(table, 1, 10, '/usr/bin/apt-get');
+    for (let i = 0; i < 3 * survivorExecs; i++) start(table, 10, 100 + i, '/bin/true');
+    expect(topOf(start(table, 10, 11, '/bin/true', 10 * survivorNs))).toBe(10);
+  });
+
+  test('by when the end was noticed, where its record was lost', () => {
+    const proc = procDouble(detailsOf(1, { parentPid: 0 }));
+    const table = createProcessTable(proc);
+    table.seed();
+    start(table, 1, 10, '/usr/bin/dpkg');
+    start(table, 10, 11, '/tmp/daemon');
+    proc.processes.set(11, detailsOf(11, { exe: '/tmp/daemon' }));
+    table.seed();
+    expect(table.find(10)).toBe(undefined);
+    expect(topOf(start(table, 11, 12, '/bin/true', 2 * survivorNs))).toBe(10);
+    expect(topOf(start(table, 11, 13, '/bin/true', 4 * survivorNs))).toBe(undefined);
+  });
+});
+
+describe('in the event', () => {
+  function tell(probed?: string) {
+    const table = tableWithInit();
+    const told: ObservedExec[] = [];
+    const collector = createProcessCollector({
+      table,
+      context: hostContext,
+      witness: noWitness,
+      isProbed: (executable) => executable === probed,
+      onExec: (observed) => told.push(observed),
+      onLost: () => {},
+    });
+    return { table, told, collector };
+  }
+
+  test('of the tool and of what it starts', () => {
+    const { table, told, collector } = tell();
+    collector.handle(fork(1, 10));
+    collector.handle(exec(10, '/no/apt-get'));
+    collector.handle(fork(10, 11));
+    collector.handle(exec(11, '/no/sh'));
+    const id = entityId(hostContext.bootId, table.find(10) as ProcessEntry);
+    expect(told.map((each) => each.document().stepparent.transaction)).toEqual([
+      { id, executable: '/no/apt-get' },
+      { id, executable: '/no/apt-get' },
+    ]);
+    expect(told[0]?.document().process?.entity_id).toBe(id);
+    expect(told[1]?.read('stepparent.transaction.id')).toBe(id);
+  });
+
+  test('of no other process, and asking costs no look at it', () => {
+    const { told, collector } = tell();
+    collector.handle(fork(1, 10));
+    collector.handle(exec(10, '/no/sh'));
+    let described = false;
+    const [ordinary] = told;
+    Object.defineProperty(ordinary?.moment, 'ancestors', {
+      get() {
+        described = true;
+        return [];
+      },
+    });
+    expect(ordinary?.read('stepparent.transaction.id')).toBe(undefined);
+    expect(described).toBe(false);
+    expect(ordinary?.document().stepparent).not.toHaveProperty('transaction');
+  });
+
+  test('of a tool that was started by another name', () => {
+    const { told, collector } = tell('/no/harmless');
+    collector.handle(fork(1, 10));
+    collector.handle(exec(10, '/no/harmless'));
+    expect(told).toEqual([]);
+    collector.handle({
+      kind: 'argv',
+      timeNs: 1e9 + 2000,
+      pid: 10,
+      image: '/usr/bin/dpkg',
+      args: ['harmless', '-i', 'x.deb'],
+      argc: 3,
+      truncated: false,
+    });
+    collector.handle(fork(10, 11));
+    collector.handle(exec(11, '/no/sh'));
+    const [id, below] = told.map((each) => each.document().stepparent.transaction?.id);
+    expect(id).toMatch(/^01234567-10-/);
+    expect(below).toBe(id);
+  });
+});

@@ -1,0 +1,65 @@
+// Which events need no look of the rules since an earlier one that read the same was dismissed.
+
+import { expect, test } from 'vitest';
+import type { FieldReader, FieldValue } from '../../collectors/event/event.ts';
+import { createDismissals } from '../../detectors/no-match-cache.ts';
+
+const reading =
+  (fields: Readonly<Record<string, FieldValue>>): FieldReader =>
+  (field) =>
+    fields[field];
+
+/** One that was dismissed after `name`, `path` and, where it is `sh`, `copy` were read. */
+function dismissed(fields: Readonly<Record<string, FieldValue>>, key = '/bin/true') {
+  const dismissals = createDismissals();
+  const { read, keep } = dismissals.watch(reading(fields));
+  for (const field of ['name', 'path', 'copy']) read(field);
+  keep(key);
+  return (of: string, now: Readonly<Record<string, FieldValue>>) => dismissals.cover(of, reading(now));
+}
+
+const seen = { name: 'true', path: '/usr/bin/true' };
+
+test.each<[string, string, Readonly<Record<string, FieldValue>>, boolean]>([
+  ['reads the same', '/bin/true', seen, true],
+  ['reads the same, and has what nobody asked for', '/bin/true', { ...seen, pid: 7 }, true],
+  ['another path by the same name', '/bin/true', { ...seen, path: '/opt/true' }, false],
+  ['a field that was absent', '/bin/true', { ...seen, copy: '/var/lib/dpkg/info/x.postinst' }, false],
+  ['a field that is absent now', '/bin/true', { name: 'true' }, false],
+  ['another key', '/usr/bin/true', seen, false],
+])('%s', (_, key, now, covered) => {
+  expect(dismissed(seen)(key, now)).toBe(covered);
+});
+
+test('lists and long values are not kept', () => {
+  expect(dismissed({ ...seen, copy: ['a', 'b'] })('/bin/true', { ...seen, copy: ['a', 'b'] })).toBe(false);
+  const long = 'x'.repeat(300);
+  expect(dismissed({ ...seen, path: long })('/bin/true', { ...seen, path: long })).toBe(false);
+  expect(dismissed(seen, long)(long, seen)).toBe(false);
+});
+
+test('many keys: the memory is bounded, and all are asked anew then', () => {
+  const dismissals = createDismissals();
+  const keep = (key: string): void => {
+    const watched = dismissals.watch(reading(seen));
+    watched.read('name');
+    watched.keep(key);
+  };
+  keep('first');
+  for (let i = 0; i < 511; i++) keep(`${i}`);
+  expect(dismissals.cover('first', reading(seen))).toBe(true);
+  keep('one more');
+  expect(dismissals.cover('first', reading(seen))).toBe(false);
+  expect(dismissals.cover('one more', reading(seen))).toBe(true);
+});
+
+test('nor is an event of which a field read otherwise the second time', () => {
+  const dismissals = createDismissals();
+  let copy: string | undefined;
+  const { read, keep } = dismissals.watch((field) => (field === 'copy' ? copy : 'x'));
+  read('copy');
+  copy = '/var/lib/dpkg/info/x.postinst';
+  read('copy');
+  keep('/bin/true');
+  expect(dismissals.cover('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
+});
