@@ -174,8 +174,8 @@ export function program(): Command {
     .addOption(new Option('--since <time>', "instead of the hunt's own window: 10m, 7d, or a date").argParser(since))
     .addOption(new Option('--limit <n>', "instead of the hunt's own number of rows").argParser(limit))
     .addOption(timeoutOption())
-    .option('--journal <folder>', 'the alerts of many hosts, in journals that were gathered here', (folder) =>
-      resolve(folder),
+    .option('--journal <folder>', 'the alerts of many hosts, in journals that were gathered here', (directory) =>
+      resolve(directory),
     )
     .addOption(json())
     .action(

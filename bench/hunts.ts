@@ -135,9 +135,9 @@ function hunt(file: string): void {
 }
 
 for (const maxBytes of [limits.maxBytes, Number.MAX_SAFE_INTEGER]) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
   try {
-    const file = path.join(folder, 'stepparent.db');
+    const file = path.join(directory, 'stepparent.db');
     const store = openStore(file);
     const began = performance.now();
     const largest = fill(store, file, { maxBytes });
@@ -155,6 +155,6 @@ for (const maxBytes of [limits.maxBytes, Number.MAX_SAFE_INTEGER]) {
       say(`  with a bound of ${megabytes(maxBytes / 4)} MiB it shrinks to ${megabytes(fs.statSync(file).size)} MiB`);
     } else store.close();
   } finally {
-    fs.rmSync(folder, { recursive: true });
+    fs.rmSync(directory, { recursive: true });
   }
 }

@@ -56,10 +56,10 @@ interface Sample {
 }
 
 /** How many of the runs the agent stored with the right arguments and the right parent. */
-function countRight(folder: string, prefix: string, parents: readonly number[], total: number): string {
+function countRight(directory: string, prefix: string, parents: readonly number[], total: number): string {
   const text = execFileSync(
     process.execPath,
-    [agentMain, 'events', '--json', '--limit', String(total * 2), '--config', path.join(folder, 'config.toml')],
+    [agentMain, 'events', '--json', '--limit', String(total * 2), '--config', path.join(directory, 'config.toml')],
     { encoding: 'utf8', maxBuffer: 1 << 30 },
   );
   const seen = new Set<string>();
@@ -73,9 +73,9 @@ function countRight(folder: string, prefix: string, parents: readonly number[], 
 }
 
 async function sample(kind: ObserverKind, workload: Workload, prefix: string): Promise<Sample> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
   try {
-    const observer = await kind.start(folder);
+    const observer = await kind.start(directory);
     try {
       // What it does once is told apart, by `beginning`.
       await observer.settled();
@@ -91,14 +91,14 @@ async function sample(kind: ObserverKind, workload: Workload, prefix: string): P
         rssMb: pid === undefined ? undefined : memoryMb(pid, 'VmHWM'),
         right:
           kind === stepparent && workload.name.includes('dpkg')
-            ? countRight(folder, prefix, parents, workload.each * workload.loops)
+            ? countRight(directory, prefix, parents, workload.each * workload.loops)
             : undefined,
       };
     } finally {
       await observer.stop();
     }
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -141,15 +141,15 @@ async function beginning(): Promise<void> {
   const settledMs: number[] = [];
   const mostMb: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
-    const { pid = 0, settled, stop } = await stepparent.start(folder);
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
+    const { pid = 0, settled, stop } = await stepparent.start(directory);
     const ready = cpuMs(pid);
     await settled();
     readyMs.push(ready);
     settledMs.push(cpuMs(pid) - ready);
     mostMb.push(memoryMb(pid, 'VmHWM'));
     await stop();
-    fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(directory, { recursive: true, force: true });
   }
   console.log(`\n${stepparent.name} on a new database (${rounds} rounds, median (least..most))`);
   console.log(
@@ -161,8 +161,8 @@ async function beginning(): Promise<void> {
 async function idle(kinds: readonly ObserverKind[]): Promise<void> {
   console.log(`\nidle (${idleSeconds} s)`);
   for (const kind of kinds) {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
-    const observer = await kind.start(folder);
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-bench-'));
+    const observer = await kind.start(directory);
     const { pid } = observer;
     if (pid !== undefined) {
       await observer.settled();
@@ -175,7 +175,7 @@ async function idle(kinds: readonly ObserverKind[]): Promise<void> {
       );
     }
     await observer.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(directory, { recursive: true, force: true });
   }
 }
 

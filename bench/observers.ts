@@ -20,12 +20,12 @@ export interface ObserverKind {
   name: string;
   /** Why it cannot be measured here; undefined: it can. */
   missing(): string | undefined;
-  start(folder: string): Promise<Observer>;
+  start(directory: string): Promise<Observer>;
 }
 
 const inPath = (program: string): string | undefined =>
   ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
-    .map((folder) => path.join(folder, program))
+    .map((directory) => path.join(directory, program))
     .find((file) => fs.existsSync(file));
 
 const ended = (child: ChildProcess): Promise<void> =>
@@ -74,20 +74,20 @@ const into = (file: string) => fs.openSync(file, 'a', 0o600);
 export const stepparent: ObserverKind = {
   name: 'stepparent',
   missing: () => undefined,
-  async start(folder) {
-    const config = path.join(folder, 'config.toml');
+  async start(directory) {
+    const config = path.join(directory, 'config.toml');
     fs.writeFileSync(
       config,
-      ['state', 'logs', 'runtime'].map((name) => `${name}_directory = "${path.join(folder, name)}"\n`).join(''),
+      ['state', 'logs', 'runtime'].map((name) => `${name}_directory = "${path.join(directory, name)}"\n`).join(''),
     );
-    const out = path.join(folder, 'agent.out');
+    const out = path.join(directory, 'agent.out');
     const fd = into(out);
     const child = spawn('sh', [path.join(import.meta.dirname, '../agent/start.sh'), '--config', config], {
       stdio: ['ignore', fd, fd],
     });
     fs.closeSync(fd);
     await until(out, /^ready /m, child, 'stepparent');
-    const settled = () => firstPass(path.join(folder, 'state'));
+    const settled = () => firstPass(path.join(directory, 'state'));
     return { name: 'stepparent', pid: child.pid, settled, stop: () => stop(child) };
   },
 };
@@ -95,8 +95,8 @@ export const stepparent: ObserverKind = {
 const bpftrace: ObserverKind = {
   name: 'bpftrace',
   missing: () => (inPath('bpftrace') ? undefined : 'bpftrace is not installed'),
-  async start(folder) {
-    const out = path.join(folder, 'bpftrace.out');
+  async start(directory) {
+    const out = path.join(directory, 'bpftrace.out');
     const fd = into(out);
     const script =
       'BEGIN { printf("ready\\n"); } tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
@@ -114,12 +114,12 @@ const auditd: ObserverKind = {
     const owner = /^pid (\d+)$/m.exec(execFileSync(inPath('auditctl') ?? '', ['-s'], { encoding: 'utf8' }))?.[1];
     return owner === '0' ? undefined : 'an audit daemon runs on this host and is left alone';
   },
-  async start(folder) {
+  async start(directory) {
     const auditctl = inPath('auditctl') ?? '';
     const settings = {
       local_events: 'yes',
       write_logs: 'yes',
-      log_file: path.join(folder, 'audit.log'),
+      log_file: path.join(directory, 'audit.log'),
       log_format: 'RAW',
       flush: 'NONE',
       max_log_file: 500,
@@ -132,13 +132,13 @@ const auditd: ObserverKind = {
       disk_error_action: 'IGNORE',
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
-    fs.writeFileSync(path.join(folder, 'auditd.conf'), lines.join(''), { mode: 0o640 });
-    fs.mkdirSync(path.join(folder, 'plugins.d'), { recursive: true });
-    const out = path.join(folder, 'auditd.out');
+    fs.writeFileSync(path.join(directory, 'auditd.conf'), lines.join(''), { mode: 0o640 });
+    fs.mkdirSync(path.join(directory, 'plugins.d'), { recursive: true });
+    const out = path.join(directory, 'auditd.out');
     const fd = into(out);
-    const child = spawn(inPath('auditd') ?? '', ['-n', '-c', folder], { stdio: ['ignore', fd, fd] });
+    const child = spawn(inPath('auditd') ?? '', ['-n', '-c', directory], { stdio: ['ignore', fd, fd] });
     fs.closeSync(fd);
-    await until(path.join(folder, 'audit.log'), /DAEMON_START/, child, 'auditd');
+    await until(path.join(directory, 'audit.log'), /DAEMON_START/, child, 'auditd');
     const rule = ['always,exit', '-F', 'arch=b64', '-S', 'execve', '-k', 'stepparent-bench'];
     execFileSync(auditctl, ['-b', '8192']);
     execFileSync(auditctl, ['-a', ...rule]);

@@ -1,3 +1,3 @@
 // What is said of an error, whatever was thrown.
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const errorMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));

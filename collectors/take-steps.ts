@@ -1,6 +1,6 @@
 // Ends things step by step: every step is taken, whatever becomes of those before it.
 
-import { messageOf } from './error-message.ts';
+import { errorMessage } from './error-message.ts';
 
 /** What is to be done, under the name by which its failure is reported. */
 export type Step = readonly [name: string, run: () => unknown];
@@ -34,7 +34,7 @@ export async function takeSteps(
 export async function takeEvery(steps: readonly Step[], limits?: StepLimits): Promise<void> {
   const errors: unknown[] = [];
   await takeSteps(steps, (_, error) => errors.push(error), limits);
-  if (errors.length > 0) throw new AggregateError(errors, errors.map(messageOf).join('; '));
+  if (errors.length > 0) throw new AggregateError(errors, errors.map(errorMessage).join('; '));
 }
 
 /** Throws when the promise is not settled in time. What it does later, failure included, is nobody's concern then. */

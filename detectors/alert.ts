@@ -21,7 +21,7 @@ const nameBytes = 40;
 const unitBytes = 64;
 
 /** What an alert is built from; `id` is the alert's, and repeats when the same event is judged again. */
-export interface AlertParts {
+export interface AlertDeps {
   event: StepparentEvent;
   verdict: Verdict;
   state: AlertState;
@@ -35,7 +35,7 @@ export interface AlertParts {
  * `stepparent.alert` and `message`. Pure; shares nested objects with the event. `rule.category` is the first tactic's name.
  * Values in `message` and `stepparent.alert.reason` are escaped; all others are as observed.
  */
-export function buildAlert({ event, verdict, state, id, exception }: AlertParts): StepparentEvent {
+export function buildAlert({ event, verdict, state, id, exception }: AlertDeps): StepparentEvent {
   const { rule, terms } = verdict;
   const reason = cutBytes(reasonText(event, verdict), reasonBytes);
   return {

@@ -123,7 +123,7 @@ interface StoredAlert {
   document: StepparentEvent;
 }
 
-export interface IncidentParts {
+export interface IncidentDeps {
   /** The transaction's. */
   id: string;
   /** At least one; in the order of time. */
@@ -196,7 +196,7 @@ export function scoreIncident(
 const tenths = (points: number): number => Math.round(points * 10) / 10;
 
 /** Tells the incident of one transaction. What is held is bounded, however many events come. Undefined: no alert. */
-export function buildIncident(parts: IncidentParts): Incident | undefined {
+export function buildIncident(parts: IncidentDeps): Incident | undefined {
   const { id, isAlive } = parts;
   const risks = new Map<string, Risk>();
   const alerts: IncidentAlert[] = [];

@@ -2,7 +2,7 @@
 
 import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 
-export interface Dismissals {
+export interface NoMatchCache {
   /** All that was read of an event with that key when it was dismissed reads the same now, in the same order. */
   cover(key: string, read: FieldReader): boolean;
   /** Reads as `read` does, and takes down what; `keep` remembers it. */
@@ -18,7 +18,7 @@ const isShort = (value: FieldValue): boolean =>
   typeof value === 'string' ? value.length <= maxLength : typeof value !== 'object';
 
 /** Rules are pure: what they make of an event is decided by what they read of it. */
-export function createDismissals(): Dismissals {
+export function createNoMatchCache(): NoMatchCache {
   const dismissed = new Map<string, readonly (readonly [field: string, value: FieldValue])[]>();
   return {
     cover(key, read) {

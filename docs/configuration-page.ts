@@ -13,9 +13,9 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<
 
 function row(key: ConfigurationKey): string {
   const value = key.default === undefined ? '' : `\`${tomlValue(asInstalled(key.default)).replaceAll('|', '\\|')}\``;
-  const without = key.default === undefined ? ` Without it: ${key.without}.` : '';
+  const whenUnset = key.default === undefined ? ` Without it: ${key.whenUnset}.` : '';
   const restart = isOfTheStart(key) ? ' Changes wait for a restart.' : '';
-  return `| \`${key.name}\` | ${value} | ${cell(`${key.description}${without}${restart}`)} | ${cell(key.allowed)} |`;
+  return `| \`${key.name}\` | ${value} | ${cell(`${key.description}${whenUnset}${restart}`)} | ${cell(key.allowed)} |`;
 }
 
 const table = (keys: readonly ConfigurationKey[]): string =>

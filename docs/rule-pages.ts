@@ -12,7 +12,7 @@ const here = import.meta.dirname;
 const root = path.join(here, '..');
 
 /** The folders below docs/ in which nothing but these pages is. */
-export const pageFolders = ['rules', 'hunts'] as const;
+export const pageDirectories = ['rules', 'hunts'] as const;
 
 /** Every page by its path below docs/. Throws when a rule or a hunt is refused. */
 export function rulePages(): Map<string, string> {
@@ -59,7 +59,7 @@ const rulePage = (rule: Rule): string =>
     `In ${rule.language === 'eql' ? 'EQL' : 'KQL'}; see [query languages](../query-languages.md).`,
     fenced(rule.language === 'eql' ? 'eql' : 'kuery', rule.query),
     rule.type === 'new_terms' ? '## When a match is new' : '## When matches are one alert',
-    whenTold(rule),
+    whenReported(rule),
     `The alert's message ends in: ${code(rule.reason)}.`,
     ...threatSection(rule.threat),
     ...listSection('False positives', rule.falsePositives),
@@ -116,7 +116,7 @@ const sources: Readonly<Record<Hunt['source'], string>> = {
   host: 'the host as it is now',
 };
 
-function whenTold({ type, termFields, windowMs, knownTerms }: Rule): string {
+function whenReported({ type, termFields, windowMs, knownTerms }: Rule): string {
   if (type !== 'new_terms') {
     return `Of matches with the same ${fieldList(termFields)}, one within ${inWords(windowMs)} is an alert. A match of which one of these was not observed is always one.`;
   }
@@ -199,10 +199,10 @@ const page = (title: string, blocks: readonly string[]): string =>
 
 if (import.meta.main) {
   const pages = rulePages();
-  for (const folder of pageFolders) {
-    mkdirSync(path.join(here, folder), { recursive: true });
-    for (const name of readdirSync(path.join(here, folder))) {
-      if (!pages.has(`${folder}/${name}`)) rmSync(path.join(here, folder, name));
+  for (const directory of pageDirectories) {
+    mkdirSync(path.join(here, directory), { recursive: true });
+    for (const name of readdirSync(path.join(here, directory))) {
+      if (!pages.has(`${directory}/${name}`)) rmSync(path.join(here, directory, name));
     }
   }
   for (const [name, text] of pages) writeFileSync(path.join(here, name), text);

@@ -19,7 +19,7 @@ import { compiledPackages, compileSqlite } from './compile-sqlite.ts';
 import { copyrightText } from './copyright.ts';
 import { maintainer } from './description.ts';
 import { type Need, readNeeds, tooNew } from './elf-needs.ts';
-import { type Architecture, architectures, emptyFolders, type PackagedFile, packagedFiles } from './files.ts';
+import { type Architecture, architectures, emptyDirectories, type PackagedFile, packagedFiles } from './files.ts';
 import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
 import { sharedFiles } from './shared-files.ts';
@@ -37,10 +37,10 @@ async function epoch(): Promise<number> {
 /** All of the checkout that the packages are made of, as one number. */
 function stateOfSources(seconds: number): string {
   const single = ['package.json', 'package-lock.json', 'CHANGELOG.md', 'LICENSE'];
-  const folders = ['agent', 'collectors', 'detectors', 'docs', 'packaging', 'storage', 'systemd'];
-  const inside = folders.flatMap((folder) =>
+  const directories = ['agent', 'collectors', 'detectors', 'docs', 'packaging', 'storage', 'systemd'];
+  const inside = directories.flatMap((directory) =>
     fs
-      .readdirSync(path.join(checkout, folder), { recursive: true, withFileTypes: true })
+      .readdirSync(path.join(checkout, directory), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(checkout, path.join(entry.parentPath, entry.name))),
   );
@@ -58,14 +58,14 @@ const report = (step: string): void => console.error(step);
 async function modulesFor({ node }: Architecture): Promise<string> {
   if (node === process.arch) return path.join(checkout, 'node_modules');
   report(`fetching the npm packages for ${node}`);
-  const folder = path.join(checkout, 'dist/modules', node);
-  fs.mkdirSync(folder, { recursive: true });
+  const directory = path.join(checkout, 'dist/modules', node);
+  fs.mkdirSync(directory, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) {
-    fs.copyFileSync(path.join(checkout, name), path.join(folder, name));
+    fs.copyFileSync(path.join(checkout, name), path.join(directory, name));
   }
   const options = ['--omit=dev', '--ignore-scripts', '--os=linux', `--cpu=${node}`, '--no-audit', '--no-fund'];
-  await run('npm', ['ci', '--prefix', folder, ...options]);
-  return path.join(folder, 'node_modules');
+  await run('npm', ['ci', '--prefix', directory, ...options]);
+  return path.join(directory, 'node_modules');
 }
 
 /** Lays the files out below `root`, with modes and times. Returns what the compiled ones need of the host. */
@@ -76,7 +76,7 @@ async function stage(
   seconds: number,
 ): Promise<Need[]> {
   const needs: Need[] = [];
-  for (const folder of emptyFolders) fs.mkdirSync(path.join(root, folder), { recursive: true, mode: 0o755 });
+  for (const directory of emptyDirectories) fs.mkdirSync(path.join(root, directory), { recursive: true, mode: 0o755 });
   for (const { to, from, mode, compiled } of files) {
     const target = path.join(root, to);
     fs.mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 });

@@ -12,7 +12,7 @@ import {
   isConfiguration,
   isDocumentation,
   isForDebAlone,
-  ownFolders,
+  ownedDirectories,
   type PackagedFile,
 } from './files.ts';
 import { run } from './run.ts';
@@ -36,7 +36,7 @@ export async function buildRpm(
   const top = fs.mkdtempSync(path.join(tmpdir(), 'stepparent-rpm-'));
   try {
     const listed = [
-      ...ownFolders(files).map((folder) => `%dir %attr(755, root, root) ${folder}`),
+      ...ownedDirectories(files).map((directory) => `%dir %attr(755, root, root) ${directory}`),
       ...files
         .filter((file) => !isForDebAlone(file))
         .map((file) => `${directive(file)}%attr(${file.mode.toString(8)}, root, root) ${file.to}`),

@@ -34,11 +34,11 @@ const keepPlaces: Plugin = {
 };
 
 /** Writes `agent/*.js` below `folder`. Returns the packages whose code is in it, by name. */
-export async function bundle(folder: string): Promise<string[]> {
+export async function bundle(directory: string): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: checkout,
     entryPoints,
-    outdir: folder,
+    outdir: directory,
     chunkNames: 'agent/[name]-[hash]',
     bundle: true,
     splitting: true,

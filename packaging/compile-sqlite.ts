@@ -57,14 +57,14 @@ export async function compileSqlite({ node, compilers }: Architecture): Promise<
     ...['NAPI_VERSION=10', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'].map(
       (d) => `-D${d}`,
     ),
-    ...includes.map((folder) => `-I${join(modules, folder)}`),
+    ...includes.map((directory) => `-I${join(modules, directory)}`),
   ];
   const link = ['-shared', '-s', '-Wl,-Bsymbolic', '-Wl,-z,now', `-Wl,--version-script=${join(own, 'exports.map')}`];
 
   const hash = createHash('sha256').update(JSON.stringify([node, sqlite, addon, link]).replaceAll(checkout, ''));
   for (const name of readdirSync(own).sort()) hash.update(readFileSync(join(own, name)));
-  for (const folder of [join(bindings, 'src'), join(bindings, 'deps'), join(modules, 'node-addon-api')]) {
-    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).sort(byPath)) {
+  for (const directory of [join(bindings, 'src'), join(bindings, 'deps'), join(modules, 'node-addon-api')]) {
+    for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true }).sort(byPath)) {
       if (entry.isFile()) hash.update(readFileSync(join(entry.parentPath, entry.name)));
     }
   }

@@ -38,11 +38,11 @@ function holders(name: string, text: string, author: unknown): string {
 }
 
 function partOf(name: string, where: string, from = modules): Part {
-  const folder = join(from, name);
-  const { version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(entry));
+  const directory = join(from, name);
+  const { version, license, author } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(entry));
   if (file === undefined || typeof license !== 'string') throw new Error(`${name} ${version} says no licence`);
-  const text = readFileSync(join(folder, file), 'utf8');
+  const text = readFileSync(join(directory, file), 'utf8');
   return {
     files: `node_modules/${name}/*`,
     copyright: holders(name, text, author),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
 import { alertFields, eventFields, openObjects } from '../collectors/event/fields.ts';
 
-const folder = join(import.meta.dirname, 'examples/elasticsearch');
+const directory = join(import.meta.dirname, 'examples/elasticsearch');
 
 interface Mapping {
   type: string;
@@ -75,7 +75,7 @@ export const elasticsearchTemplates: ReadonlyMap<string, string> = new Map(
       composed_of: ['stepparent'],
       _meta: { description: 'Events and alerts of stepparent' },
     },
-  }).map(([file, body]) => [join(folder, file), `${JSON.stringify(body, undefined, 2)}\n`]),
+  }).map(([file, body]) => [join(directory, file), `${JSON.stringify(body, undefined, 2)}\n`]),
 );
 
 if (import.meta.main) for (const [file, text] of elasticsearchTemplates) writeFileSync(file, text);

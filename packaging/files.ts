@@ -52,32 +52,32 @@ export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share
 export const isForDebAlone = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
 
 /** Folders for what an administrator adds: empty in the package. */
-export const emptyFolders = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);
+export const emptyDirectories = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);
 
 /** The folders that belong to no other package, parents first. */
-export function ownFolders(files: readonly PackagedFile[]): string[] {
-  const found = new Set(emptyFolders);
-  for (const { to } of [...files, ...emptyFolders.map((folder) => ({ to: folder }))]) {
-    for (let folder = dirname(to); folder !== '/'; folder = dirname(folder)) {
-      if (folder.split('/').includes('stepparent')) found.add(folder);
+export function ownedDirectories(files: readonly PackagedFile[]): string[] {
+  const found = new Set(emptyDirectories);
+  for (const { to } of [...files, ...emptyDirectories.map((directory) => ({ to: directory }))]) {
+    for (let directory = dirname(to); directory !== '/'; directory = dirname(directory)) {
+      if (directory.split('/').includes('stepparent')) found.add(directory);
     }
   }
   return [...found].sort();
 }
 
-const all = (folder: string, pattern: RegExp, to: string): PackagedFile[] =>
-  readdirSync(folder)
+const all = (directory: string, pattern: RegExp, to: string): PackagedFile[] =>
+  readdirSync(directory)
     .filter((name) => pattern.test(name))
     .sort()
-    .map((name) => ({ to: join(to, name), from: join(folder, name), mode: 0o644 }));
+    .map((name) => ({ to: join(to, name), from: join(directory, name), mode: 0o644 }));
 
 /** All below `folder`, at the same places below `to`. */
-const tree = (folder: string, to = ''): PackagedFile[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
+const tree = (directory: string, to = ''): PackagedFile[] =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-    .map((from) => ({ to: `${to}${from.slice(folder.length)}`, from, mode: statSync(from).mode & 0o777 }));
+    .map((from) => ({ to: `${to}${from.slice(directory.length)}`, from, mode: statSync(from).mode & 0o777 }));
 
 /** The manifest. Throws where something is not installed. */
 export function packagedFiles({ node }: Architecture, { bundled, generated, modules, sqlite }: Made): PackagedFile[] {

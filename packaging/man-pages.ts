@@ -211,8 +211,8 @@ const keysPart = (): string =>
     .join('\n\n');
 
 function keyItem(key: (typeof configurationKeys)[number]): string {
-  const { name, description, allowed, default: value, without } = key;
-  const holds = value === undefined ? `Without it: ${without}.` : `Default: \`${tomlValue(asInstalled(value))}\`.`;
+  const { name, description, allowed, default: value, whenUnset } = key;
+  const holds = value === undefined ? `Without it: ${whenUnset}.` : `Default: \`${tomlValue(asInstalled(value))}\`.`;
   const text = [
     description,
     `Allowed: ${allowed}.`,

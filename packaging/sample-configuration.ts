@@ -48,9 +48,9 @@ export const isOfTheStart = ({ name, table }: ConfigurationKey): boolean =>
   (keysOfTheStart as readonly string[]).includes(table === '' ? name : table);
 
 function entry(row: ConfigurationKey): string {
-  const { name, description, allowed, default: value, without, example } = row;
+  const { name, description, allowed, default: value, whenUnset, example } = row;
   const key = name.slice(name.lastIndexOf('.') + 1);
-  const holds = value === undefined ? `\nWithout it: ${without}.` : '';
+  const holds = value === undefined ? `\nWithout it: ${whenUnset}.` : '';
   const restart = isOfTheStart(row) ? '\nChanges wait for a restart.' : '';
   return `${comment(`${description}\nAllowed: ${allowed}.${holds}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
 }

@@ -5,7 +5,7 @@ import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 
 /** What others than root do cannot change what is installed. Who it was may not be known: that counts as root. */
-export const isOfRoot = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';
+export const isRootEvent = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';
 
 /** Prepares the insert. False when an event with that id is stored already; nothing is changed then. */
 export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeMs: number, nowMs: number) => boolean {
@@ -27,7 +27,7 @@ export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeM
       nowMs,
       action,
       category,
-      isOfRoot(event) ? 1 : 0,
+      isRootEvent(event) ? 1 : 0,
       JSON.stringify(event),
     );
     if (changes === 0) return false;

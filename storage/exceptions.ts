@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import type { NewAlert } from './raise.ts';
 import type { AlertRecord } from './records.ts';
-import type { Moment, TermKey, Terms } from './terms.ts';
+import type { EventTimes, TermKey, Terms } from './terms.ts';
 
 /** How much one exception has hidden: matches, and when the last of them was, in milliseconds since 1970. */
 export interface HiddenCount {
@@ -22,7 +22,7 @@ export function readHidden(db: Database): Map<string, HiddenCount> {
   return new Map(rows.map(({ id, count, lastMs }) => [id ?? '', { count, lastMs }]));
 }
 
-interface ExceptParts {
+interface ExceptDeps {
   terms: Pick<Terms, 'find' | 'forget'>;
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
 }
@@ -34,8 +34,8 @@ interface ExceptParts {
  */
 export function prepareExcept(
   db: Database,
-  { terms, raise }: ExceptParts,
-): (exceptionId: string, key: TermKey, alert: () => NewAlert, at: Moment) => void {
+  { terms, raise }: ExceptDeps,
+): (exceptionId: string, key: TermKey, alert: () => NewAlert, at: EventTimes) => void {
   const find = db
     .prepare<[string, string, string, string], number>(
       `SELECT seq FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ? AND state = 'excepted'

@@ -6,9 +6,9 @@ import { storeError } from './store-error.ts';
 
 export interface KnownFiles {
   /** The folder's files by name, read row by row: finish or leave the loop before the store is asked for anything else. */
-  knownFiles(folder: string): IterableIterator<KnownFile>;
+  knownFiles(directory: string): IterableIterator<KnownFile>;
   /** Writes these and forgets those, in one transaction. */
-  saveKnownFiles(folder: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
+  saveKnownFiles(directory: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
 }
 
 type Row = [string, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
@@ -26,17 +26,17 @@ export function prepareKnownFiles(db: Database, path: string): KnownFiles {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const remove = db.prepare('DELETE FROM known_files WHERE folder = ? AND name = ?');
-  const save = db.transaction((folder: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>) => {
-    for (const name of deletions) remove.run(folder, name);
+  const save = db.transaction((directory: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>) => {
+    for (const name of deletions) remove.run(directory, name);
     for (const { name, ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } of upserts) {
       // SQLite's integers have a sign; inode numbers have none.
-      upsert.run(folder, name, BigInt.asIntN(64, ino), sizeBytes, mtimeNs, ctimeNs, mode, uid, gid);
+      upsert.run(directory, name, BigInt.asIntN(64, ino), sizeBytes, mtimeNs, ctimeNs, mode, uid, gid);
     }
   });
   return {
-    *knownFiles(folder) {
+    *knownFiles(directory) {
       try {
-        for (const [name, ino, size, mtimeNs, ctimeNs, mode, uid, gid] of list.iterate(folder)) {
+        for (const [name, ino, size, mtimeNs, ctimeNs, mode, uid, gid] of list.iterate(directory)) {
           yield {
             name,
             ino: BigInt.asUintN(64, ino),
@@ -52,6 +52,6 @@ export function prepareKnownFiles(db: Database, path: string): KnownFiles {
         throw storeError(error, path);
       }
     },
-    saveKnownFiles: (folder, upserts, deletions) => save.immediate(folder, upserts, deletions),
+    saveKnownFiles: (directory, upserts, deletions) => save.immediate(directory, upserts, deletions),
   };
 }

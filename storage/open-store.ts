@@ -4,7 +4,7 @@ import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { makeFolder } from '../collectors/linux/ensure-directory.ts';
+import { ensureDirectory } from '../collectors/linux/ensure-directory.ts';
 import { type Baseline, prepareBaseline } from './baseline.ts';
 import { type HuntRows, prepareHuntRows } from './hunt-rows.ts';
 import { type KnownFiles, prepareKnownFiles } from './known-files.ts';
@@ -15,7 +15,7 @@ import { applicationId, migrations } from './migrations.ts';
 import { type Outbox, prepareOutbox } from './outbox.ts';
 import { type Pruned, type PruneLimits, preparePrune } from './prune.ts';
 import { prepareRecord, type Recorded } from './record.ts';
-import type { Finding } from './records.ts';
+import type { JudgedEvent } from './records.ts';
 import { prepareScriptListing, prepareScripts, type ScriptListing, type Scripts } from './scripts.ts';
 import { readStatus, type StoreStatus } from './status.ts';
 import { errorCode, StoreError, storeError } from './store-error.ts';
@@ -35,7 +35,7 @@ export interface Store extends StoreReader, Outbox, Baseline, KnownFiles, HuntRo
   /** The file that could not be used and was renamed at this opening (with its -wal and -shm); undefined: none. */
   readonly setAside: SetAside | undefined;
   /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */
-  record(findings: readonly Finding[], nowMs: number): Recorded;
+  record(findings: readonly JudgedEvent[], nowMs: number): Recorded;
   /** Puts what is due about capped alerts into the outbox, and returns it. Call about once a minute. */
   summarize(nowMs: number): StepparentEvent[];
   /** One bounded step of retention, some milliseconds long; `more` asks for another. */
@@ -91,16 +91,16 @@ function openAgentStore(path: string, options: StoreOptions): Store {
     return composed(db, path, () => writer(db, path, options, setAside));
   };
   try {
-    makeFolder(dirname(path));
+    ensureDirectory(dirname(path));
     for (const file of filesOf(path)) restrict(file);
     const { setAsideBecause } = options;
     if (setAsideBecause !== undefined && existsSync(path)) return open(moveAside(path, setAsideBecause, nowMs));
     try {
       return open(undefined);
     } catch (error) {
-      const told = storeError(error, path);
-      if (!['corrupt', 'foreign', 'newer'].includes(told.trouble)) throw told;
-      return open(moveAside(path, told.message, nowMs));
+      const reported = storeError(error, path);
+      if (!['corrupt', 'foreign', 'newer'].includes(reported.trouble)) throw reported;
+      return open(moveAside(path, reported.message, nowMs));
     }
   } catch (error) {
     throw storeError(error, path);

@@ -4,14 +4,14 @@ import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
-import { isOfRoot, prepareInsertEvent } from './event-rows.ts';
+import { isRootEvent, prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './exceptions.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
-import type { AlertRecord, Finding } from './records.ts';
-import { type Moment, prepareTerms, type TermKey, type TermRow } from './terms.ts';
+import type { AlertRecord, JudgedEvent } from './records.ts';
+import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 export interface Recorded {
   /** Every alert that this batch raised, in order, whatever its state; what an exception hid is not among them. */
@@ -48,14 +48,19 @@ export function alertId(eventId: string, ruleId: string): string {
 export function prepareRecord(
   db: Database,
   sinks: readonly string[],
-): (findings: readonly Finding[], nowMs: number) => Recorded {
+): (findings: readonly JudgedEvent[], nowMs: number) => Recorded {
   const learns = prepareLearning(db);
   const insertEvent = prepareInsertEvent(db);
   const { raise, isCapped } = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
   const except = prepareExcept(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
-  function judge(recorded: Recorded, finding: Finding, judged: Finding['verdicts'][number], at: Moment): void {
+  function judge(
+    recorded: Recorded,
+    finding: JudgedEvent,
+    judged: JudgedEvent['verdicts'][number],
+    at: EventTimes,
+  ): void {
     const { verdict, known, alerting, exception } = judged;
     const { rule } = verdict;
     const key: TermKey = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
@@ -74,7 +79,7 @@ export function prepareRecord(
         scope: finding.scope,
         terms: verdict.terms,
         eventMs: at.eventMs,
-        ofRoot: isOfRoot(finding.event),
+        ofRoot: isRootEvent(finding.event),
         learning,
         document: (state) => judged.document(state, id),
       };
@@ -112,7 +117,7 @@ export function prepareRecord(
     }
   }
 
-  return db.transaction((findings: readonly Finding[], nowMs: number): Recorded => {
+  return db.transaction((findings: readonly JudgedEvent[], nowMs: number): Recorded => {
     const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, excepted: 0, termsDropped: 0 };
     terms.begin();
     latestAlerts.begin();
@@ -128,7 +133,7 @@ export function prepareRecord(
   }).immediate;
 }
 
-function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {
+function isSeen(row: TermRow | undefined, rule: Rule, at: EventTimes): boolean {
   return row !== undefined && (row.origin === 'trusted' || row.last_ms > at.eventMs - rule.windowMs);
 }
 
@@ -136,7 +141,7 @@ function isSeen(row: TermRow | undefined, rule: Rule, at: Moment): boolean {
 function isSuppressed(
   latest: LatestAlert | undefined,
   { rule, terms }: Verdict,
-  at: Moment,
+  at: EventTimes,
   learning: boolean,
 ): boolean {
   if (latest === undefined || latest.state === 'capped' || (latest.state === 'learning' && !learning)) return false;

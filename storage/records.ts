@@ -5,7 +5,7 @@ import type { Exception } from '../detectors/exceptions.ts';
 import type { Verdict } from '../detectors/rules/rule.ts';
 
 /** One event with what the rules said of it: the unit that is committed. */
-export interface Finding {
+export interface JudgedEvent {
   event: StepparentEvent;
   /** Whose baseline it counts in: '' is the host itself, else a container.id. */
   scope: string;

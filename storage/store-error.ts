@@ -1,6 +1,6 @@
 // The one error that the store throws, with a line that tells an operator what to do.
 
-import { messageOf } from '../collectors/error-message.ts';
+import { errorMessage } from '../collectors/error-message.ts';
 
 /**
  * `missing`: no database yet. `privilege`: may not be read or written by this user. `full`: no space left.
@@ -37,7 +37,7 @@ export function storeError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error;
   const code = errorCode(error);
   const [trouble, advice] = troubles.find(([pattern]) => pattern.test(code))?.[1] ?? ['other', undefined];
-  const said = messageOf(error);
+  const said = errorMessage(error);
   return new StoreError(trouble, `${path}: ${advice ?? said}${advice === undefined ? '' : ` (${said})`}`, {
     cause: error,
   });

@@ -25,7 +25,7 @@ export function prepareSummaries(db: Database, sinks: readonly string[]): (nowMs
   );
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, document, created_ms, next_ms) VALUES (?, ?, ?, ?)');
   const forget = db.prepare('DELETE FROM capping WHERE rule_id = ?');
-  const tell = db.transaction((nowMs: number) =>
+  const report = db.transaction((nowMs: number) =>
     due.all(nowMs - limits.capWindowMs, nowMs).map((row) => {
       const document = buildSummary(row, nowMs);
       const text = JSON.stringify(document);
@@ -34,7 +34,7 @@ export function prepareSummaries(db: Database, sinks: readonly string[]): (nowMs
       return document;
     }),
   );
-  return (nowMs) => (due.get(nowMs - limits.capWindowMs, nowMs) === undefined ? [] : tell.immediate(nowMs));
+  return (nowMs) => (due.get(nowMs - limits.capWindowMs, nowMs) === undefined ? [] : report.immediate(nowMs));
 }
 
 function buildSummary(row: CappingRow, nowMs: number): StepparentEvent {

@@ -13,7 +13,7 @@ export interface TermRow {
 }
 
 /** When something happened, and when it is committed; in milliseconds since 1970. */
-export interface Moment {
+export interface EventTimes {
   eventMs: number;
   nowMs: number;
 }
@@ -23,7 +23,7 @@ export interface Terms {
   begin(): void;
   find(key: TermKey): TermRow | undefined;
   /** Writes a sighting; `row` is what `find` said. Returns how many other terms had to go. */
-  learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, at: Moment): number;
+  learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, at: EventTimes): number;
   forget(key: TermKey): void;
   /** Writes the sightings of terms that were known before. Call at the end of each transaction. */
   end(): void;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 /** Node reads the variable when it starts, so the workers and the programs that they start use the cache. */
 export default function setup(): () => void {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-compile-cache-'));
-  process.env.NODE_COMPILE_CACHE = folder;
-  return () => rmSync(folder, { recursive: true, force: true });
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-compile-cache-'));
+  process.env.NODE_COMPILE_CACHE = directory;
+  return () => rmSync(directory, { recursive: true, force: true });
 }

@@ -61,9 +61,9 @@ let entered = false;
 /** Hides the host's journald from this thread and from what it starts. */
 export function enterPrivateRun(): void {
   if (entered) return;
-  for (const folder of ['/run/systemd', '/run/log']) {
-    mkdirSync(folder, { recursive: true });
-    mountEmpty(folder);
+  for (const directory of ['/run/systemd', '/run/log']) {
+    mkdirSync(directory, { recursive: true });
+    mountEmpty(directory);
   }
   mkdirSync('/run/systemd/journal');
   mkdirSync('/run/systemd/journald.conf.d');

@@ -26,9 +26,10 @@ function enter(): Mount {
 }
 
 /** Mounts an empty folder in memory over `folder`, in which so much finds room. */
-export function mountEmpty(folder: string, sizeBytes?: number): void {
+export function mountEmpty(directory: string, sizeBytes?: number): void {
   const options = sizeBytes === undefined ? null : `size=${sizeBytes}`;
-  if (enter()('tmpfs', folder, 'tmpfs', 0, options) !== 0) throw new Error(`tmpfs cannot be mounted at ${folder}`);
+  if (enter()('tmpfs', directory, 'tmpfs', 0, options) !== 0)
+    throw new Error(`tmpfs cannot be mounted at ${directory}`);
 }
 
 /** Puts `from`, a file or a folder, in the place of `at`. */
@@ -37,22 +38,22 @@ export function bindMount(from: string, at: string): void {
 }
 
 /** Makes what `mountEmpty` mounted read-only; nobody may have a file open there for writing. */
-export function makeReadOnly(folder: string): void {
-  if (enter()('tmpfs', folder, 'tmpfs', MS_REMOUNT | MS_RDONLY, null) !== 0) {
-    throw new Error(`${folder} cannot be made read-only`);
+export function makeReadOnly(directory: string): void {
+  if (enter()('tmpfs', directory, 'tmpfs', MS_REMOUNT | MS_RDONLY, null) !== 0) {
+    throw new Error(`${directory} cannot be made read-only`);
   }
 }
 
 /** Takes away what was mounted last at `folder`, whoever uses it. */
-export function unmount(folder: string): void {
+export function unmount(directory: string): void {
   enter();
   const umount = koffi.load('libc.so.6').func('int umount2(const char *at, int flags)');
-  if (umount(folder, MNT_DETACH) !== 0) throw new Error(`${folder} cannot be unmounted`);
+  if (umount(directory, MNT_DETACH) !== 0) throw new Error(`${directory} cannot be unmounted`);
 }
 
 /** Lets `folder` be changed as if it were: what is written goes to `upper`. */
-export function mountOverlay(folder: string, upper: string, work: string): void {
-  const options = `lowerdir=${folder},upperdir=${upper},workdir=${work}`;
-  if (enter()('overlay', folder, 'overlay', 0, options) !== 0)
-    throw new Error(`no overlay can be mounted at ${folder}`);
+export function mountOverlay(directory: string, upper: string, work: string): void {
+  const options = `lowerdir=${directory},upperdir=${upper},workdir=${work}`;
+  if (enter()('overlay', directory, 'overlay', 0, options) !== 0)
+    throw new Error(`no overlay can be mounted at ${directory}`);
 }

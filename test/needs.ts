@@ -17,9 +17,9 @@ export function missingTools(...tools: string[]): string | undefined {
 }
 
 function isInPath(tool: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => {
     try {
-      accessSync(join(folder, tool), constants.X_OK);
+      accessSync(join(directory, tool), constants.X_OK);
       return true;
     } catch {
       return false;

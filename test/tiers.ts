@@ -13,7 +13,7 @@ export interface Tier {
   timeoutMs: number;
 }
 
-const folder = (name: string): readonly string[] => [`test/${name}/**/*.test.ts`];
+const directory = (name: string): readonly string[] => [`test/${name}/**/*.test.ts`];
 
 export const tiers: readonly Tier[] = [
   {
@@ -29,7 +29,7 @@ export const tiers: readonly Tier[] = [
     name: 'e2e',
     command: 'sudo npm run test:root',
     what: 'the real agent with real dpkg, rpm, apt-get and journald; needs root and tracefs',
-    include: folder('e2e'),
+    include: directory('e2e'),
     serial: true,
     timeoutMs: 180_000,
   },
@@ -37,7 +37,7 @@ export const tiers: readonly Tier[] = [
     name: 'clone',
     command: 'sudo npm run test:clone',
     what: "the README's two commands in fresh clones with older versions of npm; needs root and the npm registry",
-    include: folder('clone'),
+    include: directory('clone'),
     serial: true,
     timeoutMs: 900_000,
   },
@@ -45,7 +45,7 @@ export const tiers: readonly Tier[] = [
     name: 'packages',
     command: 'sudo npm run test:packages',
     what: 'the .deb and .rpm: contents, lintian, rpmlint, installation into chroots; needs root and debootstrap',
-    include: folder('packages'),
+    include: directory('packages'),
     serial: true,
     timeoutMs: 900_000,
   },
@@ -53,7 +53,7 @@ export const tiers: readonly Tier[] = [
     name: 'boot',
     command: 'sudo npm run test:boot',
     what: 'the package on a system booted by systemd-nspawn, and a debootstrap beside an agent; needs root and debootstrap',
-    include: folder('boot'),
+    include: directory('boot'),
     serial: true,
     timeoutMs: 900_000,
   },
@@ -61,7 +61,7 @@ export const tiers: readonly Tier[] = [
     name: 'vm',
     command: 'sudo npm run test:vm',
     what: "the package on Debian's kernel in qemu; needs root, debootstrap and ten minutes",
-    include: folder('vm'),
+    include: directory('vm'),
     serial: true,
     timeoutMs: 900_000,
   },
@@ -69,7 +69,7 @@ export const tiers: readonly Tier[] = [
     name: 'vm-arm64',
     command: 'sudo npm run test:vm:arm64',
     what: 'the arm64 package on an arm64 machine in qemu; also needs g++-aarch64-linux-gnu and qemu-system-arm; not part of .ci/run',
-    include: folder('vm-arm64'),
+    include: directory('vm-arm64'),
     serial: true,
     timeoutMs: 3_600_000,
   },

@@ -77,9 +77,11 @@ function shownKey(
 
 function asToml(keys: readonly ShownKey[], { files, exceptions }: ReadConfiguration): string {
   const shown = (text: string): string => escapeText(text, lineChars);
-  const line = ({ name, value, origin, without }: ShownKey): string => {
+  const line = ({ name, value, origin, whenUnset }: ShownKey): string => {
     const key = name.slice(name.lastIndexOf('.') + 1);
-    return value === undefined ? `# ${key} is not set: ${without}` : `${key} = ${tomlValue(value)}  # ${shown(origin)}`;
+    return value === undefined
+      ? `# ${key} is not set: ${whenUnset}`
+      : `${key} = ${tomlValue(value)}  # ${shown(origin)}`;
   };
   const linesOf = (table: string): string[] => keys.filter((key) => key.table === table).map(line);
   const lines = [

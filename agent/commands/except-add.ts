@@ -16,7 +16,7 @@ import { ConfigurationError } from '../configuration/configuration-error.ts';
 import { parseExceptions, refuseField } from '../configuration/configured-exceptions.ts';
 import { parseDuration, parseTime } from '../configuration/duration.ts';
 import { exceptionToml } from '../configuration/exception-text.ts';
-import { dropInFolder, type ReadConfiguration, readConfiguration } from '../configuration/read-configuration.ts';
+import { dropInDirectory, type ReadConfiguration, readConfiguration } from '../configuration/read-configuration.ts';
 import { describeException, describeHidden } from './except.ts';
 import { localTime } from './local-time.ts';
 import { shownMessage } from './shown-message.ts';
@@ -67,7 +67,7 @@ export async function exceptAddCommand(alertId: string, options: ExceptAddOption
       process.stdout.write(`\n${made.text}`);
       return true;
     }
-    requireFolder(made.folder);
+    requireDirectory(made.folder);
     if (!options.yes && !(await confirm(`write ${escapeText(made.file, chars)}? [y/N] `))) {
       console.error('nothing was written; --yes writes it without asking');
       return false;
@@ -108,15 +108,15 @@ function exceptionOf(alert: AlertRecord, read: ReadConfiguration, options: Excep
   if (earlier !== undefined) {
     throw new Refused(`this exception is there already: ${escapeText(`${earlier.file}:${earlier.line}`, chars)}`);
   }
-  const folder = dropInFolder(options.config);
-  const file = join(folder, fileName(options.file, id));
+  const directory = dropInDirectory(options.config);
+  const file = join(directory, fileName(options.file, id));
   const reason = options.reason ?? `no reason given; made from alert ${alert.id}`;
   const owner = options.owner ?? process.env.SUDO_USER ?? userInfo().username;
   const exception = { id, rules, when, reason, owner, expiresMs };
   const comment = `Made by \`stepparent except add\` from alert ${alert.id} on ${localTime(nowMs).slice(0, 10)}.`;
   const text = exceptionToml(exception, { expires, comment });
   requireSame(text, file, id);
-  return { ...exception, folder, file, text };
+  return { ...exception, folder: directory, file, text };
 }
 
 /** Fields of a rule's terms; of a hunt's, the columns that make a row the same row. Empty when it is not loaded any more. */
@@ -186,9 +186,9 @@ function requireSame(text: string, file: string, id: string): void {
   throw new Refused('this cannot be written as an exception: a value is no text that TOML can hold');
 }
 
-function requireFolder(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  const shown = escapeText(folder, chars);
+function requireDirectory(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  const shown = escapeText(directory, chars);
   throw new Refused(`there is no folder ${shown}; make it first: install -d -m 0755 ${shown}`);
 }
 
@@ -203,8 +203,8 @@ async function confirm(question: string): Promise<boolean> {
 }
 
 /** Whole or not at all, and never in the place of another file: link(2) refuses where one is. The hidden name is not read. */
-function writeNew(folder: string, file: string, text: string): void {
-  const draft = join(folder, `.exception-${process.pid}-${Date.now()}`);
+function writeNew(directory: string, file: string, text: string): void {
+  const draft = join(directory, `.exception-${process.pid}-${Date.now()}`);
   const fd = openSync(draft, 'wx', 0o600);
   try {
     try {

@@ -12,7 +12,7 @@ import { type ConfiguredException, exceptionsReport, knownNames } from '../confi
 import { conditionText, expiryText } from '../configuration/exception-text.ts';
 import { type ReadConfiguration, readConfiguration, readExceptions } from '../configuration/read-configuration.ts';
 import { localTime } from './local-time.ts';
-import { wouldHide } from './preview-exception.ts';
+import { previewException } from './preview-exception.ts';
 import { printRows } from './print-rows.ts';
 import { shownMessage } from './shown-message.ts';
 import { withStoreReader } from './with-store.ts';
@@ -112,7 +112,7 @@ export function describeException(exception: Exception): string[] {
 
 /** How many stored alerts it covers, by state, and the newest five, escaped. */
 export function describeHidden(store: StoreReader, exception: Exception): string[] {
-  const { of, states, matches, newest } = wouldHide(store, exception);
+  const { of, states, matches, newest } = previewException(store, exception);
   const covered = Object.values(states).reduce((sum, count) => sum + count, 0);
   const byState = Object.entries(states).map(([state, count]) => `${count} ${state}`);
   return [

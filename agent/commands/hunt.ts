@@ -11,7 +11,7 @@ import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { resolvePaths } from '../configuration/paths.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { sourceOf } from '../configuration/rule-warnings.ts';
-import { faultOf, refusedLine } from '../daemon/agent-status.ts';
+import { formatFault, refusedLine } from '../daemon/agent-status.ts';
 import { QueryEnded, type QuerySource } from '../query/ask-query.ts';
 import { HuntError, huntError, runHunt } from '../query/run-hunt.ts';
 import { localTime } from './local-time.ts';
@@ -39,7 +39,7 @@ const lineChars = 1000;
 export async function huntCommand(id: string | undefined, options: HuntOptions): Promise<boolean> {
   const { configuration } = readConfiguration(options.config);
   const { hunts, refused } = readHunts(configuration.hunts.directories);
-  for (const each of refused) tellRefused(each);
+  for (const each of refused) printRejected(each);
   if (id === undefined && !options.all && options.journal === undefined) {
     listHunts(hunts, options.json);
     return refused.length === 0;
@@ -90,7 +90,7 @@ async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, h
 /** Checks the configured hunts' files. Prints what is refused and each warning, with the place. True as of `rules check`. */
 export async function huntsCheckCommand({ config, strict = false }: CheckOptions): Promise<boolean> {
   const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
-  const { faults, warnings } = await lookAtSql(hunts);
+  const { faults, warnings } = await requireSelect(hunts);
   const lines = [...refused.map((each) => [refusedLine(each), each.excerpt]), ...faults];
   for (const [line = '', excerpt] of [...lines, ...warnings]) {
     process.stdout.write(`hunt ${escapeText(line, lineChars)}\n`);
@@ -106,7 +106,7 @@ export async function huntsCheckCommand({ config, strict = false }: CheckOptions
  * Of each hunt whose statement SQLite does not take: what is wrong, and the line with a caret under it. Of the others: each column that
  * the hunt names and its rows have not.
  */
-async function lookAtSql(hunts: readonly Hunt[]): Promise<{ faults: string[][]; warnings: string[][] }> {
+async function requireSelect(hunts: readonly Hunt[]): Promise<{ faults: string[][]; warnings: string[][] }> {
   const database = await openAlertDatabase([], hostTables);
   const faults: string[][] = [];
   const warnings: string[][] = [];
@@ -150,7 +150,7 @@ function unknownColumns({ identity, finding }: Hunt, columns: readonly string[])
 function placed({ file }: Hunt, key: string, message: string): string[] {
   const source = sourceOf(file);
   const fault = new TomlFileError(message, file, source, locateKey(source, key.split('.')));
-  return [`warning: ${faultOf(fault)}`, fault.excerpt];
+  return [`warning: ${formatFault(fault)}`, fault.excerpt];
 }
 
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {
@@ -173,7 +173,7 @@ function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {
   );
 }
 
-function tellRefused(refused: RefusedRule): void {
+function printRejected(refused: RefusedRule): void {
   console.error(`stepparent: hunt ${escapeText(refusedLine(refused), lineChars)}`);
   if (refused.excerpt !== '') console.error(refused.excerpt);
 }

@@ -19,7 +19,7 @@ export interface WouldHide {
 const newestShown = 5;
 
 /** Looks through the stored alerts of the exception's rules, whether or not it has expired. */
-export function wouldHide(store: Pick<Listing, 'listAlerts'>, { rules, when }: Exception): WouldHide {
+export function previewException(store: Pick<Listing, 'listAlerts'>, { rules, when }: Exception): WouldHide {
   const covers = compileConditions(when);
   const found: WouldHide = { of: 0, states: {}, matches: 0, newest: [] };
   for (const ruleId of new Set(rules)) {

@@ -7,7 +7,7 @@ import { readRuleFiles, readRules, ruleFilesIn } from '../../detectors/rules/loa
 import type { Rule } from '../../detectors/rules/rule.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { ruleWarnings } from '../configuration/rule-warnings.ts';
-import { faultOf, refusedLine } from '../daemon/agent-status.ts';
+import { formatFault, refusedLine } from '../daemon/agent-status.ts';
 import { printRows } from './print-rows.ts';
 
 interface RulesOptions {
@@ -62,7 +62,7 @@ export function rulesCheckCommand(paths: readonly string[], { config, strict = f
   const refused = [...asked.refused, ...read.refused.filter(isWanted)];
   const warnings = ruleWarnings(rules);
   for (const rule of refused) printFault(refusedLine(rule), rule.excerpt);
-  for (const warning of warnings) printFault(`warning: ${faultOf(warning)}`, warning.excerpt);
+  for (const warning of warnings) printFault(`warning: ${formatFault(warning)}`, warning.excerpt);
   const count = warnings.length === 0 ? '' : `, ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
   console.error(
     `${rules.length} ${rules.length === 1 ? 'rule is' : 'rules are'} right, ${refused.length} refused${count}`,
@@ -91,8 +91,8 @@ function configuredRuleFiles(config: string | undefined, optional: boolean): Ret
 function ruleFilesAt(paths: readonly string[]): ReturnType<typeof ruleFilesIn> {
   const found = paths.map((path) => {
     const full = resolve(path);
-    const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    return isFolder ? ruleFilesIn([full]) : { files: [full], refused: [] };
+    const isDirectory = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return isDirectory ? ruleFilesIn([full]) : { files: [full], refused: [] };
   });
   return { files: found.flatMap(({ files }) => files), refused: found.flatMap(({ refused }) => refused) };
 }

@@ -3,7 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { isatty } from 'node:tty';
-import { messageOf } from '../../collectors/error-message.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
 import { isOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { type AgentStatus, exceptionLines } from '../daemon/agent-status.ts';
 import type { Agent } from '../daemon/start-agent.ts';
@@ -58,7 +58,7 @@ function statusOf(agent: Agent): string {
   try {
     return statusLine(agent.status());
   } catch (error) {
-    return `degraded: the status cannot be read: ${messageOf(error)}`;
+    return `degraded: the status cannot be read: ${errorMessage(error)}`;
   }
 }
 
@@ -170,12 +170,12 @@ export async function runCommand(options: RunOptions): Promise<number> {
     process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
     manager.ready(statusLine(atStart));
     const unwatch = manager.watch(running.progress);
-    const tell = setInterval(() => manager.status(() => statusOf(running)), statusEveryMs);
+    const notify = setInterval(() => manager.status(() => statusOf(running)), statusEveryMs);
     reload = running.reload;
     if (askedEarly) reload();
     await ended;
     reload = () => {};
-    clearInterval(tell);
+    clearInterval(notify);
     unwatch();
   } catch (error) {
     if (error !== ending.signal.reason) throw error;

@@ -36,7 +36,7 @@ const huntInterval = z
     return z.NEVER;
   });
 
-const defaultHuntFolders = [shippedHunts, '/etc/stepparent/hunts.d'];
+const defaultHuntDirectories = [shippedHunts, '/etc/stepparent/hunts.d'];
 
 function refuseQuery(query: string, context: z.RefinementCtx): void {
   try {
@@ -150,7 +150,7 @@ export const configurationSchema = z.object({
       interval: huntInterval.describe('How often the agent runs the hunts and tells of rows that are new.'),
       directories: z
         .array(path)
-        .default(defaultHuntFolders)
+        .default(defaultHuntDirectories)
         .describe('Folders that hunts are read from; a folder that does not exist has none.'),
     })
     .describe('Questions that are asked of what is stored, and of the host.'),
@@ -184,7 +184,7 @@ export interface ConfigurationKey {
   allowed: string;
   /** As it would be written. Undefined: there is none, and `without` says what holds. */
   default: unknown;
-  without: string | undefined;
+  whenUnset: string | undefined;
   /** The default, else a value that could be. */
   example: unknown;
 }
@@ -207,14 +207,14 @@ export const configurationKeys: readonly ConfigurationKey[] = propertiesOf(jsonS
 );
 
 function keyOf(name: string, table: string, schema: JsonSchema): ConfigurationKey {
-  const { description, default: value, without, example = value } = schema;
+  const { description, default: value, without: whenUnset, example = value } = schema;
   return {
     name,
     table,
     description: String(description),
     allowed: allowedIn(schema),
     default: value,
-    without: without === undefined ? undefined : String(without),
+    whenUnset: whenUnset === undefined ? undefined : String(whenUnset),
     example,
   };
 }

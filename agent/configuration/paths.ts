@@ -13,7 +13,7 @@ export interface Paths {
 }
 
 /** The part of the configuration that places things. */
-export interface PlaceSettings {
+export interface PathSettings {
   state_directory?: string | undefined;
   logs_directory?: string | undefined;
   runtime_directory?: string | undefined;
@@ -23,10 +23,7 @@ export interface PlaceSettings {
  * Resolves every path of the agent. Configuration goes before `$STATE_DIRECTORY`, `$LOGS_DIRECTORY` and
  * `$RUNTIME_DIRECTORY` (systemd.exec(5): may be a list with colons, the first is ours), and these before /var and /run.
  */
-export function resolvePaths(
-  settings: PlaceSettings,
-  environment: Readonly<Record<string, string | undefined>>,
-): Paths {
+export function resolvePaths(settings: PathSettings, environment: Readonly<Record<string, string | undefined>>): Paths {
   const given = (name: string): string | undefined => environment[name]?.split(':')[0] || undefined;
   const stateDirectory = settings.state_directory ?? given('STATE_DIRECTORY') ?? '/var/lib/stepparent';
   const logsDirectory = settings.logs_directory ?? given('LOGS_DIRECTORY') ?? '/var/log/stepparent';

@@ -35,7 +35,7 @@ interface Setting {
 }
 
 /** Where drop-in files lie that go with a configuration file. */
-export const dropInFolder = (file: string = defaultFile): string => join(dirname(file), 'conf.d');
+export const dropInDirectory = (file: string = defaultFile): string => join(dirname(file), 'conf.d');
 
 /**
  * Reads `file` (else /etc/stepparent/config.toml, which may be absent) and then, in the order of their names, the
@@ -52,7 +52,7 @@ export function readConfiguration(file?: string): ReadConfiguration {
 /** The same, with all that is refused. A file in which something is refused counts as empty. */
 export function checkConfiguration(file?: string): ReadConfiguration & { refused: ConfigurationError[] } {
   const first = file ?? defaultFile;
-  return checkFiles([first, ...dropIns(dropInFolder(first))], file);
+  return checkFiles([first, ...dropIns(dropInDirectory(first))], file);
 }
 
 /** The same of one file by itself, without `conf.d`. */
@@ -73,7 +73,7 @@ function checkFiles(files: readonly string[], required: string | undefined): Ret
   }
   refused.push(...read.flatMap((each) => each.refused));
   const configuration = completeConfiguration(read.map(({ table }) => table));
-  const missing = configuration.rules_directories?.find((folder) => !isFolder(folder));
+  const missing = configuration.rules_directories?.find((directory) => !isDirectory(directory));
   const naming = read.findLast(({ table }) => 'rules_directories' in table);
   if (missing !== undefined && naming) {
     const message = `\`rules_directories\` must be folders that exist, and ${missing} does not`;
@@ -106,10 +106,10 @@ function recordWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> 
   return recordQueryWarnings(query).map((warning) => `${file}:${line}: \`events.record\`: ${warning}`);
 }
 
-function dropIns(folder: string): string[] {
-  if (!isFolder(folder)) return [];
-  const names = readdirSync(folder).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
-  return names.sort().map((name) => join(folder, name));
+function dropIns(directory: string): string[] {
+  if (!isDirectory(directory)) return [];
+  const names = readdirSync(directory).filter((name) => name.endsWith('.toml') && !name.startsWith('.'));
+  return names.sort().map((name) => join(directory, name));
 }
 
 function ownRules(): string[] {
@@ -141,6 +141,6 @@ function readText(file: string): string | undefined {
   }
 }
 
-function isFolder(path: string): boolean {
+function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

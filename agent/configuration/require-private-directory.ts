@@ -4,11 +4,14 @@ import { statSync } from 'node:fs';
 import { ConfigurationError } from './configuration-error.ts';
 
 /** Throws a ConfigurationError where others than root and ourselves may write in the folder. One that is not there yet is well. */
-export function requireOwnFolder(folder: string, key: string): void {
-  const stat = statSync(folder, { throwIfNoEntry: false });
+export function requirePrivateDirectory(directory: string, key: string): void {
+  const stat = statSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return;
   const isOurs = stat.uid === 0 || stat.uid === process.geteuid?.();
   if (isOurs && (stat.mode & 0o022) === 0) return;
   const why = isOurs ? 'others than its owner may write there' : `it belongs to user ${stat.uid}`;
-  throw new ConfigurationError(folder, `\`${key}\` must be root's alone, and ${why}; give another one, or mend that`);
+  throw new ConfigurationError(
+    directory,
+    `\`${key}\` must be root's alone, and ${why}; give another one, or mend that`,
+  );
 }

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { isOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { readTextFile } from '../../collectors/host/read-file.ts';
-import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
+import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 
 /** An id has 36. */
 const maxBytes = 1024;
@@ -21,7 +21,7 @@ export function readAgentId(stateDirectory: string): string {
     if (isOwnTrouble(error)) throw error;
   }
   const id = randomUUID();
-  makeFolder(stateDirectory);
+  ensureDirectory(stateDirectory);
   fs.writeFileSync(file, `${id}\n`, { mode: 0o600 });
   return id;
 }

@@ -107,10 +107,10 @@ const isoTime = (ms: number): string => new Date(ms).toISOString();
 /** The status as lines for a terminal, everything escaped, ending in a newline. */
 export function formatStatus(status: AgentStatus | StoppedStatus): string {
   if (status.state === 'stopped') {
-    return lay('stepparent is not running', status.store ? storeLines(status.store, []) : []);
+    return formatColumns('stepparent is not running', status.store ? storeLines(status.store, []) : []);
   }
   const { sensor, rules, uncommitted } = status;
-  return lay(
+  return formatColumns(
     `stepparent ${status.version} is ${status.state} (pid ${status.pid}, since ${localTime(status.started)})`,
     [
       ['degraded', status.degraded],
@@ -126,15 +126,15 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
         'received',
         [
           `${sensor.records} records, ${sensor.lost_events} lost`,
-          ...some(sensor.malformed_pages, 'malformed pages'),
-          ...some(sensor.undecodable_records, 'undecodable records'),
-          ...some(sensor.recovered_records, 'records taken over from before the start'),
+          ...countLine(sensor.malformed_pages, 'malformed pages'),
+          ...countLine(sensor.undecodable_records, 'undecodable records'),
+          ...countLine(sensor.recovered_records, 'records taken over from before the start'),
         ],
       ],
       ['packages', packageLines(status.packages)],
       [
         'processes',
-        [`${status.processes} known`, ...some(status.processes_refused, 'not taken in: the table was full')],
+        [`${status.processes} known`, ...countLine(status.processes_refused, 'not taken in: the table was full')],
       ],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
@@ -143,7 +143,10 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ...storeLines(status.store, status.sinks),
       [
         'uncommitted',
-        [...some(uncommitted.waiting, 'findings wait in memory'), ...some(uncommitted.dropped, 'findings given up')],
+        [
+          ...countLine(uncommitted.waiting, 'findings wait in memory'),
+          ...countLine(uncommitted.dropped, 'findings given up'),
+        ],
       ],
       ['faults', status.faults.map(({ what, count, last }) => `${what} (${count} times, last ${localTime(last)})`)],
       ['uses', [`${megabytes(status.rss_bytes)} memory, ${status.cpu_seconds.toFixed(1)} s CPU`]],
@@ -161,27 +164,34 @@ function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
 }
 
 /** The watched folders, each with the means and what is wrong with them. */
-function packageLines({ folders, missing, told, untold, ignored, uncounted }: PackageWatchReport): string[] {
+function packageLines({
+  folders: directories,
+  missing,
+  told: reported,
+  untold,
+  ignored,
+  uncounted,
+}: PackageWatchReport): string[] {
   return [
-    ...folders.map(({ path, real_path, by, reason, files }) => {
+    ...directories.map(({ path, real_path, by, reason, files }) => {
       const target = real_path === undefined ? '' : ` (${real_path})`;
       return `${path}${target} by ${by}${reason === undefined ? '' : ` (no fanotify: ${reason})`}, ${files} files`;
     }),
     ...missing.map((path) => `${path} is missing`),
-    `${told} changes told`,
-    ...some(untold, 'changes not told: too many'),
-    ...some(ignored, "changes of other users' files, not told"),
-    ...some(uncounted, 'files counted, not compared'),
+    `${reported} changes told`,
+    ...countLine(untold, 'changes not told: too many'),
+    ...countLine(ignored, "changes of other users' files, not told"),
+    ...countLine(uncounted, 'files counted, not compared'),
   ];
 }
 
 /** Why a rule is refused, on one line: file, line, column, and what is wrong there. */
-export const faultOf = ({ file, line, column, message }: Omit<RefusedRule, 'id' | 'excerpt'>): string =>
+export const formatFault = ({ file, line, column, message }: Omit<RefusedRule, 'id' | 'excerpt'>): string =>
   `${file}:${line}:${column}: ${message}`;
 
 const asWarning = (warning: string): string => `warning: ${warning}`;
 
-export const refusedLine = (rule: RefusedRule): string => `refused: ${faultOf(rule)}`;
+export const refusedLine = (rule: RefusedRule): string => `refused: ${formatFault(rule)}`;
 
 function huntLine({ id, last, rows, findings, excepted, taken, trouble }: HuntStatus): string {
   if (last === undefined) return `${id}: has not run yet`;
@@ -205,8 +215,8 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
   const names = new Set([...sinks.map((sink) => sink.name), ...Object.keys(outbox)]);
   return [
     ['learning', learning ? [`${learning.active ? 'until' : 'ended'} ${localTime(learning.until)}`] : []],
-    ['baseline', [`${known} terms${inBrackets(terms)}`]],
-    ['alerts', [`${Object.values(alerts).reduce((sum, count) => sum + count, 0)} stored${inBrackets(alerts)}`]],
+    ['baseline', [`${known} terms${formatCounts(terms)}`]],
+    ['alerts', [`${Object.values(alerts).reduce((sum, count) => sum + count, 0)} stored${formatCounts(alerts)}`]],
     ['events', [`${store.events} stored${store.oldest_event ? `, since ${localTime(store.oldest_event)}` : ''}`]],
     ['database', [`${store.path}, ${megabytes(store.size_bytes)}`]],
     ...[...names].map((name): Line => {
@@ -227,13 +237,13 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
   ];
 }
 
-const inBrackets = (counts: Readonly<Partial<Record<string, number>>>): string => {
+const formatCounts = (counts: Readonly<Partial<Record<string, number>>>): string => {
   const parts = Object.entries(counts).filter(([, count]) => count);
   return parts.length > 0 ? ` (${parts.map(([name, count]) => `${count} ${name}`).join(', ')})` : '';
 };
 
 /** A line where there is something to count. */
-export const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+export const countLine = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
 
 const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
 
@@ -241,7 +251,7 @@ const headingWidth = 15;
 const lineChars = 1000;
 
 /** Headings in one column, texts in the next; a heading without texts is left out. */
-function lay(title: string, lines: readonly Line[]): string {
+function formatColumns(title: string, lines: readonly Line[]): string {
   const laid = lines.flatMap(([heading, texts]) =>
     texts.map((text, index) => `  ${(index === 0 ? heading : '').padEnd(headingWidth)}${escapeText(text, lineChars)}`),
   );

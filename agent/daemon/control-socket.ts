@@ -3,9 +3,9 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { messageOf } from '../../collectors/error-message.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
 import { fileIdentity } from '../../collectors/host/file-identity.ts';
-import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
+import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import { openTimers } from '../../collectors/timers.ts';
 
 /** Answers by command; what one returns must be fit for JSON. */
@@ -33,12 +33,12 @@ export async function listenControl(
   path: string,
   handlers: ControlHandlers,
   onFault: (what: string, error: unknown) => void,
-  lookEveryMs = 3000,
+  checkEveryMs = 3000,
 ): Promise<{ close(): Promise<void> }> {
   let listener = await listen(path, handlers, onFault);
   let busy = false;
   let closed = false;
-  const look = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     if (busy || listener.isAlive()) return;
     busy = true;
     try {
@@ -54,7 +54,7 @@ export async function listenControl(
     if (closed) await listener.close();
   };
   const timers = openTimers((error) => onFault('the control socket could not be looked at', error));
-  timers.every(lookEveryMs, () => void look());
+  timers.every(checkEveryMs, () => void check());
   return {
     close() {
       closed = true;
@@ -84,7 +84,7 @@ async function listen(
   });
   server.maxConnections = maxConnections;
   try {
-    makeFolder(dirname(path));
+    ensureDirectory(dirname(path));
     await bind(server, path, onFault);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -159,7 +159,7 @@ function answerTo(request: string, handlers: ControlHandlers): string {
     if (handler) return JSON.stringify(handler()) ?? refusal('there is no answer');
     return refusal(`unknown command; there are: ${Object.keys(handlers).join(', ')}`);
   } catch (error) {
-    return refusal(messageOf(error));
+    return refusal(errorMessage(error));
   }
 }
 

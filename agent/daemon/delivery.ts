@@ -1,6 +1,6 @@
 // Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
 
-import { messageOf } from '../../collectors/error-message.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
 import type { Outbox } from '../../storage/outbox.ts';
 import type { OutboxItem } from '../../storage/records.ts';
 import type { Delivered, Sink } from '../sinks/sink.ts';
@@ -15,7 +15,7 @@ export interface SinkStatus {
   trouble?: { message: string; since: string; retry: string };
 }
 
-export interface DeliveryParts {
+export interface DeliveryDeps {
   outbox: Outbox;
   sinks: readonly Sink[];
   /** Told when a sink begins to fail, when it fails for another reason, and with undefined when it is well again. */
@@ -45,7 +45,7 @@ export function startDelivery({
   onTrouble,
   firstRetryMs = 1_000,
   lastRetryMs = 10_000,
-}: DeliveryParts): Delivery {
+}: DeliveryDeps): Delivery {
   const pauseMs = (failures: number): number => Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(failures, 30));
   const lanes = sinks.map((sink) => startLane(sink, outbox, pauseMs, lastRetryMs, onTrouble));
   const wake = (): void => {
@@ -66,7 +66,7 @@ function startLane(
   outbox: Outbox,
   pauseMs: (failures: number) => number,
   lastRetryMs: number,
-  onTrouble: DeliveryParts['onTrouble'],
+  onTrouble: DeliveryDeps['onTrouble'],
 ) {
   const status: SinkStatus = { name: sink.name, delivered: 0, failed: 0 };
   /** Failures in a row. */
@@ -180,5 +180,5 @@ function startLane(
 }
 
 function fault(error: unknown): Delivered & { trouble: string } {
-  return { delivered: 0, trouble: messageOf(error) };
+  return { delivered: 0, trouble: errorMessage(error) };
 }

@@ -9,7 +9,7 @@ const maxHeld = 1024;
 /** The fault of an exec that is held back no longer. */
 export const judgedUnknown = 'an execution was judged before its program was known';
 
-interface ExecHoldParts {
+interface ExecHoldDeps {
   takeExec(exec: ObservedExec): void;
   /** Called after execs that were held have been taken. */
   commit(): void;
@@ -22,7 +22,7 @@ export interface ExecHold {
   stop(): Promise<void>;
 }
 
-export function openExecHold({ takeExec, commit, onFault }: ExecHoldParts): ExecHold {
+export function openExecHold({ takeExec, commit, onFault }: ExecHoldDeps): ExecHold {
   const held = new Map<ObservedExec, { timer: NodeJS.Timeout; released: PromiseWithResolvers<void> }>();
   let committing = false;
   const commitSoon = (): void => {

@@ -1,7 +1,7 @@
 // What went wrong since the start: counted for `status`, reported in the log at first and then at most once a minute, and part of
 // `degraded` until an hour after the last time.
 
-import { messageOf } from '../../collectors/error-message.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
 import type { Log } from './log.ts';
 
 export interface Fault {
@@ -60,7 +60,7 @@ export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfPr
       const nowMs = clock.monotonicMs();
       const fault = faults.get(what) ?? { what, count: 0, last: '', lastMs: 0, reportedMs: Number.NEGATIVE_INFINITY };
       faults.set(what, fault);
-      const reason = error === undefined ? undefined : messageOf(error);
+      const reason = error === undefined ? undefined : errorMessage(error);
       fault.count++;
       fault.last = new Date(clock.wallMs()).toISOString();
       fault.lastMs = nowMs;

@@ -1,6 +1,6 @@
 // Runs the hunts every so often, and makes an alert of every row that was not there before.
 
-import { messageOf } from '../../collectors/error-message.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
 import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
 import { timerMs } from '../../collectors/timers.ts';
@@ -28,7 +28,7 @@ export interface HuntStatus {
   trouble?: string;
 }
 
-export interface HuntScheduleParts {
+export interface HuntScheduleDeps {
   /** Those in force; the ones without findings are passed over. */
   hunts(): readonly Hunt[];
   /** Asks a hunt for the rows that would be told; rejects when it fails. */
@@ -59,7 +59,7 @@ export interface HuntSchedule {
 }
 
 /** Starts the rounds. One hunt runs at a time. */
-export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
+export function startHuntSchedule(parts: HuntScheduleDeps): HuntSchedule {
   const hunts = (): Hunt[] =>
     parts.intervalMs() === undefined ? [] : parts.hunts().filter(({ finding }) => finding !== undefined);
   const accounts = new Map<string, HuntStatus>();
@@ -91,17 +91,17 @@ export function startHuntSchedule(parts: HuntScheduleParts): HuntSchedule {
       if (recorded.alerts.length > 0) parts.onAlerts();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      account.trouble = messageOf(error);
+      account.trouble = errorMessage(error);
       parts.onFault(`the hunt ${hunt.id} failed`, error);
     }
   };
 
   const huntRow = (hunt: Hunt, row: ReturnType<typeof rowObject>, nowMs: number): HuntRow => {
     const finding = { hunt, row, host: parts.host, agent: parts.agent, nowMs };
-    let told: StepparentEvent | undefined;
+    let reported: StepparentEvent | undefined;
     const read: FieldReader = (field) => {
-      told ??= buildFinding({ ...finding, state: 'open', id: '' });
-      return readPath(told, field);
+      reported ??= buildFinding({ ...finding, state: 'open', id: '' });
+      return readPath(reported, field);
     };
     const exception = parts.exceptionFor(huntRuleId(hunt.id), read, nowMs);
     return {

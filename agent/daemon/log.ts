@@ -18,7 +18,7 @@ type Say = (message: string, values?: LogValues) => void;
 /** The log as its users see it. Messages are ours; whatever was observed goes into the values, which are escaped. */
 export type Log = Readonly<Record<LogLevel, Say>> & { setLevel(level: LogLevel): void };
 
-export interface LogSettings {
+export interface LogOptions {
   level: LogLevel;
   /** `journal`: entries of the journal, and lines on `stream` where it does not take them. */
   to: 'stream' | 'journal';
@@ -32,7 +32,7 @@ const priorities: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info
 const valueChars = 1024;
 
 /** Opens the log. Never throws later: a message that nobody takes is lost. */
-export function openLog({ level, to, stream, socket = journalSocket }: LogSettings): Log {
+export function openLog({ level, to, stream, socket = journalSocket }: LogOptions): Log {
   const lines = new winston.transports.Stream({ stream, format: winston.format.printf(terminalLine) });
   const logger = winston.createLogger({
     level,

@@ -8,7 +8,7 @@ import { type HuntSchedule, startHuntSchedule } from './hunt-schedule.ts';
 import type { Log } from './log.ts';
 import type { Policy } from './policy.ts';
 
-export interface OpenHuntScheduleParts {
+export interface OpenHuntScheduleDeps {
   /** What is in force; a reload puts another one in its place. */
   policy(): Policy;
   database: string;
@@ -26,7 +26,7 @@ const timeoutMs = 60_000;
 /** Rows that one run can tell of; a hunt with more is told about in part, and further at the next run. */
 const maxRows = 10_000;
 
-export function openHuntSchedule(parts: OpenHuntScheduleParts): HuntSchedule {
+export function openHuntSchedule(parts: OpenHuntScheduleDeps): HuntSchedule {
   const { policy, database, store, context, onAlerts, log, faults } = parts;
   return startHuntSchedule({
     hunts: () => policy().hunts,

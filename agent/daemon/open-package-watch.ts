@@ -1,8 +1,8 @@
 // Wires the watch of package databases into the agent: configuration, store and pipeline.
 
-import { sensorEvent } from '../../collectors/event/health-event.ts';
+import { healthEvent } from '../../collectors/event/health-event.ts';
 import type { HostContext } from '../../collectors/host/host-context.ts';
-import { packageFolders, type RpmFolders } from '../../collectors/packagedb/package-directories.ts';
+import { packageDirectories, type RpmDirectories } from '../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import type { Store } from '../../storage/open-store.ts';
@@ -12,9 +12,9 @@ import type { Log } from './log.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ScriptEvidence } from './script-evidence.ts';
 
-interface PackageWatchParts {
+interface PackageWatchDeps {
   configuration: Pick<Configuration, 'package_database_folders'>;
-  rpm: RpmFolders | undefined;
+  rpm: RpmDirectories | undefined;
   /** The store in use: another one takes its place when it breaks. */
   store(): Store;
   table: ProcessTable;
@@ -37,17 +37,17 @@ export function watchPackages({
   commit,
   faults,
   log,
-}: PackageWatchParts): PackageWatch {
+}: PackageWatchDeps): PackageWatch {
   let committing = false;
   return openPackageWatch({
-    folders: packageFolders(configuration.package_database_folders, rpm),
+    directories: packageDirectories(configuration.package_database_folders, rpm),
     memory: {
-      knownFiles: (folder) => store().knownFiles(folder),
-      saveKnownFiles: (folder, upserts, deletions) => store().saveKnownFiles(folder, upserts, deletions),
+      knownFiles: (directory) => store().knownFiles(directory),
+      saveKnownFiles: (directory, upserts, deletions) => store().saveKnownFiles(directory, upserts, deletions),
     },
     table,
     context,
-    onHeard: scripts.heard,
+    onChange: scripts.heard,
     onEvent(event, content) {
       scripts.file(event, content);
       if (committing) return;
@@ -63,7 +63,7 @@ export function watchPackages({
       if (action === 'package-folder-missing') log.warn(reason);
       else if (action === 'package-folder-found') log.info(reason);
       else faults.note(reason);
-      pipeline.keep(sensorEvent(context, action, reason, count));
+      pipeline.keep(healthEvent(context, action, reason, count));
     },
     commit,
     onFault: faults.note,

@@ -47,7 +47,7 @@ export interface Sensor {
   stop(): Promise<void>;
 }
 
-interface SensorParts {
+interface SensorDeps {
   settings: Configuration['sensor'];
   onRecords(records: ProcessRecord[]): void;
   onFault(what: string, error?: unknown): void;
@@ -59,7 +59,7 @@ interface SensorParts {
 const refreshEveryMs = 30_000;
 
 /** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
-export function openSensor(parts: SensorParts): Sensor {
+export function openSensor(parts: SensorDeps): Sensor {
   if (parts.settings.mode === 'procfs') return openPolling(parts, undefined);
   try {
     return openTracing(parts);
@@ -69,7 +69,7 @@ export function openSensor(parts: SensorParts): Sensor {
   }
 }
 
-function openTracing({ settings, onRecords, onFault, onUnprobed }: SensorParts): Sensor {
+function openTracing({ settings, onRecords, onFault, onUnprobed }: SensorDeps): Sensor {
   const startTicksOf = (pid: number) => readStat(pid)?.startTicks;
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
@@ -126,13 +126,13 @@ function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: un
       onFault('the probes could not be refreshed', error);
     }
   };
-  const folders = new Set(packageTools.map((program) => path.dirname(program)));
-  const watcher = watch([...folders], {
+  const directories = new Set(packageTools.map((program) => path.dirname(program)));
+  const watcher = watch([...directories], {
     depth: 0,
     // The dance of a rename is what we want to see.
     atomic: false,
     ignoreInitial: true,
-    ignored: (file) => !folders.has(file) && !packageTools.includes(file),
+    ignored: (file) => !directories.has(file) && !packageTools.includes(file),
   });
   watcher.on('all', refresh);
   watcher.on('error', (error) => onFault('the package tools cannot be watched', error));
@@ -143,7 +143,7 @@ function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: un
   };
 }
 
-function openPolling({ settings, onRecords, onFault }: SensorParts, degraded: string | undefined): Sensor {
+function openPolling({ settings, onRecords, onFault }: SensorDeps, degraded: string | undefined): Sensor {
   const sensor = openProcfsSensor({ pollIntervalMs: settings.poll_interval_ms, onRecords, onFault });
   return {
     name: 'procfs',

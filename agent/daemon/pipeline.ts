@@ -7,13 +7,13 @@ import { buildAlert } from '../../detectors/alert.ts';
 import type { Exception } from '../../detectors/exceptions.ts';
 import { withFacts } from '../../detectors/facts/facts.ts';
 import { matchingRules, verdictOf } from '../../detectors/judge.ts';
-import { createDismissals } from '../../detectors/no-match-cache.ts';
+import { createNoMatchCache } from '../../detectors/no-match-cache.ts';
 import type { Predicate } from '../../detectors/query/query.ts';
 import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
-import { isOfRoot } from '../../storage/event-rows.ts';
-import type { Finding } from '../../storage/records.ts';
+import { isRootEvent } from '../../storage/event-rows.ts';
+import type { JudgedEvent } from '../../storage/records.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import type { KnownTerms } from './term-standing.ts';
+import type { TermClassifier } from './term-standing.ts';
 
 /** By what events are judged; each event is judged by one of these, whole. */
 export interface PipelinePolicy {
@@ -21,16 +21,16 @@ export interface PipelinePolicy {
   /** Which events are kept whether or not a rule matches. */
   records: Predicate;
   containerAlerts: boolean;
-  knownTerms: KnownTerms;
+  knownTerms: TermClassifier;
   /** The exception in force now that covers a rule's match, if any. */
   exceptionFor(ruleId: string, read: FieldReader): Exception | undefined;
 }
 
-export interface PipelineParts {
+export interface PipelineDeps {
   /** The one in force, the same object until a reload puts another one in its place. */
   policy(): PipelinePolicy;
   /** Commits; throws when it cannot, and is then asked again with the same findings. */
-  commit(findings: readonly Finding[]): void;
+  commit(findings: readonly JudgedEvent[]): void;
   onFault(what: string, error?: unknown): void;
 }
 
@@ -58,7 +58,7 @@ const maxWaitingArgsLength = 16 * 1024 * 1024;
 /** Findings of a script that the reason names. */
 const maxSaidFindings = 4;
 
-const argsLength = ({ event: { process, stepparent } }: Finding): number => {
+const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => {
   let length = process?.command_line?.length ?? 0;
   for (const { args = [] } of stepparent.lineage ?? []) for (const arg of args) length += arg.length;
   return length;
@@ -72,8 +72,8 @@ const unverified = (verdict: Verdict): Verdict => ({
 });
 
 /** Who is not root cannot install for the host: what others try teaches nothing of root's, and has terms of its own. */
-function ofItsUser(verdict: Verdict, event: StepparentEvent): Verdict {
-  if (verdict.rule.type !== 'new_terms' || isOfRoot(event)) return verdict;
+function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {
+  if (verdict.rule.type !== 'new_terms' || isRootEvent(event)) return verdict;
   return {
     ...verdict,
     terms: verdict.terms.map((term, place) => (place === 0 && term !== null ? `${term} (not root)` : term)),
@@ -95,14 +95,14 @@ function withFindings(verdict: Verdict, { stepparent }: StepparentEvent): Verdic
 /** The store takes nothing at all for now; what else it throws may be for one event's sake. */
 const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
 
-export function createPipeline(parts: PipelineParts): Pipeline {
-  let waiting: Finding[] = [];
+export function createPipeline(parts: PipelineDeps): Pipeline {
+  let waiting: JudgedEvent[] = [];
   let waitingArgsLength = 0;
   let dropped = 0;
   /** The last commit failed: the next is for the caller to time. */
   let refused = false;
 
-  let dismissals = createDismissals();
+  let noMatchCache = createNoMatchCache();
   /** By whom was dismissed what is remembered. */
   let dismissedBy: PipelinePolicy | undefined;
   let ruleFaults = 0;
@@ -117,7 +117,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     { exceptionFor }: PipelinePolicy,
     event: StepparentEvent,
     { verdict, known, alerting }: { verdict: Verdict; known: boolean; alerting: boolean },
-  ): Finding['verdicts'][number] => {
+  ): JudgedEvent['verdicts'][number] => {
     const exception = exceptionFor(verdict.rule.id, (field) => readPath(event, field));
     return {
       verdict,
@@ -128,7 +128,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     };
   };
 
-  const add = (finding: Finding): void => {
+  const add = (finding: JudgedEvent): void => {
     waiting.push(finding);
     waitingArgsLength += argsLength(finding);
     if (waiting.length >= commitEvery && !refused) commit();
@@ -155,7 +155,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   /** Gives up what cannot be stored by itself, for the sake of the others. False where none could: the store is at fault. */
   const commitEach = (): boolean => {
-    const left: { finding: Finding; error: unknown }[] = [];
+    const left: { finding: JudgedEvent; error: unknown }[] = [];
     for (const finding of waiting) {
       try {
         parts.commit([finding]);
@@ -176,15 +176,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     take(exec) {
       const policy = parts.policy();
       if (policy !== dismissedBy) {
-        dismissals = createDismissals();
+        noMatchCache = createNoMatchCache();
         dismissedBy = policy;
       }
       try {
         const quick = withFacts(exec.read, exec.document);
-        const { filename } = exec.moment.image;
+        const { filename } = exec.snapshot.image;
         // What is read of a description is read otherwise than before it was made.
-        if (!exec.described() && dismissals.cover(filename, quick.read) && !exec.described()) return;
-        const watched = dismissals.watch(quick.read);
+        if (!exec.described() && noMatchCache.cover(filename, quick.read) && !exec.described()) return;
+        const watched = noMatchCache.watch(quick.read);
         const faultsBefore = ruleFaults;
         const matching = matchingRules(policy.rules, watched.read, onRuleFault);
         if (matching.length === 0 && !policy.records(watched.read)) {
@@ -201,13 +201,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           event,
           scope,
           verdicts: verdicts.map((verdict) => {
-            const standing = policy.knownTerms.standing(verdict, exec);
+            const classify = policy.knownTerms.classify(verdict, exec);
             return matched(policy, event, {
               verdict: withFindings(
-                ofItsUser(standing === 'unverified' ? unverified(verdict) : verdict, described),
+                withUserTerm(classify === 'unverified' ? unverified(verdict) : verdict, described),
                 described,
               ),
-              known: standing === 'known',
+              known: classify === 'known',
               alerting: scope === '' || policy.containerAlerts,
             });
           }),

@@ -12,7 +12,7 @@ import type { Configuration } from '../configuration/configuration.ts';
 import { type ExceptionsReport, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
 import { ruleWarnings } from '../configuration/rule-warnings.ts';
-import { faultOf } from './agent-status.ts';
+import { formatFault } from './agent-status.ts';
 
 export interface Policy extends ReadConfiguration {
   rules: Rule[];
@@ -29,7 +29,7 @@ export function readPolicy(read: ReadConfiguration): Policy {
   const { hunts, refused: refusedHunts } = readHunts(read.configuration.hunts.directories);
   return {
     ...read,
-    warnings: [...read.warnings, ...ruleWarnings(rules).map(faultOf)],
+    warnings: [...read.warnings, ...ruleWarnings(rules).map(formatFault)],
     rules,
     hunts,
     refused: { rules: refused, hunts: refusedHunts },
@@ -39,7 +39,7 @@ export function readPolicy(read: ReadConfiguration): Policy {
 }
 
 /** Rules and hunts that `next` would lose and that are not lost already. */
-export const refusedAnew = (now: Policy, next: Policy): RefusedRule[] => {
+export const newlyRejected = (now: Policy, next: Policy): RefusedRule[] => {
   const known = [...now.refused.rules, ...now.refused.hunts];
   return [...next.refused.rules, ...next.refused.hunts].filter(
     ({ file, message }) => !known.some((each) => each.file === file && each.message === message),
@@ -58,7 +58,7 @@ export const keysOfTheStart = [
 ] as const satisfies readonly (keyof Configuration)[];
 
 /** What is configured otherwise than the agent was started with and waits for a restart. */
-export const keysForRestart = (started: Configuration, now: Configuration): string[] =>
+export const restartKeys = (started: Configuration, now: Configuration): string[] =>
   keysOfTheStart.filter((key) => !isDeepStrictEqual(started[key], now[key]));
 
 /** Counts of exceptions, and what is odd about them now. */

@@ -11,7 +11,7 @@ if (existsSync('/sys/kernel/tracing/instances')) {
     try {
       instance.remove();
     } catch (error) {
-      console.error(`stepparent: ${instance.folder} could not be removed: ${String(error)}`);
+      console.error(`stepparent: ${instance.directory} could not be removed: ${String(error)}`);
       process.exitCode = 1;
     }
   }

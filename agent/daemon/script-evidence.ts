@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScriptFields, StepparentEvent } from '../../collectors/event/event.ts';
 import { realPath } from '../../collectors/host/file-identity.ts';
 import type { HostContext } from '../../collectors/host/host-context.ts';
-import { type FileContent, type FileWitness, openWitness, Unhashed } from '../../collectors/host/opened-file.ts';
+import { type FileContent, type OpenedFile, openFile, Unhashed } from '../../collectors/host/opened-file.ts';
 import { tryRead } from '../../collectors/host/read-faults.ts';
 import { readBootNs } from '../../collectors/linux/libc.ts';
 import { describeFileChange } from '../../collectors/packagedb/file-event.ts';
@@ -21,8 +21,8 @@ import {
 import {
   clockStepMs,
   type FileVersion,
-  lookAtScript,
   openScriptVersions,
+  readScriptFile,
   type ScriptFile,
 } from '../../collectors/packages/script-versions.ts';
 import type { ObservedExec } from '../../collectors/process/describe-process.ts';
@@ -32,7 +32,7 @@ import { findingsOf } from '../../detectors/facts/script-findings.ts';
 import { unifiedDiff } from '../../detectors/facts/unified-diff.ts';
 import type { PastScript, ScriptOrigin, Scripts, SeenScript } from '../../storage/scripts.ts';
 
-interface ScriptEvidenceParts {
+interface ScriptEvidenceDeps {
   /** The store in use: another one takes its place when it breaks. */
   store(): Scripts;
   table: ProcessTable;
@@ -43,7 +43,7 @@ interface ScriptEvidenceParts {
   commit(): void;
   onFault(what: string, error?: unknown): void;
   /** dpkg's administrative folder; another one in tests. */
-  folder?: string;
+  directory?: string;
 }
 
 export interface ScriptEvidence {
@@ -94,7 +94,7 @@ interface Unpacking {
 interface HeldFile {
   event: StepparentEvent;
   content: FileContent | undefined;
-  heardMs: number;
+  receivedMs: number;
 }
 
 /** A script that runs, while it is read and until its version is known. */
@@ -132,9 +132,9 @@ export function stateOfScript(
   return seen.length > 0 || outside ? 'changed' : 'first';
 }
 
-export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
-  const { store, context, table, folder = '/var/lib/dpkg' } = parts;
-  const installed = openInstalledVersions(folder);
+export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
+  const { store, context, table, directory = '/var/lib/dpkg' } = parts;
+  const installed = openInstalledVersions(directory);
   const versions = openScriptVersions(installed);
   const onFault = (error: unknown): void => parts.onFault('a script that waits could not be judged', error);
   const timers = openTimers(onFault);
@@ -255,20 +255,20 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   /** A script in tmp.ci, or one of rpm's. */
   const withUnnamed = (event: StepparentEvent, path: string, own: NamedScript, content: FileContent): void => {
     const args = [event.process?.args ?? []].flat().map(String);
-    const inUnpackFolder = /\/tmp\.ci\/[^/]+$/.test(path);
-    const found = inUnpackFolder ? unpacking.control : rpmPackage(args);
+    const inUnpackDirectory = /\/tmp\.ci\/[^/]+$/.test(path);
+    const found = inUnpackDirectory ? unpacking.control : rpmPackage(args);
     const judged = judge({ path, ...own, ...(found && { package: found.package }) }, content, {
       version: found && { version: found.version },
-      origin: inUnpackFolder ? 'dpkg' : 'rpm',
+      origin: inUnpackDirectory ? 'dpkg' : 'rpm',
       inPlace: false,
     });
     merge(event, judged);
-    if (inUnpackFolder && found === undefined) unpacking.waiting.push(judged.seen);
+    if (inUnpackDirectory && found === undefined) unpacking.waiting.push(judged.seen);
     else save([judged.seen]);
   };
 
   /** False: which version it is of may be known in a moment. `due`: it is judged all the same. */
-  const withScript = ({ event, heardMs }: HeldFile, content: FileContent, due: boolean): boolean => {
+  const withScript = ({ event, receivedMs }: HeldFile, content: FileContent, due: boolean): boolean => {
     const path = event.file?.path ?? '';
     const own = scriptOfFile(path);
     if (own === undefined) return true;
@@ -281,7 +281,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     const outside = byDpkg ? false : event.process === undefined ? undefined : true;
     let version = versions.of(file, own.package);
     // Another writer is one, whichever version it is that was changed.
-    if (version === undefined && outside === true && (due || readSince(heardMs))) version = latest(own.package);
+    if (version === undefined && outside === true && (due || readSince(receivedMs))) version = latest(own.package);
     else if (version === undefined && !due) return false;
     const judged = judge({ path, ...own }, content, {
       version,
@@ -295,12 +295,12 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   };
 
   /** Gone too soon, or too large to be read: who wrote it, and its name, are enough for a word. False as above. */
-  const withoutContent = ({ event, heardMs }: HeldFile, due: boolean): boolean => {
+  const withoutContent = ({ event, receivedMs }: HeldFile, due: boolean): boolean => {
     const { stepparent } = event;
     const name = stepparent.script?.package;
     const { action = '' } = event.event;
     if (name === undefined || !writes.has(action) || event.process?.executable === dpkg) return true;
-    if (!due && !readSince(heardMs)) return false;
+    if (!due && !readSince(receivedMs)) return false;
     const seenWriter = event.process !== undefined;
     const ctimeMs = Date.parse(event.file?.ctime ?? '');
     const found = installed.find(name);
@@ -326,8 +326,8 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     const { event, content } = one;
     const path = event.file?.path ?? '';
     try {
-      if (path === `${folder}/tmp.ci`) newUnpacking();
-      else if (path === `${folder}/status`) refreshSoon();
+      if (path === `${directory}/tmp.ci`) newUnpacking();
+      else if (path === `${directory}/status`) refreshSoon();
       if (content !== undefined && isControlFile(path)) {
         const control = parseControl(content.head.toString('utf8'));
         if (control !== undefined) noteUnpacked(control);
@@ -376,14 +376,14 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     }
     parts.takeExec(exec);
   };
-  const readRun = async (run: HeldRun, witness: FileWitness): Promise<void> => {
+  const readRun = async (run: HeldRun, opened: OpenedFile): Promise<void> => {
     try {
-      run.content = await witness.content(maxScriptBytes);
+      run.content = await opened.content(maxScriptBytes);
     } catch (error) {
       if (!runs.delete(run)) return;
       unread(run.exec, error instanceof Unhashed ? error.message : 'it could not be read');
     } finally {
-      witness.close();
+      opened.close();
     }
     if (runs.has(run)) takeRun(run, Date.now());
     parts.commit();
@@ -398,7 +398,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
   const somethingWaits = (): boolean => files.length > 0 || runs.size > 0 || young.length > 0;
   const takeWhatIsReady = (nowMs: number): void => {
     young = young.filter((one) => isYoung(one, nowMs));
-    while (files[0] !== undefined && takeFile(files[0], nowMs - files[0].heardMs >= holdMs)) files.shift();
+    while (files[0] !== undefined && takeFile(files[0], nowMs - files[0].receivedMs >= holdMs)) files.shift();
     for (const run of [...runs]) takeRun(run, nowMs);
     parts.commit();
   };
@@ -425,14 +425,14 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
 
   // -- What is there already.
   const baselineOf = async (path: string): Promise<SeenScript | undefined> => {
-    const witness = openWitness(path);
-    if (witness === undefined) return undefined;
+    const opened = openFile(path);
+    if (opened === undefined) return undefined;
     try {
-      if (!witness.stat.isFile()) return undefined;
-      const content = await witness.content(maxScriptBytes);
+      if (!opened.stat.isFile()) return undefined;
+      const content = await opened.content(maxScriptBytes);
       const named = scriptOfFile(path) ?? {};
       const { package: name = '', phase = '' } = named;
-      const { ino, ctimeMs } = witness.stat;
+      const { ino, ctimeMs } = opened.stat;
       const file = { path, inode: `${ino}`, ctimeMs: Number(ctimeMs) };
       const find = () => versions.of(file, name);
       let found = find();
@@ -457,7 +457,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
           actionInferredFrom: 'it was there at the first look, and no installed package has it',
           path,
           atNs: readBootNs(),
-          witness,
+          opened,
           unseen: undefined,
           writer: { unobserved: 'it was not seen happening', pid: undefined },
           details: {},
@@ -465,13 +465,13 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
         },
         { table, context, provider: 'stepparent' },
       );
-      takeFile({ event, content, heardMs: Date.now() }, true);
+      takeFile({ event, content, receivedMs: Date.now() }, true);
       return undefined;
     } catch (error) {
       if (!(error instanceof Unhashed)) parts.onFault('a script could not be read', error);
       return undefined;
     } finally {
-      witness.close();
+      opened.close();
     }
   };
 
@@ -480,14 +480,14 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
 
     heard(path) {
       const name = scriptOfFile(path)?.package;
-      const file = name === undefined || young.length >= maxHeldFiles ? undefined : lookAtScript(path);
+      const file = name === undefined || young.length >= maxHeldFiles ? undefined : readScriptFile(path);
       if (name === undefined || file === undefined || versions.of(file, name) !== undefined) return;
       young.push({ file, name, sinceMs: Date.now() });
       void serve();
     },
 
     file(event, content) {
-      const one = { event, content, heardMs: Date.now() };
+      const one = { event, content, receivedMs: Date.now() };
       if (files.length === 0 && takeFile(one, false)) return;
       files.push(one);
       while (files.length > maxHeldFiles) takeFile(files.shift() as HeldFile, true);
@@ -495,7 +495,7 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
     },
 
     exec(exec) {
-      const { lifecycle, entry, timeNs } = exec.moment;
+      const { lifecycle, entry, timeNs } = exec.snapshot;
       const path = lifecycle?.depth === 0 && lifecycle.script.manager === 'dpkg' ? lifecycle.script.path : undefined;
       const own = path === undefined ? undefined : scriptOfFile(path);
       if (path === undefined || own === undefined) {
@@ -503,18 +503,18 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
         return;
       }
       // First of all: it may be gone in a moment.
-      const witness = openScript(path);
+      const opened = openScript(path);
       let reading = false;
       try {
         const event = exec.document();
         // In a container, or below another root, the name means another file.
         if (event.container?.id !== undefined || entry.details?.hostRoot === false) parts.takeExec(exec);
-        else if (witness === undefined) unread(exec, 'it could not be read');
+        else if (opened === undefined) unread(exec, 'it could not be read');
         else if (entry.details === undefined) unread(exec, 'the process had ended before it could be read');
         else if (runs.size >= maxHeldRuns) unread(exec, `more than ${maxHeldRuns} scripts ran at once`);
         else {
           const nowMs = Date.now();
-          const file = { path, inode: `${witness.stat.ino}`, ctimeMs: Number(witness.stat.ctimeMs) };
+          const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
           const latestMs = context.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(own.phase) ? -1 : 1) * clockStepMs;
           if (file.ctimeMs > latestMs && file.ctimeMs <= nowMs + clockStepMs) {
             unread(exec, 'another file had taken its place before it could be read');
@@ -524,20 +524,20 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
             const run: HeldRun = { exec, own, file, sinceMs: nowMs, content: undefined, reading: Promise.resolve() };
             runs.add(run);
             reading = true;
-            run.reading = readRun(run, witness).catch(onFault);
+            run.reading = readRun(run, opened).catch(onFault);
           }
         }
       } catch (error) {
         parts.onFault('a script that runs could not be judged', error);
         parts.takeExec(exec);
       } finally {
-        if (!reading) witness?.close();
+        if (!reading) opened?.close();
       }
     },
 
     async takeBaseline() {
       if (store().scriptsComplete()) return;
-      const info = `${folder}/info`;
+      const info = `${directory}/info`;
       let names: string[];
       try {
         names = (await fs.promises.readdir(info)).filter((name) => scriptOfFile(`${info}/${name}`) !== undefined);
@@ -570,4 +570,4 @@ export function openScriptEvidence(parts: ScriptEvidenceParts): ScriptEvidence {
 }
 
 /** Undefined: it is gone, or may not be opened. */
-const openScript = (path: string): FileWitness | undefined => tryRead(() => openWitness(realPath(path) ?? path));
+const openScript = (path: string): OpenedFile | undefined => tryRead(() => openFile(realPath(path) ?? path));

@@ -3,7 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Timers } from '../../collectors/timers.ts';
 
-export interface SelfWatchParts {
+export interface SelfWatchDeps {
   every: Timers['every'];
   onFault(what: string, error: unknown): void;
   /** Goes on while the process is stopped, and stands still while the host sleeps: then nothing else runs either. */
@@ -28,7 +28,7 @@ export function watchSelf({
   onFault,
   monotonicMs = () => performance.now(),
   openFile = openRoot,
-}: SelfWatchParts): void {
+}: SelfWatchDeps): void {
   let lastMs = monotonicMs();
   let turns = 0;
   every(everyMs, () => {

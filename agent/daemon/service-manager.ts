@@ -38,23 +38,23 @@ export function openServiceManager(
   const forUs = environment.WATCHDOG_PID === undefined || environment.WATCHDOG_PID === String(process.pid);
   const watchdogMs = forUs ? Number(environment.WATCHDOG_USEC ?? 0) / 1000 : 0;
 
-  const tell = (...lines: string[]): void => {
+  const notify = (...lines: string[]): void => {
     // What cannot be sent is systemd's to notice: it has its time limits.
     if (socket) send(socket, Buffer.from(lines.join('\n')));
   };
   const statusLine = (text: string): string => `STATUS=${escapeText(text, maxStatusChars)}`;
   return {
-    ready: (text) => tell('READY=1', statusLine(text)),
+    ready: (text) => notify('READY=1', statusLine(text)),
     status(text) {
-      if (socket) tell(statusLine(text()));
+      if (socket) notify(statusLine(text()));
     },
-    stopping: () => tell('STOPPING=1'),
+    stopping: () => notify('STOPPING=1'),
     watch(progress) {
       if (!socket || !(watchdogMs > 0)) return () => {};
       let before: number | undefined;
       const feed = (): void => {
         const now = progress();
-        if (now !== before) tell('WATCHDOG=1');
+        if (now !== before) notify('WATCHDOG=1');
         before = now;
       };
       feed();

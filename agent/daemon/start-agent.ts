@@ -1,12 +1,12 @@
 // Wires the agent together: sensor, process table, rules, store, delivery; and takes it apart again.
 
 import fs from 'node:fs';
-import { messageOf } from '../../collectors/error-message.ts';
-import { sensorEvent } from '../../collectors/event/health-event.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
+import { healthEvent } from '../../collectors/event/health-event.ts';
 import { realPath } from '../../collectors/host/file-identity.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
 import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
-import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
+import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import { raiseFileLimit } from '../../collectors/linux/libc.ts';
 import { askRpm } from '../../collectors/packagedb/package-directories.ts';
 import type { PackageWatch, PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
@@ -28,7 +28,7 @@ import { openStore, type Store } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import type { Paths } from '../configuration/paths.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
-import { requireOwnFolder } from '../configuration/require-private-directory.ts';
+import { requirePrivateDirectory } from '../configuration/require-private-directory.ts';
 import { journaldListens } from '../journal/journal-entry.ts';
 import { openJournaldSink } from '../sinks/journald.ts';
 import { openNdjsonSink } from '../sinks/ndjson.ts';
@@ -36,7 +36,7 @@ import type { Sink } from '../sinks/sink.ts';
 import { openStdoutSink } from '../sinks/stdout.ts';
 import { version } from '../version.ts';
 import { readAgentId } from './agent-id.ts';
-import { type AgentStatus, faultOf, some, storeFacts } from './agent-status.ts';
+import { type AgentStatus, countLine, formatFault, storeFacts } from './agent-status.ts';
 import { listenControl } from './control-socket.ts';
 import { type SinkStatus, startDelivery } from './delivery.ts';
 import { openExecHold } from './exec-hold.ts';
@@ -46,11 +46,11 @@ import { openHuntSchedule } from './open-hunt-schedule.ts';
 import { watchPackages } from './open-package-watch.ts';
 import { openSensor, packageTools } from './open-sensor.ts';
 import { createPipeline, type PipelinePolicy } from './pipeline.ts';
-import { exceptionsOf, keysForRestart, type Policy, readPolicy, refusedAnew } from './policy.ts';
+import { exceptionsOf, newlyRejected, type Policy, readPolicy, restartKeys } from './policy.ts';
 import { openScriptEvidence } from './script-evidence.ts';
 import { watchSelf } from './self-watch.ts';
-import { openUnstored } from './storage-outage.ts';
-import { openKnownTerms } from './term-standing.ts';
+import { openStorageOutage } from './storage-outage.ts';
+import { openTermClassifier } from './term-standing.ts';
 
 export interface Agent {
   status(): AgentStatus;
@@ -69,7 +69,7 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-export interface AgentParts {
+export interface AgentDeps {
   /** What is in force until the first reload. */
   read: ReadConfiguration;
   /** What a reload puts in its place. */
@@ -110,20 +110,20 @@ const flushAfterMs = 60;
 const commitAgainMs = 1000;
 
 /** Starts the agent. Resolves when every collector works; throws what `run` explains to the operator. */
-export async function startAgent(parts: AgentParts): Promise<Agent> {
+export async function startAgent(parts: AgentDeps): Promise<Agent> {
   const { paths, log, signal } = parts;
   const { configuration } = parts.read;
   const started = new Date().toISOString();
   const faults = openFaults(log);
   let policy = readPolicy(parts.read);
-  const tellPolicy = (): void => {
+  const logPolicy = (): void => {
     for (const rule of policy.refused.rules) log.error('a rule was refused', { ...rule });
     for (const hunt of policy.refused.hunts) log.error('a hunt was refused', { ...hunt });
     if (policy.rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
     for (const warning of policy.warnings) log.warn('the configuration needs a look', { warning });
     for (const warning of exceptionsOf(policy).warnings) log.warn('an exception needs a look', { warning });
   };
-  tellPolicy();
+  logPolicy();
   const lists = readKnownTerms(shippedKnownTerms);
 
   // First of all, the one thing that tells two agents apart: who holds the socket.
@@ -144,7 +144,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     reload = status;
     ended ??= takeSteps(
       endSteps.map((name) => [name, () => atEnd.get(name)?.()]),
-      (step, error) => log.error('a step of the end failed; the others are taken', { step, reason: messageOf(error) }),
+      (step, error) =>
+        log.error('a step of the end failed; the others are taken', { step, reason: errorMessage(error) }),
       endLimits,
     );
     return ended;
@@ -167,7 +168,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const { journald, ndjson } = configuration.alerts;
     const sinkNames = [...(journald ? ['journald', 'stdout'] : []), ...(ndjson ? ['ndjson'] : [])];
     const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
-    requireOwnFolder(paths.stateDirectory, 'state_directory');
+    requirePrivateDirectory(paths.stateDirectory, 'state_directory');
     let store: Store = openStore(paths.database, storeOptions);
     atEnd.set('database', () => store.close());
     /** A new database alone learns, and a package starts its agent at once. */
@@ -177,7 +178,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
     for (const warning of learningWarning(policy)) log.warn(warning);
     // Where it cannot be made the journal has the alerts, and `status` says so.
-    if (ndjson) attempt(() => makeFolder(paths.logsDirectory));
+    if (ndjson) attempt(() => ensureDirectory(paths.logsDirectory));
 
     const agent = { id: readAgentId(paths.stateDirectory), version };
     const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
@@ -234,7 +235,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     });
     tools.warm();
 
-    const unstored = openUnstored(log);
+    const outage = openStorageOutage(log);
     /** Why the database has to be set aside; it is tried again until it could be. */
     let damage: string | undefined;
     const beginAnew = (why: string): void => {
@@ -242,13 +243,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       store.close();
       store = openStore(paths.database, { ...storeOptions, setAsideBecause: why });
       damage = undefined;
-      tellSetAside();
+      logSetAside();
     };
     const judgedBy = ({ rules, records, configuration, exceptionFor }: Policy): PipelinePolicy => ({
       rules,
       records,
       containerAlerts: configuration.container_alerts,
-      knownTerms: openKnownTerms({ lists: configuration.known_front_ends ? lists : new Map(), tools }),
+      knownTerms: openTermClassifier({ lists: configuration.known_front_ends ? lists : new Map(), tools }),
       exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
     });
     let judged = judgedBy(policy);
@@ -258,10 +259,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         try {
           if (damage !== undefined) beginAnew(damage);
           const { alerts } = store.record(findings, Date.now());
-          unstored.taken();
+          outage.taken();
           if (alerts.length > 0) delivery.wake();
         } catch (error) {
-          unstored.refused(findings, messageOf(error));
+          outage.refused(findings, errorMessage(error));
           if (error instanceof StoreError && error.trouble === 'corrupt' && damage === undefined) {
             beginAnew(error.message);
           }
@@ -293,17 +294,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       });
     };
     let packages: PackageWatch | undefined;
-    const tellSetAside = (): void => {
+    const logSetAside = (): void => {
       if (store.setAside === undefined) return;
       log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
       pipeline.keep(
-        sensorEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
+        healthEvent(context, 'store-set-aside', `${store.setAside.reason}; kept as ${store.setAside.path}`),
       );
       if (packages === undefined) return;
       packages.saveAgain();
       takeScripts();
     };
-    tellSetAside();
+    logSetAside();
 
     const commit = (): void => {
       pipeline.commit();
@@ -314,12 +315,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     const collector = createProcessCollector({
       table,
       context,
-      witness: { tools, copies: openScriptCopies() },
+      knowledge: { tools, copies: openScriptCopies() },
       isProbed: (executable) => probed.has(executable),
       onExec: scripts.exec,
       onLost({ count }) {
         faults.note(lostRecords, new Error(`${count} at least`));
-        pipeline.keep(sensorEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
+        pipeline.keep(healthEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
       },
     });
     atEnd.set('waiting executions', () => collector.flush(Number.POSITIVE_INFINITY));
@@ -344,7 +345,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
         reason: sensor.degraded,
       });
-      pipeline.keep(sensorEvent(context, 'sensor-degraded', sensor.degraded));
+      pipeline.keep(healthEvent(context, 'sensor-degraded', sensor.degraded));
     }
     sensor.start();
     commit();
@@ -405,8 +406,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     let reloaded: AgentStatus['reloaded'];
     /** Throws an error whose message says why `next` cannot take the place of what is in force. */
     const replace = (next: Policy): void => {
-      const lost = refusedAnew(policy, next);
-      if (lost.length > 0) throw new Error(lost.map(faultOf).join('; '));
+      const lost = newlyRejected(policy, next);
+      if (lost.length > 0) throw new Error(lost.map(formatFault).join('; '));
       judged = judgedBy(next);
       policy = next;
       log.setLevel(next.configuration.log.level);
@@ -421,14 +422,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
         ...(sensor.degraded === undefined ? [] : [sensor.degraded]),
         ...report.unprobed,
-        ...some(report.lost_events, 'records of processes lost'),
-        ...withoutWriters(watched.folders),
+        ...countLine(report.lost_events, 'records of processes lost'),
+        ...unknownWriters(watched.folders),
         ...watched.missing.map((path) => `${path} is missing`),
-        ...some(policy.refused.rules.length, 'rules refused'),
-        ...some(policy.refused.hunts.length, 'hunts refused'),
+        ...countLine(policy.refused.rules.length, 'rules refused'),
+        ...countLine(policy.refused.hunts.length, 'hunts refused'),
         ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
-        ...(unstored.reason === undefined ? [] : [`events wait in memory: ${unstored.reason}`]),
-        ...some(pipeline.dropped, 'findings given up'),
+        ...(outage.reason === undefined ? [] : [`events wait in memory: ${outage.reason}`]),
+        ...countLine(pipeline.dropped, 'findings given up'),
         ...undelivered(delivery.status(), ndjson ? paths.logsDirectory : undefined),
         ...faults.recent(),
       ];
@@ -449,7 +450,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
         configuration: [...policy.files],
         ...(reloaded && { reloaded }),
         warnings: [...policy.warnings, ...learningWarning(policy)],
-        restart_needed: keysForRestart(configuration, policy.configuration),
+        restart_needed: restartKeys(configuration, policy.configuration),
         known_front_ends: policy.configuration.known_front_ends,
         store: facts,
         uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
@@ -465,18 +466,18 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       try {
         replace(readPolicy(parts.readAgain()));
       } catch (error) {
-        reloaded.refused = messageOf(error);
+        reloaded.refused = errorMessage(error);
         log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
         return;
       }
-      tellPolicy();
+      logPolicy();
       const { rules, hunts, exceptions, files } = policy;
       const counts = `${rules.length} rules, ${hunts.length} hunts to ask, ${exceptions.length} exceptions`;
       log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
-      const waiting = keysForRestart(configuration, policy.configuration);
+      const waiting = restartKeys(configuration, policy.configuration);
       if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });
       pipeline.keep(
-        sensorEvent(context, 'configuration-reloaded', `${counts}: ${rules.map(({ id }) => id).join(', ')}`),
+        healthEvent(context, 'configuration-reloaded', `${counts}: ${rules.map(({ id }) => id).join(', ')}`),
       );
       commit();
     };
@@ -543,9 +544,9 @@ function undelivered(sinks: readonly SinkStatus[], logsDirectory: string | undef
 }
 
 /** What fanotify would say and is not said, in a line for all folders of one reason. */
-const withoutWriters = (folders: PackageWatchReport['folders']): string[] =>
-  [...Map.groupBy(folders, ({ reason }) => reason)].flatMap(([reason, of]) =>
+const unknownWriters = (directories: PackageWatchReport['folders']): string[] =>
+  [...Map.groupBy(directories, ({ reason }) => reason)].flatMap(([reason, of]) =>
     reason === undefined
       ? []
-      : [`who writes to package databases is not told in ${of.length} of ${folders.length} folders: ${reason}`],
+      : [`who writes to package databases is not told in ${of.length} of ${directories.length} folders: ${reason}`],
   );

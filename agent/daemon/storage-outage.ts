@@ -1,11 +1,11 @@
 // Says in the log what rules matched while the store takes nothing: an alert must not depend on free disk space.
 
-import type { Finding } from '../../storage/records.ts';
+import type { JudgedEvent } from '../../storage/records.ts';
 import type { Log } from './log.ts';
 
-export interface Unstored {
+export interface StorageOutage {
   /** The store refused these, and is asked again with the same ones later. */
-  refused(findings: readonly Finding[], reason: string): void;
+  refused(findings: readonly JudgedEvent[], reason: string): void;
   /** The store takes findings again. */
   taken(): void;
   /** Why the store refuses; undefined while it does not. */
@@ -15,8 +15,8 @@ export interface Unstored {
 /** Lines until the store takes findings again; what is over it is counted. */
 const maxLines = 50;
 
-export function openUnstored(log: Pick<Log, 'error' | 'info'>): Unstored {
-  let told = new WeakSet<Finding>();
+export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOutage {
+  let reported = new WeakSet<JudgedEvent>();
   let lines = 0;
   let reason: string | undefined;
   return {
@@ -24,8 +24,8 @@ export function openUnstored(log: Pick<Log, 'error' | 'info'>): Unstored {
       if (reason !== why) log.error('events cannot be stored and wait in memory', { reason: why });
       reason = why;
       for (const finding of findings) {
-        if (told.has(finding)) continue;
-        told.add(finding);
+        if (reported.has(finding)) continue;
+        reported.add(finding);
         for (const { verdict, document, known, alerting, exception } of finding.verdicts) {
           if (known || !alerting || exception !== undefined || ++lines > maxLines) continue;
           const { message } = document('open', '');
@@ -40,7 +40,7 @@ export function openUnstored(log: Pick<Log, 'error' | 'info'>): Unstored {
     taken() {
       if (reason === undefined) return;
       log.info('events are stored again', { matches: lines });
-      told = new WeakSet();
+      reported = new WeakSet();
       lines = 0;
       reason = undefined;
     },

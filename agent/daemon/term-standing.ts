@@ -2,7 +2,7 @@
 
 import type { PackageTools } from '../../collectors/packages/package-tools.ts';
 import type { ObservedExec } from '../../collectors/process/describe-process.ts';
-import type { ProcessMoment } from '../../collectors/process/process.ts';
+import type { ProcessSnapshot } from '../../collectors/process/process.ts';
 import { findInitiator } from '../../detectors/facts/initiator.ts';
 import type { KnownTerm } from '../../detectors/rules/known-terms.ts';
 import type { Verdict } from '../../detectors/rules/rule.ts';
@@ -10,11 +10,11 @@ import type { Verdict } from '../../detectors/rules/rule.ts';
 /** `unverified`: the path is listed, but the process could not be shown to run the distribution's own file of that path. */
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
 
-export interface KnownTerms {
-  standing(verdict: Verdict, exec: ObservedExec): TermStanding;
+export interface TermClassifier {
+  classify(verdict: Verdict, exec: ObservedExec): TermStanding;
 }
 
-interface KnownTermsParts {
+interface KnownTermsDeps {
   lists: ReadonlyMap<string, readonly KnownTerm[]>;
   tools: Pick<PackageTools, 'isGenuine'>;
 }
@@ -30,14 +30,14 @@ const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | und
 };
 
 /** One that forked the next on the way down under one face and took another one since is neither. */
-const changedFace = (process: ProcessMoment, child: ProcessMoment | undefined): boolean =>
+const reexecedSinceFork = (process: ProcessSnapshot, child: ProcessSnapshot | undefined): boolean =>
   process.entry === child?.entry.parent &&
   child.entry.parentImageAtFork !== undefined &&
   child.entry.parentImageAtFork !== process.image;
 
-export function openKnownTerms({ lists, tools }: KnownTermsParts): KnownTerms {
+export function openTermClassifier({ lists, tools }: KnownTermsDeps): TermClassifier {
   return {
-    standing({ rule, terms }, exec) {
+    classify({ rule, terms }, exec) {
       const [field] = rule.termFields;
       const [program, origin] = terms;
       if (field === undefined || program == null || terms.length > 2) return 'unlisted';
@@ -46,10 +46,10 @@ export function openKnownTerms({ lists, tools }: KnownTermsParts): KnownTerms {
       );
       const steps = listed ? stepsToField[field]?.(exec) : undefined;
       if (steps === undefined) return 'unlisted';
-      const line = [exec.moment, ...exec.moment.ancestors];
+      const line = [exec.snapshot, ...exec.snapshot.ancestors];
       const process = line[steps];
       if (process === undefined) return 'unlisted';
-      return !changedFace(process, line[steps - 1]) && tools.isGenuine(process, program) ? 'known' : 'unverified';
+      return !reexecedSinceFork(process, line[steps - 1]) && tools.isGenuine(process, program) ? 'known' : 'unverified';
     },
   };
 }

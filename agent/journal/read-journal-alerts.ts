@@ -15,7 +15,7 @@ const journalctl = (): string => {
   return paths.find((file) => existsSync(file)) ?? paths[0];
 };
 
-export interface JournalQuestion {
+export interface JournalOptions {
   /** The folder with the `*.journal` files. */
   directory: string;
   /** Alerts from then on, in milliseconds since 1970. */
@@ -29,7 +29,7 @@ export async function* readJournalAlerts({
   directory,
   sinceMs,
   onCut,
-}: JournalQuestion): AsyncGenerator<StepparentEvent> {
+}: JournalOptions): AsyncGenerator<StepparentEvent> {
   const options = ['--output=json', '--all', '--quiet', '--no-pager', '--reverse'];
   const child = spawn(
     journalctl(),

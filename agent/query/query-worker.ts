@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { messageOf } from '../../collectors/error-message.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
 import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../../collectors/linux/libc.ts';
@@ -30,7 +30,7 @@ const notes: string[] = [];
 /** What tables could not read, as if it were not there. */
 const unread: { count: number; first: string } = { count: 0, first: '' };
 onOwnTrouble((error) => {
-  if (unread.count++ === 0) unread.first = messageOf(error);
+  if (unread.count++ === 0) unread.first = errorMessage(error);
 });
 
 function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
@@ -77,7 +77,7 @@ async function answer(request: QueryRequest): Promise<void> {
 try {
   if (endWithParent()) await answer(JSON.parse(readFileSync(0, 'utf8')));
 } catch (error) {
-  const message = messageOf(error);
+  const message = errorMessage(error);
   say({
     error: {
       message,

@@ -4,7 +4,7 @@ import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { StoreReader } from '../../storage/open-store.ts';
 import type { AlertState } from '../../storage/records.ts';
 
-export interface IncidentsQuestion {
+export interface IncidentsOptions {
   /** One transaction; else the newest. */
   id?: string | undefined;
   /** With an alert at or after this. */
@@ -25,7 +25,7 @@ const mostEvents = { ofEach: 4_000, ofOne: 20_000 };
 /** Newest last, one at a time. */
 export function* readIncidents(
   store: Reader,
-  { id, sinceMs, all = false, limit }: IncidentsQuestion,
+  { id, sinceMs, all = false, limit }: IncidentsOptions,
   isAlive: (entityId: string) => boolean,
 ): Generator<Incident> {
   const states: AlertState[] = all ? ['open', 'capped', 'learning', 'excepted'] : ['open', 'capped'];

@@ -2,8 +2,8 @@
 
 import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { messageOf } from '../../collectors/error-message.ts';
-import { makeFolder } from '../../collectors/linux/ensure-directory.ts';
+import { errorMessage } from '../../collectors/error-message.ts';
+import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import type { Sink } from './sink.ts';
 
 const newline = 0x0a;
@@ -23,7 +23,7 @@ export function openNdjsonSink(path: string): Sink {
       if (named?.ino === held.ino && named.dev === held.dev) return file;
       await close();
     }
-    makeFolder(dirname(path));
+    ensureDirectory(dirname(path));
     const opened = await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
     if (!(await opened.stat()).isFile()) {
       await opened.close();
@@ -51,7 +51,7 @@ export function openNdjsonSink(path: string): Sink {
         await into.datasync();
         return { delivered: documents.length };
       } catch (error) {
-        const what = messageOf(error);
+        const what = errorMessage(error);
         return { delivered: 0, trouble: `${path}: ${what}` };
       }
     },

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { HostContext } from '../host/host-context.ts';
 import { ecsVersion, type StepparentEvent } from './event.ts';
 
-export type SensorAction =
+export type HealthAction =
   | 'records-lost'
   | 'sensor-degraded'
   | 'store-set-aside'
@@ -15,9 +15,9 @@ export type SensorAction =
   | 'package-folder-replaced';
 
 /** An ECS event with what happened to the sensor or the store, and why, in one clause. */
-export function sensorEvent(
+export function healthEvent(
   context: HostContext,
-  action: SensorAction,
+  action: HealthAction,
   reason: string,
   lostEvents?: number,
 ): StepparentEvent {

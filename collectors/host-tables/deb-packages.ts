@@ -8,7 +8,7 @@ import type { HostTable, SqlValue } from './host-table.ts';
 const maxStanzaChars = 16 * 1024 * 1024;
 
 /** `folder` is another administrative folder in tests. */
-export const debPackagesTable = (folder = '/var/lib/dpkg'): HostTable => ({
+export const debPackagesTable = (directory = '/var/lib/dpkg'): HostTable => ({
   name: 'deb_packages',
   columns: [
     ['name', 'TEXT'],
@@ -24,8 +24,8 @@ export const debPackagesTable = (folder = '/var/lib/dpkg'): HostTable => ({
     ['admindir', 'TEXT'],
   ],
   *rows() {
-    for (const stanza of readStanzas(`${folder}/status`)) {
-      const row = rowOf(stanza, folder);
+    for (const stanza of readStanzas(`${directory}/status`)) {
+      const row = rowOf(stanza, directory);
       if (row !== undefined) yield row;
     }
   },
@@ -62,7 +62,7 @@ const lines = new Map(
   ),
 );
 
-function rowOf(stanza: string, folder: string): SqlValue[] | undefined {
+function rowOf(stanza: string, directory: string): SqlValue[] | undefined {
   const field = (name: string): string => lines.get(name)?.exec(stanza)?.[1]?.trimEnd() ?? '';
   const name = field('Package');
   const status = field('Status');
@@ -80,6 +80,6 @@ function rowOf(stanza: string, folder: string): SqlValue[] | undefined {
     field('Maintainer'),
     field('Section'),
     field('Priority'),
-    folder,
+    directory,
   ];
 }

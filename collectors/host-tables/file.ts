@@ -33,17 +33,17 @@ export const fileTable = (maxFiles = 100_000): HostTable => ({
     ['symlink_target_path', 'TEXT'],
   ],
   *rows(asked) {
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const { file, directory } of filesOf(asked)) {
       const key = file.toString('latin1');
-      if (told.has(key)) continue;
-      if (told.size >= maxFiles) {
+      if (reported.has(key)) continue;
+      if (reported.size >= maxFiles) {
         asked.note(`the table file shows the first ${maxFiles} files only`);
         return;
       }
       const row = rowOf(file, directory);
       if (row === undefined) continue;
-      told.add(key);
+      reported.add(key);
       yield row;
     }
   },
@@ -79,43 +79,43 @@ function* filesOf({ paths, names, note }: Asked): Generator<Found> {
 }
 
 const root = Buffer.from('/');
-const join = (folder: Buffer, name: Buffer): Buffer =>
-  Buffer.concat(folder.equals(root) ? [folder, name] : [folder, root, name]);
+const join = (directory: Buffer, name: Buffer): Buffer =>
+  Buffer.concat(directory.equals(root) ? [directory, name] : [directory, root, name]);
 
 /** The paths that the parts lead to from `folder`, whether they exist or not where no pattern is left. */
-function* walk(folder: Buffer, parts: readonly PathPart[]): Generator<Buffer> {
+function* walk(directory: Buffer, parts: readonly PathPart[]): Generator<Buffer> {
   const [part, ...rest] = parts;
-  if (part === undefined) yield folder;
-  else if (part.kind === 'name') yield* walk(join(folder, Buffer.from(part.name)), rest);
-  else if (part.kind === 'below') yield* below(folder, maxDepth);
+  if (part === undefined) yield directory;
+  else if (part.kind === 'name') yield* walk(join(directory, Buffer.from(part.name)), rest);
+  else if (part.kind === 'below') yield* below(directory, maxDepth);
   else {
-    for (const { name } of entriesIn(folder)) {
-      if (part.matches(name.toString())) yield* walk(join(folder, name), rest);
+    for (const { name } of entriesIn(directory)) {
+      if (part.matches(name.toString())) yield* walk(join(directory, name), rest);
     }
   }
 }
 
-function* below(folder: Buffer, depth: number): Generator<Buffer> {
-  for (const { name, isFolder } of entriesIn(folder)) {
-    const file = join(folder, name);
+function* below(directory: Buffer, depth: number): Generator<Buffer> {
+  for (const { name, isDirectory } of entriesIn(directory)) {
+    const file = join(directory, name);
     yield file;
     // From the root down, what the kernel makes up is left out.
-    if (isFolder && depth > 0 && !/^\/(?:proc|sys)$/.test(file.toString())) yield* below(file, depth - 1);
+    if (isDirectory && depth > 0 && !/^\/(?:proc|sys)$/.test(file.toString())) yield* below(file, depth - 1);
   }
 }
 
 /** Entry by entry, so that a huge folder does not have to fit into memory. One that cannot be read, or not further, ends. */
-function* entriesIn(folder: Buffer): Generator<{ name: Buffer; isFolder: boolean }> {
+function* entriesIn(directory: Buffer): Generator<{ name: Buffer; isDirectory: boolean }> {
   let dir: fs.Dir;
   try {
-    dir = fs.opendirSync(folder, { bufferSize: 1024, encoding: 'latin1' });
+    dir = fs.opendirSync(directory, { bufferSize: 1024, encoding: 'latin1' });
   } catch (error) {
     reportOwnTrouble(error);
     return;
   }
   try {
     for (let entry = nextOf(dir); entry !== undefined; entry = nextOf(dir)) {
-      yield { name: Buffer.from(entry.name, 'latin1'), isFolder: entry.isDirectory() };
+      yield { name: Buffer.from(entry.name, 'latin1'), isDirectory: entry.isDirectory() };
     }
   } finally {
     dir.closeSync();

@@ -21,14 +21,14 @@ const tags = [
 ] as const;
 
 /** `folders` are others in tests. The first that holds a database counts; without one rpm is not even asked, since it would make one. */
-export const rpmPackagesTable = (folders?: readonly string[]): HostTable => ({
+export const rpmPackagesTable = (directories?: readonly string[]): HostTable => ({
   name: 'rpm_packages',
   columns: tags.map(([name, type]) => [name, type] as const),
   *rows() {
-    const folder = findRpmDatabase(folders);
-    if (folder === undefined || !hasRpm()) return;
+    const directory = findRpmDatabase(directories);
+    if (directory === undefined || !hasRpm()) return;
     const format = `${tags.map(([, , tag]) => `%{${tag}}`).join(fieldEnd)}${packageEnd}`;
-    const said = runRpmAndWait(['--dbpath', folder, '-qa', '--qf', format]);
+    const said = runRpmAndWait(['--dbpath', directory, '-qa', '--qf', format]);
     for (const each of said.split(packageEnd).slice(0, -1)) {
       yield each.split(fieldEnd).map((value, i): SqlValue => {
         if (value === '(none)') return tags[i]?.[1] === 'TEXT' ? '' : null;

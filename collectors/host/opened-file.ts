@@ -18,7 +18,7 @@ export interface FileContent {
   head: Buffer;
 }
 
-export interface FileWitness {
+export interface OpenedFile {
   /** As of the last look. */
   readonly stat: fs.BigIntStats;
   /** Looks again at the same file, whatever its name leads to by now. */
@@ -38,7 +38,7 @@ export class Unhashed extends Error {
 }
 
 /** Undefined: there is no such file any more. Throws other errors of open(2). */
-export function openWitness(file: string | Buffer): FileWitness | undefined {
+export function openFile(file: string | Buffer): OpenedFile | undefined {
   let fd: number;
   try {
     // Opens nothing: a fifo has no reader by it, a device is not touched.
@@ -82,20 +82,20 @@ export function openWitness(file: string | Buffer): FileWitness | undefined {
 }
 
 /** Neither: there is no such file any more. */
-export interface Look {
-  witness: FileWitness | undefined;
+export interface FileCheck {
+  opened: OpenedFile | undefined;
   /** Why it could not be looked at: one clause. */
   unseen: string | undefined;
 }
 
 /** Looks at the file of that path and name, which are for people (`file-name.ts`); the name `.`: the folder itself. */
-export function lookAtFile(shown: string, name: string): Look {
+export function checkFile(shown: string, name: string): FileCheck {
   try {
-    const witness = openWitness(name === '.' ? shown : pathIn(path.dirname(shown), name));
-    return { witness, unseen: undefined };
+    const opened = openFile(name === '.' ? shown : pathIn(path.dirname(shown), name));
+    return { opened, unseen: undefined };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return { witness: undefined, unseen: `it could not be looked at (${code})` };
+    return { opened: undefined, unseen: `it could not be looked at (${code})` };
   }
 }
 

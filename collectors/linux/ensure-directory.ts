@@ -7,12 +7,12 @@ import { dirname } from 'node:path';
  * 0700 each. Throws what mkdir(2) answers. Node's own recursive mkdir never ends where that is ENOENT although the folder
  * above is there (/proc).
  */
-export function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+export function ensureDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  ensureDirectory(dirname(directory));
   try {
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    if (!existsSync(folder)) throw error;
+    if (!existsSync(directory)) throw error;
   }
 }

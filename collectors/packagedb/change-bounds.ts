@@ -1,6 +1,6 @@
 // What changes of some folders may cost, so that those of the others need not pay for it.
 
-import type { WatchedFolder } from './watched-directory.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface ChangeBounds {
   /** Events that are told in one go, and a second in the long run. */
@@ -32,5 +32,5 @@ const scriptlets: ChangeBounds = {
 };
 
 export const allBounds: readonly ChangeBounds[] = [databases, scriptlets];
-export const boundsOf = ({ folder }: WatchedFolder): ChangeBounds =>
-  folder.namePrefix === undefined ? databases : scriptlets;
+export const boundsOf = ({ directory }: WatchedDirectory): ChangeBounds =>
+  directory.namePrefix === undefined ? databases : scriptlets;

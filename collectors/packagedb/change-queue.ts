@@ -47,7 +47,7 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
   /** By file: the last change. */
   const last = new Map<string, Waiting>();
   /** By file and process: when a change of it was told. */
-  const told = new Map<string, number>();
+  const reported = new Map<string, number>();
   const writer = ({ key, pid }: Queued): string => `${pid} ${key}`;
 
   return {
@@ -69,8 +69,8 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
       if (waiting.size >= options.maxWaiting) return false;
       // What follows is told after it, and need not wait longer for that.
       if (before !== undefined) before.dueMs = Math.min(before.dueMs, before.sinceMs + options.settleMs);
-      const toldMs = mergeable.has(change.action) ? told.get(writer(change)) : undefined;
-      const dueMs = Math.max(nowMs + options.settleMs, (toldMs ?? Number.NEGATIVE_INFINITY) + options.againMs);
+      const reportedMs = mergeable.has(change.action) ? reported.get(writer(change)) : undefined;
+      const dueMs = Math.max(nowMs + options.settleMs, (reportedMs ?? Number.NEGATIVE_INFINITY) + options.againMs);
       const next = { change, sinceMs: nowMs, dueMs };
       waiting.add(next);
       last.set(change.key, next);
@@ -85,12 +85,12 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
         due.push(one.change);
         if (one.change.action === 'deletion') continue;
         // Set anew, so that the map stays in the order of time.
-        told.delete(writer(one.change));
-        told.set(writer(one.change), nowMs);
+        reported.delete(writer(one.change));
+        reported.set(writer(one.change), nowMs);
       }
-      for (const [key, toldMs] of told) {
-        if (nowMs - toldMs < options.againMs) break;
-        told.delete(key);
+      for (const [key, reportedMs] of reported) {
+        if (nowMs - reportedMs < options.againMs) break;
+        reported.delete(key);
       }
       return due;
     },

@@ -2,46 +2,46 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { StepparentEvent } from '../event/event.ts';
-import type { SensorAction } from '../event/health-event.ts';
+import type { HealthAction } from '../event/health-event.ts';
 import type { HostContext } from '../host/host-context.ts';
 import type { FileContent } from '../host/opened-file.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { allBounds, boundsOf, type ChangeBounds } from './change-bounds.ts';
 import { describeFileChange, type FileChange } from './file-event.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolder } from './watched-directory.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
 
-export interface ChangeTellerOptions {
+export interface ChangeReporterDeps {
   table: ProcessTable;
   context: HostContext;
   tasks: WatchTasks;
   onEvent(event: StepparentEvent, content: FileContent | undefined): void;
-  onNotice(action: SensorAction, reason: string, count: number): void;
+  onNotice(action: HealthAction, reason: string, count: number): void;
 }
 
-export interface ChangeTeller {
-  tell(at: WatchedFolder, change: FileChange): Promise<void>;
+export interface ChangeReporter {
+  report(at: WatchedDirectory, change: FileChange): Promise<void>;
   /** Says now how many were not told since it was last said. */
   sayUntold(): void;
   /** Events told. */
-  readonly told: number;
+  readonly reported: number;
   /** Changes over the bounds. */
-  readonly untold: number;
+  readonly dropped: number;
 }
 
 const noticeEveryMs = 10_000;
 /** Others have their turn after so many events. */
 const eventsAtATime = 32;
 
-export function createChangeTeller({ table, context, tasks, onEvent, onNotice }: ChangeTellerOptions): ChangeTeller {
-  let told = 0;
-  let untold = 0;
+export function createChangeReporter({ table, context, tasks, onEvent, onNotice }: ChangeReporterDeps): ChangeReporter {
+  let reported = 0;
+  let dropped = 0;
   /** A token bucket for each of the bounds, and what was not told of late. */
   const allowances = new Map(
     allBounds.map((bounds) => [bounds, { left: bounds.burst, atMs: performance.now(), untold: 0 }]),
   );
 
-  const mayTell = (bounds: ChangeBounds): boolean => {
+  const mayReport = (bounds: ChangeBounds): boolean => {
     const allowance = allowances.get(bounds);
     if (allowance === undefined) return false;
     const nowMs = performance.now();
@@ -54,7 +54,7 @@ export function createChangeTeller({ table, context, tasks, onEvent, onNotice }:
     }
     if (allowance.untold === 0) tasks.later(noticeEveryMs, () => sayUntoldOf(bounds));
     allowance.untold++;
-    untold++;
+    dropped++;
     return false;
   };
   const sayUntoldOf = (bounds: ChangeBounds): void => {
@@ -65,22 +65,22 @@ export function createChangeTeller({ table, context, tasks, onEvent, onNotice }:
   };
 
   return {
-    async tell(at, change) {
-      if (!mayTell(boundsOf(at))) return;
-      told++;
+    async report(at, change) {
+      if (!mayReport(boundsOf(at))) return;
+      reported++;
       const provider = at.hintedBecause === undefined ? 'fanotify' : 'chokidar';
       const { event, content } = await describeFileChange(change, { table, context, provider });
       onEvent(event, content);
-      if (told % eventsAtATime === 0) await setImmediate();
+      if (reported % eventsAtATime === 0) await setImmediate();
     },
     sayUntold() {
       for (const bounds of allBounds) sayUntoldOf(bounds);
     },
-    get told() {
-      return told;
+    get reported() {
+      return reported;
     },
-    get untold() {
-      return untold;
+    get dropped() {
+      return dropped;
     },
   };
 }

@@ -2,23 +2,23 @@
 
 import { byComparison, type Comparison } from './comparison.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolder } from './watched-directory.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface ComparisonScheduleOptions {
   tasks: WatchTasks;
   /** It is to be compared again. */
-  isWatched(at: WatchedFolder): boolean;
+  isWatched(at: WatchedDirectory): boolean;
   /** Never rejects. */
-  compare(at: WatchedFolder, folder: string, how: Comparison): Promise<void>;
+  compare(at: WatchedDirectory, directory: string, how: Comparison): Promise<void>;
 }
 
 export interface ComparisonSchedule {
   /** So many milliseconds from now; the earliest of several wishes counts. */
-  in(at: WatchedFolder, ms: number): void;
+  in(at: WatchedDirectory, ms: number): void;
   /** Some seconds from now, and not more often than that. */
-  soon(at: WatchedFolder): void;
+  soon(at: WatchedDirectory): void;
   /** At once; or, where it runs already, so many milliseconds after that has ended. */
-  now(at: WatchedFolder, how: Comparison, againMs?: number): void;
+  now(at: WatchedDirectory, how: Comparison, againMs?: number): void;
   /** Waits for those that run. */
   ended(): Promise<unknown>;
 }
@@ -41,9 +41,9 @@ interface Comparing {
 }
 
 export function createComparisonSchedule({ tasks, isWatched, compare }: ComparisonScheduleOptions): ComparisonSchedule {
-  const comparing = new WeakMap<WatchedFolder, Comparing>();
+  const comparing = new WeakMap<WatchedDirectory, Comparing>();
   const running = new Set<Promise<void>>();
-  const stateOf = (at: WatchedFolder): Comparing => {
+  const stateOf = (at: WatchedDirectory): Comparing => {
     let state = comparing.get(at);
     if (state === undefined) {
       state = { running: false, againMs: undefined, lastMs: Number.NEGATIVE_INFINITY, tookMs: 0, planned: undefined };

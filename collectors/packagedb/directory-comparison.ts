@@ -1,16 +1,16 @@
 // Compares a folder with what is known of its files, and tells what differs.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { lookAtFile } from '../host/opened-file.ts';
+import { checkFile } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
 import { settleMs } from './change-queue.ts';
-import type { ChangeTeller } from './change-reporter.ts';
+import type { ChangeReporter } from './change-reporter.ts';
 import type { Comparison } from './comparison.ts';
 import { notSeen } from './file-writer.ts';
 import {
   differenceOf,
   type Found,
-  isRoots,
+  isOwnedByRoot,
   listNames,
   ownDifference,
   previousOf,
@@ -18,41 +18,41 @@ import {
   withRenames,
 } from './listing.ts';
 import type { ListingSaver } from './listing-saver.ts';
-import { unpackFolder } from './package-directories.ts';
+import { unpackDirectory } from './package-directories.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolders } from './watched-directories.ts';
-import { maxKnownFiles, pathOf, placeOf, type WatchedFolder } from './watched-directory.ts';
+import type { WatchedDirectories } from './watched-directories.ts';
+import { maxKnownFiles, pathOf, placeOf, type WatchedDirectory } from './watched-directory.ts';
 
-export interface FolderComparisonOptions {
-  folders: Pick<WatchedFolders, 'atPath' | 'lookSoon' | 'lookBelow'>;
+export interface DirectoryComparisonOptions {
+  directories: Pick<WatchedDirectories, 'atPath' | 'rescanSoon' | 'syncUnpackDirectory'>;
   tasks: WatchTasks;
   listings: Pick<ListingSaver, 'remember'>;
-  teller: Pick<ChangeTeller, 'tell'>;
+  reporter: Pick<ChangeReporter, 'report'>;
   /** A change of the file is about to be told. */
-  waits(at: WatchedFolder, name: string): boolean;
+  waits(at: WatchedDirectory, name: string): boolean;
   /** Takes in what the kernel has to say of all that has happened until now; false: it says ever more. */
-  hearAll(): Promise<boolean>;
+  drainKernelQueue(): Promise<boolean>;
   /** Too much happens right now: it is to be done once more. */
-  compareAgain(at: WatchedFolder): void;
+  compareAgain(at: WatchedDirectory): void;
   onFault(what: string): void;
 }
 
-export interface FolderComparison {
+export interface DirectoryComparison {
   /** Looks at every file. Throws what opendir(3) and lstat(2) throw. */
-  compare(at: WatchedFolder, folder: string, how: Comparison): Promise<void>;
+  compare(at: WatchedDirectory, directory: string, how: Comparison): Promise<void>;
   /** Looks at some names; to be called in turn (`serially`). */
-  reconcile(at: WatchedFolder, folder: string, names: readonly string[], how: Comparison): Promise<void>;
+  reconcile(at: WatchedDirectory, directory: string, names: readonly string[], how: Comparison): Promise<void>;
 }
 
 const namesAtATime = 64;
 
-export function createFolderComparison(options: FolderComparisonOptions): FolderComparison {
-  const { folders, tasks, listings, waits } = options;
+export function createDirectoryComparison(options: DirectoryComparisonOptions): DirectoryComparison {
+  const { directories, tasks, listings, waits } = options;
 
   /** Takes files down as they are, unless their change is about to be told. */
-  const rememberFresh = async (at: WatchedFolder, folder: string, names: readonly string[]): Promise<void> => {
-    const states = names.map((name) => readState(folder, name));
-    await options.hearAll();
+  const rememberFresh = async (at: WatchedDirectory, directory: string, names: readonly string[]): Promise<void> => {
+    const states = names.map((name) => readState(directory, name));
+    await options.drainKernelQueue();
     for (const [i, name] of names.entries()) {
       const state = states[i];
       if (state === undefined || at.known.has(name) || !at.accepts(name) || waits(at, name)) continue;
@@ -60,21 +60,21 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
     }
   };
 
-  const tellFound = async (
-    at: WatchedFolder,
+  const reportFound = async (
+    at: WatchedDirectory,
     { name, before, difference, from }: Found,
     { found, writer = notSeen }: Comparison,
   ): Promise<void> => {
     const path = pathOf(at, name);
     const isGone = difference.action === 'deletion';
-    const { witness, unseen } = isGone ? { witness: undefined, unseen: undefined } : lookAtFile(path, name);
+    const { opened, unseen } = isGone ? { opened: undefined, unseen: undefined } : checkFile(path, name);
     try {
-      await options.teller.tell(at, {
+      await options.reporter.report(at, {
         action: difference.action,
         actionInferredFrom: difference.inferredFrom,
         path,
         atNs: readBootNs(),
-        witness,
+        opened,
         unseen,
         writer: writer(),
         details: {
@@ -86,19 +86,19 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
         found,
       });
     } finally {
-      witness?.close();
+      opened?.close();
     }
   };
 
   /** Now that nobody else touches what is known. */
-  const reconcile: FolderComparison['reconcile'] = async (at, folder, names, how) => {
+  const reconcile: DirectoryComparison['reconcile'] = async (at, directory, names, how) => {
     // Of a folder that has been replaced meanwhile everything would differ.
-    if (at.place?.path !== folder || placeOf(at.folder.path)?.identity !== at.place.identity) {
-      folders.lookSoon();
+    if (at.place?.path !== directory || placeOf(at.directory.path)?.identity !== at.place.identity) {
+      directories.rescanSoon();
       return;
     }
-    const states = names.map((name) => readState(folder, name));
-    if (!(await options.hearAll())) {
+    const states = names.map((name) => readState(directory, name));
+    if (!(await options.drainKernelQueue())) {
       options.compareAgain(at);
       return;
     }
@@ -108,41 +108,42 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
       const after = states[i];
       const before = at.known.get(name);
       if (before === after) continue;
-      if (before === undefined && at.folder.namePrefix !== undefined && !isRoots(after)) continue;
+      if (before === undefined && at.directory.namePrefix !== undefined && !isOwnedByRoot(after)) continue;
       const difference = name === '.' ? ownDifference(before, after) : differenceOf(before, after, at.copied);
       listings.remember(at, name, after);
       if (after === undefined) at.gone.add(name);
       if (difference !== undefined) found.push({ name, before, after, difference });
     }
     for (const one of withRenames(found)) {
-      await tellFound(at, one, how);
+      await reportFound(at, one, how);
       // What is in it is told by its own watch.
-      if (one.name === unpackFolder && one.after !== undefined) folders.lookBelow(at, one.name, undefined);
+      if (one.name === unpackDirectory && one.after !== undefined)
+        directories.syncUnpackDirectory(at, one.name, undefined);
     }
   };
 
-  const compare: FolderComparison['compare'] = async (at, folder, how) => {
+  const compare: DirectoryComparison['compare'] = async (at, directory, how) => {
     const candidates: string[] = ['.'];
     let met = at.known.has('.') ? 1 : 0;
     let unknown = 0;
     let total = 1;
-    const stopped = (): boolean => tasks.closed || at.place?.path !== folder;
+    const stopped = (): boolean => tasks.closed || at.place?.path !== directory;
     const takeDown = (names: readonly string[]): Promise<void> =>
-      tasks.serially('a folder could not be listed', () => rememberFresh(at, folder, names));
+      tasks.serially('a folder could not be listed', () => rememberFresh(at, directory, names));
     if (how.silent) await takeDown(['.']);
-    for await (const names of listNames(folder, at.folder.namePrefix)) {
+    for await (const names of listNames(directory, at.directory.namePrefix)) {
       if (stopped()) return;
       const fresh: string[] = [];
       for (const name of names) {
         // A folder that is watched itself speaks for itself.
-        if (folders.atPath(`${folder}/${name}`)) continue;
+        if (directories.atPath(`${directory}/${name}`)) continue;
         total++;
         const before = at.known.get(name);
         if (before !== undefined) met++;
-        const state = readState(folder, name);
+        const state = readState(directory, name);
         if (state === undefined || state === before) continue;
         // Nobody knows who it was; a scriptlet is root's.
-        if (before === undefined && at.folder.namePrefix !== undefined && !isRoots(state)) continue;
+        if (before === undefined && at.directory.namePrefix !== undefined && !isOwnedByRoot(state)) continue;
         if (how.silent) fresh.push(name);
         else if (before !== undefined || ++unknown + at.known.size <= maxKnownFiles) candidates.push(name);
       }
@@ -150,7 +151,7 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
     }
     const uncounted = Math.max(0, total - maxKnownFiles);
     if (uncounted > 0 && at.uncounted === 0) {
-      options.onFault(`${folder} has more than ${maxKnownFiles} files: those over it are counted, not compared`);
+      options.onFault(`${directory} has more than ${maxKnownFiles} files: those over it are counted, not compared`);
     }
     at.uncounted = uncounted;
     if (met < at.known.size) {
@@ -158,7 +159,7 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
       for (const name of [...at.known.keys()]) {
         if (++seen % namesAtATime === 0) await setImmediate();
         if (stopped()) return;
-        if (readState(folder, name) === undefined) candidates.push(name);
+        if (readState(directory, name) === undefined) candidates.push(name);
       }
     }
     if (how.silent) return;
@@ -166,7 +167,7 @@ export function createFolderComparison(options: FolderComparisonOptions): Folder
     await sleep(settleMs);
     for (let i = 0; i < candidates.length && !stopped(); i += namesAtATime) {
       const some = candidates.slice(i, i + namesAtATime);
-      await tasks.serially('a difference could not be told', () => reconcile(at, folder, some, how));
+      await tasks.serially('a difference could not be told', () => reconcile(at, directory, some, how));
     }
     if (!stopped()) at.copied = false;
   };

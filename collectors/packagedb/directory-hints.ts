@@ -2,31 +2,31 @@
 
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
-import type { FolderPlace } from './watched-directory.ts';
+import type { DirectoryLocation } from './watched-directory.ts';
 
-export interface FolderHintsOptions {
+export interface DirectoryHintsOptions {
   /** Something happened to the name in the folder; `.` is the folder itself. */
-  onHint(folder: string, name: string): void;
+  onHint(directory: string, name: string): void;
   /** From now on hints come; what happened in the folder until now was not heard. */
-  onReady(folder: string): void;
+  onReady(directory: string): void;
   onFault(what: string, error: unknown): void;
 }
 
-interface HintedFolder extends FolderPlace {
+interface HintedDirectory extends DirectoryLocation {
   /** Only names that begin so are looked at and told of; chokidar keeps in memory what it looks at. */
   namePrefix?: string | undefined;
 }
 
-export interface FolderHints {
+export interface DirectoryHints {
   /** From now on these folders are watched, and no others. One that has taken another's place is watched anew. */
-  update(folders: readonly HintedFolder[]): void;
+  update(directories: readonly HintedDirectory[]): void;
   close(): Promise<void>;
 }
 
 // The dance of a rename is what we want to see, and names that end in `~` too.
 const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: false } as const;
 
-export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOptions): FolderHints {
+export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHintsOptions): DirectoryHints {
   const onError = (error: unknown): void => onFault('a folder cannot be watched', error);
   /** Chokidar calls from events of its own: what is thrown there would end the process. */
   const guarded =
@@ -39,22 +39,23 @@ export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOption
       }
     };
   /** One for each folder: each is ready at a time of its own. By path. */
-  const watchers = new Map<string, { as: HintedFolder; watcher: Promise<FSWatcher | undefined> }>();
+  const watchers = new Map<string, { as: HintedDirectory; watcher: Promise<FSWatcher | undefined> }>();
 
-  const open = async ({ path: folder, namePrefix }: HintedFolder): Promise<FSWatcher | undefined> => {
+  const open = async ({ path: directory, namePrefix }: HintedDirectory): Promise<FSWatcher | undefined> => {
     try {
       // Most hosts never need it.
       const { watch } = await import('chokidar');
-      const ignored = (file: string): boolean => file !== folder && !path.basename(file).startsWith(namePrefix ?? '');
-      const watcher = watch(folder, { ...options, ignored });
+      const ignored = (file: string): boolean =>
+        file !== directory && !path.basename(file).startsWith(namePrefix ?? '');
+      const watcher = watch(directory, { ...options, ignored });
       watcher.on('error', onError);
       watcher.on(
         'ready',
-        guarded(() => onReady(folder)),
+        guarded(() => onReady(directory)),
       );
       watcher.on(
         'all',
-        guarded((_event: string, file: string) => onHint(folder, file === folder ? '.' : path.basename(file))),
+        guarded((_event: string, file: string) => onHint(directory, file === directory ? '.' : path.basename(file))),
       );
       // Of attributes alone chokidar makes no event; inotify's own names the file.
       watcher.on(
@@ -62,7 +63,7 @@ export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOption
         guarded((_event: string, name: unknown) => {
           if (typeof name !== 'string') return;
           const base = path.basename(name);
-          if (base.startsWith(namePrefix ?? '')) onHint(folder, base);
+          if (base.startsWith(namePrefix ?? '')) onHint(directory, base);
         }),
       );
       return watcher;
@@ -74,16 +75,16 @@ export function watchFolderHints({ onHint, onReady, onFault }: FolderHintsOption
   const close = async (watcher: Promise<FSWatcher | undefined>): Promise<void> => (await watcher)?.close();
 
   return {
-    update(folders) {
-      const wanted = new Map(folders.map((folder) => [folder.path, folder]));
-      for (const [folder, { watcher, as }] of watchers) {
-        const now = wanted.get(folder);
+    update(directories) {
+      const wanted = new Map(directories.map((directory) => [directory.path, directory]));
+      for (const [directory, { watcher, as }] of watchers) {
+        const now = wanted.get(directory);
         if (now?.identity === as.identity && now.namePrefix === as.namePrefix) continue;
-        watchers.delete(folder);
+        watchers.delete(directory);
         close(watcher).catch(onError);
       }
-      for (const [folder, hinted] of wanted) {
-        if (!watchers.has(folder)) watchers.set(folder, { as: hinted, watcher: open(hinted) });
+      for (const [directory, hinted] of wanted) {
+        if (!watchers.has(directory)) watchers.set(directory, { as: hinted, watcher: open(hinted) });
       }
     },
     async close() {

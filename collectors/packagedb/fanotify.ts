@@ -32,14 +32,14 @@ export class FanotifyUnavailable extends Error {
 }
 
 /** What was marked. `key`: as events name the folder; `identity`: device and inode. */
-interface MarkedFolder {
+interface MarkedDirectory {
   key: string;
   identity: string;
 }
 
 export interface FanotifyWatcher {
   /** Marks a folder, following links. Throws FanotifyUnavailable, or what open(2) threw. A replaced folder has to be marked anew. */
-  mark(folder: string): MarkedFolder;
+  mark(directory: string): MarkedDirectory;
   /** Hands over what has happened until now; false: there is more than fits in one go. */
   drain(): boolean;
   /** Stops reading and closes; takes up to half a second. */
@@ -129,19 +129,19 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   const running = run().catch(onStopped);
 
   return {
-    mark(folder) {
-      const directory = fs.openSync(folder, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    mark(directory) {
+      const directoryFd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
       try {
-        const key = keyOf(directory);
+        const key = keyOf(directoryFd);
         const tryMask = (mask: number): boolean =>
-          cMark(fd, linux.FAN_MARK_ADD | linux.FAN_MARK_ONLYDIR, BigInt(mask), directory, null) === 0;
+          cMark(fd, linux.FAN_MARK_ADD | linux.FAN_MARK_ONLYDIR, BigInt(mask), directoryFd, null) === 0;
         if (!tryMask(common | fanotifyMask.rename) && !tryMask(common | moved)) {
           throw new FanotifyUnavailable(`fanotify_mark: ${errnoName()}`);
         }
-        const { dev, ino } = fs.fstatSync(directory, { bigint: true });
+        const { dev, ino } = fs.fstatSync(directoryFd, { bigint: true });
         return { key, identity: `${dev}:${ino}` };
       } finally {
-        fs.closeSync(directory);
+        fs.closeSync(directoryFd);
       }
     },
     drain() {

@@ -5,7 +5,7 @@ import type { EcsFile } from '@elastic/ecs';
 import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
 import type { HostContext } from '../host/host-context.ts';
-import { type FileContent, type FileWitness, Unhashed } from '../host/opened-file.ts';
+import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
 import { isControlFile, maxScriptBytes, scriptOfFile } from '../packages/script-file.ts';
 import {
   type DescribedActor,
@@ -29,7 +29,7 @@ export interface FileChange {
   path: string;
   atNs: BootNs;
   /** Undefined: it was gone, or could not be looked at (`unseen` says why). */
-  witness: FileWitness | undefined;
+  opened: OpenedFile | undefined;
   unseen: string | undefined;
   writer: FileWriter;
   details: FileChangeFields;
@@ -37,7 +37,7 @@ export interface FileChange {
   found: string | undefined;
 }
 
-export interface FileEventParts {
+export interface FileEventDeps {
   table: ProcessTable;
   context: HostContext;
   /** `fanotify` or `chokidar`: event.provider. */
@@ -63,10 +63,10 @@ export interface DescribedFileChange {
 /** Reads the file's content for its hash; the rest is known already. */
 export async function describeFileChange(
   change: FileChange,
-  { table, context, provider }: FileEventParts,
+  { table, context, provider }: FileEventDeps,
 ): Promise<DescribedFileChange> {
   const { writer } = change;
-  const actor = 'moment' in writer ? describeActor(writer.moment, table, context) : undefined;
+  const actor = 'snapshot' in writer ? describeActor(writer.snapshot, table, context) : undefined;
   const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
   for (const some of Object.values(notes)) {
     for (const field of Object.keys(some)) if (field.startsWith('stepparent.lineage.')) delete some[field];
@@ -76,9 +76,9 @@ export async function describeFileChange(
   if (change.actionInferredFrom !== undefined) notes.inferred['event.action'] = change.actionInferredFrom;
   const { file, content } = await describeFile(change, context, notes);
   const process = actor?.process ?? ('pid' in writer && writer.pid !== undefined ? { pid: writer.pid } : undefined);
-  const lifecycle = 'moment' in writer ? writer.moment.entry.lifecycle : undefined;
+  const lifecycle = 'snapshot' in writer ? writer.snapshot.entry.lifecycle : undefined;
   const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
-  const transaction = 'moment' in writer ? transactionAt(writer.moment.entry, change.atNs) : undefined;
+  const transaction = 'snapshot' in writer ? transactionAt(writer.snapshot.entry, change.atNs) : undefined;
   const changedScript = change.action === 'deletion' ? undefined : scriptOfFile(change.path);
   const time = new Date(context.bootEpochMs() + change.atNs / 1e6).toISOString();
   const event: StepparentEvent = {
@@ -125,18 +125,18 @@ function shortened({ lineage, ...rest }: DescribedActor['stepparent']): Describe
 }
 
 async function describeFile(
-  { action, path: at, witness, unseen }: FileChange,
+  { action, path: at, opened, unseen }: FileChange,
   context: HostContext,
   notes: Notes,
 ): Promise<{ file: EcsFile; content?: FileContent }> {
   const file: EcsFile = { path: at, name: path.basename(at), directory: path.dirname(at) };
   const extension = path.extname(at).slice(1);
   if (extension !== '') file.extension = extension;
-  if (witness === undefined) {
+  if (opened === undefined) {
     if (action !== 'deletion') notes.unobserved.file = unseen ?? 'it was gone before it could be looked at';
     return { file };
   }
-  const { stat } = witness;
+  const { stat } = opened;
   file.type = typeOf(stat);
   file.inode = String(stat.ino);
   file.device = `${majorOf(stat.dev)}:${minorOf(stat.dev)}`;
@@ -153,12 +153,12 @@ async function describeFile(
   file.accessed = dateOfNs(stat.atimeNs);
   if (stat.birthtimeNs > 0n) file.created = dateOfNs(stat.birthtimeNs);
   else notes.unobserved['file.created'] = 'the file system does not keep it';
-  const target = witness.target();
+  const target = opened.target();
   if (target !== undefined) file.target_path = target;
   if (!stat.isFile()) return { file };
   try {
     const kept = scriptOfFile(at) !== undefined || isControlFile(at);
-    const content = await witness.content(kept ? maxScriptBytes : 0);
+    const content = await opened.content(kept ? maxScriptBytes : 0);
     file.hash = { sha256: content.sha256 };
     if (kept) return { file, content };
   } catch (error) {
@@ -168,7 +168,7 @@ async function describeFile(
   return { file };
 }
 
-function typeOf(stat: NonNullable<FileChange['witness']>['stat']): string {
+function typeOf(stat: NonNullable<FileChange['opened']>['stat']): string {
   if (stat.isFile()) return 'file';
   if (stat.isDirectory()) return 'dir';
   if (stat.isSymbolicLink()) return 'symlink';

@@ -35,7 +35,9 @@ export function encodeName(name: string): string | Buffer {
 }
 
 /** The path of a name in a folder, for the system. */
-export function pathIn(folder: string, name: string): string | Buffer {
+export function pathIn(directory: string, name: string): string | Buffer {
   const encoded = encodeName(name);
-  return typeof encoded === 'string' ? `${folder}/${encoded}` : Buffer.concat([Buffer.from(`${folder}/`), encoded]);
+  return typeof encoded === 'string'
+    ? `${directory}/${encoded}`
+    : Buffer.concat([Buffer.from(`${directory}/`), encoded]);
 }

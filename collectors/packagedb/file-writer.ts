@@ -3,13 +3,13 @@
 import path from 'node:path';
 import { readBootNs } from '../linux/libc.ts';
 import { ancestorsOf } from '../process/describe-process.ts';
-import type { ActorMoment, Image, ProcessEntry } from '../process/process.ts';
+import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
 import type { BootNs } from '../process/process-record.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 
 /** Who made a change; or why that is not known, in one clause, with the pid where at least that is. */
 export type FileWriter =
-  | { moment: ActorMoment; inferredFrom: string | undefined }
+  | { snapshot: ActorSnapshot; inferredFrom: string | undefined }
   | { unobserved: string; pid: number | undefined };
 
 /** A process as it was known when its change was heard of. */
@@ -45,7 +45,7 @@ export const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happeni
 
 /** Of a file that was found in a new folder: that it is the folder's maker's is a conclusion. */
 export const asMaker = (writer: FileWriter): FileWriter =>
-  'moment' in writer ? { ...writer, inferredFrom: 'the process that made the folder' } : writer;
+  'snapshot' in writer ? { ...writer, inferredFrom: 'the process that made the folder' } : writer;
 
 const managers = {
   dpkg: /^dpkg$/,
@@ -71,7 +71,7 @@ const isPackageManager = (image: Image | undefined): boolean => {
 const maxUserSteps = 8;
 
 export function createFileWriters(table: ProcessTable): FileWriters {
-  const momentOf = (entry: ProcessEntry, image: Image | undefined): ActorMoment => ({
+  const momentOf = (entry: ProcessEntry, image: Image | undefined): ActorSnapshot => ({
     entry,
     image,
     ancestors: ancestorsOf(entry),
@@ -81,26 +81,29 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     const { image, formerImage, parentImageAtFork } = entry;
     const execNs = image?.execNs ?? 0;
     if (execNs > atNs) {
-      return { moment: momentOf(entry, seen ?? parentImageAtFork ?? image), inferredFrom: undefined };
+      return { snapshot: momentOf(entry, seen ?? parentImageAtFork ?? image), inferredFrom: undefined };
     }
     // One that got its name later (a link) is older than whoever gave it.
     const born = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
     const changedNs = born ?? times?.changedNs ?? atNs;
     if (changedNs + clockStepNs < entry.startNs) {
-      return { moment: momentOf(entry, image), inferredFrom: 'it closed the file, whose last change is older than it' };
+      return {
+        snapshot: momentOf(entry, image),
+        inferredFrom: 'it closed the file, whose last change is older than it',
+      };
     }
-    if (changedNs >= execNs) return { moment: momentOf(entry, image), inferredFrom: undefined };
+    if (changedNs >= execNs) return { snapshot: momentOf(entry, image), inferredFrom: undefined };
     const former = formerImage ?? parentImageAtFork ?? image;
     if (changedNs + clockStepNs < execNs) {
       return {
-        moment: momentOf(entry, former),
+        snapshot: momentOf(entry, former),
         inferredFrom: 'when the file was changed: it has executed another since',
       };
     }
     // Tools write as soon as they run. A package manager does not: there is a database to be read first.
     const before = isPackageManager(image);
     return {
-      moment: momentOf(entry, before ? former : image),
+      snapshot: momentOf(entry, before ? former : image),
       inferredFrom: `when the file was changed: at that moment it ${before ? 'executed another' : 'was executed'}`,
     };
   };
@@ -115,9 +118,9 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
     // Between the change and the look at it the pid had another owner: which of them it was is not said.
     if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
-      return { moment: momentOf(now, now.image), inferredFrom: 'its pid, which another process had just before' };
+      return { snapshot: momentOf(now, now.image), inferredFrom: 'its pid, which another process had just before' };
     }
-    return { moment: momentOf(entry, image), inferredFrom: undefined };
+    return { snapshot: momentOf(entry, image), inferredFrom: undefined };
   };
 
   return {
@@ -140,7 +143,7 @@ export function createFileWriters(table: ProcessTable): FileWriters {
 
     resolve({ closedBy, ...seen }, times) {
       const writer = resolve(seen, times);
-      if (closedBy === undefined || !('moment' in writer)) return writer;
+      if (closedBy === undefined || !('snapshot' in writer)) return writer;
       return { ...writer, inferredFrom: writer.inferredFrom ?? `who wrote to the file: process ${closedBy} closed it` };
     },
 
@@ -158,7 +161,7 @@ export function createFileWriters(table: ProcessTable): FileWriters {
         return { unobserved: `it is not known who: ${last.length} package managers ran`, pid: undefined };
       }
       table.inspect(only);
-      return { moment: momentOf(only, only.image), inferredFrom: onePackageManager };
+      return { snapshot: momentOf(only, only.image), inferredFrom: onePackageManager };
     },
   };
 }

@@ -2,10 +2,10 @@
 
 import type { FileState } from './listing.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolder } from './watched-directory.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface ListingSaverOptions {
-  folders(): readonly WatchedFolder[];
+  directories(): readonly WatchedDirectory[];
   tasks: WatchTasks;
   /** Called first: what was told before is to be on disk first. */
   commit(): void;
@@ -14,7 +14,7 @@ export interface ListingSaverOptions {
 
 export interface ListingSaver {
   /** Takes down a file's state; undefined: it is gone. */
-  remember(at: WatchedFolder, name: string, state: FileState | undefined): void;
+  remember(at: WatchedDirectory, name: string, state: FileState | undefined): void;
   /** Saves everything once more, also what was saved before. */
   saveAgain(): void;
   /** Saves now, in turn. */
@@ -24,11 +24,11 @@ export interface ListingSaver {
 const saveAfterMs = 1000;
 const fault = 'the listing of a folder could not be saved';
 
-export function createListingSaver({ folders, tasks, commit, onFault }: ListingSaverOptions): ListingSaver {
+export function createListingSaver({ directories, tasks, commit, onFault }: ListingSaverOptions): ListingSaver {
   const save = (): Promise<void> =>
     tasks.serially(fault, () => {
       commit();
-      for (const at of folders()) {
+      for (const at of directories()) {
         try {
           at.save();
         } catch (error) {
@@ -43,7 +43,7 @@ export function createListingSaver({ folders, tasks, commit, onFault }: ListingS
       if (at.unsaved > 0) saveSoon();
     },
     saveAgain() {
-      for (const at of folders()) at.saveAgain();
+      for (const at of directories()) at.saveAgain();
       saveSoon();
     },
     save,

@@ -21,8 +21,8 @@ export interface KnownFile {
 
 /** Where listings outlive the agent. */
 export interface ListingMemory {
-  knownFiles(folder: string): Iterable<KnownFile>;
-  saveKnownFiles(folder: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
+  knownFiles(directory: string): Iterable<KnownFile>;
+  saveKnownFiles(directory: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
 }
 
 /** A file's state as one word: `INO:SIZE:MTIME:CTIME:MODE:UID:GID`. Equal words: nothing has changed. */
@@ -71,20 +71,20 @@ export function knownFile(name: string, state: FileState): KnownFile {
 }
 
 export const rootUser = 0;
-export const isRoots = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
+export const isOwnedByRoot = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
 
 /** The state of a name now; undefined: it is not there. Other errors are thrown. */
-export function readState(folder: string, name: string): FileState | undefined {
-  const path = name === '.' ? folder : pathIn(folder, name);
+export function readState(directory: string, name: string): FileState | undefined {
+  const path = name === '.' ? directory : pathIn(directory, name);
   const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat && stateOf(stat);
 }
 
 /** Whether an empty file is as it was, its times apart: a lock that was taken. Cheaper than `readState`, for a storm of them. */
-export function isStillEmpty(folder: string, name: string, before: FileState): boolean {
+export function isStillEmpty(directory: string, name: string, before: FileState): boolean {
   const [ino, size, , , mode, uid, gid] = before.split(':');
   if (size !== '0') return false;
-  const now = fs.lstatSync(pathIn(folder, name), { throwIfNoEntry: false });
+  const now = fs.lstatSync(pathIn(directory, name), { throwIfNoEntry: false });
   if (now === undefined || !now.isFile() || now.size !== 0) return false;
   return `${now.ino}:${now.mode}:${now.uid}:${now.gid}` === `${ino}:${mode}:${uid}:${gid}`;
 }
@@ -92,11 +92,11 @@ export function isStillEmpty(folder: string, name: string, before: FileState): b
 const namesAtATime = 64;
 
 /** The names in a folder, some at a time; others have their turn in between. Throws what opendir(3) throws. */
-export async function* listNames(folder: string, namePrefix = ''): AsyncGenerator<string[]> {
+export async function* listNames(directory: string, namePrefix = ''): AsyncGenerator<string[]> {
   // The encoding is missing in the types of Dir's entries: names are bytes then.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: 256 };
   let names: string[] = [];
-  for await (const { name } of await fs.promises.opendir(folder, options)) {
+  for await (const { name } of await fs.promises.opendir(directory, options)) {
     const text = decodeName(name as unknown as Buffer);
     if (!text.startsWith(namePrefix)) continue;
     names.push(text);
@@ -109,16 +109,16 @@ export async function* listNames(folder: string, namePrefix = ''): AsyncGenerato
 }
 
 /** At most so many names of a folder, at once. Throws what opendir(3) throws. */
-export function listSome(folder: string, max: number): string[] {
-  const directory = fs.opendirSync(folder, { encoding: 'buffer' as BufferEncoding });
+export function listSome(directory: string, max: number): string[] {
+  const opened = fs.opendirSync(directory, { encoding: 'buffer' as BufferEncoding });
   try {
     const names: string[] = [];
-    for (let entry = directory.readSync(); entry && names.length < max; entry = directory.readSync()) {
+    for (let entry = opened.readSync(); entry && names.length < max; entry = opened.readSync()) {
       names.push(decodeName(entry.name as unknown as Buffer));
     }
     return names;
   } finally {
-    directory.closeSync();
+    opened.closeSync();
   }
 }
 

@@ -1,18 +1,18 @@
 // What the kernel tells of files as it happens: each change is looked at at once, and told once who made it is known.
 
 import type { FileChangeFields } from '../event/event.ts';
-import { type FileWitness, lookAtFile } from '../host/opened-file.ts';
+import { checkFile, type OpenedFile } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
 import { allBounds, boundsOf } from './change-bounds.ts';
 import { type ChangeQueue, createChangeQueue, mergeable, type Queued, settleMs } from './change-queue.ts';
-import type { ChangeTeller } from './change-reporter.ts';
+import type { ChangeReporter } from './change-reporter.ts';
 import { byComparison } from './comparison.ts';
 import { asMaker, type FileTimes, type FileWriters, type WriterSeen } from './file-writer.ts';
 import {
   differenceOf,
   type FileAction,
   type FileState,
-  isRoots,
+  isOwnedByRoot,
   isStillEmpty,
   listSome,
   previousOf,
@@ -22,27 +22,27 @@ import {
 } from './listing.ts';
 import type { ListingSaver } from './listing-saver.ts';
 import { createOpenWrites } from './open-writes.ts';
-import { type FanotifyEvent, type FolderEntry, fanotifyMask } from './parse-fanotify.ts';
+import { type DirectoryEntry, type FanotifyEvent, fanotifyMask } from './parse-fanotify.ts';
 import type { WatchTasks } from './watch-tasks.ts';
-import type { WatchedFolders } from './watched-directories.ts';
-import { pathOf, type WatchedFolder } from './watched-directory.ts';
+import type { WatchedDirectories } from './watched-directories.ts';
+import { pathOf, type WatchedDirectory } from './watched-directory.ts';
 
 export interface LiveChangesOptions {
-  folders: Pick<WatchedFolders, 'atPath' | 'withKey' | 'lookSoon' | 'lookBelow'>;
+  directories: Pick<WatchedDirectories, 'atPath' | 'withKey' | 'rescanSoon' | 'syncUnpackDirectory'>;
   writers: FileWriters;
   tasks: WatchTasks;
   listings: Pick<ListingSaver, 'remember'>;
-  teller: Pick<ChangeTeller, 'tell'>;
+  reporter: Pick<ChangeReporter, 'report'>;
   /** Milliseconds since 1970 of the moment of boot. */
   bootEpochMs(): number;
   /** Has the kernel's events that wait handed to `onEvent`; false: there are more. */
   drain(): boolean;
   /** More has happened in the folder than is told of here. */
-  compareSoon(at: WatchedFolder): void;
+  compareSoon(at: WatchedDirectory): void;
   /** A file was looked at, some time before it is told. */
-  onLooked?(path: string): void;
+  onScanned?(path: string): void;
   /** Something has happened in the folder. */
-  compareAfterEvent(at: WatchedFolder): void;
+  compareAfterEvent(at: WatchedDirectory): void;
   /** The kernel has dropped events. */
   onOverflow(): void;
   onFault(what: string, error: unknown): void;
@@ -51,11 +51,11 @@ export interface LiveChangesOptions {
 export interface LiveChanges {
   onEvent(event: FanotifyEvent): void;
   /** What was put into a new folder before it could be watched: it may be gone again in a moment. */
-  offerListed(at: WatchedFolder, maker: WriterSeen): void;
+  offerListed(at: WatchedDirectory, maker: WriterSeen): void;
   /** A change of the file is about to be told. */
-  waits(at: WatchedFolder, name: string): boolean;
+  waits(at: WatchedDirectory, name: string): boolean;
   /** Tells everything that waits, due or not. */
-  tellRest(): Promise<void>;
+  flush(): Promise<void>;
   /** Changes of other users' files where everybody may write: they are not told. */
   readonly ignored: number;
 }
@@ -66,13 +66,13 @@ const readMemoryNs = 10e9;
 const fault = 'a file change could not be told';
 
 interface Place {
-  at: WatchedFolder;
+  at: WatchedDirectory;
   name: string;
 }
 
 interface LiveChange extends Queued, Place {
   path: string;
-  witness: FileWitness | undefined;
+  opened: OpenedFile | undefined;
   /** Its state when it was looked at. */
   heard: FileState | undefined;
   /** Later changes are told with it. */
@@ -84,7 +84,7 @@ interface LiveChange extends Queued, Place {
   /** As they were when it was looked at. */
   times: FileTimes | undefined;
   /** `writer` made the folder that it was found in; that it made the file too is a conclusion. */
-  madeFolder: boolean;
+  madeDirectory: boolean;
   details: FileChangeFields;
   /** Of a rename: the name that is gone. */
   from: Place | undefined;
@@ -93,10 +93,10 @@ interface LiveChange extends Queued, Place {
 /** Events that leave a file's name alone. */
 const writing = fanotifyMask.modify | fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
 
-const keyOf = ({ folder }: WatchedFolder, name: string): string => `${folder.path}\0${name}`;
+const keyOf = ({ directory }: WatchedDirectory, name: string): string => `${directory.path}\0${name}`;
 
 export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
-  const { folders, writers, tasks, listings, onFault } = options;
+  const { directories, writers, tasks, listings, onFault } = options;
   let ignored = 0;
 
   // -- What waits.
@@ -109,22 +109,22 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       const onMerged = (into: LiveChange, change: LiveChange): void => {
         release(change);
         into.merged = true;
-        if (!into.madeFolder || change.madeFolder) return;
+        if (!into.madeDirectory || change.madeDirectory) return;
         into.writer = change.writer;
         into.pid = change.pid;
-        into.madeFolder = false;
+        into.madeDirectory = false;
       };
       const queue = createChangeQueue({ settleMs, againMs, maxWaiting: bounds.waiting, onMerged });
       return [bounds, { queue, openFiles: 0 }];
     }),
   );
-  const waitingOf = (at: WatchedFolder): Waiting => waiting.get(boundsOf(at)) as Waiting;
-  const waits = (at: WatchedFolder, name: string): boolean => waitingOf(at).queue.has(keyOf(at, name));
+  const waitingOf = (at: WatchedDirectory): Waiting => waiting.get(boundsOf(at)) as Waiting;
+  const waits = (at: WatchedDirectory, name: string): boolean => waitingOf(at).queue.has(keyOf(at, name));
 
   const release = (change: LiveChange): void => {
-    if (change.witness === undefined) return;
-    change.witness.close();
-    change.witness = undefined;
+    if (change.opened === undefined) return;
+    change.opened.close();
+    change.opened = undefined;
     waitingOf(change.at).openFiles--;
   };
   let ticking = false;
@@ -134,13 +134,13 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     tasks.later(ms, () => {
       ticking = false;
       flushMove();
-      void tasks.serially(fault, () => tellDue(performance.now()));
+      void tasks.serially(fault, () => reportDue(performance.now()));
     });
   };
-  const tellDue = async (nowMs: number): Promise<void> => {
+  const reportDue = async (nowMs: number): Promise<void> => {
     for (const change of [...waiting.values()].flatMap(({ queue }) => queue.take(nowMs))) {
       try {
-        await tellLive(change);
+        await reportLive(change);
       } catch (error) {
         onFault(fault, error);
       } finally {
@@ -150,15 +150,15 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     if ([...waiting.values()].some(({ queue }) => queue.size > 0)) tick(settleMs / 2);
   };
 
-  const look = (change: LiveChange): void => {
+  const check = (change: LiveChange): void => {
     change.late = false;
-    const { witness, unseen } = lookAtFile(change.path, change.name);
+    const { opened, unseen } = checkFile(change.path, change.name);
     change.unseen = unseen;
-    if (witness === undefined) return;
-    change.witness = witness;
+    if (opened === undefined) return;
+    change.opened = opened;
     waitingOf(change.at).openFiles++;
-    options.onLooked?.(change.path);
-    const { stat } = witness;
+    options.onScanned?.(change.path);
+    const { stat } = opened;
     change.heard = stateOf(stat);
     const epochNs = options.bootEpochMs() * 1e6;
     const isNew = change.action === 'creation' && stat.birthtimeNs > 0n;
@@ -168,11 +168,11 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     };
   };
   const offer = (
-    at: WatchedFolder,
+    at: WatchedDirectory,
     name: string,
     action: FileAction,
     writer: WriterSeen,
-    more: Partial<Pick<LiveChange, 'from' | 'details' | 'madeFolder'>> = {},
+    more: Partial<Pick<LiveChange, 'from' | 'details' | 'madeDirectory'>> = {},
   ): void => {
     const change: LiveChange = {
       key: keyOf(at, name),
@@ -181,14 +181,14 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       at,
       name,
       path: pathOf(at, name),
-      witness: undefined,
+      opened: undefined,
       heard: undefined,
       merged: false,
       late: true,
       unseen: undefined,
       writer,
       times: undefined,
-      madeFolder: false,
+      madeDirectory: false,
       details: {},
       from: undefined,
       ...more,
@@ -197,9 +197,9 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     const { queue } = waitingOf(at);
     const mayOpen = (): boolean => waitingOf(at).openFiles < boundsOf(at).open;
     if (action === 'deletion') change.late = false;
-    else if (mayOpen() && !queue.has(change.key)) look(change);
+    else if (mayOpen() && !queue.has(change.key)) check(change);
     if (queue.offer(change, performance.now())) {
-      if (change.late && action !== 'deletion' && mayOpen()) look(change);
+      if (change.late && action !== 'deletion' && mayOpen()) check(change);
       tick(settleMs);
     } else {
       release(change);
@@ -223,28 +223,28 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
   };
 
   /** Where everybody may write: a file that is not root's, by a process that is not root's either. It is counted. */
-  const isOthersOwn = (
-    at: WatchedFolder,
+  const isUnprivileged = (
+    at: WatchedDirectory,
     writer: Parameters<typeof writers.userOf>[0],
     states: () => (FileState | undefined)[],
   ): boolean => {
-    if (at.folder.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
-    if (states().some(isRoots)) return false;
+    if (at.directory.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
+    if (states().some(isOwnedByRoot)) return false;
     ignored++;
     return true;
   };
 
-  const tellLive = async (change: LiveChange): Promise<void> => {
+  const reportLive = async (change: LiveChange): Promise<void> => {
     const { at, name, action, from } = change;
-    if (change.late) look(change);
+    if (change.late) check(change);
     // Whatever else the state has in it is to be known, so that it is not taken for nothing.
     const heard = options.drain();
-    change.witness?.refresh();
+    change.opened?.refresh();
     const before = at.known.get(name);
-    const state = change.witness && stateOf(change.witness.stat);
+    const state = change.opened && stateOf(change.opened.stat);
     const writer = writers.resolve(change.writer, change.times);
     // Only now may it be known who it was.
-    if ('moment' in writer && isOthersOwn(at, writer.moment, () => [before, state])) return;
+    if ('snapshot' in writer && isUnprivileged(at, writer.snapshot, () => [before, state])) return;
     if (from) listings.remember(from.at, from.name, undefined);
     const details = { ...change.details };
     if (action === 'deletion') {
@@ -255,7 +255,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       // was read after this change, and has it in it.
       const included = (readAtNs.get(change.key) ?? 0) > change.writer.atNs;
       // The removal of its name changes a file once more.
-      const removed = change.witness?.stat.nlink === 0n && !change.merged;
+      const removed = change.opened?.stat.nlink === 0n && !change.merged;
       if (before !== undefined && (removed ? change.heard : state) === before && !included) return;
       listings.remember(at, name, state);
       noteRead(change.key, heard);
@@ -266,23 +266,23 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
         details.previous = previousOf(before, difference.changed);
       }
     }
-    await options.teller.tell(at, {
+    await options.reporter.report(at, {
       action,
       actionInferredFrom: undefined,
       path: change.path,
       atNs: change.writer.atNs,
-      witness: change.witness,
+      opened: change.opened,
       unseen: change.unseen,
-      writer: change.madeFolder ? asMaker(writer) : writer,
+      writer: change.madeDirectory ? asMaker(writer) : writer,
       details,
-      found: change.madeFolder ? byComparison : undefined,
+      found: change.madeDirectory ? byComparison : undefined,
     });
   };
 
   // -- Hearing.
   /** Where an event's name is, if it is any of our business. */
-  const locate = (entry: FolderEntry | undefined): Place | undefined => {
-    const at = entry && folders.withKey(entry.folder);
+  const locate = (entry: DirectoryEntry | undefined): Place | undefined => {
+    const at = entry && directories.withKey(entry.directory);
     return at?.accepts(entry?.name ?? '') ? { at, name: entry?.name ?? '' } : undefined;
   };
 
@@ -302,10 +302,10 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
   const nothingWritten = ({ at, name }: Place): boolean => {
     const before = at.known.get(name);
     if (before === undefined || name === '.' || waits(at, name)) return false;
-    const folder = pathOf(at, '.');
-    if (isStillEmpty(folder, name, before)) return true;
+    const directory = pathOf(at, '.');
+    if (isStillEmpty(directory, name, before)) return true;
     if ((readAtNs.get(keyOf(at, name)) ?? 0) > readBootNs()) return false;
-    const state = readState(folder, name);
+    const state = readState(directory, name);
     if (state === undefined || differenceOf(before, state) !== undefined) return false;
     if (state !== before) listings.remember(at, name, state);
     return true;
@@ -339,13 +339,13 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', wrote);
     else if (has(fanotifyMask.attribute) && !isNew) {
       // Of a folder that is itself watched this is told once, as its own.
-      const child = directory ? folders.atPath(pathOf(at, name)) : undefined;
+      const child = directory ? directories.atPath(pathOf(at, name)) : undefined;
       if (child) offer(child, '.', 'attribute-change', writer);
       else offer(at, name, 'attribute-change', writer);
     }
     if (has(fanotifyMask.movedFrom)) move = { at, name, writer };
     if (deleted && !stillThere) offer(at, name, 'deletion', writer, { details: { moved_out: false } });
-    if (directory) folders.lookBelow(at, name, writer);
+    if (directory) directories.syncUnpackDirectory(at, name, writer);
   };
 
   const onEvent = (event: FanotifyEvent): void => {
@@ -355,7 +355,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       options.onOverflow();
       return;
     }
-    if (has(fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) folders.lookSoon();
+    if (has(fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) directories.rescanSoon();
     const to = locate(event.at);
     const from = locate(event.from);
     const where = to ?? from;
@@ -363,7 +363,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     if (to !== undefined && (mask & ~writing) === 0 && nothingWritten(to)) return;
     const writer = writers.see(pid);
     const { at, name } = where;
-    if (isOthersOwn(at, writer, () => [at.known.get(name), readState(pathOf(at, '.'), name)])) return;
+    if (isUnprivileged(at, writer, () => [at.known.get(name), readState(pathOf(at, '.'), name)])) return;
     if (move !== undefined && !(has(fanotifyMask.movedTo) && move.writer.pid === pid)) flushMove();
     if (to === undefined) {
       offer(at, name, 'deletion', writer, { details: { moved_out: true } });
@@ -388,12 +388,12 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onFault(`${place} could not be listed`, error);
         return;
       }
-      for (const name of names) offer(at, name, 'creation', maker, { madeFolder: true });
+      for (const name of names) offer(at, name, 'creation', maker, { madeDirectory: true });
     },
     waits,
-    tellRest() {
+    flush() {
       flushMove();
-      return tasks.serially(fault, () => tellDue(Number.POSITIVE_INFINITY));
+      return tasks.serially(fault, () => reportDue(Number.POSITIVE_INFINITY));
     },
     get ignored() {
       return ignored;

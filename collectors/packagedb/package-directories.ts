@@ -5,7 +5,7 @@ import { reportOwnTrouble } from '../host/read-faults.ts';
 import { evaluateRpmMacros } from '../packages/run-rpm.ts';
 
 /** A folder to watch. */
-export interface PackageFolder {
+export interface PackageDirectory {
   /** As configured or as the package tool names it: may be a link, or not there yet. */
   path: string;
   /** Whose it is; undefined: not known. */
@@ -19,13 +19,13 @@ export interface PackageFolder {
 }
 
 /** What rpm(8) says of its folders; undefined: there is no rpm, or it does not answer. */
-export interface RpmFolders {
+export interface RpmDirectories {
   database: string | undefined;
   temporary: string | undefined;
 }
 
 /** dpkg(1) unpacks a package's control files here, and runs the preinst from here. */
-export const unpackFolder = 'tmp.ci';
+export const unpackDirectory = 'tmp.ci';
 /** rpm writes a scriptlet into a file of such a name, runs it and removes it. */
 const scriptletPrefix = 'rpm-tmp.';
 
@@ -33,7 +33,7 @@ const absolute = (line: string | undefined): string | undefined =>
   line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
 
 /** Asks rpm, as root's own rpm would answer without macros of root's or of the host's administrator. */
-export async function askRpm(): Promise<RpmFolders | undefined> {
+export async function askRpm(): Promise<RpmDirectories | undefined> {
   try {
     const [database, temporary] = await evaluateRpmMacros(['_dbpath', '_tmppath']);
     return { database: absolute(database), temporary: absolute(temporary) };
@@ -44,14 +44,14 @@ export async function askRpm(): Promise<RpmFolders | undefined> {
 }
 
 /** The folders in the order in which they are looked at. `configured` takes the place of the databases', not of rpm's temporary ones. */
-export function packageFolders(
+export function packageDirectories(
   configured: readonly string[] | undefined,
-  rpm: RpmFolders | undefined,
+  rpm: RpmDirectories | undefined,
   exists: (path: string) => boolean = fs.existsSync,
-): PackageFolder[] {
+): PackageDirectory[] {
   const hasDpkg = exists('/usr/bin/dpkg') || exists('/var/lib/dpkg');
   const rpmDatabases = ['/var/lib/rpm', '/usr/lib/sysimage/rpm'];
-  const databases: PackageFolder[] = configured?.map((path) => ({
+  const databases: PackageDirectory[] = configured?.map((path) => ({
     path: absolute(path) ?? path,
     manager: managerOf(path),
     expected: true,
@@ -64,14 +64,14 @@ export function packageFolders(
       : []),
     ...rpmDatabases.map((path) => ({ path, manager: 'rpm', expected: false }) as const),
   ];
-  const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): PackageFolder | undefined =>
+  const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): PackageDirectory | undefined =>
     path === undefined
       ? undefined
       : { path, manager: 'rpm', expected: false, namePrefix: scriptletPrefix, temporary: true },
   );
-  const all = [...databases, ...scriptlets].filter((folder) => folder !== undefined);
-  return all.filter((folder, i) => all.findIndex(({ path }) => path === folder.path) === i);
+  const all = [...databases, ...scriptlets].filter((directory) => directory !== undefined);
+  return all.filter((directory, i) => all.findIndex(({ path }) => path === directory.path) === i);
 }
 
-const managerOf = (path: string): PackageFolder['manager'] =>
+const managerOf = (path: string): PackageDirectory['manager'] =>
   /dpkg/.test(path) ? 'dpkg' : /rpm/.test(path) ? 'rpm' : undefined;

@@ -1,9 +1,9 @@
 // Watches package databases: tells what happens to each of their files, live where the kernel says it, else by comparison.
 
 import { setImmediate } from 'node:timers/promises';
-import { messageOf } from '../error-message.ts';
+import { errorMessage } from '../error-message.ts';
 import type { StepparentEvent } from '../event/event.ts';
-import type { SensorAction } from '../event/health-event.ts';
+import type { HealthAction } from '../event/health-event.ts';
 import type { HostContext } from '../host/host-context.ts';
 import type { FileContent } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
@@ -11,32 +11,32 @@ import type { ProcessTable } from '../process/process-table.ts';
 import { takeEvery } from '../take-steps.ts';
 import { boundsOf } from './change-bounds.ts';
 import { settleMs } from './change-queue.ts';
-import { createChangeTeller } from './change-reporter.ts';
+import { createChangeReporter } from './change-reporter.ts';
 import { byComparison } from './comparison.ts';
 import { burstOverMs, createComparisonSchedule } from './comparison-schedule.ts';
-import { createFolderComparison } from './directory-comparison.ts';
-import { watchFolderHints } from './directory-hints.ts';
+import { createDirectoryComparison } from './directory-comparison.ts';
+import { watchDirectoryHints } from './directory-hints.ts';
 import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
 import { createFileWriters } from './file-writer.ts';
 import type { ListingMemory } from './listing.ts';
 import { createListingSaver } from './listing-saver.ts';
 import { createLiveChanges } from './live-changes.ts';
-import { type PackageFolder, unpackFolder } from './package-directories.ts';
+import { type PackageDirectory, unpackDirectory } from './package-directories.ts';
 import { openWatchTasks } from './watch-tasks.ts';
-import { createWatchedFolders } from './watched-directories.ts';
-import type { WatchedFolder } from './watched-directory.ts';
+import { createWatchedDirectories } from './watched-directories.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface PackageWatchOptions {
-  folders: readonly PackageFolder[];
+  directories: readonly PackageDirectory[];
   memory: ListingMemory;
   table: ProcessTable;
   context: HostContext;
   /** `content`: of a script that came or changed, and of the control file beside it. */
   onEvent(event: StepparentEvent, content: FileContent | undefined): void;
   /** A file has changed; its event comes some time later. */
-  onHeard?(path: string): void;
+  onChange?(path: string): void;
   /** A folder is missing or was replaced, events were lost. */
-  onNotice(action: SensorAction, reason: string, count?: number): void;
+  onNotice(action: HealthAction, reason: string, count?: number): void;
   /** Called before listings are saved: what was told before is to be on disk first. */
   commit(): void;
   onFault(what: string, error?: unknown): void;
@@ -68,7 +68,7 @@ export interface PackageWatch {
   stop(): Promise<void>;
 }
 
-const lookEveryMs = 2000;
+const checkEveryMs = 2000;
 /** More than the kernel's queue holds. */
 const maxDrainTurns = 16;
 /** A writer that is concluded has run since this long before. */
@@ -79,7 +79,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   const { memory, table, context, onNotice, onFault } = options;
   const tasks = openWatchTasks(onFault);
   const writers = createFileWriters(table);
-  const teller = createChangeTeller({ table, context, tasks, onEvent: options.onEvent, onNotice });
+  const reporter = createChangeReporter({ table, context, tasks, onEvent: options.onEvent, onNotice });
 
   // -- fanotify, opened again where it ends.
   let fanotify: FanotifyWatcher | undefined;
@@ -96,11 +96,11 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       });
     } catch (error) {
       // Whatever it is, inotify is there instead.
-      noFanotify = messageOf(error);
+      noFanotify = errorMessage(error);
       if (!(error instanceof FanotifyUnavailable)) onFault('the reader of file events could not be opened', error);
     }
   };
-  const mark = (at: WatchedFolder): void => {
+  const mark = (at: WatchedDirectory): void => {
     at.key = undefined;
     at.hintedBecause = noFanotify;
     if (fanotify === undefined || at.place === undefined) return;
@@ -111,7 +111,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       at.place = { ...at.place, identity };
       at.hintedBecause = undefined;
     } catch (error) {
-      at.hintedBecause = messageOf(error);
+      at.hintedBecause = errorMessage(error);
     }
   };
   const reopen = (): void => {
@@ -119,14 +119,14 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     fanotify = undefined;
     void old?.close().catch((error: unknown) => onFault('the reader of file events could not be closed', error));
     open();
-    for (const at of folders.all) {
+    for (const at of directories.all) {
       mark(at);
       schedule.soon(at);
     }
     updateHints();
   };
   const drain = (): boolean => fanotify?.drain() !== false;
-  const hearAll = async (): Promise<boolean> => {
+  const drainKernelQueue = async (): Promise<boolean> => {
     for (let turns = 0; turns < maxDrainTurns; turns++) {
       if (drain()) return true;
       await setImmediate();
@@ -135,70 +135,70 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   };
 
   // -- The folders, what happens in them, and what is found by comparison.
-  const folders = createWatchedFolders({
-    folders: options.folders,
+  const directories = createWatchedDirectories({
+    directories: options.directories,
     memory,
     writers,
     tasks,
     onPlaced: mark,
     onFound: (at, how) => schedule.now(at, how),
-    onUnpackFolder(at, maker) {
+    onUnpackDirectory(at, maker) {
       if (at.hintedBecause !== undefined) updateHints();
       else if (maker !== undefined) live.offerListed(at, maker);
     },
-    onLooked: () => updateHints(),
+    onScanned: () => updateHints(),
     onNotice,
     onFault,
   });
-  const listings = createListingSaver({ folders: () => folders.all, tasks, commit: options.commit, onFault });
+  const listings = createListingSaver({ directories: () => directories.all, tasks, commit: options.commit, onFault });
   const live = createLiveChanges({
-    folders,
+    directories,
     writers,
     tasks,
     listings,
-    teller,
+    reporter,
     bootEpochMs: () => context.bootEpochMs(),
     drain,
     compareSoon: (at) => schedule.soon(at),
-    ...(options.onHeard && { onLooked: options.onHeard }),
+    ...(options.onChange && { onScanned: options.onChange }),
     compareAfterEvent: (at) => compareAfterEvent(at),
     onOverflow() {
       onNotice('file-events-lost', "the kernel's queue of file events overflowed");
-      for (const at of folders.all) schedule.soon(at);
+      for (const at of directories.all) schedule.soon(at);
     },
     onFault,
   });
-  const comparison = createFolderComparison({
-    folders,
+  const comparison = createDirectoryComparison({
+    directories,
     tasks,
     listings,
-    teller,
+    reporter,
     waits: live.waits,
-    hearAll,
+    drainKernelQueue,
     compareAgain: (at) => schedule.in(at, burstOverMs),
     onFault,
   });
   const schedule = createComparisonSchedule({
     tasks,
-    isWatched: (at) => folders.all.includes(at),
-    async compare(at, folder, how) {
+    isWatched: (at) => directories.all.includes(at),
+    async compare(at, directory, how) {
       try {
-        await comparison.compare(at, folder, how);
+        await comparison.compare(at, directory, how);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') folders.lookSoon();
-        else onFault(`${folder} could not be listed`, error);
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') directories.rescanSoon();
+        else onFault(`${directory} could not be listed`, error);
       }
     },
   });
   /** What the kernel or inotify did not tell among many is found soon. */
-  const compareAfterEvent = (at: WatchedFolder): void => {
-    if (!at.folder.temporary) schedule.soon(at);
+  const compareAfterEvent = (at: WatchedDirectory): void => {
+    if (!at.directory.temporary) schedule.soon(at);
   };
 
   // -- Hints, where there is no fanotify.
-  const hints = new Map<WatchedFolder, { names: Set<string>; sinceNs: number }>();
-  const onHint = (folder: string, name: string): void => {
-    const at = folders.atPath(folder);
+  const hints = new Map<WatchedDirectory, { names: Set<string>; sinceNs: number }>();
+  const onHint = (directory: string, name: string): void => {
+    const at = directories.atPath(directory);
     if (at === undefined || at.hintedBecause === undefined || !at.accepts(name)) return;
     const waiting = hints.get(at) ?? { names: new Set(), sinceNs: readBootNs() };
     if (!hints.has(at)) {
@@ -206,71 +206,71 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
       tasks.later(settleMs, () => {
         hints.delete(at);
         const names = [...waiting.names];
-        const writer = () => writers.infer(at.folder.manager, waiting.sinceNs - inferNs);
+        const writer = () => writers.infer(at.directory.manager, waiting.sinceNs - inferNs);
         void tasks.serially('a difference could not be told', () =>
-          comparison.reconcile(at, folder, names, { writer }),
+          comparison.reconcile(at, directory, names, { writer }),
         );
       });
     }
     if (waiting.names.size < boundsOf(at).waiting) waiting.names.add(name);
     else schedule.soon(at);
     // Its own events say nothing of who: what comes up below it is watched in the same way.
-    if (name === unpackFolder) folders.lookBelow(at, name, undefined);
+    if (name === unpackDirectory) directories.syncUnpackDirectory(at, name, undefined);
     compareAfterEvent(at);
   };
-  const folderHints = watchFolderHints({
+  const directoryHints = watchDirectoryHints({
     onHint,
-    onReady(folder) {
-      const at = folders.atPath(folder);
+    onReady(directory) {
+      const at = directories.atPath(directory);
       if (at !== undefined) schedule.now(at, { found: byComparison }, 0);
     },
     onFault,
   });
   const updateHints = (): void => {
-    folderHints.update(
-      folders.all.flatMap(({ folder: { namePrefix }, place, hintedBecause }) =>
+    directoryHints.update(
+      directories.all.flatMap(({ directory: { namePrefix }, place, hintedBecause }) =>
         place && hintedBecause !== undefined ? [{ ...place, namePrefix }] : [],
       ),
     );
   };
 
   open();
-  folders.look();
-  tasks.every(lookEveryMs, folders.look);
+  directories.check();
+  tasks.every(checkEveryMs, directories.check);
 
   return {
     report: () => ({
-      folders: folders.all.flatMap(({ folder, place, hintedBecause, known }) =>
+      folders: directories.all.flatMap(({ directory, place, hintedBecause, known }) =>
         place === undefined
           ? []
           : [
               {
-                path: folder.path + (folder.namePrefix === undefined ? '' : `/${folder.namePrefix}*`),
-                ...(place.path === folder.path ? {} : { real_path: place.path }),
+                path: directory.path + (directory.namePrefix === undefined ? '' : `/${directory.namePrefix}*`),
+                ...(place.path === directory.path ? {} : { real_path: place.path }),
                 by: hintedBecause === undefined ? ('fanotify' as const) : ('chokidar' as const),
                 ...(hintedBecause === undefined ? {} : { reason: hintedBecause }),
                 files: known.size - (known.has('.') ? 1 : 0),
               },
             ],
       ),
-      missing: folders.all.flatMap(({ folder, place, saidMissing }) =>
-        saidMissing && place === undefined ? [folder.path] : [],
+      missing: directories.all.flatMap(({ directory, place, saidMissing }) =>
+        saidMissing && place === undefined ? [directory.path] : [],
       ),
-      told: teller.told,
-      untold: teller.untold,
+      told: reporter.reported,
+      untold: reporter.dropped,
       ignored: live.ignored,
-      uncounted: folders.all.reduce((sum, { uncounted }) => sum + uncounted, 0),
+      uncounted: directories.all.reduce((sum, { uncounted }) => sum + uncounted, 0),
     }),
     saveAgain: listings.saveAgain,
     stop: () =>
       takeEvery([
-        ['last events', hearAll],
+        ['last events', drainKernelQueue],
         ['timers', () => tasks.close()],
         ['comparisons', () => schedule.ended()],
-        ['last changes', () => live.tellRest()],
-        ['changes not reported', () => teller.sayUntold()],
+        ['last changes', () => live.flush()],
+        ['changes not reported', () => reporter.sayUntold()],
         ['listings', () => listings.save()],
-        ['inotify', () => folderHints.close()],
+        ['inotify', () => directoryHints.close()],
         ['fanotify', () => fanotify?.close()],
       ]),
   };

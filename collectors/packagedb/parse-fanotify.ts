@@ -22,9 +22,9 @@ export const fanotifyMask = {
 } as const;
 
 /** A name in a folder. */
-export interface FolderEntry {
+export interface DirectoryEntry {
   /** File system and file handle of the folder, as one word: compare with `handleKey`. */
-  folder: string;
+  directory: string;
   /** `.` is the folder itself. */
   name: string;
 }
@@ -34,9 +34,9 @@ export interface FanotifyEvent {
   /** Who did it; 0: unknown to our pid namespace. */
   pid: number;
   /** Of a rename the new name. Undefined: an overflow, or a rename out of what is watched. */
-  at: FolderEntry | undefined;
+  at: DirectoryEntry | undefined;
   /** Of a rename the old name, when its folder is watched. */
-  from: FolderEntry | undefined;
+  from: DirectoryEntry | undefined;
 }
 
 const {
@@ -87,7 +87,7 @@ export function parseFanotify(bytes: Buffer): FanotifyEvent[] {
 }
 
 /** struct fanotify_event_info_fid: header, fsid, struct file_handle, name. */
-function parseEntry(info: Buffer): FolderEntry | undefined {
+function parseEntry(info: Buffer): DirectoryEntry | undefined {
   const type = info[infoTypeAt];
   if (type !== nameType && type !== oldNameType && type !== newNameType) return undefined;
   if (info.length < handleAt + handleHeaderBytes) return undefined;
@@ -95,7 +95,7 @@ function parseEntry(info: Buffer): FolderEntry | undefined {
   if (nameAt > info.length) return undefined;
   const nul = info.indexOf(0, nameAt);
   return {
-    folder: handleKey(info.subarray(fsidAt, nameAt)),
+    directory: handleKey(info.subarray(fsidAt, nameAt)),
     name: decodeName(info.subarray(nameAt, nul < 0 ? info.length : nul)),
   };
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { tryRead } from '../host/read-faults.ts';
 import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfKnown } from './listing.ts';
-import type { PackageFolder } from './package-directories.ts';
+import type { PackageDirectory } from './package-directories.ts';
 
 /** The most files of a folder that are known one by one: some 25 MB of memory. What is over it is only counted. */
 export const maxKnownFiles = 50_000;
@@ -13,7 +13,7 @@ const maxGone = 1000;
 const saveAtOnce = 500;
 
 /** Where a configured path leads now. */
-export interface FolderPlace {
+export interface DirectoryLocation {
   /** Without links. */
   path: string;
   /** Device and inode. */
@@ -21,18 +21,18 @@ export interface FolderPlace {
 }
 
 /** Undefined: there is no such folder. */
-export function placeOf(folder: string): FolderPlace | undefined {
+export function placeOf(directory: string): DirectoryLocation | undefined {
   return tryRead(() => {
-    const real = fs.realpathSync.native(folder);
+    const real = fs.realpathSync.native(directory);
     const stat = fs.statSync(real, { bigint: true });
     return stat.isDirectory() ? { path: real, identity: `${stat.dev}:${stat.ino}` } : undefined;
   });
 }
 
-export interface WatchedFolder {
-  readonly folder: PackageFolder;
+export interface WatchedDirectory {
+  readonly directory: PackageDirectory;
   /** Undefined: it is missing, or another one's place as well (`sameAs`). */
-  place: FolderPlace | undefined;
+  place: DirectoryLocation | undefined;
   sameAs: string | undefined;
   /** Why there is no fanotify; undefined: there is. */
   hintedBecause: string | undefined;
@@ -60,21 +60,21 @@ export interface WatchedFolder {
 }
 
 /** The path of a name in the folder, as it is now; `.` is the folder itself. */
-export function pathOf({ place, folder }: WatchedFolder, name: string): string {
-  const at = place?.path ?? folder.path;
+export function pathOf({ place, directory }: WatchedDirectory, name: string): string {
+  const at = place?.path ?? directory.path;
   return name === '.' ? at : path.join(at, name);
 }
 
 /** Reads what the memory has of the folder. */
-export function watchedFolder(folder: PackageFolder, memory: ListingMemory): WatchedFolder {
+export function watchedDirectory(directory: PackageDirectory, memory: ListingMemory): WatchedDirectory {
   const known = new Map<string, FileState>();
   const unsaved = new Map<string, FileState | undefined>();
-  if (!folder.temporary) {
-    for (const file of memory.knownFiles(folder.path)) known.set(file.name, stateOfKnown(file));
+  if (!directory.temporary) {
+    for (const file of memory.knownFiles(directory.path)) known.set(file.name, stateOfKnown(file));
   }
   const gone = new Set<string>();
   return {
-    folder,
+    directory,
     place: undefined,
     sameAs: undefined,
     hintedBecause: undefined,
@@ -84,14 +84,14 @@ export function watchedFolder(folder: PackageFolder, memory: ListingMemory): Wat
     known,
     uncounted: 0,
     gone,
-    accepts: (name) => (name === '.' ? !folder.temporary : name.startsWith(folder.namePrefix ?? '')),
+    accepts: (name) => (name === '.' ? !directory.temporary : name.startsWith(directory.namePrefix ?? '')),
     remember(name, state) {
       if (state === undefined) known.delete(name);
       else if (known.has(name) || known.size < maxKnownFiles) known.set(name, state);
       else return;
       gone.delete(name);
       if (gone.size > maxGone) gone.clear();
-      if (!folder.temporary) unsaved.set(name, state);
+      if (!directory.temporary) unsaved.set(name, state);
     },
     save() {
       while (unsaved.size > 0) {
@@ -102,12 +102,12 @@ export function watchedFolder(folder: PackageFolder, memory: ListingMemory): Wat
           if (state === undefined) deletions.push(name);
           else upserts.push(knownFile(name, state));
         }
-        memory.saveKnownFiles(folder.path, upserts, deletions);
+        memory.saveKnownFiles(directory.path, upserts, deletions);
         for (const [name, state] of some) if (unsaved.get(name) === state) unsaved.delete(name);
       }
     },
     saveAgain() {
-      if (!folder.temporary) for (const [name, state] of known) unsaved.set(name, state);
+      if (!directory.temporary) for (const [name, state] of known) unsaved.set(name, state);
     },
     get unsaved() {
       return unsaved.size;

@@ -3,7 +3,7 @@
 import { fileIdentity, realPath } from '../host/file-identity.ts';
 import { readHostMounts, readIdentityInside, readMappedIdentity, readNamespaces } from '../proc/read-proc.ts';
 import { hasShebang, shebangCommand } from '../proc/script-of-interpreter.ts';
-import type { ProcessMoment } from '../process/process.ts';
+import type { ProcessSnapshot } from '../process/process.ts';
 
 const dpkgDatabase = '/var/lib/dpkg/info';
 
@@ -23,14 +23,14 @@ const sharesMounts = (pid: number): boolean => {
 };
 
 /** What /proc shows now is of this program. */
-const runsNow = ({ entry, image }: ProcessMoment): boolean =>
+const runsNow = ({ entry, image }: ProcessSnapshot): boolean =>
   !entry.ended && image !== undefined && entry.image === image && entry.details !== undefined;
 
-const isOnHost = ({ entry: { details } }: ProcessMoment): boolean =>
+const isOnHost = ({ entry: { details } }: ProcessSnapshot): boolean =>
   details?.hostRoot === true && details.containerId === undefined;
 
 /** The host's file at `program`, where the process sees the same one there. */
-function sharedFile(process: ProcessMoment, program: string): string | undefined {
+function sharedFile(process: ProcessSnapshot, program: string): string | undefined {
   const identity = runsNow(process) && isOnHost(process) ? fileIdentity(program) : undefined;
   return identity !== undefined && readIdentityInside(process.entry.pid, program) === identity ? identity : undefined;
 }
@@ -41,7 +41,7 @@ function sharedFile(process: ProcessMoment, program: string): string | undefined
  * among the host's mounts. A name that is only concluded from an interpreter's arguments does not do: a process can
  * write those. A link of its own making does not do either: it may lead elsewhere by the time that it is looked at.
  */
-export function runsGenuine(process: ProcessMoment, program: string): boolean {
+export function runsGenuine(process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
   if (image === undefined || !names(image.filename, program)) return false;
   const identity = sharedFile(process, program);
@@ -54,7 +54,7 @@ export function runsGenuine(process: ProcessMoment, program: string): boolean {
  * The process's arguments are those that the kernel would have given to the script `program` (execve(2)). Weaker than
  * `runsGenuine`, for where /proc is all that there is: a process can write its arguments.
  */
-export function looksGenuine(process: ProcessMoment, program: string): boolean {
+export function appearsGenuine(process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
   if (image?.inferredFrom === undefined || image.filename !== program || image.args === undefined) return false;
   const command = sharedFile(process, program) === undefined ? undefined : shebangCommand(program);
@@ -67,7 +67,7 @@ export function looksGenuine(process: ProcessMoment, program: string): boolean {
 }
 
 /** The process was started by the name `program`, and sees another file there than the host: one is mounted over it. */
-export function seesAnother(process: ProcessMoment, program: string): boolean {
+export function seesAnother(process: ProcessSnapshot, program: string): boolean {
   if (!runsNow(process) || !isOnHost(process)) return false;
   const inside = readIdentityInside(process.entry.pid, program);
   const identity = fileIdentity(program);
@@ -79,7 +79,7 @@ export function seesAnother(process: ProcessMoment, program: string): boolean {
  * of its root, if it runs what stands at `program` there. Who made that system chose that file, and its database as well:
  * to ask that one would prove nothing.
  */
-export function ownSystemOf(process: ProcessMoment, program: string): string | undefined {
+export function ownSystemOf(process: ProcessSnapshot, program: string): string | undefined {
   const { entry, image } = process;
   if (!runsNow(process) || isOnHost(process) || image === undefined) return undefined;
   if (withUsr(image.filename) !== program || image.inferredFrom !== undefined) return undefined;
@@ -99,5 +99,5 @@ export const isIn = (ownRoot: string, pid: number): boolean => {
 };
 
 /** Device and inode of what the process has mapped; undefined: it runs another program by now, or none. */
-export const mappedNow = (process: ProcessMoment): string | undefined =>
+export const mappedNow = (process: ProcessSnapshot): string | undefined =>
   runsNow(process) ? readMappedIdentity(process.entry.pid) : undefined;

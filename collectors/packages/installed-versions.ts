@@ -54,7 +54,7 @@ function rowOf(stanza: string): Row | undefined {
 }
 
 /** `folder` is another administrative folder in tests. Nothing is read yet. */
-export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersions {
+export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVersions {
   /** By the status file alone. */
   let written = new Map<string, InstalledVersion>();
   let writtenIdentity: string | undefined;
@@ -67,11 +67,11 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
 
   /** Which one was read; undefined: it has no package at all, and so says nothing of any. */
   const readStatus = async (): Promise<string | undefined> => {
-    const identity = identityOf(fs.statSync(`${folder}/status`));
+    const identity = identityOf(fs.statSync(`${directory}/status`));
     if (identity === writtenIdentity) return identity;
     const found = new Map<string, InstalledVersion>();
     let rows = 0;
-    for (const stanza of readStanzas(`${folder}/status`)) {
+    for (const stanza of readStanzas(`${directory}/status`)) {
       const row = rowOf(stanza);
       if (row?.installed !== undefined) {
         found.set(row.name, row.installed);
@@ -87,8 +87,8 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
 
   const readUpdates = (): void => {
     const read: typeof updates = new Map();
-    for (const name of updateNames(folder)) {
-      const file = `${folder}/updates/${name}`;
+    for (const name of updateNames(directory)) {
+      const file = `${directory}/updates/${name}`;
       const stat = fs.statSync(file, { throwIfNoEntry: false });
       if (stat === undefined) continue;
       const identity = identityOf(stat);
@@ -111,7 +111,7 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
       const nowMs = Date.now();
       readUpdates();
       // All of it in one state: the updates are newer than the status file that was read, and not in it yet.
-      if (identityOf(fs.statSync(`${folder}/status`)) !== identity) continue;
+      if (identityOf(fs.statSync(`${directory}/status`)) !== identity) continue;
       asOfMs = nowMs;
       return;
     }
@@ -142,10 +142,10 @@ export function openInstalledVersions(folder = '/var/lib/dpkg'): InstalledVersio
 
 const identityOf = ({ dev, ino, ctimeMs }: fs.Stats): string => `${dev}:${ino}:${ctimeMs}`;
 
-function updateNames(folder: string): string[] {
+function updateNames(directory: string): string[] {
   try {
     return fs
-      .readdirSync(`${folder}/updates`)
+      .readdirSync(`${directory}/updates`)
       .filter((name) => updateName.test(name))
       .sort();
   } catch (error) {

@@ -20,22 +20,22 @@ interface OpenFile {
 }
 
 /** dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. */
-async function findLists(infoFolder: string, packageName: string): Promise<string[]> {
+async function findLists(infoDirectory: string, packageName: string): Promise<string[]> {
   const list = `${packageName}.list`;
-  if (fs.existsSync(path.join(infoFolder, list))) return [list];
-  const names = await fs.promises.readdir(infoFolder);
+  if (fs.existsSync(path.join(infoDirectory, list))) return [list];
+  const names = await fs.promises.readdir(infoDirectory);
   return names.filter((name) => name.startsWith(`${packageName}:`) && name.endsWith('.list'));
 }
 
 /** By dpkg's lists and digests. Undefined: the package is not installed. */
-async function isOwnedInDpkg(infoFolder: string, file: OpenFile, packageName: string): Promise<boolean | undefined> {
-  const lists = await findLists(infoFolder, packageName);
+async function isOwnedInDpkg(infoDirectory: string, file: OpenFile, packageName: string): Promise<boolean | undefined> {
+  const lists = await findLists(infoDirectory, packageName);
   // Before the merge of /bin into /usr packages listed the short path, and many still do.
   const names = [file.path, file.path.replace(/^\/usr(?=\/s?bin\/)/, '')];
   for (const list of lists) {
-    const files = (await loadTextFile(path.join(infoFolder, list), maxDatabaseBytes)).split('\n');
+    const files = (await loadTextFile(path.join(infoDirectory, list), maxDatabaseBytes)).split('\n');
     if (!names.some((name) => files.includes(name))) continue;
-    if (await isUnchanged(file.fd, names, path.join(infoFolder, list.replace(/\.list$/, '.md5sums')))) return true;
+    if (await isUnchanged(file.fd, names, path.join(infoDirectory, list.replace(/\.list$/, '.md5sums')))) return true;
   }
   return lists.length === 0 ? undefined : false;
 }
@@ -64,9 +64,9 @@ async function isOwnedInRpm(
 }
 
 /** The change times of folders, which a package that comes or goes changes; `atRest`: another change would give them another one. */
-function timesOf(folders: readonly (string | undefined)[]): { times: string; atRest: boolean } {
-  const stats = folders.map((folder) =>
-    folder === undefined ? undefined : fs.statSync(folder, { bigint: true, throwIfNoEntry: false }),
+function timesOf(directories: readonly (string | undefined)[]): { times: string; atRest: boolean } {
+  const stats = directories.map((directory) =>
+    directory === undefined ? undefined : fs.statSync(directory, { bigint: true, throwIfNoEntry: false }),
   );
   return {
     times: stats.map((stat) => stat?.ctimeNs).join(' '),
@@ -76,7 +76,7 @@ function timesOf(folders: readonly (string | undefined)[]): { times: string; atR
 
 export interface PackageOwnerOptions {
   /** Other ones in tests. */
-  infoFolder?: string;
+  infoDirectory?: string;
   rpmDatabase?: () => string | undefined;
 }
 
@@ -86,15 +86,15 @@ export interface PackageOwnerOptions {
  * than yes only while the databases do, too.
  */
 export function openPackageOwner({
-  infoFolder = '/var/lib/dpkg/info',
+  infoDirectory = '/var/lib/dpkg/info',
   rpmDatabase = findRpmDatabase,
 }: PackageOwnerOptions = {}): (file: string, packageNames: readonly string[]) => Answer<boolean> {
   const answers = new Map<string, { identity: string; databases: string | undefined; answer: Answer<boolean> }>();
-  const databasesNow = () => timesOf([infoFolder, rpmDatabase()]);
+  const databasesNow = () => timesOf([infoDirectory, rpmDatabase()]);
 
   const askDpkg = async (file: OpenFile, packageName: string): Promise<boolean | undefined> => {
     try {
-      return await isOwnedInDpkg(infoFolder, file, packageName);
+      return await isOwnedInDpkg(infoDirectory, file, packageName);
     } catch (error) {
       reportOwnTrouble(error);
       // A host without dpkg, or a database that is being changed.

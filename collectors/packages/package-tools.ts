@@ -5,8 +5,8 @@ import { type Answer, known } from '../answer.ts';
 import type { GenuineFields } from '../event/event.ts';
 import { fileIdentity } from '../host/file-identity.ts';
 import { executableOf } from '../process/executable.ts';
-import type { ExecMoment, LeaderMoments, ProcessEntry, ProcessMoment, ToolLook } from '../process/process.ts';
-import { isIn, looksGenuine, mappedNow, ownSystemOf, runsGenuine, seesAnother } from './genuine-program.ts';
+import type { ExecSnapshot, LeaderSnapshots, ProcessEntry, ProcessSnapshot, ToolCheck } from '../process/process.ts';
+import { appearsGenuine, isIn, mappedNow, ownSystemOf, runsGenuine, seesAnother } from './genuine-program.ts';
 
 /** A program of the distribution's, and the package that owns it; a path may stand more than once, for several distributions. */
 interface PackageProgram {
@@ -19,15 +19,15 @@ export interface PackageTools {
    * To be called for each exec: a program on a list is looked at while it is fresh, before an upgrade replaces its file. Resolves when
    * all is known of the process and its ancestors; undefined: it is.
    */
-  notice(exec: ExecMoment): Promise<void> | undefined;
+  notice(exec: ExecSnapshot): Promise<void> | undefined;
   /** Asks for the owners of all programs on the lists, so that the first processes need not wait for them. */
   warm(): void;
   /** It runs the host's own file `program`, by what was seen and not by what it says of itself. */
-  isGenuine(process: ProcessMoment, program: string): boolean;
+  isGenuine(process: ProcessSnapshot, program: string): boolean;
   /** Of the process itself; undefined: not known, or its name is no tool's. */
-  genuineProcess(process: ProcessMoment): boolean | undefined;
+  genuineProcess(process: ProcessSnapshot): boolean | undefined;
   /** Looks at those round an exec. To be asked again once what `notice` gave has resolved. */
-  genuine(exec: ExecMoment, leaders: LeaderMoments): () => GenuineRound;
+  genuine(exec: ExecSnapshot, leaders: LeaderSnapshots): () => GenuineRound;
 }
 
 /** `inferred` says of which field why it is a conclusion. */
@@ -36,7 +36,7 @@ interface GenuineRound {
   inferred: Record<string, string>;
 }
 
-interface PackageToolsParts {
+interface PackageToolsDeps {
   /** Programs that are looked at when they start. */
   programs: readonly PackageProgram[];
   /** Those whose names are theirs alone: whatever else has one is an impostor. */
@@ -47,9 +47,9 @@ interface PackageToolsParts {
   inspect(entry: ProcessEntry): unknown;
 }
 
-const unknown: ToolLook = { genuine: known<boolean>(undefined) };
+const unknown: ToolCheck = { genuine: known<boolean>(undefined) };
 
-export function openPackageTools({ programs, tools, owns, inspect }: PackageToolsParts): PackageTools {
+export function openPackageTools({ programs, tools, owns, inspect }: PackageToolsDeps): PackageTools {
   const packagesOf = new Map<string, string[]>();
   for (const { path: file, package: owner } of [...programs, ...tools]) {
     packagesOf.set(file, [...(packagesOf.get(file) ?? []), owner]);
@@ -71,7 +71,7 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
   };
 
   /** It has a tool's name, and lies where no tool lies: neither a link to one, nor that file under another name. */
-  const isElsewhere = (process: ProcessMoment, file: string, inferredFrom: string | undefined): boolean => {
+  const isElsewhere = (process: ProcessSnapshot, file: string, inferredFrom: string | undefined): boolean => {
     const identity = fileIdentity(file);
     const mapped = mappedNow(process);
     return (
@@ -81,7 +81,7 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
     );
   };
 
-  const lookAt = (process: ProcessMoment, file: string, owners: readonly string[] | undefined): ToolLook => {
+  const checkNow = (process: ProcessSnapshot, file: string, owners: readonly string[] | undefined): ToolCheck => {
     const { entry, image } = process;
     if (image === undefined) return unknown;
     inspect(entry);
@@ -98,7 +98,7 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
     if (runsGenuine(process, file)) return { genuine: owns(file, owners) };
     if (seesAnother(process, file)) return { genuine: known(false) };
     // Only where /proc is polled: what a process that was there before the agent says of itself is nothing.
-    if (image.inferredFrom !== undefined && image.execNs !== undefined && looksGenuine(process, file)) {
+    if (image.inferredFrom !== undefined && image.execNs !== undefined && appearsGenuine(process, file)) {
       return { genuine: owns(file, owners), inferredFrom: image.inferredFrom };
     }
     const ownRoot = ownSystemOf(process, file);
@@ -106,24 +106,24 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
   };
 
   /** Looked at once for each program that a process runs: later its file may have been replaced by an upgrade. */
-  const look = (process: ProcessMoment): ToolLook => {
+  const check = (process: ProcessSnapshot): ToolCheck => {
     const { entry, image } = process;
     if (image === undefined) return unknown;
     const file = executableOf(entry, image).path;
     const owners = packagesOf.get(file);
     if (owners === undefined && !filesOf.has(file.slice(file.lastIndexOf('/') + 1))) return unknown;
     if (image.tool === undefined || (image.probedImage !== undefined && !image.tool.probed)) {
-      image.tool = lookAt(process, file, owners);
+      image.tool = checkNow(process, file, owners);
     }
     return image.tool;
   };
 
   return {
     notice(exec) {
-      let pending = look(exec).genuine.pending;
+      let pending = check(exec).genuine.pending;
       // Of each execution on the host: most have nothing to wait for.
       for (const ancestor of exec.ancestors) {
-        const one = look(ancestor).genuine.pending;
+        const one = check(ancestor).genuine.pending;
         if (one !== undefined && one !== pending) pending = pending === undefined ? one : both(pending, one);
       }
       return pending;
@@ -133,16 +133,16 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
     },
     isGenuine(process, program) {
       if (process.image === undefined || executableOf(process.entry, process.image).path !== program) return false;
-      const { genuine, ownRoot, inferredFrom } = look(process);
+      const { genuine, ownRoot, inferredFrom } = check(process);
       return genuine.value === true && ownRoot === undefined && inferredFrom === undefined;
     },
-    genuineProcess: (process) => look(process).genuine.value,
+    genuineProcess: (process) => check(process).genuine.value,
     genuine(exec, leaders) {
-      const looks = new Map<keyof GenuineFields, ToolLook>();
-      const note = (role: keyof GenuineFields, process: ProcessMoment | undefined): void => {
+      const checks = new Map<keyof GenuineFields, ToolCheck>();
+      const note = (role: keyof GenuineFields, process: ProcessSnapshot | undefined): void => {
         if (process === undefined || !isInLine(exec, process)) return;
-        const seen = look(process);
-        if (seen.ownRoot === undefined || isIn(seen.ownRoot, exec.entry.pid)) looks.set(role, seen);
+        const seen = check(process);
+        if (seen.ownRoot === undefined || isIn(seen.ownRoot, exec.entry.pid)) checks.set(role, seen);
       };
       note('process', exec);
       note('parent', exec.ancestors[0]);
@@ -150,7 +150,7 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
       note('group_leader', leaders.group_leader);
       return () => {
         const round: GenuineRound = { fields: {}, inferred: {} };
-        for (const [role, { genuine, inferredFrom }] of looks) {
+        for (const [role, { genuine, inferredFrom }] of checks) {
           if (genuine.value === undefined) continue;
           round.fields[role] = genuine.value;
           if (inferredFrom !== undefined) round.inferred[`stepparent.genuine.${role}`] = inferredFrom;
@@ -170,7 +170,7 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
  * It is the process itself, or the line that leads to it was forked by that very program. Any process can become dpkg after it
  * has forked, or put itself into a session that a real dpkg leads.
  */
-function isInLine(exec: ExecMoment, { entry, image }: ProcessMoment): boolean {
+function isInLine(exec: ExecSnapshot, { entry, image }: ProcessSnapshot): boolean {
   if (entry === exec.entry) return true;
   for (let at = exec.entry; at.parent; at = at.parent) {
     if (at.parent === entry) return at.parentImageAtFork === undefined || at.parentImageAtFork === image;

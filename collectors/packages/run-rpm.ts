@@ -109,7 +109,7 @@ const rootsHome = (): string => {
 const databaseFiles = ['rpmdb.sqlite', 'Packages.db', 'Packages'];
 
 /** Where rpm keeps its database: Fedora and SUSE, RHEL, rpm-ostree, and Debian's rpm. */
-const usualFolders = (): string[] => [
+const usualDirectories = (): string[] => [
   '/usr/lib/sysimage/rpm',
   '/var/lib/rpm',
   '/usr/share/rpm',
@@ -117,5 +117,5 @@ const usualFolders = (): string[] => [
 ];
 
 /** The first folder that holds a database. Undefined: there is none, and rpm, which would make one, is not to be asked. */
-export const findRpmDatabase = (folders: readonly string[] = usualFolders()): string | undefined =>
-  folders.find((folder) => databaseFiles.some((name) => fs.existsSync(path.join(folder, name))));
+export const findRpmDatabase = (directories: readonly string[] = usualDirectories()): string | undefined =>
+  directories.find((directory) => databaseFiles.some((name) => fs.existsSync(path.join(directory, name))));

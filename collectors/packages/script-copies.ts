@@ -9,10 +9,10 @@ import { contentIdentity, isAtRest } from '../host/file-identity.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
 import { digestOf, openRegularFile, readPiecesNow, withRegularFile } from '../host/read-file.ts';
 
-const databaseFolder = '/var/lib/dpkg/';
+const databaseDirectory = '/var/lib/dpkg/';
 const scriptName = /\.(?:preinst|postinst|prerm|postrm)$/;
 /** Programs there are the distribution's, and the host starts them all the time: there a copy must be called like a script. */
-const systemFolder = /^\/(?:usr\/)?(?:s?bin|lib\w*)\//;
+const systemDirectory = /^\/(?:usr\/)?(?:s?bin|lib\w*)\//;
 /** Many packages have the same few lines, and somebody else may have them too. */
 const minBytes = 64;
 const maxBytes = 1024 * 1024;
@@ -36,7 +36,7 @@ export interface ScriptCopies {
 const couldBeScript = (stat: fs.BigIntStats): boolean =>
   stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
-export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopies {
+export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCopies {
   /** Maintainer scripts by their size, as they were when the folder was listed. */
   let bySize = new Map<bigint, string[]>();
   /** The folder's change time then; undefined: it may have changed since. */
@@ -47,17 +47,17 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
 
   /** A script of a package comes and goes by a rename, which the folder's time says. */
   const isListed = (): boolean => {
-    const stat = fs.statSync(infoFolder, { bigint: true, throwIfNoEntry: false });
+    const stat = fs.statSync(infoDirectory, { bigint: true, throwIfNoEntry: false });
     return stat === undefined || stat.ctimeNs === listedNs;
   };
 
   const list = async (): Promise<void> => {
-    const folder = fs.statSync(infoFolder, { bigint: true });
+    const directory = fs.statSync(infoDirectory, { bigint: true });
     const found = new Map<bigint, string[]>();
-    const names = (await fs.promises.readdir(infoFolder)).filter((one) => scriptName.test(one)).slice(0, maxScripts);
+    const names = (await fs.promises.readdir(infoDirectory)).filter((one) => scriptName.test(one)).slice(0, maxScripts);
     for (const [i, name] of names.entries()) {
       if (i % scriptsAtATime === 0) await setImmediate();
-      const file = path.join(infoFolder, name);
+      const file = path.join(infoDirectory, name);
       const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
       if (stat === undefined || !couldBeScript(stat)) continue;
       const others = found.get(stat.size);
@@ -65,7 +65,7 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
       else others.push(file);
     }
     bySize = found;
-    listedNs = isAtRest(folder) ? folder.ctimeNs : undefined;
+    listedNs = isAtRest(directory) ? directory.ctimeNs : undefined;
   };
 
   const refresh = async (): Promise<void> => {
@@ -172,7 +172,7 @@ export function openScriptCopies(infoFolder = '/var/lib/dpkg/info'): ScriptCopie
   return {
     originalOf(file) {
       const none = known<string>(undefined);
-      if (file.startsWith(databaseFolder) || (systemFolder.test(file) && !scriptName.test(file))) return none;
+      if (file.startsWith(databaseDirectory) || (systemDirectory.test(file) && !scriptName.test(file))) return none;
       let fd: number;
       try {
         const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });

@@ -45,7 +45,7 @@ export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | '
       const ctimeMs = Math.floor(file.ctimeMs);
       const before = known.get(key);
       if (before?.ctimeMs === ctimeMs) return before.version;
-      const inPlace = lookAtScript(file.path);
+      const inPlace = readScriptFile(file.path);
       const isReplaced = inPlace?.inode !== file.inode;
       // The removal of its name has changed it once more.
       if (isReplaced && before !== undefined && before.ctimeMs < ctimeMs && Date.now() - before.atMs < replacedMs) {
@@ -68,7 +68,7 @@ export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | '
 }
 
 /** The file that is there now; undefined: there is none. */
-export function lookAtScript(path: string): ScriptFile | undefined {
+export function readScriptFile(path: string): ScriptFile | undefined {
   const stat = tryRead(() => fs.statSync(path, { bigint: true, throwIfNoEntry: false }));
   return stat && { path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) };
 }

@@ -78,15 +78,15 @@ export interface HostNamespaces {
 }
 
 /** Where package databases are, in a container as on the host. */
-const databaseFolders = ['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm'];
+const databaseDirectories = ['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm'];
 
 export function readHostNamespaces(): HostNamespaces {
   const own = readNamespaces('self');
   const root = readIdentityInside('self', '/');
   if (own === undefined || root === undefined) throw new Error('/proc/self cannot be read: mount proc on /proc');
-  const databases = databaseFolders.flatMap((folder): [string, string][] => {
-    const identity = readIdentityInside('self', folder);
-    return identity === undefined ? [] : [[folder, identity]];
+  const databases = databaseDirectories.flatMap((directory): [string, string][] => {
+    const identity = readIdentityInside('self', directory);
+    return identity === undefined ? [] : [[directory, identity]];
   });
   return { pid: own.pid, mounts: readHostMounts(), root, databases: new Map(databases) };
 }
@@ -107,7 +107,7 @@ function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefin
   // Of a user who is not root here: what is in there is of no consequence to the host, and not to be touched.
   if (isSeparate && !mayLookInside(pid)) return { hostRoot: false, containerId: nameOf() };
   const seesHostDatabase =
-    isSeparate && [...host.databases].some(([folder, identity]) => readIdentityInside(pid, folder) === identity);
+    isSeparate && [...host.databases].some(([directory, identity]) => readIdentityInside(pid, directory) === identity);
   // Last: while this can be read, so could all before it.
   const root = readIdentityInside(pid, '/');
   if (root === undefined) return undefined;

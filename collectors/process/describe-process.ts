@@ -22,12 +22,12 @@ import { deviceNumbers, systemdUnit, terminalName, userOfManager } from '../proc
 import { executableOf, sharesRoot } from './executable.ts';
 import { describeLifecycle } from './lifecycle.ts';
 import type {
-  ActorMoment,
-  ExecMoment,
+  ActorSnapshot,
+  ExecSnapshot,
   Image,
-  LeaderMoments,
+  LeaderSnapshots,
   ProcessEntry,
-  ProcessMoment,
+  ProcessSnapshot,
   Transaction,
 } from './process.ts';
 import type { BootNs } from './process-record.ts';
@@ -35,14 +35,14 @@ import type { ProcessTable } from './process-table.ts';
 import { glanceAtScript, scriptPath } from './script-path.ts';
 
 /** What the host's own files say of a process. */
-export interface HostWitness {
+export interface PackageKnowledge {
   tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
   copies: ScriptCopies;
 }
 
 /** An exec that rules can look at. */
 export interface ObservedExec {
-  moment: ExecMoment;
+  snapshot: ExecSnapshot;
   read: FieldReader;
   /**
    * To be called while the process is fresh, before a rule looks at it. What takes time to find out is in the answers of the others once
@@ -65,8 +65,8 @@ export const maxEventArgsBytes = 256 * 1024;
 const maxAncestorArgsBytes = 8 * 1024;
 
 /** The ancestors of a process as they are now. */
-export function ancestorsOf(entry: ProcessEntry): ProcessMoment[] {
-  const ancestors: ProcessMoment[] = [];
+export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
+  const ancestors: ProcessSnapshot[] = [];
   for (let at = entry.parent; at && ancestors.length < maxLineage; at = at.parent) {
     ancestors.push({ entry: at, image: at.image });
   }
@@ -80,26 +80,26 @@ export const entityId = (bootId: string, entry: ProcessEntry): string =>
 const nameOf = (executable: string): string => path.basename(executable);
 
 export function observeExec(
-  moment: ExecMoment,
+  snapshot: ExecSnapshot,
   table: ProcessTable,
   context: HostContext,
-  witness: HostWitness,
+  knowledge: PackageKnowledge,
 ): ObservedExec {
-  const { entry, image } = moment;
+  const { entry, image } = snapshot;
   let described: DescribedExec | undefined;
   const copies = new Map<string, Answer<string>>();
   const copyOf = (file: string): Answer<string> => {
-    const answer = copies.get(file) ?? witness.copies.originalOf(file);
+    const answer = copies.get(file) ?? knowledge.copies.originalOf(file);
     copies.set(file, answer);
     return answer;
   };
   const full = (): StepparentEvent => {
-    described ??= describeExec(moment, table, context, { tools: witness.tools, copyOf });
+    described ??= describeExec(snapshot, table, context, { tools: knowledge.tools, copyOf });
     return described.document;
   };
   const own = () => executableOf(entry, image).path;
   const parents = () => {
-    const parent = moment.ancestors[0];
+    const parent = snapshot.ancestors[0];
     return parent?.image && executableOf(parent.entry, parent.image).path;
   };
   /** Null: none. */
@@ -144,14 +144,14 @@ export function observeExec(
         return file === null ? null : (copyOf(file).value ?? null);
       }
       case 'stepparent.genuine.process':
-        return witness.tools.genuineProcess(moment) ?? null;
+        return knowledge.tools.genuineProcess(snapshot) ?? null;
       case 'stepparent.lifecycle_script.manager':
-        return moment.lifecycle?.script.manager ?? null;
+        return snapshot.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
-        return moment.lifecycle?.depth ?? null;
+        return snapshot.lifecycle?.depth ?? null;
       case 'stepparent.transaction.id':
       case 'stepparent.transaction.executable':
-        return moment.transaction === undefined ? null : undefined;
+        return snapshot.transaction === undefined ? null : undefined;
       case 'stepparent.script.state':
         // Is added to the document of a maintainer script that runs.
         return null;
@@ -160,9 +160,9 @@ export function observeExec(
     }
   };
   return {
-    moment,
+    snapshot,
     settle() {
-      const genuine = witness.tools.notice(moment);
+      const genuine = knowledge.tools.notice(snapshot);
       const file = ownScript();
       const copy = file === null ? undefined : copyOf(file).pending;
       if (genuine === undefined && copy === undefined) {
@@ -213,12 +213,12 @@ interface DescribedAncestor extends Described {
 /** Boot, in whole milliseconds, is redetermined all the time: what was described a moment ago still holds. */
 const sameEpoch = (a: number, b: number): boolean => Math.abs(a - b) < 2;
 
-function describeAncestor(moment: ProcessMoment, context: HostContext, epochMs: number): DescribedAncestor {
-  const { entry, image } = moment;
+function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epochMs: number): DescribedAncestor {
+  const { entry, image } = snapshot;
   const known = describedAncestors.get(entry);
   if (known && known.image === image && known.details === entry.details && sameEpoch(known.epochMs, epochMs))
     return known;
-  const { fields, notes } = describeProcess(moment, context, epochMs, maxAncestorArgsBytes);
+  const { fields, notes } = describeProcess(snapshot, context, epochMs, maxAncestorArgsBytes);
   const hasNotes = Object.values(notes).some((some) => Object.keys(some).length > 0);
   const described = { fields, notes, hasNotes, step: lineageStep(fields), image, details: entry.details, epochMs };
   describedAncestors.set(entry, described);
@@ -226,7 +226,7 @@ function describeAncestor(moment: ProcessMoment, context: HostContext, epochMs: 
 }
 
 function describeProcess(
-  { entry, image }: ProcessMoment,
+  { entry, image }: ProcessSnapshot,
   context: HostContext,
   epochMs: number,
   argsBytes: number,
@@ -311,15 +311,15 @@ export interface DescribedActor {
   process: ProcessFields;
   containerId: string | undefined;
   stepparent: Pick<StepparentEvent['stepparent'], 'image' | 'lineage' | 'login_user' | 'systemd' | 'terminal'>;
-  leaders: LeaderMoments;
+  leaders: LeaderSnapshots;
   /** The file that it has mapped, where that could be read. */
   mapped: string | undefined;
   notes: Notes;
 }
 
 /** Describes a process with its ancestors; reads /proc where nobody has yet. */
-export function describeActor(moment: ActorMoment, table: ProcessTable, context: HostContext): DescribedActor {
-  const { entry, image, ancestors } = moment;
+export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, context: HostContext): DescribedActor {
+  const { entry, image, ancestors } = snapshot;
   const notes = noNotes();
   const epochMs = context.bootEpochMs();
 
@@ -330,8 +330,8 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   }
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
   /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
-  const witness = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
-  const scopeDetails = details ?? witness;
+  const knowledge = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
+  const scopeDetails = details ?? knowledge;
 
   /** Takes a description into the event, its notes under the names that the fields have there. */
   const placed = ({ fields, notes: own }: Described, field: string): ProcessFields => {
@@ -343,13 +343,13 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     }
     return fields;
   };
-  const ancestorAt = (field: string, of: ProcessMoment): DescribedAncestor => {
+  const ancestorAt = (field: string, of: ProcessSnapshot): DescribedAncestor => {
     const described = describeAncestor(of, context, epochMs);
     if (described.hasNotes) placed(described, field);
     return described;
   };
 
-  const process = placed(describeProcess(moment, context, epochMs, maxEventArgsBytes), 'process');
+  const process = placed(describeProcess(snapshot, context, epochMs, maxEventArgsBytes), 'process');
   if (details !== undefined && !current) {
     for (const name of [...credentialFields, 'working_directory'] as const) {
       if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'the process, as another program';
@@ -357,15 +357,15 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
   } else if (details === undefined) {
     // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
-    if (witness) {
-      const { workingDirectory } = witness;
+    if (knowledge) {
+      const { workingDirectory } = knowledge;
       const passed = {
-        ...describeCredentials(witness, context),
+        ...describeCredentials(knowledge, context),
         ...(workingDirectory !== undefined && { working_directory: workingDirectory }),
       };
       Object.assign(process, passed);
       for (const name of fieldsOfDetails) {
-        if (!isUnobserved(name, process, witness)) delete notes.unobserved[`process.${name}`];
+        if (!isUnobserved(name, process, knowledge)) delete notes.unobserved[`process.${name}`];
       }
       for (const name of Object.keys(passed)) {
         notes.inferred[`process.${name}`] = 'its nearest ancestor that could be read';
@@ -373,7 +373,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     }
   }
 
-  const leaders: LeaderMoments = {};
+  const leaders: LeaderSnapshots = {};
   const leader = (role: 'session_leader' | 'group_leader', pid: number | undefined): void => {
     const field = `process.${role}`;
     if (!pid) {
@@ -383,7 +383,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     if (details === undefined) notes.inferred[field] = 'its nearest ancestor that could be read';
     const found =
       pid === entry.pid
-        ? moment
+        ? snapshot
         : (ancestors.find((ancestor) => ancestor.entry.pid === pid) ?? leaderOutside(table, pid));
     if (found === undefined) {
       process[role] = { pid, same_as_process: false };
@@ -393,7 +393,7 @@ export function describeActor(moment: ActorMoment, table: ProcessTable, context:
     leaders[role] = found;
     table.inspect(found.entry);
     const { fields } = ancestorAt(field, found);
-    process[role] = { ...(fields as NonNullable<ProcessFields[typeof role]>), same_as_process: found === moment };
+    process[role] = { ...(fields as NonNullable<ProcessFields[typeof role]>), same_as_process: found === snapshot };
   };
   leader('session_leader', scopeDetails?.sessionId);
   leader('group_leader', scopeDetails?.groupId);
@@ -447,7 +447,7 @@ export const notesOf = (notes: Notes): Partial<Notes> =>
 
 /** The script that runs. */
 function scriptThatRuns(
-  { entry }: ExecMoment,
+  { entry }: ExecSnapshot,
   { process: { executable, args, working_directory }, mapped }: DescribedActor,
 ): string | undefined {
   if (executable === undefined) return undefined;
@@ -472,18 +472,18 @@ export const describeTransaction = ({ root, image }: Transaction, context: HostC
 });
 
 function describeExec(
-  moment: ExecMoment,
+  snapshot: ExecSnapshot,
   table: ProcessTable,
   context: HostContext,
-  { tools, copyOf }: Pick<HostWitness, 'tools'> & { copyOf(file: string): Answer<string> },
+  { tools, copyOf }: Pick<PackageKnowledge, 'tools'> & { copyOf(file: string): Answer<string> },
 ): DescribedExec {
-  const { entry, image, timeNs } = moment;
-  const actor = describeActor(moment, table, context);
+  const { entry, image, timeNs } = snapshot;
+  const actor = describeActor(snapshot, table, context);
   const { process, containerId, stepparent, notes } = actor;
-  const script = scriptThatRuns(moment, actor);
+  const script = scriptThatRuns(snapshot, actor);
   const copy = script !== undefined && containerId === undefined && sharesRoot(entry) ? copyOf(script) : undefined;
-  const genuine = tools.genuine(moment, actor.leaders);
-  const lifecycle = moment.lifecycle && describeLifecycle(moment.lifecycle, process.args, notes);
+  const genuine = tools.genuine(snapshot, actor.leaders);
+  const lifecycle = snapshot.lifecycle && describeLifecycle(snapshot.lifecycle, process.args, notes);
   const document: StepparentEvent = {
     '@timestamp': dateOf(context.bootEpochMs(), timeNs),
     ecs: { version: ecsVersion },
@@ -508,7 +508,7 @@ function describeExec(
       ...stepparent,
       ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
       ...(script === undefined ? {} : { script: { path: script } }),
-      ...(moment.transaction && { transaction: describeTransaction(moment.transaction, context) }),
+      ...(snapshot.transaction && { transaction: describeTransaction(snapshot.transaction, context) }),
       ...notesOf(notes),
     },
   };
@@ -549,7 +549,7 @@ function lineageStep(fields: ProcessFields): LineageStep {
   };
 }
 
-function leaderOutside(table: ProcessTable, pid: number): ProcessMoment | undefined {
+function leaderOutside(table: ProcessTable, pid: number): ProcessSnapshot | undefined {
   const entry = table.find(pid);
   return entry && { entry, image: entry.image };
 }

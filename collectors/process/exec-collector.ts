@@ -3,9 +3,9 @@
 import type { FieldValue } from '../event/event.ts';
 import { realPath } from '../host/file-identity.ts';
 import type { HostContext } from '../host/host-context.ts';
-import { ancestorsOf, type HostWitness, type ObservedExec, observeExec } from './describe-process.ts';
+import { ancestorsOf, type ObservedExec, observeExec, type PackageKnowledge } from './describe-process.ts';
 import { executableOf, isPrivateName } from './executable.ts';
-import type { ExecMoment, Image, ProcessEntry, ProcessMoment } from './process.ts';
+import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from './process.ts';
 import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import { transactionBegunBy } from './transaction.ts';
@@ -13,7 +13,7 @@ import { transactionBegunBy } from './transaction.ts';
 export interface ProcessCollectorOptions {
   table: ProcessTable;
   context: HostContext;
-  witness: HostWitness;
+  knowledge: PackageKnowledge;
   /** Programs (without symlinks) whose exec is told only once their entry probe has given the arguments. */
   isProbed(executable: string): boolean;
   onExec(exec: ObservedExec): void;
@@ -37,13 +37,13 @@ const endedWaitNs = 2e9;
 const maxAttempts = 4096;
 
 /** Most execs are dismissed before anybody asks for their ancestors. */
-class Moment implements ExecMoment {
+class LazyExecSnapshot implements ExecSnapshot {
   readonly entry: ProcessEntry;
   readonly image: Image;
   readonly timeNs: BootNs;
-  readonly lifecycle: ExecMoment['lifecycle'];
-  transaction: ExecMoment['transaction'];
-  #ancestors: ProcessMoment[] | undefined;
+  readonly lifecycle: ExecSnapshot['lifecycle'];
+  transaction: ExecSnapshot['transaction'];
+  #ancestors: ProcessSnapshot[] | undefined;
 
   constructor(entry: ProcessEntry, image: Image, timeNs: BootNs) {
     this.entry = entry;
@@ -53,30 +53,33 @@ class Moment implements ExecMoment {
     this.transaction = entry.transaction;
   }
 
-  get ancestors(): ProcessMoment[] {
+  get ancestors(): ProcessSnapshot[] {
     this.#ancestors ??= ancestorsOf(this.entry);
     return this.#ancestors;
   }
 }
 
 /** A truncated record ends in an argument that is cut. */
-function saysTheSame(told: { path: string; args: FieldValue }, { image, args, truncated }: ArgvRecord): boolean {
-  if (told.path !== image || !Array.isArray(told.args)) return false;
+function saysTheSame(reported: { path: string; args: FieldValue }, { image, args, truncated }: ArgvRecord): boolean {
+  if (reported.path !== image || !Array.isArray(reported.args)) return false;
   const whole = truncated ? args.slice(0, -1) : args;
-  return (truncated || told.args.length === args.length) && whole.every((arg, i) => arg === (told.args as string[])[i]);
+  return (
+    (truncated || reported.args.length === args.length) &&
+    whole.every((arg, i) => arg === (reported.args as string[])[i])
+  );
 }
 
 export function createProcessCollector(options: ProcessCollectorOptions): ProcessCollector {
   const { table, context } = options;
   /** By pid: execs that wait for their arguments, as they were when they happened. */
-  const waiting = new Map<number, ExecMoment>();
+  const waiting = new Map<number, ExecSnapshot>();
   /** By task: the last call of execve. */
   const attempts = new Map<number, AttemptRecord>();
   /** The table was filled anew since the last flush: later than every record of this batch. */
   let seeded = false;
 
   /** What was told of images whose entry probe was not hit in time. */
-  const toldEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
+  const reportedEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
   /** Where names of this batch lead. All of its execs have happened: the first look is the nearest to each. */
   const leadTo = new Map<string, string | undefined>();
@@ -85,17 +88,17 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     return leadTo.get(file);
   };
 
-  const tell = (moment: ExecMoment): ObservedExec => {
-    const exec = observeExec(moment, table, context, options.witness);
+  const report = (snapshot: ExecSnapshot): ObservedExec => {
+    const exec = observeExec(snapshot, table, context, options.knowledge);
     options.onExec(exec);
     return exec;
   };
 
   const release = (pid: number): ObservedExec | undefined => {
-    const moment = waiting.get(pid);
-    if (moment === undefined) return undefined;
+    const snapshot = waiting.get(pid);
+    if (snapshot === undefined) return undefined;
     waiting.delete(pid);
-    return tell(moment);
+    return report(snapshot);
   };
 
   const onExec = (record: ExecRecord): void => {
@@ -109,19 +112,19 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
       image.attemptArgs = { args: attempt.args, truncated: attempt.truncated };
       attempts.delete(record.formerTid);
     }
-    const moment = new Moment(entry, image, record.timeNs);
+    const snapshot = new LazyExecSnapshot(entry, image, record.timeNs);
     const executable = executableOf(entry, image, undefined, links);
     if (record.args === undefined && options.isProbed(executable.path)) {
       // The ancestors as they are now, not as they will be.
-      void moment.ancestors;
-      waiting.set(record.pid, moment);
-    } else tell(moment);
+      void snapshot.ancestors;
+      waiting.set(record.pid, snapshot);
+    } else report(snapshot);
   };
 
   const onArgv = (record: ArgvRecord): void => {
-    const moment = waiting.get(record.pid);
-    const entry = moment?.entry ?? table.find(record.pid);
-    const image = moment?.image ?? entry?.image;
+    const snapshot = waiting.get(record.pid);
+    const entry = snapshot?.entry ?? table.find(record.pid);
+    const image = snapshot?.image ?? entry?.image;
     // Without its exec (records were lost) there is nothing to tell of, and one image begins once.
     if (entry === undefined || image === undefined || image.probedImage !== undefined) return;
     image.args = record.args;
@@ -130,14 +133,14 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     if (entry.transaction === undefined && entry.image === image) {
       // Only now is it known for a package tool: it was started by another name.
       entry.transaction = transactionBegunBy(entry, image);
-      if (moment) moment.transaction = entry.transaction;
+      if (snapshot) snapshot.transaction = entry.transaction;
     }
-    const told = toldEarly.get(image);
-    if (moment) release(record.pid);
-    else if (told !== undefined && saysTheSame(told, record)) return;
+    const reported = reportedEarly.get(image);
+    if (snapshot) release(record.pid);
+    else if (reported !== undefined && saysTheSame(reported, record)) return;
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
     // The time is this record's: the exec may have been told already, and an event's id is made of process and time.
-    else tell(new Moment(entry, image, record.timeNs));
+    else report(new LazyExecSnapshot(entry, image, record.timeNs));
   };
 
   return {
@@ -172,12 +175,12 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     flush(readUntilNs) {
       seeded = false;
       leadTo.clear();
-      for (const [pid, moment] of [...waiting]) {
-        const waitedNs = readUntilNs - moment.timeNs;
+      for (const [pid, snapshot] of [...waiting]) {
+        const waitedNs = readUntilNs - snapshot.timeNs;
         if (waitedNs <= waitNs) continue;
-        if (waitedNs <= endedWaitNs && table.inspect(moment.entry)?.args === undefined) continue;
+        if (waitedNs <= endedWaitNs && table.inspect(snapshot.entry)?.args === undefined) continue;
         const args = release(pid)?.read('process.args');
-        toldEarly.set(moment.image, { path: executableOf(moment.entry, moment.image).path, args });
+        reportedEarly.set(snapshot.image, { path: executableOf(snapshot.entry, snapshot.image).path, args });
       }
       return waiting.size > 0;
     },

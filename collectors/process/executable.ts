@@ -80,8 +80,8 @@ function resolve(
   if (resolved === mapped || path.normalize(absolute) === mapped) return { path: mapped };
   if (resolved !== undefined && runsScript(resolved, mapped)) return { path: resolved, ...inferred };
   if (resolved === undefined) {
-    const folder = realPath(path.dirname(absolute));
-    return folder !== undefined && path.join(folder, path.basename(absolute)) === mapped
+    const directory = realPath(path.dirname(absolute));
+    return directory !== undefined && path.join(directory, path.basename(absolute)) === mapped
       ? { path: mapped }
       : { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
   }

@@ -15,7 +15,7 @@ export interface Executable {
 }
 
 /** What was found out of a program with a package tool's name. */
-export interface ToolLook {
+export interface ToolCheck {
   /** Undefined once it is known: it could not be told. */
   genuine: Answer<boolean>;
   /** The answer rests on the entry probe: nothing more certain will come. */
@@ -43,7 +43,7 @@ export interface Image {
   /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
   executable?: Executable;
   /** Whether it is the package tool that it is called; kept from when it was looked at, while it was fresh. */
-  tool?: ToolLook;
+  tool?: ToolCheck;
 }
 
 /** One run of a script. Its descendants share this object. */
@@ -114,19 +114,19 @@ export interface ProcessEntry {
 }
 
 /** A process as it was at one moment. */
-export interface ProcessMoment {
+export interface ProcessSnapshot {
   entry: ProcessEntry;
   image: Image | undefined;
 }
 
 /** A process with its ancestors, as they were at one moment. */
-export interface ActorMoment extends ProcessMoment {
+export interface ActorSnapshot extends ProcessSnapshot {
   /** Nearest first. */
-  ancestors: readonly ProcessMoment[];
+  ancestors: readonly ProcessSnapshot[];
 }
 
 /** One exec, as it was when it happened. */
-export interface ExecMoment extends ActorMoment {
+export interface ExecSnapshot extends ActorSnapshot {
   image: Image;
   timeNs: BootNs;
   /** Undefined: it runs below no lifecycle script. */
@@ -135,7 +135,7 @@ export interface ExecMoment extends ActorMoment {
   transaction: Transaction | undefined;
 }
 
-export interface LeaderMoments {
-  session_leader?: ProcessMoment;
-  group_leader?: ProcessMoment;
+export interface LeaderSnapshots {
+  session_leader?: ProcessSnapshot;
+  group_leader?: ProcessSnapshot;
 }

@@ -17,9 +17,9 @@ function scriptOf(
 ): string | undefined {
   const argument = parseInterpreterRun(interpreter, args)?.script[0];
   if (!argument) return undefined;
-  const folder = path.isAbsolute(argument) ? '/' : workingDirectory();
-  if (folder === undefined) return undefined;
-  const file = path.resolve(folder, argument);
+  const directory = path.isAbsolute(argument) ? '/' : workingDirectory();
+  if (directory === undefined) return undefined;
+  const file = path.resolve(directory, argument);
   if (!sharesRoot(entry)) return file;
   if (!isPrivateName(file)) return realPath(file) ?? file;
   // Names that mean something else to each process: those of this one.

@@ -1,7 +1,7 @@
 // The processes at start, as ps(1) lists them.
 
 import psList from 'ps-list';
-import { messageOf } from '../error-message.ts';
+import { errorMessage } from '../error-message.ts';
 import { listPids } from '../proc/read-proc.ts';
 
 /**
@@ -14,7 +14,7 @@ export async function snapshotPids(list = listByPs): Promise<{ pids: number[]; f
   } catch (error) {
     return {
       pids: listPids(),
-      fault: `ps gave no list of processes, /proc is read alone: ${messageOf(error)}`,
+      fault: `ps gave no list of processes, /proc is read alone: ${errorMessage(error)}`,
     };
   }
 }

@@ -1,6 +1,6 @@
 // The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
 
-import { messageOf } from '../error-message.ts';
+import { errorMessage } from '../error-message.ts';
 import { readBootNs } from '../linux/libc.ts';
 import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
 import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
@@ -62,13 +62,13 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
     const records: ProcessRecord[] = [];
     const alive = new Set(proc.listPids());
     const arrivals: { pid: number; startTicks: number; parentPid: number }[] = [];
-    const lookSettled = turn % settledEvery === 0;
+    const readSettled = turn % settledEvery === 0;
 
     const end = (pid: number): void => {
       watched.delete(pid);
       records.push({ kind: 'exit', timeNs: nowNs, pid, groupDead: true });
     };
-    const look = (pid: number, process: Watched): void => {
+    const check = (pid: number, process: Watched): void => {
       const program = proc.readProgram(pid);
       if (program === undefined || sameProgram(program, process.program)) return;
       process.program = program;
@@ -79,7 +79,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
     for (const pid of watched.keys()) if (!alive.has(pid)) end(pid);
     for (const pid of alive) {
       const process = watched.get(pid);
-      if (process !== undefined && !lookSettled) {
+      if (process !== undefined && !readSettled) {
         if (process.youngTurns === 0) continue;
         process.youngTurns--;
         // A change is looked into below: the pid may have gone to another process.
@@ -89,7 +89,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       const stat = proc.readStat(pid);
       if (stat === undefined) continue;
       if (process !== undefined && process.startTicks === stat.startTicks) {
-        look(pid, process);
+        check(pid, process);
         continue;
       }
       if (process !== undefined) end(pid);
@@ -105,7 +105,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
         const timeNs = startTicks * 1e7;
         records.push({ kind: 'fork', timeNs, pid, creator: parentPid, thread: false, sibling: false });
       }
-      look(pid, process);
+      check(pid, process);
     }
     first = false;
     return records;
@@ -147,7 +147,7 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
   const state = { intervalMs: options.pollIntervalMs, turns: 0, records: 0 };
   let timer: NodeJS.Timeout | undefined;
 
-  const look = (): void => {
+  const check = (): void => {
     const begun = process.cpuUsage();
     try {
       const records = compare(readBootNs());
@@ -155,7 +155,7 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
       state.records += records.length;
       if (records.length > 0) options.onRecords(records);
     } catch (error) {
-      options.onFault(`a look at /proc failed: ${messageOf(error)}`);
+      options.onFault(`a look at /proc failed: ${errorMessage(error)}`);
     }
     // CPU time, not time: while others keep the host busy is no moment to look less.
     const { user, system } = process.cpuUsage(begun);
@@ -164,10 +164,10 @@ export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
       Math.max(options.pollIntervalMs, Math.round(tookMs / maxShare)),
       Math.max(maxIntervalMs, options.pollIntervalMs),
     );
-    timer = setTimeout(look, state.intervalMs);
+    timer = setTimeout(check, state.intervalMs);
   };
   return {
-    start: look,
+    start: check,
     state: () => ({ ...state }),
     async stop() {
       clearTimeout(timer);

@@ -30,12 +30,12 @@ export interface InstanceReader {
 }
 
 export function openInstanceReader(instance: Instance): InstanceReader {
-  const header = parseEventFormat(fs.readFileSync(path.join(instance.folder, '../../events/header_page'), 'utf8'));
+  const header = parseEventFormat(fs.readFileSync(path.join(instance.directory, '../../events/header_page'), 'utf8'));
   const data = fieldOf(header, 'data');
   const layout = { commitOffset: fieldOf(header, 'commit').offset, dataOffset: data.offset };
   const page = Buffer.alloc(data.offset + data.size);
-  const cpus = fs.readdirSync(path.join(instance.folder, 'per_cpu')).sort();
-  const cpuFile = (cpu: string, name: string): string => path.join(instance.folder, 'per_cpu', cpu, name);
+  const cpus = fs.readdirSync(path.join(instance.directory, 'per_cpu')).sort();
+  const cpuFile = (cpu: string, name: string): string => path.join(instance.directory, 'per_cpu', cpu, name);
   const fds: number[] = [];
   const close = (): void => {
     for (const fd of fds.splice(0)) fs.closeSync(fd);

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { messageOf } from '../error-message.ts';
+import { errorMessage } from '../error-message.ts';
 import { mountFilesystem } from '../linux/libc.ts';
 import { type EventFormat, parseEventFormat } from './event-format.ts';
 
@@ -15,7 +15,7 @@ export class TracefsUnavailable extends Error {
 
 export interface Instance {
   /** The instance's folder. */
-  folder: string;
+  directory: string;
   /** The name of its group of probes. */
   group: string;
   write(file: string, text: string): void;
@@ -76,12 +76,12 @@ const instanceName = (pid: number, startTicks: number): string => `stepparent_${
 
 /** Opens the handle of an instance, existing or not yet. */
 function instanceAt(name: string): Instance {
-  const folder = path.join(mountPoint, 'instances', name);
-  const write = (file: string, text: string): void => fs.writeFileSync(path.join(folder, file), text, { flag: 'w' });
-  const eventFolder = (system: string, event: string) => path.join(folder, 'events', system, event);
+  const directory = path.join(mountPoint, 'instances', name);
+  const write = (file: string, text: string): void => fs.writeFileSync(path.join(directory, file), text, { flag: 'w' });
+  const eventDirectory = (system: string, event: string) => path.join(directory, 'events', system, event);
   const formatOf = (system: string, event: string): EventFormat | undefined => {
-    if (!fs.existsSync(eventFolder(system, event))) return undefined;
-    return parseEventFormat(fs.readFileSync(path.join(eventFolder(system, event), 'format'), 'utf8'));
+    if (!fs.existsSync(eventDirectory(system, event))) return undefined;
+    return parseEventFormat(fs.readFileSync(path.join(eventDirectory(system, event), 'format'), 'utf8'));
   };
   const enable = (system: string, event: string): EventFormat | undefined => {
     const format = formatOf(system, event);
@@ -89,11 +89,11 @@ function instanceAt(name: string): Instance {
     return format;
   };
   const removeProbe = (event: string): void => {
-    if (fs.existsSync(eventFolder(name, event))) write(path.join('events', name, event, 'enable'), '0');
+    if (fs.existsSync(eventDirectory(name, event))) write(path.join('events', name, event, 'enable'), '0');
     fs.appendFileSync(probeFile(), `-:${name}/${event}\n`);
   };
   return {
-    folder,
+    directory,
     group: name,
     write,
     formatOf,
@@ -118,21 +118,21 @@ function instanceAt(name: string): Instance {
           action();
           return true;
         } catch (error) {
-          failures.push(messageOf(error));
+          failures.push(errorMessage(error));
           return false;
         }
       };
-      if (fs.existsSync(folder)) attempt(() => write('tracing_on', '0'));
+      if (fs.existsSync(directory)) attempt(() => write('tracing_on', '0'));
       attempt(() => {
         for (const { event } of probesOf(name)) attempt(() => removeProbe(event));
       });
-      if (fs.existsSync(folder) && !attempt(() => fs.rmdirSync(folder))) {
+      if (fs.existsSync(directory) && !attempt(() => fs.rmdirSync(directory))) {
         // What is left records nothing, and its events cost nothing.
         attempt(() => write('events/enable', '0'));
       }
       if (failures.length === 0) return;
       throw new Error(
-        `${folder} could not be removed; the next start of stepparent tries again: ${failures.join('; ')}`,
+        `${directory} could not be removed; the next start of stepparent tries again: ${failures.join('; ')}`,
       );
     },
   };
@@ -152,7 +152,7 @@ export function createInstance(startTicks: number): Instance {
   mountTracefs();
   const instance = instanceAt(instanceName(process.pid, startTicks));
   try {
-    fs.mkdirSync(instance.folder);
+    fs.mkdirSync(instance.directory);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     throw new TracefsUnavailable(

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../error-message.ts';
+import { errorMessage } from '../error-message.ts';
 import { readHead, withRegularFile } from '../host/read-file.ts';
 import { openPollSet, readBootNs } from '../linux/libc.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
@@ -82,7 +82,7 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
       options.onFault('a tracing instance is left in the kernel', left);
     }
     if (error instanceof TracefsUnavailable) throw error;
-    throw new TracefsUnavailable(`tracing could not be started: ${messageOf(error)}`, { cause: error });
+    throw new TracefsUnavailable(`tracing could not be started: ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -116,7 +116,7 @@ function registerProcessEvents(
 function takeOver(instance: Instance, untilNs: BootNs, onFault: TracefsSensorOptions['onFault']): ProcessRecord[] {
   const records: ProcessRecord[] = [];
   try {
-    if (fs.existsSync(instance.folder)) readLeft(instance, records, onFault);
+    if (fs.existsSync(instance.directory)) readLeft(instance, records, onFault);
   } catch (error) {
     onFault(`what a killed agent left in ${instance.group} could not be read`, error);
   }
@@ -223,7 +223,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
       probed.set(program, { event, identity });
       unprobed.delete(program);
     } catch (error) {
-      const reason = messageOf(error);
+      const reason = errorMessage(error);
       if (unprobed.get(program) !== reason) options.onUnprobed(program, reason);
       drop(reason);
     }
@@ -237,7 +237,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
         reader.register(format, decodeAttempt(format));
         attempts.push(systemCall);
       } catch (error) {
-        attemptReason = `this kernel took no event probe on ${systemCall} (${messageOf(error)}): arguments of other programs are read from /proc, while they run`;
+        attemptReason = `this kernel took no event probe on ${systemCall} (${errorMessage(error)}): arguments of other programs are read from /proc, while they run`;
         break;
       }
     }

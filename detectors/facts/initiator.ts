@@ -5,15 +5,15 @@ import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collec
 import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 
 /** Folders of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
-const systemFolder = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
+const systemDirectory = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
 
 /** The same, with those where a daemon keeps its helpers: `/usr/lib/openssh/sshd-session`. */
-const daemonFolder = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+)$/s;
+const daemonDirectory = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+)$/s;
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /** Programs that start what they are told and decide nothing. They count by these names in a system folder alone. */
-const carriers = new Set(
+const wrappers = new Set(
   words(`
     sudo sudo-rs sudo.ws su su-rs doas pkexec runuser setpriv capsh newgrp sg runcon
     env nohup timeout xargs nice ionice chrt taskset numactl prlimit choom setarch linux32 linux64 setsid stdbuf time watch
@@ -40,7 +40,7 @@ const linkerOptionsWithValue = new Set(
 );
 
 /** Who lets people and their jobs in. */
-const gates: readonly (readonly [kind: 'ssh' | 'cron' | 'console', names: ReadonlySet<string>])[] = [
+const loginDaemons: readonly (readonly [kind: 'ssh' | 'cron' | 'console', names: ReadonlySet<string>])[] = [
   ['ssh', new Set(words('sshd sshd-session dropbear'))],
   ['cron', new Set(words('cron crond atd anacron fcron'))],
   [
@@ -152,14 +152,15 @@ interface Program {
   unsure?: string;
 }
 
-const isCarrier = (file: string): boolean => carrierPaths.has(file) || carriers.has(systemFolder.exec(file)?.[1] ?? '');
+const isCarrier = (file: string): boolean =>
+  carrierPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
 
-function programOf({ executable, args, working_directory: folder, pid }: LineageStep): Program {
+function programOf({ executable, args, working_directory: directory, pid }: LineageStep): Program {
   let file = executable;
   let line: readonly string[] | undefined = args;
   for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
     const isLinker = dynamicLinker.test(file);
-    const run = isLinker ? undefined : parseInterpreterRun(systemFolder.exec(file)?.[1] ?? '', line ?? []);
+    const run = isLinker ? undefined : parseInterpreterRun(systemDirectory.exec(file)?.[1] ?? '', line ?? []);
     if (!isLinker && run === undefined) return { path: file, carries: isCarrier(file) };
     const carries = isLinker || run?.isShell === true;
     if (line === undefined) {
@@ -168,10 +169,10 @@ function programOf({ executable, args, working_directory: folder, pid }: Lineage
     const rest = run?.script ?? afterLinker(line);
     const [next] = rest;
     if (next === undefined || !isPath(next)) return { path: file, carries };
-    if (!path.isAbsolute(next) && folder === undefined) {
+    if (!path.isAbsolute(next) && directory === undefined) {
       return { path: path.normalize(next), carries: false, unsure: 'a script relative to an unknown folder' };
     }
-    file = path.resolve(folder ?? '/', next);
+    file = path.resolve(directory ?? '/', next);
     line = rest;
     // A script's own interpreter is no matter, whatever the script is called.
     if (!isLinker) return { path: file, carries: isCarrier(file) };
@@ -199,8 +200,8 @@ function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index:
   if (event.container !== undefined) return 'container';
   // Below the initiator there are carriers alone, and these are none.
   for (const [above, { executable = '' }] of lineage.entries()) {
-    const name = daemonFolder.exec(executable)?.[1] ?? '';
-    const gate = gates.find(([, names]) => names.has(name))?.[0];
+    const name = daemonDirectory.exec(executable)?.[1] ?? '';
+    const gate = loginDaemons.find(([, names]) => names.has(name))?.[0];
     if (gate === undefined) continue;
     if (gate === 'cron') return gate;
     const below = above === 0 ? event.process : lineage[above - 1];

@@ -11,7 +11,7 @@ interface Sign {
   acting?: true;
 }
 
-export interface ScriptFinding {
+export interface ScriptIndicator {
   id: string;
   technique: string;
   /** From 1. */
@@ -297,8 +297,8 @@ const signs: readonly Sign[] = [
 const comment = /^\s{0,200}#(?!!)/;
 
 /** What the script has, in the order of its lines: at most twenty. `text` is as it stands there, cut: escape it to show it. */
-export function findingsOf(script: string): ScriptFinding[] {
-  const findings: ScriptFinding[] = [];
+export function findingsOf(script: string): ScriptIndicator[] {
+  const findings: ScriptIndicator[] = [];
   const counts = new Map<string, number>();
   let line = 0;
   for (let at = 0; at <= script.length && findings.length < maxFindings; ) {
@@ -309,13 +309,13 @@ export function findingsOf(script: string): ScriptFinding[] {
     at = stop + 1;
     if (text.length < 3 || comment.test(text) || onlySays.test(text)) continue;
     const actingText = text.replace(onlyLooks, '$1');
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const { id, technique, all, unless, acting } of signs) {
       const searched = acting ? actingText : text;
       const count = counts.get(id) ?? 0;
-      if (told.has(id) || count >= maxOfOneKind || findings.length >= maxFindings) continue;
+      if (reported.has(id) || count >= maxOfOneKind || findings.length >= maxFindings) continue;
       if (!all.every((pattern) => pattern.test(searched)) || unless?.test(searched)) continue;
-      told.add(id);
+      reported.add(id);
       counts.set(id, count + 1);
       findings.push({ id, technique, line, text: text.trim().slice(0, maxTextChars) });
     }

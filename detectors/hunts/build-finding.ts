@@ -10,7 +10,7 @@ import { type Hunt, huntRuleId, rowIdentity } from './hunt.ts';
 type RowValue = string | number | null;
 
 /** What a finding is built from; `id` is the alert's. */
-export interface FindingParts {
+export interface FindingDeps {
   hunt: Hunt;
   row: Readonly<Record<string, RowValue>>;
   host: StepparentEvent['host'];
@@ -29,7 +29,7 @@ const valueChars = 160;
  * columns that have ECS names of processes and files stand under these too. Pure. Values in `message` and
  * `stepparent.alert.reason` are escaped; all others are as they came.
  */
-export function buildFinding({ hunt, row, host, agent, state, id, nowMs, exception }: FindingParts): StepparentEvent {
+export function buildFinding({ hunt, row, host, agent, state, id, nowMs, exception }: FindingDeps): StepparentEvent {
   const now = new Date(nowMs).toISOString();
   const shown = (column: string): string => {
     const value = row[column];
@@ -88,7 +88,7 @@ export function buildFinding({ hunt, row, host, agent, state, id, nowMs, excepti
 
 /** The columns that the row has, under short names; undefined when it has none of them. */
 function pick<Name extends string>(
-  row: FindingParts['row'],
+  row: FindingDeps['row'],
   columns: Readonly<Record<Name, string>>,
 ): Partial<Record<Name, string>> | undefined {
   const found = Object.entries<string>(columns).flatMap(([name, column]) => {

@@ -59,7 +59,7 @@ export function parseHunt(file: string, source: string): Hunt {
  * refused. A folder that does not exist holds none; one that cannot be read is refused as a whole. Of two files with one id the
  * later is refused.
  */
-export function readHunts(folders: readonly string[]): { hunts: Hunt[]; refused: RefusedRule[] } {
+export function readHunts(directories: readonly string[]): { hunts: Hunt[]; refused: RefusedRule[] } {
   const hunts = new Map<string, Hunt>();
   const refused: RefusedRule[] = [];
   const refuse = (file: string, message: string, error?: TomlFileError): void => {
@@ -71,17 +71,17 @@ export function readHunts(folders: readonly string[]): { hunts: Hunt[]; refused:
     else if (error instanceof Error && 'code' in error) refuse(file, `cannot be read (${error.code})`);
     else throw error;
   };
-  const namesOf = (folder: string): string[] => {
+  const namesOf = (directory: string): string[] => {
     try {
-      return namesIn(folder);
+      return namesIn(directory);
     } catch (error) {
-      refuseFor(folder, error);
+      refuseFor(directory, error);
       return [];
     }
   };
-  for (const folder of folders) {
-    for (const name of namesOf(folder)) {
-      const file = join(folder, name);
+  for (const directory of directories) {
+    for (const name of namesOf(directory)) {
+      const file = join(directory, name);
       try {
         const source = readSource(file);
         const hunt = parseHunt(file, source);
@@ -117,9 +117,9 @@ export function locateInHunt(
   return new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, at);
 }
 
-function namesIn(folder: string): string[] {
+function namesIn(directory: string): string[] {
   try {
-    return readdirSync(folder)
+    return readdirSync(directory)
       .filter((name) => name.endsWith('.toml') && !name.startsWith('.'))
       .sort();
   } catch (error) {

@@ -267,8 +267,8 @@ function compileQuery(file: string, source: string, language: Rule['language'], 
 }
 
 /** The rules of all files in the folders, in their order (`ruleFilesIn`), and those refused (`readRuleFiles`). */
-export function readRules(folders: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
-  const { files, refused: unreadable } = ruleFilesIn(folders);
+export function readRules(directories: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
+  const { files, refused: unreadable } = ruleFilesIn(directories);
   const { rules, refused } = readRuleFiles(files);
   return { rules, refused: [...unreadable, ...refused] };
 }
@@ -299,17 +299,18 @@ export function readRuleFiles(files: readonly string[]): { rules: Rule[]; refuse
  * All `*.toml` files in the folders, in the order of the folders and then of the names. A folder that does not exist holds none; one that
  * cannot be read is refused as a whole. Hidden files and `known-terms.toml` are passed over; links are followed.
  */
-export function ruleFilesIn(folders: readonly string[]): { files: string[]; refused: RefusedRule[] } {
+export function ruleFilesIn(directories: readonly string[]): { files: string[]; refused: RefusedRule[] } {
   const files: string[] = [];
   const refused: RefusedRule[] = [];
-  for (const folder of folders) {
+  for (const directory of directories) {
     try {
-      for (const name of readdirSync(folder).sort()) {
-        if (name.endsWith('.toml') && !name.startsWith('.') && name !== knownTermsFile) files.push(join(folder, name));
+      for (const name of readdirSync(directory).sort()) {
+        if (name.endsWith('.toml') && !name.startsWith('.') && name !== knownTermsFile)
+          files.push(join(directory, name));
       }
     } catch (error) {
       if (!isErrno(error)) throw error;
-      if (error.code !== 'ENOENT') refused.push(refusalOf(folder, '', error));
+      if (error.code !== 'ENOENT') refused.push(refusalOf(directory, '', error));
     }
   }
   return { files, refused };

@@ -30,19 +30,19 @@ script(join(hostBin, 'node'), 'echo host');
 
 /** A checkout with the two files that with-node.sh reads. `node`: puts the locked Node there, or what stands in its place. */
 function checkout(name: string, node: (bin: string) => void): string {
-  const folder = join(scratch, name);
-  mkdirSync(join(folder, 'agent'), { recursive: true });
-  copyFileSync(join(root, 'agent/with-node.sh'), join(folder, 'agent/with-node.sh'));
-  copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
-  const bin = join(folder, modulePath, 'bin');
+  const directory = join(scratch, name);
+  mkdirSync(join(directory, 'agent'), { recursive: true });
+  copyFileSync(join(root, 'agent/with-node.sh'), join(directory, 'agent/with-node.sh'));
+  copyFileSync(join(root, 'package.json'), join(directory, 'package.json'));
+  const bin = join(directory, modulePath, 'bin');
   mkdirSync(bin, { recursive: true });
   node(bin);
-  return folder;
+  return directory;
 }
 
-function withNode(folder: string, ...command: string[]) {
+function withNode(directory: string, ...command: string[]) {
   const env = { PATH: `${hostBin}:${process.env.PATH}` };
-  const { status, stdout, stderr } = spawnSync('sh', [join(folder, 'agent/with-node.sh'), ...command], {
+  const { status, stdout, stderr } = spawnSync('sh', [join(directory, 'agent/with-node.sh'), ...command], {
     encoding: 'utf8',
     env,
     cwd: '/',
@@ -56,10 +56,10 @@ const print = 'process.stdout.write(process.version + process.argv.slice(1))';
 test.each(['plain', 'with space', "it's"])(
   'the locked Node runs a command, arguments whole, in a checkout named %j',
   (name) => {
-    const folder = checkout(name, installed);
+    const directory = checkout(name, installed);
     const answer = { status: 0, stdout: `v${locked}a b,*`, stderr: '' };
-    expect(withNode(folder, 'node', '-e', print, 'a b', '*')).toEqual(answer);
-    expect(withNode(folder, 'sh', '-c', 'node "$@"', 'sh', '-e', print, 'a b', '*')).toEqual(answer);
+    expect(withNode(directory, 'node', '-e', print, 'a b', '*')).toEqual(answer);
+    expect(withNode(directory, 'sh', '-c', 'node "$@"', 'sh', '-e', print, 'a b', '*')).toEqual(answer);
   },
 );
 
@@ -82,12 +82,12 @@ test.each<[string, string, (bin: string) => void]>([
     (bin) => writeFileSync(join(bin, 'node'), '\x7fELF\x02\x01\x01', { mode: 0o755 }),
   ],
 ])('a Node that %s: one line, and nothing runs', (title, says, node) => {
-  const folder = checkout(title, node);
-  const { status, stdout, stderr } = withNode(folder, 'node', '-e', print);
+  const directory = checkout(title, node);
+  const { status, stdout, stderr } = withNode(directory, 'node', '-e', print);
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr.split('\n')).toEqual([expect.stringContaining(says), '']);
   expect(stderr).toContain(`Node ${locked}`);
-  expect(stderr).toContain(`run "npm ci --include=optional" in ${folder}`);
+  expect(stderr).toContain(`run "npm ci --include=optional" in ${directory}`);
 });
 
 test('a checkout that PATH cannot hold: one line, and nothing runs', () => {
@@ -97,11 +97,11 @@ test('a checkout that PATH cannot hold: one line, and nothing runs', () => {
 });
 
 test('`npm start` without the locked Node: one line, and no agent', () => {
-  const folder = checkout('start', () => {});
-  copyFileSync(join(root, 'agent/start.sh'), join(folder, 'agent/start.sh'));
-  const { status, stdout, stderr } = spawnSync('sh', [join(folder, 'agent/start.sh')], {
+  const directory = checkout('start', () => {});
+  copyFileSync(join(root, 'agent/start.sh'), join(directory, 'agent/start.sh'));
+  const { status, stdout, stderr } = spawnSync('sh', [join(directory, 'agent/start.sh')], {
     encoding: 'utf8',
-    env: { PATH: `${hostBin}:${process.env.PATH}`, CACHE_DIRECTORY: join(folder, 'cache') },
+    env: { PATH: `${hostBin}:${process.env.PATH}`, CACHE_DIRECTORY: join(directory, 'cache') },
   });
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^stepparent: Node .* is not installed .*\n$/);

@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type Booted, booted, checks, makeFiles } from '../booted/checks.ts';
 import { builtPackage } from '../booted/debian.ts';
 import { bootContainer } from '../booted/nspawn.ts';
-import { scratchFolder } from '../e2e/private-host.ts';
+import { scratchDirectory } from '../e2e/private-host.ts';
 import { missingTools, noRoot, titled, unmet } from '../needs.ts';
 import { architecture } from '../packages/built.ts';
 
 const missing = unmet(noRoot, missingTools('systemd-nspawn', 'debootstrap', 'systemctl', 'dpkg-deb', 'rpmbuild'));
 
 describe.skipIf(missing)(titled('systemd-nspawn', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   let on: Booted;
   let stop: (() => Promise<string>) | undefined;
 

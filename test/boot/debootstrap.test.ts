@@ -17,10 +17,10 @@ testCases({
   missing: scenariosMissing ?? chrootMissing,
   more: (scratch) => {
     const from = archive();
-    const folder = cached(scratch, `${release}-tarball`, (made) => {
+    const directory = cached(scratch, `${release}-tarball`, (made) => {
       const args = ['--variant=minbase', `--make-tarball=${join(made, 'system.tar')}`, release];
       execFileSync('debootstrap', [...args, mkdtempSync(join(scratch, 'tarball-')), from], { stdio: 'pipe' });
     });
-    return { ARCHIVE: from, TARBALL: join(folder, 'system.tar') };
+    return { ARCHIVE: from, TARBALL: join(directory, 'system.tar') };
   },
 });

@@ -87,21 +87,21 @@ export function booted(machine: Machine, traits: Traits): Booted {
 
 /** Packages and programs for the checks, in a folder of this machine; returns what the booted one is to be given. */
 export function makeFiles(scratch: string, deb: string): string[] {
-  const folder = join(scratch, 'given');
-  mkdirSync(folder);
+  const directory = join(scratch, 'given');
+  mkdirSync(directory);
   // Long enough to be seen where /proc is polled.
   const scripts = { postinst: '#!/bin/sh\n# made for a test\nsleep 1\nid\n' };
   const names = ['one', 'two', 'three', 'four'];
-  const debs = names.map((name) => buildDeb(folder, `booted-${name}`, { scripts }));
+  const debs = names.map((name) => buildDeb(directory, `booted-${name}`, { scripts }));
   // apt-get's dpkg unpacks: that has to take its time as well.
-  debs.push(buildDeb(folder, 'booted-front', { scripts: { ...scripts, preinst: '#!/bin/sh\nsleep 1\n' } }));
+  debs.push(buildDeb(directory, 'booted-front', { scripts: { ...scripts, preinst: '#!/bin/sh\nsleep 1\n' } }));
   const asks =
     '#!/bin/sh\n# made for a test\nset -e\n. /usr/share/debconf/confmodule\ndb_input low booted-asks/q || true\ndb_go || true\nsleep 1\n';
   const templates = 'Template: booted-asks/q\nType: boolean\nDefault: true\nDescription: yes?\n';
-  debs.push(buildDeb(folder, 'booted-asks', { scripts: { postinst: asks, templates } }));
-  const rpm = buildRpm(folder, 'booted-rpm', { post: 'sleep 1' });
+  debs.push(buildDeb(directory, 'booted-asks', { scripts: { postinst: asks, templates } }));
+  const rpm = buildRpm(directory, 'booted-rpm', { post: 'sleep 1' });
   const deploy = (name: string, command: string) => {
-    const file = join(folder, name);
+    const file = join(directory, name);
     writeFileSync(file, `#!/bin/sh\n# made for a test\n${command} "$@"\nexit $?\n`, { mode: 0o755 });
     return file;
   };
@@ -167,7 +167,7 @@ export const checks: readonly Check[] = [
     name: 'stepparent status names the sensor',
     async run({ status, traits: { traced } }) {
       const { sensor, packages, rules } = await status();
-      const by = packages.folders.map((folder) => folder.by);
+      const by = packages.folders.map((directory) => directory.by);
       expect(rules.refused).toEqual([]);
       if (traced) {
         expect(sensor).toMatchObject({ name: 'tracefs', lost_events: 0 });
@@ -225,21 +225,21 @@ export const checks: readonly Check[] = [
       const events = documents<StepparentEvent>(listed).filter((event) => event.file?.path === file);
       if (!traced) return;
       expect(events.map(({ process }) => process?.executable)).toContain(program('forger'));
-      const told = await alerts(`STEPPARENT_RULE=${recordsRule}`);
-      expect(told.map((entry) => entry.STEPPARENT_EXECUTABLE)).toEqual([program('forger')]);
+      const reported = await alerts(`STEPPARENT_RULE=${recordsRule}`);
+      expect(reported.map((entry) => entry.STEPPARENT_EXECUTABLE)).toEqual([program('forger')]);
     },
   },
   {
     name: 'programs in private folders are seen',
     async run(on) {
-      const folder = '/home/somebody/private';
+      const directory = '/home/somebody/private';
       await on.must(
-        `useradd -m somebody && mkdir -m 700 ${folder} && install -m 755 ${given}/deploy-a ${folder}/deploy-private && ` +
-          `chown -R somebody: ${folder} && chmod 700 /home/somebody && ${folder}/deploy-private ${given}/booted-four.deb`,
+        `useradd -m somebody && mkdir -m 700 ${directory} && install -m 755 ${given}/deploy-a ${directory}/deploy-private && ` +
+          `chown -R somebody: ${directory} && chmod 700 /home/somebody && ${directory}/deploy-private ${given}/booted-four.deb`,
       );
       await on.once(
         'the alert',
-        `journalctl -q -o cat STEPPARENT_RULE=${parentRule} STEPPARENT_PARENT_EXECUTABLE=${folder}/deploy-private`,
+        `journalctl -q -o cat STEPPARENT_RULE=${parentRule} STEPPARENT_PARENT_EXECUTABLE=${directory}/deploy-private`,
         (output) => output.includes('booted-four.deb'),
       );
     },
@@ -275,10 +275,10 @@ export const checks: readonly Check[] = [
       await once('the alert', `journalctl -q -o cat STEPPARENT_RULE=${scriptRule}`, (output) =>
         output.includes(script),
       );
-      const told = (await alerts(`STEPPARENT_RULE=${scriptRule}`)).filter(
+      const reported = (await alerts(`STEPPARENT_RULE=${scriptRule}`)).filter(
         (entry) => entry.STEPPARENT_EXECUTABLE === script,
       );
-      expect(told.map((entry) => entry.STEPPARENT_PARENT_EXECUTABLE)).toEqual([program('other-shell')]);
+      expect(reported.map((entry) => entry.STEPPARENT_PARENT_EXECUTABLE)).toEqual([program('other-shell')]);
       const runs = documents<StepparentEvent>(await must('stepparent events --json --limit 100000'))
         .filter(({ process }) => process?.executable === script)
         .map(({ process }) => process?.parent?.executable);
@@ -289,12 +289,12 @@ export const checks: readonly Check[] = [
     name: 'a dpkg hidden in /dev, or among the kernel modules, is an impostor',
     traced: true,
     async run({ must, once }) {
-      for (const folder of ['/dev/hidden', '/usr/lib/modules/hidden']) {
+      for (const directory of ['/dev/hidden', '/usr/lib/modules/hidden']) {
         await must(
-          `mkdir ${folder} && cp /usr/bin/dpkg ${folder} && ${folder}/dpkg -i ${given}/booted-one.deb; rm -r ${folder}`,
+          `mkdir ${directory} && cp /usr/bin/dpkg ${directory} && ${directory}/dpkg -i ${given}/booted-one.deb; rm -r ${directory}`,
         );
         await once('the alert', 'journalctl -q -o cat STEPPARENT_RULE=package-tool-impostor', (output) =>
-          output.includes(`${folder}/dpkg`),
+          output.includes(`${directory}/dpkg`),
         );
       }
     },
@@ -513,10 +513,10 @@ export const checks: readonly Check[] = [
       await must(`rm ${mine}; dpkg --purge stepparent`);
       const unit = await machine.run('systemctl cat stepparent.service; systemctl is-active stepparent.service');
       expect(unit.code).not.toBe(0);
-      const folders = ['/etc', '/var/lib', '/var/log', '/var/cache', '/run', '/usr/lib', '/usr/bin'];
-      expect(await must(`find ${folders.map((folder) => `${folder}/*stepparent*`).join(' ')} 2>/dev/null; true`)).toBe(
-        '',
-      );
+      const directories = ['/etc', '/var/lib', '/var/log', '/var/cache', '/run', '/usr/lib', '/usr/bin'];
+      expect(
+        await must(`find ${directories.map((directory) => `${directory}/*stepparent*`).join(' ')} 2>/dev/null; true`),
+      ).toBe('');
       expect(await must("find /etc /lib/systemd -name '*stepparent*'")).toBe('');
       if (!traced) return;
       const tracing = '/sys/kernel/tracing';

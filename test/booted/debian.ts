@@ -18,15 +18,15 @@ const cache = process.env.STEPPARENT_TEST_CACHE;
 export const isCached = (scratch: string, name: string): boolean => existsSync(join(cache ?? scratch, name));
 
 /** Makes a folder by `make`, or takes it from the cache. */
-export function cached(scratch: string, name: string, make: (folder: string) => void): string {
-  const folder = join(cache ?? scratch, name);
-  if (isCached(scratch, name)) return folder;
-  const unfinished = `${folder}.unfinished`;
+export function cached(scratch: string, name: string, make: (directory: string) => void): string {
+  const directory = join(cache ?? scratch, name);
+  if (isCached(scratch, name)) return directory;
+  const unfinished = `${directory}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
   make(unfinished);
-  renameSync(unfinished, folder);
-  return folder;
+  renameSync(unfinished, directory);
+  return directory;
 }
 
 /** Downloads from Debian's archive, by apt's own settings. */
@@ -34,21 +34,21 @@ export const download = (program: string, args: readonly string[], cwd: string):
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
 
 const baseSystem = (scratch: string): string =>
-  cached(scratch, `${suite}-${packages.join('-')}`, (folder) => {
-    debootstrap(folder, suite, packages);
-    removeDownloads(folder);
+  cached(scratch, `${suite}-${packages.join('-')}`, (directory) => {
+    debootstrap(directory, suite, packages);
+    removeDownloads(directory);
   });
 
 /** What was downloaded is installed. */
-export function removeDownloads(folder: string): void {
-  rmSync(join(folder, 'var/cache/apt/archives'), { recursive: true });
-  mkdirSync(join(folder, 'var/cache/apt/archives/partial'), { recursive: true });
+export function removeDownloads(directory: string): void {
+  rmSync(join(directory, 'var/cache/apt/archives'), { recursive: true });
+  mkdirSync(join(directory, 'var/cache/apt/archives/partial'), { recursive: true });
 }
 
 /** Where a machine finds what the test gives it. */
 export const given = '/opt/test';
 
-export interface RootParts {
+export interface RootDeps {
   /** Put into `given`. */
   files: readonly string[];
   /** Units by name. */
@@ -60,17 +60,17 @@ export interface RootParts {
 }
 
 /** A system of its own in `folder`, with a journal that outlasts a reboot, and no timers that reach for the network. */
-export function makeRoot(scratch: string, folder: string, { files, units, masked, base }: RootParts): void {
-  execFileSync('cp', ['-a', '--reflink=auto', base ?? baseSystem(scratch), folder]);
+export function makeRoot(scratch: string, directory: string, { files, units, masked, base }: RootDeps): void {
+  execFileSync('cp', ['-a', '--reflink=auto', base ?? baseSystem(scratch), directory]);
   // Every host with a kernel of its own has the last of them.
   for (const made of [given, '/var/log/journal', '/usr/lib/modules'])
-    mkdirSync(join(folder, made), { recursive: true });
-  for (const file of files) cpSync(file, join(folder, given, file.slice(file.lastIndexOf('/') + 1)));
-  writeFileSync(join(folder, given, 'shell'), shellProgram, { mode: 0o755 });
-  writeFileSync(join(folder, 'etc/hostname'), 'booted\n');
-  writeFileSync(join(folder, 'etc/apt/sources.list'), '');
-  for (const [name, text] of Object.entries(units)) writeFileSync(join(folder, 'etc/systemd/system', name), text);
-  const systemctl = (...args: string[]) => execFileSync('systemctl', ['--root', folder, ...args], { stdio: 'pipe' });
+    mkdirSync(join(directory, made), { recursive: true });
+  for (const file of files) cpSync(file, join(directory, given, file.slice(file.lastIndexOf('/') + 1)));
+  writeFileSync(join(directory, given, 'shell'), shellProgram, { mode: 0o755 });
+  writeFileSync(join(directory, 'etc/hostname'), 'booted\n');
+  writeFileSync(join(directory, 'etc/apt/sources.list'), '');
+  for (const [name, text] of Object.entries(units)) writeFileSync(join(directory, 'etc/systemd/system', name), text);
+  const systemctl = (...args: string[]) => execFileSync('systemctl', ['--root', directory, ...args], { stdio: 'pipe' });
   systemctl('mask', 'apt-daily.timer', 'apt-daily-upgrade.timer', ...masked);
   systemctl('enable', ...Object.keys(units).filter((name) => !name.includes('@')));
 }

@@ -38,8 +38,8 @@ export const emulators: Readonly<Record<Architecture['deb'], Emulator>> = {
 };
 
 /** Options for apt that know the packages of another architecture, below `folder`. */
-function foreignApt(deb: string, folder: string): string[] {
-  const [lists, cache] = [join(folder, 'lists'), join(folder, 'cache')];
+function foreignApt(deb: string, directory: string): string[] {
+  const [lists, cache] = [join(directory, 'lists'), join(directory, 'cache')];
   for (const made of [join(lists, 'partial'), join(cache, 'archives/partial')]) mkdirSync(made, { recursive: true });
   const settings = [
     ...[`APT::Architecture=${deb}`, `APT::Architectures=${deb}`, 'APT::Sandbox::User=root'],
@@ -50,7 +50,7 @@ function foreignApt(deb: string, folder: string): string[] {
 
 /** Debian's kernel for clouds has ext4 and NVMe built in: it needs no initrd. */
 function kernelImage(scratch: string, { deb }: Architecture): string {
-  const folder = cached(scratch, `kernel-${deb}`, (into) => {
+  const directory = cached(scratch, `kernel-${deb}`, (into) => {
     const apt = join(into, 'apt');
     const options = deb === native.deb ? [] : foreignApt(deb, apt);
     if (options.length > 0) download('apt-get', [...options, 'update', '-qq'], into);
@@ -62,9 +62,9 @@ function kernelImage(scratch: string, { deb }: Architecture): string {
     const file = readdirSync(into).find((one) => one.endsWith('.deb')) ?? '';
     execFileSync('dpkg-deb', ['-x', join(into, file), into]);
   });
-  const image = readdirSync(join(folder, 'boot')).find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new Error(`no kernel in ${folder}`);
-  return join(folder, 'boot', image);
+  const image = readdirSync(join(directory, 'boot')).find((name) => name.startsWith('vmlinuz-'));
+  if (image === undefined) throw new Error(`no kernel in ${directory}`);
+  return join(directory, 'boot', image);
 }
 
 /** The size of the file system on a disk. */

@@ -81,13 +81,13 @@ export async function foreignBase(scratch: string, architecture: Architecture): 
   const name = `${suite}-${packages.join('-')}-${architecture.deb}`;
   const work = join(scratch, 'second-stage');
   const disk = isCached(scratch, name) ? '' : await setUp(work, architecture);
-  return cached(scratch, name, (folder) => {
+  return cached(scratch, name, (directory) => {
     execFileSync('sh', [
       '-c',
       'tail -c +"$0" "$1" | tar -x --numeric-owner -C "$2"',
       `${diskMiB * 2 ** 20 + 1}`,
       disk,
-      folder,
+      directory,
     ]);
     rmSync(work, { recursive: true });
   });

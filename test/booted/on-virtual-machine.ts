@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Architecture } from '../../packaging/files.ts';
-import { scratchFolder } from '../e2e/private-host.ts';
+import { scratchDirectory } from '../e2e/private-host.ts';
 import { missingTools, noRoot, titled, unmet } from '../needs.ts';
 import { type Booted, booted, checks, makeFiles } from './checks.ts';
 import { builtPackage } from './debian.ts';
@@ -16,7 +16,7 @@ export function describeOnVirtualMachine(architecture: Architecture, cpus: numbe
   const missing = unmet(noRoot, missingTools(program, `${compilers}g++`, ...tools));
 
   describe.skipIf(missing)(titled(`${deb} in qemu`, missing), () => {
-    const scratch = scratchFolder();
+    const scratch = scratchDirectory();
     let on: Booted;
     let stop: (() => Promise<string>) | undefined;
 

@@ -26,15 +26,15 @@ const hostEnv: NodeJS.ProcessEnv = {
   ...(process.env.NODE_EXTRA_CA_CERTS && { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS }),
   PATH: (process.env.PATH ?? '')
     .split(delimiter)
-    .filter((folder) => !folder.includes('node_modules') && !folder.includes('node-gyp-bin'))
+    .filter((directory) => !directory.includes('node_modules') && !directory.includes('node-gyp-bin'))
     .join(delimiter),
 };
 
-function makeClone(folder: string): void {
+function makeClone(directory: string): void {
   const list = execFileSync('git', ['-C', root, '-c', 'safe.directory=*', 'ls-files', '-z'], { encoding: 'utf8' });
   for (const file of list.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    cpSync(join(root, file), join(folder, file), { verbatimSymlinks: true });
+    mkdirSync(dirname(join(directory, file)), { recursive: true });
+    cpSync(join(root, file), join(directory, file), { verbatimSymlinks: true });
   }
 }
 

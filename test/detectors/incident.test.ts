@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
-import { buildIncident, type IncidentParts, scoreIncident, severityOfScore } from '../../detectors/incident.ts';
+import { buildIncident, type IncidentDeps, scoreIncident, severityOfScore } from '../../detectors/incident.ts';
 import { exampleEvent, second, start } from '../storage/examples.ts';
 
 const id = '01234567-100-500';
@@ -74,7 +74,7 @@ function alertOf(event: StepparentEvent, rule: string, risk: number, state: 'ope
     },
   };
 }
-const build = (parts: Pick<IncidentParts, 'alerts' | 'events'> & Partial<IncidentParts>) =>
+const build = (parts: Pick<IncidentDeps, 'alerts' | 'events'> & Partial<IncidentDeps>) =>
   buildIncident({ id, mostEvents: 1000, eventsCount: 0, isAlive: () => false, ...parts });
 
 test('a story: provenance, packages, findings, steps in order, survivors', () => {

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { FieldReader, FieldValue } from '../../collectors/event/event.ts';
-import { createDismissals } from '../../detectors/no-match-cache.ts';
+import { createNoMatchCache } from '../../detectors/no-match-cache.ts';
 
 const reading =
   (fields: Readonly<Record<string, FieldValue>>): FieldReader =>
@@ -11,11 +11,11 @@ const reading =
 
 /** One that was dismissed after `name`, `path` and, where it is `sh`, `copy` were read. */
 function dismissed(fields: Readonly<Record<string, FieldValue>>, key = '/bin/true') {
-  const dismissals = createDismissals();
-  const { read, keep } = dismissals.watch(reading(fields));
+  const noMatchCache = createNoMatchCache();
+  const { read, keep } = noMatchCache.watch(reading(fields));
   for (const field of ['name', 'path', 'copy']) read(field);
   keep(key);
-  return (of: string, now: Readonly<Record<string, FieldValue>>) => dismissals.cover(of, reading(now));
+  return (of: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.cover(of, reading(now));
 }
 
 const seen = { name: 'true', path: '/usr/bin/true' };
@@ -39,27 +39,27 @@ test('lists and long values are not kept', () => {
 });
 
 test('many keys: the memory is bounded, and all are asked anew then', () => {
-  const dismissals = createDismissals();
+  const noMatchCache = createNoMatchCache();
   const keep = (key: string): void => {
-    const watched = dismissals.watch(reading(seen));
+    const watched = noMatchCache.watch(reading(seen));
     watched.read('name');
     watched.keep(key);
   };
   keep('first');
   for (let i = 0; i < 511; i++) keep(`${i}`);
-  expect(dismissals.cover('first', reading(seen))).toBe(true);
+  expect(noMatchCache.cover('first', reading(seen))).toBe(true);
   keep('one more');
-  expect(dismissals.cover('first', reading(seen))).toBe(false);
-  expect(dismissals.cover('one more', reading(seen))).toBe(true);
+  expect(noMatchCache.cover('first', reading(seen))).toBe(false);
+  expect(noMatchCache.cover('one more', reading(seen))).toBe(true);
 });
 
 test('nor is an event of which a field read otherwise the second time', () => {
-  const dismissals = createDismissals();
+  const noMatchCache = createNoMatchCache();
   let copy: string | undefined;
-  const { read, keep } = dismissals.watch((field) => (field === 'copy' ? copy : 'x'));
+  const { read, keep } = noMatchCache.watch((field) => (field === 'copy' ? copy : 'x'));
   read('copy');
   copy = '/var/lib/dpkg/info/x.postinst';
   read('copy');
   keep('/bin/true');
-  expect(dismissals.cover('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
+  expect(noMatchCache.cover('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
 });

@@ -4,15 +4,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
-import { pageFolders, rulePages } from '../../docs/rule-pages.ts';
+import { pageDirectories, rulePages } from '../../docs/rule-pages.ts';
 import { commandsIn, refusalOf } from './guide-commands.ts';
 
 const docs = path.join(import.meta.dirname, '../../docs');
 const pages = rulePages();
 
 test('no page is missing and none is left of a file that is gone; else: npm run docs:rules', () => {
-  const there = pageFolders.flatMap((folder) =>
-    readdirSync(path.join(docs, folder)).map((name) => `${folder}/${name}`),
+  const there = pageDirectories.flatMap((directory) =>
+    readdirSync(path.join(docs, directory)).map((name) => `${directory}/${name}`),
   );
   expect(there.sort()).toEqual([...pages.keys()].sort());
 });

@@ -9,14 +9,14 @@ import { type Journald, journaldMissing, startJournald } from '../journald.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journaldMissing;
 const rule = 'dpkg-package-installed-by-unusual-parent';
 
 describe.skipIf(missing)(titled('an alert', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(scratch, '[alerts]\njournald = true\n');
   let journald: Journald;
   let deb: string;
@@ -58,9 +58,9 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
       count,
       first: begun,
       last,
-      ...told
+      ...reported
     } = alert.stepparent.alert as AlertDocument['stepparent']['alert'] & Record<string, unknown>;
-    expect(line).toEqual({ ...alert, stepparent: { ...alert.stepparent, alert: told } });
+    expect(line).toEqual({ ...alert, stepparent: { ...alert.stepparent, alert: reported } });
     expect([count, begun]).toEqual([1, last]);
 
     const entry = await until('the entry in the journal', () => inJournal(id)[0]);

@@ -3,14 +3,14 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
 import { makeParent } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, testAgent, until } from './run-agent.ts';
 
 const lanes = 4;
 const runs = 125;
 
 describe.skipIf(endToEndMissing)(titled('a burst', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('of runs that end at once', async () => {

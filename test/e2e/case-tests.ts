@@ -72,7 +72,7 @@ const expectationsOf = (cases: readonly Case[]) =>
     })),
   );
 
-interface CaseParts {
+interface CaseDeps {
   title: string;
   cases: readonly Case[];
   /** Why they cannot be enacted here. */
@@ -82,7 +82,7 @@ interface CaseParts {
 }
 
 /** Enacts the cases and declares their tests: one for each payload, one for each answer. */
-export function testCases({ title, cases, missing, more = () => ({}) }: CaseParts): void {
+export function testCases({ title, cases, missing, more = () => ({}) }: CaseDeps): void {
   describe.skipIf(missing)(titled(title, missing), () => enactAndTest(cases, more));
 }
 
@@ -92,7 +92,7 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
   let given: NodeJS.ProcessEnv = {};
   const { agent, scratch } = host;
   const home = join(scratch, 'home');
-  const state = join(agent.folder, 'state');
+  const state = join(agent.directory, 'state');
   const learned = join(scratch, 'learned-state');
   const env = (): NodeJS.ProcessEnv => ({
     AGENT: `${agent.pid}`,
@@ -100,7 +100,7 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     CLOCK_OFFSET: join(scratch, 'clock-offset'),
     CONFIG: agent.config,
     HOME: home,
-    LOGS: join(agent.folder, 'logs'),
+    LOGS: join(agent.directory, 'logs'),
     NOBODY: '/opt/nobody',
     NODE: process.execPath,
     STATE: state,
@@ -176,10 +176,10 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     await host.prepare();
     mkdirSync(home);
     mountEmpty('/var/tmp');
-    for (const folder of changed) {
-      const copy = join(scratch, folder.replaceAll('/', '_'));
-      cpSync(folder, copy, { recursive: true, verbatimSymlinks: true });
-      bindMount(copy, folder);
+    for (const directory of changed) {
+      const copy = join(scratch, directory.replaceAll('/', '_'));
+      cpSync(directory, copy, { recursive: true, verbatimSymlinks: true });
+      bindMount(copy, directory);
     }
     for (const act of [...firstWeek, beforeCases]) if (!lacks(act)) await host.play(act, env());
     await host.settled();

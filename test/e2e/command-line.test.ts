@@ -9,7 +9,7 @@ import { agentPriority } from '../../agent/commands/run.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, runCli, testAgent, tracesOf, until } from './run-agent.ts';
 
 const top = join(import.meta.dirname, '../..');
@@ -25,7 +25,7 @@ test('the agent gives itself the priority of its unit', () => {
 });
 
 describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('SIGTERM ends it cleanly, also while installations go on', async () => {
@@ -71,7 +71,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     const agent = testAgent(scratch, toml);
     const { code, stdout, stderr } = await runCli(['run', '--config', agent.config]);
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
-    expect(stderr).toContain(`stepparent: ${join(agent.folder, 'conf.d/test.toml')}:${line}:`);
+    expect(stderr).toContain(`stepparent: ${join(agent.directory, 'conf.d/test.toml')}:${line}:`);
     expect(stderr).toContain(key);
     expect(stderr).not.toMatch(/^ +at /m);
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { titled } from '../needs.ts';
 import { makeParent } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, makeDatabase, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, makeDatabase, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, run, type TermDocument, testAgent, until } from './run-agent.ts';
 
 /** How a command is run: what `unshare` is given, and what a shell does there before. `$P` is the parent, `$R` a small root. */
@@ -50,7 +50,7 @@ const host: Record<string, Setting> = {
 };
 
 describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const usual = testAgent(scratch);
   const strict = testAgent(scratch, 'container_alerts = true\n');
   const parents = new Map<Setting, string>();
@@ -59,8 +59,8 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
   beforeAll(async () => {
     enterPrivateHost(scratch);
     const root = join(scratch, 'root');
-    for (const folder of ['usr', 'tmp', 'proc', 'dev', 'etc', 'bin-e2e'])
-      mkdirSync(join(root, folder), { recursive: true });
+    for (const directory of ['usr', 'tmp', 'proc', 'dev', 'etc', 'bin-e2e'])
+      mkdirSync(join(root, directory), { recursive: true });
     for (const link of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${link}`, join(root, link));
     makeDatabase(join(root, 'var/lib/dpkg'));
     await usual.start();

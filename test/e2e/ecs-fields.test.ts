@@ -15,7 +15,7 @@ import { bindMount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('rpm', 'rpmbuild'));
@@ -57,7 +57,7 @@ const notFilled = words(`
   process.exit_code process.end process.thread.capabilities.effective user.domain`);
 
 describe.skipIf(missing)(titled('recorded events', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(
     scratch,
     `package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n${withAllRules}`,
@@ -76,7 +76,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     expect(await run('dpkg', ['-i', buildDeb(scratch, 'e2e-before')])).toMatchObject({ code: 0 });
     writeFileSync(join(info, 'e2e-ghost.prerm'), '#!/bin/sh\n', { mode: 0o755 });
     await agent.start();
-    const told = tellAll(agent, info);
+    const reported = tellAll(agent, info);
     const alerted = (rule: string) =>
       until(`an alert of ${rule}`, () => agent.delivered().some((alert) => alert.rule.id === rule));
     // What the agent says once it has looked at what there is: from then on changes are changes.
@@ -95,11 +95,11 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     const hand = makeParent(scratch, 'hand');
     expect(await runBy(hand, [script, 'configure'])).toMatchObject({ code: 0 });
     // What is changed by hand is told with its difference and its findings.
-    await told();
+    await reported();
     const planted = 'echo "* * * * * root true" > /etc/cron.d/e2e-none';
     expect(await run(hand, ['-c', `echo '${planted}' >> ${script}`])).toMatchObject({ code: 0 });
 
-    await told();
+    await reported();
     for (const rule of [...rules, 'maintainer-script-changed-outside-dpkg']) await alerted(rule);
     alerts = agent.delivered();
     events = await agent.events();

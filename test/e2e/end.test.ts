@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { bindMount, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, type TestAgent, testAgent, tracesOf, until } from './run-agent.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
@@ -22,12 +22,12 @@ function holdTracePipe(pid: number): { instance: string; letGo: () => void } {
 const errorsOf = (agent: TestAgent): string[] => agent.stderr.match(/^\S+ error .*$/gm) ?? [];
 
 describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  const isClosed = (agent: TestAgent): boolean => !existsSync(join(agent.folder, 'runtime/control.sock'));
+  const isClosed = (agent: TestAgent): boolean => !existsSync(join(agent.directory, 'runtime/control.sock'));
   /** The database was closed: SQLite then leaves no write-ahead log. */
-  const isStored = (agent: TestAgent): boolean => !existsSync(join(agent.folder, 'state/stepparent.db-wal'));
+  const isStored = (agent: TestAgent): boolean => !existsSync(join(agent.directory, 'state/stepparent.db-wal'));
 
   /** Runs dpkg, and does not wait until the agent has seen it. */
   const installed = async (name: string): Promise<string> => {

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { noFiles, standstill } from '../../agent/daemon/self-watch.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type TestAgent, testAgent, until } from './run-agent.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 const missing = unmet(endToEndMissing, missingTools('prlimit'));
 
 describe.skipIf(missing)(titled('faults', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   const limitFiles = (pid: number, limit: number): void => {
@@ -35,7 +35,7 @@ describe.skipIf(missing)(titled('faults', missing), () => {
     const { code, stdout, stderr } = await agent.cli('status', '--json');
     // No word of an agent that is not running.
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain(join(agent.folder, 'runtime/control.sock'));
+    expect(stderr).toContain(join(agent.directory, 'runtime/control.sock'));
     limitFiles(agent.pid, 1024);
     const { state } = await degradedBy(agent, new RegExp(`${noFiles}.*EMFILE`));
     expect(state).toBe('degraded');
@@ -69,7 +69,7 @@ describe.skipIf(missing)(titled('faults', missing), () => {
   test('the control socket is removed', async () => {
     const agent = testAgent(scratch);
     await agent.start();
-    rmSync(join(agent.folder, 'runtime/control.sock'));
+    rmSync(join(agent.directory, 'runtime/control.sock'));
     const { state, pid } = await degradedBy(agent, /runtime\/control\.sock/);
     expect({ state, pid }).toEqual({ state: 'degraded', pid: agent.pid });
     await agent.stop();

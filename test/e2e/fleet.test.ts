@@ -24,7 +24,7 @@ import { mountOverlay } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { documents, run, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journalRemoteMissing ?? unmet(missingTools('openssl'));
@@ -85,7 +85,7 @@ process.once('exit', () => {
 });
 
 describe.skipIf(missing)(titled('a fleet', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(scratch, 'logs_directory = "/var/log/stepparent"\n[alerts]\njournald = true\n');
   let journald: Journald;
   let deb: string;
@@ -108,7 +108,7 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
   beforeAll(async () => {
     enterPrivateHost(scratch);
     journald = await startJournald();
-    for (const folder of ['upper', 'work']) mkdirSync(join(scratch, folder));
+    for (const directory of ['upper', 'work']) mkdirSync(join(scratch, directory));
     mountOverlay('/etc', join(scratch, 'upper'), join(scratch, 'work'));
     appendFileSync('/etc/hosts', `\n${address} logs.example.org\n`);
     makeCertificates();
@@ -230,10 +230,10 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
         stderr: '',
       });
     }
-    const folder = '/var/log/stepparent/export';
-    const [file, ...more] = readdirSync(folder);
+    const directory = '/var/log/stepparent/export';
+    const [file, ...more] = readdirSync(directory);
     expect([file, more]).toEqual([expect.stringMatching(/^\d+\.ndjson$/), []]);
-    expect(documents(readFileSync(join(folder, file ?? ''), 'utf8')).slice(0, stored.length)).toEqual(stored);
+    expect(documents(readFileSync(join(directory, file ?? ''), 'utf8')).slice(0, stored.length)).toEqual(stored);
     expect(stored.length).toBeGreaterThan(0);
   });
 

@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, type TestAgent, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('apt-get'));
 const rule = 'dpkg-package-installed-by-unusual-parent';
 
 describe.skipIf(missing)(titled('front ends', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const usual = testAgent(scratch);
   const strict = testAgent(scratch, 'known_front_ends = false\n');
 

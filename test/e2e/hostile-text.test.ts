@@ -10,7 +10,7 @@ import { type Journald, journaldMissing, startJournald } from '../journald.ts';
 import { titled } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journaldMissing;
@@ -33,14 +33,14 @@ const hostile: Record<string, string[]> = {
 const plain = /^[^\p{C}\p{Zl}\p{Zp}]*$/u;
 
 describe.skipIf(missing)(titled('hostile text', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(scratch, '[alerts]\njournald = true\n');
   let journald: Journald;
   const parents = new Map<string, string>();
   let events: StepparentEvent[] = [];
   let alerts: AlertDocument[] = [];
   let lasting = '';
-  const folder = () => join(scratch, 'cwd\n\x1b[1mFORGED');
+  const directory = () => join(scratch, 'cwd\n\x1b[1mFORGED');
 
   beforeAll(async () => {
     enterPrivateHost(scratch);
@@ -63,8 +63,8 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     await run(parentOf('bytes'), ['-c', 'dpkg -i "$(printf "a\\377\\376b.deb")"; :'], { cwd: scratch });
     const named = copyOf(scratch, '/bin/dash', 'sh\nMESSAGE=FORGED\n\x1b[2J\u202e');
     parents.set('named', named);
-    mkdirSync(folder());
-    await run(named, ['-c', 'dpkg -i x.deb; sleep 1'], { cwd: folder() });
+    mkdirSync(directory());
+    await run(named, ['-c', 'dpkg -i x.deb; sleep 1'], { cwd: directory() });
 
     alerts = await until('all alerts', async () => {
       const listed = await agent.alerts();
@@ -113,7 +113,7 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
   test("a parent's name and a folder's are kept as they were", () => {
     expect(alertOf('named').process).toMatchObject({
       parent: { executable: parents.get('named') },
-      working_directory: folder(),
+      working_directory: directory(),
     });
   });
 

@@ -3,13 +3,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { testAgent, until, withAllRules } from './run-agent.ts';
 
 const rule = 'package-installed-by-unusual-initiator';
 
 describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(scratch, withAllRules);
   beforeAll(async () => {
     enterPrivateHost(scratch);

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { journaldMissing, startJournald } from '../journald.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { testAgent, tracesOf, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journaldMissing;
@@ -13,7 +13,7 @@ const kills = 12;
 const patienceMs = 150_000;
 
 describe.skipIf(missing)(titled('kill -9', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('what was installed while no agent ran is told by the next one', async () => {
@@ -68,17 +68,17 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
     }
     const own = ([term]: readonly (string | null)[]) => (term != null && parents.includes(term) ? [term] : []);
     const terms = (await agent.baseline()).flatMap((term) => own(term.terms));
-    const told = (await agent.alerts()).flatMap(({ stepparent }) => own(stepparent.alert.terms));
-    expect([...terms].sort()).toEqual([...told].sort());
-    expect(new Set(told).size).toBe(told.length);
+    const reported = (await agent.alerts()).flatMap(({ stepparent }) => own(stepparent.alert.terms));
+    expect([...terms].sort()).toEqual([...reported].sort());
+    expect(new Set(reported).size).toBe(reported.length);
     // What was read and not yet stored goes with the process: some milliseconds' worth.
-    expect(told.length).toBeGreaterThan(kills / 3);
+    expect(reported.length).toBeGreaterThan(kills / 3);
 
     await agent.start();
     const journald = await startJournald();
     try {
       const alerts = (await agent.alerts()).filter(({ stepparent }) => own(stepparent.alert.terms).length > 0);
-      expect(alerts.length).toBeGreaterThanOrEqual(told.length);
+      expect(alerts.length).toBeGreaterThanOrEqual(reported.length);
       const ids = alerts.map(({ stepparent }) => stepparent.alert.id);
       await until(
         'all in the journal',

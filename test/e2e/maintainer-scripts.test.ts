@@ -6,7 +6,7 @@ import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('dpkg-reconfigure', 'debconf', 'perl'));
@@ -20,7 +20,7 @@ const asks =
 const script = (name: string) => `/var/lib/dpkg/info/${name}`;
 
 describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(
     scratch,
     "[events]\nrecord = 'stepparent.exec.filename:*e2e-scripts* or process.name:dpkg'\n",

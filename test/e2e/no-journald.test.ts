@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { journaldMissing, startJournald } from '../journald.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { degradedWithoutPauses, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journaldMissing;
@@ -13,7 +13,7 @@ const missing = endToEndMissing ?? journaldMissing;
 const patienceMs = 150_000;
 
 describe.skipIf(missing)(titled('journald absent', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('alerts wait for it', { timeout: 400_000 }, async () => {

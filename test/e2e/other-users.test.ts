@@ -6,20 +6,20 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import { titled } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, testAgent, until } from './run-agent.ts';
 
 describe.skipIf(endToEndMissing)(titled('another user', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('floods, and root is told of as before', async () => {
     // Nobody has to reach the programs.
     chmodSync(scratch, 0o755);
-    const folder = join(scratch, 'flood');
-    mkdirSync(folder);
-    const parents = Array.from({ length: limits.capAlerts + 5 }, (_, i) => copyOf(folder, '/bin/dash', `p${i}`));
-    await run('chmod', ['-R', 'a+rX', folder]);
+    const directory = join(scratch, 'flood');
+    mkdirSync(directory);
+    const parents = Array.from({ length: limits.capAlerts + 5 }, (_, i) => copyOf(directory, '/bin/dash', `p${i}`));
+    await run('chmod', ['-R', 'a+rX', directory]);
     const agent = testAgent(scratch);
     await agent.start();
 

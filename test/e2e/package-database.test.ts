@@ -12,7 +12,7 @@ import { bindMount, unmount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { documents, run, tellAll, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing;
@@ -20,11 +20,11 @@ const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
 const info = '/var/lib/dpkg/info';
 
 describe.skipIf(missing)(titled('package databases', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const rpmDatabase = join(scratch, 'var/lib/rpm');
-  const folders = [info, '/var/lib/dpkg', rpmDatabase];
-  const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(folders)}\n`);
-  const told = tellAll(agent, info);
+  const directories = [info, '/var/lib/dpkg', rpmDatabase];
+  const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(directories)}\n`);
+  const reported = tellAll(agent, info);
   const of = (events: StepparentEvent[], path: string): StepparentEvent[] =>
     events.filter(({ file }) => file?.path === path);
   const ran = (events: StepparentEvent[], executable: string): StepparentEvent[] =>
@@ -38,7 +38,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
     // Of the very first installation the folder that dpkg unpacks into may be watched too late: nothing has run yet.
     await run('dpkg', ['-i', buildDeb(scratch, 'e2e-first', { scripts: { postinst: '#!/bin/sh\nsleep 0.1\n' } })]);
-    await told();
+    await reported();
   });
   afterAll(async () => {
     await agent.stop();
@@ -47,7 +47,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
   test('what is watched, and how, is in the status', async () => {
     const { packages } = await agent.status();
     expect(packages.missing).toEqual([]);
-    expect(packages.folders.slice(0, 3)).toMatchObject(folders.map((path) => ({ path, by: 'fanotify' })));
+    expect(packages.folders.slice(0, 3)).toMatchObject(directories.map((path) => ({ path, by: 'fanotify' })));
     const { stdout } = await agent.cli('status');
     expect(stdout).toContain(`${info} by fanotify`);
   });
@@ -60,7 +60,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     const before = (await agent.events()).length;
     const dpkg = await run('dpkg', ['-i', deb]);
     expect(dpkg.code).toBe(0);
-    const events = (await told()).slice(before);
+    const events = (await reported()).slice(before);
 
     const script = `${info}/e2e-files.postinst`;
     const [renamed, ...more] = of(events, script);
@@ -119,7 +119,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     const script = `${info}/e2e-files.postinst`;
     const before = of(await agent.events(), script).length;
     const { pid } = await run(tamper, ['-c', `echo /tmp/x >> ${script}`]);
-    const events = of(await told(), script).slice(before);
+    const events = of(await reported(), script).slice(before);
     expect(events).toMatchObject([
       {
         event: { action: 'modification' },
@@ -136,7 +136,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
       scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm'\n` },
     });
     await run('dpkg', ['-i', deb]);
-    const [event] = of(await told(), `${info}/bash.prerm`);
+    const [event] = of(await reported(), `${info}/bash.prerm`);
     expect(event).toMatchObject({
       event: { action: 'creation' },
       // Of a shell that has ended only the name that execve was given is known.
@@ -150,7 +150,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     const rpm = buildRpm(scratch, 'e2e-scriptlet', { post: `sleep 0.2\n( setsid ${payload} 0.2 & )` });
     const { code, pid, stderr } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    const events = await told();
+    const events = await reported();
     const database = events.filter(({ file }) => file?.directory === rpmDatabase);
     expect(database.find(({ file }) => file?.name === 'rpmdb.sqlite')).toMatchObject({
       event: { action: 'creation' },
@@ -198,7 +198,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     }
     // What was reported and not saved yet is found once more after a kill.
     await until('the listing is saved', () => {
-      const store = new Database(join(agent.folder, 'state/stepparent.db'), { readonly: true });
+      const store = new Database(join(agent.directory, 'state/stepparent.db'), { readonly: true });
       try {
         const listed = store.prepare<[string], [string, number]>('SELECT name, size FROM known_files WHERE folder = ?');
         const sizes = new Map(listed.raw().all(info));
@@ -210,7 +210,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     });
     await agent.kill();
     await agent.start();
-    await told();
+    await reported();
     expect(await found()).toHaveLength(3);
   });
 
@@ -267,7 +267,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
       return found.length > 0 && found;
     });
     expect(event?.stepparent.found).toBe('by comparison');
-    const events = await told();
+    const events = await reported();
     expect(events.filter(({ event }) => event.action === 'package-folder-replaced')).toMatchObject([
       { message: expect.stringContaining(info) },
     ]);
@@ -278,6 +278,6 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     await until('the old folder', async () =>
       of(await agent.events(), `${info}/planted.postinst`).some(({ event }) => event.action === 'deletion'),
     );
-    await told();
+    await reported();
   });
 });

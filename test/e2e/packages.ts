@@ -9,34 +9,34 @@ export type DebScripts = Partial<Record<Script, string>>;
 
 /** Builds NAME.deb, or `file`, in `folder`; returns its path. */
 export function buildDeb(
-  folder: string,
+  directory: string,
   name: string,
   options: { version?: string; scripts?: DebScripts; file?: string } = {},
 ): string {
   const { version = '1', scripts = {} } = options;
-  const tree = mkdtempSync(join(folder, 'tree-'));
+  const tree = mkdtempSync(join(directory, 'tree-'));
   mkdirSync(join(tree, 'DEBIAN'), { mode: 0o755 });
   const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: harmless\n`;
   writeFileSync(join(tree, 'DEBIAN/control'), control);
   for (const [script, text] of Object.entries(scripts)) {
     writeFileSync(join(tree, 'DEBIAN', script), text, { mode: script === 'templates' ? 0o644 : 0o755 });
   }
-  const file = join(folder, options.file ?? `${name}.deb`);
+  const file = join(directory, options.file ?? `${name}.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '--build', '-Znone', tree, file], { stdio: 'pipe' });
   return file;
 }
 
 /** Builds NAME.rpm in `folder`; returns its path. `post`: what its %post does. */
-export function buildRpm(folder: string, name: string, { post = ':' }: { post?: string } = {}): string {
-  const top = mkdtempSync(join(folder, 'rpmbuild-'));
+export function buildRpm(directory: string, name: string, { post = ':' }: { post?: string } = {}): string {
+  const top = mkdtempSync(join(directory, 'rpmbuild-'));
   const spec = join(top, `${name}.spec`);
   writeFileSync(
     spec,
     `Name: ${name}\nVersion: 1\nRelease: 1\nSummary: harmless\nLicense: none\nBuildArch: noarch\n` +
       `%description\nharmless\n%post\n${post}\n%files\n`,
   );
-  const macros = { _topdir: top, _rpmdir: folder, _build_name_fmt: `${name}.rpm` };
+  const macros = { _topdir: top, _rpmdir: directory, _build_name_fmt: `${name}.rpm` };
   const defines = Object.entries(macros).flatMap(([macro, value]) => ['--define', `${macro} ${value}`]);
   execFileSync('rpmbuild', [...defines, '-bb', spec], { stdio: 'pipe' });
-  return join(folder, `${name}.rpm`);
+  return join(directory, `${name}.rpm`);
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { buildDeb, buildRpm } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, makeDatabase, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, makeDatabase, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('gcc', 'perl', 'python3', 'rpm', 'rpmbuild'));
@@ -18,7 +18,7 @@ const [dynamicLinker = ''] = globSync('/lib{64,}/ld-linux-*.so.*');
 
 /** One row's own place: every program that it starts is a copy in there, so that its terms are nobody else's. */
 interface Place {
-  folder: string;
+  directory: string;
   /** A copy of a system program, under its own name or another. */
   copy(program: string, name?: string): string;
   /** A file to be run. */
@@ -55,7 +55,7 @@ const install = (place: Place) => ['dpkg', '-i', place.deb];
 /** A way of the program in C. */
 const inC = (way: string, depth = 1): Row => ({
   of(place) {
-    const launch = place.copy(join(programs, 'launch'), `x${basename(place.folder)}`);
+    const launch = place.copy(join(programs, 'launch'), `x${basename(place.directory)}`);
     const args = install(place);
     return { command: [launch, way, ...args], args, parent: { executable: launch }, depth };
   },
@@ -70,7 +70,7 @@ const inPython = (
     const python = place.copy(systemPython, 'python3');
     const { before = [], executable = python, depth = 1 } = of(place, python);
     const args = install(place);
-    const command = [python, join(programs, 'launch.py'), way, join(place.folder, 'told'), ...before, ...args];
+    const command = [python, join(programs, 'launch.py'), way, join(place.directory, 'told'), ...before, ...args];
     return { command, args, parent: { executable, pid: 'told' }, depth };
   },
   alert: true,
@@ -111,7 +111,7 @@ const parents: Record<string, Row> = {
     of(place) {
       const bash = place.copy('/bin/bash', 'bash');
       const script = place.script('setup', '#!/usr/bin/env bash\n"$@"\n:\n');
-      const env = { PATH: `${place.folder}:${process.env.PATH}` };
+      const env = { PATH: `${place.directory}:${process.env.PATH}` };
       return { command: [script, ...install(place)], args: install(place), env, parent: { executable: bash } };
     },
     alert: true,
@@ -136,7 +136,7 @@ const parents: Record<string, Row> = {
         place.copy(systemPython),
         join(programs, 'launch.py'),
         'thread execs',
-        join(place.folder, 'told'),
+        join(place.directory, 'told'),
       ];
       return { command: byOuter(place, [...launch, ...args]), args, parent: { executable: place.outer, pid: 'told' } };
     },
@@ -197,7 +197,7 @@ const parents: Record<string, Row> = {
     of(place) {
       const xargs = place.copy('/usr/bin/xargs');
       const args = install(place);
-      const list = join(place.folder, 'list');
+      const list = join(place.directory, 'list');
       writeFileSync(list, `${place.deb}\n`);
       const command = [xargs, '-a', list, '-P', '4', '-n', '1', ...args.slice(0, -1)];
       return { command, args, parent: { executable: xargs } };
@@ -228,7 +228,13 @@ const line = (
   return {
     of(place) {
       const args = write(place);
-      return { command: byOuter(place, args), args, cwd: place.folder, parent: { executable: place.outer }, ...rest };
+      return {
+        command: byOuter(place, args),
+        args,
+        cwd: place.directory,
+        parent: { executable: place.outer },
+        ...rest,
+      };
     },
     alert,
     ...(code === undefined ? {} : { code }),
@@ -252,7 +258,7 @@ const named = (program: (place: Place) => string, own?: (place: Place) => string
   code: 0,
 });
 
-const rpmBase = (place: Place) => ['rpm', '--dbpath', join(place.folder, 'rpmdb'), '--nodeps'];
+const rpmBase = (place: Place) => ['rpm', '--dbpath', join(place.directory, 'rpmdb'), '--nodeps'];
 
 const commands: Record<string, Row> = {
   'dpkg -i': line(true, ({ deb }) => ['dpkg', '-i', deb], ok),
@@ -260,25 +266,25 @@ const commands: Record<string, Row> = {
   'dpkg -iE': line(true, ({ deb }) => ['dpkg', '-iE', deb], ok),
   'dpkg -Ei': line(true, ({ deb }) => ['dpkg', '-Ei', deb], ok),
   'dpkg -BiE': line(true, ({ deb }) => ['dpkg', '-BiE', deb], ok),
-  'dpkg -Ri': line(true, ({ folder }) => ['dpkg', '-Ri', folder], ok),
+  'dpkg -Ri': line(true, ({ directory }) => ['dpkg', '-Ri', directory], ok),
   'dpkg --unpack': line(true, ({ deb }) => ['dpkg', '--unpack', deb], ok),
   'dpkg -i --': line(true, ({ deb }) => ['dpkg', '-i', '--', deb], ok),
   'dpkg --root': line(
     true,
-    ({ deb, folder }) => {
-      makeDatabase(join(folder, 'root/var/lib/dpkg'));
-      return ['dpkg', `--root=${folder}/root`, '-i', deb];
+    ({ deb, directory }) => {
+      makeDatabase(join(directory, 'root/var/lib/dpkg'));
+      return ['dpkg', `--root=${directory}/root`, '-i', deb];
     },
     ok,
   ),
   'dpkg -i with a relative path': line(true, ({ deb }) => ['dpkg', '-i', `./${basename(deb)}`], ok),
-  'dpkg -i of a package that is not there': line(true, ({ folder }) => ['dpkg', '-i', `${folder}/none.deb`], {
+  'dpkg -i of a package that is not there': line(true, ({ directory }) => ['dpkg', '-i', `${directory}/none.deb`], {
     code: 2,
   }),
   'dpkg as /bin/dpkg': named(() => '/bin/dpkg'),
-  'dpkg by a link of another name': named(({ folder }) => {
-    symlinkSync('/usr/bin/dpkg', join(folder, 'tool'));
-    return join(folder, 'tool');
+  'dpkg by a link of another name': named(({ directory }) => {
+    symlinkSync('/usr/bin/dpkg', join(directory, 'tool'));
+    return join(directory, 'tool');
   }),
   'dpkg by the dynamic linker': {
     of(place) {
@@ -294,10 +300,10 @@ const commands: Record<string, Row> = {
   },
   'a copy of dpkg elsewhere': named(
     (place) => {
-      place.deb = join(place.folder, 'lasting.deb');
+      place.deb = join(place.directory, 'lasting.deb');
       return place.copy('/usr/bin/dpkg');
     },
-    ({ folder }) => join(folder, 'dpkg'),
+    ({ directory }) => join(directory, 'dpkg'),
   ),
   'dpkg by another argv[0]': {
     of(place) {
@@ -324,7 +330,7 @@ const commands: Record<string, Row> = {
   'rpm --reinstall': line(true, (place) => [...rpmBase(place), '--reinstall', place.rpm]),
   'rpm --root': line(
     true,
-    ({ folder, rpm }) => ['rpm', '--root', join(folder, 'root'), '--nodeps', '--noscripts', '-i', rpm],
+    ({ directory, rpm }) => ['rpm', '--root', join(directory, 'root'), '--nodeps', '--noscripts', '-i', rpm],
     ok,
   ),
   'rpm -q -i': line(false, (place) => [...rpmBase(place).slice(0, 3), '-q', '-i', 'nothing']),
@@ -347,12 +353,12 @@ function ownChain(): number[] {
 }
 
 describe.skipIf(missing)(titled('who installed, and how', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   // Queries too are stored, so that a row which raises no alert is known to have been seen.
   const agent = testAgent(scratch, "[events]\nrecord = 'process.name:(dpkg or rpm)'\n");
   const rows = new Map<
     Row,
-    { expected: ReturnType<Row['of']>; launcher: number; code: number | null; folder: string; said: string }
+    { expected: ReturnType<Row['of']>; launcher: number; code: number | null; directory: string; said: string }
   >();
   let events: StepparentEvent[] = [];
   let alerts: AlertDocument[] = [];
@@ -366,22 +372,22 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
     await agent.start();
 
     const placeOf = (name: string): Place => {
-      const folder = join(scratch, name);
-      mkdirSync(join(folder, 'rpmdb'), { recursive: true });
-      mkdirSync(join(folder, 'root'));
+      const directory = join(scratch, name);
+      mkdirSync(join(directory, 'rpmdb'), { recursive: true });
+      mkdirSync(join(directory, 'root'));
       const put = (from: string, as: string) => {
-        const to = join(folder, as);
+        const to = join(directory, as);
         copyFileSync(from.startsWith(programs) ? join(scratch, basename(from)) : from, to);
         chmodSync(to, 0o755);
         return to;
       };
       put(lasting, 'lasting.deb');
       return {
-        folder,
+        directory,
         copy: (program, as = basename(program)) => put(program, as),
         script(as, text) {
-          writeFileSync(join(folder, as), text, { mode: 0o755 });
-          return join(folder, as);
+          writeFileSync(join(directory, as), text, { mode: 0o755 });
+          return join(directory, as);
         },
         outer: put('/bin/dash', 'outer'),
         deb: put(deb, `${name}.deb`),
@@ -396,9 +402,9 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
       const [program = '', ...args] = expected.command;
       const { pid, code, stdout, stderr } = await run(program, args, {
         cwd: expected.cwd ?? scratch,
-        env: { PATH: process.env.PATH, HOME: place.folder, LC_ALL: 'C', ...expected.env },
+        env: { PATH: process.env.PATH, HOME: place.directory, LC_ALL: 'C', ...expected.env },
       });
-      rows.set(row, { expected, launcher: pid, code, folder: place.folder, said: stdout + stderr });
+      rows.set(row, { expected, launcher: pid, code, directory: place.directory, said: stdout + stderr });
     }
     const last = placeOf('last');
     await run(last.outer, byOuter(last, install(last)).slice(1));
@@ -411,18 +417,18 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
   afterAll(() => agent.stop());
 
   function check(row: Row): void {
-    const { expected, launcher, code, folder, said } = rows.get(row) ?? expect.fail('the row was not run');
+    const { expected, launcher, code, directory, said } = rows.get(row) ?? expect.fail('the row was not run');
     if (row.code !== undefined) expect({ code, said }).toEqual({ code: row.code, said });
     // On a busy host an exec may be told before its arguments are known, and again with them.
     // A copy of dpkg runs its scripts under no dpkg, which another rule tells.
-    const seen = events.filter((event) => event.stepparent.package && JSON.stringify(event).includes(`${folder}/`));
+    const seen = events.filter((event) => event.stepparent.package && JSON.stringify(event).includes(`${directory}/`));
     expect(seen.map(({ process }) => process?.args)).toEqual([expected.args]);
     const [event] = seen;
 
     const { depth = 1 } = expected;
     const parentPid =
       expected.parent.pid === 'told'
-        ? Number(readFileSync(join(folder, 'told'), 'utf8'))
+        ? Number(readFileSync(join(directory, 'told'), 'utf8'))
         : depth > 1
           ? undefined
           : launcher;
@@ -438,7 +444,7 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
     expect(event?.stepparent.truncated?.['stepparent.lineage']).toBe(whole > 16 ? 16 : undefined);
 
     const raised = alerts.filter(
-      (alert) => String(alert.rule?.id).endsWith('-unusual-parent') && JSON.stringify(alert).includes(`${folder}/`),
+      (alert) => String(alert.rule?.id).endsWith('-unusual-parent') && JSON.stringify(alert).includes(`${directory}/`),
     );
     expect(raised.map(({ stepparent }) => stepparent.alert.terms)).toEqual(
       row.alert ? [[expected.parent.executable]] : [],

@@ -19,23 +19,23 @@ export const endToEndMissing: string | undefined = unmet(
 );
 
 /** A folder that is gone when the file's tests have ended. */
-export function scratchFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-e2e-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+export function scratchDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-e2e-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }
 
 /** Lists and marks that programs look for: who owns apt-get is read there by the agent. No scripts: they would be of no package. */
 const keptInfo = /^(?:format|(?:apt|dpkg|debconf|rpm)\.(?:list|md5sums|conffiles))$/;
 
 /** An empty package database, but for the lists of the front ends' packages. */
-export function makeDatabase(folder: string): void {
+export function makeDatabase(directory: string): void {
   for (const part of ['info', 'updates', 'triggers', 'parts', 'alternatives']) {
-    mkdirSync(join(folder, part), { recursive: true });
+    mkdirSync(join(directory, part), { recursive: true });
   }
-  for (const part of ['status', 'available']) writeFileSync(join(folder, part), '');
+  for (const part of ['status', 'available']) writeFileSync(join(directory, part), '');
   for (const name of readdirSync('/var/lib/dpkg/info')) {
-    if (keptInfo.test(name)) copyFileSync(join('/var/lib/dpkg/info', name), join(folder, 'info', name));
+    if (keptInfo.test(name)) copyFileSync(join('/var/lib/dpkg/info', name), join(directory, 'info', name));
   }
 }
 
@@ -56,8 +56,8 @@ export function enterPrivateHost(scratch: string): void {
     mkdirSync(from);
     bindMount(from, at);
   }
-  for (const folder of ['/var/lib/apt/lists/partial', '/var/cache/apt/archives/partial', '/var/log/apt']) {
-    mkdirSync(folder, { recursive: true });
+  for (const directory of ['/var/lib/apt/lists/partial', '/var/cache/apt/archives/partial', '/var/log/apt']) {
+    mkdirSync(directory, { recursive: true });
   }
   if (!existsSync('/var/log/apt') || readdirSync('/var/lib/dpkg/updates').length > 0) throw new Error('not private');
 }

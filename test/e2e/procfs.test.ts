@@ -7,11 +7,11 @@ import { mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { testAgent, until } from './run-agent.ts';
 
 describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('an installation that takes a moment', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { degradedWithoutPauses, run, type TestAgent, testAgent, until } from './run-agent.ts';
 
 /** Asks for a reload, and waits until the agent says how it went. */
@@ -25,7 +25,7 @@ const renamed = (id: string): string =>
   readFileSync(ruleFile, 'utf8').replace('dpkg-package-installed-by-unusual-parent', id);
 
 describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   const rulesThatTold = async (agent: TestAgent, parent: string): Promise<string[]> => {
@@ -47,7 +47,7 @@ describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
     await agent.start();
     expect(await installBy(agent, 'before')).toEqual([shipped]);
 
-    const added = join(agent.folder, 'rules/local-copy.toml');
+    const added = join(agent.directory, 'rules/local-copy.toml');
     writeFileSync(added, renamed('local-copy'));
     expect(await reload(agent)).toBeUndefined();
     expect((await agent.status()).rules.loaded).toContain('local-copy');
@@ -77,8 +77,8 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     expect(await installBy(agent, 'unexcepted')).toEqual([shipped]);
 
     // The record of what was in force is among the events.
-    const told = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');
-    expect(told.map(({ message }) => message?.includes('local-copy'))).toEqual([true, false]);
+    const reported = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');
+    expect(reported.map(({ message }) => message?.includes('local-copy'))).toEqual([true, false]);
     await agent.stop();
   });
 
@@ -94,10 +94,10 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
   ])('refuses %s whole', async (_, file, text, reason) => {
     const agent = testAgent(scratch);
     await agent.start();
-    const target = join(agent.folder, file);
+    const target = join(agent.directory, file);
     rmSync(target, { force: true });
     writeFileSync(target, text);
-    writeFileSync(join(agent.folder, 'rules/local-copy.toml'), renamed('local-copy'));
+    writeFileSync(join(agent.directory, 'rules/local-copy.toml'), renamed('local-copy'));
     expect(await reload(agent)).toMatch(reason);
     const { state, degraded, rules } = await agent.status();
     expect(state).toBe('degraded');
@@ -125,9 +125,9 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
       code: 0,
       stdout: [String(loaded.length), '0'],
     });
-    const broken = join(agent.folder, 'rules/broken.toml');
+    const broken = join(agent.directory, 'rules/broken.toml');
     writeFileSync(broken, '[rule]\nrule_id = "broken"\n');
-    writeFileSync(join(agent.folder, 'rules/local-copy.toml'), renamed('local-copy'));
+    writeFileSync(join(agent.directory, 'rules/local-copy.toml'), renamed('local-copy'));
     expect(await asked()).toMatchObject({
       code: 1,
       stdout: '',
@@ -145,7 +145,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
 
     // What was refused at the start is refused still, and all else is in force.
     await agent.start();
-    writeFileSync(join(agent.folder, 'rules/second-copy.toml'), renamed('second-copy'));
+    writeFileSync(join(agent.directory, 'rules/second-copy.toml'), renamed('second-copy'));
     expect(await asked()).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/\b1\b/),

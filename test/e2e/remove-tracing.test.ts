@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, testAgent, tracesOf } from './run-agent.ts';
 
 const script = join(import.meta.dirname, '../../agent/daemon/remove-tracing.ts');
 
 describe.skipIf(endToEndMissing)(titled('remove-tracing', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   test('removes instance and probes of a killed agent alone', async () => {

@@ -5,16 +5,16 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { mountOverlay } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { degradedWithoutPauses, testAgent, until } from './run-agent.ts';
 
 describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
 
   beforeAll(() => {
     enterPrivateHost(scratch);
     // What is written to /usr/bin from here on stays in memory.
-    for (const folder of ['upper', 'work']) mkdirSync(`/run/systemd/${folder}`);
+    for (const directory of ['upper', 'work']) mkdirSync(`/run/systemd/${directory}`);
     mountOverlay('/usr/bin', '/run/systemd/upper', '/run/systemd/work');
   });
 

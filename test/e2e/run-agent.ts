@@ -23,11 +23,11 @@ import type { StepparentEvent } from '../../collectors/event/event.ts';
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
 /** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched folder. */
-export function tellAll(agent: TestAgent, folder: string): () => Promise<StepparentEvent[]> {
+export function tellAll(agent: TestAgent, directory: string): () => Promise<StepparentEvent[]> {
   let marker = 0;
   return async () => {
     const name = `marker-${marker++}.list`;
-    writeFileSync(join(folder, name), '');
+    writeFileSync(join(directory, name), '');
     return until('the marker', async () => {
       const events = await agent.events();
       return events.some(({ file }) => file?.name === name) && events;
@@ -68,7 +68,7 @@ export interface Ended {
 
 export interface TestAgent {
   /** Where state, logs, socket and configuration are. */
-  folder: string;
+  directory: string;
   config: string;
   ndjson: string;
   /** Lays another configuration over the first, from the next start on. */
@@ -206,21 +206,21 @@ afterAll(async () => {
  * the journal. Ended and cleaned up after the file's tests, which fail when it has left something in the kernel.
  */
 export function testAgent(scratch: string, toml = ''): TestAgent {
-  const folder = mkdtempSync(join(scratch, 'agent-'));
-  const config = join(folder, 'config.toml');
+  const directory = mkdtempSync(join(scratch, 'agent-'));
+  const config = join(directory, 'config.toml');
   const places = ['state', 'logs', 'runtime'].map(
-    (name) => `${name}_directory = ${JSON.stringify(join(folder, name))}`,
+    (name) => `${name}_directory = ${JSON.stringify(join(directory, name))}`,
   );
-  const rules = join(folder, 'rules');
+  const rules = join(directory, 'rules');
   mkdirSync(rules);
   for (const rule of rulesCounted) {
     symlinkSync(join(import.meta.dirname, '../../detectors/rules', `${rule}.toml`), join(rules, `${rule}.toml`));
   }
   places.push(`rules_directories = [${JSON.stringify(rules)}]`);
   writeFileSync(config, `${places.join('\n')}\n[alerts]\njournald = false\n`);
-  mkdirSync(join(folder, 'conf.d'));
-  writeFileSync(join(folder, 'conf.d/test.toml'), toml);
-  const ndjson = join(folder, 'logs/alerts.ndjson');
+  mkdirSync(join(directory, 'conf.d'));
+  writeFileSync(join(directory, 'conf.d/test.toml'), toml);
+  const ndjson = join(directory, 'logs/alerts.ndjson');
 
   let child: ChildProcess | undefined;
   let ended: Promise<number | null> = Promise.resolve(null);
@@ -248,10 +248,10 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     return left;
   });
   return {
-    folder,
+    directory,
     config,
     ndjson,
-    configure: (text) => writeFileSync(join(folder, 'conf.d/test.toml'), text),
+    configure: (text) => writeFileSync(join(directory, 'conf.d/test.toml'), text),
     async start(program = [process.execPath, main]) {
       said.stdout = '';
       said.stderr = '';

@@ -12,7 +12,7 @@ import { missingTools, unmet } from '../needs.ts';
 import { debs, repository, rpms } from '../scenarios/packages.ts';
 import { type Act, prelude } from '../scenarios/scenarios.ts';
 import { buildDeb, buildRpm } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type Ended, run, type TestAgent, testAgent, until, withAllRules } from './run-agent.ts';
 
 /** Why scenarios cannot be enacted here. */
@@ -56,21 +56,21 @@ export interface ScenarioHost {
 
 /** One for a test file. */
 export function scenarioHost(): ScenarioHost {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const places = Object.fromEntries(
     ['debs', 'rpms', 'repository', 'scripts', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map(
       (name) => [name, join(scratch, name)],
     ),
   ) as Record<string, string>;
   const place = (name: string): string => places[name] ?? '';
-  const folders = [info, '/var/lib/dpkg', place('rpm-database')];
+  const directories = [info, '/var/lib/dpkg', place('rpm-database')];
   const newAgent = (): TestAgent =>
     testAgent(
       scratch,
-      `${withAllRules}package_database_folders = ${JSON.stringify(folders)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+      `${withAllRules}package_database_folders = ${JSON.stringify(directories)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
     );
   let agent = newAgent();
-  const storeFile = (): string => join(agent.folder, 'state/stepparent.db');
+  const storeFile = (): string => join(agent.directory, 'state/stepparent.db');
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -94,21 +94,21 @@ export function scenarioHost(): ScenarioHost {
   };
 
   const makeRepository = async (week: 1 | 2 | 3): Promise<void> => {
-    const folder = join(place('repository'), `${week}`);
-    mkdirSync(folder);
+    const directory = join(place('repository'), `${week}`);
+    mkdirSync(directory);
     const paragraphs = repository[week].map(async (name) => {
       const deb = join(place('debs'), `${name}.deb`);
-      copyFileSync(deb, join(folder, basename(deb)));
+      copyFileSync(deb, join(directory, basename(deb)));
       const { stdout } = await run('dpkg-deb', ['--field', deb]);
       const content = readFileSync(deb);
       const sha256 = createHash('sha256').update(content).digest('hex');
       return `${stdout.trim()}\nFilename: ./${basename(deb)}\nSize: ${content.length}\nSHA256: ${sha256}\n`;
     });
-    writeFileSync(join(folder, 'Packages'), (await Promise.all(paragraphs)).join('\n'));
+    writeFileSync(join(directory, 'Packages'), (await Promise.all(paragraphs)).join('\n'));
   };
 
   const makeHost = async (): Promise<void> => {
-    for (const folder of Object.values(places)) mkdirSync(folder);
+    for (const directory of Object.values(places)) mkdirSync(directory);
     mountEmpty(bin);
     bindMount(place('opt'), '/opt');
     bindMount(place('units'), '/etc/systemd/system');
@@ -174,8 +174,8 @@ export function scenarioHost(): ScenarioHost {
     },
     async beginAgain() {
       await agent.stop();
-      for (const folder of changing) {
-        for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+      for (const directory of changing) {
+        for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true });
       }
       cpSync(pristine, database, { recursive: true });
       writeFileSync(join(scratch, 'sources.list'), '');

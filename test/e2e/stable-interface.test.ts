@@ -8,21 +8,21 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, degradedWithoutPauses, documents, runCli, type TermDocument, until } from './run-agent.ts';
 
 const top = join(import.meta.dirname, '../..');
 
 describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const config = join(scratch, 'config.toml');
-  const folders = {
+  const directories = {
     STATE_DIRECTORY: join(scratch, 'state'),
     LOGS_DIRECTORY: join(scratch, 'logs'),
     RUNTIME_DIRECTORY: join(scratch, 'runtime'),
     CACHE_DIRECTORY: join(scratch, 'cache'),
   };
-  const env = { ...process.env, ...folders };
+  const env = { ...process.env, ...directories };
   const json = async (...args: string[]): Promise<Record<string, unknown>[]> => {
     const { code, stdout, stderr } = await runCli([...args, '--json', '--config', config], env);
     expect({ args, code, stderr: code === 0 ? '' : stderr }).toEqual({ args, code: 0, stderr: '' });
@@ -32,7 +32,7 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
 
   beforeAll(() => {
     enterPrivateHost(scratch);
-    for (const folder of Object.values(folders)) mkdirSync(folder, { mode: 0o700 });
+    for (const directory of Object.values(directories)) mkdirSync(directory, { mode: 0o700 });
     writeFileSync(config, '[alerts]\njournald = false\n');
   });
 
@@ -96,9 +96,11 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
       );
       expect(terms).toMatchObject(parents.map((parent) => ({ rule, terms: [parent] })));
 
-      const file = join(folders.LOGS_DIRECTORY, 'alerts.ndjson');
+      const file = join(directories.LOGS_DIRECTORY, 'alerts.ndjson');
       await until('alerts.ndjson', () => existsSync(file) && ours(documents(readFileSync(file, 'utf8'))).length === 2);
-      expect(existsSync(folders.STATE_DIRECTORY) && readdirSync(folders.STATE_DIRECTORY)).toContain('stepparent.db');
+      expect(existsSync(directories.STATE_DIRECTORY) && readdirSync(directories.STATE_DIRECTORY)).toContain(
+        'stepparent.db',
+      );
     } finally {
       process.kill(-(agent.pid ?? 0), 'SIGTERM');
       await ended;

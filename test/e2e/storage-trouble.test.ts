@@ -7,19 +7,19 @@ import { recently } from '../../agent/daemon/faults.ts';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { degradedWithoutPauses, type TestAgent, testAgent, until } from './run-agent.ts';
 
 const stateBytes = 8 * 1024 * 1024;
 
 describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   /** An agent whose state folder is a file system of its own. */
   const agentWithDisk = (): { agent: TestAgent; disk: string } => {
     const agent = testAgent(scratch);
-    const disk = join(agent.folder, 'state');
+    const disk = join(agent.directory, 'state');
     mkdirSync(disk);
     mountEmpty(disk, stateBytes);
     chmodSync(disk, 0o700);

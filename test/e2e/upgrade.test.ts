@@ -9,7 +9,7 @@ import type { Incident } from '../../detectors/incident.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb } from './packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from './private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('apt-get'));
@@ -18,7 +18,7 @@ const names = Array.from({ length: 50 }, (_, i) => `e2e-upgrade-${String(i).padS
 const hostile = 'e2e-upgrade-23';
 
 describe.skipIf(missing)(titled('an upgrade', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(scratch, withAllRules);
   const repository = join(scratch, 'repository');
 
@@ -133,21 +133,21 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
           lineage: expect.arrayContaining([expect.objectContaining({ pid: process.pid })]),
         },
       });
-      const told = incident.stepparent.incident;
-      expect(told.alerts_count).toBe(added.length);
-      expect(new Set(told.contributions.flatMap((each) => (each.alerts > 0 ? [each['rule.id']] : [])))).toEqual(
+      const reported = incident.stepparent.incident;
+      expect(reported.alerts_count).toBe(added.length);
+      expect(new Set(reported.contributions.flatMap((each) => (each.alerts > 0 ? [each['rule.id']] : [])))).toEqual(
         new Set(added.map(({ rule }) => rule.id)),
       );
-      expect(told.packages.map(({ name }) => name)).toEqual(expect.arrayContaining([...names, 'e2e-other']));
-      expect(told.survivors.map((each) => each.pid)).toContain(left.process?.pid);
-      const programs = told.steps.filter(({ kind }) => kind !== 'file').map(({ what }) => what);
+      expect(reported.packages.map(({ name }) => name)).toEqual(expect.arrayContaining([...names, 'e2e-other']));
+      expect(reported.survivors.map((each) => each.pid)).toContain(left.process?.pid);
+      const programs = reported.steps.filter(({ kind }) => kind !== 'file').map(({ what }) => what);
       const inOrder = [`${info}/${hostile}.postinst`, `dpkg -i ${other}`, `${sleep} 600`];
       const places = inOrder.map((what) => programs.findIndex((each) => each.includes(what)));
       expect({ places, programs: places.includes(-1) ? programs : [] }).toEqual({
         places: [...places].sort((a, b) => a - b),
         programs: [],
       });
-      expect(told.steps.find(({ what }) => what === `${sleep} 600`)).toMatchObject({ alive: true });
+      expect(reported.steps.find(({ what }) => what === `${sleep} 600`)).toMatchObject({ alive: true });
       // The payload installed it in the end, within the same story.
       expect(readFileSync('/var/lib/dpkg/status', 'utf8')).toContain(
         'Package: e2e-other\nStatus: install ok installed',

@@ -20,7 +20,7 @@ export function archive(): string {
 }
 
 export interface Chroot {
-  folder: string;
+  directory: string;
   /** Runs a program in it, with /proc; gives its output, throws with its messages. */
   run(program: string, ...args: string[]): string;
   /** Starts one. */
@@ -31,26 +31,26 @@ export interface Chroot {
  * Fetches a release's smallest system into `folder`, with these packages besides, from the archive that apt uses here. `foreign` is
  * another architecture than this machine's: its second stage has to run there.
  */
-export function debootstrap(folder: string, release: string, include: readonly string[], foreign?: string): void {
+export function debootstrap(directory: string, release: string, include: readonly string[], foreign?: string): void {
   const also = include.length > 0 ? [`--include=${include.join(',')}`] : [];
   const stage = foreign === undefined ? [] : [`--arch=${foreign}`, '--foreign'];
-  execFileSync('debootstrap', ['--variant=minbase', ...stage, ...also, release, folder, archive()], {
+  execFileSync('debootstrap', ['--variant=minbase', ...stage, ...also, release, directory, archive()], {
     stdio: 'pipe',
     maxBuffer: 1 << 28,
   });
 }
 
 /** Makes one of that release in `folder`. */
-export function makeChroot(folder: string, release: string, ...include: string[]): Chroot {
-  debootstrap(folder, release, include);
+export function makeChroot(directory: string, release: string, ...include: string[]): Chroot {
+  debootstrap(directory, release, include);
   const enter = [
     ...['--mount', '--propagation', 'private', 'sh', '-c'],
     'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
-    folder,
+    directory,
   ];
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
   return {
-    folder,
+    directory,
     run: (program, ...args) =>
       execFileSync('unshare', [...enter, program, ...args], {
         env,
@@ -63,11 +63,11 @@ export function makeChroot(folder: string, release: string, ...include: string[]
 }
 
 /** What in it bears stepparent's name, but for the package itself and package tools' own lists. */
-export const tracesIn = ({ folder }: Chroot): string[] =>
-  execFileSync('find', [folder, '-xdev', '-name', '*stepparent*', '-not', '-path', join(folder, 'tmp/*')], {
+export const tracesIn = ({ directory }: Chroot): string[] =>
+  execFileSync('find', [directory, '-xdev', '-name', '*stepparent*', '-not', '-path', join(directory, 'tmp/*')], {
     encoding: 'utf8',
   })
     .split('\n')
     .filter(Boolean)
-    .map((path) => path.slice(folder.length))
+    .map((path) => path.slice(directory.length))
     .sort();

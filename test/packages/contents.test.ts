@@ -37,11 +37,11 @@ const sha256 = (file: string): string => createHash('sha256').update(readFileSyn
 describe.skipIf(missing)(titled('the packages', missing), () => {
   const scratch = mkdtempSync(join(tmpdir(), 'stepparent-contents-'));
   const unpacked = join(scratch, 'root');
-  const listed = (folder: string): { to: string; mode: number }[] =>
-    readdirSync(folder, { recursive: true, withFileTypes: true })
+  const listed = (directory: string): { to: string; mode: number }[] =>
+    readdirSync(directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
-      .map((file) => ({ to: file.slice(folder.length), mode: statSync(file).mode & 0o7777 }))
+      .map((file) => ({ to: file.slice(directory.length), mode: statSync(file).mode & 0o7777 }))
       .sort((a, b) => (a.to < b.to ? -1 : 1));
   let files: { to: string; mode: number }[] = [];
 

@@ -50,7 +50,7 @@ async function runAgent(root: Chroot): Promise<{ said: string; code: number | nu
 describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', missing), (release) => {
   const scratch = mkdtempSync(join(tmpdir(), 'stepparent-install-'));
   let root: Chroot;
-  const at = (path: string): string => join(root.folder, path);
+  const at = (path: string): string => join(root.directory, path);
   const bring = (file: string): string => {
     copyFileSync(file, at('tmp/package'));
     return '/tmp/package';
@@ -133,7 +133,7 @@ describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', m
   test('the .rpm is installed, runs and is removed', () => {
     // The system's libraries are no rpm packages, so what is required of them cannot be found in rpm's database.
     const rpm = (...args: string[]): string =>
-      execFileSync('rpm', ['--root', root.folder, '--dbpath', '/var/lib/rpm', '--nodeps', ...args], {
+      execFileSync('rpm', ['--root', root.directory, '--dbpath', '/var/lib/rpm', '--nodeps', ...args], {
         encoding: 'utf8',
         stdio: 'pipe',
       });

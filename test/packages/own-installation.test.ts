@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildDeb } from '../e2e/packages.ts';
-import { endToEndMissing, enterPrivateHost, scratchFolder } from '../e2e/private-host.ts';
+import { endToEndMissing, enterPrivateHost, scratchDirectory } from '../e2e/private-host.ts';
 import { run, tellAll, testAgent, withAllRules } from '../e2e/run-agent.ts';
 import { mountOverlay } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
@@ -13,15 +13,15 @@ import { cannotBuild, debFile } from './built.ts';
 const missing = cannotBuild ?? endToEndMissing;
 
 describe.skipIf(missing)(titled('the own package', missing), () => {
-  const scratch = scratchFolder();
+  const scratch = scratchDirectory();
   const agent = testAgent(scratch, withAllRules);
 
   beforeAll(() => {
     // All that the package and its scripts write to.
-    for (const folder of ['/usr', '/etc', '/var/lib', '/var/cache']) {
-      const [upper, work] = [join(scratch, 'upper', folder), join(scratch, 'work', folder)];
+    for (const directory of ['/usr', '/etc', '/var/lib', '/var/cache']) {
+      const [upper, work] = [join(scratch, 'upper', directory), join(scratch, 'work', directory)];
       for (const made of [upper, work]) mkdirSync(made, { recursive: true });
-      mountOverlay(folder, upper, work);
+      mountOverlay(directory, upper, work);
     }
     enterPrivateHost(scratch);
   });
@@ -49,8 +49,8 @@ describe.skipIf(missing)(titled('the own package', missing), () => {
       stepparent?.lifecycle_script?.package === 'stepparent' ? [stepparent.lifecycle_script.phase] : [],
     );
     expect([...new Set(scripts)].sort()).toEqual(['postinst', 'postrm', 'prerm']);
-    const told = (await ours()).filter(({ stepparent }) => !before.includes(stepparent.alert.id));
-    expect(told.map(({ rule, message }) => [rule.id, message])).toEqual([]);
+    const reported = (await ours()).filter(({ stepparent }) => !before.includes(stepparent.alert.id));
+    expect(reported.map(({ rule, message }) => [rule.id, message])).toEqual([]);
     await agent.stop();
   });
 });

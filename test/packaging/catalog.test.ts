@@ -9,7 +9,7 @@ import { readRules } from '../../detectors/rules/load-rules.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
 import { catalogText } from '../../packaging/catalog.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
-import { temporaryFolder } from '../storage/temporary-store.ts';
+import { temporaryDirectory } from '../storage/temporary-store.ts';
 
 const missing = unmet(missingTools('journalctl'));
 
@@ -17,7 +17,7 @@ describe.skipIf(missing)(titled('the catalog', missing), () => {
   const { rules } = readRules([join(import.meta.dirname, '../../detectors/rules')]);
   const { hunts } = readHunts([shippedHunts]);
   const compiled = (text: string): ((id: string) => string) => {
-    const root = temporaryFolder();
+    const root = temporaryDirectory();
     mkdirSync(join(root, 'usr/lib/systemd/catalog'), { recursive: true });
     mkdirSync(join(root, 'var/lib/systemd/catalog'), { recursive: true });
     writeFileSync(join(root, 'usr/lib/systemd/catalog/stepparent.catalog'), text);

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { commandTable } from '../../packaging/command-table.ts';
 import { completions } from '../../packaging/completions.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
-import { temporaryFolder } from '../storage/temporary-store.ts';
+import { temporaryDirectory } from '../storage/temporary-store.ts';
 
 const files = completions();
 const table = commandTable();
@@ -53,17 +53,17 @@ while zpty -r inner said; do :; done
 `;
 
 const askZsh: Ask = (file, lines, cwd) => {
-  const folder = temporaryFolder();
-  const out = join(folder, 'out');
-  writeFileSync(join(folder, '_stepparent'), readFileSync(file));
-  writeFileSync(join(folder, 'driver'), zshDriver);
-  execFileSync('zsh', ['-f', join(folder, 'driver'), folder, out, ...lines], { ...limits, cwd });
+  const directory = temporaryDirectory();
+  const out = join(directory, 'out');
+  writeFileSync(join(directory, '_stepparent'), readFileSync(file));
+  writeFileSync(join(directory, 'driver'), zshDriver);
+  execFileSync('zsh', ['-f', join(directory, 'driver'), directory, out, ...lines], { ...limits, cwd });
   return answers(readFileSync(out, 'utf8'));
 };
 
 const askFish: Ask = (file, lines, cwd) => {
   const asked = lines.map((line) => `complete -C'${line}' | string replace -r '\\t.*' ''; echo --end--`);
-  const home = temporaryFolder();
+  const home = temporaryDirectory();
   const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home };
   return answers(
     execFileSync('fish', ['--private', '-c', [`source '${file}'`, ...asked].join('\n')], { ...limits, cwd, env }),
@@ -119,7 +119,7 @@ test('the table has the command that is meant when none is named', () => {
 describe.each(files)('$shell', ({ shell, text, paths: [path = ''] }) => {
   const missing = unmet(missingTools(shell));
   const fileOf = (): string => {
-    const file = join(temporaryFolder(), basename(path));
+    const file = join(temporaryDirectory(), basename(path));
     writeFileSync(file, text);
     return file;
   };
@@ -129,7 +129,7 @@ describe.each(files)('$shell', ({ shell, text, paths: [path = ''] }) => {
   });
 
   test.skipIf(missing)(titled('offers commands, options, choices and files', missing), () => {
-    const cwd = temporaryFolder();
+    const cwd = temporaryDirectory();
     mkdirSync(join(cwd, 'folder'));
     for (const name of ['file one.toml', 'file-two.toml', 'other']) writeFileSync(join(cwd, name), '');
     const said = shells[shell](
@@ -149,7 +149,7 @@ describe.each(files)('$shell', ({ shell, text, paths: [path = ''] }) => {
       const line = ['stepparent', ...words].join(' ');
       return [`${line} `, `${line} --`];
     });
-    const said = shells[shell](fileOf(), lines, temporaryFolder());
+    const said = shells[shell](fileOf(), lines, temporaryDirectory());
     for (const [i, { path: words, commands: below, options }] of table.entries()) {
       expect(said[2 * i], words.join(' ')).toEqual(expect.arrayContaining([...below]));
       expect(said[2 * i + 1], words.join(' ')).toEqual(

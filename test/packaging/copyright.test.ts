@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { copyrightText } from '../../packaging/copyright.ts';
 import { architectures } from '../../packaging/files.ts';
-import { scratchFolder } from '../e2e/private-host.ts';
+import { scratchDirectory } from '../e2e/private-host.ts';
 
-const modules = scratchFolder();
+const modules = scratchDirectory();
 
 test.each(architectures)('the package for $deb names the Node that is in it', ({ node }) => {
   const name = `node-linux-${node}`;

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { sensorEvent } from '../../collectors/event/health-event.ts';
+import { healthEvent } from '../../collectors/event/health-event.ts';
 import { buildFinding } from '../../detectors/hunts/build-finding.ts';
 import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 import { elasticsearchTemplates } from '../../packaging/elasticsearch-template.ts';
@@ -44,9 +44,9 @@ function summaries(): StepparentEvent[] {
 }
 
 test('findings, summaries and what the agent says of itself have their mappings', () => {
-  const told = [...findings(), ...summaries()];
-  expect(told.length).toBeGreaterThan(1);
-  expect(unmapped([...told, sensorEvent(hostContext, 'records-lost', 'overflow', 7)])).toEqual([]);
+  const reported = [...findings(), ...summaries()];
+  expect(reported.length).toBeGreaterThan(1);
+  expect(unmapped([...reported, healthEvent(hostContext, 'records-lost', 'overflow', 7)])).toEqual([]);
 });
 
 test('whatever is delivered has what the examples make its id of', () => {

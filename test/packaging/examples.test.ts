@@ -11,9 +11,9 @@ import { refusalOf } from '../docs/guide-commands.ts';
 import { titled, unmet } from '../needs.ts';
 
 const root = path.join(import.meta.dirname, '../..');
-const folder = path.join(root, 'packaging/examples');
-const files = globSync('*/*', { cwd: folder }).sort();
-const read = (file: string): string => readFileSync(path.join(folder, file), 'utf8');
+const directory = path.join(root, 'packaging/examples');
+const files = globSync('*/*', { cwd: directory }).sort();
+const read = (file: string): string => readFileSync(path.join(directory, file), 'utf8');
 const guide = readFileSync(path.join(root, 'docs/fleet.md'), 'utf8');
 
 const python = (program: string, input: string) => spawnSync('python3', ['-c', program], { input, encoding: 'utf8' });

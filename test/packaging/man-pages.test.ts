@@ -10,7 +10,7 @@ import { journalFieldNames } from '../../agent/sinks/journald.ts';
 import { commandTable } from '../../packaging/command-table.ts';
 import { manPages } from '../../packaging/man-pages.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
-import { temporaryFolder } from '../storage/temporary-store.ts';
+import { temporaryDirectory } from '../storage/temporary-store.ts';
 
 const pages = manPages(1_795_219_200);
 const missing = unmet(missingTools('man', 'groff', 'mandoc'));
@@ -18,7 +18,7 @@ const missing = unmet(missingTools('man', 'groff', 'mandoc'));
 function fileOf(name: string): string {
   const page = pages.find((each) => each.name === name);
   if (page === undefined) throw new Error(`no page ${name}`);
-  const file = join(temporaryFolder(), name);
+  const file = join(temporaryDirectory(), name);
   writeFileSync(file, page.text);
   return file;
 }
@@ -117,11 +117,11 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
       const part = chapterOf(text, table === '' ? 'KEYS OF THE TOP LEVEL' : `TABLE [${table}]`);
       const keys = configurationKeys.filter((key) => key.table === table);
       expect(part.match(/^ {7}[a-z_]+(?= {1,}|$)(?=\n {14}| +[A-Z])/gm)?.length, part).toBe(keys.length);
-      for (const { name, allowed, without } of keys) {
+      for (const { name, allowed, whenUnset } of keys) {
         const waits = (keysOfTheStart as readonly string[]).includes(table === '' ? name : table);
         const key = name.slice(name.lastIndexOf('.') + 1);
         const [, said = ''] = new RegExp(`^ {7}${key}(?:\\n {14}| +)([A-Z].*)$`, 'm').exec(part) ?? [];
-        expect(said, name).toContain(`Allowed: ${allowed}. ${without === undefined ? 'Default: ' : 'Without it: '}`);
+        expect(said, name).toContain(`Allowed: ${allowed}. ${whenUnset === undefined ? 'Default: ' : 'Without it: '}`);
         expect(said.endsWith(' Changes wait for a restart.'), name).toBe(waits);
       }
     }

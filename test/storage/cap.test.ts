@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import { openStore } from '../../storage/open-store.ts';
-import type { Finding } from '../../storage/records.ts';
+import type { JudgedEvent } from '../../storage/records.ts';
 import { exampleFinding, exampleRule, minute, second, start } from './examples.ts';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 let lastTerm = 0;
-function burst(count: number, atMs: number, rule = exampleRule()): Finding[] {
+function burst(count: number, atMs: number, rule = exampleRule()): JudgedEvent[] {
   return Array.from({ length: count }, () => exampleFinding(atMs, { rule, terms: [`/tmp/${++lastTerm}`] }));
 }
 
@@ -114,7 +114,7 @@ test('the summary: one for each rule and sink, when the five minutes are over, o
 });
 
 test('what is due is told after a restart, and after the clock was set back', () => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const first = openStore(path, { sinks: ['journald'], nowMs: start });
   first.record(burst(102, start), start);
   first.close();

@@ -4,7 +4,7 @@ import { ecsVersion, type StepparentEvent } from '../../collectors/event/event.t
 import { buildAlert } from '../../detectors/alert.ts';
 import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
 import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
-import type { Finding } from '../../storage/records.ts';
+import type { JudgedEvent } from '../../storage/records.ts';
 
 export const second = 1000;
 export const minute = 60 * second;
@@ -95,7 +95,7 @@ export function exampleException(change: Partial<Exception> = {}): Exception {
   };
 }
 
-type Judged = Finding['verdicts'][number];
+type Judged = JudgedEvent['verdicts'][number];
 
 /** A match that alerts, with the alert that detectors build of it. */
 export function exampleJudged(
@@ -135,7 +135,7 @@ export function exampleFinding(
     alerting?: boolean;
     exception?: Exception;
   } = {},
-): Finding {
+): JudgedEvent {
   const event = exampleEvent(eventId, timeMs);
   return { event, scope, verdicts: [exampleJudged(event, { rule, terms }, { known, alerting, exception })] };
 }

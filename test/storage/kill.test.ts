@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const runs = 15;
 
@@ -26,7 +26,7 @@ async function runAndKill(path: string, run: number, afterMs: number): Promise<o
 }
 
 test('kill -9, many times', { timeout: 120_000 }, async () => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const delivered = new Set<string>();
   for (let run = 0; run < runs; run++) {
     const lines = await runAndKill(path, run, Math.random() * 150);
@@ -63,7 +63,7 @@ test('kill -9, many times', { timeout: 120_000 }, async () => {
   const learned = new Set(terms.map(({ term }) => term));
   expect(open.filter(({ term, rule }) => !learned.has(term) && rule !== 'odd-option')).toEqual([]);
   expect(capped.filter(({ term }) => learned.has(term))).toEqual([]);
-  const [told] = rows<{ n: number }>('SELECT coalesce(sum(count), 0) AS n FROM capping');
-  expect(told?.n).toBe(capped.length);
+  const [reported] = rows<{ n: number }>('SELECT coalesce(sum(count), 0) AS n FROM capping');
+  expect(reported?.n).toBe(capped.length);
   db.close();
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openStore } from '../../storage/open-store.ts';
 import { day, exampleFinding, exampleRule, hour, start } from './examples.ts';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const learningMs = 7 * day;
 const fixed = exampleRule({ id: 'dpkg-odd-option', type: 'query', window: 'fixed', windowMs: 30 * day });
@@ -47,7 +47,7 @@ test.each<[string, (number | undefined)[], number | undefined]>([
   ['leaving it out later does not end it', [learningMs, undefined], start + learningMs],
   ['a database that has run without never learns', [undefined, learningMs], undefined],
 ])('%s', (_, lengths, untilMs) => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   let until: number | undefined;
   for (const [i, length] of lengths.entries()) {
     const store = openStore(path, { nowMs: start + i * hour, learningMs: length });
@@ -58,7 +58,7 @@ test.each<[string, (number | undefined)[], number | undefined]>([
 });
 
 test('the end survives a restart, also with the clock set back', () => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const first = openStore(path, { nowMs: start, learningMs });
   first.record([exampleFinding(start + 9 * day)], start + 9 * day);
   first.close();

@@ -20,7 +20,7 @@ import { openStore } from '../../storage/open-store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { needsRoot, titled, unmet } from '../needs.ts';
 import { exampleFinding, start } from './examples.ts';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const fixture = (version: number) => readFileSync(join(import.meta.dirname, `fixtures/schema-${version}.sql`), 'utf8');
 
@@ -37,7 +37,7 @@ function troubleOf(call: () => unknown): string | undefined {
 
 /** A database that a process left behind without closing it: most of it is still in the write-ahead log. */
 function crashedDatabase(path: string): void {
-  const from = join(temporaryFolder(), 'stepparent.db');
+  const from = join(temporaryDirectory(), 'stepparent.db');
   const store = openStore(from, { nowMs: start });
   store.record([exampleFinding(start)], start);
   for (const suffix of ['', '-wal', '-shm']) cpSync(from + suffix, path + suffix);
@@ -50,18 +50,18 @@ describe('files', () => {
     onTestFinished(() => {
       process.umask(before);
     });
-    const folder = join(temporaryFolder(), 'a', 'b');
-    const store = temporaryStore({}, join(folder, 'stepparent.db'));
+    const directory = join(temporaryDirectory(), 'a', 'b');
+    const store = temporaryStore({}, join(directory, 'stepparent.db'));
     store.record([exampleFinding(start)], start);
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
-    expect([mode(join(folder, '..')), mode(folder)]).toEqual(['700', '700']);
-    const files = readdirSync(folder).sort();
+    expect([mode(join(directory, '..')), mode(directory)]).toEqual(['700', '700']);
+    const files = readdirSync(directory).sort();
     expect(files).toEqual(['stepparent.db', 'stepparent.db-shm', 'stepparent.db-wal']);
-    expect(files.map((file) => mode(join(folder, file)))).toEqual(['600', '600', '600']);
+    expect(files.map((file) => mode(join(directory, file)))).toEqual(['600', '600', '600']);
   });
 
   test('files that were wider are narrowed', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     crashedDatabase(path);
     for (const suffix of ['', '-wal', '-shm']) chmodSync(path + suffix, 0o644);
     temporaryStore({}, path);
@@ -69,7 +69,7 @@ describe('files', () => {
   });
 
   test('settings: log, vacuum, bounds', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     temporaryStore({}, path);
     const db = new Database(path, { readonly: true });
     const read = (name: string) => db.pragma(name, { simple: true });
@@ -95,7 +95,7 @@ describe('schema', () => {
   });
 
   test.each(migrations.map((_, i) => i + 1))('a database of version %i opens, with all that it held', (version) => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     new Database(path).exec(fixture(version)).close();
     const store = temporaryStore({}, path);
     expect(store.setAside).toBeUndefined();
@@ -159,16 +159,16 @@ describe('set aside', () => {
   ];
 
   test.each(broken)('%s', (_, make, reason) => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'stepparent.db');
+    const directory = temporaryDirectory();
+    const path = join(directory, 'stepparent.db');
     make(path);
-    const evidence = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+    const evidence = new Map(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]));
     const store = temporaryStore({ learningMs: 1000 }, path);
     expect(store.setAside?.reason).toMatch(reason);
     expect(store.setAside?.path).toBe(`${path}.aside-20260303T100000Z`);
     for (const [name, bytes] of evidence) {
       if (!name.endsWith('-shm')) {
-        expect(readFileSync(join(folder, name.replace('.db', '.db.aside-20260303T100000Z')))).toEqual(bytes);
+        expect(readFileSync(join(directory, name.replace('.db', '.db.aside-20260303T100000Z')))).toEqual(bytes);
       }
     }
     expect(store.learning(start)).toBeUndefined();
@@ -176,21 +176,21 @@ describe('set aside', () => {
   });
 
   test('twice in one second: both are kept', () => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'stepparent.db');
+    const directory = temporaryDirectory();
+    const path = join(directory, 'stepparent.db');
     for (const text of ['first', 'second']) {
       writeFileSync(path, text);
       openStore(path, { nowMs: start }).close();
     }
     expect(
-      readdirSync(folder)
+      readdirSync(directory)
         .filter((name) => name.includes('aside'))
         .sort(),
     ).toEqual(['stepparent.db.aside-20260303T100000Z', 'stepparent.db.aside-20260303T100000Z-2']);
   });
 
   test('on request, for what only showed itself in use; the log goes with it and still opens', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     crashedDatabase(path);
     const store = temporaryStore({ setAsideBecause: 'a row could not be read' }, path);
     expect(store.setAside?.reason).toBe('a row could not be read');
@@ -201,16 +201,16 @@ describe('set aside', () => {
   });
 
   test('not when nothing is wrong: a crash, an empty file', () => {
-    const folder = temporaryFolder();
-    crashedDatabase(join(folder, 'crashed.db'));
-    writeFileSync(join(folder, 'empty.db'), '');
-    expect(temporaryStore({}, join(folder, 'crashed.db')).status().events).toBe(1);
-    expect(temporaryStore({}, join(folder, 'empty.db')).setAside).toBeUndefined();
+    const directory = temporaryDirectory();
+    crashedDatabase(join(directory, 'crashed.db'));
+    writeFileSync(join(directory, 'empty.db'), '');
+    expect(temporaryStore({}, join(directory, 'crashed.db')).status().events).toBe(1);
+    expect(temporaryStore({}, join(directory, 'empty.db')).setAside).toBeUndefined();
   });
 
   test.each(broken)('a command beside the agent never does it: %s', (_, make) => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'stepparent.db');
+    const directory = temporaryDirectory();
+    const path = join(directory, 'stepparent.db');
     make(path);
     for (const options of [{ readonly: true }, { mustExist: true }] as const) {
       const open = () => {
@@ -221,11 +221,11 @@ describe('set aside', () => {
       };
       if (statSync(path).size > 0) expect(troubleOf(open)).toMatch(/corrupt|foreign|newer/);
     }
-    expect(readdirSync(folder).filter((name) => name.includes('aside'))).toEqual([]);
+    expect(readdirSync(directory).filter((name) => name.includes('aside'))).toEqual([]);
   });
 
   test('damage that shows itself in use is a StoreError', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     const store = temporaryStore({}, path);
     for (let i = 0; i < 200; i++) store.record([exampleFinding(start, { terms: [`${i}`] })], start);
     store.close();
@@ -242,7 +242,7 @@ describe('set aside', () => {
 
 describe('beside the agent', () => {
   test('a reader sees what is committed while the agent writes on', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     const agent = temporaryStore({}, path);
     agent.record([exampleFinding(start)], start);
     const reader = openStore(path, { readonly: true });
@@ -256,7 +256,7 @@ describe('beside the agent', () => {
   });
 
   test('another process may edit the baseline', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     const agent = temporaryStore({}, path);
     const command = temporaryStore({ mustExist: true }, path);
     agent.record([exampleFinding(start)], start);
@@ -267,7 +267,7 @@ describe('beside the agent', () => {
   });
 
   test('nothing there yet', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     expect(() => openStore(path, { readonly: true })).toThrow(`${path}: no database yet; start the agent first`);
     expect(troubleOf(() => openStore(path, { readonly: true }))).toBe('missing');
     expect(troubleOf(() => openStore(join(path, '..', 'none', 'x.db'), { mustExist: true }))).toBe('missing');
@@ -276,7 +276,7 @@ describe('beside the agent', () => {
   });
 
   test('a lock that is held too long', { timeout: 4 * limits.busyTimeoutMs }, () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     const agent = temporaryStore({}, path);
     const other = new Database(path).exec('BEGIN IMMEDIATE');
     onTestFinished(() => {
@@ -301,7 +301,7 @@ describe('what the file system refuses', () => {
   const child = join(import.meta.dirname, 'record-until-error.ts');
   const noNamespaces = unmet(namespacesMissing());
   /** Runs the child in a mount namespace of its own, after `mount`; gives the trouble that ended it. */
-  const runIn = (mount: string, folder: string) =>
+  const runIn = (mount: string, directory: string) =>
     execFileSync(
       'unshare',
       [
@@ -313,14 +313,14 @@ describe('what the file system refuses', () => {
         'sh',
         process.execPath,
         child,
-        join(folder, 'stepparent.db'),
+        join(directory, 'stepparent.db'),
       ],
       { encoding: 'utf8' },
     );
 
   test.skipIf(noNamespaces)(titled('a full disk: a clear line, and what was committed stays', noNamespaces), () => {
-    const folder = temporaryFolder();
-    const said = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${folder}"`, folder));
+    const directory = temporaryDirectory();
+    const said = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${directory}"`, directory));
     expect(said).toEqual({
       trouble: 'full',
       message: expect.stringMatching(/^\S+: no space left on the device or in its quota; free some \(.*\)$/),
@@ -341,15 +341,15 @@ describe('what the file system refuses', () => {
   });
 
   test.skipIf(noNamespaces)(titled('a read-only file system', noNamespaces), () => {
-    const folder = temporaryFolder();
-    const said = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${folder}"`, folder));
+    const directory = temporaryDirectory();
+    const said = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${directory}"`, directory));
     expect(said).toMatchObject({ trouble: 'read-only', recorded: 0 });
   });
 
   test.skipIf(needsRoot)(titled('a folder without permission', needsRoot), () => {
-    const folder = temporaryFolder();
-    chmodSync(folder, 0o755);
-    const inside = join(folder, 'private');
+    const directory = temporaryDirectory();
+    chmodSync(directory, 0o755);
+    const inside = join(directory, 'private');
     mkdirSync(inside, { mode: 0o700 });
     openStore(join(inside, 'stepparent.db')).close();
     process.seteuid?.(65534);

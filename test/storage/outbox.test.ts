@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openStore } from '../../storage/open-store.ts';
 import { exampleFinding, hour, minute, start } from './examples.ts';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const finding = (term: string) => exampleFinding(start, { terms: [term] });
 const sinks = ['journald', 'ndjson'];
@@ -56,7 +56,7 @@ test('a clock set back does not hold up what failed', () => {
 });
 
 test('deliveries outlive a restart; a new sink gets only what comes later', () => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const first = openStore(path, { sinks: ['journald'], nowMs: start });
   first.record([finding('a')], start);
   first.close();

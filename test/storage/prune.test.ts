@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import type { Store } from '../../storage/open-store.ts';
 import type { Pruned, PruneLimits } from '../../storage/prune.ts';
-import type { Finding } from '../../storage/records.ts';
+import type { JudgedEvent } from '../../storage/records.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, deliveries: 0, termsMended: 0, more: false };
 
@@ -36,7 +36,7 @@ function fillKnown(store: Store, count: number, timeMs: number): void {
 }
 
 /** Each of a term of its own. */
-const ofOthers = (count: number, timeMs: number, { known = true } = {}): Finding[] =>
+const ofOthers = (count: number, timeMs: number, { known = true } = {}): JudgedEvent[] =>
   Array.from({ length: count }, (_, i) => {
     const finding = exampleFinding(timeMs, { terms: [`other ${i}`], known });
     return { ...finding, event: { ...finding.event, user: { id: '1000' } } };
@@ -79,7 +79,7 @@ describe('by age', () => {
   });
 
   test('deliveries to a sink that is not configured any more', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     fill(temporaryStore({ sinks: ['journald', 'old'] }, path), 3, start);
     const store = temporaryStore({ sinks: ['journald'] }, path);
     expect(pruneAll(store, start + 14 * day).deliveries).toBe(0);

@@ -9,7 +9,7 @@ import type { HostTable } from '../../collectors/host-tables/host-table.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { openAlertDatabase, openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';
 import { exampleEvent, exampleFinding, minute, start } from './examples.ts';
-import { temporaryFolder } from './temporary-store.ts';
+import { temporaryDirectory } from './temporary-store.ts';
 
 const things: HostTable = {
   name: 'things',
@@ -37,7 +37,7 @@ function fileEvent(id: string): StepparentEvent {
 }
 
 function filled(): { database: QueryDatabase; path: string } {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const store = openStore(path, { nowMs: start });
   store.record([exampleFinding(start, { eventId: 'e1' })], start);
   store.record([{ event: fileEvent('f1'), scope: '', verdicts: [] }], start + minute);
@@ -101,7 +101,7 @@ describe('views', () => {
   });
 
   test('a database of schema version 1 gets columns for what it holds', () => {
-    const path = join(temporaryFolder(), 'stepparent.db');
+    const path = join(temporaryDirectory(), 'stepparent.db');
     const old = new Database(path).exec(readFileSync(join(import.meta.dirname, 'fixtures/schema-1.sql'), 'utf8'));
     const document = JSON.stringify(fileEvent('f1'));
     old.prepare("INSERT INTO events VALUES (9, 'f1', 1, 1, 'creation', 'file', ?)").run(document);
@@ -213,7 +213,7 @@ describe('refused', () => {
     ['nowhere.db', 'missing'],
     ['text.db', 'foreign'],
   ])('%s is %s', ([name = '', trouble]) => {
-    const path = join(temporaryFolder(), name);
+    const path = join(temporaryDirectory(), name);
     if (trouble === 'foreign') new Database(path).exec('CREATE TABLE t (a)').close();
     expect(() => openQueryDatabase(path, [])).toThrow(expect.objectContaining({ trouble }));
   });

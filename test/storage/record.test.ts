@@ -1,7 +1,7 @@
 // What counts as seen, what raises an alert and what only counts: the baseline's semantics on a real database.
 
 import { describe, expect, test } from 'vitest';
-import type { Finding, TermRecord } from '../../storage/records.ts';
+import type { JudgedEvent, TermRecord } from '../../storage/records.ts';
 import {
   day,
   exampleEvent,
@@ -166,7 +166,7 @@ describe('counting', () => {
   test('several rules on one event alert each by themselves', () => {
     const store = temporaryStore();
     const event = exampleEvent('e', start);
-    const finding: Finding = {
+    const finding: JudgedEvent = {
       event,
       scope: '',
       verdicts: [sliding, fixed].map((rule) => exampleJudged(event, { rule, terms: ['x'] })),

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { SeenScript } from '../../storage/scripts.ts';
 import { start } from './examples.ts';
-import { temporaryFolder, temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const script = (sha: string, change: Partial<SeenScript> = {}): SeenScript => ({
   package: 'cron',
@@ -74,7 +74,7 @@ test('over the bound what another content has replaced goes first, then the olde
 });
 
 test('a database of version 3 opens with its scripts', () => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   new Database(path).exec(readFileSync(join(import.meta.dirname, 'fixtures/schema-3.sql'), 'utf8')).close();
   const store = temporaryStore({}, path);
   expect(store.listScripts()).toMatchObject([{ package: 'cron', version: '3.0', origin: 'baseline' }]);

@@ -52,11 +52,11 @@ test('events and alerts of one, over more than a page, each once, in order', () 
 
 test('incidents: learning ones only when asked for', () => {
   const read = (store: Store, question: object) => [...readIncidents(store, { limit: 10, ...question }, () => false)];
-  const told = read(filled(), {}).map(({ stepparent }) => [
+  const reported = read(filled(), {}).map(({ stepparent }) => [
     stepparent.transaction.id,
     stepparent.incident.steps.length,
   ]);
-  expect(told).toEqual([
+  expect(reported).toEqual([
     ['b', 1],
     ['a', 452],
   ]);

@@ -51,25 +51,25 @@ value = "now-5d"
 reason = "not seen"
 `;
 
-let folder: string;
+let directory: string;
 let config: string;
 const nowMs = Date.now();
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'stepparent-commands-'));
+  directory = mkdtempSync(join(tmpdir(), 'stepparent-commands-'));
   // Whoever may not read the database may still read the configuration.
-  chmodSync(folder, 0o755);
-  config = join(folder, 'config.toml');
-  mkdirSync(join(folder, 'rules'));
-  writeFileSync(join(folder, 'rules', 'a-rule.toml'), ruleText('a-rule', 'medium'));
-  writeFileSync(join(folder, 'rules', 'b-rule.toml'), ruleText('b-rule', 'high'));
+  chmodSync(directory, 0o755);
+  config = join(directory, 'config.toml');
+  mkdirSync(join(directory, 'rules'));
+  writeFileSync(join(directory, 'rules', 'a-rule.toml'), ruleText('a-rule', 'medium'));
+  writeFileSync(join(directory, 'rules', 'b-rule.toml'), ruleText('b-rule', 'high'));
   writeFileSync(
     config,
-    `state_directory = "${folder}/state"
-runtime_directory = "${folder}/run"
-rules_directories = ["${folder}/rules"]`,
+    `state_directory = "${directory}/state"
+runtime_directory = "${directory}/run"
+rules_directories = ["${directory}/rules"]`,
   );
-  const store = openStore(join(folder, 'state', 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
   const put = (id: string, rule: string, severity: string, term: string, ageMs: number): void => {
     const { rule: _, threat: __, message: ___, ...document } = alertDocument();
     const event: StepparentEvent = {
@@ -87,7 +87,7 @@ rules_directories = ["${folder}/rules"]`,
   store.close();
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 interface Result {
   code: number;
@@ -188,9 +188,9 @@ test('incidents: a story for each transaction, escaped; --json; one by its id', 
 });
 
 test('alerts: the time that is shown is that of the last sighting, by which they are chosen', async () => {
-  const state = join(folder, 'repeated');
-  const repeated = join(folder, 'repeated.toml');
-  writeFileSync(repeated, `state_directory = "${state}"\nrules_directories = ["${folder}/rules"]\n`);
+  const state = join(directory, 'repeated');
+  const repeated = join(directory, 'repeated.toml');
+  writeFileSync(repeated, `state_directory = "${state}"\nrules_directories = ["${directory}/rules"]\n`);
   const store = openStore(join(state, 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
   const rule = parseRule(
     'a-rule.toml',
@@ -304,9 +304,9 @@ test('rules: list and show', async () => {
 
 test('rules check names file, line and column of what is refused', async () => {
   expect(await stepparent('rules', 'check')).toEqual({ code: 0, out: '', err: '2 rules are right, 0 refused\n' });
-  const wrong = join(folder, 'wrong.toml');
+  const wrong = join(directory, 'wrong.toml');
   writeFileSync(wrong, ruleText('wrong', 'loud'));
-  const { code, out, err } = await stepparent('rules', 'check', wrong, join(folder, 'rules'), '/nowhere.toml');
+  const { code, out, err } = await stepparent('rules', 'check', wrong, join(directory, 'rules'), '/nowhere.toml');
   expect(code).toBe(1);
   expect(out).toMatch(new RegExp(`^refused: ${wrong}:6:1: \`rule\\.severity\` .*"low"`));
   expect(out).toContain('severity = "loud"\n');
@@ -316,8 +316,8 @@ test('rules check names file, line and column of what is refused', async () => {
 });
 
 test('rules check refuses what the agent refuses: the id of a rule that is loaded already', async () => {
-  const rule = join(folder, 'rules', 'a-rule.toml');
-  const copy = join(folder, 'copy-of-a-rule.toml');
+  const rule = join(directory, 'rules', 'a-rule.toml');
+  const copy = join(directory, 'copy-of-a-rule.toml');
   writeFileSync(copy, ruleText('a-rule', 'low'));
   const refusedAt = (file: string): RegExp =>
     new RegExp(`^refused: ${file}:3:1: \`rule\\.rule_id\` .*${rule}.*\nrule_id = "a-rule"\n\\^~~~~~~\n$`);
@@ -325,20 +325,20 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
   expect(refused).toMatchObject({ code: 1, out: expect.stringMatching(refusedAt(copy)) });
   expect(countsOf(refused.err)).toEqual([0, 1]);
   // By itself, by another name, and in its folder it is no other rule.
-  const link = join(folder, 'link.toml');
+  const link = join(directory, 'link.toml');
   symlinkSync(rule, link);
-  expect(await stepparent('rules', 'check', rule, link, join(folder, 'rules'))).toMatchObject({ code: 0, out: '' });
+  expect(await stepparent('rules', 'check', rule, link, join(directory, 'rules'))).toMatchObject({ code: 0, out: '' });
   // Nor is a file that is given by its name and with its folder.
-  const alone = join(folder, 'alone');
+  const alone = join(directory, 'alone');
   mkdirSync(alone);
   writeFileSync(join(alone, 'c.toml'), ruleText('c-rule', 'low'));
   const twice = await stepparent('rules', 'check', join(alone, 'c.toml'), alone);
   expect(twice).toEqual({ code: 0, out: '', err: '1 rule is right, 0 refused\n' });
 
-  const second = join(folder, 'second');
+  const second = join(directory, 'second');
   mkdirSync(second);
   renameSync(copy, join(second, 'copy.toml'));
-  const both = join(folder, 'both.toml');
+  const both = join(directory, 'both.toml');
   writeFileSync(both, readFileSync(config, 'utf8').replace(/\["(.*)"\]/, `["$1", "${second}"]`));
   for (const args of [
     ['rules', 'check'],
@@ -351,7 +351,7 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
 });
 
 test('rules check and run --check warn of what can never fire; --strict makes that a failure', async () => {
-  const odd = join(folder, 'odd.toml');
+  const odd = join(directory, 'odd.toml');
   writeFileSync(
     odd,
     ruleText('odd', 'low').replace('process.name:dpkg', 'not proces.name:dpkg and event.category:network'),
@@ -375,14 +375,14 @@ test('rules check and run --check warn of what can never fire; --strict makes th
   expect(await checked(['rules', 'check', '--strict', odd, '--config', config], odd)).toEqual({ code: 1, err });
   expect(await stepparent('rules', 'check', '--strict')).toMatchObject({ code: 0, out: '' });
 
-  const configured = join(folder, 'odd-config.toml');
-  mkdirSync(join(folder, 'odd-rules'));
-  renameSync(odd, join(folder, 'odd-rules', 'odd.toml'));
-  const text = (record: string): string => `rules_directories = ["${folder}/odd-rules"]
+  const configured = join(directory, 'odd-config.toml');
+  mkdirSync(join(directory, 'odd-rules'));
+  renameSync(odd, join(directory, 'odd-rules', 'odd.toml'));
+  const text = (record: string): string => `rules_directories = ["${directory}/odd-rules"]
 hunts = { directories = [] }
 events = { record = "${record}" }`;
   writeFileSync(configured, text('process.name:x'));
-  const moved = join(folder, 'odd-rules', 'odd.toml');
+  const moved = join(directory, 'odd-rules', 'odd.toml');
   expect((await checked(['run', '--check', '--config', configured], moved)).code).toBe(0);
   const check = [main, 'run', '--check', '--strict', '--config', configured];
   expect(await run(process.execPath, check)).toMatchObject({ code: 1 });
@@ -403,13 +403,13 @@ test('status: of a stopped agent its store and 1, of a running one its answer', 
   const stopped = await stepparent('status');
   expect(stopped.code).toBe(1);
   expect(stopped.out.startsWith(formatStatus({ state: 'stopped' }))).toBe(true);
-  expect(stopped.out).toContain(join(folder, 'state', 'stepparent.db'));
+  expect(stopped.out).toContain(join(directory, 'state', 'stepparent.db'));
   expect(JSON.parse((await stepparent('status', '--json')).out)).toMatchObject({
     state: 'stopped',
     store: { events: 3, alerts: { open: 3 }, outbox: { ndjson: { waiting: 3 } } },
   });
   const control = await listenControl(
-    join(folder, 'run', 'control.sock'),
+    join(directory, 'run', 'control.sock'),
     { status: () => ({ pid: 7, state: 'running' }) },
     (what) => expect.unreachable(what),
   );
@@ -428,7 +428,7 @@ test('reload: says what the agent did', async () => {
     restart_needed: ['sensor'],
   };
   let answer: unknown = said;
-  const control = await listenControl(join(folder, 'run', 'control.sock'), { reload: () => answer }, (what) =>
+  const control = await listenControl(join(directory, 'run', 'control.sock'), { reload: () => answer }, (what) =>
     expect.unreachable(what),
   );
   onTestFinished(() => control.close());
@@ -477,7 +477,7 @@ test('help and version are data', async () => {
 });
 
 test('a wrong configuration is 78, with the line and a caret', async () => {
-  const wrong = join(folder, 'wrong-config.toml');
+  const wrong = join(directory, 'wrong-config.toml');
   writeFileSync(wrong, '\n[sensor]\nmode = "ebpf"\n');
   const { code, out, err } = await run(process.execPath, [main, 'alerts', '--config', wrong]);
   expect({ code, out }).toEqual({ code: 78, out: '' });
@@ -486,9 +486,9 @@ test('a wrong configuration is 78, with the line and a caret', async () => {
 });
 
 test('no database yet is 1 and names it', async () => {
-  const empty = join(folder, 'empty.toml');
-  writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"`);
-  const err = `stepparent: ${missingText(join(folder, 'none', 'stepparent.db'))}\n`;
+  const empty = join(directory, 'empty.toml');
+  writeFileSync(empty, `state_directory = "${directory}/none"\nruntime_directory = "${directory}/none"`);
+  const err = `stepparent: ${missingText(join(directory, 'none', 'stepparent.db'))}\n`;
   expect(await run(process.execPath, [main, 'alerts', '--config', empty])).toEqual({ code: 1, out: '', err });
   expect(await run(process.execPath, [main, 'status', '--config', empty])).toEqual({
     code: 1,
@@ -512,7 +512,7 @@ test('a reader that has had enough ends the listing quietly', async () => {
 test('scripts: what was kept, escaped unless asked otherwise', async () => {
   const text = '#!/bin/sh\n\tsetsid /opt/x &\n\u001b[2J\n';
   const hash = createHash('sha256').update(text).digest('hex');
-  const store = openStore(join(folder, 'state', 'stepparent.db'));
+  const store = openStore(join(directory, 'state', 'stepparent.db'));
   const slot = { package: 'cron', version: '3.0', phase: 'postinst', path: '/var/lib/dpkg/info/cron.postinst' };
   const content = Buffer.from(text);
   const seen = {

@@ -7,7 +7,7 @@ import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';
 import { completeConfiguration, configurationKeys } from '../../../agent/configuration/configuration.ts';
 import { checkConfigurationFile } from '../../../agent/configuration/read-configuration.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
 
@@ -23,11 +23,11 @@ function stepparent(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
 }
 
 /** A folder with these files; the first is the configuration. */
-function folderOf(files: Record<string, string>): string {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder, 'conf.d'));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  return folder;
+function directoryOf(files: Record<string, string>): string {
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, 'conf.d'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+  return directory;
 }
 
 const hostile = 'x\x1b[31m\u202e.toml';
@@ -43,18 +43,18 @@ values = ["a\\u001b[2J"]
 `;
 
 test('check: files, warnings; they do not fail', async () => {
-  const folder = folderOf({
+  const directory = directoryOf({
     'config.toml': 'lerning = "7d"\n',
     [`conf.d/${hostile}`]: '[sensor]\n"\\u001b[2J" = 1\n',
     'conf.d/draft.bak': '=',
   });
-  const { code, out, err } = await stepparent(['check', '--config', join(folder, 'config.toml')]);
+  const { code, out, err } = await stepparent(['check', '--config', join(directory, 'config.toml')]);
   expect(code).toBe(0);
-  const shown = `${folder}/conf.d/x\\x1b[31m\\u202e.toml`;
+  const shown = `${directory}/conf.d/x\\x1b[31m\\u202e.toml`;
   expect(out.split('\n')).toEqual([
-    `read: ${folder}/config.toml`,
+    `read: ${directory}/config.toml`,
     `read: ${shown}`,
-    expect.stringMatching(`^warning: ${folder}/config\\.toml:1: .*\`lerning\`.*\`learning\``),
+    expect.stringMatching(`^warning: ${directory}/config\\.toml:1: .*\`lerning\`.*\`learning\``),
     expect.stringContaining(`warning: ${shown}:2: `),
     '',
   ]);
@@ -63,15 +63,15 @@ test('check: files, warnings; they do not fail', async () => {
 });
 
 test('check: all that is refused, with place and line, is 78', async () => {
-  const folder = folderOf({
+  const directory = directoryOf({
     'config.toml': 'learning = 7\n[log]\nlevel = "loud"\n',
     'conf.d/a.toml': exception.replace('owner = "alice"\n', ''),
     'conf.d/b.toml': 'rules_directories = ["/nowhere/rules"]',
   });
-  const { code, out, err } = await stepparent(['check', '--config', join(folder, 'config.toml')]);
+  const { code, out, err } = await stepparent(['check', '--config', join(directory, 'config.toml')]);
   expect(code).toBe(78);
   const refused = out.split('\n').filter((line) => line.startsWith('refused: '));
-  expect(refused.map((line) => line.slice(`refused: ${folder}/`.length))).toEqual([
+  expect(refused.map((line) => line.slice(`refused: ${directory}/`.length))).toEqual([
     expect.stringMatching(/^config\.toml:1:1: `learning` /),
     expect.stringMatching(/^config\.toml:3:1: `log\.level` .*"debug"/),
     expect.stringMatching(/^conf\.d\/a\.toml:\d:1: `exceptions\[0\]\.owner` /),
@@ -79,37 +79,41 @@ test('check: all that is refused, with place and line, is 78', async () => {
   ]);
   expect(out).toContain('\nlevel = "loud"\n^~~~~\n');
   expect(err).toMatch(/^3 files, 0 warnings, 4 refused\n/);
-  const show = await stepparent(['show', '--config', join(folder, 'config.toml')]);
+  const show = await stepparent(['show', '--config', join(directory, 'config.toml')]);
   expect(show.code).toBe(78);
   const said = show.err.split('\n').filter((line) => line.startsWith('stepparent: '));
   expect(said).toEqual(refused.map((line) => line.replace('refused', 'stepparent')));
 });
 
 test('check FILE: that one by itself', async () => {
-  const folder = folderOf({ 'config.toml': '', 'conf.d/a.toml': 'learning = 7', 'draft.toml': 'learning = "7d"' });
-  const config = ['--config', join(folder, 'config.toml')];
-  expect(await stepparent(['check', join(folder, 'draft.toml'), ...config])).toMatchObject({
-    code: 0,
-    out: `read: ${folder}/draft.toml\n`,
+  const directory = directoryOf({
+    'config.toml': '',
+    'conf.d/a.toml': 'learning = 7',
+    'draft.toml': 'learning = "7d"',
   });
-  expect(await stepparent(['check', join(folder, 'conf.d/a.toml'), ...config])).toMatchObject({ code: 78 });
-  expect(await stepparent(['check', join(folder, 'none.toml')])).toMatchObject({
+  const config = ['--config', join(directory, 'config.toml')];
+  expect(await stepparent(['check', join(directory, 'draft.toml'), ...config])).toMatchObject({
+    code: 0,
+    out: `read: ${directory}/draft.toml\n`,
+  });
+  expect(await stepparent(['check', join(directory, 'conf.d/a.toml'), ...config])).toMatchObject({ code: 78 });
+  expect(await stepparent(['check', join(directory, 'none.toml')])).toMatchObject({
     code: 78,
-    out: expect.stringContaining(`${folder}/none.toml: `),
+    out: expect.stringContaining(`${directory}/none.toml: `),
     err: expect.stringMatching(/^0 files, 0 warnings, 1 refused\n/),
   });
 });
 
 test('show: TOML that gives the same configuration again, each value with its origin, nothing hidden', async () => {
-  const folder = folderOf({
+  const directory = directoryOf({
     'config.toml': 'learning = "3d"\nsensor = { mode = "procfs" }\n',
     [`conf.d/${hostile}`]: `logs_directory = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${exception}`,
   });
-  const config = join(folder, 'config.toml');
+  const config = join(directory, 'config.toml');
   const { code, out, err } = await stepparent(['show', '--config', config], { STATE_DIRECTORY: '/srv/state:/b' });
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const lines = out.split('\n');
-  const shown = `${folder}/conf.d/x\\x1b[31m\\u202e.toml`;
+  const shown = `${directory}/conf.d/x\\x1b[31m\\u202e.toml`;
   for (const line of [
     `# read: ${config}`,
     `# read: ${shown}`,
@@ -125,7 +129,7 @@ test('show: TOML that gives the same configuration again, each value with its or
   expect(out).toMatch(/^# package_database_folders is not set: /m);
   expect(out).not.toMatch(/[\x1b\u202e]/);
 
-  const again = join(folder, 'again.toml');
+  const again = join(directory, 'again.toml');
   writeFileSync(again, out);
   const read = checkConfigurationFile(again);
   expect({ warnings: read.warnings, refused: read.refused }).toEqual({ warnings: [], refused: [] });
@@ -141,8 +145,8 @@ test('show: TOML that gives the same configuration again, each value with its or
 });
 
 test('show --json: a document for each key and exception', async () => {
-  const folder = folderOf({ 'config.toml': `learning = "3d"\n${exception}` });
-  const config = join(folder, 'config.toml');
+  const directory = directoryOf({ 'config.toml': `learning = "3d"\n${exception}` });
+  const config = join(directory, 'config.toml');
   const env = { STATE_DIRECTORY: '', LOGS_DIRECTORY: '/srv/logs', RULES_DIRECTORIES: '/x' };
   const { out } = await stepparent(['show', '--json', '--config', config], env);
   const documents = out
@@ -160,8 +164,8 @@ test('show --json: a document for each key and exception', async () => {
 });
 
 test('show: a refused configuration is 78, nothing is shown', async () => {
-  const folder = folderOf({ 'config.toml': 'learning = 7' });
-  const { code, out, err } = await stepparent(['show', '--config', join(folder, 'config.toml')]);
+  const directory = directoryOf({ 'config.toml': 'learning = 7' });
+  const { code, out, err } = await stepparent(['show', '--config', join(directory, 'config.toml')]);
   expect({ code, out }).toEqual({ code: 78, out: '' });
   expect(err).toContain('config.toml:1:1: `learning` ');
 });

@@ -35,22 +35,25 @@ value = ["process.parent.executable"]
 field = "history_window_start"
 value = "now-5d"`;
 
-let folder: string;
+let directory: string;
 let alerts: AlertRecord[];
 
 /** A configuration with two rules, and five alerts: three of a-rule by two parents, one by process, one of a rule that is gone. */
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'stepparent-except-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, 'rules'));
-  mkdirSync(join(folder, 'conf.d'));
-  writeFileSync(join(folder, 'rules', 'a-rule.toml'), ruleText('a-rule', newTerms));
-  writeFileSync(join(folder, 'rules', 'by-process.toml'), ruleText('by-process', 'type = "query"'));
+  directory = mkdtempSync(join(tmpdir(), 'stepparent-except-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  mkdirSync(join(directory, 'rules'));
+  mkdirSync(join(directory, 'conf.d'));
+  writeFileSync(join(directory, 'rules', 'a-rule.toml'), ruleText('a-rule', newTerms));
+  writeFileSync(join(directory, 'rules', 'by-process.toml'), ruleText('by-process', 'type = "query"'));
   const directories = ['state', 'run'].map(
-    (name) => `${name === 'run' ? 'runtime' : name}_directory = "${folder}/${name}"`,
+    (name) => `${name === 'run' ? 'runtime' : name}_directory = "${directory}/${name}"`,
   );
-  writeFileSync(join(folder, 'config.toml'), `${directories.join('\n')}\nrules_directories = ["${folder}/rules"]\n`);
-  const store = openStore(join(folder, 'state', 'stepparent.db'), { nowMs });
+  writeFileSync(
+    join(directory, 'config.toml'),
+    `${directories.join('\n')}\nrules_directories = ["${directory}/rules"]\n`,
+  );
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { nowMs });
   const put = (id: string, ruleId: string, parent: string | undefined, terms: (string | null)[], ageMs: number) => {
     const event = exampleEvent(id, nowMs - ageMs);
     const { parent: _, ...process } = { ...event.process, entity_id: `p-${id}`, command_line: 'dpkg -i x.deb' };
@@ -83,7 +86,7 @@ const run = (...args: string[]): Promise<Result> =>
   new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [main, ...args, '--config', join(folder, 'config.toml')],
+      [main, ...args, '--config', join(directory, 'config.toml')],
       { env: { ...process.env, SUDO_USER: 'mallory' } },
       (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
     );
@@ -91,8 +94,8 @@ const run = (...args: string[]): Promise<Result> =>
   });
 
 const idOf = (index: number): string => alerts[index]?.id ?? '';
-const written = (): string[] => readdirSync(join(folder, 'conf.d')).sort();
-const configured = () => readConfiguration(join(folder, 'config.toml')).exceptions;
+const written = (): string[] => readdirSync(join(directory, 'conf.d')).sort();
+const configured = () => readConfiguration(join(directory, 'config.toml')).exceptions;
 
 test('add shows what it would have hidden, then writes one file that hides it', async () => {
   const { code, out, err } = await except('add', '--from', idOf(0).slice(0, 12), '--reason', 'OPS-12', '--yes');
@@ -101,7 +104,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   const [exception] = configured();
   expect(name).toBe(`50-exception-${exception?.id}.toml`);
   expect(err).toBe(
-    `written: ${folder}/conf.d/${name}; a running agent reads it when it is told to: systemctl reload stepparent\n`,
+    `written: ${directory}/conf.d/${name}; a running agent reads it when it is told to: systemctl reload stepparent\n`,
   );
   const lines = out.split('\n');
   expect(lines.slice(0, 5)).toEqual([
@@ -116,7 +119,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   expect(lines[7]).toContain(`    ${localTime(nowMs - 9 * hourMs)}  open  /opt/x\\n\\x1b[31m `);
   expect(lines.slice(9)).toEqual(['']);
   expect(out).not.toContain('\x1b');
-  expect(statSync(join(folder, 'conf.d', name)).mode & 0o777).toBe(0o600);
+  expect(statSync(join(directory, 'conf.d', name)).mode & 0o777).toBe(0o600);
 
   const exceptionFor = compileExceptions(configured());
   const read = (parent: string) => (field: string) => (field === 'process.parent.executable' ? parent : undefined);
@@ -127,7 +130,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   const again = await except('add', '--from', idOf(2), '--yes');
   expect(again).toMatchObject({
     code: 1,
-    err: `stepparent: this exception is there already: ${folder}/conf.d/${name}:3\n`,
+    err: `stepparent: this exception is there already: ${directory}/conf.d/${name}:3\n`,
   });
   expect(written()).toEqual([name]);
 });
@@ -164,7 +167,7 @@ test('what names one process is no condition, and without another there is no ex
 });
 
 test('an alert of an impostor says that its path is no proof', async () => {
-  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
   const rule = exampleRule({ id: 'a-rule' });
   store.record([exampleFinding(nowMs, { rule, terms: ['/usr/bin/python3 (unverified)'] })], nowMs);
   const impostor = [...store.listAlerts()].at(-1);
@@ -187,7 +190,7 @@ test.skipIf(noScript).for([
   ['', 0],
   ['n', 0],
 ] as const)(titled('on a terminal it asks; %j writes %j files', noScript), async ([answer, files]) => {
-  const args = ['except', 'add', '--from', idOf(0), '--config', join(folder, 'config.toml')];
+  const args = ['except', 'add', '--from', idOf(0), '--config', join(directory, 'config.toml')];
   const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
   const shown = await new Promise<string>((resolve) => {
     const child = execFile('script', ['-qec', command, '/dev/null'], (_, out) => resolve(out));
@@ -199,7 +202,7 @@ test.skipIf(noScript).for([
   });
   expect(shown).toMatch(/ 2 of 4 /);
   // Named when it is asked for, and again when it is written.
-  expect(shown.split(`${folder}/conf.d/`)).toHaveLength(2 + files);
+  expect(shown.split(`${directory}/conf.d/`)).toHaveLength(2 + files);
   expect(written()).toHaveLength(files);
 });
 
@@ -207,16 +210,16 @@ test('the end can be a date, which the file shows as it was given', async () => 
   const date = new Date(nowMs + 40 * 86_400_000).toISOString().slice(0, 10);
   const { code } = await except('add', '--from', idOf(0), '--expires', date, '--file', 'vendor', '--yes');
   expect({ code, files: written() }).toEqual({ code: 0, files: ['vendor.toml'] });
-  expect(readFileSync(join(folder, 'conf.d', 'vendor.toml'), 'utf8')).toContain(`\nexpires = ${date}\n`);
+  expect(readFileSync(join(directory, 'conf.d', 'vendor.toml'), 'utf8')).toContain(`\nexpires = ${date}\n`);
   expect(configured()[0]?.expiresMs).toBe(Date.parse(`${date}T00:00`));
 });
 
 test('another file is never written over', async () => {
-  writeFileSync(join(folder, 'conf.d', 'mine.toml'), 'log.level = "warn"');
+  writeFileSync(join(directory, 'conf.d', 'mine.toml'), 'log.level = "warn"');
   const { code, err } = await except('add', '--from', idOf(0), '--file', 'mine.toml', '--yes');
   expect(code).toBe(1);
-  expect(err).toBe(`stepparent: ${folder}/conf.d/mine.toml is there already; --file gives another name\n`);
-  expect(readFileSync(join(folder, 'conf.d', 'mine.toml'), 'utf8')).toBe('log.level = "warn"');
+  expect(err).toBe(`stepparent: ${directory}/conf.d/mine.toml is there already; --file gives another name\n`);
+  expect(readFileSync(join(directory, 'conf.d', 'mine.toml'), 'utf8')).toBe('log.level = "warn"');
   expect(written()).toEqual(['mine.toml']);
 });
 
@@ -242,7 +245,7 @@ test.for<[() => string[], string]>([
 });
 
 test('a prefix of several alerts names them', async () => {
-  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
   // Seventeen ids of hexadecimal digits: two of them begin alike.
   for (let i = 0; i < 17; i++) store.record([exampleFinding(nowMs, { eventId: `e${i}`, terms: [`/x/${i}`] })], nowMs);
   const all = [...store.listAlerts()];
@@ -257,11 +260,11 @@ test('a prefix of several alerts names them', async () => {
 });
 
 test('a folder that is missing is not made', async () => {
-  rmSync(join(folder, 'conf.d'), { recursive: true });
+  rmSync(join(directory, 'conf.d'), { recursive: true });
   const { code, err } = await except('add', '--from', idOf(0), '--yes');
   expect(code).toBe(1);
   expect(err).toBe(
-    `stepparent: there is no folder ${folder}/conf.d; make it first: install -d -m 0755 ${folder}/conf.d\n`,
+    `stepparent: there is no folder ${directory}/conf.d; make it first: install -d -m 0755 ${directory}/conf.d\n`,
   );
 });
 
@@ -279,11 +282,11 @@ values = ["${parent}"]
 test('list: what each has hidden, and when it ends', async () => {
   expect(await except('list')).toEqual({ code: 0, out: '', err: 'no exceptions\n' });
   writeFileSync(
-    join(folder, 'conf.d', 'a.toml'),
+    join(directory, 'conf.d', 'a.toml'),
     text('/opt/*', '"never"') + text('/srv/*', '2020-01-31') + text('/z', '"never"', 'a-rulle'),
   );
   const [exception] = configured();
-  const store = openStore(join(folder, 'state', 'stepparent.db'), { mustExist: true });
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
   const rule = exampleRule({ id: 'a-rule' });
   const verdict = { rule, terms: ['/opt/z'] };
   for (const id of ['h1', 'h2']) {
@@ -298,7 +301,7 @@ test('list: what each has hidden, and when it ends', async () => {
   expect(shown[1]?.[0]).toContain('a-rule  ×2  (excepted)  ');
   const { code, out, err } = await except('list');
   expect(code).toBe(0);
-  const file = `${folder}/conf.d/a.toml`;
+  const file = `${directory}/conf.d/a.toml`;
   const lines = out
     .trimEnd()
     .split('\n')
@@ -330,17 +333,17 @@ test('list: what each has hidden, and when it ends', async () => {
 });
 
 test('check: what the exceptions of the configuration, or of a file, would hide', async () => {
-  writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
+  writeFileSync(join(directory, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
   const { code, out, err } = await except('check');
   expect(code).toBe(0);
   expect(err).toMatch(/^stepparent: warning: .*a\.toml:5: .*2020-01-31 00:00:00.*\n$/);
   const blocks = out.split('\n\n');
-  expect(blocks[0]).toMatch(new RegExp(`^${folder}/conf.d/a.toml:1\n {2}id `));
+  expect(blocks[0]).toMatch(new RegExp(`^${directory}/conf.d/a.toml:1\n {2}id `));
   expect(blocks[0]).toContain('(3 open)');
   expect(blocks[0]).toMatch(/ 3 of 4 /);
   expect(blocks[1]).toMatch(/ 0 of 4 \D*\n$/);
 
-  const draft = join(folder, 'draft.toml');
+  const draft = join(directory, 'draft.toml');
   writeFileSync(draft, text('/opt/y', '"never"'));
   const drafted = await except('check', draft);
   expect(drafted.out).toContain(`${draft}:1\n`);
@@ -357,7 +360,7 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
 });
 
 test('run --check warns, and is well', async () => {
-  writeFileSync(join(folder, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
+  writeFileSync(join(directory, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
   const { code, err } = await run('run', '--check');
   expect(code).toBe(0);
   expect(err).toMatch(/^stepparent: warning: .*a\.toml:5: .*2020-01-31 00:00:00.*\n/);

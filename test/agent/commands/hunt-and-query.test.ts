@@ -9,26 +9,26 @@ import { missingText, openStore } from '../../../storage/open-store.ts';
 import { fileEvent } from '../../detectors/hunts/hunt-events.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
-let folder: string;
+let directory: string;
 let config: string;
 
 const hunt = (id: string, sql: string): string =>
   `[hunt]\nid = "${id}"\nname = "Of ${id}"\ndescription = "d"\nidentity = ["a"]\nsql = '''\n${sql}\n'''\n`;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'stepparent-hunts-'));
-  config = join(folder, 'config.toml');
-  mkdirSync(join(folder, 'hunts'));
+  directory = mkdtempSync(join(tmpdir(), 'stepparent-hunts-'));
+  config = join(directory, 'config.toml');
+  mkdirSync(join(directory, 'hunts'));
   writeFileSync(
     config,
-    `state_directory = "${folder}/state"\nruntime_directory = "${folder}/run"\nhunts.directories = ["${folder}/hunts"]\n`,
+    `state_directory = "${directory}/state"\nruntime_directory = "${directory}/run"\nhunts.directories = ["${directory}/hunts"]\n`,
   );
   writeFileSync(
-    join(folder, 'hunts', 'files.toml'),
+    join(directory, 'hunts', 'files.toml'),
     hunt('files', 'SELECT "file.name" AS a, 1 AS n FROM file_events\nWHERE time_ms >= :since ORDER BY a'),
   );
-  writeFileSync(join(folder, 'hunts', 'wrong.toml'), hunt('wrong', 'SELECT\n  frm AS a'));
-  const store = openStore(join(folder, 'state', 'stepparent.db'));
+  writeFileSync(join(directory, 'hunts', 'wrong.toml'), hunt('wrong', 'SELECT\n  frm AS a'));
+  const store = openStore(join(directory, 'state', 'stepparent.db'));
   const put = (name: string, ageMs: number): void => {
     const event = fileEvent(`/var/lib/dpkg/info/${name}`);
     event['@timestamp'] = new Date(Date.now() - ageMs).toISOString();
@@ -39,7 +39,7 @@ beforeAll(() => {
   put('old.postinst', 20 * 86_400_000);
   store.close();
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 interface Result {
   code: number | null;
@@ -61,9 +61,9 @@ const placed = (text: string): string[] => text.replaceAll(/^[^/\n]*(?=\/)/gm, '
 const countsOf = (text: string): number[] => (text.trimEnd().split('\n').at(-1)?.match(/\d+/g) ?? []).map(Number);
 
 test('run --check says which hunts are refused, also for their SQL', async () => {
-  const file = join(folder, 'hunts', 'refused.toml');
-  const unless = join(folder, 'hunts', 'unless.toml');
-  const wrong = [`${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`, '  frm AS a', '  ^~~', ''];
+  const file = join(directory, 'hunts', 'refused.toml');
+  const unless = join(directory, 'hunts', 'unless.toml');
+  const wrong = [`${directory}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`, '  frm AS a', '  ^~~', ''];
   const alone = await stepparent('run', '--check');
   expect({ code: alone.code, out: placed(alone.out) }).toEqual({ code: 1, out: wrong });
   expect(alone.err).toMatch(/\n1 hunt is right, 1 refused\n$/);
@@ -82,7 +82,7 @@ test('run --check says which hunts are refused, also for their SQL', async () =>
 });
 
 test('run --check warns of columns that a hunt names and its rows have not', async () => {
-  const file = join(folder, 'hunts', 'columns.toml');
+  const file = join(directory, 'hunts', 'columns.toml');
   const text = hunt('columns', 'SELECT 1 AS path').replace(
     '[hunt]',
     '[hunt]\nfinding = { reason = "{pth} of {path}" }',
@@ -144,7 +144,7 @@ test('a hunt whose SQL is wrong names file, line and column', async () => {
   const { code, out, err } = await stepparent('hunt', 'wrong');
   expect({ code, out }).toEqual({ code: 1, out: '' });
   expect(placed(err)).toEqual([
-    `${folder}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`,
+    `${directory}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`,
     '  frm AS a',
     '  ^~~',
     '',
@@ -172,7 +172,7 @@ test('a hunt that does not exist', async () => {
 test('query: osquery’s columns over files, users and groups, with names that nobody has qualified', async () => {
   const sql = `SELECT f.filename, u.username AS owner, g.groupname AS grp, datetime(f.mtime, 'unixepoch') AS changed
     FROM file f LEFT JOIN users u ON f.uid = u.uid LEFT JOIN groups g ON f.gid = g.gid
-    WHERE (f.path LIKE '${folder}/hunts/%' OR f.path LIKE '/nowhere/%')
+    WHERE (f.path LIKE '${directory}/hunts/%' OR f.path LIKE '/nowhere/%')
       AND (mtime > strftime('%s', 'now') - (7 * 86400)) -- a week
     ORDER BY 1; -- the end`;
   const { code, out } = await stepparent('query', sql);
@@ -219,8 +219,8 @@ test('a row can be trusted and forgotten, by the hunt’s identity', async () =>
 });
 
 test('before the agent has ever run the tables of the host can be asked', async () => {
-  const empty = join(folder, 'empty.toml');
-  writeFileSync(empty, `state_directory = "${folder}/none"\nruntime_directory = "${folder}/none"\n`);
+  const empty = join(directory, 'empty.toml');
+  writeFileSync(empty, `state_directory = "${directory}/none"\nruntime_directory = "${directory}/none"\n`);
   const ask = (...args: string[]) =>
     new Promise<Result>((resolve) => {
       const child = execFile(process.execPath, [main, ...args, '--config', empty], (_, out, err) =>
@@ -234,6 +234,6 @@ test('before the agent has ever run the tables of the host can be asked', async 
   });
   expect(await ask('hunt', 'package-database-files')).toMatchObject({
     code: 1,
-    err: `stepparent: ${missingText(join(folder, 'none', 'stepparent.db'))}\n`,
+    err: `stepparent: ${missingText(join(directory, 'none', 'stepparent.db'))}\n`,
   });
 });

@@ -17,12 +17,12 @@ import { checkConfiguration, readConfiguration } from '../../../agent/configurat
 import { shippedHunts } from '../../../detectors/hunts/load-hunts.ts';
 import { whyUnreadable } from '../../why-unreadable.ts';
 
-function folderOf(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-configuration-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, 'conf.d'));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  return folder;
+function directoryOf(files: Record<string, string>): string {
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-configuration-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  mkdirSync(join(directory, 'conf.d'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+  return directory;
 }
 
 function refusalOf(text: string): string {
@@ -57,11 +57,11 @@ test('defaults', () => {
 
 test('every key has a line of documentation, what is allowed, and a default or what holds without', () => {
   expect(configurationKeys.length).toBe(20);
-  for (const { name, description, allowed, default: value, without, example } of configurationKeys) {
+  for (const { name, description, allowed, default: value, whenUnset, example } of configurationKeys) {
     expect(description, name).toMatch(/^[A-Z].*\.$/);
     expect(allowed, name).toMatch(/^[^A-Z]+|a KQL/);
     expect(allowed, name).not.toContain('undefined');
-    expect(value === undefined, name).toBe(without !== undefined);
+    expect(value === undefined, name).toBe(whenUnset !== undefined);
     expect(example, name).toBeDefined();
   }
   expect([...configurationTables.keys()]).toEqual(['sensor', 'events', 'retention', 'hunts', 'alerts', 'log']);
@@ -181,22 +181,22 @@ test('a file full of unknown keys is told within bounds', () => {
 });
 
 test('what is set, where, and all that is refused in all files', () => {
-  const folder = folderOf({
+  const directory = directoryOf({
     'config.toml': 'learning = "1d"\nsensor.mode = "procfs"\nlerning = 1',
     'conf.d/1.toml': '\n\n[sensor]\nmode = "tracefs"',
   });
-  const inFolder = (file: string): string => file.slice(folder.length + 1);
-  const { settings, warnings } = readConfiguration(join(folder, 'config.toml'));
-  expect([...settings].map(([name, { value, file, line }]) => [name, value, inFolder(file), line])).toEqual([
+  const inDirectory = (file: string): string => file.slice(directory.length + 1);
+  const { settings, warnings } = readConfiguration(join(directory, 'config.toml'));
+  expect([...settings].map(([name, { value, file, line }]) => [name, value, inDirectory(file), line])).toEqual([
     ['learning', '1d', 'config.toml', 1],
     ['sensor.mode', 'tracefs', 'conf.d/1.toml', 4],
   ]);
-  expect(warnings.map(inFolder)).toEqual([expect.stringMatching(/^config\.toml:3: .*`lerning`.*`learning`/)]);
+  expect(warnings.map(inDirectory)).toEqual([expect.stringMatching(/^config\.toml:3: .*`lerning`.*`learning`/)]);
 
-  writeFileSync(join(folder, 'conf.d/1.toml'), 'sensor.mode = 1\nlog.level = 1');
-  writeFileSync(join(folder, 'conf.d/2.toml'), 'learning = ');
-  const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
-  expect(refused.map(({ message }) => inFolder(message).split(' ')[0])).toEqual([
+  writeFileSync(join(directory, 'conf.d/1.toml'), 'sensor.mode = 1\nlog.level = 1');
+  writeFileSync(join(directory, 'conf.d/2.toml'), 'learning = ');
+  const { refused, configuration } = checkConfiguration(join(directory, 'config.toml'));
+  expect(refused.map(({ message }) => inDirectory(message).split(' ')[0])).toEqual([
     'conf.d/1.toml:1:1:',
     'conf.d/1.toml:2:1:',
     'conf.d/2.toml:1:12:',
@@ -205,15 +205,15 @@ test('what is set, where, and all that is refused in all files', () => {
 });
 
 test('files: the first, then conf.d by name; others in conf.d are left alone', () => {
-  const folder = folderOf({
+  const directory = directoryOf({
     'config.toml': 'learning = "1d"\nlog.level = "warn"',
     'conf.d/20-b.toml': 'learning = "3d"',
     'conf.d/10-a.toml': 'learning = "2d"\nknown_front_ends = false',
     'conf.d/30-c.toml.bak': 'nonsense',
   });
-  const { configuration, files } = readConfiguration(join(folder, 'config.toml'));
+  const { configuration, files } = readConfiguration(join(directory, 'config.toml'));
   expect(configuration).toMatchObject({ learning: 3 * 86_400_000, known_front_ends: false, log: { level: 'warn' } });
-  expect(files.map((file) => file.slice(folder.length))).toEqual([
+  expect(files.map((file) => file.slice(directory.length))).toEqual([
     '/config.toml',
     '/conf.d/10-a.toml',
     '/conf.d/20-b.toml',
@@ -222,8 +222,8 @@ test('files: the first, then conf.d by name; others in conf.d are left alone', (
 });
 
 test('a mistake in conf.d names that file', () => {
-  const folder = folderOf({ 'config.toml': '', 'conf.d/a.toml': '\nlearning = 3' });
-  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(/conf\.d\/a\.toml:2:1: `learning` /);
+  const directory = directoryOf({ 'config.toml': '', 'conf.d/a.toml': '\nlearning = 3' });
+  expect(() => readConfiguration(join(directory, 'config.toml'))).toThrow(/conf\.d\/a\.toml:2:1: `learning` /);
 });
 
 test('a file that was asked for must be there', () => {
@@ -242,17 +242,17 @@ test.for([
   ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that is not there'],
   ['a link to itself', (file: string) => symlinkSync(file, file), 'cannot be read (ELOOP)'],
 ] as const)('in conf.d %s is refused, and the others are read', ([, make, message]) => {
-  const folder = folderOf({ 'config.toml': 'log.level = "warn"', 'conf.d/b.toml': 'learning = "2d"' });
-  const file = join(folder, 'conf.d/a.toml');
+  const directory = directoryOf({ 'config.toml': 'log.level = "warn"', 'conf.d/b.toml': 'learning = "2d"' });
+  const file = join(directory, 'conf.d/a.toml');
   make(file);
-  const { refused, configuration } = checkConfiguration(join(folder, 'config.toml'));
+  const { refused, configuration } = checkConfiguration(join(directory, 'config.toml'));
   expect(refused).toEqual([new ConfigurationError(file, message ?? whyUnreadable(file))]);
   expect(configuration).toMatchObject({ learning: 2 * 86_400_000, log: { level: 'warn' } });
 });
 
 test('a rules folder that was asked for must be there', () => {
-  const folder = folderOf({ 'config.toml': '\nrules_directories = ["/nowhere/rules"]' });
-  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(
+  const directory = directoryOf({ 'config.toml': '\nrules_directories = ["/nowhere/rules"]' });
+  expect(() => readConfiguration(join(directory, 'config.toml'))).toThrow(
     /config\.toml:2:1: `rules_directories` must be folders that exist, and \/nowhere\/rules does not/,
   );
 });

@@ -157,21 +157,21 @@ test.for<[change: Record<string, string>, place: string, allowed: string]>([
 });
 
 test('files add to each other, and the place is of the right one', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-exceptions-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, 'conf.d'));
-  writeFileSync(join(folder, 'config.toml'), `\n${exceptionText()}`);
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-exceptions-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  mkdirSync(join(directory, 'conf.d'));
+  writeFileSync(join(directory, 'config.toml'), `\n${exceptionText()}`);
   const two = `${exceptionText({ rule: 'rule = "b-rule"' })}\n\n${exceptionText({ rule: 'rule = "c-rule"' })}`;
-  writeFileSync(join(folder, 'conf.d', 'a.toml'), two);
-  writeFileSync(join(folder, 'conf.d', 'b.toml'), 'log.level = "warn"');
-  const { exceptions } = readConfiguration(join(folder, 'config.toml'));
-  expect(exceptions.map(({ rules, file, line }) => [rules[0], file.slice(folder.length), line])).toEqual([
+  writeFileSync(join(directory, 'conf.d', 'a.toml'), two);
+  writeFileSync(join(directory, 'conf.d', 'b.toml'), 'log.level = "warn"');
+  const { exceptions } = readConfiguration(join(directory, 'config.toml'));
+  expect(exceptions.map(({ rules, file, line }) => [rules[0], file.slice(directory.length), line])).toEqual([
     ['a-rule', '/config.toml', 2],
     ['b-rule', '/conf.d/a.toml', 1],
     ['c-rule', '/conf.d/a.toml', 11],
   ]);
-  writeFileSync(join(folder, 'conf.d', 'b.toml'), exceptionText({ operator: 'operator = 1' }));
-  expect(() => readConfiguration(join(folder, 'config.toml'))).toThrow(/conf\.d\/b\.toml:8:1: .*operator/);
+  writeFileSync(join(directory, 'conf.d', 'b.toml'), exceptionText({ operator: 'operator = 1' }));
+  expect(() => readConfiguration(join(directory, 'config.toml'))).toThrow(/conf\.d\/b\.toml:8:1: .*operator/);
 });
 
 test('what is legal and likely wrong is warned of, with the place and the nearest name', () => {

@@ -5,32 +5,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigurationError } from '../../../agent/configuration/configuration-error.ts';
-import { requireOwnFolder } from '../../../agent/configuration/require-private-directory.ts';
+import { requirePrivateDirectory } from '../../../agent/configuration/require-private-directory.ts';
 import { needsRoot, titled } from '../../needs.ts';
 
-let folder: string;
+let directory: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'stepparent-own-'));
+  directory = mkdtempSync(join(tmpdir(), 'stepparent-own-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => rmSync(directory, { recursive: true }));
 
 test.each([0o700, 0o755, 0o750])('%o is well, and so is one that is not there', (mode) => {
-  chmodSync(folder, mode);
-  requireOwnFolder(folder, 'state_directory');
-  requireOwnFolder(join(folder, 'missing'), 'state_directory');
+  chmodSync(directory, mode);
+  requirePrivateDirectory(directory, 'state_directory');
+  requirePrivateDirectory(join(directory, 'missing'), 'state_directory');
 });
 
 test.each([0o777, 0o1777, 0o770])('%o: others could put something there', (mode) => {
-  chmodSync(folder, mode);
-  expect(() => requireOwnFolder(folder, 'state_directory')).toThrow(
+  chmodSync(directory, mode);
+  expect(() => requirePrivateDirectory(directory, 'state_directory')).toThrow(
     new ConfigurationError(
-      folder,
+      directory,
       "`state_directory` must be root's alone, and others than its owner may write there; give another one, or mend that",
     ),
   );
 });
 
 test.skipIf(needsRoot)(titled("another user's", needsRoot), () => {
-  chownSync(folder, 1234, 0);
-  expect(() => requireOwnFolder(folder, 'state_directory')).toThrow('it belongs to user 1234');
+  chownSync(directory, 1234, 0);
+  expect(() => requirePrivateDirectory(directory, 'state_directory')).toThrow('it belongs to user 1234');
 });

@@ -16,12 +16,12 @@ import { parseRule, readRules } from '../../../detectors/rules/load-rules.ts';
 import { hostContext, noWitness } from '../../collectors/host/host-context-double.ts';
 import { detailsOf, exec, fork, procDouble } from '../../collectors/proc-double.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'stepparent-rule-warnings-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const directory = mkdtempSync(join(tmpdir(), 'stepparent-rule-warnings-'));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 /** What is said of a rule with this query, which begins in line 9, and with whatever stands after it. */
 function warningsOf(type: 'eql' | 'query' | 'new_terms', query: string, rest = '') {
-  const file = join(folder, 'a.toml');
+  const file = join(directory, 'a.toml');
   const text = `[rule]
 rule_id = "a"
 name = "A"
@@ -59,7 +59,7 @@ describe('a field that no event has', () => {
       'process where event.action == "exec"\n  and proces.name != "dpkg" and process.parnet.executable != "/x"',
     );
     expect(first).toEqual({
-      file: join(folder, 'a.toml'),
+      file: join(directory, 'a.toml'),
       line: 10,
       column: 7,
       message: '`rule.query`: no event is known to have "proces.name"; did you mean "process.name"?',
@@ -270,7 +270,7 @@ test('a list of known terms that there is not', () => {
 
 test('a rule whose file has gone has its warning at the beginning', () => {
   warningsOf('eql', 'any where a.b != "x"');
-  const text = readFileSync(join(folder, 'a.toml'), 'utf8');
+  const text = readFileSync(join(directory, 'a.toml'), 'utf8');
   expect(ruleWarnings([parseRule('/nowhere/a.toml', text)])).toEqual(
     expect.arrayContaining([expect.objectContaining({ file: '/nowhere/a.toml', line: 1, column: 1, excerpt: '' })]),
   );
@@ -283,7 +283,7 @@ test('the class of a start of a program is what its events are', () => {
   const collector = createProcessCollector({
     table,
     context: hostContext,
-    witness: noWitness,
+    knowledge: noWitness,
     isProbed: () => false,
     onExec: (observed) => seen.push(observed),
     onLost: () => {},
@@ -309,7 +309,7 @@ test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion']
         actionInferredFrom: undefined,
         path: '/var/lib/dpkg/info/x.list',
         atNs: 1e9,
-        witness: undefined,
+        opened: undefined,
         unseen: undefined,
         writer: { unobserved: 'x', pid: undefined },
         details: {},

@@ -10,9 +10,9 @@ import { askControl, type ControlHandlers, listenControl } from '../../../agent/
 import { needsRoot, titled } from '../../needs.ts';
 
 function socketPath(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-control-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return join(folder, 'run', 'control.sock');
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-control-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return join(directory, 'run', 'control.sock');
 }
 
 const unexpected = (what: string, error: unknown) => expect.unreachable(`${what}: ${error}`);

@@ -1,7 +1,7 @@
 // Hunts in the agent: a row that is new is told once, whatever goes wrong on the way.
 
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { type HuntScheduleParts, startHuntSchedule } from '../../../agent/daemon/hunt-schedule.ts';
+import { type HuntScheduleDeps, startHuntSchedule } from '../../../agent/daemon/hunt-schedule.ts';
 import type { QueryResult } from '../../../agent/query/ask-query.ts';
 import type { Hunt } from '../../../detectors/hunts/hunt.ts';
 import { parseHunt } from '../../../detectors/hunts/load-hunts.ts';
@@ -22,9 +22,9 @@ const answer = (...values: (string | null)[]): QueryResult => ({
 });
 
 /** A schedule over a real store, whose rounds follow each other at once; `rounds` says what each run of a hunt answers. */
-function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Partial<HuntScheduleParts> = {}) {
+function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Partial<HuntScheduleDeps> = {}) {
   const store = temporaryStore();
-  const told: string[] = [];
+  const reported: string[] = [];
   const windows: number[] = [];
   let nowMs = start;
   let finish = () => {};
@@ -53,21 +53,27 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
     },
     intervalMs: () => 0,
     firstMs: 0,
-    onAlerts: () => told.push('alerts'),
-    onFirstRun: ({ id }, known) => told.push(`first run of ${id}: ${known}`),
-    onFault: (what, error) => told.push(`${what}: ${String(error)}`),
+    onAlerts: () => reported.push('alerts'),
+    onFirstRun: ({ id }, known) => reported.push(`first run of ${id}: ${known}`),
+    onFault: (what, error) => reported.push(`${what}: ${String(error)}`),
     ...change,
   });
   onTestFinished(() => store.close());
-  return { store, running, told, windows, finished };
+  return { store, running, told: reported, windows, finished };
 }
 
 test('the first run tells nothing, later ones what is new, once', async () => {
-  const { store, running, told, windows, finished } = schedule({
+  const {
+    store,
+    running,
+    told: reported,
+    windows,
+    finished,
+  } = schedule({
     files: [answer('x', 'y'), answer('x', 'z', null), answer('x', 'z', null)],
   });
   await finished;
-  expect(told).toEqual(['first run of files: 2', 'alerts']);
+  expect(reported).toEqual(['first run of files: 2', 'alerts']);
   expect([...store.listAlerts()].map(({ ruleId, terms }) => [ruleId, terms[0]])).toEqual([
     ['hunt:files', 'z'],
     ['hunt:files', null],
@@ -81,12 +87,16 @@ test('the first run tells nothing, later ones what is new, once', async () => {
 });
 
 test('a hunt that fails is told, does not hold up the others, and is tried again', async () => {
-  const { running, told, finished } = schedule({
+  const {
+    running,
+    told: reported,
+    finished,
+  } = schedule({
     broken: [new Error('no such table: x'), answer()],
     sound: [answer('x'), answer('x', 'y')],
   });
   await finished;
-  expect(told).toEqual([
+  expect(reported).toEqual([
     'the hunt broken failed: Error: no such table: x',
     'first run of sound: 1',
     'first run of broken: 0',
@@ -100,7 +110,7 @@ test('a hunt that fails is told, does not hold up the others, and is tried again
 test('a store that fails is a failed run: the rows are told at the next', async () => {
   const store = temporaryStore();
   let fails = 1;
-  const { finished, told } = schedule(
+  const { finished, told: reported } = schedule(
     { files: [answer(), answer('x'), answer('x')] },
     {
       record(ruleId, rows, nowMs) {
@@ -110,13 +120,17 @@ test('a store that fails is a failed run: the rows are told at the next', async 
     },
   );
   await finished;
-  expect(told).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
+  expect(reported).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
 });
 
 test('a row that an exception covers is not told, and counted as excepted', async () => {
   const store = temporaryStore();
   const asked: unknown[] = [];
-  const { running, told, finished } = schedule(
+  const {
+    running,
+    told: reported,
+    finished,
+  } = schedule(
     { files: [answer(), answer('x', 'y')] },
     {
       record: store.recordHunt,
@@ -132,7 +146,7 @@ test('a row that an exception covers is not told, and counted as excepted', asyn
     ['hunt:files', 'hunt:files', 'hunt-finding', 'x', true],
     ['hunt:files', 'hunt:files', 'hunt-finding', 'y', true],
   ]);
-  expect(told).toEqual(['first run of files: 0', 'alerts']);
+  expect(reported).toEqual(['first run of files: 0', 'alerts']);
   expect(running.status()).toMatchObject([{ rows: 2, findings: 1, excepted: 1 }]);
   expect([...store.listAlerts()].map(({ terms, state }) => [terms[0], state])).toEqual([
     ['x', 'excepted'],
@@ -154,7 +168,7 @@ test('stopping ends what runs, and nothing is told of it', async () => {
   const runs = new Promise<void>((resolve) => {
     begun = resolve;
   });
-  const { running, told } = schedule(
+  const { running, told: reported } = schedule(
     { files: [], later: [] },
     {
       run: (_, __, signal) =>
@@ -170,7 +184,7 @@ test('stopping ends what runs, and nothing is told of it', async () => {
   await runs;
   await running.stop();
   expect(aborted).toBe(true);
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
   expect(running.status().map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
 });
 
@@ -200,7 +214,7 @@ test('a reload with a shorter interval begins the round that is overdue, and ask
 
 test('hunts that cannot be had are a fault, and the rounds go on', async () => {
   let fails = 1;
-  const { told, finished } = schedule(
+  const { told: reported, finished } = schedule(
     {},
     {
       hunts() {
@@ -210,5 +224,5 @@ test('hunts that cannot be had are a fault, and the rounds go on', async () => {
     },
   );
   await finished;
-  expect(told).toEqual(['the hunts could not be run: Error: not to be read']);
+  expect(reported).toEqual(['the hunts could not be run: Error: not to be read']);
 });

@@ -2,11 +2,11 @@
 
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LogSettings, openLog, stderrIsJournal } from '../../../agent/daemon/log.ts';
+import { type LogOptions, openLog, stderrIsJournal } from '../../../agent/daemon/log.ts';
 import { type Journald, journaldMissing, startJournald } from '../../journald.ts';
 import { titled } from '../../needs.ts';
 
-function opened(settings: Partial<LogSettings>) {
+function opened(settings: Partial<LogOptions>) {
   let text = '';
   const stream = new Writable({
     write: (chunk, _, done) => {

@@ -45,11 +45,11 @@ interface Exec {
 }
 
 /** `described` counts how often the full description was asked for. */
-export function observedExec(id: string, { quick, full = quick, scope = '', change = {}, ...moment }: Exec) {
-  const { entry = entryOf(30, imageOf('/usr/bin/dpkg')), parent } = moment;
+export function observedExec(id: string, { quick, full = quick, scope = '', change = {}, ...snapshot }: Exec) {
+  const { entry = entryOf(30, imageOf('/usr/bin/dpkg')), parent } = snapshot;
   const counts = { described: 0 };
   const exec: ObservedExec = {
-    moment: {
+    snapshot: {
       entry,
       image: entry.image ?? imageOf(''),
       timeNs: 1e9,

@@ -2,27 +2,27 @@
 
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createPipeline, type PipelineParts, type PipelinePolicy } from '../../../agent/daemon/pipeline.ts';
+import { createPipeline, type PipelineDeps, type PipelinePolicy } from '../../../agent/daemon/pipeline.ts';
 import type { TermStanding } from '../../../agent/daemon/term-standing.ts';
 import { readPath } from '../../../collectors/event/read-path.ts';
 import { readRules } from '../../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
-import type { Finding } from '../../../storage/records.ts';
+import type { JudgedEvent } from '../../../storage/records.ts';
 import { StoreError } from '../../../storage/store-error.ts';
 import { exampleEvent, exampleException, exampleRule, start } from '../../storage/examples.ts';
 import { temporaryStore } from '../../storage/temporary-store.ts';
 import { observedExec } from './observed-exec.ts';
 
 /** A pipeline with a store that keeps batches, and refuses while it is told to. */
-function pipelineWith(rules: readonly Rule[], change: Partial<PipelineParts & PipelinePolicy> = {}) {
-  const batches: Finding[][] = [];
+function pipelineWith(rules: readonly Rule[], change: Partial<PipelineDeps & PipelinePolicy> = {}) {
+  const batches: JudgedEvent[][] = [];
   const faults: [string, string][] = [];
   const store = { refuses: false, tries: 0, stumblesOver: new Set<string>() };
   const policy: PipelinePolicy = {
     rules,
     records: () => false,
     containerAlerts: false,
-    knownTerms: { standing: () => 'unlisted' },
+    knownTerms: { classify: () => 'unlisted' },
     exceptionFor: () => undefined,
     ...change,
   };
@@ -87,7 +87,7 @@ describe('an exec', () => {
       rules: [rule],
       records: () => false,
       containerAlerts: false,
-      knownTerms: { standing: () => 'unlisted' },
+      knownTerms: { classify: () => 'unlisted' },
       exceptionFor: () => undefined,
     });
     let policy = policyOf(exampleRule({ matches: () => false }));
@@ -202,15 +202,15 @@ describe('a term that is', () => {
     ['unlisted', false, '/usr/bin/python3'],
     ['known', true, '/usr/bin/python3'],
     ['unverified', false, '/usr/bin/python3 (unverified)'],
-  ])('%s', (standing, known, term) => {
+  ])('%s', (classify, known, term) => {
     const { pipeline, batches } = pipelineWith([dpkg], {
-      knownTerms: { standing: () => standing },
+      knownTerms: { classify: () => classify },
     });
     pipeline.take(example('a').exec);
     pipeline.commit();
     const [judged] = batches[0]?.[0]?.verdicts ?? [];
     expect(judged).toMatchObject({ known, verdict: { terms: [term] } });
-    expect(judged?.verdict.remark !== undefined).toBe(standing === 'unverified');
+    expect(judged?.verdict.remark !== undefined).toBe(classify === 'unverified');
   });
 });
 
@@ -227,7 +227,7 @@ test.each([
 test('of two terms that are unverified the first is marked', () => {
   const pair = { ...dpkg, termFields: ['process.parent.executable', 'process.name'] };
   const { pipeline, batches } = pipelineWith([pair], {
-    knownTerms: { standing: () => 'unverified' },
+    knownTerms: { classify: () => 'unverified' },
   });
   pipeline.take(example('a').exec);
   pipeline.commit();

@@ -22,7 +22,7 @@ import type { ObservedExec } from '../../../collectors/process/describe-process.
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { hostContext } from '../../collectors/host/host-context-double.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
-import { temporaryFolder, temporaryStore } from '../../storage/temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from '../../storage/temporary-store.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -48,13 +48,13 @@ const dpkg = '/usr/bin/dpkg';
 
 /** An agent's judgement over a scratch database, in which files are put in place as dpkg does it. */
 async function evidenceWith(packages: Versions) {
-  const folder = temporaryFolder();
-  for (const part of ['info', 'updates', 'tmp.ci']) mkdirSync(join(folder, part));
+  const directory = temporaryDirectory();
+  for (const part of ['info', 'updates', 'tmp.ci']) mkdirSync(join(directory, part));
   const stanza = (name: string, version: string, state = 'installed') =>
     `Package: ${name}\nStatus: install ok ${state}\nArchitecture: amd64\nVersion: ${version}\nMulti-Arch: same\n`;
   const put = (path: string, text: string): void => {
-    writeFileSync(join(folder, 'new'), text);
-    renameSync(join(folder, 'new'), join(folder, path));
+    writeFileSync(join(directory, 'new'), text);
+    renameSync(join(directory, 'new'), join(directory, path));
   };
   let installed: Versions = {};
   /** dpkg ends: its status file has everything. */
@@ -66,11 +66,11 @@ async function evidenceWith(packages: Versions) {
         .map(([name, version]) => stanza(name, version))
         .join('\n'),
     );
-    for (const name of readdirSync(join(folder, 'updates'))) rmSync(join(folder, 'updates', name));
+    for (const name of readdirSync(join(directory, 'updates'))) rmSync(join(directory, 'updates', name));
   };
   /** dpkg goes on, and its status file does not have it yet. */
   const note = (name: string, version: string, state: string): void => {
-    const serial = readdirSync(join(folder, 'updates')).length;
+    const serial = readdirSync(join(directory, 'updates')).length;
     put(`updates/${String(serial).padStart(4, '0')}`, stanza(name, version, state));
   };
   status(packages);
@@ -85,7 +85,7 @@ async function evidenceWith(packages: Versions) {
     takeExec: (exec) => taken.push(exec.document()),
     commit: () => {},
     onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
-    folder,
+    directory,
   });
   onTestFinished(() => evidence.stop());
   await evidence.prepare();
@@ -96,7 +96,7 @@ async function evidenceWith(packages: Versions) {
   let serial = 0;
   /** The event of a file as it is now; `by` undefined: nobody was seen. */
   const eventOf = (name: string, by: string | undefined, stepparent: StepparentEvent['stepparent']) => {
-    const path = join(folder, name);
+    const path = join(directory, name);
     const stat = statSync(path, { throwIfNoEntry: false });
     const event: StepparentEvent = {
       ...exampleEvent(`file-${serial}`, start),
@@ -119,7 +119,7 @@ async function evidenceWith(packages: Versions) {
     return event;
   };
   /** Writes a file, or none, and says so. */
-  const tell = (
+  const report = (
     name: string,
     text: string | undefined,
     by?: string,
@@ -144,7 +144,7 @@ async function evidenceWith(packages: Versions) {
   /** dpkg runs a script, now or at another time. */
   const startScript = (script: string, timeNs = readBootNs()): StepparentEvent => {
     const event: StepparentEvent = { ...exampleEvent(`exec-${serial++}`, start), stepparent: {} };
-    const path = join(folder, 'info', script);
+    const path = join(directory, 'info', script);
     const exec = {
       moment: {
         entry: { details: {} },
@@ -157,12 +157,12 @@ async function evidenceWith(packages: Versions) {
     return event;
   };
   return {
-    folder,
+    folder: directory,
     store,
     evidence,
     taken,
     faults,
-    tell,
+    tell: report,
     say,
     put,
     install,
@@ -234,12 +234,23 @@ describe('a script that runs is of the version that it was of then', () => {
   });
 
   test('two upgrades, and the event of the first comes when its file has been replaced', async () => {
-    const { install, put, note, say, status, isTaken, evidence, folder, contentOf, eventOf } = await evidenceWith({
+    const {
+      install,
+      put,
+      note,
+      say,
+      status,
+      isTaken,
+      evidence,
+      folder: directory,
+      contentOf,
+      eventOf,
+    } = await evidenceWith({
       cron: '1',
       bash: '5',
     });
     await install('cron', '1', 'old\n');
-    const path = join(folder, 'info', 'cron.postinst');
+    const path = join(directory, 'info', 'cron.postinst');
     note('cron', '1', 'half-installed');
     put('info/cron.postinst', 'two\n');
     evidence.heard(path);
@@ -331,15 +342,15 @@ describe('a script that runs is of the version that it was of then', () => {
 });
 
 test('while dpkg puts a package in place nothing is said of a content that is new', async () => {
-  const { tell, note, install, isTaken, say, put, store } = await evidenceWith({ cron: '1' });
+  const { tell: report, note, install, isTaken, say, put, store } = await evidenceWith({ cron: '1' });
   expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'first' });
   note('cron', '1', 'half-installed');
-  const { script, unobserved } = await tell('info/cron.postinst', 'b\n', dpkg);
+  const { script, unobserved } = await report('info/cron.postinst', 'b\n', dpkg);
   expect(script).toMatchObject({ package: 'cron', sha256: sha256('b\n') });
   expect([script?.state, script?.version]).toEqual([undefined, undefined]);
   expect(unobserved).toEqual({ 'stepparent.script.state': expect.any(String) });
   // Another writer is one whenever it is.
-  expect((await tell('info/cron.postinst', 'c\n', '/usr/bin/cp')).script).toMatchObject({ state: 'changed' });
+  expect((await report('info/cron.postinst', 'c\n', '/usr/bin/cp')).script).toMatchObject({ state: 'changed' });
   // Nor of a file that another has taken the place of by now.
   put('info/cron.prerm', 'p\n');
   const gone = say('info/cron.prerm', 'p\n', dpkg);
@@ -377,12 +388,12 @@ test('what waits is judged at the end', async () => {
 });
 
 test('who else writes: changed, also where there was nothing; what is put back is known', async () => {
-  const { tell, install } = await evidenceWith({ cron: '1', bash: '5' });
+  const { tell: report, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'exit 0\n');
-  const bad = (await tell('info/cron.postinst', 'setsid /opt/x &\nexit 0\n', '/usr/bin/sed')).script;
+  const bad = (await report('info/cron.postinst', 'setsid /opt/x &\nexit 0\n', '/usr/bin/sed')).script;
   expect(bad).toMatchObject({ state: 'changed', findings: [{ id: 'detached-process', line: 1 }] });
   expect(bad?.diff).toBe('@@ -1,2 +1,3 @@\n+setsid /opt/x &\n exit 0\n \n');
-  const state = async (name: string, text: string | undefined) => (await tell(name, text, '/usr/bin/cp')).script;
+  const state = async (name: string, text: string | undefined) => (await report(name, text, '/usr/bin/cp')).script;
   expect(await state('info/cron.postinst', 'exit 0\n')).toMatchObject({ state: 'known' });
   expect(await state('info/bash.prerm', 'x\n')).toMatchObject({ version: '5', state: 'changed' });
   expect(await state('info/bash:amd64.prerm', 'x\n')).toMatchObject({ version: '5' });
@@ -391,10 +402,10 @@ test('who else writes: changed, also where there was nothing; what is put back i
 });
 
 test('a script that could not be read: its name and its writer are enough', async () => {
-  const { tell, put, install } = await evidenceWith({ cron: '1', bash: '5' });
+  const { tell: report, put, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'a\n');
   const script = (name: string) => ({ script: { path: name, package: name, phase: 'prerm' } });
-  const tellUnread = (name: string, by?: string) => tell(`info/${name}.prerm`, undefined, by, script(name));
+  const tellUnread = (name: string, by?: string) => report(`info/${name}.prerm`, undefined, by, script(name));
   expect((await tellUnread('made-up', '/usr/bin/cp')).script?.state).toBe('unowned');
   // Nobody was seen, and when it was is not known, or is.
   expect((await tellUnread('made-up')).script?.state).toBe(undefined);
@@ -409,10 +420,10 @@ test('a script that could not be read: its name and its writer are enough', asyn
 });
 
 test('the first pass: once, quietly, but for what no package has', async () => {
-  const { folder, evidence, store, taken, tell } = await evidenceWith({ cron: '1' });
-  writeFileSync(join(folder, 'info', 'cron.postinst'), 'a\n');
-  writeFileSync(join(folder, 'info', 'cron.list'), '/x\n');
-  writeFileSync(join(folder, 'info', 'ghost.prerm'), 'b\n');
+  const { folder: directory, evidence, store, taken, tell: report } = await evidenceWith({ cron: '1' });
+  writeFileSync(join(directory, 'info', 'cron.postinst'), 'a\n');
+  writeFileSync(join(directory, 'info', 'cron.list'), '/x\n');
+  writeFileSync(join(directory, 'info', 'ghost.prerm'), 'b\n');
   // dpkg's status file is read after them, as at a start.
   await evidence.prepare();
   await evidence.takeBaseline();
@@ -423,9 +434,9 @@ test('the first pass: once, quietly, but for what no package has', async () => {
     ['cron', '1', 'first', 'baseline'],
     ['ghost', '', 'unowned', 'change'],
   ]);
-  writeFileSync(join(folder, 'info', 'cron.prerm'), 'c\n');
+  writeFileSync(join(directory, 'info', 'cron.prerm'), 'c\n');
   await evidence.takeBaseline();
   expect(store.listScripts('cron')).toHaveLength(1);
   // Found by comparison later, with nobody seen.
-  expect((await tell('info/cron.postinst', 'z\n')).script).toMatchObject({ state: 'changed' });
+  expect((await report('info/cron.postinst', 'z\n')).script).toMatchObject({ state: 'changed' });
 });

@@ -1,11 +1,11 @@
 // What is said of matches that cannot be stored.
 
 import { expect, test } from 'vitest';
-import { openUnstored } from '../../../agent/daemon/storage-outage.ts';
-import type { Finding } from '../../../storage/records.ts';
+import { openStorageOutage } from '../../../agent/daemon/storage-outage.ts';
+import type { JudgedEvent } from '../../../storage/records.ts';
 import { exampleEvent, exampleException, exampleJudged, exampleRule, start } from '../../storage/examples.ts';
 
-function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): Finding {
+function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): JudgedEvent {
   const event = exampleEvent(id, start);
   return {
     event,
@@ -20,33 +20,33 @@ function opened() {
     (level: string) =>
     (message: string, values: Readonly<Record<string, unknown>> = {}) =>
       said.push([level, message, ...Object.values(values)].join(' '));
-  const unstored = openUnstored({ error: say('error'), info: say('info') });
-  return { unstored, said: () => said.splice(0) };
+  const outage = openStorageOutage({ error: say('error'), info: say('info') });
+  return { unstored: outage, said: () => said.splice(0) };
 }
 
 test('each match is said once, however often the store is asked', () => {
-  const { unstored, said } = opened();
+  const { unstored: outage, said } = opened();
   const [a, b] = [finding('a'), finding('b')];
-  unstored.refused([a], 'full');
-  unstored.refused([a], 'full');
-  unstored.refused([a, b], 'full');
-  expect(unstored.reason).toBe('full');
+  outage.refused([a], 'full');
+  outage.refused([a], 'full');
+  outage.refused([a, b], 'full');
+  expect(outage.reason).toBe('full');
   expect(said().map((line) => line.split(' ').slice(0, 4).join(' '))).toEqual([
     'error events cannot be',
     'error a rule matched,',
     'error a rule matched,',
   ]);
-  unstored.taken();
-  expect(unstored.reason).toBeUndefined();
+  outage.taken();
+  expect(outage.reason).toBeUndefined();
   expect(said()).toEqual(['info events are stored again 2']);
-  unstored.taken();
+  outage.taken();
   expect(said()).toEqual([]);
 });
 
 test('what would be no alert is not said', () => {
-  const { unstored, said } = opened();
+  const { unstored: outage, said } = opened();
   const none = [{ known: true }, { alerting: false }, { exception: exampleException() }];
-  unstored.refused(
+  outage.refused(
     none.map((change, i) => finding(String(i), change)),
     'full',
   );
@@ -54,8 +54,8 @@ test('what would be no alert is not said', () => {
 });
 
 test('a flood is cut short, with a word', () => {
-  const { unstored, said } = opened();
-  unstored.refused(
+  const { unstored: outage, said } = opened();
+  outage.refused(
     Array.from({ length: 500 }, (_, i) => finding(String(i))),
     'full',
   );

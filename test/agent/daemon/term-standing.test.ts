@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { openKnownTerms, type TermStanding } from '../../../agent/daemon/term-standing.ts';
+import { openTermClassifier, type TermStanding } from '../../../agent/daemon/term-standing.ts';
 import { known } from '../../../collectors/answer.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
@@ -37,7 +37,7 @@ function knownTerms(owners: readonly string[] = ['node']) {
     },
     inspect: () => {},
   });
-  return { asked, tools, known: openKnownTerms({ lists, tools }) };
+  return { asked, tools, known: openTermClassifier({ lists, tools }) };
 }
 
 /** dpkg, run by this process. */
@@ -50,7 +50,7 @@ function example(faceAtFork?: ReturnType<typeof imageOf>) {
 
 test('listed, genuine, owned by its package', () => {
   const { asked, known } = knownTerms();
-  expect(known.standing({ rule, terms: [program] }, example().exec)).toBe('known');
+  expect(known.classify({ rule, terms: [program] }, example().exec)).toBe('known');
   expect(asked).toEqual([`${program} node`]);
 });
 
@@ -67,38 +67,38 @@ describe('other rules and terms', () => {
     ['of another field', { termFields: ['process.session_leader.executable'] }, [program], 'unlisted'],
     ['on the list, but another program runs', {}, ['/usr/bin/other'], 'unverified'],
     ['of the process itself, which is not there', { termFields: ['process.executable'] }, [program], 'unverified'],
-  ])('%s', (_, change, terms, standing) => {
-    expect(knownTerms().known.standing({ rule: { ...rule, ...change }, terms }, example().exec)).toBe(standing);
+  ])('%s', (_, change, terms, classify) => {
+    expect(knownTerms().known.classify({ rule: { ...rule, ...change }, terms }, example().exec)).toBe(classify);
   });
 });
 
 describe('a parent that', () => {
-  const standing = ({ exec }: ReturnType<typeof example>, owners?: string[]) =>
-    knownTerms(owners).known.standing({ rule, terms: [program] }, exec);
+  const classify = ({ exec }: ReturnType<typeof example>, owners?: string[]) =>
+    knownTerms(owners).known.classify({ rule, terms: [program] }, exec);
 
   test('is not owned by the package', () => {
-    expect(standing(example(), ['other'])).toBe('unverified');
+    expect(classify(example(), ['other'])).toBe('unverified');
   });
 
   test('forked under another face', () => {
-    expect(standing(example(imageOf('/tmp/evil')))).toBe('unverified');
+    expect(classify(example(imageOf('/tmp/evil')))).toBe('unverified');
   });
 
   test('has ended', () => {
     const both = example();
     both.parent.ended = true;
-    expect(standing(both)).toBe('unverified');
+    expect(classify(both)).toBe('unverified');
   });
 
   test('is in a container', () => {
     const both = example();
     if (details) both.parent.details = { ...details, containerId: 'c0ffee' };
-    expect(standing(both)).toBe('unverified');
+    expect(classify(both)).toBe('unverified');
   });
 
   test('was not observed', () => {
     const { exec } = observedExec('a', { quick: {} });
-    expect(knownTerms().known.standing({ rule, terms: [program] }, exec)).toBe('unlisted');
+    expect(knownTerms().known.classify({ rule, terms: [program] }, exec)).toBe('unlisted');
   });
 });
 
@@ -112,17 +112,17 @@ describe('a program is verified while it is fresh', () => {
   test('and stands when it has ended since', () => {
     const { asked, tools, known } = knownTerms();
     const { entry, exec } = fresh();
-    tools.notice(exec.moment);
+    tools.notice(exec.snapshot);
     entry.ended = true;
     const child = entryOf(30, imageOf('/usr/bin/dpkg'), { parent: entry, parentImageAtFork: entry.image });
     const dpkg = observedExec('b', { quick: {}, entry: child, parent: entry }).exec;
-    expect(known.standing({ rule, terms: [program] }, dpkg)).toBe('known');
+    expect(known.classify({ rule, terms: [program] }, dpkg)).toBe('known');
     expect(asked).toHaveLength(1);
   });
 
   test('but only a listed one is looked at', () => {
     const { asked, tools } = knownTerms();
-    tools.notice(observedExec('a', { quick: {} }).exec.moment);
+    tools.notice(observedExec('a', { quick: {} }).exec.snapshot);
     expect(asked).toEqual([]);
   });
 });
@@ -150,21 +150,21 @@ describe('an initiator', () => {
     ];
     const { exec } = observedExec('a', { quick: {}, entry, parent: shell, change: { stepparent: { lineage } } });
     const ancestors = [shell, initiator].map((each) => ({ entry: each, image: each.image }));
-    return { initiator, exec: { ...exec, moment: { ...exec.moment, ancestors } } };
+    return { initiator, exec: { ...exec, moment: { ...exec.snapshot, ancestors } } };
   }
 
-  const standing = (
+  const classify = (
     { exec }: ReturnType<typeof below>,
     terms: (string | null)[] = [program, origin],
     owners: readonly string[] = ['node'],
   ) => {
     const owns = (_: string, names: readonly string[]) => known(names.some((name) => owners.includes(name)));
     const tools = openPackageTools({ programs: [...upgraders.values()].flat(), tools: [], owns, inspect: () => {} });
-    return openKnownTerms({ lists: upgraders, tools }).standing({ rule: pair, terms }, exec);
+    return openTermClassifier({ lists: upgraders, tools }).classify({ rule: pair, terms }, exec);
   };
 
   test('that is listed, genuine, and where it belongs', () => {
-    expect(standing(below())).toBe('known');
+    expect(classify(below())).toBe('known');
   });
 
   test.each<[string, (string | null)[]]>([
@@ -174,20 +174,20 @@ describe('an initiator', () => {
     ['that is another program', ['/opt/other', origin]],
     ['that was not observed', [null, origin]],
   ])('%s', (_, terms) => {
-    expect(standing(below(), terms)).toBe('unlisted');
+    expect(classify(below(), terms)).toBe('unlisted');
   });
 
   test("that is not the package's own", () => {
-    expect(standing(below(), undefined, ['other'])).toBe('unverified');
+    expect(classify(below(), undefined, ['other'])).toBe('unverified');
   });
 
   test('that has ended before it was looked at', () => {
     const both = below();
     both.initiator.ended = true;
-    expect(standing(both)).toBe('unverified');
+    expect(classify(both)).toBe('unverified');
   });
 
   test('that forked the shell under another face', () => {
-    expect(standing(below({ faceAtFork: imageOf('/tmp/evil') }))).toBe('unverified');
+    expect(classify(below({ faceAtFork: imageOf('/tmp/evil') }))).toBe('unverified');
   });
 });

@@ -12,7 +12,7 @@ import { bindMount } from '../../mount-namespace.ts';
 import { unmet } from '../../needs.ts';
 
 const find = (name: string): string | undefined =>
-  ['/usr/lib/systemd', '/lib/systemd'].map((folder) => join(folder, name)).find((file) => existsSync(file));
+  ['/usr/lib/systemd', '/lib/systemd'].map((directory) => join(directory, name)).find((file) => existsSync(file));
 const remote = find('systemd-journal-remote');
 const upload = find('systemd-journal-upload');
 
@@ -49,9 +49,9 @@ export async function journalOf(
   } finally {
     await journald.stop();
   }
-  const folder = join(scratch, name);
-  cpSync(join('/run/log/journal', machineId), folder, { recursive: true });
-  return folder;
+  const directory = join(scratch, name);
+  cpSync(join('/run/log/journal', machineId), directory, { recursive: true });
+  return directory;
 }
 
 /** Uploads the journals to a systemd-journal-remote, which writes them to `into`. */

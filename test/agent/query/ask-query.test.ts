@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { askQuery, QueryEnded, type QueryRequest } from '../../../agent/query/ask-query.ts';
 import { SqlError } from '../../../storage/query-database.ts';
 import { exampleFinding, start } from '../../storage/examples.ts';
-import { temporaryFolder, temporaryStore } from '../../storage/temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from '../../storage/temporary-store.ts';
 
 const endless = 'WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
 const numbers = (count: number) =>
@@ -72,7 +72,7 @@ test('so is one that its asker gives up', async () => {
 test('and one whose asker is killed', async () => {
   const program = `import { askQuery } from ${JSON.stringify(join(import.meta.dirname, '../../../agent/query/ask-query.ts'))};
     await askQuery(${JSON.stringify(request(endless))}, { timeoutMs: 600000 });`;
-  const file = join(temporaryFolder(), 'asker.mjs');
+  const file = join(temporaryDirectory(), 'asker.mjs');
   writeFileSync(file, program);
   const asker = spawn(process.execPath, [file], { stdio: 'ignore' });
   onTestFinished(() => {
@@ -117,7 +117,7 @@ test('an error is the one that SQLite gave, with its place', async () => {
 });
 
 test('the database is the agent’s own, also while it writes', async () => {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const store = temporaryStore({}, path);
   store.record([exampleFinding(start)], start);
   const source = { kind: 'database', path } as const;

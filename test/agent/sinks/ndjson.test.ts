@@ -19,13 +19,13 @@ import { openNdjsonSink } from '../../../agent/sinks/ndjson.ts';
 import { alertDocument } from '../journal/alert-document.ts';
 
 function opened(prepare: (path: string) => void = () => {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-ndjson-'));
-  const path = join(folder, 'logs', 'alerts.ndjson');
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-ndjson-'));
+  const path = join(directory, 'logs', 'alerts.ndjson');
   prepare(path);
   const sink = openNdjsonSink(path);
   onTestFinished(async () => {
     await sink.close();
-    rmSync(folder, { recursive: true });
+    rmSync(directory, { recursive: true });
   });
   return { path, sink, lines: () => readFileSync(path, 'utf8').split('\n') };
 }
@@ -72,8 +72,8 @@ test('a file that was rotated away or emptied is followed', async () => {
 });
 
 test('what cannot be written is reported and not counted', async () => {
-  const folder = opened((path) => mkdirSync(path, { recursive: true }));
-  expect(await folder.sink.deliver([one])).toMatchObject({ delivered: 0, trouble: /alerts\.ndjson: EISDIR/ });
+  const directory = opened((path) => mkdirSync(path, { recursive: true }));
+  expect(await directory.sink.deliver([one])).toMatchObject({ delivered: 0, trouble: /alerts\.ndjson: EISDIR/ });
   const link = opened((path) => {
     mkdirSync(join(path, '..'));
     symlinkSync('/tmp/elsewhere', path);

@@ -1,11 +1,11 @@
 // Events about the agent itself.
 
 import { expect, test } from 'vitest';
-import { sensorEvent } from '../../../collectors/event/health-event.ts';
+import { healthEvent } from '../../../collectors/event/health-event.ts';
 import { hostContext } from '../host/host-context-double.ts';
 
 test('records that were lost', () => {
-  const event = sensorEvent(hostContext, 'records-lost', 'the kernel buffer overflowed', 7);
+  const event = healthEvent(hostContext, 'records-lost', 'the kernel buffer overflowed', 7);
   expect(event).toEqual({
     '@timestamp': expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     ecs: { version: '9.4.0' },
@@ -28,7 +28,7 @@ test('records that were lost', () => {
 });
 
 test('a degraded sensor: no number, and an id of its own each time', () => {
-  const [one, two] = [1, 2].map(() => sensorEvent(hostContext, 'sensor-degraded', 'no tracefs'));
+  const [one, two] = [1, 2].map(() => healthEvent(hostContext, 'sensor-degraded', 'no tracefs'));
   expect(one?.stepparent.sensor).toEqual({ name: 'tracefs', reason: 'no tracefs' });
   expect(one?.event.id).not.toBe(two?.event.id);
 });

@@ -14,10 +14,10 @@ import { processesTable } from '../../../collectors/host-tables/processes.ts';
 import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
 
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-tables-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-tables-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return directory;
 }
 
 type Row = Record<string, SqlValue | undefined>;
@@ -57,13 +57,13 @@ test('names and columns are osquery’s', () => {
 
 describe('file', () => {
   function tree(): string {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, 'd', 'deep'), { recursive: true });
-    writeFileSync(join(folder, 'a.list'), 'abc');
-    writeFileSync(join(folder, 'b.postinst'), '');
-    writeFileSync(join(folder, 'd', 'c.list'), '');
-    writeFileSync(join(folder, 'd', 'deep', 'e.list'), '');
-    return folder;
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, 'd', 'deep'), { recursive: true });
+    writeFileSync(join(directory, 'a.list'), 'abc');
+    writeFileSync(join(directory, 'b.postinst'), '');
+    writeFileSync(join(directory, 'd', 'c.list'), '');
+    writeFileSync(join(directory, 'd', 'deep', 'e.list'), '');
+    return directory;
   }
 
   test.for([
@@ -78,48 +78,48 @@ describe('file', () => {
     ['/nowhere/%', ''],
     ['/a.list/%', ''],
   ])('“%s” names %s', ([pattern = '', expected]) => {
-    const folder = tree();
-    const files = read(fileTable(), { paths: [`${folder}${pattern}`] }).map(({ path }) =>
-      String(path).slice(folder.length + 1),
+    const directory = tree();
+    const files = read(fileTable(), { paths: [`${directory}${pattern}`] }).map(({ path }) =>
+      String(path).slice(directory.length + 1),
     );
     expect([...new Set(files)].sort().join(' ')).toBe(expected);
   });
 
   test('a folder is named as the statement names it', () => {
-    const folder = tree();
+    const directory = tree();
     const directories = (path: string) =>
       read(fileTable(), { paths: [path] }).flatMap(({ directory, filename }) =>
         filename === 'a.list' ? [directory] : [],
       );
-    expect(directories(`${folder}/`)).toEqual([`${folder}/`]);
-    expect(directories(folder)).toEqual([folder]);
-    expect(directories(`${folder}/%`)).toEqual([folder]);
+    expect(directories(`${directory}/`)).toEqual([`${directory}/`]);
+    expect(directories(directory)).toEqual([directory]);
+    expect(directories(`${directory}/%`)).toEqual([directory]);
   });
 
   test('what is in folders that fit is listed when the statement asks for the folder', () => {
-    const folder = tree();
-    const found = read(fileTable(), { paths: [`${folder}/%`], names: new Set(['directory']) });
-    expect(found.filter(({ directory }) => directory === join(folder, 'd')).map(({ filename }) => filename)).toEqual(
+    const directory = tree();
+    const found = read(fileTable(), { paths: [`${directory}/%`], names: new Set(['directory']) });
+    expect(found.filter((row) => row.directory === join(directory, 'd')).map(({ filename }) => filename)).toEqual(
       expect.arrayContaining(['c.list', 'deep']),
     );
   });
 
   test('owner, permissions, times, links; no mtime before 1970 upsets it', () => {
-    const folder = temporaryFolder();
-    const file = join(folder, 'x');
+    const directory = temporaryDirectory();
+    const file = join(directory, 'x');
     writeFileSync(file, 'abc');
     chmodSync(file, 0o4750);
     execFileSync('touch', ['-m', '-d', '1969-12-31T23:59:58.5Z', file]);
     execFileSync('touch', ['-a', '-d', '@1000000000.9', file]);
-    linkSync(file, join(folder, 'hard'));
-    symlinkSync('x', join(folder, 'soft'));
-    symlinkSync('gone', join(folder, 'dangling'));
-    const rows = new Map(read(fileTable(), { paths: [`${folder}/%`] }).map((row) => [row.filename, row]));
+    linkSync(file, join(directory, 'hard'));
+    symlinkSync('x', join(directory, 'soft'));
+    symlinkSync('gone', join(directory, 'dangling'));
+    const rows = new Map(read(fileTable(), { paths: [`${directory}/%`] }).map((row) => [row.filename, row]));
     const now = Date.now() / 1000;
     expect(rows.get('x')).toMatchObject({
       ...{
         path: file,
-        directory: folder,
+        directory: directory,
         size: 3n,
         mode: '4750',
         uid: BigInt(process.getuid?.() ?? 0),
@@ -133,9 +133,9 @@ describe('file', () => {
   });
 
   test('a name that is no UTF-8 is no place to hide', () => {
-    const folder = temporaryFolder();
-    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff])]), '');
-    expect(read(fileTable(), { paths: [`${folder}/%`] }).map(({ filename }) => filename)).toEqual(['a\ufffd']);
+    const directory = temporaryDirectory();
+    writeFileSync(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0x61, 0xff])]), '');
+    expect(read(fileTable(), { paths: [`${directory}/%`] }).map(({ filename }) => filename)).toEqual(['a\ufffd']);
   });
 
   test('without a path it says what it needs; beside processes it has their programs', () => {
@@ -148,8 +148,8 @@ describe('file', () => {
 
   test('a folder is read up to the bound, and that is said', () => {
     const notes: string[] = [];
-    const folder = tree();
-    const paths = [`${folder}/%%`];
+    const directory = tree();
+    const paths = [`${directory}/%%`];
     const note = (text: string) => notes.push(text);
     expect(read(fileTable(4), { paths, note })).toHaveLength(4);
     expect(notes).toEqual(['the table file shows the first 4 files only']);
@@ -159,16 +159,16 @@ describe('file', () => {
 });
 
 test('users and groups; broken lines are passed over', () => {
-  const folder = temporaryFolder();
+  const directory = temporaryDirectory();
   const passwd =
     'root:x:0:0:root:/root:/bin/sh\n+::::::\nbroken\nx:x:id:0:::\nbig:x:4294967294:7:Big, One:/h:/bin/false\n';
-  writeFileSync(join(folder, 'passwd'), passwd);
-  writeFileSync(join(folder, 'group'), 'root:x:0:\nadm:x:4:alice,bob\n\nshort:x:1\n');
-  expect(read(usersTable(join(folder, 'passwd')))).toMatchObject([
+  writeFileSync(join(directory, 'passwd'), passwd);
+  writeFileSync(join(directory, 'group'), 'root:x:0:\nadm:x:4:alice,bob\n\nshort:x:1\n');
+  expect(read(usersTable(join(directory, 'passwd')))).toMatchObject([
     { uid: 0, gid: 0, username: 'root', directory: '/root', shell: '/bin/sh' },
     { uid: 4294967294, uid_signed: -2, gid: 7, username: 'big', description: 'Big, One' },
   ]);
-  expect(read(groupsTable(join(folder, 'group')))).toEqual([
+  expect(read(groupsTable(join(directory, 'group')))).toEqual([
     { gid: 0, gid_signed: 0, groupname: 'root' },
     { gid: 4, gid_signed: 4, groupname: 'adm' },
   ]);
@@ -189,19 +189,19 @@ test('processes: this one, and one whose program is gone', () => {
 
 describe('deb_packages', () => {
   test('stanzas over several reads; what is not installed is left out', () => {
-    const folder = temporaryFolder();
+    const directory = temporaryDirectory();
     const stanza = (name: string, more = '') =>
       `Package: ${name}\nStatus: install ok installed\nPriority: optional\nSection: libs\nInstalled-Size: 12\nMaintainer: M <m@x>\nArchitecture: amd64\nVersion: 1:2.0-3\n${more}\n`;
     const many = Array.from({ length: 3000 }, (_, i) => stanza(`p${i}`, `Description: ${'é'.repeat(150)}\n`));
     const gone = 'Package: gone\nStatus: deinstall ok not-installed\nVersion: 1\n\n';
     const rest = 'Package: rest\nStatus: deinstall ok config-files\nVersion: 7\nConffiles:\n /etc/Version: x\n';
-    writeFileSync(join(folder, 'status'), `${stanza('src', 'Source: other (1.0)\n')}${gone}${many.join('')}${rest}`);
-    const rows = read(debPackagesTable(folder));
+    writeFileSync(join(directory, 'status'), `${stanza('src', 'Source: other (1.0)\n')}${gone}${many.join('')}${rest}`);
+    const rows = read(debPackagesTable(directory));
     expect(rows).toHaveLength(3002);
     expect(rows[0]).toEqual({
       ...{ name: 'src', version: '1:2.0-3', source: 'other (1.0)', size: 12, arch: 'amd64', revision: '3' },
       ...{ status: 'install ok installed', maintainer: 'M <m@x>', section: 'libs', priority: 'optional' },
-      admindir: folder,
+      admindir: directory,
     });
     expect(rows.at(-1)).toMatchObject({ name: 'rest', version: '7', revision: '', size: null, source: '' });
     expect(new Set(rows.map(({ name }) => name)).size).toBe(3002);
@@ -214,23 +214,23 @@ describe('deb_packages', () => {
 
 describe('rpm_packages', () => {
   test('without a database rpm is not asked, and makes none', () => {
-    const folder = temporaryFolder();
-    expect(read(rpmPackagesTable([folder, '/nowhere']))).toEqual([]);
-    expect(execFileSync('ls', ['-A', folder], { encoding: 'utf8' })).toBe('');
+    const directory = temporaryDirectory();
+    expect(read(rpmPackagesTable([directory, '/nowhere']))).toEqual([]);
+    expect(execFileSync('ls', ['-A', directory], { encoding: 'utf8' })).toBe('');
   });
 
   const why = unmet(missingTools('rpm', 'rpmbuild'), noRoot);
   test.skipIf(why)(titled('a package that rpm has installed', why), () => {
-    const folder = temporaryFolder();
-    const spec = join(folder, 'x.spec');
+    const directory = temporaryDirectory();
+    const spec = join(directory, 'x.spec');
     writeFileSync(
       spec,
       'Name: sptest\nVersion: 1.2\nRelease: 3\nSummary: s\nLicense: Apache-2.0\nBuildArch: noarch\nVendor: A, B\n%description\nd\n%files\n',
     );
-    const top = ['--define', `_topdir ${folder}/build`];
+    const top = ['--define', `_topdir ${directory}/build`];
     execFileSync('rpmbuild', ['-bb', ...top, spec], { stdio: 'ignore' });
-    const database = join(folder, 'db');
-    const built = join(folder, 'build/RPMS/noarch/sptest-1.2-3.noarch.rpm');
+    const database = join(directory, 'db');
+    const built = join(directory, 'build/RPMS/noarch/sptest-1.2-3.noarch.rpm');
     execFileSync('rpm', ['--dbpath', database, '--nodeps', '-i', built], { stdio: 'ignore' });
     chownSync(database, 0, 0);
     expect(read(rpmPackagesTable(['/nowhere', database]))).toMatchObject([

@@ -2,7 +2,7 @@
 
 import { known } from '../../../collectors/answer.ts';
 import type { HostContext } from '../../../collectors/host/host-context.ts';
-import type { HostWitness } from '../../../collectors/process/describe-process.ts';
+import type { PackageKnowledge } from '../../../collectors/process/describe-process.ts';
 
 const bootMs = Date.parse('2026-01-02T03:04:05Z');
 
@@ -17,7 +17,7 @@ export const hostContext: HostContext = {
 };
 
 /** A host where no name is a package tool's, and no script a copy. */
-export const noWitness: HostWitness = {
+export const noWitness: PackageKnowledge = {
   tools: {
     notice: () => undefined,
     genuineProcess: () => undefined,

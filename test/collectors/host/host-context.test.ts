@@ -5,14 +5,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { openIdNames, readHostContext } from '../../../collectors/host/host-context.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 afterEach(() => {
   vi.useRealTimers();
 });
 
 const passwdWith = (text: string): string => {
-  const file = path.join(temporaryFolder(), 'passwd');
+  const file = path.join(temporaryDirectory(), 'passwd');
   fs.writeFileSync(file, text);
   return file;
 };

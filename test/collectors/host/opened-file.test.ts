@@ -5,25 +5,25 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { maxHashedBytes, openWitness } from '../../../collectors/host/opened-file.ts';
+import { maxHashedBytes, openFile } from '../../../collectors/host/opened-file.ts';
 import { scratch } from '../packagedb/watch-double.ts';
 
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 const witnessOf = (file: string | Buffer) => {
-  const witness = openWitness(file);
-  if (witness === undefined) throw new Error('no such file');
-  return witness;
+  const opened = openFile(file);
+  if (opened === undefined) throw new Error('no such file');
+  return opened;
 };
 
 /** How often this process has called read(2) and its like (proc_pid_io(5)). */
 const readCalls = (): number => Number(/^syscr: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'))?.[1]);
 
 test('what is not there', () => {
-  const folder = scratch();
-  fs.writeFileSync(path.join(folder, 'file'), '');
-  expect(openWitness(path.join(folder, 'none'))).toBe(undefined);
-  expect(openWitness(path.join(folder, 'file/none'))).toBe(undefined);
-  expect(() => openWitness(path.join(folder, 'x'.repeat(256)))).toThrow(/ENAMETOOLONG/);
+  const directory = scratch();
+  fs.writeFileSync(path.join(directory, 'file'), '');
+  expect(openFile(path.join(directory, 'none'))).toBe(undefined);
+  expect(openFile(path.join(directory, 'file/none'))).toBe(undefined);
+  expect(() => openFile(path.join(directory, 'x'.repeat(256)))).toThrow(/ENAMETOOLONG/);
 });
 
 describe('a hash', () => {
@@ -35,50 +35,50 @@ describe('a hash', () => {
   ])('%s', async (_, content) => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, content);
-    const witness = witnessOf(file);
-    await expect(witness.sha256()).resolves.toBe(sha256(content));
-    witness.close();
+    const opened = witnessOf(file);
+    await expect(opened.sha256()).resolves.toBe(sha256(content));
+    opened.close();
   });
 
   test('of a file that is gone, and of one that another has taken the place of', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, 'first');
-    const witness = witnessOf(file);
+    const opened = witnessOf(file);
     fs.writeFileSync(`${file}.new`, 'second');
     fs.renameSync(`${file}.new`, file);
-    await expect(witness.sha256()).resolves.toBe(sha256('first'));
-    witness.refresh();
-    expect(witness.stat.nlink).toBe(0n);
-    witness.close();
+    await expect(opened.sha256()).resolves.toBe(sha256('first'));
+    opened.refresh();
+    expect(opened.stat.nlink).toBe(0n);
+    opened.close();
   });
 
   test('of a file that was empty when it was looked at: in large pieces', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, '');
-    const witness = witnessOf(file);
+    const opened = witnessOf(file);
     fs.writeFileSync(file, Buffer.alloc(200_000));
     const before = readCalls();
-    await expect(witness.sha256()).resolves.toBe(sha256(Buffer.alloc(200_000)));
+    await expect(opened.sha256()).resolves.toBe(sha256(Buffer.alloc(200_000)));
     expect(readCalls() - before).toBeLessThan(2000);
-    witness.close();
+    opened.close();
   });
 
   test('of a file that was too large when it was looked at', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, Buffer.alloc(maxHashedBytes + 1));
-    const witness = witnessOf(file);
+    const opened = witnessOf(file);
     fs.truncateSync(file, 10);
-    await expect(witness.sha256()).resolves.toBe(sha256(Buffer.alloc(10)));
-    witness.close();
+    await expect(opened.sha256()).resolves.toBe(sha256(Buffer.alloc(10)));
+    opened.close();
   });
 
   test('leaves the time of the last access alone', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, 'x');
     fs.utimesSync(file, 1, fs.statSync(file).mtime);
-    const witness = witnessOf(file);
-    await witness.sha256();
-    witness.close();
+    const opened = witnessOf(file);
+    await opened.sha256();
+    opened.close();
     expect(fs.statSync(file).atimeMs).toBe(1000);
   });
 
@@ -93,17 +93,17 @@ describe('a hash', () => {
     if (title.includes('grown')) fs.writeFileSync(file, '');
     const early = title.includes('grown') ? witnessOf(file) : undefined;
     make(file);
-    const witness = early ?? witnessOf(file);
-    await expect(witness.sha256()).rejects.toThrow(reason);
-    witness.close();
+    const opened = early ?? witnessOf(file);
+    await expect(opened.sha256()).rejects.toThrow(reason);
+    opened.close();
   });
 });
 
 test('where a link leads, though it leads nowhere', () => {
   const link = path.join(scratch(), 'link');
   fs.symlinkSync('/no/where', link);
-  const witness = witnessOf(link);
-  expect(witness.target()).toBe('/no/where');
-  expect(witness.stat.isSymbolicLink()).toBe(true);
-  witness.close();
+  const opened = witnessOf(link);
+  expect(opened.target()).toBe('/no/where');
+  expect(opened.stat.isSymbolicLink()).toBe(true);
+  opened.close();
 });

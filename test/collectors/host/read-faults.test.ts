@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { onOwnTrouble, tryRead } from '../../../collectors/host/read-faults.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 
@@ -43,7 +43,7 @@ const withoutDescriptors = (script: string): string => {
     {
       cwd: join(import.meta.dirname, '../../..'),
       encoding: 'utf8',
-      env: { ...process.env, TMPDIR: temporaryFolder() },
+      env: { ...process.env, TMPDIR: temporaryDirectory() },
     },
   );
   return `${stdout}${stderr}`;

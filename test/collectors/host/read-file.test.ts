@@ -12,11 +12,11 @@ import {
   readTextFile,
   withRegularFile,
 } from '../../../collectors/host/read-file.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 let file: string;
 beforeEach(() => {
-  file = path.join(temporaryFolder(), 'file');
+  file = path.join(temporaryDirectory(), 'file');
 });
 
 async function read(maxBytes: number, onPiece: (piece: Buffer) => void = () => {}): Promise<string> {

@@ -7,13 +7,13 @@ import { describe, expect, test } from 'vitest';
 import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
 import { readHostMounts, readNamespaces } from '../../../collectors/proc/read-proc.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const missing = unmet(noRoot, missingTools('unshare', 'chroot', 'mkfifo'));
 const collectors = path.join(import.meta.dirname, '../../../collectors');
 
 /** Looks at a process from a mount namespace of its own, as at one that was started by the name `program`. */
-const look = `
+const check = `
   const [collectors, pid, program] = process.argv.slice(1);
   const { inspectProcess, readHostNamespaces } = await import(collectors + '/proc/inspect-process.ts');
   const { runsGenuine } = await import(collectors + '/genuine-program.ts');
@@ -35,12 +35,12 @@ const host = `
 
 const fromService = (program: string, ...command: string[]): { details: ProcessDetails; genuine: boolean } => {
   const unshare = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-ec', host, 'host'];
-  const args = [...unshare, temporaryFolder(), process.execPath, look, collectors, program, ...command];
+  const args = [...unshare, temporaryDirectory(), process.execPath, check, collectors, program, ...command];
   return JSON.parse(execFileSync('unshare', args, { encoding: 'utf8', timeout: 60_000 }));
 };
 
 const script = (): string => {
-  const file = path.join(fs.realpathSync(temporaryFolder()), 'script');
+  const file = path.join(fs.realpathSync(temporaryDirectory()), 'script');
   fs.writeFileSync(file, '#!/bin/sh\necho ready; read -r line\n', { mode: 0o755 });
   return file;
 };

@@ -46,8 +46,8 @@ describe.each(architectures)('$deb', ({ deb, compilers }) => {
 });
 
 const root = join(import.meta.dirname, '../../..');
-const folders = ['agent', 'bench', 'collectors', 'detectors', 'storage', 'test'];
-const sources = globSync(`{${folders.join()}}/**/*.ts`, { cwd: root });
+const directories = ['agent', 'bench', 'collectors', 'detectors', 'storage', 'test'];
+const sources = globSync(`{${directories.join()}}/**/*.ts`, { cwd: root });
 const callers = sources.filter((file) =>
   /from 'koffi'|\bopen(?:Sync)?\(|linux-abi/.test(readFileSync(join(root, file), 'utf8')),
 );

@@ -7,14 +7,14 @@ import type { FileAction } from '../../../collectors/packagedb/listing.ts';
 const queue = (options: Partial<ChangeQueueOptions<Queued>> = {}) =>
   createChangeQueue<Queued>({ settleMs: 70, againMs: 1000, maxWaiting: 100, onMerged: () => {}, ...options });
 const change = (action: FileAction, key = 'a', pid = 1): Queued => ({ key, action, pid });
-const told = (changes: Queued[]) => changes.map(({ action, key, pid }) => `${action} ${key} ${pid}`);
+const reported = (changes: Queued[]) => changes.map(({ action, key, pid }) => `${action} ${key} ${pid}`);
 
 test('a change waits until the process table has caught up', () => {
   const { offer, take, has } = queue();
   offer(change('creation'), 0);
   expect(has('a')).toBe(true);
   expect(take(69)).toEqual([]);
-  expect(told(take(70))).toEqual(['creation a 1']);
+  expect(reported(take(70))).toEqual(['creation a 1']);
   expect(has('a')).toBe(false);
 });
 
@@ -57,7 +57,7 @@ test('what two processes do are two changes', () => {
   offer(change('creation', 'a', 1), 0);
   offer(change('modification', 'a', 2), 1);
   offer(change('modification', 'a', 1), 2);
-  expect(told(take(5000))).toEqual(['creation a 1', 'modification a 2', 'modification a 1']);
+  expect(reported(take(5000))).toEqual(['creation a 1', 'modification a 2', 'modification a 1']);
 });
 
 test('a file that is written all the time is told of once a second, and at last', () => {
@@ -76,7 +76,7 @@ test('what comes after a change that waits for its turn does not overtake it', (
   take(70);
   offer(change('modification'), 100);
   offer(change('deletion'), 200);
-  expect(told(take(270))).toEqual(['modification a 1', 'deletion a 1']);
+  expect(reported(take(270))).toEqual(['modification a 1', 'deletion a 1']);
 });
 
 test('at the bound no more are taken, but what is waiting takes in what says the same', () => {
@@ -86,6 +86,6 @@ test('at the bound no more are taken, but what is waiting takes in what says the
   expect(offer(change('creation', 'b'), 0)).toBe(true);
   expect(offer(change('creation', 'c'), 0)).toBe(false);
   expect(offer(change('modification', 'b'), 0)).toBe(true);
-  expect(told(take(70))).toEqual(['creation a 1', 'creation b 1']);
+  expect(reported(take(70))).toEqual(['creation a 1', 'creation b 1']);
   expect(offer(change('creation', 'c'), 80)).toBe(true);
 });

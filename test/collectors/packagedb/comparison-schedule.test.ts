@@ -7,10 +7,10 @@ import {
   createComparisonSchedule,
 } from '../../../collectors/packagedb/comparison-schedule.ts';
 import { openWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
-import { type WatchedFolder, watchedFolder } from '../../../collectors/packagedb/watched-directory.ts';
+import { type WatchedDirectory, watchedDirectory } from '../../../collectors/packagedb/watched-directory.ts';
 import { listingMemory } from './watch-double.ts';
 
-let at: WatchedFolder;
+let at: WatchedDirectory;
 let watched: boolean;
 let tasks: WatchTasks;
 let schedule: ComparisonSchedule;
@@ -21,7 +21,7 @@ let takesMs: number;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  at = watchedFolder({ path: '/x', manager: undefined, expected: true }, listingMemory());
+  at = watchedDirectory({ path: '/x', manager: undefined, expected: true }, listingMemory());
   at.place = { path: '/x', identity: '1:2' };
   watched = true;
   begun = [];
@@ -32,8 +32,8 @@ beforeEach(() => {
   schedule = createComparisonSchedule({
     tasks,
     isWatched: () => watched,
-    compare(_at, folder, given) {
-      expect(folder).toBe('/x');
+    compare(_at, directory, given) {
+      expect(directory).toBe('/x');
       begun.push(Math.round((performance.now() - startMs) / 1000));
       how.push(given);
       return new Promise((resolve) => setTimeout(resolve, takesMs));

@@ -12,7 +12,7 @@ function host(...pids: number[]) {
   return { proc, table, writers: createFileWriters(table) };
 }
 const programOf = (writer: FileWriter): string =>
-  'moment' in writer ? (writer.moment.image?.filename ?? '(none)') : writer.unobserved;
+  'snapshot' in writer ? (writer.snapshot.image?.filename ?? '(none)') : writer.unobserved;
 const later = 1e18;
 
 describe('resolve', () => {
@@ -92,7 +92,7 @@ describe('resolve', () => {
     table.exec(exec(30, program, { timeNs: 5e9 }));
     const writer = writers.resolve(writers.see(30), times);
     expect(programOf(writer)).toBe(expected);
-    expect('moment' in writer && writer.inferredFrom).toEqual(inferred && expect.stringMatching(inferred));
+    expect('snapshot' in writer && writer.inferredFrom).toEqual(inferred && expect.stringMatching(inferred));
   });
 
   test('one that nobody knows, though another has its pid by now', () => {

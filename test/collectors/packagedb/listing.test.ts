@@ -91,8 +91,8 @@ test('a state holds what is remembered, to the last bit', () => {
   };
   expect(knownFile('x', stateOfKnown(file))).toEqual(file);
   // Of a folder only what is its own.
-  const folder = { ...file, mode: 0o040755 };
-  expect(knownFile('x', stateOfKnown(folder))).toEqual({ ...folder, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n });
+  const directory = { ...file, mode: 0o040755 };
+  expect(knownFile('x', stateOfKnown(directory))).toEqual({ ...directory, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n });
 });
 
 test('what was known, as far as it has changed', () => {
@@ -127,23 +127,23 @@ describe('withRenames', () => {
     if (difference === undefined) throw new Error('no difference');
     return { name, before, after, difference };
   };
-  const told = (...all: ReturnType<typeof found>[]) =>
+  const reported = (...all: ReturnType<typeof found>[]) =>
     withRenames(all).map((one) => [one.difference.action, one.name, (one as { from?: string }).from]);
 
   test('a name that is gone and one that has all of it', () => {
-    expect(told(found('b', undefined, state({ ctime: 300 })), found('a', state(), undefined))).toEqual([
+    expect(reported(found('b', undefined, state({ ctime: 300 })), found('a', state(), undefined))).toEqual([
       ['rename', 'b', 'a'],
     ]);
   });
   test('an inode that is used again is no rename', () => {
-    expect(told(found('b', undefined, state({ mtime: 300 })), found('a', state(), undefined))).toEqual([
+    expect(reported(found('b', undefined, state({ mtime: 300 })), found('a', state(), undefined))).toEqual([
       ['creation', 'b', undefined],
       ['deletion', 'a', undefined],
     ]);
   });
   test('one of two links was removed, two new ones made', () => {
     expect(
-      told(found('b', undefined, state()), found('c', undefined, state()), found('a', state(), undefined)),
+      reported(found('b', undefined, state()), found('c', undefined, state()), found('a', state(), undefined)),
     ).toEqual([
       ['rename', 'b', 'a'],
       ['creation', 'c', undefined],

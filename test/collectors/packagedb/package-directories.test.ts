@@ -1,11 +1,11 @@
 // Which folders are watched on which host.
 
 import { expect, test } from 'vitest';
-import { packageFolders } from '../../../collectors/packagedb/package-directories.ts';
+import { packageDirectories } from '../../../collectors/packagedb/package-directories.ts';
 
 const debian = (path: string) => path.startsWith('/usr/bin/dpkg') || path.startsWith('/var/lib/dpkg');
-const listed = (...args: Parameters<typeof packageFolders>) =>
-  packageFolders(...args).map(({ path, manager, expected, namePrefix }) =>
+const listed = (...args: Parameters<typeof packageDirectories>) =>
+  packageDirectories(...args).map(({ path, manager, expected, namePrefix }) =>
     [path, ...(manager ? [manager] : []), ...(expected ? ['expected'] : []), ...(namePrefix ? [namePrefix] : [])].join(
       ' ',
     ),
@@ -35,9 +35,9 @@ test('Fedora: what rpm names is expected, and named once', () => {
 test.each([
   [debian, '/root/.rpmdb rpm'],
   [(path: string) => debian(path) || path === '/root/.rpmdb', '/root/.rpmdb rpm expected'],
-])('rpm beside dpkg: its database is expected where there is one', (exists, folder) => {
+])('rpm beside dpkg: its database is expected where there is one', (exists, directory) => {
   const rpm = { database: '/root/.rpmdb', temporary: '/var/tmp' };
-  expect(listed(undefined, rpm, exists)).toContain(folder);
+  expect(listed(undefined, rpm, exists)).toContain(directory);
 });
 
 test("rpm's temporary files elsewhere", () => {

@@ -23,7 +23,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { whileOff } from '../../../collectors/packagedb/comparison.ts';
 import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
-import type { PackageFolder } from '../../../collectors/packagedb/package-directories.ts';
+import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
 import { placeOf } from '../../../collectors/packagedb/watched-directory.ts';
 import { noRoot, titled, unmet } from '../../needs.ts';
@@ -59,9 +59,9 @@ function silentKernel(): { open: typeof openFanotify; options: FanotifyOptions[]
     open(given) {
       options.push(given);
       return {
-        mark(folder) {
-          marks.push(folder);
-          return { key: folder, identity: placeOf(folder)?.identity ?? '' };
+        mark(directory) {
+          marks.push(directory);
+          return { key: directory, identity: placeOf(directory)?.identity ?? '' };
         },
         drain: () => true,
         close: async () => {},
@@ -72,9 +72,9 @@ function silentKernel(): { open: typeof openFanotify; options: FanotifyOptions[]
 
 describe.skipIf(missing)(titled('with fanotify', missing), () => {
   test('each kind of change, with the file as it was and who did it', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'old.postinst'), 'one', { mode: 0o755 });
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    writeFileSync(join(directory, 'old.postinst'), 'one', { mode: 0o755 });
+    const watch = startWatch([directory]);
     await listed(watch, 1);
 
     const steps = [
@@ -86,17 +86,17 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
       ['rm old.postinst', 'deletion old.postinst'],
     ] as const;
     for (const [step] of steps) {
-      await sh(step, folder);
+      await sh(step, directory);
       const count = watch.events.length;
       await eventually(() => expect(watch.events.length).toBeGreaterThan(count));
     }
-    expect(watch.told(folder)).toEqual(steps.map(([, told]) => told));
+    expect(watch.reported(directory)).toEqual(steps.map(([, reported]) => reported));
     const [created, chmod, written, renamed, moved, removed] = watch.events;
     expect(created).toMatchObject({
       event: { category: ['file'], type: ['creation'], provider: 'fanotify', dataset: 'stepparent.file' },
       file: {
-        path: join(folder, 'new.list'),
-        directory: folder,
+        path: join(directory, 'new.list'),
+        directory: directory,
         extension: 'list',
         type: 'file',
         owner: 'root',
@@ -119,7 +119,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
       changed: expect.arrayContaining(['size', 'mtime']),
       previous: { size: 3 },
     });
-    expect(renamed?.stepparent.file).toEqual({ original_path: join(folder, 'new.list') });
+    expect(renamed?.stepparent.file).toEqual({ original_path: join(directory, 'new.list') });
     expect(moved?.stepparent.file).toEqual({ moved_out: true });
     expect(removed?.stepparent.file).toEqual({ moved_out: false });
     expect(new Set(watch.events.map(({ event }) => event.id)).size).toBe(watch.events.length);
@@ -130,23 +130,23 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
   });
 
   test('who did it, when it lives on', async () => {
-    const folder = scratch();
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    const watch = startWatch([directory]);
     await listed(watch, 0);
-    writeFileSync(join(folder, 'mine'), '');
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation mine']));
+    writeFileSync(join(directory, 'mine'), '');
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation mine']));
     expect(watch.events[0]?.process).toMatchObject({ pid: process.pid, executable: process.execPath });
     expect(watch.events[0]?.stepparent.lineage?.length).toBeGreaterThan(0);
   });
 
   test('what was written is read although it is deleted soon after', async () => {
-    const folder = scratch();
+    const directory = scratch();
     const watch = startWatch([
-      { path: folder, manager: 'rpm', expected: true, namePrefix: 'rpm-tmp.', temporary: true },
+      { path: directory, manager: 'rpm', expected: true, namePrefix: 'rpm-tmp.', temporary: true },
     ]);
     // Half a second, for a busy machine.
     const scripts = Array.from({ length: 20 }, (_, i) => `echo ${i} > rpm-tmp.${i}; sleep 0.5; rm rpm-tmp.${i}`);
-    await Promise.all(scripts.map((script, i) => sh(`echo > other.${i}; ${script}`, folder)));
+    await Promise.all(scripts.map((script, i) => sh(`echo > other.${i}; ${script}`, directory)));
     await eventually(() => expect(watch.events).toHaveLength(40));
     const hashes = watch.events.flatMap(({ file }) => file?.hash?.sha256 ?? []);
     expect(hashes).toHaveLength(20);
@@ -158,7 +158,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     chmodSync(dirname(temporary), 0o711);
     chmodSync(temporary, 0o1777);
     const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
-    const watch = startWatch([info, scriptlets as PackageFolder]);
+    const watch = startWatch([info, scriptlets as PackageDirectory]);
     await listed(watch, 0);
     const flood = 'i=0; while [ $i -lt 3000 ]; do : > rpm-tmp.f$i; i=$((i+1)); done';
     const flooding = sh(`exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '${flood}'`, temporary);
@@ -166,67 +166,69 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     writeFileSync(join(info, 'evil.postinst'), 'x');
     writeFileSync(join(temporary, 'rpm-tmp.root'), 'x');
     await flooding;
-    await eventually(() => expect(watch.told(info)).toEqual(['creation evil.postinst']));
-    await eventually(() => expect(watch.told(temporary)).toContain('creation rpm-tmp.root'));
-    expect(watch.told(temporary)).toEqual(['creation rpm-tmp.root']);
+    await eventually(() => expect(watch.reported(info)).toEqual(['creation evil.postinst']));
+    await eventually(() => expect(watch.reported(temporary)).toContain('creation rpm-tmp.root'));
+    expect(watch.reported(temporary)).toEqual(['creation rpm-tmp.root']);
     expect(watch.events.every(({ stepparent }) => stepparent.found === undefined)).toBe(true);
     expect(watch.watch.report()).toMatchObject({ untold: 0, told: 2 });
   });
 
   test('opening for writing, and taking an empty lock, are no changes', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'lock'), '');
-    writeFileSync(join(folder, 'rpmdb.sqlite-shm'), 'x');
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    writeFileSync(join(directory, 'lock'), '');
+    writeFileSync(join(directory, 'rpmdb.sqlite-shm'), 'x');
+    const watch = startWatch([directory]);
     await listed(watch, 2);
     for (let i = 0; i < 3; i++) {
-      closeSync(openSync(join(folder, 'rpmdb.sqlite-shm'), 'r+'));
-      closeSync(openSync(join(folder, 'lock'), 'w'));
+      closeSync(openSync(join(directory, 'rpmdb.sqlite-shm'), 'r+'));
+      closeSync(openSync(join(directory, 'lock'), 'w'));
     }
-    writeFileSync(join(folder, 'last'), '');
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation last']));
+    writeFileSync(join(directory, 'last'), '');
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation last']));
   });
 
   test('writing again and again is told as one, with the last content', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'status'), '');
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    writeFileSync(join(directory, 'status'), '');
+    const watch = startWatch([directory]);
     await listed(watch, 1);
-    for (let i = 0; i < 50; i++) appendFileSync(join(folder, 'status'), `${i}\n`);
+    for (let i = 0; i < 50; i++) appendFileSync(join(directory, 'status'), `${i}\n`);
     const whole = sha256([...Array(50).keys()].map((i) => `${i}\n`).join(''));
     await eventually(() => expect(watch.events.at(-1)?.file?.hash?.sha256).toBe(whole));
     expect(watch.events.length).toBeLessThan(5);
   });
 
   test("another's writing is not taken for the first one's", async () => {
-    const folder = scratch();
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    const watch = startWatch([directory]);
     await listed(watch, 0);
-    writeFileSync(join(folder, 'x.postinst'), 'a');
-    await sh('echo b >> x.postinst', folder);
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation x.postinst', 'modification x.postinst']));
+    writeFileSync(join(directory, 'x.postinst'), 'a');
+    await sh('echo b >> x.postinst', directory);
+    await eventually(() =>
+      expect(watch.reported(directory)).toEqual(['creation x.postinst', 'modification x.postinst']),
+    );
     const [first, second] = watch.events.map(({ process: by }) => by?.pid);
     expect(first).toBe(process.pid);
     expect(second).not.toBe(first);
   });
 
   test('the one that wrote is told, not the one that closes the file last', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'x.postinst'), 'a');
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    writeFileSync(join(directory, 'x.postinst'), 'a');
+    const watch = startWatch([directory]);
     await listed(watch, 1);
     // The other has the file from before it is written.
-    await sh('echo $$ > ../pid; exec 3>> x.postinst; sleep 0.5 & echo evil >&3; exec 3>&-; wait', folder);
-    await eventually(() => expect(watch.told(folder)).toEqual(['modification x.postinst']));
-    expect(watch.events[0]?.process?.pid).toBe(Number(readFileSync(join(dirname(folder), 'pid'), 'utf8')));
+    await sh('echo $$ > ../pid; exec 3>> x.postinst; sleep 0.5 & echo evil >&3; exec 3>&-; wait', directory);
+    await eventually(() => expect(watch.reported(directory)).toEqual(['modification x.postinst']));
+    expect(watch.events[0]?.process?.pid).toBe(Number(readFileSync(join(dirname(directory), 'pid'), 'utf8')));
     expect(watch.events[0]?.stepparent.inferred?.process).toMatch(/^who wrote to the file: process \d+ closed it$/);
   });
 
   test('fifos, devices, links and folders are described and not opened', async () => {
-    const folder = scratch();
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    const watch = startWatch([directory]);
     await listed(watch, 0);
-    await sh('mkfifo fifo; mknod null c 1 3; ln -s /etc/passwd link; mkdir folder', folder);
+    await sh('mkfifo fifo; mknod null c 1 3; ln -s /etc/passwd link; mkdir folder', directory);
     await eventually(() => expect(watch.events).toHaveLength(4));
     expect(watch.events.map(({ file }) => [file?.name, file?.type, file?.hash, file?.target_path])).toEqual([
       ['fifo', 'fifo', undefined, undefined],
@@ -237,10 +239,10 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
   });
 
   test('a large file has no hash, and that is said', async () => {
-    const folder = scratch();
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    const watch = startWatch([directory]);
     await listed(watch, 0);
-    writeFileSync(join(folder, 'big'), Buffer.alloc(1024 * 1024 + 1));
+    writeFileSync(join(directory, 'big'), Buffer.alloc(1024 * 1024 + 1));
     await eventually(() => expect(watch.events).toHaveLength(1));
     expect(watch.events[0]?.file?.hash).toBe(undefined);
     expect(watch.events[0]?.stepparent.unobserved).toMatchObject({
@@ -249,97 +251,97 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
   });
 
   test('the folder that dpkg unpacks into, every time that it is made', async () => {
-    const folder = scratch();
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    const watch = startWatch([directory]);
     await listed(watch, 0);
-    const inner = join(folder, 'tmp.ci');
+    const inner = join(directory, 'tmp.ci');
     const rounds = (count: number): string[] =>
       Array.from({ length: count }, () => ['creation tmp.ci', 'creation preinst', 'deletion tmp.ci']).flat();
     // A script that is found between its creation and its writing is told of twice.
-    const told = (): string[] => watch.told(inner).filter((line) => line !== 'modification preinst');
+    const reported = (): string[] => watch.reported(inner).filter((line) => line !== 'modification preinst');
     for (const round of [1, 2, 3]) {
-      await sh(`mkdir tmp.ci && echo ${round} > tmp.ci/preinst`, folder);
-      await eventually(() => expect(told()).toEqual(rounds(round).slice(0, -1)));
+      await sh(`mkdir tmp.ci && echo ${round} > tmp.ci/preinst`, directory);
+      await eventually(() => expect(reported()).toEqual(rounds(round).slice(0, -1)));
       await eventually(() => expect(watch.events.at(-1)?.file?.hash?.sha256).toBe(sha256(`${round}\n`)));
-      await sh(`mv tmp.ci/preinst x${round}.preinst; rmdir tmp.ci`, folder);
+      await sh(`mv tmp.ci/preinst x${round}.preinst; rmdir tmp.ci`, directory);
       const renamed = () => watch.events.find(({ file }) => file?.name === `x${round}.preinst`);
-      await eventually(() => expect(told()).toEqual(rounds(round)));
+      await eventually(() => expect(reported()).toEqual(rounds(round)));
       expect(renamed()?.stepparent.file).toEqual({ original_path: join(inner, 'preinst') });
     }
     expect(watch.notices).toEqual([]);
   });
 
   test('names that are no UTF-8, and names that look like others', async () => {
-    const folder = scratch();
-    const watch = startWatch([folder]);
+    const directory = scratch();
+    const watch = startWatch([directory]);
     await listed(watch, 0);
-    const bytes = Buffer.concat([Buffer.from(`${folder}/a`), Buffer.from([0xff, 0x0a])]);
+    const bytes = Buffer.concat([Buffer.from(`${directory}/a`), Buffer.from([0xff, 0x0a])]);
     writeFileSync(bytes, 'bytes');
-    writeFileSync(join(folder, 'a\\xff\n'), 'text');
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation a\\xff\n', 'creation a\\x5cxff\n']));
+    writeFileSync(join(directory, 'a\\xff\n'), 'text');
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation a\\xff\n', 'creation a\\x5cxff\n']));
     expect(watch.events.map(({ file }) => file?.hash?.sha256)).toEqual([sha256('bytes'), sha256('text')]);
     unlinkSync(bytes);
-    await eventually(() => expect(watch.told(folder)).toContain('deletion a\\xff\n'));
+    await eventually(() => expect(watch.reported(directory)).toContain('deletion a\\xff\n'));
   });
 });
 
 describe('without fanotify', () => {
   test('changes are told, their writers concluded or not known', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'a.postinst'), 'one');
-    writeFileSync(join(folder, 'b.list'), 'b');
-    const watch = startWatch([folder], { fanotify: noFanotify });
+    const directory = scratch();
+    writeFileSync(join(directory, 'a.postinst'), 'one');
+    writeFileSync(join(directory, 'b.list'), 'b');
+    const watch = startWatch([directory], { fanotify: noFanotify });
     await listed(watch, 2);
     expect(watch.watch.report().folders[0]).toMatchObject({ by: 'chokidar', reason: 'fanotify_init: EPERM' });
     // chokidar needs a moment before it hears of anything; what it misses is found by comparison.
-    await sh('echo two >> a.postinst; mv b.list c.list; echo x~ > d~', folder);
+    await sh('echo two >> a.postinst; mv b.list c.list; echo x~ > d~', directory);
     await eventually(() =>
-      expect(watch.told(folder).sort()).toEqual(['creation d~', 'modification a.postinst', 'rename c.list']),
+      expect(watch.reported(directory).sort()).toEqual(['creation d~', 'modification a.postinst', 'rename c.list']),
     );
     expect(watch.events[0]).toMatchObject({ event: { provider: 'chokidar' } });
     expect(watch.events[0]?.stepparent.unobserved?.process).toMatch(/^it (?:is not known who|was not seen happening)/);
     const renamed = watch.events.find(({ file }) => file?.name === 'c.list');
-    expect(renamed?.stepparent.file).toEqual({ original_path: join(folder, 'b.list') });
-    await sh('chmod 700 a.postinst', folder);
-    await eventually(() => expect(watch.told(folder)).toContain('attribute-change a.postinst'));
-    await sh('rm a.postinst', folder);
-    await eventually(() => expect(watch.told(folder)).toContain('deletion a.postinst'));
+    expect(renamed?.stepparent.file).toEqual({ original_path: join(directory, 'b.list') });
+    await sh('chmod 700 a.postinst', directory);
+    await eventually(() => expect(watch.reported(directory)).toContain('attribute-change a.postinst'));
+    await sh('rm a.postinst', directory);
+    await eventually(() => expect(watch.reported(directory)).toContain('deletion a.postinst'));
     expect(watch.faults).toEqual([]);
   });
 
   test('the folder that dpkg unpacks into', async () => {
-    const folder = scratch();
-    const watch = startWatch([folder], { fanotify: noFanotify });
+    const directory = scratch();
+    const watch = startWatch([directory], { fanotify: noFanotify });
     await listed(watch, 0);
-    await sh('mkdir tmp.ci; echo a > tmp.ci/preinst', folder);
-    await eventually(() => expect(watch.told(join(folder, 'tmp.ci'))).toContain('creation preinst'));
+    await sh('mkdir tmp.ci; echo a > tmp.ci/preinst', directory);
+    await eventually(() => expect(watch.reported(join(directory, 'tmp.ci'))).toContain('creation preinst'));
   });
 });
 
 describe('comparison', () => {
   test('what changed while nobody watched, and nothing else', async () => {
-    const folder = scratch();
+    const directory = scratch();
     const memory = listingMemory();
     for (const name of ['same', 'written', 'touched', 'gone', 'moved', 'chmod', 'back', 'lock']) {
-      writeFileSync(join(folder, name), name === 'lock' ? '' : name);
+      writeFileSync(join(directory, name), name === 'lock' ? '' : name);
     }
-    mkdirSync(join(folder, 'inner'));
-    const first = startWatch([folder], { memory, fanotify: noFanotify });
+    mkdirSync(join(directory, 'inner'));
+    const first = startWatch([directory], { memory, fanotify: noFanotify });
     await listed(first, 9);
     await first.stop();
     expect(first.events).toEqual([]);
 
-    appendFileSync(join(folder, 'written'), '.');
-    utimesSync(join(folder, 'touched'), 1, 1);
-    unlinkSync(join(folder, 'gone'));
-    renameSync(join(folder, 'moved'), join(folder, 'there'));
-    chmodSync(join(folder, 'chmod'), 0o777);
-    await sh('touch -r back ../stamp; echo BACK | head -c 4 > back; touch -r ../stamp back; : > lock', folder);
-    writeFileSync(join(folder, 'new'), 'new');
-    writeFileSync(join(folder, 'inner', 'not our business'), '');
-    const second = startWatch([folder], { memory, fanotify: noFanotify });
+    appendFileSync(join(directory, 'written'), '.');
+    utimesSync(join(directory, 'touched'), 1, 1);
+    unlinkSync(join(directory, 'gone'));
+    renameSync(join(directory, 'moved'), join(directory, 'there'));
+    chmodSync(join(directory, 'chmod'), 0o777);
+    await sh('touch -r back ../stamp; echo BACK | head -c 4 > back; touch -r ../stamp back; : > lock', directory);
+    writeFileSync(join(directory, 'new'), 'new');
+    writeFileSync(join(directory, 'inner', 'not our business'), '');
+    const second = startWatch([directory], { memory, fanotify: noFanotify });
     await eventually(() =>
-      expect(second.told(folder).sort()).toEqual([
+      expect(second.reported(directory).sort()).toEqual([
         'attribute-change back',
         'attribute-change chmod',
         'creation new',
@@ -362,7 +364,7 @@ describe('comparison', () => {
     });
     await second.stop();
 
-    const third = startWatch([folder], { memory, fanotify: noFanotify });
+    const third = startWatch([directory], { memory, fanotify: noFanotify });
     await listed(third, 9);
     await third.stop();
     expect(third.events).toEqual([]);
@@ -370,12 +372,12 @@ describe('comparison', () => {
 
   test('a listing that cannot be saved keeps no other from it', async () => {
     const [one, two] = [scratch(), scratch()];
-    for (const folder of [one, two]) writeFileSync(join(folder, 'a'), 'a');
+    for (const directory of [one, two]) writeFileSync(join(directory, 'a'), 'a');
     const memory = listingMemory();
     const { saveKnownFiles } = memory;
-    memory.saveKnownFiles = (folder, upserts, deletions) => {
-      if (folder === one) throw new Error('full');
-      saveKnownFiles(folder, upserts, deletions);
+    memory.saveKnownFiles = (directory, upserts, deletions) => {
+      if (directory === one) throw new Error('full');
+      saveKnownFiles(directory, upserts, deletions);
     };
     const watch = startWatch([one, two], { memory, fanotify: silentKernel().open });
     await eventually(() => expect(watch.watch.report().folders.map(({ files }) => files)).toEqual([1, 1]));
@@ -385,26 +387,26 @@ describe('comparison', () => {
   });
 
   test('what the kernel did not tell', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'a'), '');
+    const directory = scratch();
+    writeFileSync(join(directory, 'a'), '');
     const kernel = silentKernel();
-    const watch = startWatch([folder], { fanotify: kernel.open });
+    const watch = startWatch([directory], { fanotify: kernel.open });
     await listed(watch, 1);
     expect(watch.watch.report().folders[0]?.by).toBe('fanotify');
-    writeFileSync(join(folder, 'b'), 'b');
+    writeFileSync(join(directory, 'b'), 'b');
     kernel.options[0]?.onEvent({ mask: fanotifyMask.overflow, pid: 0, at: undefined, from: undefined });
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation b']));
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation b']));
     expect(watch.events[0]?.stepparent.found).toBe('by comparison');
     expect(watch.notices).toEqual([
       { action: 'file-events-lost', reason: "the kernel's queue of file events overflowed", count: undefined },
     ]);
     // Should the kernel speak of it after all, it is not told twice; what comes after that is.
-    const tell = (mask: number): void =>
-      kernel.options[0]?.onEvent({ mask, pid: process.pid, at: { folder, name: 'b' }, from: undefined });
-    tell(fanotifyMask.create | fanotifyMask.closeWrite);
-    unlinkSync(join(folder, 'b'));
-    tell(fanotifyMask.delete);
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation b', 'deletion b']));
+    const report = (mask: number): void =>
+      kernel.options[0]?.onEvent({ mask, pid: process.pid, at: { directory, name: 'b' }, from: undefined });
+    report(fanotifyMask.create | fanotifyMask.closeWrite);
+    unlinkSync(join(directory, 'b'));
+    report(fanotifyMask.delete);
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation b', 'deletion b']));
   });
 
   test('more scriptlets than are told leave room for the databases', async () => {
@@ -415,27 +417,27 @@ describe('comparison', () => {
       { fanotify: kernel.open },
     );
     await listed(watch, 0);
-    const tell = (folder: string, name: string, mask: number): void =>
-      kernel.options[0]?.onEvent({ mask, pid: 0, at: { folder, name }, from: undefined });
-    for (let i = 0; i < 5000; i++) tell(temporary, `rpm-tmp.${i}`, fanotifyMask.delete);
+    const report = (directory: string, name: string, mask: number): void =>
+      kernel.options[0]?.onEvent({ mask, pid: 0, at: { directory, name }, from: undefined });
+    for (let i = 0; i < 5000; i++) report(temporary, `rpm-tmp.${i}`, fanotifyMask.delete);
     writeFileSync(join(info, 'evil.postinst'), 'x');
-    tell(info, 'evil.postinst', fanotifyMask.create);
-    await eventually(() => expect(watch.told(info)).toEqual(['creation evil.postinst']));
+    report(info, 'evil.postinst', fanotifyMask.create);
+    await eventually(() => expect(watch.reported(info)).toEqual(['creation evil.postinst']));
     // The kernel told it, not a comparison.
     expect(watch.events.at(-1)?.stepparent.found).toBe(undefined);
-    expect(watch.told(temporary).length).toBeLessThan(1000);
+    expect(watch.reported(temporary).length).toBeLessThan(1000);
   });
 
   test('a reader that stops is opened again', async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'a'), '');
+    const directory = scratch();
+    writeFileSync(join(directory, 'a'), '');
     const kernel = silentKernel();
-    const watch = startWatch([folder], { fanotify: kernel.open });
+    const watch = startWatch([directory], { fanotify: kernel.open });
     await listed(watch, 1);
     kernel.options[0]?.onStopped(new Error('EBADF'));
-    writeFileSync(join(folder, 'b'), 'b');
-    await eventually(() => expect(kernel.marks).toEqual([folder, folder]));
-    await eventually(() => expect(watch.told(folder)).toEqual(['creation b']));
+    writeFileSync(join(directory, 'b'), 'b');
+    await eventually(() => expect(kernel.marks).toEqual([directory, directory]));
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation b']));
     expect(watch.faults).toEqual(['the reader of file events stopped: Error: EBADF']);
   });
 });
@@ -445,50 +447,50 @@ describe.each([
   ['chokidar', undefined],
 ])('a folder, watched by %s,', (by, why) => {
   const options = by === 'chokidar' ? { fanotify: noFanotify } : {};
-  const works = async (watch: TestWatch, folder: string, name: string): Promise<void> => {
-    writeFileSync(join(folder, name), name);
-    await eventually(() => expect(watch.told(folder)).toContain(`creation ${name}`));
+  const works = async (watch: TestWatch, directory: string, name: string): Promise<void> => {
+    writeFileSync(join(directory, name), name);
+    await eventually(() => expect(watch.reported(directory)).toContain(`creation ${name}`));
   };
 
   test.skipIf(why)(titled('that is missing is said once, and watched when it appears', why), async () => {
-    const folder = scratch();
-    rmSync(folder, { recursive: true });
-    const watch = startWatch([folder, { path: `${folder}-2`, manager: 'rpm', expected: false }], options);
-    expect(watch.watch.report()).toMatchObject({ folders: [], missing: [folder] });
-    mkdirSync(folder);
+    const directory = scratch();
+    rmSync(directory, { recursive: true });
+    const watch = startWatch([directory, { path: `${directory}-2`, manager: 'rpm', expected: false }], options);
+    expect(watch.watch.report()).toMatchObject({ folders: [], missing: [directory] });
+    mkdirSync(directory);
     await eventually(() => expect(watch.watch.report().missing).toEqual([]));
-    await works(watch, folder, 'a');
+    await works(watch, directory, 'a');
     expect(watch.notices.map(({ action }) => action)).toEqual(['package-folder-missing', 'package-folder-found']);
   });
 
   test.skipIf(why)(titled('that is replaced', why), async () => {
-    const folder = scratch();
-    writeFileSync(join(folder, 'same'), 'same');
-    writeFileSync(join(folder, 'different'), 'one');
-    const watch = startWatch([folder], options);
+    const directory = scratch();
+    writeFileSync(join(directory, 'same'), 'same');
+    writeFileSync(join(directory, 'different'), 'one');
+    const watch = startWatch([directory], options);
     await listed(watch, 2);
     await sh(
-      `cp -a ${folder} other && echo two > other/different && mv ${folder} old && mv other ${folder}`,
-      dirname(folder),
+      `cp -a ${directory} other && echo two > other/different && mv ${directory} old && mv other ${directory}`,
+      dirname(directory),
     );
-    await eventually(() => expect(watch.told(folder)).toEqual(['modification different']));
+    await eventually(() => expect(watch.reported(directory)).toEqual(['modification different']));
     // In between it may have been seen missing.
     expect(watch.notices.at(-1)?.action).toBe('package-folder-replaced');
-    await works(watch, folder, 'a');
-    writeFileSync(join(dirname(folder), 'old', 'b'), '');
-    await works(watch, folder, 'c');
-    expect(watch.told(folder)).not.toContain('creation b');
+    await works(watch, directory, 'a');
+    writeFileSync(join(dirname(directory), 'old', 'b'), '');
+    await works(watch, directory, 'c');
+    expect(watch.reported(directory)).not.toContain('creation b');
   });
 
   // Without the kernel's word on the writer only root's scriptlets are told.
   test.skipIf(why ?? missing)(titled('that becomes the one where scriptlets are', why ?? missing), async () => {
-    const [folder, temporary] = [scratch(), scratch()];
+    const [directory, temporary] = [scratch(), scratch()];
     const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
-    writeFileSync(join(folder, 'same'), 'same');
-    const watch = startWatch([folder, scriptlets as PackageFolder], options);
+    writeFileSync(join(directory, 'same'), 'same');
+    const watch = startWatch([directory, scriptlets as PackageDirectory], options);
     await listed(watch, 1);
-    renameSync(folder, `${folder}.old`);
-    symlinkSync(temporary, folder);
+    renameSync(directory, `${directory}.old`);
+    symlinkSync(temporary, directory);
     await eventually(() =>
       expect(watch.notices.at(-1)).toMatchObject({
         action: 'package-folder-replaced',
@@ -497,40 +499,40 @@ describe.each([
     );
     await works(watch, temporary, 'evil.postinst');
     await works(watch, temporary, 'rpm-tmp.1');
-    expect(watch.watch.report()).toMatchObject({ folders: [{ path: folder, real_path: temporary }], missing: [] });
+    expect(watch.watch.report()).toMatchObject({ folders: [{ path: directory, real_path: temporary }], missing: [] });
     // And back: each is watched again for what it is.
-    unlinkSync(folder);
-    renameSync(`${folder}.old`, folder);
+    unlinkSync(directory);
+    renameSync(`${directory}.old`, directory);
     await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
-    await works(watch, folder, 'a');
+    await works(watch, directory, 'a');
     // A file that comes before its first listing is over is no change: one of those that follow is.
     let written = 2;
     await eventually(() => {
       writeFileSync(join(temporary, `rpm-tmp.${written++}`), '');
-      expect(watch.told(temporary).join()).toMatch(/creation rpm-tmp\.(?!1\b)/);
+      expect(watch.reported(temporary).join()).toMatch(/creation rpm-tmp\.(?!1\b)/);
     });
   });
 
   test.skipIf(why)(titled('that becomes the same as another is said, and is missing', why), async () => {
-    const [folder, other] = [scratch(), scratch()];
-    writeFileSync(join(folder, 'a'), '');
-    const watch = startWatch([folder, other], options);
+    const [directory, other] = [scratch(), scratch()];
+    writeFileSync(join(directory, 'a'), '');
+    const watch = startWatch([directory, other], options);
     await listed(watch, 1);
-    renameSync(folder, `${folder}.old`);
-    symlinkSync(other, folder);
+    renameSync(directory, `${directory}.old`);
+    symlinkSync(other, directory);
     await eventually(() =>
-      expect(watch.watch.report()).toMatchObject({ folders: [{ path: other }], missing: [folder] }),
+      expect(watch.watch.report()).toMatchObject({ folders: [{ path: other }], missing: [directory] }),
     );
     expect(watch.notices.at(-1)).toEqual({
       action: 'package-folder-replaced',
-      reason: `${folder} is another folder than before: it is now the same as ${other}`,
+      reason: `${directory} is another folder than before: it is now the same as ${other}`,
       count: undefined,
     });
   });
 
   test.skipIf(why)(titled('behind a link that changes', why), async () => {
-    const folder = scratch();
-    const [one, two, link] = ['one', 'two', 'link'].map((name) => join(dirname(folder), name)) as [
+    const directory = scratch();
+    const [one, two, link] = ['one', 'two', 'link'].map((name) => join(dirname(directory), name)) as [
       string,
       string,
       string,
@@ -555,23 +557,23 @@ describe.each([
 });
 
 test.skipIf(missing)(titled('the content of a script that is gone at once is kept', missing), async () => {
-  const folder = join(scratch(), 'info');
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'a.list'), '');
-  const watch = startWatch([folder]);
+  const directory = join(scratch(), 'info');
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'a.list'), '');
+  const watch = startWatch([directory]);
   await listed(watch, 1);
   const text = '#!/bin/sh\necho gone\n';
-  const path = join(folder, 'x.postinst');
+  const path = join(directory, 'x.postinst');
   writeFileSync(path, text);
   // It has been heard of, and is kept open until it is told.
   const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === path);
   await vi.waitFor(() => expect(isOpen() || watch.events.length > 0).toBe(true), { timeout: 20_000, interval: 1 });
   unlinkSync(path);
-  writeFileSync(join(folder, 'x.list'), 'y');
-  await eventually(() => expect(watch.told(folder)).toContain('deletion x.postinst'));
+  writeFileSync(join(directory, 'x.list'), 'y');
+  await eventually(() => expect(watch.reported(directory)).toContain('deletion x.postinst'));
   const [made, ...others] = watch.events.filter(({ file }) => file?.name === 'x.postinst');
   expect(made?.stepparent.script).toEqual({
-    path: join(folder, 'x.postinst'),
+    path: join(directory, 'x.postinst'),
     package: 'x',
     phase: 'postinst',
     sha256: sha256(text),

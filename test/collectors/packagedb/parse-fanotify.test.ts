@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  type DirectoryEntry,
   type FanotifyEvent,
-  type FolderEntry,
   fanotifyMask,
   parseFanotify,
 } from '../../../collectors/packagedb/parse-fanotify.ts';
@@ -17,13 +17,13 @@ interface Recording {
   expected: { pid: number; mask: string[]; at?: FanotifyEvent['at']; from?: FanotifyEvent['from'] }[];
 }
 
-const folder = path.join(import.meta.dirname, 'fixtures');
+const directory = path.join(import.meta.dirname, 'fixtures');
 const recordings = fs
-  .readdirSync(folder)
-  .map((name): [string, Recording] => [name, JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'))]);
+  .readdirSync(directory)
+  .map((name): [string, Recording] => [name, JSON.parse(fs.readFileSync(path.join(directory, name), 'utf8'))]);
 
-const inHex = ({ folder, name }: FolderEntry): FolderEntry => ({
-  folder: Buffer.from(folder, 'latin1').toString('hex'),
+const inHex = ({ directory, name }: DirectoryEntry): DirectoryEntry => ({
+  directory: Buffer.from(directory, 'latin1').toString('hex'),
   name,
 });
 const bitsOf = (mask: number): string[] =>

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
-import type { SensorAction } from '../../../collectors/event/health-event.ts';
+import type { HealthAction } from '../../../collectors/event/health-event.ts';
 import { FanotifyUnavailable, type openFanotify } from '../../../collectors/packagedb/fanotify.ts';
 import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/listing.ts';
-import type { PackageFolder } from '../../../collectors/packagedb/package-directories.ts';
+import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../../collectors/packagedb/package-watch.ts';
 import { openProcView, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
@@ -17,17 +17,17 @@ import { hostContext } from '../host/host-context-double.ts';
 /** Remembers listings as the store does, but in memory. */
 export function listingMemory(): ListingMemory & { files: Map<string, Map<string, KnownFile>> } {
   const files = new Map<string, Map<string, KnownFile>>();
-  const of = (folder: string): Map<string, KnownFile> => {
-    const known = files.get(folder) ?? new Map<string, KnownFile>();
-    files.set(folder, known);
+  const of = (directory: string): Map<string, KnownFile> => {
+    const known = files.get(directory) ?? new Map<string, KnownFile>();
+    files.set(directory, known);
     return known;
   };
   return {
     files,
-    knownFiles: (folder) => [...of(folder).values()],
-    saveKnownFiles(folder, upserts, deletions) {
-      for (const name of deletions) of(folder).delete(name);
-      for (const file of upserts) of(folder).set(file.name, file);
+    knownFiles: (directory) => [...of(directory).values()],
+    saveKnownFiles(directory, upserts, deletions) {
+      for (const name of deletions) of(directory).delete(name);
+      for (const file of upserts) of(directory).set(file.name, file);
     },
   };
 }
@@ -41,10 +41,10 @@ export interface TestWatch {
   events: StepparentEvent[];
   /** Of scripts and control files, by event.id. */
   contents: Map<string, string>;
-  notices: { action: SensorAction; reason: string; count: number | undefined }[];
+  notices: { action: HealthAction; reason: string; count: number | undefined }[];
   faults: string[];
   /** `action name`, of the events so far that are about files of that folder. */
-  told(folder: string): string[];
+  reported(directory: string): string[];
   stop(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ afterEach(async () => {
 });
 
 export function startWatch(
-  folders: readonly (string | PackageFolder)[],
+  directories: readonly (string | PackageDirectory)[],
   { memory = listingMemory(), fanotify }: { memory?: ListingMemory; fanotify?: typeof openFanotify } = {},
 ): TestWatch {
   const events: StepparentEvent[] = [];
@@ -62,8 +62,8 @@ export function startWatch(
   const notices: TestWatch['notices'] = [];
   const faults: string[] = [];
   const watch = openPackageWatch({
-    folders: folders.map((folder) =>
-      typeof folder === 'string' ? { path: folder, manager: 'dpkg', expected: true } : folder,
+    directories: directories.map((directory) =>
+      typeof directory === 'string' ? { path: directory, manager: 'dpkg', expected: true } : directory,
     ),
     memory,
     table: createProcessTable(openProcView(readHostNamespaces())),
@@ -83,9 +83,9 @@ export function startWatch(
     contents,
     notices,
     faults,
-    told: (folder) =>
+    reported: (directory) =>
       events.flatMap(({ event, file }) =>
-        file?.directory === folder || file?.path === folder ? [`${event.action} ${file.name}`] : [],
+        file?.directory === directory || file?.path === directory ? [`${event.action} ${file.name}`] : [],
       ),
     async stop() {
       open.delete(started);
@@ -98,13 +98,13 @@ export function startWatch(
 
 /** An empty folder for one test. */
 export function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-packagedb-'));
-  scratches.push(folder);
-  const inner = join(folder, 'dpkg');
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-packagedb-'));
+  scratches.push(directory);
+  const inner = join(directory, 'dpkg');
   mkdirSync(inner);
   return inner;
 }
 const scratches: string[] = [];
 afterEach(() => {
-  for (const folder of scratches.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const directory of scratches.splice(0)) rmSync(directory, { recursive: true, force: true });
 });

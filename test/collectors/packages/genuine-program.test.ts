@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { runsGenuine } from '../../../collectors/packages/genuine-program.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { detailsOf } from '../proc-double.ts';
 
 const program = fs.readlinkSync('/proc/self/exe');
@@ -42,13 +42,13 @@ test('a live process that was started by the name of the file that it has mapped
 });
 
 test('one that was started by a link of its own making, even if it leads there now', () => {
-  const link = path.join(temporaryFolder(), 'link');
+  const link = path.join(temporaryDirectory(), 'link');
   fs.symlinkSync(program, link);
   expect(runsGenuine(momentOf({}, { filename: link }), program)).toBe(false);
 });
 
 test('a copy of the file is another one', () => {
-  const copy = path.join(temporaryFolder(), path.basename(program));
+  const copy = path.join(temporaryDirectory(), path.basename(program));
   fs.writeFileSync(copy, '\u007fELF');
   expect(runsGenuine(momentOf({}, { filename: copy }), copy)).toBe(false);
 });
@@ -81,7 +81,7 @@ describe('a script', () => {
     ['started by another name', '#!/bin/sh\n', { filename: '/tmp/link' }, false],
     ['that is none', 'echo\n', {}, false],
   ])('%s', (_, text, image, genuine) => {
-    const script = path.join(fs.realpathSync(temporaryFolder()), 'script');
+    const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, text);
     expect(runsGenuine(momentOf({}, { filename: script, ...image }), script)).toBe(genuine);
   });

@@ -4,20 +4,20 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openInstalledVersions } from '../../../collectors/packages/installed-versions.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const stanza = (name: string, version: string, status = 'install ok installed', architecture = 'amd64') =>
   `Package: ${name}\nStatus: ${status}\nArchitecture: ${architecture}\nVersion: ${version}\nDescription: x\n Version: 9\n`;
 
 function database(...stanzas: string[]) {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder, 'updates'));
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, 'updates'));
   const put = (name: string, text: string): void => {
-    writeFileSync(join(folder, 'new'), text);
-    renameSync(join(folder, 'new'), join(folder, name));
+    writeFileSync(join(directory, 'new'), text);
+    renameSync(join(directory, 'new'), join(directory, name));
   };
   put('status', stanzas.join('\n'));
-  return { folder, put, versions: openInstalledVersions(folder) };
+  return { folder: directory, put, versions: openInstalledVersions(directory) };
 }
 const installed = (version: string) => ({ version, between: false });
 
@@ -40,7 +40,7 @@ test('with and without the architecture; what is not installed is not there', as
 });
 
 test('while dpkg works the updates are newer, the last one counts, and one that is not complete does not', async () => {
-  const { folder, put, versions } = database(stanza('cron', '1'), stanza('old', '1'));
+  const { folder: directory, put, versions } = database(stanza('cron', '1'), stanza('old', '1'));
   put('updates/0000', stanza('cron', '1', 'install reinstreq half-installed'));
   put('updates/tmp.i', stanza('cron', '7'));
   await versions.refresh();
@@ -54,7 +54,7 @@ test('while dpkg works the updates are newer, the last one counts, and one that 
   expect(versions.find('new')).toEqual({ version: '5', between: true });
   // dpkg takes them into its status file, and begins again at 0000.
   put('status', [stanza('cron', '2'), stanza('new', '5')].join('\n'));
-  for (const name of ['0000', '0001', '0002', '0003']) rmSync(join(folder, 'updates', name));
+  for (const name of ['0000', '0001', '0002', '0003']) rmSync(join(directory, 'updates', name));
   put('updates/0000', stanza('cron', '3', 'install ok unpacked'));
   await versions.refresh();
   expect(versions.find('cron')).toEqual(installed('3'));
@@ -72,7 +72,7 @@ test('a reading that began too early is followed by another', async () => {
 });
 
 test('a status file without a package says nothing of any; one that is missing is said', async () => {
-  const { folder, put, versions } = database();
+  const { folder: directory, put, versions } = database();
   await versions.refresh();
   expect(versions.asOfMs).toBe(undefined);
   put('status', stanza('cron', '1'));
@@ -83,6 +83,6 @@ test('a status file without a package says nothing of any; one that is missing i
   await versions.refresh();
   expect(versions.find('cron')).toEqual(installed('1'));
   expect(versions.asOfMs).toBe(asOfMs);
-  rmSync(join(folder, 'status'));
+  rmSync(join(directory, 'status'));
   await expect(versions.refresh()).rejects.toThrow('ENOENT');
 });

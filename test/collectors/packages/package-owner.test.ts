@@ -7,14 +7,14 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { openPackageOwner } from '../../../collectors/packages/package-owner.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 let info: string;
 let file: string;
 
 beforeEach(() => {
-  info = temporaryFolder();
-  file = path.join(fs.realpathSync(temporaryFolder()), 'tool');
+  info = temporaryDirectory();
+  file = path.join(fs.realpathSync(temporaryDirectory()), 'tool');
   fs.writeFileSync(file, 'text');
 });
 
@@ -24,7 +24,7 @@ async function ownedBy(owns: ReturnType<typeof openPackageOwner>, ...question: P
   await answer.pending;
   return answer.value;
 }
-const open = () => openPackageOwner({ infoFolder: info, rpmDatabase: () => undefined });
+const open = () => openPackageOwner({ infoDirectory: info, rpmDatabase: () => undefined });
 const owned = (packageName: string, of = file) => ownedBy(open(), of, [packageName]);
 
 const list = (name: string, ...files: string[]): void =>
@@ -166,8 +166,8 @@ describe.skipIf(unmet(missingTools('dpkg')))(
 const why = unmet(missingTools('rpm', 'rpmbuild'), noRoot);
 describe.skipIf(why)(titled("rpm's account", why), () => {
   test('a file that a package of its database owns, one that none owns, and no database', async () => {
-    const database = path.join(temporaryFolder(), 'db');
-    const top = temporaryFolder();
+    const database = path.join(temporaryDirectory(), 'db');
+    const top = temporaryDirectory();
     const spec = path.join(top, 'x.spec');
     fs.writeFileSync(
       spec,
@@ -177,7 +177,7 @@ describe.skipIf(why)(titled("rpm's account", why), () => {
     const built = path.join(top, 'build/RPMS/noarch/sptest-1-1.noarch.rpm');
     execFileSync('rpm', ['--dbpath', database, '--nodeps', '--justdb', '-i', built], { stdio: 'ignore' });
     fs.chownSync(database, 0, 0);
-    const owns = openPackageOwner({ infoFolder: info, rpmDatabase: () => database });
+    const owns = openPackageOwner({ infoDirectory: info, rpmDatabase: () => database });
     expect(await ownedBy(owns, file, ['sptest'])).toBe(true);
     expect(await ownedBy(owns, file, ['other'])).toBe(false);
     fs.writeFileSync(`${file}2`, '');
@@ -193,7 +193,7 @@ test('who asks does not wait: nothing is read until later', () => {
   fs.writeFileSync(path.join(info, 'web.md5sums'), `${'0'.repeat(32)}  ${file.slice(1)}\n`);
   const spies = (['readFileSync', 'readSync', 'readdirSync'] as const).map((name) => vi.spyOn(fs, name));
   try {
-    const answer = openPackageOwner({ infoFolder: info, rpmDatabase: () => info })(file, ['web', 'other']);
+    const answer = openPackageOwner({ infoDirectory: info, rpmDatabase: () => info })(file, ['web', 'other']);
     expect(answer.pending).toBeDefined();
     for (const spy of spies) expect(spy).not.toHaveBeenCalled();
   } finally {

@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { type Answer, ask, known } from '../../../collectors/answer.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
-import type { ExecMoment, Image, ProcessEntry, ProcessMoment } from '../../../collectors/process/process.ts';
+import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from '../../../collectors/process/process.ts';
 import { entryOf, imageOf } from '../../agent/daemon/observed-exec.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 /** The one program that surely runs: this one. It plays dpkg. */
 const program = fs.readlinkSync('/proc/self/exe');
@@ -31,17 +31,17 @@ function open(
   return { tools, asked };
 }
 
-function runs(filename: string, image: Partial<Image> = {}, entry: Partial<ProcessEntry> = {}): ProcessMoment {
+function runs(filename: string, image: Partial<Image> = {}, entry: Partial<ProcessEntry> = {}): ProcessSnapshot {
   const whole = imageOf(filename, image);
   const at = entryOf(process.pid, whole, { details, detailsImage: whole, inspectedImage: whole, ...entry });
   return { entry: at, image: whole };
 }
 
-const execOf = (process: ProcessMoment): ExecMoment =>
-  ({ ...process, ancestors: [], timeNs: 1e9, lifecycle: undefined, transaction: undefined }) as unknown as ExecMoment;
+const execOf = (process: ProcessSnapshot): ExecSnapshot =>
+  ({ ...process, ancestors: [], timeNs: 1e9, lifecycle: undefined, transaction: undefined }) as unknown as ExecSnapshot;
 
 const file = (text: string, base = name): string => {
-  const made = path.join(fs.realpathSync(temporaryFolder()), base);
+  const made = path.join(fs.realpathSync(temporaryDirectory()), base);
   fs.writeFileSync(made, text, { mode: 0o755 });
   return made;
 };
@@ -67,7 +67,7 @@ describe('a process is', () => {
   });
 
   test('that very file: another name that leads there', () => {
-    const link = path.join(temporaryFolder(), name);
+    const link = path.join(temporaryDirectory(), name);
     fs.symlinkSync(program, link);
     // It runs it, but not by its own name.
     expect(open().tools.genuineProcess(runs(link))).toBe(undefined);
@@ -148,7 +148,7 @@ describe('an owner that is still being asked for', () => {
     const { tools, resolve } = asking();
     const parent = runs(program);
     const child = imageOf('/usr/bin/env');
-    const exec: ExecMoment = {
+    const exec: ExecSnapshot = {
       ...execOf({
         entry: entryOf(4_000_000, child, { parent: parent.entry, parentImageAtFork: parent.image }),
         image: child,
@@ -177,7 +177,7 @@ test('the strict answer takes the program asked for alone', () => {
 
 describe('round an exec', () => {
   /** A script, forked by `parent` through `between`. */
-  function below(parent: ProcessMoment, faceAtFork: Image | undefined = parent.image, between = 0) {
+  function below(parent: ProcessSnapshot, faceAtFork: Image | undefined = parent.image, between = 0) {
     let above = parent;
     for (let i = 0; i <= between; i++) {
       const image = imageOf(`/tmp/${i}`);
@@ -187,9 +187,9 @@ describe('round an exec', () => {
       });
       above = { entry, image };
     }
-    const ancestors: ProcessMoment[] = [];
+    const ancestors: ProcessSnapshot[] = [];
     for (let at = above.entry.parent; at; at = at.parent) ancestors.push({ entry: at, image: at.image });
-    return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined, transaction: undefined } as ExecMoment;
+    return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined, transaction: undefined } as ExecSnapshot;
   }
 
   test('the parent', () => {

@@ -11,7 +11,7 @@ import { openPackageOwner } from '../../../collectors/packages/package-owner.ts'
 import { runRpm, runRpmAndWait } from '../../../collectors/packages/run-rpm.ts';
 import { bindMount, mountEmpty, mountOverlay, unmount } from '../../mount-namespace.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const why = unmet(missingTools('rpm'), noRoot);
 const database = '/root/.rpmdb';
@@ -31,21 +31,21 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
     ].join('\n');
 
   beforeEach(() => {
-    const etc = temporaryFolder();
+    const etc = temporaryDirectory();
     mountEmpty(etc, 1024 * 1024);
-    for (const folder of ['upper', 'work']) fs.mkdirSync(path.join(etc, folder));
+    for (const directory of ['upper', 'work']) fs.mkdirSync(path.join(etc, directory));
     mountOverlay('/etc', path.join(etc, 'upper'), path.join(etc, 'work'));
     mountEmpty('/root', 16 * 1024 * 1024);
     onTestFinished(() => {
-      for (const folder of ['/root', '/etc', etc]) unmount(folder);
+      for (const directory of ['/root', '/etc', etc]) unmount(directory);
     });
     // Not hostile: a database, so that rpm is asked.
     execFileSync('/usr/bin/rpm', ['--dbpath', database, '--initdb']);
-    ran = temporaryFolder();
-    trap = path.join(temporaryFolder(), 'trap');
+    ran = temporaryDirectory();
+    trap = path.join(temporaryDirectory(), 'trap');
     fs.writeFileSync(trap, `#!/bin/sh\ntouch ${ran}/"$(basename "\${1:-popt}")"\necho /trap\n`, { mode: 0o755 });
-    for (const folder of ['/root/.config/rpm', '/root/configdir/macros.d', '/etc/rpm', '/etc/popt.d']) {
-      fs.mkdirSync(folder, { recursive: true });
+    for (const directory of ['/root/.config/rpm', '/root/configdir/macros.d', '/etc/rpm', '/etc/popt.d']) {
+      fs.mkdirSync(directory, { recursive: true });
     }
   });
 
@@ -97,7 +97,7 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
 const whyNone = unmet(missingTools('rpm'), noRoot);
 describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
   const inItsPlace = (script: string): void => {
-    const program = path.join(temporaryFolder(), 'rpm');
+    const program = path.join(temporaryDirectory(), 'rpm');
     fs.writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     bindMount(program, '/usr/bin/rpm');
   };

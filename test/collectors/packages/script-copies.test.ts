@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { openScriptCopies, type ScriptCopies } from '../../../collectors/packages/script-copies.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const text = (what: string) => `#!/bin/sh\nset -e\n# long enough to be told from the usual few lines\n${what}\n`;
 let info: string;
@@ -12,8 +12,8 @@ let elsewhere: string;
 let copies: ScriptCopies;
 
 beforeEach(() => {
-  info = temporaryFolder();
-  elsewhere = temporaryFolder();
+  info = temporaryDirectory();
+  elsewhere = temporaryDirectory();
   fs.writeFileSync(path.join(info, 'web.postinst'), text('one'));
   fs.writeFileSync(path.join(info, 'web.prerm'), text('two'));
   fs.writeFileSync(path.join(info, 'web.list'), text('lst'));

@@ -29,7 +29,7 @@ import {
   readStatus,
 } from '../../../collectors/proc/read-proc.ts';
 import { needsRoot, titled } from '../../needs.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const host = readHostNamespaces();
 /** One that the kernel never gives (pid_max(5) is 4194304 at most). */
@@ -118,20 +118,20 @@ test('a process that is not there reads as undefined', () => {
 
 describe('a child', () => {
   test('its file, folder and arguments', async () => {
-    const folder = fs.realpathSync(temporaryFolder());
-    const child = await startChild('/bin/cat', ['-', '', 'ä'], folder);
+    const directory = fs.realpathSync(temporaryDirectory());
+    const child = await startChild('/bin/cat', ['-', '', 'ä'], directory);
     expect(inspectProcess(child.pid, host)).toMatchObject({
       parentPid: process.pid,
       exe: fs.realpathSync('/bin/cat'),
       filename: fs.realpathSync('/bin/cat'),
       inferredFrom: undefined,
       args: ['/bin/cat', '-', '', 'ä'],
-      workingDirectory: folder,
+      workingDirectory: directory,
     });
   });
 
   test('a script is what its interpreter was given', async () => {
-    const script = path.join(fs.realpathSync(temporaryFolder()), 'script');
+    const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, '#!/bin/sh\ncat\nexit\n', { mode: 0o755 });
     const child = await startChild(script, []);
     expect(inspectProcess(child.pid, host)).toMatchObject({
@@ -146,7 +146,7 @@ describe('a child', () => {
     ['a file whose name ends as the kernel marks removed ones', 'program (deleted)', false, ''],
     ['one of that name that was removed', 'program (deleted)', true, ''],
   ])('runs %s', async (_, name, removed) => {
-    const file = path.join(fs.realpathSync(temporaryFolder()), name);
+    const file = path.join(fs.realpathSync(temporaryDirectory()), name);
     fs.copyFileSync(fs.realpathSync('/bin/cat'), file);
     fs.chmodSync(file, 0o755);
     const child = await startChild(file, []);
@@ -226,9 +226,9 @@ describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot),
   const nobody = 65_534;
   const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`];
   const programWithMode = (mode: number): string => {
-    const folder = temporaryFolder();
-    fs.chmodSync(folder, 0o755);
-    const file = path.join(folder, 'cat');
+    const directory = temporaryDirectory();
+    fs.chmodSync(directory, 0o755);
+    const file = path.join(directory, 'cat');
     fs.copyFileSync(fs.realpathSync('/bin/cat'), file);
     fs.chownSync(file, 0, 0);
     fs.chmodSync(file, mode);

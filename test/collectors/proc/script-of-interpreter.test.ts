@@ -10,7 +10,7 @@ import {
   shebangCommand,
   shebangInterpreter,
 } from '../../../collectors/proc/script-of-interpreter.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const isScript = (file: string): boolean => file.startsWith('/scripts/');
 
@@ -60,23 +60,23 @@ describe('the first line of a file', () => {
     ['#!\n/bin/sh\n', undefined],
     ['#!', undefined],
   ])('a script: %j', (text, interpreter) => {
-    const file = path.join(temporaryFolder(), 'script');
+    const file = path.join(temporaryDirectory(), 'script');
     fs.writeFileSync(file, text);
     expect(hasShebang(file)).toBe(true);
     expect(shebangInterpreter(file)).toBe(interpreter);
   });
 
   test.each(['', '#', ' #!/bin/sh', '\u007fELF', 'echo'])('no script: %j', (text) => {
-    const file = path.join(temporaryFolder(), 'file');
+    const file = path.join(temporaryDirectory(), 'file');
     fs.writeFileSync(file, text);
     expect(hasShebang(file)).toBe(false);
     expect(shebangInterpreter(file)).toBe(undefined);
   });
 
   test('what is no file, or a fifo that nobody writes to, holds nothing up', () => {
-    const folder = temporaryFolder();
-    execFileSync('/usr/bin/mkfifo', [path.join(folder, 'fifo')]);
-    for (const name of ['fifo', 'missing', '.', 'fifo/x']) expect(hasShebang(path.join(folder, name))).toBe(false);
+    const directory = temporaryDirectory();
+    execFileSync('/usr/bin/mkfifo', [path.join(directory, 'fifo')]);
+    for (const name of ['fifo', 'missing', '.', 'fifo/x']) expect(hasShebang(path.join(directory, name))).toBe(false);
   });
 });
 
@@ -86,7 +86,7 @@ test.each<[string, string[] | undefined]>([
   ['#!/usr/bin/env -S a b\n', ['/usr/bin/env', '-S a b']],
   ['echo\n', undefined],
 ])('the command of %j', (text, command) => {
-  const file = path.join(temporaryFolder(), 'script');
+  const file = path.join(temporaryDirectory(), 'script');
   fs.writeFileSync(file, text);
   expect(shebangCommand(file)).toEqual(command);
 });

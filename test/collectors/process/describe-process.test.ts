@@ -10,9 +10,9 @@ import {
   ancestorsOf,
   cutArgs,
   entityId,
-  type HostWitness,
   maxEventArgsBytes,
   type ObservedExec,
+  type PackageKnowledge,
 } from '../../../collectors/process/describe-process.ts';
 import { createProcessCollector } from '../../../collectors/process/exec-collector.ts';
 import type { ProcessEntry } from '../../../collectors/process/process.ts';
@@ -53,7 +53,7 @@ const observe = (first: ProcessDetails[], later: ProcessDetails[], ...records: P
   observeWith(noWitness, first, later, ...records);
 
 function observeWith(
-  witness: HostWitness,
+  knowledge: PackageKnowledge,
   first: ProcessDetails[],
   later: ProcessDetails[],
   ...records: ProcessRecord[]
@@ -62,17 +62,17 @@ function observeWith(
   const table = createProcessTable(proc);
   table.seed();
   for (const details of later) proc.processes.set(details.pid, details);
-  const told: ObservedExec[] = [];
+  const reported: ObservedExec[] = [];
   const collector = createProcessCollector({
     table,
     context: hostContext,
-    witness,
+    knowledge,
     isProbed: () => false,
-    onExec: (observed) => told.push(observed),
+    onExec: (observed) => reported.push(observed),
     onLost: () => {},
   });
   for (const record of records) collector.handle(record);
-  return { proc, table, told: told.at(-1) as ObservedExec };
+  return { proc, table, told: reported.at(-1) as ObservedExec };
 }
 
 const usual = [fork(10, 30), exec(30, '/no/dpkg')];
@@ -88,8 +88,8 @@ const rootIds = {
 };
 
 test('all of it', () => {
-  const { told } = observe([init, shell], [child()], ...usual);
-  const document = told.document();
+  const { told: reported } = observe([init, shell], [child()], ...usual);
+  const document = reported.document();
   const bash = {
     pid: 10,
     entity_id: '01234567-10-50',
@@ -173,13 +173,13 @@ test('all of it', () => {
       transaction: { id: '01234567-30-100', executable: '/no/dpkg' },
     },
   });
-  expect(told.scope()).toBe('');
-  expect(told.document()).toBe(document);
+  expect(reported.scope()).toBe('');
+  expect(reported.document()).toBe(document);
 });
 
 describe('quick fields', () => {
   test('are those of the document, and cost no look at /proc', () => {
-    const { proc, told } = observe([init, shell], [child()], ...usual);
+    const { proc, told: reported } = observe([init, shell], [child()], ...usual);
     proc.inspected.length = 0;
     const fields = [
       'host.os.type',
@@ -194,11 +194,11 @@ describe('quick fields', () => {
       'process.parent.name',
       'stepparent.exec.filename',
     ];
-    const quick = fields.map(told.read);
+    const quick = fields.map(reported.read);
     expect(proc.inspected).toEqual([]);
-    told.document();
+    reported.document();
     expect(proc.inspected).toEqual([30]);
-    expect(fields.map(told.read)).toEqual(quick);
+    expect(fields.map(reported.read)).toEqual(quick);
     expect(quick).toEqual([
       'linux',
       'event',
@@ -215,29 +215,29 @@ describe('quick fields', () => {
   });
 
   test('any other field makes the document', () => {
-    const { proc, told } = observe([init, shell], [child()], ...usual);
-    expect(told.read('process.args')).toEqual(['dpkg', '-i', 'x.deb']);
-    expect(told.read('process.session_leader.name')).toBe('bash');
-    expect(told.read('process.title')).toBe(undefined);
+    const { proc, told: reported } = observe([init, shell], [child()], ...usual);
+    expect(reported.read('process.args')).toEqual(['dpkg', '-i', 'x.deb']);
+    expect(reported.read('process.session_leader.name')).toBe('bash');
+    expect(reported.read('process.title')).toBe(undefined);
     expect(proc.inspected.filter((pid) => pid === 30)).toHaveLength(1);
   });
 });
 
 describe('the script that runs', () => {
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-script-')));
-  afterAll(() => fs.rmSync(folder, { recursive: true }));
-  const script = path.join(folder, 'x.postinst');
+  const directory = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-script-')));
+  afterAll(() => fs.rmSync(directory, { recursive: true }));
+  const script = path.join(directory, 'x.postinst');
   fs.writeFileSync(script, '#!/bin/sh\n');
-  const link = path.join(folder, 'link');
+  const link = path.join(directory, 'link');
   fs.symlinkSync(script, link);
-  const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: folder });
+  const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: directory });
   const quickAndFull = (...records: Parameters<typeof observe>) => {
-    const { told, proc } = observe(...records);
-    const quick = told.read('stepparent.script.path');
+    const { told: reported, proc } = observe(...records);
+    const quick = reported.read('stepparent.script.path');
     return {
       quick,
       inspected: proc.inspected.filter((pid) => pid === 30),
-      full: told.document().stepparent.script?.path,
+      full: reported.document().stepparent.script?.path,
     };
   };
   const dash = [fork(10, 30), exec(30, '/no/dash')];
@@ -258,10 +258,15 @@ describe('the script that runs', () => {
   });
 
   test('itself, and arguments cost no look', () => {
-    const { told, proc } = observe([init, shell], [child({ exe: '/no/dash' })], fork(10, 30), exec(30, script));
-    expect(told.read('stepparent.script.path')).toBe(script);
+    const { told: reported, proc } = observe(
+      [init, shell],
+      [child({ exe: '/no/dash' })],
+      fork(10, 30),
+      exec(30, script),
+    );
+    expect(reported.read('stepparent.script.path')).toBe(script);
     expect(proc.argsRead).toEqual([]);
-    expect(told.document().stepparent.script).toEqual({ path: script });
+    expect(reported.document().stepparent.script).toEqual({ path: script });
   });
 
   test('a program is none; of one that had ended the arguments are missing', () => {
@@ -274,7 +279,7 @@ describe('the script that runs', () => {
   });
 
   test('what a witness says of it', () => {
-    const witness: HostWitness = {
+    const knowledge: PackageKnowledge = {
       tools: {
         notice: () => undefined,
         genuineProcess: () => false,
@@ -285,11 +290,11 @@ describe('the script that runs', () => {
       },
       copies: { originalOf: (file) => known(file === script ? '/info/x.postinst' : undefined) },
     };
-    const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
-    expect(told.read('stepparent.genuine.process')).toBe(false);
-    expect(told.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
+    const { told: reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
+    expect(reported.read('stepparent.genuine.process')).toBe(false);
+    expect(reported.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
     expect(proc.inspected.filter((pid) => pid === 30)).toEqual([]);
-    expect(told.document().stepparent).toMatchObject({
+    expect(reported.document().stepparent).toMatchObject({
       script: { path: script, copy_of: '/info/x.postinst' },
       genuine: { parent: true, session_leader: true },
       inferred: { 'stepparent.genuine.parent': 'a guess' },
@@ -300,7 +305,7 @@ describe('the script that runs', () => {
     const original = Promise.withResolvers<string | undefined>();
     const owner = Promise.withResolvers<void>();
     let genuine = {};
-    const witness: HostWitness = {
+    const knowledge: PackageKnowledge = {
       tools: {
         notice: () => owner.promise,
         genuineProcess: () => undefined,
@@ -308,27 +313,27 @@ describe('the script that runs', () => {
       },
       copies: { originalOf: () => ask(original.promise) },
     };
-    const { told, proc } = observeWith(witness, [init, shell], [shellWith('sh', script)], ...dash);
-    const settled = told.settle();
+    const { told: reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
+    const settled = reported.settle();
     expect(proc.inspected).toContain(30);
-    const { stepparent } = told.document();
+    const { stepparent } = reported.document();
     stepparent.script = { ...stepparent.script, findings: [] };
-    expect([stepparent.genuine, told.read('stepparent.script.copy_of')]).toEqual([undefined, undefined]);
+    expect([stepparent.genuine, reported.read('stepparent.script.copy_of')]).toEqual([undefined, undefined]);
     genuine = { process: true };
     owner.resolve();
     original.resolve('/info/x.postinst');
     await settled;
-    expect(told.document().stepparent).toMatchObject({
+    expect(reported.document().stepparent).toMatchObject({
       script: { path: script, copy_of: '/info/x.postinst', findings: [] },
       genuine: { process: true },
     });
-    expect(told.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
+    expect(reported.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
   });
 });
 
 test('what became known between the description and the wait for it is in the document', () => {
   let genuine = {};
-  const witness: HostWitness = {
+  const knowledge: PackageKnowledge = {
     tools: {
       notice: () => undefined,
       genuineProcess: () => undefined,
@@ -336,23 +341,23 @@ test('what became known between the description and the wait for it is in the do
     },
     copies: { originalOf: () => known<string>(undefined) },
   };
-  const { told } = observeWith(witness, [init, shell], [child()], ...usual);
-  expect(told.document().stepparent.genuine).toBe(undefined);
+  const { told: reported } = observeWith(knowledge, [init, shell], [child()], ...usual);
+  expect(reported.document().stepparent.genuine).toBe(undefined);
   genuine = { parent: true };
-  expect(told.settle()).toBe(undefined);
-  expect(told.document().stepparent.genuine).toEqual({ parent: true });
+  expect(reported.settle()).toBe(undefined);
+  expect(reported.document().stepparent.genuine).toEqual({ parent: true });
 });
 
 test('where all is known nothing is waited for', () => {
-  const { told } = observe([init, shell], [child()], ...usual);
-  expect(told.settle()).toBe(undefined);
-  expect(told.described()).toBe(false);
+  const { told: reported } = observe([init, shell], [child()], ...usual);
+  expect(reported.settle()).toBe(undefined);
+  expect(reported.described()).toBe(false);
 });
 
 describe('what ended too early', () => {
   test('the process: arguments are missing, the rest is taken from its parent', () => {
-    const { told } = observe([init, shell], [], ...usual, exit(30));
-    const { process, stepparent, user } = told.document();
+    const { told: reported } = observe([init, shell], [], ...usual, exit(30));
+    const { process, stepparent, user } = reported.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', name: 'dpkg', working_directory: '/no' });
     expect(process).not.toHaveProperty('args');
     expect(process).not.toHaveProperty('interactive');
@@ -377,8 +382,8 @@ describe('what ended too early', () => {
   });
 
   test('everybody: nothing is made up', () => {
-    const { told } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
-    const { process, stepparent, user, group, container } = told.document();
+    const { told: reported } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
+    const { process, stepparent, user, group, container } = reported.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', parent: { pid: 20 } });
     expect(process?.parent).not.toHaveProperty('executable');
     expect([user, group, container]).toEqual([undefined, undefined, undefined]);
@@ -397,17 +402,17 @@ describe('what ended too early', () => {
   });
 
   test('and had no parent in sight', () => {
-    const { told } = observe([], [], exec(30, '/no/dpkg'));
-    expect(told.document().process).not.toHaveProperty('parent');
-    expect(told.document().stepparent).toMatchObject({
+    const { told: reported } = observe([], [], exec(30, '/no/dpkg'));
+    expect(reported.document().process).not.toHaveProperty('parent');
+    expect(reported.document().stepparent).toMatchObject({
       lineage: [],
       unobserved: { 'process.parent': expect.any(String) },
     });
   });
 
   test('but was looked at while it ran another program: file and arguments of that one are not taken', () => {
-    const { told } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
-    const { process, stepparent } = told.document();
+    const { told: reported } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
+    const { process, stepparent } = reported.document();
     expect(process).toMatchObject({ executable: '/no/dpkg', user: { id: '0' } });
     expect(process).not.toHaveProperty('args');
     expect(stepparent.image).toBe(undefined);
@@ -418,14 +423,14 @@ describe('what ended too early', () => {
   });
 
   test('its pid has gone to another', () => {
-    const { told } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
-    expect(told.document().process).not.toHaveProperty('args');
-    expect(told.document().user).toMatchObject(root);
+    const { told: reported } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
+    expect(reported.document().process).not.toHaveProperty('args');
+    expect(reported.document().user).toMatchObject(root);
   });
 
   test('an ancestor further up: the lineage notes what it would have of it', () => {
-    const { told } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
-    const { lineage, unobserved = {} } = told.document().stepparent;
+    const { told: reported } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
+    const { lineage, unobserved = {} } = reported.document().stepparent;
     expect(lineage).toMatchObject([{ pid: 20 }, { pid: 15 }]);
     expect(Object.keys(unobserved).filter((name) => name.startsWith('stepparent.lineage.'))).toEqual([
       'stepparent.lineage.1.executable',
@@ -438,19 +443,23 @@ describe('what ended too early', () => {
 describe('leaders', () => {
   test('outside the ancestry', () => {
     const other = detailsOf(15, { startTicks: 20, exe: '/no/make' });
-    const { told } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
-    expect(told.document().process?.group_leader).toMatchObject({ pid: 15, name: 'make', entity_id: '01234567-15-20' });
+    const { told: reported } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
+    expect(reported.document().process?.group_leader).toMatchObject({
+      pid: 15,
+      name: 'make',
+      entity_id: '01234567-15-20',
+    });
   });
 
   test('that are gone: the pid is what is known', () => {
-    const { told } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
-    expect(told.document().process?.session_leader).toEqual({ pid: 99, same_as_process: false });
-    expect(told.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
+    const { told: reported } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
+    expect(reported.document().process?.session_leader).toEqual({ pid: 99, same_as_process: false });
+    expect(reported.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
   });
 
   test('of the kernel or out of sight: none, and said so', () => {
-    const { told } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
-    const { process, stepparent } = told.document();
+    const { told: reported } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
+    const { process, stepparent } = reported.document();
     for (const role of ['session_leader', 'group_leader']) {
       expect(process).not.toHaveProperty(role);
       expect(stepparent.unobserved).toMatchObject({ [`process.${role}`]: expect.stringContaining('by the kernel') });
@@ -516,46 +525,50 @@ describe('users and groups', () => {
   });
 
   test('more groups than are kept', () => {
-    const { told } = observe(
+    const { told: reported } = observe(
       [init, shell],
       [child({ supplementalGroupIds: [7], supplementalGroupsTruncated: true })],
       ...usual,
     );
-    expect(told.document().process).toMatchObject({ supplemental_groups: [{ id: '7' }] });
-    expect(told.document().stepparent.truncated).toHaveProperty(['process.supplemental_groups'], 64);
+    expect(reported.document().process).toMatchObject({ supplemental_groups: [{ id: '7' }] });
+    expect(reported.document().stepparent.truncated).toHaveProperty(['process.supplemental_groups'], 64);
   });
 
   test('no login: absent', () => {
-    const { told } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
-    expect(told.document().stepparent).not.toHaveProperty('login_user');
+    const { told: reported } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
+    expect(reported.document().stepparent).not.toHaveProperty('login_user');
   });
 });
 
 test('a start in the first 10 ms after the boot is known', () => {
-  const { told } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
-  expect(told.document().stepparent.lineage?.at(-1)).toMatchObject({ pid: 1, start: '2026-01-02T03:04:05.000Z' });
+  const { told: reported } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
+  expect(reported.document().stepparent.lineage?.at(-1)).toMatchObject({ pid: 1, start: '2026-01-02T03:04:05.000Z' });
 });
 
 test('a container', () => {
-  const { told } = observe([init, shell], [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })], ...usual);
-  expect(told.document().container).toEqual({ id: 'c0ffee' });
-  expect(told.scope()).toBe('c0ffee');
-  expect(told.document().process).toMatchObject({ interactive: false });
-  expect(told.document().process).not.toHaveProperty('tty');
+  const { told: reported } = observe(
+    [init, shell],
+    [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })],
+    ...usual,
+  );
+  expect(reported.document().container).toEqual({ id: 'c0ffee' });
+  expect(reported.scope()).toBe('c0ffee');
+  expect(reported.document().process).toMatchObject({ interactive: false });
+  expect(reported.document().process).not.toHaveProperty('tty');
   const ended = observe([init, { ...shell, containerId: 'c0ffee' }], [], ...usual, exit(30));
   expect(ended.told.scope()).toBe('c0ffee');
 });
 
 test('a parent that was read from /proc is an inference', () => {
-  const { told } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
-  expect(told.document().stepparent.inferred).toHaveProperty(['process.parent']);
+  const { told: reported } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
+  expect(reported.document().stepparent.inferred).toHaveProperty(['process.parent']);
   expect(observe([init, shell], [child()], ...usual).told.document().stepparent.inferred).toBe(undefined);
 });
 
 test('a unit of a user’s own service manager is told with that user', () => {
   const cgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/x.service';
-  const { told } = observe([init, shell], [child({ cgroupPath })], ...usual);
-  expect(told.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
+  const { told: reported } = observe([init, shell], [child({ cgroupPath })], ...usual);
+  expect(reported.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
 });
 
 describe('the lineage', () => {
@@ -569,9 +582,9 @@ describe('the lineage', () => {
     [40, 16, 16],
   ])('of %d and init', (length, kept, truncated) => {
     const last = 100 + length - 1;
-    const { told, table } = observe([init], [], ...chain(length), fork(last, 30), exec(30, '/no/x'));
-    expect(told.document().stepparent.lineage).toHaveLength(kept);
-    expect(told.document().stepparent.truncated?.['stepparent.lineage']).toBe(truncated);
+    const { told: reported, table } = observe([init], [], ...chain(length), fork(last, 30), exec(30, '/no/x'));
+    expect(reported.document().stepparent.lineage).toHaveLength(kept);
+    expect(reported.document().stepparent.truncated?.['stepparent.lineage']).toBe(truncated);
     expect(ancestorsOf(table.find(30) as ProcessEntry)[0]?.entry.pid).toBe(last);
   });
 });
@@ -580,8 +593,13 @@ describe('arguments', () => {
   const long = 'x'.repeat(maxEventArgsBytes);
 
   test('from the sensor go before those in /proc', () => {
-    const { told } = observe([init, shell], [child()], fork(10, 30), exec(30, '/no/dpkg', { args: ['seen'] }));
-    expect(told.document().process).toMatchObject({ args: ['seen'], command_line: 'seen', args_count: 1 });
+    const { told: reported } = observe(
+      [init, shell],
+      [child()],
+      fork(10, 30),
+      exec(30, '/no/dpkg', { args: ['seen'] }),
+    );
+    expect(reported.document().process).toMatchObject({ args: ['seen'], command_line: 'seen', args_count: 1 });
   });
 
   test('of an attempt stand in where there are no others', () => {
@@ -598,8 +616,8 @@ describe('arguments', () => {
   });
 
   test('are cut', () => {
-    const { told } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
-    const { process, stepparent } = told.document();
+    const { told: reported } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
+    const { process, stepparent } = reported.document();
     expect(process?.args_count).toBe(3);
     expect([process?.args].flat().join('')).toHaveLength(maxEventArgsBytes);
     expect(stepparent.truncated).toEqual({ 'process.args': maxEventArgsBytes });

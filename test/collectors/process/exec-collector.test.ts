@@ -38,7 +38,7 @@ const lost = (count: number): LostRecord => ({ kind: 'lost', timeNs: 1e9, count 
 
 let proc: ProcDouble;
 let table: ProcessTable;
-let told: ObservedExec[];
+let reported: ObservedExec[];
 let losses: LostRecord[];
 let seeds: number;
 let collector: ProcessCollector;
@@ -47,7 +47,7 @@ beforeEach(() => {
   proc = procDouble(detailsOf(1, { parentPid: 0, startTicks: 1 }), detailsOf(10, { startTicks: 50 }));
   table = createProcessTable(proc);
   table.seed();
-  told = [];
+  reported = [];
   losses = [];
   seeds = 0;
   collector = createProcessCollector({
@@ -59,9 +59,9 @@ beforeEach(() => {
       },
     },
     context: hostContext,
-    witness: noWitness,
+    knowledge: noWitness,
     isProbed: (executable) => executable === tool,
-    onExec: (observed) => told.push(observed),
+    onExec: (observed) => reported.push(observed),
     onLost: (record) => losses.push(record),
   });
 });
@@ -70,23 +70,23 @@ const handle = (...records: ProcessRecord[]): void => {
   for (const record of records) collector.handle(record);
 };
 /** What was told: the file, and the arguments that a rule would see at the first look. */
-const tellings = () => told.map(({ moment }) => [moment.image.filename, moment.image.args]);
-const argsTold = () => told.map(({ read }) => read('process.args'));
+const tellings = () => reported.map(({ snapshot }) => [snapshot.image.filename, snapshot.image.args]);
+const argsTold = () => reported.map(({ read }) => read('process.args'));
 
 describe('an exec', () => {
   test('of a program without a probe is told at once', () => {
     handle(fork(10, 30), exec(30, '/no/other'));
     expect(tellings()).toEqual([['/no/other', undefined]]);
-    expect(told[0]?.moment.timeNs).toBe(1e9 + 1000);
+    expect(reported[0]?.snapshot.timeNs).toBe(1e9 + 1000);
   });
 
   test('of a probed one when its arguments have come', () => {
     handle(fork(10, 30), exec(30, tool));
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     handle(argv(30, ['tool', '-i']));
     expect(tellings()).toEqual([[tool, ['tool', '-i']]]);
-    expect(told[0]?.read('process.executable')).toBe(tool);
-    expect(told[0]?.moment.timeNs).toBe(1e9 + 1000);
+    expect(reported[0]?.read('process.executable')).toBe(tool);
+    expect(reported[0]?.snapshot.timeNs).toBe(1e9 + 1000);
   });
 
   test('with its arguments from the sensor waits for none', () => {
@@ -98,7 +98,7 @@ describe('an exec', () => {
     handle(fork(10, 30), exec(30, tool), exit(30));
     expect(tellings()).toEqual([[tool, undefined]]);
     handle(argv(30, ['late']));
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
   });
 
   test('after which another comes before the arguments: each once, the arguments to the second', () => {
@@ -119,8 +119,8 @@ describe('an exec', () => {
 
   test('by a thread that is not the first', () => {
     handle(fork(10, 30), fork(30, 31, { thread: true }), attempt(31, ['x']), exec(30, '/no/x', { formerTid: 31 }));
-    expect(told[0]?.moment.entry.pid).toBe(30);
-    expect(told[0]?.moment.image.attemptArgs).toEqual({ args: ['x'], truncated: false });
+    expect(reported[0]?.snapshot.entry.pid).toBe(30);
+    expect(reported[0]?.snapshot.image.attemptArgs).toEqual({ args: ['x'], truncated: false });
   });
 });
 
@@ -139,7 +139,7 @@ describe('the wait', () => {
     live(30);
     handle(fork(10, 30), exec(30, tool));
     expect(collector.flush(nowNs)).toBe(waiting);
-    expect(told).toHaveLength(count);
+    expect(reported).toHaveLength(count);
   });
 
   test.each([
@@ -150,7 +150,7 @@ describe('the wait', () => {
   ])('of one that has ended: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
     handle(fork(10, 30), exec(30, tool));
     expect(collector.flush(nowNs)).toBe(waiting);
-    expect(told).toHaveLength(count);
+    expect(reported).toHaveLength(count);
   });
 
   test('of one that has ended, whose arguments come then', () => {
@@ -164,7 +164,7 @@ describe('the wait', () => {
     live(30, 31);
     handle(fork(10, 30), fork(10, 31), exec(30, tool), exec(31, tool, { timeNs: from + 40e6 }));
     expect(collector.flush(from + 60e6)).toBe(true);
-    expect(told.map(({ moment }) => moment.entry.pid)).toEqual([30]);
+    expect(reported.map(({ snapshot }) => snapshot.entry.pid)).toEqual([30]);
   });
 
   test('arguments after that which say the same are not told again', () => {
@@ -181,35 +181,35 @@ describe('the wait', () => {
     collector.flush(from + 51e6);
     handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }));
     expect(argsTold()[1]).toEqual(['tool', '-i']);
-    const [first, second] = told.map((one) => one.document().event.id);
+    const [first, second] = reported.map((one) => one.document().event.id);
     expect(first).not.toBe(second);
     // One image begins once.
     handle(argv(30, ['again'], { timeNs: from + 70e6 }));
-    expect(told).toHaveLength(2);
+    expect(reported).toHaveLength(2);
   });
 });
 
 describe('arguments', () => {
   test('of a probed program that was started by another name', () => {
     handle(fork(10, 30), exec(30, '/no/ld.so'));
-    expect(told[0]?.read('process.name')).toBe('ld.so');
-    const before = told[0]?.document();
+    expect(reported[0]?.read('process.name')).toBe('ld.so');
+    const before = reported[0]?.document();
     handle(argv(30, ['tool', '-i']));
-    expect(told).toHaveLength(2);
-    expect(told[1]?.read('process.executable')).toBe(tool);
-    expect(told[1]?.document().process?.executable).toBe(tool);
-    expect(told[1]?.document().stepparent.exec?.filename).toBe('/no/ld.so');
-    expect(before?.event.id).not.toBe(told[1]?.document().event.id);
+    expect(reported).toHaveLength(2);
+    expect(reported[1]?.read('process.executable')).toBe(tool);
+    expect(reported[1]?.document().process?.executable).toBe(tool);
+    expect(reported[1]?.document().stepparent.exec?.filename).toBe('/no/ld.so');
+    expect(before?.event.id).not.toBe(reported[1]?.document().event.id);
   });
 
   test('of a process of which nothing is known', () => {
     handle(argv(99, ['tool']));
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   test('that are cut', () => {
     handle(fork(10, 30), exec(30, tool), argv(30, ['tool', 'x'], { argc: 900, truncated: true }), exit(30));
-    const document = told[0]?.document();
+    const document = reported[0]?.document();
     expect(document?.process?.args).toEqual(['tool', 'x']);
     expect(document?.stepparent.truncated).toHaveProperty(['process.args']);
   });
@@ -218,35 +218,35 @@ describe('arguments', () => {
 describe('attempts', () => {
   test('of the calling task, the last of several, once', () => {
     handle(fork(10, 30), attempt(30, ['a']), attempt(10, ['other']), attempt(30, ['b'], true), exec(30, '/no/x'));
-    expect(told[0]?.moment.image.attemptArgs).toEqual({ args: ['b'], truncated: true });
+    expect(reported[0]?.snapshot.image.attemptArgs).toEqual({ args: ['b'], truncated: true });
     handle(exec(30, '/no/y'));
-    expect(told[1]?.moment.image.attemptArgs).toBe(undefined);
+    expect(reported[1]?.snapshot.image.attemptArgs).toBe(undefined);
   });
 
   test('of a task that ended are forgotten', () => {
     handle(fork(10, 30), attempt(30, ['a']), exit(30), fork(10, 30, { timeNs: 5e9 }), exec(30, '/no/x'));
-    expect(told[0]?.moment.image.attemptArgs).toBe(undefined);
+    expect(reported[0]?.snapshot.image.attemptArgs).toBe(undefined);
   });
 
   test('the oldest are forgotten at the bound', () => {
     handle(fork(10, 30), fork(10, 31), attempt(30, ['a']), attempt(31, ['b']));
     for (let tid = 0; tid < 4095; tid++) handle(attempt(100_000 + tid, []));
     handle(exec(30, '/no/x'), exec(31, '/no/y'));
-    expect(told.map(({ moment }) => moment.image.attemptArgs?.args)).toEqual([undefined, ['b']]);
+    expect(reported.map(({ snapshot }) => snapshot.image.attemptArgs?.args)).toEqual([undefined, ['b']]);
   });
 });
 
 describe('ancestors', () => {
   const parentTold = () => [
-    told[0]?.read('process.parent.executable'),
-    told[0]?.document().process?.parent?.executable,
+    reported[0]?.read('process.parent.executable'),
+    reported[0]?.document().process?.parent?.executable,
   ];
 
   test('are those of the moment of the exec, whatever they become before it is told', () => {
     handle(fork(10, 20), exec(20, '/no/evil'), fork(20, 30), exec(30, tool));
-    told = [];
+    reported = [];
     handle(exec(20, '/no/apt'));
-    told = [];
+    reported = [];
     handle(argv(30, ['tool']));
     expect(parentTold()).toEqual(['/no/evil', '/no/evil']);
   });
@@ -254,16 +254,16 @@ describe('ancestors', () => {
   test('a parent that has called execve again, the record of which is still to come', () => {
     proc.processes.set(20, detailsOf(20, { parentPid: 10, exe: process.execPath, args: ['apt'] }));
     handle(fork(10, 20), exec(20, '/bin/sh'), fork(20, 30), exec(30, '/no/x'));
-    told.shift();
-    const { parent } = told[0]?.document().process ?? {};
+    reported.shift();
+    const { parent } = reported[0]?.document().process ?? {};
     expect(parent?.executable).toBe('/bin/sh');
     expect(parent?.args).toBe(undefined);
-    expect(told[0]?.document().stepparent.inferred).toHaveProperty(['process.parent.executable']);
+    expect(reported[0]?.document().stepparent.inferred).toHaveProperty(['process.parent.executable']);
   });
 
   test('that end before the exec is told stay', () => {
     handle(fork(10, 20), exec(20, '/no/sh'), fork(20, 30), exec(30, tool), exit(20));
-    told = [];
+    reported = [];
     handle(argv(30, ['tool']));
     expect(parentTold()).toEqual(['/no/sh', '/no/sh']);
   });
@@ -271,7 +271,7 @@ describe('ancestors', () => {
   test('are not asked for while nobody wants to know', () => {
     const before = proc.inspected.length;
     handle(fork(10, 30), exec(30, '/no/x'), exit(30));
-    expect(told[0]?.read('process.name')).toBe('x');
+    expect(reported[0]?.read('process.name')).toBe('x');
     expect(proc.inspected).toHaveLength(before);
   });
 });

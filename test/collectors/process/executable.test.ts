@@ -5,7 +5,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { executableOf } from '../../../collectors/process/executable.ts';
 import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { detailsOf } from '../proc-double.ts';
 
 const entryWith = (change: Parameters<typeof detailsOf>[1] | undefined, parent?: ProcessEntry): ProcessEntry => ({
@@ -28,11 +28,11 @@ const entryWith = (change: Parameters<typeof detailsOf>[1] | undefined, parent?:
 
 const imageOf = (filename: string, change: Partial<Image> = {}): Image => ({ filename, execNs: 1e9, ...change });
 
-let folder: string;
-const at = (name: string): string => path.join(folder, name);
+let directory: string;
+const at = (name: string): string => path.join(directory, name);
 
 beforeEach(() => {
-  folder = fs.realpathSync(temporaryFolder());
+  directory = fs.realpathSync(temporaryDirectory());
   fs.mkdirSync(at('d'));
   fs.symlinkSync('d', at('linked-d'));
   fs.writeFileSync(at('d/program'), '\u007fELF');
@@ -94,8 +94,8 @@ describe('relative names', () => {
     ['./program', [none, none, 'd'], none, 'd/program'],
     // It has changed its folder since: the file of that name is what is mapped.
     ['./program', [''], 'd/program', 'd/program'],
-  ])('%s in %j', (given, folders, mapped, found) => {
-    const entry = folders.reduceRight<ProcessEntry | undefined>(
+  ])('%s in %j', (given, directories, mapped, found) => {
+    const entry = directories.reduceRight<ProcessEntry | undefined>(
       (parent, one) => entryWith(one === undefined ? undefined : { workingDirectory: at(one) }, parent),
       undefined,
     );

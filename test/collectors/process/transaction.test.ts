@@ -182,42 +182,42 @@ describe('is over', () => {
 });
 
 describe('in the event', () => {
-  function tell(probed?: string) {
+  function report(probed?: string) {
     const table = tableWithInit();
-    const told: ObservedExec[] = [];
+    const reported: ObservedExec[] = [];
     const collector = createProcessCollector({
       table,
       context: hostContext,
-      witness: noWitness,
+      knowledge: noWitness,
       isProbed: (executable) => executable === probed,
-      onExec: (observed) => told.push(observed),
+      onExec: (observed) => reported.push(observed),
       onLost: () => {},
     });
-    return { table, told, collector };
+    return { table, told: reported, collector };
   }
 
   test('of the tool and of what it starts', () => {
-    const { table, told, collector } = tell();
+    const { table, told: reported, collector } = report();
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/apt-get'));
     collector.handle(fork(10, 11));
     collector.handle(exec(11, '/no/sh'));
     const id = entityId(hostContext.bootId, table.find(10) as ProcessEntry);
-    expect(told.map((each) => each.document().stepparent.transaction)).toEqual([
+    expect(reported.map((each) => each.document().stepparent.transaction)).toEqual([
       { id, executable: '/no/apt-get' },
       { id, executable: '/no/apt-get' },
     ]);
-    expect(told[0]?.document().process?.entity_id).toBe(id);
-    expect(told[1]?.read('stepparent.transaction.id')).toBe(id);
+    expect(reported[0]?.document().process?.entity_id).toBe(id);
+    expect(reported[1]?.read('stepparent.transaction.id')).toBe(id);
   });
 
   test('of no other process, and asking costs no look at it', () => {
-    const { told, collector } = tell();
+    const { told: reported, collector } = report();
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/sh'));
     let described = false;
-    const [ordinary] = told;
-    Object.defineProperty(ordinary?.moment, 'ancestors', {
+    const [ordinary] = reported;
+    Object.defineProperty(ordinary?.snapshot, 'ancestors', {
       get() {
         described = true;
         return [];
@@ -229,10 +229,10 @@ describe('in the event', () => {
   });
 
   test('of a tool that was started by another name', () => {
-    const { told, collector } = tell('/no/harmless');
+    const { told: reported, collector } = report('/no/harmless');
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/harmless'));
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     collector.handle({
       kind: 'argv',
       timeNs: 1e9 + 2000,
@@ -244,7 +244,7 @@ describe('in the event', () => {
     });
     collector.handle(fork(10, 11));
     collector.handle(exec(11, '/no/sh'));
-    const [id, below] = told.map((each) => each.document().stepparent.transaction?.id);
+    const [id, below] = reported.map((each) => each.document().stepparent.transaction?.id);
     expect(id).toMatch(/^01234567-10-/);
     expect(below).toBe(id);
   });

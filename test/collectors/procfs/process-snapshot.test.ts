@@ -15,17 +15,17 @@ test('this process and its parent, each once', async () => {
 });
 
 test("ps is not looked up along the caller's PATH, which stays as it is", async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'stepparent-ps-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'ps'), `#!/bin/sh\n: >"${folder}/ran"\n`);
-  chmodSync(join(folder, 'ps'), 0o755);
-  vi.stubEnv('PATH', `${folder}:/usr/bin:/bin`);
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-ps-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, 'ps'), `#!/bin/sh\n: >"${directory}/ran"\n`);
+  chmodSync(join(directory, 'ps'), 0o755);
+  vi.stubEnv('PATH', `${directory}:/usr/bin:/bin`);
   onTestFinished(() => void vi.unstubAllEnvs());
   const own = process.env;
   expect((await snapshotPids()).fault).toBe(undefined);
-  expect(existsSync(join(folder, 'ran'))).toBe(false);
+  expect(existsSync(join(directory, 'ran'))).toBe(false);
   expect(process.env).toBe(own);
-  expect(process.env.PATH).toBe(`${folder}:/usr/bin:/bin`);
+  expect(process.env.PATH).toBe(`${directory}:/usr/bin:/bin`);
 });
 
 test('without ps /proc alone, and it says so', async () => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
 import { createProcComparison, openProcfsSensor, type Program } from '../../../collectors/procfs/procfs-sensor.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 interface Process {
   startTicks: number;
@@ -17,7 +17,7 @@ interface Process {
 let processes: Map<number, Process>;
 /** The pids whose programs were read since the last look. */
 let read: number[];
-let look: () => ProcessRecord[];
+let check: () => ProcessRecord[];
 let nowNs: number;
 
 const program = (exe: string, ...args: string[]): Program => ({ exe, args, workingDirectory: '/' });
@@ -44,12 +44,12 @@ beforeEach(() => {
       return processes.get(pid)?.program;
     },
   });
-  look = () => {
+  check = () => {
     read = [];
     nowNs += 1e6;
     return compare(nowNs);
   };
-  expect(look()).toEqual([]);
+  expect(check()).toEqual([]);
 });
 
 const forkOf = (pid: number, creator: number, startTicks: number) => ({
@@ -76,16 +76,16 @@ const dpkg = program('/no/dpkg', 'dpkg', '-i');
 describe('a new process', () => {
   test('that has called execve already', () => {
     start(20, 10, 100, dpkg);
-    expect(look()).toEqual([forkOf(20, 10, 100), execOf(20, dpkg)]);
-    expect(look()).toEqual([]);
+    expect(check()).toEqual([forkOf(20, 10, 100), execOf(20, dpkg)]);
+    expect(check()).toEqual([]);
   });
 
   test('that runs what its parent runs has not, and is watched until it does', () => {
     start(20, 10, 100);
-    expect(look()).toEqual([forkOf(20, 10, 100)]);
-    expect(look()).toEqual([]);
+    expect(check()).toEqual([forkOf(20, 10, 100)]);
+    expect(check()).toEqual([]);
     run(20, dpkg);
-    expect(look()).toEqual([execOf(20, dpkg)]);
+    expect(check()).toEqual([execOf(20, dpkg)]);
   });
 
   test('and its parent, in whatever order they are listed', () => {
@@ -93,7 +93,7 @@ describe('a new process', () => {
     start(25, 20, 100, program('/no/sh', 'sh', '-c'));
     start(20, 10, 100);
     // A parent has the lower start, or with the same one usually the lower pid.
-    expect(look().map(({ kind, ...record }) => [kind, 'pid' in record && record.pid])).toEqual([
+    expect(check().map(({ kind, ...record }) => [kind, 'pid' in record && record.pid])).toEqual([
       ['fork', 20],
       ['fork', 25],
       ['exec', 25],
@@ -104,8 +104,8 @@ describe('a new process', () => {
 
   test("of the kernel's, without a program", () => {
     start(20, 2, 100);
-    expect(look()).toEqual([forkOf(20, 2, 100)]);
-    expect(look()).toEqual([]);
+    expect(check()).toEqual([forkOf(20, 2, 100)]);
+    expect(check()).toEqual([]);
   });
 
   test('that ends while it is looked at', () => {
@@ -132,33 +132,33 @@ describe('an exec', () => {
     ['nothing that can be read', undefined, false],
   ])('%s', (_, now, seen) => {
     start(20, 10, 100);
-    look();
+    check();
     run(20, now);
-    expect(look().map(({ kind }) => kind)).toEqual(seen ? ['exec'] : []);
+    expect(check().map(({ kind }) => kind)).toEqual(seen ? ['exec'] : []);
   });
 
   test('of a script says where the name is from', () => {
-    const script = path.join(temporaryFolder(), 'script');
+    const script = path.join(temporaryDirectory(), 'script');
     fs.writeFileSync(script, '#!/bin/sh\n');
     const runs = program('/usr/bin/dash', '/bin/sh', script);
     start(20, 10, 100, runs);
-    expect(look()[1]).toEqual(execOf(20, runs, { filename: script, inferredFrom: expect.any(String) }));
+    expect(check()[1]).toEqual(execOf(20, runs, { filename: script, inferredFrom: expect.any(String) }));
   });
 });
 
 describe('how often', () => {
   const looksAt = (pid: number, turns: number): number => {
-    let looks = 0;
+    let checks = 0;
     for (let turn = 0; turn < turns; turn++) {
-      look();
-      if (read.includes(pid)) looks++;
+      check();
+      if (read.includes(pid)) checks++;
     }
-    return looks;
+    return checks;
   };
 
   test('a young process at every turn, a settled one at every tenth', () => {
     start(20, 10, 100);
-    look();
+    check();
     expect(looksAt(20, 10)).toBe(10);
     looksAt(20, 20);
     expect(looksAt(20, 100)).toBe(10);
@@ -169,7 +169,7 @@ describe('how often', () => {
     run(10, dpkg);
     let seen: ProcessRecord[] = [];
     let turns = 0;
-    for (; seen.length === 0; turns++) seen = look();
+    for (; seen.length === 0; turns++) seen = check();
     expect(turns).toBeLessThanOrEqual(10);
     expect(seen).toEqual([execOf(10, dpkg)]);
     expect(looksAt(10, 15)).toBe(15);
@@ -179,27 +179,27 @@ describe('how often', () => {
 describe('an end', () => {
   test('is seen once', () => {
     processes.delete(10);
-    expect(look()).toEqual([exitOf(10)]);
-    expect(look()).toEqual([]);
+    expect(check()).toEqual([exitOf(10)]);
+    expect(check()).toEqual([]);
   });
 
   test('whose pid is another process by the next look at it', () => {
     const other = program('/no/other', 'other');
     start(10, 1, 500, other);
-    expect(look()).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, other)]);
+    expect(check()).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, other)]);
   });
 
   test('whose pid is another process that runs the same: seen when settled ones are looked at', () => {
     start(10, 1, 500, program('/no/sh', 'sh'));
     const records: ProcessRecord[] = [];
-    for (let turn = 0; turn < 10 && records.length === 0; turn++) records.push(...look());
+    for (let turn = 0; turn < 10 && records.length === 0; turn++) records.push(...check());
     expect(records).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, program('/no/sh', 'sh'))]);
   });
 
   test('comes before the arrivals of the same look', () => {
     processes.delete(10);
     start(20, 1, 100, dpkg);
-    expect(look().map(({ kind }) => kind)).toEqual(['exit', 'fork', 'exec']);
+    expect(check().map(({ kind }) => kind)).toEqual(['exit', 'fork', 'exec']);
   });
 });
 

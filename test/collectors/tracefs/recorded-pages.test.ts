@@ -23,10 +23,10 @@ interface Recording {
   expected: ProcessRecord[];
 }
 
-const folder = path.join(import.meta.dirname, 'fixtures');
+const directory = path.join(import.meta.dirname, 'fixtures');
 const recordings = fs
-  .readdirSync(folder)
-  .map((name): [string, Recording] => [name, JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'))]);
+  .readdirSync(directory)
+  .map((name): [string, Recording] => [name, JSON.parse(fs.readFileSync(path.join(directory, name), 'utf8'))]);
 
 const decodersOf = (recording: Recording, forkFrom: 'task_newtask' | 'sched_process_fork') => {
   const decoders = new Map<number, RecordDecoder>();

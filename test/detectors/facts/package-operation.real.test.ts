@@ -11,14 +11,14 @@ import { missingTools, titled, unmet } from '../../needs.ts';
 const dpkgMissing = unmet(missingTools('dpkg', 'dpkg-deb'));
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
 
-let folder = '';
+let directory = '';
 const payload = 'usr/share/probe/file';
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'package-operation-'));
+  directory = mkdtempSync(join(tmpdir(), 'package-operation-'));
 });
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 /** Whether the parser says that the command puts a package's files in place. */
@@ -29,8 +29,8 @@ function saysInstalled(tool: string, args: string[]): boolean {
 
 /** A fresh root, and the environment without anything of this host's that changes how dpkg and rpm read a command line. */
 function scratch(): { root: string; env: NodeJS.ProcessEnv } {
-  const root = mkdtempSync(join(folder, 'root-'));
-  return { root, env: { PATH: process.env.PATH, HOME: folder, LC_ALL: 'C' } };
+  const root = mkdtempSync(join(directory, 'root-'));
+  return { root, env: { PATH: process.env.PATH, HOME: directory, LC_ALL: 'C' } };
 }
 
 const dpkgLines: string[] = [
@@ -99,17 +99,17 @@ const dpkgLines: string[] = [
 
 describe.skipIf(dpkgMissing)(titled('dpkg', dpkgMissing), () => {
   beforeAll(() => {
-    const tree = join(folder, 'deb');
+    const tree = join(directory, 'deb');
     mkdirSync(join(tree, 'DEBIAN'), { recursive: true });
     mkdirSync(join(tree, 'usr/share/probe'), { recursive: true });
-    mkdirSync(join(folder, 'packages'));
+    mkdirSync(join(directory, 'packages'));
     writeFileSync(join(tree, payload), 'harmless\n');
     writeFileSync(
       join(tree, 'DEBIAN/control'),
       'Package: probe\nVersion: 1\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: harmless\n',
     );
     for (const file of ['probe.deb', '--dry-run', 'packages/probe.deb']) {
-      execFileSync('dpkg-deb', ['--root-owner-group', '--build', '--', tree, join(folder, file)]);
+      execFileSync('dpkg-deb', ['--root-owner-group', '--build', '--', tree, join(directory, file)]);
     }
   });
 
@@ -119,7 +119,7 @@ describe.skipIf(dpkgMissing)(titled('dpkg', dpkgMissing), () => {
       mkdirSync(join(root, 'var/lib/dpkg', part), { recursive: true });
     for (const part of ['status', 'available']) writeFileSync(join(root, 'var/lib/dpkg', part), '');
     const args = ['dpkg', `--root=${root}`, '--force-not-root', ...line.split(' ')];
-    spawnSync('dpkg', args.slice(1), { cwd: folder, env });
+    spawnSync('dpkg', args.slice(1), { cwd: directory, env });
     expect(saysInstalled('dpkg', args)).toBe(existsSync(join(root, payload)));
   });
 });
@@ -204,11 +204,11 @@ const rpmLines: string[] = [
 ];
 
 describe.skipIf(rpmMissing)(titled('rpm', rpmMissing), () => {
-  const base = () => mkdtempSync(join(folder, 'base-'));
+  const base = () => mkdtempSync(join(directory, 'base-'));
 
   beforeAll(() => {
     for (const [file, version] of Object.entries({ old: 1, probe: 2 })) {
-      const spec = join(folder, `${file}.spec`);
+      const spec = join(directory, `${file}.spec`);
       writeFileSync(
         spec,
         `Name: probe\nVersion: ${version}\nRelease: 1\nSummary: harmless\nLicense: none\nBuildArch: noarch\nPrefix: /usr\n` +
@@ -216,7 +216,7 @@ describe.skipIf(rpmMissing)(titled('rpm', rpmMissing), () => {
           `echo harmless > %{buildroot}/${payload}\n%files\n/${payload}\n`,
       );
       const top = base();
-      const macros = { _topdir: top, _rpmdir: folder, _build_name_fmt: `${file}.rpm` };
+      const macros = { _topdir: top, _rpmdir: directory, _build_name_fmt: `${file}.rpm` };
       const defines = Object.entries(macros).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
       execFileSync('rpmbuild', [...defines, '-bb', spec], { stdio: 'pipe' });
     }
@@ -225,7 +225,7 @@ describe.skipIf(rpmMissing)(titled('rpm', rpmMissing), () => {
   test.each(rpmLines)('rpm %s', (line) => {
     const { root, env } = scratch();
     const args = ['rpm', '--root', root, '--dbpath', '/var/lib/rpm', ...line.split(' ')];
-    spawnSync('rpm', args.slice(1), { cwd: folder, env });
+    spawnSync('rpm', args.slice(1), { cwd: directory, env });
     const inDatabase =
       spawnSync('rpm', ['--root', root, '--dbpath', '/var/lib/rpm', '-q', 'probe'], { env }).status === 0;
     // -F puts nothing on a host that has no older version.
@@ -236,7 +236,11 @@ describe.skipIf(rpmMissing)(titled('rpm', rpmMissing), () => {
   test('rpm -F replaces an older version', () => {
     const { root, env } = scratch();
     const run = (...args: string[]) =>
-      spawnSync('rpm', ['--root', root, '--dbpath', '/var/lib/rpm', ...args], { cwd: folder, env, encoding: 'utf8' });
+      spawnSync('rpm', ['--root', root, '--dbpath', '/var/lib/rpm', ...args], {
+        cwd: directory,
+        env,
+        encoding: 'utf8',
+      });
     run('-i', 'old.rpm');
     run('-F', 'probe.rpm');
     expect(run('-q', 'probe').stdout).toContain('probe-2-1');

@@ -11,7 +11,7 @@ import { readHunts, shippedHunts } from '../../../detectors/hunts/load-hunts.ts'
 import { openStore } from '../../../storage/open-store.ts';
 import { type AnswerValue, openQueryDatabase, type QueryDatabase } from '../../../storage/query-database.ts';
 import { exampleFinding } from '../../storage/examples.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { dayMs, execEvent, fileEvent, nowMs } from './hunt-events.ts';
 
 const { hunts, refused } = readHunts([shippedHunts]);
@@ -23,7 +23,7 @@ function hunt(id: string): Hunt {
 }
 
 function storeOf(events: readonly StepparentEvent[], tables: readonly HostTable[] = hostTables): QueryDatabase {
-  const path = join(temporaryFolder(), 'stepparent.db');
+  const path = join(temporaryDirectory(), 'stepparent.db');
   const store = openStore(path, { nowMs: nowMs - 30 * dayMs });
   store.record(
     events.map((event) => ({ event, scope: '', verdicts: [] })),
@@ -135,8 +135,8 @@ describe('package-database-files', () => {
       concluded('d.postinst', 'something less certain'),
       concluded('e.postinst', onePackageManager),
     ]);
-    const told = ask(database, findingSql(files));
-    expect(told.map((row) => rowIdentity(files, row)).sort()).toEqual([
+    const reported = ask(database, findingSql(files));
+    expect(reported.map((row) => rowIdentity(files, row)).sort()).toEqual([
       ['b.postinst', '/tmp/dpkg'],
       ['c.postinst', null],
       ['d.postinst', '/usr/bin/dpkg'],

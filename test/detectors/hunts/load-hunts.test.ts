@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { findingSql, rowIdentity } from '../../../detectors/hunts/hunt.ts';
 import { locateInHunt, parseHunt, readHunts } from '../../../detectors/hunts/load-hunts.ts';
 import { TomlFileError } from '../../../detectors/rules/toml-file.ts';
-import { temporaryFolder } from '../../storage/temporary-store.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { whyUnreadable } from '../../why-unreadable.ts';
 
 const text = (id = 'a-hunt', sql = 'SELECT 1 AS a', more = '') => `[hunt]
@@ -55,28 +55,28 @@ test.for([
 });
 
 test('folders: in order, hidden and other files passed over, one bad file does not hold up the others', () => {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder, 'more'));
-  writeFileSync(join(folder, 'b.toml'), text('b'));
-  writeFileSync(join(folder, 'a.toml'), text('a'));
-  writeFileSync(join(folder, '.hidden.toml'), text('hidden'));
-  writeFileSync(join(folder, 'loader.ts'), '');
-  writeFileSync(join(folder, 'large.toml'), '#'.repeat(1024 * 1024 + 1));
-  writeFileSync(join(folder, 'more', 'again.toml'), text('a'));
-  writeFileSync(join(folder, 'more', 'wrong.toml'), '[hunt]\nidd = "x"\n');
-  mkdirSync(join(folder, 'more', 'folder.toml'));
-  execFileSync('mkfifo', [join(folder, 'more', 'fifo.toml')]);
-  const { hunts, refused } = readHunts([join(folder, 'loader.ts'), folder, '/nowhere', join(folder, 'more')]);
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, 'more'));
+  writeFileSync(join(directory, 'b.toml'), text('b'));
+  writeFileSync(join(directory, 'a.toml'), text('a'));
+  writeFileSync(join(directory, '.hidden.toml'), text('hidden'));
+  writeFileSync(join(directory, 'loader.ts'), '');
+  writeFileSync(join(directory, 'large.toml'), '#'.repeat(1024 * 1024 + 1));
+  writeFileSync(join(directory, 'more', 'again.toml'), text('a'));
+  writeFileSync(join(directory, 'more', 'wrong.toml'), '[hunt]\nidd = "x"\n');
+  mkdirSync(join(directory, 'more', 'folder.toml'));
+  execFileSync('mkfifo', [join(directory, 'more', 'fifo.toml')]);
+  const { hunts, refused } = readHunts([join(directory, 'loader.ts'), directory, '/nowhere', join(directory, 'more')]);
   expect(hunts.map(({ id }) => id)).toEqual(['a', 'b']);
-  expect(refused.map(({ file, line, message }) => `${file.slice(folder.length)}:${line}: ${message}`)).toEqual([
+  expect(refused.map(({ file, line, message }) => `${file.slice(directory.length)}:${line}: ${message}`)).toEqual([
     '/loader.ts:1: cannot be read (ENOTDIR)',
-    `/large.toml:1: ${whyUnreadable(join(folder, 'large.toml'))}`,
-    `/more/again.toml:2: \`hunt.id\` "a" is that of ${folder}/a.toml already`,
-    `/more/fifo.toml:1: ${whyUnreadable(join(folder, 'more', 'fifo.toml'))}`,
-    `/more/folder.toml:1: ${whyUnreadable(join(folder, 'more', 'folder.toml'))}`,
+    `/large.toml:1: ${whyUnreadable(join(directory, 'large.toml'))}`,
+    `/more/again.toml:2: \`hunt.id\` "a" is that of ${directory}/a.toml already`,
+    `/more/fifo.toml:1: ${whyUnreadable(join(directory, 'more', 'fifo.toml'))}`,
+    `/more/folder.toml:1: ${whyUnreadable(join(directory, 'more', 'folder.toml'))}`,
     expect.stringMatching(/^\/more\/wrong\.toml:2: .*`hunt\.idd`/),
   ]);
-  expect(refused.filter(({ excerpt }) => excerpt !== '').map(({ file }) => file.slice(folder.length))).toEqual([
+  expect(refused.filter(({ excerpt }) => excerpt !== '').map(({ file }) => file.slice(directory.length))).toEqual([
     '/more/again.toml',
     '/more/wrong.toml',
   ]);

@@ -312,15 +312,15 @@ describe('a rule that is wrong', () => {
 });
 
 describe('folders of rules', () => {
-  let folder = '';
+  let directory = '';
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'rules-'));
+    directory = mkdtempSync(join(tmpdir(), 'rules-'));
   });
   afterEach(() => {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   });
   const write = (name: string, text: string) => {
-    const file = join(folder, name);
+    const file = join(directory, name);
     mkdirSync(join(file, '..'), { recursive: true });
     writeFileSync(file, text);
     return file;
@@ -333,7 +333,11 @@ describe('folders of rules', () => {
     write('first/known-terms.toml', 'list = []');
     write('first/.hidden.toml', 'no rule');
     write('first/readme.md', 'no rule');
-    const { rules, refused } = readRules([join(folder, 'first'), join(folder, 'absent'), join(folder, 'second')]);
+    const { rules, refused } = readRules([
+      join(directory, 'first'),
+      join(directory, 'absent'),
+      join(directory, 'second'),
+    ]);
     expect(rules.map(({ id }) => id)).toEqual(['a-rule', 'z-rule', 'b-rule']);
     expect(refused).toEqual([]);
   });
@@ -341,7 +345,7 @@ describe('folders of rules', () => {
   test('a broken file is refused by itself', () => {
     const file = write('broken.toml', plain.replace('name:dpkg', 'name:'));
     write('right.toml', plain.replace('a-rule', 'right'));
-    const { rules, refused } = readRules([folder]);
+    const { rules, refused } = readRules([directory]);
     expect(rules.map(({ id }) => id)).toEqual(['right']);
     expect(refused).toEqual([
       {
@@ -358,7 +362,7 @@ describe('folders of rules', () => {
   test('the later of two files with one id is refused', () => {
     const first = write('1.toml', plain);
     const second = write('2.toml', `# again\n${plain}`);
-    const { rules, refused } = readRules([folder]);
+    const { rules, refused } = readRules([directory]);
     expect(rules.map(({ file }) => file)).toEqual([first]);
     expect(refused).toEqual([
       {
@@ -374,11 +378,11 @@ describe('folders of rules', () => {
 
   test('what is no file, or too large a one, is refused unread', () => {
     const large = write('large.toml', `${plain}#${' '.repeat(1024 * 1024)}`);
-    const nowhere = join(folder, 'nowhere.toml');
+    const nowhere = join(directory, 'nowhere.toml');
     symlinkSync('/nowhere', nowhere);
-    const device = join(folder, 'zero.toml');
+    const device = join(directory, 'zero.toml');
     symlinkSync('/dev/zero', device);
-    const { rules, refused } = readRules([folder]);
+    const { rules, refused } = readRules([directory]);
     expect(rules).toEqual([]);
     const blank = { id: undefined, line: 1, column: 1, excerpt: '' };
     expect(refused).toEqual([

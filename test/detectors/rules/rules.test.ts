@@ -11,8 +11,8 @@ import { commandsIn, refusalOf } from '../../docs/guide-commands.ts';
 import { type RuleCases, readerOf } from './rule-cases.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const folder = join(root, 'detectors/rules');
-const { rules, refused } = readRules([folder]);
+const directory = join(root, 'detectors/rules');
+const { rules, refused } = readRules([directory]);
 const knownLists = readKnownTerms(shippedKnownTerms);
 
 /** The fields that events carry (collectors/event/event.ts): a rule that asks for another one could never match. */
@@ -167,7 +167,7 @@ describe.each(rules)('$id', (rule) => {
       const near = Object.values(misses).some((miss) => {
         if (!asList(readerOf(miss)(field)).includes(value)) return false;
         // The same but for the object that holds the field.
-        return Object.values(hits).some((hit) => without(hit, parent) === without(miss, parent));
+        return Object.values(hits).some((hit) => whenUnset(hit, parent) === whenUnset(miss, parent));
       });
       expect({ field, value, near }).toEqual({ field, value, near: true });
     }
@@ -175,7 +175,7 @@ describe.each(rules)('$id', (rule) => {
 });
 
 /** The event as text, without the object at a dotted path. */
-function without(event: object, path: string): string {
+function whenUnset(event: object, path: string): string {
   const copy = structuredClone(event) as Record<string, unknown>;
   const steps = path.split('.');
   const last = steps.pop() ?? '';
