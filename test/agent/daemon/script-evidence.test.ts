@@ -146,7 +146,7 @@ async function evidenceWith(packages: Versions) {
     const event: StepparentEvent = { ...exampleEvent(`exec-${serial++}`, start), stepparent: {} };
     const path = join(directory, 'info', script);
     const exec = {
-      moment: {
+      snapshot: {
         entry: { details: {} },
         timeNs,
         lifecycle: { depth: 0, script: { manager: 'dpkg', path } },
@@ -157,7 +157,7 @@ async function evidenceWith(packages: Versions) {
     return event;
   };
   return {
-    folder: directory,
+    directory,
     store,
     evidence,
     taken,
@@ -234,18 +234,7 @@ describe('a script that runs is of the version that it was of then', () => {
   });
 
   test('two upgrades, and the event of the first comes when its file has been replaced', async () => {
-    const {
-      install,
-      put,
-      note,
-      say,
-      status,
-      isTaken,
-      evidence,
-      folder: directory,
-      contentOf,
-      eventOf,
-    } = await evidenceWith({
+    const { install, put, note, say, status, isTaken, evidence, directory, contentOf, eventOf } = await evidenceWith({
       cron: '1',
       bash: '5',
     });
@@ -420,7 +409,7 @@ test('a script that could not be read: its name and its writer are enough', asyn
 });
 
 test('the first pass: once, quietly, but for what no package has', async () => {
-  const { folder: directory, evidence, store, taken, tell: report } = await evidenceWith({ cron: '1' });
+  const { directory, evidence, store, taken, tell: report } = await evidenceWith({ cron: '1' });
   writeFileSync(join(directory, 'info', 'cron.postinst'), 'a\n');
   writeFileSync(join(directory, 'info', 'cron.list'), '/x\n');
   writeFileSync(join(directory, 'info', 'ghost.prerm'), 'b\n');

@@ -150,7 +150,7 @@ describe('an initiator', () => {
     ];
     const { exec } = observedExec('a', { quick: {}, entry, parent: shell, change: { stepparent: { lineage } } });
     const ancestors = [shell, initiator].map((each) => ({ entry: each, image: each.image }));
-    return { initiator, exec: { ...exec, moment: { ...exec.snapshot, ancestors } } };
+    return { initiator, exec: { ...exec, snapshot: { ...exec.snapshot, ancestors } } };
   }
 
   const classify = (

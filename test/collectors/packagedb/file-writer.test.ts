@@ -70,7 +70,7 @@ describe('resolve', () => {
     table.fork(fork(1, 10, { timeNs: 3e9 }));
     table.exec(exec(10, '/usr/bin/other', { timeNs: 3e9 }));
     expect(writers.resolve(seen)).toMatchObject({
-      moment: { image: { filename: '/usr/bin/other' } },
+      snapshot: { image: { filename: '/usr/bin/other' } },
       inferredFrom: 'its pid, which another process had just before',
     });
     expect(programOf(writers.resolve(seen, { changedNs: 2e9 }))).toBe('/no/p10');

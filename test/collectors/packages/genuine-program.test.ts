@@ -12,7 +12,7 @@ import { detailsOf } from '../proc-double.ts';
 const program = fs.readlinkSync('/proc/self/exe');
 const own = inspectProcess(process.pid, readHostNamespaces()) ?? detailsOf(0);
 
-function momentOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {}) {
+function snapshotOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {}) {
   const whole: Image = { filename: program, execNs: undefined, ...image };
   return {
     image: whole,
@@ -38,23 +38,23 @@ function momentOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {})
 }
 
 test('a live process that was started by the name of the file that it has mapped', () => {
-  expect(runsGenuine(momentOf(), program)).toBe(true);
+  expect(runsGenuine(snapshotOf(), program)).toBe(true);
 });
 
 test('one that was started by a link of its own making, even if it leads there now', () => {
   const link = path.join(temporaryDirectory(), 'link');
   fs.symlinkSync(program, link);
-  expect(runsGenuine(momentOf({}, { filename: link }), program)).toBe(false);
+  expect(runsGenuine(snapshotOf({}, { filename: link }), program)).toBe(false);
 });
 
 test('a copy of the file is another one', () => {
   const copy = path.join(temporaryDirectory(), path.basename(program));
   fs.writeFileSync(copy, '\u007fELF');
-  expect(runsGenuine(momentOf({}, { filename: copy }), copy)).toBe(false);
+  expect(runsGenuine(snapshotOf({}, { filename: copy }), copy)).toBe(false);
 });
 
 test('no such file', () => {
-  expect(runsGenuine(momentOf(), '/no/such/file')).toBe(false);
+  expect(runsGenuine(snapshotOf(), '/no/such/file')).toBe(false);
 });
 
 describe('not', () => {
@@ -66,11 +66,11 @@ describe('not', () => {
     ['one in another root', { details: { ...own, hostRoot: false } }],
     ['one that is gone', { pid: 4_194_304 }],
   ])('%s', (_, change) => {
-    expect(runsGenuine(momentOf(change), program)).toBe(false);
+    expect(runsGenuine(snapshotOf(change), program)).toBe(false);
   });
 
   test('one of which no program is known', () => {
-    expect(runsGenuine({ ...momentOf({ image: undefined }), image: undefined }, program)).toBe(false);
+    expect(runsGenuine({ ...snapshotOf({ image: undefined }), image: undefined }, program)).toBe(false);
   });
 });
 
@@ -83,6 +83,6 @@ describe('a script', () => {
   ])('%s', (_, text, image, genuine) => {
     const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, text);
-    expect(runsGenuine(momentOf({}, { filename: script, ...image }), script)).toBe(genuine);
+    expect(runsGenuine(snapshotOf({}, { filename: script, ...image }), script)).toBe(genuine);
   });
 });

@@ -17,7 +17,7 @@ function database(...stanzas: string[]) {
     renameSync(join(directory, 'new'), join(directory, name));
   };
   put('status', stanzas.join('\n'));
-  return { folder: directory, put, versions: openInstalledVersions(directory) };
+  return { directory, put, versions: openInstalledVersions(directory) };
 }
 const installed = (version: string) => ({ version, between: false });
 
@@ -40,7 +40,7 @@ test('with and without the architecture; what is not installed is not there', as
 });
 
 test('while dpkg works the updates are newer, the last one counts, and one that is not complete does not', async () => {
-  const { folder: directory, put, versions } = database(stanza('cron', '1'), stanza('old', '1'));
+  const { directory, put, versions } = database(stanza('cron', '1'), stanza('old', '1'));
   put('updates/0000', stanza('cron', '1', 'install reinstreq half-installed'));
   put('updates/tmp.i', stanza('cron', '7'));
   await versions.refresh();
@@ -72,7 +72,7 @@ test('a reading that began too early is followed by another', async () => {
 });
 
 test('a status file without a package says nothing of any; one that is missing is said', async () => {
-  const { folder: directory, put, versions } = database();
+  const { directory, put, versions } = database();
   await versions.refresh();
   expect(versions.asOfMs).toBe(undefined);
   put('status', stanza('cron', '1'));
