@@ -182,7 +182,7 @@ test('an installation, the same again, an upgrade, and another content of the sa
   expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'known' });
   expect(await install('cron', '2', 'b\n')).toMatchObject({ version: '2', state: 'first' });
   const again = await install('cron', '2', 'c\n');
-  expect(again).toMatchObject({ version: '2', state: 'changed', diff: '@@ -1,2 +1,2 @@\n-b\n+c\n \n' });
+  expect(again).toMatchObject({ version: '2', state: 'changed', diff: '@@ -1,1 +1,1 @@\n-b\n+c\n' });
   // What was another one once is not known for having been seen.
   expect(await install('cron', '2', 'c\n')).toMatchObject({ state: 'changed' });
   expect(await install('new', '1', 'a\n')).toMatchObject({ state: 'first' });
@@ -381,7 +381,7 @@ test('who else writes: changed, also where there was nothing; what is put back i
   await install('cron', '1', 'exit 0\n');
   const bad = (await report('info/cron.postinst', 'setsid /opt/x &\nexit 0\n', '/usr/bin/sed')).script;
   expect(bad).toMatchObject({ state: 'changed', findings: [{ id: 'detached-process', line: 1 }] });
-  expect(bad?.diff).toBe('@@ -1,2 +1,3 @@\n+setsid /opt/x &\n exit 0\n \n');
+  expect(bad?.diff).toBe('@@ -1,1 +1,2 @@\n+setsid /opt/x &\n exit 0\n');
   const state = async (name: string, text: string | undefined) => (await report(name, text, '/usr/bin/cp')).script;
   expect(await state('info/cron.postinst', 'exit 0\n')).toMatchObject({ state: 'known' });
   expect(await state('info/bash.prerm', 'x\n')).toMatchObject({ version: '5', state: 'changed' });

@@ -1,11 +1,12 @@
-// Differences as diff(1) tells them, and within bounds.
+// Differences as diff(1) reports them, and within bounds.
 
-import { expect, test } from 'vitest';
+import { lineDiff } from 'diff';
+import { expect, test, vi } from 'vitest';
 import { unifiedDiff } from '../../../detectors/facts/unified-diff.ts';
 
 const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 const diff = (before: readonly string[], after: readonly string[], max = 4096) =>
-  unifiedDiff(before.join('\n'), after.join('\n'), max);
+  unifiedDiff(`${before.join('\n')}\n`, `${after.join('\n')}\n`, max);
 
 test('nothing differs', () => {
   expect(diff(numbers(0, 9), numbers(0, 9))).toEqual({ text: '', cut: false });
@@ -18,7 +19,7 @@ test('one line that is another', () => {
   );
 });
 
-test('two places are two hunks, each with its own lines', () => {
+test('two distant changes are two hunks, each with its own line numbers', () => {
   const after = [...numbers(1, 3), 'a', ...numbers(3, 20), 'b', ...numbers(20, 31)];
   expect(diff(numbers(1, 31), after).text.match(/@@.*@@|^[+-].*$/gm)).toEqual([
     '@@ -1,5 +1,6 @@',
@@ -29,13 +30,44 @@ test('two places are two hunks, each with its own lines', () => {
 });
 
 test('something from nothing, and nothing from something', () => {
-  expect(unifiedDiff('', 'a', 4096).text).toBe('@@ -1,1 +1,1 @@\n-\n+a\n');
+  expect(unifiedDiff('', 'a\n', 4096).text).toBe('@@ -0,0 +1,1 @@\n+a\n');
   expect(diff(['x', 'a', 'b'], ['x']).text).toBe('@@ -1,3 +1,1 @@\n x\n-a\n-b\n');
 });
 
-test('what is long is cut, and what has too many lines is told as a whole', () => {
-  const { text, cut } = diff(numbers(0, 2000), numbers(2000, 4000), 100);
+test('a last line without a newline', () => {
+  expect(unifiedDiff('a', 'a\n', 4096).text).toBe('@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n');
+});
+
+test('a long diff is cut', () => {
+  const { text, cut } = diff(numbers(0, 200), numbers(200, 400), 100);
   expect([text.length, cut]).toEqual([100, true]);
-  const whole = diff(numbers(0, 2000), numbers(2000, 4000), 1e6).text.split('\n');
-  expect(whole.filter((line) => line.startsWith('-'))).toHaveLength(2000);
+  expect(diff(['a'], ['b'], 100)).toEqual({ text: '@@ -1,1 +1,1 @@\n-a\n+b\n', cut: false });
+});
+
+test('beyond the bounds, one hunk goes from the first line that differs to the last', () => {
+  const block = numbers(1000, 1600);
+  const before = [...numbers(0, 9), ...numbers(9, 20)];
+  const after = [...numbers(0, 9), ...block, ...numbers(9, 20)];
+  const { text, cut } = diff(before, after);
+  expect(text).toMatch(/^@@ -10,0 \+10,600 @@\n\+line 1000\n\+line 1001\n/);
+  expect(cut).toBe(true);
+  expect(diff(after, before, 1e6).text).toBe(`@@ -10,600 +10,0 @@\n${block.map((line) => `-${line}\n`).join('')}`);
+});
+
+const mebibyte = 2 ** 20;
+const alike = 'a\n'.repeat(9000);
+
+test.each([
+  ['one long line each', 'a'.repeat(mebibyte), 'b'.repeat(mebibyte)],
+  ['a million empty lines', '\n'.repeat(mebibyte), `${'\n'.repeat(mebibyte - 1)}x`],
+  ['no line in common', numbers(0, 9000).join('\n'), numbers(9000, 18_000).join('\n')],
+  ['each diagonal slides', `x\n${alike}${numbers(0, 900).join('\n')}`, `y\n${alike}${numbers(900, 1800).join('\n')}`],
+])('hostile: %s', (_, before, after) => {
+  const equals = vi.spyOn(lineDiff, 'equals');
+  const { text, cut } = unifiedDiff(before, after, 4096);
+  expect(equals.mock.calls.length).toBeLessThan(10_000_000);
+  expect(text.length).toBeLessThanOrEqual(4096);
+  expect(text).toMatch(/^@@ -\d+,\d+ \+\d+,\d+ @@\n/);
+  expect(cut).toBe(text.length === 4096);
+  equals.mockRestore();
 });
