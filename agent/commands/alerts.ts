@@ -3,10 +3,10 @@
 import { styleText } from 'node:util';
 import type { AlertRecord, AlertState } from '../../storage/records.ts';
 import { severityColours, severityOf } from '../configuration/severity.ts';
-import { localTime } from './local-time.ts';
-import { printRows } from './print-rows.ts';
-import { shownMessage } from './shown-message.ts';
-import { withStoreReader } from './with-store.ts';
+import { localTime } from '../output/local-time.ts';
+import { printRows } from '../output/print-rows.ts';
+import { shownMessage } from '../output/shown-message.ts';
+import { withStoreReader } from '../query/with-store.ts';
 
 export interface AlertsOptions {
   config?: string;

@@ -10,9 +10,9 @@ import type { StoreReader } from '../../storage/open-store.ts';
 import type { TermRecord } from '../../storage/records.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { patternFault, termFault } from '../configuration/term-fault.ts';
-import { localTime } from './local-time.ts';
-import { printRows } from './print-rows.ts';
-import { withStore, withStoreReader } from './with-store.ts';
+import { localTime } from '../output/local-time.ts';
+import { printRows } from '../output/print-rows.ts';
+import { withStore, withStoreReader } from '../query/with-store.ts';
 
 interface ScopeOptions {
   config?: string;

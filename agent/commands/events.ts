@@ -3,9 +3,9 @@
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { deedText } from '../../detectors/alert.ts';
-import { localTime } from './local-time.ts';
-import { printRows } from './print-rows.ts';
-import { withStoreReader } from './with-store.ts';
+import { localTime } from '../output/local-time.ts';
+import { printRows } from '../output/print-rows.ts';
+import { withStoreReader } from '../query/with-store.ts';
 
 export interface EventsOptions {
   config?: string;

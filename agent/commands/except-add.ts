@@ -17,10 +17,10 @@ import { parseExceptions, refuseField } from '../configuration/configured-except
 import { parseDuration, parseTime } from '../configuration/duration.ts';
 import { exceptionToml } from '../configuration/exception-text.ts';
 import { dropInDirectory, type ReadConfiguration, readConfiguration } from '../configuration/read-configuration.ts';
+import { localTime } from '../output/local-time.ts';
+import { shownMessage } from '../output/shown-message.ts';
+import { withStoreReader } from '../query/with-store.ts';
 import { describeException, describeHidden } from './except.ts';
-import { localTime } from './local-time.ts';
-import { shownMessage } from './shown-message.ts';
-import { withStoreReader } from './with-store.ts';
 
 export interface ExceptAddOptions {
   config?: string;

@@ -11,11 +11,12 @@ import { StoreError } from '../../storage/store-error.ts';
 import { type ConfiguredException, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
 import { conditionText, expiryText } from '../configuration/exception-text.ts';
 import { type ReadConfiguration, readConfiguration, readExceptions } from '../configuration/read-configuration.ts';
-import { localTime } from './local-time.ts';
-import { previewException } from './preview-exception.ts';
-import { printRows } from './print-rows.ts';
-import { shownMessage } from './shown-message.ts';
-import { withStoreReader } from './with-store.ts';
+import { labelLines } from '../output/label-lines.ts';
+import { localTime } from '../output/local-time.ts';
+import { printRows } from '../output/print-rows.ts';
+import { shownMessage } from '../output/shown-message.ts';
+import { previewException } from '../query/preview-exception.ts';
+import { withStoreReader } from '../query/with-store.ts';
 
 interface ExceptOptions {
   config?: string;
@@ -99,15 +100,15 @@ function warn(configuration: ReadConfiguration['configuration'], exceptions: rea
 /** What it is, in lines for a person, escaped. */
 export function describeException(exception: Exception): string[] {
   const { id, rules, when, reason, owner } = exception;
-  const line = (heading: string, text: string): string => `  ${heading.padEnd(10)}${text}`;
-  return [
-    line('id', id),
-    line('rule', escapeText(rules.join(', '), lineChars)),
-    ...when.map((condition, index) => line(index === 0 ? 'when' : 'and', conditionText(condition))),
-    line('reason', escapeText(reason, lineChars)),
-    line('owner', escapeText(owner, lineChars)),
-    line('expires', expiryText(exception)),
+  const pairs: [string, string][] = [
+    ['id', id],
+    ['rule', escapeText(rules.join(', '), lineChars)],
+    ...when.map((condition, index): [string, string] => [index === 0 ? 'when' : 'and', conditionText(condition)]),
+    ['reason', escapeText(reason, lineChars)],
+    ['owner', escapeText(owner, lineChars)],
+    ['expires', expiryText(exception)],
   ];
+  return labelLines(pairs, { width: 10 });
 }
 
 /** How many stored alerts it covers, by state, and the newest five, escaped. */

@@ -12,11 +12,11 @@ import { resolvePaths } from '../configuration/paths.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { sourceOf } from '../configuration/rule-warnings.ts';
 import { formatFault, refusedLine } from '../daemon/agent-status.ts';
+import { localTime } from '../output/local-time.ts';
+import { printAnswer } from '../output/print-answer.ts';
+import { printRows } from '../output/print-rows.ts';
 import { QueryEnded, type QuerySource } from '../query/ask-query.ts';
 import { HuntError, huntError, runHunt } from '../query/run-hunt.ts';
-import { localTime } from './local-time.ts';
-import { printAnswer } from './print-answer.ts';
-import { printRows } from './print-rows.ts';
 import type { CheckOptions } from './rules.ts';
 
 export interface HuntOptions {

@@ -5,9 +5,10 @@ import { escapeText } from '../../collectors/event/escape-text.ts';
 import { processesAlive } from '../../collectors/proc/process-alive.ts';
 import type { Incident, IncidentStep } from '../../detectors/incident.ts';
 import { severityColours } from '../configuration/severity.ts';
+import { labelLines } from '../output/label-lines.ts';
+import { localTime } from '../output/local-time.ts';
 import { readIncidents } from '../query/read-incidents.ts';
-import { localTime } from './local-time.ts';
-import { withStoreReader } from './with-store.ts';
+import { withStoreReader } from '../query/with-store.ts';
 
 export interface IncidentsOptions {
   config?: string;
@@ -75,7 +76,10 @@ function linesOf(incident: Incident): string[] {
   const { chosen, left } = chooseSteps(steps, left_out);
   return [
     `${localTime(last_alert)}  ${coloured}  ${shown(stepparent.transaction.id)}  ${shown(command, lineChars)}`,
-    ...facts.filter(([, text]) => text !== '').map(([name, text]) => `  ${name.padEnd(8)}  ${text}`),
+    ...labelLines(
+      facts.filter(([, text]) => text !== ''),
+      { width: 10 },
+    ),
     ...chosen.map(stepLine),
     ...(unread === undefined ? [] : [`  and ${unread} later events, not looked at`]),
     ...(left === '' ? [] : [`  and ${left}; --json has up to 500`]),

@@ -7,8 +7,8 @@ import { SqlError } from '../../storage/query-database.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { resolvePaths } from '../configuration/paths.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
+import { printAnswer } from '../output/print-answer.ts';
 import { askQuery, type QueryRequest, type QueryResult } from '../query/ask-query.ts';
-import { printAnswer } from './print-answer.ts';
 
 export interface QueryOptions {
   config?: string;

@@ -8,7 +8,8 @@ import type { Rule } from '../../detectors/rules/rule.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { ruleWarnings } from '../configuration/rule-warnings.ts';
 import { formatFault, refusedLine } from '../daemon/agent-status.ts';
-import { printRows } from './print-rows.ts';
+import { labelLines } from '../output/label-lines.ts';
+import { printRows } from '../output/print-rows.ts';
 
 interface RulesOptions {
   config?: string;
@@ -151,7 +152,10 @@ function describe(rule: Rule): string[] {
   ];
   const shown = (text: string): string => escapeText(text, lineChars);
   return [
-    ...facts.filter(([, value]) => value !== '').map(([heading, value]) => `${heading.padEnd(14)}${shown(value)}`),
+    ...labelLines(
+      facts.filter(([, value]) => value !== '').map(([label, value]) => [label, shown(value)]),
+      { width: 14, indent: '' },
+    ),
     ...texts
       .filter(([, value]) => value.trim() !== '')
       .flatMap(([heading, value]) => [

@@ -2,9 +2,9 @@
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { findingsOf } from '../../detectors/facts/script-findings.ts';
-import { localTime } from './local-time.ts';
-import { printRows } from './print-rows.ts';
-import { withStoreReader } from './with-store.ts';
+import { localTime } from '../output/local-time.ts';
+import { printRows } from '../output/print-rows.ts';
+import { withStoreReader } from '../query/with-store.ts';
 
 export interface ScriptsOptions {
   config?: string;

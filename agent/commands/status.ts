@@ -7,7 +7,7 @@ import { resolvePaths } from '../configuration/paths.ts';
 import { checkConfiguration } from '../configuration/read-configuration.ts';
 import { type AgentStatus, formatStatus, type StoppedStatus, storeFacts } from '../daemon/agent-status.ts';
 import { askControl } from '../daemon/control-socket.ts';
-import { closing } from './with-store.ts';
+import { closing } from '../query/with-store.ts';
 
 const lineChars = 1000;
 

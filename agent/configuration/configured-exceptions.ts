@@ -6,7 +6,7 @@ import { type Condition, type Exception, exceptionId, isInForce, operators } fro
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
 import { locateKey, nearest, parseToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
-import { localTime } from '../commands/local-time.ts';
+import { localTime } from '../output/local-time.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { parseTime } from './duration.ts';
 import { unknownField } from './rule-warnings.ts';

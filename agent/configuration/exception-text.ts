@@ -2,7 +2,7 @@
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Condition, Exception, Operator } from '../../detectors/exceptions.ts';
-import { localTime } from '../commands/local-time.ts';
+import { localTime } from '../output/local-time.ts';
 import { tomlValue } from './toml-value.ts';
 
 const wordChars = 300;

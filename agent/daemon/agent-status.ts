@@ -5,8 +5,8 @@ import type { PackageWatchReport } from '../../collectors/packagedb/package-watc
 import type { RefusedRule } from '../../detectors/rules/rule.ts';
 import type { StoreReader } from '../../storage/open-store.ts';
 import type { StoreStatus } from '../../storage/status.ts';
-import { localTime } from '../commands/local-time.ts';
 import type { ExceptionsReport } from '../configuration/configured-exceptions.ts';
+import { localTime } from '../output/local-time.ts';
 import type { SinkStatus } from './delivery.ts';
 import type { Fault } from './faults.ts';
 import type { HuntStatus } from './hunt-schedule.ts';

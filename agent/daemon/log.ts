@@ -5,8 +5,8 @@ import type { Writable } from 'node:stream';
 import winston from 'winston';
 import Transport from 'winston-transport';
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import { localTime } from '../commands/local-time.ts';
 import { journalSocket, sendEntry } from '../journal/journal-entry.ts';
+import { localTime } from '../output/local-time.ts';
 
 type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 

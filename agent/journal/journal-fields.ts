@@ -4,8 +4,8 @@
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { severityNumbers } from '../../detectors/alert.ts';
 import type { Severity } from '../../detectors/rules/rule.ts';
-import { shownMessage } from '../commands/shown-message.ts';
 import { severityOf } from '../configuration/severity.ts';
+import { shownMessage } from '../output/shown-message.ts';
 import { leftOfCut } from './journal-entry.ts';
 
 /** How a value is written; the reader gives the same value back. */

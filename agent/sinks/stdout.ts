@@ -1,8 +1,8 @@
 // Writes alerts as lines to standard output, for hosts without journald.
 
 import type { Writable } from 'node:stream';
-import { shownMessage } from '../commands/shown-message.ts';
 import { severityOf, severityPriority } from '../configuration/severity.ts';
+import { shownMessage } from '../output/shown-message.ts';
 import type { Sink } from './sink.ts';
 
 /**

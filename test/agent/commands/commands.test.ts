@@ -15,12 +15,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { localTime } from '../../../agent/commands/local-time.ts';
 import { allowedDuration } from '../../../agent/configuration/duration.ts';
 import { unknownField } from '../../../agent/configuration/rule-warnings.ts';
 import { termFault } from '../../../agent/configuration/term-fault.ts';
 import { formatStatus } from '../../../agent/daemon/agent-status.ts';
 import { listenControl } from '../../../agent/daemon/control-socket.ts';
+import { localTime } from '../../../agent/output/local-time.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { parseRule } from '../../../detectors/rules/load-rules.ts';
 import { missingText, openStore } from '../../../storage/open-store.ts';

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { localTime } from '../../../agent/commands/local-time.ts';
 import { readConfiguration } from '../../../agent/configuration/read-configuration.ts';
+import { localTime } from '../../../agent/output/local-time.ts';
 import { compileExceptions } from '../../../detectors/exceptions.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import type { AlertRecord } from '../../../storage/records.ts';

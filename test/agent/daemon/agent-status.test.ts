@@ -1,8 +1,8 @@
 // The status as text: what is shown, and that nothing in it can start a line.
 
 import { expect, test } from 'vitest';
-import { localTime } from '../../../agent/commands/local-time.ts';
 import { type AgentStatus, formatStatus, type StoreFacts } from '../../../agent/daemon/agent-status.ts';
+import { localTime } from '../../../agent/output/local-time.ts';
 
 const time = '2026-04-10T12:00:00.000Z';
 const local = localTime(time);
