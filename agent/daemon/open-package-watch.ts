@@ -2,6 +2,7 @@
 
 import { healthEvent } from '../../collectors/event/health-event.ts';
 import type { HostContext } from '../../collectors/host/host-context.ts';
+import { describeFileChange, type FileChange } from '../../collectors/packagedb/file-event.ts';
 import { packageDirectories, type RpmDirectories } from '../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
@@ -26,6 +27,8 @@ interface PackageWatchDeps {
   log: Pick<Log, 'info' | 'warn'>;
 }
 
+const notDescribed = 'a file change could not be told';
+
 export function watchPackages({
   configuration,
   rpm,
@@ -39,6 +42,23 @@ export function watchPackages({
   log,
 }: PackageWatchDeps): PackageWatch {
   let committing = false;
+  /** One after the other: events stay in the order of their changes. */
+  let described: Promise<void> = Promise.resolve();
+  const describe = async (change: FileChange): Promise<void> => {
+    try {
+      const { event, content } = await describeFileChange(change, { table, context });
+      scripts.file(event, content);
+    } finally {
+      change.opened?.close();
+    }
+    if (committing) return;
+    committing = true;
+    // With what comes in the same turn.
+    setImmediate(() => {
+      committing = false;
+      commit();
+    });
+  };
   return openPackageWatch({
     directories: packageDirectories(configuration.package_database_folders, rpm),
     memory: {
@@ -47,16 +67,10 @@ export function watchPackages({
     },
     table,
     context,
-    onChange: scripts.heard,
-    onEvent(event, content) {
-      scripts.file(event, content);
-      if (committing) return;
-      committing = true;
-      // With what comes in the same turn.
-      setImmediate(() => {
-        committing = false;
-        commit();
-      });
+    onOpened: scripts.heard,
+    onChange(change) {
+      described = described.then(() => describe(change)).catch((error) => faults.note(notDescribed, error));
+      return described;
     },
     onNotice(action, reason, count) {
       // A folder that is missing is part of `degraded` for as long as it is, and no longer.

@@ -9,6 +9,7 @@ import { type FileContent, type OpenedFile, openFile, Unhashed } from '../../col
 import { tryRead } from '../../collectors/host/read-faults.ts';
 import { readBootNs } from '../../collectors/linux/libc.ts';
 import { describeFileChange } from '../../collectors/packagedb/file-event.ts';
+import { notSeen } from '../../collectors/packagedb/file-writer.ts';
 import { openInstalledVersions } from '../../collectors/packages/installed-versions.ts';
 import {
   isControlFile,
@@ -459,11 +460,12 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
           atNs: readBootNs(),
           opened,
           unseen: undefined,
-          writer: { unobserved: 'it was not seen happening', pid: undefined },
+          writer: notSeen,
           details: {},
           found: 'at the first look',
+          provider: 'stepparent',
         },
-        { table, context, provider: 'stepparent' },
+        { table, context },
       );
       takeFile({ event, content, receivedMs: Date.now() }, true);
       return undefined;

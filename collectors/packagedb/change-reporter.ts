@@ -1,44 +1,46 @@
-// Tells file changes as events, within bounds: what is over them is counted, and that is told.
+// Reports file changes within bounds; what exceeds them is dropped, counted and reported as a number.
 
 import { setImmediate } from 'node:timers/promises';
-import type { StepparentEvent } from '../event/event.ts';
 import type { HealthAction } from '../event/health-event.ts';
-import type { HostContext } from '../host/host-context.ts';
-import type { FileContent } from '../host/opened-file.ts';
-import type { ProcessTable } from '../process/process-table.ts';
 import { allBounds, boundsOf, type ChangeBounds } from './change-bounds.ts';
-import { describeFileChange, type FileChange } from './file-event.ts';
+import type { FileChange } from './file-event.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface ChangeReporterDeps {
-  table: ProcessTable;
-  context: HostContext;
   tasks: WatchTasks;
-  onEvent(event: StepparentEvent, content: FileContent | undefined): void;
+  /** Gets the changes in their order, and closes their files. Resolves when the change is judged. */
+  onChange(change: FileChange): void | Promise<void>;
   onNotice(action: HealthAction, reason: string, count: number): void;
+  onFault(what: string, error: unknown): void;
 }
 
 export interface ChangeReporter {
-  report(at: WatchedDirectory, change: FileChange): Promise<void>;
-  /** Says now how many were not told since it was last said. */
-  sayUntold(): void;
-  /** Events told. */
+  /** Passes the change and its file on, or drops it and closes its file. Resolves when another one may be reported. */
+  report(at: WatchedDirectory, change: Omit<FileChange, 'provider'>): Promise<void>;
+  /** Resolves when the changes that were reported until now are judged. Never rejects. */
+  judged(): Promise<unknown>;
+  /** Reports now how many changes were dropped since the last report of that. */
+  reportDropped(): void;
+  /** Changes passed on. */
   readonly reported: number;
-  /** Changes over the bounds. */
+  /** Changes that exceeded the bounds. */
   readonly dropped: number;
 }
 
 const noticeEveryMs = 10_000;
-/** Others have their turn after so many events. */
-const eventsAtATime = 32;
+/** The event loop runs other tasks after this number of changes. */
+const changesAtATime = 32;
+/** Changes that were passed on and are not judged: each may have a file open. */
+const maxUnjudged = 256;
 
-export function createChangeReporter({ table, context, tasks, onEvent, onNotice }: ChangeReporterDeps): ChangeReporter {
+export function createChangeReporter({ tasks, onChange, onNotice, onFault }: ChangeReporterDeps): ChangeReporter {
   let reported = 0;
   let dropped = 0;
-  /** A token bucket for each of the bounds, and what was not told of late. */
+  const unjudged = new Set<Promise<void>>();
+  /** A token bucket for each of the bounds, and the number of dropped changes that is still to be reported. */
   const allowances = new Map(
-    allBounds.map((bounds) => [bounds, { left: bounds.burst, atMs: performance.now(), untold: 0 }]),
+    allBounds.map((bounds) => [bounds, { left: bounds.burst, atMs: performance.now(), unreported: 0 }]),
   );
 
   const mayReport = (bounds: ChangeBounds): boolean => {
@@ -52,29 +54,37 @@ export function createChangeReporter({ table, context, tasks, onEvent, onNotice 
       allowance.left--;
       return true;
     }
-    if (allowance.untold === 0) tasks.later(noticeEveryMs, () => sayUntoldOf(bounds));
-    allowance.untold++;
+    if (allowance.unreported === 0) tasks.later(noticeEveryMs, () => reportDroppedOf(bounds));
+    allowance.unreported++;
     dropped++;
     return false;
   };
-  const sayUntoldOf = (bounds: ChangeBounds): void => {
+  const reportDroppedOf = (bounds: ChangeBounds): void => {
     const allowance = allowances.get(bounds);
-    if (allowance === undefined || allowance.untold === 0) return;
-    onNotice('file-events-lost', bounds.reason, allowance.untold);
-    allowance.untold = 0;
+    if (allowance === undefined || allowance.unreported === 0) return;
+    onNotice('file-events-lost', bounds.reason, allowance.unreported);
+    allowance.unreported = 0;
   };
 
   return {
     async report(at, change) {
-      if (!mayReport(boundsOf(at))) return;
+      if (!mayReport(boundsOf(at))) {
+        change.opened?.close();
+        return;
+      }
       reported++;
       const provider = at.hintedBecause === undefined ? 'fanotify' : 'chokidar';
-      const { event, content } = await describeFileChange(change, { table, context, provider });
-      onEvent(event, content);
-      if (reported % eventsAtATime === 0) await setImmediate();
+      const passOn = async (): Promise<void> => onChange({ ...change, provider });
+      const judged = passOn()
+        .catch((error: unknown) => onFault('a file change could not be told', error))
+        .finally(() => unjudged.delete(judged));
+      unjudged.add(judged);
+      if (unjudged.size >= maxUnjudged) await Promise.race(unjudged);
+      if (reported % changesAtATime === 0) await setImmediate();
     },
-    sayUntold() {
-      for (const bounds of allBounds) sayUntoldOf(bounds);
+    judged: () => Promise.all(unjudged),
+    reportDropped() {
+      for (const bounds of allBounds) reportDroppedOf(bounds);
     },
     get reported() {
       return reported;

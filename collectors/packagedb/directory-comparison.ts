@@ -68,26 +68,22 @@ export function createDirectoryComparison(options: DirectoryComparisonOptions): 
     const path = pathOf(at, name);
     const isGone = difference.action === 'deletion';
     const { opened, unseen } = isGone ? { opened: undefined, unseen: undefined } : checkFile(path, name);
-    try {
-      await options.reporter.report(at, {
-        action: difference.action,
-        actionInferredFrom: difference.inferredFrom,
-        path,
-        atNs: readBootNs(),
-        opened,
-        unseen,
-        writer: writer(),
-        details: {
-          ...(from === undefined ? {} : { original_path: pathOf(at, from) }),
-          ...(before === undefined || difference.changed.length === 0
-            ? {}
-            : { changed: difference.changed, previous: previousOf(before, difference.changed) }),
-        },
-        found,
-      });
-    } finally {
-      opened?.close();
-    }
+    await options.reporter.report(at, {
+      action: difference.action,
+      actionInferredFrom: difference.inferredFrom,
+      path,
+      atNs: readBootNs(),
+      opened,
+      unseen,
+      writer,
+      details: {
+        ...(from === undefined ? {} : { original_path: pathOf(at, from) }),
+        ...(before === undefined || difference.changed.length === 0
+          ? {}
+          : { changed: difference.changed, previous: previousOf(before, difference.changed) }),
+      },
+      found,
+    });
   };
 
   /** Now that nobody else touches what is known. */

@@ -21,27 +21,29 @@ import { transactionAt } from '../process/transaction.ts';
 import type { FileWriter } from './file-writer.ts';
 import { dateOfNs, type FileAction, permissionsOf } from './listing.ts';
 
-/** One change of one file. */
+/** One change of one file, as the watch reports it; `describeFileChange` makes the event of it. */
 export interface FileChange {
   action: FileAction;
   /** Why `action` is a conclusion. */
   actionInferredFrom: string | undefined;
   path: string;
+  /** When the agent read of the change, by the boot clock: sensor records up to then say who its writer was. */
   atNs: BootNs;
-  /** Undefined: it was gone, or could not be looked at (`unseen` says why). */
+  /** Undefined: the file was gone, or could not be opened (`unseen` says why). The receiver of the change closes it. */
   opened: OpenedFile | undefined;
   unseen: string | undefined;
-  writer: FileWriter;
+  /** Finds the writer in the process table. To be called once, when the table has the records up to `atNs`. */
+  writer(): FileWriter;
   details: FileChangeFields;
   /** How it came to be known, where it was not seen happening. */
   found: string | undefined;
+  /** event.provider. */
+  provider: 'fanotify' | 'chokidar' | 'stepparent';
 }
 
 export interface FileEventDeps {
   table: ProcessTable;
   context: HostContext;
-  /** `fanotify` or `chokidar`: event.provider. */
-  provider: string;
 }
 
 const types: Readonly<Record<FileAction, string>> = {
@@ -60,12 +62,12 @@ export interface DescribedFileChange {
   content: FileContent | undefined;
 }
 
-/** Reads the file's content for its hash; the rest is known already. */
+/** Reads the file's content for its hash, and of its writer what is not known already. Closes nothing. */
 export async function describeFileChange(
   change: FileChange,
-  { table, context, provider }: FileEventDeps,
+  { table, context }: FileEventDeps,
 ): Promise<DescribedFileChange> {
-  const { writer } = change;
+  const writer = change.writer();
   const actor = 'snapshot' in writer ? describeActor(writer.snapshot, table, context) : undefined;
   const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
   for (const some of Object.values(notes)) {
@@ -92,7 +94,7 @@ export async function describeFileChange(
       action: change.action,
       module: 'stepparent',
       dataset: 'stepparent.file',
-      provider,
+      provider: change.provider,
       created: new Date().toISOString(),
     },
     host: context.host,

@@ -7,8 +7,8 @@ import type { WatchedDirectory } from './watched-directory.ts';
 export interface ListingSaverOptions {
   directories(): readonly WatchedDirectory[];
   tasks: WatchTasks;
-  /** Called first: what was told before is to be on disk first. */
-  commit(): void;
+  /** Called first: resolves when what was reported before is on disk. */
+  beforeSave(): Promise<void>;
   onFault(what: string, error: unknown): void;
 }
 
@@ -17,25 +17,36 @@ export interface ListingSaver {
   remember(at: WatchedDirectory, name: string, state: FileState | undefined): void;
   /** Saves everything once more, also what was saved before. */
   saveAgain(): void;
-  /** Saves now, in turn. */
+  /** Saves now what is known until now. */
   save(): Promise<void>;
 }
 
 const saveAfterMs = 1000;
 const fault = 'the listing of a folder could not be saved';
 
-export function createListingSaver({ directories, tasks, commit, onFault }: ListingSaverOptions): ListingSaver {
-  const save = (): Promise<void> =>
-    tasks.serially(fault, () => {
-      commit();
-      for (const at of directories()) {
-        try {
-          at.save();
-        } catch (error) {
-          onFault(fault, error);
-        }
-      }
-    });
+export function createListingSaver({ directories, tasks, beforeSave, onFault }: ListingSaverOptions): ListingSaver {
+  const guarded = (run: () => void): void => {
+    try {
+      run();
+    } catch (error) {
+      onFault(fault, error);
+    }
+  };
+  let saved: Promise<void> = Promise.resolve();
+  const save = (): Promise<void> => {
+    saved = saved
+      .then(async () => {
+        let saves: (() => void)[] = [];
+        // In turn: a file's state is taken down before its change is reported.
+        await tasks.serially(fault, () => {
+          saves = directories().map((at) => at.startSave());
+        });
+        await beforeSave();
+        for (const write of saves) guarded(write);
+      })
+      .catch((error: unknown) => onFault(fault, error));
+    return saved;
+  };
   const saveSoon = tasks.soon(saveAfterMs, () => void save());
   return {
     remember(at, name, state) {

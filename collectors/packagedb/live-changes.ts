@@ -7,7 +7,7 @@ import { allBounds, boundsOf } from './change-bounds.ts';
 import { type ChangeQueue, createChangeQueue, mergeable, type Queued, settleMs } from './change-queue.ts';
 import type { ChangeReporter } from './change-reporter.ts';
 import { byComparison } from './comparison.ts';
-import { asMaker, type FileTimes, type FileWriters, type WriterSeen } from './file-writer.ts';
+import { asMaker, type FileTimes, type FileWriter, type FileWriters, type WriterSeen } from './file-writer.ts';
 import {
   differenceOf,
   type FileAction,
@@ -39,8 +39,8 @@ export interface LiveChangesOptions {
   drain(): boolean;
   /** More has happened in the folder than is told of here. */
   compareSoon(at: WatchedDirectory): void;
-  /** A file was looked at, some time before it is told. */
-  onScanned?(path: string): void;
+  /** The file was opened; its change is reported some time later. */
+  onOpened?(path: string): void;
   /** Something has happened in the folder. */
   compareAfterEvent(at: WatchedDirectory): void;
   /** The kernel has dropped events. */
@@ -95,6 +95,19 @@ const writing = fanotifyMask.modify | fanotifyMask.closeWrite | fanotifyMask.att
 
 const keyOf = ({ directory }: WatchedDirectory, name: string): string => `${directory.path}\0${name}`;
 
+/** The same file; `onClose` is called once, whatever number of times it is closed. */
+function onceClosed(opened: OpenedFile, onClose: () => void): OpenedFile {
+  const { close } = opened;
+  let closed = false;
+  opened.close = () => {
+    if (closed) return;
+    closed = true;
+    close();
+    onClose();
+  };
+  return opened;
+}
+
 export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
   const { directories, writers, tasks, listings, onFault } = options;
   let ignored = 0;
@@ -122,10 +135,8 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
   const waits = (at: WatchedDirectory, name: string): boolean => waitingOf(at).queue.has(keyOf(at, name));
 
   const release = (change: LiveChange): void => {
-    if (change.opened === undefined) return;
-    change.opened.close();
+    change.opened?.close();
     change.opened = undefined;
-    waitingOf(change.at).openFiles--;
   };
   let ticking = false;
   const tick = (ms: number): void => {
@@ -155,9 +166,10 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     const { opened, unseen } = checkFile(change.path, change.name);
     change.unseen = unseen;
     if (opened === undefined) return;
-    change.opened = opened;
-    waitingOf(change.at).openFiles++;
-    options.onScanned?.(change.path);
+    const waiting = waitingOf(change.at);
+    waiting.openFiles++;
+    change.opened = onceClosed(opened, () => waiting.openFiles--);
+    options.onOpened?.(change.path);
     const { stat } = opened;
     change.heard = stateOf(stat);
     const epochNs = options.bootEpochMs() * 1e6;
@@ -242,9 +254,11 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
     change.opened?.refresh();
     const before = at.known.get(name);
     const state = change.opened && stateOf(change.opened.stat);
-    const writer = writers.resolve(change.writer, change.times);
+    const { madeDirectory, times } = change;
+    const resolve = (): FileWriter => writers.resolve(change.writer, times);
+    const writer = at.directory.namePrefix === undefined ? undefined : resolve();
     // Only now may it be known who it was.
-    if ('snapshot' in writer && isUnprivileged(at, writer.snapshot, () => [before, state])) return;
+    if (writer && 'snapshot' in writer && isUnprivileged(at, writer.snapshot, () => [before, state])) return;
     if (from) listings.remember(from.at, from.name, undefined);
     const details = { ...change.details };
     if (action === 'deletion') {
@@ -266,16 +280,19 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
         details.previous = previousOf(before, difference.changed);
       }
     }
+    const { opened } = change;
+    // From now on the reporter's.
+    change.opened = undefined;
     await options.reporter.report(at, {
       action,
       actionInferredFrom: undefined,
       path: change.path,
       atNs: change.writer.atNs,
-      opened: change.opened,
+      opened,
       unseen: change.unseen,
-      writer: change.madeDirectory ? asMaker(writer) : writer,
+      writer: madeDirectory ? () => asMaker(resolve()) : resolve,
       details,
-      found: change.madeDirectory ? byComparison : undefined,
+      found: madeDirectory ? byComparison : undefined,
     });
   };
 

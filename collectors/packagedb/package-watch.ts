@@ -2,10 +2,8 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';
-import type { StepparentEvent } from '../event/event.ts';
 import type { HealthAction } from '../event/health-event.ts';
 import type { HostContext } from '../host/host-context.ts';
-import type { FileContent } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { takeEvery } from '../take-steps.ts';
@@ -17,6 +15,7 @@ import { burstOverMs, createComparisonSchedule } from './comparison-schedule.ts'
 import { createDirectoryComparison } from './directory-comparison.ts';
 import { watchDirectoryHints } from './directory-hints.ts';
 import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
+import type { FileChange } from './file-event.ts';
 import { createFileWriters } from './file-writer.ts';
 import type { ListingMemory } from './listing.ts';
 import { createListingSaver } from './listing-saver.ts';
@@ -30,14 +29,17 @@ export interface PackageWatchOptions {
   directories: readonly PackageDirectory[];
   memory: ListingMemory;
   table: ProcessTable;
-  context: HostContext;
-  /** `content`: of a script that came or changed, and of the control file beside it. */
-  onEvent(event: StepparentEvent, content: FileContent | undefined): void;
-  /** A file has changed; its event comes some time later. */
-  onChange?(path: string): void;
+  context: Pick<HostContext, 'bootEpochMs'>;
+  /**
+   * Gets the changes in their order, and closes their files. Resolves when the change is judged; it may be called again
+   * before that, up to a bound. The listing that has the change in it is saved once `commit` was called after that.
+   */
+  onChange(change: FileChange): void | Promise<void>;
+  /** A file was opened since it has changed; its change is reported some time later. */
+  onOpened?(path: string): void;
   /** A folder is missing or was replaced, events were lost. */
   onNotice(action: HealthAction, reason: string, count?: number): void;
-  /** Called before listings are saved: what was told before is to be on disk first. */
+  /** Called before listings are saved: the changes judged until now are to be on disk first. */
   commit(): void;
   onFault(what: string, error?: unknown): void;
   /** In the place of the kernel's; throws FanotifyUnavailable where there is none. */
@@ -79,7 +81,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   const { memory, table, context, onNotice, onFault } = options;
   const tasks = openWatchTasks(onFault);
   const writers = createFileWriters(table);
-  const reporter = createChangeReporter({ table, context, tasks, onEvent: options.onEvent, onNotice });
+  const reporter = createChangeReporter({ tasks, onChange: options.onChange, onNotice, onFault });
 
   // -- fanotify, opened again where it ends.
   let fanotify: FanotifyWatcher | undefined;
@@ -150,7 +152,15 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     onNotice,
     onFault,
   });
-  const listings = createListingSaver({ directories: () => directories.all, tasks, commit: options.commit, onFault });
+  const listings = createListingSaver({
+    directories: () => directories.all,
+    tasks,
+    async beforeSave() {
+      await reporter.judged();
+      options.commit();
+    },
+    onFault,
+  });
   const live = createLiveChanges({
     directories,
     writers,
@@ -160,7 +170,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     bootEpochMs: () => context.bootEpochMs(),
     drain,
     compareSoon: (at) => schedule.soon(at),
-    ...(options.onChange && { onScanned: options.onChange }),
+    ...(options.onOpened && { onOpened: options.onOpened }),
     compareAfterEvent: (at) => compareAfterEvent(at),
     onOverflow() {
       onNotice('file-events-lost', "the kernel's queue of file events overflowed");
@@ -268,7 +278,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
         ['timers', () => tasks.close()],
         ['comparisons', () => schedule.ended()],
         ['last changes', () => live.flush()],
-        ['changes not reported', () => reporter.sayUntold()],
+        ['changes not reported', () => reporter.reportDropped()],
         ['listings', () => listings.save()],
         ['inotify', () => directoryHints.close()],
         ['fanotify', () => fanotify?.close()],

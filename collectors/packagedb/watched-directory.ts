@@ -52,8 +52,8 @@ export interface WatchedDirectory {
   accepts(name: string): boolean;
   /** Takes down a file's state; undefined: it is gone. */
   remember(name: string, state: FileState | undefined): void;
-  /** Writes what was taken down into the memory; throws what that throws, and keeps it. */
-  save(): void;
+  /** Returns the function that writes the states recorded until now into the memory; it throws what that throws, and keeps them. */
+  startSave(): () => void;
   /** Takes everything down once more. */
   saveAgain(): void;
   readonly unsaved: number;
@@ -93,18 +93,21 @@ export function watchedDirectory(directory: PackageDirectory, memory: ListingMem
       if (gone.size > maxGone) gone.clear();
       if (!directory.temporary) unsaved.set(name, state);
     },
-    save() {
-      while (unsaved.size > 0) {
-        const some = [...unsaved.entries().take(saveAtOnce)];
-        const upserts: KnownFile[] = [];
-        const deletions: string[] = [];
-        for (const [name, state] of some) {
-          if (state === undefined) deletions.push(name);
-          else upserts.push(knownFile(name, state));
+    startSave() {
+      const states = [...unsaved];
+      return () => {
+        for (let start = 0; start < states.length; start += saveAtOnce) {
+          const some = states.slice(start, start + saveAtOnce);
+          const upserts: KnownFile[] = [];
+          const deletions: string[] = [];
+          for (const [name, state] of some) {
+            if (state === undefined) deletions.push(name);
+            else upserts.push(knownFile(name, state));
+          }
+          memory.saveKnownFiles(directory.path, upserts, deletions);
+          for (const [name, state] of some) if (unsaved.get(name) === state) unsaved.delete(name);
         }
-        memory.saveKnownFiles(directory.path, upserts, deletions);
-        for (const [name, state] of some) if (unsaved.get(name) === state) unsaved.delete(name);
-      }
+      };
     },
     saveAgain() {
       if (!directory.temporary) for (const [name, state] of known) unsaved.set(name, state);

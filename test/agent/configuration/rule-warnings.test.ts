@@ -311,11 +311,12 @@ test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion']
         atNs: 1e9,
         opened: undefined,
         unseen: undefined,
-        writer: { unobserved: 'x', pid: undefined },
+        writer: () => ({ unobserved: 'x', pid: undefined }),
         details: {},
         found: 'by comparison',
+        provider: 'fanotify',
       },
-      { table: createProcessTable(procDouble()), context: hostContext, provider: 'fanotify' },
+      { table: createProcessTable(procDouble()), context: hostContext },
     );
     const own = eventClasses.filter((each) => each.category === 'file' && each.action === action);
     expect(own.length).toBe(1);

@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { whileOff } from '../../../collectors/packagedb/comparison.ts';
@@ -384,6 +385,25 @@ describe('comparison', () => {
     await watch.stop();
     expect([...(memory.files.get(two)?.keys() ?? [])]).toContain('a');
     expect(watch.faults).toContain('the listing of a folder could not be saved: Error: full');
+  });
+
+  test('a listing is saved once the changes in it are judged', async () => {
+    const directory = scratch();
+    writeFileSync(join(directory, 'a'), 'a');
+    const memory = listingMemory();
+    const judged = Promise.withResolvers<void>();
+    const watch = startWatch([directory], { memory, fanotify: noFanotify, judge: () => judged.promise });
+    const saved = (): string[] => [...(memory.files.get(directory)?.keys() ?? [])].sort();
+    await listed(watch, 1);
+    await eventually(() => expect(saved()).toEqual(['.', 'a']));
+    writeFileSync(join(directory, 'b'), 'b');
+    await eventually(() => expect(watch.reported(directory)).toEqual(['creation b']));
+    const stopped = watch.stop();
+    await sleep(0);
+    expect(saved()).toEqual(['.', 'a']);
+    judged.resolve();
+    await stopped;
+    expect(saved()).toEqual(['.', 'a', 'b']);
   });
 
   test('what the kernel did not tell', async () => {

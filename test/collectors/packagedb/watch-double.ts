@@ -7,6 +7,7 @@ import { afterEach } from 'vitest';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import type { HealthAction } from '../../../collectors/event/health-event.ts';
 import { FanotifyUnavailable, type openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import { describeFileChange, type FileChange } from '../../../collectors/packagedb/file-event.ts';
 import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/listing.ts';
 import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../../collectors/packagedb/package-watch.ts';
@@ -55,22 +56,42 @@ afterEach(async () => {
 
 export function startWatch(
   directories: readonly (string | PackageDirectory)[],
-  { memory = listingMemory(), fanotify }: { memory?: ListingMemory; fanotify?: typeof openFanotify } = {},
+  {
+    memory = listingMemory(),
+    fanotify,
+    judge = async () => {},
+  }: {
+    memory?: ListingMemory;
+    fanotify?: typeof openFanotify;
+    /** What a change waits for once it is described. */
+    judge?: () => Promise<void>;
+  } = {},
 ): TestWatch {
   const events: StepparentEvent[] = [];
   const contents = new Map<string, string>();
   const notices: TestWatch['notices'] = [];
   const faults: string[] = [];
+  const table = createProcessTable(openProcView(readHostNamespaces()));
+  let described: Promise<void> = Promise.resolve();
+  const describe = async (change: FileChange): Promise<void> => {
+    try {
+      const { event, content } = await describeFileChange(change, { table, context: hostContext });
+      events.push(event);
+      if (content !== undefined) contents.set(event.event.id, content.head.toString());
+    } finally {
+      change.opened?.close();
+    }
+  };
   const watch = openPackageWatch({
     directories: directories.map((directory) =>
       typeof directory === 'string' ? { path: directory, manager: 'dpkg', expected: true } : directory,
     ),
     memory,
-    table: createProcessTable(openProcView(readHostNamespaces())),
+    table,
     context: hostContext,
-    onEvent: (event, content) => {
-      events.push(event);
-      if (content !== undefined) contents.set(event.event.id, content.head.toString());
+    onChange(change) {
+      described = described.then(() => describe(change));
+      return described.then(judge);
     },
     onNotice: (action, reason, count) => notices.push({ action, reason, count }),
     commit: () => {},
