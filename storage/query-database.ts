@@ -7,7 +7,7 @@ import { prepareInsertEvent } from './event-rows.ts';
 import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
 import { openReadonlyDatabase } from './open-store.ts';
-import { locateSqlError, pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
+import { pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
 import { createViews, dropViews, type EventAccess } from './sql-views.ts';
 import { errorCode } from './store-error.ts';
 
@@ -33,16 +33,9 @@ export interface QueryDatabase {
   close(): void;
 }
 
-/** The statement was refused or failed; `place` is where in it, when SQLite says. */
+/** The statement was refused or failed. The message is SQLite's own, which names the word at fault. */
 export class SqlError extends Error {
   override name = 'SqlError';
-  /** Line and column count from 1. */
-  readonly place: { line: number; column: number; length: number } | undefined;
-
-  constructor(message: string, place?: SqlError['place'], options?: ErrorOptions) {
-    super(message, options);
-    this.place = place;
-  }
 }
 
 /** Opens the agent's database for reading, beside the agent. Throws a StoreError as `openStore` does. */
@@ -105,35 +98,19 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
   };
   db.pragma(`cache_size = -${limits.queryCacheKiB}`);
 
-  const failing = (sql: string, error: unknown): unknown => {
-    if (error instanceof RangeError || error instanceof TypeError) return new SqlError(bindingText(error.message));
-    if (!errorCode(error).startsWith('SQLITE_ERROR') || !(error instanceof Error)) return error;
-    const fails = (beginning: string): boolean => {
-      try {
-        db.prepare(beginning);
-        return false;
-      } catch (again) {
-        return again instanceof Error && again.message === error.message;
-      }
-    };
-    const at = locateSqlError(sql, error.message, fails);
-    return new SqlError(error.message, at && placeOf(sql, at.start, at.end), { cause: error });
-  };
-
   const prepare = (sql: string, tokens: readonly SqlToken[]): Database.Statement => {
     const [first] = tokens;
     if (first === undefined) throw new SqlError('the statement is empty');
     const word = first.value.toUpperCase();
     if (first.kind !== 'name' || !['SELECT', 'WITH', 'VALUES', 'EXPLAIN'].includes(word)) {
-      const place = placeOf(sql, first.start, first.end);
-      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN can be asked: nothing is written here', place);
+      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN can be asked: nothing is written here');
     }
     try {
       const statement = db.prepare(sql);
       if (!statement.reader || !statement.readonly) throw new SqlError('the statement would write: refused');
       return statement;
     } catch (error) {
-      throw failing(sql, error);
+      throw sqlError(error);
     }
   };
 
@@ -144,7 +121,7 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
         statement.bind({ since: 0, now: 0 });
         return distinct(statement.columns().map(({ name }) => name));
       } catch (error) {
-        throw failing(sql, error);
+        throw sqlError(error);
       }
     },
     ask(sql, parameters) {
@@ -162,9 +139,9 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
       try {
         const columns = distinct(statement.columns().map(({ name }) => name));
         const rows = statement.iterate(parameters) as IterableIterator<unknown[]>;
-        return { columns, rows: answers(rows, (error) => failing(sql, error)), notes };
+        return { columns, rows: answers(rows), notes };
       } catch (error) {
-        throw failing(sql, error);
+        throw sqlError(error);
       }
     },
     close: () => {
@@ -173,11 +150,18 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[]): Que
   };
 }
 
-function* answers(rows: Iterable<unknown[]>, failing: (error: unknown) => unknown): Generator<AnswerValue[]> {
+/** A SqlError where the statement is at fault; else the error itself. */
+function sqlError(error: unknown): unknown {
+  if (error instanceof RangeError || error instanceof TypeError) return new SqlError(bindingText(error.message));
+  if (!errorCode(error).startsWith('SQLITE_ERROR') || !(error instanceof Error)) return error;
+  return new SqlError(error.message, { cause: error });
+}
+
+function* answers(rows: Iterable<unknown[]>): Generator<AnswerValue[]> {
   try {
     for (const row of rows) yield row.map(answerValue);
   } catch (error) {
-    throw failing(error);
+    throw sqlError(error);
   }
 }
 
@@ -204,9 +188,4 @@ function bindingText(said: string): string {
   if (/contains no statements/.test(said)) return 'the statement is empty';
   if (/parameter/i.test(said)) return 'the statement has a parameter other than :since and :now';
   return said;
-}
-
-function placeOf(sql: string, start: number, end: number): SqlError['place'] {
-  const before = sql.slice(0, start).split('\n');
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, length: Math.max(1, end - start) };
 }

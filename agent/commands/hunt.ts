@@ -16,7 +16,7 @@ import { localTime } from '../output/local-time.ts';
 import { printAnswer } from '../output/print-answer.ts';
 import { printRows } from '../output/print-rows.ts';
 import { QueryEnded, type QuerySource } from '../query/ask-query.ts';
-import { HuntError, huntError, runHunt } from '../query/run-hunt.ts';
+import { HuntError, runHunt } from '../query/run-hunt.ts';
 import type { CheckOptions } from './rules.ts';
 
 export interface HuntOptions {
@@ -82,7 +82,6 @@ async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, h
   } catch (error) {
     if (!(error instanceof HuntError) && !(error instanceof QueryEnded)) throw error;
     console.error(`stepparent: ${escapeText(error.message, lineChars)}`);
-    if (error instanceof HuntError && error.excerpt !== '') console.error(error.excerpt);
     return false;
   }
 }
@@ -103,7 +102,7 @@ export async function huntsCheckCommand({ config, strict = false }: CheckOptions
 }
 
 /**
- * Of each hunt whose statement SQLite does not take: what is wrong, and the line with a caret under it. Of the others: each column that
+ * Of each hunt whose statement SQLite rejects: the error, and the line of its key with a caret under it. Of the others: each column that
  * the hunt names and its rows have not.
  */
 async function requireSelect(hunts: readonly Hunt[]): Promise<{ faults: string[][]; warnings: string[][] }> {
@@ -112,16 +111,17 @@ async function requireSelect(hunts: readonly Hunt[]): Promise<{ faults: string[]
   const warnings: string[][] = [];
   try {
     for (const hunt of hunts) {
-      let forFindings = false;
+      let key = 'hunt.sql';
       try {
         const columns = database.check(hunt.sql);
-        forFindings = true;
+        if (hunt.finding?.unless !== undefined) key = 'hunt.finding.unless';
         if (hunt.finding !== undefined) database.check(findingSql(hunt));
-        warnings.push(...unknownColumns(hunt, columns).map(({ key, message }) => placed(hunt, key, message)));
+        warnings.push(
+          ...unknownColumns(hunt, columns).map(({ key, message }) => located('warning', hunt, key, message)),
+        );
       } catch (error) {
         if (!(error instanceof SqlError)) throw error;
-        const { message, excerpt } = huntError(hunt, error, forFindings);
-        faults.push([`refused: ${message}`, excerpt]);
+        faults.push(located('refused', hunt, key, error.message));
       }
     }
     return { faults, warnings };
@@ -142,15 +142,15 @@ function unknownColumns({ identity, finding }: Hunt, columns: readonly string[])
     .map(([key, column]) => {
       const near = nearest(column, columns);
       const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-      return { key, message: `\`${key}\`: the rows have no column "${column}"${hint}` };
+      return { key, message: `the rows have no column "${column}"${hint}` };
     });
 }
 
-/** A warning of a key of the hunt's file, and the line with a caret under it. */
-function placed({ file }: Hunt, key: string, message: string): string[] {
+/** What is wrong with a key of the hunt's file, and its line with a caret under it. */
+function located(verdict: 'warning' | 'refused', { file }: Hunt, key: string, message: string): string[] {
   const source = sourceOf(file);
-  const fault = new TomlFileError(message, file, source, locateKey(source, key.split('.')));
-  return [`warning: ${formatFault(fault)}`, fault.excerpt];
+  const fault = new TomlFileError(`\`${key}\`: ${message}`, file, source, locateKey(source, key.split('.')));
+  return [`${verdict}: ${formatFault(fault)}`, fault.excerpt];
 }
 
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {

@@ -1,8 +1,6 @@
 // `stepparent query`: one statement in SQL over events, alerts and tables of the host.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import { QueryError } from '../../detectors/query/query.ts';
-import { formatQueryError } from '../../detectors/query/query-error-excerpt.ts';
 import { SqlError } from '../../storage/query-database.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { resolvePaths } from '../configuration/paths.ts';
@@ -35,13 +33,7 @@ export async function queryCommand(sql: string, options: QueryOptions): Promise<
     return true;
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
-    const { message, place } = error;
-    console.error(
-      `stepparent: ${place ? `line ${place.line}, column ${place.column}: ` : ''}${escapeText(message, messageChars)}`,
-    );
-    if (place) {
-      console.error(formatQueryError(sql, new QueryError(message, place.line, place.column, place.length)));
-    }
+    console.error(`stepparent: ${escapeText(error.message, messageChars)}`);
     return false;
   }
 }

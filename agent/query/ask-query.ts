@@ -35,7 +35,6 @@ export type QueryMessage =
         message: string;
         /** It is the statement's fault. */
         sql: boolean;
-        place: SqlError['place'];
         trouble: StoreTrouble | undefined;
       };
     };
@@ -131,7 +130,7 @@ function parseMessage(line: string): QueryMessage | undefined {
   }
 }
 
-function errorOf({ message, sql, place, trouble }: Extract<QueryMessage, { error: object }>['error']): Error {
+function errorOf({ message, sql, trouble }: Extract<QueryMessage, { error: object }>['error']): Error {
   if (trouble !== undefined) return new StoreError(trouble, message);
-  return sql ? new SqlError(message, place) : new QueryEnded(message);
+  return sql ? new SqlError(message) : new QueryEnded(message);
 }

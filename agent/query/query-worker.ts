@@ -82,7 +82,6 @@ try {
     error: {
       message,
       sql: error instanceof SqlError,
-      place: error instanceof SqlError ? error.place : undefined,
       trouble: error instanceof StoreError ? error.trouble : undefined,
     },
   });

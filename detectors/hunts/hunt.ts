@@ -48,21 +48,6 @@ export function findingSql({ sql, finding }: Hunt): string {
   return finding?.unless === undefined ? rows : `${rows} WHERE NOT coalesce((\n${finding.unless}\n), 0)`;
 }
 
-/** A place in one of the keys of a hunt that are SQL; line and column count from 1. */
-export interface SqlPlace {
-  key: 'sql' | 'finding.unless';
-  place: { line: number; column: number; length: number };
-}
-
-/** Where in the hunt a place in its `findingSql` is, which has a line of its own before and after each of the two. */
-export function inFindingSql({ sql }: Hunt, place: SqlPlace['place']): SqlPlace {
-  const sqlLines = sql.split('\n').length;
-  const line = place.line - 1;
-  return line <= sqlLines + 1
-    ? { key: 'sql', place: { ...place, line } }
-    : { key: 'finding.unless', place: { ...place, line: line - sqlLines - 1 } };
-}
-
 /** A row's identity: the values of these columns as text; null where a row has none. */
 export function rowIdentity({ identity }: Hunt, row: Readonly<Record<string, string | number | null>>) {
   return identity.map((column) => {

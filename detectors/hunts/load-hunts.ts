@@ -7,8 +7,8 @@ import * as z from 'zod';
 import { threatSchema } from '../rules/load-rules.ts';
 import { readSource } from '../rules/read-source.ts';
 import type { RefusedRule } from '../rules/rule.ts';
-import { locateInString, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
-import type { Hunt, SqlPlace } from './hunt.ts';
+import { locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
+import type { Hunt } from './hunt.ts';
 
 const dayMs = 86_400_000;
 
@@ -97,24 +97,6 @@ export function readHunts(directories: readonly string[]): { hunts: Hunt[]; refu
     }
   }
   return { hunts: [...hunts.values()], refused };
-}
-
-/** Where in the hunt's file a place in its SQL is: the file's own line and column, with an excerpt. */
-export function locateInHunt(
-  { file }: Hunt,
-  source: string,
-  message: string,
-  key: SqlPlace['key'],
-  place: SqlPlace['place'],
-): TomlFileError {
-  const { hunt } = parseToml(file, source, huntFile);
-  const sql = (key === 'sql' ? hunt.sql : hunt.finding?.unless) ?? '';
-  const lines = sql.split('\n').slice(0, place.line - 1);
-  const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + place.column - 1;
-  const path = ['hunt', ...key.split('.')];
-  const within = { start: Math.min(start, sql.length), end: Math.min(start + place.length, sql.length) };
-  const at = locateInString(source, path, within);
-  return new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, at);
 }
 
 function namesIn(directory: string): string[] {

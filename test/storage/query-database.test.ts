@@ -171,26 +171,24 @@ describe('answers', () => {
 
 describe('refused', () => {
   test.for([
-    ['', 'the statement is empty', undefined],
-    ['-- nothing', 'the statement is empty', undefined],
-    ['DELETE FROM terms', 'only SELECT, WITH, VALUES and EXPLAIN', [1, 1]],
-    ['\n  PRAGMA query_only = OFF', 'only SELECT, WITH, VALUES and EXPLAIN', [2, 3]],
-    ["ATTACH '/tmp/x.db' AS x", 'only SELECT', [1, 1]],
-    ["VACUUM INTO '/tmp/x.db'", 'only SELECT', [1, 1]],
-    ['WITH a AS (SELECT 1) DELETE FROM terms', 'would write', undefined],
-    ["EXPLAIN INSERT INTO terms VALUES ('', '', '', 1, 1, 1, '')", 'would write', undefined],
-    ['SELECT 1; DELETE FROM terms', 'more than one statement', undefined],
-    ['SELECT ?', 'a parameter other than :since', undefined],
-    ['SELECT :sinc', 'a parameter other than :since', undefined],
-    ['SELECT 1,\n  FROM events', 'near "FROM"', [2, 3]],
-    ['SELECT "file.nam" FROM events', 'no such column', [1, 8]],
-    ['SELECT e.x FROM events e', 'no such column: e.x', [1, 10]],
-    ['SELECT * FROM evnts', 'no such table: evnts', [1, 15]],
-    ['SELECT 1 AND AND 2', 'near "AND"', [1, 14]],
-  ] as const)('%j', ([sql, message, place]) => {
-    const error = errorOf(filled().database, sql);
-    expect(error.message).toContain(message);
-    expect(error.place && [error.place.line, error.place.column]).toEqual(place);
+    ['', 'the statement is empty'],
+    ['-- nothing', 'the statement is empty'],
+    ['DELETE FROM terms', 'only SELECT, WITH, VALUES and EXPLAIN'],
+    ['\n  PRAGMA query_only = OFF', 'only SELECT, WITH, VALUES and EXPLAIN'],
+    ["ATTACH '/tmp/x.db' AS x", 'only SELECT'],
+    ["VACUUM INTO '/tmp/x.db'", 'only SELECT'],
+    ['WITH a AS (SELECT 1) DELETE FROM terms', 'would write'],
+    ["EXPLAIN INSERT INTO terms VALUES ('', '', '', 1, 1, 1, '')", 'would write'],
+    ['SELECT 1; DELETE FROM terms', 'more than one statement'],
+    ['SELECT ?', 'a parameter other than :since'],
+    ['SELECT :sinc', 'a parameter other than :since'],
+    ['SELECT 1,\n  FROM events', 'near "FROM"'],
+    ['SELECT "file.nam" FROM events', 'no such column'],
+    ['SELECT e.x FROM events e', 'no such column: e.x'],
+    ['SELECT * FROM evnts', 'no such table: evnts'],
+    ['SELECT 1 AND AND 2', 'near "AND"'],
+  ] as const)('%j', ([sql, message]) => {
+    expect(errorOf(filled().database, sql).message).toContain(message);
   });
 
   test('an error among the rows is told as one', () => {

@@ -63,7 +63,7 @@ const countsOf = (text: string): number[] => (text.trimEnd().split('\n').at(-1)?
 test('run --check says which hunts are refused, also for their SQL', async () => {
   const file = join(directory, 'hunts', 'refused.toml');
   const unless = join(directory, 'hunts', 'unless.toml');
-  const wrong = [`${directory}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`, '  frm AS a', '  ^~~', ''];
+  const wrong = [`${directory}/hunts/wrong.toml:6:1: \`hunt.sql\`: no such column: frm`, "sql = '''", '^~~', ''];
   const alone = await stepparent('run', '--check');
   expect({ code: alone.code, out: placed(alone.out) }).toEqual({ code: 1, out: wrong });
   expect(alone.err).toMatch(/\n1 hunt is right, 1 refused\n$/);
@@ -72,7 +72,7 @@ test('run --check says which hunts are refused, also for their SQL', async () =>
   try {
     const { out, err } = await stepparent('run', '--check');
     const key = [expect.stringMatching(`^${file}:2:1: .*\`hunt\\.idd\`.*\`id\``), 'idd = "x"', '^~~'];
-    const fault = [`${unless}:3:11: \`hunt.finding.unless\`: no such column: b`, 'unless = "b = 1"', '          ^'];
+    const fault = [`${unless}:3:1: \`hunt.finding.unless\`: no such column: b`, 'unless = "b = 1"', '^~~~~~'];
     expect(placed(out)).toEqual([...key, ...fault, ...wrong]);
     expect(countsOf(err)).toEqual([1, 3]);
   } finally {
@@ -140,15 +140,10 @@ test('a hunt: a table under its columns, aligned and escaped', async () => {
   expect((await stepparent('hunt', 'files', '--limit', '1')).err).toMatch(/\b1\b.*--limit/);
 });
 
-test('a hunt whose SQL is wrong names file, line and column', async () => {
+test('a hunt whose SQL is wrong names file and key', async () => {
   const { code, out, err } = await stepparent('hunt', 'wrong');
   expect({ code, out }).toEqual({ code: 1, out: '' });
-  expect(placed(err)).toEqual([
-    `${directory}/hunts/wrong.toml:8:3: \`hunt.sql\`: no such column: frm`,
-    '  frm AS a',
-    '  ^~~',
-    '',
-  ]);
+  expect(placed(err)).toEqual([`${directory}/hunts/wrong.toml: \`hunt.sql\`: no such column: frm`, '']);
 });
 
 test('--all runs each, and goes on after one that fails', async () => {
@@ -184,8 +179,8 @@ test.for([
   ['SELECT "file.name" FROM file_events ORDER BY 1 LIMIT 1', 0, 'file.name\na.postinst\n', ''],
   ['SELECT 1 WHERE 0', 0, '', 'no rows\n'],
   ['SELECT path FROM file', 0, '', /^no rows\nnote: .*\bfile\b.*path LIKE '\/etc\/%'.*\n$/],
-  ['SELECT frm\u001b', 1, '', /^stepparent: line 1, column 11: unrecognized token: .*\nSELECT frm\\x1b\n {10}\^/],
-  ['DELETE FROM terms', 1, '', /^stepparent: line 1, column 1: .*\nDELETE FROM terms\n\^~~~~~\n$/],
+  ['SELECT frm\u001b', 1, '', /^stepparent: unrecognized token: .*\n$/],
+  ['DELETE FROM terms', 1, '', /^stepparent: only SELECT, .*\n$/],
 ] as const)('query %s', async ([sql, code, out, err]) => {
   const result = await stepparent('query', sql);
   expect(result).toMatchObject({ code, out });

@@ -110,10 +110,10 @@ test('an answer that is too large is cut, and that is said', async () => {
   expect(notes).toEqual([expect.stringMatching(/^the answer is cut after \d+ rows/)]);
 });
 
-test('an error is the one that SQLite gave, with its place', async () => {
+test('an error is the one that SQLite gave', async () => {
   const failing = askQuery(request('SELECT 1 FRM x y'), { timeoutMs });
   await expect(failing).rejects.toThrow(SqlError);
-  await expect(failing).rejects.toMatchObject({ place: { line: 1, column: 14 }, message: 'near "x": syntax error' });
+  await expect(failing).rejects.toMatchObject({ message: 'near "x": syntax error' });
 });
 
 test('the database is the agent’s own, also while it writes', async () => {

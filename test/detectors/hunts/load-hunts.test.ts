@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findingSql, rowIdentity } from '../../../detectors/hunts/hunt.ts';
-import { locateInHunt, parseHunt, readHunts } from '../../../detectors/hunts/load-hunts.ts';
+import { parseHunt, readHunts } from '../../../detectors/hunts/load-hunts.ts';
 import { TomlFileError } from '../../../detectors/rules/toml-file.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { whyUnreadable } from '../../why-unreadable.ts';
@@ -80,14 +80,6 @@ test('folders: in order, hidden and other files passed over, one bad file does n
     '/more/again.toml',
     '/more/wrong.toml',
   ]);
-});
-
-test('a place in the SQL is one in the file', () => {
-  const source = text('a-hunt', 'SELECT 1,\n  frm AS a');
-  const hunt = parseHunt('h.toml', source);
-  const error = locateInHunt(hunt, source, 'no such column: frm', 'sql', { line: 2, column: 3, length: 3 });
-  expect(error).toMatchObject({ line: 10, column: 3, message: '`hunt.sql`: no such column: frm' });
-  expect(error.excerpt).toBe('  frm AS a;\n  ^~~');
 });
 
 test('what is told: the rows that are not expected, also where the statement ends in a comment', () => {
