@@ -84,12 +84,13 @@ const stepparent: Stepparent = {
   },
   transaction: { id: '01234567-3-3', executable: '/usr/bin/dpkg' },
   file: {
+    writer_source: 'kernel',
     original_path: '/var/lib/dpkg/info/old',
     moved_out: false,
     changed: ['size', 'mtime'],
     previous: { inode: '1', size: 0, mtime: time, ctime: time, mode: '0644', uid: '0', gid: '0' },
   },
-  found: 'by comparison',
+  found: 'comparison',
   lineage: [
     {
       entity_id: '01234567-2-2',

@@ -462,7 +462,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
           unseen: undefined,
           writer: notSeen,
           details: {},
-          found: 'at the first look',
+          found: 'initial_scan',
           provider: 'stepparent',
         },
         { table, context },

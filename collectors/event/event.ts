@@ -122,7 +122,26 @@ export interface TransactionFields {
   executable?: string;
 }
 
+/**
+ * How the process of a file event is known, where it is:
+ * - `kernel`: fanotify named it.
+ * - `inferred`: fanotify named a process, and which process or program made the change is inferred from that.
+ * - `only_package_manager`: no process was named; it is the only package manager that ran at that time.
+ */
+export type WriterSource = 'kernel' | 'inferred' | 'only_package_manager';
+
+/**
+ * How a file event came to be known whose change was not observed:
+ * - `offline_diff`: the file differs from what the agent knew when it last ran.
+ * - `comparison`: the file differs from what the agent knew a moment ago.
+ * - `new_directory`: the file was in a directory when the agent began to watch it, just after it was made.
+ * - `initial_scan`: the file was there when the agent first ran, and no installed package has it.
+ */
+export type FoundBy = 'offline_diff' | 'comparison' | 'new_directory' | 'initial_scan';
+
 export interface FileChangeFields {
+  /** Absent where the process is not known. */
+  writer_source?: WriterSource;
   /** Of a rename: the path before it, where that was watched. */
   original_path?: string;
   /** Of a deletion: it was moved to a folder that is not watched. Absent where that was not seen. */
@@ -163,8 +182,8 @@ interface StepparentFields {
   transaction?: TransactionFields;
   /** Of a file event: what `file` has no word for. */
   file?: FileChangeFields;
-  /** How a file event came to be known where it was not seen happening: `while the agent was off`, `by comparison`. */
-  found?: string;
+  /** How a file event came to be known whose change was not observed. */
+  found?: FoundBy;
   /** Ancestors, nearest first, at most 16. */
   lineage?: LineageStep[];
   /** Who logged in (`/proc/PID/loginuid`), whatever sudo made of it; absent when nobody did. */

@@ -45,7 +45,7 @@ export const eventFields: readonly string[] = [
       ...words('entity_id pid name executable args start working_directory'),
       ...below('user', user),
     ]),
-    ...below('file', words('original_path moved_out changed')),
+    ...below('file', words('writer_source original_path moved_out changed')),
     ...below('file.previous', words('inode size mtime ctime mode uid gid')),
     ...below('sensor', words('name lost_events reason')),
     'hunt.id',

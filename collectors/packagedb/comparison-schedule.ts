@@ -1,6 +1,6 @@
 // When a folder is compared with what is known of it: soon after events, every minute at least, and never for long.
 
-import { byComparison, type Comparison } from './comparison.ts';
+import type { Comparison } from './comparison.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
@@ -64,7 +64,7 @@ export function createComparisonSchedule({ tasks, isWatched, compare }: Comparis
       state.planned?.cancel();
       const cancel = tasks.later(ms, () => {
         state.planned = undefined;
-        schedule.now(at, { found: byComparison });
+        schedule.now(at, { found: 'comparison' });
       });
       state.planned = { dueMs, cancel };
     },

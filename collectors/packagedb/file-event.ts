@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import type { EcsFile } from '@elastic/ecs';
-import { ecsVersion, type FileChangeFields, type StepparentEvent } from '../event/event.ts';
+import { ecsVersion, type FileChangeFields, type FoundBy, type StepparentEvent } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
@@ -34,9 +34,9 @@ export interface FileChange {
   unseen: string | undefined;
   /** Finds the writer in the process table. To be called once, when the table has the records up to `atNs`. */
   writer(): FileWriter;
-  details: FileChangeFields;
-  /** How it came to be known, where it was not seen happening. */
-  found: string | undefined;
+  details: Omit<FileChangeFields, 'writer_source'>;
+  /** How the change came to be known, where it was not observed. */
+  found: FoundBy | undefined;
   /** event.provider. */
   provider: 'fanotify' | 'chokidar' | 'stepparent';
 }
@@ -82,6 +82,10 @@ export async function describeFileChange(
   const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
   const transaction = 'snapshot' in writer ? transactionAt(writer.snapshot.entry, change.atNs) : undefined;
   const changedScript = change.action === 'deletion' ? undefined : scriptOfFile(change.path);
+  const fields: FileChangeFields = {
+    ...('snapshot' in writer ? { writer_source: writer.source } : {}),
+    ...change.details,
+  };
   const time = new Date(context.bootEpochMs() + change.atNs / 1e6).toISOString();
   const event: StepparentEvent = {
     '@timestamp': time,
@@ -110,7 +114,7 @@ export async function describeFileChange(
       ...(changedScript && {
         script: { path: change.path, ...changedScript, ...(content && { sha256: content.sha256 }) },
       }),
-      ...(Object.keys(change.details).length > 0 ? { file: change.details } : {}),
+      ...(Object.keys(fields).length > 0 ? { file: fields } : {}),
       ...(change.found === undefined ? {} : { found: change.found }),
       ...notesOf(notes),
     },

@@ -1,6 +1,7 @@
 // Joins a file change with the process that made it, which may have ended, or not be known yet, when the change is heard of.
 
 import path from 'node:path';
+import type { WriterSource } from '../event/event.ts';
 import { readBootNs } from '../linux/libc.ts';
 import { ancestorsOf } from '../process/describe-process.ts';
 import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
@@ -9,7 +10,7 @@ import type { ProcessTable } from '../process/process-table.ts';
 
 /** Who made a change; or why that is not known, in one clause, with the pid where at least that is. */
 export type FileWriter =
-  | { snapshot: ActorSnapshot; inferredFrom: string | undefined }
+  | { snapshot: ActorSnapshot; source: WriterSource; inferredFrom: string | undefined }
   | { unobserved: string; pid: number | undefined };
 
 /** A process as it was known when its change was heard of. */
@@ -43,9 +44,16 @@ export interface FileWriters {
 
 export const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happening', pid: undefined });
 
-/** Of a file that was found in a new folder: that it is the folder's maker's is a conclusion. */
+/** The writer of a file that was found in a new directory, which `writer` made. */
 export const asMaker = (writer: FileWriter): FileWriter =>
-  'snapshot' in writer ? { ...writer, inferredFrom: 'the process that made the folder' } : writer;
+  'snapshot' in writer ? inferred(writer.snapshot, 'the process that made the folder') : writer;
+
+const inferred = (snapshot: ActorSnapshot, inferredFrom: string): FileWriter => ({
+  snapshot,
+  source: 'inferred',
+  inferredFrom,
+});
+const named = (snapshot: ActorSnapshot): FileWriter => ({ snapshot, source: 'kernel', inferredFrom: undefined });
 
 const managers = {
   dpkg: /^dpkg$/,
@@ -59,9 +67,6 @@ const startToleranceNs = 20e6;
 /** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
 const clockStepNs = 12e6;
 
-/** How a writer was concluded that the kernel did not name. The hunt package-database-files goes by these words. */
-export const onePackageManager = 'the one package manager that ran at that moment';
-
 const isPackageManager = (image: Image | undefined): boolean => {
   const name = image && path.basename(image.probedImage ?? image.filename);
   return name !== undefined && Object.values(managers).some((pattern) => pattern.test(name));
@@ -71,7 +76,7 @@ const isPackageManager = (image: Image | undefined): boolean => {
 const maxUserSteps = 8;
 
 export function createFileWriters(table: ProcessTable): FileWriters {
-  const momentOf = (entry: ProcessEntry, image: Image | undefined): ActorSnapshot => ({
+  const snapshotOf = (entry: ProcessEntry, image: Image | undefined): ActorSnapshot => ({
     entry,
     image,
     ancestors: ancestorsOf(entry),
@@ -81,31 +86,25 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     const { image, formerImage, parentImageAtFork } = entry;
     const execNs = image?.execNs ?? 0;
     if (execNs > atNs) {
-      return { snapshot: momentOf(entry, seen ?? parentImageAtFork ?? image), inferredFrom: undefined };
+      return named(snapshotOf(entry, seen ?? parentImageAtFork ?? image));
     }
     // One that got its name later (a link) is older than whoever gave it.
     const born = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
     const changedNs = born ?? times?.changedNs ?? atNs;
     if (changedNs + clockStepNs < entry.startNs) {
-      return {
-        snapshot: momentOf(entry, image),
-        inferredFrom: 'it closed the file, whose last change is older than it',
-      };
+      return inferred(snapshotOf(entry, image), 'it closed the file, whose last change is older than it');
     }
-    if (changedNs >= execNs) return { snapshot: momentOf(entry, image), inferredFrom: undefined };
+    if (changedNs >= execNs) return named(snapshotOf(entry, image));
     const former = formerImage ?? parentImageAtFork ?? image;
     if (changedNs + clockStepNs < execNs) {
-      return {
-        snapshot: momentOf(entry, former),
-        inferredFrom: 'when the file was changed: it has executed another since',
-      };
+      return inferred(snapshotOf(entry, former), 'when the file was changed: it has executed another since');
     }
     // Tools write as soon as they run. A package manager does not: there is a database to be read first.
     const before = isPackageManager(image);
-    return {
-      snapshot: momentOf(entry, before ? former : image),
-      inferredFrom: `when the file was changed: at that moment it ${before ? 'executed another' : 'was executed'}`,
-    };
+    return inferred(
+      snapshotOf(entry, before ? former : image),
+      `when the file was changed: at that moment it ${before ? 'executed another' : 'was executed'}`,
+    );
   };
 
   const resolve = ({ pid, atNs, entry, image }: Omit<WriterSeen, 'closedBy'>, times?: FileTimes): FileWriter => {
@@ -118,9 +117,9 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
     // Between the change and the look at it the pid had another owner: which of them it was is not said.
     if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
-      return { snapshot: momentOf(now, now.image), inferredFrom: 'its pid, which another process had just before' };
+      return inferred(snapshotOf(now, now.image), 'its pid, which another process had just before');
     }
-    return { snapshot: momentOf(entry, image), inferredFrom: undefined };
+    return named(snapshotOf(entry, image));
   };
 
   return {
@@ -144,7 +143,7 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     resolve({ closedBy, ...seen }, times) {
       const writer = resolve(seen, times);
       if (closedBy === undefined || !('snapshot' in writer)) return writer;
-      return { ...writer, inferredFrom: writer.inferredFrom ?? `who wrote to the file: process ${closedBy} closed it` };
+      return inferred(writer.snapshot, writer.inferredFrom ?? `who wrote to the file: process ${closedBy} closed it`);
     },
 
     infer(manager, sinceNs) {
@@ -161,7 +160,11 @@ export function createFileWriters(table: ProcessTable): FileWriters {
         return { unobserved: `it is not known who: ${last.length} package managers ran`, pid: undefined };
       }
       table.inspect(only);
-      return { snapshot: momentOf(only, only.image), inferredFrom: onePackageManager };
+      return {
+        snapshot: snapshotOf(only, only.image),
+        source: 'only_package_manager',
+        inferredFrom: 'the one package manager that ran at that moment',
+      };
     },
   };
 }

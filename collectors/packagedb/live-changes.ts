@@ -6,7 +6,6 @@ import { readBootNs } from '../linux/libc.ts';
 import { allBounds, boundsOf } from './change-bounds.ts';
 import { type ChangeQueue, createChangeQueue, mergeable, type Queued, settleMs } from './change-queue.ts';
 import type { ChangeReporter } from './change-reporter.ts';
-import { byComparison } from './comparison.ts';
 import { asMaker, type FileTimes, type FileWriter, type FileWriters, type WriterSeen } from './file-writer.ts';
 import {
   differenceOf,
@@ -292,7 +291,7 @@ export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
       unseen: change.unseen,
       writer: madeDirectory ? () => asMaker(resolve()) : resolve,
       details,
-      found: madeDirectory ? byComparison : undefined,
+      found: madeDirectory ? 'new_directory' : undefined,
     });
   };
 

@@ -10,7 +10,6 @@ import { takeEvery } from '../take-steps.ts';
 import { boundsOf } from './change-bounds.ts';
 import { settleMs } from './change-queue.ts';
 import { createChangeReporter } from './change-reporter.ts';
-import { byComparison } from './comparison.ts';
 import { burstOverMs, createComparisonSchedule } from './comparison-schedule.ts';
 import { createDirectoryComparison } from './directory-comparison.ts';
 import { watchDirectoryHints } from './directory-hints.ts';
@@ -232,7 +231,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     onHint,
     onReady(directory) {
       const at = directories.atPath(directory);
-      if (at !== undefined) schedule.now(at, { found: byComparison }, 0);
+      if (at !== undefined) schedule.now(at, { found: 'comparison' }, 0);
     },
     onFault,
   });

@@ -1,7 +1,7 @@
 // The folders under watch: which of them are there, where they lead, and which come up in them.
 
 import type { HealthAction } from '../event/health-event.ts';
-import { byComparison, type Comparison, whileOff } from './comparison.ts';
+import type { Comparison } from './comparison.ts';
 import { asMaker, type FileWriters, type WriterSeen } from './file-writer.ts';
 import { knownFile, type ListingMemory, readState } from './listing.ts';
 import { type PackageDirectory, unpackDirectory } from './package-directories.ts';
@@ -112,10 +112,10 @@ export function createWatchedDirectories(options: WatchedDirectoriesOptions): Wa
       if (!started || at.directory.namePrefix !== undefined) return { silent: true };
       at.known.clear();
       const writer = maker && (() => asMaker(writers.resolve(maker)));
-      return { found: byComparison, ...(writer && { writer }) };
+      return { found: 'new_directory', ...(writer && { writer }) };
     }
-    if (started) return { found: byComparison };
-    return at.known.has('.') ? { found: whileOff } : { silent: true };
+    if (started) return { found: 'comparison' };
+    return at.known.has('.') ? { found: 'offline_diff' } : { silent: true };
   };
 
   const missing = (at: WatchedDirectory, wasThere: boolean): void => {

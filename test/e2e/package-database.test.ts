@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { whileOff } from '../../collectors/packagedb/comparison.ts';
 import { bindMount, unmount } from '../mount-namespace.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent } from './launchers.ts';
@@ -192,7 +191,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     for (const { process: by, stepparent } of events) {
       expect(by).toBe(undefined);
       expect(stepparent).toMatchObject({
-        found: whileOff,
+        found: 'offline_diff',
         unobserved: { process: expect.any(String) },
       });
     }
@@ -266,7 +265,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
       const found = of(await agent.events(), `${info}/planted.postinst`);
       return found.length > 0 && found;
     });
-    expect(event?.stepparent.found).toBe('by comparison');
+    expect(event?.stepparent.found).toBe('comparison');
     const events = await reported();
     expect(events.filter(({ event }) => event.action === 'package-folder-replaced')).toMatchObject([
       { message: expect.stringContaining(info) },

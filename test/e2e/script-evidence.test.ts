@@ -5,7 +5,6 @@ import { copyFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { whileOff } from '../../collectors/packagedb/comparison.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
@@ -238,7 +237,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     });
     await reported();
     expect(found).toMatchObject([
-      { file: { path: script }, stepparent: { found: whileOff, script: { state: 'changed' } } },
+      { file: { path: script }, stepparent: { found: 'offline_diff', script: { state: 'changed' } } },
     ]);
     expect(found[0]?.stepparent.script?.diff).toContain('-exit 0\n+echo planted\n');
     const upgraded = (await agent.events()).filter(({ file }) => file?.path === `${info}/e2e-old.postinst`).at(-1);

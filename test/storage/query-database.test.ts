@@ -32,7 +32,7 @@ function fileEvent(id: string): StepparentEvent {
     agent: { type: 'stepparent', id: 'agent-1' },
     file: { path: '/var/lib/dpkg/info/a.postinst', name: 'a.postinst', size: 12 },
     process: { pid: 9, executable: '/tmp/x', command_line: 'x'.repeat(10_000) },
-    stepparent: { lifecycle_script: { manager: 'dpkg', path: '/s', depth: 2 }, found: 'by comparison' },
+    stepparent: { lifecycle_script: { manager: 'dpkg', path: '/s', depth: 2 }, found: 'comparison' },
   };
 }
 
@@ -69,7 +69,7 @@ describe('views', () => {
     ['SELECT "process.args", "process.parent.pid" FROM process_events', [['["dpkg","-i","x.deb"]', 4121]]],
     [
       'SELECT "stepparent.lifecycle_script.path", "stepparent.lifecycle_script.depth", "stepparent.found" FROM file_events',
-      [['/s', 2, 'by comparison']],
+      [['/s', 2, 'comparison']],
     ],
     ['SELECT "event.id" FROM events WHERE time_ms > :since', [['f1']]],
     ['SELECT :now - :since', [[0]]],

@@ -313,7 +313,7 @@ test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion']
         unseen: undefined,
         writer: () => ({ unobserved: 'x', pid: undefined }),
         details: {},
-        found: 'by comparison',
+        found: 'comparison',
         provider: 'fanotify',
       },
       { table: createProcessTable(procDouble()), context: hostContext },

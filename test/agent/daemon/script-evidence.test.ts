@@ -417,7 +417,7 @@ test('the first pass: once, quietly, but for what no package has', async () => {
   await evidence.prepare();
   await evidence.takeBaseline();
   expect(taken.map(({ file, stepparent }) => [file?.name, stepparent.script?.state, stepparent.found])).toEqual([
-    ['ghost.prerm', 'unowned', 'at the first look'],
+    ['ghost.prerm', 'unowned', 'initial_scan'],
   ]);
   expect(store.listScripts().map((one) => [one.package, one.version, one.state, one.origin])).toEqual([
     ['cron', '1', 'first', 'baseline'],

@@ -71,6 +71,7 @@ describe('resolve', () => {
     table.exec(exec(10, '/usr/bin/other', { timeNs: 3e9 }));
     expect(writers.resolve(seen)).toMatchObject({
       snapshot: { image: { filename: '/usr/bin/other' } },
+      source: 'inferred',
       inferredFrom: 'its pid, which another process had just before',
     });
     expect(programOf(writers.resolve(seen, { changedNs: 2e9 }))).toBe('/no/p10');
@@ -92,7 +93,10 @@ describe('resolve', () => {
     table.exec(exec(30, program, { timeNs: 5e9 }));
     const writer = writers.resolve(writers.see(30), times);
     expect(programOf(writer)).toBe(expected);
-    expect('snapshot' in writer && writer.inferredFrom).toEqual(inferred && expect.stringMatching(inferred));
+    expect(writer).toMatchObject({
+      source: inferred === undefined ? 'kernel' : 'inferred',
+      inferredFrom: inferred && expect.stringMatching(inferred),
+    });
   });
 
   test('one that nobody knows, though another has its pid by now', () => {
@@ -160,6 +164,7 @@ describe('infer', () => {
     const { table, writers } = running([10, 1, '/usr/bin/dpkg']);
     table.exit(exit(10));
     expect(programOf(writers.infer('dpkg', 2e9))).toBe('/usr/bin/dpkg');
+    expect(writers.infer('dpkg', 2e9)).toMatchObject({ source: 'only_package_manager' });
     expect(programOf(writers.infer('dpkg', 2e9 + 1))).toBe('it is not known who, and no package manager ran');
   });
 });

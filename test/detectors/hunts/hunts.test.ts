@@ -2,10 +2,9 @@
 
 import { basename, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StepparentEvent } from '../../../collectors/event/event.ts';
+import type { StepparentEvent, WriterSource } from '../../../collectors/event/event.ts';
 import type { HostTable, SqlValue } from '../../../collectors/host-tables/host-table.ts';
 import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
-import { onePackageManager } from '../../../collectors/packagedb/file-writer.ts';
 import { findingSql, type Hunt, rowIdentity } from '../../../detectors/hunts/hunt.ts';
 import { readHunts, shippedHunts } from '../../../detectors/hunts/load-hunts.ts';
 import { openStore } from '../../../storage/open-store.ts';
@@ -124,16 +123,17 @@ describe('package-database-files', () => {
   });
 
   test('told is what dpkg did not bring', () => {
-    const concluded = (name: string, process: string): StepparentEvent => ({
+    const writtenBy = (name: string, writer_source: WriterSource): StepparentEvent => ({
       ...fileEvent(`${info}/${name}`),
-      stepparent: { inferred: { process } },
+      stepparent: { file: { writer_source } },
     });
     const database = storeOf([
       fileEvent(`${info}/a.postinst`),
       fileEvent(`${info}/b.postinst`, '/tmp/dpkg'),
       fileEvent(`${info}/c.postinst`, null),
-      concluded('d.postinst', 'something less certain'),
-      concluded('e.postinst', onePackageManager),
+      writtenBy('d.postinst', 'inferred'),
+      writtenBy('e.postinst', 'only_package_manager'),
+      writtenBy('f.postinst', 'kernel'),
     ]);
     const reported = ask(database, findingSql(files));
     expect(reported.map((row) => rowIdentity(files, row)).sort()).toEqual([

@@ -27,7 +27,7 @@ export const cases: RuleCases = {
     'put back as it was': changed(tampered, { 'stepparent.script.state': 'known' }),
     'found changed, nobody seen': changed(tampered, {
       process: undefined,
-      'stepparent.found': 'while the agent was off',
+      'stepparent.found': 'offline_diff',
     }),
     'written, and its time set back': changed(tampered, { 'event.action': 'attribute-change', process: undefined }),
     'by a dpkg from elsewhere': changed(tampered, { process: { name: 'dpkg', executable: '/tmp/dpkg' } }),
