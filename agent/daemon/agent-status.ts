@@ -9,6 +9,7 @@ import type { ExceptionsReport } from '../configuration/configured-exceptions.ts
 import { localTime } from '../output/local-time.ts';
 import type { SinkStatus } from './delivery.ts';
 import type { Fault } from './faults.ts';
+import { countLine, type Health } from './health.ts';
 import type { HuntStatus } from './hunt-schedule.ts';
 import type { SensorReport } from './open-sensor.ts';
 
@@ -36,8 +37,10 @@ export interface AgentStatus {
   version: string;
   started: string;
   state: 'learning' | 'running' | 'degraded';
-  /** What keeps it from seeing or telling all, one clause each. */
+  /** What keeps it from detecting or delivering everything: the reasons in `health`. */
   degraded: string[];
+  /** Every health check with its state. */
+  health: Health[];
   /** The configuration files in force, first to last. */
   configuration: string[];
   /** When the last reload was, and why it was refused, if so: the one before it is in force then. Absent: there was none. */
@@ -113,7 +116,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
   return formatColumns(
     `stepparent ${status.version} is ${status.state} (pid ${status.pid}, since ${localTime(status.started)})`,
     [
-      ['degraded', status.degraded],
+      ['degraded', healthLines(status.health)],
       [
         'configuration',
         [...(status.configuration.length > 0 ? status.configuration : ['defaults']), ...status.warnings.map(asWarning)],
@@ -153,6 +156,14 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
     ],
   );
 }
+
+/** Each reason; beneath the last one of a check since when, and what to do. */
+const healthLines = (health: readonly Health[]): string[] =>
+  health.flatMap(({ check, reason, remedy, since }, index) => {
+    if (reason === undefined) return [];
+    const isLast = health[index + 1]?.check !== check;
+    return isLast ? [reason, `  since ${localTime(since)}. ${remedy}`] : [reason];
+  });
 
 function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
   return [
@@ -241,9 +252,6 @@ const formatCounts = (counts: Readonly<Partial<Record<string, number>>>): string
   const parts = Object.entries(counts).filter(([, count]) => count);
   return parts.length > 0 ? ` (${parts.map(([name, count]) => `${count} ${name}`).join(', ')})` : '';
 };
-
-/** A line where there is something to count. */
-export const countLine = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
 
 const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
 

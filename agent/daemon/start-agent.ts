@@ -1,6 +1,5 @@
 // Wires the agent together: sensor, process table, rules, store, delivery; and takes it apart again.
 
-import fs from 'node:fs';
 import { errorMessage } from '../../collectors/error-message.ts';
 import { healthEvent } from '../../collectors/event/health-event.ts';
 import { realPath } from '../../collectors/host/file-identity.ts';
@@ -9,7 +8,7 @@ import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import { raiseFileLimit } from '../../collectors/linux/libc.ts';
 import { askRpm } from '../../collectors/packagedb/package-directories.ts';
-import type { PackageWatch, PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
+import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../../collectors/packages/package-tools.ts';
 import { hasRpm } from '../../collectors/packages/run-rpm.ts';
@@ -36,9 +35,9 @@ import type { Sink } from '../sinks/sink.ts';
 import { openStdoutSink } from '../sinks/stdout.ts';
 import { version } from '../version.ts';
 import { readAgentId } from './agent-id.ts';
-import { type AgentStatus, countLine, formatFault, storeFacts } from './agent-status.ts';
+import { type AgentStatus, formatFault, storeFacts } from './agent-status.ts';
 import { listenControl } from './control-socket.ts';
-import { type SinkStatus, startDelivery } from './delivery.ts';
+import { startDelivery } from './delivery.ts';
 import { openExecHold } from './exec-hold.ts';
 import { lostRecords, openFaults } from './faults.ts';
 import type { Log } from './log.ts';
@@ -49,6 +48,7 @@ import { createPipeline, type PipelinePolicy } from './pipeline.ts';
 import { exceptionsOf, newlyRejected, type Policy, readPolicy, restartKeys } from './policy.ts';
 import { openScriptEvidence } from './script-evidence.ts';
 import { watchSelf } from './self-watch.ts';
+import { learningWarning, openStatusReport } from './status-report.ts';
 import { openStorageOutage } from './storage-outage.ts';
 import { openTermClassifier } from './term-standing.ts';
 
@@ -105,6 +105,8 @@ const endLimits = { stepMs: 7000, allMs: 12_000 };
 /** How often due summaries, retention and old waiting execs are looked after. */
 const tidyEveryMs = 30_000;
 const pruneAgainMs = 250;
+/** How often the health checks run for the log. */
+const healthEveryMs = 30_000;
 /** An exec that waits for its arguments is told after this at the latest. */
 const flushAfterMs = 60;
 const commitAgainMs = 1000;
@@ -171,12 +173,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     requirePrivateDirectory(paths.stateDirectory, 'state_directory');
     let store: Store = openStore(paths.database, storeOptions);
     atEnd.set('database', () => store.close());
-    /** A new database alone learns, and a package starts its agent at once. */
-    const learningWarning = ({ configuration }: Policy): string[] =>
-      configuration.learning === undefined || store.learning(Date.now()) !== undefined
-        ? []
-        : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
-    for (const warning of learningWarning(policy)) log.warn(warning);
+    for (const warning of learningWarning(policy, store.learning(Date.now()))) log.warn(warning);
     // Where it cannot be made the journal has the alerts, and `status` says so.
     if (ndjson) attempt(() => ensureDirectory(paths.logsDirectory));
 
@@ -414,52 +411,42 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
       schedule.reload();
     };
 
-    status = () => {
-      const facts = storeFacts(store, Date.now());
-      const report = sensor.report();
-      const watched = watch.report();
-      const degraded = [
-        ...(reloaded?.refused === undefined ? [] : [`the last reload was refused: ${reloaded.refused}`]),
-        ...(sensor.degraded === undefined ? [] : [sensor.degraded]),
-        ...report.unprobed,
-        ...countLine(report.lost_events, 'records of processes lost'),
-        ...unknownWriters(watched.folders),
-        ...watched.missing.map((path) => `${path} is missing`),
-        ...countLine(policy.refused.rules.length, 'rules refused'),
-        ...countLine(policy.refused.hunts.length, 'hunts refused'),
-        ...(policy.rules.length === 0 ? ['no rule is loaded'] : []),
-        ...(outage.reason === undefined ? [] : [`events wait in memory: ${outage.reason}`]),
-        ...countLine(pipeline.dropped, 'findings given up'),
-        ...undelivered(delivery.status(), ndjson ? paths.logsDirectory : undefined),
-        ...faults.recent(),
-      ];
-      const { user, system } = process.cpuUsage();
-      return {
-        pid: process.pid,
-        version,
-        started,
-        state: facts.learning?.active ? 'learning' : degraded.length === 0 ? 'running' : 'degraded',
-        degraded,
-        sensor: report,
-        packages: watched,
-        processes: table.size,
-        processes_refused: table.refused,
-        rules: { loaded: policy.rules.map(({ id }) => id), refused: policy.refused.rules },
-        hunts: { scheduled: schedule.status(), refused: policy.refused.hunts },
-        exceptions: exceptionsOf(policy),
-        configuration: [...policy.files],
-        ...(reloaded && { reloaded }),
-        warnings: [...policy.warnings, ...learningWarning(policy)],
-        restart_needed: restartKeys(configuration, policy.configuration),
-        known_front_ends: policy.configuration.known_front_ends,
-        store: facts,
-        uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
-        sinks: delivery.status(),
-        faults: faults.list(),
-        rss_bytes: process.memoryUsage.rss(),
-        cpu_seconds: (user + system) / 1e6,
-      };
-    };
+    const statusReport = openStatusReport(
+      {
+        collection: {
+          report: () => ({
+            untraced: sensor.degraded,
+            sensor: sensor.report(),
+            packages: watch.report(),
+            processes: table.size,
+            processes_refused: table.refused,
+          }),
+        },
+        policy: {
+          report: () => ({
+            inForce: policy,
+            reloaded,
+            restart_needed: restartKeys(configuration, policy.configuration),
+            hunts: schedule.status(),
+          }),
+        },
+        storage: {
+          report: () => ({
+            refused: outage.reason,
+            uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
+          }),
+          facts: () => storeFacts(store, Date.now()),
+        },
+        delivery: {
+          report: () => ({ sinks: delivery.status(), logsDirectory: ndjson ? paths.logsDirectory : undefined }),
+        },
+        faults,
+      },
+      { started, log },
+    );
+    status = statusReport.report;
+    statusReport.checkHealth();
+    every(healthEveryMs, statusReport.checkHealth);
 
     const readAndReplace = (): void => {
       reloaded = { last: new Date().toISOString() };
@@ -529,24 +516,3 @@ function attempt(action: () => unknown): string | undefined {
     return error instanceof Error && 'code' in error ? String(error.code) : String(error);
   }
 }
-
-/** Why alerts do not get where they should. The folder is looked at as well: between two alerts nothing is written there. */
-function undelivered(sinks: readonly SinkStatus[], logsDirectory: string | undefined): string[] {
-  const troubles = sinks.flatMap(({ name, trouble }) => {
-    if (trouble === undefined) return [];
-    return [
-      `${name === 'journald' ? 'the journal does not take alerts' : 'alerts are not written'}: ${trouble.message}`,
-    ];
-  });
-  if (logsDirectory === undefined || sinks.some(({ name, trouble }) => name === 'ndjson' && trouble)) return troubles;
-  const code = attempt(() => fs.accessSync(logsDirectory, fs.constants.W_OK));
-  return code === undefined ? troubles : [...troubles, `alerts are not written: ${logsDirectory} (${code})`];
-}
-
-/** What fanotify would say and is not said, in a line for all folders of one reason. */
-const unknownWriters = (directories: PackageWatchReport['folders']): string[] =>
-  [...Map.groupBy(directories, ({ reason }) => reason)].flatMap(([reason, of]) =>
-    reason === undefined
-      ? []
-      : [`who writes to package databases is not told in ${of.length} of ${directories.length} folders: ${reason}`],
-  );

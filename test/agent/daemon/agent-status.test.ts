@@ -24,7 +24,24 @@ const running: AgentStatus = {
   version: '0.1.0',
   started: time,
   state: 'degraded',
-  degraded: ['5 records of processes lost', 'events wait in memory: disk\n full'],
+  degraded: ['5 records of processes lost', '/var/lib/dpkg is missing', '/var/lib/rpm is\x1b\n missing'],
+  health: [
+    { check: 'kernel_tracing', state: 'ok', since: time },
+    {
+      check: 'process_records',
+      state: 'degraded',
+      reason: '5 records of processes lost',
+      remedy: 'Raise `sensor.buffer_total_mb`.',
+      since: time,
+    },
+    ...['/var/lib/dpkg is missing', '/var/lib/rpm is\x1b\n missing'].map((reason) => ({
+      check: 'package_directories' as const,
+      state: 'degraded' as const,
+      reason,
+      remedy: 'Restore the directory.',
+      since: time,
+    })),
+  ],
   configuration: ['/etc/stepparent/config.toml'],
   warnings: ['/etc/stepparent/config.toml:1: unknown key "a\n"'],
   reloaded: { last: time, refused: '/etc/stepparent/rules.d/x.toml:3:1: no\x1b' },
@@ -78,7 +95,7 @@ const running: AgentStatus = {
   cpu_seconds: 1.25,
 };
 
-/** Each as it is shown, with <time> for this time in the time zone of the machine. Changed on purpose: npx vitest run -u test/agent/status.test.ts */
+/** Each as it is shown, with <time> for this time in the time zone of the machine. Changed on purpose: npx vitest run -u test/agent/daemon/agent-status.test.ts */
 test('a running agent, a stopped one with its store, and one that has never run', async () => {
   const shown = [
     formatStatus(running),
@@ -90,6 +107,6 @@ test('a running agent, a stopped one with its store, and one that has never run'
 
 test('nothing in it starts a line or reaches the terminal as it is', () => {
   const text = formatStatus(running);
-  expect(text).not.toMatch(/^(?: full|forged)/m);
+  expect(text).not.toMatch(/^(?: missing|forged)/m);
   expect(text).not.toContain('\x1b');
 });

@@ -1,0 +1,215 @@
+// The health checks: each finds in the reports of the agent's parts what keeps it from detecting or delivering everything.
+
+import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
+import type { SinkStatus } from './delivery.ts';
+import type { Log } from './log.ts';
+import type { SensorReport } from './open-sensor.ts';
+
+/** What the checks read of the parts' reports. */
+export interface HealthInput {
+  collection: {
+    /** Why the kernel's trace is not used; undefined: it is, or it was not asked for. */
+    untraced: string | undefined;
+    sensor: Pick<SensorReport, 'unprobed' | 'lost_events'>;
+    packages: Pick<PackageWatchReport, 'folders' | 'missing'>;
+  };
+  policy: {
+    /** Why the last reload was refused. */
+    reloadRefused: string | undefined;
+    rules: number;
+    refusedRules: number;
+    refusedHunts: number;
+  };
+  storage: {
+    /** Why the database takes no events at present. */
+    refused: string | undefined;
+    /** Findings that were never stored. */
+    dropped: number;
+  };
+  delivery: {
+    sinks: readonly SinkStatus[];
+    /** The directory of alerts.ndjson and the error code of the attempt to use it; undefined: it can be written. */
+    unwritable: { directory: string; code: string } | undefined;
+  };
+  /** Faults of the last hour, one sentence each. */
+  recentFaults: readonly string[];
+}
+
+type HealthState = 'ok' | 'degraded';
+
+/** One line of the list. A check with several problems has one line for each, with the same `since`. */
+export interface Health {
+  /** Keyword: stable, for searches and comparisons. */
+  check: HealthCheck['check'];
+  state: HealthState;
+  /** What is wrong, in one sentence. Absent while the check is ok, as is `remedy`. */
+  reason?: string;
+  /** What the administrator can do. */
+  remedy?: string;
+  /** When the check entered this state, as the agent observed it; ISO 8601. */
+  since: string;
+}
+
+interface HealthDefinition {
+  check: string;
+  remedy: string;
+  /** Changes into these states are logged here. The part itself logs the others, with more detail. */
+  logs: readonly HealthState[];
+  /** One sentence for each problem. */
+  find(input: HealthInput): readonly string[];
+}
+
+/** A line where there is something to count. */
+export const countLine = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+
+const sentence = (reason: string | undefined, prefix = ''): string[] =>
+  reason === undefined ? [] : [`${prefix}${reason}`];
+
+const undelivered = ({ delivery }: HealthInput, sink: string, prefix: string): string[] =>
+  sentence(delivery.sinks.find(({ name }) => name === sink)?.trouble?.message, prefix);
+
+/** All checks, in the order in which they are shown. */
+export const healthChecks = [
+  {
+    check: 'configuration_reload',
+    remedy: 'Correct the file that the reason names, then run `stepparent reload`.',
+    logs: [],
+    find: ({ policy }) => sentence(policy.reloadRefused, 'the last reload was refused: '),
+  },
+  {
+    check: 'kernel_tracing',
+    remedy: 'Run the agent on the host, as root, with tracefs mounted and without kernel lockdown, and restart it.',
+    logs: [],
+    find: ({ collection }) => sentence(collection.untraced),
+  },
+  {
+    check: 'argument_probes',
+    remedy: 'Restore the program of the distribution, or use a kernel with uprobes; the agent tries again by itself.',
+    logs: ['ok'],
+    find: ({ collection }) => collection.sensor.unprobed,
+  },
+  {
+    check: 'process_records',
+    remedy: 'Raise `sensor.buffer_total_mb` and restart the agent; the restart also resets the count.',
+    logs: [],
+    find: ({ collection }) => countLine(collection.sensor.lost_events, 'records of processes lost'),
+  },
+  {
+    check: 'package_writers',
+    remedy: 'Run the agent on the host, on Linux 5.9 or newer, with CAP_SYS_ADMIN, and restart it.',
+    logs: ['degraded', 'ok'],
+    find: ({ collection }) => unknownWriters(collection.packages.folders),
+  },
+  {
+    check: 'package_directories',
+    remedy: 'Restore the directory, or remove it from `package_database_folders` and restart the agent.',
+    logs: [],
+    find: ({ collection }) => collection.packages.missing.map((path) => `${path} is missing`),
+  },
+  {
+    check: 'rule_files',
+    remedy: 'Correct what `stepparent rules check` reports, then run `stepparent reload`.',
+    logs: [],
+    find: ({ policy }) => countLine(policy.refusedRules, 'rules refused'),
+  },
+  {
+    check: 'hunt_files',
+    remedy: 'Correct what `stepparent run --check` reports, then run `stepparent reload`.',
+    logs: [],
+    find: ({ policy }) => countLine(policy.refusedHunts, 'hunts refused'),
+  },
+  {
+    check: 'loaded_rules',
+    remedy: 'Name a directory with valid rules in `rules_directories`, then run `stepparent reload`.',
+    logs: [],
+    find: ({ policy }) => (policy.rules === 0 ? ['no rule is loaded'] : []),
+  },
+  {
+    check: 'event_storage',
+    remedy: 'Free disk space or repair the file system of the database; the agent tries again by itself.',
+    logs: [],
+    find: ({ storage }) => sentence(storage.refused, 'events wait in memory: '),
+  },
+  {
+    check: 'dropped_findings',
+    remedy: 'Make sure that the database can be written, and restart the agent to reset the count.',
+    logs: ['degraded'],
+    find: ({ storage }) => countLine(storage.dropped, 'findings given up'),
+  },
+  {
+    check: 'journald',
+    remedy: 'Check `systemctl status systemd-journald`; alerts wait in the database until the journal takes them.',
+    logs: [],
+    find: (input) => undelivered(input, 'journald', 'the journal does not take alerts: '),
+  },
+  {
+    check: 'standard_output',
+    remedy: 'Restart the agent with a standard output that can be written; alerts wait in the database.',
+    logs: [],
+    find: (input) => undelivered(input, 'stdout', 'alerts are not written: '),
+  },
+  {
+    check: 'alerts_file',
+    remedy: 'Free disk space or correct the permissions of alerts.ndjson; alerts wait in the database.',
+    logs: [],
+    find: (input) => undelivered(input, 'ndjson', 'alerts are not written: '),
+  },
+  {
+    // Between two alerts nothing is written there: without this check the first alert would find the trouble.
+    check: 'logs_directory',
+    remedy: 'Create the directory or make it writable for root; alerts wait in the database.',
+    logs: ['degraded', 'ok'],
+    find: ({ delivery: { sinks, unwritable } }) =>
+      unwritable === undefined || sinks.some(({ name, trouble }) => name === 'ndjson' && trouble)
+        ? []
+        : [`alerts are not written: ${unwritable.directory} (${unwritable.code})`],
+  },
+  {
+    check: 'recent_faults',
+    remedy: 'Read the log of the agent (`journalctl -u stepparent`); the check is ok an hour after the last fault.',
+    logs: ['ok'],
+    find: ({ recentFaults }) => recentFaults,
+  },
+] as const satisfies readonly HealthDefinition[];
+
+type HealthCheck = (typeof healthChecks)[number];
+
+/** What fanotify would report and cannot, in a sentence for all directories of one reason. */
+const unknownWriters = (directories: PackageWatchReport['folders']): string[] =>
+  [...Map.groupBy(directories, ({ reason }) => reason)].flatMap(([reason, affected]) =>
+    reason === undefined
+      ? []
+      : [
+          `who writes to package databases is not told in ${affected.length} of ${directories.length} folders: ${reason}`,
+        ],
+  );
+
+/** A check's problems; none: it is ok. */
+export type FoundHealth = readonly (readonly [definition: HealthCheck, reasons: readonly string[]])[];
+
+/** Runs every check. */
+export const checkHealth = (input: HealthInput): FoundHealth =>
+  healthChecks.map((definition) => [definition, definition.find(input)]);
+
+/** Returns `trackHealth`, which remembers since when each check is in its state, and logs each change once. */
+export function openHealthTracker(log: Pick<Log, 'info' | 'warn'>): (nowMs: number, found: FoundHealth) => Health[] {
+  const entered = new Map<string, { state: HealthState; since: string }>();
+  return function trackHealth(nowMs, found) {
+    return found.flatMap(([{ check, remedy, logs }, reasons]): Health[] => {
+      const state: HealthState = reasons.length === 0 ? 'ok' : 'degraded';
+      const before = entered.get(check);
+      const current = before?.state === state ? before : { state, since: new Date(nowMs).toISOString() };
+      entered.set(check, current);
+      const isLogged = current !== before && (logs as readonly HealthState[]).includes(state);
+      if (isLogged && state === 'degraded') {
+        log.warn('a health check is degraded', { check, reason: reasons.join('; ') });
+      } else if (isLogged && before !== undefined) log.info('a health check is ok again', { check });
+      if (state === 'ok') return [{ check, ...current }];
+      return reasons.map((reason) => ({ check, state, reason, remedy, since: current.since }));
+    });
+  };
+}
+
+/** The reasons of all checks that are degraded. */
+export const degradedReasons = (health: readonly Health[]): string[] =>
+  health.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));

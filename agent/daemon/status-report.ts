@@ -1,0 +1,141 @@
+// Makes the status document of the reports of the agent's parts, and runs the health checks over them.
+
+import fs from 'node:fs';
+import { version } from '../version.ts';
+import type { AgentStatus, StoreFacts } from './agent-status.ts';
+import type { SinkStatus } from './delivery.ts';
+import type { Faults } from './faults.ts';
+import { checkHealth, degradedReasons, type Health, openHealthTracker } from './health.ts';
+import type { Log } from './log.ts';
+import { exceptionsOf, type Policy } from './policy.ts';
+
+/** The sensor, the watch of package databases and the process table. */
+interface CollectionReport extends Pick<AgentStatus, 'sensor' | 'packages' | 'processes' | 'processes_refused'> {
+  /** Why the kernel's trace is not used; undefined: it is, or it was not asked for. */
+  untraced: string | undefined;
+}
+
+interface PolicyReport extends Pick<AgentStatus, 'restart_needed'> {
+  inForce: Policy;
+  /** The last reload; undefined: there was none. */
+  reloaded: AgentStatus['reloaded'] | undefined;
+  hunts: AgentStatus['hunts']['scheduled'];
+}
+
+interface StorageReport extends Pick<AgentStatus, 'uncommitted'> {
+  /** Why the database takes no events at present. */
+  refused: string | undefined;
+}
+
+interface DeliveryReport {
+  sinks: SinkStatus[];
+  /** Undefined: no alerts.ndjson is configured. */
+  logsDirectory: string | undefined;
+}
+
+export interface StatusReportDeps {
+  collection: { report(): CollectionReport };
+  policy: { report(): PolicyReport };
+  /** `facts` counts rows, and throws where the database cannot be read. */
+  storage: { report(): StorageReport; facts(): StoreFacts };
+  delivery: { report(): DeliveryReport };
+  faults: Pick<Faults, 'list' | 'recent'>;
+}
+
+export interface StatusReport {
+  report(): AgentStatus;
+  /** Runs the health checks, so that the log has their changes also while no client requests the status. */
+  checkHealth(): void;
+}
+
+/** The code of the error where the directory cannot be written. */
+function unwritableCode(directory: string): string | undefined {
+  try {
+    fs.accessSync(directory, fs.constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  }
+}
+
+function unwritableDirectory(directory: string | undefined): { directory: string; code: string } | undefined {
+  const code = directory === undefined ? undefined : unwritableCode(directory);
+  return directory === undefined || code === undefined ? undefined : { directory, code };
+}
+
+/** Only a new database learns, and a package starts its agent at once. `learning`: what the store says of its learning mode. */
+export const learningWarning = ({ configuration }: Pick<Policy, 'configuration'>, learning: unknown): string[] =>
+  configuration.learning === undefined || learning !== undefined
+    ? []
+    : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
+
+/** `started`: ISO 8601. */
+export function openStatusReport(
+  deps: StatusReportDeps,
+  { started, log }: { started: string; log: Pick<Log, 'info' | 'warn'> },
+): StatusReport {
+  const trackHealth = openHealthTracker(log);
+
+  const readParts = () => ({
+    collection: deps.collection.report(),
+    policy: deps.policy.report(),
+    storage: deps.storage.report(),
+    delivery: deps.delivery.report(),
+  });
+
+  const healthOf = ({ collection, policy, storage, delivery }: ReturnType<typeof readParts>): Health[] =>
+    trackHealth(
+      Date.now(),
+      checkHealth({
+        collection,
+        policy: {
+          reloadRefused: policy.reloaded?.refused,
+          rules: policy.inForce.rules.length,
+          refusedRules: policy.inForce.refused.rules.length,
+          refusedHunts: policy.inForce.refused.hunts.length,
+        },
+        storage: { refused: storage.refused, dropped: storage.uncommitted.dropped },
+        delivery: { sinks: delivery.sinks, unwritable: unwritableDirectory(delivery.logsDirectory) },
+        recentFaults: deps.faults.recent(),
+      }),
+    );
+
+  return {
+    report() {
+      const facts = deps.storage.facts();
+      const parts = readParts();
+      const { collection, policy, storage, delivery } = parts;
+      const { inForce, reloaded } = policy;
+      const health = healthOf(parts);
+      const degraded = degradedReasons(health);
+      const { user, system } = process.cpuUsage();
+      return {
+        pid: process.pid,
+        version,
+        started,
+        state: facts.learning?.active ? 'learning' : degraded.length === 0 ? 'running' : 'degraded',
+        degraded,
+        health,
+        sensor: collection.sensor,
+        packages: collection.packages,
+        processes: collection.processes,
+        processes_refused: collection.processes_refused,
+        rules: { loaded: inForce.rules.map(({ id }) => id), refused: inForce.refused.rules },
+        hunts: { scheduled: policy.hunts, refused: inForce.refused.hunts },
+        exceptions: exceptionsOf(inForce),
+        configuration: [...inForce.files],
+        ...(reloaded && { reloaded }),
+        warnings: [...inForce.warnings, ...learningWarning(inForce, facts.learning)],
+        restart_needed: policy.restart_needed,
+        known_front_ends: inForce.configuration.known_front_ends,
+        store: facts,
+        uncommitted: storage.uncommitted,
+        sinks: delivery.sinks,
+        faults: deps.faults.list(),
+        rss_bytes: process.memoryUsage.rss(),
+        cpu_seconds: (user + system) / 1e6,
+      };
+    },
+    checkHealth: () => void healthOf(readParts()),
+  };
+}

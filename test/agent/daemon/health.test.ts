@@ -1,0 +1,192 @@
+// Health checks: what each finds, since when, and which changes are logged.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  checkHealth,
+  degradedReasons,
+  type Health,
+  type HealthInput,
+  healthChecks,
+  openHealthTracker,
+} from '../../../agent/daemon/health.ts';
+import { start } from '../../storage/examples.ts';
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+
+const sink = (name: string, message?: string) => ({
+  name,
+  delivered: 0,
+  failed: 0,
+  ...(message === undefined ? {} : { trouble: { message, since: isoTime(start), retry: isoTime(start) } }),
+});
+
+const healthy: HealthInput = {
+  collection: {
+    untraced: undefined,
+    sensor: { unprobed: [], lost_events: 0 },
+    packages: { folders: [{ path: '/var/lib/dpkg', by: 'fanotify', files: 1 }], missing: [] },
+  },
+  policy: { reloadRefused: undefined, rules: 1, refusedRules: 0, refusedHunts: 0 },
+  storage: { refused: undefined, dropped: 0 },
+  delivery: { sinks: [sink('journald'), sink('stdout'), sink('ndjson')], unwritable: undefined },
+  recentFaults: [],
+};
+
+const { collection, policy, storage, delivery } = healthy;
+const unwritable = { directory: '/logs', code: 'EROFS' };
+const polled = (reason: string) => ({ path: '/x', by: 'chokidar' as const, reason, files: 1 });
+
+/** Each line: the check, what the parts report, and the sentences that it gives. */
+const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: string[]][] = [
+  [
+    'configuration_reload',
+    { policy: { ...policy, reloadRefused: 'a.toml:1:1: no' } },
+    ['the last reload was refused: a.toml:1:1: no'],
+  ],
+  ['kernel_tracing', { collection: { ...collection, untraced: 'no tracefs' } }, ['no tracefs']],
+  [
+    'argument_probes',
+    { collection: { ...collection, sensor: { unprobed: ['a is not probed', 'b is not probed'], lost_events: 0 } } },
+    ['a is not probed', 'b is not probed'],
+  ],
+  [
+    'process_records',
+    { collection: { ...collection, sensor: { unprobed: [], lost_events: 7 } } },
+    ['7 records of processes lost'],
+  ],
+  [
+    'package_writers',
+    {
+      collection: {
+        ...collection,
+        packages: {
+          folders: [...collection.packages.folders, polled('EPERM'), polled('EXDEV'), polled('EPERM')],
+          missing: [],
+        },
+      },
+    },
+    [
+      'who writes to package databases is not told in 2 of 4 folders: EPERM',
+      'who writes to package databases is not told in 1 of 4 folders: EXDEV',
+    ],
+  ],
+  [
+    'package_directories',
+    { collection: { ...collection, packages: { folders: [], missing: ['/a', '/b'] } } },
+    ['/a is missing', '/b is missing'],
+  ],
+  ['rule_files', { policy: { ...policy, refusedRules: 2 } }, ['2 rules refused']],
+  ['hunt_files', { policy: { ...policy, refusedHunts: 1 } }, ['1 hunts refused']],
+  ['loaded_rules', { policy: { ...policy, rules: 0 } }, ['no rule is loaded']],
+  ['event_storage', { storage: { ...storage, refused: 'disk full' } }, ['events wait in memory: disk full']],
+  ['dropped_findings', { storage: { ...storage, dropped: 3 } }, ['3 findings given up']],
+  [
+    'journald',
+    { delivery: { ...delivery, sinks: [sink('journald', 'no socket')] } },
+    ['the journal does not take alerts: no socket'],
+  ],
+  [
+    'standard_output',
+    { delivery: { ...delivery, sinks: [sink('stdout', 'EPIPE')] } },
+    ['alerts are not written: EPIPE'],
+  ],
+  [
+    'alerts_file',
+    // The directory cannot be written either: that is one problem, not two.
+    { delivery: { sinks: [sink('ndjson', 'ENOSPC')], unwritable } },
+    ['alerts are not written: ENOSPC'],
+  ],
+  ['logs_directory', { delivery: { ...delivery, unwritable } }, ['alerts are not written: /logs (EROFS)']],
+  ['recent_faults', { recentFaults: ['a failed', 'b failed'] }, ['a failed', 'b failed']],
+];
+
+const track = (input: HealthInput): Health[] =>
+  openHealthTracker({ info: () => {}, warn: () => {} })(start, checkHealth(input));
+
+describe('what a check finds', () => {
+  test('nothing where every part is in order: one line for each check', () => {
+    expect(track(healthy)).toEqual(healthChecks.map(({ check }) => ({ check, state: 'ok', since: isoTime(start) })));
+  });
+
+  test.each(problems)('%s', (check, input, reasons) => {
+    const health = track({ ...healthy, ...input });
+    expect(degradedReasons(health)).toEqual(reasons);
+    const remedy = healthChecks.find((each) => each.check === check)?.remedy;
+    expect(health.filter(({ state }) => state === 'degraded')).toEqual(
+      reasons.map((reason) => ({ check, state: 'degraded', reason, remedy, since: isoTime(start) })),
+    );
+  });
+
+  test('there is a problem above for every check, in the order of the list', () => {
+    expect(problems.map(([check]) => check)).toEqual(healthChecks.map(({ check }) => check));
+  });
+});
+
+test('since when: a check keeps the time of its change, whatever its reason is', () => {
+  const trackHealth = openHealthTracker({ info: () => {}, warn: () => {} });
+  const sinceOf = (ms: number, dropped: number) =>
+    trackHealth(start + ms, checkHealth({ ...healthy, storage: { ...storage, dropped } }))
+      .filter(({ check }) => check === 'dropped_findings' || check === 'journald')
+      .map(({ since }) => Date.parse(since) - start);
+  expect([sinceOf(0, 0), sinceOf(1, 0), sinceOf(2, 5), sinceOf(3, 6), sinceOf(4, 0)]).toEqual([
+    [0, 0],
+    [0, 0],
+    [2, 0],
+    [2, 0],
+    [4, 0],
+  ]);
+});
+
+describe('the log', () => {
+  function logged(...inputs: Partial<HealthInput>[]): unknown[] {
+    const lines: unknown[] = [];
+    const trackHealth = openHealthTracker({
+      info: (...line) => void lines.push(['info', ...line]),
+      warn: (...line) => void lines.push(['warn', ...line]),
+    });
+    for (const input of inputs) trackHealth(start, checkHealth({ ...healthy, ...input }));
+    return lines;
+  }
+
+  test('a change is logged once, with check and reason', () => {
+    const degraded: Partial<HealthInput> = { delivery: { ...delivery, unwritable } };
+    expect(logged({}, degraded, degraded, {}, {}, degraded)).toEqual([
+      [
+        'warn',
+        'a health check is degraded',
+        { check: 'logs_directory', reason: 'alerts are not written: /logs (EROFS)' },
+      ],
+      ['info', 'a health check is ok again', { check: 'logs_directory' }],
+      [
+        'warn',
+        'a health check is degraded',
+        { check: 'logs_directory', reason: 'alerts are not written: /logs (EROFS)' },
+      ],
+    ]);
+  });
+
+  test('several reasons are one line', () => {
+    const writers = problems.find(([check]) => check === 'package_writers')?.[1];
+    expect(logged(writers ?? {})).toEqual([
+      [
+        'warn',
+        'a health check is degraded',
+        { check: 'package_writers', reason: expect.stringMatching(/EPERM; .*EXDEV$/) },
+      ],
+    ]);
+  });
+
+  test.each(problems)('%s: no line that the part itself logs already', (check, input) => {
+    const definition = healthChecks.find((each) => each.check === check);
+    const states = definition?.logs ?? [];
+    expect(logged(input, {})).toHaveLength(states.length);
+  });
+});
+
+test('docs/health.md has a row with the remedy for each check, in the order of the list', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../../docs/health.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `(\w+)` \|.*\| (.*) \|$/gm)].map(([, check, remedy]) => ({ check, remedy }));
+  expect(rows).toEqual(healthChecks.map(({ check, remedy }) => ({ check, remedy })));
+});
