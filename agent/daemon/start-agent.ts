@@ -173,7 +173,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     requirePrivateDirectory(paths.stateDirectory, 'state_directory');
     let store: Store = openStore(paths.database, storeOptions);
     atEnd.set('database', () => store.close());
-    for (const warning of learningWarning(policy, store.learning(Date.now()))) log.warn(warning);
+    for (const warning of learningWarning(configuration, store.learning(Date.now()))) log.warn(warning);
     // Where it cannot be made the journal has the alerts, and `status` says so.
     if (ndjson) attempt(() => ensureDirectory(paths.logsDirectory));
 

@@ -1,6 +1,7 @@
 // Makes the status document of the reports of the agent's parts, and runs the health checks over them.
 
 import fs from 'node:fs';
+import type { Configuration } from '../configuration/configuration.ts';
 import { version } from '../version.ts';
 import type { AgentStatus, StoreFacts } from './agent-status.ts';
 import type { SinkStatus } from './delivery.ts';
@@ -63,8 +64,8 @@ function unwritableDirectory(directory: string | undefined): { directory: string
   return directory === undefined || code === undefined ? undefined : { directory, code };
 }
 
-/** Only a new database learns, and a package starts its agent at once. `learning`: what the store says of its learning mode. */
-export const learningWarning = ({ configuration }: Pick<Policy, 'configuration'>, learning: unknown): string[] =>
+/** Only a new database learns, and a package starts its agent at once. `learning`: what the store reports of its learning mode. */
+export const learningWarning = (configuration: Pick<Configuration, 'learning'>, learning: unknown): string[] =>
   configuration.learning === undefined || learning !== undefined
     ? []
     : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
@@ -125,7 +126,7 @@ export function openStatusReport(
         exceptions: exceptionsOf(inForce),
         configuration: [...inForce.files],
         ...(reloaded && { reloaded }),
-        warnings: [...inForce.warnings, ...learningWarning(inForce, facts.learning)],
+        warnings: [...inForce.warnings, ...learningWarning(inForce.configuration, facts.learning)],
         restart_needed: policy.restart_needed,
         known_front_ends: inForce.configuration.known_front_ends,
         store: facts,

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
+import { healthChecks } from '../../agent/daemon/health.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
@@ -57,7 +58,9 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
       const [status] = await json('status');
       // A busy machine makes the agent pause, which is a fault for an hour.
       expect(status).toMatchObject({ pid, state: expect.stringMatching(/^(?:running|degraded)$/) });
-      expect(degradedWithoutPauses(status as unknown as AgentStatus)).toEqual([]);
+      const { health, ...rest } = status as unknown as AgentStatus;
+      expect(degradedWithoutPauses(rest)).toEqual([]);
+      expect(new Set(health.map(({ check }) => check))).toEqual(new Set(healthChecks.map(({ check }) => check)));
 
       const first = makeParent(scratch, 'first');
       const second = makeParent(scratch, 'second');
