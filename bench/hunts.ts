@@ -12,9 +12,9 @@ import { ecsVersion, type StepparentEvent } from '../collectors/event/event.ts';
 import { hostTables } from '../collectors/host-tables/host-tables.ts';
 import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { limits } from '../storage/limits.ts';
-import { openStore, type Store } from '../storage/open-store.ts';
 import type { PruneLimits } from '../storage/prune.ts';
 import { openQueryDatabase } from '../storage/query-database.ts';
+import { openStore, type Store } from '../storage/store.ts';
 
 const total = Number(process.argv[2] ?? 1_000_000);
 if (!Number.isInteger(total) || total < 1) {

@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { openReadonlyDatabase } from '../storage/open-store.ts';
+import { openReadonlyDatabase } from '../storage/database-file.ts';
 
 /** Something that watches processes while a workload runs. */
 export interface Observer {

@@ -29,13 +29,13 @@ interface ExceptDeps {
 
 /**
  * Prepares the function, which belongs into a transaction. It teaches the baseline nothing: when the exception ends, the
- * term must be told again. For the same reason, when an exception hides a term for the first time, what an alert had
+ * term must be reported again. For the same reason, when an exception hides a term for the first time, what an alert had
  * taught of that term is forgotten; what an operator trusts or a known-terms list says stays.
  */
 export function prepareExcept(
   db: Database,
   { terms, raise }: ExceptDeps,
-): (exceptionId: string, key: TermKey, alert: () => NewAlert, at: EventTimes) => void {
+): (exceptionId: string, key: TermKey, alert: () => NewAlert, times: EventTimes) => void {
   const find = db
     .prepare<[string, string, string, string], number>(
       `SELECT seq FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ? AND state = 'excepted'
@@ -43,13 +43,13 @@ export function prepareExcept(
     )
     .pluck();
   const repeat = db.prepare('UPDATE alerts SET count = count + 1, last_ms = max(last_ms, ?) WHERE seq = ?');
-  return (exceptionId, key, alert, at) => {
+  return (exceptionId, key, alert, times) => {
     const seq = find.get(...key, exceptionId);
     if (seq !== undefined) {
-      repeat.run(at.eventMs, seq);
+      repeat.run(times.eventMs, seq);
       return;
     }
-    raise({ ...alert(), excepted: true }, at.nowMs);
+    raise({ ...alert(), excepted: true }, times.nowMs);
     const origin = terms.find(key)?.origin;
     if (origin === 'alert' || origin === 'learning') terms.forget(key);
   };

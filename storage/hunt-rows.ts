@@ -14,13 +14,13 @@ import { prepareTerms, type TermKey } from './terms.ts';
 export interface HuntRow {
   /** What makes it the same row the next time. */
   identity: readonly (string | null)[];
-  /** The alert that tells of it. */
+  /** The alert that reports it. */
   document(state: AlertState, id: string): StepparentEvent;
-  /** The exception that covers it: it is kept and counted, not told. */
+  /** The exception that covers it: it is kept and counted, not reported. */
   exceptionId?: string | undefined;
 }
 
-interface RecordedHunt {
+export interface RecordedHunt {
   /** The hunt's first run on this database: all its rows were taken as known. */
   first: boolean;
   /** Rows that had not been there, each with its alert. */
@@ -31,16 +31,13 @@ interface RecordedHunt {
   excepted: number;
 }
 
-export interface HuntRows {
-  /**
-   * Commits what a run of a hunt has found. `ruleId` is the hunt's id among alerts and in the baseline, so that
-   * `baseline` shows and edits its rows as it does the terms of rules.
-   */
-  recordHunt(ruleId: string, rows: readonly HuntRow[], nowMs: number): RecordedHunt;
+interface HuntRun {
+  ruleId: string;
+  rows: readonly HuntRow[];
+  nowMs: number;
 }
 
-/** Prepares the statements. */
-export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRows {
+export function recordHunt(db: Database, sinks: readonly string[], { ruleId, rows, nowMs }: HuntRun): RecordedHunt {
   const learns = prepareLearning(db);
   const terms = prepareTerms(db);
   const { raise } = prepareRaise(db, sinks);
@@ -50,9 +47,9 @@ export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRow
     `INSERT INTO hunts (id, first_ms, last_ms) VALUES (?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET last_ms = excluded.last_ms`,
   );
-  const record = db.transaction((ruleId: string, rows: readonly HuntRow[], nowMs: number): RecordedHunt => {
+  const times = { eventMs: nowMs, nowMs };
+  const record = db.transaction((): RecordedHunt => {
     const recorded: RecordedHunt = { first: ran.get(ruleId) === undefined, alerts: [], known: 0, excepted: 0 };
-    const at = { eventMs: nowMs, nowMs };
     noteRun.run(ruleId, nowMs, nowMs);
     terms.begin();
     for (const { identity, document, exceptionId } of rows) {
@@ -65,22 +62,22 @@ export function prepareHuntRows(db: Database, sinks: readonly string[]): HuntRow
         return { id, ruleId, scope: '', terms: identity, eventMs: nowMs, ofRoot: true, learning, document: built };
       };
       if (exceptionId !== undefined && row?.origin !== 'trusted') {
-        except(exceptionId, key, alert, at);
+        except(exceptionId, key, alert, times);
         recorded.excepted++;
         continue;
       }
       const isKnown = row !== undefined && (row.origin === 'trusted' || row.last_ms > nowMs - limits.huntRowMs);
       if (isKnown || recorded.first) {
-        terms.learn(key, row, row?.origin ?? 'first-run', at);
+        terms.learn(key, row, row?.origin ?? 'first-run', times);
         recorded.known++;
         continue;
       }
       const raised = raise(alert(), nowMs);
       if (raised !== undefined) recorded.alerts.push(raised);
-      terms.learn(key, row, learning ? 'learning' : 'alert', at);
+      terms.learn(key, row, learning ? 'learning' : 'alert', times);
     }
     terms.end();
     return recorded;
   });
-  return { recordHunt: (ruleId, rows, nowMs) => record.immediate(ruleId, rows, nowMs) };
+  return record.immediate();
 }

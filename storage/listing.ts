@@ -2,21 +2,16 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { type HiddenCount, readHidden } from './exceptions.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
-import { storeError } from './store-error.ts';
 
-/** Each filter that is given must hold; times are milliseconds since 1970, both ends included. */
+/** Each filter that is given must hold; times are milliseconds since 1970, the limit included. */
 export interface AlertFilter {
   /** Alerts with an event at or after this. */
   sinceMs?: number | undefined;
-  /** Alerts that began at or before this. */
-  untilMs?: number | undefined;
   ruleId?: string | undefined;
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
-  scope?: string | undefined;
-  /** The newest so many. */
+  /** How many of the newest. */
   limit?: number | undefined;
   /** Which are the newest: by the first event, or by the last one. */
   limitBy?: 'first_ms' | 'last_ms';
@@ -24,32 +19,13 @@ export interface AlertFilter {
 
 export interface EventFilter {
   sinceMs?: number | undefined;
-  untilMs?: number | undefined;
-  /** `event.action`. */
-  action?: string | undefined;
-  /** The first `event.category`. */
-  category?: string | undefined;
-  /** The newest so many. */
+  /** How many of the newest. */
   limit?: number | undefined;
 }
 
 export interface TermFilter {
   ruleId?: string | undefined;
   scope?: string | undefined;
-  origin?: TermOrigin | undefined;
-}
-
-export interface Listing {
-  /** Newest last, by the first event. Read in pages: what is committed meanwhile may show. */
-  listAlerts(filter?: AlertFilter): Generator<AlertRecord>;
-  /** Newest last, by `@timestamp` as far as it was not in the future. */
-  listEvents(filter?: EventFilter): Generator<StepparentEvent>;
-  /** Rule by rule, each newest last by the last sighting. */
-  listTerms(filter?: TermFilter): Generator<TermRecord>;
-  /** The alerts whose id begins so, at most ten: none, the one, or several to choose from. */
-  alertsByPrefix(idPrefix: string): AlertRecord[];
-  /** What each exception has hidden, by its id. */
-  hidden(): Map<string, HiddenCount>;
 }
 
 interface AlertRow {
@@ -79,120 +55,110 @@ type Value = string | number;
 /** It holds only where each of its values is given. */
 type Condition = readonly [sql: string, values: readonly (Value | undefined)[]];
 
-/** Prepares reading; `path` is for error messages. */
-export function prepareListing(db: Database, path: string): Listing {
-  const pageRows = 200;
+const pageRows = 200;
 
-  const given = (conditions: readonly Condition[]): { where: string; values: Value[] } => {
-    const some = conditions.filter(([, values]) => !values.includes(undefined));
-    return {
-      where: ['1', ...some.map(([sql]) => sql)].join(' AND '),
-      values: some.flatMap(([, values]) => values as readonly Value[]),
-    };
-  };
-
-  /** In the order of columns `order`, which together are unique, the oldest of the newest `limit`; undefined: there are fewer. */
-  function newest<Row extends object>(
-    table: string,
-    order: readonly (keyof Row & string)[],
-    conditions: readonly Condition[],
-    limit: number,
-  ): Row | undefined {
-    const { where, values } = given(conditions);
-    const descending = order.map((column) => `${column} DESC`).join(', ');
-    try {
-      return db
-        .prepare<Value[], Row>(
-          `SELECT ${order.join(', ')} FROM ${table} WHERE ${where} ORDER BY ${descending} LIMIT 1 OFFSET ?`,
-        )
-        .get(...values, Math.floor(limit) - 1);
-    } catch (error) {
-      throw storeError(error, path);
-    }
+export function* listAlerts(
+  db: Database,
+  { sinceMs, ruleId, state, notState, limit, limitBy = 'first_ms' }: AlertFilter,
+): Generator<AlertRecord> {
+  const conditions: Condition[] = [
+    ['last_ms >= ?', [sinceMs]],
+    ['rule_id = ?', [ruleId]],
+    ['state = ?', [state]],
+    ['state <> ?', [notState]],
+  ];
+  if (limitBy === 'last_ms' && limit !== undefined && limit >= 1) {
+    const oldest = newest<AlertRow>(db, { table: 'alerts', order: ['last_ms', 'seq'], conditions }, limit);
+    if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
   }
+  const rows = pages<AlertRow>(db, { table: 'alerts', order: ['first_ms', 'seq'], conditions }, limit);
+  for (const row of rows) yield alertRecord(row);
+}
 
-  /** Pages through `table` in the order of columns `order`, which together are unique, from the newest `limit` on. */
-  function* pages<Row extends object>(
-    table: string,
-    order: readonly (keyof Row & string)[],
-    conditions: readonly Condition[],
-    limit = Number.POSITIVE_INFINITY,
-  ): Generator<Row> {
-    if (limit < 1) return;
-    const { where, values } = given(conditions);
-    const columns = order.join(', ');
-    const cursorOf = (row: Row) => order.map((column) => row[column] as Value);
-    const select = (operator: '>' | '>=' | undefined) =>
-      db.prepare<Value[], Row>(
-        `SELECT * FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
-         ORDER BY ${columns} LIMIT ${pageRows}`,
-      );
-    try {
-      const first = Number.isFinite(limit) ? newest<Row>(table, order, conditions, limit) : undefined;
-      let rows =
-        first === undefined ? select(undefined).all(...values) : select('>=').all(...values, ...cursorOf(first));
-      const next = select('>');
-      for (;;) {
-        yield* rows;
-        const last = rows.at(-1);
-        if (last === undefined || rows.length < pageRows) return;
-        rows = next.all(...values, ...cursorOf(last));
-      }
-    } catch (error) {
-      throw storeError(error, path);
-    }
-  }
-
-  const byPrefix = db.prepare<[string, string], AlertRow>(
-    'SELECT * FROM alerts WHERE id >= ? AND id < ? ORDER BY seq LIMIT 10',
+export function* listEvents(db: Database, { sinceMs, limit }: EventFilter): Generator<StepparentEvent> {
+  const rows = pages<{ time_ms: number; id: number; document: string }>(
+    db,
+    { table: 'events', order: ['time_ms', 'id'], conditions: [['time_ms >= ?', [sinceMs]]] },
+    limit,
   );
+  for (const row of rows) yield JSON.parse(row.document);
+}
 
+export function* listTerms(db: Database, { ruleId, scope }: TermFilter): Generator<TermRecord> {
+  const rows = pages<TermRow>(db, {
+    table: 'terms',
+    order: ['rule_id', 'last_ms', 'scope', 'terms'],
+    conditions: [
+      ['rule_id = ?', [ruleId]],
+      ['scope = ?', [scope]],
+    ],
+  });
+  for (const row of rows) yield termRecord(row);
+}
+
+export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
+  if (!/^[0-9a-f]+$/.test(idPrefix)) return [];
+  return db
+    .prepare<[string, string], AlertRow>('SELECT * FROM alerts WHERE id >= ? AND id < ? ORDER BY seq LIMIT 10')
+    .all(idPrefix, `${idPrefix}g`)
+    .map(alertRecord);
+}
+
+interface Selection<Row> {
+  table: string;
+  /** Columns that together are unique. */
+  order: readonly (keyof Row & string)[];
+  conditions: readonly Condition[];
+}
+
+function whereGiven(conditions: readonly Condition[]): { where: string; values: Value[] } {
+  const given = conditions.filter(([, values]) => !values.includes(undefined));
   return {
-    *listAlerts({ sinceMs, untilMs, ruleId, state, notState, scope, limit, limitBy = 'first_ms' } = {}) {
-      const conditions: Condition[] = [
-        ['last_ms >= ?', [sinceMs]],
-        ['first_ms <= ?', [untilMs]],
-        ['rule_id = ?', [ruleId]],
-        ['state = ?', [state]],
-        ['state <> ?', [notState]],
-        ['scope = ?', [scope]],
-      ];
-      if (limitBy === 'last_ms' && limit !== undefined && limit >= 1) {
-        const oldest = newest<AlertRow>('alerts', ['last_ms', 'seq'], conditions, limit);
-        if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
-      }
-      for (const row of pages<AlertRow>('alerts', ['first_ms', 'seq'], conditions, limit)) yield alertRecord(row);
-    },
-    *listEvents({ sinceMs, untilMs, action, category, limit } = {}) {
-      const rows = pages<{ time_ms: number; id: number; document: string }>(
-        'events',
-        ['time_ms', 'id'],
-        [
-          ['time_ms >= ?', [sinceMs]],
-          ['time_ms <= ?', [untilMs]],
-          ['action = ?', [action]],
-          ['category = ?', [category]],
-        ],
-        limit,
-      );
-      for (const row of rows) yield JSON.parse(row.document);
-    },
-    *listTerms({ ruleId, scope, origin } = {}) {
-      const rows = pages<TermRow>(
-        'terms',
-        ['rule_id', 'last_ms', 'scope', 'terms'],
-        [
-          ['rule_id = ?', [ruleId]],
-          ['scope = ?', [scope]],
-          ['origin = ?', [origin]],
-        ],
-      );
-      for (const row of rows) yield termRecord(row);
-    },
-    hidden: () => readHidden(db),
-    alertsByPrefix: (idPrefix) =>
-      /^[0-9a-f]+$/.test(idPrefix) ? byPrefix.all(idPrefix, `${idPrefix}g`).map(alertRecord) : [],
+    where: ['1', ...given.map(([sql]) => sql)].join(' AND '),
+    values: given.flatMap(([, values]) => values as readonly Value[]),
   };
+}
+
+/** The oldest of the newest `limit` rows; undefined: there are fewer. */
+function newest<Row extends object>(
+  db: Database,
+  { table, order, conditions }: Selection<Row>,
+  limit: number,
+): Row | undefined {
+  const { where, values } = whereGiven(conditions);
+  const descending = order.map((column) => `${column} DESC`).join(', ');
+  return db
+    .prepare<Value[], Row>(
+      `SELECT ${order.join(', ')} FROM ${table} WHERE ${where} ORDER BY ${descending} LIMIT 1 OFFSET ?`,
+    )
+    .get(...values, Math.floor(limit) - 1);
+}
+
+/** Reads the rows in their order, a page at a time, from the newest `limit` on. */
+function* pages<Row extends object>(
+  db: Database,
+  selection: Selection<Row>,
+  limit = Number.POSITIVE_INFINITY,
+): Generator<Row> {
+  if (limit < 1) return;
+  const { table, order } = selection;
+  const { where, values } = whereGiven(selection.conditions);
+  const columns = order.join(', ');
+  const cursorOf = (row: Row) => order.map((column) => row[column] as Value);
+  const select = (operator: '>' | '>=' | undefined) =>
+    db.prepare<Value[], Row>(
+      `SELECT * FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
+       ORDER BY ${columns} LIMIT ${pageRows}`,
+    );
+  const first = Number.isFinite(limit) ? newest(db, selection, limit) : undefined;
+  let rows = first === undefined ? select(undefined).all(...values) : select('>=').all(...values, ...cursorOf(first));
+  const next = select('>');
+  for (;;) {
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < pageRows) return;
+    rows = next.all(...values, ...cursorOf(last));
+  }
 }
 
 function alertRecord(row: AlertRow): AlertRecord {

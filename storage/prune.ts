@@ -2,7 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import { dayMs, limits } from './limits.ts';
-import { preparePruneScripts } from './scripts.ts';
+import { pruneScripts } from './scripts.ts';
 
 export interface PruneLimits {
   /** Days that events are kept; 14. */
@@ -29,16 +29,16 @@ export interface Pruned {
   /** Contents of scripts. */
   scripts: number;
   /** Terms whose time lay in the future, from a clock that was wrong, and was set to now. */
-  termsMended: number;
+  termsCorrected: number;
   /** There is more to do: call again soon. */
   more: boolean;
 }
 
 /**
- * Prepares one bounded step of retention. Events and alerts go by the time they were stored, oldest first. Trusted terms
- * never go.
+ * One bounded step of retention. Events and alerts go by the time they were stored, oldest first. Trusted terms never
+ * go.
  */
-export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: number, bounds?: PruneLimits) => Pruned {
+export function prune(db: Database, sinks: readonly string[], nowMs: number, bounds: PruneLimits): Pruned {
   const rows = limits.pruneRows;
   const dropEvents = db.prepare(
     `DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ${rows}) AND stored_ms < ?`,
@@ -48,7 +48,7 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
   const dropOthers = db.prepare(
     `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE of_root = 0 ORDER BY id LIMIT ${rows})`,
   );
-  /** Nobody but root may have root's events displaced. */
+  /** Only root may have root's events displaced. */
   const dropForRoom = (): number => {
     const areMany = (countOthers.get() ?? 0) > (countEvents.get() ?? 0) * limits.othersShare;
     return areMany ? dropOthers.run().changes : dropEvents.run(Number.MAX_SAFE_INTEGER).changes;
@@ -65,7 +65,7 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
        SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms < ? AND origin <> 'trusted' LIMIT ${rows})`,
   );
-  const mendTerms = db.prepare(
+  const correctTerms = db.prepare(
     `UPDATE terms SET last_ms = ? WHERE (rule_id, scope, terms) IN (
        SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms > ? LIMIT ${rows})`,
   );
@@ -78,10 +78,9 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
        SELECT id FROM outbox WHERE created_ms < ? AND sink NOT IN (SELECT value FROM json_each(?)) LIMIT ${rows})`,
   );
   const pages = (name: 'page_count' | 'freelist_count' | 'page_size') => db.pragma(name, { simple: true }) as number;
-  const pruneScripts = preparePruneScripts(db);
   const sinkList = JSON.stringify(sinks);
 
-  const drop = db.transaction((nowMs: number, bounds: PruneLimits): Pruned => {
+  const drop = db.transaction((): Pruned => {
     const eventsBeforeMs = nowMs - (bounds.eventDays ?? limits.eventDays) * dayMs;
     const alertsBeforeMs = nowMs - (bounds.alertDays ?? limits.alertDays) * dayMs;
     const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
@@ -98,14 +97,14 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
     dropDeliveries.run(alertsBeforeMs);
     dropUnconfigured.run(eventsBeforeMs, sinkList);
 
-    const scripts = pruneScripts(bounds.scriptBytes);
+    const scripts = pruneScripts(db, bounds.scriptBytes);
 
     let terms = 0;
-    let termsMended = 0;
+    let termsCorrected = 0;
     for (let rule = nextRule.get(''); typeof rule === 'string'; rule = nextRule.get(rule)) {
-      termsMended += mendTerms.run(nowMs, rule, nowMs + limits.clockSlackMs).changes;
+      termsCorrected += correctTerms.run(nowMs, rule, nowMs + limits.clockSlackMs).changes;
       if (bounds.termMs !== undefined) terms += dropTerms.run(rule, nowMs - bounds.termMs).changes;
-      if (terms + termsMended >= rows) break;
+      if (terms + termsCorrected >= rows) break;
     }
     return {
       events,
@@ -113,16 +112,15 @@ export function preparePrune(db: Database, sinks: readonly string[]): (nowMs: nu
       terms,
       scripts,
       deliveries: deliveries - (countDeliveries.get() ?? 0),
-      termsMended,
+      termsCorrected,
       more:
-        [events, alerts, terms, termsMended, scripts].some((count) => count >= rows) || (full && events + alerts > 0),
+        [events, alerts, terms, termsCorrected, scripts].some((count) => count >= rows) ||
+        (full && events + alerts > 0),
     };
   });
 
-  return (nowMs, bounds = {}) => {
-    const pruned = drop.immediate(nowMs, bounds);
-    const free = pages('freelist_count');
-    if (free > limits.prunePages) db.pragma(`incremental_vacuum(${limits.prunePages})`);
-    return { ...pruned, more: pruned.more || free > 2 * limits.prunePages };
-  };
+  const pruned = drop.immediate();
+  const free = pages('freelist_count');
+  if (free > limits.prunePages) db.pragma(`incremental_vacuum(${limits.prunePages})`);
+  return { ...pruned, more: pruned.more || free > 2 * limits.prunePages };
 }

@@ -3,10 +3,10 @@
 import Database from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { HostTable } from '../collectors/host-tables/host-table.ts';
+import { openReadonlyDatabase } from './database-file.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
-import { openReadonlyDatabase } from './open-store.ts';
 import { pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
 import { createViews, dropViews, type EventAccess } from './sql-views.ts';
 import { errorCode } from './store-error.ts';
@@ -38,7 +38,7 @@ export class SqlError extends Error {
   override name = 'SqlError';
 }
 
-/** Opens the agent's database for reading, beside the agent. Throws a StoreError as `openStore` does. */
+/** Opens the agent's database for reading, beside the agent. Throws a StoreError as `openStoreReader` does. */
 export function openQueryDatabase(path: string, tables: readonly HostTable[]): QueryDatabase {
   return queryDatabase(openReadonlyDatabase(path), tables);
 }

@@ -16,14 +16,8 @@ import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './ter
 export interface Recorded {
   /** Every alert that this batch raised, in order, whatever its state; what an exception hid is not among them. */
   alerts: AlertRecord[];
-  /** Matches that raised none since their term or alert was there already. */
-  repeats: number;
-  /** How many of `alerts` were over the cap. */
-  capped: number;
   /** Matches that an exception hid. */
   excepted: number;
-  /** Oldest terms that went because a rule had too many. */
-  termsDropped: number;
 }
 
 function countedMs(event: StepparentEvent, nowMs: number): number {
@@ -59,7 +53,7 @@ export function prepareRecord(
     recorded: Recorded,
     finding: JudgedEvent,
     judged: JudgedEvent['verdicts'][number],
-    at: EventTimes,
+    times: EventTimes,
   ): void {
     const { verdict, known, alerting, exception } = judged;
     const { rule } = verdict;
@@ -67,10 +61,10 @@ export function prepareRecord(
     const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
     const row = learnable ? terms.find(key) : undefined;
     if (known || !alerting) {
-      if (learnable) recorded.termsDropped += terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), at);
+      if (learnable) terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), times);
       return;
     }
-    const learning = learns(at.eventMs, at.nowMs);
+    const learning = learns(times.eventMs, times.nowMs);
     const alert = (): NewAlert => {
       const id = alertId(finding.event.event.id, rule.id);
       return {
@@ -78,47 +72,43 @@ export function prepareRecord(
         ruleId: rule.id,
         scope: finding.scope,
         terms: verdict.terms,
-        eventMs: at.eventMs,
+        eventMs: times.eventMs,
         ofRoot: isRootEvent(finding.event),
         learning,
         document: (state) => judged.document(state, id),
       };
     };
-    // Whom the operator trusts for ever needs no exception.
+    // A term that the operator trusts permanently needs no exception.
     if (exception !== undefined && row?.origin !== 'trusted') {
-      except(exception.id, key, alert, at);
+      except(exception.id, key, alert, times);
       recorded.excepted++;
       return;
     }
     const latest = latestAlerts.find(key);
-    const seen = learnable ? isSeen(row, rule, at) : isSuppressed(latest, verdict, at, learning);
+    const seen = learnable ? isSeen(row, rule, times) : isSuppressed(latest, verdict, times, learning);
     if (seen) {
-      if (row !== undefined) terms.learn(key, row, row.origin, at);
-      if (latest !== undefined && (!learnable || latest.last_ms > at.eventMs - rule.windowMs)) {
-        latestAlerts.repeat(latest, at.eventMs);
+      if (row !== undefined) terms.learn(key, row, row.origin, times);
+      if (latest !== undefined && (!learnable || latest.last_ms > times.eventMs - rule.windowMs)) {
+        latestAlerts.repeat(latest, times.eventMs);
       }
-      recorded.repeats++;
       return;
     }
     const made = alert();
-    // Nobody was told of it: it is told as soon as the cap allows, counted until then, and not learned.
-    if (latest?.state === 'capped' && isCapped(made, at.nowMs)) {
-      latestAlerts.repeat(latest, at.eventMs);
-      recorded.repeats++;
+    // It was not delivered: it is as soon as the cap allows, counted until then, and not learned.
+    if (latest?.state === 'capped' && isCapped(made, times.nowMs)) {
+      latestAlerts.repeat(latest, times.eventMs);
       return;
     }
-    const raised = raise(made, at.nowMs);
+    const raised = raise(made, times.nowMs);
     latestAlerts.forget(key);
-    if (raised === undefined) recorded.repeats++;
-    else recorded.alerts.push(raised);
-    if (raised?.state === 'capped') recorded.capped++;
+    if (raised !== undefined) recorded.alerts.push(raised);
     if (learnable && raised?.state !== 'capped') {
-      recorded.termsDropped += terms.learn(key, row, learning ? 'learning' : 'alert', at);
+      terms.learn(key, row, learning ? 'learning' : 'alert', times);
     }
   }
 
   return db.transaction((findings: readonly JudgedEvent[], nowMs: number): Recorded => {
-    const recorded: Recorded = { alerts: [], repeats: 0, capped: 0, excepted: 0, termsDropped: 0 };
+    const recorded: Recorded = { alerts: [], excepted: 0 };
     terms.begin();
     latestAlerts.begin();
     for (const finding of findings) {
@@ -133,18 +123,18 @@ export function prepareRecord(
   }).immediate;
 }
 
-function isSeen(row: TermRow | undefined, rule: Rule, at: EventTimes): boolean {
-  return row !== undefined && (row.origin === 'trusted' || row.last_ms > at.eventMs - rule.windowMs);
+function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolean {
+  return row !== undefined && (row.origin === 'trusted' || row.last_ms > times.eventMs - rule.windowMs);
 }
 
 /** An alert that was only kept, while learning or over the cap, suppresses none that would be delivered. */
 function isSuppressed(
   latest: LatestAlert | undefined,
   { rule, terms }: Verdict,
-  at: EventTimes,
+  times: EventTimes,
   learning: boolean,
 ): boolean {
   if (latest === undefined || latest.state === 'capped' || (latest.state === 'learning' && !learning)) return false;
   const windowMs = terms.includes(null) ? limits.unobservedWindowMs : rule.windowMs;
-  return Math.abs(at.eventMs - latest.first_ms) < windowMs;
+  return Math.abs(times.eventMs - latest.first_ms) < windowMs;
 }

@@ -61,5 +61,4 @@ export interface OutboxItem {
   document: StepparentEvent;
   /** Deliveries tried without success. */
   attempts: number;
-  createdMs: number;
 }

@@ -4,7 +4,7 @@ import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';
 
 /** A script in its place; '' where something is not known. */
-interface ScriptSlot {
+export interface ScriptSlot {
   package: string;
   version: string;
   phase: string;
@@ -35,48 +35,37 @@ interface Seen {
   lastMs: number;
 }
 
-type ScriptVersion = Omit<SeenScript, 'content'> & Seen;
+export type ScriptVersion = Omit<SeenScript, 'content'> & Seen;
 
-export interface ScriptListing {
-  /** By package, phase and time; of one package (`libc6` is `libc6:amd64` too), or all. */
-  listScripts(packageName?: string): ScriptVersion[];
-  /** The contents whose hash begins so, at most ten. */
-  scriptsByPrefix(sha256Prefix: string): { sha256: string; sizeBytes: number; content: Buffer }[];
-}
-
-export interface Scripts {
-  /** Keeps the content and notes that it was seen; what is there already keeps its state and origin, where it has any. */
-  saveScripts(scripts: readonly SeenScript[], nowMs: number): void;
-  /** What that slot has had and has been judged, the latest first. */
-  scriptsOf(slot: ScriptSlot): PastScript[];
-  /** Whether any script of that version was known before a moment. */
-  versionKnown(packageName: string, version: string, beforeMs: number): boolean;
-  /** Whether the first pass over what was there has been completed. */
-  scriptsComplete(): boolean;
-  completeScripts(nowMs: number): void;
+export interface ScriptContent {
+  sha256: string;
+  sizeBytes: number;
+  content: Buffer;
 }
 
 const columns = `v.package, v.version, v.phase, v.sha256, v.path, v.state, v.origin, s.size AS sizeBytes,
   v.first_ms AS firstMs, v.last_ms AS lastMs`;
 
-/** Prepares reading. */
-export function prepareScriptListing(db: Database): ScriptListing {
-  const list = db.prepare<[{ name: string | null }], ScriptVersion>(
-    `SELECT ${columns} FROM script_versions v JOIN scripts s USING (sha256)
-     WHERE :name IS NULL OR v.package = :name OR (v.package > :name || ':' AND v.package < :name || ';')
-     ORDER BY v.package, v.phase, v.first_ms, v.version`,
-  );
-  const byPrefix = db.prepare<[string, string], { sha256: string; sizeBytes: number; content: Buffer }>(
-    `SELECT sha256, size AS sizeBytes, content FROM scripts WHERE sha256 >= ? AND sha256 < ? ORDER BY sha256 LIMIT 10`,
-  );
-  return {
-    listScripts: (name) => list.all({ name: name ?? null }),
-    scriptsByPrefix: (prefix) => (/^[0-9a-f]+$/.test(prefix) ? byPrefix.all(prefix, `${prefix}g`) : []),
-  };
+export function listScripts(db: Database, packageName: string | undefined): ScriptVersion[] {
+  return db
+    .prepare<[{ name: string | null }], ScriptVersion>(
+      `SELECT ${columns} FROM script_versions v JOIN scripts s USING (sha256)
+       WHERE :name IS NULL OR v.package = :name OR (v.package > :name || ':' AND v.package < :name || ';')
+       ORDER BY v.package, v.phase, v.first_ms, v.version`,
+    )
+    .all({ name: packageName ?? null });
 }
 
-/** Prepares the statements of the agent. */
-export function prepareScripts(db: Database): Scripts {
+export function scriptsByPrefix(db: Database, sha256Prefix: string): ScriptContent[] {
+  if (!/^[0-9a-f]+$/.test(sha256Prefix)) return [];
+  return db
+    .prepare<[string, string], ScriptContent>(
+      'SELECT sha256, size AS sizeBytes, content FROM scripts WHERE sha256 >= ? AND sha256 < ? ORDER BY sha256 LIMIT 10',
+    )
+    .all(sha256Prefix, `${sha256Prefix}g`);
+}
+
+export function saveScripts(db: Database, scripts: readonly SeenScript[], nowMs: number): void {
   const insert = db.prepare(
     'INSERT OR IGNORE INTO scripts (sha256, size, bytes, first_ms, content) VALUES (?, ?, ?, ?, ?)',
   );
@@ -86,40 +75,45 @@ export function prepareScripts(db: Database): Scripts {
      ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms),
        origin = iif(state = '', excluded.origin, origin), state = iif(state = '', excluded.state, state)`,
   );
-  const save = db.transaction((scripts: readonly SeenScript[], nowMs: number): void => {
-    for (const one of scripts) {
-      insert.run(one.sha256, one.sizeBytes, one.content.length, nowMs, one.content);
-      see.run(one.package, one.version, one.phase, one.sha256, one.path, one.state, one.origin, nowMs, nowMs);
+  db.transaction(() => {
+    for (const script of scripts) {
+      const { package: packageName, version, phase, sha256, sizeBytes, path, state, origin, content } = script;
+      insert.run(sha256, sizeBytes, content.length, nowMs, content);
+      see.run(packageName, version, phase, sha256, path, state, origin, nowMs, nowMs);
     }
-  });
-  const of = db.prepare<[string, string, string], PastScript>(
-    `SELECT v.sha256, v.state, s.content FROM script_versions v JOIN scripts s USING (sha256)
-     WHERE v.package = ? AND v.version = ? AND v.phase = ? AND v.state <> '' ORDER BY v.last_ms DESC LIMIT 16`,
-  );
-  const before = db
-    .prepare<[string, string, number], 1>(
-      'SELECT 1 FROM script_versions WHERE package = ? AND version = ? AND first_ms < ? LIMIT 1',
+  }).immediate();
+}
+
+export function readPastScripts(db: Database, slot: ScriptSlot): PastScript[] {
+  return db
+    .prepare<[string, string, string], PastScript>(
+      `SELECT v.sha256, v.state, s.content FROM script_versions v JOIN scripts s USING (sha256)
+       WHERE v.package = ? AND v.version = ? AND v.phase = ? AND v.state <> '' ORDER BY v.last_ms DESC LIMIT 16`,
     )
-    .pluck();
-  const complete = db.prepare<[], number>("SELECT value FROM meta WHERE key = 'scripts_ms'").pluck();
-  const setComplete = db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('scripts_ms', ?)");
-  return {
-    saveScripts: (scripts, nowMs) => save.immediate(scripts, nowMs),
-    scriptsOf: (slot) => of.all(slot.package, slot.version, slot.phase),
-    versionKnown: (name, version, beforeMs) => before.get(name, version, beforeMs) !== undefined,
-    scriptsComplete: () => complete.get() !== undefined,
-    completeScripts: (nowMs) => {
-      setComplete.run(nowMs);
-    },
-  };
+    .all(slot.package, slot.version, slot.phase);
+}
+
+export function isVersionKnown(db: Database, packageName: string, version: string, beforeMs: number): boolean {
+  const select = db.prepare('SELECT 1 FROM script_versions WHERE package = ? AND version = ? AND first_ms < ? LIMIT 1');
+  return select.get(packageName, version, beforeMs) !== undefined;
+}
+
+export function scriptsComplete(db: Database): boolean {
+  return db.prepare("SELECT value FROM meta WHERE key = 'scripts_ms'").get() !== undefined;
+}
+
+export function completeScripts(db: Database, nowMs: number): void {
+  db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('scripts_ms', ?)").run(nowMs);
 }
 
 /**
- * Prepares one bounded step that keeps contents below `scriptBytes`. What a later content has taken the place of goes
- * first, then the oldest. Returns how many contents went.
+ * One bounded step that keeps contents below `maxBytes`. What a later content has taken the place of goes first, then
+ * the oldest. Returns how many contents went.
  */
-export function preparePruneScripts(db: Database): (maxBytes?: number) => number {
+export function pruneScripts(db: Database, maxBytes: number = limits.scriptBytes): number {
   const total = db.prepare<[], number>('SELECT total(bytes) FROM scripts').pluck();
+  let over = (total.get() ?? 0) - maxBytes;
+  if (over <= 0) return 0;
   const oldest = db
     .prepare<[], string>(
       `SELECT sha256 FROM scripts s ORDER BY
@@ -133,16 +127,12 @@ export function preparePruneScripts(db: Database): (maxBytes?: number) => number
     .pluck();
   const bytesOf = db.prepare<[string], number>('SELECT bytes FROM scripts WHERE sha256 = ?').pluck();
   const drop = db.prepare('DELETE FROM scripts WHERE sha256 = ?');
-  return (maxBytes = limits.scriptBytes) => {
-    let over = (total.get() ?? 0) - maxBytes;
-    if (over <= 0) return 0;
-    let dropped = 0;
-    for (const sha256 of oldest.all()) {
-      if (over <= 0) break;
-      over -= bytesOf.get(sha256) ?? 0;
-      drop.run(sha256);
-      dropped++;
-    }
-    return dropped;
-  };
+  let dropped = 0;
+  for (const sha256 of oldest.all()) {
+    if (over <= 0) break;
+    over -= bytesOf.get(sha256) ?? 0;
+    drop.run(sha256);
+    dropped++;
+  }
+  return dropped;
 }

@@ -12,23 +12,19 @@ export interface StoreStatus {
   events: number;
   /** Undefined when there is none. */
   oldestEventMs: number | undefined;
-  newestEventMs: number | undefined;
   /** Number of terms by how they came to be known. */
   terms: Partial<Record<TermOrigin, number>>;
   alerts: Record<AlertState, number>;
   /** Deliveries still to make, by sink; a sink that has none is missing. */
   outbox: Record<string, { waiting: number; failing: number; oldestMs: number }>;
-  /** Capped alerts that no summary has told of yet. */
-  untold: number;
 }
 
 /** Reads the facts; counts every row, so it is for people, not for a hot path. */
 export function readStatus(db: Database, path: string): StoreStatus {
-  const one = <T>(sql: string) => db.prepare<[], T>(sql).get();
   const grouped = (sql: string) => Object.fromEntries(db.prepare<[], [string, number]>(sql).raw().all());
-  const events = one<{ n: number; oldest: number | null; newest: number | null }>(
-    'SELECT count(*) AS n, min(time_ms) AS oldest, max(time_ms) AS newest FROM events',
-  );
+  const events = db
+    .prepare<[], { n: number; oldest: number | null }>('SELECT count(*) AS n, min(time_ms) AS oldest FROM events')
+    .get();
   const outbox = db
     .prepare<[], { sink: string; waiting: number; failing: number; oldestMs: number }>(
       `SELECT sink, count(*) AS waiting, sum(attempts > 0) AS failing, min(created_ms) AS oldestMs
@@ -41,7 +37,6 @@ export function readStatus(db: Database, path: string): StoreStatus {
     sizeBytes: sizeBytes(path) + sizeBytes(`${path}-wal`),
     events: events?.n ?? 0,
     oldestEventMs: events?.oldest ?? undefined,
-    newestEventMs: events?.newest ?? undefined,
     terms: grouped('SELECT origin, count(*) FROM terms GROUP BY origin'),
     alerts: {
       open: 0,
@@ -51,7 +46,6 @@ export function readStatus(db: Database, path: string): StoreStatus {
       ...grouped('SELECT state, count(*) FROM alerts GROUP BY state'),
     },
     outbox: Object.fromEntries(outbox.map(({ sink, ...counts }) => [sink, counts])),
-    untold: one<{ n: number }>('SELECT coalesce(sum(count), 0) AS n FROM capping')?.n ?? 0,
   };
 }
 

@@ -1,4 +1,4 @@
-// Tells in one document of the alerts that were over the cap.
+// Reports in one document the alerts that were over the cap.
 
 import type { Database } from 'better-sqlite3';
 import { escapeText } from '../collectors/event/escape-text.ts';
@@ -16,16 +16,17 @@ interface CappingRow {
 }
 
 /**
- * Prepares the function that puts a summary for each rule into the outbox of every sink when the five minutes since its
- * first capped alert are over, and returns them. Call it often: once in a minute will do. What is due survives a restart.
+ * Puts a summary for each rule into the outbox of every sink when the five minutes since its first capped alert are over,
+ * and returns them. Call it often: once in a minute will do. What is due survives a restart.
  */
-export function prepareSummaries(db: Database, sinks: readonly string[]): (nowMs: number) => StepparentEvent[] {
+export function summarize(db: Database, sinks: readonly string[], nowMs: number): StepparentEvent[] {
   const due = db.prepare<[number, number], CappingRow>(
     'SELECT * FROM capping WHERE from_ms <= ? OR from_ms > ? ORDER BY from_ms',
   );
+  if (due.get(nowMs - limits.capWindowMs, nowMs) === undefined) return [];
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, document, created_ms, next_ms) VALUES (?, ?, ?, ?)');
   const forget = db.prepare('DELETE FROM capping WHERE rule_id = ?');
-  const report = db.transaction((nowMs: number) =>
+  const report = db.transaction(() =>
     due.all(nowMs - limits.capWindowMs, nowMs).map((row) => {
       const document = buildSummary(row, nowMs);
       const text = JSON.stringify(document);
@@ -34,7 +35,7 @@ export function prepareSummaries(db: Database, sinks: readonly string[]): (nowMs
       return document;
     }),
   );
-  return (nowMs) => (due.get(nowMs - limits.capWindowMs, nowMs) === undefined ? [] : report.immediate(nowMs));
+  return report.immediate();
 }
 
 function buildSummary(row: CappingRow, nowMs: number): StepparentEvent {

@@ -1,4 +1,4 @@
-// The terms that a rule or a hunt has seen.
+// The terms that a rule or a hunt has seen, and an operator's edits of them.
 
 import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';
@@ -22,8 +22,8 @@ export interface Terms {
   /** Call at the start of each transaction: what was counted in another may have changed. */
   begin(): void;
   find(key: TermKey): TermRow | undefined;
-  /** Writes a sighting; `row` is what `find` said. Returns how many other terms had to go. */
-  learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, at: EventTimes): number;
+  /** Writes a sighting; `row` is what `find` returned. The oldest term goes where the rule has too many. */
+  learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, times: EventTimes): void;
   forget(key: TermKey): void;
   /** Writes the sightings of terms that were known before. Call at the end of each transaction. */
   end(): void;
@@ -69,13 +69,13 @@ export function prepareTerms(db: Database): Terms {
       if (row !== undefined) asked.set(name, { key, row, sightings: 0 });
       return row;
     },
-    learn(key, row, origin, at) {
+    learn(key, row, origin, times) {
       const known = row && asked.get(key.join('\0'));
       if (known !== undefined) {
         const { last_ms } = known.row;
-        known.row = { last_ms: last_ms > at.nowMs ? at.eventMs : Math.max(last_ms, at.eventMs), origin };
+        known.row = { last_ms: last_ms > times.nowMs ? times.eventMs : Math.max(last_ms, times.eventMs), origin };
         known.sightings++;
-        return 0;
+        return;
       }
       const [ruleId] = key;
       const before = counts.get(ruleId) ?? count.get(ruleId) ?? 0;
@@ -87,8 +87,7 @@ export function prepareTerms(db: Database): Terms {
         asked.clear();
       }
       counts.set(ruleId, before + 1 - dropped);
-      insert.run(...key, at.eventMs, at.eventMs, origin);
-      return dropped;
+      insert.run(...key, times.eventMs, times.eventMs, origin);
     },
     forget(key) {
       asked.delete(key.join('\0'));
@@ -96,4 +95,17 @@ export function prepareTerms(db: Database): Terms {
     },
     end: write,
   };
+}
+
+/** Edits the baseline while the agent may run. False when the term was not there. */
+export function forgetTerm(db: Database, key: TermKey): boolean {
+  return db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?').run(...key).changes > 0;
+}
+
+/** Edits the baseline while the agent may run. */
+export function trustTerm(db: Database, key: TermKey, nowMs: number): void {
+  db.prepare(
+    `INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 0, 'trusted')
+     ON CONFLICT DO UPDATE SET origin = 'trusted'`,
+  ).run(...key, nowMs, nowMs);
 }

@@ -6,7 +6,7 @@ import { type Exception, exceptionFields, isInForce } from '../../detectors/exce
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { HiddenCount } from '../../storage/exceptions.ts';
-import type { StoreReader } from '../../storage/open-store.ts';
+import type { StoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { type ConfiguredException, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
 import { conditionText, expiryText } from '../configuration/exception-text.ts';

@@ -1,7 +1,7 @@
 // `stepparent status`: what the running agent says of itself, or the store's facts when none runs.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import { openStore } from '../../storage/open-store.ts';
+import { openStoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { resolvePaths } from '../configuration/paths.ts';
 import { checkConfiguration } from '../configuration/read-configuration.ts';
@@ -26,7 +26,7 @@ export async function statusCommand(options: { config?: string; json?: boolean }
 
 function readStopped(database: string): StoppedStatus {
   try {
-    return closing(openStore(database, { readonly: true }), (store) => ({
+    return closing(openStoreReader(database), (store) => ({
       state: 'stopped',
       store: storeFacts(store, Date.now()),
     }));

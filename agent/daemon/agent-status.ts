@@ -3,8 +3,8 @@
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
 import type { RefusedRule } from '../../detectors/rules/rule.ts';
-import type { StoreReader } from '../../storage/open-store.ts';
 import type { StoreStatus } from '../../storage/status.ts';
+import type { StoreReader } from '../../storage/store.ts';
 import type { ExceptionsReport } from '../configuration/configured-exceptions.ts';
 import { localTime } from '../output/local-time.ts';
 import type { SinkStatus } from './delivery.ts';

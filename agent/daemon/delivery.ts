@@ -1,8 +1,8 @@
 // Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
 
 import { errorMessage } from '../../collectors/error-message.ts';
-import type { Outbox } from '../../storage/outbox.ts';
 import type { OutboxItem } from '../../storage/records.ts';
+import type { Store } from '../../storage/store.ts';
 import type { Delivered, Sink } from '../sinks/sink.ts';
 
 /** One sink's account since the start. */
@@ -14,6 +14,8 @@ export interface SinkStatus {
   /** Present while the last attempt failed: why, and when the next one is. */
   trouble?: { message: string; since: string; retry: string };
 }
+
+export type Outbox = Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed'>;
 
 export interface DeliveryDeps {
   outbox: Outbox;

@@ -7,7 +7,8 @@ import { timerMs } from '../../collectors/timers.ts';
 import type { ExceptionFor } from '../../detectors/exceptions.ts';
 import { buildFinding } from '../../detectors/hunts/build-finding.ts';
 import { type Hunt, huntRuleId, rowIdentity } from '../../detectors/hunts/hunt.ts';
-import type { HuntRow, HuntRows } from '../../storage/hunt-rows.ts';
+import type { HuntRow } from '../../storage/hunt-rows.ts';
+import type { Store } from '../../storage/store.ts';
 import type { QueryResult } from '../query/ask-query.ts';
 import { rowObject } from '../query/run-hunt.ts';
 
@@ -33,7 +34,7 @@ export interface HuntScheduleDeps {
   hunts(): readonly Hunt[];
   /** Asks a hunt for the rows that would be told; rejects when it fails. */
   run(hunt: Hunt, window: { sinceMs: number; nowMs: number }, signal: AbortSignal): Promise<QueryResult>;
-  record: HuntRows['recordHunt'];
+  record: Store['recordHunt'];
   exceptionFor: ExceptionFor;
   host: StepparentEvent['host'];
   agent: StepparentEvent['agent'];

@@ -1,7 +1,7 @@
 // Wires the schedule of hunts into the agent: configuration, store, delivery and log.
 
 import type { HostContext } from '../../collectors/host/host-context.ts';
-import type { Store } from '../../storage/open-store.ts';
+import type { Store } from '../../storage/store.ts';
 import { runHunt } from '../query/run-hunt.ts';
 import type { Faults } from './faults.ts';
 import { type HuntSchedule, startHuntSchedule } from './hunt-schedule.ts';
@@ -12,8 +12,7 @@ export interface OpenHuntScheduleDeps {
   /** What is in force; a reload puts another one in its place. */
   policy(): Policy;
   database: string;
-  /** The store in use: another one takes its place when it breaks. */
-  store(): Store;
+  store: Pick<Store, 'recordHunt'>;
   context: Pick<HostContext, 'host' | 'agent'>;
   onAlerts(): void;
   log: Log;
@@ -39,7 +38,7 @@ export function openHuntSchedule(parts: OpenHuntScheduleDeps): HuntSchedule {
         forFindings: true,
         signal,
       }),
-    record: (ruleId, rows, nowMs) => store().recordHunt(ruleId, rows, nowMs),
+    record: (ruleId, rows, nowMs) => store.recordHunt(ruleId, rows, nowMs),
     exceptionFor: (ruleId, read, nowMs) => policy().exceptionFor(ruleId, read, nowMs),
     host: context.host,
     agent: context.agent,

@@ -6,7 +6,7 @@ import { describeFileChange, type FileChange } from '../../collectors/packagedb/
 import { packageDirectories, type RpmDirectories } from '../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
-import type { Store } from '../../storage/open-store.ts';
+import type { Store } from '../../storage/store.ts';
 import type { Configuration } from '../configuration/configuration.ts';
 import type { Faults } from './faults.ts';
 import type { Log } from './log.ts';
@@ -16,8 +16,7 @@ import type { ScriptEvidence } from './script-evidence.ts';
 interface PackageWatchDeps {
   configuration: Pick<Configuration, 'package_database_folders'>;
   rpm: RpmDirectories | undefined;
-  /** The store in use: another one takes its place when it breaks. */
-  store(): Store;
+  store: Pick<Store, 'knownFiles' | 'saveKnownFiles'>;
   table: ProcessTable;
   context: HostContext;
   pipeline: Pipeline;
@@ -61,10 +60,7 @@ export function watchPackages({
   };
   return openPackageWatch({
     directories: packageDirectories(configuration.package_database_folders, rpm),
-    memory: {
-      knownFiles: (directory) => store().knownFiles(directory),
-      saveKnownFiles: (directory, upserts, deletions) => store().saveKnownFiles(directory, upserts, deletions),
-    },
+    memory: store,
     table,
     context,
     onOpened: scripts.heard,

@@ -31,11 +31,11 @@ import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import { openTimers } from '../../collectors/timers.ts';
 import { findingsOf } from '../../detectors/facts/script-findings.ts';
 import { unifiedDiff } from '../../detectors/facts/unified-diff.ts';
-import type { PastScript, ScriptOrigin, Scripts, SeenScript } from '../../storage/scripts.ts';
+import type { PastScript, ScriptOrigin, SeenScript } from '../../storage/scripts.ts';
+import type { Store } from '../../storage/store.ts';
 
 interface ScriptEvidenceDeps {
-  /** The store in use: another one takes its place when it breaks. */
-  store(): Scripts;
+  store: Pick<Store, 'saveScripts' | 'scriptsOf' | 'versionKnown' | 'scriptsComplete' | 'completeScripts'>;
   table: ProcessTable;
   context: HostContext;
   takeFile(event: StepparentEvent): void;
@@ -167,7 +167,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
   const save = (scripts: readonly SeenScript[]): void => {
     if (scripts.length === 0) return;
     try {
-      store().saveScripts(scripts, Date.now());
+      store.saveScripts(scripts, Date.now());
     } catch (error) {
       parts.onFault('scripts could not be kept', error);
     }
@@ -218,8 +218,8 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
       seen.state = fields.state = 'unowned';
       return judged;
     }
-    const past = store().scriptsOf(seen);
-    const outside = how.outside ?? store().versionKnown(name, version, startedMs);
+    const past = store.scriptsOf(seen);
+    const outside = how.outside ?? store.versionKnown(name, version, startedMs);
     const state = stateOfScript(sha256, past, outside);
     fields.state = state;
     seen.state = state === 'changed' ? 'changed' : 'first';
@@ -311,7 +311,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
       return true;
     }
     const { version, between } = found;
-    if (!seenWriter && (between || !store().versionKnown(name, version, startedMs))) return true;
+    if (!seenWriter && (between || !store.versionKnown(name, version, startedMs))) return true;
     stepparent.script = { ...stepparent.script, version, state: 'changed' };
     const field = 'stepparent.script.state';
     stepparent.inferred = {
@@ -446,7 +446,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
       const version = found?.version;
       const slot = { package: name, version: version ?? '', phase };
       // An event was quicker.
-      if (store().scriptsOf(slot).length > 0) return undefined;
+      if (store.scriptsOf(slot).length > 0) return undefined;
       const { sha256, sizeBytes, head } = content;
       // Of one whose version is not known nothing can be said later, but it is kept.
       const state = found === undefined ? '' : 'first';
@@ -538,7 +538,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
     },
 
     async takeBaseline() {
-      if (store().scriptsComplete()) return;
+      if (store.scriptsComplete()) return;
       const info = `${directory}/info`;
       let names: string[];
       try {
@@ -557,7 +557,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
         save(some);
         await sleep(baselinePauseMs);
       }
-      if (!stopped) store().completeScripts(Date.now());
+      if (!stopped) store.completeScripts(Date.now());
     },
 
     async stop() {

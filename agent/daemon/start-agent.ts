@@ -23,7 +23,7 @@ import { openTimers } from '../../collectors/timers.ts';
 import { parsePackageOperation } from '../../detectors/facts/package-operation.ts';
 import { packageToolsList, readKnownTerms, shippedKnownTerms } from '../../detectors/rules/known-terms.ts';
 import { limits } from '../../storage/limits.ts';
-import { openStore, type Store } from '../../storage/open-store.ts';
+import { openStore } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import type { Paths } from '../configuration/paths.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
@@ -169,9 +169,8 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     signal?.throwIfAborted();
     const { journald, ndjson } = configuration.alerts;
     const sinkNames = [...(journald ? ['journald', 'stdout'] : []), ...(ndjson ? ['ndjson'] : [])];
-    const storeOptions = { sinks: sinkNames, learningMs: configuration.learning };
     requirePrivateDirectory(paths.stateDirectory, 'state_directory');
-    let store: Store = openStore(paths.database, storeOptions);
+    const store = openStore(paths.database, { sinks: sinkNames, learningMs: configuration.learning });
     atEnd.set('database', () => store.close());
     for (const warning of learningWarning(configuration, store.learning(Date.now()))) log.warn(warning);
     // Where it cannot be made the journal has the alerts, and `status` says so.
@@ -206,12 +205,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
       ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
     ];
     const delivery = startDelivery({
-      outbox: {
-        pending: (sink, limit, nowMs) => store.pending(sink, limit, nowMs),
-        nextDueMs: (sink) => store.nextDueMs(sink),
-        delivered: (ids) => store.delivered(ids),
-        failed: (ids, nextMs) => store.failed(ids, nextMs),
-      },
+      outbox: store,
       sinks,
       onTrouble(sink, trouble) {
         if (sink === 'journald') journaldTrouble = trouble;
@@ -235,10 +229,9 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     const outage = openStorageOutage(log);
     /** Why the database has to be set aside; it is tried again until it could be. */
     let damage: string | undefined;
-    const beginAnew = (why: string): void => {
-      damage = why;
-      store.close();
-      store = openStore(paths.database, { ...storeOptions, setAsideBecause: why });
+    const replaceDatabase = (reason: string): void => {
+      damage = reason;
+      store.replaceDatabase(reason);
       damage = undefined;
       logSetAside();
     };
@@ -254,14 +247,14 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
       policy: () => judged,
       commit(findings) {
         try {
-          if (damage !== undefined) beginAnew(damage);
+          if (damage !== undefined) replaceDatabase(damage);
           const { alerts } = store.record(findings, Date.now());
           outage.taken();
           if (alerts.length > 0) delivery.wake();
         } catch (error) {
           outage.refused(findings, errorMessage(error));
           if (error instanceof StoreError && error.trouble === 'corrupt' && damage === undefined) {
-            beginAnew(error.message);
+            replaceDatabase(error.message);
           }
           throw error;
         }
@@ -275,7 +268,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     const hold = openExecHold({ takeExec: pipeline.take, commit: () => commit(), onFault: faults.note });
     atEnd.set('held executions', () => hold.stop());
     const scripts = openScriptEvidence({
-      store: () => store,
+      store,
       table,
       context,
       takeFile: pipeline.takeFile,
@@ -350,7 +343,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     const watch = watchPackages({
       configuration,
       rpm,
-      store: () => store,
+      store,
       table,
       context,
       pipeline,
@@ -392,7 +385,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     const schedule = openHuntSchedule({
       policy: () => policy,
       database: paths.database,
-      store: () => store,
+      store,
       context,
       onAlerts: delivery.wake,
       log,

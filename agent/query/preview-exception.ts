@@ -2,8 +2,8 @@
 
 import { readPath } from '../../collectors/event/read-path.ts';
 import { compileConditions, type Exception } from '../../detectors/exceptions.ts';
-import type { Listing } from '../../storage/listing.ts';
 import type { AlertRecord, AlertState } from '../../storage/records.ts';
+import type { StoreReader } from '../../storage/store.ts';
 
 export interface WouldHide {
   /** Stored alerts of its rules. */
@@ -19,7 +19,7 @@ export interface WouldHide {
 const newestShown = 5;
 
 /** Looks through the stored alerts of the exception's rules, whether or not it has expired. */
-export function previewException(store: Pick<Listing, 'listAlerts'>, { rules, when }: Exception): WouldHide {
+export function previewException(store: Pick<StoreReader, 'listAlerts'>, { rules, when }: Exception): WouldHide {
   const covers = compileConditions(when);
   const found: WouldHide = { of: 0, states: {}, matches: 0, newest: [] };
   for (const ruleId of new Set(rules)) {

@@ -1,8 +1,8 @@
 // Reads incidents out of the store: which transactions have alerts, and then all that belongs to each.
 
 import { buildIncident, type Incident } from '../../detectors/incident.ts';
-import type { StoreReader } from '../../storage/open-store.ts';
 import type { AlertState } from '../../storage/records.ts';
+import type { StoreReader } from '../../storage/store.ts';
 
 export interface IncidentsOptions {
   /** One transaction; else the newest. */

@@ -1,12 +1,12 @@
 // Opens the store of the configured agent for a command.
 
-import { openStore, type Store, type StoreReader } from '../../storage/open-store.ts';
+import { openStore, openStoreReader, type Store, type StoreReader } from '../../storage/store.ts';
 import { resolvePaths } from '../configuration/paths.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 
 /** Runs `use` on the store, for reading, and closes it. Throws ConfigurationError or StoreError, both with a line that says what to do. */
 export const withStoreReader = <T>(configurationFile: string | undefined, use: (store: StoreReader) => T): T =>
-  closing(openStore(databaseOf(configurationFile), { readonly: true }), use);
+  closing(openStoreReader(databaseOf(configurationFile)), use);
 
 /** The same, for writing, beside the agent: there must be a store already. */
 export const withStore = <T>(configurationFile: string | undefined, use: (store: Store) => T): T =>

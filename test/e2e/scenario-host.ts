@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { openStore } from '../../storage/open-store.ts';
 import { openQueryDatabase } from '../../storage/query-database.ts';
 import type { AlertRecord } from '../../storage/records.ts';
+import { openStoreReader } from '../../storage/store.ts';
 import { bindMount, mountEmpty } from '../mount-namespace.ts';
 import { missingTools, unmet } from '../needs.ts';
 import { debs, repository, rpms } from '../scenarios/packages.ts';
@@ -212,7 +212,7 @@ export function scenarioHost(): ScenarioHost {
         (SELECT count(*) FROM file_events WHERE "file.name" = '${name}.list')`);
     },
     alerts() {
-      const store = openStore(storeFile(), { readonly: true });
+      const store = openStoreReader(storeFile());
       try {
         return [...store.listAlerts()];
       } finally {

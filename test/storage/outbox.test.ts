@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openStore } from '../../storage/open-store.ts';
+import { openStore } from '../../storage/store.ts';
 import { exampleFinding, hour, minute, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
@@ -14,7 +14,7 @@ test('each sink has its own deliveries, oldest first, at most so many', () => {
   const { alerts } = store.record([finding('a'), finding('b'), finding('c')], start);
   for (const sink of sinks) {
     expect(store.pending(sink, 2, start)).toMatchObject(
-      alerts.slice(0, 2).map(({ document }) => ({ sink, document, attempts: 0, createdMs: start })),
+      alerts.slice(0, 2).map(({ document }) => ({ sink, document, attempts: 0 })),
     );
   }
   expect(store.pending('unheard-of', 2, start)).toEqual([]);

@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
-import type { Store } from '../../storage/open-store.ts';
 import type { Pruned, PruneLimits } from '../../storage/prune.ts';
 import type { JudgedEvent } from '../../storage/records.ts';
+import type { Store } from '../../storage/store.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
-const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, deliveries: 0, termsMended: 0, more: false };
+const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, deliveries: 0, termsCorrected: 0, more: false };
 
 /** Prunes until there is no more to do, and adds up what went. */
 function pruneAll(store: Store, nowMs: number, bounds?: PruneLimits): Pruned {
   const total = { ...none };
   for (let more = true; more; ) {
     const step = store.prune(nowMs, bounds);
-    for (const key of ['events', 'alerts', 'terms', 'deliveries', 'termsMended'] as const) total[key] += step[key];
-    expect(Math.max(step.events, step.terms, step.termsMended)).toBeLessThanOrEqual(limits.pruneRows);
+    for (const key of ['events', 'alerts', 'terms', 'deliveries', 'termsCorrected'] as const) total[key] += step[key];
+    expect(Math.max(step.events, step.terms, step.termsCorrected)).toBeLessThanOrEqual(limits.pruneRows);
     more = step.more;
   }
   return total;
@@ -157,7 +157,7 @@ describe('by number and size', () => {
     expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0, capped: 0 }, terms: { alert: 100 } });
   });
 
-  test('terms of a rule: at the bound the oldest goes, and is reported; trusted ones stay', () => {
+  test('terms of a rule: at the bound the oldest goes; trusted ones and those of other rules stay', () => {
     const store = temporaryStore();
     const db = new Database(store.path);
     db.prepare(
@@ -167,30 +167,31 @@ describe('by number and size', () => {
     ).run(limits.termsPerRule - 1, start, start);
     db.close();
     const now = start + day;
-    const { alerts, termsDropped } = store.record(
+    const { alerts } = store.record(
       ['a', 'b', 'c'].map((term) => exampleFinding(now, { terms: [term] })),
       now,
     );
-    expect([alerts.length, termsDropped]).toEqual([3, 2]);
+    expect(alerts).toHaveLength(3);
     expect(store.status().terms).toEqual({ alert: limits.termsPerRule - 1, trusted: 1 });
     const oldest = store.listTerms();
     expect([oldest.next().value, oldest.next().value]).toMatchObject([{ terms: ['old0'] }, { terms: ['old3'] }]);
-    expect(store.record([exampleFinding(now, { rule: exampleRule({ id: 'other' }) })], now).termsDropped).toBe(0);
+    store.record([exampleFinding(now, { rule: exampleRule({ id: 'other' }) })], now);
+    expect(store.status().terms).toEqual({ alert: limits.termsPerRule, trusted: 1 });
   });
 });
 
 test('terms from a clock that was ahead are set to now', () => {
   const store = temporaryStore();
   fillKnown(store, 600, start + 4000 * day);
-  expect(pruneAll(store, start).termsMended).toBe(600);
+  expect(pruneAll(store, start).termsCorrected).toBe(600);
   expect(store.record([exampleFinding(start + 90 * day, { terms: ['t5'] })], start + 90 * day).alerts).toHaveLength(1);
 });
 
-test('learning and what is untold survive pruning', () => {
+test('learning and alerts without a summary survive pruning', () => {
   const store = temporaryStore({ learningMs: day });
   fill(store, 105, start + 2 * day);
   pruneAll(store, start + 400 * day);
-  expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0 }, untold: 5 });
+  expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0 } });
   expect(store.summarize(start + 400 * day)).toMatchObject([{ stepparent: { summary: { alerts: 5 } } }]);
   expect(store.learning(start)).toMatchObject({ untilMs: start + day });
 });

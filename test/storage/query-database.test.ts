@@ -6,8 +6,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { HostTable } from '../../collectors/host-tables/host-table.ts';
-import { openStore } from '../../storage/open-store.ts';
 import { openAlertDatabase, openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';
+import { openStore } from '../../storage/store.ts';
 import { exampleEvent, exampleFinding, minute, start } from './examples.ts';
 import { temporaryDirectory } from './temporary-store.ts';
 

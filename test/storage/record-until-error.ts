@@ -1,6 +1,6 @@
 // Child process: records until the store throws, then prints what it threw and how much can still be read.
 
-import { openStore, type Store } from '../../storage/open-store.ts';
+import { openStore, type Store } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { exampleFinding, start } from './examples.ts';
 

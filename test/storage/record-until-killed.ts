@@ -1,7 +1,7 @@
 // Child process: records and delivers in a loop until it is killed. It prints each delivery before it says so to the store.
 
 import { writeSync } from 'node:fs';
-import { openStore } from '../../storage/open-store.ts';
+import { openStore } from '../../storage/store.ts';
 import { exampleFinding, exampleRule } from './examples.ts';
 
 const [path = '', run = ''] = process.argv.slice(2);

@@ -22,17 +22,17 @@ const fixed = exampleRule({ id: 'dpkg-odd-option', type: 'query', window: 'fixed
 function outcomes(findings: readonly [atMs: number, options?: Parameters<typeof exampleFinding>[1]][]): string[] {
   const store = temporaryStore();
   return findings.map(([atMs, options]) => {
-    const { alerts, repeats } = store.record([exampleFinding(start + atMs, options)], start + atMs);
-    return alerts[0]?.state ?? (repeats > 0 ? 'repeat' : 'silent');
+    const { alerts } = store.record([exampleFinding(start + atMs, options)], start + atMs);
+    return alerts[0]?.state ?? 'none';
   });
 }
 
 describe('new terms, sliding window of 90 days', () => {
   test.each<[string, Parameters<typeof outcomes>[0], string[]]>([
-    ['first sighting alerts, the second does not', [[0], [1]], ['open', 'repeat']],
-    ['just inside the window', [[0], [90 * day - 1]], ['open', 'repeat']],
+    ['first sighting alerts, the second does not', [[0], [1]], ['open', 'none']],
+    ['just inside the window', [[0], [90 * day - 1]], ['open', 'none']],
     ['at the window it is new again', [[0], [90 * day]], ['open', 'open']],
-    ['each sighting starts the window again', [[0], [89 * day], [178 * day]], ['open', 'repeat', 'repeat']],
+    ['each sighting starts the window again', [[0], [89 * day], [178 * day]], ['open', 'none', 'none']],
     ['another term is new', [[0], [1, { terms: ['/usr/bin/perl'] }]], ['open', 'open']],
     ['another scope is new', [[0], [1, { scope: 'c0ffee' }]], ['open', 'open']],
     ['another rule is new', [[0], [1, { rule: exampleRule({ id: 'other' }) }]], ['open', 'open']],
@@ -44,25 +44,25 @@ describe('new terms, sliding window of 90 days', () => {
       ],
       ['open', 'open'],
     ],
-    ['a known term is silent, and learned', [[0, { known: true }], [1]], ['silent', 'repeat']],
+    ['a known term is silent, and learned', [[0, { known: true }], [1]], ['none', 'none']],
     [
       'known again is silent',
       [
         [0, { known: true }],
         [1, { known: true }],
       ],
-      ['silent', 'silent'],
+      ['none', 'none'],
     ],
-    ['an old known term is new without its list', [[0, { known: true }], [90 * day]], ['silent', 'open']],
+    ['an old known term is new without its list', [[0, { known: true }], [90 * day]], ['none', 'open']],
     [
       'a container is silent, and learned',
       [
         [0, { alerting: false, scope: 'c' }],
         [1, { scope: 'c' }],
       ],
-      ['silent', 'repeat'],
+      ['none', 'none'],
     ],
-    ['a container does not speak for the host', [[0, { alerting: false, scope: 'c' }], [1]], ['silent', 'open']],
+    ['a container does not speak for the host', [[0, { alerting: false, scope: 'c' }], [1]], ['none', 'open']],
     [
       'terms with hostile text',
       [
@@ -70,7 +70,7 @@ describe('new terms, sliding window of 90 days', () => {
         [1, { terms: ['\ud800\0'] }],
         [2, { terms: ['\ud801\0'] }],
       ],
-      ['open', 'repeat', 'open'],
+      ['open', 'none', 'open'],
     ],
   ])('%s', (_, findings, expected) => {
     expect(outcomes(findings)).toEqual(expected);
@@ -80,11 +80,11 @@ describe('new terms, sliding window of 90 days', () => {
 describe('suppression, fixed window of one day', () => {
   const at = (atMs: number, terms = ['x']): Parameters<typeof outcomes>[0][number] => [atMs, { rule: fixed, terms }];
   test.each<[string, Parameters<typeof outcomes>[0], string[]]>([
-    ['within a day of the first it only counts', [at(0), at(day - 1)], ['open', 'repeat']],
-    ['repeats do not start the window again', [at(0), at(day - 1), at(day)], ['open', 'repeat', 'open']],
+    ['within a day of the first it only counts', [at(0), at(day - 1)], ['open', 'none']],
+    ['repeats do not start the window again', [at(0), at(day - 1), at(day)], ['open', 'none', 'open']],
     ['other terms alert', [at(0), at(1, ['y'])], ['open', 'open']],
-    ['no terms at all: one alert for the rule', [at(0, []), at(1, []), at(day, [])], ['open', 'repeat', 'open']],
-    ['known is silent and hides nothing', [[0, { rule: fixed, terms: ['x'], known: true }], at(1)], ['silent', 'open']],
+    ['no terms at all: one alert for the rule', [at(0, []), at(1, []), at(day, [])], ['open', 'none', 'open']],
+    ['known is silent and hides nothing', [[0, { rule: fixed, terms: ['x'], known: true }], at(1)], ['none', 'open']],
   ])('%s', (_, findings, expected) => {
     expect(outcomes(findings)).toEqual(expected);
   });
@@ -96,10 +96,10 @@ describe('a term that was not observed', () => {
     { terms },
   ];
   test.each<[string, Parameters<typeof outcomes>[0], string[]]>([
-    ['alerts once in an hour', [at(0), at(hour - 1), at(hour)], ['open', 'repeat', 'open']],
+    ['alerts once in an hour', [at(0), at(hour - 1), at(hour)], ['open', 'none', 'open']],
     ['is its own: the word "null" is another', [at(0), at(1, ['null'])], ['open', 'open']],
-    ['one of two', [at(0, ['a', null]), at(1, ['b', null]), at(2, ['a', null])], ['open', 'open', 'repeat']],
-    ['in a container', [[0, { terms: [null], alerting: false }], at(1)], ['silent', 'open']],
+    ['one of two', [at(0, ['a', null]), at(1, ['b', null]), at(2, ['a', null])], ['open', 'open', 'none']],
+    ['in a container', [[0, { terms: [null], alerting: false }], at(1)], ['none', 'open']],
   ])('%s', (_, findings, expected) => {
     expect(outcomes(findings)).toEqual(expected);
   });
@@ -159,8 +159,7 @@ describe('counting', () => {
 
   test('within one batch the second sighting is seen', () => {
     const store = temporaryStore();
-    const { alerts, repeats } = store.record([exampleFinding(start), exampleFinding(start)], start);
-    expect([alerts.length, repeats]).toEqual([1, 1]);
+    expect(store.record([exampleFinding(start), exampleFinding(start)], start).alerts).toHaveLength(1);
   });
 
   test('several rules on one event alert each by themselves', () => {
@@ -198,10 +197,7 @@ describe('replay', () => {
     const before = everything();
     expect(store.record(batch, start + second)).toEqual({
       alerts: [],
-      repeats: 0,
-      capped: 0,
       excepted: 0,
-      termsDropped: 0,
     });
     expect(everything()).toEqual(before);
   });
@@ -212,7 +208,7 @@ describe('replay', () => {
     store.record(batch, start);
     while (store.prune(start + 20 * day).more);
     expect([...store.listEvents()]).toEqual([]);
-    expect(store.record(batch, start + 20 * day)).toMatchObject({ alerts: [], repeats: 1 });
+    expect(store.record(batch, start + 20 * day)).toMatchObject({ alerts: [] });
     expect([...store.listAlerts()]).toHaveLength(1);
   });
 
@@ -244,7 +240,7 @@ describe('clocks that step', () => {
   test('a time long past makes nothing seen that was not, and forgets nothing', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start)], start);
-    expect(store.record([exampleFinding(0)], start)).toMatchObject({ alerts: [], repeats: 1 });
+    expect(store.record([exampleFinding(0)], start)).toMatchObject({ alerts: [] });
     expect([...store.listTerms()]).toMatchObject([{ lastMs: start, count: 2 }]);
     expect(store.record([exampleFinding(0, { terms: ['new'] })], start).alerts).toHaveLength(1);
     expect(store.record([exampleFinding(start, { terms: ['new'] })], start).alerts).toHaveLength(1);
@@ -253,7 +249,7 @@ describe('clocks that step', () => {
   test('a baseline from a clock that was ahead is set right by the next sighting', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start + 4000 * day)], start + 4000 * day);
-    expect(store.record([exampleFinding(start)], start)).toMatchObject({ alerts: [], repeats: 1 });
+    expect(store.record([exampleFinding(start)], start)).toMatchObject({ alerts: [] });
     expect([...store.listTerms()]).toMatchObject([{ lastMs: start }]);
     expect(store.record([exampleFinding(start + 90 * day)], start + 90 * day).alerts).toHaveLength(1);
   });
@@ -280,12 +276,12 @@ describe('editing the baseline', () => {
     store.trustTerm(sliding.id, '', ['/usr/bin/python3'], start);
     store.trustTerm(sliding.id, '', ['/usr/bin/perl'], start);
     const later = start + 4000 * day;
-    const { alerts, repeats } = store.record(
+    const { alerts } = store.record(
       [exampleFinding(later), exampleFinding(later, { terms: ['/usr/bin/perl'] })],
       later,
     );
-    expect([alerts.length, repeats]).toEqual([0, 2]);
-    expect([...store.listTerms({ origin: 'trusted' })].map(({ terms, count }) => [terms[0], count])).toEqual([
+    expect(alerts).toEqual([]);
+    expect([...store.listTerms()].map(({ terms, count }) => [terms[0], count])).toEqual([
       ['/usr/bin/perl', 1],
       ['/usr/bin/python3', 2],
     ]);

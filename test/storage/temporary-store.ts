@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { openStore, type Store, type StoreOptions } from '../../storage/open-store.ts';
+import { openStore, type Store, type StoreOptions } from '../../storage/store.ts';
 import { start } from './examples.ts';
 
 export function temporaryDirectory(): string {

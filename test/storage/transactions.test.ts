@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { readIncidents } from '../../agent/query/read-incidents.ts';
-import type { Store } from '../../storage/open-store.ts';
+import type { Store } from '../../storage/store.ts';
 import { exampleFinding, minute, start } from './examples.ts';
 import { temporaryStore } from './temporary-store.ts';
 

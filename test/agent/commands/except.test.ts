@@ -8,8 +8,8 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { readConfiguration } from '../../../agent/configuration/read-configuration.ts';
 import { localTime } from '../../../agent/output/local-time.ts';
 import { compileExceptions } from '../../../detectors/exceptions.ts';
-import { openStore } from '../../../storage/open-store.ts';
 import type { AlertRecord } from '../../../storage/records.ts';
+import { openStore } from '../../../storage/store.ts';
 import { missingTools, titled, unmet } from '../../needs.ts';
 import { exampleEvent, exampleFinding, exampleJudged, exampleRule } from '../../storage/examples.ts';
 

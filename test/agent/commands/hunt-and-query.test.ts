@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { missingText, openStore } from '../../../storage/open-store.ts';
+import { missingText } from '../../../storage/database-file.ts';
+import { openStore } from '../../../storage/store.ts';
 import { fileEvent } from '../../detectors/hunts/hunt-events.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');

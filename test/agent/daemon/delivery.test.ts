@@ -1,10 +1,9 @@
 // Delivery: everything arrives in the end, whichever sink fails meanwhile.
 
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Delivery, startDelivery } from '../../../agent/daemon/delivery.ts';
+import { type Delivery, type Outbox, startDelivery } from '../../../agent/daemon/delivery.ts';
 import type { Delivered, Sink } from '../../../agent/sinks/sink.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
-import type { Outbox } from '../../../storage/outbox.ts';
 import type { OutboxItem } from '../../../storage/records.ts';
 import { alertDocument } from '../journal/alert-document.ts';
 
@@ -35,7 +34,7 @@ function outboxOf(...sinks: string[]) {
   let id = 0;
   const put = (message: string): void => {
     for (const sink of sinks) {
-      rows.push({ id: id++, sink, document: alertDocument({ message }), attempts: 0, createdMs: 0, dueMs: 0 });
+      rows.push({ id: id++, sink, document: alertDocument({ message }), attempts: 0, dueMs: 0 });
     }
   };
   return { outbox, rows, put };

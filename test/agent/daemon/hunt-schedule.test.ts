@@ -44,7 +44,7 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
           : Promise.resolve(next);
     },
     exceptionFor: () => undefined,
-    record: store.recordHunt,
+    record: (ruleId, rows, nowMs) => store.recordHunt(ruleId, rows, nowMs),
     host: { id: 'h' },
     agent: { type: 'stepparent' },
     nowMs: () => {
@@ -133,7 +133,7 @@ test('a row that an exception covers is not told, and counted as excepted', asyn
   } = schedule(
     { files: [answer(), answer('x', 'y')] },
     {
-      record: store.recordHunt,
+      record: (ruleId, rows, nowMs) => store.recordHunt(ruleId, rows, nowMs),
       exceptionFor(ruleId, read, nowMs) {
         const [rule, action] = [read('rule.id'), read('event.action')];
         asked.push([ruleId, rule, action, read('stepparent.hunt.row.a'), nowMs > start]);

@@ -78,7 +78,7 @@ async function evidenceWith(packages: Versions) {
   const taken: StepparentEvent[] = [];
   const faults: string[] = [];
   const evidence = openScriptEvidence({
-    store: () => store,
+    store,
     table: createProcessTable(openProcView(readHostNamespaces())),
     context: { ...hostContext, bootEpochMs: readBootEpochMs },
     takeFile: (event) => taken.push(event),

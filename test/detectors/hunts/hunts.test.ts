@@ -7,8 +7,8 @@ import type { HostTable, SqlValue } from '../../../collectors/host-tables/host-t
 import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt, rowIdentity } from '../../../detectors/hunts/hunt.ts';
 import { readHunts, shippedHunts } from '../../../detectors/hunts/load-hunts.ts';
-import { openStore } from '../../../storage/open-store.ts';
 import { type AnswerValue, openQueryDatabase, type QueryDatabase } from '../../../storage/query-database.ts';
+import { openStore } from '../../../storage/store.ts';
 import { exampleFinding } from '../../storage/examples.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { dayMs, execEvent, fileEvent, nowMs } from './hunt-events.ts';

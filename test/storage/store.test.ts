@@ -7,6 +7,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -16,10 +18,10 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import { applicationId, migrations } from '../../storage/migrations.ts';
-import { openStore } from '../../storage/open-store.ts';
+import { openStore, openStoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { needsRoot, titled, unmet } from '../needs.ts';
-import { exampleFinding, start } from './examples.ts';
+import { day, exampleFinding, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const fixture = (version: number) => readFileSync(join(import.meta.dirname, `fixtures/schema-${version}.sql`), 'utf8');
@@ -108,8 +110,9 @@ describe('schema', () => {
     ]);
     expect(store.learning(start)).toMatchObject({ startedMs: 1772532000000, untilMs: 1773136800000 });
     expect(store.summarize(start)).toMatchObject([{ stepparent: { summary: { alerts: 7 } } }]);
-    const { repeats } = store.record([exampleFinding(start), exampleFinding(start, { eventId: 'event-1' })], start);
-    expect(repeats).toBe(1);
+    const known = [exampleFinding(start), exampleFinding(start, { eventId: 'event-1' })];
+    expect(store.record(known, start).alerts).toEqual([]);
+    expect([...store.listEvents()]).toHaveLength(3);
   });
 });
 
@@ -189,15 +192,40 @@ describe('set aside', () => {
     ).toEqual(['stepparent.db.aside-20260303T100000Z', 'stepparent.db.aside-20260303T100000Z-2']);
   });
 
-  test('on request, for what only showed itself in use; the log goes with it and still opens', () => {
+  test('on request, for what only showed itself in use: the same store goes on with a new file', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
-    crashedDatabase(path);
-    const store = temporaryStore({ setAsideBecause: 'a row could not be read' }, path);
-    expect(store.setAside?.reason).toBe('a row could not be read');
+    const store = temporaryStore({ learningMs: day }, path);
+    store.record([exampleFinding(start)], start);
+    expect(store.setAside).toBeUndefined();
+    for (const suffix of ['', '-wal', '-shm']) chmodSync(path + suffix, 0o644);
+    store.replaceDatabase('a row could not be read', start);
+    expect(store.setAside).toEqual({
+      path: `${path}.aside-20260303T100000Z`,
+      reason: 'a row could not be read',
+    });
+    expect(store.learning(start)).toBeUndefined();
     expect([...store.listEvents()]).toEqual([]);
-    const old = openStore(store.setAside?.path ?? '', { readonly: true });
+    expect(store.record([exampleFinding(start)], start).alerts).toMatchObject([{ state: 'open' }]);
+    expect(store.pending('journald', 10, start)).toHaveLength(1);
+    for (const file of [path, store.setAside?.path ?? '']) expect(statSync(file).mode & 0o777).toBe(0o600);
+    const old = openStoreReader(store.setAside?.path ?? '');
     expect([...old.listEvents()]).toHaveLength(1);
     old.close();
+  });
+
+  test('on request, again where it was refused', () => {
+    const directory = join(temporaryDirectory(), 'state');
+    const path = join(directory, 'stepparent.db');
+    const store = temporaryStore({ learningMs: day }, path);
+    renameSync(directory, `${directory}.moved`);
+    writeFileSync(directory, '');
+    expect(() => store.replaceDatabase('first', start)).toThrow(StoreError);
+    rmSync(directory);
+    renameSync(`${directory}.moved`, directory);
+    store.replaceDatabase('first', start);
+    expect(store.setAside).toEqual({ path: `${path}.aside-20260303T100000Z`, reason: 'first' });
+    expect(store.learning(start)).toBeUndefined();
+    expect(store.record([exampleFinding(start)], start).alerts).toHaveLength(1);
   });
 
   test('not when nothing is wrong: a crash, an empty file', () => {
@@ -212,9 +240,9 @@ describe('set aside', () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'stepparent.db');
     make(path);
-    for (const options of [{ readonly: true }, { mustExist: true }] as const) {
+    for (const openBeside of [openStoreReader, (file: string) => openStore(file, { mustExist: true })]) {
       const open = () => {
-        const reader = openStore(path, options);
+        const reader = openBeside(path);
         reader.learning(start);
         reader.status();
         reader.close();
@@ -233,7 +261,7 @@ describe('set aside', () => {
     // Behind the schema.
     bytes.fill(0x5a, 4096 * 48);
     writeFileSync(path, bytes);
-    const reader = openStore(path, { readonly: true });
+    const reader = openStoreReader(path);
     onTestFinished(() => reader.close());
     expect(troubleOf(() => [...reader.listEvents()])).toBe('corrupt');
     expect(troubleOf(() => reader.status())).toBe('corrupt');
@@ -245,7 +273,7 @@ describe('beside the agent', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const agent = temporaryStore({}, path);
     agent.record([exampleFinding(start)], start);
-    const reader = openStore(path, { readonly: true });
+    const reader = openStoreReader(path);
     onTestFinished(() => reader.close());
     const listing = reader.listAlerts();
     expect(listing.next().value).toMatchObject({ count: 1 });
@@ -268,11 +296,11 @@ describe('beside the agent', () => {
 
   test('nothing there yet', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
-    expect(() => openStore(path, { readonly: true })).toThrow(`${path}: no database yet; start the agent first`);
-    expect(troubleOf(() => openStore(path, { readonly: true }))).toBe('missing');
+    expect(() => openStoreReader(path)).toThrow(`${path}: no database yet; start the agent first`);
+    expect(troubleOf(() => openStoreReader(path))).toBe('missing');
     expect(troubleOf(() => openStore(join(path, '..', 'none', 'x.db'), { mustExist: true }))).toBe('missing');
     writeFileSync(path, '');
-    expect(troubleOf(() => openStore(path, { readonly: true }))).toBe('missing');
+    expect(troubleOf(() => openStoreReader(path))).toBe('missing');
   });
 
   test('a lock that is held too long', { timeout: 4 * limits.busyTimeoutMs }, () => {
@@ -355,7 +383,7 @@ describe('what the file system refuses', () => {
     process.seteuid?.(65534);
     try {
       const path = join(inside, 'stepparent.db');
-      expect(() => openStore(path, { readonly: true })).toThrow(/^\S+: not permitted; run as root \(EACCES.*\)$/);
+      expect(() => openStoreReader(path)).toThrow(/^\S+: not permitted; run as root \(EACCES.*\)$/);
       expect(troubleOf(() => openStore(path, { mustExist: true }))).toBe('privilege');
       expect(troubleOf(() => openStore(path))).toBe('privilege');
     } finally {
