@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ecsVersion, type StepparentEvent } from '../collectors/event/event.ts';
+import { openHost } from '../collectors/host/host.ts';
 import { hostTables } from '../collectors/host-tables/host-tables.ts';
 import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { limits } from '../storage/limits.ts';
@@ -116,7 +117,7 @@ function fill(store: Store, file: string, bounds: PruneLimits): number {
 }
 
 function hunt(file: string): void {
-  const database = openQueryDatabase(file, hostTables);
+  const database = openQueryDatabase(file, hostTables(openHost()));
   for (const { id, sql, windowMs, limit } of readHunts([shippedHunts]).hunts) {
     const times = [1, 2, 3].map(() => {
       const began = performance.now();

@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { escapeText } from '../../collectors/event/escape-text.ts';
+import { openHost } from '../../collectors/host/host.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
@@ -106,7 +107,7 @@ export async function huntsCheckCommand({ config, strict = false }: CheckOptions
  * the hunt names and its rows have not.
  */
 async function requireSelect(hunts: readonly Hunt[]): Promise<{ faults: string[][]; warnings: string[][] }> {
-  const database = await openAlertDatabase([], hostTables);
+  const database = await openAlertDatabase([], hostTables(openHost()));
   const faults: string[][] = [];
   const warnings: string[][] = [];
   try {

@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util';
 import { escapeText } from '../../collectors/event/escape-text.ts';
+import { openHost } from '../../collectors/host/host.ts';
 import { processesAlive } from '../../collectors/proc/process-alive.ts';
 import type { Incident, IncidentStep } from '../../detectors/incident.ts';
 import { severityColours } from '../configuration/severity.ts';
@@ -29,7 +30,7 @@ export function incidentsCommand(id: string | undefined, options: IncidentsOptio
   const { config, sinceMs, all, limit, json } = options;
   const count = withStoreReader(config, (store) => {
     let printed = 0;
-    for (const incident of readIncidents(store, { id, sinceMs, all, limit }, processesAlive())) {
+    for (const incident of readIncidents(store, { id, sinceMs, all, limit }, processesAlive(openHost().proc))) {
       const text = json ? JSON.stringify(incident) : `${printed === 0 ? '' : '\n'}${linesOf(incident).join('\n')}`;
       process.stdout.write(`${text}\n`);
       printed++;

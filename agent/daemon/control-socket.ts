@@ -5,6 +5,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { dirname } from 'node:path';
 import { errorMessage } from '../../collectors/error-message.ts';
 import { fileIdentity } from '../../collectors/host/file-identity.ts';
+import { openHostFiles } from '../../collectors/host/host-files.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import { openTimers } from '../../collectors/timers.ts';
 
@@ -93,9 +94,10 @@ async function listen(
       `${path} cannot be made (${code}): \`runtime_directory\` must be a folder that can be written`,
     );
   }
-  const own = fileIdentity(path);
+  const files = openHostFiles('');
+  const own = fileIdentity(files, path);
   return {
-    isAlive: () => server.listening && fileIdentity(path) === own,
+    isAlive: () => server.listening && fileIdentity(files, path) === own,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -13,7 +13,7 @@ export interface OpenHuntScheduleDeps {
   policy(): Policy;
   database: string;
   store: Pick<Store, 'recordHunt'>;
-  context: Pick<HostContext, 'host' | 'agent'>;
+  context: Pick<HostContext, 'hostFields' | 'agent'>;
   onAlerts(): void;
   log: Log;
   faults: Faults;
@@ -40,7 +40,7 @@ export function openHuntSchedule(parts: OpenHuntScheduleDeps): HuntSchedule {
       }),
     record: (ruleId, rows, nowMs) => store.recordHunt(ruleId, rows, nowMs),
     exceptionFor: (ruleId, read, nowMs) => policy().exceptionFor(ruleId, read, nowMs),
-    host: context.host,
+    host: context.hostFields,
     agent: context.agent,
     nowMs: Date.now,
     intervalMs: () => policy().configuration.hunts.interval,

@@ -3,8 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { watch } from 'chokidar';
-import { readBootNs } from '../../collectors/linux/libc.ts';
-import { readStat } from '../../collectors/proc/read-proc.ts';
+import type { Host } from '../../collectors/host/host.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import { openProcfsSensor } from '../../collectors/procfs/procfs-sensor.ts';
 import { takeEvery } from '../../collectors/take-steps.ts';
@@ -48,6 +47,7 @@ export interface Sensor {
 }
 
 interface SensorDeps {
+  host: Host;
   settings: Configuration['sensor'];
   onRecords(records: ProcessRecord[]): void;
   onFault(what: string, error?: unknown): void;
@@ -69,8 +69,8 @@ export function openSensor(parts: SensorDeps): Sensor {
   }
 }
 
-function openTracing({ settings, onRecords, onFault, onUnprobed }: SensorDeps): Sensor {
-  const startTicksOf = (pid: number) => readStat(pid)?.startTicks;
+function openTracing({ host, settings, onRecords, onFault, onUnprobed }: SensorDeps): Sensor {
+  const startTicksOf = (pid: number) => host.proc.readStat(pid)?.startTicks;
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
     argvOfEveryExec: settings.argv_of_every_exec === 'auto',
@@ -143,13 +143,13 @@ function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: un
   };
 }
 
-function openPolling({ settings, onRecords, onFault }: SensorDeps, degraded: string | undefined): Sensor {
-  const sensor = openProcfsSensor({ pollIntervalMs: settings.poll_interval_ms, onRecords, onFault });
+function openPolling({ host, settings, onRecords, onFault }: SensorDeps, degraded: string | undefined): Sensor {
+  const sensor = openProcfsSensor({ host, pollIntervalMs: settings.poll_interval_ms, onRecords, onFault });
   return {
     name: 'procfs',
     degraded,
     start: sensor.start,
-    readUntilNs: readBootNs,
+    readUntilNs: host.clock.bootNs,
     progress: () => sensor.state().turns,
     report() {
       const state = sensor.state();

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScriptFields, StepparentEvent } from '../../collectors/event/event.ts';
-import { realPath } from '../../collectors/host/file-identity.ts';
+import type { Host } from '../../collectors/host/host.ts';
 import type { HostContext } from '../../collectors/host/host-context.ts';
 import { type FileContent, type OpenedFile, openFile, Unhashed } from '../../collectors/host/opened-file.ts';
 import { tryRead } from '../../collectors/host/read-faults.ts';
@@ -135,8 +135,8 @@ export function stateOfScript(
 
 export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
   const { store, context, table, directory = '/var/lib/dpkg' } = parts;
-  const installed = openInstalledVersions(directory);
-  const versions = openScriptVersions(installed);
+  const installed = openInstalledVersions(context.host, directory);
+  const versions = openScriptVersions(context.host, installed);
   const onFault = (error: unknown): void => parts.onFault('a script that waits could not be judged', error);
   const timers = openTimers(onFault);
   const startedMs = Date.now();
@@ -482,7 +482,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
 
     heard(path) {
       const name = scriptOfFile(path)?.package;
-      const file = name === undefined || young.length >= maxHeldFiles ? undefined : readScriptFile(path);
+      const file = name === undefined || young.length >= maxHeldFiles ? undefined : readScriptFile(context.host, path);
       if (name === undefined || file === undefined || versions.of(file, name) !== undefined) return;
       young.push({ file, name, sinceMs: Date.now() });
       void serve();
@@ -505,7 +505,7 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
         return;
       }
       // First of all: it may be gone in a moment.
-      const opened = openScript(path);
+      const opened = openScript(context.host, path);
       let reading = false;
       try {
         const event = exec.document();
@@ -517,7 +517,8 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
         else {
           const nowMs = Date.now();
           const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
-          const latestMs = context.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(own.phase) ? -1 : 1) * clockStepMs;
+          const latestMs =
+            context.host.clock.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(own.phase) ? -1 : 1) * clockStepMs;
           if (file.ctimeMs > latestMs && file.ctimeMs <= nowMs + clockStepMs) {
             unread(exec, 'another file had taken its place before it could be read');
           } else {
@@ -572,4 +573,5 @@ export function openScriptEvidence(parts: ScriptEvidenceDeps): ScriptEvidence {
 }
 
 /** Undefined: it is gone, or may not be opened. */
-const openScript = (path: string): OpenedFile | undefined => tryRead(() => openFile(realPath(path) ?? path));
+const openScript = (host: Host, path: string): OpenedFile | undefined =>
+  tryRead(() => openFile(host.realPath(path) ?? path));

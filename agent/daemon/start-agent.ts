@@ -2,7 +2,7 @@
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import { healthEvent } from '../../collectors/event/health-event.ts';
-import { realPath } from '../../collectors/host/file-identity.ts';
+import { openHost } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
 import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
@@ -13,7 +13,7 @@ import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../../collectors/packages/package-tools.ts';
 import { hasRpm } from '../../collectors/packages/run-rpm.ts';
 import { openScriptCopies } from '../../collectors/packages/script-copies.ts';
-import { openProcView, readHostNamespaces } from '../../collectors/proc/inspect-process.ts';
+import { openProcView } from '../../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../../collectors/process/exec-collector.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import { createProcessTable } from '../../collectors/process/process-table.ts';
@@ -176,8 +176,9 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     // Where it cannot be made the journal has the alerts, and `status` says so.
     if (ndjson) attempt(() => ensureDirectory(paths.logsDirectory));
 
+    const host = openHost();
     const agent = { id: readAgentId(paths.stateDirectory), version };
-    const table = createProcessTable(openProcView(readHostNamespaces()), { changesPackages });
+    const table = createProcessTable(openProcView(host), { changesPackages });
     // Before the sensor is there to see it.
     const rpm = await unlessAborted(askRpm(), signal);
     if (rpm === undefined && hasRpm())
@@ -185,13 +186,14 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
 
     let onRecords: (records: ProcessRecord[]) => void = () => {};
     const sensor = openSensor({
+      host,
       settings: configuration.sensor,
       onRecords: (batch) => onRecords(batch),
       onFault: faults.note,
       onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
     });
     atEnd.set('process sensor', () => sensor.stop());
-    const context = readHostContext(agent, sensor.name);
+    const context = readHostContext(host, agent, sensor.name);
 
     /** Why the journal does not take alerts; while it does not, they are also told on standard output. */
     let journaldTrouble: string | undefined;
@@ -219,9 +221,10 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     const { later, soon, every } = timers;
     atEnd.set('timers', () => timers.close());
     const tools = openPackageTools({
+      host,
       programs: [...lists.values()].flat(),
       tools: lists.get(packageToolsList) ?? [],
-      owns: openPackageOwner(),
+      owns: openPackageOwner(host),
       inspect: table.inspect,
     });
     tools.warm();
@@ -301,11 +304,11 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
       if (pipeline.waiting > 0) commitAgain();
     };
     const commitAgain = soon(commitAgainMs, commit);
-    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map((tool) => realPath(tool) ?? tool) : []);
+    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map((tool) => host.realPath(tool) ?? tool) : []);
     const collector = createProcessCollector({
       table,
       context,
-      knowledge: { tools, copies: openScriptCopies() },
+      knowledge: { tools, copies: openScriptCopies(host) },
       isProbed: (executable) => probed.has(executable),
       onExec: scripts.exec,
       onLost({ count }) {
@@ -327,7 +330,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
       commit();
     };
 
-    const snapshot = await unlessAborted(snapshotPids(), signal);
+    const snapshot = await unlessAborted(snapshotPids(host.proc), signal);
     // No fault: nothing is missed by it.
     if (snapshot.fault !== undefined) log.warn(snapshot.fault);
     table.seed(snapshot.pids);

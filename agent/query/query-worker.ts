@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { errorMessage } from '../../collectors/error-message.ts';
+import { openHost } from '../../collectors/host/host.ts';
 import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../../collectors/linux/libc.ts';
@@ -34,7 +35,7 @@ onOwnTrouble((error) => {
 });
 
 function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
-  if (source.kind === 'database') return openQueryDatabase(source.path, hostTables);
+  if (source.kind === 'database') return openQueryDatabase(source.path, hostTables(openHost()));
   const alerts =
     source.kind === 'journal'
       ? readJournalAlerts({
@@ -43,7 +44,7 @@ function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDa
           onCut: () => notes.push(`the newest ${maxJournalAlerts} alerts of the journals were read`),
         })
       : [];
-  return openAlertDatabase(alerts, hostTables);
+  return openAlertDatabase(alerts, hostTables(openHost()));
 }
 
 async function answer(request: QueryRequest): Promise<void> {

@@ -21,7 +21,7 @@ export function healthEvent(
   reason: string,
   lostEvents?: number,
 ): StepparentEvent {
-  const now = new Date().toISOString();
+  const now = new Date(context.host.clock.nowMs()).toISOString();
   return {
     '@timestamp': now,
     ecs: { version: ecsVersion },
@@ -37,7 +37,7 @@ export function healthEvent(
       provider: context.sensor,
       created: now,
     },
-    host: context.host,
+    host: context.hostFields,
     agent: context.agent,
     stepparent: {
       sensor: { name: context.sensor, reason, ...(lostEvents === undefined ? {} : { lost_events: lostEvents }) },

@@ -1,11 +1,14 @@
 // The tables `users` and `groups`: /etc/passwd and /etc/group. Accounts of a directory service are not among them.
 
-import { maxDatabaseBytes, readTextFile } from '../host/read-file.ts';
+import type { HostFiles } from '../host/host-files.ts';
+import { maxDatabaseBytes, readText } from '../host/read-file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
+type Files = Pick<HostFiles, 'open'>;
+
 /** passwd(5) and group(5): lines of fields between colons. A line with too few, or with an id that is none, is passed over. */
-function* readAccounts(file: string, fields: number): Generator<string[]> {
-  for (const line of readTextFile(file, maxDatabaseBytes).split('\n')) {
+function* readAccounts(host: Files, file: string, fields: number): Generator<string[]> {
+  for (const line of readText(host.open(file), maxDatabaseBytes).split('\n')) {
     const values = line.split(':');
     if (values.length >= fields && /^\d+$/.test(values[2] ?? '')) yield values;
   }
@@ -15,7 +18,7 @@ function* readAccounts(file: string, fields: number): Generator<string[]> {
 const signed = (id: number): number => id | 0;
 
 /** `file` is another passwd(5) in tests. */
-export const usersTable = (file = '/etc/passwd'): HostTable => ({
+export const usersTable = (host: Files, file = '/etc/passwd'): HostTable => ({
   name: 'users',
   columns: [
     ['uid', 'BIGINT'],
@@ -29,7 +32,7 @@ export const usersTable = (file = '/etc/passwd'): HostTable => ({
     ['uuid', 'TEXT'],
   ],
   *rows(): Generator<SqlValue[]> {
-    for (const [name = '', , uid, gid, description = '', directory = '', shell = ''] of readAccounts(file, 7)) {
+    for (const [name = '', , uid, gid, description = '', directory = '', shell = ''] of readAccounts(host, file, 7)) {
       const ids = [Number(uid), Number(gid)] as const;
       yield [...ids, signed(ids[0]), signed(ids[1]), name, description, directory, shell, ''];
     }
@@ -37,7 +40,7 @@ export const usersTable = (file = '/etc/passwd'): HostTable => ({
 });
 
 /** `file` is another group(5) in tests. */
-export const groupsTable = (file = '/etc/group'): HostTable => ({
+export const groupsTable = (host: Files, file = '/etc/group'): HostTable => ({
   name: 'groups',
   columns: [
     ['gid', 'BIGINT'],
@@ -45,6 +48,6 @@ export const groupsTable = (file = '/etc/group'): HostTable => ({
     ['groupname', 'TEXT'],
   ],
   *rows(): Generator<SqlValue[]> {
-    for (const [name = '', , gid] of readAccounts(file, 4)) yield [Number(gid), signed(Number(gid)), name];
+    for (const [name = '', , gid] of readAccounts(host, file, 4)) yield [Number(gid), signed(Number(gid)), name];
   },
 });

@@ -1,14 +1,17 @@
 // The table `deb_packages`: dpkg's status file, read a piece at a time.
 
-import fs from 'node:fs';
-import { maxDatabaseBytes, openRegularFile, readPiecesNow } from '../host/read-file.ts';
+import type { HostFiles } from '../host/host-files.ts';
+import { maxDatabaseBytes, readPiecesNow } from '../host/read-file.ts';
+import type { RegularFile } from '../host/regular-file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 /** A stanza that goes on past this is no stanza of dpkg's. */
 const maxStanzaChars = 16 * 1024 * 1024;
 
+type Files = Pick<HostFiles, 'open'>;
+
 /** `folder` is another administrative folder in tests. */
-export const debPackagesTable = (directory = '/var/lib/dpkg'): HostTable => ({
+export const debPackagesTable = (host: Files, directory = '/var/lib/dpkg'): HostTable => ({
   name: 'deb_packages',
   columns: [
     ['name', 'TEXT'],
@@ -24,7 +27,7 @@ export const debPackagesTable = (directory = '/var/lib/dpkg'): HostTable => ({
     ['admindir', 'TEXT'],
   ],
   *rows() {
-    for (const stanza of readStanzas(`${directory}/status`)) {
+    for (const stanza of readStanzas(host, `${directory}/status`)) {
       const row = rowOf(stanza, directory);
       if (row !== undefined) yield row;
     }
@@ -32,10 +35,10 @@ export const debPackagesTable = (directory = '/var/lib/dpkg'): HostTable => ({
 });
 
 /** The paragraphs of a control file (deb822(5)), which blank lines part. None where there is no such file. */
-export function* readStanzas(file: string): Generator<string> {
-  let fd: number;
+export function* readStanzas(host: Files, file: string): Generator<string> {
+  let opened: RegularFile;
   try {
-    fd = openRegularFile(file);
+    opened = host.open(file);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
     throw error;
@@ -43,7 +46,7 @@ export function* readStanzas(file: string): Generator<string> {
   try {
     const decoder = new TextDecoder();
     let rest = '';
-    for (const piece of readPiecesNow(fd, maxDatabaseBytes)) {
+    for (const piece of readPiecesNow(opened, maxDatabaseBytes)) {
       const parts = `${rest}${decoder.decode(piece, { stream: true })}`.split(/\n\n+/);
       rest = parts.pop() ?? '';
       if (rest.length > maxStanzaChars) throw new Error(`${file} is not dpkg's status file`);
@@ -51,7 +54,7 @@ export function* readStanzas(file: string): Generator<string> {
     }
     yield rest;
   } finally {
-    fs.closeSync(fd);
+    opened.close();
   }
 }
 

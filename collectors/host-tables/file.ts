@@ -3,14 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { reportOwnTrouble } from '../host/read-faults.ts';
-import { listPids, readExe } from '../proc/read-proc.ts';
+import type { Proc } from '../proc/read-proc.ts';
 import type { Asked, HostTable, SqlValue } from './host-table.ts';
 import { type PathPart, parsePathPattern } from './path-pattern.ts';
 
 const maxDepth = 32;
 
 /** `maxFiles`: what one statement can see; a folder of a million is cut there, and that is told. */
-export const fileTable = (maxFiles = 100_000): HostTable => ({
+export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
   name: 'file',
   columns: [
     ['path', 'TEXT'],
@@ -34,7 +34,7 @@ export const fileTable = (maxFiles = 100_000): HostTable => ({
   ],
   *rows(asked) {
     const reported = new Set<string>();
-    for (const { file, directory } of filesOf(asked)) {
+    for (const { file, directory } of filesOf(proc, asked)) {
       const key = file.toString('latin1');
       if (reported.has(key)) continue;
       if (reported.size >= maxFiles) {
@@ -56,10 +56,10 @@ interface Found {
   directory?: string;
 }
 
-function* filesOf({ paths, names, note }: Asked): Generator<Found> {
+function* filesOf(proc: Proc, { paths, names, note }: Asked): Generator<Found> {
   if (names.has('processes')) {
-    for (const pid of listPids()) {
-      const file = readExe(pid);
+    for (const pid of proc.listPids()) {
+      const file = proc.readExe(pid);
       if (file !== undefined) yield { file: Buffer.from(file) };
     }
   } else if (paths.length === 0) {

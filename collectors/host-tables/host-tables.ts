@@ -1,5 +1,6 @@
 // Every table of the host that a statement can ask for.
 
+import type { Host } from '../host/host.ts';
 import { groupsTable, usersTable } from './accounts.ts';
 import { debPackagesTable } from './deb-packages.ts';
 import { fileTable } from './file.ts';
@@ -7,11 +8,11 @@ import type { HostTable } from './host-table.ts';
 import { processesTable } from './processes.ts';
 import { rpmPackagesTable } from './rpm-packages.ts';
 
-export const hostTables: readonly HostTable[] = [
-  fileTable(),
-  usersTable(),
-  groupsTable(),
-  processesTable,
-  debPackagesTable(),
+export const hostTables = (host: Host): readonly HostTable[] => [
+  fileTable(host.proc),
+  usersTable(host),
+  groupsTable(host),
+  processesTable(host),
+  debPackagesTable(host),
   rpmPackagesTable(),
 ];

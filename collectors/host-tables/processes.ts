@@ -1,16 +1,14 @@
 // The table `processes`: /proc/PID of every process that lives while it is read.
 
-import fs from 'node:fs';
+import type { Host } from '../host/host.ts';
 import { tryRead } from '../host/read-faults.ts';
-import { readBootEpochMs } from '../linux/libc.ts';
-import { listPids, readCgroupPath, readCmdline, readCwd, readExe, readIdentityInside } from '../proc/read-proc.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 const maxCmdlineBytes = 128 * 1024;
 /** proc_pid_stat(5) counts in ticks, 100 a second on every Linux that Node runs on. */
 const tickMs = 10;
 
-export const processesTable: HostTable = {
+export const processesTable = (host: Host): HostTable => ({
   name: 'processes',
   columns: [
     ['pid', 'BIGINT'],
@@ -42,17 +40,18 @@ export const processesTable: HostTable = {
     ['cgroup_path', 'TEXT'],
   ],
   *rows() {
-    const bootMs = readBootEpochMs();
-    for (const pid of listPids()) {
-      const row = rowOf(pid, bootMs);
+    const bootMs = host.clock.bootEpochMs();
+    for (const pid of host.proc.listPids()) {
+      const row = rowOf(host, pid, bootMs);
       if (row !== undefined) yield row;
     }
   },
-};
+});
 
-function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
-  const stat = tryRead(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  const status = tryRead(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+function rowOf(host: Host, pid: number, bootMs: number): SqlValue[] | undefined {
+  const { proc } = host;
+  const stat = tryRead(() => host.readText(`/proc/${pid}/stat`));
+  const status = tryRead(() => host.readText(`/proc/${pid}/status`));
   if (stat === undefined || status === undefined) return undefined;
   const close = stat.lastIndexOf(')');
   const rest = stat.slice(close + 2).split(' ');
@@ -63,24 +62,24 @@ function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
   const kibibytes = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
   const [uid = null, euid = null, suid = null] = ids('Uid');
   const [gid = null, egid = null, sgid = null] = ids('Gid');
-  const file = readExe(pid);
-  const io = tryRead(() => fs.readFileSync(`/proc/${pid}/io`, 'utf8')) ?? '';
+  const file = proc.readExe(pid);
+  const io = tryRead(() => host.readText(`/proc/${pid}/io`)) ?? '';
   const ioBytes = (key: string): number => Number(new RegExp(`^${key}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0);
   return [
     pid,
     stat.slice(stat.indexOf('(') + 1, close),
     file ?? '',
-    readCmdline(pid, maxCmdlineBytes)?.args.join(' ') ?? '',
+    proc.readCmdline(pid, maxCmdlineBytes)?.args.join(' ') ?? '',
     rest[0] ?? '',
-    readCwd(pid) ?? '',
-    tryRead(() => fs.readlinkSync(`/proc/${pid}/root`)) ?? '',
+    proc.readCwd(pid) ?? '',
+    tryRead(() => host.readLink(`/proc/${pid}/root`)) ?? '',
     uid,
     gid,
     euid,
     egid,
     suid,
     sgid,
-    file === undefined ? -1 : Number(readIdentityInside(pid, file) !== undefined),
+    file === undefined ? -1 : Number(proc.readIdentityInside(pid, file) !== undefined),
     kibibytes('VmLck') * 1024,
     kibibytes('VmRSS') * 1024,
     kibibytes('VmSize') * 1024,
@@ -93,6 +92,6 @@ function rowOf(pid: number, bootMs: number): SqlValue[] | undefined {
     field(5),
     field(20),
     field(19),
-    readCgroupPath(pid) ?? '',
+    proc.readCgroupPath(pid) ?? '',
   ];
 }

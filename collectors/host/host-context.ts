@@ -1,29 +1,27 @@
 // Reads what every event says of its host, and the names of users.
 
-import fs from 'node:fs';
 import os from 'node:os';
 import type { EcsAgent, EcsHost } from '@elastic/ecs';
-import { readBootEpochMs } from '../linux/libc.ts';
-import { readBootId } from '../proc/read-proc.ts';
+import type { Host } from './host.ts';
 import { tryRead } from './read-faults.ts';
-import { maxDatabaseBytes, readTextFile } from './read-file.ts';
+import { maxDatabaseBytes, readText } from './read-file.ts';
 
 /** What every event of this host has in common, and what it takes to name things. */
 export interface HostContext {
-  host: EcsHost & { boot?: { id: string } };
+  host: Host;
+  hostFields: EcsHost & { boot?: { id: string } };
   agent: EcsAgent;
   bootId: string;
   /** `tracefs` or `procfs`: event.provider. */
   sensor: string;
-  /** Milliseconds since 1970 of the moment of boot. */
-  bootEpochMs(): number;
   /** From /etc/passwd; undefined: not there. */
   userName(id: number): string | undefined;
   /** From /etc/group. */
   groupName(id: number): string | undefined;
 }
 
-const readOptional = (file: string): string | undefined => tryRead(() => readTextFile(file, maxDatabaseBytes));
+const readOptional = (host: Host, file: string): string | undefined =>
+  tryRead(() => readText(host.open(file), maxDatabaseBytes));
 
 /** `KEY=value` and `KEY="value"` lines, as in os-release(5). */
 const shellValue = (text: string, key: string): string | undefined =>
@@ -33,18 +31,18 @@ const shellValue = (text: string, key: string): string | undefined =>
     .find((value) => value !== undefined);
 
 /** Names by id out of /etc/passwd or /etc/group, read again when it has changed; what a directory service has is not among them. */
-export function openIdNames(file: string): (id: number) => string | undefined {
+export function openIdNames(host: Host, file: string): (id: number) => string | undefined {
   let names = new Map<number, string>();
   let identity = '';
   let checkedMs = 0;
   return (id) => {
-    const nowMs = Date.now();
+    const nowMs = host.clock.nowMs();
     if (nowMs - checkedMs > 1000) {
       checkedMs = nowMs;
-      const stat = fs.statSync(file, { throwIfNoEntry: false });
-      const current = stat ? `${stat.ino}:${stat.mtimeMs}:${stat.size}` : '';
+      const stat = host.stat(file);
+      const current = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
       if (current !== identity) {
-        const text = readOptional(file);
+        const text = readOptional(host, file);
         // Of one that is there and could not be read the names of before hold, until it can be.
         if (text === undefined && stat !== undefined) return names.get(id);
         identity = current;
@@ -61,16 +59,19 @@ export function openIdNames(file: string): (id: number) => string | undefined {
 }
 
 /** What is the same in all events of one run. `agentId` outlives restarts. */
-export function readHostContext(agent: { id: string; version: string }, sensor: string): HostContext {
-  const release = readOptional('/etc/os-release') ?? readOptional('/usr/lib/os-release') ?? '';
-  const machineId = readOptional('/etc/machine-id')?.trim();
+export function readHostContext(host: Host, agent: { id: string; version: string }, sensor: string): HostContext {
+  const release = readOptional(host, '/etc/os-release') ?? readOptional(host, '/usr/lib/os-release') ?? '';
+  const machineId = readOptional(host, '/etc/machine-id')?.trim();
   const name = shellValue(release, 'NAME');
   const version = shellValue(release, 'VERSION_ID');
-  const bootId = readBootId();
+  const kernel = (name: string): string => host.readText(`/proc/sys/kernel/${name}`).trim();
+  const hostname = kernel('hostname');
+  const bootId = host.proc.readBootId();
   return {
-    host: {
-      hostname: os.hostname(),
-      name: os.hostname(),
+    host,
+    hostFields: {
+      hostname,
+      name: hostname,
       ...(machineId ? { id: machineId } : {}),
       architecture: os.arch() === 'x64' ? 'x86_64' : os.arch() === 'arm64' ? 'aarch64' : os.arch(),
       boot: { id: bootId },
@@ -79,14 +80,13 @@ export function readHostContext(agent: { id: string; version: string }, sensor: 
         platform: shellValue(release, 'ID') ?? 'linux',
         ...(name ? { name } : {}),
         ...(version ? { version } : {}),
-        kernel: os.release(),
+        kernel: kernel('osrelease'),
       },
     },
-    agent: { id: agent.id, type: 'stepparent', version: agent.version, name: os.hostname() },
+    agent: { id: agent.id, type: 'stepparent', version: agent.version, name: hostname },
     bootId,
     sensor,
-    bootEpochMs: readBootEpochMs,
-    userName: openIdNames('/etc/passwd'),
-    groupName: openIdNames('/etc/group'),
+    userName: openIdNames(host, '/etc/passwd'),
+    groupName: openIdNames(host, '/etc/group'),
   };
 }

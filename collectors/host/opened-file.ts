@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { linux } from '../linux/linux-abi.ts';
 import { pathIn } from '../packagedb/file-name.ts';
-import { openRegularFile, readPieces, Unreadable } from './read-file.ts';
+import { readPieces } from './read-file.ts';
+import { openRegularFile, type RegularFile, Unreadable } from './regular-file.ts';
 
 const { O_NOATIME, O_NOFOLLOW } = fs.constants;
 /** Larger files are not hashed. */
@@ -100,24 +101,24 @@ export function checkFile(shown: string, name: string): FileCheck {
 }
 
 async function readContent(pathFd: number, maxBytes: number): Promise<FileContent> {
-  const fd = openByDescriptor(pathFd);
+  const file = openByDescriptor(pathFd);
   try {
     const digest = createHash('sha256');
     let head = Buffer.alloc(0);
     let sizeBytes = 0;
-    for await (const piece of readPieces(fd, maxHashedBytes)) {
+    for await (const piece of readPieces(file, maxHashedBytes)) {
       sizeBytes += piece.length;
       digest.update(piece);
       if (head.length < maxBytes) head = Buffer.concat([head, piece.subarray(0, maxBytes - head.length)]);
     }
     return { sha256: digest.digest('hex'), sizeBytes, head };
   } finally {
-    fs.closeSync(fd);
+    file.close();
   }
 }
 
 /** The very file that was looked at, known to be a regular one: no name is followed again. */
-function openByDescriptor(pathFd: number): number {
+function openByDescriptor(pathFd: number): RegularFile {
   const link = `/proc/self/fd/${pathFd}`;
   try {
     return openRegularFile(link, O_NOATIME);

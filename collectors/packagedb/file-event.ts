@@ -86,7 +86,7 @@ export async function describeFileChange(
     ...('snapshot' in writer ? { writer_source: writer.source } : {}),
     ...change.details,
   };
-  const time = new Date(context.bootEpochMs() + change.atNs / 1e6).toISOString();
+  const time = new Date(context.host.clock.bootEpochMs() + change.atNs / 1e6).toISOString();
   const event: StepparentEvent = {
     '@timestamp': time,
     ecs: { version: ecsVersion },
@@ -99,9 +99,9 @@ export async function describeFileChange(
       module: 'stepparent',
       dataset: 'stepparent.file',
       provider: change.provider,
-      created: new Date().toISOString(),
+      created: new Date(context.host.clock.nowMs()).toISOString(),
     },
-    host: context.host,
+    host: context.hostFields,
     agent: context.agent,
     file,
     ...(process === undefined ? {} : { process }),

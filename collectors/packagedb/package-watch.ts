@@ -28,7 +28,7 @@ export interface PackageWatchOptions {
   directories: readonly PackageDirectory[];
   memory: ListingMemory;
   table: ProcessTable;
-  context: Pick<HostContext, 'bootEpochMs'>;
+  context: Pick<HostContext, 'host'>;
   /**
    * Gets the changes in their order, and closes their files. Resolves when the change is judged; it may be called again
    * before that, up to a bound. The listing that has the change in it is saved once `commit` was called after that.
@@ -166,7 +166,7 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     tasks,
     listings,
     reporter,
-    bootEpochMs: () => context.bootEpochMs(),
+    bootEpochMs: context.host.clock.bootEpochMs,
     drain,
     compareSoon: (at) => schedule.soon(at),
     ...(options.onOpened && { onOpened: options.onOpened }),

@@ -1,7 +1,8 @@
 // Which version of which package dpkg has, by its status file and the updates beside it: read in small steps, and only what has changed.
 
-import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { FileStat } from '../host/file-stat.ts';
+import type { Host } from '../host/host.ts';
 import { readStanzas } from '../host-tables/deb-packages.ts';
 
 /** What dpkg says of a package. */
@@ -54,7 +55,7 @@ function rowOf(stanza: string): Row | undefined {
 }
 
 /** `folder` is another administrative folder in tests. Nothing is read yet. */
-export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVersions {
+export function openInstalledVersions(host: Host, directory = '/var/lib/dpkg'): InstalledVersions {
   /** By the status file alone. */
   let written = new Map<string, InstalledVersion>();
   let writtenIdentity: string | undefined;
@@ -65,13 +66,19 @@ export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVer
   let asOfMs: number | undefined;
   let reading: { promise: Promise<void>; sinceMs: number } | undefined;
 
+  const statusIdentity = (): string => {
+    const stat = host.stat(`${directory}/status`);
+    if (stat === undefined) throw new Error(`ENOENT: no such file or directory, stat '${directory}/status'`);
+    return identityOf(stat);
+  };
+
   /** Which one was read; undefined: it has no package at all, and so says nothing of any. */
   const readStatus = async (): Promise<string | undefined> => {
-    const identity = identityOf(fs.statSync(`${directory}/status`));
+    const identity = statusIdentity();
     if (identity === writtenIdentity) return identity;
     const found = new Map<string, InstalledVersion>();
     let rows = 0;
-    for (const stanza of readStanzas(`${directory}/status`)) {
+    for (const stanza of readStanzas(host, `${directory}/status`)) {
       const row = rowOf(stanza);
       if (row?.installed !== undefined) {
         found.set(row.name, row.installed);
@@ -87,13 +94,13 @@ export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVer
 
   const readUpdates = (): void => {
     const read: typeof updates = new Map();
-    for (const name of updateNames(directory)) {
+    for (const name of updateNames(host, directory)) {
       const file = `${directory}/updates/${name}`;
-      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      const stat = host.stat(file);
       if (stat === undefined) continue;
       const identity = identityOf(stat);
       const known = updates.get(name);
-      read.set(name, known?.identity === identity ? known : { identity, row: readRow(file) });
+      read.set(name, known?.identity === identity ? known : { identity, row: readRow(host, file) });
     }
     updates = read;
     updated = new Map();
@@ -108,10 +115,10 @@ export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVer
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const identity = await readStatus();
       if (identity === undefined) return;
-      const nowMs = Date.now();
+      const nowMs = host.clock.nowMs();
       readUpdates();
       // All of it in one state: the updates are newer than the status file that was read, and not in it yet.
-      if (identityOf(fs.statSync(`${directory}/status`)) !== identity) continue;
+      if (statusIdentity() !== identity) continue;
       asOfMs = nowMs;
       return;
     }
@@ -121,7 +128,7 @@ export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVer
     const promise = read().finally(() => {
       if (reading?.promise === promise) reading = undefined;
     });
-    reading = { promise, sinceMs: Date.now() };
+    reading = { promise, sinceMs: host.clock.nowMs() };
     return promise;
   };
 
@@ -140,12 +147,12 @@ export function openInstalledVersions(directory = '/var/lib/dpkg'): InstalledVer
   };
 }
 
-const identityOf = ({ dev, ino, ctimeMs }: fs.Stats): string => `${dev}:${ino}:${ctimeMs}`;
+const identityOf = ({ dev, ino, ctimeNs }: FileStat): string => `${dev}:${ino}:${ctimeNs}`;
 
-function updateNames(directory: string): string[] {
+function updateNames(host: Host, directory: string): string[] {
   try {
-    return fs
-      .readdirSync(`${directory}/updates`)
+    return host
+      .readDirectory(`${directory}/updates`)
       .filter((name) => updateName.test(name))
       .sort();
   } catch (error) {
@@ -155,7 +162,7 @@ function updateNames(directory: string): string[] {
 }
 
 /** Undefined: it is gone, or no stanza. */
-function readRow(file: string): Row | undefined {
-  const [stanza] = readStanzas(file);
+function readRow(host: Host, file: string): Row | undefined {
+  const [stanza] = readStanzas(host, file);
   return stanza === undefined ? undefined : rowOf(stanza);
 }

@@ -1,11 +1,12 @@
 // Asks the distribution's package database whether a file belongs to a package.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { type Answer, ask, known } from '../answer.ts';
 import { contentIdentity, isAtRest } from '../host/file-identity.ts';
+import type { Host } from '../host/host.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
-import { digestOf, loadTextFile, maxDatabaseBytes, openRegularFile } from '../host/read-file.ts';
+import { digestOf, loadText, maxDatabaseBytes } from '../host/read-file.ts';
+import type { RegularFile } from '../host/regular-file.ts';
 import { findRpmDatabase, hasRpm, RpmFailed, runRpm } from './run-rpm.ts';
 
 /** Programs that are larger are not compared with their digest: of these nothing is known. */
@@ -16,36 +17,47 @@ const maxTries = 3;
 /** A file, held open: its name may lead to another one while the databases are asked. */
 interface OpenFile {
   path: string;
-  fd: number;
+  opened: RegularFile;
 }
 
 /** dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. */
-async function findLists(infoDirectory: string, packageName: string): Promise<string[]> {
+async function findLists(host: Host, infoDirectory: string, packageName: string): Promise<string[]> {
   const list = `${packageName}.list`;
-  if (fs.existsSync(path.join(infoDirectory, list))) return [list];
-  const names = await fs.promises.readdir(infoDirectory);
+  if (host.exists(path.join(infoDirectory, list))) return [list];
+  const names = await host.listDirectory(infoDirectory);
   return names.filter((name) => name.startsWith(`${packageName}:`) && name.endsWith('.list'));
 }
 
 /** By dpkg's lists and digests. Undefined: the package is not installed. */
-async function isOwnedInDpkg(infoDirectory: string, file: OpenFile, packageName: string): Promise<boolean | undefined> {
-  const lists = await findLists(infoDirectory, packageName);
+async function isOwnedInDpkg(
+  host: Host,
+  infoDirectory: string,
+  file: OpenFile,
+  packageName: string,
+): Promise<boolean | undefined> {
+  const lists = await findLists(host, infoDirectory, packageName);
   // Before the merge of /bin into /usr packages listed the short path, and many still do.
   const names = [file.path, file.path.replace(/^\/usr(?=\/s?bin\/)/, '')];
   for (const list of lists) {
-    const files = (await loadTextFile(path.join(infoDirectory, list), maxDatabaseBytes)).split('\n');
+    const files = (await loadText(host.open(path.join(infoDirectory, list)), maxDatabaseBytes)).split('\n');
     if (!names.some((name) => files.includes(name))) continue;
-    if (await isUnchanged(file.fd, names, path.join(infoDirectory, list.replace(/\.list$/, '.md5sums')))) return true;
+    const sumsFile = path.join(infoDirectory, list.replace(/\.list$/, '.md5sums'));
+    if (await isUnchanged(host, file.opened, names, sumsFile)) return true;
   }
   return lists.length === 0 ? undefined : false;
 }
 
 /** The file has the digest that its package says; a package without digests says nothing. */
-async function isUnchanged(fd: number, names: readonly string[], sumsFile: string): Promise<boolean> {
-  if (!fs.existsSync(sumsFile)) return true;
-  const lines = (await loadTextFile(sumsFile, maxDatabaseBytes)).split('\n');
+async function isUnchanged(
+  host: Host,
+  file: RegularFile,
+  names: readonly string[],
+  sumsFile: string,
+): Promise<boolean> {
+  if (!host.exists(sumsFile)) return true;
+  const lines = (await loadText(host.open(sumsFile), maxDatabaseBytes)).split('\n');
   const said = lines.find((line) => names.some((name) => line.slice(32).trimStart() === name.slice(1)))?.slice(0, 32);
-  return said === undefined || said === (await digestOf(fd, 'md5', maxProgramBytes));
+  return said === undefined || said === (await digestOf(file, 'md5', maxProgramBytes));
 }
 
 /** By rpm's account, which is not asked for digests. Undefined: it knows no owner. */
@@ -64,13 +76,11 @@ async function isOwnedInRpm(
 }
 
 /** The change times of folders, which a package that comes or goes changes; `atRest`: another change would give them another one. */
-function timesOf(directories: readonly (string | undefined)[]): { times: string; atRest: boolean } {
-  const stats = directories.map((directory) =>
-    directory === undefined ? undefined : fs.statSync(directory, { bigint: true, throwIfNoEntry: false }),
-  );
+function timesOf(host: Host, directories: readonly (string | undefined)[]): { times: string; atRest: boolean } {
+  const stats = directories.map((directory) => (directory === undefined ? undefined : host.stat(directory)));
   return {
     times: stats.map((stat) => stat?.ctimeNs).join(' '),
-    atRest: stats.every((stat) => stat === undefined || isAtRest(stat)),
+    atRest: stats.every((stat) => stat === undefined || isAtRest(stat, host.clock.nowMs())),
   };
 }
 
@@ -85,16 +95,16 @@ export interface PackageOwnerOptions {
  * neither says anything of it. Who asks never waits for a disk or for rpm. An answer is kept while the file stays the same; one other
  * than yes only while the databases do, too.
  */
-export function openPackageOwner({
-  infoDirectory = '/var/lib/dpkg/info',
-  rpmDatabase = findRpmDatabase,
-}: PackageOwnerOptions = {}): (file: string, packageNames: readonly string[]) => Answer<boolean> {
+export function openPackageOwner(
+  host: Host,
+  { infoDirectory = '/var/lib/dpkg/info', rpmDatabase = findRpmDatabase }: PackageOwnerOptions = {},
+): (file: string, packageNames: readonly string[]) => Answer<boolean> {
   const answers = new Map<string, { identity: string; databases: string | undefined; answer: Answer<boolean> }>();
-  const databasesNow = () => timesOf([infoDirectory, rpmDatabase()]);
+  const databasesNow = () => timesOf(host, [infoDirectory, rpmDatabase()]);
 
   const askDpkg = async (file: OpenFile, packageName: string): Promise<boolean | undefined> => {
     try {
-      return await isOwnedInDpkg(infoDirectory, file, packageName);
+      return await isOwnedInDpkg(host, infoDirectory, file, packageName);
     } catch (error) {
       reportOwnTrouble(error);
       // A host without dpkg, or a database that is being changed.
@@ -115,12 +125,12 @@ export function openPackageOwner({
 
   /** Asks until nothing has changed meanwhile. What is not owned by a database that is being changed may be owned by the next. */
   const find = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
-    const { dev, ino } = fs.fstatSync(file.fd, { bigint: true });
+    const { dev, ino } = file.opened.stat();
     for (let tries = 1; ; tries++) {
       const { times } = databasesNow();
       const owned = await askAll(file, packageNames);
       if (owned === true) return true;
-      const named = fs.statSync(file.path, { bigint: true, throwIfNoEntry: false });
+      const named = host.stat(file.path);
       // It was replaced: what the databases say by now is of the other one.
       if (named?.dev !== dev || named.ino !== ino) return undefined;
       if (times === databasesNow().times || tries === maxTries) return owned;
@@ -129,7 +139,7 @@ export function openPackageOwner({
 
   return (file, packageNames) => {
     const key = [file, ...packageNames].join('\0');
-    const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+    const stat = host.stat(file);
     if (stat === undefined) return known<boolean>(undefined);
     const before = answers.get(key);
     if (
@@ -138,21 +148,21 @@ export function openPackageOwner({
     ) {
       return before.answer;
     }
-    let fd: number;
+    let opened: RegularFile;
     try {
-      fd = openRegularFile(file);
+      opened = host.open(file);
     } catch (error) {
       reportOwnTrouble(error);
       return known<boolean>(undefined);
     }
-    const opened = fs.fstatSync(fd, { bigint: true });
-    const atRest = isAtRest(opened);
+    const openedStat = opened.stat();
+    const atRest = isAtRest(openedStat, host.clock.nowMs());
     const databases = databasesNow();
     const forget = (): void => {
       if (answers.get(key)?.answer === answer) answers.delete(key);
     };
     const answer = ask(
-      find({ path: file, fd }, packageNames)
+      find({ path: file, opened }, packageNames)
         .catch((error: unknown) => {
           // rpm did not answer in time, or the file is none that can be read.
           reportOwnTrouble(error);
@@ -160,12 +170,12 @@ export function openPackageOwner({
           return undefined;
         })
         .finally(() => {
-          fs.closeSync(fd);
+          opened.close();
           if (!atRest) forget();
         }),
     );
     answers.set(key, {
-      identity: contentIdentity(opened),
+      identity: contentIdentity(openedStat),
       databases: databases.atRest ? databases.times : undefined,
       answer,
     });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Answer, known } from '../answer.ts';
 import type { GenuineFields } from '../event/event.ts';
 import { fileIdentity } from '../host/file-identity.ts';
+import type { Host } from '../host/host.ts';
 import { executableOf } from '../process/executable.ts';
 import type { ExecSnapshot, LeaderSnapshots, ProcessEntry, ProcessSnapshot, ToolCheck } from '../process/process.ts';
 import { appearsGenuine, isIn, mappedNow, ownSystemOf, runsGenuine, seesAnother } from './genuine-program.ts';
@@ -37,6 +38,7 @@ interface GenuineRound {
 }
 
 interface PackageToolsDeps {
+  host: Host;
   /** Programs that are looked at when they start. */
   programs: readonly PackageProgram[];
   /** Those whose names are theirs alone: whatever else has one is an impostor. */
@@ -49,7 +51,7 @@ interface PackageToolsDeps {
 
 const unknown: ToolCheck = { genuine: known<boolean>(undefined) };
 
-export function openPackageTools({ programs, tools, owns, inspect }: PackageToolsDeps): PackageTools {
+export function openPackageTools({ host, programs, tools, owns, inspect }: PackageToolsDeps): PackageTools {
   const packagesOf = new Map<string, string[]>();
   for (const { path: file, package: owner } of [...programs, ...tools]) {
     packagesOf.set(file, [...(packagesOf.get(file) ?? []), owner]);
@@ -72,12 +74,12 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
 
   /** It has a tool's name, and lies where no tool lies: neither a link to one, nor that file under another name. */
   const isElsewhere = (process: ProcessSnapshot, file: string, inferredFrom: string | undefined): boolean => {
-    const identity = fileIdentity(file);
-    const mapped = mappedNow(process);
+    const identity = fileIdentity(host, file);
+    const mapped = mappedNow(host, process);
     return (
       inferredFrom === undefined &&
       identity !== undefined &&
-      (filesOf.get(path.basename(file)) ?? []).every((one) => ![identity, mapped].includes(fileIdentity(one)))
+      (filesOf.get(path.basename(file)) ?? []).every((one) => ![identity, mapped].includes(fileIdentity(host, one)))
     );
   };
 
@@ -87,21 +89,21 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
     inspect(entry);
     if (image.probedImage !== undefined && owners !== undefined) {
       // That very file; should another one stand there by now, it cannot be told whose that one was.
-      const mapped = mappedNow(process);
-      const stands = mapped === undefined || mapped === fileIdentity(file);
+      const mapped = mappedNow(host, process);
+      const stands = mapped === undefined || mapped === fileIdentity(host, file);
       return { genuine: stands ? owns(file, owners) : known<boolean>(undefined), probed: true };
     }
     if (owners === undefined) {
-      const { inferredFrom } = executableOf(entry, image);
+      const { inferredFrom } = executableOf(host, entry, image);
       return isOnHost(entry) && isElsewhere(process, file, inferredFrom) ? { genuine: known(false) } : unknown;
     }
-    if (runsGenuine(process, file)) return { genuine: owns(file, owners) };
-    if (seesAnother(process, file)) return { genuine: known(false) };
+    if (runsGenuine(host, process, file)) return { genuine: owns(file, owners) };
+    if (seesAnother(host, process, file)) return { genuine: known(false) };
     // Only where /proc is polled: what a process that was there before the agent says of itself is nothing.
-    if (image.inferredFrom !== undefined && image.execNs !== undefined && appearsGenuine(process, file)) {
+    if (image.inferredFrom !== undefined && image.execNs !== undefined && appearsGenuine(host, process, file)) {
       return { genuine: owns(file, owners), inferredFrom: image.inferredFrom };
     }
-    const ownRoot = ownSystemOf(process, file);
+    const ownRoot = ownSystemOf(host, process, file);
     return ownRoot === undefined ? unknown : { genuine: known(true), ownRoot };
   };
 
@@ -109,7 +111,7 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
   const check = (process: ProcessSnapshot): ToolCheck => {
     const { entry, image } = process;
     if (image === undefined) return unknown;
-    const file = executableOf(entry, image).path;
+    const file = executableOf(host, entry, image).path;
     const owners = packagesOf.get(file);
     if (owners === undefined && !filesOf.has(file.slice(file.lastIndexOf('/') + 1))) return unknown;
     if (image.tool === undefined || (image.probedImage !== undefined && !image.tool.probed)) {
@@ -132,7 +134,8 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
       for (const [file, owners] of packagesOf) owns(file, owners);
     },
     isGenuine(process, program) {
-      if (process.image === undefined || executableOf(process.entry, process.image).path !== program) return false;
+      if (process.image === undefined || executableOf(host, process.entry, process.image).path !== program)
+        return false;
       const { genuine, ownRoot, inferredFrom } = check(process);
       return genuine.value === true && ownRoot === undefined && inferredFrom === undefined;
     },
@@ -142,7 +145,7 @@ export function openPackageTools({ programs, tools, owns, inspect }: PackageTool
       const note = (role: keyof GenuineFields, process: ProcessSnapshot | undefined): void => {
         if (process === undefined || !isInLine(exec, process)) return;
         const seen = check(process);
-        if (seen.ownRoot === undefined || isIn(seen.ownRoot, exec.entry.pid)) checks.set(role, seen);
+        if (seen.ownRoot === undefined || isIn(host, seen.ownRoot, exec.entry.pid)) checks.set(role, seen);
       };
       note('process', exec);
       note('parent', exec.ancestors[0]);

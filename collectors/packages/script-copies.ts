@@ -1,13 +1,15 @@
 // Finds the maintainer script of which another script is a copy: by size first, then by content.
 
 import { createHash } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Answer, ask, known } from '../answer.ts';
 import { contentIdentity, isAtRest } from '../host/file-identity.ts';
+import type { FileStat } from '../host/file-stat.ts';
+import type { Host } from '../host/host.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
-import { digestOf, openRegularFile, readPiecesNow, withRegularFile } from '../host/read-file.ts';
+import { digestOf, readPiecesNow, withFile } from '../host/read-file.ts';
+import type { RegularFile } from '../host/regular-file.ts';
 
 const databaseDirectory = '/var/lib/dpkg/';
 const scriptName = /\.(?:preinst|postinst|prerm|postrm)$/;
@@ -33,10 +35,9 @@ export interface ScriptCopies {
   originalOf(file: string): Answer<string>;
 }
 
-const couldBeScript = (stat: fs.BigIntStats): boolean =>
-  stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
+const couldBeScript = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
-export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCopies {
+export function openScriptCopies(host: Host, infoDirectory = '/var/lib/dpkg/info'): ScriptCopies {
   /** Maintainer scripts by their size, as they were when the folder was listed. */
   let bySize = new Map<bigint, string[]>();
   /** The folder's change time then; undefined: it may have changed since. */
@@ -47,25 +48,25 @@ export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCo
 
   /** A script of a package comes and goes by a rename, which the folder's time says. */
   const isListed = (): boolean => {
-    const stat = fs.statSync(infoDirectory, { bigint: true, throwIfNoEntry: false });
+    const stat = host.stat(infoDirectory);
     return stat === undefined || stat.ctimeNs === listedNs;
   };
 
   const list = async (): Promise<void> => {
-    const directory = fs.statSync(infoDirectory, { bigint: true });
+    const directory = host.stat(infoDirectory);
     const found = new Map<bigint, string[]>();
-    const names = (await fs.promises.readdir(infoDirectory)).filter((one) => scriptName.test(one)).slice(0, maxScripts);
+    const names = (await host.listDirectory(infoDirectory)).filter((one) => scriptName.test(one)).slice(0, maxScripts);
     for (const [i, name] of names.entries()) {
       if (i % scriptsAtATime === 0) await setImmediate();
       const file = path.join(infoDirectory, name);
-      const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+      const stat = host.lstat(file);
       if (stat === undefined || !couldBeScript(stat)) continue;
       const others = found.get(stat.size);
       if (others === undefined) found.set(stat.size, [file]);
       else others.push(file);
     }
     bySize = found;
-    listedNs = isAtRest(directory) ? directory.ctimeNs : undefined;
+    listedNs = directory && isAtRest(directory, host.clock.nowMs()) ? directory.ctimeNs : undefined;
   };
 
   const refresh = async (): Promise<void> => {
@@ -77,12 +78,12 @@ export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCo
     }
   };
 
-  const contentOf = async (fd: number, stat: fs.BigIntStats): Promise<string> => {
+  const contentOf = async (file: RegularFile, stat: FileStat): Promise<string> => {
     const identity = contentIdentity(stat);
     const before = digests.get(identity);
     if (before !== undefined) return before;
-    const atRest = isAtRest(stat);
-    const digest = await digestOf(fd, 'sha256', maxBytes);
+    const atRest = isAtRest(stat, host.clock.nowMs());
+    const digest = await digestOf(file, 'sha256', maxBytes);
     if (digests.size >= maxDigests) digests.clear();
     if (atRest) digests.set(identity, digest);
     return digest;
@@ -90,53 +91,53 @@ export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCo
 
   /** Undefined: it is another file by now. */
   const contentOfOriginal = async (original: string, size: bigint): Promise<string | undefined> => {
-    let fd: number;
+    let file: RegularFile;
     try {
-      fd = openRegularFile(original);
+      file = host.open(original);
     } catch (error) {
       reportOwnTrouble(error);
       return undefined;
     }
     try {
-      const stat = fs.fstatSync(fd, { bigint: true });
-      return stat.size === size ? await contentOf(fd, stat) : undefined;
+      const stat = file.stat();
+      return stat.size === size ? await contentOf(file, stat) : undefined;
     } catch (error) {
       reportOwnTrouble(error);
       return undefined;
     } finally {
-      fs.closeSync(fd);
+      file.close();
     }
   };
 
-  const find = async (fd: number): Promise<string | undefined> => {
+  const find = async (file: RegularFile): Promise<string | undefined> => {
     try {
       await refresh();
-      const stat = fs.fstatSync(fd, { bigint: true });
+      const stat = file.stat();
       const originals = bySize.get(stat.size) ?? [];
       if (originals.length === 0) return undefined;
-      const digest = await contentOf(fd, stat);
+      const digest = await contentOf(file, stat);
       for (const original of originals) {
         if ((await contentOfOriginal(original, stat.size)) === digest) return original;
       }
       return undefined;
     } finally {
-      fs.closeSync(fd);
+      file.close();
     }
   };
 
-  const contentNow = (fd: number, stat: fs.BigIntStats): string => {
+  const contentNow = (file: RegularFile, stat: FileStat): string => {
     const before = digests.get(contentIdentity(stat));
     if (before !== undefined) return before;
     const digest = createHash('sha256');
-    for (const piece of readPiecesNow(fd, maxBytes)) digest.update(piece);
+    for (const piece of readPiecesNow(file, maxBytes)) digest.update(piece);
     return digest.digest('hex');
   };
 
   const isOriginalNow = (original: string, size: bigint, digest: string): boolean => {
     try {
-      return withRegularFile(original, (fd) => {
-        const stat = fs.fstatSync(fd, { bigint: true });
-        return stat.size === size && contentNow(fd, stat) === digest;
+      return withFile(host.open(original), (file) => {
+        const stat = file.stat();
+        return stat.size === size && contentNow(file, stat) === digest;
       });
     } catch (error) {
       reportOwnTrouble(error);
@@ -145,23 +146,23 @@ export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCo
   };
 
   /** Among the scripts as they were listed last. */
-  const findNow = (fd: number): string | undefined => {
+  const findNow = (file: RegularFile): string | undefined => {
     try {
-      const stat = fs.fstatSync(fd, { bigint: true });
+      const stat = file.stat();
       const originals = bySize.get(stat.size);
-      const digest = originals && contentNow(fd, stat);
+      const digest = originals && contentNow(file, stat);
       return digest && originals?.find((original) => isOriginalNow(original, stat.size, digest));
     } finally {
-      fs.closeSync(fd);
+      file.close();
     }
   };
 
   // One after the other: a file on a file system that does not answer holds one of Node's few threads, not all. The sensor needs one.
   let asked = 0;
   let last: Promise<unknown> = Promise.resolve();
-  const findInTurn = (fd: number): Promise<string | undefined> => {
+  const findInTurn = (file: RegularFile): Promise<string | undefined> => {
     asked++;
-    const found = last.then(() => find(fd)).finally(() => asked--);
+    const found = last.then(() => find(file)).finally(() => asked--);
     last = found.catch(() => {});
     return found;
   };
@@ -173,17 +174,17 @@ export function openScriptCopies(infoDirectory = '/var/lib/dpkg/info'): ScriptCo
     originalOf(file) {
       const none = known<string>(undefined);
       if (file.startsWith(databaseDirectory) || (systemDirectory.test(file) && !scriptName.test(file))) return none;
-      let fd: number;
+      let opened: RegularFile;
       try {
-        const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+        const stat = host.stat(file);
         if (stat === undefined || !couldBeScript(stat) || (isListed() && !bySize.has(stat.size))) return none;
-        fd = openRegularFile(file);
-        if (asked >= maxAsked) return known(findNow(fd));
+        opened = host.open(file);
+        if (asked >= maxAsked) return known(findNow(opened));
       } catch (error) {
         reportOwnTrouble(error);
         return none;
       }
-      return ask(findInTurn(fd));
+      return ask(findInTurn(opened));
     },
   };
 }

@@ -1,6 +1,6 @@
 // Which version of its package a maintainer script is of: what dpkg said while that very file was in place.
 
-import fs from 'node:fs';
+import type { Host } from '../host/host.ts';
 import { tryRead } from '../host/read-faults.ts';
 import type { InstalledVersions } from './installed-versions.ts';
 
@@ -36,7 +36,7 @@ interface Known {
   atMs: number;
 }
 
-export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
+export function openScriptVersions(host: Host, installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
   /** By path and inode. */
   const known = new Map<string, Known>();
   return {
@@ -45,10 +45,15 @@ export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | '
       const ctimeMs = Math.floor(file.ctimeMs);
       const before = known.get(key);
       if (before?.ctimeMs === ctimeMs) return before.version;
-      const inPlace = readScriptFile(file.path);
+      const inPlace = readScriptFile(host, file.path);
       const isReplaced = inPlace?.inode !== file.inode;
       // The removal of its name has changed it once more.
-      if (isReplaced && before !== undefined && before.ctimeMs < ctimeMs && Date.now() - before.atMs < replacedMs) {
+      if (
+        isReplaced &&
+        before !== undefined &&
+        before.ctimeMs < ctimeMs &&
+        host.clock.nowMs() - before.atMs < replacedMs
+      ) {
         return before.version;
       }
       const { asOfMs } = installed;
@@ -61,14 +66,14 @@ export function openScriptVersions(installed: Pick<InstalledVersions, 'find' | '
       // What is of no package now may be taken over by one.
       if (version.version === undefined) return version;
       if (known.size >= maxKnown) known.delete(known.keys().next().value as string);
-      known.set(key, { ctimeMs, version, atMs: Date.now() });
+      known.set(key, { ctimeMs, version, atMs: host.clock.nowMs() });
       return version;
     },
   };
 }
 
 /** The file that is there now; undefined: there is none. */
-export function readScriptFile(path: string): ScriptFile | undefined {
-  const stat = tryRead(() => fs.statSync(path, { bigint: true, throwIfNoEntry: false }));
-  return stat && { path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeMs) };
+export function readScriptFile(host: Host, path: string): ScriptFile | undefined {
+  const stat = tryRead(() => host.stat(path));
+  return stat && { path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeNs / 1_000_000n) };
 }

@@ -1,23 +1,9 @@
 // Everything that /proc shows of one process, in one value.
 
-import fs from 'node:fs';
+import type { Host } from '../host/host.ts';
 import { containerOfCgroup } from './parse-proc.ts';
-import {
-  listPids,
-  listThreads,
-  mayLookInside,
-  readCgroupPath,
-  readCmdline,
-  readCwd,
-  readExe,
-  readHostMounts,
-  readIdentityInside,
-  readLoginUserId,
-  readNamespaces,
-  readStat,
-  readStatus,
-} from './read-proc.ts';
-import { scriptOfInterpreter } from './script-of-interpreter.ts';
+import type { Proc } from './read-proc.ts';
+import { hasShebang, scriptOfInterpreter } from './script-of-interpreter.ts';
 
 export interface ProcessDetails {
   pid: number;
@@ -80,15 +66,15 @@ export interface HostNamespaces {
 /** Where package databases are, in a container as on the host. */
 const databaseDirectories = ['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm'];
 
-export function readHostNamespaces(): HostNamespaces {
-  const own = readNamespaces('self');
-  const root = readIdentityInside('self', '/');
+export function readHostNamespaces(proc: Proc): HostNamespaces {
+  const own = proc.readNamespaces('self');
+  const root = proc.readIdentityInside('self', '/');
   if (own === undefined || root === undefined) throw new Error('/proc/self cannot be read: mount proc on /proc');
   const databases = databaseDirectories.flatMap((directory): [string, string][] => {
-    const identity = readIdentityInside('self', directory);
+    const identity = proc.readIdentityInside('self', directory);
     return identity === undefined ? [] : [[directory, identity]];
   });
-  return { pid: own.pid, mounts: readHostMounts(), root, databases: new Map(databases) };
+  return { pid: own.pid, mounts: proc.readHostMounts(), root, databases: new Map(databases) };
 }
 
 /**
@@ -98,18 +84,19 @@ export function readHostNamespaces(): HostNamespaces {
  * mounts in a user namespace of somebody's who is not root, where it is not looked.
  * Undefined: the process has ended.
  */
-function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
-  const own = readNamespaces(pid);
+function placeOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
+  const own = proc.readNamespaces(pid);
   if (own === undefined) return undefined;
   const isSeparate = own.pid !== host.pid || !host.mounts.includes(own.mnt);
   const namespace = own.pid === host.pid ? own.mnt : own.pid;
   const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
   // Of a user who is not root here: what is in there is of no consequence to the host, and not to be touched.
-  if (isSeparate && !mayLookInside(pid)) return { hostRoot: false, containerId: nameOf() };
+  if (isSeparate && !proc.mayLookInside(pid)) return { hostRoot: false, containerId: nameOf() };
   const seesHostDatabase =
-    isSeparate && [...host.databases].some(([directory, identity]) => readIdentityInside(pid, directory) === identity);
+    isSeparate &&
+    [...host.databases].some(([directory, identity]) => proc.readIdentityInside(pid, directory) === identity);
   // Last: while this can be read, so could all before it.
-  const root = readIdentityInside(pid, '/');
+  const root = proc.readIdentityInside(pid, '/');
   if (root === undefined) return undefined;
   const hostRoot = root === host.root;
   const sharesHost = hostRoot && (own.pid === host.pid || host.databases.size === 0);
@@ -118,21 +105,23 @@ function placeOf(pid: number, host: HostNamespaces, cgroupPath: string | undefin
 }
 
 /** Undefined: no such process. */
-export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetails | undefined {
+export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: number): ProcessDetails | undefined {
   // One cheap look first: a process that has ended costs one call, not ten exceptions.
-  if (!fs.existsSync(`/proc/${pid}`)) return undefined;
-  const stat = readStat(pid);
-  const status = readStatus(pid);
+  if (!host.exists(`/proc/${pid}`)) return undefined;
+  const { proc } = host;
+  const stat = proc.readStat(pid);
+  const status = proc.readStatus(pid);
   // A zombie has no files any more, but its parent and session stand.
   if (stat === undefined || status === undefined) return undefined;
-  const exe = readExe(pid);
-  const cmdline = readCmdline(pid, maxDetailArgsBytes);
-  const cgroupPath = readCgroupPath(pid);
-  const workingDirectory = readCwd(pid);
-  const place = placeOf(pid, host, cgroupPath);
+  const exe = proc.readExe(pid);
+  const cmdline = proc.readCmdline(pid, maxDetailArgsBytes);
+  const cgroupPath = proc.readCgroupPath(pid);
+  const workingDirectory = proc.readCwd(pid);
+  const place = placeOf(proc, pid, namespaces, cgroupPath);
   // It has ended on the way: half of the truth would be taken for the whole.
   if (exe !== undefined && place === undefined) return undefined;
-  const script = exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory);
+  const script =
+    exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory, (file) => hasShebang(host, file));
   return {
     pid,
     startTicks: stat.startTicks,
@@ -148,7 +137,7 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
     savedUserGroupId: status.savedGroupId,
     supplementalGroupIds: keptGroups(status.supplementalGroupIds),
     supplementalGroupsTruncated: (status.supplementalGroupIds?.length ?? 0) > maxSupplementalGroups,
-    loginUserId: readLoginUserId(pid),
+    loginUserId: proc.readLoginUserId(pid),
     exe,
     filename: script ?? exe,
     inferredFrom: script === undefined ? undefined : "the interpreter's argument",
@@ -161,13 +150,16 @@ export function inspectProcess(pid: number, host: HostNamespaces): ProcessDetail
   };
 }
 
-/** The process table's view of the real /proc. */
-export const openProcView = (host: HostNamespaces) => ({
-  inspect: (pid: number) => inspectProcess(pid, host),
-  readArgs: readCmdline,
-  readCwd,
-  processOfThread: (tid: number) => readStatus(tid)?.threadGroupId,
-  startTicks: (pid: number) => readStat(pid)?.startTicks,
-  listPids,
-  listThreads,
-});
+/** The process table's view of a host's /proc; `namespaces` as they were when the agent began. */
+export function openProcView(host: Host, namespaces = readHostNamespaces(host.proc)) {
+  const { proc } = host;
+  return {
+    inspect: (pid: number) => inspectProcess(host, namespaces, pid),
+    readArgs: proc.readCmdline,
+    readCwd: proc.readCwd,
+    processOfThread: (tid: number) => proc.readStatus(tid)?.threadGroupId,
+    startTicks: (pid: number) => proc.readStat(pid)?.startTicks,
+    listPids: proc.listPids,
+    listThreads: proc.listThreads,
+  };
+}

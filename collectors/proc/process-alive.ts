@@ -1,18 +1,18 @@
 // Whether a process that was seen some time ago runs still, by its entity_id.
 
-import { listPids, readBootId, readStat } from './read-proc.ts';
+import type { Proc } from './read-proc.ts';
 
 /** /proc's start and that of a record can be so far apart, in clock ticks. */
 const toleranceTicks = 2;
 
 /** Looks which processes there are; the answer holds for that moment. Of one that waits to be reaped it says false. */
-export function processesAlive(): (entityId: string) => boolean {
-  const boot = readBootId().slice(0, 8);
-  const pids = new Set(listPids());
+export function processesAlive(proc: Proc): (entityId: string) => boolean {
+  const boot = proc.readBootId().slice(0, 8);
+  const pids = new Set(proc.listPids());
   return (entityId) => {
     const [ofBoot, pid, startTicks] = entityId.split('-');
     if (ofBoot !== boot || !pids.has(Number(pid))) return false;
-    const stat = readStat(Number(pid));
+    const stat = proc.readStat(Number(pid));
     return stat !== undefined && stat.state !== 'Z' && Math.abs(stat.startTicks - Number(startTicks)) <= toleranceTicks;
   };
 }

@@ -1,8 +1,9 @@
 // Which script an interpreter runs, as far as its arguments tell: for processes whose exec was not seen.
 
 import path from 'node:path';
+import type { HostFiles } from '../host/host-files.ts';
 import { tryRead } from '../host/read-faults.ts';
-import { readHead, withRegularFile } from '../host/read-file.ts';
+import { readHead, withFile } from '../host/read-file.ts';
 import { parseInterpreterRun } from '../process/interpreters.ts';
 
 /**
@@ -14,7 +15,7 @@ export function scriptOfInterpreter(
   executable: string,
   args: readonly string[],
   workingDirectory: string | undefined,
-  beginsWithShebang: (file: string) => boolean = hasShebang,
+  beginsWithShebang: (file: string) => boolean,
 ): string | undefined {
   const { script = [] } = parseInterpreterRun(executable, args) ?? {};
   const [name] = script;
@@ -24,17 +25,18 @@ export function scriptOfInterpreter(
 }
 
 /** The file begins with `#!`. False where it cannot be read. */
-export const hasShebang = (file: string): boolean => headOf(file, 2) === '#!';
+export const hasShebang = (files: Pick<HostFiles, 'open'>, file: string): boolean => headOf(files, file, 2) === '#!';
 
 /** What the kernel puts before a script's path: the program that its first line names, and one argument (execve(2)). */
-export function shebangCommand(file: string): string[] | undefined {
-  const [, interpreter, argument] = /^#![ \t]*([^\s\0]+)[ \t]*([^\n\0]*)/.exec(headOf(file, 256) ?? '') ?? [];
+export function shebangCommand(files: Pick<HostFiles, 'open'>, file: string): string[] | undefined {
+  const [, interpreter, argument] = /^#![ \t]*([^\s\0]+)[ \t]*([^\n\0]*)/.exec(headOf(files, file, 256) ?? '') ?? [];
   if (interpreter === undefined) return undefined;
   return argument?.trimEnd() ? [interpreter, argument.trimEnd()] : [interpreter];
 }
 
 /** The program that a script's first line names; undefined: no script, or not to be read. */
-export const shebangInterpreter = (file: string): string | undefined => shebangCommand(file)?.[0];
+export const shebangInterpreter = (files: Pick<HostFiles, 'open'>, file: string): string | undefined =>
+  shebangCommand(files, file)?.[0];
 
-const headOf = (file: string, size: number): string | undefined =>
-  tryRead(() => withRegularFile(file, (fd) => readHead(fd, size).toString('utf8')));
+const headOf = (files: Pick<HostFiles, 'open'>, file: string, sizeBytes: number): string | undefined =>
+  tryRead(() => withFile(files.open(file), (opened) => readHead(opened, sizeBytes).toString('utf8')));

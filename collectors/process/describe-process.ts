@@ -14,6 +14,7 @@ import {
 } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
 import { readPath } from '../event/read-path.ts';
+import type { Host } from '../host/host.ts';
 import type { HostContext } from '../host/host-context.ts';
 import type { PackageTools } from '../packages/package-tools.ts';
 import type { ScriptCopies } from '../packages/script-copies.ts';
@@ -97,15 +98,16 @@ export function observeExec(
     described ??= describeExec(snapshot, table, context, { tools: knowledge.tools, copyOf });
     return described.document;
   };
-  const own = () => executableOf(entry, image).path;
+  const { host } = context;
+  const own = () => executableOf(host, entry, image).path;
   const parents = () => {
     const parent = snapshot.ancestors[0];
-    return parent?.image && executableOf(parent.entry, parent.image).path;
+    return parent?.image && executableOf(host, parent.entry, parent.image).path;
   };
   /** Null: none. */
   let script: string | null | undefined;
   const ownScript = (): string | null => {
-    script ??= glanceAtScript(entry, own(), table) ?? null;
+    script ??= glanceAtScript(host, entry, own(), table) ?? null;
     return script;
   };
   /** The fields that most rules ask first, without a look at /proc. Null: absent, and known to be. */
@@ -237,7 +239,7 @@ function describeProcess(
   const fields: ProcessFields = { pid: entry.pid, entity_id: entityId(context.bootId, entry) };
   if (entry.startNs > 0 || seen) fields.start = dateOf(epochMs, entry.startNs);
   if (image) {
-    const executable = executableOf(entry, image, current ? seen?.exe : undefined);
+    const executable = executableOf(context.host, entry, image, current ? seen?.exe : undefined);
     fields.executable = executable.path;
     fields.name = nameOf(executable.path);
     if (executable.inferredFrom) notes.inferred.executable = executable.inferredFrom;
@@ -321,11 +323,11 @@ export interface DescribedActor {
 export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, context: HostContext): DescribedActor {
   const { entry, image, ancestors } = snapshot;
   const notes = noNotes();
-  const epochMs = context.bootEpochMs();
+  const epochMs = context.host.clock.bootEpochMs();
 
   const details = table.inspect(entry);
   const current = details !== undefined && entry.detailsImage === image;
-  if (current && image && !executableOf(entry, image, details.exe).replaced) {
+  if (current && image && !executableOf(context.host, entry, image, details.exe).replaced) {
     table.completeArgs(entry, maxEventArgsBytes);
   }
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
@@ -447,11 +449,12 @@ export const notesOf = (notes: Notes): Partial<Notes> =>
 
 /** The script that runs. */
 function scriptThatRuns(
+  host: Host,
   { entry }: ExecSnapshot,
   { process: { executable, args, working_directory }, mapped }: DescribedActor,
 ): string | undefined {
   if (executable === undefined) return undefined;
-  return scriptPath(entry, {
+  return scriptPath(host, entry, {
     executable,
     mapped,
     args: (args ?? []) as readonly string[],
@@ -468,7 +471,7 @@ interface DescribedExec {
 /** For an event's `stepparent` object. */
 export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({
   id: entityId(context.bootId, root),
-  executable: executableOf(root, image).path,
+  executable: executableOf(context.host, root, image).path,
 });
 
 function describeExec(
@@ -480,12 +483,12 @@ function describeExec(
   const { entry, image, timeNs } = snapshot;
   const actor = describeActor(snapshot, table, context);
   const { process, containerId, stepparent, notes } = actor;
-  const script = scriptThatRuns(snapshot, actor);
+  const script = scriptThatRuns(context.host, snapshot, actor);
   const copy = script !== undefined && containerId === undefined && sharesRoot(entry) ? copyOf(script) : undefined;
   const genuine = tools.genuine(snapshot, actor.leaders);
   const lifecycle = snapshot.lifecycle && describeLifecycle(snapshot.lifecycle, process.args, notes);
   const document: StepparentEvent = {
-    '@timestamp': dateOf(context.bootEpochMs(), timeNs),
+    '@timestamp': dateOf(context.host.clock.bootEpochMs(), timeNs),
     ecs: { version: ecsVersion },
     event: {
       id: `${entityId(context.bootId, entry)}-${Math.round(timeNs / 1e3)}`,
@@ -496,9 +499,9 @@ function describeExec(
       module: 'stepparent',
       dataset: 'stepparent.process',
       provider: context.sensor,
-      created: new Date().toISOString(),
+      created: new Date(context.host.clock.nowMs()).toISOString(),
     },
-    host: context.host,
+    host: context.hostFields,
     agent: context.agent,
     process,
     ...whoseProcess(process),

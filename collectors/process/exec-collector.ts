@@ -1,7 +1,7 @@
 // Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
 
 import type { FieldValue } from '../event/event.ts';
-import { realPath } from '../host/file-identity.ts';
+import type { Host } from '../host/host.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { ancestorsOf, type ObservedExec, observeExec, type PackageKnowledge } from './describe-process.ts';
 import { executableOf, isPrivateName } from './executable.ts';
@@ -71,6 +71,7 @@ function saysTheSame(reported: { path: string; args: FieldValue }, { image, args
 
 export function createProcessCollector(options: ProcessCollectorOptions): ProcessCollector {
   const { table, context } = options;
+  const { host } = context;
   /** By pid: execs that wait for their arguments, as they were when they happened. */
   const waiting = new Map<number, ExecSnapshot>();
   /** By task: the last call of execve. */
@@ -83,9 +84,12 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
 
   /** Where names of this batch lead. All of its execs have happened: the first look is the nearest to each. */
   const leadTo = new Map<string, string | undefined>();
-  const links = (file: string): string | undefined => {
-    if (!leadTo.has(file)) leadTo.set(file, realPath(file));
-    return leadTo.get(file);
+  const batchHost: Host = {
+    ...host,
+    realPath(file) {
+      if (!leadTo.has(file)) leadTo.set(file, host.realPath(file));
+      return leadTo.get(file);
+    },
   };
 
   const report = (snapshot: ExecSnapshot): ObservedExec => {
@@ -106,14 +110,14 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     const entry = table.exec(record);
     const { image } = entry;
     if (image === undefined) return;
-    if (isPrivateName(image.filename)) executableOf(entry, image, table.inspect(entry)?.exe);
+    if (isPrivateName(image.filename)) executableOf(host, entry, image, table.inspect(entry)?.exe);
     const attempt = attempts.get(record.formerTid);
     if (attempt) {
       image.attemptArgs = { args: attempt.args, truncated: attempt.truncated };
       attempts.delete(record.formerTid);
     }
     const snapshot = new LazyExecSnapshot(entry, image, record.timeNs);
-    const executable = executableOf(entry, image, undefined, links);
+    const executable = executableOf(batchHost, entry, image);
     if (record.args === undefined && options.isProbed(executable.path)) {
       // The ancestors as they are now, not as they will be.
       void snapshot.ancestors;
@@ -180,7 +184,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
         if (waitedNs <= waitNs) continue;
         if (waitedNs <= endedWaitNs && table.inspect(snapshot.entry)?.args === undefined) continue;
         const args = release(pid)?.read('process.args');
-        reportedEarly.set(snapshot.image, { path: executableOf(snapshot.entry, snapshot.image).path, args });
+        reportedEarly.set(snapshot.image, { path: executableOf(host, snapshot.entry, snapshot.image).path, args });
       }
       return waiting.size > 0;
     },

@@ -1,7 +1,7 @@
 // From what execve was given to `process.executable`: an absolute path without symlinks; for a script the script.
 
 import path from 'node:path';
-import { realPath } from '../host/file-identity.ts';
+import type { HostFiles } from '../host/host-files.ts';
 import { shebangInterpreter } from '../proc/script-of-interpreter.ts';
 import type { Executable, Image, ProcessEntry } from './process.ts';
 
@@ -23,20 +23,21 @@ const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
   return undefined;
 };
 
+type Links = Pick<HostFiles, 'realPath' | 'open'>;
+
 /** The kernel runs the script with this program; env(1) has become what it looked up itself. */
-const runsScript = (script: string, mapped: string): boolean => {
-  const interpreter = shebangInterpreter(script);
-  return interpreter !== undefined && (path.basename(interpreter) === 'env' || realPath(interpreter) === mapped);
+const runsScript = (files: Links, script: string, mapped: string): boolean => {
+  const interpreter = shebangInterpreter(files, script);
+  return interpreter !== undefined && (path.basename(interpreter) === 'env' || files.realPath(interpreter) === mapped);
 };
 
 /**
  * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
  * is right unless somebody plays with links. With `mapped`, the file that /proc/PID/exe gives, it says where the two do
  * not agree: a link may lead elsewhere by now, but the process may as well have called execve again, and the record of
- * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one. `links` is
- * `realPath`, or what stands for it.
+ * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one.
  */
-export function executableOf(entry: ProcessEntry, image: Image, mapped?: string, links = realPath): Executable {
+export function executableOf(files: Links, entry: ProcessEntry, image: Image, mapped?: string): Executable {
   if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };
   const known = image.executable;
   if (known !== undefined && (known.certain || mapped === undefined)) return known;
@@ -44,18 +45,13 @@ export function executableOf(entry: ProcessEntry, image: Image, mapped?: string,
     image.executable = { path: mapped, certain: true };
     return image.executable;
   }
-  const found: Executable = resolve(entry, image, mapped, links);
+  const found: Executable = resolve(files, entry, image, mapped);
   found.certain = mapped !== undefined;
   image.executable = found;
   return found;
 }
 
-function resolve(
-  entry: ProcessEntry,
-  image: Image,
-  mapped: string | undefined,
-  links: (file: string) => string | undefined,
-): Executable {
+function resolve(files: Links, entry: ProcessEntry, image: Image, mapped: string | undefined): Executable {
   const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
   if (isPrivateName(image.filename)) {
     return mapped === undefined
@@ -72,15 +68,15 @@ function resolve(
     absolute = path.join(base, filename);
   }
   if (!sharesRoot(entry)) return { path: path.normalize(absolute), ...inferred };
-  const resolved = links(absolute);
+  const resolved = files.realPath(absolute);
   if (mapped === undefined) {
     if (resolved !== undefined) return { path: resolved, ...inferred };
     return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
   }
   if (resolved === mapped || path.normalize(absolute) === mapped) return { path: mapped };
-  if (resolved !== undefined && runsScript(resolved, mapped)) return { path: resolved, ...inferred };
+  if (resolved !== undefined && runsScript(files, resolved, mapped)) return { path: resolved, ...inferred };
   if (resolved === undefined) {
-    const directory = realPath(path.dirname(absolute));
+    const directory = files.realPath(path.dirname(absolute));
     return directory !== undefined && path.join(directory, path.basename(absolute)) === mapped
       ? { path: mapped }
       : { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };

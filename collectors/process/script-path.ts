@@ -1,15 +1,18 @@
 // Which script a process runs: itself one (#!), or the file that an interpreter was given to read.
 
 import path from 'node:path';
-import { realPath } from '../host/file-identity.ts';
+import type { HostFiles } from '../host/host-files.ts';
 import { hasShebang } from '../proc/script-of-interpreter.ts';
 import { isPrivateName, sharesRoot } from './executable.ts';
 import { isInterpreter, parseInterpreterRun } from './interpreters.ts';
 import type { ProcessEntry } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
 
+type Files = Pick<HostFiles, 'realPath' | 'open'>;
+
 /** The file that an interpreter's arguments name, absolute and without links where that can be told. */
 function scriptOf(
+  files: Files,
   entry: ProcessEntry,
   interpreter: string,
   args: readonly string[],
@@ -21,22 +24,27 @@ function scriptOf(
   if (directory === undefined) return undefined;
   const file = path.resolve(directory, argument);
   if (!sharesRoot(entry)) return file;
-  if (!isPrivateName(file)) return realPath(file) ?? file;
+  if (!isPrivateName(file)) return files.realPath(file) ?? file;
   // Names that mean something else to each process: those of this one.
   const own = file
     .replace(/^\/dev\/fd\//, '/proc/self/fd/')
     .replace(/^\/proc\/(?:thread-)?self\//, `/proc/${entry.pid}/`);
-  return (entry.ended ? undefined : realPath(own)) ?? file;
+  return (entry.ended ? undefined : files.realPath(own)) ?? file;
 }
 
 /**
  * For the quick look, from the program's path: any program that is no interpreter may be a script, so that it costs nothing; an
  * interpreter's arguments are read.
  */
-export function glanceAtScript(entry: ProcessEntry, executable: string, table: ProcessTable): string | undefined {
+export function glanceAtScript(
+  files: Files,
+  entry: ProcessEntry,
+  executable: string,
+  table: ProcessTable,
+): string | undefined {
   if (!isInterpreter(executable)) return executable;
   const seen = table.glance(entry);
-  return seen && scriptOf(entry, executable, seen.args, seen.workingDirectory);
+  return seen && scriptOf(files, entry, executable, seen.args, seen.workingDirectory);
 }
 
 export interface SeenProgram {
@@ -48,13 +56,13 @@ export interface SeenProgram {
 }
 
 /** From what was observed of a process. */
-export function scriptPath(entry: ProcessEntry, seen: SeenProgram): string | undefined {
+export function scriptPath(files: Files, entry: ProcessEntry, seen: SeenProgram): string | undefined {
   const { executable, mapped } = seen;
   // A package's script may be a compiled program (bash's preinst was one).
   if (executable.startsWith('/var/lib/dpkg/info/')) return executable;
   const maybeScript = mapped === undefined || mapped !== executable;
-  if (maybeScript && sharesRoot(entry) && hasShebang(executable)) return executable;
+  if (maybeScript && sharesRoot(entry) && hasShebang(files, executable)) return executable;
   // It is gone, or lies in another root: an interpreter that is called by another name reads it.
   if (mapped !== undefined && mapped !== executable && isInterpreter(mapped)) return executable;
-  return scriptOf(entry, executable, seen.args, () => seen.workingDirectory);
+  return scriptOf(files, entry, executable, seen.args, () => seen.workingDirectory);
 }

@@ -2,18 +2,18 @@
 
 import psList from 'ps-list';
 import { errorMessage } from '../error-message.ts';
-import { listPids } from '../proc/read-proc.ts';
+import type { Proc } from '../proc/read-proc.ts';
 
 /**
  * The pids of all processes: ps-list's, and what /proc shows besides (ps-list leaves out its own ps). Where ps is not
  * installed or fails, /proc alone; `fault` then says so.
  */
-export async function snapshotPids(list = listByPs): Promise<{ pids: number[]; fault?: string }> {
+export async function snapshotPids(proc: Proc, list = listByPs): Promise<{ pids: number[]; fault?: string }> {
   try {
-    return { pids: [...new Set([...(await list()), ...listPids()])] };
+    return { pids: [...new Set([...(await list()), ...proc.listPids()])] };
   } catch (error) {
     return {
-      pids: listPids(),
+      pids: proc.listPids(),
       fault: `ps gave no list of processes, /proc is read alone: ${errorMessage(error)}`,
     };
   }

@@ -1,10 +1,9 @@
 // The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
 
 import { errorMessage } from '../error-message.ts';
-import { readBootNs } from '../linux/libc.ts';
+import type { Host } from '../host/host.ts';
 import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
-import { listPids, readCmdline, readCwd, readExe, readStat } from '../proc/read-proc.ts';
-import { scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
+import { hasShebang, scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 
 /** The slice of /proc that polling needs. */
@@ -13,6 +12,7 @@ export interface ProcPoll {
   readStat(pid: number): { startTicks: number; parentPid: number } | undefined;
   /** What the process runs now; undefined: ended, or a kernel thread. */
   readProgram(pid: number): Program | undefined;
+  beginsWithShebang(file: string): boolean;
 }
 
 export interface Program {
@@ -44,7 +44,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
   let first = true;
 
   const execOf = (pid: number, program: Program, timeNs: BootNs): ProcessRecord => {
-    const script = scriptOfInterpreter(program.exe, program.args, program.workingDirectory);
+    const script = scriptOfInterpreter(program.exe, program.args, program.workingDirectory, proc.beginsWithShebang);
     return {
       kind: 'exec',
       timeNs,
@@ -112,19 +112,22 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
   };
 }
 
-const realProc: ProcPoll = {
-  listPids,
-  readStat,
+const procPoll = (host: Host): ProcPoll => ({
+  listPids: host.proc.listPids,
+  readStat: host.proc.readStat,
+  beginsWithShebang: (file) => hasShebang(host, file),
   readProgram(pid) {
-    const exe = readExe(pid);
-    const cmdline = exe === undefined ? undefined : readCmdline(pid, maxDetailArgsBytes);
+    const { proc } = host;
+    const exe = proc.readExe(pid);
+    const cmdline = exe === undefined ? undefined : proc.readCmdline(pid, maxDetailArgsBytes);
     return exe === undefined || cmdline === undefined
       ? undefined
-      : { exe, args: cmdline.args, argsTruncated: cmdline.truncated, workingDirectory: readCwd(pid) };
+      : { exe, args: cmdline.args, argsTruncated: cmdline.truncated, workingDirectory: proc.readCwd(pid) };
   },
-};
+});
 
 export interface ProcfsSensorOptions {
+  host: Host;
   /** Milliseconds between looks, at least; a busy or slow host gets more, so that looking costs at most a twentieth of a core. */
   pollIntervalMs: number;
   onRecords(records: ProcessRecord[]): void;
@@ -141,16 +144,16 @@ export interface ProcfsSensor {
 const maxShare = 1 / 20;
 const maxIntervalMs = 2000;
 
-export function openProcfsSensor(options: ProcfsSensorOptions): ProcfsSensor {
-  const compare = createProcComparison(realProc);
-  compare(readBootNs());
+export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): ProcfsSensor {
+  const compare = createProcComparison(procPoll(host));
+  compare(host.clock.bootNs());
   const state = { intervalMs: options.pollIntervalMs, turns: 0, records: 0 };
   let timer: NodeJS.Timeout | undefined;
 
   const check = (): void => {
     const begun = process.cpuUsage();
     try {
-      const records = compare(readBootNs());
+      const records = compare(host.clock.bootNs());
       state.turns++;
       state.records += records.length;
       if (records.length > 0) options.onRecords(records);

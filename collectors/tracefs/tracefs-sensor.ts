@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';
-import { readHead, withRegularFile } from '../host/read-file.ts';
+import { readHead, withFile } from '../host/read-file.ts';
+import { openRegularFile } from '../host/regular-file.ts';
 import { openPollSet, readBootNs } from '../linux/libc.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { takeEvery } from '../take-steps.ts';
@@ -210,7 +211,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     try {
       const file = fs.realpathSync.native(program);
       if (!canBeProbed(file)) throw new Error('its path has characters that the kernel does not read');
-      const offset = elfEntryOffset(withRegularFile(file, (fd) => readHead(fd, elfHeadBytes)));
+      const offset = elfEntryOffset(withFile(openRegularFile(file), (program) => readHead(program, elfHeadBytes)));
       if (offset === undefined) throw new Error('not a 64-bit ELF program');
       const event = `${path.basename(program).replaceAll(/\W/g, '_')}_${probeSerial++}`;
       const format = instance.addProbe(entryProbe(instance.group, event, file, offset), event);

@@ -1,6 +1,7 @@
 // Reads a file that somebody put into a folder of ours: a regular one of bounded size, whatever else may lie there.
 
-import { readTextFile, Unreadable } from '../../collectors/host/read-file.ts';
+import { readTextFile } from '../../collectors/host/read-file.ts';
+import { Unreadable } from '../../collectors/host/regular-file.ts';
 import { TomlFileError } from './toml-file.ts';
 
 /** Larger files are refused unread. */

@@ -28,7 +28,7 @@ const findings = (): StepparentEvent[] =>
         count: 1,
         none: null,
       },
-      host: hostContext.host,
+      host: hostContext.hostFields,
       agent: hostContext.agent,
       state: 'open',
       id: 'f1',

@@ -16,8 +16,9 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openScriptEvidence, stateOfScript } from '../../../agent/daemon/script-evidence.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
-import { readBootEpochMs, readBootNs } from '../../../collectors/linux/libc.ts';
-import { openProcView, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
+import { openHost } from '../../../collectors/host/host.ts';
+import { readBootNs } from '../../../collectors/linux/libc.ts';
+import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { hostContext } from '../../collectors/host/host-context-double.ts';
@@ -79,8 +80,8 @@ async function evidenceWith(packages: Versions) {
   const faults: string[] = [];
   const evidence = openScriptEvidence({
     store,
-    table: createProcessTable(openProcView(readHostNamespaces())),
-    context: { ...hostContext, bootEpochMs: readBootEpochMs },
+    table: createProcessTable(openProcView(hostContext.host)),
+    context: { ...hostContext, host: openHost() },
     takeFile: (event) => taken.push(event),
     takeExec: (exec) => taken.push(exec.document()),
     commit: () => {},

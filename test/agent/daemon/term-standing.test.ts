@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openTermClassifier, type TermStanding } from '../../../agent/daemon/term-standing.ts';
 import { known } from '../../../collectors/answer.ts';
+import { openHost } from '../../../collectors/host/host.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
@@ -12,7 +13,8 @@ import { entryOf, imageOf, observedExec } from './observed-exec.ts';
 
 /** The one program that surely runs: this one. It plays the front end. */
 const program = fs.readlinkSync('/proc/self/exe');
-const details = inspectProcess(process.pid, readHostNamespaces());
+const host = openHost();
+const details = inspectProcess(host, readHostNamespaces(host.proc), process.pid);
 
 const lists = new Map([
   [
@@ -29,6 +31,7 @@ const rule = exampleRule({ knownTerms: ['front-ends'] });
 function knownTerms(owners: readonly string[] = ['node']) {
   const asked: string[] = [];
   const tools = openPackageTools({
+    host,
     programs: [...lists.values()].flat(),
     tools: [],
     owns(file, packageNames) {
@@ -159,7 +162,13 @@ describe('an initiator', () => {
     owners: readonly string[] = ['node'],
   ) => {
     const owns = (_: string, names: readonly string[]) => known(names.some((name) => owners.includes(name)));
-    const tools = openPackageTools({ programs: [...upgraders.values()].flat(), tools: [], owns, inspect: () => {} });
+    const tools = openPackageTools({
+      host,
+      programs: [...upgraders.values()].flat(),
+      tools: [],
+      owns,
+      inspect: () => {},
+    });
     return openTermClassifier({ lists: upgraders, tools }).classify({ rule: pair, terms }, exec);
   };
 

@@ -21,7 +21,7 @@ test('records that were lost', () => {
       provider: 'tracefs',
       created: event['@timestamp'],
     },
-    host: hostContext.host,
+    host: hostContext.hostFields,
     agent: hostContext.agent,
     stepparent: { sensor: { name: 'tracefs', reason: 'the kernel buffer overflowed', lost_events: 7 } },
   });

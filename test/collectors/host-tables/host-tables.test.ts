@@ -5,6 +5,7 @@ import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlink
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { groupsTable, usersTable } from '../../../collectors/host-tables/accounts.ts';
 import { debPackagesTable } from '../../../collectors/host-tables/deb-packages.ts';
 import { fileTable } from '../../../collectors/host-tables/file.ts';
@@ -13,6 +14,8 @@ import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
 import { processesTable } from '../../../collectors/host-tables/processes.ts';
 import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
+
+const host = openHost();
 
 function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'stepparent-tables-'));
@@ -31,7 +34,9 @@ function read(table: HostTable, asked: Partial<Asked> = {}): Row[] {
 }
 
 test('names and columns are osquery’s', () => {
-  const columns = Object.fromEntries(hostTables.map((table) => [table.name, table.columns.map(([name]) => name)]));
+  const columns = Object.fromEntries(
+    hostTables(host).map((table) => [table.name, table.columns.map(([name]) => name)]),
+  );
   expect(columns).toMatchObject({
     file: expect.arrayContaining([
       ...['path', 'directory', 'filename', 'inode', 'uid', 'gid', 'mode', 'device', 'size', 'block_size'],
@@ -79,7 +84,7 @@ describe('file', () => {
     ['/a.list/%', ''],
   ])('“%s” names %s', ([pattern = '', expected]) => {
     const directory = tree();
-    const files = read(fileTable(), { paths: [`${directory}${pattern}`] }).map(({ path }) =>
+    const files = read(fileTable(host.proc), { paths: [`${directory}${pattern}`] }).map(({ path }) =>
       String(path).slice(directory.length + 1),
     );
     expect([...new Set(files)].sort().join(' ')).toBe(expected);
@@ -88,7 +93,7 @@ describe('file', () => {
   test('a folder is named as the statement names it', () => {
     const directory = tree();
     const directories = (path: string) =>
-      read(fileTable(), { paths: [path] }).flatMap(({ directory, filename }) =>
+      read(fileTable(host.proc), { paths: [path] }).flatMap(({ directory, filename }) =>
         filename === 'a.list' ? [directory] : [],
       );
     expect(directories(`${directory}/`)).toEqual([`${directory}/`]);
@@ -98,7 +103,7 @@ describe('file', () => {
 
   test('what is in folders that fit is listed when the statement asks for the folder', () => {
     const directory = tree();
-    const found = read(fileTable(), { paths: [`${directory}/%`], names: new Set(['directory']) });
+    const found = read(fileTable(host.proc), { paths: [`${directory}/%`], names: new Set(['directory']) });
     expect(found.filter((row) => row.directory === join(directory, 'd')).map(({ filename }) => filename)).toEqual(
       expect.arrayContaining(['c.list', 'deep']),
     );
@@ -114,7 +119,7 @@ describe('file', () => {
     linkSync(file, join(directory, 'hard'));
     symlinkSync('x', join(directory, 'soft'));
     symlinkSync('gone', join(directory, 'dangling'));
-    const rows = new Map(read(fileTable(), { paths: [`${directory}/%`] }).map((row) => [row.filename, row]));
+    const rows = new Map(read(fileTable(host.proc), { paths: [`${directory}/%`] }).map((row) => [row.filename, row]));
     const now = Date.now() / 1000;
     expect(rows.get('x')).toMatchObject({
       ...{
@@ -135,14 +140,16 @@ describe('file', () => {
   test('a name that is no UTF-8 is no place to hide', () => {
     const directory = temporaryDirectory();
     writeFileSync(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0x61, 0xff])]), '');
-    expect(read(fileTable(), { paths: [`${directory}/%`] }).map(({ filename }) => filename)).toEqual(['a\ufffd']);
+    expect(read(fileTable(host.proc), { paths: [`${directory}/%`] }).map(({ filename }) => filename)).toEqual([
+      'a\ufffd',
+    ]);
   });
 
   test('without a path it says what it needs; beside processes it has their programs', () => {
     const notes: string[] = [];
-    expect(read(fileTable(), { note: (text) => notes.push(text) })).toEqual([]);
+    expect(read(fileTable(host.proc), { note: (text) => notes.push(text) })).toEqual([]);
     expect(notes).toEqual([expect.stringContaining('WHERE path LIKE')]);
-    const programs = read(fileTable(), { names: new Set(['processes']) }).map(({ path }) => path);
+    const programs = read(fileTable(host.proc), { names: new Set(['processes']) }).map(({ path }) => path);
     expect(programs).toContain(process.execPath);
   });
 
@@ -151,9 +158,9 @@ describe('file', () => {
     const directory = tree();
     const paths = [`${directory}/%%`];
     const note = (text: string) => notes.push(text);
-    expect(read(fileTable(4), { paths, note })).toHaveLength(4);
+    expect(read(fileTable(host.proc, 4), { paths, note })).toHaveLength(4);
     expect(notes).toEqual(['the table file shows the first 4 files only']);
-    expect(read(fileTable(6), { paths, note })).toHaveLength(6);
+    expect(read(fileTable(host.proc, 6), { paths, note })).toHaveLength(6);
     expect(notes).toHaveLength(1);
   });
 });
@@ -164,18 +171,18 @@ test('users and groups; broken lines are passed over', () => {
     'root:x:0:0:root:/root:/bin/sh\n+::::::\nbroken\nx:x:id:0:::\nbig:x:4294967294:7:Big, One:/h:/bin/false\n';
   writeFileSync(join(directory, 'passwd'), passwd);
   writeFileSync(join(directory, 'group'), 'root:x:0:\nadm:x:4:alice,bob\n\nshort:x:1\n');
-  expect(read(usersTable(join(directory, 'passwd')))).toMatchObject([
+  expect(read(usersTable(host, join(directory, 'passwd')))).toMatchObject([
     { uid: 0, gid: 0, username: 'root', directory: '/root', shell: '/bin/sh' },
     { uid: 4294967294, uid_signed: -2, gid: 7, username: 'big', description: 'Big, One' },
   ]);
-  expect(read(groupsTable(join(directory, 'group')))).toEqual([
+  expect(read(groupsTable(host, join(directory, 'group')))).toEqual([
     { gid: 0, gid_signed: 0, groupname: 'root' },
     { gid: 4, gid_signed: 4, groupname: 'adm' },
   ]);
 });
 
 test('processes: this one, and one whose program is gone', () => {
-  const row = read(processesTable).find(({ pid }) => pid === process.pid);
+  const row = read(processesTable(host)).find(({ pid }) => pid === process.pid);
   expect(row).toMatchObject({
     ...{ path: process.execPath, cwd: process.cwd(), root: '/', parent: process.ppid, on_disk: 1, nice: getPriority() },
     ...{ uid: process.getuid?.(), egid: process.getegid?.() },
@@ -196,7 +203,7 @@ describe('deb_packages', () => {
     const gone = 'Package: gone\nStatus: deinstall ok not-installed\nVersion: 1\n\n';
     const rest = 'Package: rest\nStatus: deinstall ok config-files\nVersion: 7\nConffiles:\n /etc/Version: x\n';
     writeFileSync(join(directory, 'status'), `${stanza('src', 'Source: other (1.0)\n')}${gone}${many.join('')}${rest}`);
-    const rows = read(debPackagesTable(directory));
+    const rows = read(debPackagesTable(host, directory));
     expect(rows).toHaveLength(3002);
     expect(rows[0]).toEqual({
       ...{ name: 'src', version: '1:2.0-3', source: 'other (1.0)', size: 12, arch: 'amd64', revision: '3' },
@@ -208,7 +215,7 @@ describe('deb_packages', () => {
   });
 
   test('no dpkg, no rows', () => {
-    expect(read(debPackagesTable('/nowhere'))).toEqual([]);
+    expect(read(debPackagesTable(host, '/nowhere'))).toEqual([]);
   });
 });
 

@@ -53,16 +53,17 @@ test('without a descriptor left each reader that has no answer reports it', () =
   const script = `
     import { openSync } from 'node:fs';
     import { onOwnTrouble } from './collectors/host/read-faults.ts';
-    import { readStat, readCmdline } from './collectors/proc/read-proc.ts';
+    import { openHost } from './collectors/host/host.ts';
     import { hasShebang } from './collectors/proc/script-of-interpreter.ts';
     import { openIdNames } from './collectors/host/host-context.ts';
     import { fileTable } from './collectors/host-tables/file.ts';
-    const files = () => [...fileTable().rows({ paths: ['/etc/%'], names: new Set(), note() {} })];
+    const host = openHost();
+    const files = () => [...fileTable(host.proc).rows({ paths: ['/etc/%'], names: new Set(), note() {} })];
     let count = 0;
     onOwnTrouble(() => { count++; });
     const counts = [];
     try { for (;;) openSync('/dev/null'); } catch {}
-    for (const read of [() => readStat(1), () => readCmdline(1, 100), () => hasShebang('/bin/sh'), () => openIdNames('/etc/passwd')(0), files]) {
+    for (const read of [() => host.proc.readStat(1), () => host.proc.readCmdline(1, 100), () => hasShebang(host, '/bin/sh'), () => openIdNames(host, '/etc/passwd')(0), files]) {
       count = 0;
       read();
       counts.push(count);
@@ -74,13 +75,14 @@ test('without a descriptor left each reader that has no answer reports it', () =
 test('users have names again once descriptors are there, and those of before meanwhile', () => {
   const script = `
     import { closeSync, openSync, writeFileSync } from 'node:fs';
+    import { systemClock } from './collectors/host/clock.ts';
+    import { openHost } from './collectors/host/host.ts';
     import { openIdNames } from './collectors/host/host-context.ts';
     const file = process.env.TMPDIR + '/passwd';
     writeFileSync(file, 'before:x:0:');
-    const nameOf = openIdNames(file);
     let seconds = 0;
-    const now = Date.now;
-    Date.now = () => now() + 2000 * ++seconds;
+    const host = openHost({ clock: { ...systemClock, nowMs: () => 2000 * ++seconds } });
+    const nameOf = openIdNames(host, file);
     const names = [nameOf(0)];
     writeFileSync(file, 'afterwards:x:0:');
     const held = [];

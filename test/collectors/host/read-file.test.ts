@@ -4,14 +4,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import {
-  openRegularFile,
-  readHead,
-  readPieces,
-  readPiecesNow,
-  readTextFile,
-  withRegularFile,
-} from '../../../collectors/host/read-file.ts';
+import { readHead, readPieces, readPiecesNow, readTextFile, withFile } from '../../../collectors/host/read-file.ts';
+import { openRegularFile } from '../../../collectors/host/regular-file.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 let file: string;
@@ -20,23 +14,23 @@ beforeEach(() => {
 });
 
 async function read(maxBytes: number, onPiece: (piece: Buffer) => void = () => {}): Promise<string> {
-  const fd = openRegularFile(file);
+  const opened = openRegularFile(file);
   try {
     let text = '';
-    for await (const piece of readPieces(fd, maxBytes)) {
+    for await (const piece of readPieces(opened, maxBytes)) {
       text += piece.toString('latin1');
       onPiece(piece);
     }
     return text;
   } finally {
-    fs.closeSync(fd);
+    opened.close();
   }
 }
 
 const readNow = (maxBytes: number, onPiece: (piece: Buffer) => void = () => {}): string =>
-  withRegularFile(file, (fd) => {
+  withFile(openRegularFile(file), (opened) => {
     let text = '';
-    for (const piece of readPiecesNow(fd, maxBytes)) {
+    for (const piece of readPiecesNow(opened, maxBytes)) {
       text += piece.toString('latin1');
       onPiece(piece);
     }
@@ -90,12 +84,9 @@ test('a file of the kernel, whose size is 0', () => {
 
 test('the beginning of a file', () => {
   fs.writeFileSync(file, 'abc');
-  expect([0, 2, 3, 1000].map((size) => withRegularFile(file, (fd) => readHead(fd, size).toString()))).toEqual([
-    '',
-    'ab',
-    'abc',
-    'abc',
-  ]);
+  expect(
+    [0, 2, 3, 1000].map((size) => withFile(openRegularFile(file), (opened) => readHead(opened, size).toString())),
+  ).toEqual(['', 'ab', 'abc', 'abc']);
 });
 
 test.each<[string, () => void]>([
@@ -118,7 +109,7 @@ test('no descriptor is left open', () => {
   };
   fs.mkdirSync(file);
   expect(() => openRegularFile(file)).toThrow();
-  expect(() => withRegularFile(`${file}/none`, () => undefined)).toThrow('ENOENT');
+  expect(() => openRegularFile(`${file}/none`)).toThrow('ENOENT');
   fs.writeFileSync(`${file}/large`, 'xx');
   expect(() => readTextFile(`${file}/large`, 1)).toThrow();
   expect(count()).toBe(0);

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
-import { readHostMounts, readNamespaces } from '../../../collectors/proc/read-proc.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
@@ -17,9 +17,11 @@ const check = `
   const [collectors, pid, program] = process.argv.slice(1);
   const { inspectProcess, readHostNamespaces } = await import(collectors + '/proc/inspect-process.ts');
   const { runsGenuine } = await import(collectors + '/packages/genuine-program.ts');
-  const details = inspectProcess(Number(pid), readHostNamespaces());
+  const { openHost } = await import(collectors + '/host/host.ts');
+  const host = openHost();
+  const details = inspectProcess(host, readHostNamespaces(host.proc), Number(pid));
   const image = { filename: program, execNs: 1 };
-  const genuine = runsGenuine({ image, entry: { pid: Number(pid), image, details, ended: false } }, program);
+  const genuine = runsGenuine(host, { image, entry: { pid: Number(pid), image, details, ended: false } }, program);
   console.log(JSON.stringify({ details, genuine }));
 `;
 
@@ -72,5 +74,5 @@ describe.skipIf(missing)(titled('an agent with mounts of its own', missing), () 
 });
 
 test('our own mounts count always', () => {
-  expect(readHostMounts()).toContain(readNamespaces('self')?.mnt);
+  expect(openHost().proc.readHostMounts()).toContain(openHost().proc.readNamespaces('self')?.mnt);
 });

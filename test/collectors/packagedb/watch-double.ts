@@ -11,7 +11,7 @@ import { describeFileChange, type FileChange } from '../../../collectors/package
 import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/listing.ts';
 import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../../collectors/packagedb/package-watch.ts';
-import { openProcView, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
+import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { hostContext } from '../host/host-context-double.ts';
 
@@ -71,7 +71,7 @@ export function startWatch(
   const contents = new Map<string, string>();
   const notices: TestWatch['notices'] = [];
   const faults: string[] = [];
-  const table = createProcessTable(openProcView(readHostNamespaces()));
+  const table = createProcessTable(openProcView(hostContext.host));
   let described: Promise<void> = Promise.resolve();
   const describe = async (change: FileChange): Promise<void> => {
     try {

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { runsGenuine } from '../../../collectors/packages/genuine-program.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
@@ -10,7 +11,8 @@ import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { detailsOf } from '../proc-double.ts';
 
 const program = fs.readlinkSync('/proc/self/exe');
-const own = inspectProcess(process.pid, readHostNamespaces()) ?? detailsOf(0);
+const host = openHost();
+const own = inspectProcess(host, readHostNamespaces(host.proc), process.pid) ?? detailsOf(0);
 
 function snapshotOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {}) {
   const whole: Image = { filename: program, execNs: undefined, ...image };
@@ -38,23 +40,23 @@ function snapshotOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {
 }
 
 test('a live process that was started by the name of the file that it has mapped', () => {
-  expect(runsGenuine(snapshotOf(), program)).toBe(true);
+  expect(runsGenuine(host, snapshotOf(), program)).toBe(true);
 });
 
 test('one that was started by a link of its own making, even if it leads there now', () => {
   const link = path.join(temporaryDirectory(), 'link');
   fs.symlinkSync(program, link);
-  expect(runsGenuine(snapshotOf({}, { filename: link }), program)).toBe(false);
+  expect(runsGenuine(host, snapshotOf({}, { filename: link }), program)).toBe(false);
 });
 
 test('a copy of the file is another one', () => {
   const copy = path.join(temporaryDirectory(), path.basename(program));
   fs.writeFileSync(copy, '\u007fELF');
-  expect(runsGenuine(snapshotOf({}, { filename: copy }), copy)).toBe(false);
+  expect(runsGenuine(host, snapshotOf({}, { filename: copy }), copy)).toBe(false);
 });
 
 test('no such file', () => {
-  expect(runsGenuine(snapshotOf(), '/no/such/file')).toBe(false);
+  expect(runsGenuine(host, snapshotOf(), '/no/such/file')).toBe(false);
 });
 
 describe('not', () => {
@@ -66,11 +68,11 @@ describe('not', () => {
     ['one in another root', { details: { ...own, hostRoot: false } }],
     ['one that is gone', { pid: 4_194_304 }],
   ])('%s', (_, change) => {
-    expect(runsGenuine(snapshotOf(change), program)).toBe(false);
+    expect(runsGenuine(host, snapshotOf(change), program)).toBe(false);
   });
 
   test('one of which no program is known', () => {
-    expect(runsGenuine({ ...snapshotOf({ image: undefined }), image: undefined }, program)).toBe(false);
+    expect(runsGenuine(host, { ...snapshotOf({ image: undefined }), image: undefined }, program)).toBe(false);
   });
 });
 
@@ -83,6 +85,6 @@ describe('a script', () => {
   ])('%s', (_, text, image, genuine) => {
     const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, text);
-    expect(runsGenuine(snapshotOf({}, { filename: script, ...image }), script)).toBe(genuine);
+    expect(runsGenuine(host, snapshotOf({}, { filename: script, ...image }), script)).toBe(genuine);
   });
 });

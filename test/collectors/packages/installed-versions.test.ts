@@ -3,6 +3,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { openInstalledVersions } from '../../../collectors/packages/installed-versions.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
@@ -17,7 +18,7 @@ function database(...stanzas: string[]) {
     renameSync(join(directory, 'new'), join(directory, name));
   };
   put('status', stanzas.join('\n'));
-  return { directory, put, versions: openInstalledVersions(directory) };
+  return { directory, put, versions: openInstalledVersions(openHost(), directory) };
 }
 const installed = (version: string) => ({ version, between: false });
 

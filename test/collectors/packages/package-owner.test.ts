@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { openPackageOwner } from '../../../collectors/packages/package-owner.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
@@ -24,7 +25,7 @@ async function ownedBy(owns: ReturnType<typeof openPackageOwner>, ...question: P
   await answer.pending;
   return answer.value;
 }
-const open = () => openPackageOwner({ infoDirectory: info, rpmDatabase: () => undefined });
+const open = () => openPackageOwner(openHost(), { infoDirectory: info, rpmDatabase: () => undefined });
 const owned = (packageName: string, of = file) => ownedBy(open(), of, [packageName]);
 
 const list = (name: string, ...files: string[]): void =>
@@ -156,7 +157,7 @@ describe.skipIf(unmet(missingTools('dpkg')))(
   titled("dpkg's own program on this host", unmet(missingTools('dpkg'))),
   () => {
     test("is dpkg's", async () => {
-      const owns = openPackageOwner();
+      const owns = openPackageOwner(openHost());
       expect(await ownedBy(owns, '/usr/bin/dpkg', ['dpkg'])).toBe(true);
       expect(await ownedBy(owns, '/usr/bin/dpkg', ['apt'])).toBe(false);
     });
@@ -177,7 +178,7 @@ describe.skipIf(why)(titled("rpm's account", why), () => {
     const built = path.join(top, 'build/RPMS/noarch/sptest-1-1.noarch.rpm');
     execFileSync('rpm', ['--dbpath', database, '--nodeps', '--justdb', '-i', built], { stdio: 'ignore' });
     fs.chownSync(database, 0, 0);
-    const owns = openPackageOwner({ infoDirectory: info, rpmDatabase: () => database });
+    const owns = openPackageOwner(openHost(), { infoDirectory: info, rpmDatabase: () => database });
     expect(await ownedBy(owns, file, ['sptest'])).toBe(true);
     expect(await ownedBy(owns, file, ['other'])).toBe(false);
     fs.writeFileSync(`${file}2`, '');
@@ -193,7 +194,10 @@ test('who asks does not wait: nothing is read until later', () => {
   fs.writeFileSync(path.join(info, 'web.md5sums'), `${'0'.repeat(32)}  ${file.slice(1)}\n`);
   const spies = (['readFileSync', 'readSync', 'readdirSync'] as const).map((name) => vi.spyOn(fs, name));
   try {
-    const answer = openPackageOwner({ infoDirectory: info, rpmDatabase: () => info })(file, ['web', 'other']);
+    const answer = openPackageOwner(openHost(), { infoDirectory: info, rpmDatabase: () => info })(file, [
+      'web',
+      'other',
+    ]);
     expect(answer.pending).toBeDefined();
     for (const spy of spies) expect(spy).not.toHaveBeenCalled();
   } finally {

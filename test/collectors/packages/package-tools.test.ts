@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Answer, ask, known } from '../../../collectors/answer.ts';
+import { openHost } from '../../../collectors/host/host.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from '../../../collectors/process/process.ts';
@@ -13,13 +14,15 @@ import { temporaryDirectory } from '../../storage/temporary-store.ts';
 /** The one program that surely runs: this one. It plays dpkg. */
 const program = fs.readlinkSync('/proc/self/exe');
 const name = path.basename(program);
-const details = inspectProcess(process.pid, readHostNamespaces());
+const host = openHost();
+const details = inspectProcess(host, readHostNamespaces(host.proc), process.pid);
 
 function open(
   { owned, answer = known(owned) }: { owned?: boolean | undefined; answer?: Answer<boolean> } = { owned: true },
 ) {
   const asked: string[] = [];
   const tools = openPackageTools({
+    host,
     programs: [],
     tools: [{ path: program, package: 'node' }],
     owns(file, packageNames) {

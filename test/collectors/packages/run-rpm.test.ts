@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { onOwnTrouble } from '../../../collectors/host/read-faults.ts';
 import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
 import { askRpm } from '../../../collectors/packagedb/package-directories.ts';
@@ -69,7 +70,7 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
       await expect(runRpm(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).resolves.toBe('');
       expect(runRpmAndWait(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).toBe('');
       // Its package is dpkg's: of another name only rpm can say whose it is.
-      const owner = openPackageOwner({ rpmDatabase: () => database })('/usr/bin/env', ['no-such-package']);
+      const owner = openPackageOwner(openHost(), { rpmDatabase: () => database })('/usr/bin/env', ['no-such-package']);
       await owner.pending;
       expect(owner.value).toBe(undefined);
       const asked = { paths: [], names: new Set<string>(), note: () => {} };
@@ -123,7 +124,9 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
     inItsPlace('exec sleep 6');
     const reported: unknown[] = [];
     onTestFinished(onOwnTrouble((error) => reported.push(String(error))));
-    const { pending } = openPackageOwner({ rpmDatabase: () => database })('/usr/bin/env', ['no-such-package']);
+    const { pending } = openPackageOwner(openHost(), { rpmDatabase: () => database })('/usr/bin/env', [
+      'no-such-package',
+    ]);
     await pending;
     expect(reported).toEqual(['RpmFailed: rpm: no answer after 3000 ms']);
   });

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { openScriptCopies, type ScriptCopies } from '../../../collectors/packages/script-copies.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
@@ -17,7 +18,7 @@ beforeEach(() => {
   fs.writeFileSync(path.join(info, 'web.postinst'), text('one'));
   fs.writeFileSync(path.join(info, 'web.prerm'), text('two'));
   fs.writeFileSync(path.join(info, 'web.list'), text('lst'));
-  copies = openScriptCopies(info);
+  copies = openScriptCopies(openHost(), info);
 });
 
 async function originalOf(file: string): Promise<string | undefined> {
@@ -65,7 +66,7 @@ test('an original that was changed since is none', async () => {
 test('what cannot be read is none', async () => {
   expect(await originalOf(path.join(elsewhere, 'missing'))).toBe(undefined);
   expect(await originalOf(elsewhere)).toBe(undefined);
-  copies = openScriptCopies('/no/such/folder');
+  copies = openScriptCopies(openHost(), '/no/such/folder');
   expect(await originalOf(process.execPath)).toBe(undefined);
   // Maintainer scripts themselves, and programs of the distribution's under names of their own.
   expect(await originalOf('/var/lib/dpkg/info/web.postinst')).toBe(undefined);

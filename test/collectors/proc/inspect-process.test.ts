@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import {
   inspectProcess,
   maxDetailArgsBytes,
@@ -12,26 +13,12 @@ import {
   openProcView,
   readHostNamespaces,
 } from '../../../collectors/proc/inspect-process.ts';
-import {
-  listPids,
-  listThreads,
-  mayLookInside,
-  readBootId,
-  readCgroupPath,
-  readCmdline,
-  readCwd,
-  readExe,
-  readIdentityInside,
-  readLoginUserId,
-  readMappedIdentity,
-  readNamespaces,
-  readStat,
-  readStatus,
-} from '../../../collectors/proc/read-proc.ts';
 import { needsRoot, titled } from '../../needs.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
-const host = readHostNamespaces();
+const host = openHost();
+const { proc } = host;
+const namespaces = readHostNamespaces(proc);
 /** One that the kernel never gives (pid_max(5) is 4194304 at most). */
 const noPid = 4_194_304;
 
@@ -50,7 +37,7 @@ async function startChild(file: string, args: readonly string[], cwd = '/'): Pro
 
 describe('this process', () => {
   test('inspectProcess', () => {
-    const details = inspectProcess(process.pid, host);
+    const details = inspectProcess(host, namespaces, process.pid);
     expect(details).toMatchObject({
       pid: process.pid,
       parentPid: process.ppid,
@@ -64,63 +51,78 @@ describe('this process', () => {
       containerId: undefined,
       argsTruncated: false,
     });
-    expect(details?.startTicks).toBe(readStat(process.pid)?.startTicks);
+    expect(details?.startTicks).toBe(proc.readStat(process.pid)?.startTicks);
     expect(details?.args?.length).toBeGreaterThan(0);
   });
 
   test('is in a container where namespaces, and root or package databases, are others', () => {
-    const other = { ...host, pid: 'pid:[1]', mounts: ['mnt:[1]'] };
+    const other = { ...namespaces, pid: 'pid:[1]', mounts: ['mnt:[1]'] };
     const elsewhere = { ...other, root: '0:0', databases: new Map([['/var', '0:0']]) };
-    expect(inspectProcess(process.pid, elsewhere)).toMatchObject({ hostRoot: false, containerId: expect.any(String) });
-    expect(inspectProcess(process.pid, { ...other, databases: new Map([['/var', '0:0']]) })?.containerId).toBeDefined();
+    expect(inspectProcess(host, elsewhere, process.pid)).toMatchObject({
+      hostRoot: false,
+      containerId: expect.any(String),
+    });
+    expect(
+      inspectProcess(host, { ...other, databases: new Map([['/var', '0:0']]) }, process.pid)?.containerId,
+    ).toBeDefined();
     // Near misses: one of the host's databases, whatever else there is; a namespace of its own but the host's files; another root but the host's namespaces (chroot).
-    const shared = new Map([...elsewhere.databases, ['/usr', readIdentityInside('self', '/usr') ?? '']]);
-    expect(inspectProcess(process.pid, { ...elsewhere, databases: shared })?.containerId).toBe(undefined);
-    expect(inspectProcess(process.pid, other)?.containerId).toBe(undefined);
-    expect(inspectProcess(process.pid, { ...host, root: '0:0' })).toMatchObject({
+    const shared = new Map([...elsewhere.databases, ['/usr', proc.readIdentityInside('self', '/usr') ?? '']]);
+    expect(inspectProcess(host, { ...elsewhere, databases: shared }, process.pid)?.containerId).toBe(undefined);
+    expect(inspectProcess(host, other, process.pid)?.containerId).toBe(undefined);
+    expect(inspectProcess(host, { ...namespaces, root: '0:0' }, process.pid)).toMatchObject({
       hostRoot: false,
       containerId: undefined,
     });
     const databases = new Map([['/var', '0:0']]);
-    expect(inspectProcess(process.pid, { ...host, mounts: ['mnt:[1]'], databases })?.containerId).toBe(undefined);
+    expect(inspectProcess(host, { ...namespaces, mounts: ['mnt:[1]'], databases }, process.pid)?.containerId).toBe(
+      undefined,
+    );
   });
 
   test('the view of the process table', () => {
-    const view = openProcView(host);
+    const view = openProcView(host, namespaces);
     expect(view.listPids()).toContain(process.pid);
     expect(view.listThreads(process.pid)).toContain(process.pid);
-    expect(view.startTicks(process.pid)).toBe(readStat(process.pid)?.startTicks);
+    expect(view.startTicks(process.pid)).toBe(proc.readStat(process.pid)?.startTicks);
     const thread = view.listThreads(process.pid).find((tid) => tid !== process.pid) ?? 0;
     expect(view.processOfThread(thread)).toBe(process.pid);
     expect(view.readArgs(process.pid, 3)).toMatchObject({ truncated: true });
   });
 
   test('one file after the other', () => {
-    expect(readBootId()).toMatch(/^[0-9a-f-]{36}$/);
-    expect(readCgroupPath(process.pid)).toMatch(/^\//);
-    expect(readNamespaces('self')).toEqual(readNamespaces(process.pid));
-    expect(readIdentityInside('self', '/')).toBe(host.root);
-    expect(readIdentityInside('self', '/missing')).toBe(undefined);
-    const login = readLoginUserId(process.pid);
+    expect(proc.readBootId()).toMatch(/^[0-9a-f-]{36}$/);
+    expect(proc.readCgroupPath(process.pid)).toMatch(/^\//);
+    expect(proc.readNamespaces('self')).toEqual(proc.readNamespaces(process.pid));
+    expect(proc.readIdentityInside('self', '/')).toBe(namespaces.root);
+    expect(proc.readIdentityInside('self', '/missing')).toBe(undefined);
+    const login = proc.readLoginUserId(process.pid);
     expect(login === undefined || login < 0xffff_ffff).toBe(true);
   });
 });
 
 test('a process that is not there reads as undefined', () => {
-  expect(inspectProcess(noPid, host)).toBe(undefined);
-  for (const read of [readStat, readStatus, readExe, readCwd, readCgroupPath, readLoginUserId, readNamespaces]) {
+  expect(inspectProcess(host, namespaces, noPid)).toBe(undefined);
+  for (const read of [
+    proc.readStat,
+    proc.readStatus,
+    proc.readExe,
+    proc.readCwd,
+    proc.readCgroupPath,
+    proc.readLoginUserId,
+    proc.readNamespaces,
+  ]) {
     expect(read(noPid)).toBe(undefined);
   }
-  expect(readCmdline(noPid, 10)).toBe(undefined);
-  expect(listThreads(noPid)).toEqual([]);
-  expect(listPids()).not.toContain(noPid);
+  expect(proc.readCmdline(noPid, 10)).toBe(undefined);
+  expect(proc.listThreads(noPid)).toEqual([]);
+  expect(proc.listPids()).not.toContain(noPid);
 });
 
 describe('a child', () => {
   test('its file, folder and arguments', async () => {
     const directory = fs.realpathSync(temporaryDirectory());
     const child = await startChild('/bin/cat', ['-', '', 'ä'], directory);
-    expect(inspectProcess(child.pid, host)).toMatchObject({
+    expect(inspectProcess(host, namespaces, child.pid)).toMatchObject({
       parentPid: process.pid,
       exe: fs.realpathSync('/bin/cat'),
       filename: fs.realpathSync('/bin/cat'),
@@ -134,7 +136,7 @@ describe('a child', () => {
     const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, '#!/bin/sh\ncat\nexit\n', { mode: 0o755 });
     const child = await startChild(script, []);
-    expect(inspectProcess(child.pid, host)).toMatchObject({
+    expect(inspectProcess(host, namespaces, child.pid)).toMatchObject({
       exe: fs.realpathSync('/bin/sh'),
       filename: script,
       inferredFrom: "the interpreter's argument",
@@ -151,7 +153,7 @@ describe('a child', () => {
     fs.chmodSync(file, 0o755);
     const child = await startChild(file, []);
     if (removed) fs.rmSync(file);
-    expect(readExe(child.pid)).toBe(file);
+    expect(proc.readExe(child.pid)).toBe(file);
   });
 
   test('arguments up to a bound', async () => {
@@ -159,16 +161,16 @@ describe('a child', () => {
     const child = await startChild('/bin/cat', ['-', long]);
     const whole = ['/bin/cat', '-', long];
     const sizeBytes = whole.join('\0').length + 1;
-    expect(readCmdline(child.pid, sizeBytes)).toEqual({ args: whole, truncated: false });
-    expect(readCmdline(child.pid, sizeBytes + 1)).toEqual({ args: whole, truncated: false });
-    expect(readCmdline(child.pid, sizeBytes - 1)).toEqual({ args: whole, truncated: true });
-    expect(readCmdline(child.pid, sizeBytes - 2)).toEqual({
+    expect(proc.readCmdline(child.pid, sizeBytes)).toEqual({ args: whole, truncated: false });
+    expect(proc.readCmdline(child.pid, sizeBytes + 1)).toEqual({ args: whole, truncated: false });
+    expect(proc.readCmdline(child.pid, sizeBytes - 1)).toEqual({ args: whole, truncated: true });
+    expect(proc.readCmdline(child.pid, sizeBytes - 2)).toEqual({
       args: ['/bin/cat', '-', long.slice(1)],
       truncated: true,
     });
-    expect(readCmdline(child.pid, 9)).toEqual({ args: ['/bin/cat'], truncated: true });
-    expect(readCmdline(child.pid, 4096)?.args.join('\0')).toHaveLength(4096);
-    const details = inspectProcess(child.pid, host);
+    expect(proc.readCmdline(child.pid, 9)).toEqual({ args: ['/bin/cat'], truncated: true });
+    expect(proc.readCmdline(child.pid, 4096)?.args.join('\0')).toHaveLength(4096);
+    const details = inspectProcess(host, namespaces, child.pid);
     expect(details?.argsTruncated).toBe(true);
     expect(details?.args?.join('\0')).toHaveLength(maxDetailArgsBytes);
   });
@@ -177,13 +179,13 @@ describe('a child', () => {
     const child = await startChild('/bin/sh', ['-c', 'read line; echo; sleep 0 & exec cat']);
     let zombie: number | undefined;
     while (zombie === undefined) {
-      zombie = listPids().find((pid) => {
-        const stat = readStat(pid);
+      zombie = proc.listPids().find((pid) => {
+        const stat = proc.readStat(pid);
         return stat?.parentPid === child.pid && stat.state === 'Z';
       });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    expect(inspectProcess(zombie, host)).toMatchObject({
+    expect(inspectProcess(host, namespaces, zombie)).toMatchObject({
       parentPid: child.pid,
       exe: undefined,
       filename: undefined,
@@ -199,14 +201,14 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
 
   test('of a user who is not root, with mounts of its own: its files are not looked at, and what else is known is told', async () => {
     const pid = await inside(...asNobody, 'unshare', '--user', '--mount');
-    expect(mayLookInside(pid)).toBe(false);
-    expect([readIdentityInside(pid, '/'), readMappedIdentity(pid)]).toEqual([undefined, undefined]);
-    expect(inspectProcess(pid, host)).toMatchObject({
+    expect(proc.mayLookInside(pid)).toBe(false);
+    expect([proc.readIdentityInside(pid, '/'), proc.readMappedIdentity(pid)]).toEqual([undefined, undefined]);
+    expect(inspectProcess(host, namespaces, pid)).toMatchObject({
       userId: 65_534,
       parentPid: process.pid,
       exe: fs.realpathSync('/bin/cat'),
       hostRoot: false,
-      containerId: readNamespaces(pid)?.mnt.replaceAll(/[[\]]/g, ''),
+      containerId: proc.readNamespaces(pid)?.mnt.replaceAll(/[[\]]/g, ''),
     });
   });
 
@@ -216,9 +218,9 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
     ["of root's making alone", ['--reuid=0', 'unshare', '--mount']],
   ])('%s: they are', async (_, args) => {
     const pid = await inside(...args);
-    expect(mayLookInside(pid)).toBe(true);
-    expect(readIdentityInside(pid, '/')).toBe(host.root);
-    expect(inspectProcess(pid, host)).toMatchObject({ hostRoot: true, containerId: undefined });
+    expect(proc.mayLookInside(pid)).toBe(true);
+    expect(proc.readIdentityInside(pid, '/')).toBe(namespaces.root);
+    expect(inspectProcess(host, namespaces, pid)).toMatchObject({ hostRoot: true, containerId: undefined });
   });
 });
 
@@ -236,7 +238,7 @@ describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot),
   };
   const of = async (mode: number, groups: string) => {
     const { pid } = await startChild('setpriv', [...asNobody, groups, programWithMode(mode)]);
-    return inspectProcess(pid, host);
+    return inspectProcess(host, namespaces, pid);
   };
 
   test.each([

@@ -1,11 +1,12 @@
 // Whether a process runs still: by pid, start and boot together.
 
 import { expect, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { processesAlive } from '../../../collectors/proc/process-alive.ts';
-import { readBootId, readStat } from '../../../collectors/proc/read-proc.ts';
 
-const boot = readBootId().slice(0, 8);
-const { startTicks } = readStat(process.pid) ?? { startTicks: 0 };
+const { proc } = openHost();
+const boot = proc.readBootId().slice(0, 8);
+const { startTicks } = proc.readStat(process.pid) ?? { startTicks: 0 };
 
 test.each<[string, string, boolean]>([
   ['this process', `${boot}-${process.pid}-${startTicks}`, true],
@@ -15,5 +16,5 @@ test.each<[string, string, boolean]>([
   ['no such pid', `${boot}-999999999-${startTicks}`, false],
   ['nothing of the kind', 'x', false],
 ])('%s', (_, entityId, alive) => {
-  expect(processesAlive()(entityId)).toBe(alive);
+  expect(processesAlive(proc)(entityId)).toBe(alive);
 });

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import {
   hasShebang,
   scriptOfInterpreter,
@@ -11,6 +12,8 @@ import {
   shebangInterpreter,
 } from '../../../collectors/proc/script-of-interpreter.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
+
+const host = openHost();
 
 const isScript = (file: string): boolean => file.startsWith('/scripts/');
 
@@ -62,21 +65,22 @@ describe('the first line of a file', () => {
   ])('a script: %j', (text, interpreter) => {
     const file = path.join(temporaryDirectory(), 'script');
     fs.writeFileSync(file, text);
-    expect(hasShebang(file)).toBe(true);
-    expect(shebangInterpreter(file)).toBe(interpreter);
+    expect(hasShebang(host, file)).toBe(true);
+    expect(shebangInterpreter(host, file)).toBe(interpreter);
   });
 
   test.each(['', '#', ' #!/bin/sh', '\u007fELF', 'echo'])('no script: %j', (text) => {
     const file = path.join(temporaryDirectory(), 'file');
     fs.writeFileSync(file, text);
-    expect(hasShebang(file)).toBe(false);
-    expect(shebangInterpreter(file)).toBe(undefined);
+    expect(hasShebang(host, file)).toBe(false);
+    expect(shebangInterpreter(host, file)).toBe(undefined);
   });
 
   test('what is no file, or a fifo that nobody writes to, holds nothing up', () => {
     const directory = temporaryDirectory();
     execFileSync('/usr/bin/mkfifo', [path.join(directory, 'fifo')]);
-    for (const name of ['fifo', 'missing', '.', 'fifo/x']) expect(hasShebang(path.join(directory, name))).toBe(false);
+    for (const name of ['fifo', 'missing', '.', 'fifo/x'])
+      expect(hasShebang(host, path.join(directory, name))).toBe(false);
   });
 });
 
@@ -88,5 +92,5 @@ test.each<[string, string[] | undefined]>([
 ])('the command of %j', (text, command) => {
   const file = path.join(temporaryDirectory(), 'script');
   fs.writeFileSync(file, text);
-  expect(shebangCommand(file)).toEqual(command);
+  expect(shebangCommand(host, file)).toEqual(command);
 });

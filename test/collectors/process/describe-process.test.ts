@@ -132,7 +132,7 @@ test('all of it', () => {
       provider: 'tracefs',
       created: expect.stringMatching(/^\d{4}-.*Z$/),
     },
-    host: hostContext.host,
+    host: hostContext.hostFields,
     agent: hostContext.agent,
     process: {
       ...own,

@@ -3,10 +3,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { executableOf } from '../../../collectors/process/executable.ts';
 import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { detailsOf } from '../proc-double.ts';
+
+const host = openHost();
 
 const entryWith = (change: Parameters<typeof detailsOf>[1] | undefined, parent?: ProcessEntry): ProcessEntry => ({
   pid: 30,
@@ -74,7 +77,7 @@ describe('a name, and what /proc shows as mapped', () => {
     ['script-link', 'other', 'script-link', replaced],
   ])('%s, %s', (given, mapped, found, inferredFrom) => {
     const absolute = (name: string): string => (path.isAbsolute(name) ? name : at(name));
-    const executable = executableOf(entryWith({}), imageOf(at(given)), mapped && absolute(mapped));
+    const executable = executableOf(host, entryWith({}), imageOf(at(given)), mapped && absolute(mapped));
     expect(executable).toEqual({
       path: at(found),
       certain: mapped !== undefined,
@@ -99,15 +102,15 @@ describe('relative names', () => {
       (parent, one) => entryWith(one === undefined ? undefined : { workingDirectory: at(one) }, parent),
       undefined,
     );
-    expect(executableOf(entry as ProcessEntry, imageOf(given), mapped && at(mapped)).path).toBe(at(found));
+    expect(executableOf(host, entry as ProcessEntry, imageOf(given), mapped && at(mapped)).path).toBe(at(found));
   });
 
   test('an unknown folder', () => {
-    expect(executableOf(entryWith(undefined), imageOf('./program'))).toMatchObject({
+    expect(executableOf(host, entryWith(undefined), imageOf('./program'))).toMatchObject({
       path: './program',
       inferredFrom: 'the name given to execve, relative to an unknown folder',
     });
-    expect(executableOf(entryWith(undefined), imageOf('./program'), '/x/program').path).toBe('/x/program');
+    expect(executableOf(host, entryWith(undefined), imageOf('./program'), '/x/program').path).toBe('/x/program');
   });
 });
 
@@ -120,15 +123,15 @@ describe('names that mean something only inside the process', () => {
     '/./dev//fd/3',
     '/x/../proc/self/exe',
   ])('%s', (name) => {
-    expect(executableOf(entryWith({}), imageOf(name))).toMatchObject({
+    expect(executableOf(host, entryWith({}), imageOf(name))).toMatchObject({
       path: name,
       inferredFrom: 'the name given to execve: the file behind it was gone',
     });
-    expect(executableOf(entryWith({}), imageOf(name), '/memfd:x')).toEqual({ path: '/memfd:x', certain: true });
+    expect(executableOf(host, entryWith({}), imageOf(name), '/memfd:x')).toEqual({ path: '/memfd:x', certain: true });
   });
 
   test.each(['/dev/fdx/3', '/procs/x', '/x/proc/self'])('but not %s', (name) => {
-    expect(executableOf(entryWith({}), imageOf(name)).inferredFrom).toBe(gone);
+    expect(executableOf(host, entryWith({}), imageOf(name)).inferredFrom).toBe(gone);
   });
 });
 
@@ -136,34 +139,34 @@ test.each([
   ['its own', entryWith({ hostRoot: false })],
   ["its parent's", entryWith(undefined, entryWith({ hostRoot: false }))],
 ])('in another root nothing is looked up on the host: %s', (_, entry) => {
-  expect(executableOf(entry, imageOf(at('link'))).path).toBe(at('link'));
-  expect(executableOf(entry, imageOf(at('d/../link')), at('other')).path).toBe(at('link'));
+  expect(executableOf(host, entry, imageOf(at('link'))).path).toBe(at('link'));
+  expect(executableOf(host, entry, imageOf(at('d/../link')), at('other')).path).toBe(at('link'));
 });
 
 describe('what is kept', () => {
   test('the answer of the first look, whatever becomes of the link', () => {
     const [entry, image] = [entryWith({}), imageOf(at('link'))];
-    expect(executableOf(entry, image).path).toBe(at('d/program'));
+    expect(executableOf(host, entry, image).path).toBe(at('d/program'));
     fs.rmSync(at('link'));
     fs.symlinkSync('other', at('link'));
-    expect(executableOf(entry, image).path).toBe(at('d/program'));
-    expect(executableOf(entry, image, at('d/program'))).toEqual({ path: at('d/program'), certain: true });
-    expect(executableOf(entry, image)).toEqual({ path: at('d/program'), certain: true });
+    expect(executableOf(host, entry, image).path).toBe(at('d/program'));
+    expect(executableOf(host, entry, image, at('d/program'))).toEqual({ path: at('d/program'), certain: true });
+    expect(executableOf(host, entry, image)).toEqual({ path: at('d/program'), certain: true });
   });
 
   test('what was compared once is not compared again', () => {
     const [entry, image] = [entryWith({}), imageOf(at('link'))];
-    executableOf(entry, image, at('d/program'));
-    expect(executableOf(entry, image, at('other')).path).toBe(at('d/program'));
+    executableOf(host, entry, image, at('d/program'));
+    expect(executableOf(host, entry, image, at('other')).path).toBe(at('d/program'));
   });
 
   test('a program whose probe was hit goes by the name of the probed file', () => {
     const image = imageOf(at('link'), { probedImage: '/usr/bin/dpkg' });
-    expect(executableOf(entryWith({}), image, at('other'))).toEqual({ path: '/usr/bin/dpkg', certain: true });
+    expect(executableOf(host, entryWith({}), image, at('other'))).toEqual({ path: '/usr/bin/dpkg', certain: true });
   });
 
   test("a conclusion's reason", () => {
     const image = imageOf(at('script'), { inferredFrom: 'a guess' });
-    expect(executableOf(entryWith({}), image)).toMatchObject({ path: at('script'), inferredFrom: 'a guess' });
+    expect(executableOf(host, entryWith({}), image)).toMatchObject({ path: at('script'), inferredFrom: 'a guess' });
   });
 });

@@ -4,10 +4,13 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
 import { snapshotPids } from '../../../collectors/procfs/process-snapshot.ts';
 
+const { proc } = openHost();
+
 test('this process and its parent, each once', async () => {
-  const { pids, fault } = await snapshotPids();
+  const { pids, fault } = await snapshotPids(proc);
   expect(fault).toBe(undefined);
   expect(pids).toContain(process.pid);
   expect(pids).toContain(1);
@@ -22,14 +25,14 @@ test("ps is not looked up along the caller's PATH, which stays as it is", async 
   vi.stubEnv('PATH', `${directory}:/usr/bin:/bin`);
   onTestFinished(() => void vi.unstubAllEnvs());
   const own = process.env;
-  expect((await snapshotPids()).fault).toBe(undefined);
+  expect((await snapshotPids(proc)).fault).toBe(undefined);
   expect(existsSync(join(directory, 'ran'))).toBe(false);
   expect(process.env).toBe(own);
   expect(process.env.PATH).toBe(`${directory}:/usr/bin:/bin`);
 });
 
 test('without ps /proc alone, and it says so', async () => {
-  const { pids, fault } = await snapshotPids(() => Promise.reject(new Error('spawn ps ENOENT')));
+  const { pids, fault } = await snapshotPids(proc, () => Promise.reject(new Error('spawn ps ENOENT')));
   expect(fault).toBe('ps gave no list of processes, /proc is read alone: spawn ps ENOENT');
   expect(pids).toContain(process.pid);
 });

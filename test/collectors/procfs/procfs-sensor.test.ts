@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { openHost } from '../../../collectors/host/host.ts';
+import { hasShebang } from '../../../collectors/proc/script-of-interpreter.ts';
 import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
 import { createProcComparison, openProcfsSensor, type Program } from '../../../collectors/procfs/procfs-sensor.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
@@ -37,6 +39,7 @@ beforeEach(() => {
   start(1, 0, 1, program('/no/init', 'init'));
   start(10, 1, 50, program('/no/sh', 'sh'));
   const compare = createProcComparison({
+    beginsWithShebang: (file) => hasShebang(openHost(), file),
     listPids: () => [...processes.keys()],
     readStat: (pid) => processes.get(pid),
     readProgram(pid) {
@@ -111,6 +114,7 @@ describe('a new process', () => {
   test('that ends while it is looked at', () => {
     const gone = { listed: true };
     const compare = createProcComparison({
+      beginsWithShebang: () => false,
       listPids: () => (gone.listed ? [1, 20] : [1]),
       readStat: (pid) => (pid === 1 ? { startTicks: 1, parentPid: 0 } : undefined),
       readProgram: () => undefined,
@@ -205,7 +209,12 @@ describe('an end', () => {
 
 test('the sensor over the real /proc starts, looks and stops', async () => {
   const faults: string[] = [];
-  const sensor = openProcfsSensor({ pollIntervalMs: 5, onRecords: () => {}, onFault: (what) => faults.push(what) });
+  const sensor = openProcfsSensor({
+    host: openHost(),
+    pollIntervalMs: 5,
+    onRecords: () => {},
+    onFault: (what) => faults.push(what),
+  });
   sensor.start();
   expect(sensor.state()).toMatchObject({ turns: 1 });
   await sensor.stop();
@@ -215,6 +224,7 @@ test('the sensor over the real /proc starts, looks and stops', async () => {
 test('a batch that is not handled is a fault, not the end', async () => {
   const faults: string[] = [];
   const sensor = openProcfsSensor({
+    host: openHost(),
     pollIntervalMs: 1,
     onRecords() {
       throw new Error('no room');

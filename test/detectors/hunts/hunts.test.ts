@@ -3,6 +3,7 @@
 import { basename, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { StepparentEvent, WriterSource } from '../../../collectors/event/event.ts';
+import { openHost } from '../../../collectors/host/host.ts';
 import type { HostTable, SqlValue } from '../../../collectors/host-tables/host-table.ts';
 import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt, rowIdentity } from '../../../detectors/hunts/hunt.ts';
@@ -21,7 +22,10 @@ function hunt(id: string): Hunt {
   return found;
 }
 
-function storeOf(events: readonly StepparentEvent[], tables: readonly HostTable[] = hostTables): QueryDatabase {
+function storeOf(
+  events: readonly StepparentEvent[],
+  tables: readonly HostTable[] = hostTables(openHost()),
+): QueryDatabase {
   const path = join(temporaryDirectory(), 'stepparent.db');
   const store = openStore(path, { nowMs: nowMs - 30 * dayMs });
   store.record(
@@ -213,7 +217,7 @@ describe('recent-package-database-changes', () => {
 
   /** The host as it would be: files with their times, and one installed package. */
   const tables = (files: readonly Record<string, SqlValue>[]): HostTable[] =>
-    hostTables.map((table) => {
+    hostTables(openHost()).map((table) => {
       const rows: Readonly<Record<string, readonly Record<string, SqlValue>[]>> = {
         file: files,
         deb_packages: [{ name: 'libc6' }, { name: 'python3.11' }],

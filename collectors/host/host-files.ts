@@ -1,0 +1,91 @@
+// The calls of the file system through which the host is read, below a root that can be set.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import type { FileStat } from './file-stat.ts';
+import { followLinks } from './follow-links.ts';
+import { tryRead } from './read-faults.ts';
+import { openRegularFile, type RegularFile } from './regular-file.ts';
+
+/** Paths are absolute, as a process of the host would name them. What a call throws is the error of the system call. */
+export interface HostFiles {
+  exists(file: string): boolean;
+  /** stat(2); undefined: there is no such file. */
+  stat(file: string): FileStat | undefined;
+  /** lstat(2); undefined: there is no such file. */
+  lstat(file: string): FileStat | undefined;
+  /** The path without symlinks; undefined: no such file, or it may not be looked at. */
+  realPath(file: string): string | undefined;
+  readLink(file: string): string;
+  /** The whole of a file of the kernel's, which has no size. */
+  readText(file: string): string;
+  /** The first bytes of such a file, at most `maxBytes`; they hold until the next call. */
+  readBytes(file: string, maxBytes: number): Buffer;
+  /** A regular file. Throws Unreadable where it is another kind. */
+  open(file: string): RegularFile;
+  readDirectory(directory: string): string[];
+  /** The same, beside what else there is to do. */
+  listDirectory(directory: string): Promise<string[]>;
+}
+
+/** The kernel hands out a page at a time, and most arguments fit into one. */
+const page = Buffer.alloc(4096);
+
+function readBytes(file: string, maxBytes: number): Buffer {
+  const fd = fs.openSync(file, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    let total = 0;
+    let size = 0;
+    do {
+      if (size > 0) chunks.push(Buffer.from(page));
+      size = fs.readSync(fd, page);
+      total += size;
+    } while (size === page.length && total < maxBytes);
+    const last = page.subarray(0, size);
+    return (chunks.length === 0 ? last : Buffer.concat([...chunks, last])).subarray(0, maxBytes);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The running host's own files: paths go to the kernel as they are. */
+const ownFiles: HostFiles = {
+  exists: fs.existsSync,
+  stat: (file) => fs.statSync(file, { bigint: true, throwIfNoEntry: false }),
+  lstat: (file) => fs.lstatSync(file, { bigint: true, throwIfNoEntry: false }),
+  realPath: (file) => tryRead(() => fs.realpathSync.native(file)),
+  readLink: (file) => fs.readlinkSync(file),
+  readText: (file) => fs.readFileSync(file, 'utf8'),
+  readBytes,
+  open: (file) => openRegularFile(file),
+  readDirectory: (directory) => fs.readdirSync(directory),
+  listDirectory: (directory) => fs.promises.readdir(directory),
+};
+
+/** `root` is the directory that has the host's `/`; links lead to where they would lead there. Empty: the running host. */
+export function openHostFiles(root: string): HostFiles {
+  if (root === '') return ownFiles;
+  const readLink = (file: string): string | undefined => {
+    const own = fs.lstatSync(root + file, { throwIfNoEntry: false });
+    return own?.isSymbolicLink() ? fs.readlinkSync(root + file) : undefined;
+  };
+  /** Below the root, with no link left in it that the kernel would follow out of there. */
+  const below = (file: string): string => root + followLinks(file, readLink);
+  const belowDirectory = (file: string): string => path.join(below(path.dirname(file)), path.basename(file));
+  return {
+    exists: (file) => tryRead(() => ownFiles.exists(below(file))) ?? false,
+    stat: (file) => ownFiles.stat(below(file)),
+    lstat: (file) => ownFiles.lstat(belowDirectory(file)),
+    realPath(file) {
+      const found = tryRead(() => followLinks(file, readLink));
+      return found !== undefined && ownFiles.exists(root + found) ? found : undefined;
+    },
+    readLink: (file) => ownFiles.readLink(belowDirectory(file)),
+    readText: (file) => ownFiles.readText(below(file)),
+    readBytes: (file, maxBytes) => ownFiles.readBytes(below(file), maxBytes),
+    open: (file) => ownFiles.open(below(file)),
+    readDirectory: (directory) => ownFiles.readDirectory(below(directory)),
+    listDirectory: async (directory) => ownFiles.listDirectory(below(directory)),
+  };
+}

@@ -1,0 +1,40 @@
+// A regular file that is held open for reading: neither a fifo nor a device holds the reader up.
+
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import type { FileStat } from './file-stat.ts';
+
+const readAsync = promisify(fs.read);
+
+const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = fs.constants;
+
+export interface RegularFile {
+  stat(): FileStat;
+  /** Into the buffer, from that byte of the file on. The number of bytes; 0 at the end. */
+  read(into: Buffer, position: number): Promise<number>;
+  /** The same at once. */
+  readNow(into: Buffer, position: number): number;
+  close(): void;
+}
+
+/** The file is not read, or not to its end. `message` is one clause that says why. */
+export class Unreadable extends Error {
+  override name = 'Unreadable';
+}
+
+/** The caller closes it. Throws Unreadable and what open(2) answers. `moreFlags` of open(2). */
+export function openRegularFile(file: string | Buffer, moreFlags = 0): RegularFile {
+  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | moreFlags);
+  try {
+    if (!fs.fstatSync(fd).isFile()) throw new Unreadable('not a regular file');
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+  return {
+    stat: () => fs.fstatSync(fd, { bigint: true }),
+    read: async (into, position) => (await readAsync(fd, into, 0, into.length, position)).bytesRead,
+    readNow: (into, position) => fs.readSync(fd, into, 0, into.length, position),
+    close: () => fs.closeSync(fd),
+  };
+}
