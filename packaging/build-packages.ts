@@ -14,10 +14,9 @@ import { buildDeb } from './build-deb.ts';
 import { buildRpm } from './build-rpm.ts';
 import { bundle, checkout, native } from './bundle.ts';
 import { catalogText } from './catalog.ts';
-import { debChangelog, parseChangelog, rpmChangelog } from './changelog.ts';
+import { changesFile, debChangelog, rpmChangelog } from './changelog.ts';
 import { compiledPackages, compileSqlite } from './compile-sqlite.ts';
 import { copyrightText } from './copyright.ts';
-import { maintainer } from './description.ts';
 import { type Need, readNeeds, tooNew } from './elf-needs.ts';
 import { type Architecture, architectures, emptyDirectories, type PackagedFile, packagedFiles } from './files.ts';
 import { run } from './run.ts';
@@ -141,7 +140,6 @@ try {
 
   report('writing configuration, man pages, completions and documents');
   const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
-  const releases = parseChangelog(fs.readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8'), version);
   const date = new Date(seconds * 1000);
   put('/etc/stepparent/config.toml', sampleConfiguration(), 0o600);
   for (const { to, content } of sharedFiles(seconds)) put(to, content);
@@ -153,7 +151,8 @@ try {
       modules,
     }),
   );
-  put('/usr/share/doc/stepparent/changelog.gz', gzipSync(debChangelog(releases, maintainer, date), { level: 9 }));
+  put('/usr/share/doc/stepparent/changelog.gz', gzipSync(debChangelog(date), { level: 9 }));
+  put(changesFile, gzipSync(fs.readFileSync(path.join(checkout, 'CHANGELOG.md')), { level: 9 }));
 
   report('laying out the files and stripping the compiled ones');
   const root = path.join(work, architecture.deb);
@@ -167,7 +166,7 @@ try {
   }
   if (missing.includes('rpm')) {
     building('rpm');
-    await buildRpm(files, root, needs, rpmChangelog(releases, maintainer, date), architecture, made('rpm'), seconds);
+    await buildRpm(files, root, needs, rpmChangelog(date), architecture, made('rpm'), seconds);
   }
   for (const kind of missing) {
     const file = built[kind];
