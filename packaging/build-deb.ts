@@ -25,7 +25,7 @@ Version: ${version}
 Architecture: ${deb}
 Maintainer: ${maintainer}
 Installed-Size: ${Math.ceil(bytes / 1024)}
-Depends: libc6 (>= 2.28), libstdc++6 (>= 7), libgcc-s1 | libgcc1, init-system-helpers (>= 1.54)
+Depends: libc6 (>= 2.34), libstdc++6 (>= 11), libgcc-s1, init-system-helpers (>= 1.54)
 Recommends: systemd, procps, logrotate
 Section: admin
 Priority: optional

@@ -12,10 +12,9 @@ import { readHunts, shippedHunts } from '../detectors/hunts/load-hunts.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { buildDeb } from './build-deb.ts';
 import { buildRpm } from './build-rpm.ts';
-import { bundle, checkout, native } from './bundle.ts';
+import { bundle, checkout, inNative, native } from './bundle.ts';
 import { catalogText } from './catalog.ts';
 import { changesFile, debChangelog, rpmChangelog } from './changelog.ts';
-import { compiledPackages, compileSqlite } from './compile-sqlite.ts';
 import { copyrightText } from './copyright.ts';
 import { type Need, readNeeds, tooNew } from './elf-needs.ts';
 import { type Architecture, architectures, emptyDirectories, type PackagedFile, packagedFiles } from './files.ts';
@@ -131,12 +130,8 @@ try {
     fs.mkdirSync(path.dirname(path.join(generated, file)), { recursive: true });
     fs.writeFileSync(path.join(generated, file), content, { mode });
   };
-  report(`bundling the agent and compiling better-sqlite3 for ${architecture.node}`);
-  const [modules, sqlite, inside] = await Promise.all([
-    modulesFor(architecture),
-    compileSqlite(architecture),
-    bundle(bundled),
-  ]);
+  report(`bundling the agent for ${architecture.node}`);
+  const [modules, inside] = await Promise.all([modulesFor(architecture), bundle(bundled)]);
 
   report('writing configuration, man pages, completions and documents');
   const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
@@ -146,7 +141,7 @@ try {
   put('/usr/lib/systemd/catalog/stepparent.catalog', catalogText(rules, readHunts([shippedHunts]).hunts));
   put(
     '/usr/share/doc/stepparent/copyright',
-    copyrightText(inside, [...new Set([...native, ...compiledPackages])], {
+    copyrightText(inside, [...native, ...inNative], {
       name: `node-linux-${architecture.node}`,
       modules,
     }),
@@ -156,7 +151,7 @@ try {
 
   report('laying out the files and stripping the compiled ones');
   const root = path.join(work, architecture.deb);
-  const files = packagedFiles(architecture, { bundled, generated, modules, sqlite });
+  const files = packagedFiles(architecture, { bundled, generated, modules });
   const needs = await stage(files, root, architecture, seconds);
   const made = (kind: 'deb' | 'rpm'): string => path.join(work, path.basename(built[kind]));
   const building = (kind: 'deb' | 'rpm'): void => report(`building ${path.basename(built[kind])}`);

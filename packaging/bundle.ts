@@ -14,6 +14,8 @@ const entryPoints: Record<string, string> = {
 };
 /** They have a compiled part that is found beside their own files. */
 export const native: readonly string[] = ['better-sqlite3', 'koffi'];
+/** The packages whose code these compiled parts hold. */
+export const inNative: readonly string[] = ['node-addon-api'];
 
 /** A module that looks for files beside itself finds them where they were, seen from `agent/`, where all modules go. */
 const keepPlaces: Plugin = {

@@ -2,17 +2,17 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** A version of a library's interface, as in GLIBC_2.28. Without one any will do. */
+/** A version of a library's interface, as in GLIBC_2.34. Without one any will do. */
 export interface Need {
   library: string;
   version?: string;
 }
 
-/** The newest of each library's interfaces that a file may need: what Debian 10 and RHEL 8 have. */
+/** The newest of each library's interfaces that a file may need: what RHEL 9 has, the oldest system that is supported (docs/notes/0010-glibc-floor.md). */
 const newest: Readonly<Record<string, readonly number[]>> = {
-  GLIBC: [2, 28],
-  GLIBCXX: [3, 4, 25],
-  CXXABI: [1, 3, 11],
+  GLIBC: [2, 34],
+  GLIBCXX: [3, 4, 29],
+  CXXABI: [1, 3, 13],
   GCC: [7, 0, 0],
 };
 

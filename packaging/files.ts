@@ -9,7 +9,7 @@ export interface Architecture {
   node: 'x64' | 'arm64';
   deb: 'amd64' | 'arm64';
   rpm: 'x86_64' | 'aarch64';
-  /** How the names of its compiler's and binutils' programs begin. */
+  /** How the names of its compiler and of the binutils begin. */
   compilers: string;
 }
 
@@ -37,8 +37,6 @@ export interface Made {
   generated: string;
   /** node_modules with the runtime of the architecture. */
   modules: string;
-  /** better-sqlite3, compiled for older systems. */
-  sqlite: string;
 }
 
 const home = '/usr/lib/stepparent';
@@ -80,7 +78,7 @@ const tree = (directory: string, to = ''): PackagedFile[] =>
     .map((from) => ({ to: `${to}${from.slice(directory.length)}`, from, mode: statSync(from).mode & 0o777 }));
 
 /** The manifest. Throws where something is not installed. */
-export function packagedFiles({ node }: Architecture, { bundled, generated, modules, sqlite }: Made): PackagedFile[] {
+export function packagedFiles({ node }: Architecture, { bundled, generated, modules }: Made): PackagedFile[] {
   const bindings = join(checkout, 'node_modules/better-sqlite3');
   const koffi = join(checkout, 'node_modules/koffi');
   const koffiCompiled = `@koromix/koffi-linux-${node}`;
@@ -98,7 +96,7 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
     ...all(join(bindings, 'lib/methods'), /\.js$/, `${home}/node_modules/better-sqlite3/lib/methods`),
     {
       to: `${home}/node_modules/better-sqlite3/prebuilds/linux-${node}.node`,
-      from: sqlite,
+      from: join(bindings, `prebuilds/linux-${node}.node`),
       mode: 0o644,
       compiled: true,
     },

@@ -68,7 +68,7 @@ export const tiers: readonly Tier[] = [
   {
     name: 'vm-arm64',
     command: 'sudo npm run test:vm:arm64',
-    what: 'the arm64 package on an arm64 machine in qemu; also needs g++-aarch64-linux-gnu and qemu-system-arm; not part of .ci/run',
+    what: 'the arm64 package on an arm64 machine in qemu; also needs binutils-aarch64-linux-gnu and qemu-system-arm; not part of .ci/run',
     include: directory('vm-arm64'),
     serial: true,
     timeoutMs: 3_600_000,

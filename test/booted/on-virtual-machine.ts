@@ -13,7 +13,7 @@ export function describeOnVirtualMachine(architecture: Architecture, cpus: numbe
   const { deb, compilers } = architecture;
   const { program } = emulators[deb];
   const tools = ['mke2fs', 'debootstrap', 'systemctl', 'dpkg-deb', 'rpmbuild', 'apt-get'];
-  const missing = unmet(noRoot, missingTools(program, `${compilers}g++`, ...tools));
+  const missing = unmet(noRoot, missingTools(program, `${compilers}strip`, ...tools));
 
   describe.skipIf(missing)(titled(`${deb} in qemu`, missing), () => {
     const scratch = scratchDirectory();

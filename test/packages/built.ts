@@ -19,14 +19,7 @@ export const rpmFile: string = join(checkout, 'dist', `stepparent-${version}-1.$
 
 /** Why packages cannot be built here. */
 export const cannotBuild: string | undefined = unmet(
-  missingTools(
-    'git',
-    'dpkg-deb',
-    'rpmbuild',
-    'rpm',
-    'readelf',
-    ...['gcc', 'g++', 'strip'].map((name) => native.compilers + name),
-  ),
+  missingTools('git', 'dpkg-deb', 'rpmbuild', 'rpm', 'readelf', `${native.compilers}strip`),
 );
 
 /** `args`: of the build. Returns what it says of its steps, line by line. */

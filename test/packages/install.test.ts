@@ -47,7 +47,7 @@ async function runAgent(root: Chroot): Promise<{ said: string; code: number | nu
   return { said, code: await ended };
 }
 
-describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', missing), (release) => {
+describe.skipIf(missing)(titled('on Debian 12', missing), () => {
   const scratch = mkdtempSync(join(tmpdir(), 'stepparent-install-'));
   let root: Chroot;
   const at = (path: string): string => join(root.directory, path);
@@ -60,7 +60,7 @@ describe.skipIf(missing).each(['bookworm', 'bullseye'])(titled('on Debian %s', m
     readFileSync(at('var/lib/systemd/catalog/database'), 'latin1').includes(hunts[0]?.name ?? 'no hunt');
 
   beforeAll(() => {
-    root = makeChroot(join(scratch, 'root'), release, 'systemd');
+    root = makeChroot(join(scratch, 'root'), 'bookworm', 'systemd');
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
