@@ -8,6 +8,7 @@ import type {
   StepparentEvent,
   TransactionFields,
 } from '../collectors/event/event.ts';
+import { parseDebFile, parseInfoFile, parseRpmFile, unpackDirectory } from '../collectors/packages/tools.ts';
 import { severityNumbers } from './alert.ts';
 import type { Severity } from './rules/rule.ts';
 
@@ -401,21 +402,21 @@ interface Head {
 function nearer(head: Head | undefined, event: StepparentEvent, id: string): Head | undefined {
   const { lineage = [], initiator, login_user, systemd } = event.stepparent;
   const own = event.process?.entity_id === id;
-  const at = own ? 0 : lineage.findIndex((step) => step.entity_id === id) + 1;
-  if (!own && at === 0) return head;
-  const found = own ? headProcess(event.process) : (lineage[at - 1] as LineageStep);
+  const distance = own ? 0 : lineage.findIndex((step) => step.entity_id === id) + 1;
+  if (!own && distance === 0) return head;
+  const found = own ? headProcess(event.process) : (lineage[distance - 1] as LineageStep);
   // A file event's lineage has names alone.
   const whole = found.args !== undefined;
   const initiators = [initiator, head?.origin.initiator].filter((each) => each !== undefined);
-  const above = lineage.slice(at);
+  const above = lineage.slice(distance);
   // Who is between the tool and the event has started that event, and not the tool.
   const [topmost] = initiators.filter((each) => above.some((step) => step.entity_id === each.entity_id));
-  if (head !== undefined && (head.whole || !whole) && (head.distance <= at || head.whole !== whole)) {
+  if (head !== undefined && (head.whole || !whole) && (head.distance <= distance || head.whole !== whole)) {
     if (topmost !== undefined) head.origin.initiator ??= topmost;
     return head;
   }
   return {
-    distance: at,
+    distance,
     whole,
     process: {
       ...found,
@@ -467,22 +468,18 @@ const takesFiles = /^(?:install|upgrade|reinstall|unpack)$/;
 /** dpkg has the architecture in the names of files of a package that can be installed for several: `libc6:amd64`. */
 const withoutArchitecture = (name: string): string => name.replace(/:[a-z0-9-]+$/, '');
 
-/** dpkg writes the list of a package's files under this name, whatever it was given. */
-const listOfFiles = /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\.list$/;
-const debFile = /^([a-z0-9][a-z0-9+.-]*)_([^_]+)(?:_[^_]*)?\.deb$/;
-const rpmFile = /^(.+?)-([^-]+-[^-]+)\.[^.]+\.rpm$/;
-
 /** The packages that an event tells of: by dpkg's own word, by the names of their files, and those that dpkg has unpacked. */
 function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[]; unpacked: string[] } {
   const { file, stepparent } = event;
   const known: Named[] = [];
   const guessed: Named[] = [];
   const unpacked: string[] = [];
-  const list = file?.directory?.endsWith('/info') && event.event.action !== 'deletion' && file.name;
-  const listed = list && listOfFiles.exec(list)?.[1];
-  if (listed) {
-    known.push({ name: listed });
-    unpacked.push(listed);
+  // dpkg writes the list of a package's files under its name, whatever name the package file had.
+  const isInfo = file?.directory?.endsWith('/info') && event.event.action !== 'deletion';
+  const info = isInfo && file?.name ? parseInfoFile(file.name) : undefined;
+  if (info?.kind === 'list') {
+    known.push({ name: info.package });
+    unpacked.push(info.package);
   }
   const { lifecycle_script, script, package: operation, inferred = {} } = stepparent;
   if (lifecycle_script?.package !== undefined) {
@@ -494,14 +491,15 @@ function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[];
     const named = { name, ...(script.version === undefined ? {} : { version: script.version }) };
     // rpm does not say whose scriptlet it runs.
     (lifecycle_script?.manager === 'rpm' ? guessed : known).push(named);
-    if (script.path?.includes('/tmp.ci/')) unpacked.push(name);
+    if (script.path?.includes(`/${unpackDirectory}/`)) unpacked.push(name);
   }
   if (file === undefined && operation !== undefined && changes(event)) {
     for (const given of operation.packages) {
-      const base = given.slice(given.lastIndexOf('/') + 1);
-      const parts = debFile.exec(base) ?? rpmFile.exec(base);
-      if (parts) guessed.push({ name: parts[1] as string, version: fromFileName(parts[2] as string) });
-      else if (/\.(?:deb|rpm)$/.test(base)) guessed.push({ name: base.slice(0, -4) });
+      const parts = parseDebFile(given) ?? parseRpmFile(given);
+      if (parts)
+        guessed.push({ name: parts.package, ...(parts.version === undefined ? {} : { version: parts.version }) });
+      // One whose name no package can have, `Tool.deb`.
+      else if (given.endsWith('.deb')) guessed.push({ name: given.slice(given.lastIndexOf('/') + 1, -4) });
       // What else is a path is a folder with packages (--recursive).
       else if (given.includes('/')) continue;
       else if (takesFiles.test(operation.operation)) guessed.push({ name: given });
@@ -512,10 +510,6 @@ function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[];
 }
 
 type Named = Pick<IncidentPackage, 'name' | 'version'>;
-
-/** apt writes what a version has and a file's name should not have as `%3a`: an epoch's colon. */
-const fromFileName = (version: string): string =>
-  version.replaceAll(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
 /**
  * A file's name is where nothing better is known. Where dpkg was seen to unpack as many packages as it was given files, what is no

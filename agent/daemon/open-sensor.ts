@@ -4,15 +4,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { watch } from 'chokidar';
 import type { Host } from '../../collectors/host/host.ts';
+import { probedPrograms } from '../../collectors/packages/tools.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import { openProcfsSensor } from '../../collectors/procfs/procfs-sensor.ts';
 import { takeEvery } from '../../collectors/take-steps.ts';
 import { TracefsUnavailable } from '../../collectors/tracefs/instance.ts';
 import { openTracefsSensor, type TracefsSensor } from '../../collectors/tracefs/tracefs-sensor.ts';
 import type { Configuration } from '../configuration/configuration.ts';
-
-/** The package tools: their arguments are read at their entry point. */
-export const packageTools: readonly string[] = ['/usr/bin/dpkg', '/usr/bin/rpm'];
 
 /** What `status` shows of a sensor. */
 export interface SensorReport {
@@ -74,7 +72,7 @@ function openTracing({ host, settings, onRecords, onFault, onUnprobed }: SensorD
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
     argvOfEveryExec: settings.argv_of_every_exec === 'auto',
-    probedPrograms: packageTools,
+    probedPrograms: probedPrograms,
     startTicks: startTicksOf(process.pid) ?? 0,
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
     onRecords,
@@ -126,13 +124,13 @@ function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: un
       onFault('the probes could not be refreshed', error);
     }
   };
-  const directories = new Set(packageTools.map((program) => path.dirname(program)));
+  const directories = new Set(probedPrograms.map((program) => path.dirname(program)));
   const watcher = watch([...directories], {
     depth: 0,
     // The dance of a rename is what we want to see.
     atomic: false,
     ignoreInitial: true,
-    ignored: (file) => !directories.has(file) && !packageTools.includes(file),
+    ignored: (file) => !directories.has(file) && !probedPrograms.includes(file),
   });
   watcher.on('all', refresh);
   watcher.on('error', (error) => onFault('the package tools cannot be watched', error));

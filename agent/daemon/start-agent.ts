@@ -13,6 +13,7 @@ import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../../collectors/packages/package-tools.ts';
 import { hasRpm } from '../../collectors/packages/run-rpm.ts';
 import { openScriptCopies } from '../../collectors/packages/script-copies.ts';
+import { probedPrograms } from '../../collectors/packages/tools.ts';
 import { openProcView } from '../../collectors/proc/inspect-process.ts';
 import { createProcessCollector } from '../../collectors/process/exec-collector.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
@@ -43,7 +44,7 @@ import { lostRecords, openFaults } from './faults.ts';
 import type { Log } from './log.ts';
 import { openHuntSchedule } from './open-hunt-schedule.ts';
 import { watchPackages } from './open-package-watch.ts';
-import { openSensor, packageTools } from './open-sensor.ts';
+import { openSensor } from './open-sensor.ts';
 import { createPipeline, type PipelinePolicy } from './pipeline.ts';
 import { exceptionsOf, newlyRejected, type Policy, readPolicy, restartKeys } from './policy.ts';
 import { openScriptEvidence } from './script-evidence.ts';
@@ -304,7 +305,7 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
       if (pipeline.waiting > 0) commitAgain();
     };
     const commitAgain = soon(commitAgainMs, commit);
-    const probed = new Set(sensor.name === 'tracefs' ? packageTools.map((tool) => host.realPath(tool) ?? tool) : []);
+    const probed = new Set(sensor.name === 'tracefs' ? probedPrograms.map((tool) => host.realPath(tool) ?? tool) : []);
     const collector = createProcessCollector({
       table,
       context,

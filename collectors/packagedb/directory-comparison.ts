@@ -3,6 +3,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { checkFile } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
+import { unpackDirectory } from '../packages/tools.ts';
 import { settleMs } from './change-queue.ts';
 import type { ChangeReporter } from './change-reporter.ts';
 import type { Comparison } from './comparison.ts';
@@ -18,7 +19,6 @@ import {
   withRenames,
 } from './listing.ts';
 import type { ListingSaver } from './listing-saver.ts';
-import { unpackDirectory } from './package-directories.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
 import { maxKnownFiles, pathOf, placeOf, type WatchedDirectory } from './watched-directory.ts';

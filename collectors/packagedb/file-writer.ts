@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { WriterSource } from '../event/event.ts';
 import { readBootNs } from '../linux/libc.ts';
+import { namesOf, type PackageManager, packageTools, toolsOf } from '../packages/tools.ts';
 import { ancestorsOf } from '../process/describe-process.ts';
 import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
 import type { BootNs } from '../process/process-record.ts';
@@ -39,7 +40,7 @@ export interface FileWriters {
   /** To be called when the process table has caught up. `times`: the file's own, where it could be looked at. */
   resolve(seen: WriterSeen, times?: FileTimes): FileWriter;
   /** Where the kernel does not say who: the package manager that has run since then, if there was one. */
-  infer(manager: 'dpkg' | 'rpm' | undefined, sinceNs: BootNs): FileWriter;
+  infer(manager: PackageManager | undefined, sinceNs: BootNs): FileWriter;
 }
 
 export const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happening', pid: undefined });
@@ -55,10 +56,10 @@ const inferred = (snapshot: ActorSnapshot, inferredFrom: string): FileWriter => 
 });
 const named = (snapshot: ActorSnapshot): FileWriter => ({ snapshot, source: 'kernel', inferredFrom: undefined });
 
-const managers = {
-  dpkg: /^dpkg$/,
-  // These have librpm in them, and run no rpm.
-  rpm: /^(?:rpm|rpmdb|dnf\d?|dnf-\d|yum|microdnf|tdnf|zypper|packagekitd)$/,
+/** The programs that write each manager's database. */
+const managers: Readonly<Record<PackageManager, ReadonlySet<string>>> = {
+  dpkg: namesOf(toolsOf('manager').filter(({ managers }) => managers.includes('dpkg'))),
+  rpm: namesOf(packageTools.filter(({ librpm }) => librpm === true)),
 };
 
 /** A child that has not executed anything yet started a moment after its record's time. */
@@ -69,7 +70,7 @@ const clockStepNs = 12e6;
 
 const isPackageManager = (image: Image | undefined): boolean => {
   const name = image && path.basename(image.probedImage ?? image.filename);
-  return name !== undefined && Object.values(managers).some((pattern) => pattern.test(name));
+  return name !== undefined && Object.values(managers).some((names) => names.has(name));
 };
 
 /** Ancestors that are asked for the user of a process that has ended. */
@@ -132,10 +133,10 @@ export function createFileWriters(table: ProcessTable): FileWriters {
 
     userOf({ entry, image }) {
       let steps = 0;
-      for (let at = entry; at !== undefined && steps < maxUserSteps; at = at.parent, steps++) {
-        const details = table.inspect(at);
+      for (let process = entry; process !== undefined && steps < maxUserSteps; process = process.parent, steps++) {
+        const details = table.inspect(process);
         // Of its own it is to be the program that runs: sudo changes the user.
-        if (details !== undefined && (at !== entry || at.detailsImage === image)) return details.userId;
+        if (details !== undefined && (process !== entry || process.detailsImage === image)) return details.userId;
       }
       return undefined;
     },
@@ -147,10 +148,10 @@ export function createFileWriters(table: ProcessTable): FileWriters {
     },
 
     infer(manager, sinceNs) {
-      const patterns = manager === undefined ? Object.values(managers) : [managers[manager]];
+      const programs = manager === undefined ? Object.values(managers) : [managers[manager]];
       const running = [...table.aliveSince(sinceNs)].filter(({ image }) => {
         const name = image && path.basename(image.probedImage ?? image.filename);
-        return name !== undefined && patterns.some((pattern) => pattern.test(name));
+        return name !== undefined && programs.some((names) => names.has(name));
       });
       // Of a front end and what it started the last one writes.
       const last = running.filter((entry) => !running.some((other) => isBelow(other, entry)));
@@ -170,6 +171,6 @@ export function createFileWriters(table: ProcessTable): FileWriters {
 }
 
 function isBelow(entry: ProcessEntry, ancestor: ProcessEntry): boolean {
-  for (let at = entry.parent; at; at = at.parent) if (at === ancestor) return true;
+  for (let above = entry.parent; above; above = above.parent) if (above === ancestor) return true;
   return false;
 }

@@ -3,13 +3,20 @@
 import fs from 'node:fs';
 import { reportOwnTrouble } from '../host/read-faults.ts';
 import { evaluateRpmMacros } from '../packages/run-rpm.ts';
+import {
+  dpkgDirectory,
+  dpkgInfoDirectory,
+  type PackageManager,
+  rpmDirectories,
+  scriptletPrefix,
+} from '../packages/tools.ts';
 
 /** A folder to watch. */
 export interface PackageDirectory {
   /** As configured or as the package tool names it: may be a link, or not there yet. */
   path: string;
   /** Whose it is; undefined: not known. */
-  manager: 'dpkg' | 'rpm' | undefined;
+  manager: PackageManager | undefined;
   /** It should be there: that it is not is worth a word. */
   expected: boolean;
   /** Only names that begin so count; the rest of the folder is none of our business. */
@@ -23,11 +30,6 @@ export interface RpmDirectories {
   database: string | undefined;
   temporary: string | undefined;
 }
-
-/** dpkg(1) unpacks a package's control files here, and runs the preinst from here. */
-export const unpackDirectory = 'tmp.ci';
-/** rpm writes a scriptlet into a file of such a name, runs it and removes it. */
-const scriptletPrefix = 'rpm-tmp.';
 
 const absolute = (line: string | undefined): string | undefined =>
   line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
@@ -49,20 +51,19 @@ export function packageDirectories(
   rpm: RpmDirectories | undefined,
   exists: (path: string) => boolean = fs.existsSync,
 ): PackageDirectory[] {
-  const hasDpkg = exists('/usr/bin/dpkg') || exists('/var/lib/dpkg');
-  const rpmDatabases = ['/var/lib/rpm', '/usr/lib/sysimage/rpm'];
+  const hasDpkg = exists('/usr/bin/dpkg') || exists(dpkgDirectory);
   const databases: PackageDirectory[] = configured?.map((path) => ({
     path: absolute(path) ?? path,
     manager: managerOf(path),
     expected: true,
   })) ?? [
-    { path: '/var/lib/dpkg/info', manager: 'dpkg', expected: hasDpkg },
-    { path: '/var/lib/dpkg', manager: 'dpkg', expected: hasDpkg },
+    { path: dpkgInfoDirectory, manager: 'dpkg', expected: hasDpkg },
+    { path: dpkgDirectory, manager: 'dpkg', expected: hasDpkg },
     // Beside dpkg rpm seldom has a database; and of those that rpm does not name itself, only what is there counts.
     ...(rpm?.database
       ? [{ path: rpm.database, manager: 'rpm', expected: !hasDpkg || exists(rpm.database) } as const]
       : []),
-    ...rpmDatabases.map((path) => ({ path, manager: 'rpm', expected: false }) as const),
+    ...rpmDirectories.map((path) => ({ path, manager: 'rpm', expected: false }) as const),
   ];
   const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): PackageDirectory | undefined =>
     path === undefined

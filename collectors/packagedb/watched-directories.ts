@@ -1,10 +1,11 @@
 // The folders under watch: which of them are there, where they lead, and which come up in them.
 
 import type { HealthAction } from '../event/health-event.ts';
+import { unpackDirectory } from '../packages/tools.ts';
 import type { Comparison } from './comparison.ts';
 import { asMaker, type FileWriters, type WriterSeen } from './file-writer.ts';
 import { knownFile, type ListingMemory, readState } from './listing.ts';
-import { type PackageDirectory, unpackDirectory } from './package-directories.ts';
+import type { PackageDirectory } from './package-directories.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import {
   type DirectoryLocation,

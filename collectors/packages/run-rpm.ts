@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { rpmDirectories } from './tools.ts';
 
 const rpmPath = '/usr/bin/rpm';
 
@@ -108,10 +109,9 @@ const rootsHome = (): string => {
 
 const databaseFiles = ['rpmdb.sqlite', 'Packages.db', 'Packages'];
 
-/** Where rpm keeps its database: Fedora and SUSE, RHEL, rpm-ostree, and Debian's rpm. */
+/** Where rpm keeps its database: its own defaults, the newer one first, then rpm-ostree and Debian's rpm. */
 const usualDirectories = (): string[] => [
-  '/usr/lib/sysimage/rpm',
-  '/var/lib/rpm',
+  ...rpmDirectories.toReversed(),
   '/usr/share/rpm',
   path.join(rootsHome(), '.rpmdb'),
 ];

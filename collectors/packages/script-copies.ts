@@ -10,9 +10,9 @@ import type { Host } from '../host/host.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
 import { digestOf, readPiecesNow, withFile } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
+import { dpkgInfoDirectory, isInDpkgDirectory, scriptPhases } from './tools.ts';
 
-const databaseDirectory = '/var/lib/dpkg/';
-const scriptName = /\.(?:preinst|postinst|prerm|postrm)$/;
+const scriptName = new RegExp(`\\.(?:${scriptPhases.join('|')})$`);
 /** Programs there are the distribution's, and the host starts them all the time: there a copy must be called like a script. */
 const systemDirectory = /^\/(?:usr\/)?(?:s?bin|lib\w*)\//;
 /** Many packages have the same few lines, and somebody else may have them too. */
@@ -37,7 +37,7 @@ export interface ScriptCopies {
 
 const couldBeScript = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
-export function openScriptCopies(host: Host, infoDirectory = '/var/lib/dpkg/info'): ScriptCopies {
+export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory): ScriptCopies {
   /** Maintainer scripts by their size, as they were when the folder was listed. */
   let bySize = new Map<bigint, string[]>();
   /** The folder's change time then; undefined: it may have changed since. */
@@ -173,7 +173,7 @@ export function openScriptCopies(host: Host, infoDirectory = '/var/lib/dpkg/info
   return {
     originalOf(file) {
       const none = known<string>(undefined);
-      if (file.startsWith(databaseDirectory) || (systemDirectory.test(file) && !scriptName.test(file))) return none;
+      if (isInDpkgDirectory(file) || (systemDirectory.test(file) && !scriptName.test(file))) return none;
       let opened: RegularFile;
       try {
         const stat = host.stat(file);

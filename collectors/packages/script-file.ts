@@ -1,6 +1,6 @@
-// Which files are scripts of packages, by their place and name; and what dpkg's control file beside them says.
+// Which files are scripts of packages, by their path; what dpkg's control file beside them says, and which package file a manager was given.
 
-import path from 'node:path';
+import { type PackageFile, parseRpmFile, scriptletPrefix, scriptPhases, unpackDirectory } from './tools.ts';
 
 /** More of a script's content is not kept. */
 export const maxScriptBytes = 64 * 1024;
@@ -13,23 +13,25 @@ export interface NamedScript {
   phase?: string;
 }
 
-const phases = 'preinst|postinst|prerm|postrm|config';
-// Wider than dpkg's own names: what only resembles one is looked at as well.
-const installed = new RegExp(`/info/([^/]+)\\.(${phases})$`);
-const unpacked = new RegExp(`/tmp\\.ci/(${phases})$`);
-const scriptlet = /\/rpm-tmp\.[^/]+$/;
+const unpackEnd = `/${unpackDirectory}/`;
+const controlEnd = `${unpackEnd}control`;
 
-/** Undefined: it is no script of a package. */
+/** Undefined: it is no script of a package. Wider than dpkg's own names: a file that only resembles a script is checked as well. */
 export function scriptOfFile(file: string): NamedScript | undefined {
-  const own = installed.exec(file);
-  if (own) return { package: own[1] as string, phase: own[2] as string };
-  const [, phase] = unpacked.exec(file) ?? [];
-  if (phase !== undefined) return { phase };
-  return scriptlet.test(file) ? {} : undefined;
+  const nameStart = file.lastIndexOf('/') + 1;
+  const [directory, name] = [file.slice(0, nameStart), file.slice(nameStart)];
+  if (directory.endsWith('/info/')) {
+    const dot = name.lastIndexOf('.');
+    const phase = name.slice(dot + 1);
+    if (dot > 0 && scriptPhases.includes(phase)) return { package: name.slice(0, dot), phase };
+  }
+  if (directory.endsWith(unpackEnd) && scriptPhases.includes(name)) return { phase: name };
+  const isScriptlet = directory !== '' && name.startsWith(scriptletPrefix) && name !== scriptletPrefix;
+  return isScriptlet ? {} : undefined;
 }
 
 /** What dpkg is about to install: it unpacks the control file first. */
-export const isControlFile = (file: string): boolean => file.endsWith('/tmp.ci/control');
+export const isControlFile = (file: string): boolean => file.endsWith(controlEnd);
 
 /** The package and version of a control file (deb-control(5)). */
 export function parseControl(text: string): { package: string; version: string } | undefined {
@@ -39,11 +41,17 @@ export function parseControl(text: string): { package: string; version: string }
   return name === undefined || version === undefined ? undefined : { package: name, version };
 }
 
-/** The one package that rpm was given as a file, by that file's name. */
-export function rpmPackage(args: readonly string[]): { package: string; version: string | undefined } | undefined {
-  const names = args.slice(1).flatMap((arg) => {
-    const [, name, version] = /^(.+?)(?:-([^-]+-[^-]+)\.\w+)?\.rpm$/.exec(path.basename(arg).slice(0, 255)) ?? [];
-    return name === undefined ? [] : [{ package: name, version }];
-  });
-  return names.length === 1 ? names[0] : undefined;
+/** The one package file among a command's arguments (with argv[0]), by its name. Undefined: there is none, or several. */
+export function onlyPackageFile(
+  args: readonly string[],
+  parseFile: (file: string) => PackageFile | undefined,
+): PackageFile | undefined {
+  const files = args.slice(1).flatMap((arg) => parseFile(arg) ?? []);
+  return files.length === 1 ? files[0] : undefined;
 }
+
+/** The one package that rpm was given as a file. */
+export const rpmPackage = (args: readonly string[]): { package: string; version: string | undefined } | undefined => {
+  const file = onlyPackageFile(args, parseRpmFile);
+  return file && { package: file.package, version: file.version };
+};

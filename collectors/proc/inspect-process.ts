@@ -1,6 +1,7 @@
 // Everything that /proc shows of one process, in one value.
 
 import type { Host } from '../host/host.ts';
+import { dpkgDirectory, rpmDirectories } from '../packages/tools.ts';
 import { containerOfCgroup } from './parse-proc.ts';
 import type { Proc } from './read-proc.ts';
 import { hasShebang, scriptOfInterpreter } from './script-of-interpreter.ts';
@@ -64,7 +65,7 @@ export interface HostNamespaces {
 }
 
 /** Where package databases are, in a container as on the host. */
-const databaseDirectories = ['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm'];
+const databaseDirectories = [dpkgDirectory, ...rpmDirectories];
 
 export function readHostNamespaces(proc: Proc): HostNamespaces {
   const own = proc.readNamespaces('self');

@@ -3,6 +3,15 @@
 import path from 'node:path';
 import type { LifecycleFields } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
+import { onlyPackageFile, scriptOfFile } from '../packages/script-file.ts';
+import {
+  isInDpkgDirectory,
+  type PackageFile,
+  type PackageManager,
+  parseDebFile,
+  parseInfoFile,
+  parseRpmFile,
+} from '../packages/tools.ts';
 import type { Image, Lifecycle, LifecycleScript, ProcessEntry } from './process.ts';
 
 /** Whether a run of rpm with these arguments may run scripts of packages. */
@@ -14,15 +23,10 @@ export type ChangesPackages = (manager: 'rpm', args: readonly string[]) => boole
  */
 export const maxExecsOfScript = 5000;
 
-const phase = '(preinst|postinst|prerm|postrm|config)';
-/** `/var/lib/dpkg/info/PACKAGE[:ARCH].PHASE`, also below another --admindir. */
-const installedScript = new RegExp(`/info/([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\\.${phase}$`);
-/** A new package's scripts before it is installed: its preinst, and on an error its postrm. */
-const unpackedScript = new RegExp(`/tmp\\.ci/${phase}$`);
 const scriptletFile = /(?:^|\/)rpm-tmp\.\w{6}$/;
 
 /** Asked at every exec of the host. */
-function runs(image: Image | undefined, tool: 'dpkg' | 'rpm'): boolean {
+function runs(image: Image | undefined, tool: PackageManager): boolean {
   const file = image?.probedImage ?? image?.filename;
   return file?.endsWith(tool) === true && path.basename(file) === tool;
 }
@@ -63,37 +67,28 @@ function dpkgScript(
 ): LifecycleScript | undefined {
   const byDpkg = runs(inherited, 'dpkg');
   // Most execs of a host.
-  if (!byDpkg && !given.startsWith('/var/lib/dpkg/')) return undefined;
+  if (!byDpkg && !isInDpkgDirectory(given)) return undefined;
   // What execve was given may lead anywhere.
   const filename = path.posix.normalize(given);
   const userId = userBeforeExec(entry);
   // Without dpkg it is root who has business with its scripts.
-  if (!byDpkg && (!filename.startsWith('/var/lib/dpkg/') || (userId ?? 0) !== 0)) return undefined;
+  if (!byDpkg && (!isInDpkgDirectory(filename) || (userId ?? 0) !== 0)) return undefined;
   const doubt =
     byDpkg || userId === 0 ? undefined : 'its file: no dpkg started it, and it is not known whose process it is';
-  const installed = installedScript.exec(filename);
-  if (installed) {
-    return {
-      manager: 'dpkg',
-      path: filename,
-      package: installed[1],
-      phase: installed[2],
-      packageInferredFrom: undefined,
-      inferredFrom: doubt,
-      execs: 0,
-    };
+  // Also below another --admindir.
+  const own = scriptOfFile(filename);
+  if (own?.phase === undefined) return undefined;
+  const script = { manager: 'dpkg', path: filename, phase: own.phase, inferredFrom: doubt, execs: 0 } as const;
+  if (own.package !== undefined) {
+    const installed = parseInfoFile(path.basename(filename));
+    return installed && { ...script, package: installed.package, packageInferredFrom: undefined };
   }
-  const unpacked = unpackedScript.exec(filename);
-  if (!unpacked) return undefined;
-  const name = onlyPackage(inherited, /^([a-z0-9][a-z0-9+.-]+?)(?:_[^/]*)?\.deb$/);
+  // Before the package is installed: its preinst, and on an error its postrm.
+  const name = onlyPackage(inherited, parseDebFile);
   return {
-    manager: 'dpkg',
-    path: filename,
+    ...script,
     package: name,
-    phase: unpacked[1],
     packageInferredFrom: name && 'the name of the one package file that dpkg was given',
-    inferredFrom: doubt,
-    execs: 0,
   };
 }
 
@@ -105,7 +100,7 @@ function rpmScript(
   if (inherited === undefined || !runs(inherited, 'rpm')) return undefined;
   const args = argsOf(inherited);
   if (args !== undefined && changesPackages && !changesPackages('rpm', args)) return undefined;
-  const name = onlyPackage(inherited, /^([^/]+?)(?:-[^-/]+-[^-/]+\.\w+)?\.rpm$/);
+  const name = onlyPackage(inherited, parseRpmFile);
   return {
     manager: 'rpm',
     path: undefined,
@@ -119,11 +114,14 @@ function rpmScript(
 
 const argsOf = (image: Image): string[] | undefined => image.args ?? image.attemptArgs?.args;
 
-function onlyPackage(tool: Image | undefined, pattern: RegExp): string | undefined {
+/** Undefined also where not all arguments were observed. */
+function onlyPackage(
+  tool: Image | undefined,
+  parseFile: (file: string) => PackageFile | undefined,
+): string | undefined {
   const args = tool && argsOf(tool);
   if (!tool || !args || tool.argsTruncated || (!tool.args && tool.attemptArgs?.truncated)) return undefined;
-  const names = args.slice(1).flatMap((arg) => pattern.exec(path.basename(arg))?.[1] ?? []);
-  return names.length === 1 ? names[0] : undefined;
+  return onlyPackageFile(args, parseFile)?.package;
 }
 
 /** For the event of an exec, with its arguments where they were observed; adds what is concluded to the notes. */

@@ -1,5 +1,6 @@
 // Which package transaction a process belongs to: handed on at each fork, begun where a package tool is executed.
 
+import { namesOf, toolsOf } from '../packages/tools.ts';
 import type { Image, ProcessEntry, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
 
@@ -10,47 +11,17 @@ import type { BootNs } from './process-record.ts';
 export const survivorNs = 3600e9;
 export const survivorExecs = 1000;
 
-/**
- * Programs that change packages, by name. Not here: what only asks or unpacks (dpkg-query, dpkg-deb, apt-cache), and what
- * waits for most of its life (unattended-upgrade-shutdown).
- */
-const tools: ReadonlySet<string> = new Set([
-  // Debian and Ubuntu
-  'dpkg',
-  'dpkg-reconfigure',
-  'apt',
-  'apt-get',
-  'aptitude',
-  'aptitude-curses',
-  'aptd',
-  'gdebi',
-  'nala',
-  'synaptic',
-  'unattended-upgrade',
-  'unattended-upgrades',
-  // Fedora, RHEL, Amazon and SUSE
-  'rpm',
-  'dnf',
-  'dnf-3',
-  'dnf4',
-  'dnf5',
-  'dnf-automatic',
-  'microdnf',
-  'tdnf',
-  'yum',
-  'zypper',
-  // Both
-  'packagekitd',
-]);
+/** Not here: what only reads or unpacks (dpkg-query, dpkg-deb), and what waits for its user for most of its life (tasksel). */
+const tools = namesOf(toolsOf('manager', 'front end', 'updater', 'daemon'));
 const longestTool = Math.max(...[...tools].map((name) => name.length));
 const shortestTool = Math.min(...[...tools].map((name) => name.length));
 
 /** Asked at every exec of the host that no transaction is running round. */
 function runsTool({ probedImage, filename }: Image): boolean {
   const file = probedImage ?? filename;
-  const nameAt = file.lastIndexOf('/') + 1;
-  const length = file.length - nameAt;
-  return length >= shortestTool && length <= longestTool && tools.has(nameAt === 0 ? file : file.slice(nameAt));
+  const nameStart = file.lastIndexOf('/') + 1;
+  const length = file.length - nameStart;
+  return length >= shortestTool && length <= longestTool && tools.has(nameStart === 0 ? file : file.slice(nameStart));
 }
 
 /** Where none is running round it. Undefined: no package tool's program. */

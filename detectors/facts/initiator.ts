@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
+import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
 import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 
 /** Folders of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
@@ -12,25 +13,22 @@ const daemonDirectory = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Programs that start what they are told and decide nothing. They count by these names in a system folder alone. */
-const wrappers = new Set(
-  words(`
+/** Not here: what installs of its own accord, or for who asked by D-Bus. */
+const carrierTools = toolsOf('manager', 'front end', 'wrapper');
+
+/** Programs that start what their caller names and decide nothing. They count by these names in a system directory only. */
+const wrappers: ReadonlySet<string> = new Set([
+  ...words(`
     sudo sudo-rs sudo.ws su su-rs doas pkexec runuser setpriv capsh newgrp sg runcon
     env nohup timeout xargs nice ionice chrt taskset numactl prlimit choom setarch linux32 linux64 setsid stdbuf time watch
     flock script find parallel start-stop-daemon systemd-run systemd-inhibit systemd-cat dbus-run-session
     unshare nsenter chroot tmux screen
-    dpkg dpkg-reconfigure dpkg-preconfigure dselect apt apt-get aptitude aptitude-curses nala synaptic tasksel
-    unattended-upgrade rpm zypper dnf dnf-3 dnf5 microdnf yum
   `),
-);
+  ...namesOf(carrierTools),
+]);
 
-/** Package front ends with places of their own. */
-const carrierPaths = new Set(
-  words(`
-    /usr/share/debconf/frontend /usr/share/gdebi/gdebi
-    /usr/lib/dpkg/methods/file/install /usr/lib/dpkg/methods/ftp/install /usr/lib/dpkg/methods/media/install
-  `),
-);
+/** Package tools with paths of their own. */
+const carrierPaths: ReadonlySet<string> = new Set(carrierTools.flatMap(({ paths = [] }) => paths));
 
 /** The dynamic linker by its links and by its file; started by hand, it runs its argument. */
 const dynamicLinker =
@@ -107,18 +105,18 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   /** Of each ancestor so far: all but the last carry. */
   const programs: Program[] = [];
 
-  const at = lineage.findIndex((step) => {
+  const first = lineage.findIndex((step) => {
     const program = programOf(step);
     programs.push(program);
     return !program.carries;
   });
-  const seen = at === -1 ? lineage.length : at;
+  const seen = first === -1 ? lineage.length : first;
   if (lineage.length === 0) return unobserved('its parent was not observed');
-  if (at === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
+  if (first === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
     return unobserved(`its ${lineage.length} ancestors that are kept only carry out what others say`);
   }
   // A service manager runs what a unit says: then the first program of the unit it is.
-  const isTopmost = seen > 0 && (at === -1 || isServiceManager(lineage[at]));
+  const isTopmost = seen > 0 && (first === -1 || isServiceManager(lineage[first]));
   const index = isTopmost ? seen - 1 : seen;
   const step = lineage[index];
   const program = programs[index];
@@ -186,9 +184,9 @@ const isPath = (text: string): boolean =>
 
 /** What the dynamic linker runs, with its arguments (ld.so(8)). */
 function afterLinker(args: readonly string[]): readonly string[] {
-  let at = 1;
-  while (args[at]?.startsWith('--')) at += linkerOptionsWithValue.has(args[at] ?? '') ? 2 : 1;
-  return args.slice(at);
+  let index = 1;
+  while (args[index]?.startsWith('--')) index += linkerOptionsWithValue.has(args[index] ?? '') ? 2 : 1;
+  return args.slice(index);
 }
 
 const isServiceManager = (step: LineageStep | undefined): boolean =>

@@ -285,6 +285,9 @@ describe('packages', () => {
     expect(packagesOf(['gamma_1.2_all.deb'], fileOf(2, 'gamma.list'))).toEqual([
       { name: 'gamma', version: '1.2', inferred: ['version'] },
     ]);
+    expect(packagesOf(['vim-2%3a9.1-1.x86_64.rpm'])).toEqual([{ name: 'vim', version: '2:9.1-1', inferred: both }]);
+    expect(packagesOf(['/tmp/My Tool.deb'])).toEqual([{ name: 'My Tool', inferred: ['name'] }]);
+    expect(packagesOf(['/tmp/gamma.deb/'])).toEqual([]);
     // One of two was not seen: which of the names it has is not known.
     expect(packagesOf(['a.deb', 'b.deb'], fileOf(2, 'a.list'))).toEqual([
       { name: 'a' },

@@ -139,6 +139,10 @@ describe('infer', () => {
     ['dpkg', [], 'it is not known who, and no package manager ran'],
     ['dpkg', [[10, 1, '/usr/bin/dpkg-query']], 'it is not known who, and no package manager ran'],
     ['rpm', [[10, 1, '/usr/bin/dnf-3']], '/usr/bin/dnf-3'],
+    ['rpm', [[10, 1, '/usr/bin/dnf-automatic']], '/usr/bin/dnf-automatic'],
+    ['rpm', [[10, 1, '/usr/bin/rpmdb']], '/usr/bin/rpmdb'],
+    ['rpm', [[10, 1, '/usr/bin/rpmkeys']], 'it is not known who, and no package manager ran'],
+    ['dpkg', [[10, 1, '/usr/bin/apt-get']], 'it is not known who, and no package manager ran'],
     [
       'rpm',
       [

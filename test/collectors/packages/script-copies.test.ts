@@ -17,6 +17,7 @@ beforeEach(() => {
   elsewhere = temporaryDirectory();
   fs.writeFileSync(path.join(info, 'web.postinst'), text('one'));
   fs.writeFileSync(path.join(info, 'web.prerm'), text('two'));
+  fs.writeFileSync(path.join(info, 'web.config'), text('cfg'));
   fs.writeFileSync(path.join(info, 'web.list'), text('lst'));
   copies = openScriptCopies(openHost(), info);
 });
@@ -37,6 +38,7 @@ async function original(content: string, name = 'x'): Promise<string | undefined
 test.each<[string, string, string | undefined]>([
   ['the same content', text('one'), 'web.postinst'],
   ['of the same size', text('two'), 'web.prerm'],
+  ['of a config script', text('cfg'), 'web.config'],
   ['another one of that size', text('six'), undefined],
   ['of another size', text('seven'), undefined],
   ['of a file that is no script', text('lst'), undefined],

@@ -38,6 +38,8 @@ describe('scripts of dpkg', () => {
     ['/var/lib/dpkg/info/curl.list', undefined],
     ['/var/lib/dpkg/info/curl.postinst.bak', undefined],
     ['/var/lib/dpkg/info/.postinst', undefined],
+    ['/var/lib/dpkg/info/Odd.postinst', undefined],
+    ['/var/tmp/rpm-tmp.Ab12Cd', undefined],
     ['/var/lib/dpkg/tmp.ci/control', undefined],
     ['/usr/bin/dpkg-deb', undefined],
     ['/usr/bin/tar', undefined],
@@ -61,6 +63,9 @@ describe('scripts of dpkg', () => {
   test.each<[string[] | undefined, string | undefined]>([
     [['dpkg', '-i', '/x/one_1.deb'], 'one'],
     [['dpkg', '--unpack', 'one.deb'], 'one'],
+    [['dpkg', '-i', 'x.deb'], 'x'],
+    [['dpkg', '-i', 'one_1_all.deb', '/some.deb/'], 'one'],
+    [['dpkg', '-i', 'One.deb'], undefined],
     [['dpkg', '-i', 'one_1.deb', 'two_1.deb'], undefined],
     [['dpkg', '--configure', 'one'], undefined],
     [['dpkg', '-R', '-i', '/folder'], undefined],

@@ -57,6 +57,13 @@ describe('what carries is passed through', () => {
     ['/usr/bin/busybox', '', ['/usr/bin/busybox wget x', '/opt/x']],
     ['/opt/x', 'sudo', ['/usr/lib/cargo/bin/sudo', '/opt/x']],
     ['/opt/x', 'tmux', ['/usr/bin/tmux', '/opt/x']],
+    ['/opt/x', 'gdebi', ['/usr/bin/gdebi', '/opt/x']],
+    ['/opt/x', 'gdebi', ['/usr/share/gdebi/gdebi', '/opt/x']],
+    ['/opt/x', 'rpm tdnf', ['/usr/bin/rpm', '/usr/bin/tdnf', '/opt/x']],
+    ['/opt/x', 'rpm dnf4', ['/usr/bin/rpm', '/usr/bin/dnf4', '/opt/x']],
+    ['/usr/sbin/aptd', '', ['/usr/sbin/aptd', '/opt/x']],
+    ['/usr/bin/dnf-automatic-3', '', ['/usr/bin/dnf-automatic-3', '/opt/x']],
+    ['/usr/bin/dnf55', '', ['/usr/bin/dnf55', '/opt/x']],
     // A postinst that does so later, detached.
     [
       '/var/lib/dpkg/info/x.postinst',
