@@ -1,11 +1,12 @@
 // A file system that is full or cannot be written: the agent says so, tells what it can, and loses nothing that it can hold.
 
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { recently } from '../../agent/daemon/faults.ts';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
+import { spoilSchema } from '../storage/spoil-schema.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { degradedWithoutPauses, type TestAgent, testAgent, until } from './run-agent.ts';
@@ -70,6 +71,31 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     expect(new Set(ids).size).toBe(ids.length);
     await agent.stop(2);
     unmount(disk);
+  });
+
+  test('a database that is damaged while the agent runs is set aside, and the alert is in the new one', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const usual = makeParent(scratch, 'before');
+    await runBy(usual, ['dpkg', '-i', '/none.deb']);
+    await until('the alert', async () => (await alertOf(agent, usual)).length > 0);
+    const state = join(agent.directory, 'state');
+    spoilSchema(join(state, 'stepparent.db'));
+
+    const parent = makeParent(scratch, 'after');
+    await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    await until('the alert', async () => (await alertOf(agent, parent)).length > 0);
+    await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
+    expect(agent.stderr).toMatch(
+      / error the database could not be used and was set aside; .*path=\S*\.aside-\S+ reason=/,
+    );
+    expect(readdirSync(state).filter((name) => /^stepparent\.db\.aside-\w+$/.test(name))).toHaveLength(1);
+    expect((await agent.cli('events', '--json')).stdout).toContain('"store-set-aside"');
+    expect(await alertOf(agent, usual)).toEqual([]);
+    const { store } = await agent.status();
+    expect(store.outbox).toEqual({});
+    expect(store.learning).toBe(undefined);
+    await agent.stop(3);
   });
 
   test('a logs folder that is full: alerts wait, and that is no health', async () => {

@@ -18,10 +18,11 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
 import { applicationId, migrations } from '../../storage/migrations.ts';
-import { openStore, openStoreReader } from '../../storage/store.ts';
+import { openStore, openStoreReader, Store, StoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { needsRoot, titled, unmet } from '../needs.ts';
 import { day, exampleFinding, start } from './examples.ts';
+import { spoilSchema } from './spoil-schema.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 const fixture = (version: number) => readFileSync(join(import.meta.dirname, `fixtures/schema-${version}.sql`), 'utf8');
@@ -265,6 +266,51 @@ describe('set aside', () => {
     onTestFinished(() => reader.close());
     expect(troubleOf(() => [...reader.listEvents()])).toBe('corrupt');
     expect(troubleOf(() => reader.status())).toBe('corrupt');
+  });
+
+  test('damage while the store is open is a StoreError of every call, and is over once the file is replaced', () => {
+    const store = temporaryStore();
+    store.record([exampleFinding(start)], start);
+    spoilSchema(store.path);
+    const calls: Record<string, () => unknown> = {
+      record: () => store.record([exampleFinding(start)], start),
+      recordHunt: () => store.recordHunt('hunt', [], start),
+      summarize: () => store.summarize(start),
+      prune: () => store.prune(start),
+      pending: () => store.pending('journald', 1, start),
+      nextDueMs: () => store.nextDueMs('journald'),
+      delivered: () => store.delivered([1]),
+      failed: () => store.failed([1], start),
+      forgetTerm: () => store.forgetTerm('rule', '', ['a']),
+      trustTerm: () => store.trustTerm('rule', '', ['a'], start),
+      knownFiles: () => [...store.knownFiles('/a')],
+      saveKnownFiles: () => store.saveKnownFiles('/a', [], []),
+      saveScripts: () => store.saveScripts([], start),
+      scriptsOf: () => store.scriptsOf({ package: 'a', version: '1', phase: 'postinst' }),
+      versionKnown: () => store.versionKnown('a', '1', start),
+      scriptsComplete: () => store.scriptsComplete(),
+      completeScripts: () => store.completeScripts(start),
+      listAlerts: () => [...store.listAlerts()],
+      listEvents: () => [...store.listEvents({ limit: 1 })],
+      listTerms: () => [...store.listTerms()],
+      alertsByPrefix: () => store.alertsByPrefix('a'),
+      hidden: () => store.hidden(),
+      listTransactions: () => store.listTransactions({ states: ['open'], limit: 1 }),
+      transactionAlerts: () => [...store.transactionAlerts('a')],
+      transactionEvents: () => [...store.transactionEvents('a')],
+      countTransactionEvents: () => store.countTransactionEvents('a'),
+      listScripts: () => store.listScripts(),
+      scriptsByPrefix: () => store.scriptsByPrefix('a'),
+      learning: () => store.learning(start),
+      status: () => store.status(),
+    };
+    const troubles = () => Object.entries(calls).map(([name, call]) => [name, troubleOf(call)]);
+    expect(troubles()).toEqual(Object.keys(calls).map((name) => [name, 'corrupt']));
+    store.replaceDatabase('damaged', start);
+    expect(troubles()).toEqual(Object.keys(calls).map((name) => [name, undefined]));
+    const others = ['constructor', 'run', 'iterate', 'close', 'setAside', 'replaceDatabase'];
+    const methods = [StoreReader, Store].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
+    expect(Object.keys(calls).sort()).toEqual(methods.filter((name) => !others.includes(name)).sort());
   });
 });
 
