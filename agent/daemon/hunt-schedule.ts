@@ -3,6 +3,7 @@
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
+import type { HostContext } from '../../collectors/host/host-context.ts';
 import { timerMs } from '../../collectors/timers.ts';
 import type { ExceptionFor } from '../../detectors/exceptions.ts';
 import { buildFinding } from '../../detectors/hunts/build-finding.ts';
@@ -10,7 +11,7 @@ import { type Hunt, huntRuleId, rowIdentity } from '../../detectors/hunts/hunt.t
 import type { HuntRow } from '../../storage/hunt-rows.ts';
 import type { Store } from '../../storage/store.ts';
 import type { QueryResult } from '../query/ask-query.ts';
-import { rowObject } from '../query/run-hunt.ts';
+import { rowObject, runHunt } from '../query/run-hunt.ts';
 
 /** A hunt's account since the start; times are ISO 8601. */
 export interface HuntStatus {
@@ -29,26 +30,61 @@ export interface HuntStatus {
   trouble?: string;
 }
 
-export interface HuntScheduleDeps {
-  /** Those in force; the ones without findings are passed over. */
-  hunts(): readonly Hunt[];
-  /** Asks a hunt for the rows that would be told; rejects when it fails. */
-  run(hunt: Hunt, window: { sinceMs: number; nowMs: number }, signal: AbortSignal): Promise<QueryResult>;
-  record: Store['recordHunt'];
+/** What a schedule needs of the policy in force. */
+interface HuntPolicy {
+  /** The ones without findings are passed over. */
+  hunts: readonly Hunt[];
   exceptionFor: ExceptionFor;
-  host: StepparentEvent['host'];
-  agent: StepparentEvent['agent'];
-  nowMs(): number;
-  /** Between the end of one round and the start of the next; undefined: none are run. */
-  intervalMs(): number | undefined;
-  /** Before the first round, unless the interval is shorter. */
-  firstMs: number;
+  /** `interval` is between the end of one round and the start of the next; undefined: none are run. */
+  configuration: { hunts: { interval: number | undefined } };
+}
+
+type RunHunt = (
+  hunt: Hunt,
+  window: { sinceMs: number; nowMs: number },
+  signal: AbortSignal,
+) => Promise<Pick<QueryResult, 'columns' | 'rows'>>;
+
+interface HuntListener {
   /** There is something to deliver. */
   onAlerts(): void;
-  /** A hunt ran for the first time on this database: so many rows are known from now on, without an alert. */
+  /** A hunt ran for the first time on this database: that number of rows is known from now on, without an alert. */
   onFirstRun(hunt: Hunt, known: number): void;
   onFault(what: string, error: unknown): void;
 }
+
+export interface HuntScheduleDeps {
+  /** The one in force; a reload puts another one in its place. */
+  policy(): HuntPolicy;
+  /** Asks a hunt for the rows that would be reported; rejects when it fails. */
+  run: RunHunt;
+  store: Pick<Store, 'recordHunt'>;
+  context: Pick<HostContext, 'hostFields' | 'agent'>;
+  listener: HuntListener;
+}
+
+interface HuntScheduleOptions {
+  nowMs?: () => number;
+  /** Before the first round, unless the interval is shorter: the start of the agent is over by then. */
+  firstMs?: number;
+}
+
+const timeoutMs = 60_000;
+/** Rows that one run reports at most; a hunt with more reports the others at the next run. */
+const maxRows = 10_000;
+
+/** Runs hunts over the agent's database or over the host, each in a process of its own. */
+export const scheduledRun =
+  (database: string): RunHunt =>
+  (hunt, window, signal) =>
+    runHunt(hunt, {
+      source: hunt.source === 'host' ? { kind: 'host' } : { kind: 'database', path: database },
+      ...window,
+      limit: maxRows,
+      timeoutMs,
+      forFindings: true,
+      signal,
+    });
 
 export interface HuntSchedule {
   /** Of the hunts in force; empty when none are run. */
@@ -60,9 +96,13 @@ export interface HuntSchedule {
 }
 
 /** Starts the rounds. One hunt runs at a time. */
-export function startHuntSchedule(parts: HuntScheduleDeps): HuntSchedule {
+export function startHuntSchedule(
+  { policy, run, store, context, listener }: HuntScheduleDeps,
+  { nowMs: readClock = Date.now, firstMs = 3 * 60_000 }: HuntScheduleOptions = {},
+): HuntSchedule {
+  const interval = (): number | undefined => policy().configuration.hunts.interval;
   const hunts = (): Hunt[] =>
-    parts.intervalMs() === undefined ? [] : parts.hunts().filter(({ finding }) => finding !== undefined);
+    interval() === undefined ? [] : policy().hunts.filter(({ finding }) => finding !== undefined);
   const accounts = new Map<string, HuntStatus>();
   const stopping = new AbortController();
   let round: Promise<void> = Promise.resolve();
@@ -70,12 +110,12 @@ export function startHuntSchedule(parts: HuntScheduleDeps): HuntSchedule {
   const runOne = async (hunt: Hunt): Promise<void> => {
     const account = accounts.get(hunt.id) ?? { id: hunt.id, findings: 0 };
     accounts.set(hunt.id, account);
-    const nowMs = parts.nowMs();
+    const nowMs = readClock();
     account.last = new Date(nowMs).toISOString();
     try {
-      const { columns, rows } = await parts.run(hunt, { sinceMs: nowMs - hunt.windowMs, nowMs }, stopping.signal);
+      const { columns, rows } = await run(hunt, { sinceMs: nowMs - hunt.windowMs, nowMs }, stopping.signal);
       if (stopping.signal.aborted) return;
-      const recorded = parts.record(
+      const recorded = store.recordHunt(
         huntRuleId(hunt.id),
         rows.map((values) => huntRow(hunt, rowObject(columns, values), nowMs)),
         nowMs,
@@ -87,24 +127,24 @@ export function startHuntSchedule(parts: HuntScheduleDeps): HuntSchedule {
       delete account.trouble;
       if (recorded.first) {
         account.taken = recorded.known;
-        parts.onFirstRun(hunt, recorded.known);
+        listener.onFirstRun(hunt, recorded.known);
       }
-      if (recorded.alerts.length > 0) parts.onAlerts();
+      if (recorded.alerts.length > 0) listener.onAlerts();
     } catch (error) {
       if (stopping.signal.aborted) return;
       account.trouble = errorMessage(error);
-      parts.onFault(`the hunt ${hunt.id} failed`, error);
+      listener.onFault(`the hunt ${hunt.id} failed`, error);
     }
   };
 
   const huntRow = (hunt: Hunt, row: ReturnType<typeof rowObject>, nowMs: number): HuntRow => {
-    const finding = { hunt, row, host: parts.host, agent: parts.agent, nowMs };
+    const finding = { hunt, row, host: context.hostFields, agent: context.agent, nowMs };
     let reported: StepparentEvent | undefined;
     const read: FieldReader = (field) => {
       reported ??= buildFinding({ ...finding, state: 'open', id: '' });
       return readPath(reported, field);
     };
-    const exception = parts.exceptionFor(huntRuleId(hunt.id), read, nowMs);
+    const exception = policy().exceptionFor(huntRuleId(hunt.id), read, nowMs);
     return {
       identity: rowIdentity(hunt, row),
       document: (state, id) => buildFinding({ ...finding, state, id, exception }),
@@ -119,10 +159,9 @@ export function startHuntSchedule(parts: HuntScheduleDeps): HuntSchedule {
 
   const schedule = (): void => {
     clearTimeout(timer);
-    const intervalMs = parts.intervalMs();
+    const intervalMs = interval();
     if (intervalMs === undefined || runs || stopping.signal.aborted) return;
-    const waitMs =
-      endedMs === undefined ? Math.min(parts.firstMs, intervalMs) : endedMs + intervalMs - performance.now();
+    const waitMs = endedMs === undefined ? Math.min(firstMs, intervalMs) : endedMs + intervalMs - performance.now();
     // After a reload with a shorter interval the next round may have been due for long.
     timer = setTimeout(() => {
       round = runAll();
@@ -133,7 +172,7 @@ export function startHuntSchedule(parts: HuntScheduleDeps): HuntSchedule {
     try {
       for (const hunt of hunts()) if (!stopping.signal.aborted) await runOne(hunt);
     } catch (error) {
-      parts.onFault('the hunts could not be run', error);
+      listener.onFault('the hunts could not be run', error);
     } finally {
       runs = false;
       endedMs = performance.now();

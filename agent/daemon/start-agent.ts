@@ -41,8 +41,8 @@ import { listenControl } from './control-socket.ts';
 import { startDelivery } from './delivery.ts';
 import { openExecHold } from './exec-hold.ts';
 import { lostRecords, openFaults } from './faults.ts';
+import { scheduledRun, startHuntSchedule } from './hunt-schedule.ts';
 import type { Log } from './log.ts';
-import { openHuntSchedule } from './open-hunt-schedule.ts';
 import { watchPackages } from './open-package-watch.ts';
 import { openSensor } from './open-sensor.ts';
 import { createPipeline, type PipelinePolicy } from './pipeline.ts';
@@ -386,14 +386,17 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     );
     later(1000, guarded(prune));
 
-    const schedule = openHuntSchedule({
+    const schedule = startHuntSchedule({
       policy: () => policy,
-      database: paths.database,
+      run: scheduledRun(paths.database),
       store,
       context,
-      onAlerts: delivery.wake,
-      log,
-      faults,
+      listener: {
+        onAlerts: delivery.wake,
+        onFirstRun: ({ id }, known) =>
+          log.info('a hunt ran for the first time here: what it found is known from now on', { hunt: id, rows: known }),
+        onFault: faults.note,
+      },
     });
     atEnd.set('hunts', () => schedule.stop());
 

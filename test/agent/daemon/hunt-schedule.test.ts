@@ -3,6 +3,7 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type HuntScheduleDeps, startHuntSchedule } from '../../../agent/daemon/hunt-schedule.ts';
 import type { QueryResult } from '../../../agent/query/ask-query.ts';
+import type { ExceptionFor } from '../../../detectors/exceptions.ts';
 import type { Hunt } from '../../../detectors/hunts/hunt.ts';
 import { parseHunt } from '../../../detectors/hunts/load-hunts.ts';
 import { day, exampleException, hour, start } from '../../storage/examples.ts';
@@ -21,8 +22,16 @@ const answer = (...values: (string | null)[]): QueryResult => ({
   notes: [],
 });
 
+interface Change {
+  hunts?(): Hunt[];
+  exceptionFor?: ExceptionFor;
+  intervalMs?(): number;
+  run?: HuntScheduleDeps['run'];
+  recordHunt?: HuntScheduleDeps['store']['recordHunt'];
+}
+
 /** A schedule over a real store, whose rounds follow each other at once; `rounds` says what each run of a hunt answers. */
-function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Partial<HuntScheduleDeps> = {}) {
+function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Change = {}) {
   const store = temporaryStore();
   const reported: string[] = [];
   const windows: number[] = [];
@@ -31,33 +40,42 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Parti
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
   });
-  const running = startHuntSchedule({
-    hunts: () => Object.keys(rounds).map((id) => hunt(id)),
-    run(each, { sinceMs, nowMs: at }) {
-      windows.push(at - sinceMs);
-      const next = rounds[each.id]?.shift();
-      if (next === undefined) finish();
-      return next === undefined
-        ? new Promise(() => {})
-        : next instanceof Error
-          ? Promise.reject(next)
-          : Promise.resolve(next);
+  const run: HuntScheduleDeps['run'] = (each, window) => {
+    windows.push(window.nowMs - window.sinceMs);
+    const next = rounds[each.id]?.shift();
+    if (next === undefined) finish();
+    return next === undefined
+      ? new Promise(() => {})
+      : next instanceof Error
+        ? Promise.reject(next)
+        : Promise.resolve(next);
+  };
+  const running = startHuntSchedule(
+    {
+      policy: () => ({
+        get hunts() {
+          return change.hunts?.() ?? Object.keys(rounds).map((id) => hunt(id));
+        },
+        exceptionFor: change.exceptionFor ?? (() => undefined),
+        configuration: { hunts: { interval: change.intervalMs?.() ?? 0 } },
+      }),
+      run: change.run ?? run,
+      store: change.recordHunt === undefined ? store : { recordHunt: change.recordHunt },
+      context: { hostFields: { id: 'h' }, agent: { type: 'stepparent' } },
+      listener: {
+        onAlerts: () => reported.push('alerts'),
+        onFirstRun: ({ id }, known) => reported.push(`first run of ${id}: ${known}`),
+        onFault: (what, error) => reported.push(`${what}: ${String(error)}`),
+      },
     },
-    exceptionFor: () => undefined,
-    record: (ruleId, rows, nowMs) => store.recordHunt(ruleId, rows, nowMs),
-    host: { id: 'h' },
-    agent: { type: 'stepparent' },
-    nowMs: () => {
-      nowMs += hour;
-      return nowMs;
+    {
+      nowMs: () => {
+        nowMs += hour;
+        return nowMs;
+      },
+      firstMs: 0,
     },
-    intervalMs: () => 0,
-    firstMs: 0,
-    onAlerts: () => reported.push('alerts'),
-    onFirstRun: ({ id }, known) => reported.push(`first run of ${id}: ${known}`),
-    onFault: (what, error) => reported.push(`${what}: ${String(error)}`),
-    ...change,
-  });
+  );
   onTestFinished(() => store.close());
   return { store, running, told: reported, windows, finished };
 }
@@ -113,7 +131,7 @@ test('a store that fails is a failed run: the rows are told at the next', async 
   const { finished, told: reported } = schedule(
     { files: [answer(), answer('x'), answer('x')] },
     {
-      record(ruleId, rows, nowMs) {
+      recordHunt(ruleId, rows, nowMs) {
         if (rows.length > 0 && fails-- > 0) throw new Error('disk full');
         return store.recordHunt(ruleId, rows, nowMs);
       },
@@ -124,16 +142,15 @@ test('a store that fails is a failed run: the rows are told at the next', async 
 });
 
 test('a row that an exception covers is not told, and counted as excepted', async () => {
-  const store = temporaryStore();
   const asked: unknown[] = [];
   const {
+    store,
     running,
     told: reported,
     finished,
   } = schedule(
     { files: [answer(), answer('x', 'y')] },
     {
-      record: (ruleId, rows, nowMs) => store.recordHunt(ruleId, rows, nowMs),
       exceptionFor(ruleId, read, nowMs) {
         const [rule, action] = [read('rule.id'), read('event.action')];
         asked.push([ruleId, rule, action, read('stepparent.hunt.row.a'), nowMs > start]);
