@@ -3,6 +3,7 @@
 import type { HostFiles } from '../host/host-files.ts';
 import { maxDatabaseBytes, readPiecesNow } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
+import { dpkgDirectory } from '../packages/tools.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 /** A stanza that goes on past this is no stanza of dpkg's. */
@@ -11,7 +12,7 @@ const maxStanzaChars = 16 * 1024 * 1024;
 type Files = Pick<HostFiles, 'open'>;
 
 /** `folder` is another administrative folder in tests. */
-export const debPackagesTable = (host: Files, directory = '/var/lib/dpkg'): HostTable => ({
+export const debPackagesTable = (host: Files, directory = dpkgDirectory): HostTable => ({
   name: 'deb_packages',
   columns: [
     ['name', 'TEXT'],

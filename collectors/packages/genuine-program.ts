@@ -4,8 +4,7 @@ import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
 import { hasShebang, shebangCommand } from '../proc/script-of-interpreter.ts';
 import type { ProcessSnapshot } from '../process/process.ts';
-
-const dpkgDatabase = '/var/lib/dpkg/info';
+import { dpkgInfoDirectory } from './tools.ts';
 
 /** The merge of /bin and /sbin into /usr makes these the same file by the distribution's own hand. */
 const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
@@ -86,8 +85,8 @@ export function ownSystemOf(host: Host, process: ProcessSnapshot, program: strin
   if (!runsNow(process) || isOnHost(process) || image === undefined) return undefined;
   if (withUsr(image.filename) !== program || image.inferredFrom !== undefined) return undefined;
   const { pid } = entry;
-  const database = host.proc.readIdentityInside(pid, dpkgDatabase);
-  if (database === undefined || database === fileIdentity(host, dpkgDatabase)) return undefined;
+  const database = host.proc.readIdentityInside(pid, dpkgInfoDirectory);
+  if (database === undefined || database === fileIdentity(host, dpkgInfoDirectory)) return undefined;
   const file = host.proc.readIdentityInside(pid, program);
   if (file === undefined) return undefined;
   if (host.proc.readMappedIdentity(pid) !== file && !hasShebang(host, `/proc/${pid}/root${program}`)) return undefined;

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { FileStat } from '../host/file-stat.ts';
 import type { Host } from '../host/host.ts';
 import { readStanzas } from '../host-tables/deb-packages.ts';
+import { dpkgDirectory } from './tools.ts';
 
 /** What dpkg says of a package. */
 interface InstalledVersion {
@@ -55,7 +56,7 @@ function rowOf(stanza: string): Row | undefined {
 }
 
 /** `folder` is another administrative folder in tests. Nothing is read yet. */
-export function openInstalledVersions(host: Host, directory = '/var/lib/dpkg'): InstalledVersions {
+export function openInstalledVersions(host: Host, directory = dpkgDirectory): InstalledVersions {
   /** By the status file alone. */
   let written = new Map<string, InstalledVersion>();
   let writtenIdentity: string | undefined;

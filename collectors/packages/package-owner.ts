@@ -8,6 +8,7 @@ import { reportOwnTrouble } from '../host/read-faults.ts';
 import { digestOf, loadText, maxDatabaseBytes } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
 import { findRpmDatabase, hasRpm, RpmFailed, runRpm } from './run-rpm.ts';
+import { dpkgInfoDirectory } from './tools.ts';
 
 /** Programs that are larger are not compared with their digest: of these nothing is known. */
 const maxProgramBytes = 512 * 1024 * 1024;
@@ -97,7 +98,7 @@ export interface PackageOwnerOptions {
  */
 export function openPackageOwner(
   host: Host,
-  { infoDirectory = '/var/lib/dpkg/info', rpmDatabase = findRpmDatabase }: PackageOwnerOptions = {},
+  { infoDirectory = dpkgInfoDirectory, rpmDatabase = findRpmDatabase }: PackageOwnerOptions = {},
 ): (file: string, packageNames: readonly string[]) => Answer<boolean> {
   const answers = new Map<string, { identity: string; databases: string | undefined; answer: Answer<boolean> }>();
   const databasesNow = () => timesOf(host, [infoDirectory, rpmDatabase()]);

@@ -89,7 +89,8 @@ export const probedPrograms: readonly string[] = packageTools.flatMap(({ probed 
 export const scriptPhases: readonly string[] = ['preinst', 'postinst', 'prerm', 'postrm', 'config'];
 
 export const dpkgDirectory = '/var/lib/dpkg';
-export const isInDpkgDirectory = (file: string): boolean => file.startsWith('/var/lib/dpkg/');
+const dpkgDirectoryStart = `${dpkgDirectory}/`;
+export const isInDpkgDirectory = (file: string): boolean => file.startsWith(dpkgDirectoryStart);
 /** Scripts and file lists of what is installed. */
 export const dpkgInfoDirectory = `${dpkgDirectory}/info`;
 /** dpkg(1) unpacks a package's control files here, in its directory, and runs the preinst from here. */
