@@ -16,7 +16,7 @@ export interface HostOptions {
 }
 
 /** A host over any files: those of a disk, or recorded ones. */
-const hostOf = (files: HostFiles, clock: Clock): Host => ({ ...files, clock, proc: openProc(files) });
+export const hostOf = (files: HostFiles, clock: Clock): Host => ({ ...files, clock, proc: openProc(files) });
 
 export const openHost = ({ root = '', clock = systemClock }: HostOptions = {}): Host =>
   hostOf(openHostFiles(root), clock);
