@@ -3,11 +3,12 @@
 import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import { errorCode } from '../collectors/error-message.ts';
 import { ensureDirectory } from '../collectors/linux/ensure-directory.ts';
 import { beginLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { applicationId, migrations } from './migrations.ts';
-import { errorCode, StoreError, storeError } from './store-error.ts';
+import { StoreError, storeError } from './store-error.ts';
 
 export interface SetAside {
   /** Where it is now. */

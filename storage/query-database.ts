@@ -1,6 +1,7 @@
 // A database to ask in SQL: what the agent has stored, or alerts gathered elsewhere, beside tables of the host. Never written.
 
 import Database from 'better-sqlite3';
+import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { HostTable } from '../collectors/host-tables/host-table.ts';
 import { openReadonlyDatabase } from './database-file.ts';
@@ -9,7 +10,6 @@ import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
 import { pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
 import { createViews, dropViews, type EventAccess } from './sql-views.ts';
-import { errorCode } from './store-error.ts';
 
 /** A value of an answer, as JSON has it: whole numbers past 2^53 are text, bytes are hexadecimal. */
 export type AnswerValue = string | number | null;

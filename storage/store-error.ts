@@ -1,6 +1,6 @@
 // The one error that the store throws, with a line that tells an operator what to do.
 
-import { errorMessage } from '../collectors/error-message.ts';
+import { errorCode, errorMessage } from '../collectors/error-message.ts';
 
 /**
  * `missing`: no database yet. `privilege`: may not be read or written by this user. `full`: no space left.
@@ -41,11 +41,6 @@ export function storeError(error: unknown, path: string): StoreError {
   return new StoreError(trouble, `${path}: ${advice ?? said}${advice === undefined ? '' : ` (${said})`}`, {
     cause: error,
   });
-}
-
-/** The `code` of a SQLite or file system error, or ''. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 const troubles: readonly [RegExp, [StoreTrouble, string]][] = [

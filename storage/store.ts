@@ -1,6 +1,7 @@
 // The local store: events, baseline terms, alerts, deliveries, scripts and listings of directories in one SQLite file.
 
 import type { Database } from 'better-sqlite3';
+import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { KnownFile } from '../collectors/packagedb/listing.ts';
 import {
@@ -43,7 +44,7 @@ import {
   scriptsComplete,
 } from './scripts.ts';
 import { readStatus, type StoreStatus } from './status.ts';
-import { errorCode, storeError } from './store-error.ts';
+import { storeError } from './store-error.ts';
 import { summarize } from './summaries.ts';
 import { forgetTerm, trustTerm } from './terms.ts';
 import {

@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, linkSync, openSync, rmSync, statSync, writeSync }
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { errorCode } from '../../collectors/error-message.ts';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
 import { type Condition, exceptionId } from '../../detectors/exceptions.ts';
@@ -215,7 +216,7 @@ function writeNew(directory: string, file: string, text: string): void {
     }
     linkSync(draft, file);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     throw new Refused(`${escapeText(file, chars)} is there already; --file gives another name`);
   } finally {
     rmSync(draft, { force: true });

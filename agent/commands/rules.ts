@@ -2,6 +2,7 @@
 
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { errorCode } from '../../collectors/error-message.ts';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { readRuleFiles, readRules, ruleFilesIn } from '../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';
@@ -81,7 +82,7 @@ function configuredRuleFiles(config: string | undefined, optional: boolean): Ret
   try {
     return ruleFilesIn(readConfiguration(config).configuration.rules_directories);
   } catch (error) {
-    const isDenied = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+    const isDenied = ['EACCES', 'EPERM'].includes(errorCode(error));
     if (!optional || !isDenied) throw error;
     console.error('stepparent: the configuration may not be read: not checked against the rules that are loaded');
     return { files: [], refused: [] };

@@ -3,6 +3,7 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { errorCode } from '../../collectors/error-message.ts';
 import { readSource } from '../../detectors/rules/read-source.ts';
 import { locateKey, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { type Configuration, completeConfiguration, configurationKeys, isTable } from './configuration.ts';
@@ -132,8 +133,8 @@ function readText(file: string): string | undefined {
     return readSource(file);
   } catch (error) {
     if (error instanceof TomlFileError) throw new ConfigurationError(file, error.message);
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
+    const code = errorCode(error);
+    if (['', 'EACCES', 'EPERM'].includes(code)) throw error;
     if (code !== 'ENOENT') throw new ConfigurationError(file, `cannot be read (${code})`);
     if (lstatSync(file, { throwIfNoEntry: false }))
       throw new ConfigurationError(file, 'a link to a file that is not there');

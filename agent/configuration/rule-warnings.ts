@@ -1,6 +1,7 @@
 // What is legal in a rule and likely a mistake: fields that no event has, and a query that no event can match.
 
 import { distance } from 'fastest-levenshtein';
+import { errorCode } from '../../collectors/error-message.ts';
 import {
   classFields,
   type EventClass,
@@ -161,7 +162,7 @@ export function sourceOf(file: string): string {
   try {
     return readSource(file);
   } catch (error) {
-    if (error instanceof TomlFileError || (error instanceof Error && 'code' in error)) return '';
+    if (error instanceof TomlFileError || errorCode(error) !== '') return '';
     throw error;
   }
 }

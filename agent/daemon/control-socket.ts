@@ -3,7 +3,7 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { errorMessage } from '../../collectors/error-message.ts';
+import { errorCode, errorMessage } from '../../collectors/error-message.ts';
 import { fileIdentity } from '../../collectors/host/file-identity.ts';
 import { openHostFiles } from '../../collectors/host/host-files.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
@@ -88,8 +88,8 @@ async function listen(
     ensureDirectory(dirname(path));
     await bind(server, path, onFault);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === undefined || code === 'EACCES' || code === 'EPERM') throw error;
+    const code = errorCode(error);
+    if (['', 'EACCES', 'EPERM'].includes(code)) throw error;
     throw new ControlError(
       `${path} cannot be made (${code}): \`runtime_directory\` must be a folder that can be written`,
     );

@@ -1,6 +1,7 @@
 // Makes the status document of the reports of the agent's parts, and runs the health checks over them.
 
 import fs from 'node:fs';
+import { errorCode } from '../../collectors/error-message.ts';
 import type { Configuration } from '../configuration/configuration.ts';
 import { version } from '../version.ts';
 import type { AgentStatus, StoreFacts } from './agent-status.ts';
@@ -55,7 +56,7 @@ function unwritableCode(directory: string): string | undefined {
     fs.accessSync(directory, fs.constants.W_OK);
     return undefined;
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    return errorCode(error) || String(error);
   }
 }
 

@@ -1,5 +1,6 @@
 // The table `deb_packages`: dpkg's status file, read a piece at a time.
 
+import { errorCode } from '../error-message.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { maxDatabaseBytes, readPiecesNow } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
@@ -41,7 +42,7 @@ export function* readStanzas(host: Files, file: string): Generator<string> {
   try {
     opened = host.open(file);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
   try {

@@ -2,15 +2,15 @@
 // on without what could not be read reports them here; else a process or script would pass for one that is gone.
 
 import { channel } from 'node:diagnostics_channel';
+import { errorCode } from '../error-message.ts';
 
 const troubles = channel('stepparent:own-trouble');
 
-const codes: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO'];
+const codes: readonly string[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO'];
 
 /** The error is the agent's own, or the disk's: it does not mean that a file is gone or may not be read. */
 export const isOwnTrouble = (error: unknown): boolean =>
-  error instanceof Error &&
-  (('code' in error && codes.includes(error.code)) || ('answered' in error && error.answered === false));
+  codes.includes(errorCode(error)) || (error instanceof Error && 'answered' in error && error.answered === false);
 
 /** For who goes on without what could not be read: any other error is an answer, this one is not. */
 export function reportOwnTrouble(error: unknown): void {

@@ -1,11 +1,11 @@
-// The few calls of libc(7) that Node does not offer: poll, an unthrowing read, the boot clock, mount, the limit of open files, an end with the
-// parent, _exit.
+// libc(7), and the few calls of it that Node does not offer: poll, an unthrowing read, the boot clock, mount, the limit of open files, an end with
+// the parent, _exit.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
 import { layout, linux } from './linux-abi.ts';
 
-const libc = koffi.load('libc.so.6');
+export const libc = koffi.load('libc.so.6');
 const cPoll = libc.func('int poll(void *fds, unsigned long nfds, int timeout)');
 const cRead = libc.func('long read(int fd, void *buf, unsigned long count)');
 const cClockGettime = libc.func('int clock_gettime(int clock, void *timespec)');
@@ -80,12 +80,16 @@ export function readBootEpochMs(): number {
   return epochNs / 1e6;
 }
 
+/** errno(3) of the last call here that failed, by name (`EPERM`). */
+export function errnoName(): string {
+  const number = koffi.errno();
+  return Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
+}
+
 /** mount(2) without options. False where it is refused; the reason is in errno(3) by name (`EPERM`). */
 export function mountFilesystem(type: string, target: string): { mounted: boolean; errno?: string } {
   if (cMount(type, target, type, 0, null) === 0) return { mounted: true };
-  const number = koffi.errno();
-  const errno = Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? String(number);
-  return { mounted: false, errno };
+  return { mounted: false, errno: errnoName() };
 }
 
 /** prctl(2): the kernel kills this process when its parent ends, however that ends. False where the parent has ended already. */

@@ -1,7 +1,6 @@
 // Sends datagrams to Unix sockets (journald, systemd's notify socket), which Node itself cannot.
 
-import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
+import { errnoName, libc } from './libc.ts';
 import { layout, linux } from './linux-abi.ts';
 
 const { bytes: addressBytes, sun_path: pathAt } = layout.sockaddr_un;
@@ -26,19 +25,17 @@ export function sendDatagram(path: string, bytes: Uint8Array): string | undefine
 // disk) sd_journal_sendv holds its caller, and with it the sensor, as long; measured with systemd 252. It also
 // answers success when there is no journald at all. The protocol is public: systemd.io/JOURNAL_NATIVE_PROTOCOL.
 function bindLibc(): (path: string, bytes: Uint8Array) => string | undefined {
-  const libc = koffi.load('libc.so.6');
   const socket = libc.func('int socket(int domain, int type, int protocol)');
   const setsockopt = libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t size)');
   const sendto = libc.func(
     'long sendto(int fd, const void *bytes, size_t size, int flags, const void *address, uint32_t addressSize)',
   );
-  const errorName = (): string => getSystemErrorName(-koffi.errno());
 
   let fd = -1;
   return (path, bytes) => {
     if (fd < 0) {
       fd = socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_CLOEXEC, 0);
-      if (fd < 0) return errorName();
+      if (fd < 0) return errnoName();
       setsockopt(fd, linux.SOL_SOCKET, linux.SO_SNDBUF, new Int32Array([sendBufferBytes]), 4);
     }
     const name = Buffer.from(path);
@@ -50,6 +47,6 @@ function bindLibc(): (path: string, bytes: Uint8Array) => string | undefined {
     name.copy(address, pathAt);
     if (abstract) address[pathAt] = 0;
     const sent = sendto(fd, bytes, bytes.length, linux.MSG_DONTWAIT | linux.MSG_NOSIGNAL, address, address.length);
-    return Number(sent) < 0 ? errorName() : undefined;
+    return Number(sent) < 0 ? errnoName() : undefined;
   };
 }

@@ -1,10 +1,8 @@
 // Names who writes to a folder: fanotify(7) through libc, where the kernel and our capabilities allow it.
 
 import fs from 'node:fs';
-import { constants as osConstants } from 'node:os';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import koffi from 'koffi';
-import { openPollSet, readInto } from '../linux/libc.ts';
+import { errnoName, libc, openPollSet, readInto } from '../linux/libc.ts';
 import { layout, linux } from '../linux/linux-abi.ts';
 import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
 
@@ -54,14 +52,8 @@ export interface FanotifyOptions {
   onStopped(error: unknown): void;
 }
 
-const errnoName = (): string => {
-  const number = koffi.errno();
-  return Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
-};
-
 /** Opens a watcher. Throws FanotifyUnavailable (no CAP_SYS_ADMIN, or a kernel before 5.9). */
 export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): FanotifyWatcher {
-  const libc = koffi.load('libc.so.6');
   const init = libc.func('int fanotify_init(unsigned int flags, unsigned int eventFlags)');
   const cMark = libc.func('int fanotify_mark(int fd, unsigned int flags, uint64_t mask, int dirfd, const char *path)');
   const nameToHandle = libc.func(

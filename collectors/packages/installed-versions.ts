@@ -1,6 +1,7 @@
 // Which version of which package dpkg has, by its status file and the updates beside it: read in small steps, and only what has changed.
 
 import { setImmediate } from 'node:timers/promises';
+import { errorCode } from '../error-message.ts';
 import type { FileStat } from '../host/file-stat.ts';
 import type { Host } from '../host/host.ts';
 import { readStanzas } from '../host-tables/deb-packages.ts';
@@ -157,7 +158,7 @@ function updateNames(host: Host, directory: string): string[] {
       .filter((name) => updateName.test(name))
       .sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

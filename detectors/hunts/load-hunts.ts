@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { errorCode } from '../../collectors/error-message.ts';
 import { threatSchema } from '../rules/load-rules.ts';
 import { readSource } from '../rules/read-source.ts';
 import type { RefusedRule } from '../rules/rule.ts';
@@ -68,7 +69,7 @@ export function readHunts(directories: readonly string[]): { hunts: Hunt[]; refu
   };
   const refuseFor = (file: string, error: unknown): void => {
     if (error instanceof TomlFileError) refuse(file, error.message, error);
-    else if (error instanceof Error && 'code' in error) refuse(file, `cannot be read (${error.code})`);
+    else if (errorCode(error) !== '') refuse(file, `cannot be read (${errorCode(error)})`);
     else throw error;
   };
   const namesOf = (directory: string): string[] => {
@@ -105,7 +106,7 @@ function namesIn(directory: string): string[] {
       .filter((name) => name.endsWith('.toml') && !name.startsWith('.'))
       .sort();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

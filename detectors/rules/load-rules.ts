@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { errorCode } from '../../collectors/error-message.ts';
 import { compileEql } from '../query/eql.ts';
 import { compileKql } from '../query/kql.ts';
 import { type CompiledQuery, QueryError } from '../query/query.ts';
@@ -309,8 +310,7 @@ export function ruleFilesIn(directories: readonly string[]): { files: string[]; 
           files.push(join(directory, name));
       }
     } catch (error) {
-      if (!isErrno(error)) throw error;
-      if (error.code !== 'ENOENT') refused.push(refusalOf(directory, '', error));
+      if (errorCode(error) !== 'ENOENT') refused.push(refusalOf(directory, '', error));
     }
   }
   return { files, refused };
@@ -324,10 +324,7 @@ function refusalOf(file: string, source: string, error: unknown): RefusedRule {
     const { line, column, message, excerpt } = error;
     return { file, id, line, column, message, excerpt };
   }
-  if (!isErrno(error)) throw error;
-  return { file, id, line: 1, column: 1, message: `cannot be read (${error.code})`, excerpt: '' };
-}
-
-function isErrno(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error;
+  const code = errorCode(error);
+  if (code === '') throw error;
+  return { file, id, line: 1, column: 1, message: `cannot be read (${code})`, excerpt: '' };
 }
