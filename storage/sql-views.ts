@@ -1,6 +1,6 @@
 // The tables that SQL sees: events and alerts under their ECS names. They are made for each connection, not stored.
 
-import { alertFields, eventFields, objectLists, openObjects } from '../collectors/event/fields.ts';
+import { fields, isOfEvent } from '../collectors/event/fields.ts';
 
 /** A column of a view: ECS name, and SQL for its value. `f` is a row of `fields`, `a` one of `alerts`. */
 type Column = readonly [name: string, sql: string];
@@ -29,16 +29,10 @@ const isoTime = (ms: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', ${ms} / 
 const documentColumns = (names: readonly string[], sqlOf: (json: string) => string): Column[] =>
   names.map((name) => [name, sqlOf(`document ->> ${jsonPath(name)}`)]);
 
-const isInList = (field: string): boolean => objectLists.some((list) => field.startsWith(`${list}.`));
-
-/** Every field of an event; of a list of objects and of an object with open keys the whole. */
-const eventNames = [
-  'event.kind',
-  'message',
-  ...eventFields,
-  ...objectLists.filter((list) => list !== 'threat'),
-  ...openObjects,
-].filter((field) => !isInList(field));
+/** Of a list of objects and of an object with open keys the whole is a column. */
+const columnFields = fields.filter(({ within }) => within === undefined);
+const eventNames = columnFields.filter(isOfEvent).map(({ name }) => name);
+const alertNames = columnFields.filter((field) => !isOfEvent(field)).map(({ name }) => name);
 
 /** The columns that hunts group by and compare, and what of an event is kept otherwise than in its document. */
 const quickColumns = (fromEvent: (sql: string) => string): Column[] => [
@@ -81,10 +75,7 @@ const alertColumns: readonly Column[] = withOthers(
     ['stepparent.alert.state', 'a.state'],
     ['stepparent.alert.count', 'a.count'],
   ],
-  documentColumns(
-    [...alertFields.filter((field) => !isInList(field)), 'threat', ...eventNames],
-    (value) => `a.${value}`,
-  ),
+  documentColumns([...alertNames, ...eventNames], (value) => `a.${value}`),
   ['document', 'a.document'],
 );
 

@@ -1,6 +1,6 @@
 // Whether the values of a document fit the types that Elasticsearch has for its fields.
 
-import { mappedTypes } from '../packaging/elasticsearch-template.ts';
+import { fields } from '../collectors/event/fields.ts';
 
 /** Every field of a document by its dotted name, with all of its values: those of objects in a list stand together. */
 export function valuesOf(document: object, isClosed: (field: string) => boolean = () => false): Map<string, unknown[]> {
@@ -14,6 +14,8 @@ export function valuesOf(document: object, isClosed: (field: string) => boolean 
   add('', document);
   return values;
 }
+
+const typeOf: ReadonlyMap<string, string> = new Map(fields.map(({ name, type }) => [name, type]));
 
 const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
 const isText = (value: unknown): boolean => typeof value === 'string';
@@ -36,10 +38,10 @@ export const fits = (type: string, value: unknown): boolean => value === null ||
 
 /** What Elasticsearch, with the templates among the examples, would leave out of the documents or refuse, each in one line. */
 export function unmapped(documents: readonly object[]): string[] {
-  const isClosed = (field: string) => mappedTypes.get(field) === 'flattened';
+  const isClosed = (field: string) => typeOf.get(field) === 'flattened';
   const lines = documents.flatMap((document) =>
     [...valuesOf(document, isClosed)].flatMap(([field, values]) => {
-      const type = mappedTypes.get(field);
+      const type = typeOf.get(field);
       if (type === undefined) return [`${field} has no mapping`];
       const wrong = values.find((value) => !fits(type, value));
       return wrong === undefined ? [] : [`${field} is no ${type}: ${JSON.stringify(wrong)}`];

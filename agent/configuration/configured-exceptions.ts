@@ -1,7 +1,7 @@
 // The `[[exceptions]]` of a configuration file: their shape, where they stand, and what is odd about them.
 
 import * as z from 'zod';
-import { eventFields, isEventField } from '../../collectors/event/fields.ts';
+import { eventFields, isEventField } from '../../collectors/event/event-classes.ts';
 import { type Condition, type Exception, exceptionId, isInForce, operators } from '../../detectors/exceptions.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import type { Rule } from '../../detectors/rules/rule.ts';

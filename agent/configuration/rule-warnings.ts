@@ -8,7 +8,7 @@ import {
   eventClasses,
   eventFields,
   isEventField,
-} from '../../collectors/event/fields.ts';
+} from '../../collectors/event/event-classes.ts';
 import { outcomeOf } from '../../detectors/query/conditions.ts';
 import { tokenizeEql } from '../../detectors/query/eql-lexer.ts';
 import { compileKql } from '../../detectors/query/kql.ts';

@@ -1,10 +1,11 @@
 // Delivers alerts to the journal, every fact in a field of its own.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { valueAt } from '../../collectors/event/read-path.ts';
 import { messageId } from '../../detectors/rules/message-id.ts';
 import { severityOf, severityPriority } from '../configuration/severity.ts';
 import { type JournalField, journalSocket, sendEntry } from '../journal/journal-entry.ts';
-import { journalFacts, valueAt } from '../journal/journal-fields.ts';
+import { journalFacts } from '../journal/journal-fields.ts';
 import type { Sink } from './sink.ts';
 
 /** What of an entry is worked out from the facts, and not read back. */

@@ -69,3 +69,13 @@ export function readPath(document: object, field: string): FieldValue {
   else collect(document, pathOf(field), 0, found);
   return found.length > 1 ? found : found[0];
 }
+
+/** The value at a dotted name as it is, also null, an object or a list; lists on the way are not looked through. */
+export function valueAt(document: object, field: string): unknown {
+  let value: unknown = document;
+  for (const name of pathOf(field)) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}

@@ -1,7 +1,7 @@
 // Reads what every event says of its host, and the names of users.
 
 import os from 'node:os';
-import type { EcsAgent, EcsHost } from '@elastic/ecs';
+import type { StepparentEvent } from '../event/event.ts';
 import type { Host } from './host.ts';
 import { tryRead } from './read-faults.ts';
 import { maxDatabaseBytes, readText } from './read-file.ts';
@@ -9,8 +9,8 @@ import { maxDatabaseBytes, readText } from './read-file.ts';
 /** What every event of this host has in common, and what it takes to name things. */
 export interface HostContext {
   host: Host;
-  hostFields: EcsHost & { boot?: { id: string } };
-  agent: EcsAgent;
+  hostFields: StepparentEvent['host'];
+  agent: StepparentEvent['agent'];
   bootId: string;
   /** `tracefs` or `procfs`: event.provider. */
   sensor: string;

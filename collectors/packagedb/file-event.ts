@@ -1,8 +1,13 @@
 // Describes a file change as an ECS event: the file as it is now, what happened to it, and the process that did it.
 
 import path from 'node:path';
-import type { EcsFile } from '@elastic/ecs';
-import { ecsVersion, type FileChangeFields, type FoundBy, type StepparentEvent } from '../event/event.ts';
+import {
+  ecsVersion,
+  type FileChangeFields,
+  type FileFields,
+  type FoundBy,
+  type StepparentEvent,
+} from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
@@ -134,8 +139,8 @@ async function describeFile(
   { action, path: at, opened, unseen }: FileChange,
   context: HostContext,
   notes: Notes,
-): Promise<{ file: EcsFile; content?: FileContent }> {
-  const file: EcsFile = { path: at, name: path.basename(at), directory: path.dirname(at) };
+): Promise<{ file: FileFields; content?: FileContent }> {
+  const file: FileFields = { path: at, name: path.basename(at), directory: path.dirname(at) };
   const extension = path.extname(at).slice(1);
   if (extension !== '') file.extension = extension;
   if (opened === undefined) {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { EcsFlat } from '@elastic/ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { classFields, eventClasses, isEventField, objectLists, openObjects } from '../../collectors/event/fields.ts';
+import { classFields, eventClasses, isEventField } from '../../collectors/event/event-classes.ts';
+import { fields as allFields } from '../../collectors/event/fields.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
 import { fits, unmapped, valuesOf } from '../ecs-values.ts';
 import { fieldsOf } from '../maximal-documents.ts';
@@ -248,7 +249,8 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
         row,
       ]),
     );
-    const isWhole = (field: string) => objectLists.includes(field) || openObjects.includes(field);
+    const isWhole = (field: string) =>
+      allFields.some(({ name, type }) => name === field && (type === 'objects' || type === 'flattened'));
     let compared = 0;
     for (const document of documentsOf()) {
       const row = rows.get(view === 'alerts' ? document.stepparent.alert?.id : document.event.id);

@@ -2,18 +2,17 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { alertFields, eventFields, objectLists, openObjects } from '../../collectors/event/fields.ts';
+import { fields as allFields, isOfEvent } from '../../collectors/event/fields.ts';
+import { valueAt } from '../../collectors/event/read-path.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { fieldsOf, maximalAlert } from '../maximal-documents.ts';
 
 /** Columns that are whole lists or objects, as JSON. */
-const isWhole = (field: string): boolean => objectLists.includes(field) || openObjects.includes(field);
+const isWhole = (field: string): boolean =>
+  allFields.some(({ name, type }) => name === field && (type === 'objects' || type === 'flattened'));
 
 /** Columns with the first of several values: hunts compare them. All values are in `document`. */
 const firstOnly = ['event.category', 'event.type'];
-
-const valueAt = (document: object, field: string): unknown =>
-  field.split('.').reduce((value: unknown, name) => (value as Record<string, unknown> | undefined)?.[name], document);
 
 /** As SQLite has it: true and false are 1 and 0, lists and objects are JSON. */
 function inSql(field: string, value: unknown): unknown {
@@ -37,14 +36,12 @@ async function columnOf(view: string, document: StepparentEvent, field: string):
   return [...database.ask(`SELECT "${field}" FROM ${view}`, { since: 0, now: 0 }).rows][0]?.[0];
 }
 
-const listed = (names: readonly string[]): string[] => {
-  const isInList = (field: string) => objectLists.find((list) => field.startsWith(`${list}.`));
-  return [...new Set(names.map((field) => isInList(field) ?? field))];
-};
+const columns = allFields.filter(({ within }) => within === undefined);
+const namesOf = (some: typeof columns): string[] => some.map(({ name }) => name);
 
 describe.each([
-  ['file_events', listed([...eventFields, ...openObjects, 'event.kind', 'message'])],
-  ['alerts', listed([...eventFields, ...alertFields, ...openObjects])],
+  ['file_events', namesOf(columns.filter(isOfEvent))],
+  ['alerts', namesOf(columns)],
 ])('%s', (view, fields) => {
   test('every field of the largest alert is a column', async () => {
     const row = await rowOf(view, maximalAlert);
@@ -52,7 +49,16 @@ describe.each([
     const ofDocument = [...fieldsOf(maximalAlert, isWhole)];
     const missing = ofDocument.filter((field) => !Object.hasOwn(row, field));
     // Events are no alerts.
-    expect(view === 'alerts' ? missing : missing.filter((field) => !listed(alertFields).includes(field))).toEqual([]);
+    expect(
+      view === 'alerts'
+        ? missing
+        : missing.filter((field) => columns.some((each) => each.name === field && isOfEvent(each))),
+    ).toEqual([]);
+  });
+
+  test('no column has the name of another', async () => {
+    const names = Object.keys(await rowOf(view, maximalAlert));
+    expect(names.filter((name) => /:\d+$/.test(name))).toEqual([]);
   });
 
   test('with its value', async () => {

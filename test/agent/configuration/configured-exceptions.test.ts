@@ -11,7 +11,7 @@ import { exceptionToml } from '../../../agent/configuration/exception-text.ts';
 import { readConfiguration } from '../../../agent/configuration/read-configuration.ts';
 import { unknownField } from '../../../agent/configuration/rule-warnings.ts';
 import { termFault } from '../../../agent/configuration/term-fault.ts';
-import { isEventField } from '../../../collectors/event/fields.ts';
+import { isEventField } from '../../../collectors/event/event-classes.ts';
 import { exceptionId, isInForce } from '../../../detectors/exceptions.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { completeConfiguration } from '../../../agent/configuration/configuration.ts';
 import { recordQueryWarnings, ruleWarnings } from '../../../agent/configuration/rule-warnings.ts';
-import { classFields, eventClasses } from '../../../collectors/event/fields.ts';
+import { classFields, eventClasses } from '../../../collectors/event/event-classes.ts';
 import { readPath } from '../../../collectors/event/read-path.ts';
 import { describeFileChange } from '../../../collectors/packagedb/file-event.ts';
 import type { ObservedExec } from '../../../collectors/process/describe-process.ts';

@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alertOfEntry } from '../../../agent/journal/journal-alert.ts';
 import { encodeEntry, fieldBytes, sendEntry } from '../../../agent/journal/journal-entry.ts';
-import { journalFacts, valueAt } from '../../../agent/journal/journal-fields.ts';
+import { journalFacts } from '../../../agent/journal/journal-fields.ts';
 import { journalFieldNames, journalFields, openJournaldSink } from '../../../agent/sinks/journald.ts';
+import { valueAt } from '../../../collectors/event/read-path.ts';
 import { type Journald, journaldMissing, startJournald } from '../../journald.ts';
 import { maximalAlert } from '../../maximal-documents.ts';
 import { titled } from '../../needs.ts';

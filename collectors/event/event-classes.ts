@@ -1,0 +1,78 @@
+// The kinds of events that rules see, and the names of the fields that a rule or an exception can ask for.
+
+import { ecsVersion, type FieldValue } from './event.ts';
+import { type EventKind, type Field, fields, isOfEvent } from './fields.ts';
+import { fitsPieces } from './read-path.ts';
+
+/** Fields of an event in which an alert has a value of its own: rules and exceptions compare what both have. */
+const setByAlerts: readonly string[] = ['event.kind', 'message'];
+
+const comparable = fields.filter((field) => isOfEvent(field) && !setByAlerts.includes(field.name));
+const byName: ReadonlyMap<string, Field> = new Map(
+  comparable.filter(({ type }) => type !== 'flattened' && type !== 'objects').map((field) => [field.name, field]),
+);
+const flattened = comparable.filter(({ type }) => type === 'flattened');
+
+/** Every field that a rule or an exception can ask for by name; the keys of flattened fields come on top. */
+export const eventFields: readonly string[] = [...byName.keys()];
+
+const fieldAt = (name: string): Field | undefined =>
+  byName.get(name) ?? flattened.find((field) => name.startsWith(`${field.name}.`));
+
+/** Whether a rule or an exception can ask an event for the field; of a KQL pattern such as `process.*.name`, any field that fits it. */
+export const isEventField = (field: string): boolean =>
+  fieldAt(field) !== undefined || (field.includes('*') && eventFields.some((name) => fits(name, field)));
+
+const fits = (name: string, pattern: string): boolean => fitsPieces(name, pattern.split('*'));
+
+/** Events of one category, type and action, with what is the same in all of them and which fields none of them has. */
+export interface EventClass {
+  category: string;
+  type: string;
+  action: string;
+  /** Undefined: it may be anything. */
+  known(field: string): { value: FieldValue } | undefined;
+}
+
+const alike: Readonly<Record<string, FieldValue>> = {
+  'ecs.version': ecsVersion,
+  'event.kind': 'event',
+  'event.module': 'stepparent',
+  'host.os.type': 'linux',
+  'agent.type': 'stepparent',
+};
+
+function eventClass(kind: EventKind, category: string, type: string, action: string): EventClass {
+  const values: Readonly<Record<string, FieldValue>> = {
+    ...alike,
+    'event.category': category,
+    'event.type': type,
+    'event.action': action,
+    'event.dataset': `stepparent.${category}`,
+  };
+  const lacks = (field: string): boolean => !(fieldAt(field)?.on.includes(kind) ?? false);
+  const known = (field: string): { value: FieldValue } | undefined => {
+    if (Object.hasOwn(values, field)) return { value: values[field] };
+    const isAbsent = field.includes('*')
+      ? !eventFields.some((name) => fits(name, field) && !lacks(name))
+      : lacks(field);
+    return isAbsent ? { value: undefined } : undefined;
+  };
+  return { category, type, action, known };
+}
+
+/** The fields by which the classes differ, and what is the same in all. */
+export const classFields: ReadonlySet<string> = new Set([
+  ...Object.keys(alike),
+  ...['event.category', 'event.type', 'event.action', 'event.dataset'],
+]);
+
+/** Every event that rules see is of one of these. */
+export const eventClasses: readonly EventClass[] = [
+  eventClass('exec', 'process', 'start', 'exec'),
+  eventClass('file', 'file', 'creation', 'creation'),
+  eventClass('file', 'file', 'change', 'rename'),
+  eventClass('file', 'file', 'change', 'modification'),
+  eventClass('file', 'file', 'change', 'attribute-change'),
+  eventClass('file', 'file', 'deletion', 'deletion'),
+];

@@ -1,0 +1,105 @@
+// `npm run docs:fields`: makes docs/fields.md of the table of fields.
+
+import '../agent/locked-node.ts';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type JournalFact, journalFacts } from '../agent/journal/journal-fields.ts';
+import { type Field, type Fields, fields, fieldTable, type Group, type Row } from '../collectors/event/fields.ts';
+
+export const fieldsPageFile: string = path.join(import.meta.dirname, 'fields.md');
+
+const fieldOf: ReadonlyMap<string, Field> = new Map(fields.map((field) => [field.name, field]));
+
+const code = (text: string): string => `\`${text}\``;
+const line = (...cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('<', '&lt;')).join(' | ')} |`;
+
+function typeOf({ type, list, unit }: Field): string {
+  if (type === 'objects') return 'list of objects';
+  return `${type}${list ? ' list' : ''}${unit === undefined ? '' : `, ${unit}`}`;
+}
+
+const kindsOf = ({ on }: Field): string => (on.length === 4 ? 'all' : on.join(', '));
+
+function fieldLine(field: Field, above = ''): string {
+  const values = field.values === undefined ? '' : `: ${field.values.map(code).join(', ')}`;
+  const journal = field.journal === undefined ? '' : code(field.journal);
+  return line(code(field.name), typeOf(field), kindsOf(field), journal, `${field.about}${values}${above}`);
+}
+
+/** What has been printed under a prefix, by its first row: groups that share rows begin with the same one. */
+type Printed = Map<Row | Group | undefined, { prefix: string; nodes: readonly (Row | Group)[] }>;
+
+/**
+ * The lines of a group. Rows that another group has are left out, but for those with a journal field of their own; `above` then
+ * refers to that group.
+ */
+function describe(group: Fields, prefix: string, printed: Printed): { above: string; lines: string[] } {
+  const nodes = Object.values(group);
+  const model = printed.get(nodes[0]);
+  if (model === undefined) printed.set(nodes[0], { prefix, nodes });
+  const shared = Object.keys(group).filter((name) => model?.nodes.includes(group[name] as Row | Group));
+  const names = shared.length > 3 ? 'Fields' : shared.map(code).join(', ');
+  const lines = Object.entries(group).flatMap(([name, node]) => {
+    const field = fieldOf.get(prefix + name);
+    if (shared.includes(name) && field?.journal === undefined) return [];
+    if (!('fields' in node)) return field === undefined ? [] : [fieldLine(field)];
+    const { above, lines: inner } = describe(node.fields, `${prefix}${name}.`, printed);
+    const own =
+      field === undefined
+        ? line(code(prefix + name), 'object', '', '', `${node.about}${above}`)
+        : fieldLine(field, above);
+    return [own, ...inner];
+  });
+  return { above: model === undefined ? '' : `. ${names} as in ${code(model.prefix.slice(0, -1))}`, lines };
+}
+
+const table = (head: readonly string[], lines: readonly string[]): string =>
+  [line(...head), line(...head.map(() => '---')), ...lines].join('\n');
+
+const fieldHead = ['Field', 'Type', 'Events', 'Journal', 'Description'];
+
+const journalLine = ({ name, field, form, orElse }: JournalFact): string =>
+  line(
+    code(name),
+    [code(field), form.about, orElse === undefined ? undefined : `${code(orElse)} if there is no name`]
+      .filter((part) => part !== undefined)
+      .join('; '),
+  );
+
+/** The page's text. */
+export function fieldsPage(): string {
+  const printed: Printed = new Map();
+  const top = Object.entries(fieldTable as Fields);
+  const plain = top.flatMap(([name, node]) => ('fields' in node ? [] : (fieldOf.get(name) ?? [])));
+  return `${[
+    '# Fields',
+    '<!-- Made of collectors/event/fields.ts by `npm run docs:fields`; change that. -->',
+    `An event is an ECS document. Rules, SQL columns, exceptions, log lines and the Elasticsearch mapping use these names. What ECS has no
+field for is below \`stepparent\`. A field that was not observed is absent, and \`stepparent.unobserved\` names it.`,
+    `Types are Elasticsearch's; a date is ISO 8601 in UTC. Events: \`exec\`, the start of a program; \`file\`, a change of a file; \`health\`, the agent's account of
+itself; \`finding\`, a new row of a hunt; \`alert\`, only an alert. An alert has all fields of the event that it is raised for. In SQL a list of objects
+is one column with JSON, and so is a flattened field.`,
+    table(
+      fieldHead,
+      plain.map((field) => fieldLine(field)),
+    ),
+    ...top.flatMap(([name, node]) => {
+      if (!('fields' in node)) return [];
+      const { above, lines } = describe(node.fields, `${name}.`, printed);
+      const field = fieldOf.get(name);
+      return [
+        `## ${name}`,
+        `${node.about}${above}.`,
+        table(fieldHead, field === undefined ? lines : [fieldLine(field), ...lines]),
+      ];
+    }),
+    '## Journal',
+    `The journal entry of an alert has these fields, and \`stepparent hunt --journal\` reads them back. Lists of words have spaces between; a space in a word is
+\`\\x20\`, a backslash \`\\x5c\`. True and false are \`true\` and \`false\`. All other fields of an alert are only in \`alerts.ndjson\`.
+[fleet.md](fleet.md#fields-of-the-journal) lists what the entry has besides.`,
+    table(['Journal', 'Field'], journalFacts.map(journalLine)),
+  ].join('\n\n')}\n`;
+}
+
+if (import.meta.main) writeFileSync(fieldsPageFile, fieldsPage());
