@@ -7,6 +7,7 @@ import { followLinks } from '../collectors/host/follow-links.ts';
 import { type Host, hostOf } from '../collectors/host/host.ts';
 import type { HostFiles } from '../collectors/host/host-files.ts';
 import { type RegularFile, Unreadable } from '../collectors/host/regular-file.ts';
+import { RpmFailed } from '../collectors/packages/run-rpm.ts';
 
 /** A string is the content of a regular file; directories are there where something lies in them. */
 export type RecordedFile = string | RecordedNode;
@@ -32,6 +33,8 @@ interface RecordedNode {
 export interface Recording {
   /** By absolute path. */
   files: Readonly<Record<string, RecordedFile>>;
+  /** What rpm prints, by its arguments with a space between them; to others it finds nothing. */
+  rpm?: Readonly<Record<string, string>>;
   /** Milliseconds since 1970. */
   bootEpochMs?: number;
   /** The time since boot. */
@@ -157,7 +160,11 @@ export function recordedHost(recording: Recording): RecordedHost {
 
   for (const [file, recorded] of Object.entries(recording.files)) put(file, recorded, bootEpochMs);
   return {
-    ...hostOf(files, clock),
+    ...hostOf(files, clock, async (args) => {
+      const said = recording.rpm?.[args.join(' ')];
+      if (said === undefined) throw new RpmFailed('it ended with 1', true);
+      return said;
+    }),
     change(changed) {
       for (const [file, recorded] of Object.entries(changed)) put(file, recorded, clock.nowMs());
     },

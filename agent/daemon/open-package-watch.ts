@@ -59,7 +59,7 @@ export function watchPackages({
     });
   };
   return openPackageWatch({
-    directories: packageDirectories(configuration.package_database_folders, rpm),
+    directories: packageDirectories(configuration.package_database_folders, rpm, context.host.exists),
     memory: store,
     table,
     context,

@@ -181,8 +181,8 @@ export async function startAgent(parts: AgentDeps): Promise<Agent> {
     const agent = { id: readAgentId(paths.stateDirectory), version };
     const table = createProcessTable(openProcView(host), { changesPackages });
     // Before the sensor is there to see it.
-    const rpm = await unlessAborted(askRpm(), signal);
-    if (rpm === undefined && hasRpm())
+    const rpm = await unlessAborted(askRpm(host), signal);
+    if (rpm === undefined && hasRpm(host))
       faults.note('rpm did not say which folders are its own: the usual ones are watched');
 
     let onRecords: (records: ProcessRecord[]) => void = () => {};

@@ -14,5 +14,5 @@ export const hostTables = (host: Host): readonly HostTable[] => [
   groupsTable(host),
   processesTable(host),
   debPackagesTable(host),
-  rpmPackagesTable(),
+  rpmPackagesTable(host),
 ];

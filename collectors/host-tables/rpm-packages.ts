@@ -1,5 +1,6 @@
 // The table `rpm_packages`: what rpm(8) says is installed.
 
+import type { HostFiles } from '../host/host-files.ts';
 import { findRpmDatabase, hasRpm, runRpmAndWait } from '../packages/run-rpm.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
@@ -21,12 +22,12 @@ const tags = [
 ] as const;
 
 /** `folders` are others in tests. The first that holds a database counts; without one rpm is not even asked, since it would make one. */
-export const rpmPackagesTable = (directories?: readonly string[]): HostTable => ({
+export const rpmPackagesTable = (files: Pick<HostFiles, 'exists'>, directories?: readonly string[]): HostTable => ({
   name: 'rpm_packages',
   columns: tags.map(([name, type]) => [name, type] as const),
   *rows() {
-    const directory = findRpmDatabase(directories);
-    if (directory === undefined || !hasRpm()) return;
+    const directory = findRpmDatabase(files, directories);
+    if (directory === undefined || !hasRpm(files)) return;
     const format = `${tags.map(([, , tag]) => `%{${tag}}`).join(fieldEnd)}${packageEnd}`;
     const said = runRpmAndWait(['--dbpath', directory, '-qa', '--qf', format]);
     for (const each of said.split(packageEnd).slice(0, -1)) {

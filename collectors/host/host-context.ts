@@ -14,6 +14,8 @@ export interface HostContext {
   bootId: string;
   /** `tracefs` or `procfs`: event.provider. */
   sensor: string;
+  /** Another number at each call: two changes of files in one microsecond differ in it. */
+  nextSerial(): number;
   /** From /etc/passwd; undefined: not there. */
   userName(id: number): string | undefined;
   /** From /etc/group. */
@@ -67,6 +69,7 @@ export function readHostContext(host: Host, agent: { id: string; version: string
   const kernel = (name: string): string => host.readText(`/proc/sys/kernel/${name}`).trim();
   const hostname = kernel('hostname');
   const bootId = host.proc.readBootId();
+  let serial = 0;
   return {
     host,
     hostFields: {
@@ -86,6 +89,7 @@ export function readHostContext(host: Host, agent: { id: string; version: string
     agent: { id: agent.id, type: 'stepparent', version: agent.version, name: hostname },
     bootId,
     sensor,
+    nextSerial: () => serial++,
     userName: openIdNames(host, '/etc/passwd'),
     groupName: openIdNames(host, '/etc/group'),
   };

@@ -59,8 +59,6 @@ const types: Readonly<Record<FileAction, string>> = {
   deletion: 'deletion',
 };
 
-let serial = 0;
-
 export interface DescribedFileChange {
   event: StepparentEvent;
   /** Of a package's script, and of the control file that is unpacked with it; cut at `maxScriptBytes`. */
@@ -96,7 +94,7 @@ export async function describeFileChange(
     '@timestamp': time,
     ecs: { version: ecsVersion },
     event: {
-      id: `${context.bootId.slice(0, 8)}-file-${Math.round(change.atNs / 1e3)}-${serial++}`,
+      id: `${context.bootId.slice(0, 8)}-file-${Math.round(change.atNs / 1e3)}-${context.nextSerial()}`,
       kind: 'event',
       category: ['file'],
       type: [types[change.action]],

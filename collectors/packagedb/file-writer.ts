@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import type { WriterSource } from '../event/event.ts';
-import { readBootNs } from '../linux/libc.ts';
+import type { Clock } from '../host/clock.ts';
 import { namesOf, type PackageManager, packageTools, toolsOf } from '../packages/tools.ts';
 import { ancestorsOf } from '../process/describe-process.ts';
 import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
@@ -76,7 +76,7 @@ const isPackageManager = (image: Image | undefined): boolean => {
 /** Ancestors that are asked for the user of a process that has ended. */
 const maxUserSteps = 8;
 
-export function createFileWriters(table: ProcessTable): FileWriters {
+export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootNs'>): FileWriters {
   const snapshotOf = (entry: ProcessEntry, image: Image | undefined): ActorSnapshot => ({
     entry,
     image,
@@ -125,7 +125,7 @@ export function createFileWriters(table: ProcessTable): FileWriters {
 
   return {
     see(pid) {
-      const atNs = readBootNs();
+      const atNs = clock.bootNs();
       const entry = pid > 0 ? table.recall(pid) : undefined;
       if (entry !== undefined) table.inspect(entry);
       return { pid, atNs, entry, image: entry?.image };

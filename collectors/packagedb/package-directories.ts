@@ -1,6 +1,6 @@
 // Which folders hold package databases and the scripts in them on this host.
 
-import fs from 'node:fs';
+import type { Host } from '../host/host.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
 import { evaluateRpmMacros } from '../packages/run-rpm.ts';
 import {
@@ -35,9 +35,9 @@ const absolute = (line: string | undefined): string | undefined =>
   line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
 
 /** Asks rpm, as root's own rpm would answer without macros of root's or of the host's administrator. */
-export async function askRpm(): Promise<RpmDirectories | undefined> {
+export async function askRpm(host: Pick<Host, 'rpm'>): Promise<RpmDirectories | undefined> {
   try {
-    const [database, temporary] = await evaluateRpmMacros(['_dbpath', '_tmppath']);
+    const [database, temporary] = await evaluateRpmMacros(host.rpm, ['_dbpath', '_tmppath']);
     return { database: absolute(database), temporary: absolute(temporary) };
   } catch (error) {
     reportOwnTrouble(error);
@@ -49,7 +49,7 @@ export async function askRpm(): Promise<RpmDirectories | undefined> {
 export function packageDirectories(
   configured: readonly string[] | undefined,
   rpm: RpmDirectories | undefined,
-  exists: (path: string) => boolean = fs.existsSync,
+  exists: (path: string) => boolean,
 ): PackageDirectory[] {
   const hasDpkg = exists('/usr/bin/dpkg') || exists(dpkgDirectory);
   const databases: PackageDirectory[] = configured?.map((path) => ({

@@ -80,7 +80,7 @@ const reopenAfterMs = 5000;
 export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
   const { memory, table, context, onNotice, onFault } = options;
   const tasks = openWatchTasks(onFault);
-  const writers = createFileWriters(table);
+  const writers = createFileWriters(table, context.host.clock);
   const reporter = createChangeReporter({ tasks, onChange: options.onChange, onNotice, onFault });
 
   // -- fanotify, opened again where it ends.

@@ -7,7 +7,7 @@ import type { Host } from '../host/host.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
 import { digestOf, loadText, maxDatabaseBytes } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
-import { findRpmDatabase, hasRpm, RpmFailed, runRpm } from './run-rpm.ts';
+import { findRpmDatabase, hasRpm, RpmFailed } from './run-rpm.ts';
 import { dpkgInfoDirectory } from './tools.ts';
 
 /** Programs that are larger are not compared with their digest: of these nothing is known. */
@@ -63,12 +63,13 @@ async function isUnchanged(
 
 /** By rpm's account, which is not asked for digests. Undefined: it knows no owner. */
 async function isOwnedInRpm(
+  host: Host,
   database: string,
   file: string,
   packageNames: readonly string[],
 ): Promise<boolean | undefined> {
   try {
-    const owners = await runRpm(['--dbpath', database, '-qf', '--qf', '%{NAME}\\n', '--', file]);
+    const owners = await host.rpm(['--dbpath', database, '-qf', '--qf', '%{NAME}\\n', '--', file]);
     return owners.split('\n').some((owner) => packageNames.includes(owner));
   } catch (error) {
     if (error instanceof RpmFailed && error.answered) return undefined;
@@ -98,7 +99,7 @@ export interface PackageOwnerOptions {
  */
 export function openPackageOwner(
   host: Host,
-  { infoDirectory = dpkgInfoDirectory, rpmDatabase = findRpmDatabase }: PackageOwnerOptions = {},
+  { infoDirectory = dpkgInfoDirectory, rpmDatabase = () => findRpmDatabase(host) }: PackageOwnerOptions = {},
 ): (file: string, packageNames: readonly string[]) => Answer<boolean> {
   const answers = new Map<string, { identity: string; databases: string | undefined; answer: Answer<boolean> }>();
   const databasesNow = () => timesOf(host, [infoDirectory, rpmDatabase()]);
@@ -118,8 +119,8 @@ export function openPackageOwner(
     for (const name of packageNames) said.push(await askDpkg(file, name));
     if (said.includes(true)) return true;
     const rest = packageNames.filter((_, i) => said[i] === undefined);
-    const database = rest.length > 0 && hasRpm() ? rpmDatabase() : undefined;
-    if (database !== undefined) said.push(await isOwnedInRpm(database, file.path, rest));
+    const database = rest.length > 0 && hasRpm(host) ? rpmDatabase() : undefined;
+    if (database !== undefined) said.push(await isOwnedInRpm(host, database, file.path, rest));
     if (said.includes(true)) return true;
     return said.includes(false) ? false : undefined;
   };

@@ -2,9 +2,9 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { HostFiles } from '../host/host-files.ts';
 import { rpmDirectories } from './tools.ts';
 
 const rpmPath = '/usr/bin/rpm';
@@ -44,7 +44,10 @@ export class RpmFailed extends Error {
 const timeoutMs = 3000;
 const maxChars = 64 * 1024;
 
-export const hasRpm = (): boolean => fs.existsSync(rpmPath);
+export const hasRpm = (files: Pick<HostFiles, 'exists'>): boolean => files.exists(rpmPath);
+
+/** Runs rpm with these arguments. Resolves to what it prints; rejects with RpmFailed. */
+export type AskRpm = (args: readonly string[]) => Promise<string>;
 
 /** What rpm prints. Rejects with RpmFailed, after some seconds at the latest. */
 export function runRpm(args: readonly string[]): Promise<string> {
@@ -92,8 +95,8 @@ export function runRpmAndWait(args: readonly string[]): string {
 }
 
 /** What the distribution's macros say, as root's own rpm would have it. Rejects with RpmFailed. */
-export async function evaluateRpmMacros(macros: readonly string[]): Promise<string[]> {
-  const said = await runRpm(macros.flatMap((macro) => ['--eval', `%{${macro}}`]));
+export async function evaluateRpmMacros(rpm: AskRpm, macros: readonly string[]): Promise<string[]> {
+  const said = await rpm(macros.flatMap((macro) => ['--eval', `%{${macro}}`]));
   // Debian's rpm has its database in the user's home.
   return said
     .split('\n')
@@ -117,5 +120,8 @@ const usualDirectories = (): string[] => [
 ];
 
 /** The first folder that holds a database. Undefined: there is none, and rpm, which would make one, is not to be asked. */
-export const findRpmDatabase = (directories: readonly string[] = usualDirectories()): string | undefined =>
-  directories.find((directory) => databaseFiles.some((name) => fs.existsSync(path.join(directory, name))));
+export const findRpmDatabase = (
+  files: Pick<HostFiles, 'exists'>,
+  directories: readonly string[] = usualDirectories(),
+): string | undefined =>
+  directories.find((directory) => databaseFiles.some((name) => files.exists(path.join(directory, name))));

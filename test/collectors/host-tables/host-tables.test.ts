@@ -222,7 +222,7 @@ describe('deb_packages', () => {
 describe('rpm_packages', () => {
   test('without a database rpm is not asked, and makes none', () => {
     const directory = temporaryDirectory();
-    expect(read(rpmPackagesTable([directory, '/nowhere']))).toEqual([]);
+    expect(read(rpmPackagesTable(host, [directory, '/nowhere']))).toEqual([]);
     expect(execFileSync('ls', ['-A', directory], { encoding: 'utf8' })).toBe('');
   });
 
@@ -240,7 +240,7 @@ describe('rpm_packages', () => {
     const built = join(directory, 'build/RPMS/noarch/sptest-1.2-3.noarch.rpm');
     execFileSync('rpm', ['--dbpath', database, '--nodeps', '-i', built], { stdio: 'ignore' });
     chownSync(database, 0, 0);
-    expect(read(rpmPackagesTable(['/nowhere', database]))).toMatchObject([
+    expect(read(rpmPackagesTable(host, ['/nowhere', database]))).toMatchObject([
       {
         ...{ name: 'sptest', version: '1.2', release: '3', source: 'sptest-1.2-3.src.rpm', arch: 'noarch' },
         ...{ epoch: null, vendor: 'A, B', install_time: expect.stringMatching(/^\d{10}$/), size: '0' },

@@ -7,6 +7,7 @@ import type { HostContext } from '../../../collectors/host/host-context.ts';
 import type { PackageKnowledge } from '../../../collectors/process/describe-process.ts';
 
 const bootMs = Date.parse('2026-01-02T03:04:05Z');
+let serial = 0;
 
 export const hostContext: HostContext = {
   host: { ...openHost(), clock: { ...systemClock, bootEpochMs: () => bootMs } },
@@ -14,6 +15,7 @@ export const hostContext: HostContext = {
   agent: { type: 'stepparent', version: '0.1.0' },
   bootId: '01234567-89ab-cdef-0123-456789abcdef',
   sensor: 'tracefs',
+  nextSerial: () => serial++,
   userName: (id) => ({ 0: 'root', 1000: 'alice' })[id],
   groupName: (id) => ({ 0: 'root' })[id],
 };

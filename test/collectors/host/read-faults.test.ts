@@ -97,9 +97,11 @@ test('users have names again once descriptors are there, and those of before mea
 test('where rpm may have its database is found out once', () => {
   const script = `
     import { openSync } from 'node:fs';
+    import { openHostFiles } from './collectors/host/host-files.ts';
     import { findRpmDatabase } from './collectors/packages/run-rpm.ts';
-    const before = findRpmDatabase();
+    const files = openHostFiles('');
+    const before = findRpmDatabase(files);
     try { for (;;) openSync('/dev/null'); } catch {}
-    process.stdout.write(String(findRpmDatabase() === before));`;
+    process.stdout.write(String(findRpmDatabase(files) === before));`;
   expect(withoutDescriptors(script)).toBe('true');
 });

@@ -1,6 +1,7 @@
 // Who made a change: joined with a process table that may be behind, or ahead.
 
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import { createFileWriters, type FileTimes, type FileWriter } from '../../../collectors/packagedb/file-writer.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
@@ -9,7 +10,7 @@ function host(...pids: number[]) {
   const proc = procDouble(detailsOf(1, { parentPid: 0, startTicks: 1 }), ...pids.map((pid) => detailsOf(pid)));
   const table = createProcessTable(proc);
   table.seed();
-  return { proc, table, writers: createFileWriters(table) };
+  return { proc, table, writers: createFileWriters(table, systemClock) };
 }
 const programOf = (writer: FileWriter): string =>
   'snapshot' in writer ? (writer.snapshot.image?.filename ?? '(none)') : writer.unobserved;

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import { createFileWriters } from '../../../collectors/packagedb/file-writer.ts';
 import { openWatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
 import { createWatchedDirectories } from '../../../collectors/packagedb/watched-directories.ts';
@@ -20,7 +21,7 @@ test('one that fails is reported, the others are watched, and at the next look i
   const directories = createWatchedDirectories({
     directories: [broken, sound].map((path) => ({ path, manager: 'dpkg', expected: true })),
     memory: listingMemory(),
-    writers: createFileWriters(createProcessTable(procDouble())),
+    writers: createFileWriters(createProcessTable(procDouble()), systemClock),
     tasks: openWatchTasks((what) => expect.unreachable(what)),
     onPlaced({ directory: { path } }) {
       if (path === broken && fails) throw new Error('EIO');

@@ -66,7 +66,7 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
     const before = { ...process.env };
     Object.assign(process.env, variables);
     try {
-      await expect(askRpm()).resolves.toEqual({ database, temporary: '/var/tmp' });
+      await expect(askRpm(openHost())).resolves.toEqual({ database, temporary: '/var/tmp' });
       await expect(runRpm(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).resolves.toBe('');
       expect(runRpmAndWait(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).toBe('');
       // Its package is dpkg's: of another name only rpm can say whose it is.
@@ -74,7 +74,7 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
       await owner.pending;
       expect(owner.value).toBe(undefined);
       const asked = { paths: [], names: new Set<string>(), note: () => {} };
-      expect([...rpmPackagesTable([database]).rows(asked)]).toEqual([]);
+      expect([...rpmPackagesTable(openHost(), [database]).rows(asked)]).toEqual([]);
     } finally {
       process.env = before;
     }
@@ -116,7 +116,7 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
 
   test('fails when it is asked for its folders, or its answer is waited for', async () => {
     inItsPlace('exit 3');
-    await expect(askRpm()).resolves.toBe(undefined);
+    await expect(askRpm(openHost())).resolves.toBe(undefined);
     expect(() => runRpmAndWait(['-qa'])).toThrow('rpm: it ended with 3');
   });
 
@@ -133,6 +133,6 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
 
   test('names its folders', async () => {
     inItsPlace('printf "%s\\n" "$HOME/.rpmdb" relative');
-    await expect(askRpm()).resolves.toEqual({ database, temporary: undefined });
+    await expect(askRpm(openHost())).resolves.toEqual({ database, temporary: undefined });
   });
 });
