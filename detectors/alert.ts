@@ -2,6 +2,7 @@
 
 import { escapeText } from '../collectors/event/escape-text.ts';
 import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
+import { valueAt } from '../collectors/event/read-path.ts';
 import { type Exception, exceptionFields } from './exceptions.ts';
 import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
 
@@ -181,11 +182,7 @@ function shown(value: unknown, maxBytes = valueBytes): string | undefined {
 }
 
 function fieldValue(event: StepparentEvent, name: string): unknown {
-  let value: unknown = event;
-  for (const part of name.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string, unknown>)[part];
-  }
+  const value = valueAt(event, name);
   return typeof value === 'object' && !Array.isArray(value) ? undefined : value;
 }
 

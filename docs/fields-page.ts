@@ -97,7 +97,7 @@ is one column with JSON, and so is a flattened field.`,
     '## Journal',
     `The journal entry of an alert has these fields, and \`stepparent hunt --journal\` reads them back. Lists of words have spaces between; a space in a word is
 \`\\x20\`, a backslash \`\\x5c\`. True and false are \`true\` and \`false\`. All other fields of an alert are only in \`alerts.ndjson\`.
-[fleet.md](fleet.md#fields-of-the-journal) lists what the entry has besides.`,
+[fleet.md](fleet.md#fields-of-the-journal) lists the other fields of the entry.`,
     table(['Journal', 'Field'], journalFacts.map(journalLine)),
   ].join('\n\n')}\n`;
 }

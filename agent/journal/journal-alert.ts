@@ -15,9 +15,9 @@ export const alertJournalFields: readonly string[] = [
 
 /**
  * The alert of one entry, as `journalctl -o json` prints it. Undefined for an entry that is no alert, or that does not say of
- * which host it is. `host.id` is the machine id that journald wrote, which nobody but root can choose on the host itself.
- * Of a journal that was received, the sender provides every field: systemd-journal-remote checks none of them, so that
- * whoever may send can speak for another host.
+ * which host it is. `host.id` is the machine id that journald wrote; on the host itself only root can choose it.
+ * In a journal that was received, every field is the sender's: systemd-journal-remote checks none of them, so that a
+ * sender can write entries of another host.
  */
 export function alertOfEntry(line: string): StepparentEvent | undefined {
   const entry = parseEntry(line);
@@ -49,16 +49,16 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
   return completed(document as unknown as StepparentEvent);
 }
 
-/** Adds what follows from the facts. */
+/** Adds the fields that follow from others. */
 function completed(document: StepparentEvent): StepparentEvent {
   const { event, file, process, user, stepparent } = document;
   const category =
     event.action === 'hunt-finding' ? 'intrusion_detection' : file?.path === undefined ? 'process' : 'file';
   event.category = [category];
   for (const named of [file, process, process?.parent, stepparent.initiator] as ({ name?: string } | undefined)[]) {
-    const of =
+    const file =
       (named as { path?: string } | undefined)?.path ?? (named as { executable?: string } | undefined)?.executable;
-    if (named !== undefined && of !== undefined) named.name = path.posix.basename(of);
+    if (named !== undefined && file !== undefined) named.name = path.posix.basename(file);
   }
   for (const one of [user, stepparent.login_user]) withoutName(one);
   return document;
@@ -71,18 +71,18 @@ function withoutName(user: { id?: string; name?: string } | undefined): void {
   if (user.id === user.name) delete user.name;
 }
 
-/** Sets the value at a dotted name; objects that are there already get what they do not have. */
+/** Sets the value at a dotted name; an object that is already there is merged with it. */
 function setAt(document: object, field: string, value: unknown): void {
   const names = field.split('.');
   const last = names.pop() ?? field;
-  let at = document as Record<string, unknown>;
+  let parent = document as Record<string, unknown>;
   for (const name of names) {
-    at[name] ??= {};
-    at = at[name] as Record<string, unknown>;
+    parent[name] ??= {};
+    parent = parent[name] as Record<string, unknown>;
   }
-  const before = at[last];
+  const before = parent[last];
   const isBoth = [before, value].every((each) => typeof each === 'object' && each !== null && !Array.isArray(each));
-  at[last] = isBoth ? { ...(before as object), ...(value as object) } : value;
+  parent[last] = isBoth ? { ...(before as object), ...(value as object) } : value;
 }
 
 function parseEntry(line: string): Record<string, unknown> | undefined {

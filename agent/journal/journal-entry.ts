@@ -65,6 +65,6 @@ export function sendEntry(fields: readonly JournalField[], socket: string = jour
   return sendDatagram(socket, encodeEntry(fields));
 }
 
-/** Whether somebody takes datagrams at `socket` now: its file stays behind when journald ends. journald passes over one without content. */
+/** Whether journald listens at `socket` now: the file remains when journald ends. journald ignores a datagram without content. */
 export const journaldListens = (socket: string = journalSocket): boolean =>
   sendDatagram(socket, Buffer.alloc(0)) === undefined;

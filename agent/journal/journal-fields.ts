@@ -13,7 +13,7 @@ import { leftOfCut } from './journal-entry.ts';
 interface Form {
   /** Several texts make the field occur several times. Undefined: the document does not have it. */
   write(value: unknown, document: StepparentEvent): string | readonly string[] | undefined;
-  /** Undefined: that is no such value. */
+  /** Undefined: the texts are no such value. */
   read(texts: readonly string[]): unknown;
   /** How the text differs from the value, for docs/fields.md. */
   about?: string;
@@ -98,8 +98,8 @@ const techniques: Form = {
     ];
   },
   read(texts) {
-    const of = (isSub: boolean): string[] => texts.filter((id) => id.includes('.') === isSub).sort();
-    const [main, sub] = [of(false), of(true)];
+    const idsAt = (isSub: boolean): string[] => texts.filter((id) => id.includes('.') === isSub).sort();
+    const [main, sub] = [idsAt(false), idsAt(true)];
     return [{ technique: { id: main, ...(sub.length > 0 && { subtechnique: { id: sub } }) } }];
   },
 };

@@ -1,4 +1,4 @@
-// Reads the alerts in a folder of journals, such as systemd-journal-remote fills from many hosts.
+// Reads the alerts in a directory of journals, such as systemd-journal-remote fills from many hosts.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -16,15 +16,15 @@ const journalctl = (): string => {
 };
 
 export interface JournalOptions {
-  /** The folder with the `*.journal` files. */
+  /** The directory with the `*.journal` files. */
   directory: string;
   /** Alerts from then on, in milliseconds since 1970. */
   sinceMs: number;
-  /** Told when there are more alerts than are read. */
+  /** Called when there are more alerts than are read. */
   onCut(): void;
 }
 
-/** Newest first. Only what root wrote on its host counts: anybody may write to a journal. Throws when journalctl fails. */
+/** Newest first. Only entries that root wrote on its host count: every user may write to a journal. Throws when journalctl fails. */
 export async function* readJournalAlerts({
   directory,
   sinceMs,
@@ -50,9 +50,9 @@ export async function* readJournalAlerts({
   });
   // Without a descriptor left (EMFILE) it has not even streams.
   if (child.pid === undefined) throw new Error(`journalctl: ${(await ended).error?.message}`);
-  let said = '';
+  let message = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = `${said}${text}`.slice(0, 1000);
+    message = `${message}${text}`.slice(0, 1000);
   });
   let count = 0;
   try {
@@ -71,7 +71,7 @@ export async function* readJournalAlerts({
   }
   const { code, error } = await ended;
   // journalctl answers 1, in silence, when nothing matches.
-  if (error !== undefined || (code !== 0 && said !== '')) {
-    throw new Error(`journalctl: ${error?.message ?? said.trim().split('\n')[0]}`);
+  if (error !== undefined || (code !== 0 && message !== '')) {
+    throw new Error(`journalctl: ${error?.message ?? message.trim().split('\n')[0]}`);
   }
 }

@@ -1,4 +1,4 @@
-// Reads a dotted field name, or a pattern of names, out of a document as Elasticsearch would: lists on the way are looked through.
+// Reads a field of a document by its dotted name, or by a pattern of names. As in Elasticsearch, a list on the way stands for its members.
 
 import type { FieldValue } from './event.ts';
 
@@ -7,19 +7,19 @@ type Scalar = string | number | boolean;
 const isScalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
-/** From the name at place `at` of the path on. */
-function collect(value: unknown, path: readonly string[], at: number, into: Scalar[]): void {
+/** Collects the values below `path`, from its name at `index` on. */
+function collect(value: unknown, path: readonly string[], index: number, into: Scalar[]): void {
   if (Array.isArray(value)) {
-    for (const item of value) collect(item, path, at, into);
-  } else if (at === path.length) {
+    for (const item of value) collect(item, path, index, into);
+  } else if (index === path.length) {
     if (isScalar(value)) into.push(value);
   } else if (typeof value === 'object' && value !== null) {
-    const head = path[at] as string;
-    if (Object.hasOwn(value, head)) collect((value as Record<string, unknown>)[head], path, at + 1, into);
+    const head = path[index] as string;
+    if (Object.hasOwn(value, head)) collect((value as Record<string, unknown>)[head], path, index + 1, into);
   }
 }
 
-/** Names cut at their dots: rules ask for the same few again and again. */
+/** Names split at their dots: rules ask for the same few names for every event. */
 const paths = new Map<string, readonly string[]>();
 const maxPaths = 1024;
 
@@ -32,7 +32,7 @@ function pathOf(field: string): readonly string[] {
   return path;
 }
 
-/** Collects from all fields below `path` whose name fits the pattern, cut at its stars. */
+/** Collects the values of all fields below `path` whose name fits the pattern, which is split at its stars. */
 function collectFitting(value: unknown, path: string, pieces: readonly string[], into: Scalar[]): void {
   if (Array.isArray(value)) {
     for (const item of value) collectFitting(item, path, pieces, into);
@@ -47,16 +47,16 @@ function collectFitting(value: unknown, path: string, pieces: readonly string[],
   }
 }
 
-/** Whether the name is made of the pieces in order with anything between them: each is looked for once, from the left. */
+/** Whether the name consists of the pieces in order with anything between them. Each piece is searched once, from the left. */
 export function fitsPieces(name: string, pieces: readonly string[]): boolean {
   const last = pieces.at(-1) ?? '';
-  let at = 0;
-  for (const [place, piece] of pieces.slice(0, -1).entries()) {
-    const found = name.indexOf(piece, at);
-    if (found === -1 || (place === 0 && found > 0)) return false;
-    at = found + piece.length;
+  let position = 0;
+  for (const [index, piece] of pieces.slice(0, -1).entries()) {
+    const found = name.indexOf(piece, position);
+    if (found === -1 || (index === 0 && found > 0)) return false;
+    position = found + piece.length;
   }
-  return name.length - last.length >= at && name.endsWith(last);
+  return name.length - last.length >= position && name.endsWith(last);
 }
 
 /**
@@ -70,7 +70,7 @@ export function readPath(document: object, field: string): FieldValue {
   return found.length > 1 ? found : found[0];
 }
 
-/** The value at a dotted name as it is, also null, an object or a list; lists on the way are not looked through. */
+/** The value at a dotted name, unchanged: also null, an object or a list. A list on the way has no names. */
 export function valueAt(document: object, field: string): unknown {
   let value: unknown = document;
   for (const name of pathOf(field)) {

@@ -34,7 +34,7 @@ function becomeHost(name: string, machineId: string): void {
   bindMount(file, '/etc/machine-id');
 }
 
-/** Runs `write` beside a journald of that host, and returns a folder with its journal. */
+/** Runs `write` beside a journald of that host, and returns a directory with its journal. */
 export async function journalOf(
   name: string,
   machineId: string,

@@ -130,8 +130,8 @@ describe('an entry as journalctl prints it', () => {
       const document = { ...maximalAlert, process, user, file: undefined, stepparent: { ...stepparent, alert } };
       const read = readBack(document as unknown as StepparentEvent);
       for (const [field, value] of Object.entries({ process, user, ...stepparent })) {
-        const at = field in stepparent ? `stepparent.${field}` : field;
-        expect(valueAt(read, at)).toEqual(value);
+        const name = field in stepparent ? `stepparent.${field}` : field;
+        expect(valueAt(read, name)).toEqual(value);
       }
     });
 
@@ -185,7 +185,7 @@ describe('an entry as journalctl prints it', () => {
 describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing), () => {
   let scratch: string;
   let gathered: string;
-  /** The folder with the journal of a third host, which has the largest alert. */
+  /** The directory with the journal of a third host, which has the largest alert. */
   let other: string;
 
   const alert = (id: string, rule: string, executable: string, file?: string) =>

@@ -3,7 +3,7 @@
 import { EcsFlat } from '@elastic/ecs';
 import { expect, test } from 'vitest';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
-import { fields } from '../../../collectors/event/fields.ts';
+import { type Fields, fields, fieldTable } from '../../../collectors/event/fields.ts';
 import { fits, valuesOf } from '../../ecs-values.ts';
 import { fieldsOf, maximalAlert } from '../../maximal-documents.ts';
 
@@ -53,6 +53,21 @@ test.each(
 test('no two fields have the same journal field', () => {
   const names = fields.flatMap(({ journal }) => journal ?? []);
   expect(new Set(names).size).toBe(names.length);
+});
+
+test('a group names journal fields only for rows that it has', () => {
+  const unknown = (group: Fields): string[] =>
+    Object.entries(group).flatMap(([name, node]) =>
+      'fields' in node
+        ? [
+            ...Object.keys(node.journalOf ?? {})
+              .filter((key) => !Object.hasOwn(node.fields, key))
+              .map((key) => `${name}.${key}`),
+            ...unknown(node.fields),
+          ]
+        : [],
+    );
+  expect(unknown(fieldTable)).toEqual([]);
 });
 
 test('a field without a row, and a value of another type than its row has, are type errors', () => {
