@@ -3,6 +3,8 @@
 import { escapeText } from '../collectors/event/escape-text.ts';
 import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 import { valueAt } from '../collectors/event/read-path.ts';
+import { cutBytes } from './cut-text.ts';
+import { durationText } from './duration.ts';
 import { type Exception, exceptionFields } from './exceptions.ts';
 import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
 
@@ -184,29 +186,4 @@ function shown(value: unknown, maxBytes = valueBytes): string | undefined {
 function fieldValue(event: StepparentEvent, name: string): unknown {
   const value = valueAt(event, name);
   return typeof value === 'object' && !Array.isArray(value) ? undefined : value;
-}
-
-function durationText(ms: number): string {
-  const [unit, unitMs] = durationUnits.find(([, unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? ['second', 1000];
-  const count = ms / unitMs;
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
-}
-
-const durationUnits: readonly [string, number][] = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-];
-
-function cutBytes(text: string, maxBytes: number): string {
-  if (Buffer.byteLength(text) <= maxBytes) return text;
-  const ellipsis = '…';
-  let bytes = Buffer.byteLength(ellipsis);
-  let kept = '';
-  for (const char of text) {
-    bytes += Buffer.byteLength(char);
-    if (bytes > maxBytes) break;
-    kept += char;
-  }
-  return kept + ellipsis;
 }

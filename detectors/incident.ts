@@ -10,6 +10,7 @@ import type {
 } from '../collectors/event/event.ts';
 import { parseDebFile, parseInfoFile, parseRpmFile, unpackDirectory } from '../collectors/packages/tools.ts';
 import { severityNumbers } from './alert.ts';
+import { cutChars } from './cut-text.ts';
 import type { Severity } from './rules/rule.ts';
 
 /** What one alert says, as far as an incident needs it. */
@@ -259,13 +260,13 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
     if (scripts.has(path) || scripts.size >= (alerted ? 2 : 1) * most.scripts) return;
     const { package: name, version, state } = script;
     scripts.set(path, {
-      ...(script.path === undefined ? {} : { path: cut(script.path, valueChars) }),
+      ...(script.path === undefined ? {} : { path: cutChars(script.path, valueChars) }),
       ...(name === undefined ? {} : { package: name }),
       ...(version === undefined ? {} : { version }),
       ...(state === undefined ? {} : { state }),
       findings: script.findings
         .slice(0, most.findings)
-        .map((finding) => ({ ...finding, text: cut(finding.text, valueChars) })),
+        .map((finding) => ({ ...finding, text: cutChars(finding.text, valueChars) })),
       alerted,
     });
   };
@@ -420,7 +421,7 @@ function nearer(head: Head | undefined, event: StepparentEvent, id: string): Hea
     whole,
     process: {
       ...found,
-      ...(found.args === undefined ? {} : { args: found.args.slice(0, 64).map((arg) => cut(arg, valueChars)) }),
+      ...(found.args === undefined ? {} : { args: found.args.slice(0, 64).map((arg) => cutChars(arg, valueChars)) }),
     },
     above: above.map(({ args, ...step }) => step),
     user: event.user ?? event.process?.user,
@@ -533,8 +534,8 @@ function addGuesses(
 }
 
 const cutPackage = ({ name, version }: Named): Named => ({
-  name: cut(name, valueChars),
-  ...(version === undefined ? {} : { version: cut(version, valueChars) }),
+  name: cutChars(name, valueChars),
+  ...(version === undefined ? {} : { version: cutChars(version, valueChars) }),
 });
 
 const fileVerbs: Readonly<Record<string, string>> = {
@@ -560,10 +561,10 @@ function stepOf(event: StepparentEvent): IncidentStep {
     kind,
     ...(isFile || process?.entity_id === undefined ? {} : { 'process.entity_id': process.entity_id }),
     ...(process?.pid === undefined ? {} : { 'process.pid': process.pid }),
-    ...(process?.executable === undefined ? {} : { 'process.executable': cut(process.executable, valueChars) }),
-    ...(by === undefined ? {} : { by: cut(by, valueChars) }),
-    what: cut(what, whatChars),
-    ...(script?.package === undefined ? {} : { package: cut(script.package, valueChars) }),
+    ...(process?.executable === undefined ? {} : { 'process.executable': cutChars(process.executable, valueChars) }),
+    ...(by === undefined ? {} : { by: cutChars(by, valueChars) }),
+    what: cutChars(what, whatChars),
+    ...(script?.package === undefined ? {} : { package: cutChars(script.package, valueChars) }),
     rank: 0,
   };
 }
@@ -571,10 +572,6 @@ function stepOf(event: StepparentEvent): IncidentStep {
 const survivorOf = ({ process }: StepparentEvent) => ({
   entity_id: process?.entity_id ?? '',
   ...(process?.pid === undefined ? {} : { pid: process.pid }),
-  ...(process?.executable === undefined ? {} : { executable: cut(process.executable, valueChars) }),
-  ...(process?.command_line === undefined ? {} : { command_line: cut(process.command_line, whatChars) }),
+  ...(process?.executable === undefined ? {} : { executable: cutChars(process.executable, valueChars) }),
+  ...(process?.command_line === undefined ? {} : { command_line: cutChars(process.command_line, whatChars) }),
 });
-
-/** A copy: a slice would keep the whole text in memory. */
-const cut = (text: string, chars: number): string =>
-  text.length <= chars ? text : `${Buffer.from(text.slice(0, chars - 1)).toString()}…`;

@@ -1,5 +1,6 @@
 // `npm run docs:rules`: writes docs/rules/ and docs/hunts/, a page for each rule and hunt that comes with stepparent, from its file.
 
+import { durationText } from '../detectors/duration.ts';
 import '../agent/locked-node.ts';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -88,7 +89,7 @@ const huntPage = (hunt: Hunt): string =>
       [
         ['Hunt', `\`${hunt.id}\``],
         ['Asks', sources[hunt.source]],
-        ['Window', inWords(hunt.windowMs)],
+        ['Window', durationText(hunt.windowMs)],
         ['Rows', `${hunt.limit} at most`],
         ['File', fileLink(hunt.file)],
         ...(hunt.tags.length > 0 ? [['Tags', hunt.tags.join('; ')]] : []),
@@ -118,14 +119,14 @@ const sources: Readonly<Record<Hunt['source'], string>> = {
 
 function whenReported({ type, termFields, windowMs, knownTerms }: Rule): string {
   if (type !== 'new_terms') {
-    return `Of matches with the same ${fieldList(termFields)}, one within ${inWords(windowMs)} is an alert. A match of which one of these was not observed is always one.`;
+    return `Of matches with the same ${fieldList(termFields)}, one within ${durationText(windowMs)} is an alert. A match of which one of these was not observed is always one.`;
   }
   const lists = knownTerms.map((list) => `\`${list}\``).join(', ');
   const known =
     lists === ''
       ? ''
       : ` What [known-terms.toml](../../detectors/rules/known-terms.toml) lists as ${lists}, and is genuine, counts as seen from the first day.`;
-  return `A match is an alert when ${fieldList(termFields)} was not seen in a match on this host in the last ${inWords(windowMs)}. Each sighting starts that time again.${known} A match of which one of these was not observed is always an alert.`;
+  return `A match is an alert when ${fieldList(termFields)} was not seen in a match on this host in the last ${durationText(windowMs)}. Each sighting starts that time again.${known} A match of which one of these was not observed is always an alert.`;
 }
 
 function threatSection(threat: readonly Threat[]): string[] {
@@ -151,19 +152,6 @@ const techniqueIds = (threat: readonly Threat[]): string =>
 
 const listSection = (title: string, items: readonly string[]): string[] =>
   items.length === 0 ? [] : [`## ${title}`, items.map((item) => `- ${item.trim()}`).join('\n')];
-
-function inWords(ms: number): string {
-  const [size, unit] = (
-    [
-      [86_400_000, 'day'],
-      [3_600_000, 'hour'],
-      [60_000, 'minute'],
-      [1000, 'second'],
-    ] as const
-  ).find(([size]) => ms % size === 0) ?? [1, 'millisecond'];
-  const count = ms / size;
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
-}
 
 const fieldList = (fields: readonly string[]): string => fields.map(code).join(' and ');
 

@@ -1,6 +1,6 @@
 // Spans and points of time as people write them: `10m`, `7d`, `2026-04-01T12:00`.
 
-const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+import { unitMs } from '../../detectors/duration.ts';
 
 /** What `parseDuration` takes, in words, for error texts. */
 export const allowedDuration = 'a number and s, m, h, d or w, such as "90s", "10m", "3h", "7d" or "2w"';

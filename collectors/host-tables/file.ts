@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileType } from '../host/file-stat.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
 import type { Proc } from '../proc/read-proc.ts';
 import type { Asked, HostTable, SqlValue } from './host-table.ts';
@@ -144,6 +145,7 @@ function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefi
     return undefined;
   }
   const text = file.toString();
+  const type = fileType(stat);
   return [
     text,
     directory ?? path.dirname(text),
@@ -161,7 +163,7 @@ function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefi
     seconds(stat.birthtimeNs),
     stat.nlink,
     own.isSymbolicLink() ? 1 : 0,
-    typeOf(stat),
+    typeNames[type] ?? type,
     target,
   ];
 }
@@ -170,12 +172,10 @@ const nsPerSecond = 1_000_000_000n;
 /** Whole seconds, downwards also before 1970. */
 const seconds = (ns: bigint): bigint => (ns - (((ns % nsPerSecond) + nsPerSecond) % nsPerSecond)) / nsPerSecond;
 
-function typeOf(stat: fs.BigIntStats): string {
-  if (stat.isFile()) return 'regular';
-  if (stat.isDirectory()) return 'directory';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isBlockDevice()) return 'block';
-  if (stat.isCharacterDevice()) return 'character';
-  if (stat.isFIFO()) return 'fifo';
-  return stat.isSocket() ? 'socket' : 'unknown';
-}
+/** osquery's names, where they are others than ECS's. */
+const typeNames: Readonly<Record<string, string>> = {
+  file: 'regular',
+  dir: 'directory',
+  block_device: 'block',
+  char_device: 'character',
+};

@@ -1,4 +1,4 @@
-// What stat(2) says of a file, as far as it is used.
+// What stat(2) says of a file, as far as it is used, and the file's type.
 
 import type { BigIntStats } from 'node:fs';
 
@@ -21,3 +21,13 @@ export type FileStat = Pick<
   | 'isSocket'
   | 'isBlockDevice'
 >;
+
+/** The kind of a file as ECS's `file.type` names it. */
+export function fileType(stat: FileStat): string {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'dir';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  if (stat.isSocket()) return 'socket';
+  return stat.isBlockDevice() ? 'block_device' : 'char_device';
+}

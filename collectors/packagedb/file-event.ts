@@ -9,6 +9,7 @@ import {
   type StepparentEvent,
 } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
+import { fileType } from '../host/file-stat.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
 import { isControlFile, maxScriptBytes, scriptOfFile } from '../packages/script-file.ts';
@@ -146,7 +147,7 @@ async function describeFile(
     return { file };
   }
   const { stat } = opened;
-  file.type = typeOf(stat);
+  file.type = fileType(stat);
   file.inode = String(stat.ino);
   file.device = `${majorOf(stat.dev)}:${minorOf(stat.dev)}`;
   file.mode = permissionsOf(Number(stat.mode));
@@ -175,15 +176,6 @@ async function describeFile(
       error instanceof Unhashed ? error.message : `it could not be read (${(error as NodeJS.ErrnoException).code})`;
   }
   return { file };
-}
-
-function typeOf(stat: NonNullable<FileChange['opened']>['stat']): string {
-  if (stat.isFile()) return 'file';
-  if (stat.isDirectory()) return 'dir';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isFIFO()) return 'fifo';
-  if (stat.isSocket()) return 'socket';
-  return stat.isBlockDevice() ? 'block_device' : 'char_device';
 }
 
 // makedev(3), as glibc packs it.

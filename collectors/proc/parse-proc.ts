@@ -126,8 +126,7 @@ export function containerOfCgroup(cgroupPath: string): string | undefined {
 
 /** A readable name of a controlling terminal's device number: `pts/3`, `tty1`; undefined for other devices. */
 export function terminalName(device: number): string | undefined {
-  const major = (device >>> 8) & 0xfff;
-  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  const { major, minor } = deviceNumbers(device);
   if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
   if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
   return undefined;

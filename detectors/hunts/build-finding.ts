@@ -3,6 +3,7 @@
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { type AlertState, ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
 import { messageBytes, severityNumbers, threatFields } from '../alert.ts';
+import { cutBytes } from '../cut-text.ts';
 import { type Exception, exceptionFields } from '../exceptions.ts';
 import { type Hunt, huntRuleId, rowIdentity } from './hunt.ts';
 
@@ -36,7 +37,10 @@ export function buildFinding({ hunt, row, host, agent, state, id, nowMs, excepti
     return value === undefined || value === null ? `(no ${column})` : escapeText(String(value), valueChars);
   };
   const why = hunt.finding?.reason ?? hunt.name;
-  const reason = cut(why.replaceAll(/\{([^{}]+)\}/g, (_, column: string) => shown(column)));
+  const reason = cutBytes(
+    why.replaceAll(/\{([^{}]+)\}/g, (_, column: string) => shown(column)),
+    messageBytes,
+  );
   const file = pick(row, { path: 'file.path', name: 'file.name' });
   const parent = pick(row, { executable: 'process.parent.executable', command_line: 'process.parent.command_line' });
   const process = pick(row, { executable: 'process.executable', command_line: 'process.command_line' });
@@ -46,7 +50,7 @@ export function buildFinding({ hunt, row, host, agent, state, id, nowMs, excepti
   return {
     '@timestamp': now,
     ecs: { version: ecsVersion },
-    message: cut(`${reason}; a new row of the hunt ${hunt.id}, see: stepparent hunt ${hunt.id}`),
+    message: cutBytes(`${reason}; a new row of the hunt ${hunt.id}, see: stepparent hunt ${hunt.id}`, messageBytes),
     tags: [...hunt.tags],
     event: {
       id,
@@ -97,7 +101,3 @@ function pick<Name extends string>(
   });
   return found.length === 0 ? undefined : (Object.fromEntries(found) as Partial<Record<Name, string>>);
 }
-
-/** Values are cut one by one; the sentence as a whole stays below the bound of all alerts. */
-const cut = (text: string): string =>
-  Buffer.byteLength(text) <= messageBytes ? text : `${Buffer.from(text).toString('utf8', 0, messageBytes - 8)}…`;

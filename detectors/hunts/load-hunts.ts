@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { errorCode } from '../../collectors/error-message.ts';
+import { unitMs } from '../duration.ts';
 import { threatSchema } from '../rules/load-rules.ts';
 import { readSource } from '../rules/read-source.ts';
 import type { RefusedRule } from '../rules/rule.ts';
 import { locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
 import type { Hunt } from './hunt.ts';
-
-const dayMs = 86_400_000;
 
 /** The hunts that come with stepparent. */
 export const shippedHunts: string = fileURLToPath(new URL('.', import.meta.url));
@@ -49,7 +48,7 @@ export function parseHunt(file: string, source: string): Hunt {
     description: hunt.description.trim(),
     note: hunt.note.trim(),
     sql: hunt.sql.replace(/[;\s]+$/, ''),
-    windowMs: Number.parseInt(hunt.window, 10) * dayMs,
+    windowMs: Number.parseInt(hunt.window, 10) * unitMs.d,
     finding: hunt.finding && { reason: hunt.finding.reason, unless: hunt.finding.unless },
     file,
   };

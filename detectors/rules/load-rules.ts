@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { errorCode } from '../../collectors/error-message.ts';
+import { unitMs } from '../duration.ts';
 import { compileEql } from '../query/eql.ts';
 import { compileKql } from '../query/kql.ts';
 import { type CompiledQuery, QueryError } from '../query/query.ts';
@@ -129,14 +130,6 @@ function ignoreAll(names: string): Record<string, typeof ignored> {
   return Object.fromEntries(names.split(' ').map((name) => [name, ignored]));
 }
 
-const unitMs: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
 /** The two fields that an entry with an origin on a known-terms list is compared with. */
 const knownPair = 'stepparent.initiator.executable and stepparent.initiator.origin';
 
@@ -172,7 +165,7 @@ function refuseUnsupported(file: string, source: string): void {
 const kindOfRule = z.object({ rule: z.object({ type: ignored, language: ignored }) });
 
 /** What makes two alerts of an eql or query rule one, when the rule does not say: the same process, within a day. */
-const defaultSuppression = { group_by: ['process.entity_id'], duration: { value: 24, unit: 'h' } };
+const defaultSuppression = { group_by: ['process.entity_id'], duration: { value: 24, unit: 'h' } } as const;
 
 /** The rule in a file's text. Throws a TomlFileError with the place at fault and what is allowed there. Pure. */
 export function parseRule(file: string, source: string): Rule {
@@ -243,10 +236,14 @@ function windowOf(rule: RuleTable): Pick<Rule, 'termFields' | 'windowMs' | 'wind
   if (rule.type === 'new_terms') {
     if (rule.new_terms === undefined) return undefined;
     const [, count = '', unit = ''] = /^now-(\d+)(.)$/.exec(rule.new_terms.history_window_start[0]?.value ?? '') ?? [];
-    return { termFields: rule.new_terms.value, windowMs: Number(count) * (unitMs[unit] ?? 0), window: 'sliding' };
+    return {
+      termFields: rule.new_terms.value,
+      windowMs: Number(count) * unitMs[unit as keyof typeof unitMs],
+      window: 'sliding',
+    };
   }
   const { group_by, duration = defaultSuppression.duration } = rule.alert_suppression ?? defaultSuppression;
-  return { termFields: group_by, windowMs: duration.value * (unitMs[duration.unit] ?? 0), window: 'fixed' };
+  return { termFields: group_by, windowMs: duration.value * unitMs[duration.unit], window: 'fixed' };
 }
 
 function defaultReason(rule: RuleTable, termFields: readonly string[]): string {
