@@ -18,9 +18,9 @@ import { changesFile, debChangelog, rpmChangelog } from './changelog.ts';
 import { copyrightText } from './copyright.ts';
 import { type Need, readNeeds, tooNew } from './elf-needs.ts';
 import { type Architecture, architectures, emptyDirectories, type PackagedFile, packagedFiles } from './files.ts';
+import { manPages } from './man-pages.ts';
 import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
-import { sharedFiles } from './shared-files.ts';
 
 /** Seconds since 1970 that every file gets: the same checkout makes the same package. Without git, when its files came. */
 async function epoch(): Promise<number> {
@@ -133,11 +133,13 @@ try {
   report(`bundling the agent for ${architecture.node}`);
   const [modules, inside] = await Promise.all([modulesFor(architecture), bundle(bundled)]);
 
-  report('writing configuration, man pages, completions and documents');
+  report('writing configuration, man pages and documents');
   const { rules } = readRules([path.join(checkout, 'detectors/rules')]);
   const date = new Date(seconds * 1000);
   put('/etc/stepparent/config.toml', sampleConfiguration(), 0o600);
-  for (const { to, content } of sharedFiles(seconds)) put(to, content);
+  for (const { name, text } of manPages(seconds)) {
+    put(`/usr/share/man/man${name.at(-1)}/${name}.gz`, gzipSync(text, { level: 9 }));
+  }
   put('/usr/lib/systemd/catalog/stepparent.catalog', catalogText(rules, readHunts([shippedHunts]).hunts));
   put(
     '/usr/share/doc/stepparent/copyright',

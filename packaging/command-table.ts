@@ -1,15 +1,12 @@
-// The command line as a table: what man pages and completions are made of.
+// The command line as a table: what man pages are made of.
 
 import type { Command, Option } from 'commander';
+import { defaultCommand } from '../agent/commands/complete.ts';
 import { program } from '../agent/main.ts';
 
-/** What a value is, as far as a shell can help with it. */
-type ValueKind = 'file' | 'folder' | 'other';
-
-export interface Value {
+interface Value {
   /** `file`, `time`: what the help calls it. */
   name: string;
-  kind: ValueKind;
   isVariadic: boolean;
   /** The only values that are taken; empty: any. */
   choices: readonly string[];
@@ -44,12 +41,7 @@ export interface CommandRow {
   defaultCommand: string | undefined;
 }
 
-/** Every command, the program first and each before those below it, without the `help` that commander adds. */
-export const commandTable = (): CommandRow[] => rowsOf(program(), []);
-
 function rowsOf(command: Command, path: readonly string[]): CommandRow[] {
-  // Commander keeps the name of the default command to itself.
-  const { _defaultCommandName } = command as unknown as { _defaultCommandName?: string | null };
   return [
     {
       path,
@@ -61,7 +53,7 @@ function rowsOf(command: Command, path: readonly string[]): CommandRow[] {
       })),
       options: command.options.map(optionRow),
       commands: command.commands.map((each) => each.name()),
-      defaultCommand: _defaultCommandName ?? undefined,
+      defaultCommand: defaultCommand(command)?.name(),
     },
     ...command.commands.flatMap((each) => rowsOf(each, [...path, each.name()])),
   ];
@@ -82,7 +74,9 @@ function optionRow(option: Option): OptionRow {
 
 const valueRow = (name: string, isVariadic: boolean, choices: readonly string[] = []): Value => ({
   name,
-  kind: name === 'file' || name === 'folder' ? name : 'other',
   isVariadic,
   choices,
 });
+
+/** Every command, the program first and each before those below it, without the `help` that commander adds. */
+export const commandTable: readonly CommandRow[] = rowsOf(await program(), []);

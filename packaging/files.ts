@@ -63,6 +63,14 @@ export function ownedDirectories(files: readonly PackagedFile[]): string[] {
   return [...found].sort();
 }
 
+/** Below /usr/share, where each shell searches. Debian's zsh searches another directory than zsh elsewhere. */
+const completions: Readonly<Record<string, string>> = {
+  'bash-completion/completions/stepparent': 'stepparent.bash',
+  'zsh/vendor-completions/_stepparent': '_stepparent',
+  'zsh/site-functions/_stepparent': '_stepparent',
+  'fish/vendor_completions.d/stepparent.fish': 'stepparent.fish',
+};
+
 const all = (directory: string, pattern: RegExp, to: string): PackagedFile[] =>
   readdirSync(directory)
     .filter((name) => pattern.test(name))
@@ -122,6 +130,11 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
       from: join(checkout, 'packaging/deb/stepparent.lintian-overrides'),
       mode: 0o644,
     },
+    ...Object.entries(completions).map(([to, name]) => ({
+      to: `/usr/share/${to}`,
+      from: join(checkout, 'packaging/completions', name),
+      mode: 0o644,
+    })),
     ...tree(join(checkout, 'packaging/examples'), '/usr/share/doc/stepparent/examples'),
     ...tree(generated),
   ];

@@ -142,7 +142,7 @@ function entry([term = '', ...rest]: readonly string[], heading: readonly string
 const item = (term: string, text: string): string => `* ${term}${text === '' ? '' : `  \n  ${text}`}`;
 
 const optionsPart = (): string => {
-  const [program] = commandTable();
+  const [program] = commandTable;
   return [
     ...(program?.options ?? []).map(optionItem),
     item('`--help`', 'Shows how it is used; also of each command.'),
@@ -150,7 +150,7 @@ const optionsPart = (): string => {
 };
 
 const commandsPart = (): string =>
-  commandTable()
+  commandTable
     .filter(({ commands }) => commands.length === 0)
     .map(commandText)
     .join('\n\n');
@@ -160,7 +160,7 @@ function commandText({ path, description, arguments: taken, options }: CommandRo
     const shown = `*${name}*${isVariadic ? '...' : ''}`;
     return isRequired ? shown : `[${shown}]`;
   });
-  const isDefault = commandTable().some(
+  const isDefault = commandTable.some(
     (row) => row.defaultCommand === path.at(-1) && row.path.join(' ') === path.slice(0, -1).join(' '),
   );
   const described = taken.filter((argument) => argument.description !== '');

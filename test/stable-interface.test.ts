@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { program } from '../agent/main.ts';
 import { messageId } from '../detectors/rules/message-id.ts';
 
+const root = await program();
 const top = join(import.meta.dirname, '..');
 
 const commandAt = (path: string): Command =>
@@ -15,7 +16,7 @@ const commandAt = (path: string): Command =>
     const child = parent.commands.find((each) => each.name() === name);
     if (child === undefined) throw new Error(`no command ${path}`);
     return child;
-  }, program());
+  }, root);
 
 test.each([
   ['run', ['--config']],
@@ -27,7 +28,7 @@ test.each([
   ['baseline list', ['--config', '--json']],
 ])('stepparent %s takes %j', (path, flags) => {
   const command = commandAt(path);
-  const known = [...command.options, ...program().options].map(({ long }) => long);
+  const known = [...command.options, ...root.options].map(({ long }) => long);
   expect(known).toEqual(expect.arrayContaining(flags));
 });
 

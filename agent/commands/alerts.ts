@@ -1,16 +1,18 @@
 // `stepparent alerts`: the stored alerts, one a line.
 
 import { styleText } from 'node:util';
-import type { AlertRecord, AlertState } from '../../storage/records.ts';
-import { severityColours, severityOf } from '../configuration/severity.ts';
+import { type Command, Option } from 'commander';
+import { type AlertState, alertStates } from '../../collectors/event/event.ts';
+import type { AlertRecord } from '../../storage/records.ts';
 import { localTime } from '../output/local-time.ts';
 import { printRows } from '../output/print-rows.ts';
 import { shownMessage } from '../output/shown-message.ts';
 import { withStoreReader } from '../query/with-store.ts';
+import { action, defineCommand, type GlobalOptions, jsonOption, limitOption, sinceOption } from './define-command.ts';
 
-export interface AlertsOptions {
-  config?: string;
-  sinceMs?: number | undefined;
+interface AlertsOptions extends GlobalOptions {
+  /** Milliseconds since 1970. */
+  since?: number;
   rule?: string;
   state?: AlertState;
   /** The newest so many. */
@@ -18,15 +20,26 @@ export interface AlertsOptions {
   json?: boolean;
 }
 
+export const command = (): Command =>
+  defineCommand('alerts')
+    .description('list alerts, newest last')
+    .addOption(sinceOption())
+    .option('--rule <id>', 'of one rule')
+    .addOption(new Option('--state <state>', 'in one state; without it, all but excepted').choices(alertStates))
+    .addOption(limitOption().default(100))
+    .addOption(jsonOption())
+    .action(action(printAlerts));
+
 /**
  * Prints the alerts that fit, those that an exception hid only if they are asked for. For a person: with when each was last seen, by which
- * `sinceMs` and `limit` choose, newest last, and how often. With `json`, each is the ECS document of the first event, in the order of these, by
+ * `since` and `limit` choose, newest last, and how often. With `json`, each is the ECS document of the first event, in the order of these, by
  * which `limit` chooses then, with the alert's own account (`first`, `last`, `count`, `state`) in `stepparent.alert`.
  */
-export function alertsCommand({ config, sinceMs, rule, state, limit, json }: AlertsOptions): void {
+async function printAlerts({ config, since: sinceMs, rule, state, limit, json }: AlertsOptions): Promise<void> {
+  const { severityColours, severityOf } = await import('../configuration/severity.ts');
   const notState = state === undefined ? ('excepted' as const) : undefined;
   const filter = { sinceMs, ruleId: rule, state, notState, limit };
-  withStoreReader(config, (store) => {
+  await withStoreReader(config, (store) => {
     if (json) {
       for (const alert of store.listAlerts(filter)) process.stdout.write(`${JSON.stringify(documentOf(alert))}\n`);
       return;

@@ -1,32 +1,47 @@
 // `stepparent events`: the stored events, one a line.
 
+import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { deedText } from '../../detectors/alert.ts';
 import { localTime } from '../output/local-time.ts';
 import { printRows } from '../output/print-rows.ts';
 import { withStoreReader } from '../query/with-store.ts';
+import { action, defineCommand, type GlobalOptions, jsonOption, limitOption, sinceOption } from './define-command.ts';
 
-export interface EventsOptions {
-  config?: string;
-  sinceMs?: number | undefined;
+interface EventsOptions extends GlobalOptions {
+  /** Milliseconds since 1970. */
+  since?: number;
   /** The newest so many. */
   limit: number;
   json?: boolean;
 }
 
+export const command = (): Command =>
+  defineCommand('events')
+    .description('list stored events, newest last')
+    .addOption(sinceOption())
+    .addOption(limitOption().default(100))
+    .addOption(jsonOption())
+    .action(action(printEvents));
+
 const cellChars = 300;
 
 /** Prints the events that fit, oldest first. */
-export function eventsCommand({ config, sinceMs, limit, json }: EventsOptions): void {
-  withStoreReader(config, (store) => {
+async function printEvents({ config, since: sinceMs, limit, json }: EventsOptions): Promise<void> {
+  const { deedText } = await import('../../detectors/alert.ts');
+  await withStoreReader(config, (store) => {
     const events = store.listEvents({ sinceMs, limit });
     if (json) for (const event of events) process.stdout.write(`${JSON.stringify(event)}\n`);
-    else printRows([...events].map(rowOf), 'no events', limit);
+    else
+      printRows(
+        [...events].map((event) => rowOf(event, deedText)),
+        'no events',
+        limit,
+      );
   });
 }
 
-function rowOf(event: StepparentEvent) {
+function rowOf(event: StepparentEvent, deedText: (event: StepparentEvent) => string) {
   const { process: ran, stepparent, user } = event;
   const operation = stepparent.package && `${stepparent.package.manager} ${stepparent.package.operation}`;
   const parent = ran?.parent?.executable ?? ran?.parent?.name;

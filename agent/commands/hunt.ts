@@ -1,46 +1,65 @@
 // `stepparent hunt`: which hunts there are, and what one of them, or each, finds now.
 
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import { openHost } from '../../collectors/host/host.ts';
-import { hostTables } from '../../collectors/host-tables/host-tables.ts';
-import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
-import { readHunts } from '../../detectors/hunts/load-hunts.ts';
-import type { RefusedRule } from '../../detectors/rules/rule.ts';
-import { locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
-import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
-import { resolvePaths } from '../configuration/paths.ts';
-import { readConfiguration } from '../configuration/read-configuration.ts';
-import { sourceOf } from '../configuration/rule-warnings.ts';
-import { formatFault, refusedLine } from '../daemon/agent-status.ts';
+import type { Hunt } from '../../detectors/hunts/hunt.ts';
 import { localTime } from '../output/local-time.ts';
-import { printAnswer } from '../output/print-answer.ts';
 import { printRows } from '../output/print-rows.ts';
-import { QueryEnded, type QuerySource } from '../query/ask-query.ts';
-import { HuntError, runHunt } from '../query/run-hunt.ts';
-import type { CheckOptions } from './rules.ts';
+import type { QuerySource } from '../query/ask-query.ts';
+import {
+  action,
+  defineCommand,
+  type GlobalOptions,
+  jsonOption,
+  limitOption,
+  sinceOption,
+  timeoutOption,
+} from './define-command.ts';
 
-export interface HuntOptions {
-  config?: string;
-  json?: boolean;
+interface HuntOptions extends GlobalOptions {
   /** Every hunt, one after the other. */
   all?: boolean;
-  /** Instead of each hunt's own window. */
-  sinceMs?: number | undefined;
+  /** Instead of each hunt's own window: milliseconds since 1970. */
+  since?: number;
   /** Instead of each hunt's own number of rows. */
-  limit?: number | undefined;
-  timeoutMs: number;
-  /** A folder of journals, instead of what this host's agent has stored. */
+  limit?: number;
+  /** Milliseconds. */
+  timeout: number;
+  /** A directory of journals, instead of what this host's agent has stored. */
   journal?: string;
+  json?: boolean;
 }
+
+export const command = (): Command =>
+  defineCommand('hunt')
+    .description('list the hunts, or show what one finds, or each')
+    .argument('[name]', 'one hunt; without it they are listed')
+    .option('--all', 'every hunt, one after the other')
+    .addOption(sinceOption("instead of the hunt's own window: 10m, 7d, or a date"))
+    .addOption(limitOption("instead of the hunt's own number of rows"))
+    .addOption(timeoutOption())
+    .option('--journal <folder>', 'the alerts of many hosts, in journals that were gathered here', (directory) =>
+      resolve(directory),
+    )
+    .addOption(jsonOption())
+    .action(action(hunt));
 
 const lineChars = 1000;
 
 /** Lists the hunts, or prints what they find. False when a hunt was refused or failed. */
-export async function huntCommand(id: string | undefined, options: HuntOptions): Promise<boolean> {
+async function hunt(options: HuntOptions, id: string | undefined): Promise<boolean> {
+  const { readHunts } = await import('../../detectors/hunts/load-hunts.ts');
+  const { resolvePaths } = await import('../configuration/paths.ts');
+  const { readConfiguration } = await import('../configuration/read-configuration.ts');
+  const { refusedLine } = await import('../daemon/agent-status.ts');
   const { configuration } = readConfiguration(options.config);
   const { hunts, refused } = readHunts(configuration.hunts.directories);
-  for (const each of refused) printRejected(each);
+  for (const each of refused) {
+    console.error(`stepparent: hunt ${escapeText(refusedLine(each), lineChars)}`);
+    if (each.excerpt !== '') console.error(each.excerpt);
+  }
   if (id === undefined && !options.all && options.journal === undefined) {
     listHunts(hunts, options.json);
     return refused.length === 0;
@@ -51,8 +70,8 @@ export async function huntCommand(id: string | undefined, options: HuntOptions):
     : { kind: 'database', path: resolvePaths(configuration, process.env).database };
   const chosen =
     id === undefined
-      ? hunts.filter((hunt) => !isOverJournals || hunt.source !== 'host')
-      : hunts.filter((hunt) => hunt.id === id);
+      ? hunts.filter((each) => !isOverJournals || each.source !== 'host')
+      : hunts.filter((each) => each.id === id);
   if (chosen.length === 0) {
     console.error(`stepparent: no hunt ${escapeText(id ?? '', lineChars)}; \`stepparent hunt\` lists them`);
     return false;
@@ -62,21 +81,27 @@ export async function huntCommand(id: string | undefined, options: HuntOptions):
     return false;
   }
   const results = [];
-  for (const hunt of chosen) results.push(await showHunt(hunt, source, options, chosen.length > 1));
+  for (const each of chosen) results.push(await showHunt(each, source, options, chosen.length > 1));
   return refused.length === 0 && results.every(Boolean);
 }
 
-async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, hasHeading: boolean): Promise<boolean> {
-  const { json, timeoutMs } = options;
+async function showHunt(
+  hunt: Hunt,
+  source: QuerySource,
+  { json, timeout: timeoutMs, since, limit = hunt.limit }: HuntOptions,
+  hasHeading: boolean,
+): Promise<boolean> {
+  const { printAnswer } = await import('../output/print-answer.ts');
+  const { QueryEnded } = await import('../query/ask-query.ts');
+  const { HuntError, runHunt } = await import('../query/run-hunt.ts');
   const nowMs = Date.now();
-  const sinceMs = options.sinceMs ?? nowMs - hunt.windowMs;
-  const limit = options.limit ?? hunt.limit;
+  const sinceMs = since ?? nowMs - hunt.windowMs;
   if (hasHeading && !json) {
     process.stdout.write(`${escapeText(`${hunt.id}: ${hunt.name}, since ${localTime(sinceMs)}`, lineChars)}\n`);
   }
   try {
-    const from = hunt.source === 'host' ? ({ kind: 'host' } as const) : source;
-    const run = { source: source.kind === 'journal' ? source : from, sinceMs, nowMs, limit, timeoutMs };
+    const ownSource = hunt.source === 'host' ? ({ kind: 'host' } as const) : source;
+    const run = { source: source.kind === 'journal' ? source : ownSource, sinceMs, nowMs, limit, timeoutMs };
     printAnswer(await runHunt(hunt, run), { json, limit, more: hasHeading ? { hunt: hunt.id } : {} });
     if (hasHeading && !json) process.stdout.write('\n');
     return true;
@@ -85,73 +110,6 @@ async function showHunt(hunt: Hunt, source: QuerySource, options: HuntOptions, h
     console.error(`stepparent: ${escapeText(error.message, lineChars)}`);
     return false;
   }
-}
-
-/** Checks the configured hunts' files. Prints what is refused and each warning, with the place. True as of `rules check`. */
-export async function huntsCheckCommand({ config, strict = false }: CheckOptions): Promise<boolean> {
-  const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
-  const { faults, warnings } = await requireSelect(hunts);
-  const lines = [...refused.map((each) => [refusedLine(each), each.excerpt]), ...faults];
-  for (const [line = '', excerpt] of [...lines, ...warnings]) {
-    process.stdout.write(`hunt ${escapeText(line, lineChars)}\n`);
-    if (excerpt) process.stdout.write(`${excerpt}\n`);
-  }
-  const right = hunts.length - faults.length;
-  const count = warnings.length === 0 ? '' : `, ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
-  console.error(`${right} ${right === 1 ? 'hunt is' : 'hunts are'} right, ${lines.length} refused${count}`);
-  return lines.length === 0 && !(strict && warnings.length > 0);
-}
-
-/**
- * Of each hunt whose statement SQLite rejects: the error, and the line of its key with a caret under it. Of the others: each column that
- * the hunt names and its rows have not.
- */
-async function requireSelect(hunts: readonly Hunt[]): Promise<{ faults: string[][]; warnings: string[][] }> {
-  const database = await openAlertDatabase([], hostTables(openHost()));
-  const faults: string[][] = [];
-  const warnings: string[][] = [];
-  try {
-    for (const hunt of hunts) {
-      let key = 'hunt.sql';
-      try {
-        const columns = database.check(hunt.sql);
-        if (hunt.finding?.unless !== undefined) key = 'hunt.finding.unless';
-        if (hunt.finding !== undefined) database.check(findingSql(hunt));
-        warnings.push(
-          ...unknownColumns(hunt, columns).map(({ key, message }) => located('warning', hunt, key, message)),
-        );
-      } catch (error) {
-        if (!(error instanceof SqlError)) throw error;
-        faults.push(located('refused', hunt, key, error.message));
-      }
-    }
-    return { faults, warnings };
-  } finally {
-    database.close();
-  }
-}
-
-/** A row without such a column is the same as all others, or has a hole in its reason. */
-function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]) {
-  const inReason = [...(finding?.reason ?? '').matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
-  const named = [
-    ...identity.map((column) => ['hunt.identity', column] as const),
-    ...inReason.map((column) => ['hunt.finding.reason', column] as const),
-  ];
-  return named
-    .filter(([, column]) => !columns.includes(column))
-    .map(([key, column]) => {
-      const near = nearest(column, columns);
-      const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-      return { key, message: `the rows have no column "${column}"${hint}` };
-    });
-}
-
-/** What is wrong with a key of the hunt's file, and its line with a caret under it. */
-function located(verdict: 'warning' | 'refused', { file }: Hunt, key: string, message: string): string[] {
-  const source = sourceOf(file);
-  const fault = new TomlFileError(`\`${key}\`: ${message}`, file, source, locateKey(source, key.split('.')));
-  return [`${verdict}: ${formatFault(fault)}`, fault.excerpt];
 }
 
 function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {
@@ -172,9 +130,4 @@ function listHunts(hunts: readonly Hunt[], json: boolean | undefined): void {
     })),
     'no hunts',
   );
-}
-
-function printRejected(refused: RefusedRule): void {
-  console.error(`stepparent: hunt ${escapeText(refusedLine(refused), lineChars)}`);
-  if (refused.excerpt !== '') console.error(refused.excerpt);
 }

@@ -1,37 +1,41 @@
-// `stepparent incidents`: package transactions that raised an alert, each told whole.
+// `stepparent incidents`: package transactions that raised an alert, each shown whole.
 
-import { styleText } from 'node:util';
-import { escapeText } from '../../collectors/event/escape-text.ts';
-import { openHost } from '../../collectors/host/host.ts';
-import { processesAlive } from '../../collectors/proc/process-alive.ts';
-import type { Incident, IncidentStep } from '../../detectors/incident.ts';
-import { severityColours } from '../configuration/severity.ts';
-import { labelLines } from '../output/label-lines.ts';
-import { localTime } from '../output/local-time.ts';
-import { readIncidents } from '../query/read-incidents.ts';
+import type { Command } from 'commander';
 import { withStoreReader } from '../query/with-store.ts';
+import { action, defineCommand, type GlobalOptions, jsonOption, limitOption, sinceOption } from './define-command.ts';
 
-export interface IncidentsOptions {
-  config?: string;
-  sinceMs?: number | undefined;
+interface IncidentsOptions extends GlobalOptions {
+  /** Milliseconds since 1970. */
+  since?: number;
   all?: boolean;
   /** The newest so many. */
   limit: number;
   json?: boolean;
 }
 
-/** Of one incident, the steps in it. */
-const mostLines = 40;
-const lineChars = 300;
-const valueChars = 120;
+export const command = (): Command =>
+  defineCommand('incidents')
+    .description('tell package transactions that raised an alert whole, newest last')
+    .argument('[id]', 'one: its stepparent.transaction.id')
+    .addOption(sinceOption('with an alert since then: 10m, 7d, or a date'))
+    .option('--all', 'also those whose alerts were raised while learning')
+    .addOption(limitOption().default(20))
+    .addOption(jsonOption())
+    .action(action(printIncidents));
 
 /** Prints incidents, newest last, or the one with that id. Returns false when that one is not there. */
-export function incidentsCommand(id: string | undefined, options: IncidentsOptions): boolean {
-  const { config, sinceMs, all, limit, json } = options;
-  const count = withStoreReader(config, (store) => {
+async function printIncidents(options: IncidentsOptions, id: string | undefined): Promise<boolean> {
+  const { config, since: sinceMs, all, limit, json } = options;
+  const { openHost } = await import('../../collectors/host/host.ts');
+  const { processesAlive } = await import('../../collectors/proc/process-alive.ts');
+  const { readIncidents } = await import('../query/read-incidents.ts');
+  const { incidentLines } = await import('../output/incident-lines.ts');
+  const count = await withStoreReader(config, (store) => {
     let printed = 0;
     for (const incident of readIncidents(store, { id, sinceMs, all, limit }, processesAlive(openHost().proc))) {
-      const text = json ? JSON.stringify(incident) : `${printed === 0 ? '' : '\n'}${linesOf(incident).join('\n')}`;
+      const text = json
+        ? JSON.stringify(incident)
+        : `${printed === 0 ? '' : '\n'}${incidentLines(incident).join('\n')}`;
       process.stdout.write(`${text}\n`);
       printed++;
     }
@@ -40,120 +44,4 @@ export function incidentsCommand(id: string | undefined, options: IncidentsOptio
   if (count === 0) console.error(id === undefined ? 'no incidents' : 'no such incident');
   else if (id === undefined && count >= limit) console.error(`the newest ${limit}; --limit shows more`);
   return id === undefined || count > 0;
-}
-
-const shown = (text: string | number | undefined, chars = valueChars): string => escapeText(String(text ?? ''), chars);
-
-function linesOf(incident: Incident): string[] {
-  const { process: tool, stepparent } = incident;
-  const {
-    severity,
-    explained,
-    survivors,
-    survivors_count: alive,
-    steps,
-    left_out,
-    unread,
-    last_alert,
-  } = stepparent.incident;
-  const { risk_score: score } = incident.event;
-  const coloured = styleText(severityColours[severity], `${severity} ${score}`, { stream: process.stdout });
-  const program = tool?.executable ?? stepparent.transaction.executable;
-  const command = tool?.args === undefined ? (program ?? '(tool not observed)') : tool.args.join(' ');
-  const facts: [string, string][] = [
-    ['by', startedBy(incident)],
-    ['packages', packagesText(incident)],
-    ['score', shown(explained, lineChars)],
-    ['alerts', alertsText(incident)],
-    ['scripts', scriptsText(incident)],
-    [
-      'running',
-      survivors
-        .slice(0, 5)
-        .map(({ pid, command_line, executable }) => `${shown(command_line ?? executable)} (pid ${pid})`)
-        .join(', ') + more(alive - Math.min(survivors.length, 5)),
-    ],
-  ];
-  const { chosen, left } = chooseSteps(steps, left_out);
-  return [
-    `${localTime(last_alert)}  ${coloured}  ${shown(stepparent.transaction.id)}  ${shown(command, lineChars)}`,
-    ...labelLines(
-      facts.filter(([, text]) => text !== ''),
-      { width: 10 },
-    ),
-    ...chosen.map(stepLine),
-    ...(unread === undefined ? [] : [`  and ${unread} later events, not looked at`]),
-    ...(left === '' ? [] : [`  and ${left}; --json has up to 500`]),
-  ];
-}
-
-function startedBy({ user, stepparent }: Incident): string {
-  const { initiator, lineage, login_user, systemd } = stepparent;
-  const above = lineage.slice(0, 6).map(({ name, executable, pid }) => shown(name ?? executable ?? `pid ${pid}`));
-  const who = initiator?.executable ?? initiator?.name;
-  const parts = [
-    who === undefined ? '' : `${shown(who)} (pid ${initiator?.pid})`,
-    initiator?.origin === undefined ? '' : shown(initiator.origin),
-    above.length === 0 ? '' : `${who === undefined ? '' : 'through '}${above.join(' < ')}`,
-    user === undefined ? '' : `as ${shown(user.name ?? user.id)}`,
-    login_user === undefined ? '' : `logged in as ${shown(login_user.name ?? login_user.id)}`,
-    systemd === undefined ? '' : `unit ${shown(systemd.unit)}`,
-  ];
-  return parts.filter(Boolean).join(', ') || '(not observed)';
-}
-
-function packagesText({ stepparent }: Incident): string {
-  const { packages, packages_count: count, operations } = stepparent.incident;
-  const names = packages.slice(0, 8).map(({ name, version, inferred = [] }) => {
-    const text = shown(version === undefined ? name : `${name} ${version}`);
-    if (inferred.length === 0) return text;
-    return `${text} (${inferred.includes('name') ? '' : 'version '}by its file's name)`;
-  });
-  const what = operations.length === 0 ? '' : ` (${operations.map((each) => shown(each)).join(', ')})`;
-  return names.length === 0 ? what.trim() : `${names.join(', ')}${more(count - names.length)}${what}`;
-}
-
-function alertsText({ stepparent }: Incident): string {
-  const { contributions } = stepparent.incident;
-  return contributions
-    .filter(({ alerts }) => alerts > 0)
-    .slice(0, 10)
-    .map((each) => `${shown(each['rule.id'])}${each.alerts > 1 ? ` ×${each.alerts}` : ''}`)
-    .join(', ');
-}
-
-/** Ordinary packages' scripts have findings too: those without an alert are counted. */
-function scriptsText({ stepparent }: Incident): string {
-  const { scripts } = stepparent.incident;
-  const telling = scripts.filter(({ alerted, state }) => alerted || state === 'changed' || state === 'unowned');
-  const parts = telling.slice(0, 5).map(({ path, state, findings = [] }) => {
-    const found = findings.slice(0, 3).map(({ id, line }) => `${shown(id)} in line ${line}`);
-    return `${shown(path ?? '(script not observed)')}${state === undefined ? '' : ` (${state})`}: ${found.join(', ')}${more(findings.length - found.length)}`;
-  });
-  return parts.join('; ') + more(scripts.length - parts.length);
-}
-
-const more = (count: number): string => (count > 0 ? ` and ${count} more` : '');
-
-/** Alerts, survivors and what belongs to them come first where there is not room for all. */
-function chooseSteps(steps: readonly IncidentStep[], leftOut: Incident['stepparent']['incident']['left_out']) {
-  const ranked = [...steps].sort((a, b) => b.rank - a.rank);
-  const chosen = new Set(ranked.slice(0, mostLines));
-  const counts = new Map(Object.entries(leftOut));
-  for (const { kind } of ranked.slice(mostLines)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const names: Record<string, string> = { package: 'package runs', script: 'scripts', exec: 'programs', file: 'files' };
-  return {
-    chosen: steps.filter((step) => chosen.has(step)),
-    left: [...counts].map(([kind, count]) => `${count} ${names[kind]}`).join(', '),
-  };
-}
-
-function stepLine(step: IncidentStep): string {
-  const { kind, what, by, rules = [], alive } = step;
-  const pid = step['process.pid'];
-  const who = kind === 'file' ? `${shown(by ?? '(process not observed)')} ` : '';
-  const parent = kind === 'file' || by === undefined ? '' : `, by ${shown(by)}`;
-  const marks = [...rules.map((rule) => `ALERT ${shown(rule)}`), ...(alive ? ['STILL RUNNING'] : [])];
-  const text = `${who}${shown(what, lineChars)}${pid === undefined ? '' : ` (pid ${pid}${parent})`}`;
-  return `  ${localTime(step['@timestamp']).slice(11)}  ${kind.padEnd(7)}  ${text}${marks.map((mark) => `  <- ${mark}`).join('')}`;
 }

@@ -1,33 +1,53 @@
 // `stepparent query`: one statement in SQL over events, alerts and tables of the host.
 
+import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import { SqlError } from '../../storage/query-database.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { resolvePaths } from '../configuration/paths.ts';
-import { readConfiguration } from '../configuration/read-configuration.ts';
-import { printAnswer } from '../output/print-answer.ts';
-import { askQuery, type QueryRequest, type QueryResult } from '../query/ask-query.ts';
+import type { QueryRequest, QueryResult } from '../query/ask-query.ts';
+import {
+  action,
+  defineCommand,
+  type GlobalOptions,
+  jsonOption,
+  limitOption,
+  sinceOption,
+  timeoutOption,
+} from './define-command.ts';
 
-export interface QueryOptions {
-  config?: string;
-  json?: boolean;
+interface QueryOptions extends GlobalOptions {
+  /** `:since` in the statement, in milliseconds since 1970; seven days ago when it is not given. */
+  since?: number;
   /** Rows. */
   limit: number;
-  timeoutMs: number;
-  /** `:since` in the statement, in milliseconds since 1970; seven days ago when it is not given. */
-  sinceMs?: number | undefined;
+  /** Milliseconds. */
+  timeout: number;
+  json?: boolean;
 }
+
+export const command = (): Command =>
+  defineCommand('query')
+    .description('ask in SQL: events, alerts, and tables of the host; nothing can be written')
+    .argument('<sql>', 'one statement: SELECT, WITH, VALUES or EXPLAIN')
+    .addOption(sinceOption('what :since stands for in it'))
+    .addOption(limitOption('rows').default(10_000))
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .action(action(printQuery));
 
 const dayMs = 86_400_000;
 const messageChars = 1000;
 
 /** Prints the answer. False when the statement was refused; throws StoreError, QueryEnded and ConfigurationError. */
-export async function queryCommand(sql: string, options: QueryOptions): Promise<boolean> {
+async function printQuery(options: QueryOptions, sql: string): Promise<boolean> {
+  const { resolvePaths } = await import('../configuration/paths.ts');
+  const { readConfiguration } = await import('../configuration/read-configuration.ts');
+  const { SqlError } = await import('../../storage/query-database.ts');
+  const { printAnswer } = await import('../output/print-answer.ts');
   const { configuration } = readConfiguration(options.config);
   const now = Date.now();
-  const { json, limit, timeoutMs, sinceMs = now - 7 * dayMs } = options;
+  const { json, limit, timeout: timeoutMs, since = now - 7 * dayMs } = options;
   const path = resolvePaths(configuration, process.env).database;
-  const request: QueryRequest = { source: { kind: 'database', path }, sql, since: sinceMs, now, limit };
+  const request: QueryRequest = { source: { kind: 'database', path }, sql, since, now, limit };
   try {
     printAnswer(await askEither(request, timeoutMs), { json, limit });
     return true;
@@ -40,6 +60,7 @@ export async function queryCommand(sql: string, options: QueryOptions): Promise<
 
 /** The tables of the host can be asked before the agent has ever run. */
 async function askEither(request: QueryRequest, timeoutMs: number): Promise<QueryResult> {
+  const { askQuery } = await import('../query/ask-query.ts');
   try {
     return await askQuery(request, { timeoutMs });
   } catch (error) {

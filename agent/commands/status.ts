@@ -1,30 +1,44 @@
 // `stepparent status`: what the running agent says of itself, or the store's facts when none runs.
 
+import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
-import { openStoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { resolvePaths } from '../configuration/paths.ts';
-import { checkConfiguration } from '../configuration/read-configuration.ts';
-import { type AgentStatus, formatStatus, type StoppedStatus, storeFacts } from '../daemon/agent-status.ts';
-import { askControl } from '../daemon/control-socket.ts';
+import type { AgentStatus, StoppedStatus } from '../daemon/agent-status.ts';
 import { closing } from '../query/with-store.ts';
+import { action, defineCommand, type GlobalOptions, jsonOption } from './define-command.ts';
+
+interface StatusOptions extends GlobalOptions {
+  json?: boolean;
+}
+
+export const command = (): Command =>
+  defineCommand('status')
+    .description('show what the agent sees, holds and has lost; exit code 1 when none runs')
+    .addOption(jsonOption())
+    .action(action(printStatus));
 
 const lineChars = 1000;
 
 /** True when an agent runs. */
-export async function statusCommand(options: { config?: string; json?: boolean }): Promise<boolean> {
+async function printStatus({ config, json }: StatusOptions): Promise<boolean> {
+  const { resolvePaths } = await import('../configuration/paths.ts');
+  const { checkConfiguration } = await import('../configuration/read-configuration.ts');
+  const { formatStatus } = await import('../daemon/agent-status.ts');
+  const { askControl } = await import('../daemon/control-socket.ts');
   // Also where the configuration is wrong by now: the agent that was started with an earlier one says so.
-  const { configuration, refused } = checkConfiguration(options.config);
+  const { configuration, refused } = checkConfiguration(config);
   for (const { message } of refused) console.error(`stepparent: ${escapeText(message, lineChars)}`);
   const paths = resolvePaths(configuration, process.env);
   const answer = await askControl(paths.controlSocket, 'status');
   // The other end is this program, and root's.
-  const status = answer === undefined ? readStopped(paths.database) : (answer as AgentStatus);
-  process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : formatStatus(status));
+  const status = answer === undefined ? await readStopped(paths.database) : (answer as AgentStatus);
+  process.stdout.write(json ? `${JSON.stringify(status)}\n` : formatStatus(status));
   return status.state !== 'stopped';
 }
 
-function readStopped(database: string): StoppedStatus {
+async function readStopped(database: string): Promise<StoppedStatus> {
+  const { openStoreReader } = await import('../../storage/store.ts');
+  const { storeFacts } = await import('../daemon/agent-status.ts');
   try {
     return closing(openStoreReader(database), (store) => ({
       state: 'stopped',

@@ -7,7 +7,7 @@ import type { StoreReader } from '../../storage/store.ts';
 
 export interface WouldHide {
   /** Stored alerts of its rules. */
-  of: number;
+  stored: number;
   /** Those that it covers, by state. */
   states: Partial<Record<AlertState, number>>;
   /** Matches that these alerts count. */
@@ -21,10 +21,10 @@ const newestShown = 5;
 /** Looks through the stored alerts of the exception's rules, whether or not it has expired. */
 export function previewException(store: Pick<StoreReader, 'listAlerts'>, { rules, when }: Exception): WouldHide {
   const covers = compileConditions(when);
-  const found: WouldHide = { of: 0, states: {}, matches: 0, newest: [] };
+  const found: WouldHide = { stored: 0, states: {}, matches: 0, newest: [] };
   for (const ruleId of new Set(rules)) {
     for (const alert of store.listAlerts({ ruleId })) {
-      found.of++;
+      found.stored++;
       if (!covers((field) => readPath(alert.document, field))) continue;
       found.states[alert.state] = (found.states[alert.state] ?? 0) + 1;
       found.matches += alert.count;

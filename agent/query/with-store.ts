@@ -1,16 +1,23 @@
 // Opens the store of the configured agent for a command.
 
-import { openStore, openStoreReader, type Store, type StoreReader } from '../../storage/store.ts';
-import { resolvePaths } from '../configuration/paths.ts';
-import { readConfiguration } from '../configuration/read-configuration.ts';
+import type { Store, StoreReader } from '../../storage/store.ts';
 
 /** Runs `use` on the store, for reading, and closes it. Throws ConfigurationError or StoreError, both with a line that says what to do. */
-export const withStoreReader = <T>(configurationFile: string | undefined, use: (store: StoreReader) => T): T =>
-  closing(openStoreReader(databaseOf(configurationFile)), use);
+export async function withStoreReader<T>(
+  configurationFile: string | undefined,
+  use: (store: StoreReader) => T,
+): Promise<T> {
+  const database = await databaseOf(configurationFile);
+  const { openStoreReader } = await import('../../storage/store.ts');
+  return closing(openStoreReader(database), use);
+}
 
 /** The same, for writing, beside the agent: there must be a store already. */
-export const withStore = <T>(configurationFile: string | undefined, use: (store: Store) => T): T =>
-  closing(openStore(databaseOf(configurationFile), { mustExist: true }), use);
+export async function withStore<T>(configurationFile: string | undefined, use: (store: Store) => T): Promise<T> {
+  const database = await databaseOf(configurationFile);
+  const { openStore } = await import('../../storage/store.ts');
+  return closing(openStore(database, { mustExist: true }), use);
+}
 
 /** Runs `use` on an open store and closes it, whatever happens. */
 export function closing<S extends { close(): void }, T>(store: S, use: (store: S) => T): T {
@@ -21,5 +28,8 @@ export function closing<S extends { close(): void }, T>(store: S, use: (store: S
   }
 }
 
-const databaseOf = (configurationFile: string | undefined): string =>
-  resolvePaths(readConfiguration(configurationFile).configuration, process.env).database;
+async function databaseOf(configurationFile: string | undefined): Promise<string> {
+  const { resolvePaths } = await import('../configuration/paths.ts');
+  const { readConfiguration } = await import('../configuration/read-configuration.ts');
+  return resolvePaths(readConfiguration(configurationFile).configuration, process.env).database;
+}

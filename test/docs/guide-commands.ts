@@ -26,7 +26,7 @@ const unescaped = (text: string | undefined): string | undefined => text?.replac
 
 /** What the command line says against it; undefined: it would be run. Nothing is. */
 export async function refusalOf(command: readonly string[]): Promise<string | undefined> {
-  const root = program();
+  const root = await program(command[1]);
   let reached = false;
   const silence = (each: Command): void => {
     each.configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} });

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { agentPriority } from '../../agent/commands/run.ts';
+import { agentPriority } from '../../agent/daemon/run-agent.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { titled } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';

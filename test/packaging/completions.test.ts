@@ -1,16 +1,18 @@
 // The completions, asked of the real shells.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { commandTable } from '../../packaging/command-table.ts';
-import { completions } from '../../packaging/completions.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { temporaryDirectory } from '../storage/temporary-store.ts';
 
-const files = completions();
-const table = commandTable();
+const top = join(import.meta.dirname, '../..');
+const files = [
+  ['bash', 'stepparent.bash'],
+  ['zsh', '_stepparent'],
+  ['fish', 'stepparent.fish'],
+] as const;
 const limits = { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' } as const;
 
 /** Answers to command lines that end where the cursor is: the words offered, of files the last part. */
@@ -72,89 +74,78 @@ const askFish: Ask = (file, lines, cwd) => {
 
 const shells = { bash: askBash, zsh: askZsh, fish: askFish };
 
-const commands = 'run status reload alerts events incidents hunt query scripts baseline except'.split(' ');
+const commands = 'run status reload alerts events incidents hunt query scripts baseline except config rules'.split(' ');
 const rows: [line: string, offered: string[]][] = [
-  ['stepparent ', [...commands, 'config', 'rules']],
+  ['stepparent ', commands],
   ['stepparent ru', ['run', 'rules']],
   ['stepparent --config /nowhere/x ru', ['run', 'rules']],
-  ['stepparent --config run sta', ['status']],
-  ['stepparent --v', ['--version']],
   ['stepparent run --', ['--check', '--strict', '--config', '--help']],
-  ['stepparent baseline ', ['list', 'forget', 'trust']],
   ['stepparent --config=/nowhere/x baseline ', ['list', 'forget', 'trust']],
-  ['stepparent baseline list --', ['--rule', '--container', '--json', '--config', '--help']],
-  ['stepparent scripts --', ['--json', '--config', '--help']],
-  ['stepparent scripts show --r', ['--raw']],
   ['stepparent alerts --s', ['--since', '--state']],
   ['stepparent alerts --state ', ['open', 'learning', 'capped', 'excepted']],
   ['stepparent alerts --since 2h --state=o', ['open']],
   ['stepparent alerts --since ', []],
-  ['stepparent alerts ', []],
-  ['stepparent except add --dry', ['--dry-run']],
+  ['stepparent rules show package-tool-i', ['package-tool-impostor']],
   ['stepparent --config fi', ['file one.toml', 'file-two.toml']],
-  ['stepparent config check fi', ['file one.toml', 'file-two.toml']],
+  ['stepparent --config=fi', ['file one.toml', 'file-two.toml']],
   ['stepparent rules check file-two.toml fi', ['file one.toml', 'file-two.toml']],
-  ['stepparent hunt --journal f', ['folder']],
+  ['stepparent hunt --journal d', ['directory']],
   ['stepparent nonsense ', []],
-  ['stepparent baseline nonsense ', []],
-  ['stepparent scripts coreutils ', []],
-  ['stepparent scripts coreutils --j', ['--json']],
+];
+/** What a shell must not run while it completes. */
+const hostileRows = [
+  'stepparent $(touch ran) ',
+  'stepparent `touch ran` ',
+  'stepparent alerts --rule $(touch ran)',
+  'stepparent alerts --rule `touch ran`',
+  'stepparent --config=$(touch ran)',
+  'stepparent rules check $(touch ran) fi',
 ];
 
-test('every shell has its file where it looks for it', () => {
-  expect(files.flatMap(({ paths }) => paths)).toEqual([
-    'bash-completion/completions/stepparent',
-    'zsh/vendor-completions/_stepparent',
-    'zsh/site-functions/_stepparent',
-    'fish/vendor_completions.d/stepparent.fish',
-  ]);
-});
-
-test('the table has the command that is meant when none is named', () => {
-  expect(table.flatMap(({ path, defaultCommand }) => (defaultCommand ? [[...path, defaultCommand]] : []))).toEqual([
-    ['scripts', 'list'],
-  ]);
-});
-
-describe.each(files)('$shell', ({ shell, text, paths: [path = ''] }) => {
+describe.each(files)('%s', (shell, name) => {
   const missing = unmet(missingTools(shell));
-  const fileOf = (): string => {
-    const file = join(temporaryDirectory(), basename(path));
-    writeFileSync(file, text);
-    return file;
+  const file = join(top, 'packaging/completions', name);
+  let cwd: string;
+  let path: string | undefined;
+
+  beforeEach(() => {
+    cwd = temporaryDirectory();
+    mkdirSync(join(cwd, 'directory'));
+    for (const each of ['file one.toml', 'file-two.toml', 'other']) writeFileSync(join(cwd, each), '');
+    path = process.env.PATH;
+  });
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  /** Puts a program of that name first in PATH: what the completion calls. */
+  const installProgram = (script: string): void => {
+    const bin = temporaryDirectory();
+    writeFileSync(join(bin, 'stepparent'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    process.env.PATH = `${bin}:${path}`;
   };
+  const installCheckout = (): void => installProgram(`exec '${process.execPath}' '${top}/agent/main.ts' "$@"`);
 
   test.skipIf(missing)(titled('reads it', missing), () => {
-    expect(execFileSync(shell, ['-n', fileOf()], { encoding: 'utf8', stdio: 'pipe' })).toBe('');
+    expect(execFileSync(shell, ['-n', file], { encoding: 'utf8', stdio: 'pipe' })).toBe('');
   });
 
-  test.skipIf(missing)(titled('offers commands, options, choices and files', missing), () => {
-    const cwd = temporaryDirectory();
-    mkdirSync(join(cwd, 'folder'));
-    for (const name of ['file one.toml', 'file-two.toml', 'other']) writeFileSync(join(cwd, name), '');
-    const said = shells[shell](
-      fileOf(),
-      rows.map(([line]) => line),
-      cwd,
-    );
-    // Where nothing else can stand, zsh offers options unasked.
-    const asked = said.map((words, i) =>
-      words.filter((word) => !word.startsWith('-') || / -\S*$/.test(rows[i]?.[0] ?? '')),
-    );
-    expect(rows.map(([line], i) => [line, asked[i]])).toEqual(rows.map(([line, offered]) => [line, offered.sort()]));
+  test.skipIf(missing)(titled('offers commands, options, values and files', missing), () => {
+    installCheckout();
+    const lines = rows.map(([line]) => line);
+    const answered = shells[shell](file, lines, cwd);
+    expect(lines.map((line, i) => [line, answered[i]])).toEqual(rows.map(([line, words]) => [line, words.sort()]));
   });
 
-  test.skipIf(missing)(titled('offers every command and option of the table', missing), () => {
-    const lines = table.flatMap(({ path: words }) => {
-      const line = ['stepparent', ...words].join(' ');
-      return [`${line} `, `${line} --`];
-    });
-    const said = shells[shell](fileOf(), lines, temporaryDirectory());
-    for (const [i, { path: words, commands: below, options }] of table.entries()) {
-      expect(said[2 * i], words.join(' ')).toEqual(expect.arrayContaining([...below]));
-      expect(said[2 * i + 1], words.join(' ')).toEqual(
-        expect.arrayContaining([...options.map(({ flag }) => flag), '--config', '--help']),
-      );
-    }
+  test.skipIf(missing)(titled('runs nothing of what is typed', missing), () => {
+    installCheckout();
+    shells[shell](file, hostileRows, cwd);
+    expect(existsSync(join(cwd, 'ran'))).toBe(false);
+  });
+
+  test.skipIf(missing)(titled('runs nothing of what the program answers', missing), () => {
+    installProgram(`printf '%s\\t%s\\n' '$(touch ran)' '$(touch ran)' '\`touch ran\`' "'; touch ran; '"`);
+    shells[shell](file, ['stepparent ', 'stepparent alerts '], cwd);
+    expect(existsSync(join(cwd, 'ran'))).toBe(false);
   });
 });

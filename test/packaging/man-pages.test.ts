@@ -83,7 +83,7 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
   test('stepparent(8) has every command with its arguments and options', () => {
     const text = chapterOf(shown('stepparent.8'), 'COMMANDS');
     const headings = text.split(/^ {3}(?=\S)/m).slice(1);
-    const runnable = commandTable().filter(({ commands }) => commands.length === 0);
+    const runnable = commandTable.filter(({ commands }) => commands.length === 0);
     expect(headings.length).toBe(runnable.length);
     for (const [i, { path, options, arguments: taken }] of runnable.entries()) {
       const part = headings[i] ?? '';

@@ -15,7 +15,7 @@ function helpOf(command: Command): string[] {
 
 /** Changed on purpose: npx vitest run -u test/agent/commands/help.test.ts */
 test('--help of every command', async () => {
-  const help = helpOf(program());
+  const help = helpOf(await program());
   expect(help.length).toBeGreaterThan(15);
   await expect(help.join('\n')).toMatchFileSnapshot('help.golden.txt');
 });

@@ -1,0 +1,55 @@
+// `stepparent baseline list`: the known terms.
+
+import type { Command } from 'commander';
+import { escapeText } from '../../../collectors/event/escape-text.ts';
+import type { TermRecord } from '../../../storage/records.ts';
+import { localTime } from '../../output/local-time.ts';
+import { printRows } from '../../output/print-rows.ts';
+import { withStoreReader } from '../../query/with-store.ts';
+import { action, containerOption, defineCommand, type GlobalOptions, jsonOption } from '../define-command.ts';
+
+interface ListOptions extends GlobalOptions {
+  rule?: string;
+  /** A container's id; without it, the host and every container. */
+  container?: string;
+  json?: boolean;
+}
+
+export const list = (): Command =>
+  defineCommand('list')
+    .description('list the known terms')
+    .option('--rule <id>', 'of one rule')
+    .addOption(containerOption())
+    .addOption(jsonOption())
+    .action(action(listTerms));
+
+const cellChars = 300;
+
+/** Prints the known terms, of one rule or all. */
+async function listTerms({ config, container, rule, json }: ListOptions): Promise<void> {
+  await withStoreReader(config, (store) => {
+    const terms = store.listTerms({ ruleId: rule, scope: container });
+    if (json) for (const term of terms) process.stdout.write(`${JSON.stringify(documentOf(term))}\n`);
+    else printRows([...terms].map(rowOf), 'nothing is known yet');
+  });
+}
+
+function rowOf({ ruleId, scope, terms, lastMs, count, origin }: TermRecord) {
+  const shown = terms.map((term) => (term === null ? '(not observed)' : escapeText(term, cellChars)));
+  const container = scope === '' ? '' : `container ${escapeText(scope.slice(0, 12), cellChars)}`;
+  return {
+    cells: [escapeText(ruleId, cellChars), localTime(lastMs), `×${count}`, origin, container, shown.join('  ')],
+  };
+}
+
+function documentOf({ ruleId, scope, terms, firstMs, lastMs, count, origin }: TermRecord): unknown {
+  return {
+    rule: ruleId,
+    ...(scope === '' ? {} : { container: scope }),
+    terms,
+    first: new Date(firstMs).toISOString(),
+    last: new Date(lastMs).toISOString(),
+    count,
+    origin,
+  };
+}

@@ -1,0 +1,37 @@
+// `stepparent baseline trust`: adds a term to the baseline for good.
+
+import type { Command } from 'commander';
+import { escapeText } from '../../../collectors/event/escape-text.ts';
+import { withStore } from '../../query/with-store.ts';
+import { action, containerOption, defineCommand, type GlobalOptions } from '../define-command.ts';
+
+interface TrustOptions extends GlobalOptions {
+  /** A container's id; without it, the host itself. */
+  container?: string;
+}
+
+export const trust = (): Command =>
+  defineCommand('trust')
+    .description('make a term one that counts as seen for ever')
+    .argument('<rule>')
+    .argument('<term...>', "one for each of the rule's fields")
+    .addOption(containerOption())
+    .action(action(trustTerm));
+
+const lineChars = 1000;
+
+/** The rule may be a hunt (`hunt:NAME`). False when there can be no such term. */
+async function trustTerm({ config, container }: TrustOptions, rule: string, terms: string[]): Promise<boolean> {
+  const { baselineTermFault } = await import('../../configuration/baseline-term.ts');
+  const { readConfiguration } = await import('../../configuration/read-configuration.ts');
+  return await withStore(config, (store) => {
+    const fault = baselineTermFault(store, readConfiguration(config), { rule, terms, container });
+    if (fault !== undefined) {
+      console.error(`stepparent: ${escapeText(fault, lineChars)}`);
+      return false;
+    }
+    store.trustTerm(rule, container ?? '', terms, Date.now());
+    console.error('trusted: no alert from now on');
+    return true;
+  });
+}

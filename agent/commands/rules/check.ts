@@ -1,0 +1,23 @@
+// `stepparent rules check`: whether the agent would load the rules in files.
+
+import type { Command } from 'commander';
+import { printCheck } from '../../output/print-check.ts';
+import { action, defineCommand, type GlobalOptions, strictOption } from '../define-command.ts';
+
+interface CheckOptions extends GlobalOptions {
+  /** A warning fails as well. */
+  strict?: boolean;
+}
+
+export const check = (): Command =>
+  defineCommand('check')
+    .description('check the rules that the agent loads, or files beside them; exit code 1 when any is refused')
+    .argument('[file...]', 'files or folders')
+    .addOption(strictOption())
+    .action(action(checkFiles));
+
+/** True when nothing is refused; with `strict`, when there is no warning either. */
+async function checkFiles({ config, strict }: CheckOptions, files: string[]): Promise<boolean> {
+  const { checkRules } = await import('../../configuration/check-rules.ts');
+  return printCheck('rule', checkRules(files, config), strict);
+}

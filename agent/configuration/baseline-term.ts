@@ -1,0 +1,62 @@
+// Whether a rule or a hunt can have a term: what `baseline` checks before it changes one.
+
+import { isDeepStrictEqual } from 'node:util';
+import { huntRuleId } from '../../detectors/hunts/hunt.ts';
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+import { nearest } from '../../detectors/rules/toml-file.ts';
+import type { StoreReader } from '../../storage/store.ts';
+import type { ReadConfiguration } from './read-configuration.ts';
+import { patternFault, termFault } from './term-fault.ts';
+
+export interface BaselineTerm {
+  /** The id of a rule, or `hunt:NAME`. */
+  rule: string;
+  /** A value for each of the rule's fields. */
+  terms: readonly string[];
+  /** A container's id; else the host itself. */
+  container: string | undefined;
+}
+
+/** Why there can be no such term. What was seen can be, whatever it looks like. */
+export function baselineTermFault(
+  store: Pick<StoreReader, 'listTerms'>,
+  { configuration }: ReadConfiguration,
+  { rule, terms, container }: BaselineTerm,
+): string | undefined {
+  const { rules } = readRules(configuration.rules_directories);
+  const { hunts } = readHunts(configuration.hunts.directories);
+  const fieldsOf = new Map([
+    ...rules.map(({ id, termFields }) => [id, termFields] as const),
+    ...hunts.map((hunt) => [huntRuleId(hunt.id), hunt.identity] as const),
+  ]);
+  const fields = fieldsOf.get(rule);
+  if (fields === undefined) {
+    const near = nearest(rule, [...fieldsOf.keys()]);
+    return `no rule ${rule}; ${near === undefined ? '' : `did you mean ${near}? `}see \`stepparent rules list\``;
+  }
+  if (fields.length !== terms.length) {
+    return `${terms.length} terms given, and ${rule} has ${fields.length}: ${fields.join(', ')}`;
+  }
+  if (container !== undefined) {
+    const cut = [...store.listTerms()].find(({ scope }) => scope.startsWith(container) && scope !== container);
+    if (container === '' || cut !== undefined) {
+      return `--container ${container === '' ? 'is empty' : `needs the whole id, such as ${cut?.scope}`}`;
+    }
+    const fault = termFault('container.id', container);
+    if (fault !== undefined) return `--container "${container}" ${fault}`;
+  }
+  const seen = [...store.listTerms({ ruleId: rule, scope: container ?? '' })].filter(({ count }) => count > 0);
+  if (seen.some((term) => isDeepStrictEqual(term.terms, terms))) return undefined;
+  for (const [index, field] of fields.entries()) {
+    const value = terms[index] ?? '';
+    const fault = termFault(field, value);
+    if (fault === undefined) continue;
+    const advice =
+      fault === patternFault
+        ? '; an exception with the operator "matches" can have one: stepparent.toml(5)'
+        : '; `stepparent baseline list` shows terms as they are';
+    return `${field} "${value}" ${fault}${advice}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,72 @@
+// Checks the files of the configured hunts: as the agent loads them, and their SQL as SQLite takes it.
+
+import { openHost } from '../../collectors/host/host.ts';
+import { hostTables } from '../../collectors/host-tables/host-tables.ts';
+import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
+import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
+import { formatFault, refusedLine } from '../daemon/agent-status.ts';
+import type { CheckFault, CheckReport } from './check-report.ts';
+import { readConfiguration } from './read-configuration.ts';
+import { sourceOf } from './rule-warnings.ts';
+
+/** Throws ConfigurationError. */
+export async function checkHunts(config: string | undefined): Promise<CheckReport> {
+  const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
+  const { faults, warnings } = await checkStatements(hunts);
+  const unread = refused.map((each) => ({ line: refusedLine(each), excerpt: each.excerpt }));
+  return { right: hunts.length - faults.length, refused: [...unread, ...faults], warnings, notes: [] };
+}
+
+/**
+ * Of each hunt whose statement SQLite rejects: the error, and the line of its key with a caret under it. Of the others: each column that
+ * the hunt names and its rows have not.
+ */
+async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckFault[]; warnings: CheckFault[] }> {
+  const database = await openAlertDatabase([], hostTables(openHost()));
+  const faults: CheckFault[] = [];
+  const warnings: CheckFault[] = [];
+  try {
+    for (const hunt of hunts) {
+      let key = 'hunt.sql';
+      try {
+        const columns = database.check(hunt.sql);
+        if (hunt.finding?.unless !== undefined) key = 'hunt.finding.unless';
+        if (hunt.finding !== undefined) database.check(findingSql(hunt));
+        warnings.push(
+          ...unknownColumns(hunt, columns).map(({ key, message }) => faultOf('warning', hunt, key, message)),
+        );
+      } catch (error) {
+        if (!(error instanceof SqlError)) throw error;
+        faults.push(faultOf('refused', hunt, key, error.message));
+      }
+    }
+    return { faults, warnings };
+  } finally {
+    database.close();
+  }
+}
+
+/** A row without such a column is the same as all others, or has a hole in its reason. */
+function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]) {
+  const inReason = [...(finding?.reason ?? '').matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
+  const named = [
+    ...identity.map((column) => ['hunt.identity', column] as const),
+    ...inReason.map((column) => ['hunt.finding.reason', column] as const),
+  ];
+  return named
+    .filter(([, column]) => !columns.includes(column))
+    .map(([key, column]) => {
+      const near = nearest(column, columns);
+      const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+      return { key, message: `the rows have no column "${column}"${hint}` };
+    });
+}
+
+/** What is wrong with a key of the hunt's file, and its line with a caret under it. */
+function faultOf(verdict: 'warning' | 'refused', { file }: Hunt, key: string, message: string): CheckFault {
+  const source = sourceOf(file);
+  const fault = new TomlFileError(`\`${key}\`: ${message}`, file, source, locateKey(source, key.split('.')));
+  return { line: `${verdict}: ${formatFault(fault)}`, excerpt: fault.excerpt };
+}

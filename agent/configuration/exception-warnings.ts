@@ -1,0 +1,16 @@
+// What is odd about exceptions: fields and rules that do not exist, ends that are near.
+
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+import { type ConfiguredException, exceptionsReport, knownNames } from './configured-exceptions.ts';
+import type { ReadConfiguration } from './read-configuration.ts';
+
+/** One line for each, compared with the rules and hunts that the agent loads. */
+export function exceptionWarnings(
+  { configuration }: ReadConfiguration,
+  exceptions: readonly ConfiguredException[],
+): string[] {
+  const { rules } = readRules(configuration.rules_directories);
+  const { hunts } = readHunts(configuration.hunts.directories);
+  return exceptionsReport(exceptions, knownNames(rules, hunts), Date.now()).warnings;
+}

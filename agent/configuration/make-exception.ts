@@ -1,0 +1,137 @@
+// Makes an exception of a stored alert: its conditions, its end, and the text of the drop-in file that will have it.
+
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { readPath } from '../../collectors/event/read-path.ts';
+import { type Condition, type Exception, exceptionId } from '../../detectors/exceptions.ts';
+import { huntRuleId } from '../../detectors/hunts/hunt.ts';
+import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+import type { AlertRecord } from '../../storage/records.ts';
+import { localTime } from '../output/local-time.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { parseExceptions, refuseField } from './configured-exceptions.ts';
+import { parseDuration, parseTime } from './duration.ts';
+import { exceptionToml } from './exception-text.ts';
+import { NoException } from './no-exception.ts';
+import { dropInDirectory, type ReadConfiguration } from './read-configuration.ts';
+
+export interface ExceptionRequest {
+  /** The file of the configuration, if not the default one. */
+  config?: string | undefined;
+  /** Fields that must have the alert's value, besides its terms. */
+  fields: readonly string[];
+  reason?: string | undefined;
+  owner?: string | undefined;
+  /** A span from now, a date or time, or `never`. */
+  expires: string;
+  /** The file's name in conf.d. */
+  file?: string | undefined;
+}
+
+export interface MadeException extends Exception {
+  /** Where drop-in files are. */
+  directory: string;
+  /** The path of the file. */
+  file: string;
+  text: string;
+}
+
+const chars = 300;
+const yearMs = 366 * 86_400_000;
+/** They name one process or event, which does not come again. */
+const passing = /(?:^|\.)(?:entity_id|pid|start)$|^@timestamp$|^event\.(?:id|created)$/;
+
+/** The exception, and the file that it goes into. Throws NoException. */
+export function makeException(
+  alert: AlertRecord,
+  read: ReadConfiguration,
+  request: ExceptionRequest,
+  nowMs: number,
+): MadeException {
+  const when = conditionsOf(alert, termFieldsOf(alert, read), request.fields);
+  const { expires, expiresMs } = expiryOf(request.expires, nowMs);
+  const rules = [alert.ruleId];
+  const id = exceptionId(rules, when);
+  const earlier = read.exceptions.find((exception) => exception.id === id);
+  if (earlier !== undefined) {
+    throw new NoException(`this exception is there already: ${escapeText(`${earlier.file}:${earlier.line}`, chars)}`);
+  }
+  const directory = dropInDirectory(request.config);
+  const file = join(directory, fileName(request.file, id));
+  const reason = request.reason ?? `no reason given; made from alert ${alert.id}`;
+  const owner = request.owner ?? process.env.SUDO_USER ?? userInfo().username;
+  const exception = { id, rules, when, reason, owner, expiresMs };
+  const comment = `Made by \`stepparent except add\` from alert ${alert.id} on ${localTime(nowMs).slice(0, 10)}.`;
+  const text = exceptionToml(exception, { expires, comment });
+  requireSame(text, file, id);
+  return { ...exception, directory, file, text };
+}
+
+/** Fields of a rule's terms; of a hunt's, the columns that make a row the same row. Empty when it is not loaded any more. */
+function termFieldsOf({ ruleId }: AlertRecord, { configuration }: ReadConfiguration): readonly string[] {
+  const rule = readRules(configuration.rules_directories).rules.find(({ id }) => id === ruleId);
+  if (rule !== undefined) return rule.termFields;
+  const hunt = readHunts(configuration.hunts.directories).hunts.find(({ id }) => huntRuleId(id) === ruleId);
+  // A finding has the columns with names of ECS under these, the others in the row alone.
+  const fieldOf = (column: string) => (column.includes('.') ? column : `stepparent.hunt.row.${column}`);
+  return hunt?.identity.map(fieldOf) ?? [];
+}
+
+function conditionsOf(alert: AlertRecord, termFields: readonly string[], asked: readonly string[]): Condition[] {
+  const terms = termFields.filter((field) => !passing.test(field));
+  const fields = [...new Set([...terms, ...asked])];
+  if (fields.length === 0) {
+    throw new NoException(
+      termFields.length === 0
+        ? `the rule ${escapeText(alert.ruleId, chars)} has no terms here: say with --field what must be the same`
+        : `${termFields.join(', ')} is another in each process: say with --field what must be the same`,
+    );
+  }
+  return fields.flatMap((field) => conditionsOn(field, alert));
+}
+
+/** A condition for each value: who lists several, like process.args, must have them all. */
+function conditionsOn(field: string, { document }: AlertRecord): Condition[] {
+  const why = refuseField(field);
+  if (why !== undefined) throw new NoException(`--field ${escapeText(field, chars)} must be ${why}`);
+  const values = [readPath(document, field) ?? []].flat().map(String);
+  if (values.length === 0) {
+    throw new NoException(`the alert has no ${escapeText(field, chars)}: what was not observed cannot be compared`);
+  }
+  if (values.length > 64)
+    throw new NoException(`${escapeText(field, chars)} has more than 64 values: choose another field`);
+  return [...new Set(values)].map((value) => ({ field, operator: 'is', values: [value] }));
+}
+
+/** `expires` as TOML has it. A date stays one, to be read in the file as it was given. */
+function expiryOf(text: string, nowMs: number): { expires: string; expiresMs: number | undefined } {
+  if (text === 'never') return { expires: text, expiresMs: undefined };
+  const spanMs = parseDuration(text);
+  const expiresMs = spanMs === undefined ? parseTime(text) : Math.floor((nowMs + spanMs) / 1000) * 1000;
+  if (expiresMs === undefined || expiresMs <= nowMs || expiresMs > nowMs + yearMs) {
+    throw new NoException('--expires must be a span such as 30d, a date or time within the next year, or "never"');
+  }
+  const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
+  return { expires: isDate ? text : new Date(expiresMs).toISOString().replace('.000Z', 'Z'), expiresMs };
+}
+
+function fileName(asked: string | undefined, id: string): string {
+  const name = asked ?? `50-exception-${id}`;
+  if (!/^\w[\w.-]{0,199}$/.test(name)) {
+    throw new NoException('--file must be a name of letters, digits, ".", "-" and "_", without a folder');
+  }
+  return name.endsWith('.toml') ? name : `${name}.toml`;
+}
+
+/** What the agent will read must be what was shown. */
+function requireSame(text: string, file: string, id: string): void {
+  try {
+    if (parseExceptions(text, file)[0]?.id === id) return;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new NoException(`this cannot be written as an exception: ${error.message}`);
+  }
+  throw new NoException('this cannot be written as an exception: a value is no text that TOML can hold');
+}

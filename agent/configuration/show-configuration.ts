@@ -1,0 +1,90 @@
+// The configuration in force as text: every key with its value and its origin, then the exceptions.
+
+import { escapeText } from '../../collectors/event/escape-text.ts';
+import { type ConfigurationKey, configurationKeys, configurationTables } from './configuration.ts';
+import type { ConfiguredException } from './configured-exceptions.ts';
+import { exceptionToml } from './exception-text.ts';
+import { resolvePaths } from './paths.ts';
+import type { ReadConfiguration } from './read-configuration.ts';
+import { tomlValue } from './toml-value.ts';
+
+const lineChars = 1000;
+
+/** A key with what holds. Without `value` it is not set, and `without` of the table says what that means. */
+interface ShownKey extends ConfigurationKey {
+  value: unknown;
+  origin: string;
+  setting?: { file: string; line: number };
+}
+
+const shownKeys = (read: ReadConfiguration, environment: NodeJS.ProcessEnv): ShownKey[] =>
+  configurationKeys.map((key) => shownKey(key, read, environment));
+
+/** What the environment gives (systemd.exec(5)) and what depends on the host counts as the default does: no file sets it. */
+function shownKey(
+  key: ConfigurationKey,
+  { settings, configuration }: ReadConfiguration,
+  environment: NodeJS.ProcessEnv,
+): ShownKey {
+  const set = settings.get(key.name);
+  if (set) return { ...key, value: set.value, origin: `${set.file}:${set.line}`, setting: set };
+  const { stateDirectory, logsDirectory, runtimeDirectory } = resolvePaths(configuration, environment);
+  const directories: Readonly<Record<string, string>> = {
+    state_directory: stateDirectory,
+    logs_directory: logsDirectory,
+    runtime_directory: runtimeDirectory,
+  };
+  const directory = directories[key.name];
+  const variable = key.name.toUpperCase();
+  if (directory !== undefined && environment[variable]?.split(':')[0])
+    return { ...key, value: directory, origin: `$${variable}` };
+  const value = key.name === 'rules_directories' ? configuration.rules_directories : (directory ?? key.default);
+  return { ...key, value, origin: 'default' };
+}
+
+/** TOML that can be read again; where each value comes from is a comment. */
+export function configurationToml(read: ReadConfiguration, environment: NodeJS.ProcessEnv): string {
+  const { files, exceptions } = read;
+  const keys = shownKeys(read, environment);
+  const shown = (text: string): string => escapeText(text, lineChars);
+  const line = ({ name, value, origin, whenUnset }: ShownKey): string => {
+    const key = name.slice(name.lastIndexOf('.') + 1);
+    return value === undefined
+      ? `# ${key} is not set: ${whenUnset}`
+      : `${key} = ${tomlValue(value)}  # ${shown(origin)}`;
+  };
+  const linesOf = (table: string): string[] => keys.filter((key) => key.table === table).map(line);
+  const lines = [
+    ...(files.length === 0 ? ['# no file was read'] : files.map((file) => `# read: ${shown(file)}`)),
+    '',
+    ...linesOf(''),
+    ...[...configurationTables.keys()].flatMap((table) => ['', `[${table}]`, ...linesOf(table)]),
+    '',
+  ];
+  return [lines.join('\n'), ...exceptions.map((exception) => exceptionToml(exception, labels(exception)))].join('\n');
+}
+
+const expiryOf = ({ expiresMs }: ConfiguredException): string =>
+  expiresMs === undefined ? 'never' : new Date(expiresMs).toISOString();
+
+const labels = (exception: ConfiguredException) => ({
+  expires: expiryOf(exception),
+  comment: escapeText(`${exception.file}:${exception.line}`, lineChars),
+});
+
+/** One JSON document a line, each of a key or an exception. */
+export function configurationJson(read: ReadConfiguration, environment: NodeJS.ProcessEnv): string {
+  const documents = [
+    ...shownKeys(read, environment).map(({ name, value, origin, setting }) =>
+      setting
+        ? { key: name, value, origin: 'file', file: setting.file, line: setting.line }
+        : { key: name, value: value ?? null, origin: origin.startsWith('$') ? 'environment' : 'default' },
+    ),
+    ...read.exceptions.map((exception) => {
+      const { rules, when, reason, owner, file, line } = exception;
+      const value = { rule: rules, when, reason, owner, expires: expiryOf(exception) };
+      return { key: 'exceptions', value, origin: 'file', file, line };
+    }),
+  ];
+  return documents.map((document) => `${JSON.stringify(document)}\n`).join('');
+}

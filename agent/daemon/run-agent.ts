@@ -1,0 +1,163 @@
+// The agent in the foreground: from the command line to its first line, and until a signal ends it.
+
+import { closeSync, openSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
+import { isatty } from 'node:tty';
+import { errorMessage } from '../../collectors/error-message.ts';
+import { isOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { exitNow } from '../../collectors/linux/libc.ts';
+import { resolvePaths } from '../configuration/paths.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
+import { type AgentStatus, exceptionLines } from './agent-status.ts';
+import { openLog, stderrIsJournal } from './log.ts';
+import { openServiceManager } from './service-manager.ts';
+import { type Agent, startAgent } from './start-agent.ts';
+
+const sinkDestinations: Readonly<Record<string, string>> = {
+  journald: 'the journal (journalctl -t stepparent)',
+  stdout: 'standard output while there is no journal',
+};
+
+/** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
+function readyLines(
+  { sensor, packages, rules, hunts, exceptions, sinks, store, known_front_ends }: AgentStatus,
+  alerts: string,
+): string[] {
+  const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
+  return [
+    `watching processes with ${sensor.name}: ${sensor.argv.join('; ')}`,
+    `watching package databases: ${packages.folders.map(({ path, by }) => `${path} (${by})`).join(', ') || 'none'}`,
+    ...packages.missing.map((path) => `not covered: ${path} is missing`),
+    ...sensor.reasons.map((reason) => `not covered: ${reason}`),
+    `rules: ${rules.loaded.join(', ') || 'none'}`,
+    ...rules.refused.map(({ file, line, message }) => `rule refused: ${file}:${line}: ${message}`),
+    `hunts: ${hunts.scheduled.map(({ id }) => id).join(', ') || 'none are run'}`,
+    ...hunts.refused.map(({ file, line, message }) => `hunt refused: ${file}:${line}: ${message}`),
+    ...exceptionLines(exceptions).map((line) => `exceptions: ${line}`),
+    `package front ends: ${known_front_ends ? 'verified ones count as known' : 'none count as known'}`,
+    `alerts go to ${sinks.map(({ name }) => sinkDestinations[name] ?? alerts).join(', ') || 'the database alone'}`,
+    `ready (pid ${process.pid}, database ${store.path})${learning}`,
+  ];
+}
+
+const statusEveryMs = 30_000;
+
+/** What `systemctl status` shows. */
+const statusLine = ({ state, degraded, sensor, store }: AgentStatus): string =>
+  [
+    `${state} with ${sensor.name}`,
+    `${Object.values(store.alerts).reduce((sum, count) => sum + count, 0)} alerts stored`,
+    ...degraded,
+  ].join('; ');
+
+/** A store that cannot be read ends nothing: the sensor runs, and what is to be stored waits. */
+function statusOf(agent: Agent): string {
+  try {
+    return statusLine(agent.status());
+  } catch (error) {
+    return `degraded: the status cannot be read: ${errorMessage(error)}`;
+  }
+}
+
+const hadTerminal = isatty(0);
+
+/** A terminal that hung up: who started the agent by hand is gone. A service has none. */
+function terminalIsGone(): boolean {
+  if (!hadTerminal) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch (error) {
+    // Without a descriptor left (EMFILE) nothing is known of it.
+    return !isOwnTrouble(error);
+  }
+}
+
+/** That of its unit (Nice=), which a test holds against it. */
+export const agentPriority = -5;
+
+/**
+ * On a busy host an agent without it looks when all the processes of a short session have ended: then it is not known who
+ * logged in. Whoever gave it another priority than the usual one is obeyed.
+ */
+function raisePriority(): void {
+  try {
+    if (getPriority() === 0) setPriority(agentPriority);
+  } catch {
+    // Where that is forbidden (no CAP_SYS_NICE) it works on as it is.
+  }
+}
+
+/** After its last step the agent ends by itself, unless something that hangs holds it: then it is ended. */
+const lingerMs = 1000;
+
+/** The exit code: 0 for an end that was asked for, also where a step of it failed; 1 after an error that nothing handled. */
+export async function runAgent(configurationFile: string | undefined): Promise<number> {
+  const read = () => readConfiguration(configurationFile);
+  const first = read();
+  const { configuration } = first;
+  const paths = resolvePaths(configuration, process.env);
+  if (process.geteuid?.() !== 0) {
+    process.stderr.write('stepparent: run needs root, to trace processes and to read /proc: sudo stepparent run\n');
+    return 4;
+  }
+  raisePriority();
+  // What ps and systemctl show in the place of the runtime's "MainThread".
+  process.title = 'stepparent';
+  const toJournal = stderrIsJournal(process.env);
+  const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
+  let askedEarly = false;
+  let reload = (): void => {
+    askedEarly = true;
+  };
+  const manager = openServiceManager(process.env);
+  const ending = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    ending.signal.addEventListener('abort', () => {
+      manager.stopping();
+      resolve();
+    });
+  });
+  // A second signal changes nothing: the end has begun, and takes some seconds at most. Ctrl-C below npm is two.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
+  process.on('SIGHUP', () => (terminalIsGone() ? ending.abort() : reload()));
+  let failed = false;
+  for (const origin of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(origin, (error: unknown) => {
+      failed = true;
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      log.error('an error that nothing handled ends the agent', { origin, reason });
+      ending.abort();
+    });
+  }
+
+  let agent: Agent | undefined;
+  try {
+    const running = await startAgent({
+      read: first,
+      readAgain: read,
+      onReload: () => manager.status(() => statusOf(running)),
+      paths,
+      log,
+      signal: ending.signal,
+    });
+    agent = running;
+    const atStart = running.status();
+    process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
+    manager.ready(statusLine(atStart));
+    const unwatch = manager.watch(running.progress);
+    const notify = setInterval(() => manager.status(() => statusOf(running)), statusEveryMs);
+    reload = running.reload;
+    if (askedEarly) reload();
+    await ended;
+    reload = () => {};
+    clearInterval(notify);
+    unwatch();
+  } catch (error) {
+    if (error !== ending.signal.reason) throw error;
+  } finally {
+    await agent?.stop();
+    setTimeout(() => exitNow(Number(process.exitCode ?? 1)), lingerMs).unref();
+  }
+  return failed ? 1 : 0;
+}

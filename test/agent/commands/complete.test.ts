@@ -1,0 +1,95 @@
+// What `stepparent __complete` answers to the words of a command line.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { completionLines, namedValues } from '../../../agent/commands/complete.ts';
+import { program } from '../../../agent/main.ts';
+import { temporaryDirectory } from '../../storage/temporary-store.ts';
+
+const root = await program();
+
+/** The words offered at the end of a line; descriptions left off. */
+const offered = async (line: string): Promise<string[]> =>
+  (await completionLines(root, line.split(' '))).map((each) => each.split('\t')[0] ?? '');
+
+const all = root.commands.map((command) => command.name());
+const baseline = ['list', 'forget', 'trust'];
+
+test.each<[line: string, words: string[]]>([
+  ['', all],
+  ['ru', ['run', 'rules']],
+  ['--config /nowhere/x ru', ['run', 'rules']],
+  ['--config run sta', ['status']],
+  ['--config = run sta', ['status']],
+  ['--v', ['--version']],
+  ['run --', ['--check', '--strict', '--config', '--help']],
+  ['baseline ', baseline],
+  ['--config=/nowhere/x baseline ', baseline],
+  ['baseline list --', ['--rule', '--container', '--json', '--config', '--help']],
+  ['scripts --', ['--json', '--config', '--help']],
+  ['scripts show --r', ['--raw']],
+  ['alerts --s', ['--since', '--state']],
+  ['alerts --state ', ['open', 'learning', 'capped', 'excepted']],
+  ['alerts --state =', ['open', 'learning', 'capped', 'excepted']],
+  ['alerts --state = o', ['open']],
+  ['alerts --since 2h --state=o', ['open']],
+  ['alerts --state=', ['open', 'learning', 'capped', 'excepted']],
+  ['alerts --since ', []],
+  ['alerts ', []],
+  ['except add --dry', ['--dry-run']],
+  ['except add --field process.args user.name --re', ['--reason']],
+  ['except add --file ', []],
+  ['--config ', [':file']],
+  ['--config=fi', [':file']],
+  ['config check fi', [':file']],
+  ['rules check one.toml ', [':file']],
+  ['except check one.toml ', []],
+  ['hunt --journal ', [':directory']],
+  ['rules show package-tool-', ['package-tool-given-command', 'package-tool-impostor']],
+  ['baseline trust package-tool-i', ['package-tool-impostor']],
+  ['baseline trust package-tool-impostor ', []],
+  ['alerts --rule=package-tool-i', ['package-tool-impostor']],
+  ['hunt lifecycle', ['lifecycle-script-children']],
+  ['incidents ', []],
+  ['nonsense ', []],
+  ['nonsense --', []],
+  ['baseline nonsense ', []],
+  ['scripts coreutils ', []],
+  ['scripts coreutils --j', ['--json']],
+  ['__complete ', []],
+])('stepparent %s', async (line, words) => {
+  expect(await offered(line)).toEqual(words);
+});
+
+const commandsBelow = (command: Command, path: string): [string, Command][] => [
+  [path, command],
+  ...command.commands.flatMap((each) => commandsBelow(each, `${path}${each.name()} `)),
+];
+
+test.each(commandsBelow(root, ''))('every command and option after "stepparent %s"', async (path, command) => {
+  if (command.commands.length > 0) expect(await offered(path)).toEqual(command.commands.map((each) => each.name()));
+  const flags = command.options.map(({ long }) => long);
+  expect(await offered(`${path}--`)).toEqual(expect.arrayContaining([...flags, '--config', '--help']));
+});
+
+test('the options and arguments whose values are names exist', () => {
+  const known = commandsBelow(root, '').flatMap(([path, { options, registeredArguments }]) =>
+    [...options.map(({ long }) => long), ...registeredArguments.map((each) => each.name())].map((name) => path + name),
+  );
+  expect(known).toEqual(expect.arrayContaining(Object.keys(namedValues)));
+});
+
+test('rules are those of the configuration that the line names; ids that a shell could take for more are left out', async () => {
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, 'rules'));
+  const rule = (id: string): string =>
+    `[rule]\nrule_id = "${id}"\nname = "Name\\u001b[2J"\ndescription = "d"\nseverity = "low"\nrisk_score = 1\ntype = "query"\nquery = "process.name:dpkg"\n`;
+  for (const [index, id] of ['own-rule', '$(id)', ':file', "a'b"].entries()) {
+    writeFileSync(join(directory, 'rules', `${index}.toml`), rule(id));
+  }
+  const config = join(directory, 'config.toml');
+  writeFileSync(config, `rules_directories = ["${directory}/rules"]`);
+  expect(await completionLines(root, ['--config', config, 'rules', 'show', ''])).toEqual(['own-rule\tName\\x1b[2J']);
+});
