@@ -130,6 +130,17 @@ describe('files of a recording', () => {
     expect(changing.exists('/usr/bin/dash')).toBe(false);
   });
 
+  test('a file that is held open is the same after it was replaced', async () => {
+    const changing = recordedHost(recording);
+    const [script, link] = [changing.openFile('/tmp/copy'), changing.openFile('/usr/bin/sh')];
+    changing.change({ '/tmp/copy': 'another' });
+    expect(script?.stat.uid).toBe(1000n);
+    expect((await script?.content(9))?.head.toString()).toBe('#!/bin/sh');
+    expect(link?.target()).toBe('dash');
+    await expect(link?.sha256()).rejects.toThrow('not a regular file');
+    expect(changing.openFile('/tmp/none')).toBe(undefined);
+  });
+
   test('the program of a process that was removed has its inode still', () => {
     const removed = {
       ...processFiles(900, { exe: '/usr/bin/x' }),

@@ -6,6 +6,7 @@ import type { FileStat } from '../collectors/host/file-stat.ts';
 import { followLinks } from '../collectors/host/follow-links.ts';
 import { type Host, hostOf } from '../collectors/host/host.ts';
 import type { HostFiles } from '../collectors/host/host-files.ts';
+import { openedFile } from '../collectors/host/opened-file.ts';
 import { type RegularFile, Unreadable } from '../collectors/host/regular-file.ts';
 import { RpmFailed } from '../collectors/packages/run-rpm.ts';
 
@@ -90,12 +91,14 @@ export function recordedHost(recording: Recording): RecordedHost {
         dev: BigInt(device),
         ino: BigInt(given.inode ?? ++lastInode),
         mode: BigInt(typeBits[type] | (given.mode ?? (type === 'directory' ? 0o755 : 0o644))),
+        nlink: 1n,
         uid: BigInt(uid),
         gid: BigInt(gid),
         size: BigInt(bytes.length),
         atimeNs: ns(mtimeMs),
         mtimeNs: ns(mtimeMs),
         ctimeNs: ns(ctimeMs),
+        ctimeMs: BigInt(Math.floor(ctimeMs)),
         birthtimeNs: ns(mtimeMs),
       }),
     };
@@ -152,7 +155,18 @@ export function recordedHost(recording: Recording): RecordedHost {
     open(file) {
       const { type, content, stat } = required('open', file);
       if (type === 'directory') throw new Unreadable('not a regular file');
-      return openedFile(content, stat);
+      return openedRegularFile(content, stat);
+    },
+    openFile(file) {
+      const node = own(file);
+      if (node === undefined) return undefined;
+      const { content, stat, link } = node;
+      return openedFile({
+        stat: () => stat,
+        open: () => openedRegularFile(content, stat),
+        target: () => link,
+        close() {},
+      });
     },
     readDirectory,
     listDirectory: async (directory) => readDirectory(directory),
@@ -187,7 +201,7 @@ function statOf(type: Node['type'], stat: Omit<FileStat, `is${string}`>): FileSt
 }
 
 /** As it was when it was opened. */
-function openedFile(content: Buffer, stat: FileStat): RegularFile {
+function openedRegularFile(content: Buffer, stat: FileStat): RegularFile {
   const readNow = (into: Buffer, position: number): number => content.copy(into, 0, position);
   return { stat: () => stat, read: async (into, position) => readNow(into, position), readNow, close: () => {} };
 }

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { FileStat } from './file-stat.ts';
 import { followLinks } from './follow-links.ts';
+import { type OpenedFile, openFile } from './opened-file.ts';
 import { tryRead } from './read-faults.ts';
 import { openRegularFile, type RegularFile } from './regular-file.ts';
 
@@ -23,6 +24,8 @@ export interface HostFiles {
   readBytes(file: string, maxBytes: number): Buffer;
   /** A regular file. Throws Unreadable where it is another kind. */
   open(file: string): RegularFile;
+  /** A file of any kind, held open to be looked at: a link itself. Undefined: there is no such file. */
+  openFile(file: string): OpenedFile | undefined;
   readDirectory(directory: string): string[];
   /** The same, beside what else there is to do. */
   listDirectory(directory: string): Promise<string[]>;
@@ -59,6 +62,7 @@ const ownFiles: HostFiles = {
   readText: (file) => fs.readFileSync(file, 'utf8'),
   readBytes,
   open: (file) => openRegularFile(file),
+  openFile,
   readDirectory: (directory) => fs.readdirSync(directory),
   listDirectory: (directory) => fs.promises.readdir(directory),
 };
@@ -85,6 +89,7 @@ export function openHostFiles(root: string): HostFiles {
     readText: (file) => ownFiles.readText(below(file)),
     readBytes: (file, maxBytes) => ownFiles.readBytes(below(file), maxBytes),
     open: (file) => ownFiles.open(below(file)),
+    openFile: (file) => ownFiles.openFile(belowDirectory(file)),
     readDirectory: (directory) => ownFiles.readDirectory(below(directory)),
     listDirectory: async (directory) => ownFiles.listDirectory(below(directory)),
   };

@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { errorCode } from '../error-message.ts';
 import { linux } from '../linux/linux-abi.ts';
 import { pathIn } from '../packagedb/file-name.ts';
+import type { FileStat } from './file-stat.ts';
 import { readPieces } from './read-file.ts';
 import { openRegularFile, type RegularFile, Unreadable } from './regular-file.ts';
 
@@ -21,7 +23,7 @@ export interface FileContent {
 
 export interface OpenedFile {
   /** As of the last look. */
-  readonly stat: fs.BigIntStats;
+  readonly stat: FileStat;
   /** Looks again at the same file, whatever its name leads to by now. */
   refresh(): void;
   /** Lower-case hexadecimal digits. Throws `Unhashed` with the reason where there is none. */
@@ -38,22 +40,22 @@ export class Unhashed extends Error {
   override name = 'Unhashed';
 }
 
-/** Undefined: there is no such file any more. Throws other errors of open(2). */
-export function openFile(file: string | Buffer): OpenedFile | undefined {
-  let fd: number;
-  try {
-    // Opens nothing: a fifo has no reader by it, a device is not touched.
-    fd = fs.openSync(file, linux.O_PATH | O_NOFOLLOW);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-  let stat = fs.fstatSync(fd, { bigint: true });
+/** A file that a path named, held without being opened for reading: a fifo has no reader by it, a device is not touched. */
+interface HeldFile {
+  stat(): FileStat;
+  /** Opens the very file, known to be a regular one: no name is followed again. */
+  open(): RegularFile;
+  /** Of a symbolic link; undefined: it cannot be read. */
+  target(): string | undefined;
+  close(): void;
+}
+
+export function openedFile(held: HeldFile): OpenedFile {
+  let stat = held.stat();
   const content = async (maxBytes: number): Promise<FileContent> => {
     if (!stat.isFile()) throw new Unhashed('not a regular file');
     try {
-      return await readContent(fd, maxBytes);
+      return await readContent(held.open(), maxBytes);
     } catch (error) {
       throw error instanceof Unreadable ? new Unhashed(error.message) : error;
     }
@@ -63,12 +65,29 @@ export function openFile(file: string | Buffer): OpenedFile | undefined {
       return stat;
     },
     refresh() {
-      stat = fs.fstatSync(fd, { bigint: true });
+      stat = held.stat();
     },
     sha256: async () => (await content(0)).sha256,
     content,
+    target: () => (stat.isSymbolicLink() ? held.target() : undefined),
+    close: held.close,
+  };
+}
+
+/** Undefined: there is no such file any more. Throws other errors of open(2). */
+export function openFile(file: string | Buffer): OpenedFile | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, linux.O_PATH | O_NOFOLLOW);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  return openedFile({
+    stat: () => fs.fstatSync(fd, { bigint: true }),
+    open: () => openByDescriptor(fd),
     target() {
-      if (!stat.isSymbolicLink()) return undefined;
       try {
         // An empty path means the descriptor's own link in readlinkat(2), which Node does not have.
         return fs.readlinkSync(file);
@@ -76,10 +95,8 @@ export function openFile(file: string | Buffer): OpenedFile | undefined {
         return undefined;
       }
     },
-    close() {
-      fs.closeSync(fd);
-    },
-  };
+    close: () => fs.closeSync(fd),
+  });
 }
 
 /** Neither: there is no such file any more. */
@@ -100,8 +117,7 @@ export function checkFile(shown: string, name: string): FileCheck {
   }
 }
 
-async function readContent(pathFd: number, maxBytes: number): Promise<FileContent> {
-  const file = openByDescriptor(pathFd);
+async function readContent(file: RegularFile, maxBytes: number): Promise<FileContent> {
   try {
     const digest = createHash('sha256');
     let head = Buffer.alloc(0);
@@ -117,7 +133,6 @@ async function readContent(pathFd: number, maxBytes: number): Promise<FileConten
   }
 }
 
-/** The very file that was looked at, known to be a regular one: no name is followed again. */
 function openByDescriptor(pathFd: number): RegularFile {
   const link = `/proc/self/fd/${pathFd}`;
   try {
