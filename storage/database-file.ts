@@ -89,8 +89,8 @@ function inspect(path: string): void {
             .filter((name) => name !== 'events' && name !== 'fields')
             .map((name) => `quick_check("${name.replaceAll('"', '""')}")`);
     for (const check of checks) {
-      const said = db.pragma(check, { simple: true });
-      if (said !== 'ok') throw new StoreError('corrupt', `${path}: the database is damaged (${said})`);
+      const result = db.pragma(check, { simple: true });
+      if (result !== 'ok') throw new StoreError('corrupt', `${path}: the database is damaged (${result})`);
     }
   } catch (error) {
     throw storeError(error, path);

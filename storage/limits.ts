@@ -6,7 +6,7 @@ const dayMs = 24 * hourMs;
 const mebibyte = 1024 * 1024;
 
 export const limits = {
-  /** Alerts of one rule that are sent in any `capWindowMs`; what is over is kept and told in a summary. */
+  /** Alerts of one rule that are sent in any `capWindowMs`; what is over is kept and reported in a summary. */
   capAlerts: 100,
   capWindowMs: 5 * minuteMs,
   /** How long an alert whose terms were not observed counts its repeats, from its first event. */
@@ -20,7 +20,7 @@ export const limits = {
   /** A delivery put off further than this from now is due at once: the clock was stepped back. */
   longestDelayMs: hourMs,
   termsPerRule: 100_000,
-  /** How long a row of a hunt counts as told after it was last there. */
+  /** How long a row of a hunt counts as known after it was last there. */
   huntRowMs: 90 * dayMs,
   eventDays: 14,
   alertDays: 365,

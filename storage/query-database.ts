@@ -43,7 +43,7 @@ export function openQueryDatabase(path: string, tables: readonly HostTable[]): Q
   return queryDatabase(openReadonlyDatabase(path), tables);
 }
 
-/** Opens a database in memory that holds these alerts, each once; each also counts as the event that it tells of. */
+/** Opens a database in memory that holds these alerts, each once; each also counts as the event that it reports. */
 export async function openAlertDatabase(
   alerts: AsyncIterable<StepparentEvent> | Iterable<StepparentEvent>,
   tables: readonly HostTable[],
@@ -172,7 +172,7 @@ function answerValue(value: unknown): AnswerValue {
   return typeof value === 'string' ? value : null;
 }
 
-/** Names of columns, told apart where a statement has the same twice. */
+/** Names of columns, numbered where a statement has the same twice. */
 function distinct(names: readonly string[]): string[] {
   const used = new Set<string>();
   return names.map((name) => {
@@ -183,9 +183,9 @@ function distinct(names: readonly string[]): string[] {
   });
 }
 
-function bindingText(said: string): string {
-  if (/more than one statement/.test(said)) return 'more than one statement: ask one at a time';
-  if (/contains no statements/.test(said)) return 'the statement is empty';
-  if (/parameter/i.test(said)) return 'the statement has a parameter other than :since and :now';
-  return said;
+function bindingText(message: string): string {
+  if (/more than one statement/.test(message)) return 'more than one statement: ask one at a time';
+  if (/contains no statements/.test(message)) return 'the statement is empty';
+  if (/parameter/i.test(message)) return 'the statement has a parameter other than :since and :now';
+  return message;
 }

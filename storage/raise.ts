@@ -11,7 +11,7 @@ export interface NewAlert {
   ruleId: string;
   scope: string;
   terms: readonly (string | null)[];
-  /** When what it tells happened, in milliseconds since 1970, never later than now. */
+  /** When what it reports happened, in milliseconds since 1970, never later than now. */
   eventMs: number;
   /** Of what root did. What others do has a cap of its own: they cannot use up root's. */
   ofRoot: boolean;

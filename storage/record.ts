@@ -93,13 +93,13 @@ export function prepareRecord(
       }
       return;
     }
-    const made = alert();
+    const newAlert = alert();
     // It was not delivered: it is as soon as the cap allows, counted until then, and not learned.
-    if (latest?.state === 'capped' && isCapped(made, times.nowMs)) {
+    if (latest?.state === 'capped' && isCapped(newAlert, times.nowMs)) {
       latestAlerts.repeat(latest, times.eventMs);
       return;
     }
-    const raised = raise(made, times.nowMs);
+    const raised = raise(newAlert, times.nowMs);
     latestAlerts.forget(key);
     if (raised !== undefined) recorded.alerts.push(raised);
     if (learnable && raised?.state !== 'capped') {

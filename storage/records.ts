@@ -17,7 +17,7 @@ export interface JudgedEvent {
     known: boolean;
     /** False: stored and learned without an alert (containers, unless configured). */
     alerting: boolean;
-    /** Covers the match: it is kept and counted, not told. */
+    /** Covers the match: it is kept and counted, not reported. */
     exception?: Exception;
   }[];
 }

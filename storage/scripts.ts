@@ -13,7 +13,7 @@ export interface ScriptSlot {
 /** How a script came to be known: the first pass over what was there, a package manager's own installation, any other change, a run. */
 export type ScriptOrigin = 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
 
-/** What it was when it was first seen there; '' where that could not be told. */
+/** What it was when it was first seen there; '' where that is not known. */
 type FirstState = 'first' | 'changed' | 'unowned' | '';
 
 export interface SeenScript extends ScriptSlot {

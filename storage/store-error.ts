@@ -1,4 +1,4 @@
-// The one error that the store throws, with a line that tells an operator what to do.
+// The one error that the store throws, with a line that says what an operator can do.
 
 import { errorCode, errorMessage } from '../collectors/error-message.ts';
 
@@ -37,8 +37,8 @@ export function storeError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error;
   const code = errorCode(error);
   const [trouble, advice] = troubles.find(([pattern]) => pattern.test(code))?.[1] ?? ['other', undefined];
-  const said = errorMessage(error);
-  return new StoreError(trouble, `${path}: ${advice ?? said}${advice === undefined ? '' : ` (${said})`}`, {
+  const message = errorMessage(error);
+  return new StoreError(trouble, `${path}: ${advice ?? message}${advice === undefined ? '' : ` (${message})`}`, {
     cause: error,
   });
 }
@@ -47,7 +47,7 @@ const troubles: readonly [RegExp, [StoreTrouble, string]][] = [
   [/^(SQLITE_FULL|ENOSPC|EDQUOT)$/, ['full', 'no space left on the device or in its quota; free some']],
   [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH)$/, ['privilege', 'not permitted; run as root']],
   [/^(SQLITE_READONLY\w*|EROFS)$/, ['read-only', 'cannot be written; is the file system mounted read-only?']],
-  // Of what can be opened only the folder's making says so, and on a read-only file system too.
+  // Of what can be opened only the making of the directory says so, and on a read-only file system too.
   [/^(ENOENT|ENOTDIR)$/, ['read-only', 'its folder cannot be made; is it on a file system that may be written here?']],
   [/^SQLITE_(CORRUPT|NOTADB)\w*$/, ['corrupt', 'the database is damaged; a restart sets it aside']],
   [/^SQLITE_(BUSY|LOCKED)\w*$/, ['busy', 'another process holds the database; try again']],

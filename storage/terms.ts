@@ -51,9 +51,10 @@ export function prepareTerms(db: Database): Terms {
   /** Known terms that were asked for since `begin`, with sightings that are not written yet. */
   const asked = new Map<string, { key: TermKey; row: TermRow; sightings: number }>();
   const write = (): void => {
-    for (const one of asked.values()) {
-      if (one.sightings > 0) update.run(one.row.last_ms, one.sightings, one.row.origin, ...one.key);
-      one.sightings = 0;
+    for (const entry of asked.values()) {
+      const { key, row, sightings } = entry;
+      if (sightings > 0) update.run(row.last_ms, sightings, row.origin, ...key);
+      entry.sightings = 0;
     }
   };
   return {
