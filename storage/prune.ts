@@ -24,8 +24,6 @@ export interface Pruned {
   events: number;
   alerts: number;
   terms: number;
-  /** Deliveries given up: too old, of a dropped alert, or to a sink that is not configured any more. */
-  deliveries: number;
   /** Contents of scripts. */
   scripts: number;
   /** Terms whose time lay in the future, from a clock that was wrong, and was set to now. */
@@ -69,7 +67,6 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
     `UPDATE terms SET last_ms = ? WHERE (rule_id, scope, terms) IN (
        SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms > ? LIMIT ${rows})`,
   );
-  const countDeliveries = db.prepare<[], number>('SELECT count(*) FROM outbox').pluck();
   const dropDeliveries = db.prepare(
     `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ${rows}) AND created_ms < ?`,
   );
@@ -86,7 +83,6 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
     const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
     // The rest is for pages that are free but still in the file, and for what is written until the next step.
     const full = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
-    const deliveries = countDeliveries.get() ?? 0;
 
     const agedEvents = dropEvents.run(eventsBeforeMs).changes;
     const events = full && agedEvents === 0 ? dropForRoom() : agedEvents;
@@ -111,7 +107,6 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
       alerts,
       terms,
       scripts,
-      deliveries: deliveries - (countDeliveries.get() ?? 0),
       termsCorrected,
       more:
         [events, alerts, terms, termsCorrected, scripts].some((count) => count >= rows) ||

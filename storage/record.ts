@@ -16,8 +16,6 @@ import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './ter
 export interface Recorded {
   /** Every alert that this batch raised, in order, whatever its state; what an exception hid is not among them. */
   alerts: AlertRecord[];
-  /** Matches that an exception hid. */
-  excepted: number;
 }
 
 function countedMs(event: StepparentEvent, nowMs: number): number {
@@ -81,7 +79,6 @@ export function prepareRecord(
     // A term that the operator trusts permanently needs no exception.
     if (exception !== undefined && row?.origin !== 'trusted') {
       except(exception.id, key, alert, times);
-      recorded.excepted++;
       return;
     }
     const latest = latestAlerts.find(key);
@@ -108,7 +105,7 @@ export function prepareRecord(
   }
 
   return db.transaction((findings: readonly JudgedEvent[], nowMs: number): Recorded => {
-    const recorded: Recorded = { alerts: [], excepted: 0 };
+    const recorded: Recorded = { alerts: [] };
     terms.begin();
     latestAlerts.begin();
     for (const finding of findings) {

@@ -2,8 +2,6 @@
 
 export interface ProcStat {
   pid: number;
-  /** At most 15 bytes, and the process may have chosen them. */
-  comm: string;
   /** One letter: R, S, D, Z (ended, not yet reaped) ... */
   state: string;
   parentPid: number;
@@ -26,7 +24,6 @@ export function parseStat(text: string): ProcStat | undefined {
   const startTicks = Number(rest[19]);
   return {
     pid: Number(text.slice(0, open)),
-    comm: text.slice(open + 1, close),
     state: rest[0] ?? '',
     parentPid: Number(rest[1]),
     groupId: Number(rest[2]),

@@ -5,9 +5,6 @@ export interface EventField {
   offset: number;
   /** Bytes. */
   size: number;
-  signed: boolean;
-  /** The field holds where and how long the text is (offset in the low 16 bits, length in the high ones), not the text. */
-  located: boolean;
 }
 
 export interface EventFormat {
@@ -20,17 +17,12 @@ export interface EventFormat {
 /** Parses a `format` file, or `events/header_page`, which has fields alone (name '' and id -1). */
 export function parseEventFormat(text: string): EventFormat {
   const fields = new Map<string, EventField>();
-  for (const [, declaration = '', offset, size, signed] of text.matchAll(
-    /^\s*field:\s*([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d+);)?/gm,
+  for (const [, declaration = '', offset, size] of text.matchAll(
+    /^\s*field:\s*([^;]+);\s*offset:(\d+);\s*size:(\d+);/gm,
   )) {
     const name = /(\w+)\s*(?:\[[^\]]*\])?$/.exec(declaration.trim())?.[1];
     if (name === undefined) continue;
-    fields.set(name, {
-      offset: Number(offset),
-      size: Number(size),
-      signed: signed === '1',
-      located: declaration.startsWith('__data_loc'),
-    });
+    fields.set(name, { offset: Number(offset), size: Number(size) });
   }
   return {
     name: /^name:\s*(\S+)/m.exec(text)?.[1] ?? '',

@@ -17,7 +17,7 @@ const states = (store: Store) => [...store.listAlerts()].map(({ state, count }) 
 
 test('one row, no delivery, nothing learned; the document says which exception', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
-  expect(put(store, start, { exception })).toMatchObject({ alerts: [], excepted: 1 });
+  expect(put(store, start, { exception })).toEqual({ alerts: [] });
   const [alert] = store.listAlerts();
   expect(alert).toMatchObject({ state: 'excepted', count: 1, terms: ['/usr/bin/python3'] });
   expect(alert?.document.stepparent.alert).toEqual({
@@ -69,7 +69,7 @@ describe('when it has ended the term alerts', () => {
     const store = temporaryStore();
     put(store, start, { rule, exception });
     expect(put(store, start + 1, { rule }).alerts).toMatchObject([{ state: 'open' }]);
-    expect(put(store, start + 2, { rule })).toMatchObject({ alerts: [], excepted: 0 });
+    expect(put(store, start + 2, { rule })).toEqual({ alerts: [] });
     expect(states(store)).toEqual([
       ['excepted', 1],
       ['open', 2],
@@ -90,7 +90,7 @@ describe('when it has ended the term alerts', () => {
     put(store, start, { exception });
     put(store, start + 1);
     put(store, start + 2, { exception });
-    expect(put(store, start + 3)).toMatchObject({ alerts: [], excepted: 0 });
+    expect(put(store, start + 3)).toEqual({ alerts: [] });
     expect([...store.listTerms()]).toMatchObject([{ count: 2, lastMs: start + 3 }]);
   });
 });
@@ -102,7 +102,7 @@ test.each<[string, (store: Store) => void, Options]>([
 ])('%s, with an exception or without', (_, prepare, options) => {
   const store = temporaryStore();
   prepare(store);
-  expect(put(store, start + 1, { ...options, exception })).toMatchObject({ excepted: 0, alerts: [] });
+  expect(put(store, start + 1, { ...options, exception })).toEqual({ alerts: [] });
   expect([...store.listAlerts()]).toEqual([]);
   expect([...store.listTerms()]).toMatchObject([{ lastMs: start + 1 }]);
 });
