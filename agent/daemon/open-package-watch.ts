@@ -58,24 +58,25 @@ export function watchPackages({
       commit();
     });
   };
-  return openPackageWatch({
-    directories: packageDirectories(configuration.package_database_folders, rpm, context.host.exists),
+  return openPackageWatch(packageDirectories(configuration.package_database_folders, rpm, context.host.exists), {
     memory: store,
     table,
     context,
-    onOpened: scripts.heard,
-    onChange(change) {
-      described = described.then(() => describe(change)).catch((error) => faults.note(notDescribed, error));
-      return described;
+    receiver: {
+      onOpened: scripts.heard,
+      onChange(change) {
+        described = described.then(() => describe(change)).catch((error) => faults.note(notDescribed, error));
+        return described;
+      },
+      onNotice(action, reason, count) {
+        // A directory that is missing is part of `degraded` for as long as it is, and no longer.
+        if (action === 'package-folder-missing') log.warn(reason);
+        else if (action === 'package-folder-found') log.info(reason);
+        else faults.note(reason);
+        pipeline.keep(healthEvent(context, action, reason, count));
+      },
+      onFault: faults.note,
+      commit,
     },
-    onNotice(action, reason, count) {
-      // A folder that is missing is part of `degraded` for as long as it is, and no longer.
-      if (action === 'package-folder-missing') log.warn(reason);
-      else if (action === 'package-folder-found') log.info(reason);
-      else faults.note(reason);
-      pipeline.keep(healthEvent(context, action, reason, count));
-    },
-    commit,
-    onFault: faults.note,
   });
 }

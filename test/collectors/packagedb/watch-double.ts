@@ -82,20 +82,23 @@ export function startWatch(
       change.opened?.close();
     }
   };
-  const watch = openPackageWatch({
-    directories: directories.map((directory) =>
+  const packageDirectories = directories.map(
+    (directory): PackageDirectory =>
       typeof directory === 'string' ? { path: directory, manager: 'dpkg', expected: true } : directory,
-    ),
+  );
+  const watch = openPackageWatch(packageDirectories, {
     memory,
     table,
     context: hostContext,
-    onChange(change) {
-      described = described.then(() => describe(change));
-      return described.then(judge);
+    receiver: {
+      onChange(change) {
+        described = described.then(() => describe(change));
+        return described.then(judge);
+      },
+      onNotice: (action, reason, count) => notices.push({ action, reason, count }),
+      onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
+      commit() {},
     },
-    onNotice: (action, reason, count) => notices.push({ action, reason, count }),
-    commit: () => {},
-    onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
     ...(fanotify && { openFanotify: fanotify }),
   });
   const started: TestWatch = {
