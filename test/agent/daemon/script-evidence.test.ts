@@ -80,7 +80,7 @@ async function evidenceWith(packages: Versions) {
   const faults: string[] = [];
   const evidence = openScriptEvidence({
     store,
-    table: createProcessTable(openProcView(hostContext.host)),
+    table: createProcessTable(openProcView(openHost())),
     context: { ...hostContext, host: openHost() },
     takeFile: (event) => taken.push(event),
     takeExec: (exec) => taken.push(exec.document()),
