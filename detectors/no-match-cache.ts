@@ -1,12 +1,23 @@
-// Remembers what rules read of an event that none of them matched: of another one that reads the same none will match either.
+// Remembers what rules read of an event that none of them matched: none will match another event that reads the same.
 
 import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 
 export interface NoMatchCache {
-  /** All that was read of an event with that key when it was dismissed reads the same now, in the same order. */
-  cover(key: string, read: FieldReader): boolean;
-  /** Reads as `read` does, and takes down what; `keep` remembers it. */
-  watch(read: FieldReader): { read: FieldReader; keep(key: string): void };
+  /** All that was read of an event with that key when no rule matched it reads the same now, in the same order. */
+  covers(key: string, read: FieldReader): boolean;
+  /** Remembers what was read of an event that no rule matched. */
+  keep(key: string, reads: Reads): void;
+}
+
+/** Reads fields as the reader that it was made from does, and takes down each field with its value. */
+export interface Reads {
+  read: FieldReader;
+  /** Fields that were read until now. */
+  readonly count: number;
+  /** Whether another reader gives the same for the fields that were read from `from` (a count) up to `to`. */
+  agree(read: FieldReader, from: number, to: number): boolean;
+  /** Each field once, with its value; undefined: one was read with two values. */
+  distinct(): ReadonlyMap<string, FieldValue> | undefined;
 }
 
 /** Programs of a host that run again and again. */
@@ -17,33 +28,55 @@ const maxLength = 256;
 const isShort = (value: FieldValue): boolean =>
   typeof value === 'string' ? value.length <= maxLength : typeof value !== 'object';
 
-/** Rules are pure: what they make of an event is decided by what they read of it. */
-export function createNoMatchCache(): NoMatchCache {
-  const dismissed = new Map<string, readonly (readonly [field: string, value: FieldValue])[]>();
+const isSame = (a: FieldValue, b: FieldValue): boolean =>
+  a === b ||
+  (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((value, index) => value === b[index]));
+
+export function recordReads(reader: FieldReader): Reads {
+  const fields: string[] = [];
+  const values: FieldValue[] = [];
   return {
-    cover(key, read) {
-      const known = dismissed.get(key);
+    read(field) {
+      const value = reader(field);
+      fields.push(field);
+      values.push(value);
+      return value;
+    },
+    get count() {
+      return fields.length;
+    },
+    agree(read, from, to) {
+      for (let index = from; index < to; index++) {
+        if (!isSame(values[index], read(fields[index] as string))) return false;
+      }
+      return true;
+    },
+    distinct() {
+      const seen = new Map<string, FieldValue>();
+      for (const [index, field] of fields.entries()) {
+        if (seen.has(field) && seen.get(field) !== values[index]) return undefined;
+        seen.set(field, values[index]);
+      }
+      return seen;
+    },
+  };
+}
+
+/** Rules without state are pure: whether they match is decided by what they read. */
+export function createNoMatchCache(): NoMatchCache {
+  const unmatched = new Map<string, readonly (readonly [field: string, value: FieldValue])[]>();
+  return {
+    covers(key, read) {
+      const known = unmatched.get(key);
       if (known === undefined) return false;
       for (const [field, value] of known) if (read(field) !== value) return false;
       return true;
     },
-    watch(read) {
-      const seen = new Map<string, FieldValue>();
-      /** A field read otherwise the second time: one value for it would not tell what the rules saw. */
-      let changed = false;
-      return {
-        read(field) {
-          const value = read(field);
-          changed ||= seen.has(field) && seen.get(field) !== value;
-          seen.set(field, value);
-          return value;
-        },
-        keep(key) {
-          if (changed || key.length > maxLength || ![...seen.values()].every(isShort)) return;
-          if (dismissed.size >= maxKeys) dismissed.clear();
-          dismissed.set(key, [...seen]);
-        },
-      };
+    keep(key, reads) {
+      const seen = reads.distinct();
+      if (seen === undefined || key.length > maxLength || ![...seen.values()].every(isShort)) return;
+      if (unmatched.size >= maxKeys) unmatched.clear();
+      unmatched.set(key, [...seen]);
     },
   };
 }

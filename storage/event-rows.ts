@@ -4,7 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 
-/** What others than root do cannot change what is installed. Who it was may not be known: that counts as root. */
+/** What users other than root do cannot change what is installed. A user that is not known counts as root. */
 export const isRootEvent = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';
 
 /** Prepares the insert. False when an event with that id is stored already; nothing is changed then. */

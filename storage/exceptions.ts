@@ -35,7 +35,7 @@ interface ExceptDeps {
 export function prepareExcept(
   db: Database,
   { terms, raise }: ExceptDeps,
-): (exceptionId: string, key: TermKey, alert: () => NewAlert, times: EventTimes) => void {
+): (exceptionId: string, key: TermKey, alert: NewAlert, times: EventTimes) => void {
   const find = db
     .prepare<[string, string, string, string], number>(
       `SELECT seq FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ? AND state = 'excepted'
@@ -49,7 +49,7 @@ export function prepareExcept(
       repeat.run(times.eventMs, seq);
       return;
     }
-    raise({ ...alert(), excepted: true }, times.nowMs);
+    raise({ ...alert, excepted: true }, times.nowMs);
     const origin = terms.find(key)?.origin;
     if (origin === 'alert' || origin === 'learning') terms.forget(key);
   };

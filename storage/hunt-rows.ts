@@ -1,21 +1,21 @@
 // Remembers which rows of a hunt were there before, and makes an alert of each that was not.
 
 import type { Database } from 'better-sqlite3';
+import { alertId } from '../collectors/event/alert-id.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { prepareExcept } from './exceptions.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
-import { alertId } from './record.ts';
-import type { AlertRecord, AlertState } from './records.ts';
+import type { AlertRecord } from './records.ts';
 import { prepareTerms, type TermKey } from './terms.ts';
 
 /** A row that a scheduled hunt has found. */
 export interface HuntRow {
   /** What makes it the same row the next time. */
   identity: readonly (string | null)[];
-  /** The alert that reports it. */
-  document(state: AlertState, id: string): StepparentEvent;
+  /** Its alert, in the state `open`; called for new rows only, of which there are few. */
+  document(id: string): StepparentEvent;
   /** The exception that covers it: it is kept and counted, not reported. */
   exceptionId?: string | undefined;
 }
@@ -57,12 +57,11 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
       const row = terms.find(key);
       const learning = learns(nowMs, nowMs);
       const alert = (): NewAlert => {
-        const id = alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId);
-        const built = (state: AlertState) => document(state, id);
-        return { id, ruleId, scope: '', terms: identity, eventMs: nowMs, ofRoot: true, learning, document: built };
+        const built = document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId));
+        return { ruleId, scope: '', terms: identity, eventMs: nowMs, ofRoot: true, learning, document: built };
       };
       if (exceptionId !== undefined && row?.origin !== 'trusted') {
-        except(exceptionId, key, alert, times);
+        except(exceptionId, key, alert(), times);
         recorded.excepted++;
         continue;
       }

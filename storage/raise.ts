@@ -7,7 +7,6 @@ import type { AlertRecord, AlertState } from './records.ts';
 
 /** An alert that is about to be made. */
 export interface NewAlert {
-  id: string;
   ruleId: string;
   scope: string;
   terms: readonly (string | null)[];
@@ -19,7 +18,8 @@ export interface NewAlert {
   learning: boolean;
   /** True: an exception covers it; kept, not delivered, and not within the cap. */
   excepted?: boolean;
-  document(state: AlertState): StepparentEvent;
+  /** In the state `open`; its id is that of the alert. */
+  document: StepparentEvent;
 }
 
 export interface Raise {
@@ -50,9 +50,10 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
     (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs, ofRoot ? 1 : 0) ?? 0) >= limits.capAlerts;
 
   const raise: Raise['raise'] = (alert, nowMs) => {
-    const { id, ruleId, scope, terms, eventMs, ofRoot, learning, excepted, document: build } = alert;
+    const { ruleId, scope, terms, eventMs, ofRoot, learning, excepted } = alert;
     const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(alert, nowMs) ? 'capped' : 'open';
-    const document = build(state);
+    const document = withState(alert.document, state);
+    const id = alert.document.stepparent.alert?.id ?? '';
     const text = JSON.stringify(document);
     const { changes, lastInsertRowid } = insertAlert.run(
       id,
@@ -73,4 +74,10 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
     return { id, ruleId, scope, terms: [...terms], state, firstMs: eventMs, lastMs: eventMs, count: 1, document };
   };
   return { raise, isCapped };
+}
+
+function withState(document: StepparentEvent, state: AlertState): StepparentEvent {
+  const { alert } = document.stepparent;
+  if (alert === undefined || alert.state === state) return document;
+  return { ...document, stepparent: { ...document.stepparent, alert: { ...alert, state } } };
 }

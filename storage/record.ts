@@ -1,8 +1,8 @@
 // Commits a batch of findings: events, baseline terms, alerts and their deliveries, all or nothing.
 
-import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import type { JudgedEvent, Match } from '../detectors/judge.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { isRootEvent, prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './exceptions.ts';
@@ -10,7 +10,7 @@ import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
-import type { AlertRecord, JudgedEvent } from './records.ts';
+import type { AlertRecord } from './records.ts';
 import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 export interface Recorded {
@@ -21,14 +21,6 @@ export interface Recorded {
 function countedMs(event: StepparentEvent, nowMs: number): number {
   const ms = Date.parse(event['@timestamp']);
   return Number.isNaN(ms) ? nowMs : Math.min(ms, nowMs);
-}
-
-/** The same for the same event and rule, so that a replay gives no second alert: 32 hexadecimal digits. */
-export function alertId(eventId: string, ruleId: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([eventId, ruleId]))
-    .digest('hex')
-    .slice(0, 32);
 }
 
 /**
@@ -47,34 +39,25 @@ export function prepareRecord(
   const terms = prepareTerms(db);
   const except = prepareExcept(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
-  function judge(
-    recorded: Recorded,
-    finding: JudgedEvent,
-    judged: JudgedEvent['verdicts'][number],
-    times: EventTimes,
-  ): void {
-    const { verdict, known, alerting, exception } = judged;
+  function judge(recorded: Recorded, finding: JudgedEvent, judged: Match, times: EventTimes): void {
+    const { verdict, alert: document, known, alerting, exception } = judged;
     const { rule } = verdict;
     const key: TermKey = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
     const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
     const row = learnable ? terms.find(key) : undefined;
-    if (known || !alerting) {
+    if (known || !alerting || document === undefined) {
       if (learnable) terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), times);
       return;
     }
     const learning = learns(times.eventMs, times.nowMs);
-    const alert = (): NewAlert => {
-      const id = alertId(finding.event.event.id, rule.id);
-      return {
-        id,
-        ruleId: rule.id,
-        scope: finding.scope,
-        terms: verdict.terms,
-        eventMs: times.eventMs,
-        ofRoot: isRootEvent(finding.event),
-        learning,
-        document: (state) => judged.document(state, id),
-      };
+    const alert: NewAlert = {
+      ruleId: rule.id,
+      scope: finding.scope,
+      terms: verdict.terms,
+      eventMs: times.eventMs,
+      ofRoot: isRootEvent(finding.event),
+      learning,
+      document,
     };
     // A term that the operator trusts permanently needs no exception.
     if (exception !== undefined && row?.origin !== 'trusted') {
@@ -90,13 +73,12 @@ export function prepareRecord(
       }
       return;
     }
-    const newAlert = alert();
     // It was not delivered: it is as soon as the cap allows, counted until then, and not learned.
-    if (latest?.state === 'capped' && isCapped(newAlert, times.nowMs)) {
+    if (latest?.state === 'capped' && isCapped(alert, times.nowMs)) {
       latestAlerts.repeat(latest, times.eventMs);
       return;
     }
-    const raised = raise(newAlert, times.nowMs);
+    const raised = raise(alert, times.nowMs);
     latestAlerts.forget(key);
     if (raised !== undefined) recorded.alerts.push(raised);
     if (learnable && raised?.state !== 'capped') {

@@ -1,26 +1,6 @@
 // The rows of the local store as the rest of the program sees them.
 
 import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
-import type { Exception } from '../detectors/exceptions.ts';
-import type { Verdict } from '../detectors/rules/rule.ts';
-
-/** One event with what the rules said of it: the unit that is committed. */
-export interface JudgedEvent {
-  event: StepparentEvent;
-  /** Whose baseline it counts in: '' is the host itself, else a container.id. */
-  scope: string;
-  verdicts: {
-    verdict: Verdict;
-    /** The alert of the match, without side effects: asked for only once it is certain that one is made. */
-    document(state: AlertState, id: string): StepparentEvent;
-    /** The term is on a known-terms list and verified: learned, never an alert. */
-    known: boolean;
-    /** False: stored and learned without an alert (containers, unless configured). */
-    alerting: boolean;
-    /** Covers the match: it is kept and counted, not reported. */
-    exception?: Exception;
-  }[];
-}
 
 export type { AlertState };
 

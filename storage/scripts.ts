@@ -1,33 +1,8 @@
 // The scripts of packages: every content that was seen, once, and which version of which package had it where.
 
 import type { Database } from 'better-sqlite3';
+import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
 import { limits } from './limits.ts';
-
-/** A script in its place; '' where something is not known. */
-export interface ScriptSlot {
-  package: string;
-  version: string;
-  phase: string;
-}
-
-/** How a script came to be known: the first pass over what was there, a package manager's own installation, any other change, a run. */
-export type ScriptOrigin = 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
-
-/** What it was when it was first seen there; '' where that is not known. */
-type FirstState = 'first' | 'changed' | 'unowned' | '';
-
-export interface SeenScript extends ScriptSlot {
-  sha256: string;
-  path: string;
-  state: FirstState;
-  origin: ScriptOrigin;
-  /** Of the whole script; `content` may be less. */
-  sizeBytes: number;
-  content: Buffer;
-}
-
-/** A content that a slot has had. */
-export type PastScript = Pick<SeenScript, 'sha256' | 'state' | 'content'>;
 
 /** Milliseconds since 1970. */
 interface Seen {

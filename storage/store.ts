@@ -4,6 +4,8 @@ import type { Database } from 'better-sqlite3';
 import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { KnownFile } from '../collectors/packagedb/listing.ts';
+import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
+import type { JudgedEvent } from '../detectors/judge.ts';
 import {
   createDatabase,
   openAgentDatabase,
@@ -28,17 +30,14 @@ import {
 import { nextDueMs, pendingDeliveries, putOffDeliveries, removeDeliveries } from './outbox.ts';
 import { type Pruned, type PruneLimits, prune } from './prune.ts';
 import { prepareRecord, type Recorded } from './record.ts';
-import type { AlertRecord, AlertState, JudgedEvent, OutboxItem, TermRecord } from './records.ts';
+import type { AlertRecord, AlertState, OutboxItem, TermRecord } from './records.ts';
 import {
   completeScripts,
   isVersionKnown,
   listScripts,
-  type PastScript,
   readPastScripts,
   type ScriptContent,
-  type ScriptSlot,
   type ScriptVersion,
-  type SeenScript,
   saveScripts,
   scriptsByPrefix,
   scriptsComplete,

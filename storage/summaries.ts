@@ -1,10 +1,10 @@
 // Reports in one document the alerts that were over the cap.
 
 import type { Database } from 'better-sqlite3';
+import { alertId } from '../collectors/event/alert-id.ts';
 import { escapeText } from '../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
-import { alertId } from './record.ts';
 
 interface CappingRow {
   rule_id: string;

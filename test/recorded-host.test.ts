@@ -7,9 +7,9 @@ import { openPackageOwner } from '../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../collectors/packages/package-tools.ts';
 import { openScriptCopies } from '../collectors/packages/script-copies.ts';
 import { openProcView } from '../collectors/proc/inspect-process.ts';
-import { createProcessCollector } from '../collectors/process/exec-collector.ts';
 import { createProcessTable } from '../collectors/process/process-table.ts';
 import { exec, fork } from './collectors/proc-double.ts';
+import { collectExecs } from './collectors/process/collect-execs.ts';
 import { plainHost, processFiles, type Recording, recordedHost } from './recorded-host.ts';
 
 const script = '#!/bin/sh\n# A maintainer script that is long enough to be recognised where it is copied to.\nexit 0\n';
@@ -19,6 +19,8 @@ const recording: Recording = {
   files: {
     ...plainHost,
     '/usr/bin/bash': '\x7fELF bash',
+    '/usr/bin/dash': '\x7fELF dash',
+    '/usr/bin/sh': { link: 'dash' },
     '/usr/bin/dpkg': '\x7fELF dpkg',
     '/var/lib/dpkg/info/dpkg.list': '/usr/bin/dpkg\n',
     '/var/lib/dpkg/info/web.postinst': { content: script, mode: 0o755 },
@@ -36,20 +38,18 @@ async function describeExecs(host: Host & Pick<ReturnType<typeof recordedHost>, 
   const owns = openPackageOwner(host);
   const tools = openPackageTools({ host, programs, tools: programs, owns, inspect: table.inspect });
   const documents: unknown[] = [];
-  const collector = createProcessCollector({
+  const collector = collectExecs({
     table,
     context,
     knowledge: { tools, copies: openScriptCopies(host) },
-    isProbed: () => false,
     onExec(observed) {
       documents.push(
         (async () => {
-          await observed.settle();
+          await observed.pending();
           return observed.document();
         })(),
       );
     },
-    onLost() {},
   });
   const dpkg = { exe: '/usr/bin/dpkg', args: ['dpkg', '-i', 'web.deb'], parentPid: 700, startTicks: 5000 };
   host.change(processFiles(800, dpkg));

@@ -147,7 +147,7 @@ export function startHuntSchedule(
     const exception = policy().exceptionFor(huntRuleId(hunt.id), read, nowMs);
     return {
       identity: rowIdentity(hunt, row),
-      document: (state, id) => buildFinding({ ...finding, state, id, exception }),
+      document: (id) => buildFinding({ ...finding, state: 'open', id, exception }),
       exceptionId: exception?.id,
     };
   };

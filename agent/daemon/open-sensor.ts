@@ -11,6 +11,7 @@ import { takeEvery } from '../../collectors/take-steps.ts';
 import { TracefsUnavailable } from '../../collectors/tracefs/instance.ts';
 import { openTracefsSensor, type TracefsSensor } from '../../collectors/tracefs/tracefs-sensor.ts';
 import type { Configuration } from '../configuration/configuration.ts';
+import type { Log } from './log.ts';
 
 /** What `status` shows of a sensor. */
 export interface SensorReport {
@@ -35,10 +36,15 @@ export interface Sensor {
   name: 'tracefs' | 'procfs';
   /** Why the better sensor is not on; undefined: it is, or was not asked for. */
   degraded: string | undefined;
-  start(): void;
+  /** From now on records are handed on, in the order of their time; first those from before. */
+  start(onRecords: (records: ProcessRecord[]) => void): void;
   report(): SensorReport;
   /** Nanoseconds since boot: what happened until then has been handed on, as far as it was seen. */
   readUntilNs(): number;
+  /** Hands on what has happened until now, as far as the sensor can see that at once. */
+  readNow(): void;
+  /** Programs (without symlinks) whose entry probe gives the arguments. */
+  isProbed(executable: string): boolean;
   /** Another number after each look. */
   progress(): number;
   stop(): Promise<void>;
@@ -47,14 +53,28 @@ export interface Sensor {
 interface SensorDeps {
   host: Host;
   settings: Configuration['sensor'];
-  onRecords(records: ProcessRecord[]): void;
   onFault(what: string, error?: unknown): void;
-  /** `report` has it while that is so. */
-  onUnprobed(program: string, reason: string): void;
+  log: Pick<Log, 'warn'>;
 }
 
 /** A watcher is a hint; this often the probed programs are looked at besides. */
 const refreshEveryMs = 30_000;
+
+/** Keeps records until a receiver is there. */
+function openRelay() {
+  let early: ProcessRecord[] = [];
+  let receive = (records: ProcessRecord[]): void => {
+    early = early.concat(records);
+  };
+  return {
+    onRecords: (records: ProcessRecord[]) => receive(records),
+    connect(onRecords: (records: ProcessRecord[]) => void) {
+      receive = onRecords;
+      if (early.length > 0) onRecords(early);
+      early = [];
+    },
+  };
+}
 
 /** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
 export function openSensor(parts: SensorDeps): Sensor {
@@ -63,11 +83,15 @@ export function openSensor(parts: SensorDeps): Sensor {
     return openTracing(parts);
   } catch (error) {
     if (!(error instanceof TracefsUnavailable) || parts.settings.mode === 'tracefs') throw error;
+    parts.log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
+      reason: error.message,
+    });
     return openPolling(parts, error.message);
   }
 }
 
-function openTracing({ host, settings, onRecords, onFault, onUnprobed }: SensorDeps): Sensor {
+function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
+  const relay = openRelay();
   const startTicksOf = (pid: number) => host.proc.readStat(pid)?.startTicks;
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
@@ -75,16 +99,23 @@ function openTracing({ host, settings, onRecords, onFault, onUnprobed }: SensorD
     probedPrograms: probedPrograms,
     startTicks: startTicksOf(process.pid) ?? 0,
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
-    onRecords,
+    onRecords: relay.onRecords,
     onFault,
-    onUnprobed,
+    // The report has it while that is so.
+    onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
   });
+  const probed = new Set(probedPrograms.map((program) => host.realPath(program) ?? program));
   const stopWatching = watchPrograms(sensor, onFault);
   return {
     name: 'tracefs',
     degraded: undefined,
-    start: sensor.start,
+    start(onRecords) {
+      relay.connect(onRecords);
+      sensor.start();
+    },
     readUntilNs: sensor.readUntilNs,
+    readNow: sensor.readNow,
+    isProbed: (executable) => probed.has(executable),
     progress: sensor.readUntilNs,
     report() {
       const state = sensor.state();
@@ -141,13 +172,24 @@ function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: un
   };
 }
 
-function openPolling({ host, settings, onRecords, onFault }: SensorDeps, degraded: string | undefined): Sensor {
-  const sensor = openProcfsSensor({ host, pollIntervalMs: settings.poll_interval_ms, onRecords, onFault });
+function openPolling({ host, settings, onFault }: SensorDeps, degraded: string | undefined): Sensor {
+  const relay = openRelay();
+  const sensor = openProcfsSensor({
+    host,
+    pollIntervalMs: settings.poll_interval_ms,
+    onRecords: relay.onRecords,
+    onFault,
+  });
   return {
     name: 'procfs',
     degraded,
-    start: sensor.start,
+    start(onRecords) {
+      relay.connect(onRecords);
+      sensor.start();
+    },
     readUntilNs: host.clock.bootNs,
+    readNow() {},
+    isProbed: () => false,
     progress: () => sensor.state().turns,
     report() {
       const state = sensor.state();

@@ -1,252 +1,266 @@
-// The way of an event: rules look at it, what matters is described, and a batch is committed as one.
+// The path of an event, top to bottom: track -> hold -> enrich -> judge -> record -> deliver.
 
-import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { healthEvent } from '../../collectors/event/health-event.ts';
+import { openHold, type Wait } from '../../collectors/event/hold.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
-import type { ObservedExec } from '../../collectors/process/describe-process.ts';
-import { buildAlert } from '../../detectors/alert.ts';
-import type { Exception } from '../../detectors/exceptions.ts';
-import { withFacts } from '../../detectors/facts/facts.ts';
-import { matchingRules, verdictOf } from '../../detectors/judge.ts';
-import { createNoMatchCache } from '../../detectors/no-match-cache.ts';
-import type { Predicate } from '../../detectors/query/query.ts';
-import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
-import { isRootEvent } from '../../storage/event-rows.ts';
-import type { JudgedEvent } from '../../storage/records.ts';
-import { StoreError } from '../../storage/store-error.ts';
-import type { TermClassifier } from './term-standing.ts';
+import type { HostContext } from '../../collectors/host/host-context.ts';
+import { describeFileChange, type FileChange } from '../../collectors/packagedb/file-event.ts';
+import {
+  openScriptObserver,
+  type PendingScript,
+  type ScriptObserver,
+} from '../../collectors/packages/script-observer.ts';
+import { createExecCollector } from '../../collectors/process/exec-collector.ts';
+import { type ObservedExec, observeExec, type PackageKnowledge } from '../../collectors/process/observe-exec.ts';
+import type { ProcessRecord } from '../../collectors/process/process-record.ts';
+import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import { openTimers } from '../../collectors/timers.ts';
+import { judgeScript, type ScriptMemory, type SeenScript, withScript } from '../../detectors/facts/script-state.ts';
+import type { TermStanding } from '../../detectors/facts/term-standing.ts';
+import { type Candidate, type Judge, type JudgedEvent, type JudgePolicy, openJudge } from '../../detectors/judge.ts';
+import type { Verdict } from '../../detectors/rules/rule.ts';
+import { lostRecords } from './faults.ts';
+import { openRecorder } from './recorder.ts';
 
-/** By what events are judged; each event is judged by one of these, whole. */
+/** By what events are judged. */
 export interface PipelinePolicy {
-  rules: readonly Rule[];
-  /** Which events are kept whether or not a rule matches. */
-  records: Predicate;
-  containerAlerts: boolean;
-  knownTerms: TermClassifier;
-  /** The exception in force now that covers a rule's match, if any. */
-  exceptionFor(ruleId: string, read: FieldReader): Exception | undefined;
+  /** The same object until a reload puts another one in its place. */
+  judging(): JudgePolicy;
+  classifyTerm(verdict: Verdict, exec: ObservedExec): TermStanding;
+}
+
+/** What is read from the host. */
+export interface PipelineHost {
+  table: ProcessTable;
+  context: HostContext;
+  knowledge: PackageKnowledge;
+  /** dpkg's administrative directory; another one in tests. */
+  dpkgDirectory?: string;
+}
+
+/** The sensor of processes, as far as the pipeline asks it. */
+export interface PipelineSensor {
+  /** Nanoseconds since boot: records of what happened until then were handed on. */
+  readUntilNs(): number;
+  readNow(): void;
+  /** Programs (without symlinks) whose entry probe gives the arguments. */
+  isProbed(executable: string): boolean;
+}
+
+export interface PipelineStore extends ScriptMemory {
+  /** Commits, all or nothing; throws when it cannot, and is given the same events again. Delivery follows. */
+  commit(events: readonly JudgedEvent[]): void;
+  saveScripts(scripts: readonly SeenScript[]): void;
 }
 
 export interface PipelineDeps {
-  /** The one in force, the same object until a reload puts another one in its place. */
-  policy(): PipelinePolicy;
-  /** Commits; throws when it cannot, and is then asked again with the same findings. */
-  commit(findings: readonly JudgedEvent[]): void;
+  host: PipelineHost;
+  sensor: PipelineSensor;
+  store: PipelineStore;
+  policy: PipelinePolicy;
   onFault(what: string, error?: unknown): void;
 }
 
 export interface Pipeline {
-  take(exec: ObservedExec): void;
-  /** A file event: rules look at it, and it is kept in any case. */
-  takeFile(event: StepparentEvent): void;
-  /** An event that no rule looks at: lost records, a degraded sensor. */
-  keep(event: StepparentEvent): void;
-  /** Commits what was taken since the last time. */
+  /** A batch of the sensor, in order of time. Execs are judged in this order, but for those that lack something. */
+  handleRecords(records: readonly ProcessRecord[]): void;
+  /** A file change of the package databases; closes its file. Resolves when its event was judged. Changes are described in order. */
+  handleFileChange(change: FileChange): Promise<void>;
+  /** A file has changed, and its change will be handed over later. */
+  noteFile(path: string): void;
+  /** An event about the agent itself: kept, and read by no rule. */
+  recordHealth(event: StepparentEvent): void;
+  /** Reads what the package manager has installed: to be awaited before the first file change. */
+  prepare(): Promise<void>;
+  /** Which version of its package the script in a place is of; undefined: not known. */
+  versionInPlace: ScriptObserver['versionInPlace'];
   commit(): void;
-  /** Findings that could not be committed yet. */
+  /** Judges what is held by what is known, and commits it. Nothing may be handed over later. */
+  stop(): Promise<void>;
+  /** Events that wait for their commit, and those that were dropped since too many did. */
   readonly waiting: number;
-  /** Findings given up since there were too many of them. */
   readonly dropped: number;
 }
 
-/** Findings that are committed together; a larger batch of records makes several commits. */
-const commitEvery = 64;
-/** Findings that are kept while the store refuses them: a full disk should not fill the memory as well. */
-const maxWaiting = 2000;
-/** The same in characters of arguments, the one part of a finding that an attacker can make large. */
-const maxWaitingArgsLength = 16 * 1024 * 1024;
+/** rpm has answered before that. What is not known by then stays so. */
+const maxProgramWaitMs = 5000;
+const flushAfterMs = 60;
+const commitAgainMs = 1000;
 
-/** Findings of a script that the reason names. */
-const maxSaidFindings = 4;
+export function openPipeline({ host, sensor, store, policy, onFault }: PipelineDeps): Pipeline {
+  const { table, context, knowledge } = host;
+  const timers = openTimers((error) => onFault('a task of the agent failed', error));
 
-const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => {
-  let length = process?.command_line?.length ?? 0;
-  for (const { args = [] } of stepparent.lineage ?? []) for (const arg of args) length += arg.length;
-  return length;
-};
+  // -- track: records become the process table and observed execs; an exec lacks its arguments until their record comes.
+  const hold = openHold({ onLate: () => commitSoon(), onFault });
+  const tracker = createExecCollector(
+    {
+      host: context.host,
+      table,
+      hold,
+      observe: (snapshot) => observeExec(snapshot, table, context, knowledge),
+      report: {
+        exec: holdExec,
+        lost({ count }) {
+          onFault(lostRecords, new Error(`${count} at least`));
+          recordHealth(healthEvent(context, 'records-lost', 'the kernel buffer overflowed', count));
+        },
+      },
+    },
+    sensor.isProbed,
+  );
 
-/** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
-const unverified = (verdict: Verdict): Verdict => ({
-  ...verdict,
-  terms: verdict.terms.map((term, place) => (place === 0 ? `${term} (unverified)` : term)),
-  remark: "it could not be verified as the distribution's own program of that name",
-});
-
-/** Who is not root cannot install for the host: what others try teaches nothing of root's, and has terms of its own. */
-function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {
-  if (verdict.rule.type !== 'new_terms' || isRootEvent(event)) return verdict;
-  return {
-    ...verdict,
-    terms: verdict.terms.map((term, place) => (place === 0 && term !== null ? `${term} (not root)` : term)),
-  };
-}
-
-/** What is to be found in a script belongs to the reason, and alone is none. */
-function withFindings(verdict: Verdict, { stepparent }: StepparentEvent): Verdict {
-  const findings = stepparent.script?.findings ?? [];
-  if (findings.length === 0 || ![...verdict.rule.fields].some((field) => field.startsWith('stepparent.script.'))) {
-    return verdict;
+  // -- hold: until it is known whose program runs, and what its script is; nothing waits for an event that waits.
+  const scripts = openScriptObserver(
+    {
+      host: context.host,
+      hold,
+      isKnown: (observation) => judgeScript(observation, store).fields.state === 'known',
+      onFault,
+    },
+    host.dpkgDirectory,
+  );
+  function holdExec(exec: ObservedExec): void {
+    const script = attempt('a script that runs could not be judged', () => scripts.ofRun(exec));
+    const end = attempt('a program could not be looked at', () => exec.pending());
+    const waits: Wait[] = end === undefined ? [] : [{ for: 'program', maxMs: maxProgramWaitMs, end }];
+    hold.add([...waits, ...(script?.waits ?? [])], () => judgeAndRecord(() => enrichExec(exec, script)));
   }
-  const said = findings.slice(0, maxSaidFindings).map(({ id, line }) => `${id} (line ${line})`);
-  const more = findings.length > said.length ? ' and more' : '';
-  const remark = `in it: ${said.join(', ')}${more}`;
-  return { ...verdict, remark: verdict.remark === undefined ? remark : `${verdict.remark}; ${remark}` };
-}
+  function holdFile(event: StepparentEvent, script: PendingScript | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      hold.add(script?.waits ?? [], () => {
+        judgeAndRecord(() => enrichFile(event, script));
+        resolve();
+      });
+    });
+  }
+  function judgeAndRecord(enrich: () => Candidate): void {
+    attempt('an event could not be judged', () => record(judge(enrich())));
+  }
 
-/** The store takes nothing at all for now; what else it throws may be for one event's sake. */
-const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
+  // -- enrich: what was found out of the script is added; facts are worked out when a rule first asks for them.
+  function enrichExec(exec: ObservedExec, script: PendingScript | undefined): Candidate {
+    const key = exec.snapshot.image.filename;
+    const classify = (verdict: Verdict): TermStanding => policy.classifyTerm(verdict, exec);
+    if (script === undefined) return { ...exec, key, classify };
+    const document = enriched(exec.document(), script);
+    return { ...described(document), scope: exec.scope, key, classify };
+  }
+  function enrichFile(event: StepparentEvent, script: PendingScript | undefined): Candidate {
+    const document = script === undefined ? event : enriched(event, script);
+    const scope = event.container?.id ?? '';
+    return { ...described(document), scope: () => scope, key: undefined, classify: () => 'unlisted' };
+  }
+  function enriched(event: StepparentEvent, script: PendingScript): StepparentEvent {
+    const verdict = attempt('a script could not be judged', () => judgeScript(script.observation(), store));
+    if (verdict === undefined) return event;
+    const { seen } = verdict;
+    if (seen !== undefined && isKept(seen)) attempt('scripts could not be kept', () => store.saveScripts([seen]));
+    return withScript(event, verdict);
+  }
 
-export function createPipeline(parts: PipelineDeps): Pipeline {
-  let waiting: JudgedEvent[] = [];
-  let waitingArgsLength = 0;
-  let dropped = 0;
-  /** The last commit failed: the next is for the caller to time. */
-  let refused = false;
-
-  let noMatchCache = createNoMatchCache();
-  /** By whom was dismissed what is remembered. */
-  let dismissedBy: PipelinePolicy | undefined;
-  let ruleFaults = 0;
-
-  const onRuleFault = (rule: Rule, error: unknown): void => {
-    ruleFaults++;
-    parts.onFault(`rule ${rule.id} failed`, error);
-  };
-
-  /** What is committed of one match. */
-  const matched = (
-    { exceptionFor }: PipelinePolicy,
-    event: StepparentEvent,
-    { verdict, known, alerting }: { verdict: Verdict; known: boolean; alerting: boolean },
-  ): JudgedEvent['verdicts'][number] => {
-    const exception = exceptionFor(verdict.rule.id, (field) => readPath(event, field));
-    return {
-      verdict,
-      document: (state, id) => buildAlert({ event, verdict, state, id, exception }),
-      known,
-      alerting,
-      ...(exception && { exception }),
-    };
-  };
-
-  const add = (finding: JudgedEvent): void => {
-    waiting.push(finding);
-    waitingArgsLength += argsLength(finding);
-    if (waiting.length >= commitEvery && !refused) commit();
-    while (waiting.length > maxWaiting || waitingArgsLength > maxWaitingArgsLength) {
-      const oldest = waiting.shift();
-      if (oldest === undefined) break;
-      waitingArgsLength -= argsLength(oldest);
-      dropped++;
+  // -- judge: each rule reads the event once. Rules with state will read a second view here, in order of time with a window of 0.5 s.
+  let inForce: { policy: JudgePolicy; judge: Judge } | undefined;
+  function judge(candidate: Candidate): JudgedEvent | undefined {
+    const now = policy.judging();
+    if (inForce?.policy !== now) {
+      inForce = { policy: now, judge: openJudge(now, (rule, error) => onFault(`rule ${rule.id} failed`, error)) };
     }
-  };
+    return inForce.judge(candidate);
+  }
 
+  // -- record: in batches, all or nothing; what the store refuses waits in memory. The store delivers after the commit.
+  const recorder = openRecorder({ commit: store.commit, onFault });
+  function record(judged: JudgedEvent | undefined): void {
+    if (judged !== undefined) recorder.add(judged);
+  }
+  function recordHealth(event: StepparentEvent): void {
+    recorder.add({ event, scope: '', verdicts: [] });
+  }
   const commit = (): void => {
-    if (waiting.length === 0) return;
-    try {
-      parts.commit(waiting);
-      waiting = [];
-      waitingArgsLength = 0;
-      refused = false;
-    } catch (error) {
-      refused = !isOfStore(error) && waiting.length > 1 ? !commitEach() : true;
-      if (refused) parts.onFault('events could not be committed; they wait in memory', error);
-    }
+    recorder.commit();
+    if (recorder.waiting > 0) commitAgain();
   };
+  const commitAgain = timers.soon(commitAgainMs, commit);
+  /** With what else comes in the same turn. */
+  const commitSoon = timers.soon(0, commit);
 
-  /** Gives up what cannot be stored by itself, for the sake of the others. False where none could: the store is at fault. */
-  const commitEach = (): boolean => {
-    const left: { finding: JudgedEvent; error: unknown }[] = [];
-    for (const finding of waiting) {
-      try {
-        parts.commit([finding]);
-      } catch (error) {
-        left.push({ finding, error });
-      }
+  const flush = (): void => {
+    if (tracker.flush(sensor.readUntilNs())) flushAgain();
+  };
+  const flushAgain = timers.soon(flushAfterMs, () => {
+    flush();
+    commit();
+  });
+  /** Undefined where it throws, which is reported. */
+  function attempt<T>(what: string, run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (error) {
+      onFault(what, error);
+      return undefined;
     }
-    if (left.length === waiting.length) return false;
-    const lost = left.filter(({ error }) => !isOfStore(error));
-    for (const { error } of lost) parts.onFault('an event that cannot be stored was given up', error);
-    dropped += lost.length;
-    waiting = left.filter(({ error }) => isOfStore(error)).map(({ finding }) => finding);
-    waitingArgsLength = waiting.reduce((sum, finding) => sum + argsLength(finding), 0);
-    return waiting.length === 0;
+  }
+
+  // -- File changes come beside the records. They are described one after the other: the files that dpkg unpacks have a meaning by
+  // their order.
+  let lastDescription: Promise<unknown> = Promise.resolve();
+  const describe = async (change: FileChange): Promise<{ judged: Promise<void> }> => {
+    try {
+      // The change may be known before the records of the process that made it were read.
+      if (sensor.readUntilNs() < change.atNs) sensor.readNow();
+      const { event, content } = await describeFileChange(change, { table, context });
+      return { judged: holdFile(event, scripts.ofFile(event, content)) };
+    } finally {
+      change.opened?.close();
+    }
   };
 
   return {
-    take(exec) {
-      const policy = parts.policy();
-      if (policy !== dismissedBy) {
-        noMatchCache = createNoMatchCache();
-        dismissedBy = policy;
-      }
+    handleRecords(records) {
+      for (const one of records) tracker.handle(one);
+      flush();
+      commit();
+    },
+    async handleFileChange(change) {
+      const description = lastDescription.then(() => describe(change));
+      lastDescription = description.catch(() => {});
       try {
-        const quick = withFacts(exec.read, exec.document);
-        const { filename } = exec.snapshot.image;
-        // What is read of a description is read otherwise than before it was made.
-        if (!exec.described() && noMatchCache.cover(filename, quick.read) && !exec.described()) return;
-        const watched = noMatchCache.watch(quick.read);
-        const faultsBefore = ruleFaults;
-        const matching = matchingRules(policy.rules, watched.read, onRuleFault);
-        if (matching.length === 0 && !policy.records(watched.read)) {
-          if (!exec.described() && ruleFaults === faultsBefore) watched.keep(filename);
-          return;
-        }
-        const described = exec.document();
-        const scope = exec.scope();
-        // Only now is it known for sure what ran: the rules look again, at the whole, and facts are worked out anew.
-        const { read, facts } = withFacts(exec.read, exec.document);
-        const verdicts = matchingRules(matching, read, onRuleFault).map((rule) => verdictOf(rule, read));
-        const event = { ...described, stepparent: { ...described.stepparent, ...facts() } };
-        add({
-          event,
-          scope,
-          verdicts: verdicts.map((verdict) => {
-            const classify = policy.knownTerms.classify(verdict, exec);
-            return matched(policy, event, {
-              verdict: withFindings(
-                withUserTerm(classify === 'unverified' ? unverified(verdict) : verdict, described),
-                described,
-              ),
-              known: classify === 'known',
-              alerting: scope === '' || policy.containerAlerts,
-            });
-          }),
-        });
+        const { judged } = await description;
+        await judged;
       } catch (error) {
-        parts.onFault('an event could not be judged', error);
+        onFault('a file change could not be told', error);
       }
+      commitSoon();
     },
-    takeFile(event) {
-      const policy = parts.policy();
-      try {
-        const { read, facts } = withFacts(
-          (field) => readPath(event, field),
-          () => event,
-        );
-        const verdicts = matchingRules(policy.rules, read, onRuleFault).map((rule) =>
-          withFindings(verdictOf(rule, read), event),
-        );
-        const scope = event.container?.id ?? '';
-        const alerting = scope === '' || policy.containerAlerts;
-        const whole = { ...event, stepparent: { ...event.stepparent, ...facts() } };
-        add({
-          event: whole,
-          scope,
-          verdicts: verdicts.map((verdict) => matched(policy, whole, { verdict, known: false, alerting })),
-        });
-      } catch (error) {
-        parts.onFault('an event could not be judged', error);
-      }
-    },
-    keep(event) {
-      add({ event, scope: '', verdicts: [] });
-    },
+    noteFile: scripts.noteChange,
+    recordHealth,
+    prepare: scripts.prepare,
+    versionInPlace: scripts.versionInPlace,
     commit,
+    async stop() {
+      tracker.flush(Number.POSITIVE_INFINITY);
+      await scripts.stop();
+      hold.releaseAll();
+      timers.close();
+      recorder.commit();
+    },
     get waiting() {
-      return waiting.length;
+      return recorder.waiting;
     },
     get dropped() {
-      return dropped;
+      return recorder.dropped;
     },
   };
 }
+
+/** What was described already. */
+const described = (document: StepparentEvent): Pick<Candidate, 'read' | 'isDescribed' | 'document'> => ({
+  read: (field) => readPath(document, field),
+  isDescribed: () => true,
+  document: () => document,
+});
+
+/** Of a script that dpkg runs from where it unpacks it, the event of its file knows more. */
+const isKept = ({ origin, package: name }: SeenScript): boolean => origin !== 'exec' || name !== '';

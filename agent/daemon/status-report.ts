@@ -2,13 +2,17 @@
 
 import fs from 'node:fs';
 import { errorCode } from '../../collectors/error-message.ts';
+import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
+import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import type { Configuration } from '../configuration/configuration.ts';
 import { version } from '../version.ts';
-import type { AgentStatus, StoreFacts } from './agent-status.ts';
-import type { SinkStatus } from './delivery.ts';
+import { type AgentStatus, type StoreFacts, storeFacts } from './agent-status.ts';
+import type { Delivery, SinkStatus } from './delivery.ts';
 import type { Faults } from './faults.ts';
 import { checkHealth, degradedReasons, type Health, openHealthTracker } from './health.ts';
 import type { Log } from './log.ts';
+import type { Sensor } from './open-sensor.ts';
+import type { Pipeline } from './pipeline.ts';
 import { exceptionsOf, type Policy } from './policy.ts';
 
 /** The sensor, the watch of package databases and the process table. */
@@ -49,6 +53,37 @@ export interface StatusReport {
   /** Runs the health checks, so that the log has their changes also while no client requests the status. */
   checkHealth(): void;
 }
+
+export const collectionReport = (
+  sensor: Pick<Sensor, 'degraded' | 'report'>,
+  watch: Pick<PackageWatch, 'report'>,
+  table: Pick<ProcessTable, 'size' | 'refused'>,
+): StatusReportDeps['collection'] => ({
+  report: () => ({
+    untraced: sensor.degraded,
+    sensor: sensor.report(),
+    packages: watch.report(),
+    processes: table.size,
+    processes_refused: table.refused,
+  }),
+});
+
+export const storageReport = (
+  store: Parameters<typeof storeFacts>[0],
+  { refused }: { refused(): string | undefined },
+  pipeline: Pick<Pipeline, 'waiting' | 'dropped'>,
+): StatusReportDeps['storage'] => ({
+  report: () => ({
+    refused: refused(),
+    uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
+  }),
+  facts: () => storeFacts(store, Date.now()),
+});
+
+export const deliveryReport = (
+  delivery: Pick<Delivery, 'status'>,
+  logsDirectory: string | undefined,
+): StatusReportDeps['delivery'] => ({ report: () => ({ sinks: delivery.status(), logsDirectory }) });
 
 /** The code of the error where the directory cannot be written. */
 function unwritableCode(directory: string): string | undefined {

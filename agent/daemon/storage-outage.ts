@@ -1,6 +1,6 @@
 // Says in the log what rules matched while the store takes nothing: an alert must not depend on free disk space.
 
-import type { JudgedEvent } from '../../storage/records.ts';
+import type { JudgedEvent } from '../../detectors/judge.ts';
 import type { Log } from './log.ts';
 
 export interface StorageOutage {
@@ -26,12 +26,11 @@ export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOuta
       for (const finding of findings) {
         if (reported.has(finding)) continue;
         reported.add(finding);
-        for (const { verdict, document, known, alerting, exception } of finding.verdicts) {
-          if (known || !alerting || exception !== undefined || ++lines > maxLines) continue;
-          const { message } = document('open', '');
+        for (const { verdict, alert, exception } of finding.verdicts) {
+          if (alert === undefined || exception !== undefined || ++lines > maxLines) continue;
           log.error('a rule matched, and the baseline could not be asked whether that is usual', {
             rule: verdict.rule.id,
-            matched: message,
+            matched: alert.message,
           });
           if (lines === maxLines) log.error('more matches are not told here until events can be stored again', {});
         }

@@ -1,62 +1,15 @@
-// Describes an exec as an ECS event: quickly field by field while rules look at it, in full once it is to be kept.
+// Describes a process with its ancestors and leaders as ECS fields, and what could not be observed of it.
 
 import path from 'node:path';
-import type { Answer } from '../answer.ts';
-import {
-  ecsVersion,
-  type FieldReader,
-  type FieldValue,
-  type Identity,
-  type LineageStep,
-  type ProcessFields,
-  type StepparentEvent,
-  type TransactionFields,
-} from '../event/event.ts';
+import type { Identity, LineageStep, ProcessFields, StepparentEvent, TransactionFields } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
-import { readPath } from '../event/read-path.ts';
-import type { Host } from '../host/host.ts';
 import type { HostContext } from '../host/host-context.ts';
-import type { PackageTools } from '../packages/package-tools.ts';
-import type { ScriptCopies } from '../packages/script-copies.ts';
 import { maxSupplementalGroups, type ProcessDetails } from '../proc/inspect-process.ts';
 import { deviceNumbers, systemdUnit, terminalName, userOfManager } from '../proc/parse-proc.ts';
-import { executableOf, sharesRoot } from './executable.ts';
-import { describeLifecycle } from './lifecycle.ts';
-import type {
-  ActorSnapshot,
-  ExecSnapshot,
-  Image,
-  LeaderSnapshots,
-  ProcessEntry,
-  ProcessSnapshot,
-  Transaction,
-} from './process.ts';
+import { executableOf } from './executable.ts';
+import type { ActorSnapshot, Image, LeaderSnapshots, ProcessEntry, ProcessSnapshot, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
-import { glanceAtScript, scriptPath } from './script-path.ts';
-
-/** What the host's own files say of a process. */
-export interface PackageKnowledge {
-  tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
-  copies: ScriptCopies;
-}
-
-/** An exec that rules can look at. */
-export interface ObservedExec {
-  snapshot: ExecSnapshot;
-  read: FieldReader;
-  /**
-   * To be called while the process is fresh, before a rule looks at it. What takes time to find out is in the answers of the others once
-   * this resolves; undefined: all is known.
-   */
-  settle(): Promise<void> | undefined;
-  /** The full description; made once, when first asked for. */
-  document(): StepparentEvent;
-  /** Whether it has been made: from then on `read` reads it. */
-  described(): boolean;
-  /** container.id, or '' on the host itself. */
-  scope(): string;
-}
 
 /** The most ancestors that an event carries. */
 const maxLineage = 16;
@@ -78,114 +31,7 @@ export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
 export const entityId = (bootId: string, entry: ProcessEntry): string =>
   `${bootId.slice(0, 8)}-${entry.pid}-${Math.floor(entry.startNs / 1e7)}`;
 
-const nameOf = (executable: string): string => path.basename(executable);
-
-export function observeExec(
-  snapshot: ExecSnapshot,
-  table: ProcessTable,
-  context: HostContext,
-  knowledge: PackageKnowledge,
-): ObservedExec {
-  const { entry, image } = snapshot;
-  let described: DescribedExec | undefined;
-  const copies = new Map<string, Answer<string>>();
-  const copyOf = (file: string): Answer<string> => {
-    const answer = copies.get(file) ?? knowledge.copies.originalOf(file);
-    copies.set(file, answer);
-    return answer;
-  };
-  const full = (): StepparentEvent => {
-    described ??= describeExec(snapshot, table, context, { tools: knowledge.tools, copyOf });
-    return described.document;
-  };
-  const { host } = context;
-  const own = () => executableOf(host, entry, image).path;
-  const parents = () => {
-    const parent = snapshot.ancestors[0];
-    return parent?.image && executableOf(host, parent.entry, parent.image).path;
-  };
-  /** Null: none. */
-  let script: string | null | undefined;
-  const ownScript = (): string | null => {
-    script ??= glanceAtScript(host, entry, own(), table) ?? null;
-    return script;
-  };
-  /** The fields that most rules ask first, without a look at /proc. Null: absent, and known to be. */
-  const quick = (field: string): FieldValue | null => {
-    switch (field) {
-      case 'host.os.type':
-        return 'linux';
-      case 'event.kind':
-        return 'event';
-      case 'event.category':
-        return 'process';
-      case 'event.type':
-        return 'start';
-      case 'event.action':
-        return 'exec';
-      case 'process.pid':
-        return entry.pid;
-      case 'process.executable':
-        return own();
-      case 'process.name':
-        return nameOf(own());
-      case 'process.parent.executable':
-        return parents();
-      case 'process.parent.name': {
-        const executable = parents();
-        return executable === undefined ? undefined : nameOf(executable);
-      }
-      case 'process.args':
-        return image.argsTruncated ? undefined : image.args;
-      case 'stepparent.exec.filename':
-        return image.filename;
-      case 'stepparent.script.path':
-        return ownScript();
-      case 'stepparent.script.copy_of': {
-        const file = ownScript();
-        return file === null ? null : (copyOf(file).value ?? null);
-      }
-      case 'stepparent.genuine.process':
-        return knowledge.tools.genuineProcess(snapshot) ?? null;
-      case 'stepparent.lifecycle_script.manager':
-        return snapshot.lifecycle?.script.manager ?? null;
-      case 'stepparent.lifecycle_script.depth':
-        return snapshot.lifecycle?.depth ?? null;
-      case 'stepparent.transaction.id':
-      case 'stepparent.transaction.executable':
-        return snapshot.transaction === undefined ? null : undefined;
-      case 'stepparent.script.state':
-        // Is added to the document of a maintainer script that runs.
-        return null;
-      default:
-        return undefined;
-    }
-  };
-  return {
-    snapshot,
-    settle() {
-      const genuine = knowledge.tools.notice(snapshot);
-      const file = ownScript();
-      const copy = file === null ? undefined : copyOf(file).pending;
-      if (genuine === undefined && copy === undefined) {
-        // It may have been described while the answers were pending.
-        described?.complete();
-        return undefined;
-      }
-      // Its process may have ended by then.
-      full();
-      const copied = [...copies.values()].map((answer) => answer.pending);
-      return Promise.all([genuine, ...copied]).then(() => described?.complete());
-    },
-    document: full,
-    described: () => described !== undefined,
-    scope: () => full().container?.id ?? '',
-    read(field) {
-      const value = described === undefined ? quick(field) : undefined;
-      return value === null ? undefined : (value ?? readPath(full(), field));
-    },
-  };
-}
+export const nameOf = (executable: string): string => path.basename(executable);
 
 const noNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
 
@@ -306,7 +152,7 @@ export function whoseProcess(process: ProcessFields | undefined): Pick<Stepparen
   return { ...(user && { user: withReal(user, real_user) }), ...(group && { group: withReal(group, real_group) }) };
 }
 
-const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
+export const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
 
 /** Everything that an event says of the process that it is about, and what could not be observed of it. */
 export interface DescribedActor {
@@ -332,8 +178,8 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   }
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
   /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
-  const knowledge = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
-  const scopeDetails = details ?? knowledge;
+  const nearest = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
+  const scopeDetails = details ?? nearest;
 
   /** Takes a description into the event, its notes under the names that the fields have there. */
   const placed = ({ fields, notes: own }: Described, field: string): ProcessFields => {
@@ -359,15 +205,15 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   } else if (details === undefined) {
     // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
-    if (knowledge) {
-      const { workingDirectory } = knowledge;
+    if (nearest) {
+      const { workingDirectory } = nearest;
       const passed = {
-        ...describeCredentials(knowledge, context),
+        ...describeCredentials(nearest, context),
         ...(workingDirectory !== undefined && { working_directory: workingDirectory }),
       };
       Object.assign(process, passed);
       for (const name of fieldsOfDetails) {
-        if (!isUnobserved(name, process, knowledge)) delete notes.unobserved[`process.${name}`];
+        if (!isUnobserved(name, process, nearest)) delete notes.unobserved[`process.${name}`];
       }
       for (const name of Object.keys(passed)) {
         notes.inferred[`process.${name}`] = 'its nearest ancestor that could be read';
@@ -447,84 +293,11 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
 export const notesOf = (notes: Notes): Partial<Notes> =>
   Object.fromEntries(Object.entries(notes).filter(([, some]) => Object.keys(some).length > 0));
 
-/** The script that runs. */
-function scriptThatRuns(
-  host: Host,
-  { entry }: ExecSnapshot,
-  { process: { executable, args, working_directory }, mapped }: DescribedActor,
-): string | undefined {
-  if (executable === undefined) return undefined;
-  return scriptPath(host, entry, {
-    executable,
-    mapped,
-    args: (args ?? []) as readonly string[],
-    workingDirectory: working_directory,
-  });
-}
-
-interface DescribedExec {
-  document: StepparentEvent;
-  /** Adds what was not known yet. */
-  complete(): void;
-}
-
 /** For an event's `stepparent` object. */
 export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({
   id: entityId(context.bootId, root),
   executable: executableOf(context.host, root, image).path,
 });
-
-function describeExec(
-  snapshot: ExecSnapshot,
-  table: ProcessTable,
-  context: HostContext,
-  { tools, copyOf }: Pick<PackageKnowledge, 'tools'> & { copyOf(file: string): Answer<string> },
-): DescribedExec {
-  const { entry, image, timeNs } = snapshot;
-  const actor = describeActor(snapshot, table, context);
-  const { process, containerId, stepparent, notes } = actor;
-  const script = scriptThatRuns(context.host, snapshot, actor);
-  const copy = script !== undefined && containerId === undefined && sharesRoot(entry) ? copyOf(script) : undefined;
-  const genuine = tools.genuine(snapshot, actor.leaders);
-  const lifecycle = snapshot.lifecycle && describeLifecycle(snapshot.lifecycle, process.args, notes);
-  const document: StepparentEvent = {
-    '@timestamp': dateOf(context.host.clock.bootEpochMs(), timeNs),
-    ecs: { version: ecsVersion },
-    event: {
-      id: `${entityId(context.bootId, entry)}-${Math.round(timeNs / 1e3)}`,
-      kind: 'event',
-      category: ['process'],
-      type: ['start'],
-      action: 'exec',
-      module: 'stepparent',
-      dataset: 'stepparent.process',
-      provider: context.sensor,
-      created: new Date(context.host.clock.nowMs()).toISOString(),
-    },
-    host: context.hostFields,
-    agent: context.agent,
-    process,
-    ...whoseProcess(process),
-    ...(containerId === undefined ? {} : { container: { id: containerId } }),
-    stepparent: {
-      exec: { filename: image.filename },
-      ...stepparent,
-      ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
-      ...(script === undefined ? {} : { script: { path: script } }),
-      ...(snapshot.transaction && { transaction: describeTransaction(snapshot.transaction, context) }),
-      ...notesOf(notes),
-    },
-  };
-  const complete = (): void => {
-    const { stepparent } = document;
-    const { fields, inferred } = genuine();
-    if (Object.keys(fields).length > 0) stepparent.genuine = fields;
-    if (Object.keys(inferred).length > 0) stepparent.inferred = { ...stepparent.inferred, ...inferred };
-    if (copy?.value !== undefined) stepparent.script = { ...stepparent.script, copy_of: copy.value };
-  };
-  complete();
-  return { document, complete };
-}
 
 const lineageFields: ReadonlySet<string> = new Set<keyof LineageStep>([
   'entity_id',

@@ -1,30 +1,36 @@
 // Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
 
 import type { FieldValue } from '../event/event.ts';
+import type { Held, Hold } from '../event/hold.ts';
 import type { Host } from '../host/host.ts';
-import type { HostContext } from '../host/host-context.ts';
-import { ancestorsOf, type ObservedExec, observeExec, type PackageKnowledge } from './describe-process.ts';
+import { ancestorsOf } from './describe-process.ts';
 import { executableOf, isPrivateName } from './executable.ts';
+import type { ObservedExec } from './observe-exec.ts';
 import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from './process.ts';
 import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, ProcessRecord } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import { transactionBegunBy } from './transaction.ts';
 
-export interface ProcessCollectorOptions {
+export interface ExecCollectorDeps {
+  host: Host;
   table: ProcessTable;
-  context: HostContext;
-  knowledge: PackageKnowledge;
-  /** Programs (without symlinks) whose exec is told only once their entry probe has given the arguments. */
-  isProbed(executable: string): boolean;
-  onExec(exec: ObservedExec): void;
-  onLost(record: LostRecord): void;
+  /** Execs wait there for their arguments. */
+  hold: Pick<Hold, 'add'>;
+  observe(snapshot: ExecSnapshot): ObservedExec;
+  report: {
+    /** In the order of the records, but for those whose arguments come later. */
+    exec(exec: ObservedExec): void;
+    /** Records that the kernel dropped; the table was read again from /proc. */
+    lost(record: LostRecord): void;
+  };
 }
 
-export interface ProcessCollector {
+export interface ExecCollector {
+  /** Takes the next record. Records come in the order of their time. */
   handle(record: ProcessRecord): void;
   /**
-   * Ends a batch: tells the execs whose arguments have not come within `waitNs`, as far as all records up to
-   * `readUntilNs` were handled; true: others are still waiting.
+   * Ends a batch: reports the execs whose arguments have not come within `waitNs`, as far as all records up to
+   * `readUntilNs` were handled; true: others still wait.
    */
   flush(readUntilNs: BootNs): boolean;
 }
@@ -33,6 +39,8 @@ export interface ProcessCollector {
 const waitNs = 50e6;
 /** That long where the process has ended by then: the records of its arguments and its end must be on their way. */
 const endedWaitNs = 2e9;
+/** The same for a sensor that stands still. */
+const maxWaitMs = 5000;
 /** Failed attempts along PATH leave theirs behind until the task ends. */
 const maxAttempts = 4096;
 
@@ -60,7 +68,7 @@ class LazyExecSnapshot implements ExecSnapshot {
 }
 
 /** A truncated record ends in an argument that is cut. */
-function saysTheSame(reported: { path: string; args: FieldValue }, { image, args, truncated }: ArgvRecord): boolean {
+function saysNothingNew(reported: { path: string; args: FieldValue }, { image, args, truncated }: ArgvRecord): boolean {
   if (reported.path !== image || !Array.isArray(reported.args)) return false;
   const whole = truncated ? args.slice(0, -1) : args;
   return (
@@ -69,17 +77,19 @@ function saysTheSame(reported: { path: string; args: FieldValue }, { image, args
   );
 }
 
-export function createProcessCollector(options: ProcessCollectorOptions): ProcessCollector {
-  const { table, context } = options;
-  const { host } = context;
-  /** By pid: execs that wait for their arguments, as they were when they happened. */
-  const waiting = new Map<number, ExecSnapshot>();
+/** `isProbed`: programs (without symlinks) whose entry probe gives the arguments. */
+export function createExecCollector(
+  { host, table, hold, observe, report }: ExecCollectorDeps,
+  isProbed: (executable: string) => boolean,
+): ExecCollector {
+  /** By pid: execs whose arguments are still to come, as they were when they happened. */
+  const waiting = new Map<number, { snapshot: ExecSnapshot; exec: ObservedExec; held: Held }>();
   /** By task: the last call of execve. */
   const attempts = new Map<number, AttemptRecord>();
   /** The table was filled anew since the last flush: later than every record of this batch. */
   let seeded = false;
 
-  /** What was told of images whose entry probe was not hit in time. */
+  /** What was reported of images whose entry probe was not hit in time. */
   const reportedEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
   /** Where names of this batch lead. All of its execs have happened: the first look is the nearest to each. */
@@ -92,17 +102,21 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     },
   };
 
-  const report = (snapshot: ExecSnapshot): ObservedExec => {
-    const exec = observeExec(snapshot, table, context, options.knowledge);
-    options.onExec(exec);
-    return exec;
-  };
-
+  /** The arguments of the pid's exec have come, or will not come any more. */
   const release = (pid: number): ObservedExec | undefined => {
-    const snapshot = waiting.get(pid);
-    if (snapshot === undefined) return undefined;
-    waiting.delete(pid);
-    return report(snapshot);
+    const one = waiting.get(pid);
+    one?.held.arrived('arguments');
+    return one?.exec;
+  };
+  const waitForArguments = (pid: number, snapshot: ExecSnapshot): void => {
+    // The ancestors as they are now, not as they will be.
+    void snapshot.ancestors;
+    const exec = observe(snapshot);
+    const held = hold.add([{ for: 'arguments', maxMs: maxWaitMs }], () => {
+      waiting.delete(pid);
+      report.exec(exec);
+    });
+    waiting.set(pid, { snapshot, exec, held });
   };
 
   const onExec = (record: ExecRecord): void => {
@@ -118,15 +132,12 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     }
     const snapshot = new LazyExecSnapshot(entry, image, record.timeNs);
     const executable = executableOf(batchHost, entry, image);
-    if (record.args === undefined && options.isProbed(executable.path)) {
-      // The ancestors as they are now, not as they will be.
-      void snapshot.ancestors;
-      waiting.set(record.pid, snapshot);
-    } else report(snapshot);
+    if (record.args === undefined && isProbed(executable.path)) waitForArguments(record.pid, snapshot);
+    else report.exec(observe(snapshot));
   };
 
   const onArgv = (record: ArgvRecord): void => {
-    const snapshot = waiting.get(record.pid);
+    const snapshot = waiting.get(record.pid)?.snapshot;
     const entry = snapshot?.entry ?? table.find(record.pid);
     const image = snapshot?.image ?? entry?.image;
     // Without its exec (records were lost) there is nothing to tell of, and one image begins once.
@@ -141,10 +152,10 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     }
     const reported = reportedEarly.get(image);
     if (snapshot) release(record.pid);
-    else if (reported !== undefined && saysTheSame(reported, record)) return;
+    else if (reported !== undefined && saysNothingNew(reported, record)) return;
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
-    // The time is this record's: the exec may have been told already, and an event's id is made of process and time.
-    else report(new LazyExecSnapshot(entry, image, record.timeNs));
+    // The time is this record's: the exec may have been reported already, and an event's id is made of process and time.
+    else report.exec(observe(new LazyExecSnapshot(entry, image, record.timeNs)));
   };
 
   return {
@@ -169,7 +180,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
           table.exit(record);
           break;
         case 'lost':
-          options.onLost(record);
+          report.lost(record);
           // Forks and exits are among the lost: what /proc shows now is the truth.
           if (!seeded) table.seed();
           seeded = true;
@@ -179,7 +190,7 @@ export function createProcessCollector(options: ProcessCollectorOptions): Proces
     flush(readUntilNs) {
       seeded = false;
       leadTo.clear();
-      for (const [pid, snapshot] of [...waiting]) {
+      for (const [pid, { snapshot }] of [...waiting]) {
         const waitedNs = readUntilNs - snapshot.timeNs;
         if (waitedNs <= waitNs) continue;
         if (waitedNs <= endedWaitNs && table.inspect(snapshot.entry)?.args === undefined) continue;

@@ -56,6 +56,8 @@ export interface TracefsSensor {
   state(): TracefsSensorState;
   /** Every record up to then has been handed on. */
   readUntilNs(): BootNs;
+  /** Reads what the kernel has now, between two turns. */
+  readNow(): void;
   /** Looks again at the probed programs: sets a probe on a new file, and anew on a replaced one. */
   refreshProbes(): void;
   /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. Throws what could not be removed. */
@@ -311,6 +313,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
       ...reader.counts,
     }),
     readUntilNs: () => readUntilNs,
+    readNow: () => guard(drain),
     refreshProbes: () => options.probedPrograms.forEach(refreshProbe),
     async stop() {
       stopping = true;

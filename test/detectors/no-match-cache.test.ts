@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { FieldReader, FieldValue } from '../../collectors/event/event.ts';
-import { createNoMatchCache } from '../../detectors/no-match-cache.ts';
+import { createNoMatchCache, recordReads } from '../../detectors/no-match-cache.ts';
 
 const reading =
   (fields: Readonly<Record<string, FieldValue>>): FieldReader =>
@@ -12,10 +12,10 @@ const reading =
 /** One that was dismissed after `name`, `path` and, where it is `sh`, `copy` were read. */
 function dismissed(fields: Readonly<Record<string, FieldValue>>, key = '/bin/true') {
   const noMatchCache = createNoMatchCache();
-  const { read, keep } = noMatchCache.watch(reading(fields));
-  for (const field of ['name', 'path', 'copy']) read(field);
-  keep(key);
-  return (of: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.cover(of, reading(now));
+  const reads = recordReads(reading(fields));
+  for (const field of ['name', 'path', 'copy']) reads.read(field);
+  noMatchCache.keep(key, reads);
+  return (of: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.covers(of, reading(now));
 }
 
 const seen = { name: 'true', path: '/usr/bin/true' };
@@ -41,25 +41,38 @@ test('lists and long values are not kept', () => {
 test('many keys: the memory is bounded, and all are asked anew then', () => {
   const noMatchCache = createNoMatchCache();
   const keep = (key: string): void => {
-    const watched = noMatchCache.watch(reading(seen));
-    watched.read('name');
-    watched.keep(key);
+    const reads = recordReads(reading(seen));
+    reads.read('name');
+    noMatchCache.keep(key, reads);
   };
   keep('first');
   for (let i = 0; i < 511; i++) keep(`${i}`);
-  expect(noMatchCache.cover('first', reading(seen))).toBe(true);
+  expect(noMatchCache.covers('first', reading(seen))).toBe(true);
   keep('one more');
-  expect(noMatchCache.cover('first', reading(seen))).toBe(false);
-  expect(noMatchCache.cover('one more', reading(seen))).toBe(true);
+  expect(noMatchCache.covers('first', reading(seen))).toBe(false);
+  expect(noMatchCache.covers('one more', reading(seen))).toBe(true);
 });
 
 test('nor is an event of which a field read otherwise the second time', () => {
   const noMatchCache = createNoMatchCache();
   let copy: string | undefined;
-  const { read, keep } = noMatchCache.watch((field) => (field === 'copy' ? copy : 'x'));
-  read('copy');
+  const reads = recordReads((field) => (field === 'copy' ? copy : 'x'));
+  reads.read('copy');
   copy = '/var/lib/dpkg/info/x.postinst';
-  read('copy');
-  keep('/bin/true');
-  expect(noMatchCache.cover('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
+  reads.read('copy');
+  noMatchCache.keep('/bin/true', reads);
+  expect(noMatchCache.covers('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
+});
+
+test('whether another reader agrees with what a part of the reads gave', () => {
+  const reads = recordReads(reading({ name: 'dpkg', args: ['dpkg', '-i'] }));
+  reads.read('name');
+  const from = reads.count;
+  reads.read('args');
+  reads.read('copy');
+  const now = { name: 'other', args: ['dpkg', '-i'] };
+  expect(reads.agree(reading(now), from, reads.count)).toBe(true);
+  expect(reads.agree(reading(now), 0, from)).toBe(false);
+  expect(reads.agree(reading({ ...now, args: ['dpkg', '-r'] }), from, reads.count)).toBe(false);
+  expect(reads.agree(reading({ ...now, copy: '/x' }), from, reads.count)).toBe(false);
 });

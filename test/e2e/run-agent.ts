@@ -15,10 +15,10 @@ import {
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import type { AgentStatus, StoppedStatus } from '../../agent/daemon/agent-status.ts';
-import { judgedUnknown } from '../../agent/daemon/exec-hold.ts';
 import { recently } from '../../agent/daemon/faults.ts';
 import { standstill } from '../../agent/daemon/self-watch.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { judgedIncomplete } from '../../collectors/event/hold.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
@@ -100,7 +100,7 @@ export interface TestAgent {
 }
 
 /** A pause, or an rpm that took too long: a busy machine brings them about. */
-const ofBusyMachine = new RegExp(`^${recently}(?:${standstill}|${judgedUnknown}|.*\\brpm: .*\\b\\d+ ms)`);
+const ofBusyMachine = new RegExp(`^${recently}(?:${standstill}|${judgedIncomplete.program}|.*\\brpm: .*\\b\\d+ ms)`);
 
 /** What keeps the agent from seeing all, but for what a busy machine has brought about. */
 export const degradedWithoutPauses = ({ degraded }: Pick<AgentStatus, 'degraded'>): string[] =>

@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { JudgedEvent } from '../../detectors/judge.ts';
 import { limits } from '../../storage/limits.ts';
 import type { Recorded } from '../../storage/record.ts';
-import type { JudgedEvent } from '../../storage/records.ts';
 import { openStore } from '../../storage/store.ts';
 import { exampleFinding, exampleRule, minute, second, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';

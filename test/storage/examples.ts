@@ -1,10 +1,11 @@
 // Rules, events and findings for the storage tests: plain data, one field changed at a time.
 
+import { alertId } from '../../collectors/event/alert-id.ts';
 import { ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
 import { buildAlert } from '../../detectors/alert.ts';
 import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
+import type { JudgedEvent, Match } from '../../detectors/judge.ts';
 import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
-import type { JudgedEvent } from '../../storage/records.ts';
 
 export const second = 1000;
 export const minute = 60 * second;
@@ -95,20 +96,22 @@ export function exampleException(change: Partial<Exception> = {}): Exception {
   };
 }
 
-type Judged = JudgedEvent['verdicts'][number];
-
 /** A match that alerts, with the alert that detectors build of it. */
 export function exampleJudged(
   event: StepparentEvent,
   verdict: Verdict,
-  { exception, ...change }: Partial<Pick<Judged, 'known' | 'alerting'>> & { exception?: Exception | undefined } = {},
-): Judged {
+  {
+    exception,
+    known = false,
+    alerting = true,
+  }: Partial<Pick<Match, 'known' | 'alerting'>> & { exception?: Exception | undefined } = {},
+): Match {
+  const id = alertId(event.event.id, verdict.rule.id);
   return {
     verdict,
-    document: (state, id) => buildAlert({ event, verdict, state, id, exception }),
-    known: false,
-    alerting: true,
-    ...change,
+    alert: known || !alerting ? undefined : buildAlert({ event, verdict, state: 'open', id, exception }),
+    known,
+    alerting,
     ...(exception && { exception }),
   };
 }

@@ -155,14 +155,14 @@ describe('rows of a hunt', () => {
   const row = (name: string, exceptionId?: string): HuntRow => ({
     identity: [name],
     exceptionId,
-    document: (state, id) => ({
+    document: (id) => ({
       ...exampleEvent(id, start),
       stepparent: {
         alert: {
           id,
           terms: [name],
           reason: '',
-          state,
+          state: 'open',
           ...(exceptionId === undefined ? {} : { exception: { id: exceptionId, reason: 'r', owner: 'o' } }),
         },
       },

@@ -11,10 +11,10 @@ const rule = 'hunt:files';
 const rows = (...names: (string | null)[]): HuntRow[] =>
   names.map((name) => ({
     identity: [name, '/usr/bin/x'],
-    document: (state, id) => ({
+    document: (id) => ({
       ...exampleEvent(id, start),
       rule: { id: rule },
-      stepparent: { alert: { id, terms: [name], reason: '', state } },
+      stepparent: { alert: { id, terms: [name], reason: '', state: 'open' } },
     }),
   }));
 

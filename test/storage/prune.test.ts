@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import type { JudgedEvent } from '../../detectors/judge.ts';
 import { limits } from '../../storage/limits.ts';
 import type { Pruned, PruneLimits } from '../../storage/prune.ts';
-import type { JudgedEvent } from '../../storage/records.ts';
 import type { Store } from '../../storage/store.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';

@@ -1,7 +1,8 @@
 // What counts as seen, what raises an alert and what only counts: the baseline's semantics on a real database.
 
 import { describe, expect, test } from 'vitest';
-import type { JudgedEvent, TermRecord } from '../../storage/records.ts';
+import type { JudgedEvent } from '../../detectors/judge.ts';
+import type { TermRecord } from '../../storage/records.ts';
 import {
   day,
   exampleEvent,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import type { SeenScript } from '../../storage/scripts.ts';
+import type { SeenScript } from '../../detectors/facts/script-state.ts';
 import { start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 

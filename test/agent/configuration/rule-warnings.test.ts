@@ -9,12 +9,12 @@ import { recordQueryWarnings, ruleWarnings } from '../../../agent/configuration/
 import { classFields, eventClasses } from '../../../collectors/event/event-classes.ts';
 import { readPath } from '../../../collectors/event/read-path.ts';
 import { describeFileChange } from '../../../collectors/packagedb/file-event.ts';
-import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
-import { createProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { parseRule, readRules } from '../../../detectors/rules/load-rules.ts';
-import { hostContext, noWitness } from '../../collectors/host/host-context-double.ts';
+import { hostContext } from '../../collectors/host/host-context-double.ts';
 import { detailsOf, exec, fork, procDouble } from '../../collectors/proc-double.ts';
+import { collectExecs } from '../../collectors/process/collect-execs.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'stepparent-rule-warnings-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -280,13 +280,10 @@ test('the class of a start of a program is what its events are', () => {
   const table = createProcessTable(procDouble(detailsOf(10, { exe: '/no/bash', args: ['-bash'] })));
   table.seed();
   const seen: ObservedExec[] = [];
-  const collector = createProcessCollector({
+  const collector = collectExecs({
     table,
     context: hostContext,
-    knowledge: noWitness,
-    isProbed: () => false,
     onExec: (observed) => seen.push(observed),
-    onLost: () => {},
   });
   for (const record of [fork(10, 30), exec(30, '/no/dpkg')]) collector.handle(record);
   collector.flush(Number.POSITIVE_INFINITY);

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { openStorageOutage } from '../../../agent/daemon/storage-outage.ts';
-import type { JudgedEvent } from '../../../storage/records.ts';
+import type { JudgedEvent } from '../../../detectors/judge.ts';
 import { exampleEvent, exampleException, exampleJudged, exampleRule, start } from '../../storage/examples.ts';
 
 function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): JudgedEvent {

@@ -1,14 +1,16 @@
 // A host that began in 2026 and knows two users.
 
 import { known } from '../../../collectors/answer.ts';
+import { systemClock } from '../../../collectors/host/clock.ts';
+import { openHost } from '../../../collectors/host/host.ts';
 import type { HostContext } from '../../../collectors/host/host-context.ts';
-import type { PackageKnowledge } from '../../../collectors/process/describe-process.ts';
-import { plainHost, recordedHost } from '../../recorded-host.ts';
+import type { PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
 
+const bootMs = Date.parse('2026-01-02T03:04:05Z');
 let serial = 0;
 
 export const hostContext: HostContext = {
-  host: recordedHost({ files: plainHost }),
+  host: { ...openHost(), clock: { ...systemClock, bootEpochMs: () => bootMs } },
   hostFields: { name: 'web1', id: 'a1b2', os: { type: 'linux' } },
   agent: { type: 'stepparent', version: '0.1.0' },
   bootId: '01234567-89ab-cdef-0123-456789abcdef',
@@ -19,7 +21,7 @@ export const hostContext: HostContext = {
 };
 
 /** A host where no name is a package tool's, and no script a copy. */
-export const noWitness: PackageKnowledge = {
+export const noKnowledge: PackageKnowledge = {
   tools: {
     notice: () => undefined,
     genuineProcess: () => undefined,

@@ -13,8 +13,8 @@ import {
 interface Recording {
   story: string;
   base64: string;
-  /** Directories as hexadecimal digits. */
-  expected: { pid: number; mask: string[]; entry?: FanotifyEvent['entry']; oldEntry?: FanotifyEvent['oldEntry'] }[];
+  /** Folders as hexadecimal digits. */
+  expected: { pid: number; mask: string[]; at?: FanotifyEvent['at']; from?: FanotifyEvent['from'] }[];
 }
 
 const directory = path.join(import.meta.dirname, 'fixtures');
@@ -33,11 +33,11 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
   const bytes = Buffer.from(base64, 'base64');
 
   test('the story and nothing else', () => {
-    const events = parseFanotify(bytes).map(({ pid, mask, entry, oldEntry }) => ({
+    const events = parseFanotify(bytes).map(({ pid, mask, at, from }) => ({
       pid,
       mask: bitsOf(mask),
-      ...(entry && { entry: inHex(entry) }),
-      ...(oldEntry && { oldEntry: inHex(oldEntry) }),
+      ...(at && { at: inHex(at) }),
+      ...(from && { from: inHex(from) }),
     }));
     expect(events).toEqual(expected);
   });
@@ -52,10 +52,10 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
   });
 
   test('any byte changed: an end, and no error', () => {
-    for (let offset = 0; offset < bytes.length; offset++) {
+    for (let at = 0; at < bytes.length; at++) {
       for (const value of [0, 1, 0x7f, 0xff]) {
         const changed = Buffer.from(bytes);
-        changed[offset] = value;
+        changed[at] = value;
         expect(parseFanotify(changed).length).toBeLessThanOrEqual(bytes.length / 24);
       }
     }
@@ -67,7 +67,5 @@ test('an overflow has no name', () => {
   bytes.writeUInt32LE(24, 0);
   bytes.writeUInt16LE(24, 6);
   bytes.writeBigUInt64LE(BigInt(fanotifyMask.overflow), 8);
-  expect(parseFanotify(bytes)).toEqual([
-    { mask: fanotifyMask.overflow, pid: 0, entry: undefined, oldEntry: undefined },
-  ]);
+  expect(parseFanotify(bytes)).toEqual([{ mask: fanotifyMask.overflow, pid: 0, at: undefined, from: undefined }]);
 });

@@ -8,7 +8,7 @@ import { openHost } from '../../../collectors/host/host.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from '../../../collectors/process/process.ts';
-import { entryOf, imageOf } from '../../agent/daemon/observed-exec.ts';
+import { entryOf, imageOf } from '../../detectors/observed-exec.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 /** The one program that surely runs: this one. It plays dpkg. */

@@ -1,32 +1,20 @@
 // The description of an exec, field by field, with what was concluded, cut or not observed.
 
-import { describe, expect, test } from 'vitest';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { ask, known } from '../../../collectors/answer.ts';
 import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
-import {
-  ancestorsOf,
-  cutArgs,
-  entityId,
-  maxEventArgsBytes,
-  type ObservedExec,
-  type PackageKnowledge,
-} from '../../../collectors/process/describe-process.ts';
-import { createProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import { ancestorsOf, cutArgs, entityId, maxEventArgsBytes } from '../../../collectors/process/describe-process.ts';
+import type { ObservedExec, PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
 import type { ProcessEntry } from '../../../collectors/process/process.ts';
 import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { compileEql } from '../../../detectors/query/eql.ts';
-import { plainHost, recordedHost } from '../../recorded-host.ts';
-import { hostContext, noWitness } from '../host/host-context-double.ts';
+import { hostContext, noKnowledge } from '../host/host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
-
-const directory = '/srv';
-const script = '/srv/x.postinst';
-const link = '/srv/link';
-const context = {
-  ...hostContext,
-  host: recordedHost({ files: { ...plainHost, [script]: '#!/bin/sh\n', [link]: { link: 'x.postinst' } } }),
-};
+import { collectExecs } from './collect-execs.ts';
 
 const init = detailsOf(1, { parentPid: 0, startTicks: 1, exe: '/no/init', args: ['/sbin/init'] });
 const shell = detailsOf(10, {
@@ -56,7 +44,7 @@ const child = (change: Partial<ProcessDetails> = {}) =>
 
 /** What is told of records, over a /proc in which `later` processes appear once the first ones are known. */
 const observe = (first: ProcessDetails[], later: ProcessDetails[], ...records: ProcessRecord[]) =>
-  observeWith(noWitness, first, later, ...records);
+  observeWith(noKnowledge, first, later, ...records);
 
 function observeWith(
   knowledge: PackageKnowledge,
@@ -69,13 +57,11 @@ function observeWith(
   table.seed();
   for (const details of later) proc.processes.set(details.pid, details);
   const reported: ObservedExec[] = [];
-  const collector = createProcessCollector({
+  const collector = collectExecs({
     table,
-    context,
+    context: hostContext,
     knowledge,
-    isProbed: () => false,
     onExec: (observed) => reported.push(observed),
-    onLost: () => {},
   });
   for (const record of records) collector.handle(record);
   return { proc, table, told: reported.at(-1) as ObservedExec };
@@ -230,6 +216,12 @@ describe('quick fields', () => {
 });
 
 describe('the script that runs', () => {
+  const directory = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-script-')));
+  afterAll(() => fs.rmSync(directory, { recursive: true }));
+  const script = path.join(directory, 'x.postinst');
+  fs.writeFileSync(script, '#!/bin/sh\n');
+  const link = path.join(directory, 'link');
+  fs.symlinkSync(script, link);
   const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: directory });
   const quickAndFull = (...records: Parameters<typeof observe>) => {
     const { told: reported, proc } = observe(...records);
@@ -314,24 +306,22 @@ describe('the script that runs', () => {
       copies: { originalOf: () => ask(original.promise) },
     };
     const { told: reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
-    const settled = reported.settle();
+    const pending = reported.pending();
     expect(proc.inspected).toContain(30);
-    const { stepparent } = reported.document();
-    stepparent.script = { ...stepparent.script, findings: [] };
-    expect([stepparent.genuine, reported.read('stepparent.script.copy_of')]).toEqual([undefined, undefined]);
+    expect([reported.isDescribed(), reported.read('stepparent.script.copy_of')]).toEqual([false, undefined]);
     genuine = { process: true };
     owner.resolve();
     original.resolve('/info/x.postinst');
-    await settled;
+    await pending;
     expect(reported.document().stepparent).toMatchObject({
-      script: { path: script, copy_of: '/info/x.postinst', findings: [] },
+      script: { path: script, copy_of: '/info/x.postinst' },
       genuine: { process: true },
     });
     expect(reported.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
   });
 });
 
-test('what became known between the description and the wait for it is in the document', () => {
+test('an event is made once: what becomes known later does not change it', () => {
   let genuine = {};
   const knowledge: PackageKnowledge = {
     tools: {
@@ -342,16 +332,18 @@ test('what became known between the description and the wait for it is in the do
     copies: { originalOf: () => known<string>(undefined) },
   };
   const { told: reported } = observeWith(knowledge, [init, shell], [child()], ...usual);
-  expect(reported.document().stepparent.genuine).toBe(undefined);
+  expect(reported.scope()).toBe('');
   genuine = { parent: true };
-  expect(reported.settle()).toBe(undefined);
-  expect(reported.document().stepparent.genuine).toEqual({ parent: true });
+  const document = reported.document();
+  expect(document.stepparent.genuine).toEqual({ parent: true });
+  genuine = {};
+  expect(reported.document()).toBe(document);
 });
 
 test('where all is known nothing is waited for', () => {
   const { told: reported } = observe([init, shell], [child()], ...usual);
-  expect(reported.settle()).toBe(undefined);
-  expect(reported.described()).toBe(false);
+  expect(reported.pending()).toBe(undefined);
+  expect(reported.isDescribed()).toBe(false);
 });
 
 describe('what ended too early', () => {

@@ -1,8 +1,8 @@
 // Joining execs with their arguments: in every order in which the records may come.
 
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
-import { createProcessCollector, type ProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import type { ExecCollector } from '../../../collectors/process/exec-collector.ts';
+import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
 import type {
   ArgvRecord,
   AttemptRecord,
@@ -10,8 +10,9 @@ import type {
   ProcessRecord,
 } from '../../../collectors/process/process-record.ts';
 import { createProcessTable, type ProcessTable } from '../../../collectors/process/process-table.ts';
-import { hostContext, noWitness } from '../host/host-context-double.ts';
+import { hostContext } from '../host/host-context-double.ts';
 import { detailsOf, exec, exit, fork, type ProcDouble, procDouble } from '../proc-double.ts';
+import { collectExecs } from './collect-execs.ts';
 
 const tool = '/no/tool';
 
@@ -41,7 +42,7 @@ let table: ProcessTable;
 let reported: ObservedExec[];
 let losses: LostRecord[];
 let seeds: number;
-let collector: ProcessCollector;
+let collector: ExecCollector;
 
 beforeEach(() => {
   proc = procDouble(detailsOf(1, { parentPid: 0, startTicks: 1 }), detailsOf(10, { startTicks: 50 }));
@@ -50,7 +51,7 @@ beforeEach(() => {
   reported = [];
   losses = [];
   seeds = 0;
-  collector = createProcessCollector({
+  collector = collectExecs({
     table: {
       ...table,
       seed() {
@@ -59,7 +60,6 @@ beforeEach(() => {
       },
     },
     context: hostContext,
-    knowledge: noWitness,
     isProbed: (executable) => executable === tool,
     onExec: (observed) => reported.push(observed),
     onLost: (record) => losses.push(record),

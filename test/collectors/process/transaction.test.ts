@@ -1,13 +1,14 @@
 // Package transactions, by the process table's records alone.
 
 import { describe, expect, test } from 'vitest';
-import { entityId, type ObservedExec } from '../../../collectors/process/describe-process.ts';
-import { createProcessCollector } from '../../../collectors/process/exec-collector.ts';
+import { entityId } from '../../../collectors/process/describe-process.ts';
+import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
 import type { ProcessEntry } from '../../../collectors/process/process.ts';
 import { createProcessTable, type ProcessTable } from '../../../collectors/process/process-table.ts';
 import { survivorExecs, survivorNs, transactionAt } from '../../../collectors/process/transaction.ts';
-import { hostContext, noWitness } from '../host/host-context-double.ts';
+import { hostContext } from '../host/host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
+import { collectExecs } from './collect-execs.ts';
 
 function tableWithInit(): ProcessTable {
   const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 })));
@@ -193,13 +194,11 @@ describe('in the event', () => {
   function report(probed?: string) {
     const table = tableWithInit();
     const reported: ObservedExec[] = [];
-    const collector = createProcessCollector({
+    const collector = collectExecs({
       table,
       context: hostContext,
-      knowledge: noWitness,
       isProbed: (executable) => executable === probed,
       onExec: (observed) => reported.push(observed),
-      onLost: () => {},
     });
     return { table, told: reported, collector };
   }

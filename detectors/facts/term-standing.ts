@@ -1,11 +1,11 @@
 // Decides whether a term is on a known-terms list and really is what its path says.
 
 import type { PackageTools } from '../../collectors/packages/package-tools.ts';
-import type { ObservedExec } from '../../collectors/process/describe-process.ts';
+import type { ObservedExec } from '../../collectors/process/observe-exec.ts';
 import type { ProcessSnapshot } from '../../collectors/process/process.ts';
-import { findInitiator } from '../../detectors/facts/initiator.ts';
-import type { KnownTerm } from '../../detectors/rules/known-terms.ts';
-import type { Verdict } from '../../detectors/rules/rule.ts';
+import type { KnownTerm } from '../rules/known-terms.ts';
+import type { Verdict } from '../rules/rule.ts';
+import { findInitiator } from './initiator.ts';
 
 /** `unverified`: the path is listed, but the process could not be shown to run the distribution's own file of that path. */
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
@@ -14,8 +14,9 @@ export interface TermClassifier {
   classify(verdict: Verdict, exec: ObservedExec): TermStanding;
 }
 
-interface KnownTermsDeps {
-  lists: ReadonlyMap<string, readonly KnownTerm[]>;
+interface TermClassifierDeps {
+  /** The lists that count now. */
+  lists(): ReadonlyMap<string, readonly KnownTerm[]>;
   tools: Pick<PackageTools, 'isGenuine'>;
 }
 
@@ -35,14 +36,16 @@ const reexecedSinceFork = (process: ProcessSnapshot, child: ProcessSnapshot | un
   child.entry.parentImageAtFork !== undefined &&
   child.entry.parentImageAtFork !== process.image;
 
-export function openTermClassifier({ lists, tools }: KnownTermsDeps): TermClassifier {
+export function openTermClassifier({ lists, tools }: TermClassifierDeps): TermClassifier {
   return {
     classify({ rule, terms }, exec) {
       const [field] = rule.termFields;
       const [program, origin] = terms;
       if (field === undefined || program == null || terms.length > 2) return 'unlisted';
       const listed = rule.knownTerms.some((list) =>
-        lists.get(list)?.some((known) => known.path === program && known.origin === origin),
+        lists()
+          .get(list)
+          ?.some((known) => known.path === program && known.origin === origin),
       );
       const steps = listed ? stepsToField[field]?.(exec) : undefined;
       if (steps === undefined) return 'unlisted';

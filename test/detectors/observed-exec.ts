@@ -1,9 +1,9 @@
 // An exec for the agent's tests: plain data, its quick look and its full one as the test says.
 
-import type { FieldValue, StepparentEvent } from '../../../collectors/event/event.ts';
-import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
-import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
-import { exampleEvent, start } from '../../storage/examples.ts';
+import type { FieldValue, StepparentEvent } from '../../collectors/event/event.ts';
+import type { ObservedExec } from '../../collectors/process/observe-exec.ts';
+import type { Image, ProcessEntry } from '../../collectors/process/process.ts';
+import { exampleEvent, start } from '../storage/examples.ts';
 
 export const imageOf = (filename: string, change: Partial<Image> = {}): Image => ({
   filename,
@@ -57,13 +57,13 @@ export function observedExec(id: string, { quick, full = quick, scope = '', chan
       transaction: undefined,
       ancestors: parent ? [{ entry: parent, image: parent.image }] : [],
     },
-    settle: () => undefined,
+    pending: () => undefined,
     read: (field) => (counts.described > 0 ? full : quick)[field],
     document() {
       counts.described++;
       return { ...exampleEvent(id, start), ...change };
     },
-    described: () => counts.described > 0,
+    isDescribed: () => counts.described > 0,
     scope: () => scope,
   };
   return { exec, counts };

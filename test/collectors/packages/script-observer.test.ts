@@ -1,4 +1,4 @@
-// What is said of scripts that come and change, with a real store and a scratch database of dpkg's.
+// Scripts of packages that come, change and run: which version each is of, and what it is to it, over a scratch database of dpkg's and a real store.
 
 import { createHash } from 'node:crypto';
 import {
@@ -14,13 +14,22 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openScriptEvidence, stateOfScript } from '../../../agent/daemon/script-evidence.ts';
+import { takeScriptBaseline } from '../../../agent/daemon/script-baseline.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
+import { openHold } from '../../../collectors/event/hold.ts';
 import { openHost } from '../../../collectors/host/host.ts';
+import type { FileContent } from '../../../collectors/host/opened-file.ts';
 import { readBootNs } from '../../../collectors/linux/libc.ts';
+import { describeFileChange } from '../../../collectors/packagedb/file-event.ts';
+import {
+  openScriptObserver,
+  type PendingScript,
+  type ScriptObservation,
+} from '../../../collectors/packages/script-observer.ts';
 import { openProcView } from '../../../collectors/proc/inspect-process.ts';
-import type { ObservedExec } from '../../../collectors/process/describe-process.ts';
+import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import { judgeScript, type ScriptMemory, stateOfScript, withScript } from '../../../detectors/facts/script-state.ts';
 import { hostContext } from '../../collectors/host/host-context-double.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
 import { temporaryDirectory, temporaryStore } from '../../storage/temporary-store.ts';
@@ -76,23 +85,61 @@ async function evidenceWith(packages: Versions) {
   };
   status(packages);
   const store = temporaryStore();
+  const startedMs = Date.now();
+  const memory: ScriptMemory = {
+    scriptsOf: (slot) => store.scriptsOf(slot),
+    versionKnown: (name, version) => store.versionKnown(name, version, startedMs),
+  };
   const taken: StepparentEvent[] = [];
   const faults: string[] = [];
-  const evidence = openScriptEvidence({
-    store,
-    table: createProcessTable(openProcView(openHost())),
-    context: { ...hostContext, host: openHost() },
-    takeFile: (event) => taken.push(event),
-    takeExec: (exec) => taken.push(exec.document()),
-    commit: () => {},
-    onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
-    directory,
-  });
-  onTestFinished(() => evidence.stop());
-  await evidence.prepare();
-  const isTaken = async (event: StepparentEvent): Promise<StepparentEvent['stepparent']> => {
-    await vi.waitFor(() => expect(taken).toContain(event), { timeout: 10_000 });
-    return event.stepparent;
+  const onFault = (what: string, error?: unknown): void => void faults.push(`${what}: ${String(error)}`);
+  const hold = openHold({ onLate() {}, onFault });
+  const context = { ...hostContext, host: openHost() };
+  const isKnown = (observation: ScriptObservation) => judgeScript(observation, memory).fields.state === 'known';
+  const observer = openScriptObserver({ host: context.host, hold, isKnown, onFault }, directory);
+  const judge = (event: StepparentEvent, script: PendingScript | undefined): void => {
+    hold.add(script?.waits ?? [], () => {
+      const verdict = script && judgeScript(script.observation(), memory);
+      if (verdict?.seen !== undefined) store.saveScripts([verdict.seen], Date.now());
+      taken.push(verdict === undefined ? event : withScript(event, verdict));
+    });
+  };
+  const stop = async (): Promise<void> => {
+    await observer.stop();
+    hold.releaseAll();
+  };
+  onTestFinished(stop);
+  await observer.prepare();
+  const ids = () => taken.map(({ event }) => event.id);
+  const isTaken = async ({ event: { id } }: StepparentEvent): Promise<StepparentEvent['stepparent']> => {
+    await vi.waitFor(() => expect(ids()).toContain(id), { timeout: 10_000 });
+    return taken.find(({ event }) => event.id === id)?.stepparent ?? {};
+  };
+  const evidence = {
+    file: (event: StepparentEvent, content: FileContent | undefined) => judge(event, observer.ofFile(event, content)),
+    exec: (exec: ObservedExec) => judge(exec.document(), observer.ofRun(exec)),
+    noteChange: observer.noteChange,
+    prepare: observer.prepare,
+    stop,
+    takeBaseline: () =>
+      takeScriptBaseline(
+        {
+          store,
+          pipeline: {
+            versionInPlace: observer.versionInPlace,
+            async handleFileChange(change) {
+              const table = createProcessTable(openProcView(context.host));
+              const { event, content } = await describeFileChange(change, { table, context });
+              change.opened?.close();
+              evidence.file(event, content);
+              await isTaken(event);
+            },
+          },
+          timers: { closed: false, later: () => () => {} },
+          onFault,
+        },
+        directory,
+      ),
   };
   let serial = 0;
   /** The event of a file as it is now; `by` undefined: nobody was seen. */
@@ -153,6 +200,7 @@ async function evidenceWith(packages: Versions) {
         lifecycle: { depth: 0, script: { manager: 'dpkg', path } },
       },
       document: () => event,
+      scope: () => '',
     } as unknown as ObservedExec;
     evidence.exec(exec);
     return event;
@@ -163,6 +211,7 @@ async function evidenceWith(packages: Versions) {
     evidence,
     taken,
     faults,
+    ids,
     tell: report,
     say,
     put,
@@ -243,7 +292,7 @@ describe('a script that runs is of the version that it was of then', () => {
     const path = join(directory, 'info', 'cron.postinst');
     note('cron', '1', 'half-installed');
     put('info/cron.postinst', 'two\n');
-    evidence.heard(path);
+    evidence.noteChange(path);
     note('cron', '2', 'unpacked');
     // As a witness does, so that the inode is no other file's.
     const fd = openSync(path, 'r');
@@ -301,11 +350,11 @@ describe('a script that runs is of the version that it was of then', () => {
   });
 
   test('it is read while other events go on, and not when it is too large', async () => {
-    const { put, runs, isTaken, taken, say } = await evidenceWith({ cron: '1' });
+    const { put, runs, isTaken, ids, say } = await evidenceWith({ cron: '1' });
     put('info/cron.postinst', `#!/bin/sh\n${'#'.repeat(1e6)}`);
     const run = runs('cron.postinst');
     const other = say('info/cron.list', undefined, dpkg);
-    expect(taken).toEqual([other]);
+    expect(ids()).toEqual([other.event.id]);
     expect((await isTaken(run)).script?.sha256).toBe(sha256(`#!/bin/sh\n${'#'.repeat(1e6)}`));
     put('info/cron.postinst', '#'.repeat(2 * 1024 * 1024));
     expect((await isTaken(runs('cron.postinst'))).unobserved).toEqual({
@@ -316,11 +365,10 @@ describe('a script that runs is of the version that it was of then', () => {
   test('one that runs so often at once that not every run can wait', async () => {
     const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');
-    const all = Array.from({ length: 300 }, () => runs('cron.postinst'));
-    for (const run of all) await isTaken(run);
-    const unread = all.filter(({ stepparent: { unobserved } }) => unobserved !== undefined);
-    expect(unread).toHaveLength(300 - 256);
-    expect(all[0]?.stepparent.script).toMatchObject({ version: '1', state: 'known' });
+    const all = [];
+    for (const run of Array.from({ length: 300 }, () => runs('cron.postinst'))) all.push(await isTaken(run));
+    expect(all.filter(({ unobserved }) => unobserved !== undefined)).toHaveLength(300 - 256);
+    expect(all[0]?.script).toMatchObject({ version: '1', state: 'known' });
   });
 
   test('another content of the same version', async () => {
@@ -354,27 +402,27 @@ test('while dpkg puts a package in place nothing is said of a content that is ne
   ]);
 });
 
-test('events stay in their order, also where one has to wait', async () => {
-  const { note, put, say, taken, isTaken } = await evidenceWith({ cron: '1' });
+test('an event that waits holds no other up', async () => {
+  const { note, put, say, ids, isTaken } = await evidenceWith({ cron: '1' });
   note('cron', '1', 'half-installed');
   put('info/cron.postinst', 'b\n');
   const first = say('info/cron.postinst', 'b\n', dpkg);
   const second = say('info/cron.list', undefined, dpkg);
-  expect(taken).toEqual([]);
+  expect(ids()).toEqual([second.event.id]);
   note('cron', '2', 'unpacked');
   expect((await isTaken(first)).script).toMatchObject({ version: '2', state: 'first' });
-  expect(taken).toEqual([first, second]);
+  expect(ids()).toEqual([second.event.id, first.event.id]);
 });
 
 test('what waits is judged at the end', async () => {
-  const { note, put, say, runs, taken, evidence } = await evidenceWith({ cron: '1' });
+  const { note, put, say, runs, ids, isTaken, evidence } = await evidenceWith({ cron: '1' });
   note('cron', '1', 'half-installed');
   put('info/cron.postinst', 'b\n');
   const file = say('info/cron.postinst', 'b\n', dpkg);
   const run = runs('cron.postinst');
   await evidence.stop();
-  expect(taken).toEqual(expect.arrayContaining([file, run]));
-  expect(run.stepparent.script).toMatchObject({ sha256: sha256('b\n') });
+  expect(ids()).toEqual(expect.arrayContaining([file.event.id, run.event.id]));
+  expect((await isTaken(run)).script).toMatchObject({ sha256: sha256('b\n') });
 });
 
 test('who else writes: changed, also where there was nothing; what is put back is known', async () => {

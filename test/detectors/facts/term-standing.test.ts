@@ -2,14 +2,14 @@
 
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { openTermClassifier, type TermStanding } from '../../../agent/daemon/term-standing.ts';
 import { known } from '../../../collectors/answer.ts';
 import { openHost } from '../../../collectors/host/host.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
+import { openTermClassifier, type TermStanding } from '../../../detectors/facts/term-standing.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
 import { exampleRule } from '../../storage/examples.ts';
-import { entryOf, imageOf, observedExec } from './observed-exec.ts';
+import { entryOf, imageOf, observedExec } from '../observed-exec.ts';
 
 /** The one program that surely runs: this one. It plays the front end. */
 const program = fs.readlinkSync('/proc/self/exe');
@@ -40,7 +40,7 @@ function knownTerms(owners: readonly string[] = ['node']) {
     },
     inspect: () => {},
   });
-  return { asked, tools, known: openTermClassifier({ lists, tools }) };
+  return { asked, tools, known: openTermClassifier({ lists: () => lists, tools }) };
 }
 
 /** dpkg, run by this process. */
@@ -169,7 +169,7 @@ describe('an initiator', () => {
       owns,
       inspect: () => {},
     });
-    return openTermClassifier({ lists: upgraders, tools }).classify({ rule: pair, terms }, exec);
+    return openTermClassifier({ lists: () => upgraders, tools }).classify({ rule: pair, terms }, exec);
   };
 
   test('that is listed, genuine, and where it belongs', () => {

@@ -1,0 +1,47 @@
+// Puts summaries of alerts over the cap into the outbox, and prunes what is older or larger than configured, in small steps.
+
+import type { Timers } from '../../collectors/timers.ts';
+import { limits } from '../../storage/limits.ts';
+import type { Store } from '../../storage/store.ts';
+import type { Policy } from './policy.ts';
+
+export interface HousekeepingDeps {
+  store: Pick<Store, 'prune' | 'summarize'>;
+  policy(): Pick<Policy, 'rules' | 'configuration'>;
+  timers: Pick<Timers, 'later' | 'every'>;
+  /** The outbox has something new. */
+  onAlerts(): void;
+  onFault(what: string, error?: unknown): void;
+}
+
+const everyMs = 30_000;
+const firstMs = 1000;
+const pruneAgainMs = 250;
+
+export function startHousekeeping({ store, policy, timers, onAlerts, onFault }: HousekeepingDeps): void {
+  const guarded = (run: () => void) => (): void => {
+    try {
+      run();
+    } catch (error) {
+      onFault('the store could not be tidied', error);
+    }
+  };
+  const prune = guarded(() => {
+    const { rules, configuration } = policy();
+    const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
+    const { more } = store.prune(Date.now(), {
+      eventDays: configuration.retention.event_days,
+      maxBytes: configuration.retention.max_mb * 1024 * 1024,
+      ...(rules.length > 0 ? { termMs } : {}),
+    });
+    if (more) timers.later(pruneAgainMs, prune);
+  });
+  const summarize = guarded(() => {
+    if (store.summarize(Date.now()).length > 0) onAlerts();
+  });
+  timers.every(everyMs, () => {
+    summarize();
+    prune();
+  });
+  timers.later(firstMs, prune);
+}

@@ -1,0 +1,38 @@
+// Opens what the host's own files say of programs: which are package tools, whose they are, and which terms are known by that.
+
+import type { Host } from '../../collectors/host/host.ts';
+import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
+import { openPackageTools } from '../../collectors/packages/package-tools.ts';
+import { openScriptCopies } from '../../collectors/packages/script-copies.ts';
+import type { PackageKnowledge } from '../../collectors/process/observe-exec.ts';
+import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import { openTermClassifier, type TermClassifier } from '../../detectors/facts/term-standing.ts';
+import {
+  type KnownTerm,
+  packageToolsList,
+  readKnownTerms,
+  shippedKnownTerms,
+} from '../../detectors/rules/known-terms.ts';
+
+const noLists: ReadonlyMap<string, readonly KnownTerm[]> = new Map();
+
+/** `trustsKnownTerms`: whether the lists of known terms count now. */
+export function openKnowledge(
+  host: Host,
+  table: Pick<ProcessTable, 'inspect'>,
+  trustsKnownTerms: () => boolean,
+): { knowledge: PackageKnowledge; terms: TermClassifier } {
+  const lists = readKnownTerms(shippedKnownTerms);
+  const tools = openPackageTools({
+    host,
+    programs: [...lists.values()].flat(),
+    tools: lists.get(packageToolsList) ?? [],
+    owns: openPackageOwner(host),
+    inspect: table.inspect,
+  });
+  tools.warm();
+  return {
+    knowledge: { tools, copies: openScriptCopies(host) },
+    terms: openTermClassifier({ lists: () => (trustsKnownTerms() ? lists : noLists), tools }),
+  };
+}

@@ -1,0 +1,41 @@
+// Watches the package databases: what changes there goes into the pipeline, and what is missed is reported.
+
+import { healthEvent } from '../../collectors/event/health-event.ts';
+import type { HostContext } from '../../collectors/host/host-context.ts';
+import type { PackageDirectory } from '../../collectors/packagedb/package-directories.ts';
+import { openPackageWatch, type PackageWatch } from '../../collectors/packagedb/package-watch.ts';
+import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import type { Store } from '../../storage/store.ts';
+import type { Faults } from './faults.ts';
+import type { Log } from './log.ts';
+import type { Pipeline } from './pipeline.ts';
+
+export interface WatchPackagesDeps {
+  store: Pick<Store, 'knownFiles' | 'saveKnownFiles'>;
+  host: { table: ProcessTable; context: HostContext };
+  pipeline: Pipeline;
+  faults: Faults;
+  log: Pick<Log, 'info' | 'warn'>;
+}
+
+export function watchPackages(
+  directories: readonly PackageDirectory[],
+  { store, host, pipeline, faults, log }: WatchPackagesDeps,
+): PackageWatch {
+  return openPackageWatch({
+    directories,
+    memory: store,
+    ...host,
+    onOpened: pipeline.noteFile,
+    onChange: pipeline.handleFileChange,
+    onNotice(action, reason, count) {
+      // A directory that is missing is a health check for as long as it is, and no longer.
+      if (action === 'package-folder-missing') log.warn(reason);
+      else if (action === 'package-folder-found') log.info(reason);
+      else faults.note(reason);
+      pipeline.recordHealth(healthEvent(host.context, action, reason, count));
+    },
+    commit: pipeline.commit,
+    onFault: faults.note,
+  });
+}

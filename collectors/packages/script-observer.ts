@@ -1,0 +1,368 @@
+// Observes the scripts of packages that come, change or run: reads them at once, and finds out which version of its package each is of.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StepparentEvent } from '../event/event.ts';
+import type { Hold, Wait } from '../event/hold.ts';
+import type { Host } from '../host/host.ts';
+import { type FileContent, type OpenedFile, openFile, Unhashed } from '../host/opened-file.ts';
+import { tryRead } from '../host/read-faults.ts';
+import type { ObservedExec } from '../process/observe-exec.ts';
+import { openTimers } from '../timers.ts';
+import { openInstalledVersions } from './installed-versions.ts';
+import {
+  isControlFile,
+  maxScriptBytes,
+  type NamedScript,
+  parseControl,
+  rpmPackage,
+  scriptOfFile,
+} from './script-file.ts';
+import {
+  clockStepMs,
+  type FileVersion,
+  openScriptVersions,
+  readScriptFile,
+  type ScriptFile,
+} from './script-versions.ts';
+
+/** One content of one script, and what was observed of where it belongs. */
+export interface ScriptObservation extends NamedScript {
+  path: string;
+  /** Undefined: it was not read. */
+  content: FileContent | undefined;
+  /** Why a script that ran was not read. */
+  unread?: string;
+  /** Undefined: not known, for the reason in `versionUnobserved`. */
+  version: FileVersion | undefined;
+  versionUnobserved: string;
+  origin: 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
+  /** It was not put there by dpkg's own installation; undefined: that is not known. */
+  outside: boolean | undefined;
+  /** It is where dpkg keeps the scripts of what is installed: only there the content of a version can differ. */
+  inPlace: boolean;
+  /** dpkg is at work on its package, so that the version may not be the script's. */
+  isBetween?: boolean;
+}
+
+/** A script that is being observed. */
+export interface PendingScript {
+  /** What its event lacks until the observation is whole. */
+  waits: readonly Wait[];
+  /** What is known of it now. */
+  observation(): ScriptObservation;
+}
+
+export interface ScriptObserverDeps {
+  host: Host;
+  hold: Pick<Hold, 'check' | 'waitingFor'>;
+  /** Whether the content is known for the version: what runs then need not wait for the event of its file. */
+  isKnown(observation: ScriptObservation): boolean;
+  onFault(what: string, error?: unknown): void;
+}
+
+export interface ScriptObserver {
+  /** Reads what is installed: to be awaited before the first event. */
+  prepare(): Promise<void>;
+  /** A file has changed, and its event is still to come: by then another file may have taken its place. */
+  noteChange(path: string): void;
+  /** The script that an event of a file is about; undefined: it is about none. To be called for every event of a package database. */
+  ofFile(event: StepparentEvent, content: FileContent | undefined): PendingScript | undefined;
+  /** The script that an exec runs; undefined: it is no maintainer script. */
+  ofRun(exec: ObservedExec): PendingScript | undefined;
+  /** Which version the script in a place is of, read again after a pause where dpkg may be at work; undefined: not known. */
+  versionInPlace(file: ScriptFile, packageName: string): Promise<FileVersion | undefined>;
+  /** Resolves when each script that runs has been read. Nothing is read later. */
+  stop(): Promise<void>;
+}
+
+const dpkg = '/usr/bin/dpkg';
+/** Actions after which a file has other content. */
+const writes: ReadonlySet<string> = new Set(['creation', 'rename', 'modification']);
+/** A script may run before its file's event comes, and dpkg names a version only when all of its scripts are in place. */
+const maxVersionWaitMs = 500;
+/** A disk may be busy; what ran is worth more than the time of its alert. */
+const maxReadMs = 5000;
+/** Each run that waits has its script open. */
+const maxOpenRuns = 256;
+const maxYoung = 512;
+/** While an event waits for a version, dpkg's status is read this often; more often while a file's event is still to come. */
+const readEveryMs = 60;
+const readYoungEveryMs = 20;
+const pauseAtWorkMs = 50;
+/** dpkg rewrites its status file now and then while it works, and at its end. */
+const refreshAfterMs = 2000;
+const unsure = 'dpkg may be at work on the package, and which version the script is of was not seen';
+const noStatus = "dpkg's status file says of no package";
+/** dpkg runs those of the old version right before it puts the new ones in their place, and never right after. */
+const oldPhases: ReadonlySet<string | undefined> = new Set(['prerm', 'postrm']);
+
+/** `directory`: dpkg's administrative directory; another one in tests. */
+export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/lib/dpkg'): ScriptObserver {
+  const { host, hold, onFault } = deps;
+  const { nowMs } = host.clock;
+  const installed = openInstalledVersions(host, directory);
+  const versions = openScriptVersions(host, installed);
+  const timers = openTimers((error) => onFault('a script that waits could not be judged', error));
+  const readings = new Set<Promise<void>>();
+  let stopped = false;
+
+  const refresh = async (sinceMs?: number): Promise<void> => {
+    try {
+      await installed.refresh(sinceMs);
+    } catch (error) {
+      // A host without dpkg.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        onFault('the installed packages could not be read', error);
+    }
+  };
+  const refreshSoon = timers.soon(refreshAfterMs, () => void refresh());
+  const readSince = (ms: number): boolean => (installed.asOfMs ?? Number.NEGATIVE_INFINITY) >= ms;
+  const versionUnobserved = (): string => (installed.asOfMs === undefined ? noStatus : unsure);
+
+  // -- Files whose event is still to come: their version is found out while they are in place.
+  let young: { file: ScriptFile; name: string; sinceMs: number }[] = [];
+  const isYoung = ({ file, name, sinceMs }: (typeof young)[number]): boolean =>
+    versions.of(file, name) === undefined && nowMs() - sinceMs < maxVersionWaitMs;
+
+  // -- While something waits for a version, what dpkg says is read again and again.
+  const isNeeded = (): boolean => young.length > 0 || hold.waitingFor('version') > 0;
+  let reading = false;
+  const readWhileNeeded = async (): Promise<void> => {
+    if (reading) return;
+    reading = true;
+    try {
+      do {
+        await refresh(nowMs());
+        if (stopped) return;
+        young = young.filter(isYoung);
+        hold.check();
+        if (!isNeeded()) return;
+        const pauseMs = young.length > 0 ? readYoungEveryMs : readEveryMs;
+        await new Promise<void>((resolve) => timers.later(pauseMs, resolve));
+      } while (isNeeded());
+    } catch (error) {
+      onFault('a script that waits could not be judged', error);
+    } finally {
+      reading = false;
+    }
+  };
+  const waitForVersion = (isOver: () => boolean): Wait => {
+    if (!isOver()) void readWhileNeeded();
+    return { for: 'version', maxMs: maxVersionWaitMs, isOver };
+  };
+
+  // -- What dpkg unpacks: its scripts there have no names of their own, and the control file beside them names the package.
+  let unpacked: { package: string; version: string } | undefined;
+
+  /** A script in tmp.ci, or one of rpm's. */
+  const unnamed = (event: StepparentEvent, path: string, own: NamedScript, content: FileContent): PendingScript => {
+    const isUnpacked = path.endsWith(`/tmp.ci/${own.phase}`);
+    const args = [event.process?.args ?? []].flat().map(String);
+    const named = (): { package: string; version: string | undefined } | undefined =>
+      isUnpacked ? unpacked : rpmPackage(args);
+    return {
+      waits: isUnpacked ? [waitForVersion(() => unpacked !== undefined)] : [],
+      observation() {
+        const found = named();
+        return {
+          path,
+          ...own,
+          ...(found && { package: found.package }),
+          content,
+          version: found && { version: found.version },
+          versionUnobserved: versionUnobserved(),
+          origin: isUnpacked ? 'dpkg' : 'rpm',
+          outside: undefined,
+          inPlace: false,
+        };
+      },
+    };
+  };
+
+  const named = (
+    event: StepparentEvent,
+    path: string,
+    own: NamedScript & { package: string },
+    content: FileContent | undefined,
+  ): PendingScript | undefined => {
+    const receivedMs = nowMs();
+    const { action = '' } = event.event;
+    const byDpkg = event.process?.executable === dpkg;
+    const outside = byDpkg ? false : event.process === undefined ? undefined : true;
+    const common = { path, ...own, content, origin: byDpkg ? 'dpkg' : 'change', outside, inPlace: true } as const;
+    const ctimeMs = Date.parse(event.file?.ctime ?? '');
+    if (content === undefined) {
+      if (!writes.has(action) || byDpkg) return undefined;
+      const find = () => installed.find(own.package);
+      return {
+        waits: [waitForVersion(() => readSince(receivedMs))],
+        observation() {
+          const found = find();
+          const isTold = installed.asOfMs !== undefined && (outside === true || ctimeMs <= installed.asOfMs);
+          return {
+            ...common,
+            version: found !== undefined || isTold ? { version: found?.version } : undefined,
+            versionUnobserved: versionUnobserved(),
+            isBetween: found?.between === true,
+          };
+        },
+      };
+    }
+    const file = { path, inode: event.file?.inode ?? '', ctimeMs };
+    const version = (): FileVersion | undefined => versions.of(file, own.package);
+    // Another writer than dpkg changed it, whichever version it is of.
+    const isOutside = (): boolean => outside === true && readSince(receivedMs);
+    return {
+      waits: [waitForVersion(() => version() !== undefined || isOutside())],
+      observation: () => ({
+        ...common,
+        version:
+          version() ??
+          (outside === true && installed.asOfMs !== undefined
+            ? { version: installed.find(own.package)?.version }
+            : undefined),
+        versionUnobserved: versionUnobserved(),
+      }),
+    };
+  };
+
+  const unread = (path: string, own: NamedScript, why: string): PendingScript => ({
+    waits: [],
+    observation: () => ({
+      path,
+      ...own,
+      content: undefined,
+      unread: why,
+      version: undefined,
+      versionUnobserved: unsure,
+      origin: 'exec',
+      outside: undefined,
+      inPlace: false,
+    }),
+  });
+
+  /** Reads the script beside the events, and closes it. */
+  const readRun = (path: string, own: NamedScript, opened: OpenedFile): PendingScript => {
+    const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
+    let content: FileContent | undefined;
+    let failed: string | undefined;
+    const version = (): FileVersion | undefined =>
+      own.package === undefined ? undefined : versions.of(file, own.package);
+    // What dpkg said last may be of before it began to work on the package.
+    version();
+    const ended = (async () => {
+      try {
+        content = await opened.content(maxScriptBytes);
+      } catch (error) {
+        failed = error instanceof Unhashed ? error.message : 'it could not be read';
+      } finally {
+        opened.close();
+      }
+    })().finally(() => readings.delete(ended));
+    readings.add(ended);
+    const observation = (): ScriptObservation => ({
+      path,
+      ...own,
+      content,
+      ...(content === undefined && { unread: failed ?? 'it could not be read in time' }),
+      version: version(),
+      versionUnobserved: versionUnobserved(),
+      origin: 'exec',
+      outside: false,
+      inPlace: own.package !== undefined,
+    });
+    // The event of its file, still to come, may make it a script that is known.
+    const isSettled = (): boolean =>
+      failed !== undefined || (content !== undefined && version() !== undefined && deps.isKnown(observation()));
+    return {
+      waits: [
+        { for: 'script', maxMs: maxReadMs, end: ended },
+        ...(own.package === undefined ? [] : [waitForVersion(isSettled)]),
+      ],
+      observation,
+    };
+  };
+
+  return {
+    prepare: () => refresh(),
+
+    noteChange(path) {
+      const name = scriptOfFile(path)?.package;
+      const file = name === undefined || young.length >= maxYoung ? undefined : readScriptFile(host, path);
+      if (name === undefined || file === undefined || versions.of(file, name) !== undefined) return;
+      young.push({ file, name, sinceMs: nowMs() });
+      void readWhileNeeded();
+    },
+
+    ofFile(event, content) {
+      const path = event.file?.path ?? '';
+      if (path === `${directory}/tmp.ci`) unpacked = undefined;
+      else if (path === `${directory}/status`) refreshSoon();
+      if (content !== undefined && isControlFile(path)) {
+        unpacked = parseControl(content.head.toString('utf8')) ?? unpacked;
+        hold.check();
+        return undefined;
+      }
+      const own = scriptOfFile(path);
+      if (own === undefined) return undefined;
+      const { package: name } = own;
+      if (name !== undefined) return named(event, path, { ...own, package: name }, content);
+      return content === undefined ? undefined : unnamed(event, path, own, content);
+    },
+
+    ofRun(exec) {
+      const { lifecycle, entry, timeNs } = exec.snapshot;
+      const path = lifecycle?.depth === 0 && lifecycle.script.manager === 'dpkg' ? lifecycle.script.path : undefined;
+      const own = path === undefined ? undefined : scriptOfFile(path);
+      if (path === undefined || own === undefined) return undefined;
+      // First of all: it may be gone in a moment.
+      const opened = openScript(host, path);
+      try {
+        // In a container, or below another root, the path names another file.
+        const isElsewhere = exec.scope() !== '' || entry.details?.hostRoot === false;
+        const why = isElsewhere ? undefined : whyUnread(exec, own, opened);
+        if (!isElsewhere && why === undefined && opened !== undefined) return readRun(path, own, opened);
+        opened?.close();
+        return why === undefined ? undefined : unread(path, own, why);
+      } catch (error) {
+        opened?.close();
+        throw error;
+      }
+
+      function whyUnread(
+        { snapshot }: ObservedExec,
+        { phase }: NamedScript,
+        file: OpenedFile | undefined,
+      ): string | undefined {
+        if (file === undefined) return 'it could not be read';
+        if (snapshot.entry.details === undefined) return 'the process had ended before it could be read';
+        if (readings.size >= maxOpenRuns) return `more than ${maxOpenRuns} scripts ran at once`;
+        const latestMs = host.clock.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(phase) ? -1 : 1) * clockStepMs;
+        const ctimeMs = Number(file.stat.ctimeMs);
+        return ctimeMs > latestMs && ctimeMs <= nowMs() + clockStepMs
+          ? 'another file had taken its place before it could be read'
+          : undefined;
+      }
+    },
+
+    async versionInPlace(file, packageName) {
+      const found = versions.of(file, packageName);
+      if (found !== undefined) return found;
+      // It was made a moment ago, or dpkg is at work on it.
+      await sleep(pauseAtWorkMs);
+      await refresh(nowMs());
+      return versions.of(file, packageName);
+    },
+
+    async stop() {
+      stopped = true;
+      timers.close();
+      await Promise.all(readings);
+      await refresh(nowMs());
+    },
+  };
+}
+
+/** Undefined: it is gone, or may not be opened. */
+const openScript = (host: Host, path: string): OpenedFile | undefined =>
+  tryRead(() => openFile(host.realPath(path) ?? path));

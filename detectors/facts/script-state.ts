@@ -1,0 +1,151 @@
+// What a package's script is to its package: known, new, changed or of no package. Pure: the observation and what was seen before decide.
+
+import type { ScriptFields, StepparentEvent } from '../../collectors/event/event.ts';
+import type { Notes } from '../../collectors/event/notes.ts';
+import type { ScriptObservation } from '../../collectors/packages/script-observer.ts';
+import { findingsOf } from './script-findings.ts';
+import { unifiedDiff } from './unified-diff.ts';
+
+/** A script in its slot; '' where something is not known. */
+export interface ScriptSlot {
+  package: string;
+  version: string;
+  phase: string;
+}
+
+/** A script as it is stored. */
+export interface SeenScript extends ScriptSlot {
+  sha256: string;
+  path: string;
+  /** What it was when it was first seen in this slot; '' where that is not known. */
+  state: 'first' | 'changed' | 'unowned' | '';
+  /** How it came to be known: the first pass over what was there, a package manager's own installation, any other change, a run. */
+  origin: 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
+  /** Of the whole script; `content` may be less. */
+  sizeBytes: number;
+  content: Buffer;
+}
+
+/** A content that a slot has had. */
+export type PastScript = Pick<SeenScript, 'sha256' | 'state' | 'content'>;
+
+/** What was seen before. */
+export interface ScriptMemory {
+  /** What the slot has had and has been judged, the latest first. */
+  scriptsOf(slot: ScriptSlot): readonly PastScript[];
+  /** Whether any script of that version was known before the agent started. */
+  versionKnown(packageName: string, version: string): boolean;
+}
+
+export interface ScriptVerdict {
+  fields: ScriptFields;
+  notes: Partial<Notes>;
+  /** To be stored; undefined: nothing was read. */
+  seen: SeenScript | undefined;
+}
+
+const maxDiffChars = 4096;
+const stateField = 'stepparent.script.state';
+
+/**
+ * `past`: what this version has had in this slot. `outside`: it was not put there by dpkg's own installation. A content that was
+ * `changed` when it was first seen stays so.
+ */
+export function stateOfScript(
+  sha256: string,
+  past: readonly Pick<PastScript, 'sha256' | 'state'>[],
+  outside: boolean,
+): 'known' | 'first' | 'changed' {
+  const before = past.find((one) => one.sha256 === sha256);
+  if (before !== undefined) return before.state === 'changed' ? 'changed' : 'known';
+  return past.length > 0 || outside ? 'changed' : 'first';
+}
+
+export function judgeScript(observation: ScriptObservation, memory: ScriptMemory): ScriptVerdict {
+  const { content, unread } = observation;
+  if (content !== undefined) return judgeContent({ ...observation, content }, memory);
+  if (unread !== undefined) {
+    return { fields: {}, notes: { unobserved: { 'stepparent.script.sha256': unread } }, seen: undefined };
+  }
+  return judgeName(observation, memory);
+}
+
+function judgeContent(
+  observation: ScriptObservation & { content: NonNullable<ScriptObservation['content']> },
+  memory: ScriptMemory,
+): ScriptVerdict {
+  const { path, package: name = '', phase = '', content, origin, inPlace } = observation;
+  const { sha256, sizeBytes, head } = content;
+  const text = head.toString('utf8');
+  const findings = findingsOf(text);
+  const version = observation.version?.version;
+  const fields: ScriptFields = {
+    path,
+    sha256,
+    ...(name === '' ? {} : { package: name }),
+    ...(phase === '' ? {} : { phase }),
+    ...(findings.length > 0 ? { findings } : {}),
+    ...(version === undefined ? {} : { version }),
+  };
+  const notes: Partial<Notes> = {};
+  const seen: SeenScript = {
+    package: name,
+    version: version ?? '',
+    phase,
+    path,
+    sha256,
+    sizeBytes,
+    content: head,
+    state: '',
+    origin,
+  };
+  if (origin === 'rpm' && name !== '') {
+    notes.inferred = { 'stepparent.script.package': 'the name of the one package file that rpm was given' };
+  }
+  if (!inPlace) return { fields, notes, seen };
+  if (observation.version === undefined) {
+    notes.unobserved = { [stateField]: observation.versionUnobserved };
+    return { fields, notes, seen };
+  }
+  if (version === undefined) {
+    seen.state = fields.state = 'unowned';
+    return { fields, notes, seen };
+  }
+  const past = memory.scriptsOf(seen);
+  const state = stateOfScript(sha256, past, observation.outside ?? memory.versionKnown(name, version));
+  fields.state = state;
+  seen.state = state === 'changed' ? 'changed' : 'first';
+  const before = state === 'changed' ? past.find((one) => one.sha256 !== sha256 && one.state !== 'changed') : undefined;
+  if (before !== undefined) {
+    const diff = unifiedDiff(before.content.toString('utf8'), text, maxDiffChars);
+    fields.diff = diff.text;
+    if (diff.cut) notes.truncated = { 'stepparent.script.diff': maxDiffChars };
+  }
+  return { fields, notes, seen };
+}
+
+/** Of a script that was gone too soon, or is too large, its name and its writer are enough for a state. */
+function judgeName(observation: ScriptObservation, memory: ScriptMemory): ScriptVerdict {
+  const { package: name = '', version: found, outside, isBetween } = observation;
+  const none: ScriptVerdict = { fields: {}, notes: {}, seen: undefined };
+  if (found === undefined) return none;
+  const { version } = found;
+  if (version === undefined) return { ...none, fields: { state: 'unowned' } };
+  if (outside === undefined && (isBetween || !memory.versionKnown(name, version))) return none;
+  return {
+    fields: { version, state: 'changed' },
+    notes: { inferred: { [stateField]: 'dpkg was not seen to write it, and it could not be read' } },
+    seen: undefined,
+  };
+}
+
+/** The event with what was found out of its script. */
+export function withScript(event: StepparentEvent, { fields, notes }: ScriptVerdict): StepparentEvent {
+  const { stepparent } = event;
+  const merged: StepparentEvent['stepparent'] = { ...stepparent };
+  if (Object.keys(fields).length > 0) merged.script = { ...stepparent.script, ...fields };
+  if (notes.unobserved) merged.unobserved = { ...stepparent.unobserved, ...notes.unobserved };
+  if (notes.truncated) merged.truncated = { ...stepparent.truncated, ...notes.truncated };
+  if (notes.inferred) merged.inferred = { ...stepparent.inferred, ...notes.inferred };
+  return { ...event, stepparent: merged };
+}
