@@ -2,6 +2,7 @@
 
 import { alertId } from '../collectors/event/alert-id.ts';
 import type { FieldReader, FieldValue, StepparentEvent } from '../collectors/event/event.ts';
+import { isRootEvent } from '../collectors/event/is-root-event.ts';
 import { readPath } from '../collectors/event/read-path.ts';
 import { buildAlert } from './alert.ts';
 import type { Exception } from './exceptions.ts';
@@ -144,9 +145,6 @@ const unverified = (verdict: Verdict): Verdict => ({
   terms: verdict.terms.map((term, index) => (index === 0 ? `${term} (unverified)` : term)),
   remark: "it could not be verified as the distribution's own program of that name",
 });
-
-/** What users other than root do cannot change what is installed. A user that is not known counts as root. */
-export const isRootEvent = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';
 
 /** Other users than root cannot install for the host: their terms are their own, and teach nothing of root's. */
 function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {

@@ -2,10 +2,8 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import { isRootEvent } from '../collectors/event/is-root-event.ts';
 import { limits } from './limits.ts';
-
-/** What users other than root do cannot change what is installed. A user that is not known counts as root. */
-export const isRootEvent = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';
 
 /** Prepares the insert. False when an event with that id is stored already; nothing is changed then. */
 export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeMs: number, nowMs: number) => boolean {

@@ -2,9 +2,10 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import { isRootEvent } from '../collectors/event/is-root-event.ts';
 import type { JudgedEvent, Match } from '../detectors/judge.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
-import { isRootEvent, prepareInsertEvent } from './event-rows.ts';
+import { prepareInsertEvent } from './event-rows.ts';
 import { prepareExcept } from './exceptions.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';

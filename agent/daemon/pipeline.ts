@@ -24,14 +24,14 @@ import { lostRecords } from './faults.ts';
 import { openRecorder } from './recorder.ts';
 
 /** By what events are judged. */
-export interface PipelinePolicy {
+interface PipelinePolicy {
   /** The same object until a reload puts another one in its place. */
   judging(): JudgePolicy;
   classifyTerm(verdict: Verdict, exec: ObservedExec): TermStanding;
 }
 
 /** What is read from the host. */
-export interface PipelineHost {
+interface PipelineHost {
   table: ProcessTable;
   context: HostContext;
   knowledge: PackageKnowledge;
@@ -40,7 +40,7 @@ export interface PipelineHost {
 }
 
 /** The sensor of processes, as far as the pipeline asks it. */
-export interface PipelineSensor {
+interface PipelineSensor {
   /** Nanoseconds since boot: records of what happened until then were handed on. */
   readUntilNs(): number;
   readNow(): void;

@@ -6,11 +6,12 @@ import { readHostContext } from '../../collectors/host/host-context.ts';
 import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
 import { raiseFileLimit } from '../../collectors/linux/libc.ts';
 import { askRpm, packageDirectories, type RpmDirectories } from '../../collectors/packagedb/package-directories.ts';
+import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import { hasRpm } from '../../collectors/packages/run-rpm.ts';
 import { openProcView } from '../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../collectors/process/process-table.ts';
 import { snapshotPids } from '../../collectors/procfs/process-snapshot.ts';
-import { openTimers } from '../../collectors/timers.ts';
+import { openTimers, type Timers } from '../../collectors/timers.ts';
 import { parsePackageOperation } from '../../detectors/facts/package-operation.ts';
 import { openStore } from '../../storage/store.ts';
 import type { Paths } from '../configuration/paths.ts';
@@ -20,17 +21,17 @@ import { version } from '../version.ts';
 import { readAgentId } from './agent-id.ts';
 import type { AgentStatus } from './agent-status.ts';
 import { listenControl } from './control-socket.ts';
-import { openEnd } from './end.ts';
+import { type End, openEnd } from './end.ts';
 import { type Faults, openFaults } from './faults.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { scheduledRun, startHuntSchedule } from './hunt-schedule.ts';
+import { type HuntSchedule, scheduledRun, startHuntSchedule } from './hunt-schedule.ts';
 import type { Log } from './log.ts';
 import { openDelivery, sinkNames } from './open-delivery.ts';
 import { openKnowledge } from './open-knowledge.ts';
 import { openSensor } from './open-sensor.ts';
 import { openPipeline } from './pipeline.ts';
-import { openPolicyInForce } from './policy-in-force.ts';
-import { openRequests } from './requests.ts';
+import { openPolicyInForce, type PolicyInForce } from './policy-in-force.ts';
+import { openRequests, type Requests } from './requests.ts';
 import { takeScriptBaseline } from './script-baseline.ts';
 import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
@@ -71,116 +72,177 @@ export interface AgentDeps {
 const healthEveryMs = 30_000;
 
 /** Starts the agent, stage by stage. Resolves when every collector works; throws what `run` explains to the operator. */
-export async function startAgent({ read, readAgain, onReload, paths, log, signal }: AgentDeps): Promise<Agent> {
-  const started = new Date().toISOString();
-  const { configuration } = read;
-  const host = openHost();
+export async function startAgent(deps: AgentDeps): Promise<Agent> {
+  const { paths, log } = deps;
   const faults = openFaults(log);
-  const policy = openPolicyInForce(read, log);
   const requests = openRequests();
   const end = openEnd(log, requests.end);
+  const timers = openTimers((error) => faults.note('a task of the agent failed', error));
+  const started = new Date().toISOString();
+  const start: Start = {
+    started,
+    deps,
+    host: openHost(),
+    faults,
+    policy: openPolicyInForce(deps.read, log),
+    timers,
+    end,
+  };
   // Each probe and the tracing instance are removed by writing to a file.
   end.add('limit of open files', raiseFileLimit);
   end.add('reports of failed reads', reportFailedReads(faults));
+  end.add('timers', () => timers.close());
   // First of all, the one thing that tells two agents apart: which of them holds the socket.
   const control = await listenControl(paths.controlSocket, requests.handlers, faults.note);
   end.add('control socket', () => control.close());
   try {
-    signal?.throwIfAborted();
-    const timers = openTimers((error) => faults.note('a task of the agent failed', error));
-    end.add('timers', () => timers.close());
-
-    // record and deliver
-    requirePrivateDirectory(paths.stateDirectory, 'state_directory');
-    const { alerts, learning } = configuration;
-    const store = openStore(paths.database, { sinks: sinkNames(alerts), learningMs: learning });
-    end.add('database', () => store.close());
-    for (const warning of learningWarning(configuration, store.learning(Date.now()))) log.warn(warning);
-    const writer = openStoreWriter(store, log);
-    const delivery = openDelivery(store, alerts, paths, log);
-    end.add('delivery', () => delivery.stop());
-    writer.onAlerts(delivery.wake);
-
-    // track, hold, enrich, judge. rpm is asked before the sensor is there to see it.
-    const rpmDirectories = await unlessAborted(askRpmDirectories(host, faults), signal);
-    const sensor = openSensor({ host, settings: configuration.sensor, onFault: faults.note, log });
-    end.add('process sensor', () => sensor.stop());
-    const context = readHostContext(host, { id: readAgentId(paths.stateDirectory), version }, sensor.name);
-    const table = createProcessTable(openProcView(host), { changesPackages });
-    const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.known_front_ends);
-    const pipeline = openPipeline({
-      host: { table, context, knowledge },
-      sensor,
-      store: writer,
-      policy: { judging: policy.judging, classifyTerm: terms.classify },
+    deps.signal?.throwIfAborted();
+    const storage = openStorage(start);
+    const events = await openEvents(start, storage);
+    const watch = await startCollecting(start, storage, events);
+    const hunts = startHunts(start, storage, events);
+    startHousekeeping({
+      store: storage.store,
+      policy: () => start.policy.current,
+      timers,
+      onAlerts: storage.delivery.wake,
       onFault: faults.note,
     });
-    end.add('events', () => pipeline.stop());
-
-    // collect: processes first, so that the writers of files are known
-    const snapshot = await unlessAborted(snapshotPids(host.proc), signal);
-    if (snapshot.fault !== undefined) log.warn(snapshot.fault);
-    table.seed(snapshot.pids);
-    if (sensor.degraded !== undefined) pipeline.recordHealth(healthEvent(context, 'sensor-degraded', sensor.degraded));
-    sensor.start(pipeline.handleRecords);
-    await unlessAborted(pipeline.prepare(), signal);
-    const directories = packageDirectories(configuration.package_database_folders, rpmDirectories, host.exists);
-    const watch = watchPackages(directories, { store, host: { table, context }, pipeline, faults, log });
-    end.add('watch of package databases', () => watch.stop());
-    const readScripts = (): void => void takeScriptBaseline({ store, pipeline, timers, onFault: faults.note });
-    readScripts();
-
-    // what runs beside the events
-    const inForce = () => policy.current;
-    const hunts = startHuntSchedule({
-      policy: inForce,
-      run: scheduledRun(paths.database),
-      store,
-      context,
-      listener: {
-        onAlerts: delivery.wake,
-        onFirstRun: ({ id }, known) =>
-          log.info('a hunt ran for the first time here: what it found is known from now on', { hunt: id, rows: known }),
-        onFault: faults.note,
-      },
-    });
-    end.add('hunts', () => hunts.stop());
-    startHousekeeping({ store, policy: inForce, timers, onAlerts: delivery.wake, onFault: faults.note });
     watchSelf({ every: timers.every, onFault: faults.note });
-    writer.onSetAside(({ path, reason }, isNow) => {
-      pipeline.recordHealth(healthEvent(context, 'store-set-aside', `${reason}; kept as ${path}`));
-      if (!isNow) return;
-      watch.saveAgain();
-      readScripts();
-    });
-    const status = openStatusReport(
-      {
-        collection: collectionReport(sensor, watch, table),
-        policy: { report: () => ({ ...policy.report(), hunts: hunts.status() }) },
-        storage: storageReport(store, writer, pipeline),
-        delivery: deliveryReport(delivery, alerts.ndjson ? paths.logsDirectory : undefined),
-        faults,
-      },
-      { started, log },
-    );
-    timers.every(healthEveryMs, status.checkHealth);
-    status.checkHealth();
-    requests.begin({
-      status: status.report,
-      reload() {
-        policy.reload(readAgain, (summary) => {
-          hunts.reload();
-          pipeline.recordHealth(healthEvent(context, 'configuration-reloaded', summary));
-          pipeline.commit();
-        });
-        onReload();
-      },
-    });
-    return { status: requests.status, reload: requests.reload, progress: sensor.progress, stop: end.run };
+    requests.begin(openAnswers(start, storage, events, watch, hunts));
+    return { status: requests.status, reload: requests.reload, progress: events.sensor.progress, stop: end.run };
   } catch (error) {
     await end.run();
     throw error;
   }
+}
+
+/** What every stage has to hand. */
+interface Start {
+  /** ISO 8601. */
+  started: string;
+  deps: AgentDeps;
+  host: Host;
+  faults: Faults;
+  policy: PolicyInForce;
+  timers: Timers;
+  end: End;
+}
+
+/** record and deliver: the database, and the sinks that get what it has for them. */
+function openStorage({ deps: { read, paths, log }, end }: Start) {
+  const { alerts, learning } = read.configuration;
+  requirePrivateDirectory(paths.stateDirectory, 'state_directory');
+  const store = openStore(paths.database, { sinks: sinkNames(alerts), learningMs: learning });
+  end.add('database', () => store.close());
+  for (const warning of learningWarning(read.configuration, store.learning(Date.now()))) log.warn(warning);
+  const writer = openStoreWriter(store, log);
+  const delivery = openDelivery(store, alerts, paths, log);
+  end.add('delivery', () => delivery.stop());
+  writer.onAlerts(delivery.wake);
+  return { store, writer, delivery };
+}
+type Storage = ReturnType<typeof openStorage>;
+
+/** track, hold, enrich and judge: the sensor, the process table and the pipeline, before any record is read. */
+async function openEvents({ deps: { read, paths, log, signal }, host, faults, policy, end }: Start, storage: Storage) {
+  // rpm runs before the sensor is there to see it.
+  const rpmDirectories = await unlessAborted(askRpmDirectories(host, faults), signal);
+  const sensor = openSensor({ host, settings: read.configuration.sensor, onFault: faults.note, log });
+  end.add('process sensor', () => sensor.stop());
+  const context = readHostContext(host, { id: readAgentId(paths.stateDirectory), version }, sensor.name);
+  const table = createProcessTable(openProcView(host), { changesPackages });
+  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.known_front_ends);
+  const pipeline = openPipeline({
+    host: { table, context, knowledge },
+    sensor,
+    store: storage.writer,
+    policy: { judging: policy.judging, classifyTerm: terms.classify },
+    onFault: faults.note,
+  });
+  end.add('events', () => pipeline.stop());
+  return { rpmDirectories, sensor, context, table, pipeline };
+}
+type Events = Awaited<ReturnType<typeof openEvents>>;
+
+/** Starts the collectors: processes first, so that the writers of files are known. */
+async function startCollecting(
+  { deps: { read, log, signal }, host, faults, timers, end }: Start,
+  { store, writer }: Storage,
+  { rpmDirectories, sensor, context, table, pipeline }: Events,
+): Promise<PackageWatch> {
+  const snapshot = await unlessAborted(snapshotPids(host.proc), signal);
+  if (snapshot.fault !== undefined) log.warn(snapshot.fault);
+  table.seed(snapshot.pids);
+  if (sensor.degraded !== undefined) pipeline.recordHealth(healthEvent(context, 'sensor-degraded', sensor.degraded));
+  sensor.start(pipeline.handleRecords);
+  await unlessAborted(pipeline.prepare(), signal);
+  const directories = packageDirectories(read.configuration.package_database_folders, rpmDirectories, host.exists);
+  const watch = watchPackages(directories, { store, host: { table, context }, pipeline, faults, log });
+  end.add('watch of package databases', () => watch.stop());
+  const readScripts = (): void => void takeScriptBaseline({ store, pipeline, timers, onFault: faults.note });
+  readScripts();
+  writer.onSetAside(({ path, reason }, isNow) => {
+    pipeline.recordHealth(healthEvent(context, 'store-set-aside', `${reason}; kept as ${path}`));
+    if (!isNow) return;
+    watch.saveAgain();
+    readScripts();
+  });
+  return watch;
+}
+
+function startHunts(
+  { deps: { paths, log }, faults, policy, end }: Start,
+  { store, delivery }: Storage,
+  { context }: Events,
+): HuntSchedule {
+  const hunts = startHuntSchedule({
+    policy: () => policy.current,
+    run: scheduledRun(paths.database),
+    store,
+    context,
+    listener: {
+      onAlerts: delivery.wake,
+      onFirstRun: ({ id }, known) =>
+        log.info('a hunt ran for the first time here: what it found is known from now on', { hunt: id, rows: known }),
+      onFault: faults.note,
+    },
+  });
+  end.add('hunts', () => hunts.stop());
+  return hunts;
+}
+
+/** The status, with its health checks, and the reload. */
+function openAnswers(
+  { started, deps: { read, readAgain, onReload, paths, log }, faults, policy, timers }: Start,
+  { store, writer, delivery }: Storage,
+  { sensor, context, table, pipeline }: Events,
+  watch: PackageWatch,
+  hunts: HuntSchedule,
+): Requests {
+  const status = openStatusReport(
+    {
+      collection: collectionReport(sensor, watch, table),
+      policy: { report: () => ({ ...policy.report(), hunts: hunts.status() }) },
+      storage: storageReport(store, writer, pipeline),
+      delivery: deliveryReport(delivery, read.configuration.alerts.ndjson ? paths.logsDirectory : undefined),
+      faults,
+    },
+    { started, log },
+  );
+  timers.every(healthEveryMs, status.checkHealth);
+  status.checkHealth();
+  return {
+    status: status.report,
+    reload() {
+      policy.reload(readAgain, (summary) => {
+        hunts.reload();
+        pipeline.recordHealth(healthEvent(context, 'configuration-reloaded', summary));
+        pipeline.commit();
+      });
+      onReload();
+    },
+  };
 }
 
 /** What could not be read, as if it were not there. Returns what ends the reports. */
