@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { errorMessage } from '../error-message.ts';
+import { errorCode, errorMessage } from '../error-message.ts';
 import { mountFilesystem } from '../linux/libc.ts';
 import { type EventFormat, parseEventFormat } from './event-format.ts';
 
@@ -103,7 +103,7 @@ function instanceAt(name: string): Instance {
       try {
         fs.appendFileSync(probeFile(), `${definition}\n`);
       } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code ?? String(error);
+        const code = errorCode(error) || String(error);
         throw new Error(`${code}${code === 'EINVAL' ? `: ${lastTracingError() ?? 'not understood'}` : ''}`);
       }
       const format = enable(name, event);
@@ -154,7 +154,7 @@ export function createInstance(startTicks: number): Instance {
   try {
     fs.mkdirSync(instance.directory);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errorCode(error);
     throw new TracefsUnavailable(
       code === 'EPERM' || code === 'EACCES'
         ? 'tracefs may not be written: run as root; kernel lockdown in confidentiality mode also forbids it'
