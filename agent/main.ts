@@ -4,6 +4,7 @@
 import './locked-node.ts';
 import { resolve } from 'node:path';
 import { type Command, CommanderError } from 'commander';
+import { errorCode } from '../collectors/error-message.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { defineCommand } from './commands/define-command.ts';
 import { ConfigurationError } from './configuration/configuration-error.ts';
@@ -49,8 +50,7 @@ function explain(error: unknown): number {
     }
     return exitCodes.configuration;
   }
-  const errno = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (errno === 'EACCES' || errno === 'EPERM') {
+  if (['EACCES', 'EPERM'].includes(errorCode(error))) {
     const advice =
       process.geteuid?.() === 0 ? 'not even root may: a security module, or the file system?' : 'run as root';
     console.error(`stepparent: ${String(error).replace(/^Error: /, '')}; ${advice}`);

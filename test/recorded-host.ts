@@ -267,6 +267,8 @@ export const plainHost: Readonly<Record<string, RecordedFile>> = {
   '/etc/group': 'root:x:0:\nalice:x:1000:\n',
   '/bin': { link: 'usr/bin' },
   '/sbin': { link: 'usr/sbin' },
+  '/usr/bin/dash': '\x7fELF dash',
+  '/usr/bin/sh': { link: 'dash' },
   '/usr/lib/systemd/systemd': '\x7fELF systemd',
   '/usr/lib/stepparent/node': '\x7fELF node',
   '/var/lib/dpkg/status': '',

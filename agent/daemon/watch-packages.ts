@@ -22,20 +22,21 @@ export function watchPackages(
   directories: readonly PackageDirectory[],
   { store, host, pipeline, faults, log }: WatchPackagesDeps,
 ): PackageWatch {
-  return openPackageWatch({
-    directories,
+  return openPackageWatch(directories, {
     memory: store,
     ...host,
-    onOpened: pipeline.noteFile,
-    onChange: pipeline.handleFileChange,
-    onNotice(action, reason, count) {
-      // A directory that is missing is a health check for as long as it is, and no longer.
-      if (action === 'package-folder-missing') log.warn(reason);
-      else if (action === 'package-folder-found') log.info(reason);
-      else faults.note(reason);
-      pipeline.recordHealth(healthEvent(host.context, action, reason, count));
+    receiver: {
+      onOpened: pipeline.noteFile,
+      onChange: pipeline.handleFileChange,
+      onNotice(action, reason, count) {
+        // A directory that is missing is a health check for as long as it is, and no longer.
+        if (action === 'package-folder-missing') log.warn(reason);
+        else if (action === 'package-folder-found') log.info(reason);
+        else faults.note(reason);
+        pipeline.recordHealth(healthEvent(host.context, action, reason, count));
+      },
+      onFault: faults.note,
+      commit: pipeline.commit,
     },
-    commit: pipeline.commit,
-    onFault: faults.note,
   });
 }

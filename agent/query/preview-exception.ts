@@ -18,7 +18,7 @@ export interface WouldHide {
 
 const newestShown = 5;
 
-/** Looks through the stored alerts of the exception's rules, whether or not it has expired. */
+/** Compares the exception with the stored alerts of the exception's rules, whether or not it has expired. */
 export function previewException(store: Pick<StoreReader, 'listAlerts'>, { rules, when }: Exception): WouldHide {
   const covers = compileConditions(when);
   const found: WouldHide = { stored: 0, states: {}, matches: 0, newest: [] };

@@ -1,40 +1,42 @@
-// Holds file changes until the process table has caught up, and makes one of several that say the same.
+// Holds file changes until the process table has caught up, and merges those that are one event.
 
-import type { FileAction } from './listing.ts';
+import type { FileAction } from './differences.ts';
 
-/** The part of a change that decides what is one event. */
+/** The part of a change that decides which changes are one event. */
 export interface Queued {
-  /** Folder and name. */
+  /** Directory and name. */
   key: string;
   action: FileAction;
   pid: number;
 }
 
-/** The exec sensor is behind by up to 40 ms. */
+/** How long a change waits for others of the same file. The exec sensor, which is up to 40 ms late, has caught up by then. */
 export const settleMs = 70;
 
 export interface ChangeQueueOptions<T> {
-  /** How long a change waits at least: the exec sensor may be behind by that much. */
+  /** The least time that a change waits. */
   settleMs: number;
-  /** Changes of a file by one process are told at most this often. */
+  /** Changes of a file by one process are due at most this often. */
   againMs: number;
-  /** Changes that wait; more are refused. */
+  /** Changes that wait; further ones are refused. */
   maxWaiting: number;
-  /** `change` says the same as `into`, which is told for both. */
+  /** `change` was merged: `into` stands for both. */
   onMerged(into: T, change: T): void;
 }
 
+/** `queued`: the change waits. `merged`: it is part of a change that waits. `refused`: too many changes wait. */
+type Offered = 'queued' | 'merged' | 'refused';
+
 export interface ChangeQueue<T extends Queued> {
-  /** False: there are too many. */
-  offer(change: T, nowMs: number): boolean;
-  /** What is due, in the order in which it happened. */
+  offer(change: T, nowMs: number): Offered;
+  /** Removes the changes that are due, in the order in which they happened. */
   take(nowMs: number): T[];
   /** Whether a change of that file waits. */
   has(key: string): boolean;
   readonly size: number;
 }
 
-/** Changes of a file's content or attributes, which its state afterwards tells as a whole. */
+/** Changes of a file's content or attributes: the state of the file after the last of them shows them all. */
 export const mergeable: ReadonlySet<FileAction> = new Set(['modification', 'attribute-change']);
 
 export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<T>): ChangeQueue<T> {
@@ -44,37 +46,37 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
     dueMs: number;
   }
   const waiting = new Set<Waiting>();
-  /** By file: the last change. */
+  /** The last change of each file that waits. */
   const last = new Map<string, Waiting>();
-  /** By file and process: when a change of it was told. */
+  /** When the last change of a file by a process was due, oldest first. */
   const reported = new Map<string, number>();
-  const writer = ({ key, pid }: Queued): string => `${pid} ${key}`;
+  const fileAndProcess = ({ key, pid }: Queued): string => `${pid} ${key}`;
 
   return {
     offer(change, nowMs) {
       const before = last.get(change.key);
       if (before?.change.action === 'creation' && change.action === 'creation') {
-        // Found in its folder first, and heard of then: nothing is made twice.
+        // The file was found in its directory before the kernel reported its creation. A name cannot be created twice.
         options.onMerged(before.change, change);
-        return true;
+        return 'merged';
       }
       if (before !== undefined && before.change.pid === change.pid && mergeable.has(change.action)) {
         const { action } = before.change;
         if (action === 'creation' || action === 'rename' || mergeable.has(action)) {
           if (action === 'attribute-change') before.change.action = change.action;
           options.onMerged(before.change, change);
-          return true;
+          return 'merged';
         }
       }
-      if (waiting.size >= options.maxWaiting) return false;
-      // What follows is told after it, and need not wait longer for that.
+      if (waiting.size >= options.maxWaiting) return 'refused';
+      // The new change is due after the one before it, which need not wait any longer for others to be merged.
       if (before !== undefined) before.dueMs = Math.min(before.dueMs, before.sinceMs + options.settleMs);
-      const reportedMs = mergeable.has(change.action) ? reported.get(writer(change)) : undefined;
+      const reportedMs = mergeable.has(change.action) ? reported.get(fileAndProcess(change)) : undefined;
       const dueMs = Math.max(nowMs + options.settleMs, (reportedMs ?? Number.NEGATIVE_INFINITY) + options.againMs);
       const next = { change, sinceMs: nowMs, dueMs };
       waiting.add(next);
       last.set(change.key, next);
-      return true;
+      return 'queued';
     },
     take(nowMs) {
       const due: T[] = [];
@@ -84,9 +86,9 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
         if (last.get(one.change.key) === one) last.delete(one.change.key);
         due.push(one.change);
         if (one.change.action === 'deletion') continue;
-        // Set anew, so that the map stays in the order of time.
-        reported.delete(writer(one.change));
-        reported.set(writer(one.change), nowMs);
+        // Deleted first, so that the map stays in the order of time.
+        reported.delete(fileAndProcess(one.change));
+        reported.set(fileAndProcess(one.change), nowMs);
       }
       for (const [key, reportedMs] of reported) {
         if (nowMs - reportedMs < options.againMs) break;

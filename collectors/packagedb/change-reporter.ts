@@ -2,22 +2,55 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { HealthAction } from '../event/health-event.ts';
-import { allBounds, boundsOf, type ChangeBounds } from './change-bounds.ts';
 import type { FileChange } from './file-event.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
+
+/** What the changes of some directories may cost, so that they take nothing from those of the others. */
+export interface ChangeBounds {
+  /** Changes that are reported in one go, and a second in the long run. */
+  burst: number;
+  perSecond: number;
+  /** Changes that wait. */
+  waiting: number;
+  /** Files that are open while their change waits or is judged. */
+  open: number;
+  /** Why further changes are dropped. */
+  reason: string;
+}
+
+/** As many as the upgrade of a whole distribution makes. */
+const databases: ChangeBounds = {
+  burst: 20_000,
+  perSecond: 100,
+  waiting: 4096,
+  open: 256,
+  reason: 'there were more changes to package databases than are told',
+};
+
+/** Of directories with a prefix: any user may write to /var/tmp. */
+const scriptlets: ChangeBounds = {
+  burst: 4000,
+  perSecond: 1,
+  waiting: 512,
+  open: 64,
+  reason: 'there were more changes to files of scriptlets than are told',
+};
+
+export const allBounds: readonly ChangeBounds[] = [databases, scriptlets];
+export const boundsOf = ({ directory }: WatchedDirectory): ChangeBounds =>
+  directory.namePrefix === undefined ? databases : scriptlets;
 
 export interface ChangeReporterDeps {
   tasks: WatchTasks;
   /** Gets the changes in their order, and closes their files. Resolves when the change is judged. */
   onChange(change: FileChange): void | Promise<void>;
   onNotice(action: HealthAction, reason: string, count: number): void;
-  onFault(what: string, error: unknown): void;
 }
 
 export interface ChangeReporter {
   /** Passes the change and its file on, or drops it and closes its file. Resolves when another one may be reported. */
-  report(at: WatchedDirectory, change: Omit<FileChange, 'provider'>): Promise<void>;
+  report(watched: WatchedDirectory, change: Omit<FileChange, 'provider'>): Promise<void>;
   /** Resolves when the changes that were reported until now are judged. Never rejects. */
   judged(): Promise<unknown>;
   /** Reports now how many changes were dropped since the last report of that. */
@@ -34,49 +67,60 @@ const changesAtATime = 32;
 /** Changes that were passed on and are not judged: each may have a file open. */
 const maxUnjudged = 256;
 
-export function createChangeReporter({ tasks, onChange, onNotice, onFault }: ChangeReporterDeps): ChangeReporter {
+/** A token bucket, and the number of dropped changes that is still to be reported. */
+interface Allowance {
+  bounds: ChangeBounds;
+  left: number;
+  refilledMs: number;
+  unreported: number;
+}
+
+/** Takes a token; false: there is none. */
+function takeFrom(allowance: Allowance): boolean {
+  const nowMs = performance.now();
+  const earned = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
+  allowance.left = Math.min(allowance.bounds.burst, allowance.left + earned);
+  allowance.refilledMs = nowMs;
+  if (allowance.left < 1) return false;
+  allowance.left--;
+  return true;
+}
+
+export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReporterDeps): ChangeReporter {
   let reported = 0;
   let dropped = 0;
   const unjudged = new Set<Promise<void>>();
-  /** A token bucket for each of the bounds, and the number of dropped changes that is still to be reported. */
   const allowances = new Map(
-    allBounds.map((bounds) => [bounds, { left: bounds.burst, atMs: performance.now(), unreported: 0 }]),
+    allBounds.map((bounds): [ChangeBounds, Allowance] => [
+      bounds,
+      { bounds, left: bounds.burst, refilledMs: performance.now(), unreported: 0 },
+    ]),
   );
 
-  const mayReport = (bounds: ChangeBounds): boolean => {
-    const allowance = allowances.get(bounds);
-    if (allowance === undefined) return false;
-    const nowMs = performance.now();
-    const earned = ((nowMs - allowance.atMs) / 1000) * bounds.perSecond;
-    allowance.left = Math.min(bounds.burst, allowance.left + earned);
-    allowance.atMs = nowMs;
-    if (allowance.left >= 1) {
-      allowance.left--;
-      return true;
-    }
-    if (allowance.unreported === 0) tasks.later(noticeEveryMs, () => reportDroppedOf(bounds));
+  const reportDropped = (allowance: Allowance): void => {
+    if (allowance.unreported === 0) return;
+    onNotice('file-events-lost', allowance.bounds.reason, allowance.unreported);
+    allowance.unreported = 0;
+  };
+  const drop = (allowance: Allowance): void => {
+    if (allowance.unreported === 0) tasks.later(noticeEveryMs, () => reportDropped(allowance));
     allowance.unreported++;
     dropped++;
-    return false;
-  };
-  const reportDroppedOf = (bounds: ChangeBounds): void => {
-    const allowance = allowances.get(bounds);
-    if (allowance === undefined || allowance.unreported === 0) return;
-    onNotice('file-events-lost', bounds.reason, allowance.unreported);
-    allowance.unreported = 0;
   };
 
   return {
-    async report(at, change) {
-      if (!mayReport(boundsOf(at))) {
+    async report(watched, change) {
+      const allowance = allowances.get(boundsOf(watched)) as Allowance;
+      if (!takeFrom(allowance)) {
         change.opened?.close();
+        drop(allowance);
         return;
       }
       reported++;
-      const provider = at.hintedBecause === undefined ? 'fanotify' : 'chokidar';
+      const provider = watched.noFanotify === undefined ? 'fanotify' : 'chokidar';
       const passOn = async (): Promise<void> => onChange({ ...change, provider });
       const judged = passOn()
-        .catch((error: unknown) => onFault('a file change could not be told', error))
+        .catch((error: unknown) => tasks.fault('a file change could not be told', error))
         .finally(() => unjudged.delete(judged));
       unjudged.add(judged);
       if (unjudged.size >= maxUnjudged) await Promise.race(unjudged);
@@ -84,7 +128,7 @@ export function createChangeReporter({ tasks, onChange, onNotice, onFault }: Cha
     },
     judged: () => Promise.all(unjudged),
     reportDropped() {
-      for (const bounds of allBounds) reportDroppedOf(bounds);
+      for (const allowance of allowances.values()) reportDropped(allowance);
     },
     get reported() {
       return reported;

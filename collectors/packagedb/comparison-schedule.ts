@@ -1,60 +1,71 @@
-// When a folder is compared with what is known of it: soon after events, every minute at least, and never for long.
+// When a directory is compared with what is known of it: soon after events, every minute at least, and never for long.
 
-import type { Comparison } from './comparison.ts';
+import type { FoundBy } from '../event/event.ts';
+import type { FileWriter } from './file-writer.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
-export interface ComparisonScheduleOptions {
-  tasks: WatchTasks;
-  /** It is to be compared again. */
-  isWatched(at: WatchedDirectory): boolean;
-  /** Never rejects. */
-  compare(at: WatchedDirectory, directory: string, how: Comparison): Promise<void>;
+/** How the differences that a comparison finds are reported. */
+export interface Comparison {
+  /** Nothing is reported: it is the first comparison of the directory. */
+  silent?: boolean;
+  found?: FoundBy;
+  /** The writer that is inferred for what is found. */
+  writer?: () => FileWriter;
 }
 
+/** Compares the directory, which is at `path`. Never rejects. */
+type Compare = (watched: WatchedDirectory, path: string, how: Comparison) => Promise<void>;
+
 export interface ComparisonSchedule {
-  /** So many milliseconds from now; the earliest of several wishes counts. */
-  in(at: WatchedDirectory, ms: number): void;
-  /** Some seconds from now, and not more often than that. */
-  soon(at: WatchedDirectory): void;
-  /** At once; or, where it runs already, so many milliseconds after that has ended. */
-  now(at: WatchedDirectory, how: Comparison, againMs?: number): void;
-  /** Waits for those that run. */
+  /** To be called once, before anything is scheduled. */
+  start(compare: Compare): void;
+  /** In `ms` milliseconds at the latest. */
+  in(watched: WatchedDirectory, ms: number): void;
+  /** Some seconds from now; less often when comparisons take long. */
+  soon(watched: WatchedDirectory): void;
+  /** At once; or `againMs` after the comparison that runs has ended. */
+  now(watched: WatchedDirectory, how: Comparison, againMs?: number): void;
+  /** Resolves when the comparisons that run have ended. */
   ended(): Promise<unknown>;
 }
 
 const everyMs = 60_000;
-/** Comparisons take at most this part of a core; where much happens in a folder, the second. */
+/** The largest part of a core that comparisons take; `busyShare`: when much happens in the directory. */
 const share = 1 / 50;
 const busyShare = 1 / 10;
-/** What comes in one go is over by then. */
+/** A burst of changes is over by then. */
 export const burstOverMs = 2000;
 const againAfterMs = 10_000;
 
 interface Comparing {
   running: boolean;
-  /** After the one that is running another is due, in so many milliseconds. */
+  /** When the next comparison is due, in milliseconds after the end of the one that runs. */
   againMs: number | undefined;
   lastMs: number;
   tookMs: number;
   planned: { dueMs: number; cancel(): void } | undefined;
 }
 
-export function createComparisonSchedule({ tasks, isWatched, compare }: ComparisonScheduleOptions): ComparisonSchedule {
-  const comparing = new WeakMap<WatchedDirectory, Comparing>();
+export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule {
+  const states = new WeakMap<WatchedDirectory, Comparing>();
   const running = new Set<Promise<void>>();
-  const stateOf = (at: WatchedDirectory): Comparing => {
-    let state = comparing.get(at);
+  let compare: Compare | undefined;
+  const stateOf = (watched: WatchedDirectory): Comparing => {
+    let state = states.get(watched);
     if (state === undefined) {
       state = { running: false, againMs: undefined, lastMs: Number.NEGATIVE_INFINITY, tookMs: 0, planned: undefined };
-      comparing.set(at, state);
+      states.set(watched, state);
     }
     return state;
   };
 
   const schedule: ComparisonSchedule = {
-    in(at, ms) {
-      const state = stateOf(at);
+    start(given) {
+      compare = given;
+    },
+    in(watched, ms) {
+      const state = stateOf(watched);
       if (state.running) {
         state.againMs = Math.min(state.againMs ?? ms, ms);
         return;
@@ -64,32 +75,33 @@ export function createComparisonSchedule({ tasks, isWatched, compare }: Comparis
       state.planned?.cancel();
       const cancel = tasks.later(ms, () => {
         state.planned = undefined;
-        schedule.now(at, { found: 'comparison' });
+        schedule.now(watched, { found: 'comparison' });
       });
       state.planned = { dueMs, cancel };
     },
-    soon(at) {
-      const { running, lastMs, tookMs } = stateOf(at);
+    soon(watched) {
+      const { running, lastMs, tookMs } = stateOf(watched);
       const sinceMs = running ? 0 : performance.now() - lastMs;
-      schedule.in(at, Math.max(burstOverMs, Math.max(againAfterMs, tookMs / busyShare) - sinceMs));
+      schedule.in(watched, Math.max(burstOverMs, Math.max(againAfterMs, tookMs / busyShare) - sinceMs));
     },
-    now(at, how, againMs = againAfterMs) {
-      const state = stateOf(at);
-      const { place } = at;
-      if (tasks.closed || place === undefined) return;
+    now(watched, how, againMs = againAfterMs) {
+      const state = stateOf(watched);
+      const { location } = watched;
+      if (compare === undefined || tasks.closed || location === undefined) return;
       if (state.running) {
-        schedule.in(at, againMs);
+        schedule.in(watched, againMs);
         return;
       }
       state.running = true;
       const begunMs = performance.now();
-      const done = compare(at, place.path, how).finally(() => {
+      const done = compare(watched, location.path, how).finally(() => {
         running.delete(done);
         state.running = false;
         state.lastMs = performance.now();
         state.tookMs = state.lastMs - begunMs;
         const restMs = Math.max(everyMs, state.tookMs / share);
-        if (isWatched(at)) schedule.in(at, state.againMs ?? restMs);
+        // One that is missing by now is compared when it is found again.
+        if (watched.location !== undefined) schedule.in(watched, state.againMs ?? restMs);
         state.againMs = undefined;
       });
       running.add(done);

@@ -1,74 +1,65 @@
-// Compares a folder with what is known of its files, and tells what differs.
+// Compares a directory with what is known of its files, and reports what differs.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { checkFile } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
 import { unpackDirectory } from '../packages/tools.ts';
 import { settleMs } from './change-queue.ts';
-import type { ChangeReporter } from './change-reporter.ts';
-import type { Comparison } from './comparison.ts';
+import { burstOverMs, type Comparison } from './comparison-schedule.ts';
+import { changedFields, type Difference, differencesOf } from './differences.ts';
 import { notSeen } from './file-writer.ts';
-import {
-  differenceOf,
-  type Found,
-  isOwnedByRoot,
-  listNames,
-  ownDifference,
-  previousOf,
-  readState,
-  withRenames,
-} from './listing.ts';
-import type { ListingSaver } from './listing-saver.ts';
-import type { WatchTasks } from './watch-tasks.ts';
+import { type FileState, isOwnedByRoot, listNames, readState } from './listing.ts';
+import type { PendingChanges } from './pending-changes.ts';
+import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
-import { maxKnownFiles, pathOf, placeOf, type WatchedDirectory } from './watched-directory.ts';
+import { locateDirectory, maxKnownFiles, pathOf, type WatchedDirectory } from './watched-directory.ts';
 
-export interface DirectoryComparisonOptions {
-  directories: Pick<WatchedDirectories, 'atPath' | 'rescanSoon' | 'syncUnpackDirectory'>;
-  tasks: WatchTasks;
-  listings: Pick<ListingSaver, 'remember'>;
-  reporter: Pick<ChangeReporter, 'report'>;
-  /** A change of the file is about to be told. */
-  waits(at: WatchedDirectory, name: string): boolean;
-  /** Takes in what the kernel has to say of all that has happened until now; false: it says ever more. */
-  drainKernelQueue(): Promise<boolean>;
-  /** Too much happens right now: it is to be done once more. */
-  compareAgain(at: WatchedDirectory): void;
-  onFault(what: string): void;
+export interface DirectoryComparisonDeps {
+  directories: Pick<WatchedDirectories, 'atPath' | 'checkSoon' | 'checkBelow'>;
+  pending: Pick<PendingChanges, 'has'>;
 }
 
 export interface DirectoryComparison {
-  /** Looks at every file. Throws what opendir(3) and lstat(2) throw. */
-  compare(at: WatchedDirectory, directory: string, how: Comparison): Promise<void>;
-  /** Looks at some names; to be called in turn (`serially`). */
-  reconcile(at: WatchedDirectory, directory: string, names: readonly string[], how: Comparison): Promise<void>;
+  /** Compares every file of the directory, which is at `path`. Throws what opendir(3) and lstat(2) throw. */
+  compare(watched: WatchedDirectory, path: string, how: Comparison): Promise<void>;
+  /** Compares some names. To be called in a task (`serially`). */
+  compareNames(watched: WatchedDirectory, path: string, names: readonly string[], how: Comparison): Promise<void>;
 }
 
 const namesAtATime = 64;
 
-export function createDirectoryComparison(options: DirectoryComparisonOptions): DirectoryComparison {
-  const { directories, tasks, listings, waits } = options;
+export function createDirectoryComparison(
+  { tasks, reporter, sources, schedule }: WatchCore,
+  { directories, pending }: DirectoryComparisonDeps,
+): DirectoryComparison {
+  /** The directory was left, or the watch ends. */
+  const isOver = (watched: WatchedDirectory, path: string): boolean => tasks.closed || watched.location?.path !== path;
 
-  /** Takes files down as they are, unless their change is about to be told. */
-  const rememberFresh = async (at: WatchedDirectory, directory: string, names: readonly string[]): Promise<void> => {
-    const states = names.map((name) => readState(directory, name));
-    await options.drainKernelQueue();
+  /** Whether the file is watched. Which user made an unknown file is not known; a scriptlet is root's. */
+  const isOurs = (watched: WatchedDirectory, name: string, state: FileState | undefined): boolean =>
+    watched.accepts(name) &&
+    (watched.known.has(name) || watched.directory.namePrefix === undefined || isOwnedByRoot(state));
+
+  /** Records new files as they are, except those whose change is about to be reported. */
+  const recordNew = async (watched: WatchedDirectory, path: string, names: readonly string[]): Promise<void> => {
+    const states = names.map((name) => readState(path, name));
+    await sources.drainQueue();
     for (const [i, name] of names.entries()) {
       const state = states[i];
-      if (state === undefined || at.known.has(name) || !at.accepts(name) || waits(at, name)) continue;
-      listings.remember(at, name, state);
+      if (state === undefined || watched.known.has(name) || !isOurs(watched, name, state)) continue;
+      if (!pending.has({ watched, name })) watched.record(name, state);
     }
   };
 
-  const reportFound = async (
-    at: WatchedDirectory,
-    { name, before, difference, from }: Found,
+  const report = async (
+    watched: WatchedDirectory,
+    { name, before, difference, originalName }: Difference,
     { found, writer = notSeen }: Comparison,
   ): Promise<void> => {
-    const path = pathOf(at, name);
+    const path = pathOf(watched, name);
     const isGone = difference.action === 'deletion';
     const { opened, unseen } = isGone ? { opened: undefined, unseen: undefined } : checkFile(path, name);
-    await options.reporter.report(at, {
+    await reporter.report(watched, {
       action: difference.action,
       actionInferredFrom: difference.inferredFrom,
       path,
@@ -77,96 +68,122 @@ export function createDirectoryComparison(options: DirectoryComparisonOptions): 
       unseen,
       writer,
       details: {
-        ...(from === undefined ? {} : { original_path: pathOf(at, from) }),
-        ...(before === undefined || difference.changed.length === 0
-          ? {}
-          : { changed: difference.changed, previous: previousOf(before, difference.changed) }),
+        ...(originalName === undefined ? {} : { original_path: pathOf(watched, originalName) }),
+        ...(before === undefined || difference.changed.length === 0 ? {} : changedFields(before, difference)),
       },
       found,
     });
   };
 
-  /** Now that nobody else touches what is known. */
-  const reconcile: DirectoryComparison['reconcile'] = async (at, directory, names, how) => {
-    // Of a folder that has been replaced meanwhile everything would differ.
-    if (at.place?.path !== directory || placeOf(at.directory.path)?.identity !== at.place.identity) {
-      directories.rescanSoon();
+  const compareNames: DirectoryComparison['compareNames'] = async (watched, path, names, how) => {
+    // Every file of a directory that has taken the place of the watched one would differ.
+    if (
+      watched.location?.path !== path ||
+      locateDirectory(watched.directory.path)?.identity !== watched.location.identity
+    ) {
+      directories.checkSoon();
       return;
     }
-    const states = names.map((name) => readState(directory, name));
-    if (!(await options.drainKernelQueue())) {
-      options.compareAgain(at);
+    const states = names.map((name) => readState(path, name));
+    // What the kernel reports of these files is reported with its writer, not as a difference.
+    if (!(await sources.drainQueue())) {
+      schedule.in(watched, burstOverMs);
       return;
     }
-    const found: Found[] = [];
+    const before = new Map<string, FileState>();
+    const now = new Map<string, FileState>();
     for (const [i, name] of names.entries()) {
-      if (waits(at, name) || !at.accepts(name)) continue;
-      const after = states[i];
-      const before = at.known.get(name);
-      if (before === after) continue;
-      if (before === undefined && at.directory.namePrefix !== undefined && !isOwnedByRoot(after)) continue;
-      const difference = name === '.' ? ownDifference(before, after) : differenceOf(before, after, at.copied);
-      listings.remember(at, name, after);
-      if (after === undefined) at.gone.add(name);
-      if (difference !== undefined) found.push({ name, before, after, difference });
+      const known = watched.known.get(name);
+      const state = states[i];
+      if (known === state || pending.has({ watched, name }) || !isOurs(watched, name, state)) continue;
+      if (known !== undefined) before.set(name, known);
+      if (state !== undefined) now.set(name, state);
+      watched.record(name, state);
+      if (state === undefined) watched.reportedDeletions.add(name);
     }
-    for (const one of withRenames(found)) {
-      await reportFound(at, one, how);
-      // What is in it is told by its own watch.
-      if (one.name === unpackDirectory && one.after !== undefined)
-        directories.syncUnpackDirectory(at, one.name, undefined);
+    for (const difference of differencesOf(before, now, watched.copied)) {
+      await report(watched, difference, how);
+      // Its files are reported by its own watch.
+      if (difference.name === unpackDirectory && difference.now !== undefined) {
+        directories.checkBelow(watched, unpackDirectory);
+      }
     }
   };
 
-  const compare: DirectoryComparison['compare'] = async (at, directory, how) => {
-    const candidates: string[] = ['.'];
-    let met = at.known.has('.') ? 1 : 0;
-    let unknown = 0;
-    let total = 1;
-    const stopped = (): boolean => tasks.closed || at.place?.path !== directory;
-    const takeDown = (names: readonly string[]): Promise<void> =>
-      tasks.serially('a folder could not be listed', () => rememberFresh(at, directory, names));
-    if (how.silent) await takeDown(['.']);
-    for await (const names of listNames(directory, at.directory.namePrefix)) {
-      if (stopped()) return;
-      const fresh: string[] = [];
+  /** The names in the directory, some at a time, except those of directories that are watched themselves. */
+  async function* listOwnNames(watched: WatchedDirectory, path: string): AsyncGenerator<string[]> {
+    for await (const names of listNames(path, watched.directory.namePrefix)) {
+      if (isOver(watched, path)) return;
+      yield names.filter((name) => directories.atPath(`${path}/${name}`) === undefined);
+    }
+  }
+
+  const countBeyondBound = (watched: WatchedDirectory, path: string, files: number): void => {
+    const uncounted = Math.max(0, files - maxKnownFiles);
+    if (uncounted > 0 && watched.uncounted === 0) {
+      tasks.fault(`${path} has more than ${maxKnownFiles} files: those over it are counted, not compared`);
+    }
+    watched.uncounted = uncounted;
+  };
+
+  const recordAll = async (watched: WatchedDirectory, path: string): Promise<void> => {
+    const record = (names: readonly string[]): Promise<void> =>
+      tasks.serially('a folder could not be listed', () => recordNew(watched, path, names));
+    await record(['.']);
+    let files = 1;
+    for await (const names of listOwnNames(watched, path)) {
+      files += names.length;
+      await record(names);
+    }
+    if (!isOver(watched, path)) countBeyondBound(watched, path, files);
+  };
+
+  /** Names whose file differs from what is known, as far as they can be known one by one. */
+  const listDifferent = async (watched: WatchedDirectory, path: string): Promise<string[]> => {
+    const { known } = watched;
+    const different = ['.'];
+    let files = 1;
+    let knownFiles = known.has('.') ? 1 : 0;
+    let newFiles = 0;
+    for await (const names of listOwnNames(watched, path)) {
+      files += names.length;
       for (const name of names) {
-        // A folder that is watched itself speaks for itself.
-        if (directories.atPath(`${directory}/${name}`)) continue;
-        total++;
-        const before = at.known.get(name);
-        if (before !== undefined) met++;
-        const state = readState(directory, name);
-        if (state === undefined || state === before) continue;
-        // Nobody knows who it was; a scriptlet is root's.
-        if (before === undefined && at.directory.namePrefix !== undefined && !isOwnedByRoot(state)) continue;
-        if (how.silent) fresh.push(name);
-        else if (before !== undefined || ++unknown + at.known.size <= maxKnownFiles) candidates.push(name);
-      }
-      if (how.silent) await takeDown(fresh);
-    }
-    const uncounted = Math.max(0, total - maxKnownFiles);
-    if (uncounted > 0 && at.uncounted === 0) {
-      options.onFault(`${directory} has more than ${maxKnownFiles} files: those over it are counted, not compared`);
-    }
-    at.uncounted = uncounted;
-    if (met < at.known.size) {
-      let seen = 0;
-      for (const name of [...at.known.keys()]) {
-        if (++seen % namesAtATime === 0) await setImmediate();
-        if (stopped()) return;
-        if (readState(directory, name) === undefined) candidates.push(name);
+        if (known.has(name)) knownFiles++;
+        const state = readState(path, name);
+        if (state === undefined || state === known.get(name) || !isOurs(watched, name, state)) continue;
+        if (known.has(name) || ++newFiles + known.size <= maxKnownFiles) different.push(name);
       }
     }
-    if (how.silent) return;
-    // What the kernel has to say of these goes first.
-    await sleep(settleMs);
-    for (let i = 0; i < candidates.length && !stopped(); i += namesAtATime) {
-      const some = candidates.slice(i, i + namesAtATime);
-      await tasks.serially('a difference could not be told', () => reconcile(at, directory, some, how));
-    }
-    if (!stopped()) at.copied = false;
+    if (isOver(watched, path)) return [];
+    countBeyondBound(watched, path, files);
+    return knownFiles < known.size ? [...different, ...(await listGone(watched, path))] : different;
   };
 
-  return { compare, reconcile };
+  const listGone = async (watched: WatchedDirectory, path: string): Promise<string[]> => {
+    const gone: string[] = [];
+    for (const [i, name] of [...watched.known.keys()].entries()) {
+      if (i % namesAtATime === namesAtATime - 1) await setImmediate();
+      if (isOver(watched, path)) return [];
+      if (readState(path, name) === undefined) gone.push(name);
+    }
+    return gone;
+  };
+
+  const compare: DirectoryComparison['compare'] = async (watched, path, how) => {
+    if (how.silent) {
+      await recordAll(watched, path);
+      return;
+    }
+    const different = await listDifferent(watched, path);
+    if (isOver(watched, path)) return;
+    // The kernel's events of these files come first.
+    await sleep(settleMs);
+    for (let start = 0; start < different.length && !isOver(watched, path); start += namesAtATime) {
+      const names = different.slice(start, start + namesAtATime);
+      await tasks.serially('a difference could not be told', () => compareNames(watched, path, names, how));
+    }
+    if (!isOver(watched, path)) watched.copied = false;
+  };
+
+  return { compare, compareNames };
 }

@@ -1,34 +1,34 @@
-// Hears of changes from inotify, through chokidar: what changed, not who did it. Events can get lost: a hint, no more.
+// Gets hints of changes from inotify, through chokidar: the name that changed, not the process. Events can get lost.
 
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import type { DirectoryLocation } from './watched-directory.ts';
 
 export interface DirectoryHintsOptions {
-  /** Something happened to the name in the folder; `.` is the folder itself. */
+  /** Something happened to the name in the directory; `.` is the directory itself. */
   onHint(directory: string, name: string): void;
-  /** From now on hints come; what happened in the folder until now was not heard. */
+  /** Hints come from now on; what happened in the directory before is not known. */
   onReady(directory: string): void;
   onFault(what: string, error: unknown): void;
 }
 
 interface HintedDirectory extends DirectoryLocation {
-  /** Only names that begin so are looked at and told of; chokidar keeps in memory what it looks at. */
+  /** Only names that begin so are watched; chokidar keeps what it watches in memory. */
   namePrefix?: string | undefined;
 }
 
 export interface DirectoryHints {
-  /** From now on these folders are watched, and no others. One that has taken another's place is watched anew. */
+  /** From now on these directories are watched, and no others. A directory that replaced another one is watched again. */
   update(directories: readonly HintedDirectory[]): void;
   close(): Promise<void>;
 }
 
-// The dance of a rename is what we want to see, and names that end in `~` too.
+// Both halves of an atomic rename are wanted, and so are names that end in `~`.
 const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: false } as const;
 
 export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHintsOptions): DirectoryHints {
   const onError = (error: unknown): void => onFault('a folder cannot be watched', error);
-  /** Chokidar calls from events of its own: what is thrown there would end the process. */
+  /** chokidar calls handlers from its own events: an error thrown there would end the process. */
   const guarded =
     <Args extends unknown[]>(handle: (...args: Args) => void) =>
     (...args: Args): void => {
@@ -38,12 +38,12 @@ export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHints
         onFault('a change in a folder was not handled', error);
       }
     };
-  /** One for each folder: each is ready at a time of its own. By path. */
-  const watchers = new Map<string, { as: HintedDirectory; watcher: Promise<FSWatcher | undefined> }>();
+  /** One watcher for each path: each is ready at a time of its own. */
+  const watchers = new Map<string, { hinted: HintedDirectory; watcher: Promise<FSWatcher | undefined> }>();
 
   const open = async ({ path: directory, namePrefix }: HintedDirectory): Promise<FSWatcher | undefined> => {
     try {
-      // Most hosts never need it.
+      // Loaded only here: most hosts never need it.
       const { watch } = await import('chokidar');
       const ignored = (file: string): boolean =>
         file !== directory && !path.basename(file).startsWith(namePrefix ?? '');
@@ -57,7 +57,7 @@ export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHints
         'all',
         guarded((_event: string, file: string) => onHint(directory, file === directory ? '.' : path.basename(file))),
       );
-      // Of attributes alone chokidar makes no event; inotify's own names the file.
+      // chokidar makes no event of a change of attributes; inotify's own event names the file.
       watcher.on(
         'raw',
         guarded((_event: string, name: unknown) => {
@@ -77,14 +77,14 @@ export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHints
   return {
     update(directories) {
       const wanted = new Map(directories.map((directory) => [directory.path, directory]));
-      for (const [directory, { watcher, as }] of watchers) {
+      for (const [directory, { watcher, hinted }] of watchers) {
         const now = wanted.get(directory);
-        if (now?.identity === as.identity && now.namePrefix === as.namePrefix) continue;
+        if (now?.identity === hinted.identity && now.namePrefix === hinted.namePrefix) continue;
         watchers.delete(directory);
         close(watcher).catch(onError);
       }
       for (const [directory, hinted] of wanted) {
-        if (!watchers.has(directory)) watchers.set(directory, { as: hinted, watcher: open(hinted) });
+        if (!watchers.has(directory)) watchers.set(directory, { hinted, watcher: open(hinted) });
       }
     },
     async close() {

@@ -1,4 +1,4 @@
-// Names who writes to a folder: fanotify(7) through libc, where the kernel and our capabilities allow it.
+// Names the process that writes to a directory: fanotify(7) through libc, where the kernel and the agent's capabilities allow it.
 
 import fs from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
@@ -11,34 +11,34 @@ import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './pa
  * but its events would not name the process that caused them (fanotify(7)).
  */
 const groupFlags = linux.FAN_CLOEXEC | linux.FAN_NONBLOCK | linux.FAN_UNLIMITED_MARKS | linux.FAN_REPORT_DFID_NAME;
-/** Flags of the descriptors that events carry. Events that name folders carry none. */
+/** Flags of the descriptors that events carry. Events that name directories carry none. */
 const eventFileFlags = 0;
-const { bytes: handleHeaderBytes, handle_bytes: handleBytesAt } = layout.file_handle;
+const { bytes: handleHeaderBytes, handle_bytes: handleBytesOffset } = layout.file_handle;
 const pollMs = 500;
-/** Some 200 events: between two reads others have their turn. */
+/** Some 200 events: the event loop runs other tasks between two reads. */
 const readBytes = 16 * 1024;
-/** The most reads of one `drain`: what others have to wait for. */
+/** The most reads of one `drain`, for which other tasks have to wait. */
 const maxDrainReads = 8;
-/** Events are read as they come, so many times in a row and per second in the long run; then, in a storm, some at a time. */
+/** Events are read as they come, up to this number of reads in a row and per second in the long run; then, in a storm, some at a time. */
 const readsAtOnce = 200;
 const readsPerSecond = 20;
 const stormPauseMs = 25;
 
-/** fanotify is not to be had here; `message` has errno(3) by name. */
+/** fanotify is not available; `message` has errno(3) by name. */
 export class FanotifyUnavailable extends Error {
   override name = 'FanotifyUnavailable';
 }
 
-/** What was marked. `key`: as events name the folder; `identity`: device and inode. */
+/** What was marked. `key`: the directory as events name it; `identity`: its device and inode. */
 interface MarkedDirectory {
   key: string;
   identity: string;
 }
 
 export interface FanotifyWatcher {
-  /** Marks a folder, following links. Throws FanotifyUnavailable, or what open(2) threw. A replaced folder has to be marked anew. */
+  /** Marks a directory, following links. Throws FanotifyUnavailable, or what open(2) threw. A directory that replaces it has to be marked again. */
   mark(directory: string): MarkedDirectory;
-  /** Hands over what has happened until now; false: there is more than fits in one go. */
+  /** Reads the events until now; false: there are more than are read in one go. */
   drain(): boolean;
   /** Stops reading and closes; takes up to half a second. */
   close(): Promise<void>;
@@ -48,7 +48,7 @@ export interface FanotifyOptions {
   /** Called for every event, overflows (`fanotifyMask.overflow`) among them. */
   onEvent(event: FanotifyEvent): void;
   onFault(what: string, error: unknown): void;
-  /** It cannot read any more; close it and open another. */
+  /** The watcher cannot read any more; close it and open another one. */
   onStopped(error: unknown): void;
 }
 
@@ -74,23 +74,24 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
     fanotifyMask.moveSelf |
     fanotifyMask.onChild |
     fanotifyMask.onDirectory;
-  const moved = fanotifyMask.movedFrom | fanotifyMask.movedTo;
+  /** Instead of `rename`, which Linux 5.17 and later have. */
+  const renameHalves = fanotifyMask.movedFrom | fanotifyMask.movedTo;
 
   const keyOf = (directory: number): string => {
     const handle = Buffer.alloc(handleHeaderBytes + linux.MAX_HANDLE_SZ);
-    handle.writeUInt32LE(linux.MAX_HANDLE_SZ, handleBytesAt);
+    handle.writeUInt32LE(linux.MAX_HANDLE_SZ, handleBytesOffset);
     const filesystem = Buffer.alloc(layout.statfs.bytes);
     if (nameToHandle(directory, '', handle, Buffer.alloc(4), linux.AT_EMPTY_PATH) !== 0) {
       throw new FanotifyUnavailable(`name_to_handle_at: ${errnoName()}`);
     }
     if (fstatfs(directory, filesystem) !== 0) throw new FanotifyUnavailable(`fstatfs: ${errnoName()}`);
     const fsid = filesystem.subarray(layout.statfs.f_fsid, layout.statfs.f_fsid + 8);
-    const handleEnd = handleHeaderBytes + handle.readUInt32LE(handleBytesAt);
+    const handleEnd = handleHeaderBytes + handle.readUInt32LE(handleBytesOffset);
     return handleKey(Buffer.concat([fsid, handle.subarray(0, handleEnd)]));
   };
 
   const buffer = Buffer.alloc(readBytes);
-  /** True: there may be more. */
+  /** True: there may be more events. */
   const readOnce = (): boolean => {
     const size = readInto(fd, buffer);
     if (size <= 0) return false;
@@ -127,7 +128,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
         const key = keyOf(directoryFd);
         const tryMask = (mask: number): boolean =>
           cMark(fd, linux.FAN_MARK_ADD | linux.FAN_MARK_ONLYDIR, BigInt(mask), directoryFd, null) === 0;
-        if (!tryMask(common | fanotifyMask.rename) && !tryMask(common | moved)) {
+        if (!tryMask(common | fanotifyMask.rename) && !tryMask(common | renameHalves)) {
           throw new FanotifyUnavailable(`fanotify_mark: ${errnoName()}`);
         }
         const { dev, ino } = fs.fstatSync(directoryFd, { bigint: true });

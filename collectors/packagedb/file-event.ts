@@ -24,8 +24,9 @@ import { describeLifecycle } from '../process/lifecycle.ts';
 import type { BootNs } from '../process/process-record.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { transactionAt } from '../process/transaction.ts';
+import type { FileAction } from './differences.ts';
 import type { FileWriter } from './file-writer.ts';
-import { dateOfNs, type FileAction, permissionsOf } from './listing.ts';
+import { dateOfNs, permissionsOf } from './listing.ts';
 
 /** One change of one file, as the watch reports it; `describeFileChange` makes the event of it. */
 export interface FileChange {
@@ -126,7 +127,7 @@ export async function describeFileChange(
   return { event, content };
 }
 
-/** One run of a package manager makes dozens of these: of ancestors no more is kept than what names them. */
+/** One run of a package manager makes dozens of these events: ancestors keep only what names them. */
 function shortened({ lineage, ...rest }: DescribedActor['stepparent']): DescribedActor['stepparent'] {
   return {
     ...rest,
@@ -135,12 +136,12 @@ function shortened({ lineage, ...rest }: DescribedActor['stepparent']): Describe
 }
 
 async function describeFile(
-  { action, path: at, opened, unseen }: FileChange,
+  { action, path: filePath, opened, unseen }: FileChange,
   context: HostContext,
   notes: Notes,
 ): Promise<{ file: FileFields; content?: FileContent }> {
-  const file: FileFields = { path: at, name: path.basename(at), directory: path.dirname(at) };
-  const extension = path.extname(at).slice(1);
+  const file: FileFields = { path: filePath, name: path.basename(filePath), directory: path.dirname(filePath) };
+  const extension = path.extname(filePath).slice(1);
   if (extension !== '') file.extension = extension;
   if (opened === undefined) {
     if (action !== 'deletion') notes.unobserved.file = unseen ?? 'it was gone before it could be looked at';
@@ -167,7 +168,7 @@ async function describeFile(
   if (target !== undefined) file.target_path = target;
   if (!stat.isFile()) return { file };
   try {
-    const kept = scriptOfFile(at) !== undefined || isControlFile(at);
+    const kept = scriptOfFile(filePath) !== undefined || isControlFile(filePath);
     const content = await opened.content(kept ? maxScriptBytes : 0);
     file.hash = { sha256: content.sha256 };
     if (kept) return { file, content };

@@ -7,34 +7,34 @@ export function decodeName(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   if (!text.includes('\ufffd') && !text.includes('\\')) return text;
   let shown = '';
-  for (let at = 0; at < bytes.length; ) {
-    const length = characterBytes(bytes, at);
-    const byte = bytes[at] ?? 0;
+  for (let offset = 0; offset < bytes.length; ) {
+    const length = characterBytes(bytes, offset);
+    const byte = bytes[offset] ?? 0;
     shown +=
       length === 0 || byte === 0x5c
         ? `\\x${byte.toString(16).padStart(2, '0')}`
-        : bytes.toString('utf8', at, at + length);
-    at += Math.max(1, length);
+        : bytes.toString('utf8', offset, offset + length);
+    offset += Math.max(1, length);
   }
   return shown;
 }
 
-/** Bytes of the UTF-8 character that begins there; 0: none does. */
-function characterBytes(bytes: Buffer, at: number): number {
-  const first = bytes[at] ?? 0;
+/** Bytes of the UTF-8 character that begins at the offset; 0: no character does. */
+function characterBytes(bytes: Buffer, offset: number): number {
+  const first = bytes[offset] ?? 0;
   const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  const part = bytes.subarray(at, at + length);
+  const part = bytes.subarray(offset, offset + length);
   return part.length === length && Buffer.from(part.toString('utf8')).equals(part) ? length : 0;
 }
 
-/** What to give to the system for a name that `decodeName` made. */
+/** The bytes of a name that `decodeName` made, for system calls. */
 export function encodeName(name: string): string | Buffer {
   if (!name.includes('\\')) return name;
   const parts = name.split(/\\x([0-9a-f]{2})/);
   return Buffer.concat(parts.map((part, i) => (i % 2 === 0 ? Buffer.from(part) : Buffer.from(part, 'hex'))));
 }
 
-/** The path of a name in a folder, for the system. */
+/** The path of a name in a directory, for system calls. */
 export function pathIn(directory: string, name: string): string | Buffer {
   const encoded = encodeName(name);
   return typeof encoded === 'string'

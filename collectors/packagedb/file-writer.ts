@@ -1,4 +1,4 @@
-// Joins a file change with the process that made it, which may have ended, or not be known yet, when the change is heard of.
+// Joins a file change with the process that made it, which may have ended, or may not be known yet, when the change is read.
 
 import path from 'node:path';
 import type { WriterSource } from '../event/event.ts';
@@ -14,32 +14,32 @@ export type FileWriter =
   | { snapshot: ActorSnapshot; source: WriterSource; inferredFrom: string | undefined }
   | { unobserved: string; pid: number | undefined };
 
-/** A process as it was known when its change was heard of. */
+/** A process as it was known when the event of its change was read. */
 export interface WriterSeen {
   pid: number;
   atNs: BootNs;
   entry: ProcessEntry | undefined;
   image: Image | undefined;
-  /** Another process that closed what this one had written. */
+  /** Pid of another process that closed what this one had written. */
   closedBy?: number;
 }
 
-/** When the kernel says that a file was changed: it may have waited for its turn to be told of. */
+/** Times of the file itself: its event may have waited in the kernel's queue. */
 export interface FileTimes {
-  /** Status change (stat(2)). Its clock goes in steps. */
+  /** Change of its status (stat(2)), by a clock that goes in steps. */
   changedNs: BootNs;
-  /** Of a file that was made. */
+  /** Birth, of a file that was made. */
   bornNs?: BootNs | undefined;
 }
 
 export interface FileWriters {
-  /** To be called at once: the process may be gone a moment later. */
+  /** To be called when the event is read: the process may be gone a moment later. */
   see(pid: number): WriterSeen;
-  /** Effective user id of the process, or of its nearest ancestor that could be read; undefined: not known. */
+  /** Effective user id of the process, or of its nearest ancestor whose user is known; undefined: not known. */
   userOf(process: Pick<WriterSeen, 'entry' | 'image'>): number | undefined;
-  /** To be called when the process table has caught up. `times`: the file's own, where it could be looked at. */
+  /** To be called when the process table has the records up to `seen.atNs`. `times`: of the file, where it could be opened. */
   resolve(seen: WriterSeen, times?: FileTimes): FileWriter;
-  /** Where the kernel does not say who: the package manager that has run since then, if there was one. */
+  /** The writer where the kernel names none: the package manager that has run since then, if exactly one has. */
   infer(manager: PackageManager | undefined, sinceNs: BootNs): FileWriter;
 }
 
@@ -62,10 +62,10 @@ const managers: Readonly<Record<PackageManager, ReadonlySet<string>>> = {
   rpm: namesOf(packageTools.filter(({ librpm }) => librpm === true)),
 };
 
-/** A child that has not executed anything yet started a moment after its record's time. */
+/** /proc says that a process started this much later than its fork record, at most. */
 const startToleranceNs = 20e6;
 
-/** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
+/** How far the clock of file times may be behind (10 ms on a kernel of 100 Hz), and the boot clock be off. */
 const clockStepNs = 12e6;
 
 const isPackageManager = (image: Image | undefined): boolean => {
@@ -73,7 +73,7 @@ const isPackageManager = (image: Image | undefined): boolean => {
   return name !== undefined && Object.values(managers).some((names) => names.has(name));
 };
 
-/** Ancestors that are asked for the user of a process that has ended. */
+/** Ancestors whose user may stand for that of a process that has ended. */
 const maxUserSteps = 8;
 
 export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootNs'>): FileWriters {
@@ -89,7 +89,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     if (execNs > atNs) {
       return named(snapshotOf(entry, seen ?? parentImageAtFork ?? image));
     }
-    // One that got its name later (a link) is older than whoever gave it.
+    // A file that is older than the process only got a new name from it (a link).
     const born = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
     const changedNs = born ?? times?.changedNs ?? atNs;
     if (changedNs + clockStepNs < entry.startNs) {
@@ -100,7 +100,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     if (changedNs + clockStepNs < execNs) {
       return inferred(snapshotOf(entry, former), 'when the file was changed: it has executed another since');
     }
-    // Tools write as soon as they run. A package manager does not: there is a database to be read first.
+    // Tools write as soon as they run. A package manager does not: it reads its database first.
     const before = isPackageManager(image);
     return inferred(
       snapshotOf(entry, before ? former : image),
@@ -116,7 +116,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       if (now !== undefined) return writerAt(now, image, atNs, times);
     }
     if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
-    // Between the change and the look at it the pid had another owner: which of them it was is not said.
+    // The pid passed to another process between the change and the reading of its event: the kernel does not say which of them it was.
     if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
       return inferred(snapshotOf(now, now.image), 'its pid, which another process had just before');
     }
@@ -135,7 +135,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       let steps = 0;
       for (let process = entry; process !== undefined && steps < maxUserSteps; process = process.parent, steps++) {
         const details = table.inspect(process);
-        // Of its own it is to be the program that runs: sudo changes the user.
+        // The process's own user counts only if it was read while this program ran: sudo changes the user.
         if (details !== undefined && (process !== entry || process.detailsImage === image)) return details.userId;
       }
       return undefined;
@@ -153,7 +153,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
         const name = image && path.basename(image.probedImage ?? image.filename);
         return name !== undefined && programs.some((names) => names.has(name));
       });
-      // Of a front end and what it started the last one writes.
+      // A front end runs a package manager: the last of the chain writes.
       const last = running.filter((entry) => !running.some((other) => isBelow(other, entry)));
       const [only] = last;
       if (only === undefined) return { unobserved: 'it is not known who, and no package manager ran', pid: undefined };
@@ -171,6 +171,6 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
 }
 
 function isBelow(entry: ProcessEntry, ancestor: ProcessEntry): boolean {
-  for (let above = entry.parent; above; above = above.parent) if (above === ancestor) return true;
+  for (let parent = entry.parent; parent; parent = parent.parent) if (parent === ancestor) return true;
   return false;
 }

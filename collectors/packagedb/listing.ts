@@ -1,13 +1,12 @@
-// What a folder holds, as text short enough to keep for every file; and what two such listings differ in.
+// Reads what a directory holds, as text short enough to keep for every file.
 
 import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { FileChangeFields } from '../event/event.ts';
 import { decodeName, pathIn } from './file-name.ts';
 
-/** One file as lstat(2) had it: what is remembered over a restart. */
+/** One file as lstat(2) described it; kept over a restart of the agent. */
 export interface KnownFile {
-  /** `.` is the folder itself. */
+  /** `.` is the directory itself. */
   name: string;
   ino: bigint;
   sizeBytes: number;
@@ -25,18 +24,18 @@ export interface ListingMemory {
   saveKnownFiles(directory: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
 }
 
-/** A file's state as one word: `INO:SIZE:MTIME:CTIME:MODE:UID:GID`. Equal words: nothing has changed. */
+/** A file's state as one word: `INO:SIZE:MTIME:CTIME:MODE:UID:GID`. Equal words mean that nothing has changed. */
 export type FileState = string;
 
 const typeBits = 0o170000;
 const directoryBits = 0o040000;
 
-// What the database takes. Dates after 2262 exceed it, and anybody can set one: they all count as the last.
+// What the database can store. Dates after 2262 exceed that, and any user can set one: they all count as the last.
 const int64 = { first: -(2n ** 63n), last: 2n ** 63n - 1n };
 const largestSize = BigInt(Number.MAX_SAFE_INTEGER);
 const storable = (ns: bigint): bigint => (ns > int64.last ? int64.last : ns < int64.first ? int64.first : ns);
 
-/** A folder's size and times change with what is in it, which is told of by itself: they count as zero. */
+/** A directory's size and times change with its files, whose changes are reported themselves: they count as zero. */
 export function stateOf(stat: Pick<fs.BigIntStats, 'ino' | 'size' | 'mtimeNs' | 'ctimeNs' | 'mode' | 'uid' | 'gid'>) {
   const { ino, size, mtimeNs, ctimeNs, mode, uid, gid } = stat;
   const contents =
@@ -46,7 +45,7 @@ export function stateOf(stat: Pick<fs.BigIntStats, 'ino' | 'size' | 'mtimeNs' | 
   return `${ino}:${contents}:${mode}:${uid}:${gid}`;
 }
 
-/** The state of a remembered file. */
+/** The state of a file that was kept. */
 export const stateOfKnown = ({ sizeBytes, ...rest }: KnownFile): FileState =>
   stateOf({
     ...rest,
@@ -73,14 +72,14 @@ export function knownFile(name: string, state: FileState): KnownFile {
 export const rootUser = 0;
 export const isOwnedByRoot = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
 
-/** The state of a name now; undefined: it is not there. Other errors are thrown. */
+/** The state of a name now; undefined: there is no file of that name. Throws other errors of lstat(2). */
 export function readState(directory: string, name: string): FileState | undefined {
   const path = name === '.' ? directory : pathIn(directory, name);
   const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat && stateOf(stat);
 }
 
-/** Whether an empty file is as it was, its times apart: a lock that was taken. Cheaper than `readState`, for a storm of them. */
+/** Whether an empty file has changed in nothing but its times: a lock was taken. Cheaper than `readState`, for a storm of them. */
 export function isStillEmpty(directory: string, name: string, before: FileState): boolean {
   const [ino, size, , , mode, uid, gid] = before.split(':');
   if (size !== '0') return false;
@@ -91,7 +90,7 @@ export function isStillEmpty(directory: string, name: string, before: FileState)
 
 const namesAtATime = 64;
 
-/** The names in a folder, some at a time; others have their turn in between. Throws what opendir(3) throws. */
+/** The names in a directory, some at a time; the event loop runs other tasks in between. Throws what opendir(3) throws. */
 export async function* listNames(directory: string, namePrefix = ''): AsyncGenerator<string[]> {
   // The encoding is missing in the types of Dir's entries: names are bytes then.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: 256 };
@@ -108,7 +107,7 @@ export async function* listNames(directory: string, namePrefix = ''): AsyncGener
   yield names;
 }
 
-/** At most so many names of a folder, at once. Throws what opendir(3) throws. */
+/** The first names of a directory, in one go. Throws what opendir(3) throws. */
 export function listSome(directory: string, max: number): string[] {
   const opened = fs.opendirSync(directory, { encoding: 'buffer' as BufferEncoding });
   try {
@@ -120,97 +119,6 @@ export function listSome(directory: string, max: number): string[] {
   } finally {
     opened.closeSync();
   }
-}
-
-export type FileAction = 'creation' | 'rename' | 'modification' | 'deletion' | 'attribute-change';
-
-/** What happened to a file between two looks. */
-export interface FileDifference {
-  action: FileAction;
-  changed: string[];
-  /** Why `action` is a conclusion. */
-  inferredFrom?: string;
-}
-
-const parts = ['inode', 'size', 'mtime', 'ctime', 'mode', 'uid', 'gid'] as const;
-
-/**
- * What two states of a name differ in. `copied`: the folder was replaced by another one, so that inodes and change
- * times, which nobody can copy, say nothing. Undefined: nothing, or an empty file that is still empty (a lock that was taken).
- */
-export function differenceOf(
-  before: FileState | undefined,
-  after: FileState | undefined,
-  copied = false,
-): FileDifference | undefined {
-  if (before === after) return undefined;
-  if (before === undefined) return { action: 'creation', changed: [] };
-  if (after === undefined) return { action: 'deletion', changed: [] };
-  const old = before.split(':');
-  const now = after.split(':');
-  const changed: string[] = parts.filter((_, i) => old[i] !== now[i]);
-  const has = (...names: string[]): boolean => names.some((name) => changed.includes(name));
-  if (copied && !has('size', 'mtime', 'mode', 'uid', 'gid')) return undefined;
-  const stillEmpty = old[1] === '0' && now[1] === '0' && !has('inode', 'mode', 'uid', 'gid');
-  if (stillEmpty) return undefined;
-  if (has('size', 'mtime') || (has('inode') && !copied)) return { action: 'modification', changed };
-  if (has('mode', 'uid', 'gid')) return { action: 'attribute-change', changed };
-  return {
-    action: 'attribute-change',
-    changed,
-    inferredFrom: 'its change time alone: attributes were set, or it was written and its time set back',
-  };
-}
-
-/** Of a folder itself: that it is another one is no change of a file. */
-export const ownDifference = (
-  before: FileState | undefined,
-  after: FileState | undefined,
-): FileDifference | undefined =>
-  before === undefined || after === undefined ? undefined : differenceOf(before, after, true);
-
-/** A difference that a look at a folder has found. */
-export interface Found {
-  name: string;
-  before: FileState | undefined;
-  after: FileState | undefined;
-  difference: FileDifference;
-  /** Of a rename: the name that is gone. */
-  from?: string;
-}
-
-/** Makes one of a name that is gone and a new one that has all of it: an inode alone is soon used again. */
-export function withRenames<T extends Found>(found: readonly T[]): T[] {
-  const identity = (state: FileState | undefined): string => {
-    const [inode, size, mtime] = state?.split(':') ?? [];
-    return `${inode}:${size}:${mtime}`;
-  };
-  const gone = new Map(
-    found.flatMap((one) => (one.difference.action === 'deletion' ? [[identity(one.before), one] as const] : [])),
-  );
-  const sources = new Set<T>();
-  const renamed = found.map((one) => {
-    const source = one.difference.action === 'creation' ? gone.get(identity(one.after)) : undefined;
-    if (source === undefined || sources.has(source)) return one;
-    sources.add(source);
-    return { ...one, from: source.name, difference: { ...one.difference, action: 'rename' as const } };
-  });
-  return renamed.filter((one) => !sources.has(one));
-}
-
-/** What was known of a file, as far as it has changed. */
-export function previousOf(before: FileState, changed: readonly string[]): NonNullable<FileChangeFields['previous']> {
-  const { ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } = knownFile('', before);
-  const all: Required<NonNullable<FileChangeFields['previous']>> = {
-    inode: String(ino),
-    size: sizeBytes,
-    mtime: dateOfNs(mtimeNs),
-    ctime: dateOfNs(ctimeNs),
-    mode: permissionsOf(mode),
-    uid: String(uid),
-    gid: String(gid),
-  };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => changed.includes(name)));
 }
 
 /** `0755`, with the set-id and sticky bits. */

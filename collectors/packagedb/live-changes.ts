@@ -1,418 +1,310 @@
-// What the kernel tells of files as it happens: each change is looked at at once, and told once who made it is known.
+// The changes that fanotify reports: each file is opened at once, and its change reported when the writer can be known.
 
 import type { FileChangeFields } from '../event/event.ts';
-import { checkFile, type OpenedFile } from '../host/opened-file.ts';
 import { readBootNs } from '../linux/libc.ts';
-import { allBounds, boundsOf } from './change-bounds.ts';
-import { type ChangeQueue, createChangeQueue, mergeable, type Queued, settleMs } from './change-queue.ts';
-import type { ChangeReporter } from './change-reporter.ts';
-import { asMaker, type FileTimes, type FileWriter, type FileWriters, type WriterSeen } from './file-writer.ts';
-import {
-  differenceOf,
-  type FileAction,
-  type FileState,
-  isOwnedByRoot,
-  isStillEmpty,
-  listSome,
-  previousOf,
-  readState,
-  rootUser,
-  stateOf,
-} from './listing.ts';
-import type { ListingSaver } from './listing-saver.ts';
-import { createOpenWrites } from './open-writes.ts';
+import { mergeable, settleMs } from './change-queue.ts';
+import { boundsOf } from './change-reporter.ts';
+import { changedFields, differenceOf } from './differences.ts';
+import { actionsOf, concernsName, hasAny } from './event-actions.ts';
+import { asMaker, type FileWriter, type WriterSeen } from './file-writer.ts';
+import { type FileState, isOwnedByRoot, isStillEmpty, listSome, readState, rootUser, stateOf } from './listing.ts';
 import { type DirectoryEntry, type FanotifyEvent, fanotifyMask } from './parse-fanotify.ts';
-import type { WatchTasks } from './watch-tasks.ts';
+import { keyOf, type NewChange, type PendingChange, type PendingChanges, type WatchedName } from './pending-changes.ts';
+import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
 import { pathOf, type WatchedDirectory } from './watched-directory.ts';
 
-export interface LiveChangesOptions {
-  directories: Pick<WatchedDirectories, 'atPath' | 'withKey' | 'rescanSoon' | 'syncUnpackDirectory'>;
-  writers: FileWriters;
-  tasks: WatchTasks;
-  listings: Pick<ListingSaver, 'remember'>;
-  reporter: Pick<ChangeReporter, 'report'>;
-  /** Milliseconds since 1970 of the moment of boot. */
-  bootEpochMs(): number;
-  /** Has the kernel's events that wait handed to `onEvent`; false: there are more. */
-  drain(): boolean;
-  /** More has happened in the folder than is told of here. */
-  compareSoon(at: WatchedDirectory): void;
-  /** The file was opened; its change is reported some time later. */
-  onOpened?(path: string): void;
-  /** Something has happened in the folder. */
-  compareAfterEvent(at: WatchedDirectory): void;
-  /** The kernel has dropped events. */
-  onOverflow(): void;
-  onFault(what: string, error: unknown): void;
+export interface LiveChangesDeps {
+  directories: Pick<WatchedDirectories, 'atPath' | 'withKey' | 'checkSoon' | 'checkBelow'>;
+  pending: PendingChanges;
 }
 
 export interface LiveChanges {
-  onEvent(event: FanotifyEvent): void;
-  /** What was put into a new folder before it could be watched: it may be gone again in a moment. */
-  offerListed(at: WatchedDirectory, maker: WriterSeen): void;
-  /** A change of the file is about to be told. */
-  waits(at: WatchedDirectory, name: string): boolean;
-  /** Tells everything that waits, due or not. */
+  handleEvent(event: FanotifyEvent): void;
+  /** Reports every change that waits, due or not. */
   flush(): Promise<void>;
-  /** Changes of other users' files where everybody may write: they are not told. */
+  /** Changes that users other than root made where any user may write. They are not reported. */
   readonly ignored: number;
 }
 
-const againMs = 1000;
-/** Longer than any change waits. */
-const readMemoryNs = 10e9;
-const fault = 'a file change could not be told';
+const notReported = 'a file change could not be told';
 
-interface Place {
-  at: WatchedDirectory;
-  name: string;
-}
-
-interface LiveChange extends Queued, Place {
-  path: string;
-  opened: OpenedFile | undefined;
-  /** Its state when it was looked at. */
-  heard: FileState | undefined;
-  /** Later changes are told with it. */
-  merged: boolean;
-  /** It was not looked at when it was heard of: there were too many. */
-  late: boolean;
-  unseen: string | undefined;
-  writer: WriterSeen;
-  /** As they were when it was looked at. */
-  times: FileTimes | undefined;
-  /** `writer` made the folder that it was found in; that it made the file too is a conclusion. */
-  madeDirectory: boolean;
-  details: FileChangeFields;
-  /** Of a rename: the name that is gone. */
-  from: Place | undefined;
-}
-
-/** Events that leave a file's name alone. */
-const writing = fanotifyMask.modify | fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
-
-const keyOf = ({ directory }: WatchedDirectory, name: string): string => `${directory.path}\0${name}`;
-
-/** The same file; `onClose` is called once, whatever number of times it is closed. */
-function onceClosed(opened: OpenedFile, onClose: () => void): OpenedFile {
-  const { close } = opened;
-  let closed = false;
-  opened.close = () => {
-    if (closed) return;
-    closed = true;
-    close();
-    onClose();
-  };
-  return opened;
-}
-
-export function createLiveChanges(options: LiveChangesOptions): LiveChanges {
-  const { directories, writers, tasks, listings, onFault } = options;
+export function createLiveChanges(core: WatchCore, { directories, pending }: LiveChangesDeps): LiveChanges {
+  const { tasks, writers, reporter, sources, schedule } = core;
   let ignored = 0;
+  const readTimes = createReadTimes();
+  const openWrites = createOpenWrites();
+  /** The first half of a rename, on kernels before 5.17. */
+  let movedOut: (WatchedName & { writer: WriterSeen }) | undefined;
 
-  // -- What waits.
-  interface Waiting {
-    queue: ChangeQueue<LiveChange>;
-    openFiles: number;
-  }
-  const waiting = new Map(
-    allBounds.map((bounds): [typeof bounds, Waiting] => {
-      const onMerged = (into: LiveChange, change: LiveChange): void => {
-        release(change);
-        into.merged = true;
-        if (!into.madeDirectory || change.madeDirectory) return;
-        into.writer = change.writer;
-        into.pid = change.pid;
-        into.madeDirectory = false;
-      };
-      const queue = createChangeQueue({ settleMs, againMs, maxWaiting: bounds.waiting, onMerged });
-      return [bounds, { queue, openFiles: 0 }];
-    }),
-  );
-  const waitingOf = (at: WatchedDirectory): Waiting => waiting.get(boundsOf(at)) as Waiting;
-  const waits = (at: WatchedDirectory, name: string): boolean => waitingOf(at).queue.has(keyOf(at, name));
-
-  const release = (change: LiveChange): void => {
-    change.opened?.close();
-    change.opened = undefined;
-  };
-  let ticking = false;
-  const tick = (ms: number): void => {
-    if (ticking) return;
-    ticking = true;
+  // -- Changes wait, and are reported.
+  let isPlanned = false;
+  const reportIn = (ms: number): void => {
+    if (isPlanned) return;
+    isPlanned = true;
     tasks.later(ms, () => {
-      ticking = false;
-      flushMove();
-      void tasks.serially(fault, () => reportDue(performance.now()));
+      isPlanned = false;
+      flushMovedOut();
+      void tasks.serially(notReported, () => reportDue(performance.now()));
     });
   };
+  const offer = (change: NewChange): void => {
+    if (pending.offer(change)) reportIn(settleMs);
+    // A comparison will find the difference.
+    else schedule.soon(change.watched);
+  };
   const reportDue = async (nowMs: number): Promise<void> => {
-    for (const change of [...waiting.values()].flatMap(({ queue }) => queue.take(nowMs))) {
+    for (const change of pending.takeDue(nowMs)) {
       try {
-        await reportLive(change);
+        await report(change);
       } catch (error) {
-        onFault(fault, error);
+        tasks.fault(notReported, error);
       } finally {
-        release(change);
+        pending.release(change);
       }
     }
-    if ([...waiting.values()].some(({ queue }) => queue.size > 0)) tick(settleMs / 2);
+    if (pending.size > 0) reportIn(settleMs / 2);
   };
 
-  const check = (change: LiveChange): void => {
-    change.late = false;
-    const { opened, unseen } = checkFile(change.path, change.name);
-    change.unseen = unseen;
-    if (opened === undefined) return;
-    const waiting = waitingOf(change.at);
-    waiting.openFiles++;
-    change.opened = onceClosed(opened, () => waiting.openFiles--);
-    options.onOpened?.(change.path);
-    const { stat } = opened;
-    change.heard = stateOf(stat);
-    const epochNs = options.bootEpochMs() * 1e6;
-    const isNew = change.action === 'creation' && stat.birthtimeNs > 0n;
-    change.times = {
-      changedNs: Number(stat.ctimeNs) - epochNs,
-      bornNs: isNew ? Number(stat.birthtimeNs) - epochNs : undefined,
-    };
-  };
-  const offer = (
-    at: WatchedDirectory,
-    name: string,
-    action: FileAction,
-    writer: WriterSeen,
-    more: Partial<Pick<LiveChange, 'from' | 'details' | 'madeDirectory'>> = {},
-  ): void => {
-    const change: LiveChange = {
-      key: keyOf(at, name),
-      action,
-      pid: writer.pid,
-      at,
-      name,
-      path: pathOf(at, name),
-      opened: undefined,
-      heard: undefined,
-      merged: false,
-      late: true,
-      unseen: undefined,
-      writer,
-      times: undefined,
-      madeDirectory: false,
-      details: {},
-      from: undefined,
-      ...more,
-    };
-    // What is merged away keeps the file that was opened first: it is the same.
-    const { queue } = waitingOf(at);
-    const mayOpen = (): boolean => waitingOf(at).openFiles < boundsOf(at).open;
-    if (action === 'deletion') change.late = false;
-    else if (mayOpen() && !queue.has(change.key)) check(change);
-    if (queue.offer(change, performance.now())) {
-      if (change.late && action !== 'deletion' && mayOpen()) check(change);
-      tick(settleMs);
-    } else {
-      release(change);
-      // Its difference is left to be found.
-      options.compareSoon(at);
-    }
-  };
-
-  // -- Telling.
-  /** By file: when the state that is known was read, if that was for another change a moment ago. */
-  const readAtNs = new Map<string, number>();
-  const noteRead = (key: string, heard: boolean): void => {
-    const nowNs = readBootNs();
-    readAtNs.delete(key);
-    // Not all was heard: what comes within that time may be in it as well.
-    readAtNs.set(key, heard ? nowNs : nowNs + readMemoryNs);
-    for (const [oldest, ns] of readAtNs) {
-      if (nowNs - ns < readMemoryNs) break;
-      readAtNs.delete(oldest);
-    }
-  };
-
-  /** Where everybody may write: a file that is not root's, by a process that is not root's either. It is counted. */
-  const isUnprivileged = (
-    at: WatchedDirectory,
-    writer: Parameters<typeof writers.userOf>[0],
+  /** Counts the change as ignored if neither the process nor the file is root's, in a directory where any user may write. */
+  const ignoreUnprivileged = (
+    { directory }: WatchedDirectory,
+    writer: Pick<WriterSeen, 'entry' | 'image'>,
     states: () => (FileState | undefined)[],
   ): boolean => {
-    if (at.directory.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
+    if (directory.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
     if (states().some(isOwnedByRoot)) return false;
     ignored++;
     return true;
   };
 
-  const reportLive = async (change: LiveChange): Promise<void> => {
-    const { at, name, action, from } = change;
-    if (change.late) check(change);
-    // Whatever else the state has in it is to be known, so that it is not taken for nothing.
-    const heard = options.drain();
+  const report = async (change: PendingChange): Promise<void> => {
+    const { watched, name, action, origin, inNewDirectory, times } = change;
+    if (!change.isChecked) pending.check(change);
+    // The state that is read next may include changes whose events are still in the kernel's queue.
+    const isDrained = sources.drain();
     change.opened?.refresh();
-    const before = at.known.get(name);
     const state = change.opened && stateOf(change.opened.stat);
-    const { madeDirectory, times } = change;
     const resolve = (): FileWriter => writers.resolve(change.writer, times);
-    const writer = at.directory.namePrefix === undefined ? undefined : resolve();
-    // Only now may it be known who it was.
-    if (writer && 'snapshot' in writer && isUnprivileged(at, writer.snapshot, () => [before, state])) return;
-    if (from) listings.remember(from.at, from.name, undefined);
-    const details = { ...change.details };
-    if (action === 'deletion') {
-      if (before === undefined && at.gone.delete(name)) return;
-      listings.remember(at, name, undefined);
-    } else if (state !== undefined) {
-      // A comparison was quicker, or the file was opened for writing and nothing written; unless the state that is known
-      // was read after this change, and has it in it.
-      const included = (readAtNs.get(change.key) ?? 0) > change.writer.atNs;
-      // The removal of its name changes a file once more.
-      const removed = change.opened?.stat.nlink === 0n && !change.merged;
-      if (before !== undefined && (removed ? change.heard : state) === before && !included) return;
-      listings.remember(at, name, state);
-      noteRead(change.key, heard);
-      if (before !== undefined && before !== state && mergeable.has(action)) {
-        const difference = differenceOf(before, state);
-        if (difference === undefined) return;
-        details.changed = difference.changed;
-        details.previous = previousOf(before, difference.changed);
-      }
+    if (watched.directory.namePrefix !== undefined) {
+      // The process may have been unknown when its event was read.
+      const writer = resolve();
+      const states = (): (FileState | undefined)[] => [watched.known.get(name), state];
+      if ('snapshot' in writer && ignoreUnprivileged(watched, writer.snapshot, states)) return;
     }
-    const { opened } = change;
-    // From now on the reporter's.
-    change.opened = undefined;
-    await options.reporter.report(at, {
+    if (origin) origin.watched.record(origin.name, undefined);
+    const details = recordChange(change, state, isDrained);
+    if (details === undefined) return;
+    await reporter.report(watched, {
       action,
       actionInferredFrom: undefined,
       path: change.path,
       atNs: change.writer.atNs,
-      opened,
+      opened: pending.handOver(change),
       unseen: change.unseen,
-      writer: madeDirectory ? () => asMaker(resolve()) : resolve,
+      writer: inNewDirectory ? () => asMaker(resolve()) : resolve,
       details,
-      found: madeDirectory ? 'new_directory' : undefined,
+      found: inNewDirectory ? 'new_directory' : undefined,
     });
   };
 
-  // -- Hearing.
-  /** Where an event's name is, if it is any of our business. */
-  const locate = (entry: DirectoryEntry | undefined): Place | undefined => {
-    const at = entry && directories.withKey(entry.directory);
-    return at?.accepts(entry?.name ?? '') ? { at, name: entry?.name ?? '' } : undefined;
+  /** Records the file's state. Returns the details of the change; undefined: nothing changed, or the change was reported before. */
+  const recordChange = (
+    change: PendingChange,
+    state: FileState | undefined,
+    isDrained: boolean,
+  ): FileChangeFields | undefined => {
+    const { watched, name, action, key, details } = change;
+    const before = watched.known.get(name);
+    if (action === 'deletion') {
+      if (before === undefined && watched.reportedDeletions.delete(name)) return undefined;
+      watched.record(name, undefined);
+      return details;
+    }
+    if (state === undefined) return details;
+    if (before !== undefined && before === stateAfter(change, state) && !readTimes.includes(key, change.writer.atNs)) {
+      // A comparison found the change first, or the file was opened for writing and not written.
+      return undefined;
+    }
+    watched.record(name, state);
+    readTimes.note(key, isDrained);
+    if (before === undefined || before === state || !mergeable.has(action)) return details;
+    const difference = differenceOf(before, state);
+    return difference && { ...details, ...changedFields(before, difference) };
   };
 
-  /** Kernels before 5.17 tell of the two sides of a rename one after the other. */
-  let move: (Place & { writer: WriterSeen }) | undefined;
-  const flushMove = (): void => {
-    if (move === undefined) return;
-    const { at, name, writer } = move;
-    move = undefined;
-    offer(at, name, 'deletion', writer, { details: { moved_out: true } });
+  // -- Events of the kernel.
+  const locate = (entry: DirectoryEntry | undefined): WatchedName | undefined => {
+    const watched = entry && directories.withKey(entry.directory);
+    return entry && watched?.accepts(entry.name) ? { watched, name: entry.name } : undefined;
+  };
+
+  const flushMovedOut = (): void => {
+    if (movedOut === undefined) return;
+    const { watched, name, writer } = movedOut;
+    movedOut = undefined;
+    offer({ watched, name, action: 'deletion', writer, details: { moved_out: true } });
   };
 
   /**
-   * A file that was opened for writing is as it was, or as empty: every run of dpkg takes locks, every query of rpm's opens
-   * its database. Who it was need not be found out.
+   * Whether a file was opened for writing and not written, or is empty as before: every run of dpkg takes locks, every query of rpm
+   * opens its database. The process of such an event need not be known.
    */
-  const nothingWritten = ({ at, name }: Place): boolean => {
-    const before = at.known.get(name);
-    if (before === undefined || name === '.' || waits(at, name)) return false;
-    const directory = pathOf(at, '.');
+  const isUnwritten = (file: WatchedName): boolean => {
+    const { watched, name } = file;
+    const before = watched.known.get(name);
+    if (before === undefined || name === '.' || pending.has(file)) return false;
+    const directory = pathOf(watched, '.');
     if (isStillEmpty(directory, name, before)) return true;
-    if ((readAtNs.get(keyOf(at, name)) ?? 0) > readBootNs()) return false;
+    if (readTimes.includes(keyOf(file), readBootNs())) return false;
     const state = readState(directory, name);
     if (state === undefined || differenceOf(before, state) !== undefined) return false;
-    if (state !== before) listings.remember(at, name, state);
+    if (state !== before) watched.record(name, state);
     return true;
   };
 
-  const openWrites = createOpenWrites();
-
-  /** Takes apart what one event says of a name: it may be several things, and not in which order. */
-  const offerAll = ({ at, name }: Place, from: Place | undefined, mask: number, writer: WriterSeen): void => {
-    const has = (bit: number): boolean => (mask & bit) !== 0;
-    const directory = has(fanotifyMask.onDirectory);
-    const renamed = (origin: Place | undefined): void => {
-      const details = origin ? { original_path: pathOf(origin.at, origin.name) } : {};
-      offer(at, name, 'rename', writer, { from: origin, details });
+  const offerActions = (file: WatchedName, origin: WatchedName | undefined, mask: number, writer: WriterSeen): void => {
+    const { watched, name } = file;
+    const offerRename = (from: WatchedName | undefined): void => {
+      const details = from ? { original_path: pathOf(from.watched, from.name) } : {};
+      offer({ ...file, action: 'rename', writer, origin: from, details });
     };
-    const deleted = has(fanotifyMask.delete);
-    // What is there now came last.
-    const stillThere = deleted && readState(pathOf(at, '.'), name) !== undefined;
-    if (stillThere) offer(at, name, 'deletion', writer, { details: { moved_out: false } });
-    if (has(fanotifyMask.create)) offer(at, name, 'creation', writer);
-    if (has(fanotifyMask.rename)) renamed(from);
-    if (has(fanotifyMask.movedTo)) {
-      renamed(move);
-      move = undefined;
+    const key = keyOf(file);
+    if (hasAny(mask, fanotifyMask.modify)) openWrites.note(key, writer);
+    const lastWriter = hasAny(mask, fanotifyMask.closeWrite) ? openWrites.take(key, writer) : writer;
+    const isDirectory = hasAny(mask, fanotifyMask.onDirectory);
+    const exists = hasAny(mask, fanotifyMask.delete) && readState(pathOf(watched, '.'), name) !== undefined;
+    for (const action of actionsOf(mask, exists)) {
+      if (action === 'renamed') offerRename(origin);
+      else if (action === 'moved-in') {
+        offerRename(movedOut);
+        movedOut = undefined;
+      } else if (action === 'moved-out') movedOut = { ...file, writer };
+      else if (action === 'deletion') offer({ ...file, action, writer, details: { moved_out: false } });
+      else if (action === 'modification') offer({ ...file, action, writer: lastWriter });
+      else if (action === 'attribute-change') {
+        // The attributes of a directory that is watched itself are reported as its own.
+        const own = isDirectory ? directories.atPath(pathOf(watched, name)) : undefined;
+        offer({ ...(own ? { watched: own, name: '.' } : file), action, writer });
+      } else offer({ ...file, action, writer });
     }
-    // What else the same process did to a new name goes with it.
-    const isNew = has(fanotifyMask.create | fanotifyMask.rename | fanotifyMask.movedTo);
-    const key = keyOf(at, name);
-    if (has(fanotifyMask.modify)) openWrites.note(key, writer);
-    const wrote = has(fanotifyMask.closeWrite) ? openWrites.take(key, writer) : writer;
-    if (has(fanotifyMask.closeWrite) && !isNew) offer(at, name, 'modification', wrote);
-    else if (has(fanotifyMask.attribute) && !isNew) {
-      // Of a folder that is itself watched this is told once, as its own.
-      const child = directory ? directories.atPath(pathOf(at, name)) : undefined;
-      if (child) offer(child, '.', 'attribute-change', writer);
-      else offer(at, name, 'attribute-change', writer);
-    }
-    if (has(fanotifyMask.movedFrom)) move = { at, name, writer };
-    if (deleted && !stillThere) offer(at, name, 'deletion', writer, { details: { moved_out: false } });
-    if (directory) directories.syncUnpackDirectory(at, name, writer);
+    if (!isDirectory) return;
+    const added = directories.checkBelow(watched, name, () => asMaker(writers.resolve(writer)));
+    if (added !== undefined && added.noFanotify === undefined) offerListed(added, writer);
   };
 
-  const onEvent = (event: FanotifyEvent): void => {
-    const { mask, pid } = event;
-    const has = (bit: number): boolean => (mask & bit) !== 0;
-    if (has(fanotifyMask.overflow)) {
-      options.onOverflow();
-      return;
+  /** Offers what was put into a new directory before that was marked: it may be gone in a moment. */
+  const offerListed = (watched: WatchedDirectory, maker: WriterSeen): void => {
+    const path = watched.location?.path;
+    if (path === undefined) return;
+    try {
+      // Each file is kept open, and the other directories need open files as well.
+      for (const name of listSome(path, boundsOf(watched).open / 2)) {
+        offer({ watched, name, action: 'creation', writer: maker, inNewDirectory: true });
+      }
+    } catch (error) {
+      // dpkg may have removed the directory.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') tasks.fault(`${path} could not be listed`, error);
     }
-    if (has(fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) directories.rescanSoon();
-    const to = locate(event.at);
-    const from = locate(event.from);
-    const where = to ?? from;
-    if (where === undefined) return;
-    if (to !== undefined && (mask & ~writing) === 0 && nothingWritten(to)) return;
+  };
+
+  const handleEvent = ({ mask, pid, entry, oldEntry }: FanotifyEvent): void => {
+    if (hasAny(mask, fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) directories.checkSoon();
+    const file = locate(entry);
+    const origin = locate(oldEntry);
+    const either = file ?? origin;
+    if (either === undefined) return;
+    if (file !== undefined && !concernsName(mask) && isUnwritten(file)) return;
     const writer = writers.see(pid);
-    const { at, name } = where;
-    if (isUnprivileged(at, writer, () => [at.known.get(name), readState(pathOf(at, '.'), name)])) return;
-    if (move !== undefined && !(has(fanotifyMask.movedTo) && move.writer.pid === pid)) flushMove();
-    if (to === undefined) {
-      offer(at, name, 'deletion', writer, { details: { moved_out: true } });
+    const { watched, name } = either;
+    const states = (): (FileState | undefined)[] => [watched.known.get(name), readState(pathOf(watched, '.'), name)];
+    if (ignoreUnprivileged(watched, writer, states)) return;
+    if (!(hasAny(mask, fanotifyMask.movedTo) && movedOut?.writer.pid === pid)) flushMovedOut();
+    if (file === undefined) {
+      offer({ ...either, action: 'deletion', writer, details: { moved_out: true } });
       return;
     }
-    options.compareAfterEvent(at);
-    if (name !== '.') offerAll(to, from, mask, writer);
-    else if (has(fanotifyMask.attribute)) offer(at, '.', 'attribute-change', writer);
+    // A comparison finds what the kernel did not report of a burst.
+    if (!watched.directory.temporary) schedule.soon(watched);
+    if (name !== '.') offerActions(file, origin, mask, writer);
+    else if (hasAny(mask, fanotifyMask.attribute)) offer({ ...file, action: 'attribute-change', writer });
   };
 
   return {
-    onEvent,
-    offerListed(at, maker) {
-      const place = at.place?.path;
-      if (place === undefined) return;
-      let names: string[];
-      try {
-        // Each is kept open, and others need room as well.
-        names = listSome(place, boundsOf(at).open / 2);
-      } catch (error) {
-        // dpkg may have taken it away again.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onFault(`${place} could not be listed`, error);
-        return;
-      }
-      for (const name of names) offer(at, name, 'creation', maker, { madeDirectory: true });
-    },
-    waits,
+    handleEvent,
     flush() {
-      flushMove();
-      return tasks.serially(fault, () => reportDue(Number.POSITIVE_INFINITY));
+      flushMovedOut();
+      return tasks.serially(notReported, () => reportDue(Number.POSITIVE_INFINITY));
     },
     get ignored() {
       return ignored;
+    },
+  };
+}
+
+/** The state that the change left, as far as is known. The removal of its last name changes the state of an open file once more. */
+function stateAfter({ opened, openedState, hasLaterChanges }: PendingChange, state: FileState): FileState | undefined {
+  const isRemoved = opened?.stat.nlink === 0n && !hasLaterChanges;
+  return isRemoved ? openedState : state;
+}
+
+/** Until when the recorded state of a file includes its changes, for files that were read a moment ago. */
+interface ReadTimes {
+  /** The state of the file was read. `isDrained`: no event of an earlier change is still in the kernel's queue. */
+  note(key: string, isDrained: boolean): void;
+  /** Whether the recorded state may include a change of that time. */
+  includes(key: string, atNs: number): boolean;
+}
+
+/** Longer than any change waits. */
+const readMemoryNs = 10e9;
+
+function createReadTimes(): ReadTimes {
+  const untilNs = new Map<string, number>();
+  return {
+    note(key, isDrained) {
+      const nowNs = readBootNs();
+      untilNs.delete(key);
+      // If events are left in the queue, the state may include changes whose events are read within that time.
+      untilNs.set(key, isDrained ? nowNs : nowNs + readMemoryNs);
+      for (const [oldest, ns] of untilNs) {
+        if (nowNs - ns < readMemoryNs) break;
+        untilNs.delete(oldest);
+      }
+    },
+    includes: (key, atNs) => (untilNs.get(key) ?? 0) > atNs,
+  };
+}
+
+/** Which processes have written to a file since it was last closed: the process that closes it may have inherited or received it. */
+export interface OpenWrites {
+  /** The process has written to the file of that key. */
+  note(key: string, writer: WriterSeen): void;
+  /** Which process wrote what `closer` has closed: `closer`, or else the first of the others. */
+  take(key: string, closer: WriterSeen): WriterSeen;
+}
+
+const maxFiles = 512;
+const maxWriters = 4;
+
+export function createOpenWrites(): OpenWrites {
+  const writersOf = new Map<string, Map<number, WriterSeen>>();
+  return {
+    note(key, writer) {
+      const writers = writersOf.get(key) ?? new Map<number, WriterSeen>();
+      if (writers.has(writer.pid) || writers.size >= maxWriters) return;
+      writers.set(writer.pid, writer);
+      if (writers.size > 1) return;
+      if (writersOf.size >= maxFiles) writersOf.delete(writersOf.keys().next().value as string);
+      writersOf.set(key, writers);
+    },
+    take(key, closer) {
+      const writers = writersOf.get(key);
+      const writer = writers && (writers.get(closer.pid) ?? writers.values().next().value);
+      if (writer === undefined) return closer;
+      writers?.delete(writer.pid);
+      if (writers?.size === 0) writersOf.delete(key);
+      return writer.pid === closer.pid ? closer : { ...writer, closedBy: closer.pid };
     },
   };
 }

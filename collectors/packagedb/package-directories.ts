@@ -1,4 +1,4 @@
-// Which folders hold package databases and the scripts in them on this host.
+// Which directories hold package databases and package scripts on this host.
 
 import type { Host } from '../host/host.ts';
 import { reportOwnTrouble } from '../host/read-faults.ts';
@@ -11,21 +11,21 @@ import {
   scriptletPrefix,
 } from '../packages/tools.ts';
 
-/** A folder to watch. */
+/** A directory to watch. */
 export interface PackageDirectory {
-  /** As configured or as the package tool names it: may be a link, or not there yet. */
+  /** As configured or as the package tool names it: it may be a link, or not exist yet. */
   path: string;
-  /** Whose it is; undefined: not known. */
+  /** The package manager whose directory it is; undefined: not known. */
   manager: PackageManager | undefined;
-  /** It should be there: that it is not is worth a word. */
+  /** The directory should exist: that it is missing is reported. */
   expected: boolean;
-  /** Only names that begin so count; the rest of the folder is none of our business. */
+  /** Only files whose names begin so are watched. */
   namePrefix?: string;
-  /** It comes and goes with every run of the package manager: nothing of it is remembered. */
+  /** Every run of the package manager makes and removes the directory or its files: its listing is not saved. */
   temporary?: boolean;
 }
 
-/** What rpm(8) says of its folders; undefined: there is no rpm, or it does not answer. */
+/** The directories that rpm(8) names; undefined: it names none. */
 export interface RpmDirectories {
   database: string | undefined;
   temporary: string | undefined;
@@ -45,7 +45,7 @@ export async function askRpm(host: Pick<Host, 'rpm'>): Promise<RpmDirectories | 
   }
 }
 
-/** The folders in the order in which they are looked at. `configured` takes the place of the databases', not of rpm's temporary ones. */
+/** The directories in the order in which they are checked. `configured` replaces those of databases, not rpm's temporary ones. */
 export function packageDirectories(
   configured: readonly string[] | undefined,
   rpm: RpmDirectories | undefined,
@@ -59,7 +59,7 @@ export function packageDirectories(
   })) ?? [
     { path: dpkgInfoDirectory, manager: 'dpkg', expected: hasDpkg },
     { path: dpkgDirectory, manager: 'dpkg', expected: hasDpkg },
-    // Beside dpkg rpm seldom has a database; and of those that rpm does not name itself, only what is there counts.
+    // rpm seldom has a database on a host with dpkg. Of the directories that rpm does not name itself, only those that exist count.
     ...(rpm?.database
       ? [{ path: rpm.database, manager: 'rpm', expected: !hasDpkg || exists(rpm.database) } as const]
       : []),

@@ -1,35 +1,28 @@
-// Watches package databases: tells what happens to each of their files, live where the kernel says it, else by comparison.
+// Watches package databases: reports each change of a file, as it happens where fanotify works, else by comparison.
 
-import { setImmediate } from 'node:timers/promises';
-import { errorMessage } from '../error-message.ts';
 import type { HealthAction } from '../event/health-event.ts';
 import type { HostContext } from '../host/host-context.ts';
-import { readBootNs } from '../linux/libc.ts';
-import { unpackDirectory } from '../packages/tools.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { takeEvery } from '../take-steps.ts';
-import { boundsOf } from './change-bounds.ts';
-import { settleMs } from './change-queue.ts';
 import { createChangeReporter } from './change-reporter.ts';
-import { burstOverMs, createComparisonSchedule } from './comparison-schedule.ts';
-import { createDirectoryComparison } from './directory-comparison.ts';
-import { watchDirectoryHints } from './directory-hints.ts';
-import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
+import { createChangeSources } from './change-sources.ts';
+import { createComparisonSchedule } from './comparison-schedule.ts';
+import { createDirectoryComparison, type DirectoryComparison } from './directory-comparison.ts';
+import type { openFanotify } from './fanotify.ts';
 import type { FileChange } from './file-event.ts';
 import { createFileWriters } from './file-writer.ts';
+import { createHintedChanges } from './hinted-changes.ts';
 import type { ListingMemory } from './listing.ts';
-import { createListingSaver } from './listing-saver.ts';
 import { createLiveChanges } from './live-changes.ts';
 import type { PackageDirectory } from './package-directories.ts';
+import { createPendingChanges } from './pending-changes.ts';
+import type { WatchCore } from './watch-core.ts';
 import { openWatchTasks } from './watch-tasks.ts';
 import { createWatchedDirectories } from './watched-directories.ts';
-import type { WatchedDirectory } from './watched-directory.ts';
+import { openListings, type WatchedDirectory } from './watched-directory.ts';
 
-export interface PackageWatchOptions {
-  directories: readonly PackageDirectory[];
-  memory: ListingMemory;
-  table: ProcessTable;
-  context: Pick<HostContext, 'host'>;
+/** Where the watch reports what it finds. */
+interface PackageWatchReceiver {
   /**
    * Gets the changes in their order, and closes their files. Resolves when the change is judged; it may be called again
    * before that, up to a bound. The listing that has the change in it is saved once `commit` was called after that.
@@ -37,12 +30,19 @@ export interface PackageWatchOptions {
   onChange(change: FileChange): void | Promise<void>;
   /** A file was opened since it has changed; its change is reported some time later. */
   onOpened?(path: string): void;
-  /** A folder is missing or was replaced, events were lost. */
+  /** A directory is missing, was found again or replaced, or changes were lost. */
   onNotice(action: HealthAction, reason: string, count?: number): void;
+  onFault(what: string, error?: unknown): void;
   /** Called before listings are saved: the changes judged until now are to be on disk first. */
   commit(): void;
-  onFault(what: string, error?: unknown): void;
-  /** In the place of the kernel's; throws FanotifyUnavailable where there is none. */
+}
+
+export interface PackageWatchDeps {
+  memory: ListingMemory;
+  table: ProcessTable;
+  context: Pick<HostContext, 'host'>;
+  receiver: PackageWatchReceiver;
+  /** Instead of the kernel's; throws FanotifyUnavailable where there is none. */
   openFanotify?: typeof openFanotify;
 }
 
@@ -50,221 +50,94 @@ export interface PackageWatchOptions {
 export interface PackageWatchReport {
   /** `reason`: why it is not fanotify. `files`: those known one by one. */
   folders: { path: string; real_path?: string; by: 'fanotify' | 'chokidar'; reason?: string; files: number }[];
-  /** Folders that should be there. */
+  /** Directories that should be there. */
   missing: string[];
-  /** Events told. */
+  /** Changes that were reported. */
   told: number;
-  /** Changes that were not told since there were too many. */
+  /** Changes that were dropped, since they exceeded the bounds. */
   untold: number;
-  /** Changes of other users' files in folders that everybody may write to: they are not told. */
+  /** Changes of other users' files in directories where any user may write: they are not reported. */
   ignored: number;
-  /** Files that are not known one by one, since their folder has too many. */
+  /** Files that are not known one by one, since their directory has too many. */
   uncounted: number;
 }
 
 export interface PackageWatch {
   report(): PackageWatchReport;
-  /** Saves every listing once more: the memory has forgotten them. */
+  /** Saves every listing once more: the memory has lost them. */
   saveAgain(): void;
-  /** Tells what is known until now, and saves it. */
+  /** Reports what is known until now, and saves it. */
   stop(): Promise<void>;
 }
 
 const checkEveryMs = 2000;
-/** More than the kernel's queue holds. */
-const maxDrainTurns = 16;
-/** A writer that is concluded has run since this long before. */
-const inferNs = 2e9;
-const reopenAfterMs = 5000;
 
-export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
-  const { memory, table, context, onNotice, onFault } = options;
-  const tasks = openWatchTasks(onFault);
-  const writers = createFileWriters(table, context.host.clock);
-  const reporter = createChangeReporter({ tasks, onChange: options.onChange, onNotice, onFault });
-
-  // -- fanotify, opened again where it ends.
-  let fanotify: FanotifyWatcher | undefined;
-  let noFanotify = '';
-  const open = (): void => {
-    try {
-      fanotify = (options.openFanotify ?? openFanotify)({
-        onEvent: (event) => live.onEvent(event),
-        onFault,
-        onStopped(error) {
-          onFault('the reader of file events stopped', error);
-          tasks.later(reopenAfterMs, reopen);
-        },
-      });
-    } catch (error) {
-      // Whatever it is, inotify is there instead.
-      noFanotify = errorMessage(error);
-      if (!(error instanceof FanotifyUnavailable)) onFault('the reader of file events could not be opened', error);
-    }
-  };
-  const mark = (at: WatchedDirectory): void => {
-    at.key = undefined;
-    at.hintedBecause = noFanotify;
-    if (fanotify === undefined || at.place === undefined) return;
-    try {
-      const { key, identity } = fanotify.mark(at.place.path);
-      at.key = key;
-      // What was really marked counts, should the name lead elsewhere since.
-      at.place = { ...at.place, identity };
-      at.hintedBecause = undefined;
-    } catch (error) {
-      at.hintedBecause = errorMessage(error);
-    }
-  };
-  const reopen = (): void => {
-    const old = fanotify;
-    fanotify = undefined;
-    void old?.close().catch((error: unknown) => onFault('the reader of file events could not be closed', error));
-    open();
-    for (const at of directories.all) {
-      mark(at);
-      schedule.soon(at);
-    }
-    updateHints();
-  };
-  const drain = (): boolean => fanotify?.drain() !== false;
-  const drainKernelQueue = async (): Promise<boolean> => {
-    for (let turns = 0; turns < maxDrainTurns; turns++) {
-      if (drain()) return true;
-      await setImmediate();
-    }
-    return false;
-  };
-
-  // -- The folders, what happens in them, and what is found by comparison.
-  const directories = createWatchedDirectories({
-    directories: options.directories,
+export function openPackageWatch(
+  packageDirectories: readonly PackageDirectory[],
+  { memory, table, context, receiver, openFanotify }: PackageWatchDeps,
+): PackageWatch {
+  const { onChange, onNotice } = receiver;
+  const { clock } = context.host;
+  const tasks = openWatchTasks(receiver.onFault);
+  const reporter = createChangeReporter({ tasks, onChange, onNotice });
+  const sources = createChangeSources(tasks, openFanotify);
+  const schedule = createComparisonSchedule(tasks);
+  const listings = openListings({
     memory,
-    writers,
-    tasks,
-    onPlaced: mark,
-    onFound: (at, how) => schedule.now(at, how),
-    onUnpackDirectory(at, maker) {
-      if (at.hintedBecause !== undefined) updateHints();
-      else if (maker !== undefined) live.offerListed(at, maker);
-    },
-    onScanned: () => updateHints(),
-    onNotice,
-    onFault,
-  });
-  const listings = createListingSaver({
-    directories: () => directories.all,
     tasks,
     async beforeSave() {
       await reporter.judged();
-      options.commit();
+      receiver.commit();
     },
-    onFault,
   });
-  const live = createLiveChanges({
-    directories,
-    writers,
-    tasks,
-    listings,
-    reporter,
-    bootEpochMs: context.host.clock.bootEpochMs,
-    drain,
-    compareSoon: (at) => schedule.soon(at),
-    ...(options.onOpened && { onOpened: options.onOpened }),
-    compareAfterEvent: (at) => compareAfterEvent(at),
+  const directories = createWatchedDirectories(packageDirectories, { tasks, listings, sources, schedule, onNotice });
+  const pending = createPendingChanges({
+    bootEpochMs: clock.bootEpochMs,
+    onOpened: (path) => receiver.onOpened?.(path),
+  });
+  const core: WatchCore = { tasks, writers: createFileWriters(table, clock), reporter, sources, schedule };
+  const live = createLiveChanges(core, { directories, pending });
+  const comparison = createDirectoryComparison(core, { directories, pending });
+  const hinted = createHintedChanges(core, { directories, comparison });
+
+  const compare: DirectoryComparison['compare'] = async (watched, path, how) => {
+    try {
+      await comparison.compare(watched, path, how);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') directories.checkSoon();
+      else tasks.fault(`${path} could not be listed`, error);
+    }
+  };
+  const compareAllSoon = (): void => {
+    for (const watched of directories.all) schedule.soon(watched);
+  };
+
+  schedule.start(compare);
+  sources.start({
+    onEvent: live.handleEvent,
     onOverflow() {
       onNotice('file-events-lost', "the kernel's queue of file events overflowed");
-      for (const at of directories.all) schedule.soon(at);
+      compareAllSoon();
     },
-    onFault,
-  });
-  const comparison = createDirectoryComparison({
-    directories,
-    tasks,
-    listings,
-    reporter,
-    waits: live.waits,
-    drainKernelQueue,
-    compareAgain: (at) => schedule.in(at, burstOverMs),
-    onFault,
-  });
-  const schedule = createComparisonSchedule({
-    tasks,
-    isWatched: (at) => directories.all.includes(at),
-    async compare(at, directory, how) {
-      try {
-        await comparison.compare(at, directory, how);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') directories.rescanSoon();
-        else onFault(`${directory} could not be listed`, error);
-      }
+    onReopened() {
+      for (const watched of directories.all) sources.mark(watched);
+      sources.updateHints(directories.all);
+      compareAllSoon();
+    },
+    onHint: hinted.handleHint,
+    onHintsReady(path) {
+      const watched = directories.atPath(path);
+      if (watched !== undefined) schedule.now(watched, { found: 'comparison' }, 0);
     },
   });
-  /** What the kernel or inotify did not tell among many is found soon. */
-  const compareAfterEvent = (at: WatchedDirectory): void => {
-    if (!at.directory.temporary) schedule.soon(at);
-  };
-
-  // -- Hints, where there is no fanotify.
-  const hints = new Map<WatchedDirectory, { names: Set<string>; sinceNs: number }>();
-  const onHint = (directory: string, name: string): void => {
-    const at = directories.atPath(directory);
-    if (at === undefined || at.hintedBecause === undefined || !at.accepts(name)) return;
-    const waiting = hints.get(at) ?? { names: new Set(), sinceNs: readBootNs() };
-    if (!hints.has(at)) {
-      hints.set(at, waiting);
-      tasks.later(settleMs, () => {
-        hints.delete(at);
-        const names = [...waiting.names];
-        const writer = () => writers.infer(at.directory.manager, waiting.sinceNs - inferNs);
-        void tasks.serially('a difference could not be told', () =>
-          comparison.reconcile(at, directory, names, { writer }),
-        );
-      });
-    }
-    if (waiting.names.size < boundsOf(at).waiting) waiting.names.add(name);
-    else schedule.soon(at);
-    // Its own events say nothing of who: what comes up below it is watched in the same way.
-    if (name === unpackDirectory) directories.syncUnpackDirectory(at, name, undefined);
-    compareAfterEvent(at);
-  };
-  const directoryHints = watchDirectoryHints({
-    onHint,
-    onReady(directory) {
-      const at = directories.atPath(directory);
-      if (at !== undefined) schedule.now(at, { found: 'comparison' }, 0);
-    },
-    onFault,
-  });
-  const updateHints = (): void => {
-    directoryHints.update(
-      directories.all.flatMap(({ directory: { namePrefix }, place, hintedBecause }) =>
-        place && hintedBecause !== undefined ? [{ ...place, namePrefix }] : [],
-      ),
-    );
-  };
-
-  open();
   directories.check();
   tasks.every(checkEveryMs, directories.check);
 
   return {
     report: () => ({
-      folders: directories.all.flatMap(({ directory, place, hintedBecause, known }) =>
-        place === undefined
-          ? []
-          : [
-              {
-                path: directory.path + (directory.namePrefix === undefined ? '' : `/${directory.namePrefix}*`),
-                ...(place.path === directory.path ? {} : { real_path: place.path }),
-                by: hintedBecause === undefined ? ('fanotify' as const) : ('chokidar' as const),
-                ...(hintedBecause === undefined ? {} : { reason: hintedBecause }),
-                files: known.size - (known.has('.') ? 1 : 0),
-              },
-            ],
-      ),
-      missing: directories.all.flatMap(({ directory, place, saidMissing }) =>
-        saidMissing && place === undefined ? [directory.path] : [],
+      folders: directories.all.flatMap(reportOf),
+      missing: directories.all.flatMap(({ directory, location, reportedMissing }) =>
+        reportedMissing && location === undefined ? [directory.path] : [],
       ),
       told: reporter.reported,
       untold: reporter.dropped,
@@ -274,14 +147,26 @@ export function openPackageWatch(options: PackageWatchOptions): PackageWatch {
     saveAgain: listings.saveAgain,
     stop: () =>
       takeEvery([
-        ['last events', drainKernelQueue],
+        ['last events', sources.drainQueue],
         ['timers', () => tasks.close()],
         ['comparisons', () => schedule.ended()],
         ['last changes', () => live.flush()],
         ['changes not reported', () => reporter.reportDropped()],
         ['listings', () => listings.save()],
-        ['inotify', () => directoryHints.close()],
-        ['fanotify', () => fanotify?.close()],
+        ['sources', () => sources.close()],
       ]),
   };
+}
+
+function reportOf({ directory, location, noFanotify, known }: WatchedDirectory): PackageWatchReport['folders'] {
+  if (location === undefined) return [];
+  return [
+    {
+      path: directory.path + (directory.namePrefix === undefined ? '' : `/${directory.namePrefix}*`),
+      ...(location.path === directory.path ? {} : { real_path: location.path }),
+      by: noFanotify === undefined ? 'fanotify' : 'chokidar',
+      ...(noFanotify === undefined ? {} : { reason: noFanotify }),
+      files: known.size - (known.has('.') ? 1 : 0),
+    },
+  ];
 }

@@ -1,13 +1,18 @@
-// What the watch does later, and what it does one thing after the other.
+// What the watch does later, what it does one thing after the other, and where a failure of either is reported.
 
 import { openTimers, type Timers } from '../timers.ts';
 
 export interface WatchTasks extends Timers {
-  /** Runs a task once all before it have ended. Whoever touches what is known of files does so in here. A failure is told. */
+  /**
+   * Runs a task once all before it have ended. Whatever changes the recorded states of files runs in such a task. A failure of
+   * the task is reported as `what`; the promise never rejects.
+   */
   serially(what: string, task: () => Promise<void> | void): Promise<void>;
+  /** Reports a failure. */
+  fault(what: string, error?: unknown): void;
 }
 
-export function openWatchTasks(onFault: (what: string, error: unknown) => void): WatchTasks {
+export function openWatchTasks(onFault: (what: string, error?: unknown) => void): WatchTasks {
   let chain: Promise<void> = Promise.resolve();
   return Object.assign(
     openTimers((error) => onFault('a task of the watch failed', error)),
@@ -16,6 +21,7 @@ export function openWatchTasks(onFault: (what: string, error: unknown) => void):
         chain = chain.then(task).catch((error: unknown) => onFault(what, error));
         return chain;
       },
+      fault: onFault,
     },
   );
 }

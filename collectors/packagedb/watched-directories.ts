@@ -1,188 +1,192 @@
-// The folders under watch: which of them are there, where they lead, and which come up in them.
+// The watched directories: which of them exist, where their paths lead, and which are made in them.
 
 import type { HealthAction } from '../event/health-event.ts';
 import { unpackDirectory } from '../packages/tools.ts';
-import type { Comparison } from './comparison.ts';
-import { asMaker, type FileWriters, type WriterSeen } from './file-writer.ts';
-import { knownFile, type ListingMemory, readState } from './listing.ts';
+import type { ChangeSources } from './change-sources.ts';
+import type { Comparison, ComparisonSchedule } from './comparison-schedule.ts';
+import type { FileWriter } from './file-writer.ts';
+import { knownFile, readState } from './listing.ts';
 import type { PackageDirectory } from './package-directories.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import {
   type DirectoryLocation,
+  type Listings,
+  locateDirectory,
   pathOf,
-  placeOf,
   type WatchedDirectory,
-  watchedDirectory,
 } from './watched-directory.ts';
 
-export interface WatchedDirectoriesOptions {
-  directories: readonly PackageDirectory[];
-  memory: ListingMemory;
-  writers: FileWriters;
+export interface WatchedDirectoriesDeps {
   tasks: WatchTasks;
-  /** One has a place, or another than before: it is to be marked before anything is read. */
-  onPlaced(at: WatchedDirectory): void;
-  /** It is marked, and to be compared with what is known of it. */
-  onFound(at: WatchedDirectory, how: Comparison): void;
-  /** dpkg has made the folder that it unpacks into; `maker` as far as that is known. */
-  onUnpackDirectory(at: WatchedDirectory, maker: WriterSeen | undefined): void;
-  /** All were looked at. */
-  onScanned(): void;
+  listings: Pick<Listings, 'open'>;
+  sources: Pick<ChangeSources, 'mark' | 'updateHints'>;
+  schedule: Pick<ComparisonSchedule, 'now'>;
   onNotice(action: HealthAction, reason: string): void;
-  onFault(what: string, error: unknown): void;
 }
 
 export interface WatchedDirectories {
   readonly all: readonly WatchedDirectory[];
-  /** By its path without links. */
+  /** The directory of that path, which is without links. */
   atPath(path: string): WatchedDirectory | undefined;
-  /** As the kernel's events name it. */
+  /** The directory that fanotify events name so. */
   withKey(key: string): WatchedDirectory | undefined;
-  /** Looks where each is now. */
+  /** Finds out where each directory is now. */
   check(): void;
-  /** The same, in a moment. */
-  rescanSoon(): void;
-  /** A folder came or went in a watched one: the one that dpkg unpacks into is followed at once. */
-  syncUnpackDirectory(at: WatchedDirectory, name: string, maker: WriterSeen | undefined): void;
+  /** The same, in a later turn of the event loop. */
+  checkSoon(): void;
+  /**
+   * To be called when a directory may have been made or removed under that name. Returns the directory that dpkg unpacks into, when
+   * it is watched from now on; `maker` made it, as far as that is known.
+   */
+  checkBelow(parent: WatchedDirectory, name: string, maker?: () => FileWriter): WatchedDirectory | undefined;
 }
 
-export function createWatchedDirectories(options: WatchedDirectoriesOptions): WatchedDirectories {
-  const { memory, writers, tasks, onNotice } = options;
-  let all: WatchedDirectory[] = options.directories.map((directory) => watchedDirectory(directory, memory));
-  /** Each was looked at once. */
+export function createWatchedDirectories(
+  directories: readonly PackageDirectory[],
+  { tasks, listings, sources, schedule, onNotice }: WatchedDirectoriesDeps,
+): WatchedDirectories {
+  let all: WatchedDirectory[] = directories.map(listings.open);
+  /** Each directory was checked at least once. */
   let started = false;
 
-  const atPath = (path: string): WatchedDirectory | undefined => all.findLast(({ place }) => place?.path === path);
+  const atPath = (path: string): WatchedDirectory | undefined =>
+    all.findLast(({ location }) => location?.path === path);
 
-  const leave = (at: WatchedDirectory): void => {
-    at.key = undefined;
-    at.place = undefined;
+  /** Another directory to which the same path leads. One of which every file is watched, and all the time, is preferred. */
+  const twinOf = (watched: WatchedDirectory, { identity }: DirectoryLocation): DirectoryLocation | undefined =>
+    all.find(
+      ({ directory, location }, i) =>
+        all[i] !== watched && !directory.temporary && !directory.namePrefix && location?.identity === identity,
+    )?.location;
+
+  const becomeDuplicate = (watched: WatchedDirectory, twin: DirectoryLocation): void => {
+    const { directory } = watched;
+    const wasApart = !directory.temporary && (watched.location !== undefined || (!started && watched.known.has('.')));
+    leave(watched);
+    if (wasApart) {
+      const reason = `${directory.path} is another folder than before: it is now the same as ${twin.path}`;
+      onNotice('package-folder-replaced', reason);
+      watched.reportedMissing = directory.expected;
+    } else if (watched.duplicateOf === undefined) watched.reportedMissing = false;
+    watched.duplicateOf = twin.path;
   };
 
-  const isAt = ({ place }: WatchedDirectory, other: DirectoryLocation): boolean => place?.identity === other.identity;
-
-  const checkNow = (at: WatchedDirectory, maker: WriterSeen | undefined): void => {
-    const { directory } = at;
-    const place = placeOf(directory.path);
-    // One that looks at some names only, or comes and goes, does not do another's work.
-    const twin =
-      place &&
-      all.find(
-        (other) => other !== at && !other.directory.temporary && !other.directory.namePrefix && isAt(other, place),
-      )?.place;
-    if (twin !== undefined) {
-      const wasApart = !directory.temporary && (at.place !== undefined || (!started && at.known.has('.')));
-      leave(at);
-      if (wasApart) {
-        const reason = `${directory.path} is another folder than before: it is now the same as ${twin.path}`;
-        onNotice('package-folder-replaced', reason);
-        at.saidMissing = directory.expected;
-      } else if (at.sameAs === undefined) at.saidMissing = false;
-      at.sameAs = twin.path;
-      return;
-    }
-    at.sameAs = undefined;
-    if (place?.identity === at.place?.identity && place?.path === at.place?.path) {
-      if (place === undefined) missing(at, false);
-      return;
-    }
-    const before = at.place;
-    leave(at);
-    if (place === undefined) {
-      missing(at, before !== undefined);
-      return;
-    }
-    at.place = place;
-    options.onPlaced(at);
-    const led =
-      before === undefined || before.path === place.path
-        ? ''
-        : `: it leads to ${place.path}, no longer to ${before.path}`;
-    const replaced = !directory.temporary && isReplaced(at, place.path);
-    if (replaced) {
-      const since = started ? '' : ', since the agent was off';
-      onNotice('package-folder-replaced', `${directory.path} is another folder than before${since}${led}`);
-    } else if (at.saidMissing) onNotice('package-folder-found', `${directory.path} is there again`);
-    at.saidMissing = false;
-    at.copied = replaced;
-    options.onFound(at, firstScan(at, maker));
-  };
-
-  const firstScan = (at: WatchedDirectory, maker: WriterSeen | undefined): Comparison => {
-    if (at.directory.temporary) {
-      if (!started || at.directory.namePrefix !== undefined) return { silent: true };
-      at.known.clear();
-      const writer = maker && (() => asMaker(writers.resolve(maker)));
-      return { found: 'new_directory', ...(writer && { writer }) };
-    }
-    if (started) return { found: 'comparison' };
-    return at.known.has('.') ? { found: 'offline_diff' } : { silent: true };
-  };
-
-  const missing = (at: WatchedDirectory, wasThere: boolean): void => {
-    const { directory } = at;
+  const becomeMissing = (watched: WatchedDirectory, wasThere: boolean): void => {
+    const { directory } = watched;
     if (directory.temporary) {
-      if (directory.namePrefix === undefined) all = all.filter((other) => other !== at);
+      if (directory.namePrefix === undefined) all = all.filter((other) => other !== watched);
       return;
     }
-    if (at.saidMissing || !(wasThere || (directory.expected && !started))) return;
-    at.saidMissing = true;
+    if (watched.reportedMissing || !(wasThere || (directory.expected && !started))) return;
+    watched.reportedMissing = true;
     onNotice('package-folder-missing', `${directory.path} is missing; it is watched once it is there`);
   };
 
-  const syncUnpackDirectory = (at: WatchedDirectory, name: string, maker: WriterSeen | undefined): void => {
-    const path = pathOf(at, name);
-    const known = atPath(path);
-    if (known !== undefined) {
-      checkNow(known, maker);
-      return;
+  const firstComparison = ({ directory, known }: WatchedDirectory, maker?: () => FileWriter): Comparison => {
+    if (directory.temporary) {
+      if (!started || directory.namePrefix !== undefined) return { silent: true };
+      known.clear();
+      return { found: 'new_directory', ...(maker && { writer: maker }) };
     }
-    if (name !== unpackDirectory || at.directory.temporary) {
-      if (all.some(({ place }) => place === undefined)) rescanSoon();
-      return;
-    }
-    const added = watchedDirectory({ path, manager: at.directory.manager, expected: false, temporary: true }, memory);
-    all.push(added);
-    checkNow(added, maker);
-    options.onUnpackDirectory(added, maker);
+    if (started) return { found: 'comparison' };
+    return known.has('.') ? { found: 'offline_diff' } : { silent: true };
   };
 
-  /** A folder that cannot be read keeps none of the others from being watched; at the next look it is tried from the start. */
-  const guarded = (at: WatchedDirectory, check: () => void): void => {
+  const becomeWatched = (watched: WatchedDirectory, location: DirectoryLocation, maker?: () => FileWriter): void => {
+    const { directory } = watched;
+    const before = watched.location;
+    watched.location = location;
+    sources.mark(watched);
+    const replaced = !directory.temporary && isReplaced(watched, location.path);
+    if (replaced) {
+      const since = started ? '' : ', since the agent was off';
+      const moved = before !== undefined && before.path !== location.path;
+      const led = moved ? `: it leads to ${location.path}, no longer to ${before.path}` : '';
+      onNotice('package-folder-replaced', `${directory.path} is another folder than before${since}${led}`);
+    } else if (watched.reportedMissing) onNotice('package-folder-found', `${directory.path} is there again`);
+    watched.reportedMissing = false;
+    watched.copied = replaced;
+    schedule.now(watched, firstComparison(watched, maker));
+  };
+
+  const checkOne = (watched: WatchedDirectory, maker?: () => FileWriter): void => {
+    const location = locateDirectory(watched.directory.path);
+    const twin = location && twinOf(watched, location);
+    if (twin !== undefined) {
+      becomeDuplicate(watched, twin);
+      return;
+    }
+    watched.duplicateOf = undefined;
+    const before = watched.location;
+    const isSame = location?.identity === before?.identity && location?.path === before?.path;
+    if (isSame && location !== undefined) return;
+    watched.key = undefined;
+    if (location === undefined) {
+      watched.location = undefined;
+      becomeMissing(watched, before !== undefined);
+    } else becomeWatched(watched, location, maker);
+  };
+
+  const checkBelow: WatchedDirectories['checkBelow'] = (parent, name, maker) => {
+    const path = pathOf(parent, name);
+    const known = atPath(path);
+    if (known !== undefined) {
+      checkOne(known, maker);
+      return undefined;
+    }
+    if (name !== unpackDirectory || parent.directory.temporary) {
+      if (all.some(({ location }) => location === undefined)) checkSoon();
+      return undefined;
+    }
+    const added = listings.open({ path, manager: parent.directory.manager, expected: false, temporary: true });
+    all.push(added);
+    checkOne(added, maker);
+    if (added.noFanotify !== undefined) sources.updateHints(all);
+    return added;
+  };
+
+  /** A directory that cannot be read does not keep the others from being watched; the next check of it begins at the start. */
+  const guarded = (watched: WatchedDirectory, check: () => void): void => {
     try {
       check();
     } catch (error) {
-      leave(at);
-      options.onFault(`${at.directory.path} could not be looked at`, error);
+      leave(watched);
+      tasks.fault(`${watched.directory.path} could not be looked at`, error);
     }
   };
 
   const check = (): void => {
-    for (const at of [...all]) guarded(at, () => checkNow(at, undefined));
-    for (const at of [...all]) {
-      if (at.place && !at.directory.temporary) guarded(at, () => syncUnpackDirectory(at, unpackDirectory, undefined));
+    for (const watched of [...all]) guarded(watched, () => checkOne(watched));
+    for (const watched of [...all]) {
+      if (watched.location && !watched.directory.temporary)
+        guarded(watched, () => checkBelow(watched, unpackDirectory));
     }
     started = true;
-    options.onScanned();
+    sources.updateHints(all);
   };
 
-  const rescanSoon = tasks.soon(0, check);
+  const checkSoon = tasks.soon(0, check);
 
   return {
     get all() {
       return all;
     },
     atPath,
-    withKey: (key) => all.findLast((at) => at.key === key),
+    withKey: (key) => all.findLast((watched) => watched.key === key),
     check,
-    rescanSoon,
-    syncUnpackDirectory,
+    checkSoon,
+    checkBelow,
   };
 }
 
-/** As far as is known. An inode number that is used again cannot be told from the old one; its files' can. */
-function isReplaced(at: WatchedDirectory, directory: string): boolean {
-  const known = at.known.get('.');
-  const now = readState(directory, '.');
+function leave(watched: WatchedDirectory): void {
+  watched.key = undefined;
+  watched.location = undefined;
+}
+
+/** Whether the directory is another one than the known one. A new directory that has the inode number of the old one is not noticed; its files are. */
+function isReplaced(watched: WatchedDirectory, path: string): boolean {
+  const known = watched.known.get('.');
+  const now = readState(path, '.');
   return known !== undefined && now !== undefined && knownFile('', known).ino !== knownFile('', now).ino;
 }

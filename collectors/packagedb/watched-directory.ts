@@ -1,18 +1,18 @@
-// One folder under watch: what it is right now, and what is known of its files.
+// One watched directory: where it is now, what is known of its files, and how that is saved.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { tryRead } from '../host/read-faults.ts';
 import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfKnown } from './listing.ts';
 import type { PackageDirectory } from './package-directories.ts';
+import type { WatchTasks } from './watch-tasks.ts';
 
-/** The most files of a folder that are known one by one: some 25 MB of memory. What is over it is only counted. */
+/** Files of a directory that are known one by one, some 25 MB of memory; files beyond that are only counted. */
 export const maxKnownFiles = 50_000;
-/** Deletions found by comparison, of which the kernel may still speak. */
-const maxGone = 1000;
+const maxReportedDeletions = 1000;
 const saveAtOnce = 500;
 
-/** Where a configured path leads now. */
+/** Where the path of a directory leads. */
 export interface DirectoryLocation {
   /** Without links. */
   path: string;
@@ -20,8 +20,8 @@ export interface DirectoryLocation {
   identity: string;
 }
 
-/** Undefined: there is no such folder. */
-export function placeOf(directory: string): DirectoryLocation | undefined {
+/** Undefined: there is no such directory. */
+export function locateDirectory(directory: string): DirectoryLocation | undefined {
   return tryRead(() => {
     const real = fs.realpathSync.native(directory);
     const stat = fs.statSync(real, { bigint: true });
@@ -31,67 +31,72 @@ export function placeOf(directory: string): DirectoryLocation | undefined {
 
 export interface WatchedDirectory {
   readonly directory: PackageDirectory;
-  /** Undefined: it is missing, or another one's place as well (`sameAs`). */
-  place: DirectoryLocation | undefined;
-  sameAs: string | undefined;
-  /** Why there is no fanotify; undefined: there is. */
-  hintedBecause: string | undefined;
-  /** As fanotify events name it. */
+  /** Undefined: the directory is missing, or its path leads to another watched directory (`duplicateOf`). */
+  location: DirectoryLocation | undefined;
+  /** Path of the watched directory to which this one's path leads. */
+  duplicateOf: string | undefined;
+  /** Why fanotify does not watch the directory; undefined: it does. */
+  noFanotify: string | undefined;
+  /** The directory as fanotify events name it. */
   key: string | undefined;
-  /** It has been replaced, perhaps by a copy, and its files are still to be compared: inodes and change times say nothing. */
+  /** The directory was replaced, perhaps by a copy, and is still to be compared: inodes and change times do not count. */
   copied: boolean;
-  /** It was said that it is missing. */
-  saidMissing: boolean;
-  /** By name; `.` is the folder itself. */
+  reportedMissing: boolean;
+  /** The state of each file by name; `.` is the directory itself. */
   readonly known: Map<string, FileState>;
-  /** Files that are not known one by one, at the last look. */
+  /** Files beyond `maxKnownFiles` in the last comparison. */
   uncounted: number;
-  /** Names whose deletion a comparison has told of. */
-  readonly gone: Set<string>;
-  /** Whether the name is any of our business. */
+  /** Names whose deletion a comparison reported: fanotify may report it as well. */
+  readonly reportedDeletions: Set<string>;
+  /** Whether files of that name are watched. */
   accepts(name: string): boolean;
-  /** Takes down a file's state; undefined: it is gone. */
-  remember(name: string, state: FileState | undefined): void;
-  /** Returns the function that writes the states recorded until now into the memory; it throws what that throws, and keeps them. */
+  /** Records a file's state, to be saved some time later; undefined: the file is gone. */
+  record(name: string, state: FileState | undefined): void;
+  /** Returns a function that saves the states recorded until now. It throws what the memory throws; the states are saved next time then. */
   startSave(): () => void;
-  /** Takes everything down once more. */
+  /** Marks every known state as not saved. */
   saveAgain(): void;
-  readonly unsaved: number;
 }
 
-/** The path of a name in the folder, as it is now; `.` is the folder itself. */
-export function pathOf({ place, directory }: WatchedDirectory, name: string): string {
-  const at = place?.path ?? directory.path;
-  return name === '.' ? at : path.join(at, name);
+/** The path of a name in the directory; `.` is the directory itself. */
+export function pathOf({ location, directory }: WatchedDirectory, name: string): string {
+  const directoryPath = location?.path ?? directory.path;
+  return name === '.' ? directoryPath : path.join(directoryPath, name);
 }
 
-/** Reads what the memory has of the folder. */
-export function watchedDirectory(directory: PackageDirectory, memory: ListingMemory): WatchedDirectory {
+/** Reads what the memory has of the directory. `onRecorded`: there is something to save. */
+export function watchedDirectory(
+  directory: PackageDirectory,
+  memory: ListingMemory,
+  onRecorded: () => void = () => {},
+): WatchedDirectory {
   const known = new Map<string, FileState>();
   const unsaved = new Map<string, FileState | undefined>();
   if (!directory.temporary) {
     for (const file of memory.knownFiles(directory.path)) known.set(file.name, stateOfKnown(file));
   }
-  const gone = new Set<string>();
+  const reportedDeletions = new Set<string>();
   return {
     directory,
-    place: undefined,
-    sameAs: undefined,
-    hintedBecause: undefined,
+    location: undefined,
+    duplicateOf: undefined,
+    noFanotify: undefined,
     key: undefined,
     copied: false,
-    saidMissing: false,
+    reportedMissing: false,
     known,
     uncounted: 0,
-    gone,
+    reportedDeletions,
     accepts: (name) => (name === '.' ? !directory.temporary : name.startsWith(directory.namePrefix ?? '')),
-    remember(name, state) {
+    record(name, state) {
       if (state === undefined) known.delete(name);
       else if (known.has(name) || known.size < maxKnownFiles) known.set(name, state);
       else return;
-      gone.delete(name);
-      if (gone.size > maxGone) gone.clear();
-      if (!directory.temporary) unsaved.set(name, state);
+      reportedDeletions.delete(name);
+      if (reportedDeletions.size > maxReportedDeletions) reportedDeletions.clear();
+      if (directory.temporary) return;
+      unsaved.set(name, state);
+      onRecorded();
     },
     startSave() {
       const states = [...unsaved];
@@ -112,8 +117,62 @@ export function watchedDirectory(directory: PackageDirectory, memory: ListingMem
     saveAgain() {
       if (!directory.temporary) for (const [name, state] of known) unsaved.set(name, state);
     },
-    get unsaved() {
-      return unsaved.size;
+  };
+}
+
+export interface ListingsDeps {
+  memory: ListingMemory;
+  tasks: WatchTasks;
+  /** Resolves when the changes reported until now are on disk: a state is saved after the change that led to it. */
+  beforeSave(): Promise<void>;
+}
+
+/** The saved listings of all watched directories. */
+export interface Listings {
+  /** Begins to watch a directory, with what the memory has of it. */
+  open(directory: PackageDirectory): WatchedDirectory;
+  /** Saves every known state some time later, also those saved before. */
+  saveAgain(): void;
+  /** Saves the states recorded until now. Never rejects. */
+  save(): Promise<void>;
+}
+
+const saveAfterMs = 1000;
+const notSaved = 'the listing of a folder could not be saved';
+
+export function openListings({ memory, tasks, beforeSave }: ListingsDeps): Listings {
+  const saved: WatchedDirectory[] = [];
+  const saveAll = async (): Promise<void> => {
+    let saves: (() => void)[] = [];
+    // In a task, since a task records the state of a file before it reports its change.
+    await tasks.serially(notSaved, () => {
+      saves = saved.map((watched) => watched.startSave());
+    });
+    await beforeSave();
+    for (const save of saves) {
+      try {
+        save();
+      } catch (error) {
+        tasks.fault(notSaved, error);
+      }
+    }
+  };
+  let saving: Promise<void> = Promise.resolve();
+  const save = (): Promise<void> => {
+    saving = saving.then(saveAll).catch((error: unknown) => tasks.fault(notSaved, error));
+    return saving;
+  };
+  const saveSoon = tasks.soon(saveAfterMs, () => void save());
+  return {
+    open(directory) {
+      const watched = watchedDirectory(directory, memory, saveSoon);
+      if (!directory.temporary) saved.push(watched);
+      return watched;
     },
+    saveAgain() {
+      for (const watched of saved) watched.saveAgain();
+      saveSoon();
+    },
+    save,
   };
 }

@@ -1,16 +1,14 @@
 // A host that began in 2026 and knows two users.
 
 import { known } from '../../../collectors/answer.ts';
-import { systemClock } from '../../../collectors/host/clock.ts';
-import { openHost } from '../../../collectors/host/host.ts';
 import type { HostContext } from '../../../collectors/host/host-context.ts';
 import type { PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
+import { plainHost, recordedHost } from '../../recorded-host.ts';
 
-const bootMs = Date.parse('2026-01-02T03:04:05Z');
 let serial = 0;
 
 export const hostContext: HostContext = {
-  host: { ...openHost(), clock: { ...systemClock, bootEpochMs: () => bootMs } },
+  host: recordedHost({ files: plainHost }),
   hostFields: { name: 'web1', id: 'a1b2', os: { type: 'linux' } },
   agent: { type: 'stepparent', version: '0.1.0' },
   bootId: '01234567-89ab-cdef-0123-456789abcdef',

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { type ChangeQueueOptions, createChangeQueue, type Queued } from '../../../collectors/packagedb/change-queue.ts';
-import type { FileAction } from '../../../collectors/packagedb/listing.ts';
+import type { FileAction } from '../../../collectors/packagedb/differences.ts';
 
 const queue = (options: Partial<ChangeQueueOptions<Queued>> = {}) =>
   createChangeQueue<Queued>({ settleMs: 70, againMs: 1000, maxWaiting: 100, onMerged: () => {}, ...options });
@@ -47,9 +47,11 @@ test.each<[FileAction[], FileAction[]]>([
 ])('%j by one process is %j', (actions, expected) => {
   const merged: string[] = [];
   const { offer, take } = queue({ onMerged: (into, one) => merged.push(`${one.action} into ${into.action}`) });
-  for (const action of actions) expect(offer(change(action), 0)).toBe(true);
+  const offered = actions.map((action) => offer(change(action), 0));
   expect(take(5000).map(({ action }) => action)).toEqual(expected);
   expect(merged).toHaveLength(actions.length - expected.length);
+  expect(offered.filter((one) => one === 'merged')).toHaveLength(merged.length);
+  expect(offered.filter((one) => one === 'queued')).toHaveLength(expected.length);
 });
 
 test('what two processes do are two changes', () => {
@@ -82,10 +84,10 @@ test('what comes after a change that waits for its turn does not overtake it', (
 test('at the bound no more are taken, but what is waiting takes in what says the same', () => {
   const { offer, take, size } = queue({ maxWaiting: 2 });
   expect(size).toBe(0);
-  expect(offer(change('creation', 'a'), 0)).toBe(true);
-  expect(offer(change('creation', 'b'), 0)).toBe(true);
-  expect(offer(change('creation', 'c'), 0)).toBe(false);
-  expect(offer(change('modification', 'b'), 0)).toBe(true);
+  expect(offer(change('creation', 'a'), 0)).toBe('queued');
+  expect(offer(change('creation', 'b'), 0)).toBe('queued');
+  expect(offer(change('creation', 'c'), 0)).toBe('refused');
+  expect(offer(change('modification', 'b'), 0)).toBe('merged');
   expect(reported(take(70))).toEqual(['creation a 1', 'creation b 1']);
-  expect(offer(change('creation', 'c'), 80)).toBe(true);
+  expect(offer(change('creation', 'c'), 80)).toBe('queued');
 });

@@ -3,8 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { OpenedFile } from '../../../collectors/host/opened-file.ts';
-import { boundsOf } from '../../../collectors/packagedb/change-bounds.ts';
-import { type ChangeReporter, createChangeReporter } from '../../../collectors/packagedb/change-reporter.ts';
+import { boundsOf, type ChangeReporter, createChangeReporter } from '../../../collectors/packagedb/change-reporter.ts';
 import type { FileChange } from '../../../collectors/packagedb/file-event.ts';
 import { notSeen } from '../../../collectors/packagedb/file-writer.ts';
 import { openWatchTasks, type WatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
@@ -29,12 +28,11 @@ beforeEach(() => {
   notices = [];
   faults = [];
   onChange = (change) => void changes.push(change);
-  tasks = openWatchTasks(() => {});
+  tasks = openWatchTasks((what, error) => faults.push(`${what}: ${error}`));
   reporter = createChangeReporter({
     tasks,
     onChange: (change) => onChange(change),
     onNotice: (...notice) => notices.push(notice),
-    onFault: (what, error) => faults.push(`${what}: ${error}`),
   });
 });
 afterEach(() => {

@@ -25,7 +25,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
 import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
-import { placeOf } from '../../../collectors/packagedb/watched-directory.ts';
+import { locateDirectory } from '../../../collectors/packagedb/watched-directory.ts';
 import { noRoot, titled, unmet } from '../../needs.ts';
 import { listingMemory, noFanotify, scratch, startWatch, type TestWatch } from './watch-double.ts';
 
@@ -61,7 +61,7 @@ function silentKernel(): { open: typeof openFanotify; options: FanotifyOptions[]
       return {
         mark(directory) {
           marks.push(directory);
-          return { key: directory, identity: placeOf(directory)?.identity ?? '' };
+          return { key: directory, identity: locateDirectory(directory)?.identity ?? '' };
         },
         drain: () => true,
         close: async () => {},
@@ -414,7 +414,7 @@ describe('comparison', () => {
     await listed(watch, 1);
     expect(watch.watch.report().folders[0]?.by).toBe('fanotify');
     writeFileSync(join(directory, 'b'), 'b');
-    kernel.options[0]?.onEvent({ mask: fanotifyMask.overflow, pid: 0, at: undefined, from: undefined });
+    kernel.options[0]?.onEvent({ mask: fanotifyMask.overflow, pid: 0, entry: undefined, oldEntry: undefined });
     await eventually(() => expect(watch.reported(directory)).toEqual(['creation b']));
     expect(watch.events[0]?.stepparent.found).toBe('comparison');
     expect(watch.notices).toEqual([
@@ -422,7 +422,7 @@ describe('comparison', () => {
     ]);
     // Should the kernel speak of it after all, it is not told twice; what comes after that is.
     const report = (mask: number): void =>
-      kernel.options[0]?.onEvent({ mask, pid: process.pid, at: { directory, name: 'b' }, from: undefined });
+      kernel.options[0]?.onEvent({ mask, pid: process.pid, entry: { directory, name: 'b' }, oldEntry: undefined });
     report(fanotifyMask.create | fanotifyMask.closeWrite);
     unlinkSync(join(directory, 'b'));
     report(fanotifyMask.delete);
@@ -438,7 +438,7 @@ describe('comparison', () => {
     );
     await listed(watch, 0);
     const report = (directory: string, name: string, mask: number): void =>
-      kernel.options[0]?.onEvent({ mask, pid: 0, at: { directory, name }, from: undefined });
+      kernel.options[0]?.onEvent({ mask, pid: 0, entry: { directory, name }, oldEntry: undefined });
     for (let i = 0; i < 5000; i++) report(temporary, `rpm-tmp.${i}`, fanotifyMask.delete);
     writeFileSync(join(info, 'evil.postinst'), 'x');
     report(info, 'evil.postinst', fanotifyMask.create);

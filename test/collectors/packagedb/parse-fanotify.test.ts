@@ -13,8 +13,8 @@ import {
 interface Recording {
   story: string;
   base64: string;
-  /** Folders as hexadecimal digits. */
-  expected: { pid: number; mask: string[]; at?: FanotifyEvent['at']; from?: FanotifyEvent['from'] }[];
+  /** Directories as hexadecimal digits. */
+  expected: { pid: number; mask: string[]; entry?: FanotifyEvent['entry']; oldEntry?: FanotifyEvent['oldEntry'] }[];
 }
 
 const directory = path.join(import.meta.dirname, 'fixtures');
@@ -33,11 +33,11 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
   const bytes = Buffer.from(base64, 'base64');
 
   test('the story and nothing else', () => {
-    const events = parseFanotify(bytes).map(({ pid, mask, at, from }) => ({
+    const events = parseFanotify(bytes).map(({ pid, mask, entry, oldEntry }) => ({
       pid,
       mask: bitsOf(mask),
-      ...(at && { at: inHex(at) }),
-      ...(from && { from: inHex(from) }),
+      ...(entry && { entry: inHex(entry) }),
+      ...(oldEntry && { oldEntry: inHex(oldEntry) }),
     }));
     expect(events).toEqual(expected);
   });
@@ -52,10 +52,10 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
   });
 
   test('any byte changed: an end, and no error', () => {
-    for (let at = 0; at < bytes.length; at++) {
+    for (let offset = 0; offset < bytes.length; offset++) {
       for (const value of [0, 1, 0x7f, 0xff]) {
         const changed = Buffer.from(bytes);
-        changed[at] = value;
+        changed[offset] = value;
         expect(parseFanotify(changed).length).toBeLessThanOrEqual(bytes.length / 24);
       }
     }
@@ -67,5 +67,7 @@ test('an overflow has no name', () => {
   bytes.writeUInt32LE(24, 0);
   bytes.writeUInt16LE(24, 6);
   bytes.writeBigUInt64LE(BigInt(fanotifyMask.overflow), 8);
-  expect(parseFanotify(bytes)).toEqual([{ mask: fanotifyMask.overflow, pid: 0, at: undefined, from: undefined }]);
+  expect(parseFanotify(bytes)).toEqual([
+    { mask: fanotifyMask.overflow, pid: 0, entry: undefined, oldEntry: undefined },
+  ]);
 });

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import type { HealthAction } from '../../../collectors/event/health-event.ts';
+import { systemClock } from '../../../collectors/host/clock.ts';
+import { openHost } from '../../../collectors/host/host.ts';
 import { FanotifyUnavailable, type openFanotify } from '../../../collectors/packagedb/fanotify.ts';
 import { describeFileChange, type FileChange } from '../../../collectors/packagedb/file-event.ts';
 import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/listing.ts';
@@ -71,31 +73,36 @@ export function startWatch(
   const contents = new Map<string, string>();
   const notices: TestWatch['notices'] = [];
   const faults: string[] = [];
-  const table = createProcessTable(openProcView(hostContext.host));
+  const { bootEpochMs } = hostContext.host.clock;
+  const context = { ...hostContext, host: openHost({ clock: { ...systemClock, bootEpochMs } }) };
+  const table = createProcessTable(openProcView(context.host));
   let described: Promise<void> = Promise.resolve();
   const describe = async (change: FileChange): Promise<void> => {
     try {
-      const { event, content } = await describeFileChange(change, { table, context: hostContext });
+      const { event, content } = await describeFileChange(change, { table, context });
       events.push(event);
       if (content !== undefined) contents.set(event.event.id, content.head.toString());
     } finally {
       change.opened?.close();
     }
   };
-  const watch = openPackageWatch({
-    directories: directories.map((directory) =>
+  const packageDirectories = directories.map(
+    (directory): PackageDirectory =>
       typeof directory === 'string' ? { path: directory, manager: 'dpkg', expected: true } : directory,
-    ),
+  );
+  const watch = openPackageWatch(packageDirectories, {
     memory,
     table,
-    context: hostContext,
-    onChange(change) {
-      described = described.then(() => describe(change));
-      return described.then(judge);
+    context,
+    receiver: {
+      onChange(change) {
+        described = described.then(() => describe(change));
+        return described.then(judge);
+      },
+      onNotice: (action, reason, count) => notices.push({ action, reason, count }),
+      onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
+      commit() {},
     },
-    onNotice: (action, reason, count) => notices.push({ action, reason, count }),
-    commit: () => {},
-    onFault: (what, error) => faults.push(`${what}: ${String(error)}`),
     ...(fanotify && { openFanotify: fanotify }),
   });
   const started: TestWatch = {

@@ -1,9 +1,6 @@
 // The description of an exec, field by field, with what was concluded, cut or not observed.
 
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ask, known } from '../../../collectors/answer.ts';
 import type { ProcessDetails } from '../../../collectors/proc/inspect-process.ts';
 import { ancestorsOf, cutArgs, entityId, maxEventArgsBytes } from '../../../collectors/process/describe-process.ts';
@@ -12,9 +9,18 @@ import type { ProcessEntry } from '../../../collectors/process/process.ts';
 import type { ProcessRecord } from '../../../collectors/process/process-record.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { compileEql } from '../../../detectors/query/eql.ts';
+import { plainHost, recordedHost } from '../../recorded-host.ts';
 import { hostContext, noKnowledge } from '../host/host-context-double.ts';
 import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
 import { collectExecs } from './collect-execs.ts';
+
+const directory = '/srv';
+const script = '/srv/x.postinst';
+const link = '/srv/link';
+const context = {
+  ...hostContext,
+  host: recordedHost({ files: { ...plainHost, [script]: '#!/bin/sh\n', [link]: { link: 'x.postinst' } } }),
+};
 
 const init = detailsOf(1, { parentPid: 0, startTicks: 1, exe: '/no/init', args: ['/sbin/init'] });
 const shell = detailsOf(10, {
@@ -59,7 +65,7 @@ function observeWith(
   const reported: ObservedExec[] = [];
   const collector = collectExecs({
     table,
-    context: hostContext,
+    context,
     knowledge,
     onExec: (observed) => reported.push(observed),
   });
@@ -216,12 +222,6 @@ describe('quick fields', () => {
 });
 
 describe('the script that runs', () => {
-  const directory = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'stepparent-script-')));
-  afterAll(() => fs.rmSync(directory, { recursive: true }));
-  const script = path.join(directory, 'x.postinst');
-  fs.writeFileSync(script, '#!/bin/sh\n');
-  const link = path.join(directory, 'link');
-  fs.symlinkSync(script, link);
   const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: directory });
   const quickAndFull = (...records: Parameters<typeof observe>) => {
     const { told: reported, proc } = observe(...records);

@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from 'vitest';
 import type { WriterSeen } from '../../../collectors/packagedb/file-writer.ts';
-import { createOpenWrites, type OpenWrites } from '../../../collectors/packagedb/open-writes.ts';
+import { createOpenWrites, type OpenWrites } from '../../../collectors/packagedb/live-changes.ts';
 
 const process = (pid: number): WriterSeen => ({ pid, atNs: 0, entry: undefined, image: undefined });
 let writes: OpenWrites;

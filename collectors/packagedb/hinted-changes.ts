@@ -1,0 +1,62 @@
+// The changes that inotify hints at: the names of a burst are compared with what is known of them, and a writer is inferred.
+
+import { readBootNs } from '../linux/libc.ts';
+import { unpackDirectory } from '../packages/tools.ts';
+import { settleMs } from './change-queue.ts';
+import { boundsOf } from './change-reporter.ts';
+import type { DirectoryComparison } from './directory-comparison.ts';
+import type { WatchCore } from './watch-core.ts';
+import type { WatchedDirectories } from './watched-directories.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
+
+export interface HintedChangesDeps {
+  directories: Pick<WatchedDirectories, 'atPath' | 'checkBelow'>;
+  comparison: Pick<DirectoryComparison, 'compareNames'>;
+}
+
+export interface HintedChanges {
+  /** Something happened to the name in the directory of that path. */
+  handleHint(path: string, name: string): void;
+}
+
+/** A package manager that has ended this long before the first hint may have made the change. */
+const inferNs = 2e9;
+
+/** Names that were hinted at since `sinceNs`. */
+interface Burst {
+  names: Set<string>;
+  sinceNs: number;
+}
+
+export function createHintedChanges(
+  { tasks, writers, schedule }: WatchCore,
+  { directories, comparison }: HintedChangesDeps,
+): HintedChanges {
+  const bursts = new Map<WatchedDirectory, Burst>();
+
+  const beginBurst = (watched: WatchedDirectory, path: string): Burst => {
+    const burst: Burst = { names: new Set(), sinceNs: readBootNs() };
+    bursts.set(watched, burst);
+    tasks.later(settleMs, () => {
+      bursts.delete(watched);
+      const writer = () => writers.infer(watched.directory.manager, burst.sinceNs - inferNs);
+      void tasks.serially('a difference could not be told', () =>
+        comparison.compareNames(watched, path, [...burst.names], { writer }),
+      );
+    });
+    return burst;
+  };
+
+  return {
+    handleHint(path, name) {
+      const watched = directories.atPath(path);
+      if (watched === undefined || watched.noFanotify === undefined || !watched.accepts(name)) return;
+      const { names } = bursts.get(watched) ?? beginBurst(watched, path);
+      if (names.size < boundsOf(watched).waiting) names.add(name);
+      else schedule.soon(watched);
+      // Hints name no process: the directory is watched without a maker.
+      if (name === unpackDirectory) directories.checkBelow(watched, name);
+      if (!watched.directory.temporary) schedule.soon(watched);
+    },
+  };
+}

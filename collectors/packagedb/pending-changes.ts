@@ -1,0 +1,172 @@
+// The changes that fanotify reported and that are still to be reported, with their files kept open, within bounds.
+
+import type { FileChangeFields } from '../event/event.ts';
+import { checkFile, type OpenedFile } from '../host/opened-file.ts';
+import { type ChangeQueue, createChangeQueue, type Queued, settleMs } from './change-queue.ts';
+import { allBounds, boundsOf } from './change-reporter.ts';
+import type { FileTimes, WriterSeen } from './file-writer.ts';
+import { type FileState, stateOf } from './listing.ts';
+import { pathOf, type WatchedDirectory } from './watched-directory.ts';
+
+/** A name in a watched directory. */
+export interface WatchedName {
+  watched: WatchedDirectory;
+  name: string;
+}
+
+export interface NewChange extends WatchedName {
+  action: Queued['action'];
+  writer: WriterSeen;
+  details?: FileChangeFields;
+  /** Of a rename: the name before it, if that was watched. */
+  origin?: WatchedName | undefined;
+  /** `writer` made the directory in which the file was found; that it made the file too is inferred. */
+  inNewDirectory?: boolean;
+}
+
+export interface PendingChange extends Queued, WatchedName {
+  path: string;
+  writer: WriterSeen;
+  details: FileChangeFields;
+  origin: WatchedName | undefined;
+  inNewDirectory: boolean;
+  /** Later changes are reported with this one. */
+  hasLaterChanges: boolean;
+  /** The file was opened, or that was tried; false: too many files were open. */
+  isChecked: boolean;
+  opened: OpenedFile | undefined;
+  /** Why the file could not be opened. */
+  unseen: string | undefined;
+  /** The file's state and times when it was opened. */
+  openedState: FileState | undefined;
+  times: FileTimes | undefined;
+}
+
+export interface PendingChangesDeps {
+  /** Milliseconds from 1970 to boot. */
+  bootEpochMs(): number;
+  /** A file was opened: its change is reported some time later. */
+  onOpened(path: string): void;
+}
+
+export interface PendingChanges {
+  /** Opens the file and keeps the change, or adds it to one that is kept. False: too many changes wait. */
+  offer(change: NewChange): boolean;
+  /** Whether a change of the file waits. */
+  has(name: WatchedName): boolean;
+  /** Removes the changes that are due, in the order in which they happened. */
+  takeDue(nowMs: number): PendingChange[];
+  /** Opens the file of a change for which that was not done. */
+  check(change: PendingChange): void;
+  /** Closes the file of a change, unless it was handed over. */
+  release(change: PendingChange): void;
+  /** Hands over the file of a change. It counts as open until the receiver closes it. */
+  handOver(change: PendingChange): OpenedFile | undefined;
+  readonly size: number;
+}
+
+/** Changes of a file by one process are reported at most this often. */
+const againMs = 1000;
+
+export const keyOf = ({ watched, name }: WatchedName): string => `${watched.directory.path}\0${name}`;
+
+export function createPendingChanges({ bootEpochMs, onOpened }: PendingChangesDeps): PendingChanges {
+  interface Waiting {
+    queue: ChangeQueue<PendingChange>;
+    openFiles: number;
+  }
+  const waiting = new Map(
+    allBounds.map((bounds): [typeof bounds, Waiting] => {
+      const queue = createChangeQueue({ settleMs, againMs, maxWaiting: bounds.waiting, onMerged: merge });
+      return [bounds, { queue, openFiles: 0 }];
+    }),
+  );
+  const waitingOf = ({ watched }: WatchedName): Waiting => waiting.get(boundsOf(watched)) as Waiting;
+
+  function merge(into: PendingChange, change: PendingChange): void {
+    release(change);
+    into.hasLaterChanges = true;
+    if (!into.inNewDirectory || change.inNewDirectory) return;
+    // The file was found in its new directory first; this event names its writer.
+    into.writer = change.writer;
+    into.pid = change.pid;
+    into.inNewDirectory = false;
+  }
+
+  const check = (change: PendingChange): void => {
+    change.isChecked = true;
+    const { opened, unseen } = checkFile(change.path, change.name);
+    change.unseen = unseen;
+    if (opened === undefined) return;
+    const counted = waitingOf(change);
+    counted.openFiles++;
+    change.opened = onceClosed(opened, () => counted.openFiles--);
+    onOpened(change.path);
+    const { stat } = opened;
+    change.openedState = stateOf(stat);
+    const epochNs = bootEpochMs() * 1e6;
+    const isNew = change.action === 'creation' && stat.birthtimeNs > 0n;
+    change.times = {
+      changedNs: Number(stat.ctimeNs) - epochNs,
+      bornNs: isNew ? Number(stat.birthtimeNs) - epochNs : undefined,
+    };
+  };
+
+  const release = (change: PendingChange): void => {
+    change.opened?.close();
+    change.opened = undefined;
+  };
+
+  return {
+    offer(given) {
+      const change: PendingChange = {
+        details: {},
+        inNewDirectory: false,
+        ...given,
+        origin: given.origin,
+        key: keyOf(given),
+        pid: given.writer.pid,
+        path: pathOf(given.watched, given.name),
+        hasLaterChanges: false,
+        isChecked: given.action === 'deletion',
+        opened: undefined,
+        unseen: undefined,
+        openedState: undefined,
+        times: undefined,
+      };
+      const { queue } = waitingOf(change);
+      const mayOpen = (): boolean => waitingOf(change).openFiles < boundsOf(change.watched).open;
+      // If another change of the file waits, this one may be added to it, which has the same file open.
+      if (!change.isChecked && mayOpen() && !queue.has(change.key)) check(change);
+      const offered = queue.offer(change, performance.now());
+      if (offered === 'refused') release(change);
+      else if (offered === 'queued' && !change.isChecked && mayOpen()) check(change);
+      return offered !== 'refused';
+    },
+    has: (name) => waitingOf(name).queue.has(keyOf(name)),
+    takeDue: (nowMs) => [...waiting.values()].flatMap(({ queue }) => queue.take(nowMs)),
+    check,
+    release,
+    handOver(change) {
+      const { opened } = change;
+      change.opened = undefined;
+      return opened;
+    },
+    get size() {
+      return waiting.values().reduce((sum, { queue }) => sum + queue.size, 0);
+    },
+  };
+}
+
+/** The same file. `onClose` is called when it is closed first; closing it again does nothing. */
+function onceClosed(opened: OpenedFile, onClose: () => void): OpenedFile {
+  const { close } = opened;
+  let closed = false;
+  opened.close = () => {
+    if (closed) return;
+    closed = true;
+    close();
+    onClose();
+  };
+  return opened;
+}

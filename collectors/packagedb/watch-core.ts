@@ -1,0 +1,15 @@
+// What the parts of the watch that find changes share.
+
+import type { ChangeReporter } from './change-reporter.ts';
+import type { ChangeSources } from './change-sources.ts';
+import type { ComparisonSchedule } from './comparison-schedule.ts';
+import type { FileWriters } from './file-writer.ts';
+import type { WatchTasks } from './watch-tasks.ts';
+
+export interface WatchCore {
+  tasks: WatchTasks;
+  writers: FileWriters;
+  reporter: Pick<ChangeReporter, 'report'>;
+  sources: Pick<ChangeSources, 'drain' | 'drainQueue'>;
+  schedule: Pick<ComparisonSchedule, 'soon' | 'in'>;
+}
