@@ -1,8 +1,8 @@
-// The way of an event is the way of the imports, and every source file says what it is for.
+// The way of an event is the way of the imports, every source file says what it is for, and the host is read through one port.
 
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const root = path.join(import.meta.dirname, '..');
 const layers = ['collectors', 'detectors', 'storage', 'agent'];
@@ -23,4 +23,33 @@ test.each(files)('%s', (file) => {
     expect(text).not.toMatch(/^(?:import|export) (?!type )[^;]*'(?:\.\.\/)+detectors\//m);
   const upward = imported.filter((name) => layers.indexOf(layerOf(name)) > layers.indexOf(layerOf(file)));
   expect(upward).toEqual([]);
+});
+
+/** Who may read the host past `Host`, by file or directory, and why. */
+const pastTheHost = {
+  'collectors/host/': 'it is the port',
+  'collectors/linux/': 'calls of libc, and directories of the agent itself',
+  'collectors/tracefs/': 'the sensor of processes: it drives the running kernel',
+  'collectors/packagedb/fanotify.ts': 'the sensor of files: it drives the running kernel',
+  'collectors/packagedb/listing.ts': 'its names are bytes, and a directory can be too long for one list',
+  'collectors/packagedb/watched-directory.ts': 'the directory that fanotify marks',
+  'collectors/host-tables/file.ts': 'its names are bytes, and it goes through whole trees',
+  'collectors/packages/run-rpm.ts': 'the program behind the rpm of the running host',
+  'collectors/take-steps.ts': "how long the agent's own steps take",
+} as const;
+
+const reads =
+  /from 'node:(?:fs|child_process)|\b(?:Date|performance)\.now\b|\bnew Date\(\)|\bread(?:BootNs|BootEpochMs)\b/;
+
+describe('the host is read through one port', () => {
+  const isExcepted = (file: string): boolean => Object.keys(pastTheHost).some((name) => file.startsWith(name));
+  const textOf = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+
+  test.each(files.filter((file) => file.startsWith('collectors/') && !isExcepted(file)))('%s', (file) => {
+    expect(textOf(file)).not.toMatch(reads);
+  });
+
+  test.each(Object.entries(pastTheHost))('%s: %s', (name) => {
+    expect(files.filter((file) => file.startsWith(name) && reads.test(textOf(file)))).not.toEqual([]);
+  });
 });

@@ -93,7 +93,7 @@ export function openPipeline({ host, sensor, store, policy, onFault }: PipelineD
   const timers = openTimers((error) => onFault('a task of the agent failed', error));
 
   // -- track: records become the process table and observed execs; an exec lacks its arguments until their record comes.
-  const hold = openHold({ onLate: () => commitSoon(), onFault });
+  const hold = openHold({ clock: context.host.clock, onLate: () => commitSoon(), onFault });
   const tracker = createExecCollector(
     {
       host: context.host,

@@ -1,5 +1,6 @@
 // The one place where an event waits for what it lacks, bounded in number and in time. Nothing waits for an event that waits.
 
+import type { Clock } from '../host/clock.ts';
 import { timerMs } from '../timers.ts';
 
 /**
@@ -38,10 +39,10 @@ export interface Hold {
 }
 
 export interface HoldDeps {
+  clock: Pick<Clock, 'monotonicMs'>;
   /** An event was released after `add` had returned. */
   onLate(): void;
   onFault(what: string, error?: unknown): void;
-  monotonicMs?(): number;
 }
 
 /** Events that wait at once; the oldest goes on when there is one more. */
@@ -59,7 +60,7 @@ interface Entry {
   release(missing: readonly Lack[]): void;
 }
 
-export function openHold({ onLate, onFault, monotonicMs = () => performance.now() }: HoldDeps): Hold {
+export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
   const entries = new Set<Entry>();
   const counts = new Map<Lack, number>();
   let timer: { handle: NodeJS.Timeout; dueMs: number } | undefined;
@@ -93,7 +94,7 @@ export function openHold({ onLate, onFault, monotonicMs = () => performance.now(
 
   /** Releases the event unless a wait is left whose time is not over. */
   const releaseIfDue = (entry: Entry): void => {
-    const nowMs = monotonicMs();
+    const nowMs = clock.monotonicMs();
     if (entry.waits.some(({ untilMs }) => untilMs > nowMs)) return;
     release(entry, ({ maxMs }) => `no answer in ${maxMs} ms`);
   };
@@ -114,9 +115,9 @@ export function openHold({ onLate, onFault, monotonicMs = () => performance.now(
       check();
       let nextMs = Number.POSITIVE_INFINITY;
       for (const { waits } of entries) for (const { untilMs } of waits) nextMs = Math.min(nextMs, untilMs);
-      if (entries.size > 0) schedule(Math.max(nextMs, monotonicMs() + leastPauseMs));
+      if (entries.size > 0) schedule(Math.max(nextMs, clock.monotonicMs() + leastPauseMs));
     };
-    timer = { handle: setTimeout(onDue, timerMs(untilMs - monotonicMs())), dueMs: untilMs };
+    timer = { handle: setTimeout(onDue, timerMs(untilMs - clock.monotonicMs())), dueMs: untilMs };
   };
 
   return {
@@ -128,7 +129,7 @@ export function openHold({ onLate, onFault, monotonicMs = () => performance.now(
       }
       const [oldest] = entries;
       if (entries.size >= maxHeld && oldest !== undefined) release(oldest, () => `${maxHeld} others wait`);
-      const nowMs = monotonicMs();
+      const nowMs = clock.monotonicMs();
       const entry: Entry = {
         waits: left.map((wait) => ({ wait, untilMs: nowMs + wait.maxMs })),
         release: releaseEvent,

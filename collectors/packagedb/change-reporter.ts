@@ -76,8 +76,7 @@ interface Allowance {
 }
 
 /** Takes a token; false: there is none. */
-function takeFrom(allowance: Allowance): boolean {
-  const nowMs = performance.now();
+function takeFrom(allowance: Allowance, nowMs: number): boolean {
   const earned = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
   allowance.left = Math.min(allowance.bounds.burst, allowance.left + earned);
   allowance.refilledMs = nowMs;
@@ -93,7 +92,7 @@ export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReport
   const allowances = new Map(
     allBounds.map((bounds): [ChangeBounds, Allowance] => [
       bounds,
-      { bounds, left: bounds.burst, refilledMs: performance.now(), unreported: 0 },
+      { bounds, left: bounds.burst, refilledMs: tasks.clock.monotonicMs(), unreported: 0 },
     ]),
   );
 
@@ -111,7 +110,7 @@ export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReport
   return {
     async report(watched, change) {
       const allowance = allowances.get(boundsOf(watched)) as Allowance;
-      if (!takeFrom(allowance)) {
+      if (!takeFrom(allowance, tasks.clock.monotonicMs())) {
         change.opened?.close();
         drop(allowance);
         return;

@@ -70,7 +70,7 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
         state.againMs = Math.min(state.againMs ?? ms, ms);
         return;
       }
-      const dueMs = performance.now() + ms;
+      const dueMs = tasks.clock.monotonicMs() + ms;
       if (state.planned && state.planned.dueMs <= dueMs) return;
       state.planned?.cancel();
       const cancel = tasks.later(ms, () => {
@@ -81,7 +81,7 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
     },
     soon(watched) {
       const { running, lastMs, tookMs } = stateOf(watched);
-      const sinceMs = running ? 0 : performance.now() - lastMs;
+      const sinceMs = running ? 0 : tasks.clock.monotonicMs() - lastMs;
       schedule.in(watched, Math.max(burstOverMs, Math.max(againAfterMs, tookMs / busyShare) - sinceMs));
     },
     now(watched, how, againMs = againAfterMs) {
@@ -93,11 +93,11 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
         return;
       }
       state.running = true;
-      const begunMs = performance.now();
+      const begunMs = tasks.clock.monotonicMs();
       const done = compare(watched, location.path, how).finally(() => {
         running.delete(done);
         state.running = false;
-        state.lastMs = performance.now();
+        state.lastMs = tasks.clock.monotonicMs();
         state.tookMs = state.lastMs - begunMs;
         const restMs = Math.max(everyMs, state.tookMs / share);
         // One that is missing by now is compared when it is found again.

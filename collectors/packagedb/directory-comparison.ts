@@ -2,7 +2,6 @@
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { checkFile } from '../host/opened-file.ts';
-import { readBootNs } from '../linux/libc.ts';
 import { unpackDirectory } from '../packages/tools.ts';
 import { settleMs } from './change-queue.ts';
 import { burstOverMs, type Comparison } from './comparison-schedule.ts';
@@ -63,7 +62,7 @@ export function createDirectoryComparison(
       action: difference.action,
       actionInferredFrom: difference.inferredFrom,
       path,
-      atNs: readBootNs(),
+      atNs: tasks.clock.bootNs(),
       opened,
       unseen,
       writer,

@@ -1,6 +1,5 @@
 // The changes that inotify hints at: the names of a burst are compared with what is known of them, and a writer is inferred.
 
-import { readBootNs } from '../linux/libc.ts';
 import { unpackDirectory } from '../packages/tools.ts';
 import { settleMs } from './change-queue.ts';
 import { boundsOf } from './change-reporter.ts';
@@ -35,7 +34,7 @@ export function createHintedChanges(
   const bursts = new Map<WatchedDirectory, Burst>();
 
   const beginBurst = (watched: WatchedDirectory, path: string): Burst => {
-    const burst: Burst = { names: new Set(), sinceNs: readBootNs() };
+    const burst: Burst = { names: new Set(), sinceNs: tasks.clock.bootNs() };
     bursts.set(watched, burst);
     tasks.later(settleMs, () => {
       bursts.delete(watched);

@@ -1,7 +1,7 @@
 // The changes that fanotify reports: each file is opened at once, and its change reported when the writer can be known.
 
 import type { FileChangeFields } from '../event/event.ts';
-import { readBootNs } from '../linux/libc.ts';
+import type { Clock } from '../host/clock.ts';
 import { mergeable, settleMs } from './change-queue.ts';
 import { boundsOf } from './change-reporter.ts';
 import { changedFields, differenceOf } from './differences.ts';
@@ -32,7 +32,7 @@ const notReported = 'a file change could not be told';
 export function createLiveChanges(core: WatchCore, { directories, pending }: LiveChangesDeps): LiveChanges {
   const { tasks, writers, reporter, sources, schedule } = core;
   let ignored = 0;
-  const readTimes = createReadTimes();
+  const readTimes = createReadTimes(tasks.clock);
   const openWrites = createOpenWrites();
   /** The first half of a rename, on kernels before 5.17. */
   let movedOut: (WatchedName & { writer: WriterSeen }) | undefined;
@@ -45,7 +45,7 @@ export function createLiveChanges(core: WatchCore, { directories, pending }: Liv
     tasks.later(ms, () => {
       isPlanned = false;
       flushMovedOut();
-      void tasks.serially(notReported, () => reportDue(performance.now()));
+      void tasks.serially(notReported, () => reportDue(tasks.clock.monotonicMs()));
     });
   };
   const offer = (change: NewChange): void => {
@@ -156,7 +156,7 @@ export function createLiveChanges(core: WatchCore, { directories, pending }: Liv
     if (before === undefined || name === '.' || pending.has(file)) return false;
     const directory = pathOf(watched, '.');
     if (isStillEmpty(directory, name, before)) return true;
-    if (readTimes.includes(keyOf(file), readBootNs())) return false;
+    if (readTimes.includes(keyOf(file), tasks.clock.bootNs())) return false;
     const state = readState(directory, name);
     if (state === undefined || differenceOf(before, state) !== undefined) return false;
     if (state !== before) watched.record(name, state);
@@ -259,11 +259,11 @@ interface ReadTimes {
 /** Longer than any change waits. */
 const readMemoryNs = 10e9;
 
-function createReadTimes(): ReadTimes {
+function createReadTimes(clock: Pick<Clock, 'bootNs'>): ReadTimes {
   const untilNs = new Map<string, number>();
   return {
     note(key, isDrained) {
-      const nowNs = readBootNs();
+      const nowNs = clock.bootNs();
       untilNs.delete(key);
       // If events are left in the queue, the state may include changes whose events are read within that time.
       untilNs.set(key, isDrained ? nowNs : nowNs + readMemoryNs);

@@ -78,7 +78,7 @@ export function openPackageWatch(
 ): PackageWatch {
   const { onChange, onNotice } = receiver;
   const { clock } = context.host;
-  const tasks = openWatchTasks(receiver.onFault);
+  const tasks = openWatchTasks(clock, receiver.onFault);
   const reporter = createChangeReporter({ tasks, onChange, onNotice });
   const sources = createChangeSources(tasks, openFanotify);
   const schedule = createComparisonSchedule(tasks);
@@ -92,7 +92,7 @@ export function openPackageWatch(
   });
   const directories = createWatchedDirectories(packageDirectories, { tasks, listings, sources, schedule, onNotice });
   const pending = createPendingChanges({
-    bootEpochMs: clock.bootEpochMs,
+    clock,
     onOpened: (path) => receiver.onOpened?.(path),
   });
   const core: WatchCore = { tasks, writers: createFileWriters(table, clock), reporter, sources, schedule };

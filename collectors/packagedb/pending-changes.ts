@@ -1,6 +1,7 @@
 // The changes that fanotify reported and that are still to be reported, with their files kept open, within bounds.
 
 import type { FileChangeFields } from '../event/event.ts';
+import type { Clock } from '../host/clock.ts';
 import { checkFile, type OpenedFile } from '../host/opened-file.ts';
 import { type ChangeQueue, createChangeQueue, type Queued, settleMs } from './change-queue.ts';
 import { allBounds, boundsOf } from './change-reporter.ts';
@@ -43,8 +44,7 @@ export interface PendingChange extends Queued, WatchedName {
 }
 
 export interface PendingChangesDeps {
-  /** Milliseconds from 1970 to boot. */
-  bootEpochMs(): number;
+  clock: Pick<Clock, 'bootEpochMs' | 'monotonicMs'>;
   /** A file was opened: its change is reported some time later. */
   onOpened(path: string): void;
 }
@@ -70,7 +70,7 @@ const againMs = 1000;
 
 export const keyOf = ({ watched, name }: WatchedName): string => `${watched.directory.path}\0${name}`;
 
-export function createPendingChanges({ bootEpochMs, onOpened }: PendingChangesDeps): PendingChanges {
+export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): PendingChanges {
   interface Waiting {
     queue: ChangeQueue<PendingChange>;
     openFiles: number;
@@ -104,7 +104,7 @@ export function createPendingChanges({ bootEpochMs, onOpened }: PendingChangesDe
     onOpened(change.path);
     const { stat } = opened;
     change.openedState = stateOf(stat);
-    const epochNs = bootEpochMs() * 1e6;
+    const epochNs = clock.bootEpochMs() * 1e6;
     const isNew = change.action === 'creation' && stat.birthtimeNs > 0n;
     change.times = {
       changedNs: Number(stat.ctimeNs) - epochNs,
@@ -138,7 +138,7 @@ export function createPendingChanges({ bootEpochMs, onOpened }: PendingChangesDe
       const mayOpen = (): boolean => waitingOf(change).openFiles < boundsOf(change.watched).open;
       // If another change of the file waits, this one may be added to it, which has the same file open.
       if (!change.isChecked && mayOpen() && !queue.has(change.key)) check(change);
-      const offered = queue.offer(change, performance.now());
+      const offered = queue.offer(change, clock.monotonicMs());
       if (offered === 'refused') release(change);
       else if (offered === 'queued' && !change.isChecked && mayOpen()) check(change);
       return offered !== 'refused';

@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import type { OpenedFile } from '../../../collectors/host/opened-file.ts';
 import { boundsOf, type ChangeReporter, createChangeReporter } from '../../../collectors/packagedb/change-reporter.ts';
 import type { FileChange } from '../../../collectors/packagedb/file-event.ts';
@@ -28,7 +29,7 @@ beforeEach(() => {
   notices = [];
   faults = [];
   onChange = (change) => void changes.push(change);
-  tasks = openWatchTasks((what, error) => faults.push(`${what}: ${error}`));
+  tasks = openWatchTasks(systemClock, (what, error) => faults.push(`${what}: ${error}`));
   reporter = createChangeReporter({
     tasks,
     onChange: (change) => onChange(change),

@@ -1,6 +1,7 @@
 // When directories are compared.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import {
   type Comparison,
   type ComparisonSchedule,
@@ -25,7 +26,7 @@ beforeEach(() => {
   begun = [];
   how = [];
   takesMs = 0;
-  tasks = openWatchTasks(() => {});
+  tasks = openWatchTasks(systemClock, () => {});
   const startMs = performance.now();
   schedule = createComparisonSchedule(tasks);
   schedule.start((_watched, path, given) => {

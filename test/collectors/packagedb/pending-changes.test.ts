@@ -3,6 +3,7 @@
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import { boundsOf } from '../../../collectors/packagedb/change-reporter.ts';
 import type { FileAction } from '../../../collectors/packagedb/differences.ts';
 import { createPendingChanges, type PendingChanges } from '../../../collectors/packagedb/pending-changes.ts';
@@ -17,7 +18,10 @@ beforeEach(() => {
   path = scratch();
   watched = watchedDirectory({ path, manager: 'dpkg', expected: true }, listingMemory());
   opened = [];
-  pending = createPendingChanges({ bootEpochMs: () => 0, onOpened: (file) => opened.push(file) });
+  pending = createPendingChanges({
+    clock: { ...systemClock, bootEpochMs: () => 0 },
+    onOpened: (file) => opened.push(file),
+  });
 });
 
 const offer = (name: string, action: FileAction, pid = 1): boolean =>

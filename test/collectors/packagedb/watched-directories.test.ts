@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { openWatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
 import { createWatchedDirectories } from '../../../collectors/packagedb/watched-directories.ts';
@@ -19,7 +20,7 @@ test('a directory that fails is reported, the others are watched, and the next c
   const directories = createWatchedDirectories(
     [broken, sound].map((path): PackageDirectory => ({ path, manager: 'dpkg', expected: true })),
     {
-      tasks: openWatchTasks((what, error) => faults.push(`${what}: ${error}`)),
+      tasks: openWatchTasks(systemClock, (what, error) => faults.push(`${what}: ${error}`)),
       listings: { open: (directory) => watchedDirectory(directory, listingMemory()) },
       sources: {
         mark({ directory: { path } }) {

@@ -17,6 +17,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { takeScriptBaseline } from '../../../agent/daemon/script-baseline.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { openHold } from '../../../collectors/event/hold.ts';
+import { systemClock } from '../../../collectors/host/clock.ts';
 import { openHost } from '../../../collectors/host/host.ts';
 import type { FileContent } from '../../../collectors/host/opened-file.ts';
 import { readBootNs } from '../../../collectors/linux/libc.ts';
@@ -93,7 +94,7 @@ async function evidenceWith(packages: Versions) {
   const taken: StepparentEvent[] = [];
   const faults: string[] = [];
   const onFault = (what: string, error?: unknown): void => void faults.push(`${what}: ${String(error)}`);
-  const hold = openHold({ onLate() {}, onFault });
+  const hold = openHold({ clock: systemClock, onLate() {}, onFault });
   const context = { ...hostContext, host: openHost() };
   const isKnown = (observation: ScriptObservation) => judgeScript(observation, memory).fields.state === 'known';
   const observer = openScriptObserver({ host: context.host, hold, isKnown, onFault }, directory);

@@ -23,7 +23,7 @@ export function collectExecs({ table, context, knowledge = noKnowledge, ...optio
     {
       host: context.host,
       table,
-      hold: openHold({ onLate() {}, onFault() {} }),
+      hold: openHold({ clock: context.host.clock, onLate() {}, onFault() {} }),
       observe: (snapshot) => observeExec(snapshot, table, context, knowledge),
       report: { exec: onExec, lost: onLost },
     },
