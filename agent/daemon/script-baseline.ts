@@ -1,9 +1,8 @@
 // The first pass over the maintainer scripts that are installed: each is stored as it is, slowly, and one of no package is reported.
 
-import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openFile, Unhashed } from '../../collectors/host/opened-file.ts';
-import { readBootNs } from '../../collectors/linux/libc.ts';
+import type { Host } from '../../collectors/host/host.ts';
+import { Unhashed } from '../../collectors/host/opened-file.ts';
 import { notSeen } from '../../collectors/packagedb/file-writer.ts';
 import { maxScriptBytes, scriptOfFile } from '../../collectors/packages/script-file.ts';
 import type { Timers } from '../../collectors/timers.ts';
@@ -12,6 +11,7 @@ import type { Store } from '../../storage/store.ts';
 import type { Pipeline } from './pipeline.ts';
 
 export interface ScriptBaselineDeps {
+  host: Host;
   store: Pick<Store, 'scriptsComplete' | 'completeScripts' | 'scriptsOf' | 'saveScripts'>;
   pipeline: Pick<Pipeline, 'handleFileChange' | 'versionInPlace'>;
   timers: Pick<Timers, 'later' | 'closed'>;
@@ -31,11 +31,11 @@ export function takeScriptBaseline(deps: ScriptBaselineDeps, directory = '/var/l
 }
 
 async function passOver(deps: ScriptBaselineDeps, info: string): Promise<void> {
-  const { store, timers } = deps;
+  const { host, store, timers } = deps;
   if (store.scriptsComplete()) return;
   let names: string[];
   try {
-    names = (await fs.promises.readdir(info)).filter((name) => scriptOfFile(`${info}/${name}`) !== undefined);
+    names = (await host.listDirectory(info)).filter((name) => scriptOfFile(`${info}/${name}`) !== undefined);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
@@ -47,16 +47,16 @@ async function passOver(deps: ScriptBaselineDeps, info: string): Promise<void> {
       const script = await readInstalled(deps, `${info}/${name}`);
       if (script !== undefined) scripts.push(script);
     }
-    if (scripts.length > 0) store.saveScripts(scripts, Date.now());
+    if (scripts.length > 0) store.saveScripts(scripts, host.clock.nowMs());
     await sleep(pauseMs);
   }
-  if (!timers.closed) store.completeScripts(Date.now());
+  if (!timers.closed) store.completeScripts(host.clock.nowMs());
 }
 
 /** Undefined: it was stored already, could not be read, or is of no package and was reported. */
 async function readInstalled(deps: ScriptBaselineDeps, path: string): Promise<SeenScript | undefined> {
-  const { store, pipeline, onFault } = deps;
-  const opened = openFile(path);
+  const { host, store, pipeline, onFault } = deps;
+  const opened = host.openFile(path);
   if (opened === undefined) return undefined;
   let isHandedOver = false;
   try {
@@ -74,7 +74,7 @@ async function readInstalled(deps: ScriptBaselineDeps, path: string): Promise<Se
         action: 'creation',
         actionInferredFrom: 'it was there at the first look, and no installed package has it',
         path,
-        atNs: readBootNs(),
+        atNs: host.clock.bootNs(),
         opened,
         unseen: undefined,
         writer: notSeen,

@@ -180,7 +180,7 @@ async function startCollecting(
   const directories = packageDirectories(read.configuration.package_database_folders, rpmDirectories, host.exists);
   const watch = watchPackages(directories, { store, host: { table, context }, pipeline, faults, log });
   end.add('watch of package databases', () => watch.stop());
-  const readScripts = (): void => void takeScriptBaseline({ store, pipeline, timers, onFault: faults.note });
+  const readScripts = (): void => void takeScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
   readScripts();
   writer.onSetAside(({ path, reason }, isNow) => {
     pipeline.recordHealth(healthEvent(context, 'store-set-aside', `${reason}; kept as ${path}`));

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepparentEvent } from '../event/event.ts';
 import type { Hold, Wait } from '../event/hold.ts';
 import type { Host } from '../host/host.ts';
-import { type FileContent, type OpenedFile, openFile, Unhashed } from '../host/opened-file.ts';
+import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
 import { tryRead } from '../host/read-faults.ts';
 import type { ObservedExec } from '../process/observe-exec.ts';
 import { openTimers } from '../timers.ts';
@@ -365,4 +365,4 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
 
 /** Undefined: it is gone, or may not be opened. */
 const openScript = (host: Host, path: string): OpenedFile | undefined =>
-  tryRead(() => openFile(host.realPath(path) ?? path));
+  tryRead(() => host.openFile(host.realPath(path) ?? path));

@@ -125,6 +125,7 @@ async function evidenceWith(packages: Versions) {
     takeBaseline: () =>
       takeScriptBaseline(
         {
+          host: context.host,
           store,
           pipeline: {
             versionInPlace: observer.versionInPlace,
