@@ -60,22 +60,6 @@ interface SensorDeps {
 /** A watcher is a hint; this often the probed programs are looked at besides. */
 const refreshEveryMs = 30_000;
 
-/** Keeps records until a receiver is there. */
-function openRelay() {
-  let early: ProcessRecord[] = [];
-  let receive = (records: ProcessRecord[]): void => {
-    early = early.concat(records);
-  };
-  return {
-    onRecords: (records: ProcessRecord[]) => receive(records),
-    connect(onRecords: (records: ProcessRecord[]) => void) {
-      receive = onRecords;
-      if (early.length > 0) onRecords(early);
-      early = [];
-    },
-  };
-}
-
 /** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
 export function openSensor(parts: SensorDeps): Sensor {
   if (parts.settings.mode === 'procfs') return openPolling(parts, undefined);
@@ -91,7 +75,6 @@ export function openSensor(parts: SensorDeps): Sensor {
 }
 
 function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
-  const relay = openRelay();
   const startTicksOf = (pid: number) => host.proc.readStat(pid)?.startTicks;
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
@@ -99,7 +82,6 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
     probedPrograms: probedPrograms,
     startTicks: startTicksOf(process.pid) ?? 0,
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
-    onRecords: relay.onRecords,
     onFault,
     // The report has it while that is so.
     onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
@@ -109,10 +91,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
   return {
     name: 'tracefs',
     degraded: undefined,
-    start(onRecords) {
-      relay.connect(onRecords);
-      sensor.start();
-    },
+    start: sensor.start,
     readUntilNs: sensor.readUntilNs,
     readNow: sensor.readNow,
     isProbed: (executable) => probed.has(executable),
@@ -173,20 +152,15 @@ function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: un
 }
 
 function openPolling({ host, settings, onFault }: SensorDeps, degraded: string | undefined): Sensor {
-  const relay = openRelay();
   const sensor = openProcfsSensor({
     host,
     pollIntervalMs: settings.poll_interval_ms,
-    onRecords: relay.onRecords,
     onFault,
   });
   return {
     name: 'procfs',
     degraded,
-    start(onRecords) {
-      relay.connect(onRecords);
-      sensor.start();
-    },
+    start: sensor.start,
     readUntilNs: host.clock.bootNs,
     readNow() {},
     isProbed: () => false,

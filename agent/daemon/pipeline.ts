@@ -20,8 +20,9 @@ import { judgeScript, type ScriptMemory, type SeenScript, withScript } from '../
 import type { TermStanding } from '../../detectors/facts/term-standing.ts';
 import { type Candidate, type Judge, type JudgedEvent, type JudgePolicy, openJudge } from '../../detectors/judge.ts';
 import type { Verdict } from '../../detectors/rules/rule.ts';
+import type { Store } from '../../storage/store.ts';
 import { lostRecords } from './faults.ts';
-import { openRecorder } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 
 /** By what events are judged. */
 interface PipelinePolicy {
@@ -48,16 +49,16 @@ interface PipelineSensor {
   isProbed(executable: string): boolean;
 }
 
-export interface PipelineStore extends ScriptMemory {
-  /** Commits, all or nothing; throws when it cannot, and is given the same events again. Delivery follows. */
-  commit(events: readonly JudgedEvent[]): void;
-  saveScripts(scripts: readonly SeenScript[]): void;
+interface PipelineStorage {
+  recorder: Recorder;
+  /** What was seen of scripts before. */
+  store: Pick<Store, 'scriptsOf' | 'versionKnown' | 'saveScripts'>;
 }
 
 export interface PipelineDeps {
   host: PipelineHost;
   sensor: PipelineSensor;
-  store: PipelineStore;
+  storage: PipelineStorage;
   policy: PipelinePolicy;
   onFault(what: string, error?: unknown): void;
 }
@@ -78,9 +79,6 @@ export interface Pipeline {
   commit(): void;
   /** Judges what is held by what is known, and commits it. Nothing may be handed over later. */
   stop(): Promise<void>;
-  /** Events that wait for their commit, and those that were dropped since too many did. */
-  readonly waiting: number;
-  readonly dropped: number;
 }
 
 /** rpm has answered before that. What is not known by then stays so. */
@@ -88,8 +86,11 @@ const maxProgramWaitMs = 5000;
 const flushAfterMs = 60;
 const commitAgainMs = 1000;
 
-export function openPipeline({ host, sensor, store, policy, onFault }: PipelineDeps): Pipeline {
+export function openPipeline({ host, sensor, storage, policy, onFault }: PipelineDeps): Pipeline {
   const { table, context, knowledge } = host;
+  const { recorder, store } = storage;
+  const { clock } = context.host;
+  const startedMs = clock.nowMs();
   const timers = openTimers((error) => onFault('a task of the agent failed', error));
 
   // -- track: records become the process table and observed execs; an exec lacks its arguments until their record comes.
@@ -111,12 +112,17 @@ export function openPipeline({ host, sensor, store, policy, onFault }: PipelineD
     sensor.isProbed,
   );
 
+  const memory: ScriptMemory = {
+    scriptsOf: (slot) => store.scriptsOf(slot),
+    versionKnown: (packageName, version) => store.versionKnown(packageName, version, startedMs),
+  };
+
   // -- hold: until it is known whose program runs, and what its script is; nothing waits for an event that waits.
   const scripts = openScriptObserver(
     {
       host: context.host,
       hold,
-      isKnown: (observation) => judgeScript(observation, store).fields.state === 'known',
+      isKnown: (observation) => judgeScript(observation, memory).fields.state === 'known',
       onFault,
     },
     host.dpkgDirectory,
@@ -153,10 +159,12 @@ export function openPipeline({ host, sensor, store, policy, onFault }: PipelineD
     return { ...described(document), scope: () => scope, key: undefined, classify: () => 'unlisted' };
   }
   function enriched(event: StepparentEvent, script: PendingScript): StepparentEvent {
-    const verdict = attempt('a script could not be judged', () => judgeScript(script.observation(), store));
+    const verdict = attempt('a script could not be judged', () => judgeScript(script.observation(), memory));
     if (verdict === undefined) return event;
     const { seen } = verdict;
-    if (seen !== undefined && isKept(seen)) attempt('scripts could not be kept', () => store.saveScripts([seen]));
+    if (seen !== undefined && isKept(seen)) {
+      attempt('scripts could not be kept', () => store.saveScripts([seen], clock.nowMs()));
+    }
     return withScript(event, verdict);
   }
 
@@ -170,8 +178,8 @@ export function openPipeline({ host, sensor, store, policy, onFault }: PipelineD
     return inForce.judge(candidate);
   }
 
-  // -- record: in batches, all or nothing; what the store refuses waits in memory. The store delivers after the commit.
-  const recorder = openRecorder({ commit: store.commit, onFault });
+  // -- record: in batches, all or nothing; what the store refuses waits in memory.
+  // -- deliver: the recorder wakes the delivery after a commit with alerts; it repeats until each sink has them.
   function record(judged: JudgedEvent | undefined): void {
     if (judged !== undefined) recorder.add(judged);
   }
@@ -245,12 +253,6 @@ export function openPipeline({ host, sensor, store, policy, onFault }: PipelineD
       hold.releaseAll();
       timers.close();
       recorder.commit();
-    },
-    get waiting() {
-      return recorder.waiting;
-    },
-    get dropped() {
-      return recorder.dropped;
     },
   };
 }

@@ -1,23 +1,37 @@
-// Commits judged events in batches, and keeps them in memory while the store refuses them.
+// Commits judged events to the store in batches, keeps them in memory while it refuses them, and replaces a damaged database.
 
+import { errorMessage } from '../../collectors/error-message.ts';
 import type { JudgedEvent } from '../../detectors/judge.ts';
+import type { Store } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
+import type { Log } from './log.ts';
+import { openStorageOutage } from './storage-outage.ts';
 
 export interface RecorderDeps {
-  /** Commits, all or nothing; throws when it cannot, and is then given the same events again. */
-  commit(events: readonly JudgedEvent[]): void;
+  store: Pick<Store, 'record' | 'replaceDatabase' | 'setAside'>;
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+  log: Pick<Log, 'error' | 'info'>;
   onFault(what: string, error?: unknown): void;
 }
 
 export interface Recorder {
-  /** In the order of `add` events are committed, in batches; a full batch at once. */
+  /** In the order of `add` events are committed, in batches, all or nothing; a full batch at once. */
   add(event: JudgedEvent): void;
   commit(): void;
   /** Events that could not be committed yet. */
   readonly waiting: number;
   /** Events that were dropped since too many waited. */
   readonly dropped: number;
+  /** Why the database takes no events at present. */
+  readonly refused: string | undefined;
+  /** Called when alerts were committed. */
+  onAlerts(listener: () => void): void;
+  /** Called when the database was set aside and a new one is in use; at once, and `isNow` is false, where that happened at the opening. */
+  onSetAside(listener: SetAsideListener): void;
 }
+
+type SetAsideListener = (setAside: NonNullable<Store['setAside']>, isNow: boolean) => void;
 
 /** Events that are committed together; a larger batch of records makes several commits. */
 const batchSize = 64;
@@ -35,25 +49,62 @@ const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => 
 /** The store takes nothing for now; what else it throws may be because of one event. */
 const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
 
-export function openRecorder({ commit: commitToStore, onFault }: RecorderDeps): Recorder {
+export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Recorder {
+  const outage = openStorageOutage(log);
+  const alertListeners: (() => void)[] = [];
+  const setAsideListeners: SetAsideListener[] = [];
+
+  // -- One commit.
+  /** Why the database has to be set aside; it is tried again until it could be. */
+  let damage: string | undefined;
+  const replaceDatabase = (reason: string): void => {
+    damage = reason;
+    store.replaceDatabase(reason);
+    damage = undefined;
+    logSetAside();
+    if (store.setAside !== undefined) for (const listener of setAsideListeners) listener(store.setAside, true);
+  };
+  const logSetAside = (): void => {
+    if (store.setAside === undefined) return;
+    log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
+  };
+  const commitBatch = (events: readonly JudgedEvent[]): void => {
+    try {
+      if (damage !== undefined) replaceDatabase(damage);
+      const { alerts } = store.record(events, nowMs());
+      outage.taken();
+      if (alerts.length > 0) for (const listener of alertListeners) listener();
+    } catch (error) {
+      outage.refused(events, errorMessage(error));
+      if (error instanceof StoreError && error.trouble === 'corrupt' && damage === undefined) {
+        replaceDatabase(error.message);
+      }
+      throw error;
+    }
+  };
+  logSetAside();
+
+  // -- What waits for it.
   let waiting: JudgedEvent[] = [];
   let waitingArgsLength = 0;
   let dropped = 0;
   /** The last commit failed: the caller decides when the next is tried. */
-  let refused = false;
+  let isRefusing = false;
+  /** What the store refuses is a health check while it is refused, and no longer. */
+  const noteFault = (what: string, error: unknown): void => {
+    if (!(error instanceof StoreError)) onFault(what, error);
+  };
 
   const commit = (): void => {
     if (waiting.length === 0) return;
     try {
-      commitToStore(waiting);
+      commitBatch(waiting);
       waiting = [];
       waitingArgsLength = 0;
-      refused = false;
+      isRefusing = false;
     } catch (error) {
-      refused = !isOfStore(error) && waiting.length > 1 ? !commitEach() : true;
-      // What the store refuses is a health check while it is refused, and no longer.
-      if (refused && !(error instanceof StoreError))
-        onFault('events could not be committed; they wait in memory', error);
+      isRefusing = !isOfStore(error) && waiting.length > 1 ? !commitEach() : true;
+      if (isRefusing) noteFault('events could not be committed; they wait in memory', error);
     }
   };
 
@@ -62,16 +113,14 @@ export function openRecorder({ commit: commitToStore, onFault }: RecorderDeps): 
     const left: { event: JudgedEvent; error: unknown }[] = [];
     for (const event of waiting) {
       try {
-        commitToStore([event]);
+        commitBatch([event]);
       } catch (error) {
         left.push({ event, error });
       }
     }
     if (left.length === waiting.length) return false;
     const lost = left.filter(({ error }) => !isOfStore(error));
-    for (const { error } of lost) {
-      if (!(error instanceof StoreError)) onFault('an event that cannot be stored was given up', error);
-    }
+    for (const { error } of lost) noteFault('an event that cannot be stored was given up', error);
     dropped += lost.length;
     waiting = left.filter(({ error }) => isOfStore(error)).map(({ event }) => event);
     waitingArgsLength = waiting.reduce((sum, event) => sum + argsLength(event), 0);
@@ -82,7 +131,7 @@ export function openRecorder({ commit: commitToStore, onFault }: RecorderDeps): 
     add(event) {
       waiting.push(event);
       waitingArgsLength += argsLength(event);
-      if (waiting.length >= batchSize && !refused) commit();
+      if (waiting.length >= batchSize && !isRefusing) commit();
       while (waiting.length > maxWaiting || waitingArgsLength > maxWaitingArgsLength) {
         const oldest = waiting.shift();
         if (oldest === undefined) break;
@@ -96,6 +145,14 @@ export function openRecorder({ commit: commitToStore, onFault }: RecorderDeps): 
     },
     get dropped() {
       return dropped;
+    },
+    get refused() {
+      return outage.reason;
+    },
+    onAlerts: (listener) => void alertListeners.push(listener),
+    onSetAside(listener) {
+      setAsideListeners.push(listener);
+      if (store.setAside !== undefined) listener(store.setAside, false);
     },
   };
 }

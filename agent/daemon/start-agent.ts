@@ -31,11 +31,11 @@ import { openKnowledge } from './open-knowledge.ts';
 import { openSensor } from './open-sensor.ts';
 import { openPipeline } from './pipeline.ts';
 import { openPolicyInForce, type PolicyInForce } from './policy-in-force.ts';
+import { openRecorder } from './recorder.ts';
 import { openRequests, type Requests } from './requests.ts';
 import { takeScriptBaseline } from './script-baseline.ts';
 import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
-import { openStoreWriter } from './store-writer.ts';
 import { watchPackages } from './watch-packages.ts';
 
 export interface Agent {
@@ -130,17 +130,17 @@ interface Start {
 }
 
 /** record and deliver: the database, and the sinks that get what it has for them. */
-function openStorage({ deps: { read, paths, log }, end }: Start) {
+function openStorage({ deps: { read, paths, log }, host, faults, end }: Start) {
   const { alerts, learning } = read.configuration;
   requirePrivateDirectory(paths.stateDirectory, 'state_directory');
   const store = openStore(paths.database, { sinks: sinkNames(alerts), learningMs: learning });
   end.add('database', () => store.close());
   for (const warning of learningWarning(read.configuration, store.learning(Date.now()))) log.warn(warning);
-  const writer = openStoreWriter(store, log);
+  const recorder = openRecorder({ store, nowMs: host.clock.nowMs, log, onFault: faults.note });
   const delivery = openDelivery(store, alerts, paths, log);
   end.add('delivery', () => delivery.stop());
-  writer.onAlerts(delivery.wake);
-  return { store, writer, delivery };
+  recorder.onAlerts(delivery.wake);
+  return { store, recorder, delivery };
 }
 type Storage = ReturnType<typeof openStorage>;
 
@@ -156,7 +156,7 @@ async function openEvents({ deps: { read, paths, log, signal }, host, faults, po
   const pipeline = openPipeline({
     host: { table, context, knowledge },
     sensor,
-    store: storage.writer,
+    storage,
     policy: { judging: policy.judging, classifyTerm: terms.classify },
     onFault: faults.note,
   });
@@ -168,7 +168,7 @@ type Events = Awaited<ReturnType<typeof openEvents>>;
 /** Starts the collectors: processes first, so that the writers of files are known. */
 async function startCollecting(
   { deps: { read, log, signal }, host, faults, timers, end }: Start,
-  { store, writer }: Storage,
+  { store, recorder }: Storage,
   { rpmDirectories, sensor, context, table, pipeline }: Events,
 ): Promise<PackageWatch> {
   const snapshot = await unlessAborted(snapshotPids(host.proc), signal);
@@ -182,7 +182,7 @@ async function startCollecting(
   end.add('watch of package databases', () => watch.stop());
   const readScripts = (): void => void takeScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
   readScripts();
-  writer.onSetAside(({ path, reason }, isNow) => {
+  recorder.onSetAside(({ path, reason }, isNow) => {
     pipeline.recordHealth(healthEvent(context, 'store-set-aside', `${reason}; kept as ${path}`));
     if (!isNow) return;
     watch.saveAgain();
@@ -215,7 +215,7 @@ function startHunts(
 /** The status, with its health checks, and the reload. */
 function openAnswers(
   { started, deps: { read, readAgain, onReload, paths, log }, faults, policy, timers }: Start,
-  { store, writer, delivery }: Storage,
+  { store, recorder, delivery }: Storage,
   { sensor, context, table, pipeline }: Events,
   watch: PackageWatch,
   hunts: HuntSchedule,
@@ -224,7 +224,7 @@ function openAnswers(
     {
       collection: collectionReport(sensor, watch, table),
       policy: { report: () => ({ ...policy.report(), hunts: hunts.status() }) },
-      storage: storageReport(store, writer, pipeline),
+      storage: storageReport(store, recorder),
       delivery: deliveryReport(delivery, read.configuration.alerts.ndjson ? paths.logsDirectory : undefined),
       faults,
     },

@@ -12,8 +12,8 @@ import type { Faults } from './faults.ts';
 import { checkHealth, degradedReasons, type Health, openHealthTracker } from './health.ts';
 import type { Log } from './log.ts';
 import type { Sensor } from './open-sensor.ts';
-import type { Pipeline } from './pipeline.ts';
 import { exceptionsOf, type Policy } from './policy.ts';
+import type { Recorder } from './recorder.ts';
 
 /** The sensor, the watch of package databases and the process table. */
 interface CollectionReport extends Pick<AgentStatus, 'sensor' | 'packages' | 'processes' | 'processes_refused'> {
@@ -70,12 +70,11 @@ export const collectionReport = (
 
 export const storageReport = (
   store: Parameters<typeof storeFacts>[0],
-  { refused }: { refused(): string | undefined },
-  pipeline: Pick<Pipeline, 'waiting' | 'dropped'>,
+  recorder: Pick<Recorder, 'refused' | 'waiting' | 'dropped'>,
 ): StatusReportDeps['storage'] => ({
   report: () => ({
-    refused: refused(),
-    uncommitted: { waiting: pipeline.waiting, dropped: pipeline.dropped },
+    refused: recorder.refused,
+    uncommitted: { waiting: recorder.waiting, dropped: recorder.dropped },
   }),
   facts: () => storeFacts(store, Date.now()),
 });

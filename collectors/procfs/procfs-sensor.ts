@@ -126,16 +126,18 @@ const procPoll = (host: Host): ProcPoll => ({
   },
 });
 
+type OnRecords = (records: ProcessRecord[]) => void;
+
 export interface ProcfsSensorOptions {
   host: Host;
   /** Milliseconds between looks, at least; a busy or slow host gets more, so that looking costs at most a twentieth of a core. */
   pollIntervalMs: number;
-  onRecords(records: ProcessRecord[]): void;
   onFault(what: string): void;
 }
 
 export interface ProcfsSensor {
-  start(): void;
+  /** Begins to poll. `onRecords` is given what each turn found, in the order of its time. */
+  start(onRecords: OnRecords): void;
   state(): { intervalMs: number; turns: number; records: number };
   stop(): Promise<void>;
 }
@@ -149,6 +151,7 @@ export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): Pro
   compare(host.clock.bootNs());
   const state = { intervalMs: options.pollIntervalMs, turns: 0, records: 0 };
   let timer: NodeJS.Timeout | undefined;
+  let onRecords: OnRecords = () => {};
 
   const check = (): void => {
     const begun = process.cpuUsage();
@@ -156,7 +159,7 @@ export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): Pro
       const records = compare(host.clock.bootNs());
       state.turns++;
       state.records += records.length;
-      if (records.length > 0) options.onRecords(records);
+      if (records.length > 0) onRecords(records);
     } catch (error) {
       options.onFault(`a look at /proc failed: ${errorMessage(error)}`);
     }
@@ -170,7 +173,10 @@ export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): Pro
     timer = setTimeout(check, state.intervalMs);
   };
   return {
-    start: check,
+    start(receive) {
+      onRecords = receive;
+      check();
+    },
     state: () => ({ ...state }),
     async stop() {
       clearTimeout(timer);

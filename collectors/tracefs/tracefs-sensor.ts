@@ -16,6 +16,8 @@ import { createInstance, type Instance, leftoverInstances, TracefsUnavailable } 
 import { type InstanceReader, openInstanceReader, type ReadCounts } from './instance-reader.ts';
 import { attemptProbe, canBeProbed, entryProbe } from './probe-definition.ts';
 
+type OnRecords = (records: ProcessRecord[]) => void;
+
 export interface TracefsSensorOptions {
   /** Kernel memory for records, over all CPUs together. */
   bufferTotalBytes: number;
@@ -27,8 +29,6 @@ export interface TracefsSensorOptions {
   startTicks: number;
   /** Whether a process with that pid and start lives: what one left behind that does not is taken over. */
   isRunning(pid: number, startTicks: number): boolean;
-  /** Called with records in the order in which they happened; at most some thousands at a time. */
-  onRecords(records: ProcessRecord[]): void;
   /** Something that a person should know: one line, and why. */
   onFault(what: string, error?: unknown): void;
   /** A program cannot be probed, or for another reason than before; `state` has it while that is so. */
@@ -51,8 +51,11 @@ interface TracefsSensorState extends ReadCounts {
 }
 
 export interface TracefsSensor {
-  /** The kernel records from the opening on; this begins to read. First comes what a killed agent's buffer holds. */
-  start(): void;
+  /**
+   * The kernel records from the opening on; this begins to read. `onRecords` is given records in the order in which they happened, at most
+   * some thousands at a time; first comes what a killed agent's buffer holds.
+   */
+  start(onRecords: OnRecords): void;
   state(): TracefsSensorState;
   /** Every record up to then has been handed on. */
   readUntilNs(): BootNs;
@@ -178,6 +181,10 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
   let records = 0;
   let readUntilNs: BootNs = 0;
   let recovered: ProcessRecord[] = [];
+  /** Before the start records wait with those that were recovered. */
+  let handOn: OnRecords = (batch) => {
+    recovered = recovered.concat(batch);
+  };
   /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
   let held: ProcessRecord[] = [];
 
@@ -192,7 +199,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     while (due > 0 && (batch[due - 1] as ProcessRecord).timeNs > untilNs) due--;
     held = batch.splice(due);
     records += batch.length;
-    if (batch.length > 0) options.onRecords(batch);
+    if (batch.length > 0) handOn(batch);
   };
 
   const refreshProbe = (program: string): void => {
@@ -294,9 +301,10 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
   let running: Promise<void> | undefined;
 
   return {
-    start() {
+    start(onRecords) {
+      handOn = onRecords;
       guard(() => {
-        if (recovered.length > 0) options.onRecords(recovered);
+        if (recovered.length > 0) onRecords(recovered);
       });
       recovered = [];
       running = run().catch((error: unknown) => options.onFault('the exec sensor stopped', error));

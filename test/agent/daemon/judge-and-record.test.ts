@@ -36,13 +36,20 @@ function pipelineWith(rules: readonly Rule[], { classify = () => 'unlisted', pol
     ...change,
   };
   const recorder = openRecorder({
-    commit(findings) {
-      store.tries++;
-      if (store.refuses) throw new StoreError('full', 'disk full');
-      if (findings.some(({ event }) => store.stumblesOver.has(event.event.id))) throw new TypeError('no such thing');
-      batches.push([...findings]);
-      change.commit?.(findings);
+    store: {
+      setAside: undefined,
+      replaceDatabase() {},
+      record(findings) {
+        store.tries++;
+        if (store.refuses) throw new StoreError('full', 'disk full');
+        if (findings.some(({ event }) => store.stumblesOver.has(event.event.id))) throw new TypeError('no such thing');
+        batches.push([...findings]);
+        change.commit?.(findings);
+        return { alerts: [] };
+      },
     },
+    nowMs: () => start,
+    log: { error() {}, info() {} },
     onFault,
   });
   let inForce: { policy: JudgePolicy; judge: Judge } | undefined;

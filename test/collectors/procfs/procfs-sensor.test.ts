@@ -212,10 +212,9 @@ test('the sensor over the real /proc starts, looks and stops', async () => {
   const sensor = openProcfsSensor({
     host: openHost(),
     pollIntervalMs: 5,
-    onRecords: () => {},
     onFault: (what) => faults.push(what),
   });
-  sensor.start();
+  sensor.start(() => {});
   expect(sensor.state()).toMatchObject({ turns: 1 });
   await sensor.stop();
   expect(faults).toEqual([]);
@@ -226,14 +225,13 @@ test('a batch that is not handled is a fault, not the end', async () => {
   const sensor = openProcfsSensor({
     host: openHost(),
     pollIntervalMs: 1,
-    onRecords() {
-      throw new Error('no room');
-    },
     onFault: (what) => faults.push(what),
   });
   const child = spawn('/bin/cat', { stdio: ['pipe', 'ignore', 'ignore'] });
   onTestFinished(() => void child.kill('SIGKILL'));
-  sensor.start();
+  sensor.start(() => {
+    throw new Error('no room');
+  });
   await sensor.stop();
   expect(faults.join()).toContain('no room');
 });
