@@ -1,6 +1,6 @@
 // The way of an event is the way of the imports, every source file says what it is for, and the host is read through one port.
 
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 
@@ -52,4 +52,49 @@ describe('the host is read through one port', () => {
   test.each(Object.entries(pastTheHost))('%s: %s', (name) => {
     expect(files.filter((file) => file.startsWith(name) && reads.test(textOf(file)))).not.toEqual([]);
   });
+});
+
+const page = readFileSync(path.join(root, 'docs/architecture.md'), 'utf8');
+
+/** The table of stops: file and function of each. */
+const stops = [...page.matchAll(/^\| \d+ \| `([^`]+)` \| `([^`]+)` \|/gm)].map(([, file = '', name = '']) => ({
+  file,
+  name,
+}));
+
+test('an exec makes ten stops in ten files', () => {
+  expect(stops).toHaveLength(10);
+  expect(new Set(stops.map(({ file }) => file)).size).toBe(10);
+});
+
+test.each(stops)('stop $file has $name', ({ file, name }) => {
+  expect(files).toContain(file);
+  const text = readFileSync(path.join(root, file), 'utf8');
+  expect(text).toMatch(new RegExp(`^export (?:async )?(?:function|class|const) ${name}\\b`, 'm'));
+});
+
+test('every path that the page names exists', () => {
+  const paths = [...page.matchAll(/`((?:agent|collectors|detectors|storage|test|docs)\/[\w./-]*)`/g)].map(
+    ([, name = '']) => name,
+  );
+  expect(paths.length).toBeGreaterThan(stops.length);
+  const missing = paths.filter((name) => !/\bID\b/.test(name) && !existsSync(path.join(root, name)));
+  expect(missing).toEqual([]);
+});
+
+test('at most five files lie at the top of agent/ and of collectors/, and the page names every directory', () => {
+  for (const layer of ['agent', 'collectors']) {
+    const entries = globSync(`${layer}/*`, { cwd: root, withFileTypes: true });
+    expect(entries.filter((entry) => entry.isFile()).length).toBeLessThanOrEqual(5);
+    const directories = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${layer}/${name}/`);
+    expect(directories.filter((name) => !page.includes(name))).toEqual([]);
+  }
+});
+
+test('startAgent fits on a screen', () => {
+  const lines = readFileSync(path.join(root, 'agent/daemon/start-agent.ts'), 'utf8').split('\n');
+  const start = lines.findIndex((line) => line.startsWith('export async function startAgent'));
+  const length = lines.slice(start).indexOf('}') + 1;
+  expect(length).toBeGreaterThan(1);
+  expect(length).toBeLessThan(80);
 });
