@@ -47,8 +47,6 @@ export interface HoldDeps {
 
 /** Events that wait at once; the oldest goes on when there is one more. */
 const maxHeld = 1024;
-/** A wait that is over is ended by its own promise, too: the timer need not run for each. */
-const leastPauseMs = 5;
 
 /** The faults of events that went on without what they lacked; of the others their documents say so. */
 export const judgedIncomplete: Readonly<Partial<Record<Lack, string>>> = {
@@ -113,9 +111,11 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     const onDue = (): void => {
       timer = undefined;
       check();
-      let nextMs = Number.POSITIVE_INFINITY;
-      for (const { waits } of entries) for (const { untilMs } of waits) nextMs = Math.min(nextMs, untilMs);
-      if (entries.size > 0) schedule(Math.max(nextMs, clock.monotonicMs() + leastPauseMs));
+      const nowMs = clock.monotonicMs();
+      const later = [...entries].flatMap(({ waits }) =>
+        waits.flatMap((wait) => (wait.untilMs > nowMs ? wait.untilMs : [])),
+      );
+      if (later.length > 0) schedule(Math.min(...later));
     };
     timer = { handle: setTimeout(onDue, timerMs(untilMs - clock.monotonicMs())), dueMs: untilMs };
   };

@@ -1,0 +1,76 @@
+// The recorder over a database that breaks: it is replaced, what waited is committed, and who has to know is told.
+
+import { expect, test } from 'vitest';
+import { openRecorder } from '../../../agent/daemon/recorder.ts';
+import { StoreError } from '../../../storage/store-error.ts';
+import { exampleEvent, start } from '../../storage/examples.ts';
+
+const setAside = { path: '/db.corrupt', reason: 'malformed' };
+
+function recorderOver(store: { broken: boolean; refusesReplacement?: boolean; setAside?: typeof setAside }) {
+  const log: string[] = [];
+  const committed: string[][] = [];
+  const write =
+    (level: string) =>
+    (message: string): number =>
+      log.push(`${level}: ${message}`);
+  const recorder = openRecorder({
+    store: {
+      get setAside() {
+        return store.setAside;
+      },
+      record(events) {
+        if (store.broken) throw new StoreError('corrupt', 'malformed');
+        committed.push(events.map(({ event }) => event.event.id));
+        return { alerts: [] };
+      },
+      replaceDatabase(reason) {
+        if (store.refusesReplacement) throw new StoreError('full', 'disk full');
+        store.setAside = { ...setAside, reason };
+        store.broken = false;
+      },
+    },
+    nowMs: () => start,
+    log: { error: write('error'), info: write('info') },
+    onFault: (what) => log.push(`fault: ${what}`),
+  });
+  const add = (id: string) => recorder.add({ event: exampleEvent(id, start), scope: '', verdicts: [] });
+  return { recorder, add, committed, log };
+}
+
+test('a database that breaks is replaced, and the events are committed at the next commit', () => {
+  const { recorder, add, committed, log } = recorderOver({ broken: true });
+  const told: unknown[] = [];
+  recorder.onSetAside((...given) => told.push(given));
+  add('a');
+  recorder.commit();
+  expect([committed, recorder.waiting, recorder.refused]).toEqual([[], 1, 'malformed']);
+  expect(told).toEqual([[setAside, true]]);
+  recorder.commit();
+  expect([committed, recorder.waiting, recorder.refused]).toEqual([[['a']], 0, undefined]);
+  expect(log).toEqual([
+    'error: events cannot be stored and wait in memory',
+    'error: the database could not be used and was set aside; a new one was begun',
+    'info: events are stored again',
+  ]);
+});
+
+test('where it cannot be replaced that is tried again', () => {
+  const store = { broken: true, refusesReplacement: true };
+  const { recorder, add, committed } = recorderOver(store);
+  add('a');
+  recorder.commit();
+  recorder.commit();
+  expect([committed, recorder.waiting]).toEqual([[], 1]);
+  store.refusesReplacement = false;
+  recorder.commit();
+  expect([committed, recorder.waiting]).toEqual([[['a']], 0]);
+});
+
+test('a database that was set aside at the opening is reported to who asks later', () => {
+  const { recorder, log } = recorderOver({ broken: false, setAside });
+  const told: unknown[] = [];
+  recorder.onSetAside((...given) => told.push(given));
+  expect(told).toEqual([[setAside, false]]);
+  expect(log).toEqual(['error: the database could not be used and was set aside; a new one was begun']);
+});
