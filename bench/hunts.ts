@@ -92,7 +92,7 @@ function eventOf(i: number): StepparentEvent {
 }
 
 const megabytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(0);
-const say = (text: string): void => {
+const progress = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
@@ -128,7 +128,7 @@ function hunt(file: string): void {
       const { user, system } = process.cpuUsage(cpu);
       return { ms: performance.now() - began, cpuMs: (user + system) / 1000, rows };
     });
-    say(
+    progress(
       `  ${id.padEnd(32)} ${times.map(({ ms, cpuMs }) => `${ms.toFixed(0)} ms (CPU ${cpuMs.toFixed(0)})`).join(', ')} (${times[0]?.rows} rows)`,
     );
   }
@@ -144,16 +144,18 @@ for (const maxBytes of [limits.maxBytes, Number.MAX_SAFE_INTEGER]) {
     const largest = fill(store, file, { maxBytes });
     const seconds = (performance.now() - began) / 1000;
     const bound = maxBytes === limits.maxBytes ? `a bound of ${megabytes(maxBytes)} MiB` : 'no bound';
-    say(`${total} events with ${bound}: ${((1e6 * seconds) / total).toFixed(0)} µs each`);
+    progress(`${total} events with ${bound}: ${((1e6 * seconds) / total).toFixed(0)} µs each`);
     const { events, sizeBytes } = store.status();
-    say(
+    progress(
       `  file ${megabytes(fs.statSync(file).size)} MiB, at most ${megabytes(largest)}; with its log ${megabytes(sizeBytes)}; ${events} events`,
     );
     hunt(file);
     if (maxBytes === limits.maxBytes) {
       pruneAll(store, { maxBytes: maxBytes / 4 });
       store.close();
-      say(`  with a bound of ${megabytes(maxBytes / 4)} MiB it shrinks to ${megabytes(fs.statSync(file).size)} MiB`);
+      progress(
+        `  with a bound of ${megabytes(maxBytes / 4)} MiB it shrinks to ${megabytes(fs.statSync(file).size)} MiB`,
+      );
     } else store.close();
   } finally {
     fs.rmSync(directory, { recursive: true });

@@ -64,9 +64,10 @@ function countRight(directory: string, prefix: string, parents: readonly number[
   );
   const seen = new Set<string>();
   for (const line of text.split('\n').filter(Boolean)) {
-    const { process: of } = JSON.parse(line);
-    const [tool, option, file] = of?.args ?? [];
-    const right = tool === 'dpkg' && option === '-i' && of.parent?.name === 'dash' && parents.includes(of.parent?.pid);
+    const { process: recorded } = JSON.parse(line);
+    const [tool, option, file] = recorded?.args ?? [];
+    const right =
+      tool === 'dpkg' && option === '-i' && recorded.parent?.name === 'dash' && parents.includes(recorded.parent?.pid);
     if (right && String(file).startsWith(prefix)) seen.add(file);
   }
   return `${seen.size} of ${total}`;

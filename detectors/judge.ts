@@ -101,10 +101,10 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
       faults++;
       onFault(rule, error);
     };
-    const matches: { rule: Rule; from: number; to: number }[] = [];
+    const matches: { rule: Rule; start: number; end: number }[] = [];
     for (const rule of policy.rules) {
-      const from = reads.count;
-      if (isMatch(rule, seen.read, countFault)) matches.push({ rule, from, to: reads.count });
+      const start = reads.count;
+      if (isMatch(rule, seen.read, countFault)) matches.push({ rule, start, end: reads.count });
     }
     if (key !== undefined && matches.length === 0 && !policy.records(seen.read)) {
       if (faults === 0 && !candidate.isDescribed()) noMatch.keep(key, reads);
@@ -112,8 +112,10 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
     }
     const described = document();
     const { read } = candidate;
-    const contradicted = matches.filter(({ from, to }) => !reads.agree(read, from, to)).map(({ rule }) => rule);
-    if (contradicted.length > 0 || !reads.agree(read, 0, reads.count)) seen = withFacts(read, document);
+    const contradicted = matches
+      .filter(({ start, end }) => !reads.sameBetween(read, start, end))
+      .map(({ rule }) => rule);
+    if (contradicted.length > 0 || !reads.sameBetween(read, 0, reads.count)) seen = withFacts(read, document);
     const rules = matches
       .map(({ rule }) => rule)
       .filter((rule) => !contradicted.includes(rule) || isMatch(rule, seen.read, countFault));

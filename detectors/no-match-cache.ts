@@ -14,8 +14,8 @@ export interface Reads {
   read: FieldReader;
   /** Fields that were read until now. */
   readonly count: number;
-  /** Whether another reader gives the same for the fields that were read from `from` (a count) up to `to`. */
-  agree(read: FieldReader, from: number, to: number): boolean;
+  /** Whether another reader gives the same values for the fields that were read from number `start` up to number `end`. */
+  sameBetween(read: FieldReader, start: number, end: number): boolean;
   /** Each field once, with its value; undefined: one was read with two values. */
   distinct(): ReadonlyMap<string, FieldValue> | undefined;
 }
@@ -45,8 +45,8 @@ export function recordReads(reader: FieldReader): Reads {
     get count() {
       return fields.length;
     },
-    agree(read, from, to) {
-      for (let index = from; index < to; index++) {
+    sameBetween(read, start, end) {
+      for (let index = start; index < end; index++) {
         if (!isSame(values[index], read(fields[index] as string))) return false;
       }
       return true;

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration/configuration.ts';
 import { tomlValue } from '../agent/configuration/toml-value.ts';
-import { asInstalled, isOfTheStart } from '../packaging/sample-configuration.ts';
+import { asInstalled, requiresRestart } from '../packaging/sample-configuration.ts';
 
 export const configurationPageFile: string = path.join(import.meta.dirname, 'configuration.md');
 
@@ -14,7 +14,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<
 function row(key: ConfigurationKey): string {
   const value = key.default === undefined ? '' : `\`${tomlValue(asInstalled(key.default)).replaceAll('|', '\\|')}\``;
   const whenUnset = key.default === undefined ? ` Without it: ${key.whenUnset}.` : '';
-  const restart = isOfTheStart(key) ? ' Changes wait for a restart.' : '';
+  const restart = requiresRestart(key) ? ' Changes wait for a restart.' : '';
   return `| \`${key.name}\` | ${value} | ${cell(`${key.description}${whenUnset}${restart}`)} | ${cell(key.allowed)} |`;
 }
 

@@ -45,6 +45,6 @@ export const tooNew = (needs: readonly Need[]): Need[] =>
     const bound = newest[kind];
     if (bound === undefined) return true;
     const parts = numbers.split('.').map(Number);
-    const at = bound.findIndex((most, i) => (parts[i] ?? 0) !== most);
-    return at === -1 ? parts.length > bound.length : (parts[at] ?? 0) > (bound[at] ?? 0);
+    const index = bound.findIndex((most, i) => (parts[i] ?? 0) !== most);
+    return index === -1 ? parts.length > bound.length : (parts[index] ?? 0) > (bound[index] ?? 0);
   });

@@ -77,7 +77,7 @@ const all = (directory: string, pattern: RegExp, to: string): PackagedFile[] =>
     .sort()
     .map((name) => ({ to: join(to, name), from: join(directory, name), mode: 0o644 }));
 
-/** All below `folder`, at the same places below `to`. */
+/** All below `directory`, under the same names below `to`. */
 const tree = (directory: string, to = ''): PackagedFile[] =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -9,7 +9,7 @@ import { tomlValue } from '../agent/configuration/toml-value.ts';
 import { version } from '../agent/version.ts';
 import { checkout } from './bundle.ts';
 import { type CommandRow, commandTable } from './command-table.ts';
-import { asInstalled, isOfTheStart } from './sample-configuration.ts';
+import { asInstalled, requiresRestart } from './sample-configuration.ts';
 
 /** A page as man(1) reads it; `name` is that of its file, `stepparent.8`. */
 export interface ManPage {
@@ -217,7 +217,7 @@ function keyItem(key: (typeof configurationKeys)[number]): string {
     description,
     `Allowed: ${allowed}.`,
     holds,
-    ...(isOfTheStart(key) ? ['Changes wait for a restart.'] : []),
+    ...(requiresRestart(key) ? ['Changes wait for a restart.'] : []),
   ];
   return item(`\`${name.slice(name.lastIndexOf('.') + 1)}\``, text.join(' '));
 }

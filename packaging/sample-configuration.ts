@@ -2,7 +2,7 @@
 
 import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration/configuration.ts';
 import { tomlValue } from '../agent/configuration/toml-value.ts';
-import { keysOfTheStart } from '../agent/daemon/policy.ts';
+import { restartKeys } from '../agent/daemon/policy.ts';
 import { checkout } from './bundle.ts';
 
 const width = 100;
@@ -44,14 +44,14 @@ export function sampleConfiguration(): string {
 }
 
 /** A reload does not put it in force. */
-export const isOfTheStart = ({ name, table }: ConfigurationKey): boolean =>
-  (keysOfTheStart as readonly string[]).includes(table === '' ? name : table);
+export const requiresRestart = ({ name, table }: ConfigurationKey): boolean =>
+  (restartKeys as readonly string[]).includes(table === '' ? name : table);
 
 function entry(row: ConfigurationKey): string {
   const { name, description, allowed, default: value, whenUnset, example } = row;
   const key = name.slice(name.lastIndexOf('.') + 1);
   const holds = value === undefined ? `\nWithout it: ${whenUnset}.` : '';
-  const restart = isOfTheStart(row) ? '\nChanges wait for a restart.' : '';
+  const restart = requiresRestart(row) ? '\nChanges wait for a restart.' : '';
   return `${comment(`${description}\nAllowed: ${allowed}.${holds}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
 }
 

@@ -82,13 +82,13 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
     const alertsBeforeMs = nowMs - (bounds.alertDays ?? limits.alertDays) * dayMs;
     const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
     // The rest is for pages that are free but still in the file, and for what is written until the next step.
-    const full = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
+    const isNearlyFull = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
 
     const agedEvents = dropEvents.run(eventsBeforeMs).changes;
-    const events = full && agedEvents === 0 ? dropForRoom() : agedEvents;
+    const events = isNearlyFull && agedEvents === 0 ? dropForRoom() : agedEvents;
     const dueAlerts = dropAlerts.run(alertsBeforeMs).changes;
     const excess = (countAlerts.get() ?? 0) - (bounds.alerts ?? limits.alerts);
-    const overAlerts = full && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);
+    const overAlerts = isNearlyFull && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);
     const alerts = dueAlerts + (overAlerts === 0 ? 0 : dropExcess.run(overAlerts).changes);
     dropDeliveries.run(alertsBeforeMs);
     dropUnconfigured.run(eventsBeforeMs, sinkList);
@@ -110,7 +110,7 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
       termsCorrected,
       more:
         [events, alerts, terms, termsCorrected, scripts].some((count) => count >= rows) ||
-        (full && events + alerts > 0),
+        (isNearlyFull && events + alerts > 0),
     };
   });
 

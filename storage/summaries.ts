@@ -41,21 +41,21 @@ export function summarize(db: Database, sinks: readonly string[], nowMs: number)
 function buildSummary(row: CappingRow, nowMs: number): StepparentEvent {
   const alert = JSON.parse(row.document) as StepparentEvent;
   const { severity, risk_score } = alert.event;
-  const from = new Date(row.from_ms).toISOString();
-  const to = new Date(row.last_ms).toISOString();
+  const start = new Date(row.from_ms).toISOString();
+  const end = new Date(row.last_ms).toISOString();
   const ruleText = escapeText(row.rule_id, 100);
   const many = row.count === 1 ? '1 more alert' : `${row.count} more alerts`;
   return {
     '@timestamp': new Date(nowMs).toISOString(),
     ecs: alert.ecs,
-    message: `${many} of ${ruleText} between ${from} and ${to} ${row.count === 1 ? 'was' : 'were'} kept and not sent one by one; see: stepparent alerts --rule ${ruleText}`,
+    message: `${many} of ${ruleText} between ${start} and ${end} ${row.count === 1 ? 'was' : 'were'} kept and not sent one by one; see: stepparent alerts --rule ${ruleText}`,
     tags: alert.tags ?? [],
     event: {
       id: alertId(`${alert.event.id} summary`, row.rule_id),
       kind: 'alert',
       action: 'alert-summary',
-      start: from,
-      end: to,
+      start,
+      end,
       ...(severity === undefined ? {} : { severity }),
       ...(risk_score === undefined ? {} : { risk_score }),
     },
@@ -63,6 +63,6 @@ function buildSummary(row: CappingRow, nowMs: number): StepparentEvent {
     agent: alert.agent,
     rule: alert.rule ?? { id: row.rule_id },
     threat: alert.threat ?? [],
-    stepparent: { summary: { alerts: row.count, from, to } },
+    stepparent: { summary: { alerts: row.count, from: start, to: end } },
   };
 }

@@ -50,9 +50,9 @@ function configuredRuleFiles(config: string | undefined, optional: boolean): Rul
 /** A path that is no directory counts as a file, also where there is none. */
 function ruleFilesAt(paths: readonly string[]): RuleFiles {
   const found = paths.map((path) => {
-    const full = resolve(path);
-    const isDirectory = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    return isDirectory ? ruleFilesIn([full]) : { files: [full], refused: [] };
+    const absolute = resolve(path);
+    const isDirectory = statSync(absolute, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return isDirectory ? ruleFilesIn([absolute]) : { files: [absolute], refused: [] };
   });
   return { files: found.flatMap(({ files }) => files), refused: found.flatMap(({ refused }) => refused) };
 }

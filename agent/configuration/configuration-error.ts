@@ -1,7 +1,7 @@
 // The operator's mistake in a configuration file.
 
 /** Where in the file. */
-interface Place {
+interface Position {
   line: number;
   column: number;
   /** The line at fault and a caret under it, printable. */
@@ -13,13 +13,13 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly file: string;
   /** Undefined when the file as a whole is meant. */
-  readonly place: Place | undefined;
+  readonly position: Position | undefined;
   /** What else is wrong, in the order of the files. */
   others: readonly ConfigurationError[] = [];
 
-  constructor(file: string, message: string, place?: Place) {
-    super(`${place ? `${file}:${place.line}:${place.column}` : file}: ${message}`);
+  constructor(file: string, message: string, position?: Position) {
+    super(`${position ? `${file}:${position.line}:${position.column}` : file}: ${message}`);
     this.file = file;
-    this.place = place;
+    this.position = position;
   }
 }

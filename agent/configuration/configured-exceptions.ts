@@ -167,7 +167,7 @@ function exceptionWarnings(exceptions: readonly ConfiguredException[], known: Kn
         ];
       }),
     ];
-    return warnings.map(([at, warning]) => `${file}:${at}: ${warning}`);
+    return warnings.map(([warningLine, warning]) => `${file}:${warningLine}: ${warning}`);
   });
 }
 

@@ -46,10 +46,10 @@ function notesOn(rule: Rule): Note[] {
   };
   for (const field of rule.fields) {
     if (isKnownField(field)) continue;
-    const places = placesInQuery(rule, field);
-    if (places.length > 0 || !rule.termFields.includes(field)) {
+    const occurrences = occurrencesOf(rule, field);
+    if (occurrences.length > 0 || !rule.termFields.includes(field)) {
       // `?field` says that events may lack it: then only what is written nearly as another field is a mistake.
-      const isMeant = places.length > 0 && places.every(({ optional }) => optional) && !isSlip(field);
+      const isMeant = occurrences.length > 0 && occurrences.every(({ optional }) => optional) && !isSlip(field);
       if (!isMeant) add(queryKey, field, unknownField(field));
     } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
   }
@@ -145,14 +145,14 @@ function placed(rule: Rule, notes: readonly Note[]): RuleWarning[] {
   const source = sourceOf(file);
   return notes.map(({ key, field, message }) => {
     const path = ['rule', ...key];
-    const [inQuery] = key[0] === 'query' && field !== undefined ? placesInQuery(rule, field) : [];
-    const at = inQuery === undefined ? locateKey(source, path) : locateInString(source, path, inQuery);
+    const [inQuery] = key[0] === 'query' && field !== undefined ? occurrencesOf(rule, field) : [];
+    const span = inQuery === undefined ? locateKey(source, path) : locateInString(source, path, inQuery);
     const {
       line,
       column,
       excerpt,
       message: text,
-    } = new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, at);
+    } = new TomlFileError(`\`${path.join('.')}\`: ${message}`, file, source, span);
     return { file, line, column, message: text, excerpt };
   });
 }
@@ -167,7 +167,7 @@ export function sourceOf(file: string): string {
   }
 }
 
-interface PlaceInQuery {
+interface FieldOccurrence {
   start: number;
   end: number;
   /** EQL's `?field`. */
@@ -175,7 +175,7 @@ interface PlaceInQuery {
 }
 
 /** Where the query names the field; comments and values are no such places. EQL's category stands for `event.category`. */
-function placesInQuery({ language, query }: Rule, field: string): PlaceInQuery[] {
+function occurrencesOf({ language, query }: Rule, field: string): FieldOccurrence[] {
   if (language === 'kuery') {
     const tokens = tokenizeKql(query);
     return tokens.flatMap(({ start, end, parts }, i) => {
@@ -185,11 +185,11 @@ function placesInQuery({ language, query }: Rule, field: string): PlaceInQuery[]
     });
   }
   const tokens = tokenizeEql(query);
-  const places = tokens.flatMap(({ kind, text, start, end }, i) =>
+  const occurrences = tokens.flatMap(({ kind, text, start, end }, i) =>
     i > 0 && kind === 'name' && text === field ? [{ start, end, optional: tokens[i - 1]?.kind === '?' }] : [],
   );
   const [category] = tokens;
-  if (places.length > 0 || field !== 'event.category' || category === undefined) return places;
+  if (occurrences.length > 0 || field !== 'event.category' || category === undefined) return occurrences;
   return [{ start: category.start, end: category.end, optional: false }];
 }
 

@@ -46,17 +46,17 @@ export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfPr
   const isOver = ({ lastMs }: { lastMs: number }): boolean => clock.monotonicMs() - lastMs >= recentMs;
 
   /** One that is over makes room for a new one. */
-  const kindOf = (said: string): string => {
-    if (faults.has(said) || faults.size < maxKinds) return said;
+  const kindOf = (message: string): string => {
+    if (faults.has(message) || faults.size < maxKinds) return message;
     const [oldest] = [...faults].toSorted(([, a], [, b]) => a.lastMs - b.lastMs);
     if (oldest === undefined || !isOver(oldest[1])) return 'other';
     faults.delete(oldest[0]);
-    return said;
+    return message;
   };
 
   return {
-    note(said, error) {
-      const what = kindOf(said);
+    note(message, error) {
+      const what = kindOf(message);
       const nowMs = clock.monotonicMs();
       const fault = faults.get(what) ?? { what, count: 0, last: '', lastMs: 0, reportedMs: Number.NEGATIVE_INFINITY };
       faults.set(what, fault);
@@ -65,11 +65,11 @@ export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfPr
       fault.last = new Date(clock.wallMs()).toISOString();
       fault.lastMs = nowMs;
       delete fault.reason;
-      if (what !== said) fault.reason = reason === undefined ? said : `${said}: ${reason}`;
+      if (what !== message) fault.reason = reason === undefined ? message : `${message}: ${reason}`;
       else if (reason !== undefined) fault.reason = reason;
       if (nowMs - fault.reportedMs < reportEveryMs) return;
       fault.reportedMs = nowMs;
-      log.warn(said, { ...(reason === undefined ? {} : { reason }), count: fault.count });
+      log.warn(message, { ...(reason === undefined ? {} : { reason }), count: fault.count });
     },
     list: () =>
       [...faults.values()].map(({ what, reason, count, last }) => ({

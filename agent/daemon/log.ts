@@ -40,16 +40,16 @@ export function openLog({ level, to, stream, socket = journalSocket }: LogOption
     transports: [to === 'journal' ? new JournalTransport(stream, socket) : lines],
     exitOnError: false,
   });
-  const say =
-    (at: LogLevel): Say =>
+  const logAt =
+    (entryLevel: LogLevel): Say =>
     (message, values = {}) => {
       // Under one key, since winston gives `message` and `level` among the values a meaning.
-      logger.log({ level: at, message, values });
+      logger.log({ level: entryLevel, message, values });
     };
   const setLevel = (next: LogLevel): void => {
     logger.level = next;
   };
-  return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug'), setLevel };
+  return { error: logAt('error'), warn: logAt('warn'), info: logAt('info'), debug: logAt('debug'), setLevel };
 }
 
 /**

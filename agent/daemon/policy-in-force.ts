@@ -5,7 +5,7 @@ import type { JudgePolicy } from '../../detectors/judge.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
 import { type AgentStatus, formatFault } from './agent-status.ts';
 import type { Log } from './log.ts';
-import { exceptionsOf, newlyRejected, type Policy, readPolicy, restartKeys } from './policy.ts';
+import { exceptionsOf, keysNeedingRestart, newlyRejected, type Policy, readPolicy } from './policy.ts';
 
 export interface PolicyInForce {
   readonly current: Policy;
@@ -29,7 +29,7 @@ export function openPolicyInForce(read: ReadConfiguration, log: Log): PolicyInFo
   let judging = judgePolicyOf(current);
   let reloaded: AgentStatus['reloaded'];
   logPolicy(current, log);
-  const restartNeeded = (): string[] => restartKeys(read.configuration, current.configuration);
+  const restartNeeded = (): string[] => keysNeedingRestart(read.configuration, current.configuration);
   return {
     get current() {
       return current;

@@ -47,7 +47,7 @@ export const newlyRejected = (now: Policy, next: Policy): RefusedRule[] => {
 };
 
 /** Keys and tables that are read at the start alone: sensor, store, sinks and watch are opened with them. */
-export const keysOfTheStart = [
+export const restartKeys = [
   'state_directory',
   'logs_directory',
   'runtime_directory',
@@ -58,8 +58,8 @@ export const keysOfTheStart = [
 ] as const satisfies readonly (keyof Configuration)[];
 
 /** What is configured otherwise than the agent was started with and waits for a restart. */
-export const restartKeys = (started: Configuration, now: Configuration): string[] =>
-  keysOfTheStart.filter((key) => !isDeepStrictEqual(started[key], now[key]));
+export const keysNeedingRestart = (started: Configuration, now: Configuration): string[] =>
+  restartKeys.filter((key) => !isDeepStrictEqual(started[key], now[key]));
 
 /** Counts of exceptions, and what is odd about them now. */
 export const exceptionsOf = ({ exceptions, rules, hunts }: Policy): ExceptionsReport =>

@@ -82,9 +82,9 @@ export async function askQuery(
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted) onAbort();
 
-  let said = '';
+  let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = `${said}${text}`.slice(0, 2000);
+    stderr = `${stderr}${text}`.slice(0, 2000);
   });
   // A worker that has ended already does not read.
   child.stdin.on('error', () => {});
@@ -112,7 +112,7 @@ export async function askQuery(
     if (failure !== undefined) throw failure;
     if (why !== undefined && !isWhole) throw new QueryEnded(why);
     if (!isWhole)
-      throw new QueryEnded(`the process that answers is gone: ${said.trim() || trouble || 'it said nothing'}`);
+      throw new QueryEnded(`the process that answers is gone: ${stderr.trim() || trouble || 'it said nothing'}`);
     return result;
   } finally {
     clearTimeout(timer);

@@ -23,7 +23,7 @@ const rowsPerLine = 200;
 /** What one answer may have in all, in UTF-16 units of JSON. */
 const maxAnswerChars = 64 * 1024 * 1024;
 
-const say = (message: QueryMessage): void => {
+const send = (message: QueryMessage): void => {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 };
 
@@ -54,7 +54,7 @@ async function answer(request: QueryRequest): Promise<void> {
   }
   const database = await open(request);
   const asked = database.ask(request.sql, { since: request.since, now: request.now });
-  say({ columns: asked.columns });
+  send({ columns: asked.columns });
   let rows: AnswerValue[][] = [];
   let count = 0;
   let chars = 0;
@@ -66,20 +66,20 @@ async function answer(request: QueryRequest): Promise<void> {
     count++;
     rows.push(row);
     if (rows.length < rowsPerLine) continue;
-    say({ rows });
+    send({ rows });
     rows = [];
   }
-  if (rows.length > 0) say({ rows });
+  if (rows.length > 0) send({ rows });
   if (chars > maxAnswerChars) notes.push(`the answer is cut after ${count} rows: it is too large`);
   if (unread.count > 0) notes.push(`${unread.count} reads failed, and what they were for is missing: ${unread.first}`);
-  say({ end: { truncated, notes: [...notes, ...asked.notes] } });
+  send({ end: { truncated, notes: [...notes, ...asked.notes] } });
 }
 
 try {
   if (endWithParent()) await answer(JSON.parse(readFileSync(0, 'utf8')));
 } catch (error) {
   const message = errorMessage(error);
-  say({
+  send({
     error: {
       message,
       sql: error instanceof SqlError,

@@ -57,8 +57,8 @@ async function isUnchanged(
 ): Promise<boolean> {
   if (!host.exists(sumsFile)) return true;
   const lines = (await loadText(host.open(sumsFile), maxDatabaseBytes)).split('\n');
-  const said = lines.find((line) => names.some((name) => line.slice(32).trimStart() === name.slice(1)))?.slice(0, 32);
-  return said === undefined || said === (await digestOf(file, 'md5', maxProgramBytes));
+  const digest = lines.find((line) => names.some((name) => line.slice(32).trimStart() === name.slice(1)))?.slice(0, 32);
+  return digest === undefined || digest === (await digestOf(file, 'md5', maxProgramBytes));
 }
 
 /** By rpm's account, which is not asked for digests. Undefined: it knows no owner. */
@@ -115,14 +115,14 @@ export function openPackageOwner(
   };
 
   const askAll = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
-    const said: (boolean | undefined)[] = [];
-    for (const name of packageNames) said.push(await askDpkg(file, name));
-    if (said.includes(true)) return true;
-    const rest = packageNames.filter((_, i) => said[i] === undefined);
+    const answers: (boolean | undefined)[] = [];
+    for (const name of packageNames) answers.push(await askDpkg(file, name));
+    if (answers.includes(true)) return true;
+    const rest = packageNames.filter((_, i) => answers[i] === undefined);
     const database = rest.length > 0 && hasRpm(host) ? rpmDatabase() : undefined;
-    if (database !== undefined) said.push(await isOwnedInRpm(host, database, file.path, rest));
-    if (said.includes(true)) return true;
-    return said.includes(false) ? false : undefined;
+    if (database !== undefined) answers.push(await isOwnedInRpm(host, database, file.path, rest));
+    if (answers.includes(true)) return true;
+    return answers.includes(false) ? false : undefined;
   };
 
   /** Asks until nothing has changed meanwhile. What is not owned by a database that is being changed may be owned by the next. */

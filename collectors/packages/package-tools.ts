@@ -65,9 +65,9 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
 
   /** The nearest of its line that could be looked at is on the host: paths mean there what they mean to us. */
   const isOnHost = (entry: ProcessEntry): boolean => {
-    for (let at: ProcessEntry | undefined = entry; at; at = at.parent) {
-      inspect(at);
-      if (at.details) return at.details.hostRoot && at.details.containerId === undefined;
+    for (let current: ProcessEntry | undefined = entry; current; current = current.parent) {
+      inspect(current);
+      if (current.details) return current.details.hostRoot && current.details.containerId === undefined;
     }
     return false;
   };
@@ -90,8 +90,8 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     if (image.probedImage !== undefined && owners !== undefined) {
       // That very file; should another one stand there by now, it cannot be told whose that one was.
       const mapped = mappedNow(host, process);
-      const stands = mapped === undefined || mapped === fileIdentity(host, file);
-      return { genuine: stands ? owns(file, owners) : known<boolean>(undefined), probed: true };
+      const isInPlace = mapped === undefined || mapped === fileIdentity(host, file);
+      return { genuine: isInPlace ? owns(file, owners) : known<boolean>(undefined), probed: true };
     }
     if (owners === undefined) {
       const { inferredFrom } = executableOf(host, entry, image);
@@ -175,8 +175,8 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
  */
 function isInLine(exec: ExecSnapshot, { entry, image }: ProcessSnapshot): boolean {
   if (entry === exec.entry) return true;
-  for (let at = exec.entry; at.parent; at = at.parent) {
-    if (at.parent === entry) return at.parentImageAtFork === undefined || at.parentImageAtFork === image;
+  for (let current = exec.entry; current.parent; current = current.parent) {
+    if (current.parent === entry) return current.parentImageAtFork === undefined || current.parentImageAtFork === image;
   }
   return false;
 }

@@ -56,7 +56,7 @@ export function runRpm(args: readonly string[]): Promise<string> {
       ...invocation(),
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    let said = '';
+    let output = '';
     const fail = (message: string, answered = false): void => {
       clearTimeout(timer);
       child.kill('SIGKILL');
@@ -68,13 +68,13 @@ export function runRpm(args: readonly string[]): Promise<string> {
     child.once('error', (error) => fail(error.message));
     // Without a descriptor left (EMFILE) there is no stream, and the error is still to come.
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      if (said.length > maxChars) fail(`the answer has more than ${maxChars} characters`);
+      output += text;
+      if (output.length > maxChars) fail(`the answer has more than ${maxChars} characters`);
     });
     child.once('close', (code, signal) => {
       if (code !== 0) return fail(`it ended with ${signal ?? code}`, code !== null);
       clearTimeout(timer);
-      resolve(said);
+      resolve(output);
     });
   });
 }
@@ -96,9 +96,9 @@ export function runRpmAndWait(args: readonly string[]): string {
 
 /** What the distribution's macros say, as root's own rpm would have it. Rejects with RpmFailed. */
 export async function evaluateRpmMacros(rpm: AskRpm, macros: readonly string[]): Promise<string[]> {
-  const said = await rpm(macros.flatMap((macro) => ['--eval', `%{${macro}}`]));
+  const output = await rpm(macros.flatMap((macro) => ['--eval', `%{${macro}}`]));
   // Debian's rpm has its database in the user's home.
-  return said
+  return output
     .split('\n')
     .map((line) => (line.startsWith(`${noHome}/`) ? rootsHome() + line.slice(noHome.length) : line));
 }

@@ -122,7 +122,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   // -- Files whose event is still to come: their version is found out while they are in place.
   let young: { file: ScriptFile; name: string; sinceMs: number }[] = [];
   const isYoung = ({ file, name, sinceMs }: (typeof young)[number]): boolean =>
-    versions.of(file, name) === undefined && nowMs() - sinceMs < maxVersionWaitMs;
+    versions.find(file, name) === undefined && nowMs() - sinceMs < maxVersionWaitMs;
 
   // -- While something waits for a version, what dpkg says is read again and again.
   const isNeeded = (): boolean => young.length > 0 || hold.waitingFor('version') > 0;
@@ -209,7 +209,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       };
     }
     const file = { path, inode: event.file?.inode ?? '', ctimeMs };
-    const version = (): FileVersion | undefined => versions.of(file, own.package);
+    const version = (): FileVersion | undefined => versions.find(file, own.package);
     // Another writer than dpkg changed it, whichever version it is of.
     const isOutside = (): boolean => outside === true && readSince(receivedMs);
     return {
@@ -247,7 +247,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     let content: FileContent | undefined;
     let failed: string | undefined;
     const version = (): FileVersion | undefined =>
-      own.package === undefined ? undefined : versions.of(file, own.package);
+      own.package === undefined ? undefined : versions.find(file, own.package);
     // What dpkg said last may be of before it began to work on the package.
     version();
     const ended = (async () => {
@@ -289,7 +289,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     noteChange(path) {
       const name = scriptOfFile(path)?.package;
       const file = name === undefined || young.length >= maxYoung ? undefined : readScriptFile(host, path);
-      if (name === undefined || file === undefined || versions.of(file, name) !== undefined) return;
+      if (name === undefined || file === undefined || versions.find(file, name) !== undefined) return;
       young.push({ file, name, sinceMs: nowMs() });
       void readWhileNeeded();
     },
@@ -346,12 +346,12 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     },
 
     async versionInPlace(file, packageName) {
-      const found = versions.of(file, packageName);
+      const found = versions.find(file, packageName);
       if (found !== undefined) return found;
       // It was made a moment ago, or dpkg is at work on it.
       await sleep(pauseAtWorkMs);
       await refresh(nowMs());
-      return versions.of(file, packageName);
+      return versions.find(file, packageName);
     },
 
     async stop() {

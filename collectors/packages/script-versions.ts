@@ -19,7 +19,7 @@ export interface FileVersion {
 
 export interface ScriptVersions {
   /** Undefined: not known, or not yet; it may be after the next reading of what dpkg says. `name` is that of its package. */
-  of(file: ScriptFile, name: string): FileVersion | undefined;
+  find(file: ScriptFile, name: string): FileVersion | undefined;
 }
 
 /** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
@@ -40,7 +40,7 @@ export function openScriptVersions(host: Host, installed: Pick<InstalledVersions
   /** By path and inode. */
   const known = new Map<string, Known>();
   return {
-    of(file, name) {
+    find(file, name) {
       const key = `${file.path}\0${file.inode}`;
       const ctimeMs = Math.floor(file.ctimeMs);
       const before = known.get(key);

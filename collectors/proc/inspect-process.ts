@@ -85,7 +85,7 @@ export function readHostNamespaces(proc: Proc): HostNamespaces {
  * mounts in a user namespace of somebody's who is not root, where it is not looked.
  * Undefined: the process has ended.
  */
-function placeOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
+function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
   const own = proc.readNamespaces(pid);
   if (own === undefined) return undefined;
   const isSeparate = own.pid !== host.pid || !host.mounts.includes(own.mnt);
@@ -118,9 +118,9 @@ export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: numb
   const cmdline = proc.readCmdline(pid, maxDetailArgsBytes);
   const cgroupPath = proc.readCgroupPath(pid);
   const workingDirectory = proc.readCwd(pid);
-  const place = placeOf(proc, pid, namespaces, cgroupPath);
+  const location = locationOf(proc, pid, namespaces, cgroupPath);
   // It has ended on the way: half of the truth would be taken for the whole.
-  if (exe !== undefined && place === undefined) return undefined;
+  if (exe !== undefined && location === undefined) return undefined;
   const script =
     exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory, (file) => hasShebang(host, file));
   return {
@@ -146,8 +146,8 @@ export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: numb
     argsTruncated: cmdline?.truncated ?? false,
     workingDirectory,
     cgroupPath,
-    hostRoot: place?.hostRoot ?? false,
-    containerId: exe === undefined ? undefined : place?.containerId,
+    hostRoot: location?.hostRoot ?? false,
+    containerId: exe === undefined ? undefined : location?.containerId,
   };
 }
 

@@ -21,8 +21,8 @@ const maxAncestorArgsBytes = 8 * 1024;
 /** The ancestors of a process as they are now. */
 export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
   const ancestors: ProcessSnapshot[] = [];
-  for (let at = entry.parent; at && ancestors.length < maxLineage; at = at.parent) {
-    ancestors.push({ entry: at, image: at.image });
+  for (let ancestor = entry.parent; ancestor && ancestors.length < maxLineage; ancestor = ancestor.parent) {
+    ancestors.push({ entry: ancestor, image: ancestor.image });
   }
   return ancestors;
 }
@@ -33,7 +33,7 @@ export const entityId = (bootId: string, entry: ProcessEntry): string =>
 
 export const nameOf = (executable: string): string => path.basename(executable);
 
-const noNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
+const emptyNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
 
 const endedFirst = 'the process had ended before it could be read';
 /** What 0 means where /proc/PID/stat has the id of a session or a process group. */
@@ -67,7 +67,7 @@ function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epoch
   if (known && known.image === image && known.details === entry.details && sameEpoch(known.epochMs, epochMs))
     return known;
   const { fields, notes } = describeProcess(snapshot, context, epochMs, maxAncestorArgsBytes);
-  const hasNotes = Object.values(notes).some((some) => Object.keys(some).length > 0);
+  const hasNotes = Object.values(notes).some((entries) => Object.keys(entries).length > 0);
   const described = { fields, notes, hasNotes, step: lineageStep(fields), image, details: entry.details, epochMs };
   describedAncestors.set(entry, described);
   return described;
@@ -81,7 +81,7 @@ function describeProcess(
 ): Described {
   const seen = entry.details;
   const current = seen !== undefined && entry.detailsImage === image;
-  const notes = noNotes();
+  const notes = emptyNotes();
   const fields: ProcessFields = { pid: entry.pid, entity_id: entityId(context.bootId, entry) };
   if (entry.startNs > 0 || seen) fields.start = dateOf(epochMs, entry.startNs);
   if (image) {
@@ -168,7 +168,7 @@ export interface DescribedActor {
 /** Describes a process with its ancestors; reads /proc where nobody has yet. */
 export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, context: HostContext): DescribedActor {
   const { entry, image, ancestors } = snapshot;
-  const notes = noNotes();
+  const notes = emptyNotes();
   const epochMs = context.host.clock.bootEpochMs();
 
   const details = table.inspect(entry);
@@ -191,8 +191,8 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
     }
     return fields;
   };
-  const ancestorAt = (field: string, of: ProcessSnapshot): DescribedAncestor => {
-    const described = describeAncestor(of, context, epochMs);
+  const ancestorAt = (field: string, ancestor: ProcessSnapshot): DescribedAncestor => {
+    const described = describeAncestor(ancestor, context, epochMs);
     if (described.hasNotes) placed(described, field);
     return described;
   };
@@ -291,7 +291,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
 
 /** The notes that there are, for the event's `stepparent` object. */
 export const notesOf = (notes: Notes): Partial<Notes> =>
-  Object.fromEntries(Object.entries(notes).filter(([, some]) => Object.keys(some).length > 0));
+  Object.fromEntries(Object.entries(notes).filter(([, entries]) => Object.keys(entries).length > 0));
 
 /** For an event's `stepparent` object. */
 export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({

@@ -12,13 +12,13 @@ export const isPrivateName = (filename: string): boolean =>
 
 /** Paths of this process mean the same to us: it is not known to be in another root. */
 export const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
-  for (let at = entry; at; at = at.parent) if (at.details) return at.details.hostRoot;
+  for (let current = entry; current; current = current.parent) if (current.details) return current.details.hostRoot;
   return true;
 };
 
 const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
-  for (let at: ProcessEntry | undefined = entry; at; at = at.parent) {
-    if (at.details?.workingDirectory) return at.details.workingDirectory;
+  for (let current: ProcessEntry | undefined = entry; current; current = current.parent) {
+    if (current.details?.workingDirectory) return current.details.workingDirectory;
   }
   return undefined;
 };

@@ -99,36 +99,36 @@ export interface InterpreterRun {
  */
 export function parseInterpreterRun(executable: string, args: readonly string[]): InterpreterRun | undefined {
   let name = program.exec(path.basename(executable))?.[1] ?? '';
-  let at = 1;
+  let start = 1;
   if (name === 'busybox') {
     name = path.basename(args[0]?.replace(/^-/, '') ?? '');
     // `busybox sh x`, as `sh x`.
-    while (name.startsWith('busybox')) name = path.basename(args[at++] ?? '');
+    while (name.startsWith('busybox')) name = path.basename(args[start++] ?? '');
   }
-  const of = byName.get(name);
-  return of && { isShell: of.isShell === true, script: scriptAmong(of, args, at) };
+  const interpreter = byName.get(name);
+  return interpreter && { isShell: interpreter.isShell === true, script: findScript(interpreter, args, start) };
 }
 
-function scriptAmong(of: Interpreter, args: readonly string[], from: number): readonly string[] {
-  for (let at = from; at < args.length; at++) {
-    const arg = args[at] ?? '';
-    if (arg === '--' || (arg === '-' && of.likeSh)) return args.slice(at + 1);
+function findScript(interpreter: Interpreter, args: readonly string[], start: number): readonly string[] {
+  for (let index = start; index < args.length; index++) {
+    const arg = args[index] ?? '';
+    if (arg === '--' || (arg === '-' && interpreter.likeSh)) return args.slice(index + 1);
     if (arg === '-') return [];
-    if (!(arg.startsWith('-') || (of.likeSh && arg.startsWith('+')))) return args.slice(at);
+    if (!(arg.startsWith('-') || (interpreter.likeSh && arg.startsWith('+')))) return args.slice(index);
     const [name = ''] = arg.split('=', 1);
-    if (of.longCode?.includes(name)) return [];
-    if (of.longValues?.includes(name)) {
-      if (name === arg) at++;
+    if (interpreter.longCode?.includes(name)) return [];
+    if (interpreter.longValues?.includes(name)) {
+      if (name === arg) index++;
       continue;
     }
-    if (arg.startsWith('--') || of.longFlags?.includes(arg)) continue;
+    if (arg.startsWith('--') || interpreter.longFlags?.includes(arg)) continue;
     for (let i = 1; i < arg.length && i < maxBundle; i++) {
       const letter = arg.charAt(i);
-      if (of.code.includes(letter)) return [];
-      if (of.joined?.includes(letter)) break;
-      if (of.nextValues?.includes(letter)) at++;
-      if (!of.values?.includes(letter)) continue;
-      if (i === arg.length - 1) at++;
+      if (interpreter.code.includes(letter)) return [];
+      if (interpreter.joined?.includes(letter)) break;
+      if (interpreter.nextValues?.includes(letter)) index++;
+      if (!interpreter.values?.includes(letter)) continue;
+      if (i === arg.length - 1) index++;
       break;
     }
   }

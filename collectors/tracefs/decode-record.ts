@@ -92,17 +92,17 @@ export function decodeArgv(format: EventFormat, image: string): RecordDecoder {
     const argc = page.readUInt32LE(offset + argcAt);
     const args: string[] = [];
     const end = offset + first.offset + size;
-    let at = offset + first.offset;
+    let argStart = offset + first.offset;
     let truncated = false;
     while (args.length < argc) {
-      const nul = page.indexOf(0, at);
+      const nul = page.indexOf(0, argStart);
       if (nul < 0 || nul >= end) {
-        if (at < end) args.push(page.toString('utf8', at, end));
+        if (argStart < end) args.push(page.toString('utf8', argStart, end));
         truncated = true;
         break;
       }
-      args.push(page.toString('utf8', at, nul));
-      at = nul + 1;
+      args.push(page.toString('utf8', argStart, nul));
+      argStart = nul + 1;
     }
     return { kind: 'argv', timeNs, pid: page.readInt32LE(offset + pid), image, args, argc, truncated };
   };

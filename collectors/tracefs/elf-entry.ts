@@ -16,11 +16,11 @@ export function elfEntryOffset(head: Buffer): number | undefined {
   const size = head.readUInt16LE(54);
   const count = head.readUInt16LE(56);
   if (size < 56) return undefined;
-  for (let i = 0, at = table; i < count && at + size <= head.length; i++, at += size) {
-    if (head.readUInt32LE(at) !== linux.PT_LOAD) continue;
-    const offset = Number(head.readBigUInt64LE(at + 8));
-    const address = Number(head.readBigUInt64LE(at + 16));
-    const fileBytes = Number(head.readBigUInt64LE(at + 32));
+  for (let i = 0, header = table; i < count && header + size <= head.length; i++, header += size) {
+    if (head.readUInt32LE(header) !== linux.PT_LOAD) continue;
+    const offset = Number(head.readBigUInt64LE(header + 8));
+    const address = Number(head.readBigUInt64LE(header + 16));
+    const fileBytes = Number(head.readBigUInt64LE(header + 32));
     if (entry >= address && entry < address + fileBytes) return entry - address + offset;
   }
   return undefined;

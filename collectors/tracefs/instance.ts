@@ -141,8 +141,8 @@ function instanceAt(name: string): Instance {
 /** The probes defined in a group, whether or not its instance is still there. */
 function probesOf(group: string): { event: string; program?: string }[] {
   const listed = fs.readFileSync(probeFile(), 'utf8').matchAll(/^\w+:(\w+)\/(\w+) (?:(\/\S+):0x[0-9a-f]+ )?/gm);
-  return [...listed].flatMap(([, of, event = '', program]) =>
-    of === group ? [{ event, ...(program === undefined ? {} : { program }) }] : [],
+  return [...listed].flatMap(([, probeGroup, event = '', program]) =>
+    probeGroup === group ? [{ event, ...(program === undefined ? {} : { program }) }] : [],
   );
 }
 

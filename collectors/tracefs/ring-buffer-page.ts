@@ -50,37 +50,37 @@ export function visitPage(page: Buffer, size: number, layout: PageLayout, visit:
   }
 
   let timeNs = page.readUInt32LE(0) + page.readUInt32LE(4) * 0x1_0000_0000;
-  let at = layout.dataOffset;
-  while (at + 4 <= end) {
-    const header = page.readUInt32LE(at);
+  let position = layout.dataOffset;
+  while (position + 4 <= end) {
+    const header = page.readUInt32LE(position);
     const type = header & 0x1f;
     const delta = header >>> 5;
-    at += 4;
+    position += 4;
     if (type >= 1 && type < TYPE_PADDING) {
       const length = type * 4;
-      if (at + length > end) return { lost, malformed: true };
+      if (position + length > end) return { lost, malformed: true };
       timeNs += delta;
-      visit(page, at, length, timeNs);
-      at += length;
+      visit(page, position, length, timeNs);
+      position += length;
       continue;
     }
     // Padding without a delta fills the rest of the page.
     if (type === TYPE_PADDING && delta === 0) return { lost, malformed: false };
-    if (at + 4 > end) return { lost, malformed: true };
-    const word = page.readUInt32LE(at);
+    if (position + 4 > end) return { lost, malformed: true };
+    const word = page.readUInt32LE(position);
     if (type === TYPE_TIME_EXTEND) {
       timeNs += word * TIME_UNIT + delta;
-      at += 4;
+      position += 4;
     } else if (type === TYPE_TIME_STAMP) {
       timeNs = word * TIME_UNIT + delta;
-      at += 4;
+      position += 4;
     } else {
       // A long record, or a discarded one: the word is its length, itself included.
-      if (word < 4 || at + word > end) return { lost, malformed: true };
+      if (word < 4 || position + word > end) return { lost, malformed: true };
       timeNs += delta;
-      if (type === 0) visit(page, at + 4, word - 4, timeNs);
-      at += Math.ceil(word / 4) * 4;
+      if (type === 0) visit(page, position + 4, word - 4, timeNs);
+      position += Math.ceil(word / 4) * 4;
     }
   }
-  return { lost, malformed: at < end };
+  return { lost, malformed: position < end };
 }

@@ -90,8 +90,8 @@ export function withFacts(read: FieldReader, document: () => StepparentEvent): E
         if (fact !== null) found[name] = fact;
       }
       for (const kind of ['unobserved', 'inferred'] as const) {
-        const some = Object.assign({}, ...(notes ?? []).map((each) => each[kind]));
-        if (Object.keys(some).length > 0) found[kind] = { ...document().stepparent[kind], ...some };
+        const ownNotes = Object.assign({}, ...(notes ?? []).map((each) => each[kind]));
+        if (Object.keys(ownNotes).length > 0) found[kind] = { ...document().stepparent[kind], ...ownNotes };
       }
       return found as ReturnType<EventWithFacts['facts']>;
     },

@@ -150,8 +150,8 @@ export function parseRpm(args: readonly string[]): Command | undefined {
 
   function takeValue(option: RpmOption): string | undefined {
     if (option.value !== 'operand') return words.shift();
-    const at = words.findIndex((word) => !word.startsWith('-'));
-    return at < 0 ? '' : words.splice(at, 1)[0];
+    const index = words.findIndex((word) => !word.startsWith('-'));
+    return index < 0 ? '' : words.splice(index, 1)[0];
   }
 
   for (let word = words.shift(); word !== undefined; word = words.shift()) {

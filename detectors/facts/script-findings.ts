@@ -41,25 +41,25 @@ const inPlace = String.raw`\b(?:sed|perl)(?=\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,
 /** Not one that makes directories. */
 const install = String.raw`install(?!\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,3}d|-directory))`;
 /** Writing: a redirection to the place, a program that is told to write there, or one that puts its last argument there. */
-const writesTo = (place: RegExp): readonly RegExp[] => [
-  place,
+const writesTo = (pathPattern: RegExp): readonly RegExp[] => [
+  pathPattern,
   new RegExp(
     [
-      redirection('>{1,2}', place),
-      String.raw`\b(?:tee|dd|curl|wget)\b[^;&|]{0,400}?(?:${place.source})`,
+      redirection('>{1,2}', pathPattern),
+      String.raw`\b(?:tee|dd|curl|wget)\b[^;&|]{0,400}?(?:${pathPattern.source})`,
       // What is edited stands behind the program of the edit, which may have any sign.
-      `${inPlace}.{0,400}?(?:${place.source})`,
-      String.raw`\bgpg2?\b[^;&|]{0,400}?\s(?:-o|--output)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${place.source})`,
-      String.raw`\b(?:cp|mv|ln|${install}|rsync)\b[^;&|]{0,400}?(?:${place.source})[^\s;&|]{0,200}\s{0,8}(?:$|[;&|<>()#]|\d>)`,
-      String.raw`\b(?:cp|mv|ln|${install})\s(?:[^;&|]{0,80}\s)?(?:-\w{0,4}t|--target-directory)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${place.source})`,
+      `${inPlace}.{0,400}?(?:${pathPattern.source})`,
+      String.raw`\bgpg2?\b[^;&|]{0,400}?\s(?:-o|--output)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${pathPattern.source})`,
+      String.raw`\b(?:cp|mv|ln|${install}|rsync)\b[^;&|]{0,400}?(?:${pathPattern.source})[^\s;&|]{0,200}\s{0,8}(?:$|[;&|<>()#]|\d>)`,
+      String.raw`\b(?:cp|mv|ln|${install})\s(?:[^;&|]{0,80}\s)?(?:-\w{0,4}t|--target-directory)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${pathPattern.source})`,
     ].join('|'),
   ),
 ];
 /** Files of the directory with such an end, or the directory itself, into which they are put. */
 const filesIn = (directory: RegExp, end: RegExp): RegExp =>
   new RegExp(String.raw`${directory.source}(?:/[^\s"']{0,120}${end.source}|/?(?=["']?(?:[\s;&|)]|$)))`);
-const redirection = (sign: string, place: RegExp): string =>
-  String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${place.source})`;
+const redirection = (sign: string, target: RegExp): string =>
+  String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${target.source})`;
 /** Only asks whether there is such a program. */
 const asksFor = /\b(?:command\s{1,8}-[vV]|which|type|hash|whereis)\s/;
 /** Tests, removals and comparisons of a file leave it alone; what their output goes to is another matter. */
@@ -301,12 +301,12 @@ export function findingsOf(script: string): ScriptIndicator[] {
   const findings: ScriptIndicator[] = [];
   const counts = new Map<string, number>();
   let line = 0;
-  for (let at = 0; at <= script.length && findings.length < maxFindings; ) {
-    const end = script.indexOf('\n', at);
+  for (let lineStart = 0; lineStart <= script.length && findings.length < maxFindings; ) {
+    const end = script.indexOf('\n', lineStart);
     const stop = end < 0 ? script.length : end;
     line++;
-    const text = script.slice(at, Math.min(stop, at + maxLineChars));
-    at = stop + 1;
+    const text = script.slice(lineStart, Math.min(stop, lineStart + maxLineChars));
+    lineStart = stop + 1;
     if (text.length < 3 || comment.test(text) || onlySays.test(text)) continue;
     const actingText = text.replace(onlyLooks, '$1');
     const reported = new Set<string>();

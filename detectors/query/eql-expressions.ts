@@ -142,7 +142,7 @@ export function overArguments(
   return (read) => {
     const values: Scalar[] = [];
     let several: readonly Scalar[] | undefined;
-    let place = 0;
+    let severalIndex = 0;
     for (const evaluate of parameters) {
       const value = evaluate(read);
       if (value === undefined) return undefined;
@@ -154,14 +154,14 @@ export function overArguments(
       if (first === undefined) return undefined;
       if (several === undefined) {
         several = value;
-        place = values.length;
+        severalIndex = values.length;
       }
       values.push(first);
     }
     if (several === undefined) return apply(values);
     const results: Scalar[] = [];
     for (const one of several) {
-      values[place] = one;
+      values[severalIndex] = one;
       const result = apply(values);
       if (result !== undefined) results.push(result);
     }

@@ -28,12 +28,12 @@ export interface EqlFunction {
   foldable?: readonly number[];
   /**
    * Prepares a call. `literals` are the arguments of literal parameters, in order. The function that is returned gets the other arguments,
-   * never null and of the right type; what it returns may be undefined, EQL's null. `fail` refuses literal number `place` and throws.
+   * never null and of the right type; what it returns may be undefined, EQL's null. `fail` refuses literal number `index` and throws.
    */
   bind: (
     literals: readonly LiteralArgument[],
     ignoreCase: boolean,
-    fail: (place: number, reason: string) => never,
+    fail: (index: number, reason: string) => never,
   ) => (values: readonly Scalar[]) => Scalar | undefined;
 }
 
@@ -67,9 +67,9 @@ export const eqlFunctions: readonly EqlFunction[] = [
     bind: (blocks, _, fail) => {
       const list = new BlockList();
       let unknown = false;
-      for (const [place, block] of blocks.entries()) {
+      for (const [index, block] of blocks.entries()) {
         if (block === null) unknown = true;
-        else addBlock(list, String(block), (reason) => fail(place, reason));
+        else addBlock(list, String(block), (reason) => fail(index, reason));
       }
       return ([address]) => {
         if (unknown || typeof address !== 'string' || address.length > 64) return undefined;

@@ -77,35 +77,35 @@ export function tokenizeEql(source: string): EqlToken[] {
     cut(source, tokens);
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    const at = tokens.at(-1)?.end ?? 0;
-    tokens.push({ kind: 'fault', start: at, end: at, text: '', error });
+    const position = tokens.at(-1)?.end ?? 0;
+    tokens.push({ kind: 'fault', start: position, end: position, text: '', error });
   }
   return tokens;
 }
 
 function cut(source: string, tokens: EqlToken[]): void {
-  let at = 0;
+  let index = 0;
   const matched = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
+    pattern.lastIndex = index;
     return pattern.exec(source)?.[0];
   };
   const push = (kind: EqlToken['kind'], length: number, text: string): void => {
-    tokens.push({ kind, start: at, end: at + length, text });
-    at += length;
+    tokens.push({ kind, start: index, end: index + length, text });
+    index += length;
   };
-  const refuse = (length: number, message: string): QueryError => errorAt(source, at, at + length, message);
+  const refuse = (length: number, message: string): QueryError => errorAt(source, index, index + length, message);
 
-  while (at < source.length) {
-    const character = source[at] ?? '';
+  while (index < source.length) {
+    const character = source[index] ?? '';
     const skipped = matched(blank);
     if (skipped !== undefined) {
-      at += skipped.length;
+      index += skipped.length;
       continue;
     }
-    if (source.startsWith('/*', at)) {
-      const end = source.indexOf('*/', at + 2);
+    if (source.startsWith('/*', index)) {
+      const end = source.indexOf('*/', index + 2);
       if (end === -1) throw refuse(2, 'the comment that begins here has no closing `*/`');
-      at = end + 2;
+      index = end + 2;
       continue;
     }
     const word = matched(name);
@@ -125,35 +125,35 @@ function cut(source: string, tokens: EqlToken[]): void {
       push('number', digits.length, digits);
       continue;
     }
-    if (source.startsWith('"""', at)) {
-      const { text, length } = rawString(source, at);
+    if (source.startsWith('"""', index)) {
+      const { text, length } = rawString(source, index);
       push('string', length, text);
       continue;
     }
     if (character === '"') {
-      const { text, length } = quotedString(source, at);
+      const { text, length } = quotedString(source, index);
       push('string', length, text);
       continue;
     }
     if (character === "'")
       throw refuse(1, 'strings in single quotes are no longer EQL: write "…", or """…""" for a raw string');
-    if (character === '?' && /^["']/.test(source.slice(at + 1))) {
-      throw refuse(2, `raw strings with \`?${source[at + 1]}\` are no longer EQL: write """…"""`);
+    if (character === '?' && /^["']/.test(source.slice(index + 1))) {
+      throw refuse(2, `raw strings with \`?${source[index + 1]}\` are no longer EQL: write """…"""`);
     }
-    const sign = signs.find((one) => source.startsWith(one, at));
+    const sign = signs.find((one) => source.startsWith(one, index));
     if (sign !== undefined) {
       push(sign, sign.length, sign);
       continue;
     }
     if (character === '=') throw refuse(1, 'found `=`, which compares nothing: write `==`, or `:` to ignore case');
-    if (source.startsWith('![', at)) {
+    if (source.startsWith('![', index)) {
       throw refuse(2, '`![…]` is a part of a `sequence`, and `sequence` queries are not supported yet');
     }
     if (character === '`') throw refuse(1, 'the field name that begins here has no closing backtick');
-    const width = (source.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-    throw refuse(width, `found ${foundText(source, at, at + width)}, which begins nothing in EQL`);
+    const width = (source.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
+    throw refuse(width, `found ${foundText(source, index, index + width)}, which begins nothing in EQL`);
   }
-  tokens.push({ kind: 'end', start: at, end: at, text: '' });
+  tokens.push({ kind: 'end', start: index, end: index, text: '' });
 }
 
 function rawString(source: string, start: number): { text: string; length: number } {
@@ -168,34 +168,34 @@ function rawString(source: string, start: number): { text: string; length: numbe
 
 function quotedString(source: string, start: number): { text: string; length: number } {
   let text = '';
-  for (let at = start + 1; at < source.length; ) {
-    const character = source[at] ?? '';
-    if (character === '"') return { text, length: at + 1 - start };
+  for (let index = start + 1; index < source.length; ) {
+    const character = source[index] ?? '';
+    if (character === '"') return { text, length: index + 1 - start };
     if (character === '\r' || character === '\n') break;
     if (character !== '\\') {
       text += character;
-      at++;
+      index++;
       continue;
     }
-    const simple = simpleEscapes[source[at + 1] ?? ''];
+    const simple = simpleEscapes[source[index + 1] ?? ''];
     if (simple !== undefined) {
       text += simple;
-      at += 2;
+      index += 2;
       continue;
     }
-    const hex = /^\\u\{([0-9a-fA-F]{2,8})\}/.exec(source.slice(at, at + 12));
+    const hex = /^\\u\{([0-9a-fA-F]{2,8})\}/.exec(source.slice(index, index + 12));
     const codePoint = Number.parseInt(hex?.[1] ?? '', 16);
     if (hex === null || codePoint > 0x10ffff || (codePoint >= 0xd800 && codePoint <= 0xdfff)) {
       const length = hex?.[0].length ?? 2;
       throw errorAt(
         source,
-        at,
-        at + length,
-        `${foundText(source, at, at + length)} is no escape: allowed are \\b \\t \\n \\f \\r \\" \\\\ and \\u{2 to 8 hexadecimal digits of a character}; a raw string """…""" needs none`,
+        index,
+        index + length,
+        `${foundText(source, index, index + length)} is no escape: allowed are \\b \\t \\n \\f \\r \\" \\\\ and \\u{2 to 8 hexadecimal digits of a character}; a raw string """…""" needs none`,
       );
     }
     text += String.fromCodePoint(codePoint);
-    at += hex[0].length;
+    index += hex[0].length;
   }
   throw errorAt(source, start, start + 1, 'the string that begins here has no closing `"` on its line');
 }

@@ -78,7 +78,7 @@ class EqlParser {
   readonly fields = new Set<string>();
   readonly #source: string;
   readonly #tokens: readonly EqlToken[];
-  #at = 0;
+  #index = 0;
   #nesting = 0;
 
   constructor(source: string) {
@@ -92,13 +92,13 @@ class EqlParser {
     const isWord = first.kind === 'name' && /^[A-Za-z_@]\w*$/.test(this.#source.slice(first.start, first.end));
     const construct = isWord ? first.text.toLowerCase() : first.kind;
     const reason = unsupportedQueries[construct];
-    if (reason !== undefined && (construct === first.text || this.#tokens[this.#at + 1]?.kind !== 'where')) {
+    if (reason !== undefined && (construct === first.text || this.#tokens[this.#index + 1]?.kind !== 'where')) {
       throw this.#refuse(first, `${reason}: only \`category where condition\` is`);
     }
     if (!isWord && first.kind !== 'string') {
       throw this.#unexpected('an event category (in double quotes if it is no plain word) or `any`');
     }
-    this.#at++;
+    this.#index++;
     const category = isWord && first.text === 'any' ? undefined : first.text;
     if (!this.#take('where')) throw this.#unexpected('`where`');
     const holds = this.#conditionOf(this.#or());
@@ -152,7 +152,7 @@ class EqlParser {
     const operator = this.#peek();
     const range = rangeTests[operator.kind];
     if (operator.kind === '==' || operator.kind === '!=' || range !== undefined) {
-      this.#at++;
+      this.#index++;
       const right = this.#sum();
       this.#comparable(left, right);
       if (range === undefined) {
@@ -170,17 +170,17 @@ class EqlParser {
       return this.#test(test, [left, right]);
     }
     const negated = operator.kind === 'not';
-    if (negated) this.#at++;
+    if (negated) this.#index++;
     const keyword = this.#peek();
     if (keyword.kind === 'in' || keyword.kind === 'in~') {
-      this.#at++;
+      this.#index++;
       const contained = this.#in(left, keyword.kind === 'in~');
       return negated ? this.#negation(contained) : contained;
     }
     if (negated) throw this.#unexpected('`in` after `not`; to negate another operator write `not (… like …)`');
     const pattern = /^(:|like|regex)(~?)$/.exec(keyword.kind);
     if (pattern === null) return left;
-    this.#at++;
+    this.#index++;
     const ignoreCase = pattern[1] === ':' || pattern[2] === '~';
     return this.#patterns(left, keyword, pattern[1] === 'regex', ignoreCase);
   }
@@ -258,7 +258,7 @@ class EqlParser {
     for (;;) {
       const operator = operators.find((one) => one === this.#peek().kind);
       if (operator === undefined) return left;
-      this.#at++;
+      this.#index++;
       left = this.#arithmetic(operator, left, part());
     }
   }
@@ -271,7 +271,7 @@ class EqlParser {
   #unary(): Expression {
     const token = this.#peek();
     if (token.kind !== '-' && token.kind !== '+') return this.#primary();
-    this.#at++;
+    this.#index++;
     const operand = this.#nested(() => this.#unary());
     this.#expectType(operand, 'number', `\`${token.kind}\` computes with numbers`);
     if (token.kind === '+') return { ...operand, start: token.start };
@@ -285,27 +285,27 @@ class EqlParser {
     const token = this.#peek();
     switch (token.kind) {
       case '(': {
-        this.#at++;
+        this.#index++;
         const inner = this.#nested(() => this.#or());
         const end = this.#peek().end;
         if (!this.#take(')')) throw this.#unexpected('an operator or `)`');
         return { ...inner, start: token.start, end };
       }
       case 'string':
-        this.#at++;
+        this.#index++;
         return this.#literal(token.text, token, false);
       case 'number': {
-        this.#at++;
+        this.#index++;
         const value = Number(token.text);
         if (!Number.isFinite(value)) throw this.#refuse(token, 'the number is too large');
         return this.#literal(value, token, /[.eE]/.test(token.text));
       }
       case 'true':
       case 'false':
-        this.#at++;
+        this.#index++;
         return this.#literal(token.kind === 'true', token, false);
       case 'null':
-        this.#at++;
+        this.#index++;
         return {
           type: 'null',
           start: token.start,
@@ -316,12 +316,12 @@ class EqlParser {
           evaluate: () => undefined,
         };
       case '?': {
-        this.#at++;
+        this.#index++;
         if (this.#peek().kind !== 'name') throw this.#unexpected('a field name after `?`');
         return { ...this.#field(), start: token.start };
       }
       case 'name':
-        if (this.#tokens[this.#at + 1]?.kind === '(') return this.#call();
+        if (this.#tokens[this.#index + 1]?.kind === '(') return this.#call();
         return this.#field();
       default:
         throw this.#unexpected('a field, a value, a function, `not` or `(`');
@@ -330,7 +330,7 @@ class EqlParser {
 
   #field(): Expression {
     const token = this.#peek();
-    this.#at++;
+    this.#index++;
     const next = this.#peek();
     if (next.kind === '[')
       throw this.#refuse(
@@ -351,8 +351,8 @@ class EqlParser {
 
   #call(): Expression {
     const token = this.#peek();
-    this.#at++;
-    const close = (): number => this.#tokens[this.#at - 1]?.end ?? token.end;
+    this.#index++;
+    const close = (): number => this.#tokens[this.#index - 1]?.end ?? token.end;
     const written = token.text.replace(/~$/, '');
     const ignoreCase = written !== token.text;
     const name = functionNames.find((one) => one.toLowerCase() === written.toLowerCase());
@@ -361,17 +361,17 @@ class EqlParser {
     const definition = eqlFunctions.find((one) => one.name === name);
     if (ignoreCase && definition?.foldable === undefined)
       throw this.#refuse(token, `\`${name}\` has no case-insensitive variant: write it without \`~\``);
-    const given = this.#tokens[this.#at + 1]?.kind === ')' ? [] : this.#list(() => this.#or());
-    if (given.length === 0) this.#at += 2;
-    const at = { start: token.start, end: close() };
+    const given = this.#tokens[this.#index + 1]?.kind === ')' ? [] : this.#list(() => this.#or());
+    if (given.length === 0) this.#index += 2;
+    const span = { start: token.start, end: close() };
     const operator = arithmeticFunctions[name];
     if (operator !== undefined || definition === undefined) {
       const [left, right] = given;
       if (left === undefined || right === undefined || given.length > 2)
         throw this.#refuse(token, `\`${name}\` takes 2 arguments, found ${given.length}`);
-      return { ...this.#arithmetic(operator ?? '+', left, right), ...at };
+      return { ...this.#arithmetic(operator ?? '+', left, right), ...span };
     }
-    return { ...this.#applied(definition, given, ignoreCase, token), ...at };
+    return { ...this.#applied(definition, given, ignoreCase, token), ...span };
   }
 
   #applied(definition: EqlFunction, given: readonly Expression[], ignoreCase: boolean, token: EqlToken): Expression {
@@ -388,13 +388,13 @@ class EqlParser {
       );
     }
     const literals: LiteralArgument[] = [];
-    const literalPlaces: Expression[] = [];
+    const literalNodes: Expression[] = [];
     const evaluated: Evaluate[] = [];
     const types: EqlParameter['type'][] = [];
-    for (const [place, argument] of given.entries()) {
-      const parameter = parameters[Math.min(place, parameters.length - 1)];
+    for (const [index, argument] of given.entries()) {
+      const parameter = parameters[Math.min(index, parameters.length - 1)];
       if (parameter === undefined) continue;
-      const folded = ignoreCase && foldable.includes(place);
+      const folded = ignoreCase && foldable.includes(index);
       if (parameter.type !== 'any')
         this.#expectType(argument, parameter.type, `\`${name}\` needs a ${parameter.type} for \`${parameter.name}\``);
       if (parameter.literal) {
@@ -405,16 +405,16 @@ class EqlParser {
           );
         }
         literals.push(argument.literal ?? null);
-        literalPlaces.push(argument);
+        literalNodes.push(argument);
       } else {
         evaluated.push(folded ? foldedArgument(argument) : argument.evaluate);
         types.push(parameter.type);
       }
     }
-    const apply = bind(literals, ignoreCase, (place, reason) => this.#fail(literalPlaces[place] ?? token, reason));
+    const apply = bind(literals, ignoreCase, (index, reason) => this.#fail(literalNodes[index] ?? token, reason));
     const evaluate = overArguments(evaluated, (values) => {
-      for (const [place, value] of values.entries()) {
-        const type = types[place];
+      for (const [index, value] of values.entries()) {
+        const type = types[index];
         if (type === 'any' ? textOf(value) === undefined : typeof value !== type) return undefined;
       }
       return apply(values);
@@ -428,9 +428,9 @@ class EqlParser {
     return node;
   }
 
-  #literal(literal: Scalar, at: { start: number; end: number }, float: boolean): Expression {
+  #literal(literal: Scalar, span: { start: number; end: number }, float: boolean): Expression {
     const type = typeof literal === 'string' ? 'string' : typeof literal === 'number' ? 'number' : 'boolean';
-    const { start, end } = at;
+    const { start, end } = span;
     const node: Expression = { type, literal, start, end, depth: 0, float, needs: [], evaluate: () => literal };
     if (typeof literal === 'boolean') node.condition = () => literal;
     return node;
@@ -500,19 +500,19 @@ class EqlParser {
     return result;
   }
 
-  #tooDeep(at: { start: number; end: number }): QueryError {
-    return this.#refuse(at, `the query nests more than ${maxNesting} deep`);
+  #tooDeep(span: { start: number; end: number }): QueryError {
+    return this.#refuse(span, `the query nests more than ${maxNesting} deep`);
   }
 
   #peek(): EqlToken {
-    const token = this.#tokens[this.#at];
+    const token = this.#tokens[this.#index];
     if (token?.error !== undefined) throw token.error;
     return token ?? { kind: 'end', start: this.#source.length, end: this.#source.length, text: '' };
   }
 
   #take(kind: EqlToken['kind']): boolean {
     if (this.#peek().kind !== kind) return false;
-    this.#at++;
+    this.#index++;
     return true;
   }
 
@@ -520,12 +520,12 @@ class EqlParser {
     return foundText(this.#source, token.start, token.end);
   }
 
-  #refuse(at: { start: number; end: number }, message: string): QueryError {
-    return errorAt(this.#source, at.start, at.end, message);
+  #refuse(span: { start: number; end: number }, message: string): QueryError {
+    return errorAt(this.#source, span.start, span.end, message);
   }
 
-  #fail(at: { start: number; end: number }, message: string): never {
-    throw this.#refuse(at, message);
+  #fail(span: { start: number; end: number }, message: string): never {
+    throw this.#refuse(span, message);
   }
 
   #unexpected(expected: string): QueryError {

@@ -20,22 +20,22 @@ const escapedUnicode = /\\u([0-9a-fA-F]{4})/y;
 /** All tokens, the last of kind `end`. Throws a QueryError for an unknown escape and an unclosed phrase. */
 export function tokenizeKql(source: string): KqlToken[] {
   const tokens: KqlToken[] = [];
-  let at = 0;
-  while (at < source.length) {
-    const character = source[at] ?? '';
+  let index = 0;
+  while (index < source.length) {
+    const character = source[index] ?? '';
     if (space.test(character)) {
-      at++;
+      index++;
     } else if (character === '"') {
-      at = phrase(source, at, tokens);
+      index = phrase(source, index, tokens);
     } else if (character === '<' || character === '>') {
-      const kind = source[at + 1] === '=' ? (`${character}=` as const) : character;
-      tokens.push({ kind, start: at, end: at + kind.length, parts: [] });
-      at += kind.length;
+      const kind = source[index + 1] === '=' ? (`${character}=` as const) : character;
+      tokens.push({ kind, start: index, end: index + kind.length, parts: [] });
+      index += kind.length;
     } else if (character === '(' || character === ')' || character === '{' || character === '}' || character === ':') {
-      tokens.push({ kind: character, start: at, end: at + 1, parts: [] });
-      at++;
+      tokens.push({ kind: character, start: index, end: index + 1, parts: [] });
+      index++;
     } else {
-      at = word(source, at, tokens);
+      index = word(source, index, tokens);
     }
   }
   tokens.push({ kind: 'end', start: source.length, end: source.length, parts: [] });
@@ -44,70 +44,71 @@ export function tokenizeKql(source: string): KqlToken[] {
 
 function phrase(source: string, start: number, tokens: KqlToken[]): number {
   let literal = '';
-  let at = start + 1;
-  while (source[at] !== '"') {
-    if (at >= source.length) throw errorAt(source, start, start + 1, 'the phrase that begins here has no closing `"`');
-    const escaped = source[at] === '\\' ? readEscape(source, at, '\\"') : undefined;
-    literal += escaped?.text ?? source[at];
-    at += escaped?.length ?? 1;
+  let index = start + 1;
+  while (source[index] !== '"') {
+    if (index >= source.length)
+      throw errorAt(source, start, start + 1, 'the phrase that begins here has no closing `"`');
+    const escaped = source[index] === '\\' ? readEscape(source, index, '\\"') : undefined;
+    literal += escaped?.text ?? source[index];
+    index += escaped?.length ?? 1;
   }
-  tokens.push({ kind: 'phrase', start, end: at + 1, parts: [{ literal }] });
-  return at + 1;
+  tokens.push({ kind: 'phrase', start, end: index + 1, parts: [{ literal }] });
+  return index + 1;
 }
 
 function word(source: string, start: number, tokens: KqlToken[]): number {
   const parts: WildcardPart[] = [];
   let literal = '';
-  let at = start;
-  for (; at < source.length; ) {
-    const character = source[at] ?? '';
+  let index = start;
+  for (; index < source.length; ) {
+    const character = source[index] ?? '';
     if (character === '*') {
       if (literal !== '') parts.push({ literal });
       parts.push({ wild: '*' });
       literal = '';
-      at++;
+      index++;
     } else if (character === '\\') {
       // `\not` is a word escaped, not a newline and `ot`.
-      const escaped = readKeywordEscape(source, at) ?? readEscape(source, at, '\\():<>"*{}');
+      const escaped = readKeywordEscape(source, index) ?? readEscape(source, index, '\\():<>"*{}');
       if (escaped === undefined) {
-        const found = foundText(source, at, at + 2);
+        const found = foundText(source, index, index + 2);
         throw errorAt(
           source,
-          at,
-          at + 2,
+          index,
+          index + 2,
           `${found} is no escape: allowed are \\\\ \\( \\) \\: \\< \\> \\" \\* \\{ \\}, \\t \\r \\n, \\uXXXX, \\and \\or \\not`,
         );
       }
       literal += escaped.text;
-      at += escaped.length;
+      index += escaped.length;
     } else if (space.test(character) || sign.test(character)) {
       break;
     } else {
       literal += character;
-      at++;
+      index++;
     }
   }
   if (literal !== '') parts.push({ literal });
-  const keyword = source.slice(start, at).toLowerCase();
+  const keyword = source.slice(start, index).toLowerCase();
   const kind = keyword === 'and' || keyword === 'or' || keyword === 'not' ? keyword : 'word';
-  tokens.push({ kind, start, end: at, parts });
-  return at;
+  tokens.push({ kind, start, end: index, parts });
+  return index;
 }
 
-/** What the backslash at `at` begins: the escaped text and the length of the escape, or undefined when it begins none of these. */
-function readEscape(source: string, at: number, signs: string): { text: string; length: number } | undefined {
-  const next = source[at + 1] ?? '';
+/** What the backslash at `start` begins: the escaped text and the length of the escape, or undefined when it begins none of these. */
+function readEscape(source: string, start: number, signs: string): { text: string; length: number } | undefined {
+  const next = source[start + 1] ?? '';
   if (next === 't') return { text: '\t', length: 2 };
   if (next === 'r') return { text: '\r', length: 2 };
   if (next === 'n') return { text: '\n', length: 2 };
   if (next !== '' && signs.includes(next)) return { text: next, length: 2 };
-  escapedUnicode.lastIndex = at;
+  escapedUnicode.lastIndex = start;
   const hex = escapedUnicode.exec(source)?.[1];
   return hex === undefined ? undefined : { text: String.fromCharCode(Number.parseInt(hex, 16)), length: 6 };
 }
 
-function readKeywordEscape(source: string, at: number): { text: string; length: number } | undefined {
-  escapedKeyword.lastIndex = at;
+function readKeywordEscape(source: string, start: number): { text: string; length: number } | undefined {
+  escapedKeyword.lastIndex = start;
   const keyword = escapedKeyword.exec(source)?.[1];
   return keyword === undefined ? undefined : { text: keyword, length: keyword.length + 1 };
 }

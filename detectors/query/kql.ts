@@ -42,7 +42,7 @@ class KqlParser {
   readonly fields = new Set<string>();
   readonly #source: string;
   readonly #tokens: readonly KqlToken[];
-  #at = 0;
+  #index = 0;
   #nesting = 0;
 
   constructor(source: string) {
@@ -83,11 +83,11 @@ class KqlParser {
   #expression(): Predicate {
     const token = this.#peek();
     if (token.kind !== 'word' && token.kind !== 'phrase') throw this.#unexpected('a field, `not` or `(`');
-    this.#at++;
+    this.#index++;
     const operator = this.#peek();
     if (operator.kind === ':') {
       const field = this.#field(token);
-      this.#at++;
+      this.#index++;
       if (this.#peek().kind === '{')
         throw this.#refuse(
           this.#peek(),
@@ -105,7 +105,7 @@ class KqlParser {
       throw this.#refuse(token, `${this.#found(token)} has no field: ${what}; write field:value`);
     }
     const field = this.#field(token);
-    this.#at++;
+    this.#index++;
     return this.#range(field, range);
   }
 
@@ -124,11 +124,11 @@ class KqlParser {
     if (parts.length !== 1 || only === undefined || !('literal' in only))
       throw this.#refuse(token, 'a range takes no wildcard: write one value');
     const limit = only.literal;
-    const within = (one: Scalar): boolean => {
+    const isInRange = (one: Scalar): boolean => {
       const order = orderOf(one, limit);
       return order !== undefined && test(order);
     };
-    return (read) => someValue(read(field), within);
+    return (read) => someValue(read(field), isInRange);
   }
 
   #valueList(): ValueTest {
@@ -176,7 +176,7 @@ class KqlParser {
   #literal(expected: string): readonly WildcardPart[] {
     const first = this.#peek();
     if (first.kind !== 'word' && first.kind !== 'phrase') throw this.#unexpected(expected);
-    this.#at++;
+    this.#index++;
     if (first.kind === 'phrase') return first.parts;
     const parts = [...first.parts];
     let last = first;
@@ -188,7 +188,7 @@ class KqlParser {
         else parts.push(part);
       }
       last = next;
-      this.#at++;
+      this.#index++;
     }
     return parts;
   }
@@ -211,12 +211,14 @@ class KqlParser {
   }
 
   #peek(): KqlToken {
-    return this.#tokens[this.#at] ?? { kind: 'end', start: this.#source.length, end: this.#source.length, parts: [] };
+    return (
+      this.#tokens[this.#index] ?? { kind: 'end', start: this.#source.length, end: this.#source.length, parts: [] }
+    );
   }
 
   #take(kind: KqlToken['kind']): boolean {
     if (this.#peek().kind !== kind) return false;
-    this.#at++;
+    this.#index++;
     return true;
   }
 

@@ -33,12 +33,12 @@ export function compileRegex(
     if (value.length > maxRegexInput) return false;
     current.clear();
     enter(states, current, 0);
-    for (let at = 0; at < value.length && current.size > 0; ) {
-      const codePoint = value.codePointAt(at) ?? 0;
-      at += codePoint > 0xffff ? 2 : 1;
+    for (let index = 0; index < value.length && current.size > 0; ) {
+      const codePoint = value.codePointAt(index) ?? 0;
+      index += codePoint > 0xffff ? 2 : 1;
       following.clear();
       for (let i = 0; i < current.size; i++) {
-        const state = states[current.at(i)];
+        const state = states[current.member(i)];
         if (state !== undefined && 'test' in state && state.test(codePoint)) enter(states, following, state.next);
       }
       [current, following] = [following, current];
@@ -51,24 +51,24 @@ export function compileRegex(
 class StateSet {
   size = 0;
   readonly #members: Uint16Array;
-  readonly #places: Uint16Array;
+  readonly #indexes: Uint16Array;
 
   constructor(capacity: number) {
     this.#members = new Uint16Array(capacity);
-    this.#places = new Uint16Array(capacity);
+    this.#indexes = new Uint16Array(capacity);
   }
 
-  at(index: number): number {
+  member(index: number): number {
     return this.#members[index] ?? 0;
   }
 
   has(state: number): boolean {
-    const place = this.#places[state] ?? 0;
-    return place < this.size && this.#members[place] === state;
+    const index = this.#indexes[state] ?? 0;
+    return index < this.size && this.#members[index] === state;
   }
 
   add(state: number): void {
-    this.#places[state] = this.size;
+    this.#indexes[state] = this.size;
     this.#members[this.size++] = state;
   }
 
@@ -122,10 +122,10 @@ function program(root: Node, fail: (reason: string) => never): State[] {
         const optional = node.max === Infinity ? 1 : node.max - node.min;
         for (let i = 0; i < optional; i++) {
           const split = [states.length + 1];
-          const at = add({ next: split });
+          const splitState = add({ next: split });
           exits.push(split);
           emit(node.node);
-          if (node.max === Infinity) add({ next: [at] });
+          if (node.max === Infinity) add({ next: [splitState] });
         }
         for (const exit of exits) exit.push(states.length);
         return;
@@ -144,15 +144,15 @@ const classes: Readonly<Record<string, (codePoint: number) => boolean>> = {
 
 function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (reason: string) => never): Node {
   const characters = Array.from(pattern);
-  let at = 0;
+  let position = 0;
   let depth = 0;
-  const refuse = (reason: string): never => fail(`${reason}, at character ${at + 1} of the expression`);
+  const refuse = (reason: string): never => fail(`${reason}, at character ${position + 1} of the expression`);
 
   const choice = (): Node => {
     if (++depth > maxDepth) refuse(`groups nest more than ${maxDepth} deep`);
     const nodes = [sequence()];
-    while (characters[at] === '|') {
-      at++;
+    while (characters[position] === '|') {
+      position++;
       nodes.push(sequence());
     }
     depth--;
@@ -161,7 +161,8 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
 
   const sequence = (): Node => {
     const nodes: Node[] = [];
-    while (at < characters.length && characters[at] !== '|' && characters[at] !== ')') nodes.push(repeated());
+    while (position < characters.length && characters[position] !== '|' && characters[position] !== ')')
+      nodes.push(repeated());
     return { kind: 'sequence', nodes };
   };
 
@@ -176,43 +177,43 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
   };
 
   const repeatCount = (): { min: number; max: number } | undefined => {
-    const sign = characters[at];
+    const sign = characters[position];
     if (sign !== '?' && sign !== '*' && sign !== '+' && sign !== '{') return undefined;
     if (sign !== '{') {
-      at++;
+      position++;
       return { min: sign === '+' ? 1 : 0, max: sign === '?' ? 1 : Infinity };
     }
-    const match = /^\{(\d{1,6})(?:(,)(\d{1,6})?)?\}/.exec(characters.slice(at, at + 16).join(''));
+    const match = /^\{(\d{1,6})(?:(,)(\d{1,6})?)?\}/.exec(characters.slice(position, position + 16).join(''));
     if (match === null)
       return refuse('`{` must begin a repeat such as {2}, {2,} or {2,5} (write \\{ for the character)');
     const min = Number(match[1]);
     const max = match[3] !== undefined ? Number(match[3]) : match[2] !== undefined ? Infinity : min;
     if (max < min) refuse('the repeat counts down');
-    at += match[0].length;
+    position += match[0].length;
     return { min, max };
   };
 
   const one = (): Node => {
-    const character = characters[at] ?? '';
+    const character = characters[position] ?? '';
     switch (character) {
       case '.':
-        at++;
+        position++;
         return { kind: 'character', test: () => true };
       case '(': {
-        at++;
+        position++;
         const node = choice();
-        if (characters[at] !== ')') refuse('a `(` is not closed');
-        at++;
+        if (characters[position] !== ')') refuse('a `(` is not closed');
+        position++;
         return node;
       }
       case '[':
-        at++;
+        position++;
         return characterClass();
       case '"': {
-        const end = characters.indexOf('"', at + 1);
+        const end = characters.indexOf('"', position + 1);
         if (end === -1) refuse('a `"` is not closed (write \\" for the character)');
-        const nodes = characters.slice(at + 1, end).map(literal);
-        at = end + 1;
+        const nodes = characters.slice(position + 1, end).map(literal);
+        position = end + 1;
         return { kind: 'sequence', nodes };
       }
       case '\\': {
@@ -239,7 +240,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
       case ']':
         return refuse(`\`${character}\` has nothing to stand for here (write \\${character} for the character)`);
       default:
-        at++;
+        position++;
         return literal(character);
     }
   };
@@ -248,30 +249,30 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
 
   /** Reads from the backslash on: the character meant, or the test of a class such as `\d`. */
   const escaped = (): string | ((codePoint: number) => boolean) => {
-    const character = characters[at + 1];
+    const character = characters[position + 1];
     if (character === undefined) return refuse('nothing follows the last `\\`');
     const known = classes[character.toLowerCase()];
     if (known === undefined && /^[A-Za-z0-9]$/.test(character)) {
       refuse(`\`\\${character}\` means nothing special in a Lucene expression (allowed are \\d \\D \\s \\S \\w \\W)`);
     }
-    at += 2;
+    position += 2;
     if (known === undefined) return character;
     return character === character.toLowerCase() ? known : (codePoint) => !known(codePoint);
   };
 
   const characterClass = (): Node => {
-    const negated = characters[at] === '^';
-    if (negated) at++;
+    const negated = characters[position] === '^';
+    if (negated) position++;
     const ranges: [string, string][] = [];
     const tests: ((codePoint: number) => boolean)[] = [];
     // A `]` right after the `[` closes it in Lucene too, and an empty class is refused.
-    while (at < characters.length && characters[at] !== ']') {
-      const first = characters[at] === '\\' ? escaped() : (characters[at++] ?? '');
+    while (position < characters.length && characters[position] !== ']') {
+      const first = characters[position] === '\\' ? escaped() : (characters[position++] ?? '');
       if (typeof first !== 'string') {
         tests.push(first);
-      } else if (characters[at] === '-' && characters[at + 1] !== ']' && at + 1 < characters.length) {
-        at++;
-        const last = characters[at] === '\\' ? escaped() : (characters[at++] ?? '');
+      } else if (characters[position] === '-' && characters[position + 1] !== ']' && position + 1 < characters.length) {
+        position++;
+        const last = characters[position] === '\\' ? escaped() : (characters[position++] ?? '');
         if (typeof last !== 'string') return refuse('a range cannot end in a class');
         if ((last.codePointAt(0) ?? 0) < (first.codePointAt(0) ?? 0)) refuse('the range runs backwards');
         ranges.push([first, last]);
@@ -279,9 +280,9 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
         ranges.push([first, first]);
       }
     }
-    if (at >= characters.length) refuse('a `[` is not closed');
+    if (position >= characters.length) refuse('a `[` is not closed');
     if (ranges.length + tests.length === 0) refuse('the class is empty');
-    at++;
+    position++;
     const inRanges = oneOf(ranges);
     const inAny = (codePoint: number): boolean => inRanges(codePoint) || tests.some((test) => test(codePoint));
     return { kind: 'character', test: negated ? (codePoint) => !inAny(codePoint) : inAny };
@@ -292,21 +293,21 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
       first.codePointAt(0) ?? 0,
       last.codePointAt(0) ?? 0,
     ]);
-    const within = (codePoint: number): boolean => {
+    const isInBounds = (codePoint: number): boolean => {
       for (const [first, last] of bounds) if (codePoint >= first && codePoint <= last) return true;
       return false;
     };
-    if (!ignoreCase) return within;
+    if (!ignoreCase) return isInBounds;
     return (codePoint) => {
-      if (within(codePoint)) return true;
+      if (isInBounds(codePoint)) return true;
       const character = String.fromCodePoint(codePoint);
       const lower = character.toLowerCase().codePointAt(0) ?? 0;
       const upper = character.toUpperCase().codePointAt(0) ?? 0;
-      return within(lower) || within(upper);
+      return isInBounds(lower) || isInBounds(upper);
     };
   };
 
   const root = choice();
-  if (at < characters.length) refuse('a `)` closes nothing');
+  if (position < characters.length) refuse('a `)` closes nothing');
   return root;
 }

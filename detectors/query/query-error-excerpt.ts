@@ -10,9 +10,9 @@ const shown = (text: string): string[] =>
   Array.from(text, (character) => (character === '\t' ? ' ' : printable(character)));
 
 /** As many whole cells as fit `columns`, counted from the start or from the end, with `…` where some are left off. */
-function cutTo(cells: readonly string[], columns: number, from: 'start' | 'end'): string {
+function cutTo(cells: readonly string[], columns: number, side: 'start' | 'end'): string {
   if (cells.join('').length <= columns) return cells.join('');
-  const order = from === 'start' ? cells : cells.toReversed();
+  const order = side === 'start' ? cells : cells.toReversed();
   let width = 1;
   const kept: string[] = [];
   for (const cell of order) {
@@ -20,7 +20,7 @@ function cutTo(cells: readonly string[], columns: number, from: 'start' | 'end')
     if (width > columns) break;
     kept.push(cell);
   }
-  return from === 'start' ? `${kept.join('')}…` : `…${kept.reverse().join('')}`;
+  return side === 'start' ? `${kept.join('')}…` : `…${kept.reverse().join('')}`;
 }
 
 /**

@@ -10,9 +10,13 @@ export const maxNesting = 200;
 export function errorAt(source: string, start: number, end: number, message: string): QueryError {
   let line = 1;
   let lineStart = 0;
-  for (let at = source.indexOf('\n'); at !== -1 && at < start; at = source.indexOf('\n', at + 1)) {
+  for (
+    let newline = source.indexOf('\n');
+    newline !== -1 && newline < start;
+    newline = source.indexOf('\n', newline + 1)
+  ) {
     line++;
-    lineStart = at + 1;
+    lineStart = newline + 1;
   }
   return new QueryError(message, line, start - lineStart + 1, Math.min(end, source.length) - start);
 }

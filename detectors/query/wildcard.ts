@@ -42,29 +42,29 @@ function compileProgram(parts: readonly WildcardPart[]): (value: string) => bool
   const program: number[] = [];
   for (const part of parts) {
     if ('wild' in part) program.push(part.wild === '*' ? anyRun : oneCharacter);
-    else for (let at = 0; at < part.literal.length; at++) program.push(part.literal.charCodeAt(at));
+    else for (let index = 0; index < part.literal.length; index++) program.push(part.literal.charCodeAt(index));
   }
   return (value) => {
-    let at = 0;
+    let index = 0;
     let step = 0;
     let lastStar = -1;
-    let retryAt = 0;
-    while (at < value.length) {
+    let retryIndex = 0;
+    while (index < value.length) {
       const wanted = program[step];
       if (wanted === anyRun) {
         lastStar = step++;
-        retryAt = at;
+        retryIndex = index;
       } else if (wanted === oneCharacter) {
-        at += characterWidth(value, at);
+        index += characterWidth(value, index);
         step++;
-      } else if (wanted === value.charCodeAt(at)) {
-        at++;
+      } else if (wanted === value.charCodeAt(index)) {
+        index++;
         step++;
       } else if (lastStar === -1) {
         return false;
       } else {
-        retryAt += characterWidth(value, retryAt);
-        at = retryAt;
+        retryIndex += characterWidth(value, retryIndex);
+        index = retryIndex;
         step = lastStar + 1;
       }
     }
@@ -74,6 +74,6 @@ function compileProgram(parts: readonly WildcardPart[]): (value: string) => bool
 }
 
 /** UTF-16 units of the character at a position: 2 for a surrogate pair. */
-function characterWidth(text: string, at: number): 1 | 2 {
-  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+function characterWidth(text: string, index: number): 1 | 2 {
+  return (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
 }

@@ -259,8 +259,8 @@ function compileQuery(file: string, source: string, language: Rule['language'], 
     if (!(error instanceof QueryError)) throw error;
     const lines = query.split('\n').slice(0, error.line - 1);
     const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + error.column - 1;
-    const at = locateInString(source, ['rule', 'query'], { start, end: start + error.length });
-    throw new TomlFileError(`\`rule.query\`: ${error.message}`, file, source, at);
+    const span = locateInString(source, ['rule', 'query'], { start, end: start + error.length });
+    throw new TomlFileError(`\`rule.query\`: ${error.message}`, file, source, span);
   }
 }
 

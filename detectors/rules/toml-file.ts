@@ -31,13 +31,13 @@ export class TomlFileError extends Error {
   readonly column: number;
   readonly excerpt: string;
 
-  constructor(message: string, file: string, text: string, at: Span) {
+  constructor(message: string, file: string, text: string, span: Span) {
     super(printable(message.slice(0, 500)));
-    const before = text.slice(0, at.start).split('\n');
+    const before = text.slice(0, span.start).split('\n');
     this.file = file;
     this.line = before.length;
     this.column = (before.at(-1)?.length ?? 0) + 1;
-    const fault = new QueryError(this.message, this.line, this.column, at.end - at.start);
+    const fault = new QueryError(this.message, this.line, this.column, span.end - span.start);
     this.excerpt = text === '' ? '' : formatQueryError(text, fault);
   }
 }
@@ -119,21 +119,21 @@ function* entriesOf(text: string): Generator<Entry> {
   const blank = /(?:[ \t\r\n]+|#[^\n]*)*/y;
   const lastIndex = new Map<string, number>();
   let table: (string | number)[] = [];
-  let at = 0;
+  let position = 0;
   const skipBlank = () => {
-    blank.lastIndex = at;
+    blank.lastIndex = position;
     blank.exec(text);
-    at = blank.lastIndex;
+    position = blank.lastIndex;
   };
-  for (skipBlank(); at < text.length; skipBlank()) {
-    const start = at;
-    const brackets = text.startsWith('[[', at) ? 2 : text.startsWith('[', at) ? 1 : 0;
-    const { keys, end } = keysAt(text, at + brackets);
+  for (skipBlank(); position < text.length; skipBlank()) {
+    const start = position;
+    const brackets = text.startsWith('[[', position) ? 2 : text.startsWith('[', position) ? 1 : 0;
+    const { keys, end } = keysAt(text, position + brackets);
     if (keys.length === 0) return;
     if (brackets === 0) {
-      at = end + (/[ \t]*=[ \t]*/y.exec(text.slice(end))?.[0].length ?? 1);
-      yield { path: [...table, ...keys], start, end, valueStart: at };
-      at = valueEnd(text, at);
+      position = end + (/[ \t]*=[ \t]*/y.exec(text.slice(end))?.[0].length ?? 1);
+      yield { path: [...table, ...keys], start, end, valueStart: position };
+      position = valueEnd(text, position);
       continue;
     }
     table = [];
@@ -144,35 +144,35 @@ function* entriesOf(text: string): Generator<Entry> {
       const index = lastIndex.get(array);
       if (index !== undefined) table.push(index);
     }
-    at = text.indexOf(']', end) + brackets;
-    yield { path: table, start, end: at, valueStart: at };
+    position = text.indexOf(']', end) + brackets;
+    yield { path: table, start, end: position, valueStart: position };
   }
 }
 
-/** The dotted key at `at`, and where its last part ends. */
-function keysAt(text: string, at: number): { keys: string[]; end: number } {
+/** The dotted key that begins at `start`, and where its last part ends. */
+function keysAt(text: string, start: number): { keys: string[]; end: number } {
   const key = /[ \t]*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([\w-]+))/y;
   const dot = /[ \t]*\./y;
   const keys: string[] = [];
-  key.lastIndex = at;
+  key.lastIndex = start;
   for (let found = key.exec(text); found !== null; found = key.exec(text)) {
     keys.push(found[1] === undefined ? (found[2] ?? found[3] ?? '') : unescaped(found[1]));
-    at = key.lastIndex;
-    dot.lastIndex = at;
+    start = key.lastIndex;
+    dot.lastIndex = start;
     if (dot.exec(text) === null) break;
     key.lastIndex = dot.lastIndex;
   }
-  return { keys, end: at };
+  return { keys, end: start };
 }
 
 /** What a basic string of TOML stands for. */
 const unescaped = (text: string): string => (text.includes('\\') ? String(parse(`k = "${text}"`).k) : text);
 
-/** Where the value at `at` ends: at the end of its line, or further on when it has several. */
-function valueEnd(text: string, at: number): number {
+/** Where the value that begins at `start` ends: at the end of its line, or further on when it has several. */
+function valueEnd(text: string, start: number): number {
   const part = /"""(?:[^\\]|\\[\s\S])*?"""+|'''[\s\S]*?'''+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[\s\S]/y;
   let depth = 0;
-  part.lastIndex = at;
+  part.lastIndex = start;
   for (let found = part.exec(text)?.[0]; found !== undefined; found = part.exec(text)?.[0]) {
     if (found === '[' || found === '{') depth++;
     if (found === ']' || found === '}') depth--;

@@ -71,8 +71,8 @@ test('whether another reader agrees with what a part of the reads gave', () => {
   reads.read('args');
   reads.read('copy');
   const now = { name: 'other', args: ['dpkg', '-i'] };
-  expect(reads.agree(reading(now), from, reads.count)).toBe(true);
-  expect(reads.agree(reading(now), 0, from)).toBe(false);
-  expect(reads.agree(reading({ ...now, args: ['dpkg', '-r'] }), from, reads.count)).toBe(false);
-  expect(reads.agree(reading({ ...now, copy: '/x' }), from, reads.count)).toBe(false);
+  expect(reads.sameBetween(reading(now), from, reads.count)).toBe(true);
+  expect(reads.sameBetween(reading(now), 0, from)).toBe(false);
+  expect(reads.sameBetween(reading({ ...now, args: ['dpkg', '-r'] }), from, reads.count)).toBe(false);
+  expect(reads.sameBetween(reading({ ...now, copy: '/x' }), from, reads.count)).toBe(false);
 });

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configurationKeys, configurationTables } from '../../agent/configuration/configuration.ts';
-import { keysOfTheStart } from '../../agent/daemon/policy.ts';
+import { restartKeys } from '../../agent/daemon/policy.ts';
 import { journalFieldNames } from '../../agent/sinks/journald.ts';
 import { commandTable } from '../../packaging/command-table.ts';
 import { manPages } from '../../packaging/man-pages.ts';
@@ -118,7 +118,7 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
       const keys = configurationKeys.filter((key) => key.table === table);
       expect(part.match(/^ {7}[a-z_]+(?= {1,}|$)(?=\n {14}| +[A-Z])/gm)?.length, part).toBe(keys.length);
       for (const { name, allowed, whenUnset } of keys) {
-        const waits = (keysOfTheStart as readonly string[]).includes(table === '' ? name : table);
+        const waits = (restartKeys as readonly string[]).includes(table === '' ? name : table);
         const key = name.slice(name.lastIndexOf('.') + 1);
         const [, said = ''] = new RegExp(`^ {7}${key}(?:\\n {14}| +)([A-Z].*)$`, 'm').exec(part) ?? [];
         expect(said, name).toContain(`Allowed: ${allowed}. ${whenUnset === undefined ? 'Default: ' : 'Without it: '}`);

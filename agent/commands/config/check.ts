@@ -22,7 +22,7 @@ async function checkFiles({ config }: GlobalOptions, file: string | undefined): 
   const print = (line: string): boolean => process.stdout.write(`${escapeText(line, lineChars)}\n`);
   for (const each of files) print(`read: ${each}`);
   for (const warning of warnings) print(`warning: ${warning}`);
-  for (const { message, place: span } of refused) {
+  for (const { message, position: span } of refused) {
     print(`refused: ${message}`);
     if (span) process.stdout.write(`${span.excerpt}\n`);
   }
