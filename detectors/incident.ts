@@ -341,7 +341,7 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
 
   addGuesses(packages, guesses, unpacked);
   shrink();
-  steps.sort((a, b) => Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']));
+  steps.sort(byTime);
   const last = new Map(steps.map((step) => [step['process.entity_id'], step]));
   for (const entityId of survivors.keys()) {
     const step = last.get(entityId);
@@ -545,6 +545,15 @@ const fileVerbs: Readonly<Record<string, string>> = {
   modification: 'changed',
   'attribute-change': 'changed attributes of',
 };
+
+/** Two steps of one millisecond are in the order of the microseconds since boot, which event.id has. */
+const byTime = (a: IncidentStep, b: IncidentStep): number =>
+  Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']) ||
+  bootUs(a['event.id']) - bootUs(b['event.id']);
+
+/** `BOOT-PID-START-US` of an exec, `BOOT-file-US-SERIAL` of a file change; 0: another id. */
+const bootUs = (eventId: string): number =>
+  Number(/^[^-]*-(?:file-(\d+)-\d+|\d+-\d+-(\d+))$/.exec(eventId)?.slice(1).find(Boolean) ?? 0);
 
 function stepOf(event: StepparentEvent): IncidentStep {
   const { process, file, stepparent } = event;

@@ -170,6 +170,17 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
   ]);
 });
 
+test('steps of one millisecond are in the order of the microseconds that their ids have, whichever was stored first', () => {
+  const withId = (eventId: string, command: string): StepparentEvent => {
+    const event = execOf(1, [command]);
+    return { ...event, event: { ...event.event, id: eventId } };
+  };
+  const third = withId('01234567-33-9-1003', 'third');
+  const events = [third, withId('01234567-file-1002-7', 'second'), withId('01234567-31-9-1001', 'first')];
+  const incident = build({ alerts: [alertOf(third, 'rule', 47)], events });
+  expect(incident?.stepparent.incident.steps.map(({ what }) => what)).toEqual(['first', 'second', 'third']);
+});
+
 test('no alert, no incident', () => {
   expect(build({ alerts: [], events: [execOf(1, ['/usr/bin/dpkg'])] })).toBe(undefined);
 });
