@@ -39,6 +39,13 @@ export interface ChangeQueue<T extends Queued> {
 /** Changes of a file's content or attributes: the state of the file after the last of them shows them all. */
 export const mergeable: ReadonlySet<FileAction> = new Set(['modification', 'attribute-change']);
 
+/** Whether a change that follows another one of the same file is part of its event. */
+function isOneEvent(before: Queued, change: Queued): boolean {
+  // The file was found in its directory before the kernel reported its creation. A name cannot be created twice.
+  if (change.action === 'creation') return before.action === 'creation';
+  return mergeable.has(change.action) && before.pid === change.pid && before.action !== 'deletion';
+}
+
 export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<T>): ChangeQueue<T> {
   interface Waiting {
     change: T;
@@ -55,18 +62,10 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
   return {
     offer(change, nowMs) {
       const before = last.get(change.key);
-      if (before?.change.action === 'creation' && change.action === 'creation') {
-        // The file was found in its directory before the kernel reported its creation. A name cannot be created twice.
+      if (before !== undefined && isOneEvent(before.change, change)) {
+        if (before.change.action === 'attribute-change') before.change.action = change.action;
         options.onMerged(before.change, change);
         return 'merged';
-      }
-      if (before !== undefined && before.change.pid === change.pid && mergeable.has(change.action)) {
-        const { action } = before.change;
-        if (action === 'creation' || action === 'rename' || mergeable.has(action)) {
-          if (action === 'attribute-change') before.change.action = change.action;
-          options.onMerged(before.change, change);
-          return 'merged';
-        }
       }
       if (waiting.size >= options.maxWaiting) return 'refused';
       // The new change is due after the one before it, which need not wait any longer for others to be merged.

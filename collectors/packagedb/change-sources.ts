@@ -1,4 +1,4 @@
-// What tells the watch of changes: fanotify for each directory where it works, inotify hints for the others.
+// Where the watch learns of changes: fanotify for each directory where it works, inotify hints for the others.
 
 import { setImmediate } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';

@@ -5,8 +5,8 @@ import { dateOfNs, type FileState, knownFile, permissionsOf } from './listing.ts
 
 export type FileAction = 'creation' | 'rename' | 'modification' | 'deletion' | 'attribute-change';
 
-/** Names of a directory, or some of them, and the state of each; `.` is the directory itself. */
-export type Listing = ReadonlyMap<string, FileState>;
+/** Names of a directory, or some of them, and the state of each; undefined: no such file. `.` is the directory itself. */
+export type Listing = ReadonlyMap<string, FileState | undefined>;
 
 /** What happened to a file between two states of it. */
 export interface FileDifference {

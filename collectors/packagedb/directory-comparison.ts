@@ -89,18 +89,19 @@ export function createDirectoryComparison(
       schedule.in(watched, burstOverMs);
       return;
     }
-    const before = new Map<string, FileState>();
-    const now = new Map<string, FileState>();
-    for (const [i, name] of names.entries()) {
-      const known = watched.known.get(name);
-      const state = states[i];
-      if (known === state || pending.has({ watched, name }) || !isOurs(watched, name, state)) continue;
-      if (known !== undefined) before.set(name, known);
-      if (state !== undefined) now.set(name, state);
+    const changed = new Map(
+      names.flatMap((name, i): [string, FileState | undefined][] => {
+        const state = states[i];
+        const isSame = state === watched.known.get(name);
+        return isSame || pending.has({ watched, name }) || !isOurs(watched, name, state) ? [] : [[name, state]];
+      }),
+    );
+    const before = new Map([...changed.keys()].map((name) => [name, watched.known.get(name)]));
+    for (const [name, state] of changed) {
       watched.record(name, state);
       if (state === undefined) watched.reportedDeletions.add(name);
     }
-    for (const difference of differencesOf(before, now, watched.copied)) {
+    for (const difference of differencesOf(before, changed, watched.copied)) {
       await report(watched, difference, how);
       // Its files are reported by its own watch.
       if (difference.name === unpackDirectory && difference.now !== undefined) {
@@ -143,15 +144,16 @@ export function createDirectoryComparison(
     const different = ['.'];
     let files = 1;
     let knownFiles = known.has('.') ? 1 : 0;
-    let newFiles = 0;
+    let room = maxKnownFiles - known.size;
+    const isDifferent = (name: string): boolean => {
+      const state = readState(path, name);
+      if (state === undefined || state === known.get(name) || !isOurs(watched, name, state)) return false;
+      return known.has(name) || room-- > 0;
+    };
     for await (const names of listOwnNames(watched, path)) {
       files += names.length;
-      for (const name of names) {
-        if (known.has(name)) knownFiles++;
-        const state = readState(path, name);
-        if (state === undefined || state === known.get(name) || !isOurs(watched, name, state)) continue;
-        if (known.has(name) || ++newFiles + known.size <= maxKnownFiles) different.push(name);
-      }
+      knownFiles += names.filter((name) => known.has(name)).length;
+      different.push(...names.filter(isDifferent));
     }
     if (isOver(watched, path)) return [];
     countBeyondBound(watched, path, files);

@@ -73,7 +73,8 @@ export async function describeFileChange(
   { table, context }: FileEventDeps,
 ): Promise<DescribedFileChange> {
   const writer = change.writer();
-  const actor = 'snapshot' in writer ? describeActor(writer.snapshot, table, context) : undefined;
+  const known = 'snapshot' in writer ? writer : undefined;
+  const actor = known && describeActor(known.snapshot, table, context);
   const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
   for (const some of Object.values(notes)) {
     for (const field of Object.keys(some)) if (field.startsWith('stepparent.lineage.')) delete some[field];
@@ -83,12 +84,12 @@ export async function describeFileChange(
   if (change.actionInferredFrom !== undefined) notes.inferred['event.action'] = change.actionInferredFrom;
   const { file, content } = await describeFile(change, context, notes);
   const process = actor?.process ?? ('pid' in writer && writer.pid !== undefined ? { pid: writer.pid } : undefined);
-  const lifecycle = 'snapshot' in writer ? writer.snapshot.entry.lifecycle : undefined;
+  const lifecycle = known?.snapshot.entry.lifecycle;
   const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
-  const transaction = 'snapshot' in writer ? transactionAt(writer.snapshot.entry, change.atNs) : undefined;
+  const transaction = known && transactionAt(known.snapshot.entry, change.atNs);
   const changedScript = change.action === 'deletion' ? undefined : scriptOfFile(change.path);
   const fields: FileChangeFields = {
-    ...('snapshot' in writer ? { writer_source: writer.source } : {}),
+    ...(known && { writer_source: known.source }),
     ...change.details,
   };
   const time = new Date(context.host.clock.bootEpochMs() + change.atNs / 1e6).toISOString();

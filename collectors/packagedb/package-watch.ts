@@ -9,13 +9,14 @@ import { createChangeSources } from './change-sources.ts';
 import { createComparisonSchedule } from './comparison-schedule.ts';
 import { createDirectoryComparison, type DirectoryComparison } from './directory-comparison.ts';
 import type { openFanotify } from './fanotify.ts';
+import { createFanotifyChanges } from './fanotify-changes.ts';
 import type { FileChange } from './file-event.ts';
 import { createFileWriters } from './file-writer.ts';
 import { createHintedChanges } from './hinted-changes.ts';
 import type { ListingMemory } from './listing.ts';
-import { createLiveChanges } from './live-changes.ts';
 import type { PackageDirectory } from './package-directories.ts';
 import { createPendingChanges } from './pending-changes.ts';
+import { createPendingReports } from './pending-reports.ts';
 import type { WatchCore } from './watch-core.ts';
 import { openWatchTasks } from './watch-tasks.ts';
 import { createWatchedDirectories } from './watched-directories.ts';
@@ -96,7 +97,8 @@ export function openPackageWatch(
     onOpened: (path) => receiver.onOpened?.(path),
   });
   const core: WatchCore = { tasks, writers: createFileWriters(table, clock), reporter, sources, schedule };
-  const live = createLiveChanges(core, { directories, pending });
+  const reports = createPendingReports(core, pending);
+  const fanotify = createFanotifyChanges(core, { directories, pending, reports });
   const comparison = createDirectoryComparison(core, { directories, pending });
   const hinted = createHintedChanges(core, { directories, comparison });
 
@@ -114,7 +116,7 @@ export function openPackageWatch(
 
   schedule.start(compare);
   sources.start({
-    onEvent: live.handleEvent,
+    onEvent: fanotify.handleEvent,
     onOverflow() {
       onNotice('file-events-lost', "the kernel's queue of file events overflowed");
       compareAllSoon();
@@ -141,7 +143,7 @@ export function openPackageWatch(
       ),
       told: reporter.reported,
       untold: reporter.dropped,
-      ignored: live.ignored,
+      ignored: reports.ignored,
       uncounted: directories.all.reduce((sum, { uncounted }) => sum + uncounted, 0),
     }),
     saveAgain: listings.saveAgain,
@@ -150,7 +152,8 @@ export function openPackageWatch(
         ['last events', sources.drainQueue],
         ['timers', () => tasks.close()],
         ['comparisons', () => schedule.ended()],
-        ['last changes', () => live.flush()],
+        ['last renames', fanotify.flush],
+        ['last changes', reports.flush],
         ['changes not reported', () => reporter.reportDropped()],
         ['listings', () => listings.save()],
         ['sources', () => sources.close()],

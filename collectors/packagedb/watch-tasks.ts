@@ -4,7 +4,7 @@ import type { Clock } from '../host/clock.ts';
 import { openTimers, type Timers } from '../timers.ts';
 
 export interface WatchTasks extends Timers {
-  /** By which the watch works. */
+  /** The clock by which the watch works. */
   clock: Clock;
   /**
    * Runs a task once all before it have ended. Whatever changes the recorded states of files runs in such a task. A failure of

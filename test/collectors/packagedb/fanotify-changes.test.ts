@@ -1,8 +1,8 @@
 // Whose a write is that another process ends.
 
 import { beforeEach, expect, test } from 'vitest';
+import { createOpenWrites, type OpenWrites } from '../../../collectors/packagedb/fanotify-changes.ts';
 import type { WriterSeen } from '../../../collectors/packagedb/file-writer.ts';
-import { createOpenWrites, type OpenWrites } from '../../../collectors/packagedb/live-changes.ts';
 
 const process = (pid: number): WriterSeen => ({ pid, atNs: 0, entry: undefined, image: undefined });
 let writes: OpenWrites;

@@ -1,0 +1,192 @@
+// The changes that fanotify reports: what each event says of a name waits, with the file open, until its writer can be known.
+
+import { settleMs } from './change-queue.ts';
+import { boundsOf } from './change-reporter.ts';
+import { differenceOf } from './differences.ts';
+import { actionsOf, concernsName, hasAny, type NameAction } from './event-actions.ts';
+import { asMaker, type WriterSeen } from './file-writer.ts';
+import { type FileState, isStillEmpty, listSome, readState } from './listing.ts';
+import { type DirectoryEntry, type FanotifyEvent, fanotifyMask } from './parse-fanotify.ts';
+import { keyOf, type PendingChanges, type WatchedName } from './pending-changes.ts';
+import type { PendingReports } from './pending-reports.ts';
+import type { WatchCore } from './watch-core.ts';
+import type { WatchedDirectories } from './watched-directories.ts';
+import { pathOf, type WatchedDirectory } from './watched-directory.ts';
+
+export interface FanotifyChangesDeps {
+  directories: Pick<WatchedDirectories, 'atPath' | 'withKey' | 'checkSoon' | 'checkBelow'>;
+  pending: Pick<PendingChanges, 'has'>;
+  reports: Pick<PendingReports, 'offer' | 'ignoreUnprivileged' | 'mayInclude'>;
+}
+
+export interface FanotifyChanges {
+  handleEvent(event: FanotifyEvent): void;
+  /** Offers what waits for its second half. */
+  flush(): void;
+}
+
+/** The first half of a rename, which kernels before 5.17 report as two events. */
+interface MovedOut extends WatchedName {
+  writer: WriterSeen;
+  /** Ends the wait for the second half. */
+  cancel(): void;
+}
+
+/** What an event says of a name, besides the name. */
+interface ActedOn {
+  mask: number;
+  writer: WriterSeen;
+  /** Of a rename: the old name, if its directory is watched. */
+  origin: WatchedName | undefined;
+  isDirectory: boolean;
+}
+
+export function createFanotifyChanges(
+  { tasks, writers, schedule }: WatchCore,
+  { directories, pending, reports }: FanotifyChangesDeps,
+): FanotifyChanges {
+  const { offer } = reports;
+  const openWrites = createOpenWrites();
+  let movedOut: MovedOut | undefined;
+
+  const locate = (entry: DirectoryEntry | undefined): WatchedName | undefined => {
+    const watched = entry && directories.withKey(entry.directory);
+    return entry && watched?.accepts(entry.name) ? { watched, name: entry.name } : undefined;
+  };
+
+  const takeMovedOut = (): MovedOut | undefined => {
+    const taken = movedOut;
+    taken?.cancel();
+    movedOut = undefined;
+    return taken;
+  };
+  /** Without a second half the file was moved to a directory that is not watched. */
+  const flush = (): void => {
+    const taken = takeMovedOut();
+    if (taken === undefined) return;
+    const { watched, name, writer } = taken;
+    offer({ watched, name, action: 'deletion', writer, details: { moved_out: true } });
+  };
+
+  /**
+   * Whether a file was opened for writing and not written, or is empty as before: every run of dpkg takes locks, every query of rpm
+   * opens its database. The process of such an event need not be known.
+   */
+  const isUnwritten = (file: WatchedName): boolean => {
+    const { watched, name } = file;
+    const before = watched.known.get(name);
+    if (before === undefined || name === '.' || pending.has(file)) return false;
+    const directory = pathOf(watched, '.');
+    if (isStillEmpty(directory, name, before)) return true;
+    if (reports.mayInclude(keyOf(file), tasks.clock.bootNs())) return false;
+    const state = readState(directory, name);
+    if (state === undefined || differenceOf(before, state) !== undefined) return false;
+    if (state !== before) watched.record(name, state);
+    return true;
+  };
+
+  /** `closed`: the process that wrote what this one has closed. */
+  const offerAction = (action: NameAction, file: WatchedName, event: ActedOn, closed: WriterSeen): void => {
+    const { writer, origin, isDirectory } = event;
+    if (action === 'renamed') offerRename(file, origin, writer);
+    else if (action === 'moved-in') offerRename(file, takeMovedOut(), writer);
+    else if (action === 'moved-out') movedOut = { ...file, writer, cancel: tasks.later(settleMs, flush) };
+    else if (action === 'deletion') offer({ ...file, action, writer, details: { moved_out: false } });
+    else if (action === 'modification') offer({ ...file, action, writer: closed });
+    else if (action === 'attribute-change') {
+      // The attributes of a directory that is watched itself are reported as its own.
+      const own = isDirectory ? directories.atPath(pathOf(file.watched, file.name)) : undefined;
+      offer({ ...(own ? { watched: own, name: '.' } : file), action, writer });
+    } else offer({ ...file, action, writer });
+  };
+  const offerRename = (file: WatchedName, origin: WatchedName | undefined, writer: WriterSeen): void => {
+    const details = origin ? { original_path: pathOf(origin.watched, origin.name) } : {};
+    offer({ ...file, action: 'rename', writer, origin, details });
+  };
+
+  const offerActions = (file: WatchedName, event: ActedOn): void => {
+    const { mask, writer, isDirectory } = event;
+    const { watched, name } = file;
+    const key = keyOf(file);
+    if (hasAny(mask, fanotifyMask.modify)) openWrites.note(key, writer);
+    const closed = hasAny(mask, fanotifyMask.closeWrite) ? openWrites.take(key, writer) : writer;
+    const exists = hasAny(mask, fanotifyMask.delete) && readState(pathOf(watched, '.'), name) !== undefined;
+    for (const action of actionsOf(mask, exists)) offerAction(action, file, event, closed);
+    if (!isDirectory) return;
+    const added = directories.checkBelow(watched, name, () => asMaker(writers.resolve(writer)));
+    if (added !== undefined && added.noFanotify === undefined) offerListed(added, writer);
+  };
+
+  /** Offers what was put into a new directory before that was marked: it may be gone in a moment. */
+  const offerListed = (watched: WatchedDirectory, maker: WriterSeen): void => {
+    const path = watched.location?.path;
+    if (path === undefined) return;
+    try {
+      // Each file is kept open, and the other directories need open files as well.
+      for (const name of listSome(path, boundsOf(watched).open / 2)) {
+        offer({ watched, name, action: 'creation', writer: maker, inNewDirectory: true });
+      }
+    } catch (error) {
+      // dpkg may have removed the directory.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') tasks.fault(`${path} could not be listed`, error);
+    }
+  };
+
+  const handleEvent = ({ mask, pid, entry, oldEntry }: FanotifyEvent): void => {
+    if (hasAny(mask, fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) directories.checkSoon();
+    const file = locate(entry);
+    const origin = locate(oldEntry);
+    const either = file ?? origin;
+    if (either === undefined) return;
+    if (file !== undefined && !concernsName(mask) && isUnwritten(file)) return;
+    const writer = writers.see(pid);
+    const { watched, name } = either;
+    const states = (): (FileState | undefined)[] => [watched.known.get(name), readState(pathOf(watched, '.'), name)];
+    if (reports.ignoreUnprivileged(watched, writer, states)) return;
+    if (!(hasAny(mask, fanotifyMask.movedTo) && movedOut?.writer.pid === pid)) flush();
+    if (file === undefined) {
+      offer({ ...either, action: 'deletion', writer, details: { moved_out: true } });
+      return;
+    }
+    // A comparison finds what the kernel did not report of a burst.
+    if (!watched.directory.temporary) schedule.soon(watched);
+    const isDirectory = hasAny(mask, fanotifyMask.onDirectory);
+    if (name !== '.') offerActions(file, { mask, writer, origin, isDirectory });
+    else if (hasAny(mask, fanotifyMask.attribute)) offer({ ...file, action: 'attribute-change', writer });
+  };
+
+  return { handleEvent, flush };
+}
+
+/** Which processes have written to a file since it was last closed: the process that closes it may have inherited or received it. */
+export interface OpenWrites {
+  /** The process has written to the file of that key. */
+  note(key: string, writer: WriterSeen): void;
+  /** Which process wrote what `closer` has closed: `closer`, or else the first of the others. */
+  take(key: string, closer: WriterSeen): WriterSeen;
+}
+
+const maxFiles = 512;
+const maxWriters = 4;
+
+export function createOpenWrites(): OpenWrites {
+  const writersOf = new Map<string, Map<number, WriterSeen>>();
+  return {
+    note(key, writer) {
+      const writers = writersOf.get(key) ?? new Map<number, WriterSeen>();
+      if (writers.has(writer.pid) || writers.size >= maxWriters) return;
+      writers.set(writer.pid, writer);
+      if (writers.size > 1) return;
+      if (writersOf.size >= maxFiles) writersOf.delete(writersOf.keys().next().value as string);
+      writersOf.set(key, writers);
+    },
+    take(key, closer) {
+      const writers = writersOf.get(key);
+      const writer = writers && (writers.get(closer.pid) ?? writers.values().next().value);
+      if (writer === undefined) return closer;
+      writers?.delete(writer.pid);
+      if (writers?.size === 0) writersOf.delete(key);
+      return writer.pid === closer.pid ? closer : { ...writer, closedBy: closer.pid };
+    },
+  };
+}

@@ -1,0 +1,167 @@
+// Reports the changes that wait once they are due, unless a comparison was first or they are not root's.
+
+import type { FileChangeFields } from '../event/event.ts';
+import type { Clock } from '../host/clock.ts';
+import { mergeable, settleMs } from './change-queue.ts';
+import { changedFields, differenceOf } from './differences.ts';
+import { asMaker, type FileWriter, type WriterSeen } from './file-writer.ts';
+import { type FileState, isOwnedByRoot, rootUser, stateOf } from './listing.ts';
+import type { NewChange, PendingChange, PendingChanges } from './pending-changes.ts';
+import type { WatchCore } from './watch-core.ts';
+import type { WatchedDirectory } from './watched-directory.ts';
+
+export interface PendingReports {
+  /** Reports the change some time later. Where too many changes wait, a comparison finds it. */
+  offer(change: NewChange): void;
+  /**
+   * Whether the process and the file are both another user's than root's, in a directory where any user may write. Such a
+   * change is counted, and not to be reported. `states`: the known states of the file.
+   */
+  ignoreUnprivileged(
+    watched: WatchedDirectory,
+    writer: Pick<WriterSeen, 'entry' | 'image'>,
+    states: () => (FileState | undefined)[],
+  ): boolean;
+  /** Whether the recorded state of the file may include a change of that time, although the change was not reported. */
+  mayInclude(key: string, atNs: number): boolean;
+  /** Reports every change that waits, due or not. */
+  flush(): Promise<void>;
+  /** Changes that were counted by `ignoreUnprivileged`. */
+  readonly ignored: number;
+}
+
+const notReported = 'a file change could not be told';
+
+export function createPendingReports(core: WatchCore, pending: PendingChanges): PendingReports {
+  const { tasks, writers, reporter, sources, schedule } = core;
+  const readTimes = createReadTimes(tasks.clock);
+  let ignored = 0;
+
+  const ignoreUnprivileged: PendingReports['ignoreUnprivileged'] = ({ directory }, writer, states) => {
+    if (directory.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
+    if (states().some(isOwnedByRoot)) return false;
+    ignored++;
+    return true;
+  };
+
+  /** Records the file's state. Returns the details of the change; undefined: nothing changed, or the change was reported before. */
+  const recordChange = (
+    change: PendingChange,
+    state: FileState | undefined,
+    isDrained: boolean,
+  ): FileChangeFields | undefined => {
+    const { watched, name, action, key, details } = change;
+    const before = watched.known.get(name);
+    if (action === 'deletion') {
+      if (before === undefined && watched.reportedDeletions.delete(name)) return undefined;
+      watched.record(name, undefined);
+      return details;
+    }
+    if (state === undefined) return details;
+    const isKnown = before !== undefined && before === stateAfter(change, state);
+    // A comparison found the change first, or the file was opened for writing and not written.
+    if (isKnown && !readTimes.mayInclude(key, change.writer.atNs)) return undefined;
+    watched.record(name, state);
+    readTimes.note(key, isDrained);
+    if (before === undefined || before === state || !mergeable.has(action)) return details;
+    const difference = differenceOf(before, state);
+    return difference && { ...details, ...changedFields(before, difference) };
+  };
+
+  const report = async (change: PendingChange): Promise<void> => {
+    const { watched, name, action, origin, inNewDirectory, times } = change;
+    if (!change.isChecked) pending.check(change);
+    // The state that is read next may include changes whose events are still in the kernel's queue.
+    const isDrained = sources.drain();
+    change.opened?.refresh();
+    const state = change.opened && stateOf(change.opened.stat);
+    const resolve = (): FileWriter => writers.resolve(change.writer, times);
+    if (watched.directory.namePrefix !== undefined) {
+      // The process may have been unknown when its event was read.
+      const writer = resolve();
+      const states = (): (FileState | undefined)[] => [watched.known.get(name), state];
+      if ('snapshot' in writer && ignoreUnprivileged(watched, writer.snapshot, states)) return;
+    }
+    if (origin) origin.watched.record(origin.name, undefined);
+    const details = recordChange(change, state, isDrained);
+    if (details === undefined) return;
+    await reporter.report(watched, {
+      action,
+      actionInferredFrom: undefined,
+      path: change.path,
+      atNs: change.writer.atNs,
+      opened: pending.handOver(change),
+      unseen: change.unseen,
+      writer: inNewDirectory ? () => asMaker(resolve()) : resolve,
+      details,
+      found: inNewDirectory ? 'new_directory' : undefined,
+    });
+  };
+
+  const reportDue = async (nowMs: number): Promise<void> => {
+    for (const change of pending.takeDue(nowMs)) {
+      try {
+        await report(change);
+      } catch (error) {
+        tasks.fault(notReported, error);
+      } finally {
+        pending.release(change);
+      }
+    }
+    if (pending.size > 0) reportIn(settleMs / 2);
+  };
+  let isPlanned = false;
+  const reportIn = (ms: number): void => {
+    if (isPlanned) return;
+    isPlanned = true;
+    tasks.later(ms, () => {
+      isPlanned = false;
+      void tasks.serially(notReported, () => reportDue(tasks.clock.monotonicMs()));
+    });
+  };
+
+  return {
+    offer(change) {
+      if (pending.offer(change)) reportIn(settleMs);
+      else schedule.soon(change.watched);
+    },
+    ignoreUnprivileged,
+    mayInclude: readTimes.mayInclude,
+    flush: () => tasks.serially(notReported, () => reportDue(Number.POSITIVE_INFINITY)),
+    get ignored() {
+      return ignored;
+    },
+  };
+}
+
+/** The state that the change left, as far as is known. The removal of its last name changes the state of an open file once more. */
+function stateAfter({ opened, openedState, hasLaterChanges }: PendingChange, state: FileState): FileState | undefined {
+  const isRemoved = opened?.stat.nlink === 0n && !hasLaterChanges;
+  return isRemoved ? openedState : state;
+}
+
+/** When the recorded states of files were read, for those that were read a moment ago. */
+interface ReadTimes extends Pick<PendingReports, 'mayInclude'> {
+  /** The state of the file was read. `isDrained`: no event of an earlier change is still in the kernel's queue. */
+  note(key: string, isDrained: boolean): void;
+}
+
+/** Longer than any change waits. */
+const readMemoryNs = 10e9;
+
+function createReadTimes(clock: Pick<Clock, 'bootNs'>): ReadTimes {
+  const untilNs = new Map<string, number>();
+  return {
+    note(key, isDrained) {
+      const nowNs = clock.bootNs();
+      untilNs.delete(key);
+      // If events are left in the queue, the state may include changes whose events are read within that time.
+      untilNs.set(key, isDrained ? nowNs : nowNs + readMemoryNs);
+      for (const [oldest, ns] of untilNs) {
+        if (nowNs - ns < readMemoryNs) break;
+        untilNs.delete(oldest);
+      }
+    },
+    mayInclude: (key, atNs) => (untilNs.get(key) ?? 0) > atNs,
+  };
+}
