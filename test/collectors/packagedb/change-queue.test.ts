@@ -1,4 +1,4 @@
-// Which changes are one event, and when they are told.
+// Which changes are one event, and when they are due.
 
 import { expect, test } from 'vitest';
 import { type ChangeQueueOptions, createChangeQueue, type Queued } from '../../../collectors/packagedb/change-queue.ts';
@@ -62,7 +62,7 @@ test('what two processes do are two changes', () => {
   expect(reported(take(5000))).toEqual(['creation a 1', 'modification a 2', 'modification a 1']);
 });
 
-test('a file that is written all the time is told of once a second, and at last', () => {
+test('a file that is written all the time is due once a second, and after the last write', () => {
   const { offer, take } = queue();
   const times: number[] = [];
   for (let ms = 0; ms < 5000; ms += 10) {

@@ -1,4 +1,4 @@
-// How many file changes are told, and how it is said that there were more.
+// How many file changes are reported, and how the dropped ones are.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -58,7 +58,7 @@ const report = async (at: WatchedDirectory, times: number, more: Partial<FileCha
   }
 };
 
-test('what is over the bounds is counted, and said once', async () => {
+test('changes over the bounds are counted, and reported as one number', async () => {
   const { burst, reason } = boundsOf(scriptlets);
   await report(scriptlets, burst + 3);
   expect([changes.length, reporter.reported, reporter.dropped]).toEqual([burst, burst, 3]);
@@ -67,7 +67,7 @@ test('what is over the bounds is counted, and said once', async () => {
   expect(notices).toEqual([['file-events-lost', reason, 3]]);
 });
 
-test('after some time more is told', async () => {
+test('after some time more changes are reported', async () => {
   const { burst, perSecond } = boundsOf(scriptlets);
   await report(scriptlets, burst + 1);
   vi.advanceTimersByTime(5000);
@@ -75,13 +75,13 @@ test('after some time more is told', async () => {
   expect([changes.length, reporter.dropped]).toEqual([burst + 5 * perSecond, 3]);
 });
 
-test('others than the scriptlets are told all the same', async () => {
+test('changes of databases are reported whatever happens to scriptlets', async () => {
   await report(scriptlets, boundsOf(scriptlets).burst + 1);
   await report(database, 10);
   expect([changes.at(-1)?.path, reporter.dropped]).toEqual(['/var/lib/dpkg/x', 1]);
 });
 
-test('at the end it is said at once', async () => {
+test('at the end dropped changes are reported at once', async () => {
   const { burst, reason } = boundsOf(scriptlets);
   await report(scriptlets, burst + 2);
   tasks.close();

@@ -1,4 +1,4 @@
-// What inotify says of a folder, through chokidar, and what is left alone.
+// Which names inotify hints at, through chokidar.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,11 +9,11 @@ import { scratch } from './watch-double.ts';
 test.each([
   ['rpm-tmp.', false],
   [undefined, true],
-])('of a folder with the prefix %s other names are told: %s', async (namePrefix, others) => {
+])('with the prefix %s, hints of other names: %s', async (namePrefix, others) => {
   const directory = scratch();
   writeFileSync(join(directory, 'other.old'), '');
   const names = new Set<string>();
-  const heard = (name: string) => vi.waitFor(() => expect([...names]).toContain(name), { timeout: 10_000 });
+  const hinted = (name: string) => vi.waitFor(() => expect([...names]).toContain(name), { timeout: 10_000 });
   await new Promise<void>((resolve) => {
     const hints = watchDirectoryHints({
       onHint: (_, name) => names.add(name),
@@ -24,10 +24,10 @@ test.each([
     hints.update([{ path: directory, identity: '1', namePrefix }]);
   });
   for (const name of ['other.old', 'other.new', 'rpm-tmp.1']) writeFileSync(join(directory, name), 'x');
-  await heard('rpm-tmp.1');
+  await hinted('rpm-tmp.1');
   // What was still to be said of the others has been by then.
   writeFileSync(join(directory, 'rpm-tmp.2'), 'x');
-  await heard('rpm-tmp.2');
+  await hinted('rpm-tmp.2');
   expect(names.has('other.old')).toBe(others);
   expect(names.has('other.new')).toBe(others);
 });

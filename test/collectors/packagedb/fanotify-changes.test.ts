@@ -1,4 +1,4 @@
-// Whose a write is that another process ends.
+// Which process wrote a file that another one closes.
 
 import { beforeEach, expect, test } from 'vitest';
 import { createOpenWrites, type OpenWrites } from '../../../collectors/packagedb/fanotify-changes.ts';

@@ -64,7 +64,7 @@ describe('resolve', () => {
     expect(programOf(writers.resolve(seen))).toBe('/no/p10');
   });
 
-  test('one whose pid another had by the time that the change was heard of', () => {
+  test('one whose pid another process had when the event was read', () => {
     const { table, writers } = host(10);
     const seen = writers.see(10);
     table.exit(exit(10));
@@ -100,7 +100,7 @@ describe('resolve', () => {
     });
   });
 
-  test('one that nobody knows, though another has its pid by now', () => {
+  test('one that is unknown, though another process has its pid by now', () => {
     const { table, writers } = host();
     const seen = writers.see(30);
     table.fork(fork(1, 30, { timeNs: later }));
@@ -110,7 +110,7 @@ describe('resolve', () => {
     });
   });
 
-  test('one that /proc alone shows', () => {
+  test('one that only /proc shows', () => {
     const { proc, table, writers } = host();
     proc.processes.set(30, detailsOf(30));
     expect(programOf(writers.resolve(writers.see(30)))).toBe('/no/p30');

@@ -1,4 +1,4 @@
-// Which folders are watched on which host.
+// Which directories are watched on which host.
 
 import { expect, test } from 'vitest';
 import { packageDirectories } from '../../../collectors/packagedb/package-directories.ts';
@@ -45,7 +45,7 @@ test("rpm's temporary files elsewhere", () => {
   expect(listed(undefined, rpm, () => false).slice(-2)).toEqual(['/dev/shm rpm rpm-tmp.', '/var/tmp rpm rpm-tmp.']);
 });
 
-test('configured folders take the place of the databases', () => {
+test('configured directories replace the databases', () => {
   expect(listed(['/mnt/dpkg/info/', '/mnt/rpmdb', '/mnt/x'], undefined, debian)).toEqual([
     '/mnt/dpkg/info dpkg expected',
     '/mnt/rpmdb rpm expected',

@@ -1,4 +1,4 @@
-// The watch over real folders: what happens in them is told once, whatever the means and whatever gets in the way.
+// The watch of real directories: each change is reported once, by fanotify, inotify or comparison.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -33,7 +33,7 @@ const missing = unmet(noRoot);
 const within = { timeout: 20_000, interval: 50 };
 const eventually = (check: () => void): Promise<void> => vi.waitFor(check, within);
 
-/** The first look is over: what is done now is a change. */
+/** Waits for the first comparison: what is done after it is a change. */
 const listed = (watch: TestWatch, files: number): Promise<void> =>
   eventually(() => expect(watch.watch.report().folders[0]?.files).toBe(files));
 
@@ -49,7 +49,7 @@ const linkOf = (path: string): string | undefined => {
 };
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** A kernel that takes marks and tells of nothing, unless it is made to. */
+/** A kernel that takes marks and reports only what a test makes it report. */
 function silentKernel(): { open: typeof openFanotify; options: FanotifyOptions[]; marks: string[] } {
   const options: FanotifyOptions[] = [];
   const marks: string[] = [];
@@ -154,7 +154,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(new Set(hashes).size).toBe(20);
   });
 
-  test("what others do in a folder that everybody may write to is counted, and takes nothing from root's", async () => {
+  test("what other users do in a directory where any user may write is counted, and takes nothing from root's changes", async () => {
     const [info, temporary] = [scratch(), scratch()];
     chmodSync(dirname(temporary), 0o711);
     chmodSync(temporary, 0o1777);
@@ -188,7 +188,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     await eventually(() => expect(watch.reported(directory)).toEqual(['creation last']));
   });
 
-  test('writing again and again is told as one, with the last content', async () => {
+  test('repeated writes are one event, with the last content', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'status'), '');
     const watch = startWatch([directory]);
@@ -199,7 +199,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.events.length).toBeLessThan(5);
   });
 
-  test("another's writing is not taken for the first one's", async () => {
+  test('writes of two processes are two events', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -213,7 +213,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(second).not.toBe(first);
   });
 
-  test('the one that wrote is told, not the one that closes the file last', async () => {
+  test('the writer is the process that wrote, not the one that closes the file last', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'x.postinst'), 'a');
     const watch = startWatch([directory]);
@@ -225,7 +225,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.events[0]?.stepparent.inferred?.process).toMatch(/^who wrote to the file: process \d+ closed it$/);
   });
 
-  test('fifos, devices, links and folders are described and not opened', async () => {
+  test('fifos, devices, links and directories are described and not opened', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -239,7 +239,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     ]);
   });
 
-  test('a large file has no hash, and that is said', async () => {
+  test('a large file has no hash, and the event says why', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -251,14 +251,14 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     });
   });
 
-  test('the folder that dpkg unpacks into, every time that it is made', async () => {
+  test('the directory that dpkg unpacks into, each time that it is made', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
     const inner = join(directory, 'tmp.ci');
     const rounds = (count: number): string[] =>
       Array.from({ length: count }, () => ['creation tmp.ci', 'creation preinst', 'deletion tmp.ci']).flat();
-    // A script that is found between its creation and its writing is told of twice.
+    // A script that is found between its creation and its writing is reported twice.
     const reported = (): string[] => watch.reported(inner).filter((line) => line !== 'modification preinst');
     for (const round of [1, 2, 3]) {
       await sh(`mkdir tmp.ci && echo ${round} > tmp.ci/preinst`, directory);
@@ -272,7 +272,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.notices).toEqual([]);
   });
 
-  test('names that are no UTF-8, and names that look like others', async () => {
+  test('names that are no UTF-8, and names like their escapes', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -287,14 +287,14 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
 });
 
 describe('without fanotify', () => {
-  test('changes are told, their writers concluded or not known', async () => {
+  test('changes are reported, their writers inferred or not known', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'a.postinst'), 'one');
     writeFileSync(join(directory, 'b.list'), 'b');
     const watch = startWatch([directory], { fanotify: noFanotify });
     await listed(watch, 2);
     expect(watch.watch.report().folders[0]).toMatchObject({ by: 'chokidar', reason: 'fanotify_init: EPERM' });
-    // chokidar needs a moment before it hears of anything; what it misses is found by comparison.
+    // chokidar takes a moment to begin; a comparison finds what it misses.
     await sh('echo two >> a.postinst; mv b.list c.list; echo x~ > d~', directory);
     await eventually(() =>
       expect(watch.reported(directory).sort()).toEqual(['creation d~', 'modification a.postinst', 'rename c.list']),
@@ -310,7 +310,7 @@ describe('without fanotify', () => {
     expect(watch.faults).toEqual([]);
   });
 
-  test('the folder that dpkg unpacks into', async () => {
+  test('the directory that dpkg unpacks into', async () => {
     const directory = scratch();
     const watch = startWatch([directory], { fanotify: noFanotify });
     await listed(watch, 0);
@@ -320,7 +320,7 @@ describe('without fanotify', () => {
 });
 
 describe('comparison', () => {
-  test('what changed while nobody watched, and nothing else', async () => {
+  test('what changed while no agent ran, and nothing else', async () => {
     const directory = scratch();
     const memory = listingMemory();
     for (const name of ['same', 'written', 'touched', 'gone', 'moved', 'chmod', 'back', 'lock']) {
@@ -371,7 +371,7 @@ describe('comparison', () => {
     expect(third.events).toEqual([]);
   });
 
-  test('a listing that cannot be saved keeps no other from it', async () => {
+  test('a listing that cannot be saved does not keep others from being saved', async () => {
     const [one, two] = [scratch(), scratch()];
     for (const directory of [one, two]) writeFileSync(join(directory, 'a'), 'a');
     const memory = listingMemory();
@@ -406,7 +406,7 @@ describe('comparison', () => {
     expect(saved()).toEqual(['.', 'a', 'b']);
   });
 
-  test('what the kernel did not tell', async () => {
+  test('what the kernel did not report', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'a'), '');
     const kernel = silentKernel();
@@ -420,7 +420,7 @@ describe('comparison', () => {
     expect(watch.notices).toEqual([
       { action: 'file-events-lost', reason: "the kernel's queue of file events overflowed", count: undefined },
     ]);
-    // Should the kernel speak of it after all, it is not told twice; what comes after that is.
+    // The kernel reports it late: it is not reported twice, and what follows is.
     const report = (mask: number): void =>
       kernel.options[0]?.onEvent({ mask, pid: process.pid, entry: { directory, name: 'b' }, oldEntry: undefined });
     report(fanotifyMask.create | fanotifyMask.closeWrite);
@@ -429,7 +429,37 @@ describe('comparison', () => {
     await eventually(() => expect(watch.reported(directory)).toEqual(['creation b', 'deletion b']));
   });
 
-  test('more scriptlets than are told leave room for the databases', async () => {
+  test('the two halves of a rename, as kernels before 5.17 report it', async () => {
+    const directory = scratch();
+    for (const name of ['a', 'out']) writeFileSync(join(directory, name), name);
+    const kernel = silentKernel();
+    const watch = startWatch([directory], { fanotify: kernel.open });
+    await listed(watch, 2);
+    const report = (name: string, mask: number, pid = 1): void =>
+      kernel.options[0]?.onEvent({ mask, pid, entry: { directory, name }, oldEntry: undefined });
+    renameSync(join(directory, 'a'), join(directory, 'b'));
+    report('a', fanotifyMask.movedFrom);
+    report('b', fanotifyMask.movedTo);
+    await eventually(() => expect(watch.reported(directory)).toEqual(['rename b']));
+    expect(watch.events[0]?.stepparent.file).toMatchObject({ original_path: join(directory, 'a') });
+    // The second half is another process's: it is of another rename.
+    renameSync(join(directory, 'out'), join(dirname(directory), 'out'));
+    report('out', fanotifyMask.movedFrom, 1);
+    writeFileSync(join(directory, 'in'), 'in');
+    report('in', fanotifyMask.movedTo, 2);
+    await eventually(() => expect(watch.reported(directory).slice(1)).toEqual(['deletion out', 'rename in']));
+    expect(watch.events.slice(1).map(({ stepparent }) => stepparent.file?.original_path)).toEqual([
+      undefined,
+      undefined,
+    ]);
+    // No second half follows.
+    unlinkSync(join(directory, 'b'));
+    report('b', fanotifyMask.movedFrom);
+    await eventually(() => expect(watch.reported(directory).slice(3)).toEqual(['deletion b']));
+    expect(watch.events.at(-1)?.stepparent.file).toMatchObject({ moved_out: true });
+  });
+
+  test('more changes of scriptlets than are reported leave room for the databases', async () => {
     const [info, temporary] = [scratch(), scratch()];
     const kernel = silentKernel();
     const watch = startWatch(
@@ -443,7 +473,7 @@ describe('comparison', () => {
     writeFileSync(join(info, 'evil.postinst'), 'x');
     report(info, 'evil.postinst', fanotifyMask.create);
     await eventually(() => expect(watch.reported(info)).toEqual(['creation evil.postinst']));
-    // The kernel told it, not a comparison.
+    // The kernel reported it, and no comparison found it.
     expect(watch.events.at(-1)?.stepparent.found).toBe(undefined);
     expect(watch.reported(temporary).length).toBeLessThan(1000);
   });
@@ -465,14 +495,14 @@ describe('comparison', () => {
 describe.each([
   ['fanotify', missing],
   ['chokidar', undefined],
-])('a folder, watched by %s,', (by, why) => {
+])('a directory, watched by %s,', (by, why) => {
   const options = by === 'chokidar' ? { fanotify: noFanotify } : {};
   const works = async (watch: TestWatch, directory: string, name: string): Promise<void> => {
     writeFileSync(join(directory, name), name);
     await eventually(() => expect(watch.reported(directory)).toContain(`creation ${name}`));
   };
 
-  test.skipIf(why)(titled('that is missing is said once, and watched when it appears', why), async () => {
+  test.skipIf(why)(titled('that is missing is reported once, and watched when it appears', why), async () => {
     const directory = scratch();
     rmSync(directory, { recursive: true });
     const watch = startWatch([directory, { path: `${directory}-2`, manager: 'rpm', expected: false }], options);
@@ -494,7 +524,7 @@ describe.each([
       dirname(directory),
     );
     await eventually(() => expect(watch.reported(directory)).toEqual(['modification different']));
-    // In between it may have been seen missing.
+    // In between it may have been found missing.
     expect(watch.notices.at(-1)?.action).toBe('package-folder-replaced');
     await works(watch, directory, 'a');
     writeFileSync(join(dirname(directory), 'old', 'b'), '');
@@ -502,7 +532,7 @@ describe.each([
     expect(watch.reported(directory)).not.toContain('creation b');
   });
 
-  // Without the kernel's word on the writer only root's scriptlets are told.
+  // Without the writer's name only root's scriptlets are reported.
   test.skipIf(why ?? missing)(titled('that becomes the one where scriptlets are', why ?? missing), async () => {
     const [directory, temporary] = [scratch(), scratch()];
     const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
@@ -533,7 +563,7 @@ describe.each([
     });
   });
 
-  test.skipIf(why)(titled('that becomes the same as another is said, and is missing', why), async () => {
+  test.skipIf(why)(titled('that becomes the same as another is reported, and missing', why), async () => {
     const [directory, other] = [scratch(), scratch()];
     writeFileSync(join(directory, 'a'), '');
     const watch = startWatch([directory, other], options);
@@ -585,7 +615,7 @@ test.skipIf(missing)(titled('the content of a script that is gone at once is kep
   const text = '#!/bin/sh\necho gone\n';
   const path = join(directory, 'x.postinst');
   writeFileSync(path, text);
-  // It has been heard of, and is kept open until it is told.
+  // The file is kept open until its change is reported.
   const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === path);
   await vi.waitFor(() => expect(isOpen() || watch.events.length > 0).toBe(true), { timeout: 20_000, interval: 1 });
   unlinkSync(path);

@@ -1,4 +1,4 @@
-// A watch of scratch folders, with everything round it in memory.
+// A watch of scratch directories, with everything else in memory.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ export interface TestWatch {
   contents: Map<string, string>;
   notices: { action: HealthAction; reason: string; count: number | undefined }[];
   faults: string[];
-  /** `action name`, of the events so far that are about files of that folder. */
+  /** `action name`, of the events so far that are about files of that directory. */
   reported(directory: string): string[];
   stop(): Promise<void>;
 }
@@ -124,7 +124,7 @@ export function startWatch(
   return started;
 }
 
-/** An empty folder for one test. */
+/** An empty directory for one test. */
 export function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), 'stepparent-packagedb-'));
   scratches.push(directory);
