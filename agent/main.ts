@@ -57,8 +57,9 @@ function explain(error: unknown): number {
     return exitCodes.noPrivilege;
   }
   // An error of a type of our own says all that there is to know; any other keeps its stack.
-  const isOurs = error instanceof Error && !/^(Error|(Aggregate|Range|Reference|Syntax|Type)Error)$/.test(error.name);
-  if (isOurs) console.error(`stepparent: ${error.message}`);
+  const isExpected =
+    error instanceof Error && !/^(Error|(Aggregate|Range|Reference|Syntax|Type)Error)$/.test(error.name);
+  if (isExpected) console.error(`stepparent: ${error.message}`);
   else console.error('stepparent:', error);
   return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
 }

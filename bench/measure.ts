@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { nobody, type ObserverKind, peers, stepparent } from './observers.ts';
+import { noObserver, type ObserverKind, peers, stepparent } from './observers.ts';
 import { dpkgRuns, run, shortProcesses, type Workload } from './workloads.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -52,11 +52,11 @@ interface Sample {
   seconds: number;
   cpuMs: number | undefined;
   rssMb: number | undefined;
-  right: string | undefined;
+  correct: string | undefined;
 }
 
 /** How many of the runs the agent stored with the right arguments and the right parent. */
-function countRight(directory: string, prefix: string, parents: readonly number[], total: number): string {
+function countCorrect(directory: string, prefix: string, parents: readonly number[], total: number): string {
   const text = execFileSync(
     process.execPath,
     [agentMain, 'events', '--json', '--limit', String(total * 2), '--config', path.join(directory, 'config.toml')],
@@ -66,9 +66,9 @@ function countRight(directory: string, prefix: string, parents: readonly number[
   for (const line of text.split('\n').filter(Boolean)) {
     const { process: recorded } = JSON.parse(line);
     const [tool, option, file] = recorded?.args ?? [];
-    const right =
+    const isCorrect =
       tool === 'dpkg' && option === '-i' && recorded.parent?.name === 'dash' && parents.includes(recorded.parent?.pid);
-    if (right && String(file).startsWith(prefix)) seen.add(file);
+    if (isCorrect && String(file).startsWith(prefix)) seen.add(file);
   }
   return `${seen.size} of ${total}`;
 }
@@ -90,9 +90,9 @@ async function sample(kind: ObserverKind, workload: Workload, prefix: string): P
         seconds,
         cpuMs: pid === undefined || before === undefined ? undefined : cpuMs(pid) - before,
         rssMb: pid === undefined ? undefined : memoryMb(pid, 'VmHWM'),
-        right:
+        correct:
           kind === stepparent && workload.name.includes('dpkg')
-            ? countRight(directory, prefix, parents, workload.each * workload.loops)
+            ? countCorrect(directory, prefix, parents, workload.each * workload.loops)
             : undefined,
       };
     } finally {
@@ -105,9 +105,9 @@ async function sample(kind: ObserverKind, workload: Workload, prefix: string): P
 
 async function compare(workload: Workload, kinds: readonly ObserverKind[], prefix: string): Promise<void> {
   const columns: { label: string; kind: ObserverKind; samples: Sample[] }[] = [
-    { label: 'nobody', kind: nobody, samples: [] },
+    { label: 'nobody', kind: noObserver, samples: [] },
     ...kinds.map((kind) => ({ label: kind.name, kind, samples: [] })),
-    { label: 'nobody again', kind: nobody, samples: [] },
+    { label: 'nobody again', kind: noObserver, samples: [] },
   ];
   // The first run of all finds cold caches: it counts for nobody.
   await run(workload);
@@ -121,7 +121,7 @@ async function compare(workload: Workload, kinds: readonly ObserverKind[], prefi
     const ratios = samples.map(({ seconds }, i) => seconds / (base[i]?.seconds ?? Number.NaN));
     const cpu = samples.flatMap((one) => (one.cpuMs === undefined ? [] : [(one.cpuMs / total) * 1000]));
     const rss = samples.flatMap((one) => (one.rssMb === undefined ? [] : [one.rssMb]));
-    const right = samples.flatMap((one) => (one.right === undefined ? [] : [one.right]));
+    const right = samples.flatMap((one) => (one.correct === undefined ? [] : [one.correct]));
     const parts = [
       `${spread(
         samples.map(({ seconds }) => seconds),
@@ -137,7 +137,7 @@ async function compare(workload: Workload, kinds: readonly ObserverKind[], prefi
 }
 
 /** What the agent does on a new database: the start, and the first pass over the maintainer scripts. */
-async function beginning(): Promise<void> {
+async function measureStart(): Promise<void> {
   const readyMs: number[] = [];
   const settledMs: number[] = [];
   const mostMb: number[] = [];
@@ -187,7 +187,7 @@ const present = [stepparent, ...peers].filter((kind) => {
 });
 console.log(`${os.cpus().length} CPUs (${os.cpus()[0]?.model}), Linux ${os.release()}, Node ${process.version}`);
 const prefix = `/nonexistent-${process.pid}`;
-await beginning();
+await measureStart();
 await compare(dpkgRuns(2000, prefix), present, prefix);
 await compare(shortProcesses(10_000), present, prefix);
 await idle(present);

@@ -49,7 +49,7 @@ async function until(file: string, line: RegExp, child: ChildProcess, name: stri
   throw new Error(`${name} did not begin within 30 s`);
 }
 
-const atOnce = async (): Promise<void> => {};
+const readyAtOnce = async (): Promise<void> => {};
 
 /** The first pass over the maintainer scripts of the host: once for each database. */
 async function firstPass(state: string): Promise<void> {
@@ -68,7 +68,7 @@ async function firstPass(state: string): Promise<void> {
   throw new Error('the first pass over the maintainer scripts did not end within a minute');
 }
 
-const into = (file: string) => fs.openSync(file, 'a', 0o600);
+const openOutput = (file: string) => fs.openSync(file, 'a', 0o600);
 
 /** The real agent, as `npm start` starts it, with folders of its own. */
 export const stepparent: ObserverKind = {
@@ -81,7 +81,7 @@ export const stepparent: ObserverKind = {
       ['state', 'logs', 'runtime'].map((name) => `${name}_directory = "${path.join(directory, name)}"\n`).join(''),
     );
     const out = path.join(directory, 'agent.out');
-    const fd = into(out);
+    const fd = openOutput(out);
     const child = spawn('sh', [path.join(import.meta.dirname, '../agent/start.sh'), '--config', config], {
       stdio: ['ignore', fd, fd],
     });
@@ -97,13 +97,13 @@ const bpftrace: ObserverKind = {
   missing: () => (inPath('bpftrace') ? undefined : 'bpftrace is not installed'),
   async start(directory) {
     const out = path.join(directory, 'bpftrace.out');
-    const fd = into(out);
+    const fd = openOutput(out);
     const script =
       'BEGIN { printf("ready\\n"); } tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
     const child = spawn(inPath('bpftrace') ?? '', ['-e', script], { stdio: ['ignore', fd, fd] });
     fs.closeSync(fd);
     await until(out, /^ready/m, child, 'bpftrace');
-    return { name: 'bpftrace', pid: child.pid, settled: atOnce, stop: () => stop(child) };
+    return { name: 'bpftrace', pid: child.pid, settled: readyAtOnce, stop: () => stop(child) };
   },
 };
 
@@ -135,7 +135,7 @@ const auditd: ObserverKind = {
     fs.writeFileSync(path.join(directory, 'auditd.conf'), lines.join(''), { mode: 0o640 });
     fs.mkdirSync(path.join(directory, 'plugins.d'), { recursive: true });
     const out = path.join(directory, 'auditd.out');
-    const fd = into(out);
+    const fd = openOutput(out);
     const child = spawn(inPath('auditd') ?? '', ['-n', '-c', directory], { stdio: ['ignore', fd, fd] });
     fs.closeSync(fd);
     await until(path.join(directory, 'audit.log'), /DAEMON_START/, child, 'auditd');
@@ -145,7 +145,7 @@ const auditd: ObserverKind = {
     return {
       name: 'auditd',
       pid: child.pid,
-      settled: atOnce,
+      settled: readyAtOnce,
       async stop() {
         execFileSync(auditctl, ['-d', ...rule]);
         await stop(child);
@@ -158,8 +158,8 @@ const auditd: ObserverKind = {
 export const peers: readonly ObserverKind[] = [bpftrace, auditd];
 
 /** Nobody watches. */
-export const nobody: ObserverKind = {
+export const noObserver: ObserverKind = {
   name: 'nobody',
   missing: () => undefined,
-  start: async () => ({ name: 'nobody', pid: undefined, settled: atOnce, stop: async () => {} }),
+  start: async () => ({ name: 'nobody', pid: undefined, settled: readyAtOnce, stop: async () => {} }),
 };

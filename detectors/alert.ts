@@ -43,7 +43,7 @@ export function buildAlert({ event, verdict, state, id, exception }: AlertDeps):
   const reason = cutBytes(reasonText(event, verdict), reasonBytes);
   return {
     ...event,
-    message: `${cutBytes(deedText(event), messageBytes - Buffer.byteLength(reason) - 2)}; ${reason}`,
+    message: `${cutBytes(actionText(event), messageBytes - Buffer.byteLength(reason) - 2)}; ${reason}`,
     tags: [...rule.tags],
     event: { ...event.event, kind: 'alert', severity: severityNumbers[rule.severity], risk_score: rule.riskScore },
     rule: ruleFields(rule),
@@ -92,11 +92,11 @@ export function threatFields(threat: Threat): Record<string, unknown> {
   };
 }
 
-function lists(parts: readonly { id: string; name: string; reference: string }[]) {
+function lists(entries: readonly { id: string; name: string; reference: string }[]) {
   return {
-    id: parts.map((part) => part.id),
-    name: parts.map((part) => part.name),
-    reference: parts.map((part) => part.reference),
+    id: entries.map((part) => part.id),
+    name: entries.map((part) => part.name),
+    reference: entries.map((part) => part.reference),
   };
 }
 
@@ -111,7 +111,7 @@ function reasonText(event: StepparentEvent, { rule, terms, remark }: Verdict): s
 }
 
 /** Who did what, where, under which user and unit: one escaped clause. */
-export function deedText(event: StepparentEvent): string {
+export function actionText(event: StepparentEvent): string {
   const { process } = event;
   const user = userText(event.user ?? process?.user);
   const login = userText(event.stepparent.login_user);

@@ -141,7 +141,7 @@ export interface IncidentDeps {
 }
 
 /** What is kept of one incident; the rest is counted. */
-const most = { steps: 500, alerts: 100, packages: 500, scripts: 100, findings: 20, survivors: 50 };
+const maxKept = { steps: 500, alerts: 100, packages: 500, scripts: 100, findings: 20, survivors: 50 };
 const whatChars = 1000;
 const valueChars = 256;
 /** All findings in scripts together, whatever there are. */
@@ -186,20 +186,20 @@ export function scoreIncident(
   return {
     score,
     severity: severityOfScore(score),
-    contributions: contributions.map((each) => ({ ...each, adds: tenths(each.adds) })),
+    contributions: contributions.map((each) => ({ ...each, adds: roundToTenth(each.adds) })),
     explained: contributions
       .map(({ 'rule.id': id, risk_score: risk, adds }) => {
-        return `${tenths(adds)} ${id}${tenths(adds) === risk ? '' : ` (risk ${risk})`}`;
+        return `${roundToTenth(adds)} ${id}${roundToTenth(adds) === risk ? '' : ` (risk ${risk})`}`;
       })
       .join(' + '),
   };
 }
 
-const tenths = (points: number): number => Math.round(points * 10) / 10;
+const roundToTenth = (points: number): number => Math.round(points * 10) / 10;
 
 /** Tells the incident of one transaction. What is held is bounded, however many events come. Undefined: no alert. */
-export function buildIncident(parts: IncidentDeps): Incident | undefined {
-  const { id, isAlive } = parts;
+export function buildIncident(deps: IncidentDeps): Incident | undefined {
+  const { id, isAlive } = deps;
   const risks = new Map<string, Risk>();
   const alerts: IncidentAlert[] = [];
   let alertsCount = 0;
@@ -229,24 +229,24 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
 
   /** Leaves out what tells least, when there is too much. */
   const shrink = (): void => {
-    if (steps.length <= most.steps) return;
-    const kept = new Set([...steps].sort((a, b) => b.rank - a.rank).slice(0, most.steps));
-    for (const one of steps) {
-      if (!kept.has(one)) leftOut[one.kind] = (leftOut[one.kind] ?? 0) + 1;
+    if (steps.length <= maxKept.steps) return;
+    const kept = new Set([...steps].sort((a, b) => b.rank - a.rank).slice(0, maxKept.steps));
+    for (const step of steps) {
+      if (!kept.has(step)) leftOut[step.kind] = (leftOut[step.kind] ?? 0) + 1;
     }
     steps = steps.filter((one) => kept.has(one));
   };
 
   const addPackages = (event: StepparentEvent): void => {
     const found = packagesOf(event);
-    for (const each of found.known) {
-      const known = packages.get(each.name);
-      if (known !== undefined) Object.assign(known, each);
-      else if (packages.size < most.packages) packages.set(each.name, each);
-      else if (morePackages.size < 100_000) morePackages.add(each.name);
+    for (const named of found.known) {
+      const known = packages.get(named.name);
+      if (known !== undefined) Object.assign(known, named);
+      else if (packages.size < maxKept.packages) packages.set(named.name, named);
+      else if (morePackages.size < 100_000) morePackages.add(named.name);
     }
-    for (const name of found.unpacked) if (unpacked.size < most.packages) unpacked.add(name);
-    for (const guess of found.guessed) if (guesses.size < most.packages) guesses.set(guess.name, guess);
+    for (const name of found.unpacked) if (unpacked.size < maxKept.packages) unpacked.add(name);
+    for (const guess of found.guessed) if (guesses.size < maxKept.packages) guesses.set(guess.name, guess);
     const operation = event.stepparent.package;
     if (operation !== undefined && changes(event)) operations.add(`${operation.manager} ${operation.operation}`);
   };
@@ -257,7 +257,7 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
     const path = script.path ?? '';
     const alerted = alertedScripts.has(path) || rulesOfEvent.has(event.event.id);
     scriptFindings ||= alerted;
-    if (scripts.has(path) || scripts.size >= (alerted ? 2 : 1) * most.scripts) return;
+    if (scripts.has(path) || scripts.size >= (alerted ? 2 : 1) * maxKept.scripts) return;
     const { package: name, version, state } = script;
     scripts.set(path, {
       ...(script.path === undefined ? {} : { path: cutChars(script.path, valueChars) }),
@@ -265,20 +265,20 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
       ...(version === undefined ? {} : { version }),
       ...(state === undefined ? {} : { state }),
       findings: script.findings
-        .slice(0, most.findings)
+        .slice(0, maxKept.findings)
         .map((finding) => ({ ...finding, text: cutChars(finding.text, valueChars) })),
       alerted,
     });
   };
 
-  const take = (event: StepparentEvent): void => {
+  const addEvent = (event: StepparentEvent): void => {
     transaction = event.stepparent.transaction ?? transaction;
     const ms = Date.parse(event['@timestamp']);
     if (!Number.isNaN(ms)) {
       startMs = Math.min(startMs, ms);
       endMs = Math.max(endMs, ms);
     }
-    head = nearer(head, event, id);
+    head = closerHead(head, event, id);
     addPackages(event);
     addScript(event);
     const step = stepOf(event);
@@ -288,7 +288,7 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
     // The tool itself is no survivor, and of a file's writer only its program's start is told.
     const alive = entityId !== undefined && entityId !== id && step.kind !== 'file' && isAlive(entityId);
     if (alive) {
-      if (survivors.has(entityId) || survivors.size < most.survivors) survivors.set(entityId, survivorOf(event));
+      if (survivors.has(entityId) || survivors.size < maxKept.survivors) survivors.set(entityId, survivorOf(event));
       else moreSurvivors++;
     }
     const related =
@@ -302,15 +302,15 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
       (alive ? 10 : 0) +
       (rules === undefined ? 0 : 20);
     steps.push(step);
-    if (steps.length >= 2 * most.steps) shrink();
+    if (steps.length >= 2 * maxKept.steps) shrink();
   };
 
-  for (const one of parts.alerts) {
-    const { document } = one;
-    const alert = alertOf(one);
+  for (const stored of deps.alerts) {
+    const { document } = stored;
+    const alert = alertOf(stored);
     alertsCount++;
     if (alert['@timestamp'] > lastAlert) lastAlert = alert['@timestamp'];
-    if (alerts.length < most.alerts) alerts.push(alert);
+    if (alerts.length < maxKept.alerts) alerts.push(alert);
     ({ host } = document);
     const rule = alert['rule.id'];
     const known = risks.get(rule);
@@ -329,14 +329,14 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
     }
     rulesOfEvent.set(document.event.id, [rule]);
     // The alert holds the whole event, which may be gone by now.
-    take(document);
+    addEvent(document);
   }
   if (alertsCount === 0) return undefined;
   let read = 0;
-  for (const event of parts.events) {
-    if (read >= parts.mostEvents) break;
+  for (const event of deps.events) {
+    if (read >= deps.mostEvents) break;
     read++;
-    if (!rulesOfEvent.has(event.event.id)) take(event);
+    if (!rulesOfEvent.has(event.event.id)) addEvent(event);
   }
 
   addGuesses(packages, guesses, unpacked);
@@ -382,7 +382,7 @@ export function buildIncident(parts: IncidentDeps): Incident | undefined {
         survivors_count: survivors.size + moreSurvivors,
         steps,
         left_out: leftOut,
-        ...(read < parts.eventsCount ? { unread: parts.eventsCount - read } : {}),
+        ...(read < deps.eventsCount ? { unread: deps.eventsCount - read } : {}),
       },
     },
   };
@@ -400,12 +400,12 @@ interface Head {
   origin: Pick<StepparentEvent['stepparent'], 'initiator' | 'login_user' | 'systemd'>;
 }
 
-function nearer(head: Head | undefined, event: StepparentEvent, id: string): Head | undefined {
+function closerHead(head: Head | undefined, event: StepparentEvent, id: string): Head | undefined {
   const { lineage = [], initiator, login_user, systemd } = event.stepparent;
-  const own = event.process?.entity_id === id;
-  const distance = own ? 0 : lineage.findIndex((step) => step.entity_id === id) + 1;
-  if (!own && distance === 0) return head;
-  const found = own ? headProcess(event.process) : (lineage[distance - 1] as LineageStep);
+  const isHead = event.process?.entity_id === id;
+  const distance = isHead ? 0 : lineage.findIndex((step) => step.entity_id === id) + 1;
+  if (!isHead && distance === 0) return head;
+  const found = isHead ? headProcess(event.process) : (lineage[distance - 1] as LineageStep);
   // A file event's lineage has names alone.
   const whole = found.args !== undefined;
   const initiators = [initiator, head?.origin.initiator].filter((each) => each !== undefined);
@@ -464,16 +464,16 @@ const scriptsOf = ({ stepparent: { script, lifecycle_script } }: StepparentEvent
 const changes = ({ stepparent: { package: operation } }: StepparentEvent): boolean =>
   operation !== undefined && !operation.dry_run && !/^(?:query|verify|build|other)$/.test(operation.operation);
 
-const takesFiles = /^(?:install|upgrade|reinstall|unpack)$/;
+const fileOperations = /^(?:install|upgrade|reinstall|unpack)$/;
 
 /** dpkg has the architecture in the names of files of a package that can be installed for several: `libc6:amd64`. */
 const withoutArchitecture = (name: string): string => name.replace(/:[a-z0-9-]+$/, '');
 
 /** The packages that an event tells of: by dpkg's own word, by the names of their files, and those that dpkg has unpacked. */
-function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[]; unpacked: string[] } {
+function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: NamedPackage[]; unpacked: string[] } {
   const { file, stepparent } = event;
-  const known: Named[] = [];
-  const guessed: Named[] = [];
+  const known: NamedPackage[] = [];
+  const guessed: NamedPackage[] = [];
   const unpacked: string[] = [];
   // dpkg writes the list of a package's files under its name, whatever name the package file had.
   const isInfo = file?.directory?.endsWith('/info') && event.event.action !== 'deletion';
@@ -495,22 +495,22 @@ function packagesOf(event: StepparentEvent): { known: Named[]; guessed: Named[];
     if (script.path?.includes(`/${unpackDirectory}/`)) unpacked.push(name);
   }
   if (file === undefined && operation !== undefined && changes(event)) {
-    for (const given of operation.packages) {
-      const parts = parseDebFile(given) ?? parseRpmFile(given);
+    for (const argument of operation.packages) {
+      const parts = parseDebFile(argument) ?? parseRpmFile(argument);
       if (parts)
         guessed.push({ name: parts.package, ...(parts.version === undefined ? {} : { version: parts.version }) });
       // One whose name no package can have, `Tool.deb`.
-      else if (given.endsWith('.deb')) guessed.push({ name: given.slice(given.lastIndexOf('/') + 1, -4) });
+      else if (argument.endsWith('.deb')) guessed.push({ name: argument.slice(argument.lastIndexOf('/') + 1, -4) });
       // What else is a path is a folder with packages (--recursive).
-      else if (given.includes('/')) continue;
-      else if (takesFiles.test(operation.operation)) guessed.push({ name: given });
-      else known.push({ name: withoutArchitecture(given) });
+      else if (argument.includes('/')) continue;
+      else if (fileOperations.test(operation.operation)) guessed.push({ name: argument });
+      else known.push({ name: withoutArchitecture(argument) });
     }
   }
   return { known: known.map(cutPackage), guessed: guessed.map(cutPackage), unpacked };
 }
 
-type Named = Pick<IncidentPackage, 'name' | 'version'>;
+type NamedPackage = Pick<IncidentPackage, 'name' | 'version'>;
 
 /**
  * A file's name is where nothing better is known. Where dpkg was seen to unpack as many packages as it was given files, what is no
@@ -525,7 +525,7 @@ function addGuesses(
   for (const guess of guesses.values()) {
     const known = packages.get(guess.name);
     if (known === undefined) {
-      if (areAllKnown || packages.size >= most.packages) continue;
+      if (areAllKnown || packages.size >= maxKept.packages) continue;
       packages.set(guess.name, { ...guess, inferred: guess.version === undefined ? ['name'] : ['name', 'version'] });
     } else if (known.version === undefined && guess.version !== undefined) {
       Object.assign(known, { version: guess.version, inferred: ['version'] });
@@ -533,7 +533,7 @@ function addGuesses(
   }
 }
 
-const cutPackage = ({ name, version }: Named): Named => ({
+const cutPackage = ({ name, version }: NamedPackage): NamedPackage => ({
   name: cutChars(name, valueChars),
   ...(version === undefined ? {} : { version: cutChars(version, valueChars) }),
 });
@@ -559,7 +559,7 @@ function stepOf(event: StepparentEvent): IncidentStep {
   const { process, file, stepparent } = event;
   const script = stepparent.lifecycle_script;
   const isFile = file?.path !== undefined;
-  const by = isFile ? process?.executable : (process?.parent?.executable ?? process?.parent?.name);
+  const actor = isFile ? process?.executable : (process?.parent?.executable ?? process?.parent?.name);
   const kind = isFile ? 'file' : changes(event) ? 'package' : script?.depth === 0 ? 'script' : 'exec';
   const what = isFile
     ? `${fileVerbs[event.event.action ?? ''] ?? `${event.event.action}:`} ${file.path}`
@@ -571,7 +571,7 @@ function stepOf(event: StepparentEvent): IncidentStep {
     ...(isFile || process?.entity_id === undefined ? {} : { 'process.entity_id': process.entity_id }),
     ...(process?.pid === undefined ? {} : { 'process.pid': process.pid }),
     ...(process?.executable === undefined ? {} : { 'process.executable': cutChars(process.executable, valueChars) }),
-    ...(by === undefined ? {} : { by: cutChars(by, valueChars) }),
+    ...(actor === undefined ? {} : { by: cutChars(actor, valueChars) }),
     what: cutChars(what, whatChars),
     ...(script?.package === undefined ? {} : { package: cutChars(script.package, valueChars) }),
     rank: 0,

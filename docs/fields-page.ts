@@ -59,7 +59,7 @@ const table = (head: readonly string[], lines: readonly string[]): string =>
 
 const fieldHead = ['Field', 'Type', 'Events', 'Journal', 'Description'];
 
-const journalLine = ({ name, field, form, orElse }: JournalFact): string =>
+const journalLine = ({ name, field, form, fallbacks: orElse }: JournalFact): string =>
   line(
     code(name),
     [code(field), form.about, orElse === undefined ? undefined : `${code(orElse)} if there is no name`]

@@ -81,10 +81,10 @@ async function stage(
     fs.copyFileSync(from, target);
     if (compiled) {
       await run(`${compilers}strip`, ['--strip-unneeded', target]);
-      const own = readNeeds(target);
-      const refused = tooNew(own).map((need) => need.version);
+      const fileNeeds = readNeeds(target);
+      const refused = tooNew(fileNeeds).map((need) => need.version);
       if (refused.length > 0) throw new Error(`${to} needs a newer system than it may: ${refused.join(', ')}`);
-      needs.push(...own);
+      needs.push(...fileNeeds);
     }
     fs.chmodSync(target, mode);
   }
@@ -105,16 +105,16 @@ const architecture = architectures.find(({ deb, node }) =>
 );
 if (!architecture) throw new Error(`there are packages for ${architectures.map(({ deb }) => deb).join(' and ')} alone`);
 
-const into = values.into ?? path.join(checkout, 'dist');
-fs.mkdirSync(into, { recursive: true });
+const outputDirectory = values.into ?? path.join(checkout, 'dist');
+fs.mkdirSync(outputDirectory, { recursive: true });
 const seconds = await epoch();
 const state = stateOfSources(seconds);
 const built = {
-  deb: path.join(into, `stepparent_${version}_${architecture.deb}.deb`),
-  rpm: path.join(into, `stepparent-${version}-1.${architecture.rpm}.rpm`),
+  deb: path.join(outputDirectory, `stepparent_${version}_${architecture.deb}.deb`),
+  rpm: path.join(outputDirectory, `stepparent-${version}-1.${architecture.rpm}.rpm`),
 };
 /** Beside a package stands what it was made of: one that is of these very sources is not built again. */
-const stateFile = (file: string): string => path.join(into, `.${path.basename(file)}.from`);
+const stateFile = (file: string): string => path.join(outputDirectory, `.${path.basename(file)}.from`);
 const isBuilt = (file: string): boolean =>
   fs.existsSync(file) && fs.existsSync(stateFile(file)) && fs.readFileSync(stateFile(file), 'utf8') === state;
 const asked = (['deb', 'rpm'] as const).filter((kind) => wanted.length === 0 || wanted.includes(kind));

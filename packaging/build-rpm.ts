@@ -10,8 +10,8 @@ import type { Need } from './elf-needs.ts';
 import {
   type Architecture,
   isConfiguration,
+  isDebOnly,
   isDocumentation,
-  isForDebAlone,
   ownedDirectories,
   type PackagedFile,
 } from './files.ts';
@@ -38,7 +38,7 @@ export async function buildRpm(
     const listed = [
       ...ownedDirectories(files).map((directory) => `%dir %attr(755, root, root) ${directory}`),
       ...files
-        .filter((file) => !isForDebAlone(file))
+        .filter((file) => !isDebOnly(file))
         .map((file) => `${directive(file)}%attr(${file.mode.toString(8)}, root, root) ${file.to}`),
     ];
     // As rpm itself words what a library must have; its own search takes executable files alone.

@@ -18,18 +18,18 @@ export const native: readonly string[] = ['better-sqlite3', 'koffi'];
 export const inNative: readonly string[] = ['node-addon-api'];
 
 /** A module that looks for files beside itself finds them where they were, seen from `agent/`, where all modules go. */
-const keepPlaces: Plugin = {
+const keepModuleUrls: Plugin = {
   name: 'keep-places',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8');
-      const own = relative(checkout, path);
-      if (own.startsWith('node_modules') || !/^#!|import\.meta\.url/.test(source)) return undefined;
+      const modulePath = relative(checkout, path);
+      if (modulePath.startsWith('node_modules') || !/^#!|import\.meta\.url/.test(source)) return undefined;
       const contents = source
         .replace(/^#!.*/, '')
         // A program that is started by its path is beside all others in the package.
         .replaceAll(/'([\w-]+)\.ts', import\.meta\.url/g, "'$1.js', import.meta['url']")
-        .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${own}`)}, import.meta.url)`);
+        .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${modulePath}`)}, import.meta.url)`);
       return { contents, loader: 'ts' };
     });
   },
@@ -53,7 +53,7 @@ export async function bundle(directory: string): Promise<string[]> {
     external: [...native],
     metafile: true,
     logLevel: 'warning',
-    plugins: [keepPlaces],
+    plugins: [keepModuleUrls],
     // Some libraries ask for Node's modules in the old way.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });

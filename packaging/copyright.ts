@@ -32,9 +32,9 @@ const stanza = ({ files, copyright, license, text, comment }: Part): string =>
 function holders(name: string, text: string, author: unknown): string {
   const lines = text.match(/^.{0,12}(?:copyright\b.*(?:\(c\)|©|\d{4}|contributors)|\(c\)|©).*$/gim) ?? [];
   if (lines.length > 0) return lines.map((line) => line.trim().replace(/^\W*copyright:? */i, '')).join('\n');
-  const person = typeof author === 'object' && author !== null && 'name' in author ? author.name : author;
-  if (typeof person !== 'string') throw new Error(`${name}: neither licence nor package.json say whose work it is`);
-  return person;
+  const authorName = typeof author === 'object' && author !== null && 'name' in author ? author.name : author;
+  if (typeof authorName !== 'string') throw new Error(`${name}: neither licence nor package.json say whose work it is`);
+  return authorName;
 }
 
 function partOf(name: string, where: string, from = modules): Part {
@@ -63,8 +63,8 @@ export function copyrightText(
   node: { name: string; modules: string },
 ): string {
   const sqlite = readFileSync(join(modules, 'better-sqlite3/deps/sqlite3/sqlite3.c'), 'utf8');
-  const blessing = /The author disclaims copyright to this source code\.[\s\S]*?(?=\n\*{10})/.exec(sqlite)?.[0];
-  if (blessing === undefined) throw new Error('SQLite says no licence');
+  const disclaimer = /The author disclaims copyright to this source code\.[\s\S]*?(?=\n\*{10})/.exec(sqlite)?.[0];
+  if (disclaimer === undefined) throw new Error('SQLite says no licence');
   const parts: Part[] = [
     {
       files: '*',
@@ -81,7 +81,7 @@ export function copyrightText(
       files: 'node_modules/better-sqlite3/deps/sqlite3/*',
       copyright: 'none: its authors disclaim it',
       license: 'public-domain',
-      text: blessing.replaceAll(/^\*\* ?/gm, ''),
+      text: disclaimer.replaceAll(/^\*\* ?/gm, ''),
     },
     ...compiled.map((name) => partOf(name, 'compiled, in /usr/lib/stepparent/node_modules')),
     ...bundled.map((name) => partOf(name, 'in the JavaScript of /usr/lib/stepparent/agent')),

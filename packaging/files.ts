@@ -47,7 +47,7 @@ export const isConfiguration = ({ to }: PackagedFile): boolean => to.startsWith(
 export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share\/(?:doc|man)\//.test(to);
 
 /** No other package format has a use for it. */
-export const isForDebAlone = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
+export const isDebOnly = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
 
 /** Folders for what an administrator adds: empty in the package. */
 export const emptyDirectories = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);

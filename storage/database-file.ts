@@ -218,10 +218,10 @@ function restrict(file: string): void {
 /** Renames the file and its log together, so that they still open as one database. */
 function moveAside(path: string, reason: string, nowMs: number): SetAside {
   const stamp = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  let aside = `${path}.aside-${stamp}`;
-  for (let n = 2; filesOf(aside).some((file) => existsSync(file)); n++) aside = `${path}.aside-${stamp}-${n}`;
+  let asidePath = `${path}.aside-${stamp}`;
+  for (let n = 2; filesOf(asidePath).some((file) => existsSync(file)); n++) asidePath = `${path}.aside-${stamp}-${n}`;
   for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+    if (existsSync(path + suffix)) renameSync(path + suffix, asidePath + suffix);
   }
-  return { path: aside, reason };
+  return { path: asidePath, reason };
 }

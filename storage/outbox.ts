@@ -35,8 +35,8 @@ export function removeDeliveries(db: Database, ids: readonly number[]): void {
 }
 
 export function putOffDeliveries(db: Database, ids: readonly number[], nextMs: number): void {
-  const putOff = db.prepare('UPDATE outbox SET attempts = attempts + 1, next_ms = ? WHERE id = ?');
+  const postpone = db.prepare('UPDATE outbox SET attempts = attempts + 1, next_ms = ? WHERE id = ?');
   db.transaction(() => {
-    for (const id of ids) putOff.run(nextMs, id);
+    for (const id of ids) postpone.run(nextMs, id);
   }).immediate();
 }

@@ -33,17 +33,17 @@ function countedMs(event: StepparentEvent, nowMs: number): number {
 export function prepareRecord(
   db: Database,
   sinks: readonly string[],
-): (findings: readonly JudgedEvent[], nowMs: number) => Recorded {
+): (judgedEvents: readonly JudgedEvent[], nowMs: number) => Recorded {
   const learns = prepareLearning(db);
   const insertEvent = prepareInsertEvent(db);
   const { raise, isCapped } = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
   const except = prepareExcept(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
-  function judge(recorded: Recorded, finding: JudgedEvent, judged: Match, times: EventTimes): void {
-    const { verdict, alert: document, known, alerting, exception } = judged;
+  function commitMatch(recorded: Recorded, judgedEvent: JudgedEvent, match: Match, times: EventTimes): void {
+    const { verdict, alert: document, known, alerting, exception } = match;
     const { rule } = verdict;
-    const key: TermKey = [rule.id, finding.scope, JSON.stringify(verdict.terms)];
+    const key: TermKey = [rule.id, judgedEvent.scope, JSON.stringify(verdict.terms)];
     const learnable = rule.window === 'sliding' && !verdict.terms.includes(null);
     const row = learnable ? terms.find(key) : undefined;
     if (known || !alerting || document === undefined) {
@@ -53,10 +53,10 @@ export function prepareRecord(
     const learning = learns(times.eventMs, times.nowMs);
     const alert: NewAlert = {
       ruleId: rule.id,
-      scope: finding.scope,
+      scope: judgedEvent.scope,
       terms: verdict.terms,
       eventMs: times.eventMs,
-      ofRoot: isRootEvent(finding.event),
+      ofRoot: isRootEvent(judgedEvent.event),
       learning,
       document,
     };
@@ -87,15 +87,15 @@ export function prepareRecord(
     }
   }
 
-  return db.transaction((findings: readonly JudgedEvent[], nowMs: number): Recorded => {
+  return db.transaction((judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded => {
     const recorded: Recorded = { alerts: [] };
     terms.begin();
     latestAlerts.begin();
-    for (const finding of findings) {
-      const { event } = finding;
+    for (const judgedEvent of judgedEvents) {
+      const { event } = judgedEvent;
       const eventMs = countedMs(event, nowMs);
       if (!insertEvent(event, eventMs, nowMs)) continue;
-      for (const judged of finding.verdicts) judge(recorded, finding, judged, { eventMs, nowMs });
+      for (const match of judgedEvent.verdicts) commitMatch(recorded, judgedEvent, match, { eventMs, nowMs });
     }
     terms.end();
     latestAlerts.end();

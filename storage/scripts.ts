@@ -87,8 +87,8 @@ export function completeScripts(db: Database, nowMs: number): void {
  */
 export function pruneScripts(db: Database, maxBytes: number = limits.scriptBytes): number {
   const total = db.prepare<[], number>('SELECT total(bytes) FROM scripts').pluck();
-  let over = (total.get() ?? 0) - maxBytes;
-  if (over <= 0) return 0;
+  let excessBytes = (total.get() ?? 0) - maxBytes;
+  if (excessBytes <= 0) return 0;
   const oldest = db
     .prepare<[], string>(
       `SELECT sha256 FROM scripts s ORDER BY
@@ -104,8 +104,8 @@ export function pruneScripts(db: Database, maxBytes: number = limits.scriptBytes
   const drop = db.prepare('DELETE FROM scripts WHERE sha256 = ?');
   let dropped = 0;
   for (const sha256 of oldest.all()) {
-    if (over <= 0) break;
-    over -= bytesOf.get(sha256) ?? 0;
+    if (excessBytes <= 0) break;
+    excessBytes -= bytesOf.get(sha256) ?? 0;
     drop.run(sha256);
     dropped++;
   }

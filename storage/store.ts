@@ -185,10 +185,10 @@ export class Store extends StoreReader {
   }
 
   /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */
-  record(findings: readonly JudgedEvent[], nowMs: number): Recorded {
+  record(judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded {
     return this.run((db) => {
       this.#record ??= prepareRecord(db, this.#sinks);
-      return this.#record(findings, nowMs);
+      return this.#record(judgedEvents, nowMs);
     });
   }
 

@@ -49,9 +49,9 @@ export function prepareTerms(db: Database): Terms {
   /** Terms of each rule that learned one since `begin`. */
   const counts = new Map<string, number>();
   /** Known terms that were asked for since `begin`, with sightings that are not written yet. */
-  const asked = new Map<string, { key: TermKey; row: TermRow; sightings: number }>();
+  const cached = new Map<string, { key: TermKey; row: TermRow; sightings: number }>();
   const write = (): void => {
-    for (const entry of asked.values()) {
+    for (const entry of cached.values()) {
       const { key, row, sightings } = entry;
       if (sightings > 0) update.run(row.last_ms, sightings, row.origin, ...key);
       entry.sightings = 0;
@@ -60,18 +60,18 @@ export function prepareTerms(db: Database): Terms {
   return {
     begin() {
       counts.clear();
-      asked.clear();
+      cached.clear();
     },
     find(key) {
       const name = key.join('\0');
-      const known = asked.get(name)?.row;
+      const known = cached.get(name)?.row;
       if (known !== undefined) return known;
       const row = find.get(...key);
-      if (row !== undefined) asked.set(name, { key, row, sightings: 0 });
+      if (row !== undefined) cached.set(name, { key, row, sightings: 0 });
       return row;
     },
     learn(key, row, origin, times) {
-      const known = row && asked.get(key.join('\0'));
+      const known = row && cached.get(key.join('\0'));
       if (known !== undefined) {
         const { last_ms } = known.row;
         known.row = { last_ms: last_ms > times.nowMs ? times.eventMs : Math.max(last_ms, times.eventMs), origin };
@@ -85,13 +85,13 @@ export function prepareTerms(db: Database): Terms {
         // Which is the oldest must be known.
         write();
         dropped = dropOldest.run(ruleId).changes;
-        asked.clear();
+        cached.clear();
       }
       counts.set(ruleId, before + 1 - dropped);
       insert.run(...key, times.eventMs, times.eventMs, origin);
     },
     forget(key) {
-      asked.delete(key.join('\0'));
+      cached.delete(key.join('\0'));
       if (forget.run(...key).changes > 0) counts.delete(key[0]);
     },
     end: write,

@@ -28,33 +28,33 @@ const cellChars = 300;
 
 /** Prints the events that fit, oldest first. */
 async function printEvents({ config, since: sinceMs, limit, json }: EventsOptions): Promise<void> {
-  const { deedText } = await import('../../detectors/alert.ts');
+  const { actionText } = await import('../../detectors/alert.ts');
   await withStoreReader(config, (store) => {
     const events = store.listEvents({ sinceMs, limit });
     if (json) for (const event of events) process.stdout.write(`${JSON.stringify(event)}\n`);
     else
       printRows(
-        [...events].map((event) => rowOf(event, deedText)),
+        [...events].map((event) => rowOf(event, actionText)),
         'no events',
         limit,
       );
   });
 }
 
-function rowOf(event: StepparentEvent, deedText: (event: StepparentEvent) => string) {
+function rowOf(event: StepparentEvent, actionText: (event: StepparentEvent) => string) {
   const { process: ran, stepparent, user } = event;
   const operation = stepparent.package && `${stepparent.package.manager} ${stepparent.package.operation}`;
   const parent = ran?.parent?.executable ?? ran?.parent?.name;
-  const what =
+  const description =
     ran === undefined || event.file !== undefined
-      ? (event.message ?? deedText(event))
+      ? (event.message ?? actionText(event))
       : `${parent ?? '(parent not observed)'} ran ${ran.command_line ?? ran.executable ?? '(program not observed)'}`;
   const cells = [
     localTime(event['@timestamp']),
     event.event.action ?? '',
     operation ?? '',
     user?.name ?? user?.id ?? ran?.user?.name ?? ran?.user?.id ?? '',
-    what,
+    description,
   ];
   return { cells: cells.map((cell) => escapeText([cell].flat().join(','), cellChars)) };
 }

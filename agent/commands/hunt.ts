@@ -56,9 +56,9 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
   const { refusedLine } = await import('../daemon/agent-status.ts');
   const { configuration } = readConfiguration(options.config);
   const { hunts, refused } = readHunts(configuration.hunts.directories);
-  for (const each of refused) {
-    console.error(`stepparent: hunt ${escapeText(refusedLine(each), lineChars)}`);
-    if (each.excerpt !== '') console.error(each.excerpt);
+  for (const rejected of refused) {
+    console.error(`stepparent: hunt ${escapeText(refusedLine(rejected), lineChars)}`);
+    if (rejected.excerpt !== '') console.error(rejected.excerpt);
   }
   if (id === undefined && !options.all && options.journal === undefined) {
     listHunts(hunts, options.json);

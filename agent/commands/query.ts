@@ -49,7 +49,7 @@ async function printQuery(options: QueryOptions, sql: string): Promise<boolean> 
   const path = resolvePaths(configuration, process.env).database;
   const request: QueryRequest = { source: { kind: 'database', path }, sql, since, now, limit };
   try {
-    printAnswer(await askEither(request, timeoutMs), { json, limit });
+    printAnswer(await askWithFallback(request, timeoutMs), { json, limit });
     return true;
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
@@ -59,7 +59,7 @@ async function printQuery(options: QueryOptions, sql: string): Promise<boolean> 
 }
 
 /** The tables of the host can be asked before the agent has ever run. */
-async function askEither(request: QueryRequest, timeoutMs: number): Promise<QueryResult> {
+async function askWithFallback(request: QueryRequest, timeoutMs: number): Promise<QueryResult> {
   const { askQuery } = await import('../query/ask-query.ts');
   try {
     return await askQuery(request, { timeoutMs });

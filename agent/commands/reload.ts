@@ -36,7 +36,7 @@ async function reload({ config }: GlobalOptions): Promise<boolean> {
     return false;
   }
   const refused = [...rules.refused, ...hunts.refused];
-  for (const each of refused) printError(refusedLine(each));
+  for (const rejected of refused) printError(refusedLine(rejected));
   for (const warning of warnings) printError(`warning: ${warning}`);
   if (restart_needed.length > 0) printError(`a restart is needed for: ${restart_needed.join(', ')}`);
   console.log(`reloaded: ${rules.loaded.length} rules loaded, ${refused.length} files refused`);

@@ -18,16 +18,16 @@ type RuleFiles = ReturnType<typeof ruleFilesIn>;
 export function checkRules(paths: readonly string[], config: string | undefined): CheckReport {
   const loaded = configuredRuleFiles(config, paths.length > 0);
   const configured = loaded ?? { files: [], refused: [] };
-  const asked = paths.length > 0 ? ruleFilesAt(paths) : configured;
+  const checked = paths.length > 0 ? ruleFilesAt(paths) : configured;
   const known = new Set(configured.files.map(identityOf));
   // Each once, also where it is given by its name and by its directory.
-  const more = new Map(asked.files.map((file) => [identityOf(file), file]));
+  const more = new Map(checked.files.map((file) => [identityOf(file), file]));
   const files = [...configured.files, ...[...more].flatMap(([identity, file]) => (known.has(identity) ? [] : [file]))];
-  const wanted = new Set(asked.files.map(identityOf));
+  const wanted = new Set(checked.files.map(identityOf));
   const isWanted = ({ file }: { file: string }): boolean => wanted.has(identityOf(file));
   const read = readRuleFiles(files);
   const rules = read.rules.filter(isWanted);
-  const refused = [...asked.refused, ...read.refused.filter(isWanted)];
+  const refused = [...checked.refused, ...read.refused.filter(isWanted)];
   return {
     right: rules.length,
     refused: refused.map((rule) => ({ line: refusedLine(rule), excerpt: rule.excerpt })),

@@ -224,8 +224,8 @@ function allowedIn({ type, enum: values, minimum, maximum, minItems = 0, items, 
   if (type === 'boolean') return 'true or false';
   if (type === 'integer') return `a whole number from ${minimum} to ${maximum}`;
   if (type === 'array') {
-    const each = typeof items === 'object' && !Array.isArray(items) ? allowedIn(items) : '';
-    return `a list; each entry is ${each}${minItems > 0 ? `; at least ${minItems}` : ''}`;
+    const itemAllowed = typeof items === 'object' && !Array.isArray(items) ? allowedIn(items) : '';
+    return `a list; each entry is ${itemAllowed}${minItems > 0 ? `; at least ${minItems}` : ''}`;
   }
   return String(allowed);
 }
@@ -236,14 +236,14 @@ export type ConfigurationTable = Readonly<Record<string, unknown>>;
 /** Lays checked tables over each other, later ones on top, and fills in the defaults. Tables merge; values and lists replace. */
 export function completeConfiguration(tables: readonly ConfigurationTable[]): Configuration {
   const empty: ConfigurationTable = { sensor: {}, events: {}, retention: {}, hunts: {}, alerts: {}, log: {} };
-  return configurationSchema.parse(tables.reduce(layOver, empty));
+  return configurationSchema.parse(tables.reduce(mergeTables, empty));
 }
 
-function layOver(below: ConfigurationTable, above: ConfigurationTable): ConfigurationTable {
+function mergeTables(below: ConfigurationTable, above: ConfigurationTable): ConfigurationTable {
   const merged: Record<string, unknown> = { ...below };
   for (const [name, value] of Object.entries(above)) {
-    const under = merged[name];
-    merged[name] = isTable(under) && isTable(value) ? layOver(under, value) : value;
+    const existing = merged[name];
+    merged[name] = isTable(existing) && isTable(value) ? mergeTables(existing, value) : value;
   }
   return merged;
 }

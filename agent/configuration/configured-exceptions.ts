@@ -49,16 +49,18 @@ export function refuseField(field: string): string | undefined {
 const condition = z
   .strictObject({
     field: z.string().superRefine((field, context) => {
-      const why = refuseField(field);
-      if (why !== undefined) context.addIssue(why);
+      const refusal = refuseField(field);
+      if (refusal !== undefined) context.addIssue(refusal);
     }),
     operator: z.enum(operators),
     values: z.array(z.string().max(maxChars)).max(1000).default([]),
   })
   .superRefine(({ operator, values }, context) => {
-    const takesNone = operator === 'exists' || operator === 'does_not_exist';
-    if (takesNone === (values.length === 0)) return;
-    const message = takesNone ? `left out with the operator "${operator}"` : 'a list of at least one text in quotes';
+    const takesNoValues = operator === 'exists' || operator === 'does_not_exist';
+    if (takesNoValues === (values.length === 0)) return;
+    const message = takesNoValues
+      ? `left out with the operator "${operator}"`
+      : 'a list of at least one text in quotes';
     context.addIssue({ code: 'custom', path: ['values'], message });
   });
 

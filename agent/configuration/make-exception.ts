@@ -79,9 +79,13 @@ function termFieldsOf({ ruleId }: AlertRecord, { configuration }: ReadConfigurat
   return hunt?.identity.map(fieldOf) ?? [];
 }
 
-function conditionsOf(alert: AlertRecord, termFields: readonly string[], asked: readonly string[]): Condition[] {
+function conditionsOf(
+  alert: AlertRecord,
+  termFields: readonly string[],
+  requestedFields: readonly string[],
+): Condition[] {
   const terms = termFields.filter((field) => !passing.test(field));
-  const fields = [...new Set([...terms, ...asked])];
+  const fields = [...new Set([...terms, ...requestedFields])];
   if (fields.length === 0) {
     throw new NoException(
       termFields.length === 0
@@ -94,8 +98,8 @@ function conditionsOf(alert: AlertRecord, termFields: readonly string[], asked: 
 
 /** A condition for each value: who lists several, like process.args, must have them all. */
 function conditionsOn(field: string, { document }: AlertRecord): Condition[] {
-  const why = refuseField(field);
-  if (why !== undefined) throw new NoException(`--field ${escapeText(field, chars)} must be ${why}`);
+  const refusal = refuseField(field);
+  if (refusal !== undefined) throw new NoException(`--field ${escapeText(field, chars)} must be ${refusal}`);
   const values = [readPath(document, field) ?? []].flat().map(String);
   if (values.length === 0) {
     throw new NoException(`the alert has no ${escapeText(field, chars)}: what was not observed cannot be compared`);
@@ -117,8 +121,8 @@ function expiryOf(text: string, nowMs: number): { expires: string; expiresMs: nu
   return { expires: isDate ? text : new Date(expiresMs).toISOString().replace('.000Z', 'Z'), expiresMs };
 }
 
-function fileName(asked: string | undefined, id: string): string {
-  const name = asked ?? `50-exception-${id}`;
+function fileName(requested: string | undefined, id: string): string {
+  const name = requested ?? `50-exception-${id}`;
   if (!/^\w[\w.-]{0,199}$/.test(name)) {
     throw new NoException('--file must be a name of letters, digits, ".", "-" and "_", without a folder');
   }

@@ -7,11 +7,11 @@ import { ConfigurationError } from './configuration-error.ts';
 export function requirePrivateDirectory(directory: string, key: string): void {
   const stat = statSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  const isOurs = stat.uid === 0 || stat.uid === process.geteuid?.();
-  if (isOurs && (stat.mode & 0o022) === 0) return;
-  const why = isOurs ? 'others than its owner may write there' : `it belongs to user ${stat.uid}`;
+  const isOwn = stat.uid === 0 || stat.uid === process.geteuid?.();
+  if (isOwn && (stat.mode & 0o022) === 0) return;
+  const fault = isOwn ? 'others than its owner may write there' : `it belongs to user ${stat.uid}`;
   throw new ConfigurationError(
     directory,
-    `\`${key}\` must be root's alone, and ${why}; give another one, or mend that`,
+    `\`${key}\` must be root's alone, and ${fault}; give another one, or mend that`,
   );
 }

@@ -25,7 +25,7 @@ export type RuleWarning = Omit<RefusedRule, 'id'>;
 export const ruleWarnings = (rules: readonly Rule[]): RuleWarning[] =>
   rules.flatMap((rule) => {
     const notes = notesOn(rule);
-    return notes.length === 0 ? [] : placed(rule, notes);
+    return notes.length === 0 ? [] : locateNotes(rule, notes);
   });
 
 /** A remark on a key of the rule, and the field that it is about. */
@@ -49,8 +49,8 @@ function notesOn(rule: Rule): Note[] {
     const occurrences = occurrencesOf(rule, field);
     if (occurrences.length > 0 || !rule.termFields.includes(field)) {
       // `?field` says that events may lack it: then only what is written nearly as another field is a mistake.
-      const isMeant = occurrences.length > 0 && occurrences.every(({ optional }) => optional) && !isSlip(field);
-      if (!isMeant) add(queryKey, field, unknownField(field));
+      const isIntended = occurrences.length > 0 && occurrences.every(({ optional }) => optional) && !isSlip(field);
+      if (!isIntended) add(queryKey, field, unknownField(field));
     } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
   }
   for (const field of reasonFields) if (!isKnownField(field)) add(reasonKey, field, unknownField(field));
@@ -63,17 +63,17 @@ function notesOn(rule: Rule): Note[] {
     notes.push({ key: ['stepparent', 'known_terms'], field: undefined, message: `there is no list "${list}"${hint}` });
   }
 
-  const fitting = eventClasses.filter(({ known }) => outcomeOf(rule.matches, known).result !== 'false');
-  if (fitting.length === 0) {
-    const { field, message } = whyNever(rule);
+  const matchable = eventClasses.filter(({ known }) => outcomeOf(rule.matches, known).result !== 'false');
+  if (matchable.length === 0) {
+    const { field, message } = explainNoMatch(rule);
     notes.push({ key: queryKey, field, message });
     return notes;
   }
-  const isLacking = (field: string): boolean => fitting.every(({ known }) => isAbsent(known, field));
-  for (const field of rule.termFields.filter(isLacking)) {
+  const isAlwaysAbsent = (field: string): boolean => matchable.every(({ known }) => isAbsent(known, field));
+  for (const field of rule.termFields.filter(isAlwaysAbsent)) {
     add(termsKey, field, `no event that the query can match has "${field}"; each match will be an alert`);
   }
-  for (const field of reasonFields.filter(isLacking)) {
+  for (const field of reasonFields.filter(isAlwaysAbsent)) {
     add(reasonKey, field, `no event that the query can match has "${field}"`);
   }
   return notes;
@@ -102,7 +102,7 @@ export function unknownField(field: string, candidates: readonly string[] = even
 }
 
 /** Of a query that is false for every class of events. */
-function whyNever({ matches }: Rule): { field: string | undefined; message: string } {
+function explainNoMatch({ matches }: Rule): { field: string | undefined; message: string } {
   // First whether there are events of that kind at all, then what they lack.
   const byClass = eventClasses.map(({ known, ...names }) => ({
     names,
@@ -140,7 +140,7 @@ function whyNever({ matches }: Rule): { field: string | undefined; message: stri
 const listed = (classes: readonly { names: Omit<EventClass, 'known'> }[]): string =>
   `${classes.map(({ names: { category, type, action } }) => `${category}/${type}/${action}`).join(', ')} (event.category/type/action)`;
 
-function placed(rule: Rule, notes: readonly Note[]): RuleWarning[] {
+function locateNotes(rule: Rule, notes: readonly Note[]): RuleWarning[] {
   const { file } = rule;
   const source = sourceOf(file);
   return notes.map(({ key, field, message }) => {

@@ -260,8 +260,8 @@ const lineChars = 1000;
 
 /** Headings in one column, texts in the next; a heading without texts is left out. */
 function formatColumns(title: string, lines: readonly Line[]): string {
-  const laid = lines.flatMap(([heading, texts]) =>
+  const columns = lines.flatMap(([heading, texts]) =>
     texts.map((text, index) => `  ${(index === 0 ? heading : '').padEnd(headingWidth)}${escapeText(text, lineChars)}`),
   );
-  return `${[escapeText(title, lineChars), ...laid].join('\n')}\n`;
+  return `${[escapeText(title, lineChars), ...columns].join('\n')}\n`;
 }

@@ -95,9 +95,9 @@ async function listen(
     );
   }
   const files = openHostFiles('');
-  const own = fileIdentity(files, path);
+  const ownIdentity = fileIdentity(files, path);
   return {
-    isAlive: () => server.listening && fileIdentity(files, path) === own,
+    isAlive: () => server.listening && fileIdentity(files, path) === ownIdentity,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -107,9 +107,9 @@ async function listen(
 }
 
 async function removeLeftover(path: string): Promise<void> {
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  if (!there) return;
-  if (!there.isSocket()) throw new ControlError(`${path} is in the way: not a socket`);
+  const existing = lstatSync(path, { throwIfNoEntry: false });
+  if (!existing) return;
+  if (!existing.isSocket()) throw new ControlError(`${path} is in the way: not a socket`);
   const answer = await askControl(path, 'status');
   if (answer === undefined) return unlinkSync(path);
   const pid = typeof answer === 'object' && answer !== null && 'pid' in answer ? ` (pid ${Number(answer.pid)})` : '';
@@ -155,8 +155,8 @@ const refusal = (error: string): string => JSON.stringify({ error });
 /** As JSON; whatever a handler throws or gives, there is an answer. */
 function answerTo(request: string, handlers: ControlHandlers): string {
   try {
-    const asked: unknown = JSON.parse(request);
-    const command = typeof asked === 'object' && asked !== null && 'command' in asked ? asked.command : undefined;
+    const parsed: unknown = JSON.parse(request);
+    const command = typeof parsed === 'object' && parsed !== null && 'command' in parsed ? parsed.command : undefined;
     const handler = typeof command === 'string' && Object.hasOwn(handlers, command) ? handlers[command] : undefined;
     if (handler) return JSON.stringify(handler()) ?? refusal('there is no answer');
     return refusal(`unknown command; there are: ${Object.keys(handlers).join(', ')}`);

@@ -30,7 +30,7 @@ export function openKnowledge(
     owns: openPackageOwner(host),
     inspect: table.inspect,
   });
-  tools.warm();
+  tools.askOwners();
   return {
     knowledge: { tools, copies: openScriptCopies(host) },
     terms: openTermClassifier({ lists: () => (trustsKnownTerms() ? lists : noLists), tools }),

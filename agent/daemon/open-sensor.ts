@@ -61,16 +61,16 @@ interface SensorDeps {
 const refreshEveryMs = 30_000;
 
 /** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
-export function openSensor(parts: SensorDeps): Sensor {
-  if (parts.settings.mode === 'procfs') return openPolling(parts, undefined);
+export function openSensor(deps: SensorDeps): Sensor {
+  if (deps.settings.mode === 'procfs') return openPolling(deps, undefined);
   try {
-    return openTracing(parts);
+    return openTracing(deps);
   } catch (error) {
-    if (!(error instanceof TracefsUnavailable) || parts.settings.mode === 'tracefs') throw error;
-    parts.log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
+    if (!(error instanceof TracefsUnavailable) || deps.settings.mode === 'tracefs') throw error;
+    deps.log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
       reason: error.message,
     });
-    return openPolling(parts, error.message);
+    return openPolling(deps, error.message);
   }
 }
 

@@ -18,9 +18,9 @@ export interface OpenRequests extends Requests {
 }
 
 export function openRequests(): OpenRequests {
-  const refuse = (why: string): Requests => {
+  const refuse = (reason: string): Requests => {
     const fail = (): never => {
-      throw new Error(why);
+      throw new Error(reason);
     };
     return { status: fail, reload: fail };
   };
@@ -37,8 +37,8 @@ export function openRequests(): OpenRequests {
         return status();
       },
     },
-    begin(given) {
-      answers = given;
+    begin(handlers) {
+      answers = handlers;
     },
     end() {
       answers = refuse('the agent is ending');

@@ -106,9 +106,9 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
   process.title = 'stepparent';
   const toJournal = stderrIsJournal(process.env);
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
-  let askedEarly = false;
+  let reloadRequested = false;
   let reload = (): void => {
-    askedEarly = true;
+    reloadRequested = true;
   };
   const manager = openServiceManager(process.env);
   const ending = new AbortController();
@@ -142,13 +142,13 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
       signal: ending.signal,
     });
     agent = running;
-    const atStart = running.status();
-    process.stdout.write(`${readyLines(atStart, paths.alerts).join('\n')}\n`);
-    manager.ready(statusLine(atStart));
+    const initialStatus = running.status();
+    process.stdout.write(`${readyLines(initialStatus, paths.alerts).join('\n')}\n`);
+    manager.ready(statusLine(initialStatus));
     const unwatch = manager.watch(running.progress);
     const notify = setInterval(() => manager.status(() => statusOf(running)), statusEveryMs);
     reload = running.reload;
-    if (askedEarly) reload();
+    if (reloadRequested) reload();
     await ended;
     reload = () => {};
     clearInterval(notify);

@@ -35,8 +35,8 @@ export function openServiceManager(
   send: (socket: string, bytes: Uint8Array) => string | undefined = sendDatagram,
 ): ServiceManager {
   const socket = environment.NOTIFY_SOCKET;
-  const forUs = environment.WATCHDOG_PID === undefined || environment.WATCHDOG_PID === String(process.pid);
-  const watchdogMs = forUs ? Number(environment.WATCHDOG_USEC ?? 0) / 1000 : 0;
+  const isForThisProcess = environment.WATCHDOG_PID === undefined || environment.WATCHDOG_PID === String(process.pid);
+  const watchdogMs = isForThisProcess ? Number(environment.WATCHDOG_USEC ?? 0) / 1000 : 0;
 
   const notify = (...lines: string[]): void => {
     // What cannot be sent is systemd's to notice: it has its time limits.
@@ -52,13 +52,13 @@ export function openServiceManager(
     watch(progress) {
       if (!socket || !(watchdogMs > 0)) return () => {};
       let before: number | undefined;
-      const feed = (): void => {
+      const notifyWatchdog = (): void => {
         const now = progress();
         if (now !== before) notify('WATCHDOG=1');
         before = now;
       };
-      feed();
-      const timer = setInterval(feed, timerMs(watchdogMs / 4));
+      notifyWatchdog();
+      const timer = setInterval(notifyWatchdog, timerMs(watchdogMs / 4));
       return () => clearInterval(timer);
     },
   };

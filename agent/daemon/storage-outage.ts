@@ -5,28 +5,28 @@ import type { Log } from './log.ts';
 
 export interface StorageOutage {
   /** The store refused these, and is asked again with the same ones later. */
-  refused(findings: readonly JudgedEvent[], reason: string): void;
+  refused(judgedEvents: readonly JudgedEvent[], reason: string): void;
   /** The store takes findings again. */
   taken(): void;
   /** Why the store refuses; undefined while it does not. */
   readonly reason: string | undefined;
 }
 
-/** Lines until the store takes findings again; what is over it is counted. */
+/** Most lines until the store accepts events again; the matches after that are only counted. */
 const maxLines = 50;
 
 export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOutage {
   let reported = new WeakSet<JudgedEvent>();
   let lines = 0;
-  let reason: string | undefined;
+  let lastReason: string | undefined;
   return {
-    refused(findings, why) {
-      if (reason !== why) log.error('events cannot be stored and wait in memory', { reason: why });
-      reason = why;
-      for (const finding of findings) {
-        if (reported.has(finding)) continue;
-        reported.add(finding);
-        for (const { verdict, alert, exception } of finding.verdicts) {
+    refused(judgedEvents, reason) {
+      if (reason !== lastReason) log.error('events cannot be stored and wait in memory', { reason });
+      lastReason = reason;
+      for (const judgedEvent of judgedEvents) {
+        if (reported.has(judgedEvent)) continue;
+        reported.add(judgedEvent);
+        for (const { verdict, alert, exception } of judgedEvent.verdicts) {
           if (alert === undefined || exception !== undefined || ++lines > maxLines) continue;
           log.error('a rule matched, and the baseline could not be asked whether that is usual', {
             rule: verdict.rule.id,
@@ -37,14 +37,14 @@ export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOuta
       }
     },
     taken() {
-      if (reason === undefined) return;
+      if (lastReason === undefined) return;
       log.info('events are stored again', { matches: lines });
       reported = new WeakSet();
       lines = 0;
-      reason = undefined;
+      lastReason = undefined;
     },
     get reason() {
-      return reason;
+      return lastReason;
     },
   };
 }

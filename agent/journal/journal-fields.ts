@@ -138,19 +138,19 @@ export interface JournalFact {
   field: string;
   form: Form;
   /** The field that is written when the document does not have `field`. */
-  orElse?: string;
+  fallbacks?: string;
 }
 
 /** Of a user without a name the id is written. */
-const orElse: Readonly<Record<string, string>> = {
+const fallbacks: Readonly<Record<string, string>> = {
   'user.name': 'user.id',
   'stepparent.login_user.name': 'stepparent.login_user.id',
 };
 
 export const journalFacts: readonly JournalFact[] = fields.flatMap((field): JournalFact[] => {
   const { name, journal } = field;
-  const other = orElse[name];
+  const fallback = fallbacks[name];
   return journal === undefined
     ? []
-    : [{ name: journal, field: name, form: formOf(field), ...(other !== undefined && { orElse: other }) }];
+    : [{ name: journal, field: name, form: formOf(field), ...(fallback !== undefined && { fallbacks: fallback }) }];
 });

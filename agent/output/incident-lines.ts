@@ -8,7 +8,7 @@ import { labelLines } from './label-lines.ts';
 import { localTime } from './local-time.ts';
 
 /** Of one incident, the steps in it. */
-const mostLines = 40;
+const maxSteps = 40;
 const lineChars = 300;
 const valueChars = 120;
 
@@ -109,9 +109,9 @@ const more = (count: number): string => (count > 0 ? ` and ${count} more` : '');
 /** Alerts, survivors and what belongs to them come first where there is not room for all. */
 function chooseSteps(steps: readonly IncidentStep[], leftOut: Incident['stepparent']['incident']['left_out']) {
   const ranked = [...steps].sort((a, b) => b.rank - a.rank);
-  const chosen = new Set(ranked.slice(0, mostLines));
+  const chosen = new Set(ranked.slice(0, maxSteps));
   const counts = new Map(Object.entries(leftOut));
-  for (const { kind } of ranked.slice(mostLines)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  for (const { kind } of ranked.slice(maxSteps)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const names: Record<string, string> = { package: 'package runs', script: 'scripts', exec: 'programs', file: 'files' };
   return {
     chosen: steps.filter((step) => chosen.has(step)),

@@ -7,9 +7,13 @@ export interface ListedRow {
 }
 
 /** Prints the rows to standard output. A column that is empty throughout is left out; that nothing is listed, or not all may be, is said on standard error. */
-export function printRows(rows: readonly ListedRow[], nothing: string, limit: number = Number.POSITIVE_INFINITY): void {
+export function printRows(
+  rows: readonly ListedRow[],
+  emptyText: string,
+  limit: number = Number.POSITIVE_INFINITY,
+): void {
   if (rows.length === 0) {
-    console.error(nothing);
+    console.error(emptyText);
     return;
   }
   const widths: number[] = [];

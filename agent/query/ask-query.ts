@@ -68,13 +68,13 @@ export async function askQuery(
   });
   const closed = new Promise<string | undefined>((resolve) => {
     child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, by) => resolve(code === 0 ? undefined : `it ended with ${by ?? code}`));
+    child.once('close', (code, killSignal) => resolve(code === 0 ? undefined : `it ended with ${killSignal ?? code}`));
   });
   // Without a descriptor left (EMFILE) it has not even streams.
   if (child.pid === undefined) throw new QueryEnded(`the process that answers could not be started: ${await closed}`);
-  let why: string | undefined;
+  let endReason: string | undefined;
   const end = (reason: string): void => {
-    why ??= reason;
+    endReason ??= reason;
     child.kill('SIGKILL');
   };
   const timer = setTimeout(() => end(`no answer after ${timeoutMs / 1000} s; --timeout allows more`), timeoutMs);
@@ -96,7 +96,7 @@ export async function askQuery(
   try {
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
       // A line of a worker that was killed may be cut.
-      if (why !== undefined) break;
+      if (endReason !== undefined) break;
       const message = parseMessage(line);
       // So may that of one that was killed by somebody else: then no end follows.
       if (message === undefined) continue;
@@ -110,7 +110,7 @@ export async function askQuery(
     }
     const trouble = await closed;
     if (failure !== undefined) throw failure;
-    if (why !== undefined && !isWhole) throw new QueryEnded(why);
+    if (endReason !== undefined && !isWhole) throw new QueryEnded(endReason);
     if (!isWhole)
       throw new QueryEnded(`the process that answers is gone: ${stderr.trim() || trouble || 'it said nothing'}`);
     return result;

@@ -29,9 +29,9 @@ const send = (message: QueryMessage): void => {
 
 const notes: string[] = [];
 /** What tables could not read, as if it were not there. */
-const unread: { count: number; first: string } = { count: 0, first: '' };
+const failedReads: { count: number; first: string } = { count: 0, first: '' };
 onOwnTrouble((error) => {
-  if (unread.count++ === 0) unread.first = errorMessage(error);
+  if (failedReads.count++ === 0) failedReads.first = errorMessage(error);
 });
 
 function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
@@ -71,7 +71,8 @@ async function answer(request: QueryRequest): Promise<void> {
   }
   if (rows.length > 0) send({ rows });
   if (chars > maxAnswerChars) notes.push(`the answer is cut after ${count} rows: it is too large`);
-  if (unread.count > 0) notes.push(`${unread.count} reads failed, and what they were for is missing: ${unread.first}`);
+  if (failedReads.count > 0)
+    notes.push(`${failedReads.count} reads failed, and what they were for is missing: ${failedReads.first}`);
   send({ end: { truncated, notes: [...notes, ...asked.notes] } });
 }
 

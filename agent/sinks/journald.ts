@@ -27,7 +27,7 @@ export const journalFieldNames: readonly string[] = [
  * Values are as observed, except MESSAGE, which is one line and escaped.
  */
 export function journalFields(document: StepparentEvent): JournalField[] {
-  const facts = journalFacts.map(({ name, field, form, orElse }) => {
+  const facts = journalFacts.map(({ name, field, form, fallbacks: orElse }) => {
     const value = valueAt(document, field) ?? (orElse === undefined ? undefined : valueAt(document, orElse));
     return [name, form.write(value, document)] as const;
   });

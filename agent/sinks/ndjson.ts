@@ -43,23 +43,23 @@ export function openNdjsonSink(path: string): Sink {
     name: 'ndjson',
     deliver: async (documents) => {
       try {
-        const into = await current();
+        const file = await current();
         const lines = documents.map((document) => `${JSON.stringify(document)}\n`).join('');
-        const bytes = Buffer.from((await endsTorn(into)) ? `\n${lines}` : lines);
-        const { bytesWritten } = await into.write(bytes);
+        const bytes = Buffer.from((await endsMidLine(file)) ? `\n${lines}` : lines);
+        const { bytesWritten } = await file.write(bytes);
         if (bytesWritten < bytes.length) throw new Error('the disk took only a part');
-        await into.datasync();
+        await file.datasync();
         return { delivered: documents.length };
       } catch (error) {
-        const what = errorMessage(error);
-        return { delivered: 0, trouble: `${path}: ${what}` };
+        const reason = errorMessage(error);
+        return { delivered: 0, trouble: `${path}: ${reason}` };
       }
     },
     close,
   };
 }
 
-async function endsTorn(file: FileHandle): Promise<boolean> {
+async function endsMidLine(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat();
   if (size === 0) return false;
   const last = Buffer.alloc(1);

@@ -2,7 +2,7 @@
 
 import { ecsVersion, type FieldValue } from './event.ts';
 import { type EventKind, type Field, fields, isOfEvent } from './fields.ts';
-import { fitsPieces } from './read-path.ts';
+import { matchesPieces } from './read-path.ts';
 
 /** Fields of an event in which an alert has a value of its own: rules and exceptions compare what both have. */
 const setByAlerts: readonly string[] = ['event.kind', 'message'];
@@ -21,9 +21,9 @@ const fieldAt = (name: string): Field | undefined =>
 
 /** Whether a rule or an exception can ask an event for the field; of a KQL pattern such as `process.*.name`, any field that fits it. */
 export const isEventField = (field: string): boolean =>
-  fieldAt(field) !== undefined || (field.includes('*') && eventFields.some((name) => fits(name, field)));
+  fieldAt(field) !== undefined || (field.includes('*') && eventFields.some((name) => matchesPattern(name, field)));
 
-const fits = (name: string, pattern: string): boolean => fitsPieces(name, pattern.split('*'));
+const matchesPattern = (name: string, pattern: string): boolean => matchesPieces(name, pattern.split('*'));
 
 /** Events of one category, type and action, with what is the same in all of them and which fields none of them has. */
 export interface EventClass {
@@ -34,7 +34,7 @@ export interface EventClass {
   known(field: string): { value: FieldValue } | undefined;
 }
 
-const alike: Readonly<Record<string, FieldValue>> = {
+const sampleValues: Readonly<Record<string, FieldValue>> = {
   'ecs.version': ecsVersion,
   'event.kind': 'event',
   'event.module': 'stepparent',
@@ -44,7 +44,7 @@ const alike: Readonly<Record<string, FieldValue>> = {
 
 function eventClass(kind: EventKind, category: string, type: string, action: string): EventClass {
   const values: Readonly<Record<string, FieldValue>> = {
-    ...alike,
+    ...sampleValues,
     'event.category': category,
     'event.type': type,
     'event.action': action,
@@ -54,7 +54,7 @@ function eventClass(kind: EventKind, category: string, type: string, action: str
   const known = (field: string): { value: FieldValue } | undefined => {
     if (Object.hasOwn(values, field)) return { value: values[field] };
     const isAbsent = field.includes('*')
-      ? !eventFields.some((name) => fits(name, field) && !lacks(name))
+      ? !eventFields.some((name) => matchesPattern(name, field) && !lacks(name))
       : lacks(field);
     return isAbsent ? { value: undefined } : undefined;
   };
@@ -63,7 +63,7 @@ function eventClass(kind: EventKind, category: string, type: string, action: str
 
 /** The fields by which the classes differ, and what is the same in all. */
 export const classFields: ReadonlySet<string> = new Set([
-  ...Object.keys(alike),
+  ...Object.keys(sampleValues),
   ...['event.category', 'event.type', 'event.action', 'event.dataset'],
 ]);
 

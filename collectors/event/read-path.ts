@@ -8,14 +8,14 @@ const isScalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
 /** Collects the values below `path`, from its name at `index` on. */
-function collect(value: unknown, path: readonly string[], index: number, into: Scalar[]): void {
+function collect(value: unknown, path: readonly string[], index: number, values: Scalar[]): void {
   if (Array.isArray(value)) {
-    for (const item of value) collect(item, path, index, into);
+    for (const item of value) collect(item, path, index, values);
   } else if (index === path.length) {
-    if (isScalar(value)) into.push(value);
+    if (isScalar(value)) values.push(value);
   } else if (typeof value === 'object' && value !== null) {
     const head = path[index] as string;
-    if (Object.hasOwn(value, head)) collect((value as Record<string, unknown>)[head], path, index + 1, into);
+    if (Object.hasOwn(value, head)) collect((value as Record<string, unknown>)[head], path, index + 1, values);
   }
 }
 
@@ -33,22 +33,22 @@ function pathOf(field: string): readonly string[] {
 }
 
 /** Collects the values of all fields below `path` whose name fits the pattern, which is split at its stars. */
-function collectFitting(value: unknown, path: string, pieces: readonly string[], into: Scalar[]): void {
+function collectMatching(value: unknown, path: string, pieces: readonly string[], values: Scalar[]): void {
   if (Array.isArray(value)) {
-    for (const item of value) collectFitting(item, path, pieces, into);
+    for (const item of value) collectMatching(item, path, pieces, values);
   } else if (typeof value === 'object' && value !== null) {
     const [start = ''] = pieces;
     for (const [key, inner] of Object.entries(value)) {
       const name = path === '' ? key : `${path}.${key}`;
-      if (name.startsWith(start) || start.startsWith(`${name}.`)) collectFitting(inner, name, pieces, into);
+      if (name.startsWith(start) || start.startsWith(`${name}.`)) collectMatching(inner, name, pieces, values);
     }
-  } else if (isScalar(value) && fitsPieces(path, pieces)) {
-    into.push(value);
+  } else if (isScalar(value) && matchesPieces(path, pieces)) {
+    values.push(value);
   }
 }
 
 /** Whether the name consists of the pieces in order with anything between them. Each piece is searched once, from the left. */
-export function fitsPieces(name: string, pieces: readonly string[]): boolean {
+export function matchesPieces(name: string, pieces: readonly string[]): boolean {
   const last = pieces.at(-1) ?? '';
   let position = 0;
   for (const [index, piece] of pieces.slice(0, -1).entries()) {
@@ -65,7 +65,7 @@ export function fitsPieces(name: string, pieces: readonly string[]): boolean {
  */
 export function readPath(document: object, field: string): FieldValue {
   const found: Scalar[] = [];
-  if (field.includes('*')) collectFitting(document, '', field.split('*'), found);
+  if (field.includes('*')) collectMatching(document, '', field.split('*'), found);
   else collect(document, pathOf(field), 0, found);
   return found.length > 1 ? found : found[0];
 }

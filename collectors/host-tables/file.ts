@@ -133,13 +133,13 @@ function nextOf(dir: fs.Dir): fs.Dirent | undefined {
 }
 
 function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefined {
-  let own: fs.BigIntStats;
+  let ownStat: fs.BigIntStats;
   let stat: fs.BigIntStats;
   let target = '';
   try {
-    own = fs.lstatSync(file, { bigint: true });
-    stat = own.isSymbolicLink() ? (fs.statSync(file, { bigint: true, throwIfNoEntry: false }) ?? own) : own;
-    if (own.isSymbolicLink()) target = fs.readlinkSync(file);
+    ownStat = fs.lstatSync(file, { bigint: true });
+    stat = ownStat.isSymbolicLink() ? (fs.statSync(file, { bigint: true, throwIfNoEntry: false }) ?? ownStat) : ownStat;
+    if (ownStat.isSymbolicLink()) target = fs.readlinkSync(file);
   } catch (error) {
     reportOwnTrouble(error);
     return undefined;
@@ -162,7 +162,7 @@ function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefi
     seconds(stat.ctimeNs),
     seconds(stat.birthtimeNs),
     stat.nlink,
-    own.isSymbolicLink() ? 1 : 0,
+    ownStat.isSymbolicLink() ? 1 : 0,
     typeNames[type] ?? type,
     target,
   ];

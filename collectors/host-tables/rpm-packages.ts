@@ -30,8 +30,8 @@ export const rpmPackagesTable = (files: Pick<HostFiles, 'exists'>, directories?:
     if (directory === undefined || !hasRpm(files)) return;
     const format = `${tags.map(([, , tag]) => `%{${tag}}`).join(fieldEnd)}${packageEnd}`;
     const output = runRpmAndWait(['--dbpath', directory, '-qa', '--qf', format]);
-    for (const each of output.split(packageEnd).slice(0, -1)) {
-      yield each.split(fieldEnd).map((value, i): SqlValue => {
+    for (const record of output.split(packageEnd).slice(0, -1)) {
+      yield record.split(fieldEnd).map((value, i): SqlValue => {
         if (value === '(none)') return tags[i]?.[1] === 'TEXT' ? '' : null;
         return value;
       });

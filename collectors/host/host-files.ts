@@ -71,8 +71,8 @@ const ownFiles: HostFiles = {
 export function openHostFiles(root: string): HostFiles {
   if (root === '') return ownFiles;
   const readLink = (file: string): string | undefined => {
-    const own = fs.lstatSync(root + file, { throwIfNoEntry: false });
-    return own?.isSymbolicLink() ? fs.readlinkSync(root + file) : undefined;
+    const stat = fs.lstatSync(root + file, { throwIfNoEntry: false });
+    return stat?.isSymbolicLink() ? fs.readlinkSync(root + file) : undefined;
   };
   /** Below the root, with no link left in it that the kernel would follow out of there. */
   const below = (file: string): string => root + followLinks(file, readLink);

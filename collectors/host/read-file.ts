@@ -16,7 +16,7 @@ export const maxDatabaseBytes = 256 * mebibyte;
 
 const tooLarge = (maxBytes: number): Unreadable =>
   new Unreadable(`larger than ${maxBytes < mebibyte ? `${maxBytes} bytes` : `${maxBytes / mebibyte} MiB`}`);
-const growing = (): Unreadable => new Unreadable('it grew all the while it was read');
+const grewWhileRead = (): Unreadable => new Unreadable('it grew all the while it was read');
 
 /** Lets `use` have the file, and closes it. */
 export function withFile<T>(file: RegularFile, use: (file: RegularFile) => T): T {
@@ -40,7 +40,7 @@ export async function* readPieces(file: RegularFile, maxBytes: number): AsyncGen
     if (bytesRead === 0) return;
     position += bytesRead;
     if (position > maxBytes) throw tooLarge(maxBytes);
-    if (bytesRead < chunk.length && ++shortReads > maxShortReads) throw growing();
+    if (bytesRead < chunk.length && ++shortReads > maxShortReads) throw grewWhileRead();
     yield chunk.subarray(0, bytesRead);
   }
 }
@@ -70,7 +70,7 @@ function* firstPieces(file: RegularFile, maxBytes: number): Generator<Buffer> {
     const bytesRead = file.readNow(chunk, position);
     if (bytesRead === 0) return;
     position += bytesRead;
-    if (bytesRead < chunk.length && ++shortReads > maxShortReads) throw growing();
+    if (bytesRead < chunk.length && ++shortReads > maxShortReads) throw grewWhileRead();
     yield chunk.subarray(0, bytesRead);
   }
 }

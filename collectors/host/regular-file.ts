@@ -11,9 +11,9 @@ const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = fs.constants;
 export interface RegularFile {
   stat(): FileStat;
   /** Into the buffer, from that byte of the file on. The number of bytes; 0 at the end. */
-  read(into: Buffer, position: number): Promise<number>;
+  read(buffer: Buffer, position: number): Promise<number>;
   /** The same at once. */
-  readNow(into: Buffer, position: number): number;
+  readNow(buffer: Buffer, position: number): number;
   close(): void;
 }
 
@@ -33,8 +33,8 @@ export function openRegularFile(file: string | Buffer, moreFlags = 0): RegularFi
   }
   return {
     stat: () => fs.fstatSync(fd, { bigint: true }),
-    read: async (into, position) => (await readAsync(fd, into, 0, into.length, position)).bytesRead,
-    readNow: (into, position) => fs.readSync(fd, into, 0, into.length, position),
+    read: async (buffer, position) => (await readAsync(fd, buffer, 0, buffer.length, position)).bytesRead,
+    readNow: (buffer, position) => fs.readSync(fd, buffer, 0, buffer.length, position),
     close: () => fs.closeSync(fd),
   };
 }

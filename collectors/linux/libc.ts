@@ -46,8 +46,8 @@ export function openPollSet(fds: readonly number[]): PollSet {
 }
 
 /** read(2) without an exception: the bytes read, 0 at the end, -1 when there is nothing (EAGAIN) or on an error. */
-export function readInto(fd: number, into: Buffer): number {
-  return Number(cRead(fd, into, into.length));
+export function readInto(fd: number, buffer: Buffer): number {
+  return Number(cRead(fd, buffer, buffer.length));
 }
 
 const timespec = Buffer.alloc(layout.timespec.bytes);
@@ -67,14 +67,14 @@ const closeNs = 20_000;
 /** Milliseconds since 1970 of the moment of boot: add it to a boot time to get a date. Moves when the wall clock is set. */
 export function readBootEpochMs(): number {
   let epochNs = 0;
-  let apartNs = Number.POSITIVE_INFINITY;
+  let gapNs = Number.POSITIVE_INFINITY;
   // On a busy host we may be off the CPU for some ms between two reads: the closest ones count.
-  for (let tries = 0; tries < 4 && apartNs > closeNs; tries++) {
+  for (let tries = 0; tries < 4 && gapNs > closeNs; tries++) {
     const beforeNs = readBootNs();
     const realNs = readClockNs(linux.CLOCK_REALTIME);
     const afterNs = readBootNs();
-    if (afterNs - beforeNs >= apartNs) continue;
-    apartNs = afterNs - beforeNs;
+    if (afterNs - beforeNs >= gapNs) continue;
+    gapNs = afterNs - beforeNs;
     epochNs = realNs - (beforeNs + afterNs) / 2;
   }
   return epochNs / 1e6;

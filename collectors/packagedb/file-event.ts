@@ -18,7 +18,7 @@ import {
   describeActor,
   describeTransaction,
   notesOf,
-  whoseProcess,
+  ownerFields,
 } from '../process/describe-process.ts';
 import { describeLifecycle } from '../process/lifecycle.ts';
 import type { BootNs } from '../process/process-record.ts';
@@ -111,7 +111,7 @@ export async function describeFileChange(
     agent: context.agent,
     file,
     ...(process === undefined ? {} : { process }),
-    ...whoseProcess(actor?.process),
+    ...ownerFields(actor?.process),
     ...(actor?.containerId === undefined ? {} : { container: { id: actor.containerId } }),
     stepparent: {
       ...(actor && shortened(actor.stepparent)),

@@ -13,7 +13,7 @@ const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/'
 const isSystemName = (file: string): boolean => /^\/(?:usr\/)?(?:s?bin|lib(?:exec)?)\//.test(file);
 
 /** The name that execve was given means the program, and nobody but root can have it mean another one meanwhile. */
-const names = (host: Host, filename: string, program: string): boolean =>
+const isNameOf = (host: Host, filename: string, program: string): boolean =>
   withUsr(filename) === program || (isSystemName(filename) && host.realPath(filename) === program);
 
 const sharesMounts = (host: Host, pid: number): boolean => {
@@ -44,7 +44,7 @@ function sharedFile(host: Host, process: ProcessSnapshot, program: string): stri
  */
 export function runsGenuine(host: Host, process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
-  if (image === undefined || !names(host, image.filename, program)) return false;
+  if (image === undefined || !isNameOf(host, image.filename, program)) return false;
   const identity = sharedFile(host, process, program);
   if (identity === undefined) return false;
   if (host.proc.readMappedIdentity(entry.pid) === identity) return true;
@@ -68,7 +68,7 @@ export function appearsGenuine(host: Host, process: ProcessSnapshot, program: st
 }
 
 /** The process was started by the name `program`, and sees another file there than the host: one is mounted over it. */
-export function seesAnother(host: Host, process: ProcessSnapshot, program: string): boolean {
+export function seesOtherFile(host: Host, process: ProcessSnapshot, program: string): boolean {
   if (!runsNow(process) || !isOnHost(process)) return false;
   const inside = host.proc.readIdentityInside(process.entry.pid, program);
   const identity = fileIdentity(host, program);
@@ -94,7 +94,7 @@ export function ownSystemOf(host: Host, process: ProcessSnapshot, program: strin
 }
 
 /** The process may live in the system with that root: it does, or it has ended. */
-export const isIn = (host: Host, ownRoot: string, pid: number): boolean => {
+export const isInRoot = (host: Host, ownRoot: string, pid: number): boolean => {
   const root = host.proc.readIdentityInside(pid, '/');
   return root === undefined || root === ownRoot;
 };

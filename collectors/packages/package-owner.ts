@@ -114,13 +114,13 @@ export function openPackageOwner(
     }
   };
 
-  const askAll = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
+  const isOwnedByAny = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
     const answers: (boolean | undefined)[] = [];
     for (const name of packageNames) answers.push(await askDpkg(file, name));
     if (answers.includes(true)) return true;
-    const rest = packageNames.filter((_, i) => answers[i] === undefined);
-    const database = rest.length > 0 && hasRpm(host) ? rpmDatabase() : undefined;
-    if (database !== undefined) answers.push(await isOwnedInRpm(host, database, file.path, rest));
+    const unanswered = packageNames.filter((_, i) => answers[i] === undefined);
+    const database = unanswered.length > 0 && hasRpm(host) ? rpmDatabase() : undefined;
+    if (database !== undefined) answers.push(await isOwnedInRpm(host, database, file.path, unanswered));
     if (answers.includes(true)) return true;
     return answers.includes(false) ? false : undefined;
   };
@@ -130,7 +130,7 @@ export function openPackageOwner(
     const { dev, ino } = file.opened.stat();
     for (let tries = 1; ; tries++) {
       const { times } = databasesNow();
-      const owned = await askAll(file, packageNames);
+      const owned = await isOwnedByAny(file, packageNames);
       if (owned === true) return true;
       const named = host.stat(file.path);
       // It was replaced: what the databases say by now is of the other one.

@@ -7,7 +7,7 @@ import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
 import { executableOf } from '../process/executable.ts';
 import type { ExecSnapshot, LeaderSnapshots, ProcessEntry, ProcessSnapshot, ToolCheck } from '../process/process.ts';
-import { appearsGenuine, isIn, mappedNow, ownSystemOf, runsGenuine, seesAnother } from './genuine-program.ts';
+import { appearsGenuine, isInRoot, mappedNow, ownSystemOf, runsGenuine, seesOtherFile } from './genuine-program.ts';
 
 /** A program of the distribution's, and the package that owns it; a path may stand more than once, for several distributions. */
 interface PackageProgram {
@@ -22,7 +22,7 @@ export interface PackageTools {
    */
   notice(exec: ExecSnapshot): Promise<void> | undefined;
   /** Asks for the owners of all programs on the lists, so that the first processes need not wait for them. */
-  warm(): void;
+  askOwners(): void;
   /** It runs the host's own file `program`, by what was seen and not by what it says of itself. */
   isGenuine(process: ProcessSnapshot, program: string): boolean;
   /** Of the process itself; undefined: not known, or its name is no tool's. */
@@ -98,7 +98,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
       return isOnHost(entry) && isElsewhere(process, file, inferredFrom) ? { genuine: known(false) } : unknown;
     }
     if (runsGenuine(host, process, file)) return { genuine: owns(file, owners) };
-    if (seesAnother(host, process, file)) return { genuine: known(false) };
+    if (seesOtherFile(host, process, file)) return { genuine: known(false) };
     // Only where /proc is polled: what a process that was there before the agent says of itself is nothing.
     if (image.inferredFrom !== undefined && image.execNs !== undefined && appearsGenuine(host, process, file)) {
       return { genuine: owns(file, owners), inferredFrom: image.inferredFrom };
@@ -125,12 +125,13 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
       let pending = check(exec).genuine.pending;
       // Of each execution on the host: most have nothing to wait for.
       for (const ancestor of exec.ancestors) {
-        const one = check(ancestor).genuine.pending;
-        if (one !== undefined && one !== pending) pending = pending === undefined ? one : both(pending, one);
+        const ancestorPending = check(ancestor).genuine.pending;
+        if (ancestorPending !== undefined && ancestorPending !== pending)
+          pending = pending === undefined ? ancestorPending : both(pending, ancestorPending);
       }
       return pending;
     },
-    warm() {
+    askOwners() {
       for (const [file, owners] of packagesOf) owns(file, owners);
     },
     isGenuine(process, program) {
@@ -143,9 +144,9 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     genuine(exec, leaders) {
       const checks = new Map<keyof GenuineFields, ToolCheck>();
       const note = (role: keyof GenuineFields, process: ProcessSnapshot | undefined): void => {
-        if (process === undefined || !isInLine(exec, process)) return;
+        if (process === undefined || !isInLineage(exec, process)) return;
         const seen = check(process);
-        if (seen.ownRoot === undefined || isIn(host, seen.ownRoot, exec.entry.pid)) checks.set(role, seen);
+        if (seen.ownRoot === undefined || isInRoot(host, seen.ownRoot, exec.entry.pid)) checks.set(role, seen);
       };
       note('process', exec);
       note('parent', exec.ancestors[0]);
@@ -173,7 +174,7 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
  * It is the process itself, or the line that leads to it was forked by that very program. Any process can become dpkg after it
  * has forked, or put itself into a session that a real dpkg leads.
  */
-function isInLine(exec: ExecSnapshot, { entry, image }: ProcessSnapshot): boolean {
+function isInLineage(exec: ExecSnapshot, { entry, image }: ProcessSnapshot): boolean {
   if (entry === exec.entry) return true;
   for (let current = exec.entry; current.parent; current = current.parent) {
     if (current.parent === entry) return current.parentImageAtFork === undefined || current.parentImageAtFork === image;

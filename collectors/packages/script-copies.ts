@@ -35,7 +35,7 @@ export interface ScriptCopies {
   originalOf(file: string): Answer<string>;
 }
 
-const couldBeScript = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
+const hasScriptSize = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
 export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory): ScriptCopies {
   /** Maintainer scripts by their size, as they were when the folder was listed. */
@@ -60,10 +60,10 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
       if (i % scriptsAtATime === 0) await setImmediate();
       const file = path.join(infoDirectory, name);
       const stat = host.lstat(file);
-      if (stat === undefined || !couldBeScript(stat)) continue;
-      const others = found.get(stat.size);
-      if (others === undefined) found.set(stat.size, [file]);
-      else others.push(file);
+      if (stat === undefined || !hasScriptSize(stat)) continue;
+      const sameSize = found.get(stat.size);
+      if (sameSize === undefined) found.set(stat.size, [file]);
+      else sameSize.push(file);
     }
     bySize = found;
     listedNs = directory && isAtRest(directory, host.clock.nowMs()) ? directory.ctimeNs : undefined;
@@ -158,11 +158,11 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
   };
 
   // One after the other: a file on a file system that does not answer holds one of Node's few threads, not all. The sensor needs one.
-  let asked = 0;
+  let pendingCount = 0;
   let last: Promise<unknown> = Promise.resolve();
   const findInTurn = (file: RegularFile): Promise<string | undefined> => {
-    asked++;
-    const found = last.then(() => find(file)).finally(() => asked--);
+    pendingCount++;
+    const found = last.then(() => find(file)).finally(() => pendingCount--);
     last = found.catch(() => {});
     return found;
   };
@@ -177,9 +177,9 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
       let opened: RegularFile;
       try {
         const stat = host.stat(file);
-        if (stat === undefined || !couldBeScript(stat) || (isListed() && !bySize.has(stat.size))) return none;
+        if (stat === undefined || !hasScriptSize(stat) || (isListed() && !bySize.has(stat.size))) return none;
         opened = host.open(file);
-        if (asked >= maxAsked) return known(findNow(opened));
+        if (pendingCount >= maxAsked) return known(findNow(opened));
       } catch (error) {
         reportOwnTrouble(error);
         return none;

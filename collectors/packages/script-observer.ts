@@ -84,14 +84,14 @@ const maxVersionWaitMs = 500;
 const maxReadMs = 5000;
 /** Each run that waits has its script open. */
 const maxOpenRuns = 256;
-const maxYoung = 512;
+const maxRecent = 512;
 /** While an event waits for a version, dpkg's status is read this often; more often while a file's event is still to come. */
 const readEveryMs = 60;
-const readYoungEveryMs = 20;
+const readRecentEveryMs = 20;
 const pauseAtWorkMs = 50;
 /** dpkg rewrites its status file now and then while it works, and at its end. */
 const refreshAfterMs = 2000;
-const unsure = 'dpkg may be at work on the package, and which version the script is of was not seen';
+const versionUncertain = 'dpkg may be at work on the package, and which version the script is of was not seen';
 const noStatus = "dpkg's status file says of no package";
 /** dpkg runs those of the old version right before it puts the new ones in their place, and never right after. */
 const oldPhases: ReadonlySet<string | undefined> = new Set(['prerm', 'postrm']);
@@ -117,15 +117,15 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   };
   const refreshSoon = timers.soon(refreshAfterMs, () => void refresh());
   const readSince = (ms: number): boolean => (installed.asOfMs ?? Number.NEGATIVE_INFINITY) >= ms;
-  const versionUnobserved = (): string => (installed.asOfMs === undefined ? noStatus : unsure);
+  const versionUnobserved = (): string => (installed.asOfMs === undefined ? noStatus : versionUncertain);
 
   // -- Files whose event is still to come: their version is found out while they are in place.
-  let young: { file: ScriptFile; name: string; sinceMs: number }[] = [];
-  const isYoung = ({ file, name, sinceMs }: (typeof young)[number]): boolean =>
+  let recentFiles: { file: ScriptFile; name: string; sinceMs: number }[] = [];
+  const isRecent = ({ file, name, sinceMs }: (typeof recentFiles)[number]): boolean =>
     versions.find(file, name) === undefined && nowMs() - sinceMs < maxVersionWaitMs;
 
   // -- While something waits for a version, what dpkg says is read again and again.
-  const isNeeded = (): boolean => young.length > 0 || hold.waitingFor('version') > 0;
+  const isNeeded = (): boolean => recentFiles.length > 0 || hold.waitingFor('version') > 0;
   let reading = false;
   const readWhileNeeded = async (): Promise<void> => {
     if (reading) return;
@@ -134,10 +134,10 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       do {
         await refresh(nowMs());
         if (stopped) return;
-        young = young.filter(isYoung);
+        recentFiles = recentFiles.filter(isRecent);
         hold.check();
         if (!isNeeded()) return;
-        const pauseMs = young.length > 0 ? readYoungEveryMs : readEveryMs;
+        const pauseMs = recentFiles.length > 0 ? readRecentEveryMs : readEveryMs;
         await new Promise<void>((resolve) => timers.later(pauseMs, resolve));
       } while (isNeeded());
     } catch (error) {
@@ -155,18 +155,23 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   let unpacked: { package: string; version: string } | undefined;
 
   /** A script in tmp.ci, or one of rpm's. */
-  const unnamed = (event: StepparentEvent, path: string, own: NamedScript, content: FileContent): PendingScript => {
-    const isUnpacked = path.endsWith(`/tmp.ci/${own.phase}`);
+  const observeUnnamed = (
+    event: StepparentEvent,
+    path: string,
+    scriptName: NamedScript,
+    content: FileContent,
+  ): PendingScript => {
+    const isUnpacked = path.endsWith(`/tmp.ci/${scriptName.phase}`);
     const args = [event.process?.args ?? []].flat().map(String);
-    const named = (): { package: string; version: string | undefined } | undefined =>
+    const findPackage = (): { package: string; version: string | undefined } | undefined =>
       isUnpacked ? unpacked : rpmPackage(args);
     return {
       waits: isUnpacked ? [waitForVersion(() => unpacked !== undefined)] : [],
       observation() {
-        const found = named();
+        const found = findPackage();
         return {
           path,
-          ...own,
+          ...scriptName,
           ...(found && { package: found.package }),
           content,
           version: found && { version: found.version },
@@ -179,29 +184,36 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     };
   };
 
-  const named = (
+  const observeNamed = (
     event: StepparentEvent,
     path: string,
-    own: NamedScript & { package: string },
+    scriptName: NamedScript & { package: string },
     content: FileContent | undefined,
   ): PendingScript | undefined => {
     const receivedMs = nowMs();
     const { action = '' } = event.event;
     const byDpkg = event.process?.executable === dpkg;
     const outside = byDpkg ? false : event.process === undefined ? undefined : true;
-    const common = { path, ...own, content, origin: byDpkg ? 'dpkg' : 'change', outside, inPlace: true } as const;
+    const common = {
+      path,
+      ...scriptName,
+      content,
+      origin: byDpkg ? 'dpkg' : 'change',
+      outside,
+      inPlace: true,
+    } as const;
     const ctimeMs = Date.parse(event.file?.ctime ?? '');
     if (content === undefined) {
       if (!writes.has(action) || byDpkg) return undefined;
-      const find = () => installed.find(own.package);
+      const find = () => installed.find(scriptName.package);
       return {
         waits: [waitForVersion(() => readSince(receivedMs))],
         observation() {
           const found = find();
-          const isTold = installed.asOfMs !== undefined && (outside === true || ctimeMs <= installed.asOfMs);
+          const isVersionSettled = installed.asOfMs !== undefined && (outside === true || ctimeMs <= installed.asOfMs);
           return {
             ...common,
-            version: found !== undefined || isTold ? { version: found?.version } : undefined,
+            version: found !== undefined || isVersionSettled ? { version: found?.version } : undefined,
             versionUnobserved: versionUnobserved(),
             isBetween: found?.between === true,
           };
@@ -209,7 +221,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       };
     }
     const file = { path, inode: event.file?.inode ?? '', ctimeMs };
-    const version = (): FileVersion | undefined => versions.find(file, own.package);
+    const version = (): FileVersion | undefined => versions.find(file, scriptName.package);
     // Another writer than dpkg changed it, whichever version it is of.
     const isOutside = (): boolean => outside === true && readSince(receivedMs);
     return {
@@ -219,22 +231,22 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
         version:
           version() ??
           (outside === true && installed.asOfMs !== undefined
-            ? { version: installed.find(own.package)?.version }
+            ? { version: installed.find(scriptName.package)?.version }
             : undefined),
         versionUnobserved: versionUnobserved(),
       }),
     };
   };
 
-  const unread = (path: string, own: NamedScript, why: string): PendingScript => ({
+  const unreadScript = (path: string, scriptName: NamedScript, reason: string): PendingScript => ({
     waits: [],
     observation: () => ({
       path,
-      ...own,
+      ...scriptName,
       content: undefined,
-      unread: why,
+      unread: reason,
       version: undefined,
-      versionUnobserved: unsure,
+      versionUnobserved: versionUncertain,
       origin: 'exec',
       outside: undefined,
       inPlace: false,
@@ -242,12 +254,12 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   });
 
   /** Reads the script beside the events, and closes it. */
-  const readRun = (path: string, own: NamedScript, opened: OpenedFile): PendingScript => {
+  const readRun = (path: string, scriptName: NamedScript, opened: OpenedFile): PendingScript => {
     const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
     let content: FileContent | undefined;
     let failed: string | undefined;
     const version = (): FileVersion | undefined =>
-      own.package === undefined ? undefined : versions.find(file, own.package);
+      scriptName.package === undefined ? undefined : versions.find(file, scriptName.package);
     // What dpkg said last may be of before it began to work on the package.
     version();
     const ended = (async () => {
@@ -262,14 +274,14 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     readings.add(ended);
     const observation = (): ScriptObservation => ({
       path,
-      ...own,
+      ...scriptName,
       content,
       ...(content === undefined && { unread: failed ?? 'it could not be read in time' }),
       version: version(),
       versionUnobserved: versionUnobserved(),
       origin: 'exec',
       outside: false,
-      inPlace: own.package !== undefined,
+      inPlace: scriptName.package !== undefined,
     });
     // The event of its file, still to come, may make it a script that is known.
     const isSettled = (): boolean =>
@@ -277,7 +289,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     return {
       waits: [
         { for: 'script', maxMs: maxReadMs, end: ended },
-        ...(own.package === undefined ? [] : [waitForVersion(isSettled)]),
+        ...(scriptName.package === undefined ? [] : [waitForVersion(isSettled)]),
       ],
       observation,
     };
@@ -288,9 +300,9 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
 
     noteChange(path) {
       const name = scriptOfFile(path)?.package;
-      const file = name === undefined || young.length >= maxYoung ? undefined : readScriptFile(host, path);
+      const file = name === undefined || recentFiles.length >= maxRecent ? undefined : readScriptFile(host, path);
       if (name === undefined || file === undefined || versions.find(file, name) !== undefined) return;
-      young.push({ file, name, sinceMs: nowMs() });
+      recentFiles.push({ file, name, sinceMs: nowMs() });
       void readWhileNeeded();
     },
 
@@ -303,33 +315,33 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
         hold.check();
         return undefined;
       }
-      const own = scriptOfFile(path);
-      if (own === undefined) return undefined;
-      const { package: name } = own;
-      if (name !== undefined) return named(event, path, { ...own, package: name }, content);
-      return content === undefined ? undefined : unnamed(event, path, own, content);
+      const scriptName = scriptOfFile(path);
+      if (scriptName === undefined) return undefined;
+      const { package: name } = scriptName;
+      if (name !== undefined) return observeNamed(event, path, { ...scriptName, package: name }, content);
+      return content === undefined ? undefined : observeUnnamed(event, path, scriptName, content);
     },
 
     ofRun(exec) {
       const { lifecycle, entry, timeNs } = exec.snapshot;
       const path = lifecycle?.depth === 0 && lifecycle.script.manager === 'dpkg' ? lifecycle.script.path : undefined;
-      const own = path === undefined ? undefined : scriptOfFile(path);
-      if (path === undefined || own === undefined) return undefined;
+      const scriptName = path === undefined ? undefined : scriptOfFile(path);
+      if (path === undefined || scriptName === undefined) return undefined;
       // First of all: it may be gone in a moment.
       const opened = openScript(host, path);
       try {
         // In a container, or below another root, the path names another file.
         const isElsewhere = exec.scope() !== '' || entry.details?.hostRoot === false;
-        const why = isElsewhere ? undefined : whyUnread(exec, own, opened);
-        if (!isElsewhere && why === undefined && opened !== undefined) return readRun(path, own, opened);
+        const reason = isElsewhere ? undefined : unreadReason(exec, scriptName, opened);
+        if (!isElsewhere && reason === undefined && opened !== undefined) return readRun(path, scriptName, opened);
         opened?.close();
-        return why === undefined ? undefined : unread(path, own, why);
+        return reason === undefined ? undefined : unreadScript(path, scriptName, reason);
       } catch (error) {
         opened?.close();
         throw error;
       }
 
-      function whyUnread(
+      function unreadReason(
         { snapshot }: ObservedExec,
         { phase }: NamedScript,
         file: OpenedFile | undefined,

@@ -68,14 +68,15 @@ export interface HostNamespaces {
 const databaseDirectories = [dpkgDirectory, ...rpmDirectories];
 
 export function readHostNamespaces(proc: Proc): HostNamespaces {
-  const own = proc.readNamespaces('self');
+  const ownNamespaces = proc.readNamespaces('self');
   const root = proc.readIdentityInside('self', '/');
-  if (own === undefined || root === undefined) throw new Error('/proc/self cannot be read: mount proc on /proc');
+  if (ownNamespaces === undefined || root === undefined)
+    throw new Error('/proc/self cannot be read: mount proc on /proc');
   const databases = databaseDirectories.flatMap((directory): [string, string][] => {
     const identity = proc.readIdentityInside('self', directory);
     return identity === undefined ? [] : [[directory, identity]];
   });
-  return { pid: own.pid, mounts: proc.readHostMounts(), root, databases: new Map(databases) };
+  return { pid: ownNamespaces.pid, mounts: proc.readHostMounts(), root, databases: new Map(databases) };
 }
 
 /**
@@ -86,13 +87,13 @@ export function readHostNamespaces(proc: Proc): HostNamespaces {
  * Undefined: the process has ended.
  */
 function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
-  const own = proc.readNamespaces(pid);
-  if (own === undefined) return undefined;
-  const isSeparate = own.pid !== host.pid || !host.mounts.includes(own.mnt);
-  const namespace = own.pid === host.pid ? own.mnt : own.pid;
+  const ownNamespaces = proc.readNamespaces(pid);
+  if (ownNamespaces === undefined) return undefined;
+  const isSeparate = ownNamespaces.pid !== host.pid || !host.mounts.includes(ownNamespaces.mnt);
+  const namespace = ownNamespaces.pid === host.pid ? ownNamespaces.mnt : ownNamespaces.pid;
   const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
   // Of a user who is not root here: what is in there is of no consequence to the host, and not to be touched.
-  if (isSeparate && !proc.mayLookInside(pid)) return { hostRoot: false, containerId: nameOf() };
+  if (isSeparate && !proc.mayReadInside(pid)) return { hostRoot: false, containerId: nameOf() };
   const seesHostDatabase =
     isSeparate &&
     [...host.databases].some(([directory, identity]) => proc.readIdentityInside(pid, directory) === identity);
@@ -100,7 +101,7 @@ function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: s
   const root = proc.readIdentityInside(pid, '/');
   if (root === undefined) return undefined;
   const hostRoot = root === host.root;
-  const sharesHost = hostRoot && (own.pid === host.pid || host.databases.size === 0);
+  const sharesHost = hostRoot && (ownNamespaces.pid === host.pid || host.databases.size === 0);
   if (!isSeparate || sharesHost || seesHostDatabase) return { hostRoot, containerId: undefined };
   return { hostRoot, containerId: nameOf() };
 }

@@ -21,7 +21,7 @@ export interface Proc {
   readLoginUserId(pid: number): number | undefined;
   /** The inode numbers that identify a process's namespaces. */
   readNamespaces(pid: number | 'self'): { pid: string; mnt: string } | undefined;
-  /** Device and inode of a file as a process sees it: `/` for its root. Undefined also where nobody should look (`mayLookInside`). */
+  /** Device and inode of a file as a process sees it: `/` for its root. Undefined also where reading it is not safe (`mayReadInside`). */
   readIdentityInside(pid: number | 'self', file: string): string | undefined;
   /** The same of the file that the process has mapped. */
   readMappedIdentity(pid: number): string | undefined;
@@ -30,7 +30,7 @@ export interface Proc {
    * (FUSE below an overlay: seen with stat(2) of such a root, which took no end), and the look would hold the agent up for as long. What
    * root has mounted, on the host or in namespaces, is not feared.
    */
-  mayLookInside(pid: number): boolean;
+  mayReadInside(pid: number): boolean;
   /**
    * The mount namespaces where the host's files are: our own and, where it has the same root, that of pid 1. As a service the
    * agent has one to itself (systemd.exec(5), PrivateMounts=): what it sees there is the host's, but nobody else is in it.
@@ -55,7 +55,7 @@ export function openProc(files: HostFiles): Proc {
     return text === undefined ? undefined : parseStatus(text);
   };
 
-  const mayLookInside = (pid: number): boolean => {
+  const mayReadInside = (pid: number): boolean => {
     const users = namespaceOf(pid, 'user');
     if (users === undefined || users === ownUsers) return true;
     const mounts = namespaceOf(pid, 'mnt');
@@ -65,7 +65,7 @@ export function openProc(files: HostFiles): Proc {
   };
 
   const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
-    pid === 'self' || mayLookInside(pid) ? fileIdentity(files, `/proc/${pid}/root${file}`) : undefined;
+    pid === 'self' || mayReadInside(pid) ? fileIdentity(files, `/proc/${pid}/root${file}`) : undefined;
 
   const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string } | undefined =>
     tryRead(() => ({ pid: files.readLink(`/proc/${pid}/ns/pid`), mnt: files.readLink(`/proc/${pid}/ns/mnt`) }));
@@ -94,7 +94,7 @@ export function openProc(files: HostFiles): Proc {
         const link = files.readLink(`/proc/${pid}/exe`);
         if (!link.endsWith(' (deleted)')) return link;
         const name = link.slice(0, -' (deleted)'.length);
-        if (!mayLookInside(pid)) return name;
+        if (!mayReadInside(pid)) return name;
         // A file may really have that name: it is still there.
         const identity = fileIdentity(files, `/proc/${pid}/exe`);
         if (identity === undefined) return undefined;
@@ -111,13 +111,13 @@ export function openProc(files: HostFiles): Proc {
     },
     readNamespaces,
     readIdentityInside,
-    readMappedIdentity: (pid) => (mayLookInside(pid) ? fileIdentity(files, `/proc/${pid}/exe`) : undefined),
-    mayLookInside,
+    readMappedIdentity: (pid) => (mayReadInside(pid) ? fileIdentity(files, `/proc/${pid}/exe`) : undefined),
+    mayReadInside,
     readHostMounts() {
       const root = readIdentityInside('self', '/');
-      const own = readNamespaces('self')?.mnt;
+      const ownMounts = readNamespaces('self')?.mnt;
       const first = readIdentityInside(1, '/') === root ? readNamespaces(1)?.mnt : undefined;
-      return [own, first].filter((mounts) => mounts !== undefined);
+      return [ownMounts, first].filter((mounts) => mounts !== undefined);
     },
     listPids: () => files.readDirectory('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : [])),
     listThreads: (pid) => tryRead(() => files.readDirectory(`/proc/${pid}/task`).map(Number)) ?? [],

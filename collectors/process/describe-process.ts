@@ -143,7 +143,7 @@ function describeCredentials(
 }
 
 /** For an event's `user` and `group`. */
-export function whoseProcess(process: ProcessFields | undefined): Pick<StepparentEvent, 'user' | 'group'> {
+export function ownerFields(process: ProcessFields | undefined): Pick<StepparentEvent, 'user' | 'group'> {
   const { user, real_user, group, real_group } = process ?? {};
   const withReal = <Known>(known: Known, real: object | undefined) => ({
     ...known,
@@ -182,22 +182,22 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const scopeDetails = details ?? nearest;
 
   /** Takes a description into the event, its notes under the names that the fields have there. */
-  const placed = ({ fields, notes: own }: Described, field: string): ProcessFields => {
+  const noteFields = ({ fields, notes: ownNotes }: Described, field: string): ProcessFields => {
     const isStep = field.startsWith('stepparent.lineage.');
     for (const kind of ['unobserved', 'inferred', 'truncated'] as const) {
-      for (const [name, note] of Object.entries(own[kind])) {
+      for (const [name, note] of Object.entries(ownNotes[kind])) {
         if (!isStep || lineageFields.has(name)) notes[kind][`${field}.${name}`] = note;
       }
     }
     return fields;
   };
-  const ancestorAt = (field: string, ancestor: ProcessSnapshot): DescribedAncestor => {
+  const describeAncestorAs = (field: string, ancestor: ProcessSnapshot): DescribedAncestor => {
     const described = describeAncestor(ancestor, context, epochMs);
-    if (described.hasNotes) placed(described, field);
+    if (described.hasNotes) noteFields(described, field);
     return described;
   };
 
-  const process = placed(describeProcess(snapshot, context, epochMs, maxEventArgsBytes), 'process');
+  const process = noteFields(describeProcess(snapshot, context, epochMs, maxEventArgsBytes), 'process');
   if (details !== undefined && !current) {
     for (const name of [...credentialFields, 'working_directory'] as const) {
       if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'the process, as another program';
@@ -240,14 +240,14 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
     }
     leaders[role] = found;
     table.inspect(found.entry);
-    const { fields } = ancestorAt(field, found);
+    const { fields } = describeAncestorAs(field, found);
     process[role] = { ...(fields as NonNullable<ProcessFields[typeof role]>), same_as_process: found === snapshot };
   };
   leader('session_leader', scopeDetails?.sessionId);
   leader('group_leader', scopeDetails?.groupId);
 
   const described = ancestors.map((ancestor, index) =>
-    ancestorAt(index === 0 ? 'process.parent' : `stepparent.lineage.${index}`, ancestor),
+    describeAncestorAs(index === 0 ? 'process.parent' : `stepparent.lineage.${index}`, ancestor),
   );
   if (described[0]) {
     process.parent = described[0].fields as NonNullable<ProcessFields['parent']>;
@@ -255,8 +255,8 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
       notes.inferred['process.parent'] = '/proc, after the fork: it may have adopted the process';
   } else notes.unobserved['process.parent'] = endedFirst;
   const lineage = described.map(({ step }) => step);
-  const eldest = ancestors.at(-1)?.entry;
-  if (eldest?.lineageCut || eldest?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
+  const topmost = ancestors.at(-1)?.entry;
+  if (topmost?.lineageCut || topmost?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
 
   const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
   const manager = scopeDetails?.cgroupPath === undefined ? undefined : userOfManager(scopeDetails.cgroupPath);

@@ -68,12 +68,15 @@ class LazyExecSnapshot implements ExecSnapshot {
 }
 
 /** A truncated record ends in an argument that is cut. */
-function saysNothingNew(reported: { path: string; args: FieldValue }, { image, args, truncated }: ArgvRecord): boolean {
+function isRedundantArgv(
+  reported: { path: string; args: FieldValue },
+  { image, args, truncated }: ArgvRecord,
+): boolean {
   if (reported.path !== image || !Array.isArray(reported.args)) return false;
-  const whole = truncated ? args.slice(0, -1) : args;
+  const completeArgs = truncated ? args.slice(0, -1) : args;
   return (
     (truncated || reported.args.length === args.length) &&
-    whole.every((arg, i) => arg === (reported.args as string[])[i])
+    completeArgs.every((arg, i) => arg === (reported.args as string[])[i])
   );
 }
 
@@ -93,20 +96,20 @@ export function createExecCollector(
   const reportedEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
   /** Where names of this batch lead. All of its execs have happened: the first look is the nearest to each. */
-  const leadTo = new Map<string, string | undefined>();
+  const realPaths = new Map<string, string | undefined>();
   const batchHost: Host = {
     ...host,
     realPath(file) {
-      if (!leadTo.has(file)) leadTo.set(file, host.realPath(file));
-      return leadTo.get(file);
+      if (!realPaths.has(file)) realPaths.set(file, host.realPath(file));
+      return realPaths.get(file);
     },
   };
 
   /** The arguments of the pid's exec have come, or will not come any more. */
   const release = (pid: number): ObservedExec | undefined => {
-    const one = waiting.get(pid);
-    one?.held.arrived('arguments');
-    return one?.exec;
+    const pending = waiting.get(pid);
+    pending?.held.arrived('arguments');
+    return pending?.exec;
   };
   const waitForArguments = (pid: number, snapshot: ExecSnapshot): void => {
     // The ancestors as they are now, not as they will be.
@@ -152,7 +155,7 @@ export function createExecCollector(
     }
     const reported = reportedEarly.get(image);
     if (snapshot) release(record.pid);
-    else if (reported !== undefined && saysNothingNew(reported, record)) return;
+    else if (reported !== undefined && isRedundantArgv(reported, record)) return;
     // Started by another name (a link, the dynamic linker): only now is it known what runs there.
     // The time is this record's: the exec may have been reported already, and an event's id is made of process and time.
     else report.exec(observe(new LazyExecSnapshot(entry, image, record.timeNs)));
@@ -189,7 +192,7 @@ export function createExecCollector(
     },
     flush(readUntilNs) {
       seeded = false;
-      leadTo.clear();
+      realPaths.clear();
       for (const [pid, { snapshot }] of [...waiting]) {
         const waitedNs = readUntilNs - snapshot.timeNs;
         if (waitedNs <= waitNs) continue;

@@ -73,18 +73,18 @@ function dpkgScript(
   const userId = userBeforeExec(entry);
   // Without dpkg it is root who has business with its scripts.
   if (!byDpkg && (!isInDpkgDirectory(filename) || (userId ?? 0) !== 0)) return undefined;
-  const doubt =
+  const inferredFrom =
     byDpkg || userId === 0 ? undefined : 'its file: no dpkg started it, and it is not known whose process it is';
   // Also below another --admindir.
-  const own = scriptOfFile(filename);
-  if (own?.phase === undefined) return undefined;
-  const script = { manager: 'dpkg', path: filename, phase: own.phase, inferredFrom: doubt, execs: 0 } as const;
-  if (own.package !== undefined) {
+  const named = scriptOfFile(filename);
+  if (named?.phase === undefined) return undefined;
+  const script = { manager: 'dpkg', path: filename, phase: named.phase, inferredFrom, execs: 0 } as const;
+  if (named.package !== undefined) {
     const installed = parseInfoFile(path.basename(filename));
     return installed && { ...script, package: installed.package, packageInferredFrom: undefined };
   }
   // Before the package is installed: its preinst, and on an error its postrm.
-  const name = onlyPackage(inherited, parseDebFile);
+  const name = singlePackage(inherited, parseDebFile);
   return {
     ...script,
     package: name,
@@ -100,7 +100,7 @@ function rpmScript(
   if (inherited === undefined || !runs(inherited, 'rpm')) return undefined;
   const args = argsOf(inherited);
   if (args !== undefined && changesPackages && !changesPackages('rpm', args)) return undefined;
-  const name = onlyPackage(inherited, parseRpmFile);
+  const name = singlePackage(inherited, parseRpmFile);
   return {
     manager: 'rpm',
     path: undefined,
@@ -115,7 +115,7 @@ function rpmScript(
 const argsOf = (image: Image): string[] | undefined => image.args ?? image.attemptArgs?.args;
 
 /** Undefined also where not all arguments were observed. */
-function onlyPackage(
+function singlePackage(
   tool: Image | undefined,
   parseFile: (file: string) => PackageFile | undefined,
 ): string | undefined {

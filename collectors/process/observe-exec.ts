@@ -15,13 +15,13 @@ import {
   entityId,
   nameOf,
   notesOf,
-  whoseProcess,
+  ownerFields,
 } from './describe-process.ts';
 import { executableOf, sharesRoot } from './executable.ts';
 import { describeLifecycle } from './lifecycle.ts';
 import type { ExecSnapshot } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
-import { glanceAtScript, scriptPath } from './script-path.ts';
+import { peekScriptPath, scriptPath } from './script-path.ts';
 
 /** What the host's own files say of the programs and scripts that processes run. */
 export interface PackageKnowledge {
@@ -79,7 +79,7 @@ export function observeExec(
   };
 
   const { host } = context;
-  const own = () => executableOf(host, entry, image).path;
+  const ownPath = () => executableOf(host, entry, image).path;
   const parents = () => {
     const parent = snapshot.ancestors[0];
     return parent?.image && executableOf(host, parent.entry, parent.image).path;
@@ -87,7 +87,7 @@ export function observeExec(
   /** Null: none. */
   let script: string | null | undefined;
   const ownScript = (): string | null => {
-    script ??= glanceAtScript(host, entry, own(), table) ?? null;
+    script ??= peekScriptPath(host, entry, ownPath(), table) ?? null;
     return script;
   };
   /** The fields that most rules ask first, without reading /proc. Null: known to be absent; undefined: the event has to be made. */
@@ -106,9 +106,9 @@ export function observeExec(
       case 'process.pid':
         return entry.pid;
       case 'process.executable':
-        return own();
+        return ownPath();
       case 'process.name':
-        return nameOf(own());
+        return nameOf(ownPath());
       case 'process.parent.executable':
         return parents();
       case 'process.parent.name': {
@@ -209,7 +209,7 @@ function observeAll(
       host: context.hostFields,
       agent: context.agent,
       process,
-      ...whoseProcess(process),
+      ...ownerFields(process),
       ...(containerId === undefined ? {} : { container: { id: containerId } }),
       stepparent: {
         exec: { filename: image.filename },

@@ -40,7 +40,7 @@ export interface ProcessTable {
   /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
   /** A look at what a live process was started with, kept nowhere: it may have called execve again. */
-  glance(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
+  peekArgs(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
   /** Reads a live process's arguments in full into its image, where no probe gave them all. */
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
   readonly size: number;
@@ -56,7 +56,7 @@ const maxDepth = 64;
 /** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
 const startToleranceNs = 20_000_000;
 /** Enough for an interpreter's options and its script: a path has 4096 bytes at most. */
-const glanceArgsBytes = 8 * 1024;
+const peekArgsBytes = 8 * 1024;
 /** Ended processes that are remembered. */
 const maxRemembered = 256;
 
@@ -115,9 +115,9 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       entry.depth = parent.depth + 1;
     }
     entry.lifecycle = lifecycleBelow(entry.parent);
-    const above = entry.parent?.image;
-    if (image !== undefined && image.filename !== above?.filename) {
-      entry.lifecycle = lifecycleAtExec(entry, above, image, changesPackages);
+    const parentImage = entry.parent?.image;
+    if (image !== undefined && image.filename !== parentImage?.filename) {
+      entry.lifecycle = lifecycleAtExec(entry, parentImage, image, changesPackages);
     }
     entry.transaction = entry.parent?.transaction ?? (image && transactionBegunBy(entry, image));
     return entry;
@@ -277,11 +277,11 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       return entry.details;
     },
 
-    glance(entry) {
+    peekArgs(entry) {
       const { pid, image } = entry;
       if (image === undefined) return undefined;
       const args =
-        image.args ?? image.attemptArgs?.args ?? (entry.ended ? undefined : proc.readArgs(pid, glanceArgsBytes)?.args);
+        image.args ?? image.attemptArgs?.args ?? (entry.ended ? undefined : proc.readArgs(pid, peekArgsBytes)?.args);
       return args && { args, workingDirectory: () => (entry.ended ? undefined : proc.readCwd(pid)) };
     },
 

@@ -26,24 +26,24 @@ function scriptOf(
   if (!sharesRoot(entry)) return file;
   if (!isPrivateName(file)) return files.realPath(file) ?? file;
   // Names that mean something else to each process: those of this one.
-  const own = file
+  const ownName = file
     .replace(/^\/dev\/fd\//, '/proc/self/fd/')
     .replace(/^\/proc\/(?:thread-)?self\//, `/proc/${entry.pid}/`);
-  return (entry.ended ? undefined : files.realPath(own)) ?? file;
+  return (entry.ended ? undefined : files.realPath(ownName)) ?? file;
 }
 
 /**
  * For the quick look, from the program's path: any program that is no interpreter may be a script, so that it costs nothing; an
  * interpreter's arguments are read.
  */
-export function glanceAtScript(
+export function peekScriptPath(
   files: Files,
   entry: ProcessEntry,
   executable: string,
   table: ProcessTable,
 ): string | undefined {
   if (!isInterpreter(executable)) return executable;
-  const seen = table.glance(entry);
+  const seen = table.peekArgs(entry);
   return seen && scriptOf(files, entry, executable, seen.args, seen.workingDirectory);
 }
 
@@ -60,8 +60,8 @@ export function scriptPath(files: Files, entry: ProcessEntry, seen: SeenProgram)
   const { executable, mapped } = seen;
   // A package's script may be a compiled program (bash's preinst was one).
   if (executable.startsWith('/var/lib/dpkg/info/')) return executable;
-  const maybeScript = mapped === undefined || mapped !== executable;
-  if (maybeScript && sharesRoot(entry) && hasShebang(files, executable)) return executable;
+  const mayBeScript = mapped === undefined || mapped !== executable;
+  if (mayBeScript && sharesRoot(entry) && hasShebang(files, executable)) return executable;
   // It is gone, or lies in another root: an interpreter that is called by another name reads it.
   if (mapped !== undefined && mapped !== executable && isInterpreter(mapped)) return executable;
   return scriptOf(files, entry, executable, seen.args, () => seen.workingDirectory);

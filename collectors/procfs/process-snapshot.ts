@@ -23,11 +23,11 @@ const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /** ps-list starts `ps` with what `process.env` is, and takes no other: that is another one until it has ended. */
 async function listByPs(): Promise<number[]> {
-  const own = process.env;
+  const agentEnvironment = process.env;
   process.env = environment;
   try {
     return (await psList()).map(({ pid }) => pid);
   } finally {
-    process.env = own;
+    process.env = agentEnvironment;
   }
 }

@@ -23,7 +23,7 @@ export interface InstanceReader {
   /** From now on records of this event are decoded so; the newest decoder of a number counts. */
   register(format: EventFormat, decode: RecordDecoder): void;
   /** Takes all that is there, of one CPU after the other, each in order. */
-  readAll(into: ProcessRecord[]): void;
+  readAll(records: ProcessRecord[]): void;
   counts: Readonly<ReadCounts>;
   /** Must come before the instance is removed. */
   close(): void;
@@ -61,7 +61,7 @@ export function openInstanceReader(instance: Instance): InstanceReader {
   const decoders: { decode: RecordDecoder; minBytes: number }[] = [];
   const counts: ReadCounts = { lost: 0, malformedPages: 0, undecodable: 0 };
 
-  const readPage = (index: number, size: number, into: ProcessRecord[]): void => {
+  const readPage = (index: number, size: number, records: ProcessRecord[]): void => {
     let lastNs = 0;
     const { lost, malformed } = visitPage(page, size, layout, (bytes, offset, length, timeNs) => {
       lastNs = timeNs;
@@ -70,7 +70,7 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       try {
         if (length < known.minBytes) throw new RangeError('record shorter than its format');
         const record = known.decode(bytes, offset, length, timeNs);
-        if (record) into.push(record);
+        if (record) records.push(record);
       } catch {
         counts.undecodable++;
       }
@@ -80,7 +80,7 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       // The page says that records are missing, and seldom how many.
       const count = Math.max(lost, newOverruns(index));
       counts.lost += count;
-      into.push({ kind: 'lost', timeNs: lastNs, count });
+      records.push({ kind: 'lost', timeNs: lastNs, count });
     }
   };
 
@@ -90,9 +90,9 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       const minBytes = Math.max(...[...format.fields.values()].map((field) => field.offset + field.size));
       decoders[format.id] = { decode, minBytes };
     },
-    readAll(into) {
+    readAll(records) {
       for (const [index, fd] of fds.entries()) {
-        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) readPage(index, size, into);
+        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) readPage(index, size, records);
       }
     },
     counts,

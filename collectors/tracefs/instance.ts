@@ -52,9 +52,11 @@ function mountTracefs(): void {
 /** Pids in trace records are those of the first pid namespace: in another one they mean nothing. */
 function requireFirstPidNamespace(): void {
   // The first namespace's inode number is fixed (Linux: include/linux/proc_ns.h, PROC_PID_INIT_INO).
-  const own = fs.readlinkSync('/proc/self/ns/pid');
-  if (own !== 'pid:[4026531836]') {
-    throw new TracefsUnavailable(`this is not the host's pid namespace (${own}): trace records name other pids`);
+  const ownPidNamespace = fs.readlinkSync('/proc/self/ns/pid');
+  if (ownPidNamespace !== 'pid:[4026531836]') {
+    throw new TracefsUnavailable(
+      `this is not the host's pid namespace (${ownPidNamespace}): trace records name other pids`,
+    );
   }
 }
 

@@ -134,7 +134,7 @@ function takeOver(instance: Instance, untilNs: BootNs, onFault: TracefsSensorOpt
   return records.filter((record) => record.timeNs < untilNs).sort((a, b) => a.timeNs - b.timeNs);
 }
 
-function readLeft(instance: Instance, into: ProcessRecord[], onFault: TracefsSensorOptions['onFault']): void {
+function readLeft(instance: Instance, records: ProcessRecord[], onFault: TracefsSensorOptions['onFault']): void {
   const reader = openInstanceReader(instance);
   try {
     registerProcessEvents(reader, instance.formatOf);
@@ -148,7 +148,7 @@ function readLeft(instance: Instance, into: ProcessRecord[], onFault: TracefsSen
         onFault(`the arguments that a killed agent's probe ${event} recorded cannot be read`, error);
       }
     }
-    reader.readAll(into);
+    reader.readAll(records);
   } finally {
     reader.close();
   }
@@ -182,7 +182,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
   let readUntilNs: BootNs = 0;
   let recovered: ProcessRecord[] = [];
   /** Before the start records wait with those that were recovered. */
-  let handOn: OnRecords = (batch) => {
+  let deliver: OnRecords = (batch) => {
     recovered = recovered.concat(batch);
   };
   /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
@@ -199,7 +199,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     while (due > 0 && (batch[due - 1] as ProcessRecord).timeNs > untilNs) due--;
     held = batch.splice(due);
     records += batch.length;
-    if (batch.length > 0) handOn(batch);
+    if (batch.length > 0) deliver(batch);
   };
 
   const refreshProbe = (program: string): void => {
@@ -302,7 +302,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
 
   return {
     start(onRecords) {
-      handOn = onRecords;
+      deliver = onRecords;
       guard(() => {
         if (recovered.length > 0) onRecords(recovered);
       });

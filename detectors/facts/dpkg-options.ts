@@ -33,9 +33,11 @@ const dpkgOptions: readonly DpkgOption[] = [
   { long: 'get-selections', action: 'query' },
   { long: 'yet-to-unpack', action: 'query' },
   { long: 'predep-package', action: 'query' },
-  ...others('set-selections clear-selections update-avail merge-avail clear-avail forget-old-unavail add-architecture'),
-  ...others('remove-architecture print-architecture print-foreign-architectures compare-versions version'),
-  ...others('validate-pkgname validate-trigname validate-archname validate-version'),
+  ...otherActions(
+    'set-selections clear-selections update-avail merge-avail clear-avail forget-old-unavail add-architecture',
+  ),
+  ...otherActions('remove-architecture print-architecture print-foreign-architectures compare-versions version'),
+  ...otherActions('validate-pkgname validate-trigname validate-archname validate-version'),
   { long: 'record-avail', short: 'A', action: 'other' },
   { long: 'help', short: '?', action: 'other' },
   { long: 'assert', value: 'dash', action: 'other' },
@@ -90,7 +92,7 @@ const dpkgOptions: readonly DpkgOption[] = [
   { long: 'no-force', value: 'dash', endsAt: /^help$/ },
 ];
 
-function others(names: string): DpkgOption[] {
+function otherActions(names: string): DpkgOption[] {
   return names.split(' ').map((long) => ({ long, action: 'other' }));
 }
 

@@ -14,7 +14,7 @@ const daemonDirectory = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /** Not here: what installs of its own accord, or for who asked by D-Bus. */
-const carrierTools = toolsOf('manager', 'front end', 'wrapper');
+const wrapperTools = toolsOf('manager', 'front end', 'wrapper');
 
 /** Programs that start what their caller names and decide nothing. They count by these names in a system directory only. */
 const wrappers: ReadonlySet<string> = new Set([
@@ -24,11 +24,11 @@ const wrappers: ReadonlySet<string> = new Set([
     flock script find parallel start-stop-daemon systemd-run systemd-inhibit systemd-cat dbus-run-session
     unshare nsenter chroot tmux screen
   `),
-  ...namesOf(carrierTools),
+  ...namesOf(wrapperTools),
 ]);
 
 /** Package tools with paths of their own. */
-const carrierPaths: ReadonlySet<string> = new Set(carrierTools.flatMap(({ paths = [] }) => paths));
+const wrapperPaths: ReadonlySet<string> = new Set(wrapperTools.flatMap(({ paths = [] }) => paths));
 
 /** The dynamic linker by its links and by its file; started by hand, it runs its argument. */
 const dynamicLinker =
@@ -108,7 +108,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   const first = lineage.findIndex((step) => {
     const program = programOf(step);
     programs.push(program);
-    return !program.carries;
+    return !program.wraps;
   });
   const seen = first === -1 ? lineage.length : first;
   if (lineage.length === 0) return unobserved('its parent was not observed');
@@ -124,8 +124,8 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
     return unobserved('an ancestor had ended before it could be read');
   }
 
-  const unsure = programs.slice(0, index + 1).find(({ unsure }) => unsure !== undefined)?.unsure;
-  if (unsure !== undefined) found.inferred[field] = unsure;
+  const uncertainty = programs.slice(0, index + 1).find(({ uncertainty }) => uncertainty !== undefined)?.uncertainty;
+  if (uncertainty !== undefined) found.inferred[field] = uncertainty;
   const executable = stableExecutable(program.path);
   const origin = originOf(event, lineage, index);
   if (origin === undefined) found.unobserved[`${field}.origin`] = 'neither user nor unit was observed';
@@ -145,13 +145,13 @@ interface Program {
   /** Undefined: not observed. */
   path: string | undefined;
   /** It only does what its own parent says. */
-  carries: boolean;
+  wraps: boolean;
   /** Why that is a conclusion. */
-  unsure?: string;
+  uncertainty?: string;
 }
 
-const isCarrier = (file: string): boolean =>
-  carrierPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
+const isWrapper = (file: string): boolean =>
+  wrapperPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
 
 function programOf({ executable, args, working_directory: directory, pid }: LineageStep): Program {
   let file = executable;
@@ -159,23 +159,27 @@ function programOf({ executable, args, working_directory: directory, pid }: Line
   for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
     const isLinker = dynamicLinker.test(file);
     const run = isLinker ? undefined : parseInterpreterRun(systemDirectory.exec(file)?.[1] ?? '', line ?? []);
-    if (!isLinker && run === undefined) return { path: file, carries: isCarrier(file) };
-    const carries = isLinker || run?.isShell === true;
+    if (!isLinker && run === undefined) return { path: file, wraps: isWrapper(file) };
+    const wraps = isLinker || run?.isShell === true;
     if (line === undefined) {
-      return { path: file, carries, unsure: `the arguments of ${path.basename(file)} (pid ${pid}) were not observed` };
+      return {
+        path: file,
+        wraps,
+        uncertainty: `the arguments of ${path.basename(file)} (pid ${pid}) were not observed`,
+      };
     }
     const rest = run?.script ?? afterLinker(line);
     const [next] = rest;
-    if (next === undefined || !isPath(next)) return { path: file, carries };
+    if (next === undefined || !isPath(next)) return { path: file, wraps };
     if (!path.isAbsolute(next) && directory === undefined) {
-      return { path: path.normalize(next), carries: false, unsure: 'a script relative to an unknown folder' };
+      return { path: path.normalize(next), wraps: false, uncertainty: 'a script relative to an unknown folder' };
     }
     file = path.resolve(directory ?? '/', next);
     line = rest;
     // A script's own interpreter is no matter, whatever the script is called.
-    if (!isLinker) return { path: file, carries: isCarrier(file) };
+    if (!isLinker) return { path: file, wraps: isWrapper(file) };
   }
-  return { path: file, carries: false };
+  return { path: file, wraps: false };
 }
 
 /** Not one without a file: `bash <(curl ...)` gives bash /dev/fd/63. */
@@ -196,15 +200,15 @@ const isServiceManager = (step: LineageStep | undefined): boolean =>
 function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index: number): string | undefined {
   const { systemd, login_user } = event.stepparent;
   if (event.container !== undefined) return 'container';
-  // Below the initiator there are carriers alone, and these are none.
+  // Below the initiator there are wrappers only, and a login daemon is none.
   for (const [above, { executable = '' }] of lineage.entries()) {
     const name = daemonDirectory.exec(executable)?.[1] ?? '';
-    const gate = loginDaemons.find(([, names]) => names.has(name))?.[0];
-    if (gate === undefined) continue;
-    if (gate === 'cron') return gate;
+    const kind = loginDaemons.find(([, names]) => names.has(name))?.[0];
+    if (kind === undefined) continue;
+    if (kind === 'cron') return kind;
     const below = above === 0 ? event.process : lineage[above - 1];
     const user = userText(login_user) ?? userText(below?.user);
-    return user && `${gate} as ${user}`;
+    return user && `${kind} as ${user}`;
   }
   const unit = systemd?.unit;
   if (unit === undefined) return event.process?.user === undefined ? undefined : 'init';

@@ -130,7 +130,7 @@ export function parseRpm(args: readonly string[]): Command | undefined {
   const operands: string[] = [];
   const seen = new Set<RpmOption>();
   let exec: Operation | undefined;
-  let asked: Mode | undefined;
+  let primaryMode: Mode | undefined;
   let root: string | undefined;
   let database: string | undefined;
 
@@ -139,7 +139,7 @@ export function parseRpm(args: readonly string[]): Command | undefined {
     if (option.ends) return false;
     if (option.value !== undefined && value === undefined) return false;
     if (value !== undefined && option.accepts?.test(value) === false) return false;
-    if (option.mode === 'verify' || (option.mode === 'query' && asked === undefined)) asked = option.mode;
+    if (option.mode === 'verify' || (option.mode === 'query' && primaryMode === undefined)) primaryMode = option.mode;
     if (option.sets === 'root') root = value;
     if (option.sets === 'database') database = value;
     if (option.sets === 'macro') database = dbpathMacro.exec(value ?? '')?.[1] ?? database;
@@ -189,8 +189,8 @@ export function parseRpm(args: readonly string[]): Command | undefined {
   if (exec !== undefined) return { operation: exec, operands, dryRun: false, root, database };
 
   const options = [...seen];
-  const mode = modesByName[basename(args[0] ?? '')] ?? asked ?? firstMode(options);
-  if (mode === undefined || !fits(mode, options)) return undefined;
+  const mode = modesByName[basename(args[0] ?? '')] ?? primaryMode ?? firstMode(options);
+  if (mode === undefined || !isConsistent(mode, options)) return undefined;
   const sources = options.filter((option) => option.group === 'source');
   if (operands.length === 0 && mode !== 'restore') {
     const all = sources.some((option) => option.sets === 'all') && (mode === 'query' || mode === 'verify');
@@ -209,12 +209,12 @@ function firstMode(options: readonly RpmOption[]): Mode | undefined {
   return (['install', 'remove', 'restore'] as const).find((mode) => options.some((option) => option.mode === mode));
 }
 
-function fits(mode: Mode, options: readonly RpmOption[]): boolean {
+function isConsistent(mode: Mode, options: readonly RpmOption[]): boolean {
   if (options.some((option) => option.only?.includes(mode) === false)) return false;
   const grouped = (group: RpmOption['group']) => options.filter((option) => option.group === group);
   const docs = grouped('docs');
   const relocations = grouped('relocation');
-  const has = (among: readonly RpmOption[], long: string) => among.some((option) => option.long === long);
+  const has = (candidates: readonly RpmOption[], long: string) => candidates.some((option) => option.long === long);
   return (
     grouped('source').length < 2 &&
     !(has(docs, 'includedocs') && docs.length > 1) &&
@@ -223,6 +223,6 @@ function fits(mode: Mode, options: readonly RpmOption[]): boolean {
 }
 
 function installOperation(options: readonly RpmOption[]): Operation {
-  const does = (what: RpmOption['installs']) => options.some((option) => option.installs === what);
-  return does('upgrade') && !does('reinstall') ? 'upgrade' : 'install';
+  const installsBy = (kind: RpmOption['installs']) => options.some((option) => option.installs === kind);
+  return installsBy('upgrade') && !installsBy('reinstall') ? 'upgrade' : 'install';
 }

@@ -30,7 +30,7 @@ const maxOfOneKind = 3;
 const interpreter = String.raw`(?:/\S{0,60}/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]{0,5}|perl|ruby|node|php)\b`;
 /** Not one that is given its code on the command line: what is piped into that is data. */
 const ownCode = String.raw`(?!\s{1,8}-\w{0,4}c\b)(?<!(?:python[\d.]{0,5}|perl|ruby|node|php)(?=\s{1,8}-\w{0,4}[em]))`;
-const intoInterpreter = new RegExp(
+const pipedToInterpreter = new RegExp(
   String.raw`\|\s{0,8}(?:sudo\s{1,8}|env\s{1,8}|exec\s{1,8})?${interpreter}${ownCode}`,
 );
 /** A command's name where one stands: at the beginning, after an operator, or behind a path. */
@@ -61,12 +61,12 @@ const filesIn = (directory: RegExp, end: RegExp): RegExp =>
 const redirection = (sign: string, target: RegExp): string =>
   String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${target.source})`;
 /** Only asks whether there is such a program. */
-const asksFor = /\b(?:command\s{1,8}-[vV]|which|type|hash|whereis)\s/;
+const existenceCheck = /\b(?:command\s{1,8}-[vV]|which|type|hash|whereis)\s/;
 /** Tests, removals and comparisons of a file leave it alone; what their output goes to is another matter. */
-const onlyLooks =
+const readOnlyCommand =
   /(^|[;&|{(]|\b(?:then|do|else|if|elif|while)\b)\s{0,200}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)[^;&|>]{0,4096}/g;
 /** Text that is printed, and goes nowhere else. */
-const onlySays = /^\s{0,200}(?:echo|printf)\s(?:[^;&|<>\x60$]|\$(?!\()){0,4096}$/;
+const printOnlyLine = /^\s{0,200}(?:echo|printf)\s(?:[^;&|<>\x60$]|\$(?!\()){0,4096}$/;
 
 const logs = /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)/;
 
@@ -74,7 +74,12 @@ const options = String.raw`(?:-\S{1,40}\s{1,8}){0,6}`;
 
 /** In the order in which they are told of a line. */
 const signs: readonly Sign[] = [
-  { id: 'detached-process', technique: 'T1564.011', all: [command('setsid|nohup|disown|daemonize')], unless: asksFor },
+  {
+    id: 'detached-process',
+    technique: 'T1564.011',
+    all: [command('setsid|nohup|disown|daemonize')],
+    unless: existenceCheck,
+  },
   {
     id: 'detached-process',
     technique: 'T1564.011',
@@ -86,9 +91,9 @@ const signs: readonly Sign[] = [
     id: 'network-shell',
     technique: 'T1059.004',
     all: [command('nc|ncat|netcat|socat'), /\s-\w{0,8}[ec]\b|exec:|(?<!\|)\|(?!\|)/i],
-    unless: asksFor,
+    unless: existenceCheck,
   },
-  { id: 'download-into-interpreter', technique: 'T1105', all: [command('curl|wget|fetch'), intoInterpreter] },
+  { id: 'download-into-interpreter', technique: 'T1105', all: [command('curl|wget|fetch'), pipedToInterpreter] },
   {
     id: 'download-into-interpreter',
     technique: 'T1105',
@@ -103,7 +108,7 @@ const signs: readonly Sign[] = [
     technique: 'T1027',
     all: [
       /\b(?:base64\s{1,8}(?:-d|-D|--decode|-\w{0,4}d)|base32\s{1,8}-d|xxd\s{1,8}-\w{0,4}r|openssl\s{1,8}\w{1,10}\s.{0,40}-d)\b/,
-      intoInterpreter,
+      pipedToInterpreter,
     ],
   },
   {
@@ -272,7 +277,7 @@ const signs: readonly Sign[] = [
         String.raw`(?=\s|$|[;=])`,
       ),
     ],
-    unless: asksFor,
+    unless: existenceCheck,
   },
   {
     id: 'package-source',
@@ -307,8 +312,8 @@ export function findingsOf(script: string): ScriptIndicator[] {
     line++;
     const text = script.slice(lineStart, Math.min(stop, lineStart + maxLineChars));
     lineStart = stop + 1;
-    if (text.length < 3 || comment.test(text) || onlySays.test(text)) continue;
-    const actingText = text.replace(onlyLooks, '$1');
+    if (text.length < 3 || comment.test(text) || printOnlyLine.test(text)) continue;
+    const actingText = text.replace(readOnlyCommand, '$1');
     const reported = new Set<string>();
     for (const { id, technique, all, unless, acting } of signs) {
       const searched = acting ? actingText : text;

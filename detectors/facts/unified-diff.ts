@@ -13,23 +13,23 @@ const maxEdits = 500;
  */
 export function unifiedDiff(before: string, after: string, maxChars: number): { text: string; cut: boolean } {
   if (before === after) return { text: '', cut: false };
-  const [olds, news] = [before.split('\n'), after.split('\n')];
+  const [oldLines, newLines] = [before.split('\n'), after.split('\n')];
   const options = { context: 3, maxEditLength: maxEdits, headerOptions: OMIT_HEADERS };
-  const isBounded = olds.length + news.length <= maxLines;
+  const isBounded = oldLines.length + newLines.length <= maxLines;
   const patch = isBounded ? createPatch('', before, after, undefined, undefined, options) : undefined;
-  const text = patch ?? oneHunk(olds, news);
+  const text = patch ?? singleHunk(oldLines, newLines);
   return { text: text.slice(0, maxChars), cut: text.length > maxChars };
 }
 
 /** Without context. */
-function oneHunk(olds: readonly string[], news: readonly string[]): string {
-  const shorter = Math.min(olds.length, news.length);
+function singleHunk(oldLines: readonly string[], newLines: readonly string[]): string {
+  const shorter = Math.min(oldLines.length, newLines.length);
   let start = 0;
-  while (start < shorter && olds[start] === news[start]) start++;
+  while (start < shorter && oldLines[start] === newLines[start]) start++;
   let end = 0;
-  while (end < shorter - start && olds.at(-1 - end) === news.at(-1 - end)) end++;
-  const removed = olds.slice(start, olds.length - end);
-  const added = news.slice(start, news.length - end);
+  while (end < shorter - start && oldLines.at(-1 - end) === newLines.at(-1 - end)) end++;
+  const removed = oldLines.slice(start, oldLines.length - end);
+  const added = newLines.slice(start, newLines.length - end);
   const lines = [...removed.map((line) => `-${line}\n`), ...added.map((line) => `+${line}\n`)];
   return `@@ -${start + 1},${removed.length} +${start + 1},${added.length} @@\n${lines.join('')}`;
 }

@@ -229,13 +229,13 @@ class EqlParser {
       else if (/[*?]/.test(item.literal)) tests.push(compileWildcard(parseWildcard(fold(item.literal))));
       else exact.add(fold(item.literal));
     }
-    const fits = (one: Scalar): boolean => {
+    const matchesPattern = (one: Scalar): boolean => {
       const text = textOf(one);
       if (text === undefined) return false;
       const folded = fold(text);
       return exact.has(folded) || tests.some((test) => test(folded));
     };
-    return this.#test(testing(left, fits), [left, ...items]);
+    return this.#test(testing(left, matchesPattern), [left, ...items]);
   }
 
   #list(item: () => Expression): Expression[] {

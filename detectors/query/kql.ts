@@ -29,13 +29,13 @@ export function compileKql(source: string): CompiledQuery {
 }
 
 /** Queries that no KQL begins as: it has no free text. */
-const otherLanguages: readonly { begins: RegExp; message: string }[] = [
+const otherLanguages: readonly { opening: RegExp; message: string }[] = [
   {
-    begins: /^(?:sequence|sample)\s+(?:by\b|with\b|\[)/,
+    opening: /^(?:sequence|sample)\s+(?:by\b|with\b|\[)/,
     message: 'this is EQL, of a kind that is not supported yet, where KQL is needed',
   },
-  { begins: /^(?:\w+|"[^"]*")\s+where\s/, message: 'this is EQL, where KQL is needed' },
-  { begins: /^(?:from|row)\s+[^|]+\|/i, message: 'this is ES|QL, which is not supported' },
+  { opening: /^(?:\w+|"[^"]*")\s+where\s/, message: 'this is EQL, where KQL is needed' },
+  { opening: /^(?:from|row)\s+[^|]+\|/i, message: 'this is ES|QL, which is not supported' },
 ];
 
 class KqlParser {
@@ -53,8 +53,8 @@ class KqlParser {
   query(): Predicate {
     const first = this.#peek();
     if (first.kind === 'end') throw this.#refuse(first, 'the query is empty');
-    const other = otherLanguages.find(({ begins }) => begins.test(this.#source.slice(first.start)));
-    if (other !== undefined) throw this.#refuse(first, other.message);
+    const otherLanguage = otherLanguages.find(({ opening }) => opening.test(this.#source.slice(first.start)));
+    if (otherLanguage !== undefined) throw this.#refuse(first, otherLanguage.message);
     const predicate = this.#or();
     if (this.#peek().kind !== 'end') throw this.#unexpected('`and`, `or` or the end of the query');
     return predicate;
@@ -168,8 +168,8 @@ class KqlParser {
         );
       return exactTest(only.literal);
     }
-    const fits = compileWildcard(parts);
-    return { matches: (value) => someValue(value, (one) => typeof one === 'string' && fits(one)) };
+    const matchesPattern = compileWildcard(parts);
+    return { matches: (value) => someValue(value, (one) => typeof one === 'string' && matchesPattern(one)) };
   }
 
   /** A phrase, or all the words up to the next sign or keyword with the space between them. */

@@ -100,15 +100,15 @@ function program(root: Node, fail: (reason: string) => never): State[] {
         add({ test: node.test, next: states.length + 1 });
         return;
       case 'sequence':
-        for (const one of node.nodes) emit(one);
+        for (const child of node.nodes) emit(child);
         return;
       case 'choice': {
         const starts: number[] = [];
         const ends: number[][] = [];
         add({ next: starts });
-        for (const one of node.nodes) {
+        for (const child of node.nodes) {
           starts.push(states.length);
-          emit(one);
+          emit(child);
           const end: number[] = [];
           add({ next: end });
           ends.push(end);
@@ -167,7 +167,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
   };
 
   const repeated = (): Node => {
-    let node = one();
+    let node = parseAtom();
     for (let levels = 0; ; levels++) {
       const count = repeatCount();
       if (count === undefined) return node;
@@ -193,7 +193,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
     return { min, max };
   };
 
-  const one = (): Node => {
+  const parseAtom = (): Node => {
     const character = characters[position] ?? '';
     switch (character) {
       case '.':
@@ -217,7 +217,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
         return { kind: 'sequence', nodes };
       }
       case '\\': {
-        const test = escaped();
+        const test = parseEscape();
         return { kind: 'character', test: typeof test === 'string' ? oneOf([[test, test]]) : test };
       }
       case '^':
@@ -248,7 +248,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
   const literal = (character: string): Node => ({ kind: 'character', test: oneOf([[character, character]]) });
 
   /** Reads from the backslash on: the character meant, or the test of a class such as `\d`. */
-  const escaped = (): string | ((codePoint: number) => boolean) => {
+  const parseEscape = (): string | ((codePoint: number) => boolean) => {
     const character = characters[position + 1];
     if (character === undefined) return refuse('nothing follows the last `\\`');
     const known = classes[character.toLowerCase()];
@@ -267,12 +267,12 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
     const tests: ((codePoint: number) => boolean)[] = [];
     // A `]` right after the `[` closes it in Lucene too, and an empty class is refused.
     while (position < characters.length && characters[position] !== ']') {
-      const first = characters[position] === '\\' ? escaped() : (characters[position++] ?? '');
+      const first = characters[position] === '\\' ? parseEscape() : (characters[position++] ?? '');
       if (typeof first !== 'string') {
         tests.push(first);
       } else if (characters[position] === '-' && characters[position + 1] !== ']' && position + 1 < characters.length) {
         position++;
-        const last = characters[position] === '\\' ? escaped() : (characters[position++] ?? '');
+        const last = characters[position] === '\\' ? parseEscape() : (characters[position++] ?? '');
         if (typeof last !== 'string') return refuse('a range cannot end in a class');
         if ((last.codePointAt(0) ?? 0) < (first.codePointAt(0) ?? 0)) refuse('the range runs backwards');
         ranges.push([first, last]);

@@ -71,17 +71,19 @@ export function readToml<S extends z.ZodType>(
   const issues = result.error.issues;
   const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
   const faults = (unknown.length > 0 ? unknown : issues).flatMap((issue) => faultsOf(issue, data, schema));
-  const placed = faults.map(({ path, message }) => ({ message, at: locateKey(text, path) }));
-  placed.sort((a, b) => a.at.start - b.at.start);
-  return { faults: placed.slice(0, maxFaults).map(({ message, at }) => new TomlFileError(message, file, text, at)) };
+  const located = faults.map(({ path, message }) => ({ message, span: locateKey(text, path) }));
+  located.sort((a, b) => a.span.start - b.span.start);
+  return {
+    faults: located.slice(0, maxFaults).map(({ message, span }) => new TomlFileError(message, file, text, span)),
+  };
 }
 
 /** Where the key at `path` stands; for one that is missing, the nearest table or key above it. */
 export function locateKey(text: string, path: Path): Span {
   let best: Entry | undefined;
   for (const entry of entriesOf(text)) {
-    const leads = entry.path.every((step, i) => step === path[i]);
-    if (leads && entry.path.length >= (best?.path.length ?? 0)) best = entry;
+    const isPrefix = entry.path.every((step, i) => step === path[i]);
+    if (isPrefix && entry.path.length >= (best?.path.length ?? 0)) best = entry;
   }
   return best ?? { start: 0, end: 1 };
 }
@@ -211,7 +213,7 @@ const typeNames: Readonly<Record<string, string>> = {
 };
 
 function allowedBy(issue: z.core.$ZodIssue): string {
-  const things = 'origin' in issue && issue.origin === 'array' ? ' entries' : '';
+  const unit = 'origin' in issue && issue.origin === 'array' ? ' entries' : '';
   switch (issue.code) {
     case 'invalid_type':
       return typeNames[issue.expected] ?? issue.expected;
@@ -221,9 +223,9 @@ function allowedBy(issue: z.core.$ZodIssue): string {
         .join(', ')
         .replace(/, (?=[^,]*$)/, ' or ');
     case 'too_small':
-      return `at least ${issue.minimum}${things}`;
+      return `at least ${issue.minimum}${unit}`;
     case 'too_big':
-      return `at most ${issue.maximum}${things}`;
+      return `at most ${issue.maximum}${unit}`;
     default:
       return issue.message;
   }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNeeds } from '../../packaging/elf-needs.ts';
-import { isConfiguration, isForDebAlone } from '../../packaging/files.ts';
+import { isConfiguration, isDebOnly } from '../../packaging/files.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { architecture, buildPackages, cannotBuild, debFile, rpmFile } from './built.ts';
 
@@ -63,7 +63,7 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
       .map((line) => line.split(' '))
       .filter(([, mode = '']) => mode.startsWith('100'))
       .map(([to, mode = '', user]) => ({ to, mode: Number.parseInt(mode, 8) & 0o7777, user }));
-    const expected = files.filter((file) => !isForDebAlone({ ...file, from: '' }));
+    const expected = files.filter((file) => !isDebOnly({ ...file, from: '' }));
     expect(expected.length).toBeGreaterThan(60);
     expect(inRpm).toEqual(expected.map((file) => ({ ...file, user: 'root' })));
     expect(read('dpkg-deb', '-c', debFile).match(/^\S+ (?!root\/root).*$/gm)).toBeNull();

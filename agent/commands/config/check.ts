@@ -12,7 +12,7 @@ export const check = (): Command =>
     .action(action(checkFiles));
 
 const lineChars = 1000;
-const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** Prints the files that were read, each warning and each refused value. Returns the exit code: warnings do not fail. */
 async function checkFiles({ config }: GlobalOptions, file: string | undefined): Promise<number> {
@@ -20,7 +20,7 @@ async function checkFiles({ config }: GlobalOptions, file: string | undefined): 
   const { files, warnings, refused } =
     file === undefined ? checkConfiguration(config) : checkConfigurationFile(resolve(file));
   const print = (line: string): boolean => process.stdout.write(`${escapeText(line, lineChars)}\n`);
-  for (const each of files) print(`read: ${each}`);
+  for (const file of files) print(`read: ${file}`);
   for (const warning of warnings) print(`warning: ${warning}`);
   for (const { message, position: span } of refused) {
     print(`refused: ${message}`);

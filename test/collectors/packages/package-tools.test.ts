@@ -168,7 +168,7 @@ describe('an owner that is still being asked for', () => {
 
 test('each program on a list is asked for at the start', () => {
   const { tools, asked } = open();
-  tools.warm();
+  tools.askOwners();
   expect(asked).toEqual([`${program} node`]);
 });
 

@@ -201,7 +201,7 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
 
   test('of a user who is not root, with mounts of its own: its files are not looked at, and what else is known is told', async () => {
     const pid = await inside(...asNobody, 'unshare', '--user', '--mount');
-    expect(proc.mayLookInside(pid)).toBe(false);
+    expect(proc.mayReadInside(pid)).toBe(false);
     expect([proc.readIdentityInside(pid, '/'), proc.readMappedIdentity(pid)]).toEqual([undefined, undefined]);
     expect(inspectProcess(host, namespaces, pid)).toMatchObject({
       userId: 65_534,
@@ -218,7 +218,7 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
     ["of root's making alone", ['--reuid=0', 'unshare', '--mount']],
   ])('%s: they are', async (_, args) => {
     const pid = await inside(...args);
-    expect(proc.mayLookInside(pid)).toBe(true);
+    expect(proc.mayReadInside(pid)).toBe(true);
     expect(proc.readIdentityInside(pid, '/')).toBe(namespaces.root);
     expect(inspectProcess(host, namespaces, pid)).toMatchObject({ hostRoot: true, containerId: undefined });
   });
