@@ -1,4 +1,4 @@
-// Ends a program that runs on another Node than the one that package.json names. A program imports this first.
+// Ends the program unless it runs on the version of Node that package.json names. Each program imports this first.
 
 import packageJson from '../package.json' with { type: 'json' };
 

@@ -1,7 +1,7 @@
 // `npm run bench:hunts [-- EVENTS]`: how large the database gets, and how long each hunt takes, with a million events.
 //
 // Twice: within the bound that an agent has by default, where the oldest events go, and without one, where all stay. Events
-// are like those that the collectors make of installations: half of them files in dpkg's folder, half programs that
+// are like those that the collectors make of installations: half of them files in dpkg's directory, half programs that
 // packages' scripts run. Figures are of one run; the machine's other work is in them.
 
 import '../agent/locked-node.ts';

@@ -78,7 +78,7 @@ async function sample(kind: ObserverKind, workload: Workload, prefix: string): P
   try {
     const observer = await kind.start(directory);
     try {
-      // What it does once is told apart, by `beginning`.
+      // The one-time work is measured separately, by `measureStart`.
       await observer.settled();
       await pause(1500);
       const before = observer.pid === undefined ? undefined : cpuMs(observer.pid);

@@ -8,7 +8,7 @@ import { openReadonlyDatabase } from '../storage/database-file.ts';
 /** Something that watches processes while a workload runs. */
 export interface Observer {
   name: string;
-  /** Undefined: nobody watches. */
+  /** Undefined: there is no observer. */
   pid: number | undefined;
   /** Resolves when it has done what it does once, on a host that it has not seen before. */
   settled(): Promise<void>;
@@ -70,7 +70,7 @@ async function firstPass(state: string): Promise<void> {
 
 const openOutput = (file: string) => fs.openSync(file, 'a', 0o600);
 
-/** The real agent, as `npm start` starts it, with folders of its own. */
+/** The real agent, as `npm start` starts it, with directories of its own. */
 export const stepparent: ObserverKind = {
   name: 'stepparent',
   missing: () => undefined,

@@ -1,4 +1,4 @@
-// An answer that may still have to be found out: what is slow is done beside the events, and an event that needs it waits.
+// An answer that may still be pending: slow work runs in the background, and an event that needs its result waits for it.
 
 import { reportOwnTrouble } from './host/read-faults.ts';
 

@@ -1,4 +1,4 @@
-// Ends things step by step: every step is taken, whatever becomes of those before it.
+// Runs the steps of a shutdown in order: every step runs, even if an earlier one fails.
 
 import { errorMessage } from './error-message.ts';
 
@@ -37,7 +37,7 @@ export async function takeEvery(steps: readonly Step[], limits?: StepLimits): Pr
   if (errors.length > 0) throw new AggregateError(errors, errors.map(errorMessage).join('; '));
 }
 
-/** Throws when the promise is not settled in time. What it does later, failure included, is nobody's concern then. */
+/** Throws when the promise is not settled in time. Its later result, or failure, is ignored. */
 async function inTime(result: unknown, waitMs: number): Promise<void> {
   if (!(result instanceof Promise)) return;
   const late = Promise.withResolvers<never>();

@@ -5,7 +5,7 @@ export interface Timers {
   later(ms: number, run: () => void): () => void;
   /** A way to ask for `run` after `ms`; asked for again while it is still to come, it comes once. */
   soon(ms: number, run: () => void): () => void;
-  /** Again and again, so many milliseconds apart. */
+  /** Repeatedly, with this many milliseconds in between. */
   every(ms: number, run: () => void): void;
   /** From now on nothing is done later any more. */
   close(): void;

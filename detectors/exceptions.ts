@@ -1,4 +1,4 @@
-// Exceptions: what an operator has said a rule need not tell of, and whether one covers an event. Pure: no clock, no IO.
+// Exceptions: the events that an operator has excluded from a rule's alerts, and whether one covers an event. Pure: no clock, no IO.
 
 import { createHash } from 'node:crypto';
 import type { FieldReader, StepparentEvent } from '../collectors/event/event.ts';
@@ -70,10 +70,10 @@ function compileOperator(operator: Operator, values: readonly string[]): (value:
   return operator === 'is' || operator === 'matches' ? fits : (value) => value !== undefined && !fits(value);
 }
 
-/** The first exception in force for the rule whose conditions hold; undefined: it is told. */
+/** The first exception in force for the rule whose conditions hold; undefined: the alert is delivered. */
 export type ExceptionFor = (ruleId: string, read: FieldReader, nowMs: number) => Exception | undefined;
 
-/** Prepares the question for one configuration. A rule without exceptions costs one look into a map. */
+/** Prepares the question for one configuration. A rule without exceptions costs one lookup in a map. */
 export function compileExceptions(exceptions: readonly Exception[]): ExceptionFor {
   const byRule = new Map<string, { exception: Exception; covers: (read: FieldReader) => boolean }[]>();
   for (const exception of exceptions) {

@@ -1,4 +1,4 @@
-// An incident: everything of one package transaction that raised an alert, told in order, with a score made of its findings.
+// Builds an incident: everything in one package transaction that raised an alert, in order, with a score made of its findings.
 
 import type {
   AlertState,
@@ -39,7 +39,7 @@ export interface IncidentStep {
   what: string;
   /** The package whose script it is, or is below. */
   package?: string;
-  /** What tells more has more. */
+  /** Importance: at the bound, the steps with the lowest rank are left out. */
   rank: number;
   /** Ids of the rules that raised an alert for it. */
   rules?: string[];
@@ -113,7 +113,7 @@ export interface Incident {
       steps: IncidentStep[];
       /** Steps that are left out, the least telling ones, by kind. */
       left_out: Partial<Record<IncidentStep['kind'], number>>;
-      /** Later events that were not looked at, since there are too many. */
+      /** Later events that were not read, since there are too many. */
       unread?: number;
     };
   };
@@ -132,7 +132,7 @@ export interface IncidentDeps {
   alerts: Iterable<StoredAlert>;
   /** The transaction's, in the order of time; those of the alerts may be missing. */
   events: Iterable<StepparentEvent>;
-  /** No more of them are looked at. */
+  /** Maximum number of events that are read. */
   mostEvents: number;
   /** How many there are. */
   eventsCount: number;
@@ -197,7 +197,7 @@ export function scoreIncident(
 
 const roundToTenth = (points: number): number => Math.round(points * 10) / 10;
 
-/** Tells the incident of one transaction. What is held is bounded, however many events come. Undefined: no alert. */
+/** Builds the incident of one transaction. Memory is bounded, no matter how many events it has. Undefined: it has no alert. */
 export function buildIncident(deps: IncidentDeps): Incident | undefined {
   const { id, isAlive } = deps;
   const risks = new Map<string, Risk>();
@@ -227,7 +227,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
   let startMs = Number.POSITIVE_INFINITY;
   let endMs = Number.NEGATIVE_INFINITY;
 
-  /** Leaves out what tells least, when there is too much. */
+  /** Leaves out the steps with the lowest rank when there are too many. */
   const shrink = (): void => {
     if (steps.length <= maxKept.steps) return;
     const kept = new Set([...steps].sort((a, b) => b.rank - a.rank).slice(0, maxKept.steps));
@@ -285,7 +285,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
     const rules = rulesOfEvent.get(event.event.id);
     if (rules !== undefined) step.rules = rules;
     const entityId = event.process?.entity_id;
-    // The tool itself is no survivor, and of a file's writer only its program's start is told.
+    // The tool itself is not a survivor, and a file's writer counts only by the start of its program.
     const alive = entityId !== undefined && entityId !== id && step.kind !== 'file' && isAlive(entityId);
     if (alive) {
       if (survivors.has(entityId) || survivors.size < maxKept.survivors) survivors.set(entityId, survivorOf(event));
@@ -469,7 +469,7 @@ const fileOperations = /^(?:install|upgrade|reinstall|unpack)$/;
 /** dpkg has the architecture in the names of files of a package that can be installed for several: `libc6:amd64`. */
 const withoutArchitecture = (name: string): string => name.replace(/:[a-z0-9-]+$/, '');
 
-/** The packages that an event tells of: by dpkg's own word, by the names of their files, and those that dpkg has unpacked. */
+/** The packages of an event: those that dpkg itself names, guesses from the names of package files, and those that dpkg has unpacked. */
 function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: NamedPackage[]; unpacked: string[] } {
   const { file, stepparent } = event;
   const known: NamedPackage[] = [];
@@ -501,7 +501,7 @@ function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: N
         guessed.push({ name: parts.package, ...(parts.version === undefined ? {} : { version: parts.version }) });
       // One whose name no package can have, `Tool.deb`.
       else if (argument.endsWith('.deb')) guessed.push({ name: argument.slice(argument.lastIndexOf('/') + 1, -4) });
-      // What else is a path is a folder with packages (--recursive).
+      // What else is a path is a directory with packages (--recursive).
       else if (argument.includes('/')) continue;
       else if (fileOperations.test(operation.operation)) guessed.push({ name: argument });
       else known.push({ name: withoutArchitecture(argument) });

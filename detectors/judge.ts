@@ -59,7 +59,7 @@ export interface JudgedEvent {
 
 export type OnRuleFault = (rule: Rule, error: unknown) => void;
 
-/** Judges events by one policy. Undefined: no rule matches, and the event is not to be kept. */
+/** Judges events by one policy. Undefined: no rule matches, and the event is not stored. */
 export type Judge = (candidate: Candidate) => JudgedEvent | undefined;
 
 /** Script indicators that a reason names. */
@@ -71,7 +71,7 @@ const termOf = (value: FieldValue): string | null => {
   return Array.isArray(value) ? [...value].map(String).sort().join('\n') : String(value);
 };
 
-/** A matching rule's verdict: with the values by which it tells one case from another. */
+/** A matching rule's verdict, with the values of its terms. */
 export const verdictOf = (rule: Rule, read: FieldReader): Verdict => ({
   rule,
   terms: rule.termFields.map((field) => termOf(read(field))),
@@ -92,7 +92,7 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
   const noMatch = createNoMatchCache();
   return (candidate) => {
     const { key, document } = candidate;
-    // The comparison may itself describe the event: what is read of a description differs from what was read before.
+    // The comparison may itself describe the event. Fields of a description can differ from the cheap values that were read before.
     if (key !== undefined && isUnmatched(candidate, key)) return undefined;
     const reads = recordReads(candidate.read);
     let seen = withFacts(reads.read, document);

@@ -1,4 +1,4 @@
-// Remembers what rules read of an event that none of them matched: none will match another event that reads the same.
+// Remembers the fields that rules read of an event that no rule matched: an event with the same values cannot match either.
 
 import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 

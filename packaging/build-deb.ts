@@ -1,4 +1,4 @@
-// Builds a .deb of files that are laid out in a folder.
+// Builds a .deb from a directory that is laid out like the file system.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-// Builds an .rpm of files that are laid out in a folder.
+// Builds an .rpm from a directory that is laid out like the file system.
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';

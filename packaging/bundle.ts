@@ -1,4 +1,4 @@
-// Makes one folder of JavaScript of the sources: what the packages bring in the place of the checkout.
+// Bundles the sources into one directory of JavaScript, which the packages install instead of the checkout.
 
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
@@ -35,7 +35,7 @@ const keepModuleUrls: Plugin = {
   },
 };
 
-/** Writes `agent/*.js` below `folder`. Returns the packages whose code is in it, by name. */
+/** Writes `agent/*.js` below `directory`. Returns the packages whose code is in it, by name. */
 export async function bundle(directory: string): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: checkout,

@@ -6,7 +6,7 @@ import { checkout } from './bundle.ts';
 
 const modules = join(checkout, 'node_modules');
 
-/** Where the copyrights of what others have made are told; stepparent's own are ours. */
+/** The copyrights of third-party code; stepparent's own are the developers'. */
 interface Part {
   files: string;
   copyright: string;
@@ -55,7 +55,7 @@ function partOf(name: string, where: string, from = modules): Part {
 
 /**
  * The file's text. `bundled`: npm packages in /usr/lib/stepparent/agent; `compiled`: those in compiled files. `node`:
- * the npm package with the runtime, and the folder that it is in. Throws when one of them has no licence text.
+ * the npm package with the runtime, and the directory that it is in. Throws when one of them has no licence text.
  */
 export function copyrightText(
   bundled: readonly string[],

@@ -1,4 +1,4 @@
-// What a compiled file needs of the host's libraries, as readelf(1) tells it.
+// Finds the versions of the host's libraries that a compiled file needs, with readelf(1).
 
 import { execFileSync } from 'node:child_process';
 

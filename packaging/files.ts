@@ -1,4 +1,4 @@
-// What the packages put where: one manifest for .deb and .rpm, on x86-64 and arm64.
+// The manifest of the packages: one list of installed files for .deb and .rpm, on x86-64 and arm64.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -31,7 +31,7 @@ export interface PackagedFile {
 
 /** Files that the packages take from elsewhere than the checkout. */
 export interface Made {
-  /** The folder that `bundle` wrote. */
+  /** The directory that `bundle` wrote. */
   bundled: string;
   /** Laid out as on the host; modes are kept. */
   generated: string;
@@ -49,10 +49,10 @@ export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share
 /** No other package format has a use for it. */
 export const isDebOnly = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
 
-/** Folders for what an administrator adds: empty in the package. */
+/** Directories for what an administrator adds: empty in the package. */
 export const emptyDirectories = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);
 
-/** The folders that belong to no other package, parents first. */
+/** The directories that belong to no other package, parents first. */
 export function ownedDirectories(files: readonly PackagedFile[]): string[] {
   const found = new Set(emptyDirectories);
   for (const { to } of [...files, ...emptyDirectories.map((directory) => ({ to: directory }))]) {

@@ -7,7 +7,7 @@ import { checkout } from './bundle.ts';
 
 const width = 100;
 
-/** Where the packages put what is a folder of the checkout here. */
+/** Where the packages put what is a directory of the checkout here. */
 const installedAt = '/usr/lib/stepparent';
 
 const head = `The configuration of stepparent. Every key stands here behind a "#", with its default, or with an
@@ -55,7 +55,7 @@ function entry(row: ConfigurationKey): string {
   return `${comment(`${description}\nAllowed: ${allowed}.${holds}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
 }
 
-/** A default that names a folder of this checkout, as it is on a host with the package. */
+/** A default that names a directory of this checkout, as it is on a host with the package. */
 export const asInstalled = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(asInstalled)

@@ -1,4 +1,4 @@
-// Keeps and counts what an exception hides: one row for each exception, rule and terms, with nothing to deliver.
+// Stores and counts the alerts that an exception hides: one row for each exception, rule and terms, without deliveries.
 
 import type { Database } from 'better-sqlite3';
 import type { NewAlert } from './raise.ts';

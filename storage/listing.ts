@@ -1,4 +1,4 @@
-// Reads alerts, events and terms back, newest last, without holding the database between pages.
+// Reads alerts, events and terms in pages, newest last, without locking the database between pages.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';

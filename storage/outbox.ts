@@ -1,4 +1,4 @@
-// What is still to be delivered: one row for each sink, until that sink has it.
+// The deliveries that are still to be made: one row for each alert and sink, until that sink has the alert.
 
 import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';

@@ -46,7 +46,7 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
   const dropOthers = db.prepare(
     `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE of_root = 0 ORDER BY id LIMIT ${rows})`,
   );
-  /** Only root may have root's events displaced. */
+  /** When the events of other users exceed their share, those are dropped first: only root's own activity can push out root's events. */
   const dropForRoom = (): number => {
     const areMany = (countOthers.get() ?? 0) > (countEvents.get() ?? 0) * limits.othersShare;
     return areMany ? dropOthers.run().changes : dropEvents.run(Number.MAX_SAFE_INTEGER).changes;

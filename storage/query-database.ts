@@ -1,4 +1,4 @@
-// A database to ask in SQL: what the agent has stored, or alerts gathered elsewhere, beside tables of the host. Never written.
+// The read-only database for SQL queries: the agent's events and alerts, or gathered alerts, together with tables of the host.
 
 import Database from 'better-sqlite3';
 import { errorCode } from '../collectors/error-message.ts';

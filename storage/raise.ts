@@ -1,4 +1,4 @@
-// Makes an alert: its row, its deliveries, and the account of those over the cap.
+// Raises an alert: inserts its row and its deliveries, and counts alerts over the cap.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';

@@ -1,4 +1,4 @@
-// Reads an SQL text as far as it is needed before SQLite sees it: its words, and the paths in it.
+// Tokenizes an SQL text before SQLite gets it, to find its words and the paths in it.
 
 /** A word of SQL, by SQLite's rules; comments and blanks are none. */
 export interface SqlToken {

@@ -82,7 +82,7 @@ export function prepareTerms(db: Database): Terms {
       const before = counts.get(ruleId) ?? count.get(ruleId) ?? 0;
       let dropped = 0;
       if (before >= limits.termsPerRule) {
-        // Which is the oldest must be known.
+        // Write the pending sightings first: they decide which term is the oldest.
         write();
         dropped = dropOldest.run(ruleId).changes;
         cached.clear();

@@ -15,7 +15,7 @@ interface AlertsOptions extends GlobalOptions {
   since?: number;
   rule?: string;
   state?: AlertState;
-  /** The newest so many. */
+  /** Maximum number of alerts, newest first. */
   limit: number;
   json?: boolean;
 }

@@ -1,4 +1,4 @@
-// `stepparent baseline`: the commands about what counts as seen.
+// `stepparent baseline`: the commands that list and edit the baseline.
 
 import type { Command } from 'commander';
 import { forget } from './baseline/forget.ts';

@@ -1,4 +1,4 @@
-// What commands are defined with: the settings of each, the exit code of its action, and the options that several share.
+// Defines commands: the settings of each, the exit code of its action, and the options that several commands share.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { allowedSince, parseDuration, parseSince } from '../configuration/duration.ts';

@@ -11,7 +11,7 @@ import { action, defineCommand, type GlobalOptions, jsonOption, limitOption, sin
 interface EventsOptions extends GlobalOptions {
   /** Milliseconds since 1970. */
   since?: number;
-  /** The newest so many. */
+  /** Maximum number of events, newest first. */
   limit: number;
   json?: boolean;
 }

@@ -1,4 +1,4 @@
-// `stepparent hunt`: which hunts there are, and what one of them, or each, finds now.
+// `stepparent hunt`: lists the hunts, or runs one or all of them and prints what they find.
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -8,7 +8,7 @@ interface IncidentsOptions extends GlobalOptions {
   /** Milliseconds since 1970. */
   since?: number;
   all?: boolean;
-  /** The newest so many. */
+  /** Maximum number of incidents, newest first. */
   limit: number;
   json?: boolean;
 }

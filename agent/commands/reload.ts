@@ -1,4 +1,4 @@
-// `stepparent reload`: has the running agent read configuration, rules, hunts and exceptions again, and says what it did.
+// `stepparent reload`: makes the running agent reload configuration, rules, hunts and exceptions, and prints the result.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';

@@ -1,4 +1,4 @@
-// `stepparent status`: what the running agent says of itself, or the store's facts when none runs.
+// `stepparent status`: prints the status of the running agent, or the facts of its database when no agent runs.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';

@@ -1,4 +1,4 @@
-// Whether a rule or a hunt can have a term: what `baseline` checks before it changes one.
+// Checks that a rule or a hunt can have a term, before `baseline` changes that term.
 
 import { isDeepStrictEqual } from 'node:util';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
@@ -18,7 +18,7 @@ export interface BaselineTerm {
   container: string | undefined;
 }
 
-/** Why there can be no such term. What was seen can be, whatever it looks like. */
+/** Why there can be no such term. A term that was seen is always possible. */
 export function baselineTermFault(
   store: Pick<StoreReader, 'listTerms'>,
   { configuration }: ReadConfiguration,

@@ -1,4 +1,4 @@
-// One configuration file: what it sets, what in it nobody knows, and what is wrong in it.
+// One configuration file: its settings, its unknown keys and its errors.
 
 import { parse } from 'smol-toml';
 import { locateKey, nearest, readToml, TomlFileError } from '../../detectors/rules/toml-file.ts';

@@ -1,4 +1,4 @@
-// The `[[exceptions]]` of a configuration file: their shape, where they stand, and what is odd about them.
+// The `[[exceptions]]` of a configuration file: their format, their line numbers, and warnings about them.
 
 import * as z from 'zod';
 import { eventFields, isEventField } from '../../collectors/event/event-classes.ts';
@@ -136,7 +136,7 @@ export const knownNames = (rules: readonly Pick<Rule, 'id' | 'fields'>[], hunts:
 
 /**
  * What is legal in an exception and likely a mistake, one line each with file and line: it has expired, ends in more than a
- * year, stands there twice, or names a rule or field that nobody knows. None of it is an error: a clock that is wrong or
+ * year, stands there twice, or names an unknown rule or field. None of it is an error: a clock that is wrong or
  * a rule that is gone must not keep the agent from starting.
  */
 function exceptionWarnings(exceptions: readonly ConfiguredException[], known: KnownNames, nowMs: number): string[] {

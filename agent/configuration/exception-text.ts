@@ -1,4 +1,4 @@
-// An exception in words, and as the text of a configuration file.
+// Formats an exception as a sentence, and as text for a configuration file.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Condition, Exception, Operator } from '../../detectors/exceptions.ts';

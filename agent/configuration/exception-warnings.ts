@@ -1,4 +1,4 @@
-// What is odd about exceptions: fields and rules that do not exist, ends that are near.
+// Warnings about exceptions: fields and rules that do not exist, expiry dates that are near.
 
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';

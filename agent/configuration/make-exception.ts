@@ -20,7 +20,7 @@ import { dropInDirectory, type ReadConfiguration } from './read-configuration.ts
 export interface ExceptionRequest {
   /** The file of the configuration, if not the default one. */
   config?: string | undefined;
-  /** Fields that must have the alert's value, besides its terms. */
+  /** Fields that must have the alert's value, in addition to its terms. */
   fields: readonly string[];
   reason?: string | undefined;
   owner?: string | undefined;

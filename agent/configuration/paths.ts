@@ -1,8 +1,8 @@
-// Where the agent keeps things: configured, else given by systemd, else the usual places.
+// The paths of the agent's files: from the configuration, else from systemd, else the defaults.
 
 import { join } from 'node:path';
 
-/** The files and folders of one agent, all absolute. */
+/** The files and directories of one agent, all absolute. */
 export interface Paths {
   stateDirectory: string;
   logsDirectory: string;

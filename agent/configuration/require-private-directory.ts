@@ -1,9 +1,9 @@
-// A folder that the agent keeps things in has to be its own: who may write there could put a link in the place of the database.
+// Requires that only root and the agent's user can write to a directory of the agent: another user could replace the database by a link.
 
 import { statSync } from 'node:fs';
 import { ConfigurationError } from './configuration-error.ts';
 
-/** Throws a ConfigurationError where others than root and ourselves may write in the folder. One that is not there yet is well. */
+/** Throws a ConfigurationError if users other than root and the agent's own can write to the directory. A missing directory is accepted. */
 export function requirePrivateDirectory(directory: string, key: string): void {
   const stat = statSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return;

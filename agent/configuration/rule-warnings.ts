@@ -1,4 +1,4 @@
-// What is legal in a rule and likely a mistake: fields that no event has, and a query that no event can match.
+// Warnings about rules that load but are probably wrong: fields that no event has, and queries that no event can match.
 
 import { distance } from 'fastest-levenshtein';
 import { errorCode } from '../../collectors/error-message.ts';

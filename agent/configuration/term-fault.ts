@@ -1,4 +1,4 @@
-// Values that no term or event can have: they are taken for a pattern, or written otherwise than the agent writes them.
+// Detects values that no term or event can have: patterns, and spellings that the agent does not use.
 
 import path from 'node:path';
 import { isOrigin, stableExecutable, stableOrigin, withoutStableStars } from '../../detectors/facts/initiator.ts';

@@ -1,4 +1,4 @@
-// The agent's own id: ECS agent.id, the same for as long as its state folder lives.
+// The agent's own id: ECS agent.id, the same for as long as its state directory lives.
 
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-// What the agent and its store say of themselves, as one document and as text.
+// The status of the agent and of its store: the type of the JSON document, and its text form.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
@@ -174,7 +174,7 @@ function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
   ];
 }
 
-/** The watched folders, each with the means and what is wrong with them. */
+/** The watched directories, each with the means and what is wrong with them. */
 function packageLines({
   folders: directories,
   missing,

@@ -23,7 +23,7 @@ const patienceMs = 2_000;
 const maxConnections = 16;
 
 /**
- * Listens at `path` (0600; its folder is made when absent, 0700). Each connection carries one request, a line such as
+ * Listens at `path` (0600; its directory is made when absent, 0700). Each connection carries one request, a line such as
  * `{"command":"status"}`, and one line of answer: the handler's, or `{"error": …}`. A socket left behind by an agent
  * that died is replaced; throws ControlError when an agent answers there, or where no socket can be made.
  *
@@ -119,7 +119,7 @@ async function removeLeftover(path: string): Promise<void> {
 function bind(server: Server, path: string, onFault: (what: string, error: unknown) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    // The socket is made inside listen(), so nobody else can connect for even a moment.
+    // The socket is made inside listen(), so no other user can connect, not even for a moment.
     const mask = process.umask(0o177);
     try {
       server.listen(path, () => {

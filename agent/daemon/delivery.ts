@@ -1,4 +1,4 @@
-// Empties the outbox into the sinks, each for itself, again and again until everything is delivered.
+// Delivers the outbox to the sinks. Each sink is independent, and every delivery is repeated until it succeeds.
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { OutboxItem } from '../../storage/records.ts';
@@ -75,7 +75,7 @@ function startLane(
   let failures = 0;
   /** When the next of the documents that were put off is due, by this agent or by one before it. */
   let dueMs: number | undefined;
-  /** What the sink has and the outbox could not be told of, as text by id: it is not delivered again. */
+  /** Documents by id that the sink has, but that could not be removed from the outbox: they are not delivered again. */
   const unmarked = new Map<number, string>();
   let running: Promise<void> | undefined;
   let again = false;
@@ -121,7 +121,7 @@ function startLane(
     }
   }
 
-  /** Takes out of the outbox what the sink has. An id alone does not tell: another database may be in use by now. */
+  /** Takes out of the outbox what the sink has. The id is not enough to recognize it: another database may be in use by now. */
   function isUnmarked({ id, document }: OutboxItem): boolean {
     if (unmarked.size === 0 || unmarked.get(id) !== JSON.stringify(document)) return false;
     outbox.delivered([id]);

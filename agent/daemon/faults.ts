@@ -35,7 +35,7 @@ const maxKinds = 64;
 /** Clauses of `recent`. */
 const maxRecent = 8;
 
-/** The fault of records that the kernel dropped; tests on a busy machine look past it. */
+/** The fault of records that the kernel dropped; tests on a busy machine ignore it. */
 export const lostRecords = 'the sensor lost records';
 
 /** Begins the clause in `degraded` of a fault that is over. */
@@ -45,7 +45,7 @@ export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfPr
   const faults = new Map<string, Fault & { reportedMs: number; lastMs: number }>();
   const isOver = ({ lastMs }: { lastMs: number }): boolean => clock.monotonicMs() - lastMs >= recentMs;
 
-  /** One that is over makes room for a new one. */
+  /** The name under which a fault is counted: at the bound, the oldest fault that is over gives way, else it counts as 'other'. */
   const kindOf = (message: string): string => {
     if (faults.has(message) || faults.size < maxKinds) return message;
     const [oldest] = [...faults].toSorted(([, a], [, b]) => a.lastMs - b.lastMs);

@@ -1,4 +1,4 @@
-// Runs the hunts every so often, and makes an alert of every row that was not there before.
+// Runs the hunts at an interval, and raises an alert for every new row.
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
@@ -20,7 +20,7 @@ export interface HuntStatus {
   last?: string;
   /** Rows of the last run that count: those expected are not among them. */
   rows?: number;
-  /** Rows told as alerts since the start. */
+  /** Rows reported as alerts since the start. */
   findings: number;
   /** Rows of the last run that an exception hid; absent when there were none. */
   excepted?: number;

@@ -31,7 +31,7 @@ export interface LogOptions {
 const priorities: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
 const valueChars = 1024;
 
-/** Opens the log. Never throws later: a message that nobody takes is lost. */
+/** Opens the log. Never throws later: a message that cannot be written is lost. */
 export function openLog({ level, to, stream, socket = journalSocket }: LogOptions): Log {
   const lines = new winston.transports.Stream({ stream, format: winston.format.printf(terminalLine) });
   const logger = winston.createLogger({

@@ -1,4 +1,4 @@
-// Opens what the host's own files say of programs: which are package tools, whose they are, and which terms are known by that.
+// Opens the knowledge about the host's programs: which ones are package tools, which package owns them, and which terms are known.
 
 import type { Host } from '../../collectors/host/host.ts';
 import { openPackageOwner } from '../../collectors/packages/package-owner.ts';

@@ -1,4 +1,4 @@
-// Chooses the process sensor: the kernel's trace, or polling /proc where that is not to be had.
+// Chooses the process sensor: kernel tracing, or polling /proc where tracing is not available.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -45,7 +45,7 @@ export interface Sensor {
   readNow(): void;
   /** Programs (without symlinks) whose entry probe gives the arguments. */
   isProbed(executable: string): boolean;
-  /** Another number after each look. */
+  /** A number that changes after each poll. */
   progress(): number;
   stop(): Promise<void>;
 }
@@ -57,7 +57,7 @@ interface SensorDeps {
   log: Pick<Log, 'warn'>;
 }
 
-/** A watcher is a hint; this often the probed programs are looked at besides. */
+/** Watchers only give hints: the probed programs are also checked at this interval. */
 const refreshEveryMs = 30_000;
 
 /** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
@@ -125,7 +125,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
   };
 }
 
-/** Sets probes anew when a package tool is installed, replaced or removed. */
+/** Sets the probes again when a package tool is installed, replaced or removed. */
 function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: unknown) => void): () => Promise<void> {
   const refresh = (): void => {
     try {

@@ -1,4 +1,4 @@
-// What the agent answers to requests, over the control socket and to `run` itself: an error while it starts and while it ends.
+// Answers requests from the control socket and from `run` itself. While the agent starts or ends, the answer is an error.
 
 import type { AgentStatus } from './agent-status.ts';
 

@@ -77,7 +77,7 @@ function terminalIsGone(): boolean {
 export const agentPriority = -5;
 
 /**
- * On a busy host an agent without it looks when all the processes of a short session have ended: then it is not known who
+ * On a busy host an agent without it reads /proc after all the processes of a short session have ended: then it is not known who
  * logged in. Whoever gave it another priority than the usual one is obeyed.
  */
 function raisePriority(): void {

@@ -1,4 +1,4 @@
-// Watches the agent itself: that its loop goes on, and that it can still open files.
+// Watches the agent itself: whether its event loop is blocked, and whether it can still open files.
 
 import { closeSync, openSync } from 'node:fs';
 import type { Timers } from '../../collectors/timers.ts';
@@ -12,7 +12,7 @@ export interface SelfWatchDeps {
   openFile?(): void;
 }
 
-/** What is at fault; the second is what tests on a busy machine look past. */
+/** The names of the faults. Tests on a busy machine ignore the second. */
 export const noFiles = 'the agent can open no files';
 export const standstill = 'the agent was stopped, or had no CPU time, for more than two seconds';
 

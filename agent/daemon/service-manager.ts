@@ -1,4 +1,4 @@
-// Tells systemd how the service is (sd_notify(3)): ready, alive, what it does. Without systemd nobody listens, and that is well.
+// Notifies systemd of the service's state (sd_notify(3)): ready, alive, status text. Does nothing unless systemd started the agent.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { sendDatagram } from '../../collectors/linux/unix-datagram.ts';
@@ -7,12 +7,12 @@ import { timerMs } from '../../collectors/timers.ts';
 export interface ServiceManager {
   /** The agent works; `status` is what `systemctl status` shows. */
   ready(status: string): void;
-  /** `text` is not asked for where nobody listens. */
+  /** `text` is not called without systemd. */
   status(text: () => string): void;
   stopping(): void;
   /**
-   * Says that the agent lives each time that `progress` gives another number than before; systemd ends and restarts a service
-   * that falls silent (WatchdogSec=). Returns the way to end it.
+   * Notifies the watchdog whenever `progress` returns a new number; systemd ends and restarts a service
+   * that stops notifying it (WatchdogSec=). Returns a function that stops the notifications.
    */
   watch(progress: () => number): () => void;
 }
@@ -23,13 +23,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const variables: readonly string[] = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
 
-/** The environment for a child: programs are looked up in the system's directories, and the child does not speak to systemd for the agent. */
+/** The environment for a child: PATH has the system's directories, and the child cannot notify systemd in the agent's name. */
 export const environmentOfChild = (environment: Environment): Record<string, string | undefined> => ({
   ...Object.fromEntries(Object.entries(environment).filter(([name]) => !variables.includes(name))),
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
 });
 
-/** Speaks to the one that `$NOTIFY_SOCKET` names, and feeds the watchdog of `$WATCHDOG_USEC`. */
+/** Sends to the socket in `$NOTIFY_SOCKET`, and notifies the watchdog as often as `$WATCHDOG_USEC` needs. */
 export function openServiceManager(
   environment: Environment,
   send: (socket: string, bytes: Uint8Array) => string | undefined = sendDatagram,
@@ -39,7 +39,7 @@ export function openServiceManager(
   const watchdogMs = isForThisProcess ? Number(environment.WATCHDOG_USEC ?? 0) / 1000 : 0;
 
   const notify = (...lines: string[]): void => {
-    // What cannot be sent is systemd's to notice: it has its time limits.
+    // A failed send is ignored: systemd notices it by its own time limits.
     if (socket) send(socket, Buffer.from(lines.join('\n')));
   };
   const statusLine = (text: string): string => `STATUS=${escapeText(text, maxStatusChars)}`;

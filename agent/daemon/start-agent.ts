@@ -40,7 +40,7 @@ import { watchPackages } from './watch-packages.ts';
 
 export interface Agent {
   status(): AgentStatus;
-  /** Another number after each look of the sensor that was handled whole. */
+  /** A number that changes after each poll of the sensor whose records were all handled. */
   progress(): number;
   /**
    * Puts what `readAgain` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
@@ -92,7 +92,7 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
   end.add('limit of open files', raiseFileLimit);
   end.add('reports of failed reads', reportFailedReads(faults));
   end.add('timers', () => timers.close());
-  // First of all, the one thing that tells two agents apart: which of them holds the socket.
+  // First of all the socket: only one of two agents can hold it.
   const control = await listenControl(paths.controlSocket, requests.handlers, faults.note);
   end.add('control socket', () => control.close());
   try {

@@ -1,4 +1,4 @@
-// Says in the log what rules matched while the store takes nothing: an alert must not depend on free disk space.
+// Logs the rules that matched while the store cannot write: an alert must not depend on free disk space.
 
 import type { JudgedEvent } from '../../detectors/judge.ts';
 import type { Log } from './log.ts';

@@ -1,4 +1,4 @@
-// Watches the package databases: what changes there goes into the pipeline, and what is missed is reported.
+// Watches the package databases: sends changes into the pipeline, and reports what was missed.
 
 import { healthEvent } from '../../collectors/event/health-event.ts';
 import type { HostContext } from '../../collectors/host/host-context.ts';

@@ -1,4 +1,4 @@
-// Labels in one column and texts in the next: how one thing is shown in full.
+// Labels in one column and texts in the next: the layout of commands that show one entry in full.
 
 /** One line for each pair, `width` characters from the start of the label to the start of the text. The texts are escaped already. */
 export const labelLines = (

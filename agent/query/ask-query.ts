@@ -1,4 +1,4 @@
-// Asks one question in SQL of a process that is ended when it takes too long.
+// Runs one SQL statement in a child process, which is killed when it takes too long.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -7,7 +7,7 @@ import { type AnswerValue, SqlError } from '../../storage/query-database.ts';
 import { StoreError, type StoreTrouble } from '../../storage/store-error.ts';
 import { environmentOfChild } from '../daemon/service-manager.ts';
 
-/** What is asked: the agent's database, alerts in a folder of journals, or the tables of the host alone. */
+/** What is asked: the agent's database, alerts in a directory of journals, or the tables of the host alone. */
 export type QuerySource =
   | { kind: 'database'; path: string }
   | { kind: 'journal'; directory: string }
@@ -98,7 +98,7 @@ export async function askQuery(
       // A line of a worker that was killed may be cut.
       if (endReason !== undefined) break;
       const message = parseMessage(line);
-      // So may that of one that was killed by somebody else: then no end follows.
+      // The same holds for a worker that another process killed: then no end follows.
       if (message === undefined) continue;
       if ('columns' in message) result.columns = message.columns;
       else if ('rows' in message) result.rows.push(...message.rows);

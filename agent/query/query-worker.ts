@@ -1,4 +1,4 @@
-// A process of its own that answers one question in SQL: SQLite cannot be interrupted, a process can.
+// The child process that runs one SQL statement: SQLite cannot be interrupted, but a process can be killed.
 // Reads a QueryRequest from standard input, writes lines of JSON: the columns, rows, and an end or an error.
 
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Reads incidents out of the store: which transactions have alerts, and then all that belongs to each.
+// Reads incidents out of the store: finds the transactions that have alerts, then reads everything that belongs to each.
 
 import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { AlertState } from '../../storage/records.ts';

@@ -1,4 +1,4 @@
-// Runs one hunt, in the process that answers questions in SQL.
+// Runs one hunt in the child process for SQL statements.
 
 import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { type AnswerValue, SqlError } from '../../storage/query-database.ts';
@@ -16,7 +16,7 @@ export interface HuntRun {
   nowMs: number;
   limit: number;
   timeoutMs: number;
-  /** Only rows that would be told as findings, and in nobody's way. */
+  /** Returns only rows that count as findings, and runs at low priority. */
   forFindings?: boolean;
   signal?: AbortSignal;
 }

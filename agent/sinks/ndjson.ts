@@ -10,7 +10,7 @@ const newline = 0x0a;
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
 /**
- * Opens `path` (0600; its folder is made when absent, 0700) when something is first delivered, and again when it was
+ * Opens `path` (0600; its directory is made when absent, 0700) when something is first delivered, and again when it was
  * rotated away or removed. A batch is one write followed by fdatasync(2). A line that a crash or a full disk cut
  * short is closed off before the next, so no two documents share a line; the documents cut are delivered again.
  */

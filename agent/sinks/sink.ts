@@ -1,4 +1,4 @@
-// Where alerts are delivered to: what the delivery asks of every destination.
+// The interface of a destination for alerts.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 

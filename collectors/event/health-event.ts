@@ -1,4 +1,4 @@
-// Events about the agent itself: silence must differ from health.
+// Builds events about the agent itself, so that a failing agent can be told from a quiet host.
 
 import { randomUUID } from 'node:crypto';
 import type { HostContext } from '../host/host-context.ts';

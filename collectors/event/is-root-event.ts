@@ -1,4 +1,4 @@
-// Whether root did what an event is about.
+// Decides whether an event was caused by root.
 
 import type { StepparentEvent } from './event.ts';
 

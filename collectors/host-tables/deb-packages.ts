@@ -12,7 +12,7 @@ const maxStanzaChars = 16 * 1024 * 1024;
 
 type Files = Pick<HostFiles, 'open'>;
 
-/** `folder` is another administrative folder in tests. */
+/** `directory` is another administrative directory in tests. */
 export const debPackagesTable = (host: Files, directory = dpkgDirectory): HostTable => ({
   name: 'deb_packages',
   columns: [

@@ -1,4 +1,4 @@
-// The table `file`: what lstat(2) and stat(2) say of the files that a statement names.
+// The table `file`: lstat(2) and stat(2) of the files that a statement names.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { type PathPart, parsePathPattern } from './path-pattern.ts';
 
 const maxDepth = 32;
 
-/** `maxFiles`: what one statement can see; a folder of a million is cut there, and that is told. */
+/** `maxFiles`: what one statement can see; a directory of a million is cut there, with a note in the answer. */
 export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
   name: 'file',
   columns: [
@@ -53,7 +53,7 @@ export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
 interface Found {
   /** In bytes: a name need not be UTF-8, and one that is not is no place to hide. */
   file: Buffer;
-  /** As the statement writes it, when it names the folder: `/etc/` as well as `/etc`. */
+  /** As the statement writes it, when it names the directory: `/etc/` as well as `/etc`. */
   directory?: string;
 }
 
@@ -83,7 +83,7 @@ const root = Buffer.from('/');
 const join = (directory: Buffer, name: Buffer): Buffer =>
   Buffer.concat(directory.equals(root) ? [directory, name] : [directory, root, name]);
 
-/** The paths that the parts lead to from `folder`, whether they exist or not where no pattern is left. */
+/** The paths that the parts lead to from `directory`, whether they exist or not where no pattern is left. */
 function* walk(directory: Buffer, parts: readonly PathPart[]): Generator<Buffer> {
   const [part, ...rest] = parts;
   if (part === undefined) yield directory;
@@ -105,7 +105,7 @@ function* below(directory: Buffer, depth: number): Generator<Buffer> {
   }
 }
 
-/** Entry by entry, so that a huge folder does not have to fit into memory. One that cannot be read, or not further, ends. */
+/** Entry by entry, so that a huge directory does not have to fit into memory. One that cannot be read, or not further, ends. */
 function* entriesIn(directory: Buffer): Generator<{ name: Buffer; isDirectory: boolean }> {
   let dir: fs.Dir;
   try {

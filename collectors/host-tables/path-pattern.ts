@@ -3,7 +3,7 @@
 /** One part of a path between slashes. */
 export type PathPart =
   | { kind: 'name'; name: string }
-  /** `matches` may hold of more names than SQL would take: SQL looks again. */
+  /** `matches` may hold of more names than SQL would take: SQL checks them again. */
   | { kind: 'pattern'; matches(name: string): boolean }
   /** `%%` or `**`: everything below, at any depth. */
   | { kind: 'below' };

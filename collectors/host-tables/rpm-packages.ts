@@ -1,4 +1,4 @@
-// The table `rpm_packages`: what rpm(8) says is installed.
+// The table `rpm_packages`: the packages that rpm(8) lists as installed.
 
 import type { HostFiles } from '../host/host-files.ts';
 import { findRpmDatabase, hasRpm, runRpmAndWait } from '../packages/run-rpm.ts';
@@ -21,7 +21,7 @@ const tags = [
   ['package_group', 'TEXT', 'GROUP'],
 ] as const;
 
-/** `folders` are others in tests. The first that holds a database counts; without one rpm is not even asked, since it would make one. */
+/** `directories` are others in tests. The first that holds a database counts; without one, rpm is not run, since it would create one. */
 export const rpmPackagesTable = (files: Pick<HostFiles, 'exists'>, directories?: readonly string[]): HostTable => ({
   name: 'rpm_packages',
   columns: tags.map(([name, type]) => [name, type] as const),

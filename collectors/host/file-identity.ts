@@ -1,17 +1,17 @@
-// What tells one file, and one content of a file, from another.
+// Identifies files by device and inode, and a content of a file by its change time and size.
 
 import type { FileStat } from './file-stat.ts';
 import type { HostFiles } from './host-files.ts';
 import { tryRead } from './read-faults.ts';
 
-/** Device and inode, as one word; undefined: no such file, or it may not be looked at. */
+/** Device and inode, as one word; undefined: no such file, or it may not be read. */
 export const fileIdentity = (files: Pick<HostFiles, 'stat'>, file: string): string | undefined =>
   tryRead(() => {
     const stat = files.stat(file);
     return stat && `${stat.dev}:${stat.ino}`;
   });
 
-/** Tells one content of one file from any other, as far as `isAtRest`: whoever changes a file changes this. */
+/** Identifies one content of one file: every change of the file changes it too, once `isAtRest` holds. */
 export const contentIdentity = ({ dev, ino, ctimeNs, size }: FileStat): string => `${dev}:${ino}:${ctimeNs}:${size}`;
 
 /** The kernel's clock of files goes in steps of some milliseconds: a file that was changed just now can be changed again unseen. */

@@ -15,7 +15,7 @@ export interface HostFiles {
   stat(file: string): FileStat | undefined;
   /** lstat(2); undefined: there is no such file. */
   lstat(file: string): FileStat | undefined;
-  /** The path without symlinks; undefined: no such file, or it may not be looked at. */
+  /** The path without symlinks; undefined: no such file, or it may not be read. */
   realPath(file: string): string | undefined;
   readLink(file: string): string;
   /** The whole of a file of the kernel's, which has no size. */
@@ -24,7 +24,7 @@ export interface HostFiles {
   readBytes(file: string, maxBytes: number): Buffer;
   /** A regular file. Throws Unreadable where it is another kind. */
   open(file: string): RegularFile;
-  /** A file of any kind, held open to be looked at: a link itself. Undefined: there is no such file. */
+  /** A file of any kind, held open for stat: for a link, the link itself. Undefined: there is no such file. */
   openFile(file: string): OpenedFile | undefined;
   readDirectory(directory: string): string[];
   /** The same, beside what else there is to do. */

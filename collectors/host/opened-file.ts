@@ -1,4 +1,4 @@
-// Looks at a file as soon as it is heard of, and keeps it open: what is deleted a moment later can still be read.
+// Opens a file as soon as its change is reported, and keeps it open: a file that is deleted a moment later can still be read.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -22,13 +22,13 @@ export interface FileContent {
 }
 
 export interface OpenedFile {
-  /** As of the last look. */
+  /** As of the last stat. */
   readonly stat: FileStat;
-  /** Looks again at the same file, whatever its name leads to by now. */
+  /** Reads the state of the same file again, even if its name leads to another file by now. */
   refresh(): void;
   /** Lower-case hexadecimal digits. Throws `Unhashed` with the reason where there is none. */
   sha256(): Promise<string>;
-  /** The same with the first so many bytes of the content. */
+  /** The hash, and the first `maxBytes` of the content. */
   content(maxBytes: number): Promise<FileContent>;
   /** Of a symbolic link. */
   target(): string | undefined;
@@ -99,14 +99,14 @@ export function openFile(file: string | Buffer): OpenedFile | undefined {
   });
 }
 
-/** Neither: there is no such file any more. */
+/** When both are undefined, the file no longer exists. */
 export interface FileCheck {
   opened: OpenedFile | undefined;
-  /** Why it could not be looked at: one clause. */
+  /** Why the file could not be opened: one clause. */
   unseen: string | undefined;
 }
 
-/** Looks at the file of that path and name, which are for people (`file-name.ts`); the name `.`: the folder itself. */
+/** Opens the file with that path and name, both as text for people (`file-name.ts`). The name `.` stands for the directory itself. */
 export function checkFile(shown: string, name: string): FileCheck {
   try {
     const opened = openFile(name === '.' ? shown : pathIn(path.dirname(shown), name));

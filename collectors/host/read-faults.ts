@@ -1,5 +1,5 @@
-// Errors that say nothing of a file: the agent itself has run out of descriptors or memory, a disk fails, rpm gives no answer. Who goes
-// on without what could not be read reports them here; else a process or script would pass for one that is gone.
+// Reports errors that are not about the file itself: the agent has run out of descriptors or memory, a disk fails, rpm does not answer.
+// Code that continues after such an error reports it here; without that, a process or script would seem to be gone.
 
 import { channel } from 'node:diagnostics_channel';
 import { errorCode } from '../error-message.ts';

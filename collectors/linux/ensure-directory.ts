@@ -1,10 +1,10 @@
-// Makes a folder and those above it, as `mkdir -p` does.
+// Makes a directory and those above it, as `mkdir -p` does.
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * 0700 each. Throws what mkdir(2) answers. Node's own recursive mkdir never ends where that is ENOENT although the folder
+ * 0700 each. Throws what mkdir(2) answers. Node's own recursive mkdir never ends where that is ENOENT although the directory
  * above is there (/proc).
  */
 export function ensureDirectory(directory: string): void {

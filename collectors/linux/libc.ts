@@ -1,5 +1,5 @@
-// libc(7), and the few calls of it that Node does not offer: poll, an unthrowing read, the boot clock, mount, the limit of open files, an end with
-// the parent, _exit.
+// Binds the few calls of libc(7) that Node does not offer: poll, a read that does not throw, the boot clock, mount, the limit of open files,
+// an end with the parent, _exit.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
@@ -37,7 +37,7 @@ export function openPollSet(fds: readonly number[]): PollSet {
       new Promise((resolve, reject) => {
         for (let i = 0; i < fds.length; i++) pollfds.writeInt16LE(0, i * bytes + reventsAt);
         cPoll.async(pollfds, fds.length, timeoutMs, (error: Error | null) => {
-          // An interrupted poll (EINTR) reads as nothing ready: the next one tells.
+          // An interrupted poll (EINTR) reads as nothing ready: the next poll reports it.
           if (error) reject(error);
           else resolve(fds.filter((_, i) => pollfds.readInt16LE(i * bytes + reventsAt) !== 0));
         });

@@ -13,7 +13,7 @@ let openSocket: ((path: string, bytes: Uint8Array) => string | undefined) | unde
 
 /**
  * Sends one datagram to the socket at `path` (`@name`: an abstract one) and never waits for the receiver.
- * Returns undefined when the kernel took it, else errno(3) by name: `ENOENT` and `ECONNREFUSED` nobody listens there,
+ * Returns undefined when the kernel took it, else errno(3) by name: `ENOENT` and `ECONNREFUSED` no process listens there,
  * `EAGAIN` the receiver's queue is full, `EMSGSIZE` too large (about 200 kB always fit).
  */
 export function sendDatagram(path: string, bytes: Uint8Array): string | undefined {

@@ -1,4 +1,4 @@
-// Whether a process really runs the program that its path names: a path alone is easily borrowed.
+// Decides whether a process really runs the program that its path names: any process can have a path that looks right.
 
 import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
@@ -9,10 +9,10 @@ import { dpkgInfoDirectory } from './tools.ts';
 /** The merge of /bin and /sbin into /usr makes these the same file by the distribution's own hand. */
 const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
 
-/** Folders where names are the distribution's: aptitude is a link there (alternatives), which leads to the program. */
+/** Directories where names are the distribution's: aptitude is a link there (alternatives), which leads to the program. */
 const isSystemName = (file: string): boolean => /^\/(?:usr\/)?(?:s?bin|lib(?:exec)?)\//.test(file);
 
-/** The name that execve was given means the program, and nobody but root can have it mean another one meanwhile. */
+/** The name that execve was given leads to the program, and only root can make that name lead to another file meanwhile. */
 const isNameOf = (host: Host, filename: string, program: string): boolean =>
   withUsr(filename) === program || (isSystemName(filename) && host.realPath(filename) === program);
 
@@ -40,7 +40,7 @@ function sharedFile(host: Host, process: ProcessSnapshot, program: string): stri
  * The process runs the very file that stands at `program` on the host: it is alive, in no container, was started by a
  * name of that program, sees that file there itself (no bind mount over it), and has it mapped; or, for a script, lives
  * among the host's mounts. A name that is only concluded from an interpreter's arguments does not do: a process can
- * write those. A link of its own making does not do either: it may lead elsewhere by the time that it is looked at.
+ * write those. A link of its own making does not do either: it may lead elsewhere by the time that it is resolved.
  */
 export function runsGenuine(host: Host, process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;

@@ -1,4 +1,4 @@
-// Which version of which package dpkg has, by its status file and the updates beside it: read in small steps, and only what has changed.
+// Reads the installed package versions from dpkg's status file and its pending updates, in small steps and only when they changed.
 
 import { setImmediate } from 'node:timers/promises';
 import { errorCode } from '../error-message.ts';
@@ -56,7 +56,7 @@ function rowOf(stanza: string): Row | undefined {
   return { name, architecture, installed };
 }
 
-/** `folder` is another administrative folder in tests. Nothing is read yet. */
+/** `directory` is another administrative directory in tests. Nothing is read yet. */
 export function openInstalledVersions(host: Host, directory = dpkgDirectory): InstalledVersions {
   /** By the status file alone. */
   let written = new Map<string, InstalledVersion>();

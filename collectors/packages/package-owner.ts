@@ -77,7 +77,7 @@ async function isOwnedInRpm(
   }
 }
 
-/** The change times of folders, which a package that comes or goes changes; `atRest`: another change would give them another one. */
+/** The change times of directories, which a package that comes or goes changes; `atRest`: another change would give them another one. */
 function timesOf(host: Host, directories: readonly (string | undefined)[]): { times: string; atRest: boolean } {
   const stats = directories.map((directory) => (directory === undefined ? undefined : host.stat(directory)));
   return {

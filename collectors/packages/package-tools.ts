@@ -1,4 +1,4 @@
-// Whether processes are the package tools that they are called: the distribution's own files, looked at while a process is fresh.
+// Decides whether a process with a package tool's name runs the distribution's own file, checked while the process is fresh.
 
 import path from 'node:path';
 import { type Answer, known } from '../answer.ts';
@@ -17,17 +17,17 @@ interface PackageProgram {
 
 export interface PackageTools {
   /**
-   * To be called for each exec: a program on a list is looked at while it is fresh, before an upgrade replaces its file. Resolves when
-   * all is known of the process and its ancestors; undefined: it is.
+   * To be called for each exec: a listed program is checked while it is fresh, before an upgrade replaces its file. Resolves when
+   * the process and its ancestors are all checked; undefined: they are already.
    */
   notice(exec: ExecSnapshot): Promise<void> | undefined;
   /** Asks for the owners of all programs on the lists, so that the first processes need not wait for them. */
   askOwners(): void;
   /** It runs the host's own file `program`, by what was seen and not by what it says of itself. */
   isGenuine(process: ProcessSnapshot, program: string): boolean;
-  /** Of the process itself; undefined: not known, or its name is no tool's. */
+  /** Whether the process itself is genuine; undefined: not known, or its name is not a tool's. */
   genuineProcess(process: ProcessSnapshot): boolean | undefined;
-  /** Looks at those round an exec. To be asked again once what `notice` gave has resolved. */
+  /** Checks an exec's process, parent and leaders. Call the result again once the promise of `notice` has resolved. */
   genuine(exec: ExecSnapshot, leaders: LeaderSnapshots): () => GenuineRound;
 }
 
@@ -39,7 +39,7 @@ interface GenuineRound {
 
 interface PackageToolsDeps {
   host: Host;
-  /** Programs that are looked at when they start. */
+  /** Programs that are checked when they start. */
   programs: readonly PackageProgram[];
   /** Those whose names are theirs alone: whatever else has one is an impostor. */
   tools: readonly PackageProgram[];
@@ -63,7 +63,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     filesOf.set(name, [...(filesOf.get(name) ?? []), file]);
   }
 
-  /** The nearest of its line that could be looked at is on the host: paths mean there what they mean to us. */
+  /** The nearest process of its lineage whose details could be read is on the host, where paths mean the same as to the agent. */
   const isOnHost = (entry: ProcessEntry): boolean => {
     for (let current: ProcessEntry | undefined = entry; current; current = current.parent) {
       inspect(current);
@@ -72,7 +72,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     return false;
   };
 
-  /** It has a tool's name, and lies where no tool lies: neither a link to one, nor that file under another name. */
+  /** The file has a tool's name but is not the tool's file: neither a link to it nor the same file under another name. */
   const isElsewhere = (process: ProcessSnapshot, file: string, inferredFrom: string | undefined): boolean => {
     const identity = fileIdentity(host, file);
     const mapped = mappedNow(host, process);
@@ -88,7 +88,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     if (image === undefined) return unknown;
     inspect(entry);
     if (image.probedImage !== undefined && owners !== undefined) {
-      // That very file; should another one stand there by now, it cannot be told whose that one was.
+      // The probe names the file that was mapped. If another file has replaced it since, its owner is not known.
       const mapped = mappedNow(host, process);
       const isInPlace = mapped === undefined || mapped === fileIdentity(host, file);
       return { genuine: isInPlace ? owns(file, owners) : known<boolean>(undefined), probed: true };
@@ -99,7 +99,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     }
     if (runsGenuine(host, process, file)) return { genuine: owns(file, owners) };
     if (seesOtherFile(host, process, file)) return { genuine: known(false) };
-    // Only where /proc is polled: what a process that was there before the agent says of itself is nothing.
+    // Only where /proc is polled: the arguments of a process that is older than the agent prove nothing.
     if (image.inferredFrom !== undefined && image.execNs !== undefined && appearsGenuine(host, process, file)) {
       return { genuine: owns(file, owners), inferredFrom: image.inferredFrom };
     }
@@ -107,7 +107,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     return ownRoot === undefined ? unknown : { genuine: known(true), ownRoot };
   };
 
-  /** Looked at once for each program that a process runs: later its file may have been replaced by an upgrade. */
+  /** Checked once for each program that a process runs: an upgrade may replace its file later. */
   const check = (process: ProcessSnapshot): ToolCheck => {
     const { entry, image } = process;
     if (image === undefined) return unknown;
@@ -171,8 +171,8 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
 }
 
 /**
- * It is the process itself, or the line that leads to it was forked by that very program. Any process can become dpkg after it
- * has forked, or put itself into a session that a real dpkg leads.
+ * The process is the exec's own, or an ancestor that already ran this program when it forked the next process of the lineage. Any
+ * process can execute dpkg after it has forked, or join a session that a real dpkg leads.
  */
 function isInLineage(exec: ExecSnapshot, { entry, image }: ProcessSnapshot): boolean {
   if (entry === exec.entry) return true;

@@ -119,7 +119,7 @@ const usualDirectories = (): string[] => [
   path.join(rootsHome(), '.rpmdb'),
 ];
 
-/** The first folder that holds a database. Undefined: there is none, and rpm, which would make one, is not to be asked. */
+/** The first directory that holds a database. Undefined: there is none, and rpm must not run, since it would create one. */
 export const findRpmDatabase = (
   files: Pick<HostFiles, 'exists'>,
   directories: readonly string[] = usualDirectories(),

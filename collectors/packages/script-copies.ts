@@ -15,7 +15,7 @@ import { dpkgInfoDirectory, isInDpkgDirectory, scriptPhases } from './tools.ts';
 const scriptName = new RegExp(`\\.(?:${scriptPhases.join('|')})$`);
 /** Programs there are the distribution's, and the host starts them all the time: there a copy must be called like a script. */
 const systemDirectory = /^\/(?:usr\/)?(?:s?bin|lib\w*)\//;
-/** Many packages have the same few lines, and somebody else may have them too. */
+/** Smaller scripts are ignored: many packages have the same few lines, and other scripts may have them too. */
 const minBytes = 64;
 const maxBytes = 1024 * 1024;
 const maxScripts = 20_000;
@@ -24,12 +24,12 @@ const scriptsAtATime = 256;
 const maxDigests = 4096;
 /** Files that wait to be read: each is held open, and its execution is held back. Those over it are read at once, so that no flood hides one. */
 const maxAsked = 64;
-/** dpkg changes the folder all the time while it works. */
+/** dpkg changes the directory all the time while it works. */
 const maxListings = 2;
 
 export interface ScriptCopies {
   /**
-   * The maintainer script with the content of `file`, which lies elsewhere; undefined: there is none, or it could not be looked at. The
+   * The maintainer script with the content of `file`, which lies elsewhere; undefined: there is none, or it could not be read. The
    * file is opened at once, and read beside the events.
    */
   originalOf(file: string): Answer<string>;
@@ -38,15 +38,15 @@ export interface ScriptCopies {
 const hasScriptSize = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
 export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory): ScriptCopies {
-  /** Maintainer scripts by their size, as they were when the folder was listed. */
+  /** Maintainer scripts by their size, as they were when the directory was listed. */
   let bySize = new Map<bigint, string[]>();
-  /** The folder's change time then; undefined: it may have changed since. */
+  /** The directory's change time then; undefined: it may have changed since. */
   let listedNs: bigint | undefined;
   let listing: Promise<void> | undefined;
-  /** By what tells one content from another. */
+  /** By `contentIdentity`. */
   const digests = new Map<string, string>();
 
-  /** A script of a package comes and goes by a rename, which the folder's time says. */
+  /** A script of a package comes and goes by a rename, which the directory's time says. */
   const isListed = (): boolean => {
     const stat = host.stat(infoDirectory);
     return stat === undefined || stat.ctimeNs === listedNs;

@@ -1,4 +1,4 @@
-// Which files are scripts of packages, by their path; what dpkg's control file beside them says, and which package file a manager was given.
+// Recognizes scripts of packages by path, parses the control file beside them, and finds the package file among a manager's arguments.
 
 import { type PackageFile, parseRpmFile, scriptletPrefix, scriptPhases, unpackDirectory } from './tools.ts';
 

@@ -1,4 +1,4 @@
-// Observes the scripts of packages that come, change or run: reads them at once, and finds out which version of its package each is of.
+// Observes the scripts of packages that appear, change or run: reads each at once, and finds the version of the package that it belongs to.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepparentEvent } from '../event/event.ts';

@@ -1,10 +1,10 @@
-// Which version of its package a maintainer script is of: what dpkg said while that very file was in place.
+// Finds the version of its package that a maintainer script belongs to: the version that dpkg reported while that file was in place.
 
 import type { Host } from '../host/host.ts';
 import { tryRead } from '../host/read-faults.ts';
 import type { InstalledVersions } from './installed-versions.ts';
 
-/** One file as it was looked at; what dpkg puts in its place later is another. */
+/** One file as it was read; a file that dpkg puts in its place later is another one. */
 export interface ScriptFile {
   path: string;
   inode: string;
@@ -26,7 +26,7 @@ export interface ScriptVersions {
 export const clockStepMs = 12;
 /** Files whose version is remembered when they are gone. */
 const maxKnown = 4096;
-/** A file that has just been replaced is still held open by who looked at it: its inode is no other file's. */
+/** A file that was replaced a moment ago is still held open by its reader, so no other file has its inode yet. */
 const replacedMs = 1000;
 
 interface Known {

@@ -59,7 +59,7 @@ export interface HostNamespaces {
   pid: string;
   /** Mount namespaces, see `readHostMounts`. */
   mounts: readonly string[];
-  /** Device and inode of `/`, and of the package databases' folders. */
+  /** Device and inode of `/`, and of the package databases' directories. */
   root: string;
   databases: ReadonlyMap<string, string>;
 }
@@ -83,7 +83,7 @@ export function readHostNamespaces(proc: Proc): HostNamespaces {
  * The container that a process is in. A namespace alone makes no container: systemd gives services mount namespaces,
  * and an attacker can make either kind in one command; the host's package database written from there is still the
  * host's. So: other namespaces, none of the host's package databases, and another root or a pid namespace of its own; or
- * mounts in a user namespace of somebody's who is not root, where it is not looked.
+ * mounts in the user namespace of a user other than root, which are not read.
  * Undefined: the process has ended.
  */
 function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
@@ -108,7 +108,7 @@ function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: s
 
 /** Undefined: no such process. */
 export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: number): ProcessDetails | undefined {
-  // One cheap look first: a process that has ended costs one call, not ten exceptions.
+  // One cheap read first: a process that has ended costs one call, not ten exceptions.
   if (!host.exists(`/proc/${pid}`)) return undefined;
   const { proc } = host;
   const stat = proc.readStat(pid);

@@ -1,4 +1,4 @@
-// Whether a process that was seen some time ago runs still, by its entity_id.
+// Checks by entity_id whether a process that was seen earlier is still running.
 
 import type { Proc } from './read-proc.ts';
 

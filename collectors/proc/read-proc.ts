@@ -17,7 +17,7 @@ export interface Proc {
   readExe(pid: number): string | undefined;
   readCwd(pid: number): string | undefined;
   readCgroupPath(pid: number): string | undefined;
-  /** The user id that logged in; undefined: nobody did, or the kernel keeps no account of it. */
+  /** The user id of the login; undefined: there was no login, or the kernel does not record it. */
   readLoginUserId(pid: number): number | undefined;
   /** The inode numbers that identify a process's namespaces. */
   readNamespaces(pid: number | 'self'): { pid: string; mnt: string } | undefined;
@@ -26,14 +26,14 @@ export interface Proc {
   /** The same of the file that the process has mapped. */
   readMappedIdentity(pid: number): string | undefined;
   /**
-   * Whether files can be looked at as the process sees them. In a user namespace anybody may mount file systems that never answer
-   * (FUSE below an overlay: seen with stat(2) of such a root, which took no end), and the look would hold the agent up for as long. What
-   * root has mounted, on the host or in namespaces, is not feared.
+   * Whether files can be read as the process sees them. In a user namespace any user can mount file systems that never answer
+   * (FUSE below an overlay: stat(2) of such a root never returned), and the read would block the agent. Mounts
+   * of root, on the host or in namespaces, are trusted.
    */
   mayReadInside(pid: number): boolean;
   /**
    * The mount namespaces where the host's files are: our own and, where it has the same root, that of pid 1. As a service the
-   * agent has one to itself (systemd.exec(5), PrivateMounts=): what it sees there is the host's, but nobody else is in it.
+   * agent has one to itself (systemd.exec(5), PrivateMounts=): it sees the host's files there, but no other process is in it.
    */
   readHostMounts(): string[];
   /** The pids of all processes. */
@@ -78,7 +78,7 @@ export function openProc(files: HostFiles): Proc {
     readStatus,
     readCmdline(pid, maxBytes) {
       const file = `/proc/${pid}/cmdline`;
-      // Most that are asked for have ended: a look costs less than an exception.
+      // Most of these processes have ended: a check costs less than an exception.
       if (!files.exists(file)) return undefined;
       return tryRead(() => {
         const bytes = files.readBytes(file, maxBytes + 1);

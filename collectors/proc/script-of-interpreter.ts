@@ -1,4 +1,4 @@
-// Which script an interpreter runs, as far as its arguments tell: for processes whose exec was not seen.
+// Finds the script that an interpreter runs from its arguments, for processes whose exec was not seen.
 
 import path from 'node:path';
 import type { HostFiles } from '../host/host-files.ts';

@@ -27,7 +27,7 @@ export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
   return ancestors;
 }
 
-/** ECS process.entity_id: boot, pid and start together name one process for ever. */
+/** ECS process.entity_id: boot, pid and start together identify one process permanently. */
 export const entityId = (bootId: string, entry: ProcessEntry): string =>
   `${bootId.slice(0, 8)}-${entry.pid}-${Math.floor(entry.startNs / 1e7)}`;
 
@@ -165,7 +165,7 @@ export interface DescribedActor {
   notes: Notes;
 }
 
-/** Describes a process with its ancestors; reads /proc where nobody has yet. */
+/** Describes a process with its ancestors; reads /proc where it was not read yet. */
 export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, context: HostContext): DescribedActor {
   const { entry, image, ancestors } = snapshot;
   const notes = emptyNotes();
@@ -177,11 +177,11 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
     table.completeArgs(entry, maxEventArgsBytes);
   }
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
-  /** Who of the ancestry was looked at, nearest first: what a process inherits is read there when it ended too early. */
+  /** The nearest ancestor that was read: inherited values are taken from it when the process ended too early. */
   const nearest = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
   const scopeDetails = details ?? nearest;
 
-  /** Takes a description into the event, its notes under the names that the fields have there. */
+  /** Adds the notes of a description to the event's, under the names that the fields have in the event. */
   const noteFields = ({ fields, notes: ownNotes }: Described, field: string): ProcessFields => {
     const isStep = field.startsWith('stepparent.lineage.');
     for (const kind of ['unobserved', 'inferred', 'truncated'] as const) {
@@ -203,7 +203,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
       if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'the process, as another program';
     }
   } else if (details === undefined) {
-    // Credentials, folder, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
+    // Credentials, directory, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
     if (nearest) {
       const { workingDirectory } = nearest;

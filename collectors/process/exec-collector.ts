@@ -89,13 +89,13 @@ export function createExecCollector(
   const waiting = new Map<number, { snapshot: ExecSnapshot; exec: ObservedExec; held: Held }>();
   /** By task: the last call of execve. */
   const attempts = new Map<number, AttemptRecord>();
-  /** The table was filled anew since the last flush: later than every record of this batch. */
+  /** The table was filled again since the last flush, later than every record of this batch. */
   let seeded = false;
 
   /** What was reported of images whose entry probe was not hit in time. */
   const reportedEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
-  /** Where names of this batch lead. All of its execs have happened: the first look is the nearest to each. */
+  /** The real paths of the names in this batch. All of its execs have happened already, so the first resolution is the closest to each. */
   const realPaths = new Map<string, string | undefined>();
   const batchHost: Host = {
     ...host,
@@ -143,7 +143,7 @@ export function createExecCollector(
     const snapshot = waiting.get(record.pid)?.snapshot;
     const entry = snapshot?.entry ?? table.find(record.pid);
     const image = snapshot?.image ?? entry?.image;
-    // Without its exec (records were lost) there is nothing to tell of, and one image begins once.
+    // Without its exec (records were lost) there is no event to report, and an image begins only once.
     if (entry === undefined || image === undefined || image.probedImage !== undefined) return;
     image.args = record.args;
     image.argsTruncated = record.truncated;

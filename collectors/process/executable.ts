@@ -1,4 +1,4 @@
-// From what execve was given to `process.executable`: an absolute path without symlinks; for a script the script.
+// Resolves the name that execve was given to `process.executable`: an absolute path without symlinks; for a script, the script's path.
 
 import path from 'node:path';
 import type { HostFiles } from '../host/host-files.ts';
@@ -25,17 +25,17 @@ const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
 
 type Links = Pick<HostFiles, 'realPath' | 'open'>;
 
-/** The kernel runs the script with this program; env(1) has become what it looked up itself. */
+/** The kernel runs the script with this program; env(1) then executes the program that it finds in PATH. */
 const runsScript = (files: Links, script: string, mapped: string): boolean => {
   const interpreter = shebangInterpreter(files, script);
   return interpreter !== undefined && (path.basename(interpreter) === 'env' || files.realPath(interpreter) === mapped);
 };
 
 /**
- * Names the program of an image. Without `mapped` it looks at the file name alone, which costs some microseconds and
- * is right unless somebody plays with links. With `mapped`, the file that /proc/PID/exe gives, it says where the two do
- * not agree: a link may lead elsewhere by now, but the process may as well have called execve again, and the record of
- * that is still to come. Then the name counts, not what it leads to: nobody runs under a borrowed one.
+ * Names the program of an image. Without `mapped` it resolves only the file name, which costs some microseconds and is right unless
+ * a link was changed. With `mapped`, the file that /proc/PID/exe shows, it reports where the two differ: a link may lead elsewhere by
+ * now, or the process may have called execve again and the record of that is still to come. Then the name itself counts, not the file
+ * that it leads to: a process must not get the name of a program that it does not run.
  */
 export function executableOf(files: Links, entry: ProcessEntry, image: Image, mapped?: string): Executable {
   if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };

@@ -1,4 +1,4 @@
-// The programs that read scripts, and which of its arguments is the script that one runs, by its own options.
+// The table of interpreters, and the parser that finds the script among an interpreter's arguments.
 
 import path from 'node:path';
 
@@ -89,7 +89,7 @@ export const isInterpreter = (executable: string): boolean => program.test(path.
 
 export interface InterpreterRun {
   isShell: boolean;
-  /** The script as it was given, with its own arguments; empty: it runs none. Whether there is such a file is not looked at. */
+  /** The script as it was given, with its own arguments; empty: it runs none. The file may not exist. */
   script: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// Which processes are, or were started by, a script that a package brings: from what is executed, and by whom.
+// Finds the processes that are, or were started by, a package's script, from the program that is executed and its parent.
 
 import path from 'node:path';
 import type { LifecycleFields } from '../event/event.ts';
@@ -56,7 +56,7 @@ export function lifecycleAtExec(
   return lifecycle.depth > 0 ? lifecycle : { ...lifecycle, depth: 1 };
 }
 
-/** Effective user id of a process that has just called execve; undefined: nobody has looked at it as it was before. */
+/** Effective user id of a process that has just called execve; undefined: /proc was not read before the execve. */
 const userBeforeExec = ({ details, detailsImage, formerImage }: ProcessEntry): number | undefined =>
   detailsImage === formerImage ? details?.userId : undefined;
 

@@ -39,7 +39,7 @@ export interface ProcessTable {
   aliveSince(timeNs: BootNs): Iterable<ProcessEntry>;
   /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
-  /** A look at what a live process was started with, kept nowhere: it may have called execve again. */
+  /** Reads the arguments of a live process without keeping them: it may have called execve again. */
   peekArgs(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
   /** Reads a live process's arguments in full into its image, where no probe gave them all. */
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
@@ -304,7 +304,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
   };
 }
 
-/** The image of a process that ran before we looked. */
+/** The image of a process that ran before the agent saw it. */
 function imageOf(details: ProcessDetails): Image | undefined {
   if (details.filename === undefined) return undefined;
   return {

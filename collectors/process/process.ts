@@ -14,23 +14,23 @@ export interface Executable {
   replaced?: boolean;
 }
 
-/** What was found out of a program with a package tool's name. */
+/** The result of the check of a program that has a package tool's name. */
 export interface ToolCheck {
-  /** Undefined once it is known: it could not be told. */
+  /** Its value is undefined once the check is done without a result. */
   genuine: Answer<boolean>;
   /** The answer rests on the entry probe: nothing more certain will come. */
   probed?: true;
-  /** Genuine by the word of a system of its own (a chroot, a container): device and inode of that one's root. */
+  /** Only a system of its own (a chroot, a container) says that the program is genuine: device and inode of that system's root. */
   ownRoot?: string;
   /** Why `genuine` is a conclusion. */
   inferredFrom?: string;
 }
 
-/** One program that a process has run. Replaced whole at an exec, so that who holds one sees what was true then. */
+/** One program that a process has run. Replaced whole at an exec, so that code that holds an image keeps the state of that time. */
 export interface Image {
-  /** What execve was given, or where the process ran before we looked the file it has mapped. */
+  /** The name that execve was given; for a process that is older than the agent, the file that it has mapped. */
   filename: string;
-  /** Undefined: it ran before we looked. */
+  /** Undefined: the process started the program before the agent saw it. */
   execNs: BootNs | undefined;
   args?: string[];
   argsTruncated?: boolean;
@@ -42,7 +42,7 @@ export interface Image {
   inferredFrom?: string;
   /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
   executable?: Executable;
-  /** Whether it is the package tool that it is called; kept from when it was looked at, while it was fresh. */
+  /** Whether the program is the package tool that its name claims, checked while the process was fresh. */
   tool?: ToolCheck;
 }
 
@@ -85,7 +85,7 @@ export interface ProcessEntry {
   pid: number;
   /** From the fork's record, or field 22 of /proc/PID/stat (then a multiple of 10 ms). */
   startNs: BootNs;
-  /** Who forked it, not who has adopted it since. Undefined: not observed, or cut (see `lineageCut`). */
+  /** The process that forked it, not the one that adopted it later. Undefined: not observed, or cut (see `lineageCut`). */
   parent: ProcessEntry | undefined;
   /** `parent` was read from /proc after the fork: it may be the one that adopted it. */
   parentInferred: boolean;
@@ -96,7 +96,10 @@ export interface ProcessEntry {
   image: Image | undefined;
   /** What it ran before its last exec, its parent's program if that was all. */
   formerImage?: Image | undefined;
-  /** What ran when it was forked: a parent may take another face before its child acts, and a child can fork a sibling. */
+  /**
+   * The program that the parent ran when it forked this process: the parent may execute another one before its child does
+   * anything, and with CLONE_PARENT a process forks a sibling.
+   */
   parentImageAtFork: Image | undefined;
   ended: boolean;
   /** When it ended, as far as a record said so. */
@@ -105,7 +108,7 @@ export interface ProcessEntry {
   lifecycle: Lifecycle | undefined;
   /** The package transaction that it is part of, through however many forks. */
   transaction: Transaction | undefined;
-  /** What /proc showed; kept after the end. Undefined: not looked, or too late. */
+  /** What /proc showed; kept after the process ends. Undefined: not read, or the process had ended before. */
   details: ProcessDetails | undefined;
   /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
   detailsImage: Image | undefined;

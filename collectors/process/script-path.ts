@@ -10,7 +10,7 @@ import type { ProcessTable } from './process-table.ts';
 
 type Files = Pick<HostFiles, 'realPath' | 'open'>;
 
-/** The file that an interpreter's arguments name, absolute and without links where that can be told. */
+/** The file that an interpreter's arguments name, absolute, and without links where they can be resolved. */
 function scriptOf(
   files: Files,
   entry: ProcessEntry,
@@ -33,8 +33,8 @@ function scriptOf(
 }
 
 /**
- * For the quick look, from the program's path: any program that is no interpreter may be a script, so that it costs nothing; an
- * interpreter's arguments are read.
+ * The cheap answer, from the program's path: any program that is not an interpreter may be a script, so that this costs nothing. Only
+ * for an interpreter are the arguments read.
  */
 export function peekScriptPath(
   files: Files,

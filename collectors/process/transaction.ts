@@ -1,4 +1,4 @@
-// Which package transaction a process belongs to: handed on at each fork, begun where a package tool is executed.
+// Assigns processes to package transactions: a transaction begins where a package tool is executed, and passes to each child.
 
 import { namesOf, toolsOf } from '../packages/tools.ts';
 import type { Image, ProcessEntry, Transaction } from './process.ts';

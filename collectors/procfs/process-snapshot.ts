@@ -5,7 +5,7 @@ import { errorMessage } from '../error-message.ts';
 import type { Proc } from '../proc/read-proc.ts';
 
 /**
- * The pids of all processes: ps-list's, and what /proc shows besides (ps-list leaves out its own ps). Where ps is not
+ * The pids of all processes: ps-list's, and those that only /proc shows (ps-list leaves out its own ps). Where ps is not
  * installed or fails, /proc alone; `fault` then says so.
  */
 export async function snapshotPids(proc: Proc, list = listByPs): Promise<{ pids: number[]; fault?: string }> {

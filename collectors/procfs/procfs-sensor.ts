@@ -1,4 +1,4 @@
-// The fallback sensor: looks at /proc again and again. A process that comes and goes between two looks is not seen.
+// The fallback sensor: polls /proc. A process that starts and ends between two polls is missed.
 
 import { errorMessage } from '../error-message.ts';
 import type { Host } from '../host/host.ts';
@@ -25,19 +25,19 @@ export interface Program {
 interface Watched {
   startTicks: number;
   program: Program | undefined;
-  /** Looks left at every turn; then the process counts as settled and is looked at now and then. */
+  /** Turns in which the process is still read every time; after that it counts as settled and is read less often. */
   youngTurns: number;
 }
 
 /** Turns during which a new process is expected to call execve. */
 const youngTurns = 20;
-/** Settled processes are looked at again every so many turns. */
+/** Settled processes are read again once in this many turns. */
 const settledEvery = 10;
 
 const sameProgram = (a: Program | undefined, b: Program | undefined): boolean =>
   a?.exe === b?.exe && a?.args.length === b?.args.length && (a?.args.every((arg, i) => arg === b?.args[i]) ?? true);
 
-/** Compares /proc with the last look. What was there at the first look is known, not new. */
+/** Compares /proc with the previous poll. Processes of the first poll are known, not new. */
 export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => ProcessRecord[] {
   const watched = new Map<number, Watched>();
   let turn = 0;
@@ -82,7 +82,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       if (process !== undefined && !readSettled) {
         if (process.youngTurns === 0) continue;
         process.youngTurns--;
-        // A change is looked into below: the pid may have gone to another process.
+        // A change is examined below: the pid may have gone to another process.
         const program = proc.readProgram(pid);
         if (program === undefined || sameProgram(program, process.program)) continue;
       }
@@ -130,7 +130,7 @@ type OnRecords = (records: ProcessRecord[]) => void;
 
 export interface ProcfsSensorOptions {
   host: Host;
-  /** Milliseconds between looks, at least; a busy or slow host gets more, so that looking costs at most a twentieth of a core. */
+  /** Least milliseconds between polls; the interval grows on a busy or slow host, so that polling costs at most a twentieth of a core. */
   pollIntervalMs: number;
   onFault(what: string): void;
 }
@@ -142,7 +142,7 @@ export interface ProcfsSensor {
   stop(): Promise<void>;
 }
 
-/** The most part of a core that looking may take. */
+/** The largest share of a core that polling may take. */
 const maxShare = 1 / 20;
 const maxIntervalMs = 2000;
 
@@ -163,7 +163,7 @@ export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): Pro
     } catch (error) {
       options.onFault(`a look at /proc failed: ${errorMessage(error)}`);
     }
-    // CPU time, not time: while others keep the host busy is no moment to look less.
+    // CPU time, not elapsed time: the agent must not poll less because other programs keep the host busy.
     const { user, system } = process.cpuUsage(begun);
     const tookMs = (user + system) / 1000;
     state.intervalMs = Math.min(

@@ -37,7 +37,7 @@ export function decodeNewTask(format: EventFormat): RecordDecoder {
   };
 }
 
-/** `sched:sched_process_fork`, for a kernel without task_newtask: it does not tell threads from processes. */
+/** `sched:sched_process_fork`, for a kernel without task_newtask: it does not distinguish threads from processes. */
 export function decodeFork(format: EventFormat): RecordDecoder {
   const creator = fieldOf(format, 'parent_pid').offset;
   const pid = fieldOf(format, 'child_pid').offset;
@@ -79,7 +79,7 @@ export function decodeExit(format: EventFormat): RecordDecoder {
 
 /**
  * Our probe at a program's entry point: argc, then the bytes from argv[0] on, as the kernel laid them on the stack: each
- * argument with its NUL, then the environment, which is not looked at.
+ * argument with its NUL, then the environment, which is not read.
  */
 export function decodeArgv(format: EventFormat, image: string): RecordDecoder {
   const pid = fieldOf(format, 'common_pid').offset;

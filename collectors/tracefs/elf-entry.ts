@@ -1,4 +1,4 @@
-// Finds where in an ELF file the program begins, as a file offset: that is where a uprobe goes.
+// Finds the file offset of an ELF file's entry point, where a uprobe is set.
 
 import { linux } from '../linux/linux-abi.ts';
 

@@ -1,4 +1,4 @@
-// A tracing instance of our own: its folder under tracefs, its events and probes, and the removal of all of it.
+// A tracing instance of our own: its directory under tracefs, its events and probes, and the removal of all of it.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ export class TracefsUnavailable extends Error {
 }
 
 export interface Instance {
-  /** The instance's folder. */
+  /** The instance's directory. */
   directory: string;
   /** The name of its group of probes. */
   group: string;
@@ -168,7 +168,7 @@ export function createInstance(startTicks: number): Instance {
 }
 
 /**
- * Instances and probes of agents that were killed before they could remove them. `isRunning` tells by pid and start
+ * Instances and probes of agents that were killed before they could remove them. `isRunning` decides by pid and start
  * time (clock ticks since boot, field 22 of proc_pid_stat(5)) whether their process lives.
  */
 export function leftoverInstances(isRunning: (pid: number, startTicks: number) => boolean): Instance[] {

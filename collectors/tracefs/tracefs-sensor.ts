@@ -23,7 +23,7 @@ export interface TracefsSensorOptions {
   bufferTotalBytes: number;
   /** Set event probes on execve, where the kernel has them. */
   argvOfEveryExec: boolean;
-  /** Programs whose arguments are read at their entry point; those that do not exist are looked for again. */
+  /** Programs whose arguments are read at their entry point; those that do not exist are searched for again. */
   probedPrograms: readonly string[];
   /** Field 22 of this process's /proc/PID/stat: names the instance. */
   startTicks: number;
@@ -61,7 +61,7 @@ export interface TracefsSensor {
   readUntilNs(): BootNs;
   /** Reads what the kernel has now, between two turns. */
   readNow(): void;
-  /** Looks again at the probed programs: sets a probe on a new file, and anew on a replaced one. */
+  /** Checks the probed programs again: sets a probe on a new file, and again on a replaced one. */
   refreshProbes(): void;
   /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. Throws what could not be removed. */
   stop(): Promise<void>;

@@ -102,7 +102,7 @@ const byShort = new Map(dpkgOptions.flatMap((option) => (option.short === undefi
  * What dpkg does with these arguments (argv[0] included). Undefined: it refuses them, or ends before any action.
  * Options end at the first operand; short ones bundle; nothing may be abbreviated. A value that only some releases
  * refuse (--force-THING, --verify-format) is taken as accepted, since then the packages may be installed.
- * Configuration files and the environment (DPKG_ROOT, DPKG_ADMINDIR, dpkg.cfg) are not looked at.
+ * Configuration files and the environment (DPKG_ROOT, DPKG_ADMINDIR, dpkg.cfg) are not read.
  */
 export function parseDpkg(args: readonly string[]): Command | undefined {
   const set: Partial<Record<NonNullable<DpkgOption['sets']>, string>> = {};

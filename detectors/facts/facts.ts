@@ -1,4 +1,4 @@
-// Facts: fields that are worked out from what was observed, each once for an event, when a rule first asks for it.
+// Facts: fields that are derived from observed fields, each once per event, when a rule first reads it.
 
 import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
@@ -57,7 +57,7 @@ function factField(field: string): { name: FactName; rest: string } | null {
 
 /** Lets rules read facts as fields: `stepparent.package.operation`. `document` is called when a fact first needs it. */
 export function withFacts(read: FieldReader, document: () => StepparentEvent): EventWithFacts {
-  // Made for each exec of the host: nothing more is made before somebody asks.
+  // Made for each exec of the host: nothing else is built before it is read.
   let notes: Notes[] | undefined;
   const source: Source = {
     read,

@@ -1,11 +1,11 @@
-// Who really started something: the nearest ancestor that does more than carry out what another one says.
+// Finds the initiator of an event: the nearest ancestor that is not a wrapper, such as sudo, env or a shell.
 
 import path from 'node:path';
 import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
 import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
 import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 
-/** Folders of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
+/** Directories of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
 const systemDirectory = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
 
 /** The same, with those where a daemon keeps its helpers: `/usr/lib/openssh/sshd-session`. */
@@ -13,10 +13,10 @@ const daemonDirectory = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Not here: what installs of its own accord, or for who asked by D-Bus. */
+/** Tools that install on their own, or on a request over D-Bus, are not wrappers. */
 const wrapperTools = toolsOf('manager', 'front end', 'wrapper');
 
-/** Programs that start what their caller names and decide nothing. They count by these names in a system directory only. */
+/** Programs that only start the program that their caller names. They count by these names in a system directory only. */
 const wrappers: ReadonlySet<string> = new Set([
   ...words(`
     sudo sudo-rs sudo.ws su su-rs doas pkexec runuser setpriv capsh newgrp sg runcon
@@ -30,14 +30,14 @@ const wrappers: ReadonlySet<string> = new Set([
 /** Package tools with paths of their own. */
 const wrapperPaths: ReadonlySet<string> = new Set(wrapperTools.flatMap(({ paths = [] }) => paths));
 
-/** The dynamic linker by its links and by its file; started by hand, it runs its argument. */
+/** The dynamic linker by its links and by its file; executed directly, it runs its argument. */
 const dynamicLinker =
   /^\/(?:usr\/)?lib(?:32|64|x32)?\/(?:[\w-]+\/)?(?:ld(?:-linux[\w-]*|64)?|ld-musl-\w+|ld-[\d.]+)\.so(?:\.\d+)?$/;
 const linkerOptionsWithValue = new Set(
   words('--library-path --inhibit-rpath --audit --preload --argv0 --glibc-hwcaps-prepend --glibc-hwcaps-mask'),
 );
 
-/** Who lets people and their jobs in. */
+/** Programs that start the sessions and jobs of users. */
 const loginDaemons: readonly (readonly [kind: 'ssh' | 'cron' | 'console', names: ReadonlySet<string>])[] = [
   ['ssh', new Set(words('sshd sshd-session dropbear'))],
   ['cron', new Set(words('cron crond atd anacron fcron'))],
@@ -49,7 +49,7 @@ const loginDaemons: readonly (readonly [kind: 'ssh' | 'cron' | 'console', names:
   ],
 ];
 
-/** Parts of a script's path that are new each time: who is told by them would be new each time, too. */
+/** Parts of a script's path that are new each time: with them in its name, the initiator would be new each time, too. */
 const changingNames: readonly (readonly [RegExp, string])[] = [
   [/(?<=\/ansible-tmp-)[\d.-]+(?=\/)/, '*'],
   [/(?<=\/rpm-tmp\.)\w{6}$/, '*'],
@@ -86,7 +86,7 @@ export interface FoundInitiator {
   inferred: Record<string, string>;
 }
 
-/** The part of an event that tells who started it. */
+/** The part of an event from which its initiator is found. */
 export type InitiatedEvent = Pick<StepparentEvent, 'process' | 'container'> & {
   stepparent: Pick<StepparentEvent['stepparent'], 'lineage' | 'login_user' | 'systemd' | 'truncated'>;
 };
@@ -102,7 +102,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
     found.unobserved[field] = reason;
     return found;
   };
-  /** Of each ancestor so far: all but the last carry. */
+  /** The programs of the ancestors so far: all but the last are wrappers. */
   const programs: Program[] = [];
 
   const first = lineage.findIndex((step) => {
@@ -115,7 +115,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   if (first === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
     return unobserved(`its ${lineage.length} ancestors that are kept only carry out what others say`);
   }
-  // A service manager runs what a unit says: then the first program of the unit it is.
+  // A service manager runs what a unit says: then the initiator is the first program of the unit.
   const isTopmost = seen > 0 && (first === -1 || isServiceManager(lineage[first]));
   const index = isTopmost ? seen - 1 : seen;
   const step = lineage[index];
@@ -140,11 +140,11 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   return found;
 }
 
-/** What an ancestor really runs. */
+/** The program that an ancestor really runs: a script instead of its interpreter. */
 interface Program {
   /** Undefined: not observed. */
   path: string | undefined;
-  /** It only does what its own parent says. */
+  /** It is a wrapper: it only does what its own parent says. */
   wraps: boolean;
   /** Why that is a conclusion. */
   uncertainty?: string;
@@ -176,7 +176,7 @@ function programOf({ executable, args, working_directory: directory, pid }: Line
     }
     file = path.resolve(directory ?? '/', next);
     line = rest;
-    // A script's own interpreter is no matter, whatever the script is called.
+    // Only the script's name decides from here on, not its interpreter.
     if (!isLinker) return { path: file, wraps: isWrapper(file) };
   }
   return { path: file, wraps: false };
@@ -196,7 +196,7 @@ function afterLinker(args: readonly string[]): readonly string[] {
 const isServiceManager = (step: LineageStep | undefined): boolean =>
   step !== undefined && (step.pid === 1 || /^(?:\/usr)?\/lib\/systemd\/systemd$/.test(step.executable ?? ''));
 
-/** Where the initiator came from. Undefined: nothing that could tell was observed. */
+/** Where the initiator came from. Undefined: nothing was observed that shows it. */
 function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index: number): string | undefined {
   const { systemd, login_user } = event.stepparent;
   if (event.container !== undefined) return 'container';

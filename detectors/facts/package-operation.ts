@@ -1,4 +1,4 @@
-// What a package tool's command line does, by that tool's own option grammar.
+// Finds the package operation of a command line, by the tool's own option grammar.
 
 import type { PackageOperation } from '../../collectors/event/event.ts';
 import type { Command } from './command.ts';
@@ -17,7 +17,7 @@ const packagesKept = 64;
  * The package operation that `args` (argv[0] included) ask of the tool `name`; undefined when it is neither dpkg nor rpm.
  * The caller decides the name from the program that ran, not from argv[0]. A command line that the tool refuses, or
  * answers with help, is `other` with no packages. Where releases differ, the reading that changes packages is taken.
- * For queries and verifications `packages` holds the operands, whatever they name. Only the arguments are looked at:
+ * For queries and verifications `packages` holds the operands, whatever they name. Only the arguments are read:
  * not the environment, nor options in configuration files and popt aliases of the host's own.
  */
 export function parsePackageOperation(name: string, args: readonly string[]): PackageOperation | undefined {

@@ -123,7 +123,7 @@ const dbpathMacro = /^%?[_-]dbpath\s+(\S+)/;
  * What rpm does with these arguments (argv[0] included). Undefined: it refuses them, or ends before any mode.
  * Options and operands mix until `--`; short ones bundle; nothing may be abbreviated. `-i` is part of a query or
  * verification when `-q` or `-V` stands anywhere, also after it. -b, -t and --rebuild are unknown to rpm since 4.1:
- * they are rpmbuild's. POSIXLY_CORRECT, which ends the options at the first operand, is not looked at.
+ * they are rpmbuild's. POSIXLY_CORRECT, which ends the options at the first operand, is ignored.
  */
 export function parseRpm(args: readonly string[]): Command | undefined {
   const words = args.slice(1);

@@ -1,13 +1,13 @@
-// What in a script's text persistence is made of: names with ATT&CK techniques, found line by line, in time that hostile text cannot stretch.
+// Finds persistence indicators in a script's text, line by line: names with ATT&CK techniques. Hostile text cannot make the search slow.
 
-/** One kind of thing to look for. A line has it if every pattern matches; with `unless` none of those. */
+/** One kind of indicator. A line has it if every pattern matches; with `unless` none of those. */
 interface Sign {
   id: string;
   /** ATT&CK. */
   technique: string;
   all: readonly RegExp[];
   unless?: RegExp;
-  /** Commands that only look at a place, or remove it, do not count. */
+  /** Commands that only read or remove a path do not count. */
   acting?: true;
 }
 
@@ -20,11 +20,11 @@ export interface ScriptIndicator {
   text: string;
 }
 
-/** Of a line no more is looked at: patterns have bounded repetitions, so a line costs a bounded time. */
+/** Only this much of a line is searched: patterns have bounded repetitions, so a line costs a bounded time. */
 const maxLineChars = 4096;
 const maxTextChars = 160;
 const maxFindings = 20;
-/** One kind may stand there often: its first lines are told. */
+/** Most findings of one kind that are reported: the first lines. */
 const maxOfOneKind = 3;
 
 const interpreter = String.raw`(?:/\S{0,60}/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]{0,5}|perl|ruby|node|php)\b`;
@@ -36,11 +36,11 @@ const pipedToInterpreter = new RegExp(
 /** A command's name where one stands: at the beginning, after an operator, or behind a path. */
 const command = (names: string, after = String.raw`(?=\s|$|;)`): RegExp =>
   new RegExp(String.raw`(?:^|[\s;&|(){}\x60"'/])(?:${names})${after}`);
-/** Programs that are told to edit files where they stand. */
+/** Programs that edit files in place. */
 const inPlace = String.raw`\b(?:sed|perl)(?=\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,4}i|-in-place))`;
 /** Not one that makes directories. */
 const install = String.raw`install(?!\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,3}d|-directory))`;
-/** Writing: a redirection to the place, a program that is told to write there, or one that puts its last argument there. */
+/** A write to a path: a redirection, a program with the path as its output option, or a program that writes to its last argument. */
 const writesTo = (pathPattern: RegExp): readonly RegExp[] => [
   pathPattern,
   new RegExp(
@@ -72,7 +72,7 @@ const logs = /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|
 
 const options = String.raw`(?:-\S{1,40}\s{1,8}){0,6}`;
 
-/** In the order in which they are told of a line. */
+/** In the order in which they are reported for a line. */
 const signs: readonly Sign[] = [
   {
     id: 'detached-process',
@@ -289,7 +289,7 @@ const signs: readonly Sign[] = [
     ],
   },
   {
-    // What the package tools are told to do, hooks among it.
+    // Configuration of the package tools, hooks among it.
     id: 'package-tool-configuration',
     technique: 'T1546.016',
     all: writesTo(

@@ -1,4 +1,4 @@
-// What a package's script is to its package: known, new, changed or of no package. Pure: the observation and what was seen before decide.
+// Decides the state of a package's script: known, first, changed or unowned. Pure: from the observation and what was seen before.
 
 import type { ScriptFields, StepparentEvent } from '../../collectors/event/event.ts';
 import type { Notes } from '../../collectors/event/notes.ts';
@@ -31,7 +31,7 @@ export type PastScript = Pick<SeenScript, 'sha256' | 'state' | 'content'>;
 
 /** What was seen before. */
 export interface ScriptMemory {
-  /** What the slot has had and has been judged, the latest first. */
+  /** The contents that the slot has had and that were judged, the latest first. */
   scriptsOf(slot: ScriptSlot): readonly PastScript[];
   /** Whether any script of that version was known before the agent started. */
   versionKnown(packageName: string, version: string): boolean;
@@ -49,7 +49,7 @@ const stateField = 'stepparent.script.state';
 
 /**
  * `past`: what this version has had in this slot. `outside`: it was not put there by dpkg's own installation. A content that was
- * `changed` when it was first seen stays so.
+ * `changed` when it was first seen keeps that state.
  */
 export function stateOfScript(
   sha256: string,

@@ -30,7 +30,7 @@ const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | und
   },
 };
 
-/** One that forked the next on the way down under one face and took another one since is neither. */
+/** The process has executed another program since it forked the child: its present program did not start the child. */
 const reexecedSinceFork = (process: ProcessSnapshot, child: ProcessSnapshot | undefined): boolean =>
   process.entry === child?.entry.parent &&
   child.entry.parentImageAtFork !== undefined &&

@@ -1,4 +1,4 @@
-// What a hunt is once it is loaded: a question in SQL that people ask, and the agent on a schedule.
+// The type of a loaded hunt: an SQL query that people run, and the agent on a schedule.
 
 import type { Threat } from '../rules/rule.ts';
 
@@ -15,13 +15,13 @@ export interface Hunt {
   source: HuntSource;
   /** One statement that reads. `:since` in it is the beginning of the window, in milliseconds since 1970. */
   sql: string;
-  /** How far back `:since` is when nobody says otherwise. */
+  /** How far back `:since` is by default. */
   windowMs: number;
   /** Rows that a person is shown. */
   limit: number;
   /** The columns that make a row the same row when the hunt runs again. */
   identity: readonly string[];
-  /** Undefined: rows are shown to who asks, and never told as findings. */
+  /** Undefined: rows are only printed by the command, and never reported as findings. */
   finding: HuntFinding | undefined;
   threat: readonly Threat[];
   references: readonly string[];
@@ -30,18 +30,18 @@ export interface Hunt {
   file: string;
 }
 
-/** How the agent tells of a row that is new. */
+/** How the agent reports a new row. */
 interface HuntFinding {
-  /** Why the row is worth a look: one clause, with `{column}` filled in. */
+  /** Why the row is worth attention: one clause, with `{column}` filled in. */
   reason: string;
-  /** A condition over the row's columns: rows for which it holds are expected and not told. */
+  /** A condition over the row's columns: rows for which it holds are expected and not reported. */
   unless: string | undefined;
 }
 
 /** The id under which a hunt's findings stand among alerts and in the baseline. */
 export const huntRuleId = (huntId: string): string => `hunt:${huntId}`;
 
-/** The statement that asks for what is told: without the rows that are expected. */
+/** The statement for the rows that are reported: without the expected ones. */
 export function findingSql({ sql, finding }: Hunt): string {
   // On lines of their own: the statement may end in a comment.
   const rows = `SELECT * FROM (\n${sql}\n)`;

@@ -1,4 +1,4 @@
-// Reads hunt files: TOML with one question in SQL each; docs/hunts.md says what each key does.
+// Reads hunt files: TOML with one SQL query each; docs/hunts.md says what each key does.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,8 +55,8 @@ export function parseHunt(file: string, source: string): Hunt {
 }
 
 /**
- * The hunts of all `*.toml` files in the folders, in the order of the folders and then of the names, and the files that were
- * refused. A folder that does not exist holds none; one that cannot be read is refused as a whole. Of two files with one id the
+ * The hunts of all `*.toml` files in the directories, in the order of the directories and then of the names, and the files that were
+ * refused. A directory that does not exist holds none; one that cannot be read is refused as a whole. Of two files with one id the
  * later is refused.
  */
 export function readHunts(directories: readonly string[]): { hunts: Hunt[]; refused: RefusedRule[] } {

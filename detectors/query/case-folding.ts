@@ -1,4 +1,4 @@
-// How letter case is set aside wherever a query compares without it.
+// Case folding for the comparisons of queries that ignore case.
 
 /** Lower case, never changing the length, so that positions in the folded text are positions in the text. A capital whose small form is longer (İ) stays as it is. */
 export function foldCase(text: string): string {

@@ -1,4 +1,4 @@
-// Conditions joined by `and`, `or` and `not`; and whether one can be true at all, when of an event only some fields are known.
+// Joins conditions by `and`, `or` and `not`, and decides whether a condition can be true when only some fields of an event are known.
 
 import type { FieldValue } from '../../collectors/event/event.ts';
 import type { Predicate } from './query.ts';

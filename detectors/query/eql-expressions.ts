@@ -1,4 +1,4 @@
-// What a piece of an EQL query becomes: a value that may be null, and a condition that is true or false.
+// The compiled form of a part of an EQL query: a value that may be null, or a condition that is true or false.
 
 import type { FieldReader, FieldValue } from '../../collectors/event/event.ts';
 import { not } from './conditions.ts';

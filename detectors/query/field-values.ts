@@ -1,4 +1,4 @@
-// What a query may do with a field's value: look at each of several, read numbers and dates, compare.
+// Operations of queries on a field's value: test each of several values, parse numbers and dates, compare.
 
 import type { FieldValue } from '../../collectors/event/event.ts';
 

@@ -1,4 +1,4 @@
-// Where in a query's text something stands: offsets to lines and columns, and text that is safe to show.
+// Converts offsets in a query's text to lines and columns, and makes query text safe to print.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { QueryError } from './query.ts';

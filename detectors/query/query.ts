@@ -1,4 +1,4 @@
-// What a compiled KQL or EQL query is, and how a refused one says so.
+// The types of a compiled KQL or EQL query, and the error of a rejected one.
 
 import type { FieldReader } from '../../collectors/event/event.ts';
 

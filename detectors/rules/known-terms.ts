@@ -1,4 +1,4 @@
-// Reads the lists of programs that are usual from the first day.
+// Reads the lists of known terms: programs that raise no alert on a new host.
 
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';

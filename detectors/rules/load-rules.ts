@@ -264,7 +264,7 @@ function compileQuery(file: string, source: string, language: Rule['language'], 
   }
 }
 
-/** The rules of all files in the folders, in their order (`ruleFilesIn`), and those refused (`readRuleFiles`). */
+/** The rules of all files in the directories, in their order (`ruleFilesIn`), and those refused (`readRuleFiles`). */
 export function readRules(directories: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
   const { files, refused: unreadable } = ruleFilesIn(directories);
   const { rules, refused } = readRuleFiles(files);
@@ -294,7 +294,7 @@ export function readRuleFiles(files: readonly string[]): { rules: Rule[]; refuse
 }
 
 /**
- * All `*.toml` files in the folders, in the order of the folders and then of the names. A folder that does not exist holds none; one that
+ * All `*.toml` files in the directories, in the order of the directories and then of the names. A directory that does not exist holds none; one that
  * cannot be read is refused as a whole. Hidden files and `known-terms.toml` are passed over; links are followed.
  */
 export function ruleFilesIn(directories: readonly string[]): { files: string[]; refused: RefusedRule[] } {
@@ -313,7 +313,7 @@ export function ruleFilesIn(directories: readonly string[]): { files: string[]; 
   return { files, refused };
 }
 
-/** What is told of a file that was not loaded; throws on what is no fault of the file. */
+/** The report about a file that was not loaded; rethrows errors that are not about the file. */
 function refusalOf(file: string, source: string, error: unknown): RefusedRule {
   // The id helps to find the rule even where the text around it is broken.
   const id = /^[ \t]*rule_id[ \t]*=[ \t]*["']([a-z0-9-]{1,128})["']/m.exec(source)?.[1];

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 const namespace = Buffer.from('3f0b6d5c9f5e4a0c8f1d2a7be6c41d90', 'hex');
 
 /**
- * The rule's MESSAGE_ID (journald.conf(5), sd-id128(3)): 32 lower-case hex digits, the same for the same rule id for ever.
+ * The rule's MESSAGE_ID (journald.conf(5), sd-id128(3)): 32 lower-case hex digits, always the same for the same rule id.
  * A version 8 UUID (RFC 9562) made of SHA-256 over a fixed namespace and the id.
  */
 export function messageId(ruleId: string): string {

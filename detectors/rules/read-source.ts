@@ -1,4 +1,4 @@
-// Reads a file that somebody put into a folder of ours: a regular one of bounded size, whatever else may lie there.
+// Reads a rule or hunt file: only regular files of bounded size, since the directory may hold anything.
 
 import { readTextFile } from '../../collectors/host/read-file.ts';
 import { Unreadable } from '../../collectors/host/regular-file.ts';
@@ -7,7 +7,7 @@ import { TomlFileError } from './toml-file.ts';
 /** Larger files are refused unread. */
 const maxBytes = 1024 * 1024;
 
-/** The text. Throws a TomlFileError for a fifo, a device, a folder or a large file, unread, and what open(2) answers. */
+/** The text. Throws a TomlFileError for a fifo, a device, a directory or a large file, unread, and what open(2) answers. */
 export function readSource(file: string): string {
   try {
     return readTextFile(file, maxBytes);

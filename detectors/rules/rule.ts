@@ -1,4 +1,4 @@
-// What a rule is once it is loaded. Its file has the shape of Elastic's detection-rules; see docs/rules.md.
+// The type of a loaded rule. Its file has the shape of Elastic's detection-rules; see docs/rules.md.
 
 import type { Predicate } from '../query/query.ts';
 
