@@ -40,8 +40,8 @@ export interface JudgePolicy {
 /** One rule's match on an event. */
 export interface Match {
   verdict: Verdict;
-  /** The alert of this match, in the state `open`; undefined: it makes none. */
-  alert: StepparentEvent | undefined;
+  /** The alert of this match, in the state `open`: built when it is first asked for, always the same. Undefined: the match makes none. */
+  alert: (() => StepparentEvent) | undefined;
   /** The term is on a known-terms list and verified: learned, never an alert. */
   known: boolean;
   /** False: stored and learned without an alert (containers, unless configured). */
@@ -135,10 +135,20 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
     const known = standing === 'known';
     const alerting = scope === '' || policy.containerAlerts;
     const exception = policy.exceptionFor(rule.id, (field) => readPath(event, field));
-    const id = alertId(event.event.id, rule.id);
-    const alert = known || !alerting ? undefined : buildAlert({ event, verdict, state: 'open', id, exception });
-    return { verdict, alert, known, alerting, ...(exception && { exception }) };
+    const alert = once(() => {
+      const id = alertId(event.event.id, rule.id);
+      return buildAlert({ event, verdict, state: 'open', id, exception });
+    });
+    return { verdict, alert: known || !alerting ? undefined : alert, known, alerting, ...(exception && { exception }) };
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */

@@ -56,12 +56,17 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
       const key: TermKey = [ruleId, '', JSON.stringify(identity)];
       const row = terms.find(key);
       const learning = learns(nowMs, nowMs);
-      const alert = (): NewAlert => {
-        const built = document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId));
-        return { ruleId, scope: '', terms: identity, eventMs: nowMs, ofRoot: true, learning, document: built };
+      const alert: NewAlert = {
+        ruleId,
+        scope: '',
+        terms: identity,
+        eventMs: nowMs,
+        ofRoot: true,
+        learning,
+        document: () => document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId)),
       };
       if (exceptionId !== undefined && row?.origin !== 'trusted') {
-        except(exceptionId, key, alert(), times);
+        except(exceptionId, key, alert, times);
         recorded.excepted++;
         continue;
       }
@@ -71,7 +76,7 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
         recorded.known++;
         continue;
       }
-      const raised = raise(alert(), nowMs);
+      const raised = raise(alert, nowMs);
       if (raised !== undefined) recorded.alerts.push(raised);
       terms.learn(key, row, learning ? 'learning' : 'alert', times);
     }

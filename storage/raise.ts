@@ -19,7 +19,7 @@ export interface NewAlert {
   /** True: an exception covers it; kept, not delivered, and not within the cap. */
   excepted?: boolean;
   /** In the state `open`; its id is that of the alert. */
-  document: StepparentEvent;
+  document(): StepparentEvent;
 }
 
 export interface Raise {
@@ -52,8 +52,8 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
   const raise: Raise['raise'] = (alert, nowMs) => {
     const { ruleId, scope, terms, eventMs, ofRoot, learning, excepted } = alert;
     const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(alert, nowMs) ? 'capped' : 'open';
-    const document = withState(alert.document, state);
-    const id = alert.document.stepparent.alert?.id ?? '';
+    const document = withState(alert.document(), state);
+    const id = document.stepparent.alert?.id ?? '';
     const text = JSON.stringify(document);
     const { changes, lastInsertRowid } = insertAlert.run(
       id,

@@ -2,6 +2,7 @@
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { JudgedEvent } from '../../detectors/judge.ts';
+import type { Verdict } from '../../detectors/rules/rule.ts';
 import type { Store } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import type { Log } from './log.ts';
@@ -33,6 +34,8 @@ export interface Recorder {
 
 type SetAsideListener = (setAside: NonNullable<Store['setAside']>, isNow: boolean) => void;
 
+/** Terms that were recorded before: an alert for them is unlikely. */
+const maxRecordedTerms = 4096;
 /** Events that are committed together; a larger batch of records makes several commits. */
 const batchSize = 64;
 /** Events that wait while the store refuses them: a full disk should not fill the memory as well. */
@@ -45,6 +48,8 @@ const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => 
   for (const { args = [] } of stepparent.lineage ?? []) for (const arg of args) length += arg.length;
   return length;
 };
+
+const termsKey = (scope: string, { rule, terms }: Verdict): string => [rule.id, scope, ...terms].join('\0');
 
 /** The store takes nothing for now; what else it throws may be because of one event. */
 const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
@@ -68,10 +73,28 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
     if (store.setAside === undefined) return;
     log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
   };
+  /** Most matches repeat what was alerted or learned: only of new ones the alert is built, and before the transaction. */
+  const recordedTerms = new Set<string>();
+  const buildAlerts = (events: readonly JudgedEvent[]): void => {
+    for (const { scope, verdicts } of events) {
+      for (const { verdict, alert } of verdicts) {
+        if (alert === undefined || recordedTerms.has(termsKey(scope, verdict))) continue;
+        alert();
+      }
+    }
+  };
+  const noteTerms = (events: readonly JudgedEvent[]): void => {
+    if (recordedTerms.size > maxRecordedTerms) recordedTerms.clear();
+    for (const { scope, verdicts } of events) {
+      for (const { verdict, alert } of verdicts) if (alert !== undefined) recordedTerms.add(termsKey(scope, verdict));
+    }
+  };
   const commitBatch = (events: readonly JudgedEvent[]): void => {
     try {
       if (damage !== undefined) replaceDatabase(damage);
+      buildAlerts(events);
       const { alerts } = store.record(events, nowMs());
+      noteTerms(events);
       outage.taken();
       if (alerts.length > 0) for (const listener of alertListeners) listener();
     } catch (error) {

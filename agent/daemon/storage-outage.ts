@@ -30,7 +30,7 @@ export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOuta
           if (alert === undefined || exception !== undefined || ++lines > maxLines) continue;
           log.error('a rule matched, and the baseline could not be asked whether that is usual', {
             rule: verdict.rule.id,
-            matched: alert.message,
+            matched: alert().message,
           });
           if (lines === maxLines) log.error('more matches are not told here until events can be stored again', {});
         }

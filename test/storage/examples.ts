@@ -109,7 +109,7 @@ export function exampleJudged(
   const id = alertId(event.event.id, verdict.rule.id);
   return {
     verdict,
-    alert: known || !alerting ? undefined : buildAlert({ event, verdict, state: 'open', id, exception }),
+    alert: known || !alerting ? undefined : () => buildAlert({ event, verdict, state: 'open', id, exception }),
     known,
     alerting,
     ...(exception && { exception }),

@@ -12,7 +12,6 @@ function put(store: Store, id: string, minutes: number, alert: boolean, count = 
   const findings = Array.from({ length: count }, (_, i) => {
     const finding = exampleFinding(time, { terms: [`${id} ${minutes} ${i}`] });
     finding.event.stepparent.transaction = { id };
-    for (const { alert } of finding.verdicts) if (alert) alert.stepparent.transaction = { id };
     return alert ? finding : { ...finding, verdicts: [] };
   });
   store.record(findings, time);

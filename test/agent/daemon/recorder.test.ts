@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { openRecorder } from '../../../agent/daemon/recorder.ts';
 import { StoreError } from '../../../storage/store-error.ts';
-import { exampleEvent, start } from '../../storage/examples.ts';
+import { exampleEvent, exampleJudged, exampleRule, start } from '../../storage/examples.ts';
 
 const setAside = { path: '/db.corrupt', reason: 'malformed' };
 
@@ -73,4 +73,37 @@ test('a database that was set aside at the opening is reported to who asks later
   recorder.onSetAside((...given) => told.push(given));
   expect(told).toEqual([[setAside, false]]);
   expect(log).toEqual(['error: the database could not be used and was set aside; a new one was begun']);
+});
+
+test('the alert of a new match is built before the transaction, that of a repeated one only if the store asks', () => {
+  const built: string[] = [];
+  let isCommitting = false;
+  const recorder = openRecorder({
+    store: {
+      setAside: undefined,
+      replaceDatabase() {},
+      record() {
+        isCommitting = true;
+        return { alerts: [] };
+      },
+    },
+    nowMs: () => start,
+    log: { error() {}, info() {} },
+    onFault() {},
+  });
+  const add = (id: string, term: string): void => {
+    const event = exampleEvent(id, start);
+    const match = exampleJudged(event, { rule: exampleRule(), terms: [term] });
+    const alert = () => {
+      built.push(`${id} ${isCommitting ? 'in the transaction' : 'before'}`);
+      return event;
+    };
+    isCommitting = false;
+    recorder.add({ event, scope: '', verdicts: [{ ...match, alert }] });
+    recorder.commit();
+  };
+  add('a', '/usr/bin/python3');
+  add('b', '/usr/bin/python3');
+  add('c', '/opt/other');
+  expect(built).toEqual(['a before', 'c before']);
 });
