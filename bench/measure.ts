@@ -92,7 +92,7 @@ async function sample(kind: ObserverKind, workload: Workload, prefix: string): P
         rssMb: pid === undefined ? undefined : memoryMb(pid, 'VmHWM'),
         correct:
           kind === stepparent && workload.name.includes('dpkg')
-            ? countCorrect(directory, prefix, parents, workload.each * workload.loops)
+            ? countCorrect(directory, prefix, parents, workload.perLoop * workload.loops)
             : undefined,
       };
     } finally {
@@ -115,7 +115,7 @@ async function compare(workload: Workload, kinds: readonly ObserverKind[], prefi
     for (const { kind, samples } of columns) samples.push(await sample(kind, workload, prefix));
   }
   console.log(`\n${workload.name} (${rounds} rounds, median (least..most))`);
-  const total = workload.each * workload.loops;
+  const total = workload.perLoop * workload.loops;
   const base = columns[0]?.samples ?? [];
   for (const { label, samples } of columns) {
     const ratios = samples.map(({ seconds }, i) => seconds / (base[i]?.seconds ?? Number.NaN));

@@ -39,7 +39,7 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Waits until a file holds a line that begins so. */
-async function until(file: string, line: RegExp, child: ChildProcess, name: string): Promise<void> {
+async function waitForLine(file: string, line: RegExp, child: ChildProcess, name: string): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
     if (line.test(text)) return;
@@ -86,7 +86,7 @@ export const stepparent: ObserverKind = {
       stdio: ['ignore', fd, fd],
     });
     fs.closeSync(fd);
-    await until(out, /^ready /m, child, 'stepparent');
+    await waitForLine(out, /^ready /m, child, 'stepparent');
     const settled = () => firstPass(path.join(directory, 'state'));
     return { name: 'stepparent', pid: child.pid, settled, stop: () => stop(child) };
   },
@@ -102,7 +102,7 @@ const bpftrace: ObserverKind = {
       'BEGIN { printf("ready\\n"); } tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
     const child = spawn(inPath('bpftrace') ?? '', ['-e', script], { stdio: ['ignore', fd, fd] });
     fs.closeSync(fd);
-    await until(out, /^ready/m, child, 'bpftrace');
+    await waitForLine(out, /^ready/m, child, 'bpftrace');
     return { name: 'bpftrace', pid: child.pid, settled: readyAtOnce, stop: () => stop(child) };
   },
 };
@@ -138,7 +138,7 @@ const auditd: ObserverKind = {
     const fd = openOutput(out);
     const child = spawn(inPath('auditd') ?? '', ['-n', '-c', directory], { stdio: ['ignore', fd, fd] });
     fs.closeSync(fd);
-    await until(path.join(directory, 'audit.log'), /DAEMON_START/, child, 'auditd');
+    await waitForLine(path.join(directory, 'audit.log'), /DAEMON_START/, child, 'auditd');
     const rule = ['always,exit', '-F', 'arch=b64', '-S', 'execve', '-k', 'stepparent-bench'];
     execFileSync(auditctl, ['-b', '8192']);
     execFileSync(auditctl, ['-a', ...rule]);

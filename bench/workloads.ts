@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 export interface Workload {
   name: string;
   /** Processes that each loop starts. */
-  each: number;
+  perLoop: number;
   loops: number;
   /** The command of loop `k`; `$i` counts its runs from 0. */
   command(k: number): string;
@@ -21,24 +21,24 @@ export interface Run {
 /** Runs that end at once, of a file that is not there: what a package tool costs before it touches its database. */
 export const dpkgRuns = (total: number, prefix: string): Workload => ({
   name: `${total} runs of dpkg -i, four at a time`,
-  each: total / 4,
+  perLoop: total / 4,
   loops: 4,
   command: (k) => `dpkg -i ${prefix}-${k}-$i.deb 2>/dev/null`,
 });
 
 export const shortProcesses = (total: number): Workload => ({
   name: `${total} ordinary short processes, two at a time`,
-  each: total / 2,
+  perLoop: total / 2,
   loops: 2,
   command: () => '/bin/true',
 });
 
-export async function run({ each, loops, command }: Workload): Promise<Run> {
+export async function run({ perLoop, loops, command }: Workload): Promise<Run> {
   const begun = performance.now();
   const parents: number[] = [];
   await Promise.all(
     Array.from({ length: loops }, (_, k) => {
-      const script = `i=0; while [ $i -lt ${each} ]; do ${command(k)}; i=$((i+1)); done; exit 0`;
+      const script = `i=0; while [ $i -lt ${perLoop} ]; do ${command(k)}; i=$((i+1)); done; exit 0`;
       const child = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', cwd: '/' });
       if (child.pid !== undefined) parents.push(child.pid);
       return new Promise<void>((resolve, reject) => {

@@ -1,6 +1,6 @@
 // An answer that may still be pending: slow work runs in the background, and an event that needs its result waits for it.
 
-import { reportOwnTrouble } from './host/read-faults.ts';
+import { reportOwnFault } from './host/read-faults.ts';
 
 export interface Answer<T> {
   /** Undefined also while it is not known yet. */
@@ -16,7 +16,7 @@ export function ask<T>(question: Promise<T | undefined>): Answer<T> {
   const answer: { value: T | undefined; pending: Promise<void> | undefined } = known<T>(undefined);
   answer.pending = question
     .catch((error: unknown) => {
-      reportOwnTrouble(error);
+      reportOwnFault(error);
       return undefined;
     })
     .then((value) => {

@@ -160,15 +160,15 @@ export function severityOfScore(score: number): Severity {
 
 /** `risks` by rule, each once: the risk that at least one of them is right, were they independent. Highest first. */
 function combine(risks: readonly Risk[]): { score: number; contributions: Contribution[] } {
-  let left = 100;
+  let remainingShare = 100;
   const contributions = [...risks]
     .sort((a, b) => b.risk_score - a.risk_score || (a['rule.id'] < b['rule.id'] ? -1 : 1))
     .map((risk) => {
-      const adds = (left * Math.min(Math.max(risk.risk_score, 0), 100)) / 100;
-      left -= adds;
+      const adds = (remainingShare * Math.min(Math.max(risk.risk_score, 0), 100)) / 100;
+      remainingShare -= adds;
       return { ...risk, adds };
     });
-  return { score: 100 - left, contributions };
+  return { score: 100 - remainingShare, contributions };
 }
 
 /** The score of an incident with these rules, each once, and, where they are about scripts, with findings in these. */
@@ -393,7 +393,7 @@ interface Head {
   /** Generations from the event's process up to it. */
   distance: number;
   /** Its arguments were there. */
-  whole: boolean;
+  hasArgs: boolean;
   process: Partial<LineageStep>;
   above: LineageStep[];
   user: Incident['user'];
@@ -407,18 +407,18 @@ function closerHead(head: Head | undefined, event: StepparentEvent, id: string):
   if (!isHead && distance === 0) return head;
   const found = isHead ? headProcess(event.process) : (lineage[distance - 1] as LineageStep);
   // A file event's lineage has names alone.
-  const whole = found.args !== undefined;
+  const hasArgs = found.args !== undefined;
   const initiators = [initiator, head?.origin.initiator].filter((each) => each !== undefined);
   const above = lineage.slice(distance);
   // Who is between the tool and the event has started that event, and not the tool.
   const [topmost] = initiators.filter((each) => above.some((step) => step.entity_id === each.entity_id));
-  if (head !== undefined && (head.whole || !whole) && (head.distance <= distance || head.whole !== whole)) {
+  if (head !== undefined && (head.hasArgs || !hasArgs) && (head.distance <= distance || head.hasArgs !== hasArgs)) {
     if (topmost !== undefined) head.origin.initiator ??= topmost;
     return head;
   }
   return {
     distance,
-    whole,
+    hasArgs,
     process: {
       ...found,
       ...(found.args === undefined ? {} : { args: found.args.slice(0, 64).map((arg) => cutChars(arg, valueChars)) }),

@@ -107,7 +107,7 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
       if (isMatch(rule, seen.read, countFault)) matches.push({ rule, start, end: reads.count });
     }
     if (key !== undefined && matches.length === 0 && !policy.records(seen.read)) {
-      if (faults === 0 && !candidate.isDescribed()) noMatch.keep(key, reads);
+      if (faults === 0 && !candidate.isDescribed()) noMatch.remember(key, reads);
       return undefined;
     }
     const described = document();

@@ -6,7 +6,7 @@ export interface NoMatchCache {
   /** All that was read of an event with that key when no rule matched it reads the same now, in the same order. */
   covers(key: string, read: FieldReader): boolean;
   /** Remembers what was read of an event that no rule matched. */
-  keep(key: string, reads: Reads): void;
+  remember(key: string, reads: Reads): void;
 }
 
 /** Reads fields as the reader that it was made from does, and takes down each field with its value. */
@@ -72,7 +72,7 @@ export function createNoMatchCache(): NoMatchCache {
       for (const [field, value] of known) if (read(field) !== value) return false;
       return true;
     },
-    keep(key, reads) {
+    remember(key, reads) {
       const seen = reads.distinct();
       if (seen === undefined || key.length > maxLength || ![...seen.values()].every(isShort)) return;
       if (unmatched.size >= maxKeys) unmatched.clear();

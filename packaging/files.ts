@@ -30,7 +30,7 @@ export interface PackagedFile {
 }
 
 /** Files that the packages take from elsewhere than the checkout. */
-export interface Made {
+export interface BuiltFiles {
   /** The directory that `bundle` wrote. */
   bundled: string;
   /** Laid out as on the host; modes are kept. */
@@ -86,7 +86,7 @@ const tree = (directory: string, to = ''): PackagedFile[] =>
     .map((from) => ({ to: `${to}${from.slice(directory.length)}`, from, mode: statSync(from).mode & 0o777 }));
 
 /** The manifest. Throws where something is not installed. */
-export function packagedFiles({ node }: Architecture, { bundled, generated, modules }: Made): PackagedFile[] {
+export function packagedFiles({ node }: Architecture, { bundled, generated, modules }: BuiltFiles): PackagedFile[] {
   const bindings = join(checkout, 'node_modules/better-sqlite3');
   const koffi = join(checkout, 'node_modules/koffi');
   const koffiCompiled = `@koromix/koffi-linux-${node}`;

@@ -212,11 +212,12 @@ const keysPart = (): string =>
 
 function keyItem(key: (typeof configurationKeys)[number]): string {
   const { name, description, allowed, default: value, whenUnset } = key;
-  const holds = value === undefined ? `Without it: ${whenUnset}.` : `Default: \`${tomlValue(asInstalled(value))}\`.`;
+  const defaultText =
+    value === undefined ? `Without it: ${whenUnset}.` : `Default: \`${tomlValue(asInstalled(value))}\`.`;
   const text = [
     description,
     `Allowed: ${allowed}.`,
-    holds,
+    defaultText,
     ...(requiresRestart(key) ? ['Changes wait for a restart.'] : []),
   ];
   return item(`\`${name.slice(name.lastIndexOf('.') + 1)}\``, text.join(' '));

@@ -50,9 +50,9 @@ export const requiresRestart = ({ name, table }: ConfigurationKey): boolean =>
 function entry(row: ConfigurationKey): string {
   const { name, description, allowed, default: value, whenUnset, example } = row;
   const key = name.slice(name.lastIndexOf('.') + 1);
-  const holds = value === undefined ? `\nWithout it: ${whenUnset}.` : '';
+  const defaultText = value === undefined ? `\nWithout it: ${whenUnset}.` : '';
   const restart = requiresRestart(row) ? '\nChanges wait for a restart.' : '';
-  return `${comment(`${description}\nAllowed: ${allowed}.${holds}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
+  return `${comment(`${description}\nAllowed: ${allowed}.${defaultText}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
 }
 
 /** A default that names a directory of this checkout, as it is on a host with the package. */

@@ -32,7 +32,7 @@ interface ExceptDeps {
  * term must be reported again. For the same reason, when an exception hides a term for the first time, what an alert had
  * taught of that term is forgotten; what an operator trusts or a known-terms list says stays.
  */
-export function prepareExcept(
+export function prepareExcepted(
   db: Database,
   { terms, raise }: ExceptDeps,
 ): (exceptionId: string, key: TermKey, alert: NewAlert, times: EventTimes) => void {

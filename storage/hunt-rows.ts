@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { alertId } from '../collectors/event/alert-id.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { prepareExcept } from './exceptions.ts';
+import { prepareExcepted } from './exceptions.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
@@ -38,10 +38,10 @@ interface HuntRun {
 }
 
 export function recordHunt(db: Database, sinks: readonly string[], { ruleId, rows, nowMs }: HuntRun): RecordedHunt {
-  const learns = prepareLearning(db);
+  const isLearning = prepareLearning(db);
   const terms = prepareTerms(db);
   const { raise } = prepareRaise(db, sinks);
-  const except = prepareExcept(db, { terms, raise });
+  const storeExcepted = prepareExcepted(db, { terms, raise });
   const ran = db.prepare('SELECT 1 FROM hunts WHERE id = ?');
   const noteRun = db.prepare(
     `INSERT INTO hunts (id, first_ms, last_ms) VALUES (?, ?, ?)
@@ -55,18 +55,18 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
     for (const { identity, document, exceptionId } of rows) {
       const key: TermKey = [ruleId, '', JSON.stringify(identity)];
       const row = terms.find(key);
-      const learning = learns(nowMs, nowMs);
+      const learning = isLearning(nowMs, nowMs);
       const alert: NewAlert = {
         ruleId,
         scope: '',
         terms: identity,
         eventMs: nowMs,
-        ofRoot: true,
+        byRoot: true,
         learning,
         document: () => document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId)),
       };
       if (exceptionId !== undefined && row?.origin !== 'trusted') {
-        except(exceptionId, key, alert, times);
+        storeExcepted(exceptionId, key, alert, times);
         recorded.excepted++;
         continue;
       }

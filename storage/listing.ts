@@ -112,10 +112,10 @@ interface Selection<Row> {
 }
 
 function whereGiven(conditions: readonly Condition[]): { where: string; values: Value[] } {
-  const given = conditions.filter(([, values]) => !values.includes(undefined));
+  const applied = conditions.filter(([, values]) => !values.includes(undefined));
   return {
-    where: ['1', ...given.map(([sql]) => sql)].join(' AND '),
-    values: given.flatMap(([, values]) => values as readonly Value[]),
+    where: ['1', ...applied.map(([sql]) => sql)].join(' AND '),
+    values: applied.flatMap(([, values]) => values as readonly Value[]),
   };
 }
 

@@ -34,7 +34,7 @@ export function removeDeliveries(db: Database, ids: readonly number[]): void {
   }).immediate();
 }
 
-export function putOffDeliveries(db: Database, ids: readonly number[], nextMs: number): void {
+export function postponeDeliveries(db: Database, ids: readonly number[], nextMs: number): void {
   const postpone = db.prepare('UPDATE outbox SET attempts = attempts + 1, next_ms = ? WHERE id = ?');
   db.transaction(() => {
     for (const id of ids) postpone.run(nextMs, id);

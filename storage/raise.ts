@@ -13,7 +13,7 @@ export interface NewAlert {
   /** When what it reports happened, in milliseconds since 1970, never later than now. */
   eventMs: number;
   /** Of what root did. What others do has a cap of its own: they cannot use up root's. */
-  ofRoot: boolean;
+  byRoot: boolean;
   /** True: kept, not delivered. */
   learning: boolean;
   /** True: an exception covers it; kept, not delivered, and not within the cap. */
@@ -26,7 +26,7 @@ export interface Raise {
   /** Undefined where an alert of that id is stored already. */
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
   /** No more alerts of the rule are sent just now. */
-  isCapped(alert: Pick<NewAlert, 'ruleId' | 'ofRoot'>, nowMs: number): boolean;
+  isCapped(alert: Pick<NewAlert, 'ruleId' | 'byRoot'>, nowMs: number): boolean;
 }
 
 /** Prepares the functions, which belong into a transaction. */
@@ -46,11 +46,11 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
     `INSERT INTO capping (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
      ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
   );
-  const isCapped: Raise['isCapped'] = ({ ruleId, ofRoot }, nowMs) =>
-    (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs, ofRoot ? 1 : 0) ?? 0) >= limits.capAlerts;
+  const isCapped: Raise['isCapped'] = ({ ruleId, byRoot }, nowMs) =>
+    (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs, byRoot ? 1 : 0) ?? 0) >= limits.capAlerts;
 
   const raise: Raise['raise'] = (alert, nowMs) => {
-    const { ruleId, scope, terms, eventMs, ofRoot, learning, excepted } = alert;
+    const { ruleId, scope, terms, eventMs, byRoot, learning, excepted } = alert;
     const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(alert, nowMs) ? 'capped' : 'open';
     const document = withState(alert.document(), state);
     const id = document.stepparent.alert?.id ?? '';
@@ -64,7 +64,7 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
       eventMs,
       eventMs,
       nowMs,
-      ofRoot ? 1 : 0,
+      byRoot ? 1 : 0,
       text,
       document.stepparent.transaction?.id ?? null,
     );

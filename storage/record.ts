@@ -6,7 +6,7 @@ import { isRootEvent } from '../collectors/event/is-root-event.ts';
 import type { JudgedEvent, Match } from '../detectors/judge.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
-import { prepareExcept } from './exceptions.ts';
+import { prepareExcepted } from './exceptions.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
@@ -34,11 +34,11 @@ export function prepareRecord(
   db: Database,
   sinks: readonly string[],
 ): (judgedEvents: readonly JudgedEvent[], nowMs: number) => Recorded {
-  const learns = prepareLearning(db);
+  const isLearning = prepareLearning(db);
   const insertEvent = prepareInsertEvent(db);
   const { raise, isCapped } = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
-  const except = prepareExcept(db, { terms, raise });
+  const storeExcepted = prepareExcepted(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
   function commitMatch(recorded: Recorded, judgedEvent: JudgedEvent, match: Match, times: EventTimes): void {
     const { verdict, alert: document, known, alerting, exception } = match;
@@ -50,19 +50,19 @@ export function prepareRecord(
       if (learnable) terms.learn(key, row, row?.origin ?? (known ? 'known' : 'container'), times);
       return;
     }
-    const learning = learns(times.eventMs, times.nowMs);
+    const learning = isLearning(times.eventMs, times.nowMs);
     const alert: NewAlert = {
       ruleId: rule.id,
       scope: judgedEvent.scope,
       terms: verdict.terms,
       eventMs: times.eventMs,
-      ofRoot: isRootEvent(judgedEvent.event),
+      byRoot: isRootEvent(judgedEvent.event),
       learning,
       document,
     };
     // A term that the operator trusts permanently needs no exception.
     if (exception !== undefined && row?.origin !== 'trusted') {
-      except(exception.id, key, alert, times);
+      storeExcepted(exception.id, key, alert, times);
       return;
     }
     const latest = latestAlerts.find(key);

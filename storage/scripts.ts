@@ -5,12 +5,12 @@ import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/scri
 import { limits } from './limits.ts';
 
 /** Milliseconds since 1970. */
-interface Seen {
+interface SeenContent {
   firstMs: number;
   lastMs: number;
 }
 
-export type ScriptVersion = Omit<SeenScript, 'content'> & Seen;
+export type ScriptVersion = Omit<SeenScript, 'content'> & SeenContent;
 
 export interface ScriptContent {
   sha256: string;

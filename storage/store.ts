@@ -27,7 +27,7 @@ import {
   listTerms,
   type TermFilter,
 } from './listing.ts';
-import { nextDueMs, pendingDeliveries, putOffDeliveries, removeDeliveries } from './outbox.ts';
+import { nextDueMs, pendingDeliveries, postponeDeliveries, removeDeliveries } from './outbox.ts';
 import { type Pruned, type PruneLimits, prune } from './prune.ts';
 import { prepareRecord, type Recorded } from './record.ts';
 import type { AlertRecord, AlertState, OutboxItem, TermRecord } from './records.ts';
@@ -227,7 +227,7 @@ export class Store extends StoreReader {
 
   /** These did not arrive: each counts an attempt and waits until `nextMs`. */
   failed(ids: readonly number[], nextMs: number): void {
-    this.run((db) => putOffDeliveries(db, ids, nextMs));
+    this.run((db) => postponeDeliveries(db, ids, nextMs));
   }
 
   /** The term counts as never seen: its next sighting is an alert. False when it was not there. */

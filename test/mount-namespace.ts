@@ -33,8 +33,8 @@ export function mountEmpty(directory: string, sizeBytes?: number): void {
 }
 
 /** Puts `from`, a file or a folder, in the place of `at`. */
-export function bindMount(from: string, at: string): void {
-  if (enter()(from, at, null, MS_BIND, null) !== 0) throw new Error(`${from} cannot be mounted at ${at}`);
+export function bindMount(source: string, target: string): void {
+  if (enter()(source, target, null, MS_BIND, null) !== 0) throw new Error(`${source} cannot be mounted at ${target}`);
 }
 
 /** Makes what `mountEmpty` mounted read-only; nobody may have a file open there for writing. */

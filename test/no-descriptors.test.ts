@@ -36,6 +36,6 @@ test.each([
     `askQuery({ source: { kind: 'host' }, sql: 'SELECT 1', since: 0, now: 0, limit: 1 }, { timeoutMs: 1000 })`,
     /^QueryEnded: the process that answers could not be started: .*EMFILE$/,
   ],
-])('%s', (_, imports, expression, said) => {
-  expect(outcomeWithoutDescriptors(imports, expression)).toMatch(said);
+])('%s', (_, imports, expression, expected) => {
+  expect(outcomeWithoutDescriptors(imports, expression)).toMatch(expected);
 });

@@ -18,8 +18,8 @@ export const defineCommand = (name: string): Command =>
  */
 export const action =
   <Options extends GlobalOptions, Args extends unknown[]>(run: (options: Options, ...args: Args) => unknown) =>
-  async (...given: unknown[]): Promise<void> => {
-    const command = given.at(-1) as Command;
+  async (...args: unknown[]): Promise<void> => {
+    const command = args.at(-1) as Command;
     // Commander types neither: each command says in its own interface what its options give.
     const result = await run(command.optsWithGlobals() as Options, ...(command.processedArgs as Args));
     process.exitCode = typeof result === 'number' ? result : Number(result === false);

@@ -41,7 +41,7 @@ export interface MadeException extends Exception {
 const chars = 300;
 const yearMs = 366 * 86_400_000;
 /** They name one process or event, which does not come again. */
-const passing = /(?:^|\.)(?:entity_id|pid|start)$|^@timestamp$|^event\.(?:id|created)$/;
+const transientFields = /(?:^|\.)(?:entity_id|pid|start)$|^@timestamp$|^event\.(?:id|created)$/;
 
 /** The exception, and the file that it goes into. Throws NoException. */
 export function makeException(
@@ -84,7 +84,7 @@ function conditionsOf(
   termFields: readonly string[],
   requestedFields: readonly string[],
 ): Condition[] {
-  const terms = termFields.filter((field) => !passing.test(field));
+  const terms = termFields.filter((field) => !transientFields.test(field));
   const fields = [...new Set([...terms, ...requestedFields])];
   if (fields.length === 0) {
     throw new NoException(

@@ -24,10 +24,10 @@ export interface PathSettings {
  * `$RUNTIME_DIRECTORY` (systemd.exec(5): may be a list with colons, the first is ours), and these before /var and /run.
  */
 export function resolvePaths(settings: PathSettings, environment: Readonly<Record<string, string | undefined>>): Paths {
-  const given = (name: string): string | undefined => environment[name]?.split(':')[0] || undefined;
-  const stateDirectory = settings.state_directory ?? given('STATE_DIRECTORY') ?? '/var/lib/stepparent';
-  const logsDirectory = settings.logs_directory ?? given('LOGS_DIRECTORY') ?? '/var/log/stepparent';
-  const runtimeDirectory = settings.runtime_directory ?? given('RUNTIME_DIRECTORY') ?? '/run/stepparent';
+  const readVariable = (name: string): string | undefined => environment[name]?.split(':')[0] || undefined;
+  const stateDirectory = settings.state_directory ?? readVariable('STATE_DIRECTORY') ?? '/var/lib/stepparent';
+  const logsDirectory = settings.logs_directory ?? readVariable('LOGS_DIRECTORY') ?? '/var/log/stepparent';
+  const runtimeDirectory = settings.runtime_directory ?? readVariable('RUNTIME_DIRECTORY') ?? '/run/stepparent';
   return {
     stateDirectory,
     logsDirectory,

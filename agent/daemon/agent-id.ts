@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { isOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { isOwnFault } from '../../collectors/host/read-faults.ts';
 import { readTextFile } from '../../collectors/host/read-file.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 
@@ -18,7 +18,7 @@ export function readAgentId(stateDirectory: string): string {
     if (/^[0-9a-f-]{36}$/.test(id)) return id;
   } catch (error) {
     // One that is there and cannot be read is not to be overwritten.
-    if (isOwnTrouble(error)) throw error;
+    if (isOwnFault(error)) throw error;
   }
   const id = randomUUID();
   ensureDirectory(stateDirectory);

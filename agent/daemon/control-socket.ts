@@ -33,7 +33,7 @@ const maxConnections = 16;
 export async function listenControl(
   path: string,
   handlers: ControlHandlers,
-  onFault: (what: string, error: unknown) => void,
+  onFault: (fault: string, error: unknown) => void,
   checkEveryMs = 3000,
 ): Promise<{ close(): Promise<void> }> {
   let listener = await listen(path, handlers, onFault);
@@ -74,7 +74,7 @@ interface Listener {
 async function listen(
   path: string,
   handlers: ControlHandlers,
-  onFault: (what: string, error: unknown) => void,
+  onFault: (fault: string, error: unknown) => void,
 ): Promise<Listener> {
   await removeLeftover(path);
   const connections = new Set<Socket>();
@@ -116,7 +116,7 @@ async function removeLeftover(path: string): Promise<void> {
   throw new ControlError(`another stepparent is running${pid}`);
 }
 
-function bind(server: Server, path: string, onFault: (what: string, error: unknown) => void): Promise<void> {
+function bind(server: Server, path: string, onFault: (fault: string, error: unknown) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // The socket is made inside listen(), so no other user can connect, not even for a moment.
@@ -173,9 +173,9 @@ export function askControl(path: string, command: string, timeoutMs = patienceMs
   return new Promise((resolve, reject) => {
     let answer = '';
     const connection = createConnection(path);
-    const fail = (what: string): void => {
+    const fail = (fault: string): void => {
       connection.destroy();
-      reject(new ControlError(`stepparent at ${path} ${what}`));
+      reject(new ControlError(`stepparent at ${path} ${fault}`));
     };
     const timer = setTimeout(() => fail('does not answer'), timeoutMs);
     connection.setEncoding('utf8');

@@ -14,7 +14,7 @@ export interface Fault {
 }
 
 export interface Faults {
-  note(what: string, error?: unknown): void;
+  note(message: string, error?: unknown): void;
   list(): Fault[];
   /** The faults of the last hour as clauses of `degraded`, newest first. */
   recent(): string[];

@@ -60,7 +60,7 @@ interface HealthDefinition {
 }
 
 /** A line where there is something to count. */
-export const countLine = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+export const countLine = (count: number, noun: string): string[] => (count > 0 ? [`${count} ${noun}`] : []);
 
 const sentence = (reason: string | undefined, prefix = ''): string[] =>
   reason === undefined ? [] : [`${prefix}${reason}`];

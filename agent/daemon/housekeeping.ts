@@ -11,7 +11,7 @@ export interface HousekeepingDeps {
   timers: Pick<Timers, 'later' | 'every'>;
   /** The outbox has something new. */
   onAlerts(): void;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
 }
 
 const everyMs = 30_000;

@@ -50,7 +50,7 @@ interface HuntListener {
   onAlerts(): void;
   /** A hunt ran for the first time on this database: that number of rows is known from now on, without an alert. */
   onFirstRun(hunt: Hunt, known: number): void;
-  onFault(what: string, error: unknown): void;
+  onFault(fault: string, error: unknown): void;
 }
 
 export interface HuntScheduleDeps {

@@ -13,10 +13,10 @@ type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 /** What belongs to a message, by name. */
 type LogValues = Readonly<Record<string, unknown>>;
 
-type Say = (message: string, values?: LogValues) => void;
+type LogFunction = (message: string, values?: LogValues) => void;
 
 /** The log as its users see it. Messages are ours; whatever was observed goes into the values, which are escaped. */
-export type Log = Readonly<Record<LogLevel, Say>> & { setLevel(level: LogLevel): void };
+export type Log = Readonly<Record<LogLevel, LogFunction>> & { setLevel(level: LogLevel): void };
 
 export interface LogOptions {
   level: LogLevel;
@@ -41,7 +41,7 @@ export function openLog({ level, to, stream, socket = journalSocket }: LogOption
     exitOnError: false,
   });
   const logAt =
-    (entryLevel: LogLevel): Say =>
+    (entryLevel: LogLevel): LogFunction =>
     (message, values = {}) => {
       // Under one key, since winston gives `message` and `level` among the values a meaning.
       logger.log({ level: entryLevel, message, values });

@@ -53,7 +53,7 @@ export interface Sensor {
 interface SensorDeps {
   host: Host;
   settings: Configuration['sensor'];
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
   log: Pick<Log, 'warn'>;
 }
 
@@ -126,7 +126,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
 }
 
 /** Sets the probes again when a package tool is installed, replaced or removed. */
-function watchPrograms(sensor: TracefsSensor, onFault: (what: string, error?: unknown) => void): () => Promise<void> {
+function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: unknown) => void): () => Promise<void> {
   const refresh = (): void => {
     try {
       sensor.refreshProbes();

@@ -60,7 +60,7 @@ export interface PipelineDeps {
   sensor: PipelineSensor;
   storage: PipelineStorage;
   policy: PipelinePolicy;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
 }
 
 export interface Pipeline {
@@ -202,11 +202,11 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     commit();
   });
   /** Undefined where it throws, which is reported. */
-  function attempt<T>(what: string, run: () => T): T | undefined {
+  function attempt<T>(task: string, run: () => T): T | undefined {
     try {
       return run();
     } catch (error) {
-      onFault(what, error);
+      onFault(task, error);
       return undefined;
     }
   }

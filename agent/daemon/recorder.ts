@@ -13,7 +13,7 @@ export interface RecorderDeps {
   /** Milliseconds since 1970. */
   nowMs(): number;
   log: Pick<Log, 'error' | 'info'>;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
 }
 
 export interface Recorder {
@@ -95,7 +95,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
       buildAlerts(events);
       const { alerts } = store.record(events, nowMs());
       noteTerms(events);
-      outage.taken();
+      outage.recovered();
       if (alerts.length > 0) for (const listener of alertListeners) listener();
     } catch (error) {
       outage.refused(events, errorMessage(error));
@@ -114,8 +114,8 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   /** The last commit failed: the caller decides when the next is tried. */
   let isRefusing = false;
   /** What the store refuses is a health check while it is refused, and no longer. */
-  const noteFault = (what: string, error: unknown): void => {
-    if (!(error instanceof StoreError)) onFault(what, error);
+  const noteFault = (fault: string, error: unknown): void => {
+    if (!(error instanceof StoreError)) onFault(fault, error);
   };
 
   const commit = (): void => {
@@ -133,19 +133,19 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
 
   /** Drops what cannot be stored by itself, for the sake of the others. False where no event could: the store is at fault. */
   const commitEach = (): boolean => {
-    const left: { event: JudgedEvent; error: unknown }[] = [];
+    const failed: { event: JudgedEvent; error: unknown }[] = [];
     for (const event of waiting) {
       try {
         commitBatch([event]);
       } catch (error) {
-        left.push({ event, error });
+        failed.push({ event, error });
       }
     }
-    if (left.length === waiting.length) return false;
-    const lost = left.filter(({ error }) => !isOfStore(error));
+    if (failed.length === waiting.length) return false;
+    const lost = failed.filter(({ error }) => !isOfStore(error));
     for (const { error } of lost) noteFault('an event that cannot be stored was given up', error);
     dropped += lost.length;
-    waiting = left.filter(({ error }) => isOfStore(error)).map(({ event }) => event);
+    waiting = failed.filter(({ error }) => isOfStore(error)).map(({ event }) => event);
     waitingArgsLength = waiting.reduce((sum, event) => sum + argsLength(event), 0);
     return waiting.length === 0;
   };

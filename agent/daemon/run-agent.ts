@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { isatty } from 'node:tty';
 import { errorMessage } from '../../collectors/error-message.ts';
-import { isOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { isOwnFault } from '../../collectors/host/read-faults.ts';
 import { exitNow } from '../../collectors/linux/libc.ts';
 import { resolvePaths } from '../configuration/paths.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
@@ -69,7 +69,7 @@ function terminalIsGone(): boolean {
     return false;
   } catch (error) {
     // Without a descriptor left (EMFILE) nothing is known of it.
-    return !isOwnTrouble(error);
+    return !isOwnFault(error);
   }
 }
 

@@ -15,22 +15,22 @@ export interface ScriptBaselineDeps {
   store: Pick<Store, 'scriptsComplete' | 'completeScripts' | 'scriptsOf' | 'saveScripts'>;
   pipeline: Pick<Pipeline, 'handleFileChange' | 'versionInPlace'>;
   timers: Pick<Timers, 'later' | 'closed'>;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
 }
 
 const scriptsAtATime = 8;
 const pauseMs = 50;
-const againAfterMs = 30_000;
+const retryAfterMs = 30_000;
 
 /** Begins the pass unless a pass was completed, and repeats it where it fails. `directory`: dpkg's; another one in tests. */
-export function takeScriptBaseline(deps: ScriptBaselineDeps, directory = '/var/lib/dpkg'): Promise<void> {
-  return passOver(deps, `${directory}/info`).catch((error: unknown) => {
+export function recordScriptBaseline(deps: ScriptBaselineDeps, directory = '/var/lib/dpkg'): Promise<void> {
+  return storeScripts(deps, `${directory}/info`).catch((error: unknown) => {
     deps.onFault('scripts could not be taken down', error);
-    deps.timers.later(againAfterMs, () => void takeScriptBaseline(deps, directory));
+    deps.timers.later(retryAfterMs, () => void recordScriptBaseline(deps, directory));
   });
 }
 
-async function passOver(deps: ScriptBaselineDeps, info: string): Promise<void> {
+async function storeScripts(deps: ScriptBaselineDeps, info: string): Promise<void> {
   const { host, store, timers } = deps;
   if (store.scriptsComplete()) return;
   let names: string[];

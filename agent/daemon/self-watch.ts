@@ -5,7 +5,7 @@ import type { Timers } from '../../collectors/timers.ts';
 
 export interface SelfWatchDeps {
   every: Timers['every'];
-  onFault(what: string, error: unknown): void;
+  onFault(fault: string, error: unknown): void;
   /** Goes on while the process is stopped, and stands still while the host sleeps: then nothing else runs either. */
   monotonicMs?(): number;
   /** Opens a file and closes it; throws what open(2) answers. */

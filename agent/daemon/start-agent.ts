@@ -3,7 +3,7 @@
 import { healthEvent } from '../../collectors/event/health-event.ts';
 import { type Host, openHost } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
-import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { onOwnFault } from '../../collectors/host/read-faults.ts';
 import { raiseFileLimit } from '../../collectors/linux/libc.ts';
 import { askRpm, packageDirectories, type RpmDirectories } from '../../collectors/packagedb/package-directories.ts';
 import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
@@ -33,7 +33,7 @@ import { openPipeline } from './pipeline.ts';
 import { openPolicyInForce, type PolicyInForce } from './policy-in-force.ts';
 import { openRecorder } from './recorder.ts';
 import { openRequests, type Requests } from './requests.ts';
-import { takeScriptBaseline } from './script-baseline.ts';
+import { recordScriptBaseline } from './script-baseline.ts';
 import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
 import { watchPackages } from './watch-packages.ts';
@@ -180,7 +180,7 @@ async function startCollecting(
   const directories = packageDirectories(read.configuration.package_database_folders, rpmDirectories, host.exists);
   const watch = watchPackages(directories, { store, host: { table, context }, pipeline, faults, log });
   end.add('watch of package databases', () => watch.stop());
-  const readScripts = (): void => void takeScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
+  const readScripts = (): void => void recordScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
   readScripts();
   recorder.onSetAside(({ path, reason }, isNow) => {
     pipeline.recordHealth(healthEvent(context, 'store-set-aside', `${reason}; kept as ${path}`));
@@ -247,7 +247,7 @@ function openAnswers(
 
 /** What could not be read, as if it were not there. Returns what ends the reports. */
 const reportFailedReads = (faults: Faults): (() => void) =>
-  onOwnTrouble((error) => faults.note('something could not be read, as if it were not there', error));
+  onOwnFault((error) => faults.note('something could not be read, as if it were not there', error));
 
 async function askRpmDirectories(host: Host, faults: Faults): Promise<RpmDirectories | undefined> {
   const directories = await askRpm(host);

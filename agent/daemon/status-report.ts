@@ -112,14 +112,14 @@ export function openStatusReport(
 ): StatusReport {
   const trackHealth = openHealthTracker(log);
 
-  const readParts = () => ({
+  const readReports = () => ({
     collection: deps.collection.report(),
     policy: deps.policy.report(),
     storage: deps.storage.report(),
     delivery: deps.delivery.report(),
   });
 
-  const healthOf = ({ collection, policy, storage, delivery }: ReturnType<typeof readParts>): Health[] =>
+  const healthOf = ({ collection, policy, storage, delivery }: ReturnType<typeof readReports>): Health[] =>
     trackHealth(
       Date.now(),
       checkHealth({
@@ -139,10 +139,10 @@ export function openStatusReport(
   return {
     report() {
       const facts = deps.storage.facts();
-      const parts = readParts();
-      const { collection, policy, storage, delivery } = parts;
+      const reports = readReports();
+      const { collection, policy, storage, delivery } = reports;
       const { inForce, reloaded } = policy;
-      const health = healthOf(parts);
+      const health = healthOf(reports);
       const degraded = degradedReasons(health);
       const { user, system } = process.cpuUsage();
       return {
@@ -172,6 +172,6 @@ export function openStatusReport(
         cpu_seconds: (user + system) / 1e6,
       };
     },
-    checkHealth: () => void healthOf(readParts()),
+    checkHealth: () => void healthOf(readReports()),
   };
 }

@@ -7,7 +7,7 @@ export interface StorageOutage {
   /** The store refused these, and is asked again with the same ones later. */
   refused(judgedEvents: readonly JudgedEvent[], reason: string): void;
   /** The store takes findings again. */
-  taken(): void;
+  recovered(): void;
   /** Why the store refuses; undefined while it does not. */
   readonly reason: string | undefined;
 }
@@ -36,7 +36,7 @@ export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOuta
         }
       }
     },
-    taken() {
+    recovered() {
       if (lastReason === undefined) return;
       log.info('events are stored again', { matches: lines });
       reported = new WeakSet();

@@ -80,8 +80,10 @@ function packagesText({ stepparent }: Incident): string {
     if (inferred.length === 0) return text;
     return `${text} (${inferred.includes('name') ? '' : 'version '}by its file's name)`;
   });
-  const what = operations.length === 0 ? '' : ` (${operations.map((each) => shown(each)).join(', ')})`;
-  return names.length === 0 ? what.trim() : `${names.join(', ')}${more(count - names.length)}${what}`;
+  const operationsText = operations.length === 0 ? '' : ` (${operations.map((each) => shown(each)).join(', ')})`;
+  return names.length === 0
+    ? operationsText.trim()
+    : `${names.join(', ')}${more(count - names.length)}${operationsText}`;
 }
 
 function alertsText({ stepparent }: Incident): string {

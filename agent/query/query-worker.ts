@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { errorMessage } from '../../collectors/error-message.ts';
 import { openHost } from '../../collectors/host/host.ts';
-import { onOwnTrouble } from '../../collectors/host/read-faults.ts';
+import { onOwnFault } from '../../collectors/host/read-faults.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../../collectors/linux/libc.ts';
 import {
@@ -30,7 +30,7 @@ const send = (message: QueryMessage): void => {
 const notes: string[] = [];
 /** What tables could not read, as if it were not there. */
 const failedReads: { count: number; first: string } = { count: 0, first: '' };
-onOwnTrouble((error) => {
+onOwnFault((error) => {
   if (failedReads.count++ === 0) failedReads.first = errorMessage(error);
 });
 

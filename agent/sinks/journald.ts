@@ -43,7 +43,7 @@ export function openJournaldSink(socket: string = journalSocket): Sink {
     deliver: async (documents) => {
       for (const [index, document] of documents.entries()) {
         const errno = sendEntry(journalFields(document), socket);
-        if (errno !== undefined) return { delivered: index, trouble: troubleOf(errno, socket) };
+        if (errno !== undefined) return { delivered: index, trouble: explainErrno(errno, socket) };
       }
       return { delivered: documents.length };
     },
@@ -51,7 +51,7 @@ export function openJournaldSink(socket: string = journalSocket): Sink {
   };
 }
 
-function troubleOf(errno: string, socket: string): string {
+function explainErrno(errno: string, socket: string): string {
   if (errno === 'ENOENT' || errno === 'ECONNREFUSED') return `no journald listens at ${socket} (${errno})`;
   if (errno === 'EAGAIN') return 'journald does not keep up (EAGAIN)';
   return `journald did not take an alert (${errno})`;

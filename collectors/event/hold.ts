@@ -42,7 +42,7 @@ export interface HoldDeps {
   clock: Pick<Clock, 'monotonicMs'>;
   /** An event was released after `add` had returned. */
   onLate(): void;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
 }
 
 /** Events that wait at once; the oldest goes on when there is one more. */
@@ -122,8 +122,8 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
 
   return {
     add(waits, releaseEvent) {
-      const left = waits.filter((wait) => !isOver(wait, onFault));
-      if (left.length === 0) {
+      const remaining = waits.filter((wait) => !isOver(wait, onFault));
+      if (remaining.length === 0) {
         releaseEvent([]);
         return { arrived() {} };
       }
@@ -131,7 +131,7 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
       if (entries.size >= maxHeld && oldest !== undefined) release(oldest, () => `${maxHeld} others wait`);
       const nowMs = clock.monotonicMs();
       const entry: Entry = {
-        waits: left.map((wait) => ({ wait, untilMs: nowMs + wait.maxMs })),
+        waits: remaining.map((wait) => ({ wait, untilMs: nowMs + wait.maxMs })),
         release: releaseEvent,
       };
       entries.add(entry);

@@ -3,9 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileType } from '../host/file-stat.ts';
-import { reportOwnTrouble } from '../host/read-faults.ts';
+import { reportOwnFault } from '../host/read-faults.ts';
 import type { Proc } from '../proc/read-proc.ts';
-import type { Asked, HostTable, SqlValue } from './host-table.ts';
+import type { HostTable, SqlValue, TableRequest } from './host-table.ts';
 import { type PathPart, parsePathPattern } from './path-pattern.ts';
 
 const maxDepth = 32;
@@ -57,7 +57,7 @@ interface Found {
   directory?: string;
 }
 
-function* filesOf(proc: Proc, { paths, names, note }: Asked): Generator<Found> {
+function* filesOf(proc: Proc, { paths, names, note }: TableRequest): Generator<Found> {
   if (names.has('processes')) {
     for (const pid of proc.listPids()) {
       const file = proc.readExe(pid);
@@ -111,7 +111,7 @@ function* entriesIn(directory: Buffer): Generator<{ name: Buffer; isDirectory: b
   try {
     dir = fs.opendirSync(directory, { bufferSize: 1024, encoding: 'latin1' });
   } catch (error) {
-    reportOwnTrouble(error);
+    reportOwnFault(error);
     return;
   }
   try {
@@ -127,7 +127,7 @@ function nextOf(dir: fs.Dir): fs.Dirent | undefined {
   try {
     return dir.readSync() ?? undefined;
   } catch (error) {
-    reportOwnTrouble(error);
+    reportOwnFault(error);
     return undefined;
   }
 }
@@ -141,7 +141,7 @@ function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefi
     stat = ownStat.isSymbolicLink() ? (fs.statSync(file, { bigint: true, throwIfNoEntry: false }) ?? ownStat) : ownStat;
     if (ownStat.isSymbolicLink()) target = fs.readlinkSync(file);
   } catch (error) {
-    reportOwnTrouble(error);
+    reportOwnFault(error);
     return undefined;
   }
   const text = file.toString();

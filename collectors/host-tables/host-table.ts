@@ -4,7 +4,7 @@
 export type SqlValue = string | number | bigint | null;
 
 /** What a statement says of itself before it runs. */
-export interface Asked {
+export interface TableRequest {
   /** The texts in quotes that begin with `/`: names and patterns of files. */
   paths: readonly string[];
   /** Every identifier, in lower case: which other tables and columns are named. */
@@ -18,5 +18,5 @@ export interface HostTable {
   /** In order; BIGINT and INTEGER make SQLite compare numbers as numbers, also with text. */
   columns: readonly (readonly [name: string, type: 'TEXT' | 'BIGINT' | 'INTEGER'])[];
   /** One list for each row, in the order of the columns. What cannot be read is no row. */
-  rows(asked: Asked): Iterable<readonly SqlValue[]>;
+  rows(asked: TableRequest): Iterable<readonly SqlValue[]>;
 }

@@ -8,24 +8,24 @@ const maxLinks = 40;
  * ELOOP error.
  */
 export function followLinks(file: string, readLink: (file: string) => string | undefined): string {
-  let left = file.split('/');
+  let remaining = file.split('/');
   let links = 0;
-  let reached: string[] = [];
-  for (let part = left.shift(); part !== undefined; part = left.shift()) {
+  let resolved: string[] = [];
+  for (let part = remaining.shift(); part !== undefined; part = remaining.shift()) {
     if (part === '' || part === '.') continue;
     if (part === '..') {
-      reached.pop();
+      resolved.pop();
       continue;
     }
-    const target = readLink(`/${[...reached, part].join('/')}`);
+    const target = readLink(`/${[...resolved, part].join('/')}`);
     if (target === undefined) {
-      reached.push(part);
+      resolved.push(part);
       continue;
     }
     if (++links > maxLinks)
       throw Object.assign(new Error(`ELOOP: too many symbolic links, '${file}'`), { code: 'ELOOP' });
-    if (target.startsWith('/')) reached = [];
-    left = [...target.split('/'), ...left];
+    if (target.startsWith('/')) resolved = [];
+    remaining = [...target.split('/'), ...remaining];
   }
-  return `/${reached.join('/')}`;
+  return `/${resolved.join('/')}`;
 }

@@ -4,17 +4,17 @@
 import { channel } from 'node:diagnostics_channel';
 import { errorCode } from '../error-message.ts';
 
-const troubles = channel('stepparent:own-trouble');
+const ownFaults = channel('stepparent:own-trouble');
 
 const codes: readonly string[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO'];
 
 /** The error is the agent's own, or the disk's: it does not mean that a file is gone or may not be read. */
-export const isOwnTrouble = (error: unknown): boolean =>
+export const isOwnFault = (error: unknown): boolean =>
   codes.includes(errorCode(error)) || (error instanceof Error && 'answered' in error && error.answered === false);
 
 /** For who goes on without what could not be read: any other error is an answer, this one is not. */
-export function reportOwnTrouble(error: unknown): void {
-  if (isOwnTrouble(error)) troubles.publish(error);
+export function reportOwnFault(error: unknown): void {
+  if (isOwnFault(error)) ownFaults.publish(error);
 }
 
 /** Undefined where `read` throws. */
@@ -22,16 +22,16 @@ export function tryRead<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    reportOwnTrouble(error);
+    reportOwnFault(error);
     return undefined;
   }
 }
 
 /** From now on `report` gets these errors. Returns what ends that. */
-export function onOwnTrouble(report: (error: unknown) => void): () => void {
+export function onOwnFault(report: (error: unknown) => void): () => void {
   const subscriber = (error: unknown): void => report(error);
-  troubles.subscribe(subscriber);
+  ownFaults.subscribe(subscriber);
   return () => {
-    troubles.unsubscribe(subscriber);
+    ownFaults.unsubscribe(subscriber);
   };
 }

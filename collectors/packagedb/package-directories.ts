@@ -1,7 +1,7 @@
 // Which directories hold package databases and package scripts on this host.
 
 import type { Host } from '../host/host.ts';
-import { reportOwnTrouble } from '../host/read-faults.ts';
+import { reportOwnFault } from '../host/read-faults.ts';
 import { evaluateRpmMacros } from '../packages/run-rpm.ts';
 import {
   dpkgDirectory,
@@ -40,7 +40,7 @@ export async function askRpm(host: Pick<Host, 'rpm'>): Promise<RpmDirectories | 
     const [database, temporary] = await evaluateRpmMacros(host.rpm, ['_dbpath', '_tmppath']);
     return { database: absolute(database), temporary: absolute(temporary) };
   } catch (error) {
-    reportOwnTrouble(error);
+    reportOwnFault(error);
     return undefined;
   }
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type Answer, ask, known } from '../answer.ts';
 import { contentIdentity, isAtRest } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
-import { reportOwnTrouble } from '../host/read-faults.ts';
+import { reportOwnFault } from '../host/read-faults.ts';
 import { digestOf, loadText, maxDatabaseBytes } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
 import { findRpmDatabase, hasRpm, RpmFailed } from './run-rpm.ts';
@@ -108,7 +108,7 @@ export function openPackageOwner(
     try {
       return await isOwnedInDpkg(host, infoDirectory, file, packageName);
     } catch (error) {
-      reportOwnTrouble(error);
+      reportOwnFault(error);
       // A host without dpkg, or a database that is being changed.
       return undefined;
     }
@@ -154,7 +154,7 @@ export function openPackageOwner(
     try {
       opened = host.open(file);
     } catch (error) {
-      reportOwnTrouble(error);
+      reportOwnFault(error);
       return known<boolean>(undefined);
     }
     const openedStat = opened.stat();
@@ -167,7 +167,7 @@ export function openPackageOwner(
       find({ path: file, opened }, packageNames)
         .catch((error: unknown) => {
           // rpm did not answer in time, or the file is none that can be read.
-          reportOwnTrouble(error);
+          reportOwnFault(error);
           forget();
           return undefined;
         })

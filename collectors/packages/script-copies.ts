@@ -7,7 +7,7 @@ import { type Answer, ask, known } from '../answer.ts';
 import { contentIdentity, isAtRest } from '../host/file-identity.ts';
 import type { FileStat } from '../host/file-stat.ts';
 import type { Host } from '../host/host.ts';
-import { reportOwnTrouble } from '../host/read-faults.ts';
+import { reportOwnFault } from '../host/read-faults.ts';
 import { digestOf, readPiecesNow, withFile } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
 import { dpkgInfoDirectory, isInDpkgDirectory, scriptPhases } from './tools.ts';
@@ -95,14 +95,14 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
     try {
       file = host.open(original);
     } catch (error) {
-      reportOwnTrouble(error);
+      reportOwnFault(error);
       return undefined;
     }
     try {
       const stat = file.stat();
       return stat.size === size ? await contentOf(file, stat) : undefined;
     } catch (error) {
-      reportOwnTrouble(error);
+      reportOwnFault(error);
       return undefined;
     } finally {
       file.close();
@@ -140,7 +140,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
         return stat.size === size && contentNow(file, stat) === digest;
       });
     } catch (error) {
-      reportOwnTrouble(error);
+      reportOwnFault(error);
       return false;
     }
   };
@@ -168,7 +168,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
   };
 
   // So that there is a list before the first flood.
-  void refresh().catch(reportOwnTrouble);
+  void refresh().catch(reportOwnFault);
 
   return {
     originalOf(file) {
@@ -181,7 +181,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
         opened = host.open(file);
         if (pendingCount >= maxAsked) return known(findNow(opened));
       } catch (error) {
-        reportOwnTrouble(error);
+        reportOwnFault(error);
         return none;
       }
       return ask(findInTurn(opened));

@@ -57,7 +57,7 @@ export interface ScriptObserverDeps {
   hold: Pick<Hold, 'check' | 'waitingFor'>;
   /** Whether the content is known for the version: what runs then need not wait for the event of its file. */
   isKnown(observation: ScriptObservation): boolean;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
 }
 
 export interface ScriptObserver {

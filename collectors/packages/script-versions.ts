@@ -29,7 +29,7 @@ const maxKnown = 4096;
 /** A file that was replaced a moment ago is still held open by its reader, so no other file has its inode yet. */
 const replacedMs = 1000;
 
-interface Known {
+interface KnownVersion {
   ctimeMs: number;
   version: FileVersion;
   /** When that was found out. */
@@ -38,7 +38,7 @@ interface Known {
 
 export function openScriptVersions(host: Host, installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
   /** By path and inode. */
-  const known = new Map<string, Known>();
+  const known = new Map<string, KnownVersion>();
   return {
     find(file, name) {
       const key = `${file.path}\0${file.inode}`;

@@ -145,11 +145,14 @@ function describeCredentials(
 /** For an event's `user` and `group`. */
 export function ownerFields(process: ProcessFields | undefined): Pick<StepparentEvent, 'user' | 'group'> {
   const { user, real_user, group, real_group } = process ?? {};
-  const withReal = <Known>(known: Known, real: object | undefined) => ({
+  const withRealIds = <Known>(known: Known, real: object | undefined) => ({
     ...known,
     ...(real && { Ext: { real: real as Identity } }),
   });
-  return { ...(user && { user: withReal(user, real_user) }), ...(group && { group: withReal(group, real_group) }) };
+  return {
+    ...(user && { user: withRealIds(user, real_user) }),
+    ...(group && { group: withRealIds(group, real_group) }),
+  };
 }
 
 export const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
@@ -207,15 +210,15 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
     // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
     if (nearest) {
       const { workingDirectory } = nearest;
-      const passed = {
+      const inherited = {
         ...describeCredentials(nearest, context),
         ...(workingDirectory !== undefined && { working_directory: workingDirectory }),
       };
-      Object.assign(process, passed);
+      Object.assign(process, inherited);
       for (const name of fieldsOfDetails) {
         if (!isUnobserved(name, process, nearest)) delete notes.unobserved[`process.${name}`];
       }
-      for (const name of Object.keys(passed)) {
+      for (const name of Object.keys(inherited)) {
         notes.inferred[`process.${name}`] = 'its nearest ancestor that could be read';
       }
     }
@@ -366,18 +369,18 @@ function describeArgs(
 
 /** Arguments up to a number of bytes: the one that crosses it is cut, those after it dropped. */
 export function cutArgs(args: readonly string[], maxBytes: number): { kept: string[]; cut: boolean } {
-  let left = maxBytes;
+  let remainingBytes = maxBytes;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
     const bytes = Buffer.byteLength(arg);
-    if (bytes > left) {
+    if (bytes > remainingBytes) {
       const head = Buffer.from(arg)
-        .subarray(0, left)
+        .subarray(0, remainingBytes)
         .toString('utf8')
         .replace(/\ufffd+$/, '');
       return { kept: [...args.slice(0, i), head], cut: true };
     }
-    left -= bytes;
+    remainingBytes -= bytes;
   }
   return { kept: [...args], cut: false };
 }

@@ -62,14 +62,14 @@ const userBeforeExec = ({ details, detailsImage, formerImage }: ProcessEntry): n
 
 function dpkgScript(
   entry: ProcessEntry,
-  { filename: given }: Image,
+  { filename: execveName }: Image,
   inherited: Image | undefined,
 ): LifecycleScript | undefined {
   const byDpkg = runs(inherited, 'dpkg');
   // Most execs of a host.
-  if (!byDpkg && !isInDpkgDirectory(given)) return undefined;
+  if (!byDpkg && !isInDpkgDirectory(execveName)) return undefined;
   // What execve was given may lead anywhere.
-  const filename = path.posix.normalize(given);
+  const filename = path.posix.normalize(execveName);
   const userId = userBeforeExec(entry);
   // Without dpkg it is root who has business with its scripts.
   if (!byDpkg && (!isInDpkgDirectory(filename) || (userId ?? 0) !== 0)) return undefined;

@@ -172,24 +172,24 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     },
 
     fork({ pid, creator, thread, sibling, timeNs }) {
-      const maker = processOf(creator, timeNs);
+      const forker = processOf(creator, timeNs);
       if (thread) {
         // What else has had this id has ended: its exit was lost.
         const stale = processes.get(pid);
         if (stale) end(stale);
-        if (threads.size < maxThreads) threads.set(pid, maker);
+        if (threads.size < maxThreads) threads.set(pid, forker);
         return;
       }
       threads.delete(pid);
-      const parent = sibling ? (maker.parent ?? maker) : maker;
+      const parent = sibling ? (forker.parent ?? forker) : forker;
       const known = processes.get(pid);
       if (known && Math.abs(known.startNs - timeNs) < startToleranceNs) {
         // The seeding was quicker than the record: what it read stands, but now the parent is known.
         known.parent = parent;
         known.parentInferred = false;
-        known.parentImageAtFork = maker.image;
-        known.lifecycle = lifecycleBelow(maker);
-        known.transaction = maker.transaction;
+        known.parentImageAtFork = forker.image;
+        known.lifecycle = lifecycleBelow(forker);
+        known.transaction = forker.transaction;
         return;
       }
       if (known) end(known);
@@ -200,13 +200,13 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
         parentInferred: false,
         lineageCut: false,
         depth: cutLineage(parent),
-        image: maker.image,
+        image: forker.image,
         formerImage: undefined,
-        parentImageAtFork: maker.image,
+        parentImageAtFork: forker.image,
         ended: false,
         endNs: undefined,
-        lifecycle: lifecycleBelow(maker),
-        transaction: maker.transaction,
+        lifecycle: lifecycleBelow(forker),
+        transaction: forker.transaction,
         details: undefined,
         detailsImage: undefined,
         inspectedImage: null,

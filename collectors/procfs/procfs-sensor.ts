@@ -132,7 +132,7 @@ export interface ProcfsSensorOptions {
   host: Host;
   /** Least milliseconds between polls; the interval grows on a busy or slow host, so that polling costs at most a twentieth of a core. */
   pollIntervalMs: number;
-  onFault(what: string): void;
+  onFault(fault: string): void;
 }
 
 export interface ProcfsSensor {

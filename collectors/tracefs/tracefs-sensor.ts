@@ -30,7 +30,7 @@ export interface TracefsSensorOptions {
   /** Whether a process with that pid and start lives: what one left behind that does not is taken over. */
   isRunning(pid: number, startTicks: number): boolean;
   /** Something that a person should know: one line, and why. */
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
   /** A program cannot be probed, or for another reason than before; `state` has it while that is so. */
   onUnprobed(program: string, reason: string): void;
 }
@@ -83,9 +83,9 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
   } catch (error) {
     try {
       instance.remove();
-    } catch (left) {
+    } catch (removalError) {
       // What forbids tracing may forbid its removal too (lockdown): the first of the two says why.
-      options.onFault('a tracing instance is left in the kernel', left);
+      options.onFault('a tracing instance is left in the kernel', removalError);
     }
     if (error instanceof TracefsUnavailable) throw error;
     throw new TracefsUnavailable(`tracing could not be started: ${errorMessage(error)}`, { cause: error });

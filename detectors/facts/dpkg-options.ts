@@ -110,7 +110,7 @@ export function parseDpkg(args: readonly string[]): Command | undefined {
   let next = 1;
 
   // False: dpkg refuses, or prints and ends.
-  function take(option: DpkgOption, value: string | undefined): boolean {
+  function applyOption(option: DpkgOption, value: string | undefined): boolean {
     if (option.value !== undefined && value === undefined) return false;
     if (value !== undefined && (option.endsAt?.test(value) || option.accepts?.test(value) === false)) return false;
     if (option.action !== undefined) {
@@ -139,7 +139,7 @@ export function parseDpkg(args: readonly string[]): Command | undefined {
       let value = name.length === option.long.length ? undefined : name.slice(option.long.length + 1);
       if (option.value === undefined && value !== undefined) return undefined;
       if (option.value !== undefined) value ??= args[next++];
-      if (!take(option, value)) return undefined;
+      if (!applyOption(option, value)) return undefined;
       continue;
     }
     for (let rest = word.slice(1); rest !== ''; ) {
@@ -151,7 +151,7 @@ export function parseDpkg(args: readonly string[]): Command | undefined {
         value = rest === '' ? args[next++] : rest.replace(/^=/, '');
         rest = '';
       } else if (rest.startsWith('=')) return undefined;
-      if (!take(option, value)) return undefined;
+      if (!applyOption(option, value)) return undefined;
     }
   }
 

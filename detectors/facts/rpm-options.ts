@@ -135,7 +135,7 @@ export function parseRpm(args: readonly string[]): Command | undefined {
   let database: string | undefined;
 
   // False: rpm refuses, or prints and ends.
-  function take(option: RpmOption, value: string | undefined): boolean {
+  function applyOption(option: RpmOption, value: string | undefined): boolean {
     if (option.ends) return false;
     if (option.value !== undefined && value === undefined) return false;
     if (value !== undefined && option.accepts?.test(value) === false) return false;
@@ -148,7 +148,7 @@ export function parseRpm(args: readonly string[]): Command | undefined {
     return true;
   }
 
-  function takeValue(option: RpmOption): string | undefined {
+  function shiftValue(option: RpmOption): string | undefined {
     if (option.value !== 'operand') return words.shift();
     const index = words.findIndex((word) => !word.startsWith('-'));
     return index < 0 ? '' : words.splice(index, 1)[0];
@@ -163,15 +163,15 @@ export function parseRpm(args: readonly string[]): Command | undefined {
       operands.push(word);
       continue;
     }
-    const [, dashes = '', name = '', equals, given] = /^(--?)([^=]*)(=)?(.*)$/s.exec(word) ?? [];
+    const [, dashes = '', name = '', equals, attached] = /^(--?)([^=]*)(=)?(.*)$/s.exec(word) ?? [];
     const long = byLong.get(name);
     const poptOnly = long?.alias === true || (long?.exec !== undefined && equals === undefined);
     if (dashes === '--' || poptOnly) {
       if (long === undefined || (long.exec !== undefined && !poptOnly)) return undefined;
       // An alias puts what it is given among the arguments, where it may be an option or a package.
-      if (long.alias && given !== undefined && given !== '') words.unshift(given);
-      const value = long.alias || equals === undefined ? undefined : given;
-      if (!take(long, long.value === undefined ? undefined : (value ?? takeValue(long)))) return undefined;
+      if (long.alias && attached !== undefined && attached !== '') words.unshift(attached);
+      const value = long.alias || equals === undefined ? undefined : attached;
+      if (!applyOption(long, long.value === undefined ? undefined : (value ?? shiftValue(long)))) return undefined;
       continue;
     }
     // popt 1.19 refuses a value that nothing takes; earlier ones skip it (long) or the `=` (short) and go on.
@@ -181,8 +181,8 @@ export function parseRpm(args: readonly string[]): Command | undefined {
       const joined = rest.slice(1);
       rest = option.value === undefined ? joined.replace(/^=/, '') : '';
       const value =
-        option.value === undefined ? undefined : joined === '' ? takeValue(option) : joined.replace(/^=/, '');
-      if (!take(option, value)) return undefined;
+        option.value === undefined ? undefined : joined === '' ? shiftValue(option) : joined.replace(/^=/, '');
+      if (!applyOption(option, value)) return undefined;
     }
   }
 

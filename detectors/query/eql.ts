@@ -100,16 +100,16 @@ class EqlParser {
     }
     this.#index++;
     const category = isWord && first.text === 'any' ? undefined : first.text;
-    if (!this.#take('where')) throw this.#unexpected('`where`');
-    const holds = this.#conditionOf(this.#or());
+    if (!this.#accept('where')) throw this.#unexpected('`where`');
+    const condition = this.#conditionOf(this.#or());
     const after = this.#peek();
     const rest = unsupportedAfter[after.text];
     if (rest !== undefined && (after.kind === 'name' || after.kind === '|')) throw this.#refuse(after, rest);
     if (after.kind !== 'end') throw this.#unexpected('an operator, `and`, `or` or the end of the query');
-    if (category === undefined) return { matches: holds, category };
+    if (category === undefined) return { matches: condition, category };
     this.fields.add('event.category');
     const isCategory = (one: Scalar): boolean => one === category;
-    return { matches: and([(read) => someValue(read('event.category'), isCategory), holds]), category };
+    return { matches: and([(read) => someValue(read('event.category'), isCategory), condition]), category };
   }
 
   #or(): Expression {
@@ -124,13 +124,13 @@ class EqlParser {
     const first = part();
     if (this.#peek().kind !== keyword) return first;
     const parts = [first];
-    while (this.#take(keyword)) parts.push(part());
+    while (this.#accept(keyword)) parts.push(part());
     return this.#condition(combine(parts.map((one) => this.#conditionOf(one))), parts);
   }
 
   #not(): Expression {
     const token = this.#peek();
-    if (!this.#take('not')) return this.#comparison();
+    if (!this.#accept('not')) return this.#comparison();
     return { ...this.#negation(this.#nested(() => this.#not())), start: token.start };
   }
 
@@ -157,8 +157,8 @@ class EqlParser {
       this.#comparable(left, right);
       if (range === undefined) {
         // A test for absence, and a condition that is to be false, hold without the field.
-        const holdsWithout = [left, right].some((one) => one.type === 'null' || typeof one.literal === 'boolean');
-        const equal = this.#test(equality(left, right), [left, right], holdsWithout ? [] : [left, right]);
+        const matchesAbsentField = [left, right].some((one) => one.type === 'null' || typeof one.literal === 'boolean');
+        const equal = this.#test(equality(left, right), [left, right], matchesAbsentField ? [] : [left, right]);
         return operator.kind === '==' ? equal : this.#negation(equal);
       }
       const boolean = [left, right].find((one) => one.type === 'boolean');
@@ -239,13 +239,13 @@ class EqlParser {
   }
 
   #list(item: () => Expression): Expression[] {
-    if (!this.#take('(')) throw this.#unexpected('`(` and a list of values');
+    if (!this.#accept('(')) throw this.#unexpected('`(` and a list of values');
     const items = this.#nested(() => {
       const found = [item()];
-      while (this.#take(',')) found.push(item());
+      while (this.#accept(',')) found.push(item());
       return found;
     });
-    if (!this.#take(')')) throw this.#unexpected('`,` or `)`');
+    if (!this.#accept(')')) throw this.#unexpected('`,` or `)`');
     return items;
   }
 
@@ -288,7 +288,7 @@ class EqlParser {
         this.#index++;
         const inner = this.#nested(() => this.#or());
         const end = this.#peek().end;
-        if (!this.#take(')')) throw this.#unexpected('an operator or `)`');
+        if (!this.#accept(')')) throw this.#unexpected('an operator or `)`');
         return { ...inner, start: token.start, end };
       }
       case 'string':
@@ -361,22 +361,22 @@ class EqlParser {
     const definition = eqlFunctions.find((one) => one.name === name);
     if (ignoreCase && definition?.foldable === undefined)
       throw this.#refuse(token, `\`${name}\` has no case-insensitive variant: write it without \`~\``);
-    const given = this.#tokens[this.#index + 1]?.kind === ')' ? [] : this.#list(() => this.#or());
-    if (given.length === 0) this.#index += 2;
+    const args = this.#tokens[this.#index + 1]?.kind === ')' ? [] : this.#list(() => this.#or());
+    if (args.length === 0) this.#index += 2;
     const span = { start: token.start, end: close() };
     const operator = arithmeticFunctions[name];
     if (operator !== undefined || definition === undefined) {
-      const [left, right] = given;
-      if (left === undefined || right === undefined || given.length > 2)
-        throw this.#refuse(token, `\`${name}\` takes 2 arguments, found ${given.length}`);
+      const [left, right] = args;
+      if (left === undefined || right === undefined || args.length > 2)
+        throw this.#refuse(token, `\`${name}\` takes 2 arguments, found ${args.length}`);
       return { ...this.#arithmetic(operator ?? '+', left, right), ...span };
     }
-    return { ...this.#applied(definition, given, ignoreCase, token), ...span };
+    return { ...this.#applied(definition, args, ignoreCase, token), ...span };
   }
 
-  #applied(definition: EqlFunction, given: readonly Expression[], ignoreCase: boolean, token: EqlToken): Expression {
+  #applied(definition: EqlFunction, args: readonly Expression[], ignoreCase: boolean, token: EqlToken): Expression {
     const { name, parameters, required, repeats, returns, foldable = [], bind } = definition;
-    if (given.length < required || (given.length > parameters.length && repeats === undefined)) {
+    if (args.length < required || (args.length > parameters.length && repeats === undefined)) {
       const allowed = repeats
         ? `at least ${required}`
         : required === parameters.length
@@ -384,14 +384,14 @@ class EqlParser {
           : `${required} to ${parameters.length}`;
       throw this.#refuse(
         token,
-        `\`${name}\` takes ${allowed} argument${allowed === '1' || allowed === 'at least 1' ? '' : 's'}, found ${given.length}`,
+        `\`${name}\` takes ${allowed} argument${allowed === '1' || allowed === 'at least 1' ? '' : 's'}, found ${args.length}`,
       );
     }
     const literals: LiteralArgument[] = [];
     const literalNodes: Expression[] = [];
     const evaluated: Evaluate[] = [];
     const types: EqlParameter['type'][] = [];
-    for (const [index, argument] of given.entries()) {
+    for (const [index, argument] of args.entries()) {
       const parameter = parameters[Math.min(index, parameters.length - 1)];
       if (parameter === undefined) continue;
       const folded = ignoreCase && foldable.includes(index);
@@ -419,7 +419,7 @@ class EqlParser {
       }
       return apply(values);
     });
-    const node = this.#node(returns, evaluate, given, false);
+    const node = this.#node(returns, evaluate, args, false);
     if (returns === 'boolean')
       node.condition = whenTrue(
         testing(node, (one) => one === true),
@@ -510,7 +510,7 @@ class EqlParser {
     return token ?? { kind: 'end', start: this.#source.length, end: this.#source.length, text: '' };
   }
 
-  #take(kind: EqlToken['kind']): boolean {
+  #accept(kind: EqlToken['kind']): boolean {
     if (this.#peek().kind !== kind) return false;
     this.#index++;
     return true;

@@ -69,12 +69,12 @@ class KqlParser {
   }
 
   #not(): Predicate {
-    if (!this.#take('not')) return this.#group();
+    if (!this.#accept('not')) return this.#group();
     return not(this.#nested(() => this.#not()));
   }
 
   #group(): Predicate {
-    if (!this.#take('(')) return this.#expression();
+    if (!this.#accept('(')) return this.#expression();
     const inner = this.#nested(() => this.#or());
     this.#close();
     return inner;
@@ -132,7 +132,7 @@ class KqlParser {
   }
 
   #valueList(): ValueTest {
-    if (!this.#take('(')) return this.#value();
+    if (!this.#accept('(')) return this.#value();
     const inner = this.#nested(() => this.#valueOr());
     this.#close();
     return inner;
@@ -150,7 +150,7 @@ class KqlParser {
   }
 
   #valueNot(): ValueTest {
-    if (!this.#take('not')) return this.#valueList();
+    if (!this.#accept('not')) return this.#valueList();
     const negated = this.#nested(() => this.#valueNot());
     return { matches: (value) => !negated.matches(value) };
   }
@@ -195,7 +195,7 @@ class KqlParser {
 
   #chain<T>(keyword: 'and' | 'or', part: () => T): T[] {
     const parts = [part()];
-    while (this.#take(keyword)) parts.push(part());
+    while (this.#accept(keyword)) parts.push(part());
     return parts;
   }
 
@@ -207,7 +207,7 @@ class KqlParser {
   }
 
   #close(): void {
-    if (!this.#take(')')) throw this.#unexpected('`and`, `or` or `)`');
+    if (!this.#accept(')')) throw this.#unexpected('`and`, `or` or `)`');
   }
 
   #peek(): KqlToken {
@@ -216,7 +216,7 @@ class KqlParser {
     );
   }
 
-  #take(kind: KqlToken['kind']): boolean {
+  #accept(kind: KqlToken['kind']): boolean {
     if (this.#peek().kind !== kind) return false;
     this.#index++;
     return true;

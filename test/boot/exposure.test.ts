@@ -12,11 +12,11 @@ const mostAllowed = 2.5;
 
 describe.skipIf(missing)(titled("the unit's sandbox", missing), () => {
   test(`exposure of at most ${mostAllowed}`, () => {
-    const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
+    const output = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
       encoding: 'utf8',
       env: { ...process.env, LC_ALL: 'C' },
     });
-    const overall = /Overall exposure level.*/.exec(said)?.[0] ?? said;
+    const overall = /Overall exposure level.*/.exec(output)?.[0] ?? output;
     console.log(overall);
     expect(Number(/: ([\d.]+) /.exec(overall)?.[1])).toBeLessThanOrEqual(mostAllowed);
   });

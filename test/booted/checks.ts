@@ -354,11 +354,11 @@ export const checks: readonly Check[] = [
       const reloaded = async (command: string): Promise<string | undefined> => {
         const before = (await status()).reloaded?.last;
         await must(command);
-        const said = await once('the reload', askStatus, (output) => {
+        const answer = await once('the reload', askStatus, (output) => {
           const last = (JSON.parse(output) as AgentStatus).reloaded?.last;
           return last !== undefined && last !== before;
         });
-        return (JSON.parse(said) as AgentStatus).reloaded?.refused;
+        return (JSON.parse(answer) as AgentStatus).reloaded?.refused;
       };
       await configure('off');
       expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);

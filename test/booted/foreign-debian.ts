@@ -70,9 +70,9 @@ async function setUp(work: string, architecture: Architecture): Promise<string> 
     kernelOptions: ['init=/second-stage'],
     options: ['-no-reboot'],
   });
-  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  const [output] = await Promise.all([text(child.stderr), once(child, 'exit')]);
   const log = readFileSync(console, 'utf8');
-  if (!log.includes(done)) throw new Error(`the packages were not configured: ${said}\n${log.slice(-2000)}`);
+  if (!log.includes(done)) throw new Error(`the packages were not configured: ${output}\n${log.slice(-2000)}`);
   return disk;
 }
 

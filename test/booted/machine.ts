@@ -44,11 +44,11 @@ const patienceMs = 420_000;
 export async function openShell(socket: string, trouble: () => string | undefined): Promise<Shell> {
   let text = '';
   let greetings = 0;
-  const take = <T>(pattern: RegExp, of: (found: RegExpExecArray) => T): T | undefined => {
+  const take = <T>(pattern: RegExp, convert: (found: RegExpExecArray) => T): T | undefined => {
     const found = pattern.exec(text);
     if (found === null) return undefined;
     text = text.slice(found.index + found[0].length);
-    return of(found);
+    return convert(found);
   };
   const ask = <T>(what: string, answer: () => T | undefined): Promise<T> =>
     until(

@@ -38,16 +38,16 @@ export async function bootVirtualMachine(
     ...{ architecture, cpus, console, disk: makeDisk(scratch, root) },
     options: ['-chardev', `socket,id=shell,path=${socket},server=on,wait=off`, ...shellOptions],
   });
-  let said = '';
+  let output = '';
   let trouble: string | undefined;
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    output += text;
   });
   child.once('error', (error) => {
     trouble = String(error);
   });
   child.once('exit', (code, signal) => {
-    trouble = `the machine ended: ${code ?? signal} ${said}`;
+    trouble = `the machine ended: ${code ?? signal} ${output}`;
   });
   const log = () => (existsSync(console) ? readFileSync(console, 'utf8') : '');
   const shell = await openShell(socket, () => trouble && `${trouble}\n${log().slice(-2000)}`);

@@ -52,9 +52,9 @@ function npm(
   let pid: number | undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
-    const said = /^ready \(pid (\d+)/m.exec(stdout)?.[1];
-    if (pid !== undefined || said === undefined) return;
-    pid = Number(said);
+    const pidText = /^ready \(pid (\d+)/m.exec(stdout)?.[1];
+    if (pid !== undefined || pidText === undefined) return;
+    pid = Number(pidText);
     ready?.(pid);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -89,18 +89,18 @@ describe.skipIf(why).each(['9.2.0', '10.9.4'])(titled('npm %s', why), (version) 
 
   test('npm start starts the agent on it; SIGTERM ends both', async () => {
     const places = join(scratch, `places-${version}`);
-    const at = (name: string): string => join(places, name);
+    const pathOf = (name: string): string => join(places, name);
     mkdirSync(places);
-    writeFileSync(at('config.toml'), '[alerts]\njournald = false\n');
+    writeFileSync(pathOf('config.toml'), '[alerts]\njournald = false\n');
     const env = {
       ...hostEnv,
-      STATE_DIRECTORY: at('state'),
-      LOGS_DIRECTORY: at('logs'),
-      RUNTIME_DIRECTORY: at('run'),
-      CACHE_DIRECTORY: at('cache'),
+      STATE_DIRECTORY: pathOf('state'),
+      LOGS_DIRECTORY: pathOf('logs'),
+      RUNTIME_DIRECTORY: pathOf('run'),
+      CACHE_DIRECTORY: pathOf('cache'),
     };
     let program = '';
-    const ended = await npm(version, ['start', '--', '--config', at('config.toml')], clone, env, (pid) => {
+    const ended = await npm(version, ['start', '--', '--config', pathOf('config.toml')], clone, env, (pid) => {
       program = readlinkSync(`/proc/${pid}/exe`);
       process.kill(pid, 'SIGTERM');
     });

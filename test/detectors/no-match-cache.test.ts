@@ -14,8 +14,8 @@ function dismissed(fields: Readonly<Record<string, FieldValue>>, key = '/bin/tru
   const noMatchCache = createNoMatchCache();
   const reads = recordReads(reading(fields));
   for (const field of ['name', 'path', 'copy']) reads.read(field);
-  noMatchCache.keep(key, reads);
-  return (of: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.covers(of, reading(now));
+  noMatchCache.remember(key, reads);
+  return (key: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.covers(key, reading(now));
 }
 
 const seen = { name: 'true', path: '/usr/bin/true' };
@@ -43,7 +43,7 @@ test('many keys: the memory is bounded, and all are asked anew then', () => {
   const keep = (key: string): void => {
     const reads = recordReads(reading(seen));
     reads.read('name');
-    noMatchCache.keep(key, reads);
+    noMatchCache.remember(key, reads);
   };
   keep('first');
   for (let i = 0; i < 511; i++) keep(`${i}`);
@@ -60,19 +60,19 @@ test('nor is an event of which a field read otherwise the second time', () => {
   reads.read('copy');
   copy = '/var/lib/dpkg/info/x.postinst';
   reads.read('copy');
-  noMatchCache.keep('/bin/true', reads);
+  noMatchCache.remember('/bin/true', reads);
   expect(noMatchCache.covers('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
 });
 
 test('whether another reader agrees with what a part of the reads gave', () => {
   const reads = recordReads(reading({ name: 'dpkg', args: ['dpkg', '-i'] }));
   reads.read('name');
-  const from = reads.count;
+  const start = reads.count;
   reads.read('args');
   reads.read('copy');
   const now = { name: 'other', args: ['dpkg', '-i'] };
-  expect(reads.sameBetween(reading(now), from, reads.count)).toBe(true);
-  expect(reads.sameBetween(reading(now), 0, from)).toBe(false);
-  expect(reads.sameBetween(reading({ ...now, args: ['dpkg', '-r'] }), from, reads.count)).toBe(false);
-  expect(reads.sameBetween(reading({ ...now, copy: '/x' }), from, reads.count)).toBe(false);
+  expect(reads.sameBetween(reading(now), start, reads.count)).toBe(true);
+  expect(reads.sameBetween(reading(now), 0, start)).toBe(false);
+  expect(reads.sameBetween(reading({ ...now, args: ['dpkg', '-r'] }), start, reads.count)).toBe(false);
+  expect(reads.sameBetween(reading({ ...now, copy: '/x' }), start, reads.count)).toBe(false);
 });

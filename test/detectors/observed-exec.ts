@@ -35,9 +35,9 @@ export function entryOf(pid: number, image: Image | undefined, change: Partial<P
 type Fields = Readonly<Record<string, FieldValue>>;
 
 interface Exec {
-  quick: Fields;
+  cheapFields: Fields;
   /** What the fields turn out to be once the event is described; as at first where not given. */
-  full?: Fields;
+  describedFields?: Fields;
   scope?: string;
   change?: Partial<StepparentEvent>;
   entry?: ProcessEntry;
@@ -45,7 +45,10 @@ interface Exec {
 }
 
 /** `described` counts how often the full description was asked for. */
-export function observedExec(id: string, { quick, full = quick, scope = '', change = {}, ...snapshot }: Exec) {
+export function observedExec(
+  id: string,
+  { cheapFields, describedFields = cheapFields, scope = '', change = {}, ...snapshot }: Exec,
+) {
   const { entry = entryOf(30, imageOf('/usr/bin/dpkg')), parent } = snapshot;
   const counts = { described: 0 };
   const exec: ObservedExec = {
@@ -58,7 +61,7 @@ export function observedExec(id: string, { quick, full = quick, scope = '', chan
       ancestors: parent ? [{ entry: parent, image: parent.image }] : [],
     },
     pending: () => undefined,
-    read: (field) => (counts.described > 0 ? full : quick)[field],
+    read: (field) => (counts.described > 0 ? describedFields : cheapFields)[field],
     document() {
       counts.described++;
       return { ...exampleEvent(id, start), ...change };

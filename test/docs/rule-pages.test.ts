@@ -59,7 +59,7 @@ describe('a guide that is wrong is found', () => {
     ['stepparent events extra', /too many arguments/],
     ['stepparent alerts --state known', /Allowed choices/],
     ['stepparent baseline trust some-rule', /missing required argument/],
-  ])('refused: %s', async (command, said) => {
-    expect(await refusalOf(command.split(' '))).toMatch(said);
+  ])('refused: %s', async (command, message) => {
+    expect(await refusalOf(command.split(' '))).toMatch(message);
   });
 });

@@ -36,10 +36,11 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
     await journald?.stop();
   });
 
-  const of = (alerts: AlertDocument[], parent: string) =>
+  const alertsOf = (alerts: AlertDocument[], parent: string) =>
     alerts.filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
   const inJournal = (id: string) => journald.read(`STEPPARENT_ALERT_ID=${id}`);
-  const alertOf = (parent: string) => until(`an alert of ${parent}`, async () => of(await agent.alerts(), parent)[0]);
+  const alertOf = (parent: string) =>
+    until(`an alert of ${parent}`, async () => alertsOf(await agent.alerts(), parent)[0]);
 
   test('is stored, in the file and in the journal', async () => {
     const alert = await alertOf(first);
@@ -48,7 +49,7 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
 
     const { id } = alert.stepparent.alert;
     const [line, ...more] = await until('the line in the file', () => {
-      const lines = of(agent.delivered(), first);
+      const lines = alertsOf(agent.delivered(), first);
       return lines.length > 0 && lines;
     });
     expect(more).toEqual([]);
@@ -89,7 +90,7 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
   test('is not told again when the same parent installs again, but counted', async () => {
     await runBy(first, ['dpkg', '-i', deb]);
     await until('the counter', async () => (await alertOf(first)).stepparent.alert.count === 2);
-    expect(of(await agent.alerts(), first)).toHaveLength(1);
+    expect(alertsOf(await agent.alerts(), first)).toHaveLength(1);
     const { stdout } = await agent.cli('alerts');
     expect(stdout.split('\n').filter((line) => line.includes(first))).toEqual([expect.stringContaining(' ×2 ')]);
 
@@ -104,10 +105,10 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
     await runBy(second, ['dpkg', '-i', deb]);
     const { id } = (await alertOf(second)).stepparent.alert;
     await until('the entry in the journal', () => inJournal(id).length === 1);
-    await until('the line in the file', () => of(agent.delivered(), second).length === 1);
+    await until('the line in the file', () => alertsOf(agent.delivered(), second).length === 1);
 
     // All that came before it has been delivered too.
-    expect(of(agent.delivered(), first)).toHaveLength(1);
+    expect(alertsOf(agent.delivered(), first)).toHaveLength(1);
     expect(inJournal((await alertOf(first)).stepparent.alert.id)).toHaveLength(1);
   });
 

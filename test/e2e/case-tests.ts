@@ -200,8 +200,8 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
   for (const each of cases) {
     test(`the payload ran: ${each.id}`, () => {
       const { code, stdout, stderr } = resultOf(each).ended;
-      const said = code === 0 ? '' : `${stdout}${stderr}`;
-      expect({ code, said, proof: /^PROOF \S/m.test(stdout) }).toEqual({ code: 0, said: '', proof: true });
+      const output = code === 0 ? '' : `${stdout}${stderr}`;
+      expect({ code, said: output, proof: /^PROOF \S/m.test(stdout) }).toEqual({ code: 0, said: '', proof: true });
     });
   }
 

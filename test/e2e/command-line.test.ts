@@ -15,8 +15,8 @@ import { run, runCli, testAgent, tracesOf, until } from './run-agent.ts';
 const top = join(import.meta.dirname, '../..');
 
 test('npm runs it from the checkout', () => {
-  const said = execFileSync('npm', ['run', '-s', 'stepparent', '--', '--version'], { cwd: top, encoding: 'utf8' });
-  expect(said).toBe(`${JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).version}\n`);
+  const output = execFileSync('npm', ['run', '-s', 'stepparent', '--', '--version'], { cwd: top, encoding: 'utf8' });
+  expect(output).toBe(`${JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).version}\n`);
 });
 
 test('the agent gives itself the priority of its unit', () => {
@@ -97,8 +97,8 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
 
     await runBy(parent, ['dpkg', '-i', '/none.deb']);
     const fired = await until('all alerts', async () => {
-      const of = (await agent.alerts()).filter(({ process }) => process?.parent?.executable === parent);
-      return of.length > 2 && of.map((alert) => alert.rule.id);
+      const alerts = (await agent.alerts()).filter(({ process }) => process?.parent?.executable === parent);
+      return alerts.length > 2 && alerts.map((alert) => alert.rule.id);
     });
     expect(fired.sort()).toEqual([
       'dpkg-package-installed-by-unusual-parent',

@@ -96,7 +96,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
     await strict.stop();
   });
 
-  const of = (agent: typeof usual, setting: Setting) => {
+  const alertsOf = (agent: typeof usual, setting: Setting) => {
     const parent = parents.get(setting);
     const { events = [], alerts = [], terms = [] } = seen.get(agent) ?? {};
     return {
@@ -108,7 +108,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
 
   describe.each(Object.entries(containers))('%s', (_, setting) => {
     test('a container: stored, with a term of its own, and no alert', () => {
-      const { events, alerts, terms } = of(usual, setting);
+      const { events, alerts, terms } = alertsOf(usual, setting);
       expect(events).toMatchObject([{ container: { id: expect.stringMatching(/^(?:pid|mnt):\d+$/) } }]);
       expect(events[0]?.process?.args).toEqual(['dpkg', '-i', expect.stringMatching(/^\/none\d+\.deb$/)]);
       expect(alerts).toEqual([]);
@@ -116,7 +116,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
     });
 
     test('with container_alerts: an alert that names it', () => {
-      const { events, alerts, terms } = of(strict, setting);
+      const { events, alerts, terms } = alertsOf(strict, setting);
       const id = events[0]?.container?.id;
       expect(id).toBeDefined();
       expect(alerts).toMatchObject([{ container: { id }, stepparent: { alert: { state: 'open' } } }]);
@@ -126,7 +126,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
   });
 
   test.each(Object.entries(host))('%s: no container, an alert', (_, setting) => {
-    const { events, alerts } = of(usual, setting);
+    const { events, alerts } = alertsOf(usual, setting);
     expect(events).toHaveLength(1);
     expect(events[0]?.container).toBeUndefined();
     expect(alerts.map(({ process }) => basename(process?.parent?.executable ?? ''))).toEqual([

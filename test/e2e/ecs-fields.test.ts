@@ -17,7 +17,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { makeParent, runBy } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
+import { collectEvents, documents, run, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('rpm', 'rpmbuild'));
 const info = '/var/lib/dpkg/info';
@@ -77,7 +77,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     expect(await run('dpkg', ['-i', buildDeb(scratch, 'e2e-before')])).toMatchObject({ code: 0 });
     writeFileSync(join(info, 'e2e-ghost.prerm'), '#!/bin/sh\n', { mode: 0o755 });
     await agent.start();
-    const reported = tellAll(agent, info);
+    const reported = collectEvents(agent, info);
     const alerted = (rule: string) =>
       until(`an alert of ${rule}`, () => agent.delivered().some((alert) => alert.rule.id === rule));
     // What the agent says once it has looked at what there is: from then on changes are changes.
@@ -105,7 +105,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     alerts = agent.delivered();
     events = await agent.events();
 
-    const of = (rule: string | undefined) => alerts.filter((alert) => alert.rule?.id === rule);
+    const alertsOf = (rule: string | undefined) => alerts.filter((alert) => alert.rule?.id === rule);
     const execs = events.filter(({ event }) => event.action === 'exec');
     const installs = (tool: string) =>
       execs.filter(
@@ -117,15 +117,15 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     found = {
       'rule: dpkg installs for a new parent': {
         events: installs('/usr/bin/dpkg'),
-        alerts: of(rules[0]),
+        alerts: alertsOf(rules[0]),
       },
       'rule: rpm installs for a new parent': {
         events: installs('/usr/bin/rpm'),
-        alerts: of(rules[1]),
+        alerts: alertsOf(rules[1]),
       },
       'rule: maintainer script outside dpkg': {
         events: execs.filter(({ process }) => process?.executable === script && process.parent?.executable === hand),
-        alerts: of(rules[2]),
+        alerts: alertsOf(rules[2]),
       },
       'hunt: files in package databases': {
         events: events.filter(
@@ -134,7 +134,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
             (changed?.path === script || changed?.path === join(rpmDatabase, 'rpmdb.sqlite')) &&
             ['creation', 'rename'].includes(event.action ?? ''),
         ),
-        alerts: of('dpkg-database-changed-by-other-program').filter(({ event }) => event.action === 'creation'),
+        alerts: alertsOf('dpkg-database-changed-by-other-program').filter(({ event }) => event.action === 'creation'),
       },
       'hunt: children of lifecycle scripts': {
         // The children of a scriptlet, and of a script in dpkg's folder.

@@ -40,8 +40,8 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
       return listed.some(({ stepparent }) => stepparent.alert.terms[0] === after) && listed;
     });
     for (const parent of [before, ...meanwhile, after]) {
-      const of = alerts.filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
-      expect(of.map(({ stepparent }) => stepparent.alert.count)).toEqual([1]);
+      const own = alerts.filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
+      expect(own.map(({ stepparent }) => stepparent.alert.count)).toEqual([1]);
     }
     for (const parent of meanwhile) {
       const alert = alerts.find(({ stepparent }) => stepparent.alert.terms[0] === parent);

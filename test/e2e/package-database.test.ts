@@ -12,7 +12,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { documents, run, tellAll, testAgent, until } from './run-agent.ts';
+import { collectEvents, documents, run, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing;
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
@@ -23,8 +23,8 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
   const rpmDatabase = join(scratch, 'var/lib/rpm');
   const directories = [info, '/var/lib/dpkg', rpmDatabase];
   const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(directories)}\n`);
-  const reported = tellAll(agent, info);
-  const of = (events: StepparentEvent[], path: string): StepparentEvent[] =>
+  const reported = collectEvents(agent, info);
+  const eventsOf = (events: StepparentEvent[], path: string): StepparentEvent[] =>
     events.filter(({ file }) => file?.path === path);
   const ran = (events: StepparentEvent[], executable: string): StepparentEvent[] =>
     events.filter(({ event, process: of }) => event.action === 'exec' && of?.executable === executable);
@@ -62,7 +62,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     const events = (await reported()).slice(before);
 
     const script = `${info}/e2e-files.postinst`;
-    const [renamed, ...more] = of(events, script);
+    const [renamed, ...more] = eventsOf(events, script);
     expect(more).toEqual([]);
     expect(renamed).toMatchObject({
       event: { category: ['file'], type: ['change'], action: 'rename', provider: 'fanotify' },
@@ -86,10 +86,10 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     });
     // The file's own times are of no use: the archive's are kept. That of the change is not.
     expect(Date.parse(renamed?.file?.ctime ?? '')).toBeGreaterThanOrEqual(Date.parse(renamed?.file?.mtime ?? ''));
-    expect(of(events, '/var/lib/dpkg/status').at(-1)?.file?.hash).toEqual({
+    expect(eventsOf(events, '/var/lib/dpkg/status').at(-1)?.file?.hash).toEqual({
       sha256: createHash('sha256').update(readFileSync('/var/lib/dpkg/status')).digest('hex'),
     });
-    expect(of(events, '/var/lib/dpkg/tmp.ci').map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
+    expect(eventsOf(events, '/var/lib/dpkg/tmp.ci').map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
 
     const own = { manager: 'dpkg', package: 'e2e-files' };
     const preinst = ran(events, '/var/lib/dpkg/tmp.ci/preinst').find(({ process: by }) => by?.parent?.pid === dpkg.pid);
@@ -116,9 +116,9 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
   test('a script that is changed, by a program that ends at once', async () => {
     const tamper = makeParent(scratch, 'tamper');
     const script = `${info}/e2e-files.postinst`;
-    const before = of(await agent.events(), script).length;
+    const before = eventsOf(await agent.events(), script).length;
     const { pid } = await run(tamper, ['-c', `echo /tmp/x >> ${script}`]);
-    const events = of(await reported(), script).slice(before);
+    const events = eventsOf(await reported(), script).slice(before);
     expect(events).toMatchObject([
       {
         event: { action: 'modification' },
@@ -135,7 +135,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
       scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm'\n` },
     });
     await run('dpkg', ['-i', deb]);
-    const [event] = of(await reported(), `${info}/bash.prerm`);
+    const [event] = eventsOf(await reported(), `${info}/bash.prerm`);
     expect(event).toMatchObject({
       event: { action: 'creation' },
       // Of a shell that has ended only the name that execve was given is known.
@@ -215,12 +215,12 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
 
   test('the hunts find what was planted, by its writer', async () => {
     const tool = makeParent(scratch, 'planter');
-    const said = join(scratch, 'archive-of-2001');
-    writeFileSync(said, '#!/bin/sh\n');
+    const archive = join(scratch, 'archive-of-2001');
+    writeFileSync(archive, '#!/bin/sh\n');
     const commands = [
       `echo x > ${scratch}/moved`,
       `/usr/bin/mv ${scratch}/moved ${rpmDatabase}/moved`,
-      `/usr/bin/cp -p ${said} ${info}/dropped.postinst`,
+      `/usr/bin/cp -p ${archive} ${info}/dropped.postinst`,
       `/usr/bin/touch -d 2001-02-03 ${info}/dropped.postinst`,
     ];
     expect(await run(tool, ['-c', commands.join('; ')])).toMatchObject({ code: 0, stderr: '' });
@@ -232,7 +232,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     utimesSync(`${info}/e2e-detach.postinst`, 1, 1);
     await agent.start();
     await until('what changed meanwhile', async () =>
-      of(await agent.events(), `${info}/e2e-detach.postinst`).some(({ stepparent }) => stepparent.found),
+      eventsOf(await agent.events(), `${info}/e2e-detach.postinst`).some(({ stepparent }) => stepparent.found),
     );
 
     const hunt = async (name: string): Promise<Record<string, unknown>[]> => {
@@ -262,7 +262,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     writeFileSync(join(other, 'planted.postinst'), '#!/bin/sh\n');
     bindMount(other, info);
     const [event] = await until('what differs', async () => {
-      const found = of(await agent.events(), `${info}/planted.postinst`);
+      const found = eventsOf(await agent.events(), `${info}/planted.postinst`);
       return found.length > 0 && found;
     });
     expect(event?.stepparent.found).toBe('comparison');
@@ -271,11 +271,11 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
       { message: expect.stringContaining(info) },
     ]);
     // The copies tell nothing of themselves.
-    expect(of(events, `${info}/e2e-files.list`).at(-1)?.event.action).toBe('rename');
+    expect(eventsOf(events, `${info}/e2e-files.list`).at(-1)?.event.action).toBe('rename');
 
     unmount(info);
     await until('the old folder', async () =>
-      of(await agent.events(), `${info}/planted.postinst`).some(({ event }) => event.action === 'deletion'),
+      eventsOf(await agent.events(), `${info}/planted.postinst`).some(({ event }) => event.action === 'deletion'),
     );
     await reported();
   });

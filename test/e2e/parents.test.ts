@@ -17,7 +17,7 @@ const systemPython = '/usr/bin/python3';
 const [dynamicLinker = ''] = globSync('/lib{64,}/ld-linux-*.so.*');
 
 /** One row's own place: every program that it starts is a copy in there, so that its terms are nobody else's. */
-interface Place {
+interface Setup {
   directory: string;
   /** A copy of a system program, under its own name or another. */
   copy(program: string, name?: string): string;
@@ -31,7 +31,7 @@ interface Place {
 
 interface Row {
   /** The command to start, and what is then expected. */
-  of(place: Place): {
+  build(setup: Setup): {
     command: string[];
     cwd?: string;
     env?: Record<string, string>;
@@ -49,14 +49,14 @@ interface Row {
   code?: number;
 }
 
-const byOuter = (place: Place, command: string[]) => [place.outer, '-c', '"$@"; exit $?', 'outer', ...command];
-const install = (place: Place) => ['dpkg', '-i', place.deb];
+const byOuter = (setup: Setup, command: string[]) => [setup.outer, '-c', '"$@"; exit $?', 'outer', ...command];
+const install = (setup: Setup) => ['dpkg', '-i', setup.deb];
 
 /** A way of the program in C. */
 const inC = (way: string, depth = 1): Row => ({
-  of(place) {
-    const launch = place.copy(join(programs, 'launch'), `x${basename(place.directory)}`);
-    const args = install(place);
+  build(setup) {
+    const launch = setup.copy(join(programs, 'launch'), `x${basename(setup.directory)}`);
+    const args = install(setup);
     return { command: [launch, way, ...args], args, parent: { executable: launch }, depth };
   },
   alert: true,
@@ -64,13 +64,13 @@ const inC = (way: string, depth = 1): Row => ({
 
 const inPython = (
   way: string,
-  of: (place: Place, python: string) => { before?: string[]; executable?: string; depth?: number } = () => ({}),
+  build: (setup: Setup, python: string) => { before?: string[]; executable?: string; depth?: number } = () => ({}),
 ): Row => ({
-  of(place) {
-    const python = place.copy(systemPython, 'python3');
-    const { before = [], executable = python, depth = 1 } = of(place, python);
-    const args = install(place);
-    const command = [python, join(programs, 'launch.py'), way, join(place.directory, 'told'), ...before, ...args];
+  build(setup) {
+    const python = setup.copy(systemPython, 'python3');
+    const { before = [], executable = python, depth = 1 } = build(setup, python);
+    const args = install(setup);
+    const command = [python, join(programs, 'launch.py'), way, join(setup.directory, 'told'), ...before, ...args];
     return { command, args, parent: { executable, pid: 'told' }, depth };
   },
   alert: true,
@@ -78,19 +78,19 @@ const inPython = (
 
 /** A program that takes the place of its caller's child: the caller is the parent. */
 const inPlace = (...before: string[]): Row => ({
-  of(place) {
-    const args = install(place);
-    return { command: byOuter(place, [...before, ...args]), args, parent: { executable: place.outer } };
+  build(setup) {
+    const args = install(setup);
+    return { command: byOuter(setup, [...before, ...args]), args, parent: { executable: setup.outer } };
   },
   alert: true,
 });
 
 /** A program that waits for its child. */
-const waiting = (program: string, command: (args: string[], place: Place) => string[]): Row => ({
-  of(place) {
-    const copy = place.copy(program);
-    const args = install(place);
-    return { command: [copy, ...command(args, place)], args, parent: { executable: copy } };
+const waiting = (program: string, command: (args: string[], setup: Setup) => string[]): Row => ({
+  build(setup) {
+    const copy = setup.copy(program);
+    const args = install(setup);
+    return { command: [copy, ...command(args, setup)], args, parent: { executable: copy } };
   },
   alert: true,
 });
@@ -101,27 +101,27 @@ const parents: Record<string, Row> = {
   'sh -c with a second command': waiting('/bin/sh', (args) => ['-c', `${args.join(' ')}; :`]),
   'bash -c with a redirection': waiting('/bin/bash', (args) => ['-c', `${args.join(' ')} >/dev/null; :`]),
   'a script with a shebang': {
-    of(place) {
-      const script = place.script('setup', '#!/bin/bash\n"$@"\n:\n');
-      return { command: [script, ...install(place)], args: install(place), parent: { executable: script } };
+    build(setup) {
+      const script = setup.script('setup', '#!/bin/bash\n"$@"\n:\n');
+      return { command: [script, ...install(setup)], args: install(setup), parent: { executable: script } };
     },
     alert: true,
   },
   'a script of env': {
-    of(place) {
-      const bash = place.copy('/bin/bash', 'bash');
-      const script = place.script('setup', '#!/usr/bin/env bash\n"$@"\n:\n');
-      const env = { PATH: `${place.directory}:${process.env.PATH}` };
-      return { command: [script, ...install(place)], args: install(place), env, parent: { executable: bash } };
+    build(setup) {
+      const bash = setup.copy('/bin/bash', 'bash');
+      const script = setup.script('setup', '#!/usr/bin/env bash\n"$@"\n:\n');
+      const env = { PATH: `${setup.directory}:${process.env.PATH}` };
+      return { command: [script, ...install(setup)], args: install(setup), env, parent: { executable: bash } };
     },
     alert: true,
   },
   'a Python script with a shebang': {
-    of(place) {
-      const python = place.copy(systemPython, 'python3');
+    build(setup) {
+      const python = setup.copy(systemPython, 'python3');
       const text = `#!${python}\nimport subprocess, sys\nsubprocess.run(sys.argv[1:])\n`;
-      const script = place.script('setup.py', text);
-      return { command: [script, ...install(place)], args: install(place), parent: { executable: script } };
+      const script = setup.script('setup.py', text);
+      return { command: [script, ...install(setup)], args: install(setup), parent: { executable: script } };
     },
     alert: true,
   },
@@ -130,22 +130,22 @@ const parents: Record<string, Row> = {
   'python3: posix_spawn': inPython('posix_spawn'),
   'python3: a thread that forks': inPython('thread forks'),
   'python3: a thread that calls exec': {
-    of(place) {
-      const args = install(place);
+    build(setup) {
+      const args = install(setup);
       const launch = [
-        place.copy(systemPython),
+        setup.copy(systemPython),
         join(programs, 'launch.py'),
         'thread execs',
-        join(place.directory, 'told'),
+        join(setup.directory, 'told'),
       ];
-      return { command: byOuter(place, [...launch, ...args]), args, parent: { executable: place.outer, pid: 'told' } };
+      return { command: byOuter(setup, [...launch, ...args]), args, parent: { executable: setup.outer, pid: 'told' } };
     },
     alert: true,
   },
   'python3: an orphan whose parent has ended': inPython('double fork', () => ({ depth: 2 })),
   'python3: a parent that ends at once': inPython('abandon'),
-  'python3: a parent that runs another program before the child acts': inPython('another face', (place) => {
-    const face = place.copy(systemPython, 'face');
+  'python3: a parent that runs another program before the child acts': inPython('another face', (setup) => {
+    const face = setup.copy(systemPython, 'face');
     return { before: [face], executable: face };
   }),
   'a program in memory': inPython('memfd', () => ({ before: ['/bin/dash'], executable: '/memfd:stepparent-e2e' })),
@@ -154,34 +154,34 @@ const parents: Record<string, Row> = {
   'a compiled program: vfork': inC('vfork'),
   'a compiled program: posix_spawn': inC('spawn'),
   "a compiled program: a child that is its parent's": {
-    of(place) {
-      const args = install(place);
-      const launch = place.copy(join(programs, 'launch'), 'launch');
-      return { command: byOuter(place, [launch, 'sibling', ...args]), args, parent: { executable: place.outer } };
+    build(setup) {
+      const args = install(setup);
+      const launch = setup.copy(join(programs, 'launch'), 'launch');
+      return { command: byOuter(setup, [launch, 'sibling', ...args]), args, parent: { executable: setup.outer } };
     },
     alert: true,
   },
   'a compiled program: a parent that runs another program as soon as the child has begun': {
-    of(place) {
-      const args = install(place);
-      const launch = place.copy(join(programs, 'launch'), 'launch');
-      const command = [launch, 'become', place.copy(systemPython, 'face'), ...args];
+    build(setup) {
+      const args = install(setup);
+      const launch = setup.copy(join(programs, 'launch'), 'launch');
+      const command = [launch, 'become', setup.copy(systemPython, 'face'), ...args];
       return { command, args, parent: { executable: launch } };
     },
     alert: true,
   },
   'a copy under the name of a kernel thread': {
-    of(place) {
-      const copy = place.copy('/bin/dash', 'kworker');
-      const args = install(place);
+    build(setup) {
+      const copy = setup.copy('/bin/dash', 'kworker');
+      const args = install(setup);
       return { command: [copy, '-c', '"$@"; exit $?', '[kworker/0:1]', ...args], args, parent: { executable: copy } };
     },
     alert: true,
   },
   'a program whose file is deleted while it runs': {
-    of(place) {
-      const copy = place.copy('/bin/dash', 'gone');
-      const args = install(place);
+    build(setup) {
+      const copy = setup.copy('/bin/dash', 'gone');
+      const args = install(setup);
       const command = [copy, '-c', `rm ${copy}; "$@"; exit $?`, 'gone', ...args];
       return { command, args, parent: { executable: copy } };
     },
@@ -194,21 +194,21 @@ const parents: Record<string, Row> = {
   timeout: waiting('/usr/bin/timeout', (args) => ['60', ...args]),
   'find -exec': waiting('/usr/bin/find', (args, { deb }) => [deb, '-exec', ...args.slice(0, -1), '{}', ';']),
   'xargs -P': {
-    of(place) {
-      const xargs = place.copy('/usr/bin/xargs');
-      const args = install(place);
-      const list = join(place.directory, 'list');
-      writeFileSync(list, `${place.deb}\n`);
+    build(setup) {
+      const xargs = setup.copy('/usr/bin/xargs');
+      const args = install(setup);
+      const list = join(setup.directory, 'list');
+      writeFileSync(list, `${setup.deb}\n`);
       const command = [xargs, '-a', list, '-P', '4', '-n', '1', ...args.slice(0, -1)];
       return { command, args, parent: { executable: xargs } };
     },
     alert: true,
   },
   'twenty shells one below the other': {
-    of(place) {
-      const sh = place.copy('/bin/dash', 'sh');
-      const args = install(place);
-      const script = place.script(
+    build(setup) {
+      const sh = setup.copy('/bin/dash', 'sh');
+      const args = install(setup);
+      const script = setup.script(
         'nest',
         'n=$1; shift; if [ $n = 1 ]; then "$@"; else "$SH" "$0" $((n - 1)) "$@"; fi; exit $?\n',
       );
@@ -221,18 +221,18 @@ const parents: Record<string, Row> = {
 /** A command line, run by the row's own launcher. */
 const line = (
   alert: boolean,
-  write: (place: Place) => string[],
-  more: Partial<ReturnType<Row['of']>> & { code?: number } = {},
+  write: (setup: Setup) => string[],
+  more: Partial<ReturnType<Row['build']>> & { code?: number } = {},
 ): Row => {
   const { code, ...rest } = more;
   return {
-    of(place) {
-      const args = write(place);
+    build(setup) {
+      const args = write(setup);
       return {
-        command: byOuter(place, args),
+        command: byOuter(setup, args),
         args,
-        cwd: place.directory,
-        parent: { executable: place.outer },
+        cwd: setup.directory,
+        parent: { executable: setup.outer },
         ...rest,
       };
     },
@@ -243,14 +243,14 @@ const line = (
 const ok = { code: 0 };
 
 /** A program by whatever name or path: what is seen is dpkg with its arguments. */
-const named = (program: (place: Place) => string, own?: (place: Place) => string): Row => ({
-  of(place) {
-    const command = [program(place), '-i', place.deb];
-    const executable = own?.(place);
+const named = (program: (setup: Setup) => string, own?: (setup: Setup) => string): Row => ({
+  build(setup) {
+    const command = [program(setup), '-i', setup.deb];
+    const executable = own?.(setup);
     return {
-      command: byOuter(place, command),
+      command: byOuter(setup, command),
       args: command,
-      parent: { executable: place.outer },
+      parent: { executable: setup.outer },
       ...(executable === undefined ? {} : { executable }),
     };
   },
@@ -258,7 +258,7 @@ const named = (program: (place: Place) => string, own?: (place: Place) => string
   code: 0,
 });
 
-const rpmBase = (place: Place) => ['rpm', '--dbpath', join(place.directory, 'rpmdb'), '--nodeps'];
+const rpmBase = (setup: Setup) => ['rpm', '--dbpath', join(setup.directory, 'rpmdb'), '--nodeps'];
 
 const commands: Record<string, Row> = {
   'dpkg -i': line(true, ({ deb }) => ['dpkg', '-i', deb], ok),
@@ -287,29 +287,29 @@ const commands: Record<string, Row> = {
     return join(directory, 'tool');
   }),
   'dpkg by the dynamic linker': {
-    of(place) {
-      const args = ['/usr/bin/dpkg', '-i', place.deb];
+    build(setup) {
+      const args = ['/usr/bin/dpkg', '-i', setup.deb];
       return {
-        command: byOuter(place, [dynamicLinker, ...args]),
+        command: byOuter(setup, [dynamicLinker, ...args]),
         args,
-        parent: { executable: place.outer },
+        parent: { executable: setup.outer },
       };
     },
     alert: true,
     code: 0,
   },
   'a copy of dpkg elsewhere': named(
-    (place) => {
-      place.deb = join(place.directory, 'lasting.deb');
-      return place.copy('/usr/bin/dpkg');
+    (setup) => {
+      setup.deb = join(setup.directory, 'lasting.deb');
+      return setup.copy('/usr/bin/dpkg');
     },
     ({ directory }) => join(directory, 'dpkg'),
   ),
   'dpkg by another argv[0]': {
-    of(place) {
-      const args = ['apt', '-i', place.deb];
+    build(setup) {
+      const args = ['apt', '-i', setup.deb];
       const command = ['/bin/bash', '-c', 'exec -a apt dpkg "$@"', 'bash', ...args.slice(1)];
-      return { command: byOuter(place, command), args, parent: { executable: place.outer } };
+      return { command: byOuter(setup, command), args, parent: { executable: setup.outer } };
     },
     alert: true,
     code: 0,
@@ -322,22 +322,22 @@ const commands: Record<string, Row> = {
   'dpkg --no-act -i': line(false, ({ deb }) => ['dpkg', '--no-act', '-i', deb], ok),
   'dpkg --print-architecture': line(false, () => ['dpkg', '--print-architecture'], ok),
 
-  'rpm -i': line(true, (place) => [...rpmBase(place), '-i', place.rpm], ok),
-  'rpm -ivh': line(true, (place) => [...rpmBase(place), '-ivh', place.rpm], ok),
-  'rpm -Uvh': line(true, (place) => [...rpmBase(place), '-Uvh', place.rpm], ok),
-  'rpm -F': line(true, (place) => [...rpmBase(place), '-F', place.rpm], ok),
-  'rpm --install': line(true, (place) => [...rpmBase(place), '--install', place.rpm], ok),
-  'rpm --reinstall': line(true, (place) => [...rpmBase(place), '--reinstall', place.rpm]),
+  'rpm -i': line(true, (setup) => [...rpmBase(setup), '-i', setup.rpm], ok),
+  'rpm -ivh': line(true, (setup) => [...rpmBase(setup), '-ivh', setup.rpm], ok),
+  'rpm -Uvh': line(true, (setup) => [...rpmBase(setup), '-Uvh', setup.rpm], ok),
+  'rpm -F': line(true, (setup) => [...rpmBase(setup), '-F', setup.rpm], ok),
+  'rpm --install': line(true, (setup) => [...rpmBase(setup), '--install', setup.rpm], ok),
+  'rpm --reinstall': line(true, (setup) => [...rpmBase(setup), '--reinstall', setup.rpm]),
   'rpm --root': line(
     true,
     ({ directory, rpm }) => ['rpm', '--root', join(directory, 'root'), '--nodeps', '--noscripts', '-i', rpm],
     ok,
   ),
-  'rpm -q -i': line(false, (place) => [...rpmBase(place).slice(0, 3), '-q', '-i', 'nothing']),
-  'rpm -qi': line(false, (place) => [...rpmBase(place).slice(0, 3), '-qi', 'nothing']),
+  'rpm -q -i': line(false, (setup) => [...rpmBase(setup).slice(0, 3), '-q', '-i', 'nothing']),
+  'rpm -qi': line(false, (setup) => [...rpmBase(setup).slice(0, 3), '-qi', 'nothing']),
   'rpm -qpi': line(false, ({ rpm }) => ['rpm', '-qpi', rpm], ok),
-  'rpm --test -i': line(false, (place) => [...rpmBase(place), '--test', '-i', place.rpm], ok),
-  'rpm -V': line(false, (place) => [...rpmBase(place).slice(0, 3), '-V', 'nothing']),
+  'rpm --test -i': line(false, (setup) => [...rpmBase(setup), '--test', '-i', setup.rpm], ok),
+  'rpm -V': line(false, (setup) => [...rpmBase(setup).slice(0, 3), '-V', 'nothing']),
   'rpm -K': line(false, ({ rpm }) => ['rpm', '-K', rpm], ok),
 };
 
@@ -358,7 +358,7 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
   const agent = testAgent(scratch, "[events]\nrecord = 'process.name:(dpkg or rpm)'\n");
   const rows = new Map<
     Row,
-    { expected: ReturnType<Row['of']>; launcher: number; code: number | null; directory: string; said: string }
+    { expected: ReturnType<Row['build']>; launcher: number; code: number | null; directory: string; said: string }
   >();
   let events: StepparentEvent[] = [];
   let alerts: AlertDocument[] = [];
@@ -371,7 +371,7 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
     const rpm = buildRpm(scratch, 'e2e-parents');
     await agent.start();
 
-    const placeOf = (name: string): Place => {
+    const makeSetup = (name: string): Setup => {
       const directory = join(scratch, name);
       mkdirSync(join(directory, 'rpmdb'), { recursive: true });
       mkdirSync(join(directory, 'root'));
@@ -397,16 +397,16 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
 
     const all = [...Object.values(parents), ...Object.values(commands)];
     for (const [index, row] of all.entries()) {
-      const place = placeOf(`row${index}`);
-      const expected = row.of(place);
+      const setup = makeSetup(`row${index}`);
+      const expected = row.build(setup);
       const [program = '', ...args] = expected.command;
       const { pid, code, stdout, stderr } = await run(program, args, {
         cwd: expected.cwd ?? scratch,
-        env: { PATH: process.env.PATH, HOME: place.directory, LC_ALL: 'C', ...expected.env },
+        env: { PATH: process.env.PATH, HOME: setup.directory, LC_ALL: 'C', ...expected.env },
       });
-      rows.set(row, { expected, launcher: pid, code, directory: place.directory, said: stdout + stderr });
+      rows.set(row, { expected, launcher: pid, code, directory: setup.directory, said: stdout + stderr });
     }
-    const last = placeOf('last');
+    const last = makeSetup('last');
     await run(last.outer, byOuter(last, install(last)).slice(1));
     events = await until('the last of the installations', async () => {
       const listed = await agent.execs();

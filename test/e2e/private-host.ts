@@ -50,11 +50,11 @@ export function enterPrivateHost(scratch: string): void {
   const database = join(scratch, 'dpkg');
   makeDatabase(database);
   bindMount(database, '/var/lib/dpkg');
-  for (const at of madeByTools) {
-    if (!existsSync(at)) continue;
-    const from = join(scratch, at.replaceAll('/', '_'));
+  for (const directory of madeByTools) {
+    if (!existsSync(directory)) continue;
+    const from = join(scratch, directory.replaceAll('/', '_'));
     mkdirSync(from);
-    bindMount(from, at);
+    bindMount(from, directory);
   }
   for (const directory of ['/var/lib/apt/lists/partial', '/var/cache/apt/archives/partial', '/var/log/apt']) {
     mkdirSync(directory, { recursive: true });

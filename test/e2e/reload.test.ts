@@ -28,7 +28,7 @@ describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  const rulesThatTold = async (agent: TestAgent, parent: string): Promise<string[]> => {
+  const rulesWithAlerts = async (agent: TestAgent, parent: string): Promise<string[]> => {
     await until('the exec', async () =>
       (await agent.execs()).some(({ process }) => process?.parent?.executable === parent),
     );
@@ -38,7 +38,7 @@ describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
   const installBy = async (agent: TestAgent, name: string): Promise<string[]> => {
     const parent = makeParent(scratch, name);
     await runBy(parent, ['dpkg', '-i', '/none.deb']);
-    return rulesThatTold(agent, parent);
+    return rulesWithAlerts(agent, parent);
   };
   const shipped = 'dpkg-package-installed-by-unusual-parent';
 
@@ -111,7 +111,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     if (file.startsWith('rules/') && file.includes(shipped)) writeFileSync(target, readFileSync(ruleFile));
     expect(await reload(agent)).toBeUndefined();
     expect(degradedWithoutPauses(await agent.status())).toEqual([]);
-    expect(await rulesThatTold(agent, parent)).toEqual([shipped]);
+    expect(await rulesWithAlerts(agent, parent)).toEqual([shipped]);
     await agent.stop(1);
   });
 

@@ -23,7 +23,7 @@ import { judgedIncomplete } from '../../collectors/event/hold.ts';
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
 /** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched folder. */
-export function tellAll(agent: TestAgent, directory: string): () => Promise<StepparentEvent[]> {
+export function collectEvents(agent: TestAgent, directory: string): () => Promise<StepparentEvent[]> {
   let marker = 0;
   return async () => {
     const name = `marker-${marker++}.list`;
@@ -208,7 +208,7 @@ afterAll(async () => {
 export function testAgent(scratch: string, toml = ''): TestAgent {
   const directory = mkdtempSync(join(scratch, 'agent-'));
   const config = join(directory, 'config.toml');
-  const places = ['state', 'logs', 'runtime'].map(
+  const directories = ['state', 'logs', 'runtime'].map(
     (name) => `${name}_directory = ${JSON.stringify(join(directory, name))}`,
   );
   const rules = join(directory, 'rules');
@@ -216,8 +216,8 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
   for (const rule of rulesCounted) {
     symlinkSync(join(import.meta.dirname, '../../detectors/rules', `${rule}.toml`), join(rules, `${rule}.toml`));
   }
-  places.push(`rules_directories = [${JSON.stringify(rules)}]`);
-  writeFileSync(config, `${places.join('\n')}\n[alerts]\njournald = false\n`);
+  directories.push(`rules_directories = [${JSON.stringify(rules)}]`);
+  writeFileSync(config, `${directories.join('\n')}\n[alerts]\njournald = false\n`);
   mkdirSync(join(directory, 'conf.d'));
   writeFileSync(join(directory, 'conf.d/test.toml'), toml);
   const ndjson = join(directory, 'logs/alerts.ndjson');
@@ -225,7 +225,7 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
   let child: ChildProcess | undefined;
   let ended: Promise<number | null> = Promise.resolve(null);
   const pids: number[] = [];
-  const said = { stdout: '', stderr: '' };
+  const output = { stdout: '', stderr: '' };
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     child?.kill(signal);
@@ -253,18 +253,18 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
     ndjson,
     configure: (text) => writeFileSync(join(directory, 'conf.d/test.toml'), text),
     async start(program = [process.execPath, main]) {
-      said.stdout = '';
-      said.stderr = '';
+      output.stdout = '';
+      output.stderr = '';
       const [file = '', ...args] = program;
       const started = spawn(file, [...args, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
       child = started;
       running.add(started);
       pids.push(started.pid ?? 0);
       started.stdout.setEncoding('utf8').on('data', (text: string) => {
-        said.stdout += text;
+        output.stdout += text;
       });
       started.stderr.setEncoding('utf8').on('data', (text: string) => {
-        said.stderr += text;
+        output.stderr += text;
       });
       let over = false;
       ended = new Promise((resolve) =>
@@ -274,12 +274,12 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
           resolve(code);
         }),
       );
-      await until('the agent is ready', () => over || /^ready /m.test(said.stdout));
-      if (over) throw new Error(`the agent ended: ${said.stdout}${said.stderr}`);
+      await until('the agent is ready', () => over || /^ready /m.test(output.stdout));
+      if (over) throw new Error(`the agent ended: ${output.stdout}${output.stderr}`);
     },
     async stop(errors = 0) {
       const code = await end('SIGTERM');
-      const logged = said.stderr.match(/^\S+ error .*$/gm) ?? [];
+      const logged = output.stderr.match(/^\S+ error .*$/gm) ?? [];
       expect({ code, logged }).toEqual({ code: 0, logged: logged.slice(0, errors) });
       expect(tracesOf(pids.at(-1) ?? 0)).toEqual([]);
     },
@@ -295,10 +295,10 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
       return pids.at(-1) ?? 0;
     },
     get stdout() {
-      return said.stdout;
+      return output.stdout;
     },
     get stderr() {
-      return said.stderr;
+      return output.stderr;
     },
     cli,
     alerts: () => listing<AlertDocument>('alerts', '--limit', '1000000'),

@@ -57,13 +57,13 @@ export interface ScenarioHost {
 /** One for a test file. */
 export function scenarioHost(): ScenarioHost {
   const scratch = scratchDirectory();
-  const places = Object.fromEntries(
+  const paths = Object.fromEntries(
     ['debs', 'rpms', 'repository', 'scripts', 'work', 'markers', 'opt', 'units', 'var-systemd', 'rpm-database'].map(
       (name) => [name, join(scratch, name)],
     ),
   ) as Record<string, string>;
-  const place = (name: string): string => places[name] ?? '';
-  const directories = [info, '/var/lib/dpkg', place('rpm-database')];
+  const pathOf = (name: string): string => paths[name] ?? '';
+  const directories = [info, '/var/lib/dpkg', pathOf('rpm-database')];
   const newAgent = (): TestAgent =>
     testAgent(
       scratch,
@@ -76,10 +76,10 @@ export function scenarioHost(): ScenarioHost {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C',
     BIN: bin,
-    DEBS: place('debs'),
-    RPMS: place('rpms'),
-    REPOSITORY: place('repository'),
-    RPM_DATABASE: place('rpm-database'),
+    DEBS: pathOf('debs'),
+    RPMS: pathOf('rpms'),
+    REPOSITORY: pathOf('repository'),
+    RPM_DATABASE: pathOf('rpm-database'),
     INFO: info,
     APT_CONFIG: join(scratch, 'apt.conf'),
     APT_SOURCES: join(scratch, 'sources.list'),
@@ -94,10 +94,10 @@ export function scenarioHost(): ScenarioHost {
   };
 
   const makeRepository = async (week: 1 | 2 | 3): Promise<void> => {
-    const directory = join(place('repository'), `${week}`);
+    const directory = join(pathOf('repository'), `${week}`);
     mkdirSync(directory);
     const paragraphs = repository[week].map(async (name) => {
-      const deb = join(place('debs'), `${name}.deb`);
+      const deb = join(pathOf('debs'), `${name}.deb`);
       copyFileSync(deb, join(directory, basename(deb)));
       const { stdout } = await run('dpkg-deb', ['--field', deb]);
       const content = readFileSync(deb);
@@ -108,11 +108,11 @@ export function scenarioHost(): ScenarioHost {
   };
 
   const makeHost = async (): Promise<void> => {
-    for (const directory of Object.values(places)) mkdirSync(directory);
+    for (const directory of Object.values(paths)) mkdirSync(directory);
     mountEmpty(bin);
-    bindMount(place('opt'), '/opt');
-    bindMount(place('units'), '/etc/systemd/system');
-    bindMount(place('var-systemd'), '/var/lib/systemd');
+    bindMount(pathOf('opt'), '/opt');
+    bindMount(pathOf('units'), '/etc/systemd/system');
+    bindMount(pathOf('var-systemd'), '/var/lib/systemd');
     mkdirSync('/opt/vendor');
     writeFileSync(
       '/opt/vendor/update.sh',
@@ -124,9 +124,9 @@ export function scenarioHost(): ScenarioHost {
       writeFileSync(script, 'import subprocess, sys\nsubprocess.run(sys.argv[1:], check=True)\n');
     }
     for (const [file, { name, version, scripts }] of debs) {
-      buildDeb(place('debs'), name, { version, scripts, file: `${file}.deb` });
+      buildDeb(pathOf('debs'), name, { version, scripts, file: `${file}.deb` });
     }
-    for (const [name, post] of rpms) buildRpm(place('rpms'), name, { post });
+    for (const [name, post] of rpms) buildRpm(pathOf('rpms'), name, { post });
     await makeRepository(1);
     await makeRepository(2);
     await makeRepository(3);
@@ -140,7 +140,7 @@ export function scenarioHost(): ScenarioHost {
 
   /** What scenarios change. */
   const database = join(scratch, 'dpkg');
-  const changing = [database, ...['work', 'units', 'var-systemd', 'rpm-database'].map(place)];
+  const changing = [database, ...['work', 'units', 'var-systemd', 'rpm-database'].map(pathOf)];
   const pristine = join(scratch, 'pristine');
   const startAgent = async (): Promise<void> => {
     await agent.start();
@@ -184,11 +184,11 @@ export function scenarioHost(): ScenarioHost {
     },
     async play({ id, actor, shell, script, agentOff }, more = {}) {
       if (agentOff) await agent.stop();
-      const work = join(place('work'), id);
+      const work = join(pathOf('work'), id);
       mkdirSync(work);
       const startMs = Date.now();
       // Each event repeats the arguments of the whole lineage: a text of this length would fill the agent's database.
-      const text = join(place('scripts'), id);
+      const text = join(pathOf('scripts'), id);
       // A session does not end with its last command: sshd, PAM and logind take longer. The agent looks at processes up to 50 ms late.
       writeFileSync(text, `${prelude}${script}\nsleep 0.2\n:\n`);
       const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `. ${text}`];
@@ -204,7 +204,7 @@ export function scenarioHost(): ScenarioHost {
     },
     async settled() {
       const name = `marker-${markers++}`;
-      const program = join(place('markers'), name);
+      const program = join(pathOf('markers'), name);
       copyFileSync('/bin/true', program);
       await run(program, []);
       writeFileSync(join(info, `${name}.list`), '');

@@ -78,9 +78,9 @@ describe.skipIf(scenariosMissing)(titled('the score', scenariosMissing), () => {
       rounds.push(await playRound());
     }
     const outcomes = rounds.at(-1)?.outcomes;
-    const of = (scenarios: readonly Scenario[]) =>
+    const outcomesOf = (scenarios: readonly Scenario[]) =>
       scenarios.filter(isWanted).flatMap((each) => outcomes?.get(each) ?? []);
-    const table = scoreTable(of(attacks), of(benign));
+    const table = scoreTable(outcomesOf(attacks), outcomesOf(benign));
     process.stdout.write(`\n${table}\n\n`);
     if (process.env.SCORING_PAGE) {
       if (only !== undefined) throw new Error('SCORING_PAGE needs every scenario');

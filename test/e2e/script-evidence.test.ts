@@ -9,7 +9,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
+import { collectEvents, documents, run, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing;
 const rpmMissing = unmet(missingTools('rpm', 'rpmbuild'));
@@ -26,7 +26,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
   /** While it runs, the folder that it was unpacked into is there, and can be looked at. */
   const preinst = '#!/bin/sh\nsleep 0.3\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
-  const reported = tellAll(agent, info);
+  const reported = collectEvents(agent, info);
   const alerts = async (rule: string): Promise<StepparentEvent[]> => {
     const { stdout } = await agent.cli('alerts', '--rule', rule, '--json');
     return documents<StepparentEvent>(stdout);
@@ -200,10 +200,14 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     await run(tool, ['-c', `${commands.join('; ')}; exec rm ${info}/e2e-none.postinst`]);
     await reported();
     const all = await alerts('maintainer-script-unowned');
-    const of = (name: string) => all.find(({ file }) => file?.name === name)?.stepparent.script;
-    expect(of('e2e-none.postinst')).toMatchObject({ package: 'e2e-none', state: 'unowned', sha256: sha256(text) });
+    const scriptOf = (name: string) => all.find(({ file }) => file?.name === name)?.stepparent.script;
+    expect(scriptOf('e2e-none.postinst')).toMatchObject({
+      package: 'e2e-none',
+      state: 'unowned',
+      sha256: sha256(text),
+    });
     // Whether it could still be read or not.
-    expect(of('e2e-at-once.postinst')).toMatchObject({ package: 'e2e-at-once', state: 'unowned' });
+    expect(scriptOf('e2e-at-once.postinst')).toMatchObject({ package: 'e2e-at-once', state: 'unowned' });
     const { stdout } = await agent.cli('scripts', 'show', sha256(text));
     expect(stdout).toBe(`${text}\n`);
   });

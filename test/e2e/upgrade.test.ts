@@ -10,7 +10,7 @@ import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf } from './launchers.ts';
 import { buildDeb } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { type AlertDocument, documents, run, tellAll, testAgent, until, withAllRules } from './run-agent.ts';
+import { type AlertDocument, collectEvents, documents, run, testAgent, until, withAllRules } from './run-agent.ts';
 
 const missing = endToEndMissing ?? unmet(missingTools('apt-get'));
 const info = '/var/lib/dpkg/info';
@@ -50,7 +50,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
   };
 
   /** Returns when the agent has told of all that was done before this call. */
-  const caughtUp = tellAll(agent, info);
+  const caughtUp = collectEvents(agent, info);
   const incidents = async (...args: string[]) => {
     const { code, stdout } = await agent.cli('incidents', '--json', ...args);
     return { code, found: documents<Incident>(stdout) };
@@ -142,9 +142,9 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
       expect(reported.survivors.map((each) => each.pid)).toContain(left.process?.pid);
       const programs = reported.steps.filter(({ kind }) => kind !== 'file').map(({ what }) => what);
       const inOrder = [`${info}/${hostile}.postinst`, `dpkg -i ${other}`, `${sleep} 600`];
-      const places = inOrder.map((what) => programs.findIndex((each) => each.includes(what)));
-      expect({ places, programs: places.includes(-1) ? programs : [] }).toEqual({
-        places: [...places].sort((a, b) => a - b),
+      const positions = inOrder.map((what) => programs.findIndex((each) => each.includes(what)));
+      expect({ places: positions, programs: positions.includes(-1) ? programs : [] }).toEqual({
+        places: [...positions].sort((a, b) => a - b),
         programs: [],
       });
       expect(reported.steps.find(({ what }) => what === `${sleep} 600`)).toMatchObject({ alive: true });

@@ -21,7 +21,7 @@ const read = (program: string, ...args: string[]): string =>
   });
 
 /** Of a failing program as well; one that ends in a way of its own, as after a fault of its own, is thrown. */
-function said(program: string, ...args: string[]): string {
+function outputOf(program: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',
     env: { ...process.env, LC_ALL: 'C' },
@@ -137,8 +137,8 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
   });
 
   test('lintian and rpmlint have nothing to say that has no reason beside it', () => {
-    expect(said('lintian', '--fail-on', 'error,warning', debFile)).toBe('');
-    const summary = said('rpmlint', '-c', join(import.meta.dirname, '../../packaging/rpm/rpmlint.toml'), rpmFile);
+    expect(outputOf('lintian', '--fail-on', 'error,warning', debFile)).toBe('');
+    const summary = outputOf('rpmlint', '-c', join(import.meta.dirname, '../../packaging/rpm/rpmlint.toml'), rpmFile);
     expect(summary.match(/^\S+: [EW]: .*$/gm) ?? []).toEqual([]);
     expect(summary).toMatch(/ 0 errors, 0 warnings/);
   });

@@ -32,32 +32,32 @@ const nextVersion = `${version}+next`;
 /** Runs the installed agent until it is ready, then ends it as systemd does. */
 async function runAgent(root: Chroot): Promise<{ said: string; code: number | null }> {
   const agent = root.spawn('/usr/lib/stepparent/start', 'run');
-  let said = '';
+  let output = '';
   const ended = new Promise<number | null>((resolve) => agent.once('close', resolve));
   await new Promise<void>((resolve) => {
     for (const stream of [agent.stdout, agent.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-        if (/^ready /m.test(said)) resolve();
+        output += text;
+        if (/^ready /m.test(output)) resolve();
       });
     }
     agent.once('close', () => resolve());
   });
   agent.kill('SIGTERM');
-  return { said, code: await ended };
+  return { said: output, code: await ended };
 }
 
 describe.skipIf(missing)(titled('on Debian 12', missing), () => {
   const scratch = mkdtempSync(join(tmpdir(), 'stepparent-install-'));
   let root: Chroot;
-  const at = (path: string): string => join(root.directory, path);
+  const pathOf = (path: string): string => join(root.directory, path);
   const bring = (file: string): string => {
-    copyFileSync(file, at('tmp/package'));
+    copyFileSync(file, pathOf('tmp/package'));
     return '/tmp/package';
   };
   /** Whether journalctl -x knows our messages there. */
   const catalogued = (): boolean =>
-    readFileSync(at('var/lib/systemd/catalog/database'), 'latin1').includes(hunts[0]?.name ?? 'no hunt');
+    readFileSync(pathOf('var/lib/systemd/catalog/database'), 'latin1').includes(hunts[0]?.name ?? 'no hunt');
 
   beforeAll(() => {
     root = makeChroot(join(scratch, 'root'), 'bookworm', 'systemd');
@@ -65,12 +65,13 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   test('the .deb is installed, and enabled', () => {
-    const said = root.run('sh', '-c', 'dpkg -i "$0" 2>&1', bring(debFile));
-    expect(said).not.toContain('warning');
-    expect(said).toContain('stepparent is installed and not started: there is no systemd here');
-    expect(lstatSync(at(enabled)).isSymbolicLink()).toBe(true);
-    expect(lstatSync(at('etc/stepparent/config.toml')).mode & 0o777).toBe(0o600);
-    for (const name of ['conf.d', 'rules.d', 'hunts.d']) expect(existsSync(at(`etc/stepparent/${name}`))).toBe(true);
+    const output = root.run('sh', '-c', 'dpkg -i "$0" 2>&1', bring(debFile));
+    expect(output).not.toContain('warning');
+    expect(output).toContain('stepparent is installed and not started: there is no systemd here');
+    expect(lstatSync(pathOf(enabled)).isSymbolicLink()).toBe(true);
+    expect(lstatSync(pathOf('etc/stepparent/config.toml')).mode & 0o777).toBe(0o600);
+    for (const name of ['conf.d', 'rules.d', 'hunts.d'])
+      expect(existsSync(pathOf(`etc/stepparent/${name}`))).toBe(true);
     expect(catalogued()).toBe(true);
   });
 
@@ -84,23 +85,23 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     const { said, code } = await runAgent(root);
     expect({ code, said: code === 0 ? '' : said }).toEqual({ code: 0, said: '' });
     expect(said).toMatch(/^ready /m);
-    expect(existsSync(at('var/lib/stepparent/stepparent.db'))).toBe(true);
+    expect(existsSync(pathOf('var/lib/stepparent/stepparent.db'))).toBe(true);
   });
 
   test('an upgrade keeps configuration and baseline', () => {
-    appendFileSync(at('etc/stepparent/config.toml'), '# changed here\n');
-    writeFileSync(at('etc/stepparent/conf.d/own.toml'), '');
-    const database = readFileSync(at('var/lib/stepparent/stepparent.db'));
+    appendFileSync(pathOf('etc/stepparent/config.toml'), '# changed here\n');
+    writeFileSync(pathOf('etc/stepparent/conf.d/own.toml'), '');
+    const database = readFileSync(pathOf('var/lib/stepparent/stepparent.db'));
     root.run('dpkg', '-i', bring(asVersion(scratch, debFile, nextVersion)));
-    expect(readFileSync(at('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
-    expect(readFileSync(at('var/lib/stepparent/stepparent.db')).equals(database)).toBe(true);
+    expect(readFileSync(pathOf('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
+    expect(readFileSync(pathOf('var/lib/stepparent/stepparent.db')).equals(database)).toBe(true);
     expect(root.run('dpkg', '-s', 'stepparent')).toContain(`\nVersion: ${nextVersion}\n`);
   });
 
   test('what was disabled stays disabled over an upgrade', () => {
     root.run('systemctl', 'disable', 'stepparent.service');
     root.run('dpkg', '-i', bring(debFile));
-    expect(() => lstatSync(at(enabled))).toThrow('ENOENT');
+    expect(() => lstatSync(pathOf(enabled))).toThrow('ENOENT');
   });
 
   test('a removal leaves configuration, baseline and alerts', () => {
@@ -110,24 +111,24 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
       expect.arrayContaining(['/etc/stepparent', '/var/lib/stepparent', '/var/lib/stepparent/stepparent.db']),
     );
     expect(left.filter((path) => path.startsWith('/usr/') || path.startsWith('/run/'))).toEqual([]);
-    expect(existsSync(at('etc/stepparent/config.toml'))).toBe(true);
+    expect(existsSync(pathOf('etc/stepparent/config.toml'))).toBe(true);
     expect(catalogued()).toBe(false);
   });
 
   test('a purge leaves what the administrator has put there, and no more', () => {
     root.run('dpkg', '-P', 'stepparent');
     expect(tracesIn(root)).toEqual(['/etc/stepparent']);
-    expect(existsSync(at('etc/stepparent/config.toml'))).toBe(false);
-    rmSync(at('etc/stepparent'), { recursive: true });
+    expect(existsSync(pathOf('etc/stepparent/config.toml'))).toBe(false);
+    rmSync(pathOf('etc/stepparent'), { recursive: true });
   });
 
   test('a purge ends well where a folder of ours cannot be removed', () => {
     root.run('dpkg', '-i', bring(debFile));
-    mkdirSync(at('var/lib/stepparent'));
+    mkdirSync(pathOf('var/lib/stepparent'));
     root.run('sh', '-c', 'mount -t tmpfs tmpfs /var/lib/stepparent && dpkg -P stepparent');
     expect(root.run('sh', '-c', 'dpkg -s stepparent 2>&1 || true')).toContain('is not installed');
     expect(tracesIn(root)).toEqual(['/var/lib/stepparent']);
-    rmSync(at('var/lib/stepparent'), { recursive: true });
+    rmSync(pathOf('var/lib/stepparent'), { recursive: true });
   });
 
   test('the .rpm is installed, runs and is removed', () => {
@@ -137,19 +138,19 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
         encoding: 'utf8',
         stdio: 'pipe',
       });
-    mkdirSync(at('var/lib/rpm'), { recursive: true });
+    mkdirSync(pathOf('var/lib/rpm'), { recursive: true });
     rpm('-i', rpmFile);
-    expect(lstatSync(at(enabled)).isSymbolicLink()).toBe(true);
+    expect(lstatSync(pathOf(enabled)).isSymbolicLink()).toBe(true);
     expect(catalogued()).toBe(true);
     expect(root.run('sh', '-c', 'stepparent rules check 2>&1')).toMatch(/^\d\d+ \D+ 0 \D+$/m);
     expect(rpm('-V', 'stepparent')).toBe('');
-    appendFileSync(at('etc/stepparent/config.toml'), '# changed here\n');
+    appendFileSync(pathOf('etc/stepparent/config.toml'), '# changed here\n');
     rpm('-i', '--replacepkgs', rpmFile);
-    expect(readFileSync(at('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
+    expect(readFileSync(pathOf('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
     rpm('-e', 'stepparent');
-    expect(() => lstatSync(at(enabled))).toThrow('ENOENT');
+    expect(() => lstatSync(pathOf(enabled))).toThrow('ENOENT');
     expect(catalogued()).toBe(false);
     expect(tracesIn(root)).toEqual(['/etc/stepparent']);
-    expect(readFileSync(at('etc/stepparent/config.toml.rpmsave'), 'utf8')).toMatch(/# changed here\n$/);
+    expect(readFileSync(pathOf('etc/stepparent/config.toml.rpmsave'), 'utf8')).toMatch(/# changed here\n$/);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildDeb } from '../e2e/packages.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from '../e2e/private-host.ts';
-import { run, tellAll, testAgent, withAllRules } from '../e2e/run-agent.ts';
+import { collectEvents, run, testAgent, withAllRules } from '../e2e/run-agent.ts';
 import { mountOverlay } from '../mount-namespace.ts';
 import { titled } from '../needs.ts';
 import { cannotBuild, debFile } from './built.ts';
@@ -32,7 +32,7 @@ describe.skipIf(missing)(titled('the own package', missing), () => {
       expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
     };
     await agent.start();
-    const caughtUp = tellAll(agent, '/var/lib/dpkg/info');
+    const caughtUp = collectEvents(agent, '/var/lib/dpkg/info');
     // The parent is made usual: it is the one thing that is new about the installation.
     await dpkg('-i', buildDeb(scratch, 'own-first'));
     await caughtUp();

@@ -51,7 +51,7 @@ test('three, of the day that the sources have', () => {
 describe.skipIf(missing)(titled('the man pages', missing), () => {
   test.each(pages.map(({ name }) => name))('%s: nobody has anything against it', (name) => {
     const file = fileOf(name);
-    const said = (program: string, ...args: string[]): string[] => {
+    const outputOf = (program: string, ...args: string[]): string[] => {
       const { stdout, stderr } = spawnSync(program, [...args, file], {
         encoding: 'utf8',
         env: { ...process.env, MANROFFSEQ: '', LC_ALL: 'C.UTF-8' },
@@ -59,10 +59,10 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
       });
       return (program === 'mandoc' ? stdout : stderr).split('\n').filter((line) => line !== '');
     };
-    expect(said('man', '--warnings', '-l')).toEqual([]);
-    expect(said('groff', '-man', '-Tutf8', '-ww')).toEqual([]);
+    expect(outputOf('man', '--warnings', '-l')).toEqual([]);
+    expect(outputOf('groff', '-man', '-Tutf8', '-ww')).toEqual([]);
     // Lines of the source are as long as sentences are.
-    const faults = said('mandoc', '-T', 'lint').filter((line) => !line.includes('input text line longer than 80'));
+    const faults = outputOf('mandoc', '-T', 'lint').filter((line) => !line.includes('input text line longer than 80'));
     expect(faults).toEqual([]);
   });
 
@@ -120,9 +120,9 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
       for (const { name, allowed, whenUnset } of keys) {
         const waits = (restartKeys as readonly string[]).includes(table === '' ? name : table);
         const key = name.slice(name.lastIndexOf('.') + 1);
-        const [, said = ''] = new RegExp(`^ {7}${key}(?:\\n {14}| +)([A-Z].*)$`, 'm').exec(part) ?? [];
-        expect(said, name).toContain(`Allowed: ${allowed}. ${whenUnset === undefined ? 'Default: ' : 'Without it: '}`);
-        expect(said.endsWith(' Changes wait for a restart.'), name).toBe(waits);
+        const [, text = ''] = new RegExp(`^ {7}${key}(?:\\n {14}| +)([A-Z].*)$`, 'm').exec(part) ?? [];
+        expect(text, name).toContain(`Allowed: ${allowed}. ${whenUnset === undefined ? 'Default: ' : 'Without it: '}`);
+        expect(text.endsWith(' Changes wait for a restart.'), name).toBe(waits);
       }
     }
     expect(chapterOf(text, 'EXCEPTIONS')).toContain('does_not_match');

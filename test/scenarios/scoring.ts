@@ -12,13 +12,13 @@ export interface Outcome {
 
 const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
-const said = (names: readonly string[]): string => (names.length === 0 ? '-' : names.join(', '));
+const joined = (names: readonly string[]): string => (names.length === 0 ? '-' : names.join(', '));
 
 function rowOf({ scenario, fired, literal }: Outcome): string {
   const { id, title, because, needs = [] } = scenario;
   if (fired === undefined) return row([id, title, `not run: it needs ${needs.join(' and ')}`, '']);
   const reason = because === undefined ? '' : ` (${because})`;
-  return row([id, title, `${said(fired)}${reason}`, said(literal)]);
+  return row([id, title, `${joined(fired)}${reason}`, joined(literal)]);
 }
 
 const count = (outcomes: readonly Outcome[], is: (outcome: Outcome) => boolean): number => outcomes.filter(is).length;

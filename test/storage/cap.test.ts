@@ -74,9 +74,9 @@ test('a match that teaches nothing is told as well when there is room again', ()
 
 test('what others than root do does not use up the cap of what root does', () => {
   const store = temporaryStore();
-  const ofNobody = burst(200, start).map((finding) => ({
-    ...finding,
-    event: { ...finding.event, user: { id: '65534' } },
+  const ofNobody = burst(200, start).map((judgedEvent) => ({
+    ...judgedEvent,
+    event: { ...judgedEvent.event, user: { id: '65534' } },
   }));
   expect(cappedOf(store.record(ofNobody, start))).toBe(100);
   expect(cappedOf(store.record(burst(100, start + second), start + second))).toBe(0);

@@ -36,7 +36,7 @@ test('one row, no delivery, nothing learned; the document says which exception',
 test('repeats are counted in that row, however late; other terms, scopes and exceptions have rows of their own', () => {
   const store = temporaryStore();
   const other = exampleException({ id: 'feedfeedfeed' });
-  for (const at of [0, minute, 100 * day]) put(store, start + at, { exception });
+  for (const offsetMs of [0, minute, 100 * day]) put(store, start + offsetMs, { exception });
   put(store, start, { exception, terms: ['/usr/bin/perl'] });
   put(store, start, { exception, scope: 'c0ffee' });
   put(store, start, { exception: other });

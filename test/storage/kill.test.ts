@@ -13,13 +13,13 @@ async function runAndKill(path: string, run: number, afterMs: number): Promise<o
   const child = spawn(process.execPath, [join(import.meta.dirname, 'record-until-killed.ts'), path, `run${run}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let said = '';
+  let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) {
-    if (said === '') setTimeout(() => child.kill('SIGKILL'), afterMs);
-    said += chunk;
+    if (output === '') setTimeout(() => child.kill('SIGKILL'), afterMs);
+    output += chunk;
   }
   expect(child.signalCode ?? 'SIGKILL').toBe('SIGKILL');
-  return said
+  return output
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line));

@@ -6,12 +6,12 @@ import { openStore } from '../../storage/store.ts';
 import { exampleFinding, hour, minute, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
-const finding = (term: string) => exampleFinding(start, { terms: [term] });
+const judgedEvent = (term: string) => exampleFinding(start, { terms: [term] });
 const sinks = ['journald', 'ndjson'];
 
 test('each sink has its own deliveries, oldest first, at most so many', () => {
   const store = temporaryStore({ sinks });
-  const { alerts } = store.record([finding('a'), finding('b'), finding('c')], start);
+  const { alerts } = store.record([judgedEvent('a'), judgedEvent('b'), judgedEvent('c')], start);
   for (const sink of sinks) {
     expect(store.pending(sink, 2, start)).toMatchObject(
       alerts.slice(0, 2).map(({ document }) => ({ sink, document, attempts: 0 })),
@@ -22,7 +22,7 @@ test('each sink has its own deliveries, oldest first, at most so many', () => {
 
 test('what arrived is out, for that sink alone', () => {
   const store = temporaryStore({ sinks });
-  store.record([finding('a'), finding('b')], start);
+  store.record([judgedEvent('a'), judgedEvent('b')], start);
   const items = store.pending('journald', 10, start);
   store.delivered(items.map(({ id }) => id));
   store.delivered(items.map(({ id }) => id));
@@ -33,7 +33,7 @@ test('what arrived is out, for that sink alone', () => {
 
 test('what failed waits, and holds up nothing else', () => {
   const store = temporaryStore();
-  store.record([finding('a'), finding('b')], start);
+  store.record([judgedEvent('a'), judgedEvent('b')], start);
   const [first, second] = store.pending('journald', 10, start);
   store.failed([first?.id ?? 0], start + minute);
   const ids = (nowMs: number) => store.pending('journald', 10, nowMs).map(({ id }) => id);
@@ -50,7 +50,7 @@ test('what failed waits, and holds up nothing else', () => {
 
 test('a clock set back does not hold up what failed', () => {
   const store = temporaryStore();
-  store.record([finding('a')], start);
+  store.record([judgedEvent('a')], start);
   store.failed([store.pending('journald', 1, start)[0]?.id ?? 0], start + minute);
   expect(store.pending('journald', 1, start + minute - hour - 1)).toHaveLength(1);
 });
@@ -58,15 +58,15 @@ test('a clock set back does not hold up what failed', () => {
 test('deliveries outlive a restart; a new sink gets only what comes later', () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
   const first = openStore(path, { sinks: ['journald'], nowMs: start });
-  first.record([finding('a')], start);
+  first.record([judgedEvent('a')], start);
   first.close();
   const store = temporaryStore({ sinks }, path);
-  store.record([finding('b')], start);
+  store.record([judgedEvent('b')], start);
   expect(sinks.map((sink) => store.pending(sink, 10, start).length)).toEqual([2, 1]);
 });
 
 test('without sinks nothing waits', () => {
   const store = temporaryStore({ sinks: [] });
-  expect(store.record([finding('a')], start).alerts).toMatchObject([{ state: 'open' }]);
+  expect(store.record([judgedEvent('a')], start).alerts).toMatchObject([{ state: 'open' }]);
   expect(store.status()).toMatchObject({ alerts: { open: 1 }, outbox: {} });
 });

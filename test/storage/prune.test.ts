@@ -38,8 +38,8 @@ function fillKnown(store: Store, count: number, timeMs: number): void {
 /** Each of a term of its own. */
 const ofOthers = (count: number, timeMs: number, { known = true } = {}): JudgedEvent[] =>
   Array.from({ length: count }, (_, i) => {
-    const finding = exampleFinding(timeMs, { terms: [`other ${i}`], known });
-    return { ...finding, event: { ...finding.event, user: { id: '1000' } } };
+    const judgedEvent = exampleFinding(timeMs, { terms: [`other ${i}`], known });
+    return { ...judgedEvent, event: { ...judgedEvent.event, user: { id: '1000' } } };
   });
 
 test('within the bounds nothing goes', () => {

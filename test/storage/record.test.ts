@@ -166,12 +166,12 @@ describe('counting', () => {
   test('several rules on one event alert each by themselves', () => {
     const store = temporaryStore();
     const event = exampleEvent('e', start);
-    const finding: JudgedEvent = {
+    const judgedEvent: JudgedEvent = {
       event,
       scope: '',
       verdicts: [sliding, fixed].map((rule) => exampleJudged(event, { rule, terms: ['x'] })),
     };
-    const { alerts } = store.record([finding], start);
+    const { alerts } = store.record([judgedEvent], start);
     expect(alerts.map(({ ruleId }) => ruleId)).toEqual([sliding.id, fixed.id]);
     expect(new Set(alerts.map(({ id }) => id)).size).toBe(2);
   });
@@ -229,9 +229,9 @@ describe('clocks that step', () => {
 
   test('a time that cannot be read counts as now', () => {
     const store = temporaryStore();
-    const finding = exampleFinding(start);
-    finding.event['@timestamp'] = 'yesterday';
-    store.record([finding], start);
+    const judgedEvent = exampleFinding(start);
+    judgedEvent.event['@timestamp'] = 'yesterday';
+    store.record([judgedEvent], start);
     expect([...store.listTerms()]).toMatchObject([{ lastMs: start }]);
   });
 
@@ -254,8 +254,8 @@ describe('clocks that step', () => {
 
   test('an alert from a clock that was ahead suppresses nothing', () => {
     const store = temporaryStore();
-    const at = (time: number) => store.record([exampleFinding(time, { rule: fixed })], time).alerts.length;
-    expect([at(start + 4000 * day), at(start), at(start + second)]).toEqual([1, 1, 0]);
+    const alertsAt = (time: number) => store.record([exampleFinding(time, { rule: fixed })], time).alerts.length;
+    expect([alertsAt(start + 4000 * day), alertsAt(start), alertsAt(start + second)]).toEqual([1, 1, 0]);
   });
 });
 
@@ -288,10 +288,10 @@ describe('editing the baseline', () => {
 
 test('hostile text comes back as it went in', () => {
   const store = temporaryStore();
-  const finding = exampleFinding(start, { terms: ['\ud800', '\0', '\u{1f600}'] });
-  finding.event.process = { args: ['\ud800', 'a\0b', '\x1b[31m', '\udc00\ud800', '\u{1f600}'] };
-  const { alerts } = store.record([finding], start);
-  expect([...store.listEvents()]).toEqual([finding.event]);
+  const judgedEvent = exampleFinding(start, { terms: ['\ud800', '\0', '\u{1f600}'] });
+  judgedEvent.event.process = { args: ['\ud800', 'a\0b', '\x1b[31m', '\udc00\ud800', '\u{1f600}'] };
+  const { alerts } = store.record([judgedEvent], start);
+  expect([...store.listEvents()]).toEqual([judgedEvent.event]);
   expect([...store.listAlerts()]).toEqual(alerts);
   expect([...store.listTerms()]).toMatchObject([{ terms: ['\ud800', '\0', '\u{1f600}'] }]);
 });

@@ -37,7 +37,7 @@ async function columnOf(view: string, document: StepparentEvent, field: string):
 }
 
 const columns = allFields.filter(({ within }) => within === undefined);
-const namesOf = (some: typeof columns): string[] => some.map(({ name }) => name);
+const namesOf = (list: typeof columns): string[] => list.map(({ name }) => name);
 
 describe.each([
   ['file_events', namesOf(columns.filter(isOfEvent))],

@@ -394,14 +394,14 @@ describe('what the file system refuses', () => {
 
   test.skipIf(noNamespaces)(titled('a full disk: a clear line, and what was committed stays', noNamespaces), () => {
     const directory = temporaryDirectory();
-    const said = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${directory}"`, directory));
-    expect(said).toEqual({
+    const answer = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${directory}"`, directory));
+    expect(answer).toEqual({
       trouble: 'full',
       message: expect.stringMatching(/^\S+: no space left on the device or in its quota; free some \(.*\)$/),
       recorded: expect.any(Number),
-      readBack: said.recorded,
+      readBack: answer.recorded,
     });
-    expect(said.recorded).toBeGreaterThan(0);
+    expect(answer.recorded).toBeGreaterThan(0);
   });
 
   test('no folder to be made, as in one that a service may not write to', () => {
@@ -416,8 +416,8 @@ describe('what the file system refuses', () => {
 
   test.skipIf(noNamespaces)(titled('a read-only file system', noNamespaces), () => {
     const directory = temporaryDirectory();
-    const said = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${directory}"`, directory));
-    expect(said).toMatchObject({ trouble: 'read-only', recorded: 0 });
+    const answer = JSON.parse(runIn(`mount -t tmpfs -o ro tmpfs "${directory}"`, directory));
+    expect(answer).toMatchObject({ trouble: 'read-only', recorded: 0 });
   });
 
   test.skipIf(needsRoot)(titled('a folder without permission', needsRoot), () => {

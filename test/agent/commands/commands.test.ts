@@ -391,9 +391,9 @@ events = { record = "${record}" }`;
   expect(await run(process.execPath, check)).toMatchObject({ code: 0, out: '' });
   writeFileSync(configured, text('process.nam:x'));
   const record = `${configured}:3: \`events.record\`: ${unknownField('process.nam')}`;
-  const { code, err: said } = await run(process.execPath, check);
+  const { code, err: stderr } = await run(process.execPath, check);
   expect(code).toBe(1);
-  expect(said).toContain(`stepparent: warning: ${record}\n`);
+  expect(stderr).toContain(`stepparent: warning: ${record}\n`);
   expect(await run(process.execPath, [main, 'config', 'check', '--config', configured])).toMatchObject({
     code: 0,
     out: expect.stringContaining(`warning: ${record}\n`),
@@ -421,14 +421,14 @@ test('status: of a stopped agent its store and 1, of a running one its answer', 
 test('reload: says what the agent did', async () => {
   expect(await stepparent('reload')).toEqual({ code: 1, out: '', err: 'stepparent: stepparent is not running\n' });
   const fault = { file: '/r/a.toml', line: 3, column: 1, message: 'wrong\u001b' };
-  const said = {
+  const expectedOutput = {
     reloaded: { last: '2026-01-01T00:00:00.000Z' },
     rules: { loaded: ['a', 'b'], refused: [] as object[] },
     hunts: { refused: [] },
     warnings: ['/r/b.toml:1: odd'],
     restart_needed: ['sensor'],
   };
-  let answer: unknown = said;
+  let answer: unknown = expectedOutput;
   const control = await listenControl(join(directory, 'run', 'control.sock'), { reload: () => answer }, (what) =>
     expect.unreachable(what),
   );
@@ -439,13 +439,13 @@ test('reload: says what the agent did', async () => {
     out: 'reloaded: 2 rules loaded, 0 files refused\n',
     err: notes,
   });
-  answer = { ...said, rules: { ...said.rules, refused: [fault] } };
+  answer = { ...expectedOutput, rules: { ...expectedOutput.rules, refused: [fault] } };
   expect(await stepparent('reload')).toEqual({
     code: 1,
     out: 'reloaded: 2 rules loaded, 1 files refused\n',
     err: `stepparent: refused: /r/a.toml:3:1: wrong\\x1b\n${notes}`,
   });
-  answer = { ...said, reloaded: { ...said.reloaded, refused: '/r/a.toml:3:1: wrong' } };
+  answer = { ...expectedOutput, reloaded: { ...expectedOutput.reloaded, refused: '/r/a.toml:3:1: wrong' } };
   expect(await stepparent('reload')).toEqual({
     code: 1,
     out: '',

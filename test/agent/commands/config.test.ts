@@ -81,8 +81,8 @@ test('check: all that is refused, with place and line, is 78', async () => {
   expect(err).toMatch(/^3 files, 0 warnings, 4 refused\n/);
   const show = await stepparent(['show', '--config', join(directory, 'config.toml')]);
   expect(show.code).toBe(78);
-  const said = show.err.split('\n').filter((line) => line.startsWith('stepparent: '));
-  expect(said).toEqual(refused.map((line) => line.replace('refused', 'stepparent')));
+  const messages = show.err.split('\n').filter((line) => line.startsWith('stepparent: '));
+  expect(messages).toEqual(refused.map((line) => line.replace('refused', 'stepparent')));
 });
 
 test('check FILE: that one by itself', async () => {
@@ -154,13 +154,21 @@ test('show --json: a document for each key and exception', async () => {
     .split('\n')
     .map((line) => JSON.parse(line));
   expect(documents.map(({ key }) => key)).toEqual([...configurationKeys.map(({ name }) => name), 'exceptions']);
-  const of = (key: string) => documents.find((document) => document.key === key);
-  expect(of('state_directory')).toEqual({ key: 'state_directory', value: '/var/lib/stepparent', origin: 'default' });
-  expect(of('logs_directory')).toEqual({ key: 'logs_directory', value: '/srv/logs', origin: 'environment' });
-  expect(of('rules_directories')).toMatchObject({ origin: 'default', value: expect.any(Array) });
-  expect(of('package_database_folders')).toEqual({ key: 'package_database_folders', value: null, origin: 'default' });
-  expect(of('learning')).toEqual({ key: 'learning', value: '3d', origin: 'file', file: config, line: 1 });
-  expect(of('exceptions')).toMatchObject({ file: config, line: 2, value: { owner: 'alice' } });
+  const documentOf = (key: string) => documents.find((document) => document.key === key);
+  expect(documentOf('state_directory')).toEqual({
+    key: 'state_directory',
+    value: '/var/lib/stepparent',
+    origin: 'default',
+  });
+  expect(documentOf('logs_directory')).toEqual({ key: 'logs_directory', value: '/srv/logs', origin: 'environment' });
+  expect(documentOf('rules_directories')).toMatchObject({ origin: 'default', value: expect.any(Array) });
+  expect(documentOf('package_database_folders')).toEqual({
+    key: 'package_database_folders',
+    value: null,
+    origin: 'default',
+  });
+  expect(documentOf('learning')).toEqual({ key: 'learning', value: '3d', origin: 'file', file: config, line: 1 });
+  expect(documentOf('exceptions')).toMatchObject({ file: config, line: 2, value: { owner: 'alice' } });
 });
 
 test('show: a refused configuration is 78, nothing is shown', async () => {

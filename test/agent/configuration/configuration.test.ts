@@ -139,8 +139,8 @@ test.for([
   ['constructor = 1', ['c.toml:1: unknown key `constructor`']],
   ['[log]\nlevel = "warn"', []],
 ] as const)('%j is warned of and read otherwise', ([text, warnings]) => {
-  const { table, ...said } = parseConfigurationFile(text, 'c.toml');
-  expect(said).toEqual({ warnings, refused: [] });
+  const { table, ...notes } = parseConfigurationFile(text, 'c.toml');
+  expect(notes).toEqual({ warnings, refused: [] });
   const configuration = completeConfiguration([table]);
   expect(configuration).toEqual(
     completeConfiguration([text.startsWith('[log]\nlevel') ? { log: { level: 'warn' } } : {}]),

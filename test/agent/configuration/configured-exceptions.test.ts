@@ -206,10 +206,10 @@ test('what is legal and likely wrong is warned of, with the place and the neares
 });
 
 test('the fields of an event are known, those of alerts are not', () => {
-  const leaves = (value: unknown, at: string): string[] =>
+  const leaves = (value: unknown, path: string): string[] =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, at === '' ? key : `${at}.${key}`))
-      : [at];
+      ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`))
+      : [path];
   const { event, ...rest } = exampleEvent('e', start);
   const { kind: _, ...known } = event;
   const fields = leaves({ ...rest, event: known }, '');

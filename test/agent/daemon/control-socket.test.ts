@@ -23,7 +23,7 @@ async function listening(path: string, handlers: ControlHandlers = { status: () 
 }
 
 /** What the socket says to a raw request. */
-function say(path: string, request: string): Promise<string> {
+function send(path: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const connection = createConnection(path, () => connection.write(request));
@@ -87,7 +87,7 @@ test.for([
     large: () => ({ count: 1n }),
     nothing: () => undefined,
   });
-  expect(await say(path, request)).toMatch(answer);
+  expect(await send(path, request)).toMatch(answer);
   expect(await askControl(path, 'status')).toEqual({ pid: 42 });
 });
 

@@ -86,9 +86,9 @@ function pipelineWith(rules: readonly Rule[], { classify = () => 'unlisted', pol
 }
 
 const dpkg = exampleRule({ id: 'dpkg', matches: (read) => read('process.name') === 'dpkg' });
-const quick = { 'process.name': 'dpkg', 'process.parent.executable': '/usr/bin/python3' };
+const cheapFields = { 'process.name': 'dpkg', 'process.parent.executable': '/usr/bin/python3' };
 const example = (id: string, change: Partial<Parameters<typeof observedExec>[1]> = {}) =>
-  observedExec(id, { quick, ...change });
+  observedExec(id, { cheapFields, ...change });
 
 test('a file event is kept, and rules look at it', () => {
   const planted = exampleRule({ id: 'planted', matches: (read) => read('file.name') === 'x.postinst' });
@@ -119,10 +119,10 @@ describe('an exec', () => {
     });
     const { pipeline } = pipelineWith([rule]);
     const ordinary = { 'process.name': 'true' };
-    pipeline.take(observedExec('a', { quick: ordinary }).exec);
-    pipeline.take(observedExec('b', { quick: ordinary }).exec);
+    pipeline.take(observedExec('a', { cheapFields: ordinary }).exec);
+    pipeline.take(observedExec('b', { cheapFields: ordinary }).exec);
     expect([asked.length, pipeline.waiting]).toEqual([1, 0]);
-    pipeline.take(observedExec('c', { quick: { ...ordinary, 'stepparent.script.copy_of': '/x.postinst' } }).exec);
+    pipeline.take(observedExec('c', { cheapFields: { ...ordinary, 'stepparent.script.copy_of': '/x.postinst' } }).exec);
     expect(pipeline.waiting).toBe(1);
   });
 
@@ -186,7 +186,7 @@ describe('an exec', () => {
 
   test('that none matches is not even described', () => {
     const { pipeline, store } = pipelineWith([dpkg]);
-    const { exec, counts } = example('a', { quick: { 'process.name': 'bash' } });
+    const { exec, counts } = example('a', { cheapFields: { 'process.name': 'bash' } });
     pipeline.take(exec);
     pipeline.commit();
     expect(counts.described).toBe(0);
@@ -201,27 +201,29 @@ describe('an exec', () => {
   });
 
   test('whose match is dismissed by the full look', () => {
-    const full = { ...quick, 'process.name': 'not-dpkg' };
+    const describedFields = { ...cheapFields, 'process.name': 'not-dpkg' };
     const { pipeline, batches } = pipelineWith([dpkg, exampleRule({ id: 'all' })]);
-    pipeline.take(example('a', { full }).exec);
+    pipeline.take(example('a', { describedFields }).exec);
     pipeline.commit();
     expect(batches[0]?.[0]?.verdicts.map(({ verdict }) => verdict.rule.id)).toEqual(['all']);
   });
 
   test('facts and terms are those of the full look', () => {
-    const install = { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] };
-    const full = { ...install, 'process.parent.executable': '/tmp/x', 'process.args': ['dpkg', '-r', 'x'] };
+    const install = { ...cheapFields, 'process.args': ['dpkg', '-i', 'x.deb'] };
+    const describedFields = { ...install, 'process.parent.executable': '/tmp/x', 'process.args': ['dpkg', '-r', 'x'] };
     const asksForFact = exampleRule({ matches: (read) => read('stepparent.package.manager') === 'dpkg' });
     const { pipeline, batches } = pipelineWith([asksForFact]);
-    pipeline.take(example('a', { quick: install, full }).exec);
+    pipeline.take(example('a', { cheapFields: install, describedFields }).exec);
     pipeline.commit();
-    const [finding] = batches[0] ?? [];
-    expect(finding?.event.stepparent).toMatchObject({
+    const [judgedEvent] = batches[0] ?? [];
+    expect(judgedEvent?.event.stepparent).toMatchObject({
       package: { operation: 'remove' },
       systemd: { unit: 'ssh.service' },
     });
-    expect(finding?.verdicts[0]?.verdict.terms).toEqual(['/tmp/x']);
-    pipeline.take(example('b', { quick: install, full: { ...install, 'process.name': 'other' } }).exec);
+    expect(judgedEvent?.verdicts[0]?.verdict.terms).toEqual(['/tmp/x']);
+    pipeline.take(
+      example('b', { cheapFields: install, describedFields: { ...install, 'process.name': 'other' } }).exec,
+    );
     pipeline.commit();
     expect(batches[1]?.[0]?.event.stepparent).not.toHaveProperty('package');
   });
@@ -299,7 +301,7 @@ describe('a shell that is usual as parent', () => {
         process,
         stepparent: { lineage, systemd: { unit } },
       };
-      const { exec } = observedExec(`run-${index}`, { quick: {}, change: event });
+      const { exec } = observedExec(`run-${index}`, { cheapFields: {}, change: event });
       pipeline.take({ ...exec, read: (field) => readPath(event, field) });
       pipeline.commit();
     }
@@ -336,14 +338,14 @@ describe('an exception', () => {
         return ruleId === 'dpkg' ? exception : undefined;
       },
     });
-    pipeline.take(example('a', { quick: { ...quick, 'process.args': ['dpkg', '-i', 'x.deb'] } }).exec);
+    pipeline.take(example('a', { cheapFields: { ...cheapFields, 'process.args': ['dpkg', '-i', 'x.deb'] } }).exec);
     pipeline.takeFile({ ...exampleEvent('b', start), file: { path: '/x' } });
     pipeline.commit();
     expect(asked.slice(0, 2)).toEqual([
       ['all', undefined, 'ssh.service', 'install'],
       ['dpkg', undefined, 'ssh.service', 'install'],
     ]);
-    const verdicts = batches.flat().map((finding) => finding.verdicts.map((verdict) => verdict.exception));
+    const verdicts = batches.flat().map((judgedEvent) => judgedEvent.verdicts.map((verdict) => verdict.exception));
     expect(verdicts).toEqual([
       [undefined, exception],
       [undefined, exception],
@@ -358,7 +360,7 @@ describe('an exception', () => {
       records: () => true,
       onFault: (what, error) => expect.unreachable(`${what} ${error}`),
     });
-    pipeline.take(example('a', { quick: { 'process.name': 'bash' } }).exec);
+    pipeline.take(example('a', { cheapFields: { 'process.name': 'bash' } }).exec);
     pipeline.commit();
   });
 });

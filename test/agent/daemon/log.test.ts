@@ -33,7 +33,7 @@ test.for([
   ['debug', 4],
 ] as const)('level %s lets %i of four through', ([level, count]) => {
   const { log, lines } = opened({ level });
-  for (const at of ['error', 'warn', 'info', 'debug'] as const) log[at]('x');
+  for (const level of ['error', 'warn', 'info', 'debug'] as const) log[level]('x');
   expect(lines()).toHaveLength(count);
 });
 

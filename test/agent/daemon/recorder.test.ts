@@ -40,12 +40,12 @@ function recorderOver(store: { broken: boolean; refusesReplacement?: boolean; se
 
 test('a database that breaks is replaced, and the events are committed at the next commit', () => {
   const { recorder, add, committed, log } = recorderOver({ broken: true });
-  const told: unknown[] = [];
-  recorder.onSetAside((...given) => told.push(given));
+  const reported: unknown[] = [];
+  recorder.onSetAside((...given) => reported.push(given));
   add('a');
   recorder.commit();
   expect([committed, recorder.waiting, recorder.refused]).toEqual([[], 1, 'malformed']);
-  expect(told).toEqual([[setAside, true]]);
+  expect(reported).toEqual([[setAside, true]]);
   recorder.commit();
   expect([committed, recorder.waiting, recorder.refused]).toEqual([[['a']], 0, undefined]);
   expect(log).toEqual([
@@ -69,9 +69,9 @@ test('where it cannot be replaced that is tried again', () => {
 
 test('a database that was set aside at the opening is reported to who asks later', () => {
   const { recorder, log } = recorderOver({ broken: false, setAside });
-  const told: unknown[] = [];
-  recorder.onSetAside((...given) => told.push(given));
-  expect(told).toEqual([[setAside, false]]);
+  const reported: unknown[] = [];
+  recorder.onSetAside((...given) => reported.push(given));
+  expect(reported).toEqual([[setAside, false]]);
   expect(log).toEqual(['error: the database could not be used and was set aside; a new one was begun']);
 });
 

@@ -27,12 +27,12 @@ test.each([
   [2000, []],
   [2001, ['the agent was stopped, or had no CPU time, for more than two seconds: 2.0 s']],
   [8250, ['the agent was stopped, or had no CPU time, for more than two seconds: 8.3 s']],
-])('a turn that comes after %d ms', (ms, said) => {
+])('a turn that comes after %d ms', (ms, expected) => {
   const { faults, pass } = watched();
   pass(250);
   pass(ms);
   pass(250);
-  expect(faults.map((fault) => fault.split(';')[0])).toEqual(said);
+  expect(faults.map((fault) => fault.split(';')[0])).toEqual(expected);
 });
 
 test('a file that cannot be opened is a fault, about once a second while that is so', () => {

@@ -5,7 +5,7 @@ import { openStorageOutage } from '../../../agent/daemon/storage-outage.ts';
 import type { JudgedEvent } from '../../../detectors/judge.ts';
 import { exampleEvent, exampleException, exampleJudged, exampleRule, start } from '../../storage/examples.ts';
 
-function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): JudgedEvent {
+function judgedEvent(id: string, change: Parameters<typeof exampleJudged>[2] = {}): JudgedEvent {
   const event = exampleEvent(id, start);
   return {
     event,
@@ -15,18 +15,18 @@ function finding(id: string, change: Parameters<typeof exampleJudged>[2] = {}): 
 }
 
 function opened() {
-  const said: string[] = [];
+  const lines: string[] = [];
   const say =
     (level: string) =>
     (message: string, values: Readonly<Record<string, unknown>> = {}) =>
-      said.push([level, message, ...Object.values(values)].join(' '));
+      lines.push([level, message, ...Object.values(values)].join(' '));
   const outage = openStorageOutage({ error: say('error'), info: say('info') });
-  return { unstored: outage, said: () => said.splice(0) };
+  return { unstored: outage, said: () => lines.splice(0) };
 }
 
 test('each match is said once, however often the store is asked', () => {
   const { unstored: outage, said } = opened();
-  const [a, b] = [finding('a'), finding('b')];
+  const [a, b] = [judgedEvent('a'), judgedEvent('b')];
   outage.refused([a], 'full');
   outage.refused([a], 'full');
   outage.refused([a, b], 'full');
@@ -36,10 +36,10 @@ test('each match is said once, however often the store is asked', () => {
     'error a rule matched,',
     'error a rule matched,',
   ]);
-  outage.taken();
+  outage.recovered();
   expect(outage.reason).toBeUndefined();
   expect(said()).toEqual(['info events are stored again 2']);
-  outage.taken();
+  outage.recovered();
   expect(said()).toEqual([]);
 });
 
@@ -47,7 +47,7 @@ test('what would be no alert is not said', () => {
   const { unstored: outage, said } = opened();
   const none = [{ known: true }, { alerting: false }, { exception: exampleException() }];
   outage.refused(
-    none.map((change, i) => finding(String(i), change)),
+    none.map((change, i) => judgedEvent(String(i), change)),
     'full',
   );
   expect(said()).toEqual(['error events cannot be stored and wait in memory full']);
@@ -56,7 +56,7 @@ test('what would be no alert is not said', () => {
 test('a flood is cut short, with a word', () => {
   const { unstored: outage, said } = opened();
   outage.refused(
-    Array.from({ length: 500 }, (_, i) => finding(String(i))),
+    Array.from({ length: 500 }, (_, i) => judgedEvent(String(i))),
     'full',
   );
   const lines = said();

@@ -91,9 +91,9 @@ function freePort(): Promise<number> {
 }
 
 async function listening(server: ChildProcess, port: number): Promise<void> {
-  let said = '';
+  let output = '';
   server.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    output += text;
   });
   for (let tries = 0; tries < 200 && server.exitCode === null; tries++) {
     const answered = await fetch(`http://127.0.0.1:${port}/`).then(
@@ -103,5 +103,5 @@ async function listening(server: ChildProcess, port: number): Promise<void> {
     if (answered) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  throw new Error(`systemd-journal-remote does not answer: ${said}`);
+  throw new Error(`systemd-journal-remote does not answer: ${output}`);
 }

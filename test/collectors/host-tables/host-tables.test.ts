@@ -9,7 +9,7 @@ import { openHost } from '../../../collectors/host/host.ts';
 import { groupsTable, usersTable } from '../../../collectors/host-tables/accounts.ts';
 import { debPackagesTable } from '../../../collectors/host-tables/deb-packages.ts';
 import { fileTable } from '../../../collectors/host-tables/file.ts';
-import type { Asked, HostTable, SqlValue } from '../../../collectors/host-tables/host-table.ts';
+import type { HostTable, SqlValue, TableRequest } from '../../../collectors/host-tables/host-table.ts';
 import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
 import { processesTable } from '../../../collectors/host-tables/processes.ts';
 import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
@@ -25,7 +25,7 @@ function temporaryDirectory(): string {
 
 type Row = Record<string, SqlValue | undefined>;
 
-function read(table: HostTable, asked: Partial<Asked> = {}): Row[] {
+function read(table: HostTable, asked: Partial<TableRequest> = {}): Row[] {
   const rows = [...table.rows({ paths: [], names: new Set(), note: () => {}, ...asked })];
   return rows.map((row) => {
     expect(row).toHaveLength(table.columns.length);

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { onOwnTrouble, tryRead } from '../../../collectors/host/read-faults.ts';
+import { onOwnFault, tryRead } from '../../../collectors/host/read-faults.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
@@ -18,7 +18,7 @@ test.each([
   ['EIO', 1],
 ])('%s', (code, reports) => {
   const reported: unknown[] = [];
-  onTestFinished(onOwnTrouble((error) => reported.push(error)));
+  onTestFinished(onOwnFault((error) => reported.push(error)));
   const read = () => {
     throw failure(code);
   };
@@ -28,7 +28,7 @@ test.each([
 
 test('nothing is reported once that has ended', () => {
   const reported: unknown[] = [];
-  const end = onOwnTrouble((error) => reported.push(error));
+  const end = onOwnFault((error) => reported.push(error));
   end();
   tryRead(() => {
     throw failure('EMFILE');
@@ -52,7 +52,7 @@ const withoutDescriptors = (script: string): string => {
 test('without a descriptor left each reader that has no answer reports it', () => {
   const script = `
     import { openSync } from 'node:fs';
-    import { onOwnTrouble } from './collectors/host/read-faults.ts';
+    import { onOwnFault } from './collectors/host/read-faults.ts';
     import { openHost } from './collectors/host/host.ts';
     import { hasShebang } from './collectors/proc/script-of-interpreter.ts';
     import { openIdNames } from './collectors/host/host-context.ts';
@@ -60,7 +60,7 @@ test('without a descriptor left each reader that has no answer reports it', () =
     const host = openHost();
     const files = () => [...fileTable(host.proc).rows({ paths: ['/etc/%'], names: new Set(), note() {} })];
     let count = 0;
-    onOwnTrouble(() => { count++; });
+    onOwnFault(() => { count++; });
     const counts = [];
     try { for (;;) openSync('/dev/null'); } catch {}
     for (const read of [() => host.proc.readStat(1), () => host.proc.readCmdline(1, 100), () => hasShebang(host, '/bin/sh'), () => openIdNames(host, '/etc/passwd')(0), files]) {

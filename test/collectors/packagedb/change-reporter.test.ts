@@ -41,12 +41,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const report = async (at: WatchedDirectory, times: number, more: Partial<FileChange> = {}): Promise<void> => {
+const report = async (watched: WatchedDirectory, times: number, more: Partial<FileChange> = {}): Promise<void> => {
   for (let i = 0; i < times; i++) {
-    await reporter.report(at, {
+    await reporter.report(watched, {
       action: 'deletion',
       actionInferredFrom: undefined,
-      path: `${at.directory.path}/x`,
+      path: `${watched.directory.path}/x`,
       atNs: 0,
       opened: undefined,
       unseen: undefined,

@@ -20,17 +20,17 @@ import { hostContext } from '../host/host-context-double.ts';
 /** Remembers listings as the store does, but in memory. */
 export function listingMemory(): ListingMemory & { files: Map<string, Map<string, KnownFile>> } {
   const files = new Map<string, Map<string, KnownFile>>();
-  const of = (directory: string): Map<string, KnownFile> => {
+  const filesOf = (directory: string): Map<string, KnownFile> => {
     const known = files.get(directory) ?? new Map<string, KnownFile>();
     files.set(directory, known);
     return known;
   };
   return {
     files,
-    knownFiles: (directory) => [...of(directory).values()],
+    knownFiles: (directory) => [...filesOf(directory).values()],
     saveKnownFiles(directory, upserts, deletions) {
-      for (const name of deletions) of(directory).delete(name);
-      for (const file of upserts) of(directory).set(file.name, file);
+      for (const name of deletions) filesOf(directory).delete(name);
+      for (const file of upserts) filesOf(directory).set(file.name, file);
     },
   };
 }

@@ -26,7 +26,7 @@ async function ownedBy(owns: ReturnType<typeof openPackageOwner>, ...question: P
   return answer.value;
 }
 const open = () => openPackageOwner(openHost(), { infoDirectory: info, rpmDatabase: () => undefined });
-const owned = (packageName: string, of = file) => ownedBy(open(), of, [packageName]);
+const owned = (packageName: string, checkedFile = file) => ownedBy(open(), checkedFile, [packageName]);
 
 const list = (name: string, ...files: string[]): void =>
   fs.writeFileSync(path.join(info, name), `/.\n${files.map((one) => `${one}\n`).join('')}`);

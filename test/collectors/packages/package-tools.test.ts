@@ -191,7 +191,8 @@ describe('round an exec', () => {
       above = { entry, image };
     }
     const ancestors: ProcessSnapshot[] = [];
-    for (let at = above.entry.parent; at; at = at.parent) ancestors.push({ entry: at, image: at.image });
+    for (let current = above.entry.parent; current; current = current.parent)
+      ancestors.push({ entry: current, image: current.image });
     return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined, transaction: undefined } as ExecSnapshot;
   }
 

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { openHost } from '../../../collectors/host/host.ts';
-import { onOwnTrouble } from '../../../collectors/host/read-faults.ts';
+import { onOwnFault } from '../../../collectors/host/read-faults.ts';
 import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
 import { askRpm } from '../../../collectors/packagedb/package-directories.ts';
 import { openPackageOwner } from '../../../collectors/packages/package-owner.ts';
@@ -123,7 +123,7 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
   test('does not answer is a fault where it is asked whose a program is', async () => {
     inItsPlace('exec sleep 6');
     const reported: unknown[] = [];
-    onTestFinished(onOwnTrouble((error) => reported.push(String(error))));
+    onTestFinished(onOwnFault((error) => reported.push(String(error))));
     const { pending } = openPackageOwner(openHost(), { rpmDatabase: () => database })('/usr/bin/env', [
       'no-such-package',
     ]);

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { takeScriptBaseline } from '../../../agent/daemon/script-baseline.ts';
+import { recordScriptBaseline } from '../../../agent/daemon/script-baseline.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { openHold } from '../../../collectors/event/hold.ts';
 import { systemClock } from '../../../collectors/host/clock.ts';
@@ -69,11 +69,11 @@ async function evidenceWith(packages: Versions) {
   };
   let installed: Versions = {};
   /** dpkg ends: its status file has everything. */
-  const status = (of: Versions): void => {
-    installed = of;
+  const status = (next: Versions): void => {
+    installed = next;
     put(
       'status',
-      Object.entries(of)
+      Object.entries(next)
         .map(([name, version]) => stanza(name, version))
         .join('\n'),
     );
@@ -123,7 +123,7 @@ async function evidenceWith(packages: Versions) {
     prepare: observer.prepare,
     stop,
     takeBaseline: () =>
-      takeScriptBaseline(
+      recordScriptBaseline(
         {
           host: context.host,
           store,
@@ -445,18 +445,18 @@ test('a script that could not be read: its name and its writer are enough', asyn
   const { tell: report, put, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'a\n');
   const script = (name: string) => ({ script: { path: name, package: name, phase: 'prerm' } });
-  const tellUnread = (name: string, by?: string) => report(`info/${name}.prerm`, undefined, by, script(name));
-  expect((await tellUnread('made-up', '/usr/bin/cp')).script?.state).toBe('unowned');
+  const reportUnread = (name: string, by?: string) => report(`info/${name}.prerm`, undefined, by, script(name));
+  expect((await reportUnread('made-up', '/usr/bin/cp')).script?.state).toBe('unowned');
   // Nobody was seen, and when it was is not known, or is.
-  expect((await tellUnread('made-up')).script?.state).toBe(undefined);
+  expect((await reportUnread('made-up')).script?.state).toBe(undefined);
   put('info/made-up.prerm', 'too large\n');
-  expect((await tellUnread('made-up')).script?.state).toBe('unowned');
-  expect(await tellUnread('bash', '/usr/bin/cp')).toMatchObject({
+  expect((await reportUnread('made-up')).script?.state).toBe('unowned');
+  expect(await reportUnread('bash', '/usr/bin/cp')).toMatchObject({
     script: { version: '5', state: 'changed' },
     inferred: { 'stepparent.script.state': expect.any(String) },
   });
-  expect((await tellUnread('bash')).script?.state).toBe(undefined);
-  expect((await tellUnread('bash', dpkg)).script?.state).toBe(undefined);
+  expect((await reportUnread('bash')).script?.state).toBe(undefined);
+  expect((await reportUnread('bash', dpkg)).script?.state).toBe(undefined);
 });
 
 test('the first pass: once, quietly, but for what no package has', async () => {

@@ -236,7 +236,7 @@ describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot),
     fs.chmodSync(file, mode);
     return file;
   };
-  const of = async (mode: number, groups: string) => {
+  const inspectWith = async (mode: number, groups: string) => {
     const { pid } = await startChild('setpriv', [...asNobody, groups, programWithMode(mode)]);
     return inspectProcess(host, namespaces, pid);
   };
@@ -247,7 +247,7 @@ describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot),
     ["root's, setgid", 0o2755, nobody, 0],
     ["root's, both", 0o6755, 0, 0],
   ])('%s: effective, real and saved ids', async (_, mode, userId, groupId) => {
-    expect(await of(mode, '--clear-groups')).toMatchObject({
+    expect(await inspectWith(mode, '--clear-groups')).toMatchObject({
       userId,
       realUserId: nobody,
       savedUserId: userId,
@@ -261,7 +261,7 @@ describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot),
 
   test('its supplemental groups, up to a bound', async () => {
     const groups = (count: number) => Array.from({ length: count }, (_, i) => 70_000 + i);
-    const withGroups = async (count: number) => of(0o755, `--groups=${groups(count).join()}`);
+    const withGroups = async (count: number) => inspectWith(0o755, `--groups=${groups(count).join()}`);
     expect(await withGroups(maxSupplementalGroups)).toMatchObject({
       supplementalGroupIds: groups(maxSupplementalGroups),
       supplementalGroupsTruncated: false,

@@ -192,12 +192,12 @@ describe('quick fields', () => {
       'process.parent.name',
       'stepparent.exec.filename',
     ];
-    const quick = fields.map(reported.read);
+    const cheapFields = fields.map(reported.read);
     expect(proc.inspected).toEqual([]);
     reported.document();
     expect(proc.inspected).toEqual([30]);
-    expect(fields.map(reported.read)).toEqual(quick);
-    expect(quick).toEqual([
+    expect(fields.map(reported.read)).toEqual(cheapFields);
+    expect(cheapFields).toEqual([
       'linux',
       'event',
       'process',

@@ -70,13 +70,13 @@ const handle = (...records: ProcessRecord[]): void => {
   for (const record of records) collector.handle(record);
 };
 /** What was told: the file, and the arguments that a rule would see at the first look. */
-const tellings = () => reported.map(({ snapshot }) => [snapshot.image.filename, snapshot.image.args]);
-const argsTold = () => reported.map(({ read }) => read('process.args'));
+const reports = () => reported.map(({ snapshot }) => [snapshot.image.filename, snapshot.image.args]);
+const reportedArgs = () => reported.map(({ read }) => read('process.args'));
 
 describe('an exec', () => {
   test('of a program without a probe is told at once', () => {
     handle(fork(10, 30), exec(30, '/no/other'));
-    expect(tellings()).toEqual([['/no/other', undefined]]);
+    expect(reports()).toEqual([['/no/other', undefined]]);
     expect(reported[0]?.snapshot.timeNs).toBe(1e9 + 1000);
   });
 
@@ -84,26 +84,26 @@ describe('an exec', () => {
     handle(fork(10, 30), exec(30, tool));
     expect(reported).toEqual([]);
     handle(argv(30, ['tool', '-i']));
-    expect(tellings()).toEqual([[tool, ['tool', '-i']]]);
+    expect(reports()).toEqual([[tool, ['tool', '-i']]]);
     expect(reported[0]?.read('process.executable')).toBe(tool);
     expect(reported[0]?.snapshot.timeNs).toBe(1e9 + 1000);
   });
 
   test('with its arguments from the sensor waits for none', () => {
     handle(fork(10, 30), exec(30, tool, { args: ['tool'] }));
-    expect(tellings()).toEqual([[tool, ['tool']]]);
+    expect(reports()).toEqual([[tool, ['tool']]]);
   });
 
   test('whose process ends first is told without them', () => {
     handle(fork(10, 30), exec(30, tool), exit(30));
-    expect(tellings()).toEqual([[tool, undefined]]);
+    expect(reports()).toEqual([[tool, undefined]]);
     handle(argv(30, ['late']));
     expect(reported).toHaveLength(1);
   });
 
   test('after which another comes before the arguments: each once, the arguments to the second', () => {
     handle(fork(10, 30), exec(30, tool), exec(30, tool, { timeNs: 1e9 + 5000 }), argv(30, ['b']));
-    expect(tellings()).toEqual([
+    expect(reports()).toEqual([
       [tool, undefined],
       [tool, ['b']],
     ]);
@@ -111,7 +111,7 @@ describe('an exec', () => {
 
   test('of the same program twice, each with its arguments', () => {
     handle(fork(10, 30), exec(30, tool), argv(30, ['a']), exec(30, tool), argv(30, ['b']));
-    expect(tellings()).toEqual([
+    expect(reports()).toEqual([
       [tool, ['a']],
       [tool, ['b']],
     ]);
@@ -157,7 +157,7 @@ describe('the wait', () => {
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
     handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }), exit(30));
-    expect(argsTold()).toEqual([['tool', '-i']]);
+    expect(reportedArgs()).toEqual([['tool', '-i']]);
   });
 
   test('only the old ones', () => {
@@ -172,7 +172,7 @@ describe('the wait', () => {
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
     handle(argv(30, ['tool', '-l'], { timeNs: from + 60e6 }));
-    expect(argsTold()).toEqual([['tool', '-l']]);
+    expect(reportedArgs()).toEqual([['tool', '-l']]);
   });
 
   test('arguments after that which say something else are told as an event of their own', () => {
@@ -180,7 +180,7 @@ describe('the wait', () => {
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
     handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }));
-    expect(argsTold()[1]).toEqual(['tool', '-i']);
+    expect(reportedArgs()[1]).toEqual(['tool', '-i']);
     const [first, second] = reported.map((one) => one.document().event.id);
     expect(first).not.toBe(second);
     // One image begins once.

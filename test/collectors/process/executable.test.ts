@@ -32,18 +32,18 @@ const entryWith = (change: Parameters<typeof detailsOf>[1] | undefined, parent?:
 const imageOf = (filename: string, change: Partial<Image> = {}): Image => ({ filename, execNs: 1e9, ...change });
 
 let directory: string;
-const at = (name: string): string => path.join(directory, name);
+const pathOf = (name: string): string => path.join(directory, name);
 
 beforeEach(() => {
   directory = fs.realpathSync(temporaryDirectory());
-  fs.mkdirSync(at('d'));
-  fs.symlinkSync('d', at('linked-d'));
-  fs.writeFileSync(at('d/program'), '\u007fELF');
-  fs.writeFileSync(at('other'), '\u007fELF');
-  fs.writeFileSync(at('script'), '#!/bin/sh\n');
-  fs.writeFileSync(at('env-script'), '#!/usr/bin/env python3\n');
-  fs.symlinkSync('d/program', at('link'));
-  fs.symlinkSync('script', at('script-link'));
+  fs.mkdirSync(pathOf('d'));
+  fs.symlinkSync('d', pathOf('linked-d'));
+  fs.writeFileSync(pathOf('d/program'), '\u007fELF');
+  fs.writeFileSync(pathOf('other'), '\u007fELF');
+  fs.writeFileSync(pathOf('script'), '#!/bin/sh\n');
+  fs.writeFileSync(pathOf('env-script'), '#!/usr/bin/env python3\n');
+  fs.symlinkSync('d/program', pathOf('link'));
+  fs.symlinkSync('script', pathOf('script-link'));
 });
 
 const shell = fs.realpathSync('/bin/sh');
@@ -76,10 +76,10 @@ describe('a name, and what /proc shows as mapped', () => {
     ['script', 'other', 'script', replaced],
     ['script-link', 'other', 'script-link', replaced],
   ])('%s, %s', (given, mapped, found, inferredFrom) => {
-    const absolute = (name: string): string => (path.isAbsolute(name) ? name : at(name));
-    const executable = executableOf(host, entryWith({}), imageOf(at(given)), mapped && absolute(mapped));
+    const absolute = (name: string): string => (path.isAbsolute(name) ? name : pathOf(name));
+    const executable = executableOf(host, entryWith({}), imageOf(pathOf(given)), mapped && absolute(mapped));
     expect(executable).toEqual({
-      path: at(found),
+      path: pathOf(found),
       certain: mapped !== undefined,
       ...(inferredFrom === undefined ? {} : { inferredFrom }),
       ...(inferredFrom === replaced ? { replaced: true } : {}),
@@ -99,10 +99,12 @@ describe('relative names', () => {
     ['./program', [''], 'd/program', 'd/program'],
   ])('%s in %j', (given, directories, mapped, found) => {
     const entry = directories.reduceRight<ProcessEntry | undefined>(
-      (parent, one) => entryWith(one === undefined ? undefined : { workingDirectory: at(one) }, parent),
+      (parent, one) => entryWith(one === undefined ? undefined : { workingDirectory: pathOf(one) }, parent),
       undefined,
     );
-    expect(executableOf(host, entry as ProcessEntry, imageOf(given), mapped && at(mapped)).path).toBe(at(found));
+    expect(executableOf(host, entry as ProcessEntry, imageOf(given), mapped && pathOf(mapped)).path).toBe(
+      pathOf(found),
+    );
   });
 
   test('an unknown folder', () => {
@@ -139,34 +141,34 @@ test.each([
   ['its own', entryWith({ hostRoot: false })],
   ["its parent's", entryWith(undefined, entryWith({ hostRoot: false }))],
 ])('in another root nothing is looked up on the host: %s', (_, entry) => {
-  expect(executableOf(host, entry, imageOf(at('link'))).path).toBe(at('link'));
-  expect(executableOf(host, entry, imageOf(at('d/../link')), at('other')).path).toBe(at('link'));
+  expect(executableOf(host, entry, imageOf(pathOf('link'))).path).toBe(pathOf('link'));
+  expect(executableOf(host, entry, imageOf(pathOf('d/../link')), pathOf('other')).path).toBe(pathOf('link'));
 });
 
 describe('what is kept', () => {
   test('the answer of the first look, whatever becomes of the link', () => {
-    const [entry, image] = [entryWith({}), imageOf(at('link'))];
-    expect(executableOf(host, entry, image).path).toBe(at('d/program'));
-    fs.rmSync(at('link'));
-    fs.symlinkSync('other', at('link'));
-    expect(executableOf(host, entry, image).path).toBe(at('d/program'));
-    expect(executableOf(host, entry, image, at('d/program'))).toEqual({ path: at('d/program'), certain: true });
-    expect(executableOf(host, entry, image)).toEqual({ path: at('d/program'), certain: true });
+    const [entry, image] = [entryWith({}), imageOf(pathOf('link'))];
+    expect(executableOf(host, entry, image).path).toBe(pathOf('d/program'));
+    fs.rmSync(pathOf('link'));
+    fs.symlinkSync('other', pathOf('link'));
+    expect(executableOf(host, entry, image).path).toBe(pathOf('d/program'));
+    expect(executableOf(host, entry, image, pathOf('d/program'))).toEqual({ path: pathOf('d/program'), certain: true });
+    expect(executableOf(host, entry, image)).toEqual({ path: pathOf('d/program'), certain: true });
   });
 
   test('what was compared once is not compared again', () => {
-    const [entry, image] = [entryWith({}), imageOf(at('link'))];
-    executableOf(host, entry, image, at('d/program'));
-    expect(executableOf(host, entry, image, at('other')).path).toBe(at('d/program'));
+    const [entry, image] = [entryWith({}), imageOf(pathOf('link'))];
+    executableOf(host, entry, image, pathOf('d/program'));
+    expect(executableOf(host, entry, image, pathOf('other')).path).toBe(pathOf('d/program'));
   });
 
   test('a program whose probe was hit goes by the name of the probed file', () => {
-    const image = imageOf(at('link'), { probedImage: '/usr/bin/dpkg' });
-    expect(executableOf(host, entryWith({}), image, at('other'))).toEqual({ path: '/usr/bin/dpkg', certain: true });
+    const image = imageOf(pathOf('link'), { probedImage: '/usr/bin/dpkg' });
+    expect(executableOf(host, entryWith({}), image, pathOf('other'))).toEqual({ path: '/usr/bin/dpkg', certain: true });
   });
 
   test("a conclusion's reason", () => {
-    const image = imageOf(at('script'), { inferredFrom: 'a guess' });
-    expect(executableOf(host, entryWith({}), image)).toMatchObject({ path: at('script'), inferredFrom: 'a guess' });
+    const image = imageOf(pathOf('script'), { inferredFrom: 'a guess' });
+    expect(executableOf(host, entryWith({}), image)).toMatchObject({ path: pathOf('script'), inferredFrom: 'a guess' });
   });
 });

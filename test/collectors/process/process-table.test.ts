@@ -8,7 +8,7 @@ import { detailsOf, exec, exit, fork, procDouble } from '../proc-double.ts';
 /** The pids of the ancestors, nearest first. */
 function ancestors(entry: ProcessEntry | undefined): number[] {
   const pids: number[] = [];
-  for (let at = entry?.parent; at; at = at.parent) pids.push(at.pid);
+  for (let ancestor = entry?.parent; ancestor; ancestor = ancestor.parent) pids.push(ancestor.pid);
   return pids;
 }
 

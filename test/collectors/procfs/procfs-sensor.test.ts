@@ -151,7 +151,7 @@ describe('an exec', () => {
 });
 
 describe('how often', () => {
-  const looksAt = (pid: number, turns: number): number => {
+  const countReads = (pid: number, turns: number): number => {
     let checks = 0;
     for (let turn = 0; turn < turns; turn++) {
       check();
@@ -163,20 +163,20 @@ describe('how often', () => {
   test('a young process at every turn, a settled one at every tenth', () => {
     start(20, 10, 100);
     check();
-    expect(looksAt(20, 10)).toBe(10);
-    looksAt(20, 20);
-    expect(looksAt(20, 100)).toBe(10);
+    expect(countReads(20, 10)).toBe(10);
+    countReads(20, 20);
+    expect(countReads(20, 100)).toBe(10);
   });
 
   test('one that calls execve late is young again', () => {
-    looksAt(10, 40);
+    countReads(10, 40);
     run(10, dpkg);
     let seen: ProcessRecord[] = [];
     let turns = 0;
     for (; seen.length === 0; turns++) seen = check();
     expect(turns).toBeLessThanOrEqual(10);
     expect(seen).toEqual([execOf(10, dpkg)]);
-    expect(looksAt(10, 15)).toBe(15);
+    expect(countReads(10, 15)).toBe(15);
   });
 });
 

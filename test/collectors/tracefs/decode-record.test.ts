@@ -127,10 +127,10 @@ describe('attempts', () => {
     const texts = args.map((arg) => Buffer.from(`${arg}\0`));
     const head = Buffer.alloc(16 + 64);
     head.writeInt32LE(5, 4);
-    let at = head.length;
+    let offset = head.length;
     texts.forEach((text, i) => {
-      head.writeUInt32LE(at + text.length * 0x10000, 16 + i * 4);
-      at += text.length;
+      head.writeUInt32LE(offset + text.length * 0x10000, 16 + i * 4);
+      offset += text.length;
     });
     return Buffer.concat([head, ...texts]);
   };

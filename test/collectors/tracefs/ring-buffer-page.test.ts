@@ -22,8 +22,8 @@ const page = (timeNs: bigint, records: Buffer[], flags = 0, after = Buffer.alloc
 
 const visit = (bytes: Buffer) => {
   const seen: { text: string; timeNs: number }[] = [];
-  const summary = visitPage(bytes, bytes.length, layout, (of, offset, length, timeNs) =>
-    seen.push({ text: of.toString('latin1', offset, offset + length), timeNs }),
+  const summary = visitPage(bytes, bytes.length, layout, (page, offset, length, timeNs) =>
+    seen.push({ text: page.toString('latin1', offset, offset + length), timeNs }),
   );
   return { seen, ...summary };
 };
@@ -126,7 +126,7 @@ describe('what is no page', () => {
     let malformed = 0;
     for (let n = 0; n < 20_000; n++) {
       const size = random() % 4097;
-      for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(random(), at);
+      for (let offset = 0; offset < bytes.length; offset += 4) bytes.writeUInt32LE(random(), offset);
       // Half of them with a length that a page can have, so that the records are looked at.
       if (n % 2 === 0) bytes.writeUInt32LE((((random() & 0xc000_0000) >>> 0) + (random() % 4080)) >>> 0, 8);
       const summary = visitPage(bytes, size, layout, (_of, offset, length) => {

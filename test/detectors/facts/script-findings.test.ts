@@ -230,5 +230,5 @@ test.skipIf(noScripts)(titled("this host's own scripts have few, and boilerplate
   const names = readdirSync(info).filter((name) => /\.(?:preinst|postinst|prerm|postrm|config)$/.test(name));
   const found = names.map((name) => findingsOf(readFileSync(`${info}/${name}`, 'utf8')));
   expect(found.flat().filter(({ text }) => /deb-systemd|dpkg-maintscript-helper|systemctl/.test(text))).toEqual([]);
-  expect(found.filter((some) => some.length > 0).length).toBeLessThanOrEqual(Math.max(5, names.length / 20));
+  expect(found.filter((each) => each.length > 0).length).toBeLessThanOrEqual(Math.max(5, names.length / 20));
 });

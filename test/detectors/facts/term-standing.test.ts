@@ -48,7 +48,11 @@ function example(faceAtFork?: ReturnType<typeof imageOf>) {
   const image = imageOf(program);
   const parent = entryOf(process.pid, image, { details, detailsImage: image, inspectedImage: image });
   const entry = entryOf(30, imageOf('/usr/bin/dpkg'), { parent, parentImageAtFork: faceAtFork ?? image });
-  return { parent, entry, ...observedExec('a', { quick: { 'process.executable': '/usr/bin/dpkg' }, entry, parent }) };
+  return {
+    parent,
+    entry,
+    ...observedExec('a', { cheapFields: { 'process.executable': '/usr/bin/dpkg' }, entry, parent }),
+  };
 }
 
 test('listed, genuine, owned by its package', () => {
@@ -100,7 +104,7 @@ describe('a parent that', () => {
   });
 
   test('was not observed', () => {
-    const { exec } = observedExec('a', { quick: {} });
+    const { exec } = observedExec('a', { cheapFields: {} });
     expect(knownTerms().known.classify({ rule, terms: [program] }, exec)).toBe('unlisted');
   });
 });
@@ -109,7 +113,7 @@ describe('a program is verified while it is fresh', () => {
   const fresh = () => {
     const image = imageOf(program);
     const entry = entryOf(process.pid, image, { details, detailsImage: image, inspectedImage: image });
-    return { entry, ...observedExec('a', { quick: { 'process.executable': program }, entry }) };
+    return { entry, ...observedExec('a', { cheapFields: { 'process.executable': program }, entry }) };
   };
 
   test('and stands when it has ended since', () => {
@@ -118,14 +122,14 @@ describe('a program is verified while it is fresh', () => {
     tools.notice(exec.snapshot);
     entry.ended = true;
     const child = entryOf(30, imageOf('/usr/bin/dpkg'), { parent: entry, parentImageAtFork: entry.image });
-    const dpkg = observedExec('b', { quick: {}, entry: child, parent: entry }).exec;
+    const dpkg = observedExec('b', { cheapFields: {}, entry: child, parent: entry }).exec;
     expect(known.classify({ rule, terms: [program] }, dpkg)).toBe('known');
     expect(asked).toHaveLength(1);
   });
 
   test('but only a listed one is looked at', () => {
     const { asked, tools } = knownTerms();
-    tools.notice(observedExec('a', { quick: {} }).exec.snapshot);
+    tools.notice(observedExec('a', { cheapFields: {} }).exec.snapshot);
     expect(asked).toEqual([]);
   });
 });
@@ -151,7 +155,7 @@ describe('an initiator', () => {
       { entity_id: 's', pid: 40, name: 'dash', executable: '/usr/bin/dash', args: ['sh', '-c', 'x'] },
       { entity_id: 'i', pid: process.pid, name: 'node', executable: '/opt/upgrade', args: ['node'] },
     ];
-    const { exec } = observedExec('a', { quick: {}, entry, parent: shell, change: { stepparent: { lineage } } });
+    const { exec } = observedExec('a', { cheapFields: {}, entry, parent: shell, change: { stepparent: { lineage } } });
     const ancestors = [shell, initiator].map((each) => ({ entry: each, image: each.image }));
     return { initiator, exec: { ...exec, snapshot: { ...exec.snapshot, ancestors } } };
   }

@@ -205,8 +205,8 @@ describe('lifecycle-script-children', () => {
     ['/usr/bin/systemctl2', true],
     ['/usr/bin/bash -c x', true],
     ['/usr/bin/x/rm', true],
-  ] as const)('%s told: %s', ([command, isTold]) => {
-    expect(ask(storeOf([execEvent(command, script(1))]), findingSql(children)).length).toBe(isTold ? 1 : 0);
+  ] as const)('%s told: %s', ([command, isReported]) => {
+    expect(ask(storeOf([execEvent(command, script(1))]), findingSql(children)).length).toBe(isReported ? 1 : 0);
   });
 });
 

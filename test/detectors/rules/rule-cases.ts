@@ -17,13 +17,13 @@ export function changed(event: CaseEvent, changes: Readonly<Record<string, unkno
   for (const [field, value] of Object.entries(changes)) {
     const steps = field.split('.');
     const last = steps.pop() ?? '';
-    let at = copy;
+    let holder = copy;
     for (const step of steps) {
-      at[step] ??= {};
-      at = at[step] as Record<string, unknown>;
+      holder[step] ??= {};
+      holder = holder[step] as Record<string, unknown>;
     }
-    if (value === undefined) delete at[last];
-    else at[last] = value;
+    if (value === undefined) delete holder[last];
+    else holder[last] = value;
   }
   return copy;
 }
