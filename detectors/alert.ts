@@ -1,4 +1,4 @@
-// Builds the alert document: the event, what the rule says of it, and one sentence for a person.
+// Builds the alert document: the event, the fields of the rule, and one sentence for a person.
 
 import { escapeText } from '../collectors/event/escape-text.ts';
 import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';

@@ -86,7 +86,7 @@ export function compileExceptions(exceptions: readonly Exception[]): ExceptionFo
 
 type ExceptionFields = NonNullable<NonNullable<StepparentEvent['stepparent']['alert']>['exception']>;
 
-/** What the alert says of the exception that hid it. */
+/** The alert's fields about the exception that hid it. */
 export const exceptionFields = ({ id, reason, owner, expiresMs }: Exception): ExceptionFields => ({
   id,
   reason,

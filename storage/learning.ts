@@ -17,7 +17,7 @@ export function beginLearning(db: Database, nowMs: number, learningMs: number): 
   put.run('learning_until_ms', nowMs + learningMs);
 }
 
-/** What the database says of learning now; undefined when it was made without. */
+/** The state of learning in this database; undefined when it was created without learning. */
 export function readLearning(db: Database, nowMs: number): Learning | undefined {
   const read = db.prepare<[string], number>('SELECT value FROM meta WHERE key = ?').pluck();
   const startedMs = read.get('learning_started_ms');

@@ -24,7 +24,7 @@ const removedKeys: RemovedKeys = {};
 /** Every table may be absent. Exceptions are not laid over each other, and are read with `parseExceptions`. */
 const fileSchema = configurationSchema.partial().extend({ exceptions: exceptionsSchema.optional() });
 
-/** What one file says by itself. */
+/** The content of one file. */
 export interface ConfigurationFile {
   /** As written, without defaults, exceptions and unknown keys. Empty where something is refused. */
   table: ConfigurationTable;

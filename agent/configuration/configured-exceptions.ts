@@ -184,7 +184,7 @@ function wholeValueWarnings({ field, operator, values }: Condition): string[] {
   });
 }
 
-/** What `status` says of exceptions. */
+/** The exceptions as `status` reports them. */
 export interface ExceptionsReport {
   in_force: number;
   expired: number;

@@ -20,7 +20,7 @@ export type Outbox = Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed
 export interface DeliveryDeps {
   outbox: Outbox;
   sinks: readonly Sink[];
-  /** Told when a sink begins to fail, when it fails for another reason, and with undefined when it is well again. */
+  /** Called when a sink begins to fail or fails for another reason, and with undefined when it works again. */
   onTrouble: (sink: string, trouble: string | undefined) => void;
   /** The first and the longest pause after a failure; each pause is twice the one before. */
   firstRetryMs?: number;

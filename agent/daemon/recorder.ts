@@ -131,7 +131,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
     }
   };
 
-  /** Drops what cannot be stored by itself, for the sake of the others. False where no event could: the store is at fault. */
+  /** Stores each event on its own and drops those that fail, so that the others are kept. False where every event failed: the store is at fault. */
   const commitEach = (): boolean => {
     const failed: { event: JudgedEvent; error: unknown }[] = [];
     for (const event of waiting) {

@@ -50,7 +50,7 @@ const statusLine = ({ state, degraded, sensor, store }: AgentStatus): string =>
     ...degraded,
   ].join('; ');
 
-/** A store that cannot be read ends nothing: the sensor runs, and what is to be stored waits. */
+/** A store that cannot be read does not end the agent: the sensor runs, and its events wait to be stored. */
 function statusOf(agent: Agent): string {
   try {
     return statusLine(agent.status());
@@ -88,7 +88,7 @@ function raisePriority(): void {
   }
 }
 
-/** After its last step the agent ends by itself, unless something that hangs holds it: then it is ended. */
+/** After its last step the process exits by itself; if something that hangs keeps it alive, it exits after this time. */
 const lingerMs = 1000;
 
 /** The exit code: 0 for an end that was asked for, also where a step of it failed; 1 after an error that nothing handled. */

@@ -21,7 +21,7 @@ export interface QueryRequest {
   now: number;
   /** Rows. */
   limit: number;
-  /** It may take longer, and must not be in anybody's way. */
+  /** It may take longer, and runs at low priority. */
   inBackground?: boolean;
 }
 

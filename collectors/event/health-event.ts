@@ -1,4 +1,4 @@
-// Builds events about the agent itself, so that a failing agent can be told from a quiet host.
+// Builds events about the agent itself, so that a failing agent does not look like a quiet host.
 
 import { randomUUID } from 'node:crypto';
 import type { HostContext } from '../host/host-context.ts';

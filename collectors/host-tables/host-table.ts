@@ -3,7 +3,7 @@
 /** A value as SQL sees it. */
 export type SqlValue = string | number | bigint | null;
 
-/** What a statement says of itself before it runs. */
+/** The constraints of a statement on a table, known before it runs. */
 export interface TableRequest {
   /** The texts in quotes that begin with `/`: names and patterns of files. */
   paths: readonly string[];

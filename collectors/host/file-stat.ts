@@ -1,4 +1,4 @@
-// What stat(2) says of a file, as far as it is used, and the file's type.
+// The fields of stat(2) that are used, and the type of a file.
 
 import type { BigIntStats } from 'node:fs';
 

@@ -1,4 +1,4 @@
-// Reads what every event says of its host, and the names of users.
+// Reads the host's fields, which every event has, and the names of users.
 
 import os from 'node:os';
 import type { StepparentEvent } from '../event/event.ts';

@@ -17,11 +17,11 @@ export interface ChangeQueueOptions<T> {
   /** The least time that a change waits. */
   settleMs: number;
   /** Changes of a file by one process are due at most this often. */
-  againMs: number;
+  repeatMs: number;
   /** Changes that wait; further ones are refused. */
   maxWaiting: number;
   /** `change` was merged: `into` stands for both. */
-  onMerged(into: T, change: T): void;
+  onMerged(target: T, change: T): void;
 }
 
 /** `queued`: the change waits. `merged`: it is part of a change that waits. `refused`: too many changes wait. */
@@ -71,7 +71,7 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
       // The new change is due after the one before it, which need not wait any longer for others to be merged.
       if (before !== undefined) before.dueMs = Math.min(before.dueMs, before.sinceMs + options.settleMs);
       const reportedMs = mergeable.has(change.action) ? reported.get(fileAndProcess(change)) : undefined;
-      const dueMs = Math.max(nowMs + options.settleMs, (reportedMs ?? Number.NEGATIVE_INFINITY) + options.againMs);
+      const dueMs = Math.max(nowMs + options.settleMs, (reportedMs ?? Number.NEGATIVE_INFINITY) + options.repeatMs);
       const next = { change, sinceMs: nowMs, dueMs };
       waiting.add(next);
       last.set(change.key, next);
@@ -90,7 +90,7 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
         reported.set(fileAndProcess(one.change), nowMs);
       }
       for (const [key, reportedMs] of reported) {
-        if (nowMs - reportedMs < options.againMs) break;
+        if (nowMs - reportedMs < options.repeatMs) break;
         reported.delete(key);
       }
       return due;

@@ -70,18 +70,18 @@ const maxUnjudged = 256;
 /** A token bucket, and the number of dropped changes that is still to be reported. */
 interface Allowance {
   bounds: ChangeBounds;
-  left: number;
+  tokens: number;
   refilledMs: number;
   unreported: number;
 }
 
 /** Takes a token; false: there is none. */
-function takeFrom(allowance: Allowance, nowMs: number): boolean {
-  const earned = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
-  allowance.left = Math.min(allowance.bounds.burst, allowance.left + earned);
+function takeToken(allowance: Allowance, nowMs: number): boolean {
+  const refill = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
+  allowance.tokens = Math.min(allowance.bounds.burst, allowance.tokens + refill);
   allowance.refilledMs = nowMs;
-  if (allowance.left < 1) return false;
-  allowance.left--;
+  if (allowance.tokens < 1) return false;
+  allowance.tokens--;
   return true;
 }
 
@@ -92,7 +92,7 @@ export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReport
   const allowances = new Map(
     allBounds.map((bounds): [ChangeBounds, Allowance] => [
       bounds,
-      { bounds, left: bounds.burst, refilledMs: tasks.clock.monotonicMs(), unreported: 0 },
+      { bounds, tokens: bounds.burst, refilledMs: tasks.clock.monotonicMs(), unreported: 0 },
     ]),
   );
 
@@ -110,15 +110,15 @@ export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReport
   return {
     async report(watched, change) {
       const allowance = allowances.get(boundsOf(watched)) as Allowance;
-      if (!takeFrom(allowance, tasks.clock.monotonicMs())) {
+      if (!takeToken(allowance, tasks.clock.monotonicMs())) {
         change.opened?.close();
         drop(allowance);
         return;
       }
       reported++;
       const provider = watched.noFanotify === undefined ? 'fanotify' : 'chokidar';
-      const passOn = async (): Promise<void> => onChange({ ...change, provider });
-      const judged = passOn()
+      const deliver = async (): Promise<void> => onChange({ ...change, provider });
+      const judged = deliver()
         .catch((error: unknown) => tasks.fault('a file change could not be told', error))
         .finally(() => unjudged.delete(judged));
       unjudged.add(judged);

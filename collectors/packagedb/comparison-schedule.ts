@@ -15,7 +15,7 @@ export interface Comparison {
 }
 
 /** Compares the directory, which is at `path`. Never rejects. */
-type Compare = (watched: WatchedDirectory, path: string, how: Comparison) => Promise<void>;
+type Compare = (watched: WatchedDirectory, path: string, comparison: Comparison) => Promise<void>;
 
 export interface ComparisonSchedule {
   /** To be called once, before anything is scheduled. */
@@ -25,7 +25,7 @@ export interface ComparisonSchedule {
   /** Some seconds from now; less often when comparisons take long. */
   soon(watched: WatchedDirectory): void;
   /** At once; or `againMs` after the comparison that runs has ended. */
-  now(watched: WatchedDirectory, how: Comparison, againMs?: number): void;
+  now(watched: WatchedDirectory, comparison: Comparison, retryMs?: number): void;
   /** Resolves when the comparisons that run have ended. */
   ended(): Promise<unknown>;
 }
@@ -36,12 +36,12 @@ const share = 1 / 50;
 const busyShare = 1 / 10;
 /** A burst of changes is over by then. */
 export const burstOverMs = 2000;
-const againAfterMs = 10_000;
+const retryAfterMs = 10_000;
 
 interface Comparing {
   running: boolean;
   /** When the next comparison is due, in milliseconds after the end of the one that runs. */
-  againMs: number | undefined;
+  retryMs: number | undefined;
   lastMs: number;
   tookMs: number;
   planned: { dueMs: number; cancel(): void } | undefined;
@@ -54,7 +54,7 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
   const stateOf = (watched: WatchedDirectory): Comparing => {
     let state = states.get(watched);
     if (state === undefined) {
-      state = { running: false, againMs: undefined, lastMs: Number.NEGATIVE_INFINITY, tookMs: 0, planned: undefined };
+      state = { running: false, retryMs: undefined, lastMs: Number.NEGATIVE_INFINITY, tookMs: 0, planned: undefined };
       states.set(watched, state);
     }
     return state;
@@ -67,7 +67,7 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
     in(watched, ms) {
       const state = stateOf(watched);
       if (state.running) {
-        state.againMs = Math.min(state.againMs ?? ms, ms);
+        state.retryMs = Math.min(state.retryMs ?? ms, ms);
         return;
       }
       const dueMs = tasks.clock.monotonicMs() + ms;
@@ -82,27 +82,27 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
     soon(watched) {
       const { running, lastMs, tookMs } = stateOf(watched);
       const sinceMs = running ? 0 : tasks.clock.monotonicMs() - lastMs;
-      schedule.in(watched, Math.max(burstOverMs, Math.max(againAfterMs, tookMs / busyShare) - sinceMs));
+      schedule.in(watched, Math.max(burstOverMs, Math.max(retryAfterMs, tookMs / busyShare) - sinceMs));
     },
-    now(watched, how, againMs = againAfterMs) {
+    now(watched, comparison, retryMs = retryAfterMs) {
       const state = stateOf(watched);
       const { location } = watched;
       if (compare === undefined || tasks.closed || location === undefined) return;
       if (state.running) {
-        schedule.in(watched, againMs);
+        schedule.in(watched, retryMs);
         return;
       }
       state.running = true;
       const begunMs = tasks.clock.monotonicMs();
-      const done = compare(watched, location.path, how).finally(() => {
+      const done = compare(watched, location.path, comparison).finally(() => {
         running.delete(done);
         state.running = false;
         state.lastMs = tasks.clock.monotonicMs();
         state.tookMs = state.lastMs - begunMs;
         const restMs = Math.max(everyMs, state.tookMs / share);
         // One that is missing by now is compared when it is found again.
-        if (watched.location !== undefined) schedule.in(watched, state.againMs ?? restMs);
-        state.againMs = undefined;
+        if (watched.location !== undefined) schedule.in(watched, state.retryMs ?? restMs);
+        state.retryMs = undefined;
       });
       running.add(done);
     },

@@ -1,4 +1,4 @@
-// What two listings of a directory differ in: pure functions over the states of files.
+// Finds the differences between two listings of a directory. Pure: the input is the states of files.
 
 import type { FileChangeFields } from '../event/event.ts';
 import { dateOfNs, type FileState, knownFile, permissionsOf } from './listing.ts';
@@ -57,7 +57,7 @@ export function differenceOf(
 }
 
 /** A directory that was made, removed or replaced is no change of a file: only the attributes of the same directory count. */
-const ownDifference = (before: FileState | undefined, now: FileState | undefined): FileDifference | undefined =>
+const differenceOfOne = (before: FileState | undefined, now: FileState | undefined): FileDifference | undefined =>
   before === undefined || now === undefined ? undefined : differenceOf(before, now, true);
 
 /** What happened to each name between two listings; a name that is gone and a new name of the same file are one rename. */
@@ -65,7 +65,7 @@ export function differencesOf(before: Listing, now: Listing, copied = false): Di
   const differences: Difference[] = [];
   for (const name of new Set([...before.keys(), ...now.keys()])) {
     const states = [before.get(name), now.get(name)] as const;
-    const difference = name === '.' ? ownDifference(...states) : differenceOf(...states, copied);
+    const difference = name === '.' ? differenceOfOne(...states) : differenceOf(...states, copied);
     if (difference !== undefined) differences.push({ name, before: states[0], now: states[1], difference });
   }
   return withRenames(differences);

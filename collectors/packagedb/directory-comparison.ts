@@ -14,15 +14,20 @@ import type { WatchedDirectories } from './watched-directories.ts';
 import { locateDirectory, maxKnownFiles, pathOf, type WatchedDirectory } from './watched-directory.ts';
 
 export interface DirectoryComparisonDeps {
-  directories: Pick<WatchedDirectories, 'atPath' | 'checkSoon' | 'checkBelow'>;
+  directories: Pick<WatchedDirectories, 'findByPath' | 'checkSoon' | 'checkBelow'>;
   pending: Pick<PendingChanges, 'has'>;
 }
 
 export interface DirectoryComparison {
   /** Compares every file of the directory, which is at `path`. Throws what opendir(3) and lstat(2) throw. */
-  compare(watched: WatchedDirectory, path: string, how: Comparison): Promise<void>;
+  compare(watched: WatchedDirectory, path: string, comparison: Comparison): Promise<void>;
   /** Compares some names. To be called in a task (`serially`). */
-  compareNames(watched: WatchedDirectory, path: string, names: readonly string[], how: Comparison): Promise<void>;
+  compareNames(
+    watched: WatchedDirectory,
+    path: string,
+    names: readonly string[],
+    comparison: Comparison,
+  ): Promise<void>;
 }
 
 const namesAtATime = 64;
@@ -32,10 +37,10 @@ export function createDirectoryComparison(
   { directories, pending }: DirectoryComparisonDeps,
 ): DirectoryComparison {
   /** The directory was left, or the watch ends. */
-  const isOver = (watched: WatchedDirectory, path: string): boolean => tasks.closed || watched.location?.path !== path;
+  const isStale = (watched: WatchedDirectory, path: string): boolean => tasks.closed || watched.location?.path !== path;
 
   /** Whether the file is watched. Which user made an unknown file is not known; a scriptlet is root's. */
-  const isOurs = (watched: WatchedDirectory, name: string, state: FileState | undefined): boolean =>
+  const isWatchedFile = (watched: WatchedDirectory, name: string, state: FileState | undefined): boolean =>
     watched.accepts(name) &&
     (watched.known.has(name) || watched.directory.namePrefix === undefined || isOwnedByRoot(state));
 
@@ -45,7 +50,7 @@ export function createDirectoryComparison(
     await sources.drainQueue();
     for (const [i, name] of names.entries()) {
       const state = states[i];
-      if (state === undefined || watched.known.has(name) || !isOurs(watched, name, state)) continue;
+      if (state === undefined || watched.known.has(name) || !isWatchedFile(watched, name, state)) continue;
       if (!pending.has({ watched, name })) watched.record(name, state);
     }
   };
@@ -74,7 +79,7 @@ export function createDirectoryComparison(
     });
   };
 
-  const compareNames: DirectoryComparison['compareNames'] = async (watched, path, names, how) => {
+  const compareNames: DirectoryComparison['compareNames'] = async (watched, path, names, comparison) => {
     // Every file of a directory that has taken the place of the watched one would differ.
     if (
       watched.location?.path !== path ||
@@ -93,7 +98,7 @@ export function createDirectoryComparison(
       names.flatMap((name, i): [string, FileState | undefined][] => {
         const state = states[i];
         const isSame = state === watched.known.get(name);
-        return isSame || pending.has({ watched, name }) || !isOurs(watched, name, state) ? [] : [[name, state]];
+        return isSame || pending.has({ watched, name }) || !isWatchedFile(watched, name, state) ? [] : [[name, state]];
       }),
     );
     const before = new Map([...changed.keys()].map((name) => [name, watched.known.get(name)]));
@@ -102,7 +107,7 @@ export function createDirectoryComparison(
       if (state === undefined) watched.reportedDeletions.add(name);
     }
     for (const difference of differencesOf(before, changed, watched.copied)) {
-      await report(watched, difference, how);
+      await report(watched, difference, comparison);
       // Its files are reported by its own watch.
       if (difference.name === unpackDirectory && difference.now !== undefined) {
         directories.checkBelow(watched, unpackDirectory);
@@ -113,8 +118,8 @@ export function createDirectoryComparison(
   /** The names in the directory, some at a time, except those of directories that are watched themselves. */
   async function* listOwnNames(watched: WatchedDirectory, path: string): AsyncGenerator<string[]> {
     for await (const names of listNames(path, watched.directory.namePrefix)) {
-      if (isOver(watched, path)) return;
-      yield names.filter((name) => directories.atPath(`${path}/${name}`) === undefined);
+      if (isStale(watched, path)) return;
+      yield names.filter((name) => directories.findByPath(`${path}/${name}`) === undefined);
     }
   }
 
@@ -135,7 +140,7 @@ export function createDirectoryComparison(
       files += names.length;
       await record(names);
     }
-    if (!isOver(watched, path)) countBeyondBound(watched, path, files);
+    if (!isStale(watched, path)) countBeyondBound(watched, path, files);
   };
 
   /** Names whose file differs from what is known, as far as they can be known one by one. */
@@ -147,7 +152,7 @@ export function createDirectoryComparison(
     let room = maxKnownFiles - known.size;
     const isDifferent = (name: string): boolean => {
       const state = readState(path, name);
-      if (state === undefined || state === known.get(name) || !isOurs(watched, name, state)) return false;
+      if (state === undefined || state === known.get(name) || !isWatchedFile(watched, name, state)) return false;
       return known.has(name) || room-- > 0;
     };
     for await (const names of listOwnNames(watched, path)) {
@@ -155,7 +160,7 @@ export function createDirectoryComparison(
       knownFiles += names.filter((name) => known.has(name)).length;
       different.push(...names.filter(isDifferent));
     }
-    if (isOver(watched, path)) return [];
+    if (isStale(watched, path)) return [];
     countBeyondBound(watched, path, files);
     return knownFiles < known.size ? [...different, ...(await listGone(watched, path))] : different;
   };
@@ -164,26 +169,26 @@ export function createDirectoryComparison(
     const gone: string[] = [];
     for (const [i, name] of [...watched.known.keys()].entries()) {
       if (i % namesAtATime === namesAtATime - 1) await setImmediate();
-      if (isOver(watched, path)) return [];
+      if (isStale(watched, path)) return [];
       if (readState(path, name) === undefined) gone.push(name);
     }
     return gone;
   };
 
-  const compare: DirectoryComparison['compare'] = async (watched, path, how) => {
-    if (how.silent) {
+  const compare: DirectoryComparison['compare'] = async (watched, path, comparison) => {
+    if (comparison.silent) {
       await recordAll(watched, path);
       return;
     }
     const different = await listDifferent(watched, path);
-    if (isOver(watched, path)) return;
+    if (isStale(watched, path)) return;
     // The kernel's events of these files come first.
     await sleep(settleMs);
-    for (let start = 0; start < different.length && !isOver(watched, path); start += namesAtATime) {
+    for (let start = 0; start < different.length && !isStale(watched, path); start += namesAtATime) {
       const names = different.slice(start, start + namesAtATime);
-      await tasks.serially('a difference could not be told', () => compareNames(watched, path, names, how));
+      await tasks.serially('a difference could not be told', () => compareNames(watched, path, names, comparison));
     }
-    if (!isOver(watched, path)) watched.copied = false;
+    if (!isStale(watched, path)) watched.copied = false;
   };
 
   return { compare, compareNames };

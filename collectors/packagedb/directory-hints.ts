@@ -9,7 +9,7 @@ export interface DirectoryHintsOptions {
   onHint(directory: string, name: string): void;
   /** Hints come from now on; what happened in the directory before is not known. */
   onReady(directory: string): void;
-  onFault(what: string, error: unknown): void;
+  onFault(fault: string, error: unknown): void;
 }
 
 interface HintedDirectory extends DirectoryLocation {

@@ -1,4 +1,4 @@
-// What one fanotify event says of a name. The kernel merges events: one may stand for several actions, without their order.
+// Decodes the actions in one fanotify event. The kernel merges events: one may stand for several actions, without their order.
 
 import { fanotifyMask } from './parse-fanotify.ts';
 

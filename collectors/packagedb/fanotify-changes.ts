@@ -1,4 +1,4 @@
-// The changes that fanotify reports: what each event says of a name waits, with the file open, until its writer can be known.
+// The changes that fanotify reports: each waits, with its file open, until its writer can be known.
 
 import { settleMs } from './change-queue.ts';
 import { boundsOf } from './change-reporter.ts';
@@ -14,7 +14,7 @@ import type { WatchedDirectories } from './watched-directories.ts';
 import { pathOf, type WatchedDirectory } from './watched-directory.ts';
 
 export interface FanotifyChangesDeps {
-  directories: Pick<WatchedDirectories, 'atPath' | 'withKey' | 'checkSoon' | 'checkBelow'>;
+  directories: Pick<WatchedDirectories, 'findByPath' | 'withKey' | 'checkSoon' | 'checkBelow'>;
   pending: Pick<PendingChanges, 'has'>;
   reports: Pick<PendingReports, 'offer' | 'ignoreUnprivileged' | 'mayInclude'>;
 }
@@ -32,7 +32,7 @@ interface MovedOut extends WatchedName {
   cancel(): void;
 }
 
-/** What an event says of a name, besides the name. */
+/** What an event reports about a name. */
 interface ActedOn {
   mask: number;
   writer: WriterSeen;
@@ -95,8 +95,8 @@ export function createFanotifyChanges(
     else if (action === 'modification') offer({ ...file, action, writer: closed });
     else if (action === 'attribute-change') {
       // The attributes of a directory that is watched itself are reported as its own.
-      const own = isDirectory ? directories.atPath(pathOf(file.watched, file.name)) : undefined;
-      offer({ ...(own ? { watched: own, name: '.' } : file), action, writer });
+      const directory = isDirectory ? directories.findByPath(pathOf(file.watched, file.name)) : undefined;
+      offer({ ...(directory ? { watched: directory, name: '.' } : file), action, writer });
     } else offer({ ...file, action, writer });
   };
   const offerRename = (file: WatchedName, origin: WatchedName | undefined, writer: WriterSeen): void => {
@@ -109,7 +109,7 @@ export function createFanotifyChanges(
     const { watched, name } = file;
     const key = keyOf(file);
     if (hasAny(mask, fanotifyMask.modify)) openWrites.note(key, writer);
-    const closed = hasAny(mask, fanotifyMask.closeWrite) ? openWrites.take(key, writer) : writer;
+    const closed = hasAny(mask, fanotifyMask.closeWrite) ? openWrites.takeWriter(key, writer) : writer;
     const exists = hasAny(mask, fanotifyMask.delete) && readState(pathOf(watched, '.'), name) !== undefined;
     for (const action of actionsOf(mask, exists)) offerAction(action, file, event, closed);
     if (!isDirectory) return;
@@ -136,16 +136,16 @@ export function createFanotifyChanges(
     if (hasAny(mask, fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) directories.checkSoon();
     const file = locate(entry);
     const origin = locate(oldEntry);
-    const either = file ?? origin;
-    if (either === undefined) return;
+    const named = file ?? origin;
+    if (named === undefined) return;
     if (file !== undefined && !concernsName(mask) && isUnwritten(file)) return;
     const writer = writers.see(pid);
-    const { watched, name } = either;
+    const { watched, name } = named;
     const states = (): (FileState | undefined)[] => [watched.known.get(name), readState(pathOf(watched, '.'), name)];
     if (reports.ignoreUnprivileged(watched, writer, states)) return;
     if (!(hasAny(mask, fanotifyMask.movedTo) && movedOut?.writer.pid === pid)) flush();
     if (file === undefined) {
-      offer({ ...either, action: 'deletion', writer, details: { moved_out: true } });
+      offer({ ...named, action: 'deletion', writer, details: { moved_out: true } });
       return;
     }
     // A comparison finds what the kernel did not report of a burst.
@@ -163,7 +163,7 @@ export interface OpenWrites {
   /** The process has written to the file of that key. */
   note(key: string, writer: WriterSeen): void;
   /** Which process wrote what `closer` has closed: `closer`, or else the first of the others. */
-  take(key: string, closer: WriterSeen): WriterSeen;
+  takeWriter(key: string, closer: WriterSeen): WriterSeen;
 }
 
 const maxFiles = 512;
@@ -180,7 +180,7 @@ export function createOpenWrites(): OpenWrites {
       if (writersOf.size >= maxFiles) writersOf.delete(writersOf.keys().next().value as string);
       writersOf.set(key, writers);
     },
-    take(key, closer) {
+    takeWriter(key, closer) {
       const writers = writersOf.get(key);
       const writer = writers && (writers.get(closer.pid) ?? writers.values().next().value);
       if (writer === undefined) return closer;

@@ -47,7 +47,7 @@ export interface FanotifyWatcher {
 export interface FanotifyOptions {
   /** Called for every event, overflows (`fanotifyMask.overflow`) among them. */
   onEvent(event: FanotifyEvent): void;
-  onFault(what: string, error: unknown): void;
+  onFault(fault: string, error: unknown): void;
   /** The watcher cannot read any more; close it and open another one. */
   onStopped(error: unknown): void;
 }

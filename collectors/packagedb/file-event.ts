@@ -76,8 +76,8 @@ export async function describeFileChange(
   const known = 'snapshot' in writer ? writer : undefined;
   const actor = known && describeActor(known.snapshot, table, context);
   const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
-  for (const some of Object.values(notes)) {
-    for (const field of Object.keys(some)) if (field.startsWith('stepparent.lineage.')) delete some[field];
+  for (const entries of Object.values(notes)) {
+    for (const field of Object.keys(entries)) if (field.startsWith('stepparent.lineage.')) delete entries[field];
   }
   if ('unobserved' in writer) notes.unobserved.process = writer.unobserved;
   else if (writer.inferredFrom !== undefined) notes.inferred.process = writer.inferredFrom;

@@ -90,20 +90,20 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       return named(snapshotOf(entry, seen ?? parentImageAtFork ?? image));
     }
     // A file that is older than the process only got a new name from it (a link).
-    const born = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
-    const changedNs = born ?? times?.changedNs ?? atNs;
+    const bornNs = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
+    const changedNs = bornNs ?? times?.changedNs ?? atNs;
     if (changedNs + clockStepNs < entry.startNs) {
       return inferred(snapshotOf(entry, image), 'it closed the file, whose last change is older than it');
     }
     if (changedNs >= execNs) return named(snapshotOf(entry, image));
-    const former = formerImage ?? parentImageAtFork ?? image;
+    const formerProgram = formerImage ?? parentImageAtFork ?? image;
     if (changedNs + clockStepNs < execNs) {
-      return inferred(snapshotOf(entry, former), 'when the file was changed: it has executed another since');
+      return inferred(snapshotOf(entry, formerProgram), 'when the file was changed: it has executed another since');
     }
     // Tools write as soon as they run. A package manager does not: it reads its database first.
     const before = isPackageManager(image);
     return inferred(
-      snapshotOf(entry, before ? former : image),
+      snapshotOf(entry, before ? formerProgram : image),
       `when the file was changed: at that moment it ${before ? 'executed another' : 'was executed'}`,
     );
   };

@@ -9,7 +9,7 @@ import type { WatchedDirectories } from './watched-directories.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface HintedChangesDeps {
-  directories: Pick<WatchedDirectories, 'atPath' | 'checkBelow'>;
+  directories: Pick<WatchedDirectories, 'findByPath' | 'checkBelow'>;
   comparison: Pick<DirectoryComparison, 'compareNames'>;
 }
 
@@ -48,7 +48,7 @@ export function createHintedChanges(
 
   return {
     handleHint(path, name) {
-      const watched = directories.atPath(path);
+      const watched = directories.findByPath(path);
       if (watched === undefined || watched.noFanotify === undefined || !watched.accepts(name)) return;
       const { names } = bursts.get(watched) ?? beginBurst(watched, path);
       if (names.size < boundsOf(watched).waiting) names.add(name);

@@ -1,4 +1,4 @@
-// Reads what a directory holds, as text short enough to keep for every file.
+// Lists a directory: the state of each file as text that is short enough to keep.
 
 import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -127,6 +127,6 @@ export const permissionsOf = (mode: number): string => (mode & 0o7777).toString(
 /** ISO 8601 in milliseconds; what no date can be (a damaged file system, an attacker's utimes) is cut to what can. */
 export function dateOfNs(ns: bigint): string {
   const ms = Number(ns / 1_000_000n);
-  const most = 8.64e15;
-  return new Date(Math.max(-most, Math.min(most, ms))).toISOString();
+  const maxMs = 8.64e15;
+  return new Date(Math.max(-maxMs, Math.min(maxMs, ms))).toISOString();
 }

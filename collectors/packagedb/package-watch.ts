@@ -33,7 +33,7 @@ interface PackageWatchReceiver {
   onOpened?(path: string): void;
   /** A directory is missing, was found again or replaced, or changes were lost. */
   onNotice(action: HealthAction, reason: string, count?: number): void;
-  onFault(what: string, error?: unknown): void;
+  onFault(fault: string, error?: unknown): void;
   /** Called before listings are saved: the changes judged until now are to be on disk first. */
   commit(): void;
 }
@@ -102,9 +102,9 @@ export function openPackageWatch(
   const comparison = createDirectoryComparison(core, { directories, pending });
   const hinted = createHintedChanges(core, { directories, comparison });
 
-  const compare: DirectoryComparison['compare'] = async (watched, path, how) => {
+  const compare: DirectoryComparison['compare'] = async (watched, path, options) => {
     try {
-      await comparison.compare(watched, path, how);
+      await comparison.compare(watched, path, options);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') directories.checkSoon();
       else tasks.fault(`${path} could not be listed`, error);
@@ -128,7 +128,7 @@ export function openPackageWatch(
     },
     onHint: hinted.handleHint,
     onHintsReady(path) {
-      const watched = directories.atPath(path);
+      const watched = directories.findByPath(path);
       if (watched !== undefined) schedule.now(watched, { found: 'comparison' }, 0);
     },
   });

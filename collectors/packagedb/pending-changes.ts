@@ -66,7 +66,7 @@ export interface PendingChanges {
 }
 
 /** Changes of a file by one process are reported at most this often. */
-const againMs = 1000;
+const repeatMs = 1000;
 
 export const keyOf = ({ watched, name }: WatchedName): string => `${watched.directory.path}\0${name}`;
 
@@ -77,20 +77,20 @@ export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): P
   }
   const waiting = new Map(
     allBounds.map((bounds): [typeof bounds, Waiting] => {
-      const queue = createChangeQueue({ settleMs, againMs, maxWaiting: bounds.waiting, onMerged: merge });
+      const queue = createChangeQueue({ settleMs, repeatMs, maxWaiting: bounds.waiting, onMerged: merge });
       return [bounds, { queue, openFiles: 0 }];
     }),
   );
   const waitingOf = ({ watched }: WatchedName): Waiting => waiting.get(boundsOf(watched)) as Waiting;
 
-  function merge(into: PendingChange, change: PendingChange): void {
+  function merge(target: PendingChange, change: PendingChange): void {
     release(change);
-    into.hasLaterChanges = true;
-    if (!into.inNewDirectory || change.inNewDirectory) return;
+    target.hasLaterChanges = true;
+    if (!target.inNewDirectory || change.inNewDirectory) return;
     // The file was found in its new directory first; this event names its writer.
-    into.writer = change.writer;
-    into.pid = change.pid;
-    into.inNewDirectory = false;
+    target.writer = change.writer;
+    target.pid = change.pid;
+    target.inNewDirectory = false;
   }
 
   const check = (change: PendingChange): void => {

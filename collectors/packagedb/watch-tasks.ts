@@ -1,4 +1,4 @@
-// What the watch does later, what it does one thing after the other, by which clock, and where a failure is reported.
+// Runs the watch's tasks: delayed ones, and serial ones that never overlap. Failures are reported.
 
 import type { Clock } from '../host/clock.ts';
 import { openTimers, type Timers } from '../timers.ts';
@@ -8,21 +8,21 @@ export interface WatchTasks extends Timers {
   clock: Clock;
   /**
    * Runs a task once all before it have ended. Whatever changes the recorded states of files runs in such a task. A failure of
-   * the task is reported as `what`; the promise never rejects.
+   * the task is reported as `fault`; the promise never rejects.
    */
-  serially(what: string, task: () => Promise<void> | void): Promise<void>;
+  serially(fault: string, task: () => Promise<void> | void): Promise<void>;
   /** Reports a failure. */
-  fault(what: string, error?: unknown): void;
+  fault(fault: string, error?: unknown): void;
 }
 
-export function openWatchTasks(clock: Clock, onFault: (what: string, error?: unknown) => void): WatchTasks {
+export function openWatchTasks(clock: Clock, onFault: (fault: string, error?: unknown) => void): WatchTasks {
   let chain: Promise<void> = Promise.resolve();
   return Object.assign(
     openTimers((error) => onFault('a task of the watch failed', error)),
     {
       clock,
-      serially(what: string, task: () => Promise<void> | void) {
-        chain = chain.then(task).catch((error: unknown) => onFault(what, error));
+      serially(fault: string, task: () => Promise<void> | void) {
+        chain = chain.then(task).catch((error: unknown) => onFault(fault, error));
         return chain;
       },
       fault: onFault,

@@ -27,7 +27,7 @@ export interface WatchedDirectoriesDeps {
 export interface WatchedDirectories {
   readonly all: readonly WatchedDirectory[];
   /** The directory of that path, which is without links. */
-  atPath(path: string): WatchedDirectory | undefined;
+  findByPath(path: string): WatchedDirectory | undefined;
   /** The directory that fanotify events name so. */
   withKey(key: string): WatchedDirectory | undefined;
   /** Finds out where each directory is now. */
@@ -49,35 +49,36 @@ export function createWatchedDirectories(
   /** Each directory was checked at least once. */
   let started = false;
 
-  const atPath = (path: string): WatchedDirectory | undefined =>
+  const findByPath = (path: string): WatchedDirectory | undefined =>
     all.findLast(({ location }) => location?.path === path);
 
   /** Another directory to which the same path leads. One of which every file is watched, and all the time, is preferred. */
-  const twinOf = (watched: WatchedDirectory, { identity }: DirectoryLocation): DirectoryLocation | undefined =>
+  const findDuplicate = (watched: WatchedDirectory, { identity }: DirectoryLocation): DirectoryLocation | undefined =>
     all.find(
       ({ directory, location }, i) =>
         all[i] !== watched && !directory.temporary && !directory.namePrefix && location?.identity === identity,
     )?.location;
 
-  const becomeDuplicate = (watched: WatchedDirectory, twin: DirectoryLocation): void => {
+  const becomeDuplicate = (watched: WatchedDirectory, duplicate: DirectoryLocation): void => {
     const { directory } = watched;
-    const wasApart = !directory.temporary && (watched.location !== undefined || (!started && watched.known.has('.')));
+    const wasSeparate =
+      !directory.temporary && (watched.location !== undefined || (!started && watched.known.has('.')));
     leave(watched);
-    if (wasApart) {
-      const reason = `${directory.path} is another folder than before: it is now the same as ${twin.path}`;
+    if (wasSeparate) {
+      const reason = `${directory.path} is another folder than before: it is now the same as ${duplicate.path}`;
       onNotice('package-folder-replaced', reason);
       watched.reportedMissing = directory.expected;
     } else if (watched.duplicateOf === undefined) watched.reportedMissing = false;
-    watched.duplicateOf = twin.path;
+    watched.duplicateOf = duplicate.path;
   };
 
-  const becomeMissing = (watched: WatchedDirectory, wasThere: boolean): void => {
+  const becomeMissing = (watched: WatchedDirectory, existed: boolean): void => {
     const { directory } = watched;
     if (directory.temporary) {
       if (directory.namePrefix === undefined) all = all.filter((other) => other !== watched);
       return;
     }
-    if (watched.reportedMissing || !(wasThere || (directory.expected && !started))) return;
+    if (watched.reportedMissing || !(existed || (directory.expected && !started))) return;
     watched.reportedMissing = true;
     onNotice('package-folder-missing', `${directory.path} is missing; it is watched once it is there`);
   };
@@ -111,9 +112,9 @@ export function createWatchedDirectories(
 
   const checkOne = (watched: WatchedDirectory, maker?: () => FileWriter): void => {
     const location = locateDirectory(watched.directory.path);
-    const twin = location && twinOf(watched, location);
-    if (twin !== undefined) {
-      becomeDuplicate(watched, twin);
+    const duplicate = location && findDuplicate(watched, location);
+    if (duplicate !== undefined) {
+      becomeDuplicate(watched, duplicate);
       return;
     }
     watched.duplicateOf = undefined;
@@ -129,7 +130,7 @@ export function createWatchedDirectories(
 
   const checkBelow: WatchedDirectories['checkBelow'] = (parent, name, maker) => {
     const path = pathOf(parent, name);
-    const known = atPath(path);
+    const known = findByPath(path);
     if (known !== undefined) {
       checkOne(known, maker);
       return undefined;
@@ -171,7 +172,7 @@ export function createWatchedDirectories(
     get all() {
       return all;
     },
-    atPath,
+    findByPath,
     withKey: (key) => all.findLast((watched) => watched.key === key),
     check,
     checkSoon,

@@ -102,15 +102,15 @@ export function watchedDirectory(
       const states = [...unsaved];
       return () => {
         for (let start = 0; start < states.length; start += saveAtOnce) {
-          const some = states.slice(start, start + saveAtOnce);
+          const batch = states.slice(start, start + saveAtOnce);
           const upserts: KnownFile[] = [];
           const deletions: string[] = [];
-          for (const [name, state] of some) {
+          for (const [name, state] of batch) {
             if (state === undefined) deletions.push(name);
             else upserts.push(knownFile(name, state));
           }
           memory.saveKnownFiles(directory.path, upserts, deletions);
-          for (const [name, state] of some) if (unsaved.get(name) === state) unsaved.delete(name);
+          for (const [name, state] of batch) if (unsaved.get(name) === state) unsaved.delete(name);
         }
       };
     },

@@ -7,7 +7,7 @@ import type { Host } from '../host/host.ts';
 import { readStanzas } from '../host-tables/deb-packages.ts';
 import { dpkgDirectory } from './tools.ts';
 
-/** What dpkg says of a package. */
+/** What dpkg reports about a package. */
 interface InstalledVersion {
   version: string;
   /** dpkg is putting it in place or removing it, or was stopped: which version its files are of is not said. */

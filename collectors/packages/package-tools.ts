@@ -23,7 +23,7 @@ export interface PackageTools {
   notice(exec: ExecSnapshot): Promise<void> | undefined;
   /** Asks for the owners of all programs on the lists, so that the first processes need not wait for them. */
   askOwners(): void;
-  /** It runs the host's own file `program`, by what was seen and not by what it says of itself. */
+  /** Whether it runs the host's own file `program`, by observation and not by its own arguments. */
   isGenuine(process: ProcessSnapshot, program: string): boolean;
   /** Whether the process itself is genuine; undefined: not known, or its name is not a tool's. */
   genuineProcess(process: ProcessSnapshot): boolean | undefined;
@@ -31,7 +31,7 @@ export interface PackageTools {
   genuine(exec: ExecSnapshot, leaders: LeaderSnapshots): () => GenuineRound;
 }
 
-/** `inferred` says of which field why it is a conclusion. */
+/** `inferred`: for each field that is a conclusion, the reason. */
 interface GenuineRound {
   fields: GenuineFields;
   inferred: Record<string, string>;

@@ -157,7 +157,7 @@ export function ownerFields(process: ProcessFields | undefined): Pick<Stepparent
 
 export const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
 
-/** Everything that an event says of the process that it is about, and what could not be observed of it. */
+/** The fields of an event about its process, and notes on what could not be observed. */
 export interface DescribedActor {
   process: ProcessFields;
   containerId: string | undefined;

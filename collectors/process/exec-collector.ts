@@ -44,7 +44,7 @@ const maxWaitMs = 5000;
 /** Failed attempts along PATH leave theirs behind until the task ends. */
 const maxAttempts = 4096;
 
-/** Most execs are dismissed before anybody asks for their ancestors. */
+/** Most execs are dismissed before their ancestors are read. */
 class LazyExecSnapshot implements ExecSnapshot {
   readonly entry: ProcessEntry;
   readonly image: Image;

@@ -23,7 +23,7 @@ import type { ExecSnapshot } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
 import { peekScriptPath, scriptPath } from './script-path.ts';
 
-/** What the host's own files say of the programs and scripts that processes run. */
+/** What is known from the host's own files about the programs and scripts that processes run. */
 export interface PackageKnowledge {
   tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
   copies: ScriptCopies;

@@ -10,7 +10,7 @@ export interface Executable {
   inferredFrom?: string;
   /** It was compared with what the process has mapped. */
   certain?: boolean;
-  /** /proc shows another program under the pid: nothing that it says of file and arguments is of this one. */
+  /** /proc shows another program under the pid: the file and arguments there are not of this one. */
   replaced?: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { Image, ProcessEntry, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
 
 /**
- * What is still running when the tool has ended belongs to its transaction for so long, and for so many programs. A payload
+ * How long, and for how many programs, a process that survives the tool still belongs to its transaction. A payload
  * that waits until dpkg's lock is free is within that; a daemon that a script restarted does not carry it for good.
  */
 export const survivorNs = 3600e9;

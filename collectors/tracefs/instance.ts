@@ -65,7 +65,7 @@ const probeFile = (): string => {
   return fs.existsSync(dynamic) ? dynamic : path.join(mountPoint, 'uprobe_events');
 };
 
-/** What the kernel says of the last definition that it refused: the last line of `error_log` that is a message. */
+/** The kernel's reason why it refused the last definition: the last line of `error_log` that is a message. */
 function lastTracingError(): string | undefined {
   try {
     return /error: (.+)\n(?:[^[]*)$/.exec(fs.readFileSync(path.join(mountPoint, 'error_log'), 'utf8'))?.[1];

@@ -1,4 +1,4 @@
-// An exec for the agent's tests: plain data, its quick look and its full one as the test says.
+// An exec for the agent's tests: plain data, with cheap and described fields that the test chooses.
 
 import type { FieldValue, StepparentEvent } from '../../collectors/event/event.ts';
 import type { ObservedExec } from '../../collectors/process/observe-exec.ts';

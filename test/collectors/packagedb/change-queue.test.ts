@@ -5,7 +5,7 @@ import { type ChangeQueueOptions, createChangeQueue, type Queued } from '../../.
 import type { FileAction } from '../../../collectors/packagedb/differences.ts';
 
 const queue = (options: Partial<ChangeQueueOptions<Queued>> = {}) =>
-  createChangeQueue<Queued>({ settleMs: 70, againMs: 1000, maxWaiting: 100, onMerged: () => {}, ...options });
+  createChangeQueue<Queued>({ settleMs: 70, repeatMs: 1000, maxWaiting: 100, onMerged: () => {}, ...options });
 const change = (action: FileAction, key = 'a', pid = 1): Queued => ({ key, action, pid });
 const reported = (changes: Queued[]) => changes.map(({ action, key, pid }) => `${action} ${key} ${pid}`);
 

@@ -12,24 +12,24 @@ beforeEach(() => {
 
 test('one that wrote and closes', () => {
   writes.note('a', process(1));
-  expect(writes.take('a', process(1))).toEqual(process(1));
+  expect(writes.takeWriter('a', process(1))).toEqual(process(1));
 });
 
 test('one that closes what another wrote', () => {
   writes.note('a', process(1));
   writes.note('b', process(3));
-  expect(writes.take('a', process(2))).toEqual({ ...process(1), closedBy: 2 });
+  expect(writes.takeWriter('a', process(2))).toEqual({ ...process(1), closedBy: 2 });
 });
 
 test('each close takes one of several writers', () => {
   for (const pid of [1, 2, 1]) writes.note('a', process(pid));
-  expect(writes.take('a', process(2))).toEqual(process(2));
-  expect(writes.take('a', process(3))).toEqual({ ...process(1), closedBy: 3 });
-  expect(writes.take('a', process(3))).toEqual(process(3));
+  expect(writes.takeWriter('a', process(2))).toEqual(process(2));
+  expect(writes.takeWriter('a', process(3))).toEqual({ ...process(1), closedBy: 3 });
+  expect(writes.takeWriter('a', process(3))).toEqual(process(3));
 });
 
 test('of very many files the oldest is forgotten', () => {
   for (let i = 0; i < 10_000; i++) writes.note(`file ${i}`, process(1));
-  expect(writes.take('file 0', process(2))).toEqual(process(2));
-  expect(writes.take('file 9999', process(2))).toEqual({ ...process(1), closedBy: 2 });
+  expect(writes.takeWriter('file 0', process(2))).toEqual(process(2));
+  expect(writes.takeWriter('file 9999', process(2))).toEqual({ ...process(1), closedBy: 2 });
 });

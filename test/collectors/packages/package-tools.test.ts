@@ -1,4 +1,4 @@
-// Who counts as a package tool: this process plays each of them, genuine, copied, too late, with another face.
+// Which processes count as package tools: this process plays each case, genuine, copied, too late, and with another program.
 
 import fs from 'node:fs';
 import path from 'node:path';
