@@ -34,6 +34,8 @@ export interface Hold {
   check(): void;
   /** Events that lack it. */
   waitingFor(lack: Lack): number;
+  /** Resolves when the promises that events wait for now have settled. */
+  settled(): Promise<unknown>;
   /** Releases every event as it is. */
   releaseAll(): void;
 }
@@ -45,7 +47,7 @@ export interface HoldDeps {
   onFault(fault: string, error?: unknown): void;
 }
 
-/** Events that wait at once; the oldest goes on when there is one more. */
+/** Events that wait for the same at once; the oldest waits for it no longer when there is one more. What others lack is not affected. */
 const maxHeld = 1024;
 
 /** The faults of events that went on without what they lacked; of the others their documents say so. */
@@ -55,6 +57,8 @@ export const judgedIncomplete: Readonly<Partial<Record<Lack, string>>> = {
 
 interface Entry {
   waits: { wait: Wait; untilMs: number }[];
+  /** What was given up. */
+  missing: Lack[];
   release(missing: readonly Lack[]): void;
 }
 
@@ -74,16 +78,20 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
   };
 
   /** `why`: for the fault of an event that goes on without what it lacks. */
-  const release = (entry: Entry, why: (wait: Wait) => string): void => {
-    if (!entries.delete(entry)) return;
-    const missing = entry.waits.map(({ wait }) => wait);
-    endWaits(entry, () => true);
-    for (const wait of missing) {
+  const giveUp = (entry: Entry, isGivenUp: (wait: Wait) => boolean, why: (wait: Wait) => string): void => {
+    for (const { wait } of entry.waits) {
+      if (!isGivenUp(wait)) continue;
+      entry.missing.push(wait.for);
       const fault = judgedIncomplete[wait.for];
       if (fault !== undefined) onFault(fault, new Error(why(wait)));
     }
+    endWaits(entry, isGivenUp);
+  };
+  const release = (entry: Entry, why: (wait: Wait) => string): void => {
+    if (!entries.delete(entry)) return;
+    giveUp(entry, () => true, why);
     try {
-      entry.release(missing.map((wait) => wait.for));
+      entry.release(entry.missing);
     } catch (error) {
       onFault('an event could not be judged', error);
     }
@@ -95,6 +103,16 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     const nowMs = clock.monotonicMs();
     if (entry.waits.some(({ untilMs }) => untilMs > nowMs)) return;
     release(entry, ({ maxMs }) => `no answer in ${maxMs} ms`);
+  };
+
+  const giveUpOldest = (lack: Lack): void => {
+    const isOfLack = (wait: Wait): boolean => wait.for === lack;
+    for (const entry of entries) {
+      if (!entry.waits.some(({ wait }) => isOfLack(wait))) continue;
+      giveUp(entry, isOfLack, () => `${maxHeld} others wait`);
+      releaseIfDue(entry);
+      return;
+    }
   };
 
   const check = (): void => {
@@ -127,11 +145,11 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
         releaseEvent([]);
         return { arrived() {} };
       }
-      const [oldest] = entries;
-      if (entries.size >= maxHeld && oldest !== undefined) release(oldest, () => `${maxHeld} others wait`);
+      for (const wait of remaining) if ((counts.get(wait.for) ?? 0) >= maxHeld) giveUpOldest(wait.for);
       const nowMs = clock.monotonicMs();
       const entry: Entry = {
         waits: remaining.map((wait) => ({ wait, untilMs: nowMs + wait.maxMs })),
+        missing: [],
         release: releaseEvent,
       };
       entries.add(entry);
@@ -150,6 +168,7 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     },
     check,
     waitingFor: (lack) => counts.get(lack) ?? 0,
+    settled: () => Promise.allSettled([...entries].flatMap(({ waits }) => waits.map(({ wait }) => wait.end))),
     releaseAll() {
       clearTimeout(timer?.handle);
       timer = undefined;

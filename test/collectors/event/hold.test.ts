@@ -105,6 +105,34 @@ test('one more than can wait releases the oldest', () => {
   expect(hold.waitingFor('program')).toBe(1024);
 });
 
+test('more than can wait for one thing take nothing from those that wait for another', () => {
+  add('script', lacks('version'));
+  const both = add('both', lacks('program'), lacks('arguments'));
+  for (let i = 0; i < 1024; i++) add(`${i}`, lacks('program'));
+  expect([released, faults.length, hold.waitingFor('program')]).toEqual([[], 1, 1024]);
+  both.arrived('arguments');
+  expect(released).toEqual(['both program']);
+  for (let i = 0; i < 1024; i++) add('flood', lacks('program'));
+  expect([hold.waitingFor('program'), hold.waitingFor('version')]).toEqual([1024, 1]);
+  expect(released).not.toContain('script version');
+});
+
+test('the promises that events wait for are settled, whatever they give', async () => {
+  const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  for (const { promise } of answers) add('a', lacks('program', { end: promise }));
+  add('b', lacks('version'));
+  let settled = false;
+  const all = hold.settled().then(() => {
+    settled = true;
+  });
+  answers[0]?.resolve();
+  await setImmediate();
+  expect(settled).toBe(false);
+  answers[1]?.reject(new Error('no answer'));
+  await all;
+  expect(released).toEqual(['a', 'a']);
+});
+
 test('all are released at the end', () => {
   add('a', lacks('arguments'));
   add('b', lacks('script'), lacks('version'));
