@@ -105,6 +105,10 @@ export function createExecCollector(
     },
   };
 
+  const noteEarly = ({ snapshot: { entry, image }, args }: ObservedExec): void => {
+    reportedEarly.set(image, { path: executableOf(host, entry, image).path, args: args() });
+  };
+
   /** The arguments of the pid's exec have come, or will not come any more. */
   const release = (pid: number): ObservedExec | undefined => {
     const pending = waiting.get(pid);
@@ -115,9 +119,10 @@ export function createExecCollector(
     // The ancestors as they are now, not as they will be.
     void snapshot.ancestors;
     const exec = observe(snapshot);
-    const held = hold.add([{ for: 'arguments', maxMs: maxWaitMs }], () => {
+    const held = hold.add([{ for: 'arguments', maxMs: maxWaitMs }], (missing) => {
       waiting.delete(pid);
       report.exec(exec);
+      if (missing.length > 0) noteEarly(exec);
     });
     waiting.set(pid, { snapshot, exec, held });
   };
@@ -197,8 +202,8 @@ export function createExecCollector(
         const waitedNs = readUntilNs - snapshot.timeNs;
         if (waitedNs <= waitNs) continue;
         if (waitedNs <= endedWaitNs && table.inspect(snapshot.entry)?.args === undefined) continue;
-        const args = release(pid)?.read('process.args');
-        reportedEarly.set(snapshot.image, { path: executableOf(host, snapshot.entry, snapshot.image).path, args });
+        const exec = release(pid);
+        if (exec !== undefined) noteEarly(exec);
       }
       return waiting.size > 0;
     },

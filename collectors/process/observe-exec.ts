@@ -44,6 +44,8 @@ export interface ObservedExec {
   isDescribed(): boolean;
   /** container.id, or '' on the host itself. */
   scope(): string;
+  /** The arguments as the event has them; does not make the event, which may still wait for answers. */
+  args(): FieldValue;
 }
 
 /** What was observed at once, and what is added to it when the answers have come. */
@@ -155,6 +157,7 @@ export function observeExec(
     document: describe,
     isDescribed: () => document !== undefined,
     scope: () => observe().document.container?.id ?? '',
+    args: () => readPath(observe().document, 'process.args'),
     read(field) {
       const value = document === undefined ? readCheapField(field) : undefined;
       return value === null ? undefined : (value ?? readPath(describe(), field));

@@ -68,6 +68,7 @@ export function observedExec(
     },
     isDescribed: () => counts.described > 0,
     scope: () => scope,
+    args: () => describedFields['process.args'],
   };
   return { exec, counts };
 }

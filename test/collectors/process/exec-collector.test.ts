@@ -10,7 +10,7 @@ import type {
   ProcessRecord,
 } from '../../../collectors/process/process-record.ts';
 import { createProcessTable, type ProcessTable } from '../../../collectors/process/process-table.ts';
-import { hostContext } from '../host/host-context-double.ts';
+import { hostContext, noKnowledge } from '../host/host-context-double.ts';
 import { detailsOf, exec, exit, fork, type ProcDouble, procDouble } from '../proc-double.ts';
 import { collectExecs } from './collect-execs.ts';
 
@@ -186,6 +186,43 @@ describe('the wait', () => {
     // One image begins once.
     handle(argv(30, ['again'], { timeNs: from + 70e6 }));
     expect(reported).toHaveLength(2);
+  });
+
+  test('of more than can wait: the oldest is reported without its arguments, and once where they say the same', () => {
+    live(30);
+    handle(fork(10, 30), exec(30, tool));
+    for (let pid = 1000; pid < 1000 + 1024; pid++) handle(fork(10, pid), exec(pid, tool));
+    expect(reportedArgs()).toEqual([['tool', '-l']]);
+    handle(argv(30, ['tool', '-l'], { timeNs: from + 60e6 }));
+    expect(reported).toHaveLength(1);
+  });
+
+  test('of one that has ended does not end the wait for its program', async () => {
+    const owner = Promise.withResolvers<void>();
+    let genuine = {};
+    const tools = {
+      notice: () => owner.promise,
+      genuineProcess: () => undefined,
+      genuine: () => () => ({ fields: genuine, inferred: {} }),
+    };
+    let observed: ObservedExec | undefined;
+    const slow = collectExecs({
+      table,
+      context: hostContext,
+      knowledge: { ...noKnowledge, tools },
+      isProbed: () => true,
+      onExec(exec) {
+        observed = exec;
+        void exec.pending();
+      },
+    });
+    for (const record of [fork(10, 30), exec(30, tool)]) slow.handle(record);
+    slow.flush(from + 2e9 + 1);
+    expect(observed?.isDescribed()).toBe(false);
+    genuine = { process: true };
+    owner.resolve();
+    await owner.promise;
+    expect(observed?.document().stepparent.genuine).toEqual({ process: true });
   });
 });
 
