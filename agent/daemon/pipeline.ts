@@ -15,6 +15,7 @@ import { createExecCollector } from '../../collectors/process/exec-collector.ts'
 import { type ObservedExec, observeExec, type PackageKnowledge } from '../../collectors/process/observe-exec.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import { takeEvery } from '../../collectors/take-steps.ts';
 import { openTimers } from '../../collectors/timers.ts';
 import { judgeScript, type ScriptMemory, type SeenScript, withScript } from '../../detectors/facts/script-state.ts';
 import type { TermStanding } from '../../detectors/facts/term-standing.ts';
@@ -247,13 +248,16 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     prepare: scripts.prepare,
     versionInPlace: scripts.versionInPlace,
     commit,
-    async stop() {
-      tracker.flush(Number.POSITIVE_INFINITY);
-      await scripts.stop();
-      hold.releaseAll();
-      timers.close();
-      recorder.commit();
-    },
+    // A file or an answer that never comes costs its own event what it lacks, and no event its commit.
+    stop: () =>
+      takeEvery([
+        ['arguments that are still to come', () => void tracker.flush(Number.POSITIVE_INFINITY)],
+        ['answers that are still to come', hold.settled],
+        ['scripts that are read', scripts.stop],
+        ['events that wait', hold.releaseAll],
+        ['timers', timers.close],
+        ['last events', recorder.commit],
+      ]),
   };
 }
 

@@ -1,0 +1,99 @@
+// The pipeline over a recorded host: what becomes of events that wait when it stops.
+
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, expect, test, vi } from 'vitest';
+import { openPipeline } from '../../../agent/daemon/pipeline.ts';
+import { openRecorder } from '../../../agent/daemon/recorder.ts';
+import type { StepparentEvent } from '../../../collectors/event/event.ts';
+import type { Host } from '../../../collectors/host/host.ts';
+import { openProcView } from '../../../collectors/proc/inspect-process.ts';
+import type { PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
+import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import { hostContext, noKnowledge } from '../../collectors/host/host-context-double.ts';
+import { exec, fork } from '../../collectors/proc-double.ts';
+import { plainHost, processFiles, recordedHost } from '../../recorded-host.ts';
+import { temporaryStore } from '../../storage/temporary-store.ts';
+
+const script = '/var/lib/dpkg/info/web.postinst';
+const recorded = () =>
+  recordedHost({
+    bootNs: 50e9,
+    files: {
+      ...plainHost,
+      '/usr/bin/dpkg': '\x7fELF dpkg',
+      [script]: '#!/bin/sh\ntrue\n',
+      ...processFiles(700, { exe: '/usr/bin/dpkg', args: ['dpkg', '-i', 'web.deb'], startTicks: 400 }),
+      ...processFiles(800, { exe: '/usr/bin/dash', args: ['sh', script], parentPid: 700, startTicks: 5000 }),
+    },
+  });
+
+/** A pipeline that keeps every event. */
+function pipelineOver(host: Host, knowledge: PackageKnowledge = noKnowledge) {
+  const kept: StepparentEvent[] = [];
+  const context = { ...hostContext, host };
+  const table = createProcessTable(openProcView(host));
+  table.seed();
+  const judging = { rules: [], records: () => true, containerAlerts: false, exceptionFor: () => undefined };
+  const record = (events: readonly { event: StepparentEvent }[]) => {
+    kept.push(...events.map(({ event }) => event));
+    return { alerts: [] };
+  };
+  const pipeline = openPipeline({
+    host: { table, context, knowledge },
+    sensor: { readUntilNs: host.clock.bootNs, readNow() {}, isProbed: () => false },
+    storage: {
+      recorder: openRecorder({
+        store: { setAside: undefined, replaceDatabase() {}, record },
+        nowMs: host.clock.nowMs,
+        log: { error() {}, info() {} },
+        onFault() {},
+      }),
+      store: temporaryStore(),
+    },
+    policy: { judging: () => judging, classifyTerm: () => 'unlisted' },
+    onFault() {},
+  });
+  return { pipeline, kept };
+}
+
+const run = [fork(700, 800, { timeNs: 50e9 }), exec(800, script, { timeNs: 50e9 + 1000 })];
+
+afterEach(() => void vi.useRealTimers());
+
+test('a script whose content never comes holds up neither the stop nor the commit', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const host = recorded();
+  const { pipeline, kept } = pipelineOver({
+    ...host,
+    openFile(file) {
+      const opened = host.openFile(file);
+      return opened && { ...opened, stat: opened.stat, content: () => new Promise(() => {}) };
+    },
+  });
+  pipeline.handleRecords(run);
+  expect(kept).toEqual([]);
+  pipeline.stop().catch(() => {});
+  await vi.advanceTimersByTimeAsync(6500);
+  expect(kept.map(({ stepparent }) => stepparent.unobserved?.['stepparent.script.sha256'])).toEqual([
+    'it could not be read in time',
+  ]);
+});
+
+test('a stop waits for the answer that an event waits for', async () => {
+  const owner = Promise.withResolvers<void>();
+  let genuine = {};
+  const tools = {
+    notice: () => owner.promise,
+    genuineProcess: () => undefined,
+    genuine: () => () => ({ fields: genuine, inferred: {} }),
+  };
+  const { pipeline, kept } = pipelineOver(recorded(), { ...noKnowledge, tools });
+  pipeline.handleRecords([fork(700, 800, { timeNs: 50e9 }), exec(800, '/usr/bin/dash', { timeNs: 50e9 + 1000 })]);
+  const stopped = pipeline.stop();
+  await setImmediate();
+  expect(kept).toEqual([]);
+  genuine = { parent: true };
+  owner.resolve();
+  await stopped;
+  expect(kept.map(({ stepparent }) => stepparent.genuine)).toEqual([{ parent: true }]);
+});
