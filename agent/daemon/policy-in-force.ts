@@ -1,6 +1,7 @@
 // The policy that is in force: read at the start, and replaced as a whole by a reload.
 
 import { errorMessage } from '../../collectors/error-message.ts';
+import type { Clock } from '../../collectors/host/clock.ts';
 import type { JudgePolicy } from '../../detectors/judge.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
 import { type AgentStatus, formatFault } from './agent-status.ts';
@@ -24,9 +25,9 @@ export interface PolicyInForce {
   };
 }
 
-export function openPolicyInForce(read: ReadConfiguration, log: Log): PolicyInForce {
+export function openPolicyInForce(read: ReadConfiguration, clock: Pick<Clock, 'nowMs'>, log: Log): PolicyInForce {
   let current = readPolicy(read);
-  let judging = judgePolicyOf(current);
+  let judging = judgePolicyOf(current, clock);
   let reloaded: AgentStatus['reloaded'];
   logPolicy(current, log);
   const restartNeeded = (): string[] => keysNeedingRestart(read.configuration, current.configuration);
@@ -36,13 +37,13 @@ export function openPolicyInForce(read: ReadConfiguration, log: Log): PolicyInFo
     },
     judging: () => judging,
     reload(readAgain, onReplaced) {
-      reloaded = { last: new Date().toISOString() };
+      reloaded = { last: new Date(clock.nowMs()).toISOString() };
       try {
         const next = readPolicy(readAgain());
         const lost = newlyRejected(current, next);
         if (lost.length > 0) throw new Error(lost.map(formatFault).join('; '));
         current = next;
-        judging = judgePolicyOf(next);
+        judging = judgePolicyOf(next, clock);
       } catch (error) {
         reloaded.refused = errorMessage(error);
         log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
@@ -61,11 +62,14 @@ export function openPolicyInForce(read: ReadConfiguration, log: Log): PolicyInFo
   };
 }
 
-const judgePolicyOf = ({ rules, records, configuration, exceptionFor }: Policy): JudgePolicy => ({
+const judgePolicyOf = (
+  { rules, records, configuration, exceptionFor }: Policy,
+  clock: Pick<Clock, 'nowMs'>,
+): JudgePolicy => ({
   rules,
   records,
   containerAlerts: configuration.container_alerts,
-  exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, Date.now()),
+  exceptionFor: (ruleId, read) => exceptionFor(ruleId, read, clock.nowMs()),
 });
 
 function logPolicy(policy: Policy, log: Log): void {

@@ -79,12 +79,13 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
   const end = openEnd(log, requests.end);
   const timers = openTimers((error) => faults.note('a task of the agent failed', error));
   const started = new Date().toISOString();
+  const host = openHost();
   const start: Start = {
     started,
     deps,
-    host: openHost(),
+    host,
     faults,
-    policy: openPolicyInForce(deps.read, log),
+    policy: openPolicyInForce(deps.read, host.clock, log),
     timers,
     end,
   };
@@ -135,7 +136,7 @@ function openStorage({ deps: { read, paths, log }, host, faults, end }: Start) {
   requirePrivateDirectory(paths.stateDirectory, 'state_directory');
   const store = openStore(paths.database, { sinks: sinkNames(alerts), learningMs: learning });
   end.add('database', () => store.close());
-  for (const warning of learningWarning(read.configuration, store.learning(Date.now()))) log.warn(warning);
+  for (const warning of learningWarning(read.configuration, store.learning(host.clock.nowMs()))) log.warn(warning);
   const recorder = openRecorder({ store, nowMs: host.clock.nowMs, log, onFault: faults.note });
   const delivery = openDelivery(store, alerts, paths, log);
   end.add('delivery', () => delivery.stop());
