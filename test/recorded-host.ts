@@ -67,7 +67,7 @@ export function recordedHost(recording: Recording): RecordedHost {
   const bootEpochMs = recording.bootEpochMs ?? Date.parse('2026-01-02T03:04:05Z');
   let bootNs = recording.bootNs ?? 3600e9;
   const clock: Clock = {
-    nowMs: () => bootEpochMs + bootNs / 1e6,
+    nowMs: () => Math.floor(bootEpochMs + bootNs / 1e6),
     monotonicMs: () => bootNs / 1e6,
     bootNs: () => bootNs,
     bootEpochMs: () => bootEpochMs,
