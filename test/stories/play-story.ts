@@ -1,0 +1,200 @@
+// Plays a recorded story: its records and file changes go the whole way to the alert document, over a recorded host and in the story's own time.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { vi } from 'vitest';
+import { readConfiguration } from '../../agent/configuration/read-configuration.ts';
+import type { Log } from '../../agent/daemon/log.ts';
+import { openKnowledge } from '../../agent/daemon/open-knowledge.ts';
+import { openPipeline, type PipelineDeps } from '../../agent/daemon/pipeline.ts';
+import { openPolicyInForce } from '../../agent/daemon/policy-in-force.ts';
+import { openRecorder } from '../../agent/daemon/recorder.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import type { Host } from '../../collectors/host/host.ts';
+import { readHostContext } from '../../collectors/host/host-context.ts';
+import type { FileChange } from '../../collectors/packagedb/file-event.ts';
+import { createFileWriters } from '../../collectors/packagedb/file-writer.ts';
+import { probedPrograms } from '../../collectors/packages/tools.ts';
+import { openProcView } from '../../collectors/proc/inspect-process.ts';
+import type { ProcessRecord } from '../../collectors/process/process-record.ts';
+import { createProcessTable } from '../../collectors/process/process-table.ts';
+import { openStore } from '../../storage/store.ts';
+import {
+  plainHost,
+  processFiles,
+  type RecordedFile,
+  type RecordedHost,
+  type RecordedProcess,
+  recordedHost,
+} from '../recorded-host.ts';
+
+/** Something that happens on the host: `record.ts` runs it, and `playStory` plays what was recorded of it. */
+export interface Act {
+  /** What the act stands for. */
+  title: string;
+  /** A daemon, for which a copy of the shell stands, and its unit. */
+  actor: string;
+  unit: string;
+  /** What the daemon starts, by its name on the path. */
+  shell: string;
+  /** The lines that the shell reads. */
+  script: readonly string[];
+  /** The agent still learns. */
+  learned?: boolean;
+}
+
+export interface RecordedChange extends Pick<FileChange, 'action' | 'path' | 'provider' | 'details'> {
+  actionInferredFrom?: string;
+  /** Why the file could not be opened; without it and without a file, it was gone. */
+  unseen?: string;
+  /** A process, or why none was seen. */
+  writer: number | string;
+}
+
+/** What happened at one moment. Files and processes are as they were from then on; null: they were gone. */
+export interface Step {
+  /** Since boot. */
+  ns: number;
+  files?: Record<string, RecordedFile | null>;
+  processes?: Record<string, RecordedProcess | null>;
+  records?: ProcessRecord[];
+  /** A file that was changed, and whose change comes later. */
+  noted?: string;
+  change?: RecordedChange;
+}
+
+export interface Story {
+  /** One or two sentences. */
+  story: string;
+  /** False: of files nothing is recorded but what the agent reads. */
+  watch?: false;
+  acts: readonly Act[];
+  /** The agent learns until then, since boot. */
+  learnsUntilNs?: number;
+  /** What the host's rpm said, by its arguments. */
+  rpm?: Record<string, string>;
+  steps: readonly Step[];
+}
+
+export interface Played {
+  /** As the sinks get them. */
+  documents: StepparentEvent[];
+  faults: string[];
+}
+
+const silent = (): void => {};
+export const silentLog: Log = { error: silent, warn: silent, info: silent, debug: silent, setLevel: silent };
+
+export interface StoryPipelineDeps {
+  host: Host;
+  sensor: PipelineDeps['sensor'];
+  /** An empty one, for the database and the configuration. */
+  directory: string;
+  onFault: PipelineDeps['onFault'];
+}
+
+/** The agent's own stages with the shipped rules, over any host and sensor. */
+export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPipelineDeps, learningMs?: number) {
+  mkdirSync(directory, { recursive: true });
+  const configuration = join(directory, 'config.toml');
+  const shipped = (kind: string): string => JSON.stringify([join(import.meta.dirname, '../../detectors', kind)]);
+  writeFileSync(configuration, `rules_directories = ${shipped('rules')}\n[hunts]\ndirectories = ${shipped('hunts')}\n`);
+  const policy = openPolicyInForce(readConfiguration(configuration), host.clock, silentLog);
+  const store = openStore(join(directory, 'stepparent.db'), {
+    sinks: ['journald'],
+    nowMs: host.clock.nowMs(),
+    learningMs,
+  });
+  const context = readHostContext(host, { id: 'a1b2c3d4-0000-4000-8000-000000000001', version: '1.2.3' }, 'tracefs');
+  // That of the machine which was recorded.
+  context.hostFields.architecture = 'x86_64';
+  const table = createProcessTable(openProcView(host));
+  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.known_front_ends);
+  const recorder = openRecorder({ store, nowMs: host.clock.nowMs, log: silentLog, onFault });
+  const pipeline = openPipeline({
+    host: { table, context, knowledge },
+    sensor,
+    storage: { recorder, store },
+    policy: { judging: policy.judging, classifyTerm: terms.classify },
+    onFault,
+  });
+  return { store, context, table, pipeline };
+}
+
+/** What becomes of the story. Its minutes take milliseconds; `directory` is an empty one. */
+export async function playStory(story: Story, directory: string): Promise<Played> {
+  const startNs = (story.steps[0]?.ns ?? 0) - 1e9;
+  const host = recordedHost({ files: plainHost, bootNs: startNs, ...(story.rpm && { rpm: story.rpm }) });
+  const faults: string[] = [];
+  const probed = new Set(probedPrograms.map((program) => host.realPath(program) ?? program));
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+  try {
+    changeHost(host, story.steps[0] ?? {});
+    const learningMs =
+      story.learnsUntilNs === undefined ? undefined : Math.round((story.learnsUntilNs - startNs) / 1e6);
+    const { store, table, pipeline } = openStoryPipeline(
+      {
+        host,
+        sensor: { readUntilNs: host.clock.bootNs, readNow() {}, isProbed: (program) => probed.has(program) },
+        directory,
+        onFault: (what, error) => void faults.push(`${what}: ${String(error)}`),
+      },
+      learningMs,
+    );
+    table.seed();
+    const writers = createFileWriters(table, host.clock);
+    await pipeline.prepare();
+    for (const { ns, records, noted, change, ...changed } of story.steps) {
+      await passTime(host, ns);
+      changeHost(host, changed);
+      if (noted !== undefined) pipeline.noteFile(noted);
+      if (records !== undefined) pipeline.handleRecords(records);
+      if (change !== undefined) void pipeline.handleFileChange(fileChange(host, writers, change));
+    }
+    await passTime(host, host.clock.bootNs() + 6e9);
+    await pipeline.stop();
+    const documents = store.pending('journald', 100, host.clock.nowMs()).map(({ document }) => document);
+    store.close();
+    return { documents, faults };
+  } finally {
+    vi.useRealTimers();
+  }
+}
+
+function changeHost(host: RecordedHost, { files = {}, processes = {} }: Omit<Step, 'ns'>): void {
+  host.change(files);
+  for (const [pid, process] of Object.entries(processes)) {
+    host.change(process === null ? { [`/proc/${pid}`]: null } : processFiles(Number(pid), process));
+  }
+}
+
+const tickMs = 10;
+
+/** Timers of the agent end in the meantime, and what they start is done. */
+async function passTime(host: RecordedHost, untilNs: number): Promise<void> {
+  while (host.clock.bootNs() < untilNs) {
+    const nowNs = host.clock.bootNs();
+    const nextNs = Math.min(nowNs + tickMs * 1e6, untilNs);
+    host.setTime(nextNs);
+    vi.advanceTimersByTime((nextNs - nowNs) / 1e6);
+    for (let turns = 0; turns < 10; turns++) await setImmediate();
+  }
+}
+
+function fileChange(host: Host, writers: ReturnType<typeof createFileWriters>, recorded: RecordedChange): FileChange {
+  const { action, path, provider, details, actionInferredFrom, unseen, writer } = recorded;
+  const seen = typeof writer === 'number' ? writers.see(writer) : undefined;
+  return {
+    action,
+    actionInferredFrom,
+    path,
+    atNs: host.clock.bootNs(),
+    opened: host.openFile(path),
+    unseen,
+    writer: () => (seen ? writers.resolve(seen) : { unobserved: String(writer), pid: undefined }),
+    details,
+    found: undefined,
+    provider,
+  };
+}

@@ -1,0 +1,141 @@
+// Records a story on this machine, started by record.sh: runs its acts under the real sensor and the real watch, and writes down what
+// these reported and what was read of the host. Pids and times are made the story's own; of the processes above an act it has pid 1.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openSensor } from '../../agent/daemon/open-sensor.ts';
+import { watchPackages } from '../../agent/daemon/watch-packages.ts';
+import { systemClock } from '../../collectors/host/clock.ts';
+import { hostOf, openHost } from '../../collectors/host/host.ts';
+import type { FileChange } from '../../collectors/packagedb/file-event.ts';
+import { runRpm } from '../../collectors/packages/run-rpm.ts';
+import { buildDeb, buildRpm } from '../e2e/packages.ts';
+import { debs, rpms } from '../scenarios/packages.ts';
+import { type Act, openStoryPipeline, type RecordedChange, type Story, silentLog } from './play-story.ts';
+import { rememberedFiles } from './remembered-files.ts';
+import { formatStory, storyFile } from './story-file.ts';
+import { openStorySteps } from './story-steps.ts';
+
+const [, , id = ''] = process.argv;
+const { story: sentence, watch: watches, acts }: Story = JSON.parse(readFileSync(storyFile(id), 'utf8'));
+const header = { story: sentence, ...(watches !== undefined && { watch: watches }), acts };
+const text = JSON.stringify(acts);
+for (const [file, { name, version, scripts }] of debs) {
+  if (text.includes(`${file}.deb`)) buildDeb('/srv/packages', name, { version, scripts, file: `${file}.deb` });
+}
+for (const [name, post] of rpms) if (text.includes(`${name}.rpm`)) buildRpm('/srv/packages', name, { post });
+
+let unit = '';
+const story = openStorySteps(() => unit);
+const rpm: Record<string, string> = {};
+const files = rememberedFiles(story.remember);
+const host = hostOf(files, systemClock, async (args, ...rest) => {
+  const said = await runRpm(args, ...rest);
+  rpm[args.join(' ')] = said;
+  return said;
+});
+const onFault = (what: string, error?: unknown): void => console.error(what, error);
+const settings = { mode: 'tracefs', argv_of_every_exec: 'auto', buffer_total_mb: 16, poll_interval_ms: 100 } as const;
+const sensor = openSensor({ host: openHost(), settings, onFault, log: silentLog });
+const { store, context, table, pipeline } = openStoryPipeline({ host, sensor, directory: '/srv/state', onFault });
+
+sensor.start((records) => {
+  const ours = records.flatMap((real) => {
+    const record = story.recordOf(real);
+    return record === undefined ? [] : [{ record, real }];
+  });
+  if (ours.length === 0) return;
+  story.add({ records: ours.map(({ record }) => record) });
+  pipeline.handleRecords(ours.map(({ real }) => real));
+});
+await pipeline.prepare();
+
+// -- Files: the changes come as the watch reports them, after the records of their writers. Of dpkg's own work only what the agent draws
+// conclusions from is kept.
+const isKept = (path: string): boolean => /\/(?:status|tmp\.ci(?:\/.*)?|info\/[^/]+(?<!-new|\.md5sums))$/.test(path);
+const onChange = (change: FileChange): Promise<void> => {
+  if (!isKept(change.path)) return pipeline.handleFileChange(change);
+  sensor.readNow();
+  const { action, path, provider, details, actionInferredFrom, unseen } = change;
+  const recorded: RecordedChange = { action, path, provider, details, writer: '' };
+  if (actionInferredFrom !== undefined) recorded.actionInferredFrom = actionInferredFrom;
+  if (unseen !== undefined) recorded.unseen = unseen;
+  story.add({ change: recorded });
+  story.remember(path);
+  return pipeline.handleFileChange({
+    ...change,
+    writer() {
+      const writer = change.writer();
+      recorded.writer = 'snapshot' in writer ? story.pidOf(writer.snapshot.entry.pid) : writer.unobserved;
+      return writer;
+    },
+  });
+};
+const noteFile = (path: string): void => {
+  if (/\/info\/.*(?:pre|post)(?:inst|rm)$/.test(path)) story.add({ noted: path });
+  pipeline.noteFile(path);
+};
+const directories = [
+  { path: '/var/lib/dpkg/info', manager: 'dpkg', expected: true },
+  { path: '/var/lib/dpkg', manager: 'dpkg', expected: true },
+] as const;
+const watch =
+  header.watch === false
+    ? undefined
+    : watchPackages(directories, {
+        store,
+        host: { table, context },
+        pipeline: { ...pipeline, handleFileChange: onChange, noteFile },
+        faults: { note: onFault, list: () => [], recent: () => [] },
+        log: silentLog,
+      });
+
+async function run(act: Act): Promise<void> {
+  const { actor, shell, script } = act;
+  unit = act.unit;
+  if (!existsSync(actor)) copyFileSync('/bin/dash', actor);
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/root', APT_CONFIG: '/srv/apt.conf' };
+  const child = spawn(actor, ['-c', `${shell}; exit $?`], {
+    cwd: '/root',
+    env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+    detached: true,
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  if (child.pid === undefined) throw new Error(`${actor} cannot be run`);
+  story.addProcess(child.pid);
+  child.stdin?.end(`${script.join('\n')}\nsleep 0.2\n`);
+  await once(child, 'exit');
+  await sleep(1000);
+}
+
+// Whoever plays the story may read dpkg's state at other moments than the agent did here.
+const sampling = setInterval(() => {
+  story.remember('/var/lib/dpkg/status');
+  files.readDirectory('/var/lib/dpkg/updates');
+}, 2);
+
+await sleep(2000);
+let learnsUntilNs: number | undefined;
+for (const act of header.acts) {
+  if (act.learned !== true && learnsUntilNs === undefined && header.acts[0]?.learned) {
+    learnsUntilNs = story.now();
+  }
+  await run(act);
+}
+clearInterval(sampling);
+await watch?.stop();
+await sensor.stop();
+await pipeline.stop();
+for (const { document } of store.pending('journald', 100, systemClock.nowMs())) {
+  process.stdout.write(`alert: ${document.rule?.id}: ${document.message}\n`);
+}
+store.close();
+const recorded: Story = {
+  ...header,
+  ...(learnsUntilNs !== undefined && { learnsUntilNs }),
+  ...(Object.keys(rpm).length > 0 && { rpm }),
+  steps: story.steps.filter((step, index) => index === 0 || Object.keys(step).length > 1),
+};
+writeFileSync(storyFile(id), formatStory(recorded));

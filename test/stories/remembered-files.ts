@@ -1,0 +1,86 @@
+// The files of this machine, and what was read of them: each file as it was when it was last read.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { followLinks } from '../../collectors/host/follow-links.ts';
+import { type HostFiles, openHostFiles } from '../../collectors/host/host-files.ts';
+import type { RecordedFile } from '../recorded-host.ts';
+
+/** `onRead` gets each file that is read, before that; a process's as `/proc/PID`. */
+export function rememberedFiles(onRead: (file: string) => void): HostFiles {
+  const own = openHostFiles('');
+  /** What a directory had when it was listed last. */
+  const listed = new Map<string, readonly string[]>();
+  const note = (file: string): void => {
+    const process = /^\/proc\/\d+/.exec(file)?.[0];
+    if (process !== undefined) onRead(process);
+    if (file.startsWith('/proc/')) return;
+    const found = followLinks(file, (one) => {
+      const target = fs.lstatSync(one, { throwIfNoEntry: false })?.isSymbolicLink() ? fs.readlinkSync(one) : undefined;
+      if (target !== undefined) onRead(one);
+      return target;
+    });
+    onRead(found);
+  };
+  const noteFirst =
+    <A extends [string, ...unknown[]], R>(call: (...args: A) => R) =>
+    (...args: A): R => {
+      note(args[0]);
+      return call(...args);
+    };
+  const noteEntries =
+    <R>(call: (directory: string) => R) =>
+    (directory: string): R => {
+      note(directory);
+      if (!directory.startsWith('/proc') && fs.existsSync(directory)) {
+        const names = fs.readdirSync(directory);
+        for (const name of new Set([...names, ...(listed.get(directory) ?? [])])) onRead(path.join(directory, name));
+        listed.set(directory, names);
+      }
+      return call(directory);
+    };
+  return {
+    exists: noteFirst(own.exists),
+    stat: noteFirst(own.stat),
+    lstat: noteFirst(own.lstat),
+    realPath: noteFirst(own.realPath),
+    readLink: noteFirst(own.readLink),
+    readText: noteFirst(own.readText),
+    readBytes: noteFirst(own.readBytes),
+    open: noteFirst(own.open),
+    openFile: noteFirst(own.openFile),
+    readDirectory: noteEntries(own.readDirectory),
+    listDirectory: noteEntries(own.listDirectory),
+  };
+}
+
+/** Of the system's own files the first line; of a package's list of files the programs. Undefined: a directory, which its files show. */
+export function recordFile(file: string, sinceMs: number, shiftMs: number): RecordedFile | null | undefined {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) return null;
+  const { uid, gid } = stat;
+  const mode = stat.mode & 0o7777;
+  if (stat.isSymbolicLink()) return { link: fs.readlinkSync(file) };
+  if (stat.isDirectory()) return fs.readdirSync(file).length === 0 ? { directory: true } : undefined;
+  if (!stat.isFile()) return null;
+  const node: Exclude<RecordedFile, string> = { content: contentOf(file) };
+  if (mode !== 0o644) node.mode = mode;
+  if (uid !== 0) node.uid = uid;
+  if (gid !== 0) node.gid = gid;
+  if (stat.ctimeMs >= sinceMs) {
+    const ms = (one: number): number => Math.round((one - shiftMs) * 1000) / 1000;
+    Object.assign(node, { mtimeMs: ms(Math.max(stat.mtimeMs, sinceMs)), ctimeMs: ms(stat.ctimeMs) });
+  }
+  return Object.keys(node).length === 1 ? (node.content ?? '') : node;
+}
+
+const programsOf = (list: string): string => list.replaceAll(/^(?!\/(?:usr\/)?s?bin\/\S).*\n/gm, '');
+
+function contentOf(file: string): string {
+  const bytes = fs.readFileSync(file);
+  if (bytes.subarray(0, 4).toString('latin1') === '\x7fELF') return `\x7fELF ${path.basename(file)}`;
+  if (bytes.includes(0)) return '';
+  const text = bytes.toString();
+  if (file.startsWith('/usr/')) return text.replace(/\n.*/s, '\n');
+  return /\/(?:apt|dpkg|rpm)\.list$/.test(file) ? programsOf(text) : text;
+}

@@ -1,0 +1,133 @@
+// The steps of a story that is being recorded: what comes of this machine, with the pids and the times of the story.
+
+import { lstatSync } from 'node:fs';
+import { systemClock } from '../../collectors/host/clock.ts';
+import { openHost } from '../../collectors/host/host.ts';
+import { openProcView } from '../../collectors/proc/inspect-process.ts';
+import type { ProcessRecord } from '../../collectors/process/process-record.ts';
+import { plainHost, type RecordedFile, type RecordedProcess } from '../recorded-host.ts';
+import type { Step } from './play-story.ts';
+import { recordFile } from './remembered-files.ts';
+
+/** The story begins ten minutes after its host was booted. */
+const storyStartNs = 600e9;
+const storyEpochMs = Date.parse('2026-01-02T03:04:05Z');
+const firstPid = 701;
+const sameStepNs = 1e6;
+/** What `plainHost` has, what is of this machine, and what no conclusion is drawn from. */
+const leftOut = new RegExp(
+  `^/(?:proc|sys|dev|etc/(?:os-release|machine-id|passwd|group)|usr/lib/os-release)(?:/|$)|^${process.cwd()}/|\\.md5sums$|/updates/tmp\\.i$`,
+);
+
+export interface StorySteps {
+  steps: readonly Step[];
+  /** The time since boot, in the story. */
+  now(): number;
+  /** A process of the story; its descendants are, too. */
+  addProcess(pid: number): void;
+  /** In the story; 1 for those that are not in it. */
+  pidOf(pid: number): number;
+  /** The record as it is in the story; undefined: of a process that is not in it. */
+  recordOf(record: ProcessRecord): ProcessRecord | undefined;
+  add(what: Omit<Step, 'ns'>): void;
+  /** Keeps what a file is now, or the process of `/proc/PID`: in the first step at which it was so already. */
+  remember(file: string): void;
+}
+
+/** `unit`: that of the act which is running. */
+export function openStorySteps(unit: () => string): StorySteps {
+  const startMs = systemClock.nowMs();
+  const shiftNs = systemClock.bootNs() - storyStartNs;
+  const shiftMs = systemClock.bootEpochMs() + shiftNs / 1e6 - storyEpochMs;
+  const storyNs = (ns: number): number => Math.round((ns - shiftNs) / 1e3) * 1e3;
+  const now = (): number => storyNs(systemClock.bootNs());
+
+  const pids = new Map<number, number>();
+  const pidOf = (pid: number): number => pids.get(pid) ?? 1;
+  const addProcess = (pid: number): void => void pids.set(pid, pids.get(pid) ?? firstPid + pids.size);
+  const recordOf = (record: ProcessRecord): ProcessRecord | undefined => {
+    if (record.kind === 'lost') throw new Error('records were lost: record again');
+    if (record.kind === 'fork' && pids.has(record.creator)) addProcess(record.pid);
+    if (!pids.has(record.kind === 'attempt' ? record.tid : record.pid)) return undefined;
+    const timeNs = storyNs(record.timeNs);
+    switch (record.kind) {
+      case 'fork':
+        return { ...record, timeNs, pid: pidOf(record.pid), creator: pidOf(record.creator) };
+      case 'exec':
+        return { ...record, timeNs, pid: pidOf(record.pid), formerTid: pidOf(record.formerTid) };
+      case 'attempt':
+        return { ...record, timeNs, tid: pidOf(record.tid) };
+      default:
+        return { ...record, timeNs, pid: pidOf(record.pid) };
+    }
+  };
+
+  const proc = openProcView(openHost());
+  const processNow = (pid: number): RecordedProcess | null => {
+    const found = proc.inspect(pid);
+    if (found?.exe === undefined) return null;
+    return {
+      parentPid: pidOf(found.parentPid),
+      exe: found.exe,
+      args: found.args ?? [],
+      startTicks: found.startTicks - Math.round(shiftNs / 1e7),
+      sessionId: pidOf(found.sessionId),
+      groupId: pidOf(found.groupId),
+      ...(found.userId !== 0 && { userId: found.userId }),
+      workingDirectory: found.workingDirectory ?? '/',
+      cgroup: `/system.slice/${unit()}`,
+    };
+  };
+
+  const steps: Step[] = [{ ns: now() }];
+  const add = (what: Omit<Step, 'ns'>): Step => {
+    const step = { ns: now(), ...what };
+    steps.push(step);
+    return step;
+  };
+  /** What is gone may have been there a step ago. */
+  const stepNow = (): Step => {
+    const last = steps.at(-1);
+    return last && now() - last.ns < sameStepNs ? last : add({});
+  };
+  /** As JSON: what each file and process was last. */
+  const known = new Map(Object.entries(plainHost).map(([file, value]) => [file, JSON.stringify(value)]));
+  const isNews = (file: string, value: unknown): boolean => {
+    const before = known.get(file);
+    const text = JSON.stringify(value);
+    if (text === before || (value === null && before === undefined)) return false;
+    known.set(file, text);
+    return true;
+  };
+  const rememberFile = (file: string): void => {
+    const value: RecordedFile | null | undefined = recordFile(file, startMs, shiftMs);
+    if (value === undefined || !isNews(file, value)) return;
+    const changedMs = lstatSync(file, { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
+    const changedNs = storyNs((changedMs - systemClock.bootEpochMs()) * 1e6);
+    const step = (value !== null && steps.find(({ ns }) => ns >= changedNs)) || stepNow();
+    step.files = { ...step.files, [file]: value };
+  };
+  const rememberProcess = (pid: number, file: string): void => {
+    const value = processNow(pid);
+    if (!isNews(file, value)) return;
+    const own = pidOf(pid);
+    const isBegun = (record: ProcessRecord): boolean =>
+      (record.kind === 'fork' || record.kind === 'exec') && record.pid === own;
+    const step = (value !== null && steps.findLast(({ records = [] }) => records.some(isBegun))) || stepNow();
+    step.processes = { ...step.processes, [own]: value };
+  };
+
+  return {
+    steps,
+    now,
+    addProcess,
+    pidOf,
+    recordOf,
+    add,
+    remember(file) {
+      const pid = Number(/^\/proc\/(\d+)$/.exec(file)?.[1] ?? 0);
+      if (pids.has(pid)) rememberProcess(pid, file);
+      else if (pid === 0 && !leftOut.test(file)) rememberFile(file);
+    },
+  };
+}
