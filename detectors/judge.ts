@@ -87,7 +87,7 @@ function isMatch(rule: Rule, read: FieldReader, onFault: OnRuleFault): boolean {
   }
 }
 
-/** Each rule reads an event once; only where the description contradicts what a matching rule has read, that rule reads again. */
+/** Each rule reads an event once; only where the description contradicts what was read, the rules that matched read again. */
 export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
   const noMatch = createNoMatchCache();
   return (candidate) => {
@@ -101,24 +101,18 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
       faults++;
       onFault(rule, error);
     };
-    const matches: { rule: Rule; start: number; end: number }[] = [];
-    for (const rule of policy.rules) {
-      const start = reads.count;
-      if (isMatch(rule, seen.read, countFault)) matches.push({ rule, start, end: reads.count });
-    }
-    if (key !== undefined && matches.length === 0 && !policy.records(seen.read)) {
+    let rules = policy.rules.filter((rule) => isMatch(rule, seen.read, countFault));
+    if (key !== undefined && rules.length === 0 && !policy.records(seen.read)) {
       if (faults === 0 && !candidate.isDescribed()) noMatch.remember(key, reads);
       return undefined;
     }
     const described = document();
     const { read } = candidate;
-    const contradicted = matches
-      .filter(({ start, end }) => !reads.sameBetween(read, start, end))
-      .map(({ rule }) => rule);
-    if (contradicted.length > 0 || !reads.sameBetween(read, 0, reads.count)) seen = withFacts(read, document);
-    const rules = matches
-      .map(({ rule }) => rule)
-      .filter((rule) => !contradicted.includes(rule) || isMatch(rule, seen.read, countFault));
+    // A rule may have read a fact that was worked out for another rule: each that matched reads again.
+    if (!reads.areSame(read)) {
+      seen = withFacts(read, document);
+      rules = rules.filter((rule) => isMatch(rule, seen.read, countFault));
+    }
     const event = { ...described, stepparent: { ...described.stepparent, ...seen.facts() } };
     const scope = candidate.scope();
     return { event, scope, verdicts: rules.map((rule) => matchOf(rule, seen.read, event, scope, candidate)) };

@@ -12,10 +12,8 @@ export interface NoMatchCache {
 /** Reads fields as the reader that it was made from does, and takes down each field with its value. */
 export interface Reads {
   read: FieldReader;
-  /** Fields that were read until now. */
-  readonly count: number;
-  /** Whether another reader gives the same values for the fields that were read from number `start` up to number `end`. */
-  sameBetween(read: FieldReader, start: number, end: number): boolean;
+  /** Whether another reader gives the same values for all fields that were read. */
+  areSame(read: FieldReader): boolean;
   /** Each field once, with its value; undefined: one was read with two values. */
   distinct(): ReadonlyMap<string, FieldValue> | undefined;
 }
@@ -42,15 +40,7 @@ export function recordReads(reader: FieldReader): Reads {
       values.push(value);
       return value;
     },
-    get count() {
-      return fields.length;
-    },
-    sameBetween(read, start, end) {
-      for (let index = start; index < end; index++) {
-        if (!isSame(values[index], read(fields[index] as string))) return false;
-      }
-      return true;
-    },
+    areSame: (read) => fields.every((field, index) => isSame(values[index], read(field))),
     distinct() {
       const seen = new Map<string, FieldValue>();
       for (const [index, field] of fields.entries()) {

@@ -208,6 +208,19 @@ describe('an exec', () => {
     expect(batches[0]?.[0]?.verdicts.map(({ verdict }) => verdict.rule.id)).toEqual(['all']);
   });
 
+  test('whose description contradicts a fact is not matched by any rule that read the fact', () => {
+    const install = { ...cheapFields, 'process.args': ['dpkg', '-i', 'x.deb'] };
+    const describedFields = { ...install, 'process.args': ['dpkg', '-r', 'x'] };
+    const matches: Rule['matches'] = (read) => read('stepparent.package.operation') === 'install';
+    const { pipeline, batches } = pipelineWith([
+      exampleRule({ id: 'first', matches }),
+      exampleRule({ id: 'second', matches }),
+    ]);
+    pipeline.take(example('a', { cheapFields: install, describedFields }).exec);
+    pipeline.commit();
+    expect(batches[0]?.[0]?.verdicts).toEqual([]);
+  });
+
   test('facts and terms are those of the full look', () => {
     const install = { ...cheapFields, 'process.args': ['dpkg', '-i', 'x.deb'] };
     const describedFields = { ...install, 'process.parent.executable': '/tmp/x', 'process.args': ['dpkg', '-r', 'x'] };
