@@ -152,7 +152,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   };
 
   // -- What dpkg unpacks: its scripts there have no names of their own, and the control file beside them names the package.
-  let unpacked: { package: string; version: string } | undefined;
+  let unpacking: { control: { package: string; version: string } | undefined } = { control: undefined };
 
   /** A script in tmp.ci, or one of rpm's. */
   const observeUnnamed = (
@@ -163,10 +163,12 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   ): PendingScript => {
     const isUnpacked = path.endsWith(`/tmp.ci/${scriptName.phase}`);
     const args = [event.process?.args ?? []].flat().map(String);
+    // What is unpacked next has a control file of its own.
+    const own = unpacking;
     const findPackage = (): { package: string; version: string | undefined } | undefined =>
-      isUnpacked ? unpacked : rpmPackage(args);
+      isUnpacked ? own.control : rpmPackage(args);
     return {
-      waits: isUnpacked ? [waitForVersion(() => unpacked !== undefined)] : [],
+      waits: isUnpacked ? [waitForVersion(() => own.control !== undefined)] : [],
       observation() {
         const found = findPackage();
         return {
@@ -222,8 +224,9 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     }
     const file = { path, inode: event.file?.inode ?? '', ctimeMs };
     const version = (): FileVersion | undefined => versions.find(file, scriptName.package);
-    // Another writer than dpkg changed it, whichever version it is of.
-    const isOutside = (): boolean => outside === true && readSince(receivedMs);
+    // Another writer than dpkg changed it, whichever version it is of; but while dpkg is at work, the version is still to come.
+    const isOutside = (): boolean =>
+      outside === true && readSince(receivedMs) && installed.find(scriptName.package)?.between !== true;
     return {
       waits: [waitForVersion(() => version() !== undefined || isOutside())],
       observation: () => ({
@@ -308,10 +311,10 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
 
     ofFile(event, content) {
       const path = event.file?.path ?? '';
-      if (path === `${directory}/tmp.ci`) unpacked = undefined;
+      if (path === `${directory}/tmp.ci`) unpacking = { control: undefined };
       else if (path === `${directory}/status`) refreshSoon();
       if (content !== undefined && isControlFile(path)) {
-        unpacked = parseControl(content.head.toString('utf8')) ?? unpacked;
+        unpacking.control = parseControl(content.head.toString('utf8')) ?? unpacking.control;
         hold.check();
         return undefined;
       }

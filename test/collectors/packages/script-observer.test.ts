@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { recordScriptBaseline } from '../../../agent/daemon/script-baseline.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
@@ -414,6 +415,39 @@ test('an event that waits holds no other up', async () => {
   note('cron', '2', 'unpacked');
   expect((await isTaken(first)).script).toMatchObject({ version: '2', state: 'first' });
   expect(ids()).toEqual([second.event.id, first.event.id]);
+});
+
+test('a script that is unpacked belongs to the control file that is unpacked with it, before or after it', async () => {
+  const { say, isTaken, taken } = await evidenceWith({ cron: '1' });
+  const unpackNext = () => say('tmp.ci', undefined, dpkg);
+  const control = (name: string) => say('tmp.ci/control', `Package: ${name}\nVersion: 2\n`, '/usr/bin/tar');
+  unpackNext();
+  const early = say('tmp.ci/preinst', 'early\n', '/usr/bin/tar');
+  control('cron');
+  expect((await isTaken(early)).script).toMatchObject({ package: 'cron', version: '2' });
+  unpackNext();
+  const orphan = say('tmp.ci/preinst', 'orphan\n', '/usr/bin/tar');
+  unpackNext();
+  control('bash');
+  const last = say('tmp.ci/preinst', 'last\n', '/usr/bin/tar');
+  expect((await isTaken(last)).script).toMatchObject({ package: 'bash' });
+  expect(taken.map(({ event }) => event.id)).not.toContain(orphan.event.id);
+  expect((await isTaken(orphan)).script?.package).toBe(undefined);
+});
+
+test('another writer while dpkg puts a package in place: changed, of the version that dpkg puts there', async () => {
+  const { note, put, say, isTaken } = await evidenceWith({ web: '1' });
+  // dpkg begins after its status was read.
+  await sleep(20);
+  note('web', '1', 'half-installed');
+  put('info/web.postinst', 'a\n');
+  const first = say('info/web.postinst', 'a\n', dpkg);
+  put('info/web.postinst', 'b\n');
+  const second = say('info/web.postinst', 'b\n', '/usr/bin/cp');
+  await sleep(200);
+  note('web', '2', 'unpacked');
+  expect((await isTaken(second)).script).toMatchObject({ version: '2', state: 'changed' });
+  await isTaken(first);
 });
 
 test('what waits is judged at the end', async () => {
