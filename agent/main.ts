@@ -44,9 +44,9 @@ export async function program(firstWord?: string): Promise<Command> {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof ConfigurationError) {
-    for (const { message, position: span } of [error, ...error.others]) {
+    for (const { message, position } of [error, ...error.others]) {
       console.error(`stepparent: ${message}`);
-      if (span) console.error(span.excerpt);
+      if (position) console.error(position.excerpt);
     }
     return exitCodes.configuration;
   }

@@ -59,10 +59,10 @@ const table = (head: readonly string[], lines: readonly string[]): string =>
 
 const fieldHead = ['Field', 'Type', 'Events', 'Journal', 'Description'];
 
-const journalLine = ({ name, field, form, fallbacks: orElse }: JournalFact): string =>
+const journalLine = ({ name, field, form, fallback }: JournalFact): string =>
   line(
     code(name),
-    [code(field), form.about, orElse === undefined ? undefined : `${code(orElse)} if there is no name`]
+    [code(field), form.about, fallback === undefined ? undefined : `${code(fallback)} if there is no name`]
       .filter((part) => part !== undefined)
       .join('; '),
   );

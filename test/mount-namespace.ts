@@ -1,4 +1,4 @@
-// A mount namespace of the test's own: what it mounts is seen by it and by processes that it starts, and by nobody else.
+// A mount namespace for a test: its mounts are visible only to the test and to processes that it starts.
 
 import koffi from 'koffi';
 import { linuxInTests } from './linux-abi.ts';
@@ -25,14 +25,14 @@ function enter(): Mount {
   return call;
 }
 
-/** Mounts an empty folder in memory over `folder`, in which so much finds room. */
+/** Mounts an empty directory in memory over `directory`, in which so much finds room. */
 export function mountEmpty(directory: string, sizeBytes?: number): void {
   const options = sizeBytes === undefined ? null : `size=${sizeBytes}`;
   if (enter()('tmpfs', directory, 'tmpfs', 0, options) !== 0)
     throw new Error(`tmpfs cannot be mounted at ${directory}`);
 }
 
-/** Puts `from`, a file or a folder, in the place of `at`. */
+/** Puts `from`, a file or a directory, in the place of `at`. */
 export function bindMount(source: string, target: string): void {
   if (enter()(source, target, null, MS_BIND, null) !== 0) throw new Error(`${source} cannot be mounted at ${target}`);
 }
@@ -44,14 +44,14 @@ export function makeReadOnly(directory: string): void {
   }
 }
 
-/** Takes away what was mounted last at `folder`, whoever uses it. */
+/** Takes away what was mounted last at `directory`, whoever uses it. */
 export function unmount(directory: string): void {
   enter();
   const umount = koffi.load('libc.so.6').func('int umount2(const char *at, int flags)');
   if (umount(directory, MNT_DETACH) !== 0) throw new Error(`${directory} cannot be unmounted`);
 }
 
-/** Lets `folder` be changed as if it were: what is written goes to `upper`. */
+/** Lets `directory` be changed as if it were: what is written goes to `upper`. */
 export function mountOverlay(directory: string, upper: string, work: string): void {
   const options = `lowerdir=${directory},upperdir=${upper},workdir=${work}`;
   if (enter()('overlay', directory, 'overlay', 0, options) !== 0)

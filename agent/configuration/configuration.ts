@@ -55,24 +55,24 @@ export const configurationSchema = z.object({
   state_directory: path.optional().meta({
     description:
       'Where the database is kept: a folder of root alone. As a service the agent may write in its own folders alone: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
-    without: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
+    whenUnset: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
     example: '/var/lib/stepparent',
   }),
   logs_directory: path.optional().meta({
     description:
       "Where alerts.ndjson is written. For another folder see `state_directory`; it has to be named in logrotate's file as well.",
-    without: '$LOGS_DIRECTORY, which systemd sets, else /var/log/stepparent',
+    whenUnset: '$LOGS_DIRECTORY, which systemd sets, else /var/log/stepparent',
     example: '/var/log/stepparent',
   }),
   runtime_directory: path.optional().meta({
     description: 'Where the control socket is, through which `stepparent status` asks the agent.',
-    without: '$RUNTIME_DIRECTORY, which systemd sets, else /run/stepparent',
+    whenUnset: '$RUNTIME_DIRECTORY, which systemd sets, else /run/stepparent',
     example: '/run/stepparent',
   }),
   learning: duration.optional().meta({
     description:
       'How long a new database learns: alerts are kept, not delivered. Of no effect on a database that was begun without it.',
-    without: 'nothing is learned in silence',
+    whenUnset: 'nothing is learned in silence',
     example: '7d',
   }),
   known_front_ends: z
@@ -89,7 +89,7 @@ export const configurationSchema = z.object({
     .optional()
     .meta({
       description: 'Folders that rules are read from; each must exist.',
-      without: 'the rules that come with stepparent, and /etc/stepparent/rules.d where there is one',
+      whenUnset: 'the rules that come with stepparent, and /etc/stepparent/rules.d where there is one',
       example: ['/usr/lib/stepparent/detectors/rules', '/etc/stepparent/rules.d'],
     }),
   package_database_folders: z
@@ -98,7 +98,7 @@ export const configurationSchema = z.object({
     .optional()
     .meta({
       description: "Folders of package databases whose files are watched. rpm's scriptlets are watched either way.",
-      without:
+      whenUnset:
         '/var/lib/dpkg/info, /var/lib/dpkg, the folder that the macros of `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
       example: ['/var/lib/dpkg/info', '/var/lib/dpkg', '/var/lib/rpm'],
     }),
@@ -207,7 +207,7 @@ export const configurationKeys: readonly ConfigurationKey[] = propertiesOf(jsonS
 );
 
 function keyOf(name: string, table: string, schema: JsonSchema): ConfigurationKey {
-  const { description, default: value, without: whenUnset, example = value } = schema;
+  const { description, default: value, whenUnset, example = value } = schema;
   return {
     name,
     table,

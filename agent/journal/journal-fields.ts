@@ -138,7 +138,7 @@ export interface JournalFact {
   field: string;
   form: Form;
   /** The field that is written when the document does not have `field`. */
-  fallbacks?: string;
+  fallback?: string;
 }
 
 /** Of a user without a name the id is written. */
@@ -152,5 +152,5 @@ export const journalFacts: readonly JournalFact[] = fields.flatMap((field): Jour
   const fallback = fallbacks[name];
   return journal === undefined
     ? []
-    : [{ name: journal, field: name, form: formOf(field), ...(fallback !== undefined && { fallbacks: fallback }) }];
+    : [{ name: journal, field: name, form: formOf(field), ...(fallback !== undefined && { fallback }) }];
 });

@@ -27,8 +27,8 @@ export const journalFieldNames: readonly string[] = [
  * Values are as observed, except MESSAGE, which is one line and escaped.
  */
 export function journalFields(document: StepparentEvent): JournalField[] {
-  const facts = journalFacts.map(({ name, field, form, fallbacks: orElse }) => {
-    const value = valueAt(document, field) ?? (orElse === undefined ? undefined : valueAt(document, orElse));
+  const facts = journalFacts.map(({ name, field, form, fallback }) => {
+    const value = valueAt(document, field) ?? (fallback === undefined ? undefined : valueAt(document, fallback));
     return [name, form.write(value, document)] as const;
   });
   return [...derived.map(([name, read]) => [name, read(document)] as const), ...facts].flatMap(([name, texts]) =>

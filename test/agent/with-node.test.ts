@@ -1,4 +1,4 @@
-// Which Node runs what: the locked one, or one line that says how to get it.
+// The locked version of Node runs each program, or one line says how to get it.
 
 import { spawnSync } from 'node:child_process';
 import {

@@ -85,7 +85,7 @@ export function booted(machine: Machine, traits: Traits): Booted {
   };
 }
 
-/** Packages and programs for the checks, in a folder of this machine; returns what the booted one is to be given. */
+/** Packages and programs for the checks, in a directory of this machine; returns what the booted one is to be given. */
 export function makeFiles(scratch: string, deb: string): string[] {
   const directory = join(scratch, 'given');
   mkdirSync(directory);

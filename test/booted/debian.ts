@@ -1,4 +1,4 @@
-// A Debian system in a folder, made once, and copies of it that are ready to be booted and commanded.
+// A Debian system in a directory, made once, and copies of it that are ready to be booted and commanded.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const cache = process.env.STEPPARENT_TEST_CACHE;
 
 export const isCached = (scratch: string, name: string): boolean => existsSync(join(cache ?? scratch, name));
 
-/** Makes a folder by `make`, or takes it from the cache. */
+/** Makes a directory by `make`, or takes it from the cache. */
 export function cached(scratch: string, name: string, make: (directory: string) => void): string {
   const directory = join(cache ?? scratch, name);
   if (isCached(scratch, name)) return directory;
@@ -55,11 +55,11 @@ export interface RootDeps {
   units: Readonly<Record<string, string>>;
   /** Units that do not start. */
   masked: readonly string[];
-  /** The folder with the system that is copied; without one, that of this machine's architecture. */
+  /** The directory with the system that is copied; without one, that of this machine's architecture. */
   base?: string;
 }
 
-/** A system of its own in `folder`, with a journal that outlasts a reboot, and no timers that reach for the network. */
+/** A system of its own in `directory`, with a journal that outlasts a reboot, and no timers that reach for the network. */
 export function makeRoot(scratch: string, directory: string, { files, units, masked, base }: RootDeps): void {
   execFileSync('cp', ['-a', '--reflink=auto', base ?? baseSystem(scratch), directory]);
   // Every host with a kernel of its own has the last of them.

@@ -37,7 +37,7 @@ export const emulators: Readonly<Record<Architecture['deb'], Emulator>> = {
   },
 };
 
-/** Options for apt that know the packages of another architecture, below `folder`. */
+/** Options for apt that know the packages of another architecture, below `directory`. */
 function foreignApt(deb: string, directory: string): string[] {
   const [lists, cache] = [join(directory, 'lists'), join(directory, 'cache')];
   for (const made of [join(lists, 'partial'), join(cache, 'archives/partial')]) mkdirSync(made, { recursive: true });

@@ -76,7 +76,7 @@ async function setUp(work: string, architecture: Architecture): Promise<string> 
   return disk;
 }
 
-/** The folder of a system with the same packages as one of this machine's architecture has. */
+/** The directory of a system with the same packages as one of this machine's architecture has. */
 export async function foreignBase(scratch: string, architecture: Architecture): Promise<string> {
   const name = `${suite}-${packages.join('-')}-${architecture.deb}`;
   const work = join(scratch, 'second-stage');

@@ -1,7 +1,7 @@
 // README's command `npm ci && sudo npm start` in fresh clones, with versions of npm that leave node_modules/.bin/node out.
 //
 // A clone is what git tracks, as it is in the working tree: a file that was never added to git is missing there too.
-// npm runs on the host's Node, as it does for a newcomer. The agent gets folders of its own.
+// npm runs on the host's Node, as it does for a newcomer. The agent gets directories of its own.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';

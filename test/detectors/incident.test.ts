@@ -1,4 +1,4 @@
-// Incidents from plain events: what is told, in which order, what it is worth, and what a flood leaves of it.
+// Incidents from plain events: content, order, score, and the bounds under a flood of events.
 
 import { describe, expect, test } from 'vitest';
 import type { LineageStep, StepparentEvent } from '../../collectors/event/event.ts';

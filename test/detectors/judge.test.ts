@@ -1,4 +1,4 @@
-// Which rules match an event, what they tell it apart by, and a rule that fails.
+// Which rules match an event, the values of their terms, and a rule that fails.
 
 import { describe, expect, test } from 'vitest';
 import type { FieldValue } from '../../collectors/event/event.ts';

@@ -1,4 +1,4 @@
-// Which events need no look of the rules since an earlier one that read the same was dismissed.
+// Events that need no evaluation because an earlier event with the same values matched no rule.
 
 import { expect, test } from 'vitest';
 import type { FieldReader, FieldValue } from '../../collectors/event/event.ts';

@@ -1,4 +1,4 @@
-// One alert, everywhere that it is told: the journal, the file, the command line.
+// One alert in every place where it appears: the journal, the file, the command line.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

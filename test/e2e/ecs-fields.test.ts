@@ -88,7 +88,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
       scripts: { postinst: '#!/bin/sh\n/bin/sleep 0.4\n/bin/sleep 0.2\n' },
     });
     const rpm = buildRpm(scratch, 'e2e-ecs', { post: '/bin/sleep 0.4\n/bin/sleep 0.2' });
-    // Twice: what comes first is how the agent learns which folders there are.
+    // Twice: what comes first is how the agent learns which directories there are.
     expect(await runBy(parent, ['dpkg', '-i', deb])).toMatchObject({ code: 0 });
     expect(await runBy(parent, ['dpkg', '-i', deb])).toMatchObject({ code: 0 });
     expect(await runBy(parent, ['rpm', '--dbpath', rpmDatabase, '--nodeps', '-i', rpm])).toMatchObject({ code: 0 });
@@ -137,7 +137,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
         alerts: alertsOf('dpkg-database-changed-by-other-program').filter(({ event }) => event.action === 'creation'),
       },
       'hunt: children of lifecycle scripts': {
-        // The children of a scriptlet, and of a script in dpkg's folder.
+        // The children of a scriptlet, and of a script in dpkg's directory.
         events: execs.filter(
           ({ process }) =>
             process?.name === 'sleep' &&

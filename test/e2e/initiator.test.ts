@@ -1,4 +1,4 @@
-// A shell that is usual hides nobody: who is behind it is another term.
+// A shell that is usual hides no initiator: the initiator is a term of its own.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';

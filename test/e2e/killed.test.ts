@@ -1,4 +1,4 @@
-// The agent killed at any moment: what happened meanwhile is told by the next one, and nothing is learned in silence.
+// The agent killed at any moment: the next one reports what happened meanwhile, and nothing is learned without an alert.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { journaldMissing, startJournald } from '../journald.ts';

@@ -1,10 +1,10 @@
-// Programs with names that nobody else has, so that what they do is a term of this test alone.
+// Programs with unique names, so that their actions are terms of one test only.
 
 import { copyFileSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Ended, run } from './run-agent.ts';
 
-/** Makes a copy of `program` in a folder of its own below `scratch`; returns its path. */
+/** Makes a copy of `program` in a directory of its own below `scratch`; returns its path. */
 export function copyOf(scratch: string, program: string, name: string): string {
   const copy = join(mkdtempSync(join(scratch, 'bin-')), name);
   copyFileSync(program, copy);

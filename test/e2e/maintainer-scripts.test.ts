@@ -1,4 +1,4 @@
-// Maintainer scripts: run by hand they are told, run by dpkg and debconf they are not.
+// Maintainer scripts: run by hand they raise an alert, run by dpkg and debconf they do not.
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

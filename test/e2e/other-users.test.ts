@@ -1,4 +1,4 @@
-// Who is not root: what he starts is told, teaches nothing of root's baseline, and does not use up its alerts.
+// Users other than root: their installations raise alerts, do not change root's baseline, and do not use up its alerts.
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Package databases under the real agent: real packages with scripts, tampering, and what happens while nobody watches.
+// Package databases under the real agent: real packages with scripts, tampering, and changes while no agent runs.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -35,7 +35,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     await agent.start();
     // The first look makes no events.
     await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
-    // Of the very first installation the folder that dpkg unpacks into may be watched too late: nothing has run yet.
+    // Of the very first installation the directory that dpkg unpacks into may be watched too late: nothing has run yet.
     await run('dpkg', ['-i', buildDeb(scratch, 'e2e-first', { scripts: { postinst: '#!/bin/sh\nsleep 0.1\n' } })]);
     await reported();
   });

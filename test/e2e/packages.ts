@@ -7,7 +7,7 @@ import { join } from 'node:path';
 type Script = 'preinst' | 'postinst' | 'prerm' | 'postrm' | 'config' | 'templates';
 export type DebScripts = Partial<Record<Script, string>>;
 
-/** Builds NAME.deb, or `file`, in `folder`; returns its path. */
+/** Builds NAME.deb, or `file`, in `directory`; returns its path. */
 export function buildDeb(
   directory: string,
   name: string,
@@ -26,7 +26,7 @@ export function buildDeb(
   return file;
 }
 
-/** Builds NAME.rpm in `folder`; returns its path. `post`: what its %post does. */
+/** Builds NAME.rpm in `directory`; returns its path. `post`: what its %post does. */
 export function buildRpm(directory: string, name: string, { post = ':' }: { post?: string } = {}): string {
   const top = mkdtempSync(join(directory, 'rpmbuild-'));
   const spec = join(top, `${name}.spec`);

@@ -1,4 +1,4 @@
-// The host as the tests of this folder change it: package databases, logs and the journal's place are scratch ones in a
+// The host as the tests of this directory change it: package databases, logs and the journal's place are scratch ones in a
 // mount namespace of the test's own, so that real package tools run at their real paths and the machine stays as it is.
 
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,14 @@ import { missingTools, noRoot, unmet } from '../needs.ts';
 
 const noTracing = existsSync('/sys/kernel/tracing') ? undefined : 'this kernel cannot trace';
 
-/** Why the tests of this folder cannot run here. */
+/** Why the tests of this directory cannot run here. */
 export const endToEndMissing: string | undefined = unmet(
   noRoot,
   noTracing,
   missingTools('dpkg', 'dpkg-deb', 'unshare', 'setpriv'),
 );
 
-/** A folder that is gone when the file's tests have ended. */
+/** A directory that is gone when the file's tests have ended. */
 export function scratchDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'stepparent-e2e-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -42,7 +42,7 @@ export function makeDatabase(directory: string): void {
 const madeByTools = ['/var/lib/apt', '/var/cache/apt', '/var/cache/debconf', '/var/log'];
 
 /**
- * From now on package tools that this file starts change scratch databases, in folders below `scratch`, and write their
+ * From now on package tools that this file starts change scratch databases, in directories below `scratch`, and write their
  * logs there; no journald is to be seen.
  */
 export function enterPrivateHost(scratch: string): void {

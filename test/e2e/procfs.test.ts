@@ -1,4 +1,4 @@
-// The sensor that polls: what lasts is seen, and what is not covered is said.
+// The polling sensor: processes that last are seen, and the gap in coverage is reported.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

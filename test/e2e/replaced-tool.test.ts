@@ -1,4 +1,4 @@
-// dpkg upgraded while the agent runs: the probe hangs on the old file, and is set anew.
+// dpkg upgraded while the agent runs: the probe is on the old file, and is set again on the new one.
 
 import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// The real agent as a child process with folders of its own, asked through the real command line.
+// The real agent as a child process with directories of its own, asked through the real command line.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
@@ -22,7 +22,7 @@ import { judgedIncomplete } from '../../collectors/event/hold.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
-/** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched folder. */
+/** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched directory. */
 export function collectEvents(agent: TestAgent, directory: string): () => Promise<StepparentEvent[]> {
   let marker = 0;
   return async () => {
@@ -202,7 +202,7 @@ afterAll(async () => {
 });
 
 /**
- * An agent, not started yet, with folders below `scratch`. `toml` is laid over a configuration that keeps alerts out of
+ * An agent, not started yet, with directories below `scratch`. `toml` is laid over a configuration that keeps alerts out of
  * the journal. Ended and cleaned up after the file's tests, which fail when it has left something in the kernel.
  */
 export function testAgent(scratch: string, toml = ''): TestAgent {

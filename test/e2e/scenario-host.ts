@@ -20,7 +20,7 @@ export const scenariosMissing: string | undefined =
   endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
 
 const info = '/var/lib/dpkg/info';
-/** Where distributions put daemons: here an empty folder of the test's own. */
+/** Where distributions put daemons: here an empty directory of the test's own. */
 const bin = '/usr/libexec';
 
 export const lacks = ({ needs = [] }: Act): boolean => !needs.every((file) => existsSync(file));

@@ -1,4 +1,4 @@
-// Maintainer scripts under the real agent: what they were, also when they are gone, and whether their version had them before.
+// Maintainer scripts under the real agent: their content, even after they are gone, and whether their version had them before.
 
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     scratch,
     `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
-  /** While it runs, the folder that it was unpacked into is there, and can be looked at. */
+  /** While it runs, the directory that it was unpacked into is there, and can be looked at. */
   const preinst = '#!/bin/sh\nsleep 0.3\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
   const reported = collectEvents(agent, info);

@@ -1,4 +1,4 @@
-// A file system that is full or cannot be written: the agent says so, tells what it can, and loses nothing that it can hold.
+// A file system that is full or read-only: the agent reports it, logs what matches, and keeps what it can hold.
 
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +17,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  /** An agent whose state folder is a file system of its own. */
+  /** An agent whose state directory is a file system of its own. */
   const agentWithDisk = (): { agent: TestAgent; disk: string } => {
     const agent = testAgent(scratch);
     const disk = join(agent.directory, 'state');

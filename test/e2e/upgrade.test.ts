@@ -1,4 +1,4 @@
-// A real upgrade of fifty packages tells nothing; the same with one hostile package among them is one incident, told whole.
+// A real upgrade of fifty packages raises no alert; with one hostile package among them it is one complete incident.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';

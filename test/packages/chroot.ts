@@ -1,4 +1,4 @@
-// A Debian system in a folder, for packages to be installed into. Nothing of it runs.
+// A Debian system in a directory, for packages to be installed into. Nothing of it runs.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export interface Chroot {
 }
 
 /**
- * Fetches a release's smallest system into `folder`, with these packages besides, from the archive that apt uses here. `foreign` is
+ * Fetches a release's smallest system into `directory`, with these packages besides, from the archive that apt uses here. `foreign` is
  * another architecture than this machine's: its second stage has to run there.
  */
 export function debootstrap(directory: string, release: string, include: readonly string[], foreign?: string): void {
@@ -40,7 +40,7 @@ export function debootstrap(directory: string, release: string, include: readonl
   });
 }
 
-/** Makes one of that release in `folder`. */
+/** Makes one of that release in `directory`. */
 export function makeChroot(directory: string, release: string, ...include: string[]): Chroot {
   debootstrap(directory, release, include);
   const enter = [

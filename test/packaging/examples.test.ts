@@ -1,4 +1,4 @@
-// The configurations for log shippers: each can be parsed, is told of in docs/fleet.md, and reads what the agent writes.
+// The configurations for log shippers: each can be parsed, is described in docs/fleet.md, and reads what the agent writes.
 
 import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The sample configuration: it is valid, says nothing by itself, and shows the defaults as they are.
+// The sample configuration: it is valid, sets nothing, and shows the defaults as they are.
 
 import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';

@@ -2,7 +2,7 @@
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 
-/** `dpkg`, `rpm`: an installation by a parent that is new. `script`: a program out of dpkg's folder of scripts. */
+/** `dpkg`, `rpm`: an installation by a parent that is new. `script`: a program out of dpkg's directory of scripts. */
 export type LiteralCondition = 'dpkg' | 'rpm' | 'script';
 
 const asInstall = new Set(['-i', '--install']);

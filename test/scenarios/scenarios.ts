@@ -2,7 +2,7 @@
 
 /**
  * `script` is run by a shell that a process called `actor` has started in a session of its own. It finds `$DEBS`, `$RPMS` and
- * `$REPOSITORY` (packages), `$WORK` (an empty folder), `$INFO` (dpkg's folder of scripts) and the functions of `prelude`.
+ * `$REPOSITORY` (packages), `$WORK` (an empty directory), `$INFO` (dpkg's directory of scripts) and the functions of `prelude`.
  */
 export interface Act {
   id: string;

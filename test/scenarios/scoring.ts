@@ -1,4 +1,4 @@
-// What was said of each scenario, as a table for people.
+// The result of each scenario as a table for people.
 
 import type { LiteralCondition } from './literal-conditions.ts';
 import type { Scenario } from './scenarios.ts';

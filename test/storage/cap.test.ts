@@ -1,4 +1,4 @@
-// The cap: so many alerts of one rule in five minutes, the rest kept and told in one summary.
+// The cap: a maximum of alerts of one rule in five minutes; the others are kept and reported in one summary.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

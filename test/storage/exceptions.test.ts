@@ -1,4 +1,4 @@
-// What an exception hides is kept and counted, goes to nobody, and teaches nothing.
+// Alerts that an exception hides: kept and counted, not delivered, and without effect on the baseline.
 
 import { describe, expect, test } from 'vitest';
 import type { HuntRow } from '../../storage/hunt-rows.ts';

@@ -1,4 +1,4 @@
-// Rows of hunts: known at the first run, told once after it.
+// Rows of hunts: known at the first run, reported once after it.
 
 import { expect, test } from 'vitest';
 import type { HuntRow } from '../../storage/hunt-rows.ts';

@@ -1,4 +1,4 @@
-// What a folder held when it was last looked at.
+// The files of a directory as they were when it was last checked.
 
 import { expect, test } from 'vitest';
 import type { KnownFile } from '../../collectors/packagedb/listing.ts';

@@ -1,4 +1,4 @@
-// Learning mode: begins once, ends for ever, and keeps what it would have said.
+// Learning mode: begins once, ends permanently, and keeps the alerts that it would have delivered.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// Retention: what goes, what stays, and that every bound holds.
+// Retention: what is deleted, what is kept, and that every bound holds.
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';

@@ -1,4 +1,4 @@
-// Folders and stores that are gone when the test ends.
+// Directories and stores that are removed when the test ends.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

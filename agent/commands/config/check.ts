@@ -22,9 +22,9 @@ async function checkFiles({ config }: GlobalOptions, file: string | undefined): 
   const print = (line: string): boolean => process.stdout.write(`${escapeText(line, lineChars)}\n`);
   for (const file of files) print(`read: ${file}`);
   for (const warning of warnings) print(`warning: ${warning}`);
-  for (const { message, position: span } of refused) {
+  for (const { message, position } of refused) {
     print(`refused: ${message}`);
-    if (span) process.stdout.write(`${span.excerpt}\n`);
+    if (position) process.stdout.write(`${position.excerpt}\n`);
   }
   const hasNone = files.length === 0 && refused.length === 0;
   const read = hasNone ? 'no configuration file: defaults' : counted(files.length, 'file');

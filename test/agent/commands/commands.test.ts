@@ -325,11 +325,11 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
   const refused = await stepparent('rules', 'check', copy);
   expect(refused).toMatchObject({ code: 1, out: expect.stringMatching(refusedAt(copy)) });
   expect(countsOf(refused.err)).toEqual([0, 1]);
-  // By itself, by another name, and in its folder it is no other rule.
+  // By itself, by another name, and in its directory it is no other rule.
   const link = join(directory, 'link.toml');
   symlinkSync(rule, link);
   expect(await stepparent('rules', 'check', rule, link, join(directory, 'rules'))).toMatchObject({ code: 0, out: '' });
-  // Nor is a file that is given by its name and with its folder.
+  // Nor is a file that is given by its name and with its directory.
   const alone = join(directory, 'alone');
   mkdirSync(alone);
   writeFileSync(join(alone, 'c.toml'), ruleText('c-rule', 'low'));

@@ -22,7 +22,7 @@ function stepparent(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   });
 }
 
-/** A folder with these files; the first is the configuration. */
+/** A directory with these files; the first is the configuration. */
 function directoryOf(files: Record<string, string>): string {
   const directory = temporaryDirectory();
   mkdirSync(join(directory, 'conf.d'));

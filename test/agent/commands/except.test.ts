@@ -1,4 +1,4 @@
-// `stepparent except` as a user meets it: what is shown, what is written, what is refused.
+// `stepparent except` from the command line: its output, the files it writes, and the input it rejects.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

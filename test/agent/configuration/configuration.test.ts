@@ -1,4 +1,4 @@
-// The configuration: defaults, layers, and what a mistake is answered with.
+// The configuration: defaults, layers, and error messages.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';

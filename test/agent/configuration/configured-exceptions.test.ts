@@ -1,4 +1,4 @@
-// Exceptions in configuration files: what is taken, what is refused and where, what is warned of.
+// Exceptions in configuration files: valid ones, errors with their position, and warnings.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

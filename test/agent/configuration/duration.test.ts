@@ -1,4 +1,4 @@
-// Spans and points of time: what is taken and what is not.
+// Parsing of time spans and points of time: valid and invalid texts.
 
 import { expect, test } from 'vitest';
 import { allowedDuration, parseDuration, parseSince } from '../../../agent/configuration/duration.ts';

@@ -1,4 +1,4 @@
-// Whose folder the agent takes for its own.
+// Which directories the agent accepts as its own.
 
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// What is said of rules that are legal and can never fire as they are meant to.
+// Warnings about rules that load but cannot fire as intended.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

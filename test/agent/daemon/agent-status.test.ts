@@ -1,4 +1,4 @@
-// The status as text: what is shown, and that nothing in it can start a line.
+// The status as text: its content, and that no value in it can start a line.
 
 import { expect, test } from 'vitest';
 import { type AgentStatus, formatStatus, type StoreFacts } from '../../../agent/daemon/agent-status.ts';

@@ -1,4 +1,4 @@
-// The control socket: who may ask, what is answered, and what cannot bring the agent down.
+// The control socket: permissions, answers, and requests that must not stop the agent.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -57,7 +57,7 @@ test('nobody listens: undefined', async () => {
 test.skipIf(needsRoot)(titled('another user may not ask', needsRoot), async () => {
   const path = socketPath();
   await listening(path);
-  // As wide as an operator could make the folder; the socket itself still refuses.
+  // As wide as an operator could make the directory; the socket itself still refuses.
   chmodSync(join(path, '../..'), 0o755);
   chmodSync(join(path, '..'), 0o755);
   const script =

@@ -1,4 +1,4 @@
-// Health checks: what each finds, since when, and which changes are logged.
+// Health checks: the findings of each, the time since when, and the changes that are logged.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-// Hunts in the agent: a row that is new is told once, whatever goes wrong on the way.
+// Hunts in the agent: a new row is reported once, even if something fails on the way.
 
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type HuntScheduleDeps, startHuntSchedule } from '../../../agent/daemon/hunt-schedule.ts';
@@ -77,17 +77,11 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Chang
     },
   );
   onTestFinished(() => store.close());
-  return { store, running, told: reported, windows, finished };
+  return { store, running, reported, windows, finished };
 }
 
 test('the first run tells nothing, later ones what is new, once', async () => {
-  const {
-    store,
-    running,
-    told: reported,
-    windows,
-    finished,
-  } = schedule({
+  const { store, running, reported, windows, finished } = schedule({
     files: [answer('x', 'y'), answer('x', 'z', null), answer('x', 'z', null)],
   });
   await finished;
@@ -105,11 +99,7 @@ test('the first run tells nothing, later ones what is new, once', async () => {
 });
 
 test('a hunt that fails is told, does not hold up the others, and is tried again', async () => {
-  const {
-    running,
-    told: reported,
-    finished,
-  } = schedule({
+  const { running, reported, finished } = schedule({
     broken: [new Error('no such table: x'), answer()],
     sound: [answer('x'), answer('x', 'y')],
   });
@@ -128,7 +118,7 @@ test('a hunt that fails is told, does not hold up the others, and is tried again
 test('a store that fails is a failed run: the rows are told at the next', async () => {
   const store = temporaryStore();
   let fails = 1;
-  const { finished, told: reported } = schedule(
+  const { finished, reported } = schedule(
     { files: [answer(), answer('x'), answer('x')] },
     {
       recordHunt(ruleId, rows, nowMs) {
@@ -143,12 +133,7 @@ test('a store that fails is a failed run: the rows are told at the next', async 
 
 test('a row that an exception covers is not told, and counted as excepted', async () => {
   const asked: unknown[] = [];
-  const {
-    store,
-    running,
-    told: reported,
-    finished,
-  } = schedule(
+  const { store, running, reported, finished } = schedule(
     { files: [answer(), answer('x', 'y')] },
     {
       exceptionFor(ruleId, read, nowMs) {
@@ -185,7 +170,7 @@ test('stopping ends what runs, and nothing is told of it', async () => {
   const runs = new Promise<void>((resolve) => {
     begun = resolve;
   });
-  const { running, told: reported } = schedule(
+  const { running, reported } = schedule(
     { files: [], later: [] },
     {
       run: (_, __, signal) =>
@@ -231,7 +216,7 @@ test('a reload with a shorter interval begins the round that is overdue, and ask
 
 test('hunts that cannot be had are a fault, and the rounds go on', async () => {
   let fails = 1;
-  const { told: reported, finished } = schedule(
+  const { reported, finished } = schedule(
     {},
     {
       hunts() {

@@ -1,4 +1,4 @@
-// What systemd is told, message by message.
+// The notifications to systemd, message by message.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { environmentOfChild, openServiceManager } from '../../../agent/daemon/service-manager.ts';

@@ -1,4 +1,4 @@
-// What is said of matches that cannot be stored.
+// Log lines about matches that cannot be stored.
 
 import { expect, test } from 'vitest';
 import { openStorageOutage } from '../../../agent/daemon/storage-outage.ts';
@@ -21,11 +21,11 @@ function opened() {
     (message: string, values: Readonly<Record<string, unknown>> = {}) =>
       lines.push([level, message, ...Object.values(values)].join(' '));
   const outage = openStorageOutage({ error: say('error'), info: say('info') });
-  return { unstored: outage, said: () => lines.splice(0) };
+  return { outage, said: () => lines.splice(0) };
 }
 
 test('each match is said once, however often the store is asked', () => {
-  const { unstored: outage, said } = opened();
+  const { outage, said } = opened();
   const [a, b] = [judgedEvent('a'), judgedEvent('b')];
   outage.refused([a], 'full');
   outage.refused([a], 'full');
@@ -44,7 +44,7 @@ test('each match is said once, however often the store is asked', () => {
 });
 
 test('what would be no alert is not said', () => {
-  const { unstored: outage, said } = opened();
+  const { outage, said } = opened();
   const none = [{ known: true }, { alerting: false }, { exception: exampleException() }];
   outage.refused(
     none.map((change, i) => judgedEvent(String(i), change)),
@@ -54,7 +54,7 @@ test('what would be no alert is not said', () => {
 });
 
 test('a flood is cut short, with a word', () => {
-  const { unstored: outage, said } = opened();
+  const { outage, said } = opened();
   outage.refused(
     Array.from({ length: 500 }, (_, i) => judgedEvent(String(i))),
     'full',

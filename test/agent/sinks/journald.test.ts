@@ -1,4 +1,4 @@
-// Alerts in a real journal: what goes in comes back, and nothing can add a field or an entry.
+// Alerts in a real journal: fields are read back as they were written, and no value can add a field or an entry.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alertOfEntry } from '../../../agent/journal/journal-alert.ts';

@@ -1,4 +1,4 @@
-// Reading a field or a pattern of fields out of a document: what is found, in which order, and what is not.
+// Reading a field or a pattern of fields from a document: values, their order, and absent fields.
 
 import { describe, expect, test } from 'vitest';
 import type { FieldValue } from '../../../collectors/event/event.ts';

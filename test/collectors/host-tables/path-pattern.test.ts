@@ -1,4 +1,4 @@
-// Patterns of file names as SQL has them: what is looked at may be more than SQL takes, never less.
+// Patterns of file names in SQL: the files that are read can be more than SQL accepts, never fewer.
 
 import { expect, test } from 'vitest';
 import { parsePathPattern } from '../../../collectors/host-tables/path-pattern.ts';

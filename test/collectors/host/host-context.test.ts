@@ -1,4 +1,4 @@
-// The names of users, and what every event says of its host.
+// The names of users, and the host's fields of every event.
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -64,7 +64,7 @@ describe.skipIf(missing)(titled('an agent with mounts of its own', missing), () 
   });
 
   test('a chroot is no container', () => {
-    // Where /lib and /bin are links into /usr, that folder is a root to itself.
+    // Where /lib and /bin are links into /usr, that directory is a root to itself.
     const { details } = fromService('/bin/sh', 'chroot', '/usr', '/bin/sh', '-c', 'echo ready; read -r line');
     expect({ hostRoot: details.hostRoot, container: details.containerId }).toEqual({
       hostRoot: false,

@@ -1,4 +1,4 @@
-// What an event of fanotify says of a name.
+// The actions in a fanotify event.
 
 import { expect, test } from 'vitest';
 import { actionsOf, concernsName, type NameAction } from '../../../collectors/packagedb/event-actions.ts';

@@ -1,4 +1,4 @@
-// Whether fanotify says that it is not to be had, where it could not name who writes.
+// fanotify is reported as unavailable where it could not name the writer.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What dpkg says of versions: its status file, and the updates beside it, while it works and after.
+// Installed versions from dpkg's status file and its pending updates, while dpkg works and after.
 
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Which package owns a file, by dpkg's lists in a folder of our own, and by the host's rpm.
+// Which package owns a file, by dpkg's lists in a directory of our own, and by the host's rpm.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

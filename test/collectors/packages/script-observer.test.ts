@@ -1,4 +1,4 @@
-// Scripts of packages that come, change and run: which version each is of, and what it is to it, over a scratch database of dpkg's and a real store.
+// Scripts of packages that appear, change and run: their versions and states, over a scratch database of dpkg's and a real store.
 
 import { createHash } from 'node:crypto';
 import {
@@ -215,7 +215,7 @@ async function evidenceWith(packages: Versions) {
     taken,
     faults,
     ids,
-    tell: report,
+    report,
     say,
     put,
     install,
@@ -383,7 +383,7 @@ describe('a script that runs is of the version that it was of then', () => {
 });
 
 test('while dpkg puts a package in place nothing is said of a content that is new', async () => {
-  const { tell: report, note, install, isTaken, say, put, store } = await evidenceWith({ cron: '1' });
+  const { report, note, install, isTaken, say, put, store } = await evidenceWith({ cron: '1' });
   expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'first' });
   note('cron', '1', 'half-installed');
   const { script, unobserved } = await report('info/cron.postinst', 'b\n', dpkg);
@@ -462,7 +462,7 @@ test('what waits is judged at the end', async () => {
 });
 
 test('who else writes: changed, also where there was nothing; what is put back is known', async () => {
-  const { tell: report, install } = await evidenceWith({ cron: '1', bash: '5' });
+  const { report, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'exit 0\n');
   const bad = (await report('info/cron.postinst', 'setsid /opt/x &\nexit 0\n', '/usr/bin/sed')).script;
   expect(bad).toMatchObject({ state: 'changed', findings: [{ id: 'detached-process', line: 1 }] });
@@ -476,7 +476,7 @@ test('who else writes: changed, also where there was nothing; what is put back i
 });
 
 test('a script that could not be read: its name and its writer are enough', async () => {
-  const { tell: report, put, install } = await evidenceWith({ cron: '1', bash: '5' });
+  const { report, put, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'a\n');
   const script = (name: string) => ({ script: { path: name, package: name, phase: 'prerm' } });
   const reportUnread = (name: string, by?: string) => report(`info/${name}.prerm`, undefined, by, script(name));
@@ -494,7 +494,7 @@ test('a script that could not be read: its name and its writer are enough', asyn
 });
 
 test('the first pass: once, quietly, but for what no package has', async () => {
-  const { directory, evidence, store, taken, tell: report } = await evidenceWith({ cron: '1' });
+  const { directory, evidence, store, taken, report } = await evidenceWith({ cron: '1' });
   writeFileSync(join(directory, 'info', 'cron.postinst'), 'a\n');
   writeFileSync(join(directory, 'info', 'cron.list'), '/x\n');
   writeFileSync(join(directory, 'info', 'ghost.prerm'), 'b\n');

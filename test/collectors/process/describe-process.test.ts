@@ -70,7 +70,7 @@ function observeWith(
     onExec: (observed) => reported.push(observed),
   });
   for (const record of records) collector.handle(record);
-  return { proc, table, told: reported.at(-1) as ObservedExec };
+  return { proc, table, reported: reported.at(-1) as ObservedExec };
 }
 
 const usual = [fork(10, 30), exec(30, '/no/dpkg')];
@@ -86,7 +86,7 @@ const rootIds = {
 };
 
 test('all of it', () => {
-  const { told: reported } = observe([init, shell], [child()], ...usual);
+  const { reported } = observe([init, shell], [child()], ...usual);
   const document = reported.document();
   const bash = {
     pid: 10,
@@ -177,7 +177,7 @@ test('all of it', () => {
 
 describe('quick fields', () => {
   test('are those of the document, and cost no look at /proc', () => {
-    const { proc, told: reported } = observe([init, shell], [child()], ...usual);
+    const { proc, reported } = observe([init, shell], [child()], ...usual);
     proc.inspected.length = 0;
     const fields = [
       'host.os.type',
@@ -213,7 +213,7 @@ describe('quick fields', () => {
   });
 
   test('any other field makes the document', () => {
-    const { proc, told: reported } = observe([init, shell], [child()], ...usual);
+    const { proc, reported } = observe([init, shell], [child()], ...usual);
     expect(reported.read('process.args')).toEqual(['dpkg', '-i', 'x.deb']);
     expect(reported.read('process.session_leader.name')).toBe('bash');
     expect(reported.read('process.title')).toBe(undefined);
@@ -224,7 +224,7 @@ describe('quick fields', () => {
 describe('the script that runs', () => {
   const shellWith = (...args: string[]) => child({ exe: '/no/dash', args, workingDirectory: directory });
   const quickAndFull = (...records: Parameters<typeof observe>) => {
-    const { told: reported, proc } = observe(...records);
+    const { reported, proc } = observe(...records);
     const quick = reported.read('stepparent.script.path');
     return {
       quick,
@@ -250,19 +250,14 @@ describe('the script that runs', () => {
   });
 
   test('itself, and arguments cost no look', () => {
-    const { told: reported, proc } = observe(
-      [init, shell],
-      [child({ exe: '/no/dash' })],
-      fork(10, 30),
-      exec(30, script),
-    );
+    const { reported, proc } = observe([init, shell], [child({ exe: '/no/dash' })], fork(10, 30), exec(30, script));
     expect(reported.read('stepparent.script.path')).toBe(script);
     expect(proc.argsRead).toEqual([]);
     expect(reported.document().stepparent.script).toEqual({ path: script });
   });
 
   test('a program is none; of one that had ended the arguments are missing', () => {
-    expect(observe([init, shell], [child()], ...usual).told.document().stepparent).not.toHaveProperty('script');
+    expect(observe([init, shell], [child()], ...usual).reported.document().stepparent).not.toHaveProperty('script');
     expect(quickAndFull([init, shell], [], ...dash, exit(30))).toEqual({
       quick: undefined,
       inspected: [],
@@ -282,7 +277,7 @@ describe('the script that runs', () => {
       },
       copies: { originalOf: (file) => known(file === script ? '/info/x.postinst' : undefined) },
     };
-    const { told: reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
+    const { reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
     expect(reported.read('stepparent.genuine.process')).toBe(false);
     expect(reported.read('stepparent.script.copy_of')).toBe('/info/x.postinst');
     expect(proc.inspected.filter((pid) => pid === 30)).toEqual([]);
@@ -305,7 +300,7 @@ describe('the script that runs', () => {
       },
       copies: { originalOf: () => ask(original.promise) },
     };
-    const { told: reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
+    const { reported, proc } = observeWith(knowledge, [init, shell], [shellWith('sh', script)], ...dash);
     const pending = reported.pending();
     expect(proc.inspected).toContain(30);
     expect([reported.isDescribed(), reported.read('stepparent.script.copy_of')]).toEqual([false, undefined]);
@@ -331,7 +326,7 @@ test('an event is made once: what becomes known later does not change it', () =>
     },
     copies: { originalOf: () => known<string>(undefined) },
   };
-  const { told: reported } = observeWith(knowledge, [init, shell], [child()], ...usual);
+  const { reported } = observeWith(knowledge, [init, shell], [child()], ...usual);
   expect(reported.scope()).toBe('');
   genuine = { parent: true };
   const document = reported.document();
@@ -341,14 +336,14 @@ test('an event is made once: what becomes known later does not change it', () =>
 });
 
 test('where all is known nothing is waited for', () => {
-  const { told: reported } = observe([init, shell], [child()], ...usual);
+  const { reported } = observe([init, shell], [child()], ...usual);
   expect(reported.pending()).toBe(undefined);
   expect(reported.isDescribed()).toBe(false);
 });
 
 describe('what ended too early', () => {
   test('the process: arguments are missing, the rest is taken from its parent', () => {
-    const { told: reported } = observe([init, shell], [], ...usual, exit(30));
+    const { reported } = observe([init, shell], [], ...usual, exit(30));
     const { process, stepparent, user } = reported.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', name: 'dpkg', working_directory: '/no' });
     expect(process).not.toHaveProperty('args');
@@ -374,7 +369,7 @@ describe('what ended too early', () => {
   });
 
   test('everybody: nothing is made up', () => {
-    const { told: reported } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
+    const { reported } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
     const { process, stepparent, user, group, container } = reported.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', parent: { pid: 20 } });
     expect(process?.parent).not.toHaveProperty('executable');
@@ -394,7 +389,7 @@ describe('what ended too early', () => {
   });
 
   test('and had no parent in sight', () => {
-    const { told: reported } = observe([], [], exec(30, '/no/dpkg'));
+    const { reported } = observe([], [], exec(30, '/no/dpkg'));
     expect(reported.document().process).not.toHaveProperty('parent');
     expect(reported.document().stepparent).toMatchObject({
       lineage: [],
@@ -403,7 +398,7 @@ describe('what ended too early', () => {
   });
 
   test('but was looked at while it ran another program: file and arguments of that one are not taken', () => {
-    const { told: reported } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
+    const { reported } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
     const { process, stepparent } = reported.document();
     expect(process).toMatchObject({ executable: '/no/dpkg', user: { id: '0' } });
     expect(process).not.toHaveProperty('args');
@@ -415,13 +410,13 @@ describe('what ended too early', () => {
   });
 
   test('its pid has gone to another', () => {
-    const { told: reported } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
+    const { reported } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
     expect(reported.document().process).not.toHaveProperty('args');
     expect(reported.document().user).toMatchObject(root);
   });
 
   test('an ancestor further up: the lineage notes what it would have of it', () => {
-    const { told: reported } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
+    const { reported } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
     const { lineage, unobserved = {} } = reported.document().stepparent;
     expect(lineage).toMatchObject([{ pid: 20 }, { pid: 15 }]);
     expect(Object.keys(unobserved).filter((name) => name.startsWith('stepparent.lineage.'))).toEqual([
@@ -435,7 +430,7 @@ describe('what ended too early', () => {
 describe('leaders', () => {
   test('outside the ancestry', () => {
     const other = detailsOf(15, { startTicks: 20, exe: '/no/make' });
-    const { told: reported } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
+    const { reported } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
     expect(reported.document().process?.group_leader).toMatchObject({
       pid: 15,
       name: 'make',
@@ -444,13 +439,13 @@ describe('leaders', () => {
   });
 
   test('that are gone: the pid is what is known', () => {
-    const { told: reported } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
+    const { reported } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
     expect(reported.document().process?.session_leader).toEqual({ pid: 99, same_as_process: false });
     expect(reported.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
   });
 
   test('of the kernel or out of sight: none, and said so', () => {
-    const { told: reported } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
+    const { reported } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
     const { process, stepparent } = reported.document();
     for (const role of ['session_leader', 'group_leader']) {
       expect(process).not.toHaveProperty(role);
@@ -477,7 +472,7 @@ describe('users and groups', () => {
         }),
       ],
       ...usual,
-    ).told;
+    ).reported;
 
   test('each kind of id, known by name and unknown', () => {
     const { process, user, group } = setId().document();
@@ -511,13 +506,13 @@ describe('users and groups', () => {
   ])('%s: of a setuid and setgid program, and not of what root runs', (condition) => {
     const { matches } = compileEql(`process where process.name in ("dpkg", "cat") and ${condition}`);
     expect(matches(setId().read)).toBe(true);
-    expect(matches(observe([init, shell], [child()], ...usual).told.read)).toBe(false);
+    expect(matches(observe([init, shell], [child()], ...usual).reported.read)).toBe(false);
     // One that ended first has what its parent had, and says so.
-    expect(matches(observe([init, shell], [], ...usual, exit(30)).told.read)).toBe(false);
+    expect(matches(observe([init, shell], [], ...usual, exit(30)).reported.read)).toBe(false);
   });
 
   test('more groups than are kept', () => {
-    const { told: reported } = observe(
+    const { reported } = observe(
       [init, shell],
       [child({ supplementalGroupIds: [7], supplementalGroupsTruncated: true })],
       ...usual,
@@ -527,39 +522,35 @@ describe('users and groups', () => {
   });
 
   test('no login: absent', () => {
-    const { told: reported } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
+    const { reported } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
     expect(reported.document().stepparent).not.toHaveProperty('login_user');
   });
 });
 
 test('a start in the first 10 ms after the boot is known', () => {
-  const { told: reported } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
+  const { reported } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
   expect(reported.document().stepparent.lineage?.at(-1)).toMatchObject({ pid: 1, start: '2026-01-02T03:04:05.000Z' });
 });
 
 test('a container', () => {
-  const { told: reported } = observe(
-    [init, shell],
-    [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })],
-    ...usual,
-  );
+  const { reported } = observe([init, shell], [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })], ...usual);
   expect(reported.document().container).toEqual({ id: 'c0ffee' });
   expect(reported.scope()).toBe('c0ffee');
   expect(reported.document().process).toMatchObject({ interactive: false });
   expect(reported.document().process).not.toHaveProperty('tty');
   const ended = observe([init, { ...shell, containerId: 'c0ffee' }], [], ...usual, exit(30));
-  expect(ended.told.scope()).toBe('c0ffee');
+  expect(ended.reported.scope()).toBe('c0ffee');
 });
 
 test('a parent that was read from /proc is an inference', () => {
-  const { told: reported } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
+  const { reported } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
   expect(reported.document().stepparent.inferred).toHaveProperty(['process.parent']);
-  expect(observe([init, shell], [child()], ...usual).told.document().stepparent.inferred).toBe(undefined);
+  expect(observe([init, shell], [child()], ...usual).reported.document().stepparent.inferred).toBe(undefined);
 });
 
 test('a unit of a user’s own service manager is told with that user', () => {
   const cgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/x.service';
-  const { told: reported } = observe([init, shell], [child({ cgroupPath })], ...usual);
+  const { reported } = observe([init, shell], [child({ cgroupPath })], ...usual);
   expect(reported.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
 });
 
@@ -574,7 +565,7 @@ describe('the lineage', () => {
     [40, 16, 16],
   ])('of %d and init', (length, kept, truncated) => {
     const last = 100 + length - 1;
-    const { told: reported, table } = observe([init], [], ...chain(length), fork(last, 30), exec(30, '/no/x'));
+    const { reported, table } = observe([init], [], ...chain(length), fork(last, 30), exec(30, '/no/x'));
     expect(reported.document().stepparent.lineage).toHaveLength(kept);
     expect(reported.document().stepparent.truncated?.['stepparent.lineage']).toBe(truncated);
     expect(ancestorsOf(table.find(30) as ProcessEntry)[0]?.entry.pid).toBe(last);
@@ -585,30 +576,25 @@ describe('arguments', () => {
   const long = 'x'.repeat(maxEventArgsBytes);
 
   test('from the sensor go before those in /proc', () => {
-    const { told: reported } = observe(
-      [init, shell],
-      [child()],
-      fork(10, 30),
-      exec(30, '/no/dpkg', { args: ['seen'] }),
-    );
+    const { reported } = observe([init, shell], [child()], fork(10, 30), exec(30, '/no/dpkg', { args: ['seen'] }));
     expect(reported.document().process).toMatchObject({ args: ['seen'], command_line: 'seen', args_count: 1 });
   });
 
   test('of an attempt stand in where there are no others', () => {
     const attempt: ProcessRecord = { kind: 'attempt', timeNs: 1e9, tid: 30, args: ['dpkg', '-r'], truncated: true };
-    const ended = observe([init, shell], [], fork(10, 30), attempt, exec(30, '/no/dpkg'), exit(30)).told.document();
+    const ended = observe([init, shell], [], fork(10, 30), attempt, exec(30, '/no/dpkg'), exit(30)).reported.document();
     expect(ended.process?.args).toEqual(['dpkg', '-r']);
     expect(ended.stepparent).toMatchObject({
       inferred: { 'process.args': 'what execve was given' },
       truncated: { 'process.args': maxEventArgsBytes },
     });
-    const alive = observe([init, shell], [child()], fork(10, 30), attempt, exec(30, '/no/dpkg')).told.document();
+    const alive = observe([init, shell], [child()], fork(10, 30), attempt, exec(30, '/no/dpkg')).reported.document();
     expect(alive.process?.args).toEqual(['dpkg', '-i', 'x.deb']);
     expect(alive.stepparent.truncated).toBe(undefined);
   });
 
   test('are cut', () => {
-    const { told: reported } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
+    const { reported } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
     const { process, stepparent } = reported.document();
     expect(process?.args_count).toBe(3);
     expect([process?.args].flat().join('')).toHaveLength(maxEventArgsBytes);
@@ -617,7 +603,7 @@ describe('arguments', () => {
 
   test('of ancestors are cut sooner', () => {
     const records = [fork(10, 20), exec(20, '/no/x', { args: [long] }), fork(20, 30), exec(30, '/no/y')];
-    const { process, stepparent } = observe([init, shell], [], ...records).told.document();
+    const { process, stepparent } = observe([init, shell], [], ...records).reported.document();
     expect([process?.parent?.args].flat()[0]).toHaveLength(8192);
     expect(stepparent.truncated).toEqual({ 'process.parent.args': 8192 });
   });

@@ -1,4 +1,4 @@
-// What name a program goes by: links, relative names, scripts, files that are gone, and names that somebody plays with.
+// The name of a program: links, relative names, scripts, files that are gone, and names that an attacker chose.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -92,10 +92,10 @@ describe('relative names', () => {
     ['./program', ['d'], none, 'd/program'],
     ['../link', ['d'], none, 'd/program'],
     ['program', ['d'], 'd/program', 'd/program'],
-    // Before it was looked at itself: its parent's folder, or the next one's that is known.
+    // Before it was looked at itself: its parent's directory, or the next one's that is known.
     ['./program', [none, 'd'], none, 'd/program'],
     ['./program', [none, none, 'd'], none, 'd/program'],
-    // It has changed its folder since: the file of that name is what is mapped.
+    // It has changed its directory since: the file of that name is what is mapped.
     ['./program', [''], 'd/program', 'd/program'],
   ])('%s in %j', (given, directories, mapped, found) => {
     const entry = directories.reduceRight<ProcessEntry | undefined>(

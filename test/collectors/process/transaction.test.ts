@@ -200,11 +200,11 @@ describe('in the event', () => {
       isProbed: (executable) => executable === probed,
       onExec: (observed) => reported.push(observed),
     });
-    return { table, told: reported, collector };
+    return { table, reported, collector };
   }
 
   test('of the tool and of what it starts', () => {
-    const { table, told: reported, collector } = report();
+    const { table, reported, collector } = report();
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/apt-get'));
     collector.handle(fork(10, 11));
@@ -219,7 +219,7 @@ describe('in the event', () => {
   });
 
   test('of no other process, and asking costs no look at it', () => {
-    const { told: reported, collector } = report();
+    const { reported, collector } = report();
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/sh'));
     let described = false;
@@ -236,7 +236,7 @@ describe('in the event', () => {
   });
 
   test('of a tool that was started by another name', () => {
-    const { told: reported, collector } = report('/no/harmless');
+    const { reported, collector } = report('/no/harmless');
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/harmless'));
     expect(reported).toEqual([]);

@@ -1,4 +1,4 @@
-// Polling: what is concluded from one look at a /proc in memory and the next.
+// Polling: the records that follow from two polls of a /proc in memory.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';

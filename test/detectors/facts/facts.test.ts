@@ -1,4 +1,4 @@
-// Facts as fields: worked out once, when first asked for, of what was observed.
+// Facts as fields: derived once, when first read, from the observed fields.
 
 import { describe, expect, test } from 'vitest';
 import type { FieldReader, FieldValue, StepparentEvent } from '../../../collectors/event/event.ts';

@@ -1,4 +1,4 @@
-// Who started an installation: chains of ancestors as data, nearest first, and who is found.
+// The initiator of an installation: chains of ancestors as data, nearest first, and the expected initiator.
 
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -70,7 +70,7 @@ describe('what carries is passed through', () => {
       'dash',
       ['/usr/bin/dash -c x', '/var/lib/dpkg/info/x.postinst configure', '/usr/bin/dpkg'],
     ],
-    // Names that count in a system folder alone.
+    // Names that count in a system directory alone.
     ['/tmp/sudo', '', ['/tmp/sudo', '/usr/sbin/nginx']],
     ['/opt/x/bash', '', ['/opt/x/bash -c x', '/usr/sbin/nginx']],
     ['/usr/local/bin/apt-get', '', ['/usr/local/bin/apt-get', '/usr/sbin/nginx']],

@@ -1,4 +1,4 @@
-// Runs dpkg and rpm themselves, on scratch roots, and holds the parser's word against what then is installed.
+// Runs dpkg and rpm on scratch roots, and compares the parser's result with the packages that are installed then.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

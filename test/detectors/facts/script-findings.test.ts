@@ -1,4 +1,4 @@
-// What persistence is made of, line by line; what maintainer scripts do every day; and hostile text in bounded time.
+// Persistence indicators line by line, everyday commands of maintainer scripts, and hostile text in bounded time.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

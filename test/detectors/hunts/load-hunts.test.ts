@@ -1,4 +1,4 @@
-// Hunt files: what is taken, and what is refused, with the place.
+// Hunt files: valid ones, and errors with their position.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

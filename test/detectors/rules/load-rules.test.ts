@@ -1,4 +1,4 @@
-// What a rule file may say, and what is told of one that says it wrongly: exact line, column and message.
+// Rule files: valid ones, and errors with exact line, column and message.
 
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

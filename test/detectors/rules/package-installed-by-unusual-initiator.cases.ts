@@ -1,4 +1,4 @@
-// Installations by dpkg and rpm, whoever is behind them, and runs of both that install nothing.
+// Installations by dpkg and rpm with any initiator, and runs of both that install nothing.
 
 import { parsePackageOperation } from '../../../detectors/facts/package-operation.ts';
 import { type CaseEvent, changed, type RuleCases } from './rule-cases.ts';
