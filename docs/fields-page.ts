@@ -45,11 +45,11 @@ function describe(group: Fields, prefix: string, printed: Printed): { above: str
     if (shared.includes(name) && field?.journal === undefined) return [];
     if (!('fields' in node)) return field === undefined ? [] : [fieldLine(field)];
     const { above, lines: inner } = describe(node.fields, `${prefix}${name}.`, printed);
-    const own =
+    const ownText =
       field === undefined
         ? line(code(prefix + name), 'object', '', '', `${node.about}${above}`)
         : fieldLine(field, above);
-    return [own, ...inner];
+    return [ownText, ...inner];
   });
   return { above: model === undefined ? '' : `. ${names} as in ${code(model.prefix.slice(0, -1))}`, lines };
 }

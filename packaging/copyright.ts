@@ -37,8 +37,8 @@ function holders(name: string, text: string, author: unknown): string {
   return authorName;
 }
 
-function partOf(name: string, where: string, from = modules): Part {
-  const directory = join(from, name);
+function partOf(name: string, where: string, root = modules): Part {
+  const directory = join(root, name);
   const { version, license, author } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
   const file = readdirSync(directory).find((entry) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(entry));
   if (file === undefined || typeof license !== 'string') throw new Error(`${name} ${version} says no licence`);

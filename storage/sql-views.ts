@@ -85,19 +85,19 @@ function withOthers(first: readonly Column[], others: readonly Column[], last: C
   return [...first, ...others.filter(([name]) => !names.has(name)), last];
 }
 
-const view = (name: string, columns: readonly Column[], from: string): string =>
-  `CREATE TEMP VIEW "${name}" AS SELECT ${columns.map(([column, sql]) => `${sql} AS "${column}"`).join(', ')} FROM ${from};`;
+const view = (name: string, columns: readonly Column[], source: string): string =>
+  `CREATE TEMP VIEW "${name}" AS SELECT ${columns.map(([column, sql]) => `${sql} AS "${column}"`).join(', ')} FROM ${source};`;
 
 const views: Readonly<Record<EventAccess, string>> = {
   lookup: eventViews(eventColumns(fromEvent.lookup), 'main.fields f'),
   join: eventViews(eventColumns(fromEvent.join), 'main.fields f LEFT JOIN main.events e ON e.id = f.event'),
 };
 
-function eventViews(columns: readonly Column[], from: string): string {
+function eventViews(columns: readonly Column[], source: string): string {
   return [
-    view('events', columns, from),
-    view('process_events', columns, `${from} WHERE f.category = 'process'`),
-    view('file_events', columns, `${from} WHERE f.category = 'file'`),
+    view('events', columns, source),
+    view('process_events', columns, `${source} WHERE f.category = 'process'`),
+    view('file_events', columns, `${source} WHERE f.category = 'file'`),
   ].join('\n');
 }
 

@@ -124,8 +124,8 @@ const ownForms: Readonly<Record<string, Form>> = {
 };
 
 function formOf({ name, type, list, nullable }: Field): Form {
-  const own = ownForms[name];
-  if (own !== undefined) return own;
+  const ownForm = ownForms[name];
+  if (ownForm !== undefined) return ownForm;
   if (type === 'objects' || type === 'flattened' || nullable) return json;
   if (list) return words;
   if (type === 'long' || type === 'float') return number;

@@ -700,12 +700,15 @@ export interface Field extends Omit<Row, 'type'> {
 function fieldsOf(group: Fields, prefix: string, outer: Pick<Field, 'on' | 'within'>, journalOf?: Group['journalOf']) {
   return Object.entries(group).flatMap(([key, node]): Field[] => {
     const name = `${prefix}${key}`;
-    const own = { ...outer, on: node.on ?? outer.on };
+    const inherited = { ...outer, on: node.on ?? outer.on };
     const journal = journalOf?.[key];
-    if ('type' in node) return [{ ...node, ...own, name, ...(journal !== undefined && { journal }) }];
-    if (node.list === undefined) return fieldsOf(node.fields, `${name}.`, own, node.journalOf);
+    if ('type' in node) return [{ ...node, ...inherited, name, ...(journal !== undefined && { journal }) }];
+    if (node.list === undefined) return fieldsOf(node.fields, `${name}.`, inherited, node.journalOf);
     const { fields: inner, journalOf: _, ...list } = node;
-    return [{ ...list, ...own, name, type: 'objects' }, ...fieldsOf(inner, `${name}.`, { ...own, within: name })];
+    return [
+      { ...list, ...inherited, name, type: 'objects' },
+      ...fieldsOf(inner, `${name}.`, { ...inherited, within: name }),
+    ];
   });
 }
 

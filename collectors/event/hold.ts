@@ -77,19 +77,19 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     });
   };
 
-  /** `why`: for the fault of an event that goes on without what it lacks. */
-  const giveUp = (entry: Entry, isGivenUp: (wait: Wait) => boolean, why: (wait: Wait) => string): void => {
+  /** `reasonOf`: for the fault of an event that goes on without what it lacks. */
+  const giveUp = (entry: Entry, isGivenUp: (wait: Wait) => boolean, reasonOf: (wait: Wait) => string): void => {
     for (const { wait } of entry.waits) {
       if (!isGivenUp(wait)) continue;
       entry.missing.push(wait.for);
       const fault = judgedIncomplete[wait.for];
-      if (fault !== undefined) onFault(fault, new Error(why(wait)));
+      if (fault !== undefined) onFault(fault, new Error(reasonOf(wait)));
     }
     endWaits(entry, isGivenUp);
   };
-  const release = (entry: Entry, why: (wait: Wait) => string): void => {
+  const release = (entry: Entry, reasonOf: (wait: Wait) => string): void => {
     if (!entries.delete(entry)) return;
-    giveUp(entry, () => true, why);
+    giveUp(entry, () => true, reasonOf);
     try {
       entry.release(entry.missing);
     } catch (error) {

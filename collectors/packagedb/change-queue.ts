@@ -20,7 +20,7 @@ export interface ChangeQueueOptions<T> {
   repeatMs: number;
   /** Changes that wait; further ones are refused. */
   maxWaiting: number;
-  /** `change` was merged: `into` stands for both. */
+  /** `change` was merged: `target` stands for both. */
   onMerged(target: T, change: T): void;
 }
 

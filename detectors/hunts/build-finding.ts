@@ -36,9 +36,9 @@ export function buildFinding({ hunt, row, host, agent, state, id, nowMs, excepti
     const value = row[column];
     return value === undefined || value === null ? `(no ${column})` : escapeText(String(value), valueChars);
   };
-  const why = hunt.finding?.reason ?? hunt.name;
+  const template = hunt.finding?.reason ?? hunt.name;
   const reason = cutBytes(
-    why.replaceAll(/\{([^{}]+)\}/g, (_, column: string) => shown(column)),
+    template.replaceAll(/\{([^{}]+)\}/g, (_, column: string) => shown(column)),
     messageBytes,
   );
   const file = pick(row, { path: 'file.path', name: 'file.name' });
