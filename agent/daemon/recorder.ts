@@ -36,6 +36,8 @@ type SetAsideListener = (setAside: NonNullable<Store['setAside']>, isNow: boolea
 
 /** Terms that were recorded before: an alert for them is unlikely. */
 const maxRecordedTerms = 4096;
+/** Longer ones are of hostile names: their alerts are built each time. */
+const maxTermsLength = 512;
 /** Events that are committed together; a larger batch of records makes several commits. */
 const batchSize = 64;
 /** Events that wait while the store refuses them: a full disk should not fill the memory as well. */
@@ -86,7 +88,10 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   const noteTerms = (events: readonly JudgedEvent[]): void => {
     if (recordedTerms.size > maxRecordedTerms) recordedTerms.clear();
     for (const { scope, verdicts } of events) {
-      for (const { verdict, alert } of verdicts) if (alert !== undefined) recordedTerms.add(termsKey(scope, verdict));
+      for (const { verdict, alert } of verdicts) {
+        const key = termsKey(scope, verdict);
+        if (alert !== undefined && key.length <= maxTermsLength) recordedTerms.add(key);
+      }
     }
   };
   const commitBatch = (events: readonly JudgedEvent[]): void => {

@@ -106,4 +106,9 @@ test('the alert of a new match is built before the transaction, that of a repeat
   add('b', '/usr/bin/python3');
   add('c', '/opt/other');
   expect(built).toEqual(['a before', 'c before']);
+  // A long term is not kept in memory.
+  const long = `/${'x'.repeat(4000)}`;
+  add('d', long);
+  add('e', long);
+  expect(built.slice(2)).toEqual(['d before', 'e before']);
 });
