@@ -56,21 +56,21 @@ describe('the host is read through one port', () => {
 
 const page = readFileSync(path.join(root, 'docs/architecture.md'), 'utf8');
 
-/** The table of stops: file and function of each. */
-const stops = [...page.matchAll(/^\| \d+ \| `([^`]+)` \| `([^`]+)` \|/gm)].map(([, file = '', name = '']) => ({
-  file,
-  name,
-}));
+/** The table of stops: file and function of each, and by what an exec leaves it. */
+const stops = [...page.matchAll(/^\| \d+ \| `([^`]+)` \| `([^`]+)` \|.*\| `([^`]+)`[^|]*\|$/gm)].map(
+  ([, file = '', name = '', way = '']) => ({ file, name, way }),
+);
 
 test('an exec makes ten stops in ten files', () => {
   expect(stops).toHaveLength(10);
   expect(new Set(stops.map(({ file }) => file)).size).toBe(10);
 });
 
-test.each(stops)('stop $file has $name', ({ file, name }) => {
+test.each(stops)('stop $file has $name, and goes on by $way', ({ file, name, way }) => {
   expect(files).toContain(file);
   const text = readFileSync(path.join(root, file), 'utf8');
   expect(text).toMatch(new RegExp(`^export (?:async )?(?:function|class|const) ${name}\\b`, 'm'));
+  expect(text).toMatch(new RegExp(`\\b${way.replace('.', '\\.')}\\b`));
 });
 
 test('every path that the page names exists', () => {

@@ -28,7 +28,7 @@ export interface DeliveryDeps {
 }
 
 export interface Delivery {
-  /** Says that the outbox may have something; cheap, to be called after every commit. */
+  /** Says that the outbox may have something; cheap, to be called after every commit with alerts. */
   wake(): void;
   status(): SinkStatus[];
   /** Resolves when the batches under way are finished, and closes the sinks. What is left waits in the outbox. */

@@ -134,10 +134,10 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     const waits: Wait[] = end === undefined ? [] : [{ for: 'program', maxMs: maxProgramWaitMs, end }];
     hold.add([...waits, ...(script?.waits ?? [])], () => judgeAndRecord(() => enrichExec(exec, script)));
   }
-  function holdFile(event: StepparentEvent, script: PendingScript | undefined): Promise<void> {
+  function holdDescribed(event: StepparentEvent, script: PendingScript | undefined): Promise<void> {
     return new Promise((resolve) => {
       hold.add(script?.waits ?? [], () => {
-        judgeAndRecord(() => enrichFile(event, script));
+        judgeAndRecord(() => enrichDescribed(event, script));
         resolve();
       });
     });
@@ -154,7 +154,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     const document = enriched(exec.document(), script);
     return { ...described(document), scope: exec.scope, key, classify };
   }
-  function enrichFile(event: StepparentEvent, script: PendingScript | undefined): Candidate {
+  function enrichDescribed(event: StepparentEvent, script: PendingScript | undefined): Candidate {
     const document = script === undefined ? event : enriched(event, script);
     const scope = event.container?.id ?? '';
     return { ...described(document), scope: () => scope, key: undefined, classify: () => 'unlisted' };
@@ -195,6 +195,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   /** With what else comes in the same turn. */
   const commitSoon = timers.soon(0, commit);
 
+  // -- After a batch: execs whose arguments do not come go on without them.
   const flush = (): void => {
     if (tracker.flush(sensor.readUntilNs())) flushAgain();
   };
@@ -220,7 +221,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
       // The change may be known before the records of the process that made it were read.
       if (sensor.readUntilNs() < change.atNs) sensor.readNow();
       const { event, content } = await describeFileChange(change, { table, context });
-      return { judged: holdFile(event, scripts.ofFile(event, content)) };
+      return { judged: holdDescribed(event, scripts.ofFile(event, content)) };
     } finally {
       change.opened?.close();
     }

@@ -10,7 +10,7 @@ export interface Queued {
   pid: number;
 }
 
-/** How long a change waits for others of the same file. The exec sensor, which is up to 40 ms late, has caught up by then. */
+/** How long a change waits for others of the same file. The process sensor, which is up to 40 ms late, has caught up by then. */
 export const settleMs = 70;
 
 export interface ChangeQueueOptions<T> {

@@ -1,4 +1,4 @@
-// Turns a sensor's records into observed execs: keeps the process table and joins each exec with its arguments.
+// The tracker: turns a sensor's records into observed execs, keeps the process table and joins each exec with its arguments.
 
 import type { FieldValue } from '../event/event.ts';
 import type { Held, Hold } from '../event/hold.ts';

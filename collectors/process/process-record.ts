@@ -1,4 +1,4 @@
-// What a process sensor reports: the five things that happen to a process, in the order in which they happened.
+// What a process sensor reports: what happens to processes, in the order in which it happened, and how many records were lost.
 
 /** Nanoseconds since boot, time asleep included. A double: exact to 2 ns for the first 200 days of uptime. */
 export type BootNs = number;

@@ -1,4 +1,4 @@
-// The exec sensor: every fork, exec and exit of the host out of the kernel's trace ring buffer, in order.
+// The process sensor that traces the kernel: every fork, exec and exit of the host out of the kernel's trace ring buffer, in order.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -186,18 +186,18 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     recovered = recovered.concat(batch);
   };
   /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
-  let held: ProcessRecord[] = [];
+  let keptBack: ProcessRecord[] = [];
 
   const drain = (): void => {
     const untilNs = readBootNs();
-    const batch = held;
+    const batch = keptBack;
     reader.readAll(batch);
     readUntilNs = untilNs;
     if (batch.length === 0) return;
     batch.sort((a, b) => a.timeNs - b.timeNs);
     let due = batch.length;
     while (due > 0 && (batch[due - 1] as ProcessRecord).timeNs > untilNs) due--;
-    held = batch.splice(due);
+    keptBack = batch.splice(due);
     records += batch.length;
     if (batch.length > 0) deliver(batch);
   };
@@ -282,11 +282,11 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     let paused = false;
     while (!stopping) {
       // After a pause on a busy host there is something to read.
-      if (held.length === 0 && !paused) await waitForRecords();
+      if (keptBack.length === 0 && !paused) await waitForRecords();
       if (stopping) break;
       const recordsBefore = records;
       guard(drain);
-      if (paused && records === recordsBefore && held.length === 0) {
+      if (paused && records === recordsBefore && keptBack.length === 0) {
         paused = false;
         continue;
       }
@@ -327,7 +327,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
       stopping = true;
       await running;
       guard(drain);
-      if (held.length > 0) guard(drain);
+      if (keptBack.length > 0) guard(drain);
       await takeEvery([
         ['reader', () => reader.close()],
         ['instance', () => instance.remove()],
