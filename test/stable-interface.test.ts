@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { program } from '../agent/main.ts';
+import { readRules } from '../detectors/rules/load-rules.ts';
 import { messageId } from '../detectors/rules/message-id.ts';
 
 const root = await program();
@@ -45,6 +46,11 @@ const messageIds = {
   'rpm-package-installed-by-unusual-parent': 'aaa24624cc638600b48c1b182bb4d184',
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
 };
+
+test('every rule that comes with stepparent has its MESSAGE_ID above', () => {
+  const { rules } = readRules([join(top, 'detectors/rules')]);
+  expect(Object.fromEntries(rules.map(({ id }) => [id, messageId(id)]))).toEqual(messageIds);
+});
 
 test.each(Object.entries(messageIds))('rule %s has its MESSAGE_ID', (id, expected) => {
   expect(readFileSync(join(top, `detectors/rules/${id}.toml`), 'utf8')).toContain(`rule_id = "${id}"`);

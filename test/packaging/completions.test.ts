@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { program } from '../../agent/main.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { temporaryDirectory } from '../storage/temporary-store.ts';
 
@@ -74,7 +75,7 @@ const askFish: Ask = (file, lines, cwd) => {
 
 const shells = { bash: askBash, zsh: askZsh, fish: askFish };
 
-const commands = 'run status reload alerts events incidents hunt query scripts baseline except config rules'.split(' ');
+const commands = (await program()).commands.map((command) => command.name());
 const rows: [line: string, offered: string[]][] = [
   ['stepparent ', commands],
   ['stepparent ru', ['run', 'rules']],

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { isEventField } from '../../../collectors/event/event-classes.ts';
 import { readKnownTerms, shippedKnownTerms } from '../../../detectors/rules/known-terms.ts';
 import { readRules } from '../../../detectors/rules/load-rules.ts';
 import { messageId } from '../../../detectors/rules/message-id.ts';
@@ -14,24 +15,6 @@ const root = join(import.meta.dirname, '../../..');
 const directory = join(root, 'detectors/rules');
 const { rules, refused } = readRules([directory]);
 const knownLists = readKnownTerms(shippedKnownTerms);
-
-/** The fields that events carry (collectors/event/event.ts): a rule that asks for another one could never match. */
-const knownFields: readonly RegExp[] = [
-  /^@timestamp$/,
-  /^event\.(?:kind|category|type|action|provider)$/,
-  /^host\.(?:id|name|hostname|os\.type|boot\.id)$/,
-  /^(?:user\.(?:id|name)|container\.id)$/,
-  /^file\.(?:path|name|directory|extension)$/,
-  /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:entity_id|pid|name|executable|args|args_count|command_line)$/,
-  /^process\.(?:(?:parent|session_leader|group_leader)\.)?(?:start|interactive|working_directory|user\.id|user\.name)$/,
-  /^stepparent\.package\.(?:manager|operation|packages|packages_count|root|database|dry_run)$/,
-  /^stepparent\.initiator\.(?:entity_id|pid|name|executable|origin|through)$/,
-  /^stepparent\.(?:exec\.filename|image\.path|systemd\.unit|terminal|login_user\.(?:id|name))$/,
-  /^stepparent\.genuine\.(?:process|parent|session_leader|group_leader)$/,
-  /^file\.hash\.sha256$/,
-  /^stepparent\.(?:script\.(?:path|copy_of|sha256|package|version|phase|state|diff|findings\.id)|found)$/,
-  /^stepparent\.lineage\.(?:entity_id|pid|name|executable|args)$/,
-];
 
 /** The values that a query excludes, with their fields: each must be tried. */
 function excluded({ query }: Rule): { field: string; value: string }[] {
@@ -133,7 +116,7 @@ describe.each(rules)('$id', (rule) => {
 
   test('asks only for fields that events carry', () => {
     const asked = [...rule.fields, ...Array.from(rule.reason.matchAll(/\{([^{}]+)\}/g), ([, name = '']) => name)];
-    const unknown = asked.filter((field) => field !== 'window' && !knownFields.some((known) => known.test(field)));
+    const unknown = asked.filter((field) => field !== 'window' && !isEventField(field));
     expect(unknown).toEqual([]);
   });
 
