@@ -13,7 +13,7 @@ function helpOf(command: Command): string[] {
   return [text, ...command.commands.flatMap(helpOf)];
 }
 
-/** Changed on purpose: npx vitest run -u test/agent/commands/help.test.ts */
+/** Changed on purpose: npm test -- test/agent/commands/help.test.ts -u */
 test('--help of every command', async () => {
   const help = helpOf(await program());
   expect(help.length).toBeGreaterThan(15);

@@ -95,7 +95,7 @@ const running: AgentStatus = {
   cpu_seconds: 1.25,
 };
 
-/** Each as it is shown, with <time> for this time in the time zone of the machine. Changed on purpose: npx vitest run -u test/agent/daemon/agent-status.test.ts */
+/** Each as it is shown, with <time> for this time in the time zone of the machine. Changed on purpose: npm test -- test/agent/daemon/agent-status.test.ts -u */
 test('a running agent, a stopped one with its store, and one that has never run', async () => {
   const shown = [
     formatStatus(running),

@@ -67,7 +67,7 @@ describe('names', () => {
     expect(probedPrograms.map((file) => path.basename(file))).toEqual([...namesOf(toolsOf('manager'))]);
   });
 
-  test('the documentation names what begins a transaction', () => {
+  test('docs/incidents.md names what begins a transaction', () => {
     const page = fs.readFileSync(path.join(import.meta.dirname, '../../../docs/incidents.md'), 'utf8');
     const listed = /none runs above it:(.*?), by name/s.exec(page)?.[1]?.split(/,\s|\sand\s/) ?? [];
     const names = [...namesOf(toolsOf('manager', 'front end', 'updater', 'daemon'))];
