@@ -24,6 +24,7 @@ import {
   readScriptFile,
   type ScriptFile,
 } from './script-versions.ts';
+import { openUnpackedPackages } from './unpacked-packages.ts';
 
 /** One content of one script, and what was observed of where it belongs. */
 export interface ScriptObservation extends NamedScript {
@@ -152,7 +153,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   };
 
   // -- What dpkg unpacks: its scripts there have no names of their own, and the control file beside them names the package.
-  let unpacking: { control: { package: string; version: string } | undefined } = { control: undefined };
+  const unpacked = openUnpackedPackages();
 
   /** A script in tmp.ci, or one of rpm's. */
   const observeUnnamed = (
@@ -163,12 +164,11 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   ): PendingScript => {
     const isUnpacked = path.endsWith(`/tmp.ci/${scriptName.phase}`);
     const args = [event.process?.args ?? []].flat().map(String);
-    // What is unpacked next has a control file of its own.
-    const own = unpacking;
+    const findUnpacked = unpacked.finder(Date.parse(event.file?.created ?? ''));
     const findPackage = (): { package: string; version: string | undefined } | undefined =>
-      isUnpacked ? own.control : rpmPackage(args);
+      isUnpacked ? findUnpacked()?.unpacked : rpmPackage(args);
     return {
-      waits: isUnpacked ? [waitForVersion(() => own.control !== undefined)] : [],
+      waits: isUnpacked ? [waitForVersion(() => findUnpacked()?.isCertain === true)] : [],
       observation() {
         const found = findPackage();
         return {
@@ -311,10 +311,11 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
 
     ofFile(event, content) {
       const path = event.file?.path ?? '';
-      if (path === `${directory}/tmp.ci`) unpacking = { control: undefined };
+      if (path === `${directory}/tmp.ci`) unpacked.reset();
       else if (path === `${directory}/status`) refreshSoon();
       if (content !== undefined && isControlFile(path)) {
-        unpacking.control = parseControl(content.head.toString('utf8')) ?? unpacking.control;
+        const control = parseControl(content.head.toString('utf8'));
+        if (control !== undefined) unpacked.add(control, Date.parse(event.file?.created ?? ''));
         hold.check();
         return undefined;
       }
