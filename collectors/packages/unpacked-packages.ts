@@ -1,7 +1,7 @@
 // Which package the scripts in dpkg's tmp.ci are of: the one whose control file was unpacked in the same moment.
 
 /** A package as its control file names it. */
-export interface UnpackedPackage {
+interface UnpackedPackage {
   package: string;
   version: string;
 }
