@@ -132,7 +132,13 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     const script = attempt('a script that runs could not be judged', () => scripts.ofRun(exec));
     const end = attempt('a program could not be looked at', () => exec.pending());
     const waits: Wait[] = end === undefined ? [] : [{ for: 'program', maxMs: maxProgramWaitMs, end }];
-    hold.add([...waits, ...(script?.waits ?? [])], () => judgeAndRecord(() => enrichExec(exec, script)));
+    hold.add([...waits, ...(script?.waits ?? [])], () => {
+      judgeAndRecord(() => {
+        // What was observed while it waited is the truth; cheap fields are guesses.
+        if (end !== undefined) exec.document();
+        return enrichExec(exec, script);
+      });
+    });
   }
   function holdDescribed(event: StepparentEvent, script: PendingScript | undefined): Promise<void> {
     return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// The pipeline over a recorded host: what becomes of events that wait when it stops.
+// The pipeline over a recorded host: what becomes of events that wait, also when it stops.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -9,9 +9,11 @@ import type { Host } from '../../../collectors/host/host.ts';
 import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import type { PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
+import type { JudgePolicy } from '../../../detectors/judge.ts';
 import { hostContext, noKnowledge } from '../../collectors/host/host-context-double.ts';
 import { exec, fork } from '../../collectors/proc-double.ts';
 import { plainHost, processFiles, recordedHost } from '../../recorded-host.ts';
+import { exampleRule } from '../../storage/examples.ts';
 import { temporaryStore } from '../../storage/temporary-store.ts';
 
 const script = '/var/lib/dpkg/info/web.postinst';
@@ -28,12 +30,18 @@ const recorded = () =>
   });
 
 /** A pipeline that keeps every event. */
-function pipelineOver(host: Host, knowledge: PackageKnowledge = noKnowledge) {
+function pipelineOver(host: Host, knowledge: PackageKnowledge = noKnowledge, change: Partial<JudgePolicy> = {}) {
   const kept: StepparentEvent[] = [];
-  const context = { ...hostContext, host };
+  const context = { ...hostContext, host, hostFields: { name: 'web1' } };
   const table = createProcessTable(openProcView(host));
   table.seed();
-  const judging = { rules: [], records: () => true, containerAlerts: false, exceptionFor: () => undefined };
+  const judging: JudgePolicy = {
+    rules: [],
+    records: () => true,
+    containerAlerts: false,
+    exceptionFor: () => undefined,
+    ...change,
+  };
   const record = (events: readonly { event: StepparentEvent }[]) => {
     kept.push(...events.map(({ event }) => event));
     return { alerts: [] };
@@ -96,4 +104,15 @@ test('a stop waits for the answer that an event waits for', async () => {
   owner.resolve();
   await stopped;
   expect(kept.map(({ stepparent }) => stepparent.genuine)).toEqual([{ parent: true }]);
+});
+
+test('an exec that waited is judged by what was observed, not by the cheap fields', async () => {
+  const tools = { ...noKnowledge.tools, notice: () => Promise.resolve() };
+  // Cheap fields say linux, and the event of this host nothing.
+  const rule = exampleRule({ matches: (read) => read('host.os.type') === 'linux' });
+  const judging = { rules: [rule], records: () => false };
+  const { pipeline, kept } = pipelineOver(recorded(), { ...noKnowledge, tools }, judging);
+  pipeline.handleRecords([fork(700, 800, { timeNs: 50e9 }), exec(800, '/usr/bin/dash', { timeNs: 50e9 + 1000 })]);
+  await pipeline.stop();
+  expect(kept).toEqual([]);
 });
