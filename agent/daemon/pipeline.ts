@@ -17,7 +17,13 @@ import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import { takeEvery } from '../../collectors/take-steps.ts';
 import { openTimers } from '../../collectors/timers.ts';
-import { judgeScript, type ScriptMemory, type SeenScript, withScript } from '../../detectors/facts/script-state.ts';
+import {
+  isKnownScript,
+  judgeScript,
+  type ScriptMemory,
+  type SeenScript,
+  withScript,
+} from '../../detectors/facts/script-state.ts';
 import type { TermStanding } from '../../detectors/facts/term-standing.ts';
 import { type Candidate, type Judge, type JudgedEvent, type JudgePolicy, openJudge } from '../../detectors/judge.ts';
 import type { Verdict } from '../../detectors/rules/rule.ts';
@@ -123,7 +129,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     {
       host: context.host,
       hold,
-      isKnown: (observation) => judgeScript(observation, memory).fields.state === 'known',
+      isKnown: (observation) => isKnownScript(observation, memory),
       onFault,
     },
     host.dpkgDirectory,

@@ -61,6 +61,16 @@ export function stateOfScript(
   return past.length > 0 || outside ? 'changed' : 'first';
 }
 
+/** Whether `judgeScript` says `known`. Asked again and again while a run waits, so it reads no content. */
+export function isKnownScript(
+  { content, package: name = '', phase = '', version, inPlace }: ScriptObservation,
+  memory: Pick<ScriptMemory, 'scriptsOf'>,
+): boolean {
+  if (content === undefined || version?.version === undefined || !inPlace) return false;
+  const past = memory.scriptsOf({ package: name, version: version.version, phase });
+  return stateOfScript(content.sha256, past, false) === 'known';
+}
+
 export function judgeScript(observation: ScriptObservation, memory: ScriptMemory): ScriptVerdict {
   const { content, unread } = observation;
   if (content !== undefined) return judgeContent({ ...observation, content }, memory);

@@ -31,7 +31,13 @@ import {
 import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
-import { judgeScript, type ScriptMemory, stateOfScript, withScript } from '../../../detectors/facts/script-state.ts';
+import {
+  isKnownScript,
+  judgeScript,
+  type ScriptMemory,
+  stateOfScript,
+  withScript,
+} from '../../../detectors/facts/script-state.ts';
 import { hostContext } from '../../collectors/host/host-context-double.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
 import { temporaryDirectory, temporaryStore } from '../../storage/temporary-store.ts';
@@ -53,6 +59,45 @@ describe('the state of a content', () => {
   ] as const)('%s of %j, outside dpkg: %s', (content, past, outside, state) => {
     expect(stateOfScript(content, past, outside)).toBe(state);
   });
+});
+
+test('whether a script is known is decided without its content', () => {
+  const memory = (state: 'first' | 'changed') => ({
+    scriptsOf: () => [{ sha256: 'a', state, content: Buffer.alloc(0) }],
+    versionKnown: () => false,
+  });
+  const observation: ScriptObservation = {
+    path: '/var/lib/dpkg/info/cron.postinst',
+    package: 'cron',
+    phase: 'postinst',
+    content: { sha256: 'a', sizeBytes: 1, head: Buffer.from('x') },
+    version: { version: '1' },
+    versionUnobserved: '',
+    origin: 'exec',
+    outside: false,
+    inPlace: true,
+  };
+  const unread = {
+    sha256: 'a',
+    sizeBytes: 1,
+    get head(): Buffer {
+      throw new Error('read');
+    },
+  };
+  expect(isKnownScript({ ...observation, content: unread }, memory('first'))).toBe(true);
+  for (const [change, state] of [
+    [{}, 'first'],
+    [{}, 'changed'],
+    [{ inPlace: false }, 'first'],
+    [{ version: undefined }, 'first'],
+    [{ version: { version: undefined } }, 'first'],
+    [{ content: { sha256: 'b', sizeBytes: 1, head: Buffer.from('y') } }, 'first'],
+    [{ content: undefined }, 'first'],
+  ] as const) {
+    const one = { ...observation, ...change };
+    const isKnown = judgeScript(one, memory(state)).fields.state === 'known';
+    expect([change, isKnownScript(one, memory(state))]).toEqual([change, isKnown]);
+  }
 });
 
 type Versions = Readonly<Record<string, string>>;
@@ -97,7 +142,7 @@ async function evidenceWith(packages: Versions) {
   const onFault = (what: string, error?: unknown): void => void faults.push(`${what}: ${String(error)}`);
   const hold = openHold({ clock: systemClock, onLate() {}, onFault });
   const context = { ...hostContext, host: openHost() };
-  const isKnown = (observation: ScriptObservation) => judgeScript(observation, memory).fields.state === 'known';
+  const isKnown = (observation: ScriptObservation) => isKnownScript(observation, memory);
   const observer = openScriptObserver({ host: context.host, hold, isKnown, onFault }, directory);
   const judge = (event: StepparentEvent, script: PendingScript | undefined): void => {
     hold.add(script?.waits ?? [], () => {
