@@ -1,165 +1,373 @@
-// What is measured beside each other: nothing, stepparent, and the peers that are installed.
+// What watches while a workload runs, as one table: nothing, stepparent, and its peers.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { openReadonlyDatabase } from '../storage/database-file.ts';
+import readline from 'node:readline';
+import Database from 'better-sqlite3';
+import { childrenOf, cpuMs, kernelThread, sizeOf } from './proc-cost.ts';
+import {
+  createCount,
+  type ParseLine,
+  parseAudit,
+  parseBpftrace,
+  parseLaurel,
+  parseStepparent,
+  type Seen,
+} from './sightings.ts';
+import { inPath } from './workloads.ts';
 
 /** Something that watches processes while a workload runs. */
 export interface Observer {
-  name: string;
-  /** Undefined: there is no observer. */
-  pid: number | undefined;
-  /** Resolves when it has done what it does once, on a host that it has not seen before. */
-  settled(): Promise<void>;
+  /** The processes whose CPU and memory are its own; of auditd, also the kernel's thread for it. */
+  pids: readonly number[];
+  /** The file in which a line appears for each run of a package tool. */
+  output: string;
+  /** Bytes that it has stored until now. */
+  storedBytes(): number;
+  /** Executions that it has reported as lost since its start; undefined: it has no such count. */
+  reportedLost(): number | undefined;
+  /** What it has of the executions with this prefix. */
+  count(prefix: string, padding: number): Promise<Seen>;
   /** Ends it and undoes what it did to the host. */
   stop(): Promise<void>;
 }
 
 export interface ObserverKind {
   name: string;
-  /** Why it cannot be measured here; undefined: it can. */
+  /** Undefined: nothing watches. */
+  start: ((directory: string, settings: Settings) => Promise<Observer>) | undefined;
+  /** Why it cannot run here; undefined: it can. */
   missing(): string | undefined;
-  start(directory: string): Promise<Observer>;
+  /** False: as shipped, it keeps package operations only. */
+  keepsEveryExec: boolean;
 }
 
-const inPath = (program: string): string | undefined =>
-  ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
-    .map((directory) => path.join(directory, program))
-    .find((file) => fs.existsSync(file));
+export interface Settings {
+  /** stepparent stores every run of this program, as the peers do; undefined: what it stores as shipped. */
+  record?: string;
+}
 
-const ended = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve) =>
-    child.exitCode === null && child.signalCode === null ? child.once('exit', () => resolve()) : resolve(),
-  );
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function stop(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
-  await ended(child);
+  await exited;
 }
 
-/** Waits until a file holds a line that begins so. */
-async function waitForLine(file: string, line: RegExp, child: ChildProcess, name: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
-    const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
-    if (line.test(text)) return;
-    if (child.exitCode !== null) throw new Error(`${name} ended: ${text}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+function start(program: string, args: readonly string[], output: string): ChildProcess {
+  const fd = fs.openSync(output, 'a', 0o600);
+  const child = spawn(program, args, { stdio: ['ignore', fd, fd] });
+  fs.closeSync(fd);
+  return child;
+}
+
+/** Waits until `isReady`; throws with what the child wrote when it ends before. */
+async function until(what: string, child: ChildProcess, output: string, isReady: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1200; tries++) {
+    if (isReady()) return;
+    if (child.exitCode !== null) throw new Error(`${what} ended: ${readText(output).slice(-2000)}`);
+    await pause(50);
   }
-  throw new Error(`${name} did not begin within 30 s`);
+  await end(child);
+  throw new Error(`${what} did not begin within a minute`);
 }
 
-const readyAtOnce = async (): Promise<void> => {};
+const readText = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
 
-/** The first pass over the maintainer scripts of the host: once for each database. */
-async function firstPass(state: string): Promise<void> {
-  // A host without dpkg has none.
-  if (!fs.existsSync('/var/lib/dpkg/info')) return;
-  const db = openReadonlyDatabase(path.join(state, 'stepparent.db'));
+async function countLines(
+  input: NodeJS.ReadableStream,
+  parse: ParseLine,
+  prefix: string,
+  padding: number,
+): Promise<Seen> {
+  const count = createCount(padding);
+  for await (const line of readline.createInterface({ input })) {
+    const sighting = parse(line, prefix);
+    if (sighting !== undefined) count.add(sighting);
+  }
+  return count.result();
+}
+
+const quietMs = 20;
+const settleSeconds = 8;
+
+/** Waits until a second has cost next to nothing: what an observer does once, at its start, is done. One that polls gets a fixed time. */
+async function settle(pids: readonly number[]): Promise<void> {
+  for (let second = 0; second < settleSeconds; second++) {
+    const before = cpuMs(pids);
+    await pause(1000);
+    if (cpuMs(pids) - before < quietMs) return;
+  }
+}
+
+/** The most that `events` lists. */
+const maxListed = '1000000';
+
+interface AgentKind {
+  name: string;
+  /** The checkout whose agent runs. */
+  checkout: string;
+  /** Further lines of the configuration. */
+  toml: string;
+}
+
+export interface StartedAgent {
+  child: ChildProcess;
+  /** From the start of the process until it is ready. */
+  readySeconds: number;
+  /** The arguments of Node for a command of this agent's checkout and configuration. */
+  command(...args: string[]): string[];
+}
+
+/** Starts the real agent as `npm start` does, with its directories below `directory`. */
+export async function startAgent(checkout: string, directory: string, toml: readonly string[]): Promise<StartedAgent> {
+  const config = path.join(directory, 'config.toml');
+  const lines = [
+    ...['state', 'logs', 'runtime'].map((each) => `${each}_directory = "${path.join(directory, each)}"`),
+    // There is no journald in the system of the benchmark, and the largest runs must not be pruned.
+    '[alerts]\njournald = false',
+    '[retention]\nmax_mb = 100000',
+    ...toml,
+  ];
+  fs.writeFileSync(config, `${lines.join('\n')}\n`);
+  const messages = path.join(directory, 'agent.out');
+  const begin = performance.now();
+  const child = start('sh', [path.join(checkout, 'agent/start.sh'), '--config', config], messages);
+  await until('stepparent', child, messages, () => /^ready /m.test(readText(messages)));
+  return {
+    child,
+    readySeconds: (performance.now() - begin) / 1000,
+    command: (...args) => [path.join(checkout, 'agent/main.ts'), ...args, '--config', config],
+  };
+}
+
+const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
+  name,
+  keepsEveryExec: false,
+  missing: () => undefined,
+  async start(directory, { record }) {
+    const events = record === undefined ? [] : [`[events]\nrecord = 'process.name:${record}'`];
+    const { child, command } = await startAgent(checkout, directory, [...events, toml]);
+    const pids = [child.pid ?? 0];
+    await settle(pids);
+    const output = path.join(directory, 'logs/alerts.ndjson');
+    return {
+      pids,
+      output,
+      storedBytes: () =>
+        databaseBytes(path.join(directory, 'state/stepparent.db')) +
+        (fs.existsSync(output) ? fs.statSync(output).size : 0),
+      reportedLost() {
+        const text = execFileSync(process.execPath, command('status', '--json'), { encoding: 'utf8' });
+        const { sensor, uncommitted } = JSON.parse(text);
+        return sensor.lost_events + uncommitted.dropped;
+      },
+      async count(prefix, padding) {
+        const args = command('events', '--json', '--limit', maxListed);
+        const listing = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+        const exited = new Promise((resolve) => listing.once('exit', resolve));
+        const seen = await countLines(listing.stdout, parseStepparent, prefix, padding);
+        if ((await exited) !== 0) throw new Error('stepparent events failed');
+        return seen;
+      },
+      stop: () => end(child),
+    };
+  },
+});
+
+/** Bytes of the pages in use, those in the write-ahead log too: the files' sizes depend on when SQLite writes it back. */
+function databaseBytes(file: string): number {
+  const db = new Database(file, { readonly: true });
   try {
-    const done = db.prepare("SELECT 1 FROM meta WHERE key = 'scripts_ms'");
-    for (let tries = 0; tries < 600; tries++) {
-      if (done.get() !== undefined) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    const read = (name: string) => Number(db.pragma(name, { simple: true }));
+    return (read('page_count') - read('freelist_count')) * read('page_size');
   } finally {
     db.close();
   }
-  throw new Error('the first pass over the maintainer scripts did not end within a minute');
 }
 
-const openOutput = (file: string) => fs.openSync(file, 'a', 0o600);
-
-/** The real agent, as `npm start` starts it, with directories of its own. */
-export const stepparent: ObserverKind = {
-  name: 'stepparent',
-  missing: () => undefined,
-  async start(directory) {
-    const config = path.join(directory, 'config.toml');
-    fs.writeFileSync(
-      config,
-      ['state', 'logs', 'runtime'].map((name) => `${name}_directory = "${path.join(directory, name)}"\n`).join(''),
-    );
-    const out = path.join(directory, 'agent.out');
-    const fd = openOutput(out);
-    const child = spawn('sh', [path.join(import.meta.dirname, '../agent/start.sh'), '--config', config], {
-      stdio: ['ignore', fd, fd],
-    });
-    fs.closeSync(fd);
-    await waitForLine(out, /^ready /m, child, 'stepparent');
-    const settled = () => firstPass(path.join(directory, 'state'));
-    return { name: 'stepparent', pid: child.pid, settled, stop: () => stop(child) };
-  },
-};
-
 const bpftrace: ObserverKind = {
-  name: 'bpftrace',
+  name: 'bpftrace on execve',
+  keepsEveryExec: true,
   missing: () => (inPath('bpftrace') ? undefined : 'bpftrace is not installed'),
   async start(directory) {
-    const out = path.join(directory, 'bpftrace.out');
-    const fd = openOutput(out);
-    const script =
-      'BEGIN { printf("ready\\n"); } tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
-    const child = spawn(inPath('bpftrace') ?? '', ['-e', script], { stdio: ['ignore', fd, fd] });
-    fs.closeSync(fd);
-    await waitForLine(out, /^ready/m, child, 'bpftrace');
-    return { name: 'bpftrace', pid: child.pid, settled: readyAtOnce, stop: () => stop(child) };
-  },
-};
-
-const auditd: ObserverKind = {
-  name: 'auditd',
-  missing() {
-    if (!inPath('auditd') || !inPath('auditctl')) return 'auditd is not installed';
-    const owner = /^pid (\d+)$/m.exec(execFileSync(inPath('auditctl') ?? '', ['-s'], { encoding: 'utf8' }))?.[1];
-    return owner === '0' ? undefined : 'an audit daemon runs on this host and is left alone';
-  },
-  async start(directory) {
-    const auditctl = inPath('auditctl') ?? '';
-    const settings = {
-      local_events: 'yes',
-      write_logs: 'yes',
-      log_file: path.join(directory, 'audit.log'),
-      log_format: 'RAW',
-      flush: 'NONE',
-      max_log_file: 500,
-      max_log_file_action: 'IGNORE',
-      space_left: 2,
-      space_left_action: 'IGNORE',
-      admin_space_left: 1,
-      admin_space_left_action: 'IGNORE',
-      disk_full_action: 'IGNORE',
-      disk_error_action: 'IGNORE',
-    };
-    const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
-    fs.writeFileSync(path.join(directory, 'auditd.conf'), lines.join(''), { mode: 0o640 });
-    fs.mkdirSync(path.join(directory, 'plugins.d'), { recursive: true });
-    const out = path.join(directory, 'auditd.out');
-    const fd = openOutput(out);
-    const child = spawn(inPath('auditd') ?? '', ['-n', '-c', directory], { stdio: ['ignore', fd, fd] });
-    fs.closeSync(fd);
-    await waitForLine(path.join(directory, 'audit.log'), /DAEMON_START/, child, 'auditd');
-    const rule = ['always,exit', '-F', 'arch=b64', '-S', 'execve', '-k', 'stepparent-bench'];
-    execFileSync(auditctl, ['-b', '8192']);
-    execFileSync(auditctl, ['-a', ...rule]);
+    const output = path.join(directory, 'bpftrace.out');
+    const probe = 'tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
+    // posix_spawn(3) calls execve, too.
+    const script = `BEGIN { printf("ready\\n"); } ${probe}`;
+    const child = start(inPath('bpftrace') ?? '', ['-B', 'line', '-e', script], output);
+    await until('bpftrace', child, output, () => /^ready/m.test(readText(output)));
+    const pids = [child.pid ?? 0];
+    await settle(pids);
     return {
-      name: 'auditd',
-      pid: child.pid,
-      settled: readyAtOnce,
-      async stop() {
-        execFileSync(auditctl, ['-d', ...rule]);
-        await stop(child);
-        execFileSync(auditctl, ['-e', '0']);
-      },
+      pids,
+      output,
+      storedBytes: () => fs.statSync(output).size,
+      reportedLost: () =>
+        [...readText(output).matchAll(/^Lost (\d+) events/gm)].reduce((total, [, lost]) => total + Number(lost), 0),
+      count: (prefix, padding) => countLines(fs.createReadStream(output), parseBpftrace, prefix, padding),
+      stop: () => end(child),
     };
   },
 };
 
-export const peers: readonly ObserverKind[] = [bpftrace, auditd];
+const auditKey = 'stepparent-bench';
+const auditctl = (...args: string[]): string =>
+  execFileSync(inPath('auditctl') ?? '', args, { encoding: 'utf8', stdio: 'pipe' });
 
-/** Nobody watches. */
+/** The rules of auditd that see what stepparent sees: executions, and changes in the package databases that are there. */
+const auditRules = (): string[][] => [
+  ['-a', 'always,exit', '-F', 'arch=b64', '-S', 'execve,execveat', '-k', auditKey],
+  ...['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm']
+    .filter((directory) => fs.existsSync(directory) && !fs.lstatSync(directory).isSymbolicLink())
+    .map((directory) => ['-a', 'always,exit', '-F', `dir=${directory}`, '-F', 'perm=wa', '-k', auditKey]),
+];
+
+function auditMissing(): string | undefined {
+  if (!inPath('auditd') || !inPath('auditctl')) return 'auditd is not installed';
+  const owner = /^pid (\d+)$/m.exec(auditctl('-s'))?.[1];
+  return owner === '0' ? undefined : 'an audit daemon runs on this host and is left as it is';
+}
+
+const lostRecords = (): number => Number(/^lost (\d+)$/m.exec(auditctl('-s'))?.[1] ?? 0);
+
+const auditSettings = (directory: string, writesLog: boolean) => ({
+  local_events: 'yes',
+  write_logs: writesLog ? 'yes' : 'no',
+  log_file: path.join(directory, 'audit.log'),
+  log_format: 'RAW',
+  flush: 'NONE',
+  max_log_file: 100_000,
+  max_log_file_action: 'IGNORE',
+  plugin_dir: path.join(directory, 'plugins.d'),
+  q_depth: 20_000,
+  space_left: 2,
+  space_left_action: 'IGNORE',
+  admin_space_left: 1,
+  admin_space_left_action: 'IGNORE',
+  disk_full_action: 'IGNORE',
+  disk_error_action: 'IGNORE',
+});
+
+const laurelSettings = (directory: string): string => `directory = "${directory}"
+[auditlog]
+file = "laurel.log"
+size = 1000000000000
+generations = 1
+[transform]
+execve-argv = ["array"]
+[translate]
+userdb = true
+universal = false
+[enrich]
+execve-env = []
+container = true
+pid = true
+`;
+
+const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
+  name,
+  keepsEveryExec: true,
+  missing: () => auditMissing() ?? (hasLaurel && !inPath('laurel') ? 'laurel is not installed' : undefined),
+  async start(directory) {
+    const log = path.join(directory, hasLaurel ? 'laurel.log' : 'audit.log');
+    const settings = Object.entries(auditSettings(directory, !hasLaurel)).map(([key, value]) => `${key} = ${value}\n`);
+    fs.writeFileSync(path.join(directory, 'auditd.conf'), settings.join(''), { mode: 0o640 });
+    fs.mkdirSync(path.join(directory, 'plugins.d'), { mode: 0o750 });
+    if (hasLaurel) {
+      const config = path.join(directory, 'laurel.toml');
+      fs.writeFileSync(config, laurelSettings(directory));
+      const plugin = `active = yes\ndirection = out\ntype = always\nformat = string\npath = ${inPath('laurel')}\nargs = --config ${config}\n`;
+      fs.writeFileSync(path.join(directory, 'plugins.d/laurel.conf'), plugin, { mode: 0o640 });
+    }
+    const messages = path.join(directory, 'auditd.out');
+    const child = start(inPath('auditd') ?? '', ['-n', '-c', directory], messages);
+    const stop = async () => {
+      auditctl('-D', '-k', auditKey);
+      await end(child);
+      auditctl('-e', '0');
+    };
+    try {
+      await until(name, child, messages, () =>
+        hasLaurel ? childrenOf(child.pid ?? 0).length > 0 && fs.existsSync(log) : /DAEMON_START/.test(readText(log)),
+      );
+      auditctl('-b', '8192');
+      auditctl('-e', '1');
+      for (const rule of auditRules()) auditctl(...rule);
+      // The rules are in force before the daemon gets what they record: an execution has to arrive.
+      await until(name, child, messages, () => {
+        execFileSync('/bin/true');
+        return readText(log).includes('EXECVE');
+      });
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    const pids = [child.pid ?? 0, ...childrenOf(child.pid ?? 0), ...[kernelThread('kauditd') ?? []].flat()];
+    const lostBefore = lostRecords();
+    await settle(pids);
+    return {
+      pids,
+      output: log,
+      storedBytes: () => sizeOf(directory),
+      reportedLost: () => lostRecords() - lostBefore,
+      count: (prefix, padding) =>
+        countLines(fs.createReadStream(log), hasLaurel ? parseLaurel : parseAudit, prefix, padding),
+      stop,
+    };
+  },
+});
+
 export const noObserver: ObserverKind = {
-  name: 'nobody',
+  name: 'none',
+  keepsEveryExec: false,
   missing: () => undefined,
-  start: async () => ({ name: 'nobody', pid: undefined, settled: readyAtOnce, stop: async () => {} }),
+  start: undefined,
 };
+
+const ownCheckout = path.join(import.meta.dirname, '..');
+
+/** `against`: another checkout, whose agent is measured in the same rounds. */
+export const observerKinds = (against: string | undefined): readonly ObserverKind[] => [
+  agent({ name: 'stepparent', checkout: ownCheckout, toml: '' }),
+  ...(against === undefined ? [] : [agent({ name: 'stepparent, other checkout', checkout: against, toml: '' })]),
+  agent({ name: 'stepparent, polling', checkout: ownCheckout, toml: '[sensor]\nmode = "procfs"' }),
+  bpftrace,
+  audit('auditd', false),
+  audit('auditd with laurel', true),
+];
+
+/** Observers that run: an interrupted benchmark stops them, so that no audit rule and no probe stays. */
+const started = new Set<Observer>();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, async () => {
+    for (const observer of started) await observer.stop();
+    process.exit(130);
+  });
+
+/** Runs `work` while the observer watches, with a directory of its own that is removed afterwards. */
+export async function whileObserved<T>(
+  kind: ObserverKind,
+  settings: Settings,
+  work: (observer: Observer | undefined) => Promise<T>,
+): Promise<T> {
+  const directory = fs.mkdtempSync('/var/tmp/observer-');
+  try {
+    const observer = await kind.start?.(directory, settings);
+    if (observer !== undefined) started.add(observer);
+    try {
+      return await work(observer);
+    } finally {
+      if (observer !== undefined) {
+        started.delete(observer);
+        await observer.stop();
+      }
+    }
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,51 +1,208 @@
-// The workloads: loops of sh that start one short process after another, several loops at a time.
+// The workloads: what runs while an observer watches, as one table. They run in the benchmark's own Debian system.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** Real packages that every Debian system has, half of them with maintainer scripts. */
+export const reinstalled = [
+  'adduser',
+  'base-passwd',
+  'bash',
+  'bsdutils',
+  'coreutils',
+  'debconf',
+  'debianutils',
+  'diffutils',
+  'findutils',
+  'grep',
+  'gzip',
+  'hostname',
+  'login',
+  'mount',
+  'passwd',
+  'perl-base',
+  'sed',
+  'tar',
+  'tzdata',
+  'util-linux',
+];
 
 export interface Workload {
   name: string;
-  /** Processes that each loop starts. */
-  perLoop: number;
-  loops: number;
-  /** The command of loop `k`; `$i` counts its runs from 0. */
-  command(k: number): string;
+  /** Why it cannot run here; undefined: it can. */
+  missing(): string | undefined;
+  /** What it needs once, before the first round. */
+  prepare(): void;
+  /** `prefix` identifies this run's executions in what observers wrote. */
+  run(prefix: string): Promise<void>;
+  /** Costs are given for 1,000 of these; undefined: for the whole run. */
+  processes: number | undefined;
+  /** What each process is that has an argument with the prefix and its number; undefined: they have none, and cannot be counted. */
+  numbered: 'package tool' | 'any program' | undefined;
 }
 
-export interface Run {
-  /** Seconds from the first start to the last end. */
-  seconds: number;
-  /** The loops' own pids: the parents of everything that was started. */
-  parents: number[];
+export const inPath = (program: string): string | undefined =>
+  ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
+    .map((directory) => path.join(directory, program))
+    .find((file) => fs.existsSync(file));
+
+const needs =
+  (...programs: string[]) =>
+  (): string | undefined => {
+    const absent = programs.filter((program) => inPath(program) === undefined);
+    return absent.length > 0 ? `${absent.join(' and ')} not installed` : undefined;
+  };
+
+const scratch = '/var/tmp/stepparent-bench';
+
+/** Runs a command to its end; throws with its messages when it fails. */
+async function runCommand(program: string, args: readonly string[], cwd = '/'): Promise<void> {
+  const log = path.join(scratch, 'command.log');
+  fs.mkdirSync(scratch, { recursive: true });
+  const output = fs.openSync(log, 'w');
+  const child = spawn(program, args, { cwd, stdio: ['ignore', output, output] });
+  fs.closeSync(output);
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (code !== 0) throw new Error(`${program} ended with ${code}: ${fs.readFileSync(log, 'utf8').slice(-2000)}`);
 }
 
-/** Runs that end at once, of a file that is not there: what a package tool costs before it touches its database. */
-export const dpkgRuns = (total: number, prefix: string): Workload => ({
-  name: `${total} runs of dpkg -i, four at a time`,
-  perLoop: total / 4,
-  loops: 4,
-  command: (k) => `dpkg -i ${prefix}-${k}-$i.deb 2>/dev/null`,
-});
-
-export const shortProcesses = (total: number): Workload => ({
-  name: `${total} ordinary short processes, two at a time`,
-  perLoop: total / 2,
-  loops: 2,
-  command: () => '/bin/true',
-});
-
-export async function run({ perLoop, loops, command }: Workload): Promise<Run> {
-  const begun = performance.now();
-  const parents: number[] = [];
+/** Loops of sh at the same time, each with `$lane` and, counted over all of them, `$n`. */
+async function runLoops(lanes: number, total: number, command: string, prefix: string): Promise<void> {
+  const each = total / lanes;
+  const script = `n=$(($1 * ${each})); end=$((n + ${each})); while [ $n -lt $end ]; do ${command}; n=$((n + 1)); done`;
   await Promise.all(
-    Array.from({ length: loops }, (_, k) => {
-      const script = `i=0; while [ $i -lt ${perLoop} ]; do ${command(k)}; i=$((i+1)); done; exit 0`;
-      const child = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', cwd: '/' });
-      if (child.pid !== undefined) parents.push(child.pid);
-      return new Promise<void>((resolve, reject) => {
-        child.once('error', reject);
-        child.once('exit', () => resolve());
-      });
-    }),
+    Array.from({ length: lanes }, (_, lane) => runCommand('/bin/sh', ['-c', script, prefix, String(lane)])),
   );
-  return { seconds: (performance.now() - begun) / 1000, parents };
 }
+
+const dnfDirectory = path.join(scratch, 'dnf');
+const compileDirectory = path.join(scratch, 'compile');
+const rpmPackages = 20;
+const sources = 120;
+
+/** One spec file that makes all packages, each with a file and two scriptlets. */
+function specFile(): string {
+  const names = Array.from({ length: rpmPackages }, (_, i) => `bench-${i}`);
+  const sections = names.map(
+    (name) => `%package -n ${name}
+Summary: Package ${name}
+AutoReqProv: no
+Provides: /bin/sh
+%description -n ${name}
+%files -n ${name}
+/opt/bench/${name}
+%post -n ${name}
+chmod 0644 /opt/bench/${name}
+id -u >/dev/null
+%preun -n ${name}
+test -e /opt/bench/${name} && ls /opt/bench >/dev/null
+`,
+  );
+  const files = names.map((name) => `echo ${name} >%{buildroot}/opt/bench/${name}`).join('\n');
+  // No package of the distribution provides what rpm finds to be needed.
+  return `Name: bench
+Version: 1
+Release: 1
+Summary: Packages of the benchmark
+License: Apache-2.0
+BuildArch: noarch
+AutoReqProv: no
+%description
+%prep
+%build
+%install
+mkdir -p %{buildroot}/opt/bench
+${files}
+${sections.join('')}`;
+}
+
+function prepareDnf(): void {
+  const repository = path.join(dnfDirectory, 'repository');
+  fs.mkdirSync(repository, { recursive: true });
+  fs.writeFileSync(path.join(dnfDirectory, 'bench.spec'), specFile());
+  const build = ['-bb', '--define', `_topdir ${dnfDirectory}`, '--define', `_rpmdir ${repository}`];
+  execFileSync('rpmbuild', [...build, path.join(dnfDirectory, 'bench.spec')], { stdio: 'pipe' });
+  execFileSync('createrepo_c', [repository], { stdio: 'pipe' });
+  execFileSync('dnf', [...dnfOptions(), 'install', 'bench-*'], { stdio: 'pipe' });
+}
+
+const dnfOptions = (): string[] => [
+  '--releasever=1',
+  ...['-y', '-q', '--nogpgcheck', '--setopt=install_weak_deps=False'],
+  ...[`--repofrompath=bench,file://${path.join(dnfDirectory, 'repository')}`, '--repo=bench'],
+];
+
+/** Each object takes a compiler, a shell and a copy. */
+function prepareCompile(): void {
+  fs.mkdirSync(compileDirectory, { recursive: true });
+  const names = Array.from({ length: sources }, (_, i) => `unit${i}`);
+  for (const name of names)
+    fs.writeFileSync(path.join(compileDirectory, `${name}.c`), `int ${name}(void) { return 1; }\n`);
+  const makefile = `all: ${names.map((name) => `${name}.copy`).join(' ')}
+%.copy: %.c
+\tgcc -c -o $*.o $<
+\tsh -c 'test -s $*.o && true'
+\tcp $*.o $@
+clean:
+\trm -f *.o *.copy
+`;
+  fs.writeFileSync(path.join(compileDirectory, 'Makefile'), makefile);
+}
+
+const nothing = (): void => {};
+
+/** `scale` 1 is the full size; less makes the loops shorter, for a trial. */
+export const workloads = (scale: number): readonly Workload[] => {
+  const dpkgRuns = Math.round(1000 * scale);
+  const shortProcesses = Math.round(10_000 * scale);
+  return [
+    {
+      name: `apt-get install --reinstall, ${reinstalled.length} packages`,
+      missing: needs('apt-get'),
+      prepare: nothing,
+      run: () => runCommand('apt-get', ['install', '-y', '-q', '--reinstall', '--no-download', ...reinstalled]),
+      processes: undefined,
+      numbered: undefined,
+    },
+    {
+      name: `dnf reinstall, ${rpmPackages} packages`,
+      missing: needs('dnf', 'createrepo_c', 'rpmbuild'),
+      prepare: prepareDnf,
+      run: () => runCommand('dnf', [...dnfOptions(), 'reinstall', 'bench-*']),
+      processes: undefined,
+      numbered: undefined,
+    },
+    {
+      name: `make -j4 of ${sources} small objects`,
+      missing: needs('make', 'gcc'),
+      prepare: prepareCompile,
+      async run() {
+        await runCommand('make', ['-s', 'clean'], compileDirectory);
+        await runCommand('make', ['-s', '-j4', 'all'], compileDirectory);
+      },
+      processes: undefined,
+      numbered: undefined,
+    },
+    {
+      // They end at once: what a package tool costs before it touches its database.
+      name: `${dpkgRuns} runs of dpkg -i, four at a time`,
+      missing: needs('dpkg'),
+      prepare: nothing,
+      run: (prefix) => runLoops(4, dpkgRuns, 'dpkg -i "/nonexistent/$0-$n-.deb" || :', prefix),
+      processes: dpkgRuns,
+      numbered: 'package tool',
+    },
+    {
+      name: `${shortProcesses} ordinary processes, two at a time`,
+      missing: () => undefined,
+      prepare: nothing,
+      run: (prefix) => runLoops(2, shortProcesses, '/bin/true "$0-$n-"', prefix),
+      processes: shortProcesses,
+      numbered: 'any program',
+    },
+  ];
+};

@@ -1,0 +1,223 @@
+// The second table: executions at fixed rates and in bursts, with arguments of several lengths. What is lost, what is cut, and CPU.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { newPrefix } from './compare-workloads.ts';
+import { type Observer, type ObserverKind, whileObserved } from './observers.ts';
+import { cpuMs } from './proc-cost.ts';
+import type { Seen } from './sightings.ts';
+import { counted, fixed, type Table } from './tables.ts';
+
+export interface RateOptions {
+  /** Executions a second. */
+  rates: readonly number[];
+  seconds: number;
+  /** Executions that are made as fast as possible. */
+  burst: number;
+  /** Characters of the argument. */
+  lengths: readonly number[];
+}
+
+interface Cell {
+  observer: string;
+  program: string;
+  length: number;
+  /** Executions a second that were asked for; 0: a burst. */
+  rate: number;
+  made: number;
+  seconds: number;
+  cpuMs: number;
+  /** It had not worked off what was made within a minute. */
+  isBehind: boolean;
+  seen: Seen;
+  reportedLost: number | undefined;
+}
+
+export interface RateResult {
+  table: Table;
+  /** CPU in per cent of a core by rate, of the middle length, for the plot. */
+  series: { name: string; points: (readonly [rate: number, percent: number])[] }[];
+}
+
+/** The most that one argument may have, with its number and the byte that ends it, is 128 KiB. */
+const maxArgument = 131_071;
+/** What is executed. Each ends at once. */
+interface Program {
+  name: string;
+  /** Makes it available below the directory, and gives its path. */
+  pathIn(directory: string): string;
+  runs(kind: ObserverKind): boolean;
+}
+
+const programs: readonly Program[] = [
+  {
+    // At most 15 characters: the kernel cuts a longer name.
+    name: 'exec-bench',
+    pathIn(directory) {
+      const file = path.join(directory, 'exec-bench');
+      fs.mkdirSync(directory);
+      fs.copyFileSync('/bin/true', file);
+      return file;
+    },
+    runs: () => true,
+  },
+  // stepparent reads the arguments of package tools in another way than those of other programs; the peers make no difference.
+  { name: 'dpkg', pathIn: () => '/usr/bin/dpkg', runs: ({ keepsEveryExec }) => !keepsEveryExec },
+];
+
+/** Makes the executions; what they write to standard error is of no interest. */
+async function generate(args: readonly string[]): Promise<{ made: number; seconds: number }> {
+  const generator = path.join(import.meta.dirname, 'generate-execs.ts');
+  const child = spawn(process.execPath, [generator, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  return JSON.parse(await text(child.stdout));
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until an observer has worked off what it has: the CPU of half a second is next to nothing. False: not within a minute. */
+async function workOff(pids: readonly number[]): Promise<boolean> {
+  for (let tries = 0; tries < 120; tries++) {
+    const before = cpuMs(pids);
+    await pause(500);
+    if (cpuMs(pids) - before <= 50) return true;
+  }
+  return false;
+}
+
+async function measureCell(
+  observer: Observer,
+  program: Program,
+  directory: string,
+  { rate, count, length }: { rate: number; count: number; length: number },
+): Promise<Omit<Cell, 'observer'>> {
+  const prefix = newPrefix();
+  const file = program.pathIn(path.join(directory, prefix));
+  const padding = Math.min(length, maxArgument) - `${prefix}-${count}-`.length;
+  const lostBefore = observer.reportedLost();
+  const before = cpuMs(observer.pids);
+  const { made, seconds } = await generate([file, prefix, `${count}`, `${rate}`, `${padding}`]);
+  const isBehind = !(await workOff(observer.pids));
+  const spentMs = cpuMs(observer.pids) - before;
+  const lostAfter = observer.reportedLost();
+  return {
+    program: program.name,
+    length,
+    rate,
+    made,
+    seconds,
+    cpuMs: spentMs,
+    isBehind,
+    seen: await observer.count(prefix, padding),
+    reportedLost: lostAfter === undefined ? undefined : lostAfter - (lostBefore ?? 0),
+  };
+}
+
+const lengthText = (length: number): string => (length < 1000 ? `${length} B` : `${Math.round(length / 1024)} KiB`);
+
+const percentOf = ({ cpuMs: ms, seconds }: Cell): number => ms / (seconds * 10);
+
+const rowOf = (cell: Cell): string[] => {
+  const { observer, program, length, rate, made, seconds, seen, reportedLost } = cell;
+  return [
+    observer,
+    program,
+    lengthText(length),
+    rate === 0
+      ? `burst, ${counted(Math.round(made / seconds))}/s`
+      : `${counted(Math.round(made / seconds))} of ${counted(rate)}/s`,
+    counted(made),
+    counted(made - seen.seen),
+    reportedLost === undefined ? '' : counted(reportedLost),
+    counted(seen.complete),
+    counted(seen.flagged),
+    counted(seen.cut),
+    `${cell.isBehind ? 'over ' : ''}${fixed(percentOf(cell), 1, '%')}`,
+    fixed((cell.cpuMs / made) * 1000, 0, 'ms'),
+  ];
+};
+
+/** All loads, one after the other. An observer that is behind would take its work into the next cell: that one gets a new observer. */
+async function measureCells(
+  kind: ObserverKind,
+  program: Program,
+  directory: string,
+  loads: readonly { rate: number; count: number; length: number }[],
+): Promise<Cell[]> {
+  const cells: Cell[] = [];
+  while (kind.start !== undefined && cells.length < loads.length) {
+    await whileObserved(kind, { record: program.name }, async (observer) => {
+      if (observer === undefined) return;
+      for (const load of loads.slice(cells.length)) {
+        const cell = { observer: kind.name, ...(await measureCell(observer, program, directory, load)) };
+        cells.push(cell);
+        if (cell.isBehind) return;
+      }
+    });
+  }
+  return cells;
+}
+
+export async function compareRates(
+  kinds: readonly ObserverKind[],
+  { rates, seconds, burst, lengths }: RateOptions,
+): Promise<RateResult> {
+  const directory = fs.mkdtempSync('/var/tmp/rates-');
+  const loads = [...rates.map((rate) => ({ rate, count: rate * seconds })), { rate: 0, count: burst }];
+  const cells: Cell[] = [];
+  try {
+    for (const length of lengths) {
+      for (const kind of kinds) {
+        for (const program of programs.filter((each) => each.runs(kind)))
+          cells.push(
+            ...(await measureCells(
+              kind,
+              program,
+              directory,
+              loads.map((load) => ({ ...load, length })),
+            )),
+          );
+      }
+    }
+  } finally {
+    fs.rmSync(directory, { recursive: true });
+  }
+  const plotted = lengths[Math.floor(lengths.length / 2)];
+  return {
+    table: {
+      title: 'Fixed rates and bursts',
+      about: [
+        `${seconds} s at each rate, and bursts of ${counted(burst)} executions as fast as they can be made. Each execution has one argument of the`,
+        'length that is named. stepparent is configured to store each of them, as the peers do; as shipped it stores package operations only.',
+        'exec-bench is an ordinary program. dpkg is run for stepparent only, which reads the arguments of package tools in a way of their own.',
+        'Complete: the whole argument was recorded. Flagged: it was not, and the record says so. Cut: it was not, and nothing says so.',
+        'CPU is a share of one core while the executions were made, with what the observer worked off within a minute afterwards; `over`: it had more to do.',
+      ],
+      columns: [
+        'Observer',
+        'Program',
+        'Argument',
+        'Rate',
+        'Made',
+        'Lost',
+        'Reported lost',
+        'Complete',
+        'Flagged',
+        'Cut',
+        'CPU',
+        'CPU for 1,000',
+      ],
+      rows: cells.map(rowOf),
+    },
+    series: kinds.map(({ name }) => ({
+      name,
+      points: cells
+        .filter(
+          (cell) =>
+            cell.observer === name && cell.program === programs[0]?.name && cell.length === plotted && cell.rate > 0,
+        )
+        .map((cell) => [cell.rate, percentOf(cell)] as const),
+    })),
+  };
+}

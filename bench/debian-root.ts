@@ -1,0 +1,147 @@
+// The Debian system in which the benchmark runs: made once, copied for each run, and entered in a mount namespace of its own.
+//
+// Packages are reinstalled in the copy. The machine's own package database, files and mounts stay as they are: the copy is
+// removed at the end, and the mounts vanish with the namespace, also when the benchmark is killed.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { reinstalled } from './workloads.ts';
+
+const suite = 'bookworm';
+/** Installed one by one: what a release does not have is reported by the observer or the workload that needs it. */
+const packages = ['auditd', 'bpftrace', 'laurel', 'dnf', 'createrepo-c', 'rpm', 'gcc', 'libc6-dev', 'make'];
+
+const cache = process.env.STEPPARENT_BENCH_CACHE ?? '/var/cache/stepparent-bench';
+const pidFile = '/run/bench.pid';
+/** Where the program in the copy leaves its exit code. */
+export const exitCodeFile = '/run/bench.exit';
+
+const checkout = path.join(import.meta.dirname, '..');
+
+const environment = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  DEBIAN_FRONTEND: 'noninteractive',
+  HOME: '/root',
+};
+
+/** The archive that this machine's apt takes Debian from. */
+function archive(): string {
+  const format = ['indextargets', '--format', '$(ORIGIN) $(REPO_URI)'];
+  const listed = spawnSync('apt-get', format, { encoding: 'utf8' }).stdout ?? '';
+  return /^Debian (\S+)$/m.exec(listed)?.[1] ?? 'http://deb.debian.org/debian';
+}
+
+/** Runs one command in the system, with /proc, from where the network is reached. */
+function runIn(root: string, command: readonly string[]): boolean {
+  const enter = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
+  const args = ['--mount', '--propagation', 'private', 'sh', '-c', enter, root, ...command];
+  return spawnSync('unshare', args, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] }).status === 0;
+}
+
+/** The system with everything that the workloads need, and no copy's changes. Rounds need no network. */
+function baseSystem(onProgress: (text: string) => void): string {
+  const base = path.join(cache, `debian-${suite}`);
+  if (fs.existsSync(base)) return base;
+  const unfinished = `${base}.unfinished`;
+  fs.rmSync(unfinished, { recursive: true, force: true });
+  fs.mkdirSync(unfinished, { recursive: true });
+  onProgress(`making a Debian system in ${base}: once, some minutes`);
+  execFileSync('debootstrap', ['--variant=minbase', suite, unfinished, archive()], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  // No package may start its daemon.
+  fs.writeFileSync(path.join(unfinished, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends'];
+  for (const name of packages)
+    if (!runIn(unfinished, [...install, name])) onProgress(`${suite} has no package ${name}`);
+  if (!runIn(unfinished, [...install, '--reinstall', '--download-only', ...reinstalled]))
+    throw new Error('apt-get could not download the packages to be reinstalled');
+  fs.renameSync(unfinished, base);
+  return base;
+}
+
+/** Mounts what the system needs, makes it the root of this namespace, and runs the command there. */
+const enterScript = `
+set -e
+root=$0 binds=$1
+shift
+echo $$ >"$root${pidFile}.new"
+mv "$root${pidFile}.new" "$root${pidFile}"
+mount --bind "$root" "$root"
+for name in dev sys; do mount --rbind "/$name" "$root/$name"; done
+mount -t proc proc "$root/proc"
+IFS=:
+for directory in $binds; do
+  mkdir -p "$root$directory"
+  mount --bind "$directory" "$root$directory"
+done
+unset IFS
+cd "$root"
+mkdir -p .outside
+pivot_root . .outside
+umount -l /.outside
+exec "$@"
+`;
+
+/** Why the benchmark cannot run here; undefined: it can. */
+export function rootMissing(): string | undefined {
+  if (process.geteuid?.() !== 0) return 'it needs root, as the agent does';
+  const absent = ['debootstrap', 'unshare', 'setsid', 'pivot_root'].filter(
+    (program) => spawnSync('sh', ['-c', 'command -v "$0"', program]).status !== 0,
+  );
+  return absent.length > 0 ? `${absent.join(' and ')} not found: install debootstrap and util-linux` : undefined;
+}
+
+const readNumber = (file: string): number | undefined =>
+  fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : undefined;
+
+/** Waits for the program that the script has started, and passes signals on to it and its children; resolves with its exit code. */
+async function endOf(root: string): Promise<number> {
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
+  const file = path.join(root, pidFile);
+  for (let tries = 0; readNumber(file) === undefined; tries++) {
+    if (tries > 100) throw new Error('the Debian system could not be entered');
+    await pause();
+  }
+  const pid = readNumber(file) ?? 0;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.kill(-pid, signal));
+  while (fs.existsSync(`/proc/${pid}`)) await pause();
+  return readNumber(path.join(root, exitCodeFile)) ?? 1;
+}
+
+/** Removes copies of runs that were killed. */
+function removeOldCopies(): void {
+  for (const name of fs.readdirSync(cache).filter((each) => each.startsWith('run-'))) {
+    const pid = readNumber(path.join(cache, name, pidFile));
+    if (pid !== undefined && !fs.existsSync(`/proc/${pid}`)) fs.rmSync(path.join(cache, name), { recursive: true });
+  }
+}
+
+/** Runs a program of this checkout on this Node in a fresh copy of the system; resolves with its exit code. */
+export async function runInCopy(
+  program: string,
+  args: readonly string[],
+  checkouts: readonly string[],
+  onProgress: (text: string) => void,
+): Promise<number> {
+  const base = baseSystem(onProgress);
+  removeOldCopies();
+  const copy = fs.mkdtempSync(path.join(cache, 'run-'));
+  try {
+    execFileSync('cp', ['-a', '--reflink=auto', `${base}/.`, copy]);
+    fs.writeFileSync(path.join(copy, 'etc/hostname'), `${os.hostname()}\n`);
+    const binds = [checkout, ...checkouts].join(':');
+    const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', enterScript, copy, binds];
+    // A child of init: the ancestors of the caller, which every stored event would name, are not part of what is measured.
+    spawnSync('setsid', ['--fork', ...enter, process.execPath, program, ...args], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...environment, PATH: `${path.dirname(process.execPath)}:${environment.PATH}` },
+    });
+    return await endOf(copy);
+  } finally {
+    fs.rmSync(copy, { recursive: true, force: true });
+  }
+}

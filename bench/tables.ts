@@ -1,0 +1,30 @@
+// A table of results and its Markdown. Pure functions.
+
+export interface Table {
+  title: string;
+  /** What was done and what the columns mean, a sentence an entry. */
+  about: readonly string[];
+  columns: readonly string[];
+  rows: readonly (readonly string[])[];
+}
+
+const line = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+
+export function markdownOf({ title, about, columns, rows }: Table): string {
+  const rule = columns.map((_, index) => (index === 0 ? '---' : '--:'));
+  return [`### ${title}`, '', ...about, '', line(columns), line(rule), ...rows.map(line), ''].join('\n');
+}
+
+export const fixed = (value: number | undefined, digits: number, unit = ''): string =>
+  value === undefined || !Number.isFinite(value) ? '' : `${value.toFixed(digits)}${unit === '' ? '' : ` ${unit}`}`;
+
+/** Whole numbers with a comma at each thousand. */
+export const counted = (value: number): string => value.toLocaleString('en-US');
+
+/** Bytes in units of 1,000. */
+export function bytesText(bytes: number | undefined): string {
+  if (bytes === undefined) return '';
+  if (Math.abs(bytes) < 1e6) return `${(bytes / 1e3).toFixed(0)} KB`;
+  return Math.abs(bytes) < 1e9 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
