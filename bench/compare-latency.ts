@@ -94,7 +94,7 @@ export async function compareLatency(
     about: [
       "From the shell's clock right before it starts `dpkg -i` until another process has read the line about it: of stepparent",
       'the alert in `alerts.ndjson`, which is committed to the database and synchronised to the disk before; of the peers the record of',
-      'the execution in their output. The reader looks each millisecond. dpkg is started by a program that is new each time, so that each run is an alert.',
+      'the execution in their output. The reader checks the file each millisecond. dpkg is started by a program that is new each time, so that each run is an alert.',
     ],
     columns: ['Observer', 'p50', 'p99', 'Most', 'No line within 2 s'],
     rows: [...samples].map(([kind, all]) => {

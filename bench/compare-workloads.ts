@@ -15,6 +15,8 @@ export interface RoundOptions {
 
 interface Sample {
   seconds: number;
+  /** CPU of the observed processes: it includes what the kernel does for the observer inside them. */
+  workMs: number;
   cpuMs?: number;
   restMb?: number;
   mostMb?: number;
@@ -34,13 +36,16 @@ const takeSample = (kind: ObserverKind, workload: Workload, { afterMs }: RoundOp
     const pids = observer?.pids ?? [];
     const restMb = memoryMb(pids, 'VmRSS');
     const before = { cpuMs: cpuMs(pids), storedBytes: observer?.storedBytes() ?? 0 };
+    const workBefore = cpuMs([process.pid]);
     const begin = performance.now();
     await workload.run(prefix);
     const seconds = (performance.now() - begin) / 1000;
+    const workMs = cpuMs([process.pid]) - workBefore;
     await pause(afterMs);
-    if (observer === undefined) return { seconds };
+    if (observer === undefined) return { seconds, workMs };
     const sample: Sample = {
       seconds,
+      workMs,
       cpuMs: cpuMs(pids) - before.cpuMs,
       restMb,
       mostMb: memoryMb(pids, 'VmHWM'),
@@ -80,34 +85,37 @@ export async function compareWorkload(
     for (const kind of inOrderOfRound([...samples.keys()], round))
       samples.get(kind)?.push(await takeSample(kind, workload, options));
   }
-  const secondsOf = (kind: ObserverKind) => (samples.get(kind) ?? []).map(({ seconds }) => seconds);
-  const first = secondsOf(noObserver);
-  const bases = secondsOf(again).map((seconds, round) => geometricMean(seconds, first[round] ?? seconds));
+  const first = samples.get(noObserver) ?? [];
+  const second = samples.get(again) ?? [];
+  /** Of one figure, against the mean of both runs without an observer in the same round. */
+  const ratioOfKind = (kind: ObserverKind, read: (sample: Sample) => number): string => {
+    if (kind === noObserver) return '1';
+    const bases = first.map((sample, round) => {
+      const other = second[round];
+      return kind === again || other === undefined ? read(sample) : geometricMean(read(sample), read(other));
+    });
+    return ratioText(
+      ratioOf((samples.get(kind) ?? []).map((sample, round) => [read(sample), bases[round] ?? Number.NaN])),
+    );
+  };
   const { processes } = workload;
-  const rows = [...samples].map(([kind, of]) => {
-    const base = kind === again ? first : bases;
-    const pairs = of.map(({ seconds }, round) => [seconds, base[round] ?? Number.NaN] as const);
-    const cpu = defined(of.map((sample) => sample.cpuMs)).map((ms) =>
+  const rows = [...samples].map(([kind, taken]) => {
+    const cpu = defined(taken.map((sample) => sample.cpuMs)).map((ms) =>
       processes === undefined ? ms : (ms / processes) * 1000,
     );
-    const middle = (pick: (sample: Sample) => number | undefined) => median(defined(of.map(pick)));
+    const middle = (read: (sample: Sample) => number | undefined, digits: number, unit = ''): string =>
+      fixed(median(defined(taken.map(read))), digits, unit);
     const hasObserver = kind.start !== undefined;
+    const memory = [({ restMb }: Sample) => restMb, ({ mostMb }: Sample) => mostMb].map((read) => middle(read, 0));
     return [
       kind.name,
-      fixed(median(of.map(({ seconds }) => seconds)), 2, 's'),
-      kind === noObserver ? '1' : ratioText(ratioOf(pairs)),
+      middle((sample) => sample.seconds, 2, 's'),
+      ratioOfKind(kind, ({ seconds }) => seconds),
+      ratioOfKind(kind, ({ workMs }) => workMs),
       fixed(median(cpu), 0, 'ms'),
-      hasObserver
-        ? `${fixed(
-            middle(({ restMb }) => restMb),
-            0,
-          )} / ${fixed(
-            middle(({ mostMb }) => mostMb),
-            0,
-          )} MB`
-        : '',
-      hasObserver ? bytesText(middle(({ storedBytes }) => storedBytes)) : '',
-      processes === undefined ? '' : seenText(of, processes),
+      hasObserver ? `${memory.join(' / ')} MB` : '',
+      hasObserver ? bytesText(median(defined(taken.map(({ storedBytes }) => storedBytes)))) : '',
+      processes === undefined ? '' : seenText(taken, processes),
     ];
   });
   return {
@@ -117,6 +125,7 @@ export async function compareWorkload(
       'Observer',
       'Time',
       'Time with / without',
+      'CPU of the workload with / without',
       processes === undefined ? 'CPU' : 'CPU for 1,000',
       'Memory at rest / at most',
       'Stored',

@@ -26,7 +26,7 @@ const packages = 3000;
 const kinds = ['postinst', 'prerm', 'list', 'md5sums', 'triggers', 'shlibs'];
 const tools = ['systemctl', 'chmod', 'chown', 'mkdir', 'rm', 'update-rc.d', 'getent', 'sed', 'grep', 'id'];
 const ancestors = ['dpkg', 'apt-get', 'bash', 'sudo', 'bash', 'sshd'];
-/** One event in so many raises an alert. */
+/** One event of these raises an alert. */
 const eventsForAlert = 1000;
 
 const host = { name: 'bench', hostname: 'bench', id: '0'.repeat(32), architecture: 'x86_64', os: { type: 'linux' } };

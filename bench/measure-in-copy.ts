@@ -40,6 +40,7 @@ const machine: Machine = {
   system: readKey('/etc/os-release', /^PRETTY_NAME="(.*)"$/m),
   node: process.version,
   version: readKey(path.join(import.meta.dirname, '../package.json'), /"version": "(.*)"/),
+  load: os.loadavg()[0] ?? Number.NaN,
   date: new Date().toISOString().slice(0, 10),
 };
 
@@ -79,7 +80,7 @@ async function measureWorkloads({ rounds, afterMs, scale }: Options): Promise<Se
       'Each round runs every observer once, and nothing (`none`) first and last; each second round runs in reverse order. Time with / without is the',
       'geometric mean, over the rounds, of the time with the observer divided by the mean of both runs without, with its 95 % interval. `none again` is',
       'the second run without divided by the first: the noise floor, which a difference must exceed to be one. Other figures are medians. CPU is that',
-      "of the observer's processes and of the kernel's thread for auditd; what the kernel does inside the observed processes shows in the time only.",
+      "of the observer's processes and of the kernel's thread for auditd; what the kernel does inside the observed processes is in theirs.",
     ],
     tables,
   };

@@ -65,7 +65,7 @@ function start(program: string, args: readonly string[], output: string): ChildP
 }
 
 /** Waits until `isReady`; throws with what the child wrote when it ends before. */
-async function until(what: string, child: ChildProcess, output: string, isReady: () => boolean): Promise<void> {
+async function waitUntil(what: string, child: ChildProcess, output: string, isReady: () => boolean): Promise<void> {
   for (let tries = 0; tries < 1200; tries++) {
     if (isReady()) return;
     if (child.exitCode !== null) throw new Error(`${what} ended: ${readText(output).slice(-2000)}`);
@@ -92,14 +92,18 @@ async function countLines(
 }
 
 const quietMs = 20;
-const settleSeconds = 8;
+const steadyAfterSeconds = 3;
+const settleSeconds = 10;
 
-/** Waits until a second has cost next to nothing: what an observer does once, at its start, is done. One that polls gets a fixed time. */
+/** Waits until what an observer does once, at its start, is done: a second costs next to nothing or, where it polls, as much as the one before. */
 async function settle(pids: readonly number[]): Promise<void> {
-  for (let second = 0; second < settleSeconds; second++) {
+  let lastMs = Number.POSITIVE_INFINITY;
+  for (let second = 1; second <= settleSeconds; second++) {
     const before = cpuMs(pids);
     await pause(1000);
-    if (cpuMs(pids) - before < quietMs) return;
+    const ms = cpuMs(pids) - before;
+    if (ms < quietMs || (second > steadyAfterSeconds && Math.abs(ms - lastMs) <= quietMs)) return;
+    lastMs = ms;
   }
 }
 
@@ -136,7 +140,7 @@ export async function startAgent(checkout: string, directory: string, toml: read
   const messages = path.join(directory, 'agent.out');
   const begin = performance.now();
   const child = start('sh', [path.join(checkout, 'agent/start.sh'), '--config', config], messages);
-  await until('stepparent', child, messages, () => /^ready /m.test(readText(messages)));
+  await waitUntil('stepparent', child, messages, () => /^ready /m.test(readText(messages)));
   return {
     child,
     readySeconds: (performance.now() - begin) / 1000,
@@ -163,7 +167,9 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
       reportedLost() {
         const text = execFileSync(process.execPath, command('status', '--json'), { encoding: 'utf8' });
         const { sensor, uncommitted } = JSON.parse(text);
-        return sensor.lost_events + uncommitted.dropped;
+        const lost = sensor?.lost_events + uncommitted?.dropped;
+        // Another checkout may name them otherwise.
+        return Number.isFinite(lost) ? lost : undefined;
       },
       async count(prefix, padding) {
         const args = command('events', '--json', '--limit', maxListed);
@@ -196,10 +202,10 @@ const bpftrace: ObserverKind = {
   async start(directory) {
     const output = path.join(directory, 'bpftrace.out');
     const probe = 'tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
-    // posix_spawn(3) calls execve, too.
     const script = `BEGIN { printf("ready\\n"); } ${probe}`;
+    // Lines are written at once, as by the others: its own buffer would hide its latency.
     const child = start(inPath('bpftrace') ?? '', ['-B', 'line', '-e', script], output);
-    await until('bpftrace', child, output, () => /^ready/m.test(readText(output)));
+    await waitUntil('bpftrace', child, output, () => /^ready/m.test(readText(output)));
     const pids = [child.pid ?? 0];
     await settle(pids);
     return {
@@ -291,14 +297,14 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
       auditctl('-e', '0');
     };
     try {
-      await until(name, child, messages, () =>
+      await waitUntil(name, child, messages, () =>
         hasLaurel ? childrenOf(child.pid ?? 0).length > 0 && fs.existsSync(log) : /DAEMON_START/.test(readText(log)),
       );
       auditctl('-b', '8192');
       auditctl('-e', '1');
       for (const rule of auditRules()) auditctl(...rule);
       // The rules are in force before the daemon gets what they record: an execution has to arrive.
-      await until(name, child, messages, () => {
+      await waitUntil(name, child, messages, () => {
         execFileSync('/bin/true');
         return readText(log).includes('EXECVE');
       });

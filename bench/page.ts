@@ -10,6 +10,8 @@ export interface Machine {
   system: string;
   node: string;
   version: string;
+  /** Of a minute, before the first measurement. */
+  load: number;
   /** YYYY-MM-DD. */
   date: string;
 }
@@ -22,8 +24,8 @@ export interface Section {
   plot?: { file: string; about: string };
 }
 
-export const machineText = ({ cpus, model, memoryGb, kernel, system, node, version, date }: Machine): string =>
-  `${date}: stepparent ${version} on ${cpus} CPUs (${model}), ${memoryGb} GB of memory, Linux ${kernel}, ${system}, Node ${node}.`;
+export const machineText = ({ cpus, model, memoryGb, kernel, system, node, version, load, date }: Machine): string =>
+  `${date}: stepparent ${version} on ${cpus} CPUs (${model}), ${memoryGb} GB of memory, Linux ${kernel}, ${system}, Node ${node}. Load at the start: ${load.toFixed(1)}.`;
 
 const sectionText = ({ title, about, tables, plot }: Section): string =>
   [

@@ -70,7 +70,7 @@ export interface Seen {
   complete: number;
   /** Incomplete, and the observer says so. */
   flagged: number;
-  /** Incomplete without a word. */
+  /** Incomplete, and nothing says so. */
   cut: number;
 }
 

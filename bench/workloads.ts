@@ -70,10 +70,10 @@ async function runCommand(program: string, args: readonly string[], cwd = '/'): 
   if (code !== 0) throw new Error(`${program} ended with ${code}: ${fs.readFileSync(log, 'utf8').slice(-2000)}`);
 }
 
-/** Loops of sh at the same time, each with `$lane` and, counted over all of them, `$n`. */
+/** Loops of sh at the same time; `$0` in the command is the prefix, and `$n` counts its runs over all loops. */
 async function runLoops(lanes: number, total: number, command: string, prefix: string): Promise<void> {
-  const each = total / lanes;
-  const script = `n=$(($1 * ${each})); end=$((n + ${each})); while [ $n -lt $end ]; do ${command}; n=$((n + 1)); done`;
+  const perLane = total / lanes;
+  const script = `n=$(($1 * ${perLane})); end=$((n + ${perLane})); while [ $n -lt $end ]; do ${command}; n=$((n + 1)); done`;
   await Promise.all(
     Array.from({ length: lanes }, (_, lane) => runCommand('/bin/sh', ['-c', script, prefix, String(lane)])),
   );

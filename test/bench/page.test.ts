@@ -33,7 +33,7 @@ test('counts have commas', () => expect(counted(1_234_567)).toBe('1,234,567'));
 test('the page names machine, date, tables, plot, and what is missing', () => {
   const machine = {
     ...{ cpus: 2, model: 'CPU', memoryGb: 4, kernel: '6.1', system: 'Debian', node: 'v24', version: '0.1.0' },
-    date: '2026-01-02',
+    ...{ load: 0.25, date: '2026-01-02' },
   };
   const section = { title: 'At rest', about: [], tables: [table], plot: { file: 'p.svg', about: 'a plot' } };
   const page = pageOf(machine, [section], ['laurel: not installed']);
