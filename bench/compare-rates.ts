@@ -138,7 +138,13 @@ const rowOf = (cell: Cell): string[] => {
   ];
 };
 
-/** All loads, one after the other. An observer that is behind would take its work into the next cell: that one gets a new observer. */
+/** Long arguments fill the disk; what an observer has stored is removed with it. */
+const maxStoredBytes = 2e9;
+
+/**
+ * All loads, one after the other. An observer that is behind would take its work into the next cell, and one that has stored much is slow to
+ * read: the next cell gets a new one.
+ */
 async function measureCells(
   kind: ObserverKind,
   program: Program,
@@ -152,7 +158,7 @@ async function measureCells(
       for (const load of loads.slice(cells.length)) {
         const cell = { observer: kind.name, ...(await measureCell(observer, program, directory, load)) };
         cells.push(cell);
-        if (cell.isBehind) return;
+        if (cell.isBehind || observer.storedBytes() > maxStoredBytes) return;
       }
     });
   }

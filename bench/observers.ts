@@ -27,7 +27,7 @@ export interface Observer {
   storedBytes(): number;
   /** Executions that it has reported as lost since its start; undefined: it has no such count. */
   reportedLost(): number | undefined;
-  /** What it has of the executions with this prefix. */
+  /** What it has of the executions with this prefix, all of which were made since the call before. */
   count(prefix: string, padding: number): Promise<Seen>;
   /** Ends it and undoes what it did to the host. */
   stop(): Promise<void>;
@@ -50,11 +50,16 @@ export interface Settings {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+const endMs = 30_000;
+
+/** Ends a child; one that still works off what it has is killed after a while. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), endMs);
   await exited;
+  clearTimeout(timer);
 }
 
 function start(program: string, args: readonly string[], output: string): ChildProcess {
@@ -89,6 +94,18 @@ async function countLines(
     if (sighting !== undefined) count.add(sighting);
   }
   return count.result();
+}
+
+/** Counts in the part of a file that was appended since the call before. */
+function countAppended(file: string, parse: ParseLine): Observer['count'] {
+  let position = 0;
+  return async (prefix, padding) => {
+    const { size } = fs.statSync(file);
+    if (size === position) return createCount(padding).result();
+    const input = fs.createReadStream(file, { start: position, end: size - 1 });
+    position = size;
+    return countLines(input, parse, prefix, padding);
+  };
 }
 
 const quietMs = 20;
@@ -214,7 +231,7 @@ const bpftrace: ObserverKind = {
       storedBytes: () => fs.statSync(output).size,
       reportedLost: () =>
         [...readText(output).matchAll(/^Lost (\d+) events/gm)].reduce((total, [, lost]) => total + Number(lost), 0),
-      count: (prefix, padding) => countLines(fs.createReadStream(output), parseBpftrace, prefix, padding),
+      count: countAppended(output, parseBpftrace),
       stop: () => end(child),
     };
   },
@@ -320,8 +337,7 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
       output: log,
       storedBytes: () => sizeOf(directory),
       reportedLost: () => lostRecords() - lostBefore,
-      count: (prefix, padding) =>
-        countLines(fs.createReadStream(log), hasLaurel ? parseLaurel : parseAudit, prefix, padding),
+      count: countAppended(log, hasLaurel ? parseLaurel : parseAudit),
       stop,
     };
   },
