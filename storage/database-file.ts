@@ -7,7 +7,7 @@ import { errorCode } from '../collectors/error-message.ts';
 import { ensureDirectory } from '../collectors/linux/ensure-directory.ts';
 import { beginLearning } from './learning.ts';
 import { limits } from './limits.ts';
-import { applicationId, migrations } from './migrations.ts';
+import { applicationId, migrations, schemaVersion, unreleasedVersion } from './migrations.ts';
 import { StoreError, storeError } from './store-error.ts';
 
 export interface SetAside {
@@ -16,6 +16,9 @@ export interface SetAside {
   /** One clause. */
   reason: string;
 }
+
+/** What a large database consists of. */
+const eventTables: readonly string[] = ['events', 'processes', 'parts'];
 
 interface OpenedDatabase {
   db: Database.Database;
@@ -31,7 +34,7 @@ export function openAgentDatabase(path: string, nowMs: number, learningMs: numbe
       return { db: openUsable(path, nowMs, learningMs), setAside: undefined };
     } catch (error) {
       const reported = storeError(error, path);
-      if (!['corrupt', 'foreign', 'newer'].includes(reported.trouble)) throw reported;
+      if (!['corrupt', 'foreign', 'newer', 'older'].includes(reported.trouble)) throw reported;
       const setAside = moveAside(path, reported.message, nowMs);
       return { db: openUsable(path, nowMs, undefined), setAside };
     }
@@ -86,7 +89,7 @@ function inspect(path: string): void {
       sizeBytes <= limits.wholeCheckBytes
         ? ['quick_check(1)']
         : tables
-            .filter((name) => name !== 'events' && name !== 'fields')
+            .filter((name) => !eventTables.includes(name))
             .map((name) => `quick_check("${name.replaceAll('"', '""')}")`);
     for (const check of checks) {
       const result = db.pragma(check, { simple: true });
@@ -99,7 +102,7 @@ function inspect(path: string): void {
   }
 }
 
-/** The schema version; 0: an empty database. Throws `foreign` or `newer`. */
+/** The schema version; 0: an empty database. Throws `foreign`, `newer`, or `older` where no migration leads on. */
 function readVersion(db: Database.Database, path: string): number {
   const version = db.pragma('user_version', { simple: true }) as number;
   const application = db.pragma('application_id', { simple: true });
@@ -108,8 +111,12 @@ function readVersion(db: Database.Database, path: string): number {
   if (application !== applicationId || version < 1) {
     throw new StoreError('foreign', `${path}: not a stepparent database`);
   }
-  if (version > migrations.length) {
-    const known = `this program knows versions up to ${migrations.length}`;
+  if (version <= unreleasedVersion) {
+    const text = `schema version ${version} of an unreleased stepparent, which the agent sets aside when it starts`;
+    throw new StoreError('older', `${path}: ${text}`);
+  }
+  if (version > schemaVersion) {
+    const known = `this program knows versions up to ${schemaVersion}`;
     throw new StoreError('newer', `${path}: made by a newer stepparent (schema version ${version}; ${known})`);
   }
   return version;
@@ -144,10 +151,11 @@ function migrate(db: Database.Database, path: string, nowMs: number, learningMs:
   db.pragma('foreign_keys = OFF');
   const step = db.transaction(() => {
     const version = readVersion(db, path);
-    const sql = migrations[version];
+    const done = Math.max(version - unreleasedVersion, 0);
+    const sql = migrations[done];
     if (sql === undefined) return false;
     db.exec(sql);
-    db.pragma(`user_version = ${version + 1}`);
+    db.pragma(`user_version = ${unreleasedVersion + done + 1}`);
     if (version === 0) {
       db.pragma(`application_id = ${applicationId}`);
       db.prepare("INSERT INTO meta (key, value) VALUES ('created_ms', ?)").run(nowMs);
@@ -166,7 +174,7 @@ function openExisting(path: string, readonly: boolean): Database.Database {
       db.pragma('foreign_keys = ON');
       const version = readVersion(db, path);
       if (version === 0) throw new StoreError('missing', missingText(path));
-      if (version < migrations.length) {
+      if (version < schemaVersion) {
         throw new StoreError(
           'older',
           `${path}: schema version ${version} of an older stepparent; restart the agent first`,

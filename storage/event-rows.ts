@@ -1,53 +1,96 @@
-// Stores an event: its document, and beside it the fields that hunts ask for, in columns of their own.
+// Stores an event in pieces: a row with what is its own and what hunts ask for, which refers to rows that events share.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { isRootEvent } from '../collectors/event/is-root-event.ts';
+import { leaderRoles, sharedFields, splitEvent } from './event-pieces.ts';
 import { limits } from './limits.ts';
+import { prepareSharedRows, type SharedRow } from './shared-rows.ts';
 
-/** Prepares the insert. False when an event with that id is stored already; nothing is changed then. */
-export function prepareInsertEvent(db: Database): (event: StepparentEvent, timeMs: number, nowMs: number) => boolean {
-  const insertDocument = db.prepare(
-    `INSERT INTO events (event_id, time_ms, stored_ms, action, category, of_root, document) VALUES (?, ?, ?, ?, ?, ?, ?)
+interface InsertEvent {
+  /** False when an event with that id is stored already; no event is changed then. */
+  insert(event: StepparentEvent, timeMs: number, nowMs: number): boolean;
+  /** Call when a transaction was rolled back. */
+  forget(): void;
+}
+
+const columns = [
+  'event_id',
+  'time_ms',
+  'stored_ms',
+  'of_root',
+  'category',
+  'action',
+  'file_name',
+  'file_path',
+  'executable',
+  'script_path',
+  'script_depth',
+  'transaction_id',
+  'origin',
+  'process',
+  'parent',
+  'session_leader',
+  'group_leader',
+  'lineage',
+  ...sharedFields,
+  'frame',
+  'own',
+  'document',
+] as const;
+
+/** Prepares the insert, which belongs into a transaction. */
+export function prepareInsertEvent(db: Database): InsertEvent {
+  const insertRow = db.prepare(
+    `INSERT INTO events (${columns.map((name) => `"${name}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
      ON CONFLICT (event_id) DO NOTHING`,
   );
-  const insertFields = db.prepare(
-    `INSERT INTO fields (event, time_ms, category, action, host_id, agent_id, file_path, file_name, executable,
-       command_line, parent_executable, parent_command_line, script_path, script_depth, transaction_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  return (event, timeMs, nowMs) => {
-    const action = event.event.action ?? null;
-    const category = [event.event.category].flat()[0] ?? null;
-    const { changes, lastInsertRowid } = insertDocument.run(
-      event.event.id,
-      timeMs,
-      nowMs,
-      action,
-      category,
-      isRootEvent(event) ? 1 : 0,
-      JSON.stringify(event),
-    );
-    if (changes === 0) return false;
-    const { file, host, agent, process, stepparent } = event;
-    insertFields.run(
-      lastInsertRowid,
-      timeMs,
-      category,
-      action,
-      textOf(host.id),
-      textOf(agent.id),
-      textOf(file?.path),
-      textOf(file?.name),
-      textOf(process?.executable),
-      textOf(process?.command_line),
-      textOf(process?.parent?.executable),
-      textOf(process?.parent?.command_line),
-      textOf(stepparent.lifecycle_script?.path),
-      stepparent.lifecycle_script?.depth ?? null,
-      stepparent.transaction?.id ?? null,
-    );
-    return true;
+  const rows = prepareSharedRows(db);
+  const partOf = (json: string | undefined): number | null => (json === undefined ? null : rows.part(json));
+  return {
+    insert(event, timeMs, nowMs) {
+      const { file, process, stepparent } = event;
+      const ofRoot = isRootEvent(event);
+      rows.begin(ofRoot);
+      const pieces = splitEvent(event, timeMs);
+      let { exact } = pieces;
+      const idOf = (row: SharedRow | undefined): number | null => {
+        if (row === undefined) return null;
+        exact &&= row.exact;
+        return row.id;
+      };
+      const references = [
+        rows.origin(event.host, event.agent),
+        idOf(process && rows.process(process, 'process')),
+        idOf(process?.parent && rows.process(process.parent, 'ancestor')),
+        ...leaderRoles.map((role) => {
+          const leader = process?.[role];
+          return idOf(leader && rows.process(leader, 'leader'));
+        }),
+        idOf(stepparent.lineage && rows.lineage(stepparent.lineage)),
+        ...pieces.shared.map(partOf),
+        rows.part(pieces.frame),
+      ];
+      const { changes } = insertRow.run(
+        event.event.id,
+        timeMs,
+        nowMs,
+        ofRoot ? 1 : 0,
+        [event.event.category].flat()[0] ?? null,
+        event.event.action ?? null,
+        textOf(file?.name),
+        textOf(file?.path),
+        textOf(process?.executable),
+        textOf(stepparent.lifecycle_script?.path),
+        stepparent.lifecycle_script?.depth ?? null,
+        stepparent.transaction?.id ?? null,
+        ...references,
+        pieces.own,
+        exact ? null : JSON.stringify(event),
+      );
+      return changes > 0;
+    },
+    forget: rows.forget,
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import { documentSql } from './document-sql.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
 
 /** Each filter that is given must hold; times are milliseconds since 1970, the limit included. */
@@ -78,7 +79,12 @@ export function* listAlerts(
 export function* listEvents(db: Database, { sinceMs, limit }: EventFilter): Generator<StepparentEvent> {
   const rows = pages<{ time_ms: number; id: number; document: string }>(
     db,
-    { table: 'events', order: ['time_ms', 'id'], conditions: [['time_ms >= ?', [sinceMs]]] },
+    {
+      table: 'events e',
+      columns: `time_ms, id, ${documentSql} AS document`,
+      order: ['time_ms', 'id'],
+      conditions: [['time_ms >= ?', [sinceMs]]],
+    },
     limit,
   );
   for (const row of rows) yield JSON.parse(row.document);
@@ -106,6 +112,8 @@ export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
 
 interface Selection<Row> {
   table: string;
+  /** SQL; absent: all. */
+  columns?: string;
   /** Columns that together are unique. */
   order: readonly (keyof Row & string)[];
   conditions: readonly Condition[];
@@ -141,13 +149,13 @@ function* pages<Row extends object>(
   limit = Number.POSITIVE_INFINITY,
 ): Generator<Row> {
   if (limit < 1) return;
-  const { table, order } = selection;
+  const { table, columns: selected = '*', order } = selection;
   const { where, values } = whereGiven(selection.conditions);
   const columns = order.join(', ');
   const cursorOf = (row: Row) => order.map((column) => row[column] as Value);
   const select = (operator: '>' | '>=' | undefined) =>
     db.prepare<Value[], Row>(
-      `SELECT * FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
+      `SELECT ${selected} FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
        ORDER BY ${columns} LIMIT ${pageRows}`,
     );
   const first = Number.isFinite(limit) ? newest(db, selection, limit) : undefined;

@@ -3,10 +3,14 @@
 /** Marks the file as stepparent's: "step" in ASCII, `PRAGMA application_id`. */
 export const applicationId = 0x73746570;
 
+/** Versions up to this one were never released: the agent sets such a database aside. */
+export const unreleasedVersion = 4;
+
 /**
- * Step N takes a database from `user_version` N to N + 1, in one transaction. A new step goes at the end, and a dump of
- * every released version stays in test/storage/fixtures. `document` and `terms` are JSON text, so that lone surrogates
- * and NUL come back as they went in; times are milliseconds since 1970.
+ * Step N takes a database from `user_version` `unreleasedVersion` + N to the next one, in one transaction; the first makes
+ * an empty one. A new step goes at the end, and a dump of every released version stays in test/storage/fixtures. Times are
+ * milliseconds since 1970. An event is stored in pieces, see event-pieces.ts. `document`, `terms` and what `json` holds are
+ * JSON text, so that lone surrogates and NUL come back as they went in.
  */
 export const migrations: readonly string[] = [
   `
@@ -20,11 +24,66 @@ export const migrations: readonly string[] = [
     event_id TEXT NOT NULL UNIQUE,
     time_ms INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
-    action TEXT,
+    of_root INTEGER NOT NULL,
     category TEXT,
-    document TEXT NOT NULL
+    action TEXT,
+    file_name TEXT,
+    file_path TEXT,
+    executable TEXT,
+    script_path TEXT,
+    script_depth INTEGER,
+    transaction_id TEXT,
+    origin INTEGER NOT NULL,
+    process INTEGER,
+    parent INTEGER,
+    session_leader INTEGER,
+    group_leader INTEGER,
+    lineage INTEGER,
+    lifecycle_script INTEGER,
+    initiator INTEGER,
+    "transaction" INTEGER,
+    unobserved INTEGER,
+    inferred INTEGER,
+    frame INTEGER NOT NULL,
+    own TEXT NOT NULL,
+    document TEXT
   ) STRICT;
   CREATE INDEX events_time ON events (time_ms);
+  CREATE INDEX events_of_others ON events (id) WHERE of_root = 0;
+  CREATE INDEX events_file ON events (file_name, executable, time_ms, action, origin, file_path)
+    WHERE category = 'file';
+  CREATE INDEX events_transaction ON events (transaction_id, time_ms) WHERE transaction_id IS NOT NULL;
+
+  CREATE TABLE generations (
+    id INTEGER PRIMARY KEY,
+    first_event INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE processes (
+    id INTEGER PRIMARY KEY,
+    pid INTEGER,
+    entity_id TEXT,
+    start TEXT,
+    executable TEXT,
+    name TEXT,
+    args TEXT,
+    args_count INTEGER,
+    command_line TEXT,
+    working_directory TEXT,
+    rest INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE parts (
+    id INTEGER PRIMARY KEY,
+    json TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE origins (
+    id INTEGER PRIMARY KEY,
+    host_id TEXT,
+    agent_id TEXT,
+    json TEXT NOT NULL
+  ) STRICT;
 
   CREATE TABLE terms (
     rule_id TEXT NOT NULL,
@@ -49,11 +108,14 @@ export const migrations: readonly string[] = [
     last_ms INTEGER NOT NULL,
     count INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
+    of_root INTEGER NOT NULL DEFAULT 1,
+    transaction_id TEXT,
     document TEXT NOT NULL
   ) STRICT;
   CREATE INDEX alerts_terms ON alerts (rule_id, scope, terms);
   CREATE INDEX alerts_state ON alerts (state, rule_id, stored_ms);
   CREATE INDEX alerts_first ON alerts (first_ms);
+  CREATE INDEX alerts_transaction ON alerts (transaction_id, first_ms) WHERE transaction_id IS NOT NULL;
 
   CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,34 +137,6 @@ export const migrations: readonly string[] = [
     count INTEGER NOT NULL,
     document TEXT NOT NULL
   ) STRICT;
-  `,
-  `
-  CREATE TABLE fields (
-    event INTEGER PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,
-    time_ms INTEGER NOT NULL,
-    category TEXT,
-    action TEXT,
-    host_id TEXT,
-    agent_id TEXT,
-    file_path TEXT,
-    file_name TEXT,
-    executable TEXT,
-    command_line TEXT,
-    parent_executable TEXT,
-    parent_command_line TEXT,
-    script_path TEXT,
-    script_depth INTEGER
-  ) STRICT;
-  INSERT INTO fields
-    SELECT id, time_ms, category, action,
-      document ->> '$.host.id', document ->> '$.agent.id',
-      document ->> '$.file.path', document ->> '$.file.name',
-      document ->> '$.process.executable', substr(document ->> '$.process.command_line', 1, 4096),
-      document ->> '$.process.parent.executable', substr(document ->> '$.process.parent.command_line', 1, 4096),
-      document ->> '$.stepparent.lifecycle_script.path', document ->> '$.stepparent.lifecycle_script.depth'
-    FROM events WHERE json_valid(document);
-  CREATE INDEX fields_file ON fields (file_name, executable, time_ms, action, agent_id, file_path)
-    WHERE category = 'file';
 
   CREATE TABLE known_files (
     folder TEXT NOT NULL,
@@ -122,12 +156,6 @@ export const migrations: readonly string[] = [
     first_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
-  `,
-  `
-  ALTER TABLE fields ADD COLUMN transaction_id TEXT;
-  CREATE INDEX fields_transaction ON fields (transaction_id, time_ms) WHERE transaction_id IS NOT NULL;
-  ALTER TABLE alerts ADD COLUMN transaction_id TEXT;
-  CREATE INDEX alerts_transaction ON alerts (transaction_id, first_ms) WHERE transaction_id IS NOT NULL;
 
   CREATE TABLE scripts (
     sha256 TEXT PRIMARY KEY,
@@ -152,11 +180,6 @@ export const migrations: readonly string[] = [
   CREATE INDEX script_versions_content ON script_versions (sha256);
   CREATE INDEX script_versions_slot ON script_versions (package, phase, last_ms);
   `,
-  `
-  ALTER TABLE events ADD COLUMN of_root INTEGER NOT NULL DEFAULT 1;
-  CREATE INDEX events_of_others ON events (id) WHERE of_root = 0;
-  ALTER TABLE alerts ADD COLUMN of_root INTEGER NOT NULL DEFAULT 1;
-  UPDATE alerts SET of_root = 0
-    WHERE CASE WHEN json_valid(document) THEN document ->> '$.user.id' END <> '0';
-  `,
 ];
+
+export const schemaVersion = unreleasedVersion + migrations.length;

@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { dayMs, limits } from './limits.ts';
 import { pruneScripts } from './scripts.ts';
+import { pruneSharedRows } from './shared-rows.ts';
 
 export interface PruneLimits {
   /** Days that events are kept; 14. */
@@ -84,11 +85,14 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
     // The rest is for pages that are free but still in the file, and for what is written until the next step.
     const isNearlyFull = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
 
+    // What the dropped events left behind goes before more events do.
+    const sharedRows = pruneSharedRows(db);
+    const needsRoom = isNearlyFull && sharedRows === 0;
     const agedEvents = dropEvents.run(eventsBeforeMs).changes;
-    const events = isNearlyFull && agedEvents === 0 ? dropForRoom() : agedEvents;
+    const events = needsRoom && agedEvents === 0 ? dropForRoom() : agedEvents;
     const dueAlerts = dropAlerts.run(alertsBeforeMs).changes;
     const excess = (countAlerts.get() ?? 0) - (bounds.alerts ?? limits.alerts);
-    const overAlerts = isNearlyFull && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);
+    const overAlerts = needsRoom && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);
     const alerts = dueAlerts + (overAlerts === 0 ? 0 : dropExcess.run(overAlerts).changes);
     dropDeliveries.run(alertsBeforeMs);
     dropUnconfigured.run(eventsBeforeMs, sinkList);
@@ -109,8 +113,8 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
       scripts,
       termsCorrected,
       more:
-        [events, alerts, terms, termsCorrected, scripts].some((count) => count >= rows) ||
-        (isNearlyFull && events + alerts > 0),
+        [events, alerts, terms, termsCorrected, scripts, sharedRows].some((count) => count >= rows) ||
+        (isNearlyFull && events + alerts + sharedRows > 0),
     };
   });
 

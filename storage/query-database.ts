@@ -58,7 +58,7 @@ export async function openAlertDatabase(
   for await (const alert of alerts) {
     const ms = Date.parse(alert['@timestamp']);
     insertAlert.run(alert.event.id, String(alert.rule?.id), ms, ms, ms, JSON.stringify(alert));
-    insertEvent(alert, ms, ms);
+    insertEvent.insert(alert, ms, ms);
   }
   return queryDatabase(db, tables);
 }

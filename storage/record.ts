@@ -35,7 +35,7 @@ export function prepareRecord(
   sinks: readonly string[],
 ): (judgedEvents: readonly JudgedEvent[], nowMs: number) => Recorded {
   const isLearning = prepareLearning(db);
-  const insertEvent = prepareInsertEvent(db);
+  const events = prepareInsertEvent(db);
   const { raise, isCapped } = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
   const storeExcepted = prepareExcepted(db, { terms, raise });
@@ -87,20 +87,28 @@ export function prepareRecord(
     }
   }
 
-  return db.transaction((judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded => {
+  const commit = db.transaction((judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded => {
     const recorded: Recorded = { alerts: [] };
     terms.begin();
     latestAlerts.begin();
     for (const judgedEvent of judgedEvents) {
       const { event } = judgedEvent;
       const eventMs = countedMs(event, nowMs);
-      if (!insertEvent(event, eventMs, nowMs)) continue;
+      if (!events.insert(event, eventMs, nowMs)) continue;
       for (const match of judgedEvent.verdicts) commitMatch(recorded, judgedEvent, match, { eventMs, nowMs });
     }
     terms.end();
     latestAlerts.end();
     return recorded;
-  }).immediate;
+  });
+  return (judgedEvents, nowMs) => {
+    try {
+      return commit.immediate(judgedEvents, nowMs);
+    } catch (error) {
+      events.forget();
+      throw error;
+    }
+  };
 }
 
 function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolean {

@@ -1,33 +1,25 @@
 // The tables that SQL sees: events and alerts under their ECS names. They are made for each connection, not stored.
 
 import { fields, isOfEvent } from '../collectors/event/fields.ts';
+import {
+  documentSql,
+  fieldSql,
+  isoTime,
+  join,
+  joinedTables,
+  jsonPath,
+  lookup,
+  type RowAccess,
+} from './document-sql.ts';
 
-/** A column of a view: ECS name, and SQL for its value. `f` is a row of `fields`, `a` one of `alerts`. */
+/** A column of a view: ECS name, and SQL for its value. `e` is a row of `events`, `a` one of `alerts`. */
 type Column = readonly [name: string, sql: string];
 
-const jsonPath = (name: string): string =>
-  `'$${name
-    .split('.')
-    .map((part) => `."${part}"`)
-    .join('')}'`;
-
 /**
- * How the columns of the stored event are read. `lookup`: only those that a statement names, each by itself; a hunt that names none
- * does not read the stored events. `join`: all at once, which takes a tenth of the time when they are many, and reads the stored
- * event for every row.
+ * How the columns of an event are read. `lookup`: only those that a statement names, each by itself. `join`: all at once, which
+ * takes a part of the time when they are many.
  */
 export type EventAccess = 'lookup' | 'join';
-
-const fromEvent: Readonly<Record<EventAccess, (sql: string) => string>> = {
-  lookup: (sql) => `(SELECT ${sql} FROM main.events e WHERE e.id = f.event)`,
-  join: (sql) => sql,
-};
-
-const isoTime = (ms: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', ${ms} / 1000.0, 'unixepoch')`;
-
-/** A list of several values, an object and a list of objects are their JSON; true and false are 1 and 0. */
-const documentColumns = (names: readonly string[], sqlOf: (json: string) => string): Column[] =>
-  names.map((name) => [name, sqlOf(`document ->> ${jsonPath(name)}`)]);
 
 /** Of a list of objects and of an object with open keys the whole is a column. */
 const columnFields = fields.filter(({ within }) => within === undefined);
@@ -35,31 +27,29 @@ const eventNames = columnFields.filter(isOfEvent).map(({ name }) => name);
 const alertNames = columnFields.filter((field) => !isOfEvent(field)).map(({ name }) => name);
 
 /** The columns that hunts group by and compare, and what of an event is kept otherwise than in its document. */
-const quickColumns = (fromEvent: (sql: string) => string): Column[] => [
-  ['@timestamp', isoTime('f.time_ms')],
-  ['time_ms', 'f.time_ms'],
-  ['event.id', fromEvent('e.event_id')],
-  ['event.category', 'f.category'],
-  ['event.action', 'f.action'],
-  ['event.type', fromEvent(`e.document ->> '$.event.type[0]'`)],
-  ['host.id', 'f.host_id'],
-  ['agent.id', 'f.agent_id'],
-  ['file.path', 'f.file_path'],
-  ['file.name', 'f.file_name'],
-  ['process.executable', 'f.executable'],
-  ['process.command_line', 'f.command_line'],
-  ['process.parent.executable', 'f.parent_executable'],
-  ['process.parent.command_line', 'f.parent_command_line'],
-  ['stepparent.lifecycle_script.path', 'f.script_path'],
-  ['stepparent.lifecycle_script.depth', 'f.script_depth'],
-  ['stepparent.transaction.id', 'f.transaction_id'],
+const quickColumns = (access: RowAccess): Column[] => [
+  ['@timestamp', isoTime('e.time_ms')],
+  ['time_ms', 'e.time_ms'],
+  ['event.id', 'e.event_id'],
+  ['event.category', 'e.category'],
+  ['event.action', 'e.action'],
+  ['event.type', access.part('frame', (row) => `${row}.json ->> '$.event.type[0]'`)],
+  ['host.id', access.origin((row) => `${row}.host_id`)],
+  ['agent.id', access.origin((row) => `${row}.agent_id`)],
+  ['file.path', 'e.file_path'],
+  ['file.name', 'e.file_name'],
+  ['process.executable', 'e.executable'],
+  ['stepparent.lifecycle_script.path', 'e.script_path'],
+  ['stepparent.lifecycle_script.depth', 'e.script_depth'],
+  ['stepparent.transaction.id', 'e.transaction_id'],
 ];
 
-const eventColumns = (fromEvent: (sql: string) => string): Column[] =>
+/** A list of several values, an object and a list of objects are their JSON; true and false are 1 and 0. */
+const eventColumns = (access: RowAccess): Column[] =>
   withOthers(
-    quickColumns(fromEvent),
-    documentColumns([...eventNames, 'stepparent.inferred.process'], (value) => fromEvent(`e.${value}`)),
-    ['document', fromEvent('e.document')],
+    quickColumns(access),
+    [...eventNames, 'stepparent.inferred.process'].map((name) => [name, fieldSql(name, access)]),
+    ['document', documentSql],
   );
 
 const alertColumns: readonly Column[] = withOthers(
@@ -75,7 +65,7 @@ const alertColumns: readonly Column[] = withOthers(
     ['stepparent.alert.state', 'a.state'],
     ['stepparent.alert.count', 'a.count'],
   ],
-  documentColumns([...alertNames, ...eventNames], (value) => `a.${value}`),
+  [...alertNames, ...eventNames].map((name) => [name, `a.document ->> ${jsonPath(name.split('.'))}`]),
   ['document', 'a.document'],
 );
 
@@ -89,15 +79,15 @@ const view = (name: string, columns: readonly Column[], source: string): string 
   `CREATE TEMP VIEW "${name}" AS SELECT ${columns.map(([column, sql]) => `${sql} AS "${column}"`).join(', ')} FROM ${source};`;
 
 const views: Readonly<Record<EventAccess, string>> = {
-  lookup: eventViews(eventColumns(fromEvent.lookup), 'main.fields f'),
-  join: eventViews(eventColumns(fromEvent.join), 'main.fields f LEFT JOIN main.events e ON e.id = f.event'),
+  lookup: eventViews(eventColumns(lookup), 'main.events e'),
+  join: eventViews(eventColumns(join), joinedTables),
 };
 
 function eventViews(columns: readonly Column[], source: string): string {
   return [
     view('events', columns, source),
-    view('process_events', columns, `${source} WHERE f.category = 'process'`),
-    view('file_events', columns, `${source} WHERE f.category = 'file'`),
+    view('process_events', columns, `${source} WHERE e.category = 'process'`),
+    view('file_events', columns, `${source} WHERE e.category = 'file'`),
   ].join('\n');
 }
 

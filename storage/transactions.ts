@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import { documentSql } from './document-sql.ts';
 import type { AlertState } from './records.ts';
 
 export interface TransactionFilter {
@@ -53,14 +54,14 @@ export function* listTransactionEvents(db: Database, id: string): Generator<Step
   const rows = pages(
     db,
     id,
-    `SELECT f.event AS cursor, f.time_ms AS ms, '' AS state, e.document FROM fields f JOIN events e ON e.id = f.event
-     WHERE f.transaction_id = ? AND (f.time_ms, f.event) > (?, ?) ORDER BY f.time_ms, f.event LIMIT ?`,
+    `SELECT id AS cursor, time_ms AS ms, '' AS state, ${documentSql} AS document FROM events e
+     WHERE transaction_id = ? AND (time_ms, id) > (?, ?) ORDER BY time_ms, id LIMIT ?`,
   );
   for (const { document } of rows) yield JSON.parse(document);
 }
 
 export function countTransactionEvents(db: Database, id: string): number {
-  const count = db.prepare<[string], number>('SELECT count(*) FROM fields WHERE transaction_id = ?').pluck();
+  const count = db.prepare<[string], number>('SELECT count(*) FROM events WHERE transaction_id = ?').pluck();
   return count.get(id) ?? 0;
 }
 

@@ -49,9 +49,13 @@ interface Described {
 /** Ancestors are described again and again, and seldom change: for each process the last description and what it is of. */
 const describedAncestors = new WeakMap<ProcessEntry, DescribedAncestor>();
 
+type ProcessLeader = NonNullable<ProcessFields['session_leader']>;
+
 interface DescribedAncestor extends Described {
   /** As the lineage has it. */
   step: LineageStep;
+  /** As the leader of the process itself, or of another one. */
+  leader: Readonly<Record<'same' | 'other', ProcessLeader>>;
   hasNotes: boolean;
   image: unknown;
   details: unknown;
@@ -68,7 +72,20 @@ function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epoch
     return known;
   const { fields, notes } = describeProcess(snapshot, context, epochMs, maxAncestorArgsBytes);
   const hasNotes = Object.values(notes).some((entries) => Object.keys(entries).length > 0);
-  const described = { fields, notes, hasNotes, step: lineageStep(fields), image, details: entry.details, epochMs };
+  const leader = {
+    same: { ...(fields as ProcessLeader), same_as_process: true },
+    other: { ...(fields as ProcessLeader), same_as_process: false },
+  };
+  const described = {
+    fields,
+    notes,
+    hasNotes,
+    step: lineageStep(fields),
+    leader,
+    image,
+    details: entry.details,
+    epochMs,
+  };
   describedAncestors.set(entry, described);
   return described;
 }
@@ -243,8 +260,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
     }
     leaders[role] = found;
     table.inspect(found.entry);
-    const { fields } = describeAncestorAs(field, found);
-    process[role] = { ...(fields as NonNullable<ProcessFields[typeof role]>), same_as_process: found === snapshot };
+    process[role] = describeAncestorAs(field, found).leader[found === snapshot ? 'same' : 'other'];
   };
   leader('session_leader', scopeDetails?.sessionId);
   leader('group_leader', scopeDetails?.groupId);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { AlertFilter, EventFilter, TermFilter } from '../../storage/listing.ts';
-import { migrations } from '../../storage/migrations.ts';
+import { schemaVersion } from '../../storage/migrations.ts';
 import { exampleFinding, exampleRule, minute, start } from './examples.ts';
 import { temporaryStore } from './temporary-store.ts';
 
@@ -93,7 +93,7 @@ test('more than a page, many at the same time: each once, in order', () => {
 
 test('status', () => {
   expect(filledStore().status()).toMatchObject({
-    schemaVersion: migrations.length,
+    schemaVersion,
     events: 5,
     oldestEventMs: start,
     terms: { alert: 3, known: 1 },

@@ -82,7 +82,7 @@ test('a statement that names few columns looks them up after one that shows all'
   const all = (sql: string) => [...database.ask(sql, { since: 0, now: 0 }).rows];
   const planOf = (sql: string) => all(`EXPLAIN QUERY PLAN ${sql}`).map((row) => row.at(-1));
   expect(all('SELECT * FROM events')).toHaveLength(1);
-  expect(planOf('SELECT "file.name" FROM events').join()).not.toMatch(/\be\b/);
+  expect(planOf('SELECT "file.name" FROM events').join()).not.toMatch(/parts|processes|origins/);
   expect(all('SELECT "process.pid", "stepparent.genuine.parent" FROM events')).toEqual([[30, 0]]);
   for (const refused of ['SELECT * FROM events; DELETE FROM events', 'DELETE FROM events']) {
     expect(() => all(refused)).toThrow(SqlError);

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { limits } from '../../storage/limits.ts';
-import { applicationId, migrations } from '../../storage/migrations.ts';
+import { applicationId, migrations, schemaVersion, unreleasedVersion } from '../../storage/migrations.ts';
 import { openStore, openStoreReader, Store, StoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { needsRoot, titled, unmet } from '../needs.ts';
@@ -80,7 +80,7 @@ describe('files', () => {
       'wal',
       2,
       applicationId,
-      migrations.length,
+      schemaVersion,
     ]);
     db.close();
   });
@@ -90,14 +90,16 @@ describe('schema', () => {
   const schemaOf = (db: Database.Database) =>
     db.prepare('SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name').all();
 
-  test.each(migrations.map((_, i) => i + 1))('version %i is what was released', (version) => {
+  const released = migrations.map((_, i) => unreleasedVersion + i + 1);
+
+  test.each(released)('version %i is what was released', (version) => {
     const released = new Database(':memory:').exec(fixture(version));
     const built = new Database(':memory:');
-    for (const sql of migrations.slice(0, version)) built.exec(sql);
+    for (const sql of migrations.slice(0, version - unreleasedVersion)) built.exec(sql);
     expect(schemaOf(built)).toEqual(schemaOf(released));
   });
 
-  test.each(migrations.map((_, i) => i + 1))('a database of version %i opens, with all that it held', (version) => {
+  test.each(released)('a database of version %i opens, with all that it held', (version) => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     new Database(path).exec(fixture(version)).close();
     const store = temporaryStore({}, path);
@@ -129,8 +131,15 @@ describe('set aside', () => {
     ],
     [
       'a newer one',
-      (path) => new Database(path).exec(`${fixture(1)}; PRAGMA user_version = ${migrations.length + 1}`).close(),
+      (path) =>
+        new Database(path).exec(`${fixture(schemaVersion)}; PRAGMA user_version = ${schemaVersion + 1}`).close(),
       /newer/,
+    ],
+    [
+      'one that was never released',
+      (path) =>
+        new Database(path).exec(`${fixture(schemaVersion)}; PRAGMA user_version = ${unreleasedVersion}`).close(),
+      /unreleased/,
     ],
     [
       'a page overwritten',
@@ -248,7 +257,7 @@ describe('set aside', () => {
         reader.status();
         reader.close();
       };
-      if (statSync(path).size > 0) expect(troubleOf(open)).toMatch(/corrupt|foreign|newer/);
+      if (statSync(path).size > 0) expect(troubleOf(open)).toMatch(/corrupt|foreign|newer|older/);
     }
     expect(readdirSync(directory).filter((name) => name.includes('aside'))).toEqual([]);
   });

@@ -1,0 +1,159 @@
+// SQL that puts an event together again from its pieces, and that finds a field of it among them. See event-pieces.ts.
+
+import { leaderRoles, ownFields, ownTimes, processColumns, sharedFields } from './event-pieces.ts';
+import { limits } from './limits.ts';
+
+/** What an event's row, `e`, refers to: a piece's row by the column that has its id. */
+export const partColumns = ['lineage', ...sharedFields, 'frame'] as const;
+export const processRoles = ['process', 'parent', ...leaderRoles] as const;
+export type ProcessRole = (typeof processRoles)[number];
+
+/** How SQL gets at the rows that `e` refers to: each returns SQL for a value of that row, which is called `r`. */
+export interface RowAccess {
+  part(column: (typeof partColumns)[number], sql: (row: string) => string): string;
+  origin(sql: (row: string) => string): string;
+  process(role: ProcessRole, sql: (row: string) => string): string;
+  /** The JSON of what a process has beside its columns. */
+  rest(role: ProcessRole, sql: (row: string) => string): string;
+}
+
+/** Each value by itself: only the rows that a statement asks for are read. */
+export const lookup: RowAccess = {
+  part: (column, sql) => `(SELECT ${sql('r')} FROM main.parts r WHERE r.id = e."${column}")`,
+  origin: (sql) => `(SELECT ${sql('r')} FROM main.origins r WHERE r.id = e.origin)`,
+  process: (role, sql) => `(SELECT ${sql('r')} FROM main.processes r WHERE r.id = e.${role})`,
+  rest: (role, sql) =>
+    `(SELECT ${sql('r')} FROM main.processes p JOIN main.parts r ON r.id = p.rest WHERE p.id = e.${role})`,
+};
+
+/** All rows at once, with the tables of `joinedTables`: quicker where many values of each are asked for. */
+export const join: RowAccess = {
+  part: (column, sql) => sql(`"${column} part"`),
+  origin: (sql) => sql('"origin row"'),
+  process: (role, sql) => sql(`"${role} row"`),
+  rest: (role, sql) => sql(`"${role} rest"`),
+};
+
+export const joinedTables = [
+  'main.events e',
+  'main.origins "origin row" ON "origin row".id = e.origin',
+  ...partColumns.map((column) => `main.parts "${column} part" ON "${column} part".id = e."${column}"`),
+  ...processRoles.flatMap((role) => [
+    `main.processes "${role} row" ON "${role} row".id = e.${role}`,
+    `main.parts "${role} rest" ON "${role} rest".id = "${role} row".rest`,
+  ]),
+].join(' LEFT JOIN ');
+
+export const isoTime = (ms: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', ${ms} / 1000.0, 'unixepoch')`;
+
+export const jsonPath = (names: readonly string[]): string => `'$${names.map((name) => `."${name}"`).join('')}'`;
+
+/** An empty text in `args` stands for the words of the command line. */
+const argsOf = (row: string): string =>
+  `iif(${row}.args = '', '["' || replace(substr(json_quote(${row}.command_line), 2, length(json_quote(${row}.command_line)) - 2), ' ', '","') || '"]', ${row}.args)`;
+
+const replaced = (json: string, values: readonly (readonly [path: string, sql: string])[]): string =>
+  `json_replace(${[json, ...values.flat()].join(', ')})`;
+
+/** The JSON of a process, of its row and the JSON of the rest. What the process does not have is not in the rest, and stays out. */
+const processJson = (row: string, rest: string): string =>
+  replaced(
+    rest,
+    processColumns.map((column) => [`'$.${column}'`, column === 'args' ? `json(${argsOf(row)})` : `${row}.${column}`]),
+  );
+
+const processOf = (role: ProcessRole): string =>
+  `(SELECT ${processJson('p', 'r.json')} FROM main.processes p JOIN main.parts r ON r.id = p.rest WHERE p.id = e.${role})`;
+
+const isSame = (access: RowAccess, role: string): string =>
+  access.part('frame', (row) => `${row}.json ->> '$.process.${role}'`);
+
+/** An object with more fields behind those that it has. */
+const extended = (object: string, ...more: string[]): string =>
+  `(SELECT substr(o, 1, length(o) - 1) || ${more.join(' || ')} || '}' FROM (SELECT ${object} AS o))`;
+
+const ifPresent = (column: string, sql: string): string => `iif(e.${column} IS NULL, '', ${sql})`;
+
+const processWithOthers = extended(
+  processOf('process'),
+  ...leaderRoles.map((role) => {
+    const same = `iif(${isSame(lookup, role)}, 'true', 'false')`;
+    return ifPresent(role, `',"${role}":' || ${extended(processOf(role), `',"same_as_process":' || ${same}`)}`);
+  }),
+  ifPresent('parent', `',"parent":' || ${processOf('parent')}`),
+);
+
+const lineage = `(SELECT '[' || coalesce(group_concat(${processJson('p', 'r.json')}, ',' ORDER BY j.key), '') || ']'
+  FROM main.parts l CROSS JOIN json_each(l.json) j CROSS JOIN main.processes p ON p.id = j.value
+  CROSS JOIN main.parts r ON r.id = p.rest WHERE l.id = e.lineage)`;
+
+const ifLineage = `iif(e.lineage IS NULL, NULL, ${lineage})`;
+
+const ownTime = (own: string): string => isoTime(`(e.time_ms + (e.own ->> '$.${own}'))`);
+
+const timestamp = `coalesce(e.own ->> '$.timestamp', ${isoTime('e.time_ms')})`;
+
+const composed = replaced(
+  lookup.part('frame', (row) => `${row}.json`),
+  [
+    [`'$."@timestamp"'`, timestamp],
+    [`'$.event.id'`, 'e.event_id'],
+    ...['host', 'agent'].map(
+      (name) => [`'$.${name}'`, `json(${lookup.origin((row) => `${row}.json -> '$.${name}'`)})`] as const,
+    ),
+    [`'$.file.path'`, 'e.file_path'],
+    [`'$.file.name'`, 'e.file_name'],
+    [`'$.process'`, `json(${processWithOthers})`],
+    [`'$.stepparent.lineage'`, `json(${ifLineage})`],
+    ...Object.entries(ownFields).flatMap(([object, names]) =>
+      Object.entries(names).map(([name, own]) => [`'$.${object}.${name}'`, `json(e.own -> '$.${own}')`] as const),
+    ),
+    ...Object.entries(ownTimes).flatMap(([object, names]) =>
+      Object.entries(names).map(([name, own]) => [`'$.${object}.${name}'`, ownTime(own)] as const),
+    ),
+    ...sharedFields.map(
+      (name) => [`'$.stepparent.${name}'`, `json(${lookup.part(name, (row) => `${row}.json`)})`] as const,
+    ),
+  ],
+);
+
+/** The document of the event `e`, as it was recorded. */
+export const documentSql = `coalesce(e.document, ${composed})`;
+
+/** Texts that a column has cut. */
+const cutColumns: readonly string[] = ['executable', 'command_line'];
+
+function processField(access: RowAccess, role: ProcessRole, names: readonly string[]): string {
+  const [name = ''] = names;
+  const isLeader = (leaderRoles as readonly string[]).includes(role);
+  if (isLeader && name === 'same_as_process') return isSame(access, role);
+  if (!(processColumns as readonly string[]).includes(name)) {
+    return access.rest(role, (row) => `${row}.json ->> ${jsonPath(names)}`);
+  }
+  return access.process(role, (row) => {
+    if (name === 'args') return argsOf(row);
+    return cutColumns.includes(name) ? `substr(${row}.${name}, 1, ${limits.columnChars})` : `${row}.${name}`;
+  });
+}
+
+/** A field of the event `e` as SQL: of a list of several values, of an object and of a list of objects it is the JSON. */
+export function fieldSql(field: string, access: RowAccess): string {
+  const names = field.split('.');
+  const [first = '', second = ''] = names;
+  if (first === 'host' || first === 'agent') return access.origin((row) => `${row}.json ->> ${jsonPath(names)}`);
+  if (first === 'process') {
+    const role = processRoles.find((each) => each !== 'process' && each === second);
+    return role === undefined
+      ? processField(access, 'process', names.slice(1))
+      : processField(access, role, names.slice(2));
+  }
+  if (field === 'stepparent.lineage') return ifLineage;
+  const part = sharedFields.find((name) => first === 'stepparent' && name === second);
+  if (part !== undefined) return access.part(part, (row) => `${row}.json ->> ${jsonPath(names.slice(2))}`);
+  const time = (ownTimes as Readonly<Record<string, Readonly<Record<string, string>>>>)[first]?.[second];
+  const inFrame = access.part('frame', (row) => `${row}.json ->> ${jsonPath(names)}`);
+  if (time !== undefined) return `coalesce(${ownTime(time)}, ${inFrame})`;
+  const own = (ownFields as Readonly<Record<string, Readonly<Record<string, string>>>>)[first]?.[second];
+  if (own !== undefined) return `e.own ->> ${jsonPath([own, ...names.slice(2)])}`;
+  return inFrame;
+}

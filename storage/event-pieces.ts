@@ -1,0 +1,210 @@
+// Splits an event into the pieces that it is stored in: what is its own, and what many events have in common.
+//
+// Every process stands in a row of its own, and so does every other part that events share: an event refers to them. What
+// is left is its frame, the document with 0 in the place of each piece: it keeps the order of the keys, and many events have
+// the same. document-sql.ts puts the pieces together again. What does not fit into the pieces is stored whole beside them.
+
+import type { StepparentEvent } from '../collectors/event/event.ts';
+import { limits } from './limits.ts';
+
+/** Fields of a process that are columns of their own, in the order of the table. */
+export const processColumns = [
+  'pid',
+  'entity_id',
+  'start',
+  'executable',
+  'name',
+  'args',
+  'args_count',
+  'command_line',
+  'working_directory',
+] as const;
+
+/** Fields that are an event's own, by the object that has them, each with its name in `own`. */
+export const ownFields = {
+  file: { inode: 'inode', size: 'size', hash: 'hash', target_path: 'target' },
+  stepparent: {
+    exec: 'exec',
+    image: 'image',
+    package: 'package',
+    script: 'script',
+    file: 'file',
+    sensor: 'sensor',
+    truncated: 'truncated',
+  },
+} as const;
+
+/** Times that are an event's own: in `own` they are milliseconds since the event. */
+export const ownTimes = {
+  event: { created: 'created' },
+  file: { mtime: 'mtime', ctime: 'ctime', accessed: 'accessed', created: 'birth' },
+} as const;
+
+/** Fields below `stepparent` that are parts by themselves: long, and the same in many events. */
+export const sharedFields = ['lifecycle_script', 'initiator', 'transaction', 'unobserved', 'inferred'] as const;
+
+export const leaderRoles = ['session_leader', 'group_leader'] as const;
+
+/** A process without what is a row of its own: values by `processColumns`, and the JSON of all else. */
+export interface ProcessPieces {
+  values: (string | number | null)[];
+  rest: string;
+  /** False: the document cannot be made of the pieces byte for byte. */
+  exact: boolean;
+}
+
+/** All parts are JSON. The processes and the lineage are pieces by themselves, see `splitProcess`. */
+export interface EventPieces {
+  own: string;
+  frame: string;
+  /** By `sharedFields`. */
+  shared: (string | undefined)[];
+  exact: boolean;
+}
+
+/** Where a document has its pieces the frame has this. */
+const placeholder = 0;
+
+type Fields = Record<string, unknown>;
+
+/** What else the object of a process holds, by what it is in the event. */
+const othersOf = {
+  process: { session_leader: undefined, group_leader: undefined, parent: undefined },
+  leader: { same_as_process: undefined },
+  ancestor: {},
+} as const;
+
+/** SQLite's text has no lone surrogates, and its functions stop at NUL. */
+const isPlainText = (value: unknown): value is string =>
+  typeof value === 'string' && value.isWellFormed() && !value.includes('\0');
+
+const holeFor = (value: unknown): 0 | undefined => (value === undefined ? undefined : placeholder);
+
+/** Splits `process`, its parent, a leader or an ancestor. */
+export function splitProcess(fields: object, role: keyof typeof othersOf): ProcessPieces {
+  const { pid, entity_id, start, executable, name, args, args_count, command_line, working_directory } =
+    fields as Fields;
+  let exact = true;
+  const text = (value: unknown): string | null => {
+    if (isPlainText(value)) return value;
+    if (value === undefined) return null;
+    exact = false;
+    return typeof value === 'string' ? value.toWellFormed() : null;
+  };
+  const number = (value: unknown): number | null => {
+    if (Number.isSafeInteger(value)) return value as number;
+    exact &&= value === undefined;
+    return null;
+  };
+  const values = [
+    number(pid),
+    text(entity_id),
+    text(start),
+    text(executable),
+    text(name),
+    args === undefined ? null : areWords(args, command_line) ? '' : JSON.stringify(args),
+    number(args_count),
+    text(command_line),
+    text(working_directory),
+  ];
+  const rest = JSON.stringify({
+    ...fields,
+    ...othersOf[role],
+    pid: holeFor(pid),
+    entity_id: holeFor(entity_id),
+    start: holeFor(start),
+    executable: holeFor(executable),
+    name: holeFor(name),
+    args: holeFor(args),
+    args_count: holeFor(args_count),
+    command_line: holeFor(command_line),
+    working_directory: holeFor(working_directory),
+  });
+  return { values, rest, exact: exact && rest !== '{}' && endsAsComposed(fields, role) };
+}
+
+/** The command line split at its spaces gives the arguments: they need not be stored. */
+function areWords(args: unknown, commandLine: unknown): boolean {
+  if (!Array.isArray(args) || args.length === 0 || typeof commandLine !== 'string') return false;
+  return args.every((arg) => isPlainText(arg) && !arg.includes(' ')) && args.join(' ') === commandLine;
+}
+
+/** Whether what is composed behind a process's own fields stands there, in that order. */
+function endsAsComposed(fields: object, role: keyof typeof othersOf): boolean {
+  if (role === 'ancestor') return true;
+  const names = Object.keys(othersOf[role]).filter((name) => (fields as Fields)[name] !== undefined);
+  if (role === 'leader' && typeof (fields as Fields).same_as_process !== 'boolean') return false;
+  const keys = Object.keys(fields);
+  return names.every((name, i) => keys[keys.length - names.length + i] === name);
+}
+
+/** Splits all of an event but its processes. `timeMs` is the time that it is stored with. */
+export function splitEvent(event: StepparentEvent, timeMs: number): EventPieces {
+  const own: Fields = {};
+  const { process, file, stepparent } = event;
+  const frame = {
+    ...event,
+    '@timestamp': placeholder,
+    event: { ...takeOutTimes({ ...event.event }, ownTimes.event, timeMs, own), id: placeholder },
+    host: placeholder,
+    agent: placeholder,
+    stepparent: {
+      ...takeOut(stepparent, ownFields.stepparent, own),
+      lineage: holeFor(stepparent.lineage),
+      lifecycle_script: holeFor(stepparent.lifecycle_script),
+      initiator: holeFor(stepparent.initiator),
+      transaction: holeFor(stepparent.transaction),
+      unobserved: holeFor(stepparent.unobserved),
+      inferred: holeFor(stepparent.inferred),
+    },
+  } as Fields;
+  let exact = isPlainText(event.event.id);
+  if (file !== undefined) {
+    const copy = takeOutTimes(takeOut(file, ownFields.file, own), ownTimes.file, timeMs, own);
+    frame.file = { ...copy, path: holeFor(file.path), name: holeFor(file.name) };
+    exact &&= [file.path, file.name].every((text) => text === undefined || fitsColumn(text));
+  }
+  if (process !== undefined) frame.process = sameness(process);
+  if (!isTimeOf(event['@timestamp'], timeMs)) own.timestamp = event['@timestamp'];
+  return {
+    own: JSON.stringify(own),
+    frame: JSON.stringify(frame),
+    shared: sharedFields.map((name) => JSON.stringify(stepparent[name])),
+    exact,
+  };
+}
+
+const fitsColumn = (text: unknown): boolean => isPlainText(text) && text.length <= limits.columnChars;
+
+/** A copy with placeholders for what was put into `own`. */
+function takeOut(object: object, names: Readonly<Record<string, string>>, own: Fields): Fields {
+  const copy: Fields = { ...object };
+  for (const name in names) {
+    const value = copy[name];
+    if (value === undefined) continue;
+    own[names[name] as string] = value;
+    copy[name] = placeholder;
+  }
+  return copy;
+}
+
+/** Changes `copy`. A text that SQLite would not write in the same way stays. */
+function takeOutTimes(copy: Fields, names: Readonly<Record<string, string>>, timeMs: number, own: Fields): Fields {
+  for (const name in names) {
+    const text = copy[name];
+    if (typeof text !== 'string') continue;
+    const ms = Date.parse(text);
+    if (!isTimeOf(text, ms)) continue;
+    own[names[name] as string] = ms - timeMs;
+    copy[name] = placeholder;
+  }
+  return copy;
+}
+
+/** Which of the leaders is the process itself. */
+const sameness = (process: NonNullable<StepparentEvent['process']>): Fields =>
+  Object.fromEntries(leaderRoles.map((role) => [role, process[role]?.same_as_process]));
+
+/** SQLite writes the time as a document has it, within these years. */
+const isTimeOf = (text: string, ms: number): boolean =>
+  ms >= 0 && ms < Date.UTC(10_000, 0) && new Date(ms).toISOString() === text;

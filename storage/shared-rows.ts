@@ -1,0 +1,197 @@
+// Stores once what many events have in common: processes, lineages, the host and the agent, and other parts of documents.
+
+import type { Database } from 'better-sqlite3';
+import type { StepparentEvent } from '../collectors/event/event.ts';
+import { processColumns, splitProcess } from './event-pieces.ts';
+import { limits } from './limits.ts';
+
+/** A row, and whether the document can be made of it byte for byte. */
+export interface SharedRow {
+  id: number;
+  exact: boolean;
+}
+
+/** Each gives the row with that content, and inserts it where none is known; a row that is there twice does no harm. */
+export interface SharedRows {
+  /** Call before the rows of each event. What root does shares no row with what others do, so that each goes by itself. */
+  begin(ofRoot: boolean): void;
+  process(fields: object, role: Parameters<typeof splitProcess>[1]): SharedRow;
+  lineage(steps: readonly object[]): SharedRow;
+  origin(host: StepparentEvent['host'], agent: StepparentEvent['agent']): number;
+  part(json: string): number;
+  /** Call when a transaction was rolled back: what was inserted in it is not there. */
+  forget(): void;
+}
+
+/**
+ * The rows of a generation go when its events have gone: events refer to rows of their own generation only. A generation has two
+ * ranges of ids, of what root does and of what others do.
+ */
+interface IdRange {
+  lastId: number;
+  endId: number;
+  events: number;
+  /** Rows of objects that are the same in document after document. */
+  ofObject: Readonly<Record<'ancestor' | 'leader' | 'origin', WeakMap<object, SharedRow>>>;
+  /** Rows by what they hold. */
+  ofContent: Readonly<Record<'process' | 'part' | 'origin', Map<string, number>>>;
+  contentChars: number;
+}
+
+const rangeIds = 2 ** 16;
+/** The most rows that one event inserts: its processes, 16 ancestors, and what they refer to. */
+const maxEventRows = 64;
+/** The most events of one range: what its rows share with the next generation is stored again. */
+const maxEvents = 1024;
+/** What is known by content: a longer one is stored as often as it comes. */
+const maxContentChars = 4096;
+const maxAllContentChars = 256 * 1024;
+
+export function prepareSharedRows(db: Database): SharedRows {
+  const insertProcess = db.prepare(
+    `INSERT INTO processes (id, ${processColumns.join(', ')}, rest) VALUES (?${', ?'.repeat(processColumns.length + 1)})`,
+  );
+  const insertPart = db.prepare('INSERT INTO parts (id, json) VALUES (?, ?)');
+  const insertOrigin = db.prepare('INSERT INTO origins (id, host_id, agent_id, json) VALUES (?, ?, ?, ?)');
+  const openGeneration = db
+    .prepare<[], number>(
+      `INSERT INTO generations (id, first_event)
+       VALUES ((SELECT coalesce(max(id), 0) + 1 FROM generations), (SELECT coalesce(max(id), 0) + 1 FROM events)) RETURNING id`,
+    )
+    .pluck();
+  let ranges: { root: IdRange; others: IdRange } | undefined;
+  let current: IdRange;
+
+  const open = (): NonNullable<typeof ranges> => {
+    const rootId = 2 * rangeIds * (openGeneration.get() as number);
+    return { root: idRange(rootId), others: idRange(rootId + rangeIds) };
+  };
+  const remember = (rows: Map<string, number>, content: string, id: number): void => {
+    if (content.length > maxContentChars) return;
+    current.contentChars += content.length;
+    if (current.contentChars > maxAllContentChars) {
+      for (const each of Object.values(current.ofContent)) each.clear();
+      current.contentChars = content.length;
+    }
+    rows.set(content, id);
+  };
+  const part = (json: string): number => {
+    const rows = current.ofContent.part;
+    const known = rows.get(json);
+    if (known !== undefined) return known;
+    const id = ++current.lastId;
+    insertPart.run(id, json);
+    remember(rows, json, id);
+    return id;
+  };
+  const processRow: SharedRows['process'] = (fields, role) => {
+    const { values, rest, exact } = splitProcess(fields, role);
+    const restId = part(rest);
+    // Joined by NUL, which a text that is exact does not have.
+    const content = `${restId}\0${values.join('\0')}`;
+    const rows = current.ofContent.process;
+    const known = exact ? rows.get(content) : undefined;
+    if (known !== undefined) return { id: known, exact };
+    const id = ++current.lastId;
+    insertProcess.run(id, ...values, restId);
+    if (exact) remember(rows, content, id);
+    return { id, exact };
+  };
+  const process: SharedRows['process'] = (fields, role) => {
+    if (role === 'process') return processRow(fields, role);
+    const rows = current.ofObject[role];
+    const known = rows.get(fields);
+    if (known !== undefined) return known;
+    const row = processRow(fields, role);
+    rows.set(fields, row);
+    return row;
+  };
+
+  return {
+    begin(ofRoot) {
+      ranges ??= open();
+      current = ofRoot ? ranges.root : ranges.others;
+      if (current.events >= maxEvents || current.lastId + maxEventRows > current.endId) {
+        ranges = open();
+        current = ofRoot ? ranges.root : ranges.others;
+      }
+      current.events++;
+    },
+    process,
+    lineage(steps) {
+      let exact = true;
+      let ids = '';
+      for (const step of steps) {
+        const row = process(step, 'ancestor');
+        exact &&= row.exact;
+        ids += ids === '' ? row.id : `,${row.id}`;
+      }
+      return { id: part(`[${ids}]`), exact };
+    },
+    origin(host, agent) {
+      const { origin: ofObject } = current.ofObject;
+      const row = ofObject.get(host);
+      if (row !== undefined && ofObject.get(agent) === row) return row.id;
+      const { origin: ofContent } = current.ofContent;
+      const json = JSON.stringify({ host, agent });
+      const known = ofContent.get(json);
+      const id = known ?? ++current.lastId;
+      if (known === undefined) {
+        insertOrigin.run(id, textOf(host.id), textOf(agent.id), json);
+        remember(ofContent, json, id);
+      }
+      const made = { id, exact: true };
+      ofObject.set(host, made);
+      ofObject.set(agent, made);
+      return id;
+    },
+    part,
+    forget() {
+      ranges = undefined;
+    },
+  };
+}
+
+const idRange = (startId: number): IdRange => ({
+  lastId: startId,
+  endId: startId + rangeIds - 1,
+  events: 0,
+  ofObject: { ancestor: new WeakMap(), leader: new WeakMap(), origin: new WeakMap() },
+  ofContent: { process: new Map(), part: new Map(), origin: new Map() },
+  contentChars: 0,
+});
+
+const textOf = (value: unknown): string | null =>
+  value === undefined || value === null ? null : String(value).slice(0, limits.columnChars);
+
+/** One bounded step that drops the rows of generations without events. Returns how many rows went. The newest is in use. */
+export function pruneSharedRows(db: Database): number {
+  const generations = db.prepare<[], { id: number; first: number; end: number | null }>(
+    `SELECT id, first_event AS first, lead(first_event) OVER (ORDER BY id) AS end FROM generations ORDER BY id`,
+  );
+  const hasEvents = db.prepare<[number, number, number]>(
+    'SELECT 1 FROM events WHERE id >= ? AND id < ? AND of_root = ? LIMIT 1',
+  );
+  const drops = ['processes', 'parts', 'origins'].map((table) =>
+    db.prepare(
+      `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)`,
+    ),
+  );
+  const close = db.prepare('DELETE FROM generations WHERE id = ?');
+  let dropped = 0;
+  for (const { id, first, end } of generations.all()) {
+    if (end === null) break;
+    let isEmpty = true;
+    for (const ofRoot of [1, 0]) {
+      if (hasEvents.get(first, end, ofRoot) !== undefined) {
+        isEmpty = false;
+        continue;
+      }
+      const startId = rangeIds * (2 * id + (ofRoot === 1 ? 0 : 1));
+      for (const drop of drops) dropped += drop.run(startId, startId + rangeIds, limits.pruneRows - dropped).changes;
+      if (dropped >= limits.pruneRows) return dropped;
+    }
+    if (isEmpty) close.run(id);
+  }
+  return dropped;
+}
