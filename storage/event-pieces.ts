@@ -69,9 +69,9 @@ type Fields = Record<string, unknown>;
 
 /** What else the object of a process holds, by what it is in the event. */
 const othersOf = {
-  process: { session_leader: undefined, group_leader: undefined, parent: undefined },
-  leader: { same_as_process: undefined },
-  ancestor: {},
+  process: [...leaderRoles, 'parent'],
+  leader: ['same_as_process'],
+  ancestor: [],
 } as const;
 
 /** SQLite's text has no lone surrogates, and its functions stop at NUL. */
@@ -107,19 +107,10 @@ export function splitProcess(fields: object, role: keyof typeof othersOf): Proce
     text(command_line),
     text(working_directory),
   ];
-  const rest = JSON.stringify({
-    ...fields,
-    ...othersOf[role],
-    pid: holeFor(pid),
-    entity_id: holeFor(entity_id),
-    start: holeFor(start),
-    executable: holeFor(executable),
-    name: holeFor(name),
-    args: holeFor(args),
-    args_count: holeFor(args_count),
-    command_line: holeFor(command_line),
-    working_directory: holeFor(working_directory),
-  });
+  const copy: Fields = { ...fields };
+  for (const column of processColumns) if (copy[column] !== undefined) copy[column] = placeholder;
+  for (const other of othersOf[role]) if (copy[other] !== undefined) copy[other] = undefined;
+  const rest = JSON.stringify(copy);
   return { values, rest, exact: exact && rest !== '{}' && endsAsComposed(fields, role) };
 }
 
@@ -132,7 +123,7 @@ function areWords(args: unknown, commandLine: unknown): boolean {
 /** Whether what is composed behind a process's own fields stands there, in that order. */
 function endsAsComposed(fields: object, role: keyof typeof othersOf): boolean {
   if (role === 'ancestor') return true;
-  const names = Object.keys(othersOf[role]).filter((name) => (fields as Fields)[name] !== undefined);
+  const names = othersOf[role].filter((name) => (fields as Fields)[name] !== undefined);
   if (role === 'leader' && typeof (fields as Fields).same_as_process !== 'boolean') return false;
   const keys = Object.keys(fields);
   return names.every((name, i) => keys[keys.length - names.length + i] === name);

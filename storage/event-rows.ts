@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { isRootEvent } from '../collectors/event/is-root-event.ts';
-import { leaderRoles, sharedFields, splitEvent } from './event-pieces.ts';
+import { sharedFields, splitEvent } from './event-pieces.ts';
 import { limits } from './limits.ts';
 import { prepareSharedRows, type SharedRow } from './shared-rows.ts';
 
@@ -59,19 +59,7 @@ export function prepareInsertEvent(db: Database): InsertEvent {
         exact &&= row.exact;
         return row.id;
       };
-      const references = [
-        rows.origin(event.host, event.agent),
-        idOf(process && rows.process(process, 'process')),
-        idOf(process?.parent && rows.process(process.parent, 'ancestor')),
-        ...leaderRoles.map((role) => {
-          const leader = process?.[role];
-          return idOf(leader && rows.process(leader, 'leader'));
-        }),
-        idOf(stepparent.lineage && rows.lineage(stepparent.lineage)),
-        ...pieces.shared.map(partOf),
-        rows.part(pieces.frame),
-      ];
-      const { changes } = insertRow.run(
+      const row = [
         event.event.id,
         timeMs,
         nowMs,
@@ -84,11 +72,18 @@ export function prepareInsertEvent(db: Database): InsertEvent {
         textOf(stepparent.lifecycle_script?.path),
         stepparent.lifecycle_script?.depth ?? null,
         stepparent.transaction?.id ?? null,
-        ...references,
+        rows.origin(event.host, event.agent),
+        idOf(process && rows.process(process, 'process')),
+        idOf(process?.parent && rows.process(process.parent, 'ancestor')),
+        idOf(process?.session_leader && rows.process(process.session_leader, 'leader')),
+        idOf(process?.group_leader && rows.process(process.group_leader, 'leader')),
+        idOf(stepparent.lineage && rows.lineage(stepparent.lineage)),
+        ...pieces.shared.map(partOf),
+        rows.part(pieces.frame),
         pieces.own,
-        exact ? null : JSON.stringify(event),
-      );
-      return changes > 0;
+      ];
+      row.push(exact ? null : JSON.stringify(event));
+      return insertRow.run(row).changes > 0;
     },
     forget: rows.forget,
   };

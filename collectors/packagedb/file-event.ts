@@ -6,6 +6,7 @@ import {
   type FileChangeFields,
   type FileFields,
   type FoundBy,
+  type LineageStep,
   type StepparentEvent,
 } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
@@ -132,8 +133,19 @@ export async function describeFileChange(
 function shortened({ lineage, ...rest }: DescribedActor['stepparent']): DescribedActor['stepparent'] {
   return {
     ...rest,
-    ...(lineage && { lineage: lineage.map(({ args, start, user, working_directory, ...step }) => step) }),
+    ...(lineage && { lineage: lineage.map(shortStep) }),
   };
+}
+
+/** Steps are the same objects in event after event, and so is what is kept of them. */
+const shortSteps = new WeakMap<LineageStep, LineageStep>();
+
+function shortStep(step: LineageStep): LineageStep {
+  const known = shortSteps.get(step);
+  if (known !== undefined) return known;
+  const { args, start, user, working_directory, ...short } = step;
+  shortSteps.set(step, short);
+  return short;
 }
 
 async function describeFile(
