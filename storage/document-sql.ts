@@ -89,7 +89,9 @@ const lineage = `(SELECT '[' || coalesce(group_concat(${processJson('p', 'r.json
 
 const ifLineage = `iif(e.lineage IS NULL, NULL, ${lineage})`;
 
-const ownTime = (own: string): string => isoTime(`(e.time_ms + (e.own ->> '$.${own}'))`);
+/** A number is the distance from the event's own time. */
+const ownTime = (own: string): string =>
+  `iif(json_type(e.own, '$.${own}') = 'integer', ${isoTime(`(e.time_ms + (e.own ->> '$.${own}'))`)}, e.own ->> '$.${own}')`;
 
 const timestamp = `coalesce(e.own ->> '$.timestamp', ${isoTime('e.time_ms')})`;
 
@@ -151,9 +153,8 @@ export function fieldSql(field: string, access: RowAccess): string {
   const part = sharedFields.find((name) => first === 'stepparent' && name === second);
   if (part !== undefined) return access.part(part, (row) => `${row}.json ->> ${jsonPath(names.slice(2))}`);
   const time = (ownTimes as Readonly<Record<string, Readonly<Record<string, string>>>>)[first]?.[second];
-  const inFrame = access.part('frame', (row) => `${row}.json ->> ${jsonPath(names)}`);
-  if (time !== undefined) return `coalesce(${ownTime(time)}, ${inFrame})`;
+  if (time !== undefined) return ownTime(time);
   const own = (ownFields as Readonly<Record<string, Readonly<Record<string, string>>>>)[first]?.[second];
   if (own !== undefined) return `e.own ->> ${jsonPath([own, ...names.slice(2)])}`;
-  return inFrame;
+  return access.part('frame', (row) => `${row}.json ->> ${jsonPath(names)}`);
 }

@@ -34,7 +34,7 @@ export const ownFields = {
   },
 } as const;
 
-/** Times that are an event's own: in `own` they are milliseconds since the event. */
+/** Times that are an event's own: in `own` they are milliseconds since the event, or the text. */
 export const ownTimes = {
   event: { created: 'created' },
   file: { mtime: 'mtime', ctime: 'ctime', accessed: 'accessed', created: 'birth' },
@@ -77,8 +77,6 @@ const othersOf = {
 /** SQLite's text has no lone surrogates, and its functions stop at NUL. */
 const isPlainText = (value: unknown): value is string =>
   typeof value === 'string' && value.isWellFormed() && !value.includes('\0');
-
-const holeFor = (value: unknown): 0 | undefined => (value === undefined ? undefined : placeholder);
 
 /** Splits `process`, its parent, a leader or an ancestor. */
 export function splitProcess(fields: object, role: keyof typeof othersOf): ProcessPieces {
@@ -133,30 +131,33 @@ function endsAsComposed(fields: object, role: keyof typeof othersOf): boolean {
 export function splitEvent(event: StepparentEvent, timeMs: number): EventPieces {
   const own: Fields = {};
   const { process, file, stepparent } = event;
-  const frame = {
+  let exact = isPlainText(event.event.id) && isPlainText(event['@timestamp']);
+  if (!isTimeOf(event['@timestamp'], timeMs)) own.timestamp = event['@timestamp'];
+  const inner: Fields = { ...event.event, id: placeholder };
+  exact = takeOutTimes(inner, ownTimes.event, timeMs, own) && exact;
+  const below: Fields = { ...stepparent };
+  takeOut(below, ownFields.stepparent, own);
+  for (const name of ['lineage', ...sharedFields]) if (below[name] !== undefined) below[name] = placeholder;
+  const frame: Fields = {
     ...event,
     '@timestamp': placeholder,
-    event: { ...takeOutTimes({ ...event.event }, ownTimes.event, timeMs, own), id: placeholder },
+    event: inner,
     host: placeholder,
     agent: placeholder,
-    stepparent: {
-      ...takeOut(stepparent, ownFields.stepparent, own),
-      lineage: holeFor(stepparent.lineage),
-      lifecycle_script: holeFor(stepparent.lifecycle_script),
-      initiator: holeFor(stepparent.initiator),
-      transaction: holeFor(stepparent.transaction),
-      unobserved: holeFor(stepparent.unobserved),
-      inferred: holeFor(stepparent.inferred),
-    },
-  } as Fields;
-  let exact = isPlainText(event.event.id);
-  if (file !== undefined) {
-    const copy = takeOutTimes(takeOut(file, ownFields.file, own), ownTimes.file, timeMs, own);
-    frame.file = { ...copy, path: holeFor(file.path), name: holeFor(file.name) };
-    exact &&= [file.path, file.name].every((text) => text === undefined || fitsColumn(text));
-  }
+    stepparent: below,
+  };
   if (process !== undefined) frame.process = sameness(process);
-  if (!isTimeOf(event['@timestamp'], timeMs)) own.timestamp = event['@timestamp'];
+  if (file !== undefined) {
+    const copy: Fields = { ...file };
+    takeOut(copy, ownFields.file, own);
+    exact = takeOutTimes(copy, ownTimes.file, timeMs, own) && exact;
+    for (const name of ['path', 'name']) {
+      if (copy[name] === undefined) continue;
+      exact &&= fitsColumn(copy[name]);
+      copy[name] = placeholder;
+    }
+    frame.file = copy;
+  }
   return {
     own: JSON.stringify(own),
     frame: JSON.stringify(frame),
@@ -167,35 +168,36 @@ export function splitEvent(event: StepparentEvent, timeMs: number): EventPieces 
 
 const fitsColumn = (text: unknown): boolean => isPlainText(text) && text.length <= limits.columnChars;
 
-/** A copy with placeholders for what was put into `own`. */
-function takeOut(object: object, names: Readonly<Record<string, string>>, own: Fields): Fields {
-  const copy: Fields = { ...object };
+/** Changes `copy`: what is put into `own` is a placeholder in it. */
+function takeOut(copy: Fields, names: Readonly<Record<string, string>>, own: Fields): void {
   for (const name in names) {
     const value = copy[name];
     if (value === undefined) continue;
     own[names[name] as string] = value;
     copy[name] = placeholder;
   }
-  return copy;
 }
 
-/** Changes `copy`. A text that SQLite would not write in the same way stays. */
-function takeOutTimes(copy: Fields, names: Readonly<Record<string, string>>, timeMs: number, own: Fields): Fields {
+/** The same for times; a text that SQLite would write otherwise stays a text. False: a value is no text. */
+function takeOutTimes(copy: Fields, names: Readonly<Record<string, string>>, timeMs: number, own: Fields): boolean {
+  let exact = true;
   for (const name in names) {
     const text = copy[name];
-    if (typeof text !== 'string') continue;
-    const ms = Date.parse(text);
-    if (!isTimeOf(text, ms)) continue;
-    own[names[name] as string] = ms - timeMs;
+    if (text === undefined) continue;
+    exact &&= isPlainText(text);
+    const ms = Date.parse(text as string);
+    own[names[name] as string] = isTimeOf(text, ms) ? ms - timeMs : text;
     copy[name] = placeholder;
   }
-  return copy;
+  return exact;
 }
 
 /** Which of the leaders is the process itself. */
-const sameness = (process: NonNullable<StepparentEvent['process']>): Fields =>
-  Object.fromEntries(leaderRoles.map((role) => [role, process[role]?.same_as_process]));
+const sameness = ({ session_leader, group_leader }: NonNullable<StepparentEvent['process']>): Fields => ({
+  session_leader: session_leader?.same_as_process,
+  group_leader: group_leader?.same_as_process,
+});
 
 /** SQLite writes the time as a document has it, within these years. */
-const isTimeOf = (text: string, ms: number): boolean =>
+const isTimeOf = (text: unknown, ms: number): boolean =>
   ms >= 0 && ms < Date.UTC(10_000, 0) && new Date(ms).toISOString() === text;

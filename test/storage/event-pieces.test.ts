@@ -1,0 +1,318 @@
+// Events come back byte for byte from the pieces that they are stored in; pieces are shared, and go when no event needs them.
+
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { LineageStep, ProcessFields, StepparentEvent } from '../../collectors/event/event.ts';
+import { fields, isOfEvent } from '../../collectors/event/fields.ts';
+import { healthEvent } from '../../collectors/event/health-event.ts';
+import { valueAt } from '../../collectors/event/read-path.ts';
+import type { JudgedEvent } from '../../detectors/judge.ts';
+import { documentSql } from '../../storage/document-sql.ts';
+import { prepareInsertEvent } from '../../storage/event-rows.ts';
+import { migrations } from '../../storage/migrations.ts';
+import { openAlertDatabase } from '../../storage/query-database.ts';
+import type { Store } from '../../storage/store.ts';
+import { maximalAlert } from '../maximal-documents.ts';
+import { day, exampleEvent, start } from './examples.ts';
+import { temporaryStore } from './temporary-store.ts';
+
+type Leader = NonNullable<ProcessFields['session_leader']>;
+
+const parent: ProcessFields = {
+  pid: 20,
+  entity_id: '01234567-20-100',
+  start: '2026-03-03T09:00:00.000Z',
+  executable: '/usr/bin/bash',
+  name: 'bash',
+  args: ['bash', '-c', 'dpkg -i x.deb'],
+  args_count: 3,
+  command_line: 'bash -c dpkg -i x.deb',
+  user: { id: '0', name: 'root' },
+  supplemental_groups: [{ id: '7' }],
+  working_directory: '/root',
+};
+
+/** The order of a step's keys is its own. */
+const steps: LineageStep[] = [20, 10, 1].map((pid) => ({
+  entity_id: `01234567-${pid}-100`,
+  pid,
+  name: 'bash',
+  executable: '/usr/bin/bash',
+  args: ['bash'],
+  start: '2026-03-03T09:00:00.000Z',
+  user: { id: '0' },
+  working_directory: '/',
+}));
+
+function execEvent(id: string, change: Partial<ProcessFields> = {}): StepparentEvent {
+  const event = exampleEvent(id, start);
+  return {
+    ...event,
+    event: { ...event.event, created: new Date(start + 7).toISOString() },
+    process: {
+      ...parent,
+      pid: 30,
+      entity_id: '01234567-30-100',
+      executable: '/usr/bin/dpkg',
+      name: 'dpkg',
+      args: ['dpkg', '-i', 'x.deb'],
+      command_line: 'dpkg -i x.deb',
+      ...change,
+      session_leader: { ...(parent as Leader), same_as_process: false },
+      group_leader: { pid: 30, same_as_process: true },
+      parent: parent as NonNullable<ProcessFields['parent']>,
+    },
+    stepparent: {
+      exec: { filename: './dpkg' },
+      image: { path: '/usr/bin/dpkg' },
+      lineage: steps,
+      lifecycle_script: { manager: 'dpkg', path: '/var/lib/dpkg/info/a.postinst', depth: 1 },
+      transaction: { id: '01234567-10-100', executable: '/usr/bin/apt-get' },
+      unobserved: { 'process.tty': 'the process had ended before it could be read' },
+      inferred: { 'process.user': 'its nearest ancestor that could be read' },
+      truncated: { 'stepparent.lineage': 16 },
+    },
+  };
+}
+
+function withProcess(change: (process: ProcessFields) => object): StepparentEvent {
+  const event = execEvent('e');
+  return { ...event, process: change(event.process as ProcessFields) as ProcessFields };
+}
+
+/** A document of which JSON has a key that assigning would not make. */
+const withKey = (key: string): StepparentEvent =>
+  JSON.parse(JSON.stringify(execEvent('e')).replace('"pid":30', `"${key}":{"a":1},"pid":30`));
+
+const {
+  session_leader,
+  group_leader,
+  parent: maximalParent,
+  ...maximalProcess
+} = maximalAlert.process as ProcessFields;
+
+/** The keys of its processes are in the order that collectors give them. */
+const maximal: StepparentEvent = {
+  ...maximalAlert,
+  process: { ...maximalProcess, ...{ session_leader, group_leader, parent: maximalParent } } as ProcessFields,
+};
+
+const controls = Array.from({ length: 0x20 }, (_, i) => String.fromCharCode(i)).slice(1);
+const texts = ['', ' ', '"', '\\', '\\u0000', '/', "'", '\x7f', '\u2028', '\ufeff', '\ufffd', 'é', '😀', ...controls];
+
+/** Documents of collectors: what they consist of is stored in pieces only. */
+const usual: [string, StepparentEvent][] = [
+  ['an exec', execEvent('e')],
+  ['every field', maximal],
+  ['a file', { ...maximal, '@timestamp': '2026-04-10T12:00:00.123Z', file: { ...maximal.file, size: 2 ** 40 } }],
+  ['a file of a process that is not known', { ...maximal, process: { pid: 7 } }],
+  ['no process', (({ process, ...event }) => event)(execEvent('e'))],
+  ['no parent', withProcess(({ parent: _, ...process }) => process)],
+  ['no leaders', withProcess(({ session_leader: _, group_leader: __, ...process }) => process)],
+  ['no lineage', { ...execEvent('e'), stepparent: {} }],
+  ['a lineage without steps', { ...execEvent('e'), stepparent: { lineage: [] } }],
+  [
+    '16 ancestors',
+    {
+      ...execEvent('e'),
+      stepparent: { lineage: Array.from({ length: 16 }, (_, i) => ({ ...steps[0], pid: i }) as LineageStep) },
+    },
+  ],
+  ['a step with little', { ...execEvent('e'), stepparent: { lineage: [{ entity_id: '', pid: 0 }] } }],
+  ['a time in the future', { ...execEvent('e'), '@timestamp': '2126-01-01T00:00:00.000Z' }],
+  [
+    'a time that is none',
+    {
+      ...execEvent('e'),
+      '@timestamp': 'yesterday',
+      event: { ...execEvent('e').event, created: '2026-02-30T00:00:00.000Z' },
+    },
+  ],
+  [
+    'an argument of 128 KiB',
+    execEvent('e', { args: ['sh', 'x y '.repeat(2 ** 15)], command_line: `sh ${'x y '.repeat(2 ** 15)}` }),
+  ],
+  ['no arguments', execEvent('e', { args: [], command_line: '' })],
+  ['an argument that is empty', execEvent('e', { args: ['a', '', 'b'], command_line: 'a  b' })],
+  ['a command line of other words', execEvent('e', { args: ['a', 'b'], command_line: 'a c' })],
+  ['a command line without arguments', withProcess(({ args, ...process }) => process)],
+  ['__proto__', withKey('__proto__')],
+  [
+    'a health event',
+    healthEvent(
+      {
+        host: { clock: { nowMs: () => start } },
+        hostFields: { id: 'h' },
+        agent: { type: 'stepparent' },
+        sensor: 'tracefs',
+      } as never,
+      'records-lost',
+      'it overflowed',
+      3,
+    ),
+  ],
+  ...texts.map((text): [string, StepparentEvent] => [
+    JSON.stringify(text),
+    {
+      ...execEvent(`e${text}`, {
+        args: [`a${text}`],
+        command_line: `a${text}`,
+        executable: text,
+        working_directory: text,
+      }),
+      file: { path: `/${text}`, name: text, mtime: text },
+      user: { id: '0', name: text },
+    },
+  ]),
+];
+
+/** What does not fit into the pieces is stored whole beside them. */
+const unusual: [string, StepparentEvent][] = [
+  ['keys in another order', maximalAlert],
+  ['a lone surrogate', execEvent('e', { executable: '/\ud800', args: ['\udfff'], command_line: '\udfff' })],
+  ['NUL', execEvent('e', { working_directory: 'a\0b', args: ['a\0b'] })],
+  ['a lone surrogate in the path of a file', { ...maximal, file: { path: '/\ud800', name: '\ud800' } }],
+  ['a path that its column cuts', { ...maximal, file: { path: `/${'x'.repeat(5000)}` } }],
+  ['a process with a parent only', withProcess(({ parent: only }) => ({ parent: only }))],
+  [
+    'a leader that is not said to be the process or another',
+    withProcess((process) => ({ ...process, session_leader: parent })),
+  ],
+  [
+    'a leader that begins with it',
+    withProcess((process) => ({ ...process, session_leader: { same_as_process: true, pid: 1 } })),
+  ],
+  ['values of other types', execEvent('e', { pid: '30', start: 7, args: 'x', command_line: null } as never)],
+];
+
+function inserted(documents: readonly StepparentEvent[]): Database.Database {
+  const db = new Database(':memory:');
+  onTestFinished(() => void db.close());
+  for (const sql of migrations) db.exec(sql);
+  const events = prepareInsertEvent(db);
+  for (const document of documents)
+    events.insert(document, Math.min(Date.parse(document['@timestamp']) || start, start + day), start);
+  return db;
+}
+
+const select = `SELECT ${documentSql} AS document, document IS NULL AS inPieces FROM events e ORDER BY id`;
+
+describe('byte for byte', () => {
+  test.each(usual)('%s', (_, document) => {
+    expect(inserted([document]).prepare(select).all()).toEqual([{ document: JSON.stringify(document), inPieces: 1 }]);
+  });
+
+  test.each(unusual)('stored whole: %s', (_, document) => {
+    expect(inserted([document]).prepare(select).all()).toEqual([{ document: JSON.stringify(document), inPieces: 0 }]);
+  });
+
+  test('all of them in one database, whose rows they share', () => {
+    const documents = [...usual, ...unusual, ...usual].map(([, document], i) => ({
+      ...document,
+      event: { ...document.event, id: `${i}` },
+    }));
+    const rows = inserted(documents).prepare<[], { document: string }>(select).all();
+    expect(rows.map(({ document }) => document)).toEqual(documents.map((document) => JSON.stringify(document)));
+  });
+});
+
+describe.each([
+  ['in pieces', maximal],
+  ['stored whole', maximalAlert],
+])('the columns of an event %s', (_, document) => {
+  const names = fields.filter((field) => field.within === undefined && isOfEvent(field)).map(({ name }) => name);
+  const inSql = (name: string): unknown => {
+    const value = valueAt(document, name);
+    if (['event.category', 'event.type'].includes(name)) return [value].flat()[0];
+    return typeof value === 'boolean' ? Number(value) : typeof value === 'object' ? JSON.stringify(value) : value;
+  };
+
+  test('each asked for by itself, and all at once', async () => {
+    const database = await openAlertDatabase([document], []);
+    onTestFinished(() => database.close());
+    const ask = (sql: string) => [...database.ask(sql, { since: 0, now: 0 }).rows][0];
+    for (const name of names) expect([name, ask(`SELECT "${name}" FROM events`)?.[0]]).toEqual([name, inSql(name)]);
+    const all = names.map((name) => `"${name}"`).join(', ');
+    expect(ask(`SELECT ${all} FROM events`)).toEqual(names.map(inSql));
+  });
+});
+
+const judged = (event: StepparentEvent): JudgedEvent => ({ event, scope: '', verdicts: [] });
+
+function countsOf(store: Store): Record<string, number> {
+  const db = new Database(store.path, { readonly: true });
+  const tables = ['events', 'generations', 'processes', 'parts', 'origins'];
+  const counts = tables.map((table) => [table, db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number]);
+  db.close();
+  return Object.fromEntries(counts);
+}
+
+const execs = (count: number, prefix: string, change: Partial<StepparentEvent> = {}): JudgedEvent[] =>
+  Array.from({ length: count }, (_, i) =>
+    judged({ ...execEvent(`${prefix}${i}`, { pid: i, entity_id: `${prefix}${i}` }), ...change }),
+  );
+
+const documentsOf = (store: Store): string[] => [...store.listEvents()].map((event) => JSON.stringify(event));
+const textsOf = (events: readonly JudgedEvent[]): string[] => events.map(({ event }) => JSON.stringify(event));
+
+describe('what events share', () => {
+  test('is stored once, however often it is described anew', () => {
+    const store = temporaryStore();
+    store.record(execs(1, 'a'), start);
+    const { processes = 0, parts, origins } = countsOf(store);
+    store.record(structuredClone(execs(10, 'b')), start);
+    expect(countsOf(store)).toMatchObject({ events: 11, processes: processes + 10, parts, origins });
+  });
+
+  test('is stored again after a batch that was rolled back', () => {
+    const store = temporaryStore();
+    const broken = judged({ ...execEvent('broken'), ...{ unreadable: 1n } });
+    expect(() => store.record([...execs(2, 'a'), broken], start)).toThrow(TypeError);
+    expect(countsOf(store)).toEqual({ events: 0, generations: 0, processes: 0, parts: 0, origins: 0 });
+    const events = execs(2, 'a');
+    store.record(events, start);
+    expect(documentsOf(store)).toEqual(textsOf(events));
+  });
+
+  test('is known no more when another database is in use', () => {
+    const store = temporaryStore();
+    store.record(execs(2, 'a'), start);
+    store.replaceDatabase('damaged', start);
+    const events = execs(2, 'b');
+    store.record(events, start);
+    expect(documentsOf(store)).toEqual(textsOf(events));
+  });
+
+  test('goes when the last event that needs it has gone, and not before', () => {
+    const store = temporaryStore();
+    const old = execs(1500, 'old');
+    const recent = execs(1500, 'recent');
+    store.record(old, start);
+    store.record(recent, start + 10 * day);
+    while (store.prune(start + 15 * day).more);
+    expect(documentsOf(store)).toEqual(textsOf(recent));
+    // The second generation has events of both batches, the third only recent ones.
+    expect(countsOf(store)).toMatchObject({ generations: 2 });
+    while (store.prune(start + 40 * day).more);
+    expect(countsOf(store)).toMatchObject({ events: 0, generations: 1 });
+    const later = execs(2, 'later');
+    store.record(later, start + 40 * day);
+    expect(documentsOf(store)).toEqual(textsOf(later));
+  });
+
+  test('others than root keep nothing that root’s events need not', () => {
+    const store = temporaryStore();
+    const root = execs(40, 'root');
+    for (let i = 0; i < 40; i++) {
+      store.record(execs(200, `others ${i} `, { user: { id: '1000' } }), start);
+      store.record(root.slice(i, i + 1), start);
+    }
+    const before = countsOf(store);
+    while (store.prune(start, { maxBytes: 400_000 }).more);
+    const after = countsOf(store);
+    expect(documentsOf(store).filter((text) => text.includes('"event":{"id":"root'))).toEqual(textsOf(root));
+    expect(before.processes).toBeGreaterThan(8000);
+    // Only the rows of the newest generation stay without their events.
+    expect(after.processes).toBeLessThan(1500);
+  });
+});
