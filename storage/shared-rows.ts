@@ -32,10 +32,13 @@ interface IdRange {
   endId: number;
   events: number;
   /** Rows of objects that are the same in document after document. */
-  ofObject: Readonly<Record<'ancestor' | 'leader' | 'origin', WeakMap<object, SharedRow>>>;
-  /** Rows by what they hold. */
-  ofContent: Readonly<Record<'process' | 'part' | 'origin', Map<string, number>>>;
+  ofObject: Readonly<Record<'ancestor' | 'leader', WeakMap<object, SharedRow>>>;
+  /** Rows by what they hold: by its length, which is found faster than a long text, and processes by their entity id. */
+  parts: Map<string | number, { id: number; json: string }[]>;
+  processes: Map<string | number, (SharedRow & { row: readonly unknown[] })[]>;
   contentChars: number;
+  /** The last one: one agent has the same all the time. */
+  origin: { id: number; host: object; agent: object; json: string } | undefined;
 }
 
 const rangeIds = 2 ** 16;
@@ -46,6 +49,16 @@ const maxEvents = 1024;
 /** What is known by content: a longer one is stored as often as it comes. */
 const maxContentChars = 4096;
 const maxAllContentChars = 256 * 1024;
+/** Of the same length, or of one process. */
+const maxAlike = 32;
+
+const entityColumn = processColumns.indexOf('entity_id');
+
+const isSame = (row: readonly unknown[], other: readonly unknown[]): boolean =>
+  row.every((value, i) => value === other[i]);
+
+const lengthOf = (row: readonly unknown[]): number =>
+  row.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 8), 0);
 
 export function prepareSharedRows(db: Database): SharedRows {
   const insertProcess = db.prepare(
@@ -66,36 +79,37 @@ export function prepareSharedRows(db: Database): SharedRows {
     const rootId = 2 * rangeIds * (openGeneration.get() as number);
     return { root: idRange(rootId), others: idRange(rootId + rangeIds) };
   };
-  const remember = (rows: Map<string, number>, content: string, id: number): void => {
-    if (content.length > maxContentChars) return;
-    current.contentChars += content.length;
+  const remember = <Row>(rows: Map<string | number, Row[]>, key: string | number, row: Row, chars: number): void => {
+    if (chars > maxContentChars) return;
+    current.contentChars += chars;
     if (current.contentChars > maxAllContentChars) {
-      for (const each of Object.values(current.ofContent)) each.clear();
-      current.contentChars = content.length;
+      current.parts.clear();
+      current.processes.clear();
+      current.contentChars = chars;
     }
-    rows.set(content, id);
+    const alike = rows.get(key);
+    if (alike === undefined) rows.set(key, [row]);
+    else if (alike.push(row) > maxAlike) alike.shift();
   };
   const part = (json: string): number => {
-    const rows = current.ofContent.part;
-    const known = rows.get(json);
-    if (known !== undefined) return known;
+    const known = current.parts.get(json.length)?.find((row) => row.json === json);
+    if (known !== undefined) return known.id;
     const id = ++current.lastId;
     insertPart.run(id, json);
-    remember(rows, json, id);
+    remember(current.parts, json.length, { id, json }, json.length);
     return id;
   };
   const processRow: SharedRows['process'] = (fields, role) => {
     const { values, rest, exact } = splitProcess(fields, role);
-    const restId = part(rest);
-    // Joined by NUL, which a text that is exact does not have.
-    const content = `${restId}\0${values.join('\0')}`;
-    const rows = current.ofContent.process;
-    const known = exact ? rows.get(content) : undefined;
-    if (known !== undefined) return { id: known, exact };
+    const row = [...values, part(rest)];
+    const key = values[entityColumn] ?? '';
+    const known = exact ? current.processes.get(key)?.find((each) => isSame(each.row, row)) : undefined;
+    if (known !== undefined) return known;
     const id = ++current.lastId;
-    insertProcess.run(id, ...values, restId);
-    if (exact) remember(rows, content, id);
-    return { id, exact };
+    insertProcess.run(id, row);
+    const made = { id, exact, row };
+    if (exact) remember(current.processes, key, made, lengthOf(row));
+    return made;
   };
   const process: SharedRows['process'] = (fields, role) => {
     if (role === 'process') return processRow(fields, role);
@@ -129,20 +143,13 @@ export function prepareSharedRows(db: Database): SharedRows {
       return { id: part(`[${ids}]`), exact };
     },
     origin(host, agent) {
-      const { origin: ofObject } = current.ofObject;
-      const row = ofObject.get(host);
-      if (row !== undefined && ofObject.get(agent) === row) return row.id;
-      const { origin: ofContent } = current.ofContent;
+      const last = current.origin;
+      if (last?.host === host && last.agent === agent) return last.id;
       const json = JSON.stringify({ host, agent });
-      const known = ofContent.get(json);
-      const id = known ?? ++current.lastId;
-      if (known === undefined) {
-        insertOrigin.run(id, textOf(host.id), textOf(agent.id), json);
-        remember(ofContent, json, id);
-      }
-      const made = { id, exact: true };
-      ofObject.set(host, made);
-      ofObject.set(agent, made);
+      const isSameText = last?.json === json;
+      const id = isSameText ? last.id : ++current.lastId;
+      if (!isSameText) insertOrigin.run(id, textOf(host.id), textOf(agent.id), json);
+      current.origin = { id, host, agent, json };
       return id;
     },
     part,
@@ -156,8 +163,10 @@ const idRange = (startId: number): IdRange => ({
   lastId: startId,
   endId: startId + rangeIds - 1,
   events: 0,
-  ofObject: { ancestor: new WeakMap(), leader: new WeakMap(), origin: new WeakMap() },
-  ofContent: { process: new Map(), part: new Map(), origin: new Map() },
+  ofObject: { ancestor: new WeakMap(), leader: new WeakMap() },
+  parts: new Map(),
+  processes: new Map(),
+  origin: undefined,
   contentChars: 0,
 });
 
