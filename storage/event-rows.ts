@@ -50,8 +50,8 @@ export function prepareInsertEvent(db: Database): InsertEvent {
   return {
     insert(event, timeMs, nowMs) {
       const { file, process, stepparent } = event;
-      const ofRoot = isRootEvent(event);
-      rows.begin(ofRoot);
+      const byRoot = isRootEvent(event);
+      rows.begin(byRoot);
       const pieces = splitEvent(event, timeMs);
       let { exact } = pieces;
       const idOf = (row: SharedRow | undefined): number | null => {
@@ -63,7 +63,7 @@ export function prepareInsertEvent(db: Database): InsertEvent {
         event.event.id,
         timeMs,
         nowMs,
-        ofRoot ? 1 : 0,
+        byRoot ? 1 : 0,
         [event.event.category].flat()[0] ?? null,
         event.event.action ?? null,
         textOf(file?.name),

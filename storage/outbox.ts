@@ -1,6 +1,7 @@
 // The deliveries that are still to be made: one row for each alert and sink, until that sink has the alert.
 
 import type { Database } from 'better-sqlite3';
+import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 import type { OutboxItem } from './records.ts';
 
@@ -8,18 +9,29 @@ interface OutboxRow {
   id: number;
   sink: string;
   attempts: number;
+  alertId: string | null;
   document: string;
 }
 
-export function pendingDeliveries(db: Database, sink: string, limit: number, nowMs: number): OutboxItem[] {
+/** Documents of alerts that are in memory, by alert id: they need not be parsed. */
+type Documents = ReadonlyMap<string, StepparentEvent>;
+
+export function pendingDeliveries(
+  db: Database,
+  documents: Documents,
+  { sink, limit, nowMs }: { sink: string; limit: number; nowMs: number },
+): OutboxItem[] {
   return db
     .prepare<[string, number, number, number], OutboxRow>(
-      `SELECT o.id, o.sink, o.attempts, coalesce(o.document, a.document) AS document
+      `SELECT o.id, o.sink, o.attempts, a.id AS alertId, coalesce(o.document, a.document) AS document
        FROM outbox o LEFT JOIN alerts a ON a.seq = o.alert_seq
        WHERE o.sink = ? AND (o.next_ms <= ? OR o.next_ms > ?) ORDER BY o.id LIMIT ?`,
     )
     .all(sink, nowMs, nowMs + limits.longestDelayMs, limit)
-    .map((row) => ({ ...row, document: JSON.parse(row.document) }));
+    .map(({ alertId, document, ...item }) => ({
+      ...item,
+      document: documents.get(alertId ?? '') ?? JSON.parse(document),
+    }));
 }
 
 export function nextDueMs(db: Database, sink: string): number | undefined {

@@ -14,7 +14,7 @@ export interface SharedRow {
 /** Each gives the row with that content, and inserts it where none is known; a row that is there twice does no harm. */
 export interface SharedRows {
   /** Call before the rows of each event. What root does shares no row with what others do, so that each goes by itself. */
-  begin(ofRoot: boolean): void;
+  begin(byRoot: boolean): void;
   process(fields: object, role: Parameters<typeof splitProcess>[1]): SharedRow;
   lineage(steps: readonly object[]): SharedRow;
   origin(host: StepparentEvent['host'], agent: StepparentEvent['agent']): number;
@@ -122,12 +122,12 @@ export function prepareSharedRows(db: Database): SharedRows {
   };
 
   return {
-    begin(ofRoot) {
+    begin(byRoot) {
       ranges ??= open();
-      current = ofRoot ? ranges.root : ranges.others;
+      current = byRoot ? ranges.root : ranges.others;
       if (current.events >= maxEvents || current.lastId + maxEventRows > current.endId) {
         ranges = open();
-        current = ofRoot ? ranges.root : ranges.others;
+        current = byRoot ? ranges.root : ranges.others;
       }
       current.events++;
     },
@@ -191,12 +191,12 @@ export function pruneSharedRows(db: Database): number {
   for (const { id, first, end } of generations.all()) {
     if (end === null) break;
     let isEmpty = true;
-    for (const ofRoot of [1, 0]) {
-      if (hasEvents.get(first, end, ofRoot) !== undefined) {
+    for (const byRoot of [1, 0]) {
+      if (hasEvents.get(first, end, byRoot) !== undefined) {
         isEmpty = false;
         continue;
       }
-      const startId = rangeIds * (2 * id + (ofRoot === 1 ? 0 : 1));
+      const startId = rangeIds * (2 * id + (byRoot === 1 ? 0 : 1));
       for (const drop of drops) dropped += drop.run(startId, startId + rangeIds, limits.pruneRows - dropped).changes;
       if (dropped >= limits.pruneRows) return dropped;
     }

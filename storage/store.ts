@@ -154,12 +154,17 @@ export class StoreReader {
   }
 }
 
+/** Alerts whose documents stay in memory until others take their place. */
+const maxLatest = 32;
+
 /** A store that is open for writing. It stays the same object when the file is replaced. */
 export class Store extends StoreReader {
   readonly #sinks: readonly string[];
   #setAside: SetAside | undefined;
   /** Its statements are prepared once for each database. */
   #record: ReturnType<typeof prepareRecord> | undefined;
+  /** Documents of the latest alerts, by alert id: what was just written need not be parsed for its delivery. */
+  readonly #latest = new Map<string, StepparentEvent>();
 
   constructor(path: string, db: Database, sinks: readonly string[], setAside: SetAside | undefined) {
     super(path, db);
@@ -179,6 +184,7 @@ export class Store extends StoreReader {
   replaceDatabase(reason: string, nowMs = Date.now()): void {
     this.close();
     this.#record = undefined;
+    this.#latest.clear();
     // Where an earlier call was refused after this step, the file of then is still the one that was set aside.
     this.#setAside = setAsideDatabase(this.path, reason, nowMs) ?? this.#setAside;
     this.db = createDatabase(this.path, nowMs);
@@ -188,7 +194,13 @@ export class Store extends StoreReader {
   record(judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded {
     return this.run((db) => {
       this.#record ??= prepareRecord(db, this.#sinks);
-      return this.#record(judgedEvents, nowMs);
+      const recorded = this.#record(judgedEvents, nowMs);
+      for (const { id, state, document } of recorded.alerts) if (state === 'open') this.#latest.set(id, document);
+      for (const id of this.#latest.keys()) {
+        if (this.#latest.size <= maxLatest) break;
+        this.#latest.delete(id);
+      }
+      return recorded;
     });
   }
 
@@ -212,7 +224,7 @@ export class Store extends StoreReader {
 
   /** The oldest deliveries to this sink that are due at `nowMs`, at most `limit`. */
   pending(sink: string, limit: number, nowMs: number): OutboxItem[] {
-    return this.run((db) => pendingDeliveries(db, sink, limit, nowMs));
+    return this.run((db) => pendingDeliveries(db, this.#latest, { sink, limit, nowMs }));
   }
 
   /** When the next delivery to this sink is due, in the past if it is already; undefined: none waits. */

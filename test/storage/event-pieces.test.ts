@@ -1,5 +1,7 @@
 // Events come back byte for byte from the pieces that they are stored in; pieces are shared, and go when no event needs them.
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { LineageStep, ProcessFields, StepparentEvent } from '../../collectors/event/event.ts';
@@ -166,6 +168,14 @@ const usual: [string, StepparentEvent][] = [
   ]),
 ];
 
+const storiesDirectory = join(import.meta.dirname, '../stories');
+
+/** The alerts of recorded stories, as the events that they report. */
+const ofStories = readdirSync(storiesDirectory)
+  .filter((name) => name.endsWith('.alert.json'))
+  .flatMap((name) => JSON.parse(readFileSync(join(storiesDirectory, name), 'utf8')) as StepparentEvent[])
+  .map((document): [string, StepparentEvent] => [`a story of ${document.rule?.id}`, document]);
+
 /** What does not fit into the pieces is stored whole beside them. */
 const unusual: [string, StepparentEvent][] = [
   ['keys in another order', maximalAlert],
@@ -198,7 +208,7 @@ function inserted(documents: readonly StepparentEvent[]): Database.Database {
 const select = `SELECT ${documentSql} AS document, document IS NULL AS inPieces FROM events e ORDER BY id`;
 
 describe('byte for byte', () => {
-  test.each(usual)('%s', (_, document) => {
+  test.each([...usual, ...ofStories])('%s', (_, document) => {
     expect(inserted([document]).prepare(select).all()).toEqual([{ document: JSON.stringify(document), inPieces: 1 }]);
   });
 
@@ -207,7 +217,7 @@ describe('byte for byte', () => {
   });
 
   test('all of them in one database, whose rows they share', () => {
-    const documents = [...usual, ...unusual, ...usual].map(([, document], i) => ({
+    const documents = [...usual, ...ofStories, ...unusual, ...usual].map(([, document], i) => ({
       ...document,
       event: { ...document.event, id: `${i}` },
     }));
