@@ -181,10 +181,10 @@ export function pruneSharedRows(db: Database): number {
   const hasEvents = db.prepare<[number, number, number]>(
     'SELECT 1 FROM events WHERE id >= ? AND id < ? AND of_root = ? LIMIT 1',
   );
-  const drops = ['processes', 'parts', 'origins'].map((table) =>
-    db.prepare(
-      `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)`,
-    ),
+  // Every event has a part: those go last.
+  const hasRows = db.prepare<[number, number]>('SELECT 1 FROM parts WHERE id >= ? AND id < ? LIMIT 1');
+  const drops = ['processes', 'origins', 'parts'].map((table) =>
+    db.prepare(`DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE id >= ? AND id < ? LIMIT ?)`),
   );
   const close = db.prepare('DELETE FROM generations WHERE id = ?');
   let dropped = 0;
@@ -192,12 +192,14 @@ export function pruneSharedRows(db: Database): number {
     if (end === null) break;
     let isEmpty = true;
     for (const byRoot of [1, 0]) {
+      const startId = rangeIds * (2 * id + 1 - byRoot);
+      const endId = startId + rangeIds;
+      if (hasRows.get(startId, endId) === undefined) continue;
       if (hasEvents.get(first, end, byRoot) !== undefined) {
         isEmpty = false;
         continue;
       }
-      const startId = rangeIds * (2 * id + (byRoot === 1 ? 0 : 1));
-      for (const drop of drops) dropped += drop.run(startId, startId + rangeIds, limits.pruneRows - dropped).changes;
+      for (const drop of drops) dropped += drop.run(startId, endId, limits.pruneRows - dropped).changes;
       if (dropped >= limits.pruneRows) return dropped;
     }
     if (isEmpty) close.run(id);
