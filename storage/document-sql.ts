@@ -4,9 +4,9 @@ import { leaderRoles, ownFields, ownTimes, processColumns, sharedFields } from '
 import { limits } from './limits.ts';
 
 /** What an event's row, `e`, refers to: a piece's row by the column that has its id. */
-export const partColumns = ['lineage', ...sharedFields, 'frame'] as const;
-export const processRoles = ['process', 'parent', ...leaderRoles] as const;
-export type ProcessRole = (typeof processRoles)[number];
+const partColumns = ['lineage', ...sharedFields, 'frame'] as const;
+const processRoles = ['process', 'parent', ...leaderRoles] as const;
+type ProcessRole = (typeof processRoles)[number];
 
 /** How SQL gets at the rows that `e` refers to: each returns SQL for a value of that row, which is called `r`. */
 export interface RowAccess {

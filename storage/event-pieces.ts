@@ -46,7 +46,7 @@ export const sharedFields = ['lifecycle_script', 'initiator', 'transaction', 'un
 export const leaderRoles = ['session_leader', 'group_leader'] as const;
 
 /** A process without what is a row of its own: values by `processColumns`, and the JSON of all else. */
-export interface ProcessPieces {
+interface ProcessPieces {
   values: (string | number | null)[];
   rest: string;
   /** False: the document cannot be made of the pieces byte for byte. */
@@ -54,7 +54,7 @@ export interface ProcessPieces {
 }
 
 /** All parts are JSON. The processes and the lineage are pieces by themselves, see `splitProcess`. */
-export interface EventPieces {
+interface EventPieces {
   own: string;
   frame: string;
   /** By `sharedFields`. */

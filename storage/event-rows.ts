@@ -15,6 +15,7 @@ interface InsertEvent {
 }
 
 const columns = [
+  'id',
   'event_id',
   'time_ms',
   'stored_ms',
@@ -51,7 +52,7 @@ export function prepareInsertEvent(db: Database): InsertEvent {
     insert(event, timeMs, nowMs) {
       const { file, process, stepparent } = event;
       const byRoot = isRootEvent(event);
-      rows.begin(byRoot);
+      const id = rows.begin(byRoot);
       const pieces = splitEvent(event, timeMs);
       let { exact } = pieces;
       const idOf = (row: SharedRow | undefined): number | null => {
@@ -60,6 +61,7 @@ export function prepareInsertEvent(db: Database): InsertEvent {
         return row.id;
       };
       const row = [
+        id,
         event.event.id,
         timeMs,
         nowMs,

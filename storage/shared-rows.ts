@@ -12,9 +12,12 @@ export interface SharedRow {
 }
 
 /** Each gives the row with that content, and inserts it where none is known; a row that is there twice does no harm. */
-export interface SharedRows {
-  /** Call before the rows of each event. What root does shares no row with what others do, so that each goes by itself. */
-  begin(byRoot: boolean): void;
+interface SharedRows {
+  /**
+   * Call before the rows of each event; gives the id that the event has to have. What root does shares no row with what
+   * others do, so that each goes by itself.
+   */
+  begin(byRoot: boolean): number;
   process(fields: object, role: Parameters<typeof splitProcess>[1]): SharedRow;
   lineage(steps: readonly object[]): SharedRow;
   origin(host: StepparentEvent['host'], agent: StepparentEvent['agent']): number;
@@ -24,8 +27,9 @@ export interface SharedRows {
 }
 
 /**
- * The rows of a generation go when its events have gone: events refer to rows of their own generation only. A generation has two
- * ranges of ids, of what root does and of what others do.
+ * The rows of a generation go when its events have gone: events refer to rows of their own generation only. Its events are those
+ * from `first_event` up to that of the next one; no id is given twice. A generation has two ranges of ids of rows, of what
+ * root does and of what others do.
  */
 interface IdRange {
   lastId: number;
@@ -66,17 +70,20 @@ export function prepareSharedRows(db: Database): SharedRows {
   );
   const insertPart = db.prepare('INSERT INTO parts (id, json) VALUES (?, ?)');
   const insertOrigin = db.prepare('INSERT INTO origins (id, host_id, agent_id, json) VALUES (?, ?, ?, ?)');
-  const openGeneration = db
-    .prepare<[], number>(
-      `INSERT INTO generations (id, first_event)
-       VALUES ((SELECT coalesce(max(id), 0) + 1 FROM generations), (SELECT coalesce(max(id), 0) + 1 FROM events)) RETURNING id`,
-    )
-    .pluck();
+  const openGeneration = db.prepare<[number], { id: number; first: number }>(
+    `INSERT INTO generations (id, first_event)
+       SELECT coalesce(max(id), 0) + 1,
+         max(coalesce(max(first_event), 0), (SELECT coalesce(max(id), 0) FROM events), ?) + 1 FROM generations
+     RETURNING id, first_event AS first`,
+  );
   let ranges: { root: IdRange; others: IdRange } | undefined;
   let current: IdRange;
+  let lastEvent = 0;
 
   const open = (): NonNullable<typeof ranges> => {
-    const rootId = 2 * rangeIds * (openGeneration.get() as number);
+    const { id, first } = openGeneration.get(lastEvent) as { id: number; first: number };
+    lastEvent = first - 1;
+    const rootId = 2 * rangeIds * id;
     return { root: idRange(rootId), others: idRange(rootId + rangeIds) };
   };
   const remember = <Row>(rows: Map<string | number, Row[]>, key: string | number, row: Row, chars: number): void => {
@@ -130,6 +137,7 @@ export function prepareSharedRows(db: Database): SharedRows {
         current = byRoot ? ranges.root : ranges.others;
       }
       current.events++;
+      return ++lastEvent;
     },
     process,
     lineage(steps) {

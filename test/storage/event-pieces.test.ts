@@ -16,7 +16,7 @@ import { openAlertDatabase } from '../../storage/query-database.ts';
 import type { Store } from '../../storage/store.ts';
 import { maximalAlert } from '../maximal-documents.ts';
 import { day, exampleEvent, start } from './examples.ts';
-import { temporaryStore } from './temporary-store.ts';
+import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 type Leader = NonNullable<ProcessFields['session_leader']>;
 
@@ -308,6 +308,26 @@ describe('what events share', () => {
     const later = execs(2, 'later');
     store.record(later, start + 40 * day);
     expect(documentsOf(store)).toEqual(textsOf(later));
+  });
+
+  test('goes by its own events, also where the newest of others have gone meanwhile', () => {
+    const path = join(temporaryDirectory(), 'stepparent.db');
+    const recordAnew = (events: JudgedEvent[]): Store => {
+      const store = temporaryStore({}, path);
+      store.record(events, start);
+      return store;
+    };
+    const byOthers = { user: { id: '1000' } };
+    const root = execs(2, 'root');
+    recordAnew([...root, ...execs(1, 'first others ', byOthers)]);
+    const store = recordAnew(execs(2, 'others ', byOthers));
+    new Database(path).exec('DELETE FROM events WHERE of_root = 0').close();
+    const others = execs(1, 'later others ', byOthers);
+    store.record(others, start);
+    const last = execs(1, 'last');
+    const newest = recordAnew(last);
+    while (newest.prune(start).more);
+    expect(documentsOf(newest)).toEqual(textsOf([...root, ...others, ...last]));
   });
 
   test('others than root keep nothing that root’s events need not', () => {
