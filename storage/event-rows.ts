@@ -8,6 +8,8 @@ import { limits } from './limits.ts';
 import { prepareSharedRows, type SharedRow } from './shared-rows.ts';
 
 interface InsertEvent {
+  /** Call at the start of each transaction. */
+  begin(): void;
   /** False when an event with that id is stored already; no event is changed then. */
   insert(event: StepparentEvent, timeMs: number, nowMs: number): boolean;
   /** Call when a transaction was rolled back. */
@@ -49,10 +51,11 @@ export function prepareInsertEvent(db: Database): InsertEvent {
   const rows = prepareSharedRows(db);
   const partOf = (json: string | undefined): number | null => (json === undefined ? null : rows.part(json));
   return {
+    begin: rows.begin,
     insert(event, timeMs, nowMs) {
       const { file, process, stepparent } = event;
       const byRoot = isRootEvent(event);
-      const id = rows.begin(byRoot);
+      const id = rows.beginEvent(byRoot);
       const pieces = splitEvent(event, timeMs);
       let { exact } = pieces;
       const idOf = (row: SharedRow | undefined): number | null => {

@@ -89,6 +89,7 @@ export function prepareRecord(
 
   const commit = db.transaction((judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded => {
     const recorded: Recorded = { alerts: [] };
+    events.begin();
     terms.begin();
     latestAlerts.begin();
     for (const judgedEvent of judgedEvents) {

@@ -13,11 +13,13 @@ export interface SharedRow {
 
 /** Each gives the row with that content, and inserts it where none is known; a row that is there twice does no harm. */
 interface SharedRows {
+  /** Call at the start of each transaction: another process may have recorded meanwhile. */
+  begin(): void;
   /**
    * Call before the rows of each event; gives the id that the event has to have. What root does shares no row with what
    * others do, so that each goes by itself.
    */
-  begin(byRoot: boolean): number;
+  beginEvent(byRoot: boolean): number;
   process(fields: object, role: Parameters<typeof splitProcess>[1]): SharedRow;
   lineage(steps: readonly object[]): SharedRow;
   origin(host: StepparentEvent['host'], agent: StepparentEvent['agent']): number;
@@ -76,12 +78,15 @@ export function prepareSharedRows(db: Database): SharedRows {
          max(coalesce(max(first_event), 0), (SELECT coalesce(max(id), 0) FROM events), ?) + 1 FROM generations
      RETURNING id, first_event AS first`,
   );
+  const newestGeneration = db.prepare<[], number | null>('SELECT max(id) FROM generations').pluck();
   let ranges: { root: IdRange; others: IdRange } | undefined;
   let current: IdRange;
+  let generation = 0;
   let lastEvent = 0;
 
   const open = (): NonNullable<typeof ranges> => {
     const { id, first } = openGeneration.get(lastEvent) as { id: number; first: number };
+    generation = id;
     lastEvent = first - 1;
     const rootId = 2 * rangeIds * id;
     return { root: idRange(rootId), others: idRange(rootId + rangeIds) };
@@ -129,7 +134,10 @@ export function prepareSharedRows(db: Database): SharedRows {
   };
 
   return {
-    begin(byRoot) {
+    begin() {
+      if (generation !== newestGeneration.get()) ranges = undefined;
+    },
+    beginEvent(byRoot) {
       ranges ??= open();
       current = byRoot ? ranges.root : ranges.others;
       if (current.events >= maxEvents || current.lastId + maxEventRows > current.endId) {

@@ -284,6 +284,14 @@ describe('what events share', () => {
     expect(documentsOf(store)).toEqual(textsOf(events));
   });
 
+  test('is not taken from a generation that is not the newest any more', () => {
+    const path = join(temporaryDirectory(), 'stepparent.db');
+    const [first, second] = [temporaryStore({}, path), temporaryStore({}, path)];
+    const batches = [1, 2, 3, 4].map((n) => execs(2, `batch ${n} `));
+    for (const [i, batch] of batches.entries()) (i % 2 === 0 ? first : second).record(batch, start);
+    expect(documentsOf(first)).toEqual(textsOf(batches.flat()));
+  });
+
   test('is known no more when another database is in use', () => {
     const store = temporaryStore();
     store.record(execs(2, 'a'), start);
