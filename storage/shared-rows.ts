@@ -37,6 +37,8 @@ interface IdRange {
   lastId: number;
   endId: number;
   events: number;
+  /** Of all its rows. */
+  chars: number;
   /** Rows of objects that are the same in document after document. */
   ofObject: Readonly<Record<'ancestor' | 'leader', WeakMap<object, SharedRow>>>;
   /** Rows by what they hold: by its length, which is found faster than a long text, and processes by their entity id. */
@@ -52,6 +54,8 @@ const rangeIds = 2 ** 16;
 const maxEventRows = 64;
 /** The most events of one range: what its rows share with the next generation is stored again. */
 const maxEvents = 1024;
+/** The most text of one range, but for one event: the rows of the newest generation stay, whatever went of its events. */
+const maxRangeChars = 2 * 1024 * 1024;
 /** What is known by content: a longer one is stored as often as it comes. */
 const maxContentChars = 4096;
 const maxAllContentChars = 256 * 1024;
@@ -108,6 +112,7 @@ export function prepareSharedRows(db: Database): SharedRows {
     if (known !== undefined) return known.id;
     const id = ++current.lastId;
     insertPart.run(id, json);
+    current.chars += json.length;
     remember(current.parts, json.length, { id, json }, json.length);
     return id;
   };
@@ -120,7 +125,9 @@ export function prepareSharedRows(db: Database): SharedRows {
     const id = ++current.lastId;
     insertProcess.run(id, row);
     const made = { id, exact, row };
-    if (exact) remember(current.processes, key, made, lengthOf(row));
+    const chars = lengthOf(row);
+    current.chars += chars;
+    if (exact) remember(current.processes, key, made, chars);
     return made;
   };
   const process: SharedRows['process'] = (fields, role) => {
@@ -140,7 +147,8 @@ export function prepareSharedRows(db: Database): SharedRows {
     beginEvent(byRoot) {
       ranges ??= open();
       current = byRoot ? ranges.root : ranges.others;
-      if (current.events >= maxEvents || current.lastId + maxEventRows > current.endId) {
+      const { events, chars, lastId, endId } = current;
+      if (events >= maxEvents || chars >= maxRangeChars || lastId + maxEventRows > endId) {
         ranges = open();
         current = byRoot ? ranges.root : ranges.others;
       }
@@ -179,6 +187,7 @@ const idRange = (startId: number): IdRange => ({
   lastId: startId,
   endId: startId + rangeIds - 1,
   events: 0,
+  chars: 0,
   ofObject: { ancestor: new WeakMap(), leader: new WeakMap() },
   parts: new Map(),
   processes: new Map(),

@@ -15,7 +15,7 @@ import { migrations } from '../../storage/migrations.ts';
 import { openAlertDatabase } from '../../storage/query-database.ts';
 import type { Store } from '../../storage/store.ts';
 import { maximalAlert } from '../maximal-documents.ts';
-import { day, exampleEvent, start } from './examples.ts';
+import { day, exampleEvent, exampleFinding, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
 type Leader = NonNullable<ProcessFields['session_leader']>;
@@ -352,5 +352,19 @@ describe('what events share', () => {
     expect(before.processes).toBeGreaterThan(8000);
     // Only the rows of the newest generation stay without their events.
     expect(after.processes).toBeLessThan(1500);
+  });
+
+  test('long arguments of others than root keep no room that alerts and root’s events need', () => {
+    const store = temporaryStore();
+    const root = Array.from({ length: 5 }, (_, i) => exampleFinding(start, { terms: [`${i}`] }));
+    store.record(root, start);
+    const argument = 'x'.repeat(2 ** 17);
+    for (const [i, { event }] of execs(100, 'others ', { user: { id: '1000' } }).entries()) {
+      const process = { ...event.process, args: ['a', argument], command_line: `a ${argument}`, pid: i };
+      store.record([judged({ ...event, process } as StepparentEvent)], start);
+    }
+    while (store.prune(start, { maxBytes: 10 * 1024 * 1024 }).more);
+    expect(documentsOf(store)).toEqual(textsOf(root));
+    expect(store.status()).toMatchObject({ alerts: { open: 5 }, outbox: { journald: { waiting: 5 } } });
   });
 });
