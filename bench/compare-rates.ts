@@ -18,6 +18,16 @@ export interface RateOptions {
   burst: number;
   /** Characters of the argument. */
   lengths: readonly number[];
+  /** How long an observer may take afterwards to work off what was made. */
+  workOffSeconds: number;
+}
+
+interface Load {
+  /** Executions a second; 0: a burst. */
+  rate: number;
+  count: number;
+  length: number;
+  workOffSeconds: number;
 }
 
 interface Cell {
@@ -29,8 +39,10 @@ interface Cell {
   made: number;
   seconds: number;
   cpuMs: number;
-  /** It had not worked off what was made within a minute. */
+  /** It had not worked off in time what was made. */
   isBehind: boolean;
+  /** Why it no longer watched at the end. */
+  fault: string | undefined;
   seen: Seen;
   reportedLost: number | undefined;
 }
@@ -76,9 +88,9 @@ async function generate(args: readonly string[]): Promise<{ made: number; second
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until an observer has worked off what it has: the CPU of half a second is next to nothing. False: not within a minute. */
-async function workOff(pids: readonly number[]): Promise<boolean> {
-  for (let tries = 0; tries < 120; tries++) {
+/** Waits until an observer has worked off what it has: the CPU of half a second is next to nothing. False: not in time. */
+async function workOff(pids: readonly number[], seconds: number): Promise<boolean> {
+  for (let tries = 0; tries < seconds * 2; tries++) {
     const before = cpuMs(pids);
     await pause(500);
     if (cpuMs(pids) - before <= 50) return true;
@@ -90,15 +102,16 @@ async function measureCell(
   observer: Observer,
   program: Program,
   directory: string,
-  { rate, count, length }: { rate: number; count: number; length: number },
+  { rate, count, length, workOffSeconds }: Load,
 ): Promise<Omit<Cell, 'observer'>> {
   const prefix = newPrefix();
   const file = program.pathIn(path.join(directory, prefix));
   const padding = Math.min(length, maxArgument) - `${prefix}-${count}-`.length;
+  const maxSeconds = (rate === 0 ? 0 : count / rate) + workOffSeconds;
   const lostBefore = observer.reportedLost();
   const before = cpuMs(observer.pids);
-  const { made, seconds } = await generate([file, prefix, `${count}`, `${rate}`, `${padding}`]);
-  const isBehind = !(await workOff(observer.pids));
+  const { made, seconds } = await generate([file, prefix, ...[count, rate, padding, maxSeconds].map(String)]);
+  const isBehind = !(await workOff(observer.pids, workOffSeconds));
   const spentMs = cpuMs(observer.pids) - before;
   const lostAfter = observer.reportedLost();
   return {
@@ -109,6 +122,7 @@ async function measureCell(
     seconds,
     cpuMs: spentMs,
     isBehind,
+    fault: observer.fault(),
     seen: await observer.count(prefix, padding),
     reportedLost: lostAfter === undefined ? undefined : lostAfter - (lostBefore ?? 0),
   };
@@ -121,7 +135,7 @@ const percentOf = ({ cpuMs: ms, seconds }: Cell): number => ms / (seconds * 10);
 const rowOf = (cell: Cell): string[] => {
   const { observer, program, length, rate, made, seconds, seen, reportedLost } = cell;
   return [
-    observer,
+    cell.fault === undefined ? observer : `${observer} (${cell.fault})`,
     program,
     lengthText(length),
     rate === 0
@@ -142,14 +156,14 @@ const rowOf = (cell: Cell): string[] => {
 const maxStoredBytes = 2e9;
 
 /**
- * All loads, one after the other. An observer that is behind would take its work into the next cell, and one that has stored much is slow to
- * read: the next cell gets a new one.
+ * All loads, one after the other. An observer that is behind would take its work into the next cell, one that has stored much is slow to
+ * read, and one may have stopped to watch: the next cell gets a new one.
  */
 async function measureCells(
   kind: ObserverKind,
   program: Program,
   directory: string,
-  loads: readonly { rate: number; count: number; length: number }[],
+  loads: readonly Load[],
 ): Promise<Cell[]> {
   const cells: Cell[] = [];
   while (kind.start !== undefined && cells.length < loads.length) {
@@ -158,7 +172,7 @@ async function measureCells(
       for (const load of loads.slice(cells.length)) {
         const cell = { observer: kind.name, ...(await measureCell(observer, program, directory, load)) };
         cells.push(cell);
-        if (cell.isBehind || observer.storedBytes() > maxStoredBytes) return;
+        if (cell.isBehind || cell.fault !== undefined || observer.storedBytes() > maxStoredBytes) return;
       }
     });
   }
@@ -167,7 +181,7 @@ async function measureCells(
 
 export async function compareRates(
   kinds: readonly ObserverKind[],
-  { rates, seconds, burst, lengths }: RateOptions,
+  { rates, seconds, burst, lengths, workOffSeconds }: RateOptions,
 ): Promise<RateResult> {
   const directory = fs.mkdtempSync('/var/tmp/rates-');
   const loads = [...rates.map((rate) => ({ rate, count: rate * seconds })), { rate: 0, count: burst }];
@@ -181,7 +195,7 @@ export async function compareRates(
               kind,
               program,
               directory,
-              loads.map((load) => ({ ...load, length })),
+              loads.map((load) => ({ ...load, length, workOffSeconds })),
             )),
           );
       }
@@ -198,7 +212,7 @@ export async function compareRates(
         'length that is named. stepparent is configured to store each of them, as the peers do; as shipped it stores package operations only.',
         'exec-bench is an ordinary program. dpkg is run for stepparent only, which reads the arguments of package tools in a way of their own.',
         'Complete: the whole argument was recorded. Flagged: it was not, and the record says so. Cut: it was not, and nothing says so.',
-        'CPU is a share of one core while the executions were made, with what the observer worked off within a minute afterwards; `over`: it had more to do.',
+        `CPU is a share of one core while the executions were made, with what the observer worked off within ${workOffSeconds} s afterwards; "over": it had more to do.`,
       ],
       columns: [
         'Observer',

@@ -1,12 +1,13 @@
-// Makes executions at a fixed rate, or as fast as it can: `node generate-execs.ts PROGRAM PREFIX COUNT RATE PADDING`.
+// Makes executions at a fixed rate, or as fast as it can: `node generate-execs.ts PROGRAM PREFIX COUNT RATE PADDING SECONDS`.
 //
-// RATE is executions a second; 0: a burst. Each has one argument `PREFIX-NUMBER-xxx...` with PADDING x's. It prints what it made, as JSON.
+// RATE is executions a second; 0: a burst. Each has one argument `PREFIX-NUMBER-xxx...` with PADDING x's. After
+// SECONDS it makes no more: an observer can hold executions up. It prints what it made, as JSON.
 // posix_spawn(3) takes much less time than a fork of this process or of a shell.
 
 import koffi from 'koffi';
 
-const [program = '', prefix = '', countText, rateText, paddingText] = process.argv.slice(2);
-const [count, rate, paddingChars] = [countText, rateText, paddingText].map(Number) as [number, number, number];
+const [program = '', prefix = '', ...numbers] = process.argv.slice(2);
+const [count = 0, rate = 0, paddingChars = 0, maxSeconds = 0] = numbers.map(Number);
 /** Children that run at the same time. */
 const maxRunning = 64;
 const noHang = 1;
@@ -30,7 +31,8 @@ const reap = (options: number): boolean => {
 const padding = 'x'.repeat(paddingChars);
 const startMs = performance.now();
 let made = 0;
-for (let i = 0; i < count; i++) {
+const endMs = startMs + maxSeconds * 1000;
+for (let i = 0; i < count && performance.now() < endMs; i++) {
   while (reap(noHang));
   if (running >= maxRunning) reap(0);
   const dueMs = rate === 0 ? 0 : startMs + (i * 1000) / rate;

@@ -98,8 +98,8 @@ const measureParts: Record<Part, (options: Options) => Promise<Section>> = {
     about: [],
     tables: [shown(await compareIdle(kinds, idleSeconds))],
   }),
-  async rates({ rates, rateSeconds: seconds, burst, lengths }) {
-    const { table, series } = await compareRates(kinds, { rates, seconds, burst, lengths });
+  async rates({ rateSeconds, ...chosen }) {
+    const { table, series } = await compareRates(kinds, { ...chosen, seconds: rateSeconds });
     const axes = { title: 'CPU by rate of executions', x: 'executions a second', y: 'CPU, % of a core' };
     if (options.writes) fs.writeFileSync(path.join(docs, plotFile), linePlot(axes, series));
     return {

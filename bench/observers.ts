@@ -29,6 +29,8 @@ export interface Observer {
   reportedLost(): number | undefined;
   /** What it has of the executions with this prefix, all of which were made since the call before. */
   count(prefix: string, padding: number): Promise<Seen>;
+  /** Why it no longer watches; undefined: it does. */
+  fault(): string | undefined;
   /** Ends it and undoes what it did to the host. */
   stop(): Promise<void>;
 }
@@ -50,11 +52,14 @@ export interface Settings {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+const faultOf = ({ exitCode, signalCode }: ChildProcess): string | undefined =>
+  exitCode === null && signalCode === null ? undefined : `ended with ${signalCode ?? exitCode}`;
+
 const endMs = 30_000;
 
 /** Ends a child; one that still works off what it has is killed after a while. */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (faultOf(child) !== undefined) return;
   const exited = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), endMs);
@@ -196,6 +201,7 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
         if ((await exited) !== 0) throw new Error('stepparent events failed');
         return seen;
       },
+      fault: () => faultOf(child),
       stop: () => end(child),
     };
   },
@@ -232,6 +238,7 @@ const bpftrace: ObserverKind = {
       reportedLost: () =>
         [...readText(output).matchAll(/^Lost (\d+) events/gm)].reduce((total, [, lost]) => total + Number(lost), 0),
       count: countAppended(output, parseBpftrace),
+      fault: () => faultOf(child),
       stop: () => end(child),
     };
   },
@@ -253,6 +260,18 @@ function auditMissing(): string | undefined {
   if (!inPath('auditd') || !inPath('auditctl')) return 'auditd is not installed';
   const owner = /^pid (\d+)$/m.exec(auditctl('-s'))?.[1];
   return owner === '0' ? undefined : 'an audit daemon runs on this host and is left as it is';
+}
+
+/** Whether the kernel still records, and for this daemon. */
+function auditFault(pid: number | undefined): string | undefined {
+  const text = auditctl('-s');
+  if (!/^enabled 1$/m.test(text)) return 'the kernel no longer records';
+  return new RegExp(`^pid ${pid}$`, 'm').test(text) ? undefined : 'the kernel has dropped the daemon';
+}
+
+/** Without a daemon the kernel would print the records that wait for it. */
+async function waitForBacklog(): Promise<void> {
+  for (let tries = 0; tries < 50 && !/^backlog 0$/m.test(auditctl('-s')); tries++) await pause(100);
 }
 
 const lostRecords = (): number => Number(/^lost (\d+)$/m.exec(auditctl('-s'))?.[1] ?? 0);
@@ -310,6 +329,7 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
     const child = start(inPath('auditd') ?? '', ['-n', '-c', directory], messages);
     const stop = async () => {
       auditctl('-D', '-k', auditKey);
+      await waitForBacklog();
       await end(child);
       auditctl('-e', '0');
     };
@@ -338,6 +358,7 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
       storedBytes: () => sizeOf(directory),
       reportedLost: () => lostRecords() - lostBefore,
       count: countAppended(log, hasLaurel ? parseLaurel : parseAudit),
+      fault: () => faultOf(child) ?? auditFault(child.pid),
       stop,
     };
   },

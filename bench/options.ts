@@ -28,6 +28,8 @@ export interface Options {
   rates: readonly number[];
   rateSeconds: number;
   burst: number;
+  /** After a burst, for an observer that is behind. */
+  workOffSeconds: number;
   /** Characters of an argument. */
   lengths: readonly number[];
   /** Events and terms of the growth table. */
@@ -44,6 +46,7 @@ const full = {
   rates: [100, 200, 400, 800, 1600],
   rateSeconds: 60,
   burst: 20_000,
+  workOffSeconds: 60,
   lengths: [200, 4096, 131_071],
   sizes: [10_000, 100_000, 1_000_000],
 };
@@ -57,6 +60,7 @@ const quick: typeof full = {
   rates: [100, 1600],
   rateSeconds: 2,
   burst: 1000,
+  workOffSeconds: 10,
   lengths: [200, 4096, 131_071],
   sizes: [1000, 10_000],
 };
