@@ -1,7 +1,7 @@
 // Bundles the sources into one directory of JavaScript, which the packages install instead of the checkout.
 
-import { readFileSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 export const checkout: string = resolve(import.meta.dirname, '..');
@@ -35,9 +35,14 @@ const keepModuleUrls: Plugin = {
   },
 };
 
+/** Escapes what is not ASCII: one such sign, in a comment too, doubles what a module's text takes in memory. */
+const asciiText = (text: string): string =>
+  text.replaceAll(/[^\0-\x7f]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** Writes `agent/*.js` below `directory`. Returns the packages whose code is in it, by name. */
 export async function bundle(directory: string): Promise<string[]> {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
+    write: false,
     absWorkingDir: checkout,
     entryPoints,
     outdir: directory,
@@ -48,7 +53,7 @@ export async function bundle(directory: string): Promise<string[]> {
     platform: 'node',
     target: 'node24',
     minifySyntax: true,
-    // Licences are in the copyright file; one sign of theirs that is not ASCII doubles what a module takes in memory.
+    // Licences are in the copyright file.
     legalComments: 'none',
     external: [...native],
     metafile: true,
@@ -57,6 +62,10 @@ export async function bundle(directory: string): Promise<string[]> {
     // Some libraries ask for Node's modules in the old way.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
+  for (const { path, text } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, asciiText(text));
+  }
   const inside = Object.keys(metafile.inputs).flatMap(
     (file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [],
   );

@@ -98,7 +98,9 @@ test('a checkout that PATH cannot hold: one line, and nothing runs', () => {
 
 test('`npm start` without the locked Node: one line, and no agent', () => {
   const directory = checkout('start', () => {});
-  copyFileSync(join(root, 'agent/start.sh'), join(directory, 'agent/start.sh'));
+  for (const name of ['start.sh', 'runtime.sh']) {
+    copyFileSync(join(root, 'agent', name), join(directory, 'agent', name));
+  }
   const { status, stdout, stderr } = spawnSync('sh', [join(directory, 'agent/start.sh')], {
     encoding: 'utf8',
     env: { PATH: `${hostBin}:${process.env.PATH}`, CACHE_DIRECTORY: join(directory, 'cache') },
