@@ -112,11 +112,14 @@ async function endOf(root: string): Promise<number> {
   return readNumber(path.join(root, exitCodeFile)) ?? 1;
 }
 
-/** Removes copies of runs that were killed. */
+/** Removes copies of runs that were killed: neither the process that made the copy nor the one that runs in it is there. */
 function removeOldCopies(): void {
-  for (const name of fs.readdirSync(cache).filter((each) => each.startsWith('run-'))) {
-    const pid = readNumber(path.join(cache, name, pidFile));
-    if (pid !== undefined && !fs.existsSync(`/proc/${pid}`)) fs.rmSync(path.join(cache, name), { recursive: true });
+  for (const name of fs.readdirSync(cache)) {
+    const maker = /^run-(\d+)-/.exec(name)?.[1];
+    if (maker === undefined) continue;
+    const pids = [maker, readNumber(path.join(cache, name, pidFile))].filter((pid) => pid !== undefined);
+    if (pids.some((pid) => fs.existsSync(`/proc/${pid}`))) continue;
+    fs.rmSync(path.join(cache, name), { recursive: true });
   }
 }
 
@@ -129,7 +132,7 @@ export async function runInCopy(
 ): Promise<number> {
   const base = baseSystem(onProgress);
   removeOldCopies();
-  const copy = fs.mkdtempSync(path.join(cache, 'run-'));
+  const copy = fs.mkdtempSync(path.join(cache, `run-${process.pid}-`));
   try {
     execFileSync('cp', ['-a', '--reflink=auto', `${base}/.`, copy]);
     fs.writeFileSync(path.join(copy, 'etc/hostname'), `${os.hostname()}\n`);
