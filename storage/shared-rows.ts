@@ -198,7 +198,13 @@ const idRange = (startId: number): IdRange => ({
 const textOf = (value: unknown): string | null =>
   value === undefined || value === null ? null : String(value).slice(0, limits.columnChars);
 
-/** One bounded step that drops the rows of generations without events. Returns how many rows went. The newest is in use. */
+/** Generations with events that one step checks, of root and of others: a check may read all events of one. */
+const maxInUse = 8;
+
+/**
+ * One bounded step that drops the rows of generations without events. Returns how many rows went. The newest is in use, and so are
+ * those behind the first that have events: the oldest events go first.
+ */
 export function pruneSharedRows(db: Database): number {
   const generations = db.prepare<[], { id: number; first: number; end: number | null }>(
     `SELECT id, first_event AS first, lead(first_event) OVER (ORDER BY id) AS end FROM generations ORDER BY id`,
@@ -213,15 +219,21 @@ export function pruneSharedRows(db: Database): number {
   );
   const close = db.prepare('DELETE FROM generations WHERE id = ?');
   let dropped = 0;
+  const inUse: [number, number] = [0, 0];
   for (const { id, first, end } of generations.all()) {
-    if (end === null) break;
+    if (end === null || Math.min(...inUse) >= maxInUse) break;
     let isEmpty = true;
-    for (const byRoot of [1, 0]) {
+    for (const byRoot of [1, 0] as const) {
+      if (inUse[byRoot] >= maxInUse) {
+        isEmpty = false;
+        continue;
+      }
       const startId = rangeIds * (2 * id + 1 - byRoot);
       const endId = startId + rangeIds;
       if (hasRows.get(startId, endId) === undefined) continue;
       if (hasEvents.get(first, end, byRoot) !== undefined) {
         isEmpty = false;
+        inUse[byRoot]++;
         continue;
       }
       for (const drop of drops) dropped += drop.run(startId, endId, limits.pruneRows - dropped).changes;

@@ -354,6 +354,22 @@ describe('what events share', () => {
     expect(after.processes).toBeLessThan(1500);
   });
 
+  test('of many generations a step checks the oldest with events only', () => {
+    const path = join(temporaryDirectory(), 'stepparent.db');
+    for (let i = 0; i < 10; i++) temporaryStore({}, path).record(execs(1, `batch ${i} `), start);
+    const store = temporaryStore({}, path);
+    store.record(execs(1, 'newest'), start);
+    const db = new Database(path);
+    onTestFinished(() => void db.close());
+    const { processes = 0 } = countsOf(store);
+    db.exec(`DELETE FROM events WHERE event_id = 'batch 9 0'`);
+    while (store.prune(start).more);
+    expect(countsOf(store)).toMatchObject({ generations: 11, processes });
+    db.exec(`DELETE FROM events WHERE event_id < 'batch 5'`);
+    while (store.prune(start).more);
+    expect(countsOf(store)).toMatchObject({ generations: 5, processes: (processes / 11) * 5 });
+  });
+
   test('long arguments of others than root keep no room that alerts and root’s events need', () => {
     const store = temporaryStore();
     const root = Array.from({ length: 5 }, (_, i) => exampleFinding(start, { terms: [`${i}`] }));
