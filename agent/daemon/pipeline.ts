@@ -92,6 +92,8 @@ export interface Pipeline {
 const maxProgramWaitMs = 5000;
 const flushAfterMs = 60;
 const commitAgainMs = 1000;
+/** Events that make no alert are committed together: a run of a package manager makes hundreds. */
+const commitAfterMs = 100;
 
 export function openPipeline({ host, sensor, storage, policy, onFault }: PipelineDeps): Pipeline {
   const { table, context, knowledge } = host;
@@ -205,7 +207,12 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   };
   const commitAgain = timers.soon(commitAgainMs, commit);
   /** With what else comes in the same turn. */
-  const commitSoon = timers.soon(0, commit);
+  const commitAlert = timers.soon(0, commit);
+  const commitTogether = timers.soon(commitAfterMs, commit);
+  const commitSoon = (): void => {
+    if (recorder.mayAlert) commitAlert();
+    else if (recorder.waiting > 0) commitTogether();
+  };
 
   // -- After a batch: execs whose arguments do not come go on without them.
   const flush = (): void => {
@@ -213,7 +220,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   };
   const flushAgain = timers.soon(flushAfterMs, () => {
     flush();
-    commit();
+    commitSoon();
   });
   /** Undefined where it throws, which is reported. */
   function attempt<T>(task: string, run: () => T): T | undefined {
@@ -243,7 +250,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     handleRecords(records) {
       for (const one of records) tracker.handle(one);
       flush();
-      commit();
+      commitSoon();
     },
     async handleFileChange(change) {
       const description = lastDescription.then(() => describe(change));

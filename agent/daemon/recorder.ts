@@ -20,6 +20,8 @@ export interface Recorder {
   /** In the order of `add` events are committed, in batches, all or nothing; a full batch at once. */
   add(event: JudgedEvent): void;
   commit(): void;
+  /** An event that waits may make an alert: its terms were not recorded before. */
+  readonly mayAlert: boolean;
   /** Events that could not be committed yet. */
   readonly waiting: number;
   /** Events that were dropped since too many waited. */
@@ -77,13 +79,10 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   };
   /** Most matches repeat what was alerted or learned: only of new ones the alert is built, and before the transaction. */
   const recordedTerms = new Set<string>();
+  const newMatches = ({ scope, verdicts }: JudgedEvent): JudgedEvent['verdicts'] =>
+    verdicts.filter(({ verdict, alert }) => alert !== undefined && !recordedTerms.has(termsKey(scope, verdict)));
   const buildAlerts = (events: readonly JudgedEvent[]): void => {
-    for (const { scope, verdicts } of events) {
-      for (const { verdict, alert } of verdicts) {
-        if (alert === undefined || recordedTerms.has(termsKey(scope, verdict))) continue;
-        alert();
-      }
-    }
+    for (const event of events) for (const { alert } of newMatches(event)) alert?.();
   };
   const noteTerms = (events: readonly JudgedEvent[]): void => {
     if (recordedTerms.size > maxRecordedTerms) recordedTerms.clear();
@@ -115,6 +114,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   // -- What waits for it.
   let waiting: JudgedEvent[] = [];
   let waitingArgsLength = 0;
+  let mayAlert = false;
   let dropped = 0;
   /** The last commit failed: the caller decides when the next is tried. */
   let isRefusing = false;
@@ -124,6 +124,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   };
 
   const commit = (): void => {
+    mayAlert = false;
     if (waiting.length === 0) return;
     try {
       commitBatch(waiting);
@@ -158,6 +159,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   return {
     add(event) {
       waiting.push(event);
+      mayAlert ||= newMatches(event).length > 0;
       waitingArgsLength += argsLength(event);
       if (waiting.length >= batchSize && !isRefusing) commit();
       while (waiting.length > maxWaiting || waitingArgsLength > maxWaitingArgsLength) {
@@ -168,6 +170,9 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
       }
     },
     commit,
+    get mayAlert() {
+      return mayAlert;
+    },
     get waiting() {
       return waiting.length;
     },
