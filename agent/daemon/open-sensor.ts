@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { watch } from 'chokidar';
+import { errorCode } from '../../collectors/error-message.ts';
 import type { Host } from '../../collectors/host/host.ts';
 import { probedPrograms } from '../../collectors/packages/tools.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
@@ -59,6 +59,7 @@ interface SensorDeps {
 
 /** Watchers only give hints: the probed programs are also checked at this interval. */
 const refreshEveryMs = 30_000;
+const notWatched = 'the package tools cannot be watched';
 
 /** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
 export function openSensor(deps: SensorDeps): Sensor {
@@ -126,7 +127,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
 }
 
 /** Sets the probes again when a package tool is installed, replaced or removed. */
-function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: unknown) => void): () => Promise<void> {
+function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: unknown) => void): () => void {
   const refresh = (): void => {
     try {
       sensor.refreshProbes();
@@ -134,20 +135,23 @@ function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: u
       onFault('the probes could not be refreshed', error);
     }
   };
-  const directories = new Set(probedPrograms.map((program) => path.dirname(program)));
-  const watcher = watch([...directories], {
-    depth: 0,
-    // The dance of a rename is what we want to see.
-    atomic: false,
-    ignoreInitial: true,
-    ignored: (file) => !directories.has(file) && !probedPrograms.includes(file),
+  const isProbed = new Set(probedPrograms);
+  const watchers = [...new Set(probedPrograms.map((program) => path.dirname(program)))].flatMap((directory) => {
+    try {
+      // An upgrade changes hundreds of other files there: each costs one call, and no listing.
+      const watcher = fs.watch(directory, (_, name) => {
+        if (name === null || isProbed.has(path.join(directory, name))) refresh();
+      });
+      return [watcher.on('error', (error) => onFault(notWatched, error))];
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') onFault(notWatched, error);
+      return [];
+    }
   });
-  watcher.on('all', refresh);
-  watcher.on('error', (error) => onFault('the package tools cannot be watched', error));
   const timer = setInterval(refresh, refreshEveryMs);
-  return async () => {
+  return () => {
     clearInterval(timer);
-    await watcher.close();
+    for (const watcher of watchers) watcher.close();
   };
 }
 
