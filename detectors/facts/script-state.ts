@@ -80,6 +80,20 @@ export function judgeScript(observation: ScriptObservation, memory: ScriptMemory
   return judgeName(observation, memory);
 }
 
+/** By content: one script is unpacked, put in its place and run within moments. */
+const knownFindings = new Map<string, ReturnType<typeof findingsOf>>();
+/** Each may keep its whole script in memory. */
+const maxKnownFindings = 64;
+
+function findingsIn(sha256: string, text: string): ReturnType<typeof findingsOf> {
+  const known = knownFindings.get(sha256);
+  if (known !== undefined) return known;
+  const findings = findingsOf(text);
+  if (knownFindings.size >= maxKnownFindings) knownFindings.delete(knownFindings.keys().next().value as string);
+  knownFindings.set(sha256, findings);
+  return findings;
+}
+
 function judgeContent(
   observation: ScriptObservation & { content: NonNullable<ScriptObservation['content']> },
   memory: ScriptMemory,
@@ -87,7 +101,7 @@ function judgeContent(
   const { path, package: name = '', phase = '', content, origin, inPlace } = observation;
   const { sha256, sizeBytes, head } = content;
   const text = head.toString('utf8');
-  const findings = findingsOf(text);
+  const findings = findingsIn(sha256, text);
   const version = observation.version?.version;
   const fields: ScriptFields = {
     path,
