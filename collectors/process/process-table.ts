@@ -250,9 +250,10 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       const living = processes.get(pid);
       if (living !== undefined) return living;
       // The one that ended last, should the pid have been used twice.
-      const newestFirst = [...remembered.slice(nextRemembered), ...remembered.slice(0, nextRemembered)].reverse();
-      const ended = newestFirst.find((entry) => entry.pid === pid);
-      if (ended !== undefined) return ended;
+      for (let age = 1; age <= remembered.length; age++) {
+        const ended = remembered[(nextRemembered - age + remembered.length) % remembered.length];
+        if (ended?.pid === pid) return ended;
+      }
       if (proc.startTicks(pid) === undefined) return undefined;
       const entry = adopt(pid, 0);
       if (entry.ended) processes.delete(pid);
