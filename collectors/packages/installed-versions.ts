@@ -1,9 +1,11 @@
 // Reads the installed package versions from dpkg's status file and its pending updates, in small steps and only when they changed.
 
+import { hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { errorCode } from '../error-message.ts';
 import type { FileStat } from '../host/file-stat.ts';
 import type { Host } from '../host/host.ts';
+import { maxDatabaseBytes, readPiecesNow, withFile } from '../host/read-file.ts';
 import { readStanzas } from '../host-tables/deb-packages.ts';
 import { dpkgDirectory } from './tools.ts';
 
@@ -27,6 +29,10 @@ export interface InstalledVersions {
 }
 
 const rowsAtATime = 32;
+/** One that was read before costs a fraction. */
+const knownRowsAtATime = 512;
+/** A stanza of dpkg's has some kilobytes, with a list of configuration files. */
+const maxStanzaBytes = 16 * 1024 * 1024;
 /** dpkg may take its updates into the status file while both are read. */
 const maxAttempts = 3;
 /** dpkg(1) keeps the state of a package that it works on in a file of such a name, until it writes its status file. */
@@ -61,6 +67,8 @@ export function openInstalledVersions(host: Host, directory = dpkgDirectory): In
   /** By the status file alone. */
   let written = new Map<string, InstalledVersion>();
   let writtenIdentity: string | undefined;
+  /** By the digest of the stanza: while dpkg works it writes its status file again and again, with few changes. */
+  let rows = new Map<string, Row | undefined>();
   /** By the updates, which are newer. Null: not installed any more. */
   let updated = new Map<string, InstalledVersion | null>();
   /** By name of the file. */
@@ -79,15 +87,23 @@ export function openInstalledVersions(host: Host, directory = dpkgDirectory): In
     const identity = statusIdentity();
     if (identity === writtenIdentity) return identity;
     const found = new Map<string, InstalledVersion>();
-    let rows = 0;
-    for (const stanza of readStanzas(host, `${directory}/status`)) {
-      const row = rowOf(stanza);
+    const read: typeof rows = new Map();
+    let work = 0;
+    for (const stanza of splitStanzas(readWhole(host, `${directory}/status`))) {
+      const digest = hash('sha256', stanza, 'base64');
+      const isKnown = rows.has(digest);
+      const row = isKnown ? rows.get(digest) : rowOf(stanza.toString('utf8'));
+      read.set(digest, row);
       if (row?.installed !== undefined) {
         found.set(row.name, row.installed);
         found.set(`${row.name}:${row.architecture}`, row.installed);
       }
-      if (++rows % rowsAtATime === 0) await setImmediate();
+      work += 1 / (isKnown ? knownRowsAtATime : rowsAtATime);
+      if (work < 1) continue;
+      work = 0;
+      await setImmediate();
     }
+    rows = read;
     if (found.size === 0) return undefined;
     written = found;
     writtenIdentity = identity;
@@ -147,6 +163,20 @@ export function openInstalledVersions(host: Host, directory = dpkgDirectory): In
       await (reading?.promise ?? begin());
     },
   };
+}
+
+const readWhole = (host: Host, file: string): Buffer =>
+  withFile(host.open(file), (opened) => Buffer.concat([...readPiecesNow(opened, maxDatabaseBytes)]));
+
+/** The paragraphs, which blank lines part (deb822(5)). */
+function* splitStanzas(bytes: Buffer): Generator<Buffer> {
+  for (let start = 0; start < bytes.length; ) {
+    const found = bytes.indexOf('\n\n', start);
+    const end = found < 0 ? bytes.length : found;
+    if (end - start > maxStanzaBytes) throw new Error("it is not dpkg's status file");
+    yield bytes.subarray(start, end);
+    start = end + 2;
+  }
 }
 
 const identityOf = ({ dev, ino, ctimeNs }: FileStat): string => `${dev}:${ino}:${ctimeNs}`;
