@@ -35,7 +35,7 @@ export interface Proc {
    * The mount namespaces where the host's files are: our own and, where it has the same root, that of pid 1. As a service the
    * agent has one to itself (systemd.exec(5), PrivateMounts=): it sees the host's files there, but no other process is in it.
    */
-  readHostMounts(): string[];
+  readHostMounts(): readonly string[];
   /** The pids of all processes. */
   listPids(): number[];
   /** The ids of a process's threads, its own among them; empty when it has ended. */
@@ -49,6 +49,8 @@ export function openProc(files: HostFiles): Proc {
   const namespaceOf = (pid: number | 'self', kind: 'user' | 'mnt'): string | undefined =>
     readLink(`/proc/${pid}/ns/${kind}`);
   const ownUsers = namespaceOf('self', 'user');
+  /** Neither our own nor pid 1's changes while the agent runs. */
+  let hostMounts: readonly string[] | undefined;
 
   const readStatus = (pid: number): ProcStatus | undefined => {
     const text = readText(`/proc/${pid}/status`);
@@ -114,10 +116,14 @@ export function openProc(files: HostFiles): Proc {
     readMappedIdentity: (pid) => (mayReadInside(pid) ? fileIdentity(files, `/proc/${pid}/exe`) : undefined),
     mayReadInside,
     readHostMounts() {
+      if (hostMounts !== undefined) return hostMounts;
       const root = readIdentityInside('self', '/');
+      const firstRoot = readIdentityInside(1, '/');
       const ownMounts = readNamespaces('self')?.mnt;
-      const first = readIdentityInside(1, '/') === root ? readNamespaces(1)?.mnt : undefined;
-      return [ownMounts, first].filter((mounts) => mounts !== undefined);
+      const firstMounts = firstRoot === root ? readNamespaces(1)?.mnt : undefined;
+      const found = [ownMounts, firstMounts].filter((mounts) => mounts !== undefined);
+      if (firstRoot !== undefined && ownMounts !== undefined) hostMounts = found;
+      return found;
     },
     listPids: () => files.readDirectory('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : [])),
     listThreads: (pid) => tryRead(() => files.readDirectory(`/proc/${pid}/task`).map(Number)) ?? [],
