@@ -122,7 +122,7 @@ const composed = replaced(
 /** The document of the event `e`, as it was recorded. */
 export const documentSql = `coalesce(e.document, ${composed})`;
 
-/** Texts that a column has cut. */
+/** Texts that a column has cut, of the process and its parent: hunts group by them. */
 const cutColumns: readonly string[] = ['executable', 'command_line'];
 
 function processField(access: RowAccess, role: ProcessRole, names: readonly string[]): string {
@@ -134,7 +134,9 @@ function processField(access: RowAccess, role: ProcessRole, names: readonly stri
   }
   return access.process(role, (row) => {
     if (name === 'args') return argsOf(row);
-    return cutColumns.includes(name) ? `substr(${row}.${name}, 1, ${limits.columnChars})` : `${row}.${name}`;
+    return !isLeader && cutColumns.includes(name)
+      ? `substr(${row}.${name}, 1, ${limits.columnChars})`
+      : `${row}.${name}`;
   });
 }
 

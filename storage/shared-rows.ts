@@ -55,7 +55,7 @@ const maxEventRows = 64;
 /** The most events of one range: what its rows share with the next generation is stored again. */
 const maxEvents = 1024;
 /** The most text of one range, but for one event: the rows of the newest generation stay, whatever went of its events. */
-const maxRangeChars = 2 * 1024 * 1024;
+const maxRangeChars = 1024 * 1024;
 /** What is known by content: a longer one is stored as often as it comes. */
 const maxContentChars = 4096;
 const maxAllContentChars = 256 * 1024;

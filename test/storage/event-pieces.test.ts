@@ -226,9 +226,23 @@ describe('byte for byte', () => {
   });
 });
 
+/** Of a leader the columns have all. */
+const longLeader = {
+  ...maximal,
+  process: {
+    ...maximal.process,
+    session_leader: {
+      ...maximal.process?.session_leader,
+      executable: '/e'.repeat(5000),
+      command_line: 'x '.repeat(5000),
+    },
+  },
+} as StepparentEvent;
+
 describe.each([
   ['in pieces', maximal],
   ['stored whole', maximalAlert],
+  ['with a leader of long texts', longLeader],
 ])('the columns of an event %s', (_, document) => {
   const names = fields.filter((field) => field.within === undefined && isOfEvent(field)).map(({ name }) => name);
   const inSql = (name: string): unknown => {
