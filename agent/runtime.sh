@@ -3,7 +3,7 @@
 # packages (docs/notes/0004-runtime.md).
 
 export MALLOC_ARENA_MAX=1
-flags='--max-semi-space-size=1 --no-turbofan --v8-pool-size=1 --heap-growing-percent=20'
+flags='--max-semi-space-size=1 --no-turbofan --no-maglev-inlining --optimize-for-size --v8-pool-size=1 --heap-growing-percent=20'
 
 # With the sources' compiled form at hand the agent need not load the TypeScript stripper, some 18 MB. Not below node_modules:
 # there a root's directory would be in the way of its owner's next `npm ci`.
