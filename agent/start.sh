@@ -1,8 +1,8 @@
 #!/bin/sh
-# Starts the agent in the foreground with the settings of agent/runtime.sh. Arguments are those of `stepparent run`.
+# Starts the agent in the foreground with the settings of agent/daemon/runtime.sh. Arguments are those of `stepparent run`.
 
 here=$(dirname "$(readlink -f "$0")")
-. "$here/runtime.sh"
+. "$here/daemon/runtime.sh"
 
 # The first call only fills the compile cache; what it finds wrong, the second says.
 # shellcheck disable=SC2086

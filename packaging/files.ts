@@ -93,7 +93,7 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
   const files: PackagedFile[] = [
     { to: '/usr/bin/stepparent', from: join(checkout, 'packaging/root/stepparent'), mode: 0o755 },
     { to: `${home}/start`, from: join(checkout, 'packaging/root/start'), mode: 0o755 },
-    { to: `${home}/agent/runtime.sh`, from: join(checkout, 'agent/runtime.sh'), mode: 0o644 },
+    { to: `${home}/runtime.sh`, from: join(checkout, 'agent/daemon/runtime.sh'), mode: 0o644 },
     { to: `${home}/bin/node`, from: join(modules, `node-linux-${node}/bin/node`), mode: 0o755, compiled: true },
     { to: `${home}/package.json`, from: join(checkout, 'package.json'), mode: 0o644 },
     ...all(join(bundled, 'agent'), /\.js$/, `${home}/agent`),

@@ -98,7 +98,8 @@ test('a checkout that PATH cannot hold: one line, and nothing runs', () => {
 
 test('`npm start` without the locked Node: one line, and no agent', () => {
   const directory = checkout('start', () => {});
-  for (const name of ['start.sh', 'runtime.sh']) {
+  mkdirSync(join(directory, 'agent/daemon'), { recursive: true });
+  for (const name of ['start.sh', 'daemon/runtime.sh']) {
     copyFileSync(join(root, 'agent', name), join(directory, 'agent', name));
   }
   const { status, stdout, stderr } = spawnSync('sh', [join(directory, 'agent/start.sh')], {
