@@ -36,6 +36,8 @@ export const limits = {
   columnChars: 4_096,
   /** Rows of one kind that one call of `prune` deletes at most, and pages that it gives back: some milliseconds each. */
   pruneRows: 250,
+  /** The same for rows that events share: they have no index, and are deleted several times as fast as events. */
+  pruneSharedRows: 2_000,
   prunePages: 256,
   /** At open, a database up to this size is checked whole; of a larger one all but the events. */
   wholeCheckBytes: 64 * mebibyte,

@@ -81,13 +81,12 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
   const drop = db.transaction((): Pruned => {
     const eventsBeforeMs = nowMs - (bounds.eventDays ?? limits.eventDays) * dayMs;
     const alertsBeforeMs = nowMs - (bounds.alertDays ?? limits.alertDays) * dayMs;
+    // What the dropped events left behind goes before more events do.
+    const sharedRows = pruneSharedRows(db);
     const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
     // The rest is for pages that are free but still in the file, and for what is written until the next step.
     const isNearlyFull = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
-
-    // What the dropped events left behind goes before more events do.
-    const sharedRows = pruneSharedRows(db);
-    const needsRoom = isNearlyFull && sharedRows === 0;
+    const needsRoom = isNearlyFull && sharedRows < limits.pruneSharedRows;
     const agedEvents = dropEvents.run(eventsBeforeMs).changes;
     const events = needsRoom && agedEvents === 0 ? dropForRoom() : agedEvents;
     const dueAlerts = dropAlerts.run(alertsBeforeMs).changes;

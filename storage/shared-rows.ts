@@ -236,8 +236,8 @@ export function pruneSharedRows(db: Database): number {
         inUse[byRoot]++;
         continue;
       }
-      for (const drop of drops) dropped += drop.run(startId, endId, limits.pruneRows - dropped).changes;
-      if (dropped >= limits.pruneRows) return dropped;
+      for (const drop of drops) dropped += drop.run(startId, endId, limits.pruneSharedRows - dropped).changes;
+      if (dropped >= limits.pruneSharedRows) return dropped;
     }
     if (isEmpty) close.run(id);
   }

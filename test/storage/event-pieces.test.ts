@@ -11,6 +11,7 @@ import { valueAt } from '../../collectors/event/read-path.ts';
 import type { JudgedEvent } from '../../detectors/judge.ts';
 import { documentSql } from '../../storage/document-sql.ts';
 import { prepareInsertEvent } from '../../storage/event-rows.ts';
+import { limits } from '../../storage/limits.ts';
 import { migrations } from '../../storage/migrations.ts';
 import { openAlertDatabase } from '../../storage/query-database.ts';
 import type { Store } from '../../storage/store.ts';
@@ -366,6 +367,17 @@ describe('what events share', () => {
     expect(before.processes).toBeGreaterThan(8000);
     // Only the rows of the newest generation stay without their events.
     expect(after.processes).toBeLessThan(1500);
+  });
+
+  test('takes no steps of its own: events go as fast as they can be recorded', () => {
+    const store = temporaryStore();
+    const count = 4 * 1024;
+    store.record(execs(count, 'old'), start);
+    store.record(execs(1, 'new'), start + 10 * day);
+    let steps = 1;
+    for (; store.prune(start + 10 * day, { maxBytes: 1 }).more; steps++);
+    expect(countsOf(store)).toMatchObject({ events: 0 });
+    expect(steps).toBeLessThan(count / limits.pruneRows + 5);
   });
 
   test('of many generations a step checks the oldest with events only', () => {
