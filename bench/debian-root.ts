@@ -27,11 +27,17 @@ const environment = {
   HOME: '/root',
 };
 
-/** The archive that this machine's apt takes Debian from. */
+/** The archive that this machine's apt takes Debian from. Throws where it names none. */
 function archive(): string {
   const format = ['indextargets', '--format', '$(ORIGIN) $(REPO_URI)'];
   const listed = spawnSync('apt-get', format, { encoding: 'utf8' }).stdout ?? '';
-  return /^Debian (\S+)$/m.exec(listed)?.[1] ?? 'http://deb.debian.org/debian';
+  const [, uri] = /^Debian (\S+)$/m.exec(listed) ?? [];
+  if (uri === undefined) {
+    throw new Error(
+      'apt-get indextargets names no Debian archive: add one to /etc/apt/sources.list and run apt-get update',
+    );
+  }
+  return uri;
 }
 
 /** Runs one command in the system, with /proc, from where the network is reached. */

@@ -46,7 +46,7 @@ function parseLimit(text: string): number {
 export const sinceOption = (description = 'only what happened since then: 10m, 7d, or a date'): Option =>
   new Option('--since <time>', description).argParser(parseSinceOption);
 
-export const limitOption = (description = 'the newest so many'): Option =>
+export const limitOption = (description = 'maximum number of entries, the newest'): Option =>
   new Option('--limit <n>', description).argParser(parseLimit);
 
 /** Gives milliseconds. */

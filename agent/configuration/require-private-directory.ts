@@ -12,6 +12,6 @@ export function requirePrivateDirectory(directory: string, key: string): void {
   const fault = isOwn ? 'others than its owner may write there' : `it belongs to user ${stat.uid}`;
   throw new ConfigurationError(
     directory,
-    `\`${key}\` must be root's alone, and ${fault}; give another one, or mend that`,
+    `\`${key}\` must be root's alone, and ${fault}; fix its owner and mode, or choose another directory`,
   );
 }

@@ -12,7 +12,7 @@ interface TrustOptions extends GlobalOptions {
 
 export const trust = (): Command =>
   defineCommand('trust')
-    .description('make a term one that counts as seen for ever')
+    .description('count a term as seen permanently')
     .argument('<rule>')
     .argument('<term...>', "one for each of the rule's fields")
     .addOption(containerOption())

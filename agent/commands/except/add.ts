@@ -31,7 +31,7 @@ export const add = (): Command =>
     .description('make an exception of a stored alert, as a file in conf.d')
     .requiredOption('--from <alert>', 'the id of the alert, or how it begins')
     .option('--field <name...>', 'a field that must have the same value too')
-    .option('--reason <text>', 'why the alert is not to be told')
+    .option('--reason <text>', 'why the alert is suppressed')
     .option('--owner <name>', 'who answers for it; else who asks')
     .option('--expires <time>', 'when it ends: 30d, a date, or never', '90d')
     .option('--file <name>', 'the name of the file in conf.d')
@@ -72,7 +72,7 @@ async function addException({ from, field: fields = [], ...options }: AddOptions
     }
     writeNew(made.directory, made.file, made.text);
     console.error(
-      `written: ${escapeText(made.file, chars)}; a running agent reads it when it is told to: systemctl reload stepparent`,
+      `written: ${escapeText(made.file, chars)}; a running agent reads it after: systemctl reload stepparent`,
     );
     return true;
   } catch (error) {

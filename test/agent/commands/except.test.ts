@@ -104,7 +104,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   const [exception] = configured();
   expect(name).toBe(`50-exception-${exception?.id}.toml`);
   expect(err).toBe(
-    `written: ${directory}/conf.d/${name}; a running agent reads it when it is told to: systemctl reload stepparent\n`,
+    `written: ${directory}/conf.d/${name}; a running agent reads it after: systemctl reload stepparent\n`,
   );
   const lines = out.split('\n');
   expect(lines.slice(0, 5)).toEqual([

@@ -25,7 +25,7 @@ test.each([0o777, 0o1777, 0o770])('%o: others could put something there', (mode)
   expect(() => requirePrivateDirectory(directory, 'state_directory')).toThrow(
     new ConfigurationError(
       directory,
-      "`state_directory` must be root's alone, and others than its owner may write there; give another one, or mend that",
+      "`state_directory` must be root's alone, and others than its owner may write there; fix its owner and mode, or choose another directory",
     ),
   );
 });
