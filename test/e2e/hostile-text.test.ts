@@ -64,7 +64,8 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     const named = copyOf(scratch, '/bin/dash', 'sh\nMESSAGE=FORGED\n\x1b[2J\u202e');
     parents.set('named', named);
     mkdirSync(directory());
-    await run(named, ['-c', 'dpkg -i x.deb; sleep 1'], { cwd: directory() });
+    // The directory is read from /proc, so the run must last: that of one that ends at once may go unobserved.
+    await run(named, ['-c', `dpkg -i ${lasting}; :`], { cwd: directory() });
 
     alerts = await until('all alerts', async () => {
       const listed = await agent.alerts();
