@@ -5,12 +5,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { newPrefix } from './compare-workloads.ts';
 import { type Observer, type ObserverKind, whileObserved } from './observers.ts';
-import { inOrderOfRound, median, quantile } from './statistics.ts';
-import { fixed, type Table } from './tables.ts';
+import type { DataOf } from './results.ts';
+import { inOrderOfRound } from './statistics.ts';
 
-/** Fewer than the alerts that one rule may raise in a few minutes. */
-export const maxProbes = 90;
-const patienceMs = 2000;
+const patienceMs = 1000;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -19,8 +17,8 @@ interface Follower {
   waitFor(text: string): Promise<number | undefined>;
 }
 
-/** Reads what is appended to a file, each millisecond. */
-function follow(file: string): Follower {
+/** Reads what is appended to the output, each millisecond. */
+function follow({ output: file, timeOf }: Observer): Follower {
   let position = fs.existsSync(file) ? fs.statSync(file).size : 0;
   let text = '';
   const readNew = (): void => {
@@ -38,7 +36,12 @@ function follow(file: string): Follower {
       text = '';
       for (const endMs = Date.now() + patienceMs; Date.now() < endMs; await pause(1)) {
         readNew();
-        if (text.includes(wanted)) return Date.now();
+        const readMs = Date.now();
+        const line = text
+          .split('\n')
+          .slice(0, -1)
+          .find((each) => each.includes(wanted));
+        if (line !== undefined) return timeOf?.(line) ?? readMs;
       }
       return undefined;
     },
@@ -64,7 +67,7 @@ function runProbe(directory: string, name: string): Promise<number> {
 async function measureLatency(observer: Observer, probes: number): Promise<(number | undefined)[]> {
   const directory = fs.mkdtempSync('/var/tmp/probes-');
   const latencies: (number | undefined)[] = [];
-  const follower = follow(observer.output);
+  const follower = follow(observer);
   for (let i = 0; i < probes; i++) {
     const name = `${newPrefix()}-${i}`;
     const [startMs, endMs] = await Promise.all([runProbe(directory, name), follower.waitFor(`${name}-.deb`)]);
@@ -79,30 +82,26 @@ async function measureLatency(observer: Observer, probes: number): Promise<(numb
 export async function compareLatency(
   kinds: readonly ObserverKind[],
   { rounds, probes }: { rounds: number; probes: number },
-): Promise<Table> {
-  const samples = new Map<ObserverKind, (number | undefined)[]>(kinds.map((kind) => [kind, []]));
+): Promise<DataOf<'latency'>> {
+  const samples = new Map<ObserverKind, (number | undefined)[][]>(kinds.map((kind) => [kind, []]));
   for (let round = 0; round < rounds; round++) {
     for (const kind of inOrderOfRound(kinds, round)) {
-      const taken = await whileObserved(kind, {}, async (observer) =>
+      const taken = await whileObserved(kind, { isProbed: true }, async (observer) =>
         observer === undefined ? [] : measureLatency(observer, probes),
       );
-      samples.get(kind)?.push(...taken);
+      samples.get(kind)?.push(taken);
     }
   }
   return {
-    title: 'Latency',
-    about: [
-      "From the shell's clock right before it starts `dpkg -i` until another process has read the line about it: of stepparent",
-      'the alert in `alerts.ndjson`, which is committed to the database and synchronised to the disk before; of the peers the record of',
-      'the execution in their output. The reader checks the file each millisecond. dpkg is started by a program that is new each time, so that each run is an alert.',
-    ],
-    columns: ['Observer', 'p50', 'p99', 'Most', 'No line within 2 s'],
-    rows: [...samples].map(([kind, all]) => {
-      const latencies = all.filter((each) => each !== undefined);
-      const ms = [median(latencies), quantile(latencies, 0.99), Math.max(...latencies)].map((each) =>
-        fixed(each, 0, 'ms'),
-      );
-      return [kind.name, ...ms, `${all.length - latencies.length} of ${all.length}`];
-    }),
+    kind: 'latency',
+    probes,
+    patienceMs,
+    observers: [...samples].map(([{ name }, taken]) => ({
+      name,
+      rounds: taken.map((all) => {
+        const ms = all.filter((each) => each !== undefined);
+        return { ms, missed: all.length - ms.length };
+      }),
+    })),
   };
 }

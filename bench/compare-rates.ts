@@ -1,4 +1,4 @@
-// The second table: executions at fixed rates and in bursts, with arguments of several lengths. What is lost, what is cut, and CPU.
+// The second table: executions at fixed rates and in bursts, with an argument of one length. What is lost, what is cut, and CPU.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,8 +7,7 @@ import { text } from 'node:stream/consumers';
 import { newPrefix } from './compare-workloads.ts';
 import { type Observer, type ObserverKind, whileObserved } from './observers.ts';
 import { cpuMs } from './proc-cost.ts';
-import type { Seen } from './sightings.ts';
-import { counted, fixed, type Table } from './tables.ts';
+import type { Cell, DataOf } from './results.ts';
 
 export interface RateOptions {
   /** Executions a second. */
@@ -17,7 +16,7 @@ export interface RateOptions {
   /** Executions that are made as fast as possible. */
   burst: number;
   /** Characters of the argument. */
-  lengths: readonly number[];
+  length: number;
   /** How long an observer may take afterwards to work off what was made. */
   workOffSeconds: number;
 }
@@ -28,29 +27,6 @@ interface Load {
   count: number;
   length: number;
   workOffSeconds: number;
-}
-
-interface Cell {
-  observer: string;
-  program: string;
-  length: number;
-  /** Executions a second that were asked for; 0: a burst. */
-  rate: number;
-  made: number;
-  seconds: number;
-  cpuMs: number;
-  /** It had not worked off in time what was made. */
-  isBehind: boolean;
-  /** Why it no longer watched at the end. */
-  fault: string | undefined;
-  seen: Seen;
-  reportedLost: number | undefined;
-}
-
-export interface RateResult {
-  table: Table;
-  /** CPU in per cent of a core by rate, of the middle length, for the plot. */
-  series: { name: string; points: (readonly [rate: number, percent: number])[] }[];
 }
 
 /** The most that one argument may have, with its number and the byte that ends it, is 128 KiB. */
@@ -114,43 +90,19 @@ async function measureCell(
   const isBehind = !(await workOff(observer.pids, workOffSeconds));
   const spentMs = cpuMs(observer.pids) - before;
   const lostAfter = observer.reportedLost();
+  const fault = observer.fault();
   return {
     program: program.name,
-    length,
     rate,
     made,
     seconds,
     cpuMs: spentMs,
     isBehind,
-    fault: observer.fault(),
+    ...(fault === undefined ? {} : { fault }),
     seen: await observer.count(prefix, padding),
-    reportedLost: lostAfter === undefined ? undefined : lostAfter - (lostBefore ?? 0),
+    ...(lostAfter === undefined ? {} : { reportedLost: lostAfter - (lostBefore ?? 0) }),
   };
 }
-
-const lengthText = (length: number): string => (length < 1000 ? `${length} B` : `${Math.round(length / 1024)} KiB`);
-
-const percentOf = ({ cpuMs: ms, seconds }: Cell): number => ms / (seconds * 10);
-
-const rowOf = (cell: Cell): string[] => {
-  const { observer, program, length, rate, made, seconds, seen, reportedLost } = cell;
-  return [
-    cell.fault === undefined ? observer : `${observer} (${cell.fault})`,
-    program,
-    lengthText(length),
-    rate === 0
-      ? `burst, ${counted(Math.round(made / seconds))}/s`
-      : `${counted(Math.round(made / seconds))} of ${counted(rate)}/s`,
-    counted(made),
-    counted(made - seen.seen),
-    reportedLost === undefined ? '' : counted(reportedLost),
-    counted(seen.complete),
-    counted(seen.flagged),
-    counted(seen.cut),
-    `${cell.isBehind ? 'over ' : ''}${fixed(percentOf(cell), 1, '%')}`,
-    fixed((cell.cpuMs / made) * 1000, 0, 'ms'),
-  ];
-};
 
 /** Long arguments fill the disk; what an observer has stored is removed with it. */
 const maxStoredBytes = 2e9;
@@ -181,63 +133,22 @@ async function measureCells(
 
 export async function compareRates(
   kinds: readonly ObserverKind[],
-  { rates, seconds, burst, lengths, workOffSeconds }: RateOptions,
-): Promise<RateResult> {
+  { rates, seconds, burst, length, workOffSeconds }: RateOptions,
+): Promise<DataOf<'rates'>> {
   const directory = fs.mkdtempSync('/var/tmp/rates-');
-  const loads = [...rates.map((rate) => ({ rate, count: rate * seconds })), { rate: 0, count: burst }];
+  const loads = [...rates.map((rate) => ({ rate, count: rate * seconds })), { rate: 0, count: burst }].map((load) => ({
+    ...load,
+    length,
+    workOffSeconds,
+  }));
   const cells: Cell[] = [];
   try {
-    for (const length of lengths) {
-      for (const kind of kinds) {
-        for (const program of programs.filter((each) => each.runs(kind)))
-          cells.push(
-            ...(await measureCells(
-              kind,
-              program,
-              directory,
-              loads.map((load) => ({ ...load, length, workOffSeconds })),
-            )),
-          );
-      }
+    for (const kind of kinds) {
+      for (const program of programs.filter((each) => each.runs(kind)))
+        cells.push(...(await measureCells(kind, program, directory, loads)));
     }
   } finally {
     fs.rmSync(directory, { recursive: true });
   }
-  const plotted = lengths[Math.floor(lengths.length / 2)];
-  return {
-    table: {
-      title: 'Fixed rates and bursts',
-      about: [
-        `${seconds} s at each rate, and bursts of ${counted(burst)} executions as fast as they can be made. Each execution has one argument of the`,
-        'length that is named. stepparent is configured to store each of them, as the peers do; as shipped it stores package operations only.',
-        'exec-bench is an ordinary program. dpkg is run for stepparent only, which reads the arguments of package tools in a way of their own.',
-        'Complete: the whole argument was recorded. Flagged: it was not, and the record says so. Cut: it was not, and nothing says so.',
-        `CPU is a share of one core while the executions were made, with what the observer worked off within ${workOffSeconds} s afterwards; "over": it had more to do.`,
-      ],
-      columns: [
-        'Observer',
-        'Program',
-        'Argument',
-        'Rate',
-        'Made',
-        'Lost',
-        'Reported lost',
-        'Complete',
-        'Flagged',
-        'Cut',
-        'CPU',
-        'CPU for 1,000',
-      ],
-      rows: cells.map(rowOf),
-    },
-    series: kinds.map(({ name }) => ({
-      name,
-      points: cells
-        .filter(
-          (cell) =>
-            cell.observer === name && cell.program === programs[0]?.name && cell.length === plotted && cell.rate > 0,
-        )
-        .map((cell) => [cell.rate, percentOf(cell)] as const),
-    })),
-  };
+  return { kind: 'rates', length, seconds, burst, workOffSeconds, cells };
 }

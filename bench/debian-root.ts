@@ -4,6 +4,7 @@
 // removed at the end, and the mounts vanish with the namespace, also when the benchmark is killed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,7 +12,11 @@ import { reinstalled } from './workloads.ts';
 
 const suite = 'bookworm';
 /** Installed one by one: what a release does not have is reported by the observer or the workload that needs it. */
-const packages = ['auditd', 'bpftrace', 'laurel', 'dnf', 'createrepo-c', 'rpm', 'gcc', 'libc6-dev', 'make'];
+const packages = [
+  ...['auditd', 'bpftrace', 'laurel', 'dnf', 'createrepo-c', 'rpm', 'gcc', 'libc6-dev', 'make'],
+  // For journald and journalctl.
+  'systemd',
+];
 
 const cache = process.env.STEPPARENT_BENCH_CACHE ?? '/var/cache/stepparent-bench';
 const pidFile = '/run/bench.pid';
@@ -49,7 +54,10 @@ function runIn(root: string, command: readonly string[]): boolean {
 
 /** The system with everything that the workloads need, and no copy's changes. Rounds need no network. */
 function baseSystem(onProgress: (text: string) => void): string {
-  const base = path.join(cache, `debian-${suite}`);
+  const content = createHash('sha256')
+    .update([...packages, ...reinstalled].join(' '))
+    .digest('hex');
+  const base = path.join(cache, `debian-${suite}-${content.slice(0, 8)}`);
   if (fs.existsSync(base)) return base;
   const unfinished = `${base}.unfinished`;
   fs.rmSync(unfinished, { recursive: true, force: true });

@@ -16,8 +16,8 @@ import { openQueryDatabase } from '../storage/query-database.ts';
 import { openStore, type Store } from '../storage/store.ts';
 import { startAgent } from './observers.ts';
 import { cpuMs } from './proc-cost.ts';
+import type { DataOf } from './results.ts';
 import { median } from './statistics.ts';
-import { bytesText, counted, fixed, type Table } from './tables.ts';
 
 const batch = 64;
 /** The events lie within each hunt's window, so that a hunt reads every one of them. */
@@ -137,14 +137,7 @@ function huntCosts(file: string): { id: string; ms: number }[] {
 
 const moreEvents = 50 * batch;
 
-interface Costs {
-  bytes: number;
-  eventMicroseconds: number;
-  startSeconds: number;
-  startCpuMs: number;
-  hunts: { id: string; ms: number }[];
-  alertsMs: number;
-}
+type Costs = Omit<DataOf<'growth'>['sizes'][number], 'rows'>;
 
 async function costsWith(rows: number): Promise<Costs> {
   const directory = fs.mkdtempSync('/var/tmp/growth-');
@@ -163,7 +156,7 @@ async function costsWith(rows: number): Promise<Costs> {
       child,
       readySeconds: startSeconds,
       command,
-    } = await startAgent(checkout, directory, ['[hunts]\ninterval = "off"']);
+    } = await startAgent(checkout, directory, ['[alerts]\njournald = false', '[hunts]\ninterval = "off"']);
     try {
       const startCpuMs = cpuMs([child.pid ?? 0]);
       const alertsMs = medianMs(() => void execFileSync(process.execPath, command('alerts'), { stdio: 'pipe' }));
@@ -178,26 +171,8 @@ async function costsWith(rows: number): Promise<Costs> {
   }
 }
 
-export async function measureGrowth(sizes: readonly number[]): Promise<Table> {
-  const all: (Costs & { rows: number })[] = [];
-  for (const rows of sizes) all.push({ rows, ...(await costsWith(rows)) });
-  return {
-    title: 'Growth',
-    about: [
-      'A database with as many events as named, and as many terms. One event: stored with a new term, in batches of 64. Start: until the agent is',
-      `ready. Hunts and \`alerts\`: the median of ${repeats}; \`alerts\` with the start of the command.`,
-    ],
-    columns: ['Events and terms', ...all.map(({ rows }) => counted(rows))],
-    rows: [
-      ['Size of the database', ...all.map(({ bytes }) => bytesText(bytes))],
-      ['One event', ...all.map(({ eventMicroseconds }) => fixed(eventMicroseconds, 0, 'µs'))],
-      ['Start, time', ...all.map(({ startSeconds }) => fixed(startSeconds, 2, 's'))],
-      ['Start, CPU', ...all.map(({ startCpuMs }) => fixed(startCpuMs, 0, 'ms'))],
-      ...(all[0]?.hunts ?? []).map(({ id }, index) => [
-        `Hunt \`${id}\``,
-        ...all.map(({ hunts }) => fixed(hunts[index]?.ms, 0, 'ms')),
-      ]),
-      ['`alerts`', ...all.map(({ alertsMs }) => fixed(alertsMs, 0, 'ms'))],
-    ],
-  };
+export async function measureGrowth(sizes: readonly number[]): Promise<DataOf<'growth'>> {
+  const measured: DataOf<'growth'>['sizes'] = [];
+  for (const rows of sizes) measured.push({ rows, ...(await costsWith(rows)) });
+  return { kind: 'growth', repeats, sizes: measured };
 }

@@ -1,4 +1,4 @@
-// Measures, in the Debian system that measure.ts has prepared: every part in turn, and the page at the end.
+// Measures, in the Debian system that measure.ts has prepared: every part in turn, and writes the results of each as soon as it ends.
 
 import '../agent/locked-node.ts';
 import fs from 'node:fs';
@@ -10,25 +10,16 @@ import { compareIdle, compareWorkload } from './compare-workloads.ts';
 import { exitCodeFile } from './debian-root.ts';
 import { measureGrowth } from './growth.ts';
 import { observerKinds } from './observers.ts';
-import { type Options, type Part, parseOptions } from './options.ts';
-import { type Machine, machineText, pageOf, type Section } from './page.ts';
-import { linePlot } from './plot.ts';
-import { markdownOf, type Table } from './tables.ts';
+import { type Options, type Part, parseOptions, roundsOf } from './options.ts';
+import { fullTable } from './page.ts';
+import { type Data, type Machine, writeResult } from './results.ts';
+import { markdownOf } from './tables.ts';
 import { workloads } from './workloads.ts';
 
 process.once('exit', (code) => fs.writeFileSync(exitCodeFile, `${code}`));
 
-const docs = path.join(import.meta.dirname, '../docs');
-const plotFile = 'performance-rates.svg';
-
 const progress = (text: string): void =>
   void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
-
-/** Prints a table as soon as it is there: a long run that is broken off has shown what it has. */
-function shown(table: Table): Table {
-  process.stdout.write(`\n${markdownOf(table)}`);
-  return table;
-}
 
 const readKey = (file: string, key: RegExp): string => key.exec(fs.readFileSync(file, 'utf8'))?.[1] ?? 'unknown';
 
@@ -39,91 +30,84 @@ const machine: Machine = {
   kernel: os.release(),
   system: readKey('/etc/os-release', /^PRETTY_NAME="(.*)"$/m),
   node: process.version,
-  version: readKey(path.join(import.meta.dirname, '../package.json'), /"version": "(.*)"/),
-  load: os.loadavg()[0] ?? Number.NaN,
-  date: new Date().toISOString().slice(0, 10),
 };
+const version = readKey(path.join(import.meta.dirname, '../package.json'), /"version": "(.*)"/);
 
-const options = parseOptions(process.argv.slice(2));
+const [commit = 'unknown', ...args] = process.argv.slice(2);
+const options = parseOptions(args);
 if ('fault' in options) throw new Error(options.fault);
 
-const missing: string[] = [];
-function leftOut(name: string, reason: string): void {
-  progress(`not measured: ${name}: ${reason}`);
-  // The page has one line of what a command may have written on many.
-  missing.push(`${name}: ${reason.split('\n', 1)[0]}`);
+const all = observerKinds(options.against).map((kind) => ({ kind, reason: kind.missing() }));
+const kinds = all.filter(({ reason }) => reason === undefined).map(({ kind }) => kind);
+const missing = all.flatMap(({ kind, reason }) => (reason === undefined ? [] : [`${kind.name}, as ${reason}`]));
+for (const each of missing) progress(`not measured: ${each}`);
+
+/** What one part measures, and with what. `rounds`: absent where the part has none. */
+interface Measurement {
+  rounds?: number;
+  measure(): Promise<Data>;
 }
 
-/** Those that can run here; the others are named with the reason. */
-const present = <T extends { name: string; missing(): string | undefined }>(items: readonly T[]): T[] =>
-  items.filter((item) => {
-    const reason = item.missing();
-    if (reason !== undefined) leftOut(item.name, reason);
-    return reason === undefined;
-  });
-
-const kinds = present(observerKinds(options.against));
-
-async function measureWorkloads({ rounds, afterMs, scale }: Options): Promise<Section> {
-  const tables: Table[] = [];
-  for (const workload of present(workloads(scale))) {
-    progress(workload.name);
-    try {
-      tables.push(shown(await compareWorkload(workload, kinds, { rounds, afterMs })));
-    } catch (error) {
-      leftOut(workload.name, error instanceof Error ? error.message : String(error));
-    }
-  }
+function workloadMeasurement(part: keyof ReturnType<typeof workloads>, chosen: Options): Measurement {
+  const { afterMs, scale } = chosen;
+  const rounds = roundsOf(chosen, part);
+  const workload = workloads(scale)[part];
   return {
-    title: 'Workloads',
-    about: [
-      'Each round runs every observer once, and nothing (`none`) first and last; each second round runs in reverse order. Time with / without is the',
-      'geometric mean, over the rounds, of the time with the observer divided by the mean of both runs without, with its 95 % interval. `none again` is',
-      'the second run without divided by the first: the noise floor, which a difference must exceed to be one. Other figures are medians. CPU is that',
-      "of the observer's processes and of the kernel's thread for auditd; what the kernel does inside the observed processes is in theirs.",
-    ],
-    tables,
+    rounds,
+    async measure() {
+      const reason = workload.missing();
+      if (reason !== undefined) throw new Error(reason);
+      return compareWorkload(workload, kinds, { rounds, afterMs });
+    },
   };
 }
 
-const measureParts: Record<Part, (options: Options) => Promise<Section>> = {
-  workloads: measureWorkloads,
-  latency: async (chosen) => ({
-    title: 'From an execution to its line',
-    about: [],
-    tables: [shown(await compareLatency(kinds, chosen))],
-  }),
-  idle: async ({ idleSeconds }) => ({
-    title: 'At rest',
-    about: [],
-    tables: [shown(await compareIdle(kinds, idleSeconds))],
-  }),
-  async rates({ rateSeconds, ...chosen }) {
-    const { table, series } = await compareRates(kinds, { ...chosen, seconds: rateSeconds });
-    const axes = { title: 'CPU by rate of executions', x: 'executions a second', y: 'CPU, % of a core' };
-    if (options.writes) fs.writeFileSync(path.join(docs, plotFile), linePlot(axes, series));
-    return {
-      title: 'Loss and cost by rate',
-      about: [],
-      tables: [shown(table)],
-      plot: { file: plotFile, about: 'CPU of each observer by the rate of executions with an argument of 4 KiB' },
-    };
+function ratesMeasurement(length: number, { rates, rateSeconds, burst, workOffSeconds }: Options): Measurement {
+  return { measure: () => compareRates(kinds, { rates, seconds: rateSeconds, burst, length, workOffSeconds }) };
+}
+
+const measurements: Record<Part, (chosen: Options) => Measurement> = {
+  apt: (chosen) => workloadMeasurement('apt', chosen),
+  dnf: (chosen) => workloadMeasurement('dnf', chosen),
+  compile: (chosen) => workloadMeasurement('compile', chosen),
+  dpkg: (chosen) => workloadMeasurement('dpkg', chosen),
+  processes: (chosen) => workloadMeasurement('processes', chosen),
+  latency(chosen) {
+    const { probes } = chosen;
+    const rounds = roundsOf(chosen, 'latency');
+    return { rounds, measure: () => compareLatency(kinds, { rounds, probes }) };
   },
-  growth: async ({ sizes }) => ({
-    title: 'With a large database',
-    about: [],
-    tables: [shown(await measureGrowth(sizes))],
-  }),
+  idle(chosen) {
+    const rounds = roundsOf(chosen, 'idle');
+    return { rounds, measure: () => compareIdle(kinds, { rounds, seconds: chosen.idleSeconds }) };
+  },
+  'rates-200': (chosen) => ratesMeasurement(200, chosen),
+  'rates-4k': (chosen) => ratesMeasurement(4096, chosen),
+  'rates-128k': (chosen) => ratesMeasurement(131_071, chosen),
+  growth: ({ sizes }) => ({ measure: () => measureGrowth(sizes) }),
 };
 
-process.stdout.write(`${machineText(machine)}\n`);
-const sections: Section[] = [];
-for (const part of options.parts) {
+/** Prints the table of a part as soon as it is there. False: the part could not be measured. */
+async function measurePart(part: Part, { rounds, measure }: Measurement, writes: boolean): Promise<boolean> {
   progress(part);
-  sections.push(await measureParts[part](options));
+  const load = os.loadavg()[0] ?? Number.NaN;
+  const date = new Date().toISOString().slice(0, 10);
+  const begin = performance.now();
+  try {
+    const data = await measure();
+    const minutes = (performance.now() - begin) / 60_000;
+    const taken = { part, date, version, commit, minutes, load, ...(rounds === undefined ? {} : { rounds }) };
+    // The growth table has no observers that could be missing.
+    const result = { ...taken, machine, missing: data.kind === 'growth' ? [] : missing, data };
+    if (writes) writeResult(result);
+    process.stdout.write(`\n${markdownOf(fullTable(result))}`);
+    return true;
+  } catch (error) {
+    progress(`not measured: ${part}: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
 }
-if (options.writes) {
-  const page = path.join(docs, 'performance.md');
-  fs.writeFileSync(page, pageOf(machine, sections, missing));
-  progress(`wrote ${page}`);
-}
+
+const measured: boolean[] = [];
+for (const part of options.parts) measured.push(await measurePart(part, measurements[part](options), options.writes));
+if (measured.includes(false)) process.exitCode = 1;

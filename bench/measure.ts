@@ -1,13 +1,28 @@
-// `npm run bench`: what the agent costs, beside the same work without it and beside its peers; writes docs/performance.md.
+// `npm run bench`: what the agent costs, beside the same work without it and beside its peers. Each part writes its results; at the end
+// docs/performance.md is composed from those of all parts.
 //
 // This program prepares the Debian system and starts measure-in-copy.ts there, which takes the same options.
 
 import '../agent/locked-node.ts';
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { writePerformancePage } from '../docs/performance-page.ts';
 import { rootMissing, runInCopy } from './debian-root.ts';
 import { parseOptions, usage } from './options.ts';
 
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+
+const checkout = path.join(import.meta.dirname, '..');
+
+/** The commit of this checkout, and whether something of it was changed: results and the page do not count. */
+function checkoutCommit(): string {
+  const git = (...args: string[]) => spawnSync('git', ['-C', checkout, ...args], { encoding: 'utf8' });
+  const { status, stdout } = git('rev-parse', '--short=10', 'HEAD');
+  if (status !== 0) return 'unknown';
+  const written = [':!bench/results', ':!docs/performance.md', ':!docs/performance-*.svg'];
+  const changes = git('status', '--porcelain', '--untracked-files=no', '--', '.', ...written).stdout;
+  return `${stdout.trim()}${changes === '' ? '' : ' with changes'}`;
+}
 
 const args = process.argv.slice(2);
 if (args.includes('--help')) {
@@ -21,4 +36,6 @@ if (fault !== undefined || 'fault' in options) {
   process.exit(2);
 }
 const inside = path.join(import.meta.dirname, 'measure-in-copy.ts');
-process.exitCode = await runInCopy(inside, args, options.against === undefined ? [] : [options.against], progress);
+const against = options.against === undefined ? [] : [options.against];
+process.exitCode = await runInCopy(inside, [checkoutCommit(), ...args], against, progress);
+if (options.writes) writePerformancePage();

@@ -5,16 +5,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import Database from 'better-sqlite3';
+import { type Journal, startJournal } from './journal.ts';
 import { childrenOf, cpuMs, kernelThread, sizeOf } from './proc-cost.ts';
-import {
-  createCount,
-  type ParseLine,
-  parseAudit,
-  parseBpftrace,
-  parseLaurel,
-  parseStepparent,
-  type Seen,
-} from './sightings.ts';
+import type { Seen } from './results.ts';
+import { createCount, type ParseLine, parseAudit, parseBpftrace, parseLaurel, parseStepparent } from './sightings.ts';
 import { inPath } from './workloads.ts';
 
 /** Something that watches processes while a workload runs. */
@@ -23,6 +17,8 @@ export interface Observer {
   pids: readonly number[];
   /** The file in which a line appears for each run of a package tool. */
   output: string;
+  /** Milliseconds since 1970, from a line of the output; absent: the time at which the line can be read. */
+  timeOf?(line: string): number;
   /** Bytes that it has stored until now. */
   storedBytes(): number;
   /** Executions that it has reported as lost since its start; undefined: it has no such count. */
@@ -48,6 +44,8 @@ export interface ObserverKind {
 export interface Settings {
   /** stepparent stores every run of this program, as the peers do; undefined: what it stores as shipped. */
   record?: string;
+  /** Every record is written at once: of stepparent to a journal, which is its output then; of auditd without waiting for more. */
+  isProbed?: boolean;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -153,8 +151,7 @@ export async function startAgent(checkout: string, directory: string, toml: read
   const config = path.join(directory, 'config.toml');
   const lines = [
     ...['state', 'logs', 'runtime'].map((each) => `${each}_directory = "${path.join(directory, each)}"`),
-    // There is no journald in the system of the benchmark, and the largest runs must not be pruned.
-    '[alerts]\njournald = false',
+    // The largest runs must not be pruned.
     '[retention]\nmax_mb = 100000',
     ...toml,
   ];
@@ -174,18 +171,24 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
   name,
   keepsEveryExec: false,
   missing: () => undefined,
-  async start(directory, { record }) {
+  async start(directory, { record, isProbed }) {
     const events = record === undefined ? [] : [`[events]\nrecord = 'process.name:${record}'`];
-    const { child, command } = await startAgent(checkout, directory, [...events, toml]);
+    const journal: Journal | undefined = isProbed ? await startJournal(directory) : undefined;
+    const { child, command } = await startAgent(checkout, directory, [
+      `[alerts]\njournald = ${journal !== undefined}`,
+      ...events,
+      toml,
+    ]);
     const pids = [child.pid ?? 0];
     await settle(pids);
-    const output = path.join(directory, 'logs/alerts.ndjson');
+    const alerts = path.join(directory, 'logs/alerts.ndjson');
     return {
       pids,
-      output,
+      output: journal?.output ?? alerts,
+      ...(journal === undefined ? {} : { timeOf: journal.timeOf }),
       storedBytes: () =>
         databaseBytes(path.join(directory, 'state/stepparent.db')) +
-        (fs.existsSync(output) ? fs.statSync(output).size : 0),
+        (fs.existsSync(alerts) ? fs.statSync(alerts).size : 0),
       reportedLost() {
         const text = execFileSync(process.execPath, command('status', '--json'), { encoding: 'utf8' });
         const { sensor, uncommitted } = JSON.parse(text);
@@ -202,7 +205,10 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
         return seen;
       },
       fault: () => faultOf(child),
-      stop: () => end(child),
+      async stop() {
+        await end(child);
+        await journal?.stop();
+      },
     };
   },
 });
@@ -276,12 +282,13 @@ async function waitForBacklog(): Promise<void> {
 
 const lostRecords = (): number => Number(/^lost (\d+)$/m.exec(auditctl('-s'))?.[1] ?? 0);
 
-const auditSettings = (directory: string, writesLog: boolean) => ({
+const auditSettings = (directory: string, writesLog: boolean, isProbed = false) => ({
   local_events: 'yes',
   write_logs: writesLog ? 'yes' : 'no',
   log_file: path.join(directory, 'audit.log'),
   log_format: 'RAW',
-  flush: 'NONE',
+  // Without a flush the records of an execution wait in its buffer for those of the next ones.
+  ...(isProbed ? { flush: 'INCREMENTAL', freq: 1 } : { flush: 'NONE' }),
   max_log_file: 100_000,
   max_log_file_action: 'IGNORE',
   plugin_dir: path.join(directory, 'plugins.d'),
@@ -314,9 +321,11 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
   name,
   keepsEveryExec: true,
   missing: () => auditMissing() ?? (hasLaurel && !inPath('laurel') ? 'laurel is not installed' : undefined),
-  async start(directory) {
+  async start(directory, { isProbed }) {
     const log = path.join(directory, hasLaurel ? 'laurel.log' : 'audit.log');
-    const settings = Object.entries(auditSettings(directory, !hasLaurel)).map(([key, value]) => `${key} = ${value}\n`);
+    const settings = Object.entries(auditSettings(directory, !hasLaurel, isProbed)).map(
+      ([key, value]) => `${key} = ${value}\n`,
+    );
     fs.writeFileSync(path.join(directory, 'auditd.conf'), settings.join(''), { mode: 0o640 });
     fs.mkdirSync(path.join(directory, 'plugins.d'), { mode: 0o750 });
     if (hasLaurel) {

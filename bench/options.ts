@@ -1,24 +1,46 @@
-// The options of `npm run bench`.
+// The parts of the benchmark and the options of `npm run bench`.
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-export const usage = `Usage: sudo npm run bench -- [OPTION]...
-  --quick          short runs with few rounds: all tables in some minutes; docs/performance.md is not written
-  --rounds N       rounds of each workload (default: 8)
-  --seconds N      seconds at each fixed rate (default: 60)
-  --idle N         seconds that each observer idles (default: 60)
-  --against DIR    also measure the agent of another checkout, in the same rounds
-  --only PARTS     only these parts, with commas between: workloads, latency, idle, rates, growth; nothing is written`;
-
-const parts = ['workloads', 'latency', 'idle', 'rates', 'growth'] as const;
+/** Each has a file of results, and can be measured without the others. */
+export const parts = [
+  'apt',
+  'dnf',
+  'compile',
+  'dpkg',
+  'processes',
+  'latency',
+  'idle',
+  'rates-200',
+  'rates-4k',
+  'rates-128k',
+  'growth',
+] as const;
 export type Part = (typeof parts)[number];
+
+const groups: ReadonlyMap<string, readonly Part[]> = new Map([
+  ['workloads', ['apt', 'dnf', 'compile', 'dpkg', 'processes']],
+  ['rates', ['rates-200', 'rates-4k', 'rates-128k']],
+]);
+
+export const usage = `Usage: sudo npm run bench -- [OPTION]...
+  --only PARTS     measure only these parts, separated by commas: ${parts.slice(0, 5).join(', ')} (all five: workloads),
+                   ${parts.slice(5, 7).join(', ')}, ${parts.slice(7, 10).join(', ')} (all three: rates), growth
+  --quick          one short round of each part; nothing is written
+  --rounds N       rounds of each part that has rounds (default: 8 for apt, 3 for latency, 2 for idle, 4 for the others)
+  --seconds N      seconds at each fixed rate (default: 8)
+  --idle N         seconds that each observer idles in a round (default: 30)
+  --against DIR    also measure the agent of another checkout, in the same rounds; nothing is written
+
+Each part writes bench/results/PART.json when it ends. The page docs/performance.md is composed from all parts that are there.`;
 
 export interface Options {
   parts: ReadonlySet<Part>;
-  /** Whether the page is written. */
+  /** Whether results and the page are written. */
   writes: boolean;
-  rounds: number;
+  /** Undefined: the part's own number. */
+  rounds: number | undefined;
   /** Of the loops of workloads; 1 is the full size. */
   scale: number;
   /** After a workload, until its costs are read. */
@@ -30,29 +52,24 @@ export interface Options {
   burst: number;
   /** After a burst, for an observer that is behind. */
   workOffSeconds: number;
-  /** Characters of an argument. */
-  lengths: readonly number[];
   /** Events and terms of the growth table. */
   sizes: readonly number[];
   against: string | undefined;
 }
 
 const full = {
-  rounds: 8,
   scale: 1,
   afterMs: 1500,
   probes: 50,
-  idleSeconds: 60,
+  idleSeconds: 30,
   rates: [100, 200, 400, 800, 1600],
-  rateSeconds: 60,
+  rateSeconds: 8,
   burst: 20_000,
-  workOffSeconds: 60,
-  lengths: [200, 4096, 131_071],
+  workOffSeconds: 30,
   sizes: [10_000, 100_000, 1_000_000],
 };
 
 const quick: typeof full = {
-  rounds: 1,
   scale: 0.2,
   afterMs: 700,
   probes: 10,
@@ -61,9 +78,13 @@ const quick: typeof full = {
   rateSeconds: 2,
   burst: 1000,
   workOffSeconds: 10,
-  lengths: [200, 4096, 131_071],
   sizes: [1000, 10_000],
 };
+
+const ownRounds: Partial<Record<Part, number>> = { apt: 8, latency: 3, idle: 2 };
+const otherRounds = 4;
+
+export const roundsOf = ({ rounds }: Options, part: Part): number => rounds ?? ownRounds[part] ?? otherRounds;
 
 const isPart = (text: string): text is Part => parts.some((part) => part === text);
 
@@ -84,7 +105,8 @@ export function parseOptions(args: readonly string[]): Options | { fault: string
     const numbers = [values.rounds, values.seconds, values.idle].filter((each) => each !== undefined);
     const wrong = numbers.find((each) => !/^[1-9]\d{0,5}$/.test(each));
     if (wrong !== undefined) return { fault: `not a positive whole number: ${wrong}` };
-    const chosen = values.only?.split(',') ?? [...parts];
+    const only = values.only?.split(',');
+    const chosen: readonly string[] = only?.flatMap((name): readonly string[] => groups.get(name) ?? [name]) ?? parts;
     const unknown = chosen.find((each) => !isPart(each));
     if (unknown !== undefined) return { fault: `no such part: ${unknown}` };
     const preset = values.quick ? quick : full;
@@ -92,8 +114,8 @@ export function parseOptions(args: readonly string[]): Options | { fault: string
     return {
       ...preset,
       parts: new Set(chosen.filter(isPart)),
-      writes: !values.quick && values.only === undefined,
-      rounds: numberOr(values.rounds, preset.rounds),
+      writes: !values.quick && values.against === undefined,
+      rounds: values.rounds === undefined ? (values.quick ? 1 : undefined) : Number(values.rounds),
       rateSeconds: numberOr(values.seconds, preset.rateSeconds),
       idleSeconds: numberOr(values.idle, preset.idleSeconds),
       against: values.against === undefined ? undefined : path.resolve(values.against),

@@ -3,6 +3,8 @@
 // Each execution has one argument `PREFIX-NUMBER-xxx...`: the number identifies it, and the length of the x's shows
 // whether the argument is complete. The executable may lie in a directory that is named PREFIX.
 
+import type { Seen } from './results.ts';
+
 /** What one line of output says of one execution. */
 export interface Sighting {
   /** Joins the lines of one execution where an observer writes several. */
@@ -64,15 +66,6 @@ export const parseLaurel: ParseLine = (line, prefix) => {
   const found = findMarker(line, prefix);
   return found && { ...found, flagged: line.includes('<<<') };
 };
-
-export interface Seen {
-  seen: number;
-  complete: number;
-  /** Incomplete, and the observer says so. */
-  flagged: number;
-  /** Incomplete, and nothing says so. */
-  cut: number;
-}
 
 /** Joins the lines of each execution, and counts executions by what is known of their argument. */
 export function createCount(padding: number): { add(sighting: Sighting): void; result(): Seen } {

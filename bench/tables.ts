@@ -24,7 +24,7 @@ export const counted = (value: number): string => value.toLocaleString('en-US');
 
 /** Bytes in units of 1,000. */
 export function bytesText(bytes: number | undefined): string {
-  if (bytes === undefined) return '';
+  if (bytes === undefined || Number.isNaN(bytes)) return '';
   if (Math.abs(bytes) < 1e6) return `${(bytes / 1e3).toFixed(0)} KB`;
   return Math.abs(bytes) < 1e9 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

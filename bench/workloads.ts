@@ -156,11 +156,11 @@ clean:
 const nothing = (): void => {};
 
 /** `scale` 1 is the full size; less makes the loops shorter, for a trial. */
-export const workloads = (scale: number): readonly Workload[] => {
+export const workloads = (scale: number) => {
   const dpkgRuns = Math.round(1000 * scale);
   const shortProcesses = Math.round(10_000 * scale);
-  return [
-    {
+  return {
+    apt: {
       name: `apt-get install --reinstall, ${reinstalled.length} packages`,
       missing: needs('apt-get'),
       prepare: nothing,
@@ -168,7 +168,7 @@ export const workloads = (scale: number): readonly Workload[] => {
       processes: undefined,
       numbered: undefined,
     },
-    {
+    dnf: {
       name: `dnf reinstall, ${rpmPackages} packages`,
       missing: needs('dnf', 'createrepo_c', 'rpmbuild'),
       prepare: prepareDnf,
@@ -176,7 +176,7 @@ export const workloads = (scale: number): readonly Workload[] => {
       processes: undefined,
       numbered: undefined,
     },
-    {
+    compile: {
       name: `make -j4 of ${sources} small objects`,
       missing: needs('make', 'gcc'),
       prepare: prepareCompile,
@@ -187,7 +187,7 @@ export const workloads = (scale: number): readonly Workload[] => {
       processes: undefined,
       numbered: undefined,
     },
-    {
+    dpkg: {
       // They end at once: what a package tool costs before it touches its database.
       name: `${dpkgRuns} runs of dpkg -i, four at a time`,
       missing: needs('dpkg'),
@@ -196,7 +196,7 @@ export const workloads = (scale: number): readonly Workload[] => {
       processes: dpkgRuns,
       numbered: 'package tool',
     },
-    {
+    processes: {
       name: `${shortProcesses} ordinary processes, two at a time`,
       missing: () => undefined,
       prepare: nothing,
@@ -204,5 +204,5 @@ export const workloads = (scale: number): readonly Workload[] => {
       processes: shortProcesses,
       numbered: 'any program',
     },
-  ];
+  } as const satisfies Record<string, Workload>;
 };

@@ -1,0 +1,166 @@
+// The stored results of the benchmark: one JSON file for each part, with where, when and how it was measured.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import { parts } from './options.ts';
+
+export const resultsDirectory: string = path.join(import.meta.dirname, 'results');
+
+const count = z.int().nonnegative();
+/** One value a round, in the order of the rounds; empty: the observer has none. */
+const values = z.array(z.number());
+
+const workload = z.strictObject({
+  kind: z.literal('workload'),
+  name: z.string(),
+  /** What one run starts; absent: it is not a loop of single processes. */
+  processes: count.optional(),
+  /** After a run, until the costs of the observer are read. */
+  afterMs: count,
+  /** The first and the last are runs without an observer. */
+  observers: z.array(
+    z.strictObject({
+      name: z.string(),
+      seconds: values,
+      /** CPU of the observed processes: it includes what the kernel does for the observer inside them. */
+      workMs: values,
+      cpuMs: values,
+      restMb: values,
+      mostMb: values,
+      storedBytes: values,
+      seen: values,
+    }),
+  ),
+});
+
+const latency = z.strictObject({
+  kind: z.literal('latency'),
+  /** Executions in a round. */
+  probes: count,
+  /** How long each waits for its line. */
+  patienceMs: count,
+  /** `missed`: executions without a line in time. */
+  observers: z.array(
+    z.strictObject({ name: z.string(), rounds: z.array(z.strictObject({ ms: values, missed: count })) }),
+  ),
+});
+
+const idle = z.strictObject({
+  kind: z.literal('idle'),
+  seconds: z.number(),
+  observers: z.array(z.strictObject({ name: z.string(), cpuMs: values, memoryMb: values })),
+});
+
+const seen = z.strictObject({
+  seen: count,
+  complete: count,
+  /** Incomplete, and the observer says so. */
+  flagged: count,
+  /** Incomplete, and nothing says so. */
+  cut: count,
+});
+
+const cell = z.strictObject({
+  observer: z.string(),
+  program: z.string(),
+  /** Executions a second that were asked for; 0: a burst. */
+  rate: z.number(),
+  made: count,
+  seconds: z.number(),
+  cpuMs: z.number(),
+  /** It had not worked off in time what was made. */
+  isBehind: z.boolean(),
+  /** Why it no longer watched at the end. */
+  fault: z.string().optional(),
+  seen,
+  /** Absent: the observer has no such count. */
+  reportedLost: z.number().optional(),
+});
+
+const rates = z.strictObject({
+  kind: z.literal('rates'),
+  /** Characters of the argument. */
+  length: count,
+  seconds: z.number(),
+  burst: count,
+  workOffSeconds: z.number(),
+  cells: z.array(cell),
+});
+
+const growth = z.strictObject({
+  kind: z.literal('growth'),
+  /** Runs of each hunt and of `alerts`; the median is stored. */
+  repeats: count,
+  sizes: z.array(
+    z.strictObject({
+      rows: count,
+      bytes: count,
+      eventMicroseconds: z.number(),
+      startSeconds: z.number(),
+      startCpuMs: z.number(),
+      hunts: z.array(z.strictObject({ id: z.string(), ms: z.number() })),
+      alertsMs: z.number(),
+    }),
+  ),
+});
+
+const data = z.discriminatedUnion('kind', [workload, latency, idle, rates, growth]);
+
+const machine = z.strictObject({
+  cpus: count,
+  model: z.string(),
+  memoryGb: z.number(),
+  kernel: z.string(),
+  system: z.string(),
+  node: z.string(),
+});
+
+const result = z.strictObject({
+  part: z.enum(parts),
+  /** YYYY-MM-DD. */
+  date: z.iso.date(),
+  version: z.string(),
+  commit: z.string(),
+  minutes: z.number(),
+  /** Of a minute, before the measurement. */
+  load: z.number(),
+  /** Absent: the part has no rounds. */
+  rounds: count.optional(),
+  machine,
+  /** Observers that were not measured, with the reason. */
+  missing: z.array(z.string()),
+  data,
+});
+
+export type Result = z.infer<typeof result>;
+export type Data = z.infer<typeof data>;
+export type Machine = z.infer<typeof machine>;
+export type Cell = z.infer<typeof cell>;
+export type Seen = z.infer<typeof seen>;
+export type DataOf<Kind extends Data['kind']> = Extract<Data, { kind: Kind }>;
+
+/** Four significant digits and all digits before the point: more would be noise. */
+const rounded = (value: number): number => (Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4)));
+
+/** JSON with a list of numbers or strings on one line. */
+export function resultText(given: Result): string {
+  const text = JSON.stringify(given, (_, value) => (typeof value === 'number' ? rounded(value) : value), 2);
+  return `${text.replace(/\[\n\s*([^[\]{}]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/\n\s*/g, ' ')}]`)}\n`;
+}
+
+export function writeResult(given: Result, directory: string = resultsDirectory): void {
+  fs.mkdirSync(directory, { recursive: true });
+  fs.writeFileSync(path.join(directory, `${given.part}.json`), resultText(given));
+}
+
+/** All results that are there, in the order of the parts. Throws where a file is not a result. */
+export function readResults(directory: string = resultsDirectory): Result[] {
+  const names = fs.existsSync(directory) ? fs.readdirSync(directory) : [];
+  const read = names.map((name) => {
+    const each = result.parse(JSON.parse(fs.readFileSync(path.join(directory, name), 'utf8')));
+    if (name !== `${each.part}.json`) throw new Error(`${name} has the results of ${each.part}`);
+    return each;
+  });
+  return read.sort((a, b) => parts.indexOf(a.part) - parts.indexOf(b.part));
+}
