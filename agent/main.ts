@@ -7,6 +7,7 @@ import { type Command, CommanderError } from 'commander';
 import { errorCode } from '../collectors/error-message.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { defineCommand } from './commands/define-command.ts';
+import { renamedCommandHint } from './commands/renamed.ts';
 import { ConfigurationError } from './configuration/configuration-error.ts';
 import { version } from './version.ts';
 
@@ -42,7 +43,11 @@ export async function program(firstWord?: string): Promise<Command> {
 
 /** Prints what went wrong, unless commander did. Returns the exit code. */
 function explain(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof CommanderError) {
+    const hint = error.code === 'commander.unknownCommand' ? renamedCommandHint(process.argv.slice(2)) : undefined;
+    if (hint !== undefined) console.error(`stepparent: ${hint}`);
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
   if (error instanceof ConfigurationError) {
     for (const { message, position } of [error, ...error.others]) {
       console.error(`stepparent: ${message}`);

@@ -30,7 +30,7 @@ interface ArgumentRow extends Value {
 
 /** A command that does something, or one that only has commands of its own. */
 export interface CommandRow {
-  /** `['baseline', 'forget']`; empty for the program itself. */
+  /** `['baseline', 'remove']`; empty for the program itself. */
   path: readonly string[];
   description: string;
   arguments: readonly ArgumentRow[];

@@ -23,14 +23,14 @@ export function readHidden(db: Database): Map<string, HiddenCount> {
 }
 
 interface ExceptDeps {
-  terms: Pick<Terms, 'find' | 'forget'>;
+  terms: Pick<Terms, 'find' | 'remove'>;
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
 }
 
 /**
  * Prepares the function, which belongs into a transaction. It teaches the baseline nothing: when the exception ends, the
  * term must be reported again. For the same reason, when an exception hides a term for the first time, what an alert had
- * taught of that term is forgotten; what an operator trusts or a known-terms list says stays.
+ * taught of that term is removed; what an operator allows or a known-terms list says stays.
  */
 export function prepareExcepted(
   db: Database,
@@ -51,6 +51,6 @@ export function prepareExcepted(
     }
     raise({ ...alert, excepted: true }, times.nowMs);
     const origin = terms.find(key)?.origin;
-    if (origin === 'alert' || origin === 'learning') terms.forget(key);
+    if (origin === 'alert' || origin === 'learning') terms.remove(key);
   };
 }

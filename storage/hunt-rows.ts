@@ -65,12 +65,12 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
         learning,
         document: () => document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId)),
       };
-      if (exceptionId !== undefined && row?.origin !== 'trusted') {
+      if (exceptionId !== undefined && row?.origin !== 'allowed') {
         storeExcepted(exceptionId, key, alert, times);
         recorded.excepted++;
         continue;
       }
-      const isKnown = row !== undefined && (row.origin === 'trusted' || row.last_ms > nowMs - limits.huntRowMs);
+      const isKnown = row !== undefined && (row.origin === 'allowed' || row.last_ms > nowMs - limits.huntRowMs);
       if (isKnown || recorded.first) {
         terms.learn(key, row, row?.origin ?? 'first-run', times);
         recorded.known++;

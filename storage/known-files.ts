@@ -8,7 +8,7 @@ type Row = [string, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
 export function* readKnownFiles(db: Database, directory: string): Generator<KnownFile> {
   const list = db
     .prepare<[string], Row>(
-      `SELECT name, ino, size, mtime_ns, ctime_ns, mode, uid, gid FROM known_files WHERE folder = ? ORDER BY name`,
+      `SELECT name, ino, size, mtime_ns, ctime_ns, mode, uid, gid FROM known_files WHERE directory = ? ORDER BY name`,
     )
     .raw()
     .safeIntegers();
@@ -33,10 +33,10 @@ export function saveKnownFiles(
   deletions: Iterable<string>,
 ): void {
   const upsert = db.prepare(
-    `INSERT OR REPLACE INTO known_files (folder, name, ino, size, mtime_ns, ctime_ns, mode, uid, gid)
+    `INSERT OR REPLACE INTO known_files (directory, name, ino, size, mtime_ns, ctime_ns, mode, uid, gid)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const remove = db.prepare('DELETE FROM known_files WHERE folder = ? AND name = ?');
+  const remove = db.prepare('DELETE FROM known_files WHERE directory = ? AND name = ?');
   db.transaction(() => {
     for (const name of deletions) remove.run(directory, name);
     for (const { name, ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } of upserts) {

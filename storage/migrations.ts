@@ -4,7 +4,7 @@
 export const applicationId = 0x73746570;
 
 /** Versions up to this one were never released: the agent sets such a database aside. */
-export const unreleasedVersion = 4;
+export const unreleasedVersion = 5;
 
 /**
  * Step N takes a database from `user_version` `unreleasedVersion` + N to the next one, in one transaction; the first makes
@@ -139,7 +139,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   CREATE TABLE known_files (
-    folder TEXT NOT NULL,
+    directory TEXT NOT NULL,
     name TEXT NOT NULL,
     ino INTEGER NOT NULL,
     size INTEGER NOT NULL,
@@ -148,7 +148,7 @@ export const migrations: readonly string[] = [
     mode INTEGER NOT NULL,
     uid INTEGER NOT NULL,
     gid INTEGER NOT NULL,
-    PRIMARY KEY (folder, name)
+    PRIMARY KEY (directory, name)
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE hunts (

@@ -34,7 +34,7 @@ export interface Pruned {
 }
 
 /**
- * One bounded step of retention. Events and alerts go by the time they were stored, oldest first. Trusted terms never
+ * One bounded step of retention. Events and alerts go by the time they were stored, oldest first. Allowed terms never
  * go.
  */
 export function prune(db: Database, sinks: readonly string[], nowMs: number, bounds: PruneLimits): Pruned {
@@ -62,7 +62,7 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
-       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms < ? AND origin <> 'trusted' LIMIT ${rows})`,
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND last_ms < ? AND origin <> 'allowed' LIMIT ${rows})`,
   );
   const correctTerms = db.prepare(
     `UPDATE terms SET last_ms = ? WHERE (rule_id, scope, terms) IN (

@@ -60,8 +60,8 @@ export function prepareRecord(
       learning,
       document,
     };
-    // A term that the operator trusts permanently needs no exception.
-    if (exception !== undefined && row?.origin !== 'trusted') {
+    // A term that the operator allows permanently needs no exception.
+    if (exception !== undefined && row?.origin !== 'allowed') {
       storeExcepted(exception.id, key, alert, times);
       return;
     }
@@ -113,7 +113,7 @@ export function prepareRecord(
 }
 
 function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolean {
-  return row !== undefined && (row.origin === 'trusted' || row.last_ms > times.eventMs - rule.windowMs);
+  return row !== undefined && (row.origin === 'allowed' || row.last_ms > times.eventMs - rule.windowMs);
 }
 
 /** An alert that was only kept, while learning or over the cap, suppresses none that would be delivered. */

@@ -19,10 +19,10 @@ export interface AlertRecord {
 }
 
 /**
- * How a term came to be known: an alert, learning mode, a known-terms list, `baseline trust`, a container, or, of hunts, the
+ * How a term came to be known: an alert, learning mode, a known-terms list, `baseline allow`, a container, or, of hunts, the
  * first run on this database.
  */
-export type TermOrigin = 'alert' | 'learning' | 'known' | 'trusted' | 'container' | 'first-run';
+export type TermOrigin = 'alert' | 'learning' | 'known' | 'allowed' | 'container' | 'first-run';
 
 export interface TermRecord {
   ruleId: string;

@@ -45,7 +45,7 @@ import {
 import { readStatus, type StoreStatus } from './status.ts';
 import { storeError } from './store-error.ts';
 import { summarize } from './summaries.ts';
-import { forgetTerm, trustTerm } from './terms.ts';
+import { allowTerm, removeTerm } from './terms.ts';
 import {
   countTransactionEvents,
   listTransactionAlerts,
@@ -243,13 +243,13 @@ export class Store extends StoreReader {
   }
 
   /** The term counts as never seen: its next sighting is an alert. False when it was not there. */
-  forgetTerm(ruleId: string, scope: string, terms: readonly string[]): boolean {
-    return this.run((db) => forgetTerm(db, [ruleId, scope, JSON.stringify(terms)]));
+  removeTerm(ruleId: string, scope: string, terms: readonly string[]): boolean {
+    return this.run((db) => removeTerm(db, [ruleId, scope, JSON.stringify(terms)]));
   }
 
   /** The term counts as seen permanently, seen before or not. */
-  trustTerm(ruleId: string, scope: string, terms: readonly string[], nowMs: number): void {
-    this.run((db) => trustTerm(db, [ruleId, scope, JSON.stringify(terms)], nowMs));
+  allowTerm(ruleId: string, scope: string, terms: readonly string[], nowMs: number): void {
+    this.run((db) => allowTerm(db, [ruleId, scope, JSON.stringify(terms)], nowMs));
   }
 
   /** The directory's files by name, read row by row: finish or leave the loop before the store is asked for anything else. */

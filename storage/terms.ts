@@ -24,7 +24,7 @@ export interface Terms {
   find(key: TermKey): TermRow | undefined;
   /** Writes a sighting; `row` is what `find` returned. The oldest term goes where the rule has too many. */
   learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, times: EventTimes): void;
-  forget(key: TermKey): void;
+  remove(key: TermKey): void;
   /** Writes the sightings of terms that were known before. Call at the end of each transaction. */
   end(): void;
 }
@@ -43,9 +43,9 @@ export function prepareTerms(db: Database): Terms {
   );
   const dropOldest = db.prepare(
     `DELETE FROM terms WHERE (rule_id, scope, terms) IN (
-       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'trusted' ORDER BY last_ms LIMIT 1)`,
+       SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'allowed' ORDER BY last_ms LIMIT 1)`,
   );
-  const forget = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
+  const remove = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
   /** Terms of each rule that learned one since `begin`. */
   const counts = new Map<string, number>();
   /** Known terms that were asked for since `begin`, with sightings that are not written yet. */
@@ -90,23 +90,23 @@ export function prepareTerms(db: Database): Terms {
       counts.set(ruleId, before + 1 - dropped);
       insert.run(...key, times.eventMs, times.eventMs, origin);
     },
-    forget(key) {
+    remove(key) {
       cached.delete(key.join('\0'));
-      if (forget.run(...key).changes > 0) counts.delete(key[0]);
+      if (remove.run(...key).changes > 0) counts.delete(key[0]);
     },
     end: write,
   };
 }
 
 /** Edits the baseline while the agent may run. False when the term was not there. */
-export function forgetTerm(db: Database, key: TermKey): boolean {
+export function removeTerm(db: Database, key: TermKey): boolean {
   return db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?').run(...key).changes > 0;
 }
 
 /** Edits the baseline while the agent may run. */
-export function trustTerm(db: Database, key: TermKey, nowMs: number): void {
+export function allowTerm(db: Database, key: TermKey, nowMs: number): void {
   db.prepare(
-    `INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 0, 'trusted')
-     ON CONFLICT DO UPDATE SET origin = 'trusted'`,
+    `INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 0, 'allowed')
+     ON CONFLICT DO UPDATE SET origin = 'allowed'`,
   ).run(...key, nowMs, nowMs);
 }

@@ -1,14 +1,14 @@
 // `stepparent baseline`: the commands that list and edit the baseline.
 
 import type { Command } from 'commander';
-import { forget } from './baseline/forget.ts';
+import { allow } from './baseline/allow.ts';
 import { list } from './baseline/list.ts';
-import { trust } from './baseline/trust.ts';
+import { remove } from './baseline/remove.ts';
 import { defineCommand } from './define-command.ts';
 
 export const command = (): Command =>
   defineCommand('baseline')
     .description('show and edit what counts as seen')
     .addCommand(list())
-    .addCommand(forget())
-    .addCommand(trust());
+    .addCommand(allow())
+    .addCommand(remove());

@@ -116,8 +116,8 @@ function argumentAt({ registeredArguments: all }: Command, index: number): Argum
 export const namedValues: Readonly<Record<string, 'rules' | 'hunts'>> = {
   'alerts --rule': 'rules',
   'baseline list --rule': 'rules',
-  'baseline forget rule': 'rules',
-  'baseline trust rule': 'rules',
+  'baseline remove rule': 'rules',
+  'baseline allow rule': 'rules',
   'rules show id': 'rules',
   'hunt name': 'hunts',
 };

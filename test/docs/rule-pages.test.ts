@@ -58,7 +58,7 @@ describe('a guide that is wrong is found', () => {
     ['stepparent events --since soon', /Allowed/],
     ['stepparent events extra', /too many arguments/],
     ['stepparent alerts --state known', /Allowed choices/],
-    ['stepparent baseline trust some-rule', /missing required argument/],
+    ['stepparent baseline allow some-rule', /missing required argument/],
   ])('refused: %s', async (command, message) => {
     expect(await refusalOf(command.split(' '))).toMatch(message);
   });

@@ -199,7 +199,9 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     await until('the listing is saved', () => {
       const store = new Database(join(agent.directory, 'state/stepparent.db'), { readonly: true });
       try {
-        const listed = store.prepare<[string], [string, number]>('SELECT name, size FROM known_files WHERE folder = ?');
+        const listed = store.prepare<[string], [string, number]>(
+          'SELECT name, size FROM known_files WHERE directory = ?',
+        );
         const sizes = new Map(listed.raw().all(info));
         const [created, modified, deleted] = names.map((name) => sizes.get(name));
         return created === 0 && modified === statSync(`${info}/e2e-files.preinst`).size && deleted === undefined;

@@ -81,7 +81,7 @@ const rows: [line: string, offered: string[]][] = [
   ['stepparent ru', ['run', 'rules']],
   ['stepparent --config /nowhere/x ru', ['run', 'rules']],
   ['stepparent run --', ['--check', '--strict', '--config', '--help']],
-  ['stepparent --config=/nowhere/x baseline ', ['list', 'forget', 'trust']],
+  ['stepparent --config=/nowhere/x baseline ', ['list', 'allow', 'remove']],
   ['stepparent alerts --s', ['--since', '--state']],
   ['stepparent alerts --state ', ['open', 'learning', 'capped', 'excepted']],
   ['stepparent alerts --since 2h --state=o', ['open']],

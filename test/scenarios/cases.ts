@@ -344,9 +344,9 @@ const falseAlarms: readonly Case[] = [
     [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
   ),
   login(
-    'trust-pattern',
-    'baseline trust with a pattern, which no rule would match, is an error',
-    `code=0; stepparent baseline trust dpkg-package-installed-by-unusual-parent '/tmp/script_*.sh' || code=$?
+    'allow-pattern',
+    'baseline allow with a pattern, which no rule would match, is an error',
+    `code=0; stepparent baseline allow dpkg-package-installed-by-unusual-parent '/tmp/script_*.sh' || code=$?
     echo "PROOF exit code $code"; [ $code = 0 ] || echo refused`,
     [{ prints: 'refused' }],
   ),
@@ -515,10 +515,10 @@ PYTHON
     { undo: 'kill -CONT $AGENT', fresh: true },
   ),
   daemon(
-    'baseline-trusted',
-    'blind-trust',
-    'root trusts its own way of installing, and installs',
-    `stepparent baseline trust package-installed-by-unusual-initiator "$BIN/blind-trust" init
+    'baseline-allowed',
+    'blind-allow',
+    'root allows its own way of installing, and installs',
+    `stepparent baseline allow package-installed-by-unusual-initiator "$BIN/blind-allow" init
     evil`,
     [unnoticed('a change of the baseline is not reported')],
     { fresh: true },

@@ -96,7 +96,7 @@ describe('when it has ended the term alerts', () => {
 });
 
 test.each<[string, (store: Store) => void, Options]>([
-  ['a trusted term is trusted', (store) => store.trustTerm(exampleRule().id, '', ['/usr/bin/python3'], start), {}],
+  ['a allowed term is allowed', (store) => store.allowTerm(exampleRule().id, '', ['/usr/bin/python3'], start), {}],
   ['a known front end is learned', () => {}, { known: true }],
   ['a container that is no alert is learned', () => {}, { alerting: false }],
 ])('%s, with an exception or without', (_, prepare, options) => {
@@ -186,9 +186,9 @@ describe('rows of a hunt', () => {
     ]);
   });
 
-  test('that an operator trusts stay trusted', () => {
+  test('that an operator allows stay allowed', () => {
     const store = temporaryStore();
-    store.trustTerm(rule, '', ['a'], start);
+    store.allowTerm(rule, '', ['a'], start);
     expect(store.recordHunt(rule, [row('a', exception.id)], start)).toMatchObject({ known: 1, excepted: 0 });
   });
 });

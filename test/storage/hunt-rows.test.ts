@@ -60,11 +60,11 @@ test('a row that stays is known for ever; one that was gone for long is new', ()
   expect(store.recordHunt(rule, rows('a', 'b'), start + 2 * limits.huntRowMs).alerts).toHaveLength(1);
 });
 
-test('an operator’s word counts: a forgotten row is told again, a trusted one never', () => {
+test('an operator’s word counts: a removed row is reported again, a allowed one never', () => {
   const store = temporaryStore();
   store.recordHunt(rule, rows('a'), start);
-  store.forgetTerm(rule, '', ['a', '/usr/bin/x']);
-  store.trustTerm(rule, '', ['t', '/usr/bin/x'], start);
+  store.removeTerm(rule, '', ['a', '/usr/bin/x']);
+  store.allowTerm(rule, '', ['t', '/usr/bin/x'], start);
   const { alerts } = store.recordHunt(rule, rows('a', 't'), start + 2 * limits.huntRowMs);
   expect(alerts.map(({ terms }) => terms[0])).toEqual(['a']);
 });

@@ -61,11 +61,11 @@ describe('by age', () => {
     expect(store.status()).toMatchObject({ events: 5, oldestEventMs: start + 5 * day });
   });
 
-  test('terms past the largest window, but never trusted ones; none when no window is given', () => {
+  test('terms past the largest window, but never allowed ones; none when no window is given', () => {
     const store = temporaryStore();
     fillKnown(store, 600, start);
     store.record([exampleFinding(start, { rule: exampleRule({ id: 'other' }), terms: ['x'] })], start);
-    store.trustTerm('dpkg-by-unusual-parent', '', ['t7'], start);
+    store.allowTerm('dpkg-by-unusual-parent', '', ['t7'], start);
     expect(pruneAll(store, start + 90 * day + 1).terms).toBe(0);
     expect(pruneAll(store, start + 90 * day, { termMs: 90 * day }).terms).toBe(0);
     expect(pruneAll(store, start + 90 * day + 1, { termMs: 90 * day }).terms).toBe(600);
@@ -160,13 +160,13 @@ describe('by number and size', () => {
     expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0, capped: 0 }, terms: { alert: 100 } });
   });
 
-  test('terms of a rule: at the bound the oldest goes; trusted ones and those of other rules stay', () => {
+  test('terms of a rule: at the bound the oldest goes; allowed ones and those of other rules stay', () => {
     const store = temporaryStore();
     const db = new Database(store.path);
     db.prepare(
       `INSERT INTO terms
        WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
-       SELECT 'dpkg-by-unusual-parent', '', json_array('old' || i), ?, ? + i, 1, iif(i = 0, 'trusted', 'alert') FROM n`,
+       SELECT 'dpkg-by-unusual-parent', '', json_array('old' || i), ?, ? + i, 1, iif(i = 0, 'allowed', 'alert') FROM n`,
     ).run(limits.termsPerRule - 1, start, start);
     db.close();
     const now = start + day;
@@ -175,11 +175,11 @@ describe('by number and size', () => {
       now,
     );
     expect(alerts).toHaveLength(3);
-    expect(store.status().terms).toEqual({ alert: limits.termsPerRule - 1, trusted: 1 });
+    expect(store.status().terms).toEqual({ alert: limits.termsPerRule - 1, allowed: 1 });
     const oldest = store.listTerms();
     expect([oldest.next().value, oldest.next().value]).toMatchObject([{ terms: ['old0'] }, { terms: ['old3'] }]);
     store.record([exampleFinding(now, { rule: exampleRule({ id: 'other' }) })], now);
-    expect(store.status().terms).toEqual({ alert: limits.termsPerRule, trusted: 1 });
+    expect(store.status().terms).toEqual({ alert: limits.termsPerRule, allowed: 1 });
   });
 });
 

@@ -260,19 +260,19 @@ describe('clocks that step', () => {
 });
 
 describe('editing the baseline', () => {
-  test('a forgotten term is new again', () => {
+  test('a removed term is new again', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start)], start);
-    expect(store.forgetTerm(sliding.id, '', ['/usr/bin/python3'])).toBe(true);
-    expect(store.forgetTerm(sliding.id, '', ['/usr/bin/python3'])).toBe(false);
+    expect(store.removeTerm(sliding.id, '', ['/usr/bin/python3'])).toBe(true);
+    expect(store.removeTerm(sliding.id, '', ['/usr/bin/python3'])).toBe(false);
     expect(store.record([exampleFinding(start + 1)], start + 1).alerts).toHaveLength(1);
   });
 
-  test('a trusted term never expires, seen before or not', () => {
+  test('a allowed term never expires, seen before or not', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start)], start);
-    store.trustTerm(sliding.id, '', ['/usr/bin/python3'], start);
-    store.trustTerm(sliding.id, '', ['/usr/bin/perl'], start);
+    store.allowTerm(sliding.id, '', ['/usr/bin/python3'], start);
+    store.allowTerm(sliding.id, '', ['/usr/bin/perl'], start);
     const later = start + 4000 * day;
     const { alerts } = store.record(
       [exampleFinding(later), exampleFinding(later, { terms: ['/usr/bin/perl'] })],

@@ -75,7 +75,7 @@ test('over the bound what another content has replaced goes first, then the olde
 
 test('a database of version 5 opens with its scripts', () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
-  new Database(path).exec(readFileSync(join(import.meta.dirname, 'fixtures/schema-5.sql'), 'utf8')).close();
+  new Database(path).exec(readFileSync(join(import.meta.dirname, 'fixtures/schema-6.sql'), 'utf8')).close();
   const store = temporaryStore({}, path);
   expect(store.listScripts()).toMatchObject([{ package: 'cron', version: '3.0', origin: 'baseline' }]);
 });

@@ -106,7 +106,7 @@ describe('schema', () => {
     expect(store.setAside).toBeUndefined();
     expect([...store.listEvents()].map(({ event }) => event.id)).toEqual(['event-1', 'event-2']);
     expect([...store.listAlerts()]).toMatchObject([{ id: '0f'.repeat(16), terms: ['/usr/bin/python3'], count: 2 }]);
-    expect([...store.listTerms()].map(({ origin }) => origin)).toEqual(['alert', 'trusted']);
+    expect([...store.listTerms()].map(({ origin }) => origin)).toEqual(['alert', 'allowed']);
     expect(store.pending('journald', 10, start).map(({ document }) => document.message)).toEqual([
       'an alert',
       'a summary',
@@ -290,8 +290,8 @@ describe('set aside', () => {
       nextDueMs: () => store.nextDueMs('journald'),
       delivered: () => store.delivered([1]),
       failed: () => store.failed([1], start),
-      forgetTerm: () => store.forgetTerm('rule', '', ['a']),
-      trustTerm: () => store.trustTerm('rule', '', ['a'], start),
+      removeTerm: () => store.removeTerm('rule', '', ['a']),
+      allowTerm: () => store.allowTerm('rule', '', ['a'], start),
       knownFiles: () => [...store.knownFiles('/a')],
       saveKnownFiles: () => store.saveKnownFiles('/a', [], []),
       saveScripts: () => store.saveScripts([], start),
@@ -343,8 +343,8 @@ describe('beside the agent', () => {
     const agent = temporaryStore({}, path);
     const command = temporaryStore({ mustExist: true }, path);
     agent.record([exampleFinding(start)], start);
-    expect(command.forgetTerm('dpkg-by-unusual-parent', '', ['/usr/bin/python3'])).toBe(true);
-    command.trustTerm('dpkg-by-unusual-parent', '', ['x'], start);
+    expect(command.removeTerm('dpkg-by-unusual-parent', '', ['/usr/bin/python3'])).toBe(true);
+    command.allowTerm('dpkg-by-unusual-parent', '', ['x'], start);
     const { alerts } = agent.record([exampleFinding(start), exampleFinding(start, { terms: ['x'] })], start);
     expect(alerts.map(({ terms }) => terms)).toEqual([['/usr/bin/python3']]);
   });

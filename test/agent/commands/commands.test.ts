@@ -240,18 +240,18 @@ test('alerts: the time that is shown is that of the last sighting, by which they
   ).toEqual([first, once].map((ms) => new Date(ms).toISOString()));
 });
 
-test('baseline: list, forget, trust', async () => {
+test('baseline: list, allow, remove', async () => {
   const { out } = await stepparent('baseline', 'list', '--rule', 'a-rule');
   expect(out).toMatch(/^a-rule {2}\S+ \S+ {2}×1 {2}alert {2}\/usr\/bin\/python3\n$/);
-  expect(await stepparent('baseline', 'forget', 'a-rule', '/usr/bin/python3')).toMatchObject({ code: 0, out: '' });
-  expect(await stepparent('baseline', 'forget', 'a-rule', '/usr/bin/python3')).toMatchObject({ code: 1, out: '' });
+  expect(await stepparent('baseline', 'remove', 'a-rule', '/usr/bin/python3')).toMatchObject({ code: 0, out: '' });
+  expect(await stepparent('baseline', 'remove', 'a-rule', '/usr/bin/python3')).toMatchObject({ code: 1, out: '' });
   expect(await stepparent('baseline', 'list', '--rule', 'a-rule')).toEqual({
     code: 0,
     out: '',
     err: 'nothing is known yet\n',
   });
-  expect((await stepparent('baseline', 'trust', 'a-rule', '/opt/z')).code).toBe(0);
-  expect((await stepparent('baseline', 'trust', 'a-rule', '/opt/z', '--container', 'c1')).code).toBe(0);
+  expect((await stepparent('baseline', 'allow', 'a-rule', '/opt/z')).code).toBe(0);
+  expect((await stepparent('baseline', 'allow', 'a-rule', '/opt/z', '--container', 'c1')).code).toBe(0);
   const { out: json } = await stepparent('baseline', 'list', '--rule', 'a-rule', '--json');
   expect(
     json
@@ -259,18 +259,18 @@ test('baseline: list, forget, trust', async () => {
       .filter(Boolean)
       .map((line) => JSON.parse(line)),
   ).toMatchObject([
-    { rule: 'a-rule', terms: ['/opt/z'], origin: 'trusted' },
-    { rule: 'a-rule', terms: ['/opt/z'], origin: 'trusted', container: 'c1' },
+    { rule: 'a-rule', terms: ['/opt/z'], origin: 'allowed' },
+    { rule: 'a-rule', terms: ['/opt/z'], origin: 'allowed', container: 'c1' },
   ]);
-  const unknown = await stepparent('baseline', 'trust', 'no-such-rule', 'x');
+  const unknown = await stepparent('baseline', 'allow', 'no-such-rule', 'x');
   expect(unknown).toEqual({ code: 1, out: '', err: 'stepparent: no rule no-such-rule; see `stepparent rules list`\n' });
-  const mistyped = await stepparent('baseline', 'trust', 'a-rul', '/x');
+  const mistyped = await stepparent('baseline', 'allow', 'a-rul', '/x');
   expect(mistyped.err).toBe('stepparent: no rule a-rul; did you mean a-rule? see `stepparent rules list`\n');
-  const two = await stepparent('baseline', 'trust', 'a-rule', 'x', 'y');
+  const two = await stepparent('baseline', 'allow', 'a-rule', 'x', 'y');
   expect(two.err).toBe('stepparent: 2 terms given, and a-rule has 1: process.parent.executable\n');
-  // What can be no term is not taken for one, nor said to be forgotten.
+  // What can be no term is not taken for one, nor said to be removed.
   const before = (await stepparent('baseline', 'list', '--json')).out;
-  for (const command of ['trust', 'forget']) {
+  for (const command of ['allow', 'remove']) {
     expect(await stepparent('baseline', command, 'a-rule', '/tmp/x_*.sh')).toEqual({
       code: 1,
       out: '',
@@ -459,7 +459,9 @@ test.for([
   [['alerts', '--state', 'shut'], 2, 'Allowed choices are open, learning, capped'],
   [['alerts', '--since', 'yesterday'], 2, `argument 'yesterday' is invalid. Allowed: ${allowedDuration}`],
   [['events', '--limit', '0'], 2, "argument '0' is invalid. Allowed: "],
-  [['baseline', 'forget', 'a-rule'], 2, "missing required argument 'term'"],
+  [['baseline', 'remove', 'a-rule'], 2, "missing required argument 'term'"],
+  [['baseline', 'trust', 'a-rule', '/x'], 2, 'stepparent: `baseline trust` is now `baseline allow`\n'],
+  [['--config', '/x', 'baseline', 'forget', 'a-rule'], 2, 'stepparent: `baseline forget` is now `baseline remove`\n'],
 ] as const)('wrong use: %j', async ([args, code, err]) => {
   const result = await run(process.execPath, [main, ...args]);
   expect(result).toMatchObject({ code, out: '', err: expect.stringContaining(err) });

@@ -15,7 +15,7 @@ const offered = async (line: string): Promise<string[]> =>
   (await completionLines(root, line.split(' '))).map((each) => each.split('\t')[0] ?? '');
 
 const all = root.commands.map((command) => command.name());
-const baseline = ['list', 'forget', 'trust'];
+const baseline = ['list', 'allow', 'remove'];
 
 test.each<[line: string, words: string[]]>([
   ['', all],
@@ -48,8 +48,8 @@ test.each<[line: string, words: string[]]>([
   ['except check one.toml ', []],
   ['hunt --journal ', [':directory']],
   ['rules show package-tool-', ['package-tool-given-command', 'package-tool-impostor']],
-  ['baseline trust package-tool-i', ['package-tool-impostor']],
-  ['baseline trust package-tool-impostor ', []],
+  ['baseline allow package-tool-i', ['package-tool-impostor']],
+  ['baseline allow package-tool-impostor ', []],
   ['alerts --rule=package-tool-i', ['package-tool-impostor']],
   ['hunt lifecycle', ['lifecycle-script-children']],
   ['incidents ', []],

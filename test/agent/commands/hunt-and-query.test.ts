@@ -206,12 +206,12 @@ test('query: limits of rows and time', async () => {
   expect(since.out).toBe('{"s":1000}\n');
 });
 
-test('a row can be trusted and forgotten, by the hunt’s identity', async () => {
-  expect((await stepparent('baseline', 'trust', 'hunt:files', 'x.postinst')).code).toBe(0);
+test('a row can be allowed and removed, by the hunt’s identity', async () => {
+  expect((await stepparent('baseline', 'allow', 'hunt:files', 'x.postinst')).code).toBe(0);
   const { out } = await stepparent('baseline', 'list', '--rule', 'hunt:files');
-  expect(out).toMatch(/^hunt:files .* trusted +x\.postinst\n$/);
-  expect((await stepparent('baseline', 'trust', 'hunt:files', 'x', 'y')).err).toContain('hunt:files has 1: a');
-  expect((await stepparent('baseline', 'forget', 'hunt:files', 'x.postinst')).code).toBe(0);
+  expect(out).toMatch(/^hunt:files .* allowed +x\.postinst\n$/);
+  expect((await stepparent('baseline', 'allow', 'hunt:files', 'x', 'y')).err).toContain('hunt:files has 1: a');
+  expect((await stepparent('baseline', 'remove', 'hunt:files', 'x.postinst')).code).toBe(0);
 });
 
 test('before the agent has ever run the tables of the host can be asked', async () => {

@@ -13,7 +13,7 @@ const store: StoreFacts = {
   size_bytes: 1_572_864,
   events: 12,
   oldest_event: time,
-  terms: { alert: 2, trusted: 1 },
+  terms: { alert: 2, allowed: 1 },
   alerts: { open: 2, learning: 0, capped: 0, excepted: 4 },
   outbox: { journald: { waiting: 3, failing: 1, oldest: time } },
   learning: { started: time, until: time, active: false },

@@ -1,0 +1,13 @@
+// Names of commands before 0.1.0. An old name is an error that gives the new one.
+
+const renamedCommands: Readonly<Record<string, string>> = {
+  'baseline trust': 'baseline allow',
+  'baseline forget': 'baseline remove',
+};
+
+/** What to type instead, where these words name a command by its old name. */
+export function renamedCommandHint(words: readonly string[]): string | undefined {
+  const typed = ` ${words.join(' ')} `;
+  const renamed = Object.entries(renamedCommands).find(([old]) => typed.includes(` ${old} `));
+  return renamed && `\`${renamed[0]}\` is now \`${renamed[1]}\``;
+}
