@@ -25,7 +25,7 @@ const commands: ReadonlyMap<string, () => Promise<{ command(): Command }>> = new
   ['query', () => import('./commands/query.ts')],
   ['scripts', () => import('./commands/scripts.ts')],
   ['baseline', () => import('./commands/baseline.ts')],
-  ['except', () => import('./commands/except.ts')],
+  ['exception', () => import('./commands/exception.ts')],
   ['config', () => import('./commands/config.ts')],
   ['rules', () => import('./commands/rules.ts')],
 ]);

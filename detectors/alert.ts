@@ -29,7 +29,7 @@ export interface AlertDeps {
   verdict: Verdict;
   state: AlertState;
   id: string;
-  /** What hides it; given with the state `excepted`. */
+  /** What hides it; given with the state `suppressed`. */
   exception?: Exception | undefined;
 }
 

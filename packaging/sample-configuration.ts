@@ -17,8 +17,8 @@ over it in the order of their names.
 "stepparent config check" says what is wrong here, "stepparent config show" what holds.
 stepparent.toml(5) describes it all.`;
 
-const exceptions = `# Matches that need not be told, until a day: see stepparent.toml(5), and "stepparent except add",
-# which makes such a file in conf.d of an alert.
+const exceptions = `# Alerts to suppress until a day: see stepparent.toml(5), and "stepparent exception add", which
+# makes such a file in conf.d of an alert.
 #
 # [[exceptions]]
 # rule = "dpkg-package-installed-by-unusual-parent"

@@ -6,23 +6,23 @@ import type { AlertRecord } from './records.ts';
 import type { EventTimes, TermKey, Terms } from './terms.ts';
 
 /** How much one exception has hidden: matches, and when the last of them was, in milliseconds since 1970. */
-export interface HiddenCount {
+export interface SuppressedCount {
   count: number;
   lastMs: number;
 }
 
 /** Counts by exception id, as far as their rows are still kept. */
-export function readHidden(db: Database): Map<string, HiddenCount> {
+export function readSuppressed(db: Database): Map<string, SuppressedCount> {
   const rows = db
-    .prepare<[], HiddenCount & { id: string | null }>(
+    .prepare<[], SuppressedCount & { id: string | null }>(
       `SELECT document ->> '$.stepparent.alert.exception.id' AS id, sum(count) AS count, max(last_ms) AS lastMs
-       FROM alerts WHERE state = 'excepted' GROUP BY 1`,
+       FROM alerts WHERE state = 'suppressed' GROUP BY 1`,
     )
     .all();
   return new Map(rows.map(({ id, count, lastMs }) => [id ?? '', { count, lastMs }]));
 }
 
-interface ExceptDeps {
+interface SuppressDeps {
   terms: Pick<Terms, 'find' | 'remove'>;
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
 }
@@ -32,13 +32,13 @@ interface ExceptDeps {
  * term must be reported again. For the same reason, when an exception hides a term for the first time, what an alert had
  * taught of that term is removed; what an operator allows or a known-terms list says stays.
  */
-export function prepareExcepted(
+export function prepareSuppressed(
   db: Database,
-  { terms, raise }: ExceptDeps,
+  { terms, raise }: SuppressDeps,
 ): (exceptionId: string, key: TermKey, alert: NewAlert, times: EventTimes) => void {
   const find = db
     .prepare<[string, string, string, string], number>(
-      `SELECT seq FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ? AND state = 'excepted'
+      `SELECT seq FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ? AND state = 'suppressed'
          AND document ->> '$.stepparent.alert.exception.id' = ? ORDER BY seq DESC LIMIT 1`,
     )
     .pluck();
@@ -49,7 +49,7 @@ export function prepareExcepted(
       repeat.run(times.eventMs, seq);
       return;
     }
-    raise({ ...alert, excepted: true }, times.nowMs);
+    raise({ ...alert, suppressed: true }, times.nowMs);
     const origin = terms.find(key)?.origin;
     if (origin === 'alert' || origin === 'learning') terms.remove(key);
   };

@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { alertId } from '../collectors/event/alert-id.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { prepareExcepted } from './exceptions.ts';
+import { prepareSuppressed } from './exceptions.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
@@ -28,7 +28,7 @@ export interface RecordedHunt {
   /** Rows that were known, or are from now on without an alert. */
   known: number;
   /** Rows that an exception hid. */
-  excepted: number;
+  suppressed: number;
 }
 
 interface HuntRun {
@@ -41,7 +41,7 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
   const isLearning = prepareLearning(db);
   const terms = prepareTerms(db);
   const { raise } = prepareRaise(db, sinks);
-  const storeExcepted = prepareExcepted(db, { terms, raise });
+  const storeSuppressed = prepareSuppressed(db, { terms, raise });
   const ran = db.prepare('SELECT 1 FROM hunts WHERE id = ?');
   const noteRun = db.prepare(
     `INSERT INTO hunts (id, first_ms, last_ms) VALUES (?, ?, ?)
@@ -49,7 +49,7 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
   );
   const times = { eventMs: nowMs, nowMs };
   const record = db.transaction((): RecordedHunt => {
-    const recorded: RecordedHunt = { first: ran.get(ruleId) === undefined, alerts: [], known: 0, excepted: 0 };
+    const recorded: RecordedHunt = { first: ran.get(ruleId) === undefined, alerts: [], known: 0, suppressed: 0 };
     noteRun.run(ruleId, nowMs, nowMs);
     terms.begin();
     for (const { identity, document, exceptionId } of rows) {
@@ -66,8 +66,8 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
         document: () => document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId)),
       };
       if (exceptionId !== undefined && row?.origin !== 'allowed') {
-        storeExcepted(exceptionId, key, alert, times);
-        recorded.excepted++;
+        storeSuppressed(exceptionId, key, alert, times);
+        recorded.suppressed++;
         continue;
       }
       const isKnown = row !== undefined && (row.origin === 'allowed' || row.last_ms > nowMs - limits.huntRowMs);

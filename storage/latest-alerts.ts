@@ -28,7 +28,7 @@ export interface LatestAlerts {
 export function prepareLatestAlerts(db: Database): LatestAlerts {
   const read = db.prepare<[string, string, string], LatestAlert>(
     `SELECT seq, state, first_ms, last_ms FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ?
-     AND state <> 'excepted' ORDER BY seq DESC LIMIT 1`,
+     AND state <> 'suppressed' ORDER BY seq DESC LIMIT 1`,
   );
   // The row has the alert's document: each write of it writes some kilobytes.
   const write = db.prepare('UPDATE alerts SET count = count + ?, last_ms = max(last_ms, ?) WHERE seq = ?');

@@ -6,9 +6,9 @@ const dayMs = 24 * hourMs;
 const mebibyte = 1024 * 1024;
 
 export const limits = {
-  /** Alerts of one rule that are sent in any `capWindowMs`; what is over is kept and reported in a summary. */
-  capAlerts: 100,
-  capWindowMs: 5 * minuteMs,
+  /** Alerts of one rule that are sent in any `rateLimitWindowMs`; what is over is kept and reported in a summary. */
+  rateLimitAlerts: 100,
+  rateLimitWindowMs: 5 * minuteMs,
   /** How long an alert whose terms were not observed counts its repeats, from its first event. */
   unobservedWindowMs: hourMs,
   /** How late an event from learning time may be committed and still count as such. */

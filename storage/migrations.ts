@@ -130,7 +130,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX outbox_sink ON outbox (sink);
   CREATE INDEX outbox_alert ON outbox (alert_seq);
 
-  CREATE TABLE capping (
+  CREATE TABLE rate_limits (
     rule_id TEXT PRIMARY KEY,
     from_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL,

@@ -12,7 +12,7 @@ export interface PruneLimits {
   maxBytes?: number | undefined;
   /** Days that alerts and undelivered documents are kept; 365. */
   alertDays?: number | undefined;
-  /** Alerts that are kept: past it excepted ones go first, then capped ones, others' than root's, and the oldest; 10,000. */
+  /** Alerts that are kept: past it suppressed ones go first, then rate-limited ones, others' than root's, and the oldest; 10,000. */
   alerts?: number | undefined;
   /** The largest window of any rule: terms not seen for so long go. None go by age when it is not given. */
   termMs?: number | undefined;
@@ -57,7 +57,7 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
   );
   const countAlerts = db.prepare<[], number>('SELECT count(*) FROM alerts').pluck();
   const dropExcess = db.prepare(
-    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'excepted' THEN 0 WHEN 'capped' THEN 1 ELSE 2 END, of_root, seq LIMIT ?)`,
+    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'suppressed' THEN 0 WHEN 'rate_limited' THEN 1 ELSE 2 END, of_root, seq LIMIT ?)`,
   );
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(

@@ -1,4 +1,4 @@
-// Raises an alert: inserts its row and its deliveries, and counts alerts over the cap.
+// Raises an alert: inserts its row and its deliveries, and counts alerts over the rate limit.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
@@ -12,12 +12,12 @@ export interface NewAlert {
   terms: readonly (string | null)[];
   /** When what it reports happened, in milliseconds since 1970, never later than now. */
   eventMs: number;
-  /** Of what root did. What others do has a cap of its own: they cannot use up root's. */
+  /** Of what root did. What others do has a rate limit of its own: they cannot use up root's. */
   byRoot: boolean;
   /** True: kept, not delivered. */
   learning: boolean;
-  /** True: an exception covers it; kept, not delivered, and not within the cap. */
-  excepted?: boolean;
+  /** True: an exception covers it; kept, not delivered, and not within the rate limit. */
+  suppressed?: boolean;
   /** In the state `open`; its id is that of the alert. */
   document(): StepparentEvent;
 }
@@ -26,7 +26,7 @@ export interface Raise {
   /** Undefined where an alert of that id is stored already. */
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
   /** No more alerts of the rule are sent just now. */
-  isCapped(alert: Pick<NewAlert, 'ruleId' | 'byRoot'>, nowMs: number): boolean;
+  isRateLimited(alert: Pick<NewAlert, 'ruleId' | 'byRoot'>, nowMs: number): boolean;
 }
 
 /** Prepares the functions, which belong into a transaction. */
@@ -42,16 +42,22 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
      VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, alert_seq, created_ms, next_ms) VALUES (?, ?, ?, ?)');
-  const addCapped = db.prepare(
-    `INSERT INTO capping (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
+  const addRateLimited = db.prepare(
+    `INSERT INTO rate_limits (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
      ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
   );
-  const isCapped: Raise['isCapped'] = ({ ruleId, byRoot }, nowMs) =>
-    (countOpen.get(ruleId, nowMs - limits.capWindowMs, nowMs, byRoot ? 1 : 0) ?? 0) >= limits.capAlerts;
+  const isRateLimited: Raise['isRateLimited'] = ({ ruleId, byRoot }, nowMs) =>
+    (countOpen.get(ruleId, nowMs - limits.rateLimitWindowMs, nowMs, byRoot ? 1 : 0) ?? 0) >= limits.rateLimitAlerts;
 
   const raise: Raise['raise'] = (alert, nowMs) => {
-    const { ruleId, scope, terms, eventMs, byRoot, learning, excepted } = alert;
-    const state = excepted ? 'excepted' : learning ? 'learning' : isCapped(alert, nowMs) ? 'capped' : 'open';
+    const { ruleId, scope, terms, eventMs, byRoot, learning, suppressed } = alert;
+    const state = suppressed
+      ? 'suppressed'
+      : learning
+        ? 'learning'
+        : isRateLimited(alert, nowMs)
+          ? 'rate_limited'
+          : 'open';
     const document = withState(alert.document(), state);
     const id = document.stepparent.alert?.id ?? '';
     const text = JSON.stringify(document);
@@ -70,10 +76,10 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
     );
     if (changes === 0) return undefined;
     if (state === 'open') for (const sink of sinks) insertDelivery.run(sink, lastInsertRowid, nowMs, nowMs);
-    if (state === 'capped') addCapped.run(ruleId, nowMs, nowMs, text);
+    if (state === 'rate_limited') addRateLimited.run(ruleId, nowMs, nowMs, text);
     return { id, ruleId, scope, terms: [...terms], state, firstMs: eventMs, lastMs: eventMs, count: 1, document };
   };
-  return { raise, isCapped };
+  return { raise, isRateLimited };
 }
 
 function withState(document: StepparentEvent, state: AlertState): StepparentEvent {

@@ -6,7 +6,7 @@ import { isRootEvent } from '../collectors/event/is-root-event.ts';
 import type { JudgedEvent, Match } from '../detectors/judge.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
-import { prepareExcepted } from './exceptions.ts';
+import { prepareSuppressed } from './exceptions.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
@@ -36,9 +36,9 @@ export function prepareRecord(
 ): (judgedEvents: readonly JudgedEvent[], nowMs: number) => Recorded {
   const isLearning = prepareLearning(db);
   const events = prepareInsertEvent(db);
-  const { raise, isCapped } = prepareRaise(db, sinks);
+  const { raise, isRateLimited } = prepareRaise(db, sinks);
   const terms = prepareTerms(db);
-  const storeExcepted = prepareExcepted(db, { terms, raise });
+  const storeSuppressed = prepareSuppressed(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
   function commitMatch(recorded: Recorded, judgedEvent: JudgedEvent, match: Match, times: EventTimes): void {
     const { verdict, alert: document, known, alerting, exception } = match;
@@ -62,7 +62,7 @@ export function prepareRecord(
     };
     // A term that the operator allows permanently needs no exception.
     if (exception !== undefined && row?.origin !== 'allowed') {
-      storeExcepted(exception.id, key, alert, times);
+      storeSuppressed(exception.id, key, alert, times);
       return;
     }
     const latest = latestAlerts.find(key);
@@ -74,15 +74,15 @@ export function prepareRecord(
       }
       return;
     }
-    // It was not delivered: it is as soon as the cap allows, counted until then, and not learned.
-    if (latest?.state === 'capped' && isCapped(alert, times.nowMs)) {
+    // It was not delivered: it is as soon as the rate limit allows, counted until then, and not learned.
+    if (latest?.state === 'rate_limited' && isRateLimited(alert, times.nowMs)) {
       latestAlerts.repeat(latest, times.eventMs);
       return;
     }
     const raised = raise(alert, times.nowMs);
     latestAlerts.forget(key);
     if (raised !== undefined) recorded.alerts.push(raised);
-    if (learnable && raised?.state !== 'capped') {
+    if (learnable && raised?.state !== 'rate_limited') {
       terms.learn(key, row, learning ? 'learning' : 'alert', times);
     }
   }
@@ -116,14 +116,15 @@ function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolea
   return row !== undefined && (row.origin === 'allowed' || row.last_ms > times.eventMs - rule.windowMs);
 }
 
-/** An alert that was only kept, while learning or over the cap, suppresses none that would be delivered. */
+/** An alert that was only kept, while learning or over the rate limit, suppresses none that would be delivered. */
 function isSuppressed(
   latest: LatestAlert | undefined,
   { rule, terms }: Verdict,
   times: EventTimes,
   learning: boolean,
 ): boolean {
-  if (latest === undefined || latest.state === 'capped' || (latest.state === 'learning' && !learning)) return false;
+  if (latest === undefined || latest.state === 'rate_limited' || (latest.state === 'learning' && !learning))
+    return false;
   const windowMs = terms.includes(null) ? limits.unobservedWindowMs : rule.windowMs;
   return Math.abs(times.eventMs - latest.first_ms) < windowMs;
 }

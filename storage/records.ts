@@ -34,7 +34,7 @@ export interface TermRecord {
   origin: TermOrigin;
 }
 
-/** One delivery still to make: an alert, or a summary of capped ones. */
+/** One delivery still to make: an alert, or a summary of rate-limited ones. */
 export interface OutboxItem {
   id: number;
   sink: string;

@@ -41,8 +41,8 @@ export function readStatus(db: Database, path: string): StoreStatus {
     alerts: {
       open: 0,
       learning: 0,
-      capped: 0,
-      excepted: 0,
+      rate_limited: 0,
+      suppressed: 0,
       ...grouped('SELECT state, count(*) FROM alerts GROUP BY state'),
     },
     outbox: Object.fromEntries(outbox.map(({ sink, ...counts }) => [sink, counts])),

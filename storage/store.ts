@@ -14,7 +14,7 @@ import {
   type SetAside,
   setAsideDatabase,
 } from './database-file.ts';
-import { type HiddenCount, readHidden } from './exceptions.ts';
+import { readSuppressed, type SuppressedCount } from './exceptions.ts';
 import { type HuntRow, type RecordedHunt, recordHunt } from './hunt-rows.ts';
 import { readKnownFiles, saveKnownFiles } from './known-files.ts';
 import { type Learning, readLearning } from './learning.ts';
@@ -85,8 +85,8 @@ export class StoreReader {
   }
 
   /** What each exception has hidden, by its id. */
-  hidden(): Map<string, HiddenCount> {
-    return this.run(readHidden);
+  suppressed(): Map<string, SuppressedCount> {
+    return this.run(readSuppressed);
   }
 
   /** The ids of transactions with an alert, newest last by the last alert. */
@@ -212,7 +212,7 @@ export class Store extends StoreReader {
     return this.run((db) => recordHunt(db, this.#sinks, { ruleId, rows, nowMs }));
   }
 
-  /** Puts what is due about capped alerts into the outbox, and returns it. Call about once a minute. */
+  /** Puts what is due about rate-limited alerts into the outbox, and returns it. Call about once a minute. */
   summarize(nowMs: number): StepparentEvent[] {
     return this.run((db) => summarize(db, this.#sinks, nowMs));
   }

@@ -1,4 +1,4 @@
-// Reports in one document the alerts that were over the cap.
+// Reports in one document the alerts that were over the rate limit.
 
 import type { Database } from 'better-sqlite3';
 import { alertId } from '../collectors/event/alert-id.ts';
@@ -6,28 +6,28 @@ import { escapeText } from '../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 
-interface CappingRow {
+interface RateLimitRow {
   rule_id: string;
   from_ms: number;
   last_ms: number;
   count: number;
-  /** The first capped alert, for its rule and host. */
+  /** The first rate-limited alert, for its rule and host. */
   document: string;
 }
 
 /**
- * Puts a summary for each rule into the outbox of every sink when the five minutes since its first capped alert are over,
+ * Puts a summary for each rule into the outbox of every sink when the five minutes since its first rate-limited alert are over,
  * and returns them. Call it often: once in a minute will do. What is due survives a restart.
  */
 export function summarize(db: Database, sinks: readonly string[], nowMs: number): StepparentEvent[] {
-  const due = db.prepare<[number, number], CappingRow>(
-    'SELECT * FROM capping WHERE from_ms <= ? OR from_ms > ? ORDER BY from_ms',
+  const due = db.prepare<[number, number], RateLimitRow>(
+    'SELECT * FROM rate_limits WHERE from_ms <= ? OR from_ms > ? ORDER BY from_ms',
   );
-  if (due.get(nowMs - limits.capWindowMs, nowMs) === undefined) return [];
+  if (due.get(nowMs - limits.rateLimitWindowMs, nowMs) === undefined) return [];
   const insertDelivery = db.prepare('INSERT INTO outbox (sink, document, created_ms, next_ms) VALUES (?, ?, ?, ?)');
-  const forget = db.prepare('DELETE FROM capping WHERE rule_id = ?');
+  const forget = db.prepare('DELETE FROM rate_limits WHERE rule_id = ?');
   const report = db.transaction(() =>
-    due.all(nowMs - limits.capWindowMs, nowMs).map((row) => {
+    due.all(nowMs - limits.rateLimitWindowMs, nowMs).map((row) => {
       const document = buildSummary(row, nowMs);
       const text = JSON.stringify(document);
       for (const sink of sinks) insertDelivery.run(sink, text, nowMs, nowMs);
@@ -38,7 +38,7 @@ export function summarize(db: Database, sinks: readonly string[], nowMs: number)
   return report.immediate();
 }
 
-function buildSummary(row: CappingRow, nowMs: number): StepparentEvent {
+function buildSummary(row: RateLimitRow, nowMs: number): StepparentEvent {
   const alert = JSON.parse(row.document) as StepparentEvent;
   const { severity, risk_score } = alert.event;
   const start = new Date(row.from_ms).toISOString();

@@ -1,7 +1,7 @@
 // `stepparent alerts`: the stored alerts, one a line.
 
 import { styleText } from 'node:util';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AlertState, alertStates } from '../../collectors/event/event.ts';
 import type { AlertRecord } from '../../storage/records.ts';
 import { localTime } from '../output/local-time.ts';
@@ -9,6 +9,7 @@ import { printRows } from '../output/print-rows.ts';
 import { shownMessage } from '../output/shown-message.ts';
 import { withStoreReader } from '../query/with-store.ts';
 import { action, defineCommand, type GlobalOptions, jsonOption, limitOption, sinceOption } from './define-command.ts';
+import { renamedStates } from './renamed.ts';
 
 interface AlertsOptions extends GlobalOptions {
   /** Milliseconds since 1970. */
@@ -20,12 +21,21 @@ interface AlertsOptions extends GlobalOptions {
   json?: boolean;
 }
 
+function stateOption(): Option {
+  const option = new Option('--state <state>', 'in one state; without it, all but suppressed').choices(alertStates);
+  const parseChoice = option.parseArg;
+  return option.argParser((text, previous) => {
+    if (Object.hasOwn(renamedStates, text)) throw new InvalidArgumentError(`It is now "${renamedStates[text]}".`);
+    return parseChoice?.(text, previous);
+  });
+}
+
 export const command = (): Command =>
   defineCommand('alerts')
     .description('list alerts, newest last')
     .addOption(sinceOption())
     .option('--rule <id>', 'of one rule')
-    .addOption(new Option('--state <state>', 'in one state; without it, all but excepted').choices(alertStates))
+    .addOption(stateOption())
     .addOption(limitOption().default(100))
     .addOption(jsonOption())
     .action(action(printAlerts));
@@ -37,7 +47,7 @@ export const command = (): Command =>
  */
 async function printAlerts({ config, since: sinceMs, rule, state, limit, json }: AlertsOptions): Promise<void> {
   const { severityColours, severityOf } = await import('../configuration/severity.ts');
-  const notState = state === undefined ? ('excepted' as const) : undefined;
+  const notState = state === undefined ? ('suppressed' as const) : undefined;
   const filter = { sinceMs, ruleId: rule, state, notState, limit };
   await withStoreReader(config, (store) => {
     if (json) {

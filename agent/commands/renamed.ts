@@ -1,8 +1,15 @@
-// Names of commands before 0.1.0. An old name is an error that gives the new one.
+// Names of commands and states before 0.1.0. An old name is an error that gives the new one.
 
 const renamedCommands: Readonly<Record<string, string>> = {
   'baseline trust': 'baseline allow',
   'baseline forget': 'baseline remove',
+  except: 'exception',
+};
+
+/** States of alerts. */
+export const renamedStates: Readonly<Record<string, string>> = {
+  capped: 'rate_limited',
+  excepted: 'suppressed',
 };
 
 /** What to type instead, where these words name a command by its old name. */

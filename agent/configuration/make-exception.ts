@@ -63,7 +63,7 @@ export function makeException(
   const reason = request.reason ?? `no reason given; made from alert ${alert.id}`;
   const owner = request.owner ?? process.env.SUDO_USER ?? userInfo().username;
   const exception = { id, rules, when, reason, owner, expiresMs };
-  const comment = `Made by \`stepparent except add\` from alert ${alert.id} on ${localTime(nowMs).slice(0, 10)}.`;
+  const comment = `Made by \`stepparent exception add\` from alert ${alert.id} on ${localTime(nowMs).slice(0, 10)}.`;
   const text = exceptionToml(exception, { expires, comment });
   requireSame(text, file, id);
   return { ...exception, directory, file, text };

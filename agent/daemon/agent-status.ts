@@ -204,10 +204,10 @@ const asWarning = (warning: string): string => `warning: ${warning}`;
 
 export const refusedLine = (rule: RefusedRule): string => `refused: ${formatFault(rule)}`;
 
-function huntLine({ id, last, rows, findings, excepted, taken, trouble }: HuntStatus): string {
+function huntLine({ id, last, rows, findings, suppressed, taken, trouble }: HuntStatus): string {
   if (last === undefined) return `${id}: has not run yet`;
   const first = taken === undefined ? '' : ` (${taken} taken as known at the first run)`;
-  const hidden = excepted === undefined ? '' : `, ${excepted} excepted`;
+  const hidden = suppressed === undefined ? '' : `, ${suppressed} suppressed`;
   const outcome = trouble ?? `${rows ?? 0} rows${hidden}, ${findings} told since the start${first}`;
   return `${id}: ${localTime(last)}, ${outcome}`;
 }

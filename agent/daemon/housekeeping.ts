@@ -1,4 +1,4 @@
-// Puts summaries of alerts over the cap into the outbox, and prunes what is older or larger than configured, in small steps.
+// Puts summaries of alerts over the rate limit into the outbox, and prunes what is older or larger than configured, in small steps.
 
 import type { Timers } from '../../collectors/timers.ts';
 import { limits } from '../../storage/limits.ts';

@@ -23,7 +23,7 @@ export interface HuntStatus {
   /** Rows reported as alerts since the start. */
   findings: number;
   /** Rows of the last run that an exception hid; absent when there were none. */
-  excepted?: number;
+  suppressed?: number;
   /** Rows that the first run on this database took as known, without an alert; present when that was since the start. */
   taken?: number;
   /** Why the last run gave nothing. */
@@ -122,8 +122,8 @@ export function startHuntSchedule(
       );
       account.rows = rows.length;
       account.findings += recorded.alerts.length;
-      delete account.excepted;
-      if (recorded.excepted > 0) account.excepted = recorded.excepted;
+      delete account.suppressed;
+      if (recorded.suppressed > 0) account.suppressed = recorded.suppressed;
       delete account.trouble;
       if (recorded.first) {
         account.taken = recorded.known;

@@ -26,7 +26,7 @@ export function describeException(exception: Exception): string[] {
 }
 
 /** How many stored alerts it covers, by state, and the newest five, escaped. */
-export function describeHidden(store: StoreReader, exception: Exception): string[] {
+export function describeSuppressed(store: StoreReader, exception: Exception): string[] {
   const { stored, states, matches, newest } = previewException(store, exception);
   const covered = Object.values(states).reduce((sum, count) => sum + count, 0);
   const byState = Object.entries(states).map(([state, count]) => `${count} ${state}`);

@@ -28,7 +28,7 @@ export function* readIncidents(
   { id, sinceMs, all = false, limit }: IncidentsOptions,
   isAlive: (entityId: string) => boolean,
 ): Generator<Incident> {
-  const states: AlertState[] = all ? ['open', 'capped', 'learning', 'excepted'] : ['open', 'capped'];
+  const states: AlertState[] = all ? ['open', 'rate_limited', 'learning', 'suppressed'] : ['open', 'rate_limited'];
   for (const found of store.listTransactions({ id, sinceMs, states, limit })) {
     const alerts = (function* () {
       for (const alert of store.transactionAlerts(found)) if (states.includes(alert.state)) yield alert;

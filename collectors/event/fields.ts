@@ -427,9 +427,9 @@ const stepparentFields = {
       state: {
         type: 'keyword',
         required: true,
-        values: ['open', 'learning', 'capped', 'excepted'],
+        values: ['open', 'learning', 'rate_limited', 'suppressed'],
         about:
-          '`open`: delivered or to be delivered; `learning`: raised while learning, kept; `capped`: over the limit, kept and counted in a summary; `excepted`: hidden by an exception, kept and counted',
+          '`open`: delivered or to be delivered; `learning`: raised while learning, kept; `rate_limited`: over the limit, kept and counted in a summary; `suppressed`: hidden by an exception, kept and counted',
       },
       exception: {
         about: 'The exception that hid the alert',
@@ -451,7 +451,7 @@ const stepparentFields = {
     },
   },
   summary: {
-    about: 'A summary of capped alerts of the rule in `rule.id`',
+    about: 'A summary of rate-limited alerts of the rule in `rule.id`',
     on: alertOnly,
     fields: {
       alerts: { type: 'long', required: true, about: 'Number of alerts that were kept and not sent' },

@@ -19,7 +19,7 @@ export interface FindingDeps {
   state: AlertState;
   id: string;
   nowMs: number;
-  /** What hides it; given with the state `excepted`. */
+  /** What hides it; given with the state `suppressed`. */
   exception?: Exception | undefined;
 }
 

@@ -62,7 +62,7 @@ const fileOf = (at: number, name: string, action = 'rename'): StepparentEvent =>
     file: { path: `/var/lib/dpkg/info/${name}`, name, directory: '/var/lib/dpkg/info' },
   };
 };
-function alertOf(event: StepparentEvent, rule: string, risk: number, state: 'open' | 'capped' = 'open') {
+function alertOf(event: StepparentEvent, rule: string, risk: number, state: 'open' | 'rate_limited' = 'open') {
   return {
     state,
     document: {

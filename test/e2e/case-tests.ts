@@ -162,7 +162,7 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     for (const reason of await reasons()) meanwhile.add(reason);
     const listed = host.alerts();
     const alerts = listed
-      .filter((alert) => isAnswer(alert) && !known.has(alert.id) && alert.state !== 'capped')
+      .filter((alert) => isAnswer(alert) && !known.has(alert.id) && alert.state !== 'rate_limited')
       .map(({ ruleId, terms, count }) => ({ rule: ruleId, terms: JSON.stringify(terms), times: count }));
     known = new Set(listed.map(({ id }) => id));
     return { ended, alerts, degraded: [...meanwhile] };

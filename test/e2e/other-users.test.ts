@@ -18,7 +18,9 @@ describe.skipIf(endToEndMissing)(titled('another user', endToEndMissing), () => 
     chmodSync(scratch, 0o755);
     const directory = join(scratch, 'flood');
     mkdirSync(directory);
-    const parents = Array.from({ length: limits.capAlerts + 5 }, (_, i) => copyOf(directory, '/bin/dash', `p${i}`));
+    const parents = Array.from({ length: limits.rateLimitAlerts + 5 }, (_, i) =>
+      copyOf(directory, '/bin/dash', `p${i}`),
+    );
     await run('chmod', ['-R', 'a+rX', directory]);
     const agent = testAgent(scratch);
     await agent.start();
@@ -42,10 +44,10 @@ describe.skipIf(endToEndMissing)(titled('another user', endToEndMissing), () => 
     expect(stateOf(own)).toEqual(['open']);
     expect(stateOf(`${shared} (not root)`)).toEqual(['open']);
     expect(stateOf(shared)).toEqual(['open']);
-    const capped = alerts.filter(({ stepparent }) => stepparent.alert.state === 'capped');
-    expect(capped).toHaveLength(5);
+    const rateLimited = alerts.filter(({ stepparent }) => stepparent.alert.state === 'rate_limited');
+    expect(rateLimited).toHaveLength(5);
     const known = (await agent.baseline()).map(({ terms }) => terms[0]);
-    expect(capped.filter(({ stepparent }) => known.includes(stepparent.alert.terms[0] ?? ''))).toEqual([]);
+    expect(rateLimited.filter(({ stepparent }) => known.includes(stepparent.alert.terms[0] ?? ''))).toEqual([]);
     await agent.stop();
   });
 });

@@ -64,7 +64,7 @@ rule = "${shipped}"
 reason = "this test"
 owner = "test"
 expires = "never"
-when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] }]
+when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"] }]
 `);
     expect((await agent.status()).hunts.scheduled.length).toBeGreaterThan(0);
     expect(await reload(agent)).toBeUndefined();
@@ -73,8 +73,8 @@ when = [{ field = "process.parent.name", operator = "is", values = ["excepted"] 
     expect(status.exceptions.in_force).toBe(1);
     expect(status.restart_needed).toEqual(['sensor']);
     expect(agent.stderr).toMatch(/ warn .* keys=sensor$/m);
-    expect(await installBy(agent, 'excepted')).toEqual([]);
-    expect(await installBy(agent, 'unexcepted')).toEqual([shipped]);
+    expect(await installBy(agent, 'suppressed')).toEqual([]);
+    expect(await installBy(agent, 'unsuppressed')).toEqual([shipped]);
 
     // The record of what was in force is among the events.
     const reported = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');

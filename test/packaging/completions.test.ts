@@ -83,7 +83,7 @@ const rows: [line: string, offered: string[]][] = [
   ['stepparent run --', ['--check', '--strict', '--config', '--help']],
   ['stepparent --config=/nowhere/x baseline ', ['list', 'allow', 'remove']],
   ['stepparent alerts --s', ['--since', '--state']],
-  ['stepparent alerts --state ', ['open', 'learning', 'capped', 'excepted']],
+  ['stepparent alerts --state ', ['open', 'learning', 'rate_limited', 'suppressed']],
   ['stepparent alerts --since 2h --state=o', ['open']],
   ['stepparent alerts --since ', []],
   ['stepparent rules show package-tool-i', ['package-tool-impostor']],

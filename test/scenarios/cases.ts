@@ -10,7 +10,7 @@ export type Answer = {
   fails?: string;
 } & (
   | {
-      /** New alerts that are not capped, of these rules or of any rule; the alert's terms contain `term`. */
+      /** New alerts that are not rate-limited, of these rules or of any rule; the alert's terms contain `term`. */
       alerts: readonly string[] | 'any';
       term?: string;
       /** The least number of sightings, over all alerts (default: 1). */
@@ -546,7 +546,7 @@ SCRIPT
     `for i in $(seq 130); do cp /bin/dash p$i; ./p$i -c 'dpkg -i /nowhere/x.deb; :' 2>/dev/null; done
     cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
     proof /opt/evil.ran`,
-    [{ ...reported, term: '/real', fails: 'at the cap every alert of the rule is held back' }],
+    [{ ...reported, term: '/real', fails: 'at the rate limit every alert of the rule is held back' }],
     { fresh: true },
   ),
   daemon(
@@ -645,7 +645,7 @@ PROGRAM
     evil; sleep 1
     stepparent baseline list --json >baseline
     echo "counted as root's: $(grep -c '"/opt/nobody/r[0-9]*"' baseline || :)"`,
-    // Not by the alert that is held back: how many count as root's, and so reach the cap, depends on how busy the machine is.
+    // Not by the alert that is held back: how many count as root's, and so reach the rate limit, depends on how busy the machine is.
     [
       {
         prints: "counted as root's: 0",

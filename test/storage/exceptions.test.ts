@@ -19,18 +19,18 @@ test('one row, no delivery, nothing learned; the document says which exception',
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   expect(put(store, start, { exception })).toEqual({ alerts: [] });
   const [alert] = store.listAlerts();
-  expect(alert).toMatchObject({ state: 'excepted', count: 1, terms: ['/usr/bin/python3'] });
+  expect(alert).toMatchObject({ state: 'suppressed', count: 1, terms: ['/usr/bin/python3'] });
   expect(alert?.document.stepparent.alert).toEqual({
     id: alert?.id,
     terms: ['/usr/bin/python3'],
     reason: expect.stringContaining('/usr/bin/python3 has not installed'),
-    state: 'excepted',
+    state: 'suppressed',
     exception: { id: exception.id, reason: 'vendor updater', owner: 'alice', expires: '2026-04-02T10:00:00.000Z' },
   });
   expect(store.pending('journald', 10, start + hour)).toEqual([]);
   expect(store.pending('ndjson', 10, start + hour)).toEqual([]);
   expect([...store.listTerms()]).toEqual([]);
-  expect(store.status()).toMatchObject({ alerts: { open: 0, excepted: 1 }, outbox: {}, events: 1 });
+  expect(store.status()).toMatchObject({ alerts: { open: 0, suppressed: 1 }, outbox: {}, events: 1 });
 });
 
 test('repeats are counted in that row, however late; other terms, scopes and exceptions have rows of their own', () => {
@@ -53,7 +53,7 @@ test('repeats are counted in that row, however late; other terms, scopes and exc
     ['/usr/bin/python3', 'c0ffee', 1, exception.id],
     ['/usr/bin/python3', '', 2, other.id],
   ]);
-  expect(store.hidden()).toEqual(
+  expect(store.suppressed()).toEqual(
     new Map([
       [exception.id, { count: 5, lastMs: start + 100 * day }],
       [other.id, { count: 2, lastMs: start + minute }],
@@ -71,7 +71,7 @@ describe('when it has ended the term alerts', () => {
     expect(put(store, start + 1, { rule }).alerts).toMatchObject([{ state: 'open' }]);
     expect(put(store, start + 2, { rule })).toEqual({ alerts: [] });
     expect(states(store)).toEqual([
-      ['excepted', 1],
+      ['suppressed', 1],
       ['open', 2],
     ]);
     expect(store.pending('journald', 10, start + hour)).toHaveLength(1);
@@ -117,7 +117,7 @@ test('a known front end that was learned stays known', () => {
 test('in learning mode too', () => {
   const store = temporaryStore({ learningMs: day });
   put(store, start, { exception });
-  expect(states(store)).toEqual([['excepted', 1]]);
+  expect(states(store)).toEqual([['suppressed', 1]]);
   expect([...store.listTerms()]).toEqual([]);
 });
 
@@ -127,16 +127,21 @@ test('a term that was not observed', () => {
   put(store, start + 2 * hour, { terms: [null], exception });
   expect(put(store, start + 2 * hour + 1, { terms: [null] }).alerts).toHaveLength(1);
   expect(states(store)).toEqual([
-    ['excepted', 2],
+    ['suppressed', 2],
     ['open', 1],
   ]);
 });
 
-test('hidden matches neither count towards the cap nor are they capped', () => {
+test('hidden matches neither count towards the rate limit nor are they rate-limited', () => {
   const store = temporaryStore();
   const terms = (i: number): Options => ({ terms: [`/x/${i}`] });
-  for (let i = 0; i < limits.capAlerts + 5; i++) put(store, start, { ...terms(i), exception });
-  expect(store.status().alerts).toEqual({ open: 0, learning: 0, capped: 0, excepted: limits.capAlerts + 5 });
+  for (let i = 0; i < limits.rateLimitAlerts + 5; i++) put(store, start, { ...terms(i), exception });
+  expect(store.status().alerts).toEqual({
+    open: 0,
+    learning: 0,
+    rate_limited: 0,
+    suppressed: limits.rateLimitAlerts + 5,
+  });
   expect(put(store, start, terms(-1)).alerts).toMatchObject([{ state: 'open' }]);
   expect(store.summarize(start + hour)).toEqual([]);
 });
@@ -176,10 +181,10 @@ describe('rows of a hunt', () => {
       first: true,
       alerts: [],
       known: 1,
-      excepted: 1,
+      suppressed: 1,
     });
-    expect(store.recordHunt(rule, [covered, row('b')], start + hour)).toMatchObject({ known: 1, excepted: 1 });
-    expect(states(store)).toEqual([['excepted', 2]]);
+    expect(store.recordHunt(rule, [covered, row('b')], start + hour)).toMatchObject({ known: 1, suppressed: 1 });
+    expect(states(store)).toEqual([['suppressed', 2]]);
     expect(store.pending('journald', 10, start + hour)).toEqual([]);
     expect(store.recordHunt(rule, [row('a'), row('b')], start + 2 * hour).alerts).toMatchObject([
       { terms: ['a'], state: 'open' },
@@ -189,6 +194,6 @@ describe('rows of a hunt', () => {
   test('that an operator allows stay allowed', () => {
     const store = temporaryStore();
     store.allowTerm(rule, '', ['a'], start);
-    expect(store.recordHunt(rule, [row('a', exception.id)], start)).toMatchObject({ known: 1, excepted: 0 });
+    expect(store.recordHunt(rule, [row('a', exception.id)], start)).toMatchObject({ known: 1, suppressed: 0 });
   });
 });

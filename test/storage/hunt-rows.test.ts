@@ -20,7 +20,7 @@ const rows = (...names: (string | null)[]): HuntRow[] =>
 
 test('the first run takes all rows as known; later each new row is one alert, for every sink', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
-  expect(store.recordHunt(rule, rows('a', 'b'), start)).toEqual({ first: true, alerts: [], known: 2, excepted: 0 });
+  expect(store.recordHunt(rule, rows('a', 'b'), start)).toEqual({ first: true, alerts: [], known: 2, suppressed: 0 });
   const second = store.recordHunt(rule, rows('a', 'c', null), start + hour);
   expect(second).toMatchObject({ first: false, known: 1 });
   expect(second.alerts.map(({ terms, state }) => [terms[0], state])).toEqual([
@@ -69,14 +69,14 @@ test('an operator’s word counts: a removed row is reported again, a allowed on
   expect(alerts.map(({ terms }) => terms[0])).toEqual(['a']);
 });
 
-test('what is over the cap is kept and told in a summary', () => {
+test('what is over the rate limit is kept and told in a summary', () => {
   const store = temporaryStore();
   store.recordHunt(rule, [], start);
-  const names = Array.from({ length: limits.capAlerts + 5 }, (_, i) => `n${i}`);
+  const names = Array.from({ length: limits.rateLimitAlerts + 5 }, (_, i) => `n${i}`);
   const { alerts } = store.recordHunt(rule, rows(...names), start + hour);
-  expect(alerts.filter(({ state }) => state === 'capped')).toHaveLength(5);
-  expect(store.pending('journald', 1000, start + hour)).toHaveLength(limits.capAlerts);
-  const [summary] = store.summarize(start + hour + limits.capWindowMs);
+  expect(alerts.filter(({ state }) => state === 'rate_limited')).toHaveLength(5);
+  expect(store.pending('journald', 1000, start + hour)).toHaveLength(limits.rateLimitAlerts);
+  const [summary] = store.summarize(start + hour + limits.rateLimitWindowMs);
   expect(summary).toMatchObject({ rule: { id: rule }, stepparent: { summary: { alerts: 5 } } });
 });
 

@@ -58,12 +58,12 @@ test('kill -9, many times', { timeout: 120_000 }, async () => {
   const open = alerts.filter(({ state }) => state === 'open');
   expect(open.filter(({ id, journald }) => journald === 0 && !delivered.has(id))).toEqual([]);
   expect(open.filter(({ ndjson }) => ndjson !== 1)).toEqual([]);
-  const capped = alerts.filter(({ state }) => state === 'capped');
+  const rateLimited = alerts.filter(({ state }) => state === 'rate_limited');
   // What was told was learned, and what was not was not.
   const learned = new Set(terms.map(({ term }) => term));
   expect(open.filter(({ term, rule }) => !learned.has(term) && rule !== 'odd-option')).toEqual([]);
-  expect(capped.filter(({ term }) => learned.has(term))).toEqual([]);
-  const [reported] = rows<{ n: number }>('SELECT coalesce(sum(count), 0) AS n FROM capping');
-  expect(reported?.n).toBe(capped.length);
+  expect(rateLimited.filter(({ term }) => learned.has(term))).toEqual([]);
+  const [reported] = rows<{ n: number }>('SELECT coalesce(sum(count), 0) AS n FROM rate_limits');
+  expect(reported?.n).toBe(rateLimited.length);
   db.close();
 });

@@ -6,7 +6,7 @@ import { schemaVersion } from '../../storage/migrations.ts';
 import { exampleFinding, exampleRule, minute, start } from './examples.ts';
 import { temporaryStore } from './temporary-store.ts';
 
-/** a at 0, b at 1 (capped nowhere, in a container), c at 2 (another rule), a again at 3 minutes. */
+/** a at 0, b at 1 (rate-limited nowhere, in a container), c at 2 (another rule), a again at 3 minutes. */
 function filledStore() {
   const store = temporaryStore();
   const rows: [string, object][] = [
@@ -79,7 +79,7 @@ test('more than a page, many at the same time: each once, in order', () => {
   const store = temporaryStore();
   const names = Array.from({ length: 950 }, (_, i) => String(i).padStart(4, '0'));
   store.record(
-    // A rule for each hundred: what is over a rule's cap is not learned.
+    // A rule for each hundred: what is over a rule's rate limit is not learned.
     names.map((name, i) =>
       exampleFinding(start, { rule: exampleRule({ id: `rule-${Math.floor(i / 100)}` }), terms: [name], eventId: name }),
     ),
@@ -97,7 +97,7 @@ test('status', () => {
     events: 5,
     oldestEventMs: start,
     terms: { alert: 3, known: 1 },
-    alerts: { open: 3, learning: 0, capped: 0 },
+    alerts: { open: 3, learning: 0, rate_limited: 0 },
     outbox: { journald: { waiting: 3 } },
   });
   expect(temporaryStore().status()).toMatchObject({ events: 0, oldestEventMs: undefined, terms: {}, outbox: {} });

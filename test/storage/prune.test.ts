@@ -29,7 +29,7 @@ function fill(store: Store, count: number, timeMs: number, prefix = 't'): void {
   store.record(findings, timeMs);
 }
 
-/** Terms alone, at most 800: of a known-terms list, so none is over the cap. */
+/** Terms alone, at most 800: of a known-terms list, so none is over the rate limit. */
 function fillKnown(store: Store, count: number, timeMs: number): void {
   const findings = Array.from({ length: count }, (_, i) =>
     exampleFinding(timeMs, { terms: [`t${i % 800}`], known: true }),
@@ -92,11 +92,11 @@ describe('by age', () => {
 });
 
 describe('by number and size', () => {
-  test('alerts: capped ones first, then the oldest', () => {
+  test('alerts: rate-limited ones first, then the oldest', () => {
     const store = temporaryStore();
     fill(store, 105, start);
     expect(pruneAll(store, start, { alerts: 102 }).alerts).toBe(3);
-    expect(store.status().alerts).toEqual({ open: 100, learning: 0, excepted: 0, capped: 2 });
+    expect(store.status().alerts).toEqual({ open: 100, learning: 0, suppressed: 0, rate_limited: 2 });
     expect(pruneAll(store, start, { alerts: 98 }).alerts).toBe(4);
     expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(
       Array.from({ length: 98 }, (_, i) => `t${i + 2}`),
@@ -112,7 +112,7 @@ describe('by number and size', () => {
     pruneAll(store, start + 10, { maxBytes });
     const after = store.status();
     expect(after.events).toBe(0);
-    expect(after.alerts.capped).toBeLessThan(before.alerts.capped);
+    expect(after.alerts.rate_limited).toBeLessThan(before.alerts.rate_limited);
     expect(after.alerts.open).toBe(100);
     store.close();
     const db = new Database(store.path, { readonly: true });
@@ -157,7 +157,7 @@ describe('by number and size', () => {
     const store = temporaryStore();
     fill(store, 300, start);
     pruneAll(store, start, { maxBytes: 0 });
-    expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0, capped: 0 }, terms: { alert: 100 } });
+    expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0, rate_limited: 0 }, terms: { alert: 100 } });
   });
 
   test('terms of a rule: at the bound the oldest goes; allowed ones and those of other rules stay', () => {

@@ -11,7 +11,7 @@ writeSync(1, `${JSON.stringify({ setAside: store.setAside })}\n`);
 
 for (let batch = 0; ; batch++) {
   const now = Date.now();
-  // A rule for every few batches: some of its alerts are sent, some are over the cap.
+  // A rule for every few batches: some of its alerts are sent, some are over the rate limit.
   const rule = exampleRule({ id: `rule-${run}-${Math.floor(batch / 20)}` });
   const findings = Array.from({ length: 10 }, (_, i) => {
     const eventId = `${run}-${batch}-${i}`;

@@ -27,7 +27,7 @@ function filled(learningMs?: number): Store {
   store.record([exampleFinding(start + 5 * minute)], start + 5 * minute);
   return store;
 }
-const all = { states: ['open', 'capped'] as const, limit: 10 };
+const all = { states: ['open', 'rate_limited'] as const, limit: 10 };
 
 test('transactions with an alert, by the last one', () => {
   const store = filled();

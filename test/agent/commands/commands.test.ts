@@ -456,11 +456,14 @@ test('reload: says what the agent did', async () => {
 test.for([
   [[], 2, 'Usage: stepparent'],
   [['alrts'], 2, "error: unknown command 'alrts'"],
-  [['alerts', '--state', 'shut'], 2, 'Allowed choices are open, learning, capped'],
+  [['alerts', '--state', 'shut'], 2, 'Allowed choices are open, learning, rate_limited'],
   [['alerts', '--since', 'yesterday'], 2, `argument 'yesterday' is invalid. Allowed: ${allowedDuration}`],
   [['events', '--limit', '0'], 2, "argument '0' is invalid. Allowed: "],
   [['baseline', 'remove', 'a-rule'], 2, "missing required argument 'term'"],
   [['baseline', 'trust', 'a-rule', '/x'], 2, 'stepparent: `baseline trust` is now `baseline allow`\n'],
+  [['except', 'list'], 2, 'stepparent: `except` is now `exception`\n'],
+  [['alerts', '--state', 'capped'], 2, 'argument \'capped\' is invalid. It is now "rate_limited".'],
+  [['alerts', '--state', 'excepted'], 2, 'argument \'excepted\' is invalid. It is now "suppressed".'],
   [['--config', '/x', 'baseline', 'forget', 'a-rule'], 2, 'stepparent: `baseline forget` is now `baseline remove`\n'],
 ] as const)('wrong use: %j', async ([args, code, err]) => {
   const result = await run(process.execPath, [main, ...args]);

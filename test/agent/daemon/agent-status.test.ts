@@ -14,7 +14,7 @@ const store: StoreFacts = {
   events: 12,
   oldest_event: time,
   terms: { alert: 2, allowed: 1 },
-  alerts: { open: 2, learning: 0, capped: 0, excepted: 4 },
+  alerts: { open: 2, learning: 0, rate_limited: 0, suppressed: 4 },
   outbox: { journald: { waiting: 3, failing: 1, oldest: time } },
   learning: { started: time, until: time, active: false },
 };

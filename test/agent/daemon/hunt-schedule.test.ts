@@ -131,7 +131,7 @@ test('a store that fails is a failed run: the rows are told at the next', async 
   expect(reported).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
 });
 
-test('a row that an exception covers is not told, and counted as excepted', async () => {
+test('a row that an exception covers is not told, and counted as suppressed', async () => {
   const asked: unknown[] = [];
   const { store, running, reported, finished } = schedule(
     { files: [answer(), answer('x', 'y')] },
@@ -149,12 +149,12 @@ test('a row that an exception covers is not told, and counted as excepted', asyn
     ['hunt:files', 'hunt:files', 'hunt-finding', 'y', true],
   ]);
   expect(reported).toEqual(['first run of files: 0', 'alerts']);
-  expect(running.status()).toMatchObject([{ rows: 2, findings: 1, excepted: 1 }]);
+  expect(running.status()).toMatchObject([{ rows: 2, findings: 1, suppressed: 1 }]);
   expect([...store.listAlerts()].map(({ terms, state }) => [terms[0], state])).toEqual([
-    ['x', 'excepted'],
+    ['x', 'suppressed'],
     ['y', 'open'],
   ]);
-  const [hidden] = store.listAlerts({ state: 'excepted' });
+  const [hidden] = store.listAlerts({ state: 'suppressed' });
   expect(hidden?.document.stepparent.alert?.exception).toMatchObject({ owner: 'alice' });
 });
 

@@ -35,7 +35,7 @@ const facts: StoreFacts = {
   size_bytes: 1,
   events: 0,
   terms: {},
-  alerts: { open: 0, learning: 0, capped: 0, excepted: 0 },
+  alerts: { open: 0, learning: 0, rate_limited: 0, suppressed: 0 },
   outbox: {},
 };
 

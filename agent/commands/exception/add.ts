@@ -1,4 +1,4 @@
-// `stepparent except add`: makes an exception of a stored alert, shows what it would have hidden, and writes it as one drop-in file.
+// `stepparent exception add`: makes an exception of a stored alert, shows what it would have hidden, and writes it as one drop-in file.
 
 import { closeSync, fsyncSync, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,14 +45,14 @@ const chars = 300;
 async function addException({ from, field: fields = [], ...options }: AddOptions): Promise<boolean> {
   const { makeException } = await import('../../configuration/make-exception.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
-  const { describeException, describeHidden } = await import('../../output/exception-lines.ts');
+  const { describeException, describeSuppressed } = await import('../../output/exception-lines.ts');
   const nowMs = Date.now();
   try {
     const read = readConfiguration(options.config);
     const made = await withStoreReader(options.config, (store) => {
       const alert = alertOf(store, from);
       const exception = makeException(alert, read, { ...options, fields }, nowMs);
-      const lines = [...describeException(exception), ...describeHidden(store, exception)];
+      const lines = [...describeException(exception), ...describeSuppressed(store, exception)];
       process.stdout.write(`${lines.join('\n')}\n`);
       if (alert.terms.some((term) => term?.endsWith(' (unverified)'))) {
         console.error(

@@ -1,4 +1,4 @@
-// The cap: a maximum of alerts of one rule in five minutes; the others are kept and reported in one summary.
+// The rate limit: a maximum of alerts of one rule in five minutes; the others are kept and reported in one summary.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,52 +9,53 @@ import { openStore } from '../../storage/store.ts';
 import { exampleFinding, exampleRule, minute, second, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
-const cappedOf = ({ alerts }: Recorded): number => alerts.filter(({ state }) => state === 'capped').length;
+const rateLimitedOf = ({ alerts }: Recorded): number => alerts.filter(({ state }) => state === 'rate_limited').length;
 
 let lastTerm = 0;
 function burst(count: number, atMs: number, rule = exampleRule()): JudgedEvent[] {
   return Array.from({ length: count }, () => exampleFinding(atMs, { rule, terms: [`/tmp/${++lastTerm}`] }));
 }
 
-test('up to the cap each is sent, past it they are kept and not learned', () => {
+test('up to the rate limit each is sent, past it they are kept and not learned', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   const { alerts } = store.record(burst(103, start), start);
   expect(alerts).toHaveLength(103);
-  expect(alerts.slice(98, 102).map(({ state }) => state)).toEqual(['open', 'open', 'capped', 'capped']);
-  expect(alerts[102]?.document.stepparent.alert?.state).toBe('capped');
-  for (const sink of ['journald', 'ndjson']) expect(store.pending(sink, 1000, start)).toHaveLength(limits.capAlerts);
+  expect(alerts.slice(98, 102).map(({ state }) => state)).toEqual(['open', 'open', 'rate_limited', 'rate_limited']);
+  expect(alerts[102]?.document.stepparent.alert?.state).toBe('rate_limited');
+  for (const sink of ['journald', 'ndjson'])
+    expect(store.pending(sink, 1000, start)).toHaveLength(limits.rateLimitAlerts);
   expect([...store.listTerms()]).toHaveLength(100);
-  expect(store.status()).toMatchObject({ alerts: { open: 100, capped: 3 } });
+  expect(store.status()).toMatchObject({ alerts: { open: 100, rate_limited: 3 } });
 });
 
-test('each rule has its own cap', () => {
+test('each rule has its own rate limit', () => {
   const store = temporaryStore();
   const other = exampleRule({ id: 'other' });
-  expect(cappedOf(store.record([...burst(100, start), ...burst(100, start, other)], start))).toBe(0);
+  expect(rateLimitedOf(store.record([...burst(100, start), ...burst(100, start, other)], start))).toBe(0);
 });
 
 test('the five minutes slide', () => {
   const store = temporaryStore();
   store.record(burst(60, start), start);
   store.record(burst(40, start + 4 * minute), start + 4 * minute);
-  const capped = (atMs: number) => cappedOf(store.record(burst(1, start + atMs), start + atMs));
-  expect(capped(5 * minute - 1)).toBe(1);
-  expect(capped(5 * minute)).toBe(0);
+  const rateLimited = (atMs: number) => rateLimitedOf(store.record(burst(1, start + atMs), start + atMs));
+  expect(rateLimited(5 * minute - 1)).toBe(1);
+  expect(rateLimited(5 * minute)).toBe(0);
 });
 
-test('a repeat of a capped term counts into its alert', () => {
+test('a repeat of a rate-limited term counts into its alert', () => {
   const store = temporaryStore();
   store.record(burst(101, start), start);
-  const [capped] = store.listAlerts({ state: 'capped' });
-  store.record([exampleFinding(start + second, { terms: capped?.terms ?? [] })], start + second);
-  expect([...store.listAlerts({ state: 'capped' })]).toMatchObject([{ count: 2 }]);
+  const [rateLimited] = store.listAlerts({ state: 'rate_limited' });
+  store.record([exampleFinding(start + second, { terms: rateLimited?.terms ?? [] })], start + second);
+  expect([...store.listAlerts({ state: 'rate_limited' })]).toMatchObject([{ count: 2 }]);
 });
 
-test('what was over the cap is told when it comes again and there is room', () => {
+test('what was over the rate limit is told when it comes again and there is room', () => {
   const store = temporaryStore({ sinks: ['journald'] });
   store.record(burst(101, start), start);
-  const [capped] = store.listAlerts({ state: 'capped' });
-  const again = () => [exampleFinding(start + 6 * minute, { terms: capped?.terms ?? [] })];
+  const [rateLimited] = store.listAlerts({ state: 'rate_limited' });
+  const again = () => [exampleFinding(start + 6 * minute, { terms: rateLimited?.terms ?? [] })];
   const { alerts } = store.record(again(), start + 6 * minute);
   expect(alerts.map(({ state }) => state)).toEqual(['open']);
   expect(store.record(again(), start + 7 * minute)).toMatchObject({ alerts: [] });
@@ -64,30 +65,30 @@ test('a match that teaches nothing is told as well when there is room again', ()
   const store = temporaryStore();
   const rule = exampleRule({ id: 'eql', type: 'eql', window: 'fixed' });
   store.record(burst(101, start, rule), start);
-  const [capped] = store.listAlerts({ state: 'capped' });
+  const [rateLimited] = store.listAlerts({ state: 'rate_limited' });
   const again = (ms: number) =>
-    store.record([exampleFinding(start + ms, { rule, terms: capped?.terms ?? [] })], start + ms);
+    store.record([exampleFinding(start + ms, { rule, terms: rateLimited?.terms ?? [] })], start + ms);
   expect(again(minute)).toMatchObject({ alerts: [] });
   expect(again(6 * minute).alerts.map(({ state }) => state)).toEqual(['open']);
   expect(again(7 * minute)).toMatchObject({ alerts: [] });
 });
 
-test('what others than root do does not use up the cap of what root does', () => {
+test('what others than root do does not use up the rate limit of what root does', () => {
   const store = temporaryStore();
   const ofNobody = burst(200, start).map((judgedEvent) => ({
     ...judgedEvent,
     event: { ...judgedEvent.event, user: { id: '65534' } },
   }));
-  expect(cappedOf(store.record(ofNobody, start))).toBe(100);
-  expect(cappedOf(store.record(burst(100, start + second), start + second))).toBe(0);
-  expect(cappedOf(store.record(burst(1, start + second), start + second))).toBe(1);
+  expect(rateLimitedOf(store.record(ofNobody, start))).toBe(100);
+  expect(rateLimitedOf(store.record(burst(100, start + second), start + second))).toBe(0);
+  expect(rateLimitedOf(store.record(burst(1, start + second), start + second))).toBe(1);
 });
 
-test('the clock set back does not leave the cap standing', () => {
+test('the clock set back does not leave the rate limit standing', () => {
   const store = temporaryStore();
   store.record(burst(100, start), start);
   const earlier = start - 60 * minute;
-  expect(cappedOf(store.record(burst(1, earlier), earlier))).toBe(0);
+  expect(rateLimitedOf(store.record(burst(1, earlier), earlier))).toBe(0);
 });
 
 test('the summary: one for each rule and sink, when the five minutes are over, once', () => {

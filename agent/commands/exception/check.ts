@@ -1,4 +1,4 @@
-// `stepparent except check`: which stored alerts each exception would hide.
+// `stepparent exception check`: which stored alerts each exception would hide.
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -18,7 +18,7 @@ const lineChars = 1000;
 async function checkExceptions({ config }: GlobalOptions, file: string | undefined): Promise<void> {
   const { exceptionWarnings } = await import('../../configuration/exception-warnings.ts');
   const { readConfiguration, readExceptions } = await import('../../configuration/read-configuration.ts');
-  const { describeException, describeHidden } = await import('../../output/exception-lines.ts');
+  const { describeException, describeSuppressed } = await import('../../output/exception-lines.ts');
   const read = readConfiguration(config);
   const exceptions = file === undefined ? read.exceptions : readExceptions(resolve(file));
   printWarnings(exceptionWarnings(read, exceptions));
@@ -28,7 +28,7 @@ async function checkExceptions({ config }: GlobalOptions, file: string | undefin
       const lines = [
         escapeText(`${exception.file}:${exception.line}`, lineChars),
         ...describeException(exception),
-        ...describeHidden(store, exception),
+        ...describeSuppressed(store, exception),
       ];
       process.stdout.write(`${index > 0 ? '\n' : ''}${lines.join('\n')}\n`);
     }

@@ -1,8 +1,8 @@
-// `stepparent except list`: the exceptions of the configuration, with what each has hidden.
+// `stepparent exception list`: the exceptions of the configuration, with what each has suppressed.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
-import type { HiddenCount } from '../../../storage/exceptions.ts';
+import type { SuppressedCount } from '../../../storage/exceptions.ts';
 import { StoreError } from '../../../storage/store-error.ts';
 import { localTime } from '../../output/local-time.ts';
 import { printWarnings } from '../../output/print-check.ts';
@@ -16,13 +16,13 @@ interface ListOptions extends GlobalOptions {
 
 export const list = (): Command =>
   defineCommand('list')
-    .description('list the exceptions, with what each has hidden')
+    .description('list the exceptions, with what each has suppressed')
     .addOption(jsonOption())
     .action(action(listExceptions));
 
 const lineChars = 1000;
 
-/** Prints the exceptions in the order of the configuration, with what each has hidden as far as the store still has it. */
+/** Prints the exceptions in the order of the configuration, with what each has suppressed as far as the store still has it. */
 async function listExceptions({ config, json }: ListOptions): Promise<void> {
   const { exceptionFields, isInForce } = await import('../../../detectors/exceptions.ts');
   const { conditionText, expiryText } = await import('../../configuration/exception-text.ts');
@@ -30,12 +30,12 @@ async function listExceptions({ config, json }: ListOptions): Promise<void> {
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   const read = readConfiguration(config);
   const nowMs = Date.now();
-  const hidden = await readHidden(config);
+  const suppressed = await readSuppressed(config);
   printWarnings(exceptionWarnings(read, read.exceptions));
   if (json) {
     for (const exception of read.exceptions) {
       const { id, rules, when, file, line } = exception;
-      const { count = 0, lastMs } = hidden.get(id) ?? {};
+      const { count = 0, lastMs } = suppressed.get(id) ?? {};
       const document = {
         ...exceptionFields(exception),
         in_force: isInForce(exception, nowMs),
@@ -43,7 +43,7 @@ async function listExceptions({ config, json }: ListOptions): Promise<void> {
         when,
         file,
         line,
-        hidden: count,
+        suppressed: count,
         ...(lastMs === undefined ? {} : { last: new Date(lastMs).toISOString() }),
       };
       process.stdout.write(`${JSON.stringify(document)}\n`);
@@ -53,7 +53,7 @@ async function listExceptions({ config, json }: ListOptions): Promise<void> {
   const shown = (text: string): string => escapeText(text, lineChars);
   const rows = read.exceptions.map((exception) => {
     const { id, rules, when, reason, owner, file, line } = exception;
-    const { count = 0, lastMs } = hidden.get(id) ?? {};
+    const { count = 0, lastMs } = suppressed.get(id) ?? {};
     const expiry = `${isInForce(exception, nowMs) ? 'until' : 'expired'} ${expiryText(exception)}`;
     const cells = [
       id,
@@ -72,9 +72,9 @@ async function listExceptions({ config, json }: ListOptions): Promise<void> {
 }
 
 /** Of a host without a database yet: nothing. */
-async function readHidden(config: string | undefined): Promise<Map<string, HiddenCount>> {
+async function readSuppressed(config: string | undefined): Promise<Map<string, SuppressedCount>> {
   try {
-    return await withStoreReader(config, (store) => store.hidden());
+    return await withStoreReader(config, (store) => store.suppressed());
   } catch (error) {
     if (!(error instanceof StoreError) || error.trouble !== 'missing') throw error;
     return new Map();

@@ -1,4 +1,4 @@
-// `stepparent except` from the command line: its output, the files it writes, and the input it rejects.
+// `stepparent exception` from the command line: its output, the files it writes, and the input it rejects.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ let alerts: AlertRecord[];
 
 /** A configuration with two rules, and five alerts: three of a-rule by two parents, one by process, one of a rule that is gone. */
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'stepparent-except-'));
+  directory = mkdtempSync(join(tmpdir(), 'stepparent-exception-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   mkdirSync(join(directory, 'rules'));
   mkdirSync(join(directory, 'conf.d'));
@@ -80,7 +80,7 @@ interface Result {
   err: string;
 }
 
-const except = (...args: string[]) => run('except', ...args);
+const runException = (...args: string[]) => run('exception', ...args);
 
 const run = (...args: string[]): Promise<Result> =>
   new Promise((resolve) => {
@@ -98,7 +98,7 @@ const written = (): string[] => readdirSync(join(directory, 'conf.d')).sort();
 const configured = () => readConfiguration(join(directory, 'config.toml')).exceptions;
 
 test('add shows what it would have hidden, then writes one file that hides it', async () => {
-  const { code, out, err } = await except('add', '--from', idOf(0).slice(0, 12), '--reason', 'OPS-12', '--yes');
+  const { code, out, err } = await runException('add', '--from', idOf(0).slice(0, 12), '--reason', 'OPS-12', '--yes');
   expect({ code, files: written().length }).toEqual({ code: 0, files: 1 });
   const [name = ''] = written();
   const [exception] = configured();
@@ -127,7 +127,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   expect(exceptionFor('a-rule', read('/opt/y'), nowMs)).toBeUndefined();
   expect(exceptionFor('a-rule', read('/opt/x\n\x1b[31m'), nowMs + 91 * 86_400_000)).toBeUndefined();
 
-  const again = await except('add', '--from', idOf(2), '--yes');
+  const again = await runException('add', '--from', idOf(2), '--yes');
   expect(again).toMatchObject({
     code: 1,
     err: `stepparent: this exception is there already: ${directory}/conf.d/${name}:3\n`,
@@ -137,7 +137,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
 
 test('fields narrow it, of several values each must be there', async () => {
   const fields = ['--field', 'user.name', '--field', 'process.args'];
-  const { code, out } = await except('add', '--from', idOf(1), ...fields, '--expires', 'never', '--dry-run');
+  const { code, out } = await runException('add', '--from', idOf(1), ...fields, '--expires', 'never', '--dry-run');
   expect({ code, files: written() }).toEqual({ code: 0, files: [] });
   expect(out).toContain(`  when      process.parent.executable is "/opt/y"
   and       user.name is "root"
@@ -154,13 +154,13 @@ test('fields narrow it, of several values each must be there', async () => {
 });
 
 test('what names one process is no condition, and without another there is no exception', async () => {
-  const refused = await except('add', '--from', idOf(3), '--yes');
+  const refused = await runException('add', '--from', idOf(3), '--yes');
   expect(refused).toEqual({
     code: 1,
     out: '',
     err: 'stepparent: process.entity_id is another in each process: say with --field what must be the same\n',
   });
-  expect((await except('add', '--from', idOf(3), '--field', 'process.command_line', '--yes')).code).toBe(0);
+  expect((await runException('add', '--from', idOf(3), '--field', 'process.command_line', '--yes')).code).toBe(0);
   expect(configured()).toMatchObject([
     { rules: ['by-process'], when: [{ field: 'process.command_line', operator: 'is', values: ['dpkg -i x.deb'] }] },
   ]);
@@ -172,14 +172,14 @@ test('an alert of an impostor says that its path is no proof', async () => {
   store.record([exampleFinding(nowMs, { rule, terms: ['/usr/bin/python3 (unverified)'] })], nowMs);
   const impostor = [...store.listAlerts()].at(-1);
   store.close();
-  const { code, out, err } = await except('add', '--from', impostor?.id ?? '', '--dry-run');
+  const { code, out, err } = await runException('add', '--from', impostor?.id ?? '', '--dry-run');
   expect(code).toBe(0);
   expect(out).toContain('when      process.parent.executable is "/usr/bin/python3"\n');
   expect(err).toMatch(/^note: the program of this alert could not be verified/);
 });
 
 test('without --yes and without a terminal nothing is written', async () => {
-  const { code, err } = await except('add', '--from', idOf(0));
+  const { code, err } = await runException('add', '--from', idOf(0));
   expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes it without asking\n' });
   expect(written()).toEqual([]);
 });
@@ -190,7 +190,7 @@ test.skipIf(noScript).for([
   ['', 0],
   ['n', 0],
 ] as const)(titled('on a terminal it asks; %j writes %j files', noScript), async ([answer, files]) => {
-  const args = ['except', 'add', '--from', idOf(0), '--config', join(directory, 'config.toml')];
+  const args = ['exception', 'add', '--from', idOf(0), '--config', join(directory, 'config.toml')];
   const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
   const shown = await new Promise<string>((resolve) => {
     const child = execFile('script', ['-qec', command, '/dev/null'], (_, out) => resolve(out));
@@ -208,7 +208,7 @@ test.skipIf(noScript).for([
 
 test('the end can be a date, which the file shows as it was given', async () => {
   const date = new Date(nowMs + 40 * 86_400_000).toISOString().slice(0, 10);
-  const { code } = await except('add', '--from', idOf(0), '--expires', date, '--file', 'vendor', '--yes');
+  const { code } = await runException('add', '--from', idOf(0), '--expires', date, '--file', 'vendor', '--yes');
   expect({ code, files: written() }).toEqual({ code: 0, files: ['vendor.toml'] });
   expect(readFileSync(join(directory, 'conf.d', 'vendor.toml'), 'utf8')).toContain(`\nexpires = ${date}\n`);
   expect(configured()[0]?.expiresMs).toBe(Date.parse(`${date}T00:00`));
@@ -216,7 +216,7 @@ test('the end can be a date, which the file shows as it was given', async () => 
 
 test('another file is never written over', async () => {
   writeFileSync(join(directory, 'conf.d', 'mine.toml'), 'log.level = "warn"');
-  const { code, err } = await except('add', '--from', idOf(0), '--file', 'mine.toml', '--yes');
+  const { code, err } = await runException('add', '--from', idOf(0), '--file', 'mine.toml', '--yes');
   expect(code).toBe(1);
   expect(err).toBe(`stepparent: ${directory}/conf.d/mine.toml is there already; --file gives another name\n`);
   expect(readFileSync(join(directory, 'conf.d', 'mine.toml'), 'utf8')).toBe('log.level = "warn"');
@@ -239,7 +239,7 @@ test.for<[() => string[], string]>([
   [() => ['--from', idOf(0), '--file', '.x'], '--file must be a name of letters'],
   [() => ['--from', idOf(0), '--reason', ' '], 'this cannot be written as an exception: '],
 ])('add is refused: %#: %s', async ([args, message]) => {
-  const { code, err } = await except('add', ...args(), '--yes');
+  const { code, err } = await runException('add', ...args(), '--yes');
   expect({ code, err: err.slice(0, message.length + 12) }).toEqual({ code: 1, err: `stepparent: ${message}` });
   expect(written()).toEqual([]);
 });
@@ -251,7 +251,7 @@ test('a prefix of several alerts names them', async () => {
   const all = [...store.listAlerts()];
   store.close();
   const [prefix = ''] = all.map(({ id }) => id.slice(0, 1)).filter((digit, i, digits) => digits.indexOf(digit) < i);
-  const { code, err } = await except('add', '--from', prefix, '--yes');
+  const { code, err } = await runException('add', '--from', prefix, '--yes');
   expect(code).toBe(1);
   const [first, ...lines] = err.trimEnd().split('\n');
   expect(first).toBe(`stepparent: ${prefix} begins the id of more than one alert:`);
@@ -261,7 +261,7 @@ test('a prefix of several alerts names them', async () => {
 
 test('a folder that is missing is not made', async () => {
   rmSync(join(directory, 'conf.d'), { recursive: true });
-  const { code, err } = await except('add', '--from', idOf(0), '--yes');
+  const { code, err } = await runException('add', '--from', idOf(0), '--yes');
   expect(code).toBe(1);
   expect(err).toBe(
     `stepparent: there is no folder ${directory}/conf.d; make it first: install -d -m 0755 ${directory}/conf.d\n`,
@@ -280,7 +280,7 @@ values = ["${parent}"]
 `;
 
 test('list: what each has hidden, and when it ends', async () => {
-  expect(await except('list')).toEqual({ code: 0, out: '', err: 'no exceptions\n' });
+  expect(await runException('list')).toEqual({ code: 0, out: '', err: 'no exceptions\n' });
   writeFileSync(
     join(directory, 'conf.d', 'a.toml'),
     text('/opt/*', '"never"') + text('/srv/*', '2020-01-31') + text('/z', '"never"', 'a-rulle'),
@@ -294,12 +294,12 @@ test('list: what each has hidden, and when it ends', async () => {
     store.record([{ event, scope: '', verdicts: [exampleJudged(event, verdict, { exception })] }], nowMs);
   }
   store.close();
-  const shown = [await run('alerts'), await run('alerts', '--state', 'excepted')].map(({ out }) =>
+  const shown = [await run('alerts'), await run('alerts', '--state', 'suppressed')].map(({ out }) =>
     out.trimEnd().split('\n'),
   );
   expect(shown.map(({ length }) => length)).toEqual([6, 1]);
-  expect(shown[1]?.[0]).toContain('a-rule  ×2  (excepted)  ');
-  const { code, out, err } = await except('list');
+  expect(shown[1]?.[0]).toContain('a-rule  ×2  (suppressed)  ');
+  const { code, out, err } = await runException('list');
   expect(code).toBe(0);
   const file = `${directory}/conf.d/a.toml`;
   const lines = out
@@ -322,19 +322,27 @@ test('list: what each has hidden, and when it ends', async () => {
     expect.stringMatching(`^stepparent: warning: ${file}:20: \`rule\`: .*"a-rulle".*"a-rule"`),
     '',
   ]);
-  const { out: json } = await except('list', '--json');
+  const { out: json } = await runException('list', '--json');
   const documents = json
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
   const last = new Date(nowMs).toISOString();
-  expect(documents[0]).toMatchObject({ id: first, in_force: true, hidden: 2, last, rules: ['a-rule'], file, line: 1 });
-  expect(documents[1]).toMatchObject({ id: second, in_force: false, hidden: 0, expires: expect.any(String) });
+  expect(documents[0]).toMatchObject({
+    id: first,
+    in_force: true,
+    suppressed: 2,
+    last,
+    rules: ['a-rule'],
+    file,
+    line: 1,
+  });
+  expect(documents[1]).toMatchObject({ id: second, in_force: false, suppressed: 0, expires: expect.any(String) });
 });
 
 test('check: what the exceptions of the configuration, or of a file, would hide', async () => {
   writeFileSync(join(directory, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
-  const { code, out, err } = await except('check');
+  const { code, out, err } = await runException('check');
   expect(code).toBe(0);
   expect(err).toMatch(/^stepparent: warning: .*a\.toml:5: .*2020-01-31 00:00:00.*\n$/);
   const blocks = out.split('\n\n');
@@ -345,16 +353,16 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
 
   const draft = join(directory, 'draft.toml');
   writeFileSync(draft, text('/opt/y', '"never"'));
-  const drafted = await except('check', draft);
+  const drafted = await runException('check', draft);
   expect(drafted.out).toContain(`${draft}:1\n`);
   expect(drafted.out).toMatch(/ 1 of 4 /);
-  expect(await except('check', '/nowhere.toml')).toEqual({
+  expect(await runException('check', '/nowhere.toml')).toEqual({
     code: 78,
     out: '',
     err: expect.stringMatching(/^stepparent: \/nowhere\.toml: .+\n$/),
   });
   writeFileSync(draft, text('/opt/y', '"soon"'));
-  const wrong = await except('check', draft);
+  const wrong = await runException('check', draft);
   expect(wrong).toMatchObject({ code: 78, out: '' });
   expect(wrong.err).toMatch(new RegExp(`^stepparent: ${draft}:5:1: \`exceptions\\[0\\]\\.expires\` `));
 });
@@ -371,5 +379,5 @@ test.for([
   [['add', '--from', 'a', '--yes', '--dry-run'], "option '--yes' cannot be used with option '--dry-run'"],
   [['alow'], "unknown command 'alow'"],
 ] as const)('wrong use: %j', async ([args, err]) => {
-  expect(await except(...args)).toMatchObject({ code: 2, err: expect.stringContaining(err) });
+  expect(await runException(...args)).toMatchObject({ code: 2, err: expect.stringContaining(err) });
 });
