@@ -150,9 +150,9 @@ export interface StartedAgent {
 export async function startAgent(checkout: string, directory: string, toml: readonly string[]): Promise<StartedAgent> {
   const config = path.join(directory, 'config.toml');
   const lines = [
-    ...['state', 'logs', 'runtime'].map((each) => `${each}_directory = "${path.join(directory, each)}"`),
+    ...['state', 'logs', 'runtime'].map((each) => `directories.${each} = "${path.join(directory, each)}"`),
     // The largest runs must not be pruned.
-    '[retention]\nmax_mb = 100000',
+    '[retention]\nmax_mib = 100000',
     ...toml,
   ];
   fs.writeFileSync(config, `${lines.join('\n')}\n`);
@@ -172,7 +172,7 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
   keepsEveryExec: false,
   missing: () => undefined,
   async start(directory, { record, isProbed }) {
-    const events = record === undefined ? [] : [`[events]\nrecord = 'process.name:${record}'`];
+    const events = record === undefined ? [] : [`[events]\nstore = 'process.name:${record}'`];
     const journal: Journal | undefined = isProbed ? await startJournal(directory) : undefined;
     const { child, command } = await startAgent(checkout, directory, [
       `[alerts]\njournald = ${journal !== undefined}`,

@@ -45,7 +45,7 @@ export function sampleConfiguration(): string {
 
 /** A reload does not put it in force. */
 export const requiresRestart = ({ name, table }: ConfigurationKey): boolean =>
-  (restartKeys as readonly string[]).includes(table === '' ? name : table);
+  restartKeys.includes(name) || restartKeys.includes(table);
 
 function entry(row: ConfigurationKey): string {
   const { name, description, allowed, default: value, whenUnset, example } = row;

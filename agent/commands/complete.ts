@@ -148,7 +148,7 @@ async function readNames(kind: 'rules' | 'hunts', config: string | undefined): P
   const { readHunts } = await import('../../detectors/hunts/load-hunts.ts');
   const named =
     kind === 'rules'
-      ? readRules(configuration.rules_directories).rules
-      : readHunts(configuration.hunts.directories).hunts;
+      ? readRules(configuration.directories.rules).rules
+      : readHunts(configuration.directories.hunts).hunts;
   return named.map(({ id, name }) => ({ word: id, description: name }));
 }

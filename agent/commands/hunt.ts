@@ -55,7 +55,7 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
   const { refusedLine } = await import('../daemon/agent-status.ts');
   const { configuration } = readConfiguration(options.config);
-  const { hunts, refused } = readHunts(configuration.hunts.directories);
+  const { hunts, refused } = readHunts(configuration.directories.hunts);
   for (const rejected of refused) {
     console.error(`stepparent: hunt ${escapeText(refusedLine(rejected), lineChars)}`);
     if (rejected.excerpt !== '') console.error(rejected.excerpt);

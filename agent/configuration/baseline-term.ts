@@ -24,8 +24,8 @@ export function baselineTermFault(
   { configuration }: ReadConfiguration,
   { rule, terms, container }: BaselineTerm,
 ): string | undefined {
-  const { rules } = readRules(configuration.rules_directories);
-  const { hunts } = readHunts(configuration.hunts.directories);
+  const { rules } = readRules(configuration.directories.rules);
+  const { hunts } = readHunts(configuration.directories.hunts);
   const fieldsOf = new Map([
     ...rules.map(({ id, termFields }) => [id, termFields] as const),
     ...hunts.map((hunt) => [huntRuleId(hunt.id), hunt.identity] as const),

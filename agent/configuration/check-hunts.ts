@@ -13,7 +13,7 @@ import { sourceOf } from './rule-warnings.ts';
 
 /** Throws ConfigurationError. */
 export async function checkHunts(config: string | undefined): Promise<CheckReport> {
-  const { hunts, refused } = readHunts(readConfiguration(config).configuration.hunts.directories);
+  const { hunts, refused } = readHunts(readConfiguration(config).configuration.directories.hunts);
   const { faults, warnings } = await checkStatements(hunts);
   const unread = refused.map((each) => ({ line: refusedLine(each), excerpt: each.excerpt }));
   return { right: hunts.length - faults.length, refused: [...unread, ...faults], warnings, notes: [] };

@@ -39,7 +39,7 @@ export function checkRules(paths: readonly string[], config: string | undefined)
 /** With `optional`, undefined where this user may not read the configuration: files can be checked without it. */
 function configuredRuleFiles(config: string | undefined, optional: boolean): RuleFiles | undefined {
   try {
-    return ruleFilesIn(readConfiguration(config).configuration.rules_directories);
+    return ruleFilesIn(readConfiguration(config).configuration.directories.rules);
   } catch (error) {
     const isDenied = ['EACCES', 'EPERM'].includes(errorCode(error));
     if (!optional || !isDenied) throw error;

@@ -12,14 +12,20 @@ import {
 import { ConfigurationError } from './configuration-error.ts';
 import { exceptionsSchema } from './configured-exceptions.ts';
 
-/**
- * Keys of earlier versions, each with what to do instead: `'sensor.old_name': 'use `sensor.name`'`. A file that still has
- * one is told so and is read otherwise.
- */
-export type RemovedKeys = Readonly<Record<string, string>>;
-
-/** None yet: no released version had a key that this one has not. */
-const removedKeys: RemovedKeys = {};
+/** Keys before 0.1.0 by their old names. An old name is an error that gives the new one. */
+const renamedKeys: Readonly<Record<string, string>> = {
+  state_directory: 'directories.state',
+  logs_directory: 'directories.logs',
+  runtime_directory: 'directories.runtime',
+  rules_directories: 'directories.rules',
+  package_database_folders: 'directories.package_databases',
+  'hunts.directories': 'directories.hunts',
+  known_front_ends: 'trust_package_managers',
+  'sensor.argv_of_every_exec': 'sensor.capture_all_args',
+  'sensor.buffer_total_mb': 'sensor.buffer_total_mib',
+  'events.record': 'events.store',
+  'retention.max_mb': 'retention.max_mib',
+};
 
 /** Every table may be absent. Exceptions are not laid over each other, and are read with `parseExceptions`. */
 const fileSchema = configurationSchema.partial().extend({ exceptions: exceptionsSchema.optional() });
@@ -28,7 +34,7 @@ const fileSchema = configurationSchema.partial().extend({ exceptions: exceptions
 export interface ConfigurationFile {
   /** As written, without defaults, exceptions and unknown keys. Empty where something is refused. */
   table: ConfigurationTable;
-  /** One line each, with file and line: unknown and removed keys. Not escaped. */
+  /** One line each, with file and line: unknown keys. Not escaped. */
   warnings: string[];
   /** In the order of the file. */
   refused: ConfigurationError[];
@@ -38,19 +44,20 @@ const maxWarnings = 20;
 const nameChars = 200;
 
 /** Reads the text of one file, so that whatever is wrong names the file and the place in it. */
-export function parseConfigurationFile(
-  text: string,
-  file: string,
-  removed: RemovedKeys = removedKeys,
-): ConfigurationFile {
+export function parseConfigurationFile(text: string, file: string): ConfigurationFile {
   const read = readToml(file, text, fileSchema);
   const refused =
     'faults' in read ? read.faults.map((fault) => new ConfigurationError(file, fault.message, fault)) : [];
   const data = dataOf(text);
-  const { table, unknown } = withoutUnknown(data);
+  const { table, unknown: unread } = withoutUnknown(data);
+  const unknown = unread.filter((path) => newNameOf(path) === undefined);
+  for (const path of unread) {
+    const name = newNameOf(path);
+    if (name !== undefined) refused.push(refuseKey(file, text, path, `\`${path.join('.')}\` is now \`${name}\``));
+  }
   const warnings = unknown.slice(0, maxWarnings).map((path) => {
     const line = text.slice(0, locateKey(text, path).start).split('\n').length;
-    return `${file}:${line}: ${unknownText(path, removed)}`;
+    return `${file}:${line}: ${unknownText(path)}`;
   });
   if (unknown.length > maxWarnings) warnings.push(`${file}: ${unknown.length - maxWarnings} more unknown keys`);
   return { table: refused.length > 0 ? {} : table, warnings, refused };
@@ -66,12 +73,18 @@ function dataOf(text: string): ConfigurationTable {
 }
 
 /** The error for a key whose value is right in itself and wrong on this host. */
-export function refuseKey(file: string, text: string, key: string, message: string): ConfigurationError {
-  const error = new TomlFileError(message, file, text, locateKey(text, [key]));
+export function refuseKey(file: string, text: string, path: readonly string[], message: string): ConfigurationError {
+  const error = new TomlFileError(message, file, text, locateKey(text, path));
   return new ConfigurationError(file, error.message, error);
 }
 
 type Path = readonly [string] | readonly [string, string];
+
+function newNameOf(path: Path): string | undefined {
+  const name = path.join('.');
+  // A key that is one string with a dot in it names none of these.
+  return path.every((key) => !key.includes('.')) && Object.hasOwn(renamedKeys, name) ? renamedKeys[name] : undefined;
+}
 
 /** Names of the keys of a table; '' is the top level. */
 const keysIn = (table: string): string[] =>
@@ -97,9 +110,8 @@ function withoutUnknown(data: ConfigurationTable): { table: ConfigurationTable; 
   return { table: Object.fromEntries(table), unknown };
 }
 
-function unknownText(path: Path, removed: RemovedKeys): string {
+function unknownText(path: Path): string {
   const name = path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.');
-  if (Object.hasOwn(removed, name)) return `\`${name}\` is not a key any more: ${removed[name]}`;
   const shown = name.length > nameChars ? `${name.slice(0, nameChars)}…` : name;
   const near = nearestKey(path);
   if (near === undefined) {

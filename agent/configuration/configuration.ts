@@ -52,30 +52,13 @@ function refuseQuery(query: string, context: z.RefinementCtx): void {
  * holds for a key that has no default and stands nowhere, `example` a value for it. `configurationKeys` reads all of this.
  */
 export const configurationSchema = z.object({
-  state_directory: path.optional().meta({
-    description:
-      'Where the database is kept: a folder of root alone. As a service the agent may write in its own folders alone: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
-    whenUnset: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
-    example: '/var/lib/stepparent',
-  }),
-  logs_directory: path.optional().meta({
-    description:
-      "Where alerts.ndjson is written. For another folder see `state_directory`; it has to be named in logrotate's file as well.",
-    whenUnset: '$LOGS_DIRECTORY, which systemd sets, else /var/log/stepparent',
-    example: '/var/log/stepparent',
-  }),
-  runtime_directory: path.optional().meta({
-    description: 'Where the control socket is, through which `stepparent status` asks the agent.',
-    whenUnset: '$RUNTIME_DIRECTORY, which systemd sets, else /run/stepparent',
-    example: '/run/stepparent',
-  }),
   learning: duration.optional().meta({
     description:
       'How long a new database learns: alerts are kept, not delivered. Of no effect on a database that was begun without it.',
     whenUnset: 'nothing is learned in silence',
     example: '7d',
   }),
-  known_front_ends: z
+  trust_package_managers: z
     .boolean()
     .default(true)
     .describe('Whether verified package front ends (apt, PackageKit and so on) count as seen from the start.'),
@@ -83,36 +66,62 @@ export const configurationSchema = z.object({
     .boolean()
     .default(false)
     .describe('Whether package operations inside containers raise alerts; they are recorded either way.'),
-  rules_directories: z
-    .array(path)
-    .min(1)
-    .optional()
-    .meta({
-      description: 'Folders that rules are read from; each must exist.',
-      whenUnset: 'the rules that come with stepparent, and /etc/stepparent/rules.d where there is one',
-      example: ['/usr/lib/stepparent/detectors/rules', '/etc/stepparent/rules.d'],
-    }),
-  package_database_folders: z
-    .array(path)
-    .min(1)
-    .optional()
-    .meta({
-      description: "Folders of package databases whose files are watched. rpm's scriptlets are watched either way.",
-      whenUnset:
-        '/var/lib/dpkg/info, /var/lib/dpkg, the folder that the macros of `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
-      example: ['/var/lib/dpkg/info', '/var/lib/dpkg', '/var/lib/rpm'],
-    }),
+  directories: z
+    .object({
+      state: path.optional().meta({
+        description:
+          'Where the database is kept: a directory that only root may write to. As a service the agent may write only in its own directories: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
+        whenUnset: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
+        example: '/var/lib/stepparent',
+      }),
+      logs: path.optional().meta({
+        description:
+          "Where alerts.ndjson is written. For another directory see `directories.state`; it has to be named in logrotate's file as well.",
+        whenUnset: '$LOGS_DIRECTORY, which systemd sets, else /var/log/stepparent',
+        example: '/var/log/stepparent',
+      }),
+      runtime: path.optional().meta({
+        description: 'Where the control socket is, through which `stepparent status` asks the agent.',
+        whenUnset: '$RUNTIME_DIRECTORY, which systemd sets, else /run/stepparent',
+        example: '/run/stepparent',
+      }),
+      rules: z
+        .array(path)
+        .min(1)
+        .optional()
+        .meta({
+          description: 'Directories that rules are read from; each must exist.',
+          whenUnset: 'the rules that come with stepparent, and /etc/stepparent/rules.d where there is one',
+          example: ['/usr/lib/stepparent/detectors/rules', '/etc/stepparent/rules.d'],
+        }),
+      package_databases: z
+        .array(path)
+        .min(1)
+        .optional()
+        .meta({
+          description:
+            "Directories of package databases whose files are watched. rpm's scriptlets are watched either way.",
+          whenUnset:
+            '/var/lib/dpkg/info, /var/lib/dpkg, the directory that the macros of `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
+          example: ['/var/lib/dpkg/info', '/var/lib/dpkg', '/var/lib/rpm'],
+        }),
+      hunts: z
+        .array(path)
+        .default(defaultHuntDirectories)
+        .describe('Directories that hunts are read from; one that does not exist has none.'),
+    })
+    .describe('Where the agent keeps and reads its files.'),
   sensor: z
     .object({
       mode: z
         .enum(['auto', 'tracefs', 'procfs'])
         .default('auto')
         .describe('How executions are seen: by the kernel tracing them, by reading /proc, or the best that works.'),
-      argv_of_every_exec: z
+      capture_all_args: z
         .enum(['auto', 'off'])
         .default('auto')
         .describe('Whether the arguments of every execution are taken from the kernel where it can give them.'),
-      buffer_total_mb: wholeNumber(1, 256)
+      buffer_total_mib: wholeNumber(1, 256)
         .default(16)
         .describe('Memory for the kernel trace buffers of all CPUs together, in MiB.'),
       poll_interval_ms: wholeNumber(20, 10_000)
@@ -122,7 +131,7 @@ export const configurationSchema = z.object({
     .describe('How the agent sees executions.'),
   events: z
     .object({
-      record: z
+      store: z
         .string()
         .superRefine(refuseQuery)
         .meta({ allowed: 'a KQL query' })
@@ -138,7 +147,7 @@ export const configurationSchema = z.object({
   retention: z
     .object({
       event_days: wholeNumber(1, 3650).default(14).describe('How long stored events are kept, in days.'),
-      max_mb: wholeNumber(10, 100_000)
+      max_mib: wholeNumber(10, 100_000)
         .default(200)
         .describe(
           'How large the database may grow, in MiB, before the oldest events go, those of others than root first.',
@@ -148,10 +157,6 @@ export const configurationSchema = z.object({
   hunts: z
     .object({
       interval: huntInterval.describe('How often the agent runs the hunts and tells of rows that are new.'),
-      directories: z
-        .array(path)
-        .default(defaultHuntDirectories)
-        .describe('Folders that hunts are read from; a folder that does not exist has none.'),
     })
     .describe('Questions that are asked of what is stored, and of the host.'),
   alerts: z
@@ -235,7 +240,15 @@ export type ConfigurationTable = Readonly<Record<string, unknown>>;
 
 /** Lays checked tables over each other, later ones on top, and fills in the defaults. Tables merge; values and lists replace. */
 export function completeConfiguration(tables: readonly ConfigurationTable[]): Configuration {
-  const empty: ConfigurationTable = { sensor: {}, events: {}, retention: {}, hunts: {}, alerts: {}, log: {} };
+  const empty: ConfigurationTable = {
+    directories: {},
+    sensor: {},
+    events: {},
+    retention: {},
+    hunts: {},
+    alerts: {},
+    log: {},
+  };
   return configurationSchema.parse(tables.reduce(mergeTables, empty));
 }
 

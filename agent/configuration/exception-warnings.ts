@@ -10,7 +10,7 @@ export function exceptionWarnings(
   { configuration }: ReadConfiguration,
   exceptions: readonly ConfiguredException[],
 ): string[] {
-  const { rules } = readRules(configuration.rules_directories);
-  const { hunts } = readHunts(configuration.hunts.directories);
+  const { rules } = readRules(configuration.directories.rules);
+  const { hunts } = readHunts(configuration.directories.hunts);
   return exceptionsReport(exceptions, knownNames(rules, hunts), Date.now()).warnings;
 }

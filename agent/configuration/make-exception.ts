@@ -71,9 +71,9 @@ export function makeException(
 
 /** Fields of a rule's terms; of a hunt's, the columns that make a row the same row. Empty when it is not loaded any more. */
 function termFieldsOf({ ruleId }: AlertRecord, { configuration }: ReadConfiguration): readonly string[] {
-  const rule = readRules(configuration.rules_directories).rules.find(({ id }) => id === ruleId);
+  const rule = readRules(configuration.directories.rules).rules.find(({ id }) => id === ruleId);
   if (rule !== undefined) return rule.termFields;
-  const hunt = readHunts(configuration.hunts.directories).hunts.find(({ id }) => huntRuleId(id) === ruleId);
+  const hunt = readHunts(configuration.directories.hunts).hunts.find(({ id }) => huntRuleId(id) === ruleId);
   // A finding has the columns with names of ECS under these, the others in the row alone.
   const fieldOf = (column: string) => (column.includes('.') ? column : `stepparent.hunt.row.${column}`);
   return hunt?.identity.map(fieldOf) ?? [];

@@ -10,14 +10,14 @@ import { type Configuration, completeConfiguration, configurationKeys, isTable }
 import { ConfigurationError } from './configuration-error.ts';
 import { type ConfigurationFile, parseConfigurationFile, refuseKey } from './configuration-file.ts';
 import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
-import { recordQueryWarnings } from './rule-warnings.ts';
+import { storeQueryWarnings } from './rule-warnings.ts';
 
 const defaultFile = '/etc/stepparent/config.toml';
 const localRules = '/etc/stepparent/rules.d';
 
-/** The configuration, with where it came from. `rules_directories` is always set. */
+/** The configuration, with where it came from. `directories.rules` is always set. */
 export interface ReadConfiguration {
-  configuration: Configuration & { rules_directories: string[] };
+  configuration: Configuration & { directories: { rules: string[] } };
   /** The files that were read, in the order they were laid over the defaults. */
   files: string[];
   /** Those of all files, one after the other, expired ones too. */
@@ -74,17 +74,20 @@ function checkFiles(files: readonly string[], required: string | undefined): Ret
   }
   refused.push(...read.flatMap((each) => each.refused));
   const configuration = completeConfiguration(read.map(({ table }) => table));
-  const missing = configuration.rules_directories?.find((directory) => !isDirectory(directory));
-  const naming = read.findLast(({ table }) => 'rules_directories' in table);
+  const missing = configuration.directories.rules?.find((directory) => !isDirectory(directory));
+  const naming = read.findLast(({ table }) => isTable(table.directories) && 'rules' in table.directories);
   if (missing !== undefined && naming) {
-    const message = `\`rules_directories\` must be folders that exist, and ${missing} does not`;
-    refused.push(refuseKey(naming.file, naming.text, 'rules_directories', message));
+    const message = `\`directories.rules\` must be directories that exist, and ${missing} does not`;
+    refused.push(refuseKey(naming.file, naming.text, ['directories', 'rules'], message));
   }
   return {
-    configuration: { ...configuration, rules_directories: configuration.rules_directories ?? ownRules() },
+    configuration: {
+      ...configuration,
+      directories: { ...configuration.directories, rules: configuration.directories.rules ?? ownRules() },
+    },
     files: read.map((each) => each.file),
     exceptions: read.flatMap((each) => (each.refused.length > 0 ? [] : parseExceptions(each.text, each.file))),
-    warnings: read.flatMap((each) => [...each.warnings, ...recordWarnings(each)]),
+    warnings: read.flatMap((each) => [...each.warnings, ...storeWarnings(each)]),
     settings: new Map(read.flatMap(settingsOf)),
     refused,
   };
@@ -99,12 +102,12 @@ function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { 
   });
 }
 
-/** What is odd about the query `events.record`. */
-function recordWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
-  const query = isTable(table.events) ? table.events.record : undefined;
+/** What is odd about the query `events.store`. */
+function storeWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
+  const query = isTable(table.events) ? table.events.store : undefined;
   if (typeof query !== 'string') return [];
-  const line = text.slice(0, locateKey(text, ['events', 'record']).start).split('\n').length;
-  return recordQueryWarnings(query).map((warning) => `${file}:${line}: \`events.record\`: ${warning}`);
+  const line = text.slice(0, locateKey(text, ['events', 'store']).start).split('\n').length;
+  return storeQueryWarnings(query).map((warning) => `${file}:${line}: \`events.store\`: ${warning}`);
 }
 
 function dropIns(directory: string): string[] {

@@ -193,8 +193,8 @@ function occurrencesOf({ language, query }: Rule, field: string): FieldOccurrenc
   return [{ start: category.start, end: category.end, optional: false }];
 }
 
-/** What is odd about the query `events.record`, which execs alone are asked by. */
-export function recordQueryWarnings(query: string): string[] {
+/** What is odd about the query `events.store`, which execs alone are asked by. */
+export function storeQueryWarnings(query: string): string[] {
   const { matches, fields } = compileKql(query);
   const unknown = [...fields].filter((field) => !isKnownField(field)).map((field) => unknownField(field));
   const execs = eventClasses.filter(({ action }) => action === 'exec');

@@ -29,16 +29,15 @@ function shownKey(
   const set = settings.get(key.name);
   if (set) return { ...key, value: set.value, origin: `${set.file}:${set.line}`, setting: set };
   const { stateDirectory, logsDirectory, runtimeDirectory } = resolvePaths(configuration, environment);
-  const directories: Readonly<Record<string, string>> = {
-    state_directory: stateDirectory,
-    logs_directory: logsDirectory,
-    runtime_directory: runtimeDirectory,
+  const directories: Readonly<Record<string, { path: string; variable: string }>> = {
+    'directories.state': { path: stateDirectory, variable: 'STATE_DIRECTORY' },
+    'directories.logs': { path: logsDirectory, variable: 'LOGS_DIRECTORY' },
+    'directories.runtime': { path: runtimeDirectory, variable: 'RUNTIME_DIRECTORY' },
   };
   const directory = directories[key.name];
-  const variable = key.name.toUpperCase();
-  if (directory !== undefined && environment[variable]?.split(':')[0])
-    return { ...key, value: directory, origin: `$${variable}` };
-  const value = key.name === 'rules_directories' ? configuration.rules_directories : (directory ?? key.default);
+  if (directory !== undefined && environment[directory.variable]?.split(':')[0])
+    return { ...key, value: directory.path, origin: `$${directory.variable}` };
+  const value = key.name === 'directories.rules' ? configuration.directories.rules : (directory?.path ?? key.default);
   return { ...key, value, origin: 'default' };
 }
 

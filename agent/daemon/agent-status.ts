@@ -61,7 +61,7 @@ export interface AgentStatus {
   hunts: { scheduled: HuntStatus[]; refused: RefusedRule[] };
   exceptions: ExceptionsReport;
   /** Whether verified package front ends count as seen from the start. */
-  known_front_ends: boolean;
+  trust_package_managers: boolean;
   store: StoreFacts;
   sinks: SinkStatus[];
   /** Findings that the store has not taken yet, and those given up since there were too many. */
@@ -142,7 +142,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
       ['exceptions', exceptionLines(status.exceptions)],
-      ['front ends', [status.known_front_ends ? 'verified ones count as known' : 'none count as known']],
+      ['front ends', [status.trust_package_managers ? 'verified ones count as known' : 'none count as known']],
       ...storeLines(status.store, status.sinks),
       [
         'uncommitted',

@@ -90,7 +90,7 @@ export const healthChecks = [
   },
   {
     check: 'process_records',
-    remedy: 'Raise `sensor.buffer_total_mb` and restart the agent; the restart also resets the count.',
+    remedy: 'Raise `sensor.buffer_total_mib` and restart the agent; the restart also resets the count.',
     logs: [],
     find: ({ collection }) => countLine(collection.sensor.lost_events, 'records of processes lost'),
   },
@@ -102,7 +102,7 @@ export const healthChecks = [
   },
   {
     check: 'package_directories',
-    remedy: 'Restore the directory, or remove it from `package_database_folders` and restart the agent.',
+    remedy: 'Restore the directory, or remove it from `directories.package_databases` and restart the agent.',
     logs: [],
     find: ({ collection }) => collection.packages.missing.map((path) => `${path} is missing`),
   },
@@ -120,7 +120,7 @@ export const healthChecks = [
   },
   {
     check: 'loaded_rules',
-    remedy: 'Name a directory with valid rules in `rules_directories`, then run `stepparent reload`.',
+    remedy: 'Name a directory with valid rules in `directories.rules`, then run `stepparent reload`.',
     logs: [],
     find: ({ policy }) => (policy.rules === 0 ? ['no rule is loaded'] : []),
   },

@@ -16,11 +16,11 @@ import {
 
 const noLists: ReadonlyMap<string, readonly KnownTerm[]> = new Map();
 
-/** `countsKnownTerms`: whether the lists of known terms count now. */
+/** `trustsPackageManagers`: whether the lists of known terms count now. */
 export function openKnowledge(
   host: Host,
   table: Pick<ProcessTable, 'inspect'>,
-  countsKnownTerms: () => boolean,
+  trustsPackageManagers: () => boolean,
 ): { knowledge: PackageKnowledge; terms: TermClassifier } {
   const lists = readKnownTerms(shippedKnownTerms);
   const tools = openPackageTools({
@@ -33,6 +33,6 @@ export function openKnowledge(
   tools.askOwners();
   return {
     knowledge: { tools, copies: openScriptCopies(host) },
-    terms: openTermClassifier({ lists: () => (countsKnownTerms() ? lists : noLists), tools }),
+    terms: openTermClassifier({ lists: () => (trustsPackageManagers() ? lists : noLists), tools }),
   };
 }

@@ -78,8 +78,8 @@ export function openSensor(deps: SensorDeps): Sensor {
 function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
   const startTicksOf = (pid: number) => host.proc.readStat(pid)?.startTicks;
   const sensor = openTracefsSensor({
-    bufferTotalBytes: settings.buffer_total_mb * 1024 * 1024,
-    argvOfEveryExec: settings.argv_of_every_exec === 'auto',
+    bufferTotalBytes: settings.buffer_total_mib * 1024 * 1024,
+    captureAllArgs: settings.capture_all_args === 'auto',
     probedPrograms: probedPrograms,
     startTicks: startTicksOf(process.pid) ?? 0,
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,

@@ -8,7 +8,7 @@ import { compileKql } from '../../detectors/query/kql.ts';
 import type { Predicate } from '../../detectors/query/query.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
-import type { Configuration } from '../configuration/configuration.ts';
+import { type Configuration, isTable } from '../configuration/configuration.ts';
 import { type ExceptionsReport, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
 import { ruleWarnings } from '../configuration/rule-warnings.ts';
@@ -25,15 +25,15 @@ export interface Policy extends ReadConfiguration {
 
 /** Reads the rules and hunts that a configuration names. Those refused are left out, and listed. */
 export function readPolicy(read: ReadConfiguration): Policy {
-  const { rules, refused } = readRules(read.configuration.rules_directories);
-  const { hunts, refused: refusedHunts } = readHunts(read.configuration.hunts.directories);
+  const { rules, refused } = readRules(read.configuration.directories.rules);
+  const { hunts, refused: refusedHunts } = readHunts(read.configuration.directories.hunts);
   return {
     ...read,
     warnings: [...read.warnings, ...ruleWarnings(rules).map(formatFault)],
     rules,
     hunts,
     refused: { rules: refused, hunts: refusedHunts },
-    records: compileKql(read.configuration.events.record).matches,
+    records: compileKql(read.configuration.events.store).matches,
     exceptionFor: compileExceptions(read.exceptions),
   };
 }
@@ -47,19 +47,22 @@ export const newlyRejected = (now: Policy, next: Policy): RefusedRule[] => {
 };
 
 /** Keys and tables that are read at the start alone: sensor, store, sinks and watch are opened with them. */
-export const restartKeys = [
-  'state_directory',
-  'logs_directory',
-  'runtime_directory',
+export const restartKeys: readonly string[] = [
   'learning',
-  'package_database_folders',
+  'directories.state',
+  'directories.logs',
+  'directories.runtime',
+  'directories.package_databases',
   'sensor',
   'alerts',
-] as const satisfies readonly (keyof Configuration)[];
+];
 
 /** What is configured otherwise than the agent was started with and waits for a restart. */
 export const keysNeedingRestart = (started: Configuration, now: Configuration): string[] =>
-  restartKeys.filter((key) => !isDeepStrictEqual(started[key], now[key]));
+  restartKeys.filter((key) => !isDeepStrictEqual(settingOf(started, key), settingOf(now, key)));
+
+const settingOf = (configuration: Configuration, key: string): unknown =>
+  key.split('.').reduce<unknown>((table, name) => (isTable(table) ? table[name] : undefined), configuration);
 
 /** Counts of exceptions, and what is odd about them now. */
 export const exceptionsOf = ({ exceptions, rules, hunts }: Policy): ExceptionsReport =>

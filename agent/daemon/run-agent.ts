@@ -20,7 +20,7 @@ const sinkDestinations: Readonly<Record<string, string>> = {
 
 /** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
 function readyLines(
-  { sensor, packages, rules, hunts, exceptions, sinks, store, known_front_ends }: AgentStatus,
+  { sensor, packages, rules, hunts, exceptions, sinks, store, trust_package_managers }: AgentStatus,
   alerts: string,
 ): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
@@ -34,7 +34,7 @@ function readyLines(
     `hunts: ${hunts.scheduled.map(({ id }) => id).join(', ') || 'none are run'}`,
     ...hunts.refused.map(({ file, line, message }) => `hunt refused: ${file}:${line}: ${message}`),
     ...exceptionLines(exceptions).map((line) => `exceptions: ${line}`),
-    `package front ends: ${known_front_ends ? 'verified ones count as known' : 'none count as known'}`,
+    `package front ends: ${trust_package_managers ? 'verified ones count as known' : 'none count as known'}`,
     `alerts go to ${sinks.map(({ name }) => sinkDestinations[name] ?? alerts).join(', ') || 'the database alone'}`,
     `ready (pid ${process.pid}, database ${store.path})${learning}`,
   ];

@@ -133,7 +133,7 @@ interface Start {
 /** record and deliver: the database, and the sinks that get what it has for them. */
 function openStorage({ deps: { read, paths, log }, host, faults, end }: Start) {
   const { alerts, learning } = read.configuration;
-  requirePrivateDirectory(paths.stateDirectory, 'state_directory');
+  requirePrivateDirectory(paths.stateDirectory, 'directories.state');
   const store = openStore(paths.database, { sinks: sinkNames(alerts), learningMs: learning });
   end.add('database', () => store.close());
   for (const warning of learningWarning(read.configuration, store.learning(host.clock.nowMs()))) log.warn(warning);
@@ -153,7 +153,7 @@ async function openEvents({ deps: { read, paths, log, signal }, host, faults, po
   end.add('process sensor', () => sensor.stop());
   const context = readHostContext(host, { id: readAgentId(paths.stateDirectory), version }, sensor.name);
   const table = createProcessTable(openProcView(host), { changesPackages });
-  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.known_front_ends);
+  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.trust_package_managers);
   const pipeline = openPipeline({
     host: { table, context, knowledge },
     sensor,
@@ -178,7 +178,7 @@ async function startCollecting(
   if (sensor.degraded !== undefined) pipeline.recordHealth(healthEvent(context, 'sensor-degraded', sensor.degraded));
   sensor.start(pipeline.handleRecords);
   await unlessAborted(pipeline.prepare(), signal);
-  const directories = packageDirectories(read.configuration.package_database_folders, rpmDirectories, host.exists);
+  const directories = packageDirectories(read.configuration.directories.package_databases, rpmDirectories, host.exists);
   const watch = watchPackages(directories, { store, host: { table, context }, pipeline, faults, log });
   end.add('watch of package databases', () => watch.stop());
   const readScripts = (): void => void recordScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });

@@ -163,7 +163,7 @@ export function openStatusReport(
         ...(reloaded && { reloaded }),
         warnings: [...inForce.warnings, ...learningWarning(inForce.configuration, facts.learning)],
         restart_needed: policy.restart_needed,
-        known_front_ends: inForce.configuration.known_front_ends,
+        trust_package_managers: inForce.configuration.trust_package_managers,
         store: facts,
         uncommitted: storage.uncommitted,
         sinks: delivery.sinks,

@@ -22,7 +22,7 @@ export interface TracefsSensorOptions {
   /** Kernel memory for records, over all CPUs together. */
   bufferTotalBytes: number;
   /** Set event probes on execve, where the kernel has them. */
-  argvOfEveryExec: boolean;
+  captureAllArgs: boolean;
   /** Programs whose arguments are read at their entry point; those that do not exist are searched for again. */
   probedPrograms: readonly string[];
   /** Field 22 of this process's /proc/PID/stat: names the instance. */
@@ -174,7 +174,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
   const startedNs = readBootNs();
 
   const attempts: string[] = [];
-  let attemptReason: string | undefined = options.argvOfEveryExec ? undefined : 'switched off by configuration';
+  let attemptReason: string | undefined = options.captureAllArgs ? undefined : 'switched off by configuration';
   const probed = new Map<string, { event: string; identity: string }>();
   const unprobed = new Map<string, string>();
   let probeSerial = 0;
@@ -240,7 +240,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
   };
 
   registerProcessEvents(reader, instance.enable);
-  if (options.argvOfEveryExec) {
+  if (options.captureAllArgs) {
     for (const systemCall of ['execve', 'execveat'] as const) {
       try {
         const format = instance.addProbe(attemptProbe(instance.group, systemCall, systemCall), systemCall);

@@ -62,10 +62,10 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
 
   test.each([
     ['[sensor]\nmode = "best"\n', 2, 'sensor.mode'],
-    ['known_front_ends = "no"\n', 1, 'known_front_ends'],
+    ['trust_package_managers = "no"\n', 1, 'trust_package_managers'],
     ['learning = "1 fortnight"\n', 1, 'learning'],
-    ['[events]\nrecord = "process.name:("\n', 2, 'events.record'],
-    ['rules_directories = ["/nowhere"]\n', 1, 'rules_directories'],
+    ['[events]\nstore = "process.name:("\n', 2, 'events.store'],
+    ['directories.rules = ["/nowhere"]\n', 1, 'directories.rules'],
     ['learning = \n', 1, ''],
   ])('a wrong configuration: 78 with file, line and key: %j', async (toml, line, key) => {
     const agent = testAgent(scratch, toml);
@@ -84,7 +84,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     writeFileSync(join(rules, 'bad.toml'), rule('e2e-bad', 'process where process.name =='));
     const parent = makeParent(scratch, 'parent');
     writeFileSync(join(rules, 'good.toml'), rule('e2e-good', `process where process.parent.executable == "${parent}"`));
-    const agent = testAgent(scratch, `rules_directories = ${JSON.stringify([join(top, 'detectors/rules'), rules])}\n`);
+    const agent = testAgent(scratch, `directories.rules = ${JSON.stringify([join(top, 'detectors/rules'), rules])}\n`);
     await agent.start();
     expect(agent.stdout).toMatch(new RegExp(`^rule refused: ${rules}/bad.toml:\\d+: `, 'm'));
     expect(agent.stdout).toMatch(/^rules: .*e2e-good/m);

@@ -61,7 +61,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
   const scratch = scratchDirectory();
   const agent = testAgent(
     scratch,
-    `package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n${withAllRules}`,
+    `directories.package_databases = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n${withAllRules}`,
   );
   let events: StepparentEvent[];
   let alerts: StepparentEvent[];

@@ -86,7 +86,7 @@ process.once('exit', () => {
 
 describe.skipIf(missing)(titled('a fleet', missing), () => {
   const scratch = scratchDirectory();
-  const agent = testAgent(scratch, 'logs_directory = "/var/log/stepparent"\n[alerts]\njournald = true\n');
+  const agent = testAgent(scratch, 'directories.logs = "/var/log/stepparent"\n[alerts]\njournald = true\n');
   let journald: Journald;
   let deb: string;
   let lines = 0;

@@ -15,7 +15,7 @@ const rule = 'dpkg-package-installed-by-unusual-parent';
 describe.skipIf(missing)(titled('front ends', missing), () => {
   const scratch = scratchDirectory();
   const usual = testAgent(scratch);
-  const strict = testAgent(scratch, 'known_front_ends = false\n');
+  const strict = testAgent(scratch, 'trust_package_managers = false\n');
 
   beforeAll(async () => {
     enterPrivateHost(scratch);

@@ -21,10 +21,7 @@ const script = (name: string) => `/var/lib/dpkg/info/${name}`;
 
 describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
   const scratch = scratchDirectory();
-  const agent = testAgent(
-    scratch,
-    "[events]\nrecord = 'stepparent.exec.filename:*e2e-scripts* or process.name:dpkg'\n",
-  );
+  const agent = testAgent(scratch, "[events]\nstore = 'stepparent.exec.filename:*e2e-scripts* or process.name:dpkg'\n");
   let events: StepparentEvent[] = [];
   let alerts: AlertDocument[] = [];
   const byHand = new Map<string, { script: string; executable: string }>();

@@ -22,7 +22,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
   const scratch = scratchDirectory();
   const rpmDatabase = join(scratch, 'var/lib/rpm');
   const directories = [info, '/var/lib/dpkg', rpmDatabase];
-  const agent = testAgent(scratch, `package_database_folders = ${JSON.stringify(directories)}\n`);
+  const agent = testAgent(scratch, `directories.package_databases = ${JSON.stringify(directories)}\n`);
   const reported = collectEvents(agent, info);
   const eventsOf = (events: StepparentEvent[], path: string): StepparentEvent[] =>
     events.filter(({ file }) => file?.path === path);

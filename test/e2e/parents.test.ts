@@ -355,7 +355,7 @@ function ownChain(): number[] {
 describe.skipIf(missing)(titled('who installed, and how', missing), () => {
   const scratch = scratchDirectory();
   // Queries too are stored, so that a row which raises no alert is known to have been seen.
-  const agent = testAgent(scratch, "[events]\nrecord = 'process.name:(dpkg or rpm)'\n");
+  const agent = testAgent(scratch, "[events]\nstore = 'process.name:(dpkg or rpm)'\n");
   const rows = new Map<
     Row,
     { expected: ReturnType<Row['build']>; launcher: number; code: number | null; directory: string; said: string }

@@ -58,7 +58,7 @@ describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
 [hunts]
 interval = "off"
 [sensor]
-buffer_total_mb = 8
+buffer_total_mib = 8
 [[exceptions]]
 rule = "${shipped}"
 reason = "this test"

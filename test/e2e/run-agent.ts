@@ -36,7 +36,7 @@ export function collectEvents(agent: TestAgent, directory: string): () => Promis
 }
 
 /** For the configuration of an agent that has every rule. */
-export const withAllRules = `rules_directories = [${JSON.stringify(join(import.meta.dirname, '../../detectors/rules'))}]\n`;
+export const withAllRules = `directories.rules = [${JSON.stringify(join(import.meta.dirname, '../../detectors/rules'))}]\n`;
 
 /** The rules whose alerts and terms most tests count; a test of another one starts its agent `withAllRules`. */
 const rulesCounted = [
@@ -209,14 +209,14 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
   const directory = mkdtempSync(join(scratch, 'agent-'));
   const config = join(directory, 'config.toml');
   const directories = ['state', 'logs', 'runtime'].map(
-    (name) => `${name}_directory = ${JSON.stringify(join(directory, name))}`,
+    (name) => `directories.${name} = ${JSON.stringify(join(directory, name))}`,
   );
   const rules = join(directory, 'rules');
   mkdirSync(rules);
   for (const rule of rulesCounted) {
     symlinkSync(join(import.meta.dirname, '../../detectors/rules', `${rule}.toml`), join(rules, `${rule}.toml`));
   }
-  directories.push(`rules_directories = [${JSON.stringify(rules)}]`);
+  directories.push(`directories.rules = [${JSON.stringify(rules)}]`);
   writeFileSync(config, `${directories.join('\n')}\n[alerts]\njournald = false\n`);
   mkdirSync(join(directory, 'conf.d'));
   writeFileSync(join(directory, 'conf.d/test.toml'), toml);

@@ -67,7 +67,7 @@ export function scenarioHost(): ScenarioHost {
   const newAgent = (): TestAgent =>
     testAgent(
       scratch,
-      `${withAllRules}package_database_folders = ${JSON.stringify(directories)}\n[events]\nrecord = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
+      `${withAllRules}directories.package_databases = ${JSON.stringify(directories)}\n[events]\nstore = 'event.action:exec'\n[hunts]\ninterval = "off"\n`,
     );
   let agent = newAgent();
   const storeFile = (): string => join(agent.directory, 'state/stepparent.db');

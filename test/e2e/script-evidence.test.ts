@@ -21,7 +21,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
   const rpmDatabase = join(scratch, 'var/lib/rpm');
   const agent = testAgent(
     scratch,
-    `${withAllRules}package_database_folders = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
+    `${withAllRules}directories.package_databases = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
   /** While it runs, the directory that it was unpacked into is there, and can be looked at. */
   const preinst = '#!/bin/sh\nsleep 0.3\n';

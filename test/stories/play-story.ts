@@ -99,7 +99,7 @@ export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPip
   mkdirSync(directory, { recursive: true });
   const configuration = join(directory, 'config.toml');
   const shipped = (kind: string): string => JSON.stringify([join(import.meta.dirname, '../../detectors', kind)]);
-  writeFileSync(configuration, `rules_directories = ${shipped('rules')}\n[hunts]\ndirectories = ${shipped('hunts')}\n`);
+  writeFileSync(configuration, `directories.rules = ${shipped('rules')}\ndirectories.hunts = ${shipped('hunts')}\n`);
   const policy = openPolicyInForce(readConfiguration(configuration), host.clock, silentLog);
   const store = openStore(join(directory, 'stepparent.db'), {
     sinks: ['journald'],
@@ -110,7 +110,7 @@ export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPip
   // That of the machine which was recorded.
   context.hostFields.architecture = 'x86_64';
   const table = createProcessTable(openProcView(host));
-  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.known_front_ends);
+  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.trust_package_managers);
   const recorder = openRecorder({ store, nowMs: host.clock.nowMs, log: silentLog, onFault });
   const pipeline = openPipeline({
     host: { table, context, knowledge },

@@ -37,7 +37,7 @@ const host = hostOf(files, systemClock, async (args, ...rest) => {
   return said;
 });
 const onFault = (what: string, error?: unknown): void => console.error(what, error);
-const settings = { mode: 'tracefs', argv_of_every_exec: 'auto', buffer_total_mb: 16, poll_interval_ms: 100 } as const;
+const settings = { mode: 'tracefs', capture_all_args: 'auto', buffer_total_mib: 16, poll_interval_ms: 100 } as const;
 const sensor = openSensor({ host: openHost(), settings, onFault, log: silentLog });
 const { store, context, table, pipeline } = openStoryPipeline({ host, sensor, directory: '/srv/state', onFault });
 

@@ -23,7 +23,7 @@ async function listRules({ config, json }: ListOptions): Promise<void> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   const { refusedLine } = await import('../../daemon/agent-status.ts');
-  const { rules, refused } = readRules(readConfiguration(config).configuration.rules_directories);
+  const { rules, refused } = readRules(readConfiguration(config).configuration.directories.rules);
   for (const rule of refused) console.error(`stepparent: ${escapeText(refusedLine(rule), lineChars)}`);
   if (json) for (const rule of rules) process.stdout.write(`${JSON.stringify(summaryOf(rule))}\n`);
   else {

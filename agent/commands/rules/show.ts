@@ -15,7 +15,7 @@ const lineChars = 1000;
 async function showRule({ config }: GlobalOptions, id: string): Promise<boolean> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
-  const { rules } = readRules(readConfiguration(config).configuration.rules_directories);
+  const { rules } = readRules(readConfiguration(config).configuration.directories.rules);
   const rule = rules.find((each) => each.id === id);
   if (rule) process.stdout.write(`${linesOf(rule).join('\n')}\n`);
   else console.error(`stepparent: no rule ${escapeText(id, lineChars)}; see \`stepparent rules list\``);

@@ -66,9 +66,9 @@ beforeAll(() => {
   writeFileSync(join(directory, 'rules', 'b-rule.toml'), ruleText('b-rule', 'high'));
   writeFileSync(
     config,
-    `state_directory = "${directory}/state"
-runtime_directory = "${directory}/run"
-rules_directories = ["${directory}/rules"]`,
+    `directories.state = "${directory}/state"
+directories.runtime = "${directory}/run"
+directories.rules = ["${directory}/rules"]`,
   );
   const store = openStore(join(directory, 'state', 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
   const put = (id: string, rule: string, severity: string, term: string, ageMs: number): void => {
@@ -191,7 +191,7 @@ test('incidents: a story for each transaction, escaped; --json; one by its id', 
 test('alerts: the time that is shown is that of the last sighting, by which they are chosen', async () => {
   const state = join(directory, 'repeated');
   const repeated = join(directory, 'repeated.toml');
-  writeFileSync(repeated, `state_directory = "${state}"\nrules_directories = ["${directory}/rules"]\n`);
+  writeFileSync(repeated, `directories.state = "${state}"\ndirectories.rules = ["${directory}/rules"]\n`);
   const store = openStore(join(state, 'stepparent.db'), { sinks: ['ndjson'], nowMs: nowMs - 100_000_000 });
   const rule = parseRule(
     'a-rule.toml',
@@ -379,9 +379,9 @@ test('rules check and run --check warn of what can never fire; --strict makes th
   const configured = join(directory, 'odd-config.toml');
   mkdirSync(join(directory, 'odd-rules'));
   renameSync(odd, join(directory, 'odd-rules', 'odd.toml'));
-  const text = (record: string): string => `rules_directories = ["${directory}/odd-rules"]
-hunts = { directories = [] }
-events = { record = "${record}" }`;
+  const text = (record: string): string => `directories.rules = ["${directory}/odd-rules"]
+directories.hunts = []
+events = { store = "${record}" }`;
   writeFileSync(configured, text('process.name:x'));
   const moved = join(directory, 'odd-rules', 'odd.toml');
   expect((await checked(['run', '--check', '--config', configured], moved)).code).toBe(0);
@@ -390,7 +390,7 @@ events = { record = "${record}" }`;
   rmSync(moved);
   expect(await run(process.execPath, check)).toMatchObject({ code: 0, out: '' });
   writeFileSync(configured, text('process.nam:x'));
-  const record = `${configured}:3: \`events.record\`: ${unknownField('process.nam')}`;
+  const record = `${configured}:3: \`events.store\`: ${unknownField('process.nam')}`;
   const { code, err: stderr } = await run(process.execPath, check);
   expect(code).toBe(1);
   expect(stderr).toContain(`stepparent: warning: ${record}\n`);
@@ -493,7 +493,7 @@ test('a wrong configuration is 78, with the line and a caret', async () => {
 
 test('no database yet is 1 and names it', async () => {
   const empty = join(directory, 'empty.toml');
-  writeFileSync(empty, `state_directory = "${directory}/none"\nruntime_directory = "${directory}/none"`);
+  writeFileSync(empty, `directories.state = "${directory}/none"\ndirectories.runtime = "${directory}/none"`);
   const err = `stepparent: ${missingText(join(directory, 'none', 'stepparent.db'))}\n`;
   expect(await run(process.execPath, [main, 'alerts', '--config', empty])).toEqual({ code: 1, out: '', err });
   expect(await run(process.execPath, [main, 'status', '--config', empty])).toEqual({

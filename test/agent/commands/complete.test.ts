@@ -90,6 +90,6 @@ test('rules are those of the configuration that the line names; ids that a shell
     writeFileSync(join(directory, 'rules', `${index}.toml`), rule(id));
   }
   const config = join(directory, 'config.toml');
-  writeFileSync(config, `rules_directories = ["${directory}/rules"]`);
+  writeFileSync(config, `directories.rules = ["${directory}/rules"]`);
   expect(await completionLines(root, ['--config', config, 'rules', 'show', ''])).toEqual(['own-rule\tName\\x1b[2J']);
 });

@@ -66,7 +66,7 @@ test('check: all that is refused, with place and line, is 78', async () => {
   const directory = directoryOf({
     'config.toml': 'learning = 7\n[log]\nlevel = "loud"\n',
     'conf.d/a.toml': exception.replace('owner = "alice"\n', ''),
-    'conf.d/b.toml': 'rules_directories = ["/nowhere/rules"]',
+    'conf.d/b.toml': 'directories.rules = ["/nowhere/rules"]',
   });
   const { code, out, err } = await stepparent(['check', '--config', join(directory, 'config.toml')]);
   expect(code).toBe(78);
@@ -75,7 +75,7 @@ test('check: all that is refused, with place and line, is 78', async () => {
     expect.stringMatching(/^config\.toml:1:1: `learning` /),
     expect.stringMatching(/^config\.toml:3:1: `log\.level` .*"debug"/),
     expect.stringMatching(/^conf\.d\/a\.toml:\d:1: `exceptions\[0\]\.owner` /),
-    expect.stringMatching(/^conf\.d\/b\.toml:1:1: `rules_directories` .*\/nowhere\/rules/),
+    expect.stringMatching(/^conf\.d\/b\.toml:1:1: `directories.rules` .*\/nowhere\/rules/),
   ]);
   expect(out).toContain('\nlevel = "loud"\n^~~~~\n');
   expect(err).toMatch(/^3 files, 0 warnings, 4 refused\n/);
@@ -107,7 +107,7 @@ test('check FILE: that one by itself', async () => {
 test('show: TOML that gives the same configuration again, each value with its origin, nothing hidden', async () => {
   const directory = directoryOf({
     'config.toml': 'learning = "3d"\nsensor = { mode = "procfs" }\n',
-    [`conf.d/${hostile}`]: `logs_directory = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${exception}`,
+    [`conf.d/${hostile}`]: `directories.logs = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${exception}`,
   });
   const config = join(directory, 'config.toml');
   const { code, out, err } = await stepparent(['show', '--config', config], { STATE_DIRECTORY: '/srv/state:/b' });
@@ -117,26 +117,26 @@ test('show: TOML that gives the same configuration again, each value with its or
   for (const line of [
     `# read: ${config}`,
     `# read: ${shown}`,
-    'state_directory = "/srv/state"  # $STATE_DIRECTORY',
-    `logs_directory = "/var/log/\\u202e"  # ${shown}:1`,
-    'runtime_directory = "/run/stepparent"  # default',
+    'state = "/srv/state"  # $STATE_DIRECTORY',
+    `logs = "/var/log/\\u202e"  # ${shown}:1`,
+    'runtime = "/run/stepparent"  # default',
     `learning = "3d"  # ${config}:1`,
     `mode = "tracefs"  # ${shown}:3`,
     'level = "info"  # default',
   ]) {
     expect(lines).toContain(line);
   }
-  expect(out).toMatch(/^# package_database_folders is not set: /m);
+  expect(out).toMatch(/^# package_databases is not set: /m);
   expect(out).not.toMatch(/[\x1b\u202e]/);
 
   const again = join(directory, 'again.toml');
   writeFileSync(again, out);
   const read = checkConfigurationFile(again);
   expect({ warnings: read.warnings, refused: read.refused }).toEqual({ warnings: [], refused: [] });
+  const { directories: _, ...others } = completeConfiguration([{ learning: '3d', sensor: { mode: 'tracefs' } }]);
   expect(read.configuration).toMatchObject({
-    ...completeConfiguration([{ learning: '3d', sensor: { mode: 'tracefs' } }]),
-    state_directory: '/srv/state',
-    logs_directory: '/var/log/\u202e',
+    ...others,
+    directories: { state: '/srv/state', logs: '/var/log/\u202e' },
   });
   expect(read.exceptions).toMatchObject([
     { reason: 'gpj.\u202etxt', expiresMs: Date.parse('2027-01-31T12:00:00Z'), when: [{ values: ['a\x1b[2J'] }] },
@@ -155,15 +155,19 @@ test('show --json: a document for each key and exception', async () => {
     .map((line) => JSON.parse(line));
   expect(documents.map(({ key }) => key)).toEqual([...configurationKeys.map(({ name }) => name), 'exceptions']);
   const documentOf = (key: string) => documents.find((document) => document.key === key);
-  expect(documentOf('state_directory')).toEqual({
-    key: 'state_directory',
+  expect(documentOf('directories.state')).toEqual({
+    key: 'directories.state',
     value: '/var/lib/stepparent',
     origin: 'default',
   });
-  expect(documentOf('logs_directory')).toEqual({ key: 'logs_directory', value: '/srv/logs', origin: 'environment' });
-  expect(documentOf('rules_directories')).toMatchObject({ origin: 'default', value: expect.any(Array) });
-  expect(documentOf('package_database_folders')).toEqual({
-    key: 'package_database_folders',
+  expect(documentOf('directories.logs')).toEqual({
+    key: 'directories.logs',
+    value: '/srv/logs',
+    origin: 'environment',
+  });
+  expect(documentOf('directories.rules')).toMatchObject({ origin: 'default', value: expect.any(Array) });
+  expect(documentOf('directories.package_databases')).toEqual({
+    key: 'directories.package_databases',
     value: null,
     origin: 'default',
   });

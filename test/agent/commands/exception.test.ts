@@ -47,11 +47,11 @@ beforeEach(() => {
   writeFileSync(join(directory, 'rules', 'a-rule.toml'), ruleText('a-rule', newTerms));
   writeFileSync(join(directory, 'rules', 'by-process.toml'), ruleText('by-process', 'type = "query"'));
   const directories = ['state', 'run'].map(
-    (name) => `${name === 'run' ? 'runtime' : name}_directory = "${directory}/${name}"`,
+    (name) => `directories.${name === 'run' ? 'runtime' : name} = "${directory}/${name}"`,
   );
   writeFileSync(
     join(directory, 'config.toml'),
-    `${directories.join('\n')}\nrules_directories = ["${directory}/rules"]\n`,
+    `${directories.join('\n')}\ndirectories.rules = ["${directory}/rules"]\n`,
   );
   const store = openStore(join(directory, 'state', 'stepparent.db'), { nowMs });
   const put = (id: string, ruleId: string, parent: string | undefined, terms: (string | null)[], ageMs: number) => {

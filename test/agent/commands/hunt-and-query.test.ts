@@ -22,7 +22,7 @@ beforeAll(() => {
   mkdirSync(join(directory, 'hunts'));
   writeFileSync(
     config,
-    `state_directory = "${directory}/state"\nruntime_directory = "${directory}/run"\nhunts.directories = ["${directory}/hunts"]\n`,
+    `directories.state = "${directory}/state"\ndirectories.runtime = "${directory}/run"\ndirectories.hunts = ["${directory}/hunts"]\n`,
   );
   writeFileSync(
     join(directory, 'hunts', 'files.toml'),
@@ -216,7 +216,7 @@ test('a row can be allowed and removed, by the hunt’s identity', async () => {
 
 test('before the agent has ever run the tables of the host can be asked', async () => {
   const empty = join(directory, 'empty.toml');
-  writeFileSync(empty, `state_directory = "${directory}/none"\nruntime_directory = "${directory}/none"\n`);
+  writeFileSync(empty, `directories.state = "${directory}/none"\ndirectories.runtime = "${directory}/none"\n`);
   const ask = (...args: string[]) =>
     new Promise<Result>((resolve) => {
       const child = execFile(process.execPath, [main, ...args, '--config', empty], (_, out, err) =>

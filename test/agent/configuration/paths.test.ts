@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { resolvePaths } from '../../../agent/configuration/paths.ts';
 
 test('without anything, the usual places', () => {
-  expect(resolvePaths({}, {})).toEqual({
+  expect(resolvePaths({ directories: {} }, {})).toEqual({
     stateDirectory: '/var/lib/stepparent',
     logsDirectory: '/var/log/stepparent',
     runtimeDirectory: '/run/stepparent',
@@ -15,7 +15,10 @@ test('without anything, the usual places', () => {
 });
 
 test('of a list from systemd the first is ours, and an empty variable is none', () => {
-  const paths = resolvePaths({}, { STATE_DIRECTORY: '/a/b:/c', LOGS_DIRECTORY: '', RUNTIME_DIRECTORY: '/r' });
+  const paths = resolvePaths(
+    { directories: {} },
+    { STATE_DIRECTORY: '/a/b:/c', LOGS_DIRECTORY: '', RUNTIME_DIRECTORY: '/r' },
+  );
   expect(paths).toMatchObject({
     database: '/a/b/stepparent.db',
     alerts: '/var/log/stepparent/alerts.ndjson',
@@ -24,6 +27,9 @@ test('of a list from systemd the first is ours, and an empty variable is none', 
 });
 
 test('configuration goes first', () => {
-  const paths = resolvePaths({ state_directory: '/mine' }, { STATE_DIRECTORY: '/given', RUNTIME_DIRECTORY: '/given' });
+  const paths = resolvePaths(
+    { directories: { state: '/mine' } },
+    { STATE_DIRECTORY: '/given', RUNTIME_DIRECTORY: '/given' },
+  );
   expect(paths).toMatchObject({ stateDirectory: '/mine', runtimeDirectory: '/given' });
 });

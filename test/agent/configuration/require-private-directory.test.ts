@@ -16,21 +16,21 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 test.each([0o700, 0o755, 0o750])('%o is well, and so is one that is not there', (mode) => {
   chmodSync(directory, mode);
-  requirePrivateDirectory(directory, 'state_directory');
-  requirePrivateDirectory(join(directory, 'missing'), 'state_directory');
+  requirePrivateDirectory(directory, 'directories.state');
+  requirePrivateDirectory(join(directory, 'missing'), 'directories.state');
 });
 
 test.each([0o777, 0o1777, 0o770])('%o: others could put something there', (mode) => {
   chmodSync(directory, mode);
-  expect(() => requirePrivateDirectory(directory, 'state_directory')).toThrow(
+  expect(() => requirePrivateDirectory(directory, 'directories.state')).toThrow(
     new ConfigurationError(
       directory,
-      "`state_directory` must be root's alone, and others than its owner may write there; fix its owner and mode, or choose another directory",
+      "`directories.state` must be root's alone, and others than its owner may write there; fix its owner and mode, or choose another directory",
     ),
   );
 });
 
 test.skipIf(needsRoot)(titled("another user's", needsRoot), () => {
   chownSync(directory, 1234, 0);
-  expect(() => requirePrivateDirectory(directory, 'state_directory')).toThrow('it belongs to user 1234');
+  expect(() => requirePrivateDirectory(directory, 'directories.state')).toThrow('it belongs to user 1234');
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { completeConfiguration } from '../../../agent/configuration/configuration.ts';
-import { recordQueryWarnings, ruleWarnings } from '../../../agent/configuration/rule-warnings.ts';
+import { ruleWarnings, storeQueryWarnings } from '../../../agent/configuration/rule-warnings.ts';
 import { classFields, eventClasses } from '../../../collectors/event/event-classes.ts';
 import { readPath } from '../../../collectors/event/read-path.ts';
 import { describeFileChange } from '../../../collectors/packagedb/file-event.ts';
@@ -45,11 +45,11 @@ field = "history_window_start"
 value = "now-5d"
 `;
 
-test('the rules that come with stepparent, and the default of events.record, have none', () => {
+test('the rules that come with stepparent, and the default of events.store, have none', () => {
   const { rules } = readRules([join(import.meta.dirname, '../../../detectors/rules')]);
   expect(rules.length).toBeGreaterThanOrEqual(10);
   expect(ruleWarnings(rules)).toEqual([]);
-  expect(recordQueryWarnings(completeConfiguration([]).events.record)).toEqual([]);
+  expect(storeQueryWarnings(completeConfiguration([]).events.store)).toEqual([]);
 });
 
 describe('a field that no event has', () => {
@@ -250,10 +250,10 @@ describe('a query that no event can match', () => {
     ]);
   });
 
-  test('of events.record: execs alone are asked', () => {
-    expect(recordQueryWarnings('process.name:x')).toEqual([]);
-    expect(recordQueryWarnings('event.category:file')).toEqual(['no start of a program can match it']);
-    expect(recordQueryWarnings('not proces.name:x')).toEqual([
+  test('of events.store: execs alone are asked', () => {
+    expect(storeQueryWarnings('process.name:x')).toEqual([]);
+    expect(storeQueryWarnings('event.category:file')).toEqual(['no start of a program can match it']);
+    expect(storeQueryWarnings('not proces.name:x')).toEqual([
       'no event is known to have "proces.name"; did you mean "process.name"?',
     ]);
   });

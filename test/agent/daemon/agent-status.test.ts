@@ -31,7 +31,7 @@ const running: AgentStatus = {
       check: 'process_records',
       state: 'degraded',
       reason: '5 records of processes lost',
-      remedy: 'Raise `sensor.buffer_total_mb`.',
+      remedy: 'Raise `sensor.buffer_total_mib`.',
       since: time,
     },
     ...['/var/lib/dpkg is missing', '/var/lib/rpm is\x1b\n missing'].map((reason) => ({
@@ -83,7 +83,7 @@ const running: AgentStatus = {
     refused: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
   },
   exceptions: { in_force: 2, expired: 1, warnings: ['/c/a.toml:3: it\x1b[2J'] },
-  known_front_ends: true,
+  trust_package_managers: true,
   store,
   sinks: [
     { name: 'journald', delivered: 7, failed: 2, trouble: { message: 'no journald', since: time, retry: time } },

@@ -16,9 +16,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
+const defaults = completeConfiguration([{ learning: '7d' }]);
 const configuration = {
-  ...completeConfiguration([{ learning: '7d' }]),
-  rules_directories: [join(import.meta.dirname, '../../../detectors/rules')],
+  ...defaults,
+  directories: { ...defaults.directories, rules: [join(import.meta.dirname, '../../../detectors/rules')] },
 };
 const inForce = readPolicy({
   configuration,
