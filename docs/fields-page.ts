@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type JournalFact, journalFacts } from '../agent/journal/journal-fields.ts';
 import { type Field, type Fields, fields, fieldTable, type Group, type Row } from '../collectors/event/fields.ts';
+import { inferredBases, unobservedReasons } from '../collectors/event/reasons.ts';
 
 export const fieldsPageFile: string = path.join(import.meta.dirname, 'fields.md');
 
@@ -22,7 +23,9 @@ function typeOf({ type, list, unit }: Field): string {
 const kindsOf = ({ on }: Field): string => (on.length === 4 ? 'all' : on.join(', '));
 
 function fieldLine(field: Field, above = ''): string {
-  const values = field.values === undefined ? '' : `: ${field.values.map(code).join(', ')}`;
+  // Those of flattened fields have sections of their own.
+  const values =
+    field.values === undefined || field.type === 'flattened' ? '' : `: ${field.values.map(code).join(', ')}`;
   const journal = field.journal === undefined ? '' : code(field.journal);
   return line(code(field.name), typeOf(field), kindsOf(field), journal, `${field.about}${values}${above}`);
 }
@@ -67,6 +70,12 @@ const journalLine = ({ name, field, form, fallback }: JournalFact): string =>
       .join('; '),
   );
 
+const keywordTable = (keywords: Readonly<Record<string, string>>): string =>
+  table(
+    ['Keyword', 'Description'],
+    Object.entries(keywords).map(([keyword, about]) => line(code(keyword), about)),
+  );
+
 /** The page's text. */
 export function fieldsPage(): string {
   const printed: Printed = new Map();
@@ -94,6 +103,12 @@ is one column with JSON, and so is a flattened field.`,
         table(fieldHead, field === undefined ? lines : [fieldLine(field), ...lines]),
       ];
     }),
+    '## Reasons',
+    'Values in `stepparent.unobserved`: why a field was not observed.',
+    keywordTable(unobservedReasons),
+    '## Bases',
+    'Values in `stepparent.inferred`: what a field was concluded from.',
+    keywordTable(inferredBases),
     '## Journal',
     `The journal entry of an alert has these fields, and \`stepparent hunt --journal\` reads them back. Lists of words have spaces between; a space in a word is
 \`\\x20\`, a backslash \`\\x5c\`. True and false are \`true\` and \`false\`. All other fields of an alert are only in \`alerts.ndjson\`.

@@ -117,8 +117,8 @@ const stepparent: Stepparent = {
   systemd: { unit: 'web.service', user: alice },
   terminal: 'pts/0',
   sensor: { name: 'tracefs', lost_events: 0, reason: 'none' },
-  unobserved: { 'process.args': 'ended first', 'process.user': 'ended first' },
-  inferred: { process: 'the one package manager that ran' },
+  unobserved: { 'process.args': 'process_exited', 'process.user': 'process_exited' },
+  inferred: { process: 'only_package_manager' },
   truncated: { 'process.args': 262_144 },
   alert: {
     id: 'a1',

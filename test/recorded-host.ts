@@ -7,7 +7,7 @@ import { followLinks } from '../collectors/host/follow-links.ts';
 import { type Host, hostOf } from '../collectors/host/host.ts';
 import type { HostFiles } from '../collectors/host/host-files.ts';
 import { openedFile } from '../collectors/host/opened-file.ts';
-import { type RegularFile, Unreadable } from '../collectors/host/regular-file.ts';
+import { notRegularFile, type RegularFile } from '../collectors/host/regular-file.ts';
 import { RpmFailed } from '../collectors/packages/run-rpm.ts';
 
 /** A string is the content of a regular file; directories are there where something lies in them. */
@@ -154,7 +154,7 @@ export function recordedHost(recording: Recording): RecordedHost {
     readBytes: (file, maxBytes) => required('open', file).content.subarray(0, maxBytes),
     open(file) {
       const { type, content, stat } = required('open', file);
-      if (type === 'directory') throw new Unreadable('not a regular file');
+      if (type === 'directory') throw notRegularFile();
       return openedRegularFile(content, stat);
     },
     openFile(file) {

@@ -72,7 +72,7 @@ async function readInstalled(deps: ScriptBaselineDeps, path: string): Promise<Se
       isHandedOver = true;
       await pipeline.handleFileChange({
         action: 'creation',
-        actionInferredFrom: 'it was there at the first look, and no installed package has it',
+        actionInferredFrom: 'initial_scan',
         path,
         atNs: host.clock.bootNs(),
         opened,

@@ -1,6 +1,8 @@
 // The table of fields: one row for each field that an event or an alert can have. Made from it are the type of an event (event.ts), the
 // checks of rules (event-classes.ts), SQL columns, journal fields, the Elasticsearch mapping and docs/fields.md.
 
+import { inferredBases, unobservedReasons } from './reasons.ts';
+
 /** What has a field: the start of a program, a change of a file, the agent's account of itself, a finding of a hunt, alerts only. */
 export type EventKind = 'exec' | 'file' | 'health' | 'finding' | 'alert';
 
@@ -32,7 +34,7 @@ export interface Row extends Appearance {
   type: keyof Values | 'flattened';
   about: string;
   unit?: string;
-  /** All values that there are. */
+  /** All values that there are; of a flattened field, those of its keys. */
   values?: readonly string[];
   /** A list in which null stands for a value that was not observed. */
   nullable?: true;
@@ -49,6 +51,8 @@ export interface Group extends Appearance {
 }
 
 export type Fields = { readonly [name: string]: Row | Group };
+
+const keysOf = <Table extends object>(table: Table): readonly (keyof Table)[] => Object.keys(table) as (keyof Table)[];
 
 const always = ['exec', 'file', 'health', 'finding'] as const;
 const alertOnly = ['alert'] as const;
@@ -387,13 +391,15 @@ const stepparentFields = {
   unobserved: {
     type: 'flattened',
     holds: 'keyword',
+    values: keysOf(unobservedReasons),
     journal: 'STEPPARENT_UNOBSERVED',
-    about: 'Fields that could not be read, by name, each with the reason',
+    about: 'Fields that could not be read, by name, each with the reason: [keywords](#reasons)',
   },
   inferred: {
     type: 'flattened',
     holds: 'keyword',
-    about: 'Fields that were concluded and not read, by name, each with the basis',
+    values: keysOf(inferredBases),
+    about: 'Fields that were concluded and not read, by name, each with the basis: [keywords](#bases)',
   },
   truncated: {
     type: 'flattened',
@@ -680,10 +686,17 @@ type ListOf<Node> = Node extends { list: true } ? ValueOf<Node>[] : ValueOf<Node
 
 type ValueOf<Node> = Node extends { fields: infer Inner }
   ? DocumentOf<Inner>
-  : Node extends { values: readonly (infer Value)[] }
-    ? Value
-    : Node extends { type: 'flattened' }
-      ? Record<string, Node extends { holds: infer Held extends keyof Values } ? Values[Held] : string | number | null>
+  : Node extends { type: 'flattened' }
+    ? Record<
+        string,
+        Node extends { values: readonly (infer Value)[] }
+          ? Value
+          : Node extends { holds: infer Held extends keyof Values }
+            ? Values[Held]
+            : string | number | null
+      >
+    : Node extends { values: readonly (infer Value)[] }
+      ? Value
       : Node extends { type: infer Type extends keyof Values }
         ? Values[Type] | (Node extends { nullable: true } ? null : never)
         : never;

@@ -8,7 +8,7 @@ import { linux } from '../linux/linux-abi.ts';
 import { pathIn } from '../packagedb/file-name.ts';
 import type { FileStat } from './file-stat.ts';
 import { readPieces } from './read-file.ts';
-import { openRegularFile, type RegularFile, Unreadable } from './regular-file.ts';
+import { notRegularFile, openRegularFile, type RegularFile, Unreadable } from './regular-file.ts';
 
 const { O_NOATIME, O_NOFOLLOW } = fs.constants;
 /** Larger files are not hashed. */
@@ -35,9 +35,15 @@ export interface OpenedFile {
   close(): void;
 }
 
-/** Why there is no hash: one clause. */
+/** Why there is no hash. */
 export class Unhashed extends Error {
   override name = 'Unhashed';
+  readonly reason: Unreadable['reason'];
+
+  constructor({ message, reason }: Pick<Unreadable, 'message' | 'reason'>) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /** A file that a path named, held without being opened for reading: a fifo has no reader by it, a device is not touched. */
@@ -53,11 +59,11 @@ interface HeldFile {
 export function openedFile(held: HeldFile): OpenedFile {
   let stat = held.stat();
   const content = async (maxBytes: number): Promise<FileContent> => {
-    if (!stat.isFile()) throw new Unhashed('not a regular file');
+    if (!stat.isFile()) throw new Unhashed(notRegularFile());
     try {
       return await readContent(held.open(), maxBytes);
     } catch (error) {
-      throw error instanceof Unreadable ? new Unhashed(error.message) : error;
+      throw error instanceof Unreadable ? new Unhashed(error) : error;
     }
   };
   return {
@@ -102,8 +108,8 @@ export function openFile(file: string | Buffer): OpenedFile | undefined {
 /** When both are undefined, the file no longer exists. */
 export interface FileCheck {
   opened: OpenedFile | undefined;
-  /** Why the file could not be opened: one clause. */
-  unseen: string | undefined;
+  /** Why the file could not be opened. */
+  unseen: 'unreadable' | undefined;
 }
 
 /** Opens the file with that path and name, both as text for people (`file-name.ts`). The name `.` stands for the directory itself. */
@@ -111,9 +117,8 @@ export function checkFile(shown: string, name: string): FileCheck {
   try {
     const opened = openFile(name === '.' ? shown : pathIn(path.dirname(shown), name));
     return { opened, unseen: undefined };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return { opened: undefined, unseen: `it could not be looked at (${code})` };
+  } catch {
+    return { opened: undefined, unseen: 'unreadable' };
   }
 }
 

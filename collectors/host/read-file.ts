@@ -15,8 +15,11 @@ const mebibyte = 1024 * 1024;
 export const maxDatabaseBytes = 256 * mebibyte;
 
 const tooLarge = (maxBytes: number): Unreadable =>
-  new Unreadable(`larger than ${maxBytes < mebibyte ? `${maxBytes} bytes` : `${maxBytes / mebibyte} MiB`}`);
-const grewWhileRead = (): Unreadable => new Unreadable('it grew all the while it was read');
+  new Unreadable(
+    `larger than ${maxBytes < mebibyte ? `${maxBytes} bytes` : `${maxBytes / mebibyte} MiB`}`,
+    'too_large',
+  );
+const grewWhileRead = (): Unreadable => new Unreadable('it grew all the while it was read', 'grew_while_read');
 
 /** Lets `use` have the file, and closes it. */
 export function withFile<T>(file: RegularFile, use: (file: RegularFile) => T): T {

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { promisify } from 'node:util';
+import type { UnobservedReason } from '../event/reasons.ts';
 import type { FileStat } from './file-stat.ts';
 
 const readAsync = promisify(fs.read);
@@ -20,13 +21,23 @@ export interface RegularFile {
 /** The file is not read, or not to its end. `message` is one clause that says why. */
 export class Unreadable extends Error {
   override name = 'Unreadable';
+  readonly reason: UnreadableReason;
+
+  constructor(message: string, reason: UnreadableReason) {
+    super(message);
+    this.reason = reason;
+  }
 }
+
+type UnreadableReason = Extract<UnobservedReason, 'not_regular_file' | 'too_large' | 'grew_while_read'>;
+
+export const notRegularFile = (): Unreadable => new Unreadable('not a regular file', 'not_regular_file');
 
 /** The caller closes it. Throws Unreadable and what open(2) answers. `moreFlags` of open(2). */
 export function openRegularFile(file: string | Buffer, moreFlags = 0): RegularFile {
   const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | moreFlags);
   try {
-    if (!fs.fstatSync(fd).isFile()) throw new Unreadable('not a regular file');
+    if (!fs.fstatSync(fd).isFile()) throw notRegularFile();
   } catch (error) {
     fs.closeSync(fd);
     throw error;

@@ -1,6 +1,7 @@
 // Finds the differences between two listings of a directory. Pure: the input is the states of files.
 
 import type { FileChangeFields } from '../event/event.ts';
+import type { InferredBasis } from '../event/reasons.ts';
 import { dateOfNs, type FileState, knownFile, permissionsOf } from './listing.ts';
 
 export type FileAction = 'creation' | 'rename' | 'modification' | 'deletion' | 'attribute-change';
@@ -13,7 +14,7 @@ export interface FileDifference {
   action: FileAction;
   changed: string[];
   /** Why `action` is a conclusion. */
-  inferredFrom?: string;
+  inferredFrom?: InferredBasis;
 }
 
 /** What happened to a name between two listings. */
@@ -52,7 +53,7 @@ export function differenceOf(
   return {
     action: 'attribute-change',
     changed,
-    inferredFrom: 'its change time alone: attributes were set, or it was written and its time set back',
+    inferredFrom: 'change_time_only',
   };
 }
 

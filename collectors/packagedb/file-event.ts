@@ -10,9 +10,10 @@ import {
   type StepparentEvent,
 } from '../event/event.ts';
 import type { Notes } from '../event/notes.ts';
+import type { InferredBasis } from '../event/reasons.ts';
 import { fileType } from '../host/file-stat.ts';
 import type { HostContext } from '../host/host-context.ts';
-import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
+import { type FileCheck, type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
 import { isControlFile, maxScriptBytes, scriptOfFile } from '../packages/script-file.ts';
 import {
   type DescribedActor,
@@ -33,13 +34,13 @@ import { dateOfNs, permissionsOf } from './listing.ts';
 export interface FileChange {
   action: FileAction;
   /** Why `action` is a conclusion. */
-  actionInferredFrom: string | undefined;
+  actionInferredFrom: InferredBasis | undefined;
   path: string;
   /** When the agent read of the change, by the boot clock: sensor records up to then say who its writer was. */
   atNs: BootNs;
-  /** Undefined: the file was gone, or could not be opened (`unseen` says why). The receiver of the change closes it. */
+  /** Undefined: the file was gone, or could not be opened (`unseen`). The receiver of the change closes it. */
   opened: OpenedFile | undefined;
-  unseen: string | undefined;
+  unseen: FileCheck['unseen'];
   /** Finds the writer in the process table. To be called once, when the table has the records up to `atNs`. */
   writer(): FileWriter;
   details: Omit<FileChangeFields, 'writer_source'>;
@@ -157,7 +158,7 @@ async function describeFile(
   const extension = path.extname(filePath).slice(1);
   if (extension !== '') file.extension = extension;
   if (opened === undefined) {
-    if (action !== 'deletion') notes.unobserved.file = unseen ?? 'it was gone before it could be looked at';
+    if (action !== 'deletion') notes.unobserved.file = unseen ?? 'file_gone';
     return { file };
   }
   const { stat } = opened;
@@ -176,7 +177,7 @@ async function describeFile(
   file.ctime = dateOfNs(stat.ctimeNs);
   file.accessed = dateOfNs(stat.atimeNs);
   if (stat.birthtimeNs > 0n) file.created = dateOfNs(stat.birthtimeNs);
-  else notes.unobserved['file.created'] = 'the file system does not keep it';
+  else notes.unobserved['file.created'] = 'unsupported';
   const target = opened.target();
   if (target !== undefined) file.target_path = target;
   if (!stat.isFile()) return { file };
@@ -186,8 +187,7 @@ async function describeFile(
     file.hash = { sha256: content.sha256 };
     if (kept) return { file, content };
   } catch (error) {
-    notes.unobserved['file.hash.sha256'] =
-      error instanceof Unhashed ? error.message : `it could not be read (${(error as NodeJS.ErrnoException).code})`;
+    notes.unobserved['file.hash.sha256'] = error instanceof Unhashed ? error.reason : 'unreadable';
   }
   return { file };
 }

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { WriterSource } from '../event/event.ts';
+import type { InferredBasis, UnobservedReason } from '../event/reasons.ts';
 import type { Clock } from '../host/clock.ts';
 import { namesOf, type PackageManager, packageTools, toolsOf } from '../packages/tools.ts';
 import { ancestorsOf } from '../process/describe-process.ts';
@@ -9,10 +10,10 @@ import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
 import type { BootNs } from '../process/process-record.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 
-/** Who made a change; or why that is not known, in one clause, with the pid where at least that is. */
+/** Who made a change; or why that is not known, with the pid where at least that is. */
 export type FileWriter =
-  | { snapshot: ActorSnapshot; source: WriterSource; inferredFrom: string | undefined }
-  | { unobserved: string; pid: number | undefined };
+  | { snapshot: ActorSnapshot; source: WriterSource; inferredFrom: InferredBasis | undefined }
+  | { unobserved: UnobservedReason; pid: number | undefined };
 
 /** A process as it was known when the event of its change was read. */
 export interface WriterSeen {
@@ -43,13 +44,13 @@ export interface FileWriters {
   infer(manager: PackageManager | undefined, sinceNs: BootNs): FileWriter;
 }
 
-export const notSeen = (): FileWriter => ({ unobserved: 'it was not seen happening', pid: undefined });
+export const notSeen = (): FileWriter => ({ unobserved: 'change_not_seen', pid: undefined });
 
 /** The writer of a file that was found in a new directory, which `writer` made. */
 export const asMaker = (writer: FileWriter): FileWriter =>
-  'snapshot' in writer ? inferred(writer.snapshot, 'the process that made the folder') : writer;
+  'snapshot' in writer ? inferred(writer.snapshot, 'directory_creator') : writer;
 
-const inferred = (snapshot: ActorSnapshot, inferredFrom: string): FileWriter => ({
+const inferred = (snapshot: ActorSnapshot, inferredFrom: InferredBasis): FileWriter => ({
   snapshot,
   source: 'inferred',
   inferredFrom,
@@ -93,32 +94,28 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     const bornNs = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
     const changedNs = bornNs ?? times?.changedNs ?? atNs;
     if (changedNs + clockStepNs < entry.startNs) {
-      return inferred(snapshotOf(entry, image), 'it closed the file, whose last change is older than it');
+      return inferred(snapshotOf(entry, image), 'closing_process');
     }
     if (changedNs >= execNs) return named(snapshotOf(entry, image));
     const formerProgram = formerImage ?? parentImageAtFork ?? image;
     if (changedNs + clockStepNs < execNs) {
-      return inferred(snapshotOf(entry, formerProgram), 'when the file was changed: it has executed another since');
+      return inferred(snapshotOf(entry, formerProgram), 'program_before_exec');
     }
     // Tools write as soon as they run. A package manager does not: it reads its database first.
     const before = isPackageManager(image);
-    return inferred(
-      snapshotOf(entry, before ? formerProgram : image),
-      `when the file was changed: at that moment it ${before ? 'executed another' : 'was executed'}`,
-    );
+    return inferred(snapshotOf(entry, before ? formerProgram : image), 'program_at_exec');
   };
 
   const resolve = ({ pid, atNs, entry, image }: Omit<WriterSeen, 'closedBy'>, times?: FileTimes): FileWriter => {
-    if (pid <= 0)
-      return { unobserved: 'the kernel did not say who: a process of another pid namespace', pid: undefined };
+    if (pid <= 0) return { unobserved: 'other_pid_namespace', pid: undefined };
     const now = table.recall(pid);
     if (now === entry || (entry === undefined && now !== undefined && now.startNs < atNs + startToleranceNs)) {
       if (now !== undefined) return writerAt(now, image, atNs, times);
     }
-    if (entry === undefined) return { unobserved: 'the process had ended before it could be read', pid };
+    if (entry === undefined) return { unobserved: 'process_exited', pid };
     // The pid passed to another process between the change and the reading of its event: the kernel does not say which of them it was.
     if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
-      return inferred(snapshotOf(now, now.image), 'its pid, which another process had just before');
+      return inferred(snapshotOf(now, now.image), 'reused_pid');
     }
     return named(snapshotOf(entry, image));
   };
@@ -144,7 +141,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     resolve({ closedBy, ...seen }, times) {
       const writer = resolve(seen, times);
       if (closedBy === undefined || !('snapshot' in writer)) return writer;
-      return inferred(writer.snapshot, writer.inferredFrom ?? `who wrote to the file: process ${closedBy} closed it`);
+      return inferred(writer.snapshot, writer.inferredFrom ?? 'closed_by_other');
     },
 
     infer(manager, sinceNs) {
@@ -156,15 +153,15 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       // A front end runs a package manager: the last of the chain writes.
       const last = running.filter((entry) => !running.some((other) => isBelow(other, entry)));
       const [only] = last;
-      if (only === undefined) return { unobserved: 'it is not known who, and no package manager ran', pid: undefined };
+      if (only === undefined) return { unobserved: 'no_package_manager', pid: undefined };
       if (last.length > 1) {
-        return { unobserved: `it is not known who: ${last.length} package managers ran`, pid: undefined };
+        return { unobserved: 'several_package_managers', pid: undefined };
       }
       table.inspect(only);
       return {
         snapshot: snapshotOf(only, only.image),
         source: 'only_package_manager',
-        inferredFrom: 'the one package manager that ran at that moment',
+        inferredFrom: 'only_package_manager',
       };
     },
   };

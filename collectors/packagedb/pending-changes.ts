@@ -2,7 +2,7 @@
 
 import type { FileChangeFields } from '../event/event.ts';
 import type { Clock } from '../host/clock.ts';
-import { checkFile, type OpenedFile } from '../host/opened-file.ts';
+import { checkFile, type FileCheck, type OpenedFile } from '../host/opened-file.ts';
 import { type ChangeQueue, createChangeQueue, type Queued, settleMs } from './change-queue.ts';
 import { allBounds, boundsOf } from './change-reporter.ts';
 import type { FileTimes, WriterSeen } from './file-writer.ts';
@@ -37,7 +37,7 @@ export interface PendingChange extends Queued, WatchedName {
   isChecked: boolean;
   opened: OpenedFile | undefined;
   /** Why the file could not be opened. */
-  unseen: string | undefined;
+  unseen: FileCheck['unseen'];
   /** The file's state and times when it was opened. */
   openedState: FileState | undefined;
   times: FileTimes | undefined;

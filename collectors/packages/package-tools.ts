@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { type Answer, known } from '../answer.ts';
 import type { GenuineFields } from '../event/event.ts';
+import type { InferredBasis } from '../event/reasons.ts';
 import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
 import { executableOf } from '../process/executable.ts';
@@ -34,7 +35,7 @@ export interface PackageTools {
 /** `inferred`: for each field that is a conclusion, the reason. */
 interface GenuineRound {
   fields: GenuineFields;
-  inferred: Record<string, string>;
+  inferred: Record<string, InferredBasis>;
 }
 
 interface PackageToolsDeps {
@@ -73,7 +74,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
   };
 
   /** The file has a tool's name but is not the tool's file: neither a link to it nor the same file under another name. */
-  const isElsewhere = (process: ProcessSnapshot, file: string, inferredFrom: string | undefined): boolean => {
+  const isElsewhere = (process: ProcessSnapshot, file: string, inferredFrom: InferredBasis | undefined): boolean => {
     const identity = fileIdentity(host, file);
     const mapped = mappedNow(host, process);
     return (

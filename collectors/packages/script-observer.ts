@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepparentEvent } from '../event/event.ts';
 import type { Hold, Wait } from '../event/hold.ts';
+import type { UnobservedReason } from '../event/reasons.ts';
 import type { Host } from '../host/host.ts';
 import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
 import { tryRead } from '../host/read-faults.ts';
@@ -32,10 +33,10 @@ export interface ScriptObservation extends NamedScript {
   /** Undefined: it was not read. */
   content: FileContent | undefined;
   /** Why a script that ran was not read. */
-  unread?: string;
+  unread?: UnobservedReason;
   /** Undefined: not known, for the reason in `versionUnobserved`. */
   version: FileVersion | undefined;
-  versionUnobserved: string;
+  versionUnobserved: UnobservedReason;
   origin: 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
   /** It was not put there by dpkg's own installation; undefined: that is not known. */
   outside: boolean | undefined;
@@ -92,8 +93,6 @@ const readRecentEveryMs = 20;
 const pauseAtWorkMs = 50;
 /** dpkg rewrites its status file now and then while it works, and at its end. */
 const refreshAfterMs = 2000;
-const versionUncertain = 'dpkg may be at work on the package, and which version the script is of was not seen';
-const noStatus = "dpkg's status file says of no package";
 /** dpkg runs those of the old version right before it puts the new ones in their place, and never right after. */
 const oldPhases: ReadonlySet<string | undefined> = new Set(['prerm', 'postrm']);
 
@@ -118,7 +117,8 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   };
   const refreshSoon = timers.soon(refreshAfterMs, () => void refresh());
   const readSince = (ms: number): boolean => (installed.asOfMs ?? Number.NEGATIVE_INFINITY) >= ms;
-  const versionUnobserved = (): string => (installed.asOfMs === undefined ? noStatus : versionUncertain);
+  const versionUnobserved = (): UnobservedReason =>
+    installed.asOfMs === undefined ? 'no_dpkg_status' : 'version_uncertain';
 
   // -- Files whose event is still to come: their version is found out while they are in place.
   let recentFiles: { file: ScriptFile; name: string; sinceMs: number }[] = [];
@@ -241,7 +241,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     };
   };
 
-  const unreadScript = (path: string, scriptName: NamedScript, reason: string): PendingScript => ({
+  const unreadScript = (path: string, scriptName: NamedScript, reason: UnobservedReason): PendingScript => ({
     waits: [],
     observation: () => ({
       path,
@@ -249,7 +249,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       content: undefined,
       unread: reason,
       version: undefined,
-      versionUnobserved: versionUncertain,
+      versionUnobserved: 'version_uncertain',
       origin: 'exec',
       outside: undefined,
       inPlace: false,
@@ -260,7 +260,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   const readRun = (path: string, scriptName: NamedScript, opened: OpenedFile): PendingScript => {
     const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
     let content: FileContent | undefined;
-    let failed: string | undefined;
+    let failed: UnobservedReason | undefined;
     const version = (): FileVersion | undefined =>
       scriptName.package === undefined ? undefined : versions.find(file, scriptName.package);
     // What dpkg said last may be of before it began to work on the package.
@@ -269,7 +269,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       try {
         content = await opened.content(maxScriptBytes);
       } catch (error) {
-        failed = error instanceof Unhashed ? error.message : 'it could not be read';
+        failed = error instanceof Unhashed ? error.reason : 'unreadable';
       } finally {
         opened.close();
       }
@@ -279,7 +279,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       path,
       ...scriptName,
       content,
-      ...(content === undefined && { unread: failed ?? 'it could not be read in time' }),
+      ...(content === undefined && { unread: failed ?? 'read_timeout' }),
       version: version(),
       versionUnobserved: versionUnobserved(),
       origin: 'exec',
@@ -349,15 +349,13 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
         { snapshot }: ObservedExec,
         { phase }: NamedScript,
         file: OpenedFile | undefined,
-      ): string | undefined {
-        if (file === undefined) return 'it could not be read';
-        if (snapshot.entry.details === undefined) return 'the process had ended before it could be read';
-        if (readings.size >= maxOpenRuns) return `more than ${maxOpenRuns} scripts ran at once`;
+      ): UnobservedReason | undefined {
+        if (file === undefined) return 'unreadable';
+        if (snapshot.entry.details === undefined) return 'process_exited';
+        if (readings.size >= maxOpenRuns) return 'too_many_scripts';
         const latestMs = host.clock.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(phase) ? -1 : 1) * clockStepMs;
         const ctimeMs = Number(file.stat.ctimeMs);
-        return ctimeMs > latestMs && ctimeMs <= nowMs() + clockStepMs
-          ? 'another file had taken its place before it could be read'
-          : undefined;
+        return ctimeMs > latestMs && ctimeMs <= nowMs() + clockStepMs ? 'file_replaced' : undefined;
       }
     },
 

@@ -1,5 +1,6 @@
 // Everything that /proc shows of one process, in one value.
 
+import type { InferredBasis } from '../event/reasons.ts';
 import type { Host } from '../host/host.ts';
 import { dpkgDirectory, rpmDirectories } from '../packages/tools.ts';
 import { containerOfCgroup } from './parse-proc.ts';
@@ -31,7 +32,7 @@ export interface ProcessDetails {
   /** What it was started by: the script where it runs one, else `exe`. */
   filename: string | undefined;
   /** Why `filename` is not `exe`. */
-  inferredFrom: string | undefined;
+  inferredFrom: InferredBasis | undefined;
   /** At most `maxDetailArgsBytes` of them. */
   args: string[] | undefined;
   argsTruncated: boolean;
@@ -142,7 +143,7 @@ export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: numb
     loginUserId: proc.readLoginUserId(pid),
     exe,
     filename: script ?? exe,
-    inferredFrom: script === undefined ? undefined : "the interpreter's argument",
+    inferredFrom: script === undefined ? undefined : 'interpreter_argument',
     args: cmdline?.args,
     argsTruncated: cmdline?.truncated ?? false,
     workingDirectory,

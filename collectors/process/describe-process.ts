@@ -35,11 +35,6 @@ export const nameOf = (executable: string): string => path.basename(executable);
 
 const emptyNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
 
-const endedFirst = 'the process had ended before it could be read';
-/** What 0 means where /proc/PID/stat has the id of a session or a process group. */
-const noLeader =
-  'none to be seen: begun by the kernel or by an init without a session, or led from another pid namespace';
-
 interface Described {
   fields: ProcessFields;
   /** Under the names of the fields: `args`. */
@@ -108,7 +103,7 @@ function describeProcess(
     if (executable.inferredFrom) notes.inferred.executable = executable.inferredFrom;
     describeArgs(image, current && !executable.replaced ? seen : undefined, fields, argsBytes, notes);
   } else {
-    notes.unobserved.executable = endedFirst;
+    notes.unobserved.executable = 'process_exited';
   }
   if (seen) {
     Object.assign(fields, describeCredentials(seen, context));
@@ -117,7 +112,7 @@ function describeProcess(
     if (seen.tty !== 0) fields.tty = { char_device: deviceNumbers(seen.tty) };
     fields.interactive = seen.tty !== 0;
   }
-  for (const name of fieldsOfDetails) if (isUnobserved(name, fields, seen)) notes.unobserved[name] = endedFirst;
+  for (const name of fieldsOfDetails) if (isUnobserved(name, fields, seen)) notes.unobserved[name] = 'process_exited';
   return { fields, notes };
 }
 
@@ -220,7 +215,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const process = noteFields(describeProcess(snapshot, context, epochMs, maxEventArgsBytes), 'process');
   if (details !== undefined && !current) {
     for (const name of [...credentialFields, 'working_directory'] as const) {
-      if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'the process, as another program';
+      if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'earlier_program';
     }
   } else if (details === undefined) {
     // Credentials, directory, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
@@ -236,7 +231,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
         if (!isUnobserved(name, process, nearest)) delete notes.unobserved[`process.${name}`];
       }
       for (const name of Object.keys(inherited)) {
-        notes.inferred[`process.${name}`] = 'its nearest ancestor that could be read';
+        notes.inferred[`process.${name}`] = 'nearest_ancestor';
       }
     }
   }
@@ -244,18 +239,19 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const leaders: LeaderSnapshots = {};
   const leader = (role: 'session_leader' | 'group_leader', pid: number | undefined): void => {
     const field = `process.${role}`;
+    // /proc/PID/stat has 0 as the id of a session or a process group that has no leader here.
     if (!pid) {
-      notes.unobserved[field] = pid === undefined ? endedFirst : noLeader;
+      notes.unobserved[field] = pid === undefined ? 'process_exited' : 'no_leader';
       return;
     }
-    if (details === undefined) notes.inferred[field] = 'its nearest ancestor that could be read';
+    if (details === undefined) notes.inferred[field] = 'nearest_ancestor';
     const found =
       pid === entry.pid
         ? snapshot
         : (ancestors.find((ancestor) => ancestor.entry.pid === pid) ?? leaderOutside(table, pid));
     if (found === undefined) {
       process[role] = { pid, same_as_process: false };
-      notes.unobserved[`${field}.name`] = endedFirst;
+      notes.unobserved[`${field}.name`] = 'process_exited';
       return;
     }
     leaders[role] = found;
@@ -270,9 +266,8 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   );
   if (described[0]) {
     process.parent = described[0].fields as NonNullable<ProcessFields['parent']>;
-    if (entry.parentInferred)
-      notes.inferred['process.parent'] = '/proc, after the fork: it may have adopted the process';
-  } else notes.unobserved['process.parent'] = endedFirst;
+    if (entry.parentInferred) notes.inferred['process.parent'] = 'proc_parent';
+  } else notes.unobserved['process.parent'] = 'process_exited';
   const lineage = described.map(({ step }) => step);
   const topmost = ancestors.at(-1)?.entry;
   if (topmost?.lineageCut || topmost?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
@@ -286,10 +281,10 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const livingDetails = [details, ...ancestors.map((ancestor) => ancestor.entry.details)].find(
     (seen) => seen?.exe !== undefined,
   );
-  if (livingDetails === undefined) notes.unobserved['container.id'] = endedFirst;
+  if (livingDetails === undefined) notes.unobserved['container.id'] = 'process_exited';
   const containerId = livingDetails?.containerId;
   if (containerId !== undefined && livingDetails !== details) {
-    notes.inferred['container.id'] = 'its nearest ancestor that could be read';
+    notes.inferred['container.id'] = 'nearest_ancestor';
   }
 
   return {
@@ -369,11 +364,11 @@ function describeArgs(
   let args = fromProc ? seen?.args : image.args;
   if (args === undefined && image.attemptArgs) {
     args = image.attemptArgs.args;
-    notes.inferred.args = 'what execve was given';
+    notes.inferred.args = 'execve_args';
     if (image.attemptArgs.truncated) notes.truncated.args = maxBytes;
   }
   if (args === undefined) {
-    notes.unobserved.args = endedFirst;
+    notes.unobserved.args = 'process_exited';
     return;
   }
   const { kept, cut } = cutArgs(args, maxBytes);

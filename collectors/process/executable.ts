@@ -54,24 +54,21 @@ export function executableOf(files: Links, entry: ProcessEntry, image: Image, ma
 function resolve(files: Links, entry: ProcessEntry, image: Image, mapped: string | undefined): Executable {
   const inferred = image.inferredFrom === undefined ? {} : { inferredFrom: image.inferredFrom };
   if (isPrivateName(image.filename)) {
-    return mapped === undefined
-      ? { path: image.filename, inferredFrom: 'the name given to execve: the file behind it was gone' }
-      : { path: mapped };
+    return mapped === undefined ? { path: image.filename, inferredFrom: 'filename_file_gone' } : { path: mapped };
   }
   const { filename } = image;
   let absolute = filename;
   if (!path.isAbsolute(filename)) {
     const base = workingDirectoryOf(entry);
     if (mapped !== undefined && path.basename(mapped) === path.basename(filename)) return { path: mapped };
-    if (base === undefined)
-      return { path: filename, inferredFrom: 'the name given to execve, relative to an unknown folder' };
+    if (base === undefined) return { path: filename, inferredFrom: 'filename_relative' };
     absolute = path.join(base, filename);
   }
   if (!sharesRoot(entry)) return { path: path.normalize(absolute), ...inferred };
   const resolved = files.realPath(absolute);
   if (mapped === undefined) {
     if (resolved !== undefined) return { path: resolved, ...inferred };
-    return { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+    return { path: path.normalize(absolute), inferredFrom: 'filename_file_gone' };
   }
   if (resolved === mapped || path.normalize(absolute) === mapped) return { path: mapped };
   if (resolved !== undefined && runsScript(files, resolved, mapped)) return { path: resolved, ...inferred };
@@ -79,11 +76,11 @@ function resolve(files: Links, entry: ProcessEntry, image: Image, mapped: string
     const directory = files.realPath(path.dirname(absolute));
     return directory !== undefined && path.join(directory, path.basename(absolute)) === mapped
       ? { path: mapped }
-      : { path: path.normalize(absolute), inferredFrom: 'the name given to execve: the file is gone' };
+      : { path: path.normalize(absolute), inferredFrom: 'filename_file_gone' };
   }
   return {
     path: path.normalize(absolute),
-    inferredFrom: 'the name given to execve: /proc shows another program',
+    inferredFrom: 'filename_other_program',
     replaced: true,
   };
 }

@@ -73,8 +73,7 @@ function dpkgScript(
   const userId = userBeforeExec(entry);
   // Without dpkg it is root who has business with its scripts.
   if (!byDpkg && (!isInDpkgDirectory(filename) || (userId ?? 0) !== 0)) return undefined;
-  const inferredFrom =
-    byDpkg || userId === 0 ? undefined : 'its file: no dpkg started it, and it is not known whose process it is';
+  const inferredFrom = byDpkg || userId === 0 ? undefined : 'script_path';
   // Also below another --admindir.
   const named = scriptOfFile(filename);
   if (named?.phase === undefined) return undefined;
@@ -88,7 +87,7 @@ function dpkgScript(
   return {
     ...script,
     package: name,
-    packageInferredFrom: name && 'the name of the one package file that dpkg was given',
+    packageInferredFrom: name === undefined ? undefined : 'package_file_name',
   };
 }
 
@@ -106,7 +105,7 @@ function rpmScript(
     path: undefined,
     package: name,
     phase: undefined,
-    packageInferredFrom: name && 'the name of the one package file that rpm was given',
+    packageInferredFrom: name === undefined ? undefined : 'package_file_name',
     inferredFrom: undefined,
     execs: 0,
   };
@@ -140,8 +139,8 @@ export function describeLifecycle(
   const field = 'stepparent.lifecycle_script';
   if (script.inferredFrom) notes.inferred[field] = script.inferredFrom;
   if (script.packageInferredFrom) notes.inferred[`${field}.package`] = script.packageInferredFrom;
-  if (script.package === undefined) notes.unobserved[`${field}.package`] = 'the package manager does not say';
-  if (script.phase === undefined) notes.unobserved[`${field}.phase`] = 'the package manager does not say';
+  if (script.package === undefined) notes.unobserved[`${field}.package`] = 'not_shown';
+  if (script.phase === undefined) notes.unobserved[`${field}.phase`] = 'not_shown';
   if (script.execs === maxExecsOfScript) notes.truncated[field] = maxExecsOfScript;
   return {
     manager: script.manager,

@@ -1,5 +1,7 @@
 // What a process sensor reports: what happens to processes, in the order in which it happened, and how many records were lost.
 
+import type { InferredBasis } from '../event/reasons.ts';
+
 /** Nanoseconds since boot, time asleep included. A double: exact to 2 ns for the first 200 days of uptime. */
 export type BootNs = number;
 
@@ -27,7 +29,7 @@ export interface ExecRecord {
   args?: string[];
   argsTruncated?: boolean;
   /** Why `filename` is a conclusion; absent where it was read. */
-  inferredFrom?: string;
+  inferredFrom?: InferredBasis;
 }
 
 /** The arguments of an image that has begun to run, read from its own stack. */

@@ -1,13 +1,14 @@
 // What is known of a process: the programs it ran, the script and the transaction it belongs to, and how it was at one moment. Types only.
 
 import type { Answer } from '../answer.ts';
+import type { InferredBasis } from '../event/reasons.ts';
 import type { ProcessDetails } from '../proc/inspect-process.ts';
 import type { BootNs } from './process-record.ts';
 
 export interface Executable {
   path: string;
   /** Why `path` is a conclusion; absent where it was read. */
-  inferredFrom?: string;
+  inferredFrom?: InferredBasis;
   /** It was compared with what the process has mapped. */
   certain?: boolean;
   /** /proc shows another program under the pid: the file and arguments there are not of this one. */
@@ -23,7 +24,7 @@ export interface ToolCheck {
   /** Only a system of its own (a chroot, a container) says that the program is genuine: device and inode of that system's root. */
   ownRoot?: string;
   /** Why `genuine` is a conclusion. */
-  inferredFrom?: string;
+  inferredFrom?: InferredBasis;
 }
 
 /** One program that a process has run. Replaced whole at an exec, so that code that holds an image keeps the state of that time. */
@@ -39,7 +40,7 @@ export interface Image {
   /** The program whose entry probe was hit: what was really mapped, whatever its name. */
   probedImage?: string;
   /** Why `filename` is a conclusion; absent where it was read. */
-  inferredFrom?: string;
+  inferredFrom?: InferredBasis;
   /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
   executable?: Executable;
   /** Whether the program is the package tool that its name claims, checked while the process was fresh. */
@@ -54,9 +55,9 @@ export interface LifecycleScript {
   package: string | undefined;
   phase: string | undefined;
   /** What `package` is concluded from. */
-  packageInferredFrom: string | undefined;
+  packageInferredFrom: InferredBasis | undefined;
   /** Why it is doubtful that it is one at all. */
-  inferredFrom: string | undefined;
+  inferredFrom: InferredBasis | undefined;
   /** Programs executed below it so far. */
   execs: number;
 }

@@ -53,7 +53,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       filename: script ?? program.exe,
       args: program.args,
       ...(program.argsTruncated ? { argsTruncated: true } : {}),
-      ...(script === undefined ? {} : { inferredFrom: "the interpreter's argument" }),
+      ...(script === undefined ? {} : { inferredFrom: 'interpreter_argument' }),
     };
   };
 

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
+import type { InferredBasis, UnobservedReason } from '../../collectors/event/reasons.ts';
 import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
 import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 
@@ -82,8 +83,8 @@ const maxNested = 4;
 export interface FoundInitiator {
   initiator?: InitiatorFields;
   /** By ECS name. */
-  unobserved: Record<string, string>;
-  inferred: Record<string, string>;
+  unobserved: Record<string, UnobservedReason>;
+  inferred: Record<string, InferredBasis>;
 }
 
 /** The part of an event from which its initiator is found. */
@@ -98,7 +99,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   if (event.process === undefined) return undefined;
   const lineage = event.stepparent.lineage ?? [];
   const found: FoundInitiator = { unobserved: {}, inferred: {} };
-  const unobserved = (reason: string): FoundInitiator => {
+  const unobserved = (reason: UnobservedReason): FoundInitiator => {
     found.unobserved[field] = reason;
     return found;
   };
@@ -111,9 +112,9 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
     return !program.wraps;
   });
   const seen = first === -1 ? lineage.length : first;
-  if (lineage.length === 0) return unobserved('its parent was not observed');
+  if (lineage.length === 0) return unobserved('parent_unobserved');
   if (first === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
-    return unobserved(`its ${lineage.length} ancestors that are kept only carry out what others say`);
+    return unobserved('only_wrappers');
   }
   // A service manager runs what a unit says: then the initiator is the first program of the unit.
   const isTopmost = seen > 0 && (first === -1 || isServiceManager(lineage[first]));
@@ -121,14 +122,14 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   const step = lineage[index];
   const program = programs[index];
   if (step === undefined || program?.path === undefined) {
-    return unobserved('an ancestor had ended before it could be read');
+    return unobserved('ancestor_exited');
   }
 
   const uncertainty = programs.slice(0, index + 1).find(({ uncertainty }) => uncertainty !== undefined)?.uncertainty;
   if (uncertainty !== undefined) found.inferred[field] = uncertainty;
   const executable = stableExecutable(program.path);
   const origin = originOf(event, lineage, index);
-  if (origin === undefined) found.unobserved[`${field}.origin`] = 'neither user nor unit was observed';
+  if (origin === undefined) found.unobserved[`${field}.origin`] = 'user_and_unit_unobserved';
   found.initiator = {
     entity_id: step.entity_id,
     pid: step.pid,
@@ -147,13 +148,13 @@ interface Program {
   /** It is a wrapper: it only does what its own parent says. */
   wraps: boolean;
   /** Why that is a conclusion. */
-  uncertainty?: string;
+  uncertainty?: InferredBasis;
 }
 
 const isWrapper = (file: string): boolean =>
   wrapperPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
 
-function programOf({ executable, args, working_directory: directory, pid }: LineageStep): Program {
+function programOf({ executable, args, working_directory: directory }: LineageStep): Program {
   let file = executable;
   let line: readonly string[] | undefined = args;
   for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
@@ -165,14 +166,14 @@ function programOf({ executable, args, working_directory: directory, pid }: Line
       return {
         path: file,
         wraps,
-        uncertainty: `the arguments of ${path.basename(file)} (pid ${pid}) were not observed`,
+        uncertainty: 'args_unobserved',
       };
     }
     const rest = run?.script ?? afterLinker(line);
     const [next] = rest;
     if (next === undefined || !isPath(next)) return { path: file, wraps };
     if (!path.isAbsolute(next) && directory === undefined) {
-      return { path: path.normalize(next), wraps: false, uncertainty: 'a script relative to an unknown folder' };
+      return { path: path.normalize(next), wraps: false, uncertainty: 'script_relative' };
     }
     file = path.resolve(directory ?? '/', next);
     line = rest;

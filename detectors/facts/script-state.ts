@@ -124,7 +124,7 @@ function judgeContent(
     origin,
   };
   if (origin === 'rpm' && name !== '') {
-    notes.inferred = { 'stepparent.script.package': 'the name of the one package file that rpm was given' };
+    notes.inferred = { 'stepparent.script.package': 'package_file_name' };
   }
   if (!inPlace) return { fields, notes, seen };
   if (observation.version === undefined) {
@@ -158,7 +158,7 @@ function judgeName(observation: ScriptObservation, memory: ScriptMemory): Script
   if (outside === undefined && (isBetween || !memory.versionKnown(name, version))) return none;
   return {
     fields: { version, state: 'changed' },
-    notes: { inferred: { [stateField]: 'dpkg was not seen to write it, and it could not be read' } },
+    notes: { inferred: { [stateField]: 'writer_unobserved' } },
     seen: undefined,
   };
 }

@@ -35,7 +35,7 @@ describe.each<[string, ParseLine, [name: string, line: string, expected: object 
       ],
       [
         'without arguments',
-        exec({ executable: `/tmp/${prefix}/true` }, { unobserved: { 'process.args': 'it had ended' } }),
+        exec({ executable: `/tmp/${prefix}/true` }, { unobserved: { 'process.args': 'process_exited' } }),
         { key: 'event e1', padding: 0, flagged: true },
       ],
       ['without arguments, of another run', exec({ executable: `/tmp/${prefix}2/true` }), undefined],

@@ -329,7 +329,7 @@ describe('packages', () => {
     const scriptlet = execOf(2, ['/bin/sh', '/var/tmp/rpm-tmp.x'], {
       lifecycle_script: { manager: 'rpm', package: 'delta', depth: 0 },
       script: { path: '/var/tmp/rpm-tmp.x', package: 'delta', version: '1-1' },
-      inferred: { 'stepparent.lifecycle_script.package': 'the name of the one package file that rpm was given' },
+      inferred: { 'stepparent.lifecycle_script.package': 'package_file_name' },
     });
     expect(packagesOf([], scriptlet)).toEqual([{ name: 'delta', version: '1-1', inferred: ['name', 'version'] }]);
   });

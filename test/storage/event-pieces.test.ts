@@ -71,8 +71,8 @@ function execEvent(id: string, change: Partial<ProcessFields> = {}): StepparentE
       lineage: steps,
       lifecycle_script: { manager: 'dpkg', path: '/var/lib/dpkg/info/a.postinst', depth: 1 },
       transaction: { id: '01234567-10-100', executable: '/usr/bin/apt-get' },
-      unobserved: { 'process.tty': 'the process had ended before it could be read' },
-      inferred: { 'process.user': 'its nearest ancestor that could be read' },
+      unobserved: { 'process.tty': 'process_exited' },
+      inferred: { 'process.user': 'nearest_ancestor' },
       truncated: { 'stepparent.lineage': 16 },
     },
   };

@@ -11,6 +11,7 @@ import { openPipeline, type PipelineDeps } from '../../agent/daemon/pipeline.ts'
 import { openPolicyInForce } from '../../agent/daemon/policy-in-force.ts';
 import { openRecorder } from '../../agent/daemon/recorder.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import type { InferredBasis, UnobservedReason } from '../../collectors/event/reasons.ts';
 import type { Host } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
 import type { FileChange } from '../../collectors/packagedb/file-event.ts';
@@ -45,11 +46,11 @@ export interface Act {
 }
 
 export interface RecordedChange extends Pick<FileChange, 'action' | 'path' | 'provider' | 'details'> {
-  actionInferredFrom?: string;
+  actionInferredFrom?: InferredBasis;
   /** Why the file could not be opened; without it and without a file, it was gone. */
-  unseen?: string;
+  unseen?: 'unreadable';
   /** A process, or why none was seen. */
-  writer: number | string;
+  writer: number | UnobservedReason;
 }
 
 /** What happened at one moment. Files and processes are as they were from then on; null: they were gone. */
@@ -184,7 +185,7 @@ async function passTime(host: RecordedHost, untilNs: number): Promise<void> {
 
 function fileChange(host: Host, writers: ReturnType<typeof createFileWriters>, recorded: RecordedChange): FileChange {
   const { action, path, provider, details, actionInferredFrom, unseen, writer } = recorded;
-  const seen = typeof writer === 'number' ? writers.see(writer) : undefined;
+  const seen = typeof writer === 'number' ? writers.see(writer) : writer;
   return {
     action,
     actionInferredFrom,
@@ -192,7 +193,7 @@ function fileChange(host: Host, writers: ReturnType<typeof createFileWriters>, r
     atNs: host.clock.bootNs(),
     opened: host.openFile(path),
     unseen,
-    writer: () => (seen ? writers.resolve(seen) : { unobserved: String(writer), pid: undefined }),
+    writer: () => (typeof seen === 'object' ? writers.resolve(seen) : { unobserved: seen, pid: undefined }),
     details,
     found: undefined,
     provider,

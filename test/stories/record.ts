@@ -59,7 +59,7 @@ const onChange = (change: FileChange): Promise<void> => {
   if (!isKept(change.path)) return pipeline.handleFileChange(change);
   sensor.readNow();
   const { action, path, provider, details, actionInferredFrom, unseen } = change;
-  const recorded: RecordedChange = { action, path, provider, details, writer: '' };
+  const recorded: RecordedChange = { action, path, provider, details, writer: 'change_not_seen' };
   if (actionInferredFrom !== undefined) recorded.actionInferredFrom = actionInferredFrom;
   if (unseen !== undefined) recorded.unseen = unseen;
   story.add({ change: recorded });

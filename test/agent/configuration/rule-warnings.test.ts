@@ -308,7 +308,7 @@ test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion']
         atNs: 1e9,
         opened: undefined,
         unseen: undefined,
-        writer: () => ({ unobserved: 'x', pid: undefined }),
+        writer: () => ({ unobserved: 'process_exited', pid: undefined }),
         details: {},
         found: 'comparison',
         provider: 'fanotify',

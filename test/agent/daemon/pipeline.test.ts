@@ -82,9 +82,7 @@ test('a script whose content never comes holds up neither the stop nor the commi
   expect(kept).toEqual([]);
   pipeline.stop().catch(() => {});
   await vi.advanceTimersByTimeAsync(6500);
-  expect(kept.map(({ stepparent }) => stepparent.unobserved?.['stepparent.script.sha256'])).toEqual([
-    'it could not be read in time',
-  ]);
+  expect(kept.map(({ stepparent }) => stepparent.unobserved?.['stepparent.script.sha256'])).toEqual(['read_timeout']);
 });
 
 test('a stop waits for the answer that an event waits for', async () => {

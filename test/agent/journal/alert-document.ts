@@ -44,7 +44,7 @@ export function alertDocument(changes: Partial<StepparentEvent> = {}): Stepparen
       login_user: { id: '1000', name: 'mallory' },
       systemd: { unit: 'cron.service' },
       transaction: { id: '01234567-71-100', executable: '/usr/bin/dpkg' },
-      unobserved: { 'process.hash.sha256': 'process ended first' },
+      unobserved: { 'process.hash.sha256': 'process_exited' },
       alert: { id: 'a1', terms: ['/usr/bin/python3'], reason: 'not seen to run dpkg within 5 days', state: 'open' },
     },
     ...changes,

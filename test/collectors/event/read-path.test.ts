@@ -22,7 +22,7 @@ const document = {
       { pid: 5, user: { name: 'adm' } },
     ],
     package: { packages: [], root: null },
-    unobserved: { 'process.working_directory': 'process ended first' },
+    unobserved: { 'process.working_directory': 'process_exited' },
   },
 };
 
@@ -65,7 +65,7 @@ describe('readPath', () => {
     ['process.arg*', ['/bin/sh', 'configure']],
     ['event.*', ['process', 'package', 'start']],
     ['stepparent.lineage.*.name', ['root', 'adm']],
-    ['stepparent.unobserved.*', 'process ended first'],
+    ['stepparent.unobserved.*', 'process_exited'],
     ['@*', '2024-01-02T03:04:05.000Z'],
     ['process.**.name', ['dpkg', 'apt', 'bash']],
     // Near misses: no fitting field, a piece that would have to be used twice, an object, what is inherited.

@@ -73,20 +73,20 @@ describe('resolve', () => {
     expect(writers.resolve(seen)).toMatchObject({
       snapshot: { image: { filename: '/usr/bin/other' } },
       source: 'inferred',
-      inferredFrom: 'its pid, which another process had just before',
+      inferredFrom: 'reused_pid',
     });
     expect(programOf(writers.resolve(seen, { changedNs: 2e9 }))).toBe('/no/p10');
   });
 
   /** Started at 1 s, runs sh from then on and the other program from 5 s on. */
-  test.each<[string, string, FileTimes, string, RegExp | undefined]>([
-    ['writes and becomes dpkg', '/usr/bin/dpkg', { changedNs: 2e9 }, '/bin/sh', /has executed another since/],
-    ['becomes dpkg at once', '/usr/bin/dpkg', { changedNs: 5e9 - 4e6 }, '/bin/sh', /at that moment it executed/],
-    ['becomes cp, which writes at once', '/bin/cp', { changedNs: 5e9 - 4e6 }, '/bin/cp', /it was executed/],
+  test.each<[string, string, FileTimes, string, string | undefined]>([
+    ['writes and becomes dpkg', '/usr/bin/dpkg', { changedNs: 2e9 }, '/bin/sh', 'program_before_exec'],
+    ['becomes dpkg at once', '/usr/bin/dpkg', { changedNs: 5e9 - 4e6 }, '/bin/sh', 'program_at_exec'],
+    ['becomes cp, which writes at once', '/bin/cp', { changedNs: 5e9 - 4e6 }, '/bin/cp', 'program_at_exec'],
     ['becomes dpkg, which writes', '/usr/bin/dpkg', { changedNs: 5e9 + 1 }, '/usr/bin/dpkg', undefined],
-    ['has its file touched later', '/usr/bin/dpkg', { changedNs: 6e9, bornNs: 2e9 }, '/bin/sh', /since/],
+    ['has its file touched later', '/usr/bin/dpkg', { changedNs: 6e9, bornNs: 2e9 }, '/bin/sh', 'program_before_exec'],
     ['gives an old file a name', '/usr/bin/dpkg', { changedNs: 6e9, bornNs: 5e8 }, '/usr/bin/dpkg', undefined],
-    ['closes what another wrote', '/usr/bin/dpkg', { changedNs: 9e8 }, '/usr/bin/dpkg', /^it closed the file/],
+    ['closes what another wrote', '/usr/bin/dpkg', { changedNs: 9e8 }, '/usr/bin/dpkg', 'closing_process'],
   ])('one that %s', (_, program, times, expected, inferred) => {
     const { table, writers } = host(10);
     table.fork(fork(10, 30));
@@ -96,7 +96,7 @@ describe('resolve', () => {
     expect(programOf(writer)).toBe(expected);
     expect(writer).toMatchObject({
       source: inferred === undefined ? 'kernel' : 'inferred',
-      inferredFrom: inferred && expect.stringMatching(inferred),
+      inferredFrom: inferred,
     });
   });
 
@@ -105,7 +105,7 @@ describe('resolve', () => {
     const seen = writers.see(30);
     table.fork(fork(1, 30, { timeNs: later }));
     expect(writers.resolve(seen)).toEqual({
-      unobserved: 'the process had ended before it could be read',
+      unobserved: 'process_exited',
       pid: 30,
     });
   });
@@ -135,15 +135,15 @@ describe('infer', () => {
 
   test.each<['dpkg' | 'rpm' | undefined, [number, number, string][], string]>([
     ['dpkg', [[10, 1, '/usr/bin/dpkg']], '/usr/bin/dpkg'],
-    ['rpm', [[10, 1, '/usr/bin/dpkg']], 'it is not known who, and no package manager ran'],
+    ['rpm', [[10, 1, '/usr/bin/dpkg']], 'no_package_manager'],
     [undefined, [[10, 1, '/usr/bin/dpkg']], '/usr/bin/dpkg'],
-    ['dpkg', [], 'it is not known who, and no package manager ran'],
-    ['dpkg', [[10, 1, '/usr/bin/dpkg-query']], 'it is not known who, and no package manager ran'],
+    ['dpkg', [], 'no_package_manager'],
+    ['dpkg', [[10, 1, '/usr/bin/dpkg-query']], 'no_package_manager'],
     ['rpm', [[10, 1, '/usr/bin/dnf-3']], '/usr/bin/dnf-3'],
     ['rpm', [[10, 1, '/usr/bin/dnf-automatic']], '/usr/bin/dnf-automatic'],
     ['rpm', [[10, 1, '/usr/bin/rpmdb']], '/usr/bin/rpmdb'],
-    ['rpm', [[10, 1, '/usr/bin/rpmkeys']], 'it is not known who, and no package manager ran'],
-    ['dpkg', [[10, 1, '/usr/bin/apt-get']], 'it is not known who, and no package manager ran'],
+    ['rpm', [[10, 1, '/usr/bin/rpmkeys']], 'no_package_manager'],
+    ['dpkg', [[10, 1, '/usr/bin/apt-get']], 'no_package_manager'],
     [
       'rpm',
       [
@@ -170,6 +170,6 @@ describe('infer', () => {
     table.exit(exit(10));
     expect(programOf(writers.infer('dpkg', 2e9))).toBe('/usr/bin/dpkg');
     expect(writers.infer('dpkg', 2e9)).toMatchObject({ source: 'only_package_manager' });
-    expect(programOf(writers.infer('dpkg', 2e9 + 1))).toBe('it is not known who, and no package manager ran');
+    expect(programOf(writers.infer('dpkg', 2e9 + 1))).toBe('no_package_manager');
   });
 });

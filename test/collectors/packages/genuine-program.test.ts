@@ -79,7 +79,7 @@ describe('not', () => {
 describe('a script', () => {
   test.each<[string, string, Partial<Image>, boolean]>([
     ['started by its name', '#!/bin/sh\n', {}, true],
-    ['as far as its interpreter says', '#!/bin/sh\n', { inferredFrom: "the interpreter's argument" }, false],
+    ['as far as its interpreter says', '#!/bin/sh\n', { inferredFrom: 'interpreter_argument' }, false],
     ['started by another name', '#!/bin/sh\n', { filename: '/tmp/link' }, false],
     ['that is none', 'echo\n', {}, false],
   ])('%s', (_, text, image, genuine) => {

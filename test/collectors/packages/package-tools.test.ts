@@ -81,7 +81,7 @@ describe('a process is', () => {
   });
 
   test.each<[string, Partial<ProcessEntry>]>([
-    ['it had ended', { ended: true }],
+    ['process_exited', { ended: true }],
     ['it was not looked at', { details: undefined }],
     ['it is in a container', { details: details && { ...details, containerId: 'c0ffee' } }],
     ['it is in another root', { details: details && { ...details, hostRoot: false } }],

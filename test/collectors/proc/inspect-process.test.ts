@@ -139,7 +139,7 @@ describe('a child', () => {
     expect(inspectProcess(host, namespaces, child.pid)).toMatchObject({
       exe: fs.realpathSync('/bin/sh'),
       filename: script,
-      inferredFrom: "the interpreter's argument",
+      inferredFrom: 'interpreter_argument',
     });
   });
 

@@ -47,8 +47,8 @@ beforeEach(() => {
 });
 
 const shell = fs.realpathSync('/bin/sh');
-const gone = 'the name given to execve: the file is gone';
-const replaced = 'the name given to execve: /proc shows another program';
+const gone = 'filename_file_gone';
+const replaced = 'filename_other_program';
 const none = undefined;
 
 describe('a name, and what /proc shows as mapped', () => {
@@ -110,7 +110,7 @@ describe('relative names', () => {
   test('an unknown folder', () => {
     expect(executableOf(host, entryWith(undefined), imageOf('./program'))).toMatchObject({
       path: './program',
-      inferredFrom: 'the name given to execve, relative to an unknown folder',
+      inferredFrom: 'filename_relative',
     });
     expect(executableOf(host, entryWith(undefined), imageOf('./program'), '/x/program').path).toBe('/x/program');
   });
@@ -127,7 +127,7 @@ describe('names that mean something only inside the process', () => {
   ])('%s', (name) => {
     expect(executableOf(host, entryWith({}), imageOf(name))).toMatchObject({
       path: name,
-      inferredFrom: 'the name given to execve: the file behind it was gone',
+      inferredFrom: 'filename_file_gone',
     });
     expect(executableOf(host, entryWith({}), imageOf(name), '/memfd:x')).toEqual({ path: '/memfd:x', certain: true });
   });
@@ -168,7 +168,10 @@ describe('what is kept', () => {
   });
 
   test("a conclusion's reason", () => {
-    const image = imageOf(pathOf('script'), { inferredFrom: 'a guess' });
-    expect(executableOf(host, entryWith({}), image)).toMatchObject({ path: pathOf('script'), inferredFrom: 'a guess' });
+    const image = imageOf(pathOf('script'), { inferredFrom: 'interpreter_argument' });
+    expect(executableOf(host, entryWith({}), image)).toMatchObject({
+      path: pathOf('script'),
+      inferredFrom: 'interpreter_argument',
+    });
   });
 });

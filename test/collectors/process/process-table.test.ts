@@ -74,7 +74,7 @@ describe('seeding', () => {
   });
 
   test('what is read of a script and of long arguments', () => {
-    const details = { inferredFrom: "the interpreter's argument", filename: '/no/script', argsTruncated: true };
+    const details = { inferredFrom: 'interpreter_argument', filename: '/no/script', argsTruncated: true } as const;
     const table = createProcessTable(procDouble(detailsOf(10, details)));
     table.seed();
     expect(table.find(10)?.image).toEqual({
@@ -82,7 +82,7 @@ describe('seeding', () => {
       execNs: undefined,
       args: ['p10'],
       argsTruncated: true,
-      inferredFrom: "the interpreter's argument",
+      inferredFrom: 'interpreter_argument',
     });
   });
 
@@ -203,8 +203,13 @@ describe('fork', () => {
 describe('exec', () => {
   test('a new image each time', () => {
     const { table } = seeded();
-    const entry = table.exec(exec(20, '/no/a', { args: ['a'], inferredFrom: 'a guess' }));
-    expect(entry.image).toEqual({ filename: '/no/a', execNs: 1e9 + 1000, args: ['a'], inferredFrom: 'a guess' });
+    const entry = table.exec(exec(20, '/no/a', { args: ['a'], inferredFrom: 'interpreter_argument' }));
+    expect(entry.image).toEqual({
+      filename: '/no/a',
+      execNs: 1e9 + 1000,
+      args: ['a'],
+      inferredFrom: 'interpreter_argument',
+    });
     const first = entry.image;
     expect(table.exec(exec(20, '/no/b')).image).toEqual({ filename: '/no/b', execNs: 1e9 + 1000 });
     expect(first?.filename).toBe('/no/a');

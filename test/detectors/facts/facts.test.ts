@@ -100,7 +100,7 @@ describe('stepparent.initiator', () => {
   });
 
   test('is kept with what was not observed, beside what was noted before', () => {
-    const unobserved = { 'process.parent': 'gone' };
+    const unobserved = { 'process.parent': 'process_exited' } as const;
     const found = event('dpkg', install, { process, stepparent: { unobserved } }).facts();
     expect(found).not.toHaveProperty('initiator');
     expect(found.unobserved).toEqual({ ...unobserved, 'stepparent.initiator': expect.any(String) });
