@@ -103,7 +103,7 @@ function lists(entries: readonly { id: string; name: string; reference: string }
 /** The rule's clause with its `{field.name}` and `{window}` filled in; says so when what it compares was not observed. */
 function reasonText(event: StepparentEvent, { rule, terms, remark }: Verdict): string {
   const missing = rule.termFields.filter((_, i) => terms[i] === null);
-  if (missing.length > 0) return `${missing.join(', ')} not observed, so it cannot be told whether this is usual`;
+  if (missing.length > 0) return `${missing.join(', ')} not observed, so the baseline could not be checked`;
   const reason = rule.reason.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
     name === 'window' ? durationText(rule.windowMs) : (shown(fieldValue(event, name)) ?? `(${name} not observed)`),
   );

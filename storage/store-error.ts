@@ -48,7 +48,10 @@ const troubles: readonly [RegExp, [StoreTrouble, string]][] = [
   [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH)$/, ['privilege', 'not permitted; run as root']],
   [/^(SQLITE_READONLY\w*|EROFS)$/, ['read-only', 'cannot be written; is the file system mounted read-only?']],
   // Of what can be opened only the making of the directory says so, and on a read-only file system too.
-  [/^(ENOENT|ENOTDIR)$/, ['read-only', 'its folder cannot be made; is it on a file system that may be written here?']],
+  [
+    /^(ENOENT|ENOTDIR)$/,
+    ['read-only', 'its directory cannot be made; is it on a file system that may be written here?'],
+  ],
   [/^SQLITE_(CORRUPT|NOTADB)\w*$/, ['corrupt', 'the database is damaged; a restart sets it aside']],
   [/^SQLITE_(BUSY|LOCKED)\w*$/, ['busy', 'another process holds the database; try again']],
   [/^(SQLITE_(IOERR|CANTOPEN)\w*|EIO)$/, ['io', 'the file system failed; see the kernel log']],

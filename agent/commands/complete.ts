@@ -133,7 +133,7 @@ interface Value {
 async function valuesOf(command: Command, { key, name, choices }: Value, config: string | undefined): Promise<Answer> {
   if (choices) return choices.map((word) => ({ word, description: '' }));
   if (name === 'file') return ':file';
-  if (name === 'folder') return ':directory';
+  if (name === 'directory') return ':directory';
   const kind = namedValues[`${pathOf(command)} ${key}`];
   return kind === undefined ? [] : readNames(kind, config);
 }

@@ -40,7 +40,7 @@ export const command = (): Command =>
     .addOption(sinceOption("instead of the hunt's own window: 10m, 7d, or a date"))
     .addOption(limitOption("instead of the hunt's own number of rows"))
     .addOption(timeoutOption())
-    .option('--journal <folder>', 'the alerts of many hosts, in journals that were gathered here', (directory) =>
+    .option('--journal <directory>', 'the alerts of many hosts, in journals that were gathered here', (directory) =>
       resolve(directory),
     )
     .addOption(jsonOption())
@@ -77,7 +77,9 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
     return false;
   }
   if (isOverJournals && !statSync(options.journal ?? '', { throwIfNoEntry: false })?.isDirectory()) {
-    console.error(`stepparent: --journal ${escapeText(options.journal ?? '', lineChars)}: no such folder of journals`);
+    console.error(
+      `stepparent: --journal ${escapeText(options.journal ?? '', lineChars)}: no such directory of journals`,
+    );
     return false;
   }
   const results = [];

@@ -15,7 +15,7 @@ interface IncidentsOptions extends GlobalOptions {
 
 export const command = (): Command =>
   defineCommand('incidents')
-    .description('tell package transactions that raised an alert whole, newest last')
+    .description('list package transactions that raised alerts, newest last')
     .argument('[id]', 'one: its stepparent.transaction.id')
     .addOption(sinceOption('with an alert since then: 10m, 7d, or a date'))
     .option('--all', 'also those whose alerts were raised while learning')

@@ -156,7 +156,7 @@ export const configurationSchema = z.object({
     .describe('How much is kept, and for how long.'),
   hunts: z
     .object({
-      interval: huntInterval.describe('How often the agent runs the hunts and tells of rows that are new.'),
+      interval: huntInterval.describe('How often the agent runs the hunts and reports rows that are new.'),
     })
     .describe('Questions that are asked of what is stored, and of the host.'),
   alerts: z

@@ -124,7 +124,7 @@ function expiryOf(text: string, nowMs: number): { expires: string; expiresMs: nu
 function fileName(requested: string | undefined, id: string): string {
   const name = requested ?? `50-exception-${id}`;
   if (!/^\w[\w.-]{0,199}$/.test(name)) {
-    throw new NoException('--file must be a name of letters, digits, ".", "-" and "_", without a folder');
+    throw new NoException('--file must be a name of letters, digits, ".", "-" and "_", without a directory');
   }
   return name.endsWith('.toml') ? name : `${name}.toml`;
 }

@@ -175,23 +175,16 @@ function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
 }
 
 /** The watched directories, each with the means and what is wrong with them. */
-function packageLines({
-  folders: directories,
-  missing,
-  told: reported,
-  untold,
-  ignored,
-  uncounted,
-}: PackageWatchReport): string[] {
+function packageLines({ directories, missing, reported, dropped, ignored, uncounted }: PackageWatchReport): string[] {
   return [
     ...directories.map(({ path, real_path, by, reason, files }) => {
       const target = real_path === undefined ? '' : ` (${real_path})`;
       return `${path}${target} by ${by}${reason === undefined ? '' : ` (no fanotify: ${reason})`}, ${files} files`;
     }),
     ...missing.map((path) => `${path} is missing`),
-    `${reported} changes told`,
-    ...countLine(untold, 'changes not told: too many'),
-    ...countLine(ignored, "changes of other users' files, not told"),
+    `${reported} changes reported`,
+    ...countLine(dropped, 'changes dropped: too many'),
+    ...countLine(ignored, "changes of other users' files, not reported"),
     ...countLine(uncounted, 'files counted, not compared'),
   ];
 }
@@ -204,11 +197,11 @@ const asWarning = (warning: string): string => `warning: ${warning}`;
 
 export const refusedLine = (rule: RefusedRule): string => `refused: ${formatFault(rule)}`;
 
-function huntLine({ id, last, rows, findings, suppressed, taken, trouble }: HuntStatus): string {
+function huntLine({ id, last, rows, findings, suppressed, learned, error }: HuntStatus): string {
   if (last === undefined) return `${id}: has not run yet`;
-  const first = taken === undefined ? '' : ` (${taken} taken as known at the first run)`;
-  const hidden = suppressed === undefined ? '' : `, ${suppressed} suppressed`;
-  const outcome = trouble ?? `${rows ?? 0} rows${hidden}, ${findings} told since the start${first}`;
+  const first = learned === undefined ? '' : ` (${learned} added to the baseline by the first run)`;
+  const suppression = suppressed === undefined ? '' : `, ${suppressed} suppressed`;
+  const outcome = error ?? `${rows ?? 0} rows${suppression}, ${findings} new since the start${first}`;
   return `${id}: ${localTime(last)}, ${outcome}`;
 }
 
@@ -241,7 +234,7 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
             ...(sink ? [name === 'stdout' ? 'while there is no journal' : `${sink.delivered} delivered`] : []),
             `${waiting} waiting${oldest ? ` since ${localTime(oldest)}` : ''}`,
           ].join(', '),
-          ...(sink?.trouble ? [`${sink.trouble.message}; next try ${localTime(sink.trouble.retry)}`] : []),
+          ...(sink?.error ? [`${sink.error.message}; next try ${localTime(sink.error.retry)}`] : []),
         ],
       ];
     }),

@@ -91,7 +91,7 @@ async function listen(
     const code = errorCode(error);
     if (['', 'EACCES', 'EPERM'].includes(code)) throw error;
     throw new ControlError(
-      `${path} cannot be made (${code}): \`directories.runtime\` must be a folder that can be written`,
+      `${path} cannot be made (${code}): \`directories.runtime\` must be a directory that can be written`,
     );
   }
   const files = openHostFiles('');

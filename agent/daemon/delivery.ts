@@ -12,7 +12,7 @@ export interface SinkStatus {
   /** Attempts that did not get everything through. */
   failed: number;
   /** Present while the last attempt failed: why, and when the next one is. */
-  trouble?: { message: string; since: string; retry: string };
+  error?: { message: string; since: string; retry: string };
 }
 
 export type Outbox = Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed'>;
@@ -145,8 +145,8 @@ function startLane(
       }
       const refused = items[delivered];
       if (!refused) {
-        if (status.trouble) onTrouble(sink.name, undefined);
-        delete status.trouble;
+        if (status.error) onTrouble(sink.name, undefined);
+        delete status.error;
         again ||= items.length === batchSize;
         dueMs = outbox.nextDueMs(sink.name);
         return undefined;
@@ -162,9 +162,9 @@ function startLane(
     const retryMs = Date.now() + pauseMs(failures);
     failures++;
     status.failed++;
-    if (status.trouble?.message !== message) onTrouble(sink.name, message);
-    const since = status.trouble?.since ?? new Date().toISOString();
-    status.trouble = { message, since, retry: new Date(retryMs).toISOString() };
+    if (status.error?.message !== message) onTrouble(sink.name, message);
+    const since = status.error?.since ?? new Date().toISOString();
+    status.error = { message, since, retry: new Date(retryMs).toISOString() };
     again = true;
     if (!stopped) sleepUntil(retryMs);
   }

@@ -11,7 +11,7 @@ export interface HealthInput {
     /** Why the kernel's trace is not used; undefined: it is, or it was not asked for. */
     untraced: string | undefined;
     sensor: Pick<SensorReport, 'unprobed' | 'lost_events'>;
-    packages: Pick<PackageWatchReport, 'folders' | 'missing'>;
+    packages: Pick<PackageWatchReport, 'directories' | 'missing'>;
   };
   policy: {
     /** Why the last reload was refused. */
@@ -66,7 +66,7 @@ const sentence = (reason: string | undefined, prefix = ''): string[] =>
   reason === undefined ? [] : [`${prefix}${reason}`];
 
 const undelivered = ({ delivery }: HealthInput, sink: string, prefix: string): string[] =>
-  sentence(delivery.sinks.find(({ name }) => name === sink)?.trouble?.message, prefix);
+  sentence(delivery.sinks.find(({ name }) => name === sink)?.error?.message, prefix);
 
 /** All checks, in the order in which they are shown. */
 export const healthChecks = [
@@ -98,7 +98,7 @@ export const healthChecks = [
     check: 'package_writers',
     remedy: 'Run the agent on the host, on Linux 5.9 or newer, with CAP_SYS_ADMIN, and restart it.',
     logs: ['degraded', 'ok'],
-    find: ({ collection }) => unknownWriters(collection.packages.folders),
+    find: ({ collection }) => unknownWriters(collection.packages.directories),
   },
   {
     check: 'package_directories',
@@ -160,7 +160,7 @@ export const healthChecks = [
     remedy: 'Create the directory or make it writable for root; alerts wait in the database.',
     logs: ['degraded', 'ok'],
     find: ({ delivery: { sinks, unwritable } }) =>
-      unwritable === undefined || sinks.some(({ name, trouble }) => name === 'ndjson' && trouble)
+      unwritable === undefined || sinks.some(({ name, error }) => name === 'ndjson' && error)
         ? []
         : [`alerts are not written: ${unwritable.directory} (${unwritable.code})`],
   },
@@ -175,12 +175,12 @@ export const healthChecks = [
 type HealthCheck = (typeof healthChecks)[number];
 
 /** What fanotify would report and cannot, in a sentence for all directories of one reason. */
-const unknownWriters = (directories: PackageWatchReport['folders']): string[] =>
+const unknownWriters = (directories: PackageWatchReport['directories']): string[] =>
   [...Map.groupBy(directories, ({ reason }) => reason)].flatMap(([reason, affected]) =>
     reason === undefined
       ? []
       : [
-          `who writes to package databases is not told in ${affected.length} of ${directories.length} folders: ${reason}`,
+          `the agent cannot name writers in ${affected.length} of ${directories.length} package database directories: ${reason}`,
         ],
   );
 

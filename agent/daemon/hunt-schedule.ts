@@ -25,9 +25,9 @@ export interface HuntStatus {
   /** Rows of the last run that an exception hid; absent when there were none. */
   suppressed?: number;
   /** Rows that the first run on this database took as known, without an alert; present when that was since the start. */
-  taken?: number;
+  learned?: number;
   /** Why the last run gave nothing. */
-  trouble?: string;
+  error?: string;
 }
 
 /** What a schedule needs of the policy in force. */
@@ -124,15 +124,15 @@ export function startHuntSchedule(
       account.findings += recorded.alerts.length;
       delete account.suppressed;
       if (recorded.suppressed > 0) account.suppressed = recorded.suppressed;
-      delete account.trouble;
+      delete account.error;
       if (recorded.first) {
-        account.taken = recorded.known;
+        account.learned = recorded.known;
         listener.onFirstRun(hunt, recorded.known);
       }
       if (recorded.alerts.length > 0) listener.onAlerts();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      account.trouble = errorMessage(error);
+      account.error = errorMessage(error);
       listener.onFault(`the hunt ${hunt.id} failed`, error);
     }
   };

@@ -259,7 +259,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
         const { judged } = await description;
         await judged;
       } catch (error) {
-        onFault('a file change could not be told', error);
+        onFault('a file change could not be reported', error);
       }
       commitSoon();
     },

@@ -26,7 +26,7 @@ function readyLines(
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
   return [
     `watching processes with ${sensor.name}: ${sensor.argv.join('; ')}`,
-    `watching package databases: ${packages.folders.map(({ path, by }) => `${path} (${by})`).join(', ') || 'none'}`,
+    `watching package databases: ${packages.directories.map(({ path, by }) => `${path} (${by})`).join(', ') || 'none'}`,
     ...packages.missing.map((path) => `not covered: ${path} is missing`),
     ...sensor.reasons.map((reason) => `not covered: ${reason}`),
     `rules: ${rules.loaded.join(', ') || 'none'}`,

@@ -253,7 +253,7 @@ const reportFailedReads = (faults: Faults): (() => void) =>
 async function askRpmDirectories(host: Host, faults: Faults): Promise<RpmDirectories | undefined> {
   const directories = await askRpm(host);
   if (directories === undefined && hasRpm(host)) {
-    faults.note('rpm did not say which folders are its own: the usual ones are watched');
+    faults.note('rpm did not say which directories are its own: the usual ones are watched');
   }
   return directories;
 }

@@ -32,7 +32,7 @@ export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOuta
             rule: verdict.rule.id,
             matched: alert().message,
           });
-          if (lines === maxLines) log.error('more matches are not told here until events can be stored again', {});
+          if (lines === maxLines) log.error('more matches are not logged until events can be stored again', {});
         }
       }
     },

@@ -30,8 +30,8 @@ export function watchPackages(
       onChange: pipeline.handleFileChange,
       onNotice(action, reason, count) {
         // A directory that is missing is a health check for as long as it is, and no longer.
-        if (action === 'package-folder-missing') log.warn(reason);
-        else if (action === 'package-folder-found') log.info(reason);
+        if (action === 'package-directory-missing') log.warn(reason);
+        else if (action === 'package-directory-found') log.info(reason);
         else faults.note(reason);
         pipeline.recordHealth(healthEvent(host.context, action, reason, count));
       },

@@ -10,9 +10,9 @@ export type HealthAction =
   | 'store-set-aside'
   | 'configuration-reloaded'
   | 'file-events-lost'
-  | 'package-folder-missing'
-  | 'package-folder-found'
-  | 'package-folder-replaced';
+  | 'package-directory-missing'
+  | 'package-directory-found'
+  | 'package-directory-replaced';
 
 /** An ECS event with what happened to the sensor or the store, and why, in one clause. */
 export function healthEvent(

@@ -25,7 +25,7 @@ const databases: ChangeBounds = {
   perSecond: 100,
   waiting: 4096,
   open: 256,
-  reason: 'there were more changes to package databases than are told',
+  reason: 'rate limit: changes to package databases dropped',
 };
 
 /** Of directories with a prefix: any user may write to /var/tmp. */
@@ -34,7 +34,7 @@ const scriptlets: ChangeBounds = {
   perSecond: 1,
   waiting: 512,
   open: 64,
-  reason: 'there were more changes to files of scriptlets than are told',
+  reason: 'rate limit: changes to files of scriptlets dropped',
 };
 
 export const allBounds: readonly ChangeBounds[] = [databases, scriptlets];
@@ -119,7 +119,7 @@ export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReport
       const provider = watched.noFanotify === undefined ? 'fanotify' : 'chokidar';
       const deliver = async (): Promise<void> => onChange({ ...change, provider });
       const judged = deliver()
-        .catch((error: unknown) => tasks.fault('a file change could not be told', error))
+        .catch((error: unknown) => tasks.fault('a file change could not be reported', error))
         .finally(() => unjudged.delete(judged));
       unjudged.add(judged);
       if (unjudged.size >= maxUnjudged) await Promise.race(unjudged);

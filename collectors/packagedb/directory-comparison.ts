@@ -133,7 +133,7 @@ export function createDirectoryComparison(
 
   const recordAll = async (watched: WatchedDirectory, path: string): Promise<void> => {
     const record = (names: readonly string[]): Promise<void> =>
-      tasks.serially('a folder could not be listed', () => recordNew(watched, path, names));
+      tasks.serially('a directory could not be listed', () => recordNew(watched, path, names));
     await record(['.']);
     let files = 1;
     for await (const names of listOwnNames(watched, path)) {
@@ -186,7 +186,7 @@ export function createDirectoryComparison(
     await sleep(settleMs);
     for (let start = 0; start < different.length && !isStale(watched, path); start += namesAtATime) {
       const names = different.slice(start, start + namesAtATime);
-      await tasks.serially('a difference could not be told', () => compareNames(watched, path, names, comparison));
+      await tasks.serially('a difference could not be reported', () => compareNames(watched, path, names, comparison));
     }
     if (!isStale(watched, path)) watched.copied = false;
   };

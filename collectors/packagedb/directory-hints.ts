@@ -27,7 +27,7 @@ export interface DirectoryHints {
 const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: false } as const;
 
 export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHintsOptions): DirectoryHints {
-  const onError = (error: unknown): void => onFault('a folder cannot be watched', error);
+  const onError = (error: unknown): void => onFault('a directory cannot be watched', error);
   /** chokidar calls handlers from its own events: an error thrown there would end the process. */
   const guarded =
     <Args extends unknown[]>(handle: (...args: Args) => void) =>
@@ -35,7 +35,7 @@ export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHints
       try {
         handle(...args);
       } catch (error) {
-        onFault('a change in a folder was not handled', error);
+        onFault('a change in a directory was not handled', error);
       }
     };
   /** One watcher for each path: each is ready at a time of its own. */

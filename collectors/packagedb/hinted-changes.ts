@@ -39,7 +39,7 @@ export function createHintedChanges(
     tasks.later(settleMs, () => {
       bursts.delete(watched);
       const writer = () => writers.infer(watched.directory.manager, burst.sinceNs - inferNs);
-      void tasks.serially('a difference could not be told', () =>
+      void tasks.serially('a difference could not be reported', () =>
         comparison.compareNames(watched, path, [...burst.names], { writer }),
       );
     });

@@ -50,13 +50,13 @@ export interface PackageWatchDeps {
 /** What `status` shows of the watch. */
 export interface PackageWatchReport {
   /** `reason`: why it is not fanotify. `files`: those known one by one. */
-  folders: { path: string; real_path?: string; by: 'fanotify' | 'chokidar'; reason?: string; files: number }[];
+  directories: { path: string; real_path?: string; by: 'fanotify' | 'chokidar'; reason?: string; files: number }[];
   /** Directories that should be there. */
   missing: string[];
   /** Changes that were reported. */
-  told: number;
+  reported: number;
   /** Changes that were dropped, since they exceeded the bounds. */
-  untold: number;
+  dropped: number;
   /** Changes of other users' files in directories where any user may write: they are not reported. */
   ignored: number;
   /** Files that are not known one by one, since their directory has too many. */
@@ -137,12 +137,12 @@ export function openPackageWatch(
 
   return {
     report: () => ({
-      folders: directories.all.flatMap(reportOf),
+      directories: directories.all.flatMap(reportOf),
       missing: directories.all.flatMap(({ directory, location, reportedMissing }) =>
         reportedMissing && location === undefined ? [directory.path] : [],
       ),
-      told: reporter.reported,
-      untold: reporter.dropped,
+      reported: reporter.reported,
+      dropped: reporter.dropped,
       ignored: reports.ignored,
       uncounted: directories.all.reduce((sum, { uncounted }) => sum + uncounted, 0),
     }),
@@ -161,7 +161,7 @@ export function openPackageWatch(
   };
 }
 
-function reportOf({ directory, location, noFanotify, known }: WatchedDirectory): PackageWatchReport['folders'] {
+function reportOf({ directory, location, noFanotify, known }: WatchedDirectory): PackageWatchReport['directories'] {
   if (location === undefined) return [];
   return [
     {

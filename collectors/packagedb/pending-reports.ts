@@ -30,7 +30,7 @@ export interface PendingReports {
   readonly ignored: number;
 }
 
-const notReported = 'a file change could not be told';
+const notReported = 'a file change could not be reported';
 
 export function createPendingReports(core: WatchCore, pending: PendingChanges): PendingReports {
   const { tasks, writers, reporter, sources, schedule } = core;

@@ -65,8 +65,8 @@ export function createWatchedDirectories(
       !directory.temporary && (watched.location !== undefined || (!started && watched.known.has('.')));
     leave(watched);
     if (wasSeparate) {
-      const reason = `${directory.path} is another folder than before: it is now the same as ${duplicate.path}`;
-      onNotice('package-folder-replaced', reason);
+      const reason = `${directory.path} is another directory than before: it is now the same as ${duplicate.path}`;
+      onNotice('package-directory-replaced', reason);
       watched.reportedMissing = directory.expected;
     } else if (watched.duplicateOf === undefined) watched.reportedMissing = false;
     watched.duplicateOf = duplicate.path;
@@ -80,7 +80,7 @@ export function createWatchedDirectories(
     }
     if (watched.reportedMissing || !(existed || (directory.expected && !started))) return;
     watched.reportedMissing = true;
-    onNotice('package-folder-missing', `${directory.path} is missing; it is watched once it is there`);
+    onNotice('package-directory-missing', `${directory.path} is missing; it is watched once it is there`);
   };
 
   const firstComparison = ({ directory, known }: WatchedDirectory, maker?: () => FileWriter): Comparison => {
@@ -103,8 +103,8 @@ export function createWatchedDirectories(
       const since = started ? '' : ', since the agent was off';
       const moved = before !== undefined && before.path !== location.path;
       const led = moved ? `: it leads to ${location.path}, no longer to ${before.path}` : '';
-      onNotice('package-folder-replaced', `${directory.path} is another folder than before${since}${led}`);
-    } else if (watched.reportedMissing) onNotice('package-folder-found', `${directory.path} is there again`);
+      onNotice('package-directory-replaced', `${directory.path} is another directory than before${since}${led}`);
+    } else if (watched.reportedMissing) onNotice('package-directory-found', `${directory.path} is there again`);
     watched.reportedMissing = false;
     watched.copied = replaced;
     schedule.now(watched, firstComparison(watched, maker));

@@ -138,7 +138,7 @@ export interface Listings {
 }
 
 const saveAfterMs = 1000;
-const notSaved = 'the listing of a folder could not be saved';
+const notSaved = 'the listing of a directory could not be saved';
 
 export function openListings({ memory, tasks, beforeSave }: ListingsDeps): Listings {
   const saved: WatchedDirectory[] = [];

@@ -167,7 +167,7 @@ export const checks: readonly Check[] = [
     name: 'stepparent status names the sensor',
     async run({ status, traits: { traced } }) {
       const { sensor, packages, rules } = await status();
-      const by = packages.folders.map((directory) => directory.by);
+      const by = packages.directories.map((directory) => directory.by);
       expect(rules.refused).toEqual([]);
       if (traced) {
         expect(sensor).toMatchObject({ name: 'tracefs', lost_events: 0 });
@@ -179,7 +179,7 @@ export const checks: readonly Check[] = [
         expect(sensor.name).toBe('procfs');
         expect(sensor.reasons.join()).toMatch(/pid namespace/i);
         expect(new Set(by)).toEqual(new Set(['chokidar']));
-        expect(packages.folders.every(({ reason }) => reason?.includes('fanotify_init'))).toBe(true);
+        expect(packages.directories.every(({ reason }) => reason?.includes('fanotify_init'))).toBe(true);
       }
     },
   },
@@ -344,7 +344,7 @@ export const checks: readonly Check[] = [
         return scheduled.length > 0 && scheduled.every(({ last }) => last !== undefined);
       });
       const { hunts } = await status();
-      expect(hunts.scheduled.flatMap(({ trouble }) => trouble ?? [])).toEqual([]);
+      expect(hunts.scheduled.flatMap(({ error }) => error ?? [])).toEqual([]);
     },
   },
   {

@@ -192,7 +192,7 @@ describe('why it is unusual', () => {
     const rule = { termFields: ['process.parent.executable', 'user.name'] };
     expect(alertOf({}, rule, [null, 'root']).stepparent.alert).toMatchObject({
       terms: [null, 'root'],
-      reason: 'process.parent.executable not observed, so it cannot be told whether this is usual',
+      reason: 'process.parent.executable not observed, so the baseline could not be checked',
     });
   });
 

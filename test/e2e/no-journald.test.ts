@@ -34,7 +34,7 @@ describe.skipIf(missing)(titled('journald absent', missing), () => {
     expect(status.state).toBe('degraded');
     expect(status.store.outbox.journald?.waiting).toBeGreaterThan(0);
     const sink = status.sinks.find(({ name }) => name === 'journald');
-    expect(sink?.trouble?.message).toMatch(/\/socket \(\w+\)$/);
+    expect(sink?.error?.message).toMatch(/\/socket \(\w+\)$/);
     expect(agent.stderr).toContain('alerts cannot be delivered and wait in the outbox sink=journald');
 
     let journald = await startJournald();

@@ -34,7 +34,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     mkdirSync(rpmDatabase, { recursive: true });
     await agent.start();
     // The first look makes no events.
-    await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+    await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
     // Of the very first installation the directory that dpkg unpacks into may be watched too late: nothing has run yet.
     await run('dpkg', ['-i', buildDeb(scratch, 'e2e-first', { scripts: { postinst: '#!/bin/sh\nsleep 0.1\n' } })]);
     await reported();
@@ -46,7 +46,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
   test('what is watched, and how, is in the status', async () => {
     const { packages } = await agent.status();
     expect(packages.missing).toEqual([]);
-    expect(packages.folders.slice(0, 3)).toMatchObject(directories.map((path) => ({ path, by: 'fanotify' })));
+    expect(packages.directories.slice(0, 3)).toMatchObject(directories.map((path) => ({ path, by: 'fanotify' })));
     const { stdout } = await agent.cli('status');
     expect(stdout).toContain(`${info} by fanotify`);
   });
@@ -269,7 +269,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     });
     expect(event?.stepparent.found).toBe('comparison');
     const events = await reported();
-    expect(events.filter(({ event }) => event.action === 'package-folder-replaced')).toMatchObject([
+    expect(events.filter(({ event }) => event.action === 'package-directory-replaced')).toMatchObject([
       { message: expect.stringContaining(info) },
     ]);
     // The copies tell nothing of themselves.

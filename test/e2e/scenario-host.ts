@@ -144,7 +144,7 @@ export function scenarioHost(): ScenarioHost {
   const pristine = join(scratch, 'pristine');
   const startAgent = async (): Promise<void> => {
     await agent.start();
-    await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+    await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
   };
 
   /** Waits until each of the counts that `sql` selects from what is stored is above zero. */

@@ -66,7 +66,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     enterPrivateHost(scratch);
     mkdirSync(repository);
     await agent.start();
-    await until('the first listing', async () => ((await agent.status()).packages.folders[0]?.files ?? 0) > 0);
+    await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
     // What the agent learns from: the packages are new here.
     offer('1');
     await aptGet('update');

@@ -418,7 +418,7 @@ describe('what the file system refuses', () => {
       expect.objectContaining({
         name: 'StoreError',
         trouble: 'read-only',
-        message: expect.stringMatching(/^\/proc\/nowhere\/stepparent\.db: its folder cannot be made; .*ENOENT/),
+        message: expect.stringMatching(/^\/proc\/nowhere\/stepparent\.db: its directory cannot be made; .*ENOENT/),
       }),
     );
   });

@@ -99,7 +99,7 @@ function alertOf(store: StoreReader, idPrefix: string): AlertRecord {
 function requireDirectory(directory: string): void {
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
   const shown = escapeText(directory, chars);
-  throw new NoException(`there is no folder ${shown}; make it first: install -d -m 0755 ${shown}`);
+  throw new NoException(`there is no directory ${shown}; make it first: install -d -m 0755 ${shown}`);
 }
 
 async function confirm(question: string): Promise<boolean> {

@@ -12,7 +12,7 @@ interface CheckOptions extends GlobalOptions {
 export const check = (): Command =>
   defineCommand('check')
     .description('check the rules that the agent loads, or files beside them; exit code 1 when any is refused')
-    .argument('[file...]', 'files or folders')
+    .argument('[file...]', 'files or directories')
     .addOption(strictOption())
     .action(action(checkFiles));
 

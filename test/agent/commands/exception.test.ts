@@ -264,7 +264,7 @@ test('a folder that is missing is not made', async () => {
   const { code, err } = await runException('add', '--from', idOf(0), '--yes');
   expect(code).toBe(1);
   expect(err).toBe(
-    `stepparent: there is no folder ${directory}/conf.d; make it first: install -d -m 0755 ${directory}/conf.d\n`,
+    `stepparent: there is no directory ${directory}/conf.d; make it first: install -d -m 0755 ${directory}/conf.d\n`,
   );
 });
 

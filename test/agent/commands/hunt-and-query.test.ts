@@ -107,7 +107,7 @@ test('hunt --journal: a folder that is not there is said once', async () => {
   expect(await stepparent('hunt', '--journal', '/nowhere')).toEqual({
     code: 1,
     out: '',
-    err: 'stepparent: --journal /nowhere: no such folder of journals\n',
+    err: 'stepparent: --journal /nowhere: no such directory of journals\n',
   });
 });
 

@@ -58,13 +58,13 @@ const running: AgentStatus = {
     recovered_records: 3,
   },
   packages: {
-    folders: [
+    directories: [
       { path: '/var/lib/dpkg/info', by: 'fanotify', files: 3000 },
       { path: '/var/lib/rpm', real_path: '/rpm', by: 'chokidar', reason: 'fanotify_init: EPERM', files: 5 },
     ],
     missing: ['/var/lib/dpkg'],
-    told: 12,
-    untold: 3,
+    reported: 12,
+    dropped: 3,
     ignored: 5,
     uncounted: 0,
   },
@@ -76,8 +76,8 @@ const running: AgentStatus = {
   },
   hunts: {
     scheduled: [
-      { id: 'rare', last: time, rows: 7, findings: 2, taken: 3 },
-      { id: 'broken', last: time, findings: 0, trouble: 'no such table: x\n' },
+      { id: 'rare', last: time, rows: 7, findings: 2, learned: 3 },
+      { id: 'broken', last: time, findings: 0, error: 'no such table: x\n' },
       { id: 'later', findings: 0 },
     ],
     refused: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
@@ -86,7 +86,7 @@ const running: AgentStatus = {
   trust_package_managers: true,
   store,
   sinks: [
-    { name: 'journald', delivered: 7, failed: 2, trouble: { message: 'no journald', since: time, retry: time } },
+    { name: 'journald', delivered: 7, failed: 2, error: { message: 'no journald', since: time, retry: time } },
     { name: 'ndjson', delivered: 10, failed: 0 },
   ],
   uncommitted: { waiting: 0, dropped: 0 },

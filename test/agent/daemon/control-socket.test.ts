@@ -46,7 +46,7 @@ test('status is asked and answered', async () => {
 test('no socket to be had: one line says which key', async () => {
   const path = join(socketPath(), 'x'.repeat(120), 'control.sock');
   await expect(listenControl(path, {}, unexpected)).rejects.toThrow(
-    /control\.sock cannot be made \(\w+\): `directories.runtime` must be a folder that can be written$/,
+    /control\.sock cannot be made \(\w+\): `directories.runtime` must be a directory that can be written$/,
   );
 });
 

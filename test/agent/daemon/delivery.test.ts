@@ -109,7 +109,7 @@ test('while a sink fails, status says why and since when', async () => {
   const { delivery } = started(outbox, sinkOf('bad', () => 'disk full').sink);
   await vi.waitFor(() => expect(delivery.status()[0]?.failed).toBeGreaterThan(1));
   const iso = expect.stringMatching(/^\d{4}-.*Z$/);
-  expect(delivery.status()[0]?.trouble).toEqual({ message: 'disk full', since: iso, retry: iso });
+  expect(delivery.status()[0]?.error).toEqual({ message: 'disk full', since: iso, retry: iso });
 });
 
 test('a document that a sink always refuses does not hold up those behind it', async () => {

@@ -19,14 +19,14 @@ const sink = (name: string, message?: string) => ({
   name,
   delivered: 0,
   failed: 0,
-  ...(message === undefined ? {} : { trouble: { message, since: isoTime(start), retry: isoTime(start) } }),
+  ...(message === undefined ? {} : { error: { message, since: isoTime(start), retry: isoTime(start) } }),
 });
 
 const healthy: HealthInput = {
   collection: {
     untraced: undefined,
     sensor: { unprobed: [], lost_events: 0 },
-    packages: { folders: [{ path: '/var/lib/dpkg', by: 'fanotify', files: 1 }], missing: [] },
+    packages: { directories: [{ path: '/var/lib/dpkg', by: 'fanotify', files: 1 }], missing: [] },
   },
   policy: { reloadRefused: undefined, rules: 1, refusedRules: 0, refusedHunts: 0 },
   storage: { refused: undefined, dropped: 0 },
@@ -62,19 +62,19 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
       collection: {
         ...collection,
         packages: {
-          folders: [...collection.packages.folders, polled('EPERM'), polled('EXDEV'), polled('EPERM')],
+          directories: [...collection.packages.directories, polled('EPERM'), polled('EXDEV'), polled('EPERM')],
           missing: [],
         },
       },
     },
     [
-      'who writes to package databases is not told in 2 of 4 folders: EPERM',
-      'who writes to package databases is not told in 1 of 4 folders: EXDEV',
+      'the agent cannot name writers in 2 of 4 package database directories: EPERM',
+      'the agent cannot name writers in 1 of 4 package database directories: EXDEV',
     ],
   ],
   [
     'package_directories',
-    { collection: { ...collection, packages: { folders: [], missing: ['/a', '/b'] } } },
+    { collection: { ...collection, packages: { directories: [], missing: ['/a', '/b'] } } },
     ['/a is missing', '/b is missing'],
   ],
   ['rule_files', { policy: { ...policy, refusedRules: 2 } }, ['2 rules refused']],

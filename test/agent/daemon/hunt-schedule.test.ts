@@ -94,7 +94,7 @@ test('the first run tells nothing, later ones what is new, once', async () => {
     { id: 'files', row: { a: 'z', count: 1 } },
     { id: 'files', row: { a: null, count: 1 } },
   ]);
-  expect(running.status()).toMatchObject([{ id: 'files', rows: 3, findings: 2, taken: 2 }]);
+  expect(running.status()).toMatchObject([{ id: 'files', rows: 3, findings: 2, learned: 2 }]);
   expect(new Set(windows)).toEqual(new Set([7 * day]));
 });
 
@@ -187,7 +187,7 @@ test('stopping ends what runs, and nothing is told of it', async () => {
   await running.stop();
   expect(aborted).toBe(true);
   expect(reported).toEqual([]);
-  expect(running.status().map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
+  expect(running.status().map(({ error }) => error)).toEqual([undefined, undefined]);
 });
 
 afterEach(() => void vi.restoreAllMocks());

@@ -62,7 +62,7 @@ function opened(deps: Partial<StatusReportDeps> = {}) {
             undecodable_records: 0,
             recovered_records: 0,
           },
-          packages: { folders: [], missing: [], told: 0, untold: 0, ignored: 0, uncounted: 0 },
+          packages: { directories: [], missing: [], reported: 0, dropped: 0, ignored: 0, uncounted: 0 },
           processes: 2,
           processes_refused: 0,
         }),

@@ -61,5 +61,5 @@ test('a flood is cut short, with a word', () => {
   );
   const lines = said();
   expect(lines.length).toBe(52);
-  expect(lines.at(-1)).toContain('more matches are not told');
+  expect(lines.at(-1)).toContain('more matches are not logged');
 });

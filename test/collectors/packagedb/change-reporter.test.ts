@@ -144,5 +144,5 @@ test.each([
   onChange = receive;
   await report(database, 2);
   await reporter.judged();
-  expect(faults).toEqual(Array(2).fill('a file change could not be told: Error: no'));
+  expect(faults).toEqual(Array(2).fill('a file change could not be reported: Error: no'));
 });

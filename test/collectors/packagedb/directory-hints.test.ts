@@ -45,7 +45,7 @@ test('what a hint brings about and fails is reported, and ends nothing', async (
   });
   onTestFinished(() => hints.close());
   hints.update([{ path: directory, identity: '1' }]);
-  const fault = 'a change in a folder was not handled: Error: broken';
+  const fault = 'a change in a directory was not handled: Error: broken';
   await vi.waitFor(() => expect(faults).toEqual([fault]), { timeout: 10_000 });
   writeFileSync(join(directory, 'new'), 'x');
   await vi.waitFor(() => expect(faults.length).toBeGreaterThan(1), { timeout: 10_000 });

@@ -158,7 +158,7 @@ describe('infer', () => {
         [10, 1, '/usr/bin/dnf'],
         [11, 1, '/usr/bin/rpm'],
       ],
-      'it is not known who: 2 package managers ran',
+      'several_package_managers',
     ],
   ])('of %s while %j: %s', (manager, programs, expected) => {
     const { writers } = running(...programs);

@@ -35,7 +35,7 @@ const eventually = (check: () => void): Promise<void> => vi.waitFor(check, withi
 
 /** Waits for the first comparison: what is done after it is a change. */
 const listed = (watch: TestWatch, files: number): Promise<void> =>
-  eventually(() => expect(watch.watch.report().folders[0]?.files).toBe(files));
+  eventually(() => expect(watch.watch.report().directories[0]?.files).toBe(files));
 
 const sh = async (script: string, cwd: string): Promise<void> => {
   await promisify(execFile)('sh', ['-c', script], { cwd });
@@ -171,7 +171,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     await eventually(() => expect(watch.reported(temporary)).toContain('creation rpm-tmp.root'));
     expect(watch.reported(temporary)).toEqual(['creation rpm-tmp.root']);
     expect(watch.events.every(({ stepparent }) => stepparent.found === undefined)).toBe(true);
-    expect(watch.watch.report()).toMatchObject({ untold: 0, told: 2 });
+    expect(watch.watch.report()).toMatchObject({ dropped: 0, reported: 2 });
   });
 
   test('opening for writing, and taking an empty lock, are no changes', async () => {
@@ -293,7 +293,7 @@ describe('without fanotify', () => {
     writeFileSync(join(directory, 'b.list'), 'b');
     const watch = startWatch([directory], { fanotify: noFanotify });
     await listed(watch, 2);
-    expect(watch.watch.report().folders[0]).toMatchObject({ by: 'chokidar', reason: 'fanotify_init: EPERM' });
+    expect(watch.watch.report().directories[0]).toMatchObject({ by: 'chokidar', reason: 'fanotify_init: EPERM' });
     // chokidar takes a moment to begin; a comparison finds what it misses.
     await sh('echo two >> a.postinst; mv b.list c.list; echo x~ > d~', directory);
     await eventually(() =>
@@ -383,10 +383,10 @@ describe('comparison', () => {
       saveKnownFiles(directory, upserts, deletions);
     };
     const watch = startWatch([one, two], { memory, fanotify: silentKernel().open });
-    await eventually(() => expect(watch.watch.report().folders.map(({ files }) => files)).toEqual([1, 1]));
+    await eventually(() => expect(watch.watch.report().directories.map(({ files }) => files)).toEqual([1, 1]));
     await watch.stop();
     expect([...(memory.files.get(two)?.keys() ?? [])]).toContain('a');
-    expect(watch.faults).toContain('the listing of a folder could not be saved: Error: full');
+    expect(watch.faults).toContain('the listing of a directory could not be saved: Error: full');
   });
 
   test('a listing is saved once the changes in it are judged', async () => {
@@ -414,7 +414,7 @@ describe('comparison', () => {
     const kernel = silentKernel();
     const watch = startWatch([directory], { fanotify: kernel.open });
     await listed(watch, 1);
-    expect(watch.watch.report().folders[0]?.by).toBe('fanotify');
+    expect(watch.watch.report().directories[0]?.by).toBe('fanotify');
     writeFileSync(join(directory, 'b'), 'b');
     kernel.options[0]?.onEvent({ mask: fanotifyMask.overflow, pid: 0, entry: undefined, oldEntry: undefined });
     await eventually(() => expect(watch.reported(directory)).toEqual(['creation b']));
@@ -508,11 +508,11 @@ describe.each([
     const directory = scratch();
     rmSync(directory, { recursive: true });
     const watch = startWatch([directory, { path: `${directory}-2`, manager: 'rpm', expected: false }], options);
-    expect(watch.watch.report()).toMatchObject({ folders: [], missing: [directory] });
+    expect(watch.watch.report()).toMatchObject({ directories: [], missing: [directory] });
     mkdirSync(directory);
     await eventually(() => expect(watch.watch.report().missing).toEqual([]));
     await works(watch, directory, 'a');
-    expect(watch.notices.map(({ action }) => action)).toEqual(['package-folder-missing', 'package-folder-found']);
+    expect(watch.notices.map(({ action }) => action)).toEqual(['package-directory-missing', 'package-directory-found']);
   });
 
   test.skipIf(why)(titled('that is replaced', why), async () => {
@@ -527,7 +527,7 @@ describe.each([
     );
     await eventually(() => expect(watch.reported(directory)).toEqual(['modification different']));
     // In between it may have been found missing.
-    expect(watch.notices.at(-1)?.action).toBe('package-folder-replaced');
+    expect(watch.notices.at(-1)?.action).toBe('package-directory-replaced');
     await works(watch, directory, 'a');
     writeFileSync(join(dirname(directory), 'old', 'b'), '');
     await works(watch, directory, 'c');
@@ -545,17 +545,20 @@ describe.each([
     symlinkSync(temporary, directory);
     await eventually(() =>
       expect(watch.notices.at(-1)).toMatchObject({
-        action: 'package-folder-replaced',
+        action: 'package-directory-replaced',
         reason: expect.stringContaining(temporary),
       }),
     );
     await works(watch, temporary, 'evil.postinst');
     await works(watch, temporary, 'rpm-tmp.1');
-    expect(watch.watch.report()).toMatchObject({ folders: [{ path: directory, real_path: temporary }], missing: [] });
+    expect(watch.watch.report()).toMatchObject({
+      directories: [{ path: directory, real_path: temporary }],
+      missing: [],
+    });
     // And back: each is watched again for what it is.
     unlinkSync(directory);
     renameSync(`${directory}.old`, directory);
-    await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
+    await eventually(() => expect(watch.watch.report().directories).toHaveLength(2));
     await works(watch, directory, 'a');
     // A file that comes before its first listing is over is no change: one of those that follow is.
     let written = 2;
@@ -573,11 +576,11 @@ describe.each([
     renameSync(directory, `${directory}.old`);
     symlinkSync(other, directory);
     await eventually(() =>
-      expect(watch.watch.report()).toMatchObject({ folders: [{ path: other }], missing: [directory] }),
+      expect(watch.watch.report()).toMatchObject({ directories: [{ path: other }], missing: [directory] }),
     );
     expect(watch.notices.at(-1)).toEqual({
-      action: 'package-folder-replaced',
-      reason: `${directory} is another folder than before: it is now the same as ${other}`,
+      action: 'package-directory-replaced',
+      reason: `${directory} is another directory than before: it is now the same as ${other}`,
       count: undefined,
     });
   });
@@ -596,12 +599,14 @@ describe.each([
     symlinkSync(one, link);
     const watch = startWatch([link, one], options);
     await listed(watch, 1);
-    expect(watch.watch.report().folders).toHaveLength(1);
+    expect(watch.watch.report().directories).toHaveLength(1);
     await works(watch, one, 'a');
     symlinkSync(two, `${link}.new`);
     renameSync(`${link}.new`, link);
-    await eventually(() => expect(watch.watch.report().folders).toHaveLength(2));
-    expect(watch.notices).toMatchObject([{ action: 'package-folder-replaced', reason: expect.stringContaining(two) }]);
+    await eventually(() => expect(watch.watch.report().directories).toHaveLength(2));
+    expect(watch.notices).toMatchObject([
+      { action: 'package-directory-replaced', reason: expect.stringContaining(two) },
+    ]);
     await works(watch, two, 'b');
     await works(watch, one, 'c');
     expect(readdirSync(two)).toEqual(['b', 'x']);
