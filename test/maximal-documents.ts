@@ -65,7 +65,7 @@ const stepparent: Stepparent = {
     name: 'web app',
     executable: '/opt/web app',
     origin: 'unit web.service',
-    through: ['sh', 'my sudo'],
+    wrappers: ['sh', 'my sudo'],
   },
   genuine: { process: true, parent: false, session_leader: true, group_leader: false },
   script: {

@@ -123,7 +123,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ],
       ['reloaded', reloadLines(status)],
       ['sensor', [sensor.name]],
-      ['arguments', sensor.argv],
+      ['arguments', sensor.args],
       ['limits', sensor.reasons],
       [
         'received',

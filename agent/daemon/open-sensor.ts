@@ -17,7 +17,7 @@ import type { Log } from './log.ts';
 export interface SensorReport {
   name: 'tracefs' | 'procfs';
   /** Where arguments come from, one line each. */
-  argv: string[];
+  args: string[];
   /** Why it is not the best sensor, or not whole. */
   reasons: string[];
   /** Package tools that are there and not probed, one line each: short runs may have no arguments. */
@@ -103,7 +103,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
       const lineOf = ([program, reason]: [string, string]) => `${program} is not probed: ${reason}`;
       return {
         name: 'tracefs',
-        argv: [
+        args: [
           ...state.probed.map((program) => `entry probe on ${program}`),
           ...state.attempts.map((systemCall) => `event probe on ${systemCall}`),
           '/proc for everything else, while it runs',
@@ -173,7 +173,7 @@ function openPolling({ host, settings, onFault }: SensorDeps, degraded: string |
       const state = sensor.state();
       return {
         name: 'procfs',
-        argv: ['/proc, as it was when it was looked at'],
+        args: ['/proc, as it was when it was looked at'],
         reasons: [
           ...(degraded === undefined ? [] : [degraded]),
           'processes that end between two looks at /proc are not seen',

@@ -25,7 +25,7 @@ function readyLines(
 ): string[] {
   const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
   return [
-    `watching processes with ${sensor.name}: ${sensor.argv.join('; ')}`,
+    `watching processes with ${sensor.name}: ${sensor.args.join('; ')}`,
     `watching package databases: ${packages.directories.map(({ path, by }) => `${path} (${by})`).join(', ') || 'none'}`,
     ...packages.missing.map((path) => `not covered: ${path} is missing`),
     ...sensor.reasons.map((reason) => `not covered: ${reason}`),

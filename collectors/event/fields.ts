@@ -252,11 +252,11 @@ const stepparentFields = {
         about:
           'Where the initiator came from: `unit nginx.service`, `user unit NAME of alice`, `ssh as alice`, `session as alice`, `cron`, `console as root`, `container`, `init`',
       },
-      through: {
+      wrappers: {
         type: 'keyword',
         list: true,
         required: true,
-        journal: 'STEPPARENT_INITIATOR_THROUGH',
+        journal: 'STEPPARENT_INITIATOR_WRAPPERS',
         about: 'Names of the programs between the initiator and the process, nearest first',
       },
     },

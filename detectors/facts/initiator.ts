@@ -136,7 +136,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
     name: path.basename(executable),
     executable,
     ...(origin === undefined ? {} : { origin }),
-    through: lineage.slice(0, index).map(({ name, executable = '' }) => name ?? path.basename(executable)),
+    wrappers: lineage.slice(0, index).map(({ name, executable = '' }) => name ?? path.basename(executable)),
   };
   return found;
 }

@@ -26,7 +26,7 @@ const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | und
   'process.parent.executable': () => 1,
   'stepparent.initiator.executable': (exec) => {
     const initiator = findInitiator(exec.document())?.initiator;
-    return initiator && initiator.through.length + 1;
+    return initiator && initiator.wrappers.length + 1;
   },
 };
 

@@ -172,7 +172,7 @@ export const checks: readonly Check[] = [
       if (traced) {
         expect(sensor).toMatchObject({ name: 'tracefs', lost_events: 0 });
         for (const probed of ['/usr/bin/dpkg', '/usr/bin/rpm', 'execve']) {
-          expect(sensor.argv).toContainEqual(expect.stringContaining(probed));
+          expect(sensor.args).toContainEqual(expect.stringContaining(probed));
         }
         expect(new Set(by)).toEqual(new Set(['fanotify']));
       } else {

@@ -91,7 +91,7 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
       pid: 80,
       executable: '/usr/bin/bash',
       origin: 'ssh as alice',
-      through: [],
+      wrappers: [],
     },
   });
   const list = fileOf(2, 'quiet.list');
@@ -105,7 +105,7 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
       findings: [{ id: 'detached', technique: 'T1059.004', line: 3, text: 'setsid /tmp/payload &' }],
     },
     // Who ran the script is not who started the transaction.
-    initiator: { entity_id: '01234567-999-1', pid: 999, executable: '/tmp/helper', through: [] },
+    initiator: { entity_id: '01234567-999-1', pid: 999, executable: '/tmp/helper', wrappers: [] },
   });
   const payload = execOf(4, ['/tmp/payload', '--hide'], { lifecycle_script: script('evil', 2) });
   const nested = execOf(5, ['/usr/bin/dpkg', '-i', 'other.deb'], {

@@ -30,7 +30,7 @@ describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
     await runBy(first, inShell('/none-1.deb'));
     const alert = (await alertsOf('/none-1.deb')).find((each) => each.rule.id === rule);
     expect(alert?.stepparent.alert.terms[0]).toBe(first);
-    expect(alert?.stepparent.initiator).toMatchObject({ executable: first, through: ['dash'] });
+    expect(alert?.stepparent.initiator).toMatchObject({ executable: first, wrappers: ['dash'] });
     expect(alert?.stepparent.initiator?.origin).toBe(alert?.stepparent.alert.terms[1]);
 
     await runBy(first, ['timeout', '60', ...inShell('/none-2.deb')]);

@@ -47,7 +47,7 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
     expect(before).toBeDefined();
     const well = await agent.status();
     expect(degradedWithoutPauses(well)).toEqual([]);
-    expect(well.sensor.argv).toContainEqual(expect.stringContaining('/usr/bin/dpkg'));
+    expect(well.sensor.args).toContainEqual(expect.stringContaining('/usr/bin/dpkg'));
 
     // A wrapper in its place cannot be probed: that is said, and no health.
     renameSync('/usr/bin/dpkg', '/usr/bin/dpkg.distrib');

@@ -48,7 +48,7 @@ const running: AgentStatus = {
   restart_needed: ['sensor', 'alerts'],
   sensor: {
     name: 'tracefs',
-    argv: ['entry probe on /usr/bin/dpkg', '/proc for everything else'],
+    args: ['entry probe on /usr/bin/dpkg', '/proc for everything else'],
     reasons: ['/usr/bin/rpm is not probed: ENOENT\nforged \x1b[2J'],
     unprobed: [],
     records: 1000,

@@ -53,7 +53,7 @@ function opened(deps: Partial<StatusReportDeps> = {}) {
           untraced: undefined,
           sensor: {
             name: 'tracefs',
-            argv: [],
+            args: [],
             reasons: [],
             unprobed: [],
             records: 1,

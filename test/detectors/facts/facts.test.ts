@@ -84,7 +84,7 @@ describe('stepparent.initiator', () => {
   test.each<[field: string, value: FieldValue]>([
     ['stepparent.initiator.executable', '/usr/sbin/nginx'],
     ['stepparent.initiator.origin', 'unit nginx.service'],
-    ['stepparent.initiator.through', 'dash'],
+    ['stepparent.initiator.wrappers', 'dash'],
     ['stepparent.initiator.pid', 7],
   ])('%s', (field, value) => {
     expect(event('dpkg', install, nginx).read(field)).toEqual(value);

@@ -37,8 +37,8 @@ function find(steps: readonly Step[], more: Partial<InitiatedEvent['stepparent']
 
 const executableOf = (steps: readonly Step[]) => find(steps).initiator?.executable;
 
-describe('what carries is passed through', () => {
-  test.each<[executable: string | undefined, through: string, steps: Step[]]>([
+describe('wrappers are passed over', () => {
+  test.each<[executable: string | undefined, wrappers: string, steps: Step[]]>([
     ['/usr/sbin/nginx', 'dash', ['/usr/bin/dash -c x', '/usr/sbin/nginx', systemd]],
     ['/usr/sbin/nginx', 'dpkg apt-get dash', ['/usr/bin/dpkg', '/usr/bin/apt-get', '/usr/bin/dash', '/usr/sbin/nginx']],
     ['/usr/sbin/nginx', '', ['/usr/sbin/nginx', '/usr/bin/dash']],
@@ -81,10 +81,10 @@ describe('what carries is passed through', () => {
     ['/usr/bin/bash\n', '', [{ executable: '/usr/bin/bash\n', args: [] }, '/usr/sbin/nginx']],
     ['/usr/bin/toString', '', ['/usr/bin/toString', '/usr/sbin/nginx']],
     ['/tmp/python3', '', ['/tmp/python3 /opt/deploy.py', '/usr/sbin/nginx']],
-  ])('%s, through %s', (executable, through, steps) => {
+  ])('%s, through %s', (executable, wrappers, steps) => {
     const { initiator } = find(steps);
     expect(initiator?.executable).toBe(executable);
-    expect(initiator?.through.join(' ')).toBe(through);
+    expect(initiator?.wrappers.join(' ')).toBe(wrappers);
     expect(initiator?.name).toBe(path.basename(executable ?? ''));
   });
 
@@ -96,7 +96,7 @@ describe('what carries is passed through', () => {
         name: 'nginx',
         executable: '/usr/sbin/nginx',
         origin: 'unit x.service',
-        through: ['dash'],
+        wrappers: ['dash'],
       },
       unobserved: {},
       inferred: {},
