@@ -48,7 +48,7 @@ function refuseQuery(query: string, context: z.RefinementCtx): void {
 }
 
 /**
- * Every key of the configuration file: the one place for its default, what is allowed and what it does. `without` says what
+ * Every key of the configuration file: the one place for its default, what is allowed and what it does. `whenUnset` says what
  * holds for a key that has no default and stands nowhere, `example` a value for it. `configurationKeys` reads all of this.
  */
 export const configurationSchema = z.object({
@@ -187,7 +187,7 @@ export interface ConfigurationKey {
   description: string;
   /** In words. */
   allowed: string;
-  /** As it would be written. Undefined: there is none, and `without` says what holds. */
+  /** As it would be written. Undefined: there is none, and `whenUnset` says what holds. */
   default: unknown;
   whenUnset: string | undefined;
   /** The default, else a value that could be. */

@@ -13,7 +13,7 @@ export interface Paths {
 }
 
 /** The part of the configuration that places things. */
-export interface PathSettings {
+export interface PathOptions {
   directories: {
     state?: string | undefined;
     logs?: string | undefined;
@@ -26,7 +26,7 @@ export interface PathSettings {
  * `$RUNTIME_DIRECTORY` (systemd.exec(5): may be a list with colons, the first is ours), and these before /var and /run.
  */
 export function resolvePaths(
-  { directories }: PathSettings,
+  { directories }: PathOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Paths {
   const readVariable = (name: string): string | undefined => environment[name]?.split(':')[0] || undefined;

@@ -10,7 +10,7 @@ import { tomlValue } from './toml-value.ts';
 
 const lineChars = 1000;
 
-/** A key with what holds. Without `value` it is not set, and `without` of the table says what that means. */
+/** A key with what holds. Without `value` it is not set, and `whenUnset` of the table says what that means. */
 interface ShownKey extends ConfigurationKey {
   value: unknown;
   origin: string;
