@@ -36,7 +36,7 @@ export interface ConfigurationFile {
   table: ConfigurationTable;
   /** One line each, with file and line: unknown keys. Not escaped. */
   warnings: string[];
-  /** In the order of the file. */
+  /** Wrong values in the order of the file, then keys by an old name. */
   refused: ConfigurationError[];
 }
 

@@ -96,7 +96,7 @@ describe('when it has ended the term alerts', () => {
 });
 
 test.each<[string, (store: Store) => void, Options]>([
-  ['a allowed term is allowed', (store) => store.allowTerm(exampleRule().id, '', ['/usr/bin/python3'], start), {}],
+  ['an allowed term is allowed', (store) => store.allowTerm(exampleRule().id, '', ['/usr/bin/python3'], start), {}],
   ['a known front end is learned', () => {}, { known: true }],
   ['a container that is no alert is learned', () => {}, { alerting: false }],
 ])('%s, with an exception or without', (_, prepare, options) => {

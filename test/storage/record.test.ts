@@ -268,7 +268,7 @@ describe('editing the baseline', () => {
     expect(store.record([exampleFinding(start + 1)], start + 1).alerts).toHaveLength(1);
   });
 
-  test('a allowed term never expires, seen before or not', () => {
+  test('an allowed term never expires, seen before or not', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start)], start);
     store.allowTerm(sliding.id, '', ['/usr/bin/python3'], start);
