@@ -118,7 +118,7 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
       const keys = configurationKeys.filter((key) => key.table === table);
       expect(part.match(/^ {7}[a-z_]+(?= {1,}|$)(?=\n {14}| +[A-Z])/gm)?.length, part).toBe(keys.length);
       for (const { name, allowed, whenUnset } of keys) {
-        const waits = (restartKeys as readonly string[]).includes(table === '' ? name : table);
+        const waits = restartKeys.includes(name) || restartKeys.includes(table);
         const key = name.slice(name.lastIndexOf('.') + 1);
         const [, text = ''] = new RegExp(`^ {7}${key}(?:\\n {14}| +)([A-Z].*)$`, 'm').exec(part) ?? [];
         expect(text, name).toContain(`Allowed: ${allowed}. ${whenUnset === undefined ? 'Default: ' : 'Without it: '}`);

@@ -90,7 +90,7 @@ test('what is allowed is said in words', () => {
 test('later layers go over earlier ones, key by key', () => {
   const tables = [
     'learning = "3d"\nsensor.mode = "procfs"\ndirectories.rules = ["/a", "/b"]',
-    '[sensor]\nbuffer_total_mb = 4',
+    '[sensor]\nbuffer_total_mib = 4',
     'directories.rules = ["/c"]',
   ];
   const configuration = completeConfiguration(tables.map(tableOf));
