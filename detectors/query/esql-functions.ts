@@ -1,0 +1,482 @@
+// The functions of ES|QL, as SQL. What SQLite has no function for is called by the names in `sqlFunctions`.
+
+import { BlockList, isIP } from 'node:net';
+import {
+  dateOfText,
+  dateText,
+  type EsqlType,
+  parseDate,
+  quotedText,
+  type SqlValue,
+  single,
+  timespanOf,
+  truncatedDate,
+} from './esql-values.ts';
+import { compileRegex } from './lucene-regex.ts';
+
+/** What an argument may be: a type, `number`, `any`; `list` takes lists and single values, `...` stands for any number more like the last. */
+type Parameter = EsqlType | 'number' | 'any' | 'list' | 'condition';
+
+export interface ScalarFunction {
+  parameters: readonly Parameter[];
+  /** Of the parameters, how many may be left out at the end. */
+  optional?: number;
+  /** The last may be given again and again. */
+  isOpen?: boolean;
+  /** Throws a FunctionFault. */
+  call(args: readonly SqlValue[]): SqlValue;
+}
+
+/** An argument that no parameter's type can tell is wrong. */
+export class FunctionFault extends Error {
+  override name = 'FunctionFault';
+  /** Which argument, from 0. */
+  readonly argument: number;
+
+  constructor(message: string, argument: number) {
+    super(message);
+    this.argument = argument;
+  }
+}
+
+const keyword = (sql: string): SqlValue => ({ type: 'keyword', sql });
+const long = (sql: string): SqlValue => ({ type: 'long', sql });
+const double = (sql: string): SqlValue => ({ type: 'double', sql });
+const bool = (sql: string): SqlValue => ({ type: 'boolean', sql });
+const date = (sql: string): SqlValue => ({ type: 'date', sql });
+
+const missing: SqlValue = { type: 'null', sql: 'NULL' };
+const at = (args: readonly SqlValue[], index: number): SqlValue => args[index] ?? missing;
+const sqlAt = (args: readonly SqlValue[], index: number): string => at(args, index).sql;
+
+const text = (toSql: (sql: string) => string): ScalarFunction => ({
+  parameters: ['keyword'],
+  call: (args) => keyword(toSql(sqlAt(args, 0))),
+});
+const test = (toSql: (text: string, other: string) => string): ScalarFunction => ({
+  parameters: ['keyword', 'keyword'],
+  call: (args) => bool(toSql(sqlAt(args, 0), sqlAt(args, 1))),
+});
+const number = (toSql: (sql: string) => string, type?: EsqlType): ScalarFunction => ({
+  parameters: ['number'],
+  call: (args) => ({ type: type ?? at(args, 0).type, sql: toSql(sqlAt(args, 0)) }),
+});
+
+/** The type that values of several types have together; undefined where there is none. */
+export function commonType(values: readonly SqlValue[]): EsqlType | undefined {
+  const types = new Set(values.map(({ type }) => type).filter((type) => type !== 'null'));
+  const [first = 'null'] = types;
+  if (types.size <= 1) return first;
+  return [...types].every((type) => type === 'long' || type === 'double') ? 'double' : undefined;
+}
+
+function sameType(values: readonly SqlValue[], argument: number): EsqlType {
+  const type = commonType(values);
+  if (type === undefined)
+    throw new FunctionFault(
+      `the values are of different types: ${values.map((value) => value.type).join(', ')}`,
+      argument,
+    );
+  return type;
+}
+
+const choice = (toSql: (args: readonly string[]) => string): ScalarFunction => ({
+  parameters: ['any'],
+  isOpen: true,
+  call: (args) => ({ type: sameType(args, args.length - 1), sql: toSql(args.map(({ sql }) => sql)) }),
+});
+/** The least or greatest of several values; null where one is null. */
+const extreme = (name: 'min' | 'max'): ScalarFunction =>
+  choice((args) => (args.length === 1 ? (args[0] ?? '') : `${name}(${args.join(', ')})`));
+
+/** The items of a list, as a table `v` with `key` and `value`. */
+const items = (list: SqlValue): string =>
+  list.isList === true ? `json_each(${list.sql}) v` : `json_each(json_array(${list.sql})) v`;
+const ofItems = (what: string, rest = ''): ScalarFunction => ({
+  parameters: ['list'],
+  call: (args) => ({
+    type: at(args, 0).type,
+    sql: `(SELECT ${what} FROM ${items(at(args, 0))} WHERE v.value IS NOT NULL ${rest})`,
+  }),
+});
+
+const constantText = (args: readonly SqlValue[], index: number, what: string): string => {
+  const { constant } = at(args, index);
+  if (typeof constant !== 'string') throw new FunctionFault(`${what} must be a string in double quotes`, index);
+  return constant;
+};
+
+/** Each pattern is tried where the query is read: an error must not wait for a row. */
+const regexFault =
+  (argument: number) =>
+  (reason: string): never => {
+    throw new FunctionFault(`the pattern is not supported: ${reason}`, argument);
+  };
+
+/** What `date_trunc` and `bucket` cut a time into. */
+function interval(args: readonly SqlValue[], index: number): { ms: number; months: number } {
+  const { timespan } = at(args, index);
+  if (timespan === undefined || timespan.ms < 0 || timespan.months < 0 || timespan.ms + timespan.months === 0)
+    throw new FunctionFault('an interval such as `1 day` must stand here', index);
+  return timespan;
+}
+
+const dateParts: Readonly<Record<string, string>> = {
+  year: '%Y',
+  month_of_year: '%m',
+  day_of_month: '%d',
+  day_of_year: '%j',
+  day_of_week: '%u',
+  hour_of_day: '%H',
+  minute_of_hour: '%M',
+  second_of_minute: '%S',
+};
+
+const conversions: Readonly<Record<string, (value: SqlValue) => SqlValue>> = {
+  string: (value) =>
+    keyword(
+      value.type === 'date'
+        ? dateText(value.sql)
+        : value.type === 'boolean'
+          ? booleanText(value.sql)
+          : `CAST(${value.sql} AS TEXT)`,
+    ),
+  long: (value) =>
+    long(
+      value.type === 'keyword'
+        ? `esql_number(${value.sql}, 1)`
+        : value.type === 'double'
+          ? `CAST(round(${value.sql}) AS INTEGER)`
+          : value.sql,
+    ),
+  double: (value) => double(value.type === 'keyword' ? `esql_number(${value.sql}, 0)` : `CAST(${value.sql} AS REAL)`),
+  boolean: (value) =>
+    bool(
+      value.type === 'keyword'
+        ? `iif(${value.sql} IS NULL, NULL, lower(${value.sql}) = 'true')`
+        : `(${value.sql}) != 0`,
+    ),
+  datetime: (value) => {
+    if (typeof value.constant === 'string') {
+      const ms = parseDate(value.constant);
+      if (ms === undefined) throw new FunctionFault('the text is no date such as "2026-11-29T08:00:00Z"', 0);
+      return date(String(ms));
+    }
+    return date(value.type === 'keyword' ? dateOfText(value.sql) : value.sql);
+  },
+};
+export const booleanText = (sql: string): string => `iif(${sql} IS NULL, NULL, iif(${sql}, 'true', 'false'))`;
+
+/** Names of types as `::` and the functions `to_...` have them. */
+const typeNames: Readonly<Record<string, keyof typeof conversions>> = {
+  string: 'string',
+  keyword: 'string',
+  text: 'string',
+  long: 'long',
+  integer: 'long',
+  int: 'long',
+  double: 'double',
+  boolean: 'boolean',
+  bool: 'boolean',
+  datetime: 'datetime',
+  dt: 'datetime',
+  date: 'datetime',
+};
+export const castTypes: readonly string[] = Object.keys(typeNames);
+
+/** The function that `value::type` and `to_type(value)` call; undefined for a type that does not exist. */
+export function conversionTo(type: string): ScalarFunction | undefined {
+  const name = typeNames[type];
+  const convert = name === undefined ? undefined : conversions[name];
+  return convert && { parameters: ['any'], call: (args) => convert(at(args, 0)) };
+}
+
+/** By name in lower case, `now` and aggregations excepted. */
+export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
+  ...Object.fromEntries(
+    castTypes.flatMap((type) => {
+      const conversion = conversionTo(type);
+      return conversion === undefined ? [] : [[`to_${type}`, conversion]];
+    }),
+  ),
+  abs: number((sql) => `abs(${sql})`),
+  ceil: number((sql) => `ceil(${sql})`),
+  floor: number((sql) => `floor(${sql})`),
+  round: {
+    parameters: ['number', 'number'],
+    optional: 1,
+    call: (args) => ({
+      type: at(args, 0).type,
+      sql:
+        args.length === 1 && at(args, 0).type === 'long'
+          ? sqlAt(args, 0)
+          : `round(${args.map(({ sql }) => sql).join(', ')})`,
+    }),
+  },
+  sqrt: number((sql) => `sqrt(${sql})`, 'double'),
+  greatest: extreme('max'),
+  least: extreme('min'),
+  coalesce: choice((args) => (args.length === 1 ? (args[0] ?? '') : `coalesce(${args.join(', ')})`)),
+  case: {
+    parameters: ['condition', 'any'],
+    isOpen: true,
+    call(args) {
+      const pairs = Math.floor(args.length / 2);
+      const results = args.filter((_, index) => index % 2 === 1 || index === pairs * 2);
+      for (let index = 0; index < pairs; index++) {
+        const { type } = at(args, index * 2);
+        if (type !== 'boolean' && type !== 'null')
+          throw new FunctionFault(`a condition must be a boolean and not a ${type}`, index * 2);
+      }
+      const whens = Array.from(
+        { length: pairs },
+        (_, index) => `WHEN ${sqlAt(args, index * 2)} THEN ${sqlAt(args, index * 2 + 1)}`,
+      );
+      const otherwise = args.length % 2 === 1 ? ` ELSE ${sqlAt(args, args.length - 1)}` : '';
+      return { type: sameType(results, args.length - 1), sql: `CASE ${whens.join(' ')}${otherwise} END` };
+    },
+  },
+  concat: {
+    parameters: ['keyword'],
+    isOpen: true,
+    call: (args) => keyword(`(${args.map(({ sql }) => sql).join(' || ')})`),
+  },
+  contains: test((value, part) => `instr(${value}, ${part}) > 0`),
+  ends_with: test(
+    (value, end) =>
+      `(length(${value}) >= length(${end}) AND substr(${value}, length(${value}) - length(${end}) + 1) = ${end})`,
+  ),
+  starts_with: test((value, start) => `substr(${value}, 1, length(${start})) = ${start}`),
+  left: {
+    parameters: ['keyword', 'number'],
+    call: (args) => keyword(`substr(${sqlAt(args, 0)}, 1, max(0, ${sqlAt(args, 1)}))`),
+  },
+  right: {
+    parameters: ['keyword', 'number'],
+    call: (args) =>
+      keyword(`substr(${sqlAt(args, 0)}, max(1, length(${sqlAt(args, 0)}) - max(0, ${sqlAt(args, 1)}) + 1))`),
+  },
+  length: { parameters: ['keyword'], call: (args) => long(`length(${sqlAt(args, 0)})`) },
+  byte_length: { parameters: ['keyword'], call: (args) => long(`octet_length(${sqlAt(args, 0)})`) },
+  locate: { parameters: ['keyword', 'keyword'], call: (args) => long(`instr(${sqlAt(args, 0)}, ${sqlAt(args, 1)})`) },
+  ltrim: text((sql) => `ltrim(${sql}, ' ' || char(9, 10, 11, 12, 13))`),
+  rtrim: text((sql) => `rtrim(${sql}, ' ' || char(9, 10, 11, 12, 13))`),
+  trim: text((sql) => `trim(${sql}, ' ' || char(9, 10, 11, 12, 13))`),
+  reverse: text((sql) => `esql_reverse(${sql})`),
+  to_lower: text((sql) => `esql_lower(${sql})`),
+  to_upper: text((sql) => `esql_upper(${sql})`),
+  substring: {
+    parameters: ['keyword', 'number', 'number'],
+    optional: 1,
+    call: (args) => keyword(`substr(${args.map(({ sql }) => sql).join(', ')})`),
+  },
+  replace: {
+    parameters: ['keyword', 'keyword', 'keyword'],
+    call(args) {
+      const pattern = constantText(args, 1, 'the pattern');
+      try {
+        new RegExp(pattern, 'u');
+      } catch (error) {
+        throw new FunctionFault(
+          `the pattern is no regular expression: ${String(error instanceof Error ? error.message : error)}`,
+          1,
+        );
+      }
+      return keyword(`esql_replace(${sqlAt(args, 0)}, ${quotedText(pattern)}, ${sqlAt(args, 2)})`);
+    },
+  },
+  split: {
+    parameters: ['keyword', 'keyword'],
+    call: (args) => ({ type: 'keyword', isList: true, sql: `esql_split(${sqlAt(args, 0)}, ${sqlAt(args, 1)})` }),
+  },
+  cidr_match: {
+    parameters: ['keyword', 'keyword'],
+    isOpen: true,
+    call(args) {
+      const blocks = args.slice(1).map((_, index) => {
+        const block = constantText(args, index + 1, 'a block of addresses');
+        if (!isBlock(block))
+          throw new FunctionFault('the text is no block of addresses such as "10.0.0.0/8"', index + 1);
+        return block;
+      });
+      return bool(`esql_cidr_match(${sqlAt(args, 0)}, ${quotedText(blocks.join(','))})`);
+    },
+  },
+  date_trunc: {
+    parameters: ['timespan', 'date'],
+    call: (args) => date(truncatedDate(sqlAt(args, 1), interval(args, 0))),
+  },
+  bucket: {
+    parameters: ['date', 'timespan'],
+    call: (args) => date(truncatedDate(sqlAt(args, 0), interval(args, 1))),
+  },
+  date_diff: {
+    parameters: ['keyword', 'date', 'date'],
+    call(args) {
+      const span = timespanOf(1, constantText(args, 0, 'the unit').toLowerCase());
+      if (span === undefined || span.months > 0)
+        throw new FunctionFault('the unit must be one from "millisecond" to "week"', 0);
+      return long(`((${sqlAt(args, 2)}) - (${sqlAt(args, 1)})) / ${span.ms}`);
+    },
+  },
+  date_extract: {
+    parameters: ['keyword', 'date'],
+    call(args) {
+      const part = dateParts[constantText(args, 0, 'the part').toLowerCase()];
+      if (part === undefined)
+        throw new FunctionFault(`the part must be one of ${Object.keys(dateParts).join(', ')}`, 0);
+      return long(`CAST(strftime('${part}', (${sqlAt(args, 1)}) / 1000.0, 'unixepoch') AS INTEGER)`);
+    },
+  },
+  mv_count: {
+    parameters: ['list'],
+    call: (args) => long(`(SELECT nullif(count(v.value), 0) FROM ${items(at(args, 0))})`),
+  },
+  mv_first: ofItems('v.value', 'ORDER BY v.key LIMIT 1'),
+  mv_last: ofItems('v.value', 'ORDER BY v.key DESC LIMIT 1'),
+  mv_max: ofItems('max(v.value)'),
+  mv_min: ofItems('min(v.value)'),
+  mv_concat: {
+    parameters: ['list', 'keyword'],
+    call: (args) =>
+      keyword(`(SELECT group_concat(v.value, ${sqlAt(args, 1)} ORDER BY v.key) FROM ${items(at(args, 0))})`),
+  },
+  mv_contains: {
+    parameters: ['list', 'any'],
+    call: (args) =>
+      bool(
+        `(${sqlAt(args, 1)} IS NULL OR EXISTS (SELECT 1 FROM ${items(at(args, 0))} WHERE v.value = ${sqlAt(args, 1)}))`,
+      ),
+  },
+  mv_dedupe: {
+    parameters: ['list'],
+    call: (args) => ({
+      type: at(args, 0).type,
+      isList: true,
+      sql: `(SELECT nullif(json_group_array(d.value), '[]') FROM (SELECT v.value AS value FROM ${items(at(args, 0))} WHERE v.value IS NOT NULL GROUP BY v.value ORDER BY min(v.key)) d)`,
+    }),
+  },
+};
+
+/** The SQL of a pattern of `rlike`. Throws a FunctionFault. */
+export function regexMatch(value: SqlValue, pattern: string): string {
+  compileRegex(pattern, false, 200, regexFault(0));
+  return `esql_rlike(${single(value).sql}, ${quotedText(pattern)})`;
+}
+
+export interface Aggregation {
+  /** `*` stands for no argument or a star. */
+  parameter: 'any' | 'number' | 'ordered';
+  /** Whether it may stand without an argument. */
+  countsRows?: boolean;
+  /** What is gathered of the rows of a group: `filter` is ` FILTER (WHERE ...)` or empty. */
+  gather(value: SqlValue, filter: (condition?: string) => string): string;
+  /** The result of what was gathered. */
+  result(gathered: string, value: SqlValue): SqlValue;
+}
+
+const listed = (value: SqlValue): string => (value.isList === true ? `json(${value.sql})` : value.sql);
+/** The values of all lists of a group, as a table `i` with `value`. */
+const gatheredItems = (gathered: string): string => `json_each(${gathered}) l, json_each(l.value) i`;
+
+/** An aggregation that has a SQL function, over single values and over those of lists. */
+function folded(name: string, type: (value: SqlValue) => EsqlType, parameter: Aggregation['parameter']): Aggregation {
+  return {
+    parameter,
+    gather: (value, filter) =>
+      value.isList === true
+        ? `json_group_array(${listed(value)})${filter(`${value.sql} IS NOT NULL`)}`
+        : `${name.replace('?', value.sql)}${filter()}`,
+    result: (gathered, value) => ({
+      type: type(value),
+      sql:
+        value.isList === true ? `(SELECT ${name.replace('?', 'i.value')} FROM ${gatheredItems(gathered)})` : gathered,
+    }),
+  };
+}
+const same = ({ type }: SqlValue): EsqlType => type;
+
+export const aggregations: Readonly<Record<string, Aggregation>> = {
+  count: { ...folded('count(?)', () => 'long', 'any'), countsRows: true },
+  count_distinct: folded('count(DISTINCT ?)', () => 'long', 'any'),
+  min: folded('min(?)', same, 'ordered'),
+  max: folded('max(?)', same, 'ordered'),
+  sum: folded('sum(?)', same, 'number'),
+  avg: folded('avg(?)', () => 'double', 'number'),
+  median: folded('median(?)', () => 'double', 'number'),
+  values: {
+    parameter: 'any',
+    gather(value, filter) {
+      const shown =
+        value.type === 'date' ? dateText(value.sql) : value.type === 'boolean' ? booleanText(value.sql) : listed(value);
+      return `json_group_array(${value.isList === true ? '' : 'DISTINCT '}${shown})${filter(`${value.sql} IS NOT NULL`)}`;
+    },
+    result(gathered, value) {
+      const from = value.isList === true ? gatheredItems(gathered) : `json_each(${gathered}) i`;
+      return {
+        type: value.type === 'date' || value.type === 'boolean' ? 'keyword' : value.type,
+        isList: true,
+        sql: `(SELECT nullif(json_group_array(DISTINCT i.value ORDER BY i.value), '[]') FROM ${from})`,
+      };
+    },
+  },
+};
+
+const isBlock = (block: string): boolean => {
+  const [address = '', prefix = '', ...more] = block.split('/');
+  const version = isIP(address);
+  return version !== 0 && more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
+};
+
+/** Keeps what was made for the last few constants: the query has few, the rows are many. */
+function kept<Made>(make: (key: string) => Made): (key: string) => Made {
+  const made = new Map<string, Made>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) {
+      if (made.size >= 100) made.clear();
+      value = make(key);
+      made.set(key, value);
+    }
+    return value;
+  };
+}
+
+const regexFor = kept((pattern) => compileRegex(pattern, false, 200, regexFault(0)));
+const replacementFor = kept((pattern) => new RegExp(pattern, 'gu'));
+const blocksFor = kept((blocks) => {
+  const list = new BlockList();
+  for (const block of blocks.split(',')) {
+    const [address = '', prefix = ''] = block.split('/');
+    list.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+});
+
+type SqlScalar = string | number | bigint | null;
+
+/** Null where an argument is null, and of a value of another type. */
+const onText =
+  (call: (text: string, ...others: string[]) => SqlScalar) =>
+  (...args: SqlScalar[]): SqlScalar =>
+    args.every((arg) => typeof arg === 'string') ? call(args[0] ?? '', ...args.slice(1)) : null;
+
+/** The functions that SQL made here calls, for the connection that runs it. Each is pure. */
+export const sqlFunctions: Readonly<Record<string, (...args: SqlScalar[]) => SqlScalar>> = {
+  esql_rlike: onText((value, pattern = '') => (regexFor(pattern)(value) ? 1 : 0)),
+  esql_replace: onText((value, pattern = '', replacement = '') => value.replace(replacementFor(pattern), replacement)),
+  esql_reverse: onText((value) => Array.from(value).reverse().join('')),
+  esql_lower: onText((value) => value.toLowerCase()),
+  esql_upper: onText((value) => value.toUpperCase()),
+  esql_split: onText((value, separator = '') => JSON.stringify(value.split(separator))),
+  esql_cidr_match: onText((address, blocks = '') => {
+    const version = isIP(address);
+    return version !== 0 && blocksFor(blocks).check(address, version === 6 ? 'ipv6' : 'ipv4') ? 1 : 0;
+  }),
+  esql_number: (value, whole) => {
+    if (typeof value !== 'string' || !/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(value)) return null;
+    const parsed = Number(value);
+    if (!Number.isFinite(parsed)) return null;
+    return Number(whole) === 1 && Number.isSafeInteger(Math.round(parsed)) ? BigInt(Math.round(parsed)) : parsed;
+  },
+};

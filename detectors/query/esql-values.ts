@@ -1,0 +1,134 @@
+// Values of an ES|QL query as SQL: their types, and the texts that SQL has for constants, patterns and points in time.
+
+/** `timespan` is a constant only, as in `7 days`. */
+export type EsqlType = 'keyword' | 'long' | 'double' | 'boolean' | 'date' | 'timespan' | 'null';
+
+/**
+ * A value of each row. In SQL a date is a whole number of milliseconds since 1970, a boolean 1 or 0. A list is the text of a JSON array,
+ * and null where it is empty.
+ */
+export interface SqlValue {
+  type: EsqlType;
+  sql: string;
+  isList?: boolean;
+  /** Of a string, number or boolean that the query has. */
+  constant?: string | number | boolean;
+  timespan?: Timespan;
+}
+
+/** Months have no fixed length: one of the two is 0. */
+export interface Timespan {
+  ms: number;
+  months: number;
+}
+
+export const isNumber = ({ type }: SqlValue): boolean => type === 'long' || type === 'double';
+
+export const quotedName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** SQL text of a string. SQLite ends a statement at a NUL. */
+export const quotedText = (text: string): string =>
+  text
+    .split('\0')
+    .map((part) => `'${part.replaceAll("'", "''")}'`)
+    .join(' || char(0) || ');
+
+const fixedUnits: Readonly<Record<string, number>> = {
+  millisecond: 1,
+  milliseconds: 1,
+  ms: 1,
+  second: 1000,
+  seconds: 1000,
+  sec: 1000,
+  s: 1000,
+  minute: 60_000,
+  minutes: 60_000,
+  min: 60_000,
+  m: 60_000,
+  hour: 3_600_000,
+  hours: 3_600_000,
+  h: 3_600_000,
+  day: 86_400_000,
+  days: 86_400_000,
+  d: 86_400_000,
+  week: 604_800_000,
+  weeks: 604_800_000,
+  w: 604_800_000,
+};
+const monthUnits: Readonly<Record<string, number>> = {
+  month: 1,
+  months: 1,
+  mo: 1,
+  quarter: 3,
+  quarters: 3,
+  q: 3,
+  year: 12,
+  years: 12,
+  yr: 12,
+  y: 12,
+};
+export const units: readonly string[] = [...Object.keys(fixedUnits), ...Object.keys(monthUnits)];
+
+/** Undefined for a unit that does not exist. */
+export function timespanOf(amount: number, unit: string): Timespan | undefined {
+  const ms = fixedUnits[unit];
+  const months = monthUnits[unit];
+  if (ms !== undefined) return { ms: amount * ms, months: 0 };
+  return months === undefined ? undefined : { ms: 0, months: amount * months };
+}
+
+/** A point in time moved by a timespan. */
+export function movedDate(sql: string, { ms, months }: Timespan, sign: 1 | -1): string {
+  if (months === 0) return `(${sql} + ${sign * ms})`;
+  return `(unixepoch((${sql}) / 1000, 'unixepoch', '${sign * months} months') * 1000 + (${sql}) % 1000)`;
+}
+
+/** The start of the calendar interval in UTC that a point in time lies in; weeks begin on Monday. */
+export function truncatedDate(sql: string, { ms, months }: Timespan): string {
+  const day = 86_400_000;
+  if (months > 0) {
+    const start = `unixepoch((${sql}) / 1000, 'unixepoch', 'start of month', '-' || ((strftime('%Y', (${sql}) / 1000, 'unixepoch') * 12 + strftime('%m', (${sql}) / 1000, 'unixepoch') - 1) % ${months}) || ' months')`;
+    return `(${start} * 1000)`;
+  }
+  // 1970 began on a Thursday.
+  const offset = ms % (7 * day) === 0 ? 3 * day : 0;
+  return `((${sql}) - (((${sql}) + ${offset}) % ${ms} + ${ms}) % ${ms})`;
+}
+
+export const dateText = (sql: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', (${sql}) / 1000.0, 'unixepoch')`;
+export const dateOfText = (sql: string): string => `CAST(round(unixepoch(${sql}, 'subsec') * 1000) AS INTEGER)`;
+
+const isoDate = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
+/** Milliseconds since 1970 of an ISO 8601 date or time, UTC where it has no zone; else undefined. */
+export function parseDate(text: string): number | undefined {
+  const match = isoDate.exec(text);
+  if (match === null) return undefined;
+  const time = Date.parse(text.length > 10 && match[1] === undefined ? `${text}Z` : text);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** A pattern of `like` as one of SQLite's GLOB. Undefined where a backslash escapes neither `*` nor `?` nor itself. */
+export function globOf(pattern: string): string | undefined {
+  let glob = '';
+  for (let index = 0; index < pattern.length; index++) {
+    let character = pattern[index] ?? '';
+    if (character === '*' || character === '?') {
+      glob += character;
+      continue;
+    }
+    if (character === '\\') {
+      character = pattern[++index] ?? '';
+      if (!['*', '?', '\\'].includes(character)) return undefined;
+    }
+    glob += ['*', '?', '['].includes(character) ? `[${character}]` : character;
+  }
+  return glob;
+}
+
+/** The value where it is the only one; of a list of several null, as in ES|QL. */
+export function single(value: SqlValue): SqlValue {
+  if (value.isList !== true) return value;
+  const { type, sql } = value;
+  return { type, sql: `iif(json_array_length(${sql}) = 1, ${sql} ->> '$[0]', NULL)` };
+}
