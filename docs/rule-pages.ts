@@ -97,7 +97,7 @@ const huntPage = (hunt: Hunt): string =>
     ),
     hunt.description,
     '## Statement',
-    fenced('sql', hunt.sql),
+    fenced(hunt.language, hunt.query),
     '## When a row is new',
     `Rows with the same ${fieldList(hunt.identity)} are one row.`,
     ...(hunt.finding === undefined

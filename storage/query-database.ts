@@ -33,20 +33,30 @@ export interface QueryDatabase {
   close(): void;
 }
 
+/** Functions that a statement may call beside SQLite's own, by name. Each is pure. */
+export type SqlFunctions = Readonly<
+  Record<string, (...args: (string | number | bigint | null)[]) => string | number | bigint | null>
+>;
+
 /** The statement was refused or failed. The message is SQLite's own, which names the word at fault. */
 export class SqlError extends Error {
   override name = 'SqlError';
 }
 
 /** Opens the agent's database for reading, beside the agent. Throws a StoreError as `openStoreReader` does. */
-export function openQueryDatabase(path: string, tables: readonly HostTable[]): QueryDatabase {
-  return queryDatabase(openReadonlyDatabase(path), tables);
+export function openQueryDatabase(
+  path: string,
+  tables: readonly HostTable[],
+  functions: SqlFunctions = {},
+): QueryDatabase {
+  return queryDatabase(openReadonlyDatabase(path), tables, functions);
 }
 
 /** Opens a database in memory that holds these alerts, each once; each also counts as the event that it reports. */
 export async function openAlertDatabase(
   alerts: AsyncIterable<StepparentEvent> | Iterable<StepparentEvent>,
   tables: readonly HostTable[],
+  functions: SqlFunctions = {},
 ): Promise<QueryDatabase> {
   const db = new Database(':memory:');
   for (const sql of migrations) db.exec(sql);
@@ -60,13 +70,14 @@ export async function openAlertDatabase(
     insertAlert.run(alert.event.id, String(alert.rule?.id), ms, ms, ms, JSON.stringify(alert));
     insertEvent.insert(alert, ms, ms);
   }
-  return queryDatabase(db, tables);
+  return queryDatabase(db, tables, functions);
 }
 
 /** Columns of a statement up to which looking up each by itself is quicker than a join: `SELECT *` has hundreds. */
 const maxLookups = 40;
 
-function queryDatabase(db: Database.Database, tables: readonly HostTable[]): QueryDatabase {
+function queryDatabase(db: Database.Database, tables: readonly HostTable[], functions: SqlFunctions): QueryDatabase {
+  for (const [name, call] of Object.entries(functions)) db.function(name, { deterministic: true, varargs: true }, call);
   let notes: string[] = [];
   let paths: string[] = [];
   let names: ReadonlySet<string> = new Set();

@@ -1,6 +1,6 @@
-// `stepparent query`: one statement in SQL over events, alerts and tables of the host.
+// `stepparent query`: one statement in SQL or ES|QL over events, alerts and tables of the host.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import type { QueryRequest, QueryResult } from '../query/ask-query.ts';
@@ -15,6 +15,7 @@ import {
 } from './define-command.ts';
 
 interface QueryOptions extends GlobalOptions {
+  language?: 'sql' | 'esql';
   /** `:since` in the statement, in milliseconds since 1970; seven days ago when it is not given. */
   since?: number;
   /** Rows. */
@@ -26,8 +27,14 @@ interface QueryOptions extends GlobalOptions {
 
 export const command = (): Command =>
   defineCommand('query')
-    .description('ask in SQL: events, alerts, and tables of the host; nothing can be written')
-    .argument('<sql>', 'one statement: SELECT, WITH, VALUES or EXPLAIN')
+    .description('query events, alerts and tables of the host, in SQL or ES|QL; nothing can be written')
+    .argument('<query>', 'one SQL statement that reads, or one ES|QL query')
+    .addOption(
+      new Option('--language <language>', 'language of the query (default: by its first word)').choices([
+        'sql',
+        'esql',
+      ]),
+    )
     .addOption(sinceOption('what :since stands for in it'))
     .addOption(limitOption('rows').default(10_000))
     .addOption(timeoutOption())
@@ -38,20 +45,32 @@ const dayMs = 86_400_000;
 const messageChars = 1000;
 
 /** Prints the answer. False when the statement was refused; throws StoreError, QueryEnded and ConfigurationError. */
-async function printQuery(options: QueryOptions, sql: string): Promise<boolean> {
+async function printQuery(options: QueryOptions, query: string): Promise<boolean> {
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
   const { SqlError } = await import('../../storage/query-database.ts');
+  const { isEsql, translateEsql } = await import('../../detectors/query/esql.ts');
+  const { QueryError } = await import('../../detectors/query/query.ts');
+  const { formatQueryError } = await import('../../detectors/query/query-error-excerpt.ts');
   const { printAnswer } = await import('../output/print-answer.ts');
   const { configuration } = readConfiguration(options.config);
   const now = Date.now();
   const { json, limit, timeout: timeoutMs, since = now - 7 * dayMs } = options;
   const path = resolvePaths(configuration, process.env).database;
-  const request: QueryRequest = { source: { kind: 'database', path }, sql, since, now, limit };
+  const { language = isEsql(query) ? 'esql' : 'sql' } = options;
   try {
-    printAnswer(await askWithFallback(request, timeoutMs), { json, limit });
+    const { sql, notes } = language === 'esql' ? translateEsql(query) : { sql: query, notes: [] };
+    const request: QueryRequest = { source: { kind: 'database', path }, sql, since, now, limit };
+    const result = await askWithFallback(request, timeoutMs);
+    result.notes.unshift(...notes);
+    printAnswer(result, { json, limit });
     return true;
   } catch (error) {
+    if (error instanceof QueryError) {
+      console.error(`stepparent: line ${error.line}, column ${error.column}: ${error.message}`);
+      console.error(formatQueryError(query, error));
+      return false;
+    }
     if (!(error instanceof SqlError)) throw error;
     console.error(`stepparent: ${escapeText(error.message, messageChars)}`);
     return false;

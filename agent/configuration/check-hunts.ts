@@ -4,6 +4,7 @@ import { openHost } from '../../collectors/host/host.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { sqlFunctions } from '../../detectors/query/esql-functions.ts';
 import { locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
 import { formatFault, refusedLine } from '../daemon/agent-status.ts';
@@ -24,12 +25,12 @@ export async function checkHunts(config: string | undefined): Promise<CheckRepor
  * the hunt names and its rows have not.
  */
 async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckFault[]; warnings: CheckFault[] }> {
-  const database = await openAlertDatabase([], hostTables(openHost()));
+  const database = await openAlertDatabase([], hostTables(openHost()), sqlFunctions);
   const faults: CheckFault[] = [];
   const warnings: CheckFault[] = [];
   try {
     for (const hunt of hunts) {
-      let key = 'hunt.sql';
+      let key = `hunt.${hunt.language}`;
       try {
         const columns = database.check(hunt.sql);
         if (hunt.finding?.unless !== undefined) key = 'hunt.finding.unless';

@@ -8,6 +8,7 @@ import { openHost } from '../../collectors/host/host.ts';
 import { onOwnFault } from '../../collectors/host/read-faults.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../../collectors/linux/libc.ts';
+import { sqlFunctions } from '../../detectors/query/esql-functions.ts';
 import {
   type AnswerValue,
   openAlertDatabase,
@@ -35,7 +36,7 @@ onOwnFault((error) => {
 });
 
 function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
-  if (source.kind === 'database') return openQueryDatabase(source.path, hostTables(openHost()));
+  if (source.kind === 'database') return openQueryDatabase(source.path, hostTables(openHost()), sqlFunctions);
   const alerts =
     source.kind === 'journal'
       ? readJournalAlerts({
@@ -44,7 +45,7 @@ function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDa
           onCut: () => notes.push(`the newest ${maxJournalAlerts} alerts of the journals were read`),
         })
       : [];
-  return openAlertDatabase(alerts, hostTables(openHost()));
+  return openAlertDatabase(alerts, hostTables(openHost()), sqlFunctions);
 }
 
 async function answer(request: QueryRequest): Promise<void> {

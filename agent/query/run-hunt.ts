@@ -41,8 +41,7 @@ export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
     );
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
-    const keys =
-      forFindings && hunt.finding?.unless !== undefined ? '`hunt.sql` or `hunt.finding.unless`' : '`hunt.sql`';
+    const keys = `\`hunt.${hunt.language}\`${forFindings && hunt.finding?.unless !== undefined ? ' or `hunt.finding.unless`' : ''}`;
     throw new HuntError(`${hunt.file}: ${keys}: ${error.message}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-// The type of a loaded hunt: an SQL query that people run, and the agent on a schedule.
+// The type of a loaded hunt: a query that people run, and the agent on a schedule.
 
 import type { Threat } from '../rules/rule.ts';
 
@@ -13,7 +13,11 @@ export interface Hunt {
   /** How to go on from a row, Markdown. */
   note: string;
   source: HuntSource;
-  /** One statement that reads. `:since` in it is the beginning of the window, in milliseconds since 1970. */
+  /** The language of `query`. */
+  language: 'sql' | 'esql';
+  /** As the file has it. */
+  query: string;
+  /** The statement that runs, which only reads. `:since` in it is the beginning of the window, in milliseconds since 1970. */
   sql: string;
   /** How far back `:since` is by default. */
   windowMs: number;

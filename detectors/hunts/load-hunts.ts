@@ -1,4 +1,4 @@
-// Reads hunt files: TOML with one SQL query each; docs/hunts.md says what each key does.
+// Reads hunt files: TOML with one query each, in SQL or ES|QL; docs/hunts.md says what each key does.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { errorCode } from '../../collectors/error-message.ts';
 import { unitMs } from '../duration.ts';
+import { translateEsql } from '../query/esql.ts';
+import { QueryError } from '../query/query.ts';
 import { threatSchema } from '../rules/load-rules.ts';
 import { readSource } from '../rules/read-source.ts';
 import type { RefusedRule } from '../rules/rule.ts';
-import { locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
+import { faultInQuery, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
 import type { Hunt } from './hunt.ts';
 
 /** The hunts that come with stepparent. */
@@ -26,7 +28,8 @@ const huntFile = z.strictObject({
     description: text,
     note: text.default(''),
     source: z.enum(['events', 'alerts', 'host']).default('events'),
-    sql: text,
+    sql: text.optional(),
+    esql: text.optional(),
     window: z
       .string()
       .regex(/^[1-9]\d{0,3}d$/, 'a number of days such as "7d"')
@@ -43,15 +46,37 @@ const huntFile = z.strictObject({
 /** The hunt in a file's text. Throws a TomlFileError with the place at fault and what is allowed there. Pure: the SQL is not tried. */
 export function parseHunt(file: string, source: string): Hunt {
   const { hunt } = parseToml(file, source, huntFile);
+  const { sql, esql, ...rest } = hunt;
   return {
-    ...hunt,
+    ...rest,
     description: hunt.description.trim(),
     note: hunt.note.trim(),
-    sql: hunt.sql.replace(/[;\s]+$/, ''),
+    ...readQuery(file, source, { sql, esql }),
     windowMs: Number.parseInt(hunt.window, 10) * unitMs.d,
     finding: hunt.finding && { reason: hunt.finding.reason, unless: hunt.finding.unless },
     file,
   };
+}
+
+/** The one query of a hunt, and the SQL that is run for it. */
+function readQuery(
+  file: string,
+  source: string,
+  { sql, esql }: { sql: string | undefined; esql: string | undefined },
+): Pick<Hunt, 'language' | 'query' | 'sql'> {
+  if ((sql === undefined) === (esql === undefined)) {
+    const message = 'a hunt has either `hunt.sql` or `hunt.esql`';
+    throw new TomlFileError(message, file, source, locateKey(source, sql === undefined ? ['hunt'] : ['hunt', 'esql']));
+  }
+  if (esql === undefined) {
+    const query = (sql ?? '').replace(/[;\s]+$/, '');
+    return { language: 'sql', query, sql: query };
+  }
+  try {
+    return { language: 'esql', query: esql.trim(), sql: translateEsql(esql).sql };
+  } catch (error) {
+    throw error instanceof QueryError ? faultInQuery(file, source, ['hunt', 'esql'], esql, error) : error;
+  }
 }
 
 /**

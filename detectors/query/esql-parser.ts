@@ -9,8 +9,8 @@ export interface Span {
   end: number;
 }
 
-export type CompareOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
-export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';
+type CompareOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
+type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';
 
 /** An expression. */
 export type Expression = Span &
@@ -44,7 +44,7 @@ export interface Pattern extends Span {
   isExact: boolean;
 }
 
-export interface SortKey extends Span {
+interface SortKey extends Span {
   expression: Expression;
   descending: boolean;
   nulls: 'first' | 'last';

@@ -24,7 +24,8 @@ export interface Timespan {
 
 export const isNumber = ({ type }: SqlValue): boolean => type === 'long' || type === 'double';
 
-export const quotedName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+/** SQLite ends a statement at a NUL, also within quotes. */
+export const quotedName = (name: string): string => `"${name.replaceAll('"', '""').replaceAll('\0', '\ufffd')}"`;
 
 /** SQL text of a string. SQLite ends a statement at a NUL. */
 export const quotedText = (text: string): string =>

@@ -10,7 +10,7 @@ import { compileKql } from '../query/kql.ts';
 import { type CompiledQuery, QueryError } from '../query/query.ts';
 import { readSource } from './read-source.ts';
 import type { RefusedRule, Rule } from './rule.ts';
-import { locateInString, locateKey, parseToml, readToml, TomlFileError } from './toml-file.ts';
+import { faultInQuery, locateKey, parseToml, readToml, TomlFileError } from './toml-file.ts';
 
 /** Lies beside the rules and is none. */
 const knownTermsFile = 'known-terms.toml';
@@ -256,11 +256,7 @@ function compileQuery(file: string, source: string, language: Rule['language'], 
   try {
     return language === 'eql' ? compileEql(query) : compileKql(query);
   } catch (error) {
-    if (!(error instanceof QueryError)) throw error;
-    const lines = query.split('\n').slice(0, error.line - 1);
-    const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + error.column - 1;
-    const span = locateInString(source, ['rule', 'query'], { start, end: start + error.length });
-    throw new TomlFileError(`\`rule.query\`: ${error.message}`, file, source, span);
+    throw error instanceof QueryError ? faultInQuery(file, source, ['rule', 'query'], query, error) : error;
   }
 }
 

@@ -88,6 +88,20 @@ export function locateKey(text: string, path: Path): Span {
   return best ?? { start: 0, end: 1 };
 }
 
+/** The error of a query that is the value of the key at `path`: at the query's own place in the file. */
+export function faultInQuery(
+  file: string,
+  source: string,
+  path: readonly string[],
+  query: string,
+  error: QueryError,
+): TomlFileError {
+  const lines = query.split('\n').slice(0, error.line - 1);
+  const start = lines.reduce((sum, line) => sum + line.length + 1, 0) + error.column - 1;
+  const span = locateInString(source, path, { start, end: start + error.length });
+  return new TomlFileError(`\`${path.join('.')}\`: ${error.message}`, file, source, span);
+}
+
 /** Where a part of the string at `path` stands in the file: `within` is in UTF-16 units of the string's value. */
 export function locateInString(text: string, path: Path, within: Span): Span {
   const entry = entriesOf(text).find(

@@ -28,6 +28,8 @@ test('defaults', () => {
     description: 'of something',
     note: '',
     source: 'events',
+    language: 'sql',
+    query: 'SELECT 1 AS a',
     sql: 'SELECT 1 AS a',
     windowMs: 7 * 86_400_000,
     limit: 100,
@@ -35,6 +37,17 @@ test('defaults', () => {
     finding: undefined,
     threat: [],
     file: '/x/a-hunt.toml',
+  });
+});
+
+const esql = (query: string) => text().replace(/sql = '''[\s\S]*'''/, `esql = '''\n${query}\n'''`);
+
+test('in ES|QL', () => {
+  const query = 'from file_events\n| stats a = count()';
+  expect(parseHunt('h.toml', esql(query))).toMatchObject({
+    language: 'esql',
+    query,
+    sql: expect.stringMatching(/^SELECT .* AS "a" FROM .*file_events/),
   });
 });
 
@@ -46,6 +59,9 @@ test.for([
   [text('a-hunt', 'SELECT 1', 'source = "journal"'), 11, /`hunt\.source` .*"events", "alerts" or "host"/],
   [text('a-hunt', 'SELECT 1', '[hunt.finding]\nunless = "a"'), 11, /`hunt\.finding\.reason` /],
   [text().replace('identity = ["a"]', 'identity = []'), 7, /`hunt\.identity` .*1/],
+  [esql('from events\n| where process.nam == "x"'), 10, /`hunt\.esql`: there is no column `process\.nam`/],
+  [`${text()}\nesql = "from events"`, 12, /either `hunt\.sql` or `hunt\.esql`/],
+  [text().replace(/sql = '''[\s\S]*'''/, ''), 1, /either `hunt\.sql` or `hunt\.esql`/],
   ['[hunt]\nid = ', 2, /TOML/],
 ] as const)('refused: %#', ([source, line, message]) => {
   const refusal = () => parseHunt('h.toml', source);
