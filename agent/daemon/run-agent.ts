@@ -10,6 +10,7 @@ import { resolvePaths } from '../configuration/paths.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { type AgentStatus, exceptionLines } from './agent-status.ts';
 import { openLog, stderrIsJournal } from './log.ts';
+import { releaseMemory } from './release-memory.ts';
 import { openServiceManager } from './service-manager.ts';
 import { type Agent, startAgent } from './start-agent.ts';
 
@@ -133,6 +134,8 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
 
   let agent: Agent | undefined;
   try {
+    // All modules are loaded.
+    releaseMemory();
     const running = await startAgent({
       read: first,
       readAgain: read,
@@ -145,6 +148,7 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
     const initialStatus = running.status();
     process.stdout.write(`${readyLines(initialStatus, paths.alerts).join('\n')}\n`);
     manager.ready(statusLine(initialStatus));
+    releaseMemory();
     const unwatch = manager.watch(running.progress);
     const notify = setInterval(() => manager.status(() => statusOf(running)), statusEveryMs);
     reload = running.reload;

@@ -1,5 +1,5 @@
 // Binds the few calls of libc(7) that Node does not offer: poll, a read that does not throw, the boot clock, mount, the limit of open files,
-// an end with the parent, _exit.
+// an end with the parent, memory given back, _exit.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
@@ -13,6 +13,8 @@ const cMount = libc.func(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)',
 );
 
+const cMadvise = libc.func('int madvise(size_t address, size_t length, int advice)');
+const cMallocTrim = libc.func('int malloc_trim(size_t pad)');
 const cPrctl = libc.func('int prctl(int option, unsigned long argument)');
 const cExit = libc.func('void _exit(int status)');
 const cGetrlimit = libc.func('int getrlimit(int resource, void *limit)');
@@ -104,6 +106,19 @@ export function raiseFileLimit(): void {
   if (cGetrlimit(linux.RLIMIT_NOFILE, limit) !== 0) return;
   limit.copy(limit, layout.rlimit.rlim_cur, layout.rlimit.rlim_max, layout.rlimit.rlim_max + 8);
   cSetrlimit(linux.RLIMIT_NOFILE, limit);
+}
+
+/** malloc_trim(3): gives the free pages of the malloc heap back to the kernel. */
+export function trimHeap(): void {
+  cMallocTrim(0);
+}
+
+/**
+ * Takes pages out of this process's memory (MADV_DONTNEED of madvise(2)); the next access maps what is in their file. What was written to
+ * them is lost. A refusal changes nothing.
+ */
+export function unmapPages(start: number, bytes: number): void {
+  cMadvise(start, bytes, linux.MADV_DONTNEED);
 }
 
 /** _exit(2): ends the process now. Node's own way out waits for the threads of its pool, and a read that hangs holds one of them. */

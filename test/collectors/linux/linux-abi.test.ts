@@ -11,7 +11,7 @@ import { missingTools, titled, unmet } from '../../needs.ts';
 
 const headers = [
   ...['elf', 'fcntl', 'poll', 'sched', 'time'],
-  ...['sys/fanotify', 'sys/mount', 'sys/prctl', 'sys/resource', 'sys/socket', 'sys/statfs', 'sys/un'],
+  ...['sys/fanotify', 'sys/mman', 'sys/mount', 'sys/prctl', 'sys/resource', 'sys/socket', 'sys/statfs', 'sys/un'],
 ];
 
 /** What each C expression is for that compiler, which writes the values into assembly text; nothing is run. */
