@@ -1,5 +1,6 @@
 #!/bin/sh
-# Records a story in mounts of its own, so that the machine stays as it is: `sudo sh test/stories/record.sh RULE-ID`.
+# Records a story in mounts of its own, so that the machine stays as it is: `sudo sh test/stories/record.sh RULE-ID`. RECORDER names
+# another program that records something else there.
 set -e
 [ -n "$STORY_MOUNTS" ] || STORY_MOUNTS=1 exec unshare --mount --propagation private sh "$0" "$@"
 checkout=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
@@ -21,4 +22,4 @@ mount -t overlay -o lowerdir=/usr/sbin,upperdir=/srv/upper,workdir=/srv/work non
 printf 'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/none"; APT::Sandbox::User "root";\n' >/srv/apt.conf
 rpm --dbpath /var/lib/rpm --initdb
 cd "$checkout"
-exec sh agent/with-node.sh node test/stories/record.ts "$@"
+exec sh agent/with-node.sh node "${RECORDER:-test/stories/record.ts}" "$@"

@@ -1,0 +1,127 @@
+// `npm run docs:captures`: writes the pictures of README from docs/captures/recording.json, which has what auditd and the agent recorded
+// of one installation. The alert is built again from its event, so the pictures follow the text of the rules and the formatters.
+
+import '../../agent/locked-node.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { incidentLines } from '../../agent/output/incident-lines.ts';
+import { shownMessage } from '../../agent/output/shown-message.ts';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { buildAlert } from '../../detectors/alert.ts';
+import type { Incident } from '../../detectors/incident.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+
+export const rootDirectory = path.join(import.meta.dirname, '../..');
+
+/** What one run left, with auditd and the agent beside each other. */
+export interface Recording {
+  /** The first of auditd's records, from the execution of dpkg on, and how many there were. */
+  audit: { records: string[]; count: number };
+  alert: StepparentEvent;
+  incident: Incident;
+}
+
+export const recordingFile = path.join(import.meta.dirname, 'recording.json');
+
+/** Width in characters; longer lines are cut or wrapped. */
+const columns = 118;
+const auditLines = 12;
+
+/** Both pictures by their paths. */
+export function captures(): Map<string, string> {
+  const { audit, alert, incident }: Recording = JSON.parse(readFileSync(recordingFile, 'utf8'));
+  const records = audit.records.slice(0, auditLines);
+  const pictures: [name: string, title: string, lines: string[]][] = [
+    [
+      'auditd.svg',
+      'What auditd records of the installation of a backdoored package',
+      [
+        '# tail -f /var/log/audit/audit.log',
+        ...records.map((line) => cutLine(line)),
+        `… and ${audit.count - records.length} more records of this installation`,
+      ],
+    ],
+    [
+      'stepparent.svg',
+      'The alert and the incident that stepparent makes of the same installation',
+      [
+        '# journalctl -t stepparent _UID=0 -o cat',
+        ...wrapLine(shownMessage(rebuild(alert)), ''),
+        '',
+        "# stepparent incidents | grep -v '  file .*)$'",
+        ...incidentLines(incident)
+          .filter((line) => !/ file .*\)$/.test(line))
+          .flatMap((line) => wrapLine(stripVTControlCharacters(line), ' '.repeat(12))),
+      ],
+    ],
+  ];
+  return new Map(
+    pictures.map(([name, title, lines]) => [path.join(import.meta.dirname, name), terminal(title, lines)]),
+  );
+}
+
+/** The alert as the rules that come with the agent word it now. */
+function rebuild(alert: StepparentEvent): StepparentEvent {
+  const rule = readRules([path.join(rootDirectory, 'detectors/rules')]).rules.find(({ id }) => id === alert.rule?.id);
+  const { id, terms, state } = alert.stepparent.alert ?? {};
+  if (rule === undefined || id === undefined || state === undefined) throw new Error('the recording has no such alert');
+  return buildAlert({ event: alert, verdict: { rule, terms: terms ?? [] }, state, id });
+}
+
+const cutLine = (line: string): string => (line.length <= columns ? line : `${line.slice(0, columns - 1)}…`);
+
+function wrapLine(line: string, indent: string): string[] {
+  if (line.length <= columns) return [line];
+  const space = line.lastIndexOf(' ', columns);
+  const end = space > indent.length ? space : columns;
+  return [line.slice(0, end), ...wrapLine(`${indent}${line.slice(end).trimStart()}`, indent)];
+}
+
+const charWidth = 7.25;
+const lineHeight = 17;
+const margin = 14;
+
+const escapeXml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+
+/** What stands out, by the class of its colour. */
+const marks: readonly [pattern: RegExp, colour: string][] = [
+  [/^# .*/, 'prompt'],
+  [/^… .*/, 'dim'],
+  [/&lt;- (?:ALERT(?: [a-z-]+)?|STILL RUNNING)/g, 'alert'],
+  [/ {2}(?:low|medium|high|critical) \d+(?= )/, 'alert'],
+];
+
+/** Lines as a terminal shows them, dark on any page. `textLength` keeps the width whichever font there is. */
+function terminal(title: string, lines: readonly string[]): string {
+  const width = Math.ceil(columns * charWidth + 2 * margin);
+  const height = lines.length * lineHeight + 2 * margin;
+  const texts = lines.flatMap((line, i) => {
+    if (line === '') return [];
+    const marked = marks.reduce(
+      (text, [pattern, colour]) => text.replaceAll(all(pattern), `<tspan class="${colour}">$&</tspan>`),
+      escapeXml(line),
+    );
+    const y = margin + i * lineHeight + 13;
+    return [
+      `<text x="${margin}" y="${y}" textLength="${(line.length * charWidth).toFixed(2)}" lengthAdjust="spacingAndGlyphs">${marked}</text>`,
+    ];
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
+<title>${title}</title>
+<style>
+text { font: 12px ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #d5dae0; white-space: pre; }
+.prompt { fill: #7ee2a8; }
+.dim { fill: #8b96a3; }
+.alert { fill: #ff8f7a; font-weight: bold; }
+</style>
+<rect width="${width}" height="${height}" rx="8" fill="#161b22"/>
+${texts.join('\n')}
+</svg>
+`;
+}
+
+const all = (pattern: RegExp): RegExp => new RegExp(pattern.source, 'g');
+
+if (import.meta.main) for (const [file, text] of captures()) writeFileSync(file, text);

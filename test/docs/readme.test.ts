@@ -1,0 +1,57 @@
+// README is short and has what a newcomer asks for; the links of all documents lead somewhere.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { readRules } from '../../detectors/rules/load-rules.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const readme = read('README.md');
+
+test('README has at most 9 KB', () => {
+  expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(9 * 1024);
+});
+
+test('README has the command by which the tests run in .ci/run', () => {
+  expect(readme).toMatch(/^npm ci && npm test\b/m);
+  expect(readme.indexOf('npm ci && npm test')).toBeLessThan(readme.indexOf('## What it detects'));
+});
+
+test('README has a line for each rule that comes with stepparent, and for no other', () => {
+  const { rules } = readRules([path.join(root, 'detectors/rules')]);
+  const lines = [...readme.matchAll(/^\| \[`([a-z-]+)`\]\(docs\/rules\/\1\.md\) \|/gm)].map(([, id]) => id);
+  expect(lines.sort()).toEqual(rules.map(({ id }) => id).sort());
+});
+
+const documents = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'test/README.md'],
+  ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join('docs', name)),
+];
+
+/** The anchors of a document's headings, as forges make them. */
+const anchorsOf = (file: string): string[] =>
+  [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+test.each(documents)('%s: links lead to files and headings that there are', (document) => {
+  const wrong: string[] = [];
+  for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+    const [file = '', anchor] = target.split('#');
+    const to = file === '' ? document : path.join(path.dirname(document), file);
+    const isThere = existsSync(path.join(root, to));
+    if (!isThere || (anchor !== undefined && !anchorsOf(to).includes(anchor))) wrong.push(target);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test.each(documents)('%s: commands that read alerts from the journal ask for entries of root', (document) => {
+  const commands = read(document).match(/journalctl [^`\n|]*(?:-t stepparent|STEPPARENT_|MESSAGE_ID=)[^`\n|]*/g) ?? [];
+  expect(commands.filter((command) => !command.includes('_UID=0'))).toEqual([]);
+});
