@@ -136,6 +136,7 @@ export function packagedFiles({ node }: Architecture, { bundled, generated, modu
       from: join(checkout, 'packaging/completions', name),
       mode: 0o644,
     })),
+    ...tree(join(checkout, 'docs'), '/usr/share/doc/stepparent').filter(({ to }) => /\.(?:md|svg)$/.test(to)),
     ...tree(join(checkout, 'packaging/examples'), '/usr/share/doc/stepparent/examples'),
     ...tree(generated),
   ];

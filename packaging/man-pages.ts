@@ -30,9 +30,10 @@ export function manPages(epochSeconds: number): ManPage[] {
         .join('\n\n');
     },
     RULES: () => sections(document('rules')),
+    HUNTS: () => sections(document('hunts')),
     QUERIES: () => demoted(document('query-languages')),
   };
-  return ['stepparent.8', 'stepparent.toml.5', 'stepparent-rules.7'].map((name) => {
+  return ['stepparent.8', 'stepparent.toml.5', 'stepparent-rules.7', 'stepparent-hunts.7'].map((name) => {
     const source = readFileSync(join(checkout, 'packaging/man', `${name}.md`), 'utf8');
     const markdown = source.replaceAll(/^@([A-Z]+)@$/gm, (_, part) => parts[part]?.().trim() ?? '');
     return { name, text: roffOf(withLists(plainLinks(markdown)), epochSeconds) };

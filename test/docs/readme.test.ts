@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readRules } from '../../detectors/rules/load-rules.ts';
+import { commandTable } from '../../packaging/command-table.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -54,4 +55,10 @@ test.each(documents)('%s: links lead to files and headings that there are', (doc
 test.each(documents)('%s: commands that read alerts from the journal ask for entries of root', (document) => {
   const commands = read(document).match(/journalctl [^`\n|]*(?:-t stepparent|STEPPARENT_|MESSAGE_ID=)[^`\n|]*/g) ?? [];
   expect(commands.filter((command) => !command.includes('_UID=0'))).toEqual([]);
+});
+
+test('docs/commands.md has a line for each command, and for no other', () => {
+  const lines = [...read('docs/commands.md').matchAll(/^\| `([a-z ]*[a-z])/gm)].map(([, words = '']) => words);
+  const commands = commandTable.filter((row) => row.commands.length === 0).map(({ path: words }) => words.join(' '));
+  expect([...new Set(lines)].sort()).toEqual(commands.sort());
 });

@@ -38,8 +38,13 @@ const chapterOf = (text: string, title: string): string => {
   return rest.slice(0, /^\S/m.exec(rest)?.index);
 };
 
-test('three, of the day that the sources have', () => {
-  expect(pages.map(({ name }) => name)).toEqual(['stepparent.8', 'stepparent.toml.5', 'stepparent-rules.7']);
+test('four, of the day that the sources have', () => {
+  expect(pages.map(({ name }) => name)).toEqual([
+    'stepparent.8',
+    'stepparent.toml.5',
+    'stepparent-rules.7',
+    'stepparent-hunts.7',
+  ]);
   for (const { text } of pages) {
     expect(text).toMatch(/^\.TH "STEPPARENT[^"]*" "[578]" "2026-11-21" "stepparent \d/);
     expect(text).not.toMatch(/&\w+;|@[A-Z]+@|undefined|[^\0-\x7f]/);
@@ -64,6 +69,21 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
     // Lines of the source are as long as sentences are.
     const faults = outputOf('mandoc', '-T', 'lint').filter((line) => !line.includes('input text line longer than 80'));
     expect(faults).toEqual([]);
+  });
+
+  test.each(pages.map(({ name }) => name))('%s fits a terminal of 80 columns', (name) => {
+    const file = fileOf(name);
+    for (const [program = '', ...args] of [
+      ['groff', '-man', '-Tutf8', '-rLL=80n', '-P-c'],
+      ['mandoc', '-T', 'utf8', '-O', 'width=80'],
+    ]) {
+      const text = execFileSync(program, [...args, file], { encoding: 'utf8', maxBuffer: 1 << 24 });
+      const lines = text.replaceAll(/.[\b]/g, '').split('\n');
+      expect(
+        lines.filter((line) => line.length > 80),
+        program,
+      ).toEqual([]);
+    }
   });
 
   test('what roff could take for its own is shown as it is', () => {
