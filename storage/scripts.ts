@@ -40,7 +40,13 @@ export function scriptsByPrefix(db: Database, sha256Prefix: string): ScriptConte
     .all(sha256Prefix, `${sha256Prefix}g`);
 }
 
-export function saveScripts(db: Database, scripts: readonly SeenScript[], nowMs: number): void {
+interface ScriptRows {
+  save(scripts: readonly SeenScript[], nowMs: number): void;
+  past(slot: ScriptSlot): PastScript[];
+  isVersionKnown(packageName: string, version: string, beforeMs: number): boolean;
+}
+
+export function prepareScripts(db: Database): ScriptRows {
   const insert = db.prepare(
     'INSERT OR IGNORE INTO scripts (sha256, size, bytes, first_ms, content) VALUES (?, ?, ?, ?, ?)',
   );
@@ -50,27 +56,25 @@ export function saveScripts(db: Database, scripts: readonly SeenScript[], nowMs:
      ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms),
        origin = iif(state = '', excluded.origin, origin), state = iif(state = '', excluded.state, state)`,
   );
-  db.transaction(() => {
+  const save = db.transaction((scripts: readonly SeenScript[], nowMs: number) => {
     for (const script of scripts) {
       const { package: packageName, version, phase, sha256, sizeBytes, path, state, origin, content } = script;
       insert.run(sha256, sizeBytes, content.length, nowMs, content);
       see.run(packageName, version, phase, sha256, path, state, origin, nowMs, nowMs);
     }
-  }).immediate();
-}
-
-export function readPastScripts(db: Database, slot: ScriptSlot): PastScript[] {
-  return db
-    .prepare<[string, string, string], PastScript>(
-      `SELECT v.sha256, v.state, s.content FROM script_versions v JOIN scripts s USING (sha256)
-       WHERE v.package = ? AND v.version = ? AND v.phase = ? AND v.state <> '' ORDER BY v.last_ms DESC LIMIT 16`,
-    )
-    .all(slot.package, slot.version, slot.phase);
-}
-
-export function isVersionKnown(db: Database, packageName: string, version: string, beforeMs: number): boolean {
-  const select = db.prepare('SELECT 1 FROM script_versions WHERE package = ? AND version = ? AND first_ms < ? LIMIT 1');
-  return select.get(packageName, version, beforeMs) !== undefined;
+  });
+  const past = db.prepare<[string, string, string], PastScript>(
+    `SELECT v.sha256, v.state, s.content FROM script_versions v JOIN scripts s USING (sha256)
+     WHERE v.package = ? AND v.version = ? AND v.phase = ? AND v.state <> '' ORDER BY v.last_ms DESC LIMIT 16`,
+  );
+  const known = db.prepare<[string, string, number]>(
+    'SELECT 1 FROM script_versions WHERE package = ? AND version = ? AND first_ms < ? LIMIT 1',
+  );
+  return {
+    save: save.immediate,
+    past: ({ package: packageName, version, phase }) => past.all(packageName, version, phase),
+    isVersionKnown: (packageName, version, beforeMs) => known.get(packageName, version, beforeMs) !== undefined,
+  };
 }
 
 export function scriptsComplete(db: Database): boolean {

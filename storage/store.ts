@@ -33,12 +33,10 @@ import { prepareRecord, type Recorded } from './record.ts';
 import type { AlertRecord, AlertState, OutboxItem, TermRecord } from './records.ts';
 import {
   completeScripts,
-  isVersionKnown,
   listScripts,
-  readPastScripts,
+  prepareScripts,
   type ScriptContent,
   type ScriptVersion,
-  saveScripts,
   scriptsByPrefix,
   scriptsComplete,
 } from './scripts.ts';
@@ -161,8 +159,9 @@ const maxLatest = 32;
 export class Store extends StoreReader {
   readonly #sinks: readonly string[];
   #setAside: SetAside | undefined;
-  /** Its statements are prepared once for each database. */
+  /** Statements are prepared once for each database. */
   #record: ReturnType<typeof prepareRecord> | undefined;
+  #scripts: ReturnType<typeof prepareScripts> | undefined;
   /** Documents of the latest alerts, by alert id: what was just written need not be parsed for its delivery. */
   readonly #latest = new Map<string, StepparentEvent>();
 
@@ -184,6 +183,7 @@ export class Store extends StoreReader {
   replaceDatabase(reason: string, nowMs = Date.now()): void {
     this.close();
     this.#record = undefined;
+    this.#scripts = undefined;
     this.#latest.clear();
     // Where an earlier call was refused after this step, the file of then is still the one that was set aside.
     this.#setAside = setAsideDatabase(this.path, reason, nowMs) ?? this.#setAside;
@@ -264,17 +264,17 @@ export class Store extends StoreReader {
 
   /** Keeps the content and notes that it was seen; what is there already keeps its state and origin, where it has any. */
   saveScripts(scripts: readonly SeenScript[], nowMs: number): void {
-    this.run((db) => saveScripts(db, scripts, nowMs));
+    this.#runScripts(({ save }) => save(scripts, nowMs));
   }
 
   /** What that slot has had and has been judged, the latest first. */
   scriptsOf(slot: ScriptSlot): PastScript[] {
-    return this.run((db) => readPastScripts(db, slot));
+    return this.#runScripts(({ past }) => past(slot));
   }
 
   /** Whether any script of that version was known before a moment. */
   versionKnown(packageName: string, version: string, beforeMs: number): boolean {
-    return this.run((db) => isVersionKnown(db, packageName, version, beforeMs));
+    return this.#runScripts(({ isVersionKnown }) => isVersionKnown(packageName, version, beforeMs));
   }
 
   /** Whether the first pass over what was there has been completed. */
@@ -284,6 +284,13 @@ export class Store extends StoreReader {
 
   completeScripts(nowMs: number): void {
     this.run((db) => completeScripts(db, nowMs));
+  }
+
+  #runScripts<T>(call: (scripts: ReturnType<typeof prepareScripts>) => T): T {
+    return this.run((db) => {
+      this.#scripts ??= prepareScripts(db);
+      return call(this.#scripts);
+    });
   }
 }
 

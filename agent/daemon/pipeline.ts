@@ -21,6 +21,7 @@ import {
   isKnownScript,
   judgeScript,
   type ScriptMemory,
+  type ScriptSlot,
   type SeenScript,
   withScript,
 } from '../../detectors/facts/script-state.ts';
@@ -94,6 +95,8 @@ const flushAfterMs = 60;
 const commitAgainMs = 1000;
 /** Events that make no alert are committed together: a run of a package manager makes hundreds. */
 const commitAfterMs = 100;
+/** Scripts that are kept together: each may have its whole content in memory. */
+const maxUnsaved = 16;
 
 export function openPipeline({ host, sensor, storage, policy, onFault }: PipelineDeps): Pipeline {
   const { table, context, knowledge } = host;
@@ -121,8 +124,22 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     sensor.isProbed,
   );
 
+  // -- Scripts that were seen are kept with the next commit, or before their slot is read.
+  let unsaved: SeenScript[] = [];
+  const saveScripts = (): void => {
+    const scripts = unsaved;
+    unsaved = [];
+    if (scripts.length > 0) attempt('scripts could not be kept', () => store.saveScripts(scripts, clock.nowMs()));
+  };
+  const isUnsaved = (slot: ScriptSlot): boolean =>
+    unsaved.some(
+      ({ package: name, version, phase }) => name === slot.package && version === slot.version && phase === slot.phase,
+    );
   const memory: ScriptMemory = {
-    scriptsOf: (slot) => store.scriptsOf(slot),
+    scriptsOf(slot) {
+      if (isUnsaved(slot)) saveScripts();
+      return store.scriptsOf(slot);
+    },
     versionKnown: (packageName, version) => store.versionKnown(packageName, version, startedMs),
   };
 
@@ -178,7 +195,8 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     if (verdict === undefined) return event;
     const { seen } = verdict;
     if (seen !== undefined && isKept(seen)) {
-      attempt('scripts could not be kept', () => store.saveScripts([seen], clock.nowMs()));
+      unsaved.push(seen);
+      if (unsaved.length >= maxUnsaved) saveScripts();
     }
     return withScript(event, verdict);
   }
@@ -202,6 +220,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     recorder.add({ event, scope: '', verdicts: [] });
   }
   const commit = (): void => {
+    saveScripts();
     recorder.commit();
     if (recorder.waiting > 0) commitAgain();
   };
@@ -211,7 +230,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   const commitTogether = timers.soon(commitAfterMs, commit);
   const commitSoon = (): void => {
     if (recorder.mayAlert) commitAlert();
-    else if (recorder.waiting > 0) commitTogether();
+    else if (recorder.waiting > 0 || unsaved.length > 0) commitTogether();
   };
 
   // -- After a batch: execs whose arguments do not come go on without them.
@@ -276,6 +295,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
         ['scripts that are read', scripts.stop],
         ['events that wait', hold.releaseAll],
         ['timers', timers.close],
+        ['scripts', saveScripts],
         ['last events', recorder.commit],
       ]),
   };

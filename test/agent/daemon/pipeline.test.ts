@@ -17,6 +17,7 @@ import { exampleRule } from '../../storage/examples.ts';
 import { temporaryStore } from '../../storage/temporary-store.ts';
 
 const script = '/var/lib/dpkg/info/web.postinst';
+const otherScript = '/var/lib/dpkg/info/mail.postinst';
 const recorded = () =>
   recordedHost({
     bootNs: 50e9,
@@ -24,14 +25,17 @@ const recorded = () =>
       ...plainHost,
       '/usr/bin/dpkg': '\x7fELF dpkg',
       [script]: '#!/bin/sh\ntrue\n',
+      [otherScript]: '#!/bin/sh\nfalse\n',
       ...processFiles(700, { exe: '/usr/bin/dpkg', args: ['dpkg', '-i', 'web.deb'], startTicks: 400 }),
       ...processFiles(800, { exe: '/usr/bin/dash', args: ['sh', script], parentPid: 700, startTicks: 5000 }),
+      ...processFiles(801, { exe: '/usr/bin/dash', args: ['sh', otherScript], parentPid: 700, startTicks: 5000 }),
     },
   });
 
 /** A pipeline that keeps every event. */
 function pipelineOver(host: Host, knowledge: PackageKnowledge = noKnowledge, change: Partial<JudgePolicy> = {}) {
   const kept: StepparentEvent[] = [];
+  const store = temporaryStore();
   const context = { ...hostContext, host, hostFields: { name: 'web1' } };
   const table = createProcessTable(openProcView(host));
   table.seed();
@@ -56,12 +60,12 @@ function pipelineOver(host: Host, knowledge: PackageKnowledge = noKnowledge, cha
         log: { error() {}, info() {} },
         onFault() {},
       }),
-      store: temporaryStore(),
+      store,
     },
     policy: { judging: () => judging, classifyTerm: () => 'unlisted' },
     onFault() {},
   });
-  return { pipeline, kept };
+  return { pipeline, kept, store };
 }
 
 const run = [fork(700, 800, { timeNs: 50e9 }), exec(800, script, { timeNs: 50e9 + 1000 })];
@@ -83,6 +87,19 @@ test('a script whose content never comes holds up neither the stop nor the commi
   pipeline.stop().catch(() => {});
   await vi.advanceTimersByTimeAsync(6500);
   expect(kept.map(({ stepparent }) => stepparent.unobserved?.['stepparent.script.sha256'])).toEqual(['read_timeout']);
+});
+
+test('scripts that ran are kept together, and at the stop at the latest', async () => {
+  const { pipeline, store } = pipelineOver(recorded());
+  const save = vi.spyOn(store, 'saveScripts');
+  pipeline.handleRecords([
+    ...run,
+    fork(700, 801, { timeNs: 50e9 + 2000 }),
+    exec(801, otherScript, { timeNs: 50e9 + 3000 }),
+  ]);
+  await pipeline.stop();
+  expect(save).toHaveBeenCalledTimes(1);
+  expect(store.listScripts().map(({ path }) => path)).toEqual([otherScript, script]);
 });
 
 test('a stop waits for the answer that an event waits for', async () => {
