@@ -49,7 +49,7 @@ const maxWaitingArgsLength = 16 * 1024 * 1024;
 
 const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => {
   let length = process?.command_line?.length ?? 0;
-  for (const { args = [] } of stepparent.lineage ?? []) for (const arg of args) length += arg.length;
+  for (const { args = [] } of stepparent.lineage ?? []) length += args.reduce((sum, arg) => sum + arg.length, 0);
   return length;
 };
 

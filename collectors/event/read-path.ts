@@ -19,6 +19,11 @@ function collect(value: unknown, path: readonly string[], index: number, values:
   }
 }
 
+/** A list of one stands for that one. */
+function onlyMember(value: unknown): unknown {
+  return Array.isArray(value) && value.length === 1 ? onlyMember(value[0]) : value;
+}
+
 /** Names split at their dots: rules ask for the same few names for every event. */
 const paths = new Map<string, readonly string[]>();
 const maxPaths = 1024;
@@ -65,8 +70,20 @@ export function matchesPieces(name: string, pieces: readonly string[]): boolean 
  */
 export function readPath(document: object, field: string): FieldValue {
   const found: Scalar[] = [];
-  if (field.includes('*')) collectMatching(document, '', field.split('*'), found);
-  else collect(document, pathOf(field), 0, found);
+  if (field.includes('*')) {
+    collectMatching(document, '', field.split('*'), found);
+  } else {
+    // Most fields have one value, which needs no list of its own.
+    const path = pathOf(field);
+    let value = onlyMember(document);
+    let index = 0;
+    while (index < path.length && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      const head = path[index++] as string;
+      value = Object.hasOwn(value, head) ? onlyMember((value as Record<string, unknown>)[head]) : undefined;
+    }
+    if (!Array.isArray(value)) return index === path.length && isScalar(value) ? value : undefined;
+    collect(value, path, index, found);
+  }
   return found.length > 1 ? found : found[0];
 }
 

@@ -66,7 +66,7 @@ function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epoch
   if (known && known.image === image && known.details === entry.details && sameEpoch(known.epochMs, epochMs))
     return known;
   const { fields, notes } = describeProcess(snapshot, context, epochMs, maxAncestorArgsBytes);
-  const hasNotes = Object.values(notes).some((entries) => Object.keys(entries).length > 0);
+  const hasNotes = Object.values(notes).some(hasFields);
   const leader = {
     same: { ...(fields as ProcessLeader), same_as_process: true },
     other: { ...(fields as ProcessLeader), same_as_process: false },
@@ -196,14 +196,10 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const nearest = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
   const scopeDetails = details ?? nearest;
 
-  /** Adds the notes of a description to the event's, under the names that the fields have in the event. */
   const noteFields = ({ fields, notes: ownNotes }: Described, field: string): ProcessFields => {
-    const isStep = field.startsWith('stepparent.lineage.');
-    for (const kind of ['unobserved', 'inferred', 'truncated'] as const) {
-      for (const [name, note] of Object.entries(ownNotes[kind])) {
-        if (!isStep || lineageFields.has(name)) notes[kind][`${field}.${name}`] = note;
-      }
-    }
+    addNotes(notes.unobserved, ownNotes.unobserved, field);
+    addNotes(notes.inferred, ownNotes.inferred, field);
+    addNotes(notes.truncated, ownNotes.truncated, field);
     return fields;
   };
   const describeAncestorAs = (field: string, ancestor: ProcessSnapshot): DescribedAncestor => {
@@ -303,9 +299,26 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   };
 }
 
+/** Adds the notes of a description to the event's, under the names that the fields have in the event. */
+function addNotes<Note>(notes: Record<string, Note>, ownNotes: Record<string, Note>, field: string): void {
+  const isStep = field.startsWith('stepparent.lineage.');
+  for (const name in ownNotes) {
+    if (!isStep || lineageFields.has(name)) notes[`${field}.${name}`] = ownNotes[name] as Note;
+  }
+}
+
 /** The notes that there are, for the event's `stepparent` object. */
-export const notesOf = (notes: Notes): Partial<Notes> =>
-  Object.fromEntries(Object.entries(notes).filter(([, entries]) => Object.keys(entries).length > 0));
+export const notesOf = ({ unobserved, inferred, truncated }: Notes): Partial<Notes> => ({
+  ...(hasFields(unobserved) && { unobserved }),
+  ...(hasFields(inferred) && { inferred }),
+  ...(hasFields(truncated) && { truncated }),
+});
+
+/** Asked for each event: without a list of them. */
+function hasFields(notes: object): boolean {
+  for (const _field in notes) return true;
+  return false;
+}
 
 /** For an event's `stepparent` object. */
 export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({

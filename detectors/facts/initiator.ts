@@ -38,8 +38,10 @@ const linkerOptionsWithValue = new Set(
   words('--library-path --inhibit-rpath --audit --preload --argv0 --glibc-hwcaps-prepend --glibc-hwcaps-mask'),
 );
 
+type LoginKind = 'ssh' | 'cron' | 'console';
+
 /** Programs that start the sessions and jobs of users. */
-const loginDaemons: readonly (readonly [kind: 'ssh' | 'cron' | 'console', names: ReadonlySet<string>])[] = [
+const loginDaemons: readonly (readonly [kind: LoginKind, names: ReadonlySet<string>])[] = [
   ['ssh', new Set(words('sshd sshd-session dropbear'))],
   ['cron', new Set(words('cron crond atd anacron fcron'))],
   [
@@ -107,7 +109,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   const programs: Program[] = [];
 
   const first = lineage.findIndex((step) => {
-    const program = programOf(step);
+    const { program } = ancestorOf(step);
     programs.push(program);
     return !program.wraps;
   });
@@ -154,7 +156,30 @@ interface Program {
 const isWrapper = (file: string): boolean =>
   wrapperPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
 
-function programOf({ executable, args, working_directory: directory }: LineageStep): Program {
+/** What was found of an ancestor. */
+interface Ancestor {
+  program: Program;
+  /** The kind of login daemon that it is. */
+  login: LoginKind | undefined;
+}
+
+/** Steps are the same objects in event after event. */
+const ancestors = new WeakMap<LineageStep, Ancestor>();
+
+function ancestorOf(step: LineageStep): Ancestor {
+  const known = ancestors.get(step);
+  if (known !== undefined) return known;
+  const ancestor = { program: findProgram(step), login: loginKind(step.executable ?? '') };
+  ancestors.set(step, ancestor);
+  return ancestor;
+}
+
+function loginKind(executable: string): LoginKind | undefined {
+  const name = daemonDirectory.exec(executable)?.[1] ?? '';
+  return loginDaemons.find(([, names]) => names.has(name))?.[0];
+}
+
+function findProgram({ executable, args, working_directory: directory }: LineageStep): Program {
   let file = executable;
   let line: readonly string[] | undefined = args;
   for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
@@ -202,11 +227,10 @@ function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index:
   const { systemd, login_user } = event.stepparent;
   if (event.container !== undefined) return 'container';
   // Below the initiator there are wrappers only, and a login daemon is none.
-  for (const [above, { executable = '' }] of lineage.entries()) {
-    const name = daemonDirectory.exec(executable)?.[1] ?? '';
-    const kind = loginDaemons.find(([, names]) => names.has(name))?.[0];
-    if (kind === undefined) continue;
-    if (kind === 'cron') return kind;
+  const above = lineage.findIndex((step) => ancestorOf(step).login !== undefined);
+  const kind = lineage[above] && ancestorOf(lineage[above]).login;
+  if (kind === 'cron') return kind;
+  if (kind !== undefined) {
     const below = above === 0 ? event.process : lineage[above - 1];
     const user = userText(login_user) ?? userText(below?.user);
     return user && `${kind} as ${user}`;
