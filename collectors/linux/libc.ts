@@ -52,12 +52,16 @@ export function readInto(fd: number, buffer: Buffer): number {
   return Number(cRead(fd, buffer, buffer.length));
 }
 
-const timespec = Buffer.alloc(layout.timespec.bytes);
+const timespec = new Uint32Array(layout.timespec.bytes / 4);
+
+/** A whole number of 64 bits in its halves: a BigInt would be made at each call. */
+const longAt = (offset: number): number =>
+  (timespec[offset / 4] as number) + (timespec[offset / 4 + 1] as number) * 2 ** 32;
 
 function readClockNs(clock: number): number {
   if (cClockGettime(clock, timespec) !== 0) throw new Error(`clock_gettime(${clock}) failed`);
   const { tv_sec, tv_nsec } = layout.timespec;
-  return Number(timespec.readBigInt64LE(tv_sec)) * 1e9 + Number(timespec.readBigInt64LE(tv_nsec));
+  return longAt(tv_sec) * 1e9 + longAt(tv_nsec);
 }
 
 /** Nanoseconds since boot, time asleep included: the clock of our trace records and of /proc/PID/stat's field 22. */
