@@ -238,6 +238,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     if (tracker.flush(sensor.readUntilNs())) flushAgain();
   };
   const flushAgain = timers.soon(flushAfterMs, () => {
+    sensor.readNow();
     flush();
     commitSoon();
   });

@@ -16,9 +16,9 @@ export interface SelfWatchDeps {
 export const noFiles = 'the agent can open no files';
 export const standstill = 'the agent was stopped, or had no CPU time, for more than two seconds';
 
-const everyMs = 250;
+const everyMs = 500;
 const longestPauseMs = 2000;
-const openEveryTurns = 4;
+const openEveryTurns = 2;
 
 const openRoot = (): void => closeSync(openSync('/', 'r'));
 

@@ -1,4 +1,4 @@
-// Binds the few calls of libc(7) that Node does not offer: poll, a read that does not throw, the boot clock, mount, the limit of open files,
+// Binds the few calls of libc(7) that Node does not offer: a read that does not throw, the boot clock, mount, the limit of open files,
 // an end with the parent, memory given back, _exit.
 
 import { constants as osConstants } from 'node:os';
@@ -6,7 +6,6 @@ import koffi from 'koffi';
 import { layout, linux } from './linux-abi.ts';
 
 export const libc = koffi.load('libc.so.6');
-const cPoll = libc.func('int poll(void *fds, unsigned long nfds, int timeout)');
 const cRead = libc.func('long read(int fd, void *buf, unsigned long count)');
 const cClockGettime = libc.func('int clock_gettime(int clock, void *timespec)');
 const cMount = libc.func(
@@ -19,33 +18,6 @@ const cPrctl = libc.func('int prctl(int option, unsigned long argument)');
 const cExit = libc.func('void _exit(int status)');
 const cGetrlimit = libc.func('int getrlimit(int resource, void *limit)');
 const cSetrlimit = libc.func('int setrlimit(int resource, const void *limit)');
-
-/** poll(2) over a fixed set of descriptors, on a thread of libuv's pool, so that the caller's loop goes on. */
-export interface PollSet {
-  /** Resolves to the descriptors with data, in the order given; empty after `timeoutMs` without any. */
-  wait(timeoutMs: number): Promise<number[]>;
-}
-
-/** Makes a poll set; `fds` must stay open while a wait is under way. */
-export function openPollSet(fds: readonly number[]): PollSet {
-  const { bytes, fd: fdAt, events: eventsAt, revents: reventsAt } = layout.pollfd;
-  const pollfds = Buffer.alloc(fds.length * bytes);
-  fds.forEach((fd, i) => {
-    pollfds.writeInt32LE(fd, i * bytes + fdAt);
-    pollfds.writeInt16LE(linux.POLLIN, i * bytes + eventsAt);
-  });
-  return {
-    wait: (timeoutMs) =>
-      new Promise((resolve, reject) => {
-        for (let i = 0; i < fds.length; i++) pollfds.writeInt16LE(0, i * bytes + reventsAt);
-        cPoll.async(pollfds, fds.length, timeoutMs, (error: Error | null) => {
-          // An interrupted poll (EINTR) reads as nothing ready: the next poll reports it.
-          if (error) reject(error);
-          else resolve(fds.filter((_, i) => pollfds.readInt16LE(i * bytes + reventsAt) !== 0));
-        });
-      }),
-  };
-}
 
 /** read(2) without an exception: the bytes read, 0 at the end, -1 when there is nothing (EAGAIN) or on an error. */
 export function readInto(fd: number, buffer: Buffer): number {

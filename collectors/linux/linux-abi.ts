@@ -36,7 +36,6 @@ export const linux = {
   MSG_DONTWAIT: 0x40,
   MSG_NOSIGNAL: 0x4000,
   O_PATH: 0x20_0000,
-  POLLIN: 0x1,
   PR_SET_PDEATHSIG: 1,
   PT_LOAD: 1,
   RLIMIT_NOFILE: 7,
@@ -48,7 +47,6 @@ export const linux = {
 
 /** Structures: `bytes` is the size of the whole, the others are the offsets of fields. */
 export const layout = {
-  pollfd: { bytes: 8, fd: 0, events: 4, revents: 6 },
   rlimit: { bytes: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { bytes: 16, tv_sec: 0, tv_nsec: 8 },
   sockaddr_un: { bytes: 110, sun_family: 0, sun_path: 2 },

@@ -2,8 +2,9 @@
 
 import fs from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { errnoName, libc, openPollSet, readInto } from '../linux/libc.ts';
+import { errnoName, libc, readInto } from '../linux/libc.ts';
 import { layout, linux } from '../linux/linux-abi.ts';
+import { openPollSet } from '../linux/poll-set.ts';
 import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
 
 /**
@@ -14,7 +15,6 @@ const groupFlags = linux.FAN_CLOEXEC | linux.FAN_NONBLOCK | linux.FAN_UNLIMITED_
 /** Flags of the descriptors that events carry. Events that name directories carry none. */
 const eventFileFlags = 0;
 const { bytes: handleHeaderBytes, handle_bytes: handleBytesOffset } = layout.file_handle;
-const pollMs = 500;
 /** Some 200 events: the event loop runs other tasks between two reads. */
 const readBytes = 16 * 1024;
 /** The most reads of one `drain`, for which other tasks have to wait. */
@@ -40,7 +40,7 @@ export interface FanotifyWatcher {
   mark(directory: string): MarkedDirectory;
   /** Reads the events until now; false: there are more than are read in one go. */
   drain(): boolean;
-  /** Stops reading and closes; takes up to half a second. */
+  /** Stops reading and closes. */
   close(): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
     let reads = readsAtOnce;
     let refilledMs = performance.now();
     while (!closing) {
-      await pollSet.wait(pollMs);
+      await pollSet.wait();
       const nowMs = performance.now();
       reads = Math.min(readsAtOnce, reads + ((nowMs - refilledMs) / 1000) * readsPerSecond);
       refilledMs = nowMs;
@@ -143,6 +143,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
     },
     async close() {
       closing = true;
+      pollSet.close();
       await running;
       fs.closeSync(fd);
     },

@@ -23,9 +23,10 @@ export interface DirectoryLocation {
 /** Undefined: there is no such directory. */
 export function locateDirectory(directory: string): DirectoryLocation | undefined {
   return tryRead(() => {
-    const real = fs.realpathSync.native(directory);
-    const stat = fs.statSync(real, { bigint: true });
-    return stat.isDirectory() ? { path: real, identity: `${stat.dev}:${stat.ino}` } : undefined;
+    // Asked again and again, also of directories that never are there.
+    const stat = fs.statSync(directory, { bigint: true, throwIfNoEntry: false });
+    if (!stat?.isDirectory()) return undefined;
+    return { path: fs.realpathSync.native(directory), identity: `${stat.dev}:${stat.ino}` };
   });
 }
 

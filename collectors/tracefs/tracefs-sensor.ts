@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';
 import { readHead, withFile } from '../host/read-file.ts';
 import { openRegularFile } from '../host/regular-file.ts';
-import { openPollSet, readBootNs } from '../linux/libc.ts';
+import { readBootNs } from '../linux/libc.ts';
+import { openPollSet } from '../linux/poll-set.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { takeEvery } from '../take-steps.ts';
 import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
@@ -63,12 +64,12 @@ export interface TracefsSensor {
   readNow(): void;
   /** Checks the probed programs again: sets a probe on a new file, and again on a replaced one. */
   refreshProbes(): void;
-  /** Reads what the kernel has now, then removes instance and probes. Takes up to half a second. Throws what could not be removed. */
+  /** Reads what the kernel has now, then removes instance and probes. Throws what could not be removed. */
   stop(): Promise<void>;
 }
 
-/** The longest wait in poll(2): bounds how long a stop takes. */
-const pollMs = 500;
+/** The longest wait: it shows that the sensor works where nothing happens (the watchdog asks every 15 s). */
+const pollMs = 2000;
 /** Turns that may follow each other at once; when they are used up, turns are `busyGapMs` apart. */
 const burstTurns = 12;
 const busyGapMs = 40;
@@ -325,6 +326,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     refreshProbes: () => options.probedPrograms.forEach(refreshProbe),
     async stop() {
       stopping = true;
+      pollSet.close();
       await running;
       guard(drain);
       if (keptBack.length > 0) guard(drain);

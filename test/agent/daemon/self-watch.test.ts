@@ -40,9 +40,9 @@ test('a file that cannot be opened is a fault, about once a second while that is
   const { faults, pass } = watched(() => {
     if (code !== undefined) throw new Error(code);
   });
-  for (let i = 0; i < 8; i++) pass(250);
+  for (let i = 0; i < 4; i++) pass(500);
   expect(faults).toEqual(Array(2).fill('the agent can open no files: Error: EMFILE'));
   code = undefined;
-  for (let i = 0; i < 8; i++) pass(250);
+  for (let i = 0; i < 4; i++) pass(500);
   expect(faults).toHaveLength(2);
 });
