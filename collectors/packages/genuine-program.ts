@@ -2,6 +2,7 @@
 
 import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
+import type { FilesInside } from '../proc/read-proc.ts';
 import { hasShebang, shebangCommand } from '../proc/script-of-interpreter.ts';
 import type { ProcessSnapshot } from '../process/process.ts';
 import { dpkgInfoDirectory } from './tools.ts';
@@ -28,12 +29,15 @@ const runsNow = ({ entry, image }: ProcessSnapshot): boolean =>
 const isOnHost = ({ entry: { details } }: ProcessSnapshot): boolean =>
   details?.hostRoot === true && details.containerId === undefined;
 
-/** The host's file at `program`, where the process sees the same one there. */
-function sharedFile(host: Host, process: ProcessSnapshot, program: string): string | undefined {
+/** The host's file at `program`, where the process sees the same one there; with what else the process sees. */
+function sharedFile(
+  host: Host,
+  process: ProcessSnapshot,
+  program: string,
+): { identity: string; inside: FilesInside } | undefined {
   const identity = runsNow(process) && isOnHost(process) ? fileIdentity(host, program) : undefined;
-  return identity !== undefined && host.proc.readIdentityInside(process.entry.pid, program) === identity
-    ? identity
-    : undefined;
+  const inside = identity === undefined ? undefined : host.proc.filesInside(process.entry.pid);
+  return identity !== undefined && inside?.identityOf(program) === identity ? { identity, inside } : undefined;
 }
 
 /**
@@ -45,9 +49,9 @@ function sharedFile(host: Host, process: ProcessSnapshot, program: string): stri
 export function runsGenuine(host: Host, process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
   if (image === undefined || !isNameOf(host, image.filename, program)) return false;
-  const identity = sharedFile(host, process, program);
-  if (identity === undefined) return false;
-  if (host.proc.readMappedIdentity(entry.pid) === identity) return true;
+  const shared = sharedFile(host, process, program);
+  if (shared === undefined) return false;
+  if (shared.inside.mappedIdentity() === shared.identity) return true;
   return image.inferredFrom === undefined && hasShebang(host, program) && sharesMounts(host, entry.pid);
 }
 
@@ -58,11 +62,12 @@ export function runsGenuine(host: Host, process: ProcessSnapshot, program: strin
 export function appearsGenuine(host: Host, process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
   if (image?.inferredFrom === undefined || image.filename !== program || image.args === undefined) return false;
-  const command = sharedFile(host, process, program) === undefined ? undefined : shebangCommand(host, program);
+  const shared = sharedFile(host, process, program);
+  const command = shared && shebangCommand(host, program);
   if (command === undefined || !sharesMounts(host, entry.pid)) return false;
   const [interpreter = ''] = command;
   return (
-    host.proc.readMappedIdentity(entry.pid) === fileIdentity(host, interpreter) &&
+    shared?.inside.mappedIdentity() === fileIdentity(host, interpreter) &&
     [...command, program].every((arg, i) => image.args?.[i] === arg)
   );
 }
@@ -85,12 +90,13 @@ export function ownSystemOf(host: Host, process: ProcessSnapshot, program: strin
   if (!runsNow(process) || isOnHost(process) || image === undefined) return undefined;
   if (withUsr(image.filename) !== program || image.inferredFrom !== undefined) return undefined;
   const { pid } = entry;
-  const database = host.proc.readIdentityInside(pid, dpkgInfoDirectory);
+  const inside = host.proc.filesInside(pid);
+  const database = inside?.identityOf(dpkgInfoDirectory);
   if (database === undefined || database === fileIdentity(host, dpkgInfoDirectory)) return undefined;
-  const file = host.proc.readIdentityInside(pid, program);
+  const file = inside?.identityOf(program);
   if (file === undefined) return undefined;
-  if (host.proc.readMappedIdentity(pid) !== file && !hasShebang(host, `/proc/${pid}/root${program}`)) return undefined;
-  return host.proc.readIdentityInside(pid, '/');
+  if (inside?.mappedIdentity() !== file && !hasShebang(host, `/proc/${pid}/root${program}`)) return undefined;
+  return inside?.identityOf('/');
 }
 
 /** The process may live in the system with that root: it does, or it has ended. */

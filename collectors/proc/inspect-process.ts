@@ -33,7 +33,7 @@ export interface ProcessDetails {
   filename: string | undefined;
   /** Why `filename` is not `exe`. */
   inferredFrom: InferredBasis | undefined;
-  /** At most `maxDetailArgsBytes` of them. */
+  /** At most `maxDetailArgsBytes` of them. Undefined also where they were known and not read. */
   args: string[] | undefined;
   argsTruncated: boolean;
   workingDirectory: string | undefined;
@@ -94,12 +94,12 @@ function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: s
   const namespace = ownNamespaces.pid === host.pid ? ownNamespaces.mnt : ownNamespaces.pid;
   const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
   // Of a user who is not root here: what is in there is of no consequence to the host, and not to be touched.
-  if (isSeparate && !proc.mayReadInside(pid)) return { hostRoot: false, containerId: nameOf() };
+  const inside = proc.filesInside(pid);
+  if (inside === undefined) return isSeparate ? { hostRoot: false, containerId: nameOf() } : undefined;
   const seesHostDatabase =
-    isSeparate &&
-    [...host.databases].some(([directory, identity]) => proc.readIdentityInside(pid, directory) === identity);
+    isSeparate && [...host.databases].some(([directory, identity]) => inside.identityOf(directory) === identity);
   // Last: while this can be read, so could all before it.
-  const root = proc.readIdentityInside(pid, '/');
+  const root = inside.identityOf('/');
   if (root === undefined) return undefined;
   const hostRoot = root === host.root;
   const sharesHost = hostRoot && (ownNamespaces.pid === host.pid || host.databases.size === 0);
@@ -107,8 +107,13 @@ function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: s
   return { hostRoot, containerId: nameOf() };
 }
 
-/** Undefined: no such process. */
-export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: number): ProcessDetails | undefined {
+/** `argsKnown`: the arguments were observed otherwise and are not read. Undefined: no such process. */
+export function inspectProcess(
+  host: Host,
+  namespaces: HostNamespaces,
+  pid: number,
+  argsKnown = false,
+): ProcessDetails | undefined {
   // One cheap read first: a process that has ended costs one call, not ten exceptions.
   if (!host.exists(`/proc/${pid}`)) return undefined;
   const { proc } = host;
@@ -117,7 +122,7 @@ export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: numb
   // A zombie has no files any more, but its parent and session stand.
   if (stat === undefined || status === undefined) return undefined;
   const exe = proc.readExe(pid);
-  const cmdline = proc.readCmdline(pid, maxDetailArgsBytes);
+  const cmdline = argsKnown ? undefined : proc.readCmdline(pid, maxDetailArgsBytes);
   const cgroupPath = proc.readCgroupPath(pid);
   const workingDirectory = proc.readCwd(pid);
   const location = locationOf(proc, pid, namespaces, cgroupPath);
@@ -157,8 +162,10 @@ export function inspectProcess(host: Host, namespaces: HostNamespaces, pid: numb
 export function openProcView(host: Host, namespaces = readHostNamespaces(host.proc)) {
   const { proc } = host;
   return {
-    inspect: (pid: number) => inspectProcess(host, namespaces, pid),
-    readArgs: proc.readCmdline,
+    inspect: (pid: number, argsKnown?: boolean) => inspectProcess(host, namespaces, pid, argsKnown),
+    // Most of these processes have ended: a check costs less than an exception.
+    readArgs: (pid: number, maxBytes: number) =>
+      host.exists(`/proc/${pid}`) ? proc.readCmdline(pid, maxBytes) : undefined,
     readCwd: proc.readCwd,
     processOfThread: (tid: number) => proc.readStatus(tid)?.threadGroupId,
     startTicks: (pid: number) => proc.readStat(pid)?.startTicks,

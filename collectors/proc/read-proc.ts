@@ -5,6 +5,14 @@ import type { HostFiles } from '../host/host-files.ts';
 import { tryRead } from '../host/read-faults.ts';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
 
+/** Files as one process sees them. To be read at once: the process may enter another user namespace at any time. */
+export interface FilesInside {
+  /** Device and inode of a file; `/` for the root. */
+  identityOf(file: string): string | undefined;
+  /** The same of the file that the process has mapped. */
+  mappedIdentity(): string | undefined;
+}
+
 /** /proc of one host. */
 export interface Proc {
   /** /proc/PID/stat; also of a thread, by its id. */
@@ -21,6 +29,8 @@ export interface Proc {
   readLoginUserId(pid: number): number | undefined;
   /** The inode numbers that identify a process's namespaces. */
   readNamespaces(pid: number | 'self'): { pid: string; mnt: string } | undefined;
+  /** What several reads of one process begin with: it is asked once whether they are safe. Undefined: they are not (`mayReadInside`). */
+  filesInside(pid: number): FilesInside | undefined;
   /** Device and inode of a file as a process sees it: `/` for its root. Undefined also where reading it is not safe (`mayReadInside`). */
   readIdentityInside(pid: number | 'self', file: string): string | undefined;
   /** The same of the file that the process has mapped. */
@@ -66,8 +76,14 @@ export function openProc(files: HostFiles): Proc {
     return status === undefined || (status.realUserId === 0 && status.effectiveUserId === 0);
   };
 
+  const filesOf = (pid: number | 'self'): FilesInside => ({
+    identityOf: (file) => fileIdentity(files, `/proc/${pid}/root${file}`),
+    mappedIdentity: () => fileIdentity(files, `/proc/${pid}/exe`),
+  });
+  const filesInside = (pid: number): FilesInside | undefined => (mayReadInside(pid) ? filesOf(pid) : undefined);
+
   const readIdentityInside = (pid: number | 'self', file: string): string | undefined =>
-    pid === 'self' || mayReadInside(pid) ? fileIdentity(files, `/proc/${pid}/root${file}`) : undefined;
+    (pid === 'self' ? filesOf(pid) : filesInside(pid))?.identityOf(file);
 
   const readNamespaces = (pid: number | 'self'): { pid: string; mnt: string } | undefined =>
     tryRead(() => ({ pid: files.readLink(`/proc/${pid}/ns/pid`), mnt: files.readLink(`/proc/${pid}/ns/mnt`) }));
@@ -79,11 +95,8 @@ export function openProc(files: HostFiles): Proc {
     },
     readStatus,
     readCmdline(pid, maxBytes) {
-      const file = `/proc/${pid}/cmdline`;
-      // Most of these processes have ended: a check costs less than an exception.
-      if (!files.exists(file)) return undefined;
       return tryRead(() => {
-        const bytes = files.readBytes(file, maxBytes + 1);
+        const bytes = files.readBytes(`/proc/${pid}/cmdline`, maxBytes + 1);
         if (bytes.length === 0) return undefined;
         return {
           args: parseCmdline(bytes.subarray(0, maxBytes).toString('utf8')),
@@ -96,11 +109,12 @@ export function openProc(files: HostFiles): Proc {
         const link = files.readLink(`/proc/${pid}/exe`);
         if (!link.endsWith(' (deleted)')) return link;
         const name = link.slice(0, -' (deleted)'.length);
-        if (!mayReadInside(pid)) return name;
+        const inside = filesInside(pid);
+        if (inside === undefined) return name;
         // A file may really have that name: it is still there.
-        const identity = fileIdentity(files, `/proc/${pid}/exe`);
+        const identity = inside.mappedIdentity();
         if (identity === undefined) return undefined;
-        return readIdentityInside(pid, link) === identity ? link : name;
+        return inside.identityOf(link) === identity ? link : name;
       }),
     readCwd: (pid) => readLink(`/proc/${pid}/cwd`),
     readCgroupPath(pid) {
@@ -112,8 +126,9 @@ export function openProc(files: HostFiles): Proc {
       return Number.isInteger(id) && id !== 0xffff_ffff ? id : undefined;
     },
     readNamespaces,
+    filesInside,
     readIdentityInside,
-    readMappedIdentity: (pid) => (mayReadInside(pid) ? fileIdentity(files, `/proc/${pid}/exe`) : undefined),
+    readMappedIdentity: (pid) => filesInside(pid)?.mappedIdentity(),
     mayReadInside,
     readHostMounts() {
       if (hostMounts !== undefined) return hostMounts;

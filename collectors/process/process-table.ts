@@ -8,8 +8,8 @@ import { transactionAtExec, transactionBegunBy } from './transaction.ts';
 
 /** The slice of /proc that the table needs. */
 export interface ProcView {
-  /** Undefined: no such process. */
-  inspect(pid: number): ProcessDetails | undefined;
+  /** `argsKnown`: the arguments need not be read. Undefined: no such process. */
+  inspect(pid: number, argsKnown?: boolean): ProcessDetails | undefined;
   /** The arguments of a live process, `maxBytes` of them at most. */
   readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
   /** The working directory of a live process. */
@@ -268,7 +268,8 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     inspect(entry) {
       if (entry.inspectedImage === entry.image) return entry.details;
       if (!entry.ended) {
-        const details = proc.inspect(entry.pid);
+        const argsKnown = entry.image?.args !== undefined && !entry.image.argsTruncated;
+        const details = proc.inspect(entry.pid, argsKnown);
         if (details && sameStart(details.startTicks, entry)) {
           entry.details = details;
           entry.detailsImage = entry.image;
