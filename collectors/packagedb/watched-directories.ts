@@ -159,8 +159,10 @@ export function createWatchedDirectories(
   const check = (): void => {
     for (const watched of [...all]) guarded(watched, () => checkOne(watched));
     for (const watched of [...all]) {
-      if (watched.location && !watched.directory.temporary)
-        guarded(watched, () => checkBelow(watched, unpackDirectory));
+      if (!watched.location || watched.directory.temporary) continue;
+      // There is seldom one, and those that are known were checked.
+      if (locateDirectory(pathOf(watched, unpackDirectory)) === undefined) continue;
+      guarded(watched, () => checkBelow(watched, unpackDirectory));
     }
     started = true;
     sources.updateHints(all);
