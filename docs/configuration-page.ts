@@ -27,10 +27,10 @@ export function configurationPage(): string {
   return `${[
     '# Configuration',
     '<!-- Made of agent/configuration/configuration.ts by `npm run docs:configuration`; change that. -->',
-    `\`/etc/stepparent/config.toml\`, then \`/etc/stepparent/conf.d/*.toml\` in the order of their names, later ones on top. None has to be there. They are read at
-the start and at a reload (\`systemctl reload stepparent\`). \`stepparent config check\` says what is wrong, \`stepparent config show\` what holds and where each
-value comes from. A key that is not known is a warning, with the nearest one that is; a wrong value is refused.
-Besides the keys below there is \`[[exceptions]]\`: [exceptions.md](exceptions.md). The same is in stepparent.toml(5).`,
+    `\`/etc/stepparent/config.toml\`, then \`/etc/stepparent/conf.d/*.toml\` in the order of their names; a later file overrides an earlier one. Every file is optional.
+The agent reads them at the start and at a reload (\`systemctl reload stepparent\`). \`stepparent config check\` reports errors; \`stepparent config show\` prints the
+values in force and the origin of each. An unknown key is a warning that suggests the nearest known key; a wrong value is rejected.
+A configuration file can also contain \`[[exceptions]]\`: [exceptions.md](exceptions.md). stepparent.toml(5) is the same reference.`,
     table(keysOf('')),
     ...[...configurationTables].flatMap(([name, about]) => [`## ${name}`, about, table(keysOf(name))]),
   ].join('\n\n')}\n`;

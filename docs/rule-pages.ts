@@ -15,11 +15,11 @@ const root = path.join(here, '..');
 /** The directories below docs/ in which nothing but these pages is. */
 export const pageDirectories = ['rules', 'hunts'] as const;
 
-/** Every page by its path below docs/. Throws when a rule or a hunt is refused. */
+/** Every page by its path below docs/. Throws when a rule or a hunt is rejected. */
 export function rulePages(): Map<string, string> {
-  const { rules, refused } = readRules([path.join(root, 'detectors/rules')]);
-  const { hunts, refused: refusedHunts } = readHunts([shippedHunts]);
-  const [fault] = [...refused, ...refusedHunts];
+  const { rules, rejected } = readRules([path.join(root, 'detectors/rules')]);
+  const { hunts, rejected: rejectedHunts } = readHunts([shippedHunts]);
+  const [fault] = [...rejected, ...rejectedHunts];
   if (fault !== undefined) throw new Error(`${fault.file}:${fault.line}:${fault.column}: ${fault.message}`);
   return new Map([
     ['rules/README.md', rulesPage(rules)],

@@ -48,21 +48,21 @@ export const command = (): Command =>
 
 const lineChars = 1000;
 
-/** Lists the hunts, or prints what they find. False when a hunt was refused or failed. */
+/** Lists the hunts, or prints what they find. False when a hunt was rejected or failed. */
 async function hunt(options: HuntOptions, id: string | undefined): Promise<boolean> {
   const { readHunts } = await import('../../detectors/hunts/load-hunts.ts');
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
-  const { refusedLine } = await import('../daemon/agent-status.ts');
+  const { rejectedLine } = await import('../daemon/agent-status.ts');
   const { configuration } = readConfiguration(options.config);
-  const { hunts, refused } = readHunts(configuration.directories.hunts);
-  for (const rejected of refused) {
-    console.error(`stepparent: hunt ${escapeText(refusedLine(rejected), lineChars)}`);
-    if (rejected.excerpt !== '') console.error(rejected.excerpt);
+  const { hunts, rejected } = readHunts(configuration.directories.hunts);
+  for (const hunt of rejected) {
+    console.error(`stepparent: hunt ${escapeText(rejectedLine(hunt), lineChars)}`);
+    if (hunt.excerpt !== '') console.error(hunt.excerpt);
   }
   if (id === undefined && !options.all && options.journal === undefined) {
     listHunts(hunts, options.json);
-    return refused.length === 0;
+    return rejected.length === 0;
   }
   const isOverJournals = options.journal !== undefined;
   const source: QuerySource = isOverJournals
@@ -84,7 +84,7 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
   }
   const results = [];
   for (const each of chosen) results.push(await showHunt(each, source, options, chosen.length > 1));
-  return refused.length === 0 && results.every(Boolean);
+  return rejected.length === 0 && results.every(Boolean);
 }
 
 async function showHunt(

@@ -44,7 +44,7 @@ export const command = (): Command =>
 const dayMs = 86_400_000;
 const messageChars = 1000;
 
-/** Prints the answer. False when the statement was refused; throws StoreError, QueryEnded and ConfigurationError. */
+/** Prints the answer. False when the statement was rejected; throws StoreError, QueryEnded and ConfigurationError. */
 async function printQuery(options: QueryOptions, query: string): Promise<boolean> {
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');

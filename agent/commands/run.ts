@@ -32,7 +32,7 @@ async function run({ config, check, strict = false }: RunOptions): Promise<numbe
   const read = readConfiguration(config);
   const warnings = [...read.warnings, ...exceptionWarnings(read, read.exceptions)];
   printWarnings(warnings);
-  const areRulesRight = printCheck('rule', checkRules([], config), strict);
-  const areHuntsRight = printCheck('hunt', await checkHunts(config), strict);
-  return areRulesRight && areHuntsRight && !(strict && warnings.length > 0) ? 0 : 1;
+  const areRulesValid = printCheck('rule', checkRules([], config), strict);
+  const areHuntsValid = printCheck('hunt', await checkHunts(config), strict);
+  return areRulesValid && areHuntsValid && !(strict && warnings.length > 0) ? 0 : 1;
 }

@@ -26,8 +26,8 @@ async function printStatus({ config, json }: StatusOptions): Promise<boolean> {
   const { formatStatus } = await import('../daemon/agent-status.ts');
   const { askControl } = await import('../daemon/control-socket.ts');
   // Also where the configuration is wrong by now: the agent that was started with an earlier one says so.
-  const { configuration, refused } = checkConfiguration(config);
-  for (const { message } of refused) console.error(`stepparent: ${escapeText(message, lineChars)}`);
+  const { configuration, rejected } = checkConfiguration(config);
+  for (const { message } of rejected) console.error(`stepparent: ${escapeText(message, lineChars)}`);
   const paths = resolvePaths(configuration, process.env);
   const answer = await askControl(paths.controlSocket, 'status');
   // The other end is this program, and root's.

@@ -7,17 +7,17 @@ import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { sqlFunctions } from '../../detectors/query/esql-functions.ts';
 import { locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { openAlertDatabase, SqlError } from '../../storage/query-database.ts';
-import { formatFault, refusedLine } from '../daemon/agent-status.ts';
+import { formatFault, rejectedLine } from '../daemon/agent-status.ts';
 import type { CheckFault, CheckReport } from './check-report.ts';
 import { readConfiguration } from './read-configuration.ts';
 import { sourceOf } from './rule-warnings.ts';
 
 /** Throws ConfigurationError. */
 export async function checkHunts(config: string | undefined): Promise<CheckReport> {
-  const { hunts, refused } = readHunts(readConfiguration(config).configuration.directories.hunts);
+  const { hunts, rejected } = readHunts(readConfiguration(config).configuration.directories.hunts);
   const { faults, warnings } = await checkStatements(hunts);
-  const unread = refused.map((each) => ({ line: refusedLine(each), excerpt: each.excerpt }));
-  return { right: hunts.length - faults.length, refused: [...unread, ...faults], warnings, notes: [] };
+  const unread = rejected.map((each) => ({ line: rejectedLine(each), excerpt: each.excerpt }));
+  return { valid: hunts.length - faults.length, rejected: [...unread, ...faults], warnings, notes: [] };
 }
 
 /**
@@ -40,7 +40,7 @@ async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckF
         );
       } catch (error) {
         if (!(error instanceof SqlError)) throw error;
-        faults.push(faultOf('refused', hunt, key, error.message));
+        faults.push(faultOf('rejected', hunt, key, error.message));
       }
     }
     return { faults, warnings };
@@ -66,7 +66,7 @@ function unknownColumns({ identity, finding }: Hunt, columns: readonly string[])
 }
 
 /** What is wrong with a key of the hunt's file, and its line with a caret under it. */
-function faultOf(verdict: 'warning' | 'refused', { file }: Hunt, key: string, message: string): CheckFault {
+function faultOf(verdict: 'warning' | 'rejected', { file }: Hunt, key: string, message: string): CheckFault {
   const source = sourceOf(file);
   const fault = new TomlFileError(`\`${key}\`: ${message}`, file, source, locateKey(source, key.split('.')));
   return { line: `${verdict}: ${formatFault(fault)}`, excerpt: fault.excerpt };

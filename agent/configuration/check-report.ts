@@ -8,8 +8,8 @@ export interface CheckFault {
 
 export interface CheckReport {
   /** Rules or hunts that the agent would load. */
-  right: number;
-  refused: CheckFault[];
+  valid: number;
+  rejected: CheckFault[];
   warnings: CheckFault[];
   /** What could not be checked. */
   notes: string[];

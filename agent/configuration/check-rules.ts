@@ -4,7 +4,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorCode } from '../../collectors/error-message.ts';
 import { readRuleFiles, ruleFilesIn } from '../../detectors/rules/load-rules.ts';
-import { formatFault, refusedLine } from '../daemon/agent-status.ts';
+import { formatFault, rejectedLine } from '../daemon/agent-status.ts';
 import type { CheckReport } from './check-report.ts';
 import { readConfiguration } from './read-configuration.ts';
 import { ruleWarnings } from './rule-warnings.ts';
@@ -17,7 +17,7 @@ type RuleFiles = ReturnType<typeof ruleFilesIn>;
  */
 export function checkRules(paths: readonly string[], config: string | undefined): CheckReport {
   const loaded = configuredRuleFiles(config, paths.length > 0);
-  const configured = loaded ?? { files: [], refused: [] };
+  const configured = loaded ?? { files: [], rejected: [] };
   const checked = paths.length > 0 ? ruleFilesAt(paths) : configured;
   const known = new Set(configured.files.map(identityOf));
   // Each once, also where it is given by its name and by its directory.
@@ -27,10 +27,10 @@ export function checkRules(paths: readonly string[], config: string | undefined)
   const isWanted = ({ file }: { file: string }): boolean => wanted.has(identityOf(file));
   const read = readRuleFiles(files);
   const rules = read.rules.filter(isWanted);
-  const refused = [...checked.refused, ...read.refused.filter(isWanted)];
+  const rejected = [...checked.rejected, ...read.rejected.filter(isWanted)];
   return {
-    right: rules.length,
-    refused: refused.map((rule) => ({ line: refusedLine(rule), excerpt: rule.excerpt })),
+    valid: rules.length,
+    rejected: rejected.map((rule) => ({ line: rejectedLine(rule), excerpt: rule.excerpt })),
     warnings: ruleWarnings(rules).map((fault) => ({ line: `warning: ${formatFault(fault)}`, excerpt: fault.excerpt })),
     notes: loaded ? [] : ['the configuration may not be read: not checked against the rules that are loaded'],
   };
@@ -52,9 +52,9 @@ function ruleFilesAt(paths: readonly string[]): RuleFiles {
   const found = paths.map((path) => {
     const absolute = resolve(path);
     const isDirectory = statSync(absolute, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    return isDirectory ? ruleFilesIn([absolute]) : { files: [absolute], refused: [] };
+    return isDirectory ? ruleFilesIn([absolute]) : { files: [absolute], rejected: [] };
   });
-  return { files: found.flatMap(({ files }) => files), refused: found.flatMap(({ refused }) => refused) };
+  return { files: found.flatMap(({ files }) => files), rejected: found.flatMap(({ rejected }) => rejected) };
 }
 
 /** The same for a file under all its names. */

@@ -32,12 +32,12 @@ const fileSchema = configurationSchema.partial().extend({ exceptions: exceptions
 
 /** The content of one file. */
 export interface ConfigurationFile {
-  /** As written, without defaults, exceptions and unknown keys. Empty where something is refused. */
+  /** As written, without defaults, exceptions and unknown keys. Empty where something is rejected. */
   table: ConfigurationTable;
   /** One line each, with file and line: unknown keys. Not escaped. */
   warnings: string[];
   /** Wrong values in the order of the file, then keys by an old name. */
-  refused: ConfigurationError[];
+  rejected: ConfigurationError[];
 }
 
 const maxWarnings = 20;
@@ -46,24 +46,24 @@ const nameChars = 200;
 /** Reads the text of one file, so that whatever is wrong names the file and the place in it. */
 export function parseConfigurationFile(text: string, file: string): ConfigurationFile {
   const read = readToml(file, text, fileSchema);
-  const refused =
+  const rejected =
     'faults' in read ? read.faults.map((fault) => new ConfigurationError(file, fault.message, fault)) : [];
   const data = dataOf(text);
   const { table, unknown: unread } = withoutUnknown(data);
   const unknown = unread.filter((path) => newNameOf(path) === undefined);
   for (const path of unread) {
     const name = newNameOf(path);
-    if (name !== undefined) refused.push(refuseKey(file, text, path, `\`${path.join('.')}\` is now \`${name}\``));
+    if (name !== undefined) rejected.push(rejectKey(file, text, path, `\`${path.join('.')}\` is now \`${name}\``));
   }
   const warnings = unknown.slice(0, maxWarnings).map((path) => {
     const line = text.slice(0, locateKey(text, path).start).split('\n').length;
     return `${file}:${line}: ${unknownText(path)}`;
   });
   if (unknown.length > maxWarnings) warnings.push(`${file}: ${unknown.length - maxWarnings} more unknown keys`);
-  return { table: refused.length > 0 ? {} : table, warnings, refused };
+  return { table: rejected.length > 0 ? {} : table, warnings, rejected };
 }
 
-/** Nothing, where the text is no TOML: that is refused. */
+/** Nothing, where the text is no TOML: that is rejected. */
 function dataOf(text: string): ConfigurationTable {
   try {
     return parse(text);
@@ -73,7 +73,7 @@ function dataOf(text: string): ConfigurationTable {
 }
 
 /** The error for a key whose value is right in itself and wrong on this host. */
-export function refuseKey(file: string, text: string, path: readonly string[], message: string): ConfigurationError {
+export function rejectKey(file: string, text: string, path: readonly string[], message: string): ConfigurationError {
   const error = new TomlFileError(message, file, text, locateKey(text, path));
   return new ConfigurationError(file, error.message, error);
 }

@@ -38,7 +38,7 @@ const huntInterval = z
 
 const defaultHuntDirectories = [shippedHunts, '/etc/stepparent/hunts.d'];
 
-function refuseQuery(query: string, context: z.RefinementCtx): void {
+function requireKql(query: string, context: z.RefinementCtx): void {
   try {
     compileKql(query);
   } catch (error) {
@@ -133,7 +133,7 @@ export const configurationSchema = z.object({
     .object({
       store: z
         .string()
-        .superRefine(refuseQuery)
+        .superRefine(requireKql)
         .meta({ allowed: 'a KQL query' })
         .default(
           'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +

@@ -39,7 +39,7 @@ const sentence = (max: number) =>
 const alertOnly = /^(?:message|tags|rule\..*|threat\..*|event\.(?:kind|severity|risk_score)|stepparent\.alert\..*)$/;
 
 /** Why a field's name cannot stand in a condition; undefined: it can. */
-export function refuseField(field: string): string | undefined {
+export function fieldNameFault(field: string): string | undefined {
   if (field.length > 256 || !/^@?[A-Za-z_][\w-]*(?:\.[\w-]+)*$/.test(field)) {
     return 'a field\'s whole name, such as "process.parent.executable"';
   }
@@ -49,8 +49,8 @@ export function refuseField(field: string): string | undefined {
 const condition = z
   .strictObject({
     field: z.string().superRefine((field, context) => {
-      const refusal = refuseField(field);
-      if (refusal !== undefined) context.addIssue(refusal);
+      const fault = fieldNameFault(field);
+      if (fault !== undefined) context.addIssue(fault);
     }),
     operator: z.enum(operators),
     values: z.array(z.string().max(maxChars)).max(1000).default([]),

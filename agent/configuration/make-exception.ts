@@ -11,7 +11,7 @@ import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { AlertRecord } from '../../storage/records.ts';
 import { localTime } from '../output/local-time.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { parseExceptions, refuseField } from './configured-exceptions.ts';
+import { fieldNameFault, parseExceptions } from './configured-exceptions.ts';
 import { parseDuration, parseTime } from './duration.ts';
 import { exceptionToml } from './exception-text.ts';
 import { NoException } from './no-exception.ts';
@@ -98,8 +98,8 @@ function conditionsOf(
 
 /** A condition for each value: who lists several, like process.args, must have them all. */
 function conditionsOn(field: string, { document }: AlertRecord): Condition[] {
-  const refusal = refuseField(field);
-  if (refusal !== undefined) throw new NoException(`--field ${escapeText(field, chars)} must be ${refusal}`);
+  const fault = fieldNameFault(field);
+  if (fault !== undefined) throw new NoException(`--field ${escapeText(field, chars)} must be ${fault}`);
   const values = [readPath(document, field) ?? []].flat().map(String);
   if (values.length === 0) {
     throw new NoException(`the alert has no ${escapeText(field, chars)}: what was not observed cannot be compared`);

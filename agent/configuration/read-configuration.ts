@@ -8,7 +8,7 @@ import { readSource } from '../../detectors/rules/read-source.ts';
 import { locateKey, TomlFileError } from '../../detectors/rules/toml-file.ts';
 import { type Configuration, completeConfiguration, configurationKeys, isTable } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { type ConfigurationFile, parseConfigurationFile, refuseKey } from './configuration-file.ts';
+import { type ConfigurationFile, parseConfigurationFile, rejectKey } from './configuration-file.ts';
 import { type ConfiguredException, parseExceptions } from './configured-exceptions.ts';
 import { storeQueryWarnings } from './rule-warnings.ts';
 
@@ -43,15 +43,15 @@ export const dropInDirectory = (file: string = defaultFile): string => join(dirn
  * `conf.d/*.toml` beside it. Throws ConfigurationError, or the system's error when a file may not be read (EACCES).
  */
 export function readConfiguration(file?: string): ReadConfiguration {
-  const { refused, ...read } = checkConfiguration(file);
-  const [first, ...others] = refused;
+  const { rejected, ...read } = checkConfiguration(file);
+  const [first, ...others] = rejected;
   if (first === undefined) return read;
   first.others = others;
   throw first;
 }
 
-/** The same, with all that is refused. A file in which something is refused counts as empty. */
-export function checkConfiguration(file?: string): ReadConfiguration & { refused: ConfigurationError[] } {
+/** The same, with all that is rejected. A file in which something is rejected counts as empty. */
+export function checkConfiguration(file?: string): ReadConfiguration & { rejected: ConfigurationError[] } {
   const first = file ?? defaultFile;
   return checkFiles([first, ...dropIns(dropInDirectory(first))], file);
 }
@@ -60,7 +60,7 @@ export function checkConfiguration(file?: string): ReadConfiguration & { refused
 export const checkConfigurationFile = (file: string): ReturnType<typeof checkConfiguration> => checkFiles([file], file);
 
 function checkFiles(files: readonly string[], required: string | undefined): ReturnType<typeof checkConfiguration> {
-  const refused: ConfigurationError[] = [];
+  const rejected: ConfigurationError[] = [];
   const read: (ConfigurationFile & { file: string; text: string })[] = [];
   for (const file of files) {
     try {
@@ -69,16 +69,16 @@ function checkFiles(files: readonly string[], required: string | undefined): Ret
       else if (file === required) throw new ConfigurationError(file, 'no such file');
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      refused.push(error);
+      rejected.push(error);
     }
   }
-  refused.push(...read.flatMap((each) => each.refused));
+  rejected.push(...read.flatMap((each) => each.rejected));
   const configuration = completeConfiguration(read.map(({ table }) => table));
   const missing = configuration.directories.rules?.find((directory) => !isDirectory(directory));
   const naming = read.findLast(({ table }) => isTable(table.directories) && 'rules' in table.directories);
   if (missing !== undefined && naming) {
     const message = `\`directories.rules\` must be directories that exist, and ${missing} does not`;
-    refused.push(refuseKey(naming.file, naming.text, ['directories', 'rules'], message));
+    rejected.push(rejectKey(naming.file, naming.text, ['directories', 'rules'], message));
   }
   return {
     configuration: {
@@ -86,10 +86,10 @@ function checkFiles(files: readonly string[], required: string | undefined): Ret
       directories: { ...configuration.directories, rules: configuration.directories.rules ?? ownRules() },
     },
     files: read.map((each) => each.file),
-    exceptions: read.flatMap((each) => (each.refused.length > 0 ? [] : parseExceptions(each.text, each.file))),
+    exceptions: read.flatMap((each) => (each.rejected.length > 0 ? [] : parseExceptions(each.text, each.file))),
     warnings: read.flatMap((each) => [...each.warnings, ...storeWarnings(each)]),
     settings: new Map(read.flatMap(settingsOf)),
-    refused,
+    rejected,
   };
 }
 
@@ -125,7 +125,7 @@ function ownRules(): string[] {
 export function readExceptions(file: string): ConfiguredException[] {
   const text = readText(file);
   if (text === undefined) throw new ConfigurationError(file, 'no such file');
-  const [first] = parseConfigurationFile(text, file).refused;
+  const [first] = parseConfigurationFile(text, file).rejected;
   if (first !== undefined) throw first;
   return parseExceptions(text, file);
 }

@@ -15,11 +15,11 @@ import { compileKql } from '../../detectors/query/kql.ts';
 import { tokenizeKql } from '../../detectors/query/kql-lexer.ts';
 import { readKnownTerms, shippedKnownTerms } from '../../detectors/rules/known-terms.ts';
 import { readSource } from '../../detectors/rules/read-source.ts';
-import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
+import type { RejectedRule, Rule } from '../../detectors/rules/rule.ts';
 import { locateInString, locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 
 /** A rule that is loaded all the same; positions count from 1. */
-export type RuleWarning = Omit<RefusedRule, 'id'>;
+export type RuleWarning = Omit<RejectedRule, 'id'>;
 
 /** In the order of the rules. */
 export const ruleWarnings = (rules: readonly Rule[]): RuleWarning[] =>

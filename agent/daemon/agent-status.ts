@@ -2,7 +2,7 @@
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
-import type { RefusedRule } from '../../detectors/rules/rule.ts';
+import type { RejectedRule } from '../../detectors/rules/rule.ts';
 import type { StoreStatus } from '../../storage/status.ts';
 import type { StoreReader } from '../../storage/store.ts';
 import type { ExceptionsReport } from '../configuration/configured-exceptions.ts';
@@ -43,8 +43,8 @@ export interface AgentStatus {
   health: Health[];
   /** The configuration files in force, first to last. */
   configuration: string[];
-  /** When the last reload was, and why it was refused, if so: the one before it is in force then. Absent: there was none. */
-  reloaded?: { last: string; refused?: string };
+  /** The time of the last reload. `rejected`: why it failed; the previous configuration is still in force. Absent before the first reload. */
+  reloaded?: { last: string; rejected?: string };
   /** What is odd about the configuration, with file and line. */
   warnings: string[];
   /** Keys that are configured otherwise than the agent was started with. */
@@ -55,10 +55,10 @@ export interface AgentStatus {
   /** Entries of the process table. */
   processes: number;
   /** Processes that it had no room for. */
-  processes_refused: number;
-  rules: { loaded: string[]; refused: RefusedRule[] };
+  processes_rejected: number;
+  rules: { loaded: string[]; rejected: RejectedRule[] };
   /** Hunts that the agent runs; none when `hunts.interval` is "off". */
-  hunts: { scheduled: HuntStatus[]; refused: RefusedRule[] };
+  hunts: { scheduled: HuntStatus[]; rejected: RejectedRule[] };
   exceptions: ExceptionsReport;
   /** Whether verified package front ends count as seen from the start. */
   trust_package_managers: boolean;
@@ -137,10 +137,10 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['packages', packageLines(status.packages)],
       [
         'processes',
-        [`${status.processes} known`, ...countLine(status.processes_refused, 'not taken in: the table was full')],
+        [`${status.processes} known`, ...countLine(status.processes_rejected, 'not taken in: the table was full')],
       ],
-      ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.refused.map(refusedLine)]],
-      ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.refused.map(refusedLine)]],
+      ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.rejected.map(rejectedLine)]],
+      ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.rejected.map(rejectedLine)]],
       ['exceptions', exceptionLines(status.exceptions)],
       ['front ends', [status.trust_package_managers ? 'verified ones count as known' : 'none count as known']],
       ...storeLines(status.store, status.sinks),
@@ -168,7 +168,7 @@ const healthLines = (health: readonly Health[]): string[] =>
 function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
   return [
     ...(reloaded
-      ? [`${localTime(reloaded.last)}${reloaded.refused === undefined ? '' : `, refused: ${reloaded.refused}`}`]
+      ? [`${localTime(reloaded.last)}${reloaded.rejected === undefined ? '' : `, failed: ${reloaded.rejected}`}`]
       : []),
     ...(restart_needed.length > 0 ? [`a restart is needed for: ${restart_needed.join(', ')}`] : []),
   ];
@@ -189,13 +189,13 @@ function packageLines({ directories, missing, reported, dropped, ignored, uncoun
   ];
 }
 
-/** Why a rule is refused, on one line: file, line, column, and what is wrong there. */
-export const formatFault = ({ file, line, column, message }: Omit<RefusedRule, 'id' | 'excerpt'>): string =>
+/** Why a rule or a hunt is rejected, on one line: file, line, column and message. Not escaped. */
+export const formatFault = ({ file, line, column, message }: Omit<RejectedRule, 'id' | 'excerpt'>): string =>
   `${file}:${line}:${column}: ${message}`;
 
 const asWarning = (warning: string): string => `warning: ${warning}`;
 
-export const refusedLine = (rule: RefusedRule): string => `refused: ${formatFault(rule)}`;
+export const rejectedLine = (rule: RejectedRule): string => `rejected: ${formatFault(rule)}`;
 
 function huntLine({ id, last, rows, findings, suppressed, learned, error }: HuntStatus): string {
   if (last === undefined) return `${id}: has not run yet`;

@@ -14,11 +14,11 @@ export interface HealthInput {
     packages: Pick<PackageWatchReport, 'directories' | 'missing'>;
   };
   policy: {
-    /** Why the last reload was refused. */
-    reloadRefused: string | undefined;
+    /** Why the last reload failed. */
+    reloadFailure: string | undefined;
     rules: number;
-    refusedRules: number;
-    refusedHunts: number;
+    rejectedRules: number;
+    rejectedHunts: number;
   };
   storage: {
     /** Why the database takes no events at present. */
@@ -74,7 +74,7 @@ export const healthChecks = [
     check: 'configuration_reload',
     remedy: 'Correct the file that the reason names, then run `stepparent reload`.',
     logs: [],
-    find: ({ policy }) => sentence(policy.reloadRefused, 'the last reload was refused: '),
+    find: ({ policy }) => sentence(policy.reloadFailure, 'the last reload failed: '),
   },
   {
     check: 'kernel_tracing',
@@ -110,13 +110,13 @@ export const healthChecks = [
     check: 'rule_files',
     remedy: 'Correct what `stepparent rules check` reports, then run `stepparent reload`.',
     logs: [],
-    find: ({ policy }) => countLine(policy.refusedRules, 'rules refused'),
+    find: ({ policy }) => countLine(policy.rejectedRules, 'rules rejected'),
   },
   {
     check: 'hunt_files',
     remedy: 'Correct what `stepparent run --check` reports, then run `stepparent reload`.',
     logs: [],
-    find: ({ policy }) => countLine(policy.refusedHunts, 'hunts refused'),
+    find: ({ policy }) => countLine(policy.rejectedHunts, 'hunts rejected'),
   },
   {
     check: 'loaded_rules',

@@ -45,8 +45,8 @@ export function openPolicyInForce(read: ReadConfiguration, clock: Pick<Clock, 'n
         current = next;
         judging = judgePolicyOf(next, clock);
       } catch (error) {
-        reloaded.refused = errorMessage(error);
-        log.error('the reload was refused: what was in force stays so', { reason: reloaded.refused });
+        reloaded.rejected = errorMessage(error);
+        log.error('reload failed, keeping the previous configuration', { reason: reloaded.rejected });
         return;
       }
       log.setLevel(current.configuration.log.level);
@@ -73,8 +73,8 @@ const judgePolicyOf = (
 });
 
 function logPolicy(policy: Policy, log: Log): void {
-  for (const rule of policy.refused.rules) log.error('a rule was refused', { ...rule });
-  for (const hunt of policy.refused.hunts) log.error('a hunt was refused', { ...hunt });
+  for (const rule of policy.rejected.rules) log.error('rule rejected', { ...rule });
+  for (const hunt of policy.rejected.hunts) log.error('hunt rejected', { ...hunt });
   if (policy.rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
   for (const warning of policy.warnings) log.warn('the configuration needs a look', { warning });
   for (const warning of exceptionsOf(policy).warnings) log.warn('an exception needs a look', { warning });

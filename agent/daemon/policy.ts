@@ -7,7 +7,7 @@ import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../../detectors/query/kql.ts';
 import type { Predicate } from '../../detectors/query/query.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
-import type { RefusedRule, Rule } from '../../detectors/rules/rule.ts';
+import type { RejectedRule, Rule } from '../../detectors/rules/rule.ts';
 import { type Configuration, isTable } from '../configuration/configuration.ts';
 import { type ExceptionsReport, exceptionsReport, knownNames } from '../configuration/configured-exceptions.ts';
 import type { ReadConfiguration } from '../configuration/read-configuration.ts';
@@ -17,31 +17,31 @@ import { formatFault } from './agent-status.ts';
 export interface Policy extends ReadConfiguration {
   rules: Rule[];
   hunts: Hunt[];
-  refused: { rules: RefusedRule[]; hunts: RefusedRule[] };
+  rejected: { rules: RejectedRule[]; hunts: RejectedRule[] };
   /** Which events are kept whether or not a rule matches. */
   records: Predicate;
   exceptionFor: ExceptionFor;
 }
 
-/** Reads the rules and hunts that a configuration names. Those refused are left out, and listed. */
+/** Reads the rules and hunts that a configuration names. Those rejected are left out, and listed. */
 export function readPolicy(read: ReadConfiguration): Policy {
-  const { rules, refused } = readRules(read.configuration.directories.rules);
-  const { hunts, refused: refusedHunts } = readHunts(read.configuration.directories.hunts);
+  const { rules, rejected } = readRules(read.configuration.directories.rules);
+  const { hunts, rejected: rejectedHunts } = readHunts(read.configuration.directories.hunts);
   return {
     ...read,
     warnings: [...read.warnings, ...ruleWarnings(rules).map(formatFault)],
     rules,
     hunts,
-    refused: { rules: refused, hunts: refusedHunts },
+    rejected: { rules: rejected, hunts: rejectedHunts },
     records: compileKql(read.configuration.events.store).matches,
     exceptionFor: compileExceptions(read.exceptions),
   };
 }
 
 /** Rules and hunts that `next` would lose and that are not lost already. */
-export const newlyRejected = (now: Policy, next: Policy): RefusedRule[] => {
-  const known = [...now.refused.rules, ...now.refused.hunts];
-  return [...next.refused.rules, ...next.refused.hunts].filter(
+export const newlyRejected = (now: Policy, next: Policy): RejectedRule[] => {
+  const known = [...now.rejected.rules, ...now.rejected.hunts];
+  return [...next.rejected.rules, ...next.rejected.hunts].filter(
     ({ file, message }) => !known.some((each) => each.file === file && each.message === message),
   );
 };

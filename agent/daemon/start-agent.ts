@@ -44,7 +44,7 @@ export interface Agent {
   progress(): number;
   /**
    * Puts what `readAgain` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
-   * rule or hunt that is in force would be refused: the log and `status` say why. The same is asked for through the control socket, and
+   * rule or hunt that is in force would be rejected: the log and `status` say why. The same is asked for through the control socket, and
    * answered with the status after it.
    */
   reload(): void;
@@ -60,7 +60,7 @@ export interface AgentDeps {
   read: ReadConfiguration;
   /** What a reload puts in its place. */
   readAgain(): ReadConfiguration;
-  /** After each reload, also one that was refused. */
+  /** After each reload, also one that was rejected. */
   onReload(): void;
   paths: Paths;
   log: Log;

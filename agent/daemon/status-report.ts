@@ -16,7 +16,7 @@ import { exceptionsOf, type Policy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
 
 /** The sensor, the watch of package databases and the process table. */
-interface CollectionReport extends Pick<AgentStatus, 'sensor' | 'packages' | 'processes' | 'processes_refused'> {
+interface CollectionReport extends Pick<AgentStatus, 'sensor' | 'packages' | 'processes' | 'processes_rejected'> {
   /** Why the kernel's trace is not used; undefined: it is, or it was not asked for. */
   untraced: string | undefined;
 }
@@ -57,14 +57,14 @@ export interface StatusReport {
 export const collectionReport = (
   sensor: Pick<Sensor, 'degraded' | 'report'>,
   watch: Pick<PackageWatch, 'report'>,
-  table: Pick<ProcessTable, 'size' | 'refused'>,
+  table: Pick<ProcessTable, 'size' | 'rejected'>,
 ): StatusReportDeps['collection'] => ({
   report: () => ({
     untraced: sensor.degraded,
     sensor: sensor.report(),
     packages: watch.report(),
     processes: table.size,
-    processes_refused: table.refused,
+    processes_rejected: table.rejected,
   }),
 });
 
@@ -125,10 +125,10 @@ export function openStatusReport(
       checkHealth({
         collection,
         policy: {
-          reloadRefused: policy.reloaded?.refused,
+          reloadFailure: policy.reloaded?.rejected,
           rules: policy.inForce.rules.length,
-          refusedRules: policy.inForce.refused.rules.length,
-          refusedHunts: policy.inForce.refused.hunts.length,
+          rejectedRules: policy.inForce.rejected.rules.length,
+          rejectedHunts: policy.inForce.rejected.hunts.length,
         },
         storage: { refused: storage.refused, dropped: storage.uncommitted.dropped },
         delivery: { sinks: delivery.sinks, unwritable: unwritableDirectory(delivery.logsDirectory) },
@@ -155,9 +155,9 @@ export function openStatusReport(
         sensor: collection.sensor,
         packages: collection.packages,
         processes: collection.processes,
-        processes_refused: collection.processes_refused,
-        rules: { loaded: inForce.rules.map(({ id }) => id), refused: inForce.refused.rules },
-        hunts: { scheduled: policy.hunts, refused: inForce.refused.hunts },
+        processes_rejected: collection.processes_rejected,
+        rules: { loaded: inForce.rules.map(({ id }) => id), rejected: inForce.rejected.rules },
+        hunts: { scheduled: policy.hunts, rejected: inForce.rejected.hunts },
         exceptions: exceptionsOf(inForce),
         configuration: [...inForce.files],
         ...(reloaded && { reloaded }),

@@ -5,18 +5,18 @@ import type { CheckReport } from '../configuration/check-report.ts';
 
 const lineChars = 1000;
 
-/** Prints what is refused and each warning, and the sum on standard error. True when nothing is refused; with `strict`, when there is no warning either. */
+/** Prints each rejection and each warning, and the counts to standard error. True when nothing is rejected; with `strict`, when there is no warning either. */
 export function printCheck(kind: 'rule' | 'hunt', report: CheckReport, strict = false): boolean {
-  const { right, refused, warnings, notes } = report;
+  const { valid, rejected, warnings, notes } = report;
   for (const note of notes) console.error(`stepparent: ${note}`);
   const prefix = kind === 'hunt' ? 'hunt ' : '';
-  for (const { line, excerpt } of [...refused, ...warnings]) {
+  for (const { line, excerpt } of [...rejected, ...warnings]) {
     process.stdout.write(`${prefix}${escapeText(line, lineChars)}\n`);
     if (excerpt !== '') process.stdout.write(`${excerpt}\n`);
   }
   const count = warnings.length === 0 ? '' : `, ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
-  console.error(`${right} ${right === 1 ? `${kind} is` : `${kind}s are`} right, ${refused.length} refused${count}`);
-  return refused.length === 0 && !(strict && warnings.length > 0);
+  console.error(`${valid} ${kind}${valid === 1 ? '' : 's'} valid, ${rejected.length} rejected${count}`);
+  return rejected.length === 0 && !(strict && warnings.length > 0);
 }
 
 /** Prints warnings to standard error. */

@@ -45,7 +45,7 @@ export interface ProcessTable {
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
   readonly size: number;
   /** Processes that were not taken in because the table was full. */
-  readonly refused: number;
+  readonly rejected: number;
 }
 
 /** The most live processes that are kept. Linux itself allows 4 million; a host with that many has other troubles. */
@@ -72,14 +72,14 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
   let nextRemembered = 0;
   /** Thread id to its process, without first threads. */
   const threads = new Map<number, ProcessEntry>();
-  let refused = 0;
+  let rejected = 0;
 
   const sameStart = (startTicks: number, entry: ProcessEntry): boolean =>
     Math.abs(startTicks * 1e7 - entry.startNs) < startToleranceNs;
 
   const add = (entry: ProcessEntry): ProcessEntry => {
     if (processes.size < maxProcesses || processes.has(entry.pid)) processes.set(entry.pid, entry);
-    else refused++;
+    else rejected++;
     return entry;
   };
 
@@ -300,8 +300,8 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     get size() {
       return processes.size;
     },
-    get refused() {
-      return refused;
+    get rejected() {
+      return rejected;
     },
   };
 }

@@ -10,7 +10,7 @@ import { translateEsql } from '../query/esql.ts';
 import { QueryError } from '../query/query.ts';
 import { threatSchema } from '../rules/load-rules.ts';
 import { readSource } from '../rules/read-source.ts';
-import type { RefusedRule } from '../rules/rule.ts';
+import type { RejectedRule } from '../rules/rule.ts';
 import { faultInQuery, locateKey, parseToml, TomlFileError } from '../rules/toml-file.ts';
 import type { Hunt } from './hunt.ts';
 
@@ -81,15 +81,15 @@ function readQuery(
 
 /**
  * The hunts of all `*.toml` files in the directories, in the order of the directories and then of the names, and the files that were
- * refused. A directory that does not exist holds none; one that cannot be read is refused as a whole. Of two files with one id the
- * later is refused.
+ * rejected. A directory that does not exist holds none; one that cannot be read is rejected as a whole. Of two files with one id the
+ * later is rejected.
  */
-export function readHunts(directories: readonly string[]): { hunts: Hunt[]; refused: RefusedRule[] } {
+export function readHunts(directories: readonly string[]): { hunts: Hunt[]; rejected: RejectedRule[] } {
   const hunts = new Map<string, Hunt>();
-  const refused: RefusedRule[] = [];
+  const rejected: RejectedRule[] = [];
   const refuse = (file: string, message: string, error?: TomlFileError): void => {
     const { line = 1, column = 1, excerpt = '' } = error ?? {};
-    refused.push({ file, id: undefined, line, column, message, excerpt });
+    rejected.push({ file, id: undefined, line, column, message, excerpt });
   };
   const refuseFor = (file: string, error: unknown): void => {
     if (error instanceof TomlFileError) refuse(file, error.message, error);
@@ -121,7 +121,7 @@ export function readHunts(directories: readonly string[]): { hunts: Hunt[]; refu
       }
     }
   }
-  return { hunts: [...hunts.values()], refused };
+  return { hunts: [...hunts.values()], rejected };
 }
 
 function namesIn(directory: string): string[] {

@@ -9,7 +9,7 @@ import { compileEql } from '../query/eql.ts';
 import { compileKql } from '../query/kql.ts';
 import { type CompiledQuery, QueryError } from '../query/query.ts';
 import { readSource } from './read-source.ts';
-import type { RefusedRule, Rule } from './rule.ts';
+import type { RejectedRule, Rule } from './rule.ts';
 import { faultInQuery, locateKey, parseToml, readToml, TomlFileError } from './toml-file.ts';
 
 /** Lies beside the rules and is none. */
@@ -260,17 +260,17 @@ function compileQuery(file: string, source: string, language: Rule['language'], 
   }
 }
 
-/** The rules of all files in the directories, in their order (`ruleFilesIn`), and those refused (`readRuleFiles`). */
-export function readRules(directories: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
-  const { files, refused: unreadable } = ruleFilesIn(directories);
-  const { rules, refused } = readRuleFiles(files);
-  return { rules, refused: [...unreadable, ...refused] };
+/** The rules of all files in the directories, in their order (`ruleFilesIn`), and those rejected (`readRuleFiles`). */
+export function readRules(directories: readonly string[]): { rules: Rule[]; rejected: RejectedRule[] } {
+  const { files, rejected: unreadable } = ruleFilesIn(directories);
+  const { rules, rejected } = readRuleFiles(files);
+  return { rules, rejected: [...unreadable, ...rejected] };
 }
 
-/** The rules of these files, and those refused. Of two files with one rule_id the later is refused. */
-export function readRuleFiles(files: readonly string[]): { rules: Rule[]; refused: RefusedRule[] } {
+/** The rules of these files, and those rejected. Of two files with one rule_id the later is rejected. */
+export function readRuleFiles(files: readonly string[]): { rules: Rule[]; rejected: RejectedRule[] } {
   const rules = new Map<string, Rule>();
-  const refused: RefusedRule[] = [];
+  const rejected: RejectedRule[] = [];
   for (const file of files) {
     let source = '';
     try {
@@ -283,19 +283,19 @@ export function readRuleFiles(files: readonly string[]): { rules: Rule[]; refuse
       }
       rules.set(rule.id, rule);
     } catch (error) {
-      refused.push(refusalOf(file, source, error));
+      rejected.push(rejectionOf(file, source, error));
     }
   }
-  return { rules: [...rules.values()], refused };
+  return { rules: [...rules.values()], rejected };
 }
 
 /**
  * All `*.toml` files in the directories, in the order of the directories and then of the names. A directory that does not exist holds none; one that
- * cannot be read is refused as a whole. Hidden files and `known-terms.toml` are passed over; links are followed.
+ * cannot be read is rejected as a whole. Hidden files and `known-terms.toml` are passed over; links are followed.
  */
-export function ruleFilesIn(directories: readonly string[]): { files: string[]; refused: RefusedRule[] } {
+export function ruleFilesIn(directories: readonly string[]): { files: string[]; rejected: RejectedRule[] } {
   const files: string[] = [];
-  const refused: RefusedRule[] = [];
+  const rejected: RejectedRule[] = [];
   for (const directory of directories) {
     try {
       for (const name of readdirSync(directory).sort()) {
@@ -303,14 +303,14 @@ export function ruleFilesIn(directories: readonly string[]): { files: string[]; 
           files.push(join(directory, name));
       }
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') refused.push(refusalOf(directory, '', error));
+      if (errorCode(error) !== 'ENOENT') rejected.push(rejectionOf(directory, '', error));
     }
   }
-  return { files, refused };
+  return { files, rejected };
 }
 
 /** The report about a file that was not loaded; rethrows errors that are not about the file. */
-function refusalOf(file: string, source: string, error: unknown): RefusedRule {
+function rejectionOf(file: string, source: string, error: unknown): RejectedRule {
   // The id helps to find the rule even where the text around it is broken.
   const id = /^[ \t]*rule_id[ \t]*=[ \t]*["']([a-z0-9-]{1,128})["']/m.exec(source)?.[1];
   if (error instanceof TomlFileError) {

@@ -4,7 +4,7 @@ import { readTextFile } from '../../collectors/host/read-file.ts';
 import { Unreadable } from '../../collectors/host/regular-file.ts';
 import { TomlFileError } from './toml-file.ts';
 
-/** Larger files are refused unread. */
+/** Larger files are rejected unread. */
 const maxBytes = 1024 * 1024;
 
 /** The text. Throws a TomlFileError for a fifo, a device, a directory or a large file, unread, and what open(2) answers. */

@@ -56,7 +56,7 @@ export interface Rule {
 }
 
 /** A rule file that was not loaded: the others run, `status` and the log name this one. Positions count from 1. */
-export interface RefusedRule {
+export interface RejectedRule {
   file: string;
   id: string | undefined;
   line: number;

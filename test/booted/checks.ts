@@ -168,7 +168,7 @@ export const checks: readonly Check[] = [
     async run({ status, traits: { traced } }) {
       const { sensor, packages, rules } = await status();
       const by = packages.directories.map((directory) => directory.by);
-      expect(rules.refused).toEqual([]);
+      expect(rules.rejected).toEqual([]);
       if (traced) {
         expect(sensor).toMatchObject({ name: 'tracefs', lost_events: 0 });
         for (const probed of ['/usr/bin/dpkg', '/usr/bin/rpm', 'execve']) {
@@ -348,7 +348,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'systemctl reload: taken, or refused',
+    name: 'systemctl reload: taken, or rejected',
     async run({ machine, must, once, status }) {
       const configure = (interval: string) => must(`printf '[hunts]\\ninterval = "${interval}"\\n' >${mine}`);
       const reloaded = async (command: string): Promise<string | undefined> => {
@@ -358,7 +358,7 @@ export const checks: readonly Check[] = [
           const last = (JSON.parse(output) as AgentStatus).reloaded?.last;
           return last !== undefined && last !== before;
         });
-        return (JSON.parse(answer) as AgentStatus).reloaded?.refused;
+        return (JSON.parse(answer) as AgentStatus).reloaded?.rejected;
       };
       await configure('off');
       expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
@@ -378,7 +378,7 @@ export const checks: readonly Check[] = [
       expect(await must('journalctl -b -o cat -t stepparent')).toMatch(
         new RegExp(`^stepparent: .*${broken}:1:1: `, 'm'),
       );
-      expect(await status()).toMatchObject({ rules: { loaded, refused: [] } });
+      expect(await status()).toMatchObject({ rules: { loaded, rejected: [] } });
       expect(await must(isActive)).toBe('active\n');
       await must(`rm ${broken}`);
       expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);

@@ -76,7 +76,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     expect(stderr).not.toMatch(/^ +at /m);
   });
 
-  test('a rule that is wrong is refused by name, and the others run', async () => {
+  test('a rule that is wrong is rejected by name, and the others run', async () => {
     const rules = join(scratch, 'rules');
     mkdirSync(rules);
     const rule = (id: string, query: string) =>
@@ -86,10 +86,10 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     writeFileSync(join(rules, 'good.toml'), rule('e2e-good', `process where process.parent.executable == "${parent}"`));
     const agent = testAgent(scratch, `directories.rules = ${JSON.stringify([join(top, 'detectors/rules'), rules])}\n`);
     await agent.start();
-    expect(agent.stdout).toMatch(new RegExp(`^rule refused: ${rules}/bad.toml:\\d+: `, 'm'));
+    expect(agent.stdout).toMatch(new RegExp(`^rule rejected: ${rules}/bad.toml:\\d+: `, 'm'));
     expect(agent.stdout).toMatch(/^rules: .*e2e-good/m);
     const status = await agent.status();
-    expect(status.rules.refused).toMatchObject([{ file: join(rules, 'bad.toml'), line: expect.any(Number) }]);
+    expect(status.rules.rejected).toMatchObject([{ file: join(rules, 'bad.toml'), line: expect.any(Number) }]);
     expect(status.rules.loaded).toContain('e2e-good');
     expect(status.rules.loaded.length).toBe(1 + readRules([join(top, 'detectors/rules')]).rules.length);
     expect(status.state).toBe('degraded');
@@ -108,7 +108,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     await agent.stop(1);
   });
 
-  test('a second agent is refused', async () => {
+  test('a second agent is rejected', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const { code, stdout, stderr } = await runCli(['run', '--config', agent.config]);

@@ -16,7 +16,7 @@ async function reload(agent: TestAgent): Promise<string | undefined> {
     const status = await agent.status();
     return status.reloaded !== undefined && status.reloaded.last !== before && status;
   });
-  return reloaded?.refused;
+  return reloaded?.rejected;
 }
 
 const ruleFile = join(import.meta.dirname, '../../detectors/rules/dpkg-package-installed-by-unusual-parent.toml');
@@ -143,7 +143,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
     agent.configure('');
     await agent.stop(2);
 
-    // What was refused at the start is refused still, and all else is in force.
+    // What was rejected at the start is rejected still, and all else is in force.
     await agent.start();
     writeFileSync(join(agent.directory, 'rules/second-copy.toml'), renamed('second-copy'));
     expect(await asked()).toMatchObject({

@@ -15,16 +15,16 @@ const settingOf = (data: unknown, name: string): unknown =>
   name.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
 
 test('as it comes it changes nothing', () => {
-  const { table, warnings, refused } = parseConfigurationFile(sample, 'config.toml');
-  expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+  const { table, warnings, rejected } = parseConfigurationFile(sample, 'config.toml');
+  expect({ warnings, rejected }).toEqual({ warnings: [], rejected: [] });
   expect(completeConfiguration([table])).toEqual(completeConfiguration([]));
 });
 
 test('without the # each key has its default, or a value that is allowed', () => {
   expect(sample.match(setting)).toHaveLength(configurationKeys.length);
   const text = sample.replaceAll(setting, '');
-  const { table, warnings, refused } = parseConfigurationFile(text, 'config.toml');
-  expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+  const { table, warnings, rejected } = parseConfigurationFile(text, 'config.toml');
+  expect({ warnings, rejected }).toEqual({ warnings: [], rejected: [] });
   for (const { name, default: value, example } of configurationKeys) {
     expect(settingOf(table, name), name).toEqual(asInstalled(value ?? example));
   }
@@ -36,11 +36,11 @@ test('without the # each key has its default, or a value that is allowed', () =>
 test('each # can be taken away alone', () => {
   for (const { name, default: value, example } of configurationKeys) {
     const key = name.slice(name.lastIndexOf('.') + 1);
-    const { table, warnings, refused } = parseConfigurationFile(
+    const { table, warnings, rejected } = parseConfigurationFile(
       sample.replace(`\n#${key} = `, `\n${key} = `),
       'c.toml',
     );
-    expect({ warnings, refused }).toEqual({ warnings: [], refused: [] });
+    expect({ warnings, rejected }).toEqual({ warnings: [], rejected: [] });
     expect(settingOf(table, name), name).toEqual(asInstalled(value ?? example));
   }
 });

@@ -41,7 +41,7 @@ export const add = (): Command =>
 
 const chars = 300;
 
-/** False when it was not written: refused, or the person said no. */
+/** False when it was not written: rejected, or the person said no. */
 async function addException({ from, field: fields = [], ...options }: AddOptions): Promise<boolean> {
   const { makeException } = await import('../../configuration/make-exception.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');

@@ -11,12 +11,12 @@ interface CheckOptions extends GlobalOptions {
 
 export const check = (): Command =>
   defineCommand('check')
-    .description('check the rules that the agent loads, or files beside them; exit code 1 when any is refused')
-    .argument('[file...]', 'files or directories')
+    .description('check rules; exit code 1 when any is rejected')
+    .argument('[file...]', 'files or directories of rules; without them, the rules that the agent loads')
     .addOption(strictOption())
     .action(action(checkFiles));
 
-/** True when nothing is refused; with `strict`, when there is no warning either. */
+/** True when nothing is rejected; with `strict`, when there is no warning either. */
 async function checkFiles({ config, strict }: CheckOptions, files: string[]): Promise<boolean> {
   const { checkRules } = await import('../../configuration/check-rules.ts');
   return printCheck('rule', checkRules(files, config), strict);

@@ -18,13 +18,13 @@ export const list = (): Command =>
 
 const lineChars = 1000;
 
-/** Prints one line a rule; those refused are named on standard error. */
+/** Prints one line a rule; those rejected are named on standard error. */
 async function listRules({ config, json }: ListOptions): Promise<void> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
-  const { refusedLine } = await import('../../daemon/agent-status.ts');
-  const { rules, refused } = readRules(readConfiguration(config).configuration.directories.rules);
-  for (const rule of refused) console.error(`stepparent: ${escapeText(refusedLine(rule), lineChars)}`);
+  const { rejectedLine } = await import('../../daemon/agent-status.ts');
+  const { rules, rejected } = readRules(readConfiguration(config).configuration.directories.rules);
+  for (const rule of rejected) console.error(`stepparent: ${escapeText(rejectedLine(rule), lineChars)}`);
   if (json) for (const rule of rules) process.stdout.write(`${JSON.stringify(summaryOf(rule))}\n`);
   else {
     const rows = rules.map(({ id, severity, riskScore, type, name }) => [id, severity, `${riskScore}`, type, name]);

@@ -106,7 +106,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 const stepparent = (...args: string[]): Promise<Result> => run(process.execPath, [main, ...args, '--config', config]);
 
-/** The numbers of a line that sums up: how many are right, refused, warned of. */
+/** The numbers of a line that sums up: how many are valid, rejected, warned of. */
 const countsOf = (line = ''): number[] => (line.match(/\d+/g) ?? []).map(Number);
 
 test('alerts: one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
@@ -149,7 +149,7 @@ test('nothing to show is said on standard error', async () => {
   expect((await stepparent('alerts', '--limit', '2')).err).toBe('the newest 2; --limit shows more\n');
 });
 
-test('colour is for the severity, on a terminal that has not refused it', async () => {
+test('colour is for the severity, on a terminal that has not rejected it', async () => {
   const coloured = await run(process.execPath, [main, 'alerts', '--config', config], {
     FORCE_COLOR: '1',
     NO_COLOR: undefined,
@@ -303,28 +303,28 @@ test('rules: list and show', async () => {
   expect(await stepparent('rules', 'show', 'none')).toMatchObject({ code: 1, out: '' });
 });
 
-test('rules check names file, line and column of what is refused', async () => {
-  expect(await stepparent('rules', 'check')).toEqual({ code: 0, out: '', err: '2 rules are right, 0 refused\n' });
+test('rules check names file, line and column of what is rejected', async () => {
+  expect(await stepparent('rules', 'check')).toEqual({ code: 0, out: '', err: '2 rules valid, 0 rejected\n' });
   const wrong = join(directory, 'wrong.toml');
   writeFileSync(wrong, ruleText('wrong', 'loud'));
   const { code, out, err } = await stepparent('rules', 'check', wrong, join(directory, 'rules'), '/nowhere.toml');
   expect(code).toBe(1);
-  expect(out).toMatch(new RegExp(`^refused: ${wrong}:6:1: \`rule\\.severity\` .*"low"`));
+  expect(out).toMatch(new RegExp(`^rejected: ${wrong}:6:1: \`rule\\.severity\` .*"low"`));
   expect(out).toContain('severity = "loud"\n');
   expect(out).toContain('^');
-  expect(out).toMatch(/^refused: \/nowhere\.toml:1:1: .*ENOENT/m);
+  expect(out).toMatch(/^rejected: \/nowhere\.toml:1:1: .*ENOENT/m);
   expect(countsOf(err)).toEqual([2, 2]);
 });
 
-test('rules check refuses what the agent refuses: the id of a rule that is loaded already', async () => {
+test('rules check rejects what the agent rejects: the id of a rule that is loaded already', async () => {
   const rule = join(directory, 'rules', 'a-rule.toml');
   const copy = join(directory, 'copy-of-a-rule.toml');
   writeFileSync(copy, ruleText('a-rule', 'low'));
-  const refusedAt = (file: string): RegExp =>
-    new RegExp(`^refused: ${file}:3:1: \`rule\\.rule_id\` .*${rule}.*\nrule_id = "a-rule"\n\\^~~~~~~\n$`);
-  const refused = await stepparent('rules', 'check', copy);
-  expect(refused).toMatchObject({ code: 1, out: expect.stringMatching(refusedAt(copy)) });
-  expect(countsOf(refused.err)).toEqual([0, 1]);
+  const rejectedAt = (file: string): RegExp =>
+    new RegExp(`^rejected: ${file}:3:1: \`rule\\.rule_id\` .*${rule}.*\nrule_id = "a-rule"\n\\^~~~~~~\n$`);
+  const rejected = await stepparent('rules', 'check', copy);
+  expect(rejected).toMatchObject({ code: 1, out: expect.stringMatching(rejectedAt(copy)) });
+  expect(countsOf(rejected.err)).toEqual([0, 1]);
   // By itself, by another name, and in its directory it is no other rule.
   const link = join(directory, 'link.toml');
   symlinkSync(rule, link);
@@ -334,7 +334,7 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
   mkdirSync(alone);
   writeFileSync(join(alone, 'c.toml'), ruleText('c-rule', 'low'));
   const twice = await stepparent('rules', 'check', join(alone, 'c.toml'), alone);
-  expect(twice).toEqual({ code: 0, out: '', err: '1 rule is right, 0 refused\n' });
+  expect(twice).toEqual({ code: 0, out: '', err: '1 rule valid, 0 rejected\n' });
 
   const second = join(directory, 'second');
   mkdirSync(second);
@@ -346,7 +346,7 @@ test('rules check refuses what the agent refuses: the id of a rule that is loade
     ['run', '--check'],
   ]) {
     const { code, out, err } = await run(process.execPath, [main, ...args, '--config', both]);
-    expect({ code, out }).toEqual({ code: 1, out: expect.stringMatching(refusedAt(join(second, 'copy.toml'))) });
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringMatching(rejectedAt(join(second, 'copy.toml'))) });
     expect(countsOf(err.split('\n')[0])).toEqual([2, 1]);
   }
 });
@@ -371,7 +371,7 @@ test('rules check and run --check warn of what can never fire; --strict makes th
     expect(out.split('\n')).toEqual(shownOf(file));
     return { code, err };
   };
-  const err = '1 rule is right, 0 refused, 2 warnings\n';
+  const err = '1 rule valid, 0 rejected, 2 warnings\n';
   expect(await checked(['rules', 'check', odd, '--config', config], odd)).toEqual({ code: 0, err });
   expect(await checked(['rules', 'check', '--strict', odd, '--config', config], odd)).toEqual({ code: 1, err });
   expect(await stepparent('rules', 'check', '--strict')).toMatchObject({ code: 0, out: '' });
@@ -423,8 +423,8 @@ test('reload: says what the agent did', async () => {
   const fault = { file: '/r/a.toml', line: 3, column: 1, message: 'wrong\u001b' };
   const expectedOutput = {
     reloaded: { last: '2026-01-01T00:00:00.000Z' },
-    rules: { loaded: ['a', 'b'], refused: [] as object[] },
-    hunts: { refused: [] },
+    rules: { loaded: ['a', 'b'], rejected: [] as object[] },
+    hunts: { rejected: [] },
     warnings: ['/r/b.toml:1: odd'],
     restart_needed: ['sensor'],
   };
@@ -436,16 +436,16 @@ test('reload: says what the agent did', async () => {
   const notes = 'stepparent: warning: /r/b.toml:1: odd\nstepparent: a restart is needed for: sensor\n';
   expect(await stepparent('reload')).toEqual({
     code: 0,
-    out: 'reloaded: 2 rules loaded, 0 files refused\n',
+    out: 'reloaded: 2 rules loaded, 0 files rejected\n',
     err: notes,
   });
-  answer = { ...expectedOutput, rules: { ...expectedOutput.rules, refused: [fault] } };
+  answer = { ...expectedOutput, rules: { ...expectedOutput.rules, rejected: [fault] } };
   expect(await stepparent('reload')).toEqual({
     code: 1,
-    out: 'reloaded: 2 rules loaded, 1 files refused\n',
-    err: `stepparent: refused: /r/a.toml:3:1: wrong\\x1b\n${notes}`,
+    out: 'reloaded: 2 rules loaded, 1 file rejected\n',
+    err: `stepparent: rejected: /r/a.toml:3:1: wrong\\x1b\n${notes}`,
   });
-  answer = { ...expectedOutput, reloaded: { ...expectedOutput.reloaded, refused: '/r/a.toml:3:1: wrong' } };
+  answer = { ...expectedOutput, reloaded: { ...expectedOutput.reloaded, rejected: '/r/a.toml:3:1: wrong' } };
   expect(await stepparent('reload')).toEqual({
     code: 1,
     out: '',

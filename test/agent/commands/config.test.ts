@@ -59,10 +59,10 @@ test('check: files, warnings; they do not fail', async () => {
     '',
   ]);
   expect(out).toContain('`sensor."\\\\u001b[2J"`');
-  expect(err).toMatch(/^2 files, 2 warnings, 0 refused\n.*stepparent run --check\n$/);
+  expect(err).toMatch(/^2 files, 2 warnings, 0 rejected\n.*stepparent run --check\n$/);
 });
 
-test('check: all that is refused, with place and line, is 78', async () => {
+test('check: all that is rejected, with place and line, is 78', async () => {
   const directory = directoryOf({
     'config.toml': 'learning = 7\n[log]\nlevel = "loud"\n',
     'conf.d/a.toml': exception.replace('owner = "alice"\n', ''),
@@ -70,19 +70,19 @@ test('check: all that is refused, with place and line, is 78', async () => {
   });
   const { code, out, err } = await stepparent(['check', '--config', join(directory, 'config.toml')]);
   expect(code).toBe(78);
-  const refused = out.split('\n').filter((line) => line.startsWith('refused: '));
-  expect(refused.map((line) => line.slice(`refused: ${directory}/`.length))).toEqual([
+  const rejected = out.split('\n').filter((line) => line.startsWith('rejected: '));
+  expect(rejected.map((line) => line.slice(`rejected: ${directory}/`.length))).toEqual([
     expect.stringMatching(/^config\.toml:1:1: `learning` /),
     expect.stringMatching(/^config\.toml:3:1: `log\.level` .*"debug"/),
     expect.stringMatching(/^conf\.d\/a\.toml:\d:1: `exceptions\[0\]\.owner` /),
     expect.stringMatching(/^conf\.d\/b\.toml:1:1: `directories.rules` .*\/nowhere\/rules/),
   ]);
   expect(out).toContain('\nlevel = "loud"\n^~~~~\n');
-  expect(err).toMatch(/^3 files, 0 warnings, 4 refused\n/);
+  expect(err).toMatch(/^3 files, 0 warnings, 4 rejected\n/);
   const show = await stepparent(['show', '--config', join(directory, 'config.toml')]);
   expect(show.code).toBe(78);
   const messages = show.err.split('\n').filter((line) => line.startsWith('stepparent: '));
-  expect(messages).toEqual(refused.map((line) => line.replace('refused', 'stepparent')));
+  expect(messages).toEqual(rejected.map((line) => line.replace('rejected', 'stepparent')));
 });
 
 test('check FILE: that one by itself', async () => {
@@ -100,7 +100,7 @@ test('check FILE: that one by itself', async () => {
   expect(await stepparent(['check', join(directory, 'none.toml')])).toMatchObject({
     code: 78,
     out: expect.stringContaining(`${directory}/none.toml: `),
-    err: expect.stringMatching(/^0 files, 0 warnings, 1 refused\n/),
+    err: expect.stringMatching(/^0 files, 0 warnings, 1 rejected\n/),
   });
 });
 
@@ -132,7 +132,7 @@ test('show: TOML that gives the same configuration again, each value with its or
   const again = join(directory, 'again.toml');
   writeFileSync(again, out);
   const read = checkConfigurationFile(again);
-  expect({ warnings: read.warnings, refused: read.refused }).toEqual({ warnings: [], refused: [] });
+  expect({ warnings: read.warnings, rejected: read.rejected }).toEqual({ warnings: [], rejected: [] });
   const { directories: _, ...others } = completeConfiguration([{ learning: '3d', sensor: { mode: 'tracefs' } }]);
   expect(read.configuration).toMatchObject({
     ...others,
@@ -175,7 +175,7 @@ test('show --json: a document for each key and exception', async () => {
   expect(documentOf('exceptions')).toMatchObject({ file: config, line: 2, value: { owner: 'alice' } });
 });
 
-test('show: a refused configuration is 78, nothing is shown', async () => {
+test('show: a rejected configuration is 78, nothing is shown', async () => {
   const directory = directoryOf({ 'config.toml': 'learning = 7' });
   const { code, out, err } = await stepparent(['show', '--config', join(directory, 'config.toml')]);
   expect({ code, out }).toEqual({ code: 78, out: '' });

@@ -154,8 +154,8 @@ test('fields narrow it, of several values each must be there', async () => {
 });
 
 test('what names one process is no condition, and without another there is no exception', async () => {
-  const refused = await runException('add', '--from', idOf(3), '--yes');
-  expect(refused).toEqual({
+  const rejected = await runException('add', '--from', idOf(3), '--yes');
+  expect(rejected).toEqual({
     code: 1,
     out: '',
     err: 'stepparent: process.entity_id is another in each process: say with --field what must be the same\n',
@@ -238,7 +238,7 @@ test.for<[() => string[], string]>([
   [() => ['--from', idOf(0), '--file', '../x.toml'], '--file must be a name of letters'],
   [() => ['--from', idOf(0), '--file', '.x'], '--file must be a name of letters'],
   [() => ['--from', idOf(0), '--reason', ' '], 'this cannot be written as an exception: '],
-])('add is refused: %#: %s', async ([args, message]) => {
+])('add is rejected: %#: %s', async ([args, message]) => {
   const { code, err } = await runException('add', ...args(), '--yes');
   expect({ code, err: err.slice(0, message.length + 12) }).toEqual({ code: 1, err: `stepparent: ${message}` });
   expect(written()).toEqual([]);

@@ -58,16 +58,16 @@ const stepparent = (...args: string[]): Promise<Result> =>
 /** Lines without what stands before the path that they name. */
 const placed = (text: string): string[] => text.replaceAll(/^[^/\n]*(?=\/)/gm, '').split('\n');
 
-/** The numbers of the last line, which sums up: how many are right, refused, warned of. */
+/** The numbers of the last line, which sums up: how many are valid, rejected, warned of. */
 const countsOf = (text: string): number[] => (text.trimEnd().split('\n').at(-1)?.match(/\d+/g) ?? []).map(Number);
 
-test('run --check says which hunts are refused, also for their SQL', async () => {
-  const file = join(directory, 'hunts', 'refused.toml');
+test('run --check says which hunts are rejected, also for their SQL', async () => {
+  const file = join(directory, 'hunts', 'rejected.toml');
   const unless = join(directory, 'hunts', 'unless.toml');
   const wrong = [`${directory}/hunts/wrong.toml:6:1: \`hunt.sql\`: no such column: frm`, "sql = '''", '^~~', ''];
   const alone = await stepparent('run', '--check');
   expect({ code: alone.code, out: placed(alone.out) }).toEqual({ code: 1, out: wrong });
-  expect(alone.err).toMatch(/\n1 hunt is right, 1 refused\n$/);
+  expect(alone.err).toMatch(/\n1 hunt valid, 1 rejected\n$/);
   writeFileSync(file, '[hunt]\nidd = "x"\n');
   writeFileSync(unless, `[hunt.finding]\nreason = "r"\nunless = "b = 1"\n${hunt('unless', 'SELECT 1 AS a')}`);
   try {
@@ -97,7 +97,7 @@ test('run --check warns of columns that a hunt names and its rows have not', asy
     expect(out).toContain(
       `hunt warning: ${file}:2:1: \`hunt.finding.reason\`: the rows have no column "pth"; did you mean "path"?\n`,
     );
-    expect(err).toMatch(/\n2 hunts are right, 1 refused, 2 warnings\n$/);
+    expect(err).toMatch(/\n2 hunts valid, 1 rejected, 2 warnings\n$/);
   } finally {
     rmSync(file);
   }

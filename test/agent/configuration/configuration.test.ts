@@ -25,16 +25,16 @@ function directoryOf(files: Record<string, string>): string {
   return directory;
 }
 
-function refusalOf(text: string): string {
-  const [error] = parseConfigurationFile(text, 'c.toml').refused;
+function rejectionOf(text: string): string {
+  const [error] = parseConfigurationFile(text, 'c.toml').rejected;
   if (error === undefined) return 'accepted';
   expect(error).toBeInstanceOf(ConfigurationError);
   return error.message;
 }
 
 const tableOf = (text: string) => {
-  const { table, refused } = parseConfigurationFile(text, 'c.toml');
-  expect(refused).toEqual([]);
+  const { table, rejected } = parseConfigurationFile(text, 'c.toml');
+  expect(rejected).toEqual([]);
   return table;
 };
 
@@ -120,8 +120,8 @@ test.for([
   ['trust_package_managers = "yes"', 'c.toml:1:1: `trust_package_managers` ', 'true'],
   ['learning = "3d"\nlearning = "4d"', 'c.toml:2:1: ', 'TOML'],
   ['learning = ', 'c.toml:1:12: ', 'TOML'],
-])('%j is refused', ([text = '', place = '', allowed = '']) => {
-  const refusal = refusalOf(text);
+])('%j is rejected', ([text = '', place = '', allowed = '']) => {
+  const refusal = rejectionOf(text);
   expect(refusal.slice(0, place.length)).toBe(place);
   expect(refusal.slice(place.length)).toContain(allowed);
   expect(refusal).not.toContain('\n');
@@ -149,7 +149,7 @@ test.for([
   ['[log]\nlevel = "warn"', []],
 ] as const)('%j is warned of and read otherwise', ([text, warnings]) => {
   const { table, ...notes } = parseConfigurationFile(text, 'c.toml');
-  expect(notes).toEqual({ warnings, refused: [] });
+  expect(notes).toEqual({ warnings, rejected: [] });
   const configuration = completeConfiguration([table]);
   expect(configuration).toEqual(
     completeConfiguration([text.startsWith('[log]\nlevel') ? { log: { level: 'warn' } } : {}]),
@@ -159,9 +159,9 @@ test.for([
 });
 
 test('a mistyped key and a wrong value are both told', () => {
-  const { warnings, refused } = parseConfigurationFile('lerning = "1d"\nlearning = 1\n[log]\nlevel = "x"', 'c.toml');
+  const { warnings, rejected } = parseConfigurationFile('lerning = "1d"\nlearning = 1\n[log]\nlevel = "x"', 'c.toml');
   expect(warnings).toEqual([expect.stringMatching(/^c\.toml:1: .*`lerning`.*`learning`/)]);
-  expect(refused.map(({ message }) => message.slice(0, 22))).toEqual([
+  expect(rejected.map(({ message }) => message.slice(0, 22))).toEqual([
     'c.toml:2:1: `learning`',
     'c.toml:4:1: `log.level',
   ]);
@@ -182,17 +182,17 @@ test.for([
   ['sensor.buffer_total_mb = 8', 'c.toml:1:1: `sensor.buffer_total_mb` is now `sensor.buffer_total_mib`'],
   ['[events]\nrecord = "process.name:x"', 'c.toml:2:1: `events.record` is now `events.store`'],
   ['[retention]\nmax_mb = 100', 'c.toml:2:1: `retention.max_mb` is now `retention.max_mib`'],
-] as const)('%j is refused with the new name', ([text, message]) => {
-  const { warnings, refused, table } = parseConfigurationFile(text, 'c.toml');
-  expect(refused.map((error) => error.message)).toEqual([message]);
+] as const)('%j is rejected with the new name', ([text, message]) => {
+  const { warnings, rejected, table } = parseConfigurationFile(text, 'c.toml');
+  expect(rejected.map((error) => error.message)).toEqual([message]);
   expect({ warnings, table }).toEqual({ warnings: [], table: {} });
   const newName = /`([^`]+)`$/.exec(message)?.[1];
   expect(configurationKeys.map(({ name }) => name)).toContain(newName);
 });
 
 test('a key in quotes that has the letters of an old name is only unknown', () => {
-  const { warnings, refused } = parseConfigurationFile('"events.record" = 1', 'c.toml');
-  expect(refused).toEqual([]);
+  const { warnings, rejected } = parseConfigurationFile('"events.record" = 1', 'c.toml');
+  expect(rejected).toEqual([]);
   expect(warnings).toHaveLength(1);
 });
 
@@ -204,7 +204,7 @@ test('a file full of unknown keys is told within bounds', () => {
   for (const warning of warnings) expect(warning.length).toBeLessThan(300);
 });
 
-test('what is set, where, and all that is refused in all files', () => {
+test('what is set, where, and all that is rejected in all files', () => {
   const directory = directoryOf({
     'config.toml': 'learning = "1d"\nsensor.mode = "procfs"\nlerning = 1',
     'conf.d/1.toml': '\n\n[sensor]\nmode = "tracefs"',
@@ -219,8 +219,8 @@ test('what is set, where, and all that is refused in all files', () => {
 
   writeFileSync(join(directory, 'conf.d/1.toml'), 'sensor.mode = 1\nlog.level = 1');
   writeFileSync(join(directory, 'conf.d/2.toml'), 'learning = ');
-  const { refused, configuration } = checkConfiguration(join(directory, 'config.toml'));
-  expect(refused.map(({ message }) => inDirectory(message).split(' ')[0])).toEqual([
+  const { rejected, configuration } = checkConfiguration(join(directory, 'config.toml'));
+  expect(rejected.map(({ message }) => inDirectory(message).split(' ')[0])).toEqual([
     'conf.d/1.toml:1:1:',
     'conf.d/1.toml:2:1:',
     'conf.d/2.toml:1:12:',
@@ -269,12 +269,12 @@ test.for([
   ['a large file', (file: string) => [writeFileSync(file, ''), truncateSync(file, 2 ** 40)], undefined],
   ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that is not there'],
   ['a link to itself', (file: string) => symlinkSync(file, file), 'cannot be read (ELOOP)'],
-] as const)('in conf.d %s is refused, and the others are read', ([, make, message]) => {
+] as const)('in conf.d %s is rejected, and the others are read', ([, make, message]) => {
   const directory = directoryOf({ 'config.toml': 'log.level = "warn"', 'conf.d/b.toml': 'learning = "2d"' });
   const file = join(directory, 'conf.d/a.toml');
   make(file);
-  const { refused, configuration } = checkConfiguration(join(directory, 'config.toml'));
-  expect(refused).toEqual([new ConfigurationError(file, message ?? whyUnreadable(file))]);
+  const { rejected, configuration } = checkConfiguration(join(directory, 'config.toml'));
+  expect(rejected).toEqual([new ConfigurationError(file, message ?? whyUnreadable(file))]);
   expect(configuration).toMatchObject({ learning: 2 * 86_400_000, log: { level: 'warn' } });
 });
 

@@ -32,8 +32,8 @@ function exceptionText(change: Record<string, string> = {}): string {
   return Object.values(lines).join('\n');
 }
 
-function refusalOf(text: string): string {
-  const [error] = parseConfigurationFile(text, 'c.toml').refused;
+function rejectionOf(text: string): string {
+  const [error] = parseConfigurationFile(text, 'c.toml').rejected;
   if (error === undefined) return 'accepted';
   expect(error).toBeInstanceOf(ConfigurationError);
   return error.message;
@@ -67,7 +67,7 @@ test('a whole one, with its place', () => {
   expect(parseConfigurationFile(text, 'c.toml')).toEqual({
     table: { log: { level: 'warn' } },
     warnings: [],
-    refused: [],
+    rejected: [],
   });
   expect(parseExceptions(text, 'c.toml')).toEqual([
     {
@@ -149,8 +149,8 @@ test.for<[change: Record<string, string>, place: string, allowed: string]>([
   [{ operator: 'operator = "exists"' }, '9:1: `exceptions[0].when[0].values` ', 'left out with the operator "exists"'],
   [{ values: 'values = ["x"]\nvalue = "x"' }, '10:1: ', '`exceptions[0].when[0].value`'],
   [{ head: '[exceptions]' }, '', '`exceptions`'],
-])('%j is refused', ([change, place, allowed]) => {
-  const message = refusalOf(exceptionText(change));
+])('%j is rejected', ([change, place, allowed]) => {
+  const message = rejectionOf(exceptionText(change));
   expect(message.slice(0, `c.toml:${place}`.length)).toBe(`c.toml:${place}`);
   expect(message.slice(`c.toml:${place}`.length)).toContain(allowed);
   expect(message).not.toContain('\n');

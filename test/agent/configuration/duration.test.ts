@@ -53,6 +53,6 @@ test.for([
   '2026-04-01T25:00',
   '04/01/2026',
   '-1d',
-])('since %j is refused', (text) => {
+])('since %j is rejected', (text) => {
   expect(parseSince(text, nowMs)).toBeUndefined();
 });

@@ -44,7 +44,7 @@ const running: AgentStatus = {
   ],
   configuration: ['/etc/stepparent/config.toml'],
   warnings: ['/etc/stepparent/config.toml:1: unknown key "a\n"'],
-  reloaded: { last: time, refused: '/etc/stepparent/rules.d/x.toml:3:1: no\x1b' },
+  reloaded: { last: time, rejected: '/etc/stepparent/rules.d/x.toml:3:1: no\x1b' },
   restart_needed: ['sensor', 'alerts'],
   sensor: {
     name: 'tracefs',
@@ -69,10 +69,10 @@ const running: AgentStatus = {
     uncounted: 0,
   },
   processes: 231,
-  processes_refused: 0,
+  processes_rejected: 0,
   rules: {
     loaded: ['a', 'b'],
-    refused: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
+    rejected: [{ file: '/r/x.toml', id: undefined, line: 3, column: 1, message: 'unknown key', excerpt: '' }],
   },
   hunts: {
     scheduled: [
@@ -80,7 +80,7 @@ const running: AgentStatus = {
       { id: 'broken', last: time, findings: 0, error: 'no such table: x\n' },
       { id: 'later', findings: 0 },
     ],
-    refused: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
+    rejected: [{ file: '/h/y.toml', id: undefined, line: 2, column: 1, message: 'unknown key', excerpt: '' }],
   },
   exceptions: { in_force: 2, expired: 1, warnings: ['/c/a.toml:3: it\x1b[2J'] },
   trust_package_managers: true,

@@ -28,7 +28,7 @@ const healthy: HealthInput = {
     sensor: { unprobed: [], lost_events: 0 },
     packages: { directories: [{ path: '/var/lib/dpkg', by: 'fanotify', files: 1 }], missing: [] },
   },
-  policy: { reloadRefused: undefined, rules: 1, refusedRules: 0, refusedHunts: 0 },
+  policy: { reloadFailure: undefined, rules: 1, rejectedRules: 0, rejectedHunts: 0 },
   storage: { refused: undefined, dropped: 0 },
   delivery: { sinks: [sink('journald'), sink('stdout'), sink('ndjson')], unwritable: undefined },
   recentFaults: [],
@@ -42,8 +42,8 @@ const polled = (reason: string) => ({ path: '/x', by: 'chokidar' as const, reaso
 const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: string[]][] = [
   [
     'configuration_reload',
-    { policy: { ...policy, reloadRefused: 'a.toml:1:1: no' } },
-    ['the last reload was refused: a.toml:1:1: no'],
+    { policy: { ...policy, reloadFailure: 'a.toml:1:1: no' } },
+    ['the last reload failed: a.toml:1:1: no'],
   ],
   ['kernel_tracing', { collection: { ...collection, untraced: 'no tracefs' } }, ['no tracefs']],
   [
@@ -77,8 +77,8 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
     { collection: { ...collection, packages: { directories: [], missing: ['/a', '/b'] } } },
     ['/a is missing', '/b is missing'],
   ],
-  ['rule_files', { policy: { ...policy, refusedRules: 2 } }, ['2 rules refused']],
-  ['hunt_files', { policy: { ...policy, refusedHunts: 1 } }, ['1 hunts refused']],
+  ['rule_files', { policy: { ...policy, rejectedRules: 2 } }, ['2 rules rejected']],
+  ['hunt_files', { policy: { ...policy, rejectedHunts: 1 } }, ['1 hunts rejected']],
   ['loaded_rules', { policy: { ...policy, rules: 0 } }, ['no rule is loaded']],
   ['event_storage', { storage: { ...storage, refused: 'disk full' } }, ['events wait in memory: disk full']],
   ['dropped_findings', { storage: { ...storage, dropped: 3 } }, ['3 findings given up']],

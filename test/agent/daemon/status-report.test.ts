@@ -64,7 +64,7 @@ function opened(deps: Partial<StatusReportDeps> = {}) {
           },
           packages: { directories: [], missing: [], reported: 0, dropped: 0, ignored: 0, uncounted: 0 },
           processes: 2,
-          processes_refused: 0,
+          processes_rejected: 0,
         }),
       },
       policy: { report: () => ({ inForce, reloaded: undefined, restart_needed: ['sensor'], hunts: [] }) },

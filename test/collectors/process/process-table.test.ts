@@ -311,10 +311,10 @@ describe('bounds', () => {
     for (let pid = 1; pid <= 131_072; pid++) table.fork(fork(pid - 1, pid));
     // 0, read as the creator of 1, is in it too.
     expect(table.size).toBe(131_072);
-    expect(table.refused).toBe(1);
+    expect(table.rejected).toBe(1);
     table.fork(fork(5, 200_000));
     expect(table.find(200_000)).toBe(undefined);
-    expect(table.refused).toBe(2);
+    expect(table.rejected).toBe(2);
     table.exit(exit(5));
     table.fork(fork(6, 200_000));
     expect(ancestors(table.find(200_000))[0]).toBe(6);

@@ -14,7 +14,7 @@ import { exampleFinding } from '../../storage/examples.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 import { dayMs, execEvent, fileEvent, nowMs } from './hunt-events.ts';
 
-const { hunts, refused } = readHunts([shippedHunts]);
+const { hunts, rejected } = readHunts([shippedHunts]);
 
 function hunt(id: string): Hunt {
   const found = hunts.find((each) => each.id === id);
@@ -46,7 +46,7 @@ function ask(database: QueryDatabase, sql: string, days = 7): Record<string, Ans
 
 describe('all', () => {
   test('are loaded', () => {
-    expect(refused).toEqual([]);
+    expect(rejected).toEqual([]);
     expect(hunts.map(({ id }) => id)).toEqual([
       'alerts-on-few-hosts',
       'lifecycle-script-children',

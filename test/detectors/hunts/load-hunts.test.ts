@@ -63,7 +63,7 @@ test.for([
   [`${text()}\nesql = "from events"`, 12, /either `hunt\.sql` or `hunt\.esql`/],
   [text().replace(/sql = '''[\s\S]*'''/, ''), 1, /either `hunt\.sql` or `hunt\.esql`/],
   ['[hunt]\nid = ', 2, /TOML/],
-] as const)('refused: %#', ([source, line, message]) => {
+] as const)('rejected: %#', ([source, line, message]) => {
   const refusal = () => parseHunt('h.toml', source);
   expect(refusal).toThrow(TomlFileError);
   expect(refusal).toThrow(message);
@@ -82,9 +82,9 @@ test('folders: in order, hidden and other files passed over, one bad file does n
   writeFileSync(join(directory, 'more', 'wrong.toml'), '[hunt]\nidd = "x"\n');
   mkdirSync(join(directory, 'more', 'folder.toml'));
   execFileSync('mkfifo', [join(directory, 'more', 'fifo.toml')]);
-  const { hunts, refused } = readHunts([join(directory, 'loader.ts'), directory, '/nowhere', join(directory, 'more')]);
+  const { hunts, rejected } = readHunts([join(directory, 'loader.ts'), directory, '/nowhere', join(directory, 'more')]);
   expect(hunts.map(({ id }) => id)).toEqual(['a', 'b']);
-  expect(refused.map(({ file, line, message }) => `${file.slice(directory.length)}:${line}: ${message}`)).toEqual([
+  expect(rejected.map(({ file, line, message }) => `${file.slice(directory.length)}:${line}: ${message}`)).toEqual([
     '/loader.ts:1: cannot be read (ENOTDIR)',
     `/large.toml:1: ${whyUnreadable(join(directory, 'large.toml'))}`,
     `/more/again.toml:2: \`hunt.id\` "a" is that of ${directory}/a.toml already`,
@@ -92,7 +92,7 @@ test('folders: in order, hidden and other files passed over, one bad file does n
     `/more/folder.toml:1: ${whyUnreadable(join(directory, 'more', 'folder.toml'))}`,
     expect.stringMatching(/^\/more\/wrong\.toml:2: .*`hunt\.idd`/),
   ]);
-  expect(refused.filter(({ excerpt }) => excerpt !== '').map(({ file }) => file.slice(directory.length))).toEqual([
+  expect(rejected.filter(({ excerpt }) => excerpt !== '').map(({ file }) => file.slice(directory.length))).toEqual([
     '/more/again.toml',
     '/more/wrong.toml',
   ]);

@@ -60,7 +60,7 @@ function errorOf(source: string): TomlFileError {
     if (error instanceof TomlFileError) return error;
     throw error;
   }
-  throw new Error('the rule was not refused');
+  throw new Error('the rule was not rejected');
 }
 
 describe('a rule that is right', () => {
@@ -333,21 +333,21 @@ describe('folders of rules', () => {
     write('first/known-terms.toml', 'list = []');
     write('first/.hidden.toml', 'no rule');
     write('first/readme.md', 'no rule');
-    const { rules, refused } = readRules([
+    const { rules, rejected } = readRules([
       join(directory, 'first'),
       join(directory, 'absent'),
       join(directory, 'second'),
     ]);
     expect(rules.map(({ id }) => id)).toEqual(['a-rule', 'z-rule', 'b-rule']);
-    expect(refused).toEqual([]);
+    expect(rejected).toEqual([]);
   });
 
-  test('a broken file is refused by itself', () => {
+  test('a broken file is rejected by itself', () => {
     const file = write('broken.toml', plain.replace('name:dpkg', 'name:'));
     write('right.toml', plain.replace('a-rule', 'right'));
-    const { rules, refused } = readRules([directory]);
+    const { rules, rejected } = readRules([directory]);
     expect(rules.map(({ id }) => id)).toEqual(['right']);
-    expect(refused).toEqual([
+    expect(rejected).toEqual([
       {
         file,
         id: 'a-rule',
@@ -359,12 +359,12 @@ describe('folders of rules', () => {
     ]);
   });
 
-  test('the later of two files with one id is refused', () => {
+  test('the later of two files with one id is rejected', () => {
     const first = write('1.toml', plain);
     const second = write('2.toml', `# again\n${plain}`);
-    const { rules, refused } = readRules([directory]);
+    const { rules, rejected } = readRules([directory]);
     expect(rules.map(({ file }) => file)).toEqual([first]);
-    expect(refused).toEqual([
+    expect(rejected).toEqual([
       {
         file: second,
         id: 'a-rule',
@@ -376,25 +376,25 @@ describe('folders of rules', () => {
     ]);
   });
 
-  test('what is no file, or too large a one, is refused unread', () => {
+  test('what is no file, or too large a one, is rejected unread', () => {
     const large = write('large.toml', `${plain}#${' '.repeat(1024 * 1024)}`);
     const nowhere = join(directory, 'nowhere.toml');
     symlinkSync('/nowhere', nowhere);
     const device = join(directory, 'zero.toml');
     symlinkSync('/dev/zero', device);
-    const { rules, refused } = readRules([directory]);
+    const { rules, rejected } = readRules([directory]);
     expect(rules).toEqual([]);
     const blank = { id: undefined, line: 1, column: 1, excerpt: '' };
-    expect(refused).toEqual([
+    expect(rejected).toEqual([
       { ...blank, file: large, message: whyUnreadable(large) },
       { ...blank, file: nowhere, message: 'cannot be read (ENOENT)' },
       { ...blank, file: device, message: whyUnreadable(device) },
     ]);
   });
 
-  test('a folder that is none is refused', () => {
+  test('a folder that is none is rejected', () => {
     const file = write('file', '');
-    expect(readRules([file]).refused).toMatchObject([{ file, message: 'cannot be read (ENOTDIR)' }]);
+    expect(readRules([file]).rejected).toMatchObject([{ file, message: 'cannot be read (ENOTDIR)' }]);
   });
 
   test('a known-terms file says what is wrong with it', () => {

@@ -13,7 +13,7 @@ import { type RuleCases, readerOf } from './rule-cases.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const directory = join(root, 'detectors/rules');
-const { rules, refused } = readRules([directory]);
+const { rules, rejected } = readRules([directory]);
 const knownLists = readKnownTerms(shippedKnownTerms);
 
 /** The values that a query excludes, with their fields: each must be tried. */
@@ -33,8 +33,8 @@ function excluded({ query }: Rule): { field: string; value: string }[] {
 
 const asList = (value: unknown) => [value].flat().map(String);
 
-test('none is refused', () => {
-  expect(refused).toEqual([]);
+test('none is rejected', () => {
+  expect(rejected).toEqual([]);
 });
 
 test.each([
@@ -87,7 +87,7 @@ describe.each(rules)('$id', (rule) => {
     const commands = commandsIn(rule.note);
     expect(commands.length).toBeGreaterThanOrEqual(2);
     for (const command of commands) {
-      expect({ command, refused: await refusalOf(command) }).toEqual({ command, refused: undefined });
+      expect({ command, rejected: await refusalOf(command) }).toEqual({ command, rejected: undefined });
     }
     for (const [, name, ...words] of commands) {
       const asked = words[words.indexOf('--rule') + 1];
