@@ -1,27 +1,23 @@
-// Builds the alert document: the event, the fields of the rule, and one sentence for a person.
+// Builds the alert document: the event, the fields of the rule, and its sentence: who did what - why it is unusual.
 
-import { escapeText } from '../collectors/event/escape-text.ts';
 import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 import { valueAt } from '../collectors/event/read-path.ts';
 import { cutBytes } from './cut-text.ts';
 import { durationText } from './duration.ts';
 import { type Exception, exceptionFields } from './exceptions.ts';
-import type { Rule, Severity, Threat, Verdict } from './rules/rule.ts';
+import { programText, shown } from './message/shown.ts';
+import { whatText } from './message/what.ts';
+import { subjectText, whoText } from './message/who.ts';
+import { isReasonWord, type ReasonWord, type Rule, type Severity, type Threat, type Verdict } from './rules/rule.ts';
 
 /** `event.severity`, by Elastic's convention for the four names; `event.risk_score` is the rule's own number. */
 export const severityNumbers: Readonly<Record<Severity, number>> = { low: 21, medium: 47, high: 73, critical: 99 };
 
-/**
- * The most that `message` takes, in UTF-8 bytes. Each value has its own share, small enough that no long path or argument
- * pushes the user, the unit or the reason out of the sentence.
- */
+/** The most that `message` takes, in UTF-8 bytes. Each value in it has its own share, so that no long one pushes out another. */
 export const messageBytes = 1024;
 const reasonBytes = 360;
-const commandBytes = 200;
-const valueBytes = 128;
-const directoryBytes = 96;
-const nameBytes = 40;
-const unitBytes = 64;
+/** Between what was done and why that is unusual. */
+const dash = ' - ';
 
 /** What an alert is built from; `id` is the alert's, and repeats when the same event is judged again. */
 export interface AlertDeps {
@@ -43,7 +39,7 @@ export function buildAlert({ event, verdict, state, id, exception }: AlertDeps):
   const reason = cutBytes(reasonText(event, verdict), reasonBytes);
   return {
     ...event,
-    message: `${cutBytes(actionText(event), messageBytes - Buffer.byteLength(reason) - 2)}; ${reason}`,
+    message: messageOf(actionText(event), reason),
     tags: [...rule.tags],
     event: { ...event.event, kind: 'alert', severity: severityNumbers[rule.severity], risk_score: rule.riskScore },
     rule: ruleFields(rule),
@@ -60,6 +56,10 @@ export function buildAlert({ event, verdict, state, id, exception }: AlertDeps):
     },
   };
 }
+
+/** The sentence of an alert: who did what, and why that is unusual. Of the two the first is cut to fit. */
+export const messageOf = (action: string, reason: string): string =>
+  `${cutBytes(action, messageBytes - Buffer.byteLength(reason) - dash.length)}${dash}${reason}`;
 
 function ruleFields(rule: Rule): Record<string, unknown> {
   const category = rule.threat[0]?.tactic.name;
@@ -100,88 +100,35 @@ function lists(entries: readonly { id: string; name: string; reference: string }
   };
 }
 
-/** The rule's clause with its `{field.name}` and `{window}` filled in; says so when what it compares was not observed. */
+/** The programs that only have the name of one of the distribution's, the process before its parent. */
+function impostorText({ process, stepparent: { genuine } }: StepparentEvent): string {
+  const impostors = [
+    ...(genuine?.process === false ? [process?.executable] : []),
+    ...(genuine?.parent === false ? [process?.parent?.executable] : []),
+  ];
+  return impostors.map((file) => programText(file) ?? 'an unobserved program').join(' or ') || 'no observed program';
+}
+
+/**
+ * The rule's clause with `{field.name}` and the names of `reasonWords` filled in. A new_terms rule whose terms were not observed has nothing to
+ * compare, and says that instead.
+ */
 function reasonText(event: StepparentEvent, { rule, terms, remark }: Verdict): string {
-  const missing = rule.termFields.filter((_, i) => terms[i] === null);
-  if (missing.length > 0) return `${missing.join(', ')} not observed, so the baseline could not be checked`;
+  const missing = rule.type === 'new_terms' ? rule.termFields.filter((_, i) => terms[i] === null) : [];
+  if (missing.length > 0) return `${missing.join(' and ')} not observed, so the baseline could not be checked`;
+  const values: Readonly<Record<ReasonWord, () => string>> = {
+    window: () => durationText(rule.windowMs),
+    who: () => whoText(event),
+    impostor: () => impostorText(event),
+  };
   const reason = rule.reason.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
-    name === 'window' ? durationText(rule.windowMs) : (shown(fieldValue(event, name)) ?? `(${name} not observed)`),
+    isReasonWord(name) ? values[name]() : (shown(fieldValue(event, name)) ?? `(${name} not observed)`),
   );
   return remark === undefined ? reason : `${reason}; ${remark}`;
 }
 
-/** Who did what, where, under which user and unit: one escaped clause. */
-export function actionText(event: StepparentEvent): string {
-  const { process } = event;
-  const user = userText(event.user ?? process?.user);
-  const login = userText(event.stepparent.login_user);
-  const unit = shown(event.stepparent.systemd?.unit, unitBytes);
-  const container = shown(event.container?.id?.slice(0, 12));
-  const directory = shown(process?.working_directory, directoryBytes);
-  return [
-    event.file?.path === undefined ? execText(process) : fileText(event, event.file.path),
-    directory === undefined ? '' : ` in ${directory}`,
-    user === undefined ? ' (user not observed)' : ` as ${user}`,
-    login === undefined || login === user ? '' : ` (logged in as ${login})`,
-    unit === undefined ? '' : ` in unit ${unit}`,
-    container === undefined ? '' : ` in container ${container}`,
-  ].join('');
-}
-
-function userText(user: { id?: string; name?: string } | undefined): string | undefined {
-  const id = shown(user?.id, nameBytes);
-  return shown(user?.name, nameBytes) ?? (id === undefined ? undefined : `uid ${id}`);
-}
-
-function execText(process: StepparentEvent['process']): string {
-  const command = commandText(process);
-  const parent = programText(process?.parent);
-  return parent === undefined
-    ? `"${command}"${pidText(process?.pid)} was run, parent not observed,`
-    : `${parent} ran "${command}"`;
-}
-
-function fileText(event: StepparentEvent, path: string): string {
-  const action = event.event.action ?? 'change';
-  const verb = fileVerbs.get(action) ?? `changed (${shown(action)})`;
-  const program = programText(event.process);
-  return program === undefined
-    ? `${shown(path)} was ${verb}, process not observed,`
-    : `${program} ${verb} ${shown(path)}`;
-}
-
-const fileVerbs: ReadonlyMap<string, string> = new Map([
-  ['creation', 'created'],
-  ['deletion', 'deleted'],
-  ['rename', 'renamed'],
-  ['modification', 'changed'],
-  ['attribute-change', 'changed'],
-]);
-
-function commandText(process: StepparentEvent['process']): string {
-  const args = process?.args;
-  const program = process?.executable ?? process?.name;
-  if (args === undefined && program === undefined) return '(program not observed)';
-  const words = [args ?? program ?? ''].flat();
-  const line = words.map((word) => (/^[^\s']+$/.test(word) ? word : `'${word}'`)).join(' ');
-  return cutBytes(escapeText(line, commandBytes).replaceAll('"', '\\"'), commandBytes);
-}
-
-function programText(program: { executable?: string; name?: string; pid?: number } | undefined): string | undefined {
-  const name = shown(program?.executable ?? program?.name);
-  return name === undefined ? undefined : `${name}${pidText(program?.pid)}`;
-}
-
-function pidText(pid: number | undefined): string {
-  return pid === undefined ? '' : ` (pid ${pid})`;
-}
-
-/** A value of any field, escaped and cut; a list's members stand side by side. */
-function shown(value: unknown, maxBytes = valueBytes): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  const text = Array.isArray(value) ? value.join(' ') : String(value);
-  return cutBytes(escapeText(text, maxBytes), maxBytes);
-}
+/** Who did what. */
+export const actionText = (event: StepparentEvent): string => `${subjectText(event)} ${whatText(event)}`;
 
 function fieldValue(event: StepparentEvent, name: string): unknown {
   const value = valueAt(event, name);

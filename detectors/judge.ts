@@ -63,7 +63,7 @@ export type OnRuleFault = (rule: Rule, error: unknown) => void;
 export type Judge = (candidate: Candidate) => JudgedEvent | undefined;
 
 /** Script indicators that a reason names. */
-const maxNamedFindings = 4;
+const maxNamedFindings = 2;
 
 /** A term's value as text; several values are one term, sorted, since their order says nothing. */
 const termOf = (value: FieldValue): string | null => {
@@ -149,7 +149,7 @@ function once<T>(make: () => T): () => T {
 const unverified = (verdict: Verdict): Verdict => ({
   ...verdict,
   terms: verdict.terms.map((term, index) => (index === 0 ? `${term} (unverified)` : term)),
-  remark: "it could not be verified as the distribution's own program of that name",
+  remark: "not verified as the distribution's own program",
 });
 
 /** Other users than root cannot install for the host: their terms are their own, and teach nothing of root's. */
@@ -167,8 +167,8 @@ function withIndicators(verdict: Verdict, { stepparent }: StepparentEvent): Verd
   if (findings.length === 0 || ![...verdict.rule.fields].some((field) => field.startsWith('stepparent.script.'))) {
     return verdict;
   }
-  const named = findings.slice(0, maxNamedFindings).map(({ id, line }) => `${id} (line ${line})`);
-  const more = findings.length > named.length ? ' and more' : '';
-  const remark = `in it: ${named.join(', ')}${more}`;
+  const ids = [...new Set(findings.map(({ id }) => id))];
+  const more = ids.length - maxNamedFindings;
+  const remark = `it has ${ids.slice(0, maxNamedFindings).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   return { ...verdict, remark: verdict.remark === undefined ? remark : `${verdict.remark}; ${remark}` };
 }

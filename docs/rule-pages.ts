@@ -32,7 +32,7 @@ export function rulePages(): Map<string, string> {
 const rulesPage = (rules: readonly Rule[]): string =>
   page('The rules that come with stepparent', [
     table(
-      ['Rule', 'Severity, risk', 'ATT&CK', 'What it tells'],
+      ['Rule', 'Severity, risk', 'ATT&CK', 'What it detects'],
       rules.map(({ id, name, severity, riskScore, threat }) => [
         `[\`${id}\`](${id}.md)`,
         `${severity}, ${riskScore}`,
@@ -40,7 +40,7 @@ const rulesPage = (rules: readonly Rule[]): string =>
         name,
       ]),
     ),
-    'How a rule file is written stands in [rules.md](../rules.md). `stepparent rules show RULE` prints a rule on the host itself.',
+    '[rules.md](../rules.md) describes how to write a rule file. `stepparent rules show RULE` prints a rule on the host.',
   ]);
 
 const rulePage = (rule: Rule): string =>
@@ -61,7 +61,7 @@ const rulePage = (rule: Rule): string =>
     fenced(rule.language === 'eql' ? 'eql' : 'kuery', rule.query),
     rule.type === 'new_terms' ? '## When a match is new' : '## When matches are one alert',
     whenReported(rule),
-    `The alert's message ends in: ${code(rule.reason)}.`,
+    `The alert's message says who did what, and then: ${code(rule.reason)}.`,
     ...threatSection(rule.threat),
     ...listSection('False positives', rule.falsePositives),
     ...(rule.note === '' ? [] : ['## Investigation guide', demoted(rule.note)]),
@@ -71,15 +71,15 @@ const rulePage = (rule: Rule): string =>
 const huntsPage = (hunts: readonly Hunt[]): string =>
   page('The hunts that come with stepparent', [
     table(
-      ['Hunt', 'Asks', 'Told as a finding', 'What it lists'],
+      ['Hunt', 'Asks', 'Reported as a finding', 'What it lists'],
       hunts.map(({ id, name, source, finding }) => [
         `[\`${id}\`](${id}.md)`,
         sources[source],
-        finding === undefined ? 'never' : 'once for each new row',
+        finding === undefined ? 'no' : 'each new row once',
         name,
       ]),
     ),
-    'What hunts are, and how they are run, stands in [hunts.md](../hunts.md).',
+    '[hunts.md](../hunts.md) describes hunts and how to run them.',
   ]);
 
 const huntPage = (hunt: Hunt): string =>
@@ -101,11 +101,13 @@ const huntPage = (hunt: Hunt): string =>
     '## When a row is new',
     `Rows with the same ${fieldList(hunt.identity)} are one row.`,
     ...(hunt.finding === undefined
-      ? ['The hunt is for who asks: the agent tells of none of its rows.']
-      : [`A row that was not there before is told once: ${code(hunt.finding.reason)}.`]),
+      ? ['The agent reports none of its rows; they are listed when you run the hunt.']
+      : [
+          `The agent reports a new row once: ${code([hunt.finding.what, hunt.finding.reason].filter(Boolean).join(' - '))}.`,
+        ]),
     ...(hunt.finding?.unless === undefined
       ? []
-      : ['Listed and never told are rows for which this holds:', fenced('sql', hunt.finding.unless)]),
+      : ['Rows for which this condition holds are listed but not reported:', fenced('sql', hunt.finding.unless)]),
     ...threatSection(hunt.threat),
     ...(hunt.note === '' ? [] : ['## Investigation guide', demoted(hunt.note)]),
     ...listSection('References', hunt.references),
@@ -119,14 +121,14 @@ const sources: Readonly<Record<Hunt['source'], string>> = {
 
 function whenReported({ type, termFields, windowMs, knownTerms }: Rule): string {
   if (type !== 'new_terms') {
-    return `Of matches with the same ${fieldList(termFields)}, one within ${durationText(windowMs)} is an alert. A match of which one of these was not observed is always one.`;
+    return `Matches with the same ${fieldList(termFields)} raise one alert in ${durationText(windowMs)}. If one of these fields was not observed, each match raises an alert.`;
   }
   const lists = knownTerms.map((list) => `\`${list}\``).join(', ');
   const known =
     lists === ''
       ? ''
-      : ` What [known-terms.toml](../../detectors/rules/known-terms.toml) lists as ${lists}, and is genuine, counts as seen from the first day.`;
-  return `A match is an alert when ${fieldList(termFields)} was not seen in a match on this host in the last ${durationText(windowMs)}. Each sighting starts that time again.${known} A match of which one of these was not observed is always an alert.`;
+      : ` Genuine programs that [known-terms.toml](../../detectors/rules/known-terms.toml) lists as ${lists} count as seen from the first day.`;
+  return `A match raises an alert if ${fieldList(termFields)} was not seen in a match on this host in the last ${durationText(windowMs)}. Each sighting restarts that time.${known} If one of these fields was not observed, each match raises an alert.`;
 }
 
 function threatSection(threat: readonly Threat[]): string[] {

@@ -49,12 +49,13 @@ async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckF
   }
 }
 
-/** A row without such a column is the same as all others, or has a hole in its reason. */
+/** A row without such a column is the same as all others, or has a hole in its message. */
 function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]) {
-  const inReason = [...(finding?.reason ?? '').matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
+  const inText = (text = '') => [...text.matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
   const named = [
     ...identity.map((column) => ['hunt.identity', column] as const),
-    ...inReason.map((column) => ['hunt.finding.reason', column] as const),
+    ...inText(finding?.what).map((column) => ['hunt.finding.what', column] as const),
+    ...inText(finding?.reason).map((column) => ['hunt.finding.reason', column] as const),
   ];
   return named
     .filter(([, column]) => !columns.includes(column))

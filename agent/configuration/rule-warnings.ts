@@ -15,7 +15,7 @@ import { compileKql } from '../../detectors/query/kql.ts';
 import { tokenizeKql } from '../../detectors/query/kql-lexer.ts';
 import { readKnownTerms, shippedKnownTerms } from '../../detectors/rules/known-terms.ts';
 import { readSource } from '../../detectors/rules/read-source.ts';
-import type { RejectedRule, Rule } from '../../detectors/rules/rule.ts';
+import { isReasonWord, type RejectedRule, type Rule } from '../../detectors/rules/rule.ts';
 import { locateInString, locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 
 /** A rule that is loaded all the same; positions count from 1. */
@@ -93,7 +93,7 @@ const isAbsent = (known: EventClass['known'], field: string): boolean => {
 };
 
 const fieldsOfReason = ({ reason }: Rule): string[] =>
-  [...reason.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name).filter((name) => name !== 'window');
+  [...reason.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name).filter((name) => !isReasonWord(name));
 
 /** `no event is known to have "proces.name"; did you mean "process.name"?` */
 export function unknownField(field: string, candidates: readonly string[] = eventFields): string {

@@ -15,7 +15,7 @@ import { openServiceManager } from './service-manager.ts';
 import { type Agent, startAgent } from './start-agent.ts';
 
 const sinkDestinations: Readonly<Record<string, string>> = {
-  journald: 'the journal (journalctl -t stepparent)',
+  journald: 'the journal (journalctl _UID=0 -t stepparent)',
   stdout: 'standard output while there is no journal',
 };
 

@@ -3,6 +3,7 @@
 import { styleText } from 'node:util';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Incident, IncidentStep } from '../../detectors/incident.ts';
+import { subjectText } from '../../detectors/message/who.ts';
 import { severityColours } from '../configuration/severity.ts';
 import { labelLines } from './label-lines.ts';
 import { localTime } from './local-time.ts';
@@ -58,19 +59,20 @@ export function incidentLines(incident: Incident): string[] {
   ];
 }
 
+/** As alerts name them; then the programs above the tool, nearest first. */
 function startedBy({ user, stepparent }: Incident): string {
-  const { initiator, lineage, login_user, systemd } = stepparent;
+  const { initiator, lineage } = stepparent;
+  const [parent] = lineage;
+  const who = subjectText({
+    ...(user === undefined ? {} : { user }),
+    process: parent === undefined ? {} : { parent },
+    stepparent,
+  }).replace(/,$/, '');
   const above = lineage.slice(0, 6).map(({ name, executable, pid }) => shown(name ?? executable ?? `pid ${pid}`));
-  const who = initiator?.executable ?? initiator?.name;
-  const parts = [
-    who === undefined ? '' : `${shown(who)} (pid ${initiator?.pid})`,
-    initiator?.origin === undefined ? '' : shown(initiator.origin),
-    above.length === 0 ? '' : `${who === undefined ? '' : 'through '}${above.join(' < ')}`,
-    user === undefined ? '' : `as ${shown(user.name ?? user.id)}`,
-    login_user === undefined ? '' : `logged in as ${shown(login_user.name ?? login_user.id)}`,
-    systemd === undefined ? '' : `unit ${shown(systemd.unit)}`,
-  ];
-  return parts.filter(Boolean).join(', ') || '(not observed)';
+  return [
+    initiator === undefined ? who : `${who} (pid ${initiator.pid})`,
+    ...(above.length === 0 ? [] : [`through ${above.join(' < ')}`]),
+  ].join(', ');
 }
 
 function packagesText({ stepparent }: Incident): string {

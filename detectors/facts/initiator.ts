@@ -174,7 +174,8 @@ function ancestorOf(step: LineageStep): Ancestor {
   return ancestor;
 }
 
-function loginKind(executable: string): LoginKind | undefined {
+/** What kind of session or job the daemon of this path starts; undefined: it is no such daemon. */
+export function loginKind(executable: string): LoginKind | undefined {
   const name = daemonDirectory.exec(executable)?.[1] ?? '';
   return loginDaemons.find(([, names]) => names.has(name))?.[0];
 }

@@ -1,10 +1,10 @@
 // Builds the alert document for a row of a hunt that is new, and one sentence for a person.
 
-import { escapeText } from '../../collectors/event/escape-text.ts';
 import { type AlertState, ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
-import { messageBytes, severityNumbers, threatFields } from '../alert.ts';
+import { messageBytes, messageOf, severityNumbers, threatFields } from '../alert.ts';
 import { cutBytes } from '../cut-text.ts';
 import { type Exception, exceptionFields } from '../exceptions.ts';
+import { named } from '../message/shown.ts';
 import { type Hunt, huntRuleId, rowIdentity } from './hunt.ts';
 
 /** A value as SQL answers it. */
@@ -23,7 +23,10 @@ export interface FindingDeps {
   exception?: Exception | undefined;
 }
 
-const valueChars = 160;
+const valueBytes = 160;
+
+const unobserved = (column: string): string =>
+  /(?:^|\.)executable$/.test(column) ? 'an unobserved process' : `(no ${column})`;
 
 /**
  * The row as an alert of severity low: `rule.id` is `hunt:` with the hunt's id, `stepparent.hunt.row` the row whole, and the
@@ -32,15 +35,10 @@ const valueChars = 160;
  */
 export function buildFinding({ hunt, row, host, agent, state, id, nowMs, exception }: FindingDeps): StepparentEvent {
   const now = new Date(nowMs).toISOString();
-  const shown = (column: string): string => {
-    const value = row[column];
-    return value === undefined || value === null ? `(no ${column})` : escapeText(String(value), valueChars);
-  };
-  const template = hunt.finding?.reason ?? hunt.name;
-  const reason = cutBytes(
-    template.replaceAll(/\{([^{}]+)\}/g, (_, column: string) => shown(column)),
-    messageBytes,
-  );
+  const fill = (template: string): string =>
+    template.replaceAll(/\{([^{}]+)\}/g, (_, column: string) => named(row[column], valueBytes) ?? unobserved(column));
+  const reason = cutBytes(fill(hunt.finding?.reason ?? hunt.name), messageBytes);
+  const what = hunt.finding?.what;
   const file = pick(row, { path: 'file.path', name: 'file.name' });
   const parent = pick(row, { executable: 'process.parent.executable', command_line: 'process.parent.command_line' });
   const process = pick(row, { executable: 'process.executable', command_line: 'process.command_line' });
@@ -50,7 +48,7 @@ export function buildFinding({ hunt, row, host, agent, state, id, nowMs, excepti
   return {
     '@timestamp': now,
     ecs: { version: ecsVersion },
-    message: cutBytes(`${reason}; a new row of the hunt ${hunt.id}, see: stepparent hunt ${hunt.id}`, messageBytes),
+    message: cutBytes(what === undefined ? reason : messageOf(fill(what), reason), messageBytes),
     tags: [...hunt.tags],
     event: {
       id,

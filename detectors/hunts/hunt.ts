@@ -36,6 +36,8 @@ export interface Hunt {
 
 /** How the agent reports a new row. */
 interface HuntFinding {
+  /** Who did what, with `{column}` filled in; the message is this, a dash and the reason. Undefined: the reason is the message. */
+  what: string | undefined;
   /** Why the row is worth attention: one clause, with `{column}` filled in. */
   reason: string;
   /** A condition over the row's columns: rows for which it holds are expected and not reported. */

@@ -36,7 +36,7 @@ const huntFile = z.strictObject({
       .default('7d'),
     limit: z.int().min(1).max(10_000).default(100),
     identity: z.array(text).min(1).max(8),
-    finding: z.strictObject({ reason: text, unless: text.optional() }).optional(),
+    finding: z.strictObject({ what: text.optional(), reason: text, unless: text.optional() }).optional(),
     threat: z.array(threatSchema).default([]),
     references: z.array(text).default([]),
     tags: z.array(text).default([]),
@@ -53,7 +53,7 @@ export function parseHunt(file: string, source: string): Hunt {
     note: hunt.note.trim(),
     ...readQuery(file, source, { sql, esql }),
     windowMs: Number.parseInt(hunt.window, 10) * unitMs.d,
-    finding: hunt.finding && { reason: hunt.finding.reason, unless: hunt.finding.unless },
+    finding: hunt.finding && { what: hunt.finding.what, reason: hunt.finding.reason, unless: hunt.finding.unless },
     file,
   };
 }

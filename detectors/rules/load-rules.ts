@@ -196,11 +196,13 @@ export function parseRule(file: string, source: string): Rule {
     );
   }
   const reason = rule.stepparent?.reason ?? defaultReason(rule, termFields);
-  const misplaced = reason.replaceAll(/\{(?:window|@?[A-Za-z_][\w-]*(?:\.[\w-]+)+)\}/g, '').match(/\{[^}]*\}?|\}/);
+  const misplaced = reason
+    .replaceAll(/\{(?:window|who|impostor|@?[A-Za-z_][\w-]*(?:\.[\w-]+)+)\}/g, '')
+    .match(/\{[^}]*\}?|\}/);
   if (misplaced !== null) {
     refuse(
       ['stepparent', 'reason'],
-      `\`rule.stepparent.reason\` has \`${misplaced[0]}\`; braces hold {window} or a field such as {process.parent.executable}`,
+      `\`rule.stepparent.reason\` has \`${misplaced[0]}\`; braces hold {window}, {who}, {impostor} or a field such as {process.parent.executable}`,
     );
   }
 

@@ -18,6 +18,11 @@ export interface Threat {
   technique: ThreatTechnique[];
 }
 
+/** What a rule's reason can hold in braces beside fields: docs/rules.md has what each becomes. */
+const reasonWords = ['window', 'who', 'impostor'] as const;
+export type ReasonWord = (typeof reasonWords)[number];
+export const isReasonWord = (text: string): text is ReasonWord => (reasonWords as readonly string[]).includes(text);
+
 export interface Rule {
   /** Also the name of its file without `.toml`. */
   id: string;
@@ -41,7 +46,7 @@ export interface Rule {
   window: 'sliding' | 'fixed';
   /** Names of the lists whose members count as seen (detectors/rules/known-terms.toml). */
   knownTerms: readonly string[];
-  /** Why a match is unusual: one clause, with `{field.name}` and `{window}` filled in from the event. */
+  /** Why a match is unusual: one clause, with `{field.name}`, `{who}`, `{impostor}` and `{window}` filled in from the event. */
   reason: string;
   threat: readonly Threat[];
   tags: readonly string[];

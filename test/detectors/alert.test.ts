@@ -17,8 +17,6 @@ function alertOf(
   return buildAlert({ event, verdict: { rule: exampleRule(rule), terms }, state: 'open', id });
 }
 
-/** What happened, without the reason. */
-const deed = (change: Partial<StepparentEvent>) => alertOf(change, { reason: 'why' }).message?.replace(/; why$/, '');
 const reason = (rule: Partial<Rule>, change: Partial<StepparentEvent> = {}) =>
   alertOf(change, rule).stepparent.alert?.reason;
 
@@ -34,7 +32,7 @@ test('the whole document', () => {
   expect(alert).toEqual({
     ...before,
     message:
-      '/usr/bin/python3 (pid 4121) ran "dpkg -i x.deb" in /root as root (logged in as alice) in unit ssh.service; /usr/bin/python3 has not installed a package with dpkg on this host in the last 90 days',
+      'alice through an unobserved ancestor of python3 ran "dpkg -i x.deb" - /usr/bin/python3 has not installed a package with dpkg on this host in the last 90 days',
     tags: ['OS: Linux', 'Tactic: Persistence'],
     event: { ...before.event, kind: 'alert', severity: 21, risk_score: 21 },
     rule: {
@@ -96,83 +94,6 @@ test.each([
   expect(alertOf({}, { severity, riskScore: 5 }).event).toMatchObject({ severity: number, risk_score: 5 });
 });
 
-describe('what happened', () => {
-  const child = { pid: 7, executable: '/usr/bin/dpkg', args: ['dpkg', '-i', 'x.deb'] };
-  const parent = { pid: 6, executable: '/usr/bin/python3' };
-  const bare = { user: { name: 'root' }, stepparent: {} };
-  test.each<[string, Partial<StepparentEvent>, string]>([
-    [
-      'parent not observed',
-      { process: child, ...bare },
-      '"dpkg -i x.deb" (pid 7) was run, parent not observed, as root',
-    ],
-    [
-      'only its name',
-      { process: { ...child, parent: { name: 'python3' } }, ...bare },
-      'python3 ran "dpkg -i x.deb" as root',
-    ],
-    [
-      'arguments not observed',
-      { process: { executable: '/usr/bin/dpkg', parent }, ...bare },
-      '/usr/bin/python3 (pid 6) ran "/usr/bin/dpkg" as root',
-    ],
-    [
-      'nothing observed',
-      { process: {}, stepparent: {}, user: {} },
-      '"(program not observed)" was run, parent not observed, (user not observed)',
-    ],
-    [
-      'words with spaces',
-      { process: { parent, args: ['dpkg', '-i', 'a b.deb', '', "it's"] }, ...bare },
-      `/usr/bin/python3 (pid 6) ran "dpkg -i 'a b.deb' '' 'it's'" as root`,
-    ],
-    [
-      'a quote cannot end the command',
-      { process: { parent, args: ['dpkg', 'x" as nobody; "'] }, ...bare },
-      `/usr/bin/python3 (pid 6) ran "dpkg 'x\\" as nobody; \\"'" as root`,
-    ],
-    [
-      'only a user id',
-      { process: { ...child, parent }, user: { id: '1001' }, stepparent: {} },
-      '/usr/bin/python3 (pid 6) ran "dpkg -i x.deb" as uid 1001',
-    ],
-    [
-      'logged in as the same',
-      { process: { ...child, parent }, user: { name: 'root' }, stepparent: { login_user: { id: '0', name: 'root' } } },
-      '/usr/bin/python3 (pid 6) ran "dpkg -i x.deb" as root',
-    ],
-    [
-      'in a container',
-      { process: { ...child, parent }, ...bare, container: { id: 'c0ffee'.repeat(10) } },
-      '/usr/bin/python3 (pid 6) ran "dpkg -i x.deb" as root in container c0ffeec0ffee',
-    ],
-    [
-      'a file',
-      {
-        process: parent,
-        file: { path: '/var/lib/dpkg/info/x.postinst' },
-        event: { id: 'e', kind: 'event', action: 'creation' },
-        ...bare,
-      },
-      '/usr/bin/python3 (pid 6) created /var/lib/dpkg/info/x.postinst as root',
-    ],
-    [
-      'a file, by nobody that was seen',
-      { file: { path: '/x' }, event: { id: 'e', kind: 'event', action: 'rename' }, stepparent: {}, user: {} },
-      '/x was renamed, process not observed, (user not observed)',
-    ],
-    [
-      'a file, some other way',
-      { file: { path: '/x' }, process: parent, event: { id: 'e', kind: 'event', action: 'attribute\n' }, ...bare },
-      '/usr/bin/python3 (pid 6) changed (attribute\\n) /x as root',
-    ],
-  ])('%s', (_, change, message) => {
-    const event: Partial<StepparentEvent> = { ...change };
-    if (!('process' in change)) delete (event as { process?: object }).process;
-    expect(deed({ process: {}, ...event })).toBe(message);
-  });
-});
-
 describe('why it is unusual', () => {
   test.each<[string, Partial<Rule>, string]>([
     ['fields by their names', { reason: '{process.name} of {user.name} {process.pid}' }, 'dpkg of root 4122'],
@@ -180,6 +101,8 @@ describe('why it is unusual', () => {
     ['not observed', { reason: '{file.path} is odd' }, '(file.path not observed) is odd'],
     ['not a value', { reason: '{process} is odd' }, '(process not observed) is odd'],
     ['nothing inherited', { reason: '{constructor.name}' }, '(constructor.name not observed)'],
+    ['who', { reason: 'first by {who}' }, 'first by alice through an unobserved ancestor of python3'],
+    ['no impostor', { reason: '{impostor}' }, 'no observed program'],
     ['days', { reason: '{window}' }, '90 days'],
     ['an hour', { reason: '{window}', windowMs: hour }, '1 hour'],
     ['minutes', { reason: '{window}', windowMs: 90 * minute }, '90 minutes'],
@@ -194,6 +117,19 @@ describe('why it is unusual', () => {
       terms: [null, 'root'],
       reason: 'process.parent.executable not observed, so the baseline could not be checked',
     });
+    // Its fields only make several alerts one.
+    expect(alertOf({}, { ...rule, type: 'eql', reason: 'why' }, [null, 'root']).stepparent.alert?.reason).toBe('why');
+  });
+
+  test.each<[StepparentEvent['stepparent']['genuine'], string]>([
+    [{ process: false }, '/tmp/dpkg'],
+    [{ process: true, parent: false }, '/opt/apt-get'],
+    [{ process: false, parent: false }, '/tmp/dpkg or /opt/apt-get'],
+  ])('names who only has the name: %j', (genuine, text) => {
+    const process = { executable: '/tmp/dpkg', parent: { executable: '/opt/apt-get' } };
+    expect(
+      reason({ reason: '{impostor}' }, { process, stepparent: { genuine } as StepparentEvent['stepparent'] }),
+    ).toBe(text);
   });
 
   test('a value that looks like a template stays as it is', () => {
@@ -240,9 +176,7 @@ describe('hostile text', () => {
       { reason: `{process.name} ${'why '.repeat(200)}` },
     );
     expect(Buffer.byteLength(message ?? '')).toBeLessThanOrEqual(messageBytes);
-    expect(message).toMatch(
-      /^.*… \(pid 1\) ran ".*…" in .*… as .*… \(logged in as uid .*…\) in unit .*…; .*… why why/u,
-    );
+    expect(message).toMatch(/^.*uid .*… through an unobserved ancestor of .*… ran ".*…" - .*… why why/u);
     expect(message?.isWellFormed()).toBe(true);
   });
 });

@@ -4,10 +4,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
+import { readRules } from '../../detectors/rules/load-rules.ts';
 import { pageDirectories, rulePages } from '../../docs/rule-pages.ts';
 import { commandsIn, refusalOf } from './guide-commands.ts';
 
 const docs = path.join(import.meta.dirname, '../../docs');
+const shippedRules = path.join(import.meta.dirname, '../../detectors/rules');
 const pages = rulePages();
 
 test('no page is missing and none is left of a file that is gone; else: npm run docs:rules', () => {
@@ -37,6 +39,14 @@ describe.each(readHunts([shippedHunts]).hunts)('the guide of hunt $id', ({ note 
     }
   });
 });
+
+test.each([...readRules([shippedRules]).rules, ...readHunts([shippedHunts]).hunts])(
+  'the description and the guide of $id fit 80 columns in `rules show`, which indents them by two',
+  ({ description, note }) => {
+    expect(`${description}\n${note}`.split('\n').filter((line) => line.length > 78)).toEqual([]);
+    expect(note).toMatch(/^## Look at this first\n/);
+  },
+);
 
 describe('a guide that is wrong is found', () => {
   const rows: [string, string[][]][] = [

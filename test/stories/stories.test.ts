@@ -25,6 +25,10 @@ describe.each(ids)('%s', (id) => {
     const documents = `${JSON.stringify(first.documents, null, 2)}\n`;
     expect(`${JSON.stringify(second.documents, null, 2)}\n`).toBe(documents);
     expect(first.documents.map(({ rule }) => rule?.id)).toContain(id);
+    for (const { message = '' } of first.documents) {
+      expect(message).toMatch(/^[^-]\S* .* - \S+ /);
+      expect(message.split(' ').filter((word) => word !== '-').length, message).toBeLessThanOrEqual(25);
+    }
     await expect(documents).toMatchFileSnapshot(`${id}.alert.json`);
   });
 });

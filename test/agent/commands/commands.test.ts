@@ -114,9 +114,13 @@ test('alerts: one line each, aligned, escaped, newest last, without colour off a
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const lines = out.split('\n');
   expect(lines).toHaveLength(4);
-  expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}medium {2}a-rule {2}\/usr\/bin\/python3 /);
-  expect(lines[1]).toContain('  high    b-rule  /tmp/x\\n\\x1b[31m ');
-  expect(lines[2]).toContain(`${localTime(nowMs - 60_000)}  high    b-rule  /opt/y`);
+  expect(lines[0]).toMatch(
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}medium {2}a-rule {2}mallory through an unobserved ancestor of python3 ran /,
+  );
+  expect(lines[1]).toContain('  high    b-rule  mallory through an unobserved ancestor of /tmp/x\\n\\x1b[31m ');
+  expect(lines[2]).toContain(
+    `${localTime(nowMs - 60_000)}  high    b-rule  mallory through an unobserved ancestor of /opt/y `,
+  );
   expect(out).not.toContain('\x1b');
 });
 

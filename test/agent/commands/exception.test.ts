@@ -116,7 +116,9 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   ]);
   expect(lines[5]).toMatch(/^ {2}expires {3}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
   expect(lines[6]).toBe('  would have hidden 2 of 4 stored alerts of its rule (2 open), 2 matches; the newest:');
-  expect(lines[7]).toContain(`    ${localTime(nowMs - 9 * hourMs)}  open  /opt/x\\n\\x1b[31m `);
+  expect(lines[7]).toContain(
+    `    ${localTime(nowMs - 9 * hourMs)}  open  alice through an unobserved ancestor of /opt/x\\n\\x1b[31m `,
+  );
   expect(lines.slice(9)).toEqual(['']);
   expect(out).not.toContain('\x1b');
   expect(statSync(join(directory, 'conf.d', name)).mode & 0o777).toBe(0o600);

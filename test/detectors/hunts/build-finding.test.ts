@@ -29,8 +29,7 @@ test('an ECS document of severity low, with the row whole and the columns under 
   };
   expect(build(row)).toMatchObject({
     '@timestamp': '2026-03-10T10:00:00.000Z',
-    message:
-      'a.postinst came into a package database, by /tmp/x; a new row of the hunt package-database-files, see: stepparent hunt package-database-files',
+    message: '/tmp/x put a.postinst into a package database - first time that this program did so',
     event: { id: 'f1', kind: 'alert', action: 'hunt-finding', severity: 21, risk_score: 21 },
     host: { name: 'web1' },
     rule: { id: 'hunt:package-database-files', category: 'Persistence' },
@@ -44,8 +43,8 @@ test('an ECS document of severity low, with the row whole and the columns under 
 });
 
 test('what the row does not have is said, and what it has is escaped and cut', () => {
-  expect(build({ 'file.name': 'a', 'process.executable': null }).stepparent.alert?.reason).toBe(
-    'a came into a package database, by (no process.executable)',
+  expect(build({ 'file.name': 'a', 'process.executable': null }).message).toBe(
+    'an unobserved process put a into a package database - first time that this program did so',
   );
   const { message = '' } = build({
     'file.name': 'a\n<0>forged',

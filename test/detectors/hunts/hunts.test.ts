@@ -61,7 +61,7 @@ describe('all', () => {
       technique.flatMap(({ id: main, subtechnique }) => [main, ...subtechnique.map((sub) => sub.id)]),
     );
     expect(techniques).toContain('T1546.016');
-    expect(each.note).toContain('## Go on from a row');
+    expect(each.note).toMatch(/^## Look at this first\n[\s\S]*^## Investigate\n/m);
     const { columns } = (() => {
       const asked = storeOf([]).ask(each.sql, { since: 0, now: nowMs });
       for (const _ of asked.rows);

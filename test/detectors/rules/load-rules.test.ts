@@ -249,7 +249,7 @@ describe('a rule that is wrong', () => {
       [/$/, '[rule.stepparent]\nreason = "by {parent} in {window}"\n'],
       31,
       1,
-      '`rule.stepparent.reason` has `{parent}`; braces hold {window} or a field such as {process.parent.executable}',
+      '`rule.stepparent.reason` has `{parent}`; braces hold {window}, {who}, {impostor} or a field such as {process.parent.executable}',
     ],
     [
       [/$/, '[rule.stepparent]\nknown_terms = ["package-front-ends"]\n'],

@@ -7,7 +7,7 @@ import { isEventField } from '../../../collectors/event/event-classes.ts';
 import { readKnownTerms, shippedKnownTerms } from '../../../detectors/rules/known-terms.ts';
 import { readRules } from '../../../detectors/rules/load-rules.ts';
 import { messageId } from '../../../detectors/rules/message-id.ts';
-import type { Rule } from '../../../detectors/rules/rule.ts';
+import { isReasonWord, type Rule } from '../../../detectors/rules/rule.ts';
 import { commandsIn, refusalOf } from '../../docs/guide-commands.ts';
 import { type RuleCases, readerOf } from './rule-cases.ts';
 
@@ -70,10 +70,10 @@ describe.each(rules)('$id', (rule) => {
     expect(rule.author.length).toBeGreaterThan(0);
     expect(rule.license).toBe('Apache-2.0');
     expect(rule.note.match(/^## .+$/gm)).toEqual([
-      '## What happened',
+      '## Look at this first',
       '## Investigate',
-      '## If it is wanted',
-      '## If it is not',
+      '## If it is expected',
+      '## If it is not expected',
     ]);
     expect(rule.note).toContain(`stepparent alerts --rule ${rule.id}`);
     expect(rule.note).toContain('stepparent events');
@@ -116,7 +116,7 @@ describe.each(rules)('$id', (rule) => {
 
   test('asks only for fields that events carry', () => {
     const asked = [...rule.fields, ...Array.from(rule.reason.matchAll(/\{([^{}]+)\}/g), ([, name = '']) => name)];
-    const unknown = asked.filter((field) => field !== 'window' && !isEventField(field));
+    const unknown = asked.filter((field) => !isReasonWord(field) && !isEventField(field));
     expect(unknown).toEqual([]);
   });
 
