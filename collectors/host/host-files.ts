@@ -20,7 +20,7 @@ export interface HostFiles {
   readLink(file: string): string;
   /** The whole of a file of the kernel's, which has no size. */
   readText(file: string): string;
-  /** The first bytes of such a file, at most `maxBytes`; they hold until the next call. */
+  /** The first bytes of such a file, at most `maxBytes`, as it is at one moment; they hold until the next call. */
   readBytes(file: string, maxBytes: number): Buffer;
   /** A regular file. Throws Unreadable where it is another kind. */
   open(file: string): RegularFile;
@@ -31,22 +31,15 @@ export interface HostFiles {
   listDirectory(directory: string): Promise<string[]>;
 }
 
-/** The kernel hands out a page at a time, and most arguments fit into one. */
-const page = Buffer.alloc(4096);
+/** As large as the largest read so far; memory is taken only for what was ever read. */
+let bytesRead = Buffer.allocUnsafeSlow(0);
 
+/** One read(2): between two the process that the file is about may end, or run another program, and the bytes be of both. */
 function readBytes(file: string, maxBytes: number): Buffer {
   const fd = fs.openSync(file, 'r');
   try {
-    const chunks: Buffer[] = [];
-    let total = 0;
-    let size = 0;
-    do {
-      if (size > 0) chunks.push(Buffer.from(page));
-      size = fs.readSync(fd, page);
-      total += size;
-    } while (size === page.length && total < maxBytes);
-    const last = page.subarray(0, size);
-    return (chunks.length === 0 ? last : Buffer.concat([...chunks, last])).subarray(0, maxBytes);
+    if (bytesRead.length < maxBytes) bytesRead = Buffer.allocUnsafeSlow(maxBytes);
+    return bytesRead.subarray(0, fs.readSync(fd, bytesRead, 0, maxBytes, null));
   } finally {
     fs.closeSync(fd);
   }

@@ -100,7 +100,8 @@ export function openProc(files: HostFiles): Proc {
         if (bytes.length === 0) return undefined;
         return {
           args: parseCmdline(bytes.subarray(0, maxBytes).toString('utf8')),
-          truncated: bytes.length > maxBytes,
+          // Each argument ends in NUL: a read that ends before one has not got all.
+          truncated: bytes.length > maxBytes || bytes.at(-1) !== 0,
         };
       });
     },

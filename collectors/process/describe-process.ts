@@ -7,6 +7,7 @@ import type { HostContext } from '../host/host-context.ts';
 import { maxSupplementalGroups, type ProcessDetails } from '../proc/inspect-process.ts';
 import { deviceNumbers, systemdUnit, terminalName, userOfManager } from '../proc/parse-proc.ts';
 import { executableOf } from './executable.ts';
+import { beginAsRecorded } from './probed-args.ts';
 import type { ActorSnapshot, Image, LeaderSnapshots, ProcessEntry, ProcessSnapshot, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -373,7 +374,9 @@ function describeArgs(
   notes: Notes,
 ): void {
   // The probe's record is the evidence; what it had no room for was read from the process, if that lived.
-  const fromProc = image.args === undefined || (image.argsTruncated === true && seen?.args !== undefined);
+  const fromProc =
+    image.args === undefined ||
+    (image.argsTruncated === true && seen?.args !== undefined && beginAsRecorded(seen.args, image.args));
   let args = fromProc ? seen?.args : image.args;
   if (args === undefined && image.attemptArgs) {
     args = image.attemptArgs.args;

@@ -2,6 +2,7 @@
 
 import type { ProcessDetails } from '../proc/inspect-process.ts';
 import { type ChangesPackages, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
+import { beginAsRecorded } from './probed-args.ts';
 import type { Image, ProcessEntry } from './process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
 import { transactionAtExec, transactionBegunBy } from './transaction.ts';
@@ -292,7 +293,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       if (image === undefined || entry.detailsImage !== image || entry.ended) return;
       if (image.args !== undefined && !image.argsTruncated) return;
       const read = proc.readArgs(entry.pid, maxBytes);
-      if (read === undefined) return;
+      if (read === undefined || !beginAsRecorded(read.args, image.args ?? [])) return;
       image.args = read.args;
       image.argsTruncated = read.truncated;
     },

@@ -3,7 +3,7 @@
 import { linux } from '../linux/linux-abi.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { type EventField, type EventFormat, fieldOf } from './event-format.ts';
-import { argvBlocks, attemptArgs } from './probe-definition.ts';
+import { argvBlocks, attemptArgBytes, attemptArgs } from './probe-definition.ts';
 
 /** Undefined: nothing that matters. Throws RangeError when the record is shorter than its format says. */
 export type RecordDecoder = (page: Buffer, offset: number, length: number, timeNs: BootNs) => ProcessRecord | undefined;
@@ -114,9 +114,15 @@ export function decodeAttempt(format: EventFormat): RecordDecoder {
   const fields = Array.from({ length: attemptArgs }, (_, i) => fieldOf(format, `a${i}`));
   return (page, offset, length, timeNs) => {
     const args: string[] = [];
+    let isCut = false;
     for (const field of fields) {
       const text = readText(page, offset, length, field);
-      if (text === undefined) break;
+      if (text === undefined) {
+        // No argument at all is what a list reads as that is not in memory.
+        isCut ||= args.length === 0;
+        break;
+      }
+      isCut ||= Buffer.byteLength(text) >= attemptArgBytes - 1;
       args.push(text);
     }
     return {
@@ -124,7 +130,7 @@ export function decodeAttempt(format: EventFormat): RecordDecoder {
       timeNs,
       tid: page.readInt32LE(offset + tid),
       args,
-      truncated: args.length === attemptArgs,
+      truncated: isCut || args.length === attemptArgs,
     };
   };
 }

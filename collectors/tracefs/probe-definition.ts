@@ -22,6 +22,9 @@ export function entryProbe(group: string, event: string, path: string, offset: n
   return `p:${group}/${event} ${path}:0x${offset.toString(16)} argc=+0($stack):u64 ${blocks.join(' ')}`;
 }
 
+/** The bytes of one string that a probe copies at most, its NUL included (Linux: MAX_STRING_SIZE). */
+export const attemptArgBytes = 4096;
+
 /** An event probe on the entry of a system call that starts a program, with its first arguments. */
 export function attemptProbe(group: string, event: string, systemCall: 'execve' | 'execveat'): string {
   const args = Array.from({ length: attemptArgs }, (_, i) => `a${i}=+0(+${i * 8}($argv)):ustring`);

@@ -394,6 +394,15 @@ describe('completeArgs', () => {
     expect(both.proc.argsRead).toEqual([]);
   });
 
+  test('not those of another program', () => {
+    const { table } = seeded();
+    const entry = table.exec(exec(20, '/no/new'));
+    Object.assign(entry.image ?? {}, { args: ['p20', 'option'], argsTruncated: true });
+    table.inspect(entry);
+    table.completeArgs(entry, 100);
+    expect(entry.image).toMatchObject({ args: ['p20', 'option'], argsTruncated: true });
+  });
+
   test('up to a bound', () => {
     const { table } = seeded();
     const entry = table.exec(exec(20, '/no/new'));

@@ -144,6 +144,17 @@ describe('attempts', () => {
       truncated: false,
     });
   });
+  test.each<[string, Buffer]>([
+    ['the page of the list is not in memory', record([])],
+    ['one is as long as a probe copies', record(['dpkg', 'x'.repeat(4095)])],
+    ['one is as long as a probe copies, with characters of several bytes', record(['dpkg', `${'é'.repeat(2047)}x`])],
+  ])('are cut where %s', (_, bytes) => {
+    expect(attempt(bytes, 0, bytes.length, 1)).toMatchObject({ truncated: true });
+  });
+  test('with a long one are complete', () => {
+    const bytes = record(['dpkg', 'x'.repeat(4094), 'end']);
+    expect(attempt(bytes, 0, bytes.length, 1)).toMatchObject({ truncated: false });
+  });
   test('sixteen may be more', () => {
     const bytes = record(Array.from({ length: 16 }, (_, i) => String(i)));
     expect(attempt(bytes, 0, bytes.length, 1)).toMatchObject({ truncated: true });
