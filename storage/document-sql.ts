@@ -83,9 +83,9 @@ const processWithOthers = extended(
   ifPresent('parent', `',"parent":' || ${processOf('parent')}`),
 );
 
-const lineage = `(SELECT '[' || coalesce(group_concat(${processJson('p', 'r.json')}, ',' ORDER BY j.key), '') || ']'
-  FROM main.parts l CROSS JOIN json_each(l.json) j CROSS JOIN main.processes p ON p.id = j.value
-  CROSS JOIN main.parts r ON r.id = p.rest WHERE l.id = e.lineage)`;
+const lineage = `(SELECT '[' || coalesce(group_concat(coalesce(${processJson('p', 'r.json')}, 'null'), ',' ORDER BY j.key), '') || ']'
+  FROM main.parts l CROSS JOIN json_each(l.json) j LEFT JOIN main.processes p ON p.id = j.value
+  LEFT JOIN main.parts r ON r.id = p.rest WHERE l.id = e.lineage)`;
 
 const ifLineage = `iif(e.lineage IS NULL, NULL, ${lineage})`;
 

@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { documentSql } from './document-sql.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
+import { parseDocument, parseStored } from './stored-json.ts';
 
 /** Each filter that is given must hold; times are milliseconds since 1970, the limit included. */
 export interface AlertFilter {
@@ -87,7 +88,7 @@ export function* listEvents(db: Database, { sinceMs, limit }: EventFilter): Gene
     },
     limit,
   );
-  for (const row of rows) yield JSON.parse(row.document);
+  for (const row of rows) yield parseDocument(row.document);
 }
 
 export function* listTerms(db: Database, { ruleId, scope }: TermFilter): Generator<TermRecord> {
@@ -174,12 +175,12 @@ function alertRecord(row: AlertRow): AlertRecord {
     id: row.id,
     ruleId: row.rule_id,
     scope: row.scope,
-    terms: JSON.parse(row.terms),
+    terms: parseStored(row.terms),
     state: row.state,
     firstMs: row.first_ms,
     lastMs: row.last_ms,
     count: row.count,
-    document: JSON.parse(row.document),
+    document: parseDocument(row.document),
   };
 }
 
@@ -187,7 +188,7 @@ function termRecord(row: TermRow): TermRecord {
   return {
     ruleId: row.rule_id,
     scope: row.scope,
-    terms: JSON.parse(row.terms),
+    terms: parseStored(row.terms),
     firstMs: row.first_ms,
     lastMs: row.last_ms,
     count: row.count,

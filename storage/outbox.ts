@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 import type { OutboxItem } from './records.ts';
+import { parseDocument } from './stored-json.ts';
 
 interface OutboxRow {
   id: number;
@@ -30,7 +31,7 @@ export function pendingDeliveries(
     .all(sink, nowMs, nowMs + limits.longestDelayMs, limit)
     .map(({ alertId, document, ...item }) => ({
       ...item,
-      document: documents.get(alertId ?? '') ?? JSON.parse(document),
+      document: documents.get(alertId ?? '') ?? parseDocument(document),
     }));
 }
 

@@ -41,7 +41,8 @@ import {
   scriptsComplete,
 } from './scripts.ts';
 import { readStatus, type StoreStatus } from './status.ts';
-import { storeError } from './store-error.ts';
+import { StoreError, storeError } from './store-error.ts';
+import { DamagedRow } from './stored-json.ts';
 import { summarize } from './summaries.ts';
 import { allowTerm, removeTerm } from './terms.ts';
 import {
@@ -134,7 +135,7 @@ export class StoreReader {
     try {
       return call(this.db);
     } catch (error) {
-      throw this.#translated(error);
+      throw this.translated(error);
     }
   }
 
@@ -143,12 +144,13 @@ export class StoreReader {
     try {
       yield* rows(this.db);
     } catch (error) {
-      throw this.#translated(error);
+      throw this.translated(error);
     }
   }
 
-  #translated(error: unknown): unknown {
-    return errorCode(error).startsWith('SQLITE_') ? storeError(error, this.path) : error;
+  protected translated(error: unknown): unknown {
+    const isOfDatabase = errorCode(error).startsWith('SQLITE_') || error instanceof DamagedRow;
+    return isOfDatabase ? storeError(error, this.path) : error;
   }
 }
 
@@ -159,6 +161,7 @@ const maxLatest = 32;
 export class Store extends StoreReader {
   readonly #sinks: readonly string[];
   #setAside: SetAside | undefined;
+  #damage: string | undefined;
   /** Statements are prepared once for each database. */
   #record: ReturnType<typeof prepareRecord> | undefined;
   #scripts: ReturnType<typeof prepareScripts> | undefined;
@@ -176,6 +179,17 @@ export class Store extends StoreReader {
     return this.#setAside;
   }
 
+  /** What a call has found of damage since the file is in use; undefined: nothing. */
+  get damage(): string | undefined {
+    return this.#damage;
+  }
+
+  protected override translated(error: unknown): unknown {
+    const translated = super.translated(error);
+    if (translated instanceof StoreError && translated.trouble === 'corrupt') this.#damage = translated.message;
+    return translated;
+  }
+
   /**
    * Sets the file aside, whatever is in it, and goes on with a new one, which does not learn: for a database that threw `corrupt`.
    * Where that throws, the store is closed, and can be asked for the same again.
@@ -188,6 +202,7 @@ export class Store extends StoreReader {
     // Where an earlier call was refused after this step, the file of then is still the one that was set aside.
     this.#setAside = setAsideDatabase(this.path, reason, nowMs) ?? this.#setAside;
     this.db = createDatabase(this.path, nowMs);
+    this.#damage = undefined;
   }
 
   /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */

@@ -5,6 +5,7 @@ import { alertId } from '../collectors/event/alert-id.ts';
 import { escapeText } from '../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
+import { parseDocument } from './stored-json.ts';
 
 interface RateLimitRow {
   rule_id: string;
@@ -39,7 +40,7 @@ export function summarize(db: Database, sinks: readonly string[], nowMs: number)
 }
 
 function buildSummary(row: RateLimitRow, nowMs: number): StepparentEvent {
-  const alert = JSON.parse(row.document) as StepparentEvent;
+  const alert = parseDocument(row.document);
   const { severity, risk_score } = alert.event;
   const start = new Date(row.from_ms).toISOString();
   const end = new Date(row.last_ms).toISOString();

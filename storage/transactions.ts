@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { documentSql } from './document-sql.ts';
 import type { AlertState } from './records.ts';
+import { parseDocument } from './stored-json.ts';
 
 export interface TransactionFilter {
   /** With an alert that began at or after this, in milliseconds since 1970. */
@@ -47,7 +48,7 @@ export function* listTransactionAlerts(
     `SELECT seq AS cursor, first_ms AS ms, state, document FROM alerts
      WHERE transaction_id = ? AND (first_ms, seq) > (?, ?) ORDER BY first_ms, seq LIMIT ?`,
   );
-  for (const { state, document } of rows) yield { state, document: JSON.parse(document) };
+  for (const { state, document } of rows) yield { state, document: parseDocument(document) };
 }
 
 export function* listTransactionEvents(db: Database, id: string): Generator<StepparentEvent> {
@@ -57,7 +58,7 @@ export function* listTransactionEvents(db: Database, id: string): Generator<Step
     `SELECT id AS cursor, time_ms AS ms, '' AS state, ${documentSql} AS document FROM events e
      WHERE transaction_id = ? AND (time_ms, id) > (?, ?) ORDER BY time_ms, id LIMIT ?`,
   );
-  for (const { document } of rows) yield JSON.parse(document);
+  for (const { document } of rows) yield parseDocument(document);
 }
 
 export function countTransactionEvents(db: Database, id: string): number {

@@ -9,7 +9,7 @@ import type { Log } from './log.ts';
 import { openStorageOutage } from './storage-outage.ts';
 
 export interface RecorderDeps {
-  store: Pick<Store, 'record' | 'replaceDatabase' | 'setAside'>;
+  store: Pick<Store, 'record' | 'replaceDatabase' | 'setAside' | 'damage'>;
   /** Milliseconds since 1970. */
   nowMs(): number;
   log: Pick<Log, 'error' | 'info'>;
@@ -95,7 +95,9 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   };
   const commitBatch = (events: readonly JudgedEvent[]): void => {
     try {
-      if (damage !== undefined) replaceDatabase(damage);
+      // What another call has found, a delivery or the housekeeping, counts as well.
+      const found = damage ?? store.damage;
+      if (found !== undefined) replaceDatabase(found);
       buildAlerts(events);
       const { alerts } = store.record(events, nowMs());
       noteTerms(events);
@@ -125,7 +127,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
 
   const commit = (): void => {
     mayAlert = false;
-    if (waiting.length === 0) return;
+    if (waiting.length === 0 && store.damage === undefined) return;
     try {
       commitBatch(waiting);
       waiting = [];

@@ -22,7 +22,7 @@ describe.skipIf(endToEndMissing)(titled('long arguments', endToEndMissing), () =
   beforeAll(() => enterPrivateHost(scratch));
 
   test('are complete, or the event says that they are not', async () => {
-    const agent = testAgent(scratch, '[events]\nrecord = "process.parent.name: lane*"\n');
+    const agent = testAgent(scratch, '[events]\nstore = "process.parent.name: lane*"\n');
     await agent.start();
     const lanes = programs.flatMap((program) =>
       sizes.map((size) => {

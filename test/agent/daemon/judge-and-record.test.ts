@@ -38,6 +38,7 @@ function pipelineWith(rules: readonly Rule[], { classify = () => 'unlisted', pol
   const recorder = openRecorder({
     store: {
       setAside: undefined,
+      damage: undefined,
       replaceDatabase() {},
       record(findings) {
         store.tries++;

@@ -55,7 +55,7 @@ function pipelineOver(host: Host, knowledge: PackageKnowledge = noKnowledge, cha
     sensor: { readUntilNs: host.clock.bootNs, readNow() {}, isProbed: () => false },
     storage: {
       recorder: openRecorder({
-        store: { setAside: undefined, replaceDatabase() {}, record },
+        store: { setAside: undefined, damage: undefined, replaceDatabase() {}, record },
         nowMs: host.clock.nowMs,
         log: { error() {}, info() {} },
         onFault() {},

@@ -7,7 +7,12 @@ import { exampleEvent, exampleJudged, exampleRule, start } from '../../storage/e
 
 const setAside = { path: '/db.corrupt', reason: 'malformed' };
 
-function recorderOver(store: { broken: boolean; refusesReplacement?: boolean; setAside?: typeof setAside }) {
+function recorderOver(store: {
+  broken: boolean;
+  refusesReplacement?: boolean;
+  setAside?: typeof setAside;
+  damage?: string | undefined;
+}) {
   const log: string[] = [];
   const committed: string[][] = [];
   const write =
@@ -19,6 +24,9 @@ function recorderOver(store: { broken: boolean; refusesReplacement?: boolean; se
       get setAside() {
         return store.setAside;
       },
+      get damage() {
+        return store.damage;
+      },
       record(events) {
         if (store.broken) throw new StoreError('corrupt', 'malformed');
         committed.push(events.map(({ event }) => event.event.id));
@@ -28,6 +36,7 @@ function recorderOver(store: { broken: boolean; refusesReplacement?: boolean; se
         if (store.refusesReplacement) throw new StoreError('full', 'disk full');
         store.setAside = { ...setAside, reason };
         store.broken = false;
+        store.damage = undefined;
       },
     },
     nowMs: () => start,
@@ -53,6 +62,16 @@ test('a database that breaks is replaced, and the events are committed at the ne
     'error: the database could not be used and was set aside; a new one was begun',
     'info: events are stored again',
   ]);
+});
+
+test('damage that another call has found is over at the next commit, also where no event waits', () => {
+  const store = { broken: false, damage: 'malformed in a delivery' };
+  const { recorder, committed, log } = recorderOver(store);
+  recorder.commit();
+  expect([store.damage, committed]).toEqual([undefined, [[]]]);
+  expect(log).toEqual(['error: the database could not be used and was set aside; a new one was begun']);
+  recorder.commit();
+  expect(committed).toEqual([[]]);
 });
 
 test('where it cannot be replaced that is tried again', () => {
@@ -81,6 +100,7 @@ test('the alert of a new match is built before the transaction, that of a repeat
   const recorder = openRecorder({
     store: {
       setAside: undefined,
+      damage: undefined,
       replaceDatabase() {},
       record() {
         isCommitting = true;
