@@ -2,7 +2,7 @@
 //
 // Every process stands in a row of its own, and so does every other part that events share: an event refers to them. What
 // is left is its frame, the document with 0 in the place of each piece: it keeps the order of the keys, and many events have
-// the same. document-sql.ts puts the pieces together again. What does not fit into the pieces is stored whole beside them.
+// the same. compose-event.ts and document-sql.ts put the pieces together again. What does not fit into the pieces is stored whole beside them.
 
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';

@@ -2,7 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { documentSql } from './document-sql.ts';
+import { type EventRow, prepareCompose } from './compose-event.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
 import { parseDocument, parseStored } from './stored-json.ts';
 
@@ -74,21 +74,14 @@ export function* listAlerts(
     if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
   }
   const rows = pages<AlertRow>(db, { table: 'alerts', order: ['first_ms', 'seq'], conditions }, limit);
-  for (const row of rows) yield alertRecord(row);
+  for (const page of rows) yield* page.map(alertRecord);
 }
 
 export function* listEvents(db: Database, { sinceMs, limit }: EventFilter): Generator<StepparentEvent> {
-  const rows = pages<{ time_ms: number; id: number; document: string }>(
-    db,
-    {
-      table: 'events e',
-      columns: `time_ms, id, ${documentSql} AS document`,
-      order: ['time_ms', 'id'],
-      conditions: [['time_ms >= ?', [sinceMs]]],
-    },
-    limit,
-  );
-  for (const row of rows) yield parseDocument(row.document);
+  const compose = prepareCompose(db);
+  const conditions: Condition[] = [['time_ms >= ?', [sinceMs]]];
+  const rows = pages<EventRow>(db, { table: 'events', order: ['time_ms', 'id'], conditions }, limit);
+  for (const page of rows) yield* compose(page);
 }
 
 export function* listTerms(db: Database, { ruleId, scope }: TermFilter): Generator<TermRecord> {
@@ -100,7 +93,7 @@ export function* listTerms(db: Database, { ruleId, scope }: TermFilter): Generat
       ['scope = ?', [scope]],
     ],
   });
-  for (const row of rows) yield termRecord(row);
+  for (const page of rows) yield* page.map(termRecord);
 }
 
 export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
@@ -113,8 +106,6 @@ export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
 
 interface Selection<Row> {
   table: string;
-  /** SQL; absent: all. */
-  columns?: string;
   /** Columns that together are unique. */
   order: readonly (keyof Row & string)[];
   conditions: readonly Condition[];
@@ -148,22 +139,22 @@ function* pages<Row extends object>(
   db: Database,
   selection: Selection<Row>,
   limit = Number.POSITIVE_INFINITY,
-): Generator<Row> {
+): Generator<Row[]> {
   if (limit < 1) return;
-  const { table, columns: selected = '*', order } = selection;
+  const { table, order } = selection;
   const { where, values } = whereGiven(selection.conditions);
   const columns = order.join(', ');
   const cursorOf = (row: Row) => order.map((column) => row[column] as Value);
   const select = (operator: '>' | '>=' | undefined) =>
     db.prepare<Value[], Row>(
-      `SELECT ${selected} FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
+      `SELECT * FROM ${table} WHERE ${[where, ...(operator ? [`(${columns}) ${operator} (${order.map(() => '?').join(', ')})`] : [])].join(' AND ')}
        ORDER BY ${columns} LIMIT ${pageRows}`,
     );
   const first = Number.isFinite(limit) ? newest(db, selection, limit) : undefined;
   let rows = first === undefined ? select(undefined).all(...values) : select('>=').all(...values, ...cursorOf(first));
   const next = select('>');
   for (;;) {
-    yield* rows;
+    yield rows;
     const last = rows.at(-1);
     if (last === undefined || rows.length < pageRows) return;
     rows = next.all(...values, ...cursorOf(last));

@@ -180,6 +180,13 @@ export const migrations: readonly string[] = [
   CREATE INDEX script_versions_content ON script_versions (sha256);
   CREATE INDEX script_versions_slot ON script_versions (package, phase, last_ms);
   `,
+  // A hunt that asks who changed a file, and how that is known, reads the index only.
+  `
+  DROP INDEX events_file;
+  CREATE INDEX events_file
+    ON events (file_name, executable, time_ms, action, origin, file_path, own ->> '$."file"."writer_source"')
+    WHERE category = 'file';
+  `,
 ];
 
 export const schemaVersion = unreleasedVersion + migrations.length;

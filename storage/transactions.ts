@@ -2,7 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { documentSql } from './document-sql.ts';
+import { type EventRow, prepareCompose } from './compose-event.ts';
 import type { AlertState } from './records.ts';
 import { parseDocument } from './stored-json.ts';
 
@@ -15,13 +15,6 @@ export interface TransactionFilter {
   states: readonly AlertState[];
   /** How many of the newest. */
   limit: number;
-}
-
-interface Row {
-  cursor: number;
-  ms: number;
-  state: AlertState;
-  document: string;
 }
 
 const pageRows = 200;
@@ -42,23 +35,25 @@ export function* listTransactionAlerts(
   db: Database,
   id: string,
 ): Generator<{ state: AlertState; document: StepparentEvent }> {
-  const rows = pages(
+  const rows = pages<{ seq: number; first_ms: number; state: AlertState; document: string }>(
     db,
     id,
-    `SELECT seq AS cursor, first_ms AS ms, state, document FROM alerts
+    `SELECT seq, first_ms, state, document FROM alerts
      WHERE transaction_id = ? AND (first_ms, seq) > (?, ?) ORDER BY first_ms, seq LIMIT ?`,
+    ({ first_ms, seq }) => [first_ms, seq],
   );
-  for (const { state, document } of rows) yield { state, document: parseDocument(document) };
+  for (const page of rows) for (const { state, document } of page) yield { state, document: parseDocument(document) };
 }
 
 export function* listTransactionEvents(db: Database, id: string): Generator<StepparentEvent> {
-  const rows = pages(
+  const compose = prepareCompose(db);
+  const rows = pages<EventRow>(
     db,
     id,
-    `SELECT id AS cursor, time_ms AS ms, '' AS state, ${documentSql} AS document FROM events e
-     WHERE transaction_id = ? AND (time_ms, id) > (?, ?) ORDER BY time_ms, id LIMIT ?`,
+    `SELECT * FROM events WHERE transaction_id = ? AND (time_ms, id) > (?, ?) ORDER BY time_ms, id LIMIT ?`,
+    (row) => [row.time_ms, row.id],
   );
-  for (const { document } of rows) yield parseDocument(document);
+  for (const page of rows) yield* compose(page);
 }
 
 export function countTransactionEvents(db: Database, id: string): number {
@@ -66,14 +61,19 @@ export function countTransactionEvents(db: Database, id: string): number {
   return count.get(id) ?? 0;
 }
 
-function* pages(db: Database, id: string, sql: string): Generator<Row> {
+function* pages<Row>(
+  db: Database,
+  id: string,
+  sql: string,
+  positionOf: (row: Row) => readonly [number, number],
+): Generator<Row[]> {
   const select = db.prepare<[string, number, number, number], Row>(sql);
   let position: readonly [number, number] = [Number.MIN_SAFE_INTEGER, 0];
   for (;;) {
     const rows = select.all(id, ...position, pageRows);
-    yield* rows;
+    yield rows;
     const last = rows.at(-1);
     if (last === undefined || rows.length < pageRows) return;
-    position = [last.ms, last.cursor];
+    position = positionOf(last);
   }
 }

@@ -19,8 +19,8 @@ type Reader = Pick<
   'listTransactions' | 'transactionAlerts' | 'transactionEvents' | 'countTransactionEvents'
 >;
 
-/** Events that are read of each transaction: some ten of a package, so that a list is quick, and of one that is asked for. */
-const mostEvents = { ofEach: 4_000, ofOne: 20_000 };
+/** Events that are read: of all transactions of a list together, so that it is quick, and of one that is asked for. A package has some ten. */
+const mostEvents = { ofList: 8_000, ofOne: 20_000 };
 
 /** Newest last, one at a time. */
 export function* readIncidents(
@@ -29,7 +29,8 @@ export function* readIncidents(
   isAlive: (entityId: string) => boolean,
 ): Generator<Incident> {
   const states: AlertState[] = all ? ['open', 'rate_limited', 'learning', 'suppressed'] : ['open', 'rate_limited'];
-  for (const found of store.listTransactions({ id, sinceMs, states, limit })) {
+  const ids = store.listTransactions({ id, sinceMs, states, limit });
+  for (const found of ids) {
     const alerts = (function* () {
       for (const alert of store.transactionAlerts(found)) if (states.includes(alert.state)) yield alert;
     })();
@@ -37,7 +38,7 @@ export function* readIncidents(
       id: found,
       alerts,
       events: store.transactionEvents(found),
-      mostEvents: id === undefined ? mostEvents.ofEach : mostEvents.ofOne,
+      mostEvents: id === undefined ? Math.ceil(mostEvents.ofList / ids.length) : mostEvents.ofOne,
       eventsCount: store.countTransactionEvents(found),
       isAlive,
     });

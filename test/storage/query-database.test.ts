@@ -209,3 +209,13 @@ test('alerts from elsewhere are asked with the same names, each once', async () 
   expect(all(database, 'SELECT count(*) FROM file_events')).toEqual([[2]]);
   expect(() => all(database, 'DELETE FROM main.alerts')).toThrow('only SELECT');
 });
+
+test('the hunts of changed files read an index only', () => {
+  const { database } = filled();
+  const sql = `EXPLAIN QUERY PLAN SELECT "file.name", "process.executable", max(time_ms), max("file.path"),
+    sum("stepparent.file.writer_source" = 'inferred') FROM file_events
+    WHERE time_ms >= :since AND "event.action" = 'creation' GROUP BY "file.name", "process.executable"`;
+  expect(all(database, sql).map((row) => row.at(-1))).toEqual([
+    expect.stringMatching(/^SCAN e USING .*INDEX events_file$/),
+  ]);
+});
