@@ -19,7 +19,7 @@ export interface EventTimes {
 }
 
 export interface Terms {
-  /** Call at the start of each transaction: what was counted in another may have changed. */
+  /** Call at the start of each transaction: what was read in another may have changed. */
   begin(): void;
   find(key: TermKey): TermRow | undefined;
   /** Writes a sighting; `row` is what `find` returned. The oldest term goes where the rule has too many. */
@@ -28,6 +28,12 @@ export interface Terms {
   /** Writes the sightings of terms that were known before. Call at the end of each transaction. */
   end(): void;
 }
+
+/**
+ * How long a rule's terms count as counted: counting 100,000 takes some milliseconds. Until then what the housekeeping has dropped is
+ * not known, so that a rule may lose its oldest terms that much too early.
+ */
+const recountMs = 60_000;
 
 /** Prepares the statements, which belong into a transaction. */
 export function prepareTerms(db: Database): Terms {
@@ -46,8 +52,19 @@ export function prepareTerms(db: Database): Terms {
        SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'allowed' ORDER BY last_ms LIMIT 1)`,
   );
   const remove = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
-  /** Terms of each rule that learned one since `begin`. */
-  const counts = new Map<string, number>();
+  /** Terms of each rule that learned one, as counted at a time in milliseconds since 1970, and changed since by this object. */
+  const counts = new Map<string, { terms: number; countedMs: number }>();
+  /** Changes when another connection has committed. */
+  const readVersion = db.prepare<[], number>('SELECT data_version FROM pragma_data_version').pluck();
+  let version: number | undefined;
+  let isEnded = true;
+  const countOf = (ruleId: string, nowMs: number): { terms: number; countedMs: number } => {
+    const known = counts.get(ruleId);
+    if (known !== undefined && Math.abs(nowMs - known.countedMs) < recountMs) return known;
+    const counted = { terms: count.get(ruleId) ?? 0, countedMs: nowMs };
+    counts.set(ruleId, counted);
+    return counted;
+  };
   /** Known terms that were asked for since `begin`, with sightings that are not written yet. */
   const cached = new Map<string, { key: TermKey; row: TermRow; sightings: number }>();
   const write = (): void => {
@@ -59,7 +76,11 @@ export function prepareTerms(db: Database): Terms {
   };
   return {
     begin() {
-      counts.clear();
+      const now = readVersion.get();
+      // A transaction that did not end was rolled back.
+      if (!isEnded || now !== version) counts.clear();
+      version = now;
+      isEnded = false;
       cached.clear();
     },
     find(key) {
@@ -79,22 +100,24 @@ export function prepareTerms(db: Database): Terms {
         return;
       }
       const [ruleId] = key;
-      const before = counts.get(ruleId) ?? count.get(ruleId) ?? 0;
-      let dropped = 0;
-      if (before >= limits.termsPerRule) {
+      const counted = countOf(ruleId, times.nowMs);
+      if (counted.terms >= limits.termsPerRule) {
         // Write the pending sightings first: they decide which term is the oldest.
         write();
-        dropped = dropOldest.run(ruleId).changes;
+        counted.terms -= dropOldest.run(ruleId).changes;
         cached.clear();
       }
-      counts.set(ruleId, before + 1 - dropped);
+      counted.terms++;
       insert.run(...key, times.eventMs, times.eventMs, origin);
     },
     remove(key) {
       cached.delete(key.join('\0'));
       if (remove.run(...key).changes > 0) counts.delete(key[0]);
     },
-    end: write,
+    end() {
+      write();
+      isEnded = true;
+    },
   };
 }
 

@@ -160,14 +160,34 @@ describe('by number and size', () => {
     expect(store.status()).toMatchObject({ events: 0, alerts: { open: 0, rate_limited: 0 }, terms: { alert: 100 } });
   });
 
-  test('terms of a rule: at the bound the oldest goes; allowed ones and those of other rules stay', () => {
-    const store = temporaryStore();
-    const db = new Database(store.path);
+  /** Fills the rule up to one term less than the bound. */
+  const fillTerms = (db: Database.Database): void => {
     db.prepare(
       `INSERT INTO terms
        WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
        SELECT 'dpkg-by-unusual-parent', '', json_array('old' || i), ?, ? + i, 1, iif(i = 0, 'allowed', 'alert') FROM n`,
     ).run(limits.termsPerRule - 1, start, start);
+  };
+
+  test('terms of a rule: the bound holds over transactions, and what another process removes makes room', () => {
+    const store = temporaryStore();
+    const db = new Database(store.path);
+    fillTerms(db);
+    const now = start + day;
+    const record = (term: string) => store.record([exampleFinding(now, { terms: [term] })], now);
+    for (const term of ['a', 'b', 'c']) record(term);
+    expect(store.status().terms).toEqual({ alert: limits.termsPerRule - 1, allowed: 1 });
+    db.exec("DELETE FROM terms WHERE origin <> 'allowed' AND last_ms < 10 + (SELECT min(last_ms) FROM terms)");
+    db.close();
+    const { alert = 0 } = store.status().terms;
+    record('d');
+    expect(store.status().terms).toEqual({ alert: alert + 1, allowed: 1 });
+  });
+
+  test('terms of a rule: at the bound the oldest goes; allowed ones and those of other rules stay', () => {
+    const store = temporaryStore();
+    const db = new Database(store.path);
+    fillTerms(db);
     db.close();
     const now = start + day;
     const { alerts } = store.record(
