@@ -133,6 +133,7 @@ function openWritable(path: string, nowMs: number, learningMs: number | undefine
     configure(db);
     migrate(db, path, nowMs, learningMs);
     db.pragma('foreign_keys = ON');
+    db.pragma(`busy_timeout = ${limits.agentBusyTimeoutMs}`);
     return db;
   } catch (error) {
     db.close();

@@ -42,6 +42,8 @@ export const limits = {
   /** At open, a database up to this size is checked whole; of a larger one all but the events. */
   wholeCheckBytes: 64 * mebibyte,
   busyTimeoutMs: 5_000,
+  /** The same for the agent once it runs: it answers nothing while it waits, and keeps what is refused. */
+  agentBusyTimeoutMs: 500,
   cacheKiB: 2_048,
   /** Of a connection that is asked in SQL, in a process of its own. */
   queryCacheKiB: 65_536,

@@ -2,6 +2,7 @@
 
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { recently } from '../../agent/daemon/faults.ts';
 import { makeReadOnly, mountEmpty, unmount } from '../mount-namespace.ts';
@@ -96,6 +97,29 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     expect(store.outbox).toEqual({});
     expect(store.learning).toBe(undefined);
     await agent.stop(3);
+  });
+
+  test('a database that another process locks: status says so, and nothing is lost', async () => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const other = new Database(join(agent.directory, 'state/stepparent.db')).exec('BEGIN EXCLUSIVE');
+    const parents = Array.from({ length: 3 }, (_, i) => makeParent(scratch, `locked${i}`));
+    for (const parent of parents) await runBy(parent, ['dpkg', '-i', '/none.deb']);
+    await until('the word', async () => {
+      const { degraded } = await agent.status();
+      return degraded.some((clause) => /stepparent\.db: another process holds the database/.test(clause));
+    });
+    other.exec('ROLLBACK').close();
+    for (const parent of parents) {
+      const alerts = await until('the alert', async () => {
+        const listed = await alertOf(agent, parent);
+        return listed.length > 0 && listed;
+      });
+      expect(alerts.map(({ stepparent }) => stepparent.alert.count)).toEqual([1]);
+    }
+    const { uncommitted } = await agent.status();
+    expect(uncommitted).toMatchObject({ dropped: 0 });
+    await agent.stop(1 + parents.length);
   });
 
   test('a logs folder that is full: alerts wait, and that is no health', async () => {
