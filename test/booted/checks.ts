@@ -1,7 +1,7 @@
 // What must hold of the installed package on a booted system, in the order in which it happens there.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'vitest';
 import type { AgentStatus } from '../../agent/daemon/agent-status.ts';
 import { version } from '../../agent/version.ts';
@@ -273,7 +273,7 @@ export const checks: readonly Check[] = [
       );
       await must(`cp /bin/dash ${program('other-shell')} && ${program('other-shell')} -c '${script} configure; :'`);
       await once('the alert', `journalctl -q -o cat STEPPARENT_RULE=${scriptRule}`, (output) =>
-        output.includes(script),
+        output.includes(basename(script)),
       );
       const reported = (await alerts(`STEPPARENT_RULE=${scriptRule}`)).filter(
         (entry) => entry.STEPPARENT_EXECUTABLE === script,
