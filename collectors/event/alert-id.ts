@@ -1,4 +1,4 @@
-// The id of an alert: made of what it is about, so that a replay gives no second alert.
+// The id of an alert, derived from event and rule, so that a replay of the event gives no second alert.
 
 import { createHash } from 'node:crypto';
 

@@ -1,12 +1,13 @@
-// Makes text that an attacker can write safe to show on a terminal or in a log line.
+// Escapes text that an attacker can write, so that it is safe on a terminal and in a log line.
 
-// Controls, invisible and bidirectional formatting, lone surrogates, private and unassigned code points,
-// line separators and every space but the plain one. The backslash too, or `\n` could be either.
+// Control characters, invisible and bidirectional formatting, lone surrogates, private and unassigned code points, line
+// separators and every space except U+0020. Also the backslash, since `\n` in the text would look like an escaped line
+// break.
 const unsafe = /[\\\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/u;
 
 /**
- * Shows what cannot be shown safely as `\n`, `\r`, `\t`, `\\`, `\x1b`, `\u202e` or `\u{e0001}`, and cuts the rest.
- * The result holds at most `maxChars` UTF-16 units; text that was cut ends in `…`, never inside an escape.
+ * Replaces unsafe characters by escapes: `\n`, `\r`, `\t`, `\\`, `\x1b`, `\u202e` or `\u{e0001}`. Cuts the result at
+ * `maxChars` UTF-16 units; text that was cut ends in `…`, never inside an escape.
  */
 export function escapeText(text: string, maxChars: number): string {
   if (text.length <= maxChars && !unsafe.test(text)) return text;

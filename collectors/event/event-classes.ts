@@ -1,10 +1,13 @@
-// The kinds of events that rules see, and the names of the fields that a rule or an exception can ask for.
+// The classes of events that rules read, and the names of the fields that a rule or an exception can use.
 
 import { ecsVersion, type FieldValue } from './event.ts';
 import { type EventKind, type Field, fields, isOfEvent } from './fields.ts';
 import { matchesPieces } from './read-path.ts';
 
-/** Fields of an event in which an alert has a value of its own: rules and exceptions compare what both have. */
+/**
+ * Fields that have one value in an event and another in its alert. Rules and exceptions, which apply to both, cannot
+ * use them.
+ */
 const setByAlerts: readonly string[] = ['event.kind', 'message'];
 
 const comparable = fields.filter((field) => isOfEvent(field) && !setByAlerts.includes(field.name));
@@ -13,24 +16,30 @@ const byName: ReadonlyMap<string, Field> = new Map(
 );
 const flattened = comparable.filter(({ type }) => type === 'flattened');
 
-/** Every field that a rule or an exception can ask for by name; the keys of flattened fields come on top. */
+/** Every field that a rule or an exception can use by name, except for the keys of flattened fields. */
 export const eventFields: readonly string[] = [...byName.keys()];
 
 const fieldAt = (name: string): Field | undefined =>
   byName.get(name) ?? flattened.find((field) => name.startsWith(`${field.name}.`));
 
-/** Whether a rule or an exception can ask an event for the field; of a KQL pattern such as `process.*.name`, any field that fits it. */
+/**
+ * Whether a rule or an exception can use the field; for a KQL pattern such as `process.*.name`, whether any such field
+ * matches.
+ */
 export const isEventField = (field: string): boolean =>
   fieldAt(field) !== undefined || (field.includes('*') && eventFields.some((name) => matchesPattern(name, field)));
 
 const matchesPattern = (name: string, pattern: string): boolean => matchesPieces(name, pattern.split('*'));
 
-/** Events of one category, type and action, with what is the same in all of them and which fields none of them has. */
+/** The events of one category, type and action. */
 export interface EventClass {
   category: string;
   type: string;
   action: string;
-  /** Undefined: it may be anything. */
+  /**
+   * The value of a field that is the same in all events of the class, or absent in all. Undefined: the field can have
+   * any value.
+   */
   known(field: string): { value: FieldValue } | undefined;
 }
 
@@ -61,13 +70,13 @@ function eventClass(kind: EventKind, category: string, type: string, action: str
   return { category, type, action, known };
 }
 
-/** The fields by which the classes differ, and what is the same in all. */
+/** The fields whose value is known in each class: those that distinguish the classes, and those equal in all. */
 export const classFields: ReadonlySet<string> = new Set([
   ...Object.keys(sampleValues),
   ...['event.category', 'event.type', 'event.action', 'event.dataset'],
 ]);
 
-/** Every event that rules see is of one of these. */
+/** The classes of events that rules read. */
 export const eventClasses: readonly EventClass[] = [
   eventClass('exec', 'process', 'start', 'exec'),
   eventClass('file', 'file', 'creation', 'creation'),

@@ -1,12 +1,13 @@
-// The table of fields: one row for each field that an event or an alert can have. Made from it are the type of an event (event.ts), the
-// checks of rules (event-classes.ts), SQL columns, journal fields, the Elasticsearch mapping and docs/fields.md.
+// The table of fields: one row for each field that an event or an alert can have. It is the source of the type of an
+// event (event.ts), the checks of rules (event-classes.ts), SQL columns, journal fields, the Elasticsearch mapping and
+// docs/fields.md.
 
 import { inferredBases, unobservedReasons } from './reasons.ts';
 
-/** What has a field: the start of a program, a change of a file, the agent's account of itself, a finding of a hunt, alerts only. */
+/** The documents that can have a field: exec events, file events, health events, findings of hunts, or alerts only. */
 export type EventKind = 'exec' | 'file' | 'health' | 'finding' | 'alert';
 
-/** What a value of each type is in a document. The names are Elasticsearch's; a date is ISO 8601 in UTC. */
+/** The type of a value in a document, by the Elasticsearch type of the field; a date is ISO 8601 in UTC. */
 interface Values {
   keyword: string;
   wildcard: string;
@@ -22,31 +23,33 @@ interface Appearance {
   list?: true;
   /** Present in every event that has the group around it. */
   required?: true;
-  /** Absent: as the group around it; at the top `exec` and `file`. */
+  /**
+   * The documents that can have the field. Absent: those of the group around it; at the top level `exec` and `file`.
+   */
   on?: readonly EventKind[];
-  /** The journal field that has the value. */
+  /** Name of the journal field with the value. */
   journal?: string;
 }
 
 /** One field. */
 export interface Row extends Appearance {
-  /** `flattened`: an object whose keys are names of fields or columns. */
+  /** `flattened`: an object whose keys are names of fields or columns, not rows of this table. */
   type: keyof Values | 'flattened';
   about: string;
   unit?: string;
-  /** All values that there are; of a flattened field, those of its keys. */
+  /** All possible values; of a flattened field, the possible values of its keys. */
   values?: readonly string[];
   /** A list in which null stands for a value that was not observed. */
   nullable?: true;
-  /** What the keys of a flattened field hold. Absent: any scalar or null. */
+  /** Type of the values in a flattened field. Absent: any scalar or null. */
   holds?: keyof Values;
 }
 
-/** An object with fields of its own. The same `fields` may stand in several groups. */
+/** An object with fields of its own. Several groups may share the same `fields`. */
 export interface Group extends Appearance {
   about: string;
   fields: Fields;
-  /** Journal fields by the name of the row in `fields`, where the rows are shared by several groups. */
+  /** Journal fields by the name of the row in `fields`, for rows that several groups share. */
   journalOf?: Readonly<Record<string, string>>;
 }
 
@@ -60,14 +63,14 @@ const alertOnly = ['alert'] as const;
 /** A user or a group. */
 const identity = {
   id: { type: 'keyword', about: 'Numeric id' },
-  name: { type: 'keyword', about: 'Name by /etc/passwd or /etc/group; absent if the id is not there' },
+  name: { type: 'keyword', about: 'Name in /etc/passwd or /etc/group; absent if the id has no entry' },
 } as const satisfies Fields;
 
 const processFields = {
   entity_id: { type: 'keyword', about: 'Identity of the process: boot, pid and start time' },
   pid: { type: 'long', about: 'Process id' },
   name: { type: 'keyword', about: 'File name of the executable' },
-  executable: { type: 'keyword', about: 'Path of the program; of a script, of the script itself' },
+  executable: { type: 'keyword', about: 'Path of the program; for a script, of the script itself' },
   args: { type: 'keyword', list: true, about: 'Arguments, the program name first' },
   args_count: { type: 'long', about: 'Number of arguments' },
   command_line: { type: 'wildcard', about: 'Arguments joined by spaces' },
@@ -101,7 +104,7 @@ const leaderFields = {
   same_as_process: { type: 'boolean', about: 'Whether the leader is the process itself' },
 } as const satisfies Fields;
 
-/** What a file can differ in from what was known of it. */
+/** The properties of a file that the agent compares with the last known ones. */
 const previousFields = {
   inode: { type: 'keyword', about: 'Inode number before the change' },
   size: { type: 'long', unit: 'bytes', about: 'Size before the change' },
@@ -112,14 +115,14 @@ const previousFields = {
   gid: { type: 'keyword', about: 'Id of the group before the change' },
 } as const satisfies Fields;
 
-/** ATT&CK: lists that belong together by position. */
+/** ATT&CK entries as parallel lists: the values at one position belong together. */
 const attackFields = {
   id: { type: 'keyword', list: true, about: 'ATT&CK ids' },
   name: { type: 'keyword', list: true, about: 'ATT&CK names' },
   reference: { type: 'keyword', list: true, about: 'Pages on attack.mitre.org' },
 } as const satisfies Fields;
 
-/** What ECS has no field for. */
+/** The fields that ECS does not define. */
 const stepparentFields = {
   exec: {
     about: 'The call of execve',
@@ -129,14 +132,14 @@ const stepparentFields = {
         type: 'keyword',
         required: true,
         about:
-          'File as execve was given it: may be relative, a symlink or /dev/fd/N; `process.executable` is where it leads',
+          'File name passed to execve: may be relative, a symlink or /dev/fd/N; `process.executable` is its target',
       },
     },
   },
   image: {
     about: 'The file that the kernel mapped',
     fields: {
-      path: { type: 'keyword', required: true, about: 'Path of the mapped file; of a script, of its interpreter' },
+      path: { type: 'keyword', required: true, about: 'Path of the mapped file; for a script, of its interpreter' },
     },
   },
   systemd: {
@@ -153,10 +156,10 @@ const stepparentFields = {
     values: ['offline_diff', 'comparison', 'new_directory', 'initial_scan'],
     journal: 'STEPPARENT_FOUND',
     about:
-      'How the agent found a change that it did not observe: the file differs from when the agent last ran, or from a moment ago; it was in a directory that had just been made; or it was there when the agent first ran, and no installed package has it',
+      'How the agent found a change that it did not observe: the file differs from its state when the agent last ran, or a moment ago; it was in a directory that had just been created; or it was present when the agent first ran, and no installed package contains it',
   },
   login_user: {
-    about: 'The user who logged in (/proc/PID/loginuid), whatever sudo made of it; absent outside of logins',
+    about: 'The user who logged in (/proc/PID/loginuid), also after sudo; absent outside of logins',
     journalOf: { id: 'STEPPARENT_LOGIN_USER_ID', name: 'STEPPARENT_LOGIN_USER' },
     fields: { ...identity, id: { ...identity.id, required: true } },
   },
@@ -188,7 +191,7 @@ const stepparentFields = {
         type: 'long',
         required: true,
         journal: 'STEPPARENT_PACKAGES_COUNT',
-        about: 'Number of packages on the command line, also past 64',
+        about: 'Number of packages on the command line, also if more than 64',
       },
       root: {
         type: 'keyword',
@@ -209,7 +212,7 @@ const stepparentFields = {
     },
   },
   lifecycle_script: {
-    about: 'The script of a package that runs here, or that started this process at any distance',
+    about: 'The package script that the process runs, or that started the process at any distance',
     fields: {
       manager: {
         type: 'keyword',
@@ -230,12 +233,13 @@ const stepparentFields = {
         required: true,
         unit: 'processes',
         journal: 'STEPPARENT_SCRIPT_DEPTH',
-        about: '0: the script itself; else its distance, where a program that the script becomes by exec counts as one',
+        about:
+          '0: the script itself; otherwise the distance from it; a program that the script executes in its place has 1',
       },
     },
   },
   initiator: {
-    about: 'Who started it: the nearest ancestor that is no shell, sudo, env or the like, nor a package front end',
+    about: 'The nearest ancestor that is neither a package front end nor a shell, sudo, env or the like',
     fields: {
       entity_id: { type: 'keyword', required: true, about: 'Identity of the initiator' },
       pid: { type: 'long', required: true, journal: 'STEPPARENT_INITIATOR_PID', about: 'Process id of the initiator' },
@@ -244,7 +248,7 @@ const stepparentFields = {
         type: 'keyword',
         journal: 'STEPPARENT_INITIATOR',
         about:
-          'Path of the initiator; of an interpreter, of its script. `*` replaces the changing part of a temporary name',
+          'Path of the initiator; for an interpreter, of its script. `*` replaces the changing part of a temporary name',
       },
       origin: {
         type: 'keyword',
@@ -263,7 +267,7 @@ const stepparentFields = {
   },
   genuine: {
     about:
-      'Whether a process runs the distribution’s own file of its name, by the state in which it forked the line that leads here. Absent: not verified, or not named like a package tool',
+      'Whether a process runs the distribution’s own file of its name; for an ancestor, whether it did so when it forked the next process of the lineage. Absent: not verified, or not named like a package tool',
     fields: {
       process: { type: 'boolean', journal: 'STEPPARENT_GENUINE_PROCESS', about: 'The process' },
       parent: { type: 'boolean', journal: 'STEPPARENT_GENUINE_PARENT', about: 'Its parent' },
@@ -300,7 +304,7 @@ const stepparentFields = {
         values: ['known', 'first', 'changed', 'unowned'],
         journal: 'STEPPARENT_MAINTAINER_SCRIPT_STATE',
         about:
-          'The content against earlier content of the same package version on this host: the same, the first, or another; `unowned`: no such package is installed',
+          'The content compared with earlier content of the same package version on this host: the same, the first, or different; `unowned`: no such package is installed',
       },
       copy_of: {
         type: 'keyword',
@@ -353,7 +357,7 @@ const stepparentFields = {
     },
   },
   file: {
-    about: 'What ECS has no field for in a change of a file',
+    about: 'Fields of a file change that ECS does not define',
     on: ['file'],
     fields: {
       writer_source: {
@@ -374,13 +378,13 @@ const stepparentFields = {
       changed: {
         type: 'keyword',
         list: true,
-        about: 'What differs from what was known of the file, by the names in `stepparent.file.previous`',
+        about: 'Properties that differ from the last known state of the file, named as in `stepparent.file.previous`',
       },
-      previous: { about: 'What was known of the file, as far as it differs', fields: previousFields },
+      previous: { about: 'Last known state of the file: the properties that differ', fields: previousFields },
     },
   },
   sensor: {
-    about: 'The agent’s account of itself',
+    about: 'Report of the agent about itself',
     on: ['health'],
     fields: {
       name: { type: 'keyword', required: true, about: 'Sensor: `tracefs` or `procfs`' },
@@ -399,7 +403,7 @@ const stepparentFields = {
     type: 'flattened',
     holds: 'keyword',
     values: keysOf(inferredBases),
-    about: 'Fields that were concluded and not read, by name, each with the basis: [keywords](#bases)',
+    about: 'Fields that are concluded and were not read, by name, each with the basis: [keywords](#bases)',
   },
   truncated: {
     type: 'flattened',
@@ -422,7 +426,7 @@ const stepparentFields = {
         required: true,
         nullable: true,
         journal: 'STEPPARENT_TERMS',
-        about: 'Values of the fields by which the rule compares, in the rule’s order; null if not observed',
+        about: 'Values of the fields that the rule compares, in the order of the rule; null if not observed',
       },
       reason: {
         type: 'keyword',
@@ -435,13 +439,13 @@ const stepparentFields = {
         required: true,
         values: ['open', 'learning', 'rate_limited', 'suppressed'],
         about:
-          '`open`: delivered or to be delivered; `learning`: raised while learning, kept; `rate_limited`: over the limit, kept and counted in a summary; `suppressed`: hidden by an exception, kept and counted',
+          '`open`: delivered or to be delivered; `learning`: raised during learning, only stored; `rate_limited`: over the limit, stored and counted in a summary; `suppressed`: hidden by an exception, stored and counted',
       },
       exception: {
         about: 'The exception that hid the alert',
         fields: {
           id: { type: 'keyword', required: true, about: 'Id of the exception' },
-          reason: { type: 'keyword', required: true, about: 'Reason that the exception gives' },
+          reason: { type: 'keyword', required: true, about: 'Reason of the exception' },
           owner: { type: 'keyword', required: true, about: 'Owner of the exception' },
           expires: { type: 'date', about: 'End of the exception; absent if it never ends' },
         },
@@ -460,7 +464,7 @@ const stepparentFields = {
     about: 'A summary of rate-limited alerts of the rule in `rule.id`',
     on: alertOnly,
     fields: {
-      alerts: { type: 'long', required: true, about: 'Number of alerts that were kept and not sent' },
+      alerts: { type: 'long', required: true, about: 'Number of alerts that were stored and not delivered' },
       from: { type: 'date', required: true, about: 'Time of the first of them' },
       to: { type: 'date', required: true, about: 'Time of the last of them' },
     },
@@ -473,7 +477,7 @@ export const fieldTable = {
     about: 'Elastic Common Schema',
     required: true,
     on: always,
-    fields: { version: { type: 'keyword', required: true, about: 'Version of the schema that the names are from' } },
+    fields: { version: { type: 'keyword', required: true, about: 'Version of the schema that defines the names' } },
   },
   message: {
     type: 'match_only_text',
@@ -569,7 +573,7 @@ export const fieldTable = {
     fields: {
       ...identity,
       Ext: {
-        about: 'By Elastic Defend’s name',
+        about: 'Named as in Elastic Defend',
         fields: { real: { required: true, about: 'The real user of the process', fields: identity } },
       },
     },
@@ -579,7 +583,7 @@ export const fieldTable = {
     fields: {
       ...identity,
       Ext: {
-        about: 'By Elastic Defend’s name',
+        about: 'Named as in Elastic Defend',
         fields: { real: { required: true, about: 'The real group of the process', fields: identity } },
       },
     },
@@ -631,7 +635,7 @@ export const fieldTable = {
       mtime: { type: 'date', about: 'Last change of the content' },
       ctime: { type: 'date', about: 'Last change of the inode' },
       accessed: { type: 'date', about: 'Last access' },
-      created: { type: 'date', about: 'Creation, if the file system keeps it' },
+      created: { type: 'date', about: 'Creation, if the file system records it' },
       target_path: { type: 'keyword', about: 'Target of a symlink' },
       hash: {
         about: 'Hash of the content',
@@ -667,7 +671,7 @@ export const fieldTable = {
       },
     },
   },
-  stepparent: { about: 'What ECS has no field for', required: true, fields: stepparentFields },
+  stepparent: { about: 'Fields that ECS does not define', required: true, fields: stepparentFields },
 } as const satisfies Fields;
 
 /** The object that a group of the table describes. */
@@ -679,7 +683,7 @@ export type DocumentOf<Table> = Plain<
   }
 >;
 
-/** One object type for an intersection: error messages then show its members. */
+/** Turns an intersection into one object type, so that error messages of the compiler show its members. */
 type Plain<Type> = { [Name in keyof Type]: Type[Name] };
 
 type ListOf<Node> = Node extends { list: true } ? ValueOf<Node>[] : ValueOf<Node>;
@@ -701,12 +705,15 @@ type ValueOf<Node> = Node extends { fields: infer Inner }
         ? Values[Type] | (Node extends { nullable: true } ? null : never)
         : never;
 
-/** A row of the table under its whole name. A list of objects is a field too, beside those of its objects. */
+/**
+ * A row of the table under its full name. A list of objects is a field itself, in addition to the fields of its
+ * objects.
+ */
 export interface Field extends Omit<Row, 'type'> {
   name: string;
   type: Row['type'] | 'objects';
   on: readonly EventKind[];
-  /** The list of objects around it. */
+  /** Name of the list of objects that contains the field. */
   within?: string;
 }
 
@@ -728,5 +735,5 @@ function fieldsOf(group: Fields, prefix: string, outer: Pick<Field, 'on' | 'with
 /** Every field, in the order of the table. */
 export const fields: readonly Field[] = fieldsOf(fieldTable, '', { on: ['exec', 'file'] });
 
-/** Whether an event can have it, and not only an alert. */
+/** Whether an event can have the field, and not only an alert. */
 export const isOfEvent = ({ on }: Field): boolean => on.some((kind) => kind !== 'alert');

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { HostContext } from '../host/host-context.ts';
 import { ecsVersion, type StepparentEvent } from './event.ts';
 
+/** The values of `event.action` in health events. */
 export type HealthAction =
   | 'records-lost'
   | 'sensor-degraded'
@@ -14,7 +15,10 @@ export type HealthAction =
   | 'package-directory-found'
   | 'package-directory-replaced';
 
-/** An ECS event with what happened to the sensor or the store, and why, in one clause. */
+/**
+ * Builds the ECS event. `reason`: what happened and why, in one clause. `lostEvents`: number of lost records, if any
+ * were lost.
+ */
 export function healthEvent(
   context: HostContext,
   action: HealthAction,

@@ -1,67 +1,80 @@
-// The one place where an event waits for what it lacks, bounded in number and in time. Nothing waits for an event that waits.
+// The one queue in which events wait for missing data, bounded in number and time. No event waits for another one.
 
 import type { Clock } from '../host/clock.ts';
 import { timerMs } from '../timers.ts';
 
 /**
- * What an event can lack. `arguments`: the record of its entry probe. `program`: whose file it runs, what its script is a copy of.
- * `script`: the content of the script that runs. `version`: the version of its package.
+ * The data that an event can lack. `arguments`: the record of its entry probe. `program`: which package owns the
+ * program, and which script the executed one is a copy of. `script`: the content of the script that runs. `version`:
+ * the version of the script's package.
  */
 export type Lack = 'arguments' | 'program' | 'script' | 'version';
 
+/**
+ * One reason for an event to wait. The wait ends when `isOver` returns true, `end` settles, `arrived` is called or the
+ * time is over.
+ */
 export interface Wait {
   for: Lack;
-  /** From now, in milliseconds; the event goes on without it after that. */
+  /** Maximum duration from now. The event is then released without the data. */
   maxMs: number;
-  /** Read at each `check`. */
+  /** Called at each `check`. */
   isOver?(): boolean;
-  /** Ends the wait when it settles, whatever it gives. */
+  /** Ends the wait when it resolves or rejects. */
   end?: Promise<unknown>;
 }
 
+/** The handle of an event in the queue. */
 export interface Held {
-  /** What the event lacked has come, or will not come any more. The event goes on at once if it lacks nothing else. */
+  /** Ends the waits for data that has come or will not come. Releases the event if no other wait is left. */
   arrived(lack: Lack): void;
 }
 
 export interface Hold {
   /**
-   * Calls `release` once, when no wait is left: at once, later, or when the time of those left is over; `missing` has these. Events
-   * that lack the same are released in the order in which they were added.
+   * Calls `release` once: at once or later, when no wait is left or the time of those left is over; `missing` names the
+   * latter. Events that lack the same data are released in the order in which they were added.
    */
   add(waits: readonly Wait[], release: (missing: readonly Lack[]) => void): Held;
-  /** Ends the waits that are over. To be called when something was read. */
+  /** Calls `isOver` of each wait, and ends those that are over. Must be called after new data was read. */
   check(): void;
-  /** Events that lack it. */
+  /** Number of events that wait for the data. */
   waitingFor(lack: Lack): number;
   /** Resolves when the promises that events wait for now have settled. */
   settled(): Promise<unknown>;
-  /** Releases every event as it is. */
+  /** Releases every event without the data that it lacks. */
   releaseAll(): void;
 }
 
 export interface HoldDeps {
   clock: Pick<Clock, 'monotonicMs'>;
-  /** An event was released after `add` had returned. */
+  /** Called when an event is released after `add` returned. */
   onLate(): void;
   onFault(fault: string, error?: unknown): void;
 }
 
-/** Events that wait for the same at once; the oldest waits for it no longer when there is one more. What others lack is not affected. */
+/**
+ * Maximum number of events that wait for the same data. One more ends that wait of the oldest event; its other waits
+ * continue.
+ */
 const maxHeld = 1024;
 
-/** The faults of events that went on without what they lacked; of the others their documents say so. */
+/**
+ * The fault to report when an event is released without the data. A missing kind that is not listed is noted in the
+ * event itself.
+ */
 export const judgedIncomplete: Readonly<Partial<Record<Lack, string>>> = {
   program: 'an execution was judged before its program was known',
 };
 
 interface Entry {
   waits: { wait: Wait; untilMs: number }[];
-  /** What was given up. */
+  /** The data for which the event no longer waits although it did not come. */
   missing: Lack[];
   release(missing: readonly Lack[]): void;
 }
 
+/** Opens an empty queue. */
 export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
   const entries = new Set<Entry>();
   const counts = new Map<Lack, number>();
@@ -77,7 +90,7 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     });
   };
 
-  /** `reasonOf`: for the fault of an event that goes on without what it lacks. */
+  /** Ends waits without their data, and reports the fault with the reason that `reasonOf` gives. */
   const giveUp = (entry: Entry, isGivenUp: (wait: Wait) => boolean, reasonOf: (wait: Wait) => string): void => {
     for (const { wait } of entry.waits) {
       if (!isGivenUp(wait)) continue;
@@ -122,7 +135,7 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
     }
   };
 
-  /** One timer for all: for the first wait whose time will be over. */
+  /** Sets the one timer, which is due when the time of the first wait is over. */
   const schedule = (untilMs: number): void => {
     if (timer !== undefined && timer.dueMs <= untilMs) return;
     clearTimeout(timer?.handle);
@@ -177,7 +190,7 @@ export function openHold({ clock, onLate, onFault }: HoldDeps): Hold {
   };
 }
 
-/** A wait whose end cannot be read is over: its event goes on. */
+/** Whether the wait is over. A wait whose `isOver` throws is over too, so that its event is not stuck. */
 function isOver(wait: Wait, onFault: HoldDeps['onFault']): boolean {
   try {
     return wait.isOver?.() === true;

@@ -2,5 +2,5 @@
 
 import type { StepparentEvent } from './event.ts';
 
-/** What users other than root do cannot change what is installed. A user that is not known counts as root. */
+/** Only root can change installed packages. An event whose user is not known counts as root's. */
 export const isRootEvent = ({ user }: StepparentEvent): boolean => (user?.id ?? '0') === '0';

@@ -2,9 +2,10 @@
 
 import type { InferredBasis, UnobservedReason } from './reasons.ts';
 
-/** Notes of what was not read, by ECS field, or by field of one process. */
+/** Notes by the name of a field, either of the event (`process.parent.args`) or of one process (`args`). */
 export interface Notes {
   unobserved: Record<string, UnobservedReason>;
   inferred: Record<string, InferredBasis>;
+  /** The bound at which the field was cut: bytes, or the number of entries. */
   truncated: Record<string, number>;
 }

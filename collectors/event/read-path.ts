@@ -1,4 +1,5 @@
-// Reads a field of a document by its dotted name, or by a pattern of names. As in Elasticsearch, a list on the way stands for its members.
+// Reads a field of a document by its dotted name, or by a pattern of names. As in Elasticsearch, a list in the path
+// stands for its members.
 
 import type { FieldValue } from './event.ts';
 
@@ -19,12 +20,12 @@ function collect(value: unknown, path: readonly string[], index: number, values:
   }
 }
 
-/** A list of one stands for that one. */
+/** Returns the only member of a list that has one, at any depth; any other value unchanged. */
 function onlyMember(value: unknown): unknown {
   return Array.isArray(value) && value.length === 1 ? onlyMember(value[0]) : value;
 }
 
-/** Names split at their dots: rules ask for the same few names for every event. */
+/** A cache of split names: rules read the same few fields of every event. */
 const paths = new Map<string, readonly string[]>();
 const maxPaths = 1024;
 
@@ -37,7 +38,10 @@ function pathOf(field: string): readonly string[] {
   return path;
 }
 
-/** Collects the values of all fields below `path` whose name fits the pattern, which is split at its stars. */
+/**
+ * Collects the values of all fields below `path` whose name matches a pattern; `pieces` are its parts between the
+ * stars.
+ */
 function collectMatching(value: unknown, path: string, pieces: readonly string[], values: Scalar[]): void {
   if (Array.isArray(value)) {
     for (const item of value) collectMatching(item, path, pieces, values);
@@ -52,7 +56,10 @@ function collectMatching(value: unknown, path: string, pieces: readonly string[]
   }
 }
 
-/** Whether the name consists of the pieces in order with anything between them. Each piece is searched once, from the left. */
+/**
+ * Whether the name consists of the pieces in their order, with any characters between them. Runs in linear time,
+ * without backtracking.
+ */
 export function matchesPieces(name: string, pieces: readonly string[]): boolean {
   const last = pieces.at(-1) ?? '';
   let position = 0;
@@ -65,8 +72,9 @@ export function matchesPieces(name: string, pieces: readonly string[]): boolean 
 }
 
 /**
- * The field's value, a list where there are several, undefined where there is none. A `*` in the name stands for any characters, dots too:
- * `process.*.name` is read from the parent, from its parent and from the session leader alike, in the document's order.
+ * Returns the value of the field, a list if it has several, undefined if it has none. A `*` in the name stands for any
+ * characters, dots too: `process.*.name` matches `process.parent.name` and `process.session_leader.name`. Values are in
+ * the order of the document.
  */
 export function readPath(document: object, field: string): FieldValue {
   const found: Scalar[] = [];
@@ -87,7 +95,10 @@ export function readPath(document: object, field: string): FieldValue {
   return found.length > 1 ? found : found[0];
 }
 
-/** The value at a dotted name, unchanged: also null, an object or a list. A list on the way has no names. */
+/**
+ * Returns the value at a dotted name unchanged, also null, an object or a list. Does not search the members of a list
+ * in the path.
+ */
 export function valueAt(document: object, field: string): unknown {
   let value: unknown = document;
   for (const name of pathOf(field)) {

@@ -1,4 +1,4 @@
-// Describes a process with its ancestors and leaders as ECS fields, and what could not be observed of it.
+// Describes a process with its ancestors and leaders as ECS fields, and notes which fields could not be observed.
 
 import path from 'node:path';
 import type { Identity, LineageStep, ProcessFields, StepparentEvent, TransactionFields } from '../event/event.ts';
@@ -12,14 +12,14 @@ import type { ActorSnapshot, Image, LeaderSnapshots, ProcessEntry, ProcessSnapsh
 import type { BootNs } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 
-/** The most ancestors that an event carries. */
+/** Maximum number of ancestors in an event. */
 const maxLineage = 16;
-/** Bytes of arguments that an event keeps of its process; one argument can have 128 KiB (execve(2)). */
+/** Maximum size in bytes of the arguments of the event's process; one argument can have 128 KiB (execve(2)). */
 export const maxEventArgsBytes = 256 * 1024;
-/** The same for its ancestors, which are many. */
+/** The same for each ancestor; smaller, because an event has up to 16 of them. */
 const maxAncestorArgsBytes = 8 * 1024;
 
-/** The ancestors of a process as they are now. */
+/** The ancestors of a process in their current state, nearest first, at most 16. */
 export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
   const ancestors: ProcessSnapshot[] = [];
   for (let ancestor = entry.parent; ancestor && ancestors.length < maxLineage; ancestor = ancestor.parent) {
@@ -32,33 +32,35 @@ export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
 export const entityId = (bootId: string, entry: ProcessEntry): string =>
   `${bootId.slice(0, 8)}-${entry.pid}-${Math.floor(entry.startNs / 1e7)}`;
 
+/** ECS process.name: the file name of the executable. */
 export const nameOf = (executable: string): string => path.basename(executable);
 
 const emptyNotes = (): Notes => ({ unobserved: {}, inferred: {}, truncated: {} });
 
 interface Described {
   fields: ProcessFields;
-  /** Under the names of the fields: `args`. */
+  /** By name of the field in `fields`, such as `args`. */
   notes: Notes;
 }
 
-/** Ancestors are described again and again, and seldom change: for each process the last description and what it is of. */
+/** The last description of each process. Many events share the same ancestors, and these seldom change. */
 const describedAncestors = new WeakMap<ProcessEntry, DescribedAncestor>();
 
 type ProcessLeader = NonNullable<ProcessFields['session_leader']>;
 
 interface DescribedAncestor extends Described {
-  /** As the lineage has it. */
+  /** The description as an entry of `stepparent.lineage`. */
   step: LineageStep;
-  /** As the leader of the process itself, or of another one. */
+  /** The description as a leader: of its own session or group (`same`), or of another process (`other`). */
   leader: Readonly<Record<'same' | 'other', ProcessLeader>>;
   hasNotes: boolean;
+  // The description holds as long as these three are the same.
   image: unknown;
   details: unknown;
   epochMs: number;
 }
 
-/** Boot, in whole milliseconds, is redetermined all the time: what was described a moment ago still holds. */
+/** The time of boot is computed again for each event, in whole milliseconds, and varies by one through rounding. */
 const sameEpoch = (a: number, b: number): boolean => Math.abs(a - b) < 2;
 
 function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epochMs: number): DescribedAncestor {
@@ -127,10 +129,10 @@ const credentialFields = [
   'supplemental_groups',
 ] as const;
 
-/** What is known of every process that could be read. */
+/** The fields that every process has whose /proc directory could be read. */
 const fieldsOfDetails = [...credentialFields, 'working_directory', 'interactive'] as const;
 
-/** An empty list of groups is known, and has no value. */
+/** A process without supplementary groups has no value in that field, although it was observed. */
 const isUnobserved = (
   name: (typeof fieldsOfDetails)[number],
   fields: ProcessFields,
@@ -138,7 +140,7 @@ const isUnobserved = (
 ): boolean =>
   fields[name] === undefined && !(name === 'supplemental_groups' && seen?.supplementalGroupIds !== undefined);
 
-/** Every one that is known, also where several are the same: to a rule an absent field differs from any value. */
+/** All credentials that are known, equal ones too: to a rule an absent field differs from every value. */
 function describeCredentials(
   seen: ProcessDetails,
   context: HostContext,
@@ -155,7 +157,7 @@ function describeCredentials(
   };
 }
 
-/** For an event's `user` and `group`. */
+/** The fields `user` and `group` of an event, from those of its process. */
 export function ownerFields(process: ProcessFields | undefined): Pick<StepparentEvent, 'user' | 'group'> {
   const { user, real_user, group, real_group } = process ?? {};
   const withRealIds = <Known>(known: Known, real: object | undefined) => ({
@@ -168,20 +170,21 @@ export function ownerFields(process: ProcessFields | undefined): Pick<Stepparent
   };
 }
 
+/** ISO 8601 date of a time since boot; `epochMs` is the time of boot. */
 export const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs + ns / 1e6).toISOString();
 
-/** The fields of an event about its process, and notes on what could not be observed. */
+/** The fields of an event about its process, and the notes on them. */
 export interface DescribedActor {
   process: ProcessFields;
   containerId: string | undefined;
   stepparent: Pick<StepparentEvent['stepparent'], 'image' | 'lineage' | 'login_user' | 'systemd' | 'terminal'>;
   leaders: LeaderSnapshots;
-  /** The file that it has mapped, where that could be read. */
+  /** The file that the process has mapped (/proc/PID/exe or the entry probe); undefined: it could not be read. */
   mapped: string | undefined;
   notes: Notes;
 }
 
-/** Describes a process with its ancestors; reads /proc where it was not read yet. */
+/** Describes a process with its ancestors. Reads /proc for each process that was not read since its last exec. */
 export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, context: HostContext): DescribedActor {
   const { entry, image, ancestors } = snapshot;
   const notes = emptyNotes();
@@ -193,7 +196,9 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
     table.completeArgs(entry, maxEventArgsBytes);
   }
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
-  /** The nearest ancestor that was read: inherited values are taken from it when the process ended too early. */
+  /**
+   * The nearest ancestor that could be read. It supplies the inherited values if the process ended before it was read.
+   */
   const nearest = ancestors.find((ancestor) => ancestor.entry.details)?.entry.details;
   const scopeDetails = details ?? nearest;
 
@@ -215,8 +220,8 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
       if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'earlier_program';
     }
   } else if (details === undefined) {
-    // Credentials, directory, session and terminal pass from parent to child (fork(2)); execve of a package tool, which
-    // is not setuid, keeps them. Setsid and chdir in between would not be seen: hence the note.
+    // A child inherits credentials, directory, session and terminal (fork(2)), and execve of a package tool, which is
+    // not setuid, keeps them. The agent does not see a setsid or chdir in between, so that these fields get a note.
     if (nearest) {
       const { workingDirectory } = nearest;
       const inherited = {
@@ -236,7 +241,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const leaders: LeaderSnapshots = {};
   const leader = (role: 'session_leader' | 'group_leader', pid: number | undefined): void => {
     const field = `process.${role}`;
-    // /proc/PID/stat has 0 as the id of a session or a process group that has no leader here.
+    // /proc/PID/stat shows 0 if the session or the process group has no leader in this pid namespace.
     if (!pid) {
       notes.unobserved[field] = pid === undefined ? 'process_exited' : 'no_leader';
       return;
@@ -274,7 +279,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
   const mapped = image?.probedImage ?? (current && !image?.executable?.replaced ? details.exe : undefined);
-  // One that waits for its parent to ask for its end has no files any more, and so no place.
+  // A zombie has neither /proc/PID/exe nor namespaces, so that its container cannot be read.
   const livingDetails = [details, ...ancestors.map((ancestor) => ancestor.entry.details)].find(
     (seen) => seen?.exe !== undefined,
   );
@@ -300,7 +305,7 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   };
 }
 
-/** Adds the notes of a description to the event's, under the names that the fields have in the event. */
+/** Adds the notes of a description to those of the event. `field`: the event's field that gets the description. */
 function addNotes<Note>(notes: Record<string, Note>, ownNotes: Record<string, Note>, field: string): void {
   const isStep = field.startsWith('stepparent.lineage.');
   for (const name in ownNotes) {
@@ -308,20 +313,20 @@ function addNotes<Note>(notes: Record<string, Note>, ownNotes: Record<string, No
   }
 }
 
-/** The notes that there are, for the event's `stepparent` object. */
+/** The kinds of notes that are not empty, for the `stepparent` object of an event. */
 export const notesOf = ({ unobserved, inferred, truncated }: Notes): Partial<Notes> => ({
   ...(hasFields(unobserved) && { unobserved }),
   ...(hasFields(inferred) && { inferred }),
   ...(hasFields(truncated) && { truncated }),
 });
 
-/** Asked for each event: without a list of them. */
+/** Called for each event, and therefore does not build a list of the fields. */
 function hasFields(notes: object): boolean {
   for (const _field in notes) return true;
   return false;
 }
 
-/** For an event's `stepparent` object. */
+/** The value of `stepparent.transaction`. */
 export const describeTransaction = ({ root, image }: Transaction, context: HostContext): TransactionFields => ({
   id: entityId(context.bootId, root),
   executable: executableOf(context.host, root, image).path,
@@ -338,7 +343,7 @@ const lineageFields: ReadonlySet<string> = new Set<keyof LineageStep>([
   'working_directory',
 ]);
 
-/** What the lineage keeps of an ancestor. */
+/** The entry of `stepparent.lineage` for an ancestor. */
 function lineageStep(fields: ProcessFields): LineageStep {
   const { entity_id = '', pid = 0, name, executable, args, start, user, working_directory } = fields;
   return {
@@ -353,6 +358,7 @@ function lineageStep(fields: ProcessFields): LineageStep {
   };
 }
 
+/** A leader that is not among the process and its ancestors. */
 function leaderOutside(table: ProcessTable, pid: number): ProcessSnapshot | undefined {
   const entry = table.find(pid);
   return entry && { entry, image: entry.image };
@@ -365,7 +371,10 @@ const identity = (id: number, name: string | undefined): Identity => ({
 const user = (id: number, context: HostContext): Identity => identity(id, context.userName(id));
 const group = (id: number, context: HostContext): Identity => identity(id, context.groupName(id));
 
-/** Arguments from the entry probe where there are any, else from /proc, cut at the bound. */
+/**
+ * Adds the arguments, cut at `maxBytes`: from the entry probe if it gave any, else from /proc, else from the call of
+ * execve.
+ */
 function describeArgs(
   image: Image,
   seen: { args: string[] | undefined; argsTruncated: boolean } | undefined,
@@ -373,7 +382,8 @@ function describeArgs(
   maxBytes: number,
   notes: Notes,
 ): void {
-  // The probe's record is the evidence; what it had no room for was read from the process, if that lived.
+  // The record of the probe comes first. If it was too short for all arguments, those that /proc showed are used,
+  // provided that they begin like the record.
   const fromProc =
     image.args === undefined ||
     (image.argsTruncated === true && seen?.args !== undefined && beginAsRecorded(seen.args, image.args));
@@ -394,7 +404,9 @@ function describeArgs(
   if (cut || (fromProc ? seen?.argsTruncated : image.argsTruncated)) notes.truncated.args = maxBytes;
 }
 
-/** Arguments up to a number of bytes: the one that crosses it is cut, those after it dropped. */
+/**
+ * Keeps the first `maxBytes` bytes of the arguments: cuts the argument that crosses the bound and drops those after it.
+ */
 export function cutArgs(args: readonly string[], maxBytes: number): { kept: string[]; cut: boolean } {
   let remainingBytes = maxBytes;
   for (let i = 0; i < args.length; i++) {

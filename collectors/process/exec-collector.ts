@@ -1,4 +1,5 @@
-// The tracker: turns a sensor's records into observed execs, keeps the process table and joins each exec with its arguments.
+// The tracker: turns the records of a sensor into observed execs, updates the process table and joins each exec with
+// its arguments.
 
 import type { FieldValue } from '../event/event.ts';
 import type { Held, Hold } from '../event/hold.ts';
@@ -14,37 +15,39 @@ import { transactionBegunBy } from './transaction.ts';
 export interface ExecCollectorDeps {
   host: Host;
   table: ProcessTable;
-  /** Execs wait there for their arguments. */
+  /** Holds the execs that wait for their arguments. */
   hold: Pick<Hold, 'add'>;
   observe(snapshot: ExecSnapshot): ObservedExec;
   report: {
-    /** In the order of the records, but for those whose arguments come later. */
+    /** Called in the order of the records, except for execs that wait for their arguments. */
     exec(exec: ObservedExec): void;
-    /** Records that the kernel dropped; the table was read again from /proc. */
+    /** Called for records that the kernel dropped, before the process table is read again from /proc. */
     lost(record: LostRecord): void;
   };
 }
 
 export interface ExecCollector {
-  /** Takes the next record. Records come in the order of their time. */
+  /** Handles the next record. Records come in the order of their time. */
   handle(record: ProcessRecord): void;
   /**
-   * Ends a batch: reports the execs whose arguments have not come within `waitNs`, as far as all records up to
-   * `readUntilNs` were handled; true: others still wait.
+   * Ends a batch in which all records up to `readUntilNs` were handled: reports the execs that have waited too long for
+   * their arguments. Returns whether other execs still wait.
    */
   flush(readUntilNs: BootNs): boolean;
 }
 
-/** An entry probe is hit as soon as the dynamic linker is done: some hundred microseconds, on a loaded host some ms. */
+/** How long an exec waits for its arguments. The entry probe is hit after some hundred µs, on a loaded host some ms. */
 const waitNs = 50e6;
-/** That long where the process has ended by then: the records of its arguments and its end must be on their way. */
+/** The same if the process has ended in the meantime: the records of its arguments and its exit are in the buffer. */
 const endedWaitNs = 2e9;
-/** The same for a sensor that stands still. */
+/** The same by the clock, for a sensor that delivers no more records. */
 const maxWaitMs = 5000;
-/** Failed attempts along PATH leave theirs behind until the task ends. */
+/**
+ * Maximum number of calls of execve that are kept. A failed call, as in a search along PATH, stays until its task ends.
+ */
 const maxAttempts = 4096;
 
-/** Most execs are dismissed before their ancestors are read. */
+/** Collects the ancestors when they are first read: most execs are dismissed before that. */
 class LazyExecSnapshot implements ExecSnapshot {
   readonly entry: ProcessEntry;
   readonly image: Image;
@@ -67,7 +70,10 @@ class LazyExecSnapshot implements ExecSnapshot {
   }
 }
 
-/** A truncated record ends in an argument that is cut. */
+/**
+ * Whether an argv record repeats what was reported. The last argument of a truncated record is cut, so that it is not
+ * compared.
+ */
 function isRedundantArgv(
   reported: { path: string; args: FieldValue },
   { image, args, truncated }: ArgvRecord,
@@ -80,22 +86,25 @@ function isRedundantArgv(
   );
 }
 
-/** `isProbed`: programs (without symlinks) whose entry probe gives the arguments. */
+/** `isProbed`: whether an entry probe reports the arguments of the program; its path has no symlinks. */
 export function createExecCollector(
   { host, table, hold, observe, report }: ExecCollectorDeps,
   isProbed: (executable: string) => boolean,
 ): ExecCollector {
-  /** By pid: execs whose arguments are still to come, as they were when they happened. */
+  /** By pid: the execs that wait for their arguments. */
   const waiting = new Map<number, { snapshot: ExecSnapshot; exec: ObservedExec; held: Held }>();
-  /** By task: the last call of execve. */
+  /** By task: its last call of execve. */
   const attempts = new Map<number, AttemptRecord>();
-  /** The table was filled again since the last flush, later than every record of this batch. */
+  /** Whether the table was read from /proc since the last flush. That read is later than every record of this batch. */
   let seeded = false;
 
-  /** What was reported of images whose entry probe was not hit in time. */
+  /** Path and arguments that were reported for each image whose entry probe was not hit in time. */
   const reportedEarly = new WeakMap<Image, { path: string; args: FieldValue }>();
 
-  /** The real paths of the names in this batch. All of its execs have happened already, so the first resolution is the closest to each. */
+  /**
+   * The real paths of the names in this batch. All its execs are in the past, so that the first resolution is the
+   * nearest to each in time.
+   */
   const realPaths = new Map<string, string | undefined>();
   const batchHost: Host = {
     ...host,
@@ -109,14 +118,14 @@ export function createExecCollector(
     reportedEarly.set(image, { path: executableOf(host, entry, image).path, args: args() });
   };
 
-  /** The arguments of the pid's exec have come, or will not come any more. */
+  /** Ends the wait of an exec whose arguments have come or will not come. */
   const release = (pid: number): ObservedExec | undefined => {
     const pending = waiting.get(pid);
     pending?.held.arrived('arguments');
     return pending?.exec;
   };
   const waitForArguments = (pid: number, snapshot: ExecSnapshot): void => {
-    // The ancestors as they are now, not as they will be.
+    // Collects the ancestors now: they may execute other programs during the wait.
     void snapshot.ancestors;
     const exec = observe(snapshot);
     const held = hold.add([{ for: 'arguments', maxMs: maxWaitMs }], (missing) => {
@@ -148,21 +157,23 @@ export function createExecCollector(
     const snapshot = waiting.get(record.pid)?.snapshot;
     const entry = snapshot?.entry ?? table.find(record.pid);
     const image = snapshot?.image ?? entry?.image;
-    // Without its exec (records were lost) there is no event to report, and an image begins only once.
+    // If records were lost, there may be no exec of these arguments. If the image has a probe record already, this one
+    // is not of its start.
     if (entry === undefined || image === undefined || image.probedImage !== undefined) return;
     image.args = record.args;
     image.argsTruncated = record.truncated;
     image.probedImage = record.image;
     if (entry.transaction === undefined && entry.image === image) {
-      // Only now is it known for a package tool: it was started by another name.
+      // The program is a package tool that was executed by another name: the probe is the first to show it.
       entry.transaction = transactionBegunBy(entry, image);
       if (snapshot) snapshot.transaction = entry.transaction;
     }
     const reported = reportedEarly.get(image);
     if (snapshot) release(record.pid);
     else if (reported !== undefined && isRedundantArgv(reported, record)) return;
-    // Started by another name (a link, the dynamic linker): only now is it known what runs there.
-    // The time is this record's: the exec may have been reported already, and an event's id is made of process and time.
+    // The program was executed by another name (a link, the dynamic linker), and the probe is the first to show it. The
+    // event has the time of this record: its id is made of process and time, and the exec may have been reported
+    // already.
     else report.exec(observe(new LazyExecSnapshot(entry, image, record.timeNs)));
   };
 
@@ -189,7 +200,7 @@ export function createExecCollector(
           break;
         case 'lost':
           report.lost(record);
-          // Forks and exits are among the lost: what /proc shows now is the truth.
+          // Forks and exits may be among the lost records, so that the table is read from /proc.
           if (!seeded) table.seed();
           seeded = true;
           break;

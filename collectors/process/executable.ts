@@ -1,16 +1,23 @@
-// Resolves the name that execve was given to `process.executable`: an absolute path without symlinks; for a script, the script's path.
+// Resolves the name that was passed to execve to `process.executable`: an absolute path without symlinks; for a script,
+// the path of the script.
 
 import path from 'node:path';
 import type { HostFiles } from '../host/host-files.ts';
 import { shebangInterpreter } from '../proc/script-of-interpreter.ts';
 import type { Executable, Image, ProcessEntry } from './process.ts';
 
-/** Names that mean a file only inside the process: what it really is can be read only while the process lives. */
+/**
+ * Whether a name leads to a file only inside its process (/proc/self/..., /dev/fd/N): it can be resolved only while the
+ * process lives.
+ */
 export const isPrivateName = (filename: string): boolean =>
-  // Asked at every exec of the host.
+  // Called for every exec on the host: the cheap test comes first.
   (filename.includes('proc/') || filename.includes('fd/')) && /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
 
-/** Paths of this process mean the same to us: it is not known to be in another root. */
+/**
+ * Whether the paths of a process lead to the same files for the agent: by /proc of it or of its nearest ancestor that
+ * was read, else true.
+ */
 export const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
   for (let current = entry; current; current = current.parent) if (current.details) return current.details.hostRoot;
   return true;
@@ -25,17 +32,20 @@ const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
 
 type Links = Pick<HostFiles, 'realPath' | 'open'>;
 
-/** The kernel runs the script with this program; env(1) then executes the program that it finds in PATH. */
+/**
+ * Whether `mapped` is the interpreter of the script. Behind env(1) it is any program, since env searches PATH for it.
+ */
 const runsScript = (files: Links, script: string, mapped: string): boolean => {
   const interpreter = shebangInterpreter(files, script);
   return interpreter !== undefined && (path.basename(interpreter) === 'env' || files.realPath(interpreter) === mapped);
 };
 
 /**
- * Names the program of an image. Without `mapped` it resolves only the file name, which costs some microseconds and is right unless
- * a link was changed. With `mapped`, the file that /proc/PID/exe shows, it reports where the two differ: a link may lead elsewhere by
- * now, or the process may have called execve again and the record of that is still to come. Then the name itself counts, not the file
- * that it leads to: a process must not get the name of a program that it does not run.
+ * Finds the path of the program of an image, and keeps it in the image. Without `mapped` the function only resolves the
+ * file name: this costs some microseconds, and the result is right unless a link has changed since. With `mapped`, the
+ * file that /proc/PID/exe shows, it compares the two. They differ if a link has changed, or if the process has called
+ * execve again and the agent has not read that record yet. The path is then the file name itself and not its target: a
+ * process must not get the name of a program that it does not run.
  */
 export function executableOf(files: Links, entry: ProcessEntry, image: Image, mapped?: string): Executable {
   if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };

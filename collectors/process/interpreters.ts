@@ -3,28 +3,32 @@
 import path from 'node:path';
 
 interface Interpreter {
-  /** Without a version behind them. */
+  /** Program names without a version, separated by spaces. */
   names: string;
-  /** What it runs without a script is for its parent to answer for. */
+  /** A shell. Without a script it runs commands for its parent, so that the parent is the initiator. */
   isShell?: true;
-  /** `+` begins options too, and a `-` alone ends them. Elsewhere that stands for standard input. */
+  /** Options may begin with `+`, and the argument `-` ends them. For other interpreters `-` means standard input. */
   likeSh?: true;
-  /** Short options after which there is no script: it runs what they say, or what comes on standard input. */
+  /** Short options that exclude a script: the interpreter runs their value, or reads standard input. */
   code: string;
-  /** Short options with a value: the rest of their own argument or, where that is empty, the next one. */
+  /** Short options with a value: the rest of the same argument or, if that is empty, the next argument. */
   values?: string;
-  /** Short options whose value is the next argument, whatever stands behind them in their own. */
+  /** Short options whose value is always the next argument; more options may follow in the same argument. */
   nextValues?: string;
-  /** Short options that take the rest of their own argument, if anything. */
+  /** Short options with an optional value: the rest of the same argument. */
   joined?: string;
-  /** Long options are written out with their dashes. */
+  /** Long options, with their dashes, that exclude a script. */
   longCode?: readonly string[];
+  /** Long options, with their dashes, that have a value. */
   longValues?: readonly string[];
-  /** Long options behind one dash, without a value. */
+  /** Long options with one dash and without a value. */
   longFlags?: readonly string[];
 }
 
-/** By their manual pages; where those leave it open, measured (bash 5.2, dash 0.5, zsh 5.9, mksh 59, ksh 93, fish 3.6, php 8.2). */
+/**
+ * From the manual pages; where those leave it open, measured (bash 5.2, dash 0.5, zsh 5.9, mksh 59, ksh 93, fish 3.6,
+ * php 8.2).
+ */
 const interpreters: readonly Interpreter[] = [
   {
     names: 'sh bash rbash dash ash',
@@ -32,7 +36,7 @@ const interpreters: readonly Interpreter[] = [
     likeSh: true,
     code: 'cs',
     nextValues: 'oO',
-    // Of bash one dash does as well.
+    // bash accepts one dash too.
     longValues: ['--rcfile', '--init-file', '-rcfile', '-init-file'],
     longFlags: ['-posix', '-norc', '-noprofile', '-noediting', '-login', '-restricted', '-verbose', '-debugger'],
   },
@@ -54,7 +58,8 @@ const interpreters: readonly Interpreter[] = [
     longValues: ['--init-command', '--debug', '--debug-output', '--profile', '--profile-startup', '--features'],
   },
   { names: 'python pypy', code: 'cm', values: 'WXQ', longValues: ['--check-hash-based-pycs'] },
-  // A space ends it: what the kernel gives of `#!/usr/bin/perl -w # -*- perl -*-` is one argument.
+  // A space ends the options: the kernel passes all that follows the interpreter in `#!/usr/bin/perl -w # -*- perl -*-`
+  // as one argument.
   { names: 'perl', code: 'eE', values: 'I', joined: 'MmFixDVCd ' },
   { names: 'ruby', code: 'e', values: 'rICEX', joined: 'KxTWiF', longValues: ['--encoding'] },
   {
@@ -67,7 +72,7 @@ const interpreters: readonly Interpreter[] = [
   {
     names: 'php',
     code: 'rRBE',
-    // The script of `-S` answers requests.
+    // The script behind `-S ADDRESS` answers the requests of the built-in web server.
     values: 'cdzSt',
     longCode: ['--run', '--process-code', '--process-begin', '--process-end'],
     longValues: ['--php-ini', '--define', '--zend-extension', '--server', '--docroot'],
@@ -81,28 +86,31 @@ const interpreters: readonly Interpreter[] = [
 
 const byName = new Map(interpreters.flatMap((one) => one.names.split(' ').map((name) => [name, one] as const)));
 
-/** A name and a version: Debian's perl5.36-x86_64-linux-gnu, python3.11, lua5.4, ksh93. */
+/** A name with or without a version: perl5.36-x86_64-linux-gnu (Debian), python3.11, lua5.4, ksh93. */
 const program = new RegExp(`^(busybox|${[...byName.keys()].join('|')})(?:\\d[\\d.]*(?:-[\\w-]*)?)?$`);
 
-/** Whether a program of that path or name reads scripts. Asked at every exec of the host. */
+/** Whether a program of that path or name reads scripts. Called for every exec on the host. */
 export const isInterpreter = (executable: string): boolean => program.test(path.basename(executable));
 
 export interface InterpreterRun {
   isShell: boolean;
-  /** The script as it was given, with its own arguments; empty: it runs none. The file may not exist. */
+  /**
+   * The script as the arguments name it, followed by its own arguments; empty: no script runs. The file may not exist.
+   */
   script: readonly string[];
 }
 
 /**
- * What a program of that path or name does with its arguments (`args` has argv[0]): `x.postinst configure` of
- * `bash -eu x.postinst configure`. Undefined: it is no interpreter. busybox is one where its arguments call it so.
+ * Parses the arguments of an interpreter, argv[0] included: the script of `bash -eu x.postinst configure` is
+ * `x.postinst configure`. Returns undefined if the program is no interpreter; busybox is one if its arguments name an
+ * applet that is one.
  */
 export function parseInterpreterRun(executable: string, args: readonly string[]): InterpreterRun | undefined {
   let name = program.exec(path.basename(executable))?.[1] ?? '';
   let start = 1;
   if (name === 'busybox') {
     name = path.basename(args[0]?.replace(/^-/, '') ?? '');
-    // `busybox sh x`, as `sh x`.
+    // `busybox sh x` is read like `sh x`.
     while (name.startsWith('busybox')) name = path.basename(args[start++] ?? '');
   }
   const interpreter = byName.get(name);
@@ -135,5 +143,7 @@ function findScript(interpreter: Interpreter, args: readonly string[], start: nu
   return [];
 }
 
-/** No bundle of options is longer. */
+/**
+ * Maximum number of characters of one argument that are read as short options; an attacker can make it 128 KiB long.
+ */
 const maxBundle = 64;

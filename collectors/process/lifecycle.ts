@@ -1,4 +1,4 @@
-// Finds the processes that are, or were started by, a package's script, from the program that is executed and its parent.
+// Finds the processes that run a script of a package, or were started by one, from the executed program and its parent.
 
 import path from 'node:path';
 import type { LifecycleFields } from '../event/event.ts';
@@ -18,28 +18,28 @@ import type { Image, Lifecycle, LifecycleScript, ProcessEntry } from './process.
 export type ChangesPackages = (manager: 'rpm', args: readonly string[]) => boolean;
 
 /**
- * A daemon that a script starts keeps the mark for good, and so does all that it starts. So many programs of one script
- * are followed.
+ * Maximum number of programs that are attributed to one run of a script. A daemon that a script starts belongs to the
+ * script as long as it lives, and so does every process below the daemon.
  */
 export const maxExecsOfScript = 5000;
 
 const scriptletFile = /(?:^|\/)rpm-tmp\.\w{6}$/;
 
-/** Asked at every exec of the host. */
+/** Whether the image is the package manager's program, by its name. Called for every exec on the host. */
 function runs(image: Image | undefined, tool: PackageManager): boolean {
   const file = image?.probedImage ?? image?.filename;
   return file?.endsWith(tool) === true && path.basename(file) === tool;
 }
 
-/** What a forked child is, before it executes anything. */
+/** The lifecycle of a forked child before its first exec. */
 export function lifecycleBelow(parent: ProcessEntry | undefined): Lifecycle | undefined {
   const above = parent?.lifecycle;
   return above && { script: above.script, depth: above.depth + 1 };
 }
 
 /**
- * What a process is once it has executed `image`; `inherited`: the parent's program, when the process was until now
- * nothing but a fork of it.
+ * The lifecycle of a process after it executed `image`. `inherited`: the program that the process had from its parent
+ * since the fork; undefined: it has executed another program in between.
  */
 export function lifecycleAtExec(
   entry: ProcessEntry,
@@ -66,15 +66,15 @@ function dpkgScript(
   inherited: Image | undefined,
 ): LifecycleScript | undefined {
   const byDpkg = runs(inherited, 'dpkg');
-  // Most execs of a host.
+  // The cheap test comes first: it dismisses most execs on a host.
   if (!byDpkg && !isInDpkgDirectory(execveName)) return undefined;
-  // What execve was given may lead anywhere.
+  // The name may contain `..` and lead out of the directory of dpkg.
   const filename = path.posix.normalize(execveName);
   const userId = userBeforeExec(entry);
-  // Without dpkg it is root who has business with its scripts.
+  // If dpkg is not the parent, only a run by root counts: the run of another user changes no package.
   if (!byDpkg && (!isInDpkgDirectory(filename) || (userId ?? 0) !== 0)) return undefined;
   const inferredFrom = byDpkg || userId === 0 ? undefined : 'script_path';
-  // Also below another --admindir.
+  // dpkg may have another administrative directory (--admindir).
   const named = scriptOfFile(filename);
   if (named?.phase === undefined) return undefined;
   const script = { manager: 'dpkg', path: filename, phase: named.phase, inferredFrom, execs: 0 } as const;
@@ -82,7 +82,8 @@ function dpkgScript(
     const installed = parseInfoFile(path.basename(filename));
     return installed && { ...script, package: installed.package, packageInferredFrom: undefined };
   }
-  // Before the package is installed: its preinst, and on an error its postrm.
+  // dpkg runs the preinst, and on an error the postrm, from the unpack directory, where the name of the script has no
+  // package.
   const name = singlePackage(inherited, parseDebFile);
   return {
     ...script,
@@ -91,7 +92,7 @@ function dpkgScript(
   };
 }
 
-/** rpm executes nothing of its own in a child of it: what a child executes is a package's, or a macro's. */
+/** A program that a child of rpm executes belongs to a scriptlet or to a macro: rpm starts no programs of its own. */
 function rpmScript(
   inherited: Image | undefined,
   changesPackages: ChangesPackages | undefined,
@@ -111,9 +112,13 @@ function rpmScript(
   };
 }
 
+/** The arguments from the entry probe or, failing that, those of the call of execve. */
 const argsOf = (image: Image): string[] | undefined => image.args ?? image.attemptArgs?.args;
 
-/** Undefined also where not all arguments were observed. */
+/**
+ * The package of the only package file among the tool's arguments. Undefined: there is none or several, or the
+ * arguments are incomplete.
+ */
 function singlePackage(
   tool: Image | undefined,
   parseFile: (file: string) => PackageFile | undefined,
@@ -123,13 +128,16 @@ function singlePackage(
   return onlyPackageFile(args, parseFile)?.package;
 }
 
-/** For the event of an exec, with its arguments where they were observed; adds what is concluded to the notes. */
+/**
+ * The value of `stepparent.lifecycle_script` for an exec. `args`: its arguments; undefined: not observed. Adds to the
+ * notes.
+ */
 export function describeLifecycle(
   { script, depth }: Lifecycle,
   args: string | readonly string[] | undefined,
   notes: Notes,
 ): LifecycleFields {
-  // The interpreter's argument is the file; the kernel knows only the interpreter.
+  // rpm executes the interpreter with the script as an argument, so that execve was passed only the interpreter.
   if (script.manager === 'rpm' && depth === 0) {
     script.path ??= [args ?? []]
       .flat()

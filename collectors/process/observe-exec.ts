@@ -1,4 +1,5 @@
-// Observes an exec: gives single fields cheaply while rules ask for them, and the ECS event once that is needed.
+// Observes an exec: reads single fields cheaply as rules ask for them, and builds the whole ECS event only when it is
+// needed.
 
 import type { Answer } from '../answer.ts';
 import { ecsVersion, type FieldReader, type FieldValue, type StepparentEvent } from '../event/event.ts';
@@ -23,7 +24,7 @@ import type { ExecSnapshot } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
 import { peekScriptPath, scriptPath } from './script-path.ts';
 
-/** What is known from the host's own files about the programs and scripts that processes run. */
+/** Compares the programs and scripts that processes run with the files of the host and its packages. */
 export interface PackageKnowledge {
   tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
   copies: ScriptCopies;
@@ -34,28 +35,29 @@ export interface ObservedExec {
   snapshot: ExecSnapshot;
   read: FieldReader;
   /**
-   * To be called while the process is fresh, before a rule reads it: what takes time to find out is known once this resolves.
-   * Undefined: all is known.
+   * Starts the slow checks: is the program genuine, is the script a copy. Must be called while the process is fresh,
+   * before a rule reads a field. Resolves when the answers are known; undefined: they are already.
    */
   pending(): Promise<void> | undefined;
-  /** The event; made once, when it is first asked for, and never changed. */
+  /** The event. It is built at the first call and never changed. */
   document(): StepparentEvent;
-  /** Whether the event has been made: from then on `read` reads it. */
+  /** Whether the event was built; `read` then reads from it. */
   isDescribed(): boolean;
   /** container.id, or '' on the host itself. */
   scope(): string;
-  /** The arguments as the event has them; does not make the event, which may still wait for answers. */
+  /** The arguments as in the event. Does not build the event, which may still wait for answers. */
   args(): FieldValue;
 }
 
-/** What was observed at once, and what is added to it when the answers have come. */
+/** The event as observed at once, and the answers that are added to it when they are known. */
 interface Observation {
   document: StepparentEvent;
-  /** Fields and notes on which of the processes are genuine. */
+  /** Returns the fields of `stepparent.genuine` and the notes on them. */
   genuine: ReturnType<PackageKnowledge['tools']['genuine']>;
   copy: Answer<string> | undefined;
 }
 
+/** Observes one exec. Reads /proc only when a field or the event needs it. */
 export function observeExec(
   snapshot: ExecSnapshot,
   table: ProcessTable,
@@ -86,13 +88,16 @@ export function observeExec(
     const parent = snapshot.ancestors[0];
     return parent?.image && executableOf(host, parent.entry, parent.image).path;
   };
-  /** Null: none. */
+  /** Path of the script that runs. Null: no script runs; undefined: not determined yet. */
   let script: string | null | undefined;
   const ownScript = (): string | null => {
     script ??= peekScriptPath(host, entry, ownPath(), table) ?? null;
     return script;
   };
-  /** The fields that most rules ask first, without reading /proc. Null: known to be absent; undefined: the event has to be made. */
+  /**
+   * Reads the fields that most rules ask for first, without reading /proc. Null: the field is absent; undefined: only
+   * the event has it.
+   */
   const readCheapField = (field: string): FieldValue | null => {
     switch (field) {
       case 'host.os.type':
@@ -137,7 +142,7 @@ export function observeExec(
       case 'stepparent.transaction.executable':
         return snapshot.transaction === undefined ? null : undefined;
       case 'stepparent.script.state':
-        // Of maintainer scripts that run only: those are described before a rule reads them.
+        // Only runs of maintainer scripts have a state, and their events are built before a rule reads a field.
         return null;
       default:
         return undefined;
@@ -150,7 +155,7 @@ export function observeExec(
       const file = ownScript();
       const copy = file === null ? undefined : originalOf(file).pending;
       if (genuine === undefined && copy === undefined) return undefined;
-      // The process may have ended by the time that the answers are there.
+      // Reads /proc now: the process may end while the checks run.
       observe();
       return Promise.all([genuine, ...[...originals.values()].map((answer) => answer.pending)]).then(() => {});
     },
@@ -165,7 +170,7 @@ export function observeExec(
   };
 }
 
-/** The script that runs. */
+/** Path of the script that the process runs; undefined: no script, or not known. */
 function scriptThatRuns(
   host: Host,
   { entry }: ExecSnapshot,
@@ -180,7 +185,7 @@ function scriptThatRuns(
   });
 }
 
-/** Reads /proc, as far as that was not done yet. */
+/** Builds the event without the slow answers. Reads /proc for processes that were not read yet. */
 function observeAll(
   snapshot: ExecSnapshot,
   table: ProcessTable,
@@ -226,7 +231,7 @@ function observeAll(
   };
 }
 
-/** The event with what the answers say by now. */
+/** The event with the answers that are known by now. */
 function withAnswers({ document, genuine, copy }: Observation): StepparentEvent {
   const { fields, inferred } = genuine();
   const { stepparent } = document;

@@ -1,19 +1,20 @@
-// What a process sensor reports: what happens to processes, in the order in which it happened, and how many records were lost.
+// The records of a process sensor: forks, execs, arguments and exits in the order of time, and the number of records
+// lost.
 
 import type { InferredBasis } from '../event/reasons.ts';
 
-/** Nanoseconds since boot, time asleep included. A double: exact to 2 ns for the first 200 days of uptime. */
+/** Nanoseconds since boot, including suspend. A double: exact to 2 ns in the first 200 days of uptime. */
 export type BootNs = number;
 
 export interface ForkRecord {
   kind: 'fork';
   timeNs: BootNs;
   pid: number;
-  /** The task that called clone: a thread's id where a thread did. */
+  /** Id of the task that called clone: of a thread, if a thread did. */
   creator: number;
-  /** A thread of its creator's process, not a process of its own. */
+  /** CLONE_THREAD: the new task is a thread in the process of its creator. */
   thread: boolean;
-  /** CLONE_PARENT: its parent is the creator's parent. */
+  /** CLONE_PARENT: the parent of the new process is the parent of its creator. */
   sibling: boolean;
 }
 
@@ -21,36 +22,36 @@ export interface ExecRecord {
   kind: 'exec';
   timeNs: BootNs;
   pid: number;
-  /** The thread that called execve, where it was not the first: it has become `pid`. */
+  /** Id that the calling thread had before the exec; execve gives it the id `pid`. */
   formerTid: number;
-  /** What execve was given: for a script the script. */
+  /** File name that was passed to execve; for a script, of the script. */
   filename: string;
-  /** Only from a sensor that reads arguments with the exec. */
+  /** Set only by a sensor that reads the arguments together with the exec. */
   args?: string[];
   argsTruncated?: boolean;
-  /** Why `filename` is a conclusion; absent where it was read. */
+  /** Why `filename` is a conclusion; absent if it was read. */
   inferredFrom?: InferredBasis;
 }
 
-/** The arguments of an image that has begun to run, read from its own stack. */
+/** The arguments of a program at its entry point, which the entry probe reads from the stack. */
 export interface ArgvRecord {
   kind: 'argv';
   timeNs: BootNs;
   pid: number;
-  /** The probed file, whatever name it was started by. */
+  /** Path of the probed file; the process may have executed it by another name. */
   image: string;
   args: string[];
-  /** The number of arguments that the kernel passed. */
+  /** Number of arguments that the kernel passed. */
   argc: number;
-  /** `args` is short of `argc`, or its last one is cut. */
+  /** `args` has fewer than `argc` entries, or its last one is cut. */
   truncated: boolean;
 }
 
-/** A call of execve, which may yet fail: it counts when an exec of the same task follows. */
+/** A call of execve. It may fail: only an exec record of the same task shows that it succeeded. */
 export interface AttemptRecord {
   kind: 'attempt';
   timeNs: BootNs;
-  /** The calling task's id. */
+  /** Id of the calling task. */
   tid: number;
   args: string[];
   truncated: boolean;
@@ -60,15 +61,19 @@ export interface ExitRecord {
   kind: 'exit';
   timeNs: BootNs;
   pid: number;
-  /** The last thread is gone. Undefined where the kernel does not say; then the first thread's end counts. */
+  /**
+   * Whether this was the last thread of its process. Undefined: the kernel does not report it; the end of the first
+   * thread counts.
+   */
   groupDead: boolean | undefined;
 }
 
-/** Records that the sensor could not keep: at least `count` of them, before `timeNs`. */
+/** A loss of at least `count` records before `timeNs`. */
 export interface LostRecord {
   kind: 'lost';
   timeNs: BootNs;
   count: number;
 }
 
+/** One record of a process sensor, by `kind`. */
 export type ProcessRecord = ForkRecord | ExecRecord | ArgvRecord | AttemptRecord | ExitRecord | LostRecord;

@@ -1,4 +1,4 @@
-// The process table: every live process and the ancestors of each, kept by the sensor's records.
+// The process table: every live process and its ancestors, updated from the records of the sensor.
 
 import type { ProcessDetails } from '../proc/inspect-process.ts';
 import { type ChangesPackages, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
@@ -7,71 +7,80 @@ import type { Image, ProcessEntry } from './process.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
 import { transactionAtExec, transactionBegunBy } from './transaction.ts';
 
-/** The slice of /proc that the table needs. */
+/** The part of /proc that the table reads. */
 export interface ProcView {
   /** `argsKnown`: the arguments need not be read. Undefined: no such process. */
   inspect(pid: number, argsKnown?: boolean): ProcessDetails | undefined;
-  /** The arguments of a live process, `maxBytes` of them at most. */
+  /** The first `maxBytes` bytes of the arguments of a live process. */
   readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
   /** The working directory of a live process. */
   readCwd(pid: number): string | undefined;
   /** The process that a thread belongs to. */
   processOfThread(tid: number): number | undefined;
-  /** Field 22 of /proc/PID/stat, clock ticks since boot; one read. Undefined: no such process. */
+  /** Start in clock ticks since boot (/proc/PID/stat, field 22); one read. Undefined: no such process. */
   startTicks(pid: number): number | undefined;
   listPids(): number[];
   listThreads(pid: number): number[];
 }
 
 export interface ProcessTable {
-  /** Fills the table from /proc, for the pids given or all; also brings it into line after records were lost. */
+  /**
+   * Reads the given processes, or all, from /proc into the table. Removes those that have ended, as is needed after
+   * records were lost.
+   */
   seed(pids?: readonly number[]): void;
   fork(record: ForkRecord): void;
-  /** The process as it is from now on. */
+  /** Returns the process in its state after the exec. */
   exec(record: ExecRecord): ProcessEntry;
   exit(record: ExitRecord): void;
   find(pid: number): ProcessEntry | undefined;
   /**
-   * The process that had the pid a moment ago: a live one, one of the few hundred that ended last, or one that /proc shows
-   * while its fork's record is still to come.
+   * The process that has the pid now or had it a moment ago: a live process, one of the last 256 that ended, or a
+   * process that /proc shows although the record of its fork is still to come.
    */
   recall(pid: number): ProcessEntry | undefined;
-  /** Every process that lives, or that ended at that time or later and is still remembered. */
+  /** Every live process, and those of the last 256 that ended at that time or later. */
   aliveSince(timeNs: BootNs): Iterable<ProcessEntry>;
-  /** Reads what /proc shows of a process, once for each of its programs. Undefined: it ended before. */
+  /** Reads /proc of a process, once after each exec. Undefined: the process ended before it could be read. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
-  /** Reads the arguments of a live process without keeping them: it may have called execve again. */
+  /** Reads the arguments of a live process. They are not kept, because the process may have called execve again. */
   peekArgs(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
-  /** Reads a live process's arguments in full into its image, where no probe gave them all. */
+  /** Reads the arguments of a live process, up to `maxBytes`, into its image, unless a probe gave them all. */
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
   readonly size: number;
-  /** Processes that were not taken in because the table was full. */
+  /** Number of processes that were not added because the table was full. */
   readonly rejected: number;
 }
 
-/** The most live processes that are kept. Linux itself allows 4 million; a host with that many has other troubles. */
+/** Maximum number of live processes in the table. Linux allows 4 million (proc(5), pid_max); few hosts have so many. */
 const maxProcesses = 131_072;
 const maxThreads = 262_144;
-/** Dead ancestors are kept through their descendants; a chain longer than this loses its far half. */
+/**
+ * Maximum length of a chain of ancestors. An ended ancestor is kept as long as it has descendants; a longer chain loses
+ * its older half.
+ */
 const maxDepth = 64;
-/** /proc gives starts in 10 ms; a record's time is taken some microseconds later. */
+/** /proc gives the start of a process in units of 10 ms; the time of a record is taken some microseconds later. */
 const startToleranceNs = 20_000_000;
-/** Enough for an interpreter's options and its script: a path has 4096 bytes at most. */
+/** Enough for the options of an interpreter and its script: a path has at most 4096 bytes. */
 const peekArgsBytes = 8 * 1024;
-/** Ended processes that are remembered. */
+/** Number of ended processes that are remembered. */
 const maxRemembered = 256;
 
 export interface ProcessTableOptions {
-  /** Whether a run of rpm with these arguments runs packages' scripts; without it every run counts. */
+  /** Whether a run of rpm with these arguments may run scripts of packages. Absent: every run may. */
   changesPackages?: ChangesPackages;
 }
 
+/** Creates an empty table; `seed` fills it. */
 export function createProcessTable(proc: ProcView, { changesPackages }: ProcessTableOptions = {}): ProcessTable {
   const processes = new Map<number, ProcessEntry>();
-  /** A ring: the oldest gives way. */
+  /** A ring of the processes that ended last. */
   const remembered: ProcessEntry[] = [];
   let nextRemembered = 0;
-  /** Thread id to its process, without first threads. */
+  /**
+   * The process of each thread, by thread id. The first thread of a process, whose id is the pid, is not in the map.
+   */
   const threads = new Map<number, ProcessEntry>();
   let rejected = 0;
 
@@ -84,7 +93,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     return entry;
   };
 
-  /** Takes in a process that was there before its fork could be seen. */
+  /** Adds a process whose fork was not seen, and its ancestors, from /proc. */
   const adopt = (pid: number, seenNs: BootNs, ancestors = 0): ProcessEntry => {
     const details = proc.inspect(pid);
     const image = details && imageOf(details);
@@ -109,7 +118,8 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     add(entry);
     if (details !== undefined && details.parentPid > 0 && ancestors < maxDepth) {
       const parent = processes.get(details.parentPid) ?? adopt(details.parentPid, entry.startNs, ancestors + 1);
-      // One that began later has taken the pid of a parent that is gone; two that name each other would never end.
+      // A process that started later than its child is not the parent: it reuses the pid of a parent that ended.
+      // Without this check two processes could be each other's ancestor.
       if (parent.startNs > entry.startNs + startToleranceNs) return entry;
       entry.parent = parent;
       entry.parentInferred = true;
@@ -131,7 +141,10 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     return processes.get(pid) ?? adopt(pid, seenNs);
   };
 
-  /** Bounds a chain in which each process forks the next and ends. */
+  /**
+   * Returns the depth of a child of `parent`. Cuts a chain of ancestors that is too long, as one in which each process
+   * forks the next and ends.
+   */
   const cutLineage = (parent: ProcessEntry): number => {
     if (parent.depth < maxDepth) return parent.depth + 1;
     let last = parent;
@@ -156,7 +169,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       const alive = new Set(pids);
       for (const entry of [...processes.values()]) {
         const startTicks = alive.has(entry.pid) ? proc.startTicks(entry.pid) : undefined;
-        // While records were lost the pid may have gone to another process.
+        // If records were lost, another process may have the pid now.
         if (startTicks === undefined || !sameStart(startTicks, entry)) end(entry);
       }
       threads.clear();
@@ -175,7 +188,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     fork({ pid, creator, thread, sibling, timeNs }) {
       const forker = processOf(creator, timeNs);
       if (thread) {
-        // What else has had this id has ended: its exit was lost.
+        // A process in the table with this id has ended, and its exit record was lost.
         const stale = processes.get(pid);
         if (stale) end(stale);
         if (threads.size < maxThreads) threads.set(pid, forker);
@@ -185,7 +198,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       const parent = sibling ? (forker.parent ?? forker) : forker;
       const known = processes.get(pid);
       if (known && Math.abs(known.startNs - timeNs) < startToleranceNs) {
-        // The seeding was quicker than the record: what it read stands, but now the parent is known.
+        // The process was read from /proc before this record came. The record adds its parent.
         known.parent = parent;
         known.parentInferred = false;
         known.parentImageAtFork = forker.image;
@@ -224,7 +237,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       if (argsTruncated) image.argsTruncated = true;
       if (inferredFrom !== undefined) image.inferredFrom = inferredFrom;
       entry.image = image;
-      // Until now it was nothing but a fork, whatever /proc showed before this record came.
+      // This is the first exec since the fork. An image that was read from /proc before this record came is no exec.
       const first = before === entry.parentImageAtFork || before?.execNs === undefined;
       entry.lifecycle = lifecycleAtExec(
         entry,
@@ -250,7 +263,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     recall(pid) {
       const living = processes.get(pid);
       if (living !== undefined) return living;
-      // The one that ended last, should the pid have been used twice.
+      // From the newest to the oldest: the pid may have been used twice.
       for (let age = 1; age <= remembered.length; age++) {
         const ended = remembered[(nextRemembered - age + remembered.length) % remembered.length];
         if (ended?.pid === pid) return ended;
@@ -307,7 +320,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
   };
 }
 
-/** The image of a process that ran before the agent saw it. */
+/** The image of a process that was read from /proc, and whose exec was not seen. */
 function imageOf(details: ProcessDetails): Image | undefined {
   if (details.filename === undefined) return undefined;
   return {

@@ -1,144 +1,168 @@
-// What is known of a process: the programs it ran, the script and the transaction it belongs to, and how it was at one moment. Types only.
+// The types of a process: the programs that it ran, its package script and transaction, and its state at one moment.
 
 import type { Answer } from '../answer.ts';
 import type { InferredBasis } from '../event/reasons.ts';
 import type { ProcessDetails } from '../proc/inspect-process.ts';
 import type { BootNs } from './process-record.ts';
 
+/** The program of an image, as ECS process.executable. */
 export interface Executable {
   path: string;
-  /** Why `path` is a conclusion; absent where it was read. */
+  /** Why `path` is a conclusion; absent if it was read. */
   inferredFrom?: InferredBasis;
-  /** It was compared with what the process has mapped. */
+  /** `path` was compared with the file that the process has mapped. */
   certain?: boolean;
-  /** /proc shows another program under the pid: the file and arguments there are not of this one. */
+  /** The process runs another program by now, so that the file and arguments in /proc are not of this one. */
   replaced?: boolean;
 }
 
 /** The result of the check of a program that has a package tool's name. */
 export interface ToolCheck {
-  /** Its value is undefined once the check is done without a result. */
+  /** The value of the answer is undefined if the check ended without a result. */
   genuine: Answer<boolean>;
-  /** The answer rests on the entry probe: nothing more certain will come. */
+  /** The check used the file that the entry probe named. It is not repeated: no later source is more certain. */
   probed?: true;
-  /** Only a system of its own (a chroot, a container) says that the program is genuine: device and inode of that system's root. */
+  /**
+   * Device and inode of a root other than the host's (a chroot, a container) in which the program was found at its
+   * path. The check then shows only that it is the program of that system, which whoever made the system chose.
+   */
   ownRoot?: string;
   /** Why `genuine` is a conclusion. */
   inferredFrom?: InferredBasis;
 }
 
-/** One program that a process has run. Replaced whole at an exec, so that code that holds an image keeps the state of that time. */
+/**
+ * One program that a process has run. Each exec makes a new object, so that code that holds an image keeps the state of
+ * that time.
+ */
 export interface Image {
-  /** The name that execve was given; for a process that is older than the agent, the file that it has mapped. */
+  /**
+   * File name that was passed to execve; for a process that is older than the agent, its script or the file that it has
+   * mapped.
+   */
   filename: string;
-  /** Undefined: the process started the program before the agent saw it. */
+  /** Time of the exec. Undefined: the process executed the program before the agent saw it. */
   execNs: BootNs | undefined;
   args?: string[];
   argsTruncated?: boolean;
-  /** What execve was given; for a script the kernel puts the interpreter in front. */
+  /** The arguments that were passed to execve. A script gets others: the kernel puts its interpreter in front. */
   attemptArgs?: { args: string[]; truncated: boolean };
-  /** The program whose entry probe was hit: what was really mapped, whatever its name. */
+  /**
+   * Path of the program whose entry probe was hit: the file that is really mapped, under whatever name it was executed.
+   */
   probedImage?: string;
-  /** Why `filename` is a conclusion; absent where it was read. */
+  /** Why `filename` is a conclusion; absent if it was read. */
   inferredFrom?: InferredBasis;
-  /** What `executableOf` found, kept here: a map from image to answer costs the collector of garbage more than the answer. */
+  /**
+   * The result of `executableOf`. It is kept here because a WeakMap by image would cost more in garbage collection than
+   * it saves.
+   */
   executable?: Executable;
   /** Whether the program is the package tool that its name claims, checked while the process was fresh. */
   tool?: ToolCheck;
 }
 
-/** One run of a script. Its descendants share this object. */
+/** One run of a script of a package. All processes below the script share this object. */
 export interface LifecycleScript {
   manager: 'dpkg' | 'rpm';
-  /** Undefined: not known (yet), or there is no file. */
+  /** Undefined: not known (yet), or the script has no file. */
   path: string | undefined;
   package: string | undefined;
   phase: string | undefined;
   /** What `package` is concluded from. */
   packageInferredFrom: InferredBasis | undefined;
-  /** Why it is doubtful that it is one at all. */
+  /** Why it is a conclusion that a script of a package runs. */
   inferredFrom: InferredBasis | undefined;
-  /** Programs executed below it so far. */
+  /** Number of programs that were executed below the script so far. */
   execs: number;
 }
 
-/** What a process is to a script. */
+/** The script of a package above a process, and its distance. */
 export interface Lifecycle {
   script: LifecycleScript;
-  /** 0: the script itself. */
+  /** 0: the process runs the script itself. */
   depth: number;
 }
 
-/** One run of a package tool that no other was running round. All that it starts, at any depth, shares this object. */
+/**
+ * One run of a package tool that has no package tool above it. All processes below the tool, at any depth, share this
+ * object.
+ */
 export interface Transaction {
-  /** The process that ran the tool; it may have ended, or run something else by now. */
+  /** The process that executed the tool; it may have ended, or executed another program, since. */
   root: ProcessEntry;
   /** The tool. */
   image: Image;
-  /** Undefined: it was not seen to have ended. */
+  /** End of `root`; undefined: not observed. */
   endNs: BootNs | undefined;
-  /** Programs executed in it since then. */
+  /** Number of programs that were executed in the transaction after its end. */
   execsAfterEnd: number;
 }
 
 /** One process. Its identity is pid and start, never the pid alone. */
 export interface ProcessEntry {
   pid: number;
-  /** From the fork's record, or field 22 of /proc/PID/stat (then a multiple of 10 ms). */
+  /** From the record of the fork, or from /proc/PID/stat, field 22 (then a multiple of 10 ms). */
   startNs: BootNs;
   /** The process that forked it, not the one that adopted it later. Undefined: not observed, or cut (see `lineageCut`). */
   parent: ProcessEntry | undefined;
-  /** `parent` was read from /proc after the fork: it may be the one that adopted it. */
+  /** `parent` was read from /proc after the fork, and may be a process that adopted this one. */
   parentInferred: boolean;
-  /** Older ancestors were dropped at the bound. */
+  /** Older ancestors were dropped at the bound of the table. */
   lineageCut: boolean;
-  /** Ancestors above it, at least. */
+  /** Number of ancestors; at least that many if some were not observed or were cut. */
   depth: number;
   image: Image | undefined;
-  /** What it ran before its last exec, its parent's program if that was all. */
+  /** The program before the last exec; if there was only one exec, the program inherited from the parent. */
   formerImage?: Image | undefined;
   /**
-   * The program that the parent ran when it forked this process: the parent may execute another one before its child does
-   * anything, and with CLONE_PARENT a process forks a sibling.
+   * The program of the forking process at the time of the fork. It can differ from `parent.image`: the parent may have
+   * executed another program since, and with CLONE_PARENT a sibling forks the process.
    */
   parentImageAtFork: Image | undefined;
   ended: boolean;
-  /** When it ended, as far as a record said so. */
+  /** Time of its end; undefined: it lives, or no record reported the end. */
   endNs: BootNs | undefined;
-  /** The package's script that it runs or was started by, through however many forks. Replaced whole. */
+  /**
+   * The script of a package that the process runs, or that started it at any distance. Replaced by a new object at a
+   * change.
+   */
   lifecycle: Lifecycle | undefined;
-  /** The package transaction that it is part of, through however many forks. */
+  /** The package transaction that the process belongs to. */
   transaction: Transaction | undefined;
-  /** What /proc showed; kept after the process ends. Undefined: not read, or the process had ended before. */
+  /**
+   * The last reading of /proc, which is kept after the process ends. Undefined: not read, or the process ended before.
+   */
   details: ProcessDetails | undefined;
-  /** The program that it ran when `details` were read: file and arguments in them are of this one only. */
+  /** The program at the time of `details`: file and arguments in them are of this program only. */
   detailsImage: Image | undefined;
-  /** The program that it ran when `details` were asked for; null: they never were. */
+  /** The program at the last attempt to read `details`; null: no attempt was made. */
   inspectedImage: Image | undefined | null;
 }
 
-/** A process as it was at one moment. */
+/** A process at one moment: `image` is the program that it ran then. */
 export interface ProcessSnapshot {
   entry: ProcessEntry;
   image: Image | undefined;
 }
 
-/** A process with its ancestors, as they were at one moment. */
+/** A process with its ancestors at one moment. */
 export interface ActorSnapshot extends ProcessSnapshot {
   /** Nearest first. */
   ancestors: readonly ProcessSnapshot[];
 }
 
-/** One exec, as it was when it happened. */
+/** One exec: the process right after it. */
 export interface ExecSnapshot extends ActorSnapshot {
   image: Image;
   timeNs: BootNs;
-  /** Undefined: it runs below no lifecycle script. */
+  /** Undefined: the process runs below no script of a package. */
   lifecycle: Lifecycle | undefined;
-  /** Undefined: it is part of no package transaction. */
+  /** Undefined: the process belongs to no package transaction. */
   transaction: Transaction | undefined;
 }
 
+/** The leaders of a process; absent: not observed. */
 export interface LeaderSnapshots {
   session_leader?: ProcessSnapshot;
   group_leader?: ProcessSnapshot;

@@ -1,4 +1,5 @@
-// Which script a process runs: itself one (#!), or the file that an interpreter was given to read.
+// Finds the script that a process runs: the executed file itself (#!), or the file that the arguments of an interpreter
+// name.
 
 import path from 'node:path';
 import type { HostFiles } from '../host/host-files.ts';
@@ -10,7 +11,7 @@ import type { ProcessTable } from './process-table.ts';
 
 type Files = Pick<HostFiles, 'realPath' | 'open'>;
 
-/** The file that an interpreter's arguments name, absolute, and without links where they can be resolved. */
+/** Absolute path of the script that the arguments of an interpreter name, without symlinks if they can be resolved. */
 function scriptOf(
   files: Files,
   entry: ProcessEntry,
@@ -25,7 +26,7 @@ function scriptOf(
   const file = path.resolve(directory, argument);
   if (!sharesRoot(entry)) return file;
   if (!isPrivateName(file)) return files.realPath(file) ?? file;
-  // Names that mean something else to each process: those of this one.
+  // A name such as /dev/fd/3 means another file in each process: read it through the /proc directory of this one.
   const ownName = file
     .replace(/^\/dev\/fd\//, '/proc/self/fd/')
     .replace(/^\/proc\/(?:thread-)?self\//, `/proc/${entry.pid}/`);
@@ -33,8 +34,8 @@ function scriptOf(
 }
 
 /**
- * The cheap answer, from the program's path: any program that is not an interpreter may be a script, so that this costs nothing. Only
- * for an interpreter are the arguments read.
+ * The cheap form, for rules: the path of the script or, since any program may be a script, of the program. Reads /proc
+ * only for an interpreter, whose arguments are needed.
  */
 export function peekScriptPath(
   files: Files,
@@ -47,22 +48,24 @@ export function peekScriptPath(
   return seen && scriptOf(files, entry, executable, seen.args, seen.workingDirectory);
 }
 
+/** A program as it was observed in a process. */
 export interface SeenProgram {
   executable: string;
-  /** The mapped file; undefined: not read, or of another program. */
+  /** The mapped file; undefined: not read, or the process runs another program by now. */
   mapped: string | undefined;
   args: readonly string[];
   workingDirectory: string | undefined;
 }
 
-/** From what was observed of a process. */
+/** The exact form, for the event: path of the script that the program runs; undefined: no script, or not known. */
 export function scriptPath(files: Files, entry: ProcessEntry, seen: SeenProgram): string | undefined {
   const { executable, mapped } = seen;
-  // A package's script may be a compiled program (bash's preinst was one).
+  // A maintainer script may be a compiled program (the preinst of bash was one).
   if (executable.startsWith('/var/lib/dpkg/info/')) return executable;
   const mayBeScript = mapped === undefined || mapped !== executable;
   if (mayBeScript && sharesRoot(entry) && hasShebang(files, executable)) return executable;
-  // It is gone, or lies in another root: an interpreter that is called by another name reads it.
+  // The file cannot be read: it is gone or in another root. An interpreter that was executed by another name runs that
+  // name as a script.
   if (mapped !== undefined && mapped !== executable && isInterpreter(mapped)) return executable;
   return scriptOf(files, entry, executable, seen.args, () => seen.workingDirectory);
 }

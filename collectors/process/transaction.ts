@@ -1,22 +1,25 @@
-// Assigns processes to package transactions: a transaction begins where a package tool is executed, and passes to each child.
+// Assigns processes to package transactions. A transaction begins when a process executes a package tool; every child
+// inherits it.
 
 import { namesOf, toolsOf } from '../packages/tools.ts';
 import type { Image, ProcessEntry, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
 
 /**
- * How long, and for how many programs, a process that survives the tool still belongs to its transaction. A payload
- * that waits until dpkg's lock is free is within that; a daemon that a script restarted does not carry it for good.
+ * How long, and for how many programs, processes that survive the tool still belong to its transaction. This covers a
+ * payload that waits until the lock of dpkg is free, but not the whole life of a daemon that a script restarted.
  */
 export const survivorNs = 3600e9;
 export const survivorExecs = 1000;
 
-/** Not here: what only reads or unpacks (dpkg-query, dpkg-deb), and what waits for its user for most of its life (tasksel). */
+/**
+ * Excludes tools that only read or unpack (dpkg-query, dpkg-deb), and tools that mostly wait for their user (tasksel).
+ */
 const tools = namesOf(toolsOf('manager', 'front end', 'updater', 'daemon'));
 const longestTool = Math.max(...[...tools].map((name) => name.length));
 const shortestTool = Math.min(...[...tools].map((name) => name.length));
 
-/** Asked at every exec of the host that no transaction is running round. */
+/** Whether the image is a package tool, by its name. Called for every exec outside of a transaction. */
 function runsTool({ probedImage, filename }: Image): boolean {
   const file = probedImage ?? filename;
   const nameStart = file.lastIndexOf('/') + 1;
@@ -24,22 +27,25 @@ function runsTool({ probedImage, filename }: Image): boolean {
   return length >= shortestTool && length <= longestTool && tools.has(nameStart === 0 ? file : file.slice(nameStart));
 }
 
-/** Where none is running round it. Undefined: no package tool's program. */
+/**
+ * The transaction that begins when a process outside of a transaction executes `image`. Undefined: it is no package
+ * tool.
+ */
 export const transactionBegunBy = (entry: ProcessEntry, image: Image): Transaction | undefined =>
   runsTool(image) ? { root: entry, image, endNs: undefined, execsAfterEnd: 0 } : undefined;
 
-/** Of a process at some time; undefined also when it survived its transaction for too long. */
+/** The transaction of a process at a time. Undefined: it has none, or has survived it for too long. */
 export function transactionAt({ transaction }: ProcessEntry, timeNs: BootNs): Transaction | undefined {
   if (transaction === undefined) return undefined;
   const { root } = transaction;
   if (!root.ended) return transaction;
-  // Where the record of its end was lost, it ended by the time that this was noticed.
+  // If the record of the end was lost, the time at which that is noticed counts as the end.
   transaction.endNs ??= root.endNs ?? timeNs;
   const over = timeNs - transaction.endNs > survivorNs || transaction.execsAfterEnd > survivorExecs;
   return over ? undefined : transaction;
 }
 
-/** What a process belongs to once it has executed `image`. */
+/** The transaction of a process after it executed `image`. */
 export function transactionAtExec(entry: ProcessEntry, image: Image, timeNs: BootNs): Transaction | undefined {
   const transaction = entry.transaction === undefined ? undefined : transactionAt(entry, timeNs);
   if (transaction === undefined) return transactionBegunBy(entry, image);
