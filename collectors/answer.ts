@@ -1,17 +1,19 @@
-// An answer that may still be pending: slow work runs in the background, and an event that needs its result waits for it.
+// An answer that may still be pending. Slow work runs in the background, and an event that needs its result waits for
+// it.
 
 import { reportOwnFault } from './host/read-faults.ts';
 
 export interface Answer<T> {
-  /** Undefined also while it is not known yet. */
+  /** The answer; undefined while it is not known, and if there is none. */
   readonly value: T | undefined;
-  /** Resolves, and never rejects, when `value` is what it stays. Undefined: it is. */
+  /** Resolves when `value` is final, and never rejects. Undefined: `value` is final. */
   readonly pending: Promise<void> | undefined;
 }
 
+/** An answer that is final. */
 export const known = <T>(value: T | undefined): Answer<T> => ({ value, pending: undefined });
 
-/** A question that is being asked. One that fails has no answer. */
+/** An answer that is pending until the promise settles. If the promise rejects, there is no answer. */
 export function ask<T>(question: Promise<T | undefined>): Answer<T> {
   const answer: { value: T | undefined; pending: Promise<void> | undefined } = known<T>(undefined);
   answer.pending = question

@@ -1,7 +1,7 @@
-// The message and the code of an error, whatever was thrown.
+// The message and the code of a thrown value, which need not be an Error.
 
 export const errorMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** The code of a system call's or SQLite's error (`ENOENT`, `SQLITE_BUSY`); '' for all others. */
+/** The code of an error of a system call or of SQLite (`ENOENT`, `SQLITE_BUSY`); '' for others. */
 export const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

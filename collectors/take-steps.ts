@@ -2,19 +2,22 @@
 
 import { errorMessage } from './error-message.ts';
 
-/** What is to be done, under the name by which its failure is reported. */
+/** One step; a failure is reported with its name. */
 export type Step = readonly [name: string, run: () => unknown];
 
 export interface StepLimits {
-  /** A step that takes longer is not waited for any more. */
+  /** Maximum wait for one step. */
   stepMs: number;
-  /** All together; steps after that are still taken, and not waited for. */
+  /** Maximum wait for all steps together. Later steps are still run, but not waited for. */
   allMs: number;
 }
 
 const ofOneStep: StepLimits = { stepMs: 3000, allMs: 6000 };
 
-/** Takes the steps one after the other. Never rejects: `onFailure` gets what a step throws, and that it took too long. */
+/**
+ * Runs the steps one after the other. Never rejects: `onFailure` receives the error of a step, also if it took too
+ * long.
+ */
 export async function takeSteps(
   steps: readonly Step[],
   onFailure: (step: string, error: unknown) => void,
@@ -30,14 +33,14 @@ export async function takeSteps(
   }
 }
 
-/** The same as one step of something larger: throws one error for all that failed, once every step was taken. */
+/** The same for steps within a larger one: runs every step, then rejects with one error for all that failed. */
 export async function takeEvery(steps: readonly Step[], limits?: StepLimits): Promise<void> {
   const errors: unknown[] = [];
   await takeSteps(steps, (_, error) => errors.push(error), limits);
   if (errors.length > 0) throw new AggregateError(errors, errors.map(errorMessage).join('; '));
 }
 
-/** Throws when the promise is not settled in time. Its later result, or failure, is ignored. */
+/** Rejects if the promise is not settled in time. Its later result or failure is ignored. */
 async function inTime(result: unknown, waitMs: number): Promise<void> {
   if (!(result instanceof Promise)) return;
   const late = Promise.withResolvers<never>();

@@ -1,23 +1,24 @@
-// Timers that end together, and of which none ends the process: what one throws is reported.
+// A group of timers that are cancelled together. An error in a timer is reported and does not end the process.
 
 export interface Timers {
-  /** Returns what takes it back. */
+  /** Calls `run` after `ms`. Returns a function that cancels the call. */
   later(ms: number, run: () => void): () => void;
-  /** A way to ask for `run` after `ms`; asked for again while it is still to come, it comes once. */
+  /** Returns a function that schedules `run` after `ms`, unless a call is scheduled already. */
   soon(ms: number, run: () => void): () => void;
-  /** Repeatedly, with this many milliseconds in between. */
+  /** Calls `run` every `ms` milliseconds. */
   every(ms: number, run: () => void): void;
-  /** From now on nothing is done later any more. */
+  /** Cancels all calls; later requests have no effect. */
   close(): void;
   readonly closed: boolean;
 }
 
-/** A longer wait than a timer can take (some 24 days) would be none at all, and so would one that is no number. */
+/** Maximum delay of a timer in Node, some 24 days. Node would replace a longer delay, or NaN, by 1 ms. */
 const longestMs = 2 ** 31 - 1;
 
-/** `ms` as a timer takes it: from 0 to the longest, and the longest for what is no number. */
+/** Cuts a delay to the range of a timer; NaN becomes the maximum. */
 export const timerMs = (ms: number): number => (Number.isNaN(ms) ? longestMs : Math.min(Math.max(0, ms), longestMs));
 
+/** Opens an empty group of timers. */
 export function openTimers(onFault: (error: unknown) => void): Timers {
   const timers = new Set<NodeJS.Timeout>();
   let closed = false;

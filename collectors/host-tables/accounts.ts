@@ -1,4 +1,4 @@
-// The tables `users` and `groups`: /etc/passwd and /etc/group. Accounts of a directory service are not among them.
+// The tables `users` and `groups`, from /etc/passwd and /etc/group without accounts of a directory service.
 
 import type { HostFiles } from '../host/host-files.ts';
 import { maxDatabaseBytes, readText } from '../host/read-file.ts';
@@ -6,7 +6,7 @@ import type { HostTable, SqlValue } from './host-table.ts';
 
 type Files = Pick<HostFiles, 'open'>;
 
-/** passwd(5) and group(5): lines of fields between colons. A line with too few, or with an id that is none, is passed over. */
+/** Reads passwd(5) or group(5). Skips lines with fewer than `fields` fields, or with an id that is not a number. */
 function* readAccounts(host: Files, file: string, fields: number): Generator<string[]> {
   for (const line of readText(host.open(file), maxDatabaseBytes).split('\n')) {
     const values = line.split(':');
@@ -14,10 +14,10 @@ function* readAccounts(host: Files, file: string, fields: number): Generator<str
   }
 }
 
-/** An id as a signed 32-bit number, as osquery's `_signed` columns have it. */
+/** An id as a signed 32-bit integer, as in osquery's `_signed` columns. */
 const signed = (id: number): number => id | 0;
 
-/** `file` is another passwd(5) in tests. */
+/** `file`: tests use another one. */
 export const usersTable = (host: Files, file = '/etc/passwd'): HostTable => ({
   name: 'users',
   columns: [
@@ -39,7 +39,7 @@ export const usersTable = (host: Files, file = '/etc/passwd'): HostTable => ({
   },
 });
 
-/** `file` is another group(5) in tests. */
+/** `file`: tests use another one. */
 export const groupsTable = (host: Files, file = '/etc/group'): HostTable => ({
   name: 'groups',
   columns: [

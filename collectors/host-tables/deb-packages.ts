@@ -1,4 +1,4 @@
-// The table `deb_packages`: dpkg's status file, read a piece at a time.
+// The table `deb_packages`, from the status file of dpkg, which is read in pieces.
 
 import { errorCode } from '../error-message.ts';
 import type { HostFiles } from '../host/host-files.ts';
@@ -7,12 +7,12 @@ import type { RegularFile } from '../host/regular-file.ts';
 import { dpkgDirectory } from '../packages/tools.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
-/** A stanza that goes on past this is no stanza of dpkg's. */
+/** Maximum length of a stanza: a longer text is not from dpkg. */
 const maxStanzaChars = 16 * 1024 * 1024;
 
 type Files = Pick<HostFiles, 'open'>;
 
-/** `directory` is another administrative directory in tests. */
+/** `directory`: the administrative directory of dpkg; tests use another one. */
 export const debPackagesTable = (host: Files, directory = dpkgDirectory): HostTable => ({
   name: 'deb_packages',
   columns: [
@@ -36,7 +36,7 @@ export const debPackagesTable = (host: Files, directory = dpkgDirectory): HostTa
   },
 });
 
-/** The paragraphs of a control file (deb822(5)), which blank lines part. None where there is no such file. */
+/** Reads the stanzas of a control file, which are separated by blank lines (deb822(5)). A missing file has none. */
 export function* readStanzas(host: Files, file: string): Generator<string> {
   let opened: RegularFile;
   try {

@@ -1,4 +1,4 @@
-// The table `file`: lstat(2) and stat(2) of the files that a statement names.
+// The table `file`, with lstat(2) and stat(2) of the files that a statement names.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { type PathPart, parsePathPattern } from './path-pattern.ts';
 
 const maxDepth = 32;
 
-/** `maxFiles`: what one statement can see; a directory of a million is cut there, with a note in the answer. */
+/** `maxFiles`: maximum number of rows for one statement. More files are left out, and the answer has a note. */
 export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
   name: 'file',
   columns: [
@@ -39,7 +39,7 @@ export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
       const key = file.toString('latin1');
       if (reported.has(key)) continue;
       if (reported.size >= maxFiles) {
-        asked.note(`the table file shows the first ${maxFiles} files only`);
+        asked.note(`the table file shows only the first ${maxFiles} files`);
         return;
       }
       const row = rowOf(file, directory);
@@ -51,9 +51,9 @@ export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
 });
 
 interface Found {
-  /** In bytes: a name need not be UTF-8, and one that is not is no place to hide. */
+  /** Path in bytes: a name need not be UTF-8, and such a file must not be hidden. */
   file: Buffer;
-  /** As the statement writes it, when it names the directory: `/etc/` as well as `/etc`. */
+  /** The directory as in the statement, if that names it: `/etc/` or `/etc`. */
   directory?: string;
 }
 
@@ -64,7 +64,7 @@ function* filesOf(proc: Proc, { paths, names, note }: TableRequest): Generator<F
       if (file !== undefined) yield { file: Buffer.from(file) };
     }
   } else if (paths.length === 0) {
-    note("the table file shows the files that the statement names: WHERE path LIKE '/etc/%', for one");
+    note("the table file shows only files that the statement names, for example WHERE path LIKE '/etc/%'");
   }
   for (const text of paths) {
     yield { file: Buffer.from(text) };
@@ -83,7 +83,7 @@ const root = Buffer.from('/');
 const join = (directory: Buffer, name: Buffer): Buffer =>
   Buffer.concat(directory.equals(root) ? [directory, name] : [directory, root, name]);
 
-/** The paths that the parts lead to from `directory`, whether they exist or not where no pattern is left. */
+/** The paths to which the parts lead from `directory`. A path without a pattern in its last parts need not exist. */
 function* walk(directory: Buffer, parts: readonly PathPart[]): Generator<Buffer> {
   const [part, ...rest] = parts;
   if (part === undefined) yield directory;
@@ -100,12 +100,12 @@ function* below(directory: Buffer, depth: number): Generator<Buffer> {
   for (const { name, isDirectory } of entriesIn(directory)) {
     const file = join(directory, name);
     yield file;
-    // From the root down, what the kernel makes up is left out.
+    // A walk from the root leaves out /proc and /sys.
     if (isDirectory && depth > 0 && !/^\/(?:proc|sys)$/.test(file.toString())) yield* below(file, depth - 1);
   }
 }
 
-/** Entry by entry, so that a huge directory does not have to fit into memory. One that cannot be read, or not further, ends. */
+/** Reads a directory entry by entry, since a huge one may not fit into memory. Ends at an entry that cannot be read. */
 function* entriesIn(directory: Buffer): Generator<{ name: Buffer; isDirectory: boolean }> {
   let dir: fs.Dir;
   try {
@@ -169,10 +169,10 @@ function rowOf(file: Buffer, directory: string | undefined): SqlValue[] | undefi
 }
 
 const nsPerSecond = 1_000_000_000n;
-/** Whole seconds, downwards also before 1970. */
+/** Whole seconds, rounded down also before 1970. */
 const seconds = (ns: bigint): bigint => (ns - (((ns % nsPerSecond) + nsPerSecond) % nsPerSecond)) / nsPerSecond;
 
-/** osquery's names, where they are others than ECS's. */
+/** Names of file types in osquery that differ from those in ECS. */
 const typeNames: Readonly<Record<string, string>> = {
   file: 'regular',
   dir: 'directory',

@@ -1,22 +1,23 @@
-// What a table of the host is: osquery's name and columns for a part of it, read when a statement asks.
+// The type of a table of the host: name and columns as in osquery, and rows that are read when a statement asks for
+// them.
 
-/** A value as SQL sees it. */
+/** A value in SQL. */
 export type SqlValue = string | number | bigint | null;
 
-/** The constraints of a statement on a table, known before it runs. */
+/** The parts of a statement that determine the rows, known before it runs. */
 export interface TableRequest {
-  /** The texts in quotes that begin with `/`: names and patterns of files. */
+  /** Quoted texts that begin with `/`: names and patterns of files. */
   paths: readonly string[];
-  /** Every identifier, in lower case: which other tables and columns are named. */
+  /** All identifiers in lower case, among them other tables and columns. */
   names: ReadonlySet<string>;
-  /** Tells the person who asked what the rows cannot. */
+  /** Adds a note to the answer. */
   note(text: string): void;
 }
 
 export interface HostTable {
   name: string;
-  /** In order; BIGINT and INTEGER make SQLite compare numbers as numbers, also with text. */
+  /** The columns in order. With BIGINT or INTEGER, SQLite compares numerically, also with text. */
   columns: readonly (readonly [name: string, type: 'TEXT' | 'BIGINT' | 'INTEGER'])[];
-  /** One list for each row, in the order of the columns. What cannot be read is no row. */
+  /** The rows, each a list in the order of the columns. Objects that cannot be read have no row. */
   rows(asked: TableRequest): Iterable<readonly SqlValue[]>;
 }

@@ -1,4 +1,4 @@
-// Every table of the host that a statement can ask for.
+// The tables of the host that a statement can read.
 
 import type { Host } from '../host/host.ts';
 import { groupsTable, usersTable } from './accounts.ts';

@@ -1,14 +1,14 @@
-// Patterns of file names as they stand in SQL: LIKE's `%` and `_`, GLOB's `*`, `?` and `[...]`.
+// Patterns of file names in SQL: `%` and `_` of LIKE, `*`, `?` and `[...]` of GLOB.
 
 /** One part of a path between slashes. */
 export type PathPart =
   | { kind: 'name'; name: string }
-  /** `matches` may hold of more names than SQL would take: SQL checks them again. */
+  /** `matches` may be true for more names than in SQL, which checks them again. */
   | { kind: 'pattern'; matches(name: string): boolean }
-  /** `%%` or `**`: everything below, at any depth. */
+  /** `%%` or `**`: all files below, at any depth. */
   | { kind: 'below' };
 
-/** The parts of an absolute path or pattern. Empty parts and `.` are left out; `/` itself has none. */
+/** Splits an absolute path or pattern into parts. Empty parts and `.` are left out; `/` has no parts. */
 export function parsePathPattern(text: string): PathPart[] {
   const names = text.split('/').filter((name) => name !== '' && name !== '.');
   return names.map((name, i) => {

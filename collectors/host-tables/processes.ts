@@ -1,11 +1,11 @@
-// The table `processes`: /proc/PID of every process that lives while it is read.
+// The table `processes`, from /proc/PID of every process that lives while the table is read.
 
 import type { Host } from '../host/host.ts';
 import { tryRead } from '../host/read-faults.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
 const maxCmdlineBytes = 128 * 1024;
-/** proc_pid_stat(5) counts in ticks, 100 a second on every Linux that Node runs on. */
+/** Clock tick of proc_pid_stat(5): there are 100 in a second on every Linux that Node supports. */
 const tickMs = 10;
 
 export const processesTable = (host: Host): HostTable => ({

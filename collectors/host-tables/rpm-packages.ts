@@ -1,10 +1,10 @@
-// The table `rpm_packages`: the packages that rpm(8) lists as installed.
+// The table `rpm_packages`, from the list of installed packages by rpm(8).
 
 import type { HostFiles } from '../host/host-files.ts';
 import { findRpmDatabase, hasRpm, runRpmAndWait } from '../packages/run-rpm.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 
-/** What parts fields and packages; neither occurs in rpm's tags. */
+/** Separators of fields and packages; neither occurs in the tags of rpm. */
 const [fieldEnd, packageEnd] = ['\x1f', '\x1e'];
 
 const tags = [
@@ -21,7 +21,10 @@ const tags = [
   ['package_group', 'TEXT', 'GROUP'],
 ] as const;
 
-/** `directories` are others in tests. The first that holds a database counts; without one, rpm is not run, since it would create one. */
+/**
+ * `directories`: tests use others. The first one with a database is used. Without a database rpm is not run, because it
+ * would create one.
+ */
 export const rpmPackagesTable = (files: Pick<HostFiles, 'exists'>, directories?: readonly string[]): HostTable => ({
   name: 'rpm_packages',
   columns: tags.map(([name, type]) => [name, type] as const),

@@ -1,15 +1,15 @@
-// The clocks of a host: the wall's, one that only goes on, and the time since boot.
+// The clocks of a host: the wall clock, the monotonic clock, and the time since boot.
 
 import { readBootEpochMs, readBootNs } from '../linux/libc.ts';
 
 export interface Clock {
   /** Milliseconds since 1970. Jumps when the clock is set. */
   nowMs(): number;
-  /** Milliseconds since some moment; stands still while the host sleeps. */
+  /** Milliseconds since an arbitrary moment, without suspend. */
   monotonicMs(): number;
-  /** Nanoseconds since boot, time asleep included: the clock of trace records and of /proc/PID/stat's field 22. */
+  /** Nanoseconds since boot, including suspend: the clock of trace records and of field 22 of /proc/PID/stat. */
   bootNs(): number;
-  /** Milliseconds since 1970 of the moment of boot. Moves when the wall clock is set. */
+  /** Time of boot in milliseconds since 1970. Changes when the wall clock is set. */
   bootEpochMs(): number;
 }
 

@@ -1,4 +1,4 @@
-// Identifies files by device and inode, and a content of a file by its change time and size.
+// Identifies a file by device and inode, and one content of a file also by change time and size.
 
 import type { FileStat } from './file-stat.ts';
 import type { HostFiles } from './host-files.ts';
@@ -14,9 +14,12 @@ export const fileIdentity = (files: Pick<HostFiles, 'stat'>, file: string): stri
 /** Identifies one content of one file: every change of the file changes it too, once `isAtRest` holds. */
 export const contentIdentity = ({ dev, ino, ctimeNs, size }: FileStat): string => `${dev}:${ino}:${ctimeNs}:${size}`;
 
-/** The kernel's clock of files goes in steps of some milliseconds: a file that was changed just now can be changed again unseen. */
+/**
+ * The clock of file times advances in steps of some milliseconds. Two changes within one step have the same change
+ * time.
+ */
 const clockStepNs = 50_000_000n;
 
-/** A further change would give the file another change time. */
+/** Whether the last change is so old that a further change would give the file another change time. */
 export const isAtRest = ({ ctimeNs }: FileStat, nowMs: number): boolean =>
   BigInt(Math.floor(nowMs)) * 1_000_000n - ctimeNs > clockStepNs;

@@ -1,11 +1,11 @@
-// Follows the symlinks of a path below a root of its own, where the kernel would follow absolute ones out of it.
+// Resolves the symlinks of a path below a given root. The kernel would follow absolute links out of that root.
 
-/** As many as the kernel follows (path_resolution(7)). */
+/** Maximum number of links, as in the kernel (path_resolution(7)). */
 const maxLinks = 40;
 
 /**
- * The absolute path without symlinks. `readLink` gives the target of a link, and undefined for what is none or is not there. Throws an
- * ELOOP error.
+ * The absolute path without symlinks. `readLink`: the target of a link; undefined: the file is no link, or does not
+ * exist. Throws ELOOP for too many links.
  */
 export function followLinks(file: string, readLink: (file: string) => string | undefined): string {
   let remaining = file.split('/');

@@ -1,4 +1,4 @@
-// Reads the host's fields, which every event has, and the names of users.
+// Reads the fields of the host, which are part of every event, and the names of users and groups.
 
 import os from 'node:os';
 import type { StepparentEvent } from '../event/event.ts';
@@ -6,7 +6,7 @@ import type { Host } from './host.ts';
 import { tryRead } from './read-faults.ts';
 import { maxDatabaseBytes, readText } from './read-file.ts';
 
-/** What every event of this host has in common, and what it takes to name things. */
+/** The values that all events of this host share, and the functions that describe an event needs. */
 export interface HostContext {
   host: Host;
   hostFields: StepparentEvent['host'];
@@ -14,11 +14,11 @@ export interface HostContext {
   bootId: string;
   /** `tracefs` or `procfs`: event.provider. */
   sensor: string;
-  /** Another number at each call: two changes of files in one microsecond differ in it. */
+  /** Returns another number at each call, so that two file changes in one microsecond have different ids. */
   nextSerial(): number;
-  /** From /etc/passwd; undefined: not there. */
+  /** Name of a user in /etc/passwd; undefined: the id has no entry. */
   userName(id: number): string | undefined;
-  /** From /etc/group. */
+  /** Name of a group in /etc/group; undefined: the id has no entry. */
   groupName(id: number): string | undefined;
 }
 
@@ -32,7 +32,10 @@ const shellValue = (text: string, key: string): string | undefined =>
     ?.slice(1)
     .find((value) => value !== undefined);
 
-/** Names by id out of /etc/passwd or /etc/group, read again when it has changed; what a directory service has is not among them. */
+/**
+ * Returns a function that finds names by id in /etc/passwd or /etc/group, and reads the file again after a change.
+ * Directory services are not asked.
+ */
 export function openIdNames(host: Host, file: string): (id: number) => string | undefined {
   let names = new Map<number, string>();
   let identity = '';
@@ -45,13 +48,13 @@ export function openIdNames(host: Host, file: string): (id: number) => string | 
       const current = stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
       if (current !== identity) {
         const text = readOptional(host, file);
-        // Of one that is there and could not be read the names of before hold, until it can be.
+        // The file exists but could not be read: use the earlier names until it can.
         if (text === undefined && stat !== undefined) return names.get(id);
         identity = current;
         names = new Map();
         for (const line of (text ?? '').split('\n')) {
           const [name, , nameId] = line.split(':');
-          // The first of several names of one id is the one that tools show.
+          // If an id has several names, tools show the first one.
           if (name && nameId && !names.has(Number(nameId))) names.set(Number(nameId), name);
         }
       }
@@ -60,7 +63,7 @@ export function openIdNames(host: Host, file: string): (id: number) => string | 
   };
 }
 
-/** What is the same in all events of one run. `agentId` outlives restarts. */
+/** Reads the values that all events of one run share. `agent.id` is the same after restarts. */
 export function readHostContext(host: Host, agent: { id: string; version: string }, sensor: string): HostContext {
   const release = readOptional(host, '/etc/os-release') ?? readOptional(host, '/usr/lib/os-release') ?? '';
   const machineId = readOptional(host, '/etc/machine-id')?.trim();

@@ -1,4 +1,4 @@
-// The calls of the file system through which the host is read, below a root that can be set.
+// The file system calls through which the agent reads the host, below a root that can be set.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { type OpenedFile, openFile } from './opened-file.ts';
 import { tryRead } from './read-faults.ts';
 import { openRegularFile, type RegularFile } from './regular-file.ts';
 
-/** Paths are absolute, as a process of the host would name them. What a call throws is the error of the system call. */
+/** Paths are absolute, as seen by a process on the host. Functions throw the errors of their system calls. */
 export interface HostFiles {
   exists(file: string): boolean;
   /** stat(2); undefined: there is no such file. */
@@ -18,23 +18,26 @@ export interface HostFiles {
   /** The path without symlinks; undefined: no such file, or it may not be read. */
   realPath(file: string): string | undefined;
   readLink(file: string): string;
-  /** The whole of a file of the kernel's, which has no size. */
+  /** Reads all of a file of the kernel (/proc), whose size stat(2) does not show. */
   readText(file: string): string;
-  /** The first bytes of such a file, at most `maxBytes`, as it is at one moment; they hold until the next call. */
+  /** Reads the first bytes of such a file, at most `maxBytes`, as of one moment. The buffer is overwritten by the next call. */
   readBytes(file: string, maxBytes: number): Buffer;
-  /** A regular file. Throws Unreadable where it is another kind. */
+  /** Opens a regular file. Throws Unreadable if it is of another type. */
   open(file: string): RegularFile;
-  /** A file of any kind, held open for stat: for a link, the link itself. Undefined: there is no such file. */
+  /** Opens a file of any type for stat; for a link, the link itself. Undefined: there is no such file. */
   openFile(file: string): OpenedFile | undefined;
   readDirectory(directory: string): string[];
-  /** The same, beside what else there is to do. */
+  /** The same in the background. */
   listDirectory(directory: string): Promise<string[]>;
 }
 
-/** As large as the largest read so far; memory is taken only for what was ever read. */
+/** The buffer of `readBytes`, as large as the largest read so far. */
 let bytesRead = Buffer.allocUnsafeSlow(0);
 
-/** One read(2): between two the process that the file is about may end, or run another program, and the bytes be of both. */
+/**
+ * Uses one read(2): between two reads the process of the file may end or execute another program, and the result would mix
+ * both.
+ */
 function readBytes(file: string, maxBytes: number): Buffer {
   const fd = fs.openSync(file, 'r');
   try {
@@ -45,7 +48,7 @@ function readBytes(file: string, maxBytes: number): Buffer {
   }
 }
 
-/** The running host's own files: paths go to the kernel as they are. */
+/** The files of the running host, with unchanged paths. */
 const ownFiles: HostFiles = {
   exists: fs.existsSync,
   stat: (file) => fs.statSync(file, { bigint: true, throwIfNoEntry: false }),
@@ -60,14 +63,17 @@ const ownFiles: HostFiles = {
   listDirectory: (directory) => fs.promises.readdir(directory),
 };
 
-/** `root` is the directory that has the host's `/`; links lead to where they would lead there. Empty: the running host. */
+/**
+ * `root`: the directory that contains the root file system of the host, within which links are resolved. Empty: the
+ * running host.
+ */
 export function openHostFiles(root: string): HostFiles {
   if (root === '') return ownFiles;
   const readLink = (file: string): string | undefined => {
     const stat = fs.lstatSync(root + file, { throwIfNoEntry: false });
     return stat?.isSymbolicLink() ? fs.readlinkSync(root + file) : undefined;
   };
-  /** Below the root, with no link left in it that the kernel would follow out of there. */
+  /** The path below the root, with all links resolved, so that the kernel follows none out of the root. */
   const below = (file: string): string => root + followLinks(file, readLink);
   const belowDirectory = (file: string): string => path.join(below(path.dirname(file)), path.basename(file));
   return {

@@ -1,4 +1,5 @@
-// The host that is watched, as one value: the only way to its files, its processes, its clocks and its rpm while an event is described or judged.
+// The watched host as one value. All code that describes or judges an event reads files, processes, clocks and rpm
+// through it.
 
 import { type AskRpm, RpmFailed, runRpm } from '../packages/run-rpm.ts';
 import { openProc, type Proc } from '../proc/read-proc.ts';
@@ -8,17 +9,17 @@ import { type HostFiles, openHostFiles } from './host-files.ts';
 export interface Host extends HostFiles {
   clock: Clock;
   proc: Proc;
-  /** rpm(8) of the host. Rejects with RpmFailed. */
+  /** Runs rpm(8) of the host. Rejects with RpmFailed. */
   rpm: AskRpm;
 }
 
 export interface HostOptions {
-  /** The directory that has the host's `/`. Empty: the running host. */
+  /** The directory that contains the root file system of the host. Empty: the running host. */
   root?: string;
   clock?: Clock;
 }
 
-/** A host over any files: those of a disk, or recorded ones. */
+/** A host with the given files, on a disk or recorded. */
 export const hostOf = (files: HostFiles, clock: Clock, rpm: AskRpm): Host => ({
   ...files,
   clock,
@@ -26,8 +27,8 @@ export const hostOf = (files: HostFiles, clock: Clock, rpm: AskRpm): Host => ({
   rpm,
 });
 
-/** The program of a host that does not run is not run either. */
-const noRpm: AskRpm = () => Promise.reject(new RpmFailed('it is not run for another root', false));
+/** rpm of a host that is not running is not run. */
+const noRpm: AskRpm = () => Promise.reject(new RpmFailed('not run for another root', false));
 
 export const openHost = ({ root = '', clock = systemClock }: HostOptions = {}): Host =>
   hostOf(openHostFiles(root), clock, root === '' ? runRpm : noRpm);

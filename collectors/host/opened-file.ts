@@ -1,4 +1,5 @@
-// Opens a file as soon as its change is reported, and keeps it open: a file that is deleted a moment later can still be read.
+// Opens a file as soon as its change is reported, and keeps it open, so that it can be read even if it is deleted a
+// moment later.
 
 import { createHash, hash } from 'node:crypto';
 import fs from 'node:fs';
@@ -11,26 +12,26 @@ import { readPieces } from './read-file.ts';
 import { notRegularFile, openRegularFile, type RegularFile, Unreadable } from './regular-file.ts';
 
 const { O_NOATIME, O_NOFOLLOW } = fs.constants;
-/** Larger files are not hashed. */
+/** Maximum size of a file that is hashed. */
 export const maxHashedBytes = 1024 * 1024;
 
 export interface FileContent {
   sha256: string;
   sizeBytes: number;
-  /** Not more than was asked for. */
+  /** The first bytes, as many as were asked for. */
   head: Buffer;
 }
 
 export interface OpenedFile {
-  /** As of the last stat. */
+  /** Result of the last stat. */
   readonly stat: FileStat;
-  /** Reads the state of the same file again, even if its name leads to another file by now. */
+  /** Calls stat again for the same file, even if its name leads to another file by now. */
   refresh(): void;
-  /** Lower-case hexadecimal digits. Throws `Unhashed` with the reason where there is none. */
+  /** Hash in lower-case hexadecimal digits. Rejects with `Unhashed`. */
   sha256(): Promise<string>;
-  /** The hash, and the first `maxBytes` of the content. */
+  /** The hash and the first `maxBytes` of the content. Rejects with `Unhashed`. */
   content(maxBytes: number): Promise<FileContent>;
-  /** Of a symbolic link. */
+  /** Target of a symbolic link; undefined for other files. */
   target(): string | undefined;
   close(): void;
 }
@@ -46,12 +47,12 @@ export class Unhashed extends Error {
   }
 }
 
-/** A file that a path named, held without being opened for reading: a fifo has no reader by it, a device is not touched. */
+/** A file that is held by O_PATH, not opened for reading, so that this has no effect on fifos and devices. */
 interface HeldFile {
   stat(): FileStat;
-  /** Opens the very file, known to be a regular one: no name is followed again. */
+  /** Opens this regular file for reading, without following its name again. */
   open(): RegularFile;
-  /** Of a symbolic link; undefined: it cannot be read. */
+  /** Target of a symbolic link; undefined: it cannot be read. */
   target(): string | undefined;
   close(): void;
 }
@@ -80,7 +81,7 @@ export function openedFile(held: HeldFile): OpenedFile {
   };
 }
 
-/** Undefined: there is no such file any more. Throws other errors of open(2). */
+/** Opens a file by O_PATH. Undefined: there is no such file. Throws other errors of open(2). */
 export function openFile(file: string | Buffer): OpenedFile | undefined {
   let fd: number;
   try {
@@ -95,7 +96,7 @@ export function openFile(file: string | Buffer): OpenedFile | undefined {
     open: () => openByDescriptor(fd),
     target() {
       try {
-        // An empty path means the descriptor's own link in readlinkat(2), which Node does not have.
+        // readlinkat(2) with an empty path would read the link of the descriptor itself, but Node does not offer it.
         return fs.readlinkSync(file);
       } catch {
         return undefined;
@@ -112,7 +113,9 @@ export interface FileCheck {
   unseen: 'unreadable' | undefined;
 }
 
-/** Opens the file with that path and name, both as text for people (`file-name.ts`). The name `.` stands for the directory itself. */
+/**
+ * Opens a file by path and name, both as `decodeName` gives them (file-name.ts). The name `.` is the directory itself.
+ */
 export function checkFile(shown: string, name: string): FileCheck {
   try {
     const opened = openFile(name === '.' ? shown : pathIn(path.dirname(shown), name));
@@ -122,10 +125,13 @@ export function checkFile(shown: string, name: string): FileCheck {
   }
 }
 
-/** Most files of a package database are smaller, and were written a moment ago: they are read from memory, without a thread. */
+/**
+ * Most files of a package database are smaller and were just written, so that they are in the page cache and are read
+ * without a thread.
+ */
 const small = Buffer.alloc(64 * 1024);
 
-/** All of a small file, until the next call; undefined: it is larger. */
+/** Reads all of a small file into a buffer that the next call overwrites; undefined: the file is larger. */
 function readSmall(file: RegularFile): Buffer | undefined {
   for (let sizeBytes = 0; sizeBytes < small.length; ) {
     const bytesRead = file.readNow(sizeBytes === 0 ? small : small.subarray(sizeBytes), sizeBytes);

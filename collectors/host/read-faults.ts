@@ -1,5 +1,6 @@
-// Reports errors that are not about the file itself: the agent has run out of descriptors or memory, a disk fails, rpm does not answer.
-// Code that continues after such an error reports it here; without that, a process or script would seem to be gone.
+// Reports errors that are not about the file itself: the agent has no descriptors or memory left, a disk fails, or rpm
+// does not answer. Code that continues after such an error reports it here. Otherwise a process or script would seem to
+// be gone.
 
 import { channel } from 'node:diagnostics_channel';
 import { errorCode } from '../error-message.ts';
@@ -8,16 +9,19 @@ const ownFaults = channel('stepparent:own-trouble');
 
 const codes: readonly string[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO'];
 
-/** The error is the agent's own, or the disk's: it does not mean that a file is gone or may not be read. */
+/** Whether the error is a fault of the agent or the disk. It does not mean that a file is gone or may not be read. */
 export const isOwnFault = (error: unknown): boolean =>
   codes.includes(errorCode(error)) || (error instanceof Error && 'answered' in error && error.answered === false);
 
-/** For who goes on without what could not be read: any other error is an answer, this one is not. */
+/**
+ * Reports the error if `isOwnFault`. Code that continues without a value must call it: any other error is an answer,
+ * this is none.
+ */
 export function reportOwnFault(error: unknown): void {
   if (isOwnFault(error)) ownFaults.publish(error);
 }
 
-/** Undefined where `read` throws. */
+/** Returns the result of `read`, or undefined if it throws. Reports own faults. */
 export function tryRead<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -27,7 +31,7 @@ export function tryRead<T>(read: () => T): T | undefined {
   }
 }
 
-/** From now on `report` gets these errors. Returns what ends that. */
+/** Calls `report` for each own fault. Returns a function that ends the subscription. */
 export function onOwnFault(report: (error: unknown) => void): () => void {
   const subscriber = (error: unknown): void => report(error);
   ownFaults.subscribe(subscriber);

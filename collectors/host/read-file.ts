@@ -1,17 +1,20 @@
-// Reads regular files within bounds, whatever lies there and whatever happens to the file meanwhile.
+// Reads regular files within bounds, even if a file changes while it is read.
 
 import { createHash } from 'node:crypto';
 import { openRegularFile, type RegularFile, Unreadable } from './regular-file.ts';
 
 const chunkBytes = 64 * 1024;
 /**
- * A read that does not fill its buffer is the last one, as a rule. Only a file that grows in step with its reader, or a file system
- * that hands out small pieces, makes more of them.
+ * Maximum number of reads that do not fill the buffer. Usually only the last read does not; there are more only if the
+ * file grows while it is read, or the file system returns small pieces.
  */
 const maxShortReads = 64;
 
 const mebibyte = 1024 * 1024;
-/** Of /etc/passwd, of lists of a package's files, of dpkg's status file: each is much smaller. */
+/**
+ * Maximum size of /etc/passwd, of a package's list of files, and of the status file of dpkg, which are all much
+ * smaller.
+ */
 export const maxDatabaseBytes = 256 * mebibyte;
 
 const tooLarge = (maxBytes: number): Unreadable =>
@@ -19,9 +22,9 @@ const tooLarge = (maxBytes: number): Unreadable =>
     `larger than ${maxBytes < mebibyte ? `${maxBytes} bytes` : `${maxBytes / mebibyte} MiB`}`,
     'too_large',
   );
-const grewWhileRead = (): Unreadable => new Unreadable('it grew all the while it was read', 'grew_while_read');
+const grewWhileRead = (): Unreadable => new Unreadable('it kept growing while it was read', 'grew_while_read');
 
-/** Lets `use` have the file, and closes it. */
+/** Calls `use` with the file, then closes the file. */
 export function withFile<T>(file: RegularFile, use: (file: RegularFile) => T): T {
   try {
     return use(file);
@@ -31,8 +34,8 @@ export function withFile<T>(file: RegularFile, use: (file: RegularFile) => T): T
 }
 
 /**
- * The content from the first byte on, a piece at a time; each piece is overwritten by the next. No read is sized by what stat(2) said:
- * the file may be another size by now, and files of the kernel's have none. Throws Unreadable.
+ * Reads the content in pieces; each piece is overwritten by the next one. The size by stat(2) does not determine the
+ * reads: the file may have another size by now, and files of the kernel show none. Throws Unreadable.
  */
 export async function* readPieces(file: RegularFile, maxBytes: number): AsyncGenerator<Buffer> {
   if (file.stat().size > maxBytes) throw tooLarge(maxBytes);
@@ -48,14 +51,14 @@ export async function* readPieces(file: RegularFile, maxBytes: number): AsyncGen
   }
 }
 
-/** Of the whole content, in lower-case hexadecimal digits. Throws Unreadable. */
+/** Digest of the whole content in lower-case hexadecimal digits. Rejects with Unreadable. */
 export async function digestOf(file: RegularFile, algorithm: 'md5' | 'sha256', maxBytes: number): Promise<string> {
   const digest = createHash(algorithm);
   for await (const piece of readPieces(file, maxBytes)) digest.update(piece);
   return digest.digest('hex');
 }
 
-/** The whole text, read beside what else there is to do; closes the file. Throws Unreadable. */
+/** Reads the whole text in the background, and closes the file. Rejects with Unreadable. */
 export async function loadText(file: RegularFile, maxBytes: number): Promise<string> {
   try {
     const pieces: Buffer[] = [];
@@ -78,11 +81,11 @@ function* firstPieces(file: RegularFile, maxBytes: number): Generator<Buffer> {
   }
 }
 
-/** The first bytes, `maxBytes` of them where there are as many; at once, since there are few. */
+/** Reads the first `maxBytes` bytes, fewer if the file is shorter. Blocks, so that `maxBytes` must be small. */
 export const readHead = (file: RegularFile, maxBytes: number): Buffer =>
   Buffer.concat([...firstPieces(file, maxBytes)]);
 
-/** As `readPieces`, at once: not where events wait for it. */
+/** The blocking form of `readPieces`. Must not be used while events wait. */
 export function* readPiecesNow(file: RegularFile, maxBytes: number): Generator<Buffer> {
   if (file.stat().size > maxBytes) throw tooLarge(maxBytes);
   let sizeBytes = 0;
@@ -93,9 +96,9 @@ export function* readPiecesNow(file: RegularFile, maxBytes: number): Generator<B
   }
 }
 
-/** The whole text, at once; closes the file. Throws Unreadable. */
+/** Reads the whole text, blocking, and closes the file. Throws Unreadable. */
 export const readText = (file: RegularFile, maxBytes: number): string =>
   withFile(file, () => Buffer.concat([...readPiecesNow(file, maxBytes)]).toString('utf8'));
 
-/** The text of a file of the agent's own. Throws Unreadable and what open(2) answers. */
+/** Reads the text of a file of the agent. Throws Unreadable and the errors of open(2). */
 export const readTextFile = (file: string, maxBytes: number): string => readText(openRegularFile(file), maxBytes);

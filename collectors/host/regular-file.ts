@@ -1,4 +1,4 @@
-// A regular file that is held open for reading: neither a fifo nor a device holds the reader up.
+// Opens regular files for reading, and no others: a fifo or a device could block the reader.
 
 import fs from 'node:fs';
 import { promisify } from 'node:util';
@@ -11,14 +11,14 @@ const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = fs.constants;
 
 export interface RegularFile {
   stat(): FileStat;
-  /** Into the buffer, from that byte of the file on. The number of bytes; 0 at the end. */
+  /** Reads into the buffer from that byte of the file on. Resolves to the number of bytes; 0 at the end. */
   read(buffer: Buffer, position: number): Promise<number>;
-  /** The same at once. */
+  /** The blocking form of `read`. */
   readNow(buffer: Buffer, position: number): number;
   close(): void;
 }
 
-/** The file is not read, or not to its end. `message` is one clause that says why. */
+/** The file was not read, or not to its end. `message` has the reason in one clause. */
 export class Unreadable extends Error {
   override name = 'Unreadable';
   readonly reason: UnreadableReason;
@@ -33,7 +33,10 @@ type UnreadableReason = Extract<UnobservedReason, 'not_regular_file' | 'too_larg
 
 export const notRegularFile = (): Unreadable => new Unreadable('not a regular file', 'not_regular_file');
 
-/** The caller closes it. Throws Unreadable and what open(2) answers. `moreFlags` of open(2). */
+/**
+ * Opens a file, which the caller must close. `moreFlags`: further flags of open(2). Throws Unreadable and the errors of
+ * open(2).
+ */
 export function openRegularFile(file: string | Buffer, moreFlags = 0): RegularFile {
   const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | moreFlags);
   try {

@@ -1,11 +1,11 @@
-// Makes a directory and those above it, as `mkdir -p` does.
+// Creates a directory and its parents, as `mkdir -p` does.
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * 0700 each. Throws what mkdir(2) answers. Node's own recursive mkdir never ends where that is ENOENT although the directory
- * above is there (/proc).
+ * Creates directories with mode 0700. Throws the errors of mkdir(2). Node's recursive mkdir would loop endlessly if
+ * mkdir(2) fails with ENOENT although the parent exists, as in /proc.
  */
 export function ensureDirectory(directory: string): void {
   if (existsSync(directory)) return;

@@ -19,14 +19,17 @@ const cExit = libc.func('void _exit(int status)');
 const cGetrlimit = libc.func('int getrlimit(int resource, void *limit)');
 const cSetrlimit = libc.func('int setrlimit(int resource, const void *limit)');
 
-/** read(2) without an exception: the bytes read, 0 at the end, -1 when there is nothing (EAGAIN) or on an error. */
+/**
+ * read(2) without an exception: returns the number of bytes, 0 at the end, -1 if there is no data (EAGAIN) or on an
+ * error.
+ */
 export function readInto(fd: number, buffer: Buffer): number {
   return Number(cRead(fd, buffer, buffer.length));
 }
 
 const timespec = new Uint32Array(layout.timespec.bytes / 4);
 
-/** A whole number of 64 bits in its halves: a BigInt would be made at each call. */
+/** Reads a 64-bit integer by its halves, which avoids a BigInt at each call. */
 const longAt = (offset: number): number =>
   (timespec[offset / 4] as number) + (timespec[offset / 4 + 1] as number) * 2 ** 32;
 
@@ -36,17 +39,20 @@ function readClockNs(clock: number): number {
   return longAt(tv_sec) * 1e9 + longAt(tv_nsec);
 }
 
-/** Nanoseconds since boot, time asleep included: the clock of our trace records and of /proc/PID/stat's field 22. */
+/** Nanoseconds since boot, including suspend: the clock of trace records and of field 22 of /proc/PID/stat. */
 export const readBootNs = (): number => readClockNs(linux.CLOCK_BOOTTIME);
 
-/** How far apart the reads of two clocks may be before they are read again. */
+/** Maximum time between the reads of two clocks; if it was longer, they are read again. */
 const closeNs = 20_000;
 
-/** Milliseconds since 1970 of the moment of boot: add it to a boot time to get a date. Moves when the wall clock is set. */
+/**
+ * Time of boot in milliseconds since 1970; added to a time since boot it gives a date. Changes when the wall clock is
+ * set.
+ */
 export function readBootEpochMs(): number {
   let epochNs = 0;
   let gapNs = Number.POSITIVE_INFINITY;
-  // On a busy host we may be off the CPU for some ms between two reads: the closest ones count.
+  // On a busy host the process may lose the CPU for some ms between two reads: use the closest pair.
   for (let tries = 0; tries < 4 && gapNs > closeNs; tries++) {
     const beforeNs = readBootNs();
     const realNs = readClockNs(linux.CLOCK_REALTIME);
@@ -58,25 +64,31 @@ export function readBootEpochMs(): number {
   return epochNs / 1e6;
 }
 
-/** errno(3) of the last call here that failed, by name (`EPERM`). */
+/** Name of errno(3) (`EPERM`) after the last failed call through koffi. */
 export function errnoName(): string {
   const number = koffi.errno();
   return Object.entries(osConstants.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
 }
 
-/** mount(2) without options. False where it is refused; the reason is in errno(3) by name (`EPERM`). */
+/** mount(2) without options. `errno`: name of the error if it failed (`EPERM`). */
 export function mountFilesystem(type: string, target: string): { mounted: boolean; errno?: string } {
   if (cMount(type, target, type, 0, null) === 0) return { mounted: true };
   return { mounted: false, errno: errnoName() };
 }
 
-/** prctl(2): the kernel kills this process when its parent ends, however that ends. False where the parent has ended already. */
+/**
+ * prctl(2): makes the kernel kill this process when its parent ends for any reason. False: the parent has ended
+ * already.
+ */
 export function endWithParent(): boolean {
   const parent = process.ppid;
   return cPrctl(linux.PR_SET_PDEATHSIG, osConstants.signals.SIGKILL) === 0 && process.ppid === parent && parent > 1;
 }
 
-/** Raises the limit of open files to the hard one (setrlimit(2)): who could open none may open some again. */
+/**
+ * Raises the soft limit of open files to the hard limit (setrlimit(2)), so that a process without free descriptors can
+ * open files again.
+ */
 export function raiseFileLimit(): void {
   const limit = Buffer.alloc(layout.rlimit.bytes);
   if (cGetrlimit(linux.RLIMIT_NOFILE, limit) !== 0) return;
@@ -90,14 +102,17 @@ export function trimHeap(): void {
 }
 
 /**
- * Takes pages out of this process's memory (MADV_DONTNEED of madvise(2)); the next access maps what is in their file. What was written to
- * them is lost. A refusal changes nothing.
+ * Removes pages from the memory of this process (madvise(2), MADV_DONTNEED). The next access maps them from their file
+ * again, and changes that were written to them are lost. A failure is ignored.
  */
 export function unmapPages(start: number, bytes: number): void {
   cMadvise(start, bytes, linux.MADV_DONTNEED);
 }
 
-/** _exit(2): ends the process now. Node's own way out waits for the threads of its pool, and a read that hangs holds one of them. */
+/**
+ * _exit(2): ends the process at once. process.exit waits for the threads of Node's pool, one of which may be in a read
+ * that hangs.
+ */
 export function exitNow(code: number): void {
   cExit(code);
 }

@@ -1,5 +1,5 @@
-// The numbers of Linux's and glibc's interfaces that Node does not offer, by their names in C. They hold on x86-64 and arm64:
-// test/collectors/linux-abi.test.ts compares them with the headers of both. Where Node has a number (fs.constants, os.constants), use that.
+// Constants of Linux and glibc that Node does not offer (fs.constants, os.constants), by their names in C. They are the
+// same on x86-64 and arm64: test/collectors/linux/linux-abi.test.ts compares them with the headers of both.
 
 /** Macros and enumerators. */
 export const linux = {
@@ -45,7 +45,7 @@ export const linux = {
   SO_SNDBUF: 7,
 } as const;
 
-/** Structures: `bytes` is the size of the whole, the others are the offsets of fields. */
+/** Structures: `bytes` is the size of the structure, the others are offsets of fields. */
 export const layout = {
   rlimit: { bytes: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { bytes: 16, tv_sec: 0, tv_nsec: 8 },

@@ -3,14 +3,14 @@
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 
-/** A fixed set of descriptors that can be waited for. Of the main thread only. */
+/** A fixed set of descriptors to wait for, in the main thread only. */
 export interface PollSet {
   /**
-   * Resolves when a descriptor has data, after `timeoutMs` without any, or when the set is closed. One wait at a time. What is there
-   * is to be read before the next wait, which else resolves at once.
+   * Resolves when a descriptor has data, after `timeoutMs`, or when the set is closed. Only one wait may be pending.
+   * The caller must read all data before the next wait, which otherwise resolves at once.
    */
   wait(timeoutMs?: number): Promise<void>;
-  /** To be called before the descriptors are closed. */
+  /** Must be called before the descriptors are closed. */
   close(): void;
 }
 
@@ -36,8 +36,8 @@ function bindLibuv() {
 let bound: ReturnType<typeof bindLibuv> | undefined;
 
 /**
- * Makes a poll set. Throws where the kernel cannot poll a descriptor. The loop waits for its descriptors together with all else that
- * it waits for; poll(2) on a thread of libuv's pool would cost a change to that thread and back for each wait.
+ * Creates a poll set. Throws if the kernel cannot poll a descriptor. The event loop polls the descriptors together with
+ * its own; poll(2) in a thread of libuv's pool would cost two switches of threads for each wait.
  */
 export function openPollSet(fds: readonly number[]): PollSet {
   bound ??= bindLibuv();
@@ -61,10 +61,10 @@ export function openPollSet(fds: readonly number[]): PollSet {
   let isEnding = false;
   const onEvents = koffi.register((_: unknown, status: number) => {
     if (isEnding) return;
-    // Data that is not waited for would be reported in each turn of the loop.
+    // Without a waiter libuv would report the data in each turn of the loop: stop polling.
     if (waiter === undefined) return stop();
     isEnding = true;
-    // libuv calls from outside of JavaScript, where no promise goes on.
+    // The reactions of promises do not run in a call from libuv: resolve in a later turn.
     setImmediate(() => {
       isEnding = false;
       end(status < 0 ? `poll: ${getSystemErrorName(status)}` : undefined);
@@ -75,7 +75,7 @@ export function openPollSet(fds: readonly number[]): PollSet {
     isClosed = true;
     for (const handle of handles) uv.close(handle, null);
     end();
-    // libuv is done with a handle at the end of the turn after the next immediate.
+    // libuv uses a handle until the end of the turn after the next immediate.
     setImmediate(() =>
       setImmediate(() => {
         handles.length = 0;

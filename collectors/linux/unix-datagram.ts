@@ -1,29 +1,29 @@
-// Sends datagrams to Unix sockets (journald, systemd's notify socket), which Node itself cannot.
+// Sends datagrams to Unix sockets (journald, the notify socket of systemd), which Node does not support.
 
 import { errnoName, libc } from './libc.ts';
 import { layout, linux } from './linux-abi.ts';
 
 const { bytes: addressBytes, sun_path: pathAt } = layout.sockaddr_un;
-/** With the NUL at its end. */
+/** Maximum length of a path in bytes, without the NUL at its end. */
 const pathMax = addressBytes - pathAt - 1;
-/** Room for one datagram; the kernel cuts it to net.core.wmem_max. */
+/** Size of the send buffer, which must hold one datagram; the kernel limits it to net.core.wmem_max. */
 const sendBufferBytes = 8 * 1024 * 1024;
 
 let openSocket: ((path: string, bytes: Uint8Array) => string | undefined) | undefined;
 
 /**
- * Sends one datagram to the socket at `path` (`@name`: an abstract one) and never waits for the receiver.
- * Returns undefined when the kernel took it, else errno(3) by name: `ENOENT` and `ECONNREFUSED` no process listens there,
- * `EAGAIN` the receiver's queue is full, `EMSGSIZE` too large (about 200 kB always fit).
+ * Sends one datagram to the socket at `path` (`@name`: an abstract one) without waiting for the receiver. Returns
+ * undefined on success, else the name of errno(3): `ENOENT` or `ECONNREFUSED` if no process listens, `EAGAIN` if the
+ * queue of the receiver is full, `EMSGSIZE` if the datagram is too large (about 200 kB always fit).
  */
 export function sendDatagram(path: string, bytes: Uint8Array): string | undefined {
   openSocket ??= bindLibc();
   return openSocket(path, bytes);
 }
 
-// Not libsystemd's sd_journal_sendv and sd_notify: their sockets block. While journald stands still (SIGSTOP, a full
-// disk) sd_journal_sendv holds its caller, and with it the sensor, as long; measured with systemd 252. It also
-// answers success when there is no journald at all. The protocol is public: systemd.io/JOURNAL_NATIVE_PROTOCOL.
+// sd_journal_sendv and sd_notify of libsystemd are not used, because their sockets block: while journald does not read
+// (SIGSTOP, a full disk), sd_journal_sendv blocks its caller, and with it the sensor (measured with systemd 252). It
+// also returns success if journald does not exist. The protocol is public: systemd.io/JOURNAL_NATIVE_PROTOCOL.
 function bindLibc(): (path: string, bytes: Uint8Array) => string | undefined {
   const socket = libc.func('int socket(int domain, int type, int protocol)');
   const setsockopt = libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t size)');
@@ -40,7 +40,7 @@ function bindLibc(): (path: string, bytes: Uint8Array) => string | undefined {
     }
     const name = Buffer.from(path);
     if (name.length > pathMax) return 'ENAMETOOLONG';
-    // sockaddr_un, unix(7): an abstract name begins with NUL and has no end; a path ends in NUL.
+    // sockaddr_un, unix(7): an abstract name begins with NUL and has no terminator; a path ends in NUL.
     const abstract = path.startsWith('@');
     const address = Buffer.alloc(pathAt + name.length + (abstract ? 0 : 1));
     new Uint16Array(address.buffer, address.byteOffset, 1)[0] = linux.AF_UNIX;

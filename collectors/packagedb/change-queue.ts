@@ -1,8 +1,8 @@
-// Holds file changes until the process table has caught up, and merges those that are one event.
+// Holds file changes until the process table has caught up, and merges changes that become one event.
 
 import type { FileAction } from './differences.ts';
 
-/** The part of a change that decides which changes are one event. */
+/** The part of a change that decides which changes are merged. */
 export interface Queued {
   /** Directory and name. */
   key: string;
@@ -10,38 +10,38 @@ export interface Queued {
   pid: number;
 }
 
-/** How long a change waits for others of the same file. The process sensor, which is up to 40 ms late, has caught up by then. */
+/** How long a change waits for others of the same file, and for the process sensor, which is up to 40 ms late. */
 export const settleMs = 70;
 
 export interface ChangeQueueOptions<T> {
-  /** The least time that a change waits. */
+  /** Minimum time that a change waits. */
   settleMs: number;
-  /** Changes of a file by one process are due at most this often. */
+  /** Minimum time between two changes of a file by the same process. */
   repeatMs: number;
-  /** Changes that wait; further ones are refused. */
+  /** Maximum number of changes that wait. */
   maxWaiting: number;
-  /** `change` was merged: `target` stands for both. */
+  /** Called when `change` was merged into `target`, which then stands for both. */
   onMerged(target: T, change: T): void;
 }
 
-/** `queued`: the change waits. `merged`: it is part of a change that waits. `refused`: too many changes wait. */
+/** `queued`: the change waits. `merged`: the change is now part of a waiting one. `refused`: too many changes wait. */
 type Offered = 'queued' | 'merged' | 'refused';
 
 export interface ChangeQueue<T extends Queued> {
   offer(change: T, nowMs: number): Offered;
-  /** Removes the changes that are due, in the order in which they happened. */
+  /** Removes and returns the changes that are due, in the order in which they were offered. */
   take(nowMs: number): T[];
-  /** Whether a change of that file waits. */
+  /** Whether a change of the file waits. */
   has(key: string): boolean;
   readonly size: number;
 }
 
-/** Changes of a file's content or attributes: the state of the file after the last of them shows them all. */
+/** The actions that can be merged: the state of the file after the last change shows all of them. */
 export const mergeable: ReadonlySet<FileAction> = new Set(['modification', 'attribute-change']);
 
-/** Whether a change that follows another one of the same file is part of its event. */
+/** Whether a change is merged into the one before it of the same file. */
 function isOneEvent(before: Queued, change: Queued): boolean {
-  // The file was found in its directory before the kernel reported its creation. A name cannot be created twice.
+  // A name is not created twice: the file was found in a new directory before the kernel reported its creation.
   if (change.action === 'creation') return before.action === 'creation';
   return mergeable.has(change.action) && before.pid === change.pid && before.action !== 'deletion';
 }
@@ -53,9 +53,9 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
     dueMs: number;
   }
   const waiting = new Set<Waiting>();
-  /** The last change of each file that waits. */
+  /** The last waiting change of each file. */
   const last = new Map<string, Waiting>();
-  /** When the last change of a file by a process was due, oldest first. */
+  /** Time at which the last change by a process of a file was due, oldest first. */
   const reported = new Map<string, number>();
   const fileAndProcess = ({ key, pid }: Queued): string => `${pid} ${key}`;
 
@@ -68,7 +68,7 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
         return 'merged';
       }
       if (waiting.size >= options.maxWaiting) return 'refused';
-      // The new change is due after the one before it, which need not wait any longer for others to be merged.
+      // The change before it cannot be merged with later ones, so that it need not wait longer than `settleMs`.
       if (before !== undefined) before.dueMs = Math.min(before.dueMs, before.sinceMs + options.settleMs);
       const reportedMs = mergeable.has(change.action) ? reported.get(fileAndProcess(change)) : undefined;
       const dueMs = Math.max(nowMs + options.settleMs, (reportedMs ?? Number.NEGATIVE_INFINITY) + options.repeatMs);

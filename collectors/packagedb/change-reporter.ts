@@ -1,4 +1,4 @@
-// Reports file changes within bounds; what exceeds them is dropped, counted and reported as a number.
+// Reports file changes within bounds. Changes beyond them are dropped, and their number is reported.
 
 import { setImmediate } from 'node:timers/promises';
 import type { HealthAction } from '../event/health-event.ts';
@@ -6,20 +6,22 @@ import type { FileChange } from './file-event.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
-/** What the changes of some directories may cost, so that they take nothing from those of the others. */
+/**
+ * The bounds of one group of directories. Each group has its own, so that a flood in one does not affect the others.
+ */
 export interface ChangeBounds {
-  /** Changes that are reported in one go, and a second in the long run. */
+  /** Token bucket: maximum number of changes at once, and number per second in the long run. */
   burst: number;
   perSecond: number;
-  /** Changes that wait. */
+  /** Maximum number of changes that wait. */
   waiting: number;
-  /** Files that are open while their change waits or is judged. */
+  /** Maximum number of files that are open while their changes wait or are judged. */
   open: number;
-  /** Why further changes are dropped. */
+  /** Text of the notice about dropped changes. */
   reason: string;
 }
 
-/** As many as the upgrade of a whole distribution makes. */
+/** Enough for the upgrade of a whole distribution. */
 const databases: ChangeBounds = {
   burst: 20_000,
   perSecond: 100,
@@ -28,7 +30,7 @@ const databases: ChangeBounds = {
   reason: 'rate limit: changes to package databases dropped',
 };
 
-/** Of directories with a prefix: any user may write to /var/tmp. */
+/** For directories with a name prefix. They are smaller, because any user may write to /var/tmp. */
 const scriptlets: ChangeBounds = {
   burst: 4000,
   perSecond: 1,
@@ -43,31 +45,34 @@ export const boundsOf = ({ directory }: WatchedDirectory): ChangeBounds =>
 
 export interface ChangeReporterDeps {
   tasks: WatchTasks;
-  /** Gets the changes in their order, and closes their files. Resolves when the change is judged. */
+  /** Receives the changes in their order, and closes their files. Resolves when the change is judged. */
   onChange(change: FileChange): void | Promise<void>;
   onNotice(action: HealthAction, reason: string, count: number): void;
 }
 
 export interface ChangeReporter {
-  /** Passes the change and its file on, or drops it and closes its file. Resolves when another one may be reported. */
+  /**
+   * Passes on the change with its file, or drops the change and closes the file. Resolves when the next one may be
+   * reported.
+   */
   report(watched: WatchedDirectory, change: Omit<FileChange, 'provider'>): Promise<void>;
-  /** Resolves when the changes that were reported until now are judged. Never rejects. */
+  /** Resolves when all changes reported so far are judged. Never rejects. */
   judged(): Promise<unknown>;
-  /** Reports now how many changes were dropped since the last report of that. */
+  /** Reports at once how many changes were dropped since the last notice. */
   reportDropped(): void;
-  /** Changes passed on. */
+  /** Number of changes that were passed on. */
   readonly reported: number;
-  /** Changes that exceeded the bounds. */
+  /** Number of changes that exceeded the bounds. */
   readonly dropped: number;
 }
 
 const noticeEveryMs = 10_000;
 /** The event loop runs other tasks after this number of changes. */
 const changesAtATime = 32;
-/** Changes that were passed on and are not judged: each may have a file open. */
+/** Maximum number of changes that were passed on and are not judged yet: each may have a file open. */
 const maxUnjudged = 256;
 
-/** A token bucket, and the number of dropped changes that is still to be reported. */
+/** A token bucket, and the number of dropped changes that were not reported yet. */
 interface Allowance {
   bounds: ChangeBounds;
   tokens: number;
@@ -75,7 +80,7 @@ interface Allowance {
   unreported: number;
 }
 
-/** Takes a token; false: there is none. */
+/** Takes a token from the bucket; false: the bucket is empty. */
 function takeToken(allowance: Allowance, nowMs: number): boolean {
   const refill = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
   allowance.tokens = Math.min(allowance.bounds.burst, allowance.tokens + refill);

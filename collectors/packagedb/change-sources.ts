@@ -1,4 +1,4 @@
-// Where the watch learns of changes: fanotify for each directory where it works, inotify hints for the others.
+// The sources of changes: fanotify for each directory where it works, inotify hints for the others.
 
 import { setImmediate } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';
@@ -10,33 +10,36 @@ import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
 interface ChangeHandlers {
-  /** An event of a marked directory. */
+  /** Called for an event of a marked directory. */
   onEvent(event: FanotifyEvent): void;
-  /** The kernel dropped events. */
+  /** Called when the kernel dropped events. */
   onOverflow(): void;
-  /** fanotify was opened again: no directory is marked, and what happened in between is not known. */
+  /** Called when fanotify was opened again. No directory is marked, and changes may have been missed in between. */
   onReopened(): void;
-  /** Something happened to the name in the directory of that path; `.` is the directory itself. */
+  /** Called when the name in the directory `path` may have changed; `.` is the directory itself. */
   onHint(path: string, name: string): void;
-  /** Hints come from now on; what happened in the directory before is not known. */
+  /** Called when hints of the directory begin. Earlier changes in it may have been missed. */
   onHintsReady(path: string): void;
 }
 
 export interface ChangeSources {
-  /** To be called once, before any directory is marked. */
+  /** Must be called once, before any directory is marked. */
   start(handlers: ChangeHandlers): void;
-  /** Watches a directory by fanotify; where that fails `noFanotify` says why. To be called before the directory is read. */
+  /**
+   * Watches a directory by fanotify; if that fails, sets `noFanotify` to the reason. Must be called before the
+   * directory is read.
+   */
   mark(watched: WatchedDirectory): void;
-  /** Watches those of the directories that fanotify does not watch, and no others, by inotify. */
+  /** Watches by inotify exactly those of the directories that fanotify does not watch. */
   updateHints(all: readonly WatchedDirectory[]): void;
-  /** Handles the kernel's events until now, up to a bound; false: there are more. */
+  /** Handles the events in the kernel's queue, up to a bound; false: there are more. */
   drain(): boolean;
-  /** Handles all of the kernel's events until now; false: they come faster than they are handled. */
+  /** Handles all events in the kernel's queue; false: they come faster than they are handled. */
   drainQueue(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Together these handle more events than the kernel's queue holds. */
+/** Maximum number of calls of `drain`, which together handle more events than the kernel's queue holds. */
 const maxDrainTurns = 16;
 const reopenAfterMs = 5000;
 
@@ -57,7 +60,7 @@ export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify
         },
       });
     } catch (error) {
-      // inotify is used instead, whatever the reason is.
+      // inotify is used instead.
       noFanotify = errorMessage(error);
       if (!(error instanceof FanotifyUnavailable)) tasks.fault('the reader of file events could not be opened', error);
     }
@@ -85,7 +88,7 @@ export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify
       try {
         const { key, identity } = fanotify.mark(watched.location.path);
         watched.key = key;
-        // The path may lead to another directory by now: the one that is marked counts.
+        // The path may lead to another directory by now: keep the identity of the one that was marked.
         watched.location = { ...watched.location, identity };
         watched.noFanotify = undefined;
       } catch (error) {

@@ -1,4 +1,5 @@
-// When a directory is compared with what is known of it: soon after events, every minute at least, and never for long.
+// Schedules the comparisons of each directory: some seconds after events, at least every minute, with a bounded share
+// of CPU time.
 
 import type { FoundBy } from '../event/event.ts';
 import type { FileWriter } from './file-writer.ts';
@@ -7,40 +8,40 @@ import type { WatchedDirectory } from './watched-directory.ts';
 
 /** How the differences that a comparison finds are reported. */
 export interface Comparison {
-  /** Nothing is reported: it is the first comparison of the directory. */
+  /** Report nothing: this is the first comparison of the directory. */
   silent?: boolean;
   found?: FoundBy;
-  /** The writer that is inferred for what is found. */
+  /** The writer to infer for the differences. */
   writer?: () => FileWriter;
 }
 
-/** Compares the directory, which is at `path`. Never rejects. */
+/** Compares the directory, whose path without links is `path`. Never rejects. */
 type Compare = (watched: WatchedDirectory, path: string, comparison: Comparison) => Promise<void>;
 
 export interface ComparisonSchedule {
-  /** To be called once, before anything is scheduled. */
+  /** Must be called once, before anything is scheduled. */
   start(compare: Compare): void;
-  /** In `ms` milliseconds at the latest. */
+  /** Compares the directory in `ms` milliseconds at the latest. */
   in(watched: WatchedDirectory, ms: number): void;
-  /** Some seconds from now; less often when comparisons take long. */
+  /** Compares the directory in some seconds; less often if its comparisons take long. */
   soon(watched: WatchedDirectory): void;
-  /** At once; or `againMs` after the comparison that runs has ended. */
+  /** Compares the directory at once, or `retryMs` after the end of the comparison that is running. */
   now(watched: WatchedDirectory, comparison: Comparison, retryMs?: number): void;
-  /** Resolves when the comparisons that run have ended. */
+  /** Resolves when the running comparisons have ended. */
   ended(): Promise<unknown>;
 }
 
 const everyMs = 60_000;
-/** The largest part of a core that comparisons take; `busyShare`: when much happens in the directory. */
+/** Maximum share of one core for comparisons; `busyShare`: while events of the directory come. */
 const share = 1 / 50;
 const busyShare = 1 / 10;
-/** A burst of changes is over by then. */
+/** Time after which a burst of changes is taken to be over. */
 export const burstOverMs = 2000;
 const retryAfterMs = 10_000;
 
 interface Comparing {
   running: boolean;
-  /** When the next comparison is due, in milliseconds after the end of the one that runs. */
+  /** Delay of the next comparison after the end of the running one; undefined: none was asked for. */
   retryMs: number | undefined;
   lastMs: number;
   tookMs: number;
@@ -100,7 +101,7 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
         state.lastMs = tasks.clock.monotonicMs();
         state.tookMs = state.lastMs - begunMs;
         const restMs = Math.max(everyMs, state.tookMs / share);
-        // One that is missing by now is compared when it is found again.
+        // A directory that is missing by now is compared when it is found again.
         if (watched.location !== undefined) schedule.in(watched, state.retryMs ?? restMs);
         state.retryMs = undefined;
       });

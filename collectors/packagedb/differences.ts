@@ -1,4 +1,4 @@
-// Finds the differences between two listings of a directory. Pure: the input is the states of files.
+// Finds the differences between two listings of a directory, from the states of the files.
 
 import type { FileChangeFields } from '../event/event.ts';
 import type { InferredBasis } from '../event/reasons.ts';
@@ -6,10 +6,10 @@ import { dateOfNs, type FileState, knownFile, permissionsOf } from './listing.ts
 
 export type FileAction = 'creation' | 'rename' | 'modification' | 'deletion' | 'attribute-change';
 
-/** Names of a directory, or some of them, and the state of each; undefined: no such file. `.` is the directory itself. */
+/** All or some names of a directory, and the state of each; undefined: no such file. `.` is the directory itself. */
 export type Listing = ReadonlyMap<string, FileState | undefined>;
 
-/** What happened to a file between two states of it. */
+/** The action that turns one state of a file into another, and the parts that changed. */
 export interface FileDifference {
   action: FileAction;
   changed: string[];
@@ -17,21 +17,22 @@ export interface FileDifference {
   inferredFrom?: InferredBasis;
 }
 
-/** What happened to a name between two listings. */
+/** A difference of one name between two listings. */
 export interface Difference {
   name: string;
   before: FileState | undefined;
   now: FileState | undefined;
   difference: FileDifference;
-  /** Of a rename: the name before it. */
+  /** The old name, for a rename. */
   originalName?: string;
 }
 
 const parts = ['inode', 'size', 'mtime', 'ctime', 'mode', 'uid', 'gid'] as const;
 
 /**
- * What two states of a name differ in. `copied`: the directory was replaced by another one, so that inodes and change
- * times, which nothing can copy, do not count. Undefined: nothing, or an empty file that is still empty (a lock was taken).
+ * Compares two states of a name. `copied`: the directory was replaced by another one, so that inodes and change times,
+ * which cannot be copied, are ignored. Undefined: no difference, or only in the times of an empty file (a lock was
+ * taken).
  */
 export function differenceOf(
   before: FileState | undefined,
@@ -57,11 +58,14 @@ export function differenceOf(
   };
 }
 
-/** A directory that was made, removed or replaced is no change of a file: only the attributes of the same directory count. */
+/**
+ * Compares the attributes of a directory itself. Its creation, removal or replacement is reported as a notice, not as a
+ * change of a file.
+ */
 const differenceOfOne = (before: FileState | undefined, now: FileState | undefined): FileDifference | undefined =>
   before === undefined || now === undefined ? undefined : differenceOf(before, now, true);
 
-/** What happened to each name between two listings; a name that is gone and a new name of the same file are one rename. */
+/** Compares two listings. A missing name and a new name of the same file become one rename. */
 export function differencesOf(before: Listing, now: Listing, copied = false): Difference[] {
   const differences: Difference[] = [];
   for (const name of new Set([...before.keys(), ...now.keys()])) {
@@ -72,7 +76,7 @@ export function differencesOf(before: Listing, now: Listing, copied = false): Di
   return withRenames(differences);
 }
 
-/** Inode, size and modification time: an inode number by itself is soon used for another file. */
+/** Identifies a file by inode, size and modification time: an inode number alone may soon belong to another file. */
 const identityOf = (state: FileState | undefined): string => {
   const [inode, size, mtime] = state?.split(':') ?? [];
   return `${inode}:${size}:${mtime}`;
@@ -94,12 +98,12 @@ function withRenames(differences: readonly Difference[]): Difference[] {
   return all.filter((one) => !renamed.has(one));
 }
 
-/** The fields of an event for what two states differ in. */
+/** The fields of an event for a difference. */
 export function changedFields(before: FileState, { changed }: FileDifference): FileChangeFields {
   return { changed, previous: previousOf(before, changed) };
 }
 
-/** The named parts of a state. */
+/** The given parts of a state, as `stepparent.file.previous`. */
 export function previousOf(before: FileState, changed: readonly string[]): NonNullable<FileChangeFields['previous']> {
   const { ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } = knownFile('', before);
   const all: Required<NonNullable<FileChangeFields['previous']>> = {

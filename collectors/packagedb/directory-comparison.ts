@@ -1,4 +1,4 @@
-// Compares a directory with what is known of its files, and reports what differs.
+// Compares a directory with the recorded states of its files, and reports the differences.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { checkFile } from '../host/opened-file.ts';
@@ -19,9 +19,12 @@ export interface DirectoryComparisonDeps {
 }
 
 export interface DirectoryComparison {
-  /** Compares every file of the directory, which is at `path`. Throws what opendir(3) and lstat(2) throw. */
+  /**
+   * Compares every file of the directory, whose path without links is `path`. Throws the errors of opendir(3) and
+   * lstat(2).
+   */
   compare(watched: WatchedDirectory, path: string, comparison: Comparison): Promise<void>;
-  /** Compares some names. To be called in a task (`serially`). */
+  /** Compares some names. Must be called in a serial task (`serially`). */
   compareNames(
     watched: WatchedDirectory,
     path: string,
@@ -36,10 +39,13 @@ export function createDirectoryComparison(
   { tasks, reporter, sources, schedule }: WatchCore,
   { directories, pending }: DirectoryComparisonDeps,
 ): DirectoryComparison {
-  /** The directory was left, or the watch ends. */
+  /** Whether the path no longer leads to the directory, or the watch ends. */
   const isStale = (watched: WatchedDirectory, path: string): boolean => tasks.closed || watched.location?.path !== path;
 
-  /** Whether the file is watched. Which user made an unknown file is not known; a scriptlet is root's. */
+  /**
+   * Whether the file is watched. In a directory of scriptlets a new file counts only if root owns it, as root owns
+   * scriptlets.
+   */
   const isWatchedFile = (watched: WatchedDirectory, name: string, state: FileState | undefined): boolean =>
     watched.accepts(name) &&
     (watched.known.has(name) || watched.directory.namePrefix === undefined || isOwnedByRoot(state));
@@ -80,7 +86,7 @@ export function createDirectoryComparison(
   };
 
   const compareNames: DirectoryComparison['compareNames'] = async (watched, path, names, comparison) => {
-    // Every file of a directory that has taken the place of the watched one would differ.
+    // If another directory has replaced the watched one, every file would differ: check the path first.
     if (
       watched.location?.path !== path ||
       locateDirectory(watched.directory.path)?.identity !== watched.location.identity
@@ -89,7 +95,7 @@ export function createDirectoryComparison(
       return;
     }
     const states = names.map((name) => readState(path, name));
-    // What the kernel reports of these files is reported with its writer, not as a difference.
+    // Handle the kernel's events first: they name the writer, and a difference does not.
     if (!(await sources.drainQueue())) {
       schedule.in(watched, burstOverMs);
       return;
@@ -108,14 +114,14 @@ export function createDirectoryComparison(
     }
     for (const difference of differencesOf(before, changed, watched.copied)) {
       await report(watched, difference, comparison);
-      // Its files are reported by its own watch.
+      // The unpack directory is watched itself, and its files are reported by that watch.
       if (difference.name === unpackDirectory && difference.now !== undefined) {
         directories.checkBelow(watched, unpackDirectory);
       }
     }
   };
 
-  /** The names in the directory, some at a time, except those of directories that are watched themselves. */
+  /** Lists the names in the directory in batches, without directories that are watched themselves. */
   async function* listOwnNames(watched: WatchedDirectory, path: string): AsyncGenerator<string[]> {
     for await (const names of listNames(path, watched.directory.namePrefix)) {
       if (isStale(watched, path)) return;
@@ -143,7 +149,7 @@ export function createDirectoryComparison(
     if (!isStale(watched, path)) countBeyondBound(watched, path, files);
   };
 
-  /** Names whose file differs from what is known, as far as they can be known one by one. */
+  /** Names whose files differ from their recorded states. Files beyond `maxKnownFiles` are not compared. */
   const listDifferent = async (watched: WatchedDirectory, path: string): Promise<string[]> => {
     const { known } = watched;
     const different = ['.'];
@@ -182,7 +188,7 @@ export function createDirectoryComparison(
     }
     const different = await listDifferent(watched, path);
     if (isStale(watched, path)) return;
-    // The kernel's events of these files come first.
+    // Wait for the kernel's events of these files, which have priority.
     await sleep(settleMs);
     for (let start = 0; start < different.length && !isStale(watched, path); start += namesAtATime) {
       const names = different.slice(start, start + namesAtATime);

@@ -1,34 +1,35 @@
-// Gets hints of changes from inotify, through chokidar: the name that changed, not the process. Events can get lost.
+// Receives hints of changes from inotify through chokidar: the name that changed, but not the process. Hints can get
+// lost.
 
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import type { DirectoryLocation } from './watched-directory.ts';
 
 export interface DirectoryHintsOptions {
-  /** Something happened to the name in the directory; `.` is the directory itself. */
+  /** Called when the name in the directory may have changed; `.` is the directory itself. */
   onHint(directory: string, name: string): void;
-  /** Hints come from now on; what happened in the directory before is not known. */
+  /** Called when hints of the directory begin. Earlier changes in it may have been missed. */
   onReady(directory: string): void;
   onFault(fault: string, error: unknown): void;
 }
 
 interface HintedDirectory extends DirectoryLocation {
-  /** Only names that begin so are watched; chokidar keeps what it watches in memory. */
+  /** Only names with this prefix are watched, because chokidar keeps every watched name in memory. */
   namePrefix?: string | undefined;
 }
 
 export interface DirectoryHints {
-  /** From now on these directories are watched, and no others. A directory that replaced another one is watched again. */
+  /** Watches these directories and no others. A directory that has replaced another one is watched again. */
   update(directories: readonly HintedDirectory[]): void;
   close(): Promise<void>;
 }
 
-// Both halves of an atomic rename are wanted, and so are names that end in `~`.
+// `atomic` would merge the two halves of a rename and ignore names that end in `~`.
 const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: false } as const;
 
 export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHintsOptions): DirectoryHints {
   const onError = (error: unknown): void => onFault('a directory cannot be watched', error);
-  /** chokidar calls handlers from its own events: an error thrown there would end the process. */
+  /** Catches the errors of a handler: thrown inside an event of chokidar, they would end the process. */
   const guarded =
     <Args extends unknown[]>(handle: (...args: Args) => void) =>
     (...args: Args): void => {
@@ -38,12 +39,12 @@ export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHints
         onFault('a change in a directory was not handled', error);
       }
     };
-  /** One watcher for each path: each is ready at a time of its own. */
+  /** One watcher for each path, because each becomes ready at its own time. */
   const watchers = new Map<string, { hinted: HintedDirectory; watcher: Promise<FSWatcher | undefined> }>();
 
   const open = async ({ path: directory, namePrefix }: HintedDirectory): Promise<FSWatcher | undefined> => {
     try {
-      // Loaded only here: most hosts never need it.
+      // Loaded only when needed: most hosts have fanotify.
       const { watch } = await import('chokidar');
       const ignored = (file: string): boolean =>
         file !== directory && !path.basename(file).startsWith(namePrefix ?? '');
@@ -57,7 +58,7 @@ export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHints
         'all',
         guarded((_event: string, file: string) => onHint(directory, file === directory ? '.' : path.basename(file))),
       );
-      // chokidar makes no event of a change of attributes; inotify's own event names the file.
+      // chokidar emits no event for a change of attributes; the raw event of inotify names the file.
       watcher.on(
         'raw',
         guarded((_event: string, name: unknown) => {

@@ -1,8 +1,9 @@
-// Decodes the actions in one fanotify event. The kernel merges events: one may stand for several actions, without their order.
+// Decodes the actions of one fanotify event. The kernel merges events, so that one can contain several actions without
+// their order.
 
 import { fanotifyMask } from './parse-fanotify.ts';
 
-/** `renamed`: the event has both names. `moved-in`, `moved-out`: kernels before 5.17 report the two names one after the other. */
+/** `renamed`: the event has both names. `moved-in`, `moved-out`: the two events of a rename on kernels before 5.17. */
 export type NameAction =
   | 'creation'
   | 'renamed'
@@ -12,16 +13,17 @@ export type NameAction =
   | 'attribute-change'
   | 'deletion';
 
-/** Events that do not concern the name of a file. */
+/** The bits that do not concern the name of a file. */
 const withoutName = fanotifyMask.modify | fanotifyMask.closeWrite | fanotifyMask.attribute | fanotifyMask.onChild;
+/** Whether the event created, removed or renamed a name. */
 export const concernsName = (mask: number): boolean => (mask & ~withoutName) !== 0;
 
 /** Whether the mask has one of the bits. */
 export const hasAny = (mask: number, bits: number): boolean => (mask & bits) !== 0;
 
 /**
- * The actions of an event in their likely order. `exists`: there is a file of that name now, so that a deletion came before what
- * else was done. What the process did to the content and attributes of a new name belongs to its creation or rename.
+ * The actions of an event in their likely order. `exists`: a file of that name exists now, so that a deletion came
+ * before the other actions. Changes of content and attributes of a new name are part of its creation or rename.
  */
 export function actionsOf(mask: number, exists: boolean): NameAction[] {
   const has = (bits: number): boolean => hasAny(mask, bits);

@@ -1,4 +1,4 @@
-// The changes that fanotify reports: each waits, with its file open, until its writer can be known.
+// Turns events of fanotify into changes. Each waits, with its file open, until its writer can be determined.
 
 import { settleMs } from './change-queue.ts';
 import { boundsOf } from './change-reporter.ts';
@@ -21,7 +21,7 @@ export interface FanotifyChangesDeps {
 
 export interface FanotifyChanges {
   handleEvent(event: FanotifyEvent): void;
-  /** Offers what waits for its second half. */
+  /** Offers the first half of a rename that waits for its second one. */
   flush(): void;
 }
 
@@ -32,11 +32,11 @@ interface MovedOut extends WatchedName {
   cancel(): void;
 }
 
-/** What an event reports about a name. */
+/** The part of an event that concerns one name. */
 interface ActedOn {
   mask: number;
   writer: WriterSeen;
-  /** Of a rename: the old name, if its directory is watched. */
+  /** The old name, for a rename from a watched directory. */
   origin: WatchedName | undefined;
   isDirectory: boolean;
 }
@@ -60,7 +60,7 @@ export function createFanotifyChanges(
     movedOut = undefined;
     return taken;
   };
-  /** Without a second half the file was moved to a directory that is not watched. */
+  /** Reports a first half without a second one: the file was moved to a directory that is not watched. */
   const flush = (): void => {
     const taken = takeMovedOut();
     if (taken === undefined) return;
@@ -69,8 +69,8 @@ export function createFanotifyChanges(
   };
 
   /**
-   * Whether a file was opened for writing and not written, or is empty as before: every run of dpkg takes locks, every query of rpm
-   * opens its database. The process of such an event need not be known.
+   * Whether a file was opened for writing and not written, or is still empty: every run of dpkg takes locks, and every
+   * query of rpm opens its database. Such an event is dismissed before its process is looked up.
    */
   const isUnwritten = (file: WatchedName): boolean => {
     const { watched, name } = file;
@@ -85,7 +85,7 @@ export function createFanotifyChanges(
     return true;
   };
 
-  /** `closed`: the process that wrote what this one has closed. */
+  /** `closed`: the process that wrote the file which the event's process closed. */
   const offerAction = (action: NameAction, file: WatchedName, event: ActedOn, closed: WriterSeen): void => {
     const { writer, origin, isDirectory } = event;
     if (action === 'renamed') offerRename(file, origin, writer);
@@ -117,12 +117,12 @@ export function createFanotifyChanges(
     if (added !== undefined && added.noFanotify === undefined) offerListed(added, writer);
   };
 
-  /** Offers what was put into a new directory before that was marked: it may be gone in a moment. */
+  /** Offers the files that were put into a new directory before it was marked. They may be gone in a moment. */
   const offerListed = (watched: WatchedDirectory, maker: WriterSeen): void => {
     const path = watched.location?.path;
     if (path === undefined) return;
     try {
-      // Each file is kept open, and the other directories need open files as well.
+      // Each file is kept open, and half of the open files is left for the other directories.
       for (const name of listSome(path, boundsOf(watched).open / 2)) {
         offer({ watched, name, action: 'creation', writer: maker, inNewDirectory: true });
       }
@@ -148,7 +148,7 @@ export function createFanotifyChanges(
       offer({ ...named, action: 'deletion', writer, details: { moved_out: true } });
       return;
     }
-    // A comparison finds what the kernel did not report of a burst.
+    // A comparison finds the changes of a burst that the kernel did not report.
     if (!watched.directory.temporary) schedule.soon(watched);
     const isDirectory = hasAny(mask, fanotifyMask.onDirectory);
     if (name !== '.') offerActions(file, { mask, writer, origin, isDirectory });
@@ -158,11 +158,17 @@ export function createFanotifyChanges(
   return { handleEvent, flush };
 }
 
-/** Which processes have written to a file since it was last closed: the process that closes it may have inherited or received it. */
+/**
+ * The processes that wrote to each file since its last close. The process that closes a file may have inherited or
+ * received it.
+ */
 export interface OpenWrites {
-  /** The process has written to the file of that key. */
+  /** Notes that the process wrote to the file. */
   note(key: string, writer: WriterSeen): void;
-  /** Which process wrote what `closer` has closed: `closer`, or else the first of the others. */
+  /**
+   * Returns the process that wrote the file which `closer` closed: `closer` itself if it wrote, else the first other
+   * process.
+   */
   takeWriter(key: string, closer: WriterSeen): WriterSeen;
 }
 

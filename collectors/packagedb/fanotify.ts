@@ -1,4 +1,5 @@
-// Names the process that writes to a directory: fanotify(7) through libc, where the kernel and the agent's capabilities allow it.
+// Watches directories by fanotify(7) through libc, which names the process of each event. Needs kernel support and
+// CAP_SYS_ADMIN.
 
 import fs from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
@@ -8,47 +9,53 @@ import { openPollSet } from '../linux/poll-set.ts';
 import { type FanotifyEvent, fanotifyMask, handleKey, parseFanotify } from './parse-fanotify.ts';
 
 /**
- * FAN_UNLIMITED_MARKS is refused without CAP_SYS_ADMIN. Without this flag Linux 5.13 and later would give a group to any process,
- * but its events would not name the process that caused them (fanotify(7)).
+ * FAN_UNLIMITED_MARKS makes the call fail without CAP_SYS_ADMIN. Otherwise Linux 5.13 and later would give a group to
+ * any process, but with events that do not name the process (fanotify(7)).
  */
 const groupFlags = linux.FAN_CLOEXEC | linux.FAN_NONBLOCK | linux.FAN_UNLIMITED_MARKS | linux.FAN_REPORT_DFID_NAME;
-/** Flags of the descriptors that events carry. Events that name directories carry none. */
+/** Flags of the descriptors in events. With FAN_REPORT_DFID_NAME events have no descriptors. */
 const eventFileFlags = 0;
 const { bytes: handleHeaderBytes, handle_bytes: handleBytesOffset } = layout.file_handle;
-/** Some 200 events: the event loop runs other tasks between two reads. */
+/** Room for some 200 events. The event loop runs other tasks between two reads. */
 const readBytes = 16 * 1024;
-/** The most reads of one `drain`, for which other tasks have to wait. */
+/** Maximum number of reads in one `drain`, which blocks other tasks. */
 const maxDrainReads = 8;
-/** Events are read as they come, up to this number of reads in a row and per second in the long run; then, in a storm, some at a time. */
+/**
+ * Token bucket of the reads: while it has tokens, events are read as they come; in a storm there is a pause before each
+ * read.
+ */
 const readsAtOnce = 200;
 const readsPerSecond = 20;
 const stormPauseMs = 25;
 
-/** fanotify is not available; `message` has errno(3) by name. */
+/** fanotify is not available; `message` has the failed call and errno(3) by name. */
 export class FanotifyUnavailable extends Error {
   override name = 'FanotifyUnavailable';
 }
 
-/** What was marked. `key`: the directory as events name it; `identity`: its device and inode. */
+/** A marked directory. `key`: the name of the directory in events; `identity`: its device and inode. */
 interface MarkedDirectory {
   key: string;
   identity: string;
 }
 
 export interface FanotifyWatcher {
-  /** Marks a directory, following links. Throws FanotifyUnavailable, or what open(2) threw. A directory that replaces it has to be marked again. */
+  /**
+   * Marks a directory, following links. Throws FanotifyUnavailable or the error of open(2). A directory that replaces
+   * it must be marked again.
+   */
   mark(directory: string): MarkedDirectory;
-  /** Reads the events until now; false: there are more than are read in one go. */
+  /** Handles the events in the queue, up to a bound; false: there are more. */
   drain(): boolean;
-  /** Stops reading and closes. */
+  /** Stops reading and closes the group. */
   close(): Promise<void>;
 }
 
 export interface FanotifyOptions {
-  /** Called for every event, overflows (`fanotifyMask.overflow`) among them. */
+  /** Called for every event, including overflows (`fanotifyMask.overflow`). */
   onEvent(event: FanotifyEvent): void;
   onFault(fault: string, error: unknown): void;
-  /** The watcher cannot read any more; close it and open another one. */
+  /** Called when the watcher cannot read any more: close it and open another one. */
   onStopped(error: unknown): void;
 }
 
@@ -74,7 +81,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
     fanotifyMask.moveSelf |
     fanotifyMask.onChild |
     fanotifyMask.onDirectory;
-  /** Instead of `rename`, which Linux 5.17 and later have. */
+  /** Used on kernels before 5.17, which do not have `rename`. */
   const renameHalves = fanotifyMask.movedFrom | fanotifyMask.movedTo;
 
   const keyOf = (directory: number): string => {
@@ -91,7 +98,7 @@ export function openFanotify({ onEvent, onFault, onStopped }: FanotifyOptions): 
   };
 
   const buffer = Buffer.alloc(readBytes);
-  /** True: there may be more events. */
+  /** Reads once and handles the events. True: there may be more events. */
   const readOnce = (): boolean => {
     const size = readInto(fd, buffer);
     if (size <= 0) return false;

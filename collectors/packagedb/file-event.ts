@@ -1,4 +1,4 @@
-// Describes a file change as an ECS event: the file as it is now, what happened to it, and the process that did it.
+// Describes a file change as an ECS event: the current state of the file, the action, and the process that caused it.
 
 import path from 'node:path';
 import {
@@ -30,21 +30,24 @@ import type { FileAction } from './differences.ts';
 import type { FileWriter } from './file-writer.ts';
 import { dateOfNs, permissionsOf } from './listing.ts';
 
-/** One change of one file, as the watch reports it; `describeFileChange` makes the event of it. */
+/** One change of one file. `describeFileChange` turns it into an event. */
 export interface FileChange {
   action: FileAction;
   /** Why `action` is a conclusion. */
   actionInferredFrom: InferredBasis | undefined;
   path: string;
-  /** When the agent read of the change, by the boot clock: sensor records up to then say who its writer was. */
+  /**
+   * Time by the boot clock at which the agent read the event. The sensor's records up to then are needed to find the
+   * writer.
+   */
   atNs: BootNs;
-  /** Undefined: the file was gone, or could not be opened (`unseen`). The receiver of the change closes it. */
+  /** Undefined: the file was gone, or could not be opened (`unseen`). The receiver of the change closes the file. */
   opened: OpenedFile | undefined;
   unseen: FileCheck['unseen'];
-  /** Finds the writer in the process table. To be called once, when the table has the records up to `atNs`. */
+  /** Finds the writer in the process table. Must be called once, when the table has the records up to `atNs`. */
   writer(): FileWriter;
   details: Omit<FileChangeFields, 'writer_source'>;
-  /** How the change came to be known, where it was not observed. */
+  /** How the agent found the change; undefined: the kernel reported it. */
   found: FoundBy | undefined;
   /** event.provider. */
   provider: 'fanotify' | 'chokidar' | 'stepparent';
@@ -65,11 +68,16 @@ const types: Readonly<Record<FileAction, string>> = {
 
 export interface DescribedFileChange {
   event: StepparentEvent;
-  /** Of a package's script, and of the control file that is unpacked with it; cut at `maxScriptBytes`. */
+  /**
+   * Content of a package script, or of a control file in the unpack directory, cut at `maxScriptBytes`; undefined for
+   * other files.
+   */
   content: FileContent | undefined;
 }
 
-/** Reads the file's content for its hash, and of its writer what is not known already. Closes nothing. */
+/**
+ * Reads the content of the file for its hash, and /proc of its writer if it was not read yet. Does not close the file.
+ */
 export async function describeFileChange(
   change: FileChange,
   { table, context }: FileEventDeps,
@@ -130,7 +138,10 @@ export async function describeFileChange(
   return { event, content };
 }
 
-/** One run of a package manager makes dozens of these events: ancestors keep only what names them. */
+/**
+ * Reduces the lineage to the fields that name each ancestor: one run of a package manager causes dozens of these
+ * events.
+ */
 function shortened({ lineage, ...rest }: DescribedActor['stepparent']): DescribedActor['stepparent'] {
   return {
     ...rest,
@@ -138,7 +149,7 @@ function shortened({ lineage, ...rest }: DescribedActor['stepparent']): Describe
   };
 }
 
-/** Steps are the same objects in event after event, and so is what is kept of them. */
+/** The reduced form of each step: events share the same step objects. */
 const shortSteps = new WeakMap<LineageStep, LineageStep>();
 
 function shortStep(step: LineageStep): LineageStep {

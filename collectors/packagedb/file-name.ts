@@ -1,7 +1,8 @@
-// File names as text: a name is bytes, and they need not be UTF-8.
+// Converts file names to text and back. A file name is bytes, which need not be UTF-8.
 
 /**
- * The name as text. A byte that is no UTF-8 becomes `\xff`, and a backslash `\x5c`, so that no two names give the same text.
+ * Converts a name to text. Bytes that are not UTF-8 become `\xff`, and a backslash becomes `\x5c`, so that different
+ * names give different texts.
  */
 export function decodeName(bytes: Buffer): string {
   const text = bytes.toString('utf8');
@@ -19,7 +20,7 @@ export function decodeName(bytes: Buffer): string {
   return shown;
 }
 
-/** Bytes of the UTF-8 character that begins at the offset; 0: no character does. */
+/** Length in bytes of the UTF-8 character at the offset; 0: no valid character begins there. */
 function characterBytes(bytes: Buffer, offset: number): number {
   const first = bytes[offset] ?? 0;
   const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
@@ -27,7 +28,7 @@ function characterBytes(bytes: Buffer, offset: number): number {
   return part.length === length && Buffer.from(part.toString('utf8')).equals(part) ? length : 0;
 }
 
-/** The bytes of a name that `decodeName` made, for system calls. */
+/** Converts the text of `decodeName` back to the name, for system calls. */
 export function encodeName(name: string): string | Buffer {
   if (!name.includes('\\')) return name;
   const parts = name.split(/\\x([0-9a-f]{2})/);

@@ -1,4 +1,5 @@
-// Joins a file change with the process that made it, which may have ended, or may not be known yet, when the change is read.
+// Joins a file change with the process that caused it. The process may have ended, or may not be known yet, when the
+// event is read.
 
 import path from 'node:path';
 import type { WriterSource } from '../event/event.ts';
@@ -10,43 +11,52 @@ import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
 import type { BootNs } from '../process/process-record.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 
-/** Who made a change; or why that is not known, with the pid where at least that is. */
+/** The process that caused a change; or the reason why it is not known, with its pid if that is known. */
 export type FileWriter =
   | { snapshot: ActorSnapshot; source: WriterSource; inferredFrom: InferredBasis | undefined }
   | { unobserved: UnobservedReason; pid: number | undefined };
 
-/** A process as it was known when the event of its change was read. */
+/** The process of a change, as it was known when the event was read. */
 export interface WriterSeen {
   pid: number;
   atNs: BootNs;
   entry: ProcessEntry | undefined;
   image: Image | undefined;
-  /** Pid of another process that closed what this one had written. */
+  /** Pid of another process that closed the file which this one wrote. */
   closedBy?: number;
 }
 
-/** Times of the file itself: its event may have waited in the kernel's queue. */
+/**
+ * Times of the file itself, which are nearer to the change than the event, since that may have waited in the kernel's
+ * queue.
+ */
 export interface FileTimes {
-  /** Change of its status (stat(2)), by a clock that goes in steps. */
+  /** ctime (stat(2)), from a clock that advances in steps. */
   changedNs: BootNs;
-  /** Birth, of a file that was made. */
+  /** Birth time, if the change is the creation. */
   bornNs?: BootNs | undefined;
 }
 
 export interface FileWriters {
-  /** To be called when the event is read: the process may be gone a moment later. */
+  /** Finds and reads the process. Must be called when the event is read, since the process may end a moment later. */
   see(pid: number): WriterSeen;
   /** Effective user id of the process, or of its nearest ancestor whose user is known; undefined: not known. */
   userOf(process: Pick<WriterSeen, 'entry' | 'image'>): number | undefined;
-  /** To be called when the process table has the records up to `seen.atNs`. `times`: of the file, where it could be opened. */
+  /**
+   * Finds the writer. Must be called when the process table has the records up to `seen.atNs`. `times`: undefined if
+   * the file could not be opened.
+   */
   resolve(seen: WriterSeen, times?: FileTimes): FileWriter;
-  /** The writer where the kernel names none: the package manager that has run since then, if exactly one has. */
+  /**
+   * Infers the writer if the kernel names none: the package manager that ran since `sinceNs`, if there is exactly one.
+   */
   infer(manager: PackageManager | undefined, sinceNs: BootNs): FileWriter;
 }
 
+/** The writer of a change that a comparison found. */
 export const notSeen = (): FileWriter => ({ unobserved: 'change_not_seen', pid: undefined });
 
-/** The writer of a file that was found in a new directory, which `writer` made. */
+/** The writer of a file that was found in a new directory: inferred to be the process that created the directory. */
 export const asMaker = (writer: FileWriter): FileWriter =>
   'snapshot' in writer ? inferred(writer.snapshot, 'directory_creator') : writer;
 
@@ -57,16 +67,16 @@ const inferred = (snapshot: ActorSnapshot, inferredFrom: InferredBasis): FileWri
 });
 const named = (snapshot: ActorSnapshot): FileWriter => ({ snapshot, source: 'kernel', inferredFrom: undefined });
 
-/** The programs that write each manager's database. */
+/** The names of the programs that write the database of each package manager. */
 const managers: Readonly<Record<PackageManager, ReadonlySet<string>>> = {
   dpkg: namesOf(toolsOf('manager').filter(({ managers }) => managers.includes('dpkg'))),
   rpm: namesOf(packageTools.filter(({ librpm }) => librpm === true)),
 };
 
-/** /proc says that a process started this much later than its fork record, at most. */
+/** How much later than in its fork record a process may have started according to /proc. */
 const startToleranceNs = 20e6;
 
-/** How far the clock of file times may be behind (10 ms on a kernel of 100 Hz), and the boot clock be off. */
+/** How far the clock of file times may be behind (10 ms on a kernel of 100 Hz), plus the error of the boot clock. */
 const clockStepNs = 12e6;
 
 const isPackageManager = (image: Image | undefined): boolean => {
@@ -74,7 +84,7 @@ const isPackageManager = (image: Image | undefined): boolean => {
   return name !== undefined && Object.values(managers).some((names) => names.has(name));
 };
 
-/** Ancestors whose user may stand for that of a process that has ended. */
+/** Maximum number of ancestors that are searched for the user of a process that has ended. */
 const maxUserSteps = 8;
 
 export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootNs'>): FileWriters {
@@ -90,7 +100,8 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     if (execNs > atNs) {
       return named(snapshotOf(entry, seen ?? parentImageAtFork ?? image));
     }
-    // A file that is older than the process only got a new name from it (a link).
+    // If the file is older than the process, the process only created a new name for it (a hard link): the birth time
+    // does not count.
     const bornNs = times?.bornNs !== undefined && times.bornNs + clockStepNs > entry.startNs ? times.bornNs : undefined;
     const changedNs = bornNs ?? times?.changedNs ?? atNs;
     if (changedNs + clockStepNs < entry.startNs) {
@@ -101,7 +112,8 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     if (changedNs + clockStepNs < execNs) {
       return inferred(snapshotOf(entry, formerProgram), 'program_before_exec');
     }
-    // Tools write as soon as they run. A package manager does not: it reads its database first.
+    // The change is as old as the exec. Most tools write at once, but a package manager reads its database first:
+    // before its exec the process ran another program, which made the change.
     const before = isPackageManager(image);
     return inferred(snapshotOf(entry, before ? formerProgram : image), 'program_at_exec');
   };
@@ -113,7 +125,8 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       if (now !== undefined) return writerAt(now, image, atNs, times);
     }
     if (entry === undefined) return { unobserved: 'process_exited', pid };
-    // The pid passed to another process between the change and the reading of its event: the kernel does not say which of them it was.
+    // Another process has had the pid since before the event was read. The kernel does not say which of the two caused
+    // the change.
     if (now !== undefined && now.startNs < atNs && !(times && now.startNs > times.changedNs + clockStepNs)) {
       return inferred(snapshotOf(now, now.image), 'reused_pid');
     }
@@ -132,7 +145,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       let steps = 0;
       for (let process = entry; process !== undefined && steps < maxUserSteps; process = process.parent, steps++) {
         const details = table.inspect(process);
-        // The process's own user counts only if it was read while this program ran: sudo changes the user.
+        // The user of the process itself counts only if it was read while this program ran: sudo changes the user.
         if (details !== undefined && (process !== entry || process.detailsImage === image)) return details.userId;
       }
       return undefined;
@@ -150,7 +163,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
         const name = image && path.basename(image.probedImage ?? image.filename);
         return name !== undefined && programs.some((names) => names.has(name));
       });
-      // A front end runs a package manager: the last of the chain writes.
+      // A front end starts a package manager: only the last process of such a chain writes.
       const last = running.filter((entry) => !running.some((other) => isBelow(other, entry)));
       const [only] = last;
       if (only === undefined) return { unobserved: 'no_package_manager', pid: undefined };

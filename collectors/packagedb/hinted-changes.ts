@@ -1,4 +1,4 @@
-// The changes that inotify hints at: the names of a burst are compared with what is known of them, and a writer is inferred.
+// Turns inotify hints into changes: compares the names of a burst with their recorded states, and infers a writer.
 
 import { unpackDirectory } from '../packages/tools.ts';
 import { settleMs } from './change-queue.ts';
@@ -14,14 +14,14 @@ export interface HintedChangesDeps {
 }
 
 export interface HintedChanges {
-  /** Something happened to the name in the directory of that path. */
+  /** Handles a hint that the name in the directory `path` may have changed. */
   handleHint(path: string, name: string): void;
 }
 
-/** A package manager that has ended this long before the first hint may have made the change. */
+/** How long before the first hint a package manager may have ended and still count as the writer. */
 const inferNs = 2e9;
 
-/** Names that were hinted at since `sinceNs`. */
+/** The names with hints since `sinceNs`. */
 interface Burst {
   names: Set<string>;
   sinceNs: number;
@@ -53,7 +53,7 @@ export function createHintedChanges(
       const { names } = bursts.get(watched) ?? beginBurst(watched, path);
       if (names.size < boundsOf(watched).waiting) names.add(name);
       else schedule.soon(watched);
-      // Hints name no process: the directory is watched without a maker.
+      // Hints name no process, so that the creator of the directory is not known.
       if (name === unpackDirectory) directories.checkBelow(watched, name);
       if (!watched.directory.temporary) schedule.soon(watched);
     },

@@ -1,10 +1,10 @@
-// Lists a directory: the state of each file as text that is short enough to keep.
+// Lists a directory, with the state of each file as a short text.
 
 import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { decodeName, pathIn } from './file-name.ts';
 
-/** One file as lstat(2) described it; kept over a restart of the agent. */
+/** The state of one file by lstat(2), as it is stored across restarts of the agent. */
 export interface KnownFile {
   /** `.` is the directory itself. */
   name: string;
@@ -18,24 +18,30 @@ export interface KnownFile {
   gid: number;
 }
 
-/** Where listings outlive the agent. */
+/** The store of listings, which outlives the agent. */
 export interface ListingMemory {
   knownFiles(directory: string): Iterable<KnownFile>;
   saveKnownFiles(directory: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void;
 }
 
-/** A file's state as one word: `INO:SIZE:MTIME:CTIME:MODE:UID:GID`. Equal words mean that nothing has changed. */
+/**
+ * The state of a file as one word, `INO:SIZE:MTIME:CTIME:MODE:UID:GID`. Equal words mean that the file has not changed.
+ */
 export type FileState = string;
 
 const typeBits = 0o170000;
 const directoryBits = 0o040000;
 
-// What the database can store. Dates after 2262 exceed that, and any user can set one: they all count as the last.
+// The range of integers in the database. Dates after 2262 exceed it, and any user can set one: they are cut to the last
+// date.
 const int64 = { first: -(2n ** 63n), last: 2n ** 63n - 1n };
 const largestSize = BigInt(Number.MAX_SAFE_INTEGER);
 const storable = (ns: bigint): bigint => (ns > int64.last ? int64.last : ns < int64.first ? int64.first : ns);
 
-/** A directory's size and times change with its files, whose changes are reported themselves: they count as zero. */
+/**
+ * The state by a stat. Size and times of a directory are zero: they change with its files, whose changes are reported
+ * themselves.
+ */
 export function stateOf(stat: Pick<fs.BigIntStats, 'ino' | 'size' | 'mtimeNs' | 'ctimeNs' | 'mode' | 'uid' | 'gid'>) {
   const { ino, size, mtimeNs, ctimeNs, mode, uid, gid } = stat;
   const contents =
@@ -45,7 +51,7 @@ export function stateOf(stat: Pick<fs.BigIntStats, 'ino' | 'size' | 'mtimeNs' | 
   return `${ino}:${contents}:${mode}:${uid}:${gid}`;
 }
 
-/** The state of a file that was kept. */
+/** The state of a stored file. */
 export const stateOfKnown = ({ sizeBytes, ...rest }: KnownFile): FileState =>
   stateOf({
     ...rest,
@@ -55,6 +61,7 @@ export const stateOfKnown = ({ sizeBytes, ...rest }: KnownFile): FileState =>
     gid: BigInt(rest.gid),
   });
 
+/** Parses a state. */
 export function knownFile(name: string, state: FileState): KnownFile {
   const [ino = '0', size, mtimeNs = '0', ctimeNs = '0', mode, uid, gid] = state.split(':');
   return {
@@ -72,14 +79,17 @@ export function knownFile(name: string, state: FileState): KnownFile {
 export const rootUser = 0;
 export const isOwnedByRoot = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
 
-/** The state of a name now; undefined: there is no file of that name. Throws other errors of lstat(2). */
+/** Reads the current state of a name; undefined: there is no file of that name. Throws other errors of lstat(2). */
 export function readState(directory: string, name: string): FileState | undefined {
   const path = name === '.' ? directory : pathIn(directory, name);
   const stat = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat && stateOf(stat);
 }
 
-/** Whether an empty file has changed in nothing but its times: a lock was taken. Cheaper than `readState`, for a storm of them. */
+/**
+ * Whether an empty file is unchanged except for its times, as after taking a lock. Cheaper than `readState`, since dpkg
+ * takes many locks.
+ */
 export function isStillEmpty(directory: string, name: string, before: FileState): boolean {
   const [ino, size, , , mode, uid, gid] = before.split(':');
   if (size !== '0') return false;
@@ -90,9 +100,12 @@ export function isStillEmpty(directory: string, name: string, before: FileState)
 
 const namesAtATime = 64;
 
-/** The names in a directory, some at a time; the event loop runs other tasks in between. Throws what opendir(3) throws. */
+/**
+ * Lists the names in a directory in batches; the event loop runs other tasks in between. Throws the errors of
+ * opendir(3).
+ */
 export async function* listNames(directory: string, namePrefix = ''): AsyncGenerator<string[]> {
-  // The encoding is missing in the types of Dir's entries: names are bytes then.
+  // With this encoding, which the types do not know, the names of entries are buffers.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: 256 };
   let names: string[] = [];
   for await (const { name } of await fs.promises.opendir(directory, options)) {
@@ -107,7 +120,7 @@ export async function* listNames(directory: string, namePrefix = ''): AsyncGener
   yield names;
 }
 
-/** The first names of a directory, in one go. Throws what opendir(3) throws. */
+/** Lists the first `max` names of a directory, and blocks meanwhile. Throws the errors of opendir(3). */
 export function listSome(directory: string, max: number): string[] {
   const opened = fs.opendirSync(directory, { encoding: 'buffer' as BufferEncoding });
   try {
@@ -121,10 +134,13 @@ export function listSome(directory: string, max: number): string[] {
   }
 }
 
-/** `0755`, with the set-id and sticky bits. */
+/** Octal permissions such as `0755`, including the set-id and sticky bits. */
 export const permissionsOf = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
 
-/** ISO 8601 in milliseconds; what no date can be (a damaged file system, an attacker's utimes) is cut to what can. */
+/**
+ * ISO 8601 date in milliseconds. A time outside of the range of Date (a damaged file system, utimes of an attacker) is
+ * cut to it.
+ */
 export function dateOfNs(ns: bigint): string {
   const ms = Number(ns / 1_000_000n);
   const maxMs = 8.64e15;

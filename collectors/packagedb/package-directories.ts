@@ -1,4 +1,4 @@
-// Which directories hold package databases and package scripts on this host.
+// Determines the directories of package databases and package scripts on this host.
 
 import type { Host } from '../host/host.ts';
 import { reportOwnFault } from '../host/read-faults.ts';
@@ -13,19 +13,21 @@ import {
 
 /** A directory to watch. */
 export interface PackageDirectory {
-  /** As configured or as the package tool names it: it may be a link, or not exist yet. */
+  /** As configured, or as the package tool names it. It may be a link, or not exist yet. */
   path: string;
-  /** The package manager whose directory it is; undefined: not known. */
+  /** The package manager that owns the directory; undefined: not known. */
   manager: PackageManager | undefined;
-  /** The directory should exist: that it is missing is reported. */
+  /** Whether the directory should exist, so that its absence is reported. */
   expected: boolean;
-  /** Only files whose names begin so are watched. */
+  /** Only files with this prefix are watched. */
   namePrefix?: string;
-  /** Every run of the package manager makes and removes the directory or its files: its listing is not saved. */
+  /**
+   * Every run of the package manager creates and removes the directory or its files, so that its listing is not stored.
+   */
   temporary?: boolean;
 }
 
-/** The directories that rpm(8) names; undefined: it names none. */
+/** The directories in the macros of rpm(8); undefined: the macro names none. */
 export interface RpmDirectories {
   database: string | undefined;
   temporary: string | undefined;
@@ -34,7 +36,7 @@ export interface RpmDirectories {
 const absolute = (line: string | undefined): string | undefined =>
   line?.startsWith('/') && !line.includes('\0') ? line.replace(/\/+$/, '') || '/' : undefined;
 
-/** Asks rpm, as root's own rpm would answer without macros of root's or of the host's administrator. */
+/** Asks rpm for its directories, without the macros of root or of the administrator. Undefined: rpm did not answer. */
 export async function askRpm(host: Pick<Host, 'rpm'>): Promise<RpmDirectories | undefined> {
   try {
     const [database, temporary] = await evaluateRpmMacros(host.rpm, ['_dbpath', '_tmppath']);
@@ -45,7 +47,10 @@ export async function askRpm(host: Pick<Host, 'rpm'>): Promise<RpmDirectories | 
   }
 }
 
-/** The directories in the order in which they are checked. `configured` replaces those of databases, not rpm's temporary ones. */
+/**
+ * The directories in the order in which they are checked. `configured` replaces the databases, but not the temporary
+ * directories of rpm.
+ */
 export function packageDirectories(
   configured: readonly string[] | undefined,
   rpm: RpmDirectories | undefined,
@@ -59,7 +64,7 @@ export function packageDirectories(
   })) ?? [
     { path: dpkgInfoDirectory, manager: 'dpkg', expected: hasDpkg },
     { path: dpkgDirectory, manager: 'dpkg', expected: hasDpkg },
-    // rpm seldom has a database on a host with dpkg. Of the directories that rpm does not name itself, only those that exist count.
+    // A host with dpkg seldom has an rpm database. Directories that rpm does not name itself are not expected.
     ...(rpm?.database
       ? [{ path: rpm.database, manager: 'rpm', expected: !hasDpkg || exists(rpm.database) } as const]
       : []),

@@ -1,4 +1,4 @@
-// Watches package databases: reports each change of a file, as it happens where fanotify works, else by comparison.
+// Watches package databases and reports each change of a file: at once where fanotify works, otherwise by comparison.
 
 import type { HealthAction } from '../event/health-event.ts';
 import type { HostContext } from '../host/host-context.ts';
@@ -22,19 +22,19 @@ import { openWatchTasks } from './watch-tasks.ts';
 import { createWatchedDirectories } from './watched-directories.ts';
 import { openListings, type WatchedDirectory } from './watched-directory.ts';
 
-/** Where the watch reports what it finds. */
+/** The receiver of changes and notices. */
 interface PackageWatchReceiver {
   /**
-   * Gets the changes in their order, and closes their files. Resolves when the change is judged; it may be called again
-   * before that, up to a bound. The listing that has the change in it is saved once `commit` was called after that.
+   * Receives the changes in their order, and closes their files. Resolves when the change is judged; the next calls, up
+   * to a bound, may come before that. The listing with the change is saved only after a `commit` that follows.
    */
   onChange(change: FileChange): void | Promise<void>;
-  /** A file was opened since it has changed; its change is reported some time later. */
+  /** Called when a changed file was opened; its change is reported some time later. */
   onOpened?(path: string): void;
-  /** A directory is missing, was found again or replaced, or changes were lost. */
+  /** Called when a directory is missing, was found again or replaced, or changes were lost. */
   onNotice(action: HealthAction, reason: string, count?: number): void;
   onFault(fault: string, error?: unknown): void;
-  /** Called before listings are saved: the changes judged until now are to be on disk first. */
+  /** Called before listings are saved: must write the changes judged so far to disk. */
   commit(): void;
 }
 
@@ -43,36 +43,40 @@ export interface PackageWatchDeps {
   table: ProcessTable;
   context: Pick<HostContext, 'host'>;
   receiver: PackageWatchReceiver;
-  /** Instead of the kernel's; throws FanotifyUnavailable where there is none. */
+  /** Tests replace it; throws FanotifyUnavailable. */
   openFanotify?: typeof openFanotify;
 }
 
-/** What `status` shows of the watch. */
+/** The state of the watch for `status`. */
 export interface PackageWatchReport {
-  /** `reason`: why it is not fanotify. `files`: those known one by one. */
+  /** `reason`: why fanotify is not used. `files`: number of files whose state is recorded. */
   directories: { path: string; real_path?: string; by: 'fanotify' | 'chokidar'; reason?: string; files: number }[];
-  /** Directories that should be there. */
+  /** Expected directories that do not exist. */
   missing: string[];
-  /** Changes that were reported. */
+  /** Number of changes that were reported. */
   reported: number;
-  /** Changes that were dropped, since they exceeded the bounds. */
+  /** Number of changes that were dropped because they exceeded the bounds. */
   dropped: number;
-  /** Changes of other users' files in directories where any user may write: they are not reported. */
+  /**
+   * Number of changes by users other than root, of their own files, in directories where any user may write. They are
+   * not reported.
+   */
   ignored: number;
-  /** Files that are not known one by one, since their directory has too many. */
+  /** Number of files whose state is not recorded because their directory has too many. */
   uncounted: number;
 }
 
 export interface PackageWatch {
   report(): PackageWatchReport;
-  /** Saves every listing once more: the memory has lost them. */
+  /** Saves all listings again. Must be called after the store has lost them. */
   saveAgain(): void;
-  /** Reports what is known until now, and saves it. */
+  /** Reports the changes that wait, saves the listings and ends the watch. */
   stop(): Promise<void>;
 }
 
 const checkEveryMs = 2000;
 
+/** Opens the watch and begins to compare each directory. */
 export function openPackageWatch(
   packageDirectories: readonly PackageDirectory[],
   { memory, table, context, receiver, openFanotify }: PackageWatchDeps,

@@ -1,9 +1,9 @@
-// Parses what fanotify(7) delivers with FAN_REPORT_DFID_NAME: what happened to which name in which directory, and which process did it.
+// Parses the events of fanotify(7) with FAN_REPORT_DFID_NAME: the action, the directory, the name and the process.
 
 import { layout, linux } from '../linux/linux-abi.ts';
 import { decodeName } from './file-name.ts';
 
-/** Bits of fanotify_mark(2) that are used. */
+/** The bits of fanotify_mark(2) that the watch uses. */
 export const fanotifyMask = {
   modify: linux.FAN_MODIFY,
   attribute: linux.FAN_ATTRIB,
@@ -23,7 +23,7 @@ export const fanotifyMask = {
 
 /** A name in a directory. */
 export interface DirectoryEntry {
-  /** File system and file handle of the directory, as one word: compare with `handleKey`. */
+  /** File system and file handle of the directory, as `handleKey` gives them. */
   directory: string;
   /** `.` is the directory itself. */
   name: string;
@@ -31,11 +31,11 @@ export interface DirectoryEntry {
 
 export interface FanotifyEvent {
   mask: number;
-  /** The process that did it; 0: a process of another pid namespace. */
+  /** Pid of the process that caused the event; 0: a process of another pid namespace. */
   pid: number;
-  /** Of a rename: the new name. Undefined: an overflow, or a rename to a directory that is not watched. */
+  /** The name; for a rename, the new one. Undefined: an overflow, or a rename to a directory that is not watched. */
   entry: DirectoryEntry | undefined;
-  /** Of a rename: the old name, if its directory is watched. */
+  /** The old name, for a rename from a watched directory. */
   oldEntry: DirectoryEntry | undefined;
 }
 
@@ -55,10 +55,13 @@ const {
   FAN_EVENT_INFO_TYPE_NEW_DFID_NAME: newNameType,
 } = linux;
 
-/** One word for a directory's identity: its bytes, statfs(2)'s f_fsid and then struct file_handle (name_to_handle_at(2)). */
+/**
+ * Turns the identity of a directory into one word. The bytes are f_fsid of statfs(2), then struct file_handle
+ * (name_to_handle_at(2)).
+ */
 export const handleKey = (fsidAndHandle: Buffer): string => fsidAndHandle.toString('latin1');
 
-/** Parses the events of one read(2), up to the first that is malformed: the kernel pads and cuts none. */
+/** Parses the events of one read(2), up to the first malformed one. The kernel neither pads nor cuts events. */
 export function parseFanotify(bytes: Buffer): FanotifyEvent[] {
   const events: FanotifyEvent[] = [];
   let start = 0;

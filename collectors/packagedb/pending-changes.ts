@@ -1,4 +1,4 @@
-// The changes that fanotify reported and that are still to be reported, with their files kept open, within bounds.
+// Holds the changes from fanotify until they are reported, with their files open, within bounds.
 
 import type { FileChangeFields } from '../event/event.ts';
 import type { Clock } from '../host/clock.ts';
@@ -19,9 +19,9 @@ export interface NewChange extends WatchedName {
   action: Queued['action'];
   writer: WriterSeen;
   details?: FileChangeFields;
-  /** Of a rename: the name before it, if that was watched. */
+  /** The old name, for a rename from a watched directory. */
   origin?: WatchedName | undefined;
-  /** `writer` made the directory in which the file was found; that it made the file too is inferred. */
+  /** `writer` created the directory in which the file was found. It is inferred that it created the file, too. */
   inNewDirectory?: boolean;
 }
 
@@ -31,32 +31,32 @@ export interface PendingChange extends Queued, WatchedName {
   details: FileChangeFields;
   origin: WatchedName | undefined;
   inNewDirectory: boolean;
-  /** Later changes are reported with this one. */
+  /** Later changes were merged into this one. */
   hasLaterChanges: boolean;
-  /** The file was opened, or that was tried; false: too many files were open. */
+  /** The agent has tried to open the file; false: too many files were open. */
   isChecked: boolean;
   opened: OpenedFile | undefined;
   /** Why the file could not be opened. */
   unseen: FileCheck['unseen'];
-  /** The file's state and times when it was opened. */
+  /** State and times of the file when it was opened. */
   openedState: FileState | undefined;
   times: FileTimes | undefined;
 }
 
 export interface PendingChangesDeps {
   clock: Pick<Clock, 'bootEpochMs' | 'monotonicMs'>;
-  /** A file was opened: its change is reported some time later. */
+  /** Called when a file was opened; its change is reported some time later. */
   onOpened(path: string): void;
 }
 
 export interface PendingChanges {
-  /** Opens the file and keeps the change, or adds it to one that is kept. False: too many changes wait. */
+  /** Opens the file and holds the change, or merges it into a waiting one. False: too many changes wait. */
   offer(change: NewChange): boolean;
   /** Whether a change of the file waits. */
   has(name: WatchedName): boolean;
-  /** Removes the changes that are due, in the order in which they happened. */
+  /** Removes and returns the changes that are due, in the order in which they were offered. */
   takeDue(nowMs: number): PendingChange[];
-  /** Opens the file of a change for which that was not done. */
+  /** Opens the file of a change that is not checked. */
   check(change: PendingChange): void;
   /** Closes the file of a change, unless it was handed over. */
   release(change: PendingChange): void;
@@ -65,9 +65,10 @@ export interface PendingChanges {
   readonly size: number;
 }
 
-/** Changes of a file by one process are reported at most this often. */
+/** Minimum time between two reports of changes of a file by the same process. */
 const repeatMs = 1000;
 
+/** Identifies a name in a watched directory. */
 export const keyOf = ({ watched, name }: WatchedName): string => `${watched.directory.path}\0${name}`;
 
 export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): PendingChanges {
@@ -87,7 +88,7 @@ export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): P
     release(change);
     target.hasLaterChanges = true;
     if (!target.inNewDirectory || change.inNewDirectory) return;
-    // The file was found in its new directory first; this event names its writer.
+    // The file was found in a new directory, with an inferred writer; this event names the writer.
     target.writer = change.writer;
     target.pid = change.pid;
     target.inNewDirectory = false;
@@ -136,7 +137,7 @@ export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): P
       };
       const { queue } = waitingOf(change);
       const mayOpen = (): boolean => waitingOf(change).openFiles < boundsOf(change.watched).open;
-      // If another change of the file waits, this one may be added to it, which has the same file open.
+      // If another change of the file waits, this one may be merged into it, and that has the same file open.
       if (!change.isChecked && mayOpen() && !queue.has(change.key)) check(change);
       const offered = queue.offer(change, clock.monotonicMs());
       if (offered === 'refused') release(change);
@@ -158,7 +159,7 @@ export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): P
   };
 }
 
-/** The same file. `onClose` is called when it is closed first; closing it again does nothing. */
+/** Changes `close` so that it calls `onClose` the first time and does nothing after that. */
 function onceClosed(opened: OpenedFile, onClose: () => void): OpenedFile {
   const { close } = opened;
   let closed = false;

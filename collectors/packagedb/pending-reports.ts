@@ -1,4 +1,5 @@
-// Reports the changes that wait once they are due, unless a comparison was first or they are not root's.
+// Reports the waiting changes when they are due, unless a comparison has reported them or another user than root made
+// them.
 
 import type { FileChangeFields } from '../event/event.ts';
 import type { Clock } from '../host/clock.ts';
@@ -11,22 +12,22 @@ import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
 export interface PendingReports {
-  /** Reports the change some time later. Where too many changes wait, a comparison finds it. */
+  /** Reports the change some time later. If too many changes wait, a comparison is scheduled that finds it. */
   offer(change: NewChange): void;
   /**
-   * Whether the process and the file are both another user's than root's, in a directory where any user may write. Such a
-   * change is counted, and not to be reported. `states`: the known states of the file.
+   * Whether a change is to be ignored: in a directory where any user may write, neither the process nor the file
+   * belongs to root. Such changes are counted. `states`: the known states of the file.
    */
   ignoreUnprivileged(
     watched: WatchedDirectory,
     writer: Pick<WriterSeen, 'entry' | 'image'>,
     states: () => (FileState | undefined)[],
   ): boolean;
-  /** Whether the recorded state of the file may include a change of that time, although the change was not reported. */
+  /** Whether the recorded state of the file may already include a change at that time which was not reported. */
   mayInclude(key: string, atNs: number): boolean;
-  /** Reports every change that waits, due or not. */
+  /** Reports all waiting changes at once. */
   flush(): Promise<void>;
-  /** Changes that were counted by `ignoreUnprivileged`. */
+  /** Number of changes that `ignoreUnprivileged` counted. */
   readonly ignored: number;
 }
 
@@ -44,7 +45,10 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
     return true;
   };
 
-  /** Records the file's state. Returns the details of the change; undefined: nothing changed, or the change was reported before. */
+  /**
+   * Records the state of the file. Returns the details of the change; undefined: nothing changed, or the change was
+   * reported before.
+   */
   const recordChange = (
     change: PendingChange,
     state: FileState | undefined,
@@ -71,13 +75,13 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
   const report = async (change: PendingChange): Promise<void> => {
     const { watched, name, action, origin, inNewDirectory, times } = change;
     if (!change.isChecked) pending.check(change);
-    // The state that is read next may include changes whose events are still in the kernel's queue.
+    // If the queue cannot be emptied, the state that is read next may include changes whose events are still in it.
     const isDrained = sources.drain();
     change.opened?.refresh();
     const state = change.opened && stateOf(change.opened.stat);
     const resolve = (): FileWriter => writers.resolve(change.writer, times);
     if (watched.directory.namePrefix !== undefined) {
-      // The process may have been unknown when its event was read.
+      // The process may have been unknown when its event was read: check it again.
       const writer = resolve();
       const states = (): (FileState | undefined)[] => [watched.known.get(name), state];
       if ('snapshot' in writer && ignoreUnprivileged(watched, writer.snapshot, states)) return;
@@ -134,15 +138,21 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
   };
 }
 
-/** The state that the change left, as far as is known. The removal of its last name changes the state of an open file once more. */
+/**
+ * The state of the file after the change. The removal of the last name changes an open file once more: then the state
+ * when it was opened.
+ */
 function stateAfter({ opened, openedState, hasLaterChanges }: PendingChange, state: FileState): FileState | undefined {
   const isRemoved = opened?.stat.nlink === 0n && !hasLaterChanges;
   return isRemoved ? openedState : state;
 }
 
-/** When the recorded states of files were read, for those that were read a moment ago. */
+/** The times at which the recorded states of files were read, kept for some seconds. */
 interface ReadTimes extends Pick<PendingReports, 'mayInclude'> {
-  /** The state of the file was read. `isDrained`: no event of an earlier change is still in the kernel's queue. */
+  /**
+   * Notes that the state of the file was read. `isDrained`: no event of an earlier change is left in the kernel's
+   * queue.
+   */
   note(key: string, isDrained: boolean): void;
 }
 
@@ -155,7 +165,7 @@ function createReadTimes(clock: Pick<Clock, 'bootNs'>): ReadTimes {
     note(key, isDrained) {
       const nowNs = clock.bootNs();
       untilNs.delete(key);
-      // If events are left in the queue, the state may include changes whose events are read within that time.
+      // If events are left in the queue, the state may include changes whose events are read within the next seconds.
       untilNs.set(key, isDrained ? nowNs : nowNs + readMemoryNs);
       for (const [oldest, ns] of untilNs) {
         if (nowNs - ns < readMemoryNs) break;

@@ -1,4 +1,4 @@
-// What the parts of the watch that find changes share.
+// The collaborators that all change-finding parts of the watch share.
 
 import type { ChangeReporter } from './change-reporter.ts';
 import type { ChangeSources } from './change-sources.ts';

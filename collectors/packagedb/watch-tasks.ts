@@ -1,14 +1,14 @@
-// Runs the watch's tasks: delayed ones, and serial ones that never overlap. Failures are reported.
+// Runs the tasks of the watch: delayed tasks, and serial tasks that never overlap. Failures are reported.
 
 import type { Clock } from '../host/clock.ts';
 import { openTimers, type Timers } from '../timers.ts';
 
 export interface WatchTasks extends Timers {
-  /** The clock by which the watch works. */
+  /** The clock of the watch. */
   clock: Clock;
   /**
-   * Runs a task once all before it have ended. Whatever changes the recorded states of files runs in such a task. A failure of
-   * the task is reported as `fault`; the promise never rejects.
+   * Runs a task after all earlier ones have ended. Every change of the recorded states of files must run in such a
+   * task. A failure of the task is reported as `fault`; the promise never rejects.
    */
   serially(fault: string, task: () => Promise<void> | void): Promise<void>;
   /** Reports a failure. */

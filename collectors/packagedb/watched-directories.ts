@@ -1,4 +1,4 @@
-// The watched directories: which of them exist, where their paths lead, and which are made in them.
+// The watched directories: which of them exist, where their paths lead, and which unpack directories appear in them.
 
 import type { HealthAction } from '../event/health-event.ts';
 import { unpackDirectory } from '../packages/tools.ts';
@@ -26,17 +26,17 @@ export interface WatchedDirectoriesDeps {
 
 export interface WatchedDirectories {
   readonly all: readonly WatchedDirectory[];
-  /** The directory of that path, which is without links. */
+  /** Finds a directory by its path without links. */
   findByPath(path: string): WatchedDirectory | undefined;
-  /** The directory that fanotify events name so. */
+  /** Finds a directory by its key in fanotify events. */
   withKey(key: string): WatchedDirectory | undefined;
-  /** Finds out where each directory is now. */
+  /** Locates each directory again. */
   check(): void;
-  /** The same, in a later turn of the event loop. */
+  /** Calls `check` in a later turn of the event loop. */
   checkSoon(): void;
   /**
-   * To be called when a directory may have been made or removed under that name. Returns the directory that dpkg unpacks into, when
-   * it is watched from now on; `maker` made it, as far as that is known.
+   * Must be called when a directory of that name may have been created or removed. Returns the unpack directory of dpkg
+   * if it is watched from now on. `maker`: the process that created it, if known.
    */
   checkBelow(parent: WatchedDirectory, name: string, maker?: () => FileWriter): WatchedDirectory | undefined;
 }
@@ -46,13 +46,16 @@ export function createWatchedDirectories(
   { tasks, listings, sources, schedule, onNotice }: WatchedDirectoriesDeps,
 ): WatchedDirectories {
   let all: WatchedDirectory[] = directories.map(listings.open);
-  /** Each directory was checked at least once. */
+  /** Whether each directory was checked at least once. */
   let started = false;
 
   const findByPath = (path: string): WatchedDirectory | undefined =>
     all.findLast(({ location }) => location?.path === path);
 
-  /** Another directory to which the same path leads. One of which every file is watched, and all the time, is preferred. */
+  /**
+   * Finds a watched directory that is the same one under another path. Excludes those that are temporary or have a name
+   * prefix.
+   */
   const findDuplicate = (watched: WatchedDirectory, { identity }: DirectoryLocation): DirectoryLocation | undefined =>
     all.find(
       ({ directory, location }, i) =>
@@ -146,13 +149,13 @@ export function createWatchedDirectories(
     return added;
   };
 
-  /** A directory that cannot be read does not keep the others from being watched; the next check of it begins at the start. */
+  /** Catches errors, so that a directory that cannot be read does not affect the others. Its next check starts over. */
   const guarded = (watched: WatchedDirectory, check: () => void): void => {
     try {
       check();
     } catch (error) {
       leave(watched);
-      tasks.fault(`${watched.directory.path} could not be looked at`, error);
+      tasks.fault(`${watched.directory.path} could not be checked`, error);
     }
   };
 
@@ -187,7 +190,10 @@ function leave(watched: WatchedDirectory): void {
   watched.location = undefined;
 }
 
-/** Whether the directory is another one than the known one. A new directory that has the inode number of the old one is not noticed; its files are. */
+/**
+ * Whether another directory has replaced the known one. A new directory with the inode number of the old one is not
+ * noticed, but its files are.
+ */
 function isReplaced(watched: WatchedDirectory, path: string): boolean {
   const known = watched.known.get('.');
   const now = readState(path, '.');

@@ -1,4 +1,4 @@
-// One watched directory: where it is now, what is known of its files, and how that is saved.
+// One watched directory: its location, the recorded states of its files, and how these are saved.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,12 +7,15 @@ import { type FileState, type KnownFile, knownFile, type ListingMemory, stateOfK
 import type { PackageDirectory } from './package-directories.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 
-/** Files of a directory that are known one by one, some 25 MB of memory; files beyond that are only counted. */
+/**
+ * Maximum number of files of a directory whose states are recorded, in some 25 MB of memory. Further files are only
+ * counted.
+ */
 export const maxKnownFiles = 50_000;
 const maxReportedDeletions = 1000;
 const saveAtOnce = 500;
 
-/** Where the path of a directory leads. */
+/** The directory to which a path leads. */
 export interface DirectoryLocation {
   /** Without links. */
   path: string;
@@ -20,10 +23,10 @@ export interface DirectoryLocation {
   identity: string;
 }
 
-/** Undefined: there is no such directory. */
+/** Resolves the path of a directory. Undefined: there is no such directory. */
 export function locateDirectory(directory: string): DirectoryLocation | undefined {
   return tryRead(() => {
-    // Asked again and again, also of directories that never are there.
+    // The cheap call comes first: the path is resolved every two seconds, even if the directory never exists.
     const stat = fs.statSync(directory, { bigint: true, throwIfNoEntry: false });
     if (!stat?.isDirectory()) return undefined;
     return { path: fs.realpathSync.native(directory), identity: `${stat.dev}:${stat.ino}` };
@@ -34,28 +37,34 @@ export interface WatchedDirectory {
   readonly directory: PackageDirectory;
   /** Undefined: the directory is missing, or its path leads to another watched directory (`duplicateOf`). */
   location: DirectoryLocation | undefined;
-  /** Path of the watched directory to which this one's path leads. */
+  /** Path of another watched directory that is the same one. */
   duplicateOf: string | undefined;
   /** Why fanotify does not watch the directory; undefined: it does. */
   noFanotify: string | undefined;
-  /** The directory as fanotify events name it. */
+  /** Key of the directory in fanotify events. */
   key: string | undefined;
-  /** The directory was replaced, perhaps by a copy, and is still to be compared: inodes and change times do not count. */
+  /**
+   * The directory was replaced, perhaps by a copy, and not compared since. The comparison ignores inodes and change
+   * times.
+   */
   copied: boolean;
   reportedMissing: boolean;
   /** The state of each file by name; `.` is the directory itself. */
   readonly known: Map<string, FileState>;
-  /** Files beyond `maxKnownFiles` in the last comparison. */
+  /** Number of files beyond `maxKnownFiles` in the last comparison. */
   uncounted: number;
-  /** Names whose deletion a comparison reported: fanotify may report it as well. */
+  /** Names whose deletion a comparison reported. fanotify may report the same deletion later. */
   readonly reportedDeletions: Set<string>;
   /** Whether files of that name are watched. */
   accepts(name: string): boolean;
-  /** Records a file's state, to be saved some time later; undefined: the file is gone. */
+  /** Records the state of a file, which is saved some time later; undefined: the file is gone. */
   record(name: string, state: FileState | undefined): void;
-  /** Returns a function that saves the states recorded until now. It throws what the memory throws; the states are saved next time then. */
+  /**
+   * Returns a function that saves the states recorded so far. It throws the errors of the store; the states are then
+   * saved the next time.
+   */
   startSave(): () => void;
-  /** Marks every known state as not saved. */
+  /** Marks all recorded states as not saved. */
   saveAgain(): void;
 }
 
@@ -65,7 +74,7 @@ export function pathOf({ location, directory }: WatchedDirectory, name: string):
   return name === '.' ? directoryPath : path.join(directoryPath, name);
 }
 
-/** Reads what the memory has of the directory. `onRecorded`: there is something to save. */
+/** Reads the stored states of a directory. `onRecorded`: called when there is a state to save. */
 export function watchedDirectory(
   directory: PackageDirectory,
   memory: ListingMemory,
@@ -124,17 +133,17 @@ export function watchedDirectory(
 export interface ListingsDeps {
   memory: ListingMemory;
   tasks: WatchTasks;
-  /** Resolves when the changes reported until now are on disk: a state is saved after the change that led to it. */
+  /** Resolves when the changes reported so far are on disk. A state must be saved after the change that led to it. */
   beforeSave(): Promise<void>;
 }
 
 /** The saved listings of all watched directories. */
 export interface Listings {
-  /** Begins to watch a directory, with what the memory has of it. */
+  /** Returns the watched directory with its stored states. */
   open(directory: PackageDirectory): WatchedDirectory;
-  /** Saves every known state some time later, also those saved before. */
+  /** Saves all recorded states some time later, including those saved before. */
   saveAgain(): void;
-  /** Saves the states recorded until now. Never rejects. */
+  /** Saves the states recorded so far. Never rejects. */
   save(): Promise<void>;
 }
 
@@ -145,7 +154,7 @@ export function openListings({ memory, tasks, beforeSave }: ListingsDeps): Listi
   const saved: WatchedDirectory[] = [];
   const saveAll = async (): Promise<void> => {
     let saves: (() => void)[] = [];
-    // In a task, since a task records the state of a file before it reports its change.
+    // In a serial task: another task may have recorded the state of a file and not yet reported its change.
     await tasks.serially(notSaved, () => {
       saves = saved.map((watched) => watched.startSave());
     });

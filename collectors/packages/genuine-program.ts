@@ -1,4 +1,4 @@
-// Decides whether a process really runs the program that its path names: any process can have a path that looks right.
+// Decides whether a process really runs the program that its path names. Any process can pretend to have that path.
 
 import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
@@ -7,29 +7,36 @@ import { hasShebang, shebangCommand } from '../proc/script-of-interpreter.ts';
 import type { ProcessSnapshot } from '../process/process.ts';
 import { dpkgInfoDirectory } from './tools.ts';
 
-/** The merge of /bin and /sbin into /usr makes these the same file by the distribution's own hand. */
+/** The path below /usr: distributions make /bin and /sbin symlinks into /usr, so that both paths name the same file. */
 const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
 
-/** Directories where names are the distribution's: aptitude is a link there (alternatives), which leads to the program. */
+/**
+ * Whether only root can create names in the directory of the file. A name there may be a link to the program, as
+ * aptitude is (update-alternatives(1)).
+ */
 const isSystemName = (file: string): boolean => /^\/(?:usr\/)?(?:s?bin|lib(?:exec)?)\//.test(file);
 
-/** The name that execve was given leads to the program, and only root can make that name lead to another file meanwhile. */
+/** Whether the name passed to execve leads to the program, and only root can change where it leads. */
 const isNameOf = (host: Host, filename: string, program: string): boolean =>
   withUsr(filename) === program || (isSystemName(filename) && host.realPath(filename) === program);
 
+/** Whether the process is in a mount namespace of the host, as `readHostMounts` lists them. */
 const sharesMounts = (host: Host, pid: number): boolean => {
   const mounts = host.proc.readNamespaces(pid)?.mnt;
   return mounts !== undefined && host.proc.readHostMounts().includes(mounts);
 };
 
-/** What /proc shows now is of this program. */
+/** Whether the process still runs this program, so that /proc shows this program and no other. */
 const runsNow = ({ entry, image }: ProcessSnapshot): boolean =>
   !entry.ended && image !== undefined && entry.image === image && entry.details !== undefined;
 
 const isOnHost = ({ entry: { details } }: ProcessSnapshot): boolean =>
   details?.hostRoot === true && details.containerId === undefined;
 
-/** The host's file at `program`, where the process sees the same one there; with what else the process sees. */
+/**
+ * Device and inode of the host's file at `program`, and the process's view of files. Undefined: the process sees
+ * another file at that path.
+ */
 function sharedFile(
   host: Host,
   process: ProcessSnapshot,
@@ -41,10 +48,11 @@ function sharedFile(
 }
 
 /**
- * The process runs the very file that stands at `program` on the host: it is alive, in no container, was started by a
- * name of that program, sees that file there itself (no bind mount over it), and has it mapped; or, for a script, lives
- * among the host's mounts. A name that is only concluded from an interpreter's arguments does not do: a process can
- * write those. A link of its own making does not do either: it may lead elsewhere by the time that it is resolved.
+ * Whether the process runs the host's file at `program`. It must be alive and in no container, must have been executed
+ * by a name of that program, must see the same file at that path (no bind mount over it) and must have it mapped. A
+ * script is not mapped: there the process must be in a mount namespace of the host. A name that is only concluded from
+ * the arguments of an interpreter is not enough, since a process can write its arguments. Nor is a link that a user
+ * made: it may lead to another file when it is resolved.
  */
 export function runsGenuine(host: Host, process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
@@ -56,8 +64,8 @@ export function runsGenuine(host: Host, process: ProcessSnapshot, program: strin
 }
 
 /**
- * The process's arguments are those that the kernel would have given to the script `program` (execve(2)). Weaker than
- * `runsGenuine`, for where /proc is all that there is: a process can write its arguments.
+ * Whether the arguments of the process are those that the kernel passes to the script `program` (execve(2)). This is
+ * weaker than `runsGenuine`, because a process can write its arguments; it is used only while the agent polls /proc.
  */
 export function appearsGenuine(host: Host, process: ProcessSnapshot, program: string): boolean {
   const { entry, image } = process;
@@ -72,7 +80,7 @@ export function appearsGenuine(host: Host, process: ProcessSnapshot, program: st
   );
 }
 
-/** The process was started by the name `program`, and sees another file there than the host: one is mounted over it. */
+/** Whether the process sees another file at `program` than the host does, as after a bind mount over it. */
 export function seesOtherFile(host: Host, process: ProcessSnapshot, program: string): boolean {
   if (!runsNow(process) || !isOnHost(process)) return false;
   const inside = host.proc.readIdentityInside(process.entry.pid, program);
@@ -81,9 +89,9 @@ export function seesOtherFile(host: Host, process: ProcessSnapshot, program: str
 }
 
 /**
- * Where the process lives in a system of its own (a chroot, a container) with a package database of its own: device and inode
- * of its root, if it runs what stands at `program` there. Who made that system chose that file, and its database as well:
- * to ask that one would prove nothing.
+ * If the process is in another system (a chroot, a container) with a package database of its own and runs the file at
+ * `program` there: device and inode of its root; otherwise undefined. That database is not asked: its maker chose the
+ * file, too, so the answer would prove nothing.
  */
 export function ownSystemOf(host: Host, process: ProcessSnapshot, program: string): string | undefined {
   const { entry, image } = process;
@@ -99,12 +107,14 @@ export function ownSystemOf(host: Host, process: ProcessSnapshot, program: strin
   return inside?.identityOf('/');
 }
 
-/** The process may live in the system with that root: it does, or it has ended. */
+/** Whether the process is in the system with that root, or has ended. */
 export const isInRoot = (host: Host, ownRoot: string, pid: number): boolean => {
   const root = host.proc.readIdentityInside(pid, '/');
   return root === undefined || root === ownRoot;
 };
 
-/** Device and inode of what the process has mapped; undefined: it runs another program by now, or none. */
+/**
+ * Device and inode of the file that the process has mapped; undefined: it runs another program by now, or has ended.
+ */
 export const mappedNow = (host: Host, process: ProcessSnapshot): string | undefined =>
   runsNow(process) ? host.proc.readMappedIdentity(process.entry.pid) : undefined;

@@ -1,4 +1,5 @@
-// Reads the installed package versions from dpkg's status file and its pending updates, in small steps and only when they changed.
+// Reads the installed package versions from the status file of dpkg and its pending updates, in small steps and only
+// after a change.
 
 import { hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -9,43 +10,50 @@ import { maxDatabaseBytes, readPiecesNow, withFile } from '../host/read-file.ts'
 import { readStanzas } from '../host-tables/deb-packages.ts';
 import { dpkgDirectory } from './tools.ts';
 
-/** What dpkg reports about a package. */
+/** The state of a package in the database of dpkg. */
 interface InstalledVersion {
   version: string;
-  /** dpkg is putting it in place or removing it, or was stopped: which version its files are of is not said. */
+  /**
+   * State `half-installed`: dpkg is installing or removing the package, or was interrupted. Its files may be of another
+   * version.
+   */
   between: boolean;
 }
 
 export interface InstalledVersions {
-  /** `libc6` or `libc6:amd64`; also of a package of which only configuration is left. Undefined: there is none. */
+  /**
+   * Finds a package by `libc6` or `libc6:amd64`, also if only its configuration files are left. Undefined: no such
+   * package.
+   */
   find(name: string): InstalledVersion | undefined;
-  /** What `find` says was so at this moment, in milliseconds since 1970; undefined: nothing was read yet. */
+  /** Time of the database state that `find` returns, in milliseconds since 1970; undefined: nothing was read yet. */
   readonly asOfMs: number | undefined;
   /**
-   * Reads what dpkg says now. A reading that runs already is taken when it began after `sinceMs`, else another follows it.
-   * Throws where there is no status file.
+   * Reads the database if it has changed. Waits for a reading that is running, and starts another one if that began
+   * before `sinceMs`. Rejects if there is no status file.
    */
   refresh(sinceMs?: number): Promise<void>;
 }
 
+/** Stanzas that are read before other tasks of the event loop run. */
 const rowsAtATime = 32;
-/** One that was read before costs a fraction. */
+/** The same for stanzas that have not changed, which cost a fraction. */
 const knownRowsAtATime = 512;
-/** A stanza of dpkg's has some kilobytes, with a list of configuration files. */
+/** A stanza usually has some kilobytes, including a list of configuration files. */
 const maxStanzaBytes = 16 * 1024 * 1024;
-/** dpkg may take its updates into the status file while both are read. */
+/** dpkg may move its updates into the status file between the two reads; both are then read again. */
 const maxAttempts = 3;
-/** dpkg(1) keeps the state of a package that it works on in a file of such a name, until it writes its status file. */
+/** dpkg writes the state of a package that it is changing into updates/NNNN, until it writes the status file again. */
 const updateName = /^\d+$/;
 
 interface Row {
   name: string;
   architecture: string;
-  /** Undefined: it is not installed any more. */
+  /** Undefined: the package is not installed any more. */
   installed: InstalledVersion | undefined;
 }
 
-/** A part of a longer text, as V8 has it, keeps all of that in memory. */
+/** Copies a substring: in V8 a substring keeps the whole text in memory. */
 const ownText = (part: string): string => Buffer.from(part).toString();
 
 const fields = ['Package', 'Status', 'Architecture', 'Version'].map(
@@ -62,16 +70,16 @@ function rowOf(stanza: string): Row | undefined {
   return { name, architecture, installed };
 }
 
-/** `directory` is another administrative directory in tests. Nothing is read yet. */
+/** Opens the database without reading it. `directory`: the administrative directory of dpkg; tests use another one. */
 export function openInstalledVersions(host: Host, directory = dpkgDirectory): InstalledVersions {
-  /** By the status file alone. */
+  /** The packages in the status file, by name. */
   let written = new Map<string, InstalledVersion>();
   let writtenIdentity: string | undefined;
-  /** By the digest of the stanza: while dpkg works it writes its status file again and again, with few changes. */
+  /** The parsed stanzas by digest: dpkg rewrites the status file often while it runs, and few stanzas change. */
   let rows = new Map<string, Row | undefined>();
-  /** By the updates, which are newer. Null: not installed any more. */
+  /** The packages in the updates, which are newer than the status file. Null: not installed any more. */
   let updated = new Map<string, InstalledVersion | null>();
-  /** By name of the file. */
+  /** The files in updates/, by file name. */
   let updates = new Map<string, { identity: string; row: Row | undefined }>();
   let asOfMs: number | undefined;
   let reading: { promise: Promise<void>; sinceMs: number } | undefined;
@@ -82,7 +90,7 @@ export function openInstalledVersions(host: Host, directory = dpkgDirectory): In
     return identityOf(stat);
   };
 
-  /** Which one was read; undefined: it has no package at all, and so says nothing of any. */
+  /** Returns the identity of the status file that was read. Undefined: the file lists no package, and is ignored. */
   const readStatus = async (): Promise<string | undefined> => {
     const identity = statusIdentity();
     if (identity === writtenIdentity) return identity;
@@ -135,7 +143,7 @@ export function openInstalledVersions(host: Host, directory = dpkgDirectory): In
       if (identity === undefined) return;
       const nowMs = host.clock.nowMs();
       readUpdates();
-      // All of it in one state: the updates are newer than the status file that was read, and not in it yet.
+      // If the status file has not changed since, it and the updates show one state.
       if (statusIdentity() !== identity) continue;
       asOfMs = nowMs;
       return;
@@ -168,7 +176,7 @@ export function openInstalledVersions(host: Host, directory = dpkgDirectory): In
 const readWhole = (host: Host, file: string): Buffer =>
   withFile(host.open(file), (opened) => Buffer.concat([...readPiecesNow(opened, maxDatabaseBytes)]));
 
-/** The paragraphs, which blank lines part (deb822(5)). */
+/** Splits the file into stanzas, which are separated by blank lines (deb822(5)). */
 function* splitStanzas(bytes: Buffer): Generator<Buffer> {
   for (let start = 0; start < bytes.length; ) {
     const found = bytes.indexOf('\n\n', start);
@@ -193,7 +201,7 @@ function updateNames(host: Host, directory: string): string[] {
   }
 }
 
-/** Undefined: it is gone, or no stanza. */
+/** Parses the first stanza of an update. Undefined: the file is gone or has no stanza. */
 function readRow(host: Host, file: string): Row | undefined {
   const [stanza] = readStanzas(host, file);
   return stanza === undefined ? undefined : rowOf(stanza);

@@ -1,4 +1,4 @@
-// Asks the distribution's package database whether a file belongs to a package.
+// Asks the package database of the distribution whether a file belongs to a package.
 
 import path from 'node:path';
 import { type Answer, ask, known } from '../answer.ts';
@@ -10,18 +10,18 @@ import type { RegularFile } from '../host/regular-file.ts';
 import { findRpmDatabase, hasRpm, RpmFailed } from './run-rpm.ts';
 import { dpkgInfoDirectory } from './tools.ts';
 
-/** Programs that are larger are not compared with their digest: of these nothing is known. */
+/** Maximum size of a program whose digest is computed. The result for a larger program is "not known". */
 const maxProgramBytes = 512 * 1024 * 1024;
-/** A database that changes while it is asked is asked again. */
+/** Maximum number of queries if the database changes during each. */
 const maxTries = 3;
 
-/** A file, held open: its name may lead to another one while the databases are asked. */
+/** A file that is held open, because its name may lead to another file while the databases are queried. */
 interface OpenFile {
   path: string;
   opened: RegularFile;
 }
 
-/** dpkg's list of a package's files (dpkg-query(1)); for a multi-arch package the name carries the architecture. */
+/** Names of the `.list` files of a package (dpkg-query(1)); those of a multi-arch package contain the architecture. */
 async function findLists(host: Host, infoDirectory: string, packageName: string): Promise<string[]> {
   const list = `${packageName}.list`;
   if (host.exists(path.join(infoDirectory, list))) return [list];
@@ -29,7 +29,10 @@ async function findLists(host: Host, infoDirectory: string, packageName: string)
   return names.filter((name) => name.startsWith(`${packageName}:`) && name.endsWith('.list'));
 }
 
-/** By dpkg's lists and digests. Undefined: the package is not installed. */
+/**
+ * Whether the package owns the file and its digest is unchanged, by the files of dpkg. Undefined: the package is not
+ * installed.
+ */
 async function isOwnedInDpkg(
   host: Host,
   infoDirectory: string,
@@ -37,7 +40,7 @@ async function isOwnedInDpkg(
   packageName: string,
 ): Promise<boolean | undefined> {
   const lists = await findLists(host, infoDirectory, packageName);
-  // Before the merge of /bin into /usr packages listed the short path, and many still do.
+  // Many packages still list the path from before /bin became a link to /usr/bin.
   const names = [file.path, file.path.replace(/^\/usr(?=\/s?bin\/)/, '')];
   for (const list of lists) {
     const files = (await loadText(host.open(path.join(infoDirectory, list)), maxDatabaseBytes)).split('\n');
@@ -48,7 +51,7 @@ async function isOwnedInDpkg(
   return lists.length === 0 ? undefined : false;
 }
 
-/** The file has the digest that its package says; a package without digests says nothing. */
+/** Whether the file has the digest that its package lists. True if the package lists none. */
 async function isUnchanged(
   host: Host,
   file: RegularFile,
@@ -61,7 +64,7 @@ async function isUnchanged(
   return digest === undefined || digest === (await digestOf(file, 'md5', maxProgramBytes));
 }
 
-/** By rpm's account, which is not asked for digests. Undefined: it knows no owner. */
+/** Whether one of the packages owns the file, by rpm. Digests are not compared. Undefined: rpm knows no owner. */
 async function isOwnedInRpm(
   host: Host,
   database: string,
@@ -77,7 +80,10 @@ async function isOwnedInRpm(
   }
 }
 
-/** The change times of directories, which a package that comes or goes changes; `atRest`: another change would give them another one. */
+/**
+ * The change times of the database directories, which change with each installation and removal. `atRest`: another
+ * change would change the times.
+ */
 function timesOf(host: Host, directories: readonly (string | undefined)[]): { times: string; atRest: boolean } {
   const stats = directories.map((directory) => (directory === undefined ? undefined : host.stat(directory)));
   return {
@@ -87,15 +93,16 @@ function timesOf(host: Host, directories: readonly (string | undefined)[]): { ti
 }
 
 export interface PackageOwnerOptions {
-  /** Other ones in tests. */
+  // Tests use other databases.
   infoDirectory?: string;
   rpmDatabase?: () => string | undefined;
 }
 
 /**
- * Whether a file is owned by one of the named packages on this host, by dpkg's or rpm's account, and for dpkg unchanged. Undefined:
- * neither says anything of it. Who asks never waits for a disk or for rpm. An answer is kept while the file stays the same; one other
- * than yes only while the databases do, too.
+ * Returns a function that answers whether one of the named packages owns a file, by dpkg or rpm, and for dpkg whether
+ * the file is unchanged. Undefined: neither database knows the file. The function returns at once; disk and rpm are
+ * read in the background. An answer is cached as long as the file does not change; an answer other than true only as
+ * long as the databases do not change either.
  */
 export function openPackageOwner(
   host: Host,
@@ -109,7 +116,7 @@ export function openPackageOwner(
       return await isOwnedInDpkg(host, infoDirectory, file, packageName);
     } catch (error) {
       reportOwnFault(error);
-      // A host without dpkg, or a database that is being changed.
+      // The host has no dpkg, or dpkg is changing its database.
       return undefined;
     }
   };
@@ -125,7 +132,10 @@ export function openPackageOwner(
     return answers.includes(false) ? false : undefined;
   };
 
-  /** Asks until nothing has changed meanwhile. What is not owned by a database that is being changed may be owned by the next. */
+  /**
+   * Queries the databases until they do not change during the query: a file that is not owned now may be owned after
+   * the change.
+   */
   const find = async (file: OpenFile, packageNames: readonly string[]): Promise<boolean | undefined> => {
     const { dev, ino } = file.opened.stat();
     for (let tries = 1; ; tries++) {
@@ -133,7 +143,7 @@ export function openPackageOwner(
       const owned = await isOwnedByAny(file, packageNames);
       if (owned === true) return true;
       const named = host.stat(file.path);
-      // It was replaced: what the databases say by now is of the other one.
+      // The file was replaced, so that the databases describe the other file.
       if (named?.dev !== dev || named.ino !== ino) return undefined;
       if (times === databasesNow().times || tries === maxTries) return owned;
     }
@@ -166,7 +176,7 @@ export function openPackageOwner(
     const answer = ask(
       find({ path: file, opened }, packageNames)
         .catch((error: unknown) => {
-          // rpm did not answer in time, or the file is none that can be read.
+          // rpm did not answer in time, or the file could not be read.
           reportOwnFault(error);
           forget();
           return undefined;

@@ -1,4 +1,5 @@
-// Decides whether a process with a package tool's name runs the distribution's own file, checked while the process is fresh.
+// Decides whether a process with the name of a package tool runs the distribution's own file. The check runs right
+// after the exec.
 
 import path from 'node:path';
 import { type Answer, known } from '../answer.ts';
@@ -10,7 +11,9 @@ import { executableOf } from '../process/executable.ts';
 import type { ExecSnapshot, LeaderSnapshots, ProcessEntry, ProcessSnapshot, ToolCheck } from '../process/process.ts';
 import { appearsGenuine, isInRoot, mappedNow, ownSystemOf, runsGenuine, seesOtherFile } from './genuine-program.ts';
 
-/** A program of the distribution's, and the package that owns it; a path may stand more than once, for several distributions. */
+/**
+ * A program of a distribution and the package that owns it. A path may occur more than once, for several distributions.
+ */
 interface PackageProgram {
   path: string;
   package: string;
@@ -18,21 +21,24 @@ interface PackageProgram {
 
 export interface PackageTools {
   /**
-   * To be called for each exec: a listed program is checked while it is fresh, before an upgrade replaces its file. Resolves when
-   * the process and its ancestors are all checked; undefined: they are already.
+   * Must be called for each exec: checks a listed program before an upgrade can replace its file. Resolves when the
+   * process and all its ancestors are checked; undefined: they are already.
    */
   notice(exec: ExecSnapshot): Promise<void> | undefined;
-  /** Asks for the owners of all programs on the lists, so that the first processes need not wait for them. */
+  /** Queries the owners of all listed programs, so that the first processes do not wait for them. */
   askOwners(): void;
-  /** Whether it runs the host's own file `program`, by observation and not by its own arguments. */
+  /** Whether the process runs the host's own file `program`. Its arguments, which it can write, do not count. */
   isGenuine(process: ProcessSnapshot, program: string): boolean;
-  /** Whether the process itself is genuine; undefined: not known, or its name is not a tool's. */
+  /** Whether the process itself is genuine; undefined: not known, or it has not the name of a tool. */
   genuineProcess(process: ProcessSnapshot): boolean | undefined;
-  /** Checks an exec's process, parent and leaders. Call the result again once the promise of `notice` has resolved. */
+  /**
+   * Checks the process of an exec, its parent and its leaders. The returned function gives the results that are known
+   * when it is called.
+   */
   genuine(exec: ExecSnapshot, leaders: LeaderSnapshots): () => GenuineRound;
 }
 
-/** `inferred`: for each field that is a conclusion, the reason. */
+/** The results of one exec. `inferred`: for each field that is a conclusion, the basis. */
 interface GenuineRound {
   fields: GenuineFields;
   inferred: Record<string, InferredBasis>;
@@ -42,11 +48,13 @@ interface PackageToolsDeps {
   host: Host;
   /** Programs that are checked when they start. */
   programs: readonly PackageProgram[];
-  /** Those whose names are theirs alone: whatever else has one is an impostor. */
+  /**
+   * Programs whose names no other program may have: a process with such a name that runs another file is not genuine.
+   */
   tools: readonly PackageProgram[];
-  /** Whether one of the packages owns the file, by the distribution's own account; undefined: it does not say. */
+  /** Whether one of the packages owns the file, by the package database; undefined: not known. */
   owns(file: string, packageNames: readonly string[]): Answer<boolean>;
-  /** Reads what /proc shows of a process into its entry. */
+  /** Reads /proc of a process into its entry. */
   inspect(entry: ProcessEntry): unknown;
 }
 
@@ -57,14 +65,14 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
   for (const { path: file, package: owner } of [...programs, ...tools]) {
     packagesOf.set(file, [...(packagesOf.get(file) ?? []), owner]);
   }
-  /** By name, where its file may be. */
+  /** The paths of the tools, by file name. */
   const filesOf = new Map<string, string[]>();
   for (const { path: file } of tools) {
     const name = path.basename(file);
     filesOf.set(name, [...(filesOf.get(name) ?? []), file]);
   }
 
-  /** The nearest process of its lineage whose details could be read is on the host, where paths mean the same as to the agent. */
+  /** Whether the process, or else its nearest ancestor that could be read, is on the host and in no container. */
   const isOnHost = (entry: ProcessEntry): boolean => {
     for (let current: ProcessEntry | undefined = entry; current; current = current.parent) {
       inspect(current);
@@ -73,7 +81,10 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     return false;
   };
 
-  /** The file has a tool's name but is not the tool's file: neither a link to it nor the same file under another name. */
+  /**
+   * Whether the file has the name of a tool but is another file. A link to the tool, or the same file under another
+   * name, is not.
+   */
   const isElsewhere = (process: ProcessSnapshot, file: string, inferredFrom: InferredBasis | undefined): boolean => {
     const identity = fileIdentity(host, file);
     const mapped = mappedNow(host, process);
@@ -100,7 +111,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     }
     if (runsGenuine(host, process, file)) return { genuine: owns(file, owners) };
     if (seesOtherFile(host, process, file)) return { genuine: known(false) };
-    // Only where /proc is polled: the arguments of a process that is older than the agent prove nothing.
+    // Only for an exec that polling /proc found: the arguments of a process that is older than the agent prove nothing.
     if (image.inferredFrom !== undefined && image.execNs !== undefined && appearsGenuine(host, process, file)) {
       return { genuine: owns(file, owners), inferredFrom: image.inferredFrom };
     }
@@ -108,7 +119,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
     return ownRoot === undefined ? unknown : { genuine: known(true), ownRoot };
   };
 
-  /** Checked once for each program that a process runs: an upgrade may replace its file later. */
+  /** Checks a process once after each exec: an upgrade may replace the file later. */
   const check = (process: ProcessSnapshot): ToolCheck => {
     const { entry, image } = process;
     if (image === undefined) return unknown;
@@ -124,7 +135,7 @@ export function openPackageTools({ host, programs, tools, owns, inspect }: Packa
   return {
     notice(exec) {
       let pending = check(exec).genuine.pending;
-      // Of each execution on the host: most have nothing to wait for.
+      // Called for each exec on the host. Most have nothing to wait for, so that no promise is made for them.
       for (const ancestor of exec.ancestors) {
         const ancestorPending = check(ancestor).genuine.pending;
         if (ancestorPending !== undefined && ancestorPending !== pending)
@@ -172,8 +183,9 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
 }
 
 /**
- * The process is the exec's own, or an ancestor that already ran this program when it forked the next process of the lineage. Any
- * process can execute dpkg after it has forked, or join a session that a real dpkg leads.
+ * Whether the process is that of the exec, or an ancestor that already ran this program when it forked the next process
+ * of the lineage. Other processes prove nothing: any process can execute dpkg after a fork, or join a session that a
+ * real dpkg leads.
  */
 function isInLineage(exec: ExecSnapshot, { entry, image }: ProcessSnapshot): boolean {
   if (entry === exec.entry) return true;

@@ -1,4 +1,4 @@
-// Runs rpm(8) for questions, so that neither a user's files nor those of the host's administrator make it run a program.
+// Runs rpm(8) for queries. No configuration file of a user or of the administrator can make it run a program.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -10,12 +10,16 @@ import { rpmDirectories } from './tools.ts';
 const rpmPath = '/usr/bin/rpm';
 
 /**
- * No directory can be made there. Without HOME, rpm and popt(3) would go by /etc/passwd, or by the directory `~` of the working
- * directory: to ~/.rpmmacros, ~/.rpmrc and ~/.popt, each of which can make rpm run programs.
+ * A home directory that cannot be created. Without HOME, rpm and popt(3) would read ~/.rpmmacros, ~/.rpmrc and ~/.popt
+ * from the home in /etc/passwd, or from a directory named `~` in the working directory. Each of these files can make
+ * rpm run programs.
  */
 const noHome = '/proc/no-home';
 
-/** Those of /etc/rpm are left out too: a macro is a program where it is `%(...)`. A place that does not exist is passed over. */
+/**
+ * Macros of the distribution only, without /etc/rpm: the macro `%(...)` runs a program. rpm ignores a path that does
+ * not exist.
+ */
 const distributionFiles = [
   '--macros=/usr/lib/rpm/macros:/usr/lib/rpm/macros.d/macros.*:/usr/lib/rpm/*/macros:/usr/lib/rpm/suse_macros',
   '--rcfile=/usr/lib/rpm/rpmrc',
@@ -24,14 +28,14 @@ const distributionFiles = [
 const invocation = () => ({
   cwd: '/',
   env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: noHome },
-  // /etc/popt has aliases and programs for the name `rpm`, which no option turns off.
+  // /etc/popt can define aliases and programs for the name `rpm`, and no option turns them off: run it by another name.
   argv0: `rpm-${randomUUID()}`,
 });
 
-/** rpm could not be asked, took too long, or ended with a failure. */
+/** rpm could not be started, took too long, or ended with a failure. */
 export class RpmFailed extends Error {
   override name = 'RpmFailed';
-  /** rpm itself says that it found nothing, or that it could not. */
+  /** rpm ended with a failure of its own, as it does if it finds nothing. */
   readonly answered: boolean;
 
   constructor(message: string, answered: boolean) {
@@ -46,10 +50,10 @@ const maxChars = 64 * 1024;
 
 export const hasRpm = (files: Pick<HostFiles, 'exists'>): boolean => files.exists(rpmPath);
 
-/** Runs rpm with these arguments. Resolves to what it prints; rejects with RpmFailed. */
+/** Runs rpm with these arguments. Resolves to its standard output; rejects with RpmFailed. */
 export type AskRpm = (args: readonly string[]) => Promise<string>;
 
-/** What rpm prints. Rejects with RpmFailed, after some seconds at the latest. */
+/** `AskRpm` for the running host. Rejects after 3 s at the latest. */
 export function runRpm(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(rpmPath, [...distributionFiles, ...args], {
@@ -60,13 +64,13 @@ export function runRpm(args: readonly string[]): Promise<string> {
     const fail = (message: string, answered = false): void => {
       clearTimeout(timer);
       child.kill('SIGKILL');
-      // A program that rpm has started may hold it open.
+      // A program that rpm has started may keep the pipe open.
       child.stdout?.destroy();
       reject(new RpmFailed(message, answered));
     };
     const timer = setTimeout(() => fail(`no answer after ${timeoutMs} ms`), timeoutMs);
     child.once('error', (error) => fail(error.message));
-    // Without a descriptor left (EMFILE) there is no stream, and the error is still to come.
+    // If no descriptor is left (EMFILE), there is no stream, and the event `error` follows.
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
       if (output.length > maxChars) fail(`the answer has more than ${maxChars} characters`);
@@ -79,7 +83,7 @@ export function runRpm(args: readonly string[]): Promise<string> {
   });
 }
 
-/** The same for the process that answers in SQL, which can wait for it: with larger bounds, and it throws. */
+/** The same for the process that runs SQL statements, which may block: larger bounds, and throws RpmFailed. */
 export function runRpmAndWait(args: readonly string[]): string {
   const { stdout, status, signal, error } = spawnSync(rpmPath, [...distributionFiles, ...args], {
     ...invocation(),
@@ -94,17 +98,19 @@ export function runRpmAndWait(args: readonly string[]): string {
   return stdout;
 }
 
-/** What the distribution's macros say, as root's own rpm would have it. Rejects with RpmFailed. */
+/**
+ * The values of macros by the distribution's files, one line each, for root's home directory. Rejects with RpmFailed.
+ */
 export async function evaluateRpmMacros(rpm: AskRpm, macros: readonly string[]): Promise<string[]> {
   const output = await rpm(macros.flatMap((macro) => ['--eval', `%{${macro}}`]));
-  // Debian's rpm has its database in the user's home.
+  // rpm on Debian has its database in the home directory of the user.
   return output
     .split('\n')
     .map((line) => (line.startsWith(`${noHome}/`) ? rootsHome() + line.slice(noHome.length) : line));
 }
 
 let home: string | undefined;
-/** Found out once: it takes a descriptor, and where there is none left (EMFILE) an execution is judged all the same. */
+/** Read once: the lookup takes a descriptor, and if none is left later (EMFILE), execs can still be judged. */
 const rootsHome = (): string => {
   home ??= os.userInfo().homedir;
   return home;
@@ -112,14 +118,16 @@ const rootsHome = (): string => {
 
 const databaseFiles = ['rpmdb.sqlite', 'Packages.db', 'Packages'];
 
-/** Where rpm keeps its database: its own defaults, the newer one first, then rpm-ostree and Debian's rpm. */
+/** Where rpm keeps its database: its own defaults, the newer one first, then those of rpm-ostree and of Debian. */
 const usualDirectories = (): string[] => [
   ...rpmDirectories.toReversed(),
   '/usr/share/rpm',
   path.join(rootsHome(), '.rpmdb'),
 ];
 
-/** The first directory that holds a database. Undefined: there is none, and rpm must not run, since it would create one. */
+/**
+ * The first directory with a database. Undefined: there is none; rpm must not be run then, because it would create one.
+ */
 export const findRpmDatabase = (
   files: Pick<HostFiles, 'exists'>,
   directories: readonly string[] = usualDirectories(),

@@ -1,4 +1,4 @@
-// Finds the maintainer script of which another script is a copy: by size first, then by content.
+// Finds the maintainer script that another script is a copy of: by size first, then by content.
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
@@ -13,40 +13,51 @@ import type { RegularFile } from '../host/regular-file.ts';
 import { dpkgInfoDirectory, isInDpkgDirectory, scriptPhases } from './tools.ts';
 
 const scriptName = new RegExp(`\\.(?:${scriptPhases.join('|')})$`);
-/** Programs there are the distribution's, and the host starts them all the time: there a copy must be called like a script. */
+/**
+ * Directories of the distribution's programs, which run often: only a file there that is named like a maintainer script
+ * is checked.
+ */
 const systemDirectory = /^\/(?:usr\/)?(?:s?bin|lib\w*)\//;
-/** Smaller scripts are ignored: many packages have the same few lines, and other scripts may have them too. */
+/**
+ * Minimum size of a script. Smaller scripts of many packages have the same few lines, which other scripts may have too.
+ */
 const minBytes = 64;
 const maxBytes = 1024 * 1024;
 const maxScripts = 20_000;
-/** Between two of them there is room for events. */
+/** Scripts that are listed before other tasks of the event loop run. */
 const scriptsAtATime = 256;
 const maxDigests = 4096;
-/** Files that wait to be read: each is held open, and its execution is held back. Those over it are read at once, so that no flood hides one. */
+/**
+ * Maximum number of files that wait to be read; each is held open, and its exec waits. A further file is read at once,
+ * so that a flood cannot hide one.
+ */
 const maxAsked = 64;
-/** dpkg changes the directory all the time while it works. */
+/** Maximum number of listings for one question: dpkg keeps changing the directory while it runs. */
 const maxListings = 2;
 
 export interface ScriptCopies {
   /**
-   * The maintainer script with the content of `file`, which lies elsewhere; undefined: there is none, or it could not be read. The
-   * file is opened at once, and read beside the events.
+   * The maintainer script with the same content as `file`, a file outside of the directory of dpkg. Undefined: there is
+   * none, or the file could not be read. The file is opened at once and read in the background.
    */
   originalOf(file: string): Answer<string>;
 }
 
 const hasScriptSize = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
+/** Lists the maintainer scripts in the background. `infoDirectory`: tests use another one. */
 export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory): ScriptCopies {
-  /** Maintainer scripts by their size, as they were when the directory was listed. */
+  /** Paths of the maintainer scripts by size, as of the last listing. */
   let bySize = new Map<bigint, string[]>();
-  /** The directory's change time then; undefined: it may have changed since. */
+  /** Change time of the directory at the last listing; undefined: it may have changed since without a new time. */
   let listedNs: bigint | undefined;
   let listing: Promise<void> | undefined;
-  /** By `contentIdentity`. */
+  /** Digests by `contentIdentity`. */
   const digests = new Map<string, string>();
 
-  /** A script of a package comes and goes by a rename, which the directory's time says. */
+  /**
+   * Whether the listing is current. dpkg adds and removes scripts by renames, which change the time of the directory.
+   */
   const isListed = (): boolean => {
     const stat = host.stat(infoDirectory);
     return stat === undefined || stat.ctimeNs === listedNs;
@@ -89,7 +100,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
     return digest;
   };
 
-  /** Undefined: it is another file by now. */
+  /** Digest of a maintainer script. Undefined: it cannot be read, or has another size by now. */
   const contentOfOriginal = async (original: string, size: bigint): Promise<string | undefined> => {
     let file: RegularFile;
     try {
@@ -145,7 +156,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
     }
   };
 
-  /** Among the scripts as they were listed last. */
+  /** Searches the scripts of the last listing, and blocks meanwhile. */
   const findNow = (file: RegularFile): string | undefined => {
     try {
       const stat = file.stat();
@@ -157,7 +168,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
     }
   };
 
-  // One after the other: a file on a file system that does not answer holds one of Node's few threads, not all. The sensor needs one.
+  // One file at a time: a file system that does not answer then blocks only one of Node's few threads.
   let pendingCount = 0;
   let last: Promise<unknown> = Promise.resolve();
   const findInTurn = (file: RegularFile): Promise<string | undefined> => {
@@ -167,7 +178,7 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
     return found;
   };
 
-  // So that there is a list before the first flood.
+  // A flood of scripts is compared with the last listing: make one now.
   void refresh().catch(reportOwnFault);
 
   return {

@@ -1,22 +1,26 @@
-// Recognizes scripts of packages by path, parses the control file beside them, and finds the package file among a manager's arguments.
+// Recognizes scripts of packages by path, parses their control files, and finds the package file among the arguments of
+// a package manager.
 
 import { type PackageFile, parseRpmFile, scriptletPrefix, scriptPhases, unpackDirectory } from './tools.ts';
 
-/** More of a script's content is not kept. */
+/** Maximum size of a script's content that is kept. */
 export const maxScriptBytes = 64 * 1024;
 
-/** What a script's name says. */
+/** The package and phase in the name of a script. */
 export interface NamedScript {
-  /** As in the file's name, with the architecture where that has it: `libc6:amd64`. */
+  /** As in the name of the file, with the architecture if it is there: `libc6:amd64`. */
   package?: string;
-  /** rpm's files do not say. */
+  /** Absent for scriptlets of rpm, whose names do not contain it. */
   phase?: string;
 }
 
 const unpackEnd = `/${unpackDirectory}/`;
 const controlEnd = `${unpackEnd}control`;
 
-/** Undefined: it is no script of a package. Wider than dpkg's own names: a file that only resembles a script is checked as well. */
+/**
+ * Parses the path of a script of a package. Undefined: it is none. Also accepts names that dpkg does not use itself, so
+ * that a file that only resembles a script is checked too.
+ */
 export function scriptOfFile(file: string): NamedScript | undefined {
   const nameStart = file.lastIndexOf('/') + 1;
   const [directory, name] = [file.slice(0, nameStart), file.slice(nameStart)];
@@ -30,7 +34,7 @@ export function scriptOfFile(file: string): NamedScript | undefined {
   return isScriptlet ? {} : undefined;
 }
 
-/** What dpkg is about to install: it unpacks the control file first. */
+/** Whether the file is the control file of a package that dpkg unpacks. */
 export const isControlFile = (file: string): boolean => file.endsWith(controlEnd);
 
 /** The package and version of a control file (deb-control(5)). */
@@ -41,7 +45,10 @@ export function parseControl(text: string): { package: string; version: string }
   return name === undefined || version === undefined ? undefined : { package: name, version };
 }
 
-/** The one package file among a command's arguments (with argv[0]), by its name. Undefined: there is none, or several. */
+/**
+ * The only package file among the arguments of a command (argv[0] included), by its name. Undefined: there is none, or
+ * several.
+ */
 export function onlyPackageFile(
   args: readonly string[],
   parseFile: (file: string) => PackageFile | undefined,
@@ -50,7 +57,7 @@ export function onlyPackageFile(
   return files.length === 1 ? files[0] : undefined;
 }
 
-/** The one package that rpm was given as a file. */
+/** The only package file among the arguments of rpm. */
 export const rpmPackage = (args: readonly string[]): { package: string; version: string | undefined } | undefined => {
   const file = onlyPackageFile(args, parseRpmFile);
   return file && { package: file.package, version: file.version };

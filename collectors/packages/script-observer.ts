@@ -1,4 +1,5 @@
-// Observes the scripts of packages that appear, change or run: reads each at once, and finds the version of the package that it belongs to.
+// Observes scripts of packages that appear, change or run: reads each at once, and finds the package version that it
+// belongs to.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepparentEvent } from '../event/event.ts';
@@ -27,76 +28,100 @@ import {
 } from './script-versions.ts';
 import { openUnpackedPackages } from './unpacked-packages.ts';
 
-/** One content of one script, and what was observed of where it belongs. */
+/** One content of one script, its package and version, and how it came there, as observed. */
 export interface ScriptObservation extends NamedScript {
   path: string;
-  /** Undefined: it was not read. */
+  /** Undefined: the script was not read. */
   content: FileContent | undefined;
   /** Why a script that ran was not read. */
   unread?: UnobservedReason;
   /** Undefined: not known, for the reason in `versionUnobserved`. */
   version: FileVersion | undefined;
   versionUnobserved: UnobservedReason;
+  /**
+   * How the observation came about: the first scan, a write by dpkg or rpm, a change by another process, or a run of
+   * the script.
+   */
   origin: 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
-  /** It was not put there by dpkg's own installation; undefined: that is not known. */
+  /** Whether a process other than dpkg wrote the script; undefined: not known. */
   outside: boolean | undefined;
-  /** It is where dpkg keeps the scripts of what is installed: only there the content of a version can differ. */
+  /**
+   * Whether the script is among those of installed packages. Only there can its content be compared with its version.
+   */
   inPlace: boolean;
-  /** dpkg is at work on its package, so that the version may not be the script's. */
+  /** dpkg is changing the package, so that the script may be of another version. */
   isBetween?: boolean;
 }
 
-/** A script that is being observed. */
+/** A script whose observation may not be complete yet. */
 export interface PendingScript {
-  /** What its event lacks until the observation is whole. */
+  /** The waits of its event until the observation is complete. */
   waits: readonly Wait[];
-  /** What is known of it now. */
+  /** The observation as it is known now. */
   observation(): ScriptObservation;
 }
 
 export interface ScriptObserverDeps {
   host: Host;
   hold: Pick<Hold, 'check' | 'waitingFor'>;
-  /** Whether the content is known for the version: what runs then need not wait for the event of its file. */
+  /** Whether the content is known for the version. The run of such a script does not wait for the event of its file. */
   isKnown(observation: ScriptObservation): boolean;
   onFault(fault: string, error?: unknown): void;
 }
 
 export interface ScriptObserver {
-  /** Reads what is installed: to be awaited before the first event. */
+  /** Reads the installed versions. Must be awaited before the first event. */
   prepare(): Promise<void>;
-  /** A file has changed, and its event is still to come: by then another file may have taken its place. */
+  /**
+   * Notes a changed file before its event comes, and finds the version while the file is in place: another file may
+   * replace it soon.
+   */
   noteChange(path: string): void;
-  /** The script that an event of a file is about; undefined: it is about none. To be called for every event of a package database. */
+  /**
+   * The script that a file event is about; undefined: the file is no script. Must be called for every event of a
+   * package database.
+   */
   ofFile(event: StepparentEvent, content: FileContent | undefined): PendingScript | undefined;
   /** The script that an exec runs; undefined: it is no maintainer script. */
   ofRun(exec: ObservedExec): PendingScript | undefined;
-  /** Which version the script in a place is of, read again after a pause where dpkg may be at work; undefined: not known. */
+  /**
+   * Package version of a script in place. Reads the versions again after a pause if dpkg may be changing them.
+   * Undefined: not known.
+   */
   versionInPlace(file: ScriptFile, packageName: string): Promise<FileVersion | undefined>;
-  /** Resolves when each script that runs has been read. Nothing is read later. */
+  /** Resolves when the scripts of all runs have been read. Nothing is read after that. */
   stop(): Promise<void>;
 }
 
 const dpkg = '/usr/bin/dpkg';
-/** Actions after which a file has other content. */
+/** Actions that may change the content of a file. */
 const writes: ReadonlySet<string> = new Set(['creation', 'rename', 'modification']);
-/** A script may run before its file's event comes, and dpkg names a version only when all of its scripts are in place. */
+/**
+ * A script may run before the event of its file comes, and dpkg records a version only when all its scripts are in
+ * place.
+ */
 const maxVersionWaitMs = 500;
-/** A disk may be busy; what ran is worth more than the time of its alert. */
+/** A disk may be busy, and an alert with the content of the script is worth a delay. */
 const maxReadMs = 5000;
-/** Each run that waits has its script open. */
+/** Maximum number of runs whose scripts are open and not read yet. */
 const maxOpenRuns = 256;
 const maxRecent = 512;
-/** While an event waits for a version, dpkg's status is read this often; more often while a file's event is still to come. */
+/**
+ * How often the status of dpkg is read while an event waits for a version; more often while the event of a file is
+ * still to come.
+ */
 const readEveryMs = 60;
 const readRecentEveryMs = 20;
 const pauseAtWorkMs = 50;
-/** dpkg rewrites its status file now and then while it works, and at its end. */
+/**
+ * dpkg rewrites its status file several times while it runs: the versions are read once, this long after the first
+ * change.
+ */
 const refreshAfterMs = 2000;
-/** dpkg runs those of the old version right before it puts the new ones in their place, and never right after. */
+/** Phases that dpkg runs from the old version, right before it installs the new scripts, and never right after. */
 const oldPhases: ReadonlySet<string | undefined> = new Set(['prerm', 'postrm']);
 
-/** `directory`: dpkg's administrative directory; another one in tests. */
+/** `directory`: the administrative directory of dpkg; tests use another one. */
 export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/lib/dpkg'): ScriptObserver {
   const { host, hold, onFault } = deps;
   const { nowMs } = host.clock;
@@ -110,7 +135,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     try {
       await installed.refresh(sinceMs);
     } catch (error) {
-      // A host without dpkg.
+      // ENOENT: the host has no dpkg.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         onFault('the installed packages could not be read', error);
     }
@@ -120,12 +145,12 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   const versionUnobserved = (): UnobservedReason =>
     installed.asOfMs === undefined ? 'no_dpkg_status' : 'version_uncertain';
 
-  // -- Files whose event is still to come: their version is found out while they are in place.
+  // -- Changed files whose events are still to come. Their version can be found only while they are in place.
   let recentFiles: { file: ScriptFile; name: string; sinceMs: number }[] = [];
   const isRecent = ({ file, name, sinceMs }: (typeof recentFiles)[number]): boolean =>
     versions.find(file, name) === undefined && nowMs() - sinceMs < maxVersionWaitMs;
 
-  // -- While something waits for a version, what dpkg says is read again and again.
+  // -- While an event or a changed file waits for a version, the status of dpkg is polled.
   const isNeeded = (): boolean => recentFiles.length > 0 || hold.waitingFor('version') > 0;
   let reading = false;
   const readWhileNeeded = async (): Promise<void> => {
@@ -152,10 +177,11 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     return { for: 'version', maxMs: maxVersionWaitMs, isOver };
   };
 
-  // -- What dpkg unpacks: its scripts there have no names of their own, and the control file beside them names the package.
+  // -- Scripts in the unpack directory. Their names do not contain the package; the control file in the same directory
+  // names it.
   const unpacked = openUnpackedPackages();
 
-  /** A script in tmp.ci, or one of rpm's. */
+  /** Observes a script in tmp.ci, or a scriptlet of rpm. */
   const observeUnnamed = (
     event: StepparentEvent,
     path: string,
@@ -224,7 +250,8 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     }
     const file = { path, inode: event.file?.inode ?? '', ctimeMs };
     const version = (): FileVersion | undefined => versions.find(file, scriptName.package);
-    // Another writer than dpkg changed it, whichever version it is of; but while dpkg is at work, the version is still to come.
+    // The writer is not dpkg, so that the installed version applies; unless dpkg is changing the package, when the
+    // version is still to come.
     const isOutside = (): boolean =>
       outside === true && readSince(receivedMs) && installed.find(scriptName.package)?.between !== true;
     return {
@@ -256,14 +283,14 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     }),
   });
 
-  /** Reads the script beside the events, and closes it. */
+  /** Reads the script in the background, and closes it. */
   const readRun = (path: string, scriptName: NamedScript, opened: OpenedFile): PendingScript => {
     const file = { path, inode: `${opened.stat.ino}`, ctimeMs: Number(opened.stat.ctimeMs) };
     let content: FileContent | undefined;
     let failed: UnobservedReason | undefined;
     const version = (): FileVersion | undefined =>
       scriptName.package === undefined ? undefined : versions.find(file, scriptName.package);
-    // What dpkg said last may be of before it began to work on the package.
+    // Finds the version now, by the last status, which may be from before dpkg began to change the package.
     version();
     const ended = (async () => {
       try {
@@ -286,7 +313,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       outside: false,
       inPlace: scriptName.package !== undefined,
     });
-    // The event of its file, still to come, may make it a script that is known.
+    // The event of the file may still come, and make the content known for its version.
     const isSettled = (): boolean =>
       failed !== undefined || (content !== undefined && version() !== undefined && deps.isKnown(observation()));
     return {
@@ -331,7 +358,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       const path = lifecycle?.depth === 0 && lifecycle.script.manager === 'dpkg' ? lifecycle.script.path : undefined;
       const scriptName = path === undefined ? undefined : scriptOfFile(path);
       if (path === undefined || scriptName === undefined) return undefined;
-      // First of all: it may be gone in a moment.
+      // Open the script first: it may be removed in a moment.
       const opened = openScript(host, path);
       try {
         // In a container, or below another root, the path names another file.
@@ -362,7 +389,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     async versionInPlace(file, packageName) {
       const found = versions.find(file, packageName);
       if (found !== undefined) return found;
-      // It was made a moment ago, or dpkg is at work on it.
+      // The script was created a moment ago, or dpkg is changing its package.
       await sleep(pauseAtWorkMs);
       await refresh(nowMs());
       return versions.find(file, packageName);
@@ -377,6 +404,6 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
   };
 }
 
-/** Undefined: it is gone, or may not be opened. */
+/** Opens a script. Undefined: it is gone, or may not be opened. */
 const openScript = (host: Host, path: string): OpenedFile | undefined =>
   tryRead(() => host.openFile(host.realPath(path) ?? path));

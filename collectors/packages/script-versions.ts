@@ -1,10 +1,11 @@
-// Finds the version of its package that a maintainer script belongs to: the version that dpkg reported while that file was in place.
+// Finds the package version that a maintainer script belongs to: the version that dpkg reported while that file was in
+// place.
 
 import type { Host } from '../host/host.ts';
 import { tryRead } from '../host/read-faults.ts';
 import type { InstalledVersions } from './installed-versions.ts';
 
-/** One file as it was read; a file that dpkg puts in its place later is another one. */
+/** One state of one file. A file that dpkg later installs at the same path is another one. */
 export interface ScriptFile {
   path: string;
   inode: string;
@@ -12,32 +13,35 @@ export interface ScriptFile {
   ctimeMs: number;
 }
 
-/** `version` undefined: no installed package has it. */
+/** The version of a script. `version` undefined: its package is not installed. */
 export interface FileVersion {
   version: string | undefined;
 }
 
 export interface ScriptVersions {
-  /** Undefined: not known, or not yet; it may be after the next reading of what dpkg says. `name` is that of its package. */
+  /**
+   * Version of a script of the package `name`. Undefined: not known; it may be after the next refresh of the installed
+   * versions.
+   */
   find(file: ScriptFile, name: string): FileVersion | undefined;
 }
 
-/** How far the clock that files' times are taken from may be behind (a kernel of 100 Hz), and ours be off. */
+/** How far the clock of file times may be behind (10 ms on a kernel of 100 Hz), plus the error of the boot clock. */
 export const clockStepMs = 12;
-/** Files whose version is remembered when they are gone. */
+/** Maximum number of files whose version is remembered after they are gone. */
 const maxKnown = 4096;
-/** A file that was replaced a moment ago is still held open by its reader, so no other file has its inode yet. */
+/** How long a replaced file is taken to be held open by its reader, so that no other file can have its inode. */
 const replacedMs = 1000;
 
 interface KnownVersion {
   ctimeMs: number;
   version: FileVersion;
-  /** When that was found out. */
+  /** Time at which the version was found. */
   atMs: number;
 }
 
 export function openScriptVersions(host: Host, installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
-  /** By path and inode. */
+  /** Versions by path and inode. */
   const known = new Map<string, KnownVersion>();
   return {
     find(file, name) {
@@ -47,7 +51,7 @@ export function openScriptVersions(host: Host, installed: Pick<InstalledVersions
       if (before?.ctimeMs === ctimeMs) return before.version;
       const inPlace = readScriptFile(host, file.path);
       const isReplaced = inPlace?.inode !== file.inode;
-      // The removal of its name has changed it once more.
+      // The removal of the last name changes the ctime of a file once more.
       if (
         isReplaced &&
         before !== undefined &&
@@ -60,10 +64,10 @@ export function openScriptVersions(host: Host, installed: Pick<InstalledVersions
       if (asOfMs === undefined || !(file.ctimeMs + clockStepMs <= asOfMs)) return undefined;
       if (isReplaced || Math.floor(inPlace.ctimeMs) !== ctimeMs) return undefined;
       const found = installed.find(name);
-      // dpkg says so before it touches the scripts of a package, and until all of the new version's are in place.
+      // dpkg records this state before it touches the scripts of a package, and until all new ones are in place.
       if (found?.between) return undefined;
       const version = { version: found?.version };
-      // What is of no package now may be taken over by one.
+      // Not remembered: a package that is installed later may own the file.
       if (version.version === undefined) return version;
       if (known.size >= maxKnown) known.delete(known.keys().next().value as string);
       known.set(key, { ctimeMs, version, atMs: host.clock.nowMs() });
@@ -72,7 +76,7 @@ export function openScriptVersions(host: Host, installed: Pick<InstalledVersions
   };
 }
 
-/** The file that is there now; undefined: there is none. */
+/** The state of the file at `path`; undefined: there is none. */
 export function readScriptFile(host: Host, path: string): ScriptFile | undefined {
   const stat = tryRead(() => host.stat(path));
   return stat && { path, inode: `${stat.ino}`, ctimeMs: Number(stat.ctimeNs / 1_000_000n) };

@@ -1,39 +1,44 @@
-// The one table of package tools; and of each package manager its script phases, its names of package files and its directories.
+// The table of package tools, and for each package manager the phases of its scripts, the grammar of its file names and
+// its directories.
 
 export type PackageManager = 'dpkg' | 'rpm';
 
 type ToolRole =
-  /** Installs what it is given, and runs the packages' scripts. */
+  /** Installs package files, and runs the scripts of packages. */
   | 'manager'
-  /** Carries out what its caller asks, by a manager or by a library. */
+  /** Installs packages for its caller, by a manager or a library. */
   | 'front end'
-  /** Installs when its timer says so. */
+  /** Installs packages when its timer is due. */
   | 'updater'
-  /** Installs for clients that ask by D-Bus: its parent is not who asked. */
+  /** Installs packages for D-Bus clients, so that its parent is not the initiator. */
   | 'daemon'
-  /** Starts front ends, managers or packages' scripts for its caller, and may wait for its user for most of its life. */
+  /** Starts front ends, managers or package scripts for its caller, and may wait for its user most of the time. */
   | 'wrapper'
-  /** Changes the database or packages' files, and installs nothing. */
+  /** Changes the database or files of packages, and installs nothing. */
   | 'maintenance'
-  /** Reads, unpacks or is called by scripts. */
+  /** Only reads or unpacks, or is called by scripts. */
   | 'helper';
 
 /**
- * A tool counts by the name of its program; by `paths` where its name says too little, or where it lies outside the directories of programs.
- * Which of these files is trusted, as which package's, is another question: users read the answer in detectors/rules/known-terms.toml.
+ * One tool. It is recognized by the name of its program, or by `paths` if the name is ambiguous or the program is
+ * outside of the usual directories. Which of these files are trusted, as files of which packages, is listed in
+ * detectors/rules/known-terms.toml.
  */
 interface PackageTool {
   names: readonly string[];
   paths?: readonly string[];
   managers: readonly PackageManager[];
   role: ToolRole;
-  /** It has librpm in its process, and writes rpm's database itself. */
+  /** The tool uses librpm, and so writes the database of rpm in its own process. */
   librpm?: true;
-  /** The program whose arguments are read at its entry point. */
+  /** Path of a program whose arguments the entry probe reads. */
   probed?: string;
 }
 
-/** Fedora and SUSE have several generations of a program beside each other: `dnf-3`, `dnf4`, `dnf5`. */
+/**
+ * The names with a digit: Fedora and SUSE install several generations of a program side by side (`dnf-3`, `dnf4`,
+ * `dnf5`).
+ */
 const numbered = (name: string, separators: readonly string[]): string[] => [
   name,
   ...separators.flatMap((separator) => [...'0123456789'].map((digit) => `${name}${separator}${digit}`)),
@@ -49,7 +54,7 @@ export const packageTools: readonly PackageTool[] = [
   { names: ['aptitude', 'aptitude-curses', 'nala', 'synaptic'], managers: dpkg, role: 'front end' },
   { names: ['gdebi'], paths: ['/usr/share/gdebi/gdebi'], managers: dpkg, role: 'front end' },
   { names: ['dpkg-reconfigure'], managers: dpkg, role: 'front end' },
-  // apt's daily job decides when.
+  // No updater: the daily timer of apt starts it.
   { names: ['unattended-upgrade', 'unattended-upgrades'], managers: dpkg, role: 'front end' },
   { names: ['aptd'], managers: dpkg, role: 'daemon' },
   { names: ['dpkg-preconfigure', 'dselect', 'tasksel'], managers: dpkg, role: 'wrapper' },
@@ -85,22 +90,28 @@ export const namesOf = (tools: readonly PackageTool[]): ReadonlySet<string> =>
 
 export const probedPrograms: readonly string[] = packageTools.flatMap(({ probed }) => probed ?? []);
 
-/** Phases of maintainer scripts (deb-preinst(5) and the like). The names of rpm's scriptlets do not say theirs. */
+/**
+ * Phases of maintainer scripts (deb-preinst(5) and the like). The file names of rpm's scriptlets do not contain a
+ * phase.
+ */
 export const scriptPhases: readonly string[] = ['preinst', 'postinst', 'prerm', 'postrm', 'config'];
 
 export const dpkgDirectory = '/var/lib/dpkg';
 const dpkgDirectoryStart = `${dpkgDirectory}/`;
 export const isInDpkgDirectory = (file: string): boolean => file.startsWith(dpkgDirectoryStart);
-/** Scripts and file lists of what is installed. */
+/** Directory of the scripts and file lists of installed packages. */
 export const dpkgInfoDirectory = `${dpkgDirectory}/info`;
-/** dpkg(1) unpacks a package's control files here, in its directory, and runs the preinst from here. */
+/**
+ * Name of the directory, below that of dpkg, into which dpkg unpacks the control files of a package, and from which it
+ * runs the preinst.
+ */
 export const unpackDirectory = 'tmp.ci';
-/** Where rpm has its database by its own default, the older one first; distributions link one to the other. */
+/** Default directories of the rpm database, the older one first. Distributions make one a link to the other. */
 export const rpmDirectories: readonly string[] = ['/var/lib/rpm', '/usr/lib/sysimage/rpm'];
-/** rpm writes a scriptlet into a file of such a name, runs it and removes it. */
+/** rpm writes a scriptlet into a file with this prefix, runs it and removes it. */
 export const scriptletPrefix = 'rpm-tmp.';
 
-/** What the name of a package file says. */
+/** The parts of the name of a package file. */
 export interface PackageFile {
   package: string;
   /** `[EPOCH:]VERSION[-REVISION]`. */
@@ -108,18 +119,18 @@ export interface PackageFile {
   architecture?: string;
 }
 
-/** As deb-control(5) has it; single letters count too. */
+/** A package name by deb-control(5), but also with a single letter. */
 const debName = '[a-z0-9][a-z0-9+.-]*';
-/** dpkg-name(1): `NAME_VERSION_ARCH.deb`. Files are renamed: what does not have that form still begins with the name. */
+/** `NAME_VERSION_ARCH.deb` (dpkg-name(1)). Of a renamed file that has not this form only the name is used. */
 const debFile = new RegExp(`^(${debName})(?:_(?:([^_]+)(?:_([^_]*))?|.*))?\\.deb$`, 's');
 const rpmFile = /^(.+?)(?:-([^-]+-[^-]+)\.(\w+))?\.rpm$/s;
-/** `libc6:amd64.list`: of a package that can be installed for several architectures the name has it. */
+/** `NAME[:ARCH].KIND`, such as `libc6:amd64.list`. Only names of multi-arch packages contain the architecture. */
 const infoFile = new RegExp(`^(${debName})(?::[a-z0-9-]+)?\\.([^.]+)$`);
 
-/** The name of a file cannot be longer (NAME_MAX). */
+/** Maximum length of a file name (NAME_MAX). */
 const maxNameChars = 255;
 
-/** Matches the last part of a path with a pattern of at most three groups. */
+/** Matches the last part of a path against a pattern whose groups are name, version and architecture. */
 function partsOf(pattern: RegExp, file: string): PackageFile | undefined {
   const start = file.lastIndexOf('/') + 1;
   if (file.length - start > maxNameChars) return undefined;
@@ -133,17 +144,17 @@ function partsOf(pattern: RegExp, file: string): PackageFile | undefined {
       };
 }
 
-/** apt writes what a version has and a file's name should not have as `%3a`: an epoch's colon. */
+/** Decodes percent signs: apt writes the colon after an epoch as `%3a` in a file name. */
 const unescaped = (version: string): string =>
   version.replaceAll(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
-/** Undefined: it is not called like a .deb, or its name cannot begin with a package's. */
+/** Parses the path of a .deb file. Undefined: it has another suffix, or does not begin with a package name. */
 export const parseDebFile = (file: string): PackageFile | undefined => partsOf(debFile, file);
 
-/** Undefined: it is not called like an .rpm. */
+/** Parses the path of an .rpm file. Undefined: it has another suffix. */
 export const parseRpmFile = (file: string): PackageFile | undefined => partsOf(rpmFile, file);
 
-/** `NAME[:ARCH].KIND` in dpkg's info directory. Undefined: dpkg gives no file such a name. */
+/** Parses the name of a file in the info directory of dpkg. Undefined: dpkg gives no file such a name. */
 export function parseInfoFile(name: string): { package: string; kind: string } | undefined {
   const [, owner, kind] = name.length > maxNameChars ? [] : (infoFile.exec(name) ?? []);
   return owner === undefined || kind === undefined ? undefined : { package: owner, kind };

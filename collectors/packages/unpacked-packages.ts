@@ -1,4 +1,4 @@
-// Which package the scripts in dpkg's tmp.ci are of: the one whose control file was unpacked in the same moment.
+// Finds the package of a script in dpkg's tmp.ci: the package whose control file was unpacked at the same moment.
 
 /** A package as its control file names it. */
 interface UnpackedPackage {
@@ -7,27 +7,35 @@ interface UnpackedPackage {
 }
 
 export interface UnpackedPackages {
-  /** A control file was read. `bornMs`: when it was created, in milliseconds since 1970; NaN: the file system does not keep it. */
+  /**
+   * Adds a control file. `bornMs`: its creation in milliseconds since 1970; NaN: the file system does not record it.
+   */
   add(unpacked: UnpackedPackage, bornMs: number): void;
-  /** dpkg begins or ends to unpack. */
+  /** Must be called when dpkg begins or ends to unpack a package. */
   reset(): void;
   /**
-   * Finds the package of a script that was created then, now or later. Undefined: not known. `isCertain`: a control file that comes
-   * later could not be nearer.
+   * Returns a function that finds the package of a script created at `bornMs` among the control files known at the time
+   * of the call. Undefined: not known. `isCertain`: no control file that comes later can be nearer.
    */
   finder(bornMs: number): () => { unpacked: UnpackedPackage; isCertain: boolean } | undefined;
 }
 
-/** Files of one package are created within some milliseconds of each other: dpkg-deb unpacks them from one archive. */
+/**
+ * The control files of one package are created within some milliseconds of each other: dpkg-deb unpacks them from one
+ * archive.
+ */
 const sameMomentMs = 5;
-/** On a busy host dpkg-deb may be stopped between two of them; dpkg takes longer to begin with the next package. */
+/**
+ * The same on a busy host, where dpkg-deb may be interrupted between two files. dpkg needs longer to begin with the
+ * next package.
+ */
 const maxApartMs = 20;
-/** The events of several packages may come at once. */
+/** Maximum number of control files: the events of several packages may come at once. */
 const maxKept = 16;
 
 export function openUnpackedPackages(): UnpackedPackages {
   let kept: { unpacked: UnpackedPackage; bornMs: number }[] = [];
-  /** Where the creation is not kept: the control file that came since dpkg began to unpack. */
+  /** For file systems that do not record the creation: the control file that came since dpkg began to unpack. */
   let current: { control: UnpackedPackage | undefined } = { control: undefined };
   const nearest = (bornMs: number) => {
     const apartMs = (one: { bornMs: number }): number => Math.abs(one.bornMs - bornMs);
@@ -45,7 +53,7 @@ export function openUnpackedPackages(): UnpackedPackages {
     },
     finder(bornMs) {
       if (!Number.isNaN(bornMs)) return () => nearest(bornMs);
-      // What is unpacked next has a control file of its own.
+      // `reset` makes a new object for the next package, so that this one stays with the script.
       const own = current;
       return () => own.control && { unpacked: own.control, isCertain: true };
     },

@@ -1,4 +1,4 @@
-// Everything that /proc shows of one process, in one value.
+// Reads all that the agent needs of one process from /proc, as one value.
 
 import type { InferredBasis } from '../event/reasons.ts';
 import type { Host } from '../host/host.ts';
@@ -16,58 +16,64 @@ export interface ProcessDetails {
   groupId: number;
   /** Device number of the controlling terminal; 0: none. */
   tty: number;
-  /** Effective, as are `userGroupId` and all ids that do not say otherwise. */
+  /** Effective user id. `userGroupId` is the effective group id. */
   userId: number;
   realUserId: number;
   savedUserId: number;
   userGroupId: number;
   realUserGroupId: number;
   savedUserGroupId: number;
-  /** At most `maxSupplementalGroups` of them. Undefined: not known. */
+  /** The first `maxSupplementalGroups` ids. Undefined: not known. */
   supplementalGroupIds: readonly number[] | undefined;
   supplementalGroupsTruncated: boolean;
   loginUserId: number | undefined;
-  /** The mapped file. Undefined for a kernel thread, and where it may not be read. */
+  /** The mapped file. Undefined: a kernel thread or a zombie, or the file may not be read. */
   exe: string | undefined;
-  /** What it was started by: the script where it runs one, else `exe`. */
+  /** The script if the process runs one, else `exe`. */
   filename: string | undefined;
-  /** Why `filename` is not `exe`. */
+  /** Why `filename` is a conclusion; undefined: it is `exe`. */
   inferredFrom: InferredBasis | undefined;
-  /** At most `maxDetailArgsBytes` of them. Undefined also where they were known and not read. */
+  /** The first `maxDetailArgsBytes` bytes of the arguments. Undefined also if they were known already and not read. */
   args: string[] | undefined;
   argsTruncated: boolean;
   workingDirectory: string | undefined;
   cgroupPath: string | undefined;
-  /** Its root is the host's root, so that its paths mean what they mean to us. */
+  /** Whether its root is the root of the host, so that its paths lead to the same files as for the agent. */
   hostRoot: boolean;
-  /** A container's id, where it runs in one. */
+  /** Id of its container; undefined: it is in none. */
   containerId: string | undefined;
 }
 
-/** Bytes of arguments that are kept of each process in the table: a host has many, and each may have megabytes. */
+/**
+ * Maximum size in bytes of the arguments of each process in the table: a host has many processes, and each may have
+ * megabytes.
+ */
 export const maxDetailArgsBytes = 8 * 1024;
 
-/** A process can have 65536 supplemental groups (credentials(7)). */
+/** Maximum number of supplementary groups that are kept; a process can have 65536 (credentials(7)). */
 export const maxSupplementalGroups = 64;
 
-/** Most processes have none: these share one list. */
+/** The list of processes without supplementary groups, which most have; they share one object. */
 const noGroups: readonly number[] = [];
 
 const keptGroups = (ids: number[] | undefined): readonly number[] | undefined =>
   ids?.length === 0 ? noGroups : ids?.slice(0, maxSupplementalGroups);
 
+/** The namespaces and files of the host, by which a process in a container is recognized. */
 export interface HostNamespaces {
   pid: string;
   /** Mount namespaces, see `readHostMounts`. */
   mounts: readonly string[];
-  /** Device and inode of `/`, and of the package databases' directories. */
+  /** Device and inode of `/`. */
   root: string;
+  /** Device and inode of the directory of each package database, by path. */
   databases: ReadonlyMap<string, string>;
 }
 
-/** Where package databases are, in a container as on the host. */
+/** The directories of package databases, on the host and in containers. */
 const databaseDirectories = [dpkgDirectory, ...rpmDirectories];
 
+/** Reads the namespaces of the agent as those of the host. Throws if /proc is not mounted. */
 export function readHostNamespaces(proc: Proc): HostNamespaces {
   const ownNamespaces = proc.readNamespaces('self');
   const root = proc.readIdentityInside('self', '/');
@@ -81,11 +87,11 @@ export function readHostNamespaces(proc: Proc): HostNamespaces {
 }
 
 /**
- * The container that a process is in. A namespace alone makes no container: systemd gives services mount namespaces,
- * and an attacker can make either kind in one command; the host's package database written from there is still the
- * host's. So: other namespaces, none of the host's package databases, and another root or a pid namespace of its own; or
- * mounts in the user namespace of a user other than root, which are not read.
- * Undefined: the process has ended.
+ * Determines whether a process is in a container. Other namespaces are not enough: systemd gives services mount
+ * namespaces, an attacker can create pid and mount namespaces with one command, and a process in them can still write
+ * the package database of the host. A process is in a container if it has other namespaces and does not see a package
+ * database of the host, and has another root or pid namespace; or if its mounts are in the user namespace of a user
+ * other than root, since those are not read. Undefined: the process has ended.
  */
 function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
   const ownNamespaces = proc.readNamespaces(pid);
@@ -93,12 +99,12 @@ function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: s
   const isSeparate = ownNamespaces.pid !== host.pid || !host.mounts.includes(ownNamespaces.mnt);
   const namespace = ownNamespaces.pid === host.pid ? ownNamespaces.mnt : ownNamespaces.pid;
   const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
-  // Of a user who is not root here: what is in there is of no consequence to the host, and not to be touched.
+  // The namespace of a user other than root cannot change packages of the host, and reading its files may block.
   const inside = proc.filesInside(pid);
   if (inside === undefined) return isSeparate ? { hostRoot: false, containerId: nameOf() } : undefined;
   const seesHostDatabase =
     isSeparate && [...host.databases].some(([directory, identity]) => inside.identityOf(directory) === identity);
-  // Last: while this can be read, so could all before it.
+  // Read last: if the root can still be read, all reads before it were of a live process.
   const root = inside.identityOf('/');
   if (root === undefined) return undefined;
   const hostRoot = root === host.root;
@@ -107,7 +113,7 @@ function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: s
   return { hostRoot, containerId: nameOf() };
 }
 
-/** `argsKnown`: the arguments were observed otherwise and are not read. Undefined: no such process. */
+/** Reads a process. `argsKnown`: the arguments were observed otherwise and are not read. Undefined: no such process. */
 export function inspectProcess(
   host: Host,
   namespaces: HostNamespaces,
@@ -119,14 +125,14 @@ export function inspectProcess(
   const { proc } = host;
   const stat = proc.readStat(pid);
   const status = proc.readStatus(pid);
-  // A zombie has no files any more, but its parent and session stand.
+  // A zombie has no files any more, but its parent and session can be read.
   if (stat === undefined || status === undefined) return undefined;
   const exe = proc.readExe(pid);
   const cmdline = argsKnown ? undefined : proc.readCmdline(pid, maxDetailArgsBytes);
   const cgroupPath = proc.readCgroupPath(pid);
   const workingDirectory = proc.readCwd(pid);
   const location = locationOf(proc, pid, namespaces, cgroupPath);
-  // It has ended on the way: half of the truth would be taken for the whole.
+  // The process ended during the reads: an incomplete result would be taken for a complete one.
   if (exe !== undefined && location === undefined) return undefined;
   const script =
     exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory, (file) => hasShebang(host, file));
@@ -158,7 +164,7 @@ export function inspectProcess(
   };
 }
 
-/** The process table's view of a host's /proc; `namespaces` as they were when the agent began. */
+/** The view of /proc for the process table. `namespaces`: read once, when the agent starts. */
 export function openProcView(host: Host, namespaces = readHostNamespaces(host.proc)) {
   const { proc } = host;
   return {

@@ -1,19 +1,22 @@
-// Parses the files of /proc/PID (proc(5)): text in, plain values out.
+// Parses the text of the files in /proc/PID (proc(5)).
 
 export interface ProcStat {
   pid: number;
-  /** One letter: R, S, D, Z (ended, not yet reaped) ... */
+  /** State letter: R, S, D, Z (zombie) and others. */
   state: string;
   parentPid: number;
   groupId: number;
   sessionId: number;
   /** Device number of the controlling terminal; 0: none. */
   tty: number;
-  /** Clock ticks (1/100 s) since boot, time asleep included. */
+  /** Clock ticks (1/100 s) since boot, including suspend. */
   startTicks: number;
 }
 
-/** /proc/PID/stat. The name in parentheses may hold anything, also `) `: the last one counts. Undefined when it is torn. */
+/**
+ * Parses /proc/PID/stat. The name in parentheses may contain `)`, so that the last one ends it. Undefined: the text is
+ * incomplete.
+ */
 export function parseStat(text: string): ProcStat | undefined {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
@@ -42,10 +45,11 @@ export interface ProcStatus {
   realGroupId: number;
   effectiveGroupId: number;
   savedGroupId: number;
-  /** Undefined: the line is not there or torn. */
+  /** Undefined: the line is missing or incomplete. */
   supplementalGroupIds: number[] | undefined;
 }
 
+/** Parses /proc/PID/status. Undefined: the text is incomplete. */
 export function parseStatus(text: string): ProcStatus | undefined {
   const numbers = (key: string): number[] | undefined =>
     new RegExp(`^${key}:([\\t \\d]*)\\n`, 'm')
@@ -79,7 +83,10 @@ export function parseStatus(text: string): ProcStatus | undefined {
   };
 }
 
-/** /proc/PID/cmdline: arguments, each ended by NUL. A process that has overwritten them may leave off the last one. */
+/**
+ * Parses /proc/PID/cmdline: arguments that each end in NUL. If the process has overwritten them, the last NUL may be
+ * missing.
+ */
 export function parseCmdline(text: string): string[] {
   if (text === '') return [];
   const args = text.split('\0');
@@ -88,9 +95,9 @@ export function parseCmdline(text: string): string[] {
 }
 
 /**
- * The path in /proc/PID/cgroup: of systemd's own hierarchy where it has one (cgroup v1), else of the unified one. Where there
- * are both (hybrid), container engines make their groups in the v1 hierarchies alone: in the unified one a container's
- * processes stay in the unit of its engine.
+ * Finds the cgroup path in /proc/PID/cgroup: in systemd's own hierarchy if there is one (cgroup v1), else in the
+ * unified one. With both (hybrid), container engines create groups only in the v1 hierarchies: in the unified one the
+ * processes of a container are in the unit of the engine.
  */
 export function parseCgroupPath(text: string): string | undefined {
   return /^\d+:name=systemd:(.*)$/m.exec(text)?.[1] ?? /^0::(.*)$/m.exec(text)?.[1];
@@ -104,13 +111,16 @@ export function systemdUnit(cgroupPath: string): string | undefined {
     .find((part) => /^[^.].*\.(service|scope|socket|mount|swap|slice)$/.test(part));
 }
 
-/** Whose service manager a cgroup path is below (`user@1000.service`); undefined: the system's. The outermost: users name those below. */
+/**
+ * User id of the service manager of a cgroup path (`user@1000.service`); undefined: the system manager. The outermost
+ * one counts, since users choose the names below.
+ */
 export function userOfManager(cgroupPath: string): number | undefined {
   const id = /\/user@(\d+)\.service(?:\/|$)/.exec(cgroupPath)?.[1];
   return id === undefined ? undefined : Number(id);
 }
 
-/** The container in a cgroup path, as docker, podman, containerd, CRI-O, LXC and systemd-nspawn name it. */
+/** The container id in a cgroup path of docker, podman, containerd, CRI-O, LXC or systemd-nspawn. */
 export function containerOfCgroup(cgroupPath: string): string | undefined {
   const id = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:\/|$)/.exec(cgroupPath)?.[1];
   if (id !== undefined) return id;
@@ -121,7 +131,7 @@ export function containerOfCgroup(cgroupPath: string): string | undefined {
   );
 }
 
-/** A readable name of a controlling terminal's device number: `pts/3`, `tty1`; undefined for other devices. */
+/** The name of a controlling terminal by its device number: `pts/3`, `tty1`; undefined for other devices. */
 export function terminalName(device: number): string | undefined {
   const { major, minor } = deviceNumbers(device);
   if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
@@ -129,7 +139,7 @@ export function terminalName(device: number): string | undefined {
   return undefined;
 }
 
-/** major and minor of a device number as proc_pid_stat(5) packs it. */
+/** Major and minor number of a device number, as packed in /proc/PID/stat (proc_pid_stat(5)). */
 export const deviceNumbers = (device: number): { major: number; minor: number } => ({
   major: (device >>> 8) & 0xfff,
   minor: (device & 0xff) | ((device >>> 12) & 0xfff00),

@@ -2,10 +2,13 @@
 
 import type { Proc } from './read-proc.ts';
 
-/** /proc's start and that of a record can be so far apart, in clock ticks. */
+/** Maximum difference in clock ticks between the start of a process in /proc and in its record. */
 const toleranceTicks = 2;
 
-/** Looks which processes there are; the answer holds for that moment. Of one that waits to be reaped it says false. */
+/**
+ * Lists the processes now. The returned function says whether one of them has the entity_id and runs; a zombie does
+ * not.
+ */
 export function processesAlive(proc: Proc): (entityId: string) => boolean {
   const boot = proc.readBootId().slice(0, 8);
   const pids = new Set(proc.listPids());

@@ -1,54 +1,67 @@
-// Reads a process's files under /proc. A process that has ended reads as undefined: that is no error.
+// Reads the files of a process in /proc. If the process has ended, the result is undefined, not an error.
 
 import { fileIdentity } from '../host/file-identity.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { tryRead } from '../host/read-faults.ts';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
 
-/** Files as one process sees them. To be read at once: the process may enter another user namespace at any time. */
+/**
+ * Files as seen by one process. They must be read at once, because the process may enter another user namespace at any
+ * time.
+ */
 export interface FilesInside {
-  /** Device and inode of a file; `/` for the root. */
+  /** Device and inode of a file; `/` is the root of the process. */
   identityOf(file: string): string | undefined;
-  /** The same of the file that the process has mapped. */
+  /** Device and inode of the file that the process has mapped. */
   mappedIdentity(): string | undefined;
 }
 
 /** /proc of one host. */
 export interface Proc {
-  /** /proc/PID/stat; also of a thread, by its id. */
+  /** Reads /proc/PID/stat; also of a thread, by its id. */
   readStat(pid: number): ProcStat | undefined;
-  /** /proc/PID/status; also of a thread, by its id. */
+  /** Reads /proc/PID/status; also of a thread, by its id. */
   readStatus(pid: number): ProcStatus | undefined;
-  /** Arguments of a live process, `maxBytes` of them at most; undefined also for a kernel thread, which has none. */
+  /**
+   * Reads the first `maxBytes` bytes of the arguments of a live process; undefined also for a kernel thread, which has
+   * none.
+   */
   readCmdline(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
-  /** The mapped file, as the process's own mount namespace names it; the kernel's ` (deleted)` is taken off. */
+  /** Path of the mapped file in the mount namespace of the process, without the suffix ` (deleted)` of the kernel. */
   readExe(pid: number): string | undefined;
   readCwd(pid: number): string | undefined;
   readCgroupPath(pid: number): string | undefined;
   /** The user id of the login; undefined: there was no login, or the kernel does not record it. */
   readLoginUserId(pid: number): number | undefined;
-  /** The inode numbers that identify a process's namespaces. */
+  /** The links that identify the namespaces of a process, such as `mnt:[4026531841]`. */
   readNamespaces(pid: number | 'self'): { pid: string; mnt: string } | undefined;
-  /** What several reads of one process begin with: it is asked once whether they are safe. Undefined: they are not (`mayReadInside`). */
+  /**
+   * Checks once whether files can be read as seen by the process, for several reads. Undefined: they cannot
+   * (`mayReadInside`).
+   */
   filesInside(pid: number): FilesInside | undefined;
-  /** Device and inode of a file as a process sees it: `/` for its root. Undefined also where reading it is not safe (`mayReadInside`). */
+  /**
+   * Device and inode of a file as seen by a process; `/` is its root. Undefined also if it is not safe to read it
+   * (`mayReadInside`).
+   */
   readIdentityInside(pid: number | 'self', file: string): string | undefined;
-  /** The same of the file that the process has mapped. */
+  /** Device and inode of the file that the process has mapped; undefined as for `readIdentityInside`. */
   readMappedIdentity(pid: number): string | undefined;
   /**
-   * Whether files can be read as the process sees them. In a user namespace any user can mount file systems that never answer
-   * (FUSE below an overlay: stat(2) of such a root never returned), and the read would block the agent. Mounts
+   * Whether files can be read as seen by the process. In a user namespace any user can mount file systems that never
+   * answer (FUSE below an overlay: stat(2) of such a root never returned), and the read would block the agent. Mounts
    * of root, on the host or in namespaces, are trusted.
    */
   mayReadInside(pid: number): boolean;
   /**
-   * The mount namespaces where the host's files are: our own and, where it has the same root, that of pid 1. As a service the
-   * agent has one to itself (systemd.exec(5), PrivateMounts=): it sees the host's files there, but no other process is in it.
+   * The mount namespaces with the files of the host: that of the agent and, if it has the same root, that of pid 1. As
+   * a service the agent has a mount namespace of its own (systemd.exec(5), PrivateMounts=) with the files of the host,
+   * but no other process is in it.
    */
   readHostMounts(): readonly string[];
   /** The pids of all processes. */
   listPids(): number[];
-  /** The ids of a process's threads, its own among them; empty when it has ended. */
+  /** The ids of the threads of a process, including its own; empty if it has ended. */
   listThreads(pid: number): number[];
   readBootId(): string;
 }
@@ -59,7 +72,7 @@ export function openProc(files: HostFiles): Proc {
   const namespaceOf = (pid: number | 'self', kind: 'user' | 'mnt'): string | undefined =>
     readLink(`/proc/${pid}/ns/${kind}`);
   const ownUsers = namespaceOf('self', 'user');
-  /** Neither our own nor pid 1's changes while the agent runs. */
+  /** Read once: neither the agent nor pid 1 changes its mount namespace while the agent runs. */
   let hostMounts: readonly string[] | undefined;
 
   const readStatus = (pid: number): ProcStatus | undefined => {

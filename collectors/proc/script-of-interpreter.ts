@@ -7,9 +7,9 @@ import { readHead, withFile } from '../host/read-file.ts';
 import { parseInterpreterRun } from '../process/interpreters.ts';
 
 /**
- * The script's absolute path, or undefined when it runs none (`sh -c`, an interactive shell). The kernel starts a
- * script as `INTERPRETER [ARGUMENT] SCRIPT ...` (execve(2)), so there is one argument at most in front of it, and only
- * a file that begins with `#!` counts: `python3 x.py` is what it says it is, a run of python3.
+ * The absolute path of the script, or undefined if no script runs (`sh -c`, an interactive shell). The kernel starts a
+ * script as `INTERPRETER [ARGUMENT] SCRIPT ...` (execve(2)), so that at most one argument precedes the script, and only
+ * a file that begins with `#!` counts: `python3 x.py` of a file without it is a run of python3.
  */
 export function scriptOfInterpreter(
   executable: string,
@@ -24,17 +24,20 @@ export function scriptOfInterpreter(
   return file && beginsWithShebang(file) ? file : undefined;
 }
 
-/** The file begins with `#!`. False where it cannot be read. */
+/** Whether the file begins with `#!`. False if it cannot be read. */
 export const hasShebang = (files: Pick<HostFiles, 'open'>, file: string): boolean => headOf(files, file, 2) === '#!';
 
-/** What the kernel puts before a script's path: the program that its first line names, and one argument (execve(2)). */
+/**
+ * The arguments that the kernel puts in front of the path of a script: the interpreter in its first line, and one
+ * argument (execve(2)).
+ */
 export function shebangCommand(files: Pick<HostFiles, 'open'>, file: string): string[] | undefined {
   const [, interpreter, argument] = /^#![ \t]*([^\s\0]+)[ \t]*([^\n\0]*)/.exec(headOf(files, file, 256) ?? '') ?? [];
   if (interpreter === undefined) return undefined;
   return argument?.trimEnd() ? [interpreter, argument.trimEnd()] : [interpreter];
 }
 
-/** The program that a script's first line names; undefined: no script, or not to be read. */
+/** The interpreter in the first line of a script; undefined: the file is no script, or cannot be read. */
 export const shebangInterpreter = (files: Pick<HostFiles, 'open'>, file: string): string | undefined =>
   shebangCommand(files, file)?.[0];
 

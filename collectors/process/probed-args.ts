@@ -1,8 +1,8 @@
-// Compares arguments that /proc shows with the beginning of them that an entry probe has recorded.
+// Compares the arguments in /proc with the first ones, which an entry probe has recorded.
 
 /**
- * Whether these are the arguments whose beginning was recorded; the last one recorded may be cut, within a character too. If not,
- * the process has run another program by the time that /proc was read, or has overwritten its arguments.
+ * Whether `args` begin with the recorded arguments, the last of which may be cut, also within a character. If not, the process ran
+ * another program when /proc was read, or has overwritten its arguments.
  */
 export function beginAsRecorded(args: readonly string[], recorded: readonly string[]): boolean {
   const last = recorded.length - 1;

@@ -1,12 +1,12 @@
-// The processes at start, as ps(1) lists them.
+// Lists the processes at the start of the agent, by ps(1) and /proc.
 
 import psList from 'ps-list';
 import { errorMessage } from '../error-message.ts';
 import type { Proc } from '../proc/read-proc.ts';
 
 /**
- * The pids of all processes: ps-list's, and those that only /proc shows (ps-list leaves out its own ps). Where ps is not
- * installed or fails, /proc alone; `fault` then says so.
+ * The pids of all processes from ps-list, and those that only /proc shows (ps-list leaves out its own ps). If ps is not
+ * installed or fails, the pids are from /proc only, and `fault` has the reason.
  */
 export async function snapshotPids(proc: Proc, list = listByPs): Promise<{ pids: number[]; fault?: string }> {
   try {
@@ -14,14 +14,17 @@ export async function snapshotPids(proc: Proc, list = listByPs): Promise<{ pids:
   } catch (error) {
     return {
       pids: proc.listPids(),
-      fault: `ps gave no list of processes, /proc is read alone: ${errorMessage(error)}`,
+      fault: `ps could not list the processes, the agent reads only /proc: ${errorMessage(error)}`,
     };
   }
 }
 
 const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
-/** ps-list starts `ps` with what `process.env` is, and takes no other: that is another one until it has ended. */
+/**
+ * ps-list has no option for the environment of `ps`, and passes `process.env`. It is therefore replaced until ps has
+ * ended.
+ */
 async function listByPs(): Promise<number[]> {
   const agentEnvironment = process.env;
   process.env = environment;

@@ -1,4 +1,4 @@
-// The fallback sensor: polls /proc. A process that starts and ends between two polls is missed.
+// The fallback sensor, which polls /proc. It misses processes that start and end between two polls.
 
 import { errorMessage } from '../error-message.ts';
 import type { Host } from '../host/host.ts';
@@ -6,11 +6,11 @@ import { maxDetailArgsBytes } from '../proc/inspect-process.ts';
 import { hasShebang, scriptOfInterpreter } from '../proc/script-of-interpreter.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 
-/** The slice of /proc that polling needs. */
+/** The part of /proc that polling reads. */
 export interface ProcPoll {
   listPids(): number[];
   readStat(pid: number): { startTicks: number; parentPid: number } | undefined;
-  /** What the process runs now; undefined: ended, or a kernel thread. */
+  /** The current program of a process; undefined: it has ended, or is a kernel thread. */
   readProgram(pid: number): Program | undefined;
   beginsWithShebang(file: string): boolean;
 }
@@ -25,19 +25,22 @@ export interface Program {
 interface Watched {
   startTicks: number;
   program: Program | undefined;
-  /** Turns in which the process is still read every time; after that it counts as settled and is read less often. */
+  /**
+   * Number of further turns in which the process is read every time. After that it counts as settled, and is read less
+   * often.
+   */
   youngTurns: number;
 }
 
-/** Turns during which a new process is expected to call execve. */
+/** Number of turns within which a new process is expected to call execve. */
 const youngTurns = 20;
-/** Settled processes are read again once in this many turns. */
+/** Number of turns between two reads of a settled process. */
 const settledEvery = 10;
 
 const sameProgram = (a: Program | undefined, b: Program | undefined): boolean =>
   a?.exe === b?.exe && a?.args.length === b?.args.length && (a?.args.every((arg, i) => arg === b?.args[i]) ?? true);
 
-/** Compares /proc with the previous poll. Processes of the first poll are known, not new. */
+/** Returns a function that compares /proc with its previous call. The first call returns no forks and execs. */
 export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => ProcessRecord[] {
   const watched = new Map<number, Watched>();
   let turn = 0;
@@ -82,7 +85,7 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       if (process !== undefined && !readSettled) {
         if (process.youngTurns === 0) continue;
         process.youngTurns--;
-        // A change is examined below: the pid may have gone to another process.
+        // The program has changed. Check below whether another process has the pid now.
         const program = proc.readProgram(pid);
         if (program === undefined || sameProgram(program, process.program)) continue;
       }
@@ -95,10 +98,10 @@ export function createProcComparison(proc: ProcPoll): (nowNs: BootNs) => Process
       if (process !== undefined) end(pid);
       arrivals.push({ pid, ...stat });
     }
-    // Parents before their children.
+    // Report parents before their children.
     arrivals.sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
     for (const { pid, startTicks, parentPid } of arrivals) {
-      // Until it calls execve a child runs its parent's program.
+      // A child runs the program of its parent until it calls execve.
       const process: Watched = { startTicks, program: watched.get(parentPid)?.program, youngTurns };
       watched.set(pid, process);
       if (!first) {
@@ -130,19 +133,22 @@ type OnRecords = (records: ProcessRecord[]) => void;
 
 export interface ProcfsSensorOptions {
   host: Host;
-  /** Least milliseconds between polls; the interval grows on a busy or slow host, so that polling costs at most a twentieth of a core. */
+  /**
+   * Minimum time between two polls. The interval grows on a busy or slow host, so that polling costs at most 5 % of a
+   * core.
+   */
   pollIntervalMs: number;
   onFault(fault: string): void;
 }
 
 export interface ProcfsSensor {
-  /** Begins to poll. `onRecords` is given what each turn found, in the order of its time. */
+  /** Begins to poll. `onRecords` receives the records of each turn in the order of their time. */
   start(onRecords: OnRecords): void;
   state(): { intervalMs: number; turns: number; records: number };
   stop(): Promise<void>;
 }
 
-/** The largest share of a core that polling may take. */
+/** Maximum share of one core for polling. */
 const maxShare = 1 / 20;
 const maxIntervalMs = 2000;
 
@@ -161,9 +167,9 @@ export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): Pro
       state.records += records.length;
       if (records.length > 0) onRecords(records);
     } catch (error) {
-      options.onFault(`a look at /proc failed: ${errorMessage(error)}`);
+      options.onFault(`/proc could not be polled: ${errorMessage(error)}`);
     }
-    // CPU time, not elapsed time: the agent must not poll less because other programs keep the host busy.
+    // CPU time, not elapsed time: the agent must not poll less often because other programs use the CPU.
     const { user, system } = process.cpuUsage(begun);
     const tookMs = (user + system) / 1000;
     state.intervalMs = Math.min(

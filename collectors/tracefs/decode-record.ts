@@ -1,11 +1,13 @@
-// Turns the bytes of a trace record into a process record, by the formats that this kernel gives.
+// Decodes the bytes of a trace record into a process record, by the `format` files of the running kernel.
 
 import { linux } from '../linux/linux-abi.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { type EventField, type EventFormat, fieldOf } from './event-format.ts';
 import { argvBlocks, attemptArgBytes, attemptArgs } from './probe-definition.ts';
 
-/** Undefined: nothing that matters. Throws RangeError when the record is shorter than its format says. */
+/**
+ * Decodes one record. Undefined: the record is not needed. Throws RangeError if the record is shorter than its format.
+ */
 export type RecordDecoder = (page: Buffer, offset: number, length: number, timeNs: BootNs) => ProcessRecord | undefined;
 
 function readText(page: Buffer, offset: number, length: number, field: EventField): string | undefined {
@@ -19,7 +21,7 @@ function readText(page: Buffer, offset: number, length: number, field: EventFiel
   return page.toString('utf8', begin, nul < 0 || nul > begin + size ? begin + size : nul);
 }
 
-/** `task:task_newtask`: who made which task, and whether that is a thread. */
+/** `task:task_newtask`: a new task, its creator, and whether it is a thread. */
 export function decodeNewTask(format: EventFormat): RecordDecoder {
   const creator = fieldOf(format, 'common_pid').offset;
   const pid = fieldOf(format, 'pid').offset;
@@ -78,8 +80,8 @@ export function decodeExit(format: EventFormat): RecordDecoder {
 }
 
 /**
- * Our probe at a program's entry point: argc, then the bytes from argv[0] on, as the kernel laid them on the stack: each
- * argument with its NUL, then the environment, which is not read.
+ * The entry probe of a program (`entryProbe`). The record has argc and then the bytes from argv[0] on, as they are on
+ * the stack: each argument ends in NUL, and after the last one follows the environment, which is not read.
  */
 export function decodeArgv(format: EventFormat, image: string): RecordDecoder {
   const pid = fieldOf(format, 'common_pid').offset;
@@ -108,7 +110,7 @@ export function decodeArgv(format: EventFormat, image: string): RecordDecoder {
   };
 }
 
-/** Our event probe on execve and execveat. */
+/** The event probe on execve and execveat (`attemptProbe`). */
 export function decodeAttempt(format: EventFormat): RecordDecoder {
   const tid = fieldOf(format, 'common_pid').offset;
   const fields = Array.from({ length: attemptArgs }, (_, i) => fieldOf(format, `a${i}`));

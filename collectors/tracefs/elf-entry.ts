@@ -1,12 +1,13 @@
-// Finds the file offset of an ELF file's entry point, where a uprobe is set.
+// Finds the file offset of the entry point of an ELF file, at which the entry probe is set.
 
 import { linux } from '../linux/linux-abi.ts';
 
-/** They hold the program headers of every ordinary file. */
+/** Size of the part of a file that is read: the program headers of ordinary files are within it. */
 export const elfHeadBytes = 4096;
 
 /**
- * The file offset of `e_entry` in a 64-bit little-endian ELF file, from its first `elfHeadBytes` (elf(5)). Undefined when it is no such file, or its entry lies in no segment.
+ * The file offset of `e_entry` in a 64-bit little-endian ELF file, from its first `elfHeadBytes` (elf(5)). Undefined:
+ * the file is no such file, or no loaded segment contains the entry point.
  */
 export function elfEntryOffset(head: Buffer): number | undefined {
   if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;

@@ -1,20 +1,20 @@
-// Reads the text of a trace event's `format` file: its number and where its fields stand.
+// Parses the `format` file of a trace event: the number of the event, and the position of each field.
 
 export interface EventField {
-  /** Bytes from the record's start. */
+  /** Bytes from the start of the record. */
   offset: number;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
 }
 
 export interface EventFormat {
   name: string;
-  /** The first u16 of each record. */
+  /** Number of the event, which is the first u16 of each record. */
   id: number;
   fields: ReadonlyMap<string, EventField>;
 }
 
-/** Parses a `format` file, or `events/header_page`, which has fields alone (name '' and id -1). */
+/** Parses a `format` file, or `events/header_page`, which has only fields (name '' and id -1). */
 export function parseEventFormat(text: string): EventFormat {
   const fields = new Map<string, EventField>();
   for (const [, declaration = '', offset, size] of text.matchAll(
@@ -31,7 +31,7 @@ export function parseEventFormat(text: string): EventFormat {
   };
 }
 
-/** Throws when the event has no such field: the kernel is one that this program does not know. */
+/** Finds a field. Throws if the kernel's event has no such field. */
 export function fieldOf(format: EventFormat, name: string): EventField {
   const field = format.fields.get(name);
   if (field === undefined) throw new Error(`trace event ${format.name} has no field ${name} on this kernel`);

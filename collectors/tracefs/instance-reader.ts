@@ -1,4 +1,4 @@
-// Reads what an instance's ring buffers hold, and decodes it.
+// Reads and decodes the records in the ring buffers of a tracing instance.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,22 +10,22 @@ import type { Instance } from './instance.ts';
 import { visitPage } from './ring-buffer-page.ts';
 
 export interface ReadCounts {
-  /** Records that the kernel overwrote before they were read. */
+  /** Number of records that the kernel overwrote before the agent read them. */
   lost: number;
   malformedPages: number;
-  /** Records shorter than their format, or with text outside themselves. */
+  /** Number of records that are shorter than their format, or whose text begins or ends outside of the record. */
   undecodable: number;
 }
 
 export interface InstanceReader {
-  /** One for each CPU, for poll(2). */
+  /** One descriptor for each CPU, for poll(2). */
   fds: readonly number[];
-  /** From now on records of this event are decoded so; the newest decoder of a number counts. */
+  /** Sets the decoder of an event, in place of an earlier one with the same number. */
   register(format: EventFormat, decode: RecordDecoder): void;
-  /** Takes all that is there, of one CPU after the other, each in order. */
+  /** Appends all records in the buffers, one CPU after the other, each CPU in order. */
   readAll(records: ProcessRecord[]): void;
   counts: Readonly<ReadCounts>;
-  /** Must come before the instance is removed. */
+  /** Must be called before the instance is removed. */
   close(): void;
 }
 
@@ -44,11 +44,11 @@ export function openInstanceReader(instance: Instance): InstanceReader {
     const { O_RDONLY, O_NONBLOCK } = fs.constants;
     for (const cpu of cpus) fds.push(fs.openSync(cpuFile(cpu, 'trace_pipe_raw'), O_RDONLY | O_NONBLOCK));
   } catch (error) {
-    // An open one keeps the instance from being removed.
+    // An open descriptor would keep the instance from being removed.
     close();
     throw error;
   }
-  /** Records overwritten so far on each CPU, by the kernel's own count. */
+  /** Number of records overwritten on each CPU so far, by the kernel's count. */
   const overruns = cpus.map(() => 0);
   const newOverruns = (index: number): number => {
     const stats = fs.readFileSync(cpuFile(cpus[index] ?? '', 'stats'), 'utf8');
@@ -57,7 +57,7 @@ export function openInstanceReader(instance: Instance): InstanceReader {
     overruns[index] = overrun;
     return since;
   };
-  /** By event id, sparse: ids are small numbers. */
+  /** Decoders by event id. The array is sparse, and ids are small numbers. */
   const decoders: { decode: RecordDecoder; minBytes: number }[] = [];
   const counts: ReadCounts = { lost: 0, malformedPages: 0, undecodable: 0 };
 
@@ -77,7 +77,7 @@ export function openInstanceReader(instance: Instance): InstanceReader {
     });
     if (malformed) counts.malformedPages++;
     if (lost > 0) {
-      // The page says that records are missing, and seldom how many.
+      // The page shows that records are missing, but seldom how many.
       const count = Math.max(lost, newOverruns(index));
       counts.lost += count;
       records.push({ kind: 'lost', timeNs: lastNs, count });

@@ -1,4 +1,4 @@
-// A tracing instance of our own: its directory under tracefs, its events and probes, and the removal of all of it.
+// The tracing instance of an agent: its directory under tracefs, its events and probes, and their removal.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,34 +8,37 @@ import { type EventFormat, parseEventFormat } from './event-format.ts';
 
 const mountPoint = '/sys/kernel/tracing';
 
-/** The kernel's tracing cannot be used here. `message` says why and what to do. */
+/** The kernel's tracing cannot be used. `message` has the reason and, if there is one, the remedy. */
 export class TracefsUnavailable extends Error {
   override name = 'TracefsUnavailable';
 }
 
 export interface Instance {
-  /** The instance's directory. */
+  /** Path of the instance. */
   directory: string;
-  /** The name of its group of probes. */
+  /** Name of its group of probes. */
   group: string;
   write(file: string, text: string): void;
-  /** Undefined when the kernel has no such event. */
+  /** Undefined: the kernel has no such event. */
   formatOf(system: string, event: string): EventFormat | undefined;
-  /** Turns an event on and returns its format; undefined when the kernel has no such event. */
+  /** Enables an event and returns its format. Undefined: the kernel has no such event. */
   enable(system: string, event: string): EventFormat | undefined;
-  /** The probes of our group that the kernel has; `program` is the file of an entry probe. */
+  /** The probes of the group in the kernel; `program`: the file of an entry probe. */
   probes(): { event: string; program?: string }[];
-  /** Defines a probe in our group and turns it on. Throws with the kernel's answer when it is refused. */
+  /**
+   * Defines a probe in the group and enables it. Throws an error with the kernel's message if the kernel rejects it.
+   */
   addProbe(definition: string, event: string): EventFormat;
   removeProbe(event: string): void;
   /**
-   * Removes the probes and the instance. Every reader of its files must be closed: while another process holds one open
-   * (`trace_pipe`), rmdir(2) answers EBUSY. Whatever can be removed is; throws one line that names what is left, and where.
+   * Removes the probes and the instance. Every reader of its files must be closed: while another process has one open
+   * (`trace_pipe`), rmdir(2) fails with EBUSY. Every step is tried; throws one error that names the directory and the
+   * failed steps.
    */
   remove(): void;
 }
 
-/** Mounts tracefs where it is not mounted, if that is allowed. Throws TracefsUnavailable. */
+/** Mounts tracefs if it is not mounted. Throws TracefsUnavailable. */
 function mountTracefs(): void {
   if (fs.existsSync(path.join(mountPoint, 'instances'))) return;
   if (!fs.existsSync(mountPoint)) {
@@ -49,7 +52,10 @@ function mountTracefs(): void {
   }
 }
 
-/** Pids in trace records are those of the first pid namespace: in another one they mean nothing. */
+/**
+ * Throws TracefsUnavailable in another pid namespace than the first: the pids in trace records are those of the first
+ * one.
+ */
 function requireFirstPidNamespace(): void {
   // The first namespace's inode number is fixed (Linux: include/linux/proc_ns.h, PROC_PID_INIT_INO).
   const ownPidNamespace = fs.readlinkSync('/proc/self/ns/pid');
@@ -65,7 +71,7 @@ const probeFile = (): string => {
   return fs.existsSync(dynamic) ? dynamic : path.join(mountPoint, 'uprobe_events');
 };
 
-/** The kernel's reason why it refused the last definition: the last line of `error_log` that is a message. */
+/** The kernel's reason for rejecting the last definition: the last message in `error_log`. */
 function lastTracingError(): string | undefined {
   try {
     return /error: (.+)\n(?:[^[]*)$/.exec(fs.readFileSync(path.join(mountPoint, 'error_log'), 'utf8'))?.[1];
@@ -106,7 +112,7 @@ function instanceAt(name: string): Instance {
         fs.appendFileSync(probeFile(), `${definition}\n`);
       } catch (error) {
         const code = errorCode(error) || String(error);
-        throw new Error(`${code}${code === 'EINVAL' ? `: ${lastTracingError() ?? 'not understood'}` : ''}`);
+        throw new Error(`${code}${code === 'EINVAL' ? `: ${lastTracingError() ?? 'no reason given'}` : ''}`);
       }
       const format = enable(name, event);
       if (format === undefined) throw new Error('the kernel took the probe but shows no event for it');
@@ -129,7 +135,7 @@ function instanceAt(name: string): Instance {
         for (const { event } of probesOf(name)) attempt(() => removeProbe(event));
       });
       if (fs.existsSync(directory) && !attempt(() => fs.rmdirSync(directory))) {
-        // What is left records nothing, and its events cost nothing.
+        // Disable its events: an instance that is left then records nothing and costs nothing.
         attempt(() => write('events/enable', '0'));
       }
       if (failures.length === 0) return;
@@ -140,7 +146,7 @@ function instanceAt(name: string): Instance {
   };
 }
 
-/** The probes defined in a group, whether or not its instance is still there. */
+/** The probes defined in a group, even if its instance no longer exists. */
 function probesOf(group: string): { event: string; program?: string }[] {
   const listed = fs.readFileSync(probeFile(), 'utf8').matchAll(/^\w+:(\w+)\/(\w+) (?:(\/\S+):0x[0-9a-f]+ )?/gm);
   return [...listed].flatMap(([, probeGroup, event = '', program]) =>
@@ -148,7 +154,7 @@ function probesOf(group: string): { event: string; program?: string }[] {
   );
 }
 
-/** Creates this process's own instance. Throws TracefsUnavailable. */
+/** Creates the instance of this process. Throws TracefsUnavailable. */
 export function createInstance(startTicks: number): Instance {
   requireFirstPidNamespace();
   mountTracefs();
@@ -168,8 +174,8 @@ export function createInstance(startTicks: number): Instance {
 }
 
 /**
- * Instances and probes of agents that were killed before they could remove them. `isRunning` decides by pid and start
- * time (clock ticks since boot, field 22 of proc_pid_stat(5)) whether their process lives.
+ * Instances and probes of agents that were killed before they could remove them. `isRunning`: whether a process with
+ * that pid and start time (clock ticks since boot, field 22 of proc_pid_stat(5)) lives.
  */
 export function leftoverInstances(isRunning: (pid: number, startTicks: number) => boolean): Instance[] {
   const names = new Set(fs.readdirSync(path.join(mountPoint, 'instances')));

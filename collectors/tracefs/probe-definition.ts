@@ -1,18 +1,18 @@
-// The text of the probes that we ask the kernel for (Linux: Documentation/trace/uprobetracer, eprobetrace).
+// The definitions of the probes, in the syntax of the kernel (Linux: Documentation/trace/uprobetracer, eprobetrace).
 
-/** Blocks of argument bytes that an entry probe copies, and the bytes of each. */
+/** Number of blocks of argument bytes that an entry probe copies, and size of each in bytes. */
 export const argvBlocks = 5;
 const blockBytes = 512;
 
-/** Arguments that an execve probe copies. */
+/** Number of arguments that an execve probe copies. */
 export const attemptArgs = 16;
 
 /**
- * A uprobe at a program's entry point: argc and the 2,560 bytes from argv[0] on, read before its first instruction.
+ * A uprobe at the entry point of a program. It copies argc and the 2,560 bytes from argv[0] on, before the first instruction runs.
  *
- * Fixed-size arrays, not strings: the size of a string field is up to the process, and a record over one page was
- * written past its buffer by older kernels (CVE-2024-50067) and draws a warning from newer ones. 3,072 bytes is the
- * most that a recent kernel lets one event have (measured, Linux 6.18).
+ * The fields are arrays of fixed size, not strings: the process determines the size of a string field. Older kernels wrote a record
+ * of more than one page past its buffer (CVE-2024-50067), and newer ones log a warning. The maximum size of one event is 3,072 bytes
+ * (measured, Linux 6.18).
  */
 export function entryProbe(group: string, event: string, path: string, offset: number): string {
   const blocks = Array.from(
@@ -31,5 +31,5 @@ export function attemptProbe(group: string, event: string, systemCall: 'execve' 
   return `e:${group}/${event} syscalls/sys_enter_${systemCall} ${args.join(' ')}`;
 }
 
-/** A path that the kernel's parser reads as one word: it knows no quoting. */
+/** Whether the kernel's parser reads the path as one word. The parser has no quoting. */
 export const canBeProbed = (path: string): boolean => /^\/[\w./+-]+$/.test(path);

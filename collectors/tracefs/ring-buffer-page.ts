@@ -1,20 +1,20 @@
 // Reads one page of the kernel's trace ring buffer (Linux: include/linux/ring_buffer.h, Documentation/trace/ring-buffer-design).
 
-/** Where things stand in a page; from `events/header_page`. */
+/** The offsets in a page, from `events/header_page`. */
 export interface PageLayout {
-  /** Bytes from the page's start to its length field (`commit`). */
+  /** Bytes from the start of the page to its length field (`commit`). */
   commitOffset: number;
-  /** Bytes from the page's start to the first record. */
+  /** Bytes from the start of the page to the first record. */
   dataOffset: number;
 }
 
-/** Called for each record: the page, where the record's data begins, its length in bytes, and its time. */
+/** Called for each record with the page, the offset of the record's data, its length in bytes and its time. */
 export type RecordVisitor = (page: Buffer, offset: number, length: number, timeNs: number) => void;
 
 export interface PageSummary {
-  /** Records that were overwritten before this page; at least 1 where the kernel does not give the number. */
+  /** Number of records that were overwritten before this page; 1 if the kernel does not give the number. */
   lost: number;
-  /** The page contradicts itself; what came before the contradiction was visited. */
+  /** The lengths in the page contradict each other. The records before the contradiction were visited. */
   malformed: boolean;
 }
 
@@ -26,12 +26,12 @@ const TYPE_PADDING = 29;
 const TYPE_TIME_EXTEND = 30;
 const TYPE_TIME_STAMP = 31;
 
-/** 2^27: what the upper word of a 59-bit time counts in. */
+/** 2^27: the unit of the upper word of a 59-bit time. */
 const TIME_UNIT = 0x0800_0000;
 
 /**
- * Visits every record of a page in order. `size` is what read(2) returned. Little-endian, 64-bit kernels (x86-64, arm64).
- * Never throws and never reads past `size`, whatever the bytes are.
+ * Visits every record of a page in order, for 64-bit little-endian kernels (x86-64, arm64). `size`: the result of
+ * read(2). Never throws and never reads past `size`, whatever the bytes are.
  */
 export function visitPage(page: Buffer, size: number, layout: PageLayout, visit: RecordVisitor): PageSummary {
   if (size < layout.dataOffset) return { lost: 0, malformed: size !== 0 };
@@ -44,7 +44,7 @@ export function visitPage(page: Buffer, size: number, layout: PageLayout, visit:
     lost = 1;
     if (commit & MISSED_STORED && end + 8 <= size) {
       lost = Math.max(1, page.readUInt32LE(end) + page.readUInt32LE(end + 4) * 0x1_0000_0000);
-      // A number that no buffer can hold is no number.
+      // No buffer can hold so many records: the number is damaged.
       if (!Number.isSafeInteger(lost)) return { lost: 1, malformed: true };
     }
   }
@@ -75,7 +75,7 @@ export function visitPage(page: Buffer, size: number, layout: PageLayout, visit:
       timeNs = word * TIME_UNIT + delta;
       position += 4;
     } else {
-      // A long record, or a discarded one: the word is its length, itself included.
+      // A long or a discarded record: the word is its length, which includes the word.
       if (word < 4 || position + word > end) return { lost, malformed: true };
       timeNs += delta;
       if (type === 0) visit(page, position + 4, word - 4, timeNs);

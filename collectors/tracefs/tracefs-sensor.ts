@@ -1,4 +1,5 @@
-// The process sensor that traces the kernel: every fork, exec and exit of the host out of the kernel's trace ring buffer, in order.
+// The process sensor that traces the kernel: reads every fork, exec and exit on the host from the trace ring buffer, in
+// order.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -20,63 +21,71 @@ import { attemptProbe, canBeProbed, entryProbe } from './probe-definition.ts';
 type OnRecords = (records: ProcessRecord[]) => void;
 
 export interface TracefsSensorOptions {
-  /** Kernel memory for records, over all CPUs together. */
+  /** Kernel memory for records, for all CPUs together. */
   bufferTotalBytes: number;
-  /** Set event probes on execve, where the kernel has them. */
+  /** Whether to set event probes on execve, if the kernel supports them. */
   captureAllArgs: boolean;
-  /** Programs whose arguments are read at their entry point; those that do not exist are searched for again. */
+  /**
+   * Programs whose arguments the entry probes read. Programs that do not exist are tried again at each `refreshProbes`.
+   */
   probedPrograms: readonly string[];
-  /** Field 22 of this process's /proc/PID/stat: names the instance. */
+  /** Field 22 of /proc/PID/stat of this process; part of the name of the instance. */
   startTicks: number;
-  /** Whether a process with that pid and start lives: what one left behind that does not is taken over. */
+  /** Whether a process with that pid and start lives. The instances of processes that do not are taken over. */
   isRunning(pid: number, startTicks: number): boolean;
-  /** Something that a person should know: one line, and why. */
+  /** Reports a failure: one line, and its cause. */
   onFault(fault: string, error?: unknown): void;
-  /** A program cannot be probed, or for another reason than before; `state` has it while that is so. */
+  /** Called when a program cannot be probed, or for another reason than before. */
   onUnprobed(program: string, reason: string): void;
 }
 
 interface TracefsSensorState extends ReadCounts {
   instance: string;
-  /** Programs that are probed at their entry point. */
+  /** Programs with an entry probe. */
   probed: string[];
-  /** Programs that are not, each with the reason. */
+  /** Programs without one, each with the reason. */
   unprobed: Record<string, string>;
-  /** System calls with an event probe; where there is none `attemptReason` says why. */
+  /** System calls with an event probe; `attemptReason`: why there is none. */
   attempts: string[];
   attemptReason?: string;
   bufferBytesPerCpu: number;
   records: number;
-  /** Records that the buffer of an agent that was killed still held. */
+  /** Number of records read from the buffers of killed agents. */
   recovered: number;
 }
 
 export interface TracefsSensor {
   /**
-   * The kernel records from the opening on; this begins to read. `onRecords` is given records in the order in which they happened, at most
-   * some thousands at a time; first comes what a killed agent's buffer holds.
+   * Begins to read; the kernel has recorded since the sensor was opened. `onRecords` receives the records in the order
+   * of their time, at most some thousands at once. The records from the buffers of killed agents come first.
    */
   start(onRecords: OnRecords): void;
   state(): TracefsSensorState;
-  /** Every record up to then has been handed on. */
+  /** Time up to which all records were passed to `onRecords`. */
   readUntilNs(): BootNs;
-  /** Reads what the kernel has now, between two turns. */
+  /** Reads the records in the buffer at once. */
   readNow(): void;
-  /** Checks the probed programs again: sets a probe on a new file, and again on a replaced one. */
+  /** Checks the probed programs again, and sets a probe on each new or replaced file. */
   refreshProbes(): void;
-  /** Reads what the kernel has now, then removes instance and probes. Throws what could not be removed. */
+  /**
+   * Reads the records in the buffer, then removes instance and probes. Rejects with an error that names what could not
+   * be removed.
+   */
   stop(): Promise<void>;
 }
 
-/** The longest wait: it shows that the sensor works where nothing happens (the watchdog asks every 15 s). */
+/** Maximum wait. On a quiet host it shows that the sensor works (the watchdog checks every 15 s). */
 const pollMs = 2000;
-/** Turns that may follow each other at once; when they are used up, turns are `busyGapMs` apart. */
+/**
+ * Token bucket of the turns: number of turns that may follow each other at once; without tokens turns are `busyGapMs`
+ * apart.
+ */
 const burstTurns = 12;
 const busyGapMs = 40;
-/** One turn of the burst comes back in each of these. */
+/** Time in which the bucket gets one token. */
 const turnRecoveryMs = 60;
 
-/** Starts tracing. Throws TracefsUnavailable where the kernel's tracing is not to be had. */
+/** Starts tracing. Throws TracefsUnavailable if the kernel's tracing cannot be used. */
 export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor {
   const instance = createInstance(options.startTicks);
   try {
@@ -85,7 +94,7 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
     try {
       instance.remove();
     } catch (removalError) {
-      // What forbids tracing may forbid its removal too (lockdown): the first of the two says why.
+      // Lockdown may forbid both tracing and the removal. The first error has the reason.
       options.onFault('a tracing instance is left in the kernel', removalError);
     }
     if (error instanceof TracefsUnavailable) throw error;
@@ -93,7 +102,7 @@ export function openTracefsSensor(options: TracefsSensorOptions): TracefsSensor 
   }
 }
 
-/** Registers the events that make the process table; `formatOf` also turns them on. */
+/** Registers the events that the process table needs. `formatOf`: returns the format of an event, and may enable it. */
 function registerProcessEvents(
   reader: InstanceReader,
   formatOf: (system: string, event: string) => EventFormat | undefined,
@@ -103,7 +112,7 @@ function registerProcessEvents(
     if (format === undefined) throw new TracefsUnavailable(`this kernel has no trace event ${system}:${event}`);
     return format;
   };
-  // task_newtask says what sched_process_fork says, and whether the new task is a thread.
+  // task_newtask has the fields of sched_process_fork, and also shows whether the new task is a thread.
   const newTask = formatOf('task', 'task_newtask');
   if (newTask) reader.register(newTask, decodeNewTask(newTask));
   else {
@@ -117,20 +126,20 @@ function registerProcessEvents(
 }
 
 /**
- * What was recorded for an agent that was killed, up to `untilNs`, from which on the new instance records; the old one
- * is removed. What cannot be read, decoded or removed is reported, and costs nothing else.
+ * Reads the records of an agent that was killed and removes its instance. `untilNs`: time at which the new instance
+ * began to record; later records are in both. Failures to read, decode or remove are reported and not thrown.
  */
 function takeOver(instance: Instance, untilNs: BootNs, onFault: TracefsSensorOptions['onFault']): ProcessRecord[] {
   const records: ProcessRecord[] = [];
   try {
     if (fs.existsSync(instance.directory)) readLeft(instance, records, onFault);
   } catch (error) {
-    onFault(`what a killed agent left in ${instance.group} could not be read`, error);
+    onFault(`the records of a killed agent in ${instance.group} could not be read`, error);
   }
   try {
     instance.remove();
   } catch (error) {
-    onFault("a killed agent's tracing instance is still in the kernel", error);
+    onFault('the tracing instance of a killed agent could not be removed', error);
   }
   return records.filter((record) => record.timeNs < untilNs).sort((a, b) => a.timeNs - b.timeNs);
 }
@@ -145,8 +154,8 @@ function readLeft(instance: Instance, records: ProcessRecord[], onFault: Tracefs
       try {
         reader.register(format, program === undefined ? decodeAttempt(format) : decodeArgv(format, program));
       } catch (error) {
-        // Another version's probe, whose layout this one does not know: its execs are there, without their arguments.
-        onFault(`the arguments that a killed agent's probe ${event} recorded cannot be read`, error);
+        // A probe of another version, with an unknown layout: its execs are read without their arguments.
+        onFault(`the arguments recorded by the probe ${event} of a killed agent cannot be read`, error);
       }
     }
     reader.readAll(records);
@@ -160,7 +169,7 @@ function traceInto(instance: Instance, options: TracefsSensorOptions): TracefsSe
   try {
     return traceWith(reader, instance, options);
   } catch (error) {
-    // While it is open the instance cannot be removed.
+    // An open reader would keep the instance from being removed.
     reader.close();
     throw error;
   }
@@ -170,23 +179,25 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
   const bufferKbPerCpu = Math.max(64, Math.floor(options.bufferTotalBytes / 1024 / reader.fds.length));
   instance.write('buffer_size_kb', String(bufferKbPerCpu));
   instance.write('trace_clock', 'boot');
-  // Wake the reader at the first record, not at a buffer half full.
+  // Wake the reader at the first record, not when the buffer is half full.
   instance.write('buffer_percent', '0');
   const startedNs = readBootNs();
 
   const attempts: string[] = [];
-  let attemptReason: string | undefined = options.captureAllArgs ? undefined : 'switched off by configuration';
+  let attemptReason: string | undefined = options.captureAllArgs ? undefined : 'disabled by configuration';
   const probed = new Map<string, { event: string; identity: string }>();
   const unprobed = new Map<string, string>();
   let probeSerial = 0;
   let records = 0;
   let readUntilNs: BootNs = 0;
   let recovered: ProcessRecord[] = [];
-  /** Before the start records wait with those that were recovered. */
+  /** Before `start`, new records are kept with the recovered ones. */
   let deliver: OnRecords = (batch) => {
     recovered = recovered.concat(batch);
   };
-  /** Records newer than the moment at which their turn began: another CPU may still have older ones. */
+  /**
+   * Records that are newer than the beginning of their turn. They wait, because another CPU may still have older ones.
+   */
   let keptBack: ProcessRecord[] = [];
 
   const drain = (): void => {
@@ -215,18 +226,18 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
       drop('no such file');
       return;
     }
-    // Another file under the name has another identity.
+    // A file that replaced the probed one has another identity.
     const identity = `${stat.dev}:${stat.ino}:${stat.ctimeMs}`;
     if (existing?.identity === identity) return;
     try {
       const file = fs.realpathSync.native(program);
-      if (!canBeProbed(file)) throw new Error('its path has characters that the kernel does not read');
+      if (!canBeProbed(file)) throw new Error('its path has characters that the kernel does not accept');
       const offset = elfEntryOffset(withFile(openRegularFile(file), (program) => readHead(program, elfHeadBytes)));
       if (offset === undefined) throw new Error('not a 64-bit ELF program');
       const event = `${path.basename(program).replaceAll(/\W/g, '_')}_${probeSerial++}`;
       const format = instance.addProbe(entryProbe(instance.group, event, file, offset), event);
       reader.register(format, decodeArgv(format, program));
-      // What the old probe saw is read before its number can be given to another event.
+      // Read the records of the old probe before the kernel can give its number to another event.
       if (existing) {
         drain();
         instance.removeProbe(existing.event);
@@ -248,7 +259,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
         reader.register(format, decodeAttempt(format));
         attempts.push(systemCall);
       } catch (error) {
-        attemptReason = `this kernel took no event probe on ${systemCall} (${errorMessage(error)}): arguments of other programs are read from /proc, while they run`;
+        attemptReason = `this kernel accepts no event probe on ${systemCall} (${errorMessage(error)}): the agent reads the arguments of other programs from /proc, while they run`;
         break;
       }
     }
@@ -268,7 +279,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
       options.onFault('a batch of records was not handled', error);
     }
   };
-  /** A wait that fails is a pause: the records are read all the same. */
+  /** Waits until there are records. If the wait fails, pauses instead, and the records are read after that. */
   const waitForRecords = async (): Promise<void> => {
     try {
       await pollSet.wait(pollMs);
@@ -282,7 +293,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     let lastTurnMs = performance.now();
     let paused = false;
     while (!stopping) {
-      // After a pause on a busy host there is something to read.
+      // After a pause on a busy host there are records: read without a wait.
       if (keptBack.length === 0 && !paused) await waitForRecords();
       if (stopping) break;
       const recordsBefore = records;

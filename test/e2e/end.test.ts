@@ -57,7 +57,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
 
     await agent.start();
     const { faults } = await agent.status();
-    expect(faults.map(({ what }) => what)).toEqual(["a killed agent's tracing instance is still in the kernel"]);
+    expect(faults.map(({ what }) => what)).toEqual(['the tracing instance of a killed agent could not be removed']);
     expect(agent.stderr).toContain(instance);
     letGo();
     await agent.stop();

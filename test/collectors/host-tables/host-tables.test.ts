@@ -159,7 +159,7 @@ describe('file', () => {
     const paths = [`${directory}/%%`];
     const note = (text: string) => notes.push(text);
     expect(read(fileTable(host.proc, 4), { paths, note })).toHaveLength(4);
-    expect(notes).toEqual(['the table file shows the first 4 files only']);
+    expect(notes).toEqual(['the table file shows only the first 4 files']);
     expect(read(fileTable(host.proc, 6), { paths, note })).toHaveLength(6);
     expect(notes).toHaveLength(1);
   });

@@ -33,7 +33,7 @@ test('a directory that fails is reported, the others are watched, and the next c
     },
   );
   directories.check();
-  expect({ faults, found }).toEqual({ faults: [`${broken} could not be looked at: Error: EIO`], found: [sound] });
+  expect({ faults, found }).toEqual({ faults: [`${broken} could not be checked: Error: EIO`], found: [sound] });
   fails = false;
   directories.check();
   expect(found).toEqual([sound, broken]);

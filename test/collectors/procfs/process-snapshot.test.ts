@@ -33,6 +33,6 @@ test("ps is not looked up along the caller's PATH, which stays as it is", async 
 
 test('without ps /proc alone, and it says so', async () => {
   const { pids, fault } = await snapshotPids(proc, () => Promise.reject(new Error('spawn ps ENOENT')));
-  expect(fault).toBe('ps gave no list of processes, /proc is read alone: spawn ps ENOENT');
+  expect(fault).toBe('ps could not list the processes, the agent reads only /proc: spawn ps ENOENT');
   expect(pids).toContain(process.pid);
 });
