@@ -24,8 +24,8 @@ export interface ChangeQueueOptions<T> {
   onMerged(target: T, change: T): void;
 }
 
-/** `queued`: the change waits. `merged`: the change is now part of a waiting one. `refused`: too many changes wait. */
-type Offered = 'queued' | 'merged' | 'refused';
+/** `queued`: the change waits. `merged`: the change is now part of a waiting one. `rejected`: too many changes wait. */
+type Offered = 'queued' | 'merged' | 'rejected';
 
 export interface ChangeQueue<T extends Queued> {
   offer(change: T, nowMs: number): Offered;
@@ -67,7 +67,7 @@ export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<
         options.onMerged(before.change, change);
         return 'merged';
       }
-      if (waiting.size >= options.maxWaiting) return 'refused';
+      if (waiting.size >= options.maxWaiting) return 'rejected';
       // The change before it cannot be merged with later ones, so that it need not wait longer than `settleMs`.
       if (before !== undefined) before.dueMs = Math.min(before.dueMs, before.sinceMs + options.settleMs);
       const reportedMs = mergeable.has(change.action) ? reported.get(fileAndProcess(change)) : undefined;

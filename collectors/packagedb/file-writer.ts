@@ -112,8 +112,8 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     if (changedNs + clockStepNs < execNs) {
       return inferred(snapshotOf(entry, formerProgram), 'program_before_exec');
     }
-    // The change is as old as the exec. Most tools write at once, but a package manager reads its database first:
-    // before its exec the process ran another program, which made the change.
+    // The change happened at about the time of the exec. Most tools write as soon as they run, but a package manager
+    // reads its database first: then the program before the exec made the change.
     const before = isPackageManager(image);
     return inferred(snapshotOf(entry, before ? formerProgram : image), 'program_at_exec');
   };

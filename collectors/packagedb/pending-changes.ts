@@ -140,9 +140,9 @@ export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): P
       // If another change of the file waits, this one may be merged into it, and that has the same file open.
       if (!change.isChecked && mayOpen() && !queue.has(change.key)) check(change);
       const offered = queue.offer(change, clock.monotonicMs());
-      if (offered === 'refused') release(change);
+      if (offered === 'rejected') release(change);
       else if (offered === 'queued' && !change.isChecked && mayOpen()) check(change);
-      return offered !== 'refused';
+      return offered !== 'rejected';
     },
     has: (name) => waitingOf(name).queue.has(keyOf(name)),
     takeDue: (nowMs) => [...waiting.values()].flatMap(({ queue }) => queue.take(nowMs)),

@@ -52,7 +52,7 @@ export interface ProcessTable {
   readonly rejected: number;
 }
 
-/** Maximum number of live processes in the table. Linux allows 4 million (proc(5), pid_max); few hosts have so many. */
+/** Maximum number of live processes in the table. Linux allows 4 million (proc(5), pid_max); few hosts have that many. */
 const maxProcesses = 131_072;
 const maxThreads = 262_144;
 /**

@@ -24,7 +24,7 @@ export interface ToolCheck {
   probed?: true;
   /**
    * Device and inode of a root other than the host's (a chroot, a container) in which the program was found at its
-   * path. The check then shows only that it is the program of that system, which whoever made the system chose.
+   * path. The check then shows only that it is the program of that system, which the creator of the system chose.
    */
   ownRoot?: string;
   /** Why `genuine` is a conclusion. */

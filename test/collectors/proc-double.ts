@@ -4,7 +4,7 @@ import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
 import type { ExecRecord, ExitRecord, ForkRecord } from '../../collectors/process/process-record.ts';
 import type { ProcView } from '../../collectors/process/process-table.ts';
 
-/** A process of root's on the host itself, child of 1, in a session and group of its own. */
+/** A process of root on the host itself, a child of 1 in a session and group of its own. */
 export const detailsOf = (pid: number, change: Partial<ProcessDetails> = {}): ProcessDetails => ({
   pid,
   startTicks: 100,
@@ -37,7 +37,7 @@ export interface ProcDouble extends ProcView {
   processes: Map<number, ProcessDetails>;
   /** Thread ids by process. */
   threads: Map<number, number[]>;
-  /** The pids that were asked for, in order. */
+  /** The pids that were read, in order. */
   inspected: number[];
   argsRead: number[];
 }
@@ -74,7 +74,7 @@ export function procDouble(...details: ProcessDetails[]): ProcDouble {
   };
 }
 
-/** A fork at `timeNs` 1e9, when /proc says 100 ticks. */
+/** A fork at `timeNs` 1e9, with 100 ticks in /proc. */
 export const fork = (creator: number, pid: number, change: Partial<ForkRecord> = {}): ForkRecord => ({
   kind: 'fork',
   timeNs: 1e9,

@@ -1,4 +1,4 @@
-// Steps of an end: each is taken, whatever becomes of those before it.
+// The steps of a shutdown: each one runs, even if an earlier one fails.
 
 import { expect, test } from 'vitest';
 import { takeEvery, takeSteps } from '../../collectors/take-steps.ts';
@@ -8,7 +8,7 @@ const fails = (message: string) => () => {
   throw new Error(message);
 };
 
-test('a step that throws, rejects or hangs keeps none of the others from being taken', async () => {
+test('all steps run even if one throws, rejects or hangs', async () => {
   const taken: string[] = [];
   const failures: string[] = [];
   const step = (name: string, run: () => unknown = () => {}) => {
@@ -33,7 +33,7 @@ test('a step that throws, rejects or hangs keeps none of the others from being t
   expect(failures).toEqual(['throws: Error: EBUSY', 'rejects: Error: broken', 'hangs: Error: not done after 20 ms']);
 });
 
-test('one step is taken after the other', async () => {
+test('steps run one after the other', async () => {
   const order: string[] = [];
   await takeSteps(
     [
@@ -45,7 +45,7 @@ test('one step is taken after the other', async () => {
   expect(order).toEqual(['slow', 'fast']);
 });
 
-test('many steps that hang share one limit, and each is still taken', async () => {
+test('steps that hang share one limit, and each still runs', async () => {
   const failures: string[] = [];
   await takeSteps(
     Array.from({ length: 100 }, (_, i) => [`${i}`, hangs] as const),
@@ -55,14 +55,14 @@ test('many steps that hang share one limit, and each is still taken', async () =
   expect(failures).toHaveLength(100);
 });
 
-test('what a step does after its time is up, a failure included, is passed over', async () => {
+test('the later result or failure of a step is ignored after its limit', async () => {
   const late = Promise.withResolvers<void>();
   await takeSteps([['late', () => late.promise]], () => {}, { stepMs: 1, allMs: 1 });
   late.reject(new Error('nothing handles this'));
   await new Promise((resolve) => setImmediate(resolve));
 });
 
-test('as one step of something larger: one error for all that failed, once all were taken', async () => {
+test('takeEvery rejects with one error for all failed steps after all have run', async () => {
   let isTaken = false;
   const steps = takeEvery([
     ['a', fails('first')],

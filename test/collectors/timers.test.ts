@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers());
 
 const unexpected = (error: unknown) => expect.unreachable(String(error));
 
-test('what is asked for many times comes once, and can be asked for again', () => {
+test('repeated requests run once, and can be made again', () => {
   const timers = openTimers(unexpected);
   const run = vi.fn();
   const ask = timers.soon(1000, run);
@@ -23,7 +23,7 @@ test('what is asked for many times comes once, and can be asked for again', () =
   expect(run).toHaveBeenCalledTimes(2);
 });
 
-test('one that asks for itself keeps one timer', () => {
+test('a run that requests itself keeps one timer', () => {
   const timers = openTimers(unexpected);
   let runs = 0;
   const ask = timers.soon(1000, () => {
@@ -37,7 +37,7 @@ test('one that asks for itself keeps one timer', () => {
   expect(vi.getTimerCount()).toBe(1);
 });
 
-test('none comes after the end', () => {
+test('no timer runs after close', () => {
   const timers = openTimers(unexpected);
   const run = vi.fn();
   timers.later(10, run);
@@ -48,7 +48,7 @@ test('none comes after the end', () => {
   expect(run).not.toHaveBeenCalled();
 });
 
-test('one that is taken back does not come', () => {
+test('a cancelled timer does not run', () => {
   const timers = openTimers(unexpected);
   const run = vi.fn();
   const takeBack = timers.later(10, run);
@@ -59,7 +59,7 @@ test('one that is taken back does not come', () => {
   expect(run).toHaveBeenCalledTimes(1);
 });
 
-test('one that throws is reported, and those after it come', () => {
+test('an error in a timer is reported, and later timers run', () => {
   const faults: string[] = [];
   const timers = openTimers((error) => faults.push(String(error)));
   const run = vi.fn(() => {

@@ -16,7 +16,7 @@ test.each([
   ['bidi isolate', '\u2066x\u2069', '\\u2066x\\u2069'],
   ['zero width', 'a\u200bb\ufeff', 'a\\u200bb\\ufeff'],
   ['line separators', 'a\u2028b\u2029c\u0085', 'a\\u2028b\\u2029c\\x85'],
-  ['spaces that look plain', 'a\u00a0b\u3000c', 'a\\xa0b\\u3000c'],
+  ['spaces that resemble U+0020', 'a\u00a0b\u3000c', 'a\\xa0b\\u3000c'],
   ['Hangul filler, which shows as nothing', 'a\u3164', 'a\\u3164'],
   ['tag characters', '\u{e0041}', '\\u{e0041}'],
   ['lone surrogates', '\ud800x\udc00', '\\ud800x\\udc00'],
@@ -37,6 +37,6 @@ test.each([
   expect(escapeText(text, maxChars)).toBe(shown);
 });
 
-test('text far past the bound costs no more than the bound', () => {
+test('text beyond the bound is not processed', () => {
   expect(escapeText('\x1b'.repeat(50_000_000), 10)).toBe('\\x1b\\x1b…');
 });

@@ -14,7 +14,7 @@ const named = (wanted: (type: string) => boolean): string[] =>
     .sort();
 const isFlattened = (field: string): boolean => fields.some(({ name, type }) => name === field && type === 'flattened');
 
-test('every field of the largest alert is a row, and every row is in the alert', () => {
+test('every field of the largest alert has a row, and every row is in the alert', () => {
   const rows = named((type) => type !== 'objects');
   expect([...fieldsOf(maximalAlert, isFlattened)].sort()).toEqual(rows);
   expect(new Set(rows).size).toBe(rows.length);
@@ -29,7 +29,7 @@ test.each(fields.filter(({ type }) => type !== 'objects'))(
   },
 );
 
-test('lists of objects are those that it has', () => {
+test('the lists of objects are those of the largest alert', () => {
   const lists = new Set<string>();
   const find = (field: string, value: unknown): void => {
     if (Array.isArray(value) && value.some((each) => typeof each === 'object' && each !== null)) lists.add(field);

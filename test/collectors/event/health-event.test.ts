@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { healthEvent } from '../../../collectors/event/health-event.ts';
 import { hostContext } from '../host/host-context-double.ts';
 
-test('records that were lost', () => {
+test('lost records have their number and the reason', () => {
   const event = healthEvent(hostContext, 'records-lost', 'the kernel buffer overflowed', 7);
   expect(event).toEqual({
     '@timestamp': expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
@@ -27,7 +27,7 @@ test('records that were lost', () => {
   });
 });
 
-test('a degraded sensor: no number, and an id of its own each time', () => {
+test('a degraded sensor has no number, and each event has its own id', () => {
   const [one, two] = [1, 2].map(() => healthEvent(hostContext, 'sensor-degraded', 'no tracefs'));
   expect(one?.stepparent.sensor).toEqual({ name: 'tracefs', reason: 'no tracefs' });
   expect(one?.event.id).not.toBe(two?.event.id);

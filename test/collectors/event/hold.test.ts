@@ -1,4 +1,4 @@
-// Events that wait for what they lack: released once, in time, in order, and never more than a bounded number of them.
+// Events that wait for data: released once, in time and in order, and bounded in number.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -30,13 +30,13 @@ const add = (name: string, ...waits: Wait[]) =>
   hold.add(waits, (missing) => released.push([name, ...missing].join(' ')));
 const lacks = (lack: Lack, change: Partial<Wait> = {}): Wait => ({ for: lack, maxMs: 500, ...change });
 
-test('an event that lacks nothing is released at once, and so is one whose waits are over', () => {
+test('an event without waits, or whose waits are over, is released at once', () => {
   add('a');
   add('b', lacks('version', { isOver: () => true }));
   expect([released, late]).toEqual([['a', 'b'], 0]);
 });
 
-test('what arrives releases its event, and no event waits for another', () => {
+test('arrived data releases its event, and no event waits for another', () => {
   const a = add('a', lacks('arguments'));
   add('b');
   const c = add('c', lacks('arguments'));
@@ -47,7 +47,7 @@ test('what arrives releases its event, and no event waits for another', () => {
   expect([released, late]).toEqual([['b', 'c', 'a'], 2]);
 });
 
-test('an event that lacks two things waits for both', () => {
+test('an event with two waits waits for both', () => {
   const a = add('a', lacks('program'), lacks('script'));
   a.arrived('script');
   expect([released, hold.waitingFor('program'), hold.waitingFor('script')]).toEqual([[], 1, 0]);
@@ -64,7 +64,7 @@ test.each(['resolves', 'rejects'] as const)('a promise that %s ends its wait', a
   expect([released, faults]).toEqual([['a'], []]);
 });
 
-test('a check releases what is over by then, in the order in which it came', () => {
+test('a check releases the events whose waits are over, in their order', () => {
   let version: string | undefined;
   const waits = lacks('version', { isOver: () => version !== undefined });
   add('a', waits);
@@ -76,7 +76,7 @@ test('a check releases what is over by then, in the order in which it came', () 
   expect(released).toEqual(['a', 'b']);
 });
 
-test('after its time an event goes on without what it lacks', () => {
+test('an event is released without the data when its time is over', () => {
   add('a', lacks('version', { maxMs: 500 }));
   add('b', lacks('program', { maxMs: 5000 }));
   vi.advanceTimersByTime(499);
@@ -88,7 +88,7 @@ test('after its time an event goes on without what it lacks', () => {
   expect(faults).toEqual(['an execution was judged before its program was known: no answer in 5000 ms']);
 });
 
-test('a wait whose time is over counts no more as soon as the longer one ends', () => {
+test('a wait whose time is over does not hold an event after its longer wait ends', () => {
   const a = add('a', lacks('version', { maxMs: 500 }), lacks('script', { maxMs: 5000 }));
   vi.advanceTimersByTime(1000);
   expect([released, vi.getTimerCount()]).toEqual([[], 1]);
@@ -96,7 +96,7 @@ test('a wait whose time is over counts no more as soon as the longer one ends', 
   expect(released).toEqual(['a version']);
 });
 
-test('one more than can wait releases the oldest', () => {
+test('one event beyond the bound releases the oldest', () => {
   for (let i = 0; i < 1024; i++) add(`${i}`, lacks('program'));
   expect(released).toEqual([]);
   add('one more', lacks('program'));
@@ -105,7 +105,7 @@ test('one more than can wait releases the oldest', () => {
   expect(hold.waitingFor('program')).toBe(1024);
 });
 
-test('more than can wait for one thing take nothing from those that wait for another', () => {
+test('the bound of one kind of wait does not affect another kind', () => {
   add('script', lacks('version'));
   const both = add('both', lacks('program'), lacks('arguments'));
   for (let i = 0; i < 1024; i++) add(`${i}`, lacks('program'));
@@ -117,7 +117,7 @@ test('more than can wait for one thing take nothing from those that wait for ano
   expect(released).not.toContain('script version');
 });
 
-test('the promises that events wait for are settled, whatever they give', async () => {
+test('settled() resolves whether the promises resolve or reject', async () => {
   const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   for (const { promise } of answers) add('a', lacks('program', { end: promise }));
   add('b', lacks('version'));
@@ -133,14 +133,14 @@ test('the promises that events wait for are settled, whatever they give', async 
   expect(released).toEqual(['a', 'a']);
 });
 
-test('all are released at the end', () => {
+test('releaseAll releases every event', () => {
   add('a', lacks('arguments'));
   add('b', lacks('script'), lacks('version'));
   hold.releaseAll();
   expect([released, vi.getTimerCount()]).toEqual([['a arguments', 'b script version'], 0]);
 });
 
-test('what throws holds nothing up', () => {
+test('an error in one event does not affect others', () => {
   const failing = (): never => {
     throw new Error('gone');
   };

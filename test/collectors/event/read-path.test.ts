@@ -85,12 +85,12 @@ describe('readPath', () => {
     expect(readPath(document, pattern)).toEqual(value);
   });
 
-  test('all fields', () => {
+  test('reads all fields', () => {
     expect(readPath(document, '*')).toHaveLength(19);
     expect(readPath({}, '*')).toBe(undefined);
   });
 
-  test('a KQL query over a pattern of fields', () => {
+  test('a KQL query reads a pattern of fields', () => {
     const matches = (query: string): boolean => compileKql(query).matches((field) => readPath(document, field));
     expect(matches('process.*.name:apt')).toBe(true);
     expect(matches('process.*.name:(apt and bash)')).toBe(true);

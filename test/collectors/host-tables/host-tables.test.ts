@@ -33,7 +33,7 @@ function read(table: HostTable, asked: Partial<TableRequest> = {}): Row[] {
   });
 }
 
-test('names and columns are osquery’s', () => {
+test('names and columns are those of osquery', () => {
   const columns = Object.fromEntries(
     hostTables(host).map((table) => [table.name, table.columns.map(([name]) => name)]),
   );
@@ -90,7 +90,7 @@ describe('file', () => {
     expect([...new Set(files)].sort().join(' ')).toBe(expected);
   });
 
-  test('a folder is named as the statement names it', () => {
+  test('has the directory as written in the statement', () => {
     const directory = tree();
     const directories = (path: string) =>
       read(fileTable(host.proc), { paths: [path] }).flatMap(({ directory, filename }) =>
@@ -101,7 +101,7 @@ describe('file', () => {
     expect(directories(`${directory}/%`)).toEqual([directory]);
   });
 
-  test('what is in folders that fit is listed when the statement asks for the folder', () => {
+  test('lists the files of matching directories if the statement names the directory', () => {
     const directory = tree();
     const found = read(fileTable(host.proc), { paths: [`${directory}/%`], names: new Set(['directory']) });
     expect(found.filter((row) => row.directory === join(directory, 'd')).map(({ filename }) => filename)).toEqual(
@@ -109,7 +109,7 @@ describe('file', () => {
     );
   });
 
-  test('owner, permissions, times, links; no mtime before 1970 upsets it', () => {
+  test('has owner, permissions, times and links, also with an mtime before 1970', () => {
     const directory = temporaryDirectory();
     const file = join(directory, 'x');
     writeFileSync(file, 'abc');
@@ -137,7 +137,7 @@ describe('file', () => {
     expect(rows.get('dangling')).toMatchObject({ type: 'symlink', symlink: 1, symlink_target_path: 'gone' });
   });
 
-  test('a name that is no UTF-8 is no place to hide', () => {
+  test('shows names that are not UTF-8', () => {
     const directory = temporaryDirectory();
     writeFileSync(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0x61, 0xff])]), '');
     expect(read(fileTable(host.proc), { paths: [`${directory}/%`] }).map(({ filename }) => filename)).toEqual([
@@ -145,7 +145,7 @@ describe('file', () => {
     ]);
   });
 
-  test('without a path it says what it needs; beside processes it has their programs', () => {
+  test('has a note without a path, and the programs of processes in a join with processes', () => {
     const notes: string[] = [];
     expect(read(fileTable(host.proc), { note: (text) => notes.push(text) })).toEqual([]);
     expect(notes).toEqual([expect.stringContaining('WHERE path LIKE')]);
@@ -153,7 +153,7 @@ describe('file', () => {
     expect(programs).toContain(process.execPath);
   });
 
-  test('a folder is read up to the bound, and that is said', () => {
+  test('has a note if a directory exceeds the bound', () => {
     const notes: string[] = [];
     const directory = tree();
     const paths = [`${directory}/%%`];
@@ -165,7 +165,7 @@ describe('file', () => {
   });
 });
 
-test('users and groups; broken lines are passed over', () => {
+test('users and groups skip malformed lines', () => {
   const directory = temporaryDirectory();
   const passwd =
     'root:x:0:0:root:/root:/bin/sh\n+::::::\nbroken\nx:x:id:0:::\nbig:x:4294967294:7:Big, One:/h:/bin/false\n';
@@ -181,7 +181,7 @@ test('users and groups; broken lines are passed over', () => {
   ]);
 });
 
-test('processes: this one, and one whose program is gone', () => {
+test('processes has this process, and one whose program is deleted', () => {
   const row = read(processesTable(host)).find(({ pid }) => pid === process.pid);
   expect(row).toMatchObject({
     ...{ path: process.execPath, cwd: process.cwd(), root: '/', parent: process.ppid, on_disk: 1, nice: getPriority() },
@@ -195,7 +195,7 @@ test('processes: this one, and one whose program is gone', () => {
 });
 
 describe('deb_packages', () => {
-  test('stanzas over several reads; what is not installed is left out', () => {
+  test('has stanzas across several reads, without packages that are not installed', () => {
     const directory = temporaryDirectory();
     const stanza = (name: string, more = '') =>
       `Package: ${name}\nStatus: install ok installed\nPriority: optional\nSection: libs\nInstalled-Size: 12\nMaintainer: M <m@x>\nArchitecture: amd64\nVersion: 1:2.0-3\n${more}\n`;
@@ -214,13 +214,13 @@ describe('deb_packages', () => {
     expect(new Set(rows.map(({ name }) => name)).size).toBe(3002);
   });
 
-  test('no dpkg, no rows', () => {
+  test('has no rows without dpkg', () => {
     expect(read(debPackagesTable(host, '/nowhere'))).toEqual([]);
   });
 });
 
 describe('rpm_packages', () => {
-  test('without a database rpm is not asked, and makes none', () => {
+  test('does not run rpm without a database, so that rpm creates none', () => {
     const directory = temporaryDirectory();
     expect(read(rpmPackagesTable(host, [directory, '/nowhere']))).toEqual([]);
     expect(execFileSync('ls', ['-A', directory], { encoding: 'utf8' })).toBe('');

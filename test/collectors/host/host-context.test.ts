@@ -34,14 +34,14 @@ test.each<[id: number, name: string | undefined]>([
   expect(openIdNames(host, file)(id)).toBe(name);
 });
 
-test('a file that is not there, comes, changes and goes', () => {
+test('names follow a file that appears, changes and disappears', () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const file = passwdWith('alice:x:1000:1000:::\n');
   const nameOf = openIdNames(host, file);
   const later = (): void => void vi.setSystemTime(Date.now() + 1001);
   expect(nameOf(1000)).toBe('alice');
   fs.writeFileSync(file, 'bob-the-second:x:1000:1000:::\n');
-  // A look at the file once a second is enough.
+  // The file is checked once a second.
   expect(nameOf(1000)).toBe('alice');
   later();
   expect(nameOf(1000)).toBe('bob-the-second');
@@ -54,7 +54,7 @@ test('a file that is not there, comes, changes and goes', () => {
   expect(openIdNames(host, path.join(file, 'x'))(0)).toBe(undefined);
 });
 
-test('this host', () => {
+test('the context of this host has its fields', () => {
   const context = readHostContext(host, { id: 'the-id', version: '1.2.3' }, 'procfs');
   expect(context).toMatchObject({
     hostFields: {

@@ -29,7 +29,7 @@ describe('a path', () => {
     expect(followLinks(file, (link) => links.get(link))).toBe(target);
   });
 
-  test('with a loop has no end', () => {
+  test('with a loop of links throws ELOOP', () => {
     expect(() => followLinks('/loop/x', (link) => links.get(link))).toThrow(expect.objectContaining({ code: 'ELOOP' }));
   });
 });
@@ -50,7 +50,7 @@ describe('below a root', () => {
     fs.symlinkSync('/bin/sh', path.join(root, 'proc/7/exe'));
   });
 
-  test('links lead where they would lead there', async () => {
+  test('links are resolved within the root', async () => {
     const host = openHost({ root });
     expect(host.realPath('/bin/sh')).toBe('/usr/bin/dash');
     expect(host.realPath('/bin/none')).toBe(undefined);
@@ -75,7 +75,7 @@ describe('below a root', () => {
   });
 });
 
-test('a host has the clock that it is given', () => {
+test('a host uses the given clock', () => {
   expect(openHost({ clock: { ...systemClock, nowMs: () => 5 } }).clock.nowMs()).toBe(5);
   expect(Math.abs(openHost().clock.nowMs() - Date.now())).toBeLessThan(60_000);
 });

@@ -18,7 +18,7 @@ const witnessOf = (file: string | Buffer) => {
 /** How often this process has called read(2) and its like (proc_pid_io(5)). */
 const readCalls = (): number => Number(/^syscr: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'))?.[1]);
 
-test('what is not there', () => {
+test('a missing file is undefined', () => {
   const directory = scratch();
   fs.writeFileSync(path.join(directory, 'file'), '');
   expect(openFile(path.join(directory, 'none'))).toBe(undefined);
@@ -40,7 +40,7 @@ describe('a hash', () => {
     opened.close();
   });
 
-  test('of a file that is gone, and of one that another has taken the place of', async () => {
+  test('is that of the opened file after another has replaced it', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, 'first');
     const opened = witnessOf(file);
@@ -52,7 +52,7 @@ describe('a hash', () => {
     opened.close();
   });
 
-  test('of a file that was empty when it was looked at: in large pieces', async () => {
+  test('of a file that was empty at stat is computed in large pieces', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, '');
     const opened = witnessOf(file);
@@ -63,7 +63,7 @@ describe('a hash', () => {
     opened.close();
   });
 
-  test('of a file that was too large when it was looked at', async () => {
+  test('of a file that was too large at stat is computed after it shrank', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, Buffer.alloc(maxHashedBytes + 1));
     const opened = witnessOf(file);
@@ -72,7 +72,7 @@ describe('a hash', () => {
     opened.close();
   });
 
-  test('leaves the time of the last access alone', async () => {
+  test('does not change the access time', async () => {
     const file = path.join(scratch(), 'file');
     fs.writeFileSync(file, 'x');
     fs.utimesSync(file, 1, fs.statSync(file).mtime);
@@ -85,7 +85,7 @@ describe('a hash', () => {
   test.each<[string, (file: string) => void, string]>([
     ['a larger file', (file) => fs.writeFileSync(file, Buffer.alloc(maxHashedBytes + 1)), 'larger than 1 MiB'],
     ['a sparse one that has grown', (file) => fs.truncateSync(file, 2 ** 40), 'larger than 1 MiB'],
-    ['a folder', (file) => fs.mkdirSync(file), 'not a regular file'],
+    ['a directory', (file) => fs.mkdirSync(file), 'not a regular file'],
     ['a fifo', (file) => execFileSync('mkfifo', [file]), 'not a regular file'],
     ['a link', (file) => fs.symlinkSync('/etc/passwd', file), 'not a regular file'],
   ])('none of %s', async (title, make, reason) => {
@@ -99,7 +99,7 @@ describe('a hash', () => {
   });
 });
 
-test('where a link leads, though it leads nowhere', () => {
+test('a dangling link has its target', () => {
   const link = path.join(scratch(), 'link');
   fs.symlinkSync('/no/where', link);
   const opened = witnessOf(link);

@@ -26,7 +26,7 @@ test.each([
   expect(reported).toHaveLength(reports);
 });
 
-test('nothing is reported once that has ended', () => {
+test('nothing is reported after the subscription ended', () => {
   const reported: unknown[] = [];
   const end = onOwnFault((error) => reported.push(error));
   end();
@@ -49,7 +49,7 @@ const withoutDescriptors = (script: string): string => {
   return `${stdout}${stderr}`;
 };
 
-test('without a descriptor left each reader that has no answer reports it', () => {
+test('each reader without a result reports that no descriptor is left', () => {
   const script = `
     import { openSync } from 'node:fs';
     import { onOwnFault } from './collectors/host/read-faults.ts';
@@ -72,7 +72,7 @@ test('without a descriptor left each reader that has no answer reports it', () =
   expect(withoutDescriptors(script)).toBe('1,1,1,1,1');
 });
 
-test('users have names again once descriptors are there, and those of before meanwhile', () => {
+test('users keep their names without descriptors, and new ones are read later', () => {
   const script = `
     import { closeSync, openSync, writeFileSync } from 'node:fs';
     import { systemClock } from './collectors/host/clock.ts';
@@ -94,7 +94,7 @@ test('users have names again once descriptors are there, and those of before mea
   expect(withoutDescriptors(script)).toBe('before,before,afterwards');
 });
 
-test('where rpm may have its database is found out once', () => {
+test('the directories of the rpm database are determined once', () => {
   const script = `
     import { openSync } from 'node:fs';
     import { openHostFiles } from './collectors/host/host-files.ts';

@@ -41,30 +41,33 @@ describe.each([
   ['piece by piece', read],
   ['at once', async (...how: Parameters<typeof read>) => readNow(...how)],
 ])('%s', (_, reading) => {
-  test.each([0, 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 200_000])('%d bytes', async (size) => {
-    fs.writeFileSync(file, 'x'.repeat(size));
-    await expect(reading(size)).resolves.toBe('x'.repeat(size));
-    if (size > 0) await expect(reading(size - 1)).rejects.toThrow(`larger than ${size - 1} bytes`);
-  });
+  test.each([0, 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 200_000])(
+    'reads %d bytes, and rejects them over the limit',
+    async (size) => {
+      fs.writeFileSync(file, 'x'.repeat(size));
+      await expect(reading(size)).resolves.toBe('x'.repeat(size));
+      if (size > 0) await expect(reading(size - 1)).rejects.toThrow(`larger than ${size - 1} bytes`);
+    },
+  );
 
-  test('more than fits in memory', async () => {
+  test('rejects a file larger than memory', async () => {
     fs.writeFileSync(file, '');
     fs.truncateSync(file, 2 ** 40);
     await expect(reading(1024 * 1024)).rejects.toThrow('larger than 1 MiB');
   });
 
-  test('that becomes more than the limit', async () => {
+  test('rejects a file that grows beyond the limit', async () => {
     fs.writeFileSync(file, 'x'.repeat(100));
     await expect(reading(120, () => fs.appendFileSync(file, 'y'.repeat(100)))).rejects.toThrow('larger than 120 bytes');
   });
 
-  test('that becomes less', async () => {
+  test('reads a file that shrinks to its new end', async () => {
     fs.writeFileSync(file, 'x'.repeat(200_000));
     const text = await reading(200_000, () => fs.truncateSync(file, 70_000));
     expect(text).toBe('x'.repeat(70_000));
   });
 
-  test('that come one after the other, each as soon as the one before was read', async () => {
+  test('rejects a file that grows with each read', async () => {
     fs.writeFileSync(file, 'x');
     let pieces = 0;
     const grow = (): void => {
@@ -76,13 +79,13 @@ describe.each([
   });
 });
 
-test('a file of the kernel, whose size is 0', () => {
+test('a file of the kernel with size 0 is read', () => {
   expect(fs.statSync('/proc/self/status').size).toBe(0);
   expect(readTextFile('/proc/self/status', 64 * 1024)).toMatch(/^Pid:\t\d+$/m);
   expect(() => readTextFile('/proc/self/status', 10)).toThrow('larger than 10 bytes');
 });
 
-test('the beginning of a file', () => {
+test('readHead reads the beginning of a file', () => {
   fs.writeFileSync(file, 'abc');
   expect(
     [0, 2, 3, 1000].map((size) => withFile(openRegularFile(file), (opened) => readHead(opened, size).toString())),

@@ -25,7 +25,7 @@ const check = `
   console.log(JSON.stringify({ details, genuine }));
 `;
 
-/** A small host with a pid 1 that we may read; the command says a line, is looked at and ends. */
+/** A small host with a readable pid 1. The command prints a line, is read and ends. */
 const host = `
   cd "$1"; node=$2; look=$3; collectors=$4; program=$5; shift 5
   mkfifo in out
@@ -53,7 +53,7 @@ describe.skipIf(missing)(titled('an agent with mounts of its own', missing), () 
     expect(fromService(file, file)).toMatchObject({ genuine: true, details: { hostRoot: true } });
   });
 
-  test('one with mounts of its own is not: it may have seen another file', () => {
+  test('a process with mounts of its own is not genuine, since it may have seen another file', () => {
     const file = script();
     const { genuine, details } = fromService(file, 'unshare', '--mount', file);
     expect({ genuine, hostRoot: details.hostRoot, container: details.containerId }).toEqual({
@@ -73,6 +73,6 @@ describe.skipIf(missing)(titled('an agent with mounts of its own', missing), () 
   });
 });
 
-test('our own mounts count always', () => {
+test('the agent’s own mounts always count', () => {
   expect(openHost().proc.readHostMounts()).toContain(openHost().proc.readNamespaces('self')?.mnt);
 });

@@ -14,7 +14,7 @@ const headers = [
   ...['sys/fanotify', 'sys/mman', 'sys/mount', 'sys/prctl', 'sys/resource', 'sys/socket', 'sys/statfs', 'sys/un'],
 ];
 
-/** What each C expression is for that compiler, which writes the values into assembly text; nothing is run. */
+/** The value of each C expression by that compiler, from its assembly output; nothing is run. */
 function valuesOf(compiler: string, expressions: readonly string[]): Record<string, number> {
   const includes = headers.map((name) => `#include <${name}.h>\n`).join('');
   const prints = expressions.map((one, index) => `asm("value ${index} %c0" : : "i"(${one}));\n`).join('');
@@ -52,7 +52,7 @@ const callers = sources.filter((file) =>
   /from 'koffi'|\bopen(?:Sync)?\(|linux-abi/.test(readFileSync(join(root, file), 'utf8')),
 );
 
-test.each(callers)('%s has no number of its own for a name of C', (file) => {
+test.each(callers)('%s defines no constant of C itself', (file) => {
   const text = readFileSync(join(root, file), 'utf8');
   expect(text.match(/^\s*(?:const|let) [A-Z][A-Z\d_]+ = -?\d.*$/gm) ?? []).toEqual([]);
 });

@@ -24,7 +24,7 @@ const readAll = (fd: number): string => {
   return bytes.toString('utf8', 0, fs.readSync(fd, bytes));
 };
 
-test('each of the descriptors ends a wait, again and again', async () => {
+test('each descriptor ends a wait, repeatedly', async () => {
   const fds = [openPipe(), openPipe()];
   const set = openPollSet(fds);
   for (const [i, fd] of [...fds, ...fds].entries()) {
@@ -36,7 +36,7 @@ test('each of the descriptors ends a wait, again and again', async () => {
   set.close();
 });
 
-test('data that came while nothing waited ends the next wait', async () => {
+test('data that came between two waits ends the next one', async () => {
   const fd = openPipe();
   const set = openPollSet([fd]);
   await set.wait(1);
@@ -55,7 +55,7 @@ test('a wait ends when the set is closed, and so does a later one', async () => 
   await set.wait();
 });
 
-test('a file that cannot be polled is refused', () => {
+test('a file that cannot be polled is rejected', () => {
   const fd = fs.openSync(path.join(directory, 'file'), 'w+');
   onTestFinished(() => fs.closeSync(fd));
   expect(() => openPollSet([fd])).toThrow('poll: EPERM');

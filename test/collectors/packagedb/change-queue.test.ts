@@ -54,7 +54,7 @@ test.each<[FileAction[], FileAction[]]>([
   expect(offered.filter((one) => one === 'queued')).toHaveLength(expected.length);
 });
 
-test('what two processes do are two changes', () => {
+test('changes by two processes are two events', () => {
   const { offer, take } = queue();
   offer(change('creation', 'a', 1), 0);
   offer(change('modification', 'a', 2), 1);
@@ -62,7 +62,7 @@ test('what two processes do are two changes', () => {
   expect(reported(take(5000))).toEqual(['creation a 1', 'modification a 2', 'modification a 1']);
 });
 
-test('a file that is written all the time is due once a second, and after the last write', () => {
+test('a file with constant writes is due once a second, and after the last write', () => {
   const { offer, take } = queue();
   const times: number[] = [];
   for (let ms = 0; ms < 5000; ms += 10) {
@@ -72,7 +72,7 @@ test('a file that is written all the time is due once a second, and after the la
   expect(times).toEqual([70, 1070, 2070, 3070]);
 });
 
-test('what comes after a change that waits for its turn does not overtake it', () => {
+test('a later change does not overtake one that waits longer', () => {
   const { offer, take } = queue();
   offer(change('modification'), 0);
   take(70);
@@ -81,12 +81,12 @@ test('what comes after a change that waits for its turn does not overtake it', (
   expect(reported(take(270))).toEqual(['modification a 1', 'deletion a 1']);
 });
 
-test('at the bound no more are taken, but what is waiting takes in what says the same', () => {
+test('no changes are added at the bound, but waiting ones are still merged', () => {
   const { offer, take, size } = queue({ maxWaiting: 2 });
   expect(size).toBe(0);
   expect(offer(change('creation', 'a'), 0)).toBe('queued');
   expect(offer(change('creation', 'b'), 0)).toBe('queued');
-  expect(offer(change('creation', 'c'), 0)).toBe('refused');
+  expect(offer(change('creation', 'c'), 0)).toBe('rejected');
   expect(offer(change('modification', 'b'), 0)).toBe('merged');
   expect(reported(take(70))).toEqual(['creation a 1', 'creation b 1']);
   expect(offer(change('creation', 'c'), 80)).toBe('queued');

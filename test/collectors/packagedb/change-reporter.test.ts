@@ -1,4 +1,4 @@
-// How many file changes are reported, and how the dropped ones are.
+// The bounds of reported file changes, and the notices about dropped ones.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -58,7 +58,7 @@ const report = async (watched: WatchedDirectory, times: number, more: Partial<Fi
   }
 };
 
-test('changes over the bounds are counted, and reported as one number', async () => {
+test('changes beyond the bounds are counted and reported as one number', async () => {
   const { burst, reason } = boundsOf(scriptlets);
   await report(scriptlets, burst + 3);
   expect([changes.length, reporter.reported, reporter.dropped]).toEqual([burst, burst, 3]);
@@ -75,13 +75,13 @@ test('after some time more changes are reported', async () => {
   expect([changes.length, reporter.dropped]).toEqual([burst + 5 * perSecond, 3]);
 });
 
-test('changes of databases are reported whatever happens to scriptlets', async () => {
+test('a flood of scriptlets does not affect changes of databases', async () => {
   await report(scriptlets, boundsOf(scriptlets).burst + 1);
   await report(database, 10);
   expect([changes.at(-1)?.path, reporter.dropped]).toEqual(['/var/lib/dpkg/x', 1]);
 });
 
-test('at the end dropped changes are reported at once', async () => {
+test('dropped changes are reported at once at the end', async () => {
   const { burst, reason } = boundsOf(scriptlets);
   await report(scriptlets, burst + 2);
   tasks.close();
@@ -110,7 +110,7 @@ test('the file of a dropped change is closed, that of a reported one is left to 
   expect(closed).toBe(1);
 });
 
-test('changes are passed on before those before them are judged, up to a bound', async () => {
+test('changes are passed on before earlier ones are judged, up to a bound', async () => {
   const judge: (() => void)[] = [];
   onChange = () => new Promise((resolve) => judge.push(resolve));
   await report(database, 255);

@@ -43,14 +43,14 @@ afterEach(() => {
 
 const pass = (seconds: number) => vi.advanceTimersByTimeAsync(seconds * 1000);
 
-test('every minute', async () => {
+test('a directory is compared every minute', async () => {
   schedule.now(directory, { silent: true });
   await pass(150);
   expect(begun).toEqual([0, 60, 120]);
   expect(how).toEqual([{ silent: true }, { found: 'comparison' }, { found: 'comparison' }]);
 });
 
-test('soon after events, but not for each', async () => {
+test('a directory is compared soon after events, but not for each', async () => {
   schedule.now(directory, {});
   for (let second = 0; second < 35; second++) {
     await pass(1);
@@ -59,18 +59,18 @@ test('soon after events, but not for each', async () => {
   expect(begun).toEqual([0, 10, 20, 30]);
 });
 
-test('soon after events, but not for long', async () => {
+test('comparisons after events take a bounded share of time', async () => {
   takesMs = 2000;
   schedule.now(directory, {});
   for (let second = 0; second < 50; second++) {
     await pass(1);
     schedule.soon(directory);
   }
-  // The first wish comes before it is known how long one takes.
+  // At the first request the duration of a comparison is not known yet.
   expect(begun).toEqual([0, 12, 34]);
 });
 
-test('the earliest wish counts', async () => {
+test('the earliest request counts', async () => {
   schedule.in(directory, 30_000);
   schedule.in(directory, 5000);
   schedule.in(directory, 20_000);
@@ -78,14 +78,14 @@ test('the earliest wish counts', async () => {
   expect(begun).toEqual([5]);
 });
 
-test('one that takes long comes seldom', async () => {
+test('a slow comparison runs less often', async () => {
   takesMs = 10_000;
   schedule.now(directory, {});
   await pass(600);
   expect(begun).toEqual([0, 510]);
 });
 
-test('a comparison that is asked for while one runs comes after it', async () => {
+test('a comparison requested while one runs follows it', async () => {
   takesMs = 3000;
   schedule.now(directory, {});
   schedule.now(directory, {}, 4000);
@@ -94,7 +94,7 @@ test('a comparison that is asked for while one runs comes after it', async () =>
   expect(begun).toEqual([0, 7]);
 });
 
-test('no comparison of a missing directory, and none after the end', async () => {
+test('a missing directory is not compared, and none after the end', async () => {
   schedule.now(directory, {});
   directory.location = undefined;
   await pass(200);

@@ -55,7 +55,7 @@ describe('differenceOf', () => {
   });
 });
 
-test('the parts of a state that have changed', () => {
+test('lists the changed parts of a state', () => {
   expect(previousOf(state({ mtime: 1_795_310_872_508_454_158n }), ['mtime', 'mode'])).toEqual({
     mtime: '2026-11-22T01:27:52.508Z',
     mode: '0644',

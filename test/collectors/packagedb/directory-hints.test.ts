@@ -32,7 +32,7 @@ test.each([
   expect(names.has('other.new')).toBe(others);
 });
 
-test('what a hint brings about and fails is reported, and ends nothing', async () => {
+test('an error in a handler is reported and does not end the watch', async () => {
   const directory = scratch();
   const faults: string[] = [];
   const fails = (): never => {

@@ -10,25 +10,25 @@ beforeEach(() => {
   writes = createOpenWrites();
 });
 
-test('one that wrote and closes', () => {
+test('a process that writes and closes is the writer', () => {
   writes.note('a', process(1));
   expect(writes.takeWriter('a', process(1))).toEqual(process(1));
 });
 
-test('one that closes what another wrote', () => {
+test('a process that closes a file is not the writer if another wrote', () => {
   writes.note('a', process(1));
   writes.note('b', process(3));
   expect(writes.takeWriter('a', process(2))).toEqual({ ...process(1), closedBy: 2 });
 });
 
-test('each close takes one of several writers', () => {
+test('each close returns one of several writers', () => {
   for (const pid of [1, 2, 1]) writes.note('a', process(pid));
   expect(writes.takeWriter('a', process(2))).toEqual(process(2));
   expect(writes.takeWriter('a', process(3))).toEqual({ ...process(1), closedBy: 3 });
   expect(writes.takeWriter('a', process(3))).toEqual(process(3));
 });
 
-test('of very many files the oldest is forgotten', () => {
+test('the oldest file is dropped beyond the bound', () => {
   for (let i = 0; i < 10_000; i++) writes.note(`file ${i}`, process(1));
   expect(writes.takeWriter('file 0', process(2))).toEqual(process(2));
   expect(writes.takeWriter('file 9999', process(2))).toEqual({ ...process(1), closedBy: 2 });

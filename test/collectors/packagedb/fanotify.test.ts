@@ -19,11 +19,11 @@ const openWith = (...setpriv: string[]): { stdout: string; stderr: string } => {
 };
 
 describe.skipIf(missing)(titled('fanotify', missing), () => {
-  test('is to be had with the one capability', () => {
+  test('is available with CAP_SYS_ADMIN as the only capability', () => {
     expect(openWith('--bounding-set', '-all,+sys_admin').stdout).toBe('opened\n');
   });
 
-  test('is not without it', () => {
+  test('is not available without it', () => {
     const { stdout, stderr } = openWith('--bounding-set', '-sys_admin');
     expect(stdout).toBe('');
     expect(stderr).toContain('fanotify_init: EPERM');

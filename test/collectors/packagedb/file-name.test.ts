@@ -4,7 +4,7 @@ import { decodeName, encodeName, pathIn } from '../../../collectors/packagedb/fi
 const bytes = (...parts: (string | number)[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([part]))));
 
-describe('names of bytes', () => {
+describe('names that are not UTF-8', () => {
   test.each<[string, Buffer, string]>([
     ['plain', bytes('dpkg.postinst'), 'dpkg.postinst'],
     ['UTF-8', bytes('naïve€𝄞'), 'naïve€𝄞'],
@@ -22,7 +22,7 @@ describe('names of bytes', () => {
     expect(Buffer.from(encodeName(text) as string)).toEqual(raw);
   });
 
-  test('paths', () => {
+  test('give paths as text and back', () => {
     expect(pathIn('/a', 'b')).toBe('/a/b');
     expect(pathIn('/a', 'b\\xff')).toEqual(bytes('/a/b', 0xff));
   });

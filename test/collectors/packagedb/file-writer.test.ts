@@ -17,12 +17,12 @@ const programOf = (writer: FileWriter): string =>
 const later = 1e18;
 
 describe('resolve', () => {
-  test('one that is known and lives on', () => {
+  test('a known process that lives on', () => {
     const { writers } = host(10);
     expect(programOf(writers.resolve(writers.see(10)))).toBe('/no/p10');
   });
 
-  test('one that is unknown and ends at once, and whose records come later', () => {
+  test('an unknown process that ends at once and whose records come later', () => {
     const { table, writers } = host(10);
     const seen = writers.see(30);
     table.fork(fork(10, 30));
@@ -31,7 +31,7 @@ describe('resolve', () => {
     expect(programOf(writers.resolve(seen))).toBe('/usr/bin/rm');
   });
 
-  test('one whose fork is known and whose exec, before the change, is not yet', () => {
+  test('a process whose fork is known and whose earlier exec is not known yet', () => {
     const { table, writers } = host(10);
     table.fork(fork(10, 30));
     const seen = writers.see(30);
@@ -40,14 +40,14 @@ describe('resolve', () => {
     expect(programOf(writers.resolve(seen))).toBe('/usr/bin/rm');
   });
 
-  test('one that has taken another face since', () => {
+  test('a process that has executed another program since', () => {
     const { table, writers } = host(10);
     const seen = writers.see(10);
     table.exec(exec(10, '/usr/bin/true', { timeNs: later }));
     expect(programOf(writers.resolve(seen))).toBe('/no/p10');
   });
 
-  test('one that was unknown and has taken another face since its fork', () => {
+  test('an unknown process that has executed another program since its fork', () => {
     const { table, writers } = host(10);
     const seen = writers.see(30);
     table.fork(fork(10, 30));
@@ -55,7 +55,7 @@ describe('resolve', () => {
     expect(programOf(writers.resolve(seen))).toBe('/no/p10');
   });
 
-  test('one whose pid another has by now', () => {
+  test('a process whose pid another process has by now', () => {
     const { table, writers } = host(10);
     const seen = writers.see(10);
     table.exit(exit(10));
@@ -64,7 +64,7 @@ describe('resolve', () => {
     expect(programOf(writers.resolve(seen))).toBe('/no/p10');
   });
 
-  test('one whose pid another process had when the event was read', () => {
+  test('a process whose pid another process had when the event was read', () => {
     const { table, writers } = host(10);
     const seen = writers.see(10);
     table.exit(exit(10));
@@ -100,7 +100,7 @@ describe('resolve', () => {
     });
   });
 
-  test('one that is unknown, though another process has its pid by now', () => {
+  test('an unknown process whose pid another process has by now', () => {
     const { table, writers } = host();
     const seen = writers.see(30);
     table.fork(fork(1, 30, { timeNs: later }));
@@ -110,14 +110,14 @@ describe('resolve', () => {
     });
   });
 
-  test('one that only /proc shows', () => {
+  test('a process that only /proc shows', () => {
     const { proc, table, writers } = host();
     proc.processes.set(30, detailsOf(30));
     expect(programOf(writers.resolve(writers.see(30)))).toBe('/no/p30');
     expect(table.find(30)).toBeDefined();
   });
 
-  test('one of another pid namespace', () => {
+  test('a process of another pid namespace', () => {
     const { writers } = host();
     expect(writers.resolve(writers.see(0))).toMatchObject({ pid: undefined });
   });
@@ -165,7 +165,7 @@ describe('infer', () => {
     expect(programOf(writers.infer(manager, 0))).toBe(expected);
   });
 
-  test('one that has ended counts for as long as is asked', () => {
+  test('a process that has ended counts within the given time', () => {
     const { table, writers } = running([10, 1, '/usr/bin/dpkg']);
     table.exit(exit(10));
     expect(programOf(writers.infer('dpkg', 2e9))).toBe('/usr/bin/dpkg');

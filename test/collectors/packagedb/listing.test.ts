@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { dateOfNs, knownFile, permissionsOf, stateOf, stateOfKnown } from '../../../collectors/packagedb/listing.ts';
 
-test('times and sizes that no database takes count as the last that it does', () => {
+test('times and sizes beyond the range of the database are cut to it', () => {
   const stat = {
     ino: 5n,
     size: 2n ** 62n,
@@ -17,7 +17,7 @@ test('times and sizes that no database takes count as the last that it does', ()
   expect(stateOfKnown(knownFile('x', now))).toBe(now);
 });
 
-test('a state holds what is saved, to the last bit', () => {
+test('a state is equal after it was saved and read', () => {
   const file = {
     name: 'x',
     ino: 2n ** 64n - 1n,

@@ -11,7 +11,7 @@ const listed = (...args: Parameters<typeof packageDirectories>) =>
     ),
   );
 
-test('Debian without rpm', () => {
+test('Debian without rpm has the directories of dpkg', () => {
   expect(listed(undefined, undefined, debian)).toEqual([
     '/var/lib/dpkg/info dpkg expected',
     '/var/lib/dpkg dpkg expected',
@@ -21,7 +21,7 @@ test('Debian without rpm', () => {
   ]);
 });
 
-test('Fedora: what rpm names is expected, and named once', () => {
+test('Fedora has the directories that rpm names, each once', () => {
   const rpm = { database: '/usr/lib/sysimage/rpm', temporary: '/var/tmp' };
   expect(listed(undefined, rpm, () => false)).toEqual([
     '/var/lib/dpkg/info dpkg',

@@ -71,7 +71,7 @@ function silentKernel(): { open: typeof openFanotify; options: FanotifyOptions[]
 }
 
 describe.skipIf(missing)(titled('with fanotify', missing), () => {
-  test('each kind of change, with the file as it was and who did it', async () => {
+  test('each kind of change has the state of the file and the writer', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'old.postinst'), 'one', { mode: 0o755 });
     const watch = startWatch([directory]);
@@ -129,7 +129,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.events).toHaveLength(6);
   });
 
-  test('who did it, when it lives on', async () => {
+  test('a writer that lives on is described', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -140,7 +140,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.events[0]?.stepparent.lineage?.length).toBeGreaterThan(0);
   });
 
-  test('what was written is read although it is deleted soon after', async () => {
+  test('written content is read although the file is deleted soon after', async () => {
     const directory = scratch();
     const watch = startWatch([
       { path: directory, manager: 'rpm', expected: true, namePrefix: 'rpm-tmp.', temporary: true },
@@ -154,7 +154,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(new Set(hashes).size).toBe(20);
   });
 
-  test("what other users do in a directory where any user may write is counted, and takes nothing from root's changes", async () => {
+  test('changes by other users in a directory where any user may write are counted, and do not affect those by root', async () => {
     const [info, temporary] = [scratch(), scratch()];
     chmodSync(dirname(temporary), 0o711);
     chmodSync(temporary, 0o1777);
@@ -229,13 +229,13 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
-    await sh('mkfifo fifo; mknod null c 1 3; ln -s /etc/passwd link; mkdir folder', directory);
+    await sh('mkfifo fifo; mknod null c 1 3; ln -s /etc/passwd link; mkdir directory', directory);
     await eventually(() => expect(watch.events).toHaveLength(4));
     expect(watch.events.map(({ file }) => [file?.name, file?.type, file?.hash, file?.target_path])).toEqual([
       ['fifo', 'fifo', undefined, undefined],
       ['null', 'char_device', undefined, undefined],
       ['link', 'symlink', undefined, '/etc/passwd'],
-      ['folder', 'dir', undefined, undefined],
+      ['directory', 'dir', undefined, undefined],
     ]);
   });
 
@@ -251,7 +251,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     });
   });
 
-  test('the directory that dpkg unpacks into, each time that it is made', async () => {
+  test('the unpack directory of dpkg is watched each time it is created', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -272,7 +272,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.notices).toEqual([]);
   });
 
-  test('names that are no UTF-8, and names like their escapes', async () => {
+  test('names that are not UTF-8, and names like their escapes, are reported', async () => {
     const directory = scratch();
     const watch = startWatch([directory]);
     await listed(watch, 0);
@@ -287,7 +287,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
 });
 
 describe('without fanotify', () => {
-  test('changes are reported, their writers inferred or not known', async () => {
+  test('changes are reported with an inferred or unknown writer', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'a.postinst'), 'one');
     writeFileSync(join(directory, 'b.list'), 'b');
@@ -312,7 +312,7 @@ describe('without fanotify', () => {
     expect(watch.faults).toEqual([]);
   });
 
-  test('the directory that dpkg unpacks into', async () => {
+  test('the unpack directory of dpkg is watched', async () => {
     const directory = scratch();
     const watch = startWatch([directory], { fanotify: noFanotify });
     await listed(watch, 0);
@@ -322,7 +322,7 @@ describe('without fanotify', () => {
 });
 
 describe('comparison', () => {
-  test('what changed while no agent ran, and nothing else', async () => {
+  test('reports exactly the changes made while no agent ran', async () => {
     const directory = scratch();
     const memory = listingMemory();
     for (const name of ['same', 'written', 'touched', 'gone', 'moved', 'chmod', 'back', 'lock']) {
@@ -373,7 +373,7 @@ describe('comparison', () => {
     expect(third.events).toEqual([]);
   });
 
-  test('a listing that cannot be saved does not keep others from being saved', async () => {
+  test('a listing that cannot be saved does not affect the others', async () => {
     const [one, two] = [scratch(), scratch()];
     for (const directory of [one, two]) writeFileSync(join(directory, 'a'), 'a');
     const memory = listingMemory();
@@ -408,7 +408,7 @@ describe('comparison', () => {
     expect(saved()).toEqual(['.', 'a', 'b']);
   });
 
-  test('what the kernel did not report', async () => {
+  test('finds changes that the kernel did not report', async () => {
     const directory = scratch();
     writeFileSync(join(directory, 'a'), '');
     const kernel = silentKernel();
@@ -431,7 +431,7 @@ describe('comparison', () => {
     await eventually(() => expect(watch.reported(directory)).toEqual(['creation b', 'deletion b']));
   });
 
-  test('the two halves of a rename, as kernels before 5.17 report it', async () => {
+  test('the two halves of a rename on kernels before 5.17 are one event', async () => {
     const directory = scratch();
     for (const name of ['a', 'out']) writeFileSync(join(directory, name), name);
     const kernel = silentKernel();
@@ -461,7 +461,7 @@ describe('comparison', () => {
     expect(watch.events.at(-1)?.stepparent.file).toMatchObject({ moved_out: true });
   });
 
-  test('more changes of scriptlets than are reported leave room for the databases', async () => {
+  test('a flood of scriptlets leaves room for the databases', async () => {
     const [info, temporary] = [scratch(), scratch()];
     const kernel = silentKernel();
     const watch = startWatch(

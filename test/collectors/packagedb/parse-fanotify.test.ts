@@ -32,7 +32,7 @@ const bitsOf = (mask: number): string[] =>
 describe.each(recordings)('%s', (_, { base64, expected }) => {
   const bytes = Buffer.from(base64, 'base64');
 
-  test('the story and nothing else', () => {
+  test('has exactly the recorded events', () => {
     const events = parseFanotify(bytes).map(({ pid, mask, entry, oldEntry }) => ({
       pid,
       mask: bitsOf(mask),
@@ -42,7 +42,7 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
     expect(events).toEqual(expected);
   });
 
-  test('cut anywhere: the events before the cut', () => {
+  test('gives the events before a cut at any byte', () => {
     const all = parseFanotify(bytes);
     for (let length = 0; length < bytes.length; length++) {
       const events = parseFanotify(bytes.subarray(0, length));
@@ -51,7 +51,7 @@ describe.each(recordings)('%s', (_, { base64, expected }) => {
     }
   });
 
-  test('any byte changed: an end, and no error', () => {
+  test('ends without an error if any byte is changed', () => {
     for (let offset = 0; offset < bytes.length; offset++) {
       for (const value of [0, 1, 0x7f, 0xff]) {
         const changed = Buffer.from(bytes);

@@ -37,7 +37,7 @@ const openFiles = (): string[] =>
   });
 const due = () => pending.takeDue(Number.POSITIVE_INFINITY);
 
-test('a file is opened once for all changes that are one event', () => {
+test('a file is opened once for all changes of one event', () => {
   writeFileSync(join(path, 'a'), 'a');
   for (const action of ['creation', 'modification', 'attribute-change', 'modification'] as const) offer('a', action);
   expect([opened, openFiles()]).toEqual([[join(path, 'a')], ['a']]);
@@ -48,7 +48,7 @@ test('a file is opened once for all changes that are one event', () => {
   expect(openFiles()).toEqual([]);
 });
 
-test('each of several events of a file has it open', () => {
+test('each of several events of a file opens it', () => {
   writeFileSync(join(path, 'a'), 'a');
   offer('a', 'creation', 1);
   offer('a', 'modification', 2);
@@ -57,7 +57,7 @@ test('each of several events of a file has it open', () => {
   expect(openFiles()).toEqual([]);
 });
 
-test('a deletion opens nothing, and a file that is gone is known to be', () => {
+test('a deletion opens no file, and a missing file is noted', () => {
   offer('a', 'deletion');
   offer('b', 'creation');
   expect(due()).toMatchObject([
@@ -88,7 +88,7 @@ test('a file that is handed over counts as open until its receiver closes it', (
   for (const file of handed) file?.close();
 });
 
-test('a change that is refused keeps no file open', () => {
+test('a rejected change keeps no file open', () => {
   const { waiting } = boundsOf(watched);
   for (let i = 0; i < waiting; i++) expect(offer(`gone ${i}`, 'deletion')).toBe(true);
   writeFileSync(join(path, 'a'), '');

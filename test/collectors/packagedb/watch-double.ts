@@ -17,7 +17,7 @@ import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { hostContext } from '../host/host-context-double.ts';
 
-/** Remembers listings as the store does, but in memory. */
+/** Stores listings in memory, with the interface of the store. */
 export function listingMemory(): ListingMemory & { files: Map<string, Map<string, KnownFile>> } {
   const files = new Map<string, Map<string, KnownFile>>();
   const filesOf = (directory: string): Map<string, KnownFile> => {
@@ -42,11 +42,11 @@ export const noFanotify: typeof openFanotify = () => {
 export interface TestWatch {
   watch: PackageWatch;
   events: StepparentEvent[];
-  /** Of scripts and control files, by event.id. */
+  /** Content of scripts and control files, by event.id. */
   contents: Map<string, string>;
   notices: { action: HealthAction; reason: string; count: number | undefined }[];
   faults: string[];
-  /** `action name`, of the events so far that are about files of that directory. */
+  /** `action name` of each event so far about a file in that directory. */
   reported(directory: string): string[];
   stop(): Promise<void>;
 }
@@ -65,7 +65,7 @@ export function startWatch(
   }: {
     memory?: ListingMemory;
     fanotify?: typeof openFanotify;
-    /** What a change waits for once it is described. */
+    /** A promise that delays each change after it is described. */
     judge?: () => Promise<void>;
   } = {},
 ): TestWatch {

@@ -10,7 +10,7 @@ import { createWatchedDirectories } from '../../../collectors/packagedb/watched-
 import { watchedDirectory } from '../../../collectors/packagedb/watched-directory.ts';
 import { listingMemory, scratch } from './watch-double.ts';
 
-test('a directory that fails is reported, the others are watched, and the next check of it begins at the start', () => {
+test('a directory that cannot be checked is reported and checked again, and the others are watched', () => {
   const directory = scratch();
   const [broken, sound] = ['broken', 'sound'].map((name) => join(directory, name)) as [string, string];
   for (const path of [broken, sound]) mkdirSync(path);

@@ -1,4 +1,4 @@
-// Whether this process runs the file that its path names: it does, and each way in which it would not.
+// Whether a process runs the file that its path names: this process, which does, and each case that does not.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -39,49 +39,49 @@ function snapshotOf(entry: Partial<ProcessEntry> = {}, image: Partial<Image> = {
   };
 }
 
-test('a live process that was started by the name of the file that it has mapped', () => {
+test('a live process that was executed by the name of its mapped file is genuine', () => {
   expect(runsGenuine(host, snapshotOf(), program)).toBe(true);
 });
 
-test('one that was started by a link of its own making, even if it leads there now', () => {
+test('a process that was executed by a link of its user is not genuine, even if the link leads to the program', () => {
   const link = path.join(temporaryDirectory(), 'link');
   fs.symlinkSync(program, link);
   expect(runsGenuine(host, snapshotOf({}, { filename: link }), program)).toBe(false);
 });
 
-test('a copy of the file is another one', () => {
+test('a copy of the file is not genuine', () => {
   const copy = path.join(temporaryDirectory(), path.basename(program));
   fs.writeFileSync(copy, '\u007fELF');
   expect(runsGenuine(host, snapshotOf({}, { filename: copy }), copy)).toBe(false);
 });
 
-test('no such file', () => {
+test('a missing file is not genuine', () => {
   expect(runsGenuine(host, snapshotOf(), '/no/such/file')).toBe(false);
 });
 
-describe('not', () => {
+describe('not genuine', () => {
   test.each<[string, Partial<ProcessEntry>]>([
     ['a process that has ended', { ended: true }],
-    ['one that was not looked at', { details: undefined }],
-    ['one that runs something else by now', { image: { filename: program, execNs: 1 } }],
-    ['one in a container', { details: { ...own, containerId: 'c0ffee' } }],
-    ['one in another root', { details: { ...own, hostRoot: false } }],
-    ['one that is gone', { pid: 4_194_304 }],
+    ['a process that was not read', { details: undefined }],
+    ['a process that runs another program by now', { image: { filename: program, execNs: 1 } }],
+    ['a process in a container', { details: { ...own, containerId: 'c0ffee' } }],
+    ['a process in another root', { details: { ...own, hostRoot: false } }],
+    ['a process whose pid is gone', { pid: 4_194_304 }],
   ])('%s', (_, change) => {
     expect(runsGenuine(host, snapshotOf(change), program)).toBe(false);
   });
 
-  test('one of which no program is known', () => {
+  test('a process without a known program', () => {
     expect(runsGenuine(host, { ...snapshotOf({ image: undefined }), image: undefined }, program)).toBe(false);
   });
 });
 
 describe('a script', () => {
   test.each<[string, string, Partial<Image>, boolean]>([
-    ['started by its name', '#!/bin/sh\n', {}, true],
-    ['as far as its interpreter says', '#!/bin/sh\n', { inferredFrom: 'interpreter_argument' }, false],
-    ['started by another name', '#!/bin/sh\n', { filename: '/tmp/link' }, false],
-    ['that is none', 'echo\n', {}, false],
+    ['executed by its name', '#!/bin/sh\n', {}, true],
+    ['that only the arguments of its interpreter name', '#!/bin/sh\n', { inferredFrom: 'interpreter_argument' }, false],
+    ['executed by another name', '#!/bin/sh\n', { filename: '/tmp/link' }, false],
+    ['without #!', 'echo\n', {}, false],
   ])('%s', (_, text, image, genuine) => {
     const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, text);

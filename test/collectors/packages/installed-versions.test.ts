@@ -22,7 +22,7 @@ function database(...stanzas: string[]) {
 }
 const installed = (version: string) => ({ version, between: false });
 
-test('with and without the architecture; what is not installed is not there', async () => {
+test('finds packages with and without architecture, and no removed ones', async () => {
   const { versions } = database(
     stanza('libc6', '2.36'),
     stanza('tzdata', '1', 'install ok installed', 'all'),
@@ -40,7 +40,7 @@ test('with and without the architecture; what is not installed is not there', as
   for (const name of ['gone', 'libc6:i386', 'none']) expect(versions.find(name)).toBe(undefined);
 });
 
-test('while dpkg works the updates are newer, the last one counts, and one that is not complete does not', async () => {
+test('uses the last complete update of a package while dpkg runs', async () => {
   const { directory, put, versions } = database(stanza('cron', '1'), stanza('old', '1'));
   put('updates/0000', stanza('cron', '1', 'install reinstreq half-installed'));
   put('updates/tmp.i', stanza('cron', '7'));
@@ -53,7 +53,7 @@ test('while dpkg works the updates are newer, the last one counts, and one that 
   expect(versions.find('cron:amd64')).toEqual(installed('2'));
   expect(versions.find('old')).toBe(undefined);
   expect(versions.find('new')).toEqual({ version: '5', between: true });
-  // dpkg takes them into its status file, and begins again at 0000.
+  // dpkg moves the updates into the status file, and begins again at 0000.
   put('status', [stanza('cron', '2'), stanza('new', '5')].join('\n'));
   for (const name of ['0000', '0001', '0002', '0003']) rmSync(join(directory, 'updates', name));
   put('updates/0000', stanza('cron', '3', 'install ok unpacked'));
@@ -63,7 +63,7 @@ test('while dpkg works the updates are newer, the last one counts, and one that 
   expect(versions.find('old')).toBe(undefined);
 });
 
-test('a reading that began too early is followed by another', async () => {
+test('reads again if the running reading began too early', async () => {
   const { put, versions } = database(stanza('cron', '1'));
   const first = versions.refresh();
   put('status', stanza('cron', '2'));
@@ -72,7 +72,7 @@ test('a reading that began too early is followed by another', async () => {
   expect(versions.find('cron')).toEqual(installed('2'));
 });
 
-test('a status file without a package says nothing of any; one that is missing is said', async () => {
+test('ignores a status file without packages and rejects a missing one', async () => {
   const { directory, put, versions } = database();
   await versions.refresh();
   expect(versions.asOfMs).toBe(undefined);

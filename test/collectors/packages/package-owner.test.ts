@@ -19,7 +19,7 @@ beforeEach(() => {
   fs.writeFileSync(file, 'text');
 });
 
-/** What is known once nothing is pending. */
+/** The final value of an answer. */
 async function ownedBy(owns: ReturnType<typeof openPackageOwner>, ...question: Parameters<typeof owns>) {
   const answer = owns(...question);
   await answer.pending;
@@ -46,7 +46,7 @@ describe('lists', () => {
     expect(await owned('web')).toBe(expected);
   });
 
-  test('a path from before the merge of /bin into /usr', async () => {
+  test('can have the path from before /bin became a link to /usr/bin', async () => {
     list('sh.list', '/bin/sh');
     expect(await owned('sh', '/usr/bin/sh')).toBe(true);
     list('sh.list', '/sh');
@@ -68,11 +68,11 @@ describe('digests', () => {
   });
 });
 
-/** As if the file and the databases had been there for long. */
+/** Makes the file and the databases old enough to be at rest. */
 const beAtRest = () => new Promise((resolve) => setTimeout(resolve, 100));
 
-describe('an answer is kept', () => {
-  test('while the file stays the same', async () => {
+describe('an answer is cached', () => {
+  test('while the file does not change', async () => {
     const owns = open();
     list('web.list', file);
     await beAtRest();
@@ -86,19 +86,19 @@ describe('an answer is kept', () => {
     expect(await ownedBy(owns, file, ['web'])).toBe(false);
   });
 
-  test('other than yes: while the databases stay the same, too', async () => {
+  test('other than true only while the databases do not change either', async () => {
     const owns = open();
     list('web.list');
     await beAtRest();
     expect(await ownedBy(owns, file, ['web'])).toBe(false);
     expect(owns(file, ['web']).pending).toBe(undefined);
-    // As dpkg has it: the program comes first, its package's list after it.
+    // dpkg installs the program first, and the list of its package after it.
     list('web.list-new', file);
     fs.renameSync(path.join(info, 'web.list-new'), path.join(info, 'web.list'));
     expect(await ownedBy(owns, file, ['web'])).toBe(true);
   });
 
-  test('of a file that was changed just now: not at all', async () => {
+  test('not at all for a file that has just changed', async () => {
     const owns = open();
     list('web.list', file);
     fs.writeFileSync(
@@ -111,14 +111,14 @@ describe('an answer is kept', () => {
   });
 });
 
-test('a question is asked once by all who have it', async () => {
+test('equal questions share one query', async () => {
   list('web.list', file);
   await beAtRest();
   const owns = open();
   expect(owns(file, ['web'])).toBe(owns(file, ['web']));
 });
 
-test('the file that was there when the question was asked counts', async () => {
+test('the answer is for the file at the time of the question', async () => {
   const program = Buffer.alloc(1024 * 1024, 'x');
   fs.writeFileSync(file, program);
   list('web.list', file);
@@ -135,18 +135,18 @@ test('the file that was there when the question was asked counts', async () => {
   const impostor = open()(file, ['web']);
   replace(program);
   await impostor.pending;
-  // The name leads to another file by now: whose that one was is not known.
+  // The name leads to another file by now, so that the owner of the first is not known.
   expect(impostor.value).toBe(undefined);
 });
 
-test('one of several packages owns it', async () => {
+test('one of several packages may own the file', async () => {
   list('web.list');
   list('web2.list', file);
   expect(await ownedBy(open(), file, ['web', 'web2', 'none'])).toBe(true);
   expect(await ownedBy(open(), file, ['web', 'none'])).toBe(false);
 });
 
-test('a database that cannot be asked says nothing', async () => {
+test('the answer is undefined if the database cannot be read', async () => {
   fs.rmSync(info, { recursive: true });
   expect(await owned('web')).toBe(undefined);
   expect(await owned('web', '/no/such/file')).toBe(undefined);
@@ -166,7 +166,7 @@ describe.skipIf(unmet(missingTools('dpkg')))(
 
 const why = unmet(missingTools('rpm', 'rpmbuild'), noRoot);
 describe.skipIf(why)(titled("rpm's account", why), () => {
-  test('a file that a package of its database owns, one that none owns, and no database', async () => {
+  test('rpm answers for an owned file, a file without owner and a missing database', async () => {
     const database = path.join(temporaryDirectory(), 'db');
     const top = temporaryDirectory();
     const spec = path.join(top, 'x.spec');
@@ -189,7 +189,7 @@ describe.skipIf(why)(titled("rpm's account", why), () => {
   });
 });
 
-test('who asks does not wait: nothing is read until later', () => {
+test('the call returns at once and nothing is read until later', () => {
   list('web.list', file);
   fs.writeFileSync(path.join(info, 'web.md5sums'), `${'0'.repeat(32)}  ${file.slice(1)}\n`);
   const spies = (['readFileSync', 'readSync', 'readdirSync'] as const).map((name) => vi.spyOn(fs, name));

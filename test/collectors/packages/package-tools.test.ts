@@ -1,4 +1,4 @@
-// Which processes count as package tools: this process plays each case, genuine, copied, too late, and with another program.
+// Which processes count as package tools: this process stands for the tool in each case: genuine, copied, too late, and with another program.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from '../../.
 import { entryOf, imageOf } from '../../detectors/observed-exec.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
-/** The one program that surely runs: this one. It plays dpkg. */
+/** The program of this process, which certainly runs. It stands for dpkg. */
 const program = fs.readlinkSync('/proc/self/exe');
 const name = path.basename(program);
 const host = openHost();
@@ -50,39 +50,39 @@ const file = (text: string, base = name): string => {
 };
 
 describe('a process is', () => {
-  test('genuine: it runs the file, and the package owns it', () => {
+  test('genuine if it runs the file and the package owns it', () => {
     const { tools, asked } = open();
     expect(tools.genuineProcess(runs(program))).toBe(true);
     expect(asked).toEqual([`${program} node`]);
   });
 
-  test.each([false, undefined])('what the package says: %s', (owned) => {
+  test.each([false, undefined])('as the package database answers: %s', (owned) => {
     expect(open({ owned }).tools.genuineProcess(runs(program))).toBe(owned);
   });
 
-  test('none of a tool: another name', () => {
+  test('not checked if it has another name', () => {
     expect(open().tools.genuineProcess(runs(file('x', 'other')))).toBe(undefined);
   });
 
-  test('shown to be another: the name elsewhere', () => {
+  test('not genuine if another file has the name', () => {
     const gone = runs(file('x'), {}, { pid: 4_194_304 });
     expect(open().tools.genuineProcess(gone)).toBe(false);
   });
 
-  test('that very file: another name that leads there', () => {
+  test('not known if it was executed by a link to the tool', () => {
     const link = path.join(temporaryDirectory(), name);
     fs.symlinkSync(program, link);
-    // It runs it, but not by its own name.
+    // The process runs the tool, but not by its own name.
     expect(open().tools.genuineProcess(runs(link))).toBe(undefined);
   });
 
-  test('not known: the name elsewhere, but it has that very file mapped', () => {
+  test('not known if another path has the name but the tool is mapped', () => {
     expect(open().tools.genuineProcess(runs(file('x')))).toBe(undefined);
   });
 
   test.each<[string, Partial<ProcessEntry>]>([
     ['process_exited', { ended: true }],
-    ['it was not looked at', { details: undefined }],
+    ['it was not read', { details: undefined }],
     ['it is in a container', { details: details && { ...details, containerId: 'c0ffee' } }],
     ['it is in another root', { details: details && { ...details, hostRoot: false } }],
   ])('not known: %s', (_, change) => {
@@ -92,21 +92,21 @@ describe('a process is', () => {
     );
   });
 
-  test('not known: the file was gone before it could be looked at', () => {
-    expect(open().tools.genuineProcess(runs('/no/such/folder/'.concat(name)))).toBe(undefined);
+  test('not known if the file was gone before the check', () => {
+    expect(open().tools.genuineProcess(runs('/no/such/directory/'.concat(name)))).toBe(undefined);
   });
 });
 
-describe('a hit of the entry probe', () => {
-  test('is certain, though the process has ended', () => {
+describe('a record of the entry probe', () => {
+  test('is certain even if the process has ended', () => {
     expect(open().tools.genuineProcess(runs('/tmp/x', { probedImage: program }, { ended: true }))).toBe(true);
   });
 
-  test('does not say whose the file is', () => {
+  test('does not replace the question for the owner', () => {
     expect(open({ owned: false }).tools.genuineProcess(runs('/tmp/x', { probedImage: program }))).toBe(false);
   });
 
-  test('corrects what could not be told', () => {
+  test('corrects an earlier check without result', () => {
     const { tools } = open();
     const process = runs(program, {}, { ended: true });
     expect(tools.genuineProcess(process)).toBe(undefined);
@@ -115,7 +115,7 @@ describe('a hit of the entry probe', () => {
   });
 });
 
-test('what was seen while it was fresh stands when it has ended', () => {
+test('a result remains after the process has ended', () => {
   const { tools, asked } = open();
   const process = runs(program);
   tools.notice(execOf(process));
@@ -124,13 +124,13 @@ test('what was seen while it was fresh stands when it has ended', () => {
   expect(asked).toHaveLength(1);
 });
 
-describe('an owner that is still being asked for', () => {
+describe('an owner whose query is running', () => {
   const asking = () => {
     const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
     return { ...open({ answer: ask(promise) }), resolve };
   };
 
-  test.each([true, false, undefined])('is not known, until it is: %s', async (owned) => {
+  test.each([true, false, undefined])('is not known until the answer comes: %s', async (owned) => {
     const { tools, resolve } = asking();
     const exec = execOf(runs(program));
     const pending = tools.notice(exec);
@@ -147,7 +147,7 @@ describe('an owner that is still being asked for', () => {
     expect(round().fields).toEqual(owned === undefined ? {} : { process: owned });
   });
 
-  test('of an ancestor', async () => {
+  test('of an ancestor is waited for', async () => {
     const { tools, resolve } = asking();
     const parent = runs(program);
     const child = imageOf('/usr/bin/env');
@@ -166,19 +166,19 @@ describe('an owner that is still being asked for', () => {
   });
 });
 
-test('each program on a list is asked for at the start', () => {
+test('the owners of all listed programs are queried at the start', () => {
   const { tools, asked } = open();
   tools.askOwners();
   expect(asked).toEqual([`${program} node`]);
 });
 
-test('the strict answer takes the program asked for alone', () => {
+test('isGenuine accepts only the program that it is asked for', () => {
   const { tools } = open();
   expect(tools.isGenuine(runs(program), program)).toBe(true);
   expect(tools.isGenuine(runs(program), '/usr/bin/other')).toBe(false);
 });
 
-describe('round an exec', () => {
+describe('for an exec', () => {
   /** A script, forked by `parent` through `between`. */
   function below(parent: ProcessSnapshot, faceAtFork: Image | undefined = parent.image, between = 0) {
     let above = parent;
@@ -196,30 +196,30 @@ describe('round an exec', () => {
     return { ...above, ancestors, timeNs: 1e9, lifecycle: undefined, transaction: undefined } as ExecSnapshot;
   }
 
-  test('the parent', () => {
+  test('the parent is checked', () => {
     const { tools } = open();
     expect(tools.genuine(below(runs(program)), {})().fields).toEqual({ parent: true });
     expect(tools.genuine(below(runs(file('x'), {}, { pid: 4_194_304 })), {})().fields).toEqual({ parent: false });
   });
 
-  test('a parent that became a tool after it had forked is not known', () => {
+  test('a parent that executed the tool after the fork is not known', () => {
     expect(open().tools.genuine(below(runs(program), imageOf('/tmp/evil')), {})().fields).toEqual({});
   });
 
-  test('leaders above it', () => {
+  test('leaders among the ancestors are checked', () => {
     const dpkg = runs(program);
     const { fields } = open().tools.genuine(below(dpkg, dpkg.image, 2), { session_leader: dpkg, group_leader: dpkg })();
     expect(fields).toEqual({ session_leader: true, group_leader: true });
   });
 
-  test('a leader that is no ancestor, or became one later, is not known', () => {
+  test('a leader that is no ancestor, or executed the tool later, is not known', () => {
     const dpkg = runs(program);
     const { tools } = open();
     expect(tools.genuine(below(runs('/tmp/evil')), { session_leader: dpkg })().fields).toEqual({});
     expect(tools.genuine(below(dpkg, imageOf('/tmp/evil'), 2), { session_leader: dpkg })().fields).toEqual({});
   });
 
-  test('itself, as its own leader', () => {
+  test('the process itself is checked as its own leader', () => {
     const exec = execOf(runs(program));
     expect(open().tools.genuine(exec, { group_leader: exec })().fields).toEqual({ process: true, group_leader: true });
   });

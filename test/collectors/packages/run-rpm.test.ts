@@ -18,7 +18,7 @@ const why = unmet(missingTools('rpm'), noRoot);
 const database = '/root/.rpmdb';
 
 describe.skipIf(why)(titled('macros, aliases and variables that run programs', why), () => {
-  /** Whatever ran has left its name there. */
+  /** Directory in which every hostile program leaves its name. */
   let ran: string;
   let trap: string;
   const traces = (): string[] => fs.readdirSync(ran).sort();
@@ -40,7 +40,7 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
     onTestFinished(() => {
       for (const directory of ['/root', '/etc', etc]) unmount(directory);
     });
-    // Not hostile: a database, so that rpm is asked.
+    // A database, which is not hostile: rpm is run only if there is one.
     execFileSync('/usr/bin/rpm', ['--dbpath', database, '--initdb']);
     ran = temporaryDirectory();
     trap = path.join(temporaryDirectory(), 'trap');
@@ -69,7 +69,7 @@ describe.skipIf(why)(titled('macros, aliases and variables that run programs', w
       await expect(askRpm(openHost())).resolves.toEqual({ database, temporary: '/var/tmp' });
       await expect(runRpm(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).resolves.toBe('');
       expect(runRpmAndWait(['--dbpath', database, '-qa', '--qf', '%{NAME}'])).toBe('');
-      // Its package is dpkg's: of another name only rpm can say whose it is.
+      // The package is one of dpkg. With another name of the package only rpm can know the owner.
       const owner = openPackageOwner(openHost(), { rpmDatabase: () => database })('/usr/bin/env', ['no-such-package']);
       await owner.pending;
       expect(owner.value).toBe(undefined);
@@ -106,7 +106,7 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
 
   test.each<[string, string, string]>([
     ['has a child that does not end', 'sleep 6 & wait', 'rpm: no answer after 3000 ms'],
-    ['says too much', 'exec yes', 'rpm: the answer has more than 65536 characters'],
+    ['prints too much', 'exec yes', 'rpm: the answer has more than 65536 characters'],
     ['fails', 'exit 3', 'rpm: it ended with 3'],
     ['is killed', 'kill -9 $$', 'rpm: it ended with SIGKILL'],
   ])('%s', async (_, script, reason) => {
@@ -114,13 +114,13 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
     await expect(runRpm(['-qa'])).rejects.toThrow(reason);
   });
 
-  test('fails when it is asked for its folders, or its answer is waited for', async () => {
+  test('fails both when it is asked for its directories and when its answer is waited for', async () => {
     inItsPlace('exit 3');
     await expect(askRpm(openHost())).resolves.toBe(undefined);
     expect(() => runRpmAndWait(['-qa'])).toThrow('rpm: it ended with 3');
   });
 
-  test('does not answer is a fault where it is asked whose a program is', async () => {
+  test('does not answer is a fault when it is asked for the owner of a program', async () => {
     inItsPlace('exec sleep 6');
     const reported: unknown[] = [];
     onTestFinished(onOwnFault((error) => reported.push(String(error))));
@@ -131,7 +131,7 @@ describe.skipIf(whyNone)(titled('an rpm that', whyNone), () => {
     expect(reported).toEqual(['RpmFailed: rpm: no answer after 3000 ms']);
   });
 
-  test('names its folders', async () => {
+  test('names its directories', async () => {
     inItsPlace('printf "%s\\n" "$HOME/.rpmdb" relative');
     await expect(askRpm(openHost())).resolves.toEqual({ database, temporary: undefined });
   });

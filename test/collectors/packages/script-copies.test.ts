@@ -7,7 +7,7 @@ import { openHost } from '../../../collectors/host/host.ts';
 import { openScriptCopies, type ScriptCopies } from '../../../collectors/packages/script-copies.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
-const text = (what: string) => `#!/bin/sh\nset -e\n# long enough to be told from the usual few lines\n${what}\n`;
+const text = (what: string) => `#!/bin/sh\nset -e\n# long enough to differ from the usual few lines\n${what}\n`;
 let info: string;
 let elsewhere: string;
 let copies: ScriptCopies;
@@ -47,42 +47,42 @@ test.each<[string, string, string | undefined]>([
   expect(await original(content)).toBe(expected);
 });
 
-test('a few lines that many have are nobody’s', async () => {
+test('a script of a few common lines is no copy', async () => {
   fs.writeFileSync(path.join(info, 'tiny.postinst'), '#!/bin/sh\nset -e\n');
   expect(await original('#!/bin/sh\nset -e\n')).toBe(undefined);
 });
 
-test('scripts that came since', async () => {
+test('scripts that were added since the listing are found', async () => {
   expect(await original(text('three'))).toBe(undefined);
   fs.writeFileSync(path.join(info, 'new.postrm'), text('three'));
   fs.utimesSync(info, 1, 1);
   expect(await original(text('three'))).toBe('new.postrm');
 });
 
-test('an original that was changed since is none', async () => {
+test('a changed original is not matched', async () => {
   expect(await original(text('one'))).toBe('web.postinst');
   fs.writeFileSync(path.join(info, 'web.postinst'), text('eno'));
   expect(await original(text('one'))).toBe(undefined);
 });
 
-test('what cannot be read is none', async () => {
+test('a file that cannot be read is no copy', async () => {
   expect(await originalOf(path.join(elsewhere, 'missing'))).toBe(undefined);
   expect(await originalOf(elsewhere)).toBe(undefined);
   copies = openScriptCopies(openHost(), '/no/such/folder');
   expect(await originalOf(process.execPath)).toBe(undefined);
-  // Maintainer scripts themselves, and programs of the distribution's under names of their own.
+  // Maintainer scripts themselves, and programs of the distribution that are not named like scripts.
   expect(await originalOf('/var/lib/dpkg/info/web.postinst')).toBe(undefined);
   expect(await originalOf('/usr/bin/env')).toBe(undefined);
 });
 
-test('who asks does not wait: the file is opened at once, and read later', async () => {
+test('the call returns at once: the file is opened and read later', async () => {
   const file = path.join(elsewhere, 'x');
   fs.writeFileSync(file, text('one'));
   const spies = (['readFileSync', 'readSync', 'readdirSync'] as const).map((name) => vi.spyOn(fs, name));
   try {
     const answer = copies.originalOf(file);
     for (const spy of spies) expect(spy).not.toHaveBeenCalled();
-    // Scripts of attackers do not last.
+    // An attacker removes a script soon: the copy must be opened at once.
     fs.rmSync(file);
     await answer.pending;
     expect(answer.value).toBe(path.join(info, 'web.postinst'));
@@ -91,7 +91,7 @@ test('who asks does not wait: the file is opened at once, and read later', async
   }
 });
 
-test('a flood hides none', async () => {
+test('a flood of scripts hides no copy', async () => {
   await original(text('one'));
   const answers = Array.from({ length: 200 }, (_, i) => {
     const file = path.join(elsewhere, `${i}`);
@@ -103,7 +103,7 @@ test('a flood hides none', async () => {
   expect(answers.map(({ value }) => value !== undefined)).toEqual(answers.map((_, i) => i % 2 === 0));
 });
 
-test('a size that no maintainer script has is an answer', async () => {
+test('a size that no maintainer script has is answered at once', async () => {
   await original(text('one'));
   const { mtimeNs } = fs.statSync(info, { bigint: true });
   await vi.waitFor(async () => {
@@ -115,7 +115,7 @@ test('a size that no maintainer script has is an answer', async () => {
   expect(fs.statSync(info, { bigint: true }).mtimeNs).toBe(mtimeNs);
 });
 
-test('a file that is changed again and again is read again', async () => {
+test('a file that keeps changing is read again', async () => {
   for (let i = 0; i < 20; i++) {
     expect(await original(text('one'))).toBe('web.postinst');
     expect(await original(text('eno'))).toBe(undefined);

@@ -35,7 +35,7 @@ test.each([
   expect(scriptOfFile(file)).toEqual(script);
 });
 
-test('a control file', () => {
+test('a control file is recognized by its path', () => {
   expect(isControlFile('/var/lib/dpkg/tmp.ci/control')).toBe(true);
   expect(isControlFile('/var/lib/dpkg/info/control')).toBe(false);
   expect(parseControl('Package: cron\nversion: 1:3.0-2 \nDescription: Version: 9\n')).toEqual({

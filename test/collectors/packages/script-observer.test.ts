@@ -61,7 +61,7 @@ describe('the state of a content', () => {
   });
 });
 
-test('whether a script is known is decided without its content', () => {
+test('a script is known by its digest, without stored content', () => {
   const memory = (state: 'first' | 'changed') => ({
     scriptsOf: () => [{ sha256: 'a', state, content: Buffer.alloc(0) }],
     versionKnown: () => false,
@@ -103,7 +103,7 @@ test('whether a script is known is decided without its content', () => {
 type Versions = Readonly<Record<string, string>>;
 const dpkg = '/usr/bin/dpkg';
 
-/** An agent's judgement over a scratch database, in which files are put in place as dpkg does it. */
+/** Observes and judges scripts in a scratch database, into which the test installs files as dpkg does. */
 async function evidenceWith(packages: Versions) {
   const directory = temporaryDirectory();
   for (const part of ['info', 'updates', 'tmp.ci']) mkdirSync(join(directory, part));
@@ -114,7 +114,7 @@ async function evidenceWith(packages: Versions) {
     renameSync(join(directory, 'new'), join(directory, path));
   };
   let installed: Versions = {};
-  /** dpkg ends: its status file has everything. */
+  /** dpkg ends: the status file has the new version. */
   const status = (next: Versions): void => {
     installed = next;
     put(
@@ -125,7 +125,7 @@ async function evidenceWith(packages: Versions) {
     );
     for (const name of readdirSync(join(directory, 'updates'))) rmSync(join(directory, 'updates', name));
   };
-  /** dpkg goes on, and its status file does not have it yet. */
+  /** dpkg continues, and the status file does not have the new version yet. */
   const note = (name: string, version: string, state: string): void => {
     const serial = readdirSync(join(directory, 'updates')).length;
     put(`updates/${String(serial).padStart(4, '0')}`, stanza(name, version, state));
@@ -190,7 +190,7 @@ async function evidenceWith(packages: Versions) {
       ),
   };
   let serial = 0;
-  /** The event of a file as it is now; `by` undefined: nobody was seen. */
+  /** The event of a file as it is now; `by` undefined: the writer is not known. */
   const eventOf = (name: string, by: string | undefined, stepparent: StepparentEvent['stepparent']) => {
     const path = join(directory, name);
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -208,13 +208,13 @@ async function evidenceWith(packages: Versions) {
     const head = Buffer.from(text);
     return { sha256: sha256(text), sizeBytes: head.length, head };
   };
-  /** Says that a file has come; gives its event, which may have to wait. */
+  /** Reports a new file and returns its event, which may have to wait. */
   const say = (name: string, text: string | undefined, by?: string, stepparent: StepparentEvent['stepparent'] = {}) => {
     const event = eventOf(name, by, stepparent);
     evidence.file(event, text === undefined ? undefined : contentOf(text));
     return event;
   };
-  /** Writes a file, or none, and says so. */
+  /** Writes a file, or none, and reports the event. */
   const report = (
     name: string,
     text: string | undefined,
@@ -224,7 +224,7 @@ async function evidenceWith(packages: Versions) {
     if (text !== undefined) put(name, text);
     return isTaken(say(name, text, by, stepparent));
   };
-  /** Puts one script of a new version in place; gives its event. */
+  /** Installs one script of a new version and returns its event. */
   const unpack = (name: string, version: string, script: string, text: string): StepparentEvent => {
     note(name, installed[name] ?? version, 'half-installed');
     put(`info/${script}`, text);
@@ -274,17 +274,17 @@ async function evidenceWith(packages: Versions) {
   };
 }
 
-test('an installation, the same again, an upgrade, and another content of the same version', async () => {
+test('an installation, the same content, an upgrade and other content of the same version have different states', async () => {
   const { install, faults, store } = await evidenceWith({ cron: '1' });
   expect(await install('cron', '1', 'a\n')).toMatchObject({ package: 'cron', version: '1', state: 'first' });
   expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'known' });
   expect(await install('cron', '2', 'b\n')).toMatchObject({ version: '2', state: 'first' });
   const again = await install('cron', '2', 'c\n');
   expect(again).toMatchObject({ version: '2', state: 'changed', diff: '@@ -1,1 +1,1 @@\n-b\n+c\n' });
-  // What was another one once is not known for having been seen.
+  // Content that was `changed` once does not become `known` because it was seen.
   expect(await install('cron', '2', 'c\n')).toMatchObject({ state: 'changed' });
   expect(await install('new', '1', 'a\n')).toMatchObject({ state: 'first' });
-  // Back to what was there before.
+  // The earlier content is restored.
   expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'known' });
   expect(store.listScripts().map((one) => [one.package, one.version, one.state])).toEqual([
     ['cron', '1', 'first'],
@@ -295,8 +295,8 @@ test('an installation, the same again, an upgrade, and another content of the sa
   expect(faults).toEqual([]);
 });
 
-describe('a script that runs is of the version that it was of then', () => {
-  test('the old prerm, while dpkg unpacks the new version', async () => {
+describe('a script that runs has the version of the time of its run', () => {
+  test('the old prerm while dpkg unpacks the new version', async () => {
     const { install, say, put, note, runs, isTaken, unpack, store } = await evidenceWith({ cron: '1' });
     expect(await install('cron', '1', 'x\n')).toMatchObject({ state: 'first' });
     put('info/cron.prerm', 'old\n');
@@ -321,7 +321,7 @@ describe('a script that runs is of the version that it was of then', () => {
     ]);
   });
 
-  test('one that was replaced by a newer version before it was judged', async () => {
+  test('a script that a newer version replaced before it was judged', async () => {
     const { install, runs, isTaken, unpack, status } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');
     const run = runs('cron.postinst');
@@ -331,7 +331,7 @@ describe('a script that runs is of the version that it was of then', () => {
     expect((await isTaken(event)).script).toMatchObject({ version: '2', state: 'first' });
   });
 
-  test('two upgrades, and the event of the first comes when its file has been replaced', async () => {
+  test('two upgrades, if the event of the first comes after its file was replaced', async () => {
     const { install, put, note, say, status, isTaken, evidence, directory, contentOf, eventOf } = await evidenceWith({
       cron: '1',
       bash: '5',
@@ -342,10 +342,10 @@ describe('a script that runs is of the version that it was of then', () => {
     put('info/cron.postinst', 'two\n');
     evidence.noteChange(path);
     note('cron', '2', 'unpacked');
-    // As a witness does, so that the inode is no other file's.
+    // The agent holds the file open, so that no other file gets its inode.
     const fd = openSync(path, 'r');
     onTestFinished(() => closeSync(fd));
-    // What is said of a later file was read after that of this one.
+    // The version of a later file was read after that of this one.
     put('info/bash.postinst', 'x\n');
     expect((await isTaken(say('info/bash.postinst', 'x\n', dpkg))).script?.version).toBe('5');
     put('info/cron.postinst', 'three\n');
@@ -361,7 +361,7 @@ describe('a script that runs is of the version that it was of then', () => {
     });
   });
 
-  test('the new one, before the event of its file', async () => {
+  test('the new script, before the event of its file', async () => {
     const { install, put, note, say, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');
     note('cron', '1', 'half-installed');
@@ -373,7 +373,7 @@ describe('a script that runs is of the version that it was of then', () => {
     expect((await isTaken(run)).script).toMatchObject({ version: '2', state: 'known' });
   });
 
-  test('a failed upgrade leaves the old one, and a purged package had it', async () => {
+  test('the old script after a failed upgrade, and after a purge', async () => {
     const { install, note, runs, isTaken, status, say } = await evidenceWith({ cron: '1', bash: '5' });
     await install('cron', '1', 'old\n');
     say('tmp.ci', undefined, dpkg);
@@ -386,7 +386,7 @@ describe('a script that runs is of the version that it was of then', () => {
     expect((await isTaken(last)).script).toMatchObject({ version: '1', state: 'known' });
   });
 
-  test('what came after the run is not what ran', async () => {
+  test('a file that replaced the script after the run is not the script that ran', async () => {
     const { install, put, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');
     const ranNs = readBootNs();
@@ -397,7 +397,7 @@ describe('a script that runs is of the version that it was of then', () => {
     expect(unobserved).toEqual({ 'stepparent.script.sha256': 'file_replaced' });
   });
 
-  test('it is read while other events go on, and not when it is too large', async () => {
+  test('a script is read while other events continue, unless it is too large', async () => {
     const { put, runs, isTaken, ids, say } = await evidenceWith({ cron: '1' });
     put('info/cron.postinst', `#!/bin/sh\n${'#'.repeat(1e6)}`);
     const run = runs('cron.postinst');
@@ -410,7 +410,7 @@ describe('a script that runs is of the version that it was of then', () => {
     });
   });
 
-  test('one that runs so often at once that not every run can wait', async () => {
+  test('runs beyond the bound of open scripts are not read', async () => {
     const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');
     const all = [];
@@ -419,7 +419,7 @@ describe('a script that runs is of the version that it was of then', () => {
     expect(all[0]?.script).toMatchObject({ version: '1', state: 'known' });
   });
 
-  test('another content of the same version', async () => {
+  test('other content of the same version is changed', async () => {
     const { install, put, runs, isTaken } = await evidenceWith({ cron: '1' });
     await install('cron', '1', 'old\n');
     put('info/cron.postinst', 'planted\n');
@@ -427,7 +427,7 @@ describe('a script that runs is of the version that it was of then', () => {
   });
 });
 
-test('while dpkg puts a package in place nothing is said of a content that is new', async () => {
+test('new content has no state while dpkg installs the package', async () => {
   const { report, note, install, isTaken, say, put, store } = await evidenceWith({ cron: '1' });
   expect(await install('cron', '1', 'a\n')).toMatchObject({ version: '1', state: 'first' });
   note('cron', '1', 'half-installed');
@@ -435,9 +435,9 @@ test('while dpkg puts a package in place nothing is said of a content that is ne
   expect(script).toMatchObject({ package: 'cron', sha256: sha256('b\n') });
   expect([script?.state, script?.version]).toEqual([undefined, undefined]);
   expect(unobserved).toEqual({ 'stepparent.script.state': expect.any(String) });
-  // Another writer is one whenever it is.
+  // A write by another process counts at any time.
   expect((await report('info/cron.postinst', 'c\n', '/usr/bin/cp')).script).toMatchObject({ state: 'changed' });
-  // Nor of a file that another has taken the place of by now.
+  // The same holds for a file that another has replaced by now.
   put('info/cron.prerm', 'p\n');
   const gone = say('info/cron.prerm', 'p\n', dpkg);
   put('info/cron.prerm', 'q\n');
@@ -450,7 +450,7 @@ test('while dpkg puts a package in place nothing is said of a content that is ne
   ]);
 });
 
-test('an event that waits holds no other up', async () => {
+test('an event that waits does not delay others', async () => {
   const { note, put, say, ids, isTaken } = await evidenceWith({ cron: '1' });
   note('cron', '1', 'half-installed');
   put('info/cron.postinst', 'b\n');
@@ -462,7 +462,7 @@ test('an event that waits holds no other up', async () => {
   expect(ids()).toEqual([second.event.id, first.event.id]);
 });
 
-test('a script that is unpacked belongs to the control file that is unpacked with it, before or after it', async () => {
+test('an unpacked script belongs to the control file that is unpacked before or after it', async () => {
   const { say, isTaken, taken } = await evidenceWith({ cron: '1' });
   const unpackNext = () => say('tmp.ci', undefined, dpkg);
   const control = (name: string) => say('tmp.ci/control', `Package: ${name}\nVersion: 2\n`, '/usr/bin/tar');
@@ -480,7 +480,7 @@ test('a script that is unpacked belongs to the control file that is unpacked wit
   expect((await isTaken(orphan)).script?.package).toBe(undefined);
 });
 
-test('another writer while dpkg puts a package in place: changed, of the version that dpkg puts there', async () => {
+test('a change by another process while dpkg installs the package has the version that dpkg installs', async () => {
   const { note, put, say, isTaken } = await evidenceWith({ web: '1' });
   // dpkg begins after its status was read.
   await sleep(20);
@@ -495,7 +495,7 @@ test('another writer while dpkg puts a package in place: changed, of the version
   await isTaken(first);
 });
 
-test('what waits is judged at the end', async () => {
+test('waiting events are judged when the agent ends', async () => {
   const { note, put, say, runs, ids, isTaken, evidence } = await evidenceWith({ cron: '1' });
   note('cron', '1', 'half-installed');
   put('info/cron.postinst', 'b\n');
@@ -506,7 +506,7 @@ test('what waits is judged at the end', async () => {
   expect((await isTaken(run)).script).toMatchObject({ sha256: sha256('b\n') });
 });
 
-test('who else writes: changed, also where there was nothing; what is put back is known', async () => {
+test('a write by another process is changed, also for a new file; restored content is known', async () => {
   const { report, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'exit 0\n');
   const bad = (await report('info/cron.postinst', 'setsid /opt/x &\nexit 0\n', '/usr/bin/sed')).script;
@@ -520,13 +520,13 @@ test('who else writes: changed, also where there was nothing; what is put back i
   expect(await state('info/made-up.list', undefined)).toBe(undefined);
 });
 
-test('a script that could not be read: its name and its writer are enough', async () => {
+test('a script that could not be read has its name and writer in the event', async () => {
   const { report, put, install } = await evidenceWith({ cron: '1', bash: '5' });
   await install('cron', '1', 'a\n');
   const script = (name: string) => ({ script: { path: name, package: name, phase: 'prerm' } });
   const reportUnread = (name: string, by?: string) => report(`info/${name}.prerm`, undefined, by, script(name));
   expect((await reportUnread('made-up', '/usr/bin/cp')).script?.state).toBe('unowned');
-  // Nobody was seen, and when it was is not known, or is.
+  // The writer is not known, and the time of the write is or is not.
   expect((await reportUnread('made-up')).script?.state).toBe(undefined);
   put('info/made-up.prerm', 'too large\n');
   expect((await reportUnread('made-up')).script?.state).toBe('unowned');
@@ -538,12 +538,12 @@ test('a script that could not be read: its name and its writer are enough', asyn
   expect((await reportUnread('bash', dpkg)).script?.state).toBe(undefined);
 });
 
-test('the first pass: once, quietly, but for what no package has', async () => {
+test('the first scan runs once and reports only files that no package owns', async () => {
   const { directory, evidence, store, taken, report } = await evidenceWith({ cron: '1' });
   writeFileSync(join(directory, 'info', 'cron.postinst'), 'a\n');
   writeFileSync(join(directory, 'info', 'cron.list'), '/x\n');
   writeFileSync(join(directory, 'info', 'ghost.prerm'), 'b\n');
-  // dpkg's status file is read after them, as at a start.
+  // The status file is read after the scripts, as at the start of the agent.
   await evidence.prepare();
   await evidence.takeBaseline();
   expect(taken.map(({ file, stepparent }) => [file?.name, stepparent.script?.state, stepparent.found])).toEqual([
@@ -556,6 +556,6 @@ test('the first pass: once, quietly, but for what no package has', async () => {
   writeFileSync(join(directory, 'info', 'cron.prerm'), 'c\n');
   await evidence.takeBaseline();
   expect(store.listScripts('cron')).toHaveLength(1);
-  // Found by comparison later, with nobody seen.
+  // A comparison finds it later, without a writer.
   expect((await report('info/cron.postinst', 'z\n')).script).toMatchObject({ state: 'changed' });
 });

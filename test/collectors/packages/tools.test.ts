@@ -1,4 +1,4 @@
-// The table of package tools: which names it knows, and what the names of package files say.
+// The table of package tools: the names of tools, and the parts in the names of package files.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -53,21 +53,21 @@ describe('names', () => {
     'install',
     'unattended-upgrade-shutdown',
     'toString',
-  ])('%j is none', (name) => {
+  ])('%j is no package file', (name) => {
     expect(roleOf(name)).toBe(undefined);
   });
 
-  test('each name and path stands once', () => {
+  test('each name and path occurs once', () => {
     const all = packageTools.flatMap(({ names, paths = [] }) => [...names, ...paths]);
     expect(all).toEqual([...new Set(all)]);
   });
 
-  test('the managers are probed', () => {
+  test('the package managers have entry probes', () => {
     expect(probedPrograms).toEqual(['/usr/bin/dpkg', '/usr/bin/rpm']);
     expect(probedPrograms.map((file) => path.basename(file))).toEqual([...namesOf(toolsOf('manager'))]);
   });
 
-  test('docs/incidents.md names what begins a transaction', () => {
+  test('docs/incidents.md names the tools that begin a transaction', () => {
     const page = fs.readFileSync(path.join(import.meta.dirname, '../../../docs/incidents.md'), 'utf8');
     const listed = /none runs above it:(.*?), by name/s.exec(page)?.[1]?.split(/,\s|\sand\s/) ?? [];
     const names = [...namesOf(toolsOf('manager', 'front end', 'updater', 'daemon'))];
@@ -91,7 +91,7 @@ describe('trusted terms', () => {
     expect(toolOf(file)?.role).toMatch(/^(?:front end|daemon|wrapper)$/);
   });
 
-  // These start a front end, and are no tools themselves.
+  // Wrappers start a front end, and are no tools themselves.
   const starters = ['/usr/lib/apt/apt.systemd.daily', '/usr/share/unattended-upgrades/unattended-upgrade-shutdown'];
   test.each(pathsOf('package-upgraders'))('the upgrader %s is in the table, or starts a tool', (file) => {
     expect(toolOf(file) === undefined).toBe(starters.includes(file));

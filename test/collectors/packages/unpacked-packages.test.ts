@@ -52,7 +52,7 @@ test.each<[string, [string, number][], number, string | undefined, boolean]>([
   expect([found?.unpacked.version, found?.isCertain ?? false]).toEqual([version, isCertain]);
 });
 
-test('where the creation is not kept the control file counts that came since dpkg began to unpack', () => {
+test('the last control file since dpkg began to unpack counts if the file system records no creation', () => {
   const packages = openUnpackedPackages();
   const first = packages.finder(Number.NaN);
   expect(first()).toBe(undefined);
@@ -63,7 +63,7 @@ test('where the creation is not kept the control file counts that came since dpk
   expect([first()?.unpacked.version, second()?.unpacked.version]).toEqual(['1', '2']);
 });
 
-test('no more than sixteen are kept', () => {
+test('sixteen control files are kept at most', () => {
   const packages = unpackedAt(...Array.from({ length: 17 }, (_, i): [string, number] => [`${i}`, i * 100]));
   expect(packages.finder(0)()).toBe(undefined);
   expect(packages.finder(100)()?.unpacked.version).toBe('1');

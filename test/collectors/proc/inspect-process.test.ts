@@ -1,4 +1,4 @@
-// What /proc shows of this very process and of a child.
+// Reading /proc of this process and of a child.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import { temporaryDirectory } from '../../storage/temporary-store.ts';
 const host = openHost();
 const { proc } = host;
 const namespaces = readHostNamespaces(proc);
-/** One that the kernel never gives (pid_max(5) is 4194304 at most). */
+/** A pid that the kernel never assigns (the maximum of pid_max is 4194304). */
 const noPid = 4_194_304;
 
 /** A child that has begun to run and reads its standard input until the test ends. */
@@ -55,7 +55,7 @@ describe('this process', () => {
     expect(details?.args?.length).toBeGreaterThan(0);
   });
 
-  test('is in a container where namespaces, and root or package databases, are others', () => {
+  test('a process with other namespaces, and another root or package database, is in a container', () => {
     const other = { ...namespaces, pid: 'pid:[1]', mounts: ['mnt:[1]'] };
     const elsewhere = { ...other, root: '0:0', databases: new Map([['/var', '0:0']]) };
     expect(inspectProcess(host, elsewhere, process.pid)).toMatchObject({
@@ -79,7 +79,7 @@ describe('this process', () => {
     );
   });
 
-  test('the view of the process table', () => {
+  test('the view for the process table', () => {
     const view = openProcView(host, namespaces);
     expect(view.listPids()).toContain(process.pid);
     expect(view.listThreads(process.pid)).toContain(process.pid);
@@ -89,7 +89,7 @@ describe('this process', () => {
     expect(view.readArgs(process.pid, 3)).toMatchObject({ truncated: true });
   });
 
-  test('one file after the other', () => {
+  test('reads each file in /proc', () => {
     expect(proc.readBootId()).toMatch(/^[0-9a-f-]{36}$/);
     expect(proc.readCgroupPath(process.pid)).toMatch(/^\//);
     expect(proc.readNamespaces('self')).toEqual(proc.readNamespaces(process.pid));
@@ -100,7 +100,7 @@ describe('this process', () => {
   });
 });
 
-test('a process that is not there reads as undefined', () => {
+test('a missing process is undefined', () => {
   expect(inspectProcess(host, namespaces, noPid)).toBe(undefined);
   for (const read of [
     proc.readStat,
@@ -119,7 +119,7 @@ test('a process that is not there reads as undefined', () => {
 });
 
 describe('a child', () => {
-  test('its file, folder and arguments', async () => {
+  test('has its file, directory and arguments', async () => {
     const directory = fs.realpathSync(temporaryDirectory());
     const child = await startChild('/bin/cat', ['-', '', 'ä'], directory);
     expect(inspectProcess(host, namespaces, child.pid)).toMatchObject({
@@ -132,7 +132,7 @@ describe('a child', () => {
     });
   });
 
-  test('a script is what its interpreter was given', async () => {
+  test('has the script that its interpreter was given', async () => {
     const script = path.join(fs.realpathSync(temporaryDirectory()), 'script');
     fs.writeFileSync(script, '#!/bin/sh\ncat\nexit\n', { mode: 0o755 });
     const child = await startChild(script, []);
@@ -156,7 +156,7 @@ describe('a child', () => {
     expect(proc.readExe(child.pid)).toBe(file);
   });
 
-  test('arguments up to a bound', async () => {
+  test('has its arguments up to a bound', async () => {
     const long = 'x'.repeat(100_000);
     const child = await startChild('/bin/cat', ['-', long]);
     const whole = ['/bin/cat', '-', long];
@@ -175,7 +175,7 @@ describe('a child', () => {
     expect(details?.args?.join('\0')).toHaveLength(maxDetailArgsBytes);
   });
 
-  test('that has ended and was not reaped has no arguments', async () => {
+  test('has no arguments as a zombie', async () => {
     const child = await startChild('/bin/sh', ['-c', 'read line; echo; sleep 0 & exec cat']);
     let zombie: number | undefined;
     while (zombie === undefined) {
@@ -199,7 +199,7 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
   const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
   const inside = async (...args: string[]): Promise<number> => (await startChild('setpriv', [...args, 'cat'])).pid;
 
-  test('of a user who is not root, with mounts of its own: its files are not looked at, and what else is known is told', async () => {
+  test('of a user other than root with mounts of its own has all fields except those of its files', async () => {
     const pid = await inside(...asNobody, 'unshare', '--user', '--mount');
     expect(proc.mayReadInside(pid)).toBe(false);
     expect([proc.readIdentityInside(pid, '/'), proc.readMappedIdentity(pid)]).toEqual([undefined, undefined]);
@@ -224,7 +224,7 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
   });
 });
 
-describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot), () => {
+describe.skipIf(needsRoot)(titled('a program run by the user nobody', needsRoot), () => {
   const nobody = 65_534;
   const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`];
   const programWithMode = (mode: number): string => {
@@ -259,7 +259,7 @@ describe.skipIf(needsRoot)(titled('a program that is run by nobody', needsRoot),
     });
   });
 
-  test('its supplemental groups, up to a bound', async () => {
+  test('has its supplementary groups up to a bound', async () => {
     const groups = (count: number) => Array.from({ length: count }, (_, i) => 70_000 + i);
     const withGroups = async (count: number) => inspectWith(0o755, `--groups=${groups(count).join()}`);
     expect(await withGroups(maxSupplementalGroups)).toMatchObject({

@@ -1,4 +1,4 @@
-// The files of /proc/PID as the kernel writes them, torn ones, and those that a process has written over.
+// The files of /proc/PID as the kernel writes them, incomplete ones, and those that a process has overwritten.
 
 import { describe, expect, test } from 'vitest';
 import {
@@ -30,7 +30,7 @@ describe('parseStat', () => {
   });
 
   const whole = `43 (bash)${afterName}`;
-  test('torn anywhere before the end of the start time: nothing, never a wrong number', () => {
+  test('returns undefined for text that ends before the start time, and never a wrong number', () => {
     const end = whole.indexOf('123456 ') + '123456 '.length;
     for (let length = 0; length < end; length++) expect(parseStat(whole.slice(0, length))).toBe(undefined);
     expect(parseStat(whole.slice(0, end))?.startTicks).toBe(123456);
@@ -45,7 +45,7 @@ describe('parseStatus', () => {
   const whole =
     'Name:\tx\nUmask:\t0022\nTgid:\t43\nNgid:\t0\nPid:\t44\nUid:\t1000\t0\t7\t0\nGid:\t100\t5\t6\t5\nGroups:\t \n';
 
-  test('real and effective ids', () => {
+  test('reads real and effective ids', () => {
     expect(parseStatus(whole)).toEqual({
       threadGroupId: 43,
       realUserId: 1000,
@@ -61,11 +61,11 @@ describe('parseStatus', () => {
     ]);
   });
 
-  test('a name that looks like another line: the kernel escapes the line feed', () => {
+  test('is not misled by a name that looks like another line, since the kernel escapes the line feed', () => {
     expect(parseStatus(whole.replace('\tx\n', '\tx\\nUid:\\t5\n'))?.realUserId).toBe(1000);
   });
 
-  test('torn: nothing, never user 0', () => {
+  test('returns undefined for incomplete text, and never user 0', () => {
     const end = whole.indexOf('Groups');
     for (let length = 0; length < end; length++) expect(parseStatus(whole.slice(0, length))).toBe(undefined);
     expect(parseStatus(whole.slice(0, end))).toBeDefined();
@@ -80,7 +80,7 @@ test.each([
   ['dpkg\0\0x\0\0', ['dpkg', '', 'x', '']],
   ['\0', ['']],
   ['', []],
-  // Written over (setproctitle): no NUL at the end, or nothing but NULs behind.
+  // Overwritten (setproctitle): no NUL at the end, or only NULs after the text.
   ['sshd: root@pts/0', ['sshd: root@pts/0']],
   ['postgres: writer\0\0', ['postgres: writer', '']],
   ['a\nb\0c d\0', ['a\nb', 'c d']],
@@ -92,10 +92,10 @@ describe('parseCgroupPath', () => {
   test.each([
     ['0::/user.slice/user-0.slice/session-1.scope\n', '/user.slice/user-0.slice/session-1.scope'],
     ['12:pids:/x\n1:name=systemd:/system.slice/cron.service\n', '/system.slice/cron.service'],
-    // Hybrid, as on Debian 10 and Ubuntu 20.04: a container of docker's, and a service.
+    // Hybrid, as on Debian 10 and Ubuntu 20.04: a container of docker, and a service.
     ['2:cpu:/docker/1f\n1:name=systemd:/docker/1f\n0::/system.slice/containerd.service\n', '/docker/1f'],
     ['1:name=systemd:/system.slice/a.service\n0::/system.slice/a.service\n', '/system.slice/a.service'],
-    // Legacy: the unified one is mounted somewhere, and nobody is in it.
+    // Legacy: the unified one is mounted somewhere, and has no processes.
     ['1:name=systemd:/system.slice/a.service\n0::/\n', '/system.slice/a.service'],
     ['0::/\n', '/'],
     ['0::/a:b\n', '/a:b'],
@@ -170,7 +170,7 @@ describe('terminals', () => {
     [34816, { major: 136, minor: 0 }, 'pts/0'],
     [34819, { major: 136, minor: 3 }, 'pts/3'],
     [136 * 256 + 255, { major: 136, minor: 255 }, 'pts/255'],
-    // Past 255 the minor goes on in the high bits.
+    // Minor numbers above 255 use the high bits.
     [136 * 256 + (1 << 20), { major: 136, minor: 256 }, 'pts/256'],
     [137 * 256 + 1, { major: 137, minor: 1 }, 'pts/257'],
     [1025, { major: 4, minor: 1 }, 'tty1'],

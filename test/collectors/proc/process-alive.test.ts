@@ -1,4 +1,4 @@
-// Whether a process runs still: by pid, start and boot together.
+// Whether a process still runs, by pid, start and boot together.
 
 import { expect, test } from 'vitest';
 import { openHost } from '../../../collectors/host/host.ts';

@@ -1,4 +1,4 @@
-// Which script a process runs whose exec was not seen, and which files are scripts at all.
+// The script of a process whose exec was not seen, and the files that count as scripts.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -29,7 +29,7 @@ describe('scriptOfInterpreter', () => {
     ['/usr/bin/bash', ['bash', '-c', '/scripts/a'], undefined],
     ['/usr/bin/perl', ['perl', '-e', '/scripts/a'], undefined],
     ['/usr/bin/bash', ['bash', '-s', '/scripts/a'], undefined],
-    // `#!/bin/bash -` is as good as `#!/bin/bash`, and so is `--`.
+    // `#!/bin/bash -` and `#!/bin/bash --` are the same as `#!/bin/bash`.
     ['/usr/bin/bash', ['bash', '-', '/scripts/a', 'b'], '/scripts/a'],
     ['/usr/bin/bash', ['bash', '--', '/scripts/a'], '/scripts/a'],
     ['/usr/bin/busybox', ['/bin/busybox', 'sh', '/scripts/a'], '/scripts/a'],
@@ -49,7 +49,7 @@ describe('scriptOfInterpreter', () => {
     expect(scriptOfInterpreter(executable, args, '/scripts', isScript)).toBe(script);
   });
 
-  test('a relative name in an unknown folder', () => {
+  test('returns undefined for a relative name in an unknown directory', () => {
     expect(scriptOfInterpreter('/usr/bin/bash', ['bash', 'a'], undefined, () => true)).toBe(undefined);
   });
 });
@@ -69,14 +69,14 @@ describe('the first line of a file', () => {
     expect(shebangInterpreter(host, file)).toBe(interpreter);
   });
 
-  test.each(['', '#', ' #!/bin/sh', '\u007fELF', 'echo'])('no script: %j', (text) => {
+  test.each(['', '#', ' #!/bin/sh', '\u007fELF', 'echo'])('is no shebang: %j', (text) => {
     const file = path.join(temporaryDirectory(), 'file');
     fs.writeFileSync(file, text);
     expect(hasShebang(host, file)).toBe(false);
     expect(shebangInterpreter(host, file)).toBe(undefined);
   });
 
-  test('what is no file, or a fifo that nobody writes to, holds nothing up', () => {
+  test('a missing file or a fifo without a writer does not block', () => {
     const directory = temporaryDirectory();
     execFileSync('/usr/bin/mkfifo', [path.join(directory, 'fifo')]);
     for (const name of ['fifo', 'missing', '.', 'fifo/x'])

@@ -1,4 +1,4 @@
-// The description of an exec, field by field, with what was concluded, cut or not observed.
+// The description of an exec, field by field, with notes on concluded, cut and unobserved fields.
 
 import { describe, expect, test } from 'vitest';
 import { ask, known } from '../../../collectors/answer.ts';
@@ -33,7 +33,7 @@ const shell = detailsOf(10, {
   loginUserId: 1000,
   cgroupPath: '/user.slice/user-1000.slice/session-3.scope',
 });
-/** 30, as /proc shows it after its exec. */
+/** Process 30, as /proc shows it after its exec. */
 const child = (change: Partial<ProcessDetails> = {}) =>
   detailsOf(30, {
     parentPid: 10,
@@ -48,7 +48,7 @@ const child = (change: Partial<ProcessDetails> = {}) =>
     ...change,
   });
 
-/** What is told of records, over a /proc in which `later` processes appear once the first ones are known. */
+/** The reports of records, over a /proc in which `later` processes appear once the first ones are known. */
 const observe = (first: ProcessDetails[], later: ProcessDetails[], ...records: ProcessRecord[]) =>
   observeWith(noKnowledge, first, later, ...records);
 
@@ -85,7 +85,7 @@ const rootIds = {
   saved_group: root,
 };
 
-test('all of it', () => {
+test('the event has all fields', () => {
   const { reported } = observe([init, shell], [child()], ...usual);
   const document = reported.document();
   const bash = {
@@ -175,8 +175,8 @@ test('all of it', () => {
   expect(reported.document()).toBe(document);
 });
 
-describe('quick fields', () => {
-  test('are those of the document, and cost no look at /proc', () => {
+describe('cheap fields', () => {
+  test('equal those of the document and do not read /proc', () => {
     const { proc, reported } = observe([init, shell], [child()], ...usual);
     proc.inspected.length = 0;
     const fields = [
@@ -212,7 +212,7 @@ describe('quick fields', () => {
     ]);
   });
 
-  test('any other field makes the document', () => {
+  test('exclude all others, which build the document', () => {
     const { proc, reported } = observe([init, shell], [child()], ...usual);
     expect(reported.read('process.args')).toEqual(['dpkg', '-i', 'x.deb']);
     expect(reported.read('process.session_leader.name')).toBe('bash');
@@ -249,14 +249,14 @@ describe('the script that runs', () => {
     });
   });
 
-  test('itself, and arguments cost no look', () => {
+  test('is the file itself, and its arguments are not read', () => {
     const { reported, proc } = observe([init, shell], [child({ exe: '/no/dash' })], fork(10, 30), exec(30, script));
     expect(reported.read('stepparent.script.path')).toBe(script);
     expect(proc.argsRead).toEqual([]);
     expect(reported.document().stepparent.script).toEqual({ path: script });
   });
 
-  test('a program is none; of one that had ended the arguments are missing', () => {
+  test('is absent for a program, and for an interpreter that ended before its arguments were read', () => {
     expect(observe([init, shell], [child()], ...usual).reported.document().stepparent).not.toHaveProperty('script');
     expect(quickAndFull([init, shell], [], ...dash, exit(30))).toEqual({
       quick: undefined,
@@ -265,7 +265,7 @@ describe('the script that runs', () => {
     });
   });
 
-  test('what a witness says of it', () => {
+  test('the answers on genuine programs and copied scripts are in the event', () => {
     const knowledge: PackageKnowledge = {
       tools: {
         notice: () => undefined,
@@ -288,7 +288,7 @@ describe('the script that runs', () => {
     });
   });
 
-  test('what takes time to find out is in the document as soon as it is known; the rest is read at once', async () => {
+  test('slow answers are added to the document when they are known; the rest is read at once', async () => {
     const original = Promise.withResolvers<string | undefined>();
     const owner = Promise.withResolvers<void>();
     let genuine = {};
@@ -316,7 +316,7 @@ describe('the script that runs', () => {
   });
 });
 
-test('an event is made once: what becomes known later does not change it', () => {
+test('an event is built once, and later answers do not change it', () => {
   let genuine = {};
   const knowledge: PackageKnowledge = {
     tools: {
@@ -335,14 +335,14 @@ test('an event is made once: what becomes known later does not change it', () =>
   expect(reported.document()).toBe(document);
 });
 
-test('where all is known nothing is waited for', () => {
+test('nothing is pending if all answers are known', () => {
   const { reported } = observe([init, shell], [child()], ...usual);
   expect(reported.pending()).toBe(undefined);
   expect(reported.isDescribed()).toBe(false);
 });
 
-describe('what ended too early', () => {
-  test('the process: arguments are missing, the rest is taken from its parent', () => {
+describe('processes that ended too early', () => {
+  test('leave out the arguments and take the rest from the parent', () => {
     const { reported } = observe([init, shell], [], ...usual, exit(30));
     const { process, stepparent, user } = reported.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', name: 'dpkg', working_directory: '/no' });
@@ -366,7 +366,7 @@ describe('what ended too early', () => {
     expect(stepparent.image).toBe(undefined);
   });
 
-  test('everybody: nothing is made up', () => {
+  test('leave all fields out if the ancestors ended too', () => {
     const { reported } = observe([], [], fork(20, 30), exec(30, '/no/dpkg'), exit(30));
     const { process, stepparent, user, group, container } = reported.document();
     expect(process).toMatchObject({ pid: 30, executable: '/no/dpkg', parent: { pid: 20 } });
@@ -386,7 +386,7 @@ describe('what ended too early', () => {
     );
   });
 
-  test('and had no parent in sight', () => {
+  test('may have no known parent', () => {
     const { reported } = observe([], [], exec(30, '/no/dpkg'));
     expect(reported.document().process).not.toHaveProperty('parent');
     expect(reported.document().stepparent).toMatchObject({
@@ -395,7 +395,7 @@ describe('what ended too early', () => {
     });
   });
 
-  test('but was looked at while it ran another program: file and arguments of that one are not taken', () => {
+  test('do not take file and arguments of an earlier program', () => {
     const { reported } = observe([init, shell], [], exec(10, '/no/dpkg'), exit(10));
     const { process, stepparent } = reported.document();
     expect(process).toMatchObject({ executable: '/no/dpkg', user: { id: '0' } });
@@ -407,13 +407,13 @@ describe('what ended too early', () => {
     });
   });
 
-  test('its pid has gone to another', () => {
+  test('are not confused with a process that reuses the pid', () => {
     const { reported } = observe([init, shell], [child({ startTicks: 900, userId: 1000 })], ...usual);
     expect(reported.document().process).not.toHaveProperty('args');
     expect(reported.document().user).toMatchObject(root);
   });
 
-  test('an ancestor further up: the lineage notes what it would have of it', () => {
+  test('have a note for each lineage field of an ancestor further up', () => {
     const { reported } = observe([], [child()], fork(15, 20), fork(20, 30), exec(30, '/no/dpkg'));
     const { lineage, unobserved = {} } = reported.document().stepparent;
     expect(lineage).toMatchObject([{ pid: 20 }, { pid: 15 }]);
@@ -426,7 +426,7 @@ describe('what ended too early', () => {
 });
 
 describe('leaders', () => {
-  test('outside the ancestry', () => {
+  test('may be no ancestors', () => {
     const other = detailsOf(15, { startTicks: 20, exe: '/no/make' });
     const { reported } = observe([init, shell, other], [child({ groupId: 15 })], ...usual);
     expect(reported.document().process?.group_leader).toMatchObject({
@@ -436,13 +436,13 @@ describe('leaders', () => {
     });
   });
 
-  test('that are gone: the pid is what is known', () => {
+  test('that ended have only a pid', () => {
     const { reported } = observe([init, shell], [child({ sessionId: 99 })], ...usual);
     expect(reported.document().process?.session_leader).toEqual({ pid: 99, same_as_process: false });
     expect(reported.document().stepparent.unobserved).toHaveProperty(['process.session_leader.name']);
   });
 
-  test('of the kernel or out of sight: none, and said so', () => {
+  test('of the kernel or another pid namespace are absent, with a note', () => {
     const { reported } = observe([init, shell], [child({ sessionId: 0, groupId: 0 })], ...usual);
     const { process, stepparent } = reported.document();
     for (const role of ['session_leader', 'group_leader']) {
@@ -454,7 +454,7 @@ describe('leaders', () => {
 
 describe('users and groups', () => {
   const alice = { id: '1000', name: 'alice' };
-  /** A shell of alice's; each kind of id of the child is another one. */
+  /** A shell of alice with a child whose ids are all different. */
   const setId = () =>
     observe(
       [init, { ...shell, userId: 1000, realUserId: 1000, savedUserId: 1000 }],
@@ -472,7 +472,7 @@ describe('users and groups', () => {
       ...usual,
     ).reported;
 
-  test('each kind of id, known by name and unknown', () => {
+  test('have each kind of id, with a name if it is known', () => {
     const { process, user, group } = setId().document();
     expect(process).toMatchObject({
       user: root,
@@ -505,11 +505,11 @@ describe('users and groups', () => {
     const { matches } = compileEql(`process where process.name in ("dpkg", "cat") and ${condition}`);
     expect(matches(setId().read)).toBe(true);
     expect(matches(observe([init, shell], [child()], ...usual).reported.read)).toBe(false);
-    // One that ended first has what its parent had, and says so.
+    // A process that ended first has the values of its parent, with notes.
     expect(matches(observe([init, shell], [], ...usual, exit(30)).reported.read)).toBe(false);
   });
 
-  test('more groups than are kept', () => {
+  test('are cut beyond the bound of groups', () => {
     const { reported } = observe(
       [init, shell],
       [child({ supplementalGroupIds: [7], supplementalGroupsTruncated: true })],
@@ -519,18 +519,18 @@ describe('users and groups', () => {
     expect(reported.document().stepparent.truncated).toHaveProperty(['process.supplemental_groups'], 64);
   });
 
-  test('no login: absent', () => {
+  test('have no login user without a login', () => {
     const { reported } = observe([init, shell], [child({ loginUserId: undefined })], ...usual);
     expect(reported.document().stepparent).not.toHaveProperty('login_user');
   });
 });
 
-test('a start in the first 10 ms after the boot is known', () => {
+test('the start of a process in the first 10 ms after boot is known', () => {
   const { reported } = observe([{ ...init, startTicks: 0 }, shell], [child()], ...usual);
   expect(reported.document().stepparent.lineage?.at(-1)).toMatchObject({ pid: 1, start: '2026-01-02T03:04:05.000Z' });
 });
 
-test('a container', () => {
+test('a process in a container has its id', () => {
   const { reported } = observe([init, shell], [child({ containerId: 'c0ffee', hostRoot: false, tty: 0 })], ...usual);
   expect(reported.document().container).toEqual({ id: 'c0ffee' });
   expect(reported.scope()).toBe('c0ffee');
@@ -540,13 +540,13 @@ test('a container', () => {
   expect(ended.reported.scope()).toBe('c0ffee');
 });
 
-test('a parent that was read from /proc is an inference', () => {
+test('a parent that was read from /proc is inferred', () => {
   const { reported } = observe([init, shell], [child()], exec(30, '/no/dpkg'));
   expect(reported.document().stepparent.inferred).toHaveProperty(['process.parent']);
   expect(observe([init, shell], [child()], ...usual).reported.document().stepparent.inferred).toBe(undefined);
 });
 
-test('a unit of a user’s own service manager is told with that user', () => {
+test('a unit of a user’s service manager has that user', () => {
   const cgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/x.service';
   const { reported } = observe([init, shell], [child({ cgroupPath })], ...usual);
   expect(reported.document().stepparent.systemd).toEqual({ unit: 'x.service', user: { id: '1000', name: 'alice' } });
@@ -573,12 +573,12 @@ describe('the lineage', () => {
 describe('arguments', () => {
   const long = 'x'.repeat(maxEventArgsBytes);
 
-  test('from the sensor go before those in /proc', () => {
+  test('from the sensor have priority over those in /proc', () => {
     const { reported } = observe([init, shell], [child()], fork(10, 30), exec(30, '/no/dpkg', { args: ['seen'] }));
     expect(reported.document().process).toMatchObject({ args: ['seen'], command_line: 'seen', args_count: 1 });
   });
 
-  test('of an attempt stand in where there are no others', () => {
+  test('of the execve call are used if there are no others', () => {
     const attempt: ProcessRecord = { kind: 'attempt', timeNs: 1e9, tid: 30, args: ['dpkg', '-r'], truncated: true };
     const ended = observe([init, shell], [], fork(10, 30), attempt, exec(30, '/no/dpkg'), exit(30)).reported.document();
     expect(ended.process?.args).toEqual(['dpkg', '-r']);
@@ -591,7 +591,7 @@ describe('arguments', () => {
     expect(alive.stepparent.truncated).toBe(undefined);
   });
 
-  test('are cut', () => {
+  test('are cut at the bound', () => {
     const { reported } = observe([init, shell], [], fork(10, 30), exec(30, '/no/x', { args: ['a', long, 'b'] }));
     const { process, stepparent } = reported.document();
     expect(process?.args_count).toBe(3);
@@ -599,7 +599,7 @@ describe('arguments', () => {
     expect(stepparent.truncated).toEqual({ 'process.args': maxEventArgsBytes });
   });
 
-  test('of ancestors are cut sooner', () => {
+  test('of ancestors are cut at a smaller bound', () => {
     const records = [fork(10, 20), exec(20, '/no/x', { args: [long] }), fork(20, 30), exec(30, '/no/y')];
     const { process, stepparent } = observe([init, shell], [], ...records).reported.document();
     expect([process?.parent?.args].flat()[0]).toHaveLength(8192);
@@ -625,7 +625,7 @@ describe('cutArgs', () => {
   });
 });
 
-test('an identity is boot, pid and start', () => {
+test('an entity_id consists of boot, pid and start', () => {
   const entry = { pid: 7, startNs: 123_456_789_012 } as ProcessEntry;
   expect(entityId(hostContext.bootId, entry)).toBe('01234567-7-12345');
 });

@@ -69,18 +69,18 @@ beforeEach(() => {
 const handle = (...records: ProcessRecord[]): void => {
   for (const record of records) collector.handle(record);
 };
-/** What was told: the file, and the arguments that a rule would see at the first look. */
+/** The reported execs: the file, and the arguments that a rule reads first. */
 const reports = () => reported.map(({ snapshot }) => [snapshot.image.filename, snapshot.image.args]);
 const reportedArgs = () => reported.map(({ read }) => read('process.args'));
 
 describe('an exec', () => {
-  test('of a program without a probe is told at once', () => {
+  test('of a program without a probe is reported at once', () => {
     handle(fork(10, 30), exec(30, '/no/other'));
     expect(reports()).toEqual([['/no/other', undefined]]);
     expect(reported[0]?.snapshot.timeNs).toBe(1e9 + 1000);
   });
 
-  test('of a probed one when its arguments have come', () => {
+  test('of a probed program is reported when its arguments have come', () => {
     handle(fork(10, 30), exec(30, tool));
     expect(reported).toEqual([]);
     handle(argv(30, ['tool', '-i']));
@@ -89,19 +89,19 @@ describe('an exec', () => {
     expect(reported[0]?.snapshot.timeNs).toBe(1e9 + 1000);
   });
 
-  test('with its arguments from the sensor waits for none', () => {
+  test('with arguments from the sensor does not wait', () => {
     handle(fork(10, 30), exec(30, tool, { args: ['tool'] }));
     expect(reports()).toEqual([[tool, ['tool']]]);
   });
 
-  test('whose process ends first is told without them', () => {
+  test('whose process ends first is reported without arguments', () => {
     handle(fork(10, 30), exec(30, tool), exit(30));
     expect(reports()).toEqual([[tool, undefined]]);
     handle(argv(30, ['late']));
     expect(reported).toHaveLength(1);
   });
 
-  test('after which another comes before the arguments: each once, the arguments to the second', () => {
+  test('followed by a second exec before the arguments is reported once, and the second gets the arguments', () => {
     handle(fork(10, 30), exec(30, tool), exec(30, tool, { timeNs: 1e9 + 5000 }), argv(30, ['b']));
     expect(reports()).toEqual([
       [tool, undefined],
@@ -109,7 +109,7 @@ describe('an exec', () => {
     ]);
   });
 
-  test('of the same program twice, each with its arguments', () => {
+  test('of the same program again has its own arguments', () => {
     handle(fork(10, 30), exec(30, tool), argv(30, ['a']), exec(30, tool), argv(30, ['b']));
     expect(reports()).toEqual([
       [tool, ['a']],
@@ -117,7 +117,7 @@ describe('an exec', () => {
     ]);
   });
 
-  test('by a thread that is not the first', () => {
+  test('by another thread than the first is an exec of the process', () => {
     handle(fork(10, 30), fork(30, 31, { thread: true }), attempt(31, ['x']), exec(30, '/no/x', { formerTid: 31 }));
     expect(reported[0]?.snapshot.entry.pid).toBe(30);
     expect(reported[0]?.snapshot.image.attemptArgs).toEqual({ args: ['x'], truncated: false });
@@ -135,7 +135,7 @@ describe('the wait', () => {
     [from + 50e6, 0, true],
     [from + 50e6 + 1, 1, false],
     [Number.POSITIVE_INFINITY, 1, false],
-  ])('of one that lives: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+  ])('of a live process: a flush at %d reports %d, others wait: %j', (nowNs, count, waiting) => {
     live(30);
     handle(fork(10, 30), exec(30, tool));
     expect(collector.flush(nowNs)).toBe(waiting);
@@ -147,27 +147,27 @@ describe('the wait', () => {
     [from + 2e9, 0, true],
     [from + 2e9 + 1, 1, false],
     [Number.POSITIVE_INFINITY, 1, false],
-  ])('of one that has ended: a flush at %d tells %d, others wait: %j', (nowNs, count, waiting) => {
+  ])('of a process that has ended: a flush at %d reports %d, others wait: %j', (nowNs, count, waiting) => {
     handle(fork(10, 30), exec(30, tool));
     expect(collector.flush(nowNs)).toBe(waiting);
     expect(reported).toHaveLength(count);
   });
 
-  test('of one that has ended, whose arguments come then', () => {
+  test('is longer for a process that has ended, whose arguments come later', () => {
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
     handle(argv(30, ['tool', '-i'], { timeNs: from + 60e6 }), exit(30));
     expect(reportedArgs()).toEqual([['tool', '-i']]);
   });
 
-  test('only the old ones', () => {
+  test('ends only for old execs', () => {
     live(30, 31);
     handle(fork(10, 30), fork(10, 31), exec(30, tool), exec(31, tool, { timeNs: from + 40e6 }));
     expect(collector.flush(from + 60e6)).toBe(true);
     expect(reported.map(({ snapshot }) => snapshot.entry.pid)).toEqual([30]);
   });
 
-  test('arguments after that which say the same are not told again', () => {
+  test('is followed by no event if the arguments are the same', () => {
     live(30);
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
@@ -175,7 +175,7 @@ describe('the wait', () => {
     expect(reportedArgs()).toEqual([['tool', '-l']]);
   });
 
-  test('arguments after that which say something else are told as an event of their own', () => {
+  test('is followed by a second event if the arguments differ', () => {
     live(30);
     handle(fork(10, 30), exec(30, tool));
     collector.flush(from + 51e6);
@@ -183,12 +183,12 @@ describe('the wait', () => {
     expect(reportedArgs()[1]).toEqual(['tool', '-i']);
     const [first, second] = reported.map((one) => one.document().event.id);
     expect(first).not.toBe(second);
-    // One image begins once.
+    // A second record of the same image is ignored.
     handle(argv(30, ['again'], { timeNs: from + 70e6 }));
     expect(reported).toHaveLength(2);
   });
 
-  test('of more than can wait: the oldest is reported without its arguments, and once where they say the same', () => {
+  test('of too many execs ends for the oldest, which is reported once if the arguments are the same', () => {
     live(30);
     handle(fork(10, 30), exec(30, tool));
     for (let pid = 1000; pid < 1000 + 1024; pid++) handle(fork(10, pid), exec(pid, tool));
@@ -197,7 +197,7 @@ describe('the wait', () => {
     expect(reported).toHaveLength(1);
   });
 
-  test('of one that has ended does not end the wait for its program', async () => {
+  test('for arguments of a process that has ended does not end the wait for its program', async () => {
     const owner = Promise.withResolvers<void>();
     let genuine = {};
     const tools = {
@@ -227,7 +227,7 @@ describe('the wait', () => {
 });
 
 describe('arguments', () => {
-  test('of a probed program that was started by another name', () => {
+  test('of a probed program that was executed by another name are reported', () => {
     handle(fork(10, 30), exec(30, '/no/ld.so'));
     expect(reported[0]?.read('process.name')).toBe('ld.so');
     const before = reported[0]?.document();
@@ -239,12 +239,12 @@ describe('arguments', () => {
     expect(before?.event.id).not.toBe(reported[1]?.document().event.id);
   });
 
-  test('of a process of which nothing is known', () => {
+  test('of an unknown process are ignored', () => {
     handle(argv(99, ['tool']));
     expect(reported).toEqual([]);
   });
 
-  test('that are cut', () => {
+  test('that are cut have a note', () => {
     handle(fork(10, 30), exec(30, tool), argv(30, ['tool', 'x'], { argc: 900, truncated: true }), exit(30));
     const document = reported[0]?.document();
     expect(document?.process?.args).toEqual(['tool', 'x']);
@@ -253,19 +253,19 @@ describe('arguments', () => {
 });
 
 describe('attempts', () => {
-  test('of the calling task, the last of several, once', () => {
+  test('of the calling task are used once, the last of several', () => {
     handle(fork(10, 30), attempt(30, ['a']), attempt(10, ['other']), attempt(30, ['b'], true), exec(30, '/no/x'));
     expect(reported[0]?.snapshot.image.attemptArgs).toEqual({ args: ['b'], truncated: true });
     handle(exec(30, '/no/y'));
     expect(reported[1]?.snapshot.image.attemptArgs).toBe(undefined);
   });
 
-  test('of a task that ended are forgotten', () => {
+  test('of a task that ended are dropped', () => {
     handle(fork(10, 30), attempt(30, ['a']), exit(30), fork(10, 30, { timeNs: 5e9 }), exec(30, '/no/x'));
     expect(reported[0]?.snapshot.image.attemptArgs).toBe(undefined);
   });
 
-  test('the oldest are forgotten at the bound', () => {
+  test('are dropped beyond the bound, the oldest first', () => {
     handle(fork(10, 30), fork(10, 31), attempt(30, ['a']), attempt(31, ['b']));
     for (let tid = 0; tid < 4095; tid++) handle(attempt(100_000 + tid, []));
     handle(exec(30, '/no/x'), exec(31, '/no/y'));
@@ -279,7 +279,7 @@ describe('ancestors', () => {
     reported[0]?.document().process?.parent?.executable,
   ];
 
-  test('are those of the moment of the exec, whatever they become before it is told', () => {
+  test('are those at the time of the exec, even if they change before the report', () => {
     handle(fork(10, 20), exec(20, '/no/evil'), fork(20, 30), exec(30, tool));
     reported = [];
     handle(exec(20, '/no/apt'));
@@ -288,7 +288,7 @@ describe('ancestors', () => {
     expect(parentTold()).toEqual(['/no/evil', '/no/evil']);
   });
 
-  test('a parent that has called execve again, the record of which is still to come', () => {
+  test('include a parent whose next exec record is still to come', () => {
     proc.processes.set(20, detailsOf(20, { parentPid: 10, exe: process.execPath, args: ['apt'] }));
     handle(fork(10, 20), exec(20, '/bin/sh'), fork(20, 30), exec(30, '/no/x'));
     reported.shift();
@@ -298,14 +298,14 @@ describe('ancestors', () => {
     expect(reported[0]?.document().stepparent.inferred).toHaveProperty(['process.parent.executable']);
   });
 
-  test('that end before the exec is told stay', () => {
+  test('that end before the report are kept', () => {
     handle(fork(10, 20), exec(20, '/no/sh'), fork(20, 30), exec(30, tool), exit(20));
     reported = [];
     handle(argv(30, ['tool']));
     expect(parentTold()).toEqual(['/no/sh', '/no/sh']);
   });
 
-  test('are not asked for while nobody wants to know', () => {
+  test('are not collected until they are read', () => {
     const before = proc.inspected.length;
     handle(fork(10, 30), exec(30, '/no/x'), exit(30));
     expect(reported[0]?.read('process.name')).toBe('x');
@@ -314,7 +314,7 @@ describe('ancestors', () => {
 });
 
 describe('lost records', () => {
-  test('are told of, each; the table is filled anew once for a batch', () => {
+  test('are each reported, and the table is read again once for a batch', () => {
     proc.processes.set(40, detailsOf(40, { parentPid: 10 }));
     handle(lost(3), lost(4));
     expect(losses.map(({ count }) => count)).toEqual([3, 4]);

@@ -51,7 +51,7 @@ const gone = 'filename_file_gone';
 const replaced = 'filename_other_program';
 const none = undefined;
 
-describe('a name, and what /proc shows as mapped', () => {
+describe('a name and the mapped file in /proc', () => {
   test.each<[given: string, mapped: string | undefined, found: string, inferredFrom: string | undefined]>([
     ['d/program', none, 'd/program', none],
     ['d/program', 'd/program', 'd/program', none],
@@ -62,7 +62,7 @@ describe('a name, and what /proc shows as mapped', () => {
     ['script', none, 'script', none],
     ['script', shell, 'script', none],
     ['script-link', shell, 'script', none],
-    // env(1) has become the program that it looked up.
+    // env(1) has executed the program that it found in PATH.
     ['env-script', '/usr/bin/python3.11', 'env-script', none],
     // The file was removed, or replaced by another one of its name.
     ['missing', none, 'missing', gone],
@@ -70,7 +70,7 @@ describe('a name, and what /proc shows as mapped', () => {
     ['linked-d/missing', 'd/missing', 'd/missing', none],
     ['missing', 'elsewhere/missing', 'missing', gone],
     ['missing', shell, 'missing', gone],
-    // A link that leads elsewhere by now, or a process that has called execve again: never the other one's name.
+    // The link has changed, or the process has called execve again: the name must not be that of the other program.
     ['link', 'other', 'link', replaced],
     ['other', 'd/program', 'other', replaced],
     ['script', 'other', 'script', replaced],
@@ -88,14 +88,14 @@ describe('a name, and what /proc shows as mapped', () => {
 });
 
 describe('relative names', () => {
-  test.each<[given: string, folders: (string | undefined)[], mapped: string | undefined, found: string]>([
+  test.each<[given: string, directories: (string | undefined)[], mapped: string | undefined, found: string]>([
     ['./program', ['d'], none, 'd/program'],
     ['../link', ['d'], none, 'd/program'],
     ['program', ['d'], 'd/program', 'd/program'],
-    // Before it was looked at itself: its parent's directory, or the next one's that is known.
+    // A process that was not read has the directory of its nearest ancestor that was.
     ['./program', [none, 'd'], none, 'd/program'],
     ['./program', [none, none, 'd'], none, 'd/program'],
-    // It has changed its directory since: the file of that name is what is mapped.
+    // The process has changed its directory since: the mapped file has the same base name.
     ['./program', [''], 'd/program', 'd/program'],
   ])('%s in %j', (given, directories, mapped, found) => {
     const entry = directories.reduceRight<ProcessEntry | undefined>(
@@ -107,7 +107,7 @@ describe('relative names', () => {
     );
   });
 
-  test('an unknown folder', () => {
+  test('stay relative if the directory is unknown', () => {
     expect(executableOf(host, entryWith(undefined), imageOf('./program'))).toMatchObject({
       path: './program',
       inferredFrom: 'filename_relative',
@@ -116,7 +116,7 @@ describe('relative names', () => {
   });
 });
 
-describe('names that mean something only inside the process', () => {
+describe('names that lead to a file only inside the process', () => {
   test.each([
     '/dev/fd/3',
     '/proc/self/exe',
@@ -132,7 +132,7 @@ describe('names that mean something only inside the process', () => {
     expect(executableOf(host, entryWith({}), imageOf(name), '/memfd:x')).toEqual({ path: '/memfd:x', certain: true });
   });
 
-  test.each(['/dev/fdx/3', '/procs/x', '/x/proc/self'])('but not %s', (name) => {
+  test.each(['/dev/fdx/3', '/procs/x', '/x/proc/self'])('do not include %s', (name) => {
     expect(executableOf(host, entryWith({}), imageOf(name)).inferredFrom).toBe(gone);
   });
 });
@@ -145,8 +145,8 @@ test.each([
   expect(executableOf(host, entry, imageOf(pathOf('d/../link')), pathOf('other')).path).toBe(pathOf('link'));
 });
 
-describe('what is kept', () => {
-  test('the answer of the first look, whatever becomes of the link', () => {
+describe('the cached result', () => {
+  test('stays the same if the link changes', () => {
     const [entry, image] = [entryWith({}), imageOf(pathOf('link'))];
     expect(executableOf(host, entry, image).path).toBe(pathOf('d/program'));
     fs.rmSync(pathOf('link'));
@@ -156,13 +156,13 @@ describe('what is kept', () => {
     expect(executableOf(host, entry, image)).toEqual({ path: pathOf('d/program'), certain: true });
   });
 
-  test('what was compared once is not compared again', () => {
+  test('is not compared again after one comparison', () => {
     const [entry, image] = [entryWith({}), imageOf(pathOf('link'))];
     executableOf(host, entry, image, pathOf('d/program'));
     expect(executableOf(host, entry, image, pathOf('other')).path).toBe(pathOf('d/program'));
   });
 
-  test('a program whose probe was hit goes by the name of the probed file', () => {
+  test('is the path of the probed file if the probe was hit', () => {
     const image = imageOf(pathOf('link'), { probedImage: '/usr/bin/dpkg' });
     expect(executableOf(host, entryWith({}), image, pathOf('other'))).toEqual({ path: '/usr/bin/dpkg', certain: true });
   });

@@ -171,7 +171,7 @@ describe('no interpreter', () => {
   ])('busybox as %.40s', (args) => {
     expect(run('/usr/bin/busybox', args)).toBe(undefined);
   });
-  test('busybox without arguments', () => {
+  test('busybox without arguments is no interpreter', () => {
     expect(parseInterpreterRun('/usr/bin/busybox', [])).toBe(undefined);
   });
 });

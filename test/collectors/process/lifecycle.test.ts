@@ -1,4 +1,4 @@
-// Packages' scripts and what they start, by the process table's records alone.
+// Scripts of packages and the processes below them, from the records of the process table.
 
 import { describe, expect, test } from 'vitest';
 import { describeLifecycle, maxExecsOfScript } from '../../../collectors/process/lifecycle.ts';
@@ -68,7 +68,7 @@ describe('scripts of dpkg', () => {
     [['dpkg', '-i', 'One.deb'], undefined],
     [['dpkg', '-i', 'one_1.deb', 'two_1.deb'], undefined],
     [['dpkg', '--configure', 'one'], undefined],
-    [['dpkg', '-R', '-i', '/folder'], undefined],
+    [['dpkg', '-R', '-i', '/directory'], undefined],
     [undefined, undefined],
   ])('the package of tmp.ci/preinst when the arguments are %j', (args, name) => {
     const { lifecycle } = start(running('dpkg', args), 10, 11, '/var/lib/dpkg/tmp.ci/preinst');
@@ -77,7 +77,7 @@ describe('scripts of dpkg', () => {
   });
 });
 
-describe('a script that no dpkg started', () => {
+describe('a script that dpkg did not start', () => {
   const script = '/var/lib/dpkg/info/curl.postinst';
   const notesOf = ({ lifecycle }: ProcessEntry) => {
     const notes = { unobserved: {}, inferred: {}, truncated: {} };
@@ -90,21 +90,21 @@ describe('a script that no dpkg started', () => {
     return table;
   };
 
-  test('is believed where it is known to be root who runs it, and the path is the real one', () => {
+  test('counts if root runs it by its real path', () => {
     const entry = shellOf(0).exec(exec(10, `/var/lib/dpkg/x/..//info/curl.postinst`));
     expect(entry.lifecycle?.script.path).toBe(script);
     expect(notesOf(entry)).toEqual({});
   });
 
-  test('is none where it is known to be somebody else', () => {
+  test('does not count if another user runs it', () => {
     expect(shellOf(1000).exec(exec(10, script)).lifecycle).toBe(undefined);
   });
 
-  test('is doubtful where it is not known who it is', () => {
+  test('is a conclusion if the user is not known', () => {
     const table = shellOf(1000);
     const doubt = { 'stepparent.lifecycle_script': 'script_path' };
     expect(notesOf(start(table, 10, 11, script))).toEqual(doubt);
-    // What was known of it is of the program before sudo.
+    // The known user is that of the program before sudo.
     table.exec(exec(10, '/usr/bin/sudo'));
     expect(notesOf(table.exec(exec(10, script)))).toEqual(doubt);
     const below = running('/usr/bin/dpkg', undefined);
@@ -115,11 +115,11 @@ describe('a script that no dpkg started', () => {
 describe('below a script', () => {
   const script = '/var/lib/dpkg/info/curl.postinst';
 
-  test('every program, at its distance, detached ones too', () => {
+  test('every program has its distance, detached ones too', () => {
     const table = running('/usr/bin/dpkg', undefined);
     start(table, 10, 11, script);
     expect(seen(start(table, 11, 12, '/usr/bin/setsid'))).toEqual(['curl', 'postinst', 1]);
-    // Forks twice; the one in between ends, and so does the script.
+    // The script forks twice; then the process in between and the script end.
     table.fork(fork(12, 13));
     table.fork(fork(13, 14));
     for (const pid of [13, 12, 11, 10]) table.exit(exit(pid));
@@ -130,7 +130,7 @@ describe('below a script', () => {
     expect(seen(start(table, 1, 16, '/bin/sleep'))).toBe(undefined);
   });
 
-  test('a program in its place is no longer the script; debconf starts the script once more', () => {
+  test('a program executed in its place has distance 1; debconf starts the script once more', () => {
     const table = running('/usr/bin/dpkg', undefined);
     start(table, 10, 11, script);
     expect(seen(table.exec(exec(11, '/usr/share/debconf/frontend')))).toEqual(['curl', 'postinst', 1]);
@@ -138,14 +138,14 @@ describe('below a script', () => {
     expect(seen(table.exec(exec(11, '/usr/bin/true')))).toEqual(['curl', 'postinst', 1]);
   });
 
-  test('a package manager that a script runs has scripts of its own', () => {
+  test('a package manager started by a script has scripts of its own', () => {
     const table = running('/usr/bin/dpkg', undefined);
     start(table, 10, 11, script);
     expect(seen(start(table, 11, 12, '/usr/bin/dpkg'))).toEqual(['curl', 'postinst', 1]);
     expect(seen(start(table, 12, 13, '/var/lib/dpkg/info/other.prerm'))).toEqual(['other', 'prerm', 0]);
   });
 
-  test('so many are followed, and the last one says so', () => {
+  test('the last program within the bound has a note', () => {
     const table = running('/usr/bin/dpkg', undefined);
     const { lifecycle } = start(table, 10, 11, script);
     if (!lifecycle) throw new Error('no script');
@@ -157,7 +157,7 @@ describe('below a script', () => {
     expect(seen(start(table, 11, 13, '/bin/true'))).toBe(undefined);
   });
 
-  test('of a script that ran before the agent did', () => {
+  test('programs of a script that is older than the agent are found', () => {
     const proc = procDouble(
       detailsOf(1, { parentPid: 0 }),
       detailsOf(10, { exe: '/usr/bin/dpkg' }),
@@ -187,13 +187,13 @@ describe('scriptlets of rpm', () => {
     expect(seen(start(table, 11, 12, '/bin/sleep'))).toEqual(expected && [expected[0], undefined, 1]);
   });
 
-  test('rpm that becomes another tool is no scriptlet, and that has none', () => {
+  test('rpm that executes another tool in its place is no scriptlet, and the tool has none', () => {
     const table = running('/usr/bin/rpm', ['rpm', '-i', 'a.rpm'], installs);
     expect(seen(table.exec(exec(10, '/usr/bin/rpmkeys')))).toBe(undefined);
     expect(seen(start(table, 10, 11, '/bin/sh'))).toBe(undefined);
   });
 
-  test('the file is in the arguments of the interpreter, and stays known below it', () => {
+  test('the file is found in the arguments of the interpreter, and is known below it', () => {
     const table = running('/usr/bin/rpm', ['rpm', '-i', 'a.rpm'], installs);
     const { lifecycle } = start(table, 10, 11, '/bin/sh');
     const below = start(table, 11, 12, '/bin/sleep').lifecycle;

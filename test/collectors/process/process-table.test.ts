@@ -1,4 +1,4 @@
-// The process table over a /proc in memory: who forked whom, through threads, ends, reused ids and lost records.
+// The process table over a /proc in memory: forks, threads, exits, reused ids and lost records.
 
 import { describe, expect, test } from 'vitest';
 import type { ProcessEntry } from '../../../collectors/process/process.ts';
@@ -12,7 +12,7 @@ function ancestors(entry: ProcessEntry | undefined): number[] {
   return pids;
 }
 
-/** 1, its child 10 with the threads 11 and 12, and its child 20. */
+/** Process 1, its child 10 with the threads 11 and 12, and its child 20. */
 function seeded() {
   const proc = procDouble(
     detailsOf(1, { parentPid: 0, startTicks: 1 }),
@@ -26,7 +26,7 @@ function seeded() {
 }
 
 describe('seeding', () => {
-  test('processes, their parents and threads', () => {
+  test('reads processes, their parents and threads', () => {
     const { table } = seeded();
     expect(table.size).toBe(3);
     expect(ancestors(table.find(20))).toEqual([10, 1]);
@@ -42,7 +42,7 @@ describe('seeding', () => {
     expect(ancestors(table.find(30))).toEqual([10, 1]);
   });
 
-  test('a child before its parent; a parent that is not in the list; a kernel thread', () => {
+  test('reads a child before its parent, an unlisted parent and a kernel thread', () => {
     const proc = procDouble(
       detailsOf(30, { parentPid: 20 }),
       detailsOf(20, { parentPid: 2 }),
@@ -55,14 +55,14 @@ describe('seeding', () => {
     expect(proc.inspected).toEqual([30, 20, 2]);
   });
 
-  test('a process that ends while it is looked at is not kept', () => {
+  test('does not keep a process that ends while it is read', () => {
     const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 })));
     table.seed([1, 30]);
     expect(table.find(30)).toBe(undefined);
     expect(table.size).toBe(1);
   });
 
-  test('one that took the pid of a parent that is gone is no parent, so that no two name each other', () => {
+  test('does not take a process that reuses the pid of an ended parent as the parent', () => {
     const proc = procDouble(
       detailsOf(10, { parentPid: 20, startTicks: 100 }),
       detailsOf(20, { parentPid: 10, startTicks: 200 }),
@@ -73,7 +73,7 @@ describe('seeding', () => {
     expect(ancestors(table.find(10))).toEqual([]);
   });
 
-  test('what is read of a script and of long arguments', () => {
+  test('reads the script of an interpreter, and cuts long arguments', () => {
     const details = { inferredFrom: 'interpreter_argument', filename: '/no/script', argsTruncated: true } as const;
     const table = createProcessTable(procDouble(detailsOf(10, details)));
     table.seed();
@@ -86,7 +86,7 @@ describe('seeding', () => {
     });
   });
 
-  test('the record of a fork that was seeded already: now the parent is known', () => {
+  test('takes the parent from a fork record that comes after the seeding', () => {
     const { proc, table } = seeded();
     proc.processes.set(30, detailsOf(30, { startTicks: 100, parentPid: 1 }));
     table.seed();
@@ -98,7 +98,7 @@ describe('seeding', () => {
     expect(entry?.parentImageAtFork).toBe(table.find(20)?.image);
   });
 
-  test('after records were lost: the ended go, the new come, a reused pid is another process', () => {
+  test('removes ended processes, adds new ones and recognizes reused pids after records were lost', () => {
     const { proc, table } = seeded();
     const [one, ten, twenty] = [1, 10, 20].map((pid) => table.find(pid));
     proc.processes.delete(20);
@@ -127,7 +127,7 @@ describe('seeding', () => {
 });
 
 describe('fork', () => {
-  test('the child runs what its parent runs, which is kept as it was', () => {
+  test('gives the child the program of its parent, as it was at the fork', () => {
     const { table } = seeded();
     table.fork(fork(20, 30));
     const [parent, child] = [table.find(20), table.find(30)];
@@ -140,7 +140,7 @@ describe('fork', () => {
     expect(parent?.image?.filename).toBe('/no/new');
   });
 
-  test('by a thread, and by a thread of a thread', () => {
+  test('by a thread, or by its thread, is a fork of the process', () => {
     const { table } = seeded();
     table.fork(fork(11, 13, { thread: true }));
     table.fork(fork(13, 14, { thread: true }));
@@ -150,17 +150,17 @@ describe('fork', () => {
     expect(table.size).toBe(4);
   });
 
-  test('CLONE_PARENT: a sibling of its creator', () => {
+  test('with CLONE_PARENT makes a sibling of the creator', () => {
     const { table } = seeded();
     table.fork(fork(20, 30, { sibling: true }));
     expect(ancestors(table.find(30))).toEqual([10, 1]);
-    // Not its parent's: who made it may run something else.
+    // Not the program of its parent: the creator may run another one.
     expect(table.find(30)?.parentImageAtFork).toBe(table.find(20)?.image);
-    // What is run in the child is still what its creator ran.
+    // The child still runs the program that its creator ran at the fork.
     expect(table.find(30)?.image).toBe(table.find(20)?.image);
   });
 
-  test('by an unknown process: it is read from /proc, also by the id of one of its threads', () => {
+  test('by an unknown process reads it from /proc, also by the id of a thread', () => {
     const { proc, table } = seeded();
     proc.processes.set(40, detailsOf(40, { parentPid: 20, startTicks: 90 }));
     proc.threads.set(40, [41]);
@@ -170,14 +170,14 @@ describe('fork', () => {
     expect(table.find(40)?.parentInferred).toBe(true);
   });
 
-  test('by an unknown process that has ended', () => {
+  test('by an unknown process that has ended adds it as ended', () => {
     const { table } = seeded();
     table.fork(fork(40, 50));
     expect(ancestors(table.find(50))).toEqual([40]);
     expect(table.find(50)?.parent).toMatchObject({ ended: true, image: undefined, details: undefined, startNs: 1e9 });
   });
 
-  test('a pid that is given again: the old process is kept for its children only', () => {
+  test('with a reused pid keeps the old process only for its children', () => {
     const { table } = seeded();
     table.fork(fork(20, 30));
     const old = table.find(20);
@@ -201,7 +201,7 @@ describe('fork', () => {
 });
 
 describe('exec', () => {
-  test('a new image each time', () => {
+  test('makes a new image each time', () => {
     const { table } = seeded();
     const entry = table.exec(exec(20, '/no/a', { args: ['a'], inferredFrom: 'interpreter_argument' }));
     expect(entry.image).toEqual({
@@ -215,11 +215,11 @@ describe('exec', () => {
     expect(first?.filename).toBe('/no/a');
   });
 
-  test('from a thread that is not the first: it has become the process', () => {
+  test('from another thread than the first is an exec of the process', () => {
     const { table } = seeded();
     const entry = table.exec(exec(10, '/no/new', { formerTid: 12 }));
     expect(entry).toBe(table.find(10));
-    // The other threads end, the former first among them; 12 may be given anew.
+    // The other threads end, the former first among them; 12 may be reused.
     table.exit(exit(11, false));
     table.exit(exit(10, false));
     table.fork(fork(1, 12));
@@ -227,7 +227,7 @@ describe('exec', () => {
     expect(entry).toMatchObject({ ended: false, image: { filename: '/no/new' } });
   });
 
-  test('of an unknown process: it is read from /proc; where it has ended the name is all', () => {
+  test('of an unknown process reads it from /proc, or has only the name if it has ended', () => {
     const { proc, table } = seeded();
     proc.processes.set(40, detailsOf(40, { parentPid: 20 }));
     const alive = table.exec(exec(40, '/no/new'));
@@ -260,10 +260,10 @@ describe('exit', () => {
       ],
       true,
     ],
-    // Where the kernel does not say which was the last, the first one counts.
+    // If the kernel does not report the last thread, the end of the first one counts.
     ['a thread goes, as far as is known', [[11, undefined]], false],
     ['the first goes, as far as is known', [[10, undefined]], true],
-    ['somebody else goes', [[99, true]], false],
+    ['another process ends', [[99, true]], false],
   ])('%s', (_, exits, ended) => {
     const { table } = seeded();
     const entry = table.find(10);
@@ -272,7 +272,7 @@ describe('exit', () => {
     expect(table.find(10)).toBe(ended ? undefined : entry);
   });
 
-  test('the dead stay as ancestors', () => {
+  test('keeps ended processes as ancestors', () => {
     const { table } = seeded();
     table.fork(fork(20, 30));
     table.exec(exec(30, '/no/sh'));
@@ -285,7 +285,7 @@ describe('exit', () => {
 });
 
 describe('bounds', () => {
-  test('a chain in which each forks the next and ends does not grow for ever', () => {
+  test('cut a chain in which each process forks the next and ends', () => {
     const { table } = seeded();
     let longest = 0;
     for (let pid = 1000; pid < 3000; pid++) {
@@ -300,16 +300,16 @@ describe('bounds', () => {
     expect(eldest?.lineageCut).toBe(true);
   });
 
-  test('a chain of the living is not cut', () => {
+  test('do not cut a chain of live processes', () => {
     const { table } = seeded();
     for (let pid = 1000; pid < 1200; pid++) table.fork(fork(pid === 1000 ? 20 : pid - 1, pid, { timeNs: pid * 1e9 }));
     expect(ancestors(table.find(1199))).toHaveLength(202);
   });
 
-  test('a full table takes in no more, and says so', () => {
+  test('limit the table, and count the processes beyond', () => {
     const table = createProcessTable(procDouble());
     for (let pid = 1; pid <= 131_072; pid++) table.fork(fork(pid - 1, pid));
-    // 0, read as the creator of 1, is in it too.
+    // The table also has process 0, which is read as the creator of 1.
     expect(table.size).toBe(131_072);
     expect(table.rejected).toBe(1);
     table.fork(fork(5, 200_000));
@@ -322,7 +322,7 @@ describe('bounds', () => {
 });
 
 describe('inspect', () => {
-  test('once for each program', () => {
+  test('reads /proc once for each program', () => {
     const { proc, table } = seeded();
     table.fork(fork(20, 30));
     proc.processes.set(30, detailsOf(30));
@@ -333,7 +333,7 @@ describe('inspect', () => {
     table.exec(exec(30, '/no/new'));
     for (let i = 0; i < 3; i++) table.inspect(entry);
     expect(proc.inspected).toEqual([30, 30]);
-    // What the seeding read is not read again.
+    // Details that the seeding read are not read again.
     table.inspect(table.find(20) as ProcessEntry);
     expect(proc.inspected).toEqual([30, 30]);
   });
@@ -345,14 +345,14 @@ describe('inspect', () => {
     [102, false],
     [98, false],
     [100_000, false],
-  ])('forked at 1 s, /proc says %d ticks: the same process %j', (startTicks, same) => {
+  ])('forked at 1 s, /proc shows %d ticks: the same process %j', (startTicks, same) => {
     const { proc, table } = seeded();
     table.fork(fork(20, 30));
     proc.processes.set(30, detailsOf(30, { startTicks }));
     expect(table.inspect(table.find(30) as ProcessEntry) !== undefined).toBe(same);
   });
 
-  test('an ended process is not looked for; it keeps what was seen, as of the program that it was seen of', () => {
+  test('does not read an ended process, and keeps the details with their program', () => {
     const { proc, table } = seeded();
     const entry = table.find(20) as ProcessEntry;
     const before = entry.image;
@@ -403,7 +403,7 @@ describe('completeArgs', () => {
     expect(entry.image).toMatchObject({ args: ['p20', 'option'], argsTruncated: true });
   });
 
-  test('up to a bound', () => {
+  test('reads up to a bound', () => {
     const { table } = seeded();
     const entry = table.exec(exec(20, '/no/new'));
     table.inspect(entry);
@@ -413,7 +413,7 @@ describe('completeArgs', () => {
 });
 
 describe('recall', () => {
-  test('a live process, one that has ended, one that /proc alone shows', () => {
+  test('finds a live process, an ended one, and one that only /proc shows', () => {
     const { proc, table } = seeded();
     const [ten, twenty] = [10, 20].map((pid) => table.find(pid));
     expect(table.recall(10)).toBe(ten);
@@ -426,7 +426,7 @@ describe('recall', () => {
     expect(ancestors(table.recall(30))).toEqual([10, 1]);
   });
 
-  test('the fork of a process that was taken out of /proc comes later', () => {
+  test('accepts a fork record after the process was read from /proc', () => {
     const { proc, table } = seeded();
     proc.processes.set(30, detailsOf(30, { startTicks: 100, parentPid: 1 }));
     const entry = table.recall(30);
@@ -435,7 +435,7 @@ describe('recall', () => {
     expect(ancestors(entry)).toEqual([20, 10, 1]);
   });
 
-  test('a process that ends while it is looked at is not kept', () => {
+  test('does not keep a process that ends while it is read', () => {
     const { proc, table } = seeded();
     proc.processes.set(30, detailsOf(30));
     proc.inspect = () => undefined;
@@ -443,7 +443,7 @@ describe('recall', () => {
     expect(table.find(30)).toBe(undefined);
   });
 
-  test('the last ones alone; of two with one pid the later one', () => {
+  test('remembers only the last processes, and of two with one pid the later one', () => {
     const { table } = seeded();
     const ends = (pid: number, filename = '/no/x'): void => {
       table.fork(fork(10, pid));
@@ -457,7 +457,7 @@ describe('recall', () => {
     expect(table.recall(2800)?.image?.filename).toBe('/no/later');
   });
 
-  test('who was there at a time or later', () => {
+  test('aliveSince returns processes that lived at a time or later', () => {
     const { table } = seeded();
     table.exit(exit(20));
     const pids = (sinceNs: number) => [...table.aliveSince(sinceNs)].map(({ pid }) => pid).sort();

@@ -1,4 +1,4 @@
-// Package transactions, by the process table's records alone.
+// Package transactions, from the records of the process table.
 
 import { describe, expect, test } from 'vitest';
 import { entityId } from '../../../collectors/process/describe-process.ts';
@@ -23,7 +23,7 @@ const start = (table: ProcessTable, parent: number, pid: number, file: string, t
 /** The pid of the topmost run. */
 const topOf = (entry: ProcessEntry | undefined) => entry?.transaction?.root.pid;
 
-describe('begins', () => {
+describe('a transaction begins', () => {
   test.each([
     '/usr/bin/dpkg',
     'dpkg',
@@ -71,7 +71,7 @@ describe('begins', () => {
     expect(start(tableWithInit(), 1, 10, file).transaction).toBe(undefined);
   });
 
-  test('not before the tool is executed, and not in what else its caller does', () => {
+  test('when the tool is executed, and not in other children of its caller', () => {
     const table = tableWithInit();
     start(table, 1, 10, '/bin/bash');
     table.fork(fork(10, 11));
@@ -81,7 +81,7 @@ describe('begins', () => {
     expect(topOf(table.find(10))).toBe(undefined);
   });
 
-  test('with a process that ran before the agent did', () => {
+  test('with a process that is older than the agent', () => {
     const proc = procDouble(
       detailsOf(1, { parentPid: 0 }),
       detailsOf(10, { exe: '/usr/bin/apt-get' }),
@@ -96,8 +96,8 @@ describe('begins', () => {
   });
 });
 
-describe('is handed on', () => {
-  test('to all that is below the topmost tool, other tools as well', () => {
+describe('a transaction is inherited', () => {
+  test('by all processes below the topmost tool, other tools too', () => {
     const table = tableWithInit();
     start(table, 1, 10, '/usr/bin/apt-get');
     start(table, 10, 11, '/usr/bin/dpkg');
@@ -107,7 +107,7 @@ describe('is handed on', () => {
     expect(all[0]?.transaction).toBe(table.find(10)?.transaction);
   });
 
-  test('to orphans and to what they start, after the tool has ended', () => {
+  test('by orphans and their children after the tool has ended', () => {
     const table = tableWithInit();
     start(table, 1, 10, '/usr/bin/dpkg');
     start(table, 10, 11, '/var/lib/dpkg/info/x.postinst');
@@ -116,11 +116,11 @@ describe('is handed on', () => {
     for (const pid of [12, 11, 10]) table.exit(exit(pid));
     expect(topOf(table.exec(exec(13, '/tmp/payload', { timeNs: 3e9 })))).toBe(10);
     expect(topOf(start(table, 13, 14, '/bin/sleep', 4e9))).toBe(10);
-    // Adopted by init, and yet init has nothing to do with it.
+    // Adopted by init, which does not belong to the transaction.
     expect(topOf(start(table, 1, 15, '/bin/sleep', 4e9))).toBe(undefined);
   });
 
-  test('to a payload that waits for the lock and runs dpkg then', () => {
+  test('by a payload that waits for the lock and then runs dpkg', () => {
     const table = tableWithInit();
     start(table, 1, 10, '/usr/bin/dpkg');
     start(table, 10, 11, '/tmp/payload');
@@ -128,7 +128,7 @@ describe('is handed on', () => {
     expect(topOf(start(table, 11, 12, '/usr/bin/dpkg', 60e9))).toBe(10);
   });
 
-  test('to one whose fork is heard of after its exec', () => {
+  test('by a process whose fork record comes after its exec', () => {
     const proc = procDouble(detailsOf(1, { parentPid: 0 }), detailsOf(10, { exe: '/usr/bin/dpkg' }));
     const table = createProcessTable(proc);
     table.seed();
@@ -139,7 +139,7 @@ describe('is handed on', () => {
   });
 });
 
-describe('is over', () => {
+describe('a transaction is over', () => {
   /** A daemon that survives dpkg, which ended at 2 s. */
   const withDaemon = () => {
     const table = tableWithInit();
@@ -149,7 +149,7 @@ describe('is over', () => {
     return table;
   };
 
-  test('after some time: for what is started then, and for what is said of the daemon itself', () => {
+  test('after some time, for new processes and for a surviving daemon', () => {
     const table = withDaemon();
     const daemon = table.find(11) as ProcessEntry;
     expect(topOf(start(table, 11, 12, '/bin/bash', 2e9 + survivorNs - 1e9))).toBe(10);
@@ -160,7 +160,7 @@ describe('is over', () => {
     expect(topOf(start(table, 13, 14, '/usr/bin/apt-get', 4e9 + survivorNs))).toBe(14);
   });
 
-  test('after so many programs', () => {
+  test('after a number of programs', () => {
     const table = withDaemon();
     const tops = Array.from({ length: survivorExecs + 2 }, (_, i) =>
       topOf(start(table, 11, 100 + i, '/bin/true', 3e9)),
@@ -169,14 +169,14 @@ describe('is over', () => {
     expect(tops.slice(survivorExecs)).toEqual([undefined, undefined]);
   });
 
-  test('not while the tool runs, however long and however much', () => {
+  test('not while the tool runs, regardless of time and number', () => {
     const table = tableWithInit();
     start(table, 1, 10, '/usr/bin/apt-get');
     for (let i = 0; i < 3 * survivorExecs; i++) start(table, 10, 100 + i, '/bin/true');
     expect(topOf(start(table, 10, 11, '/bin/true', 10 * survivorNs))).toBe(10);
   });
 
-  test('by when the end was noticed, where its record was lost', () => {
+  test('when the end is noticed, if its record was lost', () => {
     const proc = procDouble(detailsOf(1, { parentPid: 0 }));
     const table = createProcessTable(proc);
     table.seed();
@@ -190,7 +190,7 @@ describe('is over', () => {
   });
 });
 
-describe('in the event', () => {
+describe('a transaction is in the event', () => {
   function report(probed?: string) {
     const table = tableWithInit();
     const reported: ObservedExec[] = [];
@@ -203,7 +203,7 @@ describe('in the event', () => {
     return { table, reported, collector };
   }
 
-  test('of the tool and of what it starts', () => {
+  test('of the tool and of processes below it', () => {
     const { table, reported, collector } = report();
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/apt-get'));
@@ -218,7 +218,7 @@ describe('in the event', () => {
     expect(reported[1]?.read('stepparent.transaction.id')).toBe(id);
   });
 
-  test('of no other process, and asking costs no look at it', () => {
+  test('of no other process, and reading the field does not read /proc', () => {
     const { reported, collector } = report();
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/sh'));
@@ -235,7 +235,7 @@ describe('in the event', () => {
     expect(ordinary?.document().stepparent).not.toHaveProperty('transaction');
   });
 
-  test('of a tool that was started by another name', () => {
+  test('of a tool that was executed by another name', () => {
     const { reported, collector } = report('/no/harmless');
     collector.handle(fork(1, 10));
     collector.handle(exec(10, '/no/harmless'));

@@ -9,7 +9,7 @@ import { snapshotPids } from '../../../collectors/procfs/process-snapshot.ts';
 
 const { proc } = openHost();
 
-test('this process and its parent, each once', async () => {
+test('lists this process and its parent once each', async () => {
   const { pids, fault } = await snapshotPids(proc);
   expect(fault).toBe(undefined);
   expect(pids).toContain(process.pid);
@@ -31,7 +31,7 @@ test("ps is not looked up along the caller's PATH, which stays as it is", async 
   expect(process.env.PATH).toBe(`${directory}:/usr/bin:/bin`);
 });
 
-test('without ps /proc alone, and it says so', async () => {
+test('reads only /proc without ps, and reports a fault', async () => {
   const { pids, fault } = await snapshotPids(proc, () => Promise.reject(new Error('spawn ps ENOENT')));
   expect(fault).toBe('ps could not list the processes, the agent reads only /proc: spawn ps ENOENT');
   expect(pids).toContain(process.pid);

@@ -17,7 +17,7 @@ interface Process {
 }
 
 let processes: Map<number, Process>;
-/** The pids whose programs were read since the last look. */
+/** The pids whose programs were read since the last poll. */
 let read: number[];
 let check: () => ProcessRecord[];
 let nowNs: number;
@@ -77,13 +77,13 @@ const exitOf = (pid: number) => ({ kind: 'exit', timeNs: nowNs, pid, groupDead: 
 const dpkg = program('/no/dpkg', 'dpkg', '-i');
 
 describe('a new process', () => {
-  test('that has called execve already', () => {
+  test('that has called execve already has a fork and an exec', () => {
     start(20, 10, 100, dpkg);
     expect(check()).toEqual([forkOf(20, 10, 100), execOf(20, dpkg)]);
     expect(check()).toEqual([]);
   });
 
-  test('that runs what its parent runs has not, and is watched until it does', () => {
+  test('that runs the program of its parent has only a fork, and is read until its exec', () => {
     start(20, 10, 100);
     expect(check()).toEqual([forkOf(20, 10, 100)]);
     expect(check()).toEqual([]);
@@ -91,7 +91,7 @@ describe('a new process', () => {
     expect(check()).toEqual([execOf(20, dpkg)]);
   });
 
-  test('and its parent, in whatever order they are listed', () => {
+  test('comes after its parent, in whatever order they are listed', () => {
     start(30, 25, 101, dpkg);
     start(25, 20, 100, program('/no/sh', 'sh', '-c'));
     start(20, 10, 100);
@@ -111,7 +111,7 @@ describe('a new process', () => {
     expect(check()).toEqual([]);
   });
 
-  test('that ends while it is looked at', () => {
+  test('that ends during the poll is ignored', () => {
     const gone = { listed: true };
     const compare = createProcComparison({
       beginsWithShebang: () => false,
@@ -132,7 +132,7 @@ describe('an exec', () => {
     ['other arguments', program('/no/sh', 'sh', '-x'), true],
     ['fewer arguments', program('/no/sh'), true],
     ['the same', program('/no/sh', 'sh'), false],
-    ['another folder only', { ...program('/no/sh', 'sh'), workingDirectory: '/tmp' }, false],
+    ['only another directory', { ...program('/no/sh', 'sh'), workingDirectory: '/tmp' }, false],
     ['nothing that can be read', undefined, false],
   ])('%s', (_, now, seen) => {
     start(20, 10, 100);
@@ -141,7 +141,7 @@ describe('an exec', () => {
     expect(check().map(({ kind }) => kind)).toEqual(seen ? ['exec'] : []);
   });
 
-  test('of a script says where the name is from', () => {
+  test('of a script has the basis of its name', () => {
     const script = path.join(temporaryDirectory(), 'script');
     fs.writeFileSync(script, '#!/bin/sh\n');
     const runs = program('/usr/bin/dash', '/bin/sh', script);
@@ -150,7 +150,7 @@ describe('an exec', () => {
   });
 });
 
-describe('how often', () => {
+describe('the interval of reads', () => {
   const countReads = (pid: number, turns: number): number => {
     let checks = 0;
     for (let turn = 0; turn < turns; turn++) {
@@ -160,7 +160,7 @@ describe('how often', () => {
     return checks;
   };
 
-  test('a young process at every turn, a settled one at every tenth', () => {
+  test('is one turn for a young process and ten for a settled one', () => {
     start(20, 10, 100);
     check();
     expect(countReads(20, 10)).toBe(10);
@@ -168,7 +168,7 @@ describe('how often', () => {
     expect(countReads(20, 100)).toBe(10);
   });
 
-  test('one that calls execve late is young again', () => {
+  test('is one turn again after a late execve', () => {
     countReads(10, 40);
     run(10, dpkg);
     let seen: ProcessRecord[] = [];
@@ -181,33 +181,33 @@ describe('how often', () => {
 });
 
 describe('an end', () => {
-  test('is seen once', () => {
+  test('is reported once', () => {
     processes.delete(10);
     expect(check()).toEqual([exitOf(10)]);
     expect(check()).toEqual([]);
   });
 
-  test('whose pid is another process by the next look at it', () => {
+  test('is reported for a pid that another process has at the next poll', () => {
     const other = program('/no/other', 'other');
     start(10, 1, 500, other);
     expect(check()).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, other)]);
   });
 
-  test('whose pid is another process that runs the same: seen when settled ones are looked at', () => {
+  test('is reported later for a pid whose new process runs the same program', () => {
     start(10, 1, 500, program('/no/sh', 'sh'));
     const records: ProcessRecord[] = [];
     for (let turn = 0; turn < 10 && records.length === 0; turn++) records.push(...check());
     expect(records).toEqual([exitOf(10), forkOf(10, 1, 500), execOf(10, program('/no/sh', 'sh'))]);
   });
 
-  test('comes before the arrivals of the same look', () => {
+  test('comes before the new processes of the same poll', () => {
     processes.delete(10);
     start(20, 1, 100, dpkg);
     expect(check().map(({ kind }) => kind)).toEqual(['exit', 'fork', 'exec']);
   });
 });
 
-test('the sensor over the real /proc starts, looks and stops', async () => {
+test('the sensor starts, polls the real /proc and stops', async () => {
   const faults: string[] = [];
   const sensor = openProcfsSensor({
     host: openHost(),
@@ -220,7 +220,7 @@ test('the sensor over the real /proc starts, looks and stops', async () => {
   expect(faults).toEqual([]);
 });
 
-test('a batch that is not handled is a fault, not the end', async () => {
+test('an error in a batch is a fault and does not end the sensor', async () => {
   const faults: string[] = [];
   const sensor = openProcfsSensor({
     host: openHost(),

@@ -12,7 +12,7 @@ const format = (name: string, fields: string[]) =>
   parseEventFormat([`name: ${name}`, 'ID: 42', 'format:', field('int common_pid', 4, 4), ...fields].join('\n'));
 
 describe('formats', () => {
-  test('names, offsets and sizes of fields', () => {
+  test('have names, offsets and sizes of fields', () => {
     const exec = format('sched_process_exec', [field('__data_loc char[] filename', 8, 4), field('u64 b0[]', 24, 512)]);
     expect(exec.id).toBe(42);
     expect(fieldOf(exec, 'filename')).toEqual({ offset: 8, size: 4 });
@@ -37,7 +37,7 @@ describe('exec', () => {
     return Buffer.concat([head, filename]);
   };
 
-  test('a newline in a file name stays in the file name', () => {
+  test('keeps a newline in the file name', () => {
     const bytes = record(Buffer.from('/tmp/a\nsh-1 [000] 1.0: sched_process_exec: filename=/usr/bin/apt-get\0'));
     expect(exec(bytes, 0, bytes.length, 5)).toEqual({
       kind: 'exec',
@@ -48,12 +48,12 @@ describe('exec', () => {
     });
   });
 
-  test('bytes that are no UTF-8 are replaced', () => {
+  test('replaces bytes that are not UTF-8', () => {
     const bytes = record(Buffer.from([0x2f, 0xff, 0x61, 0]));
     expect(exec(bytes, 0, bytes.length, 5)).toMatchObject({ filename: '/\ufffda' });
   });
 
-  test('text outside its record is an error, not a leak of the next record', () => {
+  test('rejects text outside of its record instead of reading the next record', () => {
     const bytes = record(Buffer.from('/bin/x\0'), 20 + 4000 * 0x10000);
     expect(() => exec(bytes, 0, bytes.length, 5)).toThrow(RangeError);
   });
@@ -86,7 +86,7 @@ describe('argv of an entry probe', () => {
   };
   const decoded = (argc: number, stack: Buffer) => argv(record(argc, stack), 0, 24 + 2560, 1);
 
-  test('ends at argc: the environment behind it is not looked at', () => {
+  test('ends at argc and does not read the environment', () => {
     expect(decoded(3, Buffer.from('dpkg\0-i\0x.deb\0SECRET=1\0'))).toEqual({
       kind: 'argv',
       timeNs: 1,
@@ -97,21 +97,21 @@ describe('argv of an entry probe', () => {
       truncated: false,
     });
   });
-  test('empty arguments count', () => {
+  test('keeps empty arguments', () => {
     expect(decoded(4, Buffer.from('dpkg\0\0\0-i\0'))).toMatchObject({ args: ['dpkg', '', '', '-i'], truncated: false });
   });
-  test('no arguments at all', () => {
+  test('can have no arguments', () => {
     expect(decoded(0, Buffer.from('HOME=/\0'))).toMatchObject({ args: [], truncated: false });
   });
-  test('what has no room is cut, and said to be', () => {
+  test('cuts arguments without room and sets truncated', () => {
     const result = decoded(3, Buffer.concat([Buffer.from('dpkg\0-i\0'), Buffer.alloc(4000, 'a')]));
     expect(result).toMatchObject({ truncated: true, argc: 3 });
     expect((result as { args: string[] }).args.map((arg) => arg.length)).toEqual([4, 2, 2560 - 8]);
   });
-  test('an impossible argc ends at the bytes that are there', () => {
+  test('ends at the end of the bytes if argc is too large', () => {
     expect(decoded(0xffff_ffff, Buffer.from('dpkg\0'))).toMatchObject({ truncated: true });
   });
-  test('a short record is an error', () => {
+  test('rejects a record that is too short', () => {
     expect(() => argv(record(1, Buffer.from('dpkg\0')), 0, 100, 1)).toThrow(RangeError);
   });
 });
@@ -134,7 +134,7 @@ describe('attempts', () => {
     });
     return Buffer.concat([head, ...texts]);
   };
-  test('end at the first that could not be read', () => {
+  test('end at the first argument that could not be read', () => {
     const bytes = record(['dpkg', '-i', 'x.deb']);
     expect(attempt(bytes, 0, bytes.length, 1)).toEqual({
       kind: 'attempt',
@@ -155,7 +155,7 @@ describe('attempts', () => {
     const bytes = record(['dpkg', 'x'.repeat(4094), 'end']);
     expect(attempt(bytes, 0, bytes.length, 1)).toMatchObject({ truncated: false });
   });
-  test('sixteen may be more', () => {
+  test('are truncated if there are sixteen arguments', () => {
     const bytes = record(Array.from({ length: 16 }, (_, i) => String(i)));
     expect(attempt(bytes, 0, bytes.length, 1)).toMatchObject({ truncated: true });
   });

@@ -64,7 +64,7 @@ describe.each(recordings)('%s', (_name, recording) => {
     expect(decode(recording)).toEqual(recording.expected);
   });
 
-  test('sched_process_fork tells the same parents as task_newtask', () => {
+  test('sched_process_fork reports the same parents as task_newtask', () => {
     const pairs = (records: ProcessRecord[]) =>
       records.flatMap((record) => (record.kind === 'fork' ? [[record.creator, record.pid]] : []));
     expect(pairs(decode(recording, 'sched_process_fork'))).toEqual(pairs(recording.expected));

@@ -29,7 +29,7 @@ const visit = (bytes: Buffer) => {
 };
 
 describe('records', () => {
-  test('short and long ones, with time adding up', () => {
+  test('are visited in order, short and long, with the sum of their times', () => {
     const bytes = page(1000n, [
       header(2, 5),
       Buffer.from('shortone'),
@@ -50,7 +50,7 @@ describe('records', () => {
     });
   });
 
-  test('time extends and absolute times', () => {
+  test('get the time of time extends and absolute times', () => {
     const bytes = page(1000n, [
       header(30, 3),
       word(2),
@@ -67,7 +67,7 @@ describe('records', () => {
     ]);
   });
 
-  test('a discarded record is passed over but its time counts; padding ends the page', () => {
+  test('skip a discarded record but add its time, and end at padding', () => {
     const bytes = page(0n, [
       header(29, 5),
       word(8),
@@ -80,7 +80,7 @@ describe('records', () => {
     expect(visit(bytes)).toEqual({ seen: [{ text: 'kept', timeNs: 6 }], lost: 0, malformed: false });
   });
 
-  test('an empty page and an empty read hold nothing', () => {
+  test('are absent in an empty page and an empty read', () => {
     expect(visit(page(5n, []))).toEqual({ seen: [], lost: 0, malformed: false });
     expect(visit(Buffer.alloc(0))).toEqual({ seen: [], lost: 0, malformed: false });
   });
@@ -88,20 +88,20 @@ describe('records', () => {
 
 describe('lost records', () => {
   const one = [header(1, 1), Buffer.from('kept')];
-  test('with their number', () => {
+  test('are counted if the page has their number', () => {
     const count = Buffer.alloc(8);
     count.writeBigUInt64LE(4711n);
     expect(visit(page(0n, one, 0xc000_0000, count))).toMatchObject({ lost: 4711, malformed: false });
   });
-  test('without it at least one', () => {
+  test('count as one if the page has no number', () => {
     expect(visit(page(0n, one, 0x8000_0000))).toMatchObject({ lost: 1, malformed: false });
   });
-  test('with an impossible number one, and the page is malformed', () => {
+  test('count as one if the number is impossible, and the page is malformed', () => {
     expect(visit(page(0n, one, 0xc000_0000, Buffer.alloc(8, 0xff)))).toEqual({ seen: [], lost: 1, malformed: true });
   });
 });
 
-describe('what is no page', () => {
+describe('malformed pages', () => {
   test.each([
     ['shorter than its head', Buffer.alloc(7, 1)],
     ['longer in its own account than it is', page(0n, [header(1, 1), Buffer.from('kept')]).subarray(0, 20)],
@@ -113,8 +113,8 @@ describe('what is no page', () => {
     expect(visit(bytes).malformed).toBe(true);
   });
 
-  test('20,000 pages of random bytes: each ends, none reads outside itself', () => {
-    // A fixed sequence (xorshift), so that a failure can be seen again.
+  test('end within their bytes, for 20,000 pages of random bytes', () => {
+    // A fixed sequence (xorshift), so that a failure can be reproduced.
     let state = 0x9e37_79b9;
     const random = (): number => {
       state ^= state << 13;
@@ -127,7 +127,7 @@ describe('what is no page', () => {
     for (let n = 0; n < 20_000; n++) {
       const size = random() % 4097;
       for (let offset = 0; offset < bytes.length; offset += 4) bytes.writeUInt32LE(random(), offset);
-      // Half of them with a length that a page can have, so that the records are looked at.
+      // Half of them with a length that a page can have, so that the records are read.
       if (n % 2 === 0) bytes.writeUInt32LE((((random() & 0xc000_0000) >>> 0) + (random() % 4080)) >>> 0, 8);
       const summary = visitPage(bytes, size, layout, (_of, offset, length) => {
         if (offset < 16 || length < 0 || offset + length > size)
