@@ -18,6 +18,7 @@ import { changesFile, debChangelog, rpmChangelog } from './changelog.ts';
 import { copyrightText } from './copyright.ts';
 import { type Need, readNeeds, tooNew } from './elf-needs.ts';
 import { type Architecture, architectures, emptyDirectories, type PackagedFile, packagedFiles } from './files.ts';
+import { installedPage, installedPaths, isPage } from './installed-pages.ts';
 import { manPages } from './man-pages.ts';
 import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
@@ -74,11 +75,14 @@ async function stage(
   seconds: number,
 ): Promise<Need[]> {
   const needs: Need[] = [];
+  const installedPath = installedPaths(files);
   for (const directory of emptyDirectories) fs.mkdirSync(path.join(root, directory), { recursive: true, mode: 0o755 });
-  for (const { to, from, mode, compiled } of files) {
+  for (const file of files) {
+    const { to, from, mode, compiled } = file;
     const target = path.join(root, to);
     fs.mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 });
-    fs.copyFileSync(from, target);
+    if (isPage(file)) fs.writeFileSync(target, installedPage(fs.readFileSync(from, 'utf8'), file, installedPath));
+    else fs.copyFileSync(from, target);
     if (compiled) {
       await run(`${compilers}strip`, ['--strip-unneeded', target]);
       const fileNeeds = readNeeds(target);

@@ -2,13 +2,14 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNeeds } from '../../packaging/elf-needs.ts';
 import { isConfiguration, isDebOnly } from '../../packaging/files.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
+import { linkedPaths } from '../packaging/linked-paths.ts';
 import { architecture, buildPackages, cannotBuild, debFile, rpmFile } from './built.ts';
 
 const missing = cannotBuild ?? unmet(missingTools('lintian', 'rpmlint'));
@@ -129,6 +130,17 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     expect(text).toContain('May you do good and not evil.');
     expect(text).toContain('OpenSSL');
     expect(read('rpm', '-qp', '--licensefiles', rpmFile).trim()).toBe('/usr/share/doc/stepparent/copyright');
+  });
+
+  test('each link of an installed page leads to an installed file', () => {
+    const wrong = files
+      .filter(({ to }) => /^\/usr\/share\/doc\/.*\.md$/.test(to))
+      .flatMap(({ to }) =>
+        linkedPaths(readFileSync(join(unpacked, to), 'utf8'), to)
+          .filter((path) => !existsSync(join(unpacked, path)))
+          .map((path) => `${to}: ${path}`),
+      );
+    expect(wrong).toEqual([]);
   });
 
   test('the payload can be read by the rpm of RHEL 9 and the dpkg of Debian 12', () => {
