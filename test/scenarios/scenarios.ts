@@ -214,7 +214,7 @@ export const benign: readonly Scenario[] = [
     '"$BIN/ansible" -c "dpkg -i $DEBS/new-tool_1.deb; :"',
     {
       rules: [...parents, initiator],
-      because: 'nobody can tell it from an attacker the first time; it is told once',
+      because: 'the first time, it looks like an attacker; one alert',
     },
   ),
 ];
@@ -240,13 +240,13 @@ export const attacks: readonly Scenario[] = [
   ),
   login(
     'implant',
-    'a program in a scratch folder runs dpkg -i',
+    'a program in a scratch directory runs dpkg -i',
     'cp /bin/dash implant; ./implant -c "dpkg -i $DEBS/evil-by-implant_1.deb; :"',
     { rules: [...parents, initiator] },
   ),
   login(
     'implant-bundled',
-    'the same with other words: dpkg -BiE',
+    'the same with other options: dpkg -BiE',
     'cp /bin/dash implant; ./implant -c "dpkg -BiE $DEBS/evil-by-implant_1.deb; :"',
     { rules: [...parents, initiator] },
   ),
@@ -302,7 +302,7 @@ export const attacks: readonly Scenario[] = [
     'copy-changed',
     'the same with a line added',
     'cp $INFO/copied.postinst installer; echo : >>installer; ./installer configure; :',
-    { because: 'it is another content, and so a script like any other' },
+    { because: 'with other content it is a script like any other' },
   ),
   login(
     'dropped',
@@ -394,7 +394,7 @@ export const attacks: readonly Scenario[] = [
     'an rpm scriptlet leaves a child behind',
     'as_root rpm --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-detached.rpm; sleep 0.4',
     {
-      because: 'it came the usual way; the hunt lifecycle-script-children lists the child',
+      because: 'it was installed in the usual way; the hunt lifecycle-script-children lists the child',
     },
   ),
   login(
@@ -402,12 +402,12 @@ export const attacks: readonly Scenario[] = [
     "the administrator's own session installs a backdoored package",
     'as_root dpkg -i $DEBS/evil-by-session_1.deb',
     {
-      because: 'nothing in it differs from the first week but the package',
+      because: 'only the package differs from the first week',
     },
   ),
   login(
     'apt-hook',
-    'apt-get is told to run dpkg -i as its hook',
+    'apt-get gets dpkg -i as a hook on its command line',
     'as_root apt-get -o "APT::Update::Post-Invoke::=exec dpkg -i $DEBS/evil-by-hook_1.deb" -q update',
     { rules: [command] },
   ),
