@@ -1,4 +1,4 @@
-// `npm run docs:configuration`: makes docs/configuration.md of the table of keys.
+// `npm run docs:configuration`: writes docs/configuration.md from the table of keys.
 
 import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ function row(key: ConfigurationKey): string {
 const table = (keys: readonly ConfigurationKey[]): string =>
   ['| Key | Default | | Allowed |', '|---|---|---|---|', ...keys.map(row)].join('\n');
 
-/** The page's text. */
+/** The text of docs/configuration.md. */
 export function configurationPage(): string {
   const keysOf = (name: string): ConfigurationKey[] => configurationKeys.filter((key) => key.table === name);
   return `${[

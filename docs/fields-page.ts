@@ -1,4 +1,4 @@
-// `npm run docs:fields`: makes docs/fields.md of the table of fields.
+// `npm run docs:fields`: writes docs/fields.md from the table of fields.
 
 import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';
@@ -23,18 +23,18 @@ function typeOf({ type, list, unit }: Field): string {
 const kindsOf = ({ on }: Field): string => (on.length === 4 ? 'all' : on.join(', '));
 
 function fieldLine(field: Field, above = ''): string {
-  // Those of flattened fields have sections of their own.
+  // Rows of flattened fields have their own sections.
   const values =
     field.values === undefined || field.type === 'flattened' ? '' : `: ${field.values.map(code).join(', ')}`;
   const journal = field.journal === undefined ? '' : code(field.journal);
   return line(code(field.name), typeOf(field), kindsOf(field), journal, `${field.about}${values}${above}`);
 }
 
-/** What has been printed under a prefix, by its first row: groups that share rows begin with the same one. */
+/** The groups that were printed, by prefix and first row: groups that share rows begin with the same row. */
 type Printed = Map<Row | Group | undefined, { prefix: string; nodes: readonly (Row | Group)[] }>;
 
 /**
- * The lines of a group. Rows that another group has are left out, but for those with a journal field of their own; `above` then
+ * The lines of a group. Rows that an earlier group has are omitted, except those with a journal field of their own; `above` then
  * refers to that group.
  */
 function describe(group: Fields, prefix: string, printed: Printed): { above: string; lines: string[] } {
@@ -76,7 +76,7 @@ const keywordTable = (keywords: Readonly<Record<string, string>>): string =>
     Object.entries(keywords).map(([keyword, about]) => line(code(keyword), about)),
   );
 
-/** The page's text. */
+/** The text of docs/fields.md. */
 export function fieldsPage(): string {
   const printed: Printed = new Map();
   const top = Object.entries(fieldTable as Fields);

@@ -1,4 +1,4 @@
-// `npm run docs:performance`: makes docs/performance.md and its plots from bench/results/.
+// `npm run docs:performance`: writes docs/performance.md and its plots from bench/results/.
 
 import '../agent/locked-node.ts';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ export const performanceDirectory: string = import.meta.dirname;
 
 const ownNames = new Set(['performance.md', ...parts.map((part) => `performance-${part}.svg`)]);
 
-/** The names of the page and its plots that are there. */
+/** The names of the existing page and plots. */
 export const performanceNames = (): string[] => readdirSync(performanceDirectory).filter((name) => ownNames.has(name));
 
 /** Writes the page and its plots, and removes those without results. */

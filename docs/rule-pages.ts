@@ -12,7 +12,7 @@ import type { Rule, Threat } from '../detectors/rules/rule.ts';
 const here = import.meta.dirname;
 const root = path.join(here, '..');
 
-/** The directories below docs/ in which nothing but these pages is. */
+/** The directories below docs/ that contain only these pages. */
 export const pageDirectories = ['rules', 'hunts'] as const;
 
 /** Every page by its path below docs/. Throws when a rule or a hunt is rejected. */

@@ -14,9 +14,9 @@ import { readRules } from '../../detectors/rules/load-rules.ts';
 
 export const rootDirectory = path.join(import.meta.dirname, '../..');
 
-/** What one run left, with auditd and the agent beside each other. */
+/** What auditd and the agent recorded of one run. */
 export interface Recording {
-  /** The first of auditd's records, from the execution of dpkg on, and how many there were. */
+  /** The first of auditd's records, from the execution of dpkg on, and the number of all. */
   audit: { records: string[]; count: number };
   alert: StepparentEvent;
   incident: Incident;
@@ -61,7 +61,7 @@ export function captures(): Map<string, string> {
   );
 }
 
-/** The alert as the rules that come with the agent word it now. */
+/** The alert with the present text of the rules that come with the agent. */
 function rebuild(alert: StepparentEvent): StepparentEvent {
   const rule = readRules([path.join(rootDirectory, 'detectors/rules')]).rules.find(({ id }) => id === alert.rule?.id);
   const { id, terms, state } = alert.stepparent.alert ?? {};
@@ -85,7 +85,7 @@ const margin = 14;
 const escapeXml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-/** What stands out, by the class of its colour. */
+/** The highlighted parts of a line, by the class of their colour. */
 const marks: readonly [pattern: RegExp, colour: string][] = [
   [/^# .*/, 'prompt'],
   [/^… .*/, 'dim'],
@@ -93,7 +93,7 @@ const marks: readonly [pattern: RegExp, colour: string][] = [
   [/ {2}(?:low|medium|high|critical) \d+(?= )/, 'alert'],
 ];
 
-/** Lines as a terminal shows them, dark on any page. `textLength` keeps the width whichever font there is. */
+/** An SVG of lines as in a dark terminal. `textLength` keeps the width in any font. */
 function terminal(title: string, lines: readonly string[]): string {
   const width = Math.ceil(columns * charWidth + 2 * margin);
   const height = lines.length * lineHeight + 2 * margin;

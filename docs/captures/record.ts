@@ -51,7 +51,7 @@ const auditd = observerKinds(undefined).find(({ name }) => name === 'auditd');
 const why = auditd?.missing();
 if (auditd === undefined || why !== undefined) throw new Error(why ?? 'there is no auditd');
 
-// The runner is there before the agent, adopted by init: what started it does not belong to the picture.
+// The runner starts before the agent and is adopted by init, so that the program that started it is not in the picture.
 copyFileSync('/bin/dash', '/usr/sbin/ci-runner');
 execFileSync('mkfifo', ['/srv/jobs']);
 const loop = 'echo $$ >/srv/runner.pid; while read -r job </srv/jobs; do sh -c "$job; touch /srv/done"; done';

@@ -1,15 +1,29 @@
-// The commands that an investigation guide tells people to type, held against the command line as it is.
+// The stepparent commands in Markdown, checked against the command line.
 
 import type { Command } from 'commander';
 import { program } from '../../agent/main.ts';
 
-/** The `stepparent …` commands in Markdown, in words as a shell makes them; what follows a pipe or a redirection is not the command's. */
+/** The `stepparent …` commands in Markdown, in words as a shell makes them; the command ends at a pipe or a redirection, and comments are left out. */
 export function commandsIn(markdown: string): string[][] {
   const blocks = /^```.*\n([\s\S]*?)^```$/gm;
-  const lines = [...markdown.matchAll(blocks)].flatMap(([, text = '']) => text.split('\n'));
+  const lines = [...markdown.matchAll(blocks)].flatMap(([, text = '']) => wholeLines(text));
   const inText = [...markdown.replaceAll(blocks, '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text);
   const spans = [...lines, ...inText].map((text) => text.replaceAll(/\s+/g, ' ').trim());
   return spans.filter((text) => /^(?:sudo )?stepparent /.test(text)).map((text) => words(text.replace(/^sudo /, '')));
+}
+
+/** The lines of a block; a line whose single quote is open continues on the next. */
+function wholeLines(block: string): string[] {
+  const lines: string[] = [];
+  let isOpen = false;
+  for (const line of block.split('\n')) {
+    const part = line.replace(/\s#.*/, '');
+    if (isOpen) lines.push(`${lines.pop()} ${part}`);
+    else lines.push(part);
+    const last = lines.at(-1) ?? '';
+    isOpen = last.startsWith('stepparent ') && last.split("'").length % 2 === 0;
+  }
+  return lines;
 }
 
 function words(line: string): string[] {
@@ -24,7 +38,7 @@ function words(line: string): string[] {
 
 const unescaped = (text: string | undefined): string | undefined => text?.replaceAll(/\\(["\\$`])/g, '$1');
 
-/** What the command line says against it; undefined: it would be run. Nothing is. */
+/** The error of the command line for this command, or undefined if it would run. No action runs. */
 export async function refusalOf(command: readonly string[]): Promise<string | undefined> {
   const root = await program(command[1]);
   let reached = false;

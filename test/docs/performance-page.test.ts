@@ -7,7 +7,7 @@ import { performanceFiles } from '../../bench/page.ts';
 import { readResults } from '../../bench/results.ts';
 import { performanceDirectory, performanceNames } from '../../docs/performance-page.ts';
 
-test('docs/performance.md and its plots are not stale: npm run docs:performance', () => {
+test('docs/performance.md and its plots are up to date; otherwise run npm run docs:performance', () => {
   const written = performanceNames().map((name) => [name, readFileSync(path.join(performanceDirectory, name), 'utf8')]);
   expect(Object.fromEntries(written)).toEqual(Object.fromEntries(performanceFiles(readResults())));
 });

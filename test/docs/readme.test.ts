@@ -1,10 +1,11 @@
-// README is short and has what a newcomer asks for; the links of all documents lead somewhere.
+// README is short and complete; links and commands in all documents exist.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { commandTable } from '../../packaging/command-table.ts';
+import { commandsIn, refusalOf } from './guide-commands.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -41,7 +42,7 @@ const anchorsOf = (file: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
-test.each(documents)('%s: links lead to files and headings that there are', (document) => {
+test.each(documents)('%s: links lead to existing files and headings', (document) => {
   const wrong: string[] = [];
   for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
     const [file = '', anchor] = target.split('#');
@@ -52,10 +53,24 @@ test.each(documents)('%s: links lead to files and headings that there are', (doc
   expect(wrong).toEqual([]);
 });
 
-test.each(documents)('%s: commands that read alerts from the journal ask for entries of root', (document) => {
+test.each(documents)('%s: commands that read alerts from the journal filter by _UID=0', (document) => {
   const commands = read(document).match(/journalctl [^`\n|]*(?:-t stepparent|STEPPARENT_|MESSAGE_ID=)[^`\n|]*/g) ?? [];
   expect(commands.filter((command) => !command.includes('_UID=0'))).toEqual([]);
 });
+
+test.each(documents.filter((name) => !name.startsWith('CHANGELOG')))(
+  '%s: the command line accepts each command',
+  async (document) => {
+    const wrong: string[] = [];
+    for (const command of commandsIn(read(document))) {
+      const refusal = await refusalOf(command);
+      // Text names commands without their arguments.
+      if (/missing required argument|argument missing/.test(refusal ?? '')) continue;
+      if (refusal !== undefined) wrong.push(`${command.join(' ')}: ${refusal}`);
+    }
+    expect(wrong).toEqual([]);
+  },
+);
 
 test('docs/commands.md has a line for each command, and for no other', () => {
   const lines = [...read('docs/commands.md').matchAll(/^\| `([a-z ]*[a-z])/gm)].map(([, words = '']) => words);

@@ -12,23 +12,23 @@ const docs = path.join(import.meta.dirname, '../../docs');
 const shippedRules = path.join(import.meta.dirname, '../../detectors/rules');
 const pages = rulePages();
 
-test('no page is missing and none is left of a file that is gone; else: npm run docs:rules', () => {
+test('each rule and hunt has a page, and no page is without its file; otherwise run npm run docs:rules', () => {
   const there = pageDirectories.flatMap((directory) =>
     readdirSync(path.join(docs, directory)).map((name) => `${directory}/${name}`),
   );
   expect(there.sort()).toEqual([...pages.keys()].sort());
 });
 
-test.each([...pages])('%s is as its file makes it; else: npm run docs:rules', (name, text) => {
+test.each([...pages])('%s is up to date; otherwise run npm run docs:rules', (name, text) => {
   expect(readFileSync(path.join(docs, name), 'utf8')).toBe(text);
 });
 
-test.each([...pages])('%s leads to files that exist', (name, text) => {
+test.each([...pages])('%s links files that exist', (name, text) => {
   const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, link = '']) => link);
   expect(links.filter((link) => !existsSync(path.join(docs, path.dirname(name), link)))).toEqual([]);
 });
 
-test.each(['rules', 'hunts'])('docs/%s.md leads to the pages', (name) => {
+test.each(['rules', 'hunts'])('docs/%s.md links the pages', (name) => {
   expect(readFileSync(path.join(docs, `${name}.md`), 'utf8')).toContain(`](${name}/README.md)`);
 });
 
