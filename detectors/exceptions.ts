@@ -1,35 +1,41 @@
-// Exceptions: the events that an operator has excluded from a rule's alerts, and whether one covers an event. Pure: no clock, no IO.
+// Exceptions: the events that an operator excludes from a rule's alerts. Decides whether an exception covers an event.
+// Pure: no clock, no IO.
 
 import { createHash } from 'node:crypto';
 import type { FieldReader, StepparentEvent } from '../collectors/event/event.ts';
 import { presentValue, someValue, textOf } from './query/field-values.ts';
 import { compileWildcard, parseWildcard } from './query/wildcard.ts';
 
-/** The words of Kibana's exception lists. Of several values one is enough: `is` with two is "is one of". */
+/**
+ * The operators of Kibana's exception lists. One of several values is enough: `is` with two values means "is one of".
+ */
 export const operators = ['is', 'is_not', 'matches', 'does_not_match', 'exists', 'does_not_exist'] as const;
 export type Operator = (typeof operators)[number];
 
 export interface Condition {
   field: string;
   operator: Operator;
-  /** None for `exists` and `does_not_exist`; for `matches` patterns in which `*` and `?` are wildcards. */
+  /**
+   * Empty for `exists` and `does_not_exist`. For `matches` and `does_not_match` they are patterns in which `*` and `?`
+   * are wildcards.
+   */
   values: readonly string[];
 }
 
 export interface Exception {
-  /** Twelve hexadecimal digits made of rules and conditions: another reason or a later end is still the same exception. */
+  /** Twelve hexadecimal digits derived from rules and conditions: a change of reason, owner or expiry keeps the id. */
   id: string;
   /** Ids of rules, and of hunts as `hunt:NAME`. */
   rules: readonly string[];
-  /** All must hold; at least one. */
+  /** All conditions must hold; there is at least one. */
   when: readonly Condition[];
   reason: string;
   owner: string;
-  /** From this millisecond since 1970 on it hides nothing; undefined: never. */
+  /** When the exception expires, in milliseconds since 1970. Undefined: never. */
   expiresMs: number | undefined;
 }
 
-/** The same for the same rules and conditions, in whatever order they are written. */
+/** The id of an exception; the order of rules and conditions does not change it. */
 export function exceptionId(rules: readonly string[], when: readonly Condition[]): string {
   const conditions = when.map(({ field, operator, values }) => JSON.stringify([field, operator, [...values].sort()]));
   return createHash('sha256')
@@ -38,14 +44,14 @@ export function exceptionId(rules: readonly string[], when: readonly Condition[]
     .slice(0, 12);
 }
 
-/** Whether it still hides: up to its end, not at it. */
+/** Whether the exception is in force, which it is until just before its expiry. */
 export const isInForce = ({ expiresMs }: Pick<Exception, 'expiresMs'>, nowMs: number): boolean =>
   expiresMs === undefined || nowMs < expiresMs;
 
 /**
- * A test of all conditions together. Values are compared as text, exactly and with case, as KQL does here. Of a field with several
- * values one that fits is enough for `is` and `matches`, and none may fit for `is_not` and `does_not_match`. A field that
- * is absent fits nothing but `does_not_exist`: what was not observed may be anything.
+ * A test of all conditions together. Values are compared as text, exactly and case-sensitively, like KQL queries here.
+ * If a field has several values, one must fit for `is` and `matches`, and none may fit for `is_not` and
+ * `does_not_match`. An absent field fits only `does_not_exist`, because a value that was not observed may be anything.
  */
 export function compileConditions(when: readonly Condition[]): (read: FieldReader) => boolean {
   const tests = when.map(({ field, operator, values }) => {
@@ -73,7 +79,7 @@ function compileOperator(operator: Operator, values: readonly string[]): (value:
 /** The first exception in force for the rule whose conditions hold; undefined: the alert is delivered. */
 export type ExceptionFor = (ruleId: string, read: FieldReader, nowMs: number) => Exception | undefined;
 
-/** Prepares the question for one configuration. A rule without exceptions costs one lookup in a map. */
+/** Compiles the exceptions of one configuration. A rule without exceptions costs one lookup in a map. */
 export function compileExceptions(exceptions: readonly Exception[]): ExceptionFor {
   const byRule = new Map<string, { exception: Exception; covers: (read: FieldReader) => boolean }[]>();
   for (const exception of exceptions) {
@@ -86,7 +92,7 @@ export function compileExceptions(exceptions: readonly Exception[]): ExceptionFo
 
 type ExceptionFields = NonNullable<NonNullable<StepparentEvent['stepparent']['alert']>['exception']>;
 
-/** The alert's fields about the exception that hid it. */
+/** The alert's fields about the exception that suppressed it. */
 export const exceptionFields = ({ id, reason, owner, expiresMs }: Exception): ExceptionFields => ({
   id,
   reason,

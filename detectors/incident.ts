@@ -1,4 +1,5 @@
-// Builds an incident: everything in one package transaction that raised an alert, in order, with a score made of its findings.
+// Builds an incident: the alerts, processes, scripts and file changes of one package transaction in order, with a
+// score.
 
 import type {
   AlertState,
@@ -13,7 +14,7 @@ import { severityNumbers } from './alert.ts';
 import { cutChars } from './cut-text.ts';
 import type { Severity } from './rules/rule.ts';
 
-/** What one alert says, as far as an incident needs it. */
+/** The part of an alert that an incident has. */
 interface IncidentAlert {
   id: string;
   state: AlertState;
@@ -24,7 +25,7 @@ interface IncidentAlert {
   message?: string;
 }
 
-/** One event in the story. Values are as observed, and cut. */
+/** One event of the incident. Values are as observed, and cut. */
 export interface IncidentStep {
   '@timestamp': string;
   'event.id': string;
@@ -33,27 +34,27 @@ export interface IncidentStep {
   'process.entity_id'?: string;
   'process.pid'?: number;
   'process.executable'?: string;
-  /** The process's parent; of a file the process that changed it. */
+  /** The parent of the process; for a file the process that changed it. */
   by?: string;
-  /** What ran, or what was done to which file. */
+  /** The command that ran, or the change and the file. */
   what: string;
-  /** The package whose script it is, or is below. */
+  /** The package whose script this is, or whose script started it. */
   package?: string;
   /** Importance: at the bound, the steps with the lowest rank are left out. */
   rank: number;
-  /** Ids of the rules that raised an alert for it. */
+  /** Ids of the rules that raised an alert for this event. */
   rules?: string[];
-  /** It runs still. */
+  /** The process is still running. */
   alive?: true;
 }
 
-/** What one rule adds to the score. Contributions in their order sum up to it. */
+/** The points that one rule adds to the score. The contributions add up to the score. */
 interface Contribution {
   'rule.id': string;
   'rule.name'?: string;
   risk_score: number;
   alerts: number;
-  /** Points, by the part of 100 that those before have left. */
+  /** Points: the rule's risk, as a percentage of the points that the contributions before it have left of 100. */
   adds: number;
 }
 
@@ -61,18 +62,21 @@ interface Contribution {
 type Risk = Omit<Contribution, 'adds'>;
 
 interface IncidentScript extends Pick<ScriptFields, 'path' | 'package' | 'version' | 'state' | 'findings'> {
-  /** An alert is about it, or about something that it started. */
+  /** Whether an alert is about the script or about a process that it started. */
   alerted: boolean;
 }
 
-/** By its control file, or what dpkg made of that; `inferred`: what only the name of the package's file says, which may be any. */
+/**
+ * A package by its control file or by the files that dpkg made of that. `inferred` lists values that only the name of
+ * the package file shows; an attacker can choose that name.
+ */
 interface IncidentPackage {
   name: string;
   version?: string;
   inferred?: ('name' | 'version')[];
 }
 
-/** Names are ECS's where ECS has them. */
+/** An incident as a document, with ECS names where ECS defines them. */
 export interface Incident {
   '@timestamp': string;
   event: {
@@ -85,7 +89,7 @@ export interface Incident {
     severity: number;
   };
   host: StepparentEvent['host'];
-  /** The topmost run of a package tool, as far as it was observed. */
+  /** The topmost package tool of the transaction, as far as it was observed. */
   process?: Partial<LineageStep>;
   user?: { id?: string; name?: string };
   stepparent: {
@@ -93,16 +97,16 @@ export interface Incident {
     initiator?: InitiatorFields;
     login_user?: { id: string; name?: string };
     systemd?: { unit: string };
-    /** What was above it, nearest first. */
+    /** The ancestors of that package tool, nearest first. */
     lineage: LineageStep[];
     incident: {
       severity: Severity;
-      /** How the score came about, in one line. */
+      /** The contributions to the score in one line. */
       explained: string;
       contributions: Contribution[];
       alerts: IncidentAlert[];
       alerts_count: number;
-      /** When the last of them was raised: the time by which incidents are chosen and listed. */
+      /** When the newest alert was raised. Incidents are selected and ordered by this time. */
       last_alert: string;
       operations: string[];
       packages: IncidentPackage[];
@@ -111,9 +115,9 @@ export interface Incident {
       survivors: { entity_id: string; pid?: number; executable?: string; command_line?: string }[];
       survivors_count: number;
       steps: IncidentStep[];
-      /** Steps that are left out, the least telling ones, by kind. */
+      /** Number of steps that are left out, by kind: those with the lowest rank. */
       left_out: Partial<Record<IncidentStep['kind'], number>>;
-      /** Later events that were not read, since there are too many. */
+      /** Number of later events that were not read because there are more than `mostEvents`. */
       unread?: number;
     };
   };
@@ -126,39 +130,42 @@ interface StoredAlert {
 }
 
 export interface IncidentDeps {
-  /** The transaction's. */
+  /** The id of the transaction. */
   id: string;
-  /** At least one; in the order of time. */
+  /** The alerts of the transaction, at least one, oldest first. */
   alerts: Iterable<StoredAlert>;
-  /** The transaction's, in the order of time; those of the alerts may be missing. */
+  /** The events of the transaction, oldest first; the events of the alerts may be missing. */
   events: Iterable<StepparentEvent>;
   /** Maximum number of events that are read. */
   mostEvents: number;
-  /** How many there are. */
+  /** Number of events in the transaction. */
   eventsCount: number;
   /** Whether the process with this entity_id runs now. */
   isAlive(entityId: string): boolean;
 }
 
-/** What is kept of one incident; the rest is counted. */
+/** Maximum numbers of parts of one incident; parts beyond them are counted. */
 const maxKept = { steps: 500, alerts: 100, packages: 500, scripts: 100, findings: 20, survivors: 50 };
 const whatChars = 1000;
 const valueChars = 256;
-/** All findings in scripts together, whatever there are. */
+/** The risk of findings in scripts, whatever their number and kind. */
 const scriptsRisk = severityNumbers.low;
-/** The name of that contribution. */
+/** The `rule.id` of the contribution that findings in scripts make. */
 const scriptsRule = 'script findings';
-/** What they alone can bring the score to. */
+/** Findings in scripts never raise a score above this when the rules have not. */
 const scriptsAtMost = severityNumbers.medium;
 
-/** The word for a risk score, by the bands that Elastic publishes for its own. */
+/** The severity of a risk score, by the bands that Elastic publishes for its rules. */
 export function severityOfScore(score: number): Severity {
   if (score < 22) return 'low';
   if (score < 48) return 'medium';
   return score < 74 ? 'high' : 'critical';
 }
 
-/** `risks` by rule, each once: the risk that at least one of them is right, were they independent. Highest first. */
+/**
+ * Combines the risks of rules, each rule once: the probability in percent that at least one is right, if they were
+ * independent. Contributions are sorted by risk, highest first.
+ */
 function combine(risks: readonly Risk[]): { score: number; contributions: Contribution[] } {
   let remainingShare = 100;
   const contributions = [...risks]
@@ -171,7 +178,7 @@ function combine(risks: readonly Risk[]): { score: number; contributions: Contri
   return { score: 100 - remainingShare, contributions };
 }
 
-/** The score of an incident with these rules, each once, and, where they are about scripts, with findings in these. */
+/** The score of an incident with these risks, each rule once. `scriptFindings`: an alerted script has findings. */
 export function scoreIncident(
   risks: readonly Risk[],
   scriptFindings: boolean,
@@ -205,7 +212,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
   let alertsCount = 0;
   let lastAlert = '';
   let host: StepparentEvent['host'] = {};
-  /** By event.id: the rules that raised an alert for it. */
+  /** Ids of the rules that raised an alert for an event, by event.id. */
   const rulesOfEvent = new Map<string, string[]>();
   const alertedScripts = new Set<string>();
   const alertedProcesses = new Set<string>();
@@ -214,7 +221,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
   const leftOut: Incident['stepparent']['incident']['left_out'] = {};
   const packages = new Map<string, IncidentPackage>();
   const morePackages = new Set<string>();
-  /** What the names of package files on command lines say, and the packages that dpkg was seen to unpack. */
+  /** Packages by the names of package files on command lines, and packages that dpkg was observed to unpack. */
   const guesses = new Map<string, IncidentPackage>();
   const unpacked = new Set<string>();
   const operations = new Set<string>();
@@ -285,7 +292,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
     const rules = rulesOfEvent.get(event.event.id);
     if (rules !== undefined) step.rules = rules;
     const entityId = event.process?.entity_id;
-    // The tool itself is not a survivor, and a file's writer counts only by the start of its program.
+    // The tool itself is not a survivor, and the writer of a file counts only if the start of its program is an event.
     const alive = entityId !== undefined && entityId !== id && step.kind !== 'file' && isAlive(entityId);
     if (alive) {
       if (survivors.has(entityId) || survivors.size < maxKept.survivors) survivors.set(entityId, survivorOf(event));
@@ -328,7 +335,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
       continue;
     }
     rulesOfEvent.set(document.event.id, [rule]);
-    // The alert holds the whole event, which may be gone by now.
+    // The alert holds the whole event, which may no longer be stored.
     addEvent(document);
   }
   if (alertsCount === 0) return undefined;
@@ -388,11 +395,11 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
   };
 }
 
-/** What is known of the topmost run and of what was above it, from the event nearest to it. */
+/** The topmost package tool and its ancestors, from the event that is nearest to the tool. */
 interface Head {
-  /** Generations from the event's process up to it. */
+  /** Generations from the event's process up to the tool. */
   distance: number;
-  /** Its arguments were there. */
+  /** Whether the arguments of the tool were observed. */
   hasArgs: boolean;
   process: Partial<LineageStep>;
   above: LineageStep[];
@@ -406,11 +413,11 @@ function closerHead(head: Head | undefined, event: StepparentEvent, id: string):
   const distance = isHead ? 0 : lineage.findIndex((step) => step.entity_id === id) + 1;
   if (!isHead && distance === 0) return head;
   const found = isHead ? headProcess(event.process) : (lineage[distance - 1] as LineageStep);
-  // A file event's lineage has names alone.
+  // The lineage of a file event has names only.
   const hasArgs = found.args !== undefined;
   const initiators = [initiator, head?.origin.initiator].filter((each) => each !== undefined);
   const above = lineage.slice(distance);
-  // Who is between the tool and the event has started that event, and not the tool.
+  // An initiator between the tool and the event started the event, not the tool.
   const [topmost] = initiators.filter((each) => above.some((step) => step.entity_id === each.entity_id));
   if (head !== undefined && (head.hasArgs || !hasArgs) && (head.distance <= distance || head.hasArgs !== hasArgs)) {
     if (topmost !== undefined) head.origin.initiator ??= topmost;
@@ -457,7 +464,7 @@ function alertOf({ state, document }: StoredAlert): IncidentAlert {
   };
 }
 
-/** The scripts that an event is about: which it runs, changes, or is below of. */
+/** The scripts that an event runs, changes, or was started by. */
 const scriptsOf = ({ stepparent: { script, lifecycle_script } }: StepparentEvent): string[] =>
   [script?.path, lifecycle_script?.path].filter((path) => path !== undefined);
 
@@ -466,16 +473,22 @@ const changes = ({ stepparent: { package: operation } }: StepparentEvent): boole
 
 const fileOperations = /^(?:install|upgrade|reinstall|unpack)$/;
 
-/** dpkg has the architecture in the names of files of a package that can be installed for several: `libc6:amd64`. */
+/**
+ * If a package can be installed for several architectures, dpkg writes the architecture in its file names:
+ * `libc6:amd64`.
+ */
 const withoutArchitecture = (name: string): string => name.replace(/:[a-z0-9-]+$/, '');
 
-/** The packages of an event: those that dpkg itself names, guesses from the names of package files, and those that dpkg has unpacked. */
+/**
+ * The packages of an event: `known` are named by dpkg itself, `guessed` by the names of package files, and `unpacked`
+ * were unpacked by dpkg.
+ */
 function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: NamedPackage[]; unpacked: string[] } {
   const { file, stepparent } = event;
   const known: NamedPackage[] = [];
   const guessed: NamedPackage[] = [];
   const unpacked: string[] = [];
-  // dpkg writes the list of a package's files under its name, whatever name the package file had.
+  // dpkg names the list of a package's files after the package, whatever the name of the package file is.
   const isInfo = file?.directory?.endsWith('/info') && event.event.action !== 'deletion';
   const info = isInfo && file?.name ? parseInfoFile(file.name) : undefined;
   if (info?.kind === 'list') {
@@ -499,9 +512,9 @@ function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: N
       const parts = parseDebFile(argument) ?? parseRpmFile(argument);
       if (parts)
         guessed.push({ name: parts.package, ...(parts.version === undefined ? {} : { version: parts.version }) });
-      // One whose name no package can have, `Tool.deb`.
+      // A file name that cannot be a package's name, such as `Tool.deb`.
       else if (argument.endsWith('.deb')) guessed.push({ name: argument.slice(argument.lastIndexOf('/') + 1, -4) });
-      // What else is a path is a directory with packages (--recursive).
+      // Any other path is a directory with packages (--recursive).
       else if (argument.includes('/')) continue;
       else if (fileOperations.test(operation.operation)) guessed.push({ name: argument });
       else known.push({ name: withoutArchitecture(argument) });
@@ -513,8 +526,8 @@ function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: N
 type NamedPackage = Pick<IncidentPackage, 'name' | 'version'>;
 
 /**
- * A file's name is where nothing better is known. Where dpkg was seen to unpack as many packages as it was given files, what is no
- * package's name is not one.
+ * Adds packages and versions by the names of package files where nothing better is known. If dpkg was observed to
+ * unpack at least as many packages as there are files, a file name adds no package.
  */
 function addGuesses(
   packages: Map<string, IncidentPackage>,
@@ -546,12 +559,12 @@ const fileVerbs: Readonly<Record<string, string>> = {
   'attribute-change': 'changed attributes of',
 };
 
-/** Two steps of one millisecond are in the order of the microseconds since boot, which event.id has. */
+/** Sorts by time. Steps of the same millisecond are sorted by the microseconds since boot in event.id. */
 const byTime = (a: IncidentStep, b: IncidentStep): number =>
   Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']) ||
   bootUs(a['event.id']) - bootUs(b['event.id']);
 
-/** `BOOT-PID-START-US` of an exec, `BOOT-file-US-SERIAL` of a file change; 0: another id. */
+/** `BOOT-PID-START-US` of an exec, `BOOT-file-US-SERIAL` of a file change; 0 for any other id. */
 const bootUs = (eventId: string): number =>
   Number(/^[^-]*-(?:file-(\d+)-\d+|\d+-\d+-(\d+))$/.exec(eventId)?.slice(1).find(Boolean) ?? 0);
 

@@ -14,43 +14,51 @@ import type { Rule, Verdict } from './rules/rule.ts';
 
 /** An event as the judge reads it: complete, and described in full only where that is needed. */
 export interface Candidate {
-  /** Before the event is described it gives what is cheap to know, and afterwards what the document says. */
+  /** Reads the values that are cheap to know before the event is described, and the document's values afterwards. */
   read: FieldReader;
   isDescribed(): boolean;
-  /** The full description, made when it is first called. */
+  /** The full description; the first call makes it. */
   document(): StepparentEvent;
-  /** Whose baseline the event counts in: '' is the host itself, else a container.id. */
+  /** The baseline that the event counts in: '' for the host itself, else a `container.id`. */
   scope(): string;
-  /** Events of one key that read the same are judged the same; undefined: each is judged, and kept though no rule matches. */
+  /**
+   * Events with the same key and the same field values get the same judgement. Undefined: every event is judged, and
+   * stored even if no rule matches.
+   */
   key: string | undefined;
-  /** Whether the first term of a match is a known one. */
+  /** Whether the first term of a match is on a known-terms list. */
   classify(verdict: Verdict): TermStanding;
 }
 
-/** By what an event is judged: one policy judges an event as a whole. */
+/** The rules, exceptions and filters that one event is judged by. */
 export interface JudgePolicy {
   rules: readonly Rule[];
-  /** Which events are kept whether or not a rule matches. */
+  /** The events that are stored even if no rule matches. */
   records: Predicate;
   containerAlerts: boolean;
-  /** The exception in force now that covers a rule's match, if any. */
+  /** The exception that is in force now and covers a match of this rule, if there is one. */
   exceptionFor(ruleId: string, read: FieldReader): Exception | undefined;
 }
 
 /** One rule's match on an event. */
 export interface Match {
   verdict: Verdict;
-  /** The alert of this match, in the state `open`: built when it is first asked for, always the same. Undefined: the match makes none. */
+  /**
+   * The alert of this match, in the state `open`: the first call builds it, later calls return the same one. Undefined:
+   * the match raises no alert.
+   */
   alert: (() => StepparentEvent) | undefined;
-  /** The term is on a known-terms list and verified: learned, never an alert. */
+  /** The term is on a known-terms list and verified: it is learned and never raises an alert. */
   known: boolean;
-  /** False: stored and learned without an alert (containers, unless configured). */
+  /**
+   * False: the match is stored and learned without an alert (in containers, unless the configuration alerts on them).
+   */
   alerting: boolean;
-  /** Covers the match: its alert is kept and counted, not delivered. */
+  /** The exception that covers the match: its alert is stored and counted, not delivered. */
   exception?: Exception;
 }
 
-/** One event with what the rules found: the unit that is committed. */
+/** One event with its matches: the unit that is committed. */
 export interface JudgedEvent {
   event: StepparentEvent;
   scope: string;
@@ -65,7 +73,7 @@ export type Judge = (candidate: Candidate) => JudgedEvent | undefined;
 /** Script indicators that a reason names. */
 const maxNamedFindings = 2;
 
-/** A term's value as text; several values are one term, sorted, since their order says nothing. */
+/** A term's value as text. Several values are one term, sorted, because their order has no meaning. */
 const termOf = (value: FieldValue): string | null => {
   if (value === undefined) return null;
   return Array.isArray(value) ? [...value].map(String).sort().join('\n') : String(value);
@@ -77,7 +85,7 @@ export const verdictOf = (rule: Rule, read: FieldReader): Verdict => ({
   terms: rule.termFields.map((field) => termOf(read(field))),
 });
 
-/** A rule that throws does not match and is reported: the other rules are still asked. */
+/** A rule that throws is reported and does not match; the other rules still run. */
 function isMatch(rule: Rule, read: FieldReader, onFault: OnRuleFault): boolean {
   try {
     return rule.matches(read);
@@ -87,7 +95,10 @@ function isMatch(rule: Rule, read: FieldReader, onFault: OnRuleFault): boolean {
   }
 }
 
-/** Each rule reads an event once; only where the description contradicts what was read, the rules that matched read again. */
+/**
+ * Prepares the judge. Each rule reads an event once. If the description contradicts the values that were read, the
+ * rules that matched read the event again.
+ */
 export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
   const noMatch = createNoMatchCache();
   return (candidate) => {
@@ -108,7 +119,7 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
     }
     const described = document();
     const { read } = candidate;
-    // A rule may have read a fact that was worked out for another rule: each that matched reads again.
+    // A rule may have read a fact that was computed for another rule, so each rule that matched reads the event again.
     if (!reads.areSame(read)) {
       seen = withFacts(read, document);
       rules = rules.filter((rule) => isMatch(rule, seen.read, countFault));
@@ -145,14 +156,20 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** A borrowed name has terms of its own, so that it neither profits from the real one's baseline nor spoils it. */
+/**
+ * An unverified program gets a term of its own: it neither profits from the baseline of the genuine program nor adds to
+ * it.
+ */
 const unverified = (verdict: Verdict): Verdict => ({
   ...verdict,
   terms: verdict.terms.map((term, index) => (index === 0 ? `${term} (unverified)` : term)),
   remark: "not verified as the distribution's own program",
 });
 
-/** Other users than root cannot install for the host: their terms are their own, and teach nothing of root's. */
+/**
+ * Users other than root cannot install packages on the host: they get terms of their own, and add nothing to root's
+ * baseline.
+ */
 function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {
   if (verdict.rule.type !== 'new_terms' || isRootEvent(event)) return verdict;
   return {
@@ -161,7 +178,7 @@ function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {
   };
 }
 
-/** The indicators in a script belong to the reason of a rule about scripts; they are no reason by themselves. */
+/** Adds the indicators in a script to the reason of a rule about scripts; they never raise an alert by themselves. */
 function withIndicators(verdict: Verdict, { stepparent }: StepparentEvent): Verdict {
   const findings = stepparent.script?.findings ?? [];
   if (findings.length === 0 || ![...verdict.rule.fields].some((field) => field.startsWith('stepparent.script.'))) {

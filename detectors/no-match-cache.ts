@@ -3,24 +3,24 @@
 import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 
 export interface NoMatchCache {
-  /** All that was read of an event with that key when no rule matched it reads the same now, in the same order. */
+  /** Whether every field that was read of an unmatched event with this key has the same value now. */
   covers(key: string, read: FieldReader): boolean;
-  /** Remembers what was read of an event that no rule matched. */
+  /** Remembers the fields that were read of an event that no rule matched. */
   remember(key: string, reads: Reads): void;
 }
 
-/** Reads fields as the reader that it was made from does, and takes down each field with its value. */
+/** A reader that records each field that is read, with its value. */
 export interface Reads {
   read: FieldReader;
   /** Whether another reader gives the same values for all fields that were read. */
   areSame(read: FieldReader): boolean;
-  /** Each field once, with its value; undefined: one was read with two values. */
+  /** Each field once, with its value. Undefined: one field was read with two different values. */
   distinct(): ReadonlyMap<string, FieldValue> | undefined;
 }
 
-/** Programs of a host that run again and again. */
+/** Maximum number of keys: about the number of programs that a host runs repeatedly. */
 const maxKeys = 512;
-/** Of a key and of each value: longer ones are of hostile names. */
+/** Maximum length of a key and of each value, in UTF-16 units: only hostile names are longer. */
 const maxLength = 256;
 
 const isShort = (value: FieldValue): boolean =>
@@ -52,7 +52,7 @@ export function recordReads(reader: FieldReader): Reads {
   };
 }
 
-/** Rules without state are pure: whether they match is decided by what they read. */
+/** Prepares the cache. Rules without state are pure, so the values that they read decide whether they match. */
 export function createNoMatchCache(): NoMatchCache {
   const unmatched = new Map<string, readonly (readonly [field: string, value: FieldValue])[]>();
   return {

@@ -1,4 +1,4 @@
-// Opens the file of the local store: permissions, schema, checks, and a file that cannot be used is set aside.
+// Opens the file of the local store: permissions, schema and checks. Sets a file aside that cannot be used.
 
 import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -11,22 +11,24 @@ import { applicationId, migrations, schemaVersion, unreleasedVersion } from './m
 import { StoreError, storeError } from './store-error.ts';
 
 export interface SetAside {
-  /** Where it is now. */
+  /** The path that the file was renamed to. */
   path: string;
-  /** One clause. */
+  /** Why the file cannot be used, one clause. */
   reason: string;
 }
 
-/** What a large database consists of. */
+/** The tables that make up most of a large database. */
 const eventTables: readonly string[] = ['events', 'processes', 'parts'];
 
 interface OpenedDatabase {
   db: Database.Database;
-  /** The file that could not be used and was renamed at this opening. */
+  /** The file that could not be used and was renamed; undefined: none. */
   setAside: SetAside | undefined;
 }
 
-/** Opens for the agent, see `openStore`. A database that is made in the place of one that was set aside does not learn. */
+/**
+ * Opens the database for the agent, see `openStore`. A database that replaces one that was set aside does not learn.
+ */
 export function openAgentDatabase(path: string, nowMs: number, learningMs: number | undefined): OpenedDatabase {
   return throwingStoreErrors(path, () => {
     prepareDirectory(path);
@@ -41,7 +43,7 @@ export function openAgentDatabase(path: string, nowMs: number, learningMs: numbe
   });
 }
 
-/** Renames the file, whatever is in it; undefined: there is none. It must be closed. */
+/** Renames the file, whatever its content; undefined: there is no file. The database must be closed. */
 export function setAsideDatabase(path: string, reason: string, nowMs: number): SetAside | undefined {
   return throwingStoreErrors(path, () => {
     prepareDirectory(path);
@@ -49,7 +51,7 @@ export function setAsideDatabase(path: string, reason: string, nowMs: number): S
   });
 }
 
-/** Makes a database that does not learn. */
+/** Creates a database that does not learn. */
 export function createDatabase(path: string, nowMs: number): Database.Database {
   return throwingStoreErrors(path, () => openUsable(path, nowMs, undefined));
 }
@@ -72,12 +74,14 @@ function throwingStoreErrors<T>(path: string, action: () => T): T {
   }
 }
 
-/** Checks, without changing a byte of evidence, whether this code can use the file. Throws a StoreError if not. */
+/**
+ * Checks whether this code can use the file, without changing the file, which is evidence. Throws a StoreError if not.
+ */
 function inspect(path: string): void {
   const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (sizeBytes === 0) {
     const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (logBytes > 0) throw new StoreError('corrupt', `${path}: the database is gone, but not its write-ahead log`);
+    if (logBytes > 0) throw new StoreError('corrupt', `${path}: the database is missing, its write-ahead log is not`);
     return;
   }
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: limits.busyTimeoutMs });
@@ -102,7 +106,10 @@ function inspect(path: string): void {
   }
 }
 
-/** The schema version; 0: an empty database. Throws `foreign`, `newer`, or `older` where no migration leads on. */
+/**
+ * The schema version; 0 for an empty database. Throws a StoreError: `foreign`, `newer`, or `older` if there is no
+ * migration from that version.
+ */
 function readVersion(db: Database.Database, path: string): number {
   const version = db.pragma('user_version', { simple: true }) as number;
   const application = db.pragma('application_id', { simple: true });
@@ -123,11 +130,11 @@ function readVersion(db: Database.Database, path: string): number {
 }
 
 function openWritable(path: string, nowMs: number, learningMs: number | undefined): Database.Database {
-  // SQLite gives -wal and -shm the mode of the database file, so none of them is ever wider than this.
+  // SQLite gives -wal and -shm the mode of the database file, so all three are only accessible to root.
   if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));
   const db = new Database(path, { timeout: limits.busyTimeoutMs });
   try {
-    // Before the first page is written, or it has no effect.
+    // auto_vacuum has an effect only before the first page is written.
     db.pragma('auto_vacuum = INCREMENTAL');
     db.pragma('journal_mode = WAL');
     configure(db);
@@ -189,13 +196,13 @@ function openExisting(path: string, readonly: boolean): Database.Database {
   });
 }
 
-/** For a command that edits beside the agent; throws a StoreError as `openStore` does. */
+/** Opens the database for a command that edits it while the agent runs. Throws a StoreError as `openStore` does. */
 export function openExistingDatabase(path: string): Database.Database {
   requireDatabase(path);
   return openExisting(path, false);
 }
 
-/** The database itself, for who asks it in SQL; throws a StoreError as `openStoreReader` does. */
+/** Opens the database read-only, for SQL queries. Throws a StoreError as `openStoreReader` does. */
 export function openReadonlyDatabase(path: string): Database.Database {
   requireDatabase(path);
   return openExisting(path, true);
@@ -210,7 +217,7 @@ function requireDatabase(path: string): void {
   }
 }
 
-/** What a command answers with before the agent has ever run. */
+/** The error of a command that runs before the agent has created the database. */
 export function missingText(path: string): string {
   return `${path}: no database yet; start the agent first`;
 }
@@ -224,7 +231,7 @@ function restrict(file: string): void {
   if (mode !== undefined && (mode & 0o077) !== 0) chmodSync(file, 0o600);
 }
 
-/** Renames the file and its log together, so that they still open as one database. */
+/** Renames the file and its log together, so that they can still be opened as one database. */
 function moveAside(path: string, reason: string, nowMs: number): SetAside {
   const stamp = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
   let asidePath = `${path}.aside-${stamp}`;

@@ -1,23 +1,26 @@
-// SQL that puts an event together again from its pieces, and that finds a field of it among them. See event-pieces.ts.
+// SQL that builds an event's document from its pieces, and SQL that reads one field from them. See event-pieces.ts.
 
 import { leaderRoles, ownFields, ownTimes, processColumns, sharedFields } from './event-pieces.ts';
 import { limits } from './limits.ts';
 
-/** What an event's row, `e`, refers to: a piece's row by the column that has its id. */
+/** The columns of an event's row, `e`, that hold the id of a row of `parts`. */
 const partColumns = ['lineage', ...sharedFields, 'frame'] as const;
 const processRoles = ['process', 'parent', ...leaderRoles] as const;
 type ProcessRole = (typeof processRoles)[number];
 
-/** How SQL gets at the rows that `e` refers to: each returns SQL for a value of that row, which is called `r`. */
+/**
+ * How SQL reads the rows that `e` refers to. Each function returns SQL for a value of that row; `sql` gets the name of
+ * the row.
+ */
 export interface RowAccess {
   part(column: (typeof partColumns)[number], sql: (row: string) => string): string;
   origin(sql: (row: string) => string): string;
   process(role: ProcessRole, sql: (row: string) => string): string;
-  /** The JSON of what a process has beside its columns. */
+  /** The row with the JSON of a process's fields that are not columns. */
   rest(role: ProcessRole, sql: (row: string) => string): string;
 }
 
-/** Each value by itself: only the rows that a statement asks for are read. */
+/** A subquery for each value: SQLite reads only the rows that a statement uses. */
 export const lookup: RowAccess = {
   part: (column, sql) => `(SELECT ${sql('r')} FROM main.parts r WHERE r.id = e."${column}")`,
   origin: (sql) => `(SELECT ${sql('r')} FROM main.origins r WHERE r.id = e.origin)`,
@@ -26,7 +29,7 @@ export const lookup: RowAccess = {
     `(SELECT ${sql('r')} FROM main.processes p JOIN main.parts r ON r.id = p.rest WHERE p.id = e.${role})`,
 };
 
-/** All rows at once, with the tables of `joinedTables`: quicker where many values of each are asked for. */
+/** All rows at once, with the tables of `joinedTables`: faster if a statement uses many values of each row. */
 export const join: RowAccess = {
   part: (column, sql) => sql(`"${column} part"`),
   origin: (sql) => sql('"origin row"'),
@@ -48,14 +51,17 @@ export const isoTime = (ms: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', $
 
 export const jsonPath = (names: readonly string[]): string => `'$${names.map((name) => `."${name}"`).join('')}'`;
 
-/** An empty text in `args` stands for the words of the command line. */
+/** The arguments as JSON. An empty `args` means that they are the words of the command line. */
 const argsOf = (row: string): string =>
   `iif(${row}.args = '', '["' || replace(substr(json_quote(${row}.command_line), 2, length(json_quote(${row}.command_line)) - 2), ' ', '","') || '"]', ${row}.args)`;
 
 const replaced = (json: string, values: readonly (readonly [path: string, sql: string])[]): string =>
   `json_replace(${[json, ...values.flat()].join(', ')})`;
 
-/** The JSON of a process, of its row and the JSON of the rest. What the process does not have is not in the rest, and stays out. */
+/**
+ * The JSON of a process, from its row and the JSON of its other fields. `json_replace` adds no field that the process
+ * does not have.
+ */
 const processJson = (row: string, rest: string): string =>
   replaced(
     rest,
@@ -68,7 +74,7 @@ const processOf = (role: ProcessRole): string =>
 const isSame = (access: RowAccess, role: string): string =>
   access.part('frame', (row) => `${row}.json ->> '$.process.${role}'`);
 
-/** An object with more fields behind those that it has. */
+/** SQL for a JSON object with more fields appended. */
 const extended = (object: string, ...more: string[]): string =>
   `(SELECT substr(o, 1, length(o) - 1) || ${more.join(' || ')} || '}' FROM (SELECT ${object} AS o))`;
 
@@ -89,7 +95,7 @@ const lineage = `(SELECT '[' || coalesce(group_concat(coalesce(${processJson('p'
 
 const ifLineage = `iif(e.lineage IS NULL, NULL, ${lineage})`;
 
-/** A number is the distance from the event's own time. */
+/** SQL for a time in `own`: a number is in milliseconds since the event. */
 const ownTime = (own: string): string =>
   `iif(json_type(e.own, '$.${own}') = 'integer', ${isoTime(`(e.time_ms + (e.own ->> '$.${own}'))`)}, e.own ->> '$.${own}')`;
 
@@ -122,7 +128,7 @@ const composed = replaced(
 /** The document of the event `e`, as it was recorded. */
 export const documentSql = `coalesce(e.document, ${composed})`;
 
-/** Texts that a column has cut, of the process and its parent: hunts group by them. */
+/** Texts of the process and its parent that a column holds cut, because hunts group by them. */
 const cutColumns: readonly string[] = ['executable', 'command_line'];
 
 function processField(access: RowAccess, role: ProcessRole, names: readonly string[]): string {
@@ -140,7 +146,7 @@ function processField(access: RowAccess, role: ProcessRole, names: readonly stri
   });
 }
 
-/** A field of the event `e` as SQL: of a list of several values, of an object and of a list of objects it is the JSON. */
+/** A field of the event `e` as SQL. A list of several values, an object and a list of objects are JSON text. */
 export function fieldSql(field: string, access: RowAccess): string {
   const names = field.split('.');
   const [first = '', second = ''] = names;

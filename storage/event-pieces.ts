@@ -1,8 +1,9 @@
-// Splits an event into the pieces that it is stored in: what is its own, and what many events have in common.
+// Splits an event into the pieces that it is stored in: its own values, and parts that many events share.
 //
-// Every process stands in a row of its own, and so does every other part that events share: an event refers to them. What
-// is left is its frame, the document with 0 in the place of each piece: it keeps the order of the keys, and many events have
-// the same. compose-event.ts and document-sql.ts put the pieces together again. What does not fit into the pieces is stored whole beside them.
+// Every process and every other shared part has a row of its own, and events refer to these rows. The remainder is the
+// frame: the document with 0 in the place of each piece. It keeps the order of the keys, and many events have the same
+// frame. compose-event.ts and document-sql.ts build the document from the pieces. If that is not possible byte for
+// byte, the whole document is stored as well.
 
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
@@ -20,7 +21,7 @@ export const processColumns = [
   'working_directory',
 ] as const;
 
-/** Fields that are an event's own, by the object that has them, each with its name in `own`. */
+/** Fields with a value of each event's own, by the object that has them, each with its name in `own`. */
 export const ownFields = {
   file: { inode: 'inode', size: 'size', hash: 'hash', target_path: 'target' },
   stepparent: {
@@ -34,40 +35,40 @@ export const ownFields = {
   },
 } as const;
 
-/** Times that are an event's own: in `own` they are milliseconds since the event, or the text. */
+/** Times of each event's own. In `own` they are milliseconds since the event, or the text. */
 export const ownTimes = {
   event: { created: 'created' },
   file: { mtime: 'mtime', ctime: 'ctime', accessed: 'accessed', created: 'birth' },
 } as const;
 
-/** Fields below `stepparent` that are parts by themselves: long, and the same in many events. */
+/** Fields below `stepparent` that are long and the same in many events: each is a shared part. */
 export const sharedFields = ['lifecycle_script', 'initiator', 'transaction', 'unobserved', 'inferred'] as const;
 
 export const leaderRoles = ['session_leader', 'group_leader'] as const;
 
-/** A process without what is a row of its own: values by `processColumns`, and the JSON of all else. */
+/** A process in pieces: values in the order of `processColumns`, and `rest`, the JSON of its other fields. */
 interface ProcessPieces {
   values: (string | number | null)[];
   rest: string;
-  /** False: the document cannot be made of the pieces byte for byte. */
+  /** False: the document cannot be built from the pieces byte for byte. */
   exact: boolean;
 }
 
-/** All parts are JSON. The processes and the lineage are pieces by themselves, see `splitProcess`. */
+/** The pieces of an event as JSON, without its processes and lineage, for which see `splitProcess`. */
 interface EventPieces {
   own: string;
   frame: string;
-  /** By `sharedFields`. */
+  /** In the order of `sharedFields`. */
   shared: (string | undefined)[];
   exact: boolean;
 }
 
-/** Where a document has its pieces the frame has this. */
+/** The value of the frame in the place of each piece. */
 const placeholder = 0;
 
 type Fields = Record<string, unknown>;
 
-/** What else the object of a process holds, by what it is in the event. */
+/** Fields of a process object that are not the process's own, by the role of the process in the event. */
 const othersOf = {
   process: [...leaderRoles, 'parent'],
   leader: ['same_as_process'],
@@ -78,7 +79,7 @@ const othersOf = {
 const isPlainText = (value: unknown): value is string =>
   typeof value === 'string' && value.isWellFormed() && !value.includes('\0');
 
-/** Splits `process`, its parent, a leader or an ancestor. */
+/** Splits `process`, its parent, a leader or an ancestor into pieces. */
 export function splitProcess(fields: object, role: keyof typeof othersOf): ProcessPieces {
   const { pid, entity_id, start, executable, name, args, args_count, command_line, working_directory } =
     fields as Fields;
@@ -112,13 +113,13 @@ export function splitProcess(fields: object, role: keyof typeof othersOf): Proce
   return { values, rest, exact: exact && rest !== '{}' && endsAsComposed(fields, role) };
 }
 
-/** The command line split at its spaces gives the arguments: they need not be stored. */
+/** Whether the command line split at its spaces gives the arguments, so that they need not be stored. */
 function areWords(args: unknown, commandLine: unknown): boolean {
   if (!Array.isArray(args) || args.length === 0 || typeof commandLine !== 'string') return false;
   return args.every((arg) => isPlainText(arg) && !arg.includes(' ')) && args.join(' ') === commandLine;
 }
 
-/** Whether what is composed behind a process's own fields stands there, in that order. */
+/** Whether the fields that document-sql.ts appends to a process are its last fields, in that order. */
 function endsAsComposed(fields: object, role: keyof typeof othersOf): boolean {
   if (role === 'ancestor') return true;
   const names = othersOf[role].filter((name) => (fields as Fields)[name] !== undefined);
@@ -127,7 +128,7 @@ function endsAsComposed(fields: object, role: keyof typeof othersOf): boolean {
   return names.every((name, i) => keys[keys.length - names.length + i] === name);
 }
 
-/** Splits all of an event but its processes. `timeMs` is the time that it is stored with. */
+/** Splits an event without its processes. `timeMs` is the time of its row, in milliseconds since 1970. */
 export function splitEvent(event: StepparentEvent, timeMs: number): EventPieces {
   const own: Fields = {};
   const { process, file, stepparent } = event;
@@ -168,7 +169,7 @@ export function splitEvent(event: StepparentEvent, timeMs: number): EventPieces 
 
 const fitsColumn = (text: unknown): boolean => isPlainText(text) && text.length <= limits.columnChars;
 
-/** Changes `copy`: what is put into `own` is a placeholder in it. */
+/** Moves the named fields from `copy` to `own` and leaves a placeholder in `copy`. */
 function takeOut(copy: Fields, names: Readonly<Record<string, string>>, own: Fields): void {
   for (const name in names) {
     const value = copy[name];
@@ -178,7 +179,7 @@ function takeOut(copy: Fields, names: Readonly<Record<string, string>>, own: Fie
   }
 }
 
-/** The same for times; a text that SQLite would write otherwise stays a text. False: a value is no text. */
+/** Does the same with times; a text that SQLite would write differently stays text. False: a value is not a text. */
 function takeOutTimes(copy: Fields, names: Readonly<Record<string, string>>, timeMs: number, own: Fields): boolean {
   let exact = true;
   for (const name in names) {
@@ -192,12 +193,12 @@ function takeOutTimes(copy: Fields, names: Readonly<Record<string, string>>, tim
   return exact;
 }
 
-/** Which of the leaders is the process itself. */
+/** For each leader, whether the leader is the process itself. */
 const sameness = ({ session_leader, group_leader }: NonNullable<StepparentEvent['process']>): Fields => ({
   session_leader: session_leader?.same_as_process,
   group_leader: group_leader?.same_as_process,
 });
 
-/** SQLite writes the time as a document has it, within these years. */
+/** Whether SQLite writes the time exactly as the document has it, which holds from 1970 to 9999. */
 const isTimeOf = (text: unknown, ms: number): boolean =>
   ms >= 0 && ms < Date.UTC(10_000, 0) && new Date(ms).toISOString() === text;

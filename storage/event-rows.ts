@@ -1,4 +1,5 @@
-// Stores an event in pieces: a row with what is its own and what hunts ask for, which refers to rows that events share.
+// Stores an event in pieces: a row with the event's own values and the fields that hunts use. The row refers to rows
+// that events share.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
@@ -10,9 +11,9 @@ import { prepareSharedRows, type SharedRow } from './shared-rows.ts';
 interface InsertEvent {
   /** Call at the start of each transaction. */
   begin(): void;
-  /** False when an event with that id is stored already; no event is changed then. */
+  /** False if an event with that id is already stored; the stored event does not change. */
   insert(event: StepparentEvent, timeMs: number, nowMs: number): boolean;
-  /** Call when a transaction was rolled back. */
+  /** Must be called after a transaction was rolled back. */
   forget(): void;
 }
 
@@ -42,7 +43,7 @@ const columns = [
   'document',
 ] as const;
 
-/** Prepares the insert, which belongs into a transaction. */
+/** Prepares the insert; its functions must be called within a transaction. */
 export function prepareInsertEvent(db: Database): InsertEvent {
   const insertRow = db.prepare(
     `INSERT INTO events (${columns.map((name) => `"${name}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})

@@ -1,17 +1,18 @@
-// Stores and counts the alerts that an exception hides: one row for each exception, rule and terms, without deliveries.
+// Stores and counts the alerts that exceptions suppress: one row for each exception, rule and terms, without
+// deliveries.
 
 import type { Database } from 'better-sqlite3';
 import type { NewAlert } from './raise.ts';
 import type { AlertRecord } from './records.ts';
 import type { EventTimes, TermKey, Terms } from './terms.ts';
 
-/** How much one exception has hidden: matches, and when the last of them was, in milliseconds since 1970. */
+/** Number of matches that one exception suppressed, and the time of the last one, in milliseconds since 1970. */
 export interface SuppressedCount {
   count: number;
   lastMs: number;
 }
 
-/** Counts by exception id, as far as their rows are still kept. */
+/** Counts by exception id, from the rows that retention has not deleted. */
 export function readSuppressed(db: Database): Map<string, SuppressedCount> {
   const rows = db
     .prepare<[], SuppressedCount & { id: string | null }>(
@@ -28,9 +29,10 @@ interface SuppressDeps {
 }
 
 /**
- * Prepares the function, which belongs into a transaction. It teaches the baseline nothing: when the exception ends, the
- * term must be reported again. For the same reason, when an exception hides a term for the first time, what an alert had
- * taught of that term is removed; what an operator allows or a known-terms list says stays.
+ * Prepares the function, which must be called within a transaction. It adds nothing to the baseline: after the
+ * exception ends, the term must be reported again. For the same reason, the first time that an exception covers a term,
+ * the term is removed from the baseline if an alert or learning mode added it. Terms that an operator allowed or a
+ * known-terms list has stay.
  */
 export function prepareSuppressed(
   db: Database,

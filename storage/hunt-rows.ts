@@ -1,4 +1,4 @@
-// Remembers which rows of a hunt were there before, and makes an alert of each that was not.
+// Records the rows that a hunt found, and raises an alert for each new row.
 
 import type { Database } from 'better-sqlite3';
 import { alertId } from '../collectors/event/alert-id.ts';
@@ -12,22 +12,22 @@ import { prepareTerms, type TermKey } from './terms.ts';
 
 /** A row that a scheduled hunt has found. */
 export interface HuntRow {
-  /** What makes it the same row the next time. */
+  /** The values that identify the row from one run to the next. */
   identity: readonly (string | null)[];
-  /** Its alert, in the state `open`; called for new rows only, of which there are few. */
+  /** Builds the row's alert, in the state `open`; called for new rows only. */
   document(id: string): StepparentEvent;
-  /** The exception that covers it: it is kept and counted, not reported. */
+  /** The exception that covers the row: its alert is stored and counted, not delivered. */
   exceptionId?: string | undefined;
 }
 
 export interface RecordedHunt {
-  /** The hunt's first run on this database: all its rows were taken as known. */
+  /** Whether this was the hunt's first run on this database: all its rows are then known, without an alert. */
   first: boolean;
-  /** Rows that had not been there, each with its alert. */
+  /** The alerts of the new rows. */
   alerts: AlertRecord[];
-  /** Rows that were known, or are from now on without an alert. */
+  /** Number of rows that were known, or became known without an alert. */
   known: number;
-  /** Rows that an exception hid. */
+  /** Number of rows that an exception covers. */
   suppressed: number;
 }
 

@@ -1,4 +1,5 @@
-// What the watched directories held when they were last checked, so that a change made meanwhile is found after a restart.
+// The files of the watched directories at the last check, so that the agent finds changes that were made while it was
+// stopped.
 
 import type { Database } from 'better-sqlite3';
 import type { KnownFile } from '../collectors/packagedb/listing.ts';
@@ -40,7 +41,7 @@ export function saveKnownFiles(
   db.transaction(() => {
     for (const name of deletions) remove.run(directory, name);
     for (const { name, ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } of upserts) {
-      // SQLite's integers have a sign; inode numbers have none.
+      // SQLite's integers are signed, inode numbers are not.
       upsert.run(directory, name, BigInt.asIntN(64, ino), sizeBytes, mtimeNs, ctimeNs, mode, uid, gid);
     }
   }).immediate();

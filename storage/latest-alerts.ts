@@ -1,10 +1,10 @@
-// The latest alert of each rule, scope and terms, and how often it is repeated: looked up and written once in a transaction.
+// The latest alert of each rule, scope and terms, and its repeats. Each is read and written once in a transaction.
 
 import type { Database } from 'better-sqlite3';
 import type { AlertState } from './records.ts';
 import type { TermKey } from './terms.ts';
 
-/** Times are milliseconds since 1970; repeats that are not written yet are in `last_ms`. */
+/** Times are milliseconds since 1970; `last_ms` includes repeats that are not written yet. */
 export interface LatestAlert {
   readonly seq: number;
   readonly state: AlertState;
@@ -15,24 +15,24 @@ export interface LatestAlert {
 export interface LatestAlerts {
   /** Call at the start of each transaction. */
   begin(): void;
-  /** Not among them: what an exception hid. */
+  /** The latest alert with that key that no exception suppressed. */
   find(key: TermKey): LatestAlert | undefined;
-  /** Call when an alert with that key was made. */
+  /** Must be called after an alert with that key was raised. */
   forget(key: TermKey): void;
   repeat(latest: LatestAlert, eventMs: number): void;
-  /** Writes the repeats. Call at the end of each transaction. */
+  /** Writes the repeats. Must be called at the end of each transaction. */
   end(): void;
 }
 
-/** Prepares the statements, which belong into a transaction. */
+/** Prepares the statements; the functions must be called within a transaction. */
 export function prepareLatestAlerts(db: Database): LatestAlerts {
   const read = db.prepare<[string, string, string], LatestAlert>(
     `SELECT seq, state, first_ms, last_ms FROM alerts WHERE rule_id = ? AND scope = ? AND terms = ?
      AND state <> 'suppressed' ORDER BY seq DESC LIMIT 1`,
   );
-  // The row has the alert's document: each write of it writes some kilobytes.
+  // The row holds the alert's document, so each update writes some kilobytes.
   const write = db.prepare('UPDATE alerts SET count = count + ?, last_ms = max(last_ms, ?) WHERE seq = ?');
-  /** Null: there is none. */
+  /** Null: the key has no alert. */
   const latest = new Map<string, LatestAlert | null>();
   const repeats = new Map<LatestAlert, number>();
   return {

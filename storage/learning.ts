@@ -1,4 +1,4 @@
-// Learning mode: the time after a database was made in which alerts are kept and not delivered.
+// Learning mode: the time after the creation of a database in which alerts are stored and not delivered.
 
 import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';
@@ -10,7 +10,10 @@ export interface Learning {
   active: boolean;
 }
 
-/** Writes when learning begins and ends. Only for a database that is being made: one that has ever run without learning never learns. */
+/**
+ * Stores the start and end of learning. Only for a database that is being created: an existing database without
+ * learning never learns.
+ */
 export function beginLearning(db: Database, nowMs: number, learningMs: number): void {
   const put = db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
   put.run('learning_started_ms', nowMs);
@@ -28,8 +31,9 @@ export function readLearning(db: Database, nowMs: number): Learning | undefined 
 }
 
 /**
- * Whether an event counts as learning. The end is latched in the database a while after `untilMs`, so that neither a
- * late event nor a clock that is set back can make the agent learn in silence later on; nor can a start in the future.
+ * Whether an event counts as learning. The end is stored in the database `learningLagMs` after `untilMs` and is final:
+ * a late event or a clock that is set back cannot start learning again. An event from long before the start does not
+ * count as learning either.
  */
 export function prepareLearning(db: Database): (eventMs: number, nowMs: number) => boolean {
   const learning = readLearning(db, 0);

@@ -6,22 +6,22 @@ import { type EventRow, prepareCompose } from './compose-event.ts';
 import type { AlertRecord, AlertState, TermOrigin, TermRecord } from './records.ts';
 import { parseDocument, parseStored } from './stored-json.ts';
 
-/** Each filter that is given must hold; times are milliseconds since 1970, the limit included. */
+/** All given conditions must hold. Times are milliseconds since 1970 and inclusive. */
 export interface AlertFilter {
-  /** Alerts with an event at or after this. */
+  /** Only alerts with an event at or after this time. */
   sinceMs?: number | undefined;
   ruleId?: string | undefined;
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
-  /** How many of the newest. */
+  /** Maximum number; the newest are returned. */
   limit?: number | undefined;
-  /** Which are the newest: by the first event, or by the last one. */
+  /** The order that `limit` applies to: by the first event, or by the last one. */
   limitBy?: 'first_ms' | 'last_ms';
 }
 
 export interface EventFilter {
   sinceMs?: number | undefined;
-  /** How many of the newest. */
+  /** Maximum number; the newest are returned. */
   limit?: number | undefined;
 }
 
@@ -54,7 +54,7 @@ interface TermRow {
 }
 
 type Value = string | number;
-/** It holds only where each of its values is given. */
+/** A condition of a WHERE clause, which applies only if each of its values is given. */
 type Condition = readonly [sql: string, values: readonly (Value | undefined)[]];
 
 const pageRows = 200;
@@ -106,7 +106,7 @@ export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
 
 interface Selection<Row> {
   table: string;
-  /** Columns that together are unique. */
+  /** Columns to sort by, unique together. */
   order: readonly (keyof Row & string)[];
   conditions: readonly Condition[];
 }
@@ -119,7 +119,7 @@ function whereGiven(conditions: readonly Condition[]): { where: string; values: 
   };
 }
 
-/** The oldest of the newest `limit` rows; undefined: there are fewer. */
+/** The oldest of the newest `limit` rows; undefined: there are fewer rows. */
 function newest<Row extends object>(
   db: Database,
   { table, order, conditions }: Selection<Row>,

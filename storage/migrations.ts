@@ -1,4 +1,4 @@
-// The database's schema, as a ladder of plain SQL: one step for each version, never edited once released.
+// The database schema in steps of plain SQL, one for each version. A released step never changes.
 
 /** Marks the file as stepparent's: "step" in ASCII, `PRAGMA application_id`. */
 export const applicationId = 0x73746570;
@@ -7,10 +7,10 @@ export const applicationId = 0x73746570;
 export const unreleasedVersion = 5;
 
 /**
- * Step N takes a database from `user_version` `unreleasedVersion` + N to the next one, in one transaction; the first makes
- * an empty one. A new step goes at the end, and a dump of every released version stays in test/storage/fixtures. Times are
- * milliseconds since 1970. An event is stored in pieces, see event-pieces.ts. `document`, `terms` and what `json` holds are
- * JSON text, so that lone surrogates and NUL come back as they went in.
+ * Step N takes a database from `user_version` `unreleasedVersion` + N to the next one, in one transaction; the first
+ * takes an empty database. New steps are appended, and test/storage/fixtures holds a dump of every released version.
+ * Times are milliseconds since 1970. An event is stored in pieces, see event-pieces.ts. `document`, `terms` and `json`
+ * are JSON text, which preserves lone surrogates and NUL.
  */
 export const migrations: readonly string[] = [
   `

@@ -1,4 +1,4 @@
-// The deliveries that are still to be made: one row for each alert and sink, until that sink has the alert.
+// The pending deliveries: one row for each alert and sink, until the sink has the alert.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
@@ -14,7 +14,7 @@ interface OutboxRow {
   document: string;
 }
 
-/** Documents of alerts that are in memory, by alert id: they need not be parsed. */
+/** Documents of alerts in memory, by alert id, which need not be parsed. */
 type Documents = ReadonlyMap<string, StepparentEvent>;
 
 export function pendingDeliveries(

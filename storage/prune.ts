@@ -1,4 +1,4 @@
-// Keeps the database within its bounds, a few milliseconds at a time.
+// Retention: keeps the database within its bounds, in steps of a few milliseconds.
 
 import type { Database } from 'better-sqlite3';
 import { dayMs, limits } from './limits.ts';
@@ -6,36 +6,45 @@ import { pruneScripts } from './scripts.ts';
 import { pruneSharedRows } from './shared-rows.ts';
 
 export interface PruneLimits {
-  /** Days that events are kept; 14. */
+  /** Days that events are kept (default: 14). */
   eventDays?: number | undefined;
-  /** Bytes that the database file stays below: at 95 % of them the oldest events, first others' than root's, then alerts, go; 200 MiB. */
+  /**
+   * Maximum size of the database file (default: 200 MiB). At 95 % of it the oldest events are deleted, other users'
+   * events over their share first, and then alerts.
+   */
   maxBytes?: number | undefined;
-  /** Days that alerts and undelivered documents are kept; 365. */
+  /** Days that alerts and undelivered documents are kept (default: 365). */
   alertDays?: number | undefined;
-  /** Alerts that are kept: past it suppressed ones go first, then rate-limited ones, others' than root's, and the oldest; 10,000. */
+  /**
+   * Maximum number of alerts (default: 10,000). Beyond it suppressed alerts are deleted first, then rate-limited ones,
+   * then those of other users, then the oldest.
+   */
   alerts?: number | undefined;
-  /** The largest window of any rule: terms not seen for so long go. None go by age when it is not given. */
+  /**
+   * The largest window of any rule: terms that were not seen for that long are deleted. Absent: terms are not deleted
+   * by age.
+   */
   termMs?: number | undefined;
-  /** Bytes of scripts' contents that are kept; 50 MiB. */
+  /** Maximum size of all script contents (default: 50 MiB). */
   scriptBytes?: number | undefined;
 }
 
-/** What one step dropped. */
+/** The numbers of rows that one step deleted. */
 export interface Pruned {
   events: number;
   alerts: number;
   terms: number;
-  /** Contents of scripts. */
+  /** Script contents. */
   scripts: number;
-  /** Terms whose time lay in the future, from a clock that was wrong, and was set to now. */
+  /** Terms whose time was in the future because of a wrong clock; their time was set to now. */
   termsCorrected: number;
-  /** There is more to do: call again soon. */
+  /** True: there is more to delete, so another step should follow soon. */
   more: boolean;
 }
 
 /**
- * One bounded step of retention. Events and alerts go by the time they were stored, oldest first. Allowed terms never
- * go.
+ * One bounded step of retention. Events and alerts are deleted by the time when they were stored, oldest first. Allowed
+ * terms are never deleted.
  */
 export function prune(db: Database, sinks: readonly string[], nowMs: number, bounds: PruneLimits): Pruned {
   const rows = limits.pruneRows;
@@ -81,10 +90,10 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
   const drop = db.transaction((): Pruned => {
     const eventsBeforeMs = nowMs - (bounds.eventDays ?? limits.eventDays) * dayMs;
     const alertsBeforeMs = nowMs - (bounds.alertDays ?? limits.alertDays) * dayMs;
-    // What the dropped events left behind goes before more events do.
+    // Shared rows that no event refers to any more are deleted before more events are.
     const sharedRows = pruneSharedRows(db);
     const usedBytes = (pages('page_count') - pages('freelist_count')) * pages('page_size');
-    // The rest is for pages that are free but still in the file, and for what is written until the next step.
+    // The remaining space is for free pages in the file and for writes until the next step.
     const isNearlyFull = usedBytes > (bounds.maxBytes ?? limits.maxBytes) * limits.fullAt;
     const needsRoom = isNearlyFull && sharedRows < limits.pruneSharedRows;
     const agedEvents = dropEvents.run(eventsBeforeMs).changes;

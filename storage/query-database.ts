@@ -11,24 +11,24 @@ import { migrations } from './migrations.ts';
 import { pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
 import { createViews, dropViews, type EventAccess } from './sql-views.ts';
 
-/** A value of an answer, as JSON has it: whole numbers past 2^53 are text, bytes are hexadecimal. */
+/** A value of an answer, as in JSON: whole numbers beyond 2^53 are text, bytes are hexadecimal text. */
 export type AnswerValue = string | number | null;
 
 interface Answer {
   columns: string[];
-  /** Row by row, as SQLite finds them. */
+  /** The rows, read one by one from SQLite. */
   rows: Iterable<AnswerValue[]>;
-  /** What the rows do not say; complete once they are read. */
+  /** Remarks on the rows; complete when all rows are read. */
   notes: readonly string[];
 }
 
 export interface QueryDatabase {
   /**
-   * Asks one statement, which must only read. `:since` and `:now` in it are milliseconds since 1970. Throws a SqlError, also
-   * while rows are read.
+   * Runs one read-only statement. `:since` and `:now` in it are milliseconds since 1970. Throws a SqlError, also while
+   * rows are read.
    */
   ask(sql: string, parameters: { since: number; now: number }): Answer;
-  /** The columns of the answer. Throws the SqlError that asking would throw before the first row. */
+  /** The columns of the answer. Throws the SqlError that `ask` would throw before the first row. */
   check(sql: string): string[];
   close(): void;
 }
@@ -38,12 +38,12 @@ export type SqlFunctions = Readonly<
   Record<string, (...args: (string | number | bigint | null)[]) => string | number | bigint | null>
 >;
 
-/** The statement was refused or failed. The message is SQLite's own, which names the word at fault. */
+/** The statement was rejected or failed. The message is SQLite's, which names the word at fault. */
 export class SqlError extends Error {
   override name = 'SqlError';
 }
 
-/** Opens the agent's database for reading, beside the agent. Throws a StoreError as `openStoreReader` does. */
+/** Opens the agent's database for reading while the agent runs. Throws a StoreError as `openStoreReader` does. */
 export function openQueryDatabase(
   path: string,
   tables: readonly HostTable[],
@@ -52,7 +52,7 @@ export function openQueryDatabase(
   return queryDatabase(openReadonlyDatabase(path), tables, functions);
 }
 
-/** Opens a database in memory that holds these alerts, each once; each also counts as the event that it reports. */
+/** Opens a database in memory with these alerts, each once; each alert is also an event. */
 export async function openAlertDatabase(
   alerts: AsyncIterable<StepparentEvent> | Iterable<StepparentEvent>,
   tables: readonly HostTable[],
@@ -73,7 +73,7 @@ export async function openAlertDatabase(
   return queryDatabase(db, tables, functions);
 }
 
-/** Columns of a statement up to which looking up each by itself is quicker than a join: `SELECT *` has hundreds. */
+/** Maximum number of columns for which lookups are faster than a join; `SELECT *` has hundreds. */
 const maxLookups = 40;
 
 function queryDatabase(db: Database.Database, tables: readonly HostTable[], functions: SqlFunctions): QueryDatabase {
@@ -114,11 +114,12 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[], func
     if (first === undefined) throw new SqlError('the statement is empty');
     const word = first.value.toUpperCase();
     if (first.kind !== 'name' || !['SELECT', 'WITH', 'VALUES', 'EXPLAIN'].includes(word)) {
-      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN can be asked: nothing is written here');
+      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN are allowed: the database is read-only');
     }
     try {
       const statement = db.prepare(sql);
-      if (!statement.reader || !statement.readonly) throw new SqlError('the statement would write: refused');
+      if (!statement.reader || !statement.readonly)
+        throw new SqlError('the statement would write: the database is read-only');
       return statement;
     } catch (error) {
       throw sqlError(error);
@@ -161,7 +162,7 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[], func
   };
 }
 
-/** A SqlError where the statement is at fault; else the error itself. */
+/** A SqlError if the statement is at fault; else the error itself. */
 function sqlError(error: unknown): unknown {
   if (error instanceof RangeError || error instanceof TypeError) return new SqlError(bindingText(error.message));
   if (!errorCode(error).startsWith('SQLITE_ERROR') || !(error instanceof Error)) return error;
@@ -183,7 +184,7 @@ function answerValue(value: unknown): AnswerValue {
   return typeof value === 'string' ? value : null;
 }
 
-/** Names of columns, numbered where a statement has the same twice. */
+/** Unique names of columns: a repeated name gets a number. */
 function distinct(names: readonly string[]): string[] {
   const used = new Set<string>();
   return names.map((name) => {
@@ -195,7 +196,7 @@ function distinct(names: readonly string[]): string[] {
 }
 
 function bindingText(message: string): string {
-  if (/more than one statement/.test(message)) return 'more than one statement: ask one at a time';
+  if (/more than one statement/.test(message)) return 'more than one statement: run one at a time';
   if (/contains no statements/.test(message)) return 'the statement is empty';
   if (/parameter/i.test(message)) return 'the statement has a parameter other than :since and :now';
   return message;

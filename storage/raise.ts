@@ -5,31 +5,33 @@ import type { StepparentEvent } from '../collectors/event/event.ts';
 import { limits } from './limits.ts';
 import type { AlertRecord, AlertState } from './records.ts';
 
-/** An alert that is about to be made. */
+/** An alert that is to be raised. */
 export interface NewAlert {
   ruleId: string;
   scope: string;
   terms: readonly (string | null)[];
-  /** When what it reports happened, in milliseconds since 1970, never later than now. */
+  /** The time of the event, in milliseconds since 1970, never later than now. */
   eventMs: number;
-  /** Of what root did. What others do has a rate limit of its own: they cannot use up root's. */
+  /**
+   * Whether root caused the event. Other users' alerts have a rate limit of their own, so they cannot use up root's.
+   */
   byRoot: boolean;
-  /** True: kept, not delivered. */
+  /** True: the alert is stored, not delivered. */
   learning: boolean;
-  /** True: an exception covers it; kept, not delivered, and not within the rate limit. */
+  /** True: an exception covers the alert. It is stored, not delivered, and does not count for the rate limit. */
   suppressed?: boolean;
-  /** In the state `open`; its id is that of the alert. */
+  /** Builds the document, in the state `open`; it has the alert's id. */
   document(): StepparentEvent;
 }
 
 export interface Raise {
-  /** Undefined where an alert of that id is stored already. */
+  /** Stores the alert and its deliveries. Undefined: an alert with that id is already stored. */
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
-  /** No more alerts of the rule are sent just now. */
+  /** Whether the rule is over its rate limit now. */
   isRateLimited(alert: Pick<NewAlert, 'ruleId' | 'byRoot'>, nowMs: number): boolean;
 }
 
-/** Prepares the functions, which belong into a transaction. */
+/** Prepares the functions, which must be called within a transaction. */
 export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
   const countOpen = db
     .prepare<[string, number, number, number], number>(

@@ -1,4 +1,4 @@
-// Commits a batch of findings: events, baseline terms, alerts and their deliveries, all or nothing.
+// Commits a batch of judged events: events, baseline terms, alerts and their deliveries, all or nothing.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
@@ -15,7 +15,7 @@ import type { AlertRecord } from './records.ts';
 import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
 export interface Recorded {
-  /** Every alert that this batch raised, in order, whatever its state; what an exception hid is not among them. */
+  /** The alerts that this batch raised, in order and in any state but `suppressed`. */
   alerts: AlertRecord[];
 }
 
@@ -25,10 +25,10 @@ function countedMs(event: StepparentEvent, nowMs: number): number {
 }
 
 /**
- * Prepares the one function that learns. Every term is looked up before it is learned, and an event that is stored
- * already is passed over whole. The event's own time decides, but never one later than `nowMs`, and `nowMs` where it cannot
- * be read: a clock that was ahead for a while can at most make a term count as seen for one window more, one that was
- * behind only makes alerts come again. Neither an alert nor a term is ever made by an event that was not stored.
+ * Prepares the only function that adds to the baseline. It looks up every term before it learns it, and skips an event
+ * that is already stored. The time of a term is the event's time, but never later than `nowMs`, and `nowMs` if the
+ * event's time cannot be parsed. A clock that was ahead can therefore extend a term by at most one window, and a clock
+ * that was behind can only repeat alerts. An event that was not stored never makes an alert or a term.
  */
 export function prepareRecord(
   db: Database,
@@ -74,7 +74,8 @@ export function prepareRecord(
       }
       return;
     }
-    // It was not delivered: it is as soon as the rate limit allows, counted until then, and not learned.
+    // The latest alert was not delivered because of the rate limit. Until the limit allows a delivery, matches are
+    // counted and not learned.
     if (latest?.state === 'rate_limited' && isRateLimited(alert, times.nowMs)) {
       latestAlerts.repeat(latest, times.eventMs);
       return;
@@ -116,7 +117,10 @@ function isSeen(row: TermRow | undefined, rule: Rule, times: EventTimes): boolea
   return row !== undefined && (row.origin === 'allowed' || row.last_ms > times.eventMs - rule.windowMs);
 }
 
-/** An alert that was only kept, while learning or over the rate limit, suppresses none that would be delivered. */
+/**
+ * Whether the latest alert covers this match. An alert that was stored without delivery, in learning mode or over the
+ * rate limit, never covers a match that would be delivered.
+ */
 function isSuppressed(
   latest: LatestAlert | undefined,
   { rule, terms }: Verdict,

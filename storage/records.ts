@@ -1,4 +1,4 @@
-// The rows of the local store as the rest of the program sees them.
+// The types of the rows that the local store returns.
 
 import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 
@@ -10,17 +10,17 @@ export interface AlertRecord {
   scope: string;
   terms: (string | null)[];
   state: AlertState;
-  /** Milliseconds since 1970 of the first and last event counted into this alert, never later than their commit. */
+  /** Times of the first and last event of this alert, in milliseconds since 1970, never later than their commit. */
   firstMs: number;
   lastMs: number;
-  /** Events counted into it, the first included. */
+  /** Number of events of this alert, the first included. */
   count: number;
   document: StepparentEvent;
 }
 
 /**
- * How a term came to be known: an alert, learning mode, a known-terms list, `baseline allow`, a container, or, of hunts, the
- * first run on this database.
+ * How a term got into the baseline: by an alert, learning mode, a known-terms list, `baseline allow`, a match in a
+ * container, or the first run of a hunt on this database.
  */
 export type TermOrigin = 'alert' | 'learning' | 'known' | 'allowed' | 'container' | 'first-run';
 
@@ -34,11 +34,11 @@ export interface TermRecord {
   origin: TermOrigin;
 }
 
-/** One delivery still to make: an alert, or a summary of rate-limited ones. */
+/** One pending delivery: an alert, or a summary of rate-limited alerts. */
 export interface OutboxItem {
   id: number;
   sink: string;
   document: StepparentEvent;
-  /** Deliveries tried without success. */
+  /** Number of failed attempts. */
   attempts: number;
 }

@@ -1,10 +1,10 @@
-// The scripts of packages: every content that was seen, once, and which version of which package had it where.
+// The scripts of packages: each content once, and the package versions and phases that had it.
 
 import type { Database } from 'better-sqlite3';
 import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
 import { limits } from './limits.ts';
 
-/** Milliseconds since 1970. */
+/** When a content was first and last seen, in milliseconds since 1970. */
 interface SeenContent {
   firstMs: number;
   lastMs: number;
@@ -86,8 +86,8 @@ export function completeScripts(db: Database, nowMs: number): void {
 }
 
 /**
- * One bounded step that keeps contents below `maxBytes`. What a later content has taken the place of goes first, then
- * the oldest. Returns how many contents went.
+ * One bounded step that keeps contents below `maxBytes`. Contents that a newer one replaced are deleted first, then the
+ * oldest. Returns the number of deleted contents.
  */
 export function pruneScripts(db: Database, maxBytes: number = limits.scriptBytes): number {
   const total = db.prepare<[], number>('SELECT total(bytes) FROM scripts').pluck();

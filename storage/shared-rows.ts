@@ -1,65 +1,72 @@
-// Stores once what many events have in common: processes, lineages, the host and the agent, and other parts of documents.
+// Stores parts that many events share once: processes, lineages, host and agent, and other parts of documents.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { processColumns, splitProcess } from './event-pieces.ts';
 import { limits } from './limits.ts';
 
-/** A row, and whether the document can be made of it byte for byte. */
+/** A row, and whether the document can be built from it byte for byte. */
 export interface SharedRow {
   id: number;
   exact: boolean;
 }
 
-/** Each gives the row with that content, and inserts it where none is known; a row that is there twice does no harm. */
+/**
+ * Each function returns the row with that content, and inserts the row if it is not in memory. A duplicate row does no
+ * harm.
+ */
 interface SharedRows {
-  /** Call at the start of each transaction: another process may have recorded meanwhile. */
+  /** Must be called at the start of each transaction, because another process may have written in between. */
   begin(): void;
   /**
-   * Call before the rows of each event; gives the id that the event has to have. What root does shares no row with what
-   * others do, so that each goes by itself.
+   * Must be called before the rows of each event; returns the id for the event. Root's events share no rows with those
+   * of other users, so that each can be deleted without the other.
    */
   beginEvent(byRoot: boolean): number;
   process(fields: object, role: Parameters<typeof splitProcess>[1]): SharedRow;
   lineage(steps: readonly object[]): SharedRow;
   origin(host: StepparentEvent['host'], agent: StepparentEvent['agent']): number;
   part(json: string): number;
-  /** Call when a transaction was rolled back: what was inserted in it is not there. */
+  /** Must be called after a transaction was rolled back, because its rows do not exist. */
   forget(): void;
 }
 
 /**
- * The rows of a generation go when its events have gone: events refer to rows of their own generation only. Its events are those
- * from `first_event` up to that of the next one; no id is given twice. A generation has two ranges of ids of rows, of what
- * root does and of what others do.
+ * The row ids of one generation, for events of root or of other users. Events refer only to rows of their own
+ * generation, so the rows are deleted after the last of its events. The events of a generation have the ids from its
+ * `first_event` to that of the next generation; no id is used twice. Each generation has two ranges of row ids, one for
+ * root's events and one for other users'.
  */
 interface IdRange {
   lastId: number;
   endId: number;
   events: number;
-  /** Of all its rows. */
+  /** Size of all rows in the range, in UTF-16 units. */
   chars: number;
-  /** Rows of objects that are the same in document after document. */
+  /** Rows by object, for objects that consecutive documents share. */
   ofObject: Readonly<Record<'ancestor' | 'leader', WeakMap<object, SharedRow>>>;
-  /** Rows by what they hold: by its length, which is found faster than a long text, and processes by their entity id. */
+  /** Rows by content: parts by length, which is faster to look up than a long text, and processes by entity id. */
   parts: Map<string | number, { id: number; json: string }[]>;
   processes: Map<string | number, (SharedRow & { row: readonly unknown[] })[]>;
   contentChars: number;
-  /** The last one: one agent has the same all the time. */
+  /** The latest origin; an agent rarely has another one. */
   origin: { id: number; host: object; agent: object; json: string } | undefined;
 }
 
 const rangeIds = 2 ** 16;
-/** The most rows that one event inserts: its processes, 16 ancestors, and what they refer to. */
+/** Maximum number of rows that one event inserts: its processes, 16 ancestors, and the rows that these refer to. */
 const maxEventRows = 64;
-/** The most events of one range: what its rows share with the next generation is stored again. */
+/** Maximum number of events of one range. The next generation stores its shared rows again. */
 const maxEvents = 1024;
-/** The most text of one range, but for one event: the rows of the newest generation stay, whatever went of its events. */
+/**
+ * Size of a range from which on a new generation begins, in UTF-16 units. The rows of the newest generation stay even
+ * if its events are deleted.
+ */
 const maxRangeChars = 1024 * 1024;
-/** What is known by content: a longer one is stored as often as it comes. */
+/** Maximum length of a content that is remembered; a longer one is stored each time. */
 const maxContentChars = 4096;
 const maxAllContentChars = 256 * 1024;
-/** Of the same length, or of one process. */
+/** Maximum number of remembered rows with the same key. */
 const maxAlike = 32;
 
 const entityColumn = processColumns.indexOf('entity_id');
@@ -198,12 +205,16 @@ const idRange = (startId: number): IdRange => ({
 const textOf = (value: unknown): string | null =>
   value === undefined || value === null ? null : String(value).slice(0, limits.columnChars);
 
-/** Generations with events that one step checks, of root and of others: a check may read all events of one. */
+/**
+ * Maximum number of generations with events that one step checks, for root and for other users each: one check may read
+ * all events of a generation.
+ */
 const maxInUse = 8;
 
 /**
- * One bounded step that drops the rows of generations without events. Returns how many rows went. The newest is in use, and so are
- * those behind the first that have events: the oldest events go first.
+ * One bounded step that deletes the rows of generations without events. Returns the number of deleted rows. The newest
+ * generation is always in use. The step stops after `maxInUse` generations with events, because the oldest events are
+ * deleted first.
  */
 export function pruneSharedRows(db: Database): number {
   const generations = db.prepare<[], { id: number; first: number; end: number | null }>(
@@ -212,7 +223,7 @@ export function pruneSharedRows(db: Database): number {
   const hasEvents = db.prepare<[number, number, number]>(
     'SELECT 1 FROM events WHERE id >= ? AND id < ? AND of_root = ? LIMIT 1',
   );
-  // Every event has a part: those go last.
+  // Every event has a row in `parts`, so `parts` is emptied last.
   const hasRows = db.prepare<[number, number]>('SELECT 1 FROM parts WHERE id >= ? AND id < ? LIMIT 1');
   const drops = ['processes', 'origins', 'parts'].map((table) =>
     db.prepare(`DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE id >= ? AND id < ? LIMIT ?)`),

@@ -1,16 +1,16 @@
 // Tokenizes an SQL text before SQLite gets it, to find its words and the paths in it.
 
-/** A word of SQL, by SQLite's rules; comments and blanks are none. */
+/** A token of SQL, by SQLite's rules, without comments and blanks. */
 export interface SqlToken {
   kind: 'name' | 'text' | 'other';
-  /** A name or text without its quotes; all else as written. */
+  /** A name or text without its quotes; other tokens as written. */
   value: string;
 }
 
 const token =
   /(?<blank>\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<text>'(?:[^']|'')*'?)|(?<quoted>"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?)|(?<name>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|\d[\w.]*|\.\d\w*|[:@$?#][\w$]*|[\s\S]/gy;
 
-/** The words of a text, whether it is right or not. */
+/** The tokens of a text, which need not be valid SQL. */
 export function tokenizeSql(sql: string): SqlToken[] {
   const tokens: SqlToken[] = [];
   for (const found of sql.matchAll(token)) {

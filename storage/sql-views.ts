@@ -1,4 +1,5 @@
-// The tables that SQL sees: events and alerts under their ECS names. They are made for each connection, not stored.
+// The views for SQL queries: events and alerts with ECS names as columns. They are created for each connection, not
+// stored.
 
 import { fields, isOfEvent } from '../collectors/event/fields.ts';
 import {
@@ -16,17 +17,17 @@ import {
 type Column = readonly [name: string, sql: string];
 
 /**
- * How the columns of an event are read. `lookup`: only those that a statement names, each by itself. `join`: all at once, which
- * takes a part of the time when they are many.
+ * How the columns of an event are read. `lookup`: a subquery for each column that a statement names. `join`: all rows
+ * at once, which is faster for many columns.
  */
 export type EventAccess = 'lookup' | 'join';
 
-/** Of a list of objects and of an object with open keys the whole is a column. */
+/** Fields that are columns. A list of objects and an object with arbitrary keys are one column each. */
 const columnFields = fields.filter(({ within }) => within === undefined);
 const eventNames = columnFields.filter(isOfEvent).map(({ name }) => name);
 const alertNames = columnFields.filter((field) => !isOfEvent(field)).map(({ name }) => name);
 
-/** The columns that hunts group by and compare, and what of an event is kept otherwise than in its document. */
+/** The columns that hunts group by and compare, and those whose value is not in the document. */
 const quickColumns = (access: RowAccess): Column[] => [
   ['@timestamp', isoTime('e.time_ms')],
   ['time_ms', 'e.time_ms'],
@@ -47,7 +48,10 @@ const quickColumns = (access: RowAccess): Column[] => [
   ['stepparent.transaction.id', 'e.transaction_id'],
 ];
 
-/** A list of several values, an object and a list of objects are their JSON; true and false are 1 and 0. */
+/**
+ * All columns of an event. A list of several values, an object and a list of objects are JSON text; true and false are
+ * 1 and 0.
+ */
 const eventColumns = (access: RowAccess): Column[] =>
   withOthers(
     quickColumns(access),
@@ -63,7 +67,7 @@ const alertColumns: readonly Column[] = withOthers(
     ['rule.id', 'a.rule_id'],
     ['event.category', `a.document ->> '$.event.category[0]'`],
     ['event.type', `a.document ->> '$.event.type[0]'`],
-    // Of a gathered journal `a.id` is that of the host and the alert.
+    // In a database of gathered journals `a.id` identifies the host and the alert.
     ['stepparent.alert.id', `coalesce(a.document ->> '$.stepparent.alert.id', a.id)`],
     ['stepparent.alert.state', 'a.state'],
     ['stepparent.alert.count', 'a.count'],
@@ -72,7 +76,7 @@ const alertColumns: readonly Column[] = withOthers(
   ['document', 'a.document'],
 );
 
-/** Each name once. */
+/** The columns of `first`, and those of `others` with other names. */
 function withOthers(first: readonly Column[], others: readonly Column[], last: Column): Column[] {
   const names = new Set(first.map(([name]) => name));
   return [...first, ...others.filter(([name]) => !names.has(name)), last];
@@ -94,7 +98,9 @@ function eventViews(columns: readonly Column[], source: string): string {
   ].join('\n');
 }
 
-/** Makes the views in the schema `temp`, where they hide the tables `events` and `alerts` of the database itself. */
+/**
+ * SQL that creates the views in the schema `temp`, where they hide the tables `events` and `alerts` of the database.
+ */
 export const createViews = (access: EventAccess): string =>
   `${views[access]}\n${view('alerts', alertColumns, 'main.alerts a')}`;
 

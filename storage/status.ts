@@ -1,4 +1,4 @@
-// The store's own facts, for `status` and `doctor`.
+// Facts about the store, for `status` and `doctor`.
 
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
@@ -7,19 +7,19 @@ import type { AlertState, TermOrigin } from './records.ts';
 export interface StoreStatus {
   path: string;
   schemaVersion: number;
-  /** The database with its write-ahead log. */
+  /** Size of the database with its write-ahead log. */
   sizeBytes: number;
   events: number;
-  /** Undefined when there is none. */
+  /** Undefined: no event is stored. */
   oldestEventMs: number | undefined;
-  /** Number of terms by how they came to be known. */
+  /** Number of terms by origin. */
   terms: Partial<Record<TermOrigin, number>>;
   alerts: Record<AlertState, number>;
-  /** Deliveries still to make, by sink; a sink that has none is missing. */
+  /** Pending deliveries by sink; a sink without any is absent. */
   outbox: Record<string, { waiting: number; failing: number; oldestMs: number }>;
 }
 
-/** Reads the facts; counts every row, so it is for people, not for a hot path. */
+/** Reads the facts. It counts every row, which is too slow for a hot path. */
 export function readStatus(db: Database, path: string): StoreStatus {
   const grouped = (sql: string) => Object.fromEntries(db.prepare<[], [string, number]>(sql).raw().all());
   const events = db

@@ -1,13 +1,13 @@
-// The one error that the store throws, with a line that says what an operator can do.
+// The error that the store throws, with a message that names a remedy.
 
 import { errorCode, errorMessage } from '../collectors/error-message.ts';
 import { DamagedRow } from './stored-json.ts';
 
 /**
- * `missing`: no database yet. `privilege`: may not be read or written by this user. `full`: no space left.
- * `read-only`, `io`: the file system refuses. `busy`: another process holds it too long.
- * `corrupt`, `foreign`, `newer`: not a database that this code can use; opening for writing sets it aside.
- * `older`: the agent has not been started since the upgrade. `other`: anything else, see `cause`.
+ * `missing`: no database yet. `privilege`: this user may not read or write the database. `full`: no space left.
+ * `read-only`, `io`: an error of the file system. `busy`: another process has locked the database for too long.
+ * `corrupt`, `foreign`, `newer`: this code cannot use the database; opening for writing sets it aside. `older`: the
+ * agent has not been started since the upgrade. `other`: anything else, see `cause`.
  */
 export type StoreTrouble =
   | 'missing'
@@ -22,7 +22,7 @@ export type StoreTrouble =
   | 'older'
   | 'other';
 
-/** The store cannot do what was asked; `message` is one line, `cause` what SQLite or the file system said. */
+/** A call of the store failed. `message` is one line, `cause` the error of SQLite or the file system. */
 export class StoreError extends Error {
   override name = 'StoreError';
   readonly trouble: StoreTrouble;
@@ -33,7 +33,10 @@ export class StoreError extends Error {
   }
 }
 
-/** What went wrong with the database at `path`, from SQLite's or the file system's own error; a StoreError stays as it is. */
+/**
+ * The StoreError for an error of SQLite or the file system on the database at `path`; a StoreError is returned as it
+ * is.
+ */
 export function storeError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error;
   const code = errorCode(error);
@@ -49,20 +52,17 @@ export function storeError(error: unknown, path: string): StoreError {
 
 const damaged: [StoreTrouble, string] = ['corrupt', 'the database is damaged; a restart sets it aside'];
 
-/** SQLite's or the system's code, and the message behind it. */
+/** Patterns of a code of SQLite or the system with its message. */
 const troubles: readonly [RegExp, [StoreTrouble, string]][] = [
-  [/^(SQLITE_FULL|ENOSPC|EDQUOT) /, ['full', 'no space left on the device or in its quota; free some']],
-  [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH) /, ['privilege', 'not permitted; run as root']],
-  [/^(SQLITE_READONLY\w*|EROFS) /, ['read-only', 'cannot be written; is the file system mounted read-only?']],
-  // Of what can be opened only the making of the directory says so, and on a read-only file system too.
-  [
-    /^(ENOENT|ENOTDIR) /,
-    ['read-only', 'its directory cannot be made; is it on a file system that may be written here?'],
-  ],
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT) /, ['full', 'no space left on the device or in the quota; free some space']],
+  [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH) /, ['privilege', 'permission denied; run as root']],
+  [/^(SQLITE_READONLY\w*|EROFS) /, ['read-only', 'cannot write; check whether the file system is mounted read-only']],
+  // Only the creation of the directory fails with these codes, also on a read-only file system.
+  [/^(ENOENT|ENOTDIR) /, ['read-only', 'cannot create its directory; check whether the file system is writable']],
   [/^SQLITE_(CORRUPT|NOTADB|FORMAT|MISMATCH|TOOBIG)\w* /, damaged],
-  // The store's own statements are right, and an id is given once: without damage none of them has these.
+  // The store's statements are valid and no id is used twice, so only damage causes these errors.
   [/^SQLITE_ERROR (malformed JSON|no such (table|column)|no query solution)/, damaged],
   [/^SQLITE_CONSTRAINT_(PRIMARYKEY|ROWID|UNIQUE) /, damaged],
-  [/^SQLITE_(BUSY|LOCKED|PROTOCOL)\w* /, ['busy', 'another process holds the database; try again']],
+  [/^SQLITE_(BUSY|LOCKED|PROTOCOL)\w* /, ['busy', 'another process has locked the database; try again']],
   [/^(SQLITE_(IOERR|CANTOPEN)\w*|EIO) /, ['io', 'the file system failed; see the kernel log']],
 ];

@@ -53,7 +53,9 @@ import {
   type TransactionFilter,
 } from './transactions.ts';
 
-/** A store that is open for reading. Every method throws a StoreError when the database fails, also while rows are read. */
+/**
+ * A store that is open for reading. Every method throws a StoreError if the database fails, also while rows are read.
+ */
 export class StoreReader {
   readonly path: string;
   protected db: Database;
@@ -63,42 +65,42 @@ export class StoreReader {
     this.db = db;
   }
 
-  /** Newest last, by the first event. Read in pages: what is committed meanwhile may show. */
+  /** Alerts by their first event, newest last. They are read in pages, so later commits may appear. */
   listAlerts(filter: AlertFilter = {}): Generator<AlertRecord> {
     return this.iterate((db) => listAlerts(db, filter));
   }
 
-  /** Newest last, by `@timestamp` as far as it was not in the future. */
+  /** Events, newest last by `@timestamp`, or by the time of storing if `@timestamp` was later. */
   listEvents(filter: EventFilter = {}): Generator<StepparentEvent> {
     return this.iterate((db) => listEvents(db, filter));
   }
 
-  /** Rule by rule, each newest last by the last sighting. */
+  /** Terms by rule, and within a rule newest last by the last sighting. */
   listTerms(filter: TermFilter = {}): Generator<TermRecord> {
     return this.iterate((db) => listTerms(db, filter));
   }
 
-  /** The alerts whose id begins so, at most ten: none, the one, or several to choose from. */
+  /** The alerts whose id begins with `idPrefix`, at most ten. */
   alertsByPrefix(idPrefix: string): AlertRecord[] {
     return this.run((db) => alertsByPrefix(db, idPrefix));
   }
 
-  /** What each exception has hidden, by its id. */
+  /** Numbers of suppressed matches, by exception id. */
   suppressed(): Map<string, SuppressedCount> {
     return this.run(readSuppressed);
   }
 
-  /** The ids of transactions with an alert, newest last by the last alert. */
+  /** Ids of transactions with an alert, newest last by the last alert. */
   listTransactions(filter: TransactionFilter): string[] {
     return this.run((db) => listTransactions(db, filter));
   }
 
-  /** Oldest first; read in pages, like the events. */
+  /** Alerts of a transaction, oldest first, read in pages. */
   transactionAlerts(id: string): Generator<{ state: AlertState; document: StepparentEvent }> {
     return this.iterate((db) => listTransactionAlerts(db, id));
   }
 
-  /** Oldest first. */
+  /** Events of a transaction, oldest first, read in pages. */
   transactionEvents(id: string): Generator<StepparentEvent> {
     return this.iterate((db) => listTransactionEvents(db, id));
   }
@@ -107,17 +109,17 @@ export class StoreReader {
     return this.run((db) => countTransactionEvents(db, id));
   }
 
-  /** By package, phase and time; of one package (`libc6` is `libc6:amd64` too), or all. */
+  /** Script versions by package, phase and time, of one package (`libc6` includes `libc6:amd64`) or of all. */
   listScripts(packageName?: string): ScriptVersion[] {
     return this.run((db) => listScripts(db, packageName));
   }
 
-  /** The contents whose hash begins so, at most ten. */
+  /** The contents whose SHA-256 begins with `sha256Prefix`, at most ten. */
   scriptsByPrefix(sha256Prefix: string): ScriptContent[] {
     return this.run((db) => scriptsByPrefix(db, sha256Prefix));
   }
 
-  /** Undefined when the database was made without learning mode. */
+  /** The state of learning mode; undefined: the database was created without it. */
   learning(nowMs: number): Learning | undefined {
     return this.run((db) => readLearning(db, nowMs));
   }
@@ -130,7 +132,7 @@ export class StoreReader {
     this.run((db) => db.close());
   }
 
-  /** Every call of the database goes through here or `iterate`, which throw SQLite's errors as a StoreError; others pass as they are. */
+  /** Calls the database. `run` and `iterate` turn SQLite's errors into a StoreError; other errors pass unchanged. */
   protected run<T>(call: (db: Database) => T): T {
     try {
       return call(this.db);
@@ -139,7 +141,7 @@ export class StoreReader {
     }
   }
 
-  /** The same for rows that are read one by one. */
+  /** Calls the database for rows that are read one by one. */
   protected *iterate<T>(rows: (db: Database) => Iterable<T>): Generator<T> {
     try {
       yield* rows(this.db);
@@ -154,10 +156,10 @@ export class StoreReader {
   }
 }
 
-/** Alerts whose documents stay in memory until others take their place. */
+/** Number of alerts whose documents stay in memory. */
 const maxLatest = 32;
 
-/** A store that is open for writing. It stays the same object when the file is replaced. */
+/** A store that is open for writing. The object stays the same when the file is replaced. */
 export class Store extends StoreReader {
   readonly #sinks: readonly string[];
   #setAside: SetAside | undefined;
@@ -165,7 +167,7 @@ export class Store extends StoreReader {
   /** Statements are prepared once for each database. */
   #record: ReturnType<typeof prepareRecord> | undefined;
   #scripts: ReturnType<typeof prepareScripts> | undefined;
-  /** Documents of the latest alerts, by alert id: what was just written need not be parsed for its delivery. */
+  /** Documents of the latest alerts, by alert id, so that they need not be parsed for delivery. */
   readonly #latest = new Map<string, StepparentEvent>();
 
   constructor(path: string, db: Database, sinks: readonly string[], setAside: SetAside | undefined) {
@@ -174,7 +176,7 @@ export class Store extends StoreReader {
     this.#setAside = setAside;
   }
 
-  /** The file that could not be used and was renamed (with its -wal and -shm), the last one; undefined: none. */
+  /** The latest file that could not be used and was renamed with its -wal and -shm; undefined: none. */
   get setAside(): SetAside | undefined {
     return this.#setAside;
   }
@@ -191,21 +193,21 @@ export class Store extends StoreReader {
   }
 
   /**
-   * Sets the file aside, whatever is in it, and goes on with a new one, which does not learn: for a database that threw `corrupt`.
-   * Where that throws, the store is closed, and can be asked for the same again.
+   * Sets the file aside, whatever its content, and continues with a new one, which does not learn: for a database that
+   * threw `corrupt`. If this throws, the store is closed, and the call can be repeated.
    */
   replaceDatabase(reason: string, nowMs = Date.now()): void {
     this.close();
     this.#record = undefined;
     this.#scripts = undefined;
     this.#latest.clear();
-    // Where an earlier call was refused after this step, the file of then is still the one that was set aside.
+    // If an earlier call failed after this step, the file that it set aside stays the latest one.
     this.#setAside = setAsideDatabase(this.path, reason, nowMs) ?? this.#setAside;
     this.db = createDatabase(this.path, nowMs);
     this.#damage = undefined;
   }
 
-  /** Commits a batch, all or nothing; findings whose event is stored already are passed over. See prepareRecord. */
+  /** Commits a batch, all or nothing; events that are already stored are skipped. See prepareRecord. */
   record(judgedEvents: readonly JudgedEvent[], nowMs: number): Recorded {
     return this.run((db) => {
       this.#record ??= prepareRecord(db, this.#sinks);
@@ -220,19 +222,19 @@ export class Store extends StoreReader {
   }
 
   /**
-   * Commits what a run of a hunt has found. `ruleId` is the hunt's id among alerts and in the baseline, so that
-   * `baseline` shows and edits its rows as it does the terms of rules.
+   * Commits the rows that a run of a hunt found. `ruleId` is the hunt's id in alerts and in the baseline, so that
+   * `baseline` shows and edits its rows like terms of rules.
    */
   recordHunt(ruleId: string, rows: readonly HuntRow[], nowMs: number): RecordedHunt {
     return this.run((db) => recordHunt(db, this.#sinks, { ruleId, rows, nowMs }));
   }
 
-  /** Puts what is due about rate-limited alerts into the outbox, and returns it. Call about once a minute. */
+  /** Puts due summaries of rate-limited alerts into the outbox and returns them. Called about once a minute. */
   summarize(nowMs: number): StepparentEvent[] {
     return this.run((db) => summarize(db, this.#sinks, nowMs));
   }
 
-  /** One bounded step of retention, some milliseconds long; `more` asks for another. */
+  /** One bounded step of retention, some milliseconds long; `more` requests another step. */
   prune(nowMs: number, bounds: PruneLimits = {}): Pruned {
     return this.run((db) => prune(db, this.#sinks, nowMs, bounds));
   }
@@ -242,57 +244,62 @@ export class Store extends StoreReader {
     return this.run((db) => pendingDeliveries(db, this.#latest, { sink, limit, nowMs }));
   }
 
-  /** When the next delivery to this sink is due, in the past if it is already; undefined: none waits. */
+  /** When the next delivery to this sink is due, which may be in the past; undefined: no delivery is pending. */
   nextDueMs(sink: string): number | undefined {
     return this.run((db) => nextDueMs(db, sink));
   }
 
-  /** These arrived: they are taken out, in one transaction. A crash before this delivers again, with the same `stepparent.alert.id`. */
+  /**
+   * Removes deliveries that succeeded, in one transaction. After a crash before this call they are repeated, with the
+   * same `stepparent.alert.id`.
+   */
   delivered(ids: readonly number[]): void {
     this.run((db) => removeDeliveries(db, ids));
   }
 
-  /** These did not arrive: each counts an attempt and waits until `nextMs`. */
+  /** Postpones deliveries that failed until `nextMs`, and counts an attempt for each. */
   failed(ids: readonly number[], nextMs: number): void {
     this.run((db) => postponeDeliveries(db, ids, nextMs));
   }
 
-  /** The term counts as never seen: its next sighting is an alert. False when it was not there. */
+  /**
+   * Removes a term from the baseline, so that its next match raises an alert. False: the term was not in the baseline.
+   */
   removeTerm(ruleId: string, scope: string, terms: readonly string[]): boolean {
     return this.run((db) => removeTerm(db, [ruleId, scope, JSON.stringify(terms)]));
   }
 
-  /** The term counts as seen permanently, seen before or not. */
+  /** Allows a term permanently, whether or not it is in the baseline. */
   allowTerm(ruleId: string, scope: string, terms: readonly string[], nowMs: number): void {
     this.run((db) => allowTerm(db, [ruleId, scope, JSON.stringify(terms)], nowMs));
   }
 
-  /** The directory's files by name, read row by row: finish or leave the loop before the store is asked for anything else. */
+  /** The directory's files by name, read row by row. The loop must end before any other call of the store. */
   knownFiles(directory: string): Generator<KnownFile> {
     return this.iterate((db) => readKnownFiles(db, directory));
   }
 
-  /** Writes these and forgets those, in one transaction. */
+  /** Writes `upserts` and deletes `deletions`, in one transaction. */
   saveKnownFiles(directory: string, upserts: Iterable<KnownFile>, deletions: Iterable<string>): void {
     this.run((db) => saveKnownFiles(db, directory, upserts, deletions));
   }
 
-  /** Keeps the content and notes that it was seen; what is there already keeps its state and origin, where it has any. */
+  /** Stores the contents and when they were seen. A stored script keeps its state and origin if it has a state. */
   saveScripts(scripts: readonly SeenScript[], nowMs: number): void {
     this.#runScripts(({ save }) => save(scripts, nowMs));
   }
 
-  /** What that slot has had and has been judged, the latest first. */
+  /** The judged contents of a slot, newest first, at most 16. */
   scriptsOf(slot: ScriptSlot): PastScript[] {
     return this.#runScripts(({ past }) => past(slot));
   }
 
-  /** Whether any script of that version was known before a moment. */
+  /** Whether any script of that version was known before `beforeMs`. */
   versionKnown(packageName: string, version: string, beforeMs: number): boolean {
     return this.#runScripts(({ isVersionKnown }) => isVersionKnown(packageName, version, beforeMs));
   }
 
-  /** Whether the first pass over what was there has been completed. */
+  /** Whether the first scan of installed scripts is complete. */
   scriptsComplete(): boolean {
     return this.run(scriptsComplete);
   }
@@ -310,27 +317,31 @@ export class Store extends StoreReader {
 }
 
 export interface StoreOptions {
-  /** The sinks that an alert is delivered to; one that is added later gets later alerts only. */
+  /** The sinks that alerts are delivered to; a sink that is added later gets only later alerts. */
   sinks?: readonly string[] | undefined;
   /**
-   * How long a new database learns before it alerts; undefined: not at all. Read only when the database is made, and not
-   * when it takes the place of one that was set aside.
+   * How long a new database learns before alerts are delivered; undefined: it does not learn. Applies only when the
+   * database is created, and not when it replaces one that was set aside.
    */
   learningMs?: number | undefined;
-  /** For commands that edit beside the agent: fails where there is no usable database, instead of making one. */
+  /** For commands that edit while the agent runs: throws if there is no usable database, instead of creating one. */
   mustExist?: boolean | undefined;
   /** The time now, in milliseconds since 1970. */
   nowMs?: number | undefined;
 }
 
-/** Opens for reading only, beside the agent. Throws a StoreError: `missing`, `privilege`, `older`, or one of those below. */
+/**
+ * Opens the store read-only while the agent runs. Throws a StoreError: `missing`, `privilege`, `older`, or one that
+ * `openStore` throws.
+ */
 export function openStoreReader(path: string): StoreReader {
   return new StoreReader(path, openReadonlyDatabase(path));
 }
 
 /**
- * Opens for writing: makes directory (0700) and file (0600), or brings an older schema up to date. What is corrupt, newer or
- * not stepparent's is renamed, never deleted, and a new database made. Throws a StoreError for anything else.
+ * Opens the store for writing. Creates the directory (0700) and the file (0600), or migrates an older schema. A file
+ * that is corrupt, newer or not a stepparent database is renamed, never deleted, and a new one is created. Throws a
+ * StoreError for any other fault.
  */
 export function openStore(path: string, options: StoreOptions = {}): Store {
   const { sinks = [], learningMs, mustExist, nowMs = Date.now() } = options;

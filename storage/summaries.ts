@@ -1,4 +1,4 @@
-// Reports in one document the alerts that were over the rate limit.
+// Summarizes the alerts over the rate limit in one document per rule.
 
 import type { Database } from 'better-sqlite3';
 import { alertId } from '../collectors/event/alert-id.ts';
@@ -12,13 +12,13 @@ interface RateLimitRow {
   from_ms: number;
   last_ms: number;
   count: number;
-  /** The first rate-limited alert, for its rule and host. */
+  /** The first rate-limited alert, which has the rule and the host. */
   document: string;
 }
 
 /**
- * Puts a summary for each rule into the outbox of every sink when the five minutes since its first rate-limited alert are over,
- * and returns them. Call it often: once in a minute will do. What is due survives a restart.
+ * Puts a summary for each rule into the outbox of every sink, five minutes after its first rate-limited alert, and
+ * returns the summaries. It should be called about once a minute. A summary that is due survives a restart.
  */
 export function summarize(db: Database, sinks: readonly string[], nowMs: number): StepparentEvent[] {
   const due = db.prepare<[number, number], RateLimitRow>(

@@ -19,23 +19,23 @@ export interface EventTimes {
 }
 
 export interface Terms {
-  /** Call at the start of each transaction: what was read in another may have changed. */
+  /** Must be called at the start of each transaction, because cached rows may have changed. */
   begin(): void;
   find(key: TermKey): TermRow | undefined;
-  /** Writes a sighting; `row` is what `find` returned. The oldest term goes where the rule has too many. */
+  /** Records a sighting; `row` is the result of `find`. If the rule has too many terms, the oldest one is deleted. */
   learn(key: TermKey, row: TermRow | undefined, origin: TermOrigin, times: EventTimes): void;
   remove(key: TermKey): void;
-  /** Writes the sightings of terms that were known before. Call at the end of each transaction. */
+  /** Writes the sightings of terms that were already known. Must be called at the end of each transaction. */
   end(): void;
 }
 
 /**
- * How long a rule's terms count as counted: counting 100,000 takes some milliseconds. Until then what the housekeeping has dropped is
- * not known, so that a rule may lose its oldest terms that much too early.
+ * How long a count of a rule's terms is used; counting 100,000 takes some milliseconds. The count does not include
+ * terms that retention deletes in the meantime, so a rule may lose its oldest terms too early by that number.
  */
 const recountMs = 60_000;
 
-/** Prepares the statements, which belong into a transaction. */
+/** Prepares the statements; the functions must be called within a transaction. */
 export function prepareTerms(db: Database): Terms {
   const find = db.prepare<[string, string, string], TermRow>(
     'SELECT last_ms, origin FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?',
@@ -52,9 +52,12 @@ export function prepareTerms(db: Database): Terms {
        SELECT rule_id, scope, terms FROM terms WHERE rule_id = ? AND origin <> 'allowed' ORDER BY last_ms LIMIT 1)`,
   );
   const remove = db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?');
-  /** Terms of each rule that learned one, as counted at a time in milliseconds since 1970, and changed since by this object. */
+  /**
+   * Number of terms of each rule that learned one: the count at `countedMs`, in milliseconds since 1970, plus the
+   * changes by this object.
+   */
   const counts = new Map<string, { terms: number; countedMs: number }>();
-  /** Changes when another connection has committed. */
+  /** A number that changes when another connection commits. */
   const readVersion = db.prepare<[], number>('SELECT data_version FROM pragma_data_version').pluck();
   let version: number | undefined;
   let isEnded = true;
@@ -65,7 +68,7 @@ export function prepareTerms(db: Database): Terms {
     counts.set(ruleId, counted);
     return counted;
   };
-  /** Known terms that were asked for since `begin`, with sightings that are not written yet. */
+  /** Known terms that were looked up since `begin`, with the number of sightings that are not written yet. */
   const cached = new Map<string, { key: TermKey; row: TermRow; sightings: number }>();
   const write = (): void => {
     for (const entry of cached.values()) {
@@ -121,12 +124,12 @@ export function prepareTerms(db: Database): Terms {
   };
 }
 
-/** Edits the baseline while the agent may run. False when the term was not there. */
+/** Removes a term from the baseline; the agent may be running. False: the term was not in the baseline. */
 export function removeTerm(db: Database, key: TermKey): boolean {
   return db.prepare('DELETE FROM terms WHERE rule_id = ? AND scope = ? AND terms = ?').run(...key).changes > 0;
 }
 
-/** Edits the baseline while the agent may run. */
+/** Allows a term permanently; the agent may be running. */
 export function allowTerm(db: Database, key: TermKey, nowMs: number): void {
   db.prepare(
     `INSERT INTO terms (rule_id, scope, terms, first_ms, last_ms, count, origin) VALUES (?, ?, ?, ?, ?, 0, 'allowed')

@@ -1,4 +1,4 @@
-// Reads what belongs to one package transaction: its alerts, its events, and which transactions there are.
+// Lists package transactions, and reads the alerts and events of one.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
@@ -7,13 +7,13 @@ import type { AlertState } from './records.ts';
 import { parseDocument } from './stored-json.ts';
 
 export interface TransactionFilter {
-  /** With an alert that began at or after this, in milliseconds since 1970. */
+  /** Only transactions with an alert that began at or after this time, in milliseconds since 1970. */
   sinceMs?: number | undefined;
   /** `stepparent.transaction.id`. */
   id?: string | undefined;
-  /** Which alerts count. */
+  /** States of the alerts that count. */
   states: readonly AlertState[];
-  /** How many of the newest. */
+  /** Maximum number; the newest are returned. */
   limit: number;
 }
 

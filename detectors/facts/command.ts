@@ -1,10 +1,10 @@
-// A package tool's command line, as the parser of that tool's options understands it. Types only.
+// The types of a package tool's parsed command line.
 
 import type { PackageOperation } from '../../collectors/event/event.ts';
 
 export type Operation = PackageOperation['operation'];
 
-/** A command line that the tool would carry out; `root` and `database` as given. */
+/** A command line that the tool accepts; `root` and `database` as the command line has them. */
 export interface Command {
   operation: Operation;
   operands: string[];

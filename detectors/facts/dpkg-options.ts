@@ -5,16 +5,19 @@ import type { Command, Operation } from './command.ts';
 interface DpkgOption {
   long?: string;
   short?: string;
-  /** `next`: `--x V`, `--x=V`, `-xV`, `-x V`. `dash`: `--x-V`, `--x V`. Absent: none, and one given is refused. */
+  /**
+   * `next`: `--x V`, `--x=V`, `-xV`, `-x V`. `dash`: `--x-V`, `--x V`. Absent: the option has no value, and dpkg
+   * rejects one.
+   */
   value?: 'next' | 'dash';
-  /** The option is an action; a second action is refused. */
+  /** The option is an action; dpkg rejects a second action. */
   action?: Operation;
   /** What must follow the options: at least one operand, or either operands or --pending and not both. */
   operands?: 'some' | 'some or pending';
   sets?: 'dryRun' | 'pending' | 'root' | 'instdir' | 'admindir';
   /** A value that makes dpkg print something and end at once. */
   endsAt?: RegExp;
-  /** Other values are refused, by every release. */
+  /** Every dpkg release rejects other values. */
   accepts?: RegExp;
 }
 
@@ -42,14 +45,14 @@ const dpkgOptions: readonly DpkgOption[] = [
   { long: 'help', short: '?', action: 'other' },
   { long: 'assert', value: 'dash', action: 'other' },
 
-  // Handed on to dpkg-query.
+  // dpkg passes these options on to dpkg-query.
   { long: 'listfiles', short: 'L', action: 'query' },
   { long: 'status', short: 's', action: 'query' },
   { long: 'print-avail', short: 'p', action: 'query' },
   { long: 'list', short: 'l', action: 'query' },
   { long: 'search', short: 'S', action: 'query' },
 
-  // Handed on to dpkg-deb.
+  // dpkg passes these options on to dpkg-deb.
   { long: 'build', short: 'b', action: 'build' },
   { long: 'contents', short: 'c', action: 'query' },
   { long: 'info', short: 'I', action: 'query' },
@@ -99,17 +102,17 @@ function otherActions(names: string): DpkgOption[] {
 const byShort = new Map(dpkgOptions.flatMap((option) => (option.short === undefined ? [] : [[option.short, option]])));
 
 /**
- * What dpkg does with these arguments (argv[0] included). Undefined: it refuses them, or ends before any action.
- * Options end at the first operand; short ones bundle; nothing may be abbreviated. A value that only some releases
- * refuse (--force-THING, --verify-format) is taken as accepted, since then the packages may be installed.
- * Configuration files and the environment (DPKG_ROOT, DPKG_ADMINDIR, dpkg.cfg) are not read.
+ * What dpkg does with these arguments (argv[0] included). Undefined: it rejects them, or exits before any action.
+ * Options end at the first operand, short options can be bundled, and no option can be abbreviated. A value that only
+ * some releases reject (--force-THING, --verify-format) counts as accepted, because those releases may install the
+ * packages. Configuration files and the environment (DPKG_ROOT, DPKG_ADMINDIR, dpkg.cfg) are not read.
  */
 export function parseDpkg(args: readonly string[]): Command | undefined {
   const set: Partial<Record<NonNullable<DpkgOption['sets']>, string>> = {};
   let action: DpkgOption | undefined;
   let next = 1;
 
-  // False: dpkg refuses, or prints and ends.
+  // False: dpkg rejects the option, or prints a text and exits.
   function applyOption(option: DpkgOption, value: string | undefined): boolean {
     if (option.value !== undefined && value === undefined) return false;
     if (value !== undefined && (option.endsAt?.test(value) || option.accepts?.test(value) === false)) return false;

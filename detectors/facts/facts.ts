@@ -1,24 +1,24 @@
-// Facts: fields that are derived from observed fields, each once per event, when a rule first reads it.
+// Facts: fields that are derived from observed fields, once per event, when a rule first reads them.
 
 import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
 import { parsePackageOperation } from './package-operation.ts';
 
-/** The parts of an event's `stepparent` object that facts give. */
+/** The parts of an event's `stepparent` object that facts fill. */
 type FactName = 'package' | 'initiator';
 
-/** What a fact is worked out from, and where it says what it could not see. */
+/** The input of a fact, and where the fact notes what was not observed. */
 interface Source {
   read: FieldReader;
-  /** The event in full, which may have to be read from /proc first. */
+  /** The full event; the first call may read /proc. */
   document(): StepparentEvent;
   note(notes: Notes): void;
 }
 
 type Notes = Pick<FoundInitiator, 'unobserved' | 'inferred'>;
 
-/** Undefined: the fact does not apply, or what it takes was not observed. */
+/** Undefined: the fact does not apply, or its input was not observed. */
 type Fact<Name extends FactName> = (source: Source) => StepparentEvent['stepparent'][Name];
 
 const facts: { [Name in FactName]: Fact<Name> } = {
@@ -42,7 +42,10 @@ export interface EventWithFacts {
   facts(): Partial<Pick<StepparentEvent['stepparent'], FactName | keyof Notes>>;
 }
 
-/** `stepparent.package.operation` -> package, operation; null: no fact's field. Field names are few: the rules' own. */
+/**
+ * `stepparent.package.operation` -> package, operation; null: not a field of a fact. The map stays small: it only has
+ * the field names that rules use.
+ */
 const factFields = new Map<string, { name: FactName; rest: string } | null>();
 
 function factField(field: string): { name: FactName; rest: string } | null {
@@ -55,9 +58,12 @@ function factField(field: string): { name: FactName; rest: string } | null {
   return found;
 }
 
-/** Lets rules read facts as fields: `stepparent.package.operation`. `document` is called when a fact first needs it. */
+/**
+ * Adds facts to a reader, so that rules read them as fields, such as `stepparent.package.operation`. The first fact
+ * that needs the document calls `document`.
+ */
 export function withFacts(read: FieldReader, document: () => StepparentEvent): EventWithFacts {
-  // Made for each exec of the host: nothing else is built before it is read.
+  // This runs for each exec on the host, so everything else is built only when it is read.
   let notes: Notes[] | undefined;
   const source: Source = {
     read,

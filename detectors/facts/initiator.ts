@@ -6,18 +6,20 @@ import type { InferredBasis, UnobservedReason } from '../../collectors/event/rea
 import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
 import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
 
-/** Directories of the distribution's programs; of Ubuntu the last two have sudo and the coreutils in Rust. */
+/** Directories of the distribution's programs. The last two hold Ubuntu's sudo and coreutils written in Rust. */
 const systemDirectory = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
 
-/** The same, with those where a daemon keeps its helpers: `/usr/lib/openssh/sshd-session`. */
+/** The same, with the directories of daemons' helper programs, such as `/usr/lib/openssh/sshd-session`. */
 const daemonDirectory = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+)$/s;
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Tools that install on their own, or on a request over D-Bus, are not wrappers. */
+/** The package tools that are wrappers; a tool that installs by itself or at a request over D-Bus is not one. */
 const wrapperTools = toolsOf('manager', 'front end', 'wrapper');
 
-/** Programs that only start the program that their caller names. They count by these names in a system directory only. */
+/**
+ * Programs that only start the program that their caller names. A program counts only if it is in a system directory.
+ */
 const wrappers: ReadonlySet<string> = new Set([
   ...words(`
     sudo sudo-rs sudo.ws su su-rs doas pkexec runuser setpriv capsh newgrp sg runcon
@@ -31,7 +33,7 @@ const wrappers: ReadonlySet<string> = new Set([
 /** Package tools with paths of their own. */
 const wrapperPaths: ReadonlySet<string> = new Set(wrapperTools.flatMap(({ paths = [] }) => paths));
 
-/** The dynamic linker by its links and by its file; executed directly, it runs its argument. */
+/** The dynamic linker, by its links and its file. If it is executed directly, it runs its argument. */
 const dynamicLinker =
   /^\/(?:usr\/)?lib(?:32|64|x32)?\/(?:[\w-]+\/)?(?:ld(?:-linux[\w-]*|64)?|ld-musl-\w+|ld-[\d.]+)\.so(?:\.\d+)?$/;
 const linkerOptionsWithValue = new Set(
@@ -52,7 +54,7 @@ const loginDaemons: readonly (readonly [kind: LoginKind, names: ReadonlySet<stri
   ],
 ];
 
-/** Parts of a script's path that are new each time: with them in its name, the initiator would be new each time, too. */
+/** Parts of a script's path that change with each run: with them in its name, every run would have a new initiator. */
 const changingNames: readonly (readonly [RegExp, string])[] = [
   [/(?<=\/ansible-tmp-)[\d.-]+(?=\/)/, '*'],
   [/(?<=\/rpm-tmp\.)\w{6}$/, '*'],
@@ -60,43 +62,49 @@ const changingNames: readonly (readonly [RegExp, string])[] = [
   [/(?<=\/tmp\.)[A-Za-z0-9]{10}(?=\/|$)/, '*'],
 ];
 
-/** `stepparent.initiator.executable` as it is compared: with `*` for what is new each time. */
+/** `stepparent.initiator.executable` in the form that is compared: with `*` for the parts that change with each run. */
 export const stableExecutable = (file: string): string =>
   changingNames.reduce((name, [pattern, by]) => name.replace(pattern, by), file);
 
-/** `stepparent.initiator.origin` in the same way. */
+/** `stepparent.initiator.origin` in the form that is compared. */
 export const stableOrigin = (origin: string): string =>
   origin.replace(/(?<=^(?:user )?unit )\S+/, (unit) => stableUnit(unit));
 
-/** Whether an origin can be written so: what `originOf` gives. */
+/** Whether the text has the form of an origin that `originOf` returns. */
 export const isOrigin = (text: string): boolean =>
   /^(?:container|init|cron|unit \S+|user unit \S+ of .+|\S+ as .+)$/s.test(text);
 
-/** An initiator's executable or origin without the stars that can stand there, and without a unit's name. */
+/**
+ * An initiator's executable or origin without the `*` that `stableExecutable` and `stableOrigin` write, and without the
+ * name of a unit.
+ */
 export const withoutStableStars = (text: string): string =>
   text.replace(/(?<=\/ansible-tmp-)\*(?=\/)|(?<=\/rpm-tmp\.)\*$|(?<=\/tmp\.)\*(?=\/|$)|(?<=^(?:user )?unit )\S+/g, '');
 
-/** A longer one is no path (PATH_MAX). */
+/** PATH_MAX: a longer text is not a path. */
 const maxPathBytes = 4096;
-/** `ld.so ld.so ...` and the like: what is nested more deeply is taken as it stands. */
+/**
+ * Depth to which commands such as `ld.so ld.so ...` are resolved; below it the program counts as the command line names
+ * it.
+ */
 const maxNested = 4;
 
-/** What was found, or why not. */
+/** The initiator, or why it was not found. */
 export interface FoundInitiator {
   initiator?: InitiatorFields;
-  /** By ECS name. */
+  /** Reasons by field name. */
   unobserved: Record<string, UnobservedReason>;
   inferred: Record<string, InferredBasis>;
 }
 
-/** The part of an event from which its initiator is found. */
+/** The part of an event that its initiator is derived from. */
 export type InitiatedEvent = Pick<StepparentEvent, 'process' | 'container'> & {
   stepparent: Pick<StepparentEvent['stepparent'], 'lineage' | 'login_user' | 'systemd' | 'truncated'>;
 };
 
 const field = 'stepparent.initiator';
 
-/** Undefined: the event has no process. Reads nothing: all is concluded from the event. */
+/** Finds the initiator from the event, without reading the host. Undefined: the event has no process. */
 export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined {
   if (event.process === undefined) return undefined;
   const lineage = event.stepparent.lineage ?? [];
@@ -105,7 +113,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
     found.unobserved[field] = reason;
     return found;
   };
-  /** The programs of the ancestors so far: all but the last are wrappers. */
+  /** The programs of the ancestors that were checked so far: all but the last are wrappers. */
   const programs: Program[] = [];
 
   const first = lineage.findIndex((step) => {
@@ -118,7 +126,7 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   if (first === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
     return unobserved('only_wrappers');
   }
-  // A service manager runs what a unit says: then the initiator is the first program of the unit.
+  // A service manager only runs the command of a unit, so the initiator is the first program of that unit.
   const isTopmost = seen > 0 && (first === -1 || isServiceManager(lineage[first]));
   const index = isTopmost ? seen - 1 : seen;
   const step = lineage[index];
@@ -147,23 +155,23 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
 interface Program {
   /** Undefined: not observed. */
   path: string | undefined;
-  /** It is a wrapper: it only does what its own parent says. */
+  /** The program is a wrapper: it only runs the command that its parent names. */
   wraps: boolean;
-  /** Why that is a conclusion. */
+  /** Why the path is inferred. */
   uncertainty?: InferredBasis;
 }
 
 const isWrapper = (file: string): boolean =>
   wrapperPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
 
-/** What was found of an ancestor. */
+/** The program of an ancestor and whether it is a login daemon. */
 interface Ancestor {
   program: Program;
-  /** The kind of login daemon that it is. */
+  /** Undefined: the program is not a login daemon. */
   login: LoginKind | undefined;
 }
 
-/** Steps are the same objects in event after event. */
+/** Events of one process share the objects of their lineage. */
 const ancestors = new WeakMap<LineageStep, Ancestor>();
 
 function ancestorOf(step: LineageStep): Ancestor {
@@ -203,17 +211,17 @@ function findProgram({ executable, args, working_directory: directory }: Lineage
     }
     file = path.resolve(directory ?? '/', next);
     line = rest;
-    // Only the script's name decides from here on, not its interpreter.
+    // From here on only the path of the script decides, not its interpreter.
     if (!isLinker) return { path: file, wraps: isWrapper(file) };
   }
   return { path: file, wraps: false };
 }
 
-/** Not one without a file: `bash <(curl ...)` gives bash /dev/fd/63. */
+/** Excludes a pipe in place of a file: `bash <(curl ...)` passes /dev/fd/63 to bash. */
 const isPath = (text: string): boolean =>
   text !== '' && Buffer.byteLength(text) < maxPathBytes && !/^\/(?:dev\/(?:fd\/|std)|proc\/)/.test(text);
 
-/** What the dynamic linker runs, with its arguments (ld.so(8)). */
+/** The command that the dynamic linker runs, with its arguments (ld.so(8)). */
 function afterLinker(args: readonly string[]): readonly string[] {
   let index = 1;
   while (args[index]?.startsWith('--')) index += linkerOptionsWithValue.has(args[index] ?? '') ? 2 : 1;
@@ -223,11 +231,14 @@ function afterLinker(args: readonly string[]): readonly string[] {
 const isServiceManager = (step: LineageStep | undefined): boolean =>
   step !== undefined && (step.pid === 1 || /^(?:\/usr)?\/lib\/systemd\/systemd$/.test(step.executable ?? ''));
 
-/** Where the initiator came from. Undefined: nothing was observed that shows it. */
+/**
+ * Where the initiator came from, such as `ssh as alice` or `unit cron.service`. Undefined: neither user nor unit was
+ * observed.
+ */
 function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index: number): string | undefined {
   const { systemd, login_user } = event.stepparent;
   if (event.container !== undefined) return 'container';
-  // Below the initiator there are wrappers only, and a login daemon is none.
+  // Every program below the initiator is a wrapper, and a login daemon is not a wrapper.
   const above = lineage.findIndex((step) => ancestorOf(step).login !== undefined);
   const kind = lineage[above] && ancestorOf(lineage[above]).login;
   if (kind === 'cron') return kind;
@@ -249,7 +260,7 @@ function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index:
 const userText = (user: { id?: unknown; name?: unknown } | undefined): string | undefined =>
   user?.name !== undefined ? String(user.name) : user?.id === undefined ? undefined : `uid ${user.id}`;
 
-/** The unit without what is new in it each time: numbers of runs, connections and processes become `*`. */
+/** The unit's name with `*` for the parts that change with each run: numbers of runs, connections and processes. */
 function stableUnit(unit: string): string {
   const uuidOrHash = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}/g;
   const stable = unit

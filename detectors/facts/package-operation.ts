@@ -14,11 +14,11 @@ const parsers: Readonly<Record<string, (args: readonly string[]) => Command | un
 const packagesKept = 64;
 
 /**
- * The package operation that `args` (argv[0] included) ask of the tool `name`; undefined when it is neither dpkg nor rpm.
- * The caller decides the name from the program that ran, not from argv[0]. A command line that the tool refuses, or
- * answers with help, is `other` with no packages. Where releases differ, the reading that changes packages is taken.
- * For queries and verifications `packages` holds the operands, whatever they name. Only the arguments are read:
- * not the environment, nor options in configuration files and popt aliases of the host's own.
+ * The package operation that `args` (argv[0] included) ask of the tool `name`; undefined when it is neither dpkg nor
+ * rpm. The caller decides the name from the program that ran, not from argv[0]. A command line that the tool rejects,
+ * or answers with its help, is `other` with no packages. Where releases differ, the reading that changes packages
+ * counts. For queries and verifications `packages` holds the operands, whatever they name. Only the arguments are read:
+ * the environment, options in configuration files, and popt aliases that the host defines are not.
  */
 export function parsePackageOperation(name: string, args: readonly string[]): PackageOperation | undefined {
   const parse = Object.hasOwn(parsers, name) ? parsers[name] : undefined;

@@ -8,21 +8,26 @@ type Mode = 'query' | 'verify' | 'install' | 'remove' | 'restore';
 interface RpmOption {
   long?: string;
   short?: string;
-  /** `next`: `--x V`, `--x=V`, `-xV`, `-x V`. `operand`: the next argument that is no option, wherever it stands, if any. */
+  /** `next`: `--x V`, `--x=V`, `-xV`, `-x V`. `operand`: the next argument that is not an option, if there is one. */
   value?: 'next' | 'operand';
-  /** Selects a mode. Query and verify go before all others, then install, remove, restore. */
+  /** Selects a mode. Query and verify take precedence over the others, then install, remove and restore. */
   mode?: Mode;
-  /** What install mode then does. A reinstallation goes before an upgrade, an upgrade before an installation. */
+  /**
+   * The operation of install mode. A reinstallation takes precedence over an upgrade, an upgrade over an installation.
+   */
   installs?: 'install' | 'upgrade' | 'reinstall';
-  /** rpm refuses the option in other modes. */
+  /** rpm rejects the option in other modes. */
   only?: readonly Mode[];
-  /** Two different ones of a group are refused. */
+  /** rpm rejects two different options of one group. */
   group?: 'source' | 'relocation' | 'docs';
-  /** popt replaces rpm by another program, once all arguments are read. */
+  /** popt executes another program in place of rpm, after it has read all arguments. */
   exec?: Operation;
-  /** A popt alias, which differs in three ways: one dash will do, a value is refused never, and is read as one more argument. */
+  /**
+   * A popt alias. It differs in three ways: one dash is enough, popt never rejects a value, and the value is read as
+   * another argument.
+   */
   alias?: true;
-  /** rpm prints something and ends at once. */
+  /** rpm prints a text and exits. */
   ends?: true;
   sets?: 'test' | 'root' | 'database' | 'macro' | 'all';
   accepts?: RegExp;
@@ -113,17 +118,18 @@ function aliases(names: string, rest: RpmOption = {}): RpmOption[] {
 const byShort = new Map(rpmOptions.flatMap((option) => (option.short === undefined ? [] : [[option.short, option]])));
 const byLong = new Map(rpmOptions.flatMap((option) => (option.long === undefined ? [] : [[option.long, option]])));
 
-/** rpm runs under these names too (links to it), and is then in that mode whatever the options say. */
+/** Links to rpm; under these names rpm is always in that mode, whatever the options are. */
 const modesByName: Readonly<Record<string, Mode>> = { rpmquery: 'query', rpmverify: 'verify' };
 
 /** `_dbpath PATH`, as --define takes it. */
 const dbpathMacro = /^%?[_-]dbpath\s+(\S+)/;
 
 /**
- * What rpm does with these arguments (argv[0] included). Undefined: it refuses them, or ends before any mode.
- * Options and operands mix until `--`; short ones bundle; nothing may be abbreviated. `-i` is part of a query or
- * verification when `-q` or `-V` stands anywhere, also after it. -b, -t and --rebuild are unknown to rpm since 4.1:
- * they are rpmbuild's. POSIXLY_CORRECT, which ends the options at the first operand, is ignored.
+ * What rpm does with these arguments (argv[0] included). Undefined: it rejects them, or exits before it has a mode.
+ * Options and operands can be mixed until `--`, short options can be bundled, and no option can be abbreviated. `-i`
+ * belongs to a query or verification if `-q` or `-V` is anywhere on the command line, also after it. rpm since 4.1 does
+ * not know -b, -t and --rebuild, which are rpmbuild's. POSIXLY_CORRECT, which ends the options at the first operand, is
+ * ignored.
  */
 export function parseRpm(args: readonly string[]): Command | undefined {
   const words = args.slice(1);
@@ -134,7 +140,7 @@ export function parseRpm(args: readonly string[]): Command | undefined {
   let root: string | undefined;
   let database: string | undefined;
 
-  // False: rpm refuses, or prints and ends.
+  // False: rpm rejects the option, or prints a text and exits.
   function applyOption(option: RpmOption, value: string | undefined): boolean {
     if (option.ends) return false;
     if (option.value !== undefined && value === undefined) return false;
@@ -168,13 +174,14 @@ export function parseRpm(args: readonly string[]): Command | undefined {
     const poptOnly = long?.alias === true || (long?.exec !== undefined && equals === undefined);
     if (dashes === '--' || poptOnly) {
       if (long === undefined || (long.exec !== undefined && !poptOnly)) return undefined;
-      // An alias puts what it is given among the arguments, where it may be an option or a package.
+      // An alias puts its value among the arguments, where the value may be an option or a package.
       if (long.alias && attached !== undefined && attached !== '') words.unshift(attached);
       const value = long.alias || equals === undefined ? undefined : attached;
       if (!applyOption(long, long.value === undefined ? undefined : (value ?? shiftValue(long)))) return undefined;
       continue;
     }
-    // popt 1.19 refuses a value that nothing takes; earlier ones skip it (long) or the `=` (short) and go on.
+    // popt 1.19 rejects a value for an option that takes none; earlier versions ignore the value (long) or the `=`
+    // (short).
     for (let rest = word.slice(1); rest !== ''; ) {
       const option = byShort.get(rest.charAt(0));
       if (option === undefined) return undefined;

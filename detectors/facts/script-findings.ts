@@ -1,13 +1,13 @@
 // Finds persistence indicators in a script's text, line by line: names with ATT&CK techniques. Hostile text cannot make the search slow.
 
-/** One kind of indicator. A line has it if every pattern matches; with `unless` none of those. */
+/** One kind of indicator. A line has it if every pattern of `all` matches and `unless` does not. */
 interface Sign {
   id: string;
-  /** ATT&CK. */
+  /** ATT&CK id. */
   technique: string;
   all: readonly RegExp[];
   unless?: RegExp;
-  /** Commands that only read or remove a path do not count. */
+  /** Commands that only read or remove a path do not count as a match. */
   acting?: true;
 }
 
@@ -16,29 +16,33 @@ export interface ScriptIndicator {
   technique: string;
   /** From 1. */
   line: number;
-  /** As it stands there, cut. */
+  /** The line as it is in the script, without blanks around it, cut at 160 UTF-16 units. */
   text: string;
 }
 
-/** Only this much of a line is searched: patterns have bounded repetitions, so a line costs a bounded time. */
+/**
+ * The part of a line that is searched. All repetitions in the patterns are bounded, so each line takes a bounded time.
+ */
 const maxLineChars = 4096;
 const maxTextChars = 160;
 const maxFindings = 20;
-/** Most findings of one kind that are reported: the first lines. */
+/** Maximum number of findings of one kind; the first lines are reported. */
 const maxOfOneKind = 3;
 
 const interpreter = String.raw`(?:/\S{0,60}/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]{0,5}|perl|ruby|node|php)\b`;
-/** Not one that is given its code on the command line: what is piped into that is data. */
+/** Excludes an interpreter that has its code on the command line: its standard input is data, not code. */
 const ownCode = String.raw`(?!\s{1,8}-\w{0,4}c\b)(?<!(?:python[\d.]{0,5}|perl|ruby|node|php)(?=\s{1,8}-\w{0,4}[em]))`;
 const pipedToInterpreter = new RegExp(
   String.raw`\|\s{0,8}(?:sudo\s{1,8}|env\s{1,8}|exec\s{1,8})?${interpreter}${ownCode}`,
 );
-/** A command's name where one stands: at the beginning, after an operator, or behind a path. */
+/**
+ * A command's name where a command can begin: at the start of the line, after a blank or an operator, or after a path.
+ */
 const command = (names: string, after = String.raw`(?=\s|$|;)`): RegExp =>
   new RegExp(String.raw`(?:^|[\s;&|(){}\x60"'/])(?:${names})${after}`);
 /** Programs that edit files in place. */
 const inPlace = String.raw`\b(?:sed|perl)(?=\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,4}i|-in-place))`;
-/** Not one that makes directories. */
+/** The command install, unless it creates directories. */
 const install = String.raw`install(?!\s(?:[^;&|]{0,80}\s)?-(?:[A-Za-z]{0,3}d|-directory))`;
 /** A write to a path: a redirection, a program with the path as its output option, or a program that writes to its last argument. */
 const writesTo = (pathPattern: RegExp): readonly RegExp[] => [
@@ -47,7 +51,7 @@ const writesTo = (pathPattern: RegExp): readonly RegExp[] => [
     [
       redirection('>{1,2}', pathPattern),
       String.raw`\b(?:tee|dd|curl|wget)\b[^;&|]{0,400}?(?:${pathPattern.source})`,
-      // What is edited stands behind the program of the edit, which may have any sign.
+      // The file is named after the editing commands, which may contain any character.
       `${inPlace}.{0,400}?(?:${pathPattern.source})`,
       String.raw`\bgpg2?\b[^;&|]{0,400}?\s(?:-o|--output)[\s=]{0,8}["']?[^\s;&|]{0,200}?(?:${pathPattern.source})`,
       String.raw`\b(?:cp|mv|ln|${install}|rsync)\b[^;&|]{0,400}?(?:${pathPattern.source})[^\s;&|]{0,200}\s{0,8}(?:$|[;&|<>()#]|\d>)`,
@@ -55,24 +59,27 @@ const writesTo = (pathPattern: RegExp): readonly RegExp[] => [
     ].join('|'),
   ),
 ];
-/** Files of the directory with such an end, or the directory itself, into which they are put. */
+/** Files in the directory whose names end so, or the directory itself as a target. */
 const filesIn = (directory: RegExp, end: RegExp): RegExp =>
   new RegExp(String.raw`${directory.source}(?:/[^\s"']{0,120}${end.source}|/?(?=["']?(?:[\s;&|)]|$)))`);
 const redirection = (sign: string, target: RegExp): string =>
   String.raw`(?<!>)${sign}(?!>)\|?\s{0,8}["']?[^\s;&|<>]{0,200}?(?:${target.source})`;
-/** Only asks whether there is such a program. */
+/** A check whether a program exists. */
 const existenceCheck = /\b(?:command\s{1,8}-[vV]|which|type|hash|whereis)\s/;
-/** Tests, removals and comparisons of a file leave it alone; what their output goes to is another matter. */
+/**
+ * Tests, removals and comparisons, which do not write the file that they name. The target of a redirection is not part
+ * of the match.
+ */
 const readOnlyCommand =
   /(^|[;&|{(]|\b(?:then|do|else|if|elif|while)\b)\s{0,200}(?:!\s{0,8})?(?:\[|test\s|rm\s|rmdir\s|grep\s|dpkg-|ucf|rm_conffile|mv_conffile|cmp\s|stat\s|readlink\s)[^;&|>]{0,4096}/g;
-/** Text that is printed, and goes nowhere else. */
+/** A line that only prints text, without a redirection, pipe or substitution. */
 const printOnlyLine = /^\s{0,200}(?:echo|printf)\s(?:[^;&|<>\x60$]|\$(?!\()){0,4096}$/;
 
 const logs = /\/var\/log\/(?:auth\.log|secure|syslog|messages|wtmp|btmp|lastlog|audit|dpkg\.log|journal|apt\/)/;
 
 const options = String.raw`(?:-\S{1,40}\s{1,8}){0,6}`;
 
-/** In the order in which they are reported for a line. */
+/** In the order in which the indicators of one line are reported. */
 const signs: readonly Sign[] = [
   {
     id: 'detached-process',
@@ -83,7 +90,7 @@ const signs: readonly Sign[] = [
   {
     id: 'detached-process',
     technique: 'T1564.011',
-    // Sent into the background with its output thrown away.
+    // The command runs in the background and its output is discarded.
     all: [/>\s{0,8}\/dev\/null/, /(?:^|[^&>|<])&\s{0,40}\)?\s{0,40}(?:$|;|#|exit\b|disown\b)/],
   },
   { id: 'network-device', technique: 'T1059.004', all: [/\/dev\/(?:tcp|udp)\//] },
@@ -254,7 +261,7 @@ const signs: readonly Sign[] = [
     acting: true,
   },
   {
-    // Where packages come from, and whose signature is good for them.
+    // The sources of packages, and the keys that verify them.
     id: 'package-source',
     technique: 'T1195.002',
     all: writesTo(
@@ -289,7 +296,7 @@ const signs: readonly Sign[] = [
     ],
   },
   {
-    // Configuration of the package tools, hooks among it.
+    // The configuration of package tools, including hooks.
     id: 'package-tool-configuration',
     technique: 'T1546.016',
     all: writesTo(
@@ -301,7 +308,7 @@ const signs: readonly Sign[] = [
 
 const comment = /^\s{0,200}#(?!!)/;
 
-/** What the script has, in the order of its lines: at most twenty. `text` is as it stands there, cut: escape it to show it. */
+/** The indicators in a script, in the order of its lines, at most twenty. `text` is not escaped. */
 export function findingsOf(script: string): ScriptIndicator[] {
   const findings: ScriptIndicator[] = [];
   const counts = new Map<string, number>();

@@ -1,4 +1,5 @@
-// Decides the state of a package's script: known, first, changed or unowned. Pure: from the observation and what was seen before.
+// Decides the state of a package's script: known, first, changed or unowned. Pure: only the observation and the memory
+// decide.
 
 import type { ScriptFields, StepparentEvent } from '../../collectors/event/event.ts';
 import type { Notes } from '../../collectors/event/notes.ts';
@@ -6,7 +7,7 @@ import type { ScriptObservation } from '../../collectors/packages/script-observe
 import { findingsOf } from './script-findings.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
-/** A script in its slot; '' where something is not known. */
+/** The place of a script: one phase of one version of a package. '' for a value that is not known. */
 export interface ScriptSlot {
   package: string;
   version: string;
@@ -17,11 +18,14 @@ export interface ScriptSlot {
 export interface SeenScript extends ScriptSlot {
   sha256: string;
   path: string;
-  /** What it was when it was first seen in this slot; '' where that is not known. */
+  /** The script's state when it was first seen in this slot; '' if that is not known. */
   state: 'first' | 'changed' | 'unowned' | '';
-  /** How it came to be known: the first pass over what was there, a package manager's own installation, any other change, a run. */
+  /**
+   * How the script was first seen: in the first scan of installed scripts, at an installation by a package manager, at
+   * another change, or when it ran.
+   */
   origin: 'baseline' | 'dpkg' | 'rpm' | 'change' | 'exec';
-  /** Of the whole script; `content` may be less. */
+  /** Size of the whole script; `content` may be shorter. */
   sizeBytes: number;
   content: Buffer;
 }
@@ -29,9 +33,9 @@ export interface SeenScript extends ScriptSlot {
 /** A content that a slot has had. */
 export type PastScript = Pick<SeenScript, 'sha256' | 'state' | 'content'>;
 
-/** What was seen before. */
+/** The scripts that were seen before. */
 export interface ScriptMemory {
-  /** The contents that the slot has had and that were judged, the latest first. */
+  /** The judged contents of the slot, newest first. */
   scriptsOf(slot: ScriptSlot): readonly PastScript[];
   /** Whether any script of that version was known before the agent started. */
   versionKnown(packageName: string, version: string): boolean;
@@ -48,8 +52,8 @@ const maxDiffChars = 4096;
 const stateField = 'stepparent.script.state';
 
 /**
- * `past`: what this version has had in this slot. `outside`: it was not put there by dpkg's own installation. A content that was
- * `changed` when it was first seen keeps that state.
+ * The state of a content. `past`: the contents of the slot so far. `outside`: the script was not written by dpkg's own
+ * installation. A content that was `changed` when it was first seen keeps that state.
  */
 export function stateOfScript(
   sha256: string,
@@ -61,7 +65,7 @@ export function stateOfScript(
   return past.length > 0 || outside ? 'changed' : 'first';
 }
 
-/** Whether `judgeScript` says `known`. Asked again and again while a run waits, so it reads no content. */
+/** Whether `judgeScript` would return `known`. It is called repeatedly while a run waits, so it reads no content. */
 export function isKnownScript(
   { content, package: name = '', phase = '', version, inPlace }: ScriptObservation,
   memory: Pick<ScriptMemory, 'scriptsOf'>,
@@ -80,9 +84,9 @@ export function judgeScript(observation: ScriptObservation, memory: ScriptMemory
   return judgeName(observation, memory);
 }
 
-/** By content: one script is unpacked, put in its place and run within moments. */
+/** Findings by SHA-256: a script is unpacked, moved to its place and run within a short time. */
 const knownFindings = new Map<string, ReturnType<typeof findingsOf>>();
-/** Each may keep its whole script in memory. */
+/** Each entry may keep its whole script in memory. */
 const maxKnownFindings = 64;
 
 function findingsIn(sha256: string, text: string): ReturnType<typeof findingsOf> {
@@ -148,7 +152,7 @@ function judgeContent(
   return { fields, notes, seen };
 }
 
-/** Of a script that was gone too soon, or is too large, its name and its writer are enough for a state. */
+/** The state by name and writer, for a script that was removed before it could be read or is too large. */
 function judgeName(observation: ScriptObservation, memory: ScriptMemory): ScriptVerdict {
   const { package: name = '', version: found, outside, isBetween } = observation;
   const none: ScriptVerdict = { fields: {}, notes: {}, seen: undefined };
@@ -163,7 +167,7 @@ function judgeName(observation: ScriptObservation, memory: ScriptMemory): Script
   };
 }
 
-/** The event with what was found out of its script. */
+/** The event with the fields and notes of its script. */
 export function withScript(event: StepparentEvent, { fields, notes }: ScriptVerdict): StepparentEvent {
   const { stepparent } = event;
   const merged: StepparentEvent['stepparent'] = { ...stepparent };

@@ -1,4 +1,4 @@
-// Decides whether a term is on a known-terms list and really is what its path says.
+// Decides whether a term is on a known-terms list, and whether the process really runs the program of that path.
 
 import type { PackageTools } from '../../collectors/packages/package-tools.ts';
 import type { ObservedExec } from '../../collectors/process/observe-exec.ts';
@@ -7,7 +7,9 @@ import type { KnownTerm } from '../rules/known-terms.ts';
 import type { Verdict } from '../rules/rule.ts';
 import { findInitiator } from './initiator.ts';
 
-/** `unverified`: the path is listed, but the process could not be shown to run the distribution's own file of that path. */
+/**
+ * `unverified`: the path is listed, but it is not proven that the process runs the distribution's file of that path.
+ */
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
 
 export interface TermClassifier {
@@ -15,12 +17,12 @@ export interface TermClassifier {
 }
 
 interface TermClassifierDeps {
-  /** The lists that count now. */
+  /** The lists of the current configuration. */
   lists(): ReadonlyMap<string, readonly KnownTerm[]>;
   tools: Pick<PackageTools, 'isGenuine'>;
 }
 
-/** Which process of an event a rule's first term names: the number of steps above the one it is about. */
+/** The process that a rule's first term names, as the number of steps above the event's process. */
 const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | undefined>> = {
   'process.executable': () => 0,
   'process.parent.executable': () => 1,
@@ -30,7 +32,10 @@ const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | und
   },
 };
 
-/** The process has executed another program since it forked the child: its present program did not start the child. */
+/**
+ * Whether the process has executed another program since it forked the child, so that its present program did not start
+ * the child.
+ */
 const reexecedSinceFork = (process: ProcessSnapshot, child: ProcessSnapshot | undefined): boolean =>
   process.entry === child?.entry.parent &&
   child.entry.parentImageAtFork !== undefined &&

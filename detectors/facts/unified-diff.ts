@@ -1,15 +1,16 @@
 // The unified diff of two texts (diff(1)), within bounds.
 
-// Not the whole package: that takes 1.6 MB of memory more.
+// The whole package would take 1.6 MB more memory.
 import { createPatch, OMIT_HEADERS } from 'diff/lib/patch/create.js';
 
-/** Bounds of the search for the shortest diff: its work grows with their product, and stays below 20 ms. */
+/** Bounds of the search for the shortest diff. Its time grows with their product and stays below 20 ms. */
 const maxLines = 20_000;
 const maxEdits = 500;
 
 /**
- * Without the headers that name the files; cut at `maxChars` UTF-16 units, and `cut` says so. '' where nothing differs. Texts of more
- * lines, or with more lines removed and added, than the bounds allow are one hunk: all from the first line that differs to the last.
+ * The diff without the headers that name the files. It is cut at `maxChars` UTF-16 units, and `cut` is true then. '' if
+ * the texts are equal. If the texts exceed the bounds, the diff is one hunk from the first line that differs to the
+ * last.
  */
 export function unifiedDiff(before: string, after: string, maxChars: number): { text: string; cut: boolean } {
   if (before === after) return { text: '', cut: false };
@@ -21,7 +22,7 @@ export function unifiedDiff(before: string, after: string, maxChars: number): { 
   return { text: text.slice(0, maxChars), cut: text.length > maxChars };
 }
 
-/** Without context. */
+/** One hunk without context lines. */
 function singleHunk(oldLines: readonly string[], newLines: readonly string[]): string {
   const shorter = Math.min(oldLines.length, newLines.length);
   let start = 0;

@@ -1,8 +1,11 @@
-// The type of a loaded hunt: a query that people run, and the agent on a schedule.
+// The type of a loaded hunt: a query that the agent runs on a schedule and people run by hand.
 
 import type { Threat } from '../rules/rule.ts';
 
-/** What a hunt asks: stored events, alerts (also those of other hosts, from journals), or this host as it is now. */
+/**
+ * The source of a hunt's rows: stored events, alerts (also those of other hosts, from journals), or the present state
+ * of this host.
+ */
 type HuntSource = 'events' | 'alerts' | 'host';
 
 export interface Hunt {
@@ -10,22 +13,25 @@ export interface Hunt {
   id: string;
   name: string;
   description: string;
-  /** How to go on from a row, Markdown. */
+  /** How to investigate a row, Markdown. */
   note: string;
   source: HuntSource;
   /** The language of `query`. */
   language: 'sql' | 'esql';
-  /** As the file has it. */
+  /** The query as the file has it. */
   query: string;
-  /** The statement that runs, which only reads. `:since` in it is the beginning of the window, in milliseconds since 1970. */
+  /**
+   * The SQL statement that runs; it is read-only. `:since` in it is the start of the window, in milliseconds since
+   * 1970.
+   */
   sql: string;
-  /** How far back `:since` is by default. */
+  /** Length of the window when the command line gives none. */
   windowMs: number;
-  /** Rows that a person is shown. */
+  /** Maximum number of rows that the command shows. */
   limit: number;
-  /** The columns that make a row the same row when the hunt runs again. */
+  /** The columns that identify a row from one run of the hunt to the next. */
   identity: readonly string[];
-  /** Undefined: rows are only printed by the command, and never reported as findings. */
+  /** Undefined: the command prints the rows, and the agent never reports them as findings. */
   finding: HuntFinding | undefined;
   threat: readonly Threat[];
   references: readonly string[];
@@ -40,16 +46,16 @@ interface HuntFinding {
   what: string | undefined;
   /** Why the row is worth attention: one clause, with `{column}` filled in. */
   reason: string;
-  /** A condition over the row's columns: rows for which it holds are expected and not reported. */
+  /** An SQL condition over the row's columns: rows for which it holds are expected and not reported. */
   unless: string | undefined;
 }
 
-/** The id under which a hunt's findings stand among alerts and in the baseline. */
+/** The rule id of a hunt's findings in alerts and in the baseline. */
 export const huntRuleId = (huntId: string): string => `hunt:${huntId}`;
 
-/** The statement for the rows that are reported: without the expected ones. */
+/** The statement for the rows that the agent reports: all but the expected ones. */
 export function findingSql({ sql, finding }: Hunt): string {
-  // On lines of their own: the statement may end in a comment.
+  // The statement is on lines of its own, because it may end in a comment.
   const rows = `SELECT * FROM (\n${sql}\n)`;
   return finding?.unless === undefined ? rows : `${rows} WHERE NOT coalesce((\n${finding.unless}\n), 0)`;
 }

@@ -1,6 +1,9 @@
 // Case folding for the comparisons of queries that ignore case.
 
-/** Lower case, never changing the length, so that positions in the folded text are positions in the text. A capital whose small form is longer (İ) stays as it is. */
+/**
+ * Lower case of the same length, so that positions in the folded text are positions in the text. A capital letter whose
+ * lower case is longer (İ) does not change.
+ */
 export function foldCase(text: string): string {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;

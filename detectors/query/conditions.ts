@@ -31,10 +31,10 @@ export function or(conditions: readonly Predicate[]): Predicate {
   return any;
 }
 
-/** What is known of a field: its value, or that it is absent (`{ value: undefined }`); undefined: it may be anything. */
+/** The known value of a field, with `{ value: undefined }` for an absent one. Undefined: the value is unknown. */
 export type KnownField = (field: string) => { value: FieldValue } | undefined;
 
-/** `fields` are those that decide it; none where it is open. */
+/** `fields` are the fields that decide the result; empty while it is open. */
 export interface Outcome {
   result: 'true' | 'false' | 'open';
   fields: ReadonlySet<string>;
@@ -42,7 +42,10 @@ export interface Outcome {
 
 const open: Outcome = { result: 'open', fields: new Set() };
 
-/** The result for every event of which only this much is known. Conditions that are open are taken one by one: `a and not a` is open. */
+/**
+ * The result of a condition for every event with these known fields. Open conditions are not combined: `a and not a` is
+ * open.
+ */
 export function outcomeOf(condition: Predicate, known: KnownField): Outcome {
   const { joined } = condition;
   if (joined === undefined) return outcomeOfTest(condition, known);
@@ -61,7 +64,10 @@ export function outcomeOf(condition: Predicate, known: KnownField): Outcome {
 const union = (outcomes: readonly Outcome[]): ReadonlySet<string> =>
   new Set(outcomes.flatMap(({ fields }) => [...fields]));
 
-/** A test reads the same fields whenever these have the same values: if all that it read are known, so is what it says. */
+/**
+ * The result of a test. A test is a function of the fields that it reads: if all of them are known, the result is
+ * known.
+ */
 function outcomeOfTest(test: Predicate, known: KnownField): Outcome {
   const isAbsent = (field: string): boolean => {
     const found = known(field);

@@ -5,13 +5,16 @@ import { not } from './conditions.ts';
 import { orderOf, type Scalar, textOf } from './field-values.ts';
 import type { Predicate } from './query.ts';
 
-/** The static type; a field's is `any`, as only an event shows it. */
+/** The static type. A field has the type `any`, because only the event determines it. */
 type EqlType = 'string' | 'number' | 'boolean' | 'null' | 'any';
 
 /** undefined is EQL's null. */
 export type Evaluate = (read: FieldReader) => FieldValue;
 
-/** A comparison as a value: null when there is nothing to compare. As a condition it then fails, so that its negation holds. */
+/**
+ * A comparison as a value: null when there is nothing to compare. As a condition it is then false, and its negation
+ * true.
+ */
 type Comparison = (read: FieldReader) => boolean | undefined;
 
 export interface Expression {
@@ -19,20 +22,23 @@ export interface Expression {
   /** Offsets in the source. */
   start: number;
   end: number;
-  /** Levels of operators and functions beneath this one: bounds the stack that evaluation takes. */
+  /** Levels of operators and functions below this one, which bound the stack depth of an evaluation. */
   depth: number;
-  /** The value, when the query writes it out. */
+  /** The value of a literal. */
   literal?: Scalar;
-  /** A number that is a float whatever its value: `/` by it does not truncate. */
+  /** Whether a number is a float whatever its value: division by it does not truncate. */
   float: boolean;
-  /** Fields without any of which the value is null. */
+  /** Required fields: if one of them is absent, the value is null. */
   needs: readonly string[];
   evaluate: Evaluate;
   /** Set for type `boolean`: whether the value is true. */
   condition?: Predicate;
 }
 
-/** Of an expression with several values on the right of a comparison, this many are compared: two hostile lists must not multiply. */
+/**
+ * Maximum number of values of the right side of a comparison that are compared, so that two hostile lists do not
+ * multiply.
+ */
 const maxPairedValues = 256;
 
 /** The expression as a condition; only for types `boolean` and `any` (true when a value is `true`). */
@@ -46,7 +52,7 @@ export function asCondition(expression: Expression): Predicate {
   );
 }
 
-/** `needs`: fields without any of which the value is null. */
+/** The condition that the value is true. `needs`: if one of these fields is absent, the value is null. */
 export function whenTrue(evaluate: Evaluate, needs: readonly string[]): Predicate {
   const condition: Predicate = (read) => evaluate(read) === true;
   condition.needs = needs;
@@ -65,8 +71,9 @@ export function testing({ evaluate }: Expression, test: (one: Scalar) => boolean
 }
 
 /**
- * Equality, case-sensitive. A number or boolean equals a string that writes it as EQL does (`user.id == 0` for "0"), as in a keyword index.
- * Against a `null` written out this is a test for absence; a condition against `true` or `false` is the condition or its negation.
+ * Equality, case-sensitive. A number or boolean equals a string that writes it as EQL does (`user.id == 0` for "0"), as
+ * in a keyword index. Equality with a literal `null` is a test for absence. Equality of a condition with a literal
+ * `true` or `false` is the condition or its negation.
  */
 export function equality(left: Expression, right: Expression): Comparison {
   const { evaluate, condition } = left;
@@ -79,12 +86,12 @@ export function equality(left: Expression, right: Expression): Comparison {
   return testing(left, (one) => one === literal || (typeof one !== typeof literal && textOf(one) === text));
 }
 
-/** Whether any value of the left equals any of the items'. */
+/** Whether any value of the left side equals any value of the items. */
 export function containment(left: Expression, items: readonly Expression[]): Comparison {
   return pairing(left, items, (a, b) => a === b || (typeof a !== typeof b && textOf(a) === textOf(b)));
 }
 
-/** `<`, `<=`, `>`, `>=`, by `orderOf`; false where two values cannot be ordered. */
+/** `<`, `<=`, `>`, `>=`, by `orderOf`; false if two values cannot be ordered. */
 export function ordering(left: Expression, right: Expression, test: (order: number) => boolean): Comparison {
   const compare = (a: Scalar, b: Scalar): boolean => {
     const order = orderOf(a, b);
@@ -94,7 +101,7 @@ export function ordering(left: Expression, right: Expression, test: (order: numb
   return literal === undefined ? pairing(left, [right], compare) : testing(left, (one) => compare(one, literal));
 }
 
-/** Any value of the left against any of the items'. The left is evaluated once, however many items there are. */
+/** A test of any value of the left side with any value of the items. The left side is evaluated once. */
 function pairing(left: Expression, items: readonly Expression[], test: (a: Scalar, b: Scalar) => boolean): Comparison {
   return (read) => {
     const others = items.flatMap(({ evaluate }) => {
@@ -118,8 +125,8 @@ const operations: Readonly<Record<ArithmeticOperator, (a: number, b: number, exa
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';
 
 /**
- * Arithmetic: null when either side is no number or the result not finite (division by zero). The division of two integers truncates
- * toward zero, as Elasticsearch's does; a float written in the query (`4.0`) makes its side a float.
+ * Arithmetic. Null if either side is not a number or the result is not finite (division by zero). The division of two
+ * integers truncates toward zero, as Elasticsearch's does; a float literal (`4.0`) makes its side a float.
  */
 export function arithmetic(operator: ArithmeticOperator, left: Expression, right: Expression): Evaluate {
   const operation = operations[operator];
@@ -132,8 +139,8 @@ export function arithmetic(operator: ArithmeticOperator, left: Expression, right
 }
 
 /**
- * Applies a function to its arguments; null when any is null. The first argument with several values is taken value by value and gives
- * several results; of any further one only the first value counts, so that lists do not multiply.
+ * Applies a function to its arguments; null when any is null. If the first argument has several values, each gives a
+ * result. Of any other argument only the first value counts, so that lists do not multiply.
  */
 export function overArguments(
   parameters: readonly Evaluate[],

@@ -1,4 +1,4 @@
-// EQL's functions: what each takes, gives, and does. Facts from Elastic's EQL function reference.
+// EQL's functions: parameters, result and implementation of each. Source: Elastic's EQL function reference.
 
 import { BlockList, isIP } from 'node:net';
 import { foldCase } from './case-folding.ts';
@@ -9,26 +9,29 @@ import { compileWildcard, parseWildcard } from './wildcard.ts';
 export interface EqlParameter {
   name: string;
   type: 'string' | 'number' | 'boolean' | 'any';
-  /** Must be written out in the query (`null` too), and is known when the function is bound. */
+  /** The argument must be a literal (`null` included), and is known when the function is bound. */
   literal?: true;
 }
 
-/** What a written-out argument may be; `null` as such. */
+/** A literal argument; `null` for a literal null. */
 export type LiteralArgument = Scalar | null;
 
 export interface EqlFunction {
   name: string;
   parameters: readonly EqlParameter[];
-  /** The first this many parameters must be given. */
+  /** Number of parameters that are required. */
   required: number;
   /** The last parameter may be repeated. */
   repeats?: true;
   returns: 'string' | 'number' | 'boolean';
-  /** There is a variant `name~` that ignores case; the parameters at these places are folded before they are given. */
+  /**
+   * The function has a variant `name~` that ignores case. Before the call the arguments with these indices are folded.
+   */
   foldable?: readonly number[];
   /**
-   * Prepares a call. `literals` are the arguments of literal parameters, in order. The function that is returned gets the other arguments,
-   * never null and of the right type; what it returns may be undefined, EQL's null. `fail` refuses literal number `index` and throws.
+   * Prepares a call. `literals` are the arguments of literal parameters, in order. The returned function gets the other
+   * arguments, which are never null and of the right type. It returns undefined for EQL's null. `fail` rejects the
+   * literal with that `index` and throws.
    */
   bind: (
     literals: readonly LiteralArgument[],
@@ -39,7 +42,7 @@ export interface EqlFunction {
 
 const text = (name: string): EqlParameter => ({ name, type: 'string' });
 
-/** A function of strings that needs nothing prepared. */
+/** A function of strings that has no literal parameters. */
 const ofStrings =
   (apply: (source: string, other: string) => Scalar | undefined): EqlFunction['bind'] =>
   () =>
@@ -148,7 +151,7 @@ export const eqlFunctions: readonly EqlFunction[] = [
     required: 2,
     returns: 'boolean',
     foldable: [0, 1],
-    // The empty string is contained in nothing, not even in itself: so the reference has it.
+    // According to the reference no string contains the empty string, not even the empty string itself.
     bind: ofStrings((source, substring) => substring !== '' && source.includes(substring)),
   },
   {
@@ -178,7 +181,7 @@ export const eqlFunctions: readonly EqlFunction[] = [
   },
 ];
 
-/** An empty boundary gives the whole source, a boundary that is not there the empty string: as Elasticsearch does. */
+/** As in Elasticsearch, an empty boundary gives the whole source, and a missing boundary the empty string. */
 function between(source: string, left: string, right: string, greedy: boolean, ignoreCase: boolean): string {
   if (left === '' || right === '') return source;
   const searched = ignoreCase ? foldCase(source) : source;
@@ -207,8 +210,9 @@ function toNumber(source: string, base: number | undefined): number | undefined 
 }
 
 /**
- * Adds a block, or a bare address as a block of its own, as Elasticsearch does. There an IPv4 address mapped to IPv6 is the IPv4 address,
- * and a block of such ones is refused: its length could be meant for either.
+ * Adds a block, or an address as a block of its own, as Elasticsearch does. An IPv4 address that is mapped to IPv6
+ * counts as the IPv4 address. A block of mapped addresses is rejected, because its length could refer to either
+ * version.
  */
 function addBlock(list: BlockList, block: string, fail: (reason: string) => never): void {
   const [address = '', length, ...rest] = block.split('/');
@@ -240,7 +244,7 @@ const names = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
 const mapped = new BlockList();
 mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
 
-/** Undefined: the text is no address. One with a zone (`fe80::1%eth0`) is none, as in Elasticsearch. */
+/** Undefined: the text is not an address. As in Elasticsearch, a text with a zone (`fe80::1%eth0`) is not one. */
 function addressVersion(text: string): 'ipv4' | 'ipv6' | undefined {
   const version = text.includes('%') ? 0 : isIP(text);
   return version === 0 ? undefined : version === 6 ? 'ipv6' : 'ipv4';

@@ -50,7 +50,7 @@ export interface EqlToken {
   end: number;
   /** A name with its dots and without backticks; a string's value; else the text as written. */
   text: string;
-  /** Of a fault: what is wrong. */
+  /** The error of a token of kind `fault`. */
   error?: QueryError;
 }
 
@@ -68,8 +68,9 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 };
 
 /**
- * All tokens, the last of kind `end`, or of kind `fault` where text is no token, or a string that EQL no longer has. It is the parser that
- * throws it, when it comes to it: what stands before may be wrong for another reason.
+ * All tokens. The last one is of kind `end`, or of kind `fault` if a text is not a token, or is a string that EQL no
+ * longer has. The parser throws the error when it reaches the fault, because the query may have another error before
+ * it.
  */
 export function tokenizeEql(source: string): EqlToken[] {
   const tokens: EqlToken[] = [];
@@ -136,22 +137,22 @@ function cut(source: string, tokens: EqlToken[]): void {
       continue;
     }
     if (character === "'")
-      throw refuse(1, 'strings in single quotes are no longer EQL: write "…", or """…""" for a raw string');
+      throw refuse(1, 'EQL no longer has strings in single quotes: write "…", or """…""" for a raw string');
     if (character === '?' && /^["']/.test(source.slice(index + 1))) {
-      throw refuse(2, `raw strings with \`?${source[index + 1]}\` are no longer EQL: write """…"""`);
+      throw refuse(2, `EQL no longer has raw strings with \`?${source[index + 1]}\`: write """…"""`);
     }
     const sign = signs.find((one) => source.startsWith(one, index));
     if (sign !== undefined) {
       push(sign, sign.length, sign);
       continue;
     }
-    if (character === '=') throw refuse(1, 'found `=`, which compares nothing: write `==`, or `:` to ignore case');
+    if (character === '=') throw refuse(1, 'found `=`, which is not a comparison: write `==`, or `:` to ignore case');
     if (source.startsWith('![', index)) {
       throw refuse(2, '`![…]` is a part of a `sequence`, and `sequence` queries are not supported yet');
     }
     if (character === '`') throw refuse(1, 'the field name that begins here has no closing backtick');
     const width = (source.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
-    throw refuse(width, `found ${foundText(source, index, index + width)}, which begins nothing in EQL`);
+    throw refuse(width, `found ${foundText(source, index, index + width)}, which is not part of EQL`);
   }
   tokens.push({ kind: 'end', start: index, end: index, text: '' });
 }
@@ -161,7 +162,7 @@ function rawString(source: string, start: number): { text: string; length: numbe
   if (end === -1 || /[\r\n]/.test(source.slice(start, end))) {
     throw errorAt(source, start, start + 3, 'the raw string that begins here has no closing `"""` on its line');
   }
-  // Up to two quotes before the closing three belong to the string.
+  // Up to two quotes before the three closing ones belong to the string.
   for (let extra = 0; extra < 2 && source[end + 3] === '"'; extra++) end++;
   return { text: source.slice(start + 3, end), length: end + 3 - start };
 }
@@ -191,7 +192,7 @@ function quotedString(source: string, start: number): { text: string; length: nu
         source,
         index,
         index + length,
-        `${foundText(source, index, index + length)} is no escape: allowed are \\b \\t \\n \\f \\r \\" \\\\ and \\u{2 to 8 hexadecimal digits of a character}; a raw string """…""" needs none`,
+        `${foundText(source, index, index + length)} is not an escape: allowed are \\b \\t \\n \\f \\r \\" \\\\ and \\u{2 to 8 hexadecimal digits of a character}; a raw string """…""" needs none`,
       );
     }
     text += String.fromCodePoint(codePoint);

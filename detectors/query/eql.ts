@@ -24,17 +24,18 @@ import type { CompiledQuery, Predicate, QueryError } from './query.ts';
 import { errorAt, foundText, maxNesting } from './query-position.ts';
 import { compileWildcard, parseWildcard } from './wildcard.ts';
 
-/** A query over one event. `category` is what `event.category` must contain; undefined for `any`. */
+/** A query over one event. `category` is the required value of `event.category`; undefined for `any`. */
 export type CompiledEql = CompiledQuery & { kind: 'event'; category: string | undefined };
 
 /**
- * Compiles an EQL query. Throws a QueryError with the place at fault.
+ * Compiles an EQL query. Throws a QueryError with the position of the fault.
  *
- * A comparison with an absent field fails, so that its negation holds: what was not observed must not silence a rule, and Elasticsearch
- * finds the same (it negates by must_not). `field == null` asks for absence.
- * A field with several values passes a test when any value does; `!=` and `not in` are the negations of `==` and `in`, so that all
- * values must differ. `==`, `in`, `like`, `regex` and functions are case-sensitive; `:` and all that ends in `~` are not.
- * Sequences, samples, joins and pipes are refused as not supported yet. Facts from Elastic's EQL syntax and function references.
+ * A comparison with an absent field is false, and its negation true: a field that was not observed must not silence a
+ * rule. Elasticsearch returns the same documents (it negates with must_not). `field == null` tests for absence. A field
+ * with several values passes a test if any value does; `!=` and `not in` are the negations of `==` and `in`, so all
+ * values must differ. `==`, `in`, `like`, `regex` and functions are case-sensitive; `:` and operators and functions
+ * with `~` are not. Sequences, samples, joins and pipes are rejected as not supported yet. Source: Elastic's EQL syntax
+ * and function references.
  */
 export function compileEql(source: string): CompiledEql {
   const parser = new EqlParser(source);
@@ -43,7 +44,7 @@ export function compileEql(source: string): CompiledEql {
 
 const sequences = '`sequence` queries are not supported yet';
 
-/** What a query of another kind begins with. */
+/** The first words of other kinds of queries, with the error for each. */
 const unsupportedQueries: Readonly<Record<string, string>> = {
   sequence: sequences,
   sample: '`sample` queries are not supported yet',
@@ -53,7 +54,7 @@ const unsupportedQueries: Readonly<Record<string, string>> = {
   row: 'ES|QL is not supported',
 };
 
-/** What may stand after the condition in such queries, or in Elasticsearch. */
+/** Words that may follow the condition in such queries or in Elasticsearch, with the error for each. */
 const unsupportedAfter: Readonly<Record<string, string>> = {
   '|': 'pipes are not supported yet',
   by: `\`by\` joins the events of a \`sequence\`, and ${sequences}`,
@@ -96,7 +97,7 @@ class EqlParser {
       throw this.#refuse(first, `${reason}: only \`category where condition\` is`);
     }
     if (!isWord && first.kind !== 'string') {
-      throw this.#unexpected('an event category (in double quotes if it is no plain word) or `any`');
+      throw this.#unexpected('an event category (in double quotes if it is not a plain word) or `any`');
     }
     this.#index++;
     const category = isWord && first.text === 'any' ? undefined : first.text;
@@ -156,7 +157,7 @@ class EqlParser {
       const right = this.#sum();
       this.#comparable(left, right);
       if (range === undefined) {
-        // A test for absence, and a condition that is to be false, hold without the field.
+        // A test for absence and a comparison with `false` are true without the field.
         const matchesAbsentField = [left, right].some((one) => one.type === 'null' || typeof one.literal === 'boolean');
         const equal = this.#test(equality(left, right), [left, right], matchesAbsentField ? [] : [left, right]);
         return operator.kind === '==' ? equal : this.#negation(equal);
@@ -192,7 +193,7 @@ class EqlParser {
     if (ignoreCase) this.#expectType(left, 'string', '`in~` compares strings');
     const computed = items.find((item) => item.literal === undefined);
     if (computed !== undefined) {
-      if (ignoreCase) throw this.#refuse(computed, '`in~` takes strings that are written out');
+      if (ignoreCase) throw this.#refuse(computed, '`in~` takes string literals');
       return this.#test(containment(left, items), [left, ...items], items.length === 1 ? [left, ...items] : [left]);
     }
     const fold = ignoreCase ? foldCase : (text: string) => text;
@@ -204,7 +205,7 @@ class EqlParser {
     return this.#test(testing(left, contained), [left, ...items]);
   }
 
-  /** `:`, `like` and `regex`, with one string or a list of them. */
+  /** `:`, `like` and `regex`, with one string or a list of strings. */
   #patterns(left: Expression, operator: EqlToken, regex: boolean, ignoreCase: boolean): Expression {
     this.#refuseNull(left);
     this.#expectType(left, 'string', `\`${operator.text}\` compares strings`);
@@ -216,13 +217,13 @@ class EqlParser {
       if (typeof item.literal !== 'string') {
         const hint =
           item.type === 'null'
-            ? '; to ask for absence write `== null`'
+            ? '; to test for absence write `== null`'
             : item.literal === undefined
               ? ''
               : '; for other values write `==`';
         throw this.#refuse(
           item,
-          `\`${operator.text}\` takes strings that are written out, found ${foundText(this.#source, item.start, item.end)}${hint}`,
+          `\`${operator.text}\` takes string literals, found ${foundText(this.#source, item.start, item.end)}${hint}`,
         );
       }
       if (regex) tests.push(compileRegex(item.literal, ignoreCase, maxNesting, (reason) => this.#fail(item, reason)));
@@ -357,7 +358,7 @@ class EqlParser {
     const ignoreCase = written !== token.text;
     const name = functionNames.find((one) => one.toLowerCase() === written.toLowerCase());
     if (name === undefined)
-      throw this.#refuse(token, `there is no function ${this.#found(token)}: allowed are ${functionNames.join(', ')}`);
+      throw this.#refuse(token, `unknown function ${this.#found(token)}: allowed are ${functionNames.join(', ')}`);
     const definition = eqlFunctions.find((one) => one.name === name);
     if (ignoreCase && definition?.foldable === undefined)
       throw this.#refuse(token, `\`${name}\` has no case-insensitive variant: write it without \`~\``);
@@ -401,7 +402,7 @@ class EqlParser {
         if (argument.literal === undefined && argument.type !== 'null') {
           throw this.#refuse(
             argument,
-            `\`${name}\` needs \`${parameter.name}\` written out, found ${foundText(this.#source, argument.start, argument.end)}`,
+            `\`${name}\` needs a literal for \`${parameter.name}\`, found ${foundText(this.#source, argument.start, argument.end)}`,
           );
         }
         literals.push(argument.literal ?? null);
@@ -436,7 +437,7 @@ class EqlParser {
     return node;
   }
 
-  /** A comparison: null as a value where it fails for want of something to compare, which is one of `needed`. */
+  /** A comparison. As a value it is null if it is false because a field of `needed` is absent. */
   #test(evaluate: Evaluate, operands: readonly Expression[], needed = operands): Expression {
     const needs = needed.flatMap((one) => one.needs);
     return { ...this.#node('boolean', evaluate, operands, false), needs, condition: whenTrue(evaluate, needs) };
@@ -473,7 +474,10 @@ class EqlParser {
 
   #refuseNull(expression: Expression): void {
     if (expression.type !== 'null') return;
-    throw this.#refuse(expression, '`null` stands beside `==` and `!=` only: to ask for absence write `field == null`');
+    throw this.#refuse(
+      expression,
+      '`null` can only be compared with `==` and `!=`: to test for absence write `field == null`',
+    );
   }
 
   #expectType(expression: Expression, type: 'string' | 'number' | 'boolean', need: string): void {
@@ -501,7 +505,7 @@ class EqlParser {
   }
 
   #tooDeep(span: { start: number; end: number }): QueryError {
-    return this.#refuse(span, `the query nests more than ${maxNesting} deep`);
+    return this.#refuse(span, `the query is nested more than ${maxNesting} levels deep`);
   }
 
   #peek(): EqlToken {
@@ -533,7 +537,7 @@ class EqlParser {
     const lower = token.text.toLowerCase();
     const hint =
       token.kind === 'name' && /^(and|or|not|in|like|regex|where)~?$/.test(lower)
-        ? `; keywords are written small: \`${lower}\``
+        ? `; keywords are lower case: \`${lower}\``
         : '';
     return this.#refuse(token, `found ${this.#found(token)}, expected ${expected}${hint}`);
   }

@@ -1,4 +1,4 @@
-// The functions of ES|QL, as SQL. What SQLite has no function for is called by the names in `sqlFunctions`.
+// The functions of ES|QL, as SQL. `sqlFunctions` has those that SQLite does not have.
 
 import { BlockList, isIP } from 'node:net';
 import {
@@ -14,23 +14,23 @@ import {
 } from './esql-values.ts';
 import { compileRegex } from './lucene-regex.ts';
 
-/** What an argument may be: a type, `number`, `any`; `list` takes lists and single values, `...` stands for any number more like the last. */
+/** The type of an argument: a type of ES|QL, `number` or `any`; `list` accepts lists and single values. */
 type Parameter = EsqlType | 'number' | 'any' | 'list' | 'condition';
 
 export interface ScalarFunction {
   parameters: readonly Parameter[];
-  /** Of the parameters, how many may be left out at the end. */
+  /** Number of parameters at the end that may be omitted. */
   optional?: number;
-  /** The last may be given again and again. */
+  /** The last parameter may be repeated. */
   isOpen?: boolean;
   /** Throws a FunctionFault. */
   call(args: readonly SqlValue[]): SqlValue;
 }
 
-/** An argument that no parameter's type can tell is wrong. */
+/** An argument that is wrong although it has the type of its parameter. */
 export class FunctionFault extends Error {
   override name = 'FunctionFault';
-  /** Which argument, from 0. */
+  /** Index of the argument, from 0. */
   readonly argument: number;
 
   constructor(message: string, argument: number) {
@@ -62,7 +62,7 @@ const number = (toSql: (sql: string) => string, type?: EsqlType): ScalarFunction
   call: (args) => ({ type: type ?? at(args, 0).type, sql: toSql(sqlAt(args, 0)) }),
 });
 
-/** The type that values of several types have together; undefined where there is none. */
+/** The common type of several values; undefined if there is none. */
 export function commonType(values: readonly SqlValue[]): EsqlType | undefined {
   const types = new Set(values.map(({ type }) => type).filter((type) => type !== 'null'));
   const [first = 'null'] = types;
@@ -85,7 +85,7 @@ const choice = (toSql: (args: readonly string[]) => string): ScalarFunction => (
   isOpen: true,
   call: (args) => ({ type: sameType(args, args.length - 1), sql: toSql(args.map(({ sql }) => sql)) }),
 });
-/** The least or greatest of several values; null where one is null. */
+/** The least or greatest of several values; null if one of them is null. */
 const extreme = (name: 'min' | 'max'): ScalarFunction =>
   choice((args) => (args.length === 1 ? (args[0] ?? '') : `${name}(${args.join(', ')})`));
 
@@ -106,18 +106,18 @@ const constantText = (args: readonly SqlValue[], index: number, what: string): s
   return constant;
 };
 
-/** Each pattern is tried where the query is read: an error must not wait for a row. */
+/** Compiles a pattern while the query is translated, so that an error does not appear only with a row. */
 const regexFault =
   (argument: number) =>
   (reason: string): never => {
     throw new FunctionFault(`the pattern is not supported: ${reason}`, argument);
   };
 
-/** What `date_trunc` and `bucket` cut a time into. */
+/** The interval of `date_trunc` and `bucket`. */
 function interval(args: readonly SqlValue[], index: number): { ms: number; months: number } {
   const { timespan } = at(args, index);
   if (timespan === undefined || timespan.ms < 0 || timespan.months < 0 || timespan.ms + timespan.months === 0)
-    throw new FunctionFault('an interval such as `1 day` must stand here', index);
+    throw new FunctionFault('an interval such as `1 day` is needed here', index);
   return timespan;
 }
 
@@ -159,7 +159,7 @@ const conversions: Readonly<Record<string, (value: SqlValue) => SqlValue>> = {
   datetime: (value) => {
     if (typeof value.constant === 'string') {
       const ms = parseDate(value.constant);
-      if (ms === undefined) throw new FunctionFault('the text is no date such as "2026-11-29T08:00:00Z"', 0);
+      if (ms === undefined) throw new FunctionFault('the text is not a date such as "2026-11-29T08:00:00Z"', 0);
       return date(String(ms));
     }
     return date(value.type === 'keyword' ? dateOfText(value.sql) : value.sql);
@@ -167,7 +167,7 @@ const conversions: Readonly<Record<string, (value: SqlValue) => SqlValue>> = {
 };
 export const booleanText = (sql: string): string => `iif(${sql} IS NULL, NULL, iif(${sql}, 'true', 'false'))`;
 
-/** Names of types as `::` and the functions `to_...` have them. */
+/** Names of types in `::` and in the functions `to_...`. */
 const typeNames: Readonly<Record<string, keyof typeof conversions>> = {
   string: 'string',
   keyword: 'string',
@@ -184,14 +184,14 @@ const typeNames: Readonly<Record<string, keyof typeof conversions>> = {
 };
 export const castTypes: readonly string[] = Object.keys(typeNames);
 
-/** The function that `value::type` and `to_type(value)` call; undefined for a type that does not exist. */
+/** The function that `value::type` and `to_type(value)` call; undefined for an unknown type. */
 export function conversionTo(type: string): ScalarFunction | undefined {
   const name = typeNames[type];
   const convert = name === undefined ? undefined : conversions[name];
   return convert && { parameters: ['any'], call: (args) => convert(at(args, 0)) };
 }
 
-/** By name in lower case, `now` and aggregations excepted. */
+/** Functions by name in lower case, without `now` and aggregations. */
 export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
   ...Object.fromEntries(
     castTypes.flatMap((type) => {
@@ -278,7 +278,7 @@ export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
         new RegExp(pattern, 'u');
       } catch (error) {
         throw new FunctionFault(
-          `the pattern is no regular expression: ${String(error instanceof Error ? error.message : error)}`,
+          `the pattern is not a valid regular expression: ${String(error instanceof Error ? error.message : error)}`,
           1,
         );
       }
@@ -296,7 +296,7 @@ export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
       const blocks = args.slice(1).map((_, index) => {
         const block = constantText(args, index + 1, 'a block of addresses');
         if (!isBlock(block))
-          throw new FunctionFault('the text is no block of addresses such as "10.0.0.0/8"', index + 1);
+          throw new FunctionFault('the text is not a block of addresses such as "10.0.0.0/8"', index + 1);
         return block;
       });
       return bool(`esql_cidr_match(${sqlAt(args, 0)}, ${quotedText(blocks.join(','))})`);
@@ -365,13 +365,13 @@ export function regexMatch(value: SqlValue, pattern: string): string {
 }
 
 export interface Aggregation {
-  /** `*` stands for no argument or a star. */
+  /** The type of the argument. */
   parameter: 'any' | 'number' | 'ordered';
-  /** Whether it may stand without an argument. */
+  /** Whether the aggregation may have no argument or `*`. */
   countsRows?: boolean;
-  /** What is gathered of the rows of a group: `filter` is ` FILTER (WHERE ...)` or empty. */
+  /** SQL that gathers values from the rows of a group. `filter` returns ` FILTER (WHERE ...)` or an empty text. */
   gather(value: SqlValue, filter: (condition?: string) => string): string;
-  /** The result of what was gathered. */
+  /** The result, from the gathered values. */
   result(gathered: string, value: SqlValue): SqlValue;
 }
 
@@ -379,7 +379,7 @@ const listed = (value: SqlValue): string => (value.isList === true ? `json(${val
 /** The values of all lists of a group, as a table `i` with `value`. */
 const gatheredItems = (gathered: string): string => `json_each(${gathered}) l, json_each(l.value) i`;
 
-/** An aggregation that has a SQL function, over single values and over those of lists. */
+/** An aggregation by a function of SQL, over single values and over the values of lists. */
 function folded(name: string, type: (value: SqlValue) => EsqlType, parameter: Aggregation['parameter']): Aggregation {
   return {
     parameter,
@@ -428,7 +428,7 @@ const isBlock = (block: string): boolean => {
   return version !== 0 && more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
 };
 
-/** Keeps what was made for the last few constants: the query has few, the rows are many. */
+/** Caches the results for the last few constants: a query has few constants and many rows. */
 function kept<Made>(make: (key: string) => Made): (key: string) => Made {
   const made = new Map<string, Made>();
   return (key) => {
@@ -455,13 +455,13 @@ const blocksFor = kept((blocks) => {
 
 type SqlScalar = string | number | bigint | null;
 
-/** Null where an argument is null, and of a value of another type. */
+/** Calls a function on a text; null for a null argument and for a value of another type. */
 const onText =
   (call: (text: string, ...others: string[]) => SqlScalar) =>
   (...args: SqlScalar[]): SqlScalar =>
     args.every((arg) => typeof arg === 'string') ? call(args[0] ?? '', ...args.slice(1)) : null;
 
-/** The functions that SQL made here calls, for the connection that runs it. Each is pure. */
+/** The functions that the generated SQL calls, for the connection that runs it. Each is pure. */
 export const sqlFunctions: Readonly<Record<string, (...args: SqlScalar[]) => SqlScalar>> = {
   esql_rlike: onText((value, pattern = '') => (regexFor(pattern)(value) ? 1 : 0)),
   esql_replace: onText((value, pattern = '', replacement = '') => value.replace(replacementFor(pattern), replacement)),

@@ -3,7 +3,7 @@
 import { type EsqlScanner, type EsqlToken, scanEsql, unquoted } from './esql-scanner.ts';
 import { foundText, maxNesting, printable } from './query-position.ts';
 
-/** Where a part of a query stands: offsets in UTF-16 units, `end` is exclusive. */
+/** The position of a part of a query: offsets in UTF-16 units, `end` is exclusive. */
 export interface Span {
   start: number;
   end: number;
@@ -30,11 +30,11 @@ export type Expression = Span &
     | { kind: 'cast'; of: Expression; type: string }
   );
 
-/** `name = expression`; without a name its text is the name. */
+/** `name = expression`; without a name the text of the expression is the name. */
 export interface Assignment extends Span {
   name: string;
   expression: Expression;
-  /** Of an aggregation: only rows for which it holds. */
+  /** For an aggregation: the condition of the rows that count. */
   where?: Expression | undefined;
 }
 
@@ -63,7 +63,7 @@ export type EsqlCommand = Span &
     | { kind: 'mv_expand'; column: Pattern }
   );
 
-/** Commands of the language that are not run here. */
+/** Commands of ES|QL that are not supported. */
 const otherCommands = [
   'change_point',
   'completion',
@@ -93,7 +93,7 @@ const ownCommands = ['keep', 'drop', 'rename', 'where', 'eval', 'stats', 'sort',
 const index = /[^\s,|"'()[\]]+/y;
 const columnPattern = /(?:[A-Za-z0-9_@*.]|`(?:[^`]|``)+`)+/y;
 
-/** Most rows that `limit` may name. */
+/** Maximum number of rows of `limit`. */
 const maxLimit = 1_000_000;
 
 /** The commands of a query, `from` first. Throws a QueryError. */
@@ -150,7 +150,10 @@ class Parser {
     return { kind: 'from', indices, metadata, start: word.start, end: (metadata.at(-1) ?? indices.at(-1) ?? word).end };
   }
 
-  /** An index in quotes; names of indices are no tokens, so that nothing else can be peeked at. */
+  /**
+   * The next token if it is an index in quotes. Names of indices are not tokens, so the scanner cannot peek at anything
+   * else.
+   */
   #peekQuoted(): EsqlToken | undefined {
     const quoted = this.#scanner.takeRaw(/"(?:""(?:(?!""")[\s\S])+"")?[^"]*"/y);
     if (quoted === undefined) return undefined;
@@ -212,7 +215,7 @@ class Parser {
         if (otherCommands.includes(name)) throw this.#unsupported(word);
         throw this.#scanner.errorAt(
           word,
-          `${foundText(this.#scanner.source, word.start, word.end)} is no command; commands are ${ownCommands.join(', ')}`,
+          `${foundText(this.#scanner.source, word.start, word.end)} is not a command; commands are ${ownCommands.join(', ')}`,
         );
     }
   }
@@ -249,7 +252,7 @@ class Parser {
     return { ...named, where, start: first.start, end: (where ?? named.expression).end };
   }
 
-  /** As the column of an expression without a name is called. */
+  /** The name of the column of an expression without a name. */
   #textOf({ start, end }: Span): string {
     return printable(this.#scanner.source.slice(start, end)).replace(/\s+/g, ' ').slice(0, 120);
   }

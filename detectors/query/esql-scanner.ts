@@ -1,4 +1,5 @@
-// Cuts an ES|QL query into tokens, at the parser's request: names of indices and patterns of columns are cut otherwise than expressions.
+// Cuts an ES|QL query into tokens, at the parser's request: names of indices and patterns of columns have other tokens
+// than expressions.
 
 import type { QueryError } from './query.ts';
 import { errorAt, foundText } from './query-position.ts';
@@ -65,10 +66,13 @@ export interface EsqlToken {
 
 export interface EsqlScanner {
   readonly source: string;
-  /** The next token; taken only by `take`. Throws a QueryError where the text is none. */
+  /** The next token, which only `take` consumes. Throws a QueryError if the text is not a token. */
   peek(): EsqlToken;
   take(): EsqlToken;
-  /** Takes the text from the next token on that matches a sticky expression: a token of kind `name`, or undefined. */
+  /**
+   * Consumes the text from the next token on that matches a sticky expression, as a token of kind `name`. Undefined: no
+   * match.
+   */
   takeRaw(pattern: RegExp): EsqlToken | undefined;
   errorAt(token: { start: number; end: number }, message: string): QueryError;
   /** An error for the next token: `expected` is a noun phrase. */
@@ -117,7 +121,7 @@ export function scanEsql(source: string): EsqlScanner {
       throw fault(
         at,
         at + sequence.length,
-        `${foundText(source, at, at + sequence.length)} is no escape: \\" \\\\ \\n \\r \\t are, and """...""" takes text as it is`,
+        `${foundText(source, at, at + sequence.length)} is not an escape: allowed are \\" \\\\ \\n \\r \\t, and """...""" needs none`,
       );
     });
     return { kind: 'string', start, end: start + plain[0].length, text };
@@ -140,7 +144,7 @@ export function scanEsql(source: string): EsqlScanner {
     const sign = signs.find((one) => source.startsWith(one, start));
     if (sign !== undefined) return { kind: sign, start, end: start + sign.length, text: sign };
     const width = (source.codePointAt(start) ?? 0) > 0xffff ? 2 : 1;
-    throw fault(start, start + width, `${foundText(source, start, start + width)} has no meaning in ES|QL`);
+    throw fault(start, start + width, `${foundText(source, start, start + width)} is not part of ES|QL`);
   };
 
   const peek = (): EsqlToken => {
@@ -157,7 +161,7 @@ export function scanEsql(source: string): EsqlScanner {
       return token;
     },
     takeRaw(pattern) {
-      // Not peek(): what follows may be no token of an expression.
+      // peek() could throw here, because the next text need not be a token of an expression.
       const start = skipBlank(position);
       const text = matchAt(pattern, start)?.[0];
       if (text === undefined) return undefined;
@@ -168,11 +172,11 @@ export function scanEsql(source: string): EsqlScanner {
     errorAt: ({ start, end }, message) => fault(start, end, message),
     unexpected(expected) {
       const { start, end } = peek();
-      return fault(start, end, `${foundText(source, start, end)} where ${expected} must stand`);
+      return fault(start, end, `found ${foundText(source, start, end)}, expected ${expected}`);
     },
   };
 }
 
-/** A name as it is, of one with parts in backticks. */
+/** A name without the backticks of its parts. */
 export const unquoted = (word: string): string =>
   word.replace(/`((?:[^`]|``)+)`/g, (_, inner: string) => inner.replaceAll('``', '`'));

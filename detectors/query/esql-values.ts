@@ -1,17 +1,17 @@
-// Values of an ES|QL query as SQL: their types, and the texts that SQL has for constants, patterns and points in time.
+// Values of an ES|QL query as SQL: types, constants, patterns and times.
 
-/** `timespan` is a constant only, as in `7 days`. */
+/** The type of a value. A `timespan` is always a constant, such as `7 days`. */
 export type EsqlType = 'keyword' | 'long' | 'double' | 'boolean' | 'date' | 'timespan' | 'null';
 
 /**
- * A value of each row. In SQL a date is a whole number of milliseconds since 1970, a boolean 1 or 0. A list is the text of a JSON array,
- * and null where it is empty.
+ * A value of each row as SQL. A date is a whole number of milliseconds since 1970, a boolean 1 or 0. A list is the text
+ * of a JSON array, or null if it is empty.
  */
 export interface SqlValue {
   type: EsqlType;
   sql: string;
   isList?: boolean;
-  /** Of a string, number or boolean that the query has. */
+  /** The value of a string, number or boolean literal. */
   constant?: string | number | boolean;
   timespan?: Timespan;
 }
@@ -70,7 +70,7 @@ const monthUnits: Readonly<Record<string, number>> = {
 };
 export const units: readonly string[] = [...Object.keys(fixedUnits), ...Object.keys(monthUnits)];
 
-/** Undefined for a unit that does not exist. */
+/** Undefined for an unknown unit. */
 export function timespanOf(amount: number, unit: string): Timespan | undefined {
   const ms = fixedUnits[unit];
   const months = monthUnits[unit];
@@ -84,7 +84,7 @@ export function movedDate(sql: string, { ms, months }: Timespan, sign: 1 | -1): 
   return `(unixepoch((${sql}) / 1000, 'unixepoch', '${sign * months} months') * 1000 + (${sql}) % 1000)`;
 }
 
-/** The start of the calendar interval in UTC that a point in time lies in; weeks begin on Monday. */
+/** The start of the calendar interval in UTC that contains a time; weeks begin on Monday. */
 export function truncatedDate(sql: string, { ms, months }: Timespan): string {
   const day = 86_400_000;
   if (months > 0) {
@@ -101,7 +101,7 @@ export const dateOfText = (sql: string): string => `CAST(round(unixepoch(${sql},
 
 const isoDate = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
-/** Milliseconds since 1970 of an ISO 8601 date or time, UTC where it has no zone; else undefined. */
+/** Milliseconds since 1970 of an ISO 8601 date or time, in UTC if it has no zone; else undefined. */
 export function parseDate(text: string): number | undefined {
   const match = isoDate.exec(text);
   if (match === null) return undefined;
@@ -109,7 +109,9 @@ export function parseDate(text: string): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** A pattern of `like` as one of SQLite's GLOB. Undefined where a backslash escapes neither `*` nor `?` nor itself. */
+/**
+ * A pattern of `like` as a pattern of SQLite's GLOB. Undefined if a backslash escapes neither `*` nor `?` nor itself.
+ */
 export function globOf(pattern: string): string | undefined {
   let glob = '';
   for (let index = 0; index < pattern.length; index++) {
@@ -127,7 +129,7 @@ export function globOf(pattern: string): string | undefined {
   return glob;
 }
 
-/** The value where it is the only one; of a list of several null, as in ES|QL. */
+/** The only value of a list; null for a list of several values, as in ES|QL. */
 export function single(value: SqlValue): SqlValue {
   if (value.isList !== true) return value;
   const { type, sql } = value;

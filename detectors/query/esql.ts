@@ -1,7 +1,7 @@
 // Translates an ES|QL query into one SQL statement over the views of stored events and alerts.
 //
-// Every command wraps the statement of those before it. Within the statement the columns are called c1, c2, ...; ES|QL's names are a table
-// beside it, so that `keep`, `drop` and `rename` change only that table.
+// Every command wraps the statement of the commands before it. In the statement the columns are c1, c2, ...; a separate
+// table has their names in ES|QL, so that `keep`, `drop` and `rename` change only that table.
 
 import { type Field, fields, isOfEvent } from '../../collectors/event/fields.ts';
 import { nearest } from '../rules/toml-file.ts';
@@ -46,17 +46,17 @@ import { compileWildcard, parseWildcard } from './wildcard.ts';
 export interface EsqlStatement {
   /** One SELECT over `events`, `process_events`, `file_events` or `alerts`. `:now` in it is the present, in milliseconds since 1970. */
   sql: string;
-  /** What the rows do not say: a comparison of a list, say. */
+  /** Remarks on the rows, such as a comparison with a list. */
   notes: string[];
 }
 
-/** Whether a query is ES|QL and not SQL: by its first word. */
+/** Whether the first word of a query is ES|QL's and not SQL's. */
 export const isEsql = (source: string): boolean =>
   /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:from|row|show|ts|explain\s*\[)(?![A-Za-z0-9_])/i.test(source);
 
 type Table = 'events' | 'process_events' | 'file_events' | 'alerts';
 
-/** Indices by the table that has their documents. The first that fits counts. */
+/** Names of indices with the table that has their documents. The first pattern that fits counts. */
 const indices: readonly (readonly [pattern: string, table: Table])[] = [
   ['process_events', 'process_events'],
   ['file_events', 'file_events'],
@@ -76,7 +76,7 @@ const indices: readonly (readonly [pattern: string, table: Table])[] = [
   ['[*]', 'events'],
 ];
 
-/** Most commands of a query: each is a level of the statement. */
+/** Maximum number of commands: each adds a level to the statement. */
 const maxCommands = 100;
 
 interface Column {
@@ -90,7 +90,7 @@ interface SortedBy {
   nulls: 'first' | 'last';
 }
 
-/** Translates. Throws a QueryError with the place at fault. */
+/** Translates a query. Throws a QueryError with the position of the fault. */
 export function translateEsql(source: string): EsqlStatement {
   const commands = parseEsql(source);
   const tooMany = commands[maxCommands];
@@ -108,7 +108,7 @@ class Translation {
   /** Columns of the index that the query uses: SQL of the value by the alias. */
   readonly #read = new Map<string, string>();
   #table: Table = 'events';
-  /** Each makes a statement of the one before it. */
+  /** Each wraps the statement before it. */
   #wraps: ((inner: string) => string)[] = [];
   #columns: Column[] = [];
   #order: SortedBy[] = [];
@@ -119,7 +119,7 @@ class Translation {
 
   statement(): EsqlStatement {
     const shown = this.#columns.map(({ name, value }) => `${shownSql(value)} AS ${quotedName(name)}`);
-    // Not earlier: the index is read for the columns that anything above uses.
+    // Only now, because the index is read for the columns that all levels above use.
     const inner = this.#wrapped();
     return {
       sql: `SELECT ${shown.length === 0 ? 'NULL AS "no columns"' : shown.join(', ')} FROM (${inner})${this.#orderSql()}`,
@@ -153,7 +153,7 @@ class Translation {
     return `c${++this.#aliases}`;
   }
 
-  /** Computes a value as a column of its own; one that is a column already stays. */
+  /** Computes a value as a column of its own, unless it is a column already. */
   #compute(value: SqlValue): SqlValue {
     if (/^c\d+$/.test(value.sql) || value.type === 'timespan') return value;
     const alias = this.#alias();
@@ -198,7 +198,7 @@ class Translation {
           const value = single(this.#value(expression));
           return { value: this.#compute(withoutConstant(value)), descending, nulls };
         });
-        // An earlier order is that of rows which are equal by this one.
+        // An earlier order applies to rows that are equal in this one.
         this.#order = [...keys, ...this.#order];
         break;
       }
@@ -253,7 +253,7 @@ class Translation {
     const value: SqlValue = {
       type: field.name === '@timestamp' ? 'date' : typeOf(field),
       ...(isList(field) && { isList: true }),
-      // Noted when it is used: hundreds of columns are not.
+      // A column is noted when it is used, because most of the hundreds of columns are not.
       get sql() {
         read.set(alias, sql);
         return alias;
@@ -271,7 +271,7 @@ class Translation {
     for (const pattern of patterns) {
       if (pattern.isExact || !pattern.text.includes('*')) {
         const column = this.#column(pattern);
-        // The last that names it places it.
+        // The last pattern that matches a column decides its place.
         matched.delete(column.name);
         matched.set(column.name, column);
         continue;
@@ -290,7 +290,7 @@ class Translation {
     const names = this.#columns.map(({ name }) => name);
     const like = nearest(text, names);
     const hint = like === undefined ? '' : `; did you mean \`${printable(like)}\`?`;
-    throw this.#fault(span, `there is no column ${this.#text(span)}${hint}`);
+    throw this.#fault(span, `unknown column ${this.#text(span)}${hint}`);
   }
 
   #rename(from: Pattern, to: string): void {
@@ -327,7 +327,10 @@ class Translation {
     return { type, sql: alias };
   }
 
-  /** The value of an expression over the rows of a group; what the group must gather for it is added to `gathered`. */
+  /**
+   * The value of an expression over the rows of a group. Adds to `gathered` the values that the group must gather for
+   * it.
+   */
   #aggregated(assignment: Assignment, keys: readonly Column[], gathered: string[]): SqlValue {
     const where = assignment.where && this.#condition(assignment.where);
     const aggregate = (call: Extract<Expression, { kind: 'call' }>, aggregation: Aggregation): SqlValue => {
@@ -375,7 +378,7 @@ class Translation {
     const value = this.#value(expression, group);
     if (value.isList === true) {
       this.#notes.add(
-        `${this.#text(expression)} is a list: where it has several values a comparison with it is null, as in Elasticsearch; mv_contains() and stats ... by look at each`,
+        `${this.#text(expression)} is a list: where it has several values a comparison with it is null, as in Elasticsearch; mv_contains() and stats ... by compare each value`,
       );
     }
     return single(value);
@@ -388,7 +391,7 @@ class Translation {
       case 'timespan': {
         const timespan = timespanOf(expression.amount, expression.unit);
         if (timespan === undefined)
-          throw this.#fault(expression, `${this.#text(expression)} is no timespan; units are ${units.join(', ')}`);
+          throw this.#fault(expression, `${this.#text(expression)} is not a timespan; units are ${units.join(', ')}`);
         if (!Number.isSafeInteger(expression.amount))
           throw this.#fault(expression, 'a timespan is a whole number of units');
         return { type: 'timespan', sql: 'NULL', timespan };
@@ -435,7 +438,7 @@ class Translation {
         if (conversion === undefined)
           throw this.#fault(
             expression,
-            `there is no type \`${printable(expression.type).slice(0, 40)}\`; types are ${castTypes.join(', ')}`,
+            `unknown type \`${printable(expression.type).slice(0, 40)}\`; types are ${castTypes.join(', ')}`,
           );
         const of = this.#single(expression.of, group);
         return this.#guarded(expression, [expression.of], () => conversion.call([of]));
@@ -449,18 +452,18 @@ class Translation {
     const key = group.keys.find(({ name }) => name === expression.name);
     if (key !== undefined) return key.value;
     this.#column({ text: expression.name, start: expression.start, end: expression.end });
-    throw this.#fault(expression, `the column ${this.#text(expression)} must stand in an aggregation or in \`by\``);
+    throw this.#fault(expression, `the column ${this.#text(expression)} must be in an aggregation or in \`by\``);
   }
 
   #operand(expression: Expression, type: EsqlType, group: Group | undefined): SqlValue {
     const value = this.#single(expression, group);
     if (value.type === type || value.type === 'null') return value;
-    throw this.#fault(expression, `${this.#text(expression)} is a ${value.type}, and a ${type} must stand here`);
+    throw this.#fault(expression, `${this.#text(expression)} is a ${value.type}, and a ${type} is needed here`);
   }
 
   #like(of: SqlValue, pattern: Span & { text: string }): string {
     const glob = globOf(pattern.text);
-    if (glob === undefined) throw this.#fault(pattern, 'a backslash in a pattern must stand before `*`, `?` or `\\`');
+    if (glob === undefined) throw this.#fault(pattern, 'a backslash in a pattern must be before `*`, `?` or `\\`');
     return /[*?[]/.test(glob) ? `${of.sql} GLOB ${quotedText(glob)}` : `${of.sql} = ${quotedText(glob)}`;
   }
 
@@ -470,12 +473,15 @@ class Translation {
       const { ms, months } = value.timespan;
       return { ...value, timespan: { ms: -ms, months: -months } };
     }
-    if (!isNumber(value) && value.type !== 'null') throw this.#fault(span, `a ${value.type} has no negative`);
+    if (!isNumber(value) && value.type !== 'null') throw this.#fault(span, `a ${value.type} cannot be negated`);
     const constant = typeof value.constant === 'number' ? { constant: -value.constant } : {};
     return { type: value.type, sql: `(- ${value.sql})`, ...constant };
   }
 
-  /** A value that is compared with `of`: a string beside a date is a date, and `"true"` beside a boolean is true. */
+  /**
+   * A value in a comparison with `of`: a string that is compared with a date is a date, and `"true"` that is compared
+   * with a boolean is true.
+   */
   #alike(
     of: SqlValue,
     ofExpression: Expression,
@@ -489,7 +495,7 @@ class Translation {
     }
     const asDate = (text: SqlValue, at: Expression): string => {
       const ms = typeof text.constant === 'string' ? parseDate(text.constant) : undefined;
-      if (ms === undefined) throw this.#fault(at, `${this.#text(at)} is no date such as "2026-11-29T08:00:00Z"`);
+      if (ms === undefined) throw this.#fault(at, `${this.#text(at)} is not a date such as "2026-11-29T08:00:00Z"`);
       return String(ms);
     };
     if (of.type === 'date' && typeof value.constant === 'string') return { sql: asDate(value, expression) };
@@ -533,11 +539,11 @@ class Translation {
     const aggregation = Object.hasOwn(aggregations, name) ? aggregations[name] : undefined;
     if (aggregation !== undefined) {
       if (group === undefined)
-        throw this.#fault(expression, `\`${name}\` is an aggregation: it can only stand in \`stats\`, before \`by\``);
+        throw this.#fault(expression, `\`${name}\` is an aggregation: it can only be used in \`stats\`, before \`by\``);
       return group.aggregate(expression, aggregation);
     }
     if (name === 'now') {
-      if (args.length > 0) throw this.#fault(expression, '`now` takes nothing');
+      if (args.length > 0) throw this.#fault(expression, '`now` takes no arguments');
       return { type: 'date', sql: ':now' };
     }
     const called = Object.hasOwn(scalarFunctions, name) ? scalarFunctions[name] : undefined;
@@ -584,7 +590,7 @@ class Translation {
     });
   }
 
-  /** Gives the fault of a function its place. */
+  /** Gives the fault of a function its position in the query. */
   #guarded<Result>(whole: Span, args: readonly Span[], call: () => Result): Result {
     try {
       return call();
@@ -595,7 +601,7 @@ class Translation {
   }
 }
 
-/** What an expression over groups may use: the keys, and aggregations. */
+/** The columns of a group that an expression may use: keys and aggregations. */
 interface Group {
   keys: readonly Column[];
   aggregate(call: Extract<Expression, { kind: 'call' }>, aggregation: Aggregation): SqlValue;
@@ -611,7 +617,7 @@ function literal(value: string | number | boolean | null): SqlValue {
   return { type: isLong ? 'long' : 'double', sql: isLong ? String(value) : value.toExponential(), constant: value };
 }
 
-/** A column may be a constant, but it is not written in the query where the column is used. */
+/** A column may be a constant, but it is not a literal where the column is used. */
 const withoutConstant = (value: SqlValue): SqlValue => {
   const { type, sql, isList: list } = value;
   return { type, sql, ...(list === true && { isList: true }) };
@@ -622,18 +628,18 @@ function tableOf(index: string): Table | undefined {
   return indices.find(([pattern]) => compileWildcard(patternParts(pattern))(lower))?.[1];
 }
 
-/** `[*]` is a star that the index itself must have. */
+/** `[*]` is a literal star in the name of an index. */
 const patternParts = (pattern: string) =>
   pattern
     .split(/(\[\*\]|\*)/)
     .filter((part) => part !== '')
     .map((part) => (part === '*' ? ({ wild: '*' } as const) : { literal: part === '[*]' ? '*' : part }));
 
-/** Columns that the views have for the fields: of a list of objects the whole is one. */
+/** The fields that are columns of the views; a list of objects is one column. */
 const columnFields = (table: Table): Field[] =>
   fields.filter((field) => field.within === undefined && (table === 'alerts' || isOfEvent(field)));
 
-/** The views show the first value of these alone. */
+/** The views only have the first value of these fields. */
 const firstOnly: readonly string[] = ['event.category', 'event.type'];
 
 const isList = ({ name, type, list }: Pick<Field, 'name' | 'type' | 'list'>): boolean =>
@@ -659,7 +665,7 @@ function sqlOfField(field: Pick<Field, 'name' | 'type' | 'list'>, column: string
   return field.type === 'date' ? dateOfText(column) : column;
 }
 
-/** A value as an answer shows it. */
+/** SQL of a value in the form of an answer. */
 function shownSql({ type, sql, isList: list }: SqlValue): string {
   if (list === true) return `iif(json_array_length(${sql}) = 1, ${sql} ->> '$[0]', ${sql})`;
   if (type === 'date') return dateText(sql);

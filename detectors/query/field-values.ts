@@ -5,7 +5,10 @@ import type { FieldValue } from '../../collectors/event/event.ts';
 /** One value of a field. */
 export type Scalar = string | number | boolean;
 
-/** The value, or undefined for what counts as absent: undefined, an empty list, and anything that no field may hold (null, an object). */
+/**
+ * The value, or undefined if it counts as absent: undefined, an empty list, and values that a field cannot have (null,
+ * an object).
+ */
 export function presentValue(value: FieldValue): FieldValue {
   if (typeof value !== 'object') return value;
   return Array.isArray(value) && value.length > 0 ? value : undefined;
@@ -18,20 +21,22 @@ export function someValue(value: FieldValue, test: (one: Scalar) => boolean): bo
   return Array.isArray(value) && value.some(test);
 }
 
-/** The value as a query writes it: `42`, `true`. Undefined for what is no scalar. */
+/** The value as a query writes it: `42`, `true`. Undefined for a value that is not a scalar. */
 export function textOf(one: Scalar): string | undefined {
   if (typeof one === 'string') return one;
   return typeof one === 'number' || typeof one === 'boolean' ? String(one) : undefined;
 }
 
-/** A decimal number with nothing round it, as in `-1.5e3`; else undefined. */
+/** The number if the whole text is a decimal number such as `-1.5e3`; else undefined. */
 export function parseNumber(text: string): number | undefined {
   return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
 const isoDate = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
-/** Milliseconds since 1970 of an ISO 8601 date or time, UTC where no zone is given (as Elasticsearch reads it); else undefined. */
+/**
+ * Milliseconds since 1970 of an ISO 8601 date or time, in UTC if it has no zone, as in Elasticsearch; else undefined.
+ */
 function parseDate(text: string): number | undefined {
   const match = isoDate.exec(text);
   if (match === null) return undefined;
@@ -40,8 +45,8 @@ function parseDate(text: string): number | undefined {
 }
 
 /**
- * Negative, zero or positive as `left` stands before, with or after `right`; undefined when they cannot be compared.
- * A number and a numeric string compare as numbers, two ISO dates as dates, other strings by UTF-16 unit.
+ * Negative, zero or positive if `left` is before, equal to or after `right`; undefined if they cannot be compared. A
+ * number and a numeric string compare as numbers, two ISO dates as dates, other strings by UTF-16 unit.
  */
 export function orderOf(left: Scalar, right: Scalar): number | undefined {
   if (typeof left === 'string' && typeof right === 'string') {
@@ -56,7 +61,7 @@ export function orderOf(left: Scalar, right: Scalar): number | undefined {
   return leftNumber < rightNumber ? -1 : leftNumber > rightNumber ? 1 : leftNumber === rightNumber ? 0 : undefined;
 }
 
-/** The four range operators, over what `orderOf` gives. */
+/** The four range operators, as tests of the result of `orderOf`. */
 export const rangeTests: Readonly<Record<string, (order: number) => boolean>> = {
   '<': (order) => order < 0,
   '<=': (order) => order <= 0,

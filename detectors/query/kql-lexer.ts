@@ -68,7 +68,7 @@ function word(source: string, start: number, tokens: KqlToken[]): number {
       literal = '';
       index++;
     } else if (character === '\\') {
-      // `\not` is a word escaped, not a newline and `ot`.
+      // `\not` is an escaped keyword, not a newline and `ot`.
       const escaped = readKeywordEscape(source, index) ?? readEscape(source, index, '\\():<>"*{}');
       if (escaped === undefined) {
         const found = foundText(source, index, index + 2);
@@ -76,7 +76,7 @@ function word(source: string, start: number, tokens: KqlToken[]): number {
           source,
           index,
           index + 2,
-          `${found} is no escape: allowed are \\\\ \\( \\) \\: \\< \\> \\" \\* \\{ \\}, \\t \\r \\n, \\uXXXX, \\and \\or \\not`,
+          `${found} is not an escape: allowed are \\\\ \\( \\) \\: \\< \\> \\" \\* \\{ \\}, \\t \\r \\n, \\uXXXX, \\and \\or \\not`,
         );
       }
       literal += escaped.text;
@@ -95,7 +95,9 @@ function word(source: string, start: number, tokens: KqlToken[]): number {
   return index;
 }
 
-/** What the backslash at `start` begins: the escaped text and the length of the escape, or undefined when it begins none of these. */
+/**
+ * The escape that begins with the backslash at `start`: its text and length. Undefined: no such escape begins there.
+ */
 function readEscape(source: string, start: number, signs: string): { text: string; length: number } | undefined {
   const next = source[start + 1] ?? '';
   if (next === 't') return { text: '\t', length: 2 };

@@ -8,27 +8,28 @@ import type { CompiledQuery, Predicate, QueryError } from './query.ts';
 import { errorAt, foundText, maxNesting } from './query-position.ts';
 import { compileWildcard, type WildcardPart } from './wildcard.ts';
 
-/** A test of a field's value, with the exact text it asks for when it is no more than that. */
+/** A test of a field's value; `exact` is the text that the test compares with, if it does nothing else. */
 interface ValueTest {
   matches: (value: FieldValue) => boolean;
   exact?: string;
 }
 
 /**
- * Compiles a KQL query. Throws a QueryError with the place at fault.
+ * Compiles a KQL query. Throws a QueryError with the position of the fault.
  *
- * Every field is taken as a `keyword`: a value matches whole and case-sensitively, and a field with several values matches when any does.
- * A number or boolean in the event is compared as such. An absent field matches nothing, so `not field:x` holds for it.
- * An unquoted value goes on over spaces to the next sign or keyword, as in Kibana. Ranges compare numbers as numbers,
- * two ISO dates as dates (UTC without a zone), other strings by UTF-16 unit. A field pattern (`process.*.name`) is passed to the
- * FieldReader as it is written, which is to give the values of all fields it fits. Free-text search and nested fields are refused.
+ * Every field counts as a `keyword`: a value matches as a whole and case-sensitively, and a field with several values
+ * matches if any of them does. A number or boolean in the event is compared as a number or boolean. An absent field
+ * matches nothing, so `not field:x` is true for it. An unquoted value continues over spaces to the next sign or
+ * keyword, as in Kibana. Ranges compare numbers as numbers, two ISO dates as dates (UTC without a zone), other strings
+ * by UTF-16 unit. A field pattern (`process.*.name`) is passed to the FieldReader, which must return the values of all
+ * fields that fit. Free-text search and nested fields are rejected.
  */
 export function compileKql(source: string): CompiledQuery {
   const parser = new KqlParser(source);
   return { matches: parser.query(), fields: parser.fields };
 }
 
-/** Queries that no KQL begins as: it has no free text. */
+/** The beginnings of queries in other languages. KQL without free text cannot begin so. */
 const otherLanguages: readonly { opening: RegExp; message: string }[] = [
   {
     opening: /^(?:sequence|sample)\s+(?:by\b|with\b|\[)/,
@@ -172,7 +173,7 @@ class KqlParser {
     return { matches: (value) => someValue(value, (one) => typeof one === 'string' && matchesPattern(one)) };
   }
 
-  /** A phrase, or all the words up to the next sign or keyword with the space between them. */
+  /** A phrase, or all words up to the next sign or keyword with the spaces between them. */
   #literal(expected: string): readonly WildcardPart[] {
     const first = this.#peek();
     if (first.kind !== 'word' && first.kind !== 'phrase') throw this.#unexpected(expected);
@@ -200,7 +201,8 @@ class KqlParser {
   }
 
   #nested<T>(parse: () => T): T {
-    if (++this.#nesting > maxNesting) throw this.#refuse(this.#peek(), `the query nests more than ${maxNesting} deep`);
+    if (++this.#nesting > maxNesting)
+      throw this.#refuse(this.#peek(), `the query is nested more than ${maxNesting} levels deep`);
     const result = parse();
     this.#nesting--;
     return result;

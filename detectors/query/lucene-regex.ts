@@ -1,12 +1,19 @@
-// Lucene's regular expressions, as EQL's `regex` uses them, run on a state machine of our own that no value can make slow.
+// Lucene's regular expressions, as EQL's `regex` uses them, run on a state machine whose time is bounded for every
+// value.
 
-/** Longest string that is matched, in UTF-16 units: Linux's bound for one argument (MAX_ARG_STRLEN, execve(2)), so only joined command lines are ever longer. */
+/**
+ * Maximum length of a string that is matched, in UTF-16 units. It is Linux's limit for one argument (MAX_ARG_STRLEN,
+ * execve(2)), so only joined command lines can be longer.
+ */
 export const maxRegexInput = 131_072;
 
-/** Most states a pattern may need; counted repeats (`a{1,500}`) are written out. Steps are at most states times characters. */
+/**
+ * Maximum number of states of a pattern; counted repeats (`a{1,500}`) are expanded. A match takes at most states times
+ * characters steps.
+ */
 const maxRegexStates = 1000;
 
-/** One character's test, or the places to go on from without reading a character. */
+/** A test of one character, or the next states without reading a character. */
 type State = { test: (codePoint: number) => boolean; next: number } | { next: readonly number[] };
 
 type Node =
@@ -15,9 +22,10 @@ type Node =
   | { kind: 'repeat'; node: Node; min: number; max: number };
 
 /**
- * A test whether the pattern matches the whole string; a string longer than `maxRegexInput` is not matched.
- * Understood are `. ? + * | {n,m} [...] (...) "..."`, `\` before any other character and `\d \D \s \S \w \W`, as in Lucene's RegExp class;
- * `# @ & < > ~ ^ $`, which are operators there or mean nothing, are refused. `fail` gets the reason and must throw.
+ * A test whether the pattern matches the whole string; a string longer than `maxRegexInput` is not matched. Supported
+ * are `. ? + * | {n,m} [...] (...) "..."`, `\` before any other character and `\d \D \s \S \w \W`, as in Lucene's
+ * RegExp class. `# @ & < > ~ ^ $`, which are operators or have no meaning there, are rejected. `fail` gets the reason
+ * and must throw.
  */
 export function compileRegex(
   pattern: string,
@@ -26,7 +34,7 @@ export function compileRegex(
   fail: (reason: string) => never,
 ): (value: string) => boolean {
   const states = program(parse(pattern, ignoreCase, maxDepth, fail), fail);
-  // Reused from call to call: a test neither nests nor waits.
+  // Reused in every call, because a test is neither recursive nor asynchronous.
   let current = new StateSet(states.length + 1);
   let following = new StateSet(states.length + 1);
   return (value) => {
@@ -77,7 +85,10 @@ class StateSet {
   }
 }
 
-/** Adds the state and all that is reached from it without reading a character. The number past the last state means: matched. */
+/**
+ * Adds the state and all states that it reaches without reading a character. The number after the last state means a
+ * match.
+ */
 function enter(states: readonly State[], set: StateSet, start: number): void {
   const waiting = [start];
   for (let number = waiting.pop(); number !== undefined; number = waiting.pop()) {
@@ -149,7 +160,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
   const refuse = (reason: string): never => fail(`${reason}, at character ${position + 1} of the expression`);
 
   const choice = (): Node => {
-    if (++depth > maxDepth) refuse(`groups nest more than ${maxDepth} deep`);
+    if (++depth > maxDepth) refuse(`groups are nested more than ${maxDepth} levels deep`);
     const nodes = [sequence()];
     while (characters[position] === '|') {
       position++;
@@ -223,7 +234,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
       case '^':
       case '$':
         return refuse(
-          `\`${character}\` is no anchor: the whole string is always matched (write \\${character} for the character)`,
+          `\`${character}\` is not an anchor: the whole string is always matched (write \\${character} for the character)`,
         );
       case '#':
       case '@':
@@ -247,13 +258,13 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
 
   const literal = (character: string): Node => ({ kind: 'character', test: oneOf([[character, character]]) });
 
-  /** Reads from the backslash on: the character meant, or the test of a class such as `\d`. */
+  /** Reads an escape from its backslash on: the character, or the test of a class such as `\d`. */
   const parseEscape = (): string | ((codePoint: number) => boolean) => {
     const character = characters[position + 1];
     if (character === undefined) return refuse('nothing follows the last `\\`');
     const known = classes[character.toLowerCase()];
     if (known === undefined && /^[A-Za-z0-9]$/.test(character)) {
-      refuse(`\`\\${character}\` means nothing special in a Lucene expression (allowed are \\d \\D \\s \\S \\w \\W)`);
+      refuse(`\`\\${character}\` has no special meaning in a Lucene expression (allowed are \\d \\D \\s \\S \\w \\W)`);
     }
     position += 2;
     if (known === undefined) return character;
@@ -265,7 +276,7 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
     if (negated) position++;
     const ranges: [string, string][] = [];
     const tests: ((codePoint: number) => boolean)[] = [];
-    // A `]` right after the `[` closes it in Lucene too, and an empty class is refused.
+    // A `]` right after the `[` closes the class in Lucene too, and an empty class is rejected.
     while (position < characters.length && characters[position] !== ']') {
       const first = characters[position] === '\\' ? parseEscape() : (characters[position++] ?? '');
       if (typeof first !== 'string') {
@@ -308,6 +319,6 @@ function parse(pattern: string, ignoreCase: boolean, maxDepth: number, fail: (re
   };
 
   const root = choice();
-  if (position < characters.length) refuse('a `)` closes nothing');
+  if (position < characters.length) refuse('a `)` has no `(`');
   return root;
 }

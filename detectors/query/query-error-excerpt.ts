@@ -1,4 +1,4 @@
-// Shows where a refused query is wrong: its line, and a caret line under it.
+// Shows the fault of a rejected query: its line, and a line of carets under it.
 
 import type { QueryError } from './query.ts';
 import { printable } from './query-position.ts';
@@ -9,7 +9,7 @@ const maxFaultColumns = 60;
 const shown = (text: string): string[] =>
   Array.from(text, (character) => (character === '\t' ? ' ' : printable(character)));
 
-/** As many whole cells as fit `columns`, counted from the start or from the end, with `…` where some are left off. */
+/** As many whole cells as fit into `columns`, from the start or from the end, with `…` in the place of the others. */
 function cutTo(cells: readonly string[], columns: number, side: 'start' | 'end'): string {
   if (cells.join('').length <= columns) return cells.join('');
   const order = side === 'start' ? cells : cells.toReversed();
@@ -24,9 +24,9 @@ function cutTo(cells: readonly string[], columns: number, side: 'start' | 'end')
 }
 
 /**
- * Two lines, joined by `\n`: the line of `source` at fault, and `^~~~` under the fault.
- * A tab takes one column, other invisible characters are escaped, and at most about 100 columns round the fault are shown.
- * `source` is the text that was compiled; a position outside it shows an empty line.
+ * Two lines, joined by `\n`: the line of `source` at fault, and `^~~~` under the fault. A tab takes one column, other
+ * invisible characters are escaped, and at most about 100 columns around the fault are shown. `source` is the text that
+ * was compiled; for a position outside of it the line is empty.
  */
 export function formatQueryError(source: string, error: QueryError): string {
   const line = (source.split('\n')[error.line - 1] ?? '').replace(/\r$/, '');

@@ -3,7 +3,7 @@
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { QueryError } from './query.ts';
 
-/** Deepest nesting of parentheses, `not`, function calls and operators that a query may have. */
+/** Maximum nesting of parentheses, `not`, function calls and operators in a query. */
 export const maxNesting = 200;
 
 /** The error for source[start, end): offsets in UTF-16 units from 0, lines parted by `\n`. `message` must be printable already. */
@@ -21,12 +21,15 @@ export function errorAt(source: string, start: number, end: number, message: str
   return new QueryError(message, line, start - lineStart + 1, Math.min(end, source.length) - start);
 }
 
-/** Query text as it may reach a terminal: what cannot be shown safely is escaped, the backslash is not, as the text is a query's own. */
+/**
+ * Query text that is safe for a terminal. Characters that are not safe are escaped; backslashes are not, because they
+ * belong to the query.
+ */
 export function printable(text: string): string {
   return Array.from(text, (character) => (character === '\\' ? character : escapeText(character, 16))).join('');
 }
 
-/** What an error message says was found at source[start, end): printable, in backticks, cut to 40 characters. */
+/** The text at source[start, end) for an error message: printable, in backticks, cut to 40 characters. */
 export function foundText(source: string, start: number, end: number): string {
   if (start >= source.length) return 'the end of the query';
   const characters = Array.from(source.slice(start, end));

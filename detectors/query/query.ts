@@ -5,15 +5,15 @@ import type { FieldReader } from '../../collectors/event/event.ts';
 /** True when the event matches. Pure; never throws on any field value. */
 export interface Predicate {
   (read: FieldReader): boolean;
-  /** Of a condition that is made of others. */
+  /** The conditions that this one joins. */
   joined?: { by: 'and' | 'or' | 'not'; conditions: readonly Predicate[] };
-  /** Fields without any of which it is false. */
+  /** Required fields: if one of them is absent, the predicate is false. */
   needs?: readonly string[];
 }
 
 export interface CompiledQuery {
   matches: Predicate;
-  /** Every field that the query names, wildcard patterns as written. */
+  /** Every field that the query names, with wildcard patterns as they are written. */
   fields: ReadonlySet<string>;
 }
 

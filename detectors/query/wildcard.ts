@@ -15,13 +15,13 @@ export function parseWildcard(pattern: string): WildcardPart[] {
 }
 
 /**
- * A test of the whole string, case-sensitive: fold pattern and value for the other kind.
- * Steps are bounded by value length times pattern length (two pointers, retried from the last `*` only).
+ * A case-sensitive test of the whole string; to ignore case, fold pattern and value. It takes at most value length
+ * times pattern length steps (two pointers that only go back to the last `*`).
  */
 export function compileWildcard(parts: readonly WildcardPart[]): (value: string) => boolean {
   const stars = parts.map((part) => ('wild' in part ? part.wild : ''));
   const text = parts.map((part) => ('literal' in part ? part.literal : '')).join('');
-  // The common shapes have a native answer; adjacent literals and stars are rare enough for the general way.
+  // The common patterns have a native function. Adjacent literals and stars are rare, and take the general way.
   switch (stars.join(',')) {
     case '':
       return (value) => value === text;

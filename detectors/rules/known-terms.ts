@@ -5,20 +5,20 @@ import * as z from 'zod';
 import { readSource } from './read-source.ts';
 import { parseToml } from './toml-file.ts';
 
-/** A program that counts as seen. */
+/** A program that counts as already seen. */
 export interface KnownTerm {
-  /** As the rule's first field shows it. */
+  /** The path, as the rule's first field has it. */
   path: string;
   /** The package that must own the file. */
   package: string;
-  /** For rules with a second field, `stepparent.initiator.origin`: where it must have come from. */
+  /** For rules with a second field, `stepparent.initiator.origin`: the origin that must match. */
   origin?: string;
 }
 
-/** The file that comes with the rules. */
+/** The known-terms file that is shipped with the rules. */
 export const shippedKnownTerms = fileURLToPath(new URL('known-terms.toml', import.meta.url));
 
-/** The list that is no rule's: programs whose names are taken, for `stepparent.genuine.*`. */
+/** The list that no rule uses: the package tools whose names an impostor may take, for `stepparent.genuine.*`. */
 export const packageToolsList = 'package-tools';
 
 const schema = z.record(
@@ -33,8 +33,8 @@ const schema = z.record(
 );
 
 /**
- * The lists of a known-terms file, by name. A path may stand in a list more than once, with the package of each distribution.
- * Throws a TomlFileError for a wrong file, and what `readSource` throws for one that cannot be read.
+ * The lists of a known-terms file, by name. A list may have a path more than once, with the package of each
+ * distribution. Throws a TomlFileError for an invalid file, and the errors of `readSource` for an unreadable one.
  */
 export function readKnownTerms(file: string): ReadonlyMap<string, readonly KnownTerm[]> {
   return new Map(Object.entries(parseToml(file, readSource(file), schema)));

@@ -11,7 +11,7 @@ interface ThreatTechnique {
   subtechnique: { id: string; name: string; reference: string }[];
 }
 
-/** One ATT&CK tactic with the techniques that serve it. */
+/** One ATT&CK tactic with its techniques. */
 export interface Threat {
   framework: 'MITRE ATT&CK';
   tactic: { id: string; name: string; reference: string };
@@ -33,16 +33,19 @@ export interface Rule {
   riskScore: number;
   type: 'new_terms' | 'eql' | 'query';
   language: 'kuery' | 'eql';
-  /** As written in the file. */
+  /** The query as the file has it. */
   query: string;
   matches: Predicate;
-  /** Every field that the query or the terms name. */
+  /** Every field that the query or the terms use. */
   fields: ReadonlySet<string>;
-  /** new_terms: the fields whose combination must be new. Others: alert_suppression.group_by, the fields that make two alerts one. */
+  /**
+   * new_terms: the fields whose combination must be new. Other types: alert_suppression.group_by, the fields whose
+   * combination is reported once.
+   */
   termFields: readonly string[];
   /** How long a term counts as seen. */
   windowMs: number;
-  /** new_terms: `sliding`, each sighting starts the window again. Suppression: `fixed`, from the first alert. */
+  /** new_terms: `sliding`, each match restarts the window. Other types: `fixed`, from the first alert. */
   window: 'sliding' | 'fixed';
   /** Names of the lists whose members count as seen (detectors/rules/known-terms.toml). */
   knownTerms: readonly string[];
@@ -72,12 +75,12 @@ export interface RejectedRule {
 }
 
 /**
- * One rule's match on one event. A term is null where its field was not observed: such a verdict is never learned,
- * since an unknown parent may be anyone.
+ * One rule's match on one event. A term is null if its field was not observed. Such a verdict is never learned, because
+ * an unknown parent may be any program.
  */
 export interface Verdict {
   rule: Rule;
   terms: readonly (string | null)[];
-  /** What else belongs to the reason: one clause. */
+  /** One more clause of the reason. */
   remark?: string;
 }

@@ -1,4 +1,4 @@
-// Reads a TOML text against a schema, so that whatever is wrong is named with its key, line, column and what is allowed.
+// Reads a TOML text against a schema. Each error names the key, line and column at fault, and what is allowed there.
 
 import { distance } from 'fastest-levenshtein';
 import { parse, TomlError } from 'smol-toml';
@@ -17,13 +17,16 @@ interface Span {
   end: number;
 }
 
-/** A key or table header, and where the value after it starts. */
+/** A key or table header, and the offset of its value. */
 interface Entry extends Span {
   path: (string | number)[];
   valueStart: number;
 }
 
-/** A TOML file that cannot be used. `line` and `column` count from 1; `message` and `excerpt` (line and caret; '' of a file without text) are printable. */
+/**
+ * A TOML file that cannot be used. `line` and `column` count from 1; `message` and `excerpt` (line and caret; '' if
+ * there is no text) are printable.
+ */
 export class TomlFileError extends Error {
   override name = 'TomlFileError';
   readonly file: string;
@@ -42,14 +45,14 @@ export class TomlFileError extends Error {
   }
 }
 
-/** The text as the schema understands it. Throws a TomlFileError for the first thing that is wrong, in the order of the text. */
+/** The parsed text. Throws a TomlFileError for the first fault in the text. */
 export function parseToml<S extends z.ZodType>(file: string, text: string, schema: S): z.output<S> {
   const read = readToml(file, text, schema);
   if ('faults' in read) throw read.faults[0];
   return read.data;
 }
 
-/** The text as the schema understands it, or all that is wrong, at least one thing, in the order of the text. */
+/** The parsed text, or its faults in the order of the text: at least one, at most 50. */
 export function readToml<S extends z.ZodType>(
   file: string,
   text: string,
@@ -67,7 +70,8 @@ export function readToml<S extends z.ZodType>(
   }
   const result = schema.safeParse(data);
   if (result.success) return { data: result.data };
-  // A mistyped key is also a missing one: the unknown key says more.
+  // A mistyped key also causes the fault of a missing key. Only the unknown key is reported, because it names the
+  // mistake.
   const issues = result.error.issues;
   const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
   const faults = (unknown.length > 0 ? unknown : issues).flatMap((issue) => faultsOf(issue, data, schema));
@@ -78,7 +82,7 @@ export function readToml<S extends z.ZodType>(
   };
 }
 
-/** Where the key at `path` stands; for one that is missing, the nearest table or key above it. */
+/** The span of the key at `path`; for a missing key, that of the nearest table or key above it. */
 export function locateKey(text: string, path: Path): Span {
   let best: Entry | undefined;
   for (const entry of entriesOf(text)) {
@@ -88,7 +92,7 @@ export function locateKey(text: string, path: Path): Span {
   return best ?? { start: 0, end: 1 };
 }
 
-/** The error of a query that is the value of the key at `path`: at the query's own place in the file. */
+/** The error of a query that is the value of the key at `path`, with the query's position in the file. */
 export function faultInQuery(
   file: string,
   source: string,
@@ -102,7 +106,7 @@ export function faultInQuery(
   return new TomlFileError(`\`${path.join('.')}\`: ${error.message}`, file, source, span);
 }
 
-/** Where a part of the string at `path` stands in the file: `within` is in UTF-16 units of the string's value. */
+/** The span in the file of a part of the string at `path`; `within` is in UTF-16 units of the string's value. */
 export function locateInString(text: string, path: Path, within: Span): Span {
   const entry = entriesOf(text).find(
     ({ path: found }) => found.length === path.length && found.every((s, i) => s === path[i]),
@@ -130,7 +134,7 @@ export function locateInString(text: string, path: Path, within: Span): Span {
   return { start: rawOffset(within.start), end: Math.max(rawOffset(within.end), rawOffset(within.start) + 1) };
 }
 
-/** Every key and header of a text that is valid TOML, in order; what stands inside arrays and inline tables is passed over. */
+/** Every key and header of a valid TOML text, in order, without those inside arrays and inline tables. */
 function* entriesOf(text: string): Generator<Entry> {
   const blank = /(?:[ \t\r\n]+|#[^\n]*)*/y;
   const lastIndex = new Map<string, number>();
@@ -181,10 +185,10 @@ function keysAt(text: string, start: number): { keys: string[]; end: number } {
   return { keys, end: start };
 }
 
-/** What a basic string of TOML stands for. */
+/** The value of a TOML basic string. */
 const unescaped = (text: string): string => (text.includes('\\') ? String(parse(`k = "${text}"`).k) : text);
 
-/** Where the value that begins at `start` ends: at the end of its line, or further on when it has several. */
+/** The end of the value that begins at `start`: the end of its line, or of its last line. */
 function valueEnd(text: string, start: number): number {
   const part = /"""(?:[^\\]|\\[\s\S])*?"""+|'''[\s\S]*?'''+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[\s\S]/y;
   let depth = 0;
@@ -197,7 +201,7 @@ function valueEnd(text: string, start: number): number {
   return part.lastIndex === 0 ? text.length : part.lastIndex;
 }
 
-/** What one issue says, in a sentence that names the key; one sentence for each unknown key. */
+/** The faults of one issue, each a sentence that names the key. Every unknown key is a fault of its own. */
 function faultsOf(issue: z.core.$ZodIssue, data: unknown, schema: z.ZodType): { path: Path; message: string }[] {
   if (issue.code === 'unrecognized_keys') {
     const known = keysOf(schema, issue.path);
@@ -267,7 +271,7 @@ function keysOf(schema: z.core.$ZodType, path: Path): string[] {
   return inner === undefined ? [] : keysOf(inner, rest);
 }
 
-/** The candidate that differs from `word` least, if by no more than a third of its letters. */
+/** The candidate that is most similar to `word`, if they differ by at most a third of its letters. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate) }))

@@ -20,7 +20,7 @@ function alertOf(
 const reason = (rule: Partial<Rule>, change: Partial<StepparentEvent> = {}) =>
   alertOf(change, rule).stepparent.alert?.reason;
 
-test('the whole document', () => {
+test('builds the whole document', () => {
   const event = exampleEvent('event-1', start);
   const before = structuredClone(event);
   const alert = buildAlert({
@@ -111,7 +111,7 @@ describe('why it is unusual', () => {
     expect(reason(rule)).toBe(text);
   });
 
-  test('says so when what it compares was not observed', () => {
+  test('says that the baseline could not be checked if a field was not observed', () => {
     const rule = { termFields: ['process.parent.executable', 'user.name'] };
     expect(alertOf({}, rule, [null, 'root']).stepparent.alert).toMatchObject({
       terms: [null, 'root'],
@@ -132,7 +132,7 @@ describe('why it is unusual', () => {
     ).toBe(text);
   });
 
-  test('a value that looks like a template stays as it is', () => {
+  test('does not expand a value that looks like a template', () => {
     const event = exampleEvent('e', start);
     expect(reason({ reason: '{process.name} {window}' }, { process: { ...event.process, name: '{window} $&' } })).toBe(
       '{window} $& 90 days',
@@ -143,7 +143,7 @@ describe('why it is unusual', () => {
 describe('hostile text', () => {
   const hostile = '\x1b[2J\nAlert: none\u202e"\ud800\0\\';
 
-  test('never reaches the sentence as it is', () => {
+  test('is escaped in the sentence', () => {
     const alert = alertOf(
       {
         process: {

@@ -74,7 +74,7 @@ test.for<[string, Operator, string[], boolean]>([
   expect(compileConditions([condition(field, operator, ...values)])(read)).toBe(covered);
 });
 
-test('all conditions must hold; none at all cover nothing', () => {
+test('all conditions must hold, and no conditions cover nothing', () => {
   const right = condition('parent', 'is', update);
   expect(compileConditions([right, condition('pid', 'is', '42')])(read)).toBe(true);
   expect(compileConditions([right, condition('pid', 'is', '43')])(read)).toBe(false);
@@ -89,7 +89,7 @@ function exception(change: Partial<Exception> = {}): Exception {
   return { id: exceptionId(rules, when), rules, when, reason: 'vendor', owner: 'alice', expiresMs: end, ...change };
 }
 
-test('it hides up to its end and not at it; one without an end always', () => {
+test('an exception is in force until its expiry; one without an expiry always is', () => {
   const dated = exception();
   const covering = (exceptions: Exception[], nowMs: number) => compileExceptions(exceptions)('a-rule', read, nowMs);
   expect(covering([dated], end - 1)).toBe(dated);
@@ -99,7 +99,7 @@ test('it hides up to its end and not at it; one without an end always', () => {
   expect(covering([endless], Number.MAX_SAFE_INTEGER)).toBe(endless);
 });
 
-test('it speaks for its rules alone, and the first in force that covers is named', () => {
+test('an exception covers only its rules, and the first in force that covers the event is returned', () => {
   const expired = exception({ owner: 'gone', expiresMs: 0 });
   const other = exception({ owner: 'bob', when: [condition('parent', 'is', '/other')] });
   const two = exception({ rules: ['a-rule', 'b-rule', 'a-rule'] });
@@ -118,7 +118,7 @@ test('no field is read for a rule without exceptions', () => {
   expect(exceptionFor('b-rule', unread, 1)).toBeUndefined();
 });
 
-test('the id is of rules and conditions, in any order, and of nothing else', () => {
+test('the id depends only on rules and conditions, in any order', () => {
   const [one, two] = [condition('a', 'is', 'x', 'y'), condition('b', 'exists')];
   const id = exceptionId(['r', 's'], [one, two]);
   expect(id).toMatch(/^[0-9a-f]{12}$/);
@@ -133,7 +133,7 @@ test('the id is of rules and conditions, in any order, and of nothing else', () 
   expect(new Set([id, ...others]).size).toBe(6);
 });
 
-test('what an alert says of it', () => {
+test('an alert has the fields of its exception', () => {
   const { id } = exception();
   const expires = '2027-01-31T12:00:00.000Z';
   expect(exceptionFields(exception())).toEqual({ id, reason: 'vendor', owner: 'alice', expires });

@@ -77,7 +77,7 @@ function alertOf(event: StepparentEvent, rule: string, risk: number, state: 'ope
 const build = (parts: Pick<IncidentDeps, 'alerts' | 'events'> & Partial<IncidentDeps>) =>
   buildIncident({ id, mostEvents: 1000, eventsCount: 0, isAlive: () => false, ...parts });
 
-test('a story: provenance, packages, findings, steps in order, survivors', () => {
+test('an incident has provenance, packages, findings, steps in order and survivors', () => {
   const unpack = execOf(1, ['/usr/bin/dpkg', '--unpack', '/x/evil_1.2_all.deb', '/x/folder/'], {
     package: {
       manager: 'dpkg',
@@ -170,7 +170,7 @@ test('a story: provenance, packages, findings, steps in order, survivors', () =>
   ]);
 });
 
-test('steps of one millisecond are in the order of the microseconds that their ids have, whichever was stored first', () => {
+test('steps of one millisecond are sorted by the microseconds in their ids, whichever was stored first', () => {
   const withId = (eventId: string, command: string): StepparentEvent => {
     const event = execOf(1, [command]);
     return { ...event, event: { ...event.event, id: eventId } };
@@ -181,11 +181,11 @@ test('steps of one millisecond are in the order of the microseconds that their i
   expect(incident?.stepparent.incident.steps.map(({ what }) => what)).toEqual(['first', 'second', 'third']);
 });
 
-test('no alert, no incident', () => {
+test('there is no incident without an alert', () => {
   expect(build({ alerts: [], events: [execOf(1, ['/usr/bin/dpkg'])] })).toBe(undefined);
 });
 
-test('the tool itself as the alert: what was above it is known from there, its caller through the nearest', () => {
+test('an alert about the tool itself gives its ancestors, and its caller', () => {
   const own = execOf(1, ['/usr/bin/apt-get']);
   own.process = { ...own.process, entity_id: id, pid: 100, args: ['apt-get', 'install'] };
   own.stepparent.lineage = above;
@@ -196,7 +196,7 @@ test('the tool itself as the alert: what was above it is known from there, its c
   });
 });
 
-test('where the lineage was cut, nothing is said of the tool but its program', () => {
+test("a truncated lineage gives only the tool's program", () => {
   const orphan = execOf(1, ['/tmp/x'], { lineage: [] });
   const incident = build({ alerts: [alertOf(orphan, 'a', 21)], events: [] });
   expect(incident).not.toHaveProperty('process');
@@ -241,7 +241,7 @@ describe('score', () => {
     expect(severityOfScore(score)).toBe(severity);
   });
 
-  test('a rule counts once, by its highest alert, however many there are', () => {
+  test('a rule counts once, by the highest risk of its alerts', () => {
     const alerts = [21, 47, 21, 21].map((risk) => alertOf(execOf(1, ['/tmp/x']), 'same', risk));
     expect(build({ alerts, events: [] })?.event.risk_score).toBe(47);
     expect(build({ alerts, events: [] })?.stepparent.incident.contributions).toMatchObject([{ alerts: 4 }]);
@@ -274,7 +274,7 @@ describe('packages', () => {
       script: { path: '/var/lib/dpkg/tmp.ci/preinst', package: name, version },
     });
 
-  test('are called as their control files say, whatever the files are called', () => {
+  test('are named by their control files, whatever their file names', () => {
     expect(packagesOf(['/tmp/gamma.deb'], fileOf(2, 'gamma-tool.list'))).toEqual([{ name: 'gamma-tool' }]);
     expect(packagesOf(['/tmp/gamma_9_all.deb'], preinst('gamma-tool', '1:1.2'))).toEqual([
       { name: 'gamma-tool', version: '1:1.2' },
@@ -287,7 +287,7 @@ describe('packages', () => {
     expect(packagesOf(['gamma_9_all.deb'], preinst('gamma', '1.2'))).toEqual([{ name: 'gamma', version: '1.2' }]);
   });
 
-  test('are called by their files where nothing better is known, which is said', () => {
+  test('are named by their files where nothing better is known, and marked as inferred', () => {
     const both: ['name', 'version'] = ['name', 'version'];
     expect(packagesOf(['/tmp/gamma.deb'])).toEqual([{ name: 'gamma', inferred: ['name'] }]);
     expect(packagesOf(['/tmp/gamma_1%3a2%3A3%7erc1_all.deb'])).toEqual([
@@ -315,7 +315,7 @@ describe('packages', () => {
     expect(incident?.stepparent.incident.packages).toEqual([{ name: 'gamma' }]);
   });
 
-  test('of several architectures have one name', () => {
+  test('for several architectures have one name', () => {
     const path = '/var/lib/dpkg/info/gamma:amd64.postinst';
     const postinst = execOf(3, [path, 'configure'], {
       lifecycle_script: { manager: 'dpkg', path, package: 'gamma:amd64', phase: 'postinst', depth: 0 },
@@ -325,7 +325,7 @@ describe('packages', () => {
     expect(packagesOf(['gamma_9_amd64.deb'], ...events)).toEqual([{ name: 'gamma', version: '1.2' }]);
   });
 
-  test('of a scriptlet of rpm, and of a script whose package is concluded, are guesses', () => {
+  test('of an rpm scriptlet and of a script with an inferred package are guesses', () => {
     const scriptlet = execOf(2, ['/bin/sh', '/var/tmp/rpm-tmp.x'], {
       lifecycle_script: { manager: 'rpm', package: 'delta', depth: 0 },
       script: { path: '/var/tmp/rpm-tmp.x', package: 'delta', version: '1-1' },
@@ -336,7 +336,7 @@ describe('packages', () => {
 });
 
 describe('bounds', () => {
-  test('of a flood what tells most is kept, and the rest counted', () => {
+  test('a flood keeps the steps of the highest rank and counts the others', () => {
     const alerted = execOf(3000, ['/tmp/payload'], { lifecycle_script: script('evil', 1) });
     const survivor = execOf(2999, ['/tmp/left']);
     const events = [
@@ -361,7 +361,7 @@ describe('bounds', () => {
     expect(JSON.stringify(incident).length).toBeLessThan(1_000_000);
   });
 
-  test('events beyond the bound are counted as not looked at; the alerts are there whatever', () => {
+  test('events beyond the bound are counted as unread; the alerts are always included', () => {
     const events = Array.from({ length: 50 }, (_, i) => execOf(i, ['/bin/true']));
     const late = execOf(100, ['/tmp/x']);
     const incident = build({ alerts: [alertOf(late, 'a', 21)], events, mostEvents: 10, eventsCount: 51 });

@@ -22,7 +22,7 @@ describe('terms', () => {
     expect(verdictOf(rule, (field) => values[field])).toEqual({ rule, terms: [term, 'z'] });
   });
 
-  test('the values are left in their order', () => {
+  test('the order of the values is not changed', () => {
     const values = ['b', 'a'];
     verdictOf(exampleRule(), () => values);
     expect(values).toEqual(['b', 'a']);

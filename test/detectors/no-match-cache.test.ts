@@ -31,14 +31,14 @@ test.each<[string, string, Readonly<Record<string, FieldValue>>, boolean]>([
   expect(dismissed(seen)(key, now)).toBe(covered);
 });
 
-test('lists and long values are not kept', () => {
+test('lists and long values are not remembered', () => {
   expect(dismissed({ ...seen, copy: ['a', 'b'] })('/bin/true', { ...seen, copy: ['a', 'b'] })).toBe(false);
   const long = 'x'.repeat(300);
   expect(dismissed({ ...seen, path: long })('/bin/true', { ...seen, path: long })).toBe(false);
   expect(dismissed(seen, long)(long, seen)).toBe(false);
 });
 
-test('many keys: the memory is bounded, and all are asked anew then', () => {
+test('at the bound on keys the cache is cleared', () => {
   const noMatchCache = createNoMatchCache();
   const keep = (key: string): void => {
     const reads = recordReads(reading(seen));
@@ -53,7 +53,7 @@ test('many keys: the memory is bounded, and all are asked anew then', () => {
   expect(noMatchCache.covers('one more', reading(seen))).toBe(true);
 });
 
-test('nor is an event of which a field read otherwise the second time', () => {
+test('an event whose field changed between two reads is not remembered', () => {
   const noMatchCache = createNoMatchCache();
   let copy: string | undefined;
   const reads = recordReads((field) => (field === 'copy' ? copy : 'x'));
@@ -64,7 +64,7 @@ test('nor is an event of which a field read otherwise the second time', () => {
   expect(noMatchCache.covers('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
 });
 
-test('whether another reader gives the same', () => {
+test('compares another reader with the recorded values', () => {
   const reads = recordReads(reading({ name: 'dpkg', args: ['dpkg', '-i'] }));
   for (const field of ['name', 'args', 'copy']) reads.read(field);
   const now = { name: 'dpkg', args: ['dpkg', '-i'] };

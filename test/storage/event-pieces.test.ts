@@ -213,11 +213,11 @@ describe('byte for byte', () => {
     expect(inserted([document]).prepare(select).all()).toEqual([{ document: JSON.stringify(document), inPieces: 1 }]);
   });
 
-  test.each(unusual)('stored whole: %s', (_, document) => {
+  test.each(unusual)('stores the whole document: %s', (_, document) => {
     expect(inserted([document]).prepare(select).all()).toEqual([{ document: JSON.stringify(document), inPieces: 0 }]);
   });
 
-  test('all of them in one database, whose rows they share', () => {
+  test('all documents in one database, with shared rows', () => {
     const documents = [...usual, ...ofStories, ...unusual, ...usual].map(([, document], i) => ({
       ...document,
       event: { ...document.event, id: `${i}` },
@@ -252,7 +252,7 @@ describe.each([
     return typeof value === 'boolean' ? Number(value) : typeof value === 'object' ? JSON.stringify(value) : value;
   };
 
-  test('each asked for by itself, and all at once', async () => {
+  test('fields read one by one, and all at once', async () => {
     const database = await openAlertDatabase([document], []);
     onTestFinished(() => database.close());
     const ask = (sql: string) => [...database.ask(sql, { since: 0, now: 0 }).rows][0];
@@ -280,8 +280,8 @@ const execs = (count: number, prefix: string, change: Partial<StepparentEvent> =
 const documentsOf = (store: Store): string[] => [...store.listEvents()].map((event) => JSON.stringify(event));
 const textsOf = (events: readonly JudgedEvent[]): string[] => events.map(({ event }) => JSON.stringify(event));
 
-describe('what events share', () => {
-  test('is stored once, however often it is described anew', () => {
+describe('a shared row', () => {
+  test('is stored once, however often its object is built again', () => {
     const store = temporaryStore();
     store.record(execs(1, 'a'), start);
     const { processes = 0, parts, origins } = countsOf(store);
@@ -299,7 +299,7 @@ describe('what events share', () => {
     expect(documentsOf(store)).toEqual(textsOf(events));
   });
 
-  test('is not taken from a generation that is not the newest any more', () => {
+  test('is not reused from an older generation', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const [first, second] = [temporaryStore({}, path), temporaryStore({}, path)];
     const batches = [1, 2, 3, 4].map((n) => execs(2, `batch ${n} `));
@@ -307,7 +307,7 @@ describe('what events share', () => {
     expect(documentsOf(first)).toEqual(textsOf(batches.flat()));
   });
 
-  test('is known no more when another database is in use', () => {
+  test('is forgotten when the database is replaced', () => {
     const store = temporaryStore();
     store.record(execs(2, 'a'), start);
     store.replaceDatabase('damaged', start);
@@ -316,7 +316,7 @@ describe('what events share', () => {
     expect(documentsOf(store)).toEqual(textsOf(events));
   });
 
-  test('goes when the last event that needs it has gone, and not before', () => {
+  test('is deleted after the last event that needs it, and not before', () => {
     const store = temporaryStore();
     const old = execs(1500, 'old');
     const recent = execs(1500, 'recent');
@@ -333,7 +333,7 @@ describe('what events share', () => {
     expect(documentsOf(store)).toEqual(textsOf(later));
   });
 
-  test('goes by its own events, also where the newest of others have gone meanwhile', () => {
+  test('is deleted after its own events, even if newer events of other users were deleted before', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const recordAnew = (events: JudgedEvent[]): Store => {
       const store = temporaryStore({}, path);
@@ -353,7 +353,7 @@ describe('what events share', () => {
     expect(documentsOf(newest)).toEqual(textsOf([...root, ...others, ...last]));
   });
 
-  test('others than root keep nothing that root’s events need not', () => {
+  test("other users' events keep no rows of root’s events", () => {
     const store = temporaryStore();
     const root = execs(40, 'root');
     for (let i = 0; i < 40; i++) {
@@ -369,7 +369,7 @@ describe('what events share', () => {
     expect(after.processes).toBeLessThan(1500);
   });
 
-  test('takes no steps of its own: events go as fast as they can be recorded', () => {
+  test('needs no steps of its own: events are deleted as fast as they can be recorded', () => {
     const store = temporaryStore();
     const count = 4 * 1024;
     store.record(execs(count, 'old'), start);
@@ -380,7 +380,7 @@ describe('what events share', () => {
     expect(steps).toBeLessThan(count / limits.pruneRows + 5);
   });
 
-  test('of many generations a step checks the oldest with events only', () => {
+  test('a step checks only the oldest generations with events', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     for (let i = 0; i < 10; i++) temporaryStore({}, path).record(execs(1, `batch ${i} `), start);
     const store = temporaryStore({}, path);
@@ -396,7 +396,7 @@ describe('what events share', () => {
     expect(countsOf(store)).toMatchObject({ generations: 5, processes: (processes / 11) * 5 });
   });
 
-  test('long arguments of others than root keep no room that alerts and root’s events need', () => {
+  test('long arguments of other users take no space that alerts and root’s events need', () => {
     const store = temporaryStore();
     const root = Array.from({ length: 5 }, (_, i) => exampleFinding(start, { terms: [`${i}`] }));
     store.record(root, start);

@@ -15,7 +15,7 @@ const put = (store: Store, timeMs: number, options: Options = {}) =>
   store.record([exampleFinding(timeMs, options)], timeMs);
 const states = (store: Store) => [...store.listAlerts()].map(({ state, count }) => [state, count]);
 
-test('one row, no delivery, nothing learned; the document says which exception', () => {
+test('a suppressed alert is one row without delivery or learning, and names its exception', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   expect(put(store, start, { exception })).toEqual({ alerts: [] });
   const [alert] = store.listAlerts();
@@ -33,7 +33,7 @@ test('one row, no delivery, nothing learned; the document says which exception',
   expect(store.status()).toMatchObject({ alerts: { open: 0, suppressed: 1 }, outbox: {}, events: 1 });
 });
 
-test('repeats are counted in that row, however late; other terms, scopes and exceptions have rows of their own', () => {
+test('repeats count in that row, however late; other terms, scopes and exceptions have their own rows', () => {
   const store = temporaryStore();
   const other = exampleException({ id: 'feedfeedfeed' });
   for (const offsetMs of [0, minute, 100 * day]) put(store, start + offsetMs, { exception });
@@ -61,7 +61,7 @@ test('repeats are counted in that row, however late; other terms, scopes and exc
   );
 });
 
-describe('when it has ended the term alerts', () => {
+describe('after the exception ends the term alerts', () => {
   test.each([
     ['new terms', exampleRule()],
     ['suppression', fixed],
@@ -77,7 +77,7 @@ describe('when it has ended the term alerts', () => {
     expect(store.pending('journald', 10, start + hour)).toHaveLength(1);
   });
 
-  test('although an alert had taught it before the exception was made', () => {
+  test('although an alert added it to the baseline before the exception was made', () => {
     const store = temporaryStore();
     put(store, start);
     put(store, start + hour, { exception });
@@ -85,7 +85,7 @@ describe('when it has ended the term alerts', () => {
     expect(put(store, start + 2 * hour).alerts).toMatchObject([{ state: 'open' }]);
   });
 
-  test('not what others than it teach meanwhile: only the first time is forgotten', () => {
+  test('but keeps a term that an alert adds after the exception first covered it', () => {
     const store = temporaryStore();
     put(store, start, { exception });
     put(store, start + 1);
@@ -107,7 +107,7 @@ test.each<[string, (store: Store) => void, Options]>([
   expect([...store.listTerms()]).toMatchObject([{ lastMs: start + 1 }]);
 });
 
-test('a known front end that was learned stays known', () => {
+test('a known front end that was learned stays in the baseline', () => {
   const store = temporaryStore();
   put(store, start, { known: true });
   put(store, start + 1, { exception });
@@ -132,7 +132,7 @@ test('a term that was not observed', () => {
   ]);
 });
 
-test('hidden matches neither count towards the rate limit nor are they rate-limited', () => {
+test('suppressed matches neither count for the rate limit nor are rate-limited', () => {
   const store = temporaryStore();
   const terms = (i: number): Options => ({ terms: [`/x/${i}`] });
   for (let i = 0; i < limits.rateLimitAlerts + 5; i++) put(store, start, { ...terms(i), exception });
@@ -146,7 +146,7 @@ test('hidden matches neither count towards the rate limit nor are they rate-limi
   expect(store.summarize(start + hour)).toEqual([]);
 });
 
-test('of too many alerts the hidden ones go first', () => {
+test('suppressed alerts are deleted first', () => {
   const store = temporaryStore();
   put(store, start, { terms: ['/told'] });
   for (let i = 0; i < 3; i++) put(store, start + 1, { terms: [`/x/${i}`], exception });
@@ -174,7 +174,7 @@ describe('rows of a hunt', () => {
     }),
   });
 
-  test('that it covers are counted and not told, at the first run too, and told when it has ended', () => {
+  test('that an exception covers are counted and not reported, also at the first run, and reported after it ends', () => {
     const store = temporaryStore();
     const covered = row('a', exception.id);
     expect(store.recordHunt(rule, [covered, row('b')], start)).toEqual({

@@ -18,7 +18,7 @@ const rows = (...names: (string | null)[]): HuntRow[] =>
     }),
   }));
 
-test('the first run takes all rows as known; later each new row is one alert, for every sink', () => {
+test('all rows of the first run are known; later each new row is one alert, for every sink', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   expect(store.recordHunt(rule, rows('a', 'b'), start)).toEqual({ first: true, alerts: [], known: 2, suppressed: 0 });
   const second = store.recordHunt(rule, rows('a', 'c', null), start + hour);
@@ -39,19 +39,19 @@ test('the first run takes all rows as known; later each new row is one alert, fo
   ]);
 });
 
-test('a first run that finds nothing is a first run', () => {
+test('a first run without rows counts as the first run', () => {
   const store = temporaryStore();
   expect(store.recordHunt(rule, [], start).first).toBe(true);
   expect(store.recordHunt(rule, rows('a'), start + hour)).toMatchObject({ first: false, alerts: [{ count: 1 }] });
 });
 
-test('two hunts know nothing of each other', () => {
+test('two hunts have separate rows', () => {
   const store = temporaryStore();
   store.recordHunt(rule, rows('a'), start);
   expect(store.recordHunt('hunt:other', rows('a'), start)).toMatchObject({ first: true, known: 1 });
 });
 
-test('a row that stays is known for ever; one that was gone for long is new', () => {
+test('a row that stays is known permanently; a row that was absent for 90 days is new', () => {
   const store = temporaryStore();
   store.recordHunt(rule, rows('a', 'b'), start);
   for (let days = 1; days * day < 2 * limits.huntRowMs; days++) {
@@ -60,7 +60,7 @@ test('a row that stays is known for ever; one that was gone for long is new', ()
   expect(store.recordHunt(rule, rows('a', 'b'), start + 2 * limits.huntRowMs).alerts).toHaveLength(1);
 });
 
-test('an operator’s word counts: a removed row is reported again, a allowed one never', () => {
+test('a row that an operator removes is reported again, an allowed one never', () => {
   const store = temporaryStore();
   store.recordHunt(rule, rows('a'), start);
   store.removeTerm(rule, '', ['a', '/usr/bin/x']);
@@ -69,7 +69,7 @@ test('an operator’s word counts: a removed row is reported again, a allowed on
   expect(alerts.map(({ terms }) => terms[0])).toEqual(['a']);
 });
 
-test('what is over the rate limit is kept and told in a summary', () => {
+test('alerts over the rate limit are stored and reported in a summary', () => {
   const store = temporaryStore();
   store.recordHunt(rule, [], start);
   const names = Array.from({ length: limits.rateLimitAlerts + 5 }, (_, i) => `n${i}`);
@@ -80,7 +80,7 @@ test('what is over the rate limit is kept and told in a summary', () => {
   expect(summary).toMatchObject({ rule: { id: rule }, stepparent: { summary: { alerts: 5 } } });
 });
 
-test('while the database learns, findings are kept and not delivered', () => {
+test('while the database learns, findings are stored and not delivered', () => {
   const store = temporaryStore({ learningMs: 7 * day });
   store.recordHunt(rule, [], start);
   expect(store.recordHunt(rule, rows('a'), start + hour)).toMatchObject({ alerts: [{ state: 'learning' }] });

@@ -25,7 +25,7 @@ async function runAndKill(path: string, run: number, afterMs: number): Promise<o
     .map((line) => JSON.parse(line));
 }
 
-test('kill -9, many times', { timeout: 120_000 }, async () => {
+test('every term has its event, alert and delivery after repeated kill -9', { timeout: 120_000 }, async () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
   const delivered = new Set<string>();
   for (let run = 0; run < runs; run++) {

@@ -17,7 +17,7 @@ const file = (name: string, change: Partial<KnownFile> = {}): KnownFile => ({
   ...change,
 });
 
-test('comes back as it went in, by name, one folder apart from the other', () => {
+test('files are read back unchanged, sorted by name, for each directory', () => {
   const store = temporaryStore();
   const large = file('b', { ino: 0xffff_ffff_ffff_fff0n, sizeBytes: 2 ** 40 });
   store.saveKnownFiles('/a', [large, file('a\n')], []);
@@ -27,14 +27,14 @@ test('comes back as it went in, by name, one folder apart from the other', () =>
   expect([...store.knownFiles('/none')]).toEqual([]);
 });
 
-test('later rows replace earlier ones; a name that is deleted and written again stays', () => {
+test('later rows replace earlier ones; a name that is deleted and written in one call stays', () => {
   const store = temporaryStore();
   store.saveKnownFiles('/a', [file('a'), file('b')], []);
   store.saveKnownFiles('/a', [file('a', { sizeBytes: 9 })], ['a', 'b', 'never there']);
   expect([...store.knownFiles('/a')]).toEqual([file('a', { sizeBytes: 9 })]);
 });
 
-test('is written whole or not at all', () => {
+test('a save is written completely or not at all', () => {
   const store = temporaryStore();
   function* broken() {
     yield file('a');

@@ -9,7 +9,7 @@ import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 const learningMs = 7 * day;
 const fixed = exampleRule({ id: 'dpkg-odd-option', type: 'query', window: 'fixed', windowMs: 30 * day });
 
-test('while learning, alerts are kept and not delivered, and terms are learned', () => {
+test('while learning, alerts are stored and not delivered, and terms are learned', () => {
   const store = temporaryStore({ learningMs });
   const { alerts } = store.record([exampleFinding(start), exampleFinding(start, { rule: fixed })], start);
   expect(alerts.map(({ state }) => state)).toEqual(['learning', 'learning']);
@@ -19,7 +19,7 @@ test('while learning, alerts are kept and not delivered, and terms are learned',
   expect(store.learning(start)).toEqual({ startedMs: start, untilMs: start + learningMs, active: true });
 });
 
-test('the end: by the time of the event', () => {
+test('the time of the event decides whether learning has ended', () => {
   const store = temporaryStore({ learningMs });
   const end = start + learningMs;
   const state = (eventMs: number, nowMs: number, term: string) =>
@@ -32,7 +32,7 @@ test('the end: by the time of the event', () => {
   expect(store.learning(start)).toMatchObject({ active: false });
 });
 
-test('what was learned is seen afterwards; a suppressed learning alert hides none that is delivered', () => {
+test('learned terms count as seen afterwards; a learning alert never replaces one to deliver', () => {
   const store = temporaryStore({ learningMs });
   store.record([exampleFinding(start), exampleFinding(start, { rule: fixed })], start);
   const later = start + 8 * day;
@@ -56,7 +56,7 @@ test.each<[string, (number | undefined)[], number | undefined]>([
   expect(until).toBe(untilMs);
 });
 
-test('the end survives a restart, also with the clock set back', () => {
+test('the end survives a restart, even with the clock set back', () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
   const first = openStore(path, { nowMs: start, learningMs });
   first.record([exampleFinding(start + 9 * day)], start + 9 * day);
@@ -65,7 +65,7 @@ test('the end survives a restart, also with the clock set back', () => {
   expect(second.record([exampleFinding(start, { terms: ['x'] })], start).alerts).toMatchObject([{ state: 'open' }]);
 });
 
-test('a start in the future, by a clock that was wrong, does not silence the host until then', () => {
+test('a start in the future from a wrong clock does not suppress alerts until then', () => {
   const store = temporaryStore({ learningMs, nowMs: start + 4000 * day });
   expect(store.learning(start)).toMatchObject({ active: false });
   expect(store.record([exampleFinding(start)], start).alerts).toMatchObject([{ state: 'open' }]);

@@ -42,7 +42,7 @@ describe('alerts', () => {
     expect([...filledStore().listAlerts(filter)].map((alert) => alert.terms[0])).toEqual(terms);
   });
 
-  test('by the beginning of the id', () => {
+  test('by the prefix of the id', () => {
     const store = filledStore();
     const ids = [...store.listAlerts()].map(({ id }) => id);
     expect(ids.every((id) => /^[0-9a-f]{32}$/.test(id))).toBe(true);
@@ -75,7 +75,7 @@ describe('terms', () => {
   });
 });
 
-test('more than a page, many at the same time: each once, in order', () => {
+test('lists more than a page, with equal times, each row once and in order', () => {
   const store = temporaryStore();
   const names = Array.from({ length: 950 }, (_, i) => String(i).padStart(4, '0'));
   store.record(
@@ -91,7 +91,7 @@ test('more than a page, many at the same time: each once, in order', () => {
   expect([...store.listEvents({ limit: 450 })].map(({ event }) => event.id)).toEqual(names.slice(-450));
 });
 
-test('status', () => {
+test('counts rows for status', () => {
   expect(filledStore().status()).toMatchObject({
     schemaVersion,
     events: 5,

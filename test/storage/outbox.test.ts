@@ -9,7 +9,7 @@ import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 const judgedEvent = (term: string) => exampleFinding(start, { terms: [term] });
 const sinks = ['journald', 'ndjson'];
 
-test('each sink has its own deliveries, oldest first, at most so many', () => {
+test('each sink has its own deliveries, oldest first, up to the limit', () => {
   const store = temporaryStore({ sinks });
   const { alerts } = store.record([judgedEvent('a'), judgedEvent('b'), judgedEvent('c')], start);
   for (const sink of sinks) {
@@ -20,7 +20,7 @@ test('each sink has its own deliveries, oldest first, at most so many', () => {
   expect(store.pending('unheard-of', 2, start)).toEqual([]);
 });
 
-test('what arrived is out, for that sink alone', () => {
+test('a successful delivery is removed for that sink only', () => {
   const store = temporaryStore({ sinks });
   store.record([judgedEvent('a'), judgedEvent('b')], start);
   const items = store.pending('journald', 10, start);
@@ -31,7 +31,7 @@ test('what arrived is out, for that sink alone', () => {
   expect(store.status().outbox).toEqual({ ndjson: { waiting: 2, failing: 0, oldestMs: start } });
 });
 
-test('what failed waits, and holds up nothing else', () => {
+test('a failed delivery waits and does not delay others', () => {
   const store = temporaryStore();
   store.record([judgedEvent('a'), judgedEvent('b')], start);
   const [first, second] = store.pending('journald', 10, start);
@@ -48,7 +48,7 @@ test('what failed waits, and holds up nothing else', () => {
   expect(store.status().outbox).toMatchObject({ journald: { waiting: 2, failing: 2 } });
 });
 
-test('a clock set back does not hold up what failed', () => {
+test('a clock set back does not delay a failed delivery', () => {
   const store = temporaryStore();
   store.record([judgedEvent('a')], start);
   store.failed([store.pending('journald', 1, start)[0]?.id ?? 0], start + minute);
@@ -65,7 +65,7 @@ test('deliveries outlive a restart; a new sink gets only what comes later', () =
   expect(sinks.map((sink) => store.pending(sink, 10, start).length)).toEqual([2, 1]);
 });
 
-test('without sinks nothing waits', () => {
+test('without sinks there are no deliveries', () => {
   const store = temporaryStore({ sinks: [] });
   expect(store.record([judgedEvent('a')], start).alerts).toMatchObject([{ state: 'open' }]);
   expect(store.status()).toMatchObject({ alerts: { open: 1 }, outbox: {} });

@@ -44,7 +44,7 @@ const ofOthers = (count: number, timeMs: number, { known = true } = {}): JudgedE
     return { ...judgedEvent, event: { ...judgedEvent.event, user: { id: '1000' } } };
   });
 
-test('within the bounds nothing goes', () => {
+test('within the bounds nothing is deleted', () => {
   const store = temporaryStore();
   fill(store, 10, start);
   expect(store.prune(start + 14 * day)).toEqual(none);
@@ -61,7 +61,7 @@ describe('by age', () => {
     expect(store.status()).toMatchObject({ events: 5, oldestEventMs: start + 5 * day });
   });
 
-  test('terms past the largest window, but never allowed ones; none when no window is given', () => {
+  test('terms older than the largest window, but never allowed ones; none without a window', () => {
     const store = temporaryStore();
     fillKnown(store, 600, start);
     store.record([exampleFinding(start, { rule: exampleRule({ id: 'other' }), terms: ['x'] })], start);
@@ -72,7 +72,7 @@ describe('by age', () => {
     expect([...store.listTerms()]).toMatchObject([{ terms: ['t7'] }]);
   });
 
-  test('alerts after a year, with what was never delivered of them', () => {
+  test('alerts after a year, with their pending deliveries', () => {
     const store = temporaryStore();
     fill(store, 3, start);
     fill(store, 2, start + day, 'later');
@@ -103,7 +103,7 @@ describe('by number and size', () => {
     );
   });
 
-  test('bytes: the oldest events go, then alerts, and the file shrinks', () => {
+  test('bytes: the oldest events are deleted, then alerts, and the file shrinks', () => {
     const store = temporaryStore();
     for (let i = 0; i < 10; i++) fill(store, 300, start + i, `${i}-`);
     const maxBytes = 4 * 1024 * 1024;
@@ -123,7 +123,7 @@ describe('by number and size', () => {
     db.close();
   });
 
-  test('bytes: what others than root do displaces nothing of root', () => {
+  test("bytes: events of other users displace none of root's", () => {
     const store = temporaryStore();
     fillKnown(store, 800, start);
     for (let i = 1; i <= 10; i++) store.record(ofOthers(300, start + i), start + i);
@@ -144,7 +144,7 @@ describe('by number and size', () => {
     expect(Date.parse(left.get('0')?.[0]?.['@timestamp'] ?? '')).toBe(start + 30);
   });
 
-  test('alerts: those of others than root go before those of root', () => {
+  test("alerts: those of other users are deleted before root's", () => {
     const store = temporaryStore();
     store.record([exampleFinding(start, { terms: ['root 1'] })], start);
     store.record(ofOthers(3, start + 1, { known: false }), start + 1);
@@ -153,7 +153,7 @@ describe('by number and size', () => {
     expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(['root 1', 'other 2', 'root 2']);
   });
 
-  test('a bound that nothing can meet does not prune for ever', () => {
+  test('a bound that cannot be met does not prune endlessly', () => {
     const store = temporaryStore();
     fill(store, 300, start);
     pruneAll(store, start, { maxBytes: 0 });

@@ -82,7 +82,7 @@ describe('views', () => {
     expect(all(filled().database, sql)).toEqual(rows);
   });
 
-  test('what hunts group by needs no document, and comes from an index', () => {
+  test('the columns that hunts group by need no document and come from an index', () => {
     const sql = `EXPLAIN QUERY PLAN SELECT "file.name", "process.executable", count(*), count(DISTINCT "agent.id")
       FROM file_events WHERE time_ms >= :since AND "file.path" GLOB '/x/*' GROUP BY 1, 2`;
     const plan = all(filled().database, sql).map((row) => row.at(-1));
@@ -90,7 +90,7 @@ describe('views', () => {
     expect(plan.join('\n')).not.toMatch(/parts|processes|FOR GROUP BY/);
   });
 
-  test('an event goes when it is dropped', () => {
+  test('a deleted event is not found', () => {
     const { path } = filled();
     const store = openStore(path, { nowMs: start });
     store.prune(start + 400 * 86_400_000);
@@ -102,7 +102,7 @@ describe('views', () => {
 });
 
 describe('tables of the host', () => {
-  test('are read with types, and see the paths and names of the statement', () => {
+  test('have typed columns, and get the paths and names of the statement', () => {
     const { database } = filled();
     const sql = `SELECT path, uid, typeof(uid) FROM things WHERE uid = '7' AND path IN ('/a', '/b') AND uid < '10'`;
     expect(all(database, sql)).toEqual([
@@ -124,32 +124,32 @@ describe('tables of the host', () => {
 });
 
 describe('answers', () => {
-  test('values as JSON has them', () => {
+  test('have values as in JSON', () => {
     const sql = `SELECT x'00ff', 9007199254740993, -9007199254740991, 1e999, 0.5, NULL, 'a' || char(0) || 'b'`;
     expect(all(filled().database, sql)).toEqual([
       ['00ff', '9007199254740993', -9007199254740991, 'Infinity', 0.5, null, 'a\0b'],
     ]);
   });
 
-  test('columns of the same name are told apart', () => {
+  test('number columns of the same name', () => {
     const asked = filled().database.ask('SELECT 1 AS a, 2 AS a, 3 AS b', { since: 0, now: 0 });
     expect([...asked.rows]).toEqual([[1, 2, 3]]);
     expect(asked.columns).toEqual(['a', 'a:2', 'b']);
   });
 
-  test('rows come one by one: who has enough stops', () => {
+  test('read rows one by one, so that the caller can stop', () => {
     const endless = 'WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c';
     const { database } = filled();
     for (const [x] of database.ask(endless, { since: 0, now: 0 }).rows) if (x === 3) break;
     expect(all(database, 'SELECT 1')).toEqual([[1]]);
   });
 
-  test('a comment and a semicolon at the end are no second statement', () => {
+  test('accept a comment and a semicolon at the end', () => {
     expect(all(filled().database, '-- first\nSELECT 1; -- last; /* */')).toEqual([[1]]);
   });
 });
 
-describe('refused', () => {
+describe('rejected statements', () => {
   test.for([
     ['', 'the statement is empty'],
     ['-- nothing', 'the statement is empty'],
@@ -171,12 +171,12 @@ describe('refused', () => {
     expect(errorOf(filled().database, sql).message).toContain(message);
   });
 
-  test('an error among the rows is told as one', () => {
+  test('an error while rows are read is a SqlError', () => {
     const error = errorOf(filled().database, `SELECT document -> '$.' FROM events`);
     expect(error.message).toMatch(/path/i);
   });
 
-  test('the file does not change, whatever is asked', () => {
+  test('no statement changes the file', () => {
     const { database, path } = filled();
     const before = readFileSync(path);
     for (const sql of ['DELETE FROM events', 'SELECT * FROM pragma_user_version(7)', 'SELECT load_extension(1)']) {
@@ -197,7 +197,7 @@ describe('refused', () => {
   });
 });
 
-test('alerts from elsewhere are asked with the same names, each once', async () => {
+test('gathered alerts have the same names, each alert once', async () => {
   const alert = (id: string, host: string): StepparentEvent => ({
     ...fileEvent(id),
     host: { id: host },

@@ -16,7 +16,7 @@ function burst(count: number, atMs: number, rule = exampleRule()): JudgedEvent[]
   return Array.from({ length: count }, () => exampleFinding(atMs, { rule, terms: [`/tmp/${++lastTerm}`] }));
 }
 
-test('up to the rate limit each is sent, past it they are kept and not learned', () => {
+test('alerts up to the rate limit are delivered; those over it are stored and not learned', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   const { alerts } = store.record(burst(103, start), start);
   expect(alerts).toHaveLength(103);
@@ -34,7 +34,7 @@ test('each rule has its own rate limit', () => {
   expect(rateLimitedOf(store.record([...burst(100, start), ...burst(100, start, other)], start))).toBe(0);
 });
 
-test('the five minutes slide', () => {
+test('the window of five minutes slides', () => {
   const store = temporaryStore();
   store.record(burst(60, start), start);
   store.record(burst(40, start + 4 * minute), start + 4 * minute);
@@ -43,7 +43,7 @@ test('the five minutes slide', () => {
   expect(rateLimited(5 * minute)).toBe(0);
 });
 
-test('a repeat of a rate-limited term counts into its alert', () => {
+test('a repeat of a rate-limited term counts in its alert', () => {
   const store = temporaryStore();
   store.record(burst(101, start), start);
   const [rateLimited] = store.listAlerts({ state: 'rate_limited' });
@@ -51,7 +51,7 @@ test('a repeat of a rate-limited term counts into its alert', () => {
   expect([...store.listAlerts({ state: 'rate_limited' })]).toMatchObject([{ count: 2 }]);
 });
 
-test('what was over the rate limit is told when it comes again and there is room', () => {
+test('a rate-limited term is reported when it repeats below the limit', () => {
   const store = temporaryStore({ sinks: ['journald'] });
   store.record(burst(101, start), start);
   const [rateLimited] = store.listAlerts({ state: 'rate_limited' });
@@ -61,7 +61,7 @@ test('what was over the rate limit is told when it comes again and there is room
   expect(store.record(again(), start + 7 * minute)).toMatchObject({ alerts: [] });
 });
 
-test('a match that teaches nothing is told as well when there is room again', () => {
+test('a match that is never learned is reported below the limit, too', () => {
   const store = temporaryStore();
   const rule = exampleRule({ id: 'eql', type: 'eql', window: 'fixed' });
   store.record(burst(101, start, rule), start);
@@ -73,7 +73,7 @@ test('a match that teaches nothing is told as well when there is room again', ()
   expect(again(7 * minute)).toMatchObject({ alerts: [] });
 });
 
-test('what others than root do does not use up the rate limit of what root does', () => {
+test("other users cannot use up root's rate limit", () => {
   const store = temporaryStore();
   const ofNobody = burst(200, start).map((judgedEvent) => ({
     ...judgedEvent,
@@ -84,14 +84,14 @@ test('what others than root do does not use up the rate limit of what root does'
   expect(rateLimitedOf(store.record(burst(1, start + second), start + second))).toBe(1);
 });
 
-test('the clock set back does not leave the rate limit standing', () => {
+test('a clock set back does not extend the rate limit', () => {
   const store = temporaryStore();
   store.record(burst(100, start), start);
   const earlier = start - 60 * minute;
   expect(rateLimitedOf(store.record(burst(1, earlier), earlier))).toBe(0);
 });
 
-test('the summary: one for each rule and sink, when the five minutes are over, once', () => {
+test('each rule and sink gets one summary, after five minutes', () => {
   const store = temporaryStore({ sinks: ['journald', 'ndjson'] });
   store.record(burst(102, start), start);
   store.record(burst(1, start + minute), start + minute);
@@ -116,7 +116,7 @@ test('the summary: one for each rule and sink, when the five minutes are over, o
   ]);
 });
 
-test('what is due is told after a restart, and after the clock was set back', () => {
+test('a due summary is delivered after a restart, and after the clock was set back', () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
   const first = openStore(path, { sinks: ['journald'], nowMs: start });
   first.record(burst(102, start), start);

@@ -143,7 +143,7 @@ describe.each([
     ]);
   });
 
-  test('a term that expired is counted into its new alert', () => {
+  test('a term that expired counts in its new alert', () => {
     const later = start + 100 * day;
     const store = recorded(start, later, later + 1);
     expect([...store.listAlerts()].map(({ count }) => count)).toEqual([1, 2]);
@@ -151,19 +151,19 @@ describe.each([
 });
 
 describe('counting', () => {
-  test('a known term has no alert to count', () => {
+  test('a known term has no alert', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start, { known: true }), exampleFinding(start)], start);
     expect([...store.listAlerts()]).toEqual([]);
     expect([...store.listTerms()]).toMatchObject([{ count: 2, origin: 'known' }]);
   });
 
-  test('within one batch the second sighting is seen', () => {
+  test('the second match in one batch counts as seen', () => {
     const store = temporaryStore();
     expect(store.record([exampleFinding(start), exampleFinding(start)], start).alerts).toHaveLength(1);
   });
 
-  test('several rules on one event alert each by themselves', () => {
+  test('several rules that match one event each alert', () => {
     const store = temporaryStore();
     const event = exampleEvent('e', start);
     const judgedEvent: JudgedEvent = {
@@ -176,7 +176,7 @@ describe('counting', () => {
     expect(new Set(alerts.map(({ id }) => id)).size).toBe(2);
   });
 
-  test('an event without a verdict is stored, and nothing more', () => {
+  test('an event without a verdict is only stored', () => {
     const store = temporaryStore();
     store.record([{ event: exampleEvent('e', start), scope: '', verdicts: [] }], start);
     expect([...store.listEvents()]).toEqual([exampleEvent('e', start)]);
@@ -227,7 +227,7 @@ describe('clocks that step', () => {
     expect(store.record([exampleFinding(start + 90 * day)], start + 90 * day).alerts).toHaveLength(1);
   });
 
-  test('a time that cannot be read counts as now', () => {
+  test('an invalid time counts as now', () => {
     const store = temporaryStore();
     const judgedEvent = exampleFinding(start);
     judgedEvent.event['@timestamp'] = 'yesterday';
@@ -235,7 +235,7 @@ describe('clocks that step', () => {
     expect([...store.listTerms()]).toMatchObject([{ lastMs: start }]);
   });
 
-  test('a time long past makes nothing seen that was not, and forgets nothing', () => {
+  test('an old time neither adds nor removes a term', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start)], start);
     expect(store.record([exampleFinding(0)], start)).toMatchObject({ alerts: [] });
@@ -244,7 +244,7 @@ describe('clocks that step', () => {
     expect(store.record([exampleFinding(start, { terms: ['new'] })], start).alerts).toHaveLength(1);
   });
 
-  test('a baseline from a clock that was ahead is set right by the next sighting', () => {
+  test('the next match corrects a baseline from a clock that was ahead', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start + 4000 * day)], start + 4000 * day);
     expect(store.record([exampleFinding(start)], start)).toMatchObject({ alerts: [] });
@@ -286,7 +286,7 @@ describe('editing the baseline', () => {
   });
 });
 
-test('hostile text comes back as it went in', () => {
+test('hostile text is read back unchanged', () => {
   const store = temporaryStore();
   const judgedEvent = exampleFinding(start, { terms: ['\ud800', '\0', '\u{1f600}'] });
   judgedEvent.event.process = { args: ['\ud800', 'a\0b', '\x1b[31m', '\udc00\ud800', '\u{1f600}'] };

@@ -21,7 +21,7 @@ const script = (sha: string, change: Partial<SeenScript> = {}): SeenScript => ({
   ...change,
 });
 
-test('a content is kept once, its places each; what was judged stays, what was not is judged later', () => {
+test('a content is stored once with all its slots; a judged state stays, a missing one is added later', () => {
   const store = temporaryStore();
   store.saveScripts([script('a'), script('a', { package: 'cron:i386' }), script('b', { state: '' })], start);
   store.saveScripts(
@@ -40,7 +40,7 @@ test('a content is kept once, its places each; what was judged stays, what was n
   expect(store.scriptsByPrefix("a' OR 1")).toEqual([]);
 });
 
-test('what a version has had, without what was not judged', () => {
+test('lists the judged contents of a version', () => {
   const store = temporaryStore();
   const slot = { package: 'cron', version: '3.0', phase: 'postinst' };
   store.saveScripts([script('a'), script('b', { version: '4.0' }), script('c', { state: '' })], start);
@@ -51,7 +51,7 @@ test('what a version has had, without what was not judged', () => {
   expect(store.versionKnown('cron', '5.0', start + 1)).toBe(false);
 });
 
-test('the first pass is complete once and for all', () => {
+test('the first scan is complete permanently', () => {
   const store = temporaryStore();
   expect(store.scriptsComplete()).toBe(false);
   store.completeScripts(start);
@@ -59,7 +59,7 @@ test('the first pass is complete once and for all', () => {
   expect(store.scriptsComplete()).toBe(true);
 });
 
-test('over the bound what another content has replaced goes first, then the oldest', () => {
+test('over the bound replaced contents are deleted first, then the oldest', () => {
   const store = temporaryStore();
   const content = Buffer.alloc(1000, 'x');
   store.saveScripts([script('a', { package: 'old', content })], start);

@@ -14,7 +14,7 @@ test.for([
   expect(tokenizeSql(sql).map(({ value }) => value)).toEqual(words);
 });
 
-test('only texts that begin with a slash are paths, each once', () => {
+test('texts that begin with a slash are paths, each once', () => {
   const sql = `SELECT '/a', "/b", '/a', 'c/d', '/e%' /* '/f' */ FROM t WHERE x = '/g' || 'h' -- '/i'`;
   expect(pathsInSql(tokenizeSql(sql))).toEqual(['/a', '/e%', '/g']);
 });

@@ -56,12 +56,12 @@ describe.each([
     ).toEqual([]);
   });
 
-  test('no column has the name of another', async () => {
+  test('no two columns have the same name', async () => {
     const names = Object.keys(await rowOf(view, maximalAlert));
     expect(names.filter((name) => /:\d+$/.test(name))).toEqual([]);
   });
 
-  test('with its value', async () => {
+  test('every column has its value', async () => {
     const row = await rowOf(view, maximalAlert);
     expect(Object.fromEntries(fields.map((field) => [field, row[field]]))).toEqual(
       Object.fromEntries(fields.map((field) => [field, inSql(field, valueAt(maximalAlert, field))])),
@@ -76,7 +76,7 @@ describe.each([
   );
 });
 
-test('a statement that names few columns looks them up after one that shows all', async () => {
+test('a statement with few columns uses lookups after one with all columns', async () => {
   const database = await openAlertDatabase([maximalAlert], []);
   onTestFinished(() => database.close());
   const all = (sql: string) => [...database.ask(sql, { since: 0, now: 0 }).rows];

@@ -48,7 +48,7 @@ function crashedDatabase(path: string): void {
 }
 
 describe('files', () => {
-  test('folder 0700 and files 0600, whatever the umask', () => {
+  test('directory 0700 and files 0600, whatever the umask', () => {
     const before = process.umask(0);
     onTestFinished(() => {
       process.umask(before);
@@ -63,7 +63,7 @@ describe('files', () => {
     expect(files.map((file) => mode(join(directory, file)))).toEqual(['600', '600', '600']);
   });
 
-  test('files that were wider are narrowed', () => {
+  test('restricts the mode of existing files', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     crashedDatabase(path);
     for (const suffix of ['', '-wal', '-shm']) chmodSync(path + suffix, 0o644);
@@ -71,7 +71,7 @@ describe('files', () => {
     for (const suffix of ['', '-wal', '-shm']) expect(statSync(path + suffix).mode & 0o777).toBe(0o600);
   });
 
-  test('settings: log, vacuum, bounds', () => {
+  test('sets the write-ahead log, vacuum and bounds', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     temporaryStore({}, path);
     const db = new Database(path, { readonly: true });
@@ -92,14 +92,14 @@ describe('schema', () => {
 
   const released = migrations.map((_, i) => unreleasedVersion + i + 1);
 
-  test.each(released)('version %i is what was released', (version) => {
+  test.each(released)('version %i is the released schema', (version) => {
     const released = new Database(':memory:').exec(fixture(version));
     const built = new Database(':memory:');
     for (const sql of migrations.slice(0, version - unreleasedVersion)) built.exec(sql);
     expect(schemaOf(built)).toEqual(schemaOf(released));
   });
 
-  test.each(released)('a database of version %i opens, with all that it held', (version) => {
+  test.each(released)('a database of version %i opens with all its rows', (version) => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     new Database(path).exec(fixture(version)).close();
     const store = temporaryStore({}, path);
@@ -167,7 +167,7 @@ describe('set aside', () => {
         crashedDatabase(path);
         truncateSync(path, 0);
       },
-      /gone/,
+      /write-ahead log is not/,
     ],
   ];
 
@@ -202,7 +202,7 @@ describe('set aside', () => {
     ).toEqual(['stepparent.db.aside-20260303T100000Z', 'stepparent.db.aside-20260303T100000Z-2']);
   });
 
-  test('on request, for what only showed itself in use: the same store goes on with a new file', () => {
+  test('on request, for damage that appears in use: the same store continues with a new file', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const store = temporaryStore({ learningMs: day }, path);
     store.record([exampleFinding(start)], start);
@@ -223,7 +223,7 @@ describe('set aside', () => {
     old.close();
   });
 
-  test('on request, again where it was refused', () => {
+  test('on request, repeated after a failure', () => {
     const directory = join(temporaryDirectory(), 'state');
     const path = join(directory, 'stepparent.db');
     const store = temporaryStore({ learningMs: day }, path);
@@ -238,7 +238,7 @@ describe('set aside', () => {
     expect(store.record([exampleFinding(start)], start).alerts).toHaveLength(1);
   });
 
-  test('not when nothing is wrong: a crash, an empty file', () => {
+  test('not after a crash, and not an empty file', () => {
     const directory = temporaryDirectory();
     crashedDatabase(join(directory, 'crashed.db'));
     writeFileSync(join(directory, 'empty.db'), '');
@@ -246,7 +246,7 @@ describe('set aside', () => {
     expect(temporaryStore({}, join(directory, 'empty.db')).setAside).toBeUndefined();
   });
 
-  test.each(broken)('a command beside the agent never does it: %s', (_, make) => {
+  test.each(broken)('never by a command: %s', (_, make) => {
     const directory = temporaryDirectory();
     const path = join(directory, 'stepparent.db');
     make(path);
@@ -262,7 +262,7 @@ describe('set aside', () => {
     expect(readdirSync(directory).filter((name) => name.includes('aside'))).toEqual([]);
   });
 
-  test('damage that shows itself in use is a StoreError', () => {
+  test('damage that appears in use throws a StoreError', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const store = temporaryStore({}, path);
     for (let i = 0; i < 200; i++) store.record([exampleFinding(start, { terms: [`${i}`] })], start);
@@ -277,7 +277,7 @@ describe('set aside', () => {
     expect(troubleOf(() => reader.status())).toBe('corrupt');
   });
 
-  test('damage while the store is open is a StoreError of every call, and is over once the file is replaced', () => {
+  test('damage while the store is open throws a StoreError in every call until the file is replaced', () => {
     const store = temporaryStore();
     store.record([exampleFinding(start)], start);
     spoilSchema(store.path);
@@ -323,8 +323,8 @@ describe('set aside', () => {
   });
 });
 
-describe('beside the agent', () => {
-  test('a reader sees what is committed while the agent writes on', () => {
+describe('while the agent runs', () => {
+  test('a reader sees commits while the agent writes', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const agent = temporaryStore({}, path);
     agent.record([exampleFinding(start)], start);
@@ -349,7 +349,7 @@ describe('beside the agent', () => {
     expect(alerts.map(({ terms }) => terms)).toEqual([['/usr/bin/python3']]);
   });
 
-  test('nothing there yet', () => {
+  test('a missing database throws a StoreError', () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     expect(() => openStoreReader(path)).toThrow(`${path}: no database yet; start the agent first`);
     expect(troubleOf(() => openStoreReader(path))).toBe('missing');
@@ -358,7 +358,7 @@ describe('beside the agent', () => {
     expect(troubleOf(() => openStoreReader(path))).toBe('missing');
   });
 
-  test('a lock that is held too long', { timeout: 4 * limits.busyTimeoutMs }, () => {
+  test('a lock that is held too long throws a StoreError', { timeout: 4 * limits.busyTimeoutMs }, () => {
     const path = join(temporaryDirectory(), 'stepparent.db');
     const agent = temporaryStore({}, path);
     const other = new Database(path).exec('BEGIN IMMEDIATE');
@@ -380,7 +380,7 @@ function namespacesMissing(): string | undefined {
   }
 }
 
-describe('what the file system refuses', () => {
+describe('errors of the file system', () => {
   const child = join(import.meta.dirname, 'record-until-error.ts');
   const noNamespaces = unmet(namespacesMissing());
   /** Runs the child in a mount namespace of its own, after `mount`; gives the trouble that ended it. */
@@ -406,19 +406,19 @@ describe('what the file system refuses', () => {
     const answer = JSON.parse(runIn(`mount -t tmpfs -o size=512k tmpfs "${directory}"`, directory));
     expect(answer).toEqual({
       trouble: 'full',
-      message: expect.stringMatching(/^\S+: no space left on the device or in its quota; free some \(.*\)$/),
+      message: expect.stringMatching(/^\S+: no space left on the device or in the quota; free some space \(.*\)$/),
       recorded: expect.any(Number),
       readBack: answer.recorded,
     });
     expect(answer.recorded).toBeGreaterThan(0);
   });
 
-  test('no folder to be made, as in one that a service may not write to', () => {
+  test('a directory that cannot be created, as below one that a service may not write', () => {
     expect(() => openStore('/proc/nowhere/stepparent.db')).toThrow(
       expect.objectContaining({
         name: 'StoreError',
         trouble: 'read-only',
-        message: expect.stringMatching(/^\/proc\/nowhere\/stepparent\.db: its directory cannot be made; .*ENOENT/),
+        message: expect.stringMatching(/^\/proc\/nowhere\/stepparent\.db: cannot create its directory; .*ENOENT/),
       }),
     );
   });
@@ -438,7 +438,7 @@ describe('what the file system refuses', () => {
     process.seteuid?.(65534);
     try {
       const path = join(inside, 'stepparent.db');
-      expect(() => openStoreReader(path)).toThrow(/^\S+: not permitted; run as root \(EACCES.*\)$/);
+      expect(() => openStoreReader(path)).toThrow(/^\S+: permission denied; run as root \(EACCES.*\)$/);
       expect(troubleOf(() => openStore(path, { mustExist: true }))).toBe('privilege');
       expect(troubleOf(() => openStore(path))).toBe('privilege');
     } finally {

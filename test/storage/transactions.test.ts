@@ -29,7 +29,7 @@ function filled(learningMs?: number): Store {
 }
 const all = { states: ['open', 'rate_limited'] as const, limit: 10 };
 
-test('transactions with an alert, by the last one', () => {
+test('lists transactions with an alert, sorted by the last alert', () => {
   const store = filled();
   expect(store.listTransactions(all)).toEqual(['b', 'a']);
   expect(store.listTransactions({ ...all, limit: 1 })).toEqual(['a']);
@@ -39,7 +39,7 @@ test('transactions with an alert, by the last one', () => {
   expect(store.listTransactions({ ...all, states: ['learning'] })).toEqual([]);
 });
 
-test('events and alerts of one, over more than a page, each once, in order', () => {
+test('reads events and alerts of one transaction over more than a page, each once, in order', () => {
   const store = filled();
   const times = [...store.transactionEvents('a')].map((event) => Date.parse(event['@timestamp']));
   expect(times).toHaveLength(452);
@@ -50,7 +50,7 @@ test('events and alerts of one, over more than a page, each once, in order', () 
   expect([...store.transactionEvents('none')]).toEqual([]);
 });
 
-test('incidents: learning ones only when asked for', () => {
+test('lists transactions with only learning alerts on request', () => {
   const read = (store: Store, question: object) => [...readIncidents(store, { limit: 10, ...question }, () => false)];
   const reported = read(filled(), {}).map(({ stepparent }) => [
     stepparent.transaction.id,

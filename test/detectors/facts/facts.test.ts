@@ -57,7 +57,7 @@ describe('stepparent.package', () => {
   });
 });
 
-test('is worked out once, and not at all while nobody asks', () => {
+test('is computed once, when a rule first reads it', () => {
   const { asked, read, facts } = event('dpkg', install);
   read('process.name');
   expect(asked).toEqual(['process.name']);
@@ -66,7 +66,7 @@ test('is worked out once, and not at all while nobody asks', () => {
   expect(asked).toEqual(['process.name', 'process.name', 'process.args']);
 });
 
-test('that it does not apply is worked out once, too', () => {
+test('that does not apply is computed once, too', () => {
   const { asked, read, facts } = event('bash', install);
   for (let i = 0; i < 3; i++) expect(read('stepparent.package.operation')).toBe(undefined);
   facts();
@@ -90,7 +90,7 @@ describe('stepparent.initiator', () => {
     expect(event('dpkg', install, nginx).read(field)).toEqual(value);
   });
 
-  test('takes the whole event, once, and only when it is asked for', () => {
+  test('reads the whole event once, when a rule first reads the fact', () => {
     const { documents, read, facts } = event('dpkg', install, nginx);
     read('stepparent.package.operation');
     expect(documents.made).toBe(0);
@@ -99,7 +99,7 @@ describe('stepparent.initiator', () => {
     expect(documents.made).toBe(1);
   });
 
-  test('is kept with what was not observed, beside what was noted before', () => {
+  test('adds its notes to the notes of the event', () => {
     const unobserved = { 'process.parent': 'process_exited' } as const;
     const found = event('dpkg', install, { process, stepparent: { unobserved } }).facts();
     expect(found).not.toHaveProperty('initiator');

@@ -37,7 +37,7 @@ function find(steps: readonly Step[], more: Partial<InitiatedEvent['stepparent']
 
 const executableOf = (steps: readonly Step[]) => find(steps).initiator?.executable;
 
-describe('wrappers are passed over', () => {
+describe('skips wrappers', () => {
   test.each<[executable: string | undefined, wrappers: string, steps: Step[]]>([
     ['/usr/sbin/nginx', 'dash', ['/usr/bin/dash -c x', '/usr/sbin/nginx', systemd]],
     ['/usr/sbin/nginx', 'dpkg apt-get dash', ['/usr/bin/dpkg', '/usr/bin/apt-get', '/usr/bin/dash', '/usr/sbin/nginx']],
@@ -88,7 +88,7 @@ describe('wrappers are passed over', () => {
     expect(initiator?.name).toBe(path.basename(executable ?? ''));
   });
 
-  test('names it whole', () => {
+  test('has all fields of the initiator', () => {
     expect(find(['/usr/bin/dash -c x', '/usr/sbin/nginx', systemd])).toEqual({
       initiator: {
         entity_id: 'e102',
@@ -104,7 +104,7 @@ describe('wrappers are passed over', () => {
   });
 });
 
-describe('an interpreter is its script', () => {
+describe('an interpreter counts as its script', () => {
   test.each<[line: string, executable: string | undefined]>([
     ['/usr/bin/python3.11 /opt/deploy.py --all', '/opt/deploy.py'],
     ['/usr/bin/python3.11 -W ignore -u deploy.py', '/srv/work/deploy.py'],
@@ -153,14 +153,14 @@ describe('an interpreter is its script', () => {
     expect(executableOf([line, '/usr/sbin/above'])).toBe(executable ?? '/usr/sbin/above');
   });
 
-  test('one relative to an unknown folder is told as it was given', () => {
+  test('a script relative to an unknown directory keeps its relative path', () => {
     const step = { executable: '/usr/bin/python3', args: ['python3', './x.py'] };
     const { initiator, inferred } = find([step, '/usr/sbin/nginx']);
     expect(initiator).toMatchObject({ executable: 'x.py', name: 'x.py' });
     expect(inferred).toEqual({ 'stepparent.initiator': 'script_relative' });
   });
 
-  test.each(['/usr/bin/bash', '/usr/bin/python3'])('arguments that were not observed are told of: %s', (executable) => {
+  test.each(['/usr/bin/bash', '/usr/bin/python3'])('notes arguments that were not observed: %s', (executable) => {
     const { initiator, inferred } = find([{ executable, pid: 7 }, '/usr/sbin/nginx']);
     expect(initiator?.executable).toBe(executable.endsWith('bash') ? '/usr/sbin/nginx' : executable);
     expect(inferred).toEqual({
@@ -169,7 +169,7 @@ describe('an interpreter is its script', () => {
   });
 });
 
-describe('the end of the chain', () => {
+describe('at the end of the chain', () => {
   test.each<[string | undefined, Step[]]>([
     ['/usr/bin/dash', ['/usr/bin/sudo x', '/usr/bin/dash -c x', systemd]],
     ['/usr/bin/dpkg', ['/usr/bin/dpkg', { pid: 1 }]],
@@ -190,12 +190,12 @@ describe('the end of the chain', () => {
     expect(reason(find([undefined]))).toBe('ancestor_exited');
     expect(reason(find([]))).toBe('parent_unobserved');
   });
-  test('was cut', () => {
+  test('was truncated', () => {
     const truncated = { 'stepparent.lineage': 2 };
     expect(reason(find(['/usr/bin/sudo', '/usr/bin/bash'], { truncated }))).toBe('only_wrappers');
     expect(find(['/usr/bin/sudo', '/opt/x'], { truncated }).initiator?.executable).toBe('/opt/x');
   });
-  test('of an event without a process', () => {
+  test('is undefined for an event without a process', () => {
     expect(findInitiator({ stepparent: {} })).toBe(undefined);
   });
 });
@@ -232,7 +232,7 @@ describe('the origin', () => {
     expect(find(steps, more)).toMatchObject({ initiator: { origin }, unobserved: {} });
   });
 
-  test('of a container is that, whatever is in it', () => {
+  test('in a container is the container', () => {
     const found = find(['/usr/bin/bash', '/usr/sbin/sshd'], {}, 'c0ffee');
     expect(found.initiator).toMatchObject({ executable: '/usr/sbin/sshd', origin: 'container' });
   });
@@ -253,14 +253,14 @@ describe('the origin', () => {
     expect(ofUnit(unit)).toBe(origin);
   });
 
-  test('is told not to have been observed', () => {
+  test('is noted as not observed', () => {
     const nothing = findInitiator({ process: { pid: 9 }, stepparent: { lineage: chain([{ executable: '/opt/x' }]) } });
     expect(nothing?.initiator).toMatchObject({ executable: '/opt/x' });
     expect(nothing?.initiator).not.toHaveProperty('origin');
     expect(nothing?.unobserved).toEqual({ 'stepparent.initiator.origin': 'user_and_unit_unobserved' });
   });
 
-  test('one admin is one term, whatever is between and whichever session it is', () => {
+  test('one admin is one term, whatever the wrappers and the session', () => {
     const ways: Step[][] = [
       [shellOf(alice), '/usr/sbin/sshd'],
       ['/usr/bin/sudo dpkg -i x', shellOf(alice), '/usr/sbin/sshd'],

@@ -219,12 +219,12 @@ describe.each([
   });
 });
 
-test('a macro that moves the database is seen', () => {
+test('reads a macro that moves the database', () => {
   const parsed = parsePackageOperation('rpm', ['rpm', '--define', '_dbpath /tmp/db', '-i', 'a.rpm']);
   expect(parsed).toMatchObject({ operation: 'install', database: '/tmp/db' });
 });
 
-test('at most 64 packages are kept, and all are counted', () => {
+test('keeps at most 64 packages and counts all', () => {
   const many = Array.from({ length: 1000 }, (_, n) => `${n}.deb`);
   const parsed = parsePackageOperation('dpkg', ['dpkg', '-i', ...many]);
   expect(parsed?.packages).toEqual(many.slice(0, 64));

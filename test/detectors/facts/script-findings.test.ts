@@ -7,7 +7,7 @@ import { titled, unmet } from '../../needs.ts';
 
 const ids = (line: string): string[] => findingsOf(`#!/bin/sh\n${line}\n`).map(({ id }) => id);
 
-describe('is named', () => {
+describe('finds', () => {
   test.each([
     ['detached-process', '( setsid /opt/x </dev/null >/dev/null 2>&1 & )'],
     ['detached-process', 'nohup /usr/lib/x/agent &'],
@@ -182,7 +182,7 @@ test.each([
   expect(ids(line)).toEqual([]);
 });
 
-test('lines are counted from 1, text is cut, and there are bounds', () => {
+test('counts lines from 1, cuts text, and bounds the findings', () => {
   const [finding] = findingsOf(`#!/bin/sh\n\n\tsetsid ${'x'.repeat(500)}\n`);
   expect(finding).toMatchObject({ id: 'detached-process', technique: 'T1564.011', line: 3 });
   expect(finding?.text).toMatch(/^setsid x{153}$/);
@@ -190,7 +190,7 @@ test('lines are counted from 1, text is cut, and there are bounds', () => {
   expect(findingsOf('')).toEqual([]);
 });
 
-test('no text of 64 KiB takes long', () => {
+test('reads any text of 64 KiB in a bounded time', () => {
   const pieces = [
     'a ',
     ' ',

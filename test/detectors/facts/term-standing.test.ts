@@ -55,7 +55,7 @@ function example(faceAtFork?: ReturnType<typeof imageOf>) {
   };
 }
 
-test('listed, genuine, owned by its package', () => {
+test('a listed, genuine program of its package is known', () => {
   const { asked, known } = knownTerms();
   expect(known.classify({ rule, terms: [program] }, example().exec)).toBe('known');
   expect(asked).toEqual([`${program} node`]);
@@ -87,11 +87,11 @@ describe('a parent that', () => {
     expect(classify(example(), ['other'])).toBe('unverified');
   });
 
-  test('forked under another face', () => {
+  test('executed another program since it forked', () => {
     expect(classify(example(imageOf('/tmp/evil')))).toBe('unverified');
   });
 
-  test('has ended', () => {
+  test('has exited', () => {
     const both = example();
     both.parent.ended = true;
     expect(classify(both)).toBe('unverified');
@@ -109,14 +109,14 @@ describe('a parent that', () => {
   });
 });
 
-describe('a program is verified while it is fresh', () => {
+describe('a program is verified while it runs', () => {
   const fresh = () => {
     const image = imageOf(program);
     const entry = entryOf(process.pid, image, { details, detailsImage: image, inspectedImage: image });
     return { entry, ...observedExec('a', { cheapFields: { 'process.executable': program }, entry }) };
   };
 
-  test('and stands when it has ended since', () => {
+  test('and stays verified after it exits', () => {
     const { asked, tools, known } = knownTerms();
     const { entry, exec } = fresh();
     tools.notice(exec.snapshot);
@@ -127,7 +127,7 @@ describe('a program is verified while it is fresh', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('but only a listed one is looked at', () => {
+  test('but only if it is listed', () => {
     const { asked, tools } = knownTerms();
     tools.notice(observedExec('a', { cheapFields: {} }).exec.snapshot);
     expect(asked).toEqual([]);
@@ -176,7 +176,7 @@ describe('an initiator', () => {
     return openTermClassifier({ lists: () => upgraders, tools }).classify({ rule: pair, terms }, exec);
   };
 
-  test('that is listed, genuine, and where it belongs', () => {
+  test('that is listed and genuine, with its origin, is known', () => {
     expect(classify(below())).toBe('known');
   });
 
@@ -190,17 +190,17 @@ describe('an initiator', () => {
     expect(classify(below(), terms)).toBe('unlisted');
   });
 
-  test("that is not the package's own", () => {
+  test('that does not belong to the package is unverified', () => {
     expect(classify(below(), undefined, ['other'])).toBe('unverified');
   });
 
-  test('that has ended before it was looked at', () => {
+  test('that exited before it was checked is unverified', () => {
     const both = below();
     both.initiator.ended = true;
     expect(classify(both)).toBe('unverified');
   });
 
-  test('that forked the shell under another face', () => {
+  test('that executed another program since it forked the shell is unverified', () => {
     expect(classify(below({ faceAtFork: imageOf('/tmp/evil') }))).toBe('unverified');
   });
 });

@@ -8,11 +8,11 @@ const numbers = (from: number, to: number): string[] => Array.from({ length: to 
 const diff = (before: readonly string[], after: readonly string[], max = 4096) =>
   unifiedDiff(`${before.join('\n')}\n`, `${after.join('\n')}\n`, max);
 
-test('nothing differs', () => {
+test('equal texts have an empty diff', () => {
   expect(diff(numbers(0, 9), numbers(0, 9))).toEqual({ text: '', cut: false });
 });
 
-test('one line that is another', () => {
+test('a changed line is one removed and one added line', () => {
   const after = numbers(1, 11).with(4, 'planted');
   expect(diff(numbers(1, 11), after).text).toBe(
     '@@ -2,7 +2,7 @@\n line 2\n line 3\n line 4\n-line 5\n+planted\n line 6\n line 7\n line 8\n',
@@ -29,12 +29,12 @@ test('two distant changes are two hunks, each with its own line numbers', () => 
   ]);
 });
 
-test('something from nothing, and nothing from something', () => {
+test('handles an empty text on either side', () => {
   expect(unifiedDiff('', 'a\n', 4096).text).toBe('@@ -0,0 +1,1 @@\n+a\n');
   expect(diff(['x', 'a', 'b'], ['x']).text).toBe('@@ -1,3 +1,1 @@\n x\n-a\n-b\n');
 });
 
-test('a last line without a newline', () => {
+test('marks a last line without a newline', () => {
   expect(unifiedDiff('a', 'a\n', 4096).text).toBe('@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n');
 });
 

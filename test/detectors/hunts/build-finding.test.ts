@@ -42,7 +42,7 @@ test('an ECS document of severity low, with the row whole and the columns under 
   });
 });
 
-test('what the row does not have is said, and what it has is escaped and cut', () => {
+test('names a value that the row does not have, and escapes and cuts the others', () => {
   expect(build({ 'file.name': 'a', 'process.executable': null }).message).toBe(
     'an unobserved process put a into a package database - first time that this program did so',
   );

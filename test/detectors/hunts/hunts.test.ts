@@ -44,8 +44,8 @@ function ask(database: QueryDatabase, sql: string, days = 7): Record<string, Ans
   return [...rows].map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i] ?? null])));
 }
 
-describe('all', () => {
-  test('are loaded', () => {
+describe('every hunt', () => {
+  test('is loaded', () => {
     expect(rejected).toEqual([]);
     expect(hunts.map(({ id }) => id)).toEqual([
       'alerts-on-few-hosts',
@@ -104,7 +104,7 @@ describe('package-database-files', () => {
     expect(ask(storeOf([event]), files.sql).length).toBe(isHit ? 1 : 0);
   });
 
-  test('pairs of name and writer, the rarest first; what more than three agents have is left out', () => {
+  test('lists pairs of name and writer, the rarest first, without those on more than three agents', () => {
     const rows = ask(
       storeOf([
         ...[1, 2, 3].map(() => fileEvent(`${info}/often.postinst`)),
@@ -121,12 +121,12 @@ describe('package-database-files', () => {
     ]);
   });
 
-  test('a longer window sees further back', () => {
+  test('a longer window includes older events', () => {
     const database = storeOf([fileEvent(`${info}/a.postinst`, '/x', { ageMs: 20 * dayMs })]);
     expect([ask(database, files.sql, 7).length, ask(database, files.sql, 30).length]).toEqual([0, 1]);
   });
 
-  test('told is what dpkg did not bring', () => {
+  test('reports files that dpkg did not write', () => {
     const writtenBy = (name: string, writer_source: WriterSource): StepparentEvent => ({
       ...fileEvent(`${info}/${name}`),
       stepparent: { file: { writer_source } },
@@ -171,7 +171,7 @@ describe('lifecycle-script-children', () => {
     expect(ask(storeOf([event]), children.sql).length).toBe(isHit ? 1 : 0);
   });
 
-  test("what other users ran displaces nothing of root's", () => {
+  test("programs of other users displace none of root's", () => {
     const as = (id: string, command: string): StepparentEvent => ({ ...execEvent(command, script(1)), user: { id } });
     const flood = Array.from({ length: children.limit }, (_, i) => as('1000', `/tmp/flood ${i}`));
     const database = storeOf([as('0', '/tmp/evil'), as('0', '/tmp/evil'), as('1000', '/tmp/own'), ...flood]);
@@ -180,7 +180,7 @@ describe('lifecycle-script-children', () => {
     expect(rows[0]).toMatchObject({ 'process.command_line': '/tmp/evil', count: 2 });
   });
 
-  test('pairs of program and command line, the rarest first, with the script', () => {
+  test('lists pairs of program and command line, the rarest first, with the script', () => {
     const rows = ask(
       storeOf([
         ...[1, 2].map(() => execEvent('/usr/bin/systemctl daemon-reload', script(1))),
@@ -276,7 +276,7 @@ describe('recent-package-database-changes', () => {
   });
 });
 
-test('alerts-on-few-hosts: the rarest first', () => {
+test('alerts-on-few-hosts lists the rarest first', () => {
   expect(ask(storeOf([]), hunt('alerts-on-few-hosts').sql)).toMatchObject([
     {
       'rule.id': 'dpkg-by-unusual-parent',

@@ -22,7 +22,7 @@ ${sql};
 '''
 ${more}`;
 
-test('defaults', () => {
+test('applies the defaults', () => {
   expect(parseHunt('/x/a-hunt.toml', text())).toMatchObject({
     id: 'a-hunt',
     description: 'of something',
@@ -42,7 +42,7 @@ test('defaults', () => {
 
 const esql = (query: string) => text().replace(/sql = '''[\s\S]*'''/, `esql = '''\n${query}\n'''`);
 
-test('in ES|QL', () => {
+test('accepts ES|QL', () => {
   const query = 'from file_events\n| stats a = count()';
   expect(parseHunt('h.toml', esql(query))).toMatchObject({
     language: 'esql',
@@ -59,7 +59,7 @@ test.for([
   [text('a-hunt', 'SELECT 1', 'source = "journal"'), 11, /`hunt\.source` .*"events", "alerts" or "host"/],
   [text('a-hunt', 'SELECT 1', '[hunt.finding]\nunless = "a"'), 11, /`hunt\.finding\.reason` /],
   [text().replace('identity = ["a"]', 'identity = []'), 7, /`hunt\.identity` .*1/],
-  [esql('from events\n| where process.nam == "x"'), 10, /`hunt\.esql`: there is no column `process\.nam`/],
+  [esql('from events\n| where process.nam == "x"'), 10, /`hunt\.esql`: unknown column `process\.nam`/],
   [`${text()}\nesql = "from events"`, 12, /either `hunt\.sql` or `hunt\.esql`/],
   [text().replace(/sql = '''[\s\S]*'''/, ''), 1, /either `hunt\.sql` or `hunt\.esql`/],
   ['[hunt]\nid = ', 2, /TOML/],
@@ -70,7 +70,7 @@ test.for([
   expect(refusal).toThrow(expect.objectContaining({ line }));
 });
 
-test('folders: in order, hidden and other files passed over, one bad file does not hold up the others', () => {
+test('reads directories in order without hidden and other files; an invalid file does not stop the others', () => {
   const directory = temporaryDirectory();
   mkdirSync(join(directory, 'more'));
   writeFileSync(join(directory, 'b.toml'), text('b'));
@@ -98,7 +98,7 @@ test('folders: in order, hidden and other files passed over, one bad file does n
   ]);
 });
 
-test('what is told: the rows that are not expected, also where the statement ends in a comment', () => {
+test('reports rows that are not expected, even if the statement ends in a comment', () => {
   const more = '[hunt.finding]\nreason = "r"\nunless = "a = 1 -- one"';
   const hunt = parseHunt('h.toml', text('a-hunt', 'SELECT 1 AS a -- x', more));
   expect(findingSql(hunt)).toBe('SELECT * FROM (\nSELECT 1 AS a -- x\n) WHERE NOT coalesce((\na = 1 -- one\n), 0)');

@@ -46,7 +46,7 @@ test.each(cases)('EQL %s: %s', (query, result, fields) => {
   expect({ result: outcome.result, fields: [...outcome.fields].sort() }).toEqual({ result, fields });
 });
 
-test('EQL: the category is a condition like others', () => {
+test('EQL: the category is a condition like any other', () => {
   const ofFiles = outcomeOf(compileEql('file where a == "x"').matches, () => ({ value: 'process' }));
   expect([ofFiles.result, [...ofFiles.fields]]).toEqual(['false', ['event.category', 'a']]);
 });

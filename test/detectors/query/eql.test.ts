@@ -254,7 +254,7 @@ describe('EQL', () => {
     expect(holds(`${call} == null`)).toBe(value === null);
   });
 
-  test('functions over fields', () => {
+  test('functions take fields', () => {
     const fields = { a: 'Start', list: ['-c', 'Evil.sh'], n: 7, address: ['::1', '10.1.1.1'] };
     expect(holds('startsWith~(a, "STA")', fields)).toBe(true);
     expect(holds('startsWith("Starting", a)', fields)).toBe(true);
@@ -398,7 +398,7 @@ describe('EQL', () => {
     expect(matches(reading({ ...event, 'event.category': ['file'] }))).toBe(false);
   });
 
-  test('stops at the first condition that is not true', () => {
+  test('evaluation stops at the first condition that is not true', () => {
     const asked: string[] = [];
     const { matches } = compileEql('process where a == "x" and b == "y" and not (c == "z" or d == "z")');
     matches((name) => {
@@ -452,20 +452,20 @@ describe('EQL', () => {
     ['process.a where true', 1, 1, 9, /event category/],
     ['process~ where true', 1, 1, 8, /event category/],
     ['process', 1, 8, 1, /found the end of the query, expected `where`/],
-    ['process WHERE true', 1, 9, 5, /keywords are written small: `where`/],
+    ['process WHERE true', 1, 9, 5, /keywords are lower case: `where`/],
     ['any where', 1, 10, 1, /expected a field/],
     ['any where a == "x"\n  AND b == "y"', 2, 3, 3, /expected an operator, .*`and`/],
     ['any where a = "x"', 1, 13, 1, /write `==`/],
     ['any where a = "x" | head 5', 1, 13, 1, /write `==`/],
-    ["any where a == 'x'", 1, 16, 1, /single quotes .* write "…"/],
-    ['any where a == ?"x"', 1, 16, 2, /no longer EQL: write """…"""/],
-    ["any where a == ?'x'", 1, 16, 2, /no longer EQL: write """…"""/],
+    ["any where a == 'x'", 1, 16, 1, /single quotes: write "…"/],
+    ['any where a == ?"x"', 1, 16, 2, /: write """…"""/],
+    ["any where a == ?'x'", 1, 16, 2, /: write """…"""/],
     ['any where a == "x', 1, 16, 1, /no closing `"`/],
     ['any where a == "x\n"', 1, 16, 1, /no closing `"`/],
     ['any where a == """x""', 1, 16, 3, /no closing `"""`/],
-    ['any where a == "\\q"', 1, 17, 2, /`\\q` is no escape/],
-    ['any where a == "\\u{d800}"', 1, 17, 8, /no escape/],
-    ['any where a == "\\u{110000}"', 1, 17, 10, /no escape/],
+    ['any where a == "\\q"', 1, 17, 2, /`\\q` is not an escape/],
+    ['any where a == "\\u{d800}"', 1, 17, 8, /not an escape/],
+    ['any where a == "\\u{110000}"', 1, 17, 10, /not an escape/],
     ['any where a == /* "x"', 1, 16, 2, /comment .* no closing/],
     ['any where `a == "x"', 1, 11, 1, /no closing backtick/],
     ['any where $a == "x"', 1, 11, 1, /found `\$`/],
@@ -477,33 +477,33 @@ describe('EQL', () => {
     ['any where a == 1 and 1 + b', 1, 22, 5, /`1 \+ b` is a number, where a condition is needed/],
     ['any where not length(a)', 1, 15, 9, /is a number, where a condition/],
     ['any where concat(a) or true', 1, 11, 9, /is a string, where a condition/],
-    ['any where null', 1, 11, 4, /`null` stands beside `==` and `!=` only: .*`field == null`/],
-    ['any where a == "x" and not null', 1, 28, 4, /`null` stands beside/],
-    ['any where a < null', 1, 15, 4, /`null` stands beside/],
-    ['any where null >= a', 1, 11, 4, /`null` stands beside/],
-    ['any where a in ("x", null)', 1, 22, 4, /`null` stands beside/],
-    ['any where a not in~ ("x", null)', 1, 27, 4, /`null` stands beside/],
-    ['any where null in (a)', 1, 11, 4, /`null` stands beside/],
-    ['any where null like "x"', 1, 11, 4, /`null` stands beside/],
-    ['any where a : 5', 1, 15, 1, /takes strings .*write `==`/],
+    ['any where null', 1, 11, 4, /`null` can only be compared with `==` and `!=`: .*`field == null`/],
+    ['any where a == "x" and not null', 1, 28, 4, /`null` can only be compared/],
+    ['any where a < null', 1, 15, 4, /`null` can only be compared/],
+    ['any where null >= a', 1, 11, 4, /`null` can only be compared/],
+    ['any where a in ("x", null)', 1, 22, 4, /`null` can only be compared/],
+    ['any where a not in~ ("x", null)', 1, 27, 4, /`null` can only be compared/],
+    ['any where null in (a)', 1, 11, 4, /`null` can only be compared/],
+    ['any where null like "x"', 1, 11, 4, /`null` can only be compared/],
+    ['any where a : 5', 1, 15, 1, /takes string literals.*write `==`/],
     ['any where a : null', 1, 15, 4, /write `== null`/],
-    ['any where a : ("x", b)', 1, 21, 1, /`:` takes strings that are written out, found `b`/],
-    ['any where a like 5', 1, 18, 1, /`like` takes strings/],
+    ['any where a : ("x", b)', 1, 21, 1, /`:` takes string literals, found `b`/],
+    ['any where a like 5', 1, 18, 1, /`like` takes string literals/],
     ['any where 5 : "x"', 1, 11, 1, /`:` compares strings, found the number `5`/],
-    ['any where a regex true', 1, 19, 4, /`regex` takes strings/],
+    ['any where a regex true', 1, 19, 4, /`regex` takes string literals/],
     ['any where a not like "x"', 1, 17, 4, /expected `in` after `not`/],
     ['any where a in "x"', 1, 16, 3, /expected `\(` and a list/],
     ['any where a in ("x" "y")', 1, 21, 3, /expected `,` or `\)`/],
     ['any where a in ()', 1, 17, 1, /expected a field/],
-    ['any where a in~ (b)', 1, 18, 1, /`in~` takes strings/],
+    ['any where a in~ (b)', 1, 18, 1, /`in~` takes string literals/],
     ['any where length(a) in ("x")', 1, 25, 3, /number cannot be compared with the string/],
     ['any where length(a) == "5"', 1, 24, 3, /number cannot be compared with the string `"5"`/],
     ['any where a < true', 1, 15, 4, /boolean has no order/],
     ['any where a + "x" == 1', 1, 15, 3, /`\+` computes with numbers, found the string/],
     ['any where -"x" == 1', 1, 12, 3, /`-` computes with numbers/],
     ['any where add(1, "x") == 1', 1, 18, 3, /computes with numbers/],
-    ['any where foo(a)', 1, 11, 3, /there is no function `foo`: allowed are add, between/],
-    ['any where match(a, "x")', 1, 11, 5, /there is no function/],
+    ['any where foo(a)', 1, 11, 3, /unknown function `foo`: allowed are add, between/],
+    ['any where match(a, "x")', 1, 11, 5, /unknown function/],
     ['any where length~(a) == 1', 1, 11, 7, /`length` has no case-insensitive variant/],
     ['any where cidrMatch~(a, "10.0.0.0/8")', 1, 11, 10, /no case-insensitive variant/],
     ['any where add~(1, 2) == 3', 1, 11, 4, /no case-insensitive variant/],
@@ -516,7 +516,7 @@ describe('EQL', () => {
     ['any where add(1) == 1', 1, 11, 3, /`add` takes 2 arguments, found 1/],
     ['any where startsWith(a, 5)', 1, 25, 1, /`startsWith` needs a string for `substring`, found the number `5`/],
     ['any where length(5) == 1', 1, 18, 1, /needs a string/],
-    ['any where wildcard(a, b)', 1, 23, 1, /needs `wildcard_exp` written out, found `b`/],
+    ['any where wildcard(a, b)', 1, 23, 1, /needs a literal for `wildcard_exp`, found `b`/],
     ['any where cidrMatch(a, "10.0.0.0/8", "10.0.0.0/33")', 1, 38, 13, /from 0 to 32 for IPv4, found `10.0.0.0\/33`/],
     ['any where cidrMatch(a, "::1/129")', 1, 24, 9, /from 0 to 128 for IPv6, found `::1\/129`/],
     ['any where cidrMatch(a, "x/8")', 1, 24, 5, /an address such as .* or a CIDR block .* found `x\/8`/],
@@ -534,7 +534,7 @@ describe('EQL', () => {
     ['any where cidrMatch(a, "fe80::%eth0/10")', 1, 24, 16, /CIDR block/],
     ['any where cidrMatch(a, "::ffff:10.0.0.0/104")', 1, 24, 21, /without "::ffff:"/],
     ['any where number(a, 1) == 1', 1, 21, 1, /base must be/],
-    ['any where number(a, b) == 1', 1, 21, 1, /`base_num` written out/],
+    ['any where number(a, b) == 1', 1, 21, 1, /a literal for `base_num`/],
     ['any where a[0] == "x"', 1, 12, 1, /positions in a list/],
     ['any where child of [any where true]', 1, 11, 8, /`child of` is not supported/],
     ["any where a == 1 and descendant of [process where process.name = 'x']", 1, 22, 13, /`descendant of` is not supp/],
@@ -557,12 +557,12 @@ describe('EQL', () => {
       'length('.repeat(300),
       `${'length('.repeat(201)}a${')'.repeat(201)} == 1`,
     ]) {
-      expect(errorOf(`any where ${query}`).message).toMatch(/nests more than 200 deep/);
+      expect(errorOf(`any where ${query}`).message).toMatch(/is nested more than 200 levels deep/);
     }
   });
 
-  test('a chain of operators is bounded like any nesting', () => {
-    expect(errorOf(`any where a${' + 1'.repeat(201)} == 1`).message).toMatch(/200 deep/);
+  test('a chain of operators is bounded like nesting', () => {
+    expect(errorOf(`any where a${' + 1'.repeat(201)} == 1`).message).toMatch(/200 levels deep/);
     expect(compileEql(`any where a${' + 1'.repeat(199)} == 199`).matches(reading({ a: 0 }))).toBe(true);
     expect(compileEql(`any where ${'('.repeat(200)}a == 1${')'.repeat(200)}`).matches(reading({ a: 1 }))).toBe(true);
     expect(
@@ -570,7 +570,7 @@ describe('EQL', () => {
     ).toBe(true);
   });
 
-  test('conditions as values do not multiply the work', () => {
+  test('conditions as values do not multiply the evaluations', () => {
     let reads = 0;
     const { matches } = compileEql(`any where ${'('.repeat(90)}a == 1${' and true) == true'.repeat(90)}`);
     expect(matches(() => ++reads)).toBe(true);

@@ -244,7 +244,7 @@ describe('commands', () => {
     ]);
   });
 
-  test('aggregations', () => {
+  test('aggregations give their values', () => {
     const query = `from process_events | where process.pid >= 11 and process.pid <= 14
       | stats min(process.pid), most = max(process.pid), sum = sum(process.pid), mean = avg(process.pid), median(process.pid), n = count(process.interactive),
         args = count(process.args), kinds = count_distinct(process.args), v = values(process.name), few = values(process.args) where process.pid == 13,
@@ -312,7 +312,7 @@ describe('commands', () => {
     ]);
   });
 
-  test('metadata', () => {
+  test('metadata fields are columns', () => {
     expect(rowsOf('from process_events metadata _id, _index | where _id == "alerted" | keep _id, _index')).toEqual([
       ['alerted', 'process_events'],
     ]);
@@ -339,7 +339,7 @@ describe('indices', () => {
     expect(rowsOf(`FROM ${index} | stats count(*)`)).toEqual([[count]]);
   });
 
-  test('one that is not stored is named beside those that are', () => {
+  test('the error for an unknown index lists the stored ones', () => {
     const { notes } = translateEsql('from auditbeat-*, events | limit 1');
     expect(notes).toEqual([expect.stringContaining('`auditbeat-*`')]);
   });
@@ -353,8 +353,8 @@ describe('indices', () => {
   });
 });
 
-describe('a comparison of a list', () => {
-  test('is noted', () => {
+describe('a comparison with a list', () => {
+  test('adds a note', () => {
     expect(translateEsql('from events | where process.args == "-i"').notes).toEqual([
       expect.stringContaining('`process.args` is a list'),
     ]);
@@ -362,7 +362,7 @@ describe('a comparison of a list', () => {
   });
 });
 
-test('the language is known by the first word', () => {
+test('the first word decides the language', () => {
   expect(['from events', ' FROM events', '// why\nfrom events', '/* a */ from x', 'row a = 1'].map(isEsql)).toEqual([
     true,
     true,
@@ -382,31 +382,28 @@ test('the language is known by the first word', () => {
   ).toEqual(Array.from({ length: 6 }, () => false));
 });
 
-describe('errors name the place and what is allowed', () => {
+describe('errors name the position and what is allowed', () => {
   test.for<[string, string]>([
-    ['from', '1:5+1 the end of the query where the name of an index'],
+    ['from', '1:5+1 found the end of the query, expected the name of an index'],
     ['from nowhere', '1:6+7 no events are stored for the index `nowhere`'],
     ['from events, alerts', '1:14+6 alerts and events cannot be read in one query'],
-    ['from events where x', '1:13+5 `where` where `|` or the end'],
+    ['from events where x', '1:13+5 found `where`, expected `|` or the end'],
     ['from events |', '1:14+1'],
     ['from events | grok message "x"', '1:15+4 the command `grok` is not supported'],
     ['row a = 1', '1:1+3 the command `row` is not supported'],
-    ['from events | frobnicate', '1:15+10 `frobnicate` is no command'],
-    [
-      'from events | where process.nam == "x"',
-      '1:21+11 there is no column `process.nam`; did you mean `process.name`?',
-    ],
+    ['from events | frobnicate', '1:15+10 `frobnicate` is not a command'],
+    ['from events | where process.nam == "x"', '1:21+11 unknown column `process.nam`; did you mean `process.name`?'],
     ['from events\n| where process.pid == "x"', '2:24+3 a long cannot be compared with `"x"`, which is a keyword'],
-    ['from events | where process.name = "x"', '1:34+1 `=`'],
+    ['from events | where process.name = "x"', '1:34+1 found `=`'],
     ['from events | where process.name : "x"', '1:34+1 the operator `:` is not supported'],
     ['from events | where process.name', '1:21+12 a condition must be a boolean'],
     ['from events | where process.name == "x', '1:37+1 the string that begins here has no closing'],
-    ['from events | where process.name == "\\x"', '1:38+2 `\\x` is no escape'],
+    ['from events | where process.name == "\\x"', '1:38+2 `\\x` is not an escape'],
     ['from events | where process.name like "a\\\\b"', '1:39+6 a backslash in a pattern'],
     ['from events | where process.name rlike "a{"', '1:40+4 the pattern is not supported'],
-    ['from events | where process.pid like "1"', '1:21+11 `process.pid` is a long, and a keyword must stand here'],
-    ['from events | where @timestamp > "yesterday"', '1:34+11 `"yesterday"` is no date'],
-    ['from events | where @timestamp > now() - 7 fortnights', '1:42+12 `7 fortnights` is no timespan'],
+    ['from events | where process.pid like "1"', '1:21+11 `process.pid` is a long, and a keyword is needed here'],
+    ['from events | where @timestamp > "yesterday"', '1:34+11 `"yesterday"` is not a date'],
+    ['from events | where @timestamp > now() - 7 fortnights', '1:42+12 `7 fortnights` is not a timespan'],
     ['from events | where @timestamp > now() - 7', '1:34+5'],
     ['from events | where process.pid == ?pid', '1:36+1 parameters are not supported'],
     ['from events | where length(process.pid) > 1', '1:28+11 `length` takes a keyword here, and this is a long'],
@@ -415,23 +412,23 @@ describe('errors name the place and what is allowed', () => {
     ['from events | eval x = lenght(process.name)', 'did you mean `length`?'],
     ['from events | eval x = count(*)', '1:24+8 `count` is an aggregation'],
     ['from events | eval x = constructor(process.name)', 'the function `constructor` is not supported'],
-    ['from events | eval x = process.pid::ip', 'there is no type `ip`'],
+    ['from events | eval x = process.pid::ip', 'unknown type `ip`'],
     ['from events | eval x = 1 day', '1:24+5 a timespan cannot be a column'],
     ['from events | eval x = case(process.name, 1)', '1:29+12 `case` takes a boolean here'],
     ['from events | eval x = coalesce(process.name, 1)', 'the values are of different types: keyword, long'],
-    ['from events | eval x = replace(process.name, "(", "")', '1:46+3 the pattern is no regular expression'],
-    ['from events | eval x = cidr_match("1.1.1.1", "10.0.0.0/33")', '1:46+13 the text is no block of addresses'],
-    ['from events | stats process.name', '1:21+12 the column `process.name` must stand in an aggregation or in `by`'],
+    ['from events | eval x = replace(process.name, "(", "")', '1:46+3 the pattern is not a valid regular expression'],
+    ['from events | eval x = cidr_match("1.1.1.1", "10.0.0.0/33")', '1:46+13 the text is not a block of addresses'],
+    ['from events | stats process.name', '1:21+12 the column `process.name` must be in an aggregation or in `by`'],
     ['from events | stats max(count(*))', '1:25+8 `count` is an aggregation'],
     ['from events | stats sum(process.name)', '1:25+12 `sum` takes numbers'],
     ['from events | stats max()', '`max` takes a column'],
-    ['from events | stats n = count() | keep process.name', '1:40+12 there is no column `process.name`'],
+    ['from events | stats n = count() | keep process.name', '1:40+12 unknown column `process.name`'],
     ['from events | keep nothing.*', '1:20+9 no column matches `nothing.*`'],
     ['from events | limit 1.5', '1:21+3 `limit` takes a whole number'],
     ['from events | limit -1', '1:21+1'],
     ['from events metadata _score', '1:22+6 the metadata field `_score` is not supported'],
     ['from events | where a /* b', '1:23+2 the comment that begins here'],
-    ['from events | where § == 1', '1:21+1 `§` has no meaning in ES|QL'],
+    ['from events | where § == 1', '1:21+1 `§` is not part of ES|QL'],
     [`from events | where ${'('.repeat(300)}1`, 'nested more than 200 levels deep'],
     [`from events | where ${'not '.repeat(300)}true`, 'nested more than 200 levels deep'],
     [`from events | where 1${' + 1'.repeat(300)} == 1`, 'more than 200 operators in a row'],

@@ -119,7 +119,7 @@ describe('KQL', () => {
     expect(asked).toEqual(['a', 'b']);
   });
 
-  test('names field patterns as written', () => {
+  test('lists field patterns as written', () => {
     expect([...compileKql('process.*.name:x or "a b" >= 1').fields]).toEqual(['process.*.name', 'a b']);
   });
 
@@ -151,13 +151,13 @@ describe('KQL', () => {
     ['*:x', 1, 1, 1, /over all fields/],
     ['a:null', 1, 3, 4, /not field:\*/],
     ['a:"x', 1, 3, 1, /no closing `"`/],
-    ['a:\\q', 1, 3, 2, /`\\q` is no escape/],
-    ['a:\\u12', 1, 3, 2, /no escape/],
-    ['a:x\\', 1, 4, 1, /no escape/],
+    ['a:\\q', 1, 3, 2, /`\\q` is not an escape/],
+    ['a:\\u12', 1, 3, 2, /not an escape/],
+    ['a:x\\', 1, 4, 1, /not an escape/],
     ['and', 1, 1, 3, /expected a field/],
-    [`${'('.repeat(201)}a:x${')'.repeat(201)}`, 1, 202, 1, /nests more than 200 deep/],
-    [`${'not '.repeat(201)}a:x`, 1, 805, 1, /nests more than 200 deep/],
-    [`a:${'('.repeat(100_000)}`, 1, 204, 1, /nests more than 200 deep/],
+    [`${'('.repeat(201)}a:x${')'.repeat(201)}`, 1, 202, 1, /is nested more than 200 levels deep/],
+    [`${'not '.repeat(201)}a:x`, 1, 805, 1, /is nested more than 200 levels deep/],
+    [`a:${'('.repeat(100_000)}`, 1, 204, 1, /is nested more than 200 levels deep/],
   ])('refuses %j', (query, line, column, length, message) => {
     const error = errorOf(query);
     expect(error.message).toMatch(message);
@@ -179,13 +179,13 @@ describe('KQL', () => {
       expect(typeof compileKql(query).matches(reading({ a: value, b: value }))).toBe('boolean');
   });
 
-  test('many stars over a long value', () => {
+  test('matches many stars against a long value in bounded time', () => {
     const { matches } = compileKql(`a:${'*a'.repeat(40)}*b`);
     expect(matches(reading({ a: 'a'.repeat(100_000) }))).toBe(false);
     expect(matches(reading({ a: `${'a'.repeat(100_000)}b` }))).toBe(true);
   });
 
-  test('any text survives quoting and escaping', () => {
+  test('matches any text after quoting and escaping', () => {
     for (const text of [
       'x',
       'and',

@@ -45,7 +45,7 @@ describe('Lucene expressions', () => {
     for (const value of misses) expect(matches(value), value).toBe(false);
   });
 
-  test('without case', () => {
+  test('match without case', () => {
     const matches = compile('x[a-c]É[^q]', true);
     expect(matches('XBéz')).toBe(true);
     expect(matches('XBéQ')).toBe(false);
@@ -58,8 +58,8 @@ describe('Lucene expressions', () => {
     ['<1-5>', /`<`/],
     ['~a', /`~`/],
     ['a&b', /`&`/],
-    ['^a', /`\^` is no anchor/],
-    ['a$', /`\$` is no anchor/],
+    ['^a', /`\^` is not an anchor/],
+    ['a$', /`\$` is not an anchor/],
     ['*a', /`\*` has nothing/],
     ['(?:a)', /`\?` has nothing/],
     ['a{,2}', /`\{` must begin a repeat/],
@@ -70,17 +70,17 @@ describe('Lucene expressions', () => {
     ['[]', /class is empty/],
     ['[b-a]', /runs backwards/],
     ['[a-\\d]', /cannot end in a class/],
-    ['a)', /closes nothing/],
+    ['a)', /has no `\(`/],
     ['"a', /`"` is not closed/],
-    ['\\bx', /`\\b` means nothing/],
+    ['\\bx', /`\\b` has no special meaning/],
     ['\\', /nothing follows/],
-    [`${'('.repeat(300)}`, /nest more than 200/],
+    [`${'('.repeat(300)}`, /are nested more than 200/],
     [`a${'?'.repeat(300)}`, /more than 200 repeats/],
   ])('refuses %j', (pattern, reason) => {
     expect(() => compile(pattern)).toThrow(reason);
   });
 
-  test('finishes where a backtracking engine would not', () => {
+  test('finish where a backtracking engine would not', () => {
     const value = 'a'.repeat(20_000);
     expect(compile('(a+)+b')(value)).toBe(false);
     expect(compile('(a|aa)+b')(value)).toBe(false);
@@ -88,7 +88,7 @@ describe('Lucene expressions', () => {
     expect(compile('(a*)*')(value)).toBe(true);
   });
 
-  test('a longer value than the bound is no hit', () => {
+  test('do not match a value longer than the bound', () => {
     expect(compile('a*')('a'.repeat(maxRegexInput))).toBe(true);
     expect(compile('a*')('a'.repeat(maxRegexInput + 1))).toBe(false);
   });

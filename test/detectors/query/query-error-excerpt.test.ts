@@ -23,7 +23,7 @@ test.each<[source: string, at: [number, number, number?], lines: string[]]>([
   expect(excerpt(source, line, column, length)).toEqual(lines);
 });
 
-test('a long line is cut round the fault', () => {
+test('a long line is cut around the fault', () => {
   const long = `${'b'.repeat(500)}BAD${'a'.repeat(500)}`;
   const [line = '', carets = ''] = excerpt(long, 1, 501, 3);
   expect(line.length).toBeLessThanOrEqual(100);
@@ -36,7 +36,7 @@ test('a long line is cut round the fault', () => {
   expect(all).toMatch(/^\^~{59}$/);
 });
 
-test('nothing of a query reaches the terminal raw', () => {
+test('the text of a query is escaped for the terminal', () => {
   const source =
     Array.from({ length: 0x300 }, (_, code) => String.fromCharCode(code)).join('') +
     '\u200b\u2028\u202e\u2066\ufeff\ud800\udb40\udc41';

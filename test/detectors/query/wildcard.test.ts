@@ -29,14 +29,14 @@ describe('wildcards', () => {
     }
   });
 
-  test('? takes a whole character', () => {
+  test('? matches a whole character', () => {
     const matches = compileWildcard(parseWildcard('*??'));
     expect(matches('\u{1f600}')).toBe(false);
     expect(matches('\u{1f600}x')).toBe(true);
     expect(compileWildcard(parseWildcard('?'))('\ud83d')).toBe(true);
   });
 
-  test('many stars over a long value', () => {
+  test('match many stars against a long value in bounded time', () => {
     const matches = compileWildcard(parseWildcard(`${'*a?'.repeat(50)}*b`));
     expect(matches('a'.repeat(100_000))).toBe(false);
     expect(matches(`${'a'.repeat(100_000)}b`)).toBe(true);

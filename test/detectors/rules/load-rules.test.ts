@@ -63,7 +63,7 @@ function errorOf(source: string): TomlFileError {
   throw new Error('the rule was not rejected');
 }
 
-describe('a rule that is right', () => {
+describe('a valid rule', () => {
   test('has the defaults of a query rule', () => {
     expect(parseRule('/rules/a-rule.toml', plain)).toMatchObject({
       id: 'a-rule',
@@ -82,7 +82,7 @@ describe('a rule that is right', () => {
     });
   });
 
-  test('that gives no reason is one itself, by its name', () => {
+  test('without a reason has its name as the reason', () => {
     expect(parseRule('x', eql.replace('"A rule"', '"Shell by {web} server"')).reason).toBe('Shell by  web  server');
     expect(parseRule('x', `${eql}[rule.stepparent]\nreason = "odd"\n`).reason).toBe('odd');
   });
@@ -120,7 +120,7 @@ unit = "m"
     expect(parseRule('x', newTerms + suppression)).toMatchObject({ window: 'sliding', windowMs: 90 * 86_400_000 });
   });
 
-  test('may carry what Elastic’s files carry and means nothing on one host', () => {
+  test('may have the keys of Elastic’s files that have no meaning on one host', () => {
     const elastic = plain
       .replace(
         '[rule]\n',
@@ -140,7 +140,7 @@ unit = "m"
   });
 });
 
-describe('a rule that is wrong', () => {
+describe('an invalid rule', () => {
   test.each<[change: [from: string | RegExp, to: string], line: number, column: number, message: string]>([
     [['"A rule"', '"A rule'], 6, 15, 'not valid TOML: control characters are not allowed in strings'],
     [
@@ -311,7 +311,7 @@ describe('a rule that is wrong', () => {
   });
 });
 
-describe('folders of rules', () => {
+describe('directories of rules', () => {
   let directory = '';
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'rules-'));
@@ -342,7 +342,7 @@ describe('folders of rules', () => {
     expect(rejected).toEqual([]);
   });
 
-  test('a broken file is rejected by itself', () => {
+  test('an invalid file is rejected and the others are loaded', () => {
     const file = write('broken.toml', plain.replace('name:dpkg', 'name:'));
     write('right.toml', plain.replace('a-rule', 'right'));
     const { rules, rejected } = readRules([directory]);
@@ -376,7 +376,7 @@ describe('folders of rules', () => {
     ]);
   });
 
-  test('what is no file, or too large a one, is rejected unread', () => {
+  test('an entry that is not a regular file, or is too large, is rejected unread', () => {
     const large = write('large.toml', `${plain}#${' '.repeat(1024 * 1024)}`);
     const nowhere = join(directory, 'nowhere.toml');
     symlinkSync('/nowhere', nowhere);
@@ -392,12 +392,12 @@ describe('folders of rules', () => {
     ]);
   });
 
-  test('a folder that is none is rejected', () => {
+  test('a path that is not a directory is rejected', () => {
     const file = write('file', '');
     expect(readRules([file]).rejected).toMatchObject([{ file, message: 'cannot be read (ENOTDIR)' }]);
   });
 
-  test('a known-terms file says what is wrong with it', () => {
+  test('the error of a known-terms file names the fault', () => {
     const right = write('right.toml', 'list = [\n  { path = "/usr/bin/apt", package = "apt" },\n]\n');
     expect([...readKnownTerms(right)]).toEqual([['list', [{ path: '/usr/bin/apt', package: 'apt' }]]]);
     const wrong = write('wrong.toml', '# front ends\n\nlist = [\n  { path = "apt", package = "apt" },\n]\n');

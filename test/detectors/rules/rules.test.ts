@@ -83,7 +83,7 @@ describe.each(rules)('$id', (rule) => {
     expect(existsSync(join(root, `docs/rules/${rule.id}.md`))).toBe(true);
   });
 
-  test('has a guide whose commands the command line takes', async () => {
+  test('has a guide whose commands are valid', async () => {
     const commands = commandsIn(rule.note);
     expect(commands.length).toBeGreaterThanOrEqual(2);
     for (const command of commands) {
@@ -114,7 +114,7 @@ describe.each(rules)('$id', (rule) => {
     }
   });
 
-  test('asks only for fields that events carry', () => {
+  test('uses only fields that events have', () => {
     const asked = [...rule.fields, ...Array.from(rule.reason.matchAll(/\{([^{}]+)\}/g), ([, name = '']) => name)];
     const unknown = asked.filter((field) => !isReasonWord(field) && !isEventField(field));
     expect(unknown).toEqual([]);
@@ -141,7 +141,7 @@ describe.each(rules)('$id', (rule) => {
     expect(fired(misses)).toEqual(all(misses, false));
   });
 
-  test('has every exclusion tried by a miss that differs in nothing else', async () => {
+  test('has for every exclusion a near miss that differs in nothing else', async () => {
     const { hits, misses } = await load();
     const exclusions = excluded(rule);
     expect(exclusions.length > 0).toBe(/\bnot\b|!=/.test(rule.query));
