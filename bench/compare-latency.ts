@@ -1,4 +1,4 @@
-// The latency from an execution to its line in what the observer writes.
+// The latency from an execution to its line in the observer's output.
 
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -13,11 +13,11 @@ const patienceMs = 1000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Follower {
-  /** Resolves with the time, in milliseconds since 1970, when the text is there; undefined: not in time. */
+  /** Resolves with the time, in milliseconds since 1970, when the output has the text; undefined: not in time. */
   waitFor(text: string): Promise<number | undefined>;
 }
 
-/** Reads what is appended to the output, each millisecond. */
+/** Reads appended output every millisecond. */
 function follow({ output: file, timeOf }: Observer): Follower {
   let position = fs.existsSync(file) ? fs.statSync(file).size : 0;
   let text = '';
@@ -48,7 +48,10 @@ function follow({ output: file, timeOf }: Observer): Follower {
   };
 }
 
-/** Runs dpkg once, from a shell that no rule has seen before; resolves with the shell's clock right before it starts dpkg. */
+/**
+ * Runs dpkg once, from a shell that no rule has seen before. Resolves with the shell's clock just before it starts
+ * dpkg.
+ */
 function runProbe(directory: string, name: string): Promise<number> {
   const shell = path.join(directory, name);
   fs.linkSync('/bin/bash', shell);
@@ -63,7 +66,7 @@ function runProbe(directory: string, name: string): Promise<number> {
   });
 }
 
-/** Milliseconds, one an execution; undefined: no line in time. */
+/** Latencies in milliseconds, one for each execution; undefined: no line in time. */
 async function measureLatency(observer: Observer, probes: number): Promise<(number | undefined)[]> {
   const directory = fs.mkdtempSync('/var/tmp/probes-');
   const latencies: (number | undefined)[] = [];
@@ -72,7 +75,7 @@ async function measureLatency(observer: Observer, probes: number): Promise<(numb
     const name = `${newPrefix()}-${i}`;
     const [startMs, endMs] = await Promise.all([runProbe(directory, name), follower.waitFor(`${name}-.deb`)]);
     latencies.push(endMs === undefined ? undefined : Math.max(0, endMs - startMs));
-    // Not in step with a timer of the observer.
+    // A random pause, so that executions do not coincide with a timer of the observer.
     await pause(50 + Math.random() * 100);
   }
   fs.rmSync(directory, { recursive: true });

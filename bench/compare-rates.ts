@@ -1,4 +1,5 @@
-// The second table: executions at fixed rates and in bursts, with an argument of one length. What is lost, what is cut, and CPU.
+// The second table: executions at fixed rates and in bursts, with an argument of one length. It shows lost executions,
+// cut arguments and CPU.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,31 +11,31 @@ import { cpuMs } from './proc-cost.ts';
 import type { Cell, DataOf } from './results.ts';
 
 export interface RateOptions {
-  /** Executions a second. */
+  /** Executions per second. */
   rates: readonly number[];
   seconds: number;
   /** Executions that are made as fast as possible. */
   burst: number;
   /** Characters of the argument. */
   length: number;
-  /** How long an observer may take afterwards to work off what was made. */
+  /** How long an observer may take to process its backlog after the executions. */
   workOffSeconds: number;
 }
 
 interface Load {
-  /** Executions a second; 0: a burst. */
+  /** Executions per second; 0: a burst. */
   rate: number;
   count: number;
   length: number;
   workOffSeconds: number;
 }
 
-/** The most that one argument may have, with its number and the byte that ends it, is 128 KiB. */
+/** Maximum length of an argument: the kernel allows 128 KiB with the terminating byte. */
 const maxArgument = 131_071;
-/** What is executed. Each ends at once. */
+/** A program to execute, which exits at once. */
 interface Program {
   name: string;
-  /** Makes it available below the directory, and gives its path. */
+  /** Makes the program available below the directory and returns its path. */
   pathIn(directory: string): string;
   runs(kind: ObserverKind): boolean;
 }
@@ -51,11 +52,11 @@ const programs: readonly Program[] = [
     },
     runs: () => true,
   },
-  // stepparent reads the arguments of package tools in another way than those of other programs; the peers make no difference.
+  // stepparent reads the arguments of package tools differently from those of other programs; its peers do not.
   { name: 'dpkg', pathIn: () => '/usr/bin/dpkg', runs: ({ keepsEveryExec }) => !keepsEveryExec },
 ];
 
-/** Makes the executions; what they write to standard error is of no interest. */
+/** Makes the executions and discards their standard error. */
 async function generate(args: readonly string[]): Promise<{ made: number; seconds: number }> {
   const generator = path.join(import.meta.dirname, 'generate-execs.ts');
   const child = spawn(process.execPath, [generator, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -64,7 +65,7 @@ async function generate(args: readonly string[]): Promise<{ made: number; second
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until an observer has worked off what it has: the CPU of half a second is next to nothing. False: not in time. */
+/** Waits until an observer has processed its backlog: it uses almost no CPU for half a second. False: not in time. */
 async function workOff(pids: readonly number[], seconds: number): Promise<boolean> {
   for (let tries = 0; tries < seconds * 2; tries++) {
     const before = cpuMs(pids);
@@ -104,12 +105,12 @@ async function measureCell(
   };
 }
 
-/** Long arguments fill the disk; what an observer has stored is removed with it. */
+/** Long arguments fill the disk. An observer's data are removed when it stops. */
 const maxStoredBytes = 2e9;
 
 /**
- * All loads, one after the other. An observer that is behind would take its work into the next cell, one that has stored much is slow to
- * read, and one may have stopped to watch: the next cell gets a new one.
+ * Measures all loads in turn. The next cell gets a new observer if the present one is behind, and would take its
+ * backlog there, if it has stored so much that it is slow to read, or if it has stopped watching.
  */
 async function measureCells(
   kind: ObserverKind,

@@ -1,4 +1,5 @@
-// The first table: each workload with each observer in turn, in rounds; and what each observer costs while nothing runs.
+// The first table: each workload with each observer in turn, in rounds, and the cost of each observer while nothing
+// runs.
 
 import { noObserver, type ObserverKind, whileObserved } from './observers.ts';
 import { cpuMs, memoryMb } from './proc-cost.ts';
@@ -8,13 +9,13 @@ import type { Workload } from './workloads.ts';
 
 export interface RoundOptions {
   rounds: number;
-  /** After a workload, so that what an observer still does of it counts. */
+  /** Pause after a workload, so that the observer's remaining work for it counts. */
   afterMs: number;
 }
 
 interface Sample {
   seconds: number;
-  /** CPU of the observed processes: it includes what the kernel does for the observer inside them. */
+  /** CPU of the observed processes, including the kernel's work for the observer in them. */
   workMs: number;
   cpuMs?: number;
   restMb?: number;
@@ -26,7 +27,10 @@ interface Sample {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let runs = 0;
-/** Identifies one run's executions; letters and digits only, as auditd writes other text in hexadecimal. */
+/**
+ * A prefix that identifies the executions of one run. It has only letters and digits, because auditd writes other text
+ * in hexadecimal.
+ */
 export const newPrefix = (): string => `bench${process.pid}run${runs++}`;
 
 const takeSample = (kind: ObserverKind, workload: Workload, { afterMs }: RoundOptions): Promise<Sample> =>
@@ -65,7 +69,7 @@ export async function compareWorkload(
   const again: ObserverKind = { ...noObserver, name: 'none again' };
   const samples = new Map<ObserverKind, Sample[]>([noObserver, ...kinds, again].map((kind) => [kind, []]));
   workload.prepare();
-  // The first run finds cold caches and is not counted.
+  // The first run has cold caches and does not count.
   await workload.run(newPrefix());
   for (let round = 0; round < options.rounds; round++) {
     for (const kind of inOrderOfRound([...samples.keys()], round))
@@ -93,7 +97,7 @@ export async function compareWorkload(
   };
 }
 
-/** What each observer costs while nothing runs but the machine itself. */
+/** Measures the cost of each observer while no workload runs. */
 export async function compareIdle(
   kinds: readonly ObserverKind[],
   { rounds, seconds }: { rounds: number; seconds: number },

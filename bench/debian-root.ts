@@ -1,7 +1,8 @@
-// The Debian system in which the benchmark runs: made once, copied for each run, and entered in a mount namespace of its own.
+// The Debian system in which the benchmark runs: it is created once, copied for each run, and entered in a mount
+// namespace of its own.
 //
-// Packages are reinstalled in the copy. The machine's own package database, files and mounts stay as they are: the copy is
-// removed at the end, and the mounts vanish with the namespace, also when the benchmark is killed.
+// Packages are reinstalled in the copy. The machine's package database, files and mounts do not change: the copy is
+// removed at the end, and the mounts disappear with the namespace, even if the benchmark is killed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +12,10 @@ import path from 'node:path';
 import { reinstalled } from './workloads.ts';
 
 const suite = 'bookworm';
-/** Installed one by one: what a release does not have is reported by the observer or the workload that needs it. */
+/**
+ * The packages are installed one by one. If a release does not have one, the observer or workload that needs it reports
+ * that.
+ */
 const packages = [
   ...['auditd', 'bpftrace', 'laurel', 'dnf', 'createrepo-c', 'rpm', 'gcc', 'libc6-dev', 'make'],
   // For journald and journalctl.
@@ -20,7 +24,7 @@ const packages = [
 
 const cache = process.env.STEPPARENT_BENCH_CACHE ?? '/var/cache/stepparent-bench';
 const pidFile = '/run/bench.pid';
-/** Where the program in the copy leaves its exit code. */
+/** File that the program in the copy writes its exit code to. */
 export const exitCodeFile = '/run/bench.exit';
 
 const checkout = path.join(import.meta.dirname, '..');
@@ -32,7 +36,7 @@ const environment = {
   HOME: '/root',
 };
 
-/** The archive that this machine's apt takes Debian from. Throws where it names none. */
+/** The Debian archive in this machine's apt sources. Throws if there is none. */
 function archive(): string {
   const format = ['indextargets', '--format', '$(ORIGIN) $(REPO_URI)'];
   const listed = spawnSync('apt-get', format, { encoding: 'utf8' }).stdout ?? '';
@@ -45,14 +49,14 @@ function archive(): string {
   return uri;
 }
 
-/** Runs one command in the system, with /proc, from where the network is reached. */
+/** Runs one command in the system, with /proc and the network of this machine. */
 function runIn(root: string, command: readonly string[]): boolean {
   const enter = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
   const args = ['--mount', '--propagation', 'private', 'sh', '-c', enter, root, ...command];
   return spawnSync('unshare', args, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] }).status === 0;
 }
 
-/** The system with everything that the workloads need, and no copy's changes. Rounds need no network. */
+/** The unchanged system with everything that the workloads need, so that rounds need no network. */
 function baseSystem(onProgress: (text: string) => void): string {
   const content = createHash('sha256')
     .update([...packages, ...reinstalled].join(' '))
@@ -62,7 +66,7 @@ function baseSystem(onProgress: (text: string) => void): string {
   const unfinished = `${base}.unfinished`;
   fs.rmSync(unfinished, { recursive: true, force: true });
   fs.mkdirSync(unfinished, { recursive: true });
-  onProgress(`making a Debian system in ${base}: once, some minutes`);
+  onProgress(`creating a Debian system in ${base}, which takes some minutes the first time`);
   execFileSync('debootstrap', ['--variant=minbase', suite, unfinished, archive()], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -77,7 +81,7 @@ function baseSystem(onProgress: (text: string) => void): string {
   return base;
 }
 
-/** Mounts what the system needs, makes it the root of this namespace, and runs the command there. */
+/** Makes the system the root of this namespace, with its mounts, and runs the command there. */
 const enterScript = `
 set -e
 root=$0 binds=$1
@@ -112,7 +116,10 @@ export function rootMissing(): string | undefined {
 const readNumber = (file: string): number | undefined =>
   fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : undefined;
 
-/** Waits for the program that the script has started, and passes signals on to it and its children; resolves with its exit code. */
+/**
+ * Waits for the program that the script started, and passes signals on to it and its children. Resolves with its exit
+ * code.
+ */
 async function endOf(root: string): Promise<number> {
   const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
   const file = path.join(root, pidFile);
@@ -126,7 +133,7 @@ async function endOf(root: string): Promise<number> {
   return readNumber(path.join(root, exitCodeFile)) ?? 1;
 }
 
-/** Removes copies of runs that were killed: neither the process that made the copy nor the one that runs in it is there. */
+/** Removes copies of killed runs: neither the process that made the copy nor the one inside it exists. */
 function removeOldCopies(): void {
   for (const name of fs.readdirSync(cache)) {
     const maker = /^run-(\d+)-/.exec(name)?.[1];
@@ -137,7 +144,7 @@ function removeOldCopies(): void {
   }
 }
 
-/** Runs a program of this checkout on this Node in a fresh copy of the system; resolves with its exit code. */
+/** Runs a program of this checkout with this Node in a new copy of the system. Resolves with its exit code. */
 export async function runInCopy(
   program: string,
   args: readonly string[],
@@ -152,7 +159,7 @@ export async function runInCopy(
     fs.writeFileSync(path.join(copy, 'etc/hostname'), `${os.hostname()}\n`);
     const binds = [checkout, ...checkouts].join(':');
     const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', enterScript, copy, binds];
-    // A child of init: the ancestors of the caller, which every stored event would name, are not part of what is measured.
+    // The program becomes a child of init, so that stored events do not contain the ancestors of the caller.
     spawnSync('setsid', ['--fork', ...enter, process.execPath, program, ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...environment, PATH: `${path.dirname(process.execPath)}:${environment.PATH}` },

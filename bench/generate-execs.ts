@@ -1,8 +1,9 @@
-// Makes executions at a fixed rate, or as fast as it can: `node generate-execs.ts PROGRAM PREFIX COUNT RATE PADDING SECONDS`.
+// Makes executions at a fixed rate, or as fast as it can: `node generate-execs.ts PROGRAM PREFIX COUNT RATE PADDING
+// SECONDS`.
 //
-// RATE is executions a second; 0: a burst. Each has one argument `PREFIX-NUMBER-xxx...` with PADDING x's. After
-// SECONDS it makes no more: an observer can hold executions up. It prints what it made, as JSON.
-// posix_spawn(3) takes much less time than a fork of this process or of a shell.
+// RATE is in executions per second; 0: a burst. Each execution has one argument `PREFIX-NUMBER-xxx...` with PADDING
+// x's. It stops after SECONDS, because an observer can delay executions. It prints the numbers of executions and
+// seconds as JSON. posix_spawn(3) takes much less time than a fork of this process or of a shell.
 
 import koffi from 'koffi';
 

@@ -1,20 +1,20 @@
-// What the agent may cost, as one table, compared with the results. Pure functions.
+// The goals for the agent's cost as one table, compared with the results. Pure functions.
 
 import { cpuOfWorkload, idleShares, ratioWithout } from './part-tables.ts';
 import type { Data, DataOf, Result } from './results.ts';
 import { median, quantile } from './statistics.ts';
 import { bytesText, fixed } from './tables.ts';
 
-/** What the goals are about, as observerKinds calls it. */
+/** The observer that the goals are for, by its name in observerKinds. */
 const agent = 'stepparent';
 
 interface Goal {
   name: string;
   limit: number;
-  /** The figure must be below the limit; absent: it may also be the limit. */
+  /** Present: the figure must be below the limit; absent: it may equal the limit. */
   isBelow?: true;
   textOf(value: number): string;
-  /** From the results of all parts; undefined: not measured. */
+  /** The figure, from the results of all parts; undefined: not measured. */
   measured(all: readonly Data[]): number | undefined;
 }
 
@@ -30,7 +30,7 @@ const own = <T extends { name: string }>({ observers }: { observers: readonly T[
 
 const workloads = (all: readonly Data[]): DataOf<'workload'>[] => all.filter((each) => each.kind === 'workload');
 
-/** A figure of the agent during one workload; `isOne` chooses the workload by its name. */
+/** A figure of the agent during one workload; `isOne` selects the workload by its name. */
 function ofWorkload(
   all: readonly Data[],
   isOne: RegExp,
@@ -41,11 +41,11 @@ function ofWorkload(
   return data && observer && read(data, observer);
 }
 
-/** The greatest; undefined: there are none. */
+/** The greatest value; undefined: there are no values. */
 const greatest = (values: readonly number[]): number | undefined =>
   values.length === 0 ? undefined : Math.max(...values);
 
-/** The greatest median over the workloads. */
+/** The greatest median of all workloads. */
 const memory = (all: readonly Data[], field: 'restMb' | 'mostMb'): number | undefined =>
   greatest(workloads(all).flatMap((data) => (own(data) ? [median(own(data)?.[field] ?? [])] : [])));
 
@@ -100,7 +100,7 @@ const goals: readonly Goal[] = [
     measured(all) {
       const data = all.find((each) => each.kind === 'latency');
       const observer = data && own(data);
-      // An execution without a line is slower than every one that has a line.
+      // An execution without a line counts as slower than any with a line.
       return (
         observer &&
         quantile(

@@ -1,4 +1,4 @@
-// The growth table: the cost of one event, of the start, of each hunt and of `alerts` with a database of many events and terms.
+// The growth table: the cost of an event, the start, each hunt and `alerts` with a database of many events and terms.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -20,19 +20,19 @@ import type { DataOf } from './results.ts';
 import { median } from './statistics.ts';
 
 const batch = 64;
-/** The events lie within each hunt's window, so that a hunt reads every one of them. */
+/** The events are within each hunt's window, so that a hunt reads all of them. */
 const spanMs = 6 * 86_400_000;
 const packages = 3000;
 const kinds = ['postinst', 'prerm', 'list', 'md5sums', 'triggers', 'shlibs'];
 const tools = ['systemctl', 'chmod', 'chown', 'mkdir', 'rm', 'update-rc.d', 'getent', 'sed', 'grep', 'id'];
 const ancestors = ['dpkg', 'apt-get', 'bash', 'sudo', 'bash', 'sshd'];
-/** One event of these raises an alert. */
+/** One in this many events raises an alert. */
 const eventsForAlert = 1000;
 
 const host = { name: 'bench', hostname: 'bench', id: '0'.repeat(32), architecture: 'x86_64', os: { type: 'linux' } };
 const agent = { id: '01234567-89ab-cdef-0123-456789abcdef', type: 'stepparent', version: '0.1.0' };
 
-/** Like those of installations: half of them files in dpkg's directory, half programs that packages' scripts run. */
+/** An event as at installations: half are files in dpkg's directory, half are programs that package scripts run. */
 function eventOf(i: number, timeMs: number): StepparentEvent {
   const pkg = `package-${(i * 7919) % packages}`;
   const isFile = i % 2 === 0;
@@ -80,7 +80,7 @@ function eventOf(i: number, timeMs: number): StepparentEvent {
   };
 }
 
-/** An event with one new term of one rule; few of them raise an alert. */
+/** An event with one new term of one rule; few such events raise an alert. */
 function judgedEvent(i: number, timeMs: number, rules: readonly Rule[]): JudgedEvent {
   const event = eventOf(i, timeMs);
   const rule = rules[i % rules.length];
@@ -95,7 +95,10 @@ function judgedEvent(i: number, timeMs: number, rules: readonly Rule[]): JudgedE
   };
 }
 
-/** Fills the store with events `from` to `to`, and with as many terms. The only place that depends on what a store holds. */
+/**
+ * Fills the store with events `from` to `to` and one term for each. Only this function depends on the contents of a
+ * store.
+ */
 function fillStore(store: Store, from: number, to: number, rules: readonly Rule[]): void {
   const nowMs = Date.now();
   for (let i = from; i < to; i += batch) {

@@ -11,7 +11,7 @@ const settings = ['Storage=volatile', 'RateLimitIntervalSec=0', 'ReadKMsg=no', '
 export interface Journal {
   /** The file to which `journalctl --follow` writes each entry as JSON. */
   output: string;
-  /** When journald received the entry: milliseconds since 1970. A reader is notified up to 250 ms later. */
+  /** When journald received the entry: milliseconds since 1970. Its readers are notified up to 250 ms later. */
   timeOf(line: string): number;
   stop(): Promise<void>;
 }
@@ -31,7 +31,7 @@ export async function startJournal(directory: string): Promise<Journal> {
   fs.writeFileSync('/run/systemd/journald.conf.d/bench.conf', `${['[Journal]', ...settings].join('\n')}\n`);
   const journald = spawn(daemon, { stdio: 'ignore' });
   for (let tries = 0; spawnSync('journalctl', ['--sync'], { timeout: 5000 }).status !== 0; tries++) {
-    if (journald.exitCode !== null || tries > 200) throw new Error('systemd-journald does not take entries');
+    if (journald.exitCode !== null || tries > 200) throw new Error('systemd-journald does not accept entries');
     await pause(50);
   }
   const output = path.join(directory, 'journal.json');

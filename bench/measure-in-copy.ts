@@ -1,4 +1,5 @@
-// Measures, in the Debian system that measure.ts has prepared: every part in turn, and writes the results of each as soon as it ends.
+// Measures every part in turn in the Debian system that measure.ts prepared, and writes the results of each part as
+// soon as it ends.
 
 import '../agent/locked-node.ts';
 import fs from 'node:fs';
@@ -42,7 +43,7 @@ const kinds = all.filter(({ reason }) => reason === undefined).map(({ kind }) =>
 const missing = all.flatMap(({ kind, reason }) => (reason === undefined ? [] : [`${kind.name}, as ${reason}`]));
 for (const each of missing) progress(`not measured: ${each}`);
 
-/** What one part measures, and with what. `rounds`: absent where the part has none. */
+/** The measurement of one part. `rounds`: absent if the part has no rounds. */
 interface Measurement {
   rounds?: number;
   measure(): Promise<Data>;
@@ -87,7 +88,7 @@ const measurements: Record<Part, (chosen: Options) => Measurement> = {
   growth: ({ sizes }) => ({ measure: () => measureGrowth(sizes) }),
 };
 
-/** Prints the table of a part as soon as it is there. False: the part could not be measured. */
+/** Measures a part and prints its table. False: the part could not be measured. */
 async function measurePart(part: Part, { rounds, measure }: Measurement, writes: boolean): Promise<boolean> {
   progress(part);
   const load = os.loadavg()[0] ?? Number.NaN;
@@ -97,7 +98,7 @@ async function measurePart(part: Part, { rounds, measure }: Measurement, writes:
     const data = await measure();
     const minutes = (performance.now() - begin) / 60_000;
     const taken = { part, date, version, commit, minutes, load, ...(rounds === undefined ? {} : { rounds }) };
-    // The growth table has no observers that could be missing.
+    // The growth table has no observers.
     const result = { ...taken, machine, missing: data.kind === 'growth' ? [] : missing, data };
     if (writes) writeResult(result);
     process.stdout.write(`\n${markdownOf(fullTable(result))}`);

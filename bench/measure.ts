@@ -1,5 +1,5 @@
-// `npm run bench`: what the agent costs, beside the same work without it and beside its peers. Each part writes its results; at the end
-// docs/performance.md is composed from those of all parts.
+// `npm run bench`: the cost of the agent, compared with the same work without it and with its peers. Each part writes
+// its results; at the end docs/performance.md is composed from the results of all parts.
 //
 // This program prepares the Debian system and starts measure-in-copy.ts there, which takes the same options.
 
@@ -14,7 +14,7 @@ const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const checkout = path.join(import.meta.dirname, '..');
 
-/** The commit of this checkout, and whether something of it was changed: results and the page do not count. */
+/** The commit of this checkout, and whether a file differs from it, other than the results and the page. */
 function checkoutCommit(): string {
   const git = (...args: string[]) => spawnSync('git', ['-C', checkout, ...args], { encoding: 'utf8' });
   const { status, stdout } = git('rev-parse', '--short=10', 'HEAD');

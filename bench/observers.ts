@@ -1,4 +1,4 @@
-// What watches while a workload runs, as one table: nothing, stepparent, and its peers.
+// The observers of workloads as one table: none, stepparent, and its peers.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -11,40 +11,45 @@ import type { Seen } from './results.ts';
 import { createCount, type ParseLine, parseAudit, parseBpftrace, parseLaurel, parseStepparent } from './sightings.ts';
 import { inPath } from './workloads.ts';
 
-/** Something that watches processes while a workload runs. */
+/** A program that watches processes while a workload runs. */
 export interface Observer {
-  /** The processes whose CPU and memory are its own; of auditd, also the kernel's thread for it. */
+  /** The processes that its CPU and memory are measured of; for auditd also the kernel's thread. */
   pids: readonly number[];
   /** The file in which a line appears for each run of a package tool. */
   output: string;
-  /** Milliseconds since 1970, from a line of the output; absent: the time at which the line can be read. */
+  /**
+   * The time of a line of the output, in milliseconds since 1970; absent: the time when the line can be read counts.
+   */
   timeOf?(line: string): number;
-  /** Bytes that it has stored until now. */
+  /** Bytes that it has stored so far. */
   storedBytes(): number;
-  /** Executions that it has reported as lost since its start; undefined: it has no such count. */
+  /** Number of executions that it has reported as lost since its start; undefined: it does not count them. */
   reportedLost(): number | undefined;
-  /** What it has of the executions with this prefix, all of which were made since the call before. */
+  /** Counts the executions with this prefix in its output; all of them were made since the last call. */
   count(prefix: string, padding: number): Promise<Seen>;
-  /** Why it no longer watches; undefined: it does. */
+  /** Why it no longer watches; undefined: it still watches. */
   fault(): string | undefined;
-  /** Ends it and undoes what it did to the host. */
+  /** Stops it and undoes its changes to the host. */
   stop(): Promise<void>;
 }
 
 export interface ObserverKind {
   name: string;
-  /** Undefined: nothing watches. */
+  /** Starts the observer; undefined: no observer. */
   start: ((directory: string, settings: Settings) => Promise<Observer>) | undefined;
   /** Why it cannot run here; undefined: it can. */
   missing(): string | undefined;
-  /** False: as shipped, it keeps package operations only. */
+  /** False: in its default configuration it stores only package operations. */
   keepsEveryExec: boolean;
 }
 
 export interface Settings {
-  /** stepparent stores every run of this program, as the peers do; undefined: what it stores as shipped. */
+  /** A program of which stepparent stores every run, as its peers do; undefined: the default configuration. */
   record?: string;
-  /** Every record is written at once: of stepparent to a journal, which is its output then; of auditd without waiting for more. */
+  /**
+   * Whether every record is written at once: by stepparent to a journal, which is then its output, by auditd without
+   * waiting for more records.
+   */
   isProbed?: boolean;
 }
 
@@ -55,7 +60,7 @@ const faultOf = ({ exitCode, signalCode }: ChildProcess): string | undefined =>
 
 const endMs = 30_000;
 
-/** Ends a child; one that still works off what it has is killed after a while. */
+/** Stops a child process; a child that is still processing its backlog is killed after a while. */
 async function end(child: ChildProcess): Promise<void> {
   if (faultOf(child) !== undefined) return;
   const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -72,7 +77,7 @@ function start(program: string, args: readonly string[], output: string): ChildP
   return child;
 }
 
-/** Waits until `isReady`; throws with what the child wrote when it ends before. */
+/** Waits until `isReady`. Throws with the output of the child if it ends before. */
 async function waitUntil(what: string, child: ChildProcess, output: string, isReady: () => boolean): Promise<void> {
   for (let tries = 0; tries < 1200; tries++) {
     if (isReady()) return;
@@ -99,7 +104,7 @@ async function countLines(
   return count.result();
 }
 
-/** Counts in the part of a file that was appended since the call before. */
+/** Counts executions in the part of a file that was appended since the last call. */
 function countAppended(file: string, parse: ParseLine): Observer['count'] {
   let position = 0;
   return async (prefix, padding) => {
@@ -115,7 +120,10 @@ const quietMs = 20;
 const steadyAfterSeconds = 3;
 const settleSeconds = 10;
 
-/** Waits until what an observer does once, at its start, is done: a second costs next to nothing or, where it polls, as much as the one before. */
+/**
+ * Waits until an observer has finished its work at the start: a second costs almost no CPU or, if it polls, as much as
+ * the second before.
+ */
 async function settle(pids: readonly number[]): Promise<void> {
   let lastMs = Number.POSITIVE_INFINITY;
   for (let second = 1; second <= settleSeconds; second++) {
@@ -127,12 +135,12 @@ async function settle(pids: readonly number[]): Promise<void> {
   }
 }
 
-/** The most that `events` lists. */
+/** Maximum number of events that `events` lists. */
 const maxListed = '1000000';
 
 interface AgentKind {
   name: string;
-  /** The checkout whose agent runs. */
+  /** The checkout of the agent. */
   checkout: string;
   /** Further lines of the configuration. */
   toml: string;
@@ -140,9 +148,9 @@ interface AgentKind {
 
 export interface StartedAgent {
   child: ChildProcess;
-  /** From the start of the process until it is ready. */
+  /** Time from the start of the process until it is ready. */
   readySeconds: number;
-  /** The arguments of Node for a command of this agent's checkout and configuration. */
+  /** The arguments of Node that run a command with this agent's checkout and configuration. */
   command(...args: string[]): string[];
 }
 
@@ -193,7 +201,7 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
         const text = execFileSync(process.execPath, command('status', '--json'), { encoding: 'utf8' });
         const { sensor, uncommitted } = JSON.parse(text);
         const lost = sensor?.lost_events + uncommitted?.dropped;
-        // Another checkout may name them otherwise.
+        // Another checkout may have another name for this count.
         return Number.isFinite(lost) ? lost : undefined;
       },
       async count(prefix, padding) {
@@ -213,7 +221,9 @@ const agent = ({ name, checkout, toml }: AgentKind): ObserverKind => ({
   },
 });
 
-/** Bytes of the pages in use, those in the write-ahead log too: the files' sizes depend on when SQLite writes it back. */
+/**
+ * Bytes of the pages in use, including the write-ahead log. File sizes would depend on when SQLite writes the log back.
+ */
 function databaseBytes(file: string): number {
   const db = new Database(file, { readonly: true });
   try {
@@ -232,7 +242,7 @@ const bpftrace: ObserverKind = {
     const output = path.join(directory, 'bpftrace.out');
     const probe = 'tracepoint:syscalls:sys_enter_execve { printf("%d ", pid); join(args->argv); }';
     const script = `BEGIN { printf("ready\\n"); } ${probe}`;
-    // Lines are written at once, as by the others: its own buffer would hide its latency.
+    // Lines are written at once, as by the other observers; bpftrace's own buffer would add to its latency.
     const child = start(inPath('bpftrace') ?? '', ['-B', 'line', '-e', script], output);
     await waitUntil('bpftrace', child, output, () => /^ready/m.test(readText(output)));
     const pids = [child.pid ?? 0];
@@ -254,7 +264,10 @@ const auditKey = 'stepparent-bench';
 const auditctl = (...args: string[]): string =>
   execFileSync(inPath('auditctl') ?? '', args, { encoding: 'utf8', stdio: 'pipe' });
 
-/** The rules of auditd that see what stepparent sees: executions, and changes in the package databases that are there. */
+/**
+ * The rules of auditd for the events that stepparent observes: executions, and changes in the package databases of the
+ * system.
+ */
 const auditRules = (): string[][] => [
   ['-a', 'always,exit', '-F', 'arch=b64', '-S', 'execve,execveat', '-k', auditKey],
   ...['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm']
@@ -265,17 +278,17 @@ const auditRules = (): string[][] => [
 function auditMissing(): string | undefined {
   if (!inPath('auditd') || !inPath('auditctl')) return 'auditd is not installed';
   const owner = /^pid (\d+)$/m.exec(auditctl('-s'))?.[1];
-  return owner === '0' ? undefined : 'an audit daemon runs on this host and is left as it is';
+  return owner === '0' ? undefined : 'an audit daemon already runs on this host';
 }
 
-/** Whether the kernel still records, and for this daemon. */
+/** Why the kernel no longer records for this daemon; undefined: it does. */
 function auditFault(pid: number | undefined): string | undefined {
   const text = auditctl('-s');
   if (!/^enabled 1$/m.test(text)) return 'the kernel no longer records';
   return new RegExp(`^pid ${pid}$`, 'm').test(text) ? undefined : 'the kernel has dropped the daemon';
 }
 
-/** Without a daemon the kernel would print the records that wait for it. */
+/** Waits until the kernel's backlog is empty. Without a daemon the kernel would print those records. */
 async function waitForBacklog(): Promise<void> {
   for (let tries = 0; tries < 50 && !/^backlog 0$/m.test(auditctl('-s')); tries++) await pause(100);
 }
@@ -287,7 +300,7 @@ const auditSettings = (directory: string, writesLog: boolean, isProbed = false) 
   write_logs: writesLog ? 'yes' : 'no',
   log_file: path.join(directory, 'audit.log'),
   log_format: 'RAW',
-  // Without a flush the records of an execution wait in its buffer for those of the next ones.
+  // Without a flush the records of an execution stay in auditd's buffer until more records arrive.
   ...(isProbed ? { flush: 'INCREMENTAL', freq: 1 } : { flush: 'NONE' }),
   max_log_file: 100_000,
   max_log_file_action: 'IGNORE',
@@ -349,7 +362,7 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
       auditctl('-b', '8192');
       auditctl('-e', '1');
       for (const rule of auditRules()) auditctl(...rule);
-      // The rules are in force before the daemon gets what they record: an execution has to arrive.
+      // The rules apply before the daemon receives records, so one execution must arrive first.
       await waitUntil(name, child, messages, () => {
         execFileSync('/bin/true');
         return readText(log).includes('EXECVE');
@@ -382,7 +395,7 @@ export const noObserver: ObserverKind = {
 
 const ownCheckout = path.join(import.meta.dirname, '..');
 
-/** `against`: another checkout, whose agent is measured in the same rounds. */
+/** The kinds of observers. `against`: another checkout, whose agent is measured in the same rounds. */
 export const observerKinds = (against: string | undefined): readonly ObserverKind[] => [
   agent({ name: 'stepparent', checkout: ownCheckout, toml: '' }),
   ...(against === undefined ? [] : [agent({ name: 'stepparent, other checkout', checkout: against, toml: '' })]),
@@ -392,7 +405,7 @@ export const observerKinds = (against: string | undefined): readonly ObserverKin
   audit('auditd with laurel', true),
 ];
 
-/** Observers that run: an interrupted benchmark stops them, so that no audit rule and no probe stays. */
+/** Running observers: an interrupted benchmark stops them, so that no audit rule or probe remains. */
 const started = new Set<Observer>();
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** Each has a file of results, and can be measured without the others. */
+/** The parts. Each has a file of results and can be measured without the others. */
 export const parts = [
   'apt',
   'dnf',
@@ -39,20 +39,20 @@ export interface Options {
   parts: ReadonlySet<Part>;
   /** Whether results and the page are written. */
   writes: boolean;
-  /** Undefined: the part's own number. */
+  /** Undefined: the default of the part. */
   rounds: number | undefined;
-  /** Of the loops of workloads; 1 is the full size. */
+  /** Size of the loops of workloads; 1 is the full size. */
   scale: number;
-  /** After a workload, until its costs are read. */
+  /** Pause after a workload before its costs are read. */
   afterMs: number;
   probes: number;
   idleSeconds: number;
   rates: readonly number[];
   rateSeconds: number;
   burst: number;
-  /** After a burst, for an observer that is behind. */
+  /** Maximum time after a burst for an observer that is behind. */
   workOffSeconds: number;
-  /** Events and terms of the growth table. */
+  /** Numbers of events and terms in the growth table. */
   sizes: readonly number[];
   against: string | undefined;
 }
@@ -88,7 +88,7 @@ export const roundsOf = ({ rounds }: Options, part: Part): number => rounds ?? o
 
 const isPart = (text: string): text is Part => parts.some((part) => part === text);
 
-/** `fault`: why the arguments are refused. */
+/** Parses the arguments. `fault`: why they are rejected. */
 export function parseOptions(args: readonly string[]): Options | { fault: string } {
   try {
     const { values } = parseArgs({

@@ -1,4 +1,4 @@
-// docs/performance.md and its plots, composed from the results of all parts that are there. Pure functions.
+// Composes docs/performance.md and its plots from the results of all measured parts. Pure functions.
 
 import { judgeGoals } from './goals.ts';
 import { type Part, parts } from './options.ts';
@@ -47,7 +47,7 @@ function takenText({ date, version, commit, minutes, load, rounds }: Result): st
     .concat('.');
 }
 
-/** The table of one part, with when and how it was measured. */
+/** The table of one part, with the time and conditions of its measurement. */
 export function fullTable(result: Result): Table {
   const table = tableOf(result.data);
   const missing = result.missing.map((each) => `Not measured: ${each}.`);
@@ -83,7 +83,7 @@ function machinesText(results: readonly Result[]): string {
   return byMachine.map(([text, own]) => `- ${own.map(({ part }) => part).join(', ')}: ${text}.`).join('\n');
 }
 
-/** The files of docs/ by name; none: there are no results. */
+/** The files of docs/ by name; empty if there are no results. */
 export function performanceFiles(results: readonly Result[]): ReadonlyMap<string, string> {
   if (results.length === 0) return new Map();
   const absent = parts.filter((part) => !results.some((result) => result.part === part));

@@ -7,7 +7,10 @@ import { bytesText, counted, fixed, type Table } from './tables.ts';
 
 type WorkloadObserver = DataOf<'workload'>['observers'][number];
 
-/** Of one figure, against the mean of both runs without an observer in the same round; the second of them against the first. */
+/**
+ * The ratio of a figure to the mean of both runs without an observer in the same round; for the second of those runs,
+ * the ratio to the first.
+ */
 export function ratioWithout(
   { observers }: DataOf<'workload'>,
   observer: WorkloadObserver,
@@ -29,11 +32,11 @@ const ratioText = (ratio: Ratio | undefined): string => {
     : `${fixed(mean, 3)} (${interval.map((each) => fixed(each, 3)).join(' to ')})`;
 };
 
-/** Median CPU of an observer: of 1,000 processes, or of the whole run. */
+/** Median CPU of an observer for 1,000 processes, or for the whole run. */
 export const cpuOfWorkload = ({ processes }: DataOf<'workload'>, { cpuMs }: WorkloadObserver): number =>
   processes === undefined ? median(cpuMs) : (median(cpuMs) / processes) * 1000;
 
-/** The median, with the least and the most. */
+/** The median, with the least and the greatest value. */
 const rangeText = (values: readonly number[], digits: number, unit: string): string =>
   values.length < 2
     ? fixed(median(values), digits, unit)
@@ -96,7 +99,7 @@ function latencyTable({ patienceMs, probes, observers }: DataOf<'latency'>): Tab
   };
 }
 
-/** Per cent of one core, one a round. */
+/** CPU in percent of one core, one value for each round. */
 export const idleShares = (
   { seconds }: DataOf<'idle'>,
   { cpuMs }: DataOf<'idle'>['observers'][number],
@@ -145,7 +148,7 @@ const ratesTable = ({ length, seconds, burst, workOffSeconds, cells }: DataOf<'r
   rows: cells.map(cellRow),
 });
 
-/** CPU by rate, of the ordinary program, which every observer is measured with. */
+/** CPU by rate for the ordinary program, which every observer is measured with. */
 function ratesPlot({ length, cells }: DataOf<'rates'>): { title: string; svg: string } {
   const plotted = cells.filter(({ program, rate }) => program === cells[0]?.program && rate > 0);
   const series = [...Map.groupBy(plotted, ({ observer }) => observer)].map(([name, own]) => ({
@@ -191,6 +194,6 @@ export function tableOf(data: Data): Table {
   }
 }
 
-/** Undefined: the part has no plot. */
+/** The plot of a part; undefined: it has none. */
 export const plotOf = (data: Data): { title: string; svg: string } | undefined =>
   data.kind === 'rates' ? ratesPlot(data) : undefined;

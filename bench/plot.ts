@@ -19,14 +19,14 @@ const colours = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#d55e00', '#56b4e9
 const escapeXml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-/** The least of 1, 2 and 5 times a power of ten that is not below. */
+/** The least number of the form 1, 2 or 5 times a power of ten that is at least `value`. */
 export function niceCeiling(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
 }
 
-/** Lines over a logarithmic x axis, from 0 on the y axis. Points that are not finite are left out. */
+/** A plot of lines with a logarithmic x axis and a y axis from 0. Points that are not finite are omitted. */
 export function linePlot({ title, x, y }: Axes, series: readonly Series[]): string {
   const shown = series.map((each) => ({
     ...each,

@@ -1,4 +1,4 @@
-// CPU time and memory of running processes, from /proc, and the size of what lies in a directory.
+// CPU time and memory of running processes, from /proc, and sizes of directories.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ function readOfProcess(pid: number, name: string): string {
   }
 }
 
-/** Milliseconds of CPU, user and system together, of these processes and of their children that have ended. */
+/** Milliseconds of CPU, user and system, of these processes and their ended children. */
 export const cpuMs = (pids: readonly number[]): number =>
   pids.reduce((total, pid) => {
     const stat = readOfProcess(pid, 'stat');
@@ -22,18 +22,18 @@ export const cpuMs = (pids: readonly number[]): number =>
     return total + (ticks * 1000) / clockTicksPerSecond;
   }, 0);
 
-/** Megabytes; `VmHWM` is the most that a process ever had. A thread of the kernel has none. */
+/** Memory in megabytes; `VmHWM` is the maximum in the life of a process. A kernel thread has none. */
 export const memoryMb = (pids: readonly number[], field: 'VmRSS' | 'VmHWM'): number =>
   pids.reduce((total, pid) => {
     const kilobytes = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readOfProcess(pid, 'status'))?.[1];
     return total + Number(kilobytes ?? 0) / 1024;
   }, 0);
 
-/** The children of a process that run. */
+/** The running children of a process. */
 export const childrenOf = (pid: number): number[] =>
   readOfProcess(pid, `task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 
-/** The kernel's thread of that name. */
+/** The pid of the kernel thread with that name. */
 export const kernelThread = (name: string): number | undefined =>
   fs
     .readdirSync('/proc')

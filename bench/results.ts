@@ -1,4 +1,5 @@
-// The stored results of the benchmark: one JSON file for each part, with where, when and how it was measured.
+// The stored results of the benchmark: one JSON file for each part, with the place, time and conditions of the
+// measurement.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,22 +9,22 @@ import { parts } from './options.ts';
 export const resultsDirectory: string = path.join(import.meta.dirname, 'results');
 
 const count = z.int().nonnegative();
-/** One value a round, in the order of the rounds; empty: the observer has none. */
+/** One value for each round, in order; empty: the observer has no such value. */
 const values = z.array(z.number());
 
 const workload = z.strictObject({
   kind: z.literal('workload'),
   name: z.string(),
-  /** What one run starts; absent: it is not a loop of single processes. */
+  /** Number of processes that one run starts; absent: the run is not a loop of single processes. */
   processes: count.optional(),
-  /** After a run, until the costs of the observer are read. */
+  /** Pause after a run before the costs of the observer are read. */
   afterMs: count,
   /** The first and the last are runs without an observer. */
   observers: z.array(
     z.strictObject({
       name: z.string(),
       seconds: values,
-      /** CPU of the observed processes: it includes what the kernel does for the observer inside them. */
+      /** CPU of the observed processes, including the kernel's work for the observer in them. */
       workMs: values,
       cpuMs: values,
       restMb: values,
@@ -36,11 +37,11 @@ const workload = z.strictObject({
 
 const latency = z.strictObject({
   kind: z.literal('latency'),
-  /** Executions in a round. */
+  /** Number of executions in a round. */
   probes: count,
-  /** How long each waits for its line. */
+  /** Maximum time from an execution to its line. */
   patienceMs: count,
-  /** `missed`: executions without a line in time. */
+  /** `missed`: number of executions without a line in time. */
   observers: z.array(
     z.strictObject({ name: z.string(), rounds: z.array(z.strictObject({ ms: values, missed: count })) }),
   ),
@@ -55,23 +56,23 @@ const idle = z.strictObject({
 const seen = z.strictObject({
   seen: count,
   complete: count,
-  /** Incomplete, and the observer says so. */
+  /** Incomplete, and the observer reports it. */
   flagged: count,
-  /** Incomplete, and nothing says so. */
+  /** Incomplete, and the observer does not report it. */
   cut: count,
 });
 
 const cell = z.strictObject({
   observer: z.string(),
   program: z.string(),
-  /** Executions a second that were asked for; 0: a burst. */
+  /** Requested executions per second; 0: a burst. */
   rate: z.number(),
   made: count,
   seconds: z.number(),
   cpuMs: z.number(),
-  /** It had not worked off in time what was made. */
+  /** Whether the observer did not process its backlog in time. */
   isBehind: z.boolean(),
-  /** Why it no longer watched at the end. */
+  /** Why the observer no longer watched at the end. */
   fault: z.string().optional(),
   seen,
   /** Absent: the observer has no such count. */
@@ -90,7 +91,7 @@ const rates = z.strictObject({
 
 const growth = z.strictObject({
   kind: z.literal('growth'),
-  /** Runs of each hunt and of `alerts`; the median is stored. */
+  /** Number of runs of each hunt and of `alerts`; the median is stored. */
   repeats: count,
   sizes: z.array(
     z.strictObject({
@@ -123,7 +124,7 @@ const result = z.strictObject({
   version: z.string(),
   commit: z.string(),
   minutes: z.number(),
-  /** Of a minute, before the measurement. */
+  /** Load average of one minute before the measurement. */
   load: z.number(),
   /** Absent: the part has no rounds. */
   rounds: count.optional(),
@@ -140,10 +141,10 @@ export type Cell = z.infer<typeof cell>;
 export type Seen = z.infer<typeof seen>;
 export type DataOf<Kind extends Data['kind']> = Extract<Data, { kind: Kind }>;
 
-/** Four significant digits and all digits before the point: more would be noise. */
+/** Rounds to four significant digits, but keeps all digits before the point. Further digits are noise. */
 const rounded = (value: number): number => (Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4)));
 
-/** JSON with a list of numbers or strings on one line. */
+/** JSON with each list of numbers or strings on one line. */
 export function resultText(given: Result): string {
   const text = JSON.stringify(given, (_, value) => (typeof value === 'number' ? rounded(value) : value), 2);
   return `${text.replace(/\[\n\s*([^[\]{}]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/\n\s*/g, ' ')}]`)}\n`;
@@ -154,7 +155,7 @@ export function writeResult(given: Result, directory: string = resultsDirectory)
   fs.writeFileSync(path.join(directory, `${given.part}.json`), resultText(given));
 }
 
-/** All results that are there, in the order of the parts. Throws where a file is not a result. */
+/** All results in the directory, in the order of the parts. Throws if a file is not a result. */
 export function readResults(directory: string = resultsDirectory): Result[] {
   const names = fs.existsSync(directory) ? fs.readdirSync(directory) : [];
   const read = names.map((name) => {

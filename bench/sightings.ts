@@ -1,19 +1,19 @@
-// What an observer wrote of the executions that the benchmark made: parsers of each output, and the count. Pure functions.
+// Finds the executions of the benchmark in an observer's output: a parser for each format, and a count. Pure functions.
 //
 // Each execution has one argument `PREFIX-NUMBER-xxx...`: the number identifies it, and the length of the x's shows
 // whether the argument is complete. The executable may lie in a directory that is named PREFIX.
 
 import type { Seen } from './results.ts';
 
-/** What one line of output says of one execution. */
+/** The part of one line of output that concerns one execution. */
 export interface Sighting {
-  /** Joins the lines of one execution where an observer writes several. */
+  /** Identifies the lines of one execution if an observer writes several. */
   record?: string;
-  /** Identifies the execution: its number, or what the observer gives; undefined: a line that continues an argument. */
+  /** Identifies the execution: its number, or an id of the observer; undefined: the line continues an argument. */
   key?: string;
-  /** The x's on this line. */
+  /** Number of x's on this line. */
   padding: number;
-  /** The observer says that it has cut the argument or could not read it. */
+  /** Whether the observer reports that it cut the argument or could not read it. */
   flagged: boolean;
 }
 
@@ -26,7 +26,7 @@ function findMarker(text: string, prefix: string): { key: string; padding: numbe
   return match === null ? undefined : { key: match[1] ?? '', padding: match[2]?.length ?? 0 };
 }
 
-/** A line of `stepparent events --json`. Without arguments an execution is found by its executable. */
+/** Parses a line of `stepparent events --json`. An execution without arguments is identified by its executable. */
 export const parseStepparent: ParseLine = (line, prefix) => {
   if (!line.includes(prefix)) return undefined;
   const { event, process, stepparent } = JSON.parse(line);
@@ -39,19 +39,19 @@ export const parseStepparent: ParseLine = (line, prefix) => {
   return isOfPrefix ? { key: `event ${event.id}`, padding: 0, flagged } : undefined;
 };
 
-/** A line of bpftrace's join(): nothing says where it was cut. */
+/** Parses a line of bpftrace's join(), which does not report that it cut an argument. */
 export const parseBpftrace: ParseLine = (line, prefix) => {
   const found = findMarker(line, prefix);
   return found && { ...found, flagged: false };
 };
 
-/** The arguments of one EXECVE record: in quotes, or in hexadecimal where they are long or have other characters. */
+/** The arguments of one EXECVE record: in quotes, or in hexadecimal if they are long or have special characters. */
 const argumentText = (line: string): string =>
   [...line.matchAll(/ a\d+(?:\[\d+\])?=(?:"([^"]*)"|([0-9A-F]+))/g)]
     .map(([, quoted, hex]) => quoted ?? Buffer.from(hex ?? '', 'hex').toString('latin1'))
     .join(' ');
 
-/** An EXECVE record of auditd; a long argument takes several, with the same serial number. */
+/** Parses an EXECVE record of auditd. A long argument has several records with the same serial number. */
 export const parseAudit: ParseLine = (line, prefix) => {
   if (!line.startsWith('type=EXECVE')) return undefined;
   const record = /msg=audit\(([^)]+)\)/.exec(line)?.[1] ?? '';
@@ -61,13 +61,13 @@ export const parseAudit: ParseLine = (line, prefix) => {
   return /^x+$/.test(text) ? { record, padding: text.length, flagged: false } : undefined;
 };
 
-/** A line of laurel. It writes `<<< ... >>>` where it has cut. */
+/** Parses a line of laurel, which writes `<<< ... >>>` in the place of a part that it cut. */
 export const parseLaurel: ParseLine = (line, prefix) => {
   const found = findMarker(line, prefix);
   return found && { ...found, flagged: line.includes('<<<') };
 };
 
-/** Joins the lines of each execution, and counts executions by what is known of their argument. */
+/** Joins the lines of each execution, and counts executions by the state of their argument. */
 export function createCount(padding: number): { add(sighting: Sighting): void; result(): Seen } {
   const byKey = new Map<string, { padding: number; flagged: boolean }>();
   let open: { record: string; key: string } | undefined;

@@ -1,6 +1,6 @@
 // Statistics of the benchmark: medians, quantiles, and intervals of ratios within rounds. Pure functions.
 
-/** The value below which the share `q` of all lies, between the two nearest by their distance. NaN: there are no values. */
+/** The quantile `q`, interpolated linearly between the two nearest values. NaN: there are no values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const position = (sorted.length - 1) * q;
@@ -31,7 +31,7 @@ export function ratioOf(pairs: readonly (readonly [measured: number, base: numbe
   const mean = sum(logs) / logs.length;
   if (logs.length === 1) return { mean: Math.exp(mean), interval: undefined };
   const variance = sum(logs.map((each) => (each - mean) ** 2)) / (logs.length - 1);
-  // Past the table's end the value for 20 is a little wide, never too narrow.
+  // Beyond the table the last value makes the interval slightly wider than necessary, never too narrow.
   const t = student[Math.min(logs.length - 1, student.length) - 1] ?? Number.NaN;
   const half = t * Math.sqrt(variance / logs.length);
   return { mean: Math.exp(mean), interval: [Math.exp(mean - half), Math.exp(mean + half)] };
@@ -41,6 +41,8 @@ export const geometricMean = (a: number, b: number): number => Math.sqrt(a * b);
 
 export const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
-/** The items of one round: each second round runs in reverse, so that no item always has the same neighbour before it. */
+/**
+ * The items in the order of one round. Every second round runs in reverse, so that no item always follows the same one.
+ */
 export const inOrderOfRound = <T>(items: readonly T[], round: number): T[] =>
   round % 2 === 0 ? [...items] : [...items].reverse();

@@ -2,7 +2,7 @@
 
 export interface Table {
   title: string;
-  /** What was done and what the columns mean, a sentence an entry. */
+  /** The measurement and the meaning of the columns, one sentence per entry. */
   about: readonly string[];
   columns: readonly string[];
   rows: readonly (readonly string[])[];
@@ -19,7 +19,7 @@ export function markdownOf({ title, about, columns, rows }: Table): string {
 export const fixed = (value: number | undefined, digits: number, unit = ''): string =>
   value === undefined || !Number.isFinite(value) ? '' : `${value.toFixed(digits)}${unit === '' ? '' : ` ${unit}`}`;
 
-/** Whole numbers with a comma at each thousand. */
+/** A whole number with commas between thousands. */
 export const counted = (value: number): string => value.toLocaleString('en-US');
 
 /** Bytes in units of 1,000. */

@@ -1,4 +1,4 @@
-// The workloads: what runs while an observer watches, as one table. They run in the benchmark's own Debian system.
+// The workloads that observers watch, as one table. They run in the benchmark's own Debian system.
 
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -32,13 +32,16 @@ export interface Workload {
   name: string;
   /** Why it cannot run here; undefined: it can. */
   missing(): string | undefined;
-  /** What it needs once, before the first round. */
+  /** Prepares the workload once, before the first round. */
   prepare(): void;
-  /** `prefix` identifies this run's executions in what observers wrote. */
+  /** Runs the workload once; `prefix` identifies the run's executions in the observers' output. */
   run(prefix: string): Promise<void>;
-  /** Costs are given for 1,000 of these; undefined: for the whole run. */
+  /** Number of processes of a run, whose costs are given for 1,000; undefined: costs are given for the whole run. */
   processes: number | undefined;
-  /** What each process is that has an argument with the prefix and its number; undefined: they have none, and cannot be counted. */
+  /**
+   * The kind of the processes that have an argument with the prefix and a number; undefined: processes have no such
+   * argument and cannot be counted.
+   */
   numbered: 'package tool' | 'any program' | undefined;
 }
 
@@ -56,7 +59,7 @@ const needs =
 
 const scratch = '/var/tmp/stepparent-bench';
 
-/** Runs a command to its end; throws with its messages when it fails. */
+/** Runs a command to its end. Throws with its messages if it fails. */
 async function runCommand(program: string, args: readonly string[], cwd = '/'): Promise<void> {
   const log = path.join(scratch, 'command.log');
   fs.mkdirSync(scratch, { recursive: true });
@@ -70,7 +73,7 @@ async function runCommand(program: string, args: readonly string[], cwd = '/'): 
   if (code !== 0) throw new Error(`${program} ended with ${code}: ${fs.readFileSync(log, 'utf8').slice(-2000)}`);
 }
 
-/** Loops of sh at the same time; `$0` in the command is the prefix, and `$n` counts its runs over all loops. */
+/** Runs a command in parallel loops of sh. In the command `$0` is the prefix, and `$n` counts the runs of all loops. */
 async function runLoops(lanes: number, total: number, command: string, prefix: string): Promise<void> {
   const perLane = total / lanes;
   const script = `n=$(($1 * ${perLane})); end=$((n + ${perLane})); while [ $n -lt $end ]; do ${command}; n=$((n + 1)); done`;
@@ -84,7 +87,7 @@ const compileDirectory = path.join(scratch, 'compile');
 const rpmPackages = 20;
 const sources = 120;
 
-/** One spec file that makes all packages, each with a file and two scriptlets. */
+/** A spec file for all packages, each with a file and two scriptlets. */
 function specFile(): string {
   const names = Array.from({ length: rpmPackages }, (_, i) => `bench-${i}`);
   const sections = names.map(
@@ -103,7 +106,7 @@ test -e /opt/bench/${name} && ls /opt/bench >/dev/null
 `,
   );
   const files = names.map((name) => `echo ${name} >%{buildroot}/opt/bench/${name}`).join('\n');
-  // No package of the distribution provides what rpm finds to be needed.
+  // rpm would find dependencies that no package of the distribution provides.
   return `Name: bench
 Version: 1
 Release: 1
@@ -136,7 +139,7 @@ const dnfOptions = (): string[] => [
   ...[`--repofrompath=bench,file://${path.join(dnfDirectory, 'repository')}`, '--repo=bench'],
 ];
 
-/** Each object takes a compiler, a shell and a copy. */
+/** Writes the sources and the makefile; each object takes a compiler, a shell and a copy. */
 function prepareCompile(): void {
   fs.mkdirSync(compileDirectory, { recursive: true });
   const names = Array.from({ length: sources }, (_, i) => `unit${i}`);
@@ -155,7 +158,7 @@ clean:
 
 const nothing = (): void => {};
 
-/** `scale` 1 is the full size; less makes the loops shorter, for a trial. */
+/** The workloads. `scale` 1 is the full size; a smaller one shortens the loops, for a trial. */
 export const workloads = (scale: number) => {
   const dpkgRuns = Math.round(1000 * scale);
   const shortProcesses = Math.round(10_000 * scale);
@@ -188,7 +191,7 @@ export const workloads = (scale: number) => {
       numbered: undefined,
     },
     dpkg: {
-      // They end at once: what a package tool costs before it touches its database.
+      // These runs fail at once: they show the cost of a package tool before it touches its database.
       name: `${dpkgRuns} runs of dpkg -i, four at a time`,
       missing: needs('dpkg'),
       prepare: nothing,

@@ -43,7 +43,7 @@ test.each<[goal: string, data: Data, measured: string, verdict: string]>([
   expect(judged).toMatchObject({ measured, verdict });
 });
 
-test('of memory the workload with the most counts', () => {
+test('memory is judged by the workload that uses most', () => {
   const results = [60, 90, 70].map((mb) => resultOf('apt', workloadOf(apt, { restMb: [mb] })));
   const judged = judgeGoals(results).find(({ name }) => name.startsWith('Memory at rest'));
   expect(judged).toMatchObject({ measured: '90.0 MB', verdict: 'missed' });

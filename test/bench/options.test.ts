@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { parseOptions, parts, roundsOf } from '../../bench/options.ts';
 
-test('as a rule every part is measured in full, and the page is written', () => {
+test('by default every part is measured in full, and the page is written', () => {
   const options = parseOptions([]);
   expect(options).toMatchObject({
     writes: true,

@@ -36,20 +36,20 @@ test('a missed goal is marked', () => {
   expect(page).toContain('| CPU at rest | at most 0.100 % | 1.000 % | **missed** |');
 });
 
-test('parts of several machines name theirs', () => {
+test('parts of several machines name their machine', () => {
   const machine = { ...apt.machine, kernel: '6.9' };
   const page = performanceFiles([apt, resultOf('idle', idleOf(1), { machine })]).get('performance.md');
   expect(page).toMatch(/^- apt: .*Linux 6\.1,.*\n- idle: .*Linux 6\.9,/m);
 });
 
-test('latency and growth', () => {
+test('composes the tables of latency and growth', () => {
   const latency = resultOf('latency', latencyOf([1, 2, 3], 1), { rounds: 1 });
   const page = performanceFiles([latency, resultOf('growth', growthOf(10_000, 7))]).get('performance.md');
   expect(page).toContain('| stepparent | 2 ms | 3 ms | 3 ms | 2 | 1 of 4 |');
   expect(page).toContain('| Hunt `hunt-0` | 7 ms |');
 });
 
-test('the parts of rates have a plot each', () => {
+test('each part with rates has a plot', () => {
   const files = performanceFiles([apt, resultOf('rates-200', ratesOf(200)), rates]);
   expect([...files.keys()]).toEqual(['performance.md', 'performance-rates-200.svg', 'performance-rates-4k.svg']);
 });

@@ -22,18 +22,18 @@ const all: Result[] = [
   resultOf('growth', growthOf(10_000, 3)),
 ];
 
-test('what is written is read back, in the order of the parts', () => {
+test('results are read back in the order of the parts', () => {
   const directory = scratch();
   for (const result of all.toReversed()) writeResult(result, directory);
   expect(readResults(directory)).toEqual(all);
 });
 
-test('the values of the rounds stand on one line, with four digits', () => {
+test('writes the values of the rounds on one line, with four digits', () => {
   const text = resultText(resultOf('latency', latencyOf([1.23456, 0.000123456, 123_456.7])));
   expect(text).toContain('"ms": [1.235, 0.0001235, 123457]');
 });
 
-test('where nothing was measured there are no results', () => expect(readResults('/nonexistent')).toEqual([]));
+test('there are no results before a measurement', () => expect(readResults('/nonexistent')).toEqual([]));
 
 test.each([
   ['another name', 'dnf.json', resultText(resultOf('apt', workloadOf('apt'))), /dnf\.json has the results of apt/],

@@ -92,7 +92,7 @@ describe.each<[string, ParseLine, [name: string, line: string, expected: object 
   test.each(cases)('%s', (_name, line, expected) => expect(parse(line, prefix)).toEqual(expected));
 });
 
-test('executions are counted once, by what is known of the argument', () => {
+test('each execution counts once, by the state of its argument', () => {
   const count = createCount(3);
   for (const [key, padding, flagged] of [
     ['0', 3, false],
@@ -105,7 +105,7 @@ test('executions are counted once, by what is known of the argument', () => {
   expect(count.result()).toEqual({ seen: 4, complete: 1, flagged: 2, cut: 1 });
 });
 
-test('the parts of one record are added up; a part without a beginning is of no execution', () => {
+test('the parts of one record are added up; a part without a beginning belongs to no execution', () => {
   const count = createCount(5);
   count.add({ record: 'a', padding: 9, flagged: false });
   count.add({ record: 'b', key: '0', padding: 2, flagged: false });

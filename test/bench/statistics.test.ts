@@ -13,25 +13,25 @@ test.each([
   expect(quantile(values, q)).toBeCloseTo(expected, 10);
 });
 
-test('of no values there is none', () => expect(median([])).toBeNaN());
+test('without values the quantile is NaN', () => expect(median([])).toBeNaN());
 
-test('the median leaves its argument as it is', () => {
+test('the median does not change its argument', () => {
   const values = [3, 1, 2];
   expect(median(values)).toBe(2);
   expect(values).toEqual([3, 1, 2]);
 });
 
 describe('the ratio of pairs', () => {
-  test('of none', () => expect(ratioOf([])).toBeUndefined());
-  test('of one has no interval', () => expect(ratioOf([[3, 2]])).toEqual({ mean: 1.5, interval: undefined }));
+  test('of no pairs is undefined', () => expect(ratioOf([])).toBeUndefined());
+  test('of one pair has no interval', () => expect(ratioOf([[3, 2]])).toEqual({ mean: 1.5, interval: undefined }));
 
-  test('that are all the same has an interval without width', () => {
+  test('of equal pairs has an interval of width zero', () => {
     const ratio = ratioOf(Array.from({ length: 8 }, (_, i) => [2 * (i + 1), i + 1] as const));
     for (const end of ratio?.interval ?? []) expect(end).toBeCloseTo(2, 10);
     expect(ratio?.mean).toBeCloseTo(2, 10);
   });
 
-  test("is the geometric mean, and its interval is Student's", () => {
+  test("is the geometric mean with Student's interval", () => {
     // Logarithms -ln 2 and ln 2: mean 0, standard error ln 2, t with one degree of freedom.
     const ratio = ratioOf([
       [1, 2],
@@ -52,9 +52,9 @@ describe('the ratio of pairs', () => {
   });
 });
 
-test('the geometric mean of two', () => expect(geometricMean(2, 8)).toBe(4));
+test('uses the geometric mean', () => expect(geometricMean(2, 8)).toBe(4));
 
-test('each second round runs in reverse', () => {
+test('every second round runs in reverse', () => {
   const items = ['a', 'b', 'c'];
   expect([0, 1, 2].map((round) => inOrderOfRound(items, round).join(''))).toEqual(['abc', 'cba', 'abc']);
 });

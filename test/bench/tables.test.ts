@@ -6,7 +6,7 @@ import { bytesText, counted, fixed, markdownOf } from '../../bench/tables.ts';
 
 const table = { title: 'Idle', about: ['A minute each.'], columns: ['Observer', 'CPU'], rows: [['a|b', '1 %']] };
 
-test('a table in Markdown', () => {
+test('writes a table in Markdown', () => {
   expect(markdownOf(table)).toBe(
     ['### Idle', '', 'A minute each.', '', '| Observer | CPU |', '| --- | --: |', '| a\\|b | 1 % |', ''].join('\n'),
   );
