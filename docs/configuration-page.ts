@@ -14,7 +14,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<
 function row(key: ConfigurationKey): string {
   const value = key.default === undefined ? '' : `\`${tomlValue(asInstalled(key.default)).replaceAll('|', '\\|')}\``;
   const whenUnset = key.default === undefined ? ` Without it: ${key.whenUnset}.` : '';
-  const restart = requiresRestart(key) ? ' Changes wait for a restart.' : '';
+  const restart = requiresRestart(key) ? ' A change takes effect after a restart.' : '';
   return `| \`${key.name}\` | ${value} | ${cell(`${key.description}${whenUnset}${restart}`)} | ${cell(key.allowed)} |`;
 }
 

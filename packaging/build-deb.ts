@@ -9,7 +9,7 @@ import { description, maintainer } from './description.ts';
 import { type Architecture, isConfiguration, type PackagedFile } from './files.ts';
 import { run } from './run.ts';
 
-/** Writes `file`. `root` holds the packaged files alone. */
+/** Writes the package to `file`. `root` holds only the packaged files. */
 export async function buildDeb(
   files: readonly PackagedFile[],
   root: string,

@@ -23,7 +23,10 @@ import { manPages } from './man-pages.ts';
 import { run } from './run.ts';
 import { sampleConfiguration } from './sample-configuration.ts';
 
-/** Seconds since 1970 that every file gets: the same checkout makes the same package. Without git, when its files came. */
+/**
+ * The time of every packaged file, in seconds since 1970, so that the same checkout makes the same package: the time of
+ * the commit or, without git, of the files.
+ */
 async function epoch(): Promise<number> {
   if (process.env.SOURCE_DATE_EPOCH !== undefined) return Number(process.env.SOURCE_DATE_EPOCH);
   try {
@@ -33,7 +36,7 @@ async function epoch(): Promise<number> {
   }
 }
 
-/** All of the checkout that the packages are made of, as one number. */
+/** A hash of all sources of the packages. */
 function stateOfSources(seconds: number): string {
   const single = ['package.json', 'package-lock.json', 'CHANGELOG.md', 'LICENSE'];
   const directories = ['agent', 'collectors', 'detectors', 'docs', 'packaging', 'storage', 'systemd'];
@@ -50,10 +53,13 @@ function stateOfSources(seconds: number): string {
   return hash.digest('hex');
 }
 
-/** Reports on stderr what the build does now; stdout has the packages' paths. */
+/** Reports the current step on stderr; stdout has the paths of the packages. */
 const report = (step: string): void => console.error(step);
 
-/** The modules for another architecture than this machine's: npm fetches what the lock file names, and checks it. */
+/**
+ * The modules for an architecture. For another one than this machine's, npm fetches and verifies the packages of the
+ * lock file.
+ */
 async function modulesFor({ node }: Architecture): Promise<string> {
   if (node === process.arch) return path.join(checkout, 'node_modules');
   report(`fetching the npm packages for ${node}`);
@@ -67,7 +73,7 @@ async function modulesFor({ node }: Architecture): Promise<string> {
   return path.join(directory, 'node_modules');
 }
 
-/** Lays the files out below `root`, with modes and times. Returns what the compiled ones need of the host. */
+/** Copies the files below `root`, with modes and times. Returns the needs of the compiled files. */
 async function stage(
   files: readonly PackagedFile[],
   root: string,
@@ -87,7 +93,7 @@ async function stage(
       await run(`${compilers}strip`, ['--strip-unneeded', target]);
       const fileNeeds = readNeeds(target);
       const refused = tooNew(fileNeeds).map((need) => need.version);
-      if (refused.length > 0) throw new Error(`${to} needs a newer system than it may: ${refused.join(', ')}`);
+      if (refused.length > 0) throw new Error(`${to} needs a newer system than supported: ${refused.join(', ')}`);
       needs.push(...fileNeeds);
     }
     fs.chmodSync(target, mode);
@@ -107,7 +113,7 @@ const { values, positionals: wanted } = parseArgs({
 const architecture = architectures.find(({ deb, node }) =>
   values.arch === undefined ? node === process.arch : [deb, node].includes(values.arch as typeof deb | typeof node),
 );
-if (!architecture) throw new Error(`there are packages for ${architectures.map(({ deb }) => deb).join(' and ')} alone`);
+if (!architecture) throw new Error(`packages are built only for ${architectures.map(({ deb }) => deb).join(' and ')}`);
 
 const outputDirectory = values.into ?? path.join(checkout, 'dist');
 fs.mkdirSync(outputDirectory, { recursive: true });
@@ -117,12 +123,12 @@ const built = {
   deb: path.join(outputDirectory, `stepparent_${version}_${architecture.deb}.deb`),
   rpm: path.join(outputDirectory, `stepparent-${version}-1.${architecture.rpm}.rpm`),
 };
-/** Beside a package stands what it was made of: one that is of these very sources is not built again. */
+/** The file beside a package that holds the state of its sources. A package of the same sources is not built again. */
 const stateFile = (file: string): string => path.join(outputDirectory, `.${path.basename(file)}.from`);
 const isBuilt = (file: string): boolean =>
   fs.existsSync(file) && fs.existsSync(stateFile(file)) && fs.readFileSync(stateFile(file), 'utf8') === state;
 const asked = (['deb', 'rpm'] as const).filter((kind) => wanted.length === 0 || wanted.includes(kind));
-for (const file of asked.map((kind) => built[kind]).filter(isBuilt)) console.log(`${file} (of these sources already)`);
+for (const file of asked.map((kind) => built[kind]).filter(isBuilt)) console.log(`${file} (up to date)`);
 const missing = asked.filter((kind) => !isBuilt(built[kind]));
 if (missing.length === 0) process.exit(0);
 
@@ -171,7 +177,7 @@ try {
   }
   for (const kind of missing) {
     const file = built[kind];
-    // Whoever reads the package before this one has it whole.
+    // A rename replaces the package at once, so that a reader never sees a part of it.
     fs.copyFileSync(made(kind), `${file}.part`);
     fs.renameSync(`${file}.part`, file);
     fs.writeFileSync(stateFile(file), state);

@@ -23,7 +23,7 @@ const directive = (file: PackagedFile): string => {
   return isDocumentation(file) ? '%doc ' : '';
 };
 
-/** Writes `file`. `root` holds the packaged files alone; `changelog` is the text of %changelog. */
+/** Writes the package to `file`. `root` holds only the packaged files; `changelog` is the text of %changelog. */
 export async function buildRpm(
   files: readonly PackagedFile[],
   root: string,
@@ -41,7 +41,7 @@ export async function buildRpm(
         .filter((file) => !isDebOnly(file))
         .map((file) => `${directive(file)}%attr(${file.mode.toString(8)}, root, root) ${file.to}`),
     ];
-    // As rpm itself words what a library must have; its own search takes executable files alone.
+    // Requirements in the form that rpm generates; its own generator only reads executable files.
     const requires = needs.map(({ library, version }) => `Requires: ${library}(${version ?? ''})(64bit)`);
     const spec = fs
       .readFileSync(path.join(checkout, 'packaging/rpm/stepparent.spec'), 'utf8')

@@ -6,18 +6,21 @@ import { build, type Plugin } from 'esbuild';
 
 export const checkout: string = resolve(import.meta.dirname, '..');
 
-/** Programs that are started by their path. */
+/** Programs that are started by path. */
 const entryPoints: Record<string, string> = {
   'agent/main': 'agent/main.ts',
   'agent/query-worker': 'agent/query/query-worker.ts',
   'agent/remove-tracing': 'agent/daemon/remove-tracing.ts',
 };
-/** They have a compiled part that is found beside their own files. */
+/** Packages with a compiled part that they find beside their own files. */
 export const native: readonly string[] = ['better-sqlite3', 'koffi'];
-/** The packages whose code these compiled parts hold. */
+/** Packages whose code is in these compiled parts. */
 export const inNative: readonly string[] = ['node-addon-api'];
 
-/** A module that looks for files beside itself finds them where they were, seen from `agent/`, where all modules go. */
+/**
+ * Rewrites `import.meta.url`, so that a module finds the files beside its source from `agent/`, where all modules are
+ * bundled.
+ */
 const keepModuleUrls: Plugin = {
   name: 'keep-places',
   setup({ onLoad }) {
@@ -27,7 +30,7 @@ const keepModuleUrls: Plugin = {
       if (modulePath.startsWith('node_modules') || !/^#!|import\.meta\.url/.test(source)) return undefined;
       const contents = source
         .replace(/^#!.*/, '')
-        // A program that is started by its path is beside all others in the package.
+        // In the package all programs that are started by path are in one directory.
         .replaceAll(/'([\w-]+)\.ts', import\.meta\.url/g, "'$1.js', import.meta['url']")
         .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../${modulePath}`)}, import.meta.url)`);
       return { contents, loader: 'ts' };
@@ -35,11 +38,11 @@ const keepModuleUrls: Plugin = {
   },
 };
 
-/** Escapes what is not ASCII: one such sign, in a comment too, doubles what a module's text takes in memory. */
+/** Escapes characters that are not ASCII: one of them, even in a comment, doubles the memory for a module's text. */
 const asciiText = (text: string): string =>
   text.replaceAll(/[^\0-\x7f]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** Writes `agent/*.js` below `directory`. Returns the packages whose code is in it, by name. */
+/** Writes `agent/*.js` below `directory`. Returns the names of the packages whose code is in the bundle. */
 export async function bundle(directory: string): Promise<string[]> {
   const { metafile, outputFiles } = await build({
     write: false,
@@ -59,7 +62,7 @@ export async function bundle(directory: string): Promise<string[]> {
     metafile: true,
     logLevel: 'warning',
     plugins: [keepModuleUrls],
-    // Some libraries ask for Node's modules in the old way.
+    // Some libraries load Node's modules with require().
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
   for (const { path, text } of outputFiles) {

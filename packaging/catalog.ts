@@ -5,8 +5,8 @@ import { messageId } from '../detectors/rules/message-id.ts';
 import type { Rule } from '../detectors/rules/rule.ts';
 
 /**
- * An `@` would have journalctl put a field there; a line that begins like an entry would end the text, and one that begins
- * with `#`, as headings do, is a comment.
+ * Makes a text safe for the catalog: journalctl replaces `@FIELD@` by a field, a line that begins like an entry ends
+ * the text, and a line that begins with `#`, such as a heading, is a comment.
  */
 const plain = (text: string): string =>
   text
@@ -27,7 +27,7 @@ ${plain(description.trim())}
 ${plain(note.trim())}
 `;
 
-/** The file's text, for /usr/lib/systemd/catalog (journalctl(1), --update-catalog). */
+/** The text of the catalog file for /usr/lib/systemd/catalog (journalctl(1), --update-catalog). */
 export const catalogText = (rules: readonly Rule[], hunts: readonly Hunt[]): string =>
   [
     ...rules.map(({ id, name, description, note }) => entry(id, name, description, note)),

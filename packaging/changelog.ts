@@ -1,14 +1,14 @@
-// The changelogs in the forms of the two package formats: one entry, which names the file with all changes.
+// The changelogs in the forms of the two package formats: one entry that refers to the file with all changes.
 
 import { version } from '../agent/version.ts';
 import { maintainer } from './description.ts';
 
-/** All of CHANGELOG.md. */
+/** Path of the installed CHANGELOG.md. */
 export const changesFile = '/usr/share/doc/stepparent/CHANGELOG.md.gz';
 
 const entry = `Version ${version}: see ${changesFile}`;
 
-/** deb-changelog(5). */
+/** The changelog of the .deb (deb-changelog(5)). */
 export const debChangelog = (date: Date): string =>
   `stepparent (${version}) unstable; urgency=medium\n\n  * ${entry}\n\n -- ${maintainer}  ${date.toUTCString().replace('GMT', '+0000')}\n`;
 

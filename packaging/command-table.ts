@@ -1,14 +1,14 @@
-// The command line as a table: what man pages are made of.
+// The command line as a table, the source of the man pages.
 
 import type { Command, Option } from 'commander';
 import { defaultCommand } from '../agent/commands/complete.ts';
 import { program } from '../agent/main.ts';
 
 interface Value {
-  /** `file`, `time`: what the help calls it. */
+  /** The name in the help, such as `file` or `time`. */
   name: string;
   isVariadic: boolean;
-  /** The only values that are taken; empty: any. */
+  /** The allowed values; empty: any. */
   choices: readonly string[];
 }
 
@@ -17,7 +17,7 @@ interface OptionRow {
   flag: string;
   short: string | undefined;
   description: string;
-  /** Undefined: it takes none. */
+  /** Undefined: the option takes no value. */
   value: Value | undefined;
   isRequired: boolean;
   default: string | undefined;
@@ -28,16 +28,16 @@ interface ArgumentRow extends Value {
   isRequired: boolean;
 }
 
-/** A command that does something, or one that only has commands of its own. */
+/** A command, or a group of commands. */
 export interface CommandRow {
   /** `['baseline', 'remove']`; empty for the program itself. */
   path: readonly string[];
   description: string;
   arguments: readonly ArgumentRow[];
   options: readonly OptionRow[];
-  /** The names of the commands below it. */
+  /** The names of the commands in the group. */
   commands: readonly string[];
-  /** The one of them that is meant when none is named. */
+  /** The command of the group that runs if none is named. */
   defaultCommand: string | undefined;
 }
 
@@ -78,5 +78,5 @@ const valueRow = (name: string, isVariadic: boolean, choices: readonly string[] 
   choices,
 });
 
-/** Every command, the program first and each before those below it, without the `help` that commander adds. */
+/** Every command, the program first and each group before its commands, without commander's `help`. */
 export const commandTable: readonly CommandRow[] = rowsOf(await program(), []);

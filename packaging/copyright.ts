@@ -1,4 +1,4 @@
-// The copyright file of the packages: the licence of each thing that is in them, in the form of Debian's copyright-format 1.0.
+// The copyright file of the packages: the licence of each part, in Debian's copyright-format 1.0.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { checkout } from './bundle.ts';
 
 const modules = join(checkout, 'node_modules');
 
-/** The copyrights of third-party code; stepparent's own are the developers'. */
+/** The copyright and licence of a part of the package. */
 interface Part {
   files: string;
   copyright: string;
@@ -15,7 +15,7 @@ interface Part {
   comment?: string;
 }
 
-/** Every line but the first is indented; an empty one is a dot. */
+/** The text as a field: every line but the first is indented, an empty line is a dot. */
 const folded = (text: string): string =>
   text
     .trim()
@@ -28,12 +28,13 @@ const stanza = ({ files, copyright, license, text, comment }: Part): string =>
     comment === undefined ? '' : `Comment: ${comment}\n`
   }`;
 
-/** The lines of a licence that say whose work it is; else the author that package.json names. */
+/** The copyright lines of a licence; if it has none, the author in package.json. */
 function holders(name: string, text: string, author: unknown): string {
   const lines = text.match(/^.{0,12}(?:copyright\b.*(?:\(c\)|©|\d{4}|contributors)|\(c\)|©).*$/gim) ?? [];
   if (lines.length > 0) return lines.map((line) => line.trim().replace(/^\W*copyright:? */i, '')).join('\n');
   const authorName = typeof author === 'object' && author !== null && 'name' in author ? author.name : author;
-  if (typeof authorName !== 'string') throw new Error(`${name}: neither licence nor package.json say whose work it is`);
+  if (typeof authorName !== 'string')
+    throw new Error(`${name}: neither the licence nor package.json names a copyright holder`);
   return authorName;
 }
 
@@ -41,12 +42,12 @@ function partOf(name: string, where: string, root = modules): Part {
   const directory = join(root, name);
   const { version, license, author } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
   const file = readdirSync(directory).find((entry) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(entry));
-  if (file === undefined || typeof license !== 'string') throw new Error(`${name} ${version} says no licence`);
+  if (file === undefined || typeof license !== 'string') throw new Error(`${name} ${version} has no licence text`);
   const text = readFileSync(join(directory, file), 'utf8');
   return {
     files: `node_modules/${name}/*`,
     copyright: holders(name, text, author),
-    // Expat is the name that the form has for what npm calls MIT.
+    // The format's name for npm's MIT is Expat.
     license: license === 'MIT' ? 'Expat' : license,
     text,
     comment: `${name} ${version}, ${where}`,
@@ -55,7 +56,7 @@ function partOf(name: string, where: string, root = modules): Part {
 
 /**
  * The file's text. `bundled`: npm packages in /usr/lib/stepparent/agent; `compiled`: those in compiled files. `node`:
- * the npm package with the runtime, and the directory that it is in. Throws when one of them has no licence text.
+ * the npm package with the runtime, and its directory. Throws if a package has no licence text.
  */
 export function copyrightText(
   bundled: readonly string[],
@@ -64,7 +65,7 @@ export function copyrightText(
 ): string {
   const sqlite = readFileSync(join(modules, 'better-sqlite3/deps/sqlite3/sqlite3.c'), 'utf8');
   const disclaimer = /The author disclaims copyright to this source code\.[\s\S]*?(?=\n\*{10})/.exec(sqlite)?.[0];
-  if (disclaimer === undefined) throw new Error('SQLite says no licence');
+  if (disclaimer === undefined) throw new Error('SQLite has no licence text');
   const parts: Part[] = [
     {
       files: '*',

@@ -1,12 +1,12 @@
-// How the packages describe themselves.
+// The description of the packages.
 
 export const maintainer = 'The stepparent developers <stepparent@localhost>';
 
 export const description = {
   summary: 'detects persistence through the package manager',
   lines: [
-    'stepparent watches who installs packages with dpkg and rpm, what their scripts',
-    'start, and what changes in the package databases. It tells in the journal what',
-    'has not been usual on this host. It needs no server.',
+    'stepparent traces which programs install packages with dpkg and rpm, what the',
+    'package scripts start, and what changes in the package databases. It alerts in',
+    'the journal when this is unusual for the host. It needs no server.',
   ],
 };

@@ -1,4 +1,5 @@
-// Elasticsearch's templates for events and alerts, made of the table of fields: `npm run docs:elasticsearch` writes them.
+// Elasticsearch templates for events and alerts, made from the table of fields: `npm run docs:elasticsearch` writes
+// them.
 
 import '../agent/locked-node.ts';
 import { writeFileSync } from 'node:fs';

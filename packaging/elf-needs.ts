@@ -2,13 +2,16 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** A version of a library's interface, as in GLIBC_2.34. Without one any will do. */
+/** A library with a version of its interface, such as GLIBC_2.34; without a version, any will do. */
 export interface Need {
   library: string;
   version?: string;
 }
 
-/** The newest of each library's interfaces that a file may need: what RHEL 9 has, the oldest system that is supported (docs/notes/0010-glibc-floor.md). */
+/**
+ * The newest interface of each library that a file may need: that of RHEL 9, the oldest supported system
+ * (docs/notes/0010-glibc-floor.md).
+ */
 const newest: Readonly<Record<string, readonly number[]>> = {
   GLIBC: [2, 34],
   GLIBCXX: [3, 4, 29],
@@ -16,7 +19,7 @@ const newest: Readonly<Record<string, readonly number[]>> = {
   GCC: [7, 0, 0],
 };
 
-/** Reads what `readelf --wide --dynamic --version-info` says. */
+/** Parses the output of `readelf --wide --dynamic --version-info`. */
 function parseNeeds(text: string): Need[] {
   const needs: Need[] = Array.from(text.matchAll(/\(NEEDED\).*\[(.+)\]/g), ([, library = '']) => ({ library }));
   let library = '';
@@ -37,7 +40,7 @@ export const readNeeds = (file: string): Need[] =>
     }),
   );
 
-/** The needs that an older system does not fulfil, and those whose kind is not known here. */
+/** The needs that the oldest supported system does not meet, and those of a library that `newest` does not list. */
 export const tooNew = (needs: readonly Need[]): Need[] =>
   needs.filter(({ version }) => {
     if (version === undefined) return false;

@@ -4,12 +4,12 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checkout } from './bundle.ts';
 
-/** An architecture under the names that each of the worlds has for it. */
+/** An architecture with its names in npm, dpkg, rpm and the toolchain. */
 export interface Architecture {
   node: 'x64' | 'arm64';
   deb: 'amd64' | 'arm64';
   rpm: 'x86_64' | 'aarch64';
-  /** How the names of its compiler and of the binutils begin. */
+  /** Prefix of the names of its compiler and binutils. */
   compilers: string;
 }
 
@@ -20,20 +20,20 @@ export const architectures: readonly Architecture[] = [
 
 /** A file of the package. */
 export interface PackagedFile {
-  /** Absolute, on the host. */
+  /** Absolute path on the host. */
   to: string;
-  /** In the checkout, among the modules or made for the package. */
+  /** Path of the source: in the checkout, in the modules, or made for the package. */
   from: string;
   mode: number;
-  /** Compiled: its debugging symbols go, and what it needs of the host is looked at. */
+  /** A compiled file: its debugging symbols are removed, and its needs are checked. */
   compiled?: true;
 }
 
-/** Files that the packages take from elsewhere than the checkout. */
+/** Directories of packaged files that are not in the checkout. */
 export interface BuiltFiles {
   /** The directory that `bundle` wrote. */
   bundled: string;
-  /** Laid out as on the host; modes are kept. */
+  /** Generated files, laid out as on the host; modes are kept. */
   generated: string;
   /** node_modules with the runtime of the architecture. */
   modules: string;
@@ -41,18 +41,18 @@ export interface BuiltFiles {
 
 const home = '/usr/lib/stepparent';
 
-/** Kept as an administrator has changed it. */
+/** Whether an upgrade keeps an administrator's changes of the file. */
 export const isConfiguration = ({ to }: PackagedFile): boolean => to.startsWith('/etc/');
 
 export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share\/(?:doc|man)\//.test(to);
 
-/** No other package format has a use for it. */
+/** Whether only the .deb has the file. */
 export const isDebOnly = ({ to }: PackagedFile): boolean => to.startsWith('/usr/share/lintian/');
 
-/** Directories for what an administrator adds: empty in the package. */
+/** Directories for files of the administrator, empty in the package. */
 export const emptyDirectories = ['conf.d', 'rules.d', 'hunts.d'].map((name) => `/etc/stepparent/${name}`);
 
-/** The directories that belong to no other package, parents first. */
+/** The directories that only this package owns, parents first. */
 export function ownedDirectories(files: readonly PackagedFile[]): string[] {
   const found = new Set(emptyDirectories);
   for (const { to } of [...files, ...emptyDirectories.map((directory) => ({ to: directory }))]) {
@@ -63,7 +63,7 @@ export function ownedDirectories(files: readonly PackagedFile[]): string[] {
   return [...found].sort();
 }
 
-/** Below /usr/share, where each shell searches. Debian's zsh searches another directory than zsh elsewhere. */
+/** Completion files by their path below /usr/share. zsh of Debian has another search path than zsh of other systems. */
 const completions: Readonly<Record<string, string>> = {
   'bash-completion/completions/stepparent': 'stepparent.bash',
   'zsh/vendor-completions/_stepparent': '_stepparent',
@@ -77,7 +77,7 @@ const all = (directory: string, pattern: RegExp, to: string): PackagedFile[] =>
     .sort()
     .map((name) => ({ to: join(to, name), from: join(directory, name), mode: 0o644 }));
 
-/** All below `directory`, under the same names below `to`. */
+/** All files below `directory`, with the same names below `to`. */
 const tree = (directory: string, to = ''): PackagedFile[] =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -85,7 +85,7 @@ const tree = (directory: string, to = ''): PackagedFile[] =>
     .sort()
     .map((from) => ({ to: `${to}${from.slice(directory.length)}`, from, mode: statSync(from).mode & 0o777 }));
 
-/** The manifest. Throws where something is not installed. */
+/** The manifest. Throws if a source file is missing. */
 export function packagedFiles({ node }: Architecture, { bundled, generated, modules }: BuiltFiles): PackagedFile[] {
   const bindings = join(checkout, 'node_modules/better-sqlite3');
   const koffi = join(checkout, 'node_modules/koffi');

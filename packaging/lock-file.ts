@@ -1,4 +1,4 @@
-// package-lock.json as this project keeps it: `npm run lock` writes it so, after `npm install` or `npm update`.
+// Writes package-lock.json in the form of this project: run `npm run lock` after `npm install` or `npm update`.
 
 import '../agent/locked-node.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,9 @@ import { join } from 'node:path';
 export const lockFile: string = join(import.meta.dirname, '../package-lock.json');
 
 /**
- * The lock file without `engines`. npm compares these with the host's Node, on which nothing here runs: it warns of each
- * package, and leaves out an optional one, such as the compiled part of vitest's bundler, so that the tests cannot start.
+ * The lock file without `engines`. npm compares `engines` with the host's Node, which runs nothing here. It warns about
+ * each package that does not fit and omits an optional one, such as the compiled part of vitest's bundler, so that the
+ * tests cannot start.
  */
 export function withoutEngines(lock: string): string {
   const { packages, ...rest } = JSON.parse(lock) as { packages: Record<string, { engines?: unknown }> };

@@ -1,4 +1,5 @@
-// Makes the man pages: of the command table, the table of configuration keys, documents, and the text in packaging/man.
+// Makes the man pages from the command table, the table of configuration keys, documents, and the text in
+// packaging/man.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -11,13 +12,13 @@ import { checkout } from './bundle.ts';
 import { type CommandRow, commandTable } from './command-table.ts';
 import { asInstalled, requiresRestart } from './sample-configuration.ts';
 
-/** A page as man(1) reads it; `name` is that of its file, `stepparent.8`. */
+/** A page as roff; `name` is the name of its file, such as `stepparent.8`. */
 export interface ManPage {
   name: string;
   text: string;
 }
 
-/** All pages. `epochSeconds`: what they are dated. */
+/** All pages. `epochSeconds`: their date, in seconds since 1970. */
 export function manPages(epochSeconds: number): ManPage[] {
   const parts: Readonly<Record<string, () => string>> = {
     OPTIONS: optionsPart,
@@ -59,7 +60,7 @@ function roffOf(markdown: string, epochSeconds: number): string {
 
 const isoDate = (epochSeconds: number): string => new Date(epochSeconds * 1000).toISOString().slice(0, 10);
 
-/** What roff prints as other signs than those that are typed (groff_char(7)). */
+/** Characters that roff would print as others, with their glyph names (groff_char(7)). */
 const glyphs: Readonly<Record<string, string>> = {
   '&#39;': '\\(aq',
   "'": '\\(aq',
@@ -71,7 +72,7 @@ const glyphs: Readonly<Record<string, string>> = {
 const glyphOf = (character: string): string =>
   `\\[u${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`;
 
-/** Lists begin where the text does, and lines are empty in code alone. */
+/** Lists begin at the margin of the text, and only code has empty lines. */
 function tidy(roff: string): string {
   const isList: boolean[] = [];
   let isCode = false;
@@ -89,7 +90,7 @@ function tidy(roff: string): string {
 
 const document = (name: string): string => readFileSync(join(checkout, 'docs', `${name}.md`), 'utf8');
 
-/** A document without its title, its chapters in capitals as those of man pages are. */
+/** A document without its title, with chapters in capitals as in man pages. */
 const sections = (text: string): string =>
   text.replace(/^# .*\n/, '').replaceAll(/^## ([^`\n]*)$/gm, (_, title: string) => `## ${title.toUpperCase()}`);
 
@@ -102,7 +103,7 @@ const demoted = (text: string): string =>
 
 const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
-/** What stands between this heading and the next of its kind. */
+/** The text between this heading and the next one of its level. */
 function chapter(text: string, title: string): string {
   const start = text.indexOf(`\n## ${title}\n`);
   if (start < 0) throw new Error(`no chapter "${title}"`);
@@ -110,7 +111,7 @@ function chapter(text: string, title: string): string {
   return text.slice(start, end < 0 ? undefined : end).replace(/^\n## .*\n/, '');
 }
 
-/** A page has nowhere to lead to: files of the sources by their text alone, addresses written out. */
+/** A page has no links: a link to a file becomes its text, an address is written out. */
 const plainLinks = (markdown: string): string =>
   markdown
     .replaceAll(/\[([^\]]+)\]\((https?:[^)]+)\)/g, '$1 ($2)')
@@ -132,7 +133,7 @@ const cells = (row: string): string[] =>
     .split(/(?<!\\)\|/)
     .map((cell) => cell.trim().replaceAll('\\|', '|'));
 
-/** What stands between the first column and the last says what its column is. */
+/** A row as a term; a value between the first and the last column gets the heading of its column. */
 function entry([term = '', ...rest]: readonly string[], heading: readonly string[]): string {
   const last = rest.pop() ?? '';
   const between = rest.flatMap((cell, i) => (cell === '' ? [] : [`${heading[i + 1]}: ${cell}.`]));
@@ -146,7 +147,7 @@ const optionsPart = (): string => {
   const [program] = commandTable;
   return [
     ...(program?.options ?? []).map(optionItem),
-    item('`--help`', 'Shows how it is used; also of each command.'),
+    item('`--help`', 'Shows the help of the program, or of a command.'),
   ].join('\n');
 };
 
@@ -192,7 +193,7 @@ function optionItem({
   const choices = value?.choices ?? [];
   const text = [
     sentence(description),
-    ...(isRequired ? ['Must be given.'] : []),
+    ...(isRequired ? ['Required.'] : []),
     ...(choices.length > 0 ? [`One of ${choices.map((each) => `\`${each}\``).join(', ')}.`] : []),
     ...(preset === undefined ? [] : [`Without it: \`${preset}\`.`]),
   ];
@@ -219,7 +220,7 @@ function keyItem(key: (typeof configurationKeys)[number]): string {
     description,
     `Allowed: ${allowed}.`,
     defaultText,
-    ...(requiresRestart(key) ? ['Changes wait for a restart.'] : []),
+    ...(requiresRestart(key) ? ['A change takes effect after a restart.'] : []),
   ];
   return item(`\`${name.slice(name.lastIndexOf('.') + 1)}\``, text.join(' '));
 }

@@ -1,4 +1,4 @@
-// Runs a program of the build and gives its output; its messages are in the error when it fails.
+// Runs a program of the build and returns its output. If the program fails, the error has its messages.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

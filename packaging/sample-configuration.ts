@@ -1,4 +1,4 @@
-// Makes the sample configuration of the table of keys: /etc/stepparent/config.toml as the packages bring it.
+// Makes the sample configuration from the table of keys: the packaged /etc/stepparent/config.toml.
 
 import { type ConfigurationKey, configurationKeys, configurationTables } from '../agent/configuration/configuration.ts';
 import { tomlValue } from '../agent/configuration/toml-value.ts';
@@ -7,18 +7,18 @@ import { checkout } from './bundle.ts';
 
 const width = 100;
 
-/** Where the packages put what is a directory of the checkout here. */
+/** The installed directory that corresponds to the checkout. */
 const installedAt = '/usr/lib/stepparent';
 
-const head = `The configuration of stepparent. Every key stands here behind a "#", with its default, or with an
-example where it has none: take the "#" away to set it. Files in conf.d beside this one are laid
-over it in the order of their names.
+const head = `The configuration of stepparent. Every key is commented out, with its default or, if it has none,
+with an example: remove the "#" to set it. Files in conf.d in this directory are read afterwards, in
+the order of their names, and override it.
 
-"stepparent config check" says what is wrong here, "stepparent config show" what holds.
-stepparent.toml(5) describes it all.`;
+"stepparent config check" reports errors, "stepparent config show" prints the effective
+configuration. stepparent.toml(5) describes every key.`;
 
-const exceptions = `# Alerts to suppress until a day: see stepparent.toml(5), and "stepparent exception add", which
-# makes such a file in conf.d of an alert.
+const exceptions = `# Alerts to suppress until a date: see stepparent.toml(5). "stepparent exception add" writes such a
+# file in conf.d from an alert.
 #
 # [[exceptions]]
 # rule = "dpkg-package-installed-by-unusual-parent"
@@ -32,7 +32,7 @@ const exceptions = `# Alerts to suppress until a day: see stepparent.toml(5), an
 # values = ["/opt/vendor/update.sh"]
 `;
 
-/** The file's text. Without the "#" in front of each \`key = value\` it sets every key that has a default to that. */
+/** The text of the file. Without the "#" before each `key = value` it sets every key that has a default to that. */
 export function sampleConfiguration(): string {
   const keysOf = (table: string): string[] => configurationKeys.filter((key) => key.table === table).map(entry);
   return [
@@ -43,7 +43,7 @@ export function sampleConfiguration(): string {
   ].join('\n');
 }
 
-/** A reload does not put it in force. */
+/** Whether a change of the key needs a restart. */
 export const requiresRestart = ({ name, table }: ConfigurationKey): boolean =>
   restartKeys.includes(name) || restartKeys.includes(table);
 
@@ -51,11 +51,11 @@ function entry(row: ConfigurationKey): string {
   const { name, description, allowed, default: value, whenUnset, example } = row;
   const key = name.slice(name.lastIndexOf('.') + 1);
   const defaultText = value === undefined ? `\nWithout it: ${whenUnset}.` : '';
-  const restart = requiresRestart(row) ? '\nChanges wait for a restart.' : '';
+  const restart = requiresRestart(row) ? '\nA change takes effect after a restart.' : '';
   return `${comment(`${description}\nAllowed: ${allowed}.${defaultText}${restart}`)}#${key} = ${tomlValue(asInstalled(example))}\n`;
 }
 
-/** A default that names a directory of this checkout, as it is on a host with the package. */
+/** A value with the directory of this checkout replaced by the installed one. */
 export const asInstalled = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(asInstalled)
@@ -63,7 +63,7 @@ export const asInstalled = (value: unknown): unknown =>
       ? `${installedAt}${value.slice(checkout.length).replace(/\/$/, '')}`
       : value;
 
-/** The text in lines of comment, broken between words. */
+/** The text as lines of comment, broken between words. */
 const comment = (text: string): string =>
   text
     .split('\n')

@@ -1,8 +1,8 @@
-# bash completion for stepparent(8). The program itself says what can stand at the cursor.
+# bash completion for stepparent(8). The program itself lists the words that fit at the cursor.
 
 _stepparent() {
   local lines cur=${COMP_WORDS[COMP_CWORD]}
-  # Words are passed as they were typed. `compgen -W` would run what is in them.
+  # Words are passed as typed. `compgen -W` would execute command substitutions in them.
   mapfile -t lines < <(command stepparent __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
   [[ $cur == = ]] && cur=
   COMPREPLY=()

@@ -1,4 +1,4 @@
-# fish completion for stepparent(8). The program itself says what can stand at the cursor.
+# fish completion for stepparent(8). The program itself lists the words that fit at the cursor.
 
 function __stepparent_complete
     set -l current (commandline -ct)

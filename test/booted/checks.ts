@@ -485,7 +485,7 @@ export const checks: readonly Check[] = [
       const [kept, before] = [await must(`cat ${mine}`), await must(mainPid)];
       await must(`echo 'container_alerts = 7' >${mine}`);
       expect(await must(`dpkg -i ${given}/stepparent_${newer}_${deb}.deb 2>&1`)).toContain(
-        'the agent from before goes on',
+        'the previous agent keeps running',
       );
       expect(await must(`${mainPid}; ${isActive}`)).toBe(`${before}active\n`);
       await must(`printf '%s' '${kept}' >${mine} && systemctl restart stepparent.service`);

@@ -67,7 +67,7 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
   test('the .deb is installed, and enabled', () => {
     const output = root.run('sh', '-c', 'dpkg -i "$0" 2>&1', bring(debFile));
     expect(output).not.toContain('warning');
-    expect(output).toContain('stepparent is installed and not started: there is no systemd here');
+    expect(output).toContain('stepparent is installed but not started: systemd is not running');
     expect(lstatSync(pathOf(enabled)).isSymbolicLink()).toBe(true);
     expect(lstatSync(pathOf('etc/stepparent/config.toml')).mode & 0o777).toBe(0o600);
     for (const name of ['conf.d', 'rules.d', 'hunts.d'])

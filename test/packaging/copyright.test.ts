@@ -9,7 +9,7 @@ import { scratchDirectory } from '../e2e/private-host.ts';
 
 const modules = scratchDirectory();
 
-test.each(architectures)('the package for $deb names the Node that is in it', ({ node }) => {
+test.each(architectures)('the package for $deb names the version of Node that it contains', ({ node }) => {
   const name = `node-linux-${node}`;
   mkdirSync(join(modules, name));
   writeFileSync(join(modules, name, 'package.json'), JSON.stringify({ version: '1', license: 'MIT', author: 'them' }));

@@ -43,13 +43,13 @@ function summaries(): StepparentEvent[] {
   return store.summarize(start + 6 * minute);
 }
 
-test('findings, summaries and what the agent says of itself have their mappings', () => {
+test('findings, summaries and health events have mappings', () => {
   const reported = [...findings(), ...summaries()];
   expect(reported.length).toBeGreaterThan(1);
   expect(unmapped([...reported, healthEvent(hostContext, 'records-lost', 'overflow', 7)])).toEqual([]);
 });
 
-test('whatever is delivered has what the examples make its id of', () => {
+test('every delivered document has the fields that the examples build its id from', () => {
   for (const { event, rule } of [...findings(), ...summaries()]) {
     expect([event.id, rule?.id]).toEqual([expect.stringMatching(/./), expect.stringMatching(/./)]);
   }

@@ -28,7 +28,7 @@ const missing = unmet(missingTools('readelf'));
 describe.skipIf(missing)(titled('real files', missing), () => {
   const modules = join(import.meta.dirname, '../../node_modules');
 
-  test('Node is for old systems', () => {
+  test('Node runs on the oldest supported system', () => {
     const needs = readNeeds(join(modules, `node-linux-${process.arch}/bin/node`));
     expect(needs).toContainEqual({ library: 'libstdc++.so.6' });
     expect(needs).toContainEqual({ library: 'libc.so.6', version: 'GLIBC_2.28' });

@@ -26,7 +26,7 @@ const yaml = (text: string): unknown => {
 
 const of = (pattern: RegExp): string[] => files.filter((file) => pattern.test(file));
 
-test('each is in docs/fleet.md, and none is there that is not', () => {
+test('docs/fleet.md lists each example and no other', () => {
   const named = [...guide.matchAll(/\(\.\.\/packaging\/examples\/([^)]+)\)/g)].map(([, name]) => name);
   expect(named.sort()).toEqual(files);
 });
@@ -51,7 +51,7 @@ test.each(of(/^wazuh\//))('%s is XML', (file) => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
-describe('what is read', () => {
+describe('input', () => {
   test.each(of(/^(?:alloy|filebeat|fluent-bit|otelcol|rsyslog|vector|wazuh\/ossec)/))('%s: alerts.ndjson', (file) => {
     expect(read(file)).toContain('/var/log/stepparent/alerts.ndjson');
   });

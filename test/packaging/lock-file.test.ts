@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { lockFile, withoutEngines } from '../../packaging/lock-file.ts';
 
-test('engines go from every package, and nothing else does', () => {
+test('removes engines from every package, and nothing else', () => {
   const pinned = { version: '1.0.0', integrity: 'sha512-x', engines: { node: '>=99' }, optional: true, os: ['linux'] };
   const { engines: _, ...left } = pinned;
   const lock = { name: 'x', lockfileVersion: 3, packages: { '': { name: 'x' }, 'node_modules/a': pinned } };

@@ -38,7 +38,7 @@ const chapterOf = (text: string, title: string): string => {
   return rest.slice(0, /^\S/m.exec(rest)?.index);
 };
 
-test('four, of the day that the sources have', () => {
+test('there are four pages, dated by the sources', () => {
   expect(pages.map(({ name }) => name)).toEqual([
     'stepparent.8',
     'stepparent.toml.5',
@@ -54,7 +54,7 @@ test('four, of the day that the sources have', () => {
 });
 
 describe.skipIf(missing)(titled('the man pages', missing), () => {
-  test.each(pages.map(({ name }) => name))('%s: nobody has anything against it', (name) => {
+  test.each(pages.map(({ name }) => name))('%s passes man, groff and mandoc -T lint', (name) => {
     const file = fileOf(name);
     const outputOf = (program: string, ...args: string[]): string[] => {
       const { stdout, stderr } = spawnSync(program, [...args, file], {
@@ -86,7 +86,7 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
     }
   });
 
-  test('what roff could take for its own is shown as it is', () => {
+  test('characters with a meaning in roff are shown literally', () => {
     const rules = shown('stepparent-rules.7');
     for (const text of [
       '\\( \\) \\: \\< \\> \\" \\* \\{ \\} \\\\, \\t \\r \\n, \\u0041',
@@ -131,7 +131,7 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
     expect(text.match(/^ {7}\d+/gm)?.map(Number)).toEqual([0, 1, 2, 4, 78]);
   });
 
-  test('stepparent.toml(5) has every key, with what is allowed and what holds without it', () => {
+  test('stepparent.toml(5) has every key, with the allowed values and the default', () => {
     const text = shown('stepparent.toml.5');
     for (const table of ['', ...configurationTables.keys()]) {
       const part = chapterOf(text, table === '' ? 'KEYS OF THE TOP LEVEL' : `TABLE [${table}]`);
@@ -142,13 +142,13 @@ describe.skipIf(missing)(titled('the man pages', missing), () => {
         const key = name.slice(name.lastIndexOf('.') + 1);
         const [, text = ''] = new RegExp(`^ {7}${key}(?:\\n {14}| +)([A-Z].*)$`, 'm').exec(part) ?? [];
         expect(text, name).toContain(`Allowed: ${allowed}. ${whenUnset === undefined ? 'Default: ' : 'Without it: '}`);
-        expect(text.endsWith(' Changes wait for a restart.'), name).toBe(waits);
+        expect(text.endsWith(' A change takes effect after a restart.'), name).toBe(waits);
       }
     }
     expect(chapterOf(text, 'EXCEPTIONS')).toContain('does_not_match');
   });
 
-  test('the pages lead to pages that there are', () => {
+  test('the pages refer to pages that exist', () => {
     const own = pages.map(({ name }) => `${name.slice(0, -2)}(${name.at(-1)})`);
     for (const { name } of pages) {
       const named = chapterOf(shown(name), 'SEE ALSO').match(/stepparent[\w.-]*\(\d\)/g) ?? [];

@@ -14,13 +14,13 @@ const setting = /^#(?=[a-z_]+ = )/gm;
 const settingOf = (data: unknown, name: string): unknown =>
   name.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
 
-test('as it comes it changes nothing', () => {
+test('sets nothing as shipped', () => {
   const { table, warnings, rejected } = parseConfigurationFile(sample, 'config.toml');
   expect({ warnings, rejected }).toEqual({ warnings: [], rejected: [] });
   expect(completeConfiguration([table])).toEqual(completeConfiguration([]));
 });
 
-test('without the # each key has its default, or a value that is allowed', () => {
+test('without the # each key has its default or an allowed value', () => {
   expect(sample.match(setting)).toHaveLength(configurationKeys.length);
   const text = sample.replaceAll(setting, '');
   const { table, warnings, rejected } = parseConfigurationFile(text, 'config.toml');
@@ -33,7 +33,7 @@ test('without the # each key has its default, or a value that is allowed', () =>
   expect(fixed).toEqual(defaults);
 });
 
-test('each # can be taken away alone', () => {
+test('each # can be removed by itself', () => {
   for (const { name, default: value, example } of configurationKeys) {
     const key = name.slice(name.lastIndexOf('.') + 1);
     const { table, warnings, rejected } = parseConfigurationFile(
@@ -45,13 +45,13 @@ test('each # can be taken away alone', () => {
   }
 });
 
-test('the example of an exception can be used', () => {
+test('the example of an exception is valid', () => {
   const text = sample.replaceAll(/^# (?=\[\[|[a-z]+ = )/gm, '');
   expect(parseExceptions(text, 'c.toml')).toMatchObject([{ owner: 'alice', when: [{ operator: 'is' }] }]);
   expect(Object.keys(parse(text))).toContain('log');
 });
 
-test('nothing of this machine is in it, and no line is longer than a screen but the values', () => {
+test('contains no path of this machine, and no long line except values', () => {
   expect(sample).not.toContain(process.cwd());
   expect(sample).toContain('"/usr/lib/stepparent/detectors/hunts", "/etc/stepparent/hunts.d"');
   for (const line of sample.split('\n')) if (!line.startsWith('#store')) expect(line.length).toBeLessThan(101);

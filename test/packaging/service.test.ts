@@ -8,10 +8,10 @@ const unit = readFileSync(join(import.meta.dirname, '../../systemd/stepparent.se
 const settings = (name: string): string[] =>
   [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value ?? '');
 
-test('the quota has a CPU for the sensor and one for a hunt', () => {
+test('the quota allows a CPU for the sensor and one for a hunt', () => {
   expect(settings('CPUQuota')).toEqual(['200%']);
 });
 
-test('the unit goes before others of the default weight', () => {
+test('the unit takes precedence over units of the default weight', () => {
   expect(settings('CPUWeight')).toEqual(['200']);
 });
