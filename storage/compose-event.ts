@@ -1,4 +1,5 @@
-// Puts events together from their pieces where many are read: what they share is read and parsed once. SQL does the same in document-sql.ts.
+// Builds events from their pieces when many are read: shared rows are read and parsed once. document-sql.ts does the
+// same in SQL.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
@@ -16,12 +17,15 @@ export type EventRow = Record<'id' | 'time_ms' | 'origin' | 'frame', number> &
     number | null
   >;
 
-/** Rows of each kind that are kept: an event refers to some ten. */
+/** Maximum number of cached rows of each kind; an event refers to about ten. */
 const maxKept = 1024;
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();
 
-/** What was read of rows that events share, by id; null: the event refers to none. The oldest go first. */
+/**
+ * Caches the values of shared rows by id; the oldest are dropped first. A null id means that the event refers to no
+ * row.
+ */
 function keptById<T>(read: (id: number) => T): (id: number) => T {
   const kept = new Map<number, T>();
   return (id) => {
@@ -35,8 +39,9 @@ function keptById<T>(read: (id: number) => T): (id: number) => T {
 }
 
 /**
- * Prepares the function that makes events of the rows of one page, in one read transaction: begun for each row that they share, it costs more
- * than the read. Events share objects: they must not be changed. It throws DamagedRow where a row is missing or cannot be read.
+ * Prepares the function that builds events from the rows of one page. It uses one read transaction, because beginning
+ * one for each shared row would cost more than the read. Events share objects, which must not be changed. Throws a
+ * DamagedRow if a row is missing or invalid.
  */
 export function prepareCompose(db: Database): (rows: readonly EventRow[]) => StepparentEvent[] {
   const compose = prepareComposeOne(db);
@@ -55,12 +60,12 @@ function prepareComposeOne(db: Database): (row: EventRow) => StepparentEvent {
   const readPart = select('SELECT json FROM main.parts WHERE id = ?');
   const readOrigin = select('SELECT json FROM main.origins WHERE id = ?');
   const readProcess = select(`SELECT ${processColumns.join(', ')}, rest FROM main.processes WHERE id = ?`);
-  /** Parsed for each event or process, which changes what it gets. */
+  /** The text is parsed for each event or process, because they change the result. */
   const textOf = keptById((id) => readPart(id)[0] as string);
   const part = keptById((id) => parseStored<unknown>(readPart(id)[0] as string));
   const origin = keptById((id) => parseStored<Pick<StepparentEvent, 'host' | 'agent'>>(readOrigin(id)[0] as string));
 
-  /** What the process does not have is not in the rest, and stays out. */
+  /** A field that the process does not have is not in `rest`, and is not added. */
   const ownProcess = (id: number): Fields => {
     const values = readProcess(id);
     const fields = parseStored<Fields>(textOf(values.at(-1) as number));
@@ -118,6 +123,6 @@ function prepareComposeOne(db: Database): (row: EventRow) => StepparentEvent {
   };
 }
 
-/** An empty text stands for the words of the command line. */
+/** The arguments of a row. An empty text means the words of the command line. */
 const argsOf = (args: string, commandLine: string): unknown =>
   args === '' ? commandLine.split(' ') : parseStored<unknown>(args);

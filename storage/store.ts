@@ -181,7 +181,7 @@ export class Store extends StoreReader {
     return this.#setAside;
   }
 
-  /** What a call has found of damage since the file is in use; undefined: nothing. */
+  /** The damage that a call found since the file was opened; undefined: none. */
   get damage(): string | undefined {
     return this.#damage;
   }

@@ -1,14 +1,14 @@
-// Parses the JSON that the database holds: what cannot have been written is damage.
+// Parses the JSON in the database. JSON that the store cannot have written is damage.
 
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import { leaderRoles, sharedFields } from './event-pieces.ts';
 
-/** A row is not as it was written; `message` says what of it. The store throws it as a StoreError, `corrupt`. */
+/** A row is not as the store wrote it; `message` names the fault. The store throws it as a StoreError, `corrupt`. */
 export class DamagedRow extends Error {
   override name = 'DamagedRow';
 }
 
-/** The value of JSON in a column. Throws DamagedRow. */
+/** The value of a column's JSON. Throws a DamagedRow. */
 export function parseStored<T>(json: string | null): T {
   try {
     const value: T | null = json === null ? null : JSON.parse(json);
@@ -19,7 +19,7 @@ export function parseStored<T>(json: string | null): T {
   throw new DamagedRow('a row without its JSON');
 }
 
-/** The event of a document; one that was put together has null where a row that it refers to is missing. Throws DamagedRow. */
+/** The event of a document. A document that SQL built has null in the place of a missing row. Throws a DamagedRow. */
 export function parseDocument(json: string | null): StepparentEvent {
   const event = parseStored<StepparentEvent>(json);
   const { host, agent, process, stepparent } = event;

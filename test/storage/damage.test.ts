@@ -111,7 +111,7 @@ describe('a page overwritten', () => {
     return counts;
   };
 
-  test.each(Object.entries(ways))('by %s: it is set aside, or all is right', (_, contentOf) => {
+  test.each(Object.entries(ways))('by %s: the file is set aside, or every row is intact', (_, contentOf) => {
     const { 'set aside': setAside = 0, right = 0, ...others } = results(contentOf);
     expect(others).toEqual({});
     expect(setAside).toBeGreaterThan(right);
