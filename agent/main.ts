@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line of stepparent: finds the command, reports what went wrong, and decides the exit code.
+// The command line of stepparent: runs the command, reports errors, and sets the exit code.
 
 import './locked-node.ts';
 import { resolve } from 'node:path';
@@ -30,18 +30,18 @@ const commands: ReadonlyMap<string, () => Promise<{ command(): Command }>> = new
   ['rules', () => import('./commands/rules.ts')],
 ]);
 
-/** The command line with all commands; with the one that `firstWord` names only, if it names one. */
+/** The command line: with all commands, or with only the command that `firstWord` names, which starts faster. */
 export async function program(firstWord?: string): Promise<Command> {
   const root = defineCommand('stepparent')
     .description('Detects persistence through the Linux package manager.')
     .version(version)
-    .option('--config <file>', 'read this file, not /etc/stepparent/config.toml', (file) => resolve(file));
+    .option('--config <file>', 'configuration file (default: /etc/stepparent/config.toml)', (file) => resolve(file));
   const named = commands.get(firstWord ?? '');
   for (const load of named ? [named] : commands.values()) root.addCommand((await load()).command());
   return root;
 }
 
-/** Prints what went wrong, unless commander did. Returns the exit code. */
+/** Prints the error, unless commander has printed it. Returns the exit code. */
 function explain(error: unknown): number {
   if (error instanceof CommanderError) {
     const hint = error.code === 'commander.unknownCommand' ? renamedCommandHint(process.argv.slice(2)) : undefined;
@@ -57,11 +57,13 @@ function explain(error: unknown): number {
   }
   if (['EACCES', 'EPERM'].includes(errorCode(error))) {
     const advice =
-      process.geteuid?.() === 0 ? 'not even root may: a security module, or the file system?' : 'run as root';
+      process.geteuid?.() === 0
+        ? 'denied even to root: check the security module (SELinux, AppArmor) and the file system'
+        : 'run as root';
     console.error(`stepparent: ${String(error).replace(/^Error: /, '')}; ${advice}`);
     return exitCodes.noPrivilege;
   }
-  // An error of a type of our own says all that there is to know; any other keeps its stack.
+  // The message of an error of our own types is complete. Any other error is unexpected and is printed with its stack.
   const isExpected =
     error instanceof Error && !/^(Error|(Aggregate|Range|Reference|Syntax|Type)Error)$/.test(error.name);
   if (isExpected) console.error(`stepparent: ${error.message}`);
@@ -69,10 +71,10 @@ function explain(error: unknown): number {
   return error instanceof StoreError && error.trouble === 'privilege' ? exitCodes.noPrivilege : exitCodes.failed;
 }
 
-// Tests read the table of commands.
+// Tests import this file for `program`.
 if (import.meta.main) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader, such as `head`, has read enough.
+    // The reader, such as `head`, has closed the pipe.
     if (error.code !== 'EPIPE') throw error;
     process.exit(exitCodes.ok);
   });

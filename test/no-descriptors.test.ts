@@ -34,7 +34,7 @@ test.each([
     'the process that answers a question in SQL',
     `import { askQuery } from './agent/query/ask-query.ts';`,
     `askQuery({ source: { kind: 'host' }, sql: 'SELECT 1', since: 0, now: 0, limit: 1 }, { timeoutMs: 1000 })`,
-    /^QueryEnded: the process that answers could not be started: .*EMFILE$/,
+    /^QueryEnded: the query process could not be started: .*EMFILE$/,
   ],
 ])('%s', (_, imports, expression, expected) => {
   expect(outcomeWithoutDescriptors(imports, expression)).toMatch(expected);

@@ -1,4 +1,4 @@
-// `stepparent alerts`: the stored alerts, one a line.
+// `stepparent alerts`: lists the stored alerts, one per line.
 
 import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -22,7 +22,9 @@ interface AlertsOptions extends GlobalOptions {
 }
 
 function stateOption(): Option {
-  const option = new Option('--state <state>', 'in one state; without it, all but suppressed').choices(alertStates);
+  const option = new Option('--state <state>', 'only alerts in this state (default: all but suppressed)').choices(
+    alertStates,
+  );
   const parseChoice = option.parseArg;
   return option.argParser((text, previous) => {
     if (Object.hasOwn(renamedStates, text)) throw new InvalidArgumentError(`It is now "${renamedStates[text]}".`);
@@ -34,16 +36,16 @@ export const command = (): Command =>
   defineCommand('alerts')
     .description('list alerts, newest last')
     .addOption(sinceOption())
-    .option('--rule <id>', 'of one rule')
+    .option('--rule <id>', 'only alerts of this rule')
     .addOption(stateOption())
     .addOption(limitOption().default(100))
     .addOption(jsonOption())
     .action(action(printAlerts));
 
 /**
- * Prints the alerts that fit, those that an exception hid only if they are asked for. For a person: with when each was last seen, by which
- * `since` and `limit` choose, newest last, and how often. With `json`, each is the ECS document of the first event, in the order of these, by
- * which `limit` chooses then, with the alert's own account (`first`, `last`, `count`, `state`) in `stepparent.alert`.
+ * Prints the alerts that the filters select; suppressed ones only with `--state suppressed`. Without `json`, alerts are in order of their
+ * last match, `limit` selects the newest by it, and each line has the number of matches. With `json`, each line is the ECS document of the
+ * first match, in order of the first match, by which `limit` selects then; `stepparent.alert` has `first`, `last`, `count` and `state`.
  */
 async function printAlerts({ config, since: sinceMs, rule, state, limit, json }: AlertsOptions): Promise<void> {
   const { severityColours, severityOf } = await import('../configuration/severity.ts');

@@ -8,7 +8,7 @@ import { defineCommand } from './define-command.ts';
 
 export const command = (): Command =>
   defineCommand('baseline')
-    .description('show and edit what counts as seen')
+    .description('show and edit the baseline of known terms')
     .addCommand(list())
     .addCommand(allow())
     .addCommand(remove());

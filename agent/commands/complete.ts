@@ -1,4 +1,5 @@
-// `stepparent __complete WORD...`: what a shell offers at the cursor. Not in the help: the scripts in packaging/completions call it.
+// `stepparent __complete WORD...`: prints the words that a shell offers at the cursor. Hidden from the help: the scripts in
+// packaging/completions call it.
 
 import type { Argument, Command, Option } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
@@ -8,12 +9,12 @@ interface Candidate {
   description: string;
 }
 
-/** What can stand at the cursor: one of these words, or a path, which the shell completes by itself. */
+/** The candidates at the cursor: words, or a path, which the shell completes itself. */
 type Answer = Candidate[] | ':file' | ':directory';
 
 /**
- * The words that can stand where the last of `words` does and begin like it, each with a tab and a description; where a path belongs,
- * only ":file" or ":directory". `words` are those between the program's name and the cursor, as they are typed.
+ * The words that can replace the last of `words` and begin with it, each followed by a tab and a description. Where a path belongs,
+ * the only line is ":file" or ":directory". `words` are the words between the program's name and the cursor, as typed.
  * Throws what reading the configuration throws.
  */
 export async function completionLines(root: Command, words: readonly string[]): Promise<string[]> {
@@ -22,7 +23,7 @@ export async function completionLines(root: Command, words: readonly string[]): 
   const [flag = '', inlineValue] = last.startsWith('--') ? last.split(/=(.*)/s) : [];
   const inlineOption = inlineValue === undefined ? undefined : findOption(position, flag);
   const answer = await answerTo(inlineOption ? { ...position, option: inlineOption } : position, last);
-  // Bash has each "=" as a word.
+  // Bash passes each "=" as a word.
   const start = inlineValue ?? (last === '=' ? '' : last);
   if (typeof answer === 'string') return [answer];
   return answer
@@ -30,15 +31,15 @@ export async function completionLines(root: Command, words: readonly string[]): 
     .map(({ word, description }) => `${word}\t${escapeText(description, 200)}`);
 }
 
-/** Where the cursor is, after the words before it. */
+/** The position of the cursor, after the words before it. */
 interface Position {
-  /** Undefined after a word that names no command. */
+  /** Undefined after a word that is not a command. */
   command: Command | undefined;
-  /** The command's arguments so far. */
+  /** Number of the command's arguments so far. */
   argumentCount: number;
   /** The option whose value comes next. */
   option: Option | undefined;
-  /** The file of `--config`. */
+  /** The value of `--config`. */
   config: string | undefined;
 }
 
@@ -59,7 +60,7 @@ function findPosition(root: Command, words: readonly string[]): Position {
   return position;
 }
 
-/** Takes a word for a command, or for an argument of the command that needs not be named. */
+/** Counts a word as a subcommand or as an argument; an argument without a subcommand belongs to the default subcommand. */
 function enter(position: Position, word: string): void {
   const { command } = position;
   if (command === undefined) return;
@@ -72,13 +73,13 @@ function enter(position: Position, word: string): void {
   }
 }
 
-/** Commander keeps its name to itself. */
+/** The subcommand that may be omitted. Commander has no public property for its name. */
 export function defaultCommand(command: Command): Command | undefined {
   const { _defaultCommandName: name } = command as unknown as { _defaultCommandName: string | null };
   return command.commands.find((each) => each.name() === name);
 }
 
-/** Of the command, of the one that need not be named, and of the program. */
+/** The options of the command, of its default subcommand, and of the program. */
 function optionsOf(command: Command): Option[] {
   const root = command.parent?.parent ?? command.parent ?? command;
   const global = root === command ? [] : root.options.filter(({ long }) => long !== '--version');
@@ -112,7 +113,7 @@ function argumentAt({ registeredArguments: all }: Command, index: number): Argum
   return all[index] ?? (last?.variadic ? last : undefined);
 }
 
-/** Options and arguments whose values are names of rules or hunts, by command and name. */
+/** The options and arguments whose values are ids of rules or hunts, as `COMMAND --option` or `COMMAND argument`. */
 export const namedValues: Readonly<Record<string, 'rules' | 'hunts'>> = {
   'alerts --rule': 'rules',
   'baseline list --rule': 'rules',
@@ -123,9 +124,9 @@ export const namedValues: Readonly<Record<string, 'rules' | 'hunts'>> = {
 };
 
 interface Value {
-  /** What `namedValues` calls it. */
+  /** The last word of its key in `namedValues`: `--rule`, `id`. */
   key: string;
-  /** What the help calls it. */
+  /** The name of the value in the help: `file` in `--config <file>`. */
   name: string;
   choices: readonly string[] | undefined;
 }

@@ -1,4 +1,4 @@
-// `stepparent config`: the commands about the configuration.
+// `stepparent config`: the commands for the configuration.
 
 import type { Command } from 'commander';
 import { check } from './config/check.ts';

@@ -1,11 +1,11 @@
-// Defines commands: the settings of each, the exit code of its action, and the options that several commands share.
+// Defines commands: settings common to all, exit codes of actions, and the options that several commands share.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { allowedSince, parseDuration, parseSince } from '../configuration/duration.ts';
 
 /** Options of the program, which every action receives with those of its command. */
 export interface GlobalOptions {
-  /** The configuration file, if not the default one. */
+  /** The configuration file. Default: /etc/stepparent/config.toml. */
   config?: string;
 }
 
@@ -13,14 +13,14 @@ export const defineCommand = (name: string): Command =>
   new Command(name).configureHelp({ showGlobalOptions: true }).exitOverride();
 
 /**
- * Makes an action for commander of a function of the options and the arguments. Its result becomes the exit code: a number is one,
- * false is 1, and anything else 0. It imports what it needs when it runs, so that a command's definition costs little.
+ * Makes an action for commander from a function of the options and the arguments. The function's result becomes the exit code: a number
+ * as it is, false as 1, anything else as 0. Each function imports its modules when it runs, so that `--help` stays fast.
  */
 export const action =
   <Options extends GlobalOptions, Args extends unknown[]>(run: (options: Options, ...args: Args) => unknown) =>
   async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command;
-    // Commander types neither: each command says in its own interface what its options give.
+    // Commander types neither: each command declares the types of its options in an interface of its own.
     const result = await run(command.optsWithGlobals() as Options, ...(command.processedArgs as Args));
     process.exitCode = typeof result === 'number' ? result : Number(result === false);
   };
@@ -42,19 +42,20 @@ function parseLimit(text: string): number {
   return Number(text);
 }
 
-/** Gives milliseconds since 1970. */
-export const sinceOption = (description = 'only what happened since then: 10m, 7d, or a date'): Option =>
+/** `--since`; its value is in milliseconds since 1970. */
+export const sinceOption = (description = 'only entries since then: 10m, 7d, or a date'): Option =>
   new Option('--since <time>', description).argParser(parseSinceOption);
 
-export const limitOption = (description = 'maximum number of entries, the newest'): Option =>
+export const limitOption = (description = 'maximum number of entries, newest first'): Option =>
   new Option('--limit <n>', description).argParser(parseLimit);
 
-/** Gives milliseconds. */
+/** `--timeout`; its value is in milliseconds. */
 export const timeoutOption = (): Option =>
-  new Option('--timeout <time>', 'end it after that').argParser(parseTimeout).default(10_000, '10s');
+  new Option('--timeout <time>', 'time limit of a query').argParser(parseTimeout).default(10_000, '10s');
 
-export const jsonOption = (): Option => new Option('--json', 'print one JSON document a line');
+export const jsonOption = (): Option => new Option('--json', 'JSON output, one document per line');
 
-export const strictOption = (): Option => new Option('--strict', 'exit code 1 for a warning too');
+export const strictOption = (): Option => new Option('--strict', 'exit code 1 for warnings too');
 
-export const containerOption = (): Option => new Option('--container <id>', "a container's baseline, not the host's");
+export const containerOption = (description = 'id of a container (default: the host)'): Option =>
+  new Option('--container <id>', description);

@@ -1,4 +1,4 @@
-// `stepparent events`: the stored events, one a line.
+// `stepparent events`: lists the stored events, one per line.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
@@ -26,7 +26,7 @@ export const command = (): Command =>
 
 const cellChars = 300;
 
-/** Prints the events that fit, oldest first. */
+/** Prints the events that the filters select, oldest first. */
 async function printEvents({ config, since: sinceMs, limit, json }: EventsOptions): Promise<void> {
   const { actionText } = await import('../../detectors/alert.ts');
   await withStoreReader(config, (store) => {

@@ -1,4 +1,4 @@
-// `stepparent exception`: the commands about exceptions.
+// `stepparent exception`: the commands for exceptions.
 
 import type { Command } from 'commander';
 import { defineCommand } from './define-command.ts';

@@ -19,36 +19,38 @@ import {
 } from './define-command.ts';
 
 interface HuntOptions extends GlobalOptions {
-  /** Every hunt, one after the other. */
+  /** Run every hunt, one after the other. */
   all?: boolean;
-  /** Instead of each hunt's own window: milliseconds since 1970. */
+  /** Start of the window, instead of the hunt's own; milliseconds since 1970. */
   since?: number;
-  /** Instead of each hunt's own number of rows. */
+  /** Maximum number of rows, instead of the hunt's own. */
   limit?: number;
   /** Milliseconds. */
   timeout: number;
-  /** A directory of journals, instead of what this host's agent has stored. */
+  /** A directory of journals to query instead of the database of this host's agent. */
   journal?: string;
   json?: boolean;
 }
 
 export const command = (): Command =>
   defineCommand('hunt')
-    .description('list the hunts, or show what one finds, or each')
-    .argument('[name]', 'one hunt; without it they are listed')
+    .description('list the hunts, or run one or all of them')
+    .argument('[name]', 'hunt to run (default: list the hunts)')
     .option('--all', 'every hunt, one after the other')
-    .addOption(sinceOption("instead of the hunt's own window: 10m, 7d, or a date"))
-    .addOption(limitOption("instead of the hunt's own number of rows"))
+    .addOption(sinceOption("start of the window, instead of the hunt's own: 10m, 7d, or a date"))
+    .addOption(limitOption("maximum number of rows, instead of the hunt's own"))
     .addOption(timeoutOption())
-    .option('--journal <directory>', 'the alerts of many hosts, in journals that were gathered here', (directory) =>
-      resolve(directory),
+    .option(
+      '--journal <directory>',
+      'directory with journals of many hosts, to query instead of the database',
+      (directory) => resolve(directory),
     )
     .addOption(jsonOption())
     .action(action(hunt));
 
 const lineChars = 1000;
 
-/** Lists the hunts, or prints what they find. False when a hunt was rejected or failed. */
+/** Lists the hunts, or runs them and prints their rows. Returns false if a hunt was rejected or failed. */
 async function hunt(options: HuntOptions, id: string | undefined): Promise<boolean> {
   const { readHunts } = await import('../../detectors/hunts/load-hunts.ts');
   const { resolvePaths } = await import('../configuration/paths.ts');
@@ -73,13 +75,13 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
       ? hunts.filter((each) => !isOverJournals || each.source !== 'host')
       : hunts.filter((each) => each.id === id);
   if (chosen.length === 0) {
-    console.error(`stepparent: no hunt ${escapeText(id ?? '', lineChars)}; \`stepparent hunt\` lists them`);
+    console.error(
+      `stepparent: no hunt with the name ${escapeText(id ?? '', lineChars)}; \`stepparent hunt\` lists them`,
+    );
     return false;
   }
   if (isOverJournals && !statSync(options.journal ?? '', { throwIfNoEntry: false })?.isDirectory()) {
-    console.error(
-      `stepparent: --journal ${escapeText(options.journal ?? '', lineChars)}: no such directory of journals`,
-    );
+    console.error(`stepparent: --journal ${escapeText(options.journal ?? '', lineChars)}: no such directory`);
     return false;
   }
   const results = [];

@@ -1,4 +1,4 @@
-// `stepparent incidents`: package transactions that raised an alert, each shown whole.
+// `stepparent incidents`: lists the package transactions that raised alerts, each with its steps.
 
 import type { Command } from 'commander';
 import { withStoreReader } from '../query/with-store.ts';
@@ -16,14 +16,14 @@ interface IncidentsOptions extends GlobalOptions {
 export const command = (): Command =>
   defineCommand('incidents')
     .description('list package transactions that raised alerts, newest last')
-    .argument('[id]', 'one: its stepparent.transaction.id')
-    .addOption(sinceOption('with an alert since then: 10m, 7d, or a date'))
-    .option('--all', 'also those whose alerts were raised while learning')
+    .argument('[id]', 'only this incident, by stepparent.transaction.id')
+    .addOption(sinceOption('only incidents with an alert since then: 10m, 7d, or a date'))
+    .option('--all', 'also incidents with only alerts of the learning period or suppressed alerts')
     .addOption(limitOption().default(20))
     .addOption(jsonOption())
     .action(action(printIncidents));
 
-/** Prints incidents, newest last, or the one with that id. Returns false when that one is not there. */
+/** Prints incidents, newest last, or the one with the id `id`. Returns false if no incident has that id. */
 async function printIncidents(options: IncidentsOptions, id: string | undefined): Promise<boolean> {
   const { config, since: sinceMs, all, limit, json } = options;
   const { openHost } = await import('../../collectors/host/host.ts');
@@ -42,6 +42,6 @@ async function printIncidents(options: IncidentsOptions, id: string | undefined)
     return printed;
   });
   if (count === 0) console.error(id === undefined ? 'no incidents' : 'no such incident');
-  else if (id === undefined && count >= limit) console.error(`the newest ${limit}; --limit shows more`);
+  else if (id === undefined && count >= limit) console.error(`only the newest ${limit} are shown; --limit shows more`);
   return id === undefined || count > 0;
 }

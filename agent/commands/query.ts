@@ -16,9 +16,9 @@ import {
 
 interface QueryOptions extends GlobalOptions {
   language?: 'sql' | 'esql';
-  /** `:since` in the statement, in milliseconds since 1970; seven days ago when it is not given. */
+  /** The value of `:since` in the statement, in milliseconds since 1970. Default: seven days ago. */
   since?: number;
-  /** Rows. */
+  /** Maximum number of rows. */
   limit: number;
   /** Milliseconds. */
   timeout: number;
@@ -27,16 +27,16 @@ interface QueryOptions extends GlobalOptions {
 
 export const command = (): Command =>
   defineCommand('query')
-    .description('query events, alerts and tables of the host, in SQL or ES|QL; nothing can be written')
-    .argument('<query>', 'one SQL statement that reads, or one ES|QL query')
+    .description('query events, alerts and host tables with SQL or ES|QL, read-only')
+    .argument('<query>', 'one SQL statement, or one ES|QL query')
     .addOption(
-      new Option('--language <language>', 'language of the query (default: by its first word)').choices([
+      new Option('--language <language>', 'query language (default: by the first word of the query)').choices([
         'sql',
         'esql',
       ]),
     )
-    .addOption(sinceOption('what :since stands for in it'))
-    .addOption(limitOption('rows').default(10_000))
+    .addOption(sinceOption('value of :since in the query: 10m, 7d, or a date (default: 7d)'))
+    .addOption(limitOption('maximum number of rows').default(10_000))
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .action(action(printQuery));
@@ -44,7 +44,7 @@ export const command = (): Command =>
 const dayMs = 86_400_000;
 const messageChars = 1000;
 
-/** Prints the answer. False when the statement was rejected; throws StoreError, QueryEnded and ConfigurationError. */
+/** Prints the result. Returns false if the statement was rejected. Throws StoreError, QueryEnded and ConfigurationError. */
 async function printQuery(options: QueryOptions, query: string): Promise<boolean> {
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
@@ -77,7 +77,7 @@ async function printQuery(options: QueryOptions, query: string): Promise<boolean
   }
 }
 
-/** The tables of the host can be asked before the agent has ever run. */
+/** Without a database, queries the tables of the host only: they are available before the agent has ever run. */
 async function askWithFallback(request: QueryRequest, timeoutMs: number): Promise<QueryResult> {
   const { askQuery } = await import('../query/ask-query.ts');
   try {
@@ -85,7 +85,7 @@ async function askWithFallback(request: QueryRequest, timeoutMs: number): Promis
   } catch (error) {
     if (!(error instanceof StoreError) || error.trouble !== 'missing') throw error;
     const result = await askQuery({ ...request, source: { kind: 'host' } }, { timeoutMs });
-    result.notes.push('there is no database yet: events and alerts are empty');
+    result.notes.push('no database yet: the tables of events and alerts are empty');
     return result;
   }
 }

@@ -11,7 +11,7 @@ export const command = (): Command =>
     .action(action(reload));
 
 const lineChars = 1000;
-/** The agent handles what it has in hand first. */
+/** The agent answers after the task it is working on. */
 const timeoutMs = 60_000;
 
 /** True when everything is in force. False when the reload failed, when the agent rejects a rule or a hunt, or when no agent runs. */
@@ -24,10 +24,10 @@ async function reload({ config }: GlobalOptions): Promise<boolean> {
   const paths = resolvePaths(checkConfiguration(config).configuration, process.env);
   const answer = await askControl(paths.controlSocket, 'reload', timeoutMs);
   if (answer === undefined) {
-    printError('stepparent is not running');
+    printError('the agent is not running');
     return false;
   }
-  // The other end is this program, and root's.
+  // The answer comes from this program, run by root.
   const { reloaded, rules, hunts, warnings, restart_needed } = answer as AgentStatus;
   if (reloaded?.rejected !== undefined) {
     printError(`reload failed, keeping the previous configuration: ${reloaded.rejected}`);

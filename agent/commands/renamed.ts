@@ -12,7 +12,7 @@ export const renamedStates: Readonly<Record<string, string>> = {
   excepted: 'suppressed',
 };
 
-/** What to type instead, where these words name a command by its old name. */
+/** The hint if these words name a command by its old name, such as "`except` is now `exception`"; else undefined. */
 export function renamedCommandHint(words: readonly string[]): string | undefined {
   const typed = ` ${words.join(' ')} `;
   const renamed = Object.entries(renamedCommands).find(([old]) => typed.includes(` ${old} `));

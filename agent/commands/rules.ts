@@ -1,4 +1,4 @@
-// `stepparent rules`: the commands about rules.
+// `stepparent rules`: the commands for rules.
 
 import type { Command } from 'commander';
 import { defineCommand } from './define-command.ts';

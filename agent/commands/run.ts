@@ -5,7 +5,7 @@ import { printCheck, printWarnings } from '../output/print-check.ts';
 import { action, defineCommand, type GlobalOptions, strictOption } from './define-command.ts';
 
 interface RunOptions extends GlobalOptions {
-  /** Check configuration, rules, hunts and exceptions, and end. */
+  /** Only check configuration, rules, hunts and exceptions. */
   check?: boolean;
   /** With `check`: a warning fails as well. */
   strict?: boolean;
@@ -20,9 +20,9 @@ export const command = (): Command =>
 
 /** Returns the exit code. */
 async function run({ config, check, strict = false }: RunOptions): Promise<number> {
-  // The agent goes on without its output; of alerts that are written there the sink says that they wait.
+  // The agent continues if its standard output is closed; the sink for standard output then reports that alerts wait.
   process.stdout.removeAllListeners('error').on('error', () => {});
-  // Before a check too: agent/start.sh fills the compile cache with one.
+  // Imported before a check too: agent/start.sh runs a check to fill the compile cache.
   const { runAgent } = await import('../daemon/run-agent.ts');
   if (!check) return runAgent(config);
   const { checkHunts } = await import('../configuration/check-hunts.ts');

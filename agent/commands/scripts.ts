@@ -1,4 +1,4 @@
-// `stepparent scripts`: the commands about scripts of packages.
+// `stepparent scripts`: the commands for the stored scripts of packages.
 
 import type { Command } from 'commander';
 import { defineCommand } from './define-command.ts';
@@ -7,6 +7,6 @@ import { show } from './scripts/show.ts';
 
 export const command = (): Command =>
   defineCommand('scripts')
-    .description("list packages' scripts that were kept, or show one")
+    .description('list the stored scripts of packages, or show one')
     .addCommand(list(), { isDefault: true })
     .addCommand(show());

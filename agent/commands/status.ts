@@ -13,24 +13,24 @@ interface StatusOptions extends GlobalOptions {
 
 export const command = (): Command =>
   defineCommand('status')
-    .description('show what the agent sees, holds and has lost; exit code 1 when none runs')
+    .description('show the status of the agent; exit code 1 when no agent runs')
     .addOption(jsonOption())
     .action(action(printStatus));
 
 const lineChars = 1000;
 
-/** True when an agent runs. */
+/** Returns true if an agent runs. */
 async function printStatus({ config, json }: StatusOptions): Promise<boolean> {
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { checkConfiguration } = await import('../configuration/read-configuration.ts');
   const { formatStatus } = await import('../daemon/agent-status.ts');
   const { askControl } = await import('../daemon/control-socket.ts');
-  // Also where the configuration is wrong by now: the agent that was started with an earlier one says so.
+  // A wrong configuration is no obstacle: the agent may have been started with an earlier one.
   const { configuration, rejected } = checkConfiguration(config);
   for (const { message } of rejected) console.error(`stepparent: ${escapeText(message, lineChars)}`);
   const paths = resolvePaths(configuration, process.env);
   const answer = await askControl(paths.controlSocket, 'status');
-  // The other end is this program, and root's.
+  // The answer comes from this program, run by root.
   const status = answer === undefined ? await readStopped(paths.database) : (answer as AgentStatus);
   process.stdout.write(json ? `${JSON.stringify(status)}\n` : formatStatus(status));
   return status.state !== 'stopped';

@@ -1,4 +1,4 @@
-// Checks that a rule or a hunt can have a term, before `baseline` changes that term.
+// Checks that a rule or a hunt can have a term, before `stepparent baseline` changes the term.
 
 import { isDeepStrictEqual } from 'node:util';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
@@ -14,11 +14,11 @@ export interface BaselineTerm {
   rule: string;
   /** A value for each of the rule's fields. */
   terms: readonly string[];
-  /** A container's id; else the host itself. */
+  /** The id of a container; undefined: the host itself. */
   container: string | undefined;
 }
 
-/** Why there can be no such term. A term that was seen is always possible. */
+/** Why the rule cannot have the term, on one line, not escaped; undefined if it can. A term that was seen is always possible. */
 export function baselineTermFault(
   store: Pick<StoreReader, 'listTerms'>,
   { configuration }: ReadConfiguration,
@@ -33,15 +33,15 @@ export function baselineTermFault(
   const fields = fieldsOf.get(rule);
   if (fields === undefined) {
     const near = nearest(rule, [...fieldsOf.keys()]);
-    return `no rule ${rule}; ${near === undefined ? '' : `did you mean ${near}? `}see \`stepparent rules list\``;
+    return `no rule with the id ${rule}; ${near === undefined ? '' : `did you mean ${near}? `}see \`stepparent rules list\``;
   }
   if (fields.length !== terms.length) {
-    return `${terms.length} terms given, and ${rule} has ${fields.length}: ${fields.join(', ')}`;
+    return `${rule} needs ${fields.length} ${fields.length === 1 ? 'term' : 'terms'} (${fields.join(', ')}), ${terms.length} given`;
   }
   if (container !== undefined) {
     const cut = [...store.listTerms()].find(({ scope }) => scope.startsWith(container) && scope !== container);
     if (container === '' || cut !== undefined) {
-      return `--container ${container === '' ? 'is empty' : `needs the whole id, such as ${cut?.scope}`}`;
+      return `--container ${container === '' ? 'is empty' : `needs the full id, such as ${cut?.scope}`}`;
     }
     const fault = termFault('container.id', container);
     if (fault !== undefined) return `--container "${container}" ${fault}`;
@@ -54,8 +54,8 @@ export function baselineTermFault(
     if (fault === undefined) continue;
     const advice =
       fault === patternFault
-        ? '; an exception with the operator "matches" can have one: stepparent.toml(5)'
-        : '; `stepparent baseline list` shows terms as they are';
+        ? '; use an exception with the operator "matches": stepparent.toml(5)'
+        : '; `stepparent baseline list` shows the spelling of known terms';
     return `${field} "${value}" ${fault}${advice}`;
   }
   return undefined;

@@ -1,4 +1,4 @@
-// Checks the files of the configured hunts: as the agent loads them, and their SQL as SQLite takes it.
+// Checks the files of the configured hunts as the agent loads them, and their statements as SQLite compiles them.
 
 import { openHost } from '../../collectors/host/host.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
@@ -12,7 +12,7 @@ import type { CheckFault, CheckReport } from './check-report.ts';
 import { readConfiguration } from './read-configuration.ts';
 import { sourceOf } from './rule-warnings.ts';
 
-/** Throws ConfigurationError. */
+/** Checks the hunts of the configuration. Throws ConfigurationError. */
 export async function checkHunts(config: string | undefined): Promise<CheckReport> {
   const { hunts, rejected } = readHunts(readConfiguration(config).configuration.directories.hunts);
   const { faults, warnings } = await checkStatements(hunts);
@@ -21,8 +21,7 @@ export async function checkHunts(config: string | undefined): Promise<CheckRepor
 }
 
 /**
- * Of each hunt whose statement SQLite rejects: the error, and the line of its key with a caret under it. Of the others: each column that
- * the hunt names and its rows have not.
+ * A fault for each hunt whose statement SQLite rejects. A warning for each column that another hunt names and that its rows do not have.
  */
 async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckFault[]; warnings: CheckFault[] }> {
   const database = await openAlertDatabase([], hostTables(openHost()), sqlFunctions);
@@ -49,7 +48,7 @@ async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckF
   }
 }
 
-/** A row without such a column is the same as all others, or has a hole in its message. */
+/** The columns that the hunt names and its rows do not have: the identity of a row or its message would lack them. */
 function unknownColumns({ identity, finding }: Hunt, columns: readonly string[]) {
   const inText = (text = '') => [...text.matchAll(/\{([^{}]+)\}/g)].map(([, column = '']) => column);
   const named = [
@@ -66,7 +65,7 @@ function unknownColumns({ identity, finding }: Hunt, columns: readonly string[])
     });
 }
 
-/** What is wrong with a key of the hunt's file, and its line with a caret under it. */
+/** The fault of a key in the hunt's file, with the key's line and a caret under the key. */
 function faultOf(verdict: 'warning' | 'rejected', { file }: Hunt, key: string, message: string): CheckFault {
   const source = sourceOf(file);
   const fault = new TomlFileError(`\`${key}\`: ${message}`, file, source, locateKey(source, key.split('.')));

@@ -1,16 +1,17 @@
-// What a check of rule or hunt files found.
+// The result of a check of rule or hunt files.
 
-/** What is wrong, on one line, and the line of the file with a caret under it, printable; '' when there is none. */
+/** A fault on one line, and the excerpt: the line of the file with a caret under it, printable; '' if there is none. */
 export interface CheckFault {
   line: string;
   excerpt: string;
 }
 
+/** The counts and faults of a check. */
 export interface CheckReport {
-  /** Rules or hunts that the agent would load. */
+  /** Number of rules or hunts that the agent would load. */
   valid: number;
   rejected: CheckFault[];
   warnings: CheckFault[];
-  /** What could not be checked. */
+  /** What could not be checked, one line each. */
   notes: string[];
 }

@@ -1,4 +1,4 @@
-// Checks files of rules: those that the agent loads, or others together with them.
+// Checks files of rules: those that the agent loads, or other files together with those.
 
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -12,15 +12,15 @@ import { ruleWarnings } from './rule-warnings.ts';
 type RuleFiles = ReturnType<typeof ruleFilesIn>;
 
 /**
- * Checks the rules as the agent loads them, or, together with these, files and directories: then only what is wrong with them counts.
- * Throws ConfigurationError.
+ * Checks the rules that the agent loads. With `paths`, checks these files and directories as if the agent loaded them as well, and reports
+ * only their faults. Throws ConfigurationError.
  */
 export function checkRules(paths: readonly string[], config: string | undefined): CheckReport {
   const loaded = configuredRuleFiles(config, paths.length > 0);
   const configured = loaded ?? { files: [], rejected: [] };
   const checked = paths.length > 0 ? ruleFilesAt(paths) : configured;
   const known = new Set(configured.files.map(identityOf));
-  // Each once, also where it is given by its name and by its directory.
+  // Each file once, even if it is given by its name and by its directory.
   const more = new Map(checked.files.map((file) => [identityOf(file), file]));
   const files = [...configured.files, ...[...more].flatMap(([identity, file]) => (known.has(identity) ? [] : [file]))];
   const wanted = new Set(checked.files.map(identityOf));
@@ -32,11 +32,13 @@ export function checkRules(paths: readonly string[], config: string | undefined)
     valid: rules.length,
     rejected: rejected.map((rule) => ({ line: rejectedLine(rule), excerpt: rule.excerpt })),
     warnings: ruleWarnings(rules).map((fault) => ({ line: `warning: ${formatFault(fault)}`, excerpt: fault.excerpt })),
-    notes: loaded ? [] : ['the configuration may not be read: not checked against the rules that are loaded'],
+    notes: loaded
+      ? []
+      : ['the configuration cannot be read by this user: not checked against the rules that the agent loads'],
   };
 }
 
-/** With `optional`, undefined where this user may not read the configuration: files can be checked without it. */
+/** The configured files of rules. With `optional`, undefined if this user may not read the configuration. */
 function configuredRuleFiles(config: string | undefined, optional: boolean): RuleFiles | undefined {
   try {
     return ruleFilesIn(readConfiguration(config).configuration.directories.rules);
@@ -47,7 +49,7 @@ function configuredRuleFiles(config: string | undefined, optional: boolean): Rul
   }
 }
 
-/** A path that is no directory counts as a file, also where there is none. */
+/** The files at the paths and in directories. A path that does not exist counts as a file. */
 function ruleFilesAt(paths: readonly string[]): RuleFiles {
   const found = paths.map((path) => {
     const absolute = resolve(path);
@@ -57,7 +59,7 @@ function ruleFilesAt(paths: readonly string[]): RuleFiles {
   return { files: found.flatMap(({ files }) => files), rejected: found.flatMap(({ rejected }) => rejected) };
 }
 
-/** The same for a file under all its names. */
+/** The identity of a file: the same for every path that leads to it. */
 function identityOf(file: string): string {
   try {
     return realpathSync(file);

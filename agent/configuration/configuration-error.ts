@@ -1,6 +1,6 @@
-// The operator's mistake in a configuration file.
+// The error of a configuration file.
 
-/** Where in the file. */
+/** A position in the file; line and column count from 1. */
 interface Position {
   line: number;
   column: number;
@@ -8,13 +8,13 @@ interface Position {
   excerpt: string;
 }
 
-/** `message` is one line: file, line, column, the key and what is allowed there. Line and column count from 1. */
+/** A mistake in a configuration file. `message` is one line: file, line, column, the key and what is allowed there. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly file: string;
-  /** Undefined when the file as a whole is meant. */
+  /** Undefined if the error concerns the file as a whole. */
   readonly position: Position | undefined;
-  /** What else is wrong, in the order of the files. */
+  /** Further errors, in the order of the files. */
   others: readonly ConfigurationError[] = [];
 
   constructor(file: string, message: string, position?: Position) {

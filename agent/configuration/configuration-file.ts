@@ -1,4 +1,4 @@
-// One configuration file: its settings, its unknown keys and its errors.
+// Parses one configuration file: its settings, unknown keys and errors.
 
 import { parse } from 'smol-toml';
 import { locateKey, nearest, readToml, TomlFileError } from '../../detectors/rules/toml-file.ts';
@@ -12,7 +12,7 @@ import {
 import { ConfigurationError } from './configuration-error.ts';
 import { exceptionsSchema } from './configured-exceptions.ts';
 
-/** Keys before 0.1.0 by their old names. An old name is an error that gives the new one. */
+/** The keys that 0.1.0 renamed, by their old names. An old name is an error that names the new one. */
 const renamedKeys: Readonly<Record<string, string>> = {
   state_directory: 'directories.state',
   logs_directory: 'directories.logs',
@@ -27,12 +27,12 @@ const renamedKeys: Readonly<Record<string, string>> = {
   'retention.max_mb': 'retention.max_mib',
 };
 
-/** Every table may be absent. Exceptions are not laid over each other, and are read with `parseExceptions`. */
+/** Every table is optional. Exceptions of several files add up, and are parsed with `parseExceptions`. */
 const fileSchema = configurationSchema.partial().extend({ exceptions: exceptionsSchema.optional() });
 
 /** The content of one file. */
 export interface ConfigurationFile {
-  /** As written, without defaults, exceptions and unknown keys. Empty where something is rejected. */
+  /** The settings as written, without defaults, exceptions and unknown keys. Empty if any value is rejected. */
   table: ConfigurationTable;
   /** One line each, with file and line: unknown keys. Not escaped. */
   warnings: string[];
@@ -43,7 +43,7 @@ export interface ConfigurationFile {
 const maxWarnings = 20;
 const nameChars = 200;
 
-/** Reads the text of one file, so that whatever is wrong names the file and the place in it. */
+/** Parses the text of one file. Each error and warning names the file and the position in it. */
 export function parseConfigurationFile(text: string, file: string): ConfigurationFile {
   const read = readToml(file, text, fileSchema);
   const rejected =
@@ -63,7 +63,7 @@ export function parseConfigurationFile(text: string, file: string): Configuratio
   return { table: rejected.length > 0 ? {} : table, warnings, rejected };
 }
 
-/** Nothing, where the text is no TOML: that is rejected. */
+/** The data of the file; empty if the text is not TOML, which is an error elsewhere. */
 function dataOf(text: string): ConfigurationTable {
   try {
     return parse(text);
@@ -72,7 +72,7 @@ function dataOf(text: string): ConfigurationTable {
   }
 }
 
-/** The error for a key whose value is right in itself and wrong on this host. */
+/** The error for the key at `path`, for faults that the schema does not find. */
 export function rejectKey(file: string, text: string, path: readonly string[], message: string): ConfigurationError {
   const error = new TomlFileError(message, file, text, locateKey(text, path));
   return new ConfigurationError(file, error.message, error);
@@ -82,7 +82,7 @@ type Path = readonly [string] | readonly [string, string];
 
 function newNameOf(path: Path): string | undefined {
   const name = path.join('.');
-  // A key that is one string with a dot in it names none of these.
+  // A quoted key that contains a dot is not one of these.
   return path.every((key) => !key.includes('.')) && Object.hasOwn(renamedKeys, name) ? renamedKeys[name] : undefined;
 }
 
@@ -122,7 +122,7 @@ function unknownText(path: Path): string {
   return `unknown key \`${shown}\`; did you mean \`${near}\`${where}?`;
 }
 
-/** By its letters in the same table, else the key of that name in another, else by the letters of the whole name. */
+/** The nearest key by spelling in the same table, else the key of the same name in another table, else the nearest by its whole name. */
 function nearestKey(path: Path): string | undefined {
   const key = (path.at(-1) ?? '').slice(0, nameChars);
   const table = path.length > 1 ? path[0] : '';

@@ -1,4 +1,4 @@
-// What can be configured: one table of keys with default, validation and documentation.
+// The configuration: one table of keys with default, validation and documentation.
 
 import * as z from 'zod';
 import { shippedHunts } from '../../detectors/hunts/load-hunts.ts';
@@ -24,7 +24,7 @@ const duration = z
 
 const allowedInterval = `${allowedDuration}, of at least a minute, or "off"`;
 
-/** Undefined: off. */
+/** Milliseconds; undefined if off. */
 const huntInterval = z
   .string()
   .meta({ allowed: allowedInterval })
@@ -48,40 +48,40 @@ function requireKql(query: string, context: z.RefinementCtx): void {
 }
 
 /**
- * Every key of the configuration file: the one place for its default, what is allowed and what it does. `whenUnset` says what
- * holds for a key that has no default and stands nowhere, `example` a value for it. `configurationKeys` reads all of this.
+ * Every key of the configuration file, with its default, the allowed values and its description. A key without a default has `whenUnset`,
+ * which describes the behaviour without the key, and `example`, a value for it. `configurationKeys` reads all of these.
  */
 export const configurationSchema = z.object({
   learning: duration.optional().meta({
     description:
-      'How long a new database learns: alerts are kept, not delivered. Of no effect on a database that was begun without it.',
-    whenUnset: 'nothing is learned in silence',
+      'How long a new database learns: alerts are stored, but not delivered. It has no effect on a database that was created without learning.',
+    whenUnset: 'alerts are delivered from the start',
     example: '7d',
   }),
   trust_package_managers: z
     .boolean()
     .default(true)
-    .describe('Whether verified package front ends (apt, PackageKit and so on) count as seen from the start.'),
+    .describe('Whether verified package front ends (apt, PackageKit and others) are known terms from the start.'),
   container_alerts: z
     .boolean()
     .default(false)
-    .describe('Whether package operations inside containers raise alerts; they are recorded either way.'),
+    .describe('Whether package operations inside containers raise alerts; their events are stored in both cases.'),
   directories: z
     .object({
       state: path.optional().meta({
         description:
-          'Where the database is kept: a directory that only root may write to. As a service the agent may write only in its own directories: for another one make it, and name it in `ReadWritePaths=` in a drop-in of the unit.',
+          'Directory of the database; only root may write to it. The service can write only to its own directories: create another one first, and name it in `ReadWritePaths=` in a drop-in of the unit.',
         whenUnset: '$STATE_DIRECTORY, which systemd sets, else /var/lib/stepparent',
         example: '/var/lib/stepparent',
       }),
       logs: path.optional().meta({
         description:
-          "Where alerts.ndjson is written. For another directory see `directories.state`; it has to be named in logrotate's file as well.",
+          "Directory of alerts.ndjson. For another directory see `directories.state`, and name it in logrotate's file as well.",
         whenUnset: '$LOGS_DIRECTORY, which systemd sets, else /var/log/stepparent',
         example: '/var/log/stepparent',
       }),
       runtime: path.optional().meta({
-        description: 'Where the control socket is, through which `stepparent status` asks the agent.',
+        description: 'Directory of the control socket, through which `stepparent status` queries the agent.',
         whenUnset: '$RUNTIME_DIRECTORY, which systemd sets, else /run/stepparent',
         example: '/run/stepparent',
       }),
@@ -90,8 +90,8 @@ export const configurationSchema = z.object({
         .min(1)
         .optional()
         .meta({
-          description: 'Directories that rules are read from; each must exist.',
-          whenUnset: 'the rules that come with stepparent, and /etc/stepparent/rules.d where there is one',
+          description: 'Directories of rules; each must exist.',
+          whenUnset: 'the rules of the package, and /etc/stepparent/rules.d if it exists',
           example: ['/usr/lib/stepparent/detectors/rules', '/etc/stepparent/rules.d'],
         }),
       package_databases: z
@@ -99,36 +99,37 @@ export const configurationSchema = z.object({
         .min(1)
         .optional()
         .meta({
-          description:
-            "Directories of package databases whose files are watched. rpm's scriptlets are watched either way.",
+          description: "Directories of package databases to watch. rpm's scriptlets are watched in any case.",
           whenUnset:
-            '/var/lib/dpkg/info, /var/lib/dpkg, the directory that the macros of `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
+            '/var/lib/dpkg/info, /var/lib/dpkg, the directory that the macros in `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
           example: ['/var/lib/dpkg/info', '/var/lib/dpkg', '/var/lib/rpm'],
         }),
       hunts: z
         .array(path)
         .default(defaultHuntDirectories)
-        .describe('Directories that hunts are read from; one that does not exist has none.'),
+        .describe('Directories of hunts; a missing directory is ignored.'),
     })
-    .describe('Where the agent keeps and reads its files.'),
+    .describe('Directories of the agent.'),
   sensor: z
     .object({
       mode: z
         .enum(['auto', 'tracefs', 'procfs'])
         .default('auto')
-        .describe('How executions are seen: by the kernel tracing them, by reading /proc, or the best that works.'),
+        .describe(
+          'How the agent observes executions: kernel tracing (`tracefs`), polling /proc (`procfs`), or tracing with polling as the fallback (`auto`).',
+        ),
       capture_all_args: z
         .enum(['auto', 'off'])
         .default('auto')
-        .describe('Whether the arguments of every execution are taken from the kernel where it can give them.'),
+        .describe('Whether the kernel reports the arguments of every execution, if it can.'),
       buffer_total_mib: wholeNumber(1, 256)
         .default(16)
-        .describe('Memory for the kernel trace buffers of all CPUs together, in MiB.'),
+        .describe('Total size of the kernel trace buffers of all CPUs, in MiB.'),
       poll_interval_ms: wholeNumber(20, 10_000)
         .default(100)
-        .describe('How often /proc is read when it is the sensor, in milliseconds.'),
+        .describe('Interval at which the agent polls /proc if that is the sensor, in milliseconds.'),
     })
-    .describe('How the agent sees executions.'),
+    .describe('How the agent observes executions.'),
   events: z
     .object({
       store: z
@@ -140,28 +141,28 @@ export const configurationSchema = z.object({
             '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
         )
         .describe(
-          'Which starts of programs are stored whether or not a rule matched them. Changes in package databases always are.',
+          'Query that selects the executions to store even if no rule matches. Changes in package databases are always stored.',
         ),
     })
-    .describe('What is stored.'),
+    .describe('Which events are stored.'),
   retention: z
     .object({
-      event_days: wholeNumber(1, 3650).default(14).describe('How long stored events are kept, in days.'),
+      event_days: wholeNumber(1, 3650).default(14).describe('How long events are stored, in days.'),
       max_mib: wholeNumber(10, 100_000)
         .default(200)
         .describe(
-          'How large the database may grow, in MiB, before the oldest events go, those of others than root first.',
+          'Maximum size of the database, in MiB. Beyond it, the agent deletes the oldest events, those of users other than root first.',
         ),
     })
-    .describe('How much is kept, and for how long.'),
+    .describe('How much is stored, and for how long.'),
   hunts: z
     .object({
-      interval: huntInterval.describe('How often the agent runs the hunts and reports rows that are new.'),
+      interval: huntInterval.describe('How often the agent runs the hunts and reports new rows.'),
     })
-    .describe('Questions that are asked of what is stored, and of the host.'),
+    .describe('Scheduled queries over stored events and the host.'),
   alerts: z
     .object({
-      journald: z.boolean().default(true).describe('Whether alerts go to the journal.'),
+      journald: z.boolean().default(true).describe('Whether alerts are delivered to the journal.'),
       ndjson: z.boolean().default(true).describe('Whether alerts are appended to alerts.ndjson.'),
     })
     .describe('Where alerts go.'),
@@ -170,27 +171,27 @@ export const configurationSchema = z.object({
       level: z
         .enum(['error', 'warn', 'info', 'debug'])
         .default('info')
-        .describe('How much the agent says of itself. Alerts do not pass through it.'),
+        .describe('Level of the log. Alerts are not log entries and are delivered at any level.'),
     })
-    .describe('What the agent says of itself.'),
+    .describe('The log of the agent about itself.'),
 });
 
 /** The settings of one agent, complete with defaults, under the names of the configuration file. `learning` is in milliseconds. */
 export type Configuration = z.output<typeof configurationSchema>;
 
-/** A row of the table, for whatever shows or documents it. */
+/** A key of the configuration, for commands and documentation. */
 export interface ConfigurationKey {
   /** `sensor.mode` */
   name: string;
   /** `sensor`; empty at the top level. */
   table: string;
   description: string;
-  /** In words. */
+  /** The allowed values, in words. */
   allowed: string;
-  /** As it would be written. Undefined: there is none, and `whenUnset` says what holds. */
+  /** The default as it is written in a file. Undefined if there is none; `whenUnset` then describes the behaviour. */
   default: unknown;
   whenUnset: string | undefined;
-  /** The default, else a value that could be. */
+  /** The default, else a possible value. */
   example: unknown;
 }
 
@@ -198,13 +199,14 @@ const jsonSchema = z.toJSONSchema(configurationSchema, { io: 'input' });
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 const propertiesOf = (schema: JsonSchema) => Object.entries(schema.properties ?? {}) as [string, JsonSchema][];
 
-/** Tables of the file with what each is about, in the order of `configurationKeys`. */
+/** The description of each table, by name, in the order of `configurationKeys`. */
 export const configurationTables: ReadonlyMap<string, string> = new Map(
   propertiesOf(jsonSchema).flatMap(([name, schema]) =>
     schema.properties ? [[name, String(schema.description)] as const] : [],
   ),
 );
 
+/** All keys: those of the top level and of each table, in the order of the schema. */
 export const configurationKeys: readonly ConfigurationKey[] = propertiesOf(jsonSchema).flatMap(([name, schema]) =>
   schema.properties
     ? propertiesOf(schema).map(([key, inner]) => keyOf(`${name}.${key}`, name, inner))
@@ -235,10 +237,10 @@ function allowedIn({ type, enum: values, minimum, maximum, minItems = 0, items, 
   return String(allowed);
 }
 
-/** A table as a configuration file gives it. */
+/** A table of a configuration file. */
 export type ConfigurationTable = Readonly<Record<string, unknown>>;
 
-/** Lays checked tables over each other, later ones on top, and fills in the defaults. Tables merge; values and lists replace. */
+/** Merges checked tables, and fills in the defaults. Nested tables merge; a later value or list replaces an earlier one. */
 export function completeConfiguration(tables: readonly ConfigurationTable[]): Configuration {
   const empty: ConfigurationTable = {
     directories: {},
@@ -261,6 +263,6 @@ function mergeTables(below: ConfigurationTable, above: ConfigurationTable): Conf
   return merged;
 }
 
-/** Not a list and not a date. */
+/** Whether the value is a table: not a list and not a date. */
 export const isTable = (value: unknown): value is ConfigurationTable =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);

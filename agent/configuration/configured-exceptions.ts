@@ -12,11 +12,11 @@ import { parseTime } from './duration.ts';
 import { unknownField } from './rule-warnings.ts';
 import { patternFault, termFault } from './term-fault.ts';
 
-/** An exception and where it is written; `line` counts from 1. */
+/** An exception and its position; `line` counts from 1. */
 export interface ConfiguredException extends Exception {
   file: string;
   line: number;
-  /** Where its keys are written. */
+  /** The lines of its keys. */
   keyLines: { rule: number; expires: number; when: { field: number; values: number }[] };
 }
 
@@ -27,7 +27,7 @@ const isRuleId = (value: unknown): boolean =>
   typeof value === 'string' && value.length <= 160 && /^(?:hunt:)?[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value);
 const ruleIds = z.custom<string | string[]>(
   (value) => (Array.isArray(value) ? value.length > 0 && value.every(isRuleId) : isRuleId(value)),
-  'the id of a rule, "hunt:" with the name of a hunt, or a list of these; nothing stands for all rules',
+  'the id of a rule, "hunt:" and the name of a hunt, or a list of these; there is no value for all rules',
 );
 const sentence = (max: number) =>
   z
@@ -35,10 +35,10 @@ const sentence = (max: number) =>
     .max(max)
     .regex(/^(?=[^\0-\x1f\x7f]*$).*\S/, 'a text of one line that is not empty');
 
-/** What an alert adds to an event: it is not there yet when exceptions are asked. */
+/** The fields that an alert adds to an event: they are missing when exceptions are evaluated. */
 const alertOnly = /^(?:message|tags|rule\..*|threat\..*|event\.(?:kind|severity|risk_score)|stepparent\.alert\..*)$/;
 
-/** Why a field's name cannot stand in a condition; undefined: it can. */
+/** What a field in a condition must be, if `field` is not allowed there; undefined if it is allowed. */
 export function fieldNameFault(field: string): string | undefined {
   if (field.length > 256 || !/^@?[A-Za-z_][\w-]*(?:\.[\w-]+)*$/.test(field)) {
     return 'a field\'s whole name, such as "process.parent.executable"';
@@ -69,7 +69,7 @@ const expiry = z.unknown().superRefine((value, context) => {
   context.addIssue('a date or time such as 2027-01-31 or 2027-01-31T12:00:00Z, or "never"');
 });
 
-/** Milliseconds since 1970, undefined for never, NaN for what is neither. TOML has dates of its own; in quotes they will do too. */
+/** Milliseconds since 1970; undefined for "never"; NaN for an invalid value. Accepts TOML dates and dates in quotes. */
 function expiryMs(value: unknown): number | undefined {
   if (value === 'never') return undefined;
   const text = value instanceof Date ? value.toISOString() : value;
@@ -89,7 +89,7 @@ export const exceptionsSchema = z.array(
 
 const fileSchema = z.looseObject({ exceptions: exceptionsSchema.optional() });
 
-/** The exceptions that a file holds. Throws ConfigurationError. */
+/** The exceptions in the text of a file. Throws ConfigurationError. */
 export function parseExceptions(text: string, file: string): ConfiguredException[] {
   try {
     const { exceptions = [] } = parseToml(file, text, fileSchema);
@@ -123,7 +123,7 @@ export function parseExceptions(text: string, file: string): ConfiguredException
 const lineOf = (text: string, path: readonly PropertyKey[]): number =>
   text.slice(0, locateKey(text, path).start).split('\n').length;
 
-/** What the host has: ids of rules, hunts as `hunt:NAME`, and the fields that rules name. */
+/** The names that exceptions can refer to: ids of rules, hunts as `hunt:NAME`, and the fields that rules read. */
 export interface KnownNames {
   rules: readonly string[];
   fields: readonly string[];
@@ -135,9 +135,8 @@ export const knownNames = (rules: readonly Pick<Rule, 'id' | 'fields'>[], hunts:
 });
 
 /**
- * What is legal in an exception and likely a mistake, one line each with file and line: it has expired, ends in more than a
- * year, stands there twice, or names an unknown rule or field. None of it is an error: a clock that is wrong or
- * a rule that is gone must not keep the agent from starting.
+ * Likely mistakes in exceptions, one line each with file and line: an exception has expired, ends in more than a year, is a duplicate, or
+ * names an unknown rule or field. These are warnings: a wrong clock or a removed rule must not keep the agent from starting.
  */
 function exceptionWarnings(exceptions: readonly ConfiguredException[], known: KnownNames, nowMs: number): string[] {
   const seen = new Map<string, ConfiguredException>();
@@ -146,13 +145,11 @@ function exceptionWarnings(exceptions: readonly ConfiguredException[], known: Kn
     const earlier = seen.get(id);
     if (earlier === undefined) seen.set(id, exception);
     const isLong = expiresMs !== undefined && expiresMs > nowMs + longMs;
-    const expired = `the exception expired ${localTime(expiresMs ?? 0)} and hides nothing`;
+    const expired = `the exception expired ${localTime(expiresMs ?? 0)} and suppresses nothing`;
     const warnings: (readonly [line: number, warning: string])[] = [
       ...(isInForce(exception, nowMs) ? [] : [[keyLines.expires, expired] as const]),
       ...(isLong ? [[keyLines.expires, '`expires` is more than a year ahead'] as const] : []),
-      ...(earlier === undefined
-        ? []
-        : [[line, `the same exception stands in ${earlier.file}:${earlier.line}`] as const]),
+      ...(earlier === undefined ? [] : [[line, `the same exception is in ${earlier.file}:${earlier.line}`] as const]),
       ...rules
         .filter((rule) => !known.rules.includes(rule))
         .map(
@@ -173,13 +170,13 @@ function exceptionWarnings(exceptions: readonly ConfiguredException[], known: Kn
   });
 }
 
-/** `is` with a value that no event can have. */
+/** Warnings about `is` and `is_not` with values that no event can have. */
 function wholeValueWarnings({ field, operator, values }: Condition): string[] {
   if (operator !== 'is' && operator !== 'is_not') return [];
   return values.flatMap((value) => {
     const fault = termFault(field, value);
     if (fault === undefined) return [];
-    const advice = fault === patternFault ? '; the operator "matches" takes one' : '';
+    const advice = fault === patternFault ? '; the operator "matches" accepts patterns' : '';
     return [`\`values\`: ${field} "${value}" ${fault}${advice}`];
   });
 }
@@ -192,7 +189,7 @@ export interface ExceptionsReport {
   warnings: string[];
 }
 
-/** Counts them, and says what is odd about them now. */
+/** The counts of the exceptions, and the warnings about them at `nowMs`. */
 export const exceptionsReport = (
   exceptions: readonly ConfiguredException[],
   known: KnownNames,

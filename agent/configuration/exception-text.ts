@@ -1,4 +1,4 @@
-// Formats an exception as a sentence, and as text for a configuration file.
+// Formats an exception as text for a terminal, and as TOML for a configuration file.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Condition, Exception, Operator } from '../../detectors/exceptions.ts';
@@ -23,10 +23,11 @@ export function conditionText({ field, operator, values }: Condition): string {
   return `${escapeText(field, wordChars)} ${values.length > 1 ? several : one} ${shown}`.trimEnd();
 }
 
+/** The expiry in local time, or "never". */
 export const expiryText = ({ expiresMs }: Pick<Exception, 'expiresMs'>): string =>
   expiresMs === undefined ? 'never' : localTime(expiresMs);
 
-/** The text of a file with this one exception. `expires` is a TOML date or time, or "never". */
+/** The text of a configuration file with one exception. `expires` is a TOML date or time, or "never". */
 export function exceptionToml(
   { rules, when, reason, owner }: Pick<Exception, 'rules' | 'when' | 'reason' | 'owner'>,
   { expires, comment }: { expires: string; comment: string },

@@ -1,11 +1,11 @@
-// Warnings about exceptions: fields and rules that do not exist, expiry dates that are near.
+// Warnings about exceptions: unknown fields and rules, and expiry dates in the past or the far future.
 
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import { type ConfiguredException, exceptionsReport, knownNames } from './configured-exceptions.ts';
 import type { ReadConfiguration } from './read-configuration.ts';
 
-/** One line for each, compared with the rules and hunts that the agent loads. */
+/** The warnings, one line each. Reads the rules and hunts that the agent loads. */
 export function exceptionWarnings(
   { configuration }: ReadConfiguration,
   exceptions: readonly ConfiguredException[],

@@ -1,4 +1,4 @@
-// Makes an exception of a stored alert: its conditions, its end, and the text of the drop-in file that will have it.
+// Makes an exception from a stored alert: its conditions, its expiry, and the text of its drop-in file.
 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { NoException } from './no-exception.ts';
 import { dropInDirectory, type ReadConfiguration } from './read-configuration.ts';
 
 export interface ExceptionRequest {
-  /** The file of the configuration, if not the default one. */
+  /** The configuration file. Default: /etc/stepparent/config.toml. */
   config?: string | undefined;
   /** Fields that must have the alert's value, in addition to its terms. */
   fields: readonly string[];
@@ -31,7 +31,7 @@ export interface ExceptionRequest {
 }
 
 export interface MadeException extends Exception {
-  /** Where drop-in files are. */
+  /** The directory of drop-in files. */
   directory: string;
   /** The path of the file. */
   file: string;
@@ -40,7 +40,7 @@ export interface MadeException extends Exception {
 
 const chars = 300;
 const yearMs = 366 * 86_400_000;
-/** They name one process or event, which does not come again. */
+/** Fields that identify one process or event; no later event has the same value. */
 const transientFields = /(?:^|\.)(?:entity_id|pid|start)$|^@timestamp$|^event\.(?:id|created)$/;
 
 /** The exception, and the file that it goes into. Throws NoException. */
@@ -56,25 +56,25 @@ export function makeException(
   const id = exceptionId(rules, when);
   const earlier = read.exceptions.find((exception) => exception.id === id);
   if (earlier !== undefined) {
-    throw new NoException(`this exception is there already: ${escapeText(`${earlier.file}:${earlier.line}`, chars)}`);
+    throw new NoException(`this exception already exists: ${escapeText(`${earlier.file}:${earlier.line}`, chars)}`);
   }
   const directory = dropInDirectory(request.config);
   const file = join(directory, fileName(request.file, id));
-  const reason = request.reason ?? `no reason given; made from alert ${alert.id}`;
+  const reason = request.reason ?? `no reason given; created from alert ${alert.id}`;
   const owner = request.owner ?? process.env.SUDO_USER ?? userInfo().username;
   const exception = { id, rules, when, reason, owner, expiresMs };
-  const comment = `Made by \`stepparent exception add\` from alert ${alert.id} on ${localTime(nowMs).slice(0, 10)}.`;
+  const comment = `Created by \`stepparent exception add\` from alert ${alert.id} on ${localTime(nowMs).slice(0, 10)}.`;
   const text = exceptionToml(exception, { expires, comment });
   requireSame(text, file, id);
   return { ...exception, directory, file, text };
 }
 
-/** Fields of a rule's terms; of a hunt's, the columns that make a row the same row. Empty when it is not loaded any more. */
+/** The fields of the rule's terms, or the identity columns of the hunt. Empty if the rule or hunt is no longer loaded. */
 function termFieldsOf({ ruleId }: AlertRecord, { configuration }: ReadConfiguration): readonly string[] {
   const rule = readRules(configuration.directories.rules).rules.find(({ id }) => id === ruleId);
   if (rule !== undefined) return rule.termFields;
   const hunt = readHunts(configuration.directories.hunts).hunts.find(({ id }) => huntRuleId(id) === ruleId);
-  // A finding has the columns with names of ECS under these, the others in the row alone.
+  // In a finding, a column with an ECS name is the field of that name; the others are below `stepparent.hunt.row`.
   const fieldOf = (column: string) => (column.includes('.') ? column : `stepparent.hunt.row.${column}`);
   return hunt?.identity.map(fieldOf) ?? [];
 }
@@ -89,27 +89,29 @@ function conditionsOf(
   if (fields.length === 0) {
     throw new NoException(
       termFields.length === 0
-        ? `the rule ${escapeText(alert.ruleId, chars)} has no terms here: say with --field what must be the same`
-        : `${termFields.join(', ')} is another in each process: say with --field what must be the same`,
+        ? `no term fields are known for the rule ${escapeText(alert.ruleId, chars)}; name the fields to compare with --field`
+        : `${termFields.join(', ')} differs in each process; name the fields to compare with --field`,
     );
   }
   return fields.flatMap((field) => conditionsOn(field, alert));
 }
 
-/** A condition for each value: who lists several, like process.args, must have them all. */
+/** One condition for each value: an event must have all values of a list such as process.args. */
 function conditionsOn(field: string, { document }: AlertRecord): Condition[] {
   const fault = fieldNameFault(field);
   if (fault !== undefined) throw new NoException(`--field ${escapeText(field, chars)} must be ${fault}`);
   const values = [readPath(document, field) ?? []].flat().map(String);
   if (values.length === 0) {
-    throw new NoException(`the alert has no ${escapeText(field, chars)}: what was not observed cannot be compared`);
+    throw new NoException(
+      `the alert has no ${escapeText(field, chars)}: a field that was not observed cannot be compared`,
+    );
   }
   if (values.length > 64)
     throw new NoException(`${escapeText(field, chars)} has more than 64 values: choose another field`);
   return [...new Set(values)].map((value) => ({ field, operator: 'is', values: [value] }));
 }
 
-/** `expires` as TOML has it. A date stays one, to be read in the file as it was given. */
+/** `expires` in TOML. A date stays a date, so that the file shows it as it was given. */
 function expiryOf(text: string, nowMs: number): { expires: string; expiresMs: number | undefined } {
   if (text === 'never') return { expires: text, expiresMs: undefined };
   const spanMs = parseDuration(text);
@@ -129,7 +131,7 @@ function fileName(requested: string | undefined, id: string): string {
   return name.endsWith('.toml') ? name : `${name}.toml`;
 }
 
-/** What the agent will read must be what was shown. */
+/** Requires that the text of the file gives the exception that was shown. */
 function requireSame(text: string, file: string, id: string): void {
   try {
     if (parseExceptions(text, file)[0]?.id === id) return;
@@ -137,5 +139,5 @@ function requireSame(text: string, file: string, id: string): void {
     if (!(error instanceof ConfigurationError)) throw error;
     throw new NoException(`this cannot be written as an exception: ${error.message}`);
   }
-  throw new NoException('this cannot be written as an exception: a value is no text that TOML can hold');
+  throw new NoException('this cannot be written as an exception: TOML cannot represent a value');
 }

@@ -1,6 +1,6 @@
-// The error of an exception that cannot be made or written.
+// The error if an exception cannot be created or written.
 
-/** `message` says why, escaped; all but the first line begins with two spaces. */
+/** `message` is the reason, escaped. Lines after the first begin with two spaces. */
 export class NoException extends Error {
   override name = 'NoException';
 }

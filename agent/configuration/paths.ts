@@ -12,7 +12,7 @@ export interface Paths {
   controlSocket: string;
 }
 
-/** The part of the configuration that places things. */
+/** The part of the configuration that sets directories. */
 export interface PathOptions {
   directories: {
     state?: string | undefined;
@@ -22,8 +22,8 @@ export interface PathOptions {
 }
 
 /**
- * Resolves every path of the agent. Configuration goes before `$STATE_DIRECTORY`, `$LOGS_DIRECTORY` and
- * `$RUNTIME_DIRECTORY` (systemd.exec(5): may be a list with colons, the first is ours), and these before /var and /run.
+ * Resolves every path of the agent. The configuration takes precedence over `$STATE_DIRECTORY`, `$LOGS_DIRECTORY` and
+ * `$RUNTIME_DIRECTORY` (systemd.exec(5); the first entry of a list with colons), and these over the defaults in /var and /run.
  */
 export function resolvePaths(
   { directories }: PathOptions,

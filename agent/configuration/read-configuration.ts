@@ -1,4 +1,4 @@
-// Reads the configuration files of a host and makes one configuration of them.
+// Reads the configuration files of a host and merges them into one configuration.
 
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,32 +15,32 @@ import { storeQueryWarnings } from './rule-warnings.ts';
 const defaultFile = '/etc/stepparent/config.toml';
 const localRules = '/etc/stepparent/rules.d';
 
-/** The configuration, with where it came from. `directories.rules` is always set. */
+/** The configuration with its files and the origin of its values. `directories.rules` is always set. */
 export interface ReadConfiguration {
   configuration: Configuration & { directories: { rules: string[] } };
-  /** The files that were read, in the order they were laid over the defaults. */
+  /** The files that were read; later files override earlier ones. */
   files: string[];
-  /** Those of all files, one after the other, expired ones too. */
+  /** The exceptions of all files in this order, including expired ones. */
   exceptions: ConfiguredException[];
-  /** One line each, with file and line: what is no error and likely a mistake. Not escaped. */
+  /** Likely mistakes that are not errors, one line each with file and line. Not escaped. */
   warnings: string[];
-  /** The keys that files set, by name (`sensor.mode`). */
+  /** The keys that are set in files, by name (`sensor.mode`). */
   settings: ReadonlyMap<string, Setting>;
 }
 
-/** A value as it is written, and where: of several files the last. `line` counts from 1. */
+/** A value as written, and its position; the last file that sets the key counts. `line` counts from 1. */
 interface Setting {
   value: unknown;
   file: string;
   line: number;
 }
 
-/** Where drop-in files lie that go with a configuration file. */
+/** The directory of the drop-in files of a configuration file. */
 export const dropInDirectory = (file: string = defaultFile): string => join(dirname(file), 'conf.d');
 
 /**
- * Reads `file` (else /etc/stepparent/config.toml, which may be absent) and then, in the order of their names, the
- * `conf.d/*.toml` beside it. Throws ConfigurationError, or the system's error when a file may not be read (EACCES).
+ * Reads `file` (default: /etc/stepparent/config.toml, which may be absent) and then the `conf.d/*.toml` in its directory, in the
+ * order of their names. Throws ConfigurationError, or the system's error if a file may not be read (EACCES).
  */
 export function readConfiguration(file?: string): ReadConfiguration {
   const { rejected, ...read } = checkConfiguration(file);
@@ -50,13 +50,13 @@ export function readConfiguration(file?: string): ReadConfiguration {
   throw first;
 }
 
-/** The same, with all that is rejected. A file in which something is rejected counts as empty. */
+/** As `readConfiguration`, but returns the errors in `rejected`. A file with an error counts as empty. */
 export function checkConfiguration(file?: string): ReadConfiguration & { rejected: ConfigurationError[] } {
   const first = file ?? defaultFile;
   return checkFiles([first, ...dropIns(dropInDirectory(first))], file);
 }
 
-/** The same of one file by itself, without `conf.d`. */
+/** As `checkConfiguration` for one file, without `conf.d`. */
 export const checkConfigurationFile = (file: string): ReturnType<typeof checkConfiguration> => checkFiles([file], file);
 
 function checkFiles(files: readonly string[], required: string | undefined): ReturnType<typeof checkConfiguration> {
@@ -102,7 +102,7 @@ function settingsOf({ file, text, table }: Pick<ConfigurationFile, 'table'> & { 
   });
 }
 
-/** What is odd about the query `events.store`. */
+/** Warnings about the query `events.store`. */
 function storeWarnings({ file, text, table }: Pick<ConfigurationFile, 'table'> & { file: string; text: string }) {
   const query = isTable(table.events) ? table.events.store : undefined;
   if (typeof query !== 'string') return [];
@@ -121,7 +121,7 @@ function ownRules(): string[] {
   return existsSync(localRules) ? [shipped, localRules] : [shipped];
 }
 
-/** The exceptions of one file by itself. Throws ConfigurationError, also where there is none. */
+/** The exceptions of one file. Throws ConfigurationError, also if the file does not exist. */
 export function readExceptions(file: string): ConfiguredException[] {
   const text = readText(file);
   if (text === undefined) throw new ConfigurationError(file, 'no such file');
@@ -130,7 +130,7 @@ export function readExceptions(file: string): ConfiguredException[] {
   return parseExceptions(text, file);
 }
 
-/** Undefined: there is none. */
+/** The text of the file; undefined if it does not exist. */
 function readText(file: string): string | undefined {
   try {
     return readSource(file);
@@ -140,7 +140,7 @@ function readText(file: string): string | undefined {
     if (['', 'EACCES', 'EPERM'].includes(code)) throw error;
     if (code !== 'ENOENT') throw new ConfigurationError(file, `cannot be read (${code})`);
     if (lstatSync(file, { throwIfNoEntry: false }))
-      throw new ConfigurationError(file, 'a link to a file that is not there');
+      throw new ConfigurationError(file, 'a link to a file that does not exist');
     return undefined;
   }
 }

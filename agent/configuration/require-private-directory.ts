@@ -9,9 +9,9 @@ export function requirePrivateDirectory(directory: string, key: string): void {
   if (stat === undefined) return;
   const isOwn = stat.uid === 0 || stat.uid === process.geteuid?.();
   if (isOwn && (stat.mode & 0o022) === 0) return;
-  const fault = isOwn ? 'others than its owner may write there' : `it belongs to user ${stat.uid}`;
+  const fault = isOwn ? 'users other than its owner may write to it' : `it belongs to user ${stat.uid}`;
   throw new ConfigurationError(
     directory,
-    `\`${key}\` must be root's alone, and ${fault}; fix its owner and mode, or choose another directory`,
+    `\`${key}\` must be writable only for root, but ${fault}; correct its owner and mode, or choose another directory`,
   );
 }

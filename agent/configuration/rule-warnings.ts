@@ -18,10 +18,10 @@ import { readSource } from '../../detectors/rules/read-source.ts';
 import { isReasonWord, type RejectedRule, type Rule } from '../../detectors/rules/rule.ts';
 import { locateInString, locateKey, nearest, TomlFileError } from '../../detectors/rules/toml-file.ts';
 
-/** A rule that is loaded all the same; positions count from 1. */
+/** A warning about a rule that is loaded; line and column count from 1. */
 export type RuleWarning = Omit<RejectedRule, 'id'>;
 
-/** In the order of the rules. */
+/** The warnings about the rules, in the order of the rules. */
 export const ruleWarnings = (rules: readonly Rule[]): RuleWarning[] =>
   rules.flatMap((rule) => {
     const notes = notesOn(rule);
@@ -48,7 +48,7 @@ function notesOn(rule: Rule): Note[] {
     if (isKnownField(field)) continue;
     const occurrences = occurrencesOf(rule, field);
     if (occurrences.length > 0 || !rule.termFields.includes(field)) {
-      // `?field` says that events may lack it: then only what is written nearly as another field is a mistake.
+      // `?field` marks a field that events may lack: only a spelling close to a known field is then a mistake.
       const isIntended = occurrences.length > 0 && occurrences.every(({ optional }) => optional) && !isSlip(field);
       if (!isIntended) add(queryKey, field, unknownField(field));
     } else add(termsKey, field, `${unknownField(field)}; each match will be an alert`);
@@ -81,10 +81,10 @@ function notesOn(rule: Rule): Note[] {
 
 const knownLists = (): IterableIterator<string> => readKnownTerms(shippedKnownTerms).keys();
 
-/** `event.kind` is on every event; exceptions cannot ask for it. */
+/** Whether events have the field. `event.kind` is on every event, although exceptions cannot use it. */
 const isKnownField = (field: string): boolean => isEventField(field) || classFields.has(field);
 
-/** One or two letters away from a field that there is. */
+/** Whether the name differs from a known field by one or two letters. */
 const isSlip = (field: string): boolean => eventFields.some((each) => distance(field, each) <= 2);
 
 const isAbsent = (known: EventClass['known'], field: string): boolean => {
@@ -101,9 +101,9 @@ export function unknownField(field: string, candidates: readonly string[] = even
   return `no event is known to have "${field}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
 
-/** Of a query that is false for every class of events. */
+/** Explains why a query is false for every class of events. */
 function explainNoMatch({ matches }: Rule): { field: string | undefined; message: string } {
-  // First whether there are events of that kind at all, then what they lack.
+  // First check whether events of that kind exist, then which fields they lack.
   const byClass = eventClasses.map(({ known, ...names }) => ({
     names,
     kind: outcomeOf(matches, (field) => (classFields.has(field) ? known(field) : undefined)),
@@ -119,7 +119,7 @@ function explainNoMatch({ matches }: Rule): { field: string | undefined; message
       message: `the query can never match: no event of ${listed(ofKind)} has ${fields.map((one) => `"${one}"`).join(' or ')}`,
     };
   }
-  // What the classes lack that come nearest.
+  // The fields of the classes that come closest to a match.
   const fewest = Math.min(...byClass.map(({ kind }) => kind.fields.size));
   const fields = new Set(byClass.flatMap(({ kind }) => (kind.fields.size === fewest ? [...kind.fields] : [])));
   const [field] = fields;
@@ -157,7 +157,7 @@ function locateNotes(rule: Rule, notes: readonly Note[]): RuleWarning[] {
   });
 }
 
-/** The text of a file that was loaded; '' where it has gone since. */
+/** The text of a file that was loaded; '' if it has been removed since. */
 export function sourceOf(file: string): string {
   try {
     return readSource(file);
@@ -174,7 +174,7 @@ interface FieldOccurrence {
   optional: boolean;
 }
 
-/** Where the query names the field; comments and values are no such places. EQL's category stands for `event.category`. */
+/** The positions of the field in the query, outside comments and values. EQL's category counts as `event.category`. */
 function occurrencesOf({ language, query }: Rule, field: string): FieldOccurrence[] {
   if (language === 'kuery') {
     const tokens = tokenizeKql(query);
@@ -193,11 +193,11 @@ function occurrencesOf({ language, query }: Rule, field: string): FieldOccurrenc
   return [{ start: category.start, end: category.end, optional: false }];
 }
 
-/** What is odd about the query `events.store`, which execs alone are asked by. */
+/** Warnings about the query `events.store`, which is applied only to execs. */
 export function storeQueryWarnings(query: string): string[] {
   const { matches, fields } = compileKql(query);
   const unknown = [...fields].filter((field) => !isKnownField(field)).map((field) => unknownField(field));
   const execs = eventClasses.filter(({ action }) => action === 'exec');
   if (execs.some(({ known }) => outcomeOf(matches, known).result !== 'false')) return unknown;
-  return [...unknown, 'no start of a program can match it'];
+  return [...unknown, 'no execution can match the query'];
 }

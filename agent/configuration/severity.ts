@@ -1,4 +1,4 @@
-// An alert's severity by name, and as the priority that syslog(3) and journald know.
+// An alert's severity by name, and as a priority of syslog(3) and journald.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { severityNumbers } from '../../detectors/alert.ts';
@@ -7,7 +7,7 @@ import type { Severity } from '../../detectors/rules/rule.ts';
 /** syslog(3): notice, warning, error, critical. */
 export const severityPriority: Readonly<Record<Severity, number>> = { low: 5, medium: 4, high: 3, critical: 2 };
 
-/** For a terminal: see util.styleText. */
+/** The colour of each severity on a terminal, for util.styleText. */
 export const severityColours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red' | 'magenta'>> = {
   low: 'gray',
   medium: 'yellow',
@@ -15,7 +15,7 @@ export const severityColours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red
   critical: 'magenta',
 };
 
-/** The name that `event.severity` stands for; of an unknown number, the next higher name. */
+/** The name of `event.severity`; for an unknown number, the next higher name. */
 export function severityOf(document: StepparentEvent): Severity {
   const number = document.event.severity ?? 0;
   return (['low', 'medium', 'high'] as const).find((name) => number <= severityNumbers[name]) ?? 'critical';

@@ -1,4 +1,4 @@
-// The configuration in force as text: every key with its value and its origin, then the exceptions.
+// Formats the configuration in force: every key with its value and origin, then the exceptions.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import { type ConfigurationKey, configurationKeys, configurationTables } from './configuration.ts';
@@ -10,7 +10,7 @@ import { tomlValue } from './toml-value.ts';
 
 const lineChars = 1000;
 
-/** A key with what holds. Without `value` it is not set, and `whenUnset` of the table says what that means. */
+/** A key with the value in force. Without `value` the key is not set, and its `whenUnset` describes the behaviour. */
 interface ShownKey extends ConfigurationKey {
   value: unknown;
   origin: string;
@@ -20,7 +20,7 @@ interface ShownKey extends ConfigurationKey {
 const shownKeys = (read: ReadConfiguration, environment: NodeJS.ProcessEnv): ShownKey[] =>
   configurationKeys.map((key) => shownKey(key, read, environment));
 
-/** What the environment gives (systemd.exec(5)) and what depends on the host counts as the default does: no file sets it. */
+/** A value from the environment (systemd.exec(5)) has the variable as its origin; one that depends on the host counts as the default. */
 function shownKey(
   key: ConfigurationKey,
   { settings, configuration }: ReadConfiguration,
@@ -41,7 +41,7 @@ function shownKey(
   return { ...key, value, origin: 'default' };
 }
 
-/** TOML that can be read again; where each value comes from is a comment. */
+/** The configuration as valid TOML, with the origin of each value as a comment. */
 export function configurationToml(read: ReadConfiguration, environment: NodeJS.ProcessEnv): string {
   const { files, exceptions } = read;
   const keys = shownKeys(read, environment);
@@ -71,7 +71,7 @@ const labels = (exception: ConfiguredException) => ({
   comment: escapeText(`${exception.file}:${exception.line}`, lineChars),
 });
 
-/** One JSON document a line, each of a key or an exception. */
+/** One JSON document per line, for each key and each exception. */
 export function configurationJson(read: ReadConfiguration, environment: NodeJS.ProcessEnv): string {
   const documents = [
     ...shownKeys(read, environment).map(({ name, value, origin, setting }) =>

@@ -3,16 +3,16 @@
 import path from 'node:path';
 import { isOrigin, stableExecutable, stableOrigin, withoutStableStars } from '../../detectors/facts/initiator.ts';
 
-/** Fields and columns that hold text of any kind, stars and brackets too. */
+/** Fields and columns with text of any kind, which may contain stars and brackets. */
 const freeText = /(?:^|\.)(?:args|command_line|line|text|diff|message|reason|row)$/;
-/** Those that hold an absolute path. */
+/** Fields and columns with an absolute path. */
 const absolutePath = /\.(?:executable|path|directory|copy_of)$/;
 const pattern = /[*?]|\[[^\]/]+\]|\{[^{}/]*,[^{}/]*\}/;
 
-/** The fault for which an exception that matches patterns is the remedy. */
-export const patternFault = 'is a pattern, and values are compared whole here';
+/** The fault of a value that is a pattern; an exception with the operator `matches` is the remedy. */
+export const patternFault = 'is a pattern, but whole values are compared here';
 
-/** Why a field can never have this value, in one clause; undefined: it can. */
+/** Why the field can never have this value, as a clause that follows the value; undefined if it can. */
 export function termFault(field: string, value: string): string | undefined {
   if (value === '') return 'is empty';
   const shown = field === 'stepparent.initiator.executable' || field === 'stepparent.initiator.origin';
@@ -25,7 +25,7 @@ export function termFault(field: string, value: string): string | undefined {
     if (value === '/' && !field.endsWith('directory')) return 'is a directory';
   }
   if (field === 'stepparent.initiator.origin' && !isOrigin(value)) {
-    return 'is no origin, which is such as "ssh as alice", "cron" or "unit x.service"';
+    return 'is not an origin such as "ssh as alice", "cron" or "unit x.service"';
   }
   const stable =
     field === 'stepparent.initiator.executable'

@@ -1,8 +1,8 @@
-// A value as TOML writes it, with every character visible to the reader.
+// Formats a value as TOML, with every invisible character escaped.
 
 const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
 
-/** A text, number, truth or list of these, on one line and safe to show: TOML's escapes are JSON's, and `\\U` as well. */
+/** A string, number, boolean or list of these on one line, safe to show. TOML has the escapes of JSON, and `\U`. */
 export function tomlValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(tomlValue).join(', ')}]`;
   return JSON.stringify(value).replaceAll(hidden, (character) => {

@@ -1,4 +1,4 @@
-// The agent's own id: ECS agent.id, the same for as long as its state directory lives.
+// The agent's id (ECS agent.id), constant as long as its state directory exists.
 
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
@@ -7,17 +7,17 @@ import { isOwnFault } from '../../collectors/host/read-faults.ts';
 import { readTextFile } from '../../collectors/host/read-file.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 
-/** An id has 36. */
+/** A valid file has 37 bytes. */
 const maxBytes = 1024;
 
-/** Reads the id, or makes one (0600) where there is none. */
+/** Reads the id, or creates one (0600) if the file is missing or malformed. Throws if an existing file cannot be read. */
 export function readAgentId(stateDirectory: string): string {
   const file = path.join(stateDirectory, 'agent-id');
   try {
     const id = readTextFile(file, maxBytes).trim();
     if (/^[0-9a-f-]{36}$/.test(id)) return id;
   } catch (error) {
-    // One that is there and cannot be read is not to be overwritten.
+    // A file that exists and cannot be read must not be overwritten.
     if (isOwnFault(error)) throw error;
   }
   const id = randomUUID();

@@ -1,4 +1,4 @@
-// The status of the agent and of its store: the type of the JSON document, and its text form.
+// The status of the agent and of its store: the type of the JSON document, and its formatting as text.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
@@ -13,71 +13,74 @@ import { countLine, type Health } from './health.ts';
 import type { HuntStatus } from './hunt-schedule.ts';
 import type { SensorReport } from './open-sensor.ts';
 
-/** The store's facts; times are ISO 8601. */
+/** Facts about the store; times are ISO 8601. */
 export interface StoreFacts {
   path: string;
   schema_version: number;
-  /** The database with its write-ahead log. */
+  /** Size of the database and its write-ahead log. */
   size_bytes: number;
   events: number;
-  /** Absent when there is none. */
+  /** Absent if no event is stored. */
   oldest_event?: string;
   /** Number of known terms by origin. */
   terms: StoreStatus['terms'];
   alerts: StoreStatus['alerts'];
-  /** Deliveries still to make, by sink; a sink without any is missing. */
+  /** Pending deliveries by sink; a sink without pending deliveries is absent. */
   outbox: Record<string, { waiting: number; failing: number; oldest: string }>;
-  /** Absent when the database was made without learning mode. */
+  /** Absent if the database was created without learning mode. */
   learning?: { started: string; until: string; active: boolean };
 }
 
-/** What a running agent answers to `status`; times are ISO 8601. */
+/** The answer of a running agent to `status`; times are ISO 8601. */
 export interface AgentStatus {
   pid: number;
   version: string;
   started: string;
   state: 'learning' | 'running' | 'degraded';
-  /** What keeps it from detecting or delivering everything: the reasons in `health`. */
+  /** Why the agent cannot detect or deliver everything: the reasons in `health`. */
   degraded: string[];
   /** Every health check with its state. */
   health: Health[];
-  /** The configuration files in force, first to last. */
+  /** The configuration files in force, in the order in which they were read. */
   configuration: string[];
-  /** The time of the last reload. `rejected`: why it failed; the previous configuration is still in force. Absent before the first reload. */
+  /**
+   * The time of the last reload. `rejected`: why it failed; the previous configuration is still in force. Absent before the first
+   * reload.
+   */
   reloaded?: { last: string; rejected?: string };
-  /** What is odd about the configuration, with file and line. */
+  /** Warnings about the configuration and the rules, each with file and line. */
   warnings: string[];
-  /** Keys that are configured otherwise than the agent was started with. */
+  /** Keys whose configured value differs from the one that the agent was started with. */
   restart_needed: string[];
   sensor: SensorReport;
   /** The watch of package databases. */
   packages: PackageWatchReport;
-  /** Entries of the process table. */
+  /** Number of entries in the process table. */
   processes: number;
-  /** Processes that it had no room for. */
+  /** Number of processes that did not fit into the full process table. */
   processes_rejected: number;
   rules: { loaded: string[]; rejected: RejectedRule[] };
-  /** Hunts that the agent runs; none when `hunts.interval` is "off". */
+  /** `scheduled`: the hunts that the agent runs; empty if `hunts.interval` is "off". */
   hunts: { scheduled: HuntStatus[]; rejected: RejectedRule[] };
   exceptions: ExceptionsReport;
-  /** Whether verified package front ends count as seen from the start. */
+  /** Whether verified package front ends are known terms from the start. */
   trust_package_managers: boolean;
   store: StoreFacts;
   sinks: SinkStatus[];
-  /** Findings that the store has not taken yet, and those given up since there were too many. */
+  /** Findings that are not stored yet, and findings that were dropped because too many waited. */
   uncommitted: { waiting: number; dropped: number };
   faults: Fault[];
   rss_bytes: number;
   cpu_seconds: number;
 }
 
-/** What `status` shows when no agent runs. */
+/** The status if no agent runs. `store` is absent if the database cannot be read. */
 export interface StoppedStatus {
   state: 'stopped';
   store?: StoreFacts;
 }
 
-/** Reads the store's facts, under the names of the status document. Counts rows: for people, not for a hot path. */
+/** Reads the facts of the store. It counts rows, which is too slow for a hot path. */
 export function storeFacts(store: Pick<StoreReader, 'status' | 'learning'>, nowMs: number): StoreFacts {
   const { path, schemaVersion, sizeBytes, events, oldestEventMs, terms, alerts, outbox } = store.status();
   const learning = store.learning(nowMs);
@@ -107,7 +110,7 @@ export function storeFacts(store: Pick<StoreReader, 'status' | 'learning'>, nowM
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();
 
-/** The status as lines for a terminal, everything escaped, ending in a newline. */
+/** The status as lines for a terminal, escaped, ending in a newline. */
 export function formatStatus(status: AgentStatus | StoppedStatus): string {
   if (status.state === 'stopped') {
     return formatColumns('stepparent is not running', status.store ? storeLines(status.store, []) : []);
@@ -131,13 +134,13 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
           `${sensor.records} records, ${sensor.lost_events} lost`,
           ...countLine(sensor.malformed_pages, 'malformed pages'),
           ...countLine(sensor.undecodable_records, 'undecodable records'),
-          ...countLine(sensor.recovered_records, 'records taken over from before the start'),
+          ...countLine(sensor.recovered_records, 'records recovered from before the start'),
         ],
       ],
       ['packages', packageLines(status.packages)],
       [
         'processes',
-        [`${status.processes} known`, ...countLine(status.processes_rejected, 'not taken in: the table was full')],
+        [`${status.processes} known`, ...countLine(status.processes_rejected, 'rejected because the table was full')],
       ],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.rejected.map(rejectedLine)]],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.rejected.map(rejectedLine)]],
@@ -147,8 +150,8 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       [
         'uncommitted',
         [
-          ...countLine(uncommitted.waiting, 'findings wait in memory'),
-          ...countLine(uncommitted.dropped, 'findings given up'),
+          ...countLine(uncommitted.waiting, 'findings waiting in memory'),
+          ...countLine(uncommitted.dropped, 'findings dropped'),
         ],
       ],
       ['faults', status.faults.map(({ what, count, last }) => `${what} (${count} times, last ${localTime(last)})`)],
@@ -157,7 +160,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
   );
 }
 
-/** Each reason; beneath the last one of a check since when, and what to do. */
+/** Each reason; below the last reason of a check, the start of the problem and the remedy. */
 const healthLines = (health: readonly Health[]): string[] =>
   health.flatMap(({ check, reason, remedy, since }, index) => {
     if (reason === undefined) return [];
@@ -174,7 +177,7 @@ function reloadLines({ reloaded, restart_needed }: AgentStatus): string[] {
   ];
 }
 
-/** The watched directories, each with the means and what is wrong with them. */
+/** The watched directories, each with the kernel interface that watches it, and the counts of changes. */
 function packageLines({ directories, missing, reported, dropped, ignored, uncounted }: PackageWatchReport): string[] {
   return [
     ...directories.map(({ path, real_path, by, reason, files }) => {
@@ -183,9 +186,9 @@ function packageLines({ directories, missing, reported, dropped, ignored, uncoun
     }),
     ...missing.map((path) => `${path} is missing`),
     `${reported} changes reported`,
-    ...countLine(dropped, 'changes dropped: too many'),
+    ...countLine(dropped, 'changes dropped because too many waited'),
     ...countLine(ignored, "changes of other users' files, not reported"),
-    ...countLine(uncounted, 'files counted, not compared'),
+    ...countLine(uncounted, 'files counted but not compared'),
   ];
 }
 
@@ -195,6 +198,7 @@ export const formatFault = ({ file, line, column, message }: Omit<RejectedRule, 
 
 const asWarning = (warning: string): string => `warning: ${warning}`;
 
+/** The line that commands print for a rejected rule or hunt. Not escaped. */
 export const rejectedLine = (rule: RejectedRule): string => `rejected: ${formatFault(rule)}`;
 
 function huntLine({ id, last, rows, findings, suppressed, learned, error }: HuntStatus): string {
@@ -205,7 +209,7 @@ function huntLine({ id, last, rows, findings, suppressed, learned, error }: Hunt
   return `${id}: ${localTime(last)}, ${outcome}`;
 }
 
-/** Nothing where there are none. */
+/** The counts and warnings; empty if no exceptions are configured. */
 export function exceptionLines({ in_force, expired, warnings }: ExceptionsReport): string[] {
   if (in_force + expired === 0) return [];
   return [`${in_force} in force${expired > 0 ? `, ${expired} expired` : ''}`, ...warnings.map(asWarning)];
@@ -230,8 +234,10 @@ function storeLines(store: StoreFacts, sinks: readonly SinkStatus[]): Line[] {
         `to ${name}`,
         [
           [
-            // It takes every alert, and writes those that no journal took.
-            ...(sink ? [name === 'stdout' ? 'while there is no journal' : `${sink.delivered} delivered`] : []),
+            // This sink counts every alert as delivered, but writes only while the journal is unavailable.
+            ...(sink
+              ? [name === 'stdout' ? 'only while the journal is unavailable' : `${sink.delivered} delivered`]
+              : []),
             `${waiting} waiting${oldest ? ` since ${localTime(oldest)}` : ''}`,
           ].join(', '),
           ...(sink?.error ? [`${sink.error.message}; next try ${localTime(sink.error.retry)}`] : []),
@@ -251,7 +257,7 @@ const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} 
 const headingWidth = 15;
 const lineChars = 1000;
 
-/** Headings in one column, texts in the next; a heading without texts is left out. */
+/** Formats headings in one column and texts in the next; a heading without texts is omitted. */
 function formatColumns(title: string, lines: readonly Line[]): string {
   const columns = lines.flatMap(([heading, texts]) =>
     texts.map((text, index) => `  ${(index === 0 ? heading : '').padEnd(headingWidth)}${escapeText(text, lineChars)}`),

@@ -1,4 +1,4 @@
-// The socket through which a running agent answers its own command line.
+// The socket through which the command line queries a running agent.
 
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
@@ -9,10 +9,10 @@ import { openHostFiles } from '../../collectors/host/host-files.ts';
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import { openTimers } from '../../collectors/timers.ts';
 
-/** Answers by command; what one returns must be fit for JSON. */
+/** The handlers by command; their results are sent as JSON. */
 export type ControlHandlers = Readonly<Record<string, () => unknown>>;
 
-/** No answer can be had from the agent, or another one holds its place; one line says which. */
+/** The agent does not answer, or another agent uses the socket. `message` is one line. */
 class ControlError extends Error {
   override readonly name = 'ControlError';
 }
@@ -23,12 +23,12 @@ const patienceMs = 2_000;
 const maxConnections = 16;
 
 /**
- * Listens at `path` (0600; its directory is made when absent, 0700). Each connection carries one request, a line such as
- * `{"command":"status"}`, and one line of answer: the handler's, or `{"error": …}`. A socket left behind by an agent
- * that died is replaced; throws ControlError when an agent answers there, or where no socket can be made.
+ * Listens at `path` (0600; a missing directory is created, 0700). Each connection carries one request, a line such as
+ * `{"command":"status"}`, and one line of answer: the handler's, or `{"error": …}`. The socket of an agent that died is
+ * replaced. Throws ControlError if another agent answers there, or if the socket cannot be created.
  *
- * While it listens it looks every few seconds whether the socket is still its own: one that was removed or has failed is made again, and
- * `onFault` says so.
+ * Checks every `checkEveryMs` whether the socket is still its own. A socket that was removed or has failed is created again and reported
+ * to `onFault`.
  */
 export async function listenControl(
   path: string,
@@ -48,13 +48,13 @@ export async function listenControl(
       await listener.close();
       if (!closed) listener = await listen(path, handlers, onFault);
     } catch (error) {
-      onFault('the control socket cannot be made again', error);
+      onFault('the control socket cannot be created again', error);
     } finally {
       busy = false;
     }
     if (closed) await listener.close();
   };
-  const timers = openTimers((error) => onFault('the control socket could not be looked at', error));
+  const timers = openTimers((error) => onFault('the control socket could not be checked', error));
   timers.every(checkEveryMs, () => void check());
   return {
     close() {
@@ -66,7 +66,7 @@ export async function listenControl(
 }
 
 interface Listener {
-  /** It listens, and its name leads to it. */
+  /** The server listens, and the path still leads to its socket. */
   isAlive(): boolean;
   close(): Promise<void>;
 }
@@ -90,9 +90,7 @@ async function listen(
   } catch (error) {
     const code = errorCode(error);
     if (['', 'EACCES', 'EPERM'].includes(code)) throw error;
-    throw new ControlError(
-      `${path} cannot be made (${code}): \`directories.runtime\` must be a directory that can be written`,
-    );
+    throw new ControlError(`${path} cannot be created (${code}): \`directories.runtime\` must be a writable directory`);
   }
   const files = openHostFiles('');
   const ownIdentity = fileIdentity(files, path);
@@ -109,7 +107,7 @@ async function listen(
 async function removeLeftover(path: string): Promise<void> {
   const existing = lstatSync(path, { throwIfNoEntry: false });
   if (!existing) return;
-  if (!existing.isSocket()) throw new ControlError(`${path} is in the way: not a socket`);
+  if (!existing.isSocket()) throw new ControlError(`${path} exists and is not a socket`);
   const answer = await askControl(path, 'status');
   if (answer === undefined) return unlinkSync(path);
   const pid = typeof answer === 'object' && answer !== null && 'pid' in answer ? ` (pid ${Number(answer.pid)})` : '';
@@ -119,13 +117,13 @@ async function removeLeftover(path: string): Promise<void> {
 function bind(server: Server, path: string, onFault: (fault: string, error: unknown) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    // The socket is made inside listen(), so no other user can connect, not even for a moment.
+    // listen() creates the socket with this mask, so no other user can connect at any time.
     const mask = process.umask(0o177);
     try {
       server.listen(path, () => {
         server.off('error', reject);
-        // A failed accept (EMFILE) costs one answer, not the agent.
-        server.on('error', (error) => onFault('the control socket could not take a request', error));
+        // A failed accept (EMFILE) loses one request and must not end the agent.
+        server.on('error', (error) => onFault('the control socket could not accept a request', error));
         resolve();
       });
     } finally {
@@ -152,22 +150,22 @@ function serve(connection: Socket, handlers: ControlHandlers): void {
 
 const refusal = (error: string): string => JSON.stringify({ error });
 
-/** As JSON; whatever a handler throws or gives, there is an answer. */
+/** The answer as JSON; an error of the handler is an answer too. */
 function answerTo(request: string, handlers: ControlHandlers): string {
   try {
     const parsed: unknown = JSON.parse(request);
     const command = typeof parsed === 'object' && parsed !== null && 'command' in parsed ? parsed.command : undefined;
     const handler = typeof command === 'string' && Object.hasOwn(handlers, command) ? handlers[command] : undefined;
-    if (handler) return JSON.stringify(handler()) ?? refusal('there is no answer');
-    return refusal(`unknown command; there are: ${Object.keys(handlers).join(', ')}`);
+    if (handler) return JSON.stringify(handler()) ?? refusal('the command gave no answer');
+    return refusal(`unknown command; known commands: ${Object.keys(handlers).join(', ')}`);
   } catch (error) {
     return refusal(errorMessage(error));
   }
 }
 
 /**
- * Asks the agent at `path`; undefined when none listens there. Throws ControlError when it does not answer in time
- * or answers with an error, and the system's error (EACCES) when this user may not ask.
+ * Sends a command to the agent at `path` and returns its answer; undefined if no agent listens there. Throws ControlError if the
+ * agent does not answer in time or answers with an error, and the system's error (EACCES) if this user may not connect.
  */
 export function askControl(path: string, command: string, timeoutMs = patienceMs): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -183,12 +181,12 @@ export function askControl(path: string, command: string, timeoutMs = patienceMs
     connection.once('connect', () => connection.write(`${JSON.stringify({ command })}\n`));
     connection.on('data', (text: string) => {
       answer += text;
-      if (answer.length > answerBytes) fail('answers too much');
+      if (answer.length > answerBytes) fail('sent an answer that is too long');
     });
     connection.once('end', () => {
       const document = parseAnswer(answer);
-      if (document === undefined) fail('gives no whole answer');
-      else if (typeof document.error === 'string') fail(`says: ${document.error}`);
+      if (document === undefined) fail('sent an incomplete answer');
+      else if (typeof document.error === 'string') fail(`reports: ${document.error}`);
       else resolve(document);
     });
     connection.once('error', (error: NodeJS.ErrnoException) => {

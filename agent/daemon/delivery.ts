@@ -5,13 +5,13 @@ import type { OutboxItem } from '../../storage/records.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Delivered, Sink } from '../sinks/sink.ts';
 
-/** One sink's account since the start. */
+/** The state of one sink since the start of the agent. */
 export interface SinkStatus {
   name: string;
   delivered: number;
-  /** Attempts that did not get everything through. */
+  /** Number of attempts that did not deliver everything. */
   failed: number;
-  /** Present while the last attempt failed: why, and when the next one is. */
+  /** Present if the last attempt failed: the reason, when the failures began, and the time of the next attempt. ISO 8601. */
   error?: { message: string; since: string; retry: string };
 }
 
@@ -20,18 +20,18 @@ export type Outbox = Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed
 export interface DeliveryDeps {
   outbox: Outbox;
   sinks: readonly Sink[];
-  /** Called when a sink begins to fail or fails for another reason, and with undefined when it works again. */
+  /** Called when a sink begins to fail or fails for a different reason, and with undefined when it works again. */
   onTrouble: (sink: string, trouble: string | undefined) => void;
-  /** The first and the longest pause after a failure; each pause is twice the one before. */
+  /** The first and the longest pause after a failure; each pause is twice as long as the one before. */
   firstRetryMs?: number;
   lastRetryMs?: number;
 }
 
 export interface Delivery {
-  /** Says that the outbox may have something; cheap, to be called after every commit with alerts. */
+  /** Notifies the delivery that the outbox may have something. Cheap: called after every commit with alerts. */
   wake(): void;
   status(): SinkStatus[];
-  /** Resolves when the batches under way are finished, and closes the sinks. What is left waits in the outbox. */
+  /** Finishes the batches in progress and closes the sinks. Undelivered documents stay in the outbox. */
   stop(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ const batchSize = 100;
 
 /**
  * Starts delivering. A sink that fails is tried again after 1 s, 2 s and so on up to 10 s; no sink waits for another.
- * A document that its sink refuses is put off for longer than the sink itself, so it cannot hold up those behind it.
+ * A document that fails is postponed for longer than its sink, so that it cannot block the documents after it.
  */
 export function startDelivery({
   outbox,
@@ -71,11 +71,11 @@ function startLane(
   onTrouble: DeliveryDeps['onTrouble'],
 ) {
   const status: SinkStatus = { name: sink.name, delivered: 0, failed: 0 };
-  /** Failures in a row. */
+  /** Number of consecutive failures. */
   let failures = 0;
-  /** When the next of the documents that were put off is due, by this agent or by one before it. */
+  /** When the next postponed document is due; an earlier agent may have postponed it. */
   let dueMs: number | undefined;
-  /** Documents by id that the sink has, but that could not be removed from the outbox: they are not delivered again. */
+  /** Delivered documents that could not be removed from the outbox, as JSON by id: they are not delivered again. */
   const unmarked = new Map<number, string>();
   let running: Promise<void> | undefined;
   let again = false;
@@ -84,7 +84,7 @@ function startLane(
 
   function wake(): void {
     again = true;
-    // While a pause runs, its end wakes us.
+    // During a pause, the timer at its end starts the next drain.
     if (stopped || running || timer) return;
     running = drain().finally(() => {
       running = undefined;
@@ -108,7 +108,7 @@ function startLane(
       const trouble = await deliverBatch();
       if (trouble !== undefined) return pause(trouble);
     }
-    // A clock that is set meanwhile makes the sleep at most so much too long.
+    // The bound limits the delay if the wall clock is changed meanwhile.
     if (!stopped && dueMs !== undefined) sleepUntil(Math.min(dueMs, Date.now() + lastRetryMs));
   }
 
@@ -121,7 +121,10 @@ function startLane(
     }
   }
 
-  /** Takes out of the outbox what the sink has. The id is not enough to recognize it: another database may be in use by now. */
+  /**
+   * Removes a delivered document from the outbox. Compares the content as well: in a new database the id may belong to another
+   * document.
+   */
   function isUnmarked({ id, document }: OutboxItem): boolean {
     if (unmarked.size === 0 || unmarked.get(id) !== JSON.stringify(document)) return false;
     outbox.delivered([id]);
@@ -129,7 +132,7 @@ function startLane(
     return true;
   }
 
-  /** Why not everything was delivered, if so. */
+  /** Returns why a document could not be delivered, or undefined. */
   async function deliverBatch(): Promise<string | undefined> {
     try {
       const items = outbox.pending(sink.name, batchSize, Date.now()).filter((item) => !isUnmarked(item));
@@ -143,16 +146,16 @@ function startLane(
         mark(items.slice(0, delivered));
         failures = 0;
       }
-      const refused = items[delivered];
-      if (!refused) {
+      const failed = items[delivered];
+      if (!failed) {
         if (status.error) onTrouble(sink.name, undefined);
         delete status.error;
         again ||= items.length === batchSize;
         dueMs = outbox.nextDueMs(sink.name);
         return undefined;
       }
-      outbox.failed([refused.id], Date.now() + pauseMs(failures) + pauseMs(refused.attempts));
-      return trouble ?? 'not all was taken';
+      outbox.failed([failed.id], Date.now() + pauseMs(failures) + pauseMs(failed.attempts));
+      return trouble ?? 'not all documents were accepted';
     } catch (error) {
       return fault(error).trouble;
     }

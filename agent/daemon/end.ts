@@ -1,10 +1,10 @@
-// The end of the agent: one list of steps, for a stop and for a start that fails.
+// Stops the agent with one list of steps, also after a start that fails.
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import { takeSteps } from '../../collectors/take-steps.ts';
 import type { Log } from './log.ts';
 
-/** First to last; a start that fails takes the steps that there are by then, in the same order. */
+/** The steps in their order. After a failed start, the steps that were added by then run in the same order. */
 const steps = [
   'limit of open files',
   'hunts',
@@ -20,16 +20,16 @@ const steps = [
 
 type Step = (typeof steps)[number];
 
-/** systemd waits for 30 s (TimeoutStopSec=). */
+/** Time limits of one step and of all; systemd waits 30 s (TimeoutStopSec=). */
 const bounds = { stepMs: 7000, allMs: 12_000 };
 
 export interface End {
   add(step: Step, run: () => unknown): void;
-  /** Takes every step, whatever another throws, and waits for none without end. Never rejects; called again, it is the same end. */
+  /** Runs every step, even if another fails, each with a time limit. Never rejects; a second call returns the first call's promise. */
   run(): Promise<void>;
 }
 
-/** `onBegin` is called when the end begins. */
+/** Creates the list of steps; `onBegin` is called before the first step runs. */
 export function openEnd(log: Pick<Log, 'error'>, onBegin: () => void): End {
   const known = new Map<Step, () => unknown>();
   let ended: Promise<void> | undefined;
@@ -40,7 +40,7 @@ export function openEnd(log: Pick<Log, 'error'>, onBegin: () => void): End {
       ended ??= takeSteps(
         steps.map((name) => [name, () => known.get(name)?.()]),
         (step, error) =>
-          log.error('a step of the end failed; the others are taken', { step, reason: errorMessage(error) }),
+          log.error('a step of the shutdown failed, continuing with the others', { step, reason: errorMessage(error) }),
         bounds,
       );
       return ended;

@@ -1,4 +1,4 @@
-// What went wrong since the start: counted for `status`, reported in the log at first and then at most once a minute, and part of
+// Faults of the agent since its start: counted for `status`, logged at the first time and then at most once a minute, and part of
 // `degraded` until an hour after the last time.
 
 import { errorMessage } from '../../collectors/error-message.ts';
@@ -6,10 +6,10 @@ import type { Log } from './log.ts';
 
 export interface Fault {
   what: string;
-  /** Of the last time. */
+  /** The reason of the last time. */
   reason?: string;
   count: number;
-  /** ISO 8601. */
+  /** The last time, ISO 8601. */
   last: string;
 }
 
@@ -20,7 +20,7 @@ export interface Faults {
   recent(): string[];
 }
 
-/** `wallMs` is what people read; `monotonicMs` goes on, whatever the clock is set to, and stands still while the host sleeps. */
+/** `wallMs` is for display. `monotonicMs` is unaffected by changes of the wall clock and stops while the host sleeps. */
 export interface FaultClock {
   wallMs(): number;
   monotonicMs(): number;
@@ -30,22 +30,25 @@ const clockOfProcess: FaultClock = { wallMs: () => Date.now(), monotonicMs: () =
 
 const reportEveryMs = 60_000;
 const recentMs = 60 * 60_000;
-/** Different faults that are kept apart; what is over it counts as `other`. */
+/** Maximum number of different faults; further ones count as `other`. */
 const maxKinds = 64;
-/** Clauses of `recent`. */
+/** Maximum number of clauses in `recent`. */
 const maxRecent = 8;
 
-/** The fault of records that the kernel dropped; tests on a busy machine ignore it. */
+/** The fault of records that the kernel dropped. Tests on a busy machine ignore it. */
 export const lostRecords = 'the sensor lost records';
 
-/** Begins the clause in `degraded` of a fault that is over. */
+/** The prefix of each clause of `recent`. */
 export const recently = 'within the last hour: ';
 
 export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfProcess): Faults {
   const faults = new Map<string, Fault & { reportedMs: number; lastMs: number }>();
   const isOver = ({ lastMs }: { lastMs: number }): boolean => clock.monotonicMs() - lastMs >= recentMs;
 
-  /** The name under which a fault is counted: at the bound, the oldest fault that is over gives way, else it counts as 'other'. */
+  /**
+   * The name under which a fault is counted. At the bound, it replaces the oldest fault that is over; without one, it counts as
+   * 'other'.
+   */
   const kindOf = (message: string): string => {
     if (faults.has(message) || faults.size < maxKinds) return message;
     const [oldest] = [...faults].toSorted(([, a], [, b]) => a.lastMs - b.lastMs);

@@ -1,14 +1,14 @@
-// The health checks: each finds in the reports of the agent's parts what keeps it from detecting or delivering everything.
+// The health checks: each finds in the reports of the agent's parts why the agent cannot detect or deliver everything.
 
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
 import type { SinkStatus } from './delivery.ts';
 import type { Log } from './log.ts';
 import type { SensorReport } from './open-sensor.ts';
 
-/** What the checks read of the parts' reports. */
+/** The parts of the reports that the checks read. */
 export interface HealthInput {
   collection: {
-    /** Why the kernel's trace is not used; undefined: it is, or it was not asked for. */
+    /** Why the agent does not trace the kernel; undefined if it does, or if the configuration chose polling. */
     untraced: string | undefined;
     sensor: Pick<SensorReport, 'unprobed' | 'lost_events'>;
     packages: Pick<PackageWatchReport, 'directories' | 'missing'>;
@@ -21,14 +21,14 @@ export interface HealthInput {
     rejectedHunts: number;
   };
   storage: {
-    /** Why the database takes no events at present. */
+    /** Why the database accepts no events at present. */
     refused: string | undefined;
-    /** Findings that were never stored. */
+    /** Number of findings that were dropped before they could be stored. */
     dropped: number;
   };
   delivery: {
     sinks: readonly SinkStatus[];
-    /** The directory of alerts.ndjson and the error code of the attempt to use it; undefined: it can be written. */
+    /** The directory of alerts.ndjson and the error of the attempt to access it; undefined if it can be written. */
     unwritable: { directory: string; code: string } | undefined;
   };
   /** Faults of the last hour, one sentence each. */
@@ -39,12 +39,12 @@ type HealthState = 'ok' | 'degraded';
 
 /** One line of the list. A check with several problems has one line for each, with the same `since`. */
 export interface Health {
-  /** Keyword: stable, for searches and comparisons. */
+  /** A stable keyword for searches and comparisons. */
   check: HealthCheck['check'];
   state: HealthState;
-  /** What is wrong, in one sentence. Absent while the check is ok, as is `remedy`. */
+  /** The problem, in one sentence. Absent if the check is ok, as is `remedy`. */
   reason?: string;
-  /** What the administrator can do. */
+  /** Instructions for the administrator. */
   remedy?: string;
   /** When the check entered this state, as the agent observed it; ISO 8601. */
   since: string;
@@ -53,13 +53,13 @@ export interface Health {
 interface HealthDefinition {
   check: string;
   remedy: string;
-  /** Changes into these states are logged here. The part itself logs the others, with more detail. */
+  /** The states whose beginning is logged here. The part that reports the problem logs the others, with more detail. */
   logs: readonly HealthState[];
   /** One sentence for each problem. */
   find(input: HealthInput): readonly string[];
 }
 
-/** A line where there is something to count. */
+/** `COUNT NOUN`, or nothing if the count is 0. */
 export const countLine = (count: number, noun: string): string[] => (count > 0 ? [`${count} ${noun}`] : []);
 
 const sentence = (reason: string | undefined, prefix = ''): string[] =>
@@ -92,7 +92,7 @@ export const healthChecks = [
     check: 'process_records',
     remedy: 'Raise `sensor.buffer_total_mib` and restart the agent; the restart also resets the count.',
     logs: [],
-    find: ({ collection }) => countLine(collection.sensor.lost_events, 'records of processes lost'),
+    find: ({ collection }) => countLine(collection.sensor.lost_events, 'process records lost'),
   },
   {
     check: 'package_writers',
@@ -134,7 +134,7 @@ export const healthChecks = [
     check: 'dropped_findings',
     remedy: 'Make sure that the database can be written, and restart the agent to reset the count.',
     logs: ['degraded'],
-    find: ({ storage }) => countLine(storage.dropped, 'findings given up'),
+    find: ({ storage }) => countLine(storage.dropped, 'findings dropped'),
   },
   {
     check: 'journald',
@@ -155,7 +155,7 @@ export const healthChecks = [
     find: (input) => undelivered(input, 'ndjson', 'alerts are not written: '),
   },
   {
-    // Between two alerts nothing is written there: without this check the first alert would find the trouble.
+    // Only alerts are written there: without this check, the problem would be found at the next alert.
     check: 'logs_directory',
     remedy: 'Create the directory or make it writable for root; alerts wait in the database.',
     logs: ['degraded', 'ok'],
@@ -174,7 +174,7 @@ export const healthChecks = [
 
 type HealthCheck = (typeof healthChecks)[number];
 
-/** What fanotify would report and cannot, in a sentence for all directories of one reason. */
+/** One sentence for all directories that lack fanotify for the same reason. */
 const unknownWriters = (directories: PackageWatchReport['directories']): string[] =>
   [...Map.groupBy(directories, ({ reason }) => reason)].flatMap(([reason, affected]) =>
     reason === undefined
@@ -184,7 +184,7 @@ const unknownWriters = (directories: PackageWatchReport['directories']): string[
         ],
   );
 
-/** A check's problems; none: it is ok. */
+/** Each check with its problems; without one, the check is ok. */
 export type FoundHealth = readonly (readonly [definition: HealthCheck, reasons: readonly string[]])[];
 
 /** Runs every check. */

@@ -1,4 +1,4 @@
-// Puts summaries of alerts over the rate limit into the outbox, and prunes what is older or larger than configured, in small steps.
+// Maintains the store: adds summaries of rate-limited alerts to the outbox, and prunes old rows and a large database in small steps.
 
 import type { Timers } from '../../collectors/timers.ts';
 import { limits } from '../../storage/limits.ts';
@@ -9,7 +9,7 @@ export interface HousekeepingDeps {
   store: Pick<Store, 'prune' | 'summarize'>;
   policy(): Pick<Policy, 'rules' | 'configuration'>;
   timers: Pick<Timers, 'later' | 'every'>;
-  /** The outbox has something new. */
+  /** Called when the outbox has new documents. */
   onAlerts(): void;
   onFault(fault: string, error?: unknown): void;
 }
@@ -18,12 +18,13 @@ const everyMs = 30_000;
 const firstMs = 1000;
 const pruneAgainMs = 250;
 
+/** Starts both tasks; they end with the timers. */
 export function startHousekeeping({ store, policy, timers, onAlerts, onFault }: HousekeepingDeps): void {
   const guarded = (run: () => void) => (): void => {
     try {
       run();
     } catch (error) {
-      onFault('the store could not be tidied', error);
+      onFault('the maintenance of the database failed', error);
     }
   };
   const prune = guarded(() => {

@@ -13,29 +13,29 @@ import type { Store } from '../../storage/store.ts';
 import type { QueryResult } from '../query/ask-query.ts';
 import { rowObject, runHunt } from '../query/run-hunt.ts';
 
-/** A hunt's account since the start; times are ISO 8601. */
+/** The state of a hunt since the start of the agent; times are ISO 8601. */
 export interface HuntStatus {
   id: string;
-  /** Absent until it has run. */
+  /** The start of the last run; absent before the first run. */
   last?: string;
-  /** Rows of the last run that count: those expected are not among them. */
+  /** Number of rows of the last run, without expected rows (`finding.unless`). */
   rows?: number;
-  /** Rows reported as alerts since the start. */
+  /** Number of rows reported as alerts since the start. */
   findings: number;
-  /** Rows of the last run that an exception hid; absent when there were none. */
+  /** Number of rows of the last run that an exception suppressed; absent if 0. */
   suppressed?: number;
-  /** Rows that the first run on this database took as known, without an alert; present when that was since the start. */
+  /** Number of rows that the first run on this database added to the baseline without an alert; present if it ran since the start. */
   learned?: number;
-  /** Why the last run gave nothing. */
+  /** Why the last run failed. */
   error?: string;
 }
 
-/** What a schedule needs of the policy in force. */
+/** The part of the policy in force that the schedule reads. */
 interface HuntPolicy {
-  /** The ones without findings are passed over. */
+  /** All hunts; the schedule skips those without `finding`. */
   hunts: readonly Hunt[];
   exceptionFor: ExceptionFor;
-  /** `interval` is between the end of one round and the start of the next; undefined: none are run. */
+  /** `interval`: milliseconds between the end of one round and the start of the next; undefined if hunts are off. */
   configuration: { hunts: { interval: number | undefined } };
 }
 
@@ -46,17 +46,17 @@ type RunHunt = (
 ) => Promise<Pick<QueryResult, 'columns' | 'rows'>>;
 
 interface HuntListener {
-  /** There is something to deliver. */
+  /** Called when new alerts are in the outbox. */
   onAlerts(): void;
-  /** A hunt ran for the first time on this database: that number of rows is known from now on, without an alert. */
+  /** Called after the first run of a hunt on this database, which added `known` rows to the baseline without an alert. */
   onFirstRun(hunt: Hunt, known: number): void;
   onFault(fault: string, error: unknown): void;
 }
 
 export interface HuntScheduleDeps {
-  /** The one in force; a reload puts another one in its place. */
+  /** The policy in force; a reload replaces it. */
   policy(): HuntPolicy;
-  /** Asks a hunt for the rows that would be reported; rejects when it fails. */
+  /** Runs a hunt and returns the rows that count as findings; rejects if the hunt fails. */
   run: RunHunt;
   store: Pick<Store, 'recordHunt'>;
   context: Pick<HostContext, 'hostFields' | 'agent'>;
@@ -65,12 +65,12 @@ export interface HuntScheduleDeps {
 
 interface HuntScheduleOptions {
   nowMs?: () => number;
-  /** Before the first round, unless the interval is shorter: the start of the agent is over by then. */
+  /** Delay of the first round, unless the interval is shorter: it must not slow down the start of the agent. */
   firstMs?: number;
 }
 
 const timeoutMs = 60_000;
-/** Rows that one run reports at most; a hunt with more reports the others at the next run. */
+/** Maximum number of rows of one run; further rows are reported by the next run. */
 const maxRows = 10_000;
 
 /** Runs hunts over the agent's database or over the host, each in a process of its own. */
@@ -87,11 +87,11 @@ export const scheduledRun =
     });
 
 export interface HuntSchedule {
-  /** Of the hunts in force; empty when none are run. */
+  /** The state of each hunt in force; empty if hunts are off. */
   status(): HuntStatus[];
-  /** To be called when hunts or interval are other ones: the next round is brought forward or put off. */
+  /** Schedules the next round again. Call it after hunts or interval have changed. */
   reload(): void;
-  /** Resolves when nothing runs any more; what runs is ended. */
+  /** Ends the hunt that runs and resolves when it has ended. */
   stop(): Promise<void>;
 }
 
@@ -162,7 +162,7 @@ export function startHuntSchedule(
     const intervalMs = interval();
     if (intervalMs === undefined || runs || stopping.signal.aborted) return;
     const waitMs = endedMs === undefined ? Math.min(firstMs, intervalMs) : endedMs + intervalMs - performance.now();
-    // After a reload with a shorter interval the next round may have been due for long.
+    // After a reload with a shorter interval, `waitMs` may be negative.
     timer = setTimeout(() => {
       round = runAll();
     }, timerMs(waitMs));

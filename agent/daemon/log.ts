@@ -10,20 +10,20 @@ import { localTime } from '../output/local-time.ts';
 
 type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
-/** What belongs to a message, by name. */
+/** The fields of a message, by name. */
 type LogValues = Readonly<Record<string, unknown>>;
 
 type LogFunction = (message: string, values?: LogValues) => void;
 
-/** The log as its users see it. Messages are ours; whatever was observed goes into the values, which are escaped. */
+/** Logs messages. A message is constant text of the agent; observed text goes into the values, which are escaped. */
 export type Log = Readonly<Record<LogLevel, LogFunction>> & { setLevel(level: LogLevel): void };
 
 export interface LogOptions {
   level: LogLevel;
-  /** `journal`: entries of the journal, and lines on `stream` where it does not take them. */
+  /** `journal`: journal entries; a line on `stream` for each entry that journald does not accept. */
   to: 'stream' | 'journal';
   stream: Writable;
-  /** Where journald listens, if not at the usual place. */
+  /** The socket of journald. Default: `journalSocket`. */
   socket?: string;
 }
 
@@ -31,7 +31,7 @@ export interface LogOptions {
 const priorities: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
 const valueChars = 1024;
 
-/** Opens the log. Never throws later: a message that cannot be written is lost. */
+/** Opens the log. Its functions never throw: a message that cannot be written is lost. */
 export function openLog({ level, to, stream, socket = journalSocket }: LogOptions): Log {
   const lines = new winston.transports.Stream({ stream, format: winston.format.printf(terminalLine) });
   const logger = winston.createLogger({
@@ -43,7 +43,7 @@ export function openLog({ level, to, stream, socket = journalSocket }: LogOption
   const logAt =
     (entryLevel: LogLevel): LogFunction =>
     (message, values = {}) => {
-      // Under one key, since winston gives `message` and `level` among the values a meaning.
+      // The values go under one key, since winston interprets keys such as `message` and `level`.
       logger.log({ level: entryLevel, message, values });
     };
   const setLevel = (next: LogLevel): void => {
@@ -53,8 +53,8 @@ export function openLog({ level, to, stream, socket = journalSocket }: LogOption
 }
 
 /**
- * Whether what is written to standard error ends in the journal anyway: systemd names the device and inode of the
- * stream that it connected in $JOURNAL_STREAM (systemd.exec(5)); a redirect later on changes them.
+ * Whether standard error is connected to the journal. systemd sets $JOURNAL_STREAM to the device and inode of the stream
+ * (systemd.exec(5)); a later redirection of standard error changes them.
  */
 export function stderrIsJournal(environment: Readonly<Record<string, string | undefined>>): boolean {
   const { dev, ino } = fstatSync(2);
@@ -79,7 +79,7 @@ class JournalTransport extends Transport {
       ['PRIORITY', String(priority)],
       ['SYSLOG_IDENTIFIER', 'stepparent'],
     ] as const;
-    // sd-daemon(3): under systemd the number in front becomes the priority.
+    // systemd reads the prefix as the priority (sd-daemon(3)).
     if (sendEntry(fields, this.#socket) !== undefined) this.#stream.write(`<${priority}>${text}\n`);
     next();
   }

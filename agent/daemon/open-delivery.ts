@@ -1,4 +1,4 @@
-// Opens the sinks that are configured, and delivers to them what the outbox has.
+// Opens the configured sinks and starts the delivery of the outbox to them.
 
 import { ensureDirectory } from '../../collectors/linux/ensure-directory.ts';
 import type { Store } from '../../storage/store.ts';
@@ -14,7 +14,7 @@ import type { Log } from './log.ts';
 
 type Alerts = Configuration['alerts'];
 
-/** The names by which the outbox keeps deliveries. */
+/** The names of the configured sinks, under which the outbox stores deliveries. */
 export const sinkNames = ({ journald, ndjson }: Alerts): string[] => [
   ...(journald ? ['journald', 'stdout'] : []),
   ...(ndjson ? ['ndjson'] : []),
@@ -30,14 +30,14 @@ export function openDelivery(
     try {
       ensureDirectory(paths.logsDirectory);
     } catch {
-      // The journal has the alerts, and `status` says why the file has none.
+      // `status` reports the reason (health check `logs_directory`), and the alerts wait in the outbox.
     }
   }
-  /** The journal takes no alerts at present: they are also written to standard output. */
-  let isJournalRefusing = false;
+  /** While the journal accepts no alerts, they are written to standard output as well. */
+  let isJournalFailing = false;
   const sinks: Sink[] = [
     ...(journald
-      ? [openJournaldSink(), openStdoutSink(process.stdout, () => isJournalRefusing || !journaldListens())]
+      ? [openJournaldSink(), openStdoutSink(process.stdout, () => isJournalFailing || !journaldListens())]
       : []),
     ...(ndjson ? [openNdjsonSink(paths.alerts)] : []),
   ];
@@ -45,7 +45,7 @@ export function openDelivery(
     outbox,
     sinks,
     onTrouble(sink, trouble) {
-      if (sink === 'journald') isJournalRefusing = trouble !== undefined;
+      if (sink === 'journald') isJournalFailing = trouble !== undefined;
       if (trouble === undefined) log.info('alerts are delivered again', { sink });
       else log.warn('alerts cannot be delivered and wait in the outbox', { sink, reason: trouble });
     },

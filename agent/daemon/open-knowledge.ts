@@ -1,4 +1,4 @@
-// Opens the knowledge about the host's programs: which ones are package tools, which package owns them, and which terms are known.
+// Opens what the agent knows of the host's programs: which are package tools, which package owns them, and which terms are known.
 
 import type { Host } from '../../collectors/host/host.ts';
 import { openPackageOwner } from '../../collectors/packages/package-owner.ts';
@@ -16,7 +16,7 @@ import {
 
 const noLists: ReadonlyMap<string, readonly KnownTerm[]> = new Map();
 
-/** `trustsPackageManagers`: whether the lists of known terms count now. */
+/** `trustsPackageManagers` returns whether the lists of known terms apply; a reload can change it. */
 export function openKnowledge(
   host: Host,
   table: Pick<ProcessTable, 'inspect'>,

@@ -1,4 +1,4 @@
-// Chooses the process sensor: kernel tracing, or polling /proc where tracing is not available.
+// Chooses the process sensor: kernel tracing, or polling /proc if tracing is not available.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,20 +13,20 @@ import { openTracefsSensor, type TracefsSensor } from '../../collectors/tracefs/
 import type { Configuration } from '../configuration/configuration.ts';
 import type { Log } from './log.ts';
 
-/** What `status` shows of a sensor. */
+/** The report of a sensor in `status`. */
 export interface SensorReport {
   name: 'tracefs' | 'procfs';
-  /** Where arguments come from, one line each. */
+  /** The sources of arguments, one line each. */
   args: string[];
-  /** Why it is not the best sensor, or not whole. */
+  /** The limits of the sensor, and why the agent does not use a better one. */
   reasons: string[];
-  /** Package tools that are there and not probed, one line each: short runs may have no arguments. */
+  /** Installed package tools that are not probed, one line each: short runs may lack arguments. */
   unprobed: string[];
   records: number;
   lost_events: number;
   malformed_pages: number;
   undecodable_records: number;
-  /** Records taken over from an agent that was killed. */
+  /** Records recovered from the kernel buffer of an agent that was killed. */
   recovered_records: number;
   buffer_bytes_per_cpu?: number;
   poll_interval_ms?: number;
@@ -57,18 +57,18 @@ interface SensorDeps {
   log: Pick<Log, 'warn'>;
 }
 
-/** Watchers only give hints: the probed programs are also checked at this interval. */
+/** File watchers can miss changes: the probed programs are also checked at this interval. */
 const refreshEveryMs = 30_000;
 const notWatched = 'the package tools cannot be watched';
 
-/** Throws TracefsUnavailable where `tracefs` is demanded by configuration and not to be had. */
+/** Opens the configured sensor. Throws TracefsUnavailable if the configuration requires `tracefs` and the kernel cannot be traced. */
 export function openSensor(deps: SensorDeps): Sensor {
   if (deps.settings.mode === 'procfs') return openPolling(deps, undefined);
   try {
     return openTracing(deps);
   } catch (error) {
     if (!(error instanceof TracefsUnavailable) || deps.settings.mode === 'tracefs') throw error;
-    deps.log.warn('the kernel cannot be traced: /proc is polled, and short runs can be missed', {
+    deps.log.warn('cannot trace the kernel, polling /proc: short processes can be missed', {
       reason: error.message,
     });
     return openPolling(deps, error.message);
@@ -84,7 +84,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
     startTicks: startTicksOf(process.pid) ?? 0,
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
     onFault,
-    // The report has it while that is so.
+    // Logged once; the report lists the program while it is not probed.
     onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
   });
   const probed = new Set(probedPrograms.map((program) => host.realPath(program) ?? program));
@@ -106,7 +106,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
         args: [
           ...state.probed.map((program) => `entry probe on ${program}`),
           ...state.attempts.map((systemCall) => `event probe on ${systemCall}`),
-          '/proc for everything else, while it runs',
+          '/proc for every other process, while it runs',
         ],
         reasons: [...entries.map(lineOf), ...(state.attemptReason === undefined ? [] : [state.attemptReason])],
         unprobed: entries.filter(([program]) => fs.existsSync(program)).map(lineOf),
@@ -126,7 +126,7 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
   };
 }
 
-/** Sets the probes again when a package tool is installed, replaced or removed. */
+/** Renews the probes when a package tool is installed, replaced or removed. Returns what ends the watch. */
 function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: unknown) => void): () => void {
   const refresh = (): void => {
     try {
@@ -138,7 +138,7 @@ function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: u
   const isProbed = new Set(probedPrograms);
   const watchers = [...new Set(probedPrograms.map((program) => path.dirname(program)))].flatMap((directory) => {
     try {
-      // An upgrade changes hundreds of other files there: each costs one call, and no listing.
+      // An upgrade changes hundreds of other files there; each costs one callback and no directory listing.
       const watcher = fs.watch(directory, (_, name) => {
         if (name === null || isProbed.has(path.join(directory, name))) refresh();
       });
@@ -173,10 +173,10 @@ function openPolling({ host, settings, onFault }: SensorDeps, degraded: string |
       const state = sensor.state();
       return {
         name: 'procfs',
-        args: ['/proc, as it was when it was looked at'],
+        args: ['/proc, at the time of the poll'],
         reasons: [
           ...(degraded === undefined ? [] : [degraded]),
-          'processes that end between two looks at /proc are not seen',
+          'processes that start and end between two polls of /proc are not seen',
         ],
         unprobed: [],
         records: state.records,

@@ -32,14 +32,14 @@ import type { Store } from '../../storage/store.ts';
 import { lostRecords } from './faults.ts';
 import type { Recorder } from './recorder.ts';
 
-/** By what events are judged. */
+/** The policy by which events are judged. */
 interface PipelinePolicy {
-  /** The same object until a reload puts another one in its place. */
+  /** The same object until a reload replaces it. */
   judging(): JudgePolicy;
   classifyTerm(verdict: Verdict, exec: ObservedExec): TermStanding;
 }
 
-/** What is read from the host. */
+/** The views of the host. */
 interface PipelineHost {
   table: ProcessTable;
   context: HostContext;
@@ -48,9 +48,9 @@ interface PipelineHost {
   dpkgDirectory?: string;
 }
 
-/** The sensor of processes, as far as the pipeline asks it. */
+/** The part of the process sensor that the pipeline uses. */
 interface PipelineSensor {
-  /** Nanoseconds since boot: records of what happened until then were handed on. */
+  /** Nanoseconds since boot: all earlier records were passed on. */
   readUntilNs(): number;
   readNow(): void;
   /** Programs (without symlinks) whose entry probe gives the arguments. */
@@ -59,7 +59,7 @@ interface PipelineSensor {
 
 interface PipelineStorage {
   recorder: Recorder;
-  /** What was seen of scripts before. */
+  /** The scripts that were seen before. */
   store: Pick<Store, 'scriptsOf' | 'versionKnown' | 'saveScripts'>;
 }
 
@@ -72,30 +72,33 @@ export interface PipelineDeps {
 }
 
 export interface Pipeline {
-  /** A batch of the sensor, in order of time. Execs are judged in this order, but for those that lack something. */
+  /** Handles a batch of the sensor, in order of time. Execs are judged in this order, except those that wait for missing data. */
   handleRecords(records: readonly ProcessRecord[]): void;
-  /** A file change of the package databases; closes its file. Resolves when its event was judged. Changes are described in order. */
+  /**
+   * Handles a file change in the package databases and closes its file. Resolves when its event was judged. Changes are described in
+   * order.
+   */
   handleFileChange(change: FileChange): Promise<void>;
-  /** A file has changed, and its change will be handed over later. */
+  /** Notes that a file has changed; `handleFileChange` follows later. */
   noteFile(path: string): void;
-  /** An event about the agent itself: kept, and read by no rule. */
+  /** Records an event about the agent itself. Rules do not read it. */
   recordHealth(event: StepparentEvent): void;
-  /** Reads what the package manager has installed: to be awaited before the first file change. */
+  /** Reads what the package manager has installed. Must complete before the first file change. */
   prepare(): Promise<void>;
-  /** Which version of its package the script in a place is of; undefined: not known. */
+  /** The version of its package to which the script at a path belongs; undefined if it is not known. */
   versionInPlace: ScriptObserver['versionInPlace'];
   commit(): void;
-  /** Judges what is held by what is known, and commits it. Nothing may be handed over later. */
+  /** Judges the held events with the data at hand, and commits them. No other method may be called afterwards. */
   stop(): Promise<void>;
 }
 
-/** rpm has answered before that. What is not known by then stays so. */
+/** Maximum wait for the owner of a program: rpm has answered by then. What is unknown by then stays unknown. */
 const maxProgramWaitMs = 5000;
 const flushAfterMs = 60;
 const commitAgainMs = 1000;
-/** Events that make no alert are committed together: a run of a package manager makes hundreds. */
+/** Delay of the commit of events without an alert, to commit them together: a run of a package manager makes hundreds. */
 const commitAfterMs = 100;
-/** Scripts that are kept together: each may have its whole content in memory. */
+/** Maximum number of scripts that wait to be stored together: each may have its whole content in memory. */
 const maxUnsaved = 16;
 
 export function openPipeline({ host, sensor, storage, policy, onFault }: PipelineDeps): Pipeline {
@@ -124,12 +127,12 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     sensor.isProbed,
   );
 
-  // -- Scripts that were seen are kept with the next commit, or before their slot is read.
+  // -- Scripts that were seen are stored with the next commit, or earlier if their slot is read.
   let unsaved: SeenScript[] = [];
   const saveScripts = (): void => {
     const scripts = unsaved;
     unsaved = [];
-    if (scripts.length > 0) attempt('scripts could not be kept', () => store.saveScripts(scripts, clock.nowMs()));
+    if (scripts.length > 0) attempt('scripts could not be stored', () => store.saveScripts(scripts, clock.nowMs()));
   };
   const isUnsaved = (slot: ScriptSlot): boolean =>
     unsaved.some(
@@ -143,7 +146,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     versionKnown: (packageName, version) => store.versionKnown(packageName, version, startedMs),
   };
 
-  // -- hold: until it is known whose program runs, and what its script is; nothing waits for an event that waits.
+  // -- hold: an event waits until the owner of its program and the content of its script are known; it delays no other event.
   const scripts = openScriptObserver(
     {
       host: context.host,
@@ -154,12 +157,12 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     host.dpkgDirectory,
   );
   function holdExec(exec: ObservedExec): void {
-    const script = attempt('a script that runs could not be judged', () => scripts.ofRun(exec));
-    const end = attempt('a program could not be looked at', () => exec.pending());
+    const script = attempt('a running script could not be observed', () => scripts.ofRun(exec));
+    const end = attempt('a program could not be checked', () => exec.pending());
     const waits: Wait[] = end === undefined ? [] : [{ for: 'program', maxMs: maxProgramWaitMs, end }];
     hold.add([...waits, ...(script?.waits ?? [])], () => {
       judgeAndRecord(() => {
-        // What was observed while it waited is the truth; cheap fields are guesses.
+        // The document after the wait has the observed values; before it, cheap fields are guesses.
         if (end !== undefined) exec.document();
         return enrichExec(exec, script);
       });
@@ -177,7 +180,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     attempt('an event could not be judged', () => record(judge(enrich())));
   }
 
-  // -- enrich: what was found out of the script is added; facts are worked out when a rule first asks for them.
+  // -- enrich: adds the findings of the script; other facts are computed when a rule first reads them.
   function enrichExec(exec: ObservedExec, script: PendingScript | undefined): Candidate {
     const key = exec.snapshot.image.filename;
     const classify = (verdict: Verdict): TermStanding => policy.classifyTerm(verdict, exec);
@@ -201,7 +204,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     return withScript(event, verdict);
   }
 
-  // -- judge: each rule reads the event once. Rules with state will read a second view here, in order of time with a window of 0.5 s.
+  // -- judge: each rule reads the event once. Rules with state will read a second view here, in order of time, with a window of 0.5 s.
   let inForce: { policy: JudgePolicy; judge: Judge } | undefined;
   function judge(candidate: Candidate): JudgedEvent | undefined {
     const now = policy.judging();
@@ -211,8 +214,8 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     return inForce.judge(candidate);
   }
 
-  // -- record: in batches, all or nothing; what the store refuses waits in memory.
-  // -- deliver: the recorder wakes the delivery after a commit with alerts; it repeats until each sink has them.
+  // -- record: commits batches, all or nothing; events that cannot be stored wait in memory.
+  // -- deliver: the recorder wakes the delivery after a commit with alerts; the delivery repeats until each sink has them.
   function record(judged: JudgedEvent | undefined): void {
     if (judged !== undefined) recorder.add(judged);
   }
@@ -225,7 +228,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     if (recorder.waiting > 0) commitAgain();
   };
   const commitAgain = timers.soon(commitAgainMs, commit);
-  /** With what else comes in the same turn. */
+  /** Commits at the end of this turn of the event loop. */
   const commitAlert = timers.soon(0, commit);
   const commitTogether = timers.soon(commitAfterMs, commit);
   const commitSoon = (): void => {
@@ -233,7 +236,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     else if (recorder.waiting > 0 || unsaved.length > 0) commitTogether();
   };
 
-  // -- After a batch: execs whose arguments do not come go on without them.
+  // -- After a batch: execs whose arguments do not arrive continue without them.
   const flush = (): void => {
     if (tracker.flush(sensor.readUntilNs())) flushAgain();
   };
@@ -242,7 +245,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     flush();
     commitSoon();
   });
-  /** Undefined where it throws, which is reported. */
+  /** Runs `run` and returns its result; reports what it throws and returns undefined. */
   function attempt<T>(task: string, run: () => T): T | undefined {
     try {
       return run();
@@ -252,8 +255,8 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     }
   }
 
-  // -- File changes come beside the records. They are described one after the other: the files that dpkg unpacks have a meaning by
-  // their order.
+  // -- File changes arrive independently of records. They are described one after the other: the order of the files that dpkg unpacks
+  // has a meaning.
   let lastDescription: Promise<unknown> = Promise.resolve();
   const describe = async (change: FileChange): Promise<{ judged: Promise<void> }> => {
     try {
@@ -288,7 +291,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
     prepare: scripts.prepare,
     versionInPlace: scripts.versionInPlace,
     commit,
-    // A file or an answer that never comes costs its own event what it lacks, and no event its commit.
+    // An event whose data never arrives is committed without it, and delays no other event.
     stop: () =>
       takeEvery([
         ['arguments that are still to come', () => void tracker.flush(Number.POSITIVE_INFINITY)],
@@ -302,12 +305,15 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   };
 }
 
-/** What was described already. */
+/** The candidate of an event that has its document already. */
 const described = (document: StepparentEvent): Pick<Candidate, 'read' | 'isDescribed' | 'document'> => ({
   read: (field) => readPath(document, field),
   isDescribed: () => true,
   document: () => document,
 });
 
-/** Of a script that dpkg runs from where it unpacks it, the event of its file knows more. */
+/**
+ * Whether to store the script. A script that dpkg runs from its unpack directory is stored by the event of its file, which has the
+ * package.
+ */
 const isKept = ({ origin, package: name }: SeenScript): boolean => origin !== 'exec' || name !== '';

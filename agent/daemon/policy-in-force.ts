@@ -1,4 +1,4 @@
-// The policy that is in force: read at the start, and replaced as a whole by a reload.
+// The policy in force: read at the start, and replaced as a whole by a reload.
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { Clock } from '../../collectors/host/clock.ts';
@@ -10,16 +10,16 @@ import { exceptionsOf, keysNeedingRestart, newlyRejected, type Policy, readPolic
 
 export interface PolicyInForce {
   readonly current: Policy;
-  /** By what events are judged now: the same object until a reload. */
+  /** The part of the policy that judges events: the same object until a reload. */
   judging(): JudgePolicy;
   /**
-   * Replaces it. Nothing changes where the new one cannot be read, or where a rule or hunt that is in force would be rejected: the log and
-   * `report` say why. `onReplaced` is called with one line that says what is in force.
+   * Replaces the policy. Keeps the previous one if the new one cannot be read, or if it would reject a rule or hunt that is in force; the
+   * log and `report` have the reason. `onReplaced` is called with one line that summarizes the new policy.
    */
   reload(readAgain: () => ReadConfiguration, onReplaced: (summary: string) => void): void;
   report(): {
     inForce: Policy;
-    /** The last reload; undefined: there was none. */
+    /** The last reload; undefined before the first. */
     reloaded: AgentStatus['reloaded'] | undefined;
     restart_needed: string[];
   };
@@ -52,10 +52,15 @@ export function openPolicyInForce(read: ReadConfiguration, clock: Pick<Clock, 'n
       log.setLevel(current.configuration.log.level);
       logPolicy(current, log);
       const { rules, hunts, exceptions, files } = current;
-      const counts = `${rules.length} rules, ${hunts.length} hunts to ask, ${exceptions.length} exceptions`;
-      log.info(`the configuration was read again: ${counts}`, { files: files.join(', ') || 'defaults' });
+      const counts = `${rules.length} rules, ${hunts.length} hunts, ${exceptions.length} exceptions`;
+      log.info('reloaded', {
+        rules: rules.length,
+        hunts: hunts.length,
+        exceptions: exceptions.length,
+        files: files.join(', ') || 'defaults',
+      });
       const waiting = restartNeeded();
-      if (waiting.length > 0) log.warn('this takes effect at the next restart only', { keys: waiting.join(', ') });
+      if (waiting.length > 0) log.warn('changed keys take effect at the next restart', { keys: waiting.join(', ') });
       onReplaced(`${counts}: ${rules.map(({ id }) => id).join(', ')}`);
     },
     report: () => ({ inForce: current, reloaded, restart_needed: restartNeeded() }),
@@ -75,7 +80,7 @@ const judgePolicyOf = (
 function logPolicy(policy: Policy, log: Log): void {
   for (const rule of policy.rejected.rules) log.error('rule rejected', { ...rule });
   for (const hunt of policy.rejected.hunts) log.error('hunt rejected', { ...hunt });
-  if (policy.rules.length === 0) log.error('no rule is loaded: nothing will be detected', {});
-  for (const warning of policy.warnings) log.warn('the configuration needs a look', { warning });
-  for (const warning of exceptionsOf(policy).warnings) log.warn('an exception needs a look', { warning });
+  if (policy.rules.length === 0) log.error('no rule is loaded: the agent detects nothing', {});
+  for (const warning of policy.warnings) log.warn('configuration warning', { warning });
+  for (const warning of exceptionsOf(policy).warnings) log.warn('exception warning', { warning });
 }

@@ -1,4 +1,4 @@
-// What a reload swaps: rules, hunts, exceptions, and the settings that no part of the agent was opened with.
+// The policy that a reload replaces: rules, hunts, exceptions, and the settings that are not fixed at the start.
 
 import { isDeepStrictEqual } from 'node:util';
 import { compileExceptions, type ExceptionFor } from '../../detectors/exceptions.ts';
@@ -18,12 +18,12 @@ export interface Policy extends ReadConfiguration {
   rules: Rule[];
   hunts: Hunt[];
   rejected: { rules: RejectedRule[]; hunts: RejectedRule[] };
-  /** Which events are kept whether or not a rule matches. */
+  /** Selects the events that are stored whether or not a rule matches. */
   records: Predicate;
   exceptionFor: ExceptionFor;
 }
 
-/** Reads the rules and hunts that a configuration names. Those rejected are left out, and listed. */
+/** Reads the rules and hunts that a configuration names. Rejected ones are listed in `rejected`. */
 export function readPolicy(read: ReadConfiguration): Policy {
   const { rules, rejected } = readRules(read.configuration.directories.rules);
   const { hunts, rejected: rejectedHunts } = readHunts(read.configuration.directories.hunts);
@@ -38,7 +38,7 @@ export function readPolicy(read: ReadConfiguration): Policy {
   };
 }
 
-/** Rules and hunts that `next` would lose and that are not lost already. */
+/** The rejected rules and hunts of `next` that `now` does not have with the same message. */
 export const newlyRejected = (now: Policy, next: Policy): RejectedRule[] => {
   const known = [...now.rejected.rules, ...now.rejected.hunts];
   return [...next.rejected.rules, ...next.rejected.hunts].filter(
@@ -46,7 +46,7 @@ export const newlyRejected = (now: Policy, next: Policy): RejectedRule[] => {
   );
 };
 
-/** Keys and tables that are read at the start alone: sensor, store, sinks and watch are opened with them. */
+/** Keys and tables that are read only at the start: sensor, store, sinks and watch are opened with them. */
 export const restartKeys: readonly string[] = [
   'learning',
   'directories.state',
@@ -57,13 +57,13 @@ export const restartKeys: readonly string[] = [
   'alerts',
 ];
 
-/** What is configured otherwise than the agent was started with and waits for a restart. */
+/** The keys of `restartKeys` whose values have changed since the start. */
 export const keysNeedingRestart = (started: Configuration, now: Configuration): string[] =>
   restartKeys.filter((key) => !isDeepStrictEqual(settingOf(started, key), settingOf(now, key)));
 
 const settingOf = (configuration: Configuration, key: string): unknown =>
   key.split('.').reduce<unknown>((table, name) => (isTable(table) ? table[name] : undefined), configuration);
 
-/** Counts of exceptions, and what is odd about them now. */
+/** The counts of the exceptions, and the warnings about them at this time. */
 export const exceptionsOf = ({ exceptions, rules, hunts }: Policy): ExceptionsReport =>
   exceptionsReport(exceptions, knownNames(rules, hunts), Date.now());

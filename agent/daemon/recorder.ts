@@ -1,4 +1,4 @@
-// Commits judged events to the store in batches, keeps them in memory while it refuses them, and replaces a damaged database.
+// Commits judged events to the store in batches, keeps them in memory while the store fails, and replaces a damaged database.
 
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { JudgedEvent } from '../../detectors/judge.ts';
@@ -17,34 +17,37 @@ export interface RecorderDeps {
 }
 
 export interface Recorder {
-  /** In the order of `add` events are committed, in batches, all or nothing; a full batch at once. */
+  /** Adds an event. Events are committed in this order, in batches, all or nothing; a full batch is committed at once. */
   add(event: JudgedEvent): void;
   commit(): void;
-  /** An event that waits may make an alert: its terms were not recorded before. */
+  /** A waiting event may raise an alert: its terms were not recorded before. */
   readonly mayAlert: boolean;
-  /** Events that could not be committed yet. */
+  /** Number of events that are not committed yet. */
   readonly waiting: number;
-  /** Events that were dropped since too many waited. */
+  /** Number of events that were dropped because too many waited or because they cannot be stored. */
   readonly dropped: number;
-  /** Why the database takes no events at present. */
+  /** Why the database accepts no events at present. */
   readonly refused: string | undefined;
-  /** Called when alerts were committed. */
+  /** Calls `listener` after each commit with alerts. */
   onAlerts(listener: () => void): void;
-  /** Called when the database was set aside and a new one is in use; at once, and `isNow` is false, where that happened at the opening. */
+  /**
+   * Calls `listener` when the database was set aside and replaced; immediately, with `isNow` false, if that happened when it was
+   * opened.
+   */
   onSetAside(listener: SetAsideListener): void;
 }
 
 type SetAsideListener = (setAside: NonNullable<Store['setAside']>, isNow: boolean) => void;
 
-/** Terms that were recorded before: an alert for them is unlikely. */
+/** Maximum number of recorded terms that are remembered: a new alert for these is unlikely. */
 const maxRecordedTerms = 4096;
-/** Longer ones are of hostile names: their alerts are built each time. */
+/** Longer terms come from hostile names; they are not remembered, and their alerts are built each time. */
 const maxTermsLength = 512;
-/** Events that are committed together; a larger batch of records makes several commits. */
+/** Maximum number of events in one commit. */
 const batchSize = 64;
-/** Events that wait while the store refuses them: a full disk should not fill the memory as well. */
+/** Maximum number of events that wait while the store fails: a full disk must not fill the memory as well. */
 const maxWaiting = 2000;
-/** The same in characters of arguments, the one part of an event that an attacker can make large. */
+/** The same bound in characters of arguments, the only part of an event that an attacker can make large. */
 const maxWaitingArgsLength = 16 * 1024 * 1024;
 
 const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => {
@@ -55,7 +58,7 @@ const argsLength = ({ event: { process, stepparent } }: JudgedEvent): number => 
 
 const termsKey = (scope: string, { rule, terms }: Verdict): string => [rule.id, scope, ...terms].join('\0');
 
-/** The store takes nothing for now; what else it throws may be because of one event. */
+/** Whether the store as a whole is at fault; any other error may be caused by a single event. */
 const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
 
 export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Recorder {
@@ -64,7 +67,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   const setAsideListeners: SetAsideListener[] = [];
 
   // -- One commit.
-  /** Why the database has to be set aside; it is tried again until it could be. */
+  /** Why the database must be set aside; tried at each commit until it succeeds. */
   let damage: string | undefined;
   const replaceDatabase = (reason: string): void => {
     damage = reason;
@@ -75,9 +78,9 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   };
   const logSetAside = (): void => {
     if (store.setAside === undefined) return;
-    log.error('the database could not be used and was set aside; a new one was begun', { ...store.setAside });
+    log.error('the database cannot be used: it was set aside and a new one was created', { ...store.setAside });
   };
-  /** Most matches repeat what was alerted or learned: only of new ones the alert is built, and before the transaction. */
+  /** Most matches repeat known terms: alerts are built only for new terms, before the transaction. */
   const recordedTerms = new Set<string>();
   const newMatches = ({ scope, verdicts }: JudgedEvent): JudgedEvent['verdicts'] =>
     verdicts.filter(({ verdict, alert }) => alert !== undefined && !recordedTerms.has(termsKey(scope, verdict)));
@@ -113,14 +116,14 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
   };
   logSetAside();
 
-  // -- What waits for it.
+  // -- The events that wait for a commit.
   let waiting: JudgedEvent[] = [];
   let waitingArgsLength = 0;
   let mayAlert = false;
   let dropped = 0;
-  /** The last commit failed: the caller decides when the next is tried. */
-  let isRefusing = false;
-  /** What the store refuses is a health check while it is refused, and no longer. */
+  /** The last commit failed: the caller decides when to try again. */
+  let isFailing = false;
+  /** A StoreError is not a fault: the health check `event_storage` reports it while it lasts. */
   const noteFault = (fault: string, error: unknown): void => {
     if (!(error instanceof StoreError)) onFault(fault, error);
   };
@@ -132,14 +135,17 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
       commitBatch(waiting);
       waiting = [];
       waitingArgsLength = 0;
-      isRefusing = false;
+      isFailing = false;
     } catch (error) {
-      isRefusing = !isOfStore(error) && waiting.length > 1 ? !commitEach() : true;
-      if (isRefusing) noteFault('events could not be committed; they wait in memory', error);
+      isFailing = !isOfStore(error) && waiting.length > 1 ? !commitEach() : true;
+      if (isFailing) noteFault('events could not be committed; they wait in memory', error);
     }
   };
 
-  /** Stores each event on its own and drops those that fail, so that the others are kept. False where every event failed: the store is at fault. */
+  /**
+   * Stores each event on its own and drops those that fail, so that the others are kept. False where every event failed: the store is
+   * at fault.
+   */
   const commitEach = (): boolean => {
     const failed: { event: JudgedEvent; error: unknown }[] = [];
     for (const event of waiting) {
@@ -151,7 +157,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
     }
     if (failed.length === waiting.length) return false;
     const lost = failed.filter(({ error }) => !isOfStore(error));
-    for (const { error } of lost) noteFault('an event that cannot be stored was given up', error);
+    for (const { error } of lost) noteFault('dropped an event that cannot be stored', error);
     dropped += lost.length;
     waiting = failed.filter(({ error }) => isOfStore(error)).map(({ event }) => event);
     waitingArgsLength = waiting.reduce((sum, event) => sum + argsLength(event), 0);
@@ -163,7 +169,7 @@ export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Reco
       waiting.push(event);
       mayAlert ||= newMatches(event).length > 0;
       waitingArgsLength += argsLength(event);
-      if (waiting.length >= batchSize && !isRefusing) commit();
+      if (waiting.length >= batchSize && !isFailing) commit();
       while (waiting.length > maxWaiting || waitingArgsLength > maxWaitingArgsLength) {
         const oldest = waiting.shift();
         if (oldest === undefined) break;

@@ -1,9 +1,9 @@
-// Releases memory that is not in use: free pages of the malloc heap, and pages of programs and libraries, most of which only the start uses.
+// Releases unused memory: free pages of the malloc heap, and pages of programs and libraries, most of which only the start uses.
 
 import { readFileSync } from 'node:fs';
 import { trimHeap, unmapPages } from '../../collectors/linux/libc.ts';
 
-/** A part of the address space: whole pages. */
+/** A page-aligned part of the address space. */
 interface AddressRange {
   start: number;
   bytes: number;

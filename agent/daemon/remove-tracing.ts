@@ -1,10 +1,10 @@
-// Removes what killed agents have left in the kernel's tracing. The packages run it when stepparent is removed.
+// Removes the tracing instances and probes of killed agents. The packages run this program when stepparent is removed.
 
 import { existsSync } from 'node:fs';
 import { openHost } from '../../collectors/host/host.ts';
 import { leftoverInstances } from '../../collectors/tracefs/instance.ts';
 
-// Where tracefs is not mounted (a chroot, a container) nothing can be left.
+// Without tracefs (in a chroot or a container) there is nothing to remove.
 if (existsSync('/sys/kernel/tracing/instances')) {
   const { readStat } = openHost().proc;
   const isRunning = (pid: number, startTicks: number): boolean => readStat(pid)?.startTicks === startTicks;

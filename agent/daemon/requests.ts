@@ -1,19 +1,19 @@
-// Answers requests from the control socket and from `run` itself. While the agent starts or ends, the answer is an error.
+// Answers requests from the control socket and from `run`. While the agent starts or stops, the answer is an error.
 
 import type { AgentStatus } from './agent-status.ts';
 
 export interface Requests {
   status(): AgentStatus;
-  /** Reads the configuration again. */
+  /** Reloads the configuration. */
   reload(): void;
 }
 
 export interface OpenRequests extends Requests {
-  /** By the command of the control socket. */
+  /** The handlers for the control socket. */
   handlers: Readonly<Record<'status' | 'reload', () => AgentStatus>>;
-  /** From now on requests are answered. */
+  /** Begins to answer requests. */
   begin(answers: Requests): void;
-  /** From now on they are not any more. */
+  /** Answers later requests with an error. */
   end(): void;
 }
 
@@ -41,7 +41,7 @@ export function openRequests(): OpenRequests {
       answers = handlers;
     },
     end() {
-      answers = refuse('the agent is ending');
+      answers = refuse('the agent is stopping');
     },
   };
 }

@@ -1,4 +1,4 @@
-// The agent in the foreground: from the command line to its first line, and until a signal ends it.
+// Runs the agent in the foreground until a signal ends it.
 
 import { closeSync, openSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
@@ -16,15 +16,17 @@ import { type Agent, startAgent } from './start-agent.ts';
 
 const sinkDestinations: Readonly<Record<string, string>> = {
   journald: 'the journal (journalctl _UID=0 -t stepparent)',
-  stdout: 'standard output while there is no journal',
+  stdout: 'standard output while the journal is unavailable',
 };
 
-/** What a person wants to know once it runs: what is watched and how, which rules, where alerts go. */
+/** The lines that `run` prints when the agent is ready: what it watches and how, the rules, and where alerts go. */
 function readyLines(
   { sensor, packages, rules, hunts, exceptions, sinks, store, trust_package_managers }: AgentStatus,
   alerts: string,
 ): string[] {
-  const learning = store.learning?.active ? `; learning until ${store.learning.until}: alerts are kept, not sent` : '';
+  const learning = store.learning?.active
+    ? `; learning until ${store.learning.until}: alerts are stored, not delivered`
+    : '';
   return [
     `watching processes with ${sensor.name}: ${sensor.args.join('; ')}`,
     `watching package databases: ${packages.directories.map(({ path, by }) => `${path} (${by})`).join(', ') || 'none'}`,
@@ -32,18 +34,18 @@ function readyLines(
     ...sensor.reasons.map((reason) => `not covered: ${reason}`),
     `rules: ${rules.loaded.join(', ') || 'none'}`,
     ...rules.rejected.map(({ file, line, message }) => `rule rejected: ${file}:${line}: ${message}`),
-    `hunts: ${hunts.scheduled.map(({ id }) => id).join(', ') || 'none are run'}`,
+    `hunts: ${hunts.scheduled.map(({ id }) => id).join(', ') || 'none'}`,
     ...hunts.rejected.map(({ file, line, message }) => `hunt rejected: ${file}:${line}: ${message}`),
     ...exceptionLines(exceptions).map((line) => `exceptions: ${line}`),
     `package front ends: ${trust_package_managers ? 'verified ones count as known' : 'none count as known'}`,
-    `alerts go to ${sinks.map(({ name }) => sinkDestinations[name] ?? alerts).join(', ') || 'the database alone'}`,
+    `alerts go to ${sinks.map(({ name }) => sinkDestinations[name] ?? alerts).join(', ') || 'the database only'}`,
     `ready (pid ${process.pid}, database ${store.path})${learning}`,
   ];
 }
 
 const statusEveryMs = 30_000;
 
-/** What `systemctl status` shows. */
+/** The text that `systemctl status` shows. */
 const statusLine = ({ state, degraded, sensor, store }: AgentStatus): string =>
   [
     `${state} with ${sensor.name}`,
@@ -51,7 +53,7 @@ const statusLine = ({ state, degraded, sensor, store }: AgentStatus): string =>
     ...degraded,
   ].join('; ');
 
-/** A store that cannot be read does not end the agent: the sensor runs, and its events wait to be stored. */
+/** The status text. If the store cannot be read, the agent still runs, and the text is the error. */
 function statusOf(agent: Agent): string {
   try {
     return statusLine(agent.status());
@@ -62,37 +64,37 @@ function statusOf(agent: Agent): string {
 
 const hadTerminal = isatty(0);
 
-/** A terminal that hung up: who started the agent by hand is gone. A service has none. */
+/** Whether the terminal that the agent was started from has hung up. A service has no terminal. */
 function terminalIsGone(): boolean {
   if (!hadTerminal) return false;
   try {
     closeSync(openSync('/dev/tty', 'r'));
     return false;
   } catch (error) {
-    // Without a descriptor left (EMFILE) nothing is known of it.
+    // A failure of our own, such as no free descriptor (EMFILE), does not prove that the terminal is gone.
     return !isOwnFault(error);
   }
 }
 
-/** That of its unit (Nice=), which a test holds against it. */
+/** The priority of the unit (Nice=); a test compares the two. */
 export const agentPriority = -5;
 
 /**
- * On a busy host an agent without it reads /proc after all the processes of a short session have ended: then it is not known who
- * logged in. Whoever gave it another priority than the usual one is obeyed.
+ * On a busy host, an agent with normal priority reads /proc after the processes of a short session have ended, and cannot find out who
+ * logged in. A priority other than 0 was set on purpose and stays.
  */
 function raisePriority(): void {
   try {
     if (getPriority() === 0) setPriority(agentPriority);
   } catch {
-    // Where that is forbidden (no CAP_SYS_NICE) it works on as it is.
+    // Without CAP_SYS_NICE the agent runs with its present priority.
   }
 }
 
-/** After its last step the process exits by itself; if something that hangs keeps it alive, it exits after this time. */
+/** The process exits by itself after the last step. If something that hangs keeps it alive, it is ended after this time. */
 const lingerMs = 1000;
 
-/** The exit code: 0 for an end that was asked for, also where a step of it failed; 1 after an error that nothing handled. */
+/** Runs the agent. Returns the exit code: 0 after a requested stop, even if a step of it failed; 1 after an unhandled error. */
 export async function runAgent(configurationFile: string | undefined): Promise<number> {
   const read = () => readConfiguration(configurationFile);
   const first = read();
@@ -103,7 +105,7 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
     return 4;
   }
   raisePriority();
-  // What ps and systemctl show in the place of the runtime's "MainThread".
+  // The name in ps and systemctl, instead of "MainThread".
   process.title = 'stepparent';
   const toJournal = stderrIsJournal(process.env);
   const log = openLog({ level: configuration.log.level, to: toJournal ? 'journal' : 'stream', stream: process.stderr });
@@ -119,7 +121,7 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
       resolve();
     });
   });
-  // A second signal changes nothing: the end has begun, and takes some seconds at most. Ctrl-C below npm is two.
+  // A second signal has no effect: the stop takes some seconds at most. Below npm, Ctrl-C sends two signals.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   process.on('SIGHUP', () => (terminalIsGone() ? ending.abort() : reload()));
   let failed = false;
@@ -127,14 +129,14 @@ export async function runAgent(configurationFile: string | undefined): Promise<n
     process.on(origin, (error: unknown) => {
       failed = true;
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      log.error('an error that nothing handled ends the agent', { origin, reason });
+      log.error('unhandled error, stopping the agent', { origin, reason });
       ending.abort();
     });
   }
 
   let agent: Agent | undefined;
   try {
-    // All modules are loaded.
+    // All modules are loaded by now.
     releaseMemory();
     const running = await startAgent({
       read: first,

@@ -1,4 +1,4 @@
-// The first pass over the maintainer scripts that are installed: each is stored as it is, slowly, and one of no package is reported.
+// The first pass over the installed maintainer scripts: stores each, slowly, and reports a script that belongs to no package.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../../collectors/host/host.ts';
@@ -22,10 +22,10 @@ const scriptsAtATime = 8;
 const pauseMs = 50;
 const retryAfterMs = 30_000;
 
-/** Begins the pass unless a pass was completed, and repeats it where it fails. `directory`: dpkg's; another one in tests. */
+/** Starts the pass unless one was completed before, and repeats it if it fails. `directory` is dpkg's; tests use another one. */
 export function recordScriptBaseline(deps: ScriptBaselineDeps, directory = '/var/lib/dpkg'): Promise<void> {
   return storeScripts(deps, `${directory}/info`).catch((error: unknown) => {
-    deps.onFault('scripts could not be taken down', error);
+    deps.onFault('the installed scripts could not be stored', error);
     deps.timers.later(retryAfterMs, () => void recordScriptBaseline(deps, directory));
   });
 }
@@ -53,7 +53,7 @@ async function storeScripts(deps: ScriptBaselineDeps, info: string): Promise<voi
   if (!timers.closed) store.completeScripts(host.clock.nowMs());
 }
 
-/** Undefined: it was stored already, could not be read, or is of no package and was reported. */
+/** The script to store. Undefined if it is stored already, cannot be read, or belongs to no package and was reported. */
 async function readInstalled(deps: ScriptBaselineDeps, path: string): Promise<SeenScript | undefined> {
   const { host, store, pipeline, onFault } = deps;
   const opened = host.openFile(path);
@@ -66,7 +66,7 @@ async function readInstalled(deps: ScriptBaselineDeps, path: string): Promise<Se
     const { ino, ctimeMs } = opened.stat;
     const found = await pipeline.versionInPlace({ path, inode: `${ino}`, ctimeMs: Number(ctimeMs) }, name);
     const slot = { package: name, version: found?.version ?? '', phase };
-    // The event of its file was quicker.
+    // The event of the script's file has stored it already.
     if (store.scriptsOf(slot).length > 0) return undefined;
     if (found !== undefined && found.version === undefined) {
       isHandedOver = true;
@@ -85,7 +85,7 @@ async function readInstalled(deps: ScriptBaselineDeps, path: string): Promise<Se
       return undefined;
     }
     const { sha256, sizeBytes, head } = content;
-    // A script whose version is not known has no state later either, but it is kept.
+    // A script of unknown version is stored without a state; it never gets one.
     const state = found === undefined ? '' : 'first';
     return { ...slot, path, sha256, sizeBytes, content: head, state, origin: 'baseline' };
   } catch (error) {

@@ -6,14 +6,15 @@ import type { Timers } from '../../collectors/timers.ts';
 export interface SelfWatchDeps {
   every: Timers['every'];
   onFault(fault: string, error: unknown): void;
-  /** Goes on while the process is stopped, and stands still while the host sleeps: then nothing else runs either. */
+  /** A clock that runs while the process is stopped, and stops while the host sleeps, when nothing else runs either. */
   monotonicMs?(): number;
-  /** Opens a file and closes it; throws what open(2) answers. */
+  /** Opens a file and closes it; throws the error of open(2). */
   openFile?(): void;
 }
 
-/** The names of the faults. Tests on a busy machine ignore the second. */
-export const noFiles = 'the agent can open no files';
+/** The fault of open(2) failing. */
+export const noFiles = 'the agent cannot open files';
+/** The fault of a pause. Tests on a busy machine ignore it. */
 export const standstill = 'the agent was stopped, or had no CPU time, for more than two seconds';
 
 const everyMs = 500;
@@ -22,7 +23,7 @@ const openEveryTurns = 2;
 
 const openRoot = (): void => closeSync(openSync('/', 'r'));
 
-/** Begins now: what the start takes is no pause. */
+/** Starts the watch. Call it at the end of the start, whose duration is not a pause. */
 export function watchSelf({
   every,
   onFault,
@@ -33,12 +34,12 @@ export function watchSelf({
   let turns = 0;
   every(everyMs, () => {
     const nowMs = monotonicMs();
-    // The pause may have begun right after the last turn: none of more than two seconds is missed.
+    // Measured from the last turn, so that no pause of more than two seconds is missed.
     const pausedMs = nowMs - lastMs;
     lastMs = nowMs;
     if (pausedMs > longestPauseMs) {
       const seconds = (pausedMs / 1000).toFixed(1);
-      onFault(standstill, `${seconds} s; processes and files that came and went meanwhile may lack details`);
+      onFault(standstill, `${seconds} s; events of short-lived processes and files from that time may lack details`);
     }
     if (turns++ % openEveryTurns !== 0) return;
     try {

@@ -5,9 +5,9 @@ import { sendDatagram } from '../../collectors/linux/unix-datagram.ts';
 import { timerMs } from '../../collectors/timers.ts';
 
 export interface ServiceManager {
-  /** The agent works; `status` is what `systemctl status` shows. */
+  /** Notifies that the agent works; `systemctl status` shows `status`. */
   ready(status: string): void;
-  /** `text` is not called without systemd. */
+  /** Updates the status text. `text` is not called without systemd. */
   status(text: () => string): void;
   stopping(): void;
   /**
@@ -23,13 +23,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const variables: readonly string[] = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
 
-/** The environment for a child: PATH has the system's directories, and the child cannot notify systemd in the agent's name. */
+/** The environment for a child: PATH contains the system's directories, and the child cannot notify systemd as the agent. */
 export const environmentOfChild = (environment: Environment): Record<string, string | undefined> => ({
   ...Object.fromEntries(Object.entries(environment).filter(([name]) => !variables.includes(name))),
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
 });
 
-/** Sends to the socket in `$NOTIFY_SOCKET`, and notifies the watchdog as often as `$WATCHDOG_USEC` needs. */
+/** Opens the connection to the socket in `$NOTIFY_SOCKET`. The watchdog is notified four times in `$WATCHDOG_USEC`. */
 export function openServiceManager(
   environment: Environment,
   send: (socket: string, bytes: Uint8Array) => string | undefined = sendDatagram,
@@ -39,7 +39,7 @@ export function openServiceManager(
   const watchdogMs = isForThisProcess ? Number(environment.WATCHDOG_USEC ?? 0) / 1000 : 0;
 
   const notify = (...lines: string[]): void => {
-    // A failed send is ignored: systemd notices it by its own time limits.
+    // A failed send is ignored: systemd applies its own time limits.
     if (socket) send(socket, Buffer.from(lines.join('\n')));
   };
   const statusLine = (text: string): string => `STATUS=${escapeText(text, maxStatusChars)}`;

@@ -1,4 +1,4 @@
-// Starts the agent: lists its stages and what each needs, and ends them again.
+// Starts the agent: lists its stages and their dependencies, and stops them.
 
 import { healthEvent } from '../../collectors/event/health-event.ts';
 import { type Host, openHost } from '../../collectors/host/host.ts';
@@ -40,38 +40,38 @@ import { watchPackages } from './watch-packages.ts';
 
 export interface Agent {
   status(): AgentStatus;
-  /** A number that changes after each poll of the sensor whose records were all handled. */
+  /** A number that changes after each poll of the sensor, once all records of the poll were handled. */
   progress(): number;
   /**
-   * Puts what `readAgain` gives in the place of what is in force, between two events. Nothing changes where it throws or where a
-   * rule or hunt that is in force would be rejected: the log and `status` say why. The same is asked for through the control socket, and
-   * answered with the status after it.
+   * Replaces the policy in force by the result of `readAgain`, between two events. Keeps the previous one if `readAgain` throws or if a rule
+   * or hunt that is in force would be rejected; the log and `status` have the reason. The control socket offers the same, and answers with
+   * the new status.
    */
   reload(): void;
   /**
-   * Ends everything: what was seen is committed, the kernel's instance removed. Every step is taken and none is waited for
-   * without end; what fails is in the log. Never rejects; called again, it is the same end.
+   * Stops everything: commits all events, and removes the tracing instance from the kernel. Runs every step with a time limit and logs
+   * those that fail. Never rejects; a second call returns the first call's promise.
    */
   stop(): Promise<void>;
 }
 
 export interface AgentDeps {
-  /** What is in force until the first reload. */
+  /** The configuration in force until the first reload. */
   read: ReadConfiguration;
-  /** What a reload puts in its place. */
+  /** Reads the configuration for a reload. */
   readAgain(): ReadConfiguration;
-  /** After each reload, also one that was rejected. */
+  /** Called after each reload, also one that failed. */
   onReload(): void;
   paths: Paths;
   log: Log;
-  /** Breaks the start off: what was started is ended again, and `startAgent` throws its reason. */
+  /** Aborts the start: the stages that were started are stopped, and `startAgent` throws the signal's reason. */
   signal?: AbortSignal;
 }
 
 /** How often the health checks run for the log. */
 const healthEveryMs = 30_000;
 
-/** Starts the agent, stage by stage. Resolves when every collector works; throws what `run` explains to the operator. */
+/** Starts the agent, stage by stage. Resolves when every collector works. `run` prints what it throws. */
 export async function startAgent(deps: AgentDeps): Promise<Agent> {
   const { paths, log } = deps;
   const faults = openFaults(log);
@@ -89,11 +89,11 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
     timers,
     end,
   };
-  // Each probe and the tracing instance are removed by writing to a file.
+  // The first step: the removal of probes and of the tracing instance opens files.
   end.add('limit of open files', raiseFileLimit);
   end.add('reports of failed reads', reportFailedReads(faults));
   end.add('timers', () => timers.close());
-  // First of all the socket: only one of two agents can hold it.
+  // The socket comes first: it ensures that only one agent runs.
   const control = await listenControl(paths.controlSocket, requests.handlers, faults.note);
   end.add('control socket', () => control.close());
   try {
@@ -118,7 +118,7 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
   }
 }
 
-/** What every stage has to hand. */
+/** The dependencies of every stage. */
 interface Start {
   /** ISO 8601. */
   started: string;
@@ -130,7 +130,7 @@ interface Start {
   end: End;
 }
 
-/** record and deliver: the database, and the sinks that get what it has for them. */
+/** record and deliver: opens the database and the delivery to the sinks. */
 function openStorage({ deps: { read, paths, log }, host, faults, end }: Start) {
   const { alerts, learning } = read.configuration;
   requirePrivateDirectory(paths.stateDirectory, 'directories.state');
@@ -145,9 +145,9 @@ function openStorage({ deps: { read, paths, log }, host, faults, end }: Start) {
 }
 type Storage = ReturnType<typeof openStorage>;
 
-/** track, hold, enrich and judge: the sensor, the process table and the pipeline, before any record is read. */
+/** track, hold, enrich and judge: opens the sensor, the process table and the pipeline, before any record is read. */
 async function openEvents({ deps: { read, paths, log, signal }, host, faults, policy, end }: Start, storage: Storage) {
-  // rpm runs before the sensor is there to see it.
+  // rpm runs before the sensor is open, so that it causes no event.
   const rpmDirectories = await unlessAborted(askRpmDirectories(host, faults), signal);
   const sensor = openSensor({ host, settings: read.configuration.sensor, onFault: faults.note, log });
   end.add('process sensor', () => sensor.stop());
@@ -205,7 +205,7 @@ function startHunts(
     listener: {
       onAlerts: delivery.wake,
       onFirstRun: ({ id }, known) =>
-        log.info('a hunt ran for the first time here: what it found is known from now on', { hunt: id, rows: known }),
+        log.info('first run of a hunt: its rows were added to the baseline without alerts', { hunt: id, rows: known }),
       onFault: faults.note,
     },
   });
@@ -246,19 +246,19 @@ function openAnswers(
   };
 }
 
-/** What could not be read, as if it were not there. Returns what ends the reports. */
+/** Reports reads that failed because of the agent; the reader treats their target as missing. Returns what ends the reports. */
 const reportFailedReads = (faults: Faults): (() => void) =>
-  onOwnFault((error) => faults.note('something could not be read, as if it were not there', error));
+  onOwnFault((error) => faults.note('a read failed, treating its target as missing', error));
 
 async function askRpmDirectories(host: Host, faults: Faults): Promise<RpmDirectories | undefined> {
   const directories = await askRpm(host);
   if (directories === undefined && hasRpm(host)) {
-    faults.note('rpm did not say which directories are its own: the usual ones are watched');
+    faults.note('rpm did not report its directories, watching the default ones');
   }
   return directories;
 }
 
-/** Throws the signal's reason once it aborts; what was waited for may never come. */
+/** Waits for `result`; throws the signal's reason as soon as the signal aborts. */
 async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return result;
   const aborted = Promise.withResolvers<never>();
@@ -272,7 +272,7 @@ async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal | undefi
   }
 }
 
-/** Packages' scripts run in these; %verifyscript in a verification. */
+/** Whether an operation of rpm runs scripts of packages: a verification runs %verifyscript. */
 const changesPackages = (manager: 'rpm', args: readonly string[]): boolean => {
   const operation = parsePackageOperation(manager, args)?.operation;
   return operation !== 'query' && operation !== 'other' && operation !== 'build';

@@ -1,4 +1,4 @@
-// Makes the status document of the reports of the agent's parts, and runs the health checks over them.
+// Builds the status document from the reports of the agent's parts, and runs the health checks on them.
 
 import fs from 'node:fs';
 import { errorCode } from '../../collectors/error-message.ts';
@@ -17,32 +17,32 @@ import type { Recorder } from './recorder.ts';
 
 /** The sensor, the watch of package databases and the process table. */
 interface CollectionReport extends Pick<AgentStatus, 'sensor' | 'packages' | 'processes' | 'processes_rejected'> {
-  /** Why the kernel's trace is not used; undefined: it is, or it was not asked for. */
+  /** Why the agent does not trace the kernel; undefined if it does, or if the configuration chose polling. */
   untraced: string | undefined;
 }
 
 interface PolicyReport extends Pick<AgentStatus, 'restart_needed'> {
   inForce: Policy;
-  /** The last reload; undefined: there was none. */
+  /** The last reload; undefined before the first. */
   reloaded: AgentStatus['reloaded'] | undefined;
   hunts: AgentStatus['hunts']['scheduled'];
 }
 
 interface StorageReport extends Pick<AgentStatus, 'uncommitted'> {
-  /** Why the database takes no events at present. */
+  /** Why the database accepts no events at present. */
   refused: string | undefined;
 }
 
 interface DeliveryReport {
   sinks: SinkStatus[];
-  /** Undefined: no alerts.ndjson is configured. */
+  /** Undefined if `alerts.ndjson` is off. */
   logsDirectory: string | undefined;
 }
 
 export interface StatusReportDeps {
   collection: { report(): CollectionReport };
   policy: { report(): PolicyReport };
-  /** `facts` counts rows, and throws where the database cannot be read. */
+  /** `facts` counts rows, and throws if the database cannot be read. */
   storage: { report(): StorageReport; facts(): StoreFacts };
   delivery: { report(): DeliveryReport };
   faults: Pick<Faults, 'list' | 'recent'>;
@@ -50,7 +50,7 @@ export interface StatusReportDeps {
 
 export interface StatusReport {
   report(): AgentStatus;
-  /** Runs the health checks, so that the log has their changes also while no client requests the status. */
+  /** Runs the health checks, so that their changes are logged even if no client requests the status. */
   checkHealth(): void;
 }
 
@@ -84,7 +84,7 @@ export const deliveryReport = (
   logsDirectory: string | undefined,
 ): StatusReportDeps['delivery'] => ({ report: () => ({ sinks: delivery.status(), logsDirectory }) });
 
-/** The code of the error where the directory cannot be written. */
+/** The code of the error if the directory cannot be written. */
 function unwritableCode(directory: string): string | undefined {
   try {
     fs.accessSync(directory, fs.constants.W_OK);
@@ -99,13 +99,16 @@ function unwritableDirectory(directory: string | undefined): { directory: string
   return directory === undefined || code === undefined ? undefined : { directory, code };
 }
 
-/** Only a new database learns, and a package starts its agent at once. `learning`: what the store reports of its learning mode. */
+/**
+ * Warns that `learning` has no effect on an existing database: a package starts the agent before its user can configure it. `learning`
+ * is the store's report.
+ */
 export const learningWarning = (configuration: Pick<Configuration, 'learning'>, learning: unknown): string[] =>
   configuration.learning === undefined || learning !== undefined
     ? []
-    : ['`learning` has no effect: it holds for a new database, and this one was begun without'];
+    : ['`learning` has no effect: it applies to a new database, and this one was created without it'];
 
-/** `started`: ISO 8601. */
+/** `started` is ISO 8601. */
 export function openStatusReport(
   deps: StatusReportDeps,
   { started, log }: { started: string; log: Pick<Log, 'info' | 'warn'> },

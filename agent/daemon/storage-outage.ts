@@ -1,18 +1,18 @@
-// Logs the rules that matched while the store cannot write: an alert must not depend on free disk space.
+// Logs the matches of rules while the store cannot write: the operator must learn of a match even without free disk space.
 
 import type { JudgedEvent } from '../../detectors/judge.ts';
 import type { Log } from './log.ts';
 
 export interface StorageOutage {
-  /** The store refused these, and is asked again with the same ones later. */
+  /** The store failed to record these events; they are tried again later. */
   refused(judgedEvents: readonly JudgedEvent[], reason: string): void;
-  /** The store takes findings again. */
+  /** The store records events again. */
   recovered(): void;
-  /** Why the store refuses; undefined while it does not. */
+  /** Why the store fails; undefined while it works. */
   readonly reason: string | undefined;
 }
 
-/** Most lines until the store accepts events again; the matches after that are only counted. */
+/** Maximum number of logged matches until the store works again; further matches are only counted. */
 const maxLines = 50;
 
 export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOutage {
@@ -28,11 +28,11 @@ export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOuta
         reported.add(judgedEvent);
         for (const { verdict, alert, exception } of judgedEvent.verdicts) {
           if (alert === undefined || exception !== undefined || ++lines > maxLines) continue;
-          log.error('a rule matched, and the baseline could not be asked whether that is usual', {
+          log.error('a rule matched, but the baseline cannot be read to decide whether the match is new', {
             rule: verdict.rule.id,
             matched: alert().message,
           });
-          if (lines === maxLines) log.error('more matches are not logged until events can be stored again', {});
+          if (lines === maxLines) log.error('further matches are not logged until events can be stored again', {});
         }
       }
     },

@@ -1,4 +1,4 @@
-// Watches the package databases: sends changes into the pipeline, and reports what was missed.
+// Watches the package databases: sends changes into the pipeline, and reports missed changes.
 
 import { healthEvent } from '../../collectors/event/health-event.ts';
 import type { HostContext } from '../../collectors/host/host-context.ts';
@@ -18,6 +18,7 @@ export interface WatchPackagesDeps {
   log: Pick<Log, 'info' | 'warn'>;
 }
 
+/** Starts the watch of the directories. */
 export function watchPackages(
   directories: readonly PackageDirectory[],
   { store, host, pipeline, faults, log }: WatchPackagesDeps,
@@ -29,7 +30,7 @@ export function watchPackages(
       onOpened: pipeline.noteFile,
       onChange: pipeline.handleFileChange,
       onNotice(action, reason, count) {
-        // A directory that is missing is a health check for as long as it is, and no longer.
+        // A missing directory is not a fault: the health check `package_directories` reports it while it is missing.
         if (action === 'package-directory-missing') log.warn(reason);
         else if (action === 'package-directory-found') log.info(reason);
         else faults.note(reason);

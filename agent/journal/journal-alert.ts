@@ -1,11 +1,11 @@
-// Reads an alert back from its journal entry: the other direction of what the journald sink writes.
+// Reads an alert from its journal entry: the inverse of the journald sink.
 
 import path from 'node:path';
 import { ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
 import { leftOfCut } from './journal-entry.ts';
 import { journalFacts } from './journal-fields.ts';
 
-/** The fields that are asked of journalctl; those whose names begin with `_` journald writes itself, on the host that they are from. */
+/** The fields to request from journalctl. journald itself writes those whose names begin with `_`, on the host of the alert. */
 export const alertJournalFields: readonly string[] = [
   '_HOSTNAME',
   '_MACHINE_ID',
@@ -14,10 +14,9 @@ export const alertJournalFields: readonly string[] = [
 ];
 
 /**
- * The alert of one entry, as `journalctl -o json` prints it. Undefined for an entry that is no alert, or that does not say of
- * which host it is. `host.id` is the machine id that journald wrote; on the host itself only root can choose it.
- * In a journal that was received, every field is the sender's: systemd-journal-remote checks none of them, so that a
- * sender can write entries of another host.
+ * The alert in one line of `journalctl -o json`. Undefined if the entry is not an alert or does not name its host.
+ * `host.id` is the machine id that journald wrote; on the host itself only root can choose it. In a received journal the
+ * sender chooses every field: systemd-journal-remote verifies none of them, so a sender can forge entries of another host.
  */
 export function alertOfEntry(line: string): StepparentEvent | undefined {
   const entry = parseEntry(line);
@@ -49,7 +48,7 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
   return completed(document as unknown as StepparentEvent);
 }
 
-/** Adds the fields that follow from others. */
+/** Adds the fields that are derived from others. */
 function completed(document: StepparentEvent): StepparentEvent {
   const { event, file, process, user, stepparent } = document;
   const category =
@@ -64,14 +63,14 @@ function completed(document: StepparentEvent): StepparentEvent {
   return document;
 }
 
-/** A user without a name was written with the id in its place; entries of older agents have no id of their own. */
+/** Undoes the fallback of the sink, which writes the id in place of a missing user name. Entries of older agents have no id field. */
 function withoutName(user: { id?: string; name?: string } | undefined): void {
   if (user?.name === undefined || !/^\d+$/.test(user.name)) return;
   user.id ??= user.name;
   if (user.id === user.name) delete user.name;
 }
 
-/** Sets the value at a dotted name; an object that is already there is merged with it. */
+/** Sets the value at a dotted name, and merges it with an existing object. */
 function setAt(document: object, field: string, value: unknown): void {
   const names = field.split('.');
   const last = names.pop() ?? field;
@@ -94,14 +93,14 @@ function parseEntry(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** journalctl shows bytes that are no text as a list of numbers, and a field that occurs several times as a list. */
+/** The values of a field. journalctl prints bytes that are not text as a list of numbers, and a repeated field as a list. */
 function textsOf(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (!Array.isArray(value) || value.length === 0) return [];
   return value.every((each) => typeof each === 'number') ? [Buffer.from(value).toString()] : value.flatMap(textsOf);
 }
 
-/** Of microseconds since 1970. Undefined: that is no time, or none that a date can be; the sender's journald chose it. */
+/** ISO 8601, from microseconds since 1970. Undefined if the text, which the sender's journald chose, is not a time in the range of Date. */
 function timeOf(text: string | undefined): string | undefined {
   const date = new Date(Number(text ?? Number.NaN) / 1000);
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();

@@ -1,5 +1,4 @@
-// The facts of an alert that have a field of their own in the journal, by the table of fields: for the sink that writes them and the
-// reader of gathered journals.
+// The fields of an alert in the journal, from the table of fields: for the sink that writes them and the reader of collected journals.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { type Field, fields } from '../../collectors/event/fields.ts';
@@ -9,11 +8,11 @@ import { severityOf } from '../configuration/severity.ts';
 import { shownMessage } from '../output/shown-message.ts';
 import { leftOfCut } from './journal-entry.ts';
 
-/** How a value is written; the reader gives the same value back. */
+/** The text form of a value in the journal; `read` is the inverse of `write`. */
 interface Form {
-  /** Several texts make the field occur several times. Undefined: the document does not have it. */
+  /** Several texts repeat the field. Undefined: the field is omitted. */
   write(value: unknown, document: StepparentEvent): string | readonly string[] | undefined;
-  /** Undefined: the texts are no such value. */
+  /** Undefined if the texts are not a valid value. */
   read(texts: readonly string[]): unknown;
   /** How the text differs from the value, for docs/fields.md. */
   about?: string;
@@ -34,7 +33,7 @@ const boolean: Form = {
   read: ([first]) => (first === 'true' ? true : first === 'false' ? false : undefined),
 };
 
-/** A list with spaces between; in a word a space is `\x20` and a backslash `\x5c`. An empty word is `\x`. */
+/** A list separated by spaces. In a word, a space is `\x20` and a backslash `\x5c`; an empty word is `\x`. */
 const words: Form = {
   about: 'words',
   write: (value) =>
@@ -73,7 +72,7 @@ const message: Form = {
   read: text.read,
 };
 
-/** Names and reasons: only the names are written. */
+/** An object of names and reasons, of which only the names are written. */
 const names: Form = {
   about: 'the names, without the reasons',
   write: (value) => (isRecord(value) ? Object.keys(value).join(' ') : undefined),
@@ -109,13 +108,13 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const idsOf = (technique: unknown): string[] =>
   isRecord(technique) ? [technique.id].flat().filter((id) => typeof id === 'string') : [];
 
-/** Of a list that was cut the words before the one that the cut goes through. */
+/** The complete words of a list; the last word of a list that was cut is dropped. */
 function wholeWords(list: string): string[] {
   const cut = leftOfCut(list);
   return cut === undefined ? list.split(' ') : cut.text.split(' ').slice(0, -1);
 }
 
-/** The fields that are written otherwise than by their type. */
+/** The fields whose form does not follow from their type. */
 const ownForms: Readonly<Record<string, Form>> = {
   message,
   'event.severity': severity,
@@ -132,7 +131,9 @@ function formOf({ name, type, list, nullable }: Field): Form {
   return type === 'boolean' ? boolean : text;
 }
 
+/** A field of the document that has a field in the journal. */
 export interface JournalFact {
+  /** The field in the journal: `STEPPARENT_RULE`. */
   name: string;
   /** The field of the document, by ECS name. */
   field: string;
@@ -141,12 +142,13 @@ export interface JournalFact {
   fallback?: string;
 }
 
-/** Of a user without a name the id is written. */
+/** For a user without a name, the id is written. */
 const fallbacks: Readonly<Record<string, string>> = {
   'user.name': 'user.id',
   'stepparent.login_user.name': 'stepparent.login_user.id',
 };
 
+/** Every field with its form, in the order of the table of fields. */
 export const journalFacts: readonly JournalFact[] = fields.flatMap((field): JournalFact[] => {
   const { name, journal } = field;
   const fallback = fallbacks[name];

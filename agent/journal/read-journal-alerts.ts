@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { alertJournalFields, alertOfEntry } from './journal-alert.ts';
 
-/** Alerts that are read at most, newest first. */
+/** Maximum number of alerts that are read, newest first. */
 export const maxJournalAlerts = 200_000;
 
-/** Debian before 12 may have it in /bin. */
+/** The path of journalctl: on Debian before 12 it may be in /bin. */
 const journalctl = (): string => {
   const paths = ['/usr/bin/journalctl', '/bin/journalctl'] as const;
   return paths.find((file) => existsSync(file)) ?? paths[0];
@@ -18,13 +18,16 @@ const journalctl = (): string => {
 export interface JournalOptions {
   /** The directory with the `*.journal` files. */
   directory: string;
-  /** Alerts from then on, in milliseconds since 1970. */
+  /** Only alerts since this time, in milliseconds since 1970. */
   sinceMs: number;
-  /** Called when there are more alerts than are read. */
+  /** Called if there are more than `maxJournalAlerts` alerts. */
   onCut(): void;
 }
 
-/** Newest first. Only entries that root wrote on its host count: every user may write to a journal. Throws when journalctl fails. */
+/**
+ * Yields the alerts, newest first. Only entries that root wrote on its host count: every user can write to a journal. Throws if
+ * journalctl fails.
+ */
 export async function* readJournalAlerts({
   directory,
   sinceMs,
@@ -41,14 +44,14 @@ export async function* readJournalAlerts({
       'SYSLOG_IDENTIFIER=stepparent',
       '_UID=0',
     ],
-    // Neither the caller's PATH nor variables of journalctl's own.
+    // Without the caller's PATH and without variables that journalctl reads.
     { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' } },
   );
   const ended = new Promise<{ code: number | null; error?: Error }>((resolve) => {
     child.once('error', (error) => resolve({ code: null, error }));
     child.once('close', (code) => resolve({ code }));
   });
-  // Without a descriptor left (EMFILE) it has not even streams.
+  // Without a free descriptor (EMFILE), the child has no streams either.
   if (child.pid === undefined) throw new Error(`journalctl: ${(await ended).error?.message}`);
   let message = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -70,7 +73,7 @@ export async function* readJournalAlerts({
     child.kill();
   }
   const { code, error } = await ended;
-  // journalctl answers 1, in silence, when nothing matches.
+  // Without a match, journalctl prints nothing and ends with 1.
   if (error !== undefined || (code !== 0 && message !== '')) {
     throw new Error(`journalctl: ${error?.message ?? message.trim().split('\n')[0]}`);
   }

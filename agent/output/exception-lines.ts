@@ -1,4 +1,4 @@
-// An exception as lines for a terminal, and the stored alerts that it would hide.
+// Formats an exception as lines for a terminal, and the stored alerts that it would suppress.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Exception } from '../../detectors/exceptions.ts';
@@ -11,7 +11,7 @@ import { shownMessage } from './shown-message.ts';
 
 const lineChars = 1000;
 
-/** What it is, in lines for a person, escaped. */
+/** The exception as lines of label and text, escaped. */
 export function describeException(exception: Exception): string[] {
   const { id, rules, when, reason, owner } = exception;
   const pairs: [string, string][] = [
@@ -25,13 +25,13 @@ export function describeException(exception: Exception): string[] {
   return labelLines(pairs, { width: 10 });
 }
 
-/** How many stored alerts it covers, by state, and the newest five, escaped. */
+/** The number of stored alerts that the exception would suppress, by state, and the newest five of them, escaped. */
 export function describeSuppressed(store: StoreReader, exception: Exception): string[] {
   const { stored, states, matches, newest } = previewException(store, exception);
   const covered = Object.values(states).reduce((sum, count) => sum + count, 0);
   const byState = Object.entries(states).map(([state, count]) => `${count} ${state}`);
   return [
-    `  would have hidden ${covered} of ${stored} stored alerts of its rule${
+    `  would suppress ${covered} of ${stored} stored alerts of its rule${
       covered === 0 ? '' : ` (${byState.join(', ')}), ${matches} ${matches === 1 ? 'match' : 'matches'}; the newest:`
     }`,
     ...newest.map((alert) => `    ${localTime(alert.lastMs)}  ${alert.state}  ${shownMessage(alert.document)}`),

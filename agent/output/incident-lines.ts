@@ -1,4 +1,4 @@
-// An incident as lines for a terminal: what was run by whom, what came of it, and its steps.
+// Formats an incident as lines for a terminal: the command and who ran it, facts, and the steps.
 
 import { styleText } from 'node:util';
 import { escapeText } from '../../collectors/event/escape-text.ts';
@@ -8,14 +8,14 @@ import { severityColours } from '../configuration/severity.ts';
 import { labelLines } from './label-lines.ts';
 import { localTime } from './local-time.ts';
 
-/** Of one incident, the steps in it. */
+/** The maximum number of steps shown for one incident. */
 const maxSteps = 40;
 const lineChars = 300;
 const valueChars = 120;
 
 const shown = (text: string | number | undefined, chars = valueChars): string => escapeText(String(text ?? ''), chars);
 
-/** Everything that was observed is escaped. */
+/** The lines of one incident. Everything that was observed is escaped. */
 export function incidentLines(incident: Incident): string[] {
   const { process: tool, stepparent } = incident;
   const {
@@ -54,8 +54,8 @@ export function incidentLines(incident: Incident): string[] {
       { width: 10 },
     ),
     ...chosen.map(stepLine),
-    ...(unread === undefined ? [] : [`  and ${unread} later events, not looked at`]),
-    ...(left === '' ? [] : [`  and ${left}; --json has up to 500`]),
+    ...(unread === undefined ? [] : [`  and ${unread} later events, not read`]),
+    ...(left === '' ? [] : [`  and ${left}; --json lists up to 500`]),
   ];
 }
 
@@ -80,7 +80,7 @@ function packagesText({ stepparent }: Incident): string {
   const names = packages.slice(0, 8).map(({ name, version, inferred = [] }) => {
     const text = shown(version === undefined ? name : `${name} ${version}`);
     if (inferred.length === 0) return text;
-    return `${text} (${inferred.includes('name') ? '' : 'version '}by its file's name)`;
+    return `${text} (${inferred.includes('name') ? '' : 'version '}from its file name)`;
   });
   const operationsText = operations.length === 0 ? '' : ` (${operations.map((each) => shown(each)).join(', ')})`;
   return names.length === 0
@@ -97,7 +97,7 @@ function alertsText({ stepparent }: Incident): string {
     .join(', ');
 }
 
-/** Ordinary packages' scripts have findings too: those without an alert are counted. */
+/** Lists the scripts with an alert or an unusual state. The others are only counted: scripts of ordinary packages have findings too. */
 function scriptsText({ stepparent }: Incident): string {
   const { scripts } = stepparent.incident;
   const suspicious = scripts.filter(({ alerted, state }) => alerted || state === 'changed' || state === 'unowned');
@@ -110,7 +110,7 @@ function scriptsText({ stepparent }: Incident): string {
 
 const more = (count: number): string => (count > 0 ? ` and ${count} more` : '');
 
-/** Alerts, survivors and what belongs to them come first where there is not room for all. */
+/** Chooses the steps of the highest rank, in order of time, and counts the others by kind. */
 function chooseSteps(steps: readonly IncidentStep[], leftOut: Incident['stepparent']['incident']['left_out']) {
   const ranked = [...steps].sort((a, b) => b.rank - a.rank);
   const chosen = new Set(ranked.slice(0, maxSteps));

@@ -1,10 +1,10 @@
-// Points of time as a person at the host reads them.
+// Formats a time in the host's time zone.
 
 const two = (part: number): string => String(part).padStart(2, '0');
 
 /**
- * Local time as `2026-04-10 14:00:05`; what is not a time reads `(no time)`. Takes ISO 8601 or milliseconds since 1970.
- * Put together by hand: toLocaleString brings ICU's tables into memory, some megabytes in a process that should be small.
+ * Local time as `2026-04-10 14:00:05`, from ISO 8601 or milliseconds since 1970; `(no time)` if `time` is neither.
+ * Not toLocaleString, which loads ICU's tables: some megabytes in a process that should be small.
  */
 export function localTime(time: string | number): string {
   const date = new Date(time);

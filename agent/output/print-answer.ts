@@ -1,4 +1,4 @@
-// Prints rows that SQL has answered: as a table for people, or a JSON document a line.
+// Prints the rows of a query: as a table, or as one JSON document per line.
 
 import { styleText } from 'node:util';
 import { escapeText } from '../../collectors/event/escape-text.ts';
@@ -8,7 +8,7 @@ import { printRows } from './print-rows.ts';
 
 const cellChars = 300;
 
-/** Prints to standard output; notes, and that rows are left off, to standard error. Everything that was observed is escaped. */
+/** Prints the rows to standard output; notes, and that rows are omitted, to standard error. Everything that was observed is escaped. */
 export function printAnswer(
   { columns, rows, truncated, notes }: QueryResult,
   { json, limit, more = {} }: { json?: boolean | undefined; limit: number; more?: Readonly<Record<string, string>> },
@@ -30,5 +30,5 @@ export function printAnswer(
     console.error('no rows');
   }
   for (const note of notes) console.error(`note: ${escapeText(note, cellChars)}`);
-  if (truncated) console.error(`the first ${limit} rows; --limit shows more`);
+  if (truncated) console.error(`only the first ${limit} rows are shown; --limit shows more`);
 }

@@ -1,11 +1,14 @@
-// Prints what a check of rule or hunt files found.
+// Prints the result of a check of rule or hunt files.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { CheckReport } from '../configuration/check-report.ts';
 
 const lineChars = 1000;
 
-/** Prints each rejection and each warning, and the counts to standard error. True when nothing is rejected; with `strict`, when there is no warning either. */
+/**
+ * Prints each rejection and each warning, and the counts to standard error. True when nothing is rejected; with `strict`, when there is
+ * no warning either.
+ */
 export function printCheck(kind: 'rule' | 'hunt', report: CheckReport, strict = false): boolean {
   const { valid, rejected, warnings, notes } = report;
   for (const note of notes) console.error(`stepparent: ${note}`);

@@ -1,12 +1,15 @@
-// Prints a listing: columns side by side, one row a line.
+// Prints a listing: one row per line, in aligned columns.
 
-/** One line of a listing. `cells` are safe to show already; `styles` colour a cell, by its number, without widening it. */
+/** One line of a listing. The caller escapes `cells`; `styles` colours a cell, by its index, without changing its width. */
 export interface ListedRow {
   cells: readonly string[];
   styles?: Readonly<Record<number, (text: string) => string>>;
 }
 
-/** Prints the rows to standard output. A column that is empty throughout is left out; that nothing is listed, or not all may be, is said on standard error. */
+/**
+ * Prints the rows to standard output, without columns that are empty in every row. Prints `emptyText` to standard error if there is no row,
+ * and a note if there are `limit` rows: then there may be more.
+ */
 export function printRows(
   rows: readonly ListedRow[],
   emptyText: string,
@@ -29,5 +32,5 @@ export function printRows(
     });
     process.stdout.write(`${shown.join('  ').trimEnd()}\n`);
   }
-  if (rows.length >= limit) console.error(`the newest ${limit}; --limit shows more`);
+  if (rows.length >= limit) console.error(`only the newest ${limit} are shown; --limit shows more`);
 }

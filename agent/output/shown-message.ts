@@ -1,14 +1,14 @@
-// The sentence of an alert, safe to show.
+// Formats the message of an alert for a terminal or a log line.
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 
-/** The most of a message that is shown, in characters; alerts are built with at most 1,024 bytes. */
+/** Maximum length of a shown message, in characters; alerts are built with at most 1,024 bytes. */
 const messageChars = 2048;
 
 /**
- * `message`, on one line. Alerts are built with it escaped, so its backslashes stand as they are; all else that would
- * move a cursor or start a line is escaped here again, since a stored document may come from anywhere.
+ * The message on one line. Alerts are built with an escaped message, so its backslashes stay as they are. Control characters are
+ * escaped here once more, since a stored document may come from anywhere.
  */
 export function shownMessage(document: StepparentEvent): string {
   return (document.message ?? '(no message)')

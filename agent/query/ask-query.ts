@@ -7,7 +7,7 @@ import { type AnswerValue, SqlError } from '../../storage/query-database.ts';
 import { StoreError, type StoreTrouble } from '../../storage/store-error.ts';
 import { environmentOfChild } from '../daemon/service-manager.ts';
 
-/** What is asked: the agent's database, alerts in a directory of journals, or the tables of the host alone. */
+/** Where the rows come from: the agent's database, the alerts in a directory of journals, or only the tables of the host. */
 export type QuerySource =
   | { kind: 'database'; path: string }
   | { kind: 'journal'; directory: string }
@@ -16,16 +16,16 @@ export type QuerySource =
 export interface QueryRequest {
   source: QuerySource;
   sql: string;
-  /** `:since` and `:now` in the SQL, in milliseconds since 1970. */
+  /** The values of `:since` and `:now` in the SQL, in milliseconds since 1970. */
   since: number;
   now: number;
-  /** Rows. */
+  /** Maximum number of rows. */
   limit: number;
-  /** It may take longer, and runs at low priority. */
+  /** Run at low priority. */
   inBackground?: boolean;
 }
 
-/** One line of the worker's. */
+/** One line of the worker's output, as JSON. */
 export type QueryMessage =
   | { columns: string[] }
   | { rows: AnswerValue[][] }
@@ -33,7 +33,7 @@ export type QueryMessage =
   | {
       error: {
         message: string;
-        /** It is the statement's fault. */
+        /** The statement is at fault. */
         sql: boolean;
         trouble: StoreTrouble | undefined;
       };
@@ -47,7 +47,7 @@ export interface QueryResult {
   notes: string[];
 }
 
-/** The question was not answered in time, what it is about cannot be read, or the process that should have answered is gone. */
+/** The query timed out, its source cannot be read, or the worker process died. `message` is one line. */
 export class QueryEnded extends Error {
   override name = 'QueryEnded';
 }
@@ -55,8 +55,8 @@ export class QueryEnded extends Error {
 const worker = fileURLToPath(new URL('query-worker.ts', import.meta.url));
 
 /**
- * Asks. Rejects with a SqlError, a StoreError, or a QueryEnded after `timeoutMs` and when `signal` aborts; the
- * process is gone then.
+ * Runs the statement. Rejects with a SqlError, a StoreError, or a QueryEnded, also after `timeoutMs` and when `signal` aborts.
+ * The worker process has been killed or has ended by then.
  */
 export async function askQuery(
   request: QueryRequest,
@@ -70,8 +70,8 @@ export async function askQuery(
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, killSignal) => resolve(code === 0 ? undefined : `it ended with ${killSignal ?? code}`));
   });
-  // Without a descriptor left (EMFILE) it has not even streams.
-  if (child.pid === undefined) throw new QueryEnded(`the process that answers could not be started: ${await closed}`);
+  // Without a free descriptor (EMFILE), the child has no streams either.
+  if (child.pid === undefined) throw new QueryEnded(`the query process could not be started: ${await closed}`);
   let endReason: string | undefined;
   const end = (reason: string): void => {
     endReason ??= reason;
@@ -86,7 +86,7 @@ export async function askQuery(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = `${stderr}${text}`.slice(0, 2000);
   });
-  // A worker that has ended already does not read.
+  // Writing fails if the worker has already ended.
   child.stdin.on('error', () => {});
   child.stdin.end(JSON.stringify(request));
 
@@ -95,10 +95,10 @@ export async function askQuery(
   let failure: Error | undefined;
   try {
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
-      // A line of a worker that was killed may be cut.
+      // The last line of a killed worker may be cut.
       if (endReason !== undefined) break;
       const message = parseMessage(line);
-      // The same holds for a worker that another process killed: then no end follows.
+      // Another process killed the worker: the line is cut, and no `end` follows.
       if (message === undefined) continue;
       if ('columns' in message) result.columns = message.columns;
       else if ('rows' in message) result.rows.push(...message.rows);
@@ -111,8 +111,7 @@ export async function askQuery(
     const trouble = await closed;
     if (failure !== undefined) throw failure;
     if (endReason !== undefined && !isWhole) throw new QueryEnded(endReason);
-    if (!isWhole)
-      throw new QueryEnded(`the process that answers is gone: ${stderr.trim() || trouble || 'it said nothing'}`);
+    if (!isWhole) throw new QueryEnded(`the query process died: ${stderr.trim() || trouble || 'no output'}`);
     return result;
   } finally {
     clearTimeout(timer);
@@ -121,7 +120,7 @@ export async function askQuery(
   }
 }
 
-/** Undefined: it is cut. */
+/** Undefined if the line is cut. */
 function parseMessage(line: string): QueryMessage | undefined {
   try {
     return JSON.parse(line) as QueryMessage;

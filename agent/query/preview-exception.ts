@@ -1,27 +1,28 @@
-// What an exception would have hidden of the alerts that are stored.
+// Counts the stored alerts that an exception would suppress.
 
 import { readPath } from '../../collectors/event/read-path.ts';
 import { compileConditions, type Exception } from '../../detectors/exceptions.ts';
 import type { AlertRecord, AlertState } from '../../storage/records.ts';
 import type { StoreReader } from '../../storage/store.ts';
 
-export interface WouldHide {
-  /** Stored alerts of its rules. */
+/** The stored alerts that an exception would suppress. */
+export interface ExceptionPreview {
+  /** Number of stored alerts of the exception's rules. */
   stored: number;
-  /** Those that it covers, by state. */
+  /** Number of alerts that the exception covers, by state. */
   states: Partial<Record<AlertState, number>>;
-  /** Matches that these alerts count. */
+  /** Sum of the matches of these alerts. */
   matches: number;
-  /** The newest of them, newest last. */
+  /** The newest of these alerts, newest last. */
   newest: AlertRecord[];
 }
 
 const newestShown = 5;
 
-/** Compares the exception with the stored alerts of the exception's rules, whether or not it has expired. */
-export function previewException(store: Pick<StoreReader, 'listAlerts'>, { rules, when }: Exception): WouldHide {
+/** Compares the exception with the stored alerts of its rules, whether or not it has expired. */
+export function previewException(store: Pick<StoreReader, 'listAlerts'>, { rules, when }: Exception): ExceptionPreview {
   const covers = compileConditions(when);
-  const found: WouldHide = { stored: 0, states: {}, matches: 0, newest: [] };
+  const found: ExceptionPreview = { stored: 0, states: {}, matches: 0, newest: [] };
   for (const ruleId of new Set(rules)) {
     for (const alert of store.listAlerts({ ruleId })) {
       found.stored++;

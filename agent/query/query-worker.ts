@@ -21,7 +21,7 @@ import { maxJournalAlerts, readJournalAlerts } from '../journal/read-journal-ale
 import type { QueryMessage, QueryRequest } from './ask-query.ts';
 
 const rowsPerLine = 200;
-/** What one answer may have in all, in UTF-16 units of JSON. */
+/** Maximum size of one result, in UTF-16 units of JSON. */
 const maxAnswerChars = 64 * 1024 * 1024;
 
 const send = (message: QueryMessage): void => {
@@ -29,7 +29,7 @@ const send = (message: QueryMessage): void => {
 };
 
 const notes: string[] = [];
-/** What tables could not read, as if it were not there. */
+/** Reads that failed while host tables were filled; the tables treat them as missing. */
 const failedReads: { count: number; first: string } = { count: 0, first: '' };
 onOwnFault((error) => {
   if (failedReads.count++ === 0) failedReads.first = errorMessage(error);
@@ -42,7 +42,7 @@ function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDa
       ? readJournalAlerts({
           directory: source.directory,
           sinceMs: since,
-          onCut: () => notes.push(`the newest ${maxJournalAlerts} alerts of the journals were read`),
+          onCut: () => notes.push(`only the newest ${maxJournalAlerts} alerts of the journals were read`),
         })
       : [];
   return openAlertDatabase(alerts, hostTables(openHost()), sqlFunctions);
@@ -50,7 +50,7 @@ function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDa
 
 async function answer(request: QueryRequest): Promise<void> {
   if (request.inBackground) {
-    // The first to go when memory is short, the last to run when the CPU is.
+    // The lowest priority: the query must not take CPU time from the agent or from the host.
     setPriority(19);
   }
   const database = await open(request);
@@ -73,7 +73,7 @@ async function answer(request: QueryRequest): Promise<void> {
   if (rows.length > 0) send({ rows });
   if (chars > maxAnswerChars) notes.push(`the answer is cut after ${count} rows: it is too large`);
   if (failedReads.count > 0)
-    notes.push(`${failedReads.count} reads failed, and what they were for is missing: ${failedReads.first}`);
+    notes.push(`${failedReads.count} reads failed and their data is missing; the first error: ${failedReads.first}`);
   send({ end: { truncated, notes: [...notes, ...asked.notes] } });
 }
 

@@ -1,15 +1,15 @@
-// Reads incidents out of the store: finds the transactions that have alerts, then reads everything that belongs to each.
+// Reads incidents from the store: finds the transactions with alerts, then reads the alerts and events of each.
 
 import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { AlertState } from '../../storage/records.ts';
 import type { StoreReader } from '../../storage/store.ts';
 
 export interface IncidentsOptions {
-  /** One transaction; else the newest. */
+  /** The id of one transaction. Default: the newest. */
   id?: string | undefined;
-  /** With an alert at or after this. */
+  /** Only transactions with an alert at or after this time, in milliseconds since 1970. */
   sinceMs?: number | undefined;
-  /** Alerts of learning time, and those that an exception hid, count as well. */
+  /** Alerts of the learning period and suppressed alerts count as well. */
   all?: boolean | undefined;
   limit: number;
 }
@@ -19,10 +19,10 @@ type Reader = Pick<
   'listTransactions' | 'transactionAlerts' | 'transactionEvents' | 'countTransactionEvents'
 >;
 
-/** Events that are read: of all transactions of a list together, so that it is quick, and of one that is asked for. A package has some ten. */
+/** Maximum number of events that are read: for a whole list, so that it is quick, and for a single incident. A package has some ten. */
 const mostEvents = { ofList: 8_000, ofOne: 20_000 };
 
-/** Newest last, one at a time. */
+/** Yields the incidents, newest last. `isAlive` reports whether a process with that `process.entity_id` still runs. */
 export function* readIncidents(
   store: Reader,
   { id, sinceMs, all = false, limit }: IncidentsOptions,

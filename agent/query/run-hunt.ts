@@ -4,7 +4,7 @@ import { findingSql, type Hunt } from '../../detectors/hunts/hunt.ts';
 import { type AnswerValue, SqlError } from '../../storage/query-database.ts';
 import { askQuery, type QueryResult, type QuerySource } from './ask-query.ts';
 
-/** The hunt could not be run. `message` is one line, with the hunt's file when its SQL is wrong. */
+/** The hunt could not be run. `message` is one line; it names the hunt's file if the SQL is wrong. */
 export class HuntError extends Error {
   override name = 'HuntError';
 }
@@ -21,10 +21,10 @@ export interface HuntRun {
   signal?: AbortSignal;
 }
 
-/** Throws a HuntError, a QueryEnded or a StoreError. */
+/** Runs a hunt and returns its rows. Throws a HuntError, a QueryEnded or a StoreError. */
 export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
   if (run.source.kind === 'journal' && hunt.source === 'host') {
-    throw new HuntError(`${hunt.id} looks at this host's own files: journals do not have them`);
+    throw new HuntError(`the hunt ${hunt.id} reads files of this host, which journals do not contain`);
   }
   const { source, sinceMs, nowMs, limit, timeoutMs, forFindings = false, signal } = run;
   try {
@@ -46,7 +46,7 @@ export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
   }
 }
 
-/** A row by its columns. */
+/** The row as an object with its columns as keys. */
 export function rowObject(columns: readonly string[], row: readonly AnswerValue[]): Record<string, AnswerValue> {
   return Object.fromEntries(columns.map((column, i) => [column, row[i] ?? null]));
 }

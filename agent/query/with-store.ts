@@ -2,7 +2,7 @@
 
 import type { Store, StoreReader } from '../../storage/store.ts';
 
-/** Runs `use` on the store, for reading, and closes it. Throws ConfigurationError or StoreError, both with a line that says what to do. */
+/** Opens the store for reading, runs `use` on it and closes it. Throws ConfigurationError or StoreError; their messages name the remedy. */
 export async function withStoreReader<T>(
   configurationFile: string | undefined,
   use: (store: StoreReader) => T,
@@ -12,14 +12,14 @@ export async function withStoreReader<T>(
   return closing(openStoreReader(database), use);
 }
 
-/** The same, for writing, beside the agent: there must be a store already. */
+/** Opens the store for writing, also while the agent runs, and runs `use` on it. Throws StoreError if there is no store yet. */
 export async function withStore<T>(configurationFile: string | undefined, use: (store: Store) => T): Promise<T> {
   const database = await databaseOf(configurationFile);
   const { openStore } = await import('../../storage/store.ts');
   return closing(openStore(database, { mustExist: true }), use);
 }
 
-/** Runs `use` on an open store and closes it, whatever happens. */
+/** Runs `use` on an open store and closes the store, also if `use` throws. */
 export function closing<S extends { close(): void }, T>(store: S, use: (store: S) => T): T {
   try {
     return use(store);

@@ -1,4 +1,4 @@
-// Delivers alerts to the journal, every fact in a field of its own.
+// Delivers alerts to the journal, each fact in a field of its own.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { valueAt } from '../../collectors/event/read-path.ts';
@@ -8,14 +8,14 @@ import { type JournalField, journalSocket, sendEntry } from '../journal/journal-
 import { journalFacts } from '../journal/journal-fields.ts';
 import type { Sink } from './sink.ts';
 
-/** What of an entry is worked out from the facts, and not read back. */
+/** The fields that are derived from others and are not read back. */
 const derived: readonly (readonly [string, (document: StepparentEvent) => string | undefined])[] = [
   ['PRIORITY', (document) => String(severityPriority[severityOf(document)])],
   ['MESSAGE_ID', ({ rule }) => (typeof rule?.id === 'string' ? messageId(rule.id) : undefined)],
   ['SYSLOG_IDENTIFIER', () => 'stepparent'],
 ];
 
-/** The name of each, for whatever documents them. */
+/** The names of all fields of an entry, for docs/fields.md and its test. */
 export const journalFieldNames: readonly string[] = [
   ...derived.map(([name]) => name),
   ...journalFacts.map(({ name }) => name),
@@ -36,7 +36,7 @@ export function journalFields(document: StepparentEvent): JournalField[] {
   );
 }
 
-/** Opens the journal as a sink. Nothing is held open: each delivery finds the journald that listens then. */
+/** Opens the journal as a sink. It keeps no connection: each delivery goes to the journald that listens at that time. */
 export function openJournaldSink(socket: string = journalSocket): Sink {
   return {
     name: 'journald',
@@ -53,6 +53,6 @@ export function openJournaldSink(socket: string = journalSocket): Sink {
 
 function explainErrno(errno: string, socket: string): string {
   if (errno === 'ENOENT' || errno === 'ECONNREFUSED') return `no journald listens at ${socket} (${errno})`;
-  if (errno === 'EAGAIN') return 'journald does not keep up (EAGAIN)';
-  return `journald did not take an alert (${errno})`;
+  if (errno === 'EAGAIN') return 'journald cannot keep up (EAGAIN)';
+  return `journald did not accept an alert (${errno})`;
 }

@@ -1,4 +1,4 @@
-// Appends alerts to a file, one ECS document a line.
+// Appends alerts to a file, one ECS document per line.
 
 import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -10,9 +10,9 @@ const newline = 0x0a;
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
 /**
- * Opens `path` (0600; its directory is made when absent, 0700) when something is first delivered, and again when it was
- * rotated away or removed. A batch is one write followed by fdatasync(2). A line that a crash or a full disk cut
- * short is closed off before the next, so no two documents share a line; the documents cut are delivered again.
+ * Opens `path` (0600; a missing directory is created, 0700) at the first delivery, and again after the file was rotated or
+ * removed. A batch is one write followed by fdatasync(2). If a crash or a full disk cut the last line, the next batch begins with a
+ * newline, so no two documents share a line; the documents that were cut are delivered again.
  */
 export function openNdjsonSink(path: string): Sink {
   let file: FileHandle | undefined;
@@ -47,7 +47,7 @@ export function openNdjsonSink(path: string): Sink {
         const lines = documents.map((document) => `${JSON.stringify(document)}\n`).join('');
         const bytes = Buffer.from((await endsMidLine(file)) ? `\n${lines}` : lines);
         const { bytesWritten } = await file.write(bytes);
-        if (bytesWritten < bytes.length) throw new Error('the disk took only a part');
+        if (bytesWritten < bytes.length) throw new Error('only a part was written');
         await file.datasync();
         return { delivered: documents.length };
       } catch (error) {
@@ -64,6 +64,6 @@ async function endsMidLine(file: FileHandle): Promise<boolean> {
   if (size === 0) return false;
   const last = Buffer.alloc(1);
   const { bytesRead } = await file.read(last, 0, 1, size - 1);
-  // None: the file was cut short meanwhile.
+  // No byte was read if the file has been truncated since.
   return bytesRead === 1 && last[0] !== newline;
 }

@@ -2,11 +2,11 @@
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 
-/** How far a batch came. */
+/** The result of the delivery of a batch. */
 export interface Delivered {
-  /** Documents taken, from the front; the rest stays in the outbox. */
+  /** Number of documents delivered, from the front; the rest stays in the outbox. */
   delivered: number;
-  /** Why not all were taken; absent when they were. */
+  /** Why not all were delivered; absent if all were. */
   trouble?: string;
 }
 
@@ -14,7 +14,7 @@ export interface Delivered {
 export interface Sink {
   /** Its name in the outbox and in `status`. */
   readonly name: string;
-  /** Delivers in order. Resolves, never rejects, for trouble that the destination can get over. */
+  /** Delivers in order. Resolves, and does not reject, if a retry can help. */
   deliver(documents: readonly StepparentEvent[]): Promise<Delivered>;
   close(): Promise<void>;
 }

@@ -6,8 +6,8 @@ import { shownMessage } from '../output/shown-message.ts';
 import type { Sink } from './sink.ts';
 
 /**
- * One escaped line an alert, after the `<N>` that stands for its syslog(3) priority (sd-daemon(3)).
- * While `needed` is false alerts count as delivered and are not written: another sink has them.
+ * Writes one escaped line for each alert, after `<N>` with its syslog(3) priority (sd-daemon(3)). While `needed` returns false, alerts
+ * count as delivered and are not written: another sink has them.
  */
 export function openStdoutSink(stream: Writable, needed: () => boolean): Sink {
   return {

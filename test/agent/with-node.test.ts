@@ -1,4 +1,4 @@
-// The locked version of Node runs each program, or one line says how to get it.
+// Every program runs on the locked version of Node, or prints one line that says how to install it.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -22,13 +22,13 @@ const modulePath = `node_modules/node-linux-${process.arch}`;
 const scratch = mkdtempSync(join(tmpdir(), 'stepparent-with-node-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** A host of its own: its `node` answers every call with "host". */
+/** A directory for PATH whose `node` prints "host" for every call. */
 const hostBin = join(scratch, 'bin');
 mkdirSync(hostBin);
 const script = (file: string, text: string): void => writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
 script(join(hostBin, 'node'), 'echo host');
 
-/** A checkout with the two files that with-node.sh reads. `node`: puts the locked Node there, or what stands in its place. */
+/** A checkout with the two files that with-node.sh reads. `node`: installs the locked Node, or a replacement. */
 function checkout(name: string, node: (bin: string) => void): string {
   const directory = join(scratch, name);
   mkdirSync(join(directory, 'agent'), { recursive: true });
@@ -127,7 +127,7 @@ test.each([...new Set([...programs, 'vitest.config.ts'])])(
     const args = ['--import', `data:text/javascript,${other}`, join(root, program)];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^stepparent: this is Node 22\.18\.0, not .*\n$/);
+    expect(stderr).toMatch(/^stepparent: Node [\d.]+ is required, this is Node 22\.18\.0; .*\n$/);
   },
 );
 

@@ -18,7 +18,7 @@ const checkout = join(import.meta.dirname, '../..');
 const noticeWithinMs = 1000;
 
 /** Reasons in `degraded` that come without any attack where the machine has too much to do. */
-const ofBusyMachine = new RegExp(`records of processes lost|${lostRecords}|${standstill}`);
+const ofBusyMachine = new RegExp(`process records lost|${lostRecords}|${standstill}`);
 
 /** An alert, with the number of its sightings. */
 interface Seen {

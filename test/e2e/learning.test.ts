@@ -27,7 +27,7 @@ describe.skipIf(endToEndMissing)(titled('learning', endToEndMissing), () => {
     expect(outbox).toEqual({});
     expect((await agent.status()).state).toBe('learning');
     expect((await agent.cli('status')).stdout).toMatch(/learning +.*\d\d\d\d-\d\d-\d\d \d\d:\d\d/);
-    expect(agent.stdout).toContain(`learning until ${learning?.until}: alerts are kept, not sent`);
+    expect(agent.stdout).toContain(`learning until ${learning?.until}: alerts are stored, not delivered`);
 
     await agent.stop();
     await agent.start();

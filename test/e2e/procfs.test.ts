@@ -20,7 +20,7 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     await agent.start();
     const { sensor } = await agent.status();
     expect(sensor).toMatchObject({ name: 'procfs', poll_interval_ms: expect.any(Number) });
-    const missed = 'processes that end between two looks at /proc are not seen';
+    const missed = 'processes that start and end between two polls of /proc are not seen';
     expect(sensor.reasons).toContain(missed);
     for (const shown of [agent.stdout, (await agent.cli('status')).stdout]) expect(shown).toContain(missed);
 
@@ -52,7 +52,7 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
       join(import.meta.dirname, '../../agent/main.ts'),
     ];
     await agent.start(['unshare', ...inside]);
-    expect(agent.stderr).toMatch(/warn +the kernel cannot be traced: \/proc is polled, and short runs can be missed/);
+    expect(agent.stderr).toMatch(/warn +cannot trace the kernel, polling \/proc: short processes can be missed/);
     const status = await agent.status();
     expect(status).toMatchObject({ state: 'degraded', sensor: { name: 'procfs' } });
     const [reason] = status.sensor.reasons;

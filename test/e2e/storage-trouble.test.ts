@@ -54,7 +54,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     await until('the line', () => agent.stderr.includes(parent));
     expect(agent.stderr).toMatch(/ error .* reason=.*stepparent\.db/);
     expect(agent.stderr.split('\n').filter((line) => line.includes(parent))).toEqual([
-      expect.stringMatching(/error a rule matched, and the baseline could not be asked .*unusual-parent/),
+      expect.stringMatching(/error a rule matched, but the baseline cannot be read .*unusual-parent/),
     ]);
     const { state, degraded, uncommitted } = await agent.status();
     expect(state).toBe('degraded');
@@ -88,7 +88,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     await until('the alert', async () => (await alertOf(agent, parent)).length > 0);
     await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
     expect(agent.stderr).toMatch(
-      / error the database could not be used and was set aside; .*path=\S*\.aside-\S+ reason=/,
+      / error the database cannot be used: it was set aside and .*path=\S*\.aside-\S+ reason=/,
     );
     expect(readdirSync(state).filter((name) => /^stepparent\.db\.aside-\w+$/.test(name))).toHaveLength(1);
     expect((await agent.cli('events', '--json')).stdout).toContain('"store-set-aside"');

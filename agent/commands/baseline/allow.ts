@@ -6,21 +6,21 @@ import { withStore } from '../../query/with-store.ts';
 import { action, containerOption, defineCommand, type GlobalOptions } from '../define-command.ts';
 
 interface AllowOptions extends GlobalOptions {
-  /** A container's id; without it, the host itself. */
+  /** The id of a container. Default: the host itself. */
   container?: string;
 }
 
 export const allow = (): Command =>
   defineCommand('allow')
     .description('allow a term permanently')
-    .argument('<rule>')
-    .argument('<term...>', "one for each of the rule's fields")
+    .argument('<rule>', 'id of a rule, or hunt:NAME')
+    .argument('<term...>', 'value of each term field of the rule, in order')
     .addOption(containerOption())
     .action(action(allowTerm));
 
 const lineChars = 1000;
 
-/** The rule may be a hunt (`hunt:NAME`). False when there can be no such term. */
+/** `rule` is the id of a rule or `hunt:NAME`. Returns false if the rule cannot have such a term. */
 async function allowTerm({ config, container }: AllowOptions, rule: string, terms: string[]): Promise<boolean> {
   const { baselineTermFault } = await import('../../configuration/baseline-term.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
@@ -31,7 +31,7 @@ async function allowTerm({ config, container }: AllowOptions, rule: string, term
       return false;
     }
     store.allowTerm(rule, container ?? '', terms, Date.now());
-    console.error('allowed: this term raises no more alerts');
+    console.error('allowed: this term no longer raises alerts');
     return true;
   });
 }

@@ -1,4 +1,4 @@
-// `stepparent baseline list`: the known terms.
+// `stepparent baseline list`: lists the known terms.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
@@ -10,7 +10,7 @@ import { action, containerOption, defineCommand, type GlobalOptions, jsonOption 
 
 interface ListOptions extends GlobalOptions {
   rule?: string;
-  /** A container's id; without it, the host and every container. */
+  /** The id of a container. Default: the host and every container. */
   container?: string;
   json?: boolean;
 }
@@ -18,19 +18,19 @@ interface ListOptions extends GlobalOptions {
 export const list = (): Command =>
   defineCommand('list')
     .description('list the known terms')
-    .option('--rule <id>', 'of one rule')
-    .addOption(containerOption())
+    .option('--rule <id>', 'only terms of this rule')
+    .addOption(containerOption('id of a container (default: the host and every container)'))
     .addOption(jsonOption())
     .action(action(listTerms));
 
 const cellChars = 300;
 
-/** Prints the known terms, of one rule or all. */
+/** Prints the known terms of one rule or of all. */
 async function listTerms({ config, container, rule, json }: ListOptions): Promise<void> {
   await withStoreReader(config, (store) => {
     const terms = store.listTerms({ ruleId: rule, scope: container });
     if (json) for (const term of terms) process.stdout.write(`${JSON.stringify(documentOf(term))}\n`);
-    else printRows([...terms].map(rowOf), 'nothing is known yet');
+    else printRows([...terms].map(rowOf), 'no known terms');
   });
 }
 

@@ -6,26 +6,26 @@ import { withStore } from '../../query/with-store.ts';
 import { action, containerOption, defineCommand, type GlobalOptions } from '../define-command.ts';
 
 interface RemoveOptions extends GlobalOptions {
-  /** A container's id; without it, the host itself. */
+  /** The id of a container. Default: the host itself. */
   container?: string;
 }
 
 export const remove = (): Command =>
   defineCommand('remove')
     .description('remove a term from the baseline')
-    .argument('<rule>')
-    .argument('<term...>', "one for each of the rule's fields")
+    .argument('<rule>', 'id of a rule, or hunt:NAME')
+    .argument('<term...>', 'value of each term field of the rule, in order')
     .addOption(containerOption())
     .action(action(removeTerm));
 
 const lineChars = 1000;
 
-/** True when it was there. */
+/** Returns true if the term was in the baseline. */
 async function removeTerm({ config, container }: RemoveOptions, rule: string, terms: string[]): Promise<boolean> {
   const { baselineTermFault } = await import('../../configuration/baseline-term.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   return await withStore(config, (store) => {
-    // Also of a rule that is not loaded any more, whatever the term is.
+    // Tried before the check below: the term may be of a rule that is no longer loaded.
     if (store.removeTerm(rule, container ?? '', terms)) {
       console.error('removed: the next match raises an alert, unless the term is a known package front end');
       return true;

@@ -9,11 +9,11 @@ interface ShowOptions extends GlobalOptions {
 
 export const show = (): Command =>
   defineCommand('show')
-    .description('show what holds, each value with where it came from')
+    .description('show the configuration in force, with the origin of each value')
     .addOption(jsonOption())
     .action(action(showConfiguration));
 
-/** Prints every key, then the exceptions: as TOML, or one JSON document each. */
+/** Prints every key, then the exceptions: as TOML, or as JSON with one document for each. */
 async function showConfiguration({ config, json }: ShowOptions): Promise<void> {
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   const { configurationJson, configurationToml } = await import('../../configuration/show-configuration.ts');

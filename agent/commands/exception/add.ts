@@ -1,4 +1,5 @@
-// `stepparent exception add`: makes an exception of a stored alert, shows what it would have hidden, and writes it as one drop-in file.
+// `stepparent exception add`: creates an exception from a stored alert, shows which alerts it would suppress, and writes it as one
+// drop-in file.
 
 import { closeSync, fsyncSync, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import { withStoreReader } from '../../query/with-store.ts';
 import { action, defineCommand, type GlobalOptions } from '../define-command.ts';
 
 interface AddOptions extends GlobalOptions {
-  /** The id of the alert, or how it begins. */
+  /** The id of the alert, or a prefix of it. */
   from: string;
   field?: string[];
   reason?: string;
@@ -28,20 +29,20 @@ interface AddOptions extends GlobalOptions {
 
 export const add = (): Command =>
   defineCommand('add')
-    .description('make an exception of a stored alert, as a file in conf.d')
-    .requiredOption('--from <alert>', 'the id of the alert, or how it begins')
-    .option('--field <name...>', 'a field that must have the same value too')
-    .option('--reason <text>', 'why the alert is suppressed')
-    .option('--owner <name>', 'who answers for it; else who asks')
-    .option('--expires <time>', 'when it ends: 30d, a date, or never', '90d')
-    .option('--file <name>', 'the name of the file in conf.d')
-    .addOption(new Option('--yes', 'write it without asking').conflicts('dryRun'))
-    .option('--dry-run', 'only show it')
+    .description('create an exception from a stored alert, as a file in conf.d')
+    .requiredOption('--from <alert>', 'id of the alert, or a prefix of it')
+    .option('--field <name...>', 'further field whose value must be the same')
+    .option('--reason <text>', 'reason for suppressing the alert')
+    .option('--owner <name>', 'person responsible for the exception (default: the user who runs this command)')
+    .option('--expires <time>', 'end of the exception: 30d, a date, or never', '90d')
+    .option('--file <name>', 'name of the file in conf.d')
+    .addOption(new Option('--yes', 'write the file without asking').conflicts('dryRun'))
+    .option('--dry-run', 'only show the exception and its file')
     .action(action(addException));
 
 const chars = 300;
 
-/** False when it was not written: rejected, or the person said no. */
+/** Returns false if nothing was written: the exception cannot be created, or the user declined. */
 async function addException({ from, field: fields = [], ...options }: AddOptions): Promise<boolean> {
   const { makeException } = await import('../../configuration/make-exception.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
@@ -56,7 +57,7 @@ async function addException({ from, field: fields = [], ...options }: AddOptions
       process.stdout.write(`${lines.join('\n')}\n`);
       if (alert.terms.some((term) => term?.endsWith(' (unverified)'))) {
         console.error(
-          'note: the program of this alert could not be verified; what only has its path is hidden by this exception too',
+          'note: the program of this alert could not be verified; this exception also suppresses alerts of other programs at its path',
         );
       }
       return exception;
@@ -67,13 +68,11 @@ async function addException({ from, field: fields = [], ...options }: AddOptions
     }
     requireDirectory(made.directory);
     if (!options.yes && !(await confirm(`write ${escapeText(made.file, chars)}? [y/N] `))) {
-      console.error('nothing was written; --yes writes it without asking');
+      console.error('nothing was written; --yes writes the file without asking');
       return false;
     }
     writeNew(made.directory, made.file, made.text);
-    console.error(
-      `written: ${escapeText(made.file, chars)}; a running agent reads it after: systemctl reload stepparent`,
-    );
+    console.error(`wrote ${escapeText(made.file, chars)}; apply it with: systemctl reload stepparent`);
     return true;
   } catch (error) {
     if (!(error instanceof NoException)) throw error;
@@ -83,23 +82,23 @@ async function addException({ from, field: fields = [], ...options }: AddOptions
 }
 
 function alertOf(store: StoreReader, idPrefix: string): AlertRecord {
-  if (idPrefix.trim() === '') throw new NoException('--from must be the id of an alert, or how it begins');
+  if (idPrefix.trim() === '') throw new NoException('--from must be the id of an alert, or a prefix of it');
   const found = store.alertsByPrefix(idPrefix.toLowerCase());
   const [alert, second] = found;
   const shown = escapeText(idPrefix, chars);
   if (alert === undefined)
-    throw new NoException(`no alert ${shown}; \`stepparent alerts --json\` shows stepparent.alert.id`);
+    throw new NoException(`no alert with id ${shown}; \`stepparent alerts --json\` shows ids as stepparent.alert.id`);
   if (second === undefined) return alert;
   const lines = found.map(
     ({ id, lastMs, document }) => `  ${id}  ${localTime(lastMs)}  ${shownMessage(document).slice(0, 120)}`,
   );
-  throw new NoException([`${shown} begins the id of more than one alert:`, ...lines].join('\n'));
+  throw new NoException([`more than one alert has an id that begins with ${shown}:`, ...lines].join('\n'));
 }
 
 function requireDirectory(directory: string): void {
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
   const shown = escapeText(directory, chars);
-  throw new NoException(`there is no directory ${shown}; make it first: install -d -m 0755 ${shown}`);
+  throw new NoException(`the directory ${shown} does not exist; create it with: install -d -m 0755 ${shown}`);
 }
 
 async function confirm(question: string): Promise<boolean> {
@@ -112,7 +111,7 @@ async function confirm(question: string): Promise<boolean> {
   }
 }
 
-/** Whole or not at all, and never in the place of another file: link(2) refuses where one is. The hidden name is not read. */
+/** Writes the whole file or none, and never over another: link(2) fails if the name exists. The agent ignores the hidden draft. */
 function writeNew(directory: string, file: string, text: string): void {
   const draft = join(directory, `.exception-${process.pid}-${Date.now()}`);
   const fd = openSync(draft, 'wx', 0o600);
@@ -126,7 +125,7 @@ function writeNew(directory: string, file: string, text: string): void {
     linkSync(draft, file);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
-    throw new NoException(`${escapeText(file, chars)} is there already; --file gives another name`);
+    throw new NoException(`${escapeText(file, chars)} already exists; choose another name with --file`);
   } finally {
     rmSync(draft, { force: true });
   }

@@ -1,4 +1,4 @@
-// `stepparent exception check`: which stored alerts each exception would hide.
+// `stepparent exception check`: shows which stored alerts each exception would suppress.
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -9,8 +9,8 @@ import { action, defineCommand, type GlobalOptions } from '../define-command.ts'
 
 export const check = (): Command =>
   defineCommand('check')
-    .description('show which stored alerts each exception would hide')
-    .argument('[file]', 'the exceptions of this file, not those of the configuration')
+    .description('show which stored alerts each exception would suppress')
+    .argument('[file]', 'file with exceptions (default: all configuration files)')
     .action(action(checkExceptions));
 
 const lineChars = 1000;

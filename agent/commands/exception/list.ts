@@ -1,4 +1,4 @@
-// `stepparent exception list`: the exceptions of the configuration, with what each has suppressed.
+// `stepparent exception list`: lists the exceptions of the configuration and how many matches each has suppressed.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
@@ -16,13 +16,13 @@ interface ListOptions extends GlobalOptions {
 
 export const list = (): Command =>
   defineCommand('list')
-    .description('list the exceptions, with what each has suppressed')
+    .description('list exceptions and the number of matches that each has suppressed')
     .addOption(jsonOption())
     .action(action(listExceptions));
 
 const lineChars = 1000;
 
-/** Prints the exceptions in the order of the configuration, with what each has suppressed as far as the store still has it. */
+/** Prints the exceptions in the order of the configuration. The counts cover the alerts that the store still has. */
 async function listExceptions({ config, json }: ListOptions): Promise<void> {
   const { exceptionFields, isInForce } = await import('../../../detectors/exceptions.ts');
   const { conditionText, expiryText } = await import('../../configuration/exception-text.ts');
@@ -57,7 +57,7 @@ async function listExceptions({ config, json }: ListOptions): Promise<void> {
     const expiry = `${isInForce(exception, nowMs) ? 'until' : 'expired'} ${expiryText(exception)}`;
     const cells = [
       id,
-      expiry.replace('until never', 'no end'),
+      expiry.replace('until never', 'never expires'),
       `×${count}`,
       lastMs === undefined ? '' : `last ${localTime(lastMs)}`,
       shown(owner),
@@ -71,7 +71,7 @@ async function listExceptions({ config, json }: ListOptions): Promise<void> {
   printRows(rows, 'no exceptions');
 }
 
-/** Of a host without a database yet: nothing. */
+/** The counts by id of the exception; empty if the host has no database yet. */
 async function readSuppressed(config: string | undefined): Promise<Map<string, SuppressedCount>> {
   try {
     return await withStoreReader(config, (store) => store.suppressed());

@@ -1,4 +1,4 @@
-// `stepparent rules check`: whether the agent would load the rules in files.
+// `stepparent rules check`: checks files of rules as the agent does when it loads them.
 
 import type { Command } from 'commander';
 import { printCheck } from '../../output/print-check.ts';
@@ -12,11 +12,11 @@ interface CheckOptions extends GlobalOptions {
 export const check = (): Command =>
   defineCommand('check')
     .description('check rules; exit code 1 when any is rejected')
-    .argument('[file...]', 'files or directories of rules; without them, the rules that the agent loads')
+    .argument('[file...]', 'files or directories (default: the rules that the agent loads)')
     .addOption(strictOption())
     .action(action(checkFiles));
 
-/** True when nothing is rejected; with `strict`, when there is no warning either. */
+/** Returns true if nothing is rejected; with `strict`, if there is no warning either. */
 async function checkFiles({ config, strict }: CheckOptions, files: string[]): Promise<boolean> {
   const { checkRules } = await import('../../configuration/check-rules.ts');
   return printCheck('rule', checkRules(files, config), strict);

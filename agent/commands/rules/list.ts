@@ -1,4 +1,4 @@
-// `stepparent rules list`: the rules that the agent would load.
+// `stepparent rules list`: lists the rules that the agent loads.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
@@ -18,7 +18,7 @@ export const list = (): Command =>
 
 const lineChars = 1000;
 
-/** Prints one line a rule; those rejected are named on standard error. */
+/** Prints one line for each rule to standard output, and one for each rejected rule to standard error. */
 async function listRules({ config, json }: ListOptions): Promise<void> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');

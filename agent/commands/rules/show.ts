@@ -1,4 +1,4 @@
-// `stepparent rules show`: one rule with its query and investigation guide.
+// `stepparent rules show`: prints one rule with its query and investigation guide.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
@@ -7,18 +7,21 @@ import { labelLines } from '../../output/label-lines.ts';
 import { action, defineCommand, type GlobalOptions } from '../define-command.ts';
 
 export const show = (): Command =>
-  defineCommand('show').description('show one rule whole').argument('<id>').action(action(showRule));
+  defineCommand('show')
+    .description('show one rule in full')
+    .argument('<id>', 'id of the rule')
+    .action(action(showRule));
 
 const lineChars = 1000;
 
-/** False when there is no such rule. */
+/** Returns false if no rule has the id. */
 async function showRule({ config }: GlobalOptions, id: string): Promise<boolean> {
   const { readRules } = await import('../../../detectors/rules/load-rules.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
   const { rules } = readRules(readConfiguration(config).configuration.directories.rules);
   const rule = rules.find((each) => each.id === id);
   if (rule) process.stdout.write(`${linesOf(rule).join('\n')}\n`);
-  else console.error(`stepparent: no rule ${escapeText(id, lineChars)}; see \`stepparent rules list\``);
+  else console.error(`stepparent: no rule with the id ${escapeText(id, lineChars)}; see \`stepparent rules list\``);
   return rule !== undefined;
 }
 

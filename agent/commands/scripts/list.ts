@@ -1,4 +1,4 @@
-// `stepparent scripts list`: the scripts of packages that were kept.
+// `stepparent scripts list`: lists the stored scripts of packages.
 
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
@@ -13,14 +13,14 @@ interface ListOptions extends GlobalOptions {
 
 export const list = (): Command =>
   defineCommand('list')
-    .description('list the scripts that came, changed or ran, and those that were there')
-    .argument('[package]', 'of one package')
+    .description('list the scripts that the agent found at its start, or saw change or run')
+    .argument('[package]', 'only scripts of this package')
     .addOption(jsonOption())
     .action(action(listScripts));
 
 const cellChars = 120;
 
-/** Prints each script with its package, version, phase and state, how it came to be known, and what is to be found in it. */
+/** Prints each script with its package, version, phase, state, origin and the findings in its content. */
 async function listScripts({ config, json }: ListOptions, packageName: string | undefined): Promise<void> {
   const { findingsOf } = await import('../../../detectors/facts/script-findings.ts');
   await withStoreReader(config, (store) => {

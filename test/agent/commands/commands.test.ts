@@ -58,7 +58,7 @@ const nowMs = Date.now();
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'stepparent-commands-'));
-  // Whoever may not read the database may still read the configuration.
+  // A user who may not read the database may still read the configuration.
   chmodSync(directory, 0o755);
   config = join(directory, 'config.toml');
   mkdirSync(join(directory, 'rules'));
@@ -106,10 +106,10 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 const stepparent = (...args: string[]): Promise<Result> => run(process.execPath, [main, ...args, '--config', config]);
 
-/** The numbers of a line that sums up: how many are valid, rejected, warned of. */
+/** The numbers of a summary line: valid, rejected, warnings. */
 const countsOf = (line = ''): number[] => (line.match(/\d+/g) ?? []).map(Number);
 
-test('alerts: one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
+test('alerts prints one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
   const { code, out, err } = await stepparent('alerts');
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const lines = out.split('\n');
@@ -148,12 +148,12 @@ test.for([
   }
 });
 
-test('nothing to show is said on standard error', async () => {
+test('an empty listing is a message on standard error', async () => {
   expect(await stepparent('alerts', '--rule', 'none')).toEqual({ code: 0, out: '', err: 'no alerts\n' });
-  expect((await stepparent('alerts', '--limit', '2')).err).toBe('the newest 2; --limit shows more\n');
+  expect((await stepparent('alerts', '--limit', '2')).err).toBe('only the newest 2 are shown; --limit shows more\n');
 });
 
-test('colour is for the severity, on a terminal that has not rejected it', async () => {
+test('colours the severity on a terminal unless NO_COLOR is set', async () => {
   const coloured = await run(process.execPath, [main, 'alerts', '--config', config], {
     FORCE_COLOR: '1',
     NO_COLOR: undefined,
@@ -175,7 +175,7 @@ test('events', async () => {
   expect(JSON.parse(json)).toMatchObject({ event: { id: '3', kind: 'event' } });
 });
 
-test('incidents: a story for each transaction, escaped; --json; one by its id', async () => {
+test('incidents prints each transaction, escaped; --json; one by its id', async () => {
   const { code, out, err } = await stepparent('incidents');
   expect({ code, err }).toEqual({ code: 0, err: '' });
   // All three alerts are of one transaction, by two rules of 47.
@@ -192,7 +192,7 @@ test('incidents: a story for each transaction, escaped; --json; one by its id', 
   expect(await stepparent('incidents', 'none')).toEqual({ code: 1, out: '', err: 'no such incident\n' });
 });
 
-test('alerts: the time that is shown is that of the last sighting, by which they are chosen', async () => {
+test('alerts shows the time of the last match, by which --since and --limit select', async () => {
   const state = join(directory, 'repeated');
   const repeated = join(directory, 'repeated.toml');
   writeFileSync(repeated, `directories.state = "${state}"\ndirectories.rules = ["${directory}/rules"]\n`);
@@ -229,7 +229,7 @@ test('alerts: the time that is shown is that of the last sighting, by which they
   expect(timesOf(await list())).toEqual([localTime(once), localTime(last)]);
   expect(timesOf(await list('--since', '1m'))).toEqual([localTime(last)]);
   expect(timesOf(await list('--limit', '1'))).toEqual([localTime(last)]);
-  // As a document it is the first event's, with both times, and in the order of these.
+  // The document is that of the first event, with both times, in order of the first.
   expect(JSON.parse((await list('--limit', '1', '--json')).out)['@timestamp']).toBe(new Date(once).toISOString());
   expect(JSON.parse((await list('--since', '1m', '--json')).out)).toMatchObject({
     '@timestamp': new Date(first).toISOString(),
@@ -252,7 +252,7 @@ test('baseline: list, allow, remove', async () => {
   expect(await stepparent('baseline', 'list', '--rule', 'a-rule')).toEqual({
     code: 0,
     out: '',
-    err: 'nothing is known yet\n',
+    err: 'no known terms\n',
   });
   expect((await stepparent('baseline', 'allow', 'a-rule', '/opt/z')).code).toBe(0);
   expect((await stepparent('baseline', 'allow', 'a-rule', '/opt/z', '--container', 'c1')).code).toBe(0);
@@ -267,18 +267,24 @@ test('baseline: list, allow, remove', async () => {
     { rule: 'a-rule', terms: ['/opt/z'], origin: 'allowed', container: 'c1' },
   ]);
   const unknown = await stepparent('baseline', 'allow', 'no-such-rule', 'x');
-  expect(unknown).toEqual({ code: 1, out: '', err: 'stepparent: no rule no-such-rule; see `stepparent rules list`\n' });
+  expect(unknown).toEqual({
+    code: 1,
+    out: '',
+    err: 'stepparent: no rule with the id no-such-rule; see `stepparent rules list`\n',
+  });
   const mistyped = await stepparent('baseline', 'allow', 'a-rul', '/x');
-  expect(mistyped.err).toBe('stepparent: no rule a-rul; did you mean a-rule? see `stepparent rules list`\n');
+  expect(mistyped.err).toBe(
+    'stepparent: no rule with the id a-rul; did you mean a-rule? see `stepparent rules list`\n',
+  );
   const two = await stepparent('baseline', 'allow', 'a-rule', 'x', 'y');
-  expect(two.err).toBe('stepparent: 2 terms given, and a-rule has 1: process.parent.executable\n');
-  // What can be no term is not taken for one, nor said to be removed.
+  expect(two.err).toBe('stepparent: a-rule needs 1 term (process.parent.executable), 2 given\n');
+  // A value that cannot be a term is neither allowed nor reported as removed.
   const before = (await stepparent('baseline', 'list', '--json')).out;
   for (const command of ['allow', 'remove']) {
     expect(await stepparent('baseline', command, 'a-rule', '/tmp/x_*.sh')).toEqual({
       code: 1,
       out: '',
-      err: `stepparent: process.parent.executable "/tmp/x_*.sh" ${termFault('process.parent.executable', '/tmp/x_*.sh')}; an exception with the operator "matches" can have one: stepparent.toml(5)\n`,
+      err: `stepparent: process.parent.executable "/tmp/x_*.sh" ${termFault('process.parent.executable', '/tmp/x_*.sh')}; use an exception with the operator "matches": stepparent.toml(5)\n`,
     });
     expect(await stepparent('baseline', command, 'a-rule', '')).toMatchObject({
       code: 1,
@@ -286,11 +292,11 @@ test('baseline: list, allow, remove', async () => {
     });
     expect(await stepparent('baseline', command, 'a-rule', '/opt/z', '--container', 'c')).toMatchObject({
       code: 1,
-      err: 'stepparent: --container needs the whole id, such as c1\n',
+      err: 'stepparent: --container needs the full id, such as c1\n',
     });
     expect(await stepparent('baseline', command, 'a-rule', '/opt/z', '--container', 'd*')).toMatchObject({
       code: 1,
-      err: 'stepparent: --container "d*" is a pattern, and values are compared whole here\n',
+      err: 'stepparent: --container "d*" is a pattern, but whole values are compared here\n',
     });
   }
   expect((await stepparent('baseline', 'list', '--json')).out).toBe(before);
@@ -307,7 +313,7 @@ test('rules: list and show', async () => {
   expect(await stepparent('rules', 'show', 'none')).toMatchObject({ code: 1, out: '' });
 });
 
-test('rules check names file, line and column of what is rejected', async () => {
+test('rules check reports file, line and column of a rejected rule', async () => {
   expect(await stepparent('rules', 'check')).toEqual({ code: 0, out: '', err: '2 rules valid, 0 rejected\n' });
   const wrong = join(directory, 'wrong.toml');
   writeFileSync(wrong, ruleText('wrong', 'loud'));
@@ -320,7 +326,7 @@ test('rules check names file, line and column of what is rejected', async () => 
   expect(countsOf(err)).toEqual([2, 2]);
 });
 
-test('rules check rejects what the agent rejects: the id of a rule that is loaded already', async () => {
+test('rules check rejects the id of a rule that is loaded already, as the agent does', async () => {
   const rule = join(directory, 'rules', 'a-rule.toml');
   const copy = join(directory, 'copy-of-a-rule.toml');
   writeFileSync(copy, ruleText('a-rule', 'low'));
@@ -329,11 +335,11 @@ test('rules check rejects what the agent rejects: the id of a rule that is loade
   const rejected = await stepparent('rules', 'check', copy);
   expect(rejected).toMatchObject({ code: 1, out: expect.stringMatching(rejectedAt(copy)) });
   expect(countsOf(rejected.err)).toEqual([0, 1]);
-  // By itself, by another name, and in its directory it is no other rule.
+  // By its name, by another name, and in its directory, it is the same rule.
   const link = join(directory, 'link.toml');
   symlinkSync(rule, link);
   expect(await stepparent('rules', 'check', rule, link, join(directory, 'rules'))).toMatchObject({ code: 0, out: '' });
-  // Nor is a file that is given by its name and with its directory.
+  // The same holds for a file that is given by its name and with its directory.
   const alone = join(directory, 'alone');
   mkdirSync(alone);
   writeFileSync(join(alone, 'c.toml'), ruleText('c-rule', 'low'));
@@ -355,7 +361,7 @@ test('rules check rejects what the agent rejects: the id of a rule that is loade
   }
 });
 
-test('rules check and run --check warn of what can never fire; --strict makes that a failure', async () => {
+test('rules check and run --check warn of a rule that can never match; with --strict, that is a failure', async () => {
   const odd = join(directory, 'odd.toml');
   writeFileSync(
     odd,
@@ -404,7 +410,7 @@ events = { store = "${record}" }`;
   });
 });
 
-test('status: of a stopped agent its store and 1, of a running one its answer', async () => {
+test('status prints the answer of a running agent, or the store of a stopped one with exit code 1', async () => {
   const stopped = await stepparent('status');
   expect(stopped.code).toBe(1);
   expect(stopped.out.startsWith(formatStatus({ state: 'stopped' }))).toBe(true);
@@ -422,8 +428,8 @@ test('status: of a stopped agent its store and 1, of a running one its answer', 
   expect(await stepparent('status', '--json')).toEqual({ code: 0, out: '{"pid":7,"state":"running"}\n', err: '' });
 });
 
-test('reload: says what the agent did', async () => {
-  expect(await stepparent('reload')).toEqual({ code: 1, out: '', err: 'stepparent: stepparent is not running\n' });
+test('reload prints the result', async () => {
+  expect(await stepparent('reload')).toEqual({ code: 1, out: '', err: 'stepparent: the agent is not running\n' });
   const fault = { file: '/r/a.toml', line: 3, column: 1, message: 'wrong\u001b' };
   const expectedOutput = {
     reloaded: { last: '2026-01-01T00:00:00.000Z' },
@@ -474,7 +480,7 @@ test.for([
   expect(result).toMatchObject({ code, out: '', err: expect.stringContaining(err) });
 });
 
-test('help and version are data', async () => {
+test('help and version go to standard output', async () => {
   expect(await run(process.execPath, [main, '--version'])).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -486,7 +492,7 @@ test('help and version are data', async () => {
   });
 });
 
-test('a wrong configuration is 78, with the line and a caret', async () => {
+test('a wrong configuration is exit code 78, with the line and a caret', async () => {
   const wrong = join(directory, 'wrong-config.toml');
   writeFileSync(wrong, '\n[sensor]\nmode = "ebpf"\n');
   const { code, out, err } = await run(process.execPath, [main, 'alerts', '--config', wrong]);
@@ -495,7 +501,7 @@ test('a wrong configuration is 78, with the line and a caret', async () => {
   expect(err).toContain('mode = "ebpf"\n');
 });
 
-test('no database yet is 1 and names it', async () => {
+test('a missing database is exit code 1, with its path', async () => {
   const empty = join(directory, 'empty.toml');
   writeFileSync(empty, `directories.state = "${directory}/none"\ndirectories.runtime = "${directory}/none"`);
   const err = `stepparent: ${missingText(join(directory, 'none', 'stepparent.db'))}\n`;
@@ -507,19 +513,22 @@ test('no database yet is 1 and names it', async () => {
   });
 });
 
-test.skipIf(needsRoot).for(['alerts', 'status'])(titled('%s without privilege is 4', needsRoot), async (command) => {
-  const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-  const { code, out, err } = await run('setpriv', [...user, process.execPath, main, command, '--config', config]);
-  expect({ code, out }).toEqual({ code: 4, out: '' });
-  expect(err).toMatch(/^stepparent: .*(stepparent\.db|control\.sock).*\n$/);
-});
+test.skipIf(needsRoot).for(['alerts', 'status'])(
+  titled('%s without privilege is exit code 4', needsRoot),
+  async (command) => {
+    const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    const { code, out, err } = await run('setpriv', [...user, process.execPath, main, command, '--config', config]);
+    expect({ code, out }).toEqual({ code: 4, out: '' });
+    expect(err).toMatch(/^stepparent: .*(stepparent\.db|control\.sock).*\n$/);
+  },
+);
 
-test('a reader that has had enough ends the listing quietly', async () => {
+test('a closed pipe ends the listing silently', async () => {
   const script = 'for i in 1 2 3 4 5; do "$0" "$1" events --json --config "$2"; done | head -c 1';
   expect(await run('sh', ['-c', script, process.execPath, main, config])).toEqual({ code: 0, out: '{', err: '' });
 });
 
-test('scripts: what was kept, escaped unless asked otherwise', async () => {
+test('scripts lists and shows stored scripts, escaped without --raw', async () => {
   const text = '#!/bin/sh\n\tsetsid /opt/x &\n\u001b[2J\n';
   const hash = createHash('sha256').update(text).digest('hex');
   const store = openStore(join(directory, 'state', 'stepparent.db'));

@@ -1,4 +1,4 @@
-// What `stepparent __complete` answers to the words of a command line.
+// The answers of `stepparent __complete` to the words of a command line.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const root = await program();
 
-/** The words offered at the end of a line; descriptions left off. */
+/** The words offered at the end of a line, without descriptions. */
 const offered = async (line: string): Promise<string[]> =>
   (await completionLines(root, line.split(' '))).map((each) => each.split('\t')[0] ?? '');
 
@@ -74,14 +74,14 @@ test.each(commandsBelow(root, ''))('every command and option after "stepparent %
   expect(await offered(`${path}--`)).toEqual(expect.arrayContaining([...flags, '--config', '--help']));
 });
 
-test('the options and arguments whose values are names exist', () => {
+test('the options and arguments in namedValues exist', () => {
   const known = commandsBelow(root, '').flatMap(([path, { options, registeredArguments }]) =>
     [...options.map(({ long }) => long), ...registeredArguments.map((each) => each.name())].map((name) => path + name),
   );
   expect(known).toEqual(expect.arrayContaining(Object.keys(namedValues)));
 });
 
-test('rules are those of the configuration that the line names; ids that a shell could take for more are left out', async () => {
+test('offers the rules of the configuration on the line, without ids that a shell could interpret', async () => {
   const directory = temporaryDirectory();
   mkdirSync(join(directory, 'rules'));
   const rule = (id: string): string =>

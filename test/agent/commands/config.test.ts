@@ -1,4 +1,4 @@
-// `stepparent config check` and `show`, from processes of their own.
+// `stepparent config check` and `show`, each run as a process.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ operator = "is"
 values = ["a\\u001b[2J"]
 `;
 
-test('check: files, warnings; they do not fail', async () => {
+test('check prints files and warnings, with exit code 0', async () => {
   const directory = directoryOf({
     'config.toml': 'lerning = "7d"\n',
     [`conf.d/${hostile}`]: '[sensor]\n"\\u001b[2J" = 1\n',
@@ -62,7 +62,7 @@ test('check: files, warnings; they do not fail', async () => {
   expect(err).toMatch(/^2 files, 2 warnings, 0 rejected\n.*stepparent run --check\n$/);
 });
 
-test('check: all that is rejected, with place and line, is 78', async () => {
+test('check prints every error with position and line, with exit code 78', async () => {
   const directory = directoryOf({
     'config.toml': 'learning = 7\n[log]\nlevel = "loud"\n',
     'conf.d/a.toml': exception.replace('owner = "alice"\n', ''),
@@ -85,7 +85,7 @@ test('check: all that is rejected, with place and line, is 78', async () => {
   expect(messages).toEqual(rejected.map((line) => line.replace('rejected', 'stepparent')));
 });
 
-test('check FILE: that one by itself', async () => {
+test('check FILE checks only that file', async () => {
   const directory = directoryOf({
     'config.toml': '',
     'conf.d/a.toml': 'learning = 7',
@@ -104,7 +104,7 @@ test('check FILE: that one by itself', async () => {
   });
 });
 
-test('show: TOML that gives the same configuration again, each value with its origin, nothing hidden', async () => {
+test('show prints TOML that gives the same configuration, with the origin of each value and no invisible character', async () => {
   const directory = directoryOf({
     'config.toml': 'learning = "3d"\nsensor = { mode = "procfs" }\n',
     [`conf.d/${hostile}`]: `directories.logs = "/var/log/\\u202e"\n[sensor]\nmode = "tracefs"\n${exception}`,
@@ -144,7 +144,7 @@ test('show: TOML that gives the same configuration again, each value with its or
   expect(Object.keys(parse(out))).toContain('exceptions');
 });
 
-test('show --json: a document for each key and exception', async () => {
+test('show --json prints a document for each key and exception', async () => {
   const directory = directoryOf({ 'config.toml': `learning = "3d"\n${exception}` });
   const config = join(directory, 'config.toml');
   const env = { STATE_DIRECTORY: '', LOGS_DIRECTORY: '/srv/logs', RULES_DIRECTORIES: '/x' };
@@ -175,7 +175,7 @@ test('show --json: a document for each key and exception', async () => {
   expect(documentOf('exceptions')).toMatchObject({ file: config, line: 2, value: { owner: 'alice' } });
 });
 
-test('show: a rejected configuration is 78, nothing is shown', async () => {
+test('show prints nothing of a wrong configuration, with exit code 78', async () => {
   const directory = directoryOf({ 'config.toml': 'learning = 7' });
   const { code, out, err } = await stepparent(['show', '--config', join(directory, 'config.toml')]);
   expect({ code, out }).toEqual({ code: 78, out: '' });

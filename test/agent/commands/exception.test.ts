@@ -38,7 +38,10 @@ value = "now-5d"`;
 let directory: string;
 let alerts: AlertRecord[];
 
-/** A configuration with two rules, and five alerts: three of a-rule by two parents, one by process, one of a rule that is gone. */
+/**
+ * A configuration with two rules, and five alerts: three of a-rule by two parents, one by process, one of a rule that is no longer
+ * loaded.
+ */
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'stepparent-exception-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
@@ -97,15 +100,13 @@ const idOf = (index: number): string => alerts[index]?.id ?? '';
 const written = (): string[] => readdirSync(join(directory, 'conf.d')).sort();
 const configured = () => readConfiguration(join(directory, 'config.toml')).exceptions;
 
-test('add shows what it would have hidden, then writes one file that hides it', async () => {
+test('add shows what it would suppress, then writes one file that suppresses it', async () => {
   const { code, out, err } = await runException('add', '--from', idOf(0).slice(0, 12), '--reason', 'OPS-12', '--yes');
   expect({ code, files: written().length }).toEqual({ code: 0, files: 1 });
   const [name = ''] = written();
   const [exception] = configured();
   expect(name).toBe(`50-exception-${exception?.id}.toml`);
-  expect(err).toBe(
-    `written: ${directory}/conf.d/${name}; a running agent reads it after: systemctl reload stepparent\n`,
-  );
+  expect(err).toBe(`wrote ${directory}/conf.d/${name}; apply it with: systemctl reload stepparent\n`);
   const lines = out.split('\n');
   expect(lines.slice(0, 5)).toEqual([
     `  id        ${exception?.id}`,
@@ -115,7 +116,7 @@ test('add shows what it would have hidden, then writes one file that hides it', 
     '  owner     mallory',
   ]);
   expect(lines[5]).toMatch(/^ {2}expires {3}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
-  expect(lines[6]).toBe('  would have hidden 2 of 4 stored alerts of its rule (2 open), 2 matches; the newest:');
+  expect(lines[6]).toBe('  would suppress 2 of 4 stored alerts of its rule (2 open), 2 matches; the newest:');
   expect(lines[7]).toContain(
     `    ${localTime(nowMs - 9 * hourMs)}  open  alice through an unobserved ancestor of /opt/x\\n\\x1b[31m `,
   );
@@ -132,12 +133,12 @@ test('add shows what it would have hidden, then writes one file that hides it', 
   const again = await runException('add', '--from', idOf(2), '--yes');
   expect(again).toMatchObject({
     code: 1,
-    err: `stepparent: this exception is there already: ${directory}/conf.d/${name}:3\n`,
+    err: `stepparent: this exception already exists: ${directory}/conf.d/${name}:3\n`,
   });
   expect(written()).toEqual([name]);
 });
 
-test('fields narrow it, of several values each must be there', async () => {
+test('add --field adds conditions, one for each value of a list', async () => {
   const fields = ['--field', 'user.name', '--field', 'process.args'];
   const { code, out } = await runException('add', '--from', idOf(1), ...fields, '--expires', 'never', '--dry-run');
   expect({ code, files: written() }).toEqual({ code: 0, files: [] });
@@ -146,21 +147,21 @@ test('fields narrow it, of several values each must be there', async () => {
   and       process.args is "dpkg"
   and       process.args is "-i"
   and       process.args is "x.deb"
-  reason    no reason given; made from alert ${idOf(1)}
+  reason    no reason given; created from alert ${idOf(1)}
   owner     mallory
   expires   never
 `);
-  const text = out.slice(out.indexOf('\n# Made by'));
+  const text = out.slice(out.indexOf('\n# Created by'));
   expect(text).toContain('expires = "never"\n');
   expect(text.match(/^\[\[exceptions\.when\]\]$/gm)).toHaveLength(5);
 });
 
-test('what names one process is no condition, and without another there is no exception', async () => {
+test('add makes no condition of fields that identify one process, and no exception without a condition', async () => {
   const rejected = await runException('add', '--from', idOf(3), '--yes');
   expect(rejected).toEqual({
     code: 1,
     out: '',
-    err: 'stepparent: process.entity_id is another in each process: say with --field what must be the same\n',
+    err: 'stepparent: process.entity_id differs in each process; name the fields to compare with --field\n',
   });
   expect((await runException('add', '--from', idOf(3), '--field', 'process.command_line', '--yes')).code).toBe(0);
   expect(configured()).toMatchObject([
@@ -168,7 +169,7 @@ test('what names one process is no condition, and without another there is no ex
   ]);
 });
 
-test('an alert of an impostor says that its path is no proof', async () => {
+test('add notes that the path of an unverified program is no proof', async () => {
   const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
   const rule = exampleRule({ id: 'a-rule' });
   store.record([exampleFinding(nowMs, { rule, terms: ['/usr/bin/python3 (unverified)'] })], nowMs);
@@ -180,9 +181,9 @@ test('an alert of an impostor says that its path is no proof', async () => {
   expect(err).toMatch(/^note: the program of this alert could not be verified/);
 });
 
-test('without --yes and without a terminal nothing is written', async () => {
+test('add writes nothing without --yes and without a terminal', async () => {
   const { code, err } = await runException('add', '--from', idOf(0));
-  expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes it without asking\n' });
+  expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes the file without asking\n' });
   expect(written()).toEqual([]);
 });
 
@@ -203,12 +204,12 @@ test.skipIf(noScript).for([
     });
   });
   expect(shown).toMatch(/ 2 of 4 /);
-  // Named when it is asked for, and again when it is written.
+  // The prompt names the file, and so does the message after the write.
   expect(shown.split(`${directory}/conf.d/`)).toHaveLength(2 + files);
   expect(written()).toHaveLength(files);
 });
 
-test('the end can be a date, which the file shows as it was given', async () => {
+test('add --expires keeps a date as it was given', async () => {
   const date = new Date(nowMs + 40 * 86_400_000).toISOString().slice(0, 10);
   const { code } = await runException('add', '--from', idOf(0), '--expires', date, '--file', 'vendor', '--yes');
   expect({ code, files: written() }).toEqual({ code: 0, files: ['vendor.toml'] });
@@ -216,20 +217,23 @@ test('the end can be a date, which the file shows as it was given', async () => 
   expect(configured()[0]?.expiresMs).toBe(Date.parse(`${date}T00:00`));
 });
 
-test('another file is never written over', async () => {
+test('add never overwrites a file', async () => {
   writeFileSync(join(directory, 'conf.d', 'mine.toml'), 'log.level = "warn"');
   const { code, err } = await runException('add', '--from', idOf(0), '--file', 'mine.toml', '--yes');
   expect(code).toBe(1);
-  expect(err).toBe(`stepparent: ${directory}/conf.d/mine.toml is there already; --file gives another name\n`);
+  expect(err).toBe(`stepparent: ${directory}/conf.d/mine.toml already exists; choose another name with --file\n`);
   expect(readFileSync(join(directory, 'conf.d', 'mine.toml'), 'utf8')).toBe('log.level = "warn"');
   expect(written()).toEqual(['mine.toml']);
 });
 
 test.for<[() => string[], string]>([
-  [() => ['--from', 'ffffffffffff'], 'no alert ffffffffffff; `stepparent alerts --json` shows'],
-  [() => ['--from', '\x1b[2J%'], 'no alert \\x1b[2J%; '],
-  [() => ['--from', idOf(4)], 'the rule gone has no terms here: say with --field what must be the same'],
-  [() => ['--from', idOf(5)], 'the alert has no process.parent.executable: what was not observed cannot be compared'],
+  [() => ['--from', 'ffffffffffff'], 'no alert with id ffffffffffff; `stepparent alerts --json` shows'],
+  [() => ['--from', '\x1b[2J%'], 'no alert with id \\x1b[2J%; '],
+  [() => ['--from', idOf(4)], 'no term fields are known for the rule gone; name the fields to compare with --field'],
+  [
+    () => ['--from', idOf(5)],
+    'the alert has no process.parent.executable: a field that was not observed cannot be compared',
+  ],
   [() => ['--from', idOf(0), '--field', 'user.nam'], 'the alert has no user.nam: '],
   [() => ['--from', idOf(0), '--field', 'process.*'], '--field process.* must be '],
   [() => ['--from', idOf(0), '--field', 'message'], '--field message must be '],
@@ -246,9 +250,9 @@ test.for<[() => string[], string]>([
   expect(written()).toEqual([]);
 });
 
-test('a prefix of several alerts names them', async () => {
+test('add lists the alerts that share the prefix', async () => {
   const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
-  // Seventeen ids of hexadecimal digits: two of them begin alike.
+  // Of seventeen ids in hexadecimal digits, two have the same first digit.
   for (let i = 0; i < 17; i++) store.record([exampleFinding(nowMs, { eventId: `e${i}`, terms: [`/x/${i}`] })], nowMs);
   const all = [...store.listAlerts()];
   store.close();
@@ -256,17 +260,17 @@ test('a prefix of several alerts names them', async () => {
   const { code, err } = await runException('add', '--from', prefix, '--yes');
   expect(code).toBe(1);
   const [first, ...lines] = err.trimEnd().split('\n');
-  expect(first).toBe(`stepparent: ${prefix} begins the id of more than one alert:`);
+  expect(first).toBe(`stepparent: more than one alert has an id that begins with ${prefix}:`);
   const several = all.filter(({ id }) => id.startsWith(prefix)).slice(0, 10);
   expect(lines.map((line) => line.slice(2, 34)).sort()).toEqual(several.map(({ id }) => id).sort());
 });
 
-test('a folder that is missing is not made', async () => {
+test('add does not create a missing directory', async () => {
   rmSync(join(directory, 'conf.d'), { recursive: true });
   const { code, err } = await runException('add', '--from', idOf(0), '--yes');
   expect(code).toBe(1);
   expect(err).toBe(
-    `stepparent: there is no directory ${directory}/conf.d; make it first: install -d -m 0755 ${directory}/conf.d\n`,
+    `stepparent: the directory ${directory}/conf.d does not exist; create it with: install -d -m 0755 ${directory}/conf.d\n`,
   );
 });
 
@@ -281,7 +285,7 @@ operator = "matches"
 values = ["${parent}"]
 `;
 
-test('list: what each has hidden, and when it ends', async () => {
+test('list shows what each exception has suppressed, and its end', async () => {
   expect(await runException('list')).toEqual({ code: 0, out: '', err: 'no exceptions\n' });
   writeFileSync(
     join(directory, 'conf.d', 'a.toml'),
@@ -315,9 +319,9 @@ test('list: what each has hidden, and when it ends', async () => {
     `${file}:${line}`,
   ];
   expect(lines).toEqual([
-    [first, 'no end', '×2', `last ${localTime(nowMs)}`, 'alice', 'a-rule', ...rest('/opt/*', 1)],
+    [first, 'never expires', '×2', `last ${localTime(nowMs)}`, 'alice', 'a-rule', ...rest('/opt/*', 1)],
     [second, 'expired 2020-01-31 00:00:00', '×0', 'alice', 'a-rule', ...rest('/srv/*', 10)],
-    [third, 'no end', '×0', 'alice', 'a-rulle', ...rest('/z', 19)],
+    [third, 'never expires', '×0', 'alice', 'a-rulle', ...rest('/z', 19)],
   ]);
   expect(err.split('\n')).toEqual([
     expect.stringMatching(`^stepparent: warning: ${file}:14: .*2020-01-31 00:00:00`),
@@ -342,7 +346,7 @@ test('list: what each has hidden, and when it ends', async () => {
   expect(documents[1]).toMatchObject({ id: second, in_force: false, suppressed: 0, expires: expect.any(String) });
 });
 
-test('check: what the exceptions of the configuration, or of a file, would hide', async () => {
+test('check shows what the exceptions of the configuration, or of a file, would suppress', async () => {
   writeFileSync(join(directory, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31') + text('/srv/*', '"never"'));
   const { code, out, err } = await runException('check');
   expect(code).toBe(0);
@@ -369,7 +373,7 @@ test('check: what the exceptions of the configuration, or of a file, would hide'
   expect(wrong.err).toMatch(new RegExp(`^stepparent: ${draft}:5:1: \`exceptions\\[0\\]\\.expires\` `));
 });
 
-test('run --check warns, and is well', async () => {
+test('run --check warns about exceptions, with exit code 0', async () => {
   writeFileSync(join(directory, 'conf.d', 'a.toml'), text('/opt/*', '2020-01-31'));
   const { code, err } = await run('run', '--check');
   expect(code).toBe(0);

@@ -1,10 +1,10 @@
-// The help of every command, held by one file: a changed sentence is changed there and nowhere else.
+// The help of every command, compared with one file, so that each change of a sentence is visible in review.
 
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { program } from '../../../agent/main.ts';
 
-/** Of the command and of those below it, as `--help` shows it on 80 columns. */
+/** The help of the command and of its subcommands, as `--help` prints it on 80 columns. */
 function helpOf(command: Command): string[] {
   let text = '';
   command.configureHelp({ ...command.configureHelp(), helpWidth: 80 });
@@ -13,7 +13,7 @@ function helpOf(command: Command): string[] {
   return [text, ...command.commands.flatMap(helpOf)];
 }
 
-/** Changed on purpose: npm test -- test/agent/commands/help.test.ts -u */
+/** To accept a change: npm test -- test/agent/commands/help.test.ts -u */
 test('--help of every command', async () => {
   const help = helpOf(await program());
   expect(help.length).toBeGreaterThan(15);

@@ -55,13 +55,13 @@ const stepparent = (...args: string[]): Promise<Result> =>
     );
   });
 
-/** Lines without what stands before the path that they name. */
+/** The lines without the text before the path that they name. */
 const placed = (text: string): string[] => text.replaceAll(/^[^/\n]*(?=\/)/gm, '').split('\n');
 
-/** The numbers of the last line, which sums up: how many are valid, rejected, warned of. */
+/** The numbers of the last line: valid, rejected, warnings. */
 const countsOf = (text: string): number[] => (text.trimEnd().split('\n').at(-1)?.match(/\d+/g) ?? []).map(Number);
 
-test('run --check says which hunts are rejected, also for their SQL', async () => {
+test('run --check reports rejected hunts, also for their SQL', async () => {
   const file = join(directory, 'hunts', 'rejected.toml');
   const unless = join(directory, 'hunts', 'unless.toml');
   const wrong = [`${directory}/hunts/wrong.toml:6:1: \`hunt.sql\`: no such column: frm`, "sql = '''", '^~~', ''];
@@ -82,7 +82,7 @@ test('run --check says which hunts are rejected, also for their SQL', async () =
   }
 });
 
-test('run --check warns of columns that a hunt names and its rows have not', async () => {
+test('run --check warns of columns that a hunt names and its rows do not have', async () => {
   const file = join(directory, 'hunts', 'columns.toml');
   const text = hunt('columns', 'SELECT 1 AS path').replace(
     '[hunt]',
@@ -103,11 +103,11 @@ test('run --check warns of columns that a hunt names and its rows have not', asy
   }
 });
 
-test('hunt --journal: a folder that is not there is said once', async () => {
+test('hunt --journal reports a missing directory once', async () => {
   expect(await stepparent('hunt', '--journal', '/nowhere')).toEqual({
     code: 1,
     out: '',
-    err: 'stepparent: --journal /nowhere: no such directory of journals\n',
+    err: 'stepparent: --journal /nowhere: no such directory\n',
   });
 });
 
@@ -121,7 +121,7 @@ test('hunt lists the hunts', async () => {
   expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ id: 'files', window_days: 7, findings: false });
 });
 
-test('a hunt: a table under its columns, aligned and escaped', async () => {
+test('hunt prints an aligned and escaped table with column names', async () => {
   expect(await stepparent('hunt', 'files')).toEqual({
     code: 0,
     out: 'a                 n\na.postinst        1\nb\\n\\x1b[2Jforged  1\n',
@@ -141,13 +141,13 @@ test('a hunt: a table under its columns, aligned and escaped', async () => {
   expect((await stepparent('hunt', 'files', '--limit', '1')).err).toMatch(/\b1\b.*--limit/);
 });
 
-test('a hunt whose SQL is wrong names file and key', async () => {
+test('hunt reports wrong SQL with file and key', async () => {
   const { code, out, err } = await stepparent('hunt', 'wrong');
   expect({ code, out }).toEqual({ code: 1, out: '' });
   expect(placed(err)).toEqual([`${directory}/hunts/wrong.toml: \`hunt.sql\`: no such column: frm`, '']);
 });
 
-test('--all runs each, and goes on after one that fails', async () => {
+test('hunt --all runs each hunt, and continues after one that fails', async () => {
   const { code, out, err } = await stepparent('hunt', '--all');
   expect(code).toBe(1);
   expect(out).toMatch(/^files: Of files, since \d{4}-.*\na +n\n/);
@@ -157,15 +157,15 @@ test('--all runs each, and goes on after one that fails', async () => {
   expect(JSON.parse(json.split('\n')[0] ?? '')).toEqual({ hunt: 'files', a: 'a.postinst', n: 1 });
 });
 
-test('a hunt that does not exist', async () => {
+test('hunt reports an unknown hunt', async () => {
   expect(await stepparent('hunt', 'x\u001b')).toEqual({
     code: 1,
     out: '',
-    err: 'stepparent: no hunt x\\x1b; `stepparent hunt` lists them\n',
+    err: 'stepparent: no hunt with the name x\\x1b; `stepparent hunt` lists them\n',
   });
 });
 
-test('query: osquery’s columns over files, users and groups, with names that nobody has qualified', async () => {
+test('query: osquery’s columns of files, users and groups, with unqualified names', async () => {
   const sql = `SELECT f.filename, u.username AS owner, g.groupname AS grp, datetime(f.mtime, 'unixepoch') AS changed
     FROM file f LEFT JOIN users u ON f.uid = u.uid LEFT JOIN groups g ON f.gid = g.gid
     WHERE (f.path LIKE '${directory}/hunts/%' OR f.path LIKE '/nowhere/%')
@@ -194,7 +194,7 @@ test('query: limits of rows and time', async () => {
   expect(await stepparent('query', `${endless} SELECT x FROM c`, '--limit', '2', '--json')).toEqual({
     code: 0,
     out: '{"x":1}\n{"x":2}\n',
-    err: 'the first 2 rows; --limit shows more\n',
+    err: 'only the first 2 rows are shown; --limit shows more\n',
   });
   expect(await stepparent('query', `${endless} SELECT max(x) FROM c`, '--timeout', '1s')).toEqual({
     code: 1,
@@ -206,15 +206,17 @@ test('query: limits of rows and time', async () => {
   expect(since.out).toBe('{"s":1000}\n');
 });
 
-test('a row can be allowed and removed, by the hunt’s identity', async () => {
+test('baseline allows and removes a row by the hunt’s identity', async () => {
   expect((await stepparent('baseline', 'allow', 'hunt:files', 'x.postinst')).code).toBe(0);
   const { out } = await stepparent('baseline', 'list', '--rule', 'hunt:files');
   expect(out).toMatch(/^hunt:files .* allowed +x\.postinst\n$/);
-  expect((await stepparent('baseline', 'allow', 'hunt:files', 'x', 'y')).err).toContain('hunt:files has 1: a');
+  expect((await stepparent('baseline', 'allow', 'hunt:files', 'x', 'y')).err).toContain(
+    'hunt:files needs 1 term (a), 2 given',
+  );
   expect((await stepparent('baseline', 'remove', 'hunt:files', 'x.postinst')).code).toBe(0);
 });
 
-test('before the agent has ever run the tables of the host can be asked', async () => {
+test('query reads the tables of the host before the agent has ever run', async () => {
   const empty = join(directory, 'empty.toml');
   writeFileSync(empty, `directories.state = "${directory}/none"\ndirectories.runtime = "${directory}/none"\n`);
   const ask = (...args: string[]) =>
@@ -226,7 +228,7 @@ test('before the agent has ever run the tables of the host can be asked', async 
   expect(await ask('query', "SELECT username FROM users WHERE uid = '0'")).toEqual({
     code: 0,
     out: 'username\nroot\n',
-    err: 'note: there is no database yet: events and alerts are empty\n',
+    err: 'note: no database yet: the tables of events and alerts are empty\n',
   });
   expect(await ask('hunt', 'package-database-files')).toMatchObject({
     code: 1,

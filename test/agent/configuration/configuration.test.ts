@@ -38,7 +38,7 @@ const tableOf = (text: string) => {
   return table;
 };
 
-test('defaults', () => {
+test('has these defaults', () => {
   expect(completeConfiguration([])).toEqual({
     trust_package_managers: true,
     container_alerts: false,
@@ -56,7 +56,7 @@ test('defaults', () => {
   });
 });
 
-test('every key has a line of documentation, what is allowed, and a default or what holds without', () => {
+test('every key has a description, allowed values, and a default or `whenUnset`', () => {
   expect(configurationKeys.length).toBe(20);
   for (const { name, description, allowed, default: value, whenUnset, example } of configurationKeys) {
     expect(description, name).toMatch(/^[A-Z].*\.$/);
@@ -77,7 +77,7 @@ test('every key has a line of documentation, what is allowed, and a default or w
   for (const [name, description] of configurationTables) expect(description, name).toMatch(/^[A-Z].*\.$/);
 });
 
-test('what is allowed is said in words', () => {
+test('describes allowed values in words', () => {
   const allowed = new Map(configurationKeys.map((key) => [key.name, key.allowed]));
   expect(allowed.get('sensor.mode')).toBe('"auto", "tracefs", "procfs"');
   expect(allowed.get('sensor.buffer_total_mib')).toBe('a whole number from 1 to 256');
@@ -87,7 +87,7 @@ test('what is allowed is said in words', () => {
   expect(allowed.get('hunts.interval')).toMatch(/"off"$/);
 });
 
-test('later layers go over earlier ones, key by key', () => {
+test('later tables override earlier ones, key by key', () => {
   const tables = [
     'learning = "3d"\nsensor.mode = "procfs"\ndirectories.rules = ["/a", "/b"]',
     '[sensor]\nbuffer_total_mib = 4',
@@ -101,7 +101,7 @@ test('later layers go over earlier ones, key by key', () => {
   });
 });
 
-test('hunts can be left out', () => {
+test('hunts can be switched off', () => {
   const table = tableOf('hunts.interval = "off"');
   expect(completeConfiguration([table]).hunts.interval).toBeUndefined();
 });
@@ -147,7 +147,7 @@ test.for([
   ],
   ['constructor = 1', ['c.toml:1: unknown key `constructor`']],
   ['[log]\nlevel = "warn"', []],
-] as const)('%j is warned of and read otherwise', ([text, warnings]) => {
+] as const)('%j: these warnings, and the rest is read', ([text, warnings]) => {
   const { table, ...notes } = parseConfigurationFile(text, 'c.toml');
   expect(notes).toEqual({ warnings, rejected: [] });
   const configuration = completeConfiguration([table]);
@@ -158,7 +158,7 @@ test.for([
   expect('polluted' in configuration).toBe(false);
 });
 
-test('a mistyped key and a wrong value are both told', () => {
+test('reports both an unknown key and a wrong value', () => {
   const { warnings, rejected } = parseConfigurationFile('lerning = "1d"\nlearning = 1\n[log]\nlevel = "x"', 'c.toml');
   expect(warnings).toEqual([expect.stringMatching(/^c\.toml:1: .*`lerning`.*`learning`/)]);
   expect(rejected.map(({ message }) => message.slice(0, 22))).toEqual([
@@ -190,13 +190,13 @@ test.for([
   expect(configurationKeys.map(({ name }) => name)).toContain(newName);
 });
 
-test('a key in quotes that has the letters of an old name is only unknown', () => {
+test('a quoted key with the spelling of an old name is an unknown key', () => {
   const { warnings, rejected } = parseConfigurationFile('"events.record" = 1', 'c.toml');
   expect(rejected).toEqual([]);
   expect(warnings).toHaveLength(1);
 });
 
-test('a file full of unknown keys is told within bounds', () => {
+test('a file full of unknown keys gives a bounded number of warnings', () => {
   const text = Array.from({ length: 3000 }, (_, i) => `"${'x'.repeat(1000)}${i}" = 1`).join('\n');
   const { warnings } = parseConfigurationFile(text, 'c.toml');
   expect(warnings.length).toBe(21);
@@ -204,7 +204,7 @@ test('a file full of unknown keys is told within bounds', () => {
   for (const warning of warnings) expect(warning.length).toBeLessThan(300);
 });
 
-test('what is set, where, and all that is rejected in all files', () => {
+test('lists each setting with its position, and all errors of all files', () => {
   const directory = directoryOf({
     'config.toml': 'learning = "1d"\nsensor.mode = "procfs"\nlerning = 1',
     'conf.d/1.toml': '\n\n[sensor]\nmode = "tracefs"',
@@ -228,7 +228,7 @@ test('what is set, where, and all that is rejected in all files', () => {
   expect(configuration.sensor.mode).toBe('procfs');
 });
 
-test('files: the first, then conf.d by name; others in conf.d are left alone', () => {
+test('reads the main file, then conf.d by name, and ignores other files in conf.d', () => {
   const directory = directoryOf({
     'config.toml': 'learning = "1d"\nlog.level = "warn"',
     'conf.d/20-b.toml': 'learning = "3d"',
@@ -254,7 +254,7 @@ test('a mistake in conf.d names that file', () => {
   expect(() => readConfiguration(join(directory, 'config.toml'))).toThrow(/conf\.d\/a\.toml:2:1: `learning` /);
 });
 
-test('a file that was asked for must be there', () => {
+test('an explicitly named file must exist', () => {
   expect(() => readConfiguration('/nowhere/config.toml')).toThrow('/nowhere/config.toml: no such file');
   expect(() => readConfiguration(tmpdir())).toThrow(`${tmpdir()}: ${whyUnreadable(tmpdir())}`);
   expect(() => readConfiguration('/etc/passwd/config.toml')).toThrow(
@@ -263,11 +263,11 @@ test('a file that was asked for must be there', () => {
 });
 
 test.for([
-  ['a folder', (file: string) => mkdirSync(file), undefined],
+  ['a directory', (file: string) => mkdirSync(file), undefined],
   ['a fifo, which would never end', (file: string) => execFileSync('mkfifo', [file]), undefined],
   ['a device', (file: string) => symlinkSync('/dev/zero', file), undefined],
   ['a large file', (file: string) => [writeFileSync(file, ''), truncateSync(file, 2 ** 40)], undefined],
-  ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that is not there'],
+  ['a link to nothing', (file: string) => symlinkSync('/nowhere', file), 'a link to a file that does not exist'],
   ['a link to itself', (file: string) => symlinkSync(file, file), 'cannot be read (ELOOP)'],
 ] as const)('in conf.d %s is rejected, and the others are read', ([, make, message]) => {
   const directory = directoryOf({ 'config.toml': 'log.level = "warn"', 'conf.d/b.toml': 'learning = "2d"' });
@@ -278,7 +278,7 @@ test.for([
   expect(configuration).toMatchObject({ learning: 2 * 86_400_000, log: { level: 'warn' } });
 });
 
-test('a rules folder that was asked for must be there', () => {
+test('a configured directory of rules must exist', () => {
   const directory = directoryOf({ 'config.toml': '\ndirectories.rules = ["/nowhere/rules"]' });
   expect(() => readConfiguration(join(directory, 'config.toml'))).toThrow(
     /config\.toml:2:1: `directories.rules` must be directories that exist, and \/nowhere\/rules does not/,

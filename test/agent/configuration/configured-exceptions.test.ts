@@ -15,7 +15,7 @@ import { isEventField } from '../../../collectors/event/event-classes.ts';
 import { exceptionId, isInForce } from '../../../detectors/exceptions.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
 
-/** A whole exception; each line can be replaced, '' leaves it out. */
+/** A complete exception; each line can be replaced, and '' omits it. */
 function exceptionText(change: Record<string, string> = {}): string {
   const lines = {
     head: '[[exceptions]]',
@@ -43,12 +43,12 @@ const executable = 'process.parent.executable';
 test.each<[change: Record<string, string>, warning: string | undefined]>([
   [
     { values: 'values = ["/tmp/x_*.sh"]' },
-    `"/tmp/x_*.sh" ${termFault(executable, '/tmp/x_*.sh')}; the operator "matches" takes one`,
+    `"/tmp/x_*.sh" ${termFault(executable, '/tmp/x_*.sh')}; the operator "matches" accepts patterns`,
   ],
   [{ values: 'values = ["x.sh"]' }, `"x.sh" ${termFault(executable, 'x.sh')}`],
   [{ values: 'values = ["/tmp/x_*.sh"]', operator: 'operator = "matches"' }, undefined],
   [{}, undefined],
-])('a value that no event can have is warned of: %j', (change, warning) => {
+])('warns of a value that no event can have: %j', (change, warning) => {
   const exceptions = parseExceptions(exceptionText(change), 'c.toml');
   const { warnings } = exceptionsReport(
     exceptions,
@@ -58,7 +58,7 @@ test.each<[change: Record<string, string>, warning: string | undefined]>([
   expect(warnings).toEqual(warning === undefined ? [] : [expect.stringContaining(warning)]);
 });
 
-test('a whole one, with its place', () => {
+test('parses a complete exception with its position', () => {
   const text = `log.level = "warn"\n\n${exceptionText()}\n[[exceptions.when]]\nfield = "user.name"\noperator = "exists"\n`;
   const when = [
     { field: 'process.parent.executable', operator: 'is', values: ['/opt/vendor/update.sh'] },
@@ -102,18 +102,18 @@ test.for([
   expect(parseExceptions(exceptionText({ expires: `expires = ${text}` }), 'c.toml')[0]?.expiresMs).toBe(expiresMs);
 });
 
-test('it has expired at exactly the second', () => {
+test('expires at exactly the given second', () => {
   const [exception] = parseExceptions(exceptionText(), 'c.toml');
   const end = Date.parse('2027-01-31T12:00:00Z');
   expect(exception && [isInForce(exception, end - 1), isInForce(exception, end)]).toEqual([true, false]);
 });
 
-test('several rules, and findings of hunts', () => {
+test('accepts several rules, and hunts', () => {
   const text = exceptionText({ rule: 'rule = ["a-rule", "hunt:package-database-files"]' });
   expect(parseExceptions(text, 'c.toml')[0]?.rules).toEqual(['a-rule', 'hunt:package-database-files']);
 });
 
-const anyRule = 'the id of a rule, "hunt:" with the name of a hunt, or a list of these; nothing stands for all rules';
+const anyRule = 'the id of a rule, "hunt:" and the name of a hunt, or a list of these; there is no value for all rules';
 const aDate = 'a date or time such as 2027-01-31';
 const texts = 'a list of at least one text';
 
@@ -156,7 +156,7 @@ test.for<[change: Record<string, string>, place: string, allowed: string]>([
   expect(message).not.toContain('\n');
 });
 
-test('files add to each other, and the place is of the right one', () => {
+test('adds the exceptions of several files, with positions in the right file', () => {
   const directory = mkdtempSync(join(tmpdir(), 'stepparent-exceptions-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   mkdirSync(join(directory, 'conf.d'));
@@ -174,7 +174,7 @@ test('files add to each other, and the place is of the right one', () => {
   expect(() => readConfiguration(join(directory, 'config.toml'))).toThrow(/conf\.d\/b\.toml:8:1: .*operator/);
 });
 
-test('what is legal and likely wrong is warned of, with the place and the nearest name', () => {
+test('warns of likely mistakes, with the position and the nearest name', () => {
   const known = { rules: ['a-rule', 'hunt:files'], fields: ['custom.field'] };
   const warningsOf = (text: string, nowMs = start) =>
     exceptionsReport(parseExceptions(text, 'c.toml'), known, nowMs).warnings;
@@ -192,12 +192,12 @@ test('what is legal and likely wrong is warned of, with the place and the neares
   ]);
   expect(warningsOf(exceptionText({ expires: 'expires = "never"' }))).toEqual([]);
   expect(warningsOf(`${exceptionText()}\n${exceptionText({ owner: 'owner = "bob"' })}`)).toEqual([
-    'c.toml:10: the same exception stands in c.toml:1',
+    'c.toml:10: the same exception is in c.toml:1',
   ]);
   const end = Date.parse('2027-01-31T12:00:00Z');
   expect(warningsOf(exceptionText(), end - 1)).toEqual([]);
   expect(warningsOf(exceptionText(), end)).toEqual([
-    expect.stringMatching(/^c\.toml:5: the exception expired 2027-.* and hides nothing$/),
+    expect.stringMatching(/^c\.toml:5: the exception expired 2027-.* and suppresses nothing$/),
   ]);
   expect(exceptionsReport(parseExceptions(exceptionText(), 'c.toml'), known, end)).toMatchObject({
     in_force: 0,
@@ -205,7 +205,7 @@ test('what is legal and likely wrong is warned of, with the place and the neares
   });
 });
 
-test('the fields of an event are known, those of alerts are not', () => {
+test('knows the fields of events, but not those of alerts', () => {
   const leaves = (value: unknown, path: string): string[] =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`))
@@ -218,7 +218,7 @@ test('the fields of an event are known, those of alerts are not', () => {
   expect(['event.kind', 'message', 'stepparent.alert.reason', 'process.pids'].some(isEventField)).toBe(false);
 });
 
-test('hostile values come back from the file as they were, and nothing in it is hidden', () => {
+test('hostile values survive the file unchanged, and are visible in it', () => {
   const values = ['a"]\nrule = "x"', '\u202egnp\\', '\0\x1b[2J\x7f', "'''", '\u{e0001}\u00a0', '\u{1f600}é'];
   const when = values.map((value) => ({ field: 'process.args', operator: 'is' as const, values: [value] }));
   const exception = { rules: ['a-rule'], when, reason: '# "x"', owner: '\\' };

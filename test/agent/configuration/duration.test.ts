@@ -13,7 +13,7 @@ test.for([
   expect(parseDuration(text)).toBe(ms);
 });
 
-test('what is allowed is said with examples that are allowed', () => {
+test('the description of allowed values has valid examples', () => {
   expect(allowedDuration).toMatch(/^a number and s, m, h, d or w, such as "/);
   const examples = [...allowedDuration.matchAll(/"([^"]+)"/g)].map(([, example = '']) => example);
   expect(examples.length).toBeGreaterThan(1);

@@ -1,9 +1,9 @@
-// Where things live: configuration, then systemd's variables, then the usual places.
+// The precedence of paths: configuration, then systemd's variables, then the defaults.
 
 import { expect, test } from 'vitest';
 import { resolvePaths } from '../../../agent/configuration/paths.ts';
 
-test('without anything, the usual places', () => {
+test('uses the default directories', () => {
   expect(resolvePaths({ directories: {} }, {})).toEqual({
     stateDirectory: '/var/lib/stepparent',
     logsDirectory: '/var/log/stepparent',
@@ -14,7 +14,7 @@ test('without anything, the usual places', () => {
   });
 });
 
-test('of a list from systemd the first is ours, and an empty variable is none', () => {
+test('takes the first entry of systemd’s list, and ignores an empty variable', () => {
   const paths = resolvePaths(
     { directories: {} },
     { STATE_DIRECTORY: '/a/b:/c', LOGS_DIRECTORY: '', RUNTIME_DIRECTORY: '/r' },
@@ -26,7 +26,7 @@ test('of a list from systemd the first is ours, and an empty variable is none', 
   });
 });
 
-test('configuration goes first', () => {
+test('the configuration takes precedence', () => {
   const paths = resolvePaths(
     { directories: { state: '/mine' } },
     { STATE_DIRECTORY: '/given', RUNTIME_DIRECTORY: '/given' },

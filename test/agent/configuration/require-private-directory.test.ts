@@ -14,23 +14,23 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-test.each([0o700, 0o755, 0o750])('%o is well, and so is one that is not there', (mode) => {
+test.each([0o700, 0o755, 0o750])('accepts a directory with mode %o and a missing one', (mode) => {
   chmodSync(directory, mode);
   requirePrivateDirectory(directory, 'directories.state');
   requirePrivateDirectory(join(directory, 'missing'), 'directories.state');
 });
 
-test.each([0o777, 0o1777, 0o770])('%o: others could put something there', (mode) => {
+test.each([0o777, 0o1777, 0o770])('rejects a directory with mode %o: other users could write to it', (mode) => {
   chmodSync(directory, mode);
   expect(() => requirePrivateDirectory(directory, 'directories.state')).toThrow(
     new ConfigurationError(
       directory,
-      "`directories.state` must be root's alone, and others than its owner may write there; fix its owner and mode, or choose another directory",
+      '`directories.state` must be writable only for root, but users other than its owner may write to it; correct its owner and mode, or choose another directory',
     ),
   );
 });
 
-test.skipIf(needsRoot)(titled("another user's", needsRoot), () => {
+test.skipIf(needsRoot)(titled("rejects another user's directory", needsRoot), () => {
   chownSync(directory, 1234, 0);
   expect(() => requirePrivateDirectory(directory, 'directories.state')).toThrow('it belongs to user 1234');
 });

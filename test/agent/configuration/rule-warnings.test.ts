@@ -1,4 +1,4 @@
-// Warnings about rules that load but cannot fire as intended.
+// Warnings about rules that load but cannot match as intended.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { collectExecs } from '../../collectors/process/collect-execs.ts';
 const directory = mkdtempSync(join(tmpdir(), 'stepparent-rule-warnings-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** What is said of a rule with this query, which begins in line 9, and with whatever stands after it. */
+/** The warnings about a rule with this query, which begins in line 9, followed by `rest`. */
 function warningsOf(type: 'eql' | 'query' | 'new_terms', query: string, rest = '') {
   const file = join(directory, 'a.toml');
   const text = `[rule]
@@ -45,7 +45,7 @@ field = "history_window_start"
 value = "now-5d"
 `;
 
-test('the rules that come with stepparent, and the default of events.store, have none', () => {
+test('the shipped rules and the default of events.store have no warning', () => {
   const { rules } = readRules([join(import.meta.dirname, '../../../detectors/rules')]);
   expect(rules.length).toBeGreaterThanOrEqual(10);
   expect(ruleWarnings(rules)).toEqual([]);
@@ -53,7 +53,7 @@ test('the rules that come with stepparent, and the default of events.store, have
 });
 
 describe('a field that no event has', () => {
-  test('is named with the nearest one, at its place', () => {
+  test('is reported with its position and the nearest field', () => {
     const [first, second, third] = warningsOf(
       'eql',
       'process where event.action == "exec"\n  and proces.name != "dpkg" and process.parnet.executable != "/x"',
@@ -101,7 +101,7 @@ describe('a field that no event has', () => {
   test.each<[string, 'eql' | 'query' | 'new_terms', string, string, RegExp[]]>([
     ['in KQL', 'query', 'event.action:exec and not proces.name:x', '', [/`rule.query`: no event .* "proces.name"/]],
     ['as a pattern', 'query', 'not proces.*.name:x', '', [/`rule.query`: no event .* "proces.\*.name"/]],
-    ['that stands twice', 'eql', 'any where a.b != "x" and a.b != "y"', '', [/"a.b"/]],
+    ['that occurs twice', 'eql', 'any where a.b != "x" and a.b != "y"', '', [/"a.b"/]],
     [
       'of which a longer one is there',
       'eql',
@@ -207,7 +207,7 @@ describe('a query that no event can match', () => {
       'no event of file/deletion/deletion (event.category/type/action) has "stepparent.exec.filename"',
     ],
     [
-      'a field that nobody has',
+      'a field that no event has',
       'eql',
       'process where process.entry_leader.entry_meta.type == "sshd"',
       'no event of process/start/exec (event.category/type/action) has "process.entry_leader.entry_meta.type"',
@@ -233,14 +233,18 @@ describe('a query that no event can match', () => {
     ['one of several values', 'eql', 'process where process.name in (file.name, process.parent.name)'],
     ['a field that must differ', 'query', 'event.category:process and not file.path:x'],
     ['the writer of a file', 'eql', 'file where process.name != "dpkg" and stepparent.package.manager == "dpkg"'],
-    ['what is the same in all events', 'query', 'event.kind:event and host.os.type:linux and event.dataset:*'],
+    [
+      'fields with the same value in all events',
+      'query',
+      'event.kind:event and host.os.type:linux and event.dataset:*',
+    ],
     ['a pattern of fields', 'query', 'event.category:process and process.*.name:x'],
     ['notes, whose names are free', 'eql', 'any where `stepparent`.unobserved.args != null'],
   ])('but not for %s', (_, type, query) => {
     expect(messagesOf(type, query)).toEqual([]);
   });
 
-  test('terms and reasons are held against the events that can match', () => {
+  test('terms and reasons are checked against the events that can match', () => {
     expect(messagesOf('new_terms', 'event.category:process', newTerms('file.path'))).toEqual([
       '`rule.new_terms.value`: no event that the query can match has "file.path"; each match will be an alert',
     ]);
@@ -250,16 +254,16 @@ describe('a query that no event can match', () => {
     ]);
   });
 
-  test('of events.store: execs alone are asked', () => {
+  test('events.store is checked against execs only', () => {
     expect(storeQueryWarnings('process.name:x')).toEqual([]);
-    expect(storeQueryWarnings('event.category:file')).toEqual(['no start of a program can match it']);
+    expect(storeQueryWarnings('event.category:file')).toEqual(['no execution can match the query']);
     expect(storeQueryWarnings('not proces.name:x')).toEqual([
       'no event is known to have "proces.name"; did you mean "process.name"?',
     ]);
   });
 });
 
-test('a list of known terms that there is not', () => {
+test('reports an unknown list of known terms', () => {
   const lists = (name: string) =>
     `${newTerms('process.parent.executable')}[rule.stepparent]\nknown_terms = ["${name}"]\n`;
   expect(messagesOf('new_terms', 'process.name:dpkg', lists('package-frontends'))).toEqual([
@@ -268,7 +272,7 @@ test('a list of known terms that there is not', () => {
   expect(messagesOf('new_terms', 'process.name:dpkg', lists('package-front-ends'))).toEqual([]);
 });
 
-test('a rule whose file has gone has its warning at the beginning', () => {
+test('a rule whose file was removed has its warning at the first character', () => {
   warningsOf('eql', 'any where a.b != "x"');
   const text = readFileSync(join(directory, 'a.toml'), 'utf8');
   expect(ruleWarnings([parseRule('/nowhere/a.toml', text)])).toEqual(
@@ -276,7 +280,7 @@ test('a rule whose file has gone has its warning at the beginning', () => {
   );
 });
 
-test('the class of a start of a program is what its events are', () => {
+test('the class of an execution agrees with its events', () => {
   const table = createProcessTable(procDouble(detailsOf(10, { exe: '/no/bash', args: ['-bash'] })));
   table.seed();
   const seen: ObservedExec[] = [];

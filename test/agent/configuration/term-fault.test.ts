@@ -1,4 +1,4 @@
-// Values that no term can have, and near misses that one can.
+// Values that no term can have, and near misses that a term can have.
 
 import { expect, test } from 'vitest';
 import { termFault } from '../../../agent/configuration/term-fault.ts';
@@ -32,8 +32,8 @@ test.each<[field: string, value: string, fault: RegExp]>([
   [executable, '/', /^is a directory$/],
   ['file.directory', '/opt/', /^is written as \/opt$/],
   ['container.id', '0123abcd*', /^is a pattern/],
-  [origin, 'anything', /^is no origin/],
-  [origin, 'ssh as', /^is no origin/],
+  [origin, 'anything', /^is not an origin/],
+  [origin, 'ssh as', /^is not an origin/],
 ])('%s %j %s', (field, value, fault) => {
   expect(termFault(field, value)).toMatch(fault);
 });

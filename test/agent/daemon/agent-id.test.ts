@@ -1,4 +1,4 @@
-// The agent's id: made once, read ever after.
+// The agent's id: created once, and read afterwards.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-test('is made with its folder, for root alone, and stays', () => {
+test('creates the id and its directory for root only, and keeps the id', () => {
   const directory = path.join(temporaryDirectory(), 'state/stepparent');
   const id = readAgentId(directory);
   expect(id).toMatch(uuid);
@@ -33,7 +33,7 @@ test.each([
   expect(fs.readFileSync(file, 'utf8').trim()).toBe(id);
 });
 
-test('a folder that cannot be is an error', () => {
+test('throws if the directory cannot be created', () => {
   const file = path.join(temporaryDirectory(), 'file');
   fs.writeFileSync(file, '');
   expect(() => readAgentId(path.join(file, 'state'))).toThrow(/ENOTDIR/);

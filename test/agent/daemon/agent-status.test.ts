@@ -24,13 +24,13 @@ const running: AgentStatus = {
   version: '0.1.0',
   started: time,
   state: 'degraded',
-  degraded: ['5 records of processes lost', '/var/lib/dpkg is missing', '/var/lib/rpm is\x1b\n missing'],
+  degraded: ['5 process records lost', '/var/lib/dpkg is missing', '/var/lib/rpm is\x1b\n missing'],
   health: [
     { check: 'kernel_tracing', state: 'ok', since: time },
     {
       check: 'process_records',
       state: 'degraded',
-      reason: '5 records of processes lost',
+      reason: '5 process records lost',
       remedy: 'Raise `sensor.buffer_total_mib`.',
       since: time,
     },
@@ -95,8 +95,11 @@ const running: AgentStatus = {
   cpu_seconds: 1.25,
 };
 
-/** Each as it is shown, with <time> for this time in the time zone of the machine. Changed on purpose: npm test -- test/agent/daemon/agent-status.test.ts -u */
-test('a running agent, a stopped one with its store, and one that has never run', async () => {
+/**
+ * Each status as text, with <time> for the local time of the example. To accept a change: npm test --
+ * test/agent/daemon/agent-status.test.ts -u
+ */
+test('formats a running agent, a stopped one with its store, and one that has never run', async () => {
   const shown = [
     formatStatus(running),
     formatStatus({ state: 'stopped', store: { ...store, outbox: {}, terms: {} } }),
@@ -105,7 +108,7 @@ test('a running agent, a stopped one with its store, and one that has never run'
   await expect(shown.join('\n').replaceAll(local, '<time>')).toMatchFileSnapshot('status.golden.txt');
 });
 
-test('nothing in it starts a line or reaches the terminal as it is', () => {
+test('escapes line breaks and control characters', () => {
   const text = formatStatus(running);
   expect(text).not.toMatch(/^(?: missing|forged)/m);
   expect(text).not.toContain('\x1b');

@@ -22,7 +22,7 @@ async function listening(path: string, handlers: ControlHandlers = { status: () 
   onTestFinished(() => control.close());
 }
 
-/** What the socket says to a raw request. */
+/** The answer of the socket to a raw request. */
 function send(path: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
@@ -35,7 +35,7 @@ function send(path: string, request: string): Promise<string> {
   });
 }
 
-test('status is asked and answered', async () => {
+test('answers status', async () => {
   const path = socketPath();
   await listening(path, { status: () => ({ pid: 42, text: 'a\nb' }) });
   expect(await askControl(path, 'status')).toEqual({ pid: 42, text: 'a\nb' });
@@ -43,21 +43,21 @@ test('status is asked and answered', async () => {
   expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
 });
 
-test('no socket to be had: one line says which key', async () => {
+test('a socket that cannot be created is one line with the key', async () => {
   const path = join(socketPath(), 'x'.repeat(120), 'control.sock');
   await expect(listenControl(path, {}, unexpected)).rejects.toThrow(
-    /control\.sock cannot be made \(\w+\): `directories.runtime` must be a directory that can be written$/,
+    /control\.sock cannot be created \(\w+\): `directories.runtime` must be a writable directory$/,
   );
 });
 
-test('nobody listens: undefined', async () => {
+test('askControl gives undefined if no agent listens', async () => {
   expect(await askControl('/nowhere/control.sock', 'status')).toBeUndefined();
 });
 
-test.skipIf(needsRoot)(titled('another user may not ask', needsRoot), async () => {
+test.skipIf(needsRoot)(titled('another user may not connect', needsRoot), async () => {
   const path = socketPath();
   await listening(path);
-  // As wide as an operator could make the directory; the socket itself still refuses.
+  // Even if the operator opens the directories to everybody, the mode of the socket denies access.
   chmodSync(join(path, '../..'), 0o755);
   chmodSync(join(path, '..'), 0o755);
   const script =
@@ -70,12 +70,12 @@ test.skipIf(needsRoot)(titled('another user may not ask', needsRoot), async () =
 
 test.for([
   ['not JSON\n', /"error":"Unexpected token/],
-  ['7\n', /"error":"unknown command; there are: status, fail, large, nothing"/],
+  ['7\n', /"error":"unknown command; known commands: status, fail, large, nothing"/],
   ['{"command":"toString"}\n', /unknown command/],
   ['{"command":"__proto__"}\n', /unknown command/],
   ['{"command":"fail"}\n', /"error":"broken"/],
   ['{"command":"large"}\n', /"error":".*BigInt/],
-  ['{"command":"nothing"}\n', /"error":"there is no answer"/],
+  ['{"command":"nothing"}\n', /"error":"the command gave no answer"/],
   ['x'.repeat(5000), /"error":"a request has at most 4096 bytes"/],
 ] as const)('%j gets an error, and the next request an answer', async ([request, answer]) => {
   const path = socketPath();
@@ -91,20 +91,20 @@ test.for([
   expect(await askControl(path, 'status')).toEqual({ pid: 42 });
 });
 
-test('an error is thrown to the one who asked', async () => {
+test('askControl throws the error of the answer', async () => {
   const path = socketPath();
   await listening(path);
-  await expect(askControl(path, 'reboot')).rejects.toThrow(`stepparent at ${path} says: unknown command`);
+  await expect(askControl(path, 'reboot')).rejects.toThrow(`stepparent at ${path} reports: unknown command`);
 });
 
-test('a second agent is refused, and the first goes on', async () => {
+test('rejects a second agent, and the first continues', async () => {
   const path = socketPath();
   await listening(path);
   await expect(listenControl(path, {}, unexpected)).rejects.toThrow('another stepparent is running (pid 42)');
   expect(await askControl(path, 'status')).toEqual({ pid: 42 });
 });
 
-test('a socket left by an agent that died is replaced', async () => {
+test('replaces the socket of an agent that died', async () => {
   const path = socketPath();
   const first = await listenControl(path, {}, unexpected);
   await first.close();
@@ -117,13 +117,13 @@ test('a socket left by an agent that died is replaced', async () => {
   expect(await askControl(path, 'status')).toEqual({ pid: 42 });
 });
 
-test('something else in its place is left alone', async () => {
+test('does not replace a file that is not a socket', async () => {
   const path = join(socketPath(), '../..', 'file');
   writeFileSync(path, 'mine');
   await expect(listenControl(path, {}, unexpected)).rejects.toThrow('not a socket');
 });
 
-test('who hangs up early, or does not answer, is borne', async () => {
+test('tolerates a client that hangs up early and a server that does not answer', async () => {
   const path = socketPath();
   await listening(path);
   await new Promise<void>((resolve) => {
@@ -150,7 +150,7 @@ test.each([
       await new Promise((resolve) => dead.close(resolve));
     },
   ],
-])('a socket that %s is made again, and that is said', async (_, spoil) => {
+])('creates a socket that %s again, and reports it', async (_, spoil) => {
   const path = socketPath();
   const faults: string[] = [];
   const control = await listenControl(path, { status: () => ({ pid: 42 }) }, (what) => faults.push(what), 20);
@@ -161,7 +161,7 @@ test.each([
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test("another agent's socket in its place is left alone, and that is said", async () => {
+test("does not replace another agent's socket, and reports it", async () => {
   const path = socketPath();
   const faults: string[] = [];
   const first = await listenControl(path, { status: () => ({ pid: 1 }) }, (_, error) => faults.push(String(error)), 20);

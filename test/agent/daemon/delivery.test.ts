@@ -1,4 +1,4 @@
-// Delivery: everything arrives in the end, whichever sink fails meanwhile.
+// Delivery: everything is delivered in the end, even if sinks fail meanwhile.
 
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Delivery, type Outbox, startDelivery } from '../../../agent/daemon/delivery.ts';
@@ -71,7 +71,7 @@ function started(outbox: Outbox, ...sinks: Sink[]) {
   return { delivery, troubles };
 }
 
-test('what waits at the start and what is committed later arrives, in order, batch after batch', async () => {
+test('delivers waiting and later documents in order, batch by batch', async () => {
   const { outbox, rows, put } = outboxOf('a');
   const { sink, got } = sinkOf('a');
   for (let i = 0; i < 250; i++) put(`${i}`);
@@ -84,7 +84,7 @@ test('what waits at the start and what is committed later arrives, in order, bat
   expect(delivery.status()).toEqual([{ name: 'a', delivered: 251, failed: 0 }]);
 });
 
-test('a sink that fails is tried until it is well, and holds up no other', async () => {
+test('retries a failing sink until it works, without delaying another', async () => {
   const { outbox, rows, put } = outboxOf('good', 'bad');
   let tries = 0;
   const good = sinkOf('good');
@@ -103,7 +103,7 @@ test('a sink that fails is tried until it is well, and holds up no other', async
   expect(delivery.status()[1]).not.toHaveProperty('trouble');
 });
 
-test('while a sink fails, status says why and since when', async () => {
+test('reports why and since when a sink fails', async () => {
   const { outbox, put } = outboxOf('bad');
   put('x');
   const { delivery } = started(outbox, sinkOf('bad', () => 'disk full').sink);
@@ -112,7 +112,7 @@ test('while a sink fails, status says why and since when', async () => {
   expect(delivery.status()[0]?.error).toEqual({ message: 'disk full', since: iso, retry: iso });
 });
 
-test('a document that a sink always refuses does not hold up those behind it', async () => {
+test('a document that always fails does not block the documents after it', async () => {
   const { outbox, rows, put } = outboxOf('a');
   const { sink, got } = sinkOf('a', (message) => (message === 'poison' ? 'too large' : undefined));
   for (const message of ['x', 'poison', 'y', 'z']) put(message);
@@ -121,7 +121,7 @@ test('a document that a sink always refuses does not hold up those behind it', a
   expect(rows.map((row) => row.document.message)).toEqual(['poison']);
 });
 
-test('what was put off for long arrives, whatever was put off for a shorter time since', async () => {
+test('delivers a document with a long pause after others with shorter pauses', async () => {
   const { outbox, rows, put } = outboxOf('a');
   const { sink, got } = sinkOf('a');
   for (const message of ['an agent before us put it off', 'y', 'z']) put(message);
@@ -132,7 +132,7 @@ test('what was put off for long arrives, whatever was put off for a shorter time
   expect(got).toEqual(['y', 'z', 'an agent before us put it off']);
 });
 
-test('a sink or a store that throws is trouble like any other', async () => {
+test('treats an exception of a sink or of the store as a failure', async () => {
   const { outbox, rows, put } = outboxOf('a');
   const { sink, got } = sinkOf('a');
   let faults = 0;
@@ -156,7 +156,7 @@ test('a sink or a store that throws is trouble like any other', async () => {
   ]);
 });
 
-test('stop finishes the batch in hand and leaves the rest', async () => {
+test('stop finishes the current batch and leaves the rest', async () => {
   const { outbox, rows, put } = outboxOf('a');
   const { sink, got, closed } = sinkOf('a');
   const gate = Promise.withResolvers<void>();
@@ -174,7 +174,7 @@ test('stop finishes the batch in hand and leaves the rest', async () => {
   expect(got).toHaveLength(100);
 });
 
-test('what the outbox could not be told of is not delivered twice; another database with the same ids is', async () => {
+test('does not deliver twice what could not be removed from the outbox; delivers the same ids of another database', async () => {
   const { outbox, rows, put } = outboxOf('a');
   const { sink, got } = sinkOf('a');
   let full = true;

@@ -1,9 +1,9 @@
-// The steps of the end: each once, in their order, whatever another throws.
+// The steps of the shutdown: each runs once, in their order, even if another fails.
 
 import { expect, test } from 'vitest';
 import { openEnd } from '../../../agent/daemon/end.ts';
 
-test('steps run in the order of the list, not of their adding; one that fails is logged', async () => {
+test('runs steps in the order of the list, not of their addition, and logs one that fails', async () => {
   const taken: string[] = [];
   const log: unknown[] = [];
   const end = openEnd({ error: (message, values) => log.push([message, values?.step]) }, () => taken.push('begin'));
@@ -14,10 +14,10 @@ test('steps run in the order of the list, not of their adding; one that fails is
   end.add('process sensor', () => taken.push('process sensor'));
   await end.run();
   expect(taken).toEqual(['begin', 'process sensor', 'control socket']);
-  expect(log).toEqual([['a step of the end failed; the others are taken', 'delivery']]);
+  expect(log).toEqual([['a step of the shutdown failed, continuing with the others', 'delivery']]);
 });
 
-test('called again it is the same end', async () => {
+test('a second call returns the same promise', async () => {
   let count = 0;
   const end = openEnd({ error() {} }, () => {});
   end.add('timers', () => count++);

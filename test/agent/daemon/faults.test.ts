@@ -27,7 +27,7 @@ function opened() {
   };
 }
 
-test('reported at once, then once a minute with the count', () => {
+test('logs a fault at once, then once a minute with the count', () => {
   const { faults, logged, pass } = opened();
   faults.note('disk full', new Error('ENOSPC'));
   faults.note('disk full', 'again');
@@ -40,7 +40,7 @@ test('reported at once, then once a minute with the count', () => {
   expect(faults.list()).toEqual([{ what: 'disk full', count: 4, last: new Date(start + minute).toISOString() }]);
 });
 
-test('different ones have their own minute', () => {
+test('limits different faults independently', () => {
   const { faults, logged } = opened();
   faults.note('a');
   faults.note('b');
@@ -48,7 +48,7 @@ test('different ones have their own minute', () => {
   expect(faults.list().map(({ what }) => what)).toEqual(['a', 'b']);
 });
 
-test('one is part of `degraded` with its reason until an hour after its last time, whatever the clock is set to', () => {
+test('a fault is part of `degraded` with its reason until an hour after its last time, even if the clock is changed', () => {
   const { faults, pass, setClock } = opened();
   expect(faults.recent()).toEqual([]);
   faults.note('no socket', new Error('EMFILE'));
@@ -67,7 +67,7 @@ test('one is part of `degraded` with its reason until an hour after its last tim
   expect(faults.recent()).toEqual([]);
 });
 
-test('too many kinds count together, and one that is over makes room', () => {
+test('counts faults over the bound together, and replaces one that is over', () => {
   const { faults, logged, pass } = opened();
   for (let i = 0; i < 100; i++) faults.note(`fault ${i}`);
   expect(faults.list()).toHaveLength(65);

@@ -1,4 +1,4 @@
-// Health checks: the findings of each, the time since when, and the changes that are logged.
+// Health checks: the problems that each finds, the times of their changes, and the changes that are logged.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -38,7 +38,7 @@ const { collection, policy, storage, delivery } = healthy;
 const unwritable = { directory: '/logs', code: 'EROFS' };
 const polled = (reason: string) => ({ path: '/x', by: 'chokidar' as const, reason, files: 1 });
 
-/** Each line: the check, what the parts report, and the sentences that it gives. */
+/** Each line: the check, the reports of the parts, and the sentences that the check gives. */
 const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: string[]][] = [
   [
     'configuration_reload',
@@ -54,7 +54,7 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
   [
     'process_records',
     { collection: { ...collection, sensor: { unprobed: [], lost_events: 7 } } },
-    ['7 records of processes lost'],
+    ['7 process records lost'],
   ],
   [
     'package_writers',
@@ -81,7 +81,7 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
   ['hunt_files', { policy: { ...policy, rejectedHunts: 1 } }, ['1 hunts rejected']],
   ['loaded_rules', { policy: { ...policy, rules: 0 } }, ['no rule is loaded']],
   ['event_storage', { storage: { ...storage, refused: 'disk full' } }, ['events wait in memory: disk full']],
-  ['dropped_findings', { storage: { ...storage, dropped: 3 } }, ['3 findings given up']],
+  ['dropped_findings', { storage: { ...storage, dropped: 3 } }, ['3 findings dropped']],
   [
     'journald',
     { delivery: { ...delivery, sinks: [sink('journald', 'no socket')] } },
@@ -94,7 +94,7 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
   ],
   [
     'alerts_file',
-    // The directory cannot be written either: that is one problem, not two.
+    // The directory cannot be written either: this is one problem, not two.
     { delivery: { sinks: [sink('ndjson', 'ENOSPC')], unwritable } },
     ['alerts are not written: ENOSPC'],
   ],
@@ -105,8 +105,8 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
 const track = (input: HealthInput): Health[] =>
   openHealthTracker({ info: () => {}, warn: () => {} })(start, checkHealth(input));
 
-describe('what a check finds', () => {
-  test('nothing where every part is in order: one line for each check', () => {
+describe('the checks', () => {
+  test('find nothing if every part is in order: one line for each check', () => {
     expect(track(healthy)).toEqual(healthChecks.map(({ check }) => ({ check, state: 'ok', since: isoTime(start) })));
   });
 
@@ -119,12 +119,12 @@ describe('what a check finds', () => {
     );
   });
 
-  test('there is a problem above for every check, in the order of the list', () => {
+  test('have a problem in the table above, in the order of the list', () => {
     expect(problems.map(([check]) => check)).toEqual(healthChecks.map(({ check }) => check));
   });
 });
 
-test('since when: a check keeps the time of its change, whatever its reason is', () => {
+test('a check keeps the time of its change if only its reason changes', () => {
   const trackHealth = openHealthTracker({ info: () => {}, warn: () => {} });
   const sinceOf = (ms: number, dropped: number) =>
     trackHealth(start + ms, checkHealth({ ...healthy, storage: { ...storage, dropped } }))
@@ -150,7 +150,7 @@ describe('the log', () => {
     return lines;
   }
 
-  test('a change is logged once, with check and reason', () => {
+  test('has each change once, with check and reason', () => {
     const degraded: Partial<HealthInput> = { delivery: { ...delivery, unwritable } };
     expect(logged({}, degraded, degraded, {}, {}, degraded)).toEqual([
       [
@@ -167,7 +167,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('several reasons are one line', () => {
+  test('has several reasons in one line', () => {
     const writers = problems.find(([check]) => check === 'package_writers')?.[1];
     expect(logged(writers ?? {})).toEqual([
       [
@@ -178,7 +178,7 @@ describe('the log', () => {
     ]);
   });
 
-  test.each(problems)('%s: no line that the part itself logs already', (check, input) => {
+  test.each(problems)('%s: does not repeat what the part itself logs', (check, input) => {
     const definition = healthChecks.find((each) => each.check === check);
     const states = definition?.logs ?? [];
     expect(logged(input, {})).toHaveLength(states.length);

@@ -30,7 +30,7 @@ interface Change {
   recordHunt?: HuntScheduleDeps['store']['recordHunt'];
 }
 
-/** A schedule over a real store, whose rounds follow each other at once; `rounds` says what each run of a hunt answers. */
+/** A schedule over a real store, whose rounds follow each other at once; `rounds` has the result of each run of a hunt. */
 function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Change = {}) {
   const store = temporaryStore();
   const reported: string[] = [];
@@ -80,7 +80,7 @@ function schedule(rounds: Record<string, (QueryResult | Error)[]>, change: Chang
   return { store, running, reported, windows, finished };
 }
 
-test('the first run tells nothing, later ones what is new, once', async () => {
+test('the first run reports nothing, later runs report new rows once', async () => {
   const { store, running, reported, windows, finished } = schedule({
     files: [answer('x', 'y'), answer('x', 'z', null), answer('x', 'z', null)],
   });
@@ -98,7 +98,7 @@ test('the first run tells nothing, later ones what is new, once', async () => {
   expect(new Set(windows)).toEqual(new Set([7 * day]));
 });
 
-test('a hunt that fails is told, does not hold up the others, and is tried again', async () => {
+test('reports a failing hunt, runs the others, and tries it again', async () => {
   const { running, reported, finished } = schedule({
     broken: [new Error('no such table: x'), answer()],
     sound: [answer('x'), answer('x', 'y')],
@@ -115,7 +115,7 @@ test('a hunt that fails is told, does not hold up the others, and is tried again
   expect(sound).toMatchObject({ id: 'sound', findings: 1 });
 });
 
-test('a store that fails is a failed run: the rows are told at the next', async () => {
+test('reports the rows at the next run if the store fails', async () => {
   const store = temporaryStore();
   let fails = 1;
   const { finished, reported } = schedule(
@@ -131,7 +131,7 @@ test('a store that fails is a failed run: the rows are told at the next', async 
   expect(reported).toEqual(['first run of files: 0', 'the hunt files failed: Error: disk full', 'alerts']);
 });
 
-test('a row that an exception covers is not told, and counted as suppressed', async () => {
+test('counts a row that an exception covers as suppressed, without an alert', async () => {
   const asked: unknown[] = [];
   const { store, running, reported, finished } = schedule(
     { files: [answer(), answer('x', 'y')] },
@@ -158,13 +158,13 @@ test('a row that an exception covers is not told, and counted as suppressed', as
   expect(hidden?.document.stepparent.alert?.exception).toMatchObject({ owner: 'alice' });
 });
 
-test('hunts without findings are not run', async () => {
+test('does not run hunts without findings', async () => {
   const { running } = schedule({}, { hunts: () => [hunt('shown', '')] });
   expect(running.status()).toEqual([]);
   await running.stop();
 });
 
-test('stopping ends what runs, and nothing is told of it', async () => {
+test('stop ends the running hunt without a report', async () => {
   let aborted = false;
   let begun = () => {};
   const runs = new Promise<void>((resolve) => {
@@ -192,7 +192,7 @@ test('stopping ends what runs, and nothing is told of it', async () => {
 
 afterEach(() => void vi.restoreAllMocks());
 
-test('a reload with a shorter interval begins the round that is overdue, and asks for no time in the past', async () => {
+test('a reload with a shorter interval starts an overdue round, with no negative delay', async () => {
   let intervalMs = 0;
   const rounds = [answer(), answer('x')];
   const timers = vi.spyOn(globalThis, 'setTimeout');
@@ -202,7 +202,7 @@ test('a reload with a shorter interval begins the round that is overdue, and ask
   );
   intervalMs = hour;
   await vi.waitFor(() => expect(rounds).toHaveLength(1));
-  // The next is due in an hour; so much has passed since the last that the shorter one is over.
+  // The next round is due in an hour; with the shorter interval it is overdue.
   await vi.waitFor(() => expect(timers.mock.calls.at(-1)?.[1]).toBeGreaterThan(hour / 2));
   intervalMs = 1;
   await new Promise((resolve) => setImmediate(resolve));
@@ -214,7 +214,7 @@ test('a reload with a shorter interval begins the round that is overdue, and ask
   await Promise.race([running.stop(), finished]);
 });
 
-test('hunts that cannot be had are a fault, and the rounds go on', async () => {
+test('reports hunts that cannot be read, and continues the rounds', async () => {
   let fails = 1;
   const { reported, finished } = schedule(
     {},

@@ -1,4 +1,4 @@
-// An event from the rules to the store, past rules that throw and a store that refuses.
+// The path of an event from the rules to the store, with rules that throw and a store that fails.
 
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ interface Change extends Partial<JudgePolicy> {
   commit?(findings: readonly JudgedEvent[]): void;
 }
 
-/** Judge and recorder with a store that keeps batches, and refuses while it is told to. */
+/** Judge and recorder over a store that keeps its batches, and throws while `store.refuses`. */
 function pipelineWith(rules: readonly Rule[], { classify = () => 'unlisted', policy, ...change }: Change = {}) {
   const batches: JudgedEvent[][] = [];
   const faults: [string, string][] = [];
@@ -91,7 +91,7 @@ const cheapFields = { 'process.name': 'dpkg', 'process.parent.executable': '/usr
 const example = (id: string, change: Partial<Parameters<typeof observedExec>[1]> = {}) =>
   observedExec(id, { cheapFields, ...change });
 
-test('a file event is kept, and rules look at it', () => {
+test('records a file event, and rules read it', () => {
   const planted = exampleRule({ id: 'planted', matches: (read) => read('file.name') === 'x.postinst' });
   const { pipeline, batches } = pipelineWith([planted]);
   const fileEvent = (id: string, name: string) => ({
@@ -110,7 +110,7 @@ test('a file event is kept, and rules look at it', () => {
 });
 
 describe('an exec', () => {
-  test('that reads the same as one that was dismissed is not judged again, and one that reads otherwise is', () => {
+  test('with the same values as a dismissed one is not judged again; one with other values is', () => {
     const asked: unknown[] = [];
     const rule = exampleRule({
       matches(read) {
@@ -127,7 +127,7 @@ describe('an exec', () => {
     expect(pipeline.waiting).toBe(1);
   });
 
-  test('that one policy dismissed is judged by the next', () => {
+  test('that one policy dismissed is judged by the next policy', () => {
     const policyOf = (rule: Rule): JudgePolicy => ({
       rules: [rule],
       records: () => false,
@@ -194,14 +194,14 @@ describe('an exec', () => {
     expect(store.tries).toBe(0);
   });
 
-  test('that is to be recorded is kept without a verdict', () => {
+  test('that the policy stores is recorded without a verdict', () => {
     const { pipeline, batches } = pipelineWith([], { records: (read) => read('process.name') === 'dpkg' });
     pipeline.take(example('a').exec);
     pipeline.commit();
     expect(batches[0]?.[0]?.verdicts).toEqual([]);
   });
 
-  test('whose match is dismissed by the full look', () => {
+  test('whose full description no longer matches is dismissed', () => {
     const describedFields = { ...cheapFields, 'process.name': 'not-dpkg' };
     const { pipeline, batches } = pipelineWith([dpkg, exampleRule({ id: 'all' })]);
     pipeline.take(example('a', { describedFields }).exec);
@@ -222,7 +222,7 @@ describe('an exec', () => {
     expect(batches[0]?.[0]?.verdicts).toEqual([]);
   });
 
-  test('facts and terms are those of the full look', () => {
+  test('has the facts and terms of its full description', () => {
     const install = { ...cheapFields, 'process.args': ['dpkg', '-i', 'x.deb'] };
     const describedFields = { ...install, 'process.parent.executable': '/tmp/x', 'process.args': ['dpkg', '-r', 'x'] };
     const asksForFact = exampleRule({ matches: (read) => read('stepparent.package.manager') === 'dpkg' });
@@ -298,7 +298,7 @@ describe('a shell that is usual as parent', () => {
   const step = (executable: string, pid: number) => ({ entity_id: `e${pid}`, pid, executable, args: [executable] });
   const shell = { ...step('/usr/bin/dash', 20), args: ['sh', '-c', 'x'] };
 
-  /** What a store that has all rules raises for each of these runs, by rule. */
+  /** The alerts of a store with all rules for each of these runs, by rule. */
   function raised(...runs: [tool: string, line: string, unit: string, above: string][]) {
     const store = temporaryStore();
     const alerts: string[][] = [];
@@ -322,7 +322,7 @@ describe('a shell that is usual as parent', () => {
     return alerts;
   }
 
-  test('hides nobody', () => {
+  test('hides no other parent', () => {
     const byCron: [string, string, string, string] = ['rpm', 'rpm -i x.rpm', 'cron.service', '/usr/sbin/cron'];
     const byVendor: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'vendor.service', '/opt/vendor/agent'];
     const byNginx: [string, string, string, string] = ['dpkg', 'dpkg -i x.deb', 'nginx.service', '/usr/sbin/nginx'];
@@ -338,7 +338,7 @@ describe('a shell that is usual as parent', () => {
 });
 
 describe('an exception', () => {
-  test('is asked of the whole event, and goes along with the verdict that it covers', () => {
+  test('reads the whole event, and is attached to the verdict that it covers', () => {
     const exception = exampleException();
     const asked: unknown[] = [];
     const { pipeline, batches } = pipelineWith([exampleRule({ id: 'all' }), dpkg], {
@@ -366,7 +366,7 @@ describe('an exception', () => {
     ]);
   });
 
-  test('is not asked of what no rule matches', () => {
+  test('is not evaluated without a match', () => {
     const { pipeline } = pipelineWith([dpkg], {
       exceptionFor: () => {
         throw new Error('asked');
@@ -384,7 +384,7 @@ describe('what throws', () => {
     throw new Error(what);
   };
 
-  test('a rule: the others look', () => {
+  test('a failing rule does not affect the others', () => {
     const { pipeline, batches, faults } = pipelineWith([exampleRule({ id: 'bad', matches: failing('no') }), dpkg]);
     pipeline.take(example('a').exec);
     pipeline.commit();
@@ -394,7 +394,7 @@ describe('what throws', () => {
 });
 
 describe('the store', () => {
-  test('is given 64 at most within a batch of records', () => {
+  test('receives at most 64 events within a batch of records', () => {
     const { pipeline, batches } = pipelineWith([dpkg]);
     for (let i = 0; i < 150; i++) pipeline.take(example(`e${i}`).exec);
     expect(batches.map(({ length }) => length)).toEqual([64, 64]);
@@ -403,13 +403,13 @@ describe('the store', () => {
     expect(batches.map(({ length }) => length)).toEqual([64, 64, 22]);
   });
 
-  test('has nothing to commit', () => {
+  test('is not called without events', () => {
     const { pipeline, store } = pipelineWith([dpkg]);
     pipeline.commit();
     expect(store.tries).toBe(0);
   });
 
-  test('refuses: the same findings come again, when the caller says so', () => {
+  test('that fails receives the same findings again at the next commit', () => {
     const { pipeline, store, ids, faults } = pipelineWith([dpkg]);
     store.refuses = true;
     for (let i = 0; i < 200; i++) pipeline.take(example(`e${i}`).exec);
@@ -417,7 +417,7 @@ describe('the store', () => {
     pipeline.commit();
     expect(store.tries).toBe(2);
     expect(pipeline.waiting).toBe(200);
-    // It is a health check as long as it lasts.
+    // The health check event_storage reports it while it lasts.
     expect(faults).toEqual([]);
     store.refuses = false;
     pipeline.commit();
@@ -427,17 +427,17 @@ describe('the store', () => {
     expect(ids()[1]).toHaveLength(64);
   });
 
-  test('stumbles over one finding: that one is given up, and said', () => {
+  test('that fails for one finding: the finding is dropped and reported', () => {
     const { pipeline, store, ids, faults } = pipelineWith([dpkg]);
     for (let i = 0; i < 5; i++) pipeline.take(example(`e${i}`).exec);
     store.stumblesOver.add('e2');
     pipeline.commit();
     expect(ids()).toEqual([['e0'], ['e1'], ['e3'], ['e4']]);
     expect([pipeline.waiting, pipeline.dropped]).toEqual([0, 1]);
-    expect(faults).toEqual([['an event that cannot be stored was given up', 'TypeError: no such thing']]);
+    expect(faults).toEqual([['dropped an event that cannot be stored', 'TypeError: no such thing']]);
   });
 
-  test('stumbles over each: the fault is its own, and all wait', () => {
+  test('that fails for each finding: the store is at fault, and all wait', () => {
     const { pipeline, store, ids } = pipelineWith([dpkg]);
     for (const id of ['e0', 'e1']) {
       pipeline.take(example(id).exec);
@@ -450,7 +450,7 @@ describe('the store', () => {
     expect(ids()).toEqual([['e0', 'e1']]);
   });
 
-  test('refuses for long: the oldest go, by number', () => {
+  test('that fails for long: the oldest findings are dropped, by number', () => {
     const { pipeline, store, ids } = pipelineWith([dpkg]);
     store.refuses = true;
     for (let i = 0; i < 2003; i++) pipeline.take(example(`e${i}`).exec);
@@ -466,7 +466,7 @@ describe('the store', () => {
       "its ancestors' arguments",
       (text: string) => ({ stepparent: { lineage: [{ entity_id: '', pid: 1, args: [text] }] } }),
     ],
-  ])('refuses for long: the oldest go, by the size of %s', (_, change) => {
+  ])('that fails for long: the oldest findings are dropped, by the size of %s', (_, change) => {
     const { pipeline, store } = pipelineWith([dpkg]);
     store.refuses = true;
     const text = 'x'.repeat(1024 * 1024);
@@ -481,7 +481,7 @@ describe('the store', () => {
   });
 });
 
-test('an event that no rule looks at', () => {
+test('an event that no rule reads', () => {
   const { pipeline, batches } = pipelineWith([exampleRule()]);
   pipeline.keep(exampleEvent('lost', start));
   pipeline.commit();

@@ -1,4 +1,4 @@
-// The agent's own log: levels, escaping, and the journal when it is there.
+// The agent's own log: levels, escaping, and the journal if there is one.
 
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -18,7 +18,7 @@ function opened(settings: Partial<LogOptions>) {
   return { log, lines: () => text.split('\n').slice(0, -1) };
 }
 
-test('a line on the terminal has time, level, message and values', () => {
+test('prints time, level, message and values on a terminal', () => {
   const { log, lines } = opened({});
   log.warn('sensor degraded', { reason: 'no tracefs here', lost: 3, cause: new Error('EPERM'), absent: undefined });
   expect(lines()).toEqual([
@@ -31,13 +31,13 @@ test.for([
   ['warn', 2],
   ['info', 3],
   ['debug', 4],
-] as const)('level %s lets %i of four through', ([level, count]) => {
+] as const)('level %s passes %i of four messages', ([level, count]) => {
   const { log, lines } = opened({ level });
   for (const level of ['error', 'warn', 'info', 'debug'] as const) log[level]('x');
   expect(lines()).toHaveLength(count);
 });
 
-test('no value starts a line, moves the cursor, or passes for another', () => {
+test('escapes values, so that none starts a line, moves the cursor or imitates another value', () => {
   const { log, lines } = opened({});
   log.info('seen', {
     path: 'a\n12:00:00 error forged\x1b[2J',
@@ -51,14 +51,14 @@ test('no value starts a line, moves the cursor, or passes for another', () => {
   ]);
 });
 
-test('without journald the lines go to the stream, with their priority', () => {
+test('writes lines with their priority to the stream without journald', () => {
   const { log, lines } = opened({ to: 'journal', socket: '/nowhere' });
   log.error('a');
   log.debug('b', { c: 'd e' });
   expect(lines()).toEqual(['<3>a', '<7>b c="d e"']);
 });
 
-test('the journal on standard error is told by device and inode', () => {
+test('recognizes the journal on standard error by device and inode', () => {
   expect(stderrIsJournal({})).toBe(false);
   expect(stderrIsJournal({ JOURNAL_STREAM: '1:1' })).toBe(false);
 });
@@ -70,7 +70,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
   });
   afterAll(() => journald?.stop());
 
-  test('messages are entries with their priority', () => {
+  test('stores messages as entries with their priority', () => {
     const { log, lines } = opened({ to: 'journal' });
     log.warn('lost events', { count: 7, text: 'x\nPRIORITY=0' });
     expect(journald.read('SYSLOG_IDENTIFIER=stepparent')).toEqual([

@@ -1,4 +1,4 @@
-// The pipeline over a recorded host: what becomes of events that wait, also when it stops.
+// The pipeline over a recorded host: events that wait, also when the pipeline stops.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -72,7 +72,7 @@ const run = [fork(700, 800, { timeNs: 50e9 }), exec(800, script, { timeNs: 50e9 
 
 afterEach(() => void vi.useRealTimers());
 
-test('a script whose content never comes holds up neither the stop nor the commit', async () => {
+test('a script whose content never arrives delays neither the stop nor the commit', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const host = recorded();
   const { pipeline, kept } = pipelineOver({
@@ -89,7 +89,7 @@ test('a script whose content never comes holds up neither the stop nor the commi
   expect(kept.map(({ stepparent }) => stepparent.unobserved?.['stepparent.script.sha256'])).toEqual(['read_timeout']);
 });
 
-test('scripts that ran are kept together, and at the stop at the latest', async () => {
+test('stores scripts that ran together, and at the latest at the stop', async () => {
   const { pipeline, store } = pipelineOver(recorded());
   const save = vi.spyOn(store, 'saveScripts');
   pipeline.handleRecords([
@@ -102,7 +102,7 @@ test('scripts that ran are kept together, and at the stop at the latest', async 
   expect(store.listScripts().map(({ path }) => path)).toEqual([otherScript, script]);
 });
 
-test('a stop waits for the answer that an event waits for', async () => {
+test('stop waits for the data that an event waits for', async () => {
   const owner = Promise.withResolvers<void>();
   let genuine = {};
   const tools = {
@@ -121,9 +121,9 @@ test('a stop waits for the answer that an event waits for', async () => {
   expect(kept.map(({ stepparent }) => stepparent.genuine)).toEqual([{ parent: true }]);
 });
 
-test('an exec that waited is judged by what was observed, not by the cheap fields', async () => {
+test('judges an exec that waited by its observed values, not by the cheap fields', async () => {
   const tools = { ...noKnowledge.tools, notice: () => Promise.resolve() };
-  // Cheap fields say linux, and the event of this host nothing.
+  // The cheap fields have host.os.type linux; the document of this host has none.
   const rule = exampleRule({ matches: (read) => read('host.os.type') === 'linux' });
   const judging = { rules: [rule], records: () => false };
   const { pipeline, kept } = pipelineOver(recorded(), { ...noKnowledge, tools }, judging);

@@ -1,4 +1,4 @@
-// The recorder over a database that breaks: it is replaced, what waited is committed, and who has to know is told.
+// The recorder over a database that breaks: replaces the database, commits the events that waited, and notifies its listeners.
 
 import { expect, test } from 'vitest';
 import { openRecorder } from '../../../agent/daemon/recorder.ts';
@@ -47,7 +47,7 @@ function recorderOver(store: {
   return { recorder, add, committed, log };
 }
 
-test('a database that breaks is replaced, and the events are committed at the next commit', () => {
+test('replaces a database that breaks, and commits the events at the next commit', () => {
   const { recorder, add, committed, log } = recorderOver({ broken: true });
   const reported: unknown[] = [];
   recorder.onSetAside((...given) => reported.push(given));
@@ -59,22 +59,22 @@ test('a database that breaks is replaced, and the events are committed at the ne
   expect([committed, recorder.waiting, recorder.refused]).toEqual([[['a']], 0, undefined]);
   expect(log).toEqual([
     'error: events cannot be stored and wait in memory',
-    'error: the database could not be used and was set aside; a new one was begun',
+    'error: the database cannot be used: it was set aside and a new one was created',
     'info: events are stored again',
   ]);
 });
 
-test('damage that another call has found is over at the next commit, also where no event waits', () => {
+test('replaces a database that another call has found damaged at the next commit, also without events', () => {
   const store = { broken: false, damage: 'malformed in a delivery' };
   const { recorder, committed, log } = recorderOver(store);
   recorder.commit();
   expect([store.damage, committed]).toEqual([undefined, [[]]]);
-  expect(log).toEqual(['error: the database could not be used and was set aside; a new one was begun']);
+  expect(log).toEqual(['error: the database cannot be used: it was set aside and a new one was created']);
   recorder.commit();
   expect(committed).toEqual([[]]);
 });
 
-test('where it cannot be replaced that is tried again', () => {
+test('tries again to replace a database that could not be replaced', () => {
   const store = { broken: true, refusesReplacement: true };
   const { recorder, add, committed } = recorderOver(store);
   add('a');
@@ -86,15 +86,15 @@ test('where it cannot be replaced that is tried again', () => {
   expect([committed, recorder.waiting]).toEqual([[['a']], 0]);
 });
 
-test('a database that was set aside at the opening is reported to who asks later', () => {
+test('reports a database that was set aside at the opening to a later listener', () => {
   const { recorder, log } = recorderOver({ broken: false, setAside });
   const reported: unknown[] = [];
   recorder.onSetAside((...given) => reported.push(given));
   expect(reported).toEqual([[setAside, false]]);
-  expect(log).toEqual(['error: the database could not be used and was set aside; a new one was begun']);
+  expect(log).toEqual(['error: the database cannot be used: it was set aside and a new one was created']);
 });
 
-test('the alert of a new match is built before the transaction, that of a repeated one only if the store asks', () => {
+test('builds the alert of a new match before the transaction, that of a repeated match only on the store’s request', () => {
   const built: string[] = [];
   let isCommitting = false;
   const recorder = openRecorder({

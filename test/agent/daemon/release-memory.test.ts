@@ -1,4 +1,4 @@
-// Memory that is not in use: which mappings lose their pages, and that a process works on without them.
+// The release of unused memory: which mappings lose their pages, and that a process keeps working without them.
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -34,12 +34,12 @@ test.each(cases)('%s', (_, text, isRereadable) => {
   expect(rereadableMappings(text)).toEqual(isRereadable ? [range] : []);
 });
 
-test('all mappings of a file are read', () => {
+test('parses all mappings of a file', () => {
   const text = cases.map(([, one]) => one).join('');
   expect(rereadableMappings(text)).toHaveLength(cases.filter(([, , isRereadable]) => isRereadable).length);
 });
 
-test('a process works on, and holds fewer pages of files', () => {
+test('a process keeps working, and holds fewer pages of files', () => {
   const filePagesKb = (): number => Number(/^RssFile:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
   const before = filePagesKb();
   releaseMemory();

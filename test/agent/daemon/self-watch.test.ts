@@ -1,4 +1,4 @@
-// The agent's watch over itself: pauses of its loop, and files that cannot be opened.
+// The agent's watch over itself: pauses of its event loop, and files that cannot be opened.
 
 import { expect, test } from 'vitest';
 import { watchSelf } from '../../../agent/daemon/self-watch.ts';
@@ -27,7 +27,7 @@ test.each([
   [2000, []],
   [2001, ['the agent was stopped, or had no CPU time, for more than two seconds: 2.0 s']],
   [8250, ['the agent was stopped, or had no CPU time, for more than two seconds: 8.3 s']],
-])('a turn that comes after %d ms', (ms, expected) => {
+])('a pause of %d ms', (ms, expected) => {
   const { faults, pass } = watched();
   pass(250);
   pass(ms);
@@ -35,13 +35,13 @@ test.each([
   expect(faults.map((fault) => fault.split(';')[0])).toEqual(expected);
 });
 
-test('a file that cannot be opened is a fault, about once a second while that is so', () => {
+test('reports that files cannot be opened about once a second', () => {
   let code: string | undefined = 'EMFILE';
   const { faults, pass } = watched(() => {
     if (code !== undefined) throw new Error(code);
   });
   for (let i = 0; i < 4; i++) pass(500);
-  expect(faults).toEqual(Array(2).fill('the agent can open no files: Error: EMFILE'));
+  expect(faults).toEqual(Array(2).fill('the agent cannot open files: Error: EMFILE'));
   code = undefined;
   for (let i = 0; i < 4; i++) pass(500);
   expect(faults).toHaveLength(2);

@@ -16,7 +16,7 @@ function opened(environment: Record<string, string>) {
   return { manager, env, messages: () => sent.splice(0).map(([, text]) => text), sent };
 }
 
-test('ready, what it does, and the end; the environment stays as it is', () => {
+test('sends ready, status and stopping, and leaves the environment unchanged', () => {
   const { manager, env, sent } = opened({ NOTIFY_SOCKET: '@run', WATCHDOG_USEC: '4000000', PATH: '/bin' });
   manager.ready('running');
   manager.status(() => 'degraded: x\nREADY=1\x1b[2J');
@@ -29,7 +29,7 @@ test('ready, what it does, and the end; the environment stays as it is', () => {
   expect(Object.keys(env)).toEqual(['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'PATH']);
 });
 
-test('a child does not speak for the agent, and looks programs up in the directories of the system', () => {
+test('a child cannot notify systemd, and searches programs in the system’s directories', () => {
   const own = {
     NOTIFY_SOCKET: '@run',
     WATCHDOG_USEC: '1',
@@ -45,7 +45,7 @@ test('a child does not speak for the agent, and looks programs up in the directo
   });
 });
 
-test('a watchdog that waits for ever is not fed all the time', () => {
+test('an infinite watchdog interval becomes the longest timer', () => {
   const timers = vi.spyOn(globalThis, 'setInterval');
   // UINT64_MAX: what systemd calls infinity.
   opened({ NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '18446744073709551615' }).manager.watch(() => 1);
@@ -53,13 +53,13 @@ test('a watchdog that waits for ever is not fed all the time', () => {
   timers.mockRestore();
 });
 
-test('without systemd no status is worked out', () => {
+test('does not compute the status without systemd', () => {
   const text = vi.fn(() => 'running');
   opened({}).manager.status(text);
   expect(text).not.toHaveBeenCalled();
 });
 
-test('the watchdog is fed as long as there is progress, and only then', () => {
+test('notifies the watchdog only while there is progress', () => {
   const { manager, messages } = opened({ NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '4000000' });
   let progress = 1;
   const end = manager.watch(() => progress);
@@ -79,7 +79,7 @@ test.each([
   ['no systemd', {}],
   ['no watchdog', { NOTIFY_SOCKET: '/s' }],
   ["another process's watchdog", { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '1000000', WATCHDOG_PID: '1' }],
-])('%s: nothing is fed', (_, environment) => {
+])('%s: does not notify the watchdog', (_, environment) => {
   const { manager, messages } = opened(environment);
   let progress = 0;
   manager.watch(() => progress++);
@@ -87,7 +87,7 @@ test.each([
   expect(messages()).toEqual([]);
 });
 
-test('a status of any length is one datagram of bounded size', () => {
+test('sends a status of any length as one datagram of bounded size', () => {
   const { manager, messages } = opened({ NOTIFY_SOCKET: '/s' });
   manager.status(() => 'x'.repeat(100_000));
   expect(messages()[0]?.length).toBeLessThan(1000);

@@ -85,7 +85,7 @@ const unwritable = (): StatusReportDeps['delivery'] => ({
   report: () => ({ sinks: [], logsDirectory: join(directory, 'missing') }),
 });
 
-test('nothing is wrong: running, and every check is ok', () => {
+test('is running, with every check ok, without a problem', () => {
   const { status, logged } = opened();
   const report = status.report();
   expect(report).toMatchObject({
@@ -102,7 +102,7 @@ test('nothing is wrong: running, and every check is ok', () => {
   expect(logged).toEqual([]);
 });
 
-test('degraded has the reasons of the checks; while the agent learns it says so', () => {
+test('degraded lists the reasons of the checks; the state is learning while the agent learns', () => {
   const reason = `alerts are not written: ${join(directory, 'missing')} (ENOENT)`;
   expect(opened({ delivery: unwritable() }).status.report()).toMatchObject({ state: 'degraded', degraded: [reason] });
   const storage = {
@@ -115,7 +115,7 @@ test('degraded has the reasons of the checks; while the agent learns it says so'
   });
 });
 
-test('the checks also run while the database cannot be read', () => {
+test('runs the checks even if the database cannot be read', () => {
   const { status, logged } = opened({
     delivery: unwritable(),
     storage: {
@@ -133,7 +133,7 @@ test('the checks also run while the database cannot be read', () => {
   expect(() => status.report()).toThrow('disk full');
 });
 
-test('a warning where `learning` is configured for a database that was made without', () => {
+test('warns of `learning` for a database that was created without it', () => {
   expect(learningWarning(configuration, undefined)).toHaveLength(1);
   expect(learningWarning(configuration, learning)).toEqual([]);
   expect(learningWarning(completeConfiguration([]), undefined)).toEqual([]);

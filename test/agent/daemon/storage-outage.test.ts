@@ -24,7 +24,7 @@ function opened() {
   return { outage, said: () => lines.splice(0) };
 }
 
-test('each match is said once, however often the store is asked', () => {
+test('logs each match once, however often the store fails', () => {
   const { outage, said } = opened();
   const [a, b] = [judgedEvent('a'), judgedEvent('b')];
   outage.refused([a], 'full');
@@ -43,7 +43,7 @@ test('each match is said once, however often the store is asked', () => {
   expect(said()).toEqual([]);
 });
 
-test('what would be no alert is not said', () => {
+test('does not log a match that would raise no alert', () => {
   const { outage, said } = opened();
   const none = [{ known: true }, { alerting: false }, { exception: exampleException() }];
   outage.refused(
@@ -53,7 +53,7 @@ test('what would be no alert is not said', () => {
   expect(said()).toEqual(['error events cannot be stored and wait in memory full']);
 });
 
-test('a flood is cut short, with a word', () => {
+test('logs a bounded number of matches, and that there are more', () => {
   const { outage, said } = opened();
   outage.refused(
     Array.from({ length: 500 }, (_, i) => judgedEvent(String(i))),
@@ -61,5 +61,5 @@ test('a flood is cut short, with a word', () => {
   );
   const lines = said();
   expect(lines.length).toBe(52);
-  expect(lines.at(-1)).toContain('more matches are not logged');
+  expect(lines.at(-1)).toContain('further matches are not logged');
 });

@@ -1,8 +1,8 @@
-// An alert as the store hands it out, for the tests of what delivers and shows it.
+// An alert as the store returns it, for the tests of sinks and commands.
 
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 
-/** A whole alert of a maintainer's-script kind; `changes` are laid over its top level. */
+/** A complete alert about a maintainer script; `changes` override its top-level keys. */
 export function alertDocument(changes: Partial<StepparentEvent> = {}): StepparentEvent {
   return {
     '@timestamp': '2026-04-10T12:00:00.000Z',

@@ -1,5 +1,5 @@
-// Journals of several hosts for tests: real journald's, one after the other, each with a machine id and a host name of its own,
-// gathered by the real systemd-journal-upload and systemd-journal-remote over loopback.
+// Journals of several hosts for tests: written by real journalds, one after the other, each with its own machine id and host name, and
+// collected by the real systemd-journal-upload and systemd-journal-remote over loopback.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -16,12 +16,12 @@ const find = (name: string): string | undefined =>
 const remote = find('systemd-journal-remote');
 const upload = find('systemd-journal-upload');
 
-/** Why journals cannot be gathered here. */
+/** Why journals cannot be collected here; undefined if they can. */
 export const journalRemoteMissing: string | undefined =
   journaldMissing ??
   unmet(remote === undefined || upload === undefined ? 'systemd-journal-remote is not installed' : undefined);
 
-/** From now on this thread, and what it starts, are a host of that name and machine id. Does not change the machine itself. */
+/** Gives this thread, and the processes that it starts, this host name and machine id. Does not change the machine itself. */
 function becomeHost(name: string, machineId: string): void {
   enterPrivateRun();
   const libc = koffi.load('libc.so.6');
@@ -34,7 +34,7 @@ function becomeHost(name: string, machineId: string): void {
   bindMount(file, '/etc/machine-id');
 }
 
-/** Runs `write` beside a journald of that host, and returns a directory with its journal. */
+/** Runs `write` while a journald of that host runs, and returns a directory with its journal. */
 export async function journalOf(
   name: string,
   machineId: string,

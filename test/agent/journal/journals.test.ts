@@ -1,4 +1,4 @@
-// Hunts over the journals of several hosts, gathered by systemd's own programs.
+// Hunts over the journals of several hosts, collected by systemd's own programs.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ import { gather, journalOf, journalRemoteMissing } from './journal-hosts.ts';
 const maximalPackage = maximalAlert.stepparent.package as NonNullable<StepparentEvent['stepparent']['package']>;
 const [idA, idB] = ['a'.repeat(32), 'b'.repeat(32)];
 
-describe('an entry as journalctl prints it', () => {
+describe('an entry in the format of journalctl', () => {
   const entryOf = (change: Record<string, unknown> = {}) =>
     JSON.stringify({
       ...Object.fromEntries(journalFields(alertDocument())),
@@ -30,7 +30,7 @@ describe('an entry as journalctl prints it', () => {
       ...change,
     });
 
-  test('is the alert again', () => {
+  test('gives the alert back', () => {
     expect(alertOfEntry(entryOf())).toMatchObject({
       '@timestamp': '2026-04-10T12:00:00.000Z',
       event: { kind: 'alert', category: ['process'], action: 'exec', severity: 47, risk_score: 47 },
@@ -70,8 +70,8 @@ describe('an entry as journalctl prints it', () => {
     expect(alertOfEntry(entryOf(change))).toMatchObject(expected);
   });
 
-  describe('every fact that is written is read', () => {
-    /** What differs: the message is shown on one line, `threat` has ids only, and of what was not observed the names are written. */
+  describe('every fact that the sink writes is read', () => {
+    /** The fields that differ: the message is on one line, `threat` has only ids, and `unobserved` only names. */
     const comparable = (field: string, value: unknown): unknown => {
       if (field === 'threat') return fieldsByEnd(value as object[], 'id');
       return field === 'stepparent.unobserved' ? Object.keys(value as object) : value;
@@ -98,17 +98,17 @@ describe('an entry as journalctl prints it', () => {
       expect(comparable(field, valueAt(readBack(maximalAlert), field))).toEqual(comparable(field, value));
     });
 
-    test('written again it is the same entry', () => {
+    test('writing the alert again gives the same entry', () => {
       expect(entryFields(readBack(maximalAlert) as StepparentEvent)).toEqual(entryFields(maximalAlert));
     });
 
-    test('nothing is asked of journalctl that is not written, and everything that is', () => {
+    test('journalctl is asked for exactly the fields that the sink writes', () => {
       const own = alertJournalFields.filter((name) => !name.startsWith('_'));
       const derived = ['PRIORITY', 'MESSAGE_ID', 'SYSLOG_IDENTIFIER'];
       expect([...own, ...derived].sort()).toEqual([...journalFieldNames].sort());
     });
 
-    test('what follows from them', () => {
+    test('derived fields are added', () => {
       expect(readBack(maximalAlert)).toMatchObject({
         event: { category: ['file'] },
         process: { name: 'program 30', parent: { name: 'program 20' } },
@@ -135,7 +135,7 @@ describe('an entry as journalctl prints it', () => {
       }
     });
 
-    test('a value that journald’s bound cuts is marked', () => {
+    test('a value that was cut at the bound is marked', () => {
       const { stepparent } = maximalAlert;
       const packages = Array.from({ length: 64 }, (_, i) => `${'é'.repeat(100)}${i}.deb`);
       const row = { text: 'x'.repeat(10_000) };
@@ -173,11 +173,11 @@ describe('an entry as journalctl prints it', () => {
       { _SOURCE_REALTIME_TIMESTAMP: '9'.repeat(20), __REALTIME_TIMESTAMP: '9'.repeat(20) },
     ],
     ['too long for journalctl', { STEPPARENT_RULE: null }],
-  ] as const)('%s is passed over', ([, change]) => {
+  ] as const)('skips %s', ([, change]) => {
     expect(alertOfEntry(entryOf(change))).toBeUndefined();
   });
 
-  test('what is no entry is passed over', () => {
+  test('skips lines that are not entries', () => {
     expect(['', '{', '7', 'null', '[]'].map(alertOfEntry)).toEqual(Array(5).fill(undefined));
   });
 });
@@ -245,7 +245,7 @@ describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing),
       );
     });
 
-  test('distinct hosts are counted; an alert delivered twice counts once', async () => {
+  test('counts distinct hosts, and an alert that was delivered twice once', async () => {
     const { code, rows, err } = await hunt('alerts-on-few-hosts');
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(rows).toMatchObject([
@@ -261,22 +261,22 @@ describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing),
     ]);
   });
 
-  test('hunts over events see those that alerts tell of', async () => {
+  test('hunts over events see the events of alerts', async () => {
     const { rows } = await hunt('package-database-files');
     expect(rows).toMatchObject([{ 'file.name': 'evil.postinst', 'process.executable': '/tmp/y', agents: 1 }]);
   });
 
-  test('without a name each hunt that can look at journals', async () => {
+  test('without a name, runs each hunt that can query journals', async () => {
     const { code, rows } = await hunt();
     expect(code).toBe(0);
     expect(new Set(rows.map((row) => row.hunt))).toEqual(new Set(['alerts-on-few-hosts', 'package-database-files']));
     expect(await hunt('recent-package-database-changes')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('journals do not have them'),
+      err: expect.stringContaining('which journals do not contain'),
     });
   });
 
-  test('SQL over the journals has the facts of each alert', async () => {
+  test('SQL over the journals returns the facts of each alert', async () => {
     const columns = [
       'stepparent.alert.id',
       'stepparent.initiator.executable',
@@ -291,7 +291,7 @@ describe.skipIf(journalRemoteMissing)(titled('two hosts', journalRemoteMissing),
     expect(rows).toEqual([['a1', initiator?.executable, 0, script?.state, JSON.stringify(script?.findings)]]);
   });
 
-  test('the window is a window, and a folder that does not exist is an error', async () => {
+  test('applies the window, and reports a missing directory', async () => {
     expect(await hunt('alerts-on-few-hosts', '--since', '2999-01-01')).toMatchObject({ code: 0, rows: [] });
     const nowhere = { kind: 'journal', directory: join(scratch, 'nowhere') } as const;
     const request = { source: nowhere, sql: 'SELECT 1', since: 0, now: 0, limit: 1 };

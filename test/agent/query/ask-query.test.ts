@@ -1,4 +1,4 @@
-// One question in SQL, answered by a process that can be ended.
+// One SQL statement, run by a process that can be killed.
 
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const request = (sql: string, change: Partial<QueryRequest> = {}): QueryRequest 
 });
 const timeoutMs = 30_000;
 
-/** Pids of workers below this process. */
+/** The pids of the workers of this process. */
 function workers(parent = process.pid): number[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
@@ -41,7 +41,7 @@ const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
 };
 
-test('rows come whole and in order, up to the limit', async () => {
+test('returns complete rows in order, up to the limit', async () => {
   expect(await askQuery(request(numbers(1001)), { timeoutMs })).toMatchObject({
     columns: ['x'],
     rows: Array.from({ length: 1001 }, (_, i) => [i + 1]),
@@ -53,14 +53,14 @@ test('rows come whole and in order, up to the limit', async () => {
   expect([exact.rows.length, exact.truncated]).toEqual([1000, false]);
 });
 
-test('an endless statement is ended, and its process is gone', async () => {
+test('kills an endless statement and its process', async () => {
   await expect(askQuery(request(endless), { timeoutMs: 1500 })).rejects.toThrow(
     new QueryEnded('no answer after 1.5 s; --timeout allows more'),
   );
   await until(() => workers().length === 0);
 });
 
-test('so is one that its asker gives up', async () => {
+test('kills a statement whose request is aborted', async () => {
   const stop = new AbortController();
   const asked = askQuery(request(endless), { timeoutMs, signal: stop.signal });
   await until(() => workers().length === 1);
@@ -69,7 +69,7 @@ test('so is one that its asker gives up', async () => {
   await expect(askQuery(request('SELECT 1'), { timeoutMs, signal: stop.signal })).rejects.toThrow('stopped');
 });
 
-test('and one whose asker is killed', async () => {
+test('kills a statement whose caller is killed', async () => {
   const program = `import { askQuery } from ${JSON.stringify(join(import.meta.dirname, '../../../agent/query/ask-query.ts'))};
     await askQuery(${JSON.stringify(request(endless))}, { timeoutMs: 600000 });`;
   const file = join(temporaryDirectory(), 'asker.mjs');
@@ -81,28 +81,26 @@ test('and one whose asker is killed', async () => {
   const pid = asker.pid ?? 0;
   await until(() => workers(pid).length === 1);
   const [worker] = workers(pid);
-  // Once it answers, it has said that it ends with its parent.
+  // A worker that answers has already asked the kernel to be killed with its parent.
   await until(() => Number(readFileSync(`/proc/${worker}/stat`, 'utf8').split(' ')[13]) > 50);
   asker.kill('SIGKILL');
   await until(() => !readdirSync('/proc').includes(String(worker)));
 });
 
-test('one whose process dies in the middle of a line was not answered', async () => {
+test('rejects if the process dies in the middle of a line', async () => {
   const sql = numbers(60).replace('SELECT x FROM c', "SELECT printf('%.*c', 1000000, 'x') FROM c");
   const asked = askQuery(request(sql), { timeoutMs });
-  const failed = expect(asked).rejects.toThrow(
-    new QueryEnded('the process that answers is gone: it ended with SIGKILL'),
-  );
+  const failed = expect(asked).rejects.toThrow(new QueryEnded('the query process died: it ended with SIGKILL'));
   await until(() => workers().length === 1);
   const [worker = 0] = workers();
-  // One line of 60 MB: it comes in a thousand parts, and in between this looks how far it is.
+  // One line of 60 MB arrives in a thousand parts; between two parts, the test checks how much has arrived.
   const written = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${worker}/io`, 'utf8'))?.[1]);
   while (written() < 1_000_000) await setImmediate();
   process.kill(worker, 'SIGKILL');
   await failed;
 });
 
-test('an answer that is too large is cut, and that is said', async () => {
+test('truncates an answer that is too large, and marks it', async () => {
   const sql = `${numbers(100).replace('SELECT x FROM c', "SELECT printf('%.*c', 1000000, 'x') FROM c")}`;
   const { rows, truncated, notes } = await askQuery(request(sql), { timeoutMs });
   expect(truncated).toBe(true);
@@ -110,13 +108,13 @@ test('an answer that is too large is cut, and that is said', async () => {
   expect(notes).toEqual([expect.stringMatching(/^the answer is cut after \d+ rows/)]);
 });
 
-test('an error is the one that SQLite gave', async () => {
+test('passes on SQLite’s error', async () => {
   const failing = askQuery(request('SELECT 1 FRM x y'), { timeoutMs });
   await expect(failing).rejects.toThrow(SqlError);
   await expect(failing).rejects.toMatchObject({ message: 'near "x": syntax error' });
 });
 
-test('the database is the agent’s own, also while it writes', async () => {
+test('reads the agent’s database while the agent writes', async () => {
   const path = join(temporaryDirectory(), 'stepparent.db');
   const store = temporaryStore({}, path);
   store.record([exampleFinding(start)], start);

@@ -60,18 +60,18 @@ test.for([
   expect(journalFields(alertDocument({ event: { ...event, severity } }))).toContainEqual(['PRIORITY', priority]);
 });
 
-test('what was not observed is left out', () => {
+test('omits fields that were not observed', () => {
   const names = journalFields({ ...alertDocument({ process: {}, threat: [] }), stepparent: {} }).map(([name]) => name);
   expect(names).not.toContain('STEPPARENT_PID');
   expect(names).not.toContain('STEPPARENT_TECHNIQUE');
   expect(names).not.toContain('STEPPARENT_UNOBSERVED');
 });
 
-test('a value is data with its length in front', () => {
+test('precedes each value with its length', () => {
   expect(encodeEntry([['A', 'x\nB=y']]).toString('latin1')).toBe('A\n\x05\0\0\0\0\0\0\0x\nB=y\n');
 });
 
-test('no journald: the reason is told and nothing counts as delivered', async () => {
+test('without journald, gives the reason and delivers nothing', async () => {
   const sink = openJournaldSink('/nowhere/socket');
   expect(await sink.deliver([alertDocument()])).toEqual({
     delivered: 0,
@@ -86,7 +86,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
   });
   afterAll(() => journald?.stop());
 
-  test('an alert comes back field by field', async () => {
+  test('returns an alert field by field', async () => {
     const sink = openJournaldSink();
     expect(await sink.deliver([alertDocument()])).toEqual({ delivered: 1 });
     const entries = journald.read('STEPPARENT_ALERT_ID=a1');
@@ -98,7 +98,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(journald.read('STEPPARENT_TRANSACTION=01234567-71-100')).toHaveLength(1);
   });
 
-  test('the largest alert comes back, fact by fact, to the reader of gathered journals', async () => {
+  test('returns the largest alert, fact by fact, to the reader of collected journals', async () => {
     const id = 'the largest';
     const document = {
       ...maximalAlert,
@@ -129,7 +129,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     ['nul', 'a\0b', undefined],
     ['lone surrogate', 'a\ud800b', 'a\ufffdb'],
     ['not ASCII', 'Grüße 🦊', undefined],
-  ] as const)('%s is stored as it is, and forges nothing', async ([name, command_line, stored]) => {
+  ] as const)('stores %s unchanged, as data', async ([name, command_line, stored]) => {
     const id = `forged ${name}`;
     const document = alertDocument({ process: { ...alertDocument().process, command_line } });
     document.stepparent = { ...document.stepparent, alert: { id, terms: [], reason: 'r', state: 'open' } };
@@ -147,7 +147,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(journald.read().at(-1)?.MESSAGE).toBe('one\\ntwo\\x1b[2J, "C:\\\\x"');
   });
 
-  test('an entry never has more than a datagram takes', () => {
+  test('no entry exceeds the size of a datagram', () => {
     const sizeOf = (bytes: number) => encodeEntry(journalFieldNames.map((name) => [name, 'x'.repeat(bytes)])).length;
     expect(sizeOf(1024)).toBeGreaterThan(journalFieldNames.length * 1024);
     for (const bytes of [2048, 3000, 8192, 1_000_000]) expect(sizeOf(bytes)).toBeLessThanOrEqual(200_000);
@@ -155,7 +155,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(one.includes('cut')).toBe(false);
   });
 
-  test('100 kB are cut at 8 KiB and say so', async () => {
+  test('cuts 100 kB at 8 KiB and marks the cut', async () => {
     const command_line = '€'.repeat(34_000);
     await openJournaldSink().deliver([alertDocument({ process: { command_line } })]);
     const stored = String(journald.read().at(-1)?.STEPPARENT_COMMAND_LINE);
@@ -163,13 +163,13 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(stored).toMatch(/^€{2700,}… \(cut, 102000 bytes\)$/);
   });
 
-  test('the largest entry there can be is taken', () => {
+  test('accepts the largest possible entry', () => {
     const names = journalFieldNames;
     expect(sendEntry(names.map((name) => [name, 'x'.repeat(1_000_000)]))).toBeUndefined();
     expect(journald.read().at(-1)).toMatchObject(Object.fromEntries(names.map((name) => [name, expect.anything()])));
   });
 
-  test('a journald that stands still is not waited for, and what it did not take is delivered later', async () => {
+  test('a stopped journald blocks nothing, and gets the alerts later', async () => {
     const documents = Array.from({ length: 3000 }, (_, index) => {
       const document = alertDocument();
       document.stepparent = { alert: { id: `still ${index}`, terms: ['still'], reason: 'standing', state: 'open' } };
@@ -178,7 +178,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     const sink = openJournaldSink();
     process.kill(journald.pid, 'SIGSTOP');
     const { delivered, trouble } = await sink.deliver(documents).finally(() => process.kill(journald.pid, 'SIGCONT'));
-    expect(trouble).toBe('journald does not keep up (EAGAIN)');
+    expect(trouble).toBe('journald cannot keep up (EAGAIN)');
     let rest = documents.slice(delivered);
     while (rest.length > 0) {
       rest = rest.slice((await sink.deliver(rest)).delivered);
@@ -187,7 +187,7 @@ describe.skipIf(journaldMissing)(titled('a real journald', journaldMissing), () 
     expect(journald.read('STEPPARENT_REASON=standing')).toHaveLength(documents.length);
   });
 
-  test('a journald that ended takes nothing, and one that came back does', async () => {
+  test('a journald that ended gets nothing, and one that came back does', async () => {
     const sink = openJournaldSink();
     await journald.stop();
     expect(await sink.deliver([alertDocument()])).toMatchObject({ delivered: 0, trouble: /no journald listens/ });

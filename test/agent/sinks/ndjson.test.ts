@@ -1,4 +1,4 @@
-// The file of alerts: whole lines, whatever happens to the file.
+// The file of alerts: lines stay complete, also if the file is cut, rotated or removed.
 
 import {
   appendFileSync,
@@ -33,7 +33,7 @@ function opened(prepare: (path: string) => void = () => {}) {
 const one = alertDocument({ message: 'one\ntwo' });
 const two = alertDocument({ message: 'three\u2028four' });
 
-test('a batch is whole lines in a file that only root reads', async () => {
+test('writes complete lines to a file that only root can read', async () => {
   const { path, sink, lines } = opened();
   expect(await sink.deliver([one, two])).toEqual({ delivered: 2 });
   expect(await sink.deliver([one])).toEqual({ delivered: 1 });
@@ -42,7 +42,7 @@ test('a batch is whole lines in a file that only root reads', async () => {
   expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
 });
 
-test('a line that was cut short is closed off', async () => {
+test('ends a line that was cut with a newline', async () => {
   const { path, sink, lines } = opened((path) => {
     mkdirSync(join(path, '..'));
     writeFileSync(path, '{"torn":');
@@ -53,7 +53,7 @@ test('a line that was cut short is closed off', async () => {
   expect(lines()).toEqual(['{"torn":', JSON.stringify(one), '{"torn again":', JSON.stringify(two), '']);
 });
 
-test('a file that was rotated away or emptied is followed', async () => {
+test('follows a file that was rotated or truncated', async () => {
   const { path, sink, lines } = opened();
   await sink.deliver([one]);
   renameSync(path, `${path}.1`);
@@ -71,7 +71,7 @@ test('a file that was rotated away or emptied is followed', async () => {
   expect(lines()).toEqual(['other', JSON.stringify(one), '']);
 });
 
-test('what cannot be written is reported and not counted', async () => {
+test('reports what cannot be written and does not count it', async () => {
   const directory = opened((path) => mkdirSync(path, { recursive: true }));
   expect(await directory.sink.deliver([one])).toMatchObject({ delivered: 0, trouble: /alerts\.ndjson: EISDIR/ });
   const link = opened((path) => {

@@ -1,4 +1,4 @@
-// Alerts as lines: one each, escaped, with their priority; none while another sink has them.
+// Alerts as lines on standard output: one each, escaped, with their priority; none while another sink works.
 
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ function collector(fault?: Error): { stream: Writable; text: () => string } {
   return { stream, text: () => chunks.join('') };
 }
 
-test('one escaped line an alert', async () => {
+test('writes one escaped line for each alert', async () => {
   const { stream, text } = collector();
   const sink = openStdoutSink(stream, () => true);
   const forged = alertDocument({
@@ -27,13 +27,13 @@ test('one escaped line an alert', async () => {
   expect(text()).toBe('<4>dpkg-unusual-parent: plain\n<2>dpkg-unusual-parent: x\\n<0>forged \\x1b[2J \\x1b\n');
 });
 
-test('silent while it is not needed', async () => {
+test('writes nothing while it is not needed', async () => {
   const { stream, text } = collector();
   expect(await openStdoutSink(stream, () => false).deliver([alertDocument()])).toEqual({ delivered: 1 });
   expect(text()).toBe('');
 });
 
-test('a closed output is trouble', async () => {
+test('reports a closed output', async () => {
   const { stream } = collector(new Error('EPIPE'));
   expect(await openStdoutSink(stream, () => true).deliver([alertDocument()])).toEqual({
     delivered: 0,
