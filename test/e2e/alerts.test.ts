@@ -1,4 +1,4 @@
-// One alert in every place where it appears: the journal, the file, the command line.
+// An alert in the journal, in alerts.ndjson and on the command line.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
   const alertOf = (parent: string) =>
     until(`an alert of ${parent}`, async () => alertsOf(await agent.alerts(), parent)[0]);
 
-  test('is stored, in the file and in the journal', async () => {
+  test('is stored and delivered to alerts.ndjson and the journal', async () => {
     const alert = await alertOf(first);
     expect(alert.stepparent.alert).toMatchObject({ count: 1, state: 'open', terms: [first] });
     expect(alert.rule.id).toBe(rule);
@@ -54,7 +54,7 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
     });
     expect(more).toEqual([]);
     expect(line?.stepparent.alert.id).toBe(id);
-    // The list adds the counter, and nothing else differs.
+    // The listed document has a counter and its times; otherwise both are the same.
     const {
       count,
       first: begun,
@@ -87,7 +87,7 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
     });
   });
 
-  test('is not told again when the same parent installs again, but counted', async () => {
+  test('is counted, and not delivered again, when the same parent installs again', async () => {
     await runBy(first, ['dpkg', '-i', deb]);
     await until('the counter', async () => (await alertOf(first)).stepparent.alert.count === 2);
     expect(alertsOf(await agent.alerts(), first)).toHaveLength(1);
@@ -100,19 +100,19 @@ describe.skipIf(missing)(titled('an alert', missing), () => {
     expect(events).toHaveLength(2);
   });
 
-  test('is another one for another parent', async () => {
+  test('is a new one for another parent', async () => {
     const second = makeParent(scratch, 'second');
     await runBy(second, ['dpkg', '-i', deb]);
     const { id } = (await alertOf(second)).stepparent.alert;
     await until('the entry in the journal', () => inJournal(id).length === 1);
     await until('the line in the file', () => alertsOf(agent.delivered(), second).length === 1);
 
-    // All that came before it has been delivered too.
+    // Delivery is in order: whatever came before has been delivered too.
     expect(alertsOf(agent.delivered(), first)).toHaveLength(1);
     expect(inJournal((await alertOf(first)).stepparent.alert.id)).toHaveLength(1);
   });
 
-  test('is seen no more often when a library holds up the beginning of dpkg', async () => {
+  test('counts a run once when a preloaded library delays the start of dpkg', async () => {
     const slow = makeParent(scratch, 'slow');
     const source = join(scratch, 'slow.c');
     const library = join(scratch, 'slow.so');

@@ -1,4 +1,4 @@
-// Five hundred runs that end at once, four at a time: each is seen, with its own arguments and its own parent.
+// Five hundred runs of dpkg that end at once, four at a time. Each event has its own arguments and parent.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
@@ -13,7 +13,7 @@ describe.skipIf(endToEndMissing)(titled('a burst', endToEndMissing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('of runs that end at once', async () => {
+  test('of 500 short runs is recorded completely', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const loop = 'i=0; while [ $i -lt $1 ]; do dpkg -i "$2/$i.deb" 2>/dev/null; i=$((i + 1)); done';

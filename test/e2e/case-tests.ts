@@ -1,4 +1,5 @@
-// Enacts cases under the real agent and tests the agent's answers. An answer that is known to fail must fail: the suite fails when it comes.
+// Enacts cases under the real agent and tests the agent's answers. An answer with `fails` must fail: when the agent gives it, its test
+// fails.
 
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,10 +15,10 @@ import { type Ended, run } from './run-agent.ts';
 import { isOurs, lacks, scenarioHost } from './scenario-host.ts';
 
 const checkout = join(import.meta.dirname, '../..');
-/** How long the agent has to notice what was done to it before that is reverted. */
+/** The time that the agent has to notice an attack on itself before the test reverts it. */
 const noticeWithinMs = 1000;
 
-/** Reasons in `degraded` that come without any attack where the machine has too much to do. */
+/** Reasons in `degraded` that a busy machine causes without an attack. */
 const ofBusyMachine = new RegExp(`process records lost|${lostRecords}|${standstill}`);
 
 /** An alert, with the number of its sightings. */
@@ -36,7 +37,7 @@ interface Result {
 
 const expectsNotice = ({ answers }: Case): boolean => answers.some((answer) => 'noticed' in answer);
 
-/** Of what a case did: not of what this process writes itself. An alert about the agent needs no process of ours. */
+/** Whether an alert is about what a case did, and not about what this process wrote. An alert about the agent has no process of ours. */
 const isAnswer = ({ ruleId, document }: AlertRecord): boolean =>
   (isOurs(document) && document.process?.pid !== process.pid) || !packageRules.includes(ruleId);
 
@@ -75,13 +76,13 @@ const expectationsOf = (cases: readonly Case[]) =>
 interface CaseDeps {
   title: string;
   cases: readonly Case[];
-  /** Why they cannot be enacted here. */
+  /** Why the cases cannot be enacted here. */
   missing: string | undefined;
-  /** Makes what the scripts need, before the host is private; gives their further variables. */
+  /** Makes what the scripts need, before the host is private; returns their additional environment variables. */
   more?: (scratch: string) => NodeJS.ProcessEnv;
 }
 
-/** Enacts the cases and declares their tests: one for each payload, one for each answer. */
+/** Enacts the cases and declares their tests, one for each payload and one for each answer. */
 export function testCases({ title, cases, missing, more = () => ({}) }: CaseDeps): void {
   describe.skipIf(missing)(titled(title, missing), () => enactAndTest(cases, more));
 }
@@ -112,7 +113,7 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     if (result === undefined || result instanceof Error) throw result ?? new Error(`${each.id} was not enacted`);
     return result;
   };
-  /** The alerts that the agent raised before the case. */
+  /** The ids of the alerts that the agent raised before the case. */
   let known: ReadonlySet<string> = new Set();
 
   const startFresh = async ({ shiftedClock }: Case): Promise<void> => {
@@ -128,7 +129,7 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     known = new Set(host.alerts().map(({ id }) => id));
   };
 
-  /** Empty while the agent does not answer. */
+  /** The reasons in `degraded`; none while the agent does not answer. */
   const degraded = async (): Promise<string[]> => {
     try {
       return (await agent.status()).degraded;
@@ -196,12 +197,12 @@ function enactAndTest(cases: readonly Case[], more: (scratch: string) => NodeJS.
     process.stdout.write(`known to fail: ${failing} of ${expectations.length} answers of ${cases.length} cases\n`);
   });
 
-  // Not `test.each`: it would shorten the titles, and with them the reasons.
+  // `test.each` would shorten the titles, and with them the reasons.
   for (const each of cases) {
     test(`the payload ran: ${each.id}`, () => {
       const { code, stdout, stderr } = resultOf(each).ended;
       const output = code === 0 ? '' : `${stdout}${stderr}`;
-      expect({ code, said: output, proof: /^PROOF \S/m.test(stdout) }).toEqual({ code: 0, said: '', proof: true });
+      expect({ code, output, proof: /^PROOF \S/m.test(stdout) }).toEqual({ code: 0, output: '', proof: true });
     });
   }
 

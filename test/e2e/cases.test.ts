@@ -1,4 +1,4 @@
-// Evasions, blinding and false alarms under the real agent.
+// Evasions, attacks on the agent and false alarms under the real agent.
 
 import { missingTools, unmet } from '../needs.ts';
 import { cases } from '../scenarios/cases.ts';

@@ -1,4 +1,4 @@
-// The agent as an operator meets it: how it starts, refuses to and ends.
+// The agent on the command line: how it starts, fails to start and ends.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { run, runCli, testAgent, tracesOf, until } from './run-agent.ts';
 
 const top = join(import.meta.dirname, '../..');
 
-test('npm runs it from the checkout', () => {
+test('npm runs stepparent from the checkout', () => {
   const output = execFileSync('npm', ['run', '-s', 'stepparent', '--', '--version'], { cwd: top, encoding: 'utf8' });
   expect(output).toBe(`${JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).version}\n`);
 });
@@ -28,11 +28,11 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('SIGTERM ends it cleanly, also while installations go on', async () => {
+  test('SIGTERM ends the agent cleanly while packages are installed', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     expect(tracesOf(agent.pid)).not.toEqual([]);
-    // Unless whoever runs the tests gave them another than the usual one.
+    // A priority that was given to the test run is inherited.
     expect(getPriority(agent.pid)).toBe(getPriority() === 0 ? agentPriority : getPriority());
     const parent = makeParent(scratch, 'parent');
     const busy = run(parent, ['-c', 'i=0; while [ $i -lt 150 ]; do dpkg -i /none.deb 2>/dev/null; i=$((i + 1)); done']);
@@ -45,9 +45,9 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     expect((await agent.cli('status')).code).toBe(1);
   });
 
-  test('without root: one line and 4', async () => {
+  test('run without root prints one line and exits with 4', async () => {
     const agent = testAgent(scratch);
-    // It may read every file, so that it is the user id alone that it goes by.
+    // The capability lets it read every file: only the user id can be the reason.
     const reading = ['--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'];
     const { code, stdout, stderr } = await run('setpriv', [
       ...['--reuid', '65534', '--clear-groups', ...reading, process.execPath, join(top, 'agent/main.ts')],
@@ -67,7 +67,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     ['[events]\nstore = "process.name:("\n', 2, 'events.store'],
     ['directories.rules = ["/nowhere"]\n', 1, 'directories.rules'],
     ['learning = \n', 1, ''],
-  ])('a wrong configuration: 78 with file, line and key: %j', async (toml, line, key) => {
+  ])('run exits with 78 and names file, line and key of an invalid configuration: %j', async (toml, line, key) => {
     const agent = testAgent(scratch, toml);
     const { code, stdout, stderr } = await runCli(['run', '--config', agent.config]);
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
@@ -76,7 +76,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     expect(stderr).not.toMatch(/^ +at /m);
   });
 
-  test('a rule that is wrong is rejected by name, and the others run', async () => {
+  test('the agent rejects an invalid rule by its file and runs the others', async () => {
     const rules = join(scratch, 'rules');
     mkdirSync(rules);
     const rule = (id: string, query: string) =>
@@ -108,7 +108,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     await agent.stop(1);
   });
 
-  test('a second agent is rejected', async () => {
+  test('a second agent does not start', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const { code, stdout, stderr } = await runCli(['run', '--config', agent.config]);
@@ -126,7 +126,7 @@ describe.skipIf(endToEndMissing)(titled('the command line', endToEndMissing), ()
     await agent.stop();
   });
 
-  test('--help, --version, usage', async () => {
+  test('--help and --version exit with 0, an unknown command with 2', async () => {
     expect(await runCli(['--version'])).toMatchObject({ code: 0, stderr: '' });
     const help = await runCli(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });

@@ -1,4 +1,4 @@
-// What counts as a container and what does not: namespaces alone make none.
+// Which processes count as a container's: namespaces are not enough, it also has its own root or package databases.
 
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -9,24 +9,24 @@ import { makeParent } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, makeDatabase, scratchDirectory } from './private-host.ts';
 import { type AlertDocument, run, type TermDocument, testAgent, until } from './run-agent.ts';
 
-/** How a command is run: what `unshare` is given, and what a shell does there before. `$P` is the parent, `$R` a small root. */
+/** How a command runs: options of `unshare`, and shell text that runs before it. `$P` is the parent, `$R` a small root directory. */
 interface Setting {
   unshare: string[];
   before: string;
-  /** The command runs in the small root. */
+  /** The command runs in a chroot of `$R`. */
   chroot?: true;
 }
 
 const unshareAll = ['--mount', '--pid', '--fork', '--propagation', 'private'];
 
 const containers: Record<string, Setting> = {
-  'namespaces of pids and mounts, and another root': { unshare: unshareAll, before: '', chroot: true },
-  'a namespace of mounts and another root': {
+  'pid and mount namespaces and another root': { unshare: unshareAll, before: '', chroot: true },
+  'a mount namespace and another root': {
     unshare: ['--mount', '--propagation', 'private'],
     before: '',
     chroot: true,
   },
-  'namespaces of pids and mounts, and package databases of its own': {
+  'pid and mount namespaces and its own package databases': {
     unshare: unshareAll,
     before:
       'for d in /var/lib/dpkg /var/lib/rpm /usr/lib/sysimage/rpm; do [ ! -d $d ] || mount -t tmpfs none $d; done;',
@@ -34,15 +34,15 @@ const containers: Record<string, Setting> = {
 };
 
 const host: Record<string, Setting> = {
-  'a namespace of mounts': { unshare: ['--mount', '--propagation', 'private'], before: '' },
-  'a namespace of pids': { unshare: ['--pid', '--fork'], before: '' },
-  'namespaces of pids and mounts': { unshare: [...unshareAll, '--mount-proc'], before: '' },
-  'namespaces of names, networks and messages': { unshare: ['--uts', '--net', '--ipc'], before: '' },
-  "the host's dpkg database beside another rpm database": {
+  'a mount namespace': { unshare: ['--mount', '--propagation', 'private'], before: '' },
+  'a pid namespace': { unshare: ['--pid', '--fork'], before: '' },
+  'pid and mount namespaces': { unshare: [...unshareAll, '--mount-proc'], before: '' },
+  'UTS, network and IPC namespaces': { unshare: ['--uts', '--net', '--ipc'], before: '' },
+  "pid and mount namespaces with the host's dpkg database and another rpm database": {
     unshare: unshareAll,
     before: 'for d in /var/lib/rpm /usr/lib/sysimage/rpm; do [ ! -d $d ] || mount -t tmpfs none $d; done;',
   },
-  "another root with the host's package database": {
+  "pid and mount namespaces with another root and the host's package database": {
     unshare: unshareAll,
     before: 'mount --bind /var/lib/dpkg $R/var/lib/dpkg;',
     chroot: true,
@@ -71,7 +71,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
       const inside = `/bin-e2e/parent${index}`;
       cpSync(parent, join(root, inside));
       parents.set(setting, setting.chroot ? inside : parent);
-      // A container has a process that lives longer than one command.
+      // The sleep stands for a container's process, which outlives one command.
       const install = `dpkg -i /none${index}.deb; sleep 1`;
       const command = setting.chroot
         ? `mount --bind /usr $R/usr; exec chroot $R ${inside} -c '${install}'`
@@ -79,7 +79,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
       const { stderr } = await run('unshare', [...setting.unshare, 'sh', '-ec', `${setting.before} ${command}`], {
         env: { PATH: process.env.PATH, P: parent, R: root },
       });
-      // It is dpkg that says so: all before it has worked.
+      // This is dpkg's message: every command before it has succeeded.
       expect(stderr).toContain(`cannot access archive '/none${index}.deb'`);
     }
     for (const agent of [usual, strict]) {
@@ -106,8 +106,8 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
     };
   };
 
-  describe.each(Object.entries(containers))('%s', (_, setting) => {
-    test('a container: stored, with a term of its own, and no alert', () => {
+  describe.each(Object.entries(containers))('in %s', (_, setting) => {
+    test("an installation is stored as a container's, with its own term and without an alert", () => {
       const { events, alerts, terms } = alertsOf(usual, setting);
       expect(events).toMatchObject([{ container: { id: expect.stringMatching(/^(?:pid|mnt):\d+$/) } }]);
       expect(events[0]?.process?.args).toEqual(['dpkg', '-i', expect.stringMatching(/^\/none\d+\.deb$/)]);
@@ -115,7 +115,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
       expect(terms).toMatchObject([{ container: events[0]?.container?.id, origin: 'container', count: 1 }]);
     });
 
-    test('with container_alerts: an alert that names it', () => {
+    test("an installation raises an alert with the container's id when container_alerts is on", () => {
       const { events, alerts, terms } = alertsOf(strict, setting);
       const id = events[0]?.container?.id;
       expect(id).toBeDefined();
@@ -125,7 +125,7 @@ describe.skipIf(endToEndMissing)(titled('containers', endToEndMissing), () => {
     });
   });
 
-  test.each(Object.entries(host))('%s: no container, an alert', (_, setting) => {
+  test.each(Object.entries(host))("an installation in %s counts as the host's and raises an alert", (_, setting) => {
     const { events, alerts } = alertsOf(usual, setting);
     expect(events).toHaveLength(1);
     expect(events[0]?.container).toBeUndefined();

@@ -1,6 +1,5 @@
-// Field by field: what the queries that stepparent follows ask for is in what the agent records, under ECS's names and with
-// ECS's types; and every field that it records has its place in the Elasticsearch template. Of those queries, which have a
-// licence of their own, nothing stands here but the names of fields.
+// The agent records every field that the queries which stepparent follows use, with ECS's name and type, and every recorded field is
+// in the Elasticsearch template. Of those queries, which have their own licence, this file has only the names of fields.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +29,7 @@ const rules = [
 
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 
-/** The fields that each query names; those that it puts in rows or counts by as well. */
+/** The fields of each query, including those of its output and its grouping. */
 const asked = {
   'rule: dpkg installs for a new parent': words(`
     host.os.type event.category event.type event.action process.name process.args process.parent.executable`),
@@ -47,11 +46,11 @@ const asked = {
 } as const;
 type Query = keyof typeof asked;
 
-/** The words that ECS has for a process's start, and Elastic Defend for a file that comes. */
+/** ECS's values for the start of a process, and Elastic Defend's for a file that appears. */
 const start = { 'host.os.type': 'linux', 'event.category': 'process', 'event.type': 'start', 'event.action': 'exec' };
 const file = { 'host.os.type': 'linux', 'event.action': /^(?:creation|rename)$/ };
 
-/** What Elastic Defend or a shipper has and stepparent does not: docs/fleet.md gives the reasons. */
+/** Fields that Elastic Defend or a shipper fills and stepparent does not; docs/fleet.md has the reasons. */
 const notFilled = words(`
   data_stream.type data_stream.dataset data_stream.namespace event.ingested event.sequence event.outcome
   host.ip host.mac process.hash.sha256 process.code_signature.exists process.entry_leader.name process.env_vars
@@ -65,7 +64,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
   );
   let events: StepparentEvent[];
   let alerts: StepparentEvent[];
-  /** For each query what it is to find: stored events, and lines of alerts.ndjson. */
+  /** The stored events and the lines of alerts.ndjson that each query is to find. */
   let found: Record<Query, { events: StepparentEvent[]; alerts: StepparentEvent[] }>;
 
   beforeAll(async () => {
@@ -73,14 +72,14 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     const database = join(scratch, 'rpm');
     mkdirSync(database);
     bindMount(database, rpmDatabase);
-    // Where no package is installed at all, none is missed for a script.
+    // With an empty package database no script counts as unowned.
     expect(await run('dpkg', ['-i', buildDeb(scratch, 'e2e-before')])).toMatchObject({ code: 0 });
     writeFileSync(join(info, 'e2e-ghost.prerm'), '#!/bin/sh\n', { mode: 0o755 });
     await agent.start();
     const reported = collectEvents(agent, info);
     const alerted = (rule: string) =>
       until(`an alert of ${rule}`, () => agent.delivered().some((alert) => alert.rule.id === rule));
-    // What the agent says once it has looked at what there is: from then on changes are changes.
+    // The agent raises this alert in its first listing; changes after it are reported as changes.
     await alerted('maintainer-script-unowned');
 
     const parent = makeParent(scratch, 'installer');
@@ -88,14 +87,14 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
       scripts: { postinst: '#!/bin/sh\n/bin/sleep 0.4\n/bin/sleep 0.2\n' },
     });
     const rpm = buildRpm(scratch, 'e2e-ecs', { post: '/bin/sleep 0.4\n/bin/sleep 0.2' });
-    // Twice: what comes first is how the agent learns which directories there are.
+    // The agent watches dpkg's unpacking directory from the first installation on, so the package is installed twice.
     expect(await runBy(parent, ['dpkg', '-i', deb])).toMatchObject({ code: 0 });
     expect(await runBy(parent, ['dpkg', '-i', deb])).toMatchObject({ code: 0 });
     expect(await runBy(parent, ['rpm', '--dbpath', rpmDatabase, '--nodeps', '-i', rpm])).toMatchObject({ code: 0 });
     const script = join(info, 'e2e-ecs.postinst');
     const hand = makeParent(scratch, 'hand');
     expect(await runBy(hand, [script, 'configure'])).toMatchObject({ code: 0 });
-    // What is changed by hand is told with its difference and its findings.
+    // A change by hand is reported with its diff and its findings.
     await reported();
     const planted = 'echo "* * * * * root true" > /etc/cron.d/e2e-none';
     expect(await run(hand, ['-c', `echo '${planted}' >> ${script}`])).toMatchObject({ code: 0 });
@@ -137,7 +136,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
         alerts: alertsOf('dpkg-database-changed-by-other-program').filter(({ event }) => event.action === 'creation'),
       },
       'hunt: children of lifecycle scripts': {
-        // The children of a scriptlet, and of a script in dpkg's directory.
+        // Children of an rpm scriptlet and of a script in dpkg's directory.
         events: execs.filter(
           ({ process }) =>
             process?.name === 'sleep' &&
@@ -150,7 +149,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
   });
   afterAll(() => agent.stop());
 
-  test('each is of a class that warnings about rules know, and has what that says', () => {
+  test('belong to an event class of the rule checks and have the values of that class', () => {
     const seen = new Set<string>();
     for (const event of events) {
       const { category, type, action } = event.event;
@@ -172,26 +171,26 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
   describe.each(Object.entries(asked) as [Query, string[]][])('%s', (query, fields) => {
     const documentsOf = () => Object.values(found[query]).flat();
 
-    test('finds what it is about', () => {
+    test('finds events of its subject', () => {
       const parents = new Set(found[query].events.map(({ process }) => process?.parent?.name));
       expect(found[query].events.length).toBeGreaterThan(0);
       if (query.startsWith('rule')) expect(found[query].alerts.length).toBeGreaterThan(0);
-      // A shell reads an rpm's scriptlet; dpkg's script is the program itself.
+      // The parent is a shell for an rpm scriptlet, and the script itself for dpkg.
       if (query.endsWith('scripts')) expect(parents).toEqual(new Set(['e2e-ecs.postinst', 'dash']));
       if (query.endsWith('databases'))
         expect(found[query].events.map(({ file: of }) => of?.name)).toContain('rpmdb.sqlite');
     });
 
-    test.each(fields)('%s', (field) => {
+    test.each(fields)('%s is present with its type', (field) => {
       const type = (EcsFlat as Record<string, { type: string }>)[field]?.type;
       expect(type).toEqual(expect.any(String));
       let present = 0;
       for (const document of documentsOf()) {
         const values = valuesOf(document).get(field) ?? [];
         if (values.length === 0) {
-          // What ended before it could be read: said, and not so for all.
+          // The process ended before it could be read: the document notes the field, and others have it.
           const noted = Object.keys(document.stepparent.unobserved ?? {});
-          // A field's own name, or that of what it is part of.
+          // The name of the field, or of the object that has it.
           const names = [field.replace('command_line', 'args'), field.slice(0, field.lastIndexOf('.'))];
           expect(names.filter((name) => noted.includes(name))).not.toEqual([]);
           continue;
@@ -204,14 +203,14 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
         const expected = (query.startsWith('hunt: files') ? file : start) as Record<string, string | RegExp>;
         const want = expected[field];
         if (want !== undefined) expect(values).toEqual([expect.stringMatching(want)]);
-        // ES|QL compares nothing with a field of several values.
+        // In ES|QL no comparison with a field of several values is true.
         if (query.startsWith('hunt')) expect(values).toHaveLength(1);
       }
       expect(present).toBeGreaterThan(0);
     });
   });
 
-  test('the hunt over osquery’s tables finds its columns', async () => {
+  test('have the columns of the hunt over osquery’s tables', async () => {
     const columns = words('filename path atime mtime ctime btime size username groupname');
     const sql = `SELECT ${columns.join(', ')} FROM file AS f
       LEFT JOIN users AS u ON f.uid = u.uid LEFT JOIN groups AS g ON f.gid = g.gid WHERE path LIKE '${info}/e2e-%'`;
@@ -223,7 +222,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     expect(Object.keys(rows[0] ?? {}).sort()).toEqual(columns.sort());
   });
 
-  test('each document says what it is and who wrote it', () => {
+  test('name their kind, their dataset and the agent that wrote them', () => {
     const always = words('ecs.version event.id event.kind event.module event.dataset host.name agent.id agent.type');
     for (const document of [...events, ...alerts]) {
       const values = valuesOf(document);
@@ -231,7 +230,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     }
   });
 
-  test('what stepparent does not fill is not there', () => {
+  test('lack the fields that stepparent does not fill', () => {
     const names = new Set([...events, ...alerts].flatMap((document) => [...valuesOf(document).keys()]));
     expect(notFilled.filter((field) => names.has(field))).toEqual([]);
     expect(notFilled.filter((field) => !(field in EcsFlat))).toEqual([]);
@@ -240,7 +239,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
   test.each([
     ['events', () => events],
     ['alerts', () => alerts],
-  ])('each field of %s is a column of SQL, with its value', async (view, documentsOf) => {
+  ])('have each field of %s as a column in SQL, with its value', async (view, documentsOf) => {
     const { code, stdout } = await agent.cli('query', '--json', '--limit', '2000', `SELECT * FROM ${view}`);
     expect(code).toBe(0);
     const rows = new Map(
@@ -265,7 +264,7 @@ describe.skipIf(missing)(titled('recorded events', missing), () => {
     expect(compared).toBeGreaterThan(100);
   });
 
-  test('each field of each event and alert has a mapping that takes it', () => {
+  test('fit the mapping of every field', () => {
     expect(unmapped([...events, ...alerts])).toEqual([]);
   });
 });

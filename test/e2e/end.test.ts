@@ -1,4 +1,4 @@
-// The end of the agent: every step is taken, whatever fails on the way, and the process ends.
+// The end of the agent: every step runs, even if another one fails, and the process ends.
 
 import { chmodSync, closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,24 +12,24 @@ import { run, type TestAgent, testAgent, tracesOf, until } from './run-agent.ts'
 const main = join(import.meta.dirname, '../../agent/main.ts');
 const removeTracing = join(import.meta.dirname, '../../agent/daemon/remove-tracing.ts');
 
-/** Keeps the agent's tracing instance from being removed, as `cat trace_pipe` does. Returns what lets go of it. */
-function holdTracePipe(pid: number): { instance: string; letGo: () => void } {
+/** Holds the agent's trace_pipe open, as `cat trace_pipe` does, so that its instance cannot be removed. `release` closes it. */
+function holdTracePipe(pid: number): { instance: string; release: () => void } {
   const instance = `/sys/kernel/tracing/instances/${tracesOf(pid)[0]}`;
   const fd = openSync(join(instance, 'trace_pipe'), constants.O_RDONLY | constants.O_NONBLOCK);
-  return { instance, letGo: () => closeSync(fd) };
+  return { instance, release: () => closeSync(fd) };
 }
 
 const errorsOf = (agent: TestAgent): string[] => agent.stderr.match(/^\S+ error .*$/gm) ?? [];
 
-describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
+describe.skipIf(endToEndMissing)(titled('the end of the agent', endToEndMissing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
   const isClosed = (agent: TestAgent): boolean => !existsSync(join(agent.directory, 'runtime/control.sock'));
-  /** The database was closed: SQLite then leaves no write-ahead log. */
+  /** Whether the database was closed: SQLite then removes the write-ahead log. */
   const isStored = (agent: TestAgent): boolean => !existsSync(join(agent.directory, 'state/stepparent.db-wal'));
 
-  /** Runs dpkg, and does not wait until the agent has seen it. */
+  /** Runs dpkg without waiting until the agent has seen it; returns its parent. */
   const installed = async (name: string): Promise<string> => {
     const parent = makeParent(scratch, name);
     await runBy(parent, ['dpkg', '-i', '/none.deb']);
@@ -38,11 +38,11 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
   const parentsStored = async (agent: TestAgent) =>
     (await agent.execs()).map(({ process }) => process?.parent?.executable);
 
-  test('SIGTERM while the tracing instance is held: the process ends, and the next start removes what is left', async () => {
+  test('SIGTERM while the tracing instance is held open ends the agent, and a later start removes the instance', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const first = agent.pid;
-    const { instance, letGo } = holdTracePipe(first);
+    const { instance, release } = holdTracePipe(first);
     const parent = await installed('last');
 
     process.kill(first, 'SIGTERM');
@@ -51,7 +51,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect({ closed: isClosed(agent), stored: isStored(agent) }).toEqual({ closed: true, stored: true });
     expect((await agent.statusStopped()).state).toBe('stopped');
     expect(await parentsStored(agent)).toContain(parent);
-    // Its probes are gone.
+    // Only the instance is left, its probes are removed.
     expect(tracesOf(first)).toEqual([instance.slice(instance.lastIndexOf('/') + 1)]);
     expect((await run(process.execPath, [removeTracing])).stderr).toContain(`stepparent: ${instance} `);
 
@@ -59,7 +59,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     const { faults } = await agent.status();
     expect(faults.map(({ what }) => what)).toEqual(['the tracing instance of a killed agent could not be removed']);
     expect(agent.stderr).toContain(instance);
-    letGo();
+    release();
     await agent.stop();
     await agent.start();
     expect((await agent.status()).faults).toEqual([]);
@@ -67,17 +67,17 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(tracesOf(first)).toEqual([]);
   });
 
-  test('what a killed agent has recorded is taken over, also while its instance is held', async () => {
+  test('the next agent reads the records of a killed one whose instance is held open', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const killed = agent.pid;
-    const { letGo } = holdTracePipe(killed);
+    const { release } = holdTracePipe(killed);
     await agent.kill();
     const parent = await installed('meanwhile');
     await agent.start();
     expect((await agent.status()).sensor.recovered_records).toBeGreaterThan(0);
     expect(await parentsStored(agent)).toContain(parent);
-    letGo();
+    release();
     await agent.stop();
     await agent.start();
     await agent.stop();
@@ -88,7 +88,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     ['SIGINT', ['SIGINT']],
     ['SIGTERM twice', ['SIGTERM', 'SIGTERM']],
     ['Ctrl-C below npm', ['SIGINT', 'SIGINT', 'SIGTERM']],
-  ] as const)('%s', async (_, signals) => {
+  ] as const)('%s ends the agent cleanly', async (_, signals) => {
     const agent = testAgent(scratch);
     await agent.start();
     for (const signal of signals) process.kill(agent.pid, signal);
@@ -98,7 +98,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(errorsOf(agent)).toEqual([]);
   });
 
-  test('a step that hangs, and keeps the process busy, is not waited for', async () => {
+  test('a step that hangs and keeps the process alive is given up, and the process ends', async () => {
     const preload = join(scratch, 'hangs.mjs');
     writeFileSync(preload, `import net from 'node:net'; net.Server.prototype.close = () => {};`);
     const agent = testAgent(scratch);
@@ -106,13 +106,13 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     process.kill(agent.pid, 'SIGTERM');
     expect(await agent.ended()).toBe(0);
     expect(errorsOf(agent)).toEqual([expect.stringMatching(/ error .* step="control socket" reason=".*\b\d+ ms"$/)]);
-    // Asked for first: who reads a database that is closed makes another write-ahead log.
+    // Checked first: `status` opens the closed database, which makes another write-ahead log.
     expect(isStored(agent)).toBe(true);
     expect((await agent.statusStopped()).state).toBe('stopped');
     expect(tracesOf(agent.pid)).toEqual([]);
   });
 
-  test('SIGTERM during the start, which waits for something that hangs', async () => {
+  test('SIGTERM during a start that waits for a hanging program ends the agent cleanly', async () => {
     const ps = join(scratch, 'ps');
     writeFileSync(ps, '#!/bin/sh\nexec sleep 15\n');
     chmodSync(ps, 0o755);
@@ -151,7 +151,7 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(await parentsStored(agent)).toContain(parent);
   });
 
-  test('SIGTERM while the agent can open no file', async () => {
+  test('SIGTERM ends an agent cleanly that can open no file', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     expect((await run('prlimit', ['--pid', `${agent.pid}`, '--nofile=20:'])).code).toBe(0);
@@ -180,9 +180,9 @@ describe.skipIf(endToEndMissing)(titled('the end', endToEndMissing), () => {
     expect(failures).toBeGreaterThan(0);
   });
 
-  test('a start that fails late takes every step of the end, and says why it failed', async () => {
+  test('a start that fails late runs every step of the end and prints why it failed', async () => {
     const preload = join(scratch, 'fails-late.mjs');
-    // The last thing that the start does on this thread before it says that it is ready.
+    // The start measures its memory last, before it prints that the agent is ready.
     writeFileSync(preload, `process.memoryUsage.rss = () => { throw new TypeError('no memory is measured'); };`);
     const agent = testAgent(scratch);
     await expect(agent.start([process.execPath, '--import', preload, main])).rejects.toThrow('no memory is measured');

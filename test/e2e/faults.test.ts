@@ -1,4 +1,4 @@
-// Faults of the agent's own, brought about from outside: each is part of `degraded`, with its reason, also when it is over.
+// Faults of the agent, caused from outside. Each is in `degraded` with its reason, also after it has ended.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
@@ -19,21 +19,21 @@ describe.skipIf(missing)(titled('faults', missing), () => {
   const limitFiles = (pid: number, limit: number): void => {
     expect(spawnSync('prlimit', ['--pid', `${pid}`, `--nofile=${limit}:`]).status).toBe(0);
   };
-  /** The status, once `degraded` has a clause like that. */
+  /** Waits until `degraded` has a clause that matches; returns the status. */
   const degradedBy = (agent: TestAgent, clause: RegExp) =>
     until(`${clause}`, async () => {
-      // While its socket is dead it gives none.
+      // `status` fails while the control socket does not work.
       const status = await agent.status().catch(() => undefined);
       return status?.degraded.some((each) => clause.test(each)) && status;
     });
 
-  test('no file descriptor is left for a while', async () => {
+  test('lack of file descriptors is reported after it has ended', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     limitFiles(agent.pid, 20);
     await until('the fault', () => agent.stderr.includes(noFiles));
     const { code, stdout, stderr } = await agent.cli('status', '--json');
-    // No word of an agent that is not running.
+    // `status` fails and does not report that the agent is stopped.
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(join(agent.directory, 'runtime/control.sock'));
     limitFiles(agent.pid, 1024);
@@ -42,7 +42,7 @@ describe.skipIf(missing)(titled('faults', missing), () => {
     await agent.stop();
   });
 
-  test('the process is stopped for a while', async () => {
+  test('a stop of the process is reported after it has ended', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     process.kill(agent.pid, 'SIGSTOP');
@@ -53,7 +53,7 @@ describe.skipIf(missing)(titled('faults', missing), () => {
     await agent.stop();
   });
 
-  test('standard output takes nothing', async () => {
+  test('an agent whose standard output is full runs and ends with 0', async () => {
     const agent = testAgent(scratch);
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, [main, 'run', '--config', agent.config], {
@@ -66,7 +66,7 @@ describe.skipIf(missing)(titled('faults', missing), () => {
     expect(await ended).toBe(0);
   });
 
-  test('the control socket is removed', async () => {
+  test('a removed control socket is reported and replaced', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     rmSync(join(agent.directory, 'runtime/control.sock'));

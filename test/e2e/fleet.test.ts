@@ -1,5 +1,5 @@
-// Alerts of a host on another one, by the examples in packaging/examples as they stand there: systemd's own programs for the
-// journal, rsyslog for alerts.ndjson. Both over TLS on a loopback address that is logs.example.org here.
+// Alerts of a host arrive on another one with the unchanged files in packaging/examples: systemd's programs send the journal, rsyslog
+// sends alerts.ndjson. Both use TLS on a loopback address that is logs.example.org here.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
@@ -38,18 +38,18 @@ const address = '127.77.0.1';
 const keys = '/etc/ssl/stepparent';
 const ndjson = '/var/log/stepparent/alerts.ndjson';
 
-/** Puts an example where its own first lines say. */
-function place(example: string): void {
+/** Copies an example to the path that its first lines name. */
+function installExample(example: string): void {
   const text = readFileSync(join(examples, example), 'utf8');
   const to = /^# Goes to (\S+?);/m.exec(text)?.[1];
-  if (to === undefined) throw new Error(`${example} does not say where it goes`);
+  if (to === undefined) throw new Error(`${example} does not name its path`);
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(join(examples, example), to);
 }
 
 const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: keys, stdio: 'pipe' });
 
-/** An authority, and certificates of it for the two hosts. */
+/** Makes a certificate authority and its certificates for the two hosts. */
 function makeCertificates(): void {
   mkdirSync(keys, { recursive: true });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-batch'];
@@ -65,8 +65,8 @@ function makeCertificates(): void {
   }
 }
 
-/** Starts a server; ended with the file's tests at the latest. */
 const children = new Set<ChildProcess>();
+/** Starts a server; the end of this process ends it at the latest. */
 function start(program: string, ...args: string[]): ChildProcess {
   const child = spawn(program, args, { stdio: 'ignore' });
   children.add(child);
@@ -96,8 +96,8 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
       existsSync(file) ? documents<StepparentEvent>(readFileSync(file, 'utf8')) : [],
     );
   const idOf = (alert: StepparentEvent): string => alert.stepparent.alert?.id ?? '';
-  /** One more alert, in the file when this resolves. */
-  const alertOnce = async (...args: string[]): Promise<StepparentEvent> => {
+  /** Raises an alert and returns it once it is in the file. */
+  const raiseAlert = async (...args: string[]): Promise<StepparentEvent> => {
     const parent = makeParent(scratch, `installer-${lines}`);
     await runBy(parent, ['dpkg', '-i', deb, ...args]);
     lines++;
@@ -112,7 +112,7 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
     mountOverlay('/etc', join(scratch, 'upper'), join(scratch, 'work'));
     appendFileSync('/etc/hosts', `\n${address} logs.example.org\n`);
     makeCertificates();
-    for (const file of ['journal-upload.conf', 'journal-remote.conf']) place(`systemd-journal/${file}`);
+    for (const file of ['journal-upload.conf', 'journal-remote.conf']) installExample(`systemd-journal/${file}`);
     deb = buildDeb(scratch, 'e2e-fleet');
     await agent.start();
   });
@@ -121,8 +121,8 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
     await journald?.stop();
   });
 
-  test('systemd-journal-upload and systemd-journal-remote: the alert on the other host, with its fields', async () => {
-    const alert = await alertOnce();
+  test('systemd-journal-upload and systemd-journal-remote deliver an alert with its fields to the other host', async () => {
+    const alert = await raiseAlert();
     await until('the entry in the journal', () => journald.read(`STEPPARENT_ALERT_ID=${idOf(alert)}`).length > 0);
     const gathered = '/var/log/journal/remote';
     mkdirSync(gathered, { recursive: true });
@@ -132,14 +132,14 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
       `--output=${gathered}`,
     );
     const upload = () => run('/lib/systemd/systemd-journal-upload', ['--follow=no', `--save-state=${scratch}/upload`]);
-    // Refused connections are tried again until the server listens.
+    // The upload fails until the server listens.
     await until('the upload', async () => (await upload()).code === 0);
-    // As docs/fleet.md says: a build without GnuTLS, as Debian's, asks for no certificate. Any other refuses strangers.
+    // docs/fleet.md describes this: a build without GnuTLS, such as Debian's, asks for no certificate; others reject unknown clients.
     const { stdout: features } = await run('systemctl', ['--version']);
-    expect(await strangerIsTaken()).toBe(!features.includes('+GNUTLS'));
+    expect(await acceptsUnknownClient()).toBe(!features.includes('+GNUTLS'));
     await end(remote);
 
-    // Named after the address, or after the certificate.
+    // The file is named after the client's address or its certificate.
     expect(readdirSync(gathered)).toEqual([
       expect.stringMatching(/^remote-(?:127\.0\.0\.1|CN=web1\.example\.org)\.journal$/),
     ]);
@@ -169,10 +169,10 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
   });
 
   test.skipIf(rsyslogMissing)(
-    titled('rsyslog: each line once, through rotations by rename, long ones too', rsyslogMissing),
+    titled('rsyslog delivers each line once, also long ones and over rotations by rename', rsyslogMissing),
     async () => {
       const received = await openReceiver();
-      place('rsyslog/stepparent.conf');
+      installExample('rsyslog/stepparent.conf');
       const main = join(scratch, 'rsyslog.conf');
       const spool = join(scratch, 'spool');
       mkdirSync(spool);
@@ -186,18 +186,18 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
       const all = () => until('all lines', () => received.lines.length >= lines && received.lines);
 
       let rsyslog = startRsyslog();
-      await alertOnce();
+      await raiseAlert();
       rotate();
-      await alertOnce();
-      await alertOnce(...Array.from({ length: 3 }, () => `${'y'.repeat(100_000)}.deb`));
+      await raiseAlert();
+      await raiseAlert(...Array.from({ length: 3 }, () => `${'y'.repeat(100_000)}.deb`));
       await all();
       await end(rsyslog);
-      // Rotated while nobody reads.
-      await alertOnce();
+      // A rotation while rsyslog does not run.
+      await raiseAlert();
       rotate();
-      await alertOnce();
+      await raiseAlert();
       rsyslog = startRsyslog();
-      await alertOnce();
+      await raiseAlert();
       await all();
       await end(rsyslog);
       await received.close();
@@ -205,13 +205,13 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
       const ids = received.lines.map((line) => idOf(JSON.parse(line)));
       expect(ids.toSorted()).toEqual(written().map(idOf).toSorted());
       expect(received.lines.map((line) => JSON.parse(line)).toSorted(byId)).toEqual(written().toSorted(byId));
-      // More than rsyslog takes by itself.
+      // Longer than rsyslog's default limit of 8 KiB.
       expect(Math.max(...received.lines.map((line) => line.length))).toBeGreaterThan(8192);
       expect(received.peers).toEqual(new Set(['web1.example.org']));
     },
   );
 
-  test('the export: the stored events in a file that is whole', async () => {
+  test('the export unit writes the stored events into one complete file', async () => {
     const unit = readFileSync(join(examples, 'events/stepparent-export.service'), 'utf8');
     const [before, command, after] = ['ExecStartPre', 'ExecStart', 'ExecStartPost'].map(
       (name) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1],
@@ -223,7 +223,7 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
     writeFileSync(join(bin, 'stepparent'), program, { mode: 0o755 });
     const stored = await agent.events();
     for (const line of [before, command, after]) {
-      // systemd doubles its percent signs and reads quotes as a shell does.
+      // In a unit a percent sign is doubled; quotes are as in a shell.
       const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
       expect(await run('sh', ['-c', String(line).replaceAll('%%', '%')], { env })).toMatchObject({
         code: 0,
@@ -240,8 +240,8 @@ describe.skipIf(missing)(titled('a fleet', missing), () => {
   const byId = (a: StepparentEvent, b: StepparentEvent): number => (idOf(a) < idOf(b) ? -1 : 1);
 });
 
-/** Whether the host that gathers takes an entry from somebody who shows no certificate. */
-function strangerIsTaken(): Promise<boolean> {
+/** Whether systemd-journal-remote accepts an entry from a client without a certificate. */
+function acceptsUnknownClient(): Promise<boolean> {
   return new Promise((resolve) => {
     const headers = { 'Content-Type': 'application/vnd.fdo.journal', 'Transfer-Encoding': 'chunked' };
     const ca = readFileSync(join(keys, 'ca.pem'));
@@ -256,7 +256,7 @@ function strangerIsTaken(): Promise<boolean> {
   });
 }
 
-/** What a syslog server over TLS gets (RFC 5425): the messages' texts. */
+/** A syslog server over TLS (RFC 5425). `lines` are the texts of the messages, `peers` the names in the clients' certificates. */
 async function openReceiver(): Promise<{ lines: string[]; peers: Set<string>; close(): Promise<void> }> {
   const lines: string[] = [];
   const peers = new Set<string>();

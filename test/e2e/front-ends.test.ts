@@ -1,4 +1,4 @@
-// Package front ends: the distribution's own is known from the first day, and its name alone is worth nothing.
+// Package front ends: the distribution's own program is a known parent from the start, another program of the same name is not.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
     const { code, stdout, stderr } = await run('apt-get', ['install', ...options, deb], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
     });
-    expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
+    expect({ code, output: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, output: '' });
   };
   const eventOf = (agent: TestAgent, deb: string) =>
     until('the event', async () => (await agent.execs()).find(({ process }) => process?.args?.includes(deb)));
@@ -41,7 +41,7 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
     return (await agent.alerts()).filter(({ process }) => process?.args?.includes(deb));
   };
 
-  test('apt-get, the real one: stored and known', async () => {
+  test('the genuine apt-get is stored and known, unless trust_package_managers is off', async () => {
     const deb = buildDeb(scratch, 'e2e-front-real');
     await aptGet(deb);
     const event = await eventOf(usual, deb);
@@ -51,7 +51,7 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
     const terms = (await usual.baseline()).filter((term) => term.rule === rule && term.terms[0] === '/usr/bin/apt-get');
     expect(terms).toMatchObject([{ origin: 'known' }]);
 
-    // The other agent knows none.
+    // The agent with trust_package_managers = false knows no front end.
     await eventOf(strict, deb);
     const alerts = (await strict.alerts()).filter(({ stepparent }) => stepparent.alert.terms[0] === '/usr/bin/apt-get');
     expect(alerts).toMatchObject([{ rule: { id: rule }, stepparent: { alert: { state: 'open' } } }]);
@@ -59,23 +59,23 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
 
   const shellInstall = (deb: string) => ['-c', `dpkg --unpack ${deb}; :`];
   const fakes: Record<string, (deb: string) => { command: string[]; term: string }> = {
-    'a script of its name elsewhere'(deb) {
+    'a script named apt-get in another directory'(deb) {
       const script = join(scratch, 'apt-get');
       writeFileSync(script, `#!/bin/sh\ndpkg --unpack ${deb}\n:\n`, { mode: 0o755 });
       return { command: [script], term: script };
     },
-    'a program of its name elsewhere'(deb) {
+    'a program named apt-get in another directory'(deb) {
       const copy = copyOf(scratch, '/bin/dash', 'apt-get');
       return { command: [copy, ...shellInstall(deb)], term: copy };
     },
-    'its name as argv[0]'(deb) {
+    'a program with /usr/bin/apt-get as argv[0]'(deb) {
       const copy = copyOf(scratch, '/bin/dash', 'other');
       return {
         command: ['bash', '-c', 'exec -a /usr/bin/apt-get "$@"', 'bash', copy, ...shellInstall(deb)],
         term: copy,
       };
     },
-    'another file mounted over it': (deb) => ({
+    'another file mounted over /usr/bin/apt-get': (deb) => ({
       command: [
         ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
         'mount --bind "$1" /usr/bin/apt-get && shift && exec /usr/bin/apt-get "$@"',
@@ -85,8 +85,8 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
     }),
   };
 
-  // After the real one has been learned.
-  test.each(Object.entries(fakes))('not %s', async (name, fake) => {
+  // These run after the genuine apt-get has become known.
+  test.each(Object.entries(fakes))('%s raises an alert', async (name, fake) => {
     const deb = buildDeb(scratch, `e2e-front-${Object.keys(fakes).indexOf(name)}`);
     const { command, term } = fake(deb);
     const { code, stderr } = await run(command[0] ?? '', command.slice(1));

@@ -1,4 +1,4 @@
-// Text that an attacker writes: kept as it is where it is data, escaped where a person or a log reads it.
+// Text that an attacker writes is kept unchanged in data and escaped where a person or a log reads it.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -19,7 +19,7 @@ const forged =
   'x.deb\n<0>stepparent: FORGED\nMESSAGE=FORGED\nPRIORITY=0\n2026-01-01 00:00:00  critical  FORGED\n{"message":"FORGED"}\n';
 const long = 'y'.repeat(100_000);
 
-/** Arguments after the program's name. */
+/** Arguments of dpkg. */
 const hostile: Record<string, string[]> = {
   'a forged line': ['-i', forged],
   'terminal sequences': ['-i', '\x1b[2J\x1b]0;owned\x07\x1b[31m\x9b1mx.deb\r\x08'],
@@ -29,7 +29,7 @@ const hostile: Record<string, string[]> = {
   'a hundred arguments': ['-i', ...Array.from({ length: 100 }, (_, i) => `${i}.deb`)],
 };
 
-/** Nothing that moves a cursor, starts a line or changes the direction. */
+/** Text without characters that move the cursor, start a line or change the direction of writing. */
 const plain = /^[^\p{C}\p{Zl}\p{Zp}]*$/u;
 
 describe.skipIf(missing)(titled('hostile text', missing), () => {
@@ -64,7 +64,7 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     const named = copyOf(scratch, '/bin/dash', 'sh\nMESSAGE=FORGED\n\x1b[2J\u202e');
     parents.set('named', named);
     mkdirSync(directory());
-    // The directory is read from /proc, so the run must last: that of one that ends at once may go unobserved.
+    // The agent reads the directory from /proc and may miss that of a run that ends at once, so this run lasts.
     await run(named, ['-c', `dpkg -i ${lasting}; :`], { cwd: directory() });
 
     alerts = await until('all alerts', async () => {
@@ -86,39 +86,39 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     expect.fail(`no alert: ${name}`);
   const storedOf = (name: string) => events.filter(({ process }) => process?.parent?.executable === parents.get(name));
 
-  test.each(Object.entries(hostile))('%s: kept as it was', (name, args) => {
+  test.each(Object.entries(hostile))('in the arguments is kept unchanged: %s', (name, args) => {
     expect(alertOf(name).process?.args).toEqual(['dpkg', ...args]);
     expect(storedOf(name).map(({ process }) => process?.args)).toEqual([['dpkg', ...args]]);
     expect(alertOf(name).stepparent.truncated?.['process.args']).toBeUndefined();
   });
 
-  test('100 kB of a run that ends at once are cut, and that is said', () => {
+  test('of 100 kB from a run that ends at once is cut and marked as truncated', () => {
     const { process, stepparent } = alertOf('fleeting');
     const [program, option, file, last = ''] = [process?.args ?? []].flat();
     expect([program, option, file]).toEqual(['dpkg', '-i', 'x.deb']);
     expect(long.startsWith(last)).toBe(true);
-    // What the probe has room for, unless the process lived to be read.
+    // At least what the probe has room for; all of it if the agent could read /proc.
     expect(last.length).toBeGreaterThanOrEqual(2546);
     expect(stepparent.truncated?.['process.args'] !== undefined).toBe(last !== long);
   });
 
-  test('100 kB of a run that takes a moment are kept whole', () => {
+  test('of 100 kB from a run that lasts is kept complete', () => {
     expect(alertOf('lasting').process?.args).toEqual(['dpkg', `--path-exclude=${long}`, '-i', lasting]);
     expect(alertOf('lasting').stepparent.truncated?.['process.args']).toBeUndefined();
   });
 
-  test('bytes that are no UTF-8 are kept as replacement characters', () => {
+  test('that is not UTF-8 is kept with replacement characters', () => {
     expect(alertOf('bytes').process?.args).toEqual(['dpkg', '-i', 'a\ufffd\ufffdb.deb']);
   });
 
-  test("a parent's name and a folder's are kept as they were", () => {
+  test('in the names of parent and directory is kept unchanged', () => {
     expect(alertOf('named').process).toMatchObject({
       parent: { executable: parents.get('named') },
       working_directory: directory(),
     });
   });
 
-  test('the file has one line for each alert, and the same text', async () => {
+  test('is the same in alerts.ndjson, which has one line for each alert', async () => {
     for (const name of parents.keys()) {
       const { id } = alertOf(name).stepparent.alert;
       const line = await until('the line', () =>
@@ -129,12 +129,12 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     expect(agent.delivered().filter(({ stepparent }) => stepparent.alert === undefined)).toEqual([]);
   });
 
-  test('messages are one line', () => {
+  test('is escaped in messages, which are one line', () => {
     for (const name of parents.keys()) expect(alertOf(name).message).toMatch(plain);
   });
 
   test.each(['alerts', 'events', 'baseline list', 'status'])(
-    'stepparent %s shows lines that are its own',
+    'adds no line to the output of stepparent %s',
     async (command) => {
       const { stdout } = await agent.cli(...command.split(' '));
       const lines = stdout.split('\n').slice(0, -1);
@@ -146,7 +146,7 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     },
   );
 
-  test('the journal has one entry for each alert, and no field that is not of it', async () => {
+  test('adds no entry and no field to the journal', async () => {
     for (const name of parents.keys()) {
       const alert = alertOf(name);
       const { id } = alert.stepparent.alert;
@@ -161,7 +161,7 @@ describe.skipIf(missing)(titled('hostile text', missing), () => {
     expect(journald.read('MESSAGE=FORGED')).toEqual([]);
   });
 
-  test('the journal as journalctl shows it has no forged line', () => {
+  test('adds no line to the output of journalctl', () => {
     const shown = execFileSync('journalctl', ['--directory=/run/log/journal', '--output=cat', '--quiet'], {
       encoding: 'utf8',
     });

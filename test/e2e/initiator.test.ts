@@ -1,4 +1,4 @@
-// A shell that is usual hides no initiator: the initiator is a term of its own.
+// The initiator is a term of its own, so a usual shell does not hide it.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
@@ -17,7 +17,7 @@ describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
   });
   afterAll(() => agent.stop());
 
-  /** The alerts for one run, once that has been stored. */
+  /** Waits until the run of dpkg with `deb` is stored; returns its alerts. */
   const alertsOf = async (deb: string) => {
     await until('the event', async () => (await agent.execs()).some(({ process }) => process?.args?.includes(deb)));
     return (await agent.alerts()).filter(({ process }) => process?.args?.includes(deb));
@@ -25,7 +25,7 @@ describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
   const rulesOf = async (deb: string) => (await alertsOf(deb)).map((alert) => alert.rule.id);
   const inShell = (deb: string) => ['env', 'sh', '-c', `dpkg -i ${deb}; :`];
 
-  test('each is told once, through whatever it works', async () => {
+  test('raise one alert each, whatever wrappers and shells they use', async () => {
     const [first, second] = [makeParent(scratch, 'first'), makeParent(scratch, 'second')];
     await runBy(first, inShell('/none-1.deb'));
     const alert = (await alertsOf('/none-1.deb')).find((each) => each.rule.id === rule);
@@ -36,7 +36,7 @@ describe.skipIf(endToEndMissing)(titled('initiators', endToEndMissing), () => {
     await runBy(first, ['timeout', '60', ...inShell('/none-2.deb')]);
     expect(await rulesOf('/none-2.deb')).toEqual([]);
 
-    // dash is usual by now.
+    // dash is a usual parent by now.
     await runBy(second, inShell('/none-3.deb'));
     expect(await rulesOf('/none-3.deb')).toEqual([rule]);
     await runBy('/bin/bash', [second, '-c', 'dpkg -i "$0"; :', '/none-4.deb']);

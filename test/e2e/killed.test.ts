@@ -1,4 +1,4 @@
-// The agent killed at any moment: the next one reports what happened meanwhile, and nothing is learned without an alert.
+// The agent is killed at any moment. The next agent reports what happened meanwhile, and no value is learned without an alert.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { journaldMissing, startJournald } from '../journald.ts';
@@ -9,14 +9,14 @@ import { testAgent, tracesOf, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journaldMissing;
 const kills = 12;
-/** The pause between two attempts doubles each time, up to a minute, and one document's own comes on top. */
+/** The pause between two attempts of delivery doubles each time, up to a minute, and each document has a pause of its own. */
 const patienceMs = 150_000;
 
 describe.skipIf(missing)(titled('kill -9', missing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('what was installed while no agent ran is told by the next one', async () => {
+  test('the next agent reports what was installed while no agent ran', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const killed = agent.pid;
@@ -55,7 +55,7 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
     await agent.stop();
   });
 
-  test('many times, with no journald: every term has its alert, and every alert arrives', {
+  test('many times, without journald, loses no alert of a learned term', {
     timeout: 400_000,
   }, async () => {
     const agent = testAgent(scratch, '[alerts]\njournald = true\n');
@@ -71,7 +71,7 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
     const reported = (await agent.alerts()).flatMap(({ stepparent }) => own(stepparent.alert.terms));
     expect([...terms].sort()).toEqual([...reported].sort());
     expect(new Set(reported).size).toBe(reported.length);
-    // What was read and not yet stored goes with the process: some milliseconds' worth.
+    // Events of the last milliseconds, which are read and not stored yet, are lost with the process.
     expect(reported.length).toBeGreaterThan(kills / 3);
 
     await agent.start();
@@ -81,7 +81,7 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
       expect(alerts.length).toBeGreaterThanOrEqual(reported.length);
       const ids = alerts.map(({ stepparent }) => stepparent.alert.id);
       await until(
-        'all in the journal',
+        'all alerts in the journal',
         () => {
           const entries = new Set(
             journald.read('SYSLOG_IDENTIFIER=stepparent').map((entry) => entry.STEPPARENT_ALERT_ID),
@@ -90,7 +90,7 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
         },
         patienceMs,
       );
-      await until('all in the file', () => {
+      await until('all alerts in the file', () => {
         const lines = new Set(agent.delivered().map(({ stepparent }) => stepparent.alert.id));
         return ids.every((id) => lines.has(id));
       });

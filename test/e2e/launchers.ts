@@ -1,4 +1,4 @@
-// Programs with unique names, so that their actions are terms of one test only.
+// Programs with unique paths, so that each value in the baseline belongs to one test.
 
 import { copyFileSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ export function copyOf(scratch: string, program: string, name: string): string {
   return copy;
 }
 
-/** A shell with a name of its own, to be the parent of what it is given to `runBy`. */
+/** Makes a shell with a path of its own, to be the parent in `runBy`; returns its path. */
 export const makeParent = (scratch: string, name: string): string => copyOf(scratch, '/bin/dash', name);
 
 /** Runs a command as the child of `parent`, which waits for it and leads a session of its own, as a login's shell does. */

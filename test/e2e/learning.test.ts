@@ -1,4 +1,4 @@
-// Learning mode: alerts are kept and not sent, once in the life of a database.
+// Learning mode: alerts are stored and not delivered, once in the life of a database.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { titled } from '../needs.ts';
@@ -6,7 +6,7 @@ import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { type TestAgent, testAgent, until } from './run-agent.ts';
 
-describe.skipIf(endToEndMissing)(titled('learning', endToEndMissing), () => {
+describe.skipIf(endToEndMissing)(titled('learning mode', endToEndMissing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
@@ -15,7 +15,7 @@ describe.skipIf(endToEndMissing)(titled('learning', endToEndMissing), () => {
       (await agent.alerts()).find(({ stepparent }) => stepparent.alert.terms[0] === parent),
     );
 
-  test('for an hour', async () => {
+  test('stores alerts without delivering them, and continues after a restart', async () => {
     const agent = testAgent(scratch, 'learning = "1h"\n');
     await agent.start();
     const first = makeParent(scratch, 'first');
@@ -35,7 +35,7 @@ describe.skipIf(endToEndMissing)(titled('learning', endToEndMissing), () => {
     const second = makeParent(scratch, 'second');
     await runBy(second, ['dpkg', '-i', '/none.deb']);
     expect((await alertOf(agent, second)).stepparent.alert.state).toBe('learning');
-    // What was learned is known.
+    // A learned value is known: the alert is counted.
     await runBy(first, ['dpkg', '-i', '/none.deb']);
     await until('the counter', async () => (await alertOf(agent, first)).stepparent.alert.count === 2);
     await agent.stop();
@@ -44,7 +44,7 @@ describe.skipIf(endToEndMissing)(titled('learning', endToEndMissing), () => {
     expect(stdout).toContain('(learning)');
   });
 
-  test('a few seconds, and what comes after is sent; the next start does not learn again', async () => {
+  test('ends after its time, alerts are then delivered, and the next start does not learn again', async () => {
     const agent = testAgent(scratch, 'learning = "2s"\n');
     await agent.start();
     const { learning } = (await agent.status()).store;
@@ -65,7 +65,7 @@ describe.skipIf(endToEndMissing)(titled('learning', endToEndMissing), () => {
     await agent.stop();
   });
 
-  test('not in a database that was begun without', async () => {
+  test('does not apply to a database that was created without it', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     await agent.stop();

@@ -1,4 +1,4 @@
-// Long command lines of programs that end at once: each event has all arguments, or says that it has not.
+// Long command lines of programs that end at once. Each event has all arguments or marks them as truncated or unobserved.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { makeParent } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { run, testAgent, until } from './run-agent.ts';
 
-/** Of the longest argument that the kernel takes, its NUL and some bytes less. */
+/** Bytes of an argument, up to the kernel's limit of 128 KiB less its NUL and some bytes. */
 const sizes = [200, 4_000, 10_000, 120_000, 131_000];
 const runs = 60;
-/** One that is probed at its entry point, and one of which only the call of execve is traced. */
+/** dpkg has a probe at its entry point; of uname only the call of execve is traced. */
 const programs = ['dpkg', 'uname'];
-/** Two arguments of the data, so that the longest command lines are longer than one argument can be. */
+/** Each run has its number and the data as arguments, so the longest command lines exceed the limit of one argument. */
 const loop = `data=$(cat "$3"); i=0
 while [ $i -lt $1 ]; do "$2" "--run=$i" "$data" end 2>/dev/null; i=$((i + 1)); done`;
 
@@ -21,7 +21,7 @@ describe.skipIf(endToEndMissing)(titled('long arguments', endToEndMissing), () =
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('are complete, or the event says that they are not', async () => {
+  test('are complete or marked as incomplete', async () => {
     const agent = testAgent(scratch, '[events]\nstore = "process.parent.name: lane*"\n');
     await agent.start();
     const lanes = programs.flatMap((program) =>

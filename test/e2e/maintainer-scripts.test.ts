@@ -1,4 +1,4 @@
-// Maintainer scripts: run by hand they raise an alert, run by dpkg and debconf they do not.
+// Maintainer scripts raise an alert when they are run by hand, and none when dpkg or debconf runs them.
 
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -45,12 +45,12 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     const asking = buildDeb(scratch, 'e2e-scripts-asks', { scripts: { config: asks, postinst: asks, templates } });
     await agent.start();
 
-    // By dpkg: installed, upgraded, reinstalled; and asked anew.
+    // Runs by dpkg (installation, upgrade, reinstallation) and by debconf.
     for (const deb of [old, newer, newer, slow, asking]) await must('dpkg', '-i', deb);
     await must('dpkg-reconfigure', '-f', 'noninteractive', 'e2e-scripts-asks');
     await must('/usr/share/debconf/frontend', script('e2e-scripts-asks.postinst'), 'configure', '1');
 
-    // By hand.
+    // Runs by hand.
     const shell = makeParent(scratch, 'shell');
     await runBy(shell, [script('e2e-scripts.postinst'), 'configure']);
     byHand.set('a shell', { script: script('e2e-scripts.postinst'), executable: shell });
@@ -65,7 +65,7 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     );
     byHand.set('python3', { script: script('e2e-scripts.prerm'), executable: python });
 
-    // A session of its own, no terminal, a shell that gives way.
+    // A new session without a terminal, and a shell that the script replaces.
     const cron = copyOf(scratch, '/bin/dash', 'cron');
     await must('setsid', '--wait', cron, '-c', `/bin/sh -c 'exec ${script('e2e-scripts.postrm')} purge'; :`);
     byHand.set('a cron job', { script: script('e2e-scripts.postrm'), executable: cron });
@@ -76,7 +76,7 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     await runBy(linker, [link, 'install']);
     byHand.set('a link elsewhere', { script: script('e2e-scripts.preinst'), executable: linker });
 
-    // Read by a shell, for long enough to be asked what it reads.
+    // The script sleeps, so that the agent can read which script the shell runs.
     const reader = makeParent(scratch, 'reader');
     await runBy(reader, ['sh', '-e', script('e2e-scripts-slow.postinst'), 'configure']);
     byHand.set('given to a shell', { script: script('e2e-scripts-slow.postinst'), executable: reader });
@@ -86,7 +86,7 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     await runBy(copier, [copied, 'configure']);
     byHand.set('a copy elsewhere', { script: copied, executable: copier });
 
-    // Programs with the names of those that may.
+    // Programs with the names of those that may run scripts.
     for (const name of ['dpkg', 'frontend', 'dpkg-reconfigure']) {
       const fake = makeParent(scratch, name);
       await runBy(fake, [script('e2e-scripts.postinst'), 'configure']);
@@ -97,7 +97,7 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     await must('setsid', '--wait', leader, '-c', `${led} -c '${script('e2e-scripts.postinst')} configure; :'; :`);
     byHand.set('in a session of another dpkg', { script: script('e2e-scripts.postinst'), executable: led });
 
-    // What a link leads to is looked at some milliseconds later: the removal of the script must wait for that.
+    // The agent resolves the link some milliseconds after the run: the removal of the script must wait for that.
     await until('the run by the link', async () => ofParent(await agent.alerts(), linker).length > 0);
     await must('dpkg', '-r', 'e2e-scripts');
     await must('dpkg', '-P', 'e2e-scripts', 'e2e-scripts-slow', 'e2e-scripts-asks');
@@ -123,7 +123,7 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     'another frontend',
     'another dpkg-reconfigure',
     'in a session of another dpkg',
-  ])('by hand: %s', (name) => {
+  ])('raise one alert when run by hand: %s', (name) => {
     const expected = byHand.get(name);
     const [alert, ...more] = ofParent(alerts, expected?.executable ?? '') as AlertDocument[];
     expect(more).toEqual([]);
@@ -131,12 +131,12 @@ describe.skipIf(missing)(titled('maintainer scripts', missing), () => {
     expect(alert?.message).toContain(basename(expected?.script ?? ''));
   });
 
-  test('nobody else is told', () => {
+  test('raise no other alert', () => {
     const parents = alerts.map(({ process }) => process?.parent?.executable);
     expect(parents.sort()).toEqual([...byHand.values()].map(({ executable }) => executable).sort());
   });
 
-  test('though the runs by dpkg and debconf were seen', () => {
+  test('are recorded when dpkg and debconf run them', () => {
     const seen = (executable: string, name: string) =>
       ofParent(events, executable).filter((event) => event.stepparent.exec?.filename === script(name)).length;
     // Installed once, then upgraded twice; removed, then purged.

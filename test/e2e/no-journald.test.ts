@@ -1,4 +1,4 @@
-// No journald: alerts are lines on standard output and wait in the outbox until one is there.
+// Without journald the agent prints alerts on standard output and keeps them in the outbox until journald runs.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { journaldMissing, startJournald } from '../journald.ts';
@@ -9,14 +9,14 @@ import { degradedWithoutPauses, testAgent, until } from './run-agent.ts';
 
 const missing = endToEndMissing ?? journaldMissing;
 
-/** The pause between two attempts doubles each time, up to a minute, and one document's own comes on top. */
+/** The pause between two attempts of delivery doubles each time, up to a minute, and each document has a pause of its own. */
 const patienceMs = 150_000;
 
-describe.skipIf(missing)(titled('journald absent', missing), () => {
+describe.skipIf(missing)(titled('without journald', missing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('alerts wait for it', { timeout: 400_000 }, async () => {
+  test('alerts are printed and wait for journald', { timeout: 400_000 }, async () => {
     const agent = testAgent(scratch, '[alerts]\njournald = true\n');
     await agent.start();
     const linesOf = (parent: string) => agent.stdout.split('\n').filter((line) => line.includes(parent));
@@ -44,7 +44,7 @@ describe.skipIf(missing)(titled('journald absent', missing), () => {
     await until('an empty outbox', async () => !(await agent.status()).store.outbox.journald, patienceMs);
     expect(degradedWithoutPauses(await agent.status())).toEqual([]);
 
-    // While it is there nothing is said on standard output.
+    // While journald runs the agent prints no alert.
     const second = makeParent(scratch, 'second');
     await runBy(second, ['dpkg', '-i', '/none.deb']);
     const secondId = await idOf(second);
@@ -52,7 +52,7 @@ describe.skipIf(missing)(titled('journald absent', missing), () => {
     await until('all delivered', async () => Object.keys((await agent.status()).store.outbox).length === 0, patienceMs);
     expect([linesOf(first).length, linesOf(second).length]).toEqual([1, 0]);
 
-    // It goes and comes back.
+    // journald ends and starts again.
     await journald.stop();
     const third = makeParent(scratch, 'third');
     await runBy(third, ['dpkg', '-i', '/none.deb']);

@@ -1,4 +1,4 @@
-// Users other than root: their installations raise alerts, do not change root's baseline, and do not use up its alerts.
+// Installations by users other than root raise alerts, do not change root's baseline and do not use up root's rate limit.
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ describe.skipIf(endToEndMissing)(titled('another user', endToEndMissing), () => 
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('floods, and root is told of as before', async () => {
-    // Nobody has to reach the programs.
+  test("floods the rate limit, and root's installations still raise alerts", async () => {
+    // The user nobody must be able to execute the programs.
     chmodSync(scratch, 0o755);
     const directory = join(scratch, 'flood');
     mkdirSync(directory);

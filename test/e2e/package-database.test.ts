@@ -1,4 +1,4 @@
-// Package databases under the real agent: real packages with scripts, tampering, and changes while no agent runs.
+// Package databases under the real agent: installations with scripts, tampering, and changes while no agent runs.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -33,9 +33,9 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     enterPrivateHost(scratch);
     mkdirSync(rpmDatabase, { recursive: true });
     await agent.start();
-    // The first look makes no events.
+    // The first listing makes no events.
     await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
-    // Of the very first installation the directory that dpkg unpacks into may be watched too late: nothing has run yet.
+    // The agent may watch dpkg's unpacking directory too late for the first installation, so this one is not tested.
     await run('dpkg', ['-i', buildDeb(scratch, 'e2e-first', { scripts: { postinst: '#!/bin/sh\nsleep 0.1\n' } })]);
     await reported();
   });
@@ -43,7 +43,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     await agent.stop();
   });
 
-  test('what is watched, and how, is in the status', async () => {
+  test('are listed in the status with their watch', async () => {
     const { packages } = await agent.status();
     expect(packages.missing).toEqual([]);
     expect(packages.directories.slice(0, 3)).toMatchObject(directories.map((path) => ({ path, by: 'fanotify' })));
@@ -51,7 +51,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     expect(stdout).toContain(`${info} by fanotify`);
   });
 
-  test('an installation: its files, their writer, its scripts, and what they leave running', async () => {
+  test('an installation is recorded with its files, their writer, its scripts and the processes that they leave', async () => {
     const payload = copyOf(scratch, '/bin/sleep', 'payload');
     const helper = copyOf(scratch, '/bin/dash', 'helper');
     const postinst = `#!/bin/sh\n( setsid ${helper} -c '${payload} 0.2; ${payload} 0.1' >/dev/null 2>&1 & )\nexit 0\n`;
@@ -84,7 +84,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
         package: { manager: 'dpkg', operation: 'install' },
       },
     });
-    // The file's own times are of no use: the archive's are kept. That of the change is not.
+    // mtime comes from the archive; ctime is the time of the change.
     expect(Date.parse(renamed?.file?.ctime ?? '')).toBeGreaterThanOrEqual(Date.parse(renamed?.file?.mtime ?? ''));
     expect(eventsOf(events, '/var/lib/dpkg/status').at(-1)?.file?.hash).toEqual({
       sha256: createHash('sha256').update(readFileSync('/var/lib/dpkg/status')).digest('hex'),
@@ -108,12 +108,12 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
       { ...child, depth: 3 },
       { ...child, depth: 3 },
     ]);
-    // dpkg's own children are none of the scripts'.
+    // dpkg's own children do not belong to a script and are not stored.
     const tools = ran(events, '/usr/bin/dpkg-deb').filter(({ process: by }) => by?.parent?.pid === dpkg.pid);
     expect(tools).toEqual([]);
   });
 
-  test('a script that is changed, by a program that ends at once', async () => {
+  test('a changed script is recorded with its writer, which ends at once', async () => {
     const tamper = makeParent(scratch, 'tamper');
     const script = `${info}/e2e-files.postinst`;
     const before = eventsOf(await agent.events(), script).length;
@@ -130,7 +130,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     expect(events[0]?.stepparent.lifecycle_script).toBe(undefined);
   });
 
-  test('a file that a script writes there', async () => {
+  test('a file that a script writes is recorded with the script', async () => {
     const deb = buildDeb(scratch, 'e2e-planter', {
       scripts: { postinst: `#!/bin/sh\nsh -c 'echo x > ${info}/bash.prerm'\n` },
     });
@@ -138,41 +138,46 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     const [event] = eventsOf(await reported(), `${info}/bash.prerm`);
     expect(event).toMatchObject({
       event: { action: 'creation' },
-      // Of a shell that has ended only the name that execve was given is known.
+      // Of a shell that has ended only the path given to execve is known.
       process: { executable: expect.stringMatching(/^\/usr\/bin\/(?:da)?sh$/) },
       stepparent: { lifecycle_script: { package: 'e2e-planter', phase: 'postinst' } },
     });
   });
 
-  test.skipIf(rpmMissing)(titled('an rpm: its database, its scriptlet, and what that starts', rpmMissing), async () => {
-    const payload = copyOf(scratch, '/bin/sleep', 'rpm-payload');
-    const rpm = buildRpm(scratch, 'e2e-scriptlet', { post: `sleep 0.2\n( setsid ${payload} 0.2 & )` });
-    const { code, pid, stderr } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    const events = await reported();
-    const database = events.filter(({ file }) => file?.directory === rpmDatabase);
-    expect(database.find(({ file }) => file?.name === 'rpmdb.sqlite')).toMatchObject({
-      event: { action: 'creation' },
-      process: { pid },
-    });
-    // The file event can come before the record of the execution: the first one then names the program before it.
-    const byRpm = database.filter(({ process: by }) => by?.pid === pid && by.executable === '/usr/bin/rpm');
-    expect(byRpm.length).toBeGreaterThan(0);
-    const scriptlets = events.filter(({ file, process: by }) => file?.name?.startsWith('rpm-tmp.') && by?.pid === pid);
-    expect(scriptlets.map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
-    expect(scriptlets[0]?.file).toMatchObject({ mode: '0600', hash: { sha256: expect.any(String) } });
+  test.skipIf(rpmMissing)(
+    titled('an rpm is recorded with its database, its scriptlet and the processes of that', rpmMissing),
+    async () => {
+      const payload = copyOf(scratch, '/bin/sleep', 'rpm-payload');
+      const rpm = buildRpm(scratch, 'e2e-scriptlet', { post: `sleep 0.2\n( setsid ${payload} 0.2 & )` });
+      const { code, pid, stderr } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      const events = await reported();
+      const database = events.filter(({ file }) => file?.directory === rpmDatabase);
+      expect(database.find(({ file }) => file?.name === 'rpmdb.sqlite')).toMatchObject({
+        event: { action: 'creation' },
+        process: { pid },
+      });
+      // The first file event can come before the record of the exec; it then names the program that the process ran before.
+      const byRpm = database.filter(({ process: by }) => by?.pid === pid && by.executable === '/usr/bin/rpm');
+      expect(byRpm.length).toBeGreaterThan(0);
+      const scriptlets = events.filter(
+        ({ file, process: by }) => file?.name?.startsWith('rpm-tmp.') && by?.pid === pid,
+      );
+      expect(scriptlets.map(({ event }) => event.action)).toEqual(['creation', 'deletion']);
+      expect(scriptlets[0]?.file).toMatchObject({ mode: '0600', hash: { sha256: expect.any(String) } });
 
-    const path = scriptlets[0]?.file?.path;
-    const own = { manager: 'rpm', path, package: 'e2e-scriptlet' };
-    const scriptlet = events.find(({ event, process: by }) => event.action === 'exec' && by?.parent?.pid === pid);
-    expect(scriptlet?.stepparent).toMatchObject({
-      lifecycle_script: { ...own, depth: 0 },
-      unobserved: { 'stepparent.lifecycle_script.phase': expect.any(String) },
-    });
-    expect(ran(events, payload)[0]?.stepparent.lifecycle_script).toEqual({ ...own, depth: expect.any(Number) });
-  });
+      const path = scriptlets[0]?.file?.path;
+      const own = { manager: 'rpm', path, package: 'e2e-scriptlet' };
+      const scriptlet = events.find(({ event, process: by }) => event.action === 'exec' && by?.parent?.pid === pid);
+      expect(scriptlet?.stepparent).toMatchObject({
+        lifecycle_script: { ...own, depth: 0 },
+        unobserved: { 'stepparent.lifecycle_script.phase': expect.any(String) },
+      });
+      expect(ran(events, payload)[0]?.stepparent.lifecycle_script).toEqual({ ...own, depth: expect.any(Number) });
+    },
+  );
 
-  test('what happens while the agent is off is found when it starts, and found once', async () => {
+  test('changes while the agent is off are reported once, after its start', async () => {
     await agent.stop();
     appendFileSync(`${info}/e2e-files.prerm`, '');
     appendFileSync(`${info}/e2e-files.preinst`, '# planted\n');
@@ -195,8 +200,8 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
         unobserved: { process: expect.any(String) },
       });
     }
-    // What was reported and not saved yet is found once more after a kill.
-    await until('the listing is saved', () => {
+    // After a kill the agent reports again what was reported and not saved, so the test waits until the listing is saved.
+    await until('the saved listing', () => {
       const store = new Database(join(agent.directory, 'state/stepparent.db'), { readonly: true });
       try {
         const listed = store.prepare<[string], [string, number]>(
@@ -215,7 +220,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     expect(await found()).toHaveLength(3);
   });
 
-  test('the hunts find what was planted, by its writer', async () => {
+  test('the hunts list planted files with their writers', async () => {
     const tool = makeParent(scratch, 'planter');
     const archive = join(scratch, 'archive-of-2001');
     writeFileSync(archive, '#!/bin/sh\n');
@@ -258,7 +263,7 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     ]);
   });
 
-  test('a folder that another is mounted over', async () => {
+  test('a directory that another one is mounted over is compared, also after the unmount', async () => {
     const other = join(scratch, 'other-info');
     execFileSync('cp', ['-a', info, other]);
     writeFileSync(join(other, 'planted.postinst'), '#!/bin/sh\n');
@@ -272,11 +277,11 @@ describe.skipIf(missing)(titled('package databases', missing), () => {
     expect(events.filter(({ event }) => event.action === 'package-directory-replaced')).toMatchObject([
       { message: expect.stringContaining(info) },
     ]);
-    // The copies tell nothing of themselves.
+    // Unchanged copies make no events.
     expect(eventsOf(events, `${info}/e2e-files.list`).at(-1)?.event.action).toBe('rename');
 
     unmount(info);
-    await until('the old folder', async () =>
+    await until('the old directory', async () =>
       eventsOf(await agent.events(), `${info}/planted.postinst`).some(({ event }) => event.action === 'deletion'),
     );
     await reported();

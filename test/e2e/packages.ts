@@ -1,4 +1,4 @@
-// Packages for tests: tiny, real and harmless. They bring no files; what they do is in their scripts.
+// Small harmless packages for tests. They have scripts and no files.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Who installed, and how: every way that a program comes to be dpkg's parent, and every way to write the command.
+// The parent and the command of an installation: the ways in which a program becomes dpkg's parent, and the forms of the command.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -13,46 +13,49 @@ import { type AlertDocument, run, testAgent, until } from './run-agent.ts';
 const missing = endToEndMissing ?? unmet(missingTools('gcc', 'perl', 'python3', 'rpm', 'rpmbuild'));
 const programs = join(import.meta.dirname, 'programs');
 const systemPython = '/usr/bin/python3';
-/** On x86-64 /lib64/ld-linux-x86-64.so.2, on arm64 /lib/ld-linux-aarch64.so.1. */
+/** /lib64/ld-linux-x86-64.so.2 on x86-64, /lib/ld-linux-aarch64.so.1 on arm64. */
 const [dynamicLinker = ''] = globSync('/lib{64,}/ld-linux-*.so.*');
 
-/** One row's own place: every program that it starts is a copy in there, so that its terms are nobody else's. */
+/** The directory of one row. Every program that the row starts is a copy in it, so that its values in the baseline are its own. */
 interface Setup {
   directory: string;
-  /** A copy of a system program, under its own name or another. */
+  /** Copies a system program, under its own name or another; returns the path. */
   copy(program: string, name?: string): string;
-  /** A file to be run. */
+  /** Writes an executable file; returns its path. */
   script(name: string, text: string): string;
-  /** The launcher that waits for its child, where the program under test takes another's place. */
+  /** A shell that waits for its child; the parent where the program under test execs the tool. */
   outer: string;
   deb: string;
   rpm: string;
 }
 
 interface Row {
-  /** The command to start, and what is then expected. */
+  /** The command to start, and the event that is expected of it. */
   build(setup: Setup): {
     command: string[];
     cwd?: string;
     env?: Record<string, string>;
-    /** The command that dpkg or rpm must be seen with. */
+    /** The arguments of dpkg or rpm in the event. */
     args: string[];
-    /** The parent's executable; pid `launcher` is the process of `command`, `told` the one that launch.py names. */
-    parent: { executable: string; pid?: 'launcher' | 'told' };
-    /** Processes between the test and the tool, parent included. */
+    /** The parent. pid `reported`: the pid that launch.py writes (default: the process of `command`, if the depth is 1). */
+    parent: { executable: string; pid?: 'reported' };
+    /** The number of processes between the test and the tool, including the parent (default: 1). */
     depth?: number;
-    /** The program, when it is not the system's. */
+    /** The executable of the tool, if it is not the system's. */
     executable?: string;
   };
   alert: boolean;
-  /** Whether the tool is expected to do it. */
+  /** The exit code of the command, where it is checked. */
   code?: number;
 }
+
+/** The file that launch.py writes the pid of the tool's parent to. */
+const pidFile = 'parent-pid';
 
 const byOuter = (setup: Setup, command: string[]) => [setup.outer, '-c', '"$@"; exit $?', 'outer', ...command];
 const install = (setup: Setup) => ['dpkg', '-i', setup.deb];
 
-/** A way of the program in C. */
+/** A row that starts dpkg with launch.c. */
 const inC = (way: string, depth = 1): Row => ({
   build(setup) {
     const launch = setup.copy(join(programs, 'launch'), `x${basename(setup.directory)}`);
@@ -62,6 +65,7 @@ const inC = (way: string, depth = 1): Row => ({
   alert: true,
 });
 
+/** A row that starts dpkg with launch.py. */
 const inPython = (
   way: string,
   build: (setup: Setup, python: string) => { before?: string[]; executable?: string; depth?: number } = () => ({}),
@@ -70,13 +74,13 @@ const inPython = (
     const python = setup.copy(systemPython, 'python3');
     const { before = [], executable = python, depth = 1 } = build(setup, python);
     const args = install(setup);
-    const command = [python, join(programs, 'launch.py'), way, join(setup.directory, 'told'), ...before, ...args];
-    return { command, args, parent: { executable, pid: 'told' }, depth };
+    const command = [python, join(programs, 'launch.py'), way, join(setup.directory, pidFile), ...before, ...args];
+    return { command, args, parent: { executable, pid: 'reported' }, depth };
   },
   alert: true,
 });
 
-/** A program that takes the place of its caller's child: the caller is the parent. */
+/** A program that execs the tool in its own process: its caller is the parent. */
 const inPlace = (...before: string[]): Row => ({
   build(setup) {
     const args = install(setup);
@@ -85,7 +89,7 @@ const inPlace = (...before: string[]): Row => ({
   alert: true,
 });
 
-/** A program that waits for its child. */
+/** A program that runs the tool as its child: the program is the parent. */
 const waiting = (program: string, command: (args: string[], setup: Setup) => string[]): Row => ({
   build(setup) {
     const copy = setup.copy(program);
@@ -96,8 +100,8 @@ const waiting = (program: string, command: (args: string[], setup: Setup) => str
 });
 
 const parents: Record<string, Row> = {
-  'sh -c that gives way to the tool': inPlace('/bin/sh', '-c', 'exec "$@"', 'sh'),
-  'bash -c with one command, which takes its place': inPlace('/bin/bash', '-c', '"$0" "$@"'),
+  'sh -c with exec': inPlace('/bin/sh', '-c', 'exec "$@"', 'sh'),
+  'bash -c with one command, which bash execs': inPlace('/bin/bash', '-c', '"$0" "$@"'),
   'sh -c with a second command': waiting('/bin/sh', (args) => ['-c', `${args.join(' ')}; :`]),
   'bash -c with a redirection': waiting('/bin/bash', (args) => ['-c', `${args.join(' ')} >/dev/null; :`]),
   'a script with a shebang': {
@@ -107,7 +111,7 @@ const parents: Record<string, Row> = {
     },
     alert: true,
   },
-  'a script of env': {
+  'a script with a shebang of env': {
     build(setup) {
       const bash = setup.copy('/bin/bash', 'bash');
       const script = setup.script('setup', '#!/usr/bin/env bash\n"$@"\n:\n');
@@ -126,7 +130,7 @@ const parents: Record<string, Row> = {
     alert: true,
   },
   'python3: subprocess': inPython('subprocess'),
-  'python3: os.system, whose shell gives way to the tool': inPython('system'),
+  'python3: os.system, whose shell execs the tool': inPython('system'),
   'python3: posix_spawn': inPython('posix_spawn'),
   'python3: a thread that forks': inPython('thread forks'),
   'python3: a thread that calls exec': {
@@ -136,24 +140,28 @@ const parents: Record<string, Row> = {
         setup.copy(systemPython),
         join(programs, 'launch.py'),
         'thread execs',
-        join(setup.directory, 'told'),
+        join(setup.directory, pidFile),
       ];
-      return { command: byOuter(setup, [...launch, ...args]), args, parent: { executable: setup.outer, pid: 'told' } };
+      return {
+        command: byOuter(setup, [...launch, ...args]),
+        args,
+        parent: { executable: setup.outer, pid: 'reported' },
+      };
     },
     alert: true,
   },
   'python3: an orphan whose parent has ended': inPython('double fork', () => ({ depth: 2 })),
   'python3: a parent that ends at once': inPython('abandon'),
-  'python3: a parent that runs another program before the child acts': inPython('another face', (setup) => {
-    const face = setup.copy(systemPython, 'face');
-    return { before: [face], executable: face };
+  'python3: a parent that runs another program before the child acts': inPython('become', (setup) => {
+    const successor = setup.copy(systemPython, 'successor');
+    return { before: [successor], executable: successor };
   }),
   'a program in memory': inPython('memfd', () => ({ before: ['/bin/dash'], executable: '/memfd:stepparent-e2e' })),
   'perl: system': waiting('/usr/bin/perl', (args) => ['-e', 'system(@ARGV); exit($? >> 8)', ...args]),
   'a compiled program: fork': inC('fork'),
   'a compiled program: vfork': inC('vfork'),
   'a compiled program: posix_spawn': inC('spawn'),
-  "a compiled program: a child that is its parent's": {
+  'a compiled program: clone with CLONE_PARENT': {
     build(setup) {
       const args = install(setup);
       const launch = setup.copy(join(programs, 'launch'), 'launch');
@@ -161,11 +169,11 @@ const parents: Record<string, Row> = {
     },
     alert: true,
   },
-  'a compiled program: a parent that runs another program as soon as the child has begun': {
+  'a compiled program: a parent that runs another program after the child has begun': {
     build(setup) {
       const args = install(setup);
       const launch = setup.copy(join(programs, 'launch'), 'launch');
-      const command = [launch, 'become', setup.copy(systemPython, 'face'), ...args];
+      const command = [launch, 'become', setup.copy(systemPython, 'successor'), ...args];
       return { command, args, parent: { executable: launch } };
     },
     alert: true,
@@ -204,7 +212,7 @@ const parents: Record<string, Row> = {
     },
     alert: true,
   },
-  'twenty shells one below the other': {
+  'a chain of twenty shells': {
     build(setup) {
       const sh = setup.copy('/bin/dash', 'sh');
       const args = install(setup);
@@ -218,7 +226,7 @@ const parents: Record<string, Row> = {
   },
 };
 
-/** A command line, run by the row's own launcher. */
+/** A row with a command line that the row's own shell runs. */
 const line = (
   alert: boolean,
   write: (setup: Setup) => string[],
@@ -242,7 +250,7 @@ const line = (
 };
 const ok = { code: 0 };
 
-/** A program by whatever name or path: what is seen is dpkg with its arguments. */
+/** A row that runs dpkg by another name or path. */
 const named = (program: (setup: Setup) => string, own?: (setup: Setup) => string): Row => ({
   build(setup) {
     const command = [program(setup), '-i', setup.deb];
@@ -278,11 +286,11 @@ const commands: Record<string, Row> = {
     ok,
   ),
   'dpkg -i with a relative path': line(true, ({ deb }) => ['dpkg', '-i', `./${basename(deb)}`], ok),
-  'dpkg -i of a package that is not there': line(true, ({ directory }) => ['dpkg', '-i', `${directory}/none.deb`], {
+  'dpkg -i of a missing file': line(true, ({ directory }) => ['dpkg', '-i', `${directory}/none.deb`], {
     code: 2,
   }),
   'dpkg as /bin/dpkg': named(() => '/bin/dpkg'),
-  'dpkg by a link of another name': named(({ directory }) => {
+  'dpkg by a link with another name': named(({ directory }) => {
     symlinkSync('/usr/bin/dpkg', join(directory, 'tool'));
     return join(directory, 'tool');
   }),
@@ -341,7 +349,7 @@ const commands: Record<string, Row> = {
   'rpm -K': line(false, ({ rpm }) => ['rpm', '-K', rpm], ok),
 };
 
-/** The pids above this process, nearest first, itself included. */
+/** The pids of this process and its ancestors, nearest first. */
 function ownChain(): number[] {
   const chain: number[] = [];
   for (let pid = process.pid; pid > 0; ) {
@@ -352,13 +360,13 @@ function ownChain(): number[] {
   return chain;
 }
 
-describe.skipIf(missing)(titled('who installed, and how', missing), () => {
+describe.skipIf(missing)(titled('an installation', missing), () => {
   const scratch = scratchDirectory();
-  // Queries too are stored, so that a row which raises no alert is known to have been seen.
+  // Queries are stored too: a row without an alert must have been seen.
   const agent = testAgent(scratch, "[events]\nstore = 'process.name:(dpkg or rpm)'\n");
   const rows = new Map<
     Row,
-    { expected: ReturnType<Row['build']>; launcher: number; code: number | null; directory: string; said: string }
+    { expected: ReturnType<Row['build']>; launcher: number; code: number | null; directory: string; output: string }
   >();
   let events: StepparentEvent[] = [];
   let alerts: AlertDocument[] = [];
@@ -404,7 +412,7 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
         cwd: expected.cwd ?? scratch,
         env: { PATH: process.env.PATH, HOME: setup.directory, LC_ALL: 'C', ...expected.env },
       });
-      rows.set(row, { expected, launcher: pid, code, directory: setup.directory, said: stdout + stderr });
+      rows.set(row, { expected, launcher: pid, code, directory: setup.directory, output: stdout + stderr });
     }
     const last = makeSetup('last');
     await run(last.outer, byOuter(last, install(last)).slice(1));
@@ -417,18 +425,16 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
   afterAll(() => agent.stop());
 
   function check(row: Row): void {
-    const { expected, launcher, code, directory, said } = rows.get(row) ?? expect.fail('the row was not run');
-    if (row.code !== undefined) expect({ code, said }).toEqual({ code: row.code, said });
-    // On a busy host an exec may be told before its arguments are known, and again with them.
-    // A copy of dpkg runs its scripts under no dpkg, which another rule tells.
+    const { expected, launcher, code, directory, output } = rows.get(row) ?? expect.fail('the row was not run');
+    if (row.code !== undefined) expect({ code, output }).toEqual({ code: row.code, output });
     const seen = events.filter((event) => event.stepparent.package && JSON.stringify(event).includes(`${directory}/`));
     expect(seen.map(({ process }) => process?.args)).toEqual([expected.args]);
     const [event] = seen;
 
     const { depth = 1 } = expected;
     const parentPid =
-      expected.parent.pid === 'told'
-        ? Number(readFileSync(join(directory, 'told'), 'utf8'))
+      expected.parent.pid === 'reported'
+        ? Number(readFileSync(join(directory, pidFile), 'utf8'))
         : depth > 1
           ? undefined
           : launcher;
@@ -443,6 +449,7 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
     expect(lineage).toHaveLength(Math.min(16, whole));
     expect(event?.stepparent.truncated?.['stepparent.lineage']).toBe(whole > 16 ? 16 : undefined);
 
+    // The scripts that a copy of dpkg runs raise alerts of another rule.
     const raised = alerts.filter(
       (alert) => String(alert.rule?.id).endsWith('-unusual-parent') && JSON.stringify(alert).includes(`${directory}/`),
     );
@@ -451,6 +458,6 @@ describe.skipIf(missing)(titled('who installed, and how', missing), () => {
     );
   }
 
-  test.each(Object.entries(parents))('parent: %s', (_, row) => check(row));
-  test.each(Object.entries(commands))('command: %s', (_, row) => check(row));
+  test.each(Object.entries(parents))('is recorded with its parent: %s', (_, row) => check(row));
+  test.each(Object.entries(commands))('is distinguished from a query by its command: %s', (_, row) => check(row));
 });

@@ -1,5 +1,5 @@
-// The host as the tests of this directory change it: package databases, logs and the journal's place are scratch ones in a
-// mount namespace of the test's own, so that real package tools run at their real paths and the machine stays as it is.
+// A private host for the tests of this directory. Package databases, logs and the journal's socket are scratch copies in the test's own
+// mount namespace: real package tools run at their real paths and do not change the machine.
 
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,17 +18,17 @@ export const endToEndMissing: string | undefined = unmet(
   missingTools('dpkg', 'dpkg-deb', 'unshare', 'setpriv'),
 );
 
-/** A directory that is gone when the file's tests have ended. */
+/** Makes a directory that is removed after the file's tests. */
 export function scratchDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'stepparent-e2e-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** Lists and marks that programs look for: who owns apt-get is read there by the agent. No scripts: they would be of no package. */
+/** Files that programs read; the agent finds apt-get's owner in the lists. Scripts are left out, since no package would own them. */
 const keptInfo = /^(?:format|(?:apt|dpkg|debconf|rpm)\.(?:list|md5sums|conffiles))$/;
 
-/** An empty package database, but for the lists of the front ends' packages. */
+/** Makes a package database that is empty except for the lists of the front ends' packages. */
 export function makeDatabase(directory: string): void {
   for (const part of ['info', 'updates', 'triggers', 'parts', 'alternatives']) {
     mkdirSync(join(directory, part), { recursive: true });
@@ -42,8 +42,8 @@ export function makeDatabase(directory: string): void {
 const madeByTools = ['/var/lib/apt', '/var/cache/apt', '/var/cache/debconf', '/var/log'];
 
 /**
- * From now on package tools that this file starts change scratch databases, in directories below `scratch`, and write their
- * logs there; no journald is to be seen.
+ * From this call on, package tools that this file starts use scratch databases and logs in directories below `scratch`, and no
+ * journald is reachable.
  */
 export function enterPrivateHost(scratch: string): void {
   enterPrivateRun();

@@ -1,4 +1,4 @@
-// The polling sensor: processes that last are seen, and the gap in coverage is reported.
+// The agent without kernel tracing polls /proc: it sees processes that last, and reports the gap in coverage.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('an installation that takes a moment', async () => {
+  test('sees an installation that lasts, and reports that it misses short processes', async () => {
     const lasting = buildDeb(scratch, 'e2e-lasting', { scripts: { postinst: '#!/bin/sh\nsleep 4\n' } });
     const agent = testAgent(scratch, '[sensor]\nmode = "procfs"\n');
     await agent.start();
@@ -40,8 +40,8 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     await agent.stop();
   });
 
-  test('what the kernel does not let us trace falls back, and says so', async () => {
-    // A pid namespace of its own: the kernel's records name other pids there.
+  test('is the fallback where the kernel cannot be traced, and the agent reports why', async () => {
+    // In a pid namespace of its own the agent cannot use the pids in the kernel's records.
     const agent = testAgent(scratch);
     const inside = [
       '--pid',
@@ -57,14 +57,14 @@ describe.skipIf(endToEndMissing)(titled('polling /proc', endToEndMissing), () =>
     expect(status).toMatchObject({ state: 'degraded', sensor: { name: 'procfs' } });
     const [reason] = status.sensor.reasons;
     expect(reason).toMatch(/pid namespace/i);
-    const degraded = await until('the event that says so', async () =>
+    const degraded = await until('the event sensor-degraded', async () =>
       (await agent.events()).find(({ event }) => event.action === 'sensor-degraded'),
     );
     expect(degraded.stepparent.sensor?.reason).toBe(reason);
     await agent.kill();
   });
 
-  test('tracing that can neither be begun nor taken away again falls back too', async () => {
+  test('is the fallback where tracing can be neither started nor removed', async () => {
     const tracing = '/sys/kernel/tracing';
     mountEmpty(tracing);
     mkdirSync(`${tracing}/instances`);

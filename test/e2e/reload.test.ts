@@ -1,4 +1,4 @@
-// SIGHUP: rules, exceptions and settings change between two events; what is wrong changes nothing.
+// A reload (SIGHUP) changes rules, exceptions and settings between two events; an invalid configuration changes nothing.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
 import { degradedWithoutPauses, run, type TestAgent, testAgent, until } from './run-agent.ts';
 
-/** Asks for a reload, and waits until the agent says how it went. */
+/** Sends SIGHUP and waits until the agent has reloaded; returns the reason if the configuration was rejected. */
 async function reload(agent: TestAgent): Promise<string | undefined> {
   const before = (await agent.status()).reloaded?.last;
   process.kill(agent.pid, 'SIGHUP');
@@ -20,7 +20,7 @@ async function reload(agent: TestAgent): Promise<string | undefined> {
 }
 
 const ruleFile = join(import.meta.dirname, '../../detectors/rules/dpkg-package-installed-by-unusual-parent.toml');
-/** The shipped rule under another name. */
+/** The text of the shipped rule under another id. */
 const renamed = (id: string): string =>
   readFileSync(ruleFile, 'utf8').replace('dpkg-package-installed-by-unusual-parent', id);
 
@@ -42,7 +42,7 @@ describe.skipIf(endToEndMissing)(titled('a reload', endToEndMissing), () => {
   };
   const shipped = 'dpkg-package-installed-by-unusual-parent';
 
-  test('brings rules, exceptions and settings, and takes them away', async () => {
+  test('adds and removes rules, exceptions and settings', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     expect(await installBy(agent, 'before')).toEqual([shipped]);
@@ -76,7 +76,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
     expect(await installBy(agent, 'suppressed')).toEqual([]);
     expect(await installBy(agent, 'unsuppressed')).toEqual([shipped]);
 
-    // The record of what was in force is among the events.
+    // Each reload is an event that names the rules in force.
     const reported = (await agent.events()).filter(({ event }) => event.action === 'configuration-reloaded');
     expect(reported.map(({ message }) => message?.includes('local-copy'))).toEqual([true, false]);
     await agent.stop();
@@ -84,14 +84,14 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
 
   test.each([
     [
-      'a configuration that is wrong',
+      'an invalid configuration',
       'conf.d/test.toml',
       'container_alerts = 7\n',
       /conf\.d\/test\.toml.*container_alerts/s,
     ],
-    ['a rule that is wrong', 'rules/broken.toml', '[rule]\nrule_id = "broken"\n', /broken\.toml:/],
-    ['a rule in force that became wrong', `rules/${shipped}.toml`, 'nothing', /unusual-parent\.toml:1/],
-  ])('refuses %s whole', async (_, file, text, reason) => {
+    ['an invalid rule', 'rules/broken.toml', '[rule]\nrule_id = "broken"\n', /broken\.toml:/],
+    ['a rule in force that became invalid', `rules/${shipped}.toml`, 'nothing', /unusual-parent\.toml:1/],
+  ])('rejects %s and keeps everything in force', async (_, file, text, reason) => {
     const agent = testAgent(scratch);
     await agent.start();
     const target = join(agent.directory, file);
@@ -115,7 +115,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
     await agent.stop(1);
   });
 
-  test('is answered with what the agent did', async () => {
+  test('by command reports what the agent did', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const asked = () => agent.cli('reload');
@@ -143,7 +143,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
     agent.configure('');
     await agent.stop(2);
 
-    // What was rejected at the start is rejected still, and all else is in force.
+    // A rule that was rejected at the start is still rejected, and everything else comes into force.
     await agent.start();
     writeFileSync(join(agent.directory, 'rules/second-copy.toml'), renamed('second-copy'));
     expect(await asked()).toMatchObject({
@@ -157,7 +157,7 @@ when = [{ field = "process.parent.name", operator = "is", values = ["suppressed"
     await agent.stop(2);
   });
 
-  test('again and again while packages are installed loses none of the runs', async () => {
+  test('loses no run when it is repeated while packages are installed', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const parent = makeParent(scratch, 'burst');

@@ -1,4 +1,4 @@
-// What the packages run at a removal: nothing of a killed agent stays in the kernel, and a running one keeps its own.
+// The program that the packages run at a removal clears what a killed agent left in the kernel, and nothing of a running one.
 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ describe.skipIf(endToEndMissing)(titled('remove-tracing', endToEndMissing), () =
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
-  test('removes instance and probes of a killed agent alone', async () => {
+  test('removes instance and probes of a killed agent, not of a running one', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const killed = agent.pid;

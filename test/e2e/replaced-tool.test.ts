@@ -1,4 +1,4 @@
-// dpkg upgraded while the agent runs: the probe is on the old file, and is set again on the new one.
+// dpkg is upgraded while the agent runs. The probe is on the old file, and the agent sets one on the new file.
 
 import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -13,12 +13,12 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
 
   beforeAll(() => {
     enterPrivateHost(scratch);
-    // What is written to /usr/bin from here on stays in memory.
+    // From here on, writes to /usr/bin stay in memory.
     for (const directory of ['upper', 'work']) mkdirSync(`/run/systemd/${directory}`);
     mountOverlay('/usr/bin', '/run/systemd/upper', '/run/systemd/work');
   });
 
-  test('the arguments of runs that end at once are seen before and after', async () => {
+  test('keeps the arguments of short runs, and a dpkg that cannot be probed is reported', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const probes = () =>
@@ -45,14 +45,14 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
       await seen(round);
     }
     expect(before).toBeDefined();
-    const well = await agent.status();
-    expect(degradedWithoutPauses(well)).toEqual([]);
-    expect(well.sensor.args).toContainEqual(expect.stringContaining('/usr/bin/dpkg'));
+    const status = await agent.status();
+    expect(degradedWithoutPauses(status)).toEqual([]);
+    expect(status.sensor.args).toContainEqual(expect.stringContaining('/usr/bin/dpkg'));
 
-    // A wrapper in its place cannot be probed: that is said, and no health.
+    // A script in the place of dpkg cannot be probed: the agent reports `degraded`.
     renameSync('/usr/bin/dpkg', '/usr/bin/dpkg.distrib');
     writeFileSync('/usr/bin/dpkg', '#!/bin/sh\nexec dpkg.distrib "$@"\n', { mode: 0o755 });
-    const degraded = await until('the word', async () => {
+    const degraded = await until('the reason in degraded', async () => {
       const status = await agent.status();
       const degraded = degradedWithoutPauses(status);
       return degraded.length > 0 && degraded;

@@ -1,4 +1,4 @@
-// The real agent as a child process with directories of its own, asked through the real command line.
+// The real agent as a child process with scratch directories. Tests read it through the real command line.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
@@ -22,7 +22,10 @@ import { judgedIncomplete } from '../../collectors/event/hold.ts';
 
 const main = join(import.meta.dirname, '../../agent/main.ts');
 
-/** A way to wait until the agent has told of all that was done before; gives its events. It puts a file into a watched directory. */
+/**
+ * Returns a function that waits until the agent has reported everything that was done before its call, and returns all events. It
+ * creates a file in `directory`, which the agent has to watch, and waits for the event of that file.
+ */
 export function collectEvents(agent: TestAgent, directory: string): () => Promise<StepparentEvent[]> {
   let marker = 0;
   return async () => {
@@ -35,10 +38,10 @@ export function collectEvents(agent: TestAgent, directory: string): () => Promis
   };
 }
 
-/** For the configuration of an agent that has every rule. */
+/** The configuration of an agent with every shipped rule. */
 export const withAllRules = `directories.rules = [${JSON.stringify(join(import.meta.dirname, '../../detectors/rules'))}]\n`;
 
-/** The rules whose alerts and terms most tests count; a test of another one starts its agent `withAllRules`. */
+/** The rules of an agent by default, whose alerts and terms tests count; a test of another rule starts its agent `withAllRules`. */
 const rulesCounted = [
   'dpkg-package-installed-by-unusual-parent',
   'rpm-package-installed-by-unusual-parent',
@@ -67,30 +70,30 @@ export interface Ended {
 }
 
 export interface TestAgent {
-  /** Where state, logs, socket and configuration are. */
+  /** The directory with state, logs, socket and configuration. */
   directory: string;
   config: string;
   ndjson: string;
-  /** Lays another configuration over the first, from the next start on. */
+  /** Replaces the configuration in conf.d/test.toml; it applies from the next start or reload. */
   configure(toml: string): void;
-  /** Starts it and waits until it is ready; may be called again once it has ended. `program` runs agent/main.ts. */
+  /** Starts the agent and waits until it is ready; may be called again after its end. `program` runs agent/main.ts. */
   start(program?: readonly string[]): Promise<void>;
-  /** Ends it as systemd does; fails unless it exits with 0, leaves nothing in the kernel and has logged so many errors. */
+  /** Ends the agent with SIGTERM; fails unless it exits with 0, leaves nothing in the kernel and has logged at most `errors` errors. */
   stop(errors?: number): Promise<void>;
-  /** SIGKILL. */
+  /** Ends the agent with SIGKILL. */
   kill(): Promise<void>;
-  /** Resolves when it has ended, with the exit code; null: a signal ended it. */
+  /** Resolves with the exit code when the agent has ended; null: a signal ended it. */
   ended(): Promise<number | null>;
-  /** Of the last start. */
+  /** The pid of the last start. */
   readonly pid: number;
-  /** What was written since the last start. */
+  /** The output since the last start. */
   readonly stdout: string;
   readonly stderr: string;
-  /** Runs a command of the command line on this agent's configuration. */
+  /** Runs a stepparent command with this agent's configuration. */
   cli(...args: string[]): Promise<Ended>;
   alerts(): Promise<AlertDocument[]>;
   events(): Promise<StepparentEvent[]>;
-  /** The events that are about a program's start. */
+  /** The exec events. */
   execs(): Promise<StepparentEvent[]>;
   baseline(): Promise<TermDocument[]>;
   status(): Promise<AgentStatus>;
@@ -99,16 +102,16 @@ export interface TestAgent {
   delivered(): AlertDocument[];
 }
 
-/** A pause, or an rpm that took too long: a busy machine brings them about. */
+/** Reasons that a busy machine causes: a pause of the agent, incomplete facts, or an rpm that took too long. */
 const ofBusyMachine = new RegExp(`^${recently}(?:${standstill}|${judgedIncomplete.program}|.*\\brpm: .*\\b\\d+ ms)`);
 
-/** What keeps the agent from seeing all, but for what a busy machine has brought about. */
+/** The reasons in `degraded` without those that a busy machine causes. */
 export const degradedWithoutPauses = ({ degraded }: Pick<AgentStatus, 'degraded'>): string[] =>
   degraded.filter((clause) => !ofBusyMachine.test(clause));
 
 const deadlineMs = 90_000;
 
-/** Asks until the answer is something; fails, with what was awaited, after a generous while, or after `withinMs`. */
+/** Repeats `ask` until its answer is neither undefined nor false, and returns it; throws with `what` after `withinMs`. */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
@@ -118,12 +121,12 @@ export async function until<T>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > endMs) throw new Error(`waited in vain: ${what}`);
+    if (Date.now() > endMs) throw new Error(`timed out waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** Runs a program to its end, and until nobody holds its output any more: orphans have ended then as well. */
+/** Runs a program; resolves when no process holds its output any more, so that orphans have ended too. */
 export function run(
   program: string,
   args: readonly string[],
@@ -147,6 +150,7 @@ export function run(
   });
 }
 
+/** Runs `stepparent ARGS...`; resolves with its output, whatever its exit code is. */
 export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(process.execPath, [main, ...args], { env, maxBuffer: 1 << 30 }, (error, stdout, stderr) =>
@@ -155,6 +159,7 @@ export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = process
   });
 }
 
+/** Parses NDJSON: one document for each line. */
 export const documents = <T>(lines: string): T[] =>
   lines
     .split('\n')
@@ -163,7 +168,7 @@ export const documents = <T>(lines: string): T[] =>
 
 const tracing = '/sys/kernel/tracing';
 
-/** What an agent of that pid has in the kernel. */
+/** The tracing instances and probes of the agent with that pid. */
 export function tracesOf(pid: number): string[] {
   if (!existsSync(join(tracing, 'instances'))) return [];
   const instances = readdirSync(join(tracing, 'instances')).filter((name) => name.startsWith(`stepparent_${pid}_`));
@@ -188,13 +193,13 @@ function removeTraces(pid: number): void {
   }
 }
 
-/** A test run that is broken off leaves no agent behind. */
+/** The agents that run; an interrupted test run kills them at its exit. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Each ends an agent that still runs, and gives what it would have left in the kernel. */
+/** Each ends an agent that still runs, clears the kernel, and returns what the agent had left there. */
 const cleanups: (() => Promise<string[]>)[] = [];
 afterAll(async () => {
   const left = await Promise.all(cleanups.map((cleanUp) => cleanUp()));
@@ -202,8 +207,8 @@ afterAll(async () => {
 });
 
 /**
- * An agent, not started yet, with directories below `scratch`. `toml` is laid over a configuration that keeps alerts out of
- * the journal. Ended and cleaned up after the file's tests, which fail when it has left something in the kernel.
+ * An agent, not started yet, with directories below `scratch`. `toml` is added to a configuration that keeps alerts out of the journal.
+ * The agent is ended and cleaned up after the file's tests, which fail when it has left something in the kernel.
  */
 export function testAgent(scratch: string, toml = ''): TestAgent {
   const directory = mkdtempSync(join(scratch, 'agent-'));
@@ -274,7 +279,7 @@ export function testAgent(scratch: string, toml = ''): TestAgent {
           resolve(code);
         }),
       );
-      await until('the agent is ready', () => over || /^ready /m.test(output.stdout));
+      await until('a ready agent', () => over || /^ready /m.test(output.stdout));
       if (over) throw new Error(`the agent ended: ${output.stdout}${output.stderr}`);
     },
     async stop(errors = 0) {

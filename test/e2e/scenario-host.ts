@@ -1,4 +1,4 @@
-// A host on which scenarios are enacted under the real agent, one after the other, and what the agent reported of each.
+// A private host on which scenarios are enacted under the real agent, one after the other.
 
 import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,12 +20,16 @@ export const scenariosMissing: string | undefined =
   endToEndMissing ?? unmet(missingTools('apt-get', 'rpm', 'rpmbuild', 'deb-systemd-helper', 'start-stop-daemon'));
 
 const info = '/var/lib/dpkg/info';
-/** Where distributions put daemons: here an empty directory of the test's own. */
+/** The directory that distributions put daemons in; the test mounts an empty one there. */
 const bin = '/usr/libexec';
 
+/** Whether a file that the act needs is missing on this machine. */
 export const lacks = ({ needs = [] }: Act): boolean => !needs.every((file) => existsSync(file));
 
-/** Other programs on the machine are traced too. An event belongs to the test if this process is an ancestor, or if it is about a file of a private database. */
+/**
+ * Whether an event belongs to the test and not to another program on the machine: this process is an ancestor, or the event is about a
+ * file of a private database.
+ */
 export const isOurs = ({ event, stepparent: { lineage = [] } }: StepparentEvent): boolean =>
   event.category?.includes('file') || lineage.some(({ pid }) => pid === process.pid);
 
@@ -37,24 +41,24 @@ export interface Run {
 }
 
 export interface ScenarioHost {
-  /** The one that runs. */
+  /** The agent that runs. */
   readonly agent: TestAgent;
   readonly scratch: string;
   /** The environment of the scenarios' scripts. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Enters private mounts, builds the packages, starts the agent and waits for its first listing of the databases. */
   prepare(): Promise<void>;
-  /** Ends the agent, makes the databases as they were after `prepare`, and starts another agent that has learned nothing. */
+  /** Ends the agent, restores the databases as they were after `prepare`, and starts an agent with an empty baseline. */
   beginAgain(): Promise<void>;
-  /** Runs the script, and no more: see `settled`. */
+  /** Runs the act's script; does not wait for the agent, see `settled`. */
   play(act: Act, more?: NodeJS.ProcessEnv): Promise<Run>;
   /** Waits until the agent has stored everything that was done before. */
   settled(): Promise<void>;
-  /** What is stored, oldest first. */
+  /** The stored alerts, oldest first. */
   alerts(): AlertRecord[];
 }
 
-/** One for a test file. */
+/** A host for one test file. */
 export function scenarioHost(): ScenarioHost {
   const scratch = scratchDirectory();
   const paths = Object.fromEntries(
@@ -86,7 +90,7 @@ export function scenarioHost(): ScenarioHost {
   };
   let markers = 0;
 
-  /** A copy of the shell under the program's name: a term of its own. */
+  /** A copy of the shell in `bin` under the program's name, so that it has its own value in the baseline. */
   const programOf = (name: string): string => {
     const program = join(bin, name);
     if (!existsSync(program)) copyFileSync('/bin/dash', program);
@@ -138,7 +142,7 @@ export function scenarioHost(): ScenarioHost {
     writeFileSync(join(scratch, 'sources.list'), '');
   };
 
-  /** What scenarios change. */
+  /** The directories that scenarios change. */
   const database = join(scratch, 'dpkg');
   const changing = [database, ...['work', 'units', 'var-systemd', 'rpm-database'].map(pathOf)];
   const pristine = join(scratch, 'pristine');
@@ -147,9 +151,9 @@ export function scenarioHost(): ScenarioHost {
     await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
   };
 
-  /** Waits until each of the counts that `sql` selects from what is stored is above zero. */
+  /** Waits until each count that `sql` selects from the agent's database is above zero. */
   const stored = (sql: string): Promise<unknown> =>
-    // Not by the command line: a process for each question would be most of the time that the scenarios take.
+    // The database is read here, since a process for each query would take most of the scenarios' time.
     until(`counts above zero: ${sql}`, () => {
       const store = openQueryDatabase(storeFile(), []);
       try {
@@ -187,14 +191,14 @@ export function scenarioHost(): ScenarioHost {
       const work = join(pathOf('work'), id);
       mkdirSync(work);
       const startMs = Date.now();
-      // Each event repeats the arguments of the whole lineage: a text of this length would fill the agent's database.
+      // Each event repeats the arguments of the whole lineage: the script as an argument would fill the agent's database.
       const text = join(pathOf('scripts'), id);
-      // A session does not end with its last command: sshd, PAM and logind take longer. The agent looks at processes up to 50 ms late.
+      // A real session lasts longer than its last command, as sshd, PAM and logind still run. The agent reads processes up to 50 ms late.
       writeFileSync(text, `${prelude}${script}\nsleep 0.2\n:\n`);
       const command = [programOf(actor), '-c', '"$@"; exit $?', actor, shell, '-c', `. ${text}`];
       const ended = await run('setsid', ['--wait', ...command], { cwd: work, env: { ...env, ...more, WORK: work } });
       if (agentOff) {
-        // A difference of its own: once it is found, the first comparison goes on, and what comes live is reported after it.
+        // The marker is a difference that the first comparison reports; live changes are reported after that comparison.
         const marker = `off-${markers++}.list`;
         writeFileSync(join(info, marker), '');
         await agent.start();

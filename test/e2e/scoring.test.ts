@@ -1,4 +1,4 @@
-// The score: a week to learn, a week in which nothing is wrong, and attacks one at a time, under the real agent with the rules as they come.
+// The score: a week of learning, a week of benign use, and attacks one at a time, under the real agent with the shipped rules.
 //
 // SCORING_PAGE=1 writes the tables into docs/scoring.md. SCORING_ONLY=week-su,week-vendor enacts only these scenarios after
 // the first week; SCORING_TIMES=40 does everything 40 times, each time with a new agent on an empty host.
@@ -21,7 +21,7 @@ const only = process.env.SCORING_ONLY?.split(',');
 const times = Number(process.env.SCORING_TIMES ?? 1);
 const isWanted = ({ id }: Scenario): boolean => only === undefined || only.includes(id);
 
-/** The first week and what came after it, under one agent. */
+/** The first week and the scenarios after it, under one agent. */
 interface Round {
   runs: ReadonlyMap<Scenario, Run>;
   outcomes: ReadonlyMap<Scenario, Outcome>;
@@ -61,7 +61,7 @@ describe.skipIf(scenariosMissing)(titled('the score', scenariosMissing), () => {
     const play = async (scenario: Scenario): Promise<void> => {
       if (!lacks(scenario)) runs.set(scenario, await host.play(scenario));
     };
-    // Which of these an alert belongs to does not matter.
+    // The first week is not judged, so its alerts need not be assigned to a scenario.
     for (const scenario of firstWeek) await play(scenario);
     await host.settled();
     for (const scenario of [...benign, ...attacks].filter(isWanted)) {
@@ -92,34 +92,34 @@ describe.skipIf(scenariosMissing)(titled('the score', scenariosMissing), () => {
 
   const enacted = (scenarios: readonly Scenario[]): Scenario[] =>
     scenarios.filter((scenario) => isWanted(scenario) && !lacks(scenario));
-  /** By round: the rules that fired. */
+  /** The rules that fired in the scenario, by round. */
   const firedIn = (scenario: Scenario): (readonly string[])[] =>
     rounds.map(({ outcomes }) => outcomes.get(scenario)?.fired ?? []);
 
-  test('every rule that comes with stepparent took part', async () => {
+  test('has every shipped rule loaded', async () => {
     const ids = readRules([rules]).rules.map(({ id }) => id);
     expect((await host.agent.status()).rules.loaded.toSorted()).toEqual(ids.toSorted());
   });
 
   test.each([...firstWeek.filter((each) => !lacks(each)), ...enacted([...benign, ...attacks])])(
-    '$id happened',
+    'enacts $id without an error',
     (scenario) => {
       for (const { runs } of rounds) {
         const { code, stdout, stderr } = runs.get(scenario)?.ended ?? {};
-        expect({ code, said: code === 0 ? '' : `${stdout}${stderr}` }).toEqual({ code: 0, said: '' });
+        expect({ code, output: code === 0 ? '' : `${stdout}${stderr}` }).toEqual({ code: 0, output: '' });
       }
     },
   );
 
-  test.for(enacted(benign))('the expected alerts, or none: $id, $title', (scenario) => {
-    // A false alarm that is not known, or one that is and no longer comes: both make the documents wrong.
+  test.for(enacted(benign))('has no alert of benign use but the known ones: $id, $title', (scenario) => {
+    // A new false alarm and a known one that no longer occurs both make docs/scoring.md wrong.
     const { rules } = scenario;
     const isExpected = (fired: readonly string[]): boolean =>
       fired.length > 0 === rules.length > 0 && fired.every((rule) => rules.includes(rule));
     expect(firedIn(scenario).filter((fired) => !isExpected(fired))).toEqual([]);
   });
 
-  test.for(enacted(attacks))('detected, or known to be missed: $id, $title', (scenario) => {
+  test.for(enacted(attacks))('has an alert of each attack that is not known to be missed: $id, $title', (scenario) => {
     const { rules } = scenario;
     const isExpected = (fired: readonly string[]): boolean =>
       rules.length === 0 ? fired.length === 0 : fired.some((rule) => rules.includes(rule));

@@ -1,4 +1,5 @@
-// Maintainer scripts under the real agent: their content, even after they are gone, and whether their version had them before.
+// Maintainer scripts under the real agent: it keeps their content, also after their removal, and checks it against the content that the
+// same version had before.
 
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -23,7 +24,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     scratch,
     `${withAllRules}directories.package_databases = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
-  /** While it runs, the directory that it was unpacked into is there, and can be looked at. */
+  /** While this preinst sleeps, the agent can read the directory that dpkg unpacked it into. */
   const preinst = '#!/bin/sh\nsleep 0.3\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
   const reported = collectEvents(agent, info);
@@ -39,7 +40,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
   beforeAll(async () => {
     enterPrivateHost(scratch);
     mkdirSync(rpmDatabase, { recursive: true });
-    // Here before the agent: what the first pass is to find.
+    // Scripts that are installed before the agent starts: its first pass is to find them.
     expect(await run('dpkg', ['-i', buildDeb(scratch, 'e2e-old', { scripts: was })])).toMatchObject({ code: 0 });
     writeFileSync(join(info, 'e2e-ghost.prerm'), '#!/bin/sh\n', { mode: 0o755 });
     await agent.start();
@@ -49,7 +50,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     await agent.stop();
   });
 
-  test('what was there is kept; what no package had is told', async () => {
+  test('keeps the scripts of its first pass and raises an alert for one without a package', async () => {
     expect(await scriptsOf('e2e-old')).toMatchObject([
       { version: '1', phase: 'postinst', state: 'first', origin: 'baseline', sha256: sha256(was.postinst) },
     ]);
@@ -63,7 +64,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     });
   });
 
-  test('an installation: first, then known, with its findings; the preinst has its package', async () => {
+  test('marks scripts as first, then as known, with findings and package', async () => {
     const postinst =
       '#!/bin/sh\nsleep 0.3\necho "* * * * * root true" > /etc/cron.d/e2e-none 2>/dev/null || true\nrm -f /etc/cron.d/e2e-none\n';
     const deb = buildDeb(scratch, 'e2e-new', { scripts: { preinst, postinst } });
@@ -94,7 +95,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       ['postinst', 'first'],
       ['preinst', 'first'],
     ]);
-    // A new version, and the same once more: nothing to tell.
+    // A new version, and its reinstallation: no alert.
     const next = buildDeb(scratch, 'e2e-new', { version: '2', scripts: { preinst, postinst: `${postinst}exit 0\n` } });
     expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
     expect(await run('dpkg', ['-i', next])).toMatchObject({ code: 0 });
@@ -108,7 +109,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     expect(await alerts('maintainer-script-differs-from-version')).toEqual([]);
   });
 
-  test('another content under the same version', async () => {
+  test('raises an alert for other content under the same version', async () => {
     const postinst = was.postinst.replace('exit 0', 'true # rebuilt');
     const deb = buildDeb(scratch, 'e2e-old', { scripts: { postinst } });
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
@@ -122,7 +123,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     expect(alert?.stepparent.script?.diff).toContain('-exit 0\n+true # rebuilt\n');
   });
 
-  test('versions that follow each other at once: each script is of its own; another content of one is seen', async () => {
+  test('assigns scripts to versions that follow each other at once, and detects other content of one', async () => {
     const all = (text: string) => {
       const script = `#!/bin/sh\n: ${text}\n`;
       return { preinst: script, postinst: script, prerm: script, postrm: script };
@@ -133,7 +134,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       const [first, second] = ['1', '2'].map((version) =>
         buildDeb(scratch, name, { version, file: `${name}_${version}.deb`, scripts: all(`${name} ${version}`) }),
       );
-      // Each other pair goes back, and then away.
+      // Every second pair is downgraded, then removed and purged.
       const rest = i % 2 === 0 ? '' : '; dpkg -i "$1"; dpkg -r "$3"; dpkg -P "$3"';
       const line = `set -e; dpkg -i "$1"; dpkg -i "$2"${rest}`;
       expect(await run('sh', ['-c', line, 'sh', first ?? '', second ?? '', name])).toMatchObject({ code: 0 });
@@ -146,7 +147,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     }
     for (const name of names) {
       for (const version of ['1', '2']) {
-        // Where it could not be known nothing is said.
+        // A script whose version is uncertain has none.
         const hash = sha256(`#!/bin/sh\n: ${name} ${version}\n`);
         expect([name, version, ...(versions.get(hash) ?? [version])]).toEqual([name, version, version]);
       }
@@ -167,7 +168,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     );
   });
 
-  test('a script that is changed by hand, put back and is gone again: its content and the difference stay', async () => {
+  test('keeps content and diff of a script that was changed by hand and restored', async () => {
     const script = `${info}/e2e-new.postinst`;
     const kept = join(scratch, 'kept');
     copyFileSync(script, kept);
@@ -192,7 +193,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     expect(shown.stdout).toBe(`${readFileSync(kept, 'utf8')}${line}\n`);
   });
 
-  test('scripts of no package, one gone in a second, one at once', async () => {
+  test('raises alerts for scripts of no package that are removed within a second or at once', async () => {
     const tool = copyOf(scratch, '/bin/dash', 'dropper');
     const text = '#!/bin/sh\necho gone';
     const drop = (name: string) => `printf '#!/bin/sh\\necho gone' > ${info}/${name}.postinst`;
@@ -206,13 +207,13 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       state: 'unowned',
       sha256: sha256(text),
     });
-    // Whether it could still be read or not.
+    // The agent may have been too late to read this one.
     expect(scriptOf('e2e-at-once.postinst')).toMatchObject({ package: 'e2e-at-once', state: 'unowned' });
     const { stdout } = await agent.cli('scripts', 'show', sha256(text));
     expect(stdout).toBe(`${text}\n`);
   });
 
-  test.skipIf(rpmMissing)(titled("rpm's scriptlets are kept, though rpm removes them", rpmMissing), async () => {
+  test.skipIf(rpmMissing)(titled('keeps the scriptlets of rpm, which rpm removes', rpmMissing), async () => {
     const post = 'sleep 0.2\n: e2e-marker-of-a-scriptlet';
     const rpm = buildRpm(scratch, 'e2e-kept', { post });
     const { code, pid } = await run('rpm', ['--dbpath', rpmDatabase, '--nodeps', '-i', rpm]);
@@ -225,13 +226,13 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     expect((await agent.cli('scripts', 'show', hash)).stdout).toContain('e2e-marker-of-a-scriptlet');
   });
 
-  test('what was changed while the agent was off has its difference', async () => {
+  test('has the diff of a script that was changed while the agent was off', async () => {
     await agent.stop();
     const script = `${info}/e2e-new.postinst`;
     const before = (await alerts('maintainer-script-changed-outside-dpkg')).length;
     writeFileSync(script, readFileSync(script, 'utf8').replace('exit 0', 'echo planted'));
     unlinkSync(`${info}/e2e-ghost.prerm`);
-    // An upgrade meanwhile is none.
+    // An upgrade meanwhile is no change of a script.
     const deb = buildDeb(scratch, 'e2e-old', { version: '2', scripts: { postinst: '#!/bin/sh\n# new\n' } });
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
     await agent.start();

@@ -1,5 +1,5 @@
-// What scripts of users depend on and what later versions keep, with a running agent: how it is started, where it writes,
-// and the form of what the commands print.
+// The interface that users' scripts depend on and later versions keep, with a running agent: how it starts, where it writes, and the
+// output of its commands.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
     writeFileSync(config, '[alerts]\njournald = false\n');
   });
 
-  test('npm start -- --config FILE, with the folders that systemd gives', async () => {
+  test('npm start -- --config FILE uses the directories from systemd, and the commands print JSON', async () => {
     const agent = spawn('npm', ['start', '--', '--config', config], { cwd: top, env, detached: true });
     let out = '';
     for (const stream of [agent.stdout, agent.stderr]) {
@@ -48,7 +48,7 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
     const ended = new Promise((resolve) => agent.once('close', resolve));
     try {
       const pid = Number(
-        await until('the line that it is ready', () => {
+        await until('the line of a ready agent', () => {
           if (agent.exitCode !== null) throw new Error(out);
           return /^ready \(pid (\d+)/m.exec(out)?.[1];
         }),
@@ -80,7 +80,7 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
         const listed = await json(command);
         expect(listed.length).toBeGreaterThan(1);
         expect(times(listed)).toEqual(times(listed).toSorted());
-        // The newest ones, still oldest first; meanwhile there may be newer ones.
+        // --limit prints the newest ones, oldest first; newer ones may have been added meanwhile.
         const newest = times(await json(command, '--limit', '2'));
         expect(newest).toEqual(newest.toSorted());
         expect(newest).toHaveLength(2);
@@ -93,7 +93,7 @@ describe.skipIf(endToEndMissing)(titled('the stable interface', endToEndMissing)
       expect(await json('query', 'SELECT :since AS s', '--since', '1h')).toHaveLength(1);
       expect((await json('hunt')).length).toBeGreaterThan(0);
       expect(await json('hunt', 'package-database-files', '--since', '1h', '--limit', '1')).toBeInstanceOf(Array);
-      // The agent sees every process of the machine.
+      // The agent sees every process of the machine, so other terms may exist.
       const terms = ((await json('baseline', 'list')) as unknown as TermDocument[]).filter(
         (each) => each.rule === rule && parents.includes(String(each.terms[0])),
       );

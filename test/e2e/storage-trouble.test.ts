@@ -1,4 +1,5 @@
-// A file system that is full or read-only: the agent reports it, logs what matches, and keeps what it can hold.
+// A file system that is full or read-only, a damaged and a locked database: the agent reports the fault, logs matches and keeps what it
+// can hold.
 
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +15,7 @@ import { degradedWithoutPauses, type TestAgent, testAgent, until } from './run-a
 
 const stateBytes = 8 * 1024 * 1024;
 
-describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () => {
+describe.skipIf(endToEndMissing)(titled('faults of the storage', endToEndMissing), () => {
   const scratch = scratchDirectory();
   beforeAll(() => enterPrivateHost(scratch));
 
@@ -31,7 +32,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     try {
       for (let n = 0; ; n++) writeFileSync(join(disk, `ballast-${n}`), Buffer.alloc(4096));
     } catch {
-      // Full.
+      // The disk is full.
     }
   };
   const empty = (disk: string): void => {
@@ -40,8 +41,8 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
   const alertOf = async (agent: TestAgent, parent: string) =>
     (await agent.alerts()).filter(({ stepparent }) => stepparent.alert.terms[0] === parent);
 
-  // A file system with files open for writing cannot be made read-only from outside: that one is tried at the start.
-  test('that becomes full', async () => {
+  // A file system with files open for writing cannot be made read-only: only a start on one is tested.
+  test('a state directory that becomes full is reported, and matches are logged and stored later', async () => {
     const { agent, disk } = agentWithDisk();
     await agent.start();
     const usual = makeParent(scratch, 'usual');
@@ -64,7 +65,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
 
     empty(disk);
     await until('the alert', async () => (await alertOf(agent, parent)).length > 0);
-    // That something could not be stored meanwhile stays for an hour, as any fault.
+    // The fault itself stays in `degraded` for an hour.
     await until('health', async () => (await agent.status()).degraded.every((clause) => clause.startsWith(recently)));
     await until('delivery', () => agent.delivered().some(({ stepparent }) => stepparent.alert.terms[0] === parent));
     expect(agent.stderr).toMatch(/ info .* matches=1$/m);
@@ -74,7 +75,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     unmount(disk);
   });
 
-  test('a database that is damaged while the agent runs is set aside, and the alert is in the new one', async () => {
+  test('a database that is damaged while the agent runs is set aside, and the next alert is in a new one', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const usual = makeParent(scratch, 'before');
@@ -99,13 +100,13 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     await agent.stop(3);
   });
 
-  test('a database that another process locks: status says so, and nothing is lost', async () => {
+  test('a database that another process locks is reported, and no event is lost', async () => {
     const agent = testAgent(scratch);
     await agent.start();
     const other = new Database(join(agent.directory, 'state/stepparent.db')).exec('BEGIN EXCLUSIVE');
     const parents = Array.from({ length: 3 }, (_, i) => makeParent(scratch, `locked${i}`));
     for (const parent of parents) await runBy(parent, ['dpkg', '-i', '/none.deb']);
-    await until('the word', async () => {
+    await until('the reason in degraded', async () => {
       const { degraded } = await agent.status();
       return degraded.some((clause) => /stepparent\.db: another process holds the database/.test(clause));
     });
@@ -122,7 +123,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     await agent.stop(1 + parents.length);
   });
 
-  test('a logs folder that is full: alerts wait, and that is no health', async () => {
+  test('a full log directory is reported, and alerts wait for delivery', async () => {
     const agent = testAgent(scratch);
     const logs = dirname(agent.ndjson);
     mkdirSync(logs, { recursive: true });
@@ -131,7 +132,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     fill(logs);
     const parent = makeParent(scratch, 'unwritten');
     await runBy(parent, ['dpkg', '-i', '/none.deb']);
-    const degraded = await until('the word', async () => {
+    const degraded = await until('the reason in degraded', async () => {
       const status = await agent.status();
       const degraded = degradedWithoutPauses(status);
       return degraded.length > 0 && degraded;
@@ -144,7 +145,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
     unmount(logs);
   });
 
-  test('a logs folder that cannot be written: no health from the start on', async () => {
+  test('a read-only log directory is reported from the start on', async () => {
     const agent = testAgent(scratch);
     const logs = dirname(agent.ndjson);
     mkdirSync(logs, { recursive: true });
@@ -162,7 +163,7 @@ describe.skipIf(endToEndMissing)(titled('a state folder', endToEndMissing), () =
   test.each([
     ['full', fill, /\(.*(?:full|ENOSPC)/],
     ['read-only', makeReadOnly, /\(.*(?:read-?only)/],
-  ])('that is %s at the start: one line says so', async (_, spoil, reason) => {
+  ])('a state directory that is %s at the start ends it with one line', async (_, spoil, reason) => {
     const { agent, disk } = agentWithDisk();
     spoil(disk);
     const { code, stdout, stderr } = await agent.cli('run');

@@ -1,4 +1,4 @@
-// A real upgrade of fifty packages raises no alert; with one hostile package among them it is one complete incident.
+// A real upgrade of fifty packages raises no alert. With one hostile package among them it is one complete incident.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
   const agent = testAgent(scratch, withAllRules);
   const repository = join(scratch, 'repository');
 
-  /** A flat repository (sources.list(5)) in which each package has that version; `postinst` of some is another. */
+  /** Fills a flat repository (sources.list(5)) with that version of each package; `postinst` replaces the script of some, by name. */
   const offer = (version: string, postinst: Readonly<Record<string, string>> = {}): void => {
     const entries = names.map((name) => {
       const ordinary = `#!/bin/sh\nset -e\nmkdir -p ${scratch}/etc\necho ${version} > ${scratch}/etc/${name}\n`;
@@ -45,17 +45,17 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     const { code, stdout, stderr, pid } = await run('apt-get', [...options, ...command], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
     });
-    expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
+    expect({ code, output: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, output: '' });
     return { pid, stdout };
   };
 
-  /** Returns when the agent has told of all that was done before this call. */
+  /** Waits until the agent has reported everything that was done before the call. */
   const caughtUp = collectEvents(agent, info);
   const incidents = async (...args: string[]) => {
     const { code, stdout } = await agent.cli('incidents', '--json', ...args);
     return { code, found: documents<Incident>(stdout) };
   };
-  /** Of what this test started: other programs of the machine may be up to something as well. */
+  /** Whether an event is about what this test started, and not about another program on the machine. */
   const isOurs = ({ stepparent }: StepparentEvent) => stepparent.lineage?.some(({ pid }) => pid === process.pid);
   const alerts = async () => (await agent.alerts()).filter(isOurs);
   const idOf = ({ stepparent }: AlertDocument) => stepparent.alert.id;
@@ -67,7 +67,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     mkdirSync(repository);
     await agent.start();
     await until('the first listing', async () => ((await agent.status()).packages.directories[0]?.files ?? 0) > 0);
-    // What the agent learns from: the packages are new here.
+    // The agent learns from the first installation of the packages.
     offer('1');
     await aptGet('update');
     await aptGet('install', ...names);
@@ -78,7 +78,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     await agent.stop();
   });
 
-  test('of fifty packages by apt-get: no alert, no incident', async () => {
+  test('of fifty packages by apt-get raises no alert and makes no incident', async () => {
     const earlier = (await agent.events()).length;
     offer('2');
     await aptGet('update');
@@ -86,7 +86,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     expect(stdout).toContain('50 upgraded');
     await caughtUp();
     expect((await alerts()).filter((alert) => !before.includes(idOf(alert)))).toEqual([]);
-    // It was seen, and each of it knows where it belongs.
+    // The upgrade was recorded, and each event has its package and its transaction.
     const events = (await agent.events()).slice(earlier);
     const scripts = events.filter((event) => isOurs(event) && event.stepparent.lifecycle_script?.depth === 0);
     expect(new Set(scripts.map(({ stepparent }) => stepparent.lifecycle_script?.package))).toEqual(new Set(names));
@@ -100,12 +100,12 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
     for (const { stepparent } of lists) expect(stepparent.transaction).toEqual(scripts[0]?.stepparent.transaction);
   });
 
-  test('with a hostile package among them: one incident with all of it', async () => {
+  test('with a hostile package among them makes one complete incident', async () => {
     const payload = copyOf(scratch, '/bin/dash', 'payload');
     const sleep = copyOf(scratch, '/bin/sleep', 'waits');
     const other = buildDeb(scratch, 'e2e-other', { scripts: { postinst: '#!/bin/sh\ntrue\n' } });
     const log = join(scratch, 'payload.log');
-    // apt-get holds dpkg's lock: what is installed from within waits until it is free.
+    // apt-get holds dpkg's lock: the payload repeats its installation until the lock is free.
     const waiting = `until dpkg -i ${other}; do ${sleep} 0.1; done; ${sleep} 600; :`;
     offer('3', {
       [hostile]: `#!/bin/sh\n( setsid ${payload} -c '${waiting}' </dev/null >${log} 2>&1 & )\ndpkg -i ${other} || :\n`,
@@ -148,7 +148,7 @@ describe.skipIf(missing)(titled('an upgrade', missing), () => {
         programs: [],
       });
       expect(reported.steps.find(({ what }) => what === `${sleep} 600`)).toMatchObject({ alive: true });
-      // The payload installed it in the end, within the same story.
+      // The payload has installed the package, within the same transaction.
       expect(readFileSync('/var/lib/dpkg/status', 'utf8')).toContain(
         'Package: e2e-other\nStatus: install ok installed',
       );

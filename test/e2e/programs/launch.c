@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
   } else if (!strcmp(argv[1], "spawn")) {
     if (posix_spawnp(&pid, program[0], NULL, NULL, program, environ)) return 126;
   } else if (!strcmp(argv[1], "sibling")) {
-    // The child is our parent's, not ours: nothing to wait for.
+    // With CLONE_PARENT the new process is a child of our parent, which waits for it.
     pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0) {
       execvp(program[0], program);

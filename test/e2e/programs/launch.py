@@ -1,6 +1,6 @@
 """Runs a program in one of the ways that Python has: launch.py WAY FILE PROGRAM [ARGUMENT...]
 
-FILE receives the pid of the process that is the program's parent.
+The pid of the program's parent is written to FILE.
 """
 
 import os
@@ -9,15 +9,15 @@ import sys
 import threading
 import time
 
-way, told, *program = sys.argv[1:]
+way, pid_file, *program = sys.argv[1:]
 
 
-def tell(pid):
-    with open(told, "w") as file:
+def report(pid):
+    with open(pid_file, "w") as file:
         file.write(str(pid))
 
 
-def when_orphaned(parent):
+def exec_when_orphaned(parent):
     while os.getppid() == parent:
         time.sleep(0.001)
     os.execvp(program[0], program)
@@ -29,7 +29,7 @@ def run_in_thread(target):
     thread.join()
 
 
-tell(os.getpid())
+report(os.getpid())
 if way == "subprocess":
     subprocess.run(program)
 elif way == "system":
@@ -40,30 +40,30 @@ elif way == "double fork":
     middle = os.fork()
     if middle == 0:
         middle = os.getpid()
-        tell(middle)
+        report(middle)
         if os.fork() == 0:
-            when_orphaned(middle)
+            exec_when_orphaned(middle)
         os._exit(0)
     os.waitpid(middle, 0)
 elif way == "abandon":
     launcher = os.getpid()
     if os.fork() == 0:
-        when_orphaned(launcher)
+        exec_when_orphaned(launcher)
     os._exit(0)
 elif way == "thread forks":
     run_in_thread(lambda: subprocess.run(program, preexec_fn=lambda: None))
 elif way == "thread execs":
-    tell(os.getppid())
+    report(os.getppid())
     run_in_thread(lambda: os.execvp(program[0], program))
-elif way == "another face":
+elif way == "become":
     # The first argument is the program that the parent becomes; the child acts once that has happened.
-    face, *program = program
+    successor, *program = program
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(writing)
         os.read(reading, 1)
         os.execvp(program[0], program)
-    os.execv(face, [face, "-c", "import os; os.wait()"])
+    os.execv(successor, [successor, "-c", "import os; os.wait()"])
 elif way == "memfd":
     # The first argument is the file that is run from memory.
     image, *program = program

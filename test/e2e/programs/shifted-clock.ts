@@ -1,4 +1,5 @@
-// Preloaded into an agent: its wall clock is as many days ahead as the file $CLOCK_OFFSET says, and its timers of half a minute fire each second.
+// Preloaded into an agent. Its wall clock is ahead by the number of days in the file $CLOCK_OFFSET, and intervals of half a minute or more
+// fire each second.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 
