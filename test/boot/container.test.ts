@@ -1,4 +1,4 @@
-// The package on a system that systemd-nspawn boots: everything but the kernel's tracing.
+// The checks of the package on a system booted by systemd-nspawn, without those that need kernel tracing.
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type Booted, booted, checks, makeFiles } from '../booted/checks.ts';

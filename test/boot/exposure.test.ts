@@ -1,4 +1,4 @@
-// What systemd itself thinks of the unit's sandbox.
+// systemd-analyze rates the sandbox of the unit and accepts its directives.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { missingTools, titled, unmet } from '../needs.ts';
 
 const missing = unmet(missingTools('systemd-analyze'));
 const unit = join(import.meta.dirname, '../../systemd/stepparent.service');
-/** Units of its kind have 8.6 to 9.6. */
+/** systemd's scale is 0 to 10, lower is better; units without a sandbox have 8.6 to 9.6. */
 const mostAllowed = 2.5;
 
 describe.skipIf(missing)(titled("the unit's sandbox", missing), () => {
-  test(`exposure of at most ${mostAllowed}`, () => {
+  test(`has an exposure of at most ${mostAllowed}`, () => {
     const output = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
       encoding: 'utf8',
       env: { ...process.env, LC_ALL: 'C' },
@@ -21,8 +21,8 @@ describe.skipIf(missing)(titled("the unit's sandbox", missing), () => {
     expect(Number(/: ([\d.]+) /.exec(overall)?.[1])).toBeLessThanOrEqual(mostAllowed);
   });
 
-  test('no directive that this systemd does not know', () => {
-    // It looks for the programs and manual pages too: they are not installed here.
+  test('has only directives that this systemd knows', () => {
+    // `verify` also reports missing programs and manual pages, which are not installed here.
     const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
     expect(stderr.split('\n').filter((line) => /Unknown|Failed to parse|Invalid|ignoring/i.test(line))).toEqual([]);
   });

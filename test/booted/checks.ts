@@ -1,4 +1,5 @@
-// What must hold of the installed package on a booted system, in the order in which it happens there.
+// Checks of the installed package on a booted system, in the order in which they run. A later check builds on the state that earlier
+// ones leave.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -17,33 +18,33 @@ import type { Machine } from './machine.ts';
 
 /** What differs between the machines. */
 export interface Traits {
-  /** Whether the kernel's tracing and fanotify are to be had inside. */
+  /** Whether kernel tracing and fanotify are available inside the machine. */
   traced: boolean;
-  /** How long a condition may take to come. */
+  /** The longest wait for a condition. */
   patienceMs: number;
-  /** dpkg's name of its architecture. */
+  /** The machine's architecture, by dpkg's name. */
   deb: Architecture['deb'];
 }
 
 export interface Check {
   name: string;
-  /** Only where the kernel can be traced. */
+  /** Runs only where the kernel can be traced. */
   traced?: true;
-  /** Not on an emulated CPU, where each start takes a minute. */
+  /** Skipped on an emulated CPU, where each start of the agent takes a minute. */
   quick?: true;
   run(on: Booted): Promise<void>;
 }
 
-/** A machine, and the questions that checks ask of it. */
+/** A machine, and what checks read from it. */
 export interface Booted {
   machine: Machine;
   traits: Traits;
-  /** The output; fails unless it ends with 0. */
+  /** Runs a script and returns its output; throws unless the script exits with 0. */
   must(script: string): Promise<string>;
-  /** The output of a command once it is as wanted. */
+  /** Repeats a command until `wanted` accepts its output, and returns that output. `what` names the condition in the error. */
   once(what: string, script: string, wanted: (output: string) => boolean): Promise<string>;
   status(): Promise<AgentStatus>;
-  /** Alerts in the journal, as journalctl finds them. */
+  /** The entries of the journal that match; `matches` are options and matches of journalctl. */
   alerts(...matches: string[]): Promise<Record<string, string>[]>;
 }
 
@@ -77,7 +78,7 @@ export function booted(machine: Machine, traits: Traits): Booted {
     traits,
     must,
     once,
-    // Just after its start it may be too busy to answer within the command's own time limit, on an emulated CPU.
+    // On an emulated CPU an agent that has just started may not answer within the command's own time limit.
     status: async () =>
       JSON.parse(await once('an answer', askStatus, (output) => /^\{"pid"/.test(output))) as AgentStatus,
     alerts: async (...matches) =>
@@ -85,15 +86,15 @@ export function booted(machine: Machine, traits: Traits): Booted {
   };
 }
 
-/** Packages and programs for the checks, in a directory of this machine; returns what the booted one is to be given. */
+/** Builds the packages and programs for the checks on this machine; returns the files that the booted machine is given. */
 export function makeFiles(scratch: string, deb: string): string[] {
   const directory = join(scratch, 'given');
   mkdirSync(directory);
-  // Long enough to be seen where /proc is polled.
+  // A second, so that an agent that polls /proc observes the script.
   const scripts = { postinst: '#!/bin/sh\n# made for a test\nsleep 1\nid\n' };
   const names = ['one', 'two', 'three', 'four'];
   const debs = names.map((name) => buildDeb(directory, `booted-${name}`, { scripts }));
-  // apt-get's dpkg unpacks: that has to take its time as well.
+  // apt-get unpacks and configures with one dpkg each: a preinst that sleeps makes the unpacking last as well.
   debs.push(buildDeb(directory, 'booted-front', { scripts: { ...scripts, preinst: '#!/bin/sh\nsleep 1\n' } }));
   const asks =
     '#!/bin/sh\n# made for a test\nset -e\n. /usr/share/debconf/confmodule\ndb_input low booted-asks/q || true\ndb_go || true\nsleep 1\n';
@@ -109,13 +110,13 @@ export function makeFiles(scratch: string, deb: string): string[] {
   return [deb, asVersion(scratch, deb, newer), ...debs, rpm, ...parents, deploy('deploy-rpm', 'rpm --nodeps -i')];
 }
 
-/** Configuration of the administrator's. */
+/** The administrator's own configuration file. */
 const mine = '/etc/stepparent/conf.d/mine.toml';
 const isActive = 'systemctl is-active stepparent.service';
-/** What it says of a wrong configuration besides is for people. */
+/** On stderr are only messages about a wrong configuration. */
 const askStatus = 'stepparent status --json 2>/dev/null';
 const mainPid = 'systemctl show -P MainPID stepparent.service';
-/** A parent that is a script, by the name that the rules give it. */
+/** The path of a program that the checks put on the machine; a script as a parent has this name in rules. */
 const program = (name: string) => `/usr/local/bin/${name}`;
 const ofParent = (name: string) => `STEPPARENT_PARENT_EXECUTABLE=${program(name)}`;
 
@@ -129,7 +130,7 @@ const deployed = async ({ must, once, alerts }: Booted, parent: string, file: st
   return alerts(`STEPPARENT_RULE=${rule}`, ofParent(parent));
 };
 
-/** Lines of the service that are warnings or worse, and not alerts. */
+/** The messages among `output`, journal entries of the service, that belong to no alert. */
 const complaints = (output: string): string[] =>
   documents<Record<string, string>>(output)
     .filter((entry) => entry.STEPPARENT_RULE === undefined)
@@ -137,14 +138,14 @@ const complaints = (output: string): string[] =>
 
 export const checks: readonly Check[] = [
   {
-    name: 'systemd is PID 1, and nothing failed',
+    name: 'systemd is PID 1, and no unit failed',
     async run({ must, once }) {
       expect(await must('cat /proc/1/comm')).toBe('systemd\n');
-      await once('the end of the boot', 'systemctl is-system-running', (output) => output === 'running\n');
+      await once('system state running', 'systemctl is-system-running', (output) => output === 'running\n');
     },
   },
   {
-    name: 'dpkg -i: the service is active at its end',
+    name: 'dpkg -i starts and enables the service',
     async run({ must, traits: { deb } }) {
       await must(`mkdir -p /etc/stepparent/conf.d && printf '[hunts]\\ninterval = "2m"\\n' >${mine}`);
       await must(`dpkg -i ${given}/stepparent_${version}_${deb}.deb`);
@@ -153,7 +154,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'systemctl status shows STATUS',
+    name: 'systemctl status shows the STATUS line of the agent',
     async run({ must, status, traits: { traced } }) {
       const shown = await must('systemctl show -P StatusText stepparent.service');
       expect(shown).toContain(traced ? 'tracefs' : 'procfs');
@@ -164,7 +165,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'stepparent status names the sensor',
+    name: 'stepparent status names the sensor and the watch of each directory',
     async run({ status, traits: { traced } }) {
       const { sensor, packages, rules } = await status();
       const by = packages.directories.map((directory) => directory.by);
@@ -184,7 +185,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'an unusual parent: alert in the journal',
+    name: 'an installation by an unusual parent raises one alert in the journal',
     async run(on) {
       const alerts = await deployed(on, 'deploy-a', 'booted-one.deb');
       expect(alerts).toHaveLength(1);
@@ -196,7 +197,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'journalctl -x shows the guide',
+    name: "journalctl -x shows the rule's guide",
     async run({ must }) {
       const shown = await must(`journalctl -x --no-pager STEPPARENT_RULE=${parentRule} ${ofParent('deploy-a')}`);
       const file = join(import.meta.dirname, `../../detectors/rules/${parentRule}.toml`);
@@ -207,15 +208,15 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: "the new package's script is kept as evidence",
+    name: 'the agent keeps the script of a new package',
     async run({ once }) {
-      await once('the script', 'stepparent scripts booted-one --json', (output) =>
+      await once('the script in the list', 'stepparent scripts booted-one --json', (output) =>
         documents<{ package: string; phase: string }>(output).some(({ phase }) => phase === 'postinst'),
       );
     },
   },
   {
-    name: 'who writes into the package database',
+    name: 'an event names the program that wrote to the package database',
     async run({ must, once, alerts, traits: { traced } }) {
       const file = '/var/lib/dpkg/info/booted-one.md5sums';
       await must(`cp /usr/bin/tee ${program('forger')} && echo forged | ${program('forger')} ${file}`);
@@ -230,7 +231,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'programs in private folders are seen',
+    name: 'a parent in a private directory raises an alert',
     async run(on) {
       const directory = '/home/somebody/private';
       await on.must(
@@ -245,7 +246,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'a chroot is no container: an alert',
+    name: 'an installation in a chroot, which is no container, raises an alert',
     traced: true,
     async run({ must, once }) {
       const root = '/srv/chroot';
@@ -263,8 +264,8 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: "debconf's script is verified, a shell is not",
-    // The script that the shell runs becomes debconf's within milliseconds.
+    name: 'a maintainer script that debconf runs raises no alert, one that a shell runs does',
+    // debconf replaces the process of the script within milliseconds: polling /proc misses the script.
     traced: true,
     async run({ must, once, alerts }) {
       const script = '/var/lib/dpkg/info/booted-asks.postinst';
@@ -286,7 +287,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'a dpkg hidden in /dev, or among the kernel modules, is an impostor',
+    name: 'a copy of dpkg in /dev or among the kernel modules is reported as an impostor',
     traced: true,
     async run({ must, once }) {
       for (const directory of ['/dev/hidden', '/usr/lib/modules/hidden']) {
@@ -300,13 +301,13 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'rpm by an unusual parent',
+    name: 'an installation with rpm by an unusual parent raises one alert',
     async run(on) {
       expect(await deployed(on, 'deploy-rpm', 'booted-rpm.rpm', rpmRule)).toHaveLength(1);
     },
   },
   {
-    name: 'apt-get is verified as the genuine one',
+    name: 'the genuine apt-get is a known parent and raises no alert',
     async run({ must, once, alerts }) {
       await must(`DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${given}/booted-front.deb`);
       const listed = await once('the event', 'stepparent events --json --limit 100000', (output) =>
@@ -328,15 +329,15 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'hunts run by hand',
+    name: 'stepparent hunt --all runs the hunts',
     async run({ must }) {
       const found = await must('stepparent hunt --all');
       expect(found).toContain('booted-one');
     },
   },
   {
-    name: 'hunts run as children of the service',
-    // They begin a minute after the start.
+    name: 'the service runs its scheduled hunts without an error',
+    // The first round begins a minute after the start of the agent.
     traced: true,
     async run({ once, status }) {
       await once('a round of hunts', askStatus, (output) => {
@@ -348,7 +349,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'systemctl reload: taken, or rejected',
+    name: 'systemctl reload applies a valid configuration and rejects an invalid one',
     async run({ machine, must, once, status }) {
       const configure = (interval: string) => must(`printf '[hunts]\\ninterval = "${interval}"\\n' >${mine}`);
       const reloaded = async (command: string): Promise<string | undefined> => {
@@ -370,7 +371,7 @@ export const checks: readonly Check[] = [
       expect(await must(isActive)).toBe('active\n');
       await configure('1h');
       expect(await reloaded('systemctl reload stepparent.service')).toBe(undefined);
-      // A rule that is wrong fails it as well, and what was in force stays so.
+      // An invalid rule fails the reload as well, and the agent keeps the rules in force.
       const { loaded } = (await status()).rules;
       const broken = '/etc/stepparent/rules.d/broken.toml';
       await must(`printf '[rule]\\nrule_id = "broken"\\n' >${broken}`);
@@ -385,7 +386,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'a wrong configuration: not started, and not tried again',
+    name: 'a start with an invalid configuration fails with 78 and is not repeated',
     async run({ machine, must }) {
       const kept = await must(`cat ${mine}`);
       await must(`echo 'container_alerts = 7' >${mine}`);
@@ -401,7 +402,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'tracefs that nobody has mounted is mounted',
+    name: 'the service mounts tracefs where it is not mounted',
     traced: true,
     async run({ must, status }) {
       const mountUnit = 'sys-kernel-tracing.mount';
@@ -414,12 +415,12 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'kill -9: restarted, and alerts again',
+    name: 'systemd restarts a killed agent, which raises alerts again',
     async run(on) {
       const before = await on.must(mainPid);
       await on.must(`kill -9 ${before.trim()}`);
       await on.once(
-        'another process, ready',
+        'another agent that is ready',
         `${mainPid}; ${isActive}`,
         (output) => output.endsWith('\nactive\n') && !output.startsWith(before) && !output.startsWith('0\n'),
       );
@@ -427,7 +428,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'an agent that stands still is restarted by the watchdog',
+    name: 'the watchdog restarts an agent that was stopped with SIGSTOP',
     quick: true,
     async run({ must, once }) {
       const dropIn = '/run/systemd/system/stepparent.service.d';
@@ -438,7 +439,7 @@ export const checks: readonly Check[] = [
       const before = await must(mainPid);
       await must(`kill -STOP ${before.trim()}`);
       await once(
-        'another process, ready',
+        'another agent that is ready',
         `${mainPid}; ${isActive}`,
         (output) => output.endsWith('\nactive\n') && !output.startsWith(before) && !output.startsWith('0\n'),
       );
@@ -447,12 +448,12 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'a reboot: starts, and keeps the baseline',
+    name: 'after a reboot the service is active and has its baseline',
     async run({ machine, must, once, alerts }) {
       const before = await must('cat /proc/sys/kernel/random/boot_id');
       await machine.reboot();
       expect(await must('cat /proc/sys/kernel/random/boot_id')).not.toBe(before);
-      await once('the service', isActive, (output) => output === 'active\n');
+      await once('an active service', isActive, (output) => output === 'active\n');
       await must(`${program('deploy-a')} ${given}/booted-three.deb`);
       await once('the event', 'stepparent events --json --limit 100000', (output) =>
         output.includes('booted-three.deb'),
@@ -462,7 +463,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'an upgrade keeps all, and is no alert',
+    name: 'an upgrade keeps configuration and baseline and raises no alert',
     async run({ must, status, alerts, traits: { traced, deb } }) {
       const terms = (await status()).store.terms;
       const before = await must(mainPid);
@@ -480,7 +481,7 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'an upgrade with a wrong configuration leaves the running agent',
+    name: 'an upgrade with an invalid configuration keeps the running agent',
     async run({ must, traits: { deb } }) {
       const [kept, before] = [await must(`cat ${mine}`), await must(mainPid)];
       await must(`echo 'container_alerts = 7' >${mine}`);
@@ -493,23 +494,24 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'no warning but those that belong here',
+    name: 'the journal has only the warnings that these checks cause',
     async run({ must, traits: { traced } }) {
       const logged = complaints(await must('journalctl -q -o json -p warning -t stepparent || [ $? = 1 ]'));
       const expected = [
         /^\/root\/\.rpmdb /,
-        // What the checks of reloads have brought about.
+        // The checks of reloads use an invalid configuration and an invalid rule.
         /reason=.*(?:mine|broken)\.toml:\d+:\d+: /,
-        // At the lowest priority on an emulated CPU, while the other checks run; one round without it was waited for.
+        // On an emulated CPU a hunt, which has the lowest priority, may time out while other checks run; another check waits for a round
+        // without an error.
         /\bhunt .*reason=".*\b60 s\b/,
-        // A container has neither the kernel's trace nor fanotify.
+        // A container has neither kernel tracing nor fanotify.
         ...(traced ? [] : [/reason=.*pid namespace/i, /check=package_writers .*fanotify_init: EPERM/]),
       ];
       expect(logged.filter((line) => !expected.some((pattern) => pattern.test(line)))).toEqual([]);
     },
   },
   {
-    name: 'a purge leaves nothing',
+    name: 'a purge removes every file of the package and every kernel probe',
     async run({ machine, must, traits: { traced } }) {
       await must(`rm ${mine}; dpkg --purge stepparent`);
       const unit = await machine.run('systemctl cat stepparent.service; systemctl is-active stepparent.service');

@@ -1,4 +1,4 @@
-// A Debian system in a directory, made once, and copies of it that are ready to be booted and commanded.
+// A Debian system in a directory, made once, and copies of it that can be booted and run the test's commands.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { debootstrap } from '../packages/chroot.ts';
 import { shellProgram } from './machine.ts';
 
 export const suite = 'bookworm';
-/** What a server has that minbase has not, as far as stepparent or a test uses it. */
+/** The packages that stepparent or a test needs and that debootstrap's variant minbase does not have. */
 export const packages: readonly string[] = ['systemd', 'systemd-sysv', 'dbus', 'rpm', 'procps'];
 
 /** `$STEPPARENT_TEST_CACHE` keeps the base system and the kernel from one run to the next. */
@@ -17,7 +17,7 @@ const cache = process.env.STEPPARENT_TEST_CACHE;
 
 export const isCached = (scratch: string, name: string): boolean => existsSync(join(cache ?? scratch, name));
 
-/** Makes a directory by `make`, or takes it from the cache. */
+/** The directory `name` in the cache; `make` fills it if it does not exist yet. */
 export function cached(scratch: string, name: string, make: (directory: string) => void): string {
   const directory = join(cache ?? scratch, name);
   if (isCached(scratch, name)) return directory;
@@ -29,7 +29,7 @@ export function cached(scratch: string, name: string, make: (directory: string) 
   return directory;
 }
 
-/** Downloads from Debian's archive, by apt's own settings. */
+/** Runs a program of apt that downloads from Debian's archive, with apt's own settings; returns its output. */
 export const download = (program: string, args: readonly string[], cwd: string): string =>
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
 
@@ -39,30 +39,30 @@ const baseSystem = (scratch: string): string =>
     removeDownloads(directory);
   });
 
-/** What was downloaded is installed. */
+/** Removes the downloaded packages of a system in which they are installed. */
 export function removeDownloads(directory: string): void {
   rmSync(join(directory, 'var/cache/apt/archives'), { recursive: true });
   mkdirSync(join(directory, 'var/cache/apt/archives/partial'), { recursive: true });
 }
 
-/** Where a machine finds what the test gives it. */
+/** The directory of a machine with the files that the test gives it. */
 export const given = '/opt/test';
 
 export interface RootDeps {
-  /** Put into `given`. */
+  /** Files that are copied into `given`. */
   files: readonly string[];
-  /** Units by name. */
+  /** Unit files: text by name. */
   units: Readonly<Record<string, string>>;
-  /** Units that do not start. */
+  /** Units that are masked. */
   masked: readonly string[];
-  /** The directory with the system that is copied; without one, that of this machine's architecture. */
+  /** The directory of the system that is copied (default: a system of this machine's architecture). */
   base?: string;
 }
 
-/** A system of its own in `directory`, with a journal that outlasts a reboot, and no timers that reach for the network. */
+/** Copies a system into `directory`, with a persistent journal and without the timers that use the network. */
 export function makeRoot(scratch: string, directory: string, { files, units, masked, base }: RootDeps): void {
   execFileSync('cp', ['-a', '--reflink=auto', base ?? baseSystem(scratch), directory]);
-  // Every host with a kernel of its own has the last of them.
+  // /usr/lib/modules exists on every host that has its own kernel.
   for (const made of [given, '/var/log/journal', '/usr/lib/modules'])
     mkdirSync(join(directory, made), { recursive: true });
   for (const file of files) cpSync(file, join(directory, given, file.slice(file.lastIndexOf('/') + 1)));
@@ -75,7 +75,7 @@ export function makeRoot(scratch: string, directory: string, { files, units, mas
   systemctl('enable', ...Object.keys(units).filter((name) => !name.includes('@')));
 }
 
-/** The package of this checkout. */
+/** Builds the .deb of this checkout for an architecture; returns its path. */
 export function builtPackage(architecture: Architecture = native): string {
   buildPackages('deb', '--arch', architecture.deb);
   return debFileOf(architecture);

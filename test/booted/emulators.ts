@@ -1,4 +1,4 @@
-// How a machine of each architecture is emulated, and Debian's kernel for it.
+// The emulator of each architecture, and Debian's kernel for it.
 
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -11,11 +11,11 @@ import { cached, download } from './debian.ts';
 interface Emulator {
   program: string;
   machine: readonly string[];
-  /** The first serial line, as the kernel names it. */
+  /** The kernel's name of the first serial line, which is the console. */
   console: string;
-  /** The second one. */
+  /** The kernel's name of the second serial line, which runs the shell. */
   terminal: string;
-  /** Options that connect the character device `shell` with the second line. */
+  /** The emulator's options that connect its character device `shell` with the second line. */
   shell: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export const emulators: Readonly<Record<Architecture['deb'], Emulator>> = {
   },
 };
 
-/** Options for apt that know the packages of another architecture, below `directory`. */
+/** apt's options for the packages of another architecture, with its files below `directory`. */
 function foreignApt(deb: string, directory: string): string[] {
   const [lists, cache] = [join(directory, 'lists'), join(directory, 'cache')];
   for (const made of [join(lists, 'partial'), join(cache, 'archives/partial')]) mkdirSync(made, { recursive: true });
@@ -70,7 +70,7 @@ function kernelImage(scratch: string, { deb }: Architecture): string {
 /** The size of the file system on a disk. */
 export const diskMiB = 2048;
 
-/** An image of a disk with the files of `root`, which are removed. */
+/** Makes a disk image with the files of `root`, and removes `root`. Returns the image's path. */
 export function makeDisk(scratch: string, root: string): string {
   const disk = join(scratch, 'disk');
   execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', root, disk, `${diskMiB}M`]);
@@ -81,16 +81,16 @@ export function makeDisk(scratch: string, root: string): string {
 export interface EmulatorOptions {
   architecture: Architecture;
   cpus: number;
-  /** The image with the root file system, /dev/nvme0n1. */
+  /** The disk image with the root file system, /dev/nvme0n1 in the machine. */
   disk: string;
-  /** Where the console's text goes. */
+  /** The file that the console's text is written to. */
   console: string;
-  /** More of the kernel's command line, and of the emulator's. */
+  /** Further options of the kernel's command line and of the emulator's. */
   kernelOptions?: readonly string[];
   options?: readonly string[];
 }
 
-/** Starts a machine; it ends with this process. */
+/** Starts a machine; the end of this process ends it. */
 export function startEmulator(scratch: string, given: EmulatorOptions): ChildProcessByStdio<null, null, Readable> {
   const { architecture, cpus, disk, console, kernelOptions = [], options = [] } = given;
   const { program, machine, console: line } = emulators[architecture.deb];

@@ -1,4 +1,4 @@
-// A Debian system of another architecture: its packages are unpacked here, and configured on an emulated machine.
+// A Debian system of another architecture. Its packages are unpacked on this machine and configured on an emulated one.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,9 +11,10 @@ import { cached, isCached, packages, removeDownloads, suite } from './debian.ts'
 import { diskMiB, makeDisk, startEmulator } from './emulators.ts';
 
 const done = 'the packages are configured';
+
 /**
- * Runs as PID 1; the machine ends with it. The packages that others need for their scripts come first, in debootstrap's order. The
- * finished system goes to the disk, behind its file system.
+ * Runs as PID 1 of the emulated machine, which ends with it. The packages that the scripts of others need come first, in debootstrap's
+ * order. The finished system is written to the disk as a tar archive, behind the file system.
  */
 const secondStage = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -33,7 +34,7 @@ rm -r /second-stage /preinsts /debootstrap
 tar -c --one-file-system -C / . | dd of=/run/dev/nvme0n1 bs=1M seek=${diskMiB} iflag=fullblock && sync && echo '${done}'
 `;
 
-/** Unpacks what debootstrap has fetched. No script of theirs can run here: preinsts are taken out, for later. */
+/** Unpacks the packages that debootstrap has fetched. Their preinsts cannot run here: they are moved to /preinsts of `root`. */
 function unpack(work: string, root: string): void {
   const archives = join(root, 'var/cache/apt/archives');
   const preinsts = join(root, 'preinsts');
@@ -54,7 +55,7 @@ function unpack(work: string, root: string): void {
   execFileSync('dpkg', [`--root=${root}`, ...force, '--unpack', ...debs], { stdio: 'pipe', maxBuffer: 1 << 28 });
 }
 
-/** Makes the system, on a disk behind the file system with which the machine began. */
+/** Makes the system; returns the disk image that has it behind the machine's first file system. */
 async function setUp(work: string, architecture: Architecture): Promise<string> {
   const root = join(work, 'root');
   mkdirSync(root, { recursive: true });
@@ -76,7 +77,7 @@ async function setUp(work: string, architecture: Architecture): Promise<string> 
   return disk;
 }
 
-/** The directory of a system with the same packages as one of this machine's architecture has. */
+/** The directory of a system of that architecture, with the same `packages`. */
 export async function foreignBase(scratch: string, architecture: Architecture): Promise<string> {
   const name = `${suite}-${packages.join('-')}-${architecture.deb}`;
   const work = join(scratch, 'second-stage');

@@ -1,24 +1,24 @@
-// A booted Debian system that a test commands as root, over one line to a shell inside.
+// A booted Debian system. A test runs commands in it as root, over a socket or serial line to a shell inside.
 
 import { connect, type Socket } from 'node:net';
 import { until } from '../e2e/run-agent.ts';
 
 interface Answer {
   code: number;
-  /** What it wrote, to stdout and stderr. */
+  /** stdout and stderr together. */
   output: string;
 }
 
 export interface Machine {
-  /** Runs shell text as root inside; waits until it has ended. */
+  /** Runs shell text as root in the machine and waits for its end. */
   run(script: string): Promise<Answer>;
-  /** Resolves when it has booted again. */
+  /** Reboots the machine; resolves when its shell answers again. */
   reboot(): Promise<void>;
-  /** Ends it, and gives what its console said. */
+  /** Shuts the machine down and returns the text of its console. */
   stop(): Promise<string>;
 }
 
-/** The guest's end: a line of base64 is a script, a line back its exit code and output. */
+/** Runs in the machine. It reads a script as a line of base64 and answers with a line of exit code and output (base64). */
 export const shellProgram = `#!/bin/sh
 echo hello
 while IFS= read -r line; do
@@ -29,10 +29,10 @@ done
 `;
 
 export interface Shell {
-  /** Resolves when the guest's end is there; again after each `leave`. */
+  /** Resolves when `shellProgram` greets; may be called again after each `leave`. */
   greeted(): Promise<void>;
   run(script: string): Promise<Answer>;
-  /** Starts a script that ends the shell. */
+  /** Sends a script that ends the shell, such as a reboot, and does not wait for an answer. */
   leave(script: string): void;
   close(): void;
 }
@@ -40,7 +40,7 @@ export interface Shell {
 /** Generous: an emulated machine is some thirty times slower than this one. */
 const patienceMs = 420_000;
 
-/** `trouble` says why nobody can answer any more. */
+/** Connects to the shell of a machine. `trouble` returns the reason once the machine has ended. */
 export async function openShell(socket: string, trouble: () => string | undefined): Promise<Shell> {
   let text = '';
   let greetings = 0;
@@ -60,7 +60,7 @@ export async function openShell(socket: string, trouble: () => string | undefine
       },
       patienceMs,
     );
-  const line = await until(`a line to ${socket}`, () => connected(socket, trouble), patienceMs);
+  const line = await until(`a connection to ${socket}`, () => connected(socket, trouble), patienceMs);
   line.setEncoding('utf8').on('data', (more: string) => {
     text += more;
   });
@@ -70,7 +70,7 @@ export async function openShell(socket: string, trouble: () => string | undefine
   };
   return {
     async greeted() {
-      await ask(`greeting ${greetings + 1}`, () => take(/hello\r?\n/, () => true));
+      await ask(`greeting ${greetings + 1} of the shell`, () => take(/hello\r?\n/, () => true));
       greetings += 1;
     },
     run(script) {

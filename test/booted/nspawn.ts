@@ -1,4 +1,4 @@
-// A Debian system booted by systemd-nspawn: systemd as PID 1, this machine's kernel, no tracing inside.
+// A Debian system booted by systemd-nspawn, with systemd as PID 1 and this machine's kernel, which cannot be traced from inside.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +13,7 @@ const units = {
   'test-shell@.service': `[Service]\nExecStart=${given}/shell\nStandardInput=socket\nStandardOutput=socket\nStandardError=journal\n`,
 };
 
+/** Boots a system that has `files` in `given`; resolves when its shell answers. */
 export async function bootContainer(scratch: string, files: readonly string[]): Promise<Machine> {
   const root = join(scratch, 'root');
   makeRoot(scratch, root, { files, units, masked: [] });
@@ -55,7 +56,7 @@ export async function bootContainer(scratch: string, files: readonly string[]): 
   };
   return {
     run: (script) => shell.run(script),
-    // With --keep-unit nspawn ends, and leaves the restart to its caller.
+    // With --keep-unit systemd-nspawn exits at a reboot, and its caller has to start it again.
     async reboot() {
       await leave('systemctl reboot');
       shell = await boot();

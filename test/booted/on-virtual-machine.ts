@@ -1,4 +1,4 @@
-// The checks on an emulated machine: Debian's kernel, systemd, tracing, fanotify.
+// The checks of the package on an emulated machine, which has Debian's kernel, systemd, kernel tracing and fanotify.
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Architecture } from '../../packaging/files.ts';

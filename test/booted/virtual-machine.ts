@@ -1,4 +1,5 @@
-// A Debian system in an emulated machine: Debian's own kernel, systemd as PID 1, a disk that outlasts a reboot, no network.
+// A Debian system in an emulated machine, with Debian's own kernel, systemd as PID 1, a disk that keeps its content over a reboot, and
+// no network.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ const unitsFor = (terminal: string) => ({
     '[Install]\nWantedBy=multi-user.target\n',
 });
 
+/** Boots a system that has `files` in `given`; resolves when its shell answers. */
 export async function bootVirtualMachine(
   scratch: string,
   files: readonly string[],
@@ -28,7 +30,7 @@ export async function bootVirtualMachine(
   makeRoot(scratch, root, {
     files,
     units: unitsFor(terminal),
-    // There is no udev to make the device that it waits for.
+    // The getty waits for a device that only udev, which is not installed, would make.
     masked: [`serial-getty@${line}.service`],
     ...(foreign && { base: await foreignBase(scratch, architecture) }),
   });

@@ -1,7 +1,7 @@
-// README's command `npm ci && sudo npm start` in fresh clones, with versions of npm that leave node_modules/.bin/node out.
+// README's command `npm ci && sudo npm start` in fresh clones, with versions of npm that do not create node_modules/.bin/node.
 //
-// A clone is what git tracks, as it is in the working tree: a file that was never added to git is missing there too.
-// npm runs on the host's Node, as it does for a newcomer. The agent gets directories of its own.
+// A clone has the files that git tracks, with their content in the working tree: a file that was never added to git is missing.
+// npm runs on the host's Node, as it does for a new user. The agent uses scratch directories.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const instances = '/sys/kernel/tracing/instances';
 const scratch = mkdtempSync(join(tmpdir(), 'stepparent clone-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Where npm has its registry and cache from; all else that the npm of this test run says to its scripts is left out. */
+/** The settings of npm's registry and cache. All other variables that the npm of this test run sets are removed. */
 const npmSettings = /^npm_config_(?:cache|cafile|globalconfig|registry|userconfig)$/;
 const hostEnv: NodeJS.ProcessEnv = {
   ...Object.fromEntries(
@@ -38,7 +38,7 @@ function makeClone(directory: string): void {
   }
 }
 
-/** `npx npm@VERSION ARGS...` in the clone. `ready`: is called with the pid of the agent once it has said so. */
+/** Runs `npx npm@VERSION ARGS...` in the clone. `ready` is called with the agent's pid once the agent prints that it is ready. */
 function npm(
   version: string,
   args: readonly string[],
@@ -75,22 +75,22 @@ describe.skipIf(why).each(['9.2.0', '10.9.4'])(titled('npm %s', why), (version) 
   const node = join(clone, `node_modules/node-linux-${process.arch}/bin/node`);
   beforeAll(() => makeClone(clone));
 
-  test('npm ci installs the locked Node and warns of nothing', async () => {
+  test('npm ci installs the locked Node without a warning', async () => {
     const { code, stderr } = await npm(version, ['ci'], clone, hostEnv);
     const warnings = stderr.split('\n').filter((line) => /\bwarn\b/i.test(line));
     expect({ code, warnings }).toEqual({ code: 0, warnings: [] });
     expect(execFileSync(node, ['--version'], { encoding: 'utf8' })).toBe(`${process.version}\n`);
   });
 
-  test('npm test runs the tests on it', async () => {
+  test('npm test runs the tests on the locked Node', async () => {
     const ended = await npm(version, ['test', '--', 'test/detectors/duration.test.ts'], clone, hostEnv);
     expect(ended).toEqual({ ...ended, code: 0, stdout: expect.stringMatching(/test\/detectors\/duration\.test\.ts/) });
   });
 
-  test('npm start starts the agent on it; SIGTERM ends both', async () => {
-    const places = join(scratch, `places-${version}`);
-    const pathOf = (name: string): string => join(places, name);
-    mkdirSync(places);
+  test('npm start runs the agent on the locked Node, and SIGTERM ends both', async () => {
+    const directory = join(scratch, `agent-${version}`);
+    const pathOf = (name: string): string => join(directory, name);
+    mkdirSync(directory);
     writeFileSync(pathOf('config.toml'), '[alerts]\njournald = false\n');
     const env = {
       ...hostEnv,

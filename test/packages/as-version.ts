@@ -1,11 +1,11 @@
-// The package once more under a higher version, for what an upgrade does.
+// The package under a higher version, for tests of an upgrade.
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { version } from '../../agent/version.ts';
 
-/** The same files, packed quickly; the agent says the higher version too. */
+/** Repacks `deb`, without compression, as the version `higher`, which the agent then reports as its own. Returns the path. */
 export function asVersion(scratch: string, deb: string, higher: string): string {
   const tree = join(scratch, 'repacked');
   execFileSync('dpkg-deb', ['-R', deb, tree]);
@@ -15,7 +15,7 @@ export function asVersion(scratch: string, deb: string, higher: string): string 
     const file = join(home, 'agent', name);
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`"${version}"`, `"${higher}"`));
   }
-  // They are of the files as they were.
+  // The sums no longer match the files.
   rmSync(join(tree, 'DEBIAN/md5sums'));
   const file = join(scratch, basename(deb).replace(`_${version}_`, `_${higher}_`));
   execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file], { stdio: 'pipe' });

@@ -1,4 +1,4 @@
-// The packages of this checkout, built before the tests, or found built of these very sources.
+// The packages of this checkout. They are built before the tests unless they were already built from these sources.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,7 +11,7 @@ const checkout = join(import.meta.dirname, '../..');
 const native = architectures.find(({ node }) => node === process.arch);
 if (!native) throw new Error(`there are no packages for ${process.arch}`);
 
-/** Of this machine's architecture. */
+/** This machine's architecture. */
 export const architecture = native;
 export const debFileOf = ({ deb }: Architecture): string => join(checkout, 'dist', `stepparent_${version}_${deb}.deb`);
 export const debFile: string = debFileOf(native);
@@ -22,7 +22,7 @@ export const cannotBuild: string | undefined = unmet(
   missingTools('git', 'dpkg-deb', 'rpmbuild', 'rpm', 'readelf', `${native.compilers}strip`),
 );
 
-/** `args`: of the build. Returns what it says of its steps, line by line. */
+/** Runs the build with `args`; returns the lines that it prints about its steps, or throws with its output. */
 export function buildPackages(...args: string[]): string[] {
   const build = join(checkout, 'packaging/build-packages.ts');
   const { status, stderr } = spawnSync(process.execPath, [build, ...args], { encoding: 'utf8' });

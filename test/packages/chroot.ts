@@ -1,4 +1,4 @@
-// A Debian system in a directory, for packages to be installed into. Nothing of it runs.
+// A Debian system in a directory, into which packages are installed. None of its services run.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ export const chrootMissing: string | undefined = unmet(
   missingTools('debootstrap', 'apt-get', 'unshare', 'chroot'),
 );
 
-/** The archive that this machine's apt takes Debian from. */
+/** The URL of the Debian archive that this machine's apt uses. */
 export function archive(): string {
   const listed = execFileSync('apt-get', ['indextargets', '--format', '$(ORIGIN) $(RELEASE) $(REPO_URI)'], {
     encoding: 'utf8',
@@ -21,15 +21,15 @@ export function archive(): string {
 
 export interface Chroot {
   directory: string;
-  /** Runs a program in it, with /proc; gives its output, throws with its messages. */
+  /** Runs a program in the system, with /proc; returns its stdout, or throws with its stderr. */
   run(program: string, ...args: string[]): string;
-  /** Starts one. */
+  /** Starts a program in the system. */
   spawn(program: string, ...args: string[]): ReturnType<typeof spawn>;
 }
 
 /**
- * Fetches a release's smallest system into `directory`, with these packages besides, from the archive that apt uses here. `foreign` is
- * another architecture than this machine's: its second stage has to run there.
+ * Fetches a release's smallest system and the packages in `include` into `directory`, from the archive that apt uses here. `foreign`
+ * is an architecture other than this machine's; the second stage of debootstrap has to run there.
  */
 export function debootstrap(directory: string, release: string, include: readonly string[], foreign?: string): void {
   const also = include.length > 0 ? [`--include=${include.join(',')}`] : [];
@@ -40,7 +40,7 @@ export function debootstrap(directory: string, release: string, include: readonl
   });
 }
 
-/** Makes one of that release in `directory`. */
+/** Makes a system of that release in `directory`. */
 export function makeChroot(directory: string, release: string, ...include: string[]): Chroot {
   debootstrap(directory, release, include);
   const enter = [
@@ -62,7 +62,7 @@ export function makeChroot(directory: string, release: string, ...include: strin
   };
 }
 
-/** What in it bears stepparent's name, but for the package itself and package tools' own lists. */
+/** The paths in the system whose names contain `stepparent`, sorted, without the copied package in /tmp. */
 export const tracesIn = ({ directory }: Chroot): string[] =>
   execFileSync('find', [directory, '-xdev', '-name', '*stepparent*', '-not', '-path', join(directory, 'tmp/*')], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-// What is in the packages: by the manifest, small enough, for old enough systems, and as lintian and rpmlint want it.
+// The content of the packages: files and modes, size, the oldest systems that they run on, and the checks of lintian and rpmlint.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,13 +21,13 @@ const read = (program: string, ...args: string[]): string =>
     maxBuffer: 1 << 26,
   });
 
-/** Of a failing program as well; one that ends in a way of its own, as after a fault of its own, is thrown. */
+/** The stdout of a checker, also when it has found something; throws if the checker itself fails. */
 function outputOf(program: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',
     env: { ...process.env, LC_ALL: 'C' },
   });
-  // lintian(1) ends with 2 where it has found something; rpmlint with 64.
+  // lintian(1) exits with 2 when it has found something, rpmlint with 64.
   if (error !== undefined || ![0, 2, 64].includes(status ?? -1))
     throw new Error(`${program}: ${status} ${stderr}`, { cause: error });
   return stdout;
@@ -57,7 +57,7 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     expect(statSync(file).size).toBeLessThan(45e6);
   });
 
-  test('both hold the same files, with the same modes, of root', () => {
+  test('both have the same files with the same modes, owned by root', () => {
     const inRpm = read('rpm', '-qp', '--qf', '[%{FILENAMES} %{FILEMODES:octal} %{FILEUSERNAME}\\n]', rpmFile)
       .split('\n')
       .filter(Boolean)
@@ -70,7 +70,7 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     expect(read('dpkg-deb', '-c', debFile).match(/^\S+ (?!root\/root).*$/gm)).toBeNull();
   });
 
-  test('nothing may be written by others, and programs alone may be executed', () => {
+  test('only root can write the files, and only the programs are executable', () => {
     const modes = Object.groupBy(files, ({ mode }) => mode.toString(8));
     expect(Object.keys(modes).sort()).toEqual(['600', '644', '755']);
     expect(modes['600']?.map(({ to }) => to)).toEqual(['/etc/stepparent/config.toml']);
@@ -81,14 +81,14 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     ]);
   });
 
-  test('configuration is kept as changed', () => {
+  test('configuration files are marked, so that an upgrade keeps changes', () => {
     const configuration = files.filter((file) => isConfiguration({ ...file, from: '' })).map(({ to }) => to);
     expect(configuration).toEqual(['/etc/logrotate.d/stepparent', '/etc/stepparent/config.toml']);
     expect(read('dpkg-deb', '-I', debFile, 'conffiles').trim().split('\n').sort()).toEqual(configuration);
     expect(read('rpm', '-qp', '--configfiles', rpmFile).trim().split('\n')).toEqual(configuration);
   });
 
-  test('no compiled file needs more than glibc 2.34 and the libstdc++ of GCC 11', () => {
+  test('compiled files run with glibc 2.34 and the libstdc++ of GCC 11', () => {
     const compiled = files.filter(({ to }) =>
       readFileSync(join(unpacked, to)).subarray(0, 4).equals(Buffer.from('\x7fELF')),
     );
@@ -105,7 +105,7 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
         .at(-1);
     console.log(`needed at most: ${['GLIBC', 'GLIBCXX', 'CXXABI', 'GCC'].map(newestOf).join(', ')}`);
     expect(newestOf('GLIBC')).toBe('GLIBC_2.34');
-    // By the table of libstdc++'s manual; the .deb depends on libstdc++6 (>= 11).
+    // From the table in libstdc++'s manual; the .deb depends on libstdc++6 (>= 11).
     expect(newestOf('GLIBCXX')).toBe('GLIBCXX_3.4.29');
     expect(newestOf('CXXABI')).toBe('CXXABI_1.3.11');
 
@@ -116,7 +116,7 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     for (const { library, version } of needs) expect(required).toContain(`${library}(${version ?? ''})(64bit)`);
   });
 
-  test('each library that is in them has its licence in the copyright file', () => {
+  test('the copyright file has the licence of each bundled library', () => {
     const text = readFileSync(join(unpacked, 'usr/share/doc/stepparent/copyright'), 'utf8');
     const parts = text.split(/\n(?=Files: )/).slice(1);
     expect(parts.length).toBeGreaterThan(30);
@@ -148,14 +148,14 @@ describe.skipIf(missing)(titled('the packages', missing), () => {
     expect(read('ar', 't', debFile).trim().split('\n')).toEqual(['debian-binary', 'control.tar.xz', 'data.tar.xz']);
   });
 
-  test('lintian and rpmlint have nothing to say that has no reason beside it', () => {
+  test('lintian and rpmlint report only what has an override with a reason', () => {
     expect(outputOf('lintian', '--fail-on', 'error,warning', debFile)).toBe('');
     const summary = outputOf('rpmlint', '-c', join(import.meta.dirname, '../../packaging/rpm/rpmlint.toml'), rpmFile);
     expect(summary.match(/^\S+: [EW]: .*$/gm) ?? []).toEqual([]);
     expect(summary).toMatch(/ 0 errors, 0 warnings/);
   });
 
-  test('the same sources make the same bytes, and the build says each step', () => {
+  test('the same sources make the same bytes, and the build prints each step', () => {
     const again = join(scratch, 'again');
     const steps = buildPackages('--into', again);
     expect(steps.length).toBeGreaterThan(2);

@@ -1,4 +1,4 @@
-// The packages, installed into Debian systems, one with an older C library: they run, are upgraded, removed and purged.
+// The packages on Debian 12, which has an older C library: they are installed, run, upgraded, removed and purged.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -26,11 +26,11 @@ const missing = cannotBuild ?? chrootMissing;
 const enabled = '/etc/systemd/system/multi-user.target.wants/stepparent.service';
 const { hunts } = readHunts([shippedHunts]);
 
-/** Above the package's own. */
+/** A version above that of the package. */
 const nextVersion = `${version}+next`;
 
-/** Runs the installed agent until it is ready, then ends it as systemd does. */
-async function runAgent(root: Chroot): Promise<{ said: string; code: number | null }> {
+/** Runs the installed agent until it is ready, then ends it with SIGTERM; returns its output and exit code. */
+async function runAgent(root: Chroot): Promise<{ output: string; code: number | null }> {
   const agent = root.spawn('/usr/lib/stepparent/start', 'run');
   let output = '';
   const ended = new Promise<number | null>((resolve) => agent.once('close', resolve));
@@ -44,7 +44,7 @@ async function runAgent(root: Chroot): Promise<{ said: string; code: number | nu
     agent.once('close', () => resolve());
   });
   agent.kill('SIGTERM');
-  return { said: output, code: await ended };
+  return { output, code: await ended };
 }
 
 describe.skipIf(missing)(titled('on Debian 12', missing), () => {
@@ -55,8 +55,8 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     copyFileSync(file, pathOf('tmp/package'));
     return '/tmp/package';
   };
-  /** Whether journalctl -x knows our messages there. */
-  const catalogued = (): boolean =>
+  /** Whether the system's message catalogue, which `journalctl -x` reads, has the agent's messages. */
+  const isCatalogued = (): boolean =>
     readFileSync(pathOf('var/lib/systemd/catalog/database'), 'latin1').includes(hunts[0]?.name ?? 'no hunt');
 
   beforeAll(() => {
@@ -64,7 +64,7 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-  test('the .deb is installed, and enabled', () => {
+  test('dpkg -i installs the .deb and enables the service', () => {
     const output = root.run('sh', '-c', 'dpkg -i "$0" 2>&1', bring(debFile));
     expect(output).not.toContain('warning');
     expect(output).toContain('stepparent is installed but not started: systemd is not running');
@@ -72,19 +72,19 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     expect(lstatSync(pathOf('etc/stepparent/config.toml')).mode & 0o777).toBe(0o600);
     for (const name of ['conf.d', 'rules.d', 'hunts.d'])
       expect(existsSync(pathOf(`etc/stepparent/${name}`))).toBe(true);
-    expect(catalogued()).toBe(true);
+    expect(isCatalogued()).toBe(true);
   });
 
-  test('the commands run', () => {
+  test('the commands run without the agent', () => {
     expect(root.run('stepparent', '--version')).toBe(`${version}\n`);
     expect(root.run('sh', '-c', 'stepparent rules check 2>&1')).toMatch(/^\d\d+ \D+ 0 \D+$/m);
     expect(root.run('sh', '-c', 'stepparent run --check 2>&1')).toMatch(/^\d\d+ \D+ 0 \D+$/m);
   });
 
-  test('the agent runs: it has all that it needs', async () => {
-    const { said, code } = await runAgent(root);
-    expect({ code, said: code === 0 ? '' : said }).toEqual({ code: 0, said: '' });
-    expect(said).toMatch(/^ready /m);
+  test('the agent starts and becomes ready', async () => {
+    const { output, code } = await runAgent(root);
+    expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' });
+    expect(output).toMatch(/^ready /m);
     expect(existsSync(pathOf('var/lib/stepparent/stepparent.db'))).toBe(true);
   });
 
@@ -98,13 +98,13 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     expect(root.run('dpkg', '-s', 'stepparent')).toContain(`\nVersion: ${nextVersion}\n`);
   });
 
-  test('what was disabled stays disabled over an upgrade', () => {
+  test('an upgrade keeps a disabled service disabled', () => {
     root.run('systemctl', 'disable', 'stepparent.service');
     root.run('dpkg', '-i', bring(debFile));
     expect(() => lstatSync(pathOf(enabled))).toThrow('ENOENT');
   });
 
-  test('a removal leaves configuration, baseline and alerts', () => {
+  test('a removal keeps configuration, baseline and alerts', () => {
     root.run('dpkg', '-r', 'stepparent');
     const left = tracesIn(root);
     expect(left).toEqual(
@@ -112,17 +112,17 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     );
     expect(left.filter((path) => path.startsWith('/usr/') || path.startsWith('/run/'))).toEqual([]);
     expect(existsSync(pathOf('etc/stepparent/config.toml'))).toBe(true);
-    expect(catalogued()).toBe(false);
+    expect(isCatalogued()).toBe(false);
   });
 
-  test('a purge leaves what the administrator has put there, and no more', () => {
+  test('a purge keeps only the files that the administrator added', () => {
     root.run('dpkg', '-P', 'stepparent');
     expect(tracesIn(root)).toEqual(['/etc/stepparent']);
     expect(existsSync(pathOf('etc/stepparent/config.toml'))).toBe(false);
     rmSync(pathOf('etc/stepparent'), { recursive: true });
   });
 
-  test('a purge ends well where a folder of ours cannot be removed', () => {
+  test('a purge succeeds when a directory of the package cannot be removed', () => {
     root.run('dpkg', '-i', bring(debFile));
     mkdirSync(pathOf('var/lib/stepparent'));
     root.run('sh', '-c', 'mount -t tmpfs tmpfs /var/lib/stepparent && dpkg -P stepparent');
@@ -131,8 +131,8 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     rmSync(pathOf('var/lib/stepparent'), { recursive: true });
   });
 
-  test('the .rpm is installed, runs and is removed', () => {
-    // The system's libraries are no rpm packages, so what is required of them cannot be found in rpm's database.
+  test('the .rpm is installed, runs, is reinstalled and removed', () => {
+    // The libraries come from .deb packages: rpm's database cannot satisfy the dependencies.
     const rpm = (...args: string[]): string =>
       execFileSync('rpm', ['--root', root.directory, '--dbpath', '/var/lib/rpm', '--nodeps', ...args], {
         encoding: 'utf8',
@@ -141,7 +141,7 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     mkdirSync(pathOf('var/lib/rpm'), { recursive: true });
     rpm('-i', rpmFile);
     expect(lstatSync(pathOf(enabled)).isSymbolicLink()).toBe(true);
-    expect(catalogued()).toBe(true);
+    expect(isCatalogued()).toBe(true);
     expect(root.run('sh', '-c', 'stepparent rules check 2>&1')).toMatch(/^\d\d+ \D+ 0 \D+$/m);
     expect(rpm('-V', 'stepparent')).toBe('');
     appendFileSync(pathOf('etc/stepparent/config.toml'), '# changed here\n');
@@ -149,7 +149,7 @@ describe.skipIf(missing)(titled('on Debian 12', missing), () => {
     expect(readFileSync(pathOf('etc/stepparent/config.toml'), 'utf8')).toMatch(/# changed here\n$/);
     rpm('-e', 'stepparent');
     expect(() => lstatSync(pathOf(enabled))).toThrow('ENOENT');
-    expect(catalogued()).toBe(false);
+    expect(isCatalogued()).toBe(false);
     expect(tracesIn(root)).toEqual(['/etc/stepparent']);
     expect(readFileSync(pathOf('etc/stepparent/config.toml.rpmsave'), 'utf8')).toMatch(/# changed here\n$/);
   });

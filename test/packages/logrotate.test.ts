@@ -1,4 +1,4 @@
-// logrotate, with the packages' own file, while alerts are written: no line is lost or torn.
+// logrotate, with the configuration from the packages, rotates while the agent's sink writes alerts.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ describe.skipIf(missing)(titled('logrotate', missing), () => {
   const scratch = mkdtempSync(join(tmpdir(), 'stepparent-logrotate-'));
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-  test('takes the file away under the agent', async () => {
+  test('rotates alerts.ndjson while it is written, without losing or splitting a line', async () => {
     const alerts = join(scratch, 'alerts.ndjson');
     const shipped = readFileSync(join(import.meta.dirname, '../../packaging/root/logrotate'), 'utf8');
     const config = join(scratch, 'logrotate.conf');
@@ -31,7 +31,7 @@ describe.skipIf(missing)(titled('logrotate', missing), () => {
       const rotated = rotate().finally(() => {
         isRotated = true;
       });
-      // Before, while and after the file is taken away.
+      // Before, during and after the rotation.
       do {
         const { delivered } = await sink.deliver([{ n: written++ }, { n: written++ }] as never);
         expect(delivered).toBe(2);

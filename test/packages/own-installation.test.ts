@@ -1,4 +1,4 @@
-// stepparent's own package, installed, upgraded and removed under a running agent: that raises nothing.
+// stepparent's own package is installed, upgraded and removed while an agent runs, which raises no alert.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,12 +12,12 @@ import { cannotBuild, debFile } from './built.ts';
 
 const missing = cannotBuild ?? endToEndMissing;
 
-describe.skipIf(missing)(titled('the own package', missing), () => {
+describe.skipIf(missing)(titled("stepparent's own package", missing), () => {
   const scratch = scratchDirectory();
   const agent = testAgent(scratch, withAllRules);
 
   beforeAll(() => {
-    // All that the package and its scripts write to.
+    // The directories that the package and its scripts write to.
     for (const directory of ['/usr', '/etc', '/var/lib', '/var/cache']) {
       const [upper, work] = [join(scratch, 'upper', directory), join(scratch, 'work', directory)];
       for (const made of [upper, work]) mkdirSync(made, { recursive: true });
@@ -26,14 +26,14 @@ describe.skipIf(missing)(titled('the own package', missing), () => {
     enterPrivateHost(scratch);
   });
 
-  test('is no alert, and is seen', async () => {
+  test('is observed by a running agent and raises no alert', async () => {
     const dpkg = async (...args: string[]) => {
       const { code, stdout, stderr } = await run('dpkg', ['--force-depends', ...args]);
-      expect({ code, said: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, said: '' });
+      expect({ code, output: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, output: '' });
     };
     await agent.start();
     const caughtUp = collectEvents(agent, '/var/lib/dpkg/info');
-    // The parent is made usual: it is the one thing that is new about the installation.
+    // Makes the parent usual, the only value of the installation that would be new.
     await dpkg('-i', buildDeb(scratch, 'own-first'));
     await caughtUp();
     const ours = async () =>

@@ -1,4 +1,4 @@
-// The arm64 package on an emulated machine. Its Debian is set up there too, which takes most of the time.
+// The checks of the arm64 package on an emulated machine. Configuring its Debian there takes most of the time.
 
 import { architectures } from '../../packaging/files.ts';
 import { describeOnVirtualMachine } from '../booted/on-virtual-machine.ts';

@@ -1,4 +1,4 @@
-// The package on a machine of its own, of this machine's architecture.
+// The checks of the package on an emulated machine of this machine's architecture.
 
 import { describeOnVirtualMachine } from '../booted/on-virtual-machine.ts';
 import { architecture } from '../packages/built.ts';
