@@ -1,4 +1,4 @@
-// A compile cache for this run: tests start the command line some hundred times, and each start would compile it again.
+// A compile cache for this test run: tests start the command line some hundred times, and each start would compile it again.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,8 @@
-// Whether the values of a document fit the types that Elasticsearch has for its fields.
+// Checks that the values of a document fit the types of its fields in Elasticsearch.
 
 import { fields } from '../collectors/event/fields.ts';
 
-/** Every field of a document by its dotted name, with all of its values: those of objects in a list stand together. */
+/** The values of each field of a document, by its dotted name. Values of objects in a list are joined; `isClosed` fields are not opened. */
 export function valuesOf(document: object, isClosed: (field: string) => boolean = () => false): Map<string, unknown[]> {
   const values = new Map<string, unknown[]>();
   const add = (field: string, value: unknown): void => {
@@ -33,10 +33,10 @@ const checks: Record<string, (value: unknown) => boolean> = {
   flattened: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 
-/** Whether Elasticsearch takes the value into a field of that type; null means that there is none. */
+/** Whether Elasticsearch accepts the value in a field of that type; null counts as no value. */
 export const fits = (type: string, value: unknown): boolean => value === null || (checks[type]?.(value) ?? false);
 
-/** What Elasticsearch, with the templates among the examples, would leave out of the documents or refuse, each in one line. */
+/** One line for each field of the documents that Elasticsearch, with the example templates, would not map or would reject. */
 export function unmapped(documents: readonly object[]): string[] {
   const isClosed = (field: string) => typeOf.get(field) === 'flattened';
   const lines = documents.flatMap((document) =>

@@ -1,4 +1,4 @@
-// A real journald for tests, apart from the host's own, read back with journalctl.
+// A real journald for tests, separate from the host's, whose journal is read with journalctl.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { missingTools, noRoot, unmet } from './needs.ts';
 
 const program = ['/usr/lib/systemd/systemd-journald', '/lib/systemd/systemd-journald'].find((path) => existsSync(path));
 
-/** Why no journald can be started here. */
+/** Why journald cannot be started here. */
 export const journaldMissing: string | undefined = unmet(
   program === undefined ? 'systemd-journald is not installed' : undefined,
   missingTools('journalctl'),
@@ -20,9 +20,9 @@ type JournalEntry = Record<string, string | string[] | undefined>;
 export interface Journald {
   /** Everything received so far that matches, oldest first. `matches` are as in journalctl(1): `FIELD=value`. */
   read(...matches: string[]): JournalEntry[];
-  /** Ends journald; what it stored can still be read. */
+  /** Ends journald; its journal can still be read. */
   stop(): Promise<void>;
-  /** journald's process. */
+  /** The pid of journald. */
   pid: number;
 }
 
@@ -39,7 +39,7 @@ export async function startJournald(): Promise<Journald> {
   if (pid === undefined) throw new Error(`${program} cannot be started`);
   process.once('exit', () => child.kill('SIGKILL'));
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await answered(child);
+  await isReady(child);
   return {
     pid,
     read: (...matches) => {
@@ -58,7 +58,7 @@ export async function startJournald(): Promise<Journald> {
 
 let entered = false;
 
-/** Hides the host's journald from this thread and from what it starts. */
+/** Hides the host's journald from this thread and from the processes that it starts. */
 export function enterPrivateRun(): void {
   if (entered) return;
   for (const directory of ['/run/systemd', '/run/log']) {
@@ -73,8 +73,8 @@ export function enterPrivateRun(): void {
   entered = true;
 }
 
-/** Resolves when journald takes entries. */
-async function answered(child: ChildProcess): Promise<void> {
+/** Resolves when journald accepts entries. */
+async function isReady(child: ChildProcess): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     if (child.exitCode !== null) break;
     if (spawnSync('journalctl', ['--sync']).status === 0) return;
@@ -86,7 +86,7 @@ async function answered(child: ChildProcess): Promise<void> {
 
 function run(command: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
-  // journalctl answers 1 when nothing matches.
+  // journalctl exits with 1 when no entry matches.
   if (error || (status !== 0 && stderr)) throw new Error(`${command}: ${error?.message ?? stderr}`);
   return stdout;
 }

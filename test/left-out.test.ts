@@ -1,11 +1,11 @@
-// What a run leaves out is listed with its reason and its command.
+// The reporter lists skipped tests by reason and the tiers that did not run.
 
 import { expect, test } from 'vitest';
 import { leftOut } from './left-out.ts';
 import { titled } from './needs.ts';
 import { tiers } from './tiers.ts';
 
-test('skipped tests by reason, tiers that did not run with their commands', () => {
+test('lists skipped tests by reason, and tiers that did not run with their commands', () => {
   const skipped = [
     `${titled('a', 'it needs root')} > one`,
     `${titled('a', 'it needs root')} > two`,
@@ -27,7 +27,7 @@ test('skipped tests by reason, tiers that did not run with their commands', () =
   }
 });
 
-test('tests that -t does not ask for are not left out', () => {
+test('does not list tests that the pattern of -t excludes', () => {
   const skipped = [
     'a > dry run',
     `a > dry ${titled('run', 'it needs root')}`,
@@ -41,11 +41,11 @@ test('tests that -t does not ask for are not left out', () => {
   ]);
 });
 
-test('nothing left out: no lines', () => {
+test('prints no line when every test ran', () => {
   expect(leftOut([], new Set(tiers.map(({ name }) => name)))).toEqual([]);
 });
 
-test('each tier is a command of package.json', async () => {
+test('the command of each tier is a script of package.json', async () => {
   const { scripts } = (await import('../package.json', { with: { type: 'json' } })).default;
   for (const { name, command } of tiers) {
     const script = /^(?:sudo )?npm (?:run )?(\S+)$/.exec(command)?.[1] ?? '';

@@ -3,13 +3,13 @@
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
 import { tiers } from './tiers.ts';
 
-/** The reason that `titled` (needs.ts) put into a title; the last one counts, as the innermost. */
+/** The reason that `titled` (needs.ts) added to a title; the last one, which is that of the innermost title. */
 const reasonOf = (title: string): string =>
   [...title.matchAll(/\(skipped: ([^)]*)\)/g)].at(-1)?.[1] ?? 'no reason given';
 
-/** The lines after a run. `skipped`: full titles; `ran`: names of projects; `pattern`: of the titles that were asked for (`-t`). */
+/** The lines to print after a run. `skipped`: full titles; `ran`: names of vitest projects; `pattern`: that of `-t`. */
 export function leftOut(skipped: readonly string[], ran: ReadonlySet<string>, pattern?: RegExp): string[] {
-  // Vitest counts what the pattern leaves out as skipped. It compares titles without the separator.
+  // Vitest counts tests that the pattern excludes as skipped. It matches the pattern against titles without the separator.
   const asked = skipped.filter((title) => pattern === undefined || pattern.test(title.replaceAll(' > ', ' ')));
   const reasons = [...Map.groupBy(asked, reasonOf)].map(
     ([reason, titles]) => `  ${titles.length} ${titles.length === 1 ? 'test' : 'tests'}: ${reason}`,

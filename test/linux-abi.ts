@@ -1,4 +1,4 @@
-// Numbers of Linux's interfaces that only tests pass to libc, by their names in C; collectors/linux/linux-abi.ts has the agent's.
+// Constants of Linux that only tests pass to libc, by their names in C; collectors/linux/linux-abi.ts has those of the agent.
 
 export const linuxInTests = {
   CLONE_NEWNS: 0x2_0000,

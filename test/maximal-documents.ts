@@ -2,7 +2,7 @@
 
 import { ecsVersion, type Identity, type ProcessFields, type StepparentEvent } from '../collectors/event/event.ts';
 
-/** All that is optional must be there; what has open keys stays as it is. A field added to the type fails here until it has a value. */
+/** Requires every optional field; objects with open keys stay unchanged. A new field of the type is a type error here until it has a value. */
 type Full<T> = T extends readonly (infer Item)[]
   ? Full<Item>[]
   : T extends object
@@ -212,7 +212,7 @@ export const maximalAlert = {
   stepparent,
 } as const satisfies StepparentEvent as StepparentEvent;
 
-/** The dotted names of all values of a document; with `isLeaf` those of objects and lists, too, that are to be taken whole. */
+/** The dotted names of all values of a document. An object or list for which `isLeaf` holds is one value. */
 export function fieldsOf(document: object, isLeaf: (field: string) => boolean = () => false): Set<string> {
   const fields = new Set<string>();
   const add = (field: string, value: unknown): void => {

@@ -1,4 +1,4 @@
-// The whole way from a sensor's records to a description runs over a recorded host, and gives the same bytes twice.
+// From a sensor's records to the described event over a recorded host, with identical bytes in two runs; and the files of such a host.
 
 import { describe, expect, test } from 'vitest';
 import type { Host } from '../collectors/host/host.ts';
@@ -14,7 +14,7 @@ import { plainHost, processFiles, type Recording, recordedHost } from './recorde
 
 const script = '#!/bin/sh\n# A maintainer script that is long enough to be recognised where it is copied to.\nexit 0\n';
 
-/** alice's shell starts dpkg by sudo, and dpkg the script of a package. */
+/** alice's shell starts dpkg with sudo, and dpkg starts the script of a package. */
 const recording: Recording = {
   files: {
     ...plainHost,
@@ -73,7 +73,7 @@ async function describeExecs(host: Host & Pick<ReturnType<typeof recordedHost>, 
   return JSON.stringify(await Promise.all(documents), null, 2);
 }
 
-test('three execs are described alike over two copies of one recording', async () => {
+test('three execs are described identically over two copies of a recording', async () => {
   const text = await describeExecs(recordedHost(recording));
   expect(await describeExecs(recordedHost(structuredClone(recording)))).toBe(text);
   const [dpkg, postinst, copy] = JSON.parse(text);
@@ -113,7 +113,7 @@ describe('files of a recording', () => {
     expect(host.exists(file)).toBe(real !== undefined);
   });
 
-  test('a file in the place of another is another one, and its directory has changed', () => {
+  test('a replaced file has a new inode, and its directory has changed', () => {
     const changing = recordedHost(recording);
     const before = [changing.stat('/usr/bin/dpkg'), changing.stat('/usr/bin')];
     changing.setTime(100e9);
@@ -126,7 +126,7 @@ describe('files of a recording', () => {
     expect(changing.exists('/usr/bin/dash')).toBe(false);
   });
 
-  test('a file that is held open is the same after it was replaced', async () => {
+  test('an open file keeps its content after it was replaced', async () => {
     const changing = recordedHost(recording);
     const [script, link] = [changing.openFile('/tmp/copy'), changing.openFile('/usr/bin/sh')];
     changing.change({ '/tmp/copy': 'another' });
@@ -137,7 +137,7 @@ describe('files of a recording', () => {
     expect(changing.openFile('/tmp/none')).toBe(undefined);
   });
 
-  test('the program of a process that was removed has its inode still', () => {
+  test('the removed program of a process keeps its inode', () => {
     const removed = {
       ...processFiles(900, { exe: '/usr/bin/x' }),
       '/proc/900/exe': { link: '/usr/bin/x (deleted)', inode: 7 },

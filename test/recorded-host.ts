@@ -1,4 +1,4 @@
-// A host in memory, from plain JSON: its files and /proc, its clocks and what its rpm says. The same recording gives the same bytes twice.
+// A host in memory from plain JSON: files, /proc, clocks and the output of rpm. Two runs over a recording give identical bytes.
 
 import { posix } from 'node:path';
 import type { Clock } from '../collectors/host/clock.ts';
@@ -10,42 +10,42 @@ import { openedFile } from '../collectors/host/opened-file.ts';
 import { notRegularFile, type RegularFile } from '../collectors/host/regular-file.ts';
 import { RpmFailed } from '../collectors/packages/run-rpm.ts';
 
-/** A string is the content of a regular file; directories are there where something lies in them. */
+/** A string is the content of a regular file. A directory that contains a file needs no entry. */
 export type RecordedFile = string | RecordedNode;
 
 interface RecordedNode {
   content?: string;
-  /** Of a symbolic link. With `inode` it is one of /proc, which leads to a file of that number whatever its name is. */
+  /** The target of a symbolic link. With `inode` it is a link in /proc, which leads to the file of that inode whatever the target is. */
   link?: string;
-  /** One with nothing in it. */
+  /** An empty directory. */
   directory?: true;
-  /** Permissions; 0755 for directories, else 0644. */
+  /** Permissions (default: 0755 for directories, else 0644). */
   mode?: number;
   uid?: number;
   gid?: number;
-  /** Another one for each file, in their order, where it is not given. */
+  /** Default: consecutive numbers, in the order of the files. */
   inode?: number;
   device?: number;
-  /** Milliseconds since 1970; the time at which the file is put there, where it is not given. */
+  /** Milliseconds since 1970 (default: the time at which the file is created). */
   mtimeMs?: number;
   ctimeMs?: number;
 }
 
 export interface Recording {
-  /** By absolute path. */
+  /** Files by absolute path. */
   files: Readonly<Record<string, RecordedFile>>;
-  /** What rpm prints, by its arguments with a space between them; to others it finds nothing. */
+  /** The output of rpm by its arguments, joined with spaces; with other arguments it fails as for a package that is not installed. */
   rpm?: Readonly<Record<string, string>>;
-  /** Milliseconds since 1970. */
+  /** The time of the boot, in milliseconds since 1970. */
   bootEpochMs?: number;
-  /** The time since boot. */
+  /** Nanoseconds since boot. */
   bootNs?: number;
 }
 
 export interface RecordedHost extends Host {
-  /** Puts files there, in the place of what was there; null: it is removed, with all below it. */
+  /** Creates or replaces files; null removes a path and everything below it. */
   change(files: Readonly<Record<string, RecordedFile | null>>): void;
-  /** Sets all clocks to that time since boot. */
+  /** Sets all clocks to that time, in nanoseconds since boot. */
   setTime(bootNs: number): void;
 }
 
@@ -55,7 +55,7 @@ interface Node {
   type: keyof typeof typeBits;
   content: Buffer;
   link: string | undefined;
-  /** The link of a process: it leads to a file of this number. */
+  /** Whether it is a link of /proc, which leads to the file of its inode. */
   magic: boolean;
   stat: FileStat;
 }
@@ -104,7 +104,7 @@ export function recordedHost(recording: Recording): RecordedHost {
     };
   };
 
-  /** What comes or goes in a directory changes it. */
+  /** Updates the times of a directory in which an entry was added or removed. */
   const touchDirectory = (directory: string, nowMs: number): void => {
     const before = nodes.get(directory);
     const now = nodeOf({ directory: true, ...(before && { inode: Number(before.stat.ino) }) }, nowMs);
@@ -200,7 +200,7 @@ function statOf(type: Node['type'], stat: Omit<FileStat, `is${string}`>): FileSt
   };
 }
 
-/** As it was when it was opened. */
+/** An open file, with the content that it had when it was opened. */
 function openedRegularFile(content: Buffer, stat: FileStat): RegularFile {
   const readNow = (into: Buffer, position: number): number => content.copy(into, 0, position);
   return { stat: () => stat, read: async (into, position) => readNow(into, position), readNow, close: () => {} };
@@ -216,19 +216,19 @@ export interface RecordedProcess {
   groupId?: number;
   /** Device number of the controlling terminal. */
   tty?: number;
-  /** Real, effective and saved, of user and group. */
+  /** All user and group ids. */
   userId?: number;
   loginUserId?: number;
   workingDirectory?: string;
   cgroup?: string;
-  /** The root of its file system, and what its namespaces are called: the host's where they are not given. */
+  /** The root directory and the names of the namespaces (default: the host's). */
   root?: string;
   namespaces?: Partial<Record<'pid' | 'mnt' | 'user', string>>;
 }
 
 const hostNamespaces = { pid: 'pid:[4026531836]', mnt: 'mnt:[4026531841]', user: 'user:[4026531837]' };
 
-/** What /proc shows of a process, as files of a recording. */
+/** The files in /proc of a process, as files of a recording. */
 export function processFiles(pid: number, process: RecordedProcess): Record<string, RecordedFile> {
   const { exe, args = [exe], parentPid = 1, startTicks = 100, sessionId = pid, groupId = pid, tty = 0 } = process;
   const { userId = 0, loginUserId = 0xffff_ffff, workingDirectory = '/', cgroup = '/', root = '/' } = process;
@@ -253,7 +253,7 @@ export function processFiles(pid: number, process: RecordedProcess): Record<stri
 
 const inodeOf = (namespace: string): number => Number(/\d+/.exec(namespace)?.[0] ?? 0);
 
-/** A Debian that nothing has happened on yet: pid 1, the agent itself as pid 2000, root and alice, an empty dpkg database. */
+/** An unused Debian: pid 1, the agent itself as pid 2000, the users root and alice, an empty dpkg database. */
 export const plainHost: Readonly<Record<string, RecordedFile>> = {
   '/proc/sys/kernel/hostname': 'web1\n',
   '/proc/sys/kernel/osrelease': '6.12.0-amd64\n',

@@ -1,4 +1,4 @@
-// Stories that run through the whole pipeline over a recorded host, without root and with the same bytes twice.
+// A story that runs through the whole pipeline over a recorded host, without root and with identical bytes in two runs.
 
 import { expect, test } from 'vitest';
 import { exec, fork } from './collectors/proc-double.ts';
@@ -7,7 +7,7 @@ import { runStory, type Story } from './recorded-story.ts';
 
 const status = '/var/lib/dpkg/status';
 
-/** alice, who is logged in over ssh, becomes root and installs a package that she has brought along; then she edits dpkg's status file. */
+/** alice, who is logged in over ssh, becomes root and installs a package from a local file; then she edits dpkg's status file. */
 const installation: Story = {
   host: {
     bootNs: 40e9,
@@ -64,7 +64,7 @@ const installation: Story = {
   ],
 };
 
-test("a package that alice installs over ssh, and dpkg's status file that her shell writes", async () => {
+test("an installation by alice over ssh and a write of her shell to dpkg's status file raise their alerts", async () => {
   const alerts = await runStory(installation);
   expect(alerts.map(({ rule, message }) => [rule?.id, message])).toEqual([
     [

@@ -1,4 +1,4 @@
-// Runs a recorded story without root: a host and what happens on it, from the sensor's records through the whole pipeline to the alerts.
+// Runs a story without root, over a recorded host: from the sensor's records through the whole pipeline to the alerts.
 
 import { setImmediate } from 'node:timers/promises';
 import { openKnowledge } from '../agent/daemon/open-knowledge.ts';
@@ -16,13 +16,13 @@ import { type RecordedFile, type Recording, recordedHost } from './recorded-host
 import { temporaryStore } from './storage/temporary-store.ts';
 
 interface StoryStep {
-  /** The time since boot. */
+  /** Nanoseconds since boot. */
   atNs: number;
-  /** What is on the host from now on; null: what is there no longer. */
+  /** The files that change on the host at that time; null removes a path. */
   files?: Readonly<Record<string, RecordedFile | null>>;
-  /** What the sensor reads then. */
+  /** The records that the sensor reads at that time. */
   records?: readonly ProcessRecord[];
-  /** What fanotify reports then. `by`: the process that wrote. */
+  /** The changes that fanotify reports at that time. `by`: the pid of the writer. */
   changes?: readonly { action: FileAction; path: string; by?: number }[];
 }
 
@@ -34,11 +34,11 @@ export interface Story {
 const rulesDirectory = new URL('../detectors/rules', import.meta.url).pathname;
 const probed: readonly string[] = ['/usr/bin/dpkg', '/usr/bin/rpm'];
 
-/** Promises over a recording are resolved within a few turns: nothing there waits for a disk. */
+/** The number of turns of the event loop after a step. Promises over a recording need only a few, since none waits for a disk. */
 const turns = 20;
 const maxAlerts = 100;
 
-/** The alerts of the story as a sink gets them, in their order; the shipped rules make them. */
+/** The alerts of the shipped rules about the story, in the order and form in which a sink gets them. */
 export async function runStory({ host: recording, steps }: Story): Promise<StepparentEvent[]> {
   const host = recordedHost(recording);
   const context = readHostContext(host, { id: 'the-agent', version: '1.2.3' }, 'tracefs');

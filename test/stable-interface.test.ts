@@ -1,5 +1,5 @@
-// What scripts of users depend on and what later versions keep: commands and options, rule ids, MESSAGE_IDs.
-// The rest of it needs a running agent: test/e2e/stable-interface.test.ts.
+// The interface that users' scripts depend on and later versions keep: commands and options, rule ids, MESSAGE_IDs.
+// test/e2e/stable-interface.test.ts has the part that needs a running agent.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ test.each([
   expect(known).toEqual(expect.arrayContaining(flags));
 });
 
-// Under these ids alerts were delivered: what is renamed here is missing in the searches of users.
+// Released versions deliver alerts with these ids: a renamed rule would be missing in users' searches.
 const messageIds = {
   'dpkg-database-changed-by-other-program': '76695dc49165872788daa70749242e9a',
   'dpkg-package-installed-by-unusual-parent': 'f5e343bc0c7a894f9cfa330bd9ef3c95',
@@ -47,7 +47,7 @@ const messageIds = {
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
 };
 
-test('every rule that comes with stepparent has its MESSAGE_ID above', () => {
+test('every shipped rule has its MESSAGE_ID in this table', () => {
   const { rules } = readRules([join(top, 'detectors/rules')]);
   expect(Object.fromEntries(rules.map(({ id }) => [id, messageId(id)]))).toEqual(messageIds);
 });

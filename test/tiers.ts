@@ -1,15 +1,15 @@
-// The tiers of the tests: what each needs, which files belong to it, and the command that runs it.
+// The tiers of the tests, with the needs, the files and the command of each.
 
 export interface Tier {
   /** The vitest project. */
   name: string;
   command: string;
-  /** What it tests and what it needs. */
+  /** What the tier tests and what it needs. */
   what: string;
   include: readonly string[];
-  /** One file after the other: the files of this tier disturb each other. */
+  /** Whether the files run one after the other, since they disturb each other. */
   serial: boolean;
-  /** For one test or hook, in milliseconds. */
+  /** The limit for one test or hook, in milliseconds. */
   timeoutMs: number;
 }
 
@@ -24,7 +24,7 @@ export const tiers: readonly Tier[] = [
     serial: false,
     timeoutMs: 180_000,
   },
-  // An agent takes over what a killed one left in the kernel, and each agent sees the processes of the others' tests.
+  // An agent recovers what a killed one left in the kernel, and each agent sees the processes of every test.
   {
     name: 'e2e',
     command: 'sudo npm run test:root',

@@ -1,8 +1,8 @@
-// Why a file cannot be read as text, in the words of the reader that all loaders share.
+// The message of the reader that all loaders share, for a file that cannot be read as text.
 
 import { readTextFile } from '../collectors/host/read-file.ts';
 
-/** Of a file that is no regular one, or larger than 1 MiB, as a loader reports it. */
+/** The message of a loader about a file that is not a regular file or larger than 1 MiB. */
 export function whyUnreadable(file: string): string {
   try {
     readTextFile(file, 1024 * 1024);

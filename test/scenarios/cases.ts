@@ -1,5 +1,5 @@
-// Ways to evade the agent, ways to blind it, and false alarms, as data. An answer that the agent does not give yet has `fails`, with the
-// reason; the suite fails when it gives that answer.
+// Evasions, attacks on the agent and false alarms, as data. An answer that the agent does not give yet has `fails` with the reason; the
+// suite fails when the agent gives that answer.
 
 import { noFiles, standstill } from '../../agent/daemon/self-watch.ts';
 import { type Act, initiator } from './scenarios.ts';
@@ -32,13 +32,13 @@ export interface Case extends Act {
   answers: readonly Answer[];
   /** Reverts what the script did to the agent; also runs when the script failed. */
   undo?: string;
-  /** The case changes or damages the agent: it gets one that was just started on the learned state. */
+  /** The case changes or damages the agent: it runs under a new agent that starts with the learned state. */
   fresh?: true;
-  /** That agent's clock is $CLOCK_OFFSET days ahead. */
+  /** The clock of the new agent is ahead by the days in the file $CLOCK_OFFSET. */
   shiftedClock?: true;
 }
 
-/** Added to `prelude`. `$AGENT` is the agent's pid, `$NOBODY` a directory that everyone may write to. */
+/** Shell functions in addition to `prelude`. `$AGENT` is the agent's pid, `$NOBODY` a directory that every user can write to. */
 export const casePrelude = `
 stepparent() { "$NODE" "$CHECKOUT/agent/main.ts" "$@" --config "$CONFIG"; }
 proof() { [ -s "$1" ]; echo "PROOF $(tail -n 1 "$1")"; rm -f "$1"; }
@@ -54,7 +54,7 @@ const scripts = 'unusual-dpkg-execution';
 const command = 'package-tool-given-command';
 const impostor = 'package-tool-impostor';
 
-/** As an administrator who is known. */
+/** A case in the session of an administrator, whose installations are in the baseline. */
 const login = (id: string, title: string, script: string, answers: readonly Answer[]): Case => ({
   id,
   title,
@@ -64,7 +64,7 @@ const login = (id: string, title: string, script: string, answers: readonly Answ
   answers,
 });
 
-/** By a program that has not installed anything. */
+/** A case of a program that has not installed anything before. */
 const daemon = (
   id: string,
   actor: string,
@@ -74,7 +74,8 @@ const daemon = (
   more: Partial<Case> = {},
 ): Case => ({ id, title, actor, shell: 'bash', script, answers, ...more });
 
-const silent = (fails: string, times = 1): Answer[] => [{ alerts: 'any', times, fails }];
+/** The one answer of a case in which no rule raises an alert. */
+const missed = (fails: string, times = 1): Answer[] => [{ alerts: 'any', times, fails }];
 
 const evasions: readonly Case[] = [
   login(
@@ -85,7 +86,7 @@ const evasions: readonly Case[] = [
     apt-get -q update
     rm /etc/apt/apt.conf.d/01backdoor
     proof /opt/hook.ran`,
-    silent('configuration files of package tools are not watched, and children of apt-get are not judged'),
+    missed('configuration files of package tools are not watched, and children of apt-get are not judged'),
   ),
   login(
     'apt-hook-installs',
@@ -95,7 +96,7 @@ const evasions: readonly Case[] = [
     rm /etc/apt/apt.conf.d/02backdoor
     proof /opt/evil.ran
     dpkg -P evil-marked`,
-    silent('a dpkg -i below the genuine apt-get is taken as asked for'),
+    missed('an installation by dpkg below the genuine apt-get counts as requested'),
   ),
   login(
     'dpkg-hook-file',
@@ -104,7 +105,7 @@ const evasions: readonly Case[] = [
     dpkg -i $DEBS/viewer_1.deb
     rm /etc/dpkg/dpkg.cfg.d/99-local
     proof /opt/dpkg-hook.ran`,
-    silent('configuration files of package tools are not watched, and children of dpkg are not judged'),
+    missed('configuration files of package tools are not watched, and children of dpkg are not judged'),
   ),
   login(
     'rpm-macro-file',
@@ -113,7 +114,7 @@ const evasions: readonly Case[] = [
     as_root env "HOME=$HOME" rpm --dbpath $RPM_DATABASE --nodeps -U --replacepkgs $RPMS/rpm-one.rpm
     rm ~/.rpmmacros
     proof /opt/macro.ran`,
-    silent('configuration files of package tools are not watched, and children of rpm are not judged'),
+    missed('configuration files of package tools are not watched, and children of rpm are not judged'),
   ),
   daemon(
     'renamed-own-database',
@@ -123,35 +124,35 @@ const evasions: readonly Case[] = [
     mkdir -p db/info db/updates db/triggers db/parts db/alternatives; : >db/status; : >db/available
     ./updater --admindir=$WORK/db --log=/dev/null -i $DEBS/evil-marked_1.deb
     proof /opt/evil.ran`,
-    silent('a copy of dpkg is recognised by its name only'),
+    missed('a copy of dpkg is recognised by its name only'),
   ),
   daemon(
     'hidden-database',
     'tomcat',
-    'a namespace of pids and a directory over /var/lib/dpkg pass for a container',
+    'a process in a pid namespace, with a directory mounted over /var/lib/dpkg, counts as a container',
     `mkdir -p db/info db/updates db/triggers db/parts db/alternatives rpm; : >db/status; : >db/available
     unshare --mount --pid --fork sh -c "mount --bind $WORK/db /var/lib/dpkg
       [ ! -d /var/lib/rpm ] || mount --bind $WORK/rpm /var/lib/rpm
       dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
     proof /opt/evil.ran`,
-    silent("the process counts as a container's, although its root directory is the host's"),
+    missed("the process counts as a container's, although its root directory is the host's"),
   ),
   daemon(
     'sourced-script',
     'gunicorn',
-    'a maintainer script runs by sourcing, by redirection, through a pipe and as an argument',
+    'a shell runs a maintainer script that is sourced, redirected, piped or passed as text',
     `sh -c ". $INFO/marked.postinst; sleep 0.3"
     sh <$INFO/marked.postinst
     cat $INFO/marked.postinst | sh
     sh -c "$(cat $INFO/marked.postinst)"
     [ "$(wc -l </opt/marked.ran)" = 4 ]
     proof /opt/marked.ran`,
-    silent('a script that is no argument of an interpreter is not recognised', 4),
+    missed('a script is recognised only as an argument of an interpreter', 4),
   ),
   daemon(
     'short-sh-script',
     'httpd',
-    'sh SCRIPT, ten times, ends within milliseconds',
+    'sh runs a maintainer script that ends within milliseconds, ten times',
     `for i in 1 2 3 4 5 6 7 8 9 10; do sh $INFO/short.postinst; done
     [ "$(wc -l </opt/short.ran)" = 10 ]
     proof /opt/short.ran`,
@@ -162,7 +163,7 @@ const evasions: readonly Case[] = [
     'a newer version of a known package leaves a unit and a detached program',
     `dpkg -i $DEBS/editor_3.deb
     proof /etc/systemd/system/dbus-update.service`,
-    silent('what a maintainer script leaves behind is not judged'),
+    missed('no rule covers what a maintainer script leaves behind'),
   ),
   login(
     'alternatives-diversion',
@@ -174,7 +175,7 @@ const evasions: readonly Case[] = [
     echo "PROOF $(readlink -f /opt/pager-link) $(cat /opt/diverted.real)"
     dpkg-divert --local --rename --remove /opt/diverted
     update-alternatives --remove case-pager /opt/pager`,
-    silent('no rule is about alternatives and diversions', 2),
+    missed('no rule covers alternatives and diversions', 2),
   ),
   daemon(
     'rpm-copy',
@@ -184,7 +185,7 @@ const evasions: readonly Case[] = [
     ./updater --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    silent("who changes rpm's database is not judged"),
+    missed("no rule covers the programs that change rpm's database"),
   ),
   daemon(
     'librpm-by-ctypes',
@@ -210,7 +211,7 @@ PYTHON
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    silent("who changes rpm's database is not judged"),
+    missed("no rule covers the programs that change rpm's database"),
   ),
   daemon(
     'librpm-by-python',
@@ -235,7 +236,7 @@ PYTHON
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    silent("who changes rpm's database is not judged"),
+    missed("no rule covers the programs that change rpm's database"),
   ),
   login(
     'trigger-file',
@@ -246,7 +247,7 @@ PYTHON
     sleep 0.5
     echo "PROOF $(tail -n 1 $file)"
     if [ -e File ]; then cp File $file; else rm $file; fi`,
-    silent('directories below that of the database are not watched'),
+    missed('directories below that of the database are not watched'),
   ),
   daemon(
     'rpm-eval',
@@ -262,7 +263,7 @@ PYTHON
     "rpm --eval 'text%(COMMAND)'",
     `rpm --eval "x%(echo ran >/opt/eval.ran)"
     proof /opt/eval.ran`,
-    [{ alerts: [command], fails: 'the rule takes a macro at the beginning of the text only' }],
+    [{ alerts: [command], fails: 'the rule recognises a macro only at the beginning of the text' }],
   ),
   daemon(
     'apt-configuration-argument',
@@ -276,15 +277,15 @@ PYTHON
   daemon(
     'dpkg-pre-invoke-two-words',
     'invoke-web',
-    'dpkg --pre-invoke COMMAND -i, with the command as a word of its own',
+    'dpkg --pre-invoke COMMAND -i, with the command as a separate argument',
     `dpkg --pre-invoke 'echo ran >/opt/invoke.ran' -i $DEBS/viewer_1.deb
     proof /opt/invoke.ran`,
-    [{ alerts: [command], fails: 'the rule knows --pre-invoke=COMMAND only' }],
+    [{ alerts: [command], fails: 'the rule recognises only --pre-invoke=COMMAND' }],
   ),
   daemon(
     'spellings',
     'spelling-web',
-    'dpkg by relative and roundabout paths, by the dynamic linker, and below a linked parent',
+    'dpkg by relative and indirect paths, by the dynamic linker, and with a parent that was started by a link',
     `for ld in /lib64/ld-linux*.so.* /lib/ld-linux*.so.*; do [ ! -e $ld ] || break; done
     by() { cp /bin/dash "$1"; "./$1" -c "cd /usr/bin; $2 -i $DEBS/viewer_1.deb; :"; }
     by speller1 ./dpkg
@@ -302,7 +303,7 @@ PYTHON
   ),
 ];
 
-/** Runs a deployment script under a name that is new each time. */
+/** Shell text by tool: it runs a deployment script under a name that is new each time. */
 const randomNames: Readonly<Record<string, string>> = {
   terraform: 'p=/tmp/terraform_$RANDOM$RANDOM.sh; program $p "$install"; $p; rm $p',
   packer: 'p=/tmp/script_$RANDOM$RANDOM.sh; program $p "$install"; $p; rm $p',
@@ -316,18 +317,18 @@ const falseAlarms: readonly Case[] = [
   ...Object.entries(randomNames).map(([tool, once]) =>
     login(
       `random-parent-${tool}`,
-      `a deployment script whose name is new each time, as ${tool} makes it: reported once at most`,
+      `a deployment script whose name is new each time, as ${tool} makes it: at most one alert of each rule`,
       `install="dpkg -i $DEBS/viewer_1.deb; sleep 0.3"
       for i in 1 2 3; do ${once}; done
       echo "PROOF $(dpkg-query -W viewer)"`,
-      // One for each of the two rules.
+      // One alert of the rule for the parent, one of the rule for the initiator.
       [{ atMost: 2, fails: 'each name is a new value' }],
     ),
   ),
   daemon(
     'chroot-builder',
     'builder',
-    'a builder installs in a chroot with /bin before /usr/bin in PATH, as debootstrap does: reported once at most',
+    'a builder installs in a chroot with /bin before /usr/bin in PATH, as debootstrap does: at most one alert of each rule',
     `root=$WORK/root
     mkdir -p $root/usr/bin $root/usr/sbin $root/usr/lib $root/usr/lib64 $root/etc $root/opt $root/tmp $root/var/log
     for name in info updates triggers parts alternatives; do mkdir -p $root/var/lib/dpkg/$name; done
@@ -340,7 +341,7 @@ const falseAlarms: readonly Case[] = [
     for name in marked short victim copied editor viewer; do cp $DEBS/\${name}_1.deb $root/tmp; done
     PATH=/sbin:/usr/sbin:/bin:/usr/bin chroot $root sh -c 'dpkg --force-depends --install /tmp/*.deb'
     proof $root/opt/marked.ran`,
-    // One for the parent, one for the initiator.
+    // One alert of the rule for the parent, one of the rule for the initiator.
     [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
   ),
   login(
@@ -355,9 +356,9 @@ const falseAlarms: readonly Case[] = [
 const unnoticed = (fails: string): Answer => ({ noticed: true, fails });
 const reported: Answer = { alerts: [initiator] };
 const unreported = (fails: string): Answer => ({ ...reported, fails });
-const unread = 'the agent does not read its own tracing instance';
+const unread = 'the agent does not check the settings of its tracing instance';
 
-/** Done to the agent while it works. */
+/** Attacks on the running agent. */
 const blinding: readonly Case[] = [
   daemon(
     'log-directory-covered',
@@ -546,7 +547,7 @@ SCRIPT
     `for i in $(seq 130); do cp /bin/dash p$i; ./p$i -c 'dpkg -i /nowhere/x.deb; :' 2>/dev/null; done
     cp /bin/dash real; ./real -c "dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
     proof /opt/evil.ran`,
-    [{ ...reported, term: '/real', fails: 'at the rate limit every alert of the rule is held back' }],
+    [{ ...reported, term: '/real', fails: 'above the rate limit no alert of the rule is delivered' }],
     { fresh: true },
   ),
   daemon(
@@ -645,7 +646,7 @@ PROGRAM
     evil; sleep 1
     stepparent baseline list --json >baseline
     echo "counted as root's: $(grep -c '"/opt/nobody/r[0-9]*"' baseline || :)"`,
-    // Not by the alert that is held back: how many count as root's, and so reach the rate limit, depends on how busy the machine is.
+    // The rate-limited alert is not tested: how many programs count as root's, and so reach the limit, depends on the load of the machine.
     [
       {
         prints: "counted as root's: 0",
@@ -656,7 +657,7 @@ PROGRAM
   ),
 ];
 
-/** Enacted before the cases: the packages whose scripts they use are installed. */
+/** Enacted before the cases: it installs the packages whose scripts they use. */
 export const beforeCases: Act = {
   id: 'learn-marked',
   title: 'an administrator installs what the cases use',
@@ -665,16 +666,16 @@ export const beforeCases: Act = {
   script: 'dpkg -i $DEBS/marked_1.deb $DEBS/short_1.deb; rm /opt/marked.ran /opt/short.ran',
 };
 
-/** In the order in which they are enacted: what needs a fresh agent comes last. */
+/** The cases in the order in which they are enacted; those that need a new agent come last. */
 export const cases: readonly Case[] = [...evasions, ...falseAlarms, ...blinding];
 
-/** In the tier of booted systems, since it takes a minute. `$TARBALL` has a release's smallest system, `$ARCHIVE` is where it came from. */
+/** Enacted in the tier `boot`, since it takes a minute. `$TARBALL` has a release's smallest system, `$ARCHIVE` is the URL of its archive. */
 export const debootstrapCase: Case = daemon(
   'debootstrap',
   'image-builder',
-  'debootstrap makes a system: reported once at most',
+  'debootstrap makes a system: at most one alert of each rule',
   `debootstrap --variant=minbase --unpack-tarball=$TARBALL bookworm $WORK/root $ARCHIVE >log 2>&1
   proof $WORK/root/etc/debian_version`,
-  // One for the parent, one for the initiator.
+  // One alert of the rule for the parent, one of the rule for the initiator.
   [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
 );

@@ -1,8 +1,8 @@
-// The conditions that these detections began with, taken by the letter: what a log search over the same events would say.
+// The literal conditions of the queries that the rules follow, as a log search would apply them to the same events.
 
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 
-/** `dpkg`, `rpm`: an installation by a parent that is new. `script`: a program out of dpkg's directory of scripts. */
+/** `dpkg`, `rpm`: an installation by a new parent. `script`: a program from dpkg's directory of scripts. */
 export type LiteralCondition = 'dpkg' | 'rpm' | 'script';
 
 const asInstall = new Set(['-i', '--install']);
@@ -23,7 +23,7 @@ function runsScript({ process: of }: StepparentEvent): boolean {
   );
 }
 
-/** For each event, in the order in which they happened, the conditions that it meets. A parent is new once. */
+/** The conditions that each event meets. `events` are in the order of time; a parent is new only the first time. */
 export function literalConditions(events: readonly StepparentEvent[]): LiteralCondition[][] {
   const seen = { dpkg: new Set<string>(), rpm: new Set<string>() };
   return events.map((event) => {

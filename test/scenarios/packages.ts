@@ -1,4 +1,4 @@
-// The packages that the scenarios install: harmless, each with the scripts that matter.
+// The harmless packages that the scenarios install, with their scripts.
 
 import type { DebScripts } from '../e2e/packages.ts';
 
@@ -10,7 +10,7 @@ const asks = (name: string): DebScripts => ({
   templates: `Template: ${name}/q\nType: boolean\nDefault: true\nDescription: yes?\n`,
 });
 
-/** As debhelper writes them for a package with a service; there is no systemd in the scenario's host to be asked. */
+/** The scripts that debhelper writes for a package with a service. No systemd runs on the scenario's host. */
 const service = (name: string): DebScripts => ({
   postinst: `#!/bin/sh
 set -e
@@ -34,14 +34,14 @@ if [ "$1" = purge ]; then deb-systemd-helper purge ${name}.service >/dev/null ||
 `,
 });
 
-/** What a package does that starts its daemon anew. */
+/** A script that starts the package's daemon. */
 const daemon = `#!/bin/sh
 set -e
 start-stop-daemon --start --background --oknodo --pidfile /run/none.pid --exec /usr/bin/sleep -- 0.2
 exit 0
 `;
 
-/** As long as such scripts usually are. */
+/** A script of the usual length. */
 const copied = `#!/bin/sh
 set -e
 case "$1" in
@@ -85,7 +85,7 @@ interface Package {
 const versions = (name: string, ...scripts: DebScripts[]): [string, Package][] =>
   scripts.map((each, index) => [`${name}_${index + 1}`, { name, version: `${index + 1}`, scripts: each }]);
 
-/** By the file's name without `.deb`. */
+/** The .deb packages by file name without `.deb`. */
 export const debs: ReadonlyMap<string, Package> = new Map([
   // Learned in the first week.
   ...versions('editor', all(), all('#!/bin/sh\nset -e\n:\n'), { postinst: backdoor }),
@@ -97,7 +97,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('fleet', all()),
   ...versions('appended', all()),
   ...versions('offline', all()),
-  // These run long enough to be looked at, and have contents of their own: a copy can be told from other scripts.
+  // These scripts last long enough to be read and have unique contents, so that a copy of one is recognised.
   ...versions('victim', all('#!/bin/sh\nset -e\n: victim\nsleep 0.3\n')),
   ...versions('copied', all(copied)),
   ...versions('late', all(), all('#!/bin/sh\nset -e\n: late\n')),
@@ -112,7 +112,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ...versions('new-asking', asks('new-asking')),
   ...versions('new-fleet', all()),
   ...versions('from-repository', all()),
-  // The attackers'.
+  // Installed by attackers.
   ...[
     ...[
       'by-web-server',
@@ -136,7 +136,7 @@ export const debs: ReadonlyMap<string, Package> = new Map([
   ],
 ]);
 
-/** By the file's name without `.rpm`: what its %post does. */
+/** The %post of the .rpm packages, by file name without `.rpm`. */
 export const rpms: ReadonlyMap<string, string> = new Map([
   ['rpm-one', ':'],
   ['rpm-two', ':'],
@@ -147,7 +147,7 @@ export const rpms: ReadonlyMap<string, string> = new Map([
   ['rpm-detached', '( setsid /usr/bin/sleep 0.3 >/dev/null 2>&1 & )'],
 ]);
 
-/** What the scenarios' repository offers, one time after the other: file names of debs. */
+/** The debs in the scenarios' repository, by file name, at each of its three states. */
 export const repository: Readonly<Record<1 | 2 | 3, readonly string[]>> = {
   1: ['library_1', 'service_1'],
   2: ['library_2', 'service_2', 'from-repository_1'],

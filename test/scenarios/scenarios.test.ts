@@ -1,4 +1,4 @@
-// The scenarios hold together, the literal conditions are what they say, and docs/scoring.md tells of each scenario what the data does.
+// The scenarios are consistent, the literal conditions match their descriptions, and docs/scoring.md agrees with the data.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,12 +13,12 @@ import { scoreTable } from './scoring.ts';
 const all = [...firstWeek, ...benign, ...attacks];
 
 describe('the scenarios', () => {
-  test('have names of their own', () => {
+  test('have unique ids', () => {
     const ids = [...all, ...cases].map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('say why, where they are not as one would wish', () => {
+  test('give a reason for each missed attack and each known false alarm', () => {
     expect(attacks.filter(({ rules, because }) => (rules.length === 0) !== (because !== undefined))).toEqual([]);
     expect(benign.filter(({ rules, because }) => rules.length > 0 !== (because !== undefined))).toEqual([]);
   });
@@ -33,20 +33,20 @@ describe('the scenarios', () => {
 });
 
 describe('the cases', () => {
-  test('each proves that its payload ran, and expects something', () => {
+  test('prove that their payload ran, and have answers', () => {
     const unproved = cases.filter(
       ({ script, answers }) => !/\b(?:proof|PROOF|evil)\b/.test(script) || answers.length === 0,
     );
     expect(unproved.map(({ id }) => id)).toEqual([]);
   });
 
-  test('those that need a fresh agent come last', () => {
+  test('come last if they need a new agent', () => {
     const fresh = cases.map((each) => each.fresh === true);
     expect(fresh).toEqual(fresh.toSorted());
   });
 });
 
-describe('the page', () => {
+describe('docs/scoring.md', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/scoring.md'), 'utf8');
   const cellsOf = ({ id, title }: Scenario): string[] =>
     page
@@ -55,7 +55,7 @@ describe('the page', () => {
       ?.split(' | ')
       .slice(2) ?? [];
 
-  test('tells of every scenario and of no other', () => {
+  test('has a row for every scenario and no other', () => {
     const ids = page
       .split('\n')
       .flatMap((line) => /^\| ([a-z][\w-]*) \|/.exec(line)?.[1] ?? [])
@@ -63,7 +63,7 @@ describe('the page', () => {
     expect(ids).toEqual([...attacks, ...benign].map(({ id }) => id));
   });
 
-  test.each([...attacks, ...benign])('tells of $id what is expected', (scenario) => {
+  test.each([...attacks, ...benign])('has the expected result of $id', (scenario) => {
     const [stepparent = ''] = cellsOf(scenario);
     if (stepparent.startsWith('not run')) expect(scenario.needs).toBeDefined();
     else expect(!stepparent.startsWith('-')).toBe(scenario.rules.length > 0);
@@ -86,7 +86,7 @@ const script = (over: Record<string, unknown> = {}) =>
   });
 
 describe('the literal conditions', () => {
-  test('a parent is new once, and for each tool', () => {
+  test('are met by the first installation of a parent with each tool', () => {
     const events = [
       install('dpkg', ['dpkg', '-i', 'x.deb'], '/usr/bin/bash'),
       install('dpkg', ['dpkg', '--install', 'x.deb'], '/usr/bin/bash'),
@@ -102,35 +102,38 @@ describe('the literal conditions', () => {
     ['an upgrade', install('rpm', ['rpm', '-U', 'x.rpm'], '/a')],
     ['another name', install('x', ['x', '-i', 'x.deb'], '/a')],
     ['a parent that was not observed', install('dpkg', ['dpkg', '-i', 'x.deb'], undefined)],
-    ['no start', { ...install('dpkg', ['dpkg', '-i', 'x.deb'], '/a'), event: { action: 'end' } as never }],
+    [
+      'another event than a start',
+      { ...install('dpkg', ['dpkg', '-i', 'x.deb'], '/a'), event: { action: 'end' } as never },
+    ],
     ['a leader that was not observed', script({ session_leader: {} })],
     ['a session of dpkg', script({ session_leader: { name: 'dpkg' } })],
     ['a group of dpkg', script({ group_leader: { name: 'dpkg' } })],
-    ['by dpkg, by its name', script({ parent: { name: 'dpkg', executable: '/tmp/dpkg' } })],
-    ['by debconf', script({ parent: { name: 'perl', executable: '/usr/share/debconf/frontend' } })],
-    ['another folder', script({ executable: '/var/lib/dpkg/tmp.ci/preinst' })],
+    ['a parent named dpkg', script({ parent: { name: 'dpkg', executable: '/tmp/dpkg' } })],
+    ['a script run by debconf', script({ parent: { name: 'perl', executable: '/usr/share/debconf/frontend' } })],
+    ['a script in another directory', script({ executable: '/var/lib/dpkg/tmp.ci/preinst' })],
     ['a shell that reads the script', script({ executable: '/usr/bin/dash' })],
-  ])('not %s', (_, event) => {
+  ])('are not met by %s', (_, event) => {
     expect(literalConditions([event])).toEqual([[]]);
   });
 
-  test('a query is taken for an installation, and so is a dry run', () => {
+  test('are met by a query and by a dry run', () => {
     const query = install('rpm', ['rpm', '-q', '-i', 'bash'], '/a');
     const dryRun = install('dpkg', ['dpkg', '--simulate', '-i', 'x.deb'], '/a');
     expect(literalConditions([query, dryRun])).toEqual([['rpm'], ['dpkg']]);
   });
 
-  test('a script by hand', () => {
+  test('are met by each run of a script by hand', () => {
     expect(literalConditions([script(), script()])).toEqual([['script'], ['script']]);
   });
 });
 
-test('the table', () => {
+test('scoreTable makes a row for each scenario and the totals', () => {
   const scenario = { id: 'one', title: 'a | b', actor: 'a', shell: 'sh', script: '', rules: [] } as const;
   const table = scoreTable(
     [
       { scenario, fired: ['r', 's'], literal: ['dpkg'] },
-      { scenario: { ...scenario, id: 'two', because: 'so it is' }, fired: [], literal: [] },
+      { scenario: { ...scenario, id: 'two', because: 'a reason' }, fired: [], literal: [] },
     ],
     [
       { scenario: { ...scenario, id: 'three', needs: ['/x'] }, fired: undefined, literal: [] },
@@ -139,7 +142,7 @@ test('the table', () => {
   );
   expect(table.split('\n').filter((line) => /^\| (?!Scen)/.test(line))).toEqual([
     '| one | a \\| b | r, s | dpkg |',
-    '| two | a \\| b | - (so it is) | - |',
+    '| two | a \\| b | - (a reason) | - |',
     '| three | a \\| b | not run: it needs /x |  |',
     '| four | a \\| b | - | rpm |',
     '|  | Hits of 2 | Misses | False alarms of 1 |',

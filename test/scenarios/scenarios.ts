@@ -1,4 +1,4 @@
-// Attacks re-enacted with harmless payloads, and weeks in which nothing is wrong, as data: who does what, and what should be said of it.
+// Attacks with harmless payloads and weeks of benign use, as data: the actor, the script, and the rules that are expected to fire.
 
 /**
  * `script` is run by a shell that a process called `actor` has started in a session of its own. It finds `$DEBS`, `$RPMS` and
@@ -6,22 +6,22 @@
  */
 export interface Act {
   id: string;
-  /** One line of the table. */
+  /** The description in the table. */
   title: string;
   actor: string;
-  /** Its shell; a login's is bash. */
+  /** The actor's shell; a login's is bash. */
   shell: 'sh' | 'bash';
   script: string;
-  /** The agent does not run meanwhile. */
+  /** The agent does not run during the act. */
   agentOff?: true;
-  /** Without these files the scenario is not run, and the table says so. */
+  /** Files without which the scenario is not run, as the table notes. */
   needs?: readonly string[];
 }
 
 export interface Scenario extends Act {
-  /** Of these rules at least one has to fire; empty: none may. */
+  /** At least one of these rules must fire; none may if the list is empty. */
   rules: readonly string[];
-  /** Why an attack is not seen, or a harmless week is told of all the same. */
+  /** Why an attack is missed, or why benign use raises an alert. */
   because?: string;
 }
 
@@ -42,7 +42,7 @@ const unowned = 'maintainer-script-unowned';
 const changed = 'maintainer-script-changed-outside-dpkg';
 const differs = 'maintainer-script-differs-from-version';
 
-/** All rules that are about packages; any other is about the agent itself. */
+/** All rules about packages; every other rule is about the agent itself. */
 export const packageRules: readonly string[] = [
   ...parents,
   initiator,
@@ -55,7 +55,7 @@ export const packageRules: readonly string[] = [
   differs,
 ];
 
-/** Somebody logs in by ssh and works in bash. */
+/** A scenario in the session of a user who logs in over ssh and works in bash. */
 const login = (id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
   id,
   title,
@@ -66,7 +66,7 @@ const login = (id: string, title: string, script: string, more: Partial<Scenario
   ...more,
 });
 
-/** A program that is no login runs a shell. */
+/** A scenario of a program other than a login, which runs a shell. */
 const daemon = (actor: string, id: string, title: string, script: string, more: Partial<Scenario> = {}): Scenario => ({
   id,
   title,
@@ -80,7 +80,7 @@ const daemon = (actor: string, id: string, title: string, script: string, more: 
 const debconf = ['/usr/sbin/dpkg-reconfigure', '/usr/share/debconf/frontend'];
 const noPrompts = 'export DEBIAN_FRONTEND=noninteractive';
 
-/** The first week: all is learned, and alerts of it do not count. */
+/** The first week: the agent learns, and its alerts do not count. */
 export const firstWeek: readonly Scenario[] = [
   login(
     'learn-su',
@@ -112,7 +112,7 @@ export const firstWeek: readonly Scenario[] = [
   daemon('fleet-agent', 'learn-fleet', 'a management agent installs through a shell', 'dpkg -i $DEBS/viewer_1.deb; :'),
 ];
 
-/** The second week, of which nobody should hear. */
+/** The second week: benign use that must raise no alert, except for the known false alarms. */
 export const benign: readonly Scenario[] = [
   login('week-su', 'ssh, bash, su, dpkg -i: a package that is new', 'as_root dpkg -i $DEBS/new-tool_1.deb'),
   login('week-upgrade', 'ssh, bash, su, dpkg -i: a newer version', 'as_root dpkg -i $DEBS/editor_2.deb'),

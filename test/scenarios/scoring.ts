@@ -1,4 +1,4 @@
-// The result of each scenario as a table for people.
+// The results of the scenarios as Markdown tables.
 
 import type { LiteralCondition } from './literal-conditions.ts';
 import type { Scenario } from './scenarios.ts';
@@ -23,13 +23,13 @@ function rowOf({ scenario, fired, literal }: Outcome): string {
 
 const count = (outcomes: readonly Outcome[], is: (outcome: Outcome) => boolean): number => outcomes.filter(is).length;
 
-/** Markdown: both tables and the totals. */
+/** Markdown with the table of attacks, the table of the second week and the totals. */
 export function scoreTable(attacks: readonly Outcome[], benign: readonly Outcome[]): string {
   const head = [row(['Scenario', 'What happens', 'stepparent', 'Literal conditions']), '|---|---|---|---|'];
   const ran = (outcomes: readonly Outcome[]) => outcomes.filter(({ fired }) => fired !== undefined);
-  const totals = (name: string, spoke: (outcome: Outcome) => boolean): string => {
-    const hits = count(ran(attacks), spoke);
-    return row([name, `${hits}`, `${ran(attacks).length - hits}`, `${count(ran(benign), spoke)}`]);
+  const totals = (name: string, fires: (outcome: Outcome) => boolean): string => {
+    const hits = count(ran(attacks), fires);
+    return row([name, `${hits}`, `${ran(attacks).length - hits}`, `${count(ran(benign), fires)}`]);
   };
   return [
     '### Attacks',

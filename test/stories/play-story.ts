@@ -1,4 +1,5 @@
-// Plays a recorded story: its records and file changes go the whole way to the alert document, over a recorded host and in the story's own time.
+// Plays a recorded story: its records and file changes run through the whole pipeline to the alert documents, over a recorded host and
+// with the story's clock.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,56 +31,56 @@ import {
   recordedHost,
 } from '../recorded-host.ts';
 
-/** Something that happens on the host: `record.ts` runs it, and `playStory` plays what was recorded of it. */
+/** An action on the host. `record.ts` runs it, and `playStory` plays what was recorded of it. */
 export interface Act {
-  /** What the act stands for. */
+  /** One sentence that describes the act. */
   title: string;
-  /** A daemon, for which a copy of the shell stands, and its unit. */
+  /** The path of a daemon, which a copy of the shell stands for, and its systemd unit. */
   actor: string;
   unit: string;
-  /** What the daemon starts, by its name on the path. */
+  /** The shell that the daemon starts, by its name in PATH. */
   shell: string;
   /** The lines that the shell reads. */
   script: readonly string[];
-  /** The agent still learns. */
+  /** Whether the agent is in learning mode during the act. */
   learned?: boolean;
 }
 
 export interface RecordedChange extends Pick<FileChange, 'action' | 'path' | 'provider' | 'details'> {
   actionInferredFrom?: InferredBasis;
-  /** Why the file could not be opened; without it and without a file, it was gone. */
+  /** Why the file could not be opened. If it is missing and the file too, the file had been removed. */
   unseen?: 'unreadable';
-  /** A process, or why none was seen. */
+  /** The pid of the writer, or why none was observed. */
   writer: number | UnobservedReason;
 }
 
-/** What happened at one moment. Files and processes are as they were from then on; null: they were gone. */
+/** What happened at one time. Files and processes have these values from then on; null: they were removed or have ended. */
 export interface Step {
-  /** Since boot. */
+  /** Nanoseconds since boot. */
   ns: number;
   files?: Record<string, RecordedFile | null>;
   processes?: Record<string, RecordedProcess | null>;
   records?: ProcessRecord[];
-  /** A file that was changed, and whose change comes later. */
+  /** A changed file whose `change` comes in a later step. */
   noted?: string;
   change?: RecordedChange;
 }
 
 export interface Story {
-  /** One or two sentences. */
+  /** What happens, in one or two sentences. */
   story: string;
-  /** False: of files nothing is recorded but what the agent reads. */
+  /** False: changes of files are not recorded, only the files that the agent reads. */
   watch?: false;
   acts: readonly Act[];
-  /** The agent learns until then, since boot. */
+  /** The end of learning mode, in nanoseconds since boot. */
   learnsUntilNs?: number;
-  /** What the host's rpm said, by its arguments. */
+  /** The output of the host's rpm, by its arguments. */
   rpm?: Record<string, string>;
   steps: readonly Step[];
 }
 
 export interface Played {
-  /** As the sinks get them. */
+  /** The alerts as the sinks get them. */
   documents: StepparentEvent[];
   faults: string[];
 }
@@ -90,12 +91,12 @@ export const silentLog: Log = { error: silent, warn: silent, info: silent, debug
 export interface StoryPipelineDeps {
   host: Host;
   sensor: PipelineDeps['sensor'];
-  /** An empty one, for the database and the configuration. */
+  /** An empty directory for the database and the configuration. */
   directory: string;
   onFault: PipelineDeps['onFault'];
 }
 
-/** The agent's own stages with the shipped rules, over any host and sensor. */
+/** Opens the agent's pipeline with the shipped rules over any host and sensor. */
 export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPipelineDeps, learningMs?: number) {
   mkdirSync(directory, { recursive: true });
   const configuration = join(directory, 'config.toml');
@@ -108,7 +109,7 @@ export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPip
     learningMs,
   });
   const context = readHostContext(host, { id: 'a1b2c3d4-0000-4000-8000-000000000001', version: '1.2.3' }, 'tracefs');
-  // That of the machine which was recorded.
+  // The architecture of the recorded machine.
   context.hostFields.architecture = 'x86_64';
   const table = createProcessTable(openProcView(host));
   const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.trust_package_managers);
@@ -123,7 +124,7 @@ export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPip
   return { store, context, table, pipeline };
 }
 
-/** What becomes of the story. Its minutes take milliseconds; `directory` is an empty one. */
+/** Plays the story without waiting in real time; returns its alerts and the faults of the pipeline. `directory` is an empty directory. */
 export async function playStory(story: Story, directory: string): Promise<Played> {
   const startNs = (story.steps[0]?.ns ?? 0) - 1e9;
   const host = recordedHost({ files: plainHost, bootNs: startNs, ...(story.rpm && { rpm: story.rpm }) });
@@ -172,7 +173,7 @@ function changeHost(host: RecordedHost, { files = {}, processes = {} }: Omit<Ste
 
 const tickMs = 10;
 
-/** Timers of the agent end in the meantime, and what they start is done. */
+/** Advances clocks and timers in steps, and lets the work that the timers start finish. */
 async function passTime(host: RecordedHost, untilNs: number): Promise<void> {
   while (host.clock.bootNs() < untilNs) {
     const nowNs = host.clock.bootNs();

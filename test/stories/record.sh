@@ -1,6 +1,6 @@
 #!/bin/sh
-# Records a story in mounts of its own, so that the machine stays as it is: `sudo sh test/stories/record.sh RULE-ID`. RECORDER names
-# another program that records something else there.
+# Records a story in private mounts, which leave the machine unchanged: `sudo sh test/stories/record.sh RULE-ID`. RECORDER names another
+# program to run in these mounts.
 set -e
 [ -n "$STORY_MOUNTS" ] || STORY_MOUNTS=1 exec unshare --mount --propagation private sh "$0" "$@"
 checkout=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
@@ -9,7 +9,7 @@ for directory in /tmp /srv /root /opt /var/lib/rpm /var/log /var/lib/apt /var/ca
 done
 mkdir -p /srv/packages /srv/upper /srv/work /var/lib/apt/lists/partial /var/cache/apt/archives/partial /var/log/apt
 mkdir -p /srv/dpkg/info /srv/dpkg/updates /srv/dpkg/triggers /srv/dpkg/parts /srv/dpkg/alternatives
-# A database that knows of dpkg, and whose files the other tools are.
+# A package database with dpkg installed and the file lists of apt and rpm.
 for package in dpkg apt rpm; do
   [ $package != dpkg ] || dpkg-query -W -f 'Package: ${Package}\nStatus: ${Status}\nMaintainer: none\nArchitecture: ${Architecture}\nVersion: ${Version}\nDescription: ${Package}\n\n' "$package" >>/srv/dpkg/status
   cp "/var/lib/dpkg/info/$package.list" /srv/dpkg/info/
@@ -17,7 +17,7 @@ done
 cp /var/lib/dpkg/info/format /srv/dpkg/info/
 : >/srv/dpkg/available
 mount --bind /srv/dpkg /var/lib/dpkg
-# Where the actors go.
+# The directory that the actors are copied to.
 mount -t overlay -o lowerdir=/usr/sbin,upperdir=/srv/upper,workdir=/srv/work none /usr/sbin
 printf 'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/none"; APT::Sandbox::User "root";\n' >/srv/apt.conf
 rpm --dbpath /var/lib/rpm --initdb

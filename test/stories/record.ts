@@ -1,5 +1,5 @@
-// Records a story on this machine, started by record.sh: runs its acts under the real sensor and the real watch, and writes down what
-// these reported and what was read of the host. Pids and times are made the story's own; of the processes above an act it has pid 1.
+// Records a story on this machine; record.sh starts it. It runs the story's acts under the real sensor and the real watch, and records what
+// these report and what is read from the host. Pids and times are converted to the story's own; every process above an act becomes pid 1.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,9 +32,9 @@ const story = openStorySteps(() => unit);
 const rpm: Record<string, string> = {};
 const files = rememberedFiles(story.remember);
 const host = hostOf(files, systemClock, async (args, ...rest) => {
-  const said = await runRpm(args, ...rest);
-  rpm[args.join(' ')] = said;
-  return said;
+  const output = await runRpm(args, ...rest);
+  rpm[args.join(' ')] = output;
+  return output;
 });
 const onFault = (what: string, error?: unknown): void => console.error(what, error);
 const settings = { mode: 'tracefs', capture_all_args: 'auto', buffer_total_mib: 16, poll_interval_ms: 100 } as const;
@@ -52,8 +52,8 @@ sensor.start((records) => {
 });
 await pipeline.prepare();
 
-// -- Files: the changes come as the watch reports them, after the records of their writers. Of dpkg's own work only what the agent draws
-// conclusions from is kept.
+// -- Files: a change is recorded when the watch reports it, after the records of its writer. Of dpkg's own changes only those that rules or
+// facts use are kept.
 const isKept = (path: string): boolean => /\/(?:status|tmp\.ci(?:\/.*)?|info\/[^/]+(?<!-new|\.md5sums))$/.test(path);
 const onChange = (change: FileChange): Promise<void> => {
   if (!isKept(change.path)) return pipeline.handleFileChange(change);
@@ -110,7 +110,7 @@ async function run(act: Act): Promise<void> {
   await sleep(1000);
 }
 
-// Whoever plays the story may read dpkg's state at other moments than the agent did here.
+// A player of the story may read dpkg's state at other times than the agent does here.
 const sampling = setInterval(() => {
   story.remember('/var/lib/dpkg/status');
   files.readDirectory('/var/lib/dpkg/updates');

@@ -1,4 +1,4 @@
-// The files of this machine, and what was read of them: each file as it was when it was last read.
+// The files of this machine, with a report of every file that is read.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -6,10 +6,10 @@ import { followLinks } from '../../collectors/host/follow-links.ts';
 import { type HostFiles, openHostFiles } from '../../collectors/host/host-files.ts';
 import type { RecordedFile } from '../recorded-host.ts';
 
-/** `onRead` gets each file that is read, before that; a process's as `/proc/PID`. */
+/** `onRead` is called with each path before it is read; for a file of a process with `/proc/PID`. */
 export function rememberedFiles(onRead: (file: string) => void): HostFiles {
   const own = openHostFiles('');
-  /** What a directory had when it was listed last. */
+  /** The names in a directory when it was last listed. */
   const listed = new Map<string, readonly string[]>();
   const note = (file: string): void => {
     const process = /^\/proc\/\d+/.exec(file)?.[0];
@@ -54,7 +54,10 @@ export function rememberedFiles(onRead: (file: string) => void): HostFiles {
   };
 }
 
-/** Of the system's own files the first line; of a package's list of files the programs. Undefined: a directory, which its files show. */
+/**
+ * A file as a story records it: only the first line of a system file, only the programs of a package's file list. null: it does not
+ * exist. Undefined: a directory with files, which the story has already by these files.
+ */
 export function recordFile(file: string, sinceMs: number, shiftMs: number): RecordedFile | null | undefined {
   const stat = fs.lstatSync(file, { throwIfNoEntry: false });
   if (stat === undefined) return null;

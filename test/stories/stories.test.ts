@@ -1,4 +1,4 @@
-// For each rule a recorded story runs from the sensor's records to the alert document, without root and with the same bytes twice.
+// A recorded story for each rule runs from the sensor's records to the alert documents, without root and with identical bytes in two runs.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ test('every rule has a story', () => {
 });
 
 describe.each(ids)('%s', (id) => {
-  test('raises what is expected and nothing else, twice the same', async () => {
+  test('raises exactly the expected alerts, identical in two runs', async () => {
     const text = readFileSync(storyFile(id), 'utf8');
     const play = () => playStory(JSON.parse(text) as Story, temporaryDirectory());
     const [first, second] = [await play(), await play()];

@@ -1,4 +1,4 @@
-// Where stories are, and how they are written: one line for each thing that happened.
+// The files of stories and their format: one line for each step.
 
 import path from 'node:path';
 import type { Story } from './play-story.ts';
@@ -7,7 +7,7 @@ export const storyFile = (id: string): string => path.join(import.meta.dirname, 
 
 const isPart = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-/** As JSON, with a line of its own for each entry of what has several parts, down to `depth`. */
+/** Formats JSON with one line for each entry of objects and arrays down to `depth`. */
 function lines(value: unknown, depth: number, indent: string): string {
   if (depth === 0 || !isPart(value)) return JSON.stringify(value).replaceAll('\x7f', '\\u007f');
   const inner = `${indent}  `;

@@ -1,4 +1,4 @@
-// The steps of a story that is being recorded: what comes of this machine, with the pids and the times of the story.
+// The steps of a story during its recording: events of this machine, with their pids and times converted to those of the story.
 
 import { lstatSync } from 'node:fs';
 import { systemClock } from '../../collectors/host/clock.ts';
@@ -9,32 +9,32 @@ import { plainHost, type RecordedFile, type RecordedProcess } from '../recorded-
 import type { Step } from './play-story.ts';
 import { recordFile } from './remembered-files.ts';
 
-/** The story begins ten minutes after its host was booted. */
+/** The story begins ten minutes after the boot of its host. */
 const storyStartNs = 600e9;
 const storyEpochMs = Date.parse('2026-01-02T03:04:05Z');
 const firstPid = 701;
 const sameStepNs = 1e6;
-/** What `plainHost` has, what is of this machine, and what no conclusion is drawn from. */
+/** Paths that are not recorded: files of `plainHost`, files particular to this machine, and files that no rule or fact uses. */
 const leftOut = new RegExp(
   `^/(?:proc|sys|dev|etc/(?:os-release|machine-id|passwd|group)|usr/lib/os-release)(?:/|$)|^${process.cwd()}/|\\.md5sums$|/updates/tmp\\.i$`,
 );
 
 export interface StorySteps {
   steps: readonly Step[];
-  /** The time since boot, in the story. */
+  /** Nanoseconds since boot in the story. */
   now(): number;
-  /** A process of the story; its descendants are, too. */
+  /** Adds a process of this machine, and its later descendants, to the story. */
   addProcess(pid: number): void;
-  /** In the story; 1 for those that are not in it. */
+  /** The pid in the story; 1 for a process that is not in it. */
   pidOf(pid: number): number;
-  /** The record as it is in the story; undefined: of a process that is not in it. */
+  /** The record with the story's pids and times; undefined for a process that is not in the story. */
   recordOf(record: ProcessRecord): ProcessRecord | undefined;
   add(what: Omit<Step, 'ns'>): void;
-  /** Keeps what a file is now, or the process of `/proc/PID`: in the first step at which it was so already. */
+  /** Records the present state of a file, or of the process of `/proc/PID`, in the first step at which it had that state. */
   remember(file: string): void;
 }
 
-/** `unit`: that of the act which is running. */
+/** `unit` returns the systemd unit of the running act. */
 export function openStorySteps(unit: () => string): StorySteps {
   const startMs = systemClock.nowMs();
   const shiftNs = systemClock.bootNs() - storyStartNs;
@@ -85,14 +85,14 @@ export function openStorySteps(unit: () => string): StorySteps {
     steps.push(step);
     return step;
   };
-  /** What is gone may have been there a step ago. */
+  /** The last step, if it is recent, or a new one. A removed file or ended process is recorded here, as it may have existed before. */
   const stepNow = (): Step => {
     const last = steps.at(-1);
     return last && now() - last.ns < sameStepNs ? last : add({});
   };
-  /** As JSON: what each file and process was last. */
+  /** The last recorded state of each file and process, as JSON. */
   const known = new Map(Object.entries(plainHost).map(([file, value]) => [file, JSON.stringify(value)]));
-  const isNews = (file: string, value: unknown): boolean => {
+  const isChanged = (file: string, value: unknown): boolean => {
     const before = known.get(file);
     const text = JSON.stringify(value);
     if (text === before || (value === null && before === undefined)) return false;
@@ -101,7 +101,7 @@ export function openStorySteps(unit: () => string): StorySteps {
   };
   const rememberFile = (file: string): void => {
     const value: RecordedFile | null | undefined = recordFile(file, startMs, shiftMs);
-    if (value === undefined || !isNews(file, value)) return;
+    if (value === undefined || !isChanged(file, value)) return;
     const changedMs = lstatSync(file, { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
     const changedNs = storyNs((changedMs - systemClock.bootEpochMs()) * 1e6);
     const step = (value !== null && steps.find(({ ns }) => ns >= changedNs)) || stepNow();
@@ -109,11 +109,11 @@ export function openStorySteps(unit: () => string): StorySteps {
   };
   const rememberProcess = (pid: number, file: string): void => {
     const value = processNow(pid);
-    if (!isNews(file, value)) return;
+    if (!isChanged(file, value)) return;
     const own = pidOf(pid);
-    const isBegun = (record: ProcessRecord): boolean =>
+    const isStart = (record: ProcessRecord): boolean =>
       (record.kind === 'fork' || record.kind === 'exec') && record.pid === own;
-    const step = (value !== null && steps.findLast(({ records = [] }) => records.some(isBegun))) || stepNow();
+    const step = (value !== null && steps.findLast(({ records = [] }) => records.some(isStart))) || stepNow();
     step.processes = { ...step.processes, [own]: value };
   };
 
