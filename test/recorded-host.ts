@@ -175,9 +175,9 @@ export function recordedHost(recording: Recording): RecordedHost {
   for (const [file, recorded] of Object.entries(recording.files)) put(file, recorded, bootEpochMs);
   return {
     ...hostOf(files, clock, async (args) => {
-      const said = recording.rpm?.[args.join(' ')];
-      if (said === undefined) throw new RpmFailed('it ended with 1', true);
-      return said;
+      const output = recording.rpm?.[args.join(' ')];
+      if (output === undefined) throw new RpmFailed('it ended with 1', true);
+      return output;
     }),
     change(changed) {
       for (const [file, recorded] of Object.entries(changed)) put(file, recorded, clock.nowMs());

@@ -13,7 +13,7 @@ const missing = endToEndMissing ?? unmet(missingTools('dpkg-reconfigure', 'debco
 const rule = 'unusual-dpkg-execution';
 
 const quiet = '#!/bin/sh\nset -e\n:\n';
-const lasting = `#!/bin/sh\n# ${'long enough to be told from others '.repeat(3)}\nsleep 1\n:\n`;
+const lasting = `#!/bin/sh\n# ${'long enough to be distinguished from others '.repeat(3)}\nsleep 1\n:\n`;
 const templates = 'Template: e2e-scripts-asks/q\nType: boolean\nDefault: true\nDescription: yes?\n';
 const asks =
   '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_input low e2e-scripts-asks/q || true\ndb_go || true\n';
