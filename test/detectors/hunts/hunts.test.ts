@@ -271,8 +271,23 @@ describe('recent-package-database-changes', () => {
     ['/var/lib/rpm/format', null],
   ] as const)('%s belongs to %s', ([path, owner]) => {
     const database = storeOf([], tables([file(path, { ctime: nowSeconds })]));
-    expect(ask(database, recent.sql)).toMatchObject([{ path, package: owner, owner: 'root', group: 'root' }]);
+    const filename = path.slice(path.lastIndexOf('/') + 1);
+    expect(ask(database, recent.sql)).toMatchObject([{ path, filename, package: owner, owner: 'root', group: 'root' }]);
     expect(ask(database, findingSql(recent)).length).toBe(owner === null ? 1 : 0);
+  });
+
+  test('each time has a column', () => {
+    const times = { atime: nowSeconds - 1, mtime: nowSeconds - 2, ctime: nowSeconds - 3, btime: nowSeconds - 4 };
+    const database = storeOf([], tables([file(`${info}/libc6.postinst`, times)]));
+    const shown = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+    expect(ask(database, recent.sql)).toMatchObject([
+      {
+        accessed: shown(nowSeconds - 1),
+        modified: shown(nowSeconds - 2),
+        changed: shown(nowSeconds - 3),
+        born: shown(nowSeconds - 4),
+      },
+    ]);
   });
 });
 
