@@ -68,6 +68,7 @@ function ruleFields(rule: Rule): Record<string, unknown> {
     id: rule.id,
     name: rule.name,
     description: rule.description,
+    ...(rule.version === undefined ? {} : { version: String(rule.version) }),
     ...(category === undefined ? {} : { category }),
     license: rule.license,
     author: [...rule.author],

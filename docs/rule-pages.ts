@@ -49,6 +49,7 @@ const rulePage = (rule: Rule): string =>
       ['', ''],
       [
         ['Rule', `\`${rule.id}\``],
+        ...(rule.version === undefined ? [] : [['Version', String(rule.version)]]),
         ['Severity', `${rule.severity}, risk score ${rule.riskScore}`],
         ['Type', `\`${rule.type}\``],
         ['File', fileLink(rule.file)],

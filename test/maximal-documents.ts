@@ -196,6 +196,7 @@ export const maximalAlert = {
     id: 'r1',
     name: 'Rule',
     description: 'What it says.',
+    version: '3',
     category: 'Persistence',
     license: 'Apache-2.0',
     author: ['a', 'b'],

@@ -650,6 +650,7 @@ export const fieldTable = {
       id: { type: 'keyword', journal: 'STEPPARENT_RULE', about: 'Id of the rule; `hunt:` and the id of a hunt' },
       name: { type: 'keyword', journal: 'STEPPARENT_RULE_NAME', about: 'Name' },
       description: { type: 'keyword', about: 'Description' },
+      version: { type: 'keyword', about: 'Version of the rule, a whole number; absent if its file has none' },
       category: { type: 'keyword', about: 'Name of its first ATT&CK tactic' },
       license: { type: 'keyword', about: 'License' },
       author: { type: 'keyword', list: true, about: 'Authors' },

@@ -28,6 +28,8 @@ export interface Rule {
   id: string;
   name: string;
   description: string;
+  /** Counts the changes of what the rule matches or says; undefined if its file has none. */
+  version: number | undefined;
   severity: Severity;
   /** 0 to 100. */
   riskScore: number;

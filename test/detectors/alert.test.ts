@@ -39,6 +39,7 @@ test('builds the whole document', () => {
       id: 'dpkg-by-unusual-parent',
       name: 'DPKG Package Installed by Unusual Parent Process',
       description: 'Says when a package is installed by a parent that has not done so before.',
+      version: '1',
       category: 'Persistence',
       license: 'Apache-2.0',
       author: ['stepparent'],

@@ -19,6 +19,7 @@ export function exampleRule(change: Partial<Rule> = {}): Rule {
     id: 'dpkg-by-unusual-parent',
     name: 'DPKG Package Installed by Unusual Parent Process',
     description: 'Says when a package is installed by a parent that has not done so before.',
+    version: 1,
     severity: 'low',
     riskScore: 21,
     type: 'new_terms',

@@ -32,6 +32,7 @@ function linesOf(rule: Rule): string[] {
   const facts: [string, string][] = [
     ['rule', rule.id],
     ['name', rule.name],
+    ['version', rule.version === undefined ? '' : String(rule.version)],
     ['severity', `${rule.severity}, risk score ${rule.riskScore}`],
     ['kind', `${rule.type}, ${rule.language}`],
     [rule.type === 'new_terms' ? 'new terms' : 'one alert by', rule.termFields.join(', ')],

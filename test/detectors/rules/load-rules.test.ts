@@ -131,7 +131,7 @@ unit = "m"
         '[metadata]\nintegration = ["endpoint"]\nmaturity = "production"\nmin_stack_version = "9.0.0"\n',
       )
       .concat('[[transform.osquery]]\nlabel = "x"\n');
-    expect(parseRule('x', elastic).id).toBe('a-rule');
+    expect(parseRule('x', elastic)).toMatchObject({ id: 'a-rule', version: undefined });
   });
 
   test('may have a UUID as its id', () => {
@@ -155,6 +155,8 @@ describe('an invalid rule', () => {
     [['risk_score = 21', 'risk_score = -1'], 9, 1, '`rule.risk_score` must be at least 0'],
     [['risk_score = 21', 'risk_score = "21"'], 9, 1, '`rule.risk_score` must be a number'],
     [['risk_score = 21', 'risk_score = 2.5'], 9, 1, '`rule.risk_score` must be a whole number'],
+    [['[rule]\n', '[rule]\nversion = "2"\n'], 5, 1, '`rule.version` must be a number'],
+    [['[rule]\n', '[rule]\nversion = 0\n'], 5, 1, '`rule.version` must be at least 1'],
     [['name = "A rule"', 'name = " "'], 6, 1, '`rule.name` must be a text that is not empty'],
     [
       ['"a-rule"', '"A rule"'],

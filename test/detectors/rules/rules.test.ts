@@ -67,6 +67,8 @@ describe.each(rules)('$id', (rule) => {
     expect(rule.description.length).toBeGreaterThan(100);
     expect(rule.falsePositives.length).toBeGreaterThan(0);
     expect(rule.references.length).toBeGreaterThan(0);
+    expect(rule.version).toBeGreaterThanOrEqual(1);
+    expect(rule.tags).toEqual(expect.arrayContaining(['Data Source: stepparent', 'Resources: Investigation Guide']));
     expect(rule.author.length).toBeGreaterThan(0);
     expect(rule.license).toBe('Apache-2.0');
     expect(rule.note.match(/^## .+$/gm)).toEqual([
