@@ -1,6 +1,7 @@
 // Runs one SQL statement in a child process, which is killed when it takes too long.
 
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type AnswerValue, SqlError } from '../../storage/query-database.ts';
@@ -47,7 +48,11 @@ export interface QueryResult {
   notes: string[];
 }
 
-/** The query timed out, its source cannot be read, or the worker process died. `message` is one line. */
+/** Maximum memory of the worker process. SQLite has no bound of its own: it gathers groups, lists and texts in memory. */
+const maxMemoryKiB = 1024 * 1024;
+const memoryCheckMs = 50;
+
+/** The query timed out or took too much memory, its source cannot be read, or the worker process died. `message` is one line. */
 export class QueryEnded extends Error {
   override name = 'QueryEnded';
 }
@@ -78,6 +83,10 @@ export async function askQuery(
     child.kill('SIGKILL');
   };
   const timer = setTimeout(() => end(`no answer after ${timeoutMs / 1000} s; --timeout allows more`), timeoutMs);
+  const { pid } = child;
+  const memoryTimer = setInterval(() => {
+    if (readMemoryKiB(pid) > maxMemoryKiB) end(`the answer takes more than ${maxMemoryKiB / 1024} MiB of memory`);
+  }, memoryCheckMs);
   const onAbort = (): void => end('stopped');
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted) onAbort();
@@ -115,8 +124,20 @@ export async function askQuery(
     return result;
   } finally {
     clearTimeout(timer);
+    clearInterval(memoryTimer);
     signal?.removeEventListener('abort', onAbort);
     child.kill('SIGKILL');
+  }
+}
+
+/** Private memory of a process, without the pages of the database file. 0 if the process has ended. */
+function readMemoryKiB(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    // Linux before 4.5 has no RssAnon.
+    return Number((/^RssAnon:\s+(\d+)/m.exec(status) ?? /^VmRSS:\s+(\d+)/m.exec(status))?.[1] ?? 0);
+  } catch {
+    return 0;
   }
 }
 

@@ -2,9 +2,9 @@
 
 import { BlockList, isIP } from 'node:net';
 import {
-  dateOfText,
   dateText,
   type EsqlType,
+  joinedSql,
   parseDate,
   quotedText,
   type SqlValue,
@@ -80,14 +80,34 @@ function sameType(values: readonly SqlValue[], argument: number): EsqlType {
   return type;
 }
 
-const choice = (toSql: (args: readonly string[]) => string): ScalarFunction => ({
-  parameters: ['any'],
-  isOpen: true,
-  call: (args) => ({ type: sameType(args, args.length - 1), sql: toSql(args.map(({ sql }) => sql)) }),
+/** The values as lists, where one of them is a list: the choice among them is one then. */
+function alikeLists(values: readonly SqlValue[]): readonly SqlValue[] {
+  if (values.every(({ isList }) => isList !== true)) return values;
+  return values.map((value) =>
+    value.isList === true || value.type === 'null'
+      ? value
+      : {
+          type: value.type,
+          isList: true,
+          sql: `(SELECT nullif(json_array(x), '[null]') FROM (SELECT ${value.sql} AS x))`,
+        },
+  );
+}
+/** The type of a choice among values that are alike. */
+const choiceOf = (values: readonly SqlValue[]): Omit<SqlValue, 'sql'> => ({
+  type: sameType(values, values.length - 1),
+  ...(values.some(({ isList }) => isList === true) && { isList: true }),
 });
 /** The least or greatest of several values; null if one of them is null. */
-const extreme = (name: 'min' | 'max'): ScalarFunction =>
-  choice((args) => (args.length === 1 ? (args[0] ?? '') : `${name}(${args.join(', ')})`));
+const extreme = (name: 'min' | 'max'): ScalarFunction => ({
+  parameters: ['list'],
+  isOpen: true,
+  call: (args) => {
+    const [first = '', ...others] = args.map((value) => listExtreme(name, value).sql);
+    const sql = others.length === 0 ? first : `${name}(${[first, ...others].join(', ')})`;
+    return { type: sameType(args, args.length - 1), sql };
+  },
+});
 
 /** The items of a list, as a table `v` with `key` and `value`. */
 const items = (list: SqlValue): string =>
@@ -99,6 +119,10 @@ const ofItems = (what: string, rest = ''): ScalarFunction => ({
     sql: `(SELECT ${what} FROM ${items(at(args, 0))} WHERE v.value IS NOT NULL ${rest})`,
   }),
 });
+
+/** The least or greatest value of a list; another value is itself. */
+export const listExtreme = (name: 'min' | 'max', value: SqlValue): SqlValue =>
+  value.isList === true ? ofItems(`${name}(v.value)`).call([value]) : value;
 
 const constantText = (args: readonly SqlValue[], index: number, what: string): string => {
   const { constant } = at(args, index);
@@ -141,15 +165,8 @@ const conversions: Readonly<Record<string, (value: SqlValue) => SqlValue>> = {
           ? booleanText(value.sql)
           : `CAST(${value.sql} AS TEXT)`,
     ),
-  long: (value) =>
-    long(
-      value.type === 'keyword'
-        ? `esql_number(${value.sql}, 1)`
-        : value.type === 'double'
-          ? `CAST(round(${value.sql}) AS INTEGER)`
-          : value.sql,
-    ),
-  double: (value) => double(value.type === 'keyword' ? `esql_number(${value.sql}, 0)` : `CAST(${value.sql} AS REAL)`),
+  long: (value) => long(value.type === 'keyword' || value.type === 'double' ? `esql_long(${value.sql})` : value.sql),
+  double: (value) => double(value.type === 'keyword' ? `esql_double(${value.sql})` : `CAST(${value.sql} AS REAL)`),
   boolean: (value) =>
     bool(
       value.type === 'keyword'
@@ -162,7 +179,7 @@ const conversions: Readonly<Record<string, (value: SqlValue) => SqlValue>> = {
       if (ms === undefined) throw new FunctionFault('the text is not a date such as "2026-11-29T08:00:00Z"', 0);
       return date(String(ms));
     }
-    return date(value.type === 'keyword' ? dateOfText(value.sql) : value.sql);
+    return date(value.type === 'keyword' ? `esql_date(${value.sql})` : value.sql);
   },
 };
 export const booleanText = (sql: string): string => `iif(${sql} IS NULL, NULL, iif(${sql}, 'true', 'false'))`;
@@ -205,41 +222,54 @@ export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
   round: {
     parameters: ['number', 'number'],
     optional: 1,
-    call: (args) => ({
-      type: at(args, 0).type,
-      sql:
-        args.length === 1 && at(args, 0).type === 'long'
-          ? sqlAt(args, 0)
-          : `round(${args.map(({ sql }) => sql).join(', ')})`,
-    }),
+    call(args) {
+      const { type, sql } = at(args, 0);
+      const digits = args.length === 1 ? '0' : sqlAt(args, 1);
+      // SQLite rounds to no fewer digits than 0, and gives a double.
+      const scale = `pow(10.0, -(${digits}))`;
+      const coarse = `round(${sql} / ${scale}) * ${scale}`;
+      if (type === 'long') return long(`iif((${digits}) < 0, CAST(${coarse} AS INTEGER), ${sql})`);
+      return { type, sql: `iif((${digits}) < 0, ${coarse}, round(${sql}, ${digits}))` };
+    },
   },
   sqrt: number((sql) => `sqrt(${sql})`, 'double'),
   greatest: extreme('max'),
   least: extreme('min'),
-  coalesce: choice((args) => (args.length === 1 ? (args[0] ?? '') : `coalesce(${args.join(', ')})`)),
+  coalesce: {
+    parameters: ['list'],
+    isOpen: true,
+    call(args) {
+      const values = alikeLists(args);
+      const [first = '', ...others] = values.map(({ sql }) => sql);
+      return { ...choiceOf(values), sql: others.length === 0 ? first : `coalesce(${[first, ...others].join(', ')})` };
+    },
+  },
   case: {
-    parameters: ['condition', 'any'],
+    parameters: ['condition', 'list'],
     isOpen: true,
     call(args) {
       const pairs = Math.floor(args.length / 2);
-      const results = args.filter((_, index) => index % 2 === 1 || index === pairs * 2);
-      for (let index = 0; index < pairs; index++) {
-        const { type } = at(args, index * 2);
+      const results = alikeLists(args.filter((_, index) => index % 2 === 1 || index === pairs * 2));
+      const whens = Array.from({ length: pairs }, (_, index) => {
+        const { type, sql } = single(at(args, index * 2));
         if (type !== 'boolean' && type !== 'null')
           throw new FunctionFault(`a condition must be a boolean and not a ${type}`, index * 2);
-      }
-      const whens = Array.from(
-        { length: pairs },
-        (_, index) => `WHEN ${sqlAt(args, index * 2)} THEN ${sqlAt(args, index * 2 + 1)}`,
-      );
-      const otherwise = args.length % 2 === 1 ? ` ELSE ${sqlAt(args, args.length - 1)}` : '';
-      return { type: sameType(results, args.length - 1), sql: `CASE ${whens.join(' ')}${otherwise} END` };
+        return `WHEN ${sql} THEN ${sqlAt(results, index)}`;
+      });
+      const otherwise = args.length % 2 === 1 ? ` ELSE ${sqlAt(results, pairs)}` : '';
+      return { ...choiceOf(results), sql: `CASE ${whens.join(' ')}${otherwise} END` };
     },
   },
   concat: {
     parameters: ['keyword'],
     isOpen: true,
-    call: (args) => keyword(`(${args.map(({ sql }) => sql).join(' || ')})`),
+    call: (args) =>
+      keyword(
+        joinedSql(
+          args.map(({ sql }) => sql),
+          '||',
+        ),
+      ),
   },
   contains: test((value, part) => `instr(${value}, ${part}) > 0`),
   ends_with: test(
@@ -268,7 +298,12 @@ export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
   substring: {
     parameters: ['keyword', 'number', 'number'],
     optional: 1,
-    call: (args) => keyword(`substr(${args.map(({ sql }) => sql).join(', ')})`),
+    call(args) {
+      const [text, start, length] = args.map(({ sql }) => sql);
+      // 0 is the first character, as 1 is; SQLite would count one before it, and take a negative length backwards.
+      const from = `iif((${start}) < 0, max(1, length(${text}) + 1 + (${start})), max(1, ${start}))`;
+      return keyword(`substr(${text}, ${from}${length === undefined ? '' : `, max(0, ${length})`})`);
+    },
   },
   replace: {
     parameters: ['keyword', 'keyword', 'keyword'],
@@ -342,10 +377,10 @@ export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
       keyword(`(SELECT group_concat(v.value, ${sqlAt(args, 1)} ORDER BY v.key) FROM ${items(at(args, 0))})`),
   },
   mv_contains: {
-    parameters: ['list', 'any'],
+    parameters: ['list', 'list'],
     call: (args) =>
       bool(
-        `(${sqlAt(args, 1)} IS NULL OR EXISTS (SELECT 1 FROM ${items(at(args, 0))} WHERE v.value = ${sqlAt(args, 1)}))`,
+        `NOT EXISTS (SELECT value FROM ${items(at(args, 1))} WHERE value IS NOT NULL EXCEPT SELECT value FROM ${items(at(args, 0))})`,
       ),
   },
   mv_dedupe: {
@@ -422,8 +457,9 @@ export const aggregations: Readonly<Record<string, Aggregation>> = {
   },
 };
 
+/** An address is a block of its own. */
 const isBlock = (block: string): boolean => {
-  const [address = '', prefix = '', ...more] = block.split('/');
+  const [address = '', prefix = '0', ...more] = block.split('/');
   const version = isIP(address);
   return version !== 0 && more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
 };
@@ -447,11 +483,60 @@ const replacementFor = kept((pattern) => new RegExp(pattern, 'gu'));
 const blocksFor = kept((blocks) => {
   const list = new BlockList();
   for (const block of blocks.split(',')) {
-    const [address = '', prefix = ''] = block.split('/');
-    list.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    const [address = '', prefix] = block.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
   }
   return list;
 });
+
+/** Finite, of a number or the text of one; else undefined. */
+function parseDouble(value: SqlScalar | undefined): number | undefined {
+  if (typeof value === 'string' && !/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(value)) return undefined;
+  const parsed = Number(value ?? Number.NaN);
+  return Number.isFinite(parsed) ? parsed : undefined;
+}
+
+function parsedList(json: string): (string | number | boolean | object | null)[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(json);
+    return Array.isArray(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Replaces as Java does: `$1` and `${name}` in the replacement are groups, and a backslash takes the next character as it is. Null where
+ * the replacement is wrong or names a group that the pattern does not have.
+ */
+function replaced(value: string, pattern: RegExp, replacement: string): string | null {
+  let isWrong = false;
+  const text = value.replace(pattern, (...match: unknown[]) => {
+    const named = typeof match.at(-1) === 'object' ? (match.at(-1) as Record<string, unknown>) : {};
+    const groups = match.slice(
+      0,
+      match.findIndex((each) => typeof each === 'number'),
+    );
+    return replacement.replace(
+      /\\([\s\S])|\$(\d)(\d*)|\$\{([A-Za-z][A-Za-z0-9]*)\}|[$\\]/g,
+      (_, escaped?: string, digit?: string, more = '', name?: string) => {
+        if (escaped !== undefined) return escaped;
+        if (name !== undefined && Object.hasOwn(named, name)) return String(named[name] ?? '');
+        if (digit !== undefined && Number(digit) < groups.length) {
+          // As many digits as make the number of a group.
+          let length = more.length;
+          while (length > 0 && Number(digit + more.slice(0, length)) >= groups.length) length--;
+          return String(groups[Number(digit + more.slice(0, length))] ?? '') + more.slice(length);
+        }
+        isWrong = true;
+        return '';
+      },
+    );
+  });
+  return isWrong ? null : text;
+}
 
 type SqlScalar = string | number | bigint | null;
 
@@ -464,7 +549,9 @@ const onText =
 /** The functions that the generated SQL calls, for the connection that runs it. Each is pure. */
 export const sqlFunctions: Readonly<Record<string, (...args: SqlScalar[]) => SqlScalar>> = {
   esql_rlike: onText((value, pattern = '') => (regexFor(pattern)(value) ? 1 : 0)),
-  esql_replace: onText((value, pattern = '', replacement = '') => value.replace(replacementFor(pattern), replacement)),
+  esql_replace: onText((value, pattern = '', replacement = '') =>
+    replaced(value, replacementFor(pattern), replacement),
+  ),
   esql_reverse: onText((value) => Array.from(value).reverse().join('')),
   esql_lower: onText((value) => value.toLowerCase()),
   esql_upper: onText((value) => value.toUpperCase()),
@@ -473,10 +560,35 @@ export const sqlFunctions: Readonly<Record<string, (...args: SqlScalar[]) => Sql
     const version = isIP(address);
     return version !== 0 && blocksFor(blocks).check(address, version === 6 ? 'ipv6' : 'ipv4') ? 1 : 0;
   }),
-  esql_number: (value, whole) => {
-    if (typeof value !== 'string' || !/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(value)) return null;
-    const parsed = Number(value);
-    if (!Number.isFinite(parsed)) return null;
-    return Number(whole) === 1 && Number.isSafeInteger(Math.round(parsed)) ? BigInt(Math.round(parsed)) : parsed;
+  esql_double: (value) => parseDouble(value) ?? null,
+  /** Halves are rounded up. */
+  esql_long: (value) => {
+    const rounded = Math.round(parseDouble(value) ?? Number.NaN);
+    if (Number.isNaN(rounded)) return null;
+    const long = typeof value === 'string' && /^[+-]?\d+$/.test(value) ? BigInt(value) : BigInt(rounded);
+    return BigInt.asIntN(64, long) === long ? long : null;
   },
+  esql_date: onText((value) => {
+    const ms = parseDate(value);
+    return ms === undefined ? null : BigInt(ms);
+  }),
+  /** A list as the views have it, with null in place of the empty one and a list of its own for any other value. */
+  esql_list: (value) => {
+    if (value === null || value === '[]') return null;
+    return typeof value === 'string' && value.startsWith('[') && parsedList(value) !== undefined
+      ? value
+      : JSON.stringify([typeof value === 'bigint' ? Number(value) : value]);
+  },
+  /** The value of a list that has only one. */
+  esql_single: onText((list) => {
+    const values = parsedList(list) ?? [];
+    const [value] = values;
+    if (values.length !== 1 || value === undefined || value === null) return null;
+    if (typeof value === 'object') return JSON.stringify(value);
+    return typeof value === 'number' && Number.isSafeInteger(value)
+      ? BigInt(value)
+      : typeof value === 'boolean'
+        ? Number(value)
+        : value;
+  }),
 };

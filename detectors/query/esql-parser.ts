@@ -15,7 +15,7 @@ type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';
 /** An expression. */
 export type Expression = Span &
   (
-    | { kind: 'literal'; value: string | number | boolean | null }
+    | { kind: 'literal'; value: string | number | boolean | null; isDecimal?: boolean }
     | { kind: 'timespan'; amount: number; unit: string }
     | { kind: 'field'; name: string }
     | { kind: 'star' }
@@ -90,7 +90,7 @@ const otherCommands = [
 ];
 const ownCommands = ['keep', 'drop', 'rename', 'where', 'eval', 'stats', 'sort', 'limit', 'mv_expand'];
 
-const index = /[^\s,|"'()[\]]+/y;
+const index = /(?:[^\s,|"'()[\]/]|\/(?![*/]))+/y;
 const columnPattern = /(?:[A-Za-z0-9_@*.]|`(?:[^`]|``)+`)+/y;
 
 /** Maximum number of rows of `limit`. */
@@ -232,11 +232,17 @@ class Parser {
     // `rename new = old`, the newer form, or `rename old as new`.
     if (this.#takeIf('=') !== undefined) {
       const from = this.#pattern();
-      return { from, to: first.text, start: first.start, end: from.end };
+      return { from, to: this.#newName(first), start: first.start, end: from.end };
     }
     this.#expect('as', '`as`');
     const to = this.#pattern();
-    return { from: first, to: to.text, start: first.start, end: to.end };
+    return { from: first, to: this.#newName(to), start: first.start, end: to.end };
+  }
+
+  #newName(pattern: Pattern): string {
+    if (!pattern.isExact && pattern.text.includes('*'))
+      throw this.#scanner.errorAt(pattern, 'the new name of a column cannot have a `*`');
+    return pattern.text;
   }
 
   #assignment(isAggregation: boolean): Assignment {
@@ -375,7 +381,8 @@ class Parser {
   }
 
   #sign(): Expression {
-    const token = this.#takeIf('-');
+    const token = this.#takeIf('-') ?? this.#takeIf('+');
+    if (token?.kind === '+') return this.#nested(() => this.#sign());
     if (token !== undefined) {
       const of = this.#nested(() => this.#sign());
       return { kind: 'negative', of, start: token.start, end: of.end };
@@ -431,7 +438,10 @@ class Parser {
     const value = Number(token.text);
     if (!Number.isFinite(value)) throw this.#scanner.errorAt(token, 'the number is too large');
     const unit = this.#scanner.peek();
-    if (unit.kind !== 'name' || unit.isQuoted) return { kind: 'literal', value, start: token.start, end: token.end };
+    if (unit.kind !== 'name' || unit.isQuoted) {
+      const isDecimal = /[.eE]/.test(token.text);
+      return { kind: 'literal', value, isDecimal, start: token.start, end: token.end };
+    }
     this.#scanner.take();
     return { kind: 'timespan', amount: value, unit: unit.text.toLowerCase(), start: token.start, end: unit.end };
   }

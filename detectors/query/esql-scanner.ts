@@ -80,6 +80,7 @@ export interface EsqlScanner {
 }
 
 const blank = /[ \r\n\t]+|\/\/[^\r\n]*/y;
+const commentMark = /\/\*|\*\//g;
 const namePart = '(?:[A-Za-z_@][A-Za-z0-9_]*|`(?:[^`]|``)+`)';
 const name = new RegExp(`${namePart}(?:\\.${namePart})*`, 'y');
 const number = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
@@ -101,12 +102,21 @@ export function scanEsql(source: string): EsqlScanner {
     for (;;) {
       const skipped = matchAt(blank, index);
       if (skipped !== null) index += skipped[0].length;
-      else if (source.startsWith('/*', index)) {
-        const end = source.indexOf('*/', index + 2);
-        if (end === -1) throw fault(index, index + 2, 'the comment that begins here has no closing `*/`');
-        index = end + 2;
-      } else return index;
+      else if (source.startsWith('/*', index)) index = commentEnd(index);
+      else return index;
     }
+  };
+
+  /** Comments nest. */
+  const commentEnd = (start: number): number => {
+    let index = start + 2;
+    for (let depth = 1; depth > 0; index += 2) {
+      const mark = matchAt(commentMark, index);
+      if (mark === null) throw fault(start, start + 2, 'the comment that begins here has no closing `*/`');
+      index = mark.index;
+      depth += mark[0] === '/*' ? 1 : -1;
+    }
+    return index;
   };
 
   const stringAt = (start: number): EsqlToken => {

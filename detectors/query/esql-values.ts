@@ -88,11 +88,12 @@ export function movedDate(sql: string, { ms, months }: Timespan, sign: 1 | -1): 
 export function truncatedDate(sql: string, { ms, months }: Timespan): string {
   const day = 86_400_000;
   if (months > 0) {
-    const start = `unixepoch((${sql}) / 1000, 'unixepoch', 'start of month', '-' || ((strftime('%Y', (${sql}) / 1000, 'unixepoch') * 12 + strftime('%m', (${sql}) / 1000, 'unixepoch') - 1) % ${months}) || ' months')`;
+    // Counted from year 1, as in Elasticsearch: ten years begin in 2021.
+    const start = `unixepoch((${sql}) / 1000, 'unixepoch', 'start of month', '-' || ((strftime('%Y', (${sql}) / 1000, 'unixepoch') * 12 + strftime('%m', (${sql}) / 1000, 'unixepoch') - 13) % ${months}) || ' months')`;
     return `(${start} * 1000)`;
   }
-  // 1970 began on a Thursday.
-  const offset = ms % (7 * day) === 0 ? 3 * day : 0;
+  // 1970 began on a Thursday. Several weeks are counted from there, as in Elasticsearch.
+  const offset = ms === 7 * day ? 3 * day : 0;
   return `((${sql}) - (((${sql}) + ${offset}) % ${ms} + ${ms}) % ${ms})`;
 }
 
@@ -132,6 +133,13 @@ export function globOf(pattern: string): string | undefined {
 /** The only value of a list; null for a list of several values, as in ES|QL. */
 export function single(value: SqlValue): SqlValue {
   if (value.isList !== true) return value;
-  const { type, sql } = value;
-  return { type, sql: `iif(json_array_length(${sql}) = 1, ${sql} ->> '$[0]', NULL)` };
+  return { type: value.type, sql: `esql_single(${value.sql})` };
+}
+
+/** Conditions or texts joined by an operator, in pairs: SQLite bounds how deep an expression is, and a chain is as deep as it is long. */
+export function joinedSql(parts: readonly string[], operator: string): string {
+  const [first = ''] = parts;
+  if (parts.length <= 1) return first;
+  const half = Math.ceil(parts.length / 2);
+  return `(${joinedSql(parts.slice(0, half), operator)} ${operator} ${joinedSql(parts.slice(half), operator)})`;
 }

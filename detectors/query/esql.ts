@@ -13,6 +13,7 @@ import {
   commonType,
   conversionTo,
   FunctionFault,
+  listExtreme,
   regexMatch,
   type ScalarFunction,
   scalarFunctions,
@@ -31,6 +32,7 @@ import {
   type EsqlType,
   globOf,
   isNumber,
+  joinedSql,
   movedDate,
   parseDate,
   quotedName,
@@ -52,7 +54,9 @@ export interface EsqlStatement {
 
 /** Whether the first word of a query is ES|QL's and not SQL's. */
 export const isEsql = (source: string): boolean =>
-  /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:from|row|show|ts|explain\s*\[)(?![A-Za-z0-9_])/i.test(source);
+  /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:from|row|show|ts|explain\s*\[)(?![A-Za-z0-9_])/i.test(
+    source,
+  );
 
 type Table = 'events' | 'process_events' | 'file_events' | 'alerts';
 
@@ -76,8 +80,17 @@ const indices: readonly (readonly [pattern: string, table: Table])[] = [
   ['[*]', 'events'],
 ];
 
-/** Maximum number of commands: each adds a level to the statement. */
+/** Maximum number of commands. */
 const maxCommands = 100;
+
+/** Maximum number of nested SELECT statements. */
+const maxLevels = 200;
+
+/** Maximum SQL of one expression, in UTF-16 units: the SQL of some functions repeats an argument, and such calls can be nested. */
+const maxExpressionChars = 1_000_000;
+
+/** SQLite copies the expression of a column to each place that uses it. An expression with more copies than this is computed first. */
+const maxCopies = 100;
 
 interface Column {
   name: string;
@@ -110,6 +123,11 @@ class Translation {
   #table: Table = 'events';
   /** Each wraps the statement before it. */
   #wraps: ((inner: string) => string)[] = [];
+  /** Columns that the last of them computes from the one before it. */
+  #computed: { aliases: Set<string>; items: string[]; isBarrier: boolean } | undefined;
+  /** Columns that a computed one uses, with all that those use, by its alias. */
+  readonly #weights = new Map<string, number>();
+  #command: Span = { start: 0, end: 1 };
   #columns: Column[] = [];
   #order: SortedBy[] = [];
 
@@ -158,11 +176,33 @@ class Translation {
     if (/^c\d+$/.test(value.sql) || value.type === 'timespan') return value;
     const alias = this.#alias();
     const { sql } = value;
-    this.#wraps.push((inner) => `SELECT *, ${sql} AS ${alias} FROM (${inner})`);
+    const used = sql.match(/\bc\d+\b/g) ?? [];
+    if (this.#computed === undefined || used.some((each) => this.#computed?.aliases.has(each))) {
+      const computed = { aliases: new Set<string>(), items: ['*'], isBarrier: false };
+      // SQLite does not merge a statement that has OFFSET into another.
+      this.#wrap(
+        (inner) =>
+          `SELECT ${computed.items.join(', ')} FROM (${inner})${computed.isBarrier ? ' LIMIT -1 OFFSET 0' : ''}`,
+      );
+      this.#computed = computed;
+    }
+    const weight = used.reduce((sum, each) => sum + (this.#weights.get(each) ?? 1), 1);
+    if (weight > maxCopies) this.#computed.isBarrier = true;
+    this.#weights.set(alias, weight > maxCopies ? 1 : weight);
+    this.#computed.aliases.add(alias);
+    this.#computed.items.push(`${sql} AS ${alias}`);
     return { ...value, sql: alias };
   }
 
+  #wrap(wrap: (inner: string) => string): void {
+    if (this.#wraps.length === maxLevels)
+      throw this.#fault(this.#command, `the query has more than ${maxLevels} steps that build on each other`);
+    this.#wraps.push(wrap);
+    this.#computed = undefined;
+  }
+
   add(command: EsqlCommand): void {
+    this.#command = command;
     switch (command.kind) {
       case 'from':
         this.#from(command);
@@ -180,7 +220,7 @@ class Translation {
         break;
       case 'where': {
         const condition = this.#condition(command.condition);
-        this.#wraps.push((inner) => `SELECT * FROM (${inner}) WHERE ${condition}`);
+        this.#wrap((inner) => `SELECT * FROM (${inner}) WHERE ${condition}`);
         break;
       }
       case 'eval':
@@ -195,7 +235,8 @@ class Translation {
         break;
       case 'sort': {
         const keys = command.keys.map(({ expression, descending, nulls }) => {
-          const value = single(this.#value(expression));
+          // A list is sorted by its least value, or descending by its greatest.
+          const value = listExtreme(descending ? 'max' : 'min', this.#value(expression));
           return { value: this.#compute(withoutConstant(value)), descending, nulls };
         });
         // An earlier order applies to rows that are equal in this one.
@@ -204,7 +245,7 @@ class Translation {
       }
       case 'limit': {
         const order = this.#orderSql();
-        this.#wraps.push((inner) => `SELECT * FROM (${inner})${order} LIMIT ${command.rows}`);
+        this.#wrap((inner) => `SELECT * FROM (${inner})${order} LIMIT ${command.rows}`);
         break;
       }
       case 'mv_expand': {
@@ -267,21 +308,21 @@ class Translation {
   }
 
   #matching(patterns: readonly Pattern[]): Column[] {
-    const matched = new Map<string, Column>();
+    // A name places its column before a pattern does, a pattern before `*`; among equals the last does.
+    const matched = new Map<Column, number>();
     for (const pattern of patterns) {
-      if (pattern.isExact || !pattern.text.includes('*')) {
-        const column = this.#column(pattern);
-        // The last pattern that matches a column decides its place.
-        matched.delete(column.name);
-        matched.set(column.name, column);
-        continue;
-      }
+      const isName = pattern.isExact || !pattern.text.includes('*');
       const matches = compileWildcard(parseWildcard(pattern.text));
-      const found = this.#columns.filter(({ name }) => matches(name));
+      const found = isName ? [this.#column(pattern)] : this.#columns.filter(({ name }) => matches(name));
       if (found.length === 0) throw this.#fault(pattern, `no column matches ${this.#text(pattern)}`);
-      for (const column of found) if (!matched.has(column.name)) matched.set(column.name, column);
+      const rank = isName ? 2 : pattern.text === '*' ? 0 : 1;
+      for (const column of found) {
+        if ((matched.get(column) ?? 0) > rank) continue;
+        matched.delete(column);
+        matched.set(column, rank);
+      }
     }
-    return [...matched.values()];
+    return [...matched.keys()];
   }
 
   #column({ text, ...span }: Span & { text: string }): Column {
@@ -312,7 +353,7 @@ class Translation {
     });
     const grouped = [...keys.map(({ value }) => value.sql), ...gathered];
     const groupBy = keys.length === 0 ? '' : ` GROUP BY ${keys.map(({ value }) => value.sql).join(', ')}`;
-    this.#wraps.push((inner) => `SELECT ${grouped.length === 0 ? '1' : grouped.join(', ')} FROM (${inner})${groupBy}`);
+    this.#wrap((inner) => `SELECT ${grouped.length === 0 ? '1' : grouped.join(', ')} FROM (${inner})${groupBy}`);
     this.#order = [];
     this.#columns = [];
     for (const { name, value } of [...results, ...keys]) this.#set(name, this.#compute(value));
@@ -323,7 +364,7 @@ class Translation {
     if (value.isList !== true) return value;
     const alias = this.#alias();
     const { sql, type } = value;
-    this.#wraps.push((inner) => `SELECT r.*, j.value AS ${alias} FROM (${inner}) r LEFT JOIN json_each(r.${sql}) j`);
+    this.#wrap((inner) => `SELECT r.*, j.value AS ${alias} FROM (${inner}) r LEFT JOIN json_each(r.${sql}) j`);
     return { type, sql: alias };
   }
 
@@ -385,9 +426,15 @@ class Translation {
   }
 
   #value(expression: Expression, group?: Group): SqlValue {
+    const value = this.#valueOf(expression, group);
+    if (value.sql.length > maxExpressionChars) throw this.#fault(expression, 'the expression is too large');
+    return value;
+  }
+
+  #valueOf(expression: Expression, group: Group | undefined): SqlValue {
     switch (expression.kind) {
       case 'literal':
-        return literal(expression.value);
+        return literal(expression.value, expression.isDecimal);
       case 'timespan': {
         const timespan = timespanOf(expression.amount, expression.unit);
         if (timespan === undefined)
@@ -405,7 +452,7 @@ class Translation {
       case 'and':
       case 'or': {
         const conditions = expression.of.map((one) => this.#operand(one, 'boolean', group).sql);
-        return bool(`(${conditions.join(` ${expression.kind.toUpperCase()} `)})`);
+        return bool(joinedSql(conditions, expression.kind.toUpperCase()));
       }
       case 'not':
         return bool(`NOT (${this.#operand(expression.of, 'boolean', group).sql})`);
@@ -431,7 +478,7 @@ class Translation {
             ? this.#like(of, pattern)
             : this.#guarded(expression, [pattern], () => regexMatch(of, pattern.text)),
         );
-        return bool(`(${tests.join(' OR ')})`);
+        return bool(joinedSql(tests, 'OR'));
       }
       case 'cast': {
         const conversion = conversionTo(expression.type);
@@ -531,7 +578,10 @@ class Translation {
       if (!isNumber(value) && value.type !== 'null')
         throw this.#fault(side, `\`${operator}\` takes numbers, or a date and a timespan, and this is a ${value.type}`);
     }
-    return { type: commonType([a, b]) ?? 'double', sql: `(${a.sql} ${operator} ${b.sql})` };
+    const type = commonType([a, b]) ?? 'double';
+    // The `%` of SQLite cuts its operands to whole numbers.
+    const isRemainder = type === 'double' && operator === '%';
+    return { type, sql: isRemainder ? `mod(${a.sql}, ${b.sql})` : `(${a.sql} ${operator} ${b.sql})` };
   }
 
   #call(expression: Extract<Expression, { kind: 'call' }>, group: Group | undefined): SqlValue {
@@ -609,11 +659,11 @@ interface Group {
 
 const bool = (sql: string): SqlValue => ({ type: 'boolean', sql });
 
-function literal(value: string | number | boolean | null): SqlValue {
+function literal(value: string | number | boolean | null, isDecimal = false): SqlValue {
   if (value === null) return { type: 'null', sql: 'NULL' };
   if (typeof value === 'string') return { type: 'keyword', sql: quotedText(value), constant: value };
   if (typeof value === 'boolean') return { type: 'boolean', sql: value ? '1' : '0', constant: value };
-  const isLong = Number.isSafeInteger(value);
+  const isLong = !isDecimal && Number.isSafeInteger(value);
   return { type: isLong ? 'long' : 'double', sql: isLong ? String(value) : value.toExponential(), constant: value };
 }
 
@@ -660,7 +710,7 @@ function typeOf({ type }: Pick<Field, 'type'>): EsqlType {
 
 function sqlOfField(field: Pick<Field, 'name' | 'type' | 'list'>, column: string): string {
   if (isList(field)) {
-    return `iif(${column} IS NULL OR ${column} = '[]', NULL, iif(json_valid(${column}) AND json_type(${column}) = 'array', ${column}, json_array(${column})))`;
+    return `esql_list(${column})`;
   }
   return field.type === 'date' ? dateOfText(column) : column;
 }

@@ -53,6 +53,14 @@ test('returns complete rows in order, up to the limit', async () => {
   expect([exact.rows.length, exact.truncated]).toEqual([1000, false]);
 });
 
+test('kills the worker of a statement that takes too much memory', async () => {
+  const texts = `SELECT length(group_concat(t)) + length(group_concat(t || 1)) + length(group_concat(t || 2)) FROM (SELECT hex(zeroblob(500000)) AS t FROM (${numbers(600)}))`;
+  await expect(askQuery(request(texts), { timeoutMs })).rejects.toThrow(
+    new QueryEnded('the answer takes more than 1024 MiB of memory'),
+  );
+  await until(() => workers().length === 0);
+});
+
 test('kills an endless statement and its process', async () => {
   await expect(askQuery(request(endless), { timeoutMs: 1500 })).rejects.toThrow(
     new QueryEnded('no answer after 1.5 s; --timeout allows more'),

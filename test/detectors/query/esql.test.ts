@@ -205,6 +205,57 @@ describe('values', () => {
     ['greatest(1, 3, 2)', 3],
     ['least(1, null)', null],
     ['1 / 0', null],
+    ['7 / 2', 3],
+    ['-7 / 2', -3],
+    ['7 / 2.0', 3.5],
+    ['-7 % 3', -1],
+    ['5.5 % 2', 1.5],
+    ['5.5 % 0', null],
+    ['+1e3 - .5 - -1', 1000.5],
+    ['1 in (2, null)', null],
+    ['1 in (1, null)', 'true'],
+    ['not (1 in (2, null))', null],
+    ['case(null, "a", process.args == "x", "b", "c")', 'c'],
+    ['case(process.pid == 11, process.args, "x")', '["dpkg","-i","a.deb"]'],
+    ['case(process.pid == 12, process.args, "x")', 'x'],
+    ['mv_count(coalesce(null, process.args, "x"))', 3],
+    ['mv_count(coalesce(process.parent.args, process.args))', 3],
+    ['greatest(process.args, "c")', 'dpkg'],
+    ['least(process.args, "c")', '-i'],
+    ['substring("abcdef", 0, 2)', 'ab'],
+    ['substring("abcdef", -10, 3)', 'abc'],
+    ['substring("abcdef", 5, 9)', 'ef'],
+    ['substring("abcdef", 9)', ''],
+    ['substring("abcdef", 2, -1)', ''],
+    ['replace("foo bar", "(o+) (b)", "$2-$1")', 'fb-ooar'],
+    ['replace("foo", "o", "[$0]")', 'f[o][o]'],
+    ['replace("foo", "(o)", "$12")', 'fo2o2'],
+    [`replace("foo", "(?<x>o)", "$\{x}!")`, 'fo!o!'],
+    ['replace("foo", "o", """\\$&""")', 'f$&$&'],
+    ['replace("foo", "o", "$&")', null],
+    ['replace("foo", "o", "$1")', null],
+    ['mv_contains(process.args, split("-i,dpkg", ","))', 'true'],
+    ['mv_contains(process.args, split("-i,x", ","))', 'false'],
+    ['mv_contains(process.args, null)', 'true'],
+    ['cidr_match("::1", "10.0.0.0/8", "::1", "FE80::/10")', 'true'],
+    ['cidr_match("10.0.0.2", "10.0.0.1")', 'false'],
+    ['date_trunc(2 weeks, @timestamp)', '2026-02-26T00:00:00.000Z'],
+    ['date_trunc(1 week, to_datetime("2026-03-08T23:59:59.999Z"))', '2026-03-02T00:00:00.000Z'],
+    ['date_trunc(10 years, @timestamp)', '2021-01-01T00:00:00.000Z'],
+    ['bucket(to_datetime("1969-12-31T23:30:00Z"), 1 hour)', '1969-12-31T23:00:00.000Z'],
+    ['date_diff("day", to_datetime("2026-03-09T10:00:00Z"), to_datetime("2026-03-07T11:00:00Z"))', -1],
+    ['to_datetime(concat("no", "w"))', null],
+    ['to_datetime(concat("2026-01-0", "1"))', '2026-01-01T00:00:00.000Z'],
+    ['to_long(-2.5)', -2],
+    ['to_long(2.5)', 3],
+    ['to_long("9007199254740993")', '9007199254740993'],
+    ['to_long("9223372036854775808")', null],
+    ['to_long(1e30)', null],
+    ['round(1250, -2)', 1300],
+    ['round(-1249.5, -2)', -1200],
+    ['round(15, 1)', 15],
+    ['round(-2.5)', -3],
+    ['1 /* a /* b */ c */ + 1', 2],
     ['process.args', '["dpkg","-i","a.deb"]'],
     ['process.pid', 11],
   ])('%s', ([expression, expected]) => {
@@ -217,6 +268,67 @@ describe('commands', () => {
     const query =
       'from events | keep process.parent.e*, process.pid, agent.id | drop agent.* | rename process.pid as id, program = process.parent.executable';
     expect(columnsOf(query)).toEqual(['process.parent.entity_id', 'program', 'id']);
+  });
+
+  test('keep: a name places its column before a pattern, a pattern before *, and the last of equals', () => {
+    const from = 'from events | keep process.pid, process.name, agent.id, event.id';
+    expect(columnsOf(`${from} | keep event.id, *, process.*`)).toEqual([
+      'event.id',
+      'agent.id',
+      'process.pid',
+      'process.name',
+    ]);
+    expect(columnsOf(`${from} | keep p*, agent.id, process.n*`)).toEqual(['process.pid', 'agent.id', 'process.name']);
+    expect(columnsOf(`${from} | keep process.pid, agent.id, p*, process.pid`)).toEqual([
+      'agent.id',
+      'process.name',
+      'process.pid',
+    ]);
+  });
+
+  test('rename takes the place of a column of the new name', () => {
+    const renamed = 'from process_events | where process.pid == 12 | keep process.name, process.pid';
+    expect(columnsOf(`${renamed} | rename process.pid as process.name`)).toEqual(['process.name']);
+    expect(rowsOf(`${renamed} | rename process.pid as process.name`)).toEqual([[12]]);
+    expect(rowsOf(`${renamed} | rename process.pid as a, a as b | keep b`)).toEqual([[12]]);
+  });
+
+  test('rows outlive their columns, and limit 0 leaves none', () => {
+    const from = 'from process_events | where process.pid <= 14 and process.pid >= 11 | keep process.pid';
+    expect(rowsOf(`${from} | drop process.pid | eval x = 1 | stats n = count(x)`)).toEqual([[4]]);
+    expect(rowsOf(`${from} | limit 0`)).toEqual([]);
+    expect(rowsOf(`${from} | limit 0 | stats n = count(), s = sum(process.pid), v = values(process.pid)`)).toEqual([
+      [0, null, null],
+    ]);
+  });
+
+  test('a missing value is a group of its own', () => {
+    expect(
+      rowsOf(
+        'from process_events | where process.pid >= 11 and process.pid <= 14 | stats n = count(), c = count(process.interactive) by process.interactive | sort process.interactive',
+      ),
+    ).toEqual([
+      [1, 1, 'false'],
+      [1, 1, 'true'],
+      [2, 0, null],
+    ]);
+  });
+
+  test('a list is sorted by its least value, or descending by its greatest', () => {
+    const sorted = (order: string) =>
+      rowsOf(
+        `from process_events | where process.pid >= 12 and process.pid <= 14 | sort process.args ${order} | keep process.pid`,
+      ).flat();
+    expect(sorted('')).toEqual([12, 13, 14]);
+    expect(sorted('desc')).toEqual([14, 12, 13]);
+  });
+
+  test('columns may be called as keywords are, in backticks; comments stand between any words', () => {
+    expect(
+      rowsOf(`from/* a */process_events// b
+        | eval \`first\` = 1, \`by\` = process.pid /* c /* d */ */ | where \`by\` == 12
+        | stats \`last\` = max(\`by\`) by \`first\`// e`),
+    ).toEqual([[12, 1]]);
   });
 
   test('eval sees earlier columns of its own, and hides those of the same name', () => {
@@ -424,6 +536,10 @@ describe('errors name the position and what is allowed', () => {
     ['from events | stats max()', '`max` takes a column'],
     ['from events | stats n = count() | keep process.name', '1:40+12 unknown column `process.name`'],
     ['from events | keep nothing.*', '1:20+9 no column matches `nothing.*`'],
+    ['from events | rename process.pid as p*', '1:37+2 the new name of a column cannot have a `*`'],
+    ['from events | limit 1 |', 'the end of the query'],
+    [`from events | eval x = ${'right('.repeat(40)}process.name${', 9)'.repeat(40)}`, 'the expression is too large'],
+    [`from events | eval x = 1${', x = x + 1'.repeat(300)}`, 'more than 200 steps that build on each other'],
     ['from events | limit 1.5', '1:21+3 `limit` takes a whole number'],
     ['from events | limit -1', '1:21+1'],
     ['from events metadata _score', '1:22+6 the metadata field `_score` is not supported'],
@@ -458,7 +574,61 @@ describe('hostile text stays text', () => {
   });
 
   test('a query of many conditions runs', () => {
-    const conditions = Array.from({ length: 900 }, (_, i) => `process.executable like "/x${i}/*"`).join(' or ');
+    const conditions = Array.from({ length: 5000 }, (_, i) => `process.executable like "/x${i}/*"`).join(' or ');
     expect(rowsOf(`from process_events | where ${conditions} or process.pid == 11 | stats count()`)).toEqual([[1]]);
+  });
+
+  test('so does one of many columns', () => {
+    const columns = Array.from({ length: 1000 }, (_, i) => `c${i} = ${i}`).join(', ');
+    expect(
+      rowsOf(`from process_events | where process.pid == 11 | eval ${columns} | keep c999, c1 | stats max(c999 + c1)`),
+    ).toEqual([[1000]]);
+  });
+
+  test('columns that are built on each other are computed once', () => {
+    const doubled = ' | eval a = a + a'.repeat(45);
+    expect(rowsOf(`from process_events | where process.pid == 11 | eval a = process.pid${doubled} | keep a`)).toEqual([
+      [11 * 2 ** 45],
+    ]);
+    const nested = ', a = a + a'.repeat(45);
+    expect(
+      rowsOf(`from process_events | where process.pid == 11 | eval a = 1${nested} | where a > 1 | keep a`),
+    ).toEqual([[2 ** 45]]);
+  });
+
+  test('many comments before a statement are read once', () => {
+    expect(isEsql(`${'/**/'.repeat(5000)}select 1`)).toBe(false);
+    expect(isEsql(`${'/* * */ // x\n'.repeat(5000)}from events`)).toBe(true);
+  });
+
+  test('words in any order are translated, or rejected with their place', () => {
+    const words =
+      `from events | where eval stats by keep drop rename as sort desc nulls first limit mv_expand process.pid process.args process.name
+      @timestamp \`process.name\` "x" """y""" 1 2.5 1e3 7 days null true not and or in like rlike is ( ) , = == != < + - * / % :: string , | ( )
+      count( values( case( concat( mv_contains( date_trunc( now() [ ? : \\ \0 \ud800 /* // */`.split(/\s+/);
+    let seed = 1;
+    const next = (bound: number): number => {
+      seed = (seed * 1103515245 + 12345) % 2 ** 31;
+      return Math.floor((seed / 2 ** 31) * bound);
+    };
+    const some = (most: number) => Array.from({ length: 1 + next(most) }, () => words[next(words.length)]).join(' ');
+    const commands = [
+      () => `where ${some(4)}`,
+      () => `eval x = ${some(4)}`,
+      () => `stats ${some(2)} by ${some(2)}`,
+      () => some(9),
+    ];
+    let translated = 0;
+    for (let n = 0; n < 3000; n++) {
+      const query = `from events${Array.from({ length: 1 + next(2) }, () => ` | ${commands[next(commands.length)]?.()}`).join('')}`;
+      try {
+        database.check(translateEsql(query).sql);
+        translated++;
+      } catch (error) {
+        if (!(error instanceof QueryError)) throw new Error(`${JSON.stringify(query)}: ${String(error)}`);
+        expect(error.line).toBeGreaterThan(0);
+      }
+    }
+    expect(translated).toBeGreaterThan(20);
   });
 });
