@@ -86,6 +86,12 @@ const maxCommands = 100;
 /** Maximum number of nested SELECT statements. */
 const maxLevels = 200;
 
+/** Maximum number of columns that a query reads or computes: the limit of SQLite for one statement. */
+const maxColumns = 2000;
+
+/** Maximum nesting of operators and functions in one expression: SQLite allows 1000. */
+const maxDepth = 900;
+
 /** Maximum SQL of one expression, in UTF-16 units: the SQL of some functions repeats an argument, and such calls can be nested. */
 const maxExpressionChars = 1_000_000;
 
@@ -128,6 +134,7 @@ class Translation {
   /** Columns that a computed one uses, with all that those use, by its alias. */
   readonly #weights = new Map<string, number>();
   #command: Span = { start: 0, end: 1 };
+  #depth = 0;
   #columns: Column[] = [];
   #order: SortedBy[] = [];
 
@@ -168,7 +175,9 @@ class Translation {
   }
 
   #alias(): string {
-    return `c${++this.#aliases}`;
+    if (++this.#aliases > maxColumns)
+      throw this.#fault(this.#command, `the query has more than ${maxColumns} columns, with those of the index`);
+    return `c${this.#aliases}`;
   }
 
   /** Computes a value as a column of its own, unless it is a column already. */
@@ -426,7 +435,10 @@ class Translation {
   }
 
   #value(expression: Expression, group?: Group): SqlValue {
+    if (this.#depth === maxDepth) throw this.#fault(expression, `the expression is more than ${maxDepth} levels deep`);
+    this.#depth++;
     const value = this.#valueOf(expression, group);
+    this.#depth--;
     if (value.sql.length > maxExpressionChars) throw this.#fault(expression, 'the expression is too large');
     return value;
   }
@@ -511,6 +523,8 @@ class Translation {
   #like(of: SqlValue, pattern: Span & { text: string }): string {
     const glob = globOf(pattern.text);
     if (glob === undefined) throw this.#fault(pattern, 'a backslash in a pattern must be before `*`, `?` or `\\`');
+    // GLOB ends a pattern at a NUL, and would match more.
+    if (/[*?[]/.test(glob) && glob.includes('\0')) throw this.#fault(pattern, 'a pattern cannot have a NUL');
     return /[*?[]/.test(glob) ? `${of.sql} GLOB ${quotedText(glob)}` : `${of.sql} = ${quotedText(glob)}`;
   }
 

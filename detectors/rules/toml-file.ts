@@ -274,6 +274,8 @@ function keysOf(schema: z.core.$ZodType, path: Path): string[] {
 /** The candidate that is most similar to `word`, if they differ by at most a third of its letters. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
+    // The distance is at least the difference in length; that of a very long word would take long to compute.
+    .filter(({ length }) => Math.abs(word.length - length) <= Math.max(1, length / 3))
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];

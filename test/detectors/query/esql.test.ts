@@ -512,6 +512,7 @@ describe('errors name the position and what is allowed', () => {
     ['from events | where process.name == "x', '1:37+1 the string that begins here has no closing'],
     ['from events | where process.name == "\\x"', '1:38+2 `\\x` is not an escape'],
     ['from events | where process.name like "a\\\\b"', '1:39+6 a backslash in a pattern'],
+    ['from events | where process.name like "*\0"', '1:39+4 a pattern cannot have a NUL'],
     ['from events | where process.name rlike "a{"', '1:40+4 the pattern is not supported'],
     ['from events | where process.pid like "1"', '1:21+11 `process.pid` is a long, and a keyword is needed here'],
     ['from events | where @timestamp > "yesterday"', '1:34+11 `"yesterday"` is not a date'],
@@ -540,6 +541,11 @@ describe('errors name the position and what is allowed', () => {
     ['from events | limit 1 |', 'the end of the query'],
     [`from events | eval x = ${'right('.repeat(40)}process.name${', 9)'.repeat(40)}`, 'the expression is too large'],
     [`from events | eval x = 1${', x = x + 1'.repeat(300)}`, 'more than 200 steps that build on each other'],
+    [`from events | eval x = 1${'::string'.repeat(2000)}`, 'the expression is more than 900 levels deep'],
+    [
+      `from events | eval ${Array.from({ length: 3000 }, (_, i) => `a${i} = ${i}`).join(', ')}`,
+      'the query has more than 2000 columns',
+    ],
     ['from events | limit 1.5', '1:21+3 `limit` takes a whole number'],
     ['from events | limit -1', '1:21+1'],
     ['from events metadata _score', '1:22+6 the metadata field `_score` is not supported'],
@@ -594,6 +600,10 @@ describe('hostile text stays text', () => {
     expect(
       rowsOf(`from process_events | where process.pid == 11 | eval a = 1${nested} | where a > 1 | keep a`),
     ).toEqual([[2 ** 45]]);
+  });
+
+  test('a name of millions of characters is rejected without a search for a similar one', () => {
+    expect(errorOf(`from events | keep ${'x'.repeat(3_000_000)}`)).toContain('unknown column');
   });
 
   test('many comments before a statement are read once', () => {
