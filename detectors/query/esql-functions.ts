@@ -378,10 +378,12 @@ export const scalarFunctions: Readonly<Record<string, ScalarFunction>> = {
   },
   mv_contains: {
     parameters: ['list', 'list'],
-    call: (args) =>
-      bool(
-        `NOT EXISTS (SELECT value FROM ${items(at(args, 1))} WHERE value IS NOT NULL EXCEPT SELECT value FROM ${items(at(args, 0))})`,
-      ),
+    call(args) {
+      const [list, part] = [at(args, 0), at(args, 1)];
+      const contains = (value: string): string => `EXISTS (SELECT 1 FROM ${items(list)} WHERE v.value = ${value})`;
+      if (part.isList !== true) return bool(`(${part.sql} IS NULL OR ${contains(part.sql)})`);
+      return bool(`NOT EXISTS (SELECT 1 FROM json_each(${part.sql}) p WHERE NOT ${contains('p.value')})`);
+    },
   },
   mv_dedupe: {
     parameters: ['list'],

@@ -428,6 +428,17 @@ class Parser {
         throw this.#scanner.errorAt(token, 'parameters are not supported: write the value');
       case '[':
         throw this.#scanner.errorAt(token, 'lists of values are not supported');
+      case 'first':
+      case 'last':
+      case 'asc':
+      case 'desc':
+      case 'nulls':
+      case 'as':
+      case 'metadata':
+        throw this.#scanner.errorAt(
+          token,
+          `\`${token.text}\` is a keyword; quote a column of this name with backticks`,
+        );
       default:
         throw this.#scanner.unexpected('a field, a value or a function');
     }

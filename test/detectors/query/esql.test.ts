@@ -538,6 +538,10 @@ describe('errors name the position and what is allowed', () => {
     ['from events | stats n = count() | keep process.name', '1:40+12 unknown column `process.name`'],
     ['from events | keep nothing.*', '1:20+9 no column matches `nothing.*`'],
     ['from events | rename process.pid as p*', '1:37+2 the new name of a column cannot have a `*`'],
+    [
+      'from events | stats last = max(@timestamp)',
+      '1:21+4 `last` is a keyword; quote a column of this name with backticks',
+    ],
     ['from events | limit 1 |', 'the end of the query'],
     [`from events | eval x = ${'right('.repeat(40)}process.name${', 9)'.repeat(40)}`, 'the expression is too large'],
     [`from events | eval x = 1${', x = x + 1'.repeat(300)}`, 'more than 200 steps that build on each other'],
