@@ -81,7 +81,8 @@ export function timespanOf(amount: number, unit: string): Timespan | undefined {
 /** A point in time moved by a timespan. */
 export function movedDate(sql: string, { ms, months }: Timespan, sign: 1 | -1): string {
   if (months === 0) return `(${sql} + ${sign * ms})`;
-  return `(unixepoch((${sql}) / 1000, 'unixepoch', '${sign * months} months') * 1000 + (${sql}) % 1000)`;
+  // A day that the month does not have is its last.
+  return `(unixepoch((${sql}) / 1000, 'unixepoch', '${sign * months} months', 'floor') * 1000 + (${sql}) % 1000)`;
 }
 
 /** The start of the calendar interval in UTC that contains a time; weeks begin on Monday. */

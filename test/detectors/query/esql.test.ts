@@ -246,6 +246,8 @@ describe('values', () => {
     ['date_diff("day", to_datetime("2026-03-09T10:00:00Z"), to_datetime("2026-03-07T11:00:00Z"))', -1],
     ['to_datetime(concat("no", "w"))', null],
     ['to_datetime(concat("2026-01-0", "1"))', '2026-01-01T00:00:00.000Z'],
+    ['to_datetime("2026-03-31") + 1 month', '2026-04-30T00:00:00.000Z'],
+    ['to_datetime("2024-02-29") - 1 year', '2023-02-28T00:00:00.000Z'],
     ['to_long(-2.5)', -2],
     ['to_long(2.5)', 3],
     ['to_long("9007199254740993")', '9007199254740993'],
