@@ -43,10 +43,10 @@ function parseLimit(text: string): number {
 }
 
 /** `--since`; its value is in milliseconds since 1970. */
-export const sinceOption = (description = 'only entries since then: 10m, 7d, or a date'): Option =>
+export const sinceOption = (description = 'start of the time range: 10m, 7d, or a date'): Option =>
   new Option('--since <time>', description).argParser(parseSinceOption);
 
-export const limitOption = (description = 'maximum number of entries, newest first'): Option =>
+export const limitOption = (description = 'number of newest entries to list'): Option =>
   new Option('--limit <n>', description).argParser(parseLimit);
 
 /** `--timeout`; its value is in milliseconds. */

@@ -36,7 +36,7 @@ export const command = (): Command =>
   defineCommand('hunt')
     .description('list the hunts, or run one or all of them')
     .argument('[name]', 'hunt to run (default: list the hunts)')
-    .option('--all', 'every hunt, one after the other')
+    .option('--all', 'run every hunt, one after another')
     .addOption(sinceOption("start of the window, instead of the hunt's own: 10m, 7d, or a date"))
     .addOption(limitOption("maximum number of rows, instead of the hunt's own"))
     .addOption(timeoutOption())

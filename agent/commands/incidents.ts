@@ -16,9 +16,9 @@ interface IncidentsOptions extends GlobalOptions {
 export const command = (): Command =>
   defineCommand('incidents')
     .description('list package transactions that raised alerts, newest last')
-    .argument('[id]', 'only this incident, by stepparent.transaction.id')
-    .addOption(sinceOption('only incidents with an alert since then: 10m, 7d, or a date'))
-    .option('--all', 'also incidents with only alerts of the learning period or suppressed alerts')
+    .argument('[id]', 'incident to show, by stepparent.transaction.id (default: list all)')
+    .addOption(sinceOption('start of the time range of the alerts: 10m, 7d, or a date'))
+    .option('--all', 'include incidents whose alerts are all suppressed or from the learning period')
     .addOption(limitOption().default(20))
     .addOption(jsonOption())
     .action(action(printIncidents));

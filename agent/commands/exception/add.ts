@@ -30,8 +30,8 @@ interface AddOptions extends GlobalOptions {
 export const add = (): Command =>
   defineCommand('add')
     .description('create an exception from a stored alert, as a file in conf.d')
-    .requiredOption('--from <alert>', 'id of the alert, or a prefix of it')
-    .option('--field <name...>', 'further field whose value must be the same')
+    .requiredOption('--from <alert>', 'id of the alert (stepparent.alert.id in `alerts --json`), or a prefix of it')
+    .option('--field <name...>', 'additional field that must have the value that it has in the alert')
     .option('--reason <text>', 'reason for suppressing the alert')
     .option('--owner <name>', 'person responsible for the exception (default: the user who runs this command)')
     .option('--expires <time>', 'end of the exception: 30d, a date, or never', '90d')
