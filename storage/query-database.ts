@@ -4,11 +4,12 @@ import Database from 'better-sqlite3';
 import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { HostTable } from '../collectors/host-tables/host-table.ts';
+import { pathsInSql, readingWords, statementIn, tokenizeSql } from '../collectors/host-tables/sql-text.ts';
 import { openReadonlyDatabase } from './database-file.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
-import { pathsInSql, type SqlToken, tokenizeSql } from './sql-text.ts';
+import { takeUnknownNamesAsTexts } from './sql-texts-in-double-quotes.ts';
 import { createViews, dropViews, type EventAccess } from './sql-views.ts';
 
 /** A value of an answer, as in JSON: whole numbers beyond 2^53 are text, bytes are hexadecimal text. */
@@ -49,7 +50,7 @@ export function openQueryDatabase(
   tables: readonly HostTable[],
   functions: SqlFunctions = {},
 ): QueryDatabase {
-  return queryDatabase(openReadonlyDatabase(path), tables, functions);
+  return makeQueryDatabase(openReadonlyDatabase(path), tables, functions);
 }
 
 /** Opens a database in memory with these alerts, each once; each alert is also an event. */
@@ -70,13 +71,19 @@ export async function openAlertDatabase(
     insertAlert.run(alert.event.id, String(alert.rule?.id), ms, ms, ms, JSON.stringify(alert));
     insertEvent.insert(alert, ms, ms);
   }
-  return queryDatabase(db, tables, functions);
+  return makeQueryDatabase(db, tables, functions);
 }
 
 /** Maximum number of columns for which lookups are faster than a join; `SELECT *` has hundreds. */
 const maxLookups = 40;
 
-function queryDatabase(db: Database.Database, tables: readonly HostTable[], functions: SqlFunctions): QueryDatabase {
+/** `views` makes the tables that a statement sees of a database other than the agent's. */
+export function makeQueryDatabase(
+  db: Database.Database,
+  tables: readonly HostTable[],
+  functions: SqlFunctions,
+  views?: string,
+): QueryDatabase {
   for (const [name, call] of Object.entries(functions)) db.function(name, { deterministic: true, varargs: true }, call);
   let notes: string[] = [];
   let paths: string[] = [];
@@ -98,24 +105,18 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[], func
     );
   }
   let access: EventAccess = 'lookup';
-  db.exec(createViews(access));
+  db.exec(views ?? createViews[access]);
   db.pragma('query_only = ON');
   const readEventsBy = (wanted: EventAccess): void => {
-    if (wanted === access) return;
+    if (wanted === access || views !== undefined) return;
     db.pragma('query_only = OFF');
-    db.exec(`${dropViews}\n${createViews(wanted)}`);
+    db.exec(`${dropViews}\n${createViews[wanted]}`);
     db.pragma('query_only = ON');
     access = wanted;
   };
   db.pragma(`cache_size = -${limits.queryCacheKiB}`);
 
-  const prepare = (sql: string, tokens: readonly SqlToken[]): Database.Statement => {
-    const [first] = tokens;
-    if (first === undefined) throw new SqlError('the statement is empty');
-    const word = first.value.toUpperCase();
-    if (first.kind !== 'name' || !['SELECT', 'WITH', 'VALUES', 'EXPLAIN'].includes(word)) {
-      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN are allowed: the database is read-only');
-    }
+  const prepare = (sql: string): Database.Statement => {
     try {
       const statement = db.prepare(sql);
       if (!statement.reader || !statement.readonly)
@@ -125,10 +126,19 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[], func
       throw sqlError(error);
     }
   };
+  const read = (text: string): ReturnType<typeof takeUnknownNamesAsTexts> => {
+    const sql = statementIn(text);
+    const [first] = tokenizeSql(sql);
+    if (first === undefined) throw new SqlError('the statement is empty');
+    if (first.kind !== 'name' || !readingWords.includes(first.value.toUpperCase())) {
+      throw new SqlError('only SELECT, WITH, VALUES and EXPLAIN are allowed: the database is read-only');
+    }
+    return takeUnknownNamesAsTexts(sql, (each) => void prepare(each));
+  };
 
   return {
-    check(sql) {
-      const statement = prepare(sql, tokenizeSql(sql));
+    check(text) {
+      const statement = prepare(read(text).sql);
       try {
         statement.bind({ since: 0, now: 0 });
         return distinct(statement.columns().map(({ name }) => name));
@@ -136,16 +146,17 @@ function queryDatabase(db: Database.Database, tables: readonly HostTable[], func
         throw sqlError(error);
       }
     },
-    ask(sql, parameters) {
-      const tokens = tokenizeSql(sql);
+    ask(text, parameters) {
       readEventsBy('lookup');
-      let statement = prepare(sql, tokens);
+      const { sql, texts } = read(text);
+      let statement = prepare(sql);
       if (statement.columns().length > maxLookups) {
         readEventsBy('join');
-        statement = prepare(sql, tokens);
+        statement = prepare(sql);
       }
       statement.raw(true).safeIntegers(true);
-      notes = [];
+      notes = texts.map((each) => `"${each}" is no column and was taken as text: write texts in single quotes`);
+      const tokens = tokenizeSql(sql);
       paths = pathsInSql(tokens);
       names = new Set(tokens.filter(({ kind }) => kind === 'name').map(({ value }) => value.toLowerCase()));
       try {

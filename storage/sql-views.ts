@@ -85,24 +85,33 @@ function withOthers(first: readonly Column[], others: readonly Column[], last: C
 const view = (name: string, columns: readonly Column[], source: string): string =>
   `CREATE TEMP VIEW "${name}" AS SELECT ${columns.map(([column, sql]) => `${sql} AS "${column}"`).join(', ')} FROM ${source};`;
 
-const views: Readonly<Record<EventAccess, string>> = {
-  lookup: eventViews(eventColumns(lookup), 'main.events e'),
-  join: eventViews(eventColumns(join), joinedTables),
-};
-
-function eventViews(columns: readonly Column[], source: string): string {
-  return [
-    view('events', columns, source),
-    view('process_events', columns, `${source} WHERE e.category = 'process'`),
-    view('file_events', columns, `${source} WHERE e.category = 'file'`),
+/** Statements that make all views of rows of `eventSource` and `alertSource`; `category` is SQL for the category of an event. */
+export const viewsOf = (
+  events: readonly Column[],
+  eventSource: string,
+  category: string,
+  alerts: readonly Column[],
+  alertSource: string,
+): string =>
+  [
+    view('events', events, eventSource),
+    view('process_events', events, `${eventSource} WHERE ${category} = 'process'`),
+    view('file_events', events, `${eventSource} WHERE ${category} = 'file'`),
+    view('alerts', alerts, alertSource),
   ].join('\n');
-}
 
-/**
- * SQL that creates the views in the schema `temp`, where they hide the tables `events` and `alerts` of the database.
- */
-export const createViews = (access: EventAccess): string =>
-  `${views[access]}\n${view('alerts', alertColumns, 'main.alerts a')}`;
+/** The columns of the views, in order. */
+export const eventColumnNames: readonly string[] = eventColumns(lookup).map(([name]) => name);
+export const alertColumnNames: readonly string[] = alertColumns.map(([name]) => name);
+
+const storedViews = (columns: readonly Column[], source: string): string =>
+  viewsOf(columns, source, 'e.category', alertColumns, 'main.alerts a');
+
+/** Make the views in the schema `temp`, where they hide the tables `events` and `alerts` of the agent's database itself. */
+export const createViews: Readonly<Record<EventAccess, string>> = {
+  lookup: storedViews(eventColumns(lookup), 'main.events e'),
+  join: storedViews(eventColumns(join), joinedTables),
+};
 
 export const dropViews = ['events', 'process_events', 'file_events', 'alerts']
   .map((name) => `DROP VIEW temp."${name}";`)

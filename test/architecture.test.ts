@@ -34,6 +34,7 @@ const readsDirectly = {
   'collectors/packagedb/listing.ts': 'it reads names as bytes, and a directory may be too long for one list',
   'collectors/packagedb/watched-directory.ts': 'it opens the directory that fanotify marks',
   'collectors/host-tables/file.ts': 'it reads names as bytes and walks whole trees',
+  'collectors/host-tables/hash.ts': 'it reads the files that the table file names as bytes',
   'collectors/packages/run-rpm.ts': 'it runs the rpm of the running host',
   'collectors/take-steps.ts': "it measures the time of the agent's own steps",
 } as const;

@@ -35,7 +35,7 @@ export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
   ],
   *rows(asked) {
     const reported = new Set<string>();
-    for (const { file, directory } of filesOf(proc, asked)) {
+    for (const { file, directory } of filesOf(proc, asked, 'file')) {
       const key = file.toString('latin1');
       if (reported.has(key)) continue;
       if (reported.size >= maxFiles) {
@@ -50,21 +50,27 @@ export const fileTable = (proc: Proc, maxFiles = 100_000): HostTable => ({
   },
 });
 
-interface Found {
+/** A file that a statement names. */
+interface NamedFile {
   /** Path in bytes: a name need not be UTF-8, and such a file must not be hidden. */
   file: Buffer;
   /** The directory as in the statement, if that names it: `/etc/` or `/etc`. */
   directory?: string;
 }
 
-function* filesOf(proc: Proc, { paths, names, note }: TableRequest): Generator<Found> {
+/** The paths that a statement names, some of them more than once and some of files that do not exist; `table` asks. */
+export function* filesOf(
+  proc: Proc,
+  { paths, names, note }: TableRequest,
+  table: 'file' | 'hash',
+): Generator<NamedFile> {
   if (names.has('processes')) {
     for (const pid of proc.listPids()) {
       const file = proc.readExe(pid);
       if (file !== undefined) yield { file: Buffer.from(file) };
     }
   } else if (paths.length === 0) {
-    note("the table file shows only files that the statement names, for example WHERE path LIKE '/etc/%'");
+    note(`the table ${table} shows only files that the statement names, for example WHERE path LIKE '/etc/%'`);
   }
   for (const text of paths) {
     yield { file: Buffer.from(text) };

@@ -2,17 +2,23 @@
 
 import type { Host } from '../host/host.ts';
 import { groupsTable, usersTable } from './accounts.ts';
+import { aptSourcesTable } from './apt-sources.ts';
 import { debPackagesTable } from './deb-packages.ts';
 import { fileTable } from './file.ts';
+import { hashTable } from './hash.ts';
 import type { HostTable } from './host-table.ts';
 import { processesTable } from './processes.ts';
 import { rpmPackagesTable } from './rpm-packages.ts';
+import { yumSourcesTable } from './yum-sources.ts';
 
 export const hostTables = (host: Host): readonly HostTable[] => [
   fileTable(host.proc),
+  hashTable(host.proc),
   usersTable(host),
   groupsTable(host),
   processesTable(host),
   debPackagesTable(host),
   rpmPackagesTable(host),
+  aptSourcesTable(host),
+  yumSourcesTable(host),
 ];

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { errorCode } from '../../collectors/error-message.ts';
+import { statementIn } from '../../collectors/host-tables/sql-text.ts';
 import { unitMs } from '../duration.ts';
 import { translateEsql } from '../query/esql.ts';
 import { QueryError } from '../query/query.ts';
@@ -70,7 +71,7 @@ function readQuery(
   }
   if (esql === undefined) {
     const query = (sql ?? '').replace(/[;\s]+$/, '');
-    return { language: 'sql', query, sql: query };
+    return { language: 'sql', query, sql: statementIn(query) };
   }
   try {
     return { language: 'esql', query: esql.trim(), sql: translateEsql(esql).sql };

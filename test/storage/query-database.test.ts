@@ -149,6 +149,40 @@ describe('answers', () => {
   });
 });
 
+describe('texts in double quotes, as osquery takes them', () => {
+  test.for([
+    [`SELECT path FROM things WHERE path = "/b"`, [['/b']], ['/b']],
+    [`SELECT path FROM things WHERE path LIKE "/%" AND path <> "it""s"`, [['/%'], ['/large']], ['/%', 'it"s']],
+    // A column where there is one, a text where there is none.
+    [
+      `SELECT "name" FROM (SELECT 'x' AS name) UNION ALL SELECT path FROM things WHERE path <> "name"`,
+      [['x'], ['/large']],
+      ['name'],
+    ],
+    [`SELECT 1 AS "n" ORDER BY "n"`, [[1]], []],
+    [`SELECT "path" FROM things WHERE path = '/a'`, [['/a']], []],
+    [`sql\nSELECT path FROM things WHERE path = "/a"; -- the first\n`, [['/a']], ['/a']],
+    [`SELECT count(*) FROM events WHERE "event.action" = "ssh.service"`, [[0]], ['ssh.service']],
+  ] as const)('%s', ([sql, rows, texts]) => {
+    const { database } = filled();
+    const asked = database.ask(sql, { since: 0, now: 0 });
+    expect([...asked.rows].sort()).toEqual([...rows].sort());
+    const taken = asked.notes
+      .filter((note) => note !== 'nosy')
+      .map((note) => note.split('" is no column')[0]?.slice(1));
+    expect(taken).toEqual(texts);
+  });
+
+  test.for([
+    'SELECT t."nowhere" FROM things t',
+    'SELECT "process.nmae" FROM events',
+    'SELECT [nowhere] FROM things',
+    `SELECT ${Array.from({ length: 101 }, (_, i) => `"text ${i}"`).join(', ')}`,
+  ])('an unknown column stays an error: %s', (sql) => {
+    expect(errorOf(filled().database, sql).message).toContain('no such column');
+  });
+});
+
 describe('rejected statements', () => {
   test.for([
     ['', 'the statement is empty'],

@@ -1,18 +1,31 @@
 // Tables of the host: osquery's columns, filled from real files, real processes, and the real rpm.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openHost } from '../../../collectors/host/host.ts';
 import { groupsTable, usersTable } from '../../../collectors/host-tables/accounts.ts';
+import { aptSourcesTable } from '../../../collectors/host-tables/apt-sources.ts';
 import { debPackagesTable } from '../../../collectors/host-tables/deb-packages.ts';
 import { fileTable } from '../../../collectors/host-tables/file.ts';
+import { hashTable } from '../../../collectors/host-tables/hash.ts';
 import type { HostTable, SqlValue, TableRequest } from '../../../collectors/host-tables/host-table.ts';
 import { hostTables } from '../../../collectors/host-tables/host-tables.ts';
 import { processesTable } from '../../../collectors/host-tables/processes.ts';
 import { rpmPackagesTable } from '../../../collectors/host-tables/rpm-packages.ts';
+import { yumSourcesTable } from '../../../collectors/host-tables/yum-sources.ts';
 import { missingTools, noRoot, titled, unmet } from '../../needs.ts';
 
 const host = openHost();
@@ -44,6 +57,9 @@ test('names and columns are those of osquery', () => {
     ]),
     users: ['uid', 'gid', 'uid_signed', 'gid_signed', 'username', 'description', 'directory', 'shell', 'uuid'],
     groups: ['gid', 'gid_signed', 'groupname'],
+    hash: ['path', 'directory', 'md5', 'sha1', 'sha256'],
+    apt_sources: [...['name', 'source', 'base_uri', 'release', 'version', 'maintainer', 'components', 'architectures']],
+    yum_sources: ['name', 'source', 'baseurl', 'mirrorlist', 'metalink', 'enabled', 'gpgcheck', 'gpgkey'],
     processes: expect.arrayContaining([
       ...['pid', 'name', 'path', 'cmdline', 'state', 'cwd', 'root', 'uid', 'gid', 'euid', 'egid', 'suid', 'sgid'],
       ...['on_disk', 'wired_size', 'resident_size', 'total_size', 'user_time', 'system_time', 'start_time'],
@@ -246,5 +262,179 @@ describe('rpm_packages', () => {
         ...{ epoch: null, vendor: 'A, B', install_time: expect.stringMatching(/^\d{10}$/), size: '0' },
       },
     ]);
+  });
+});
+
+describe('hash', () => {
+  const abc = {
+    md5: '900150983cd24fb0d6963f7d28e17f72',
+    sha1: 'a9993e364706816aba3e25717850c26c9cd0d89d',
+    sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  };
+
+  function tree(): string {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'abc'), 'abc');
+    symlinkSync('abc', join(directory, 'link'));
+    symlinkSync('link-to-itself', join(directory, 'link-to-itself'));
+    mkdirSync(join(directory, 'directory'));
+    execFileSync('mkfifo', [join(directory, 'fifo')]);
+    writeFileSync(join(directory, 'large'), '');
+    truncateSync(join(directory, 'large'), 1024 ** 3);
+    return directory;
+  }
+
+  test('has regular files and what symlinks lead to; neither a fifo nor a file of 1 GB holds it up', () => {
+    const directory = tree();
+    const notes: string[] = [];
+    const rows = read(hashTable(host.proc), { paths: [`${directory}/%`], note: (text) => notes.push(text) });
+    expect(rows.sort((a, b) => String(a.path).localeCompare(String(b.path)))).toEqual([
+      { path: join(directory, 'abc'), directory, ...abc },
+      { path: join(directory, 'large'), directory, md5: null, sha1: null, sha256: null },
+      { path: join(directory, 'link'), directory, ...abc },
+    ]);
+    expect(notes).toEqual(['the table hash has no digests of a file: larger than 512 MiB']);
+  });
+
+  test('has the files of a directory that the statement names, as it names it', () => {
+    const directory = tree();
+    const rows = read(hashTable(host.proc, { maxFileBytes: 100 }), { paths: [`${directory}/`] });
+    expect(new Set(rows.map((row) => row.directory))).toEqual(new Set([`${directory}/`]));
+    expect(rows).toHaveLength(3);
+  });
+
+  test('ends at its bound, with a note', () => {
+    const notes: string[] = [];
+    const paths = [`${tree()}/%`];
+    expect(
+      read(hashTable(host.proc, { maxFiles: 1, maxFileBytes: 9 }), { paths, note: (text) => notes.push(text) }),
+    ).toHaveLength(1);
+    expect(notes).toContain('the table hash shows the first 1 files only');
+  });
+
+  test('without a path it says what it needs', () => {
+    const notes: string[] = [];
+    expect(read(hashTable(host.proc), { note: (text) => notes.push(text) })).toEqual([]);
+    expect(notes).toEqual([expect.stringContaining('the table hash shows')]);
+  });
+});
+
+describe('apt_sources', () => {
+  function aptOf(files: Readonly<Record<string, string>>) {
+    const directory = temporaryDirectory();
+    for (const name of ['sources.list.d', 'lists']) mkdirSync(join(directory, name));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+    const notes: string[] = [];
+    const table = aptSourcesTable(host, { configuration: directory, lists: join(directory, 'lists') });
+    return { directory, notes, rows: () => read(table, { note: (text) => notes.push(text) }) };
+  }
+
+  test.for([
+    ['deb http://a.example/debian bookworm main', 'a.example/debian bookworm', 'http://a.example/debian'],
+    ['  deb\t[arch=amd64 trusted=yes]  http://a.example/// ./ # c', 'a.example ./', 'http://a.example'],
+    ['deb [signed-by=/k.gpg] file:/srv/repo x main', '/srv/repo x', 'file:/srv/repo'],
+    ['deb cdrom:[Debian GNU/Linux 12]/ bookworm main', '[Debian GNU/Linux 12] bookworm', 'cdrom:[Debian GNU/Linux 12]'],
+    ['deb-src http://a.example/debian bookworm main', undefined, undefined],
+    ['# deb http://a.example/debian bookworm main', undefined, undefined],
+    ['deb http://a.example/debian', undefined, undefined],
+    ['deb [arch=amd64 http://a.example/debian bookworm', undefined, undefined],
+    [`deb http://a.example/debian ${'x'.repeat(20_000)}`, undefined, undefined],
+  ])('%s', ([line = '', name, uri]) => {
+    const rows = aptOf({ 'sources.list': `${line}\n` }).rows();
+    expect(rows.map((row) => row.name)).toEqual(name === undefined ? [] : [name]);
+    expect(rows[0]?.base_uri).toBe(uri);
+  });
+
+  test('has stanzas with several URIs and suites, but not those that are off', () => {
+    const stanzas = [
+      'Types: deb deb-src\nURIs: http://a.example/x/\n http://b.example/y\nSuites: one\n# Suites: no\n two/updates\n',
+      'Types: deb\nEnabled: No\nURIs: http://off.example\nSuites: one\n',
+      'types: deb-src\nuris: http://source.example\nsuites: one\n',
+      'Types: deb\nURIs: no-uri\nSuites: one\n',
+    ];
+    const { directory, rows } = aptOf({
+      'sources.list.d/a.sources': stanzas.join('\n \n'),
+      'sources.list.d/b.save': '',
+    });
+    const source = join(directory, 'sources.list.d/a.sources');
+    expect(rows()).toMatchObject([
+      { name: 'a.example/x one', source, base_uri: 'http://a.example/x', release: '', components: '' },
+      { name: 'a.example/x two/updates', source },
+      { name: 'b.example/y one', source },
+      { name: 'b.example/y two/updates', source },
+    ]);
+  });
+
+  test('reads what apt has fetched, under the name that apt gives it', () => {
+    const release = '-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Example: Inc\nVersion: 12.1\n';
+    const { rows } = aptOf({
+      'sources.list': 'deb https://me:pw@a_b.example/debian x-updates main\ndeb http://flat.example sub/dir/\n',
+      'lists/a%5fb.example_debian_dists_x-updates_InRelease': `${release}Codename: x\nArchitectures: all amd64\nComponents: main\n`,
+      'lists/flat.example_sub_dir_Release': 'Codename: flat\n',
+    });
+    expect(rows()).toMatchObject([
+      {
+        ...{ release: 'x', version: '12.1', maintainer: 'Example: Inc' },
+        ...{ components: 'main', architectures: 'all amd64' },
+      },
+      { name: 'flat.example sub/dir/', release: 'flat' },
+    ]);
+  });
+
+  test('says which files it could not read, and reads the others', () => {
+    const { directory, notes, rows } = aptOf({ 'sources.list': 'deb http://a.example x\n' });
+    execFileSync('mkfifo', [join(directory, 'sources.list.d/fifo.list')]);
+    symlinkSync('loop.list', join(directory, 'sources.list.d/loop.list'));
+    writeFileSync(join(directory, 'sources.list.d/large.list'), '');
+    truncateSync(join(directory, 'sources.list.d/large.list'), 1024 ** 3);
+    expect(rows()).toHaveLength(1);
+    expect(notes.map((note) => note.slice(directory.length))).toEqual([
+      '/sources.list.d/fifo.list was not read: not a regular file',
+      '/sources.list.d/large.list was not read: larger than 1 MiB',
+      expect.stringMatching('^/sources.list.d/loop.list was not read: ELOOP'),
+    ]);
+  });
+
+  test('no apt, no rows and no notes', () => {
+    const notes: string[] = [];
+    const table = aptSourcesTable(host, { configuration: '/nowhere', lists: '/nowhere' });
+    expect(read(table, { note: (text) => notes.push(text) })).toEqual([]);
+    expect(notes).toEqual([]);
+  });
+});
+
+describe('yum_sources', () => {
+  test('has the sections of all files but main, which says where they are', () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, 'repos'));
+    mkdirSync(join(directory, 'unused'));
+    writeFileSync(
+      join(directory, 'dnf.conf'),
+      `[main]\nreposdir = ${directory}/repos, /nowhere\n[extra]\nname=Extra\nbaseurl=file:///srv\n`,
+    );
+    writeFileSync(
+      join(directory, 'repos/a.repo'),
+      'stray=1\n# c\n[a]\r\nName = A $releasever \r\nbaseurl=http://a.example/x?y=z\n  http://b.example\n\nenabled=0\n; c\ngpgcheck: 1\nstray\n' +
+        ' no value\n[b]\nmetalink=https://m.example\nmirrorlist=https://l.example\ngpgkey=file:///k\n',
+    );
+    writeFileSync(join(directory, 'unused/c.repo'), '[c]\nname=c\n');
+    const table = yumSourcesTable(host, {
+      configurations: ['/nowhere', join(directory, 'dnf.conf')],
+      directories: [join(directory, 'unused')],
+    });
+    const none = { name: '', baseurl: '', mirrorlist: '', metalink: '', enabled: '', gpgcheck: '', gpgkey: '' };
+    const source = join(directory, 'repos/a.repo');
+    expect(read(table)).toEqual([
+      { ...none, name: 'Extra', source: join(directory, 'dnf.conf'), baseurl: 'file:///srv' },
+      {
+        ...{ ...none, name: 'A $releasever', source, baseurl: 'http://a.example/x?y=z http://b.example' },
+        ...{ enabled: '0', gpgcheck: '1' },
+      },
+      { ...none, source, metalink: 'https://m.example', mirrorlist: 'https://l.example', gpgkey: 'file:///k' },
+    ]);
+  });
+
+  test('no yum, no rows', () => {
+    expect(read(yumSourcesTable(host, { configurations: ['/nowhere'], directories: ['/nowhere'] }))).toEqual([]);
   });
 });

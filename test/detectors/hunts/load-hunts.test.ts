@@ -100,7 +100,7 @@ test('reads directories in order without hidden and other files; an invalid file
 
 test('reports rows that are not expected, even if the statement ends in a comment', () => {
   const more = '[hunt.finding]\nreason = "r"\nunless = "a = 1 -- one"';
-  const hunt = parseHunt('h.toml', text('a-hunt', 'SELECT 1 AS a -- x', more));
-  expect(findingSql(hunt)).toBe('SELECT * FROM (\nSELECT 1 AS a -- x\n) WHERE NOT coalesce((\na = 1 -- one\n), 0)');
+  const hunt = parseHunt('h.toml', text('a-hunt', 'sql\nSELECT 1 AS a; -- x', more));
+  expect(findingSql(hunt)).toBe('SELECT * FROM (\nSELECT 1 AS a\n) WHERE NOT coalesce((\na = 1 -- one\n), 0)');
   expect(rowIdentity({ ...hunt, identity: ['a', 'b', 'c'] }, { a: 1, b: null })).toEqual(['1', null, null]);
 });
