@@ -59,6 +59,8 @@ export const limits = {
   cacheKiB: 2_048,
   /** Cache of a connection for SQL queries, which has a process of its own. */
   queryCacheKiB: 65_536,
+  /** Of a database that gathered events are put into: the keys of one host are close together. */
+  gatherCacheKiB: 16_384,
   walPages: 1_000,
   walBytes: 8 * mebibyte,
 } as const;

@@ -1,5 +1,6 @@
 // Defines commands: settings common to all, exit codes of actions, and the options that several commands share.
 
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { allowedSince, parseDuration, parseSince } from '../configuration/duration.ts';
 
@@ -52,6 +53,13 @@ export const limitOption = (description = 'number of newest entries to list'): O
 /** `--timeout`; its value is in milliseconds. */
 export const timeoutOption = (): Option =>
   new Option('--timeout <time>', 'time limit of a query').argParser(parseTimeout).default(10_000, '10s');
+
+/** `--events`; its value is an absolute path. */
+export const eventsOption = (): Option =>
+  new Option(
+    '--events <directory>',
+    'directory with NDJSON files of many hosts, to query instead of the database',
+  ).argParser((directory) => resolve(directory));
 
 export const jsonOption = (): Option => new Option('--json', 'JSON output, one document per line');
 

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Hunt } from '../../detectors/hunts/hunt.ts';
 import { localTime } from '../output/local-time.ts';
@@ -11,6 +11,7 @@ import type { QuerySource } from '../query/ask-query.ts';
 import {
   action,
   defineCommand,
+  eventsOption,
   type GlobalOptions,
   jsonOption,
   limitOption,
@@ -29,6 +30,8 @@ interface HuntOptions extends GlobalOptions {
   timeout: number;
   /** A directory of journals to query instead of the database of this host's agent. */
   journal?: string;
+  /** A directory of events that hosts have exported, instead of what this host's agent has stored. */
+  events?: string;
   json?: boolean;
 }
 
@@ -40,11 +43,12 @@ export const command = (): Command =>
     .addOption(sinceOption("start of the window, instead of the hunt's own: 10m, 7d, or a date"))
     .addOption(limitOption("maximum number of rows, instead of the hunt's own"))
     .addOption(timeoutOption())
-    .option(
-      '--journal <directory>',
-      'directory with journals of many hosts, to query instead of the database',
-      (directory) => resolve(directory),
+    .addOption(
+      new Option('--journal <directory>', 'directory with journals of many hosts, to query instead of the database')
+        .argParser((directory) => resolve(directory))
+        .conflicts('events'),
     )
+    .addOption(eventsOption())
     .addOption(jsonOption())
     .action(action(hunt));
 
@@ -62,17 +66,15 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
     console.error(`stepparent: hunt ${escapeText(rejectedLine(hunt), lineChars)}`);
     if (hunt.excerpt !== '') console.error(hunt.excerpt);
   }
-  if (id === undefined && !options.all && options.journal === undefined) {
+  const { journal, events } = options;
+  const gathered = journal ?? events;
+  if (id === undefined && !options.all && gathered === undefined) {
     listHunts(hunts, options.json);
     return rejected.length === 0;
   }
-  const isOverJournals = options.journal !== undefined;
-  const source: QuerySource = isOverJournals
-    ? { kind: 'journal', directory: options.journal ?? '' }
-    : { kind: 'database', path: resolvePaths(configuration, process.env).database };
   const chosen =
     id === undefined
-      ? hunts.filter((each) => !isOverJournals || each.source !== 'host')
+      ? hunts.filter((each) => gathered === undefined || each.source !== 'host')
       : hunts.filter((each) => each.id === id);
   if (chosen.length === 0) {
     console.error(
@@ -80,13 +82,29 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
     );
     return false;
   }
-  if (isOverJournals && !statSync(options.journal ?? '', { throwIfNoEntry: false })?.isDirectory()) {
-    console.error(`stepparent: --journal ${escapeText(options.journal ?? '', lineChars)}: no such directory`);
+  if (journal !== undefined && !statSync(journal, { throwIfNoEntry: false })?.isDirectory()) {
+    console.error(`stepparent: --journal ${escapeText(journal, lineChars)}: no such directory`);
     return false;
   }
-  const results = [];
-  for (const each of chosen) results.push(await showHunt(each, source, options, chosen.length > 1));
-  return rejected.length === 0 && results.every(Boolean);
+  const showAll = async (source: QuerySource): Promise<boolean> => {
+    const results = [];
+    for (const each of chosen) results.push(await showHunt(each, source, options, chosen.length > 1));
+    return rejected.length === 0 && results.every(Boolean);
+  };
+  if (events === undefined) {
+    return await showAll(
+      journal === undefined
+        ? { kind: 'database', path: resolvePaths(configuration, process.env).database }
+        : { kind: 'journal', directory: journal },
+    );
+  }
+  const { withGatheredEvents } = await import('../query/gather-events.ts');
+  const { printNotes } = await import('../output/print-answer.ts');
+  const statements = chosen.filter(({ source }) => source !== 'host').map(({ sql }) => sql);
+  return await withGatheredEvents(events, statements, async ({ source, notes }) => {
+    printNotes(notes);
+    return await showAll(source);
+  });
 }
 
 async function showHunt(
@@ -104,8 +122,8 @@ async function showHunt(
     process.stdout.write(`${escapeText(`${hunt.id}: ${hunt.name}, since ${localTime(sinceMs)}`, lineChars)}\n`);
   }
   try {
-    const ownSource = hunt.source === 'host' ? ({ kind: 'host' } as const) : source;
-    const run = { source: source.kind === 'journal' ? source : ownSource, sinceMs, nowMs, limit, timeoutMs };
+    const isOfHost = hunt.source === 'host' && source.kind === 'database';
+    const run = { source: isOfHost ? ({ kind: 'host' } as const) : source, sinceMs, nowMs, limit, timeoutMs };
     printAnswer(await runHunt(hunt, run), { json, limit, more: hasHeading ? { hunt: hunt.id } : {} });
     if (hasHeading && !json) process.stdout.write('\n');
     return true;

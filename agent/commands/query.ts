@@ -7,6 +7,7 @@ import type { QueryRequest, QueryResult } from '../query/ask-query.ts';
 import {
   action,
   defineCommand,
+  eventsOption,
   type GlobalOptions,
   jsonOption,
   limitOption,
@@ -22,6 +23,8 @@ interface QueryOptions extends GlobalOptions {
   limit: number;
   /** Milliseconds. */
   timeout: number;
+  /** A directory of events that hosts have exported, instead of what this host's agent has stored. */
+  events?: string;
   json?: boolean;
 }
 
@@ -38,6 +41,7 @@ export const command = (): Command =>
     .addOption(sinceOption('value of :since in the query: 10m, 7d, or a date (default: 7d)'))
     .addOption(limitOption('maximum number of rows').default(10_000))
     .addOption(timeoutOption())
+    .addOption(eventsOption())
     .addOption(jsonOption())
     .action(action(printQuery));
 
@@ -55,13 +59,16 @@ async function printQuery(options: QueryOptions, query: string): Promise<boolean
   const { printAnswer } = await import('../output/print-answer.ts');
   const { configuration } = readConfiguration(options.config);
   const now = Date.now();
-  const { json, limit, timeout: timeoutMs, since = now - 7 * dayMs } = options;
+  const { json, limit, timeout: timeoutMs, since = now - 7 * dayMs, events } = options;
   const path = resolvePaths(configuration, process.env).database;
   const { language = isEsql(query) ? 'esql' : 'sql' } = options;
   try {
     const { sql, notes } = language === 'esql' ? translateEsql(query) : { sql: query, notes: [] };
-    const request: QueryRequest = { source: { kind: 'database', path }, sql, since, now, limit };
-    const result = await askWithFallback(request, timeoutMs);
+    const request = { sql, since, now, limit };
+    const result =
+      events === undefined
+        ? await askWithFallback({ ...request, source: { kind: 'database', path } }, timeoutMs)
+        : await askEvents(events, request, timeoutMs);
     result.notes.unshift(...notes);
     printAnswer(result, { json, limit });
     return true;
@@ -75,6 +82,19 @@ async function printQuery(options: QueryOptions, query: string): Promise<boolean
     console.error(`stepparent: ${escapeText(error.message, messageChars)}`);
     return false;
   }
+}
+
+async function askEvents(
+  directory: string,
+  request: Omit<QueryRequest, 'source'>,
+  timeoutMs: number,
+): Promise<QueryResult> {
+  const { askQuery } = await import('../query/ask-query.ts');
+  const { withGatheredEvents } = await import('../query/gather-events.ts');
+  return await withGatheredEvents(directory, [request.sql], async ({ source, notes }) => {
+    const result = await askQuery({ ...request, source }, { timeoutMs });
+    return { ...result, notes: [...notes, ...result.notes] };
+  });
 }
 
 /** Without a database, queries the tables of the host only: they are available before the agent has ever run. */

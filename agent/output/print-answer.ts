@@ -29,6 +29,11 @@ export function printAnswer(
   } else {
     console.error('no rows');
   }
-  for (const note of notes) console.error(`note: ${escapeText(note, cellChars)}`);
+  printNotes(notes);
   if (truncated) console.error(`only the first ${limit} rows are shown; --limit shows more`);
+}
+
+/** Prints to standard error, escaped. */
+export function printNotes(notes: readonly string[]): void {
+  for (const note of notes) console.error(`note: ${escapeText(note, cellChars)}`);
 }

@@ -8,10 +8,14 @@ import { type AnswerValue, SqlError } from '../../storage/query-database.ts';
 import { StoreError, type StoreTrouble } from '../../storage/store-error.ts';
 import { environmentOfChild } from '../daemon/service-manager.ts';
 
-/** Where the rows come from: the agent's database, the alerts in a directory of journals, or only the tables of the host. */
+/**
+ * Where the rows come from: the agent's database, the alerts in a directory of journals, a database of gathered events, or only the
+ * tables of the host.
+ */
 export type QuerySource =
   | { kind: 'database'; path: string }
   | { kind: 'journal'; directory: string }
+  | { kind: 'gathered'; path: string }
   | { kind: 'host' };
 
 export interface QueryRequest {

@@ -9,6 +9,7 @@ import { onOwnFault } from '../../collectors/host/read-faults.ts';
 import { hostTables } from '../../collectors/host-tables/host-tables.ts';
 import { endWithParent } from '../../collectors/linux/libc.ts';
 import { sqlFunctions } from '../../detectors/query/esql-functions.ts';
+import { openGatheredDatabase } from '../../storage/gathered-database.ts';
 import {
   type AnswerValue,
   openAlertDatabase,
@@ -37,6 +38,7 @@ onOwnFault((error) => {
 
 function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDatabase {
   if (source.kind === 'database') return openQueryDatabase(source.path, hostTables(openHost()), sqlFunctions);
+  if (source.kind === 'gathered') return openGatheredDatabase(source.path, sqlFunctions);
   const alerts =
     source.kind === 'journal'
       ? readJournalAlerts({

@@ -21,10 +21,18 @@ export interface HuntRun {
   signal?: AbortSignal;
 }
 
+/** What comes from other hosts. */
+const gatheredNames = { journal: 'journals', gathered: 'gathered events' } as const;
+
+const isGathered = (source: QuerySource): source is Extract<QuerySource, { kind: keyof typeof gatheredNames }> =>
+  source.kind in gatheredNames;
+
 /** Runs a hunt and returns its rows. Throws a HuntError, a QueryEnded or a StoreError. */
 export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
-  if (run.source.kind === 'journal' && hunt.source === 'host') {
-    throw new HuntError(`the hunt ${hunt.id} reads files of this host, which journals do not contain`);
+  if (isGathered(run.source) && hunt.source === 'host') {
+    throw new HuntError(
+      `the hunt ${hunt.id} reads files of this host, which ${gatheredNames[run.source.kind]} do not contain`,
+    );
   }
   const { source, sinceMs, nowMs, limit, timeoutMs, forFindings = false, signal } = run;
   try {

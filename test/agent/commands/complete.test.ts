@@ -47,6 +47,7 @@ test.each<[line: string, words: string[]]>([
   ['rules check one.toml ', [':file']],
   ['exception check one.toml ', []],
   ['hunt --journal ', [':directory']],
+  ['query --events ', [':directory']],
   ['rules show package-tool-', ['package-tool-given-command', 'package-tool-impostor']],
   ['baseline allow package-tool-i', ['package-tool-impostor']],
   ['baseline allow package-tool-impostor ', []],

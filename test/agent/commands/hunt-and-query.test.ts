@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingText } from '../../../storage/database-file.ts';
 import { openStore } from '../../../storage/store.ts';
 import { fileEvent } from '../../detectors/hunts/hunt-events.ts';
@@ -108,6 +108,94 @@ test('hunt --journal reports a missing directory once', async () => {
     code: 1,
     out: '',
     err: 'stepparent: --journal /nowhere: no such directory\n',
+  });
+});
+
+describe('--events', () => {
+  let gathered: string;
+  beforeAll(() => {
+    gathered = join(directory, 'gathered');
+    for (const host of ['one', 'two']) {
+      mkdirSync(join(gathered, host), { recursive: true });
+      const events = ['a', 'b'].map((name) => fileEvent(`/var/lib/dpkg/info/${name}`, null, { agent: host }));
+      for (const event of events) event['@timestamp'] = new Date(Date.now() - 60_000).toISOString();
+      writeFileSync(
+        join(gathered, host, '1.ndjson'),
+        `${events.map((each) => JSON.stringify(each)).join('\n')}\nbroken\n`,
+      );
+    }
+  });
+  const notes =
+    /^note: 4 events of 2 hosts in 2 files\nnote: 2 lines without an event left out, the first: line 3 of .*1\.ndjson\n$/;
+
+  test('hunts over the events of many hosts', async () => {
+    const { code, out, err } = await stepparent('hunt', '--events', gathered, 'files', '--json');
+    expect({
+      code,
+      rows: out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    }).toEqual({
+      code: 0,
+      rows: ['a', 'a', 'b', 'b'].map((a) => ({ a, n: 1 })),
+    });
+    expect(err).toMatch(notes);
+  });
+
+  test('without a name runs each, and a wrong one does not keep the others', async () => {
+    const { code, out, err } = await stepparent('hunt', '--events', gathered, '--json');
+    expect(code).toBe(1);
+    expect(out.trim().split('\n')).toHaveLength(4);
+    expect(err).toContain(`${directory}/hunts/wrong.toml: \`hunt.sql\`: no such column: frm`);
+  });
+
+  test.for([
+    'SELECT "agent.id" AS agent, count(*) AS n FROM file_events GROUP BY 1 ORDER BY 1',
+    'from logs-endpoint.events.file-* | stats n = count() by agent.id | rename agent.id as agent | keep agent, n | sort agent',
+  ])('query: %s', async (query) => {
+    const { code, out, err } = await stepparent('query', '--events', gathered, '--json', query);
+    expect({ code, out }).toEqual({ code: 0, out: '{"agent":"one","n":2}\n{"agent":"two","n":2}\n' });
+    expect(err).toMatch(notes);
+  });
+
+  test('a hunt over the host itself is rejected', async () => {
+    const file = join(directory, 'hunts', 'own.toml');
+    writeFileSync(file, hunt('own', 'SELECT 1 AS a').replace('[hunt]', '[hunt]\nsource = "host"'));
+    try {
+      const { code, err } = await stepparent('hunt', '--events', gathered, 'own');
+      expect({ code, err }).toEqual({
+        code: 1,
+        err: 'stepparent: the hunt own reads files of this host, which gathered events do not contain\n',
+      });
+    } finally {
+      rmSync(file);
+    }
+  });
+
+  test.for([
+    ['hunt', 'files'],
+    ['query', 'SELECT count(*) FROM events'],
+  ])('%s: no such directory', async ([command = '', argument = '']) => {
+    expect(await stepparent(command, '--events', '/nowhere', argument)).toEqual({
+      code: 1,
+      out: '',
+      err: 'stepparent: --events /nowhere: no such directory\n',
+    });
+  });
+
+  test('not together with --journal', async () => {
+    const { code, err } = await stepparent('hunt', '--events', gathered, '--journal', gathered);
+    expect(code).toBe(2);
+    expect(err).toContain("'--journal <directory>' cannot be used with option '--events <directory>'");
+  });
+
+  test('a statement that is wrong is an error before anything is read', async () => {
+    expect(await stepparent('query', '--events', gathered, 'SELECT frm FROM events')).toEqual({
+      code: 1,
+      out: '',
+      err: 'stepparent: no such column: frm\n',
+    });
   });
 });
 

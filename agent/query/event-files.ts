@@ -1,0 +1,155 @@
+// Reads the events that hosts have exported: NDJSON files, plain or compressed, in directories below one.
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { Readable, type Transform } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { errorMessage } from '../../collectors/error-message.ts';
+import { openRegularFile, type RegularFile } from '../../collectors/host/regular-file.ts';
+
+/** Names of files with events, also after a rotation (`.1`). */
+const fileName = /^[^.].*\.(?:ndjson|jsonl|json)(?:[.-]\d+)?(?<compression>\.gz|\.zst)?$/;
+
+const maxDepth = 32;
+/** An event of stepparent's has 3 to 10 KB as a rule. */
+const maxLineBytes = 16 * 1024 * 1024;
+/** What one file may hold, decompressed. */
+const maxFileBytes = 64 * 1024 ** 3;
+const chunkBytes = 1024 * 1024;
+const newline = 0x0a;
+
+/** What was left out. `other`: files whose names are not those of events. */
+export type LeftOut = Readonly<Record<'line' | 'file' | 'directory' | 'symlink' | 'other', Omission>>;
+
+interface Omission {
+  count: number;
+  /** The place of the first, with the reason where there is one. */
+  first: string;
+}
+
+const none = (): Omission => ({ count: 0, first: '' });
+
+export const nothingLeftOut = (): LeftOut => ({
+  line: none(),
+  file: none(),
+  directory: none(),
+  symlink: none(),
+  other: none(),
+});
+
+/** Counts a line, file or directory; `place` says where it is, and why it was left out. */
+export function leaveOut(leftOut: LeftOut, kind: keyof LeftOut, place: string): void {
+  const omission = leftOut[kind];
+  if (omission.count++ === 0) omission.first = place;
+}
+
+/** A file with events. */
+export interface EventFile {
+  path: string;
+  compression: '.gz' | '.zst' | undefined;
+}
+
+/**
+ * The files below the directory, in no order. Symlinks below it are not followed: they could lead in a circle, or to files of another
+ * host. Throws what opening the directory itself throws.
+ */
+export function findEventFiles(directory: string, leftOut: LeftOut): Generator<EventFile> {
+  fs.opendirSync(directory).closeSync();
+  return filesBelow(directory, leftOut, maxDepth);
+}
+
+function* filesBelow(directory: string, leftOut: LeftOut, depth: number): Generator<EventFile> {
+  if (depth === 0) {
+    leaveOut(leftOut, 'directory', `${directory}: more than ${maxDepth} directories deep`);
+    return;
+  }
+  let opened: fs.Dir;
+  try {
+    opened = fs.opendirSync(directory);
+  } catch (error) {
+    leaveOut(leftOut, 'directory', errorMessage(error));
+    return;
+  }
+  try {
+    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
+      const path = join(directory, entry.name);
+      const found = fileName.exec(entry.name);
+      if (entry.isSymbolicLink()) leaveOut(leftOut, 'symlink', path);
+      else if (entry.isDirectory()) yield* filesBelow(path, leftOut, depth - 1);
+      else if (found === null) leaveOut(leftOut, 'other', path);
+      else yield { path, compression: found.groups?.compression as EventFile['compression'] };
+    }
+  } finally {
+    opened.closeSync();
+  }
+}
+
+/**
+ * The lines of the file, several at a time. Undefined stands for a line that is too long. Throws Unreadable, what open(2) and read(2)
+ * answer, and zlib's errors, after the lines before the fault.
+ */
+export async function* readLines({ path, compression }: EventFile): AsyncGenerator<(string | undefined)[]> {
+  const file = openRegularFile(path, fs.constants.O_NOFOLLOW);
+  try {
+    const pieces = piecesOf(file);
+    yield* linesOf(compression === undefined ? pieces : decompress(pieces, compression));
+  } finally {
+    file.close();
+  }
+}
+
+/** Each piece is overwritten by the next one. Between two the process gets its signals. */
+async function* piecesOf(file: RegularFile): AsyncGenerator<Buffer> {
+  const chunk = Buffer.allocUnsafe(chunkBytes);
+  for (let position = 0; ; ) {
+    const bytesRead = file.readNow(chunk, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield chunk.subarray(0, bytesRead);
+    await setImmediate();
+  }
+}
+
+async function* decompress(pieces: AsyncIterable<Buffer>, compression: '.gz' | '.zst'): AsyncGenerator<Buffer> {
+  const copies = async function* (): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) yield Buffer.from(piece);
+  };
+  const source = Readable.from(copies());
+  const decompressor: Transform = compression === '.gz' ? createGunzip() : createZstdDecompress();
+  source.on('error', (error) => decompressor.destroy(error));
+  source.pipe(decompressor);
+  try {
+    yield* decompressor as AsyncIterable<Buffer>;
+  } finally {
+    source.destroy();
+    decompressor.destroy();
+  }
+}
+
+async function* linesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<(string | undefined)[]> {
+  let started: Buffer[] = [];
+  let startedBytes = 0;
+  let total = 0;
+  for await (const piece of pieces) {
+    total += piece.length;
+    if (total > maxFileBytes) throw new Error(`larger than ${maxFileBytes / 1024 ** 3} GiB`);
+    const lines: (string | undefined)[] = [];
+    let start = 0;
+    for (let end = piece.indexOf(newline); end !== -1; end = piece.indexOf(newline, start)) {
+      if (startedBytes + end - start > maxLineBytes) lines.push(undefined);
+      else if (startedBytes === 0) lines.push(piece.toString('utf8', start, end));
+      else lines.push(Buffer.concat([...started, piece.subarray(start, end)]).toString());
+      started = [];
+      startedBytes = 0;
+      start = end + 1;
+    }
+    const rest = piece.subarray(start);
+    startedBytes += rest.length;
+    // Of a line that is too long only its length is kept.
+    if (startedBytes > maxLineBytes) started = [];
+    else if (rest.length > 0) started.push(Buffer.from(rest));
+    if (lines.length > 0) yield lines;
+  }
+  if (startedBytes > 0) yield [startedBytes > maxLineBytes ? undefined : Buffer.concat(started).toString()];
+}

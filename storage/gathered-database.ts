@@ -1,0 +1,275 @@
+// A database for events and alerts that were gathered from many hosts. It is made for given statements: it has the columns that they
+// read, since a million whole events would take minutes to store.
+
+import Database from 'better-sqlite3';
+import { valueAt } from '../collectors/event/read-path.ts';
+import { statementIn } from '../collectors/host-tables/sql-text.ts';
+import { isoTime, jsonPath } from './document-sql.ts';
+import { limits } from './limits.ts';
+import { makeQueryDatabase, type QueryDatabase, type SqlFunctions } from './query-database.ts';
+import { alertColumnNames, eventColumnNames, viewsOf } from './sql-views.ts';
+import { storeError } from './store-error.ts';
+
+const tables = { events: eventColumnNames, alerts: alertColumnNames } as const;
+type Table = keyof typeof tables;
+const tableNames = ['events', 'alerts'] as const;
+
+/** The columns that statements read, by table; a table that no statement reads is left out. */
+export type GatheredColumns = Readonly<Partial<Record<Table, ReadonlySet<string>>>>;
+
+/** More than these are read out of the document, which is stored whole: `SELECT *` has hundreds. */
+const maxStored = 40;
+
+/** Columns that every row has: the views ask for the category. */
+const always: readonly string[] = ['time_ms', 'event.category'];
+
+/** Columns that are made of others. `r` is a row of the table. */
+const made: Readonly<Record<string, string>> = {
+  '@timestamp': isoTime('r.time_ms'),
+  last_ms: 'r.time_ms',
+};
+
+/** Columns that have the first value of a list. */
+const firstOf: readonly string[] = ['event.category', 'event.type'];
+
+/** What an alert has where the document does not say it. */
+const defaults: Readonly<Record<string, string | number>> = {
+  'stepparent.alert.state': 'open',
+  'stepparent.alert.count': 1,
+};
+
+/** Alerts of others, findings of hunts for one, are not also events. */
+const eventCategories: readonly unknown[] = ['process', 'file'];
+
+/** No document of stepparent's has more than ten levels, and SQLite's functions fail at 1,000. */
+const maxDepth = 64;
+/** Hosts with a number of their own in keys, and agents whose hosts are compared. */
+const maxHosts = 100_000;
+const maxIdChars = 256;
+
+/** Columns whose texts are cut, as those of the agent's database are. */
+const cut: ReadonlySet<string> = new Set([
+  ...['file.path', 'file.name', 'stepparent.lifecycle_script.path', 'process.executable', 'process.command_line'],
+  ...['process.parent.executable', 'process.parent.command_line'],
+]);
+
+const quoted = (name: string): string => `"${name}"`;
+
+const storedNames = (table: Table): string[] => tables[table].filter((name) => made[name] === undefined);
+
+/** `column` is SQL for a column that is not made of others. */
+const createViews = (column: (table: Table, name: string) => string): string => {
+  const columnsOf = (table: Table): [string, string][] =>
+    tables[table].map((name) => [name, made[name] ?? column(table, name)]);
+  return viewsOf(columnsOf('events'), 'main.events r', 'r."event.category"', columnsOf('alerts'), 'main.alerts r');
+};
+
+/**
+ * The columns that a statement reads, by the program that SQLite makes of it: a `SELECT *` over a subquery reads what the subquery has.
+ * Throws a SqlError.
+ */
+export function columnsRead(sql: string, functions: SqlFunctions): GatheredColumns {
+  const db = new Database(':memory:');
+  try {
+    for (const table of tableNames) db.exec(`CREATE TABLE ${table} (${storedNames(table).map(quoted).join(', ')})`);
+    const roots = new Map(
+      db
+        .prepare<[], { name: Table; rootpage: number }>('SELECT name, rootpage FROM sqlite_schema')
+        .all()
+        .map(({ name, rootpage }): [unknown, Table] => [rootpage, name]),
+    );
+    const database = makeQueryDatabase(
+      db,
+      [],
+      functions,
+      createViews((_, name) => `r.${quoted(name)}`),
+    );
+    const statement = statementIn(sql);
+    if (/^explain\b/i.test(statement)) {
+      database.check(statement);
+      return {};
+    }
+    const read: Partial<Record<Table, Set<string>>> = {};
+    const cursors = new Map<unknown, Table>();
+    for (const [, operation, first, second] of database.ask(`EXPLAIN ${statement}`, { since: 0, now: 0 }).rows) {
+      const table = operation === 'OpenRead' ? roots.get(second) : cursors.get(first);
+      if (table === undefined) continue;
+      if (operation === 'OpenRead') {
+        cursors.set(first, table);
+        read[table] ??= new Set();
+      } else if (operation === 'Column') {
+        read[table]?.add(storedNames(table)[Number(second)] ?? '');
+      }
+    }
+    return read;
+  } finally {
+    db.close();
+  }
+}
+
+/** The columns of several statements. */
+export function joinColumns(each: readonly GatheredColumns[]): GatheredColumns {
+  const joined: Partial<Record<Table, Set<string>>> = {};
+  for (const columns of each) {
+    for (const table of tableNames) {
+      if (columns[table] !== undefined) joined[table] = new Set([...(joined[table] ?? []), ...columns[table]]);
+    }
+  }
+  return joined;
+}
+
+export interface GatheredWriter {
+  /**
+   * Stores a document; `line` is its JSON. `duplicate`: that event of that host is stored already. `damaged`: it has no time or no
+   * id. Throws a StoreError.
+   */
+  add(document: unknown, line: string): 'added' | 'duplicate' | 'damaged';
+  /** What makes all readable. Throws a StoreError. */
+  commit(): void;
+  close(): void;
+  /** How many values of `host.id` there are, and how many of `agent.id` are those of several hosts. */
+  counts(): { hosts: number; sharedAgents: number };
+}
+
+/** Creates the file, which must not exist. It outlasts neither a crash nor the command. Throws a StoreError. */
+export function createGatheredDatabase(path: string, columns: GatheredColumns): GatheredWriter {
+  const throwingStoreErrors = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      throw storeError(error, path);
+    }
+  };
+  const db = throwingStoreErrors(() => new Database(path));
+  for (const pragma of ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']) db.pragma(pragma);
+  db.pragma(`cache_size = -${limits.gatherCacheKiB}`);
+  const [insertEvent, insertAlert] = throwingStoreErrors(() => {
+    const inserts = [prepareInsert(db, 'events', columns.events), prepareInsert(db, 'alerts', columns.alerts)] as const;
+    db.exec('BEGIN');
+    return inserts;
+  });
+  const hosts = new Map<string, number>();
+  const hostOfAgent = new Map<string, string>();
+  const sharedAgents = new Set<string>();
+
+  const hostKey = (document: object): string => {
+    const host = idIn(document, 'host.id') || idIn(document, 'host.name');
+    const agent = idIn(document, 'agent.id');
+    const known = hostOfAgent.get(agent);
+    if (known === undefined && agent !== '' && hostOfAgent.size < maxHosts) hostOfAgent.set(agent, host);
+    if (known !== undefined && known !== host) sharedAgents.add(agent);
+    const number = hosts.get(host);
+    if (number === undefined && hosts.size < maxHosts) hosts.set(host, hosts.size);
+    return String(hosts.get(host) ?? host);
+  };
+  return {
+    add(document, line) {
+      if (typeof document !== 'object' || document === null) return 'damaged';
+      const id = idIn(document, 'event.id');
+      const ms = timeOf(valueAt(document, '@timestamp'));
+      if (id === '' || ms === undefined) return 'damaged';
+      const key = `${hostKey(document)} ${id}`;
+      const isAlert = valueAt(document, 'event.kind') === 'alert';
+      return throwingStoreErrors(() => {
+        let isNew = isAlert && insertAlert(`${key} ${idIn(document, 'rule.id')}`, ms, document, line);
+        if (!isAlert || eventCategories.includes(firstValue(valueAt(document, 'event.category')))) {
+          isNew = insertEvent(key, ms, document, line) || isNew;
+        }
+        return isNew ? 'added' : 'duplicate';
+      });
+    },
+    commit: () => throwingStoreErrors(() => void db.exec('COMMIT')),
+    close: () => void db.close(),
+    counts: () => ({ hosts: hosts.size, sharedAgents: sharedAgents.size }),
+  };
+}
+
+/** Creates the table and prepares its insert, which returns false where the key is stored already. */
+function prepareInsert(
+  db: Database.Database,
+  table: Table,
+  columns: ReadonlySet<string> | undefined,
+): (key: string, ms: number, document: object, line: string) => boolean {
+  const names = columns === undefined ? [] : columns.size > maxStored ? ['document'] : [...columns];
+  const others = names.filter((name) => !always.includes(name));
+  const list = ['key', ...always, ...others].map(quoted).join(', ');
+  db.exec(`CREATE TABLE ${table} (${list}, UNIQUE (key))`);
+  if (columns === undefined) return () => true;
+  const insert = db.prepare(
+    `INSERT INTO ${table} (${list}) VALUES (?, ?, ?${', ?'.repeat(others.length)}) ON CONFLICT (key) DO NOTHING`,
+  );
+  return (key, ms, document, line) => {
+    const row: (string | number | bigint | null)[] = [key, BigInt(ms), columnValue(document, 'event.category')];
+    for (const name of others) row.push(name === 'document' ? textOf(document, line) : columnValue(document, name));
+    return insert.run(row).changes > 0;
+  };
+}
+
+/** Opens for reading what `createGatheredDatabase` has made. A statement that reads other columns fails. Throws a StoreError. */
+export function openGatheredDatabase(path: string, functions: SqlFunctions): QueryDatabase {
+  try {
+    const db = new Database(path, { readonly: true, fileMustExist: true });
+    const inTable = (table: Table) =>
+      new Set(db.prepare<[], string>(`SELECT name FROM pragma_table_info('${table}')`).pluck().all());
+    const stored = { events: inTable('events'), alerts: inTable('alerts') };
+    db.function('column_not_read', (name) => {
+      throw new Error(`the column ${name} was not gathered`);
+    });
+    const views = createViews((table, name) => {
+      if (stored[table].has(name)) return `r.${quoted(name)}`;
+      return stored[table].has('document') ? inDocument(name) : `column_not_read('${name}')`;
+    });
+    return makeQueryDatabase(db, [], functions, views);
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+/** SQL for a column that is not stored, where the document is. */
+function inDocument(name: string): string {
+  const path = jsonPath(name.split('.'));
+  const value = `r.document ->> ${path}`;
+  if (firstOf.includes(name)) return `coalesce(r.document ->> ${path.slice(0, -1)}[0]', ${value})`;
+  if (cut.has(name)) return `substr(${value}, 1, ${limits.columnChars})`;
+  const otherwise = defaults[name];
+  if (otherwise === undefined) return value;
+  return `coalesce(${value}, ${typeof otherwise === 'number' ? otherwise : `'${otherwise}'`})`;
+}
+
+function columnValue(document: object, name: string): string | number | bigint | null {
+  const found = valueAt(document, name) ?? defaults[name];
+  const value = firstOf.includes(name) ? firstValue(found) : found;
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string') return cut.has(name) ? value.slice(0, limits.columnChars) : value;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  return textOf(value);
+}
+
+/** The JSON; NULL where it is nested too deeply for SQLite's functions. */
+function textOf(value: object, json?: string): string | null {
+  return isDeeper(value, maxDepth) ? null : (json ?? JSON.stringify(value));
+}
+
+const firstValue = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value);
+
+/** The text at the name, cut; empty where there is none. */
+function idIn(document: object, name: string): string {
+  const value = valueAt(document, name);
+  return typeof value === 'string' ? value.slice(0, maxIdChars) : '';
+}
+
+/** Milliseconds since 1970; undefined where it is no time. */
+function timeOf(value: unknown): number | undefined {
+  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function isDeeper(value: object, depth: number): boolean {
+  if (depth === 0) return true;
+  for (const name in value) {
+    const inner = (value as Record<string, unknown>)[name];
+    if (typeof inner === 'object' && inner !== null && isDeeper(inner, depth - 1)) return true;
+  }
+  return false;
+}

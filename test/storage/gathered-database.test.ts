@@ -1,0 +1,236 @@
+// A database of gathered events: the same answers as the agent's own, with only the columns that the statements read.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
+import { translateEsql } from '../../detectors/query/esql.ts';
+import { sqlFunctions } from '../../detectors/query/esql-functions.ts';
+import {
+  columnsRead,
+  createGatheredDatabase,
+  type GatheredWriter,
+  joinColumns,
+  openGatheredDatabase,
+} from '../../storage/gathered-database.ts';
+import { openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';
+import { openStore } from '../../storage/store.ts';
+import { execEvent, fileEvent, nowMs } from '../detectors/hunts/hunt-events.ts';
+import { maximalAlert } from '../maximal-documents.ts';
+import { temporaryDirectory } from './temporary-store.ts';
+
+const parameters = { since: nowMs - 7 * 86_400_000, now: nowMs };
+
+function openFor(statements: readonly string[], fill: (writer: GatheredWriter) => void): QueryDatabase {
+  const path = join(temporaryDirectory(), 'events.db');
+  const writer = createGatheredDatabase(path, joinColumns(statements.map((sql) => columnsRead(sql, sqlFunctions))));
+  fill(writer);
+  writer.commit();
+  writer.close();
+  const database = openGatheredDatabase(path, sqlFunctions);
+  onTestFinished(() => database.close());
+  return database;
+}
+
+const add = (writer: GatheredWriter, document: object) => writer.add(document, JSON.stringify(document));
+
+const answerOf = (database: QueryDatabase, sql: string) => {
+  const { columns, rows } = database.ask(sql, parameters);
+  return { columns, rows: [...rows] };
+};
+
+describe('the same answer as the agent’s database', () => {
+  const long = `/usr/bin/${'x'.repeat(5000)}`;
+  const { event, rule, threat, tags, message, ...rest } = maximalAlert;
+  const { severity, risk_score, ...ofEvent } = event;
+  const { alert, hunt, ...ofStepparent } = rest.stepparent as StepparentEvent['stepparent'];
+  const maximal = {
+    ...rest,
+    '@timestamp': new Date(nowMs - 2000).toISOString(),
+    event: { ...ofEvent, kind: 'event', id: 'maximal' },
+    stepparent: ofStepparent,
+  };
+  const events: StepparentEvent[] = [
+    maximal as StepparentEvent,
+    ...['a.postinst', 'b.list', 'c.postinst-new'].map((name) => fileEvent(`/var/lib/dpkg/info/${name}`)),
+    fileEvent('/var/lib/dpkg/info/odd.postinst', null, { agent: 'agent-2' }),
+    fileEvent('/var/lib/rpm/rpmdb.sqlite', long, { ageMs: 5000 }),
+    ...[1, 2, 3, 4].map((n) =>
+      execEvent(
+        '/usr/bin/id -u',
+        { stepparent: { lifecycle_script: { manager: 'dpkg', path: '/s', depth: n } } },
+        {
+          agent: `agent-${n}`,
+        },
+      ),
+    ),
+    execEvent('/tmp/x', {
+      process: { args: ['x'], parent: { pid: 1, executable: '/var/lib/dpkg/info/a.postinst' }, interactive: true },
+    }),
+    execEvent(`${long} y`, { process: { args: ['x', 'y'], working_directory: '/' } }, { ageMs: 20 * 86_400_000 }),
+  ];
+  const path = join(temporaryDirectoryOfFile(), 'stepparent.db');
+  const store = openStore(path, { nowMs });
+  store.record(
+    events.map((each) => ({ event: each, scope: '', verdicts: [] })),
+    nowMs,
+  );
+  const documents = [...store.listEvents({ limit: 100 })];
+  store.close();
+
+  const hunts = readHunts([shippedHunts])
+    .hunts.filter(({ source }) => source !== 'host')
+    .map(({ sql }) => sql);
+  const statements = [
+    ...hunts,
+    'SELECT count(*) FROM events',
+    'SELECT count(*) AS n FROM (SELECT * FROM events)',
+    'SELECT * FROM events ORDER BY "event.id"',
+    'SELECT * FROM process_events WHERE "process.pid" = 7 ORDER BY "event.id" LIMIT 2',
+    'SELECT document FROM file_events ORDER BY document',
+    'SELECT e."file.name", f."process.args", f."@timestamp" FROM file_events e JOIN process_events f ON f."agent.id" = e."agent.id" ORDER BY 1, 2, 3',
+    'WITH x AS (SELECT * FROM events) SELECT DISTINCT typeof("process.pid"), "process.interactive", "event.type" FROM x ORDER BY 1, 2, 3',
+    `SELECT "agent.id", row_number() OVER (PARTITION BY "host.id" ORDER BY time_ms, "event.id") AS n FROM events ORDER BY 1, 2`,
+    `SELECT "event.id" FROM events WHERE "process.executable" IN (SELECT "process.parent.executable" FROM process_events) ORDER BY 1`,
+    `SELECT "event.action", sum("process.pid") FROM events GROUP BY 1 UNION ALL SELECT "user.name", max(time_ms) FROM events GROUP BY 1 ORDER BY 1, 2`,
+    `SELECT "event.id" FROM events WHERE "event.action" = "exec" ORDER BY 1`,
+    'EXPLAIN SELECT 1',
+    translateEsql(
+      'from logs-endpoint.events.process-* | where @timestamp > now() - 7 days and process.args == "x" | stats n = count(), a = count_distinct(agent.id) by process.executable | sort n, process.executable',
+    ).sql,
+    translateEsql('from events | sort event.id | limit 3').sql,
+  ];
+  const own = openQueryDatabase(path, [], sqlFunctions);
+
+  test.for(statements)('%s', (sql) => {
+    const gathered = openFor([sql], (writer) => {
+      for (const each of documents) expect(add(writer, each)).toBe('added');
+    });
+    expect(answerOf(gathered, sql)).toEqual(answerOf(own, sql));
+  });
+
+  test('also of several statements over one database', () => {
+    const narrow = statements.filter((sql) => !/\*|document|^EXPLAIN/.test(sql) || hunts.includes(sql));
+    const gathered = openFor(narrow, (writer) => {
+      for (const each of documents) add(writer, each);
+    });
+    for (const sql of narrow) expect(answerOf(gathered, sql)).toEqual(answerOf(own, sql));
+  });
+});
+
+function temporaryDirectoryOfFile(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'stepparent-gathered-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+describe('columns', () => {
+  test.for([
+    ['SELECT count(*) FROM events', { events: [] }],
+    ['SELECT 1', {}],
+    ['SELECT "file.name", "@timestamp" FROM file_events', { events: ['time_ms', 'event.category', 'file.name'] }],
+    ['SELECT a FROM (SELECT *, "file.name" AS a FROM events)', { events: ['file.name'] }],
+    ['SELECT count(*) FROM alerts JOIN events USING ("event.id")', { events: ['event.id'], alerts: ['event.id'] }],
+  ] as const)('%s', ([sql, expected]) => {
+    const { events, alerts } = columnsRead(sql, sqlFunctions);
+    const sorted = (names: Iterable<string> | undefined) => names && [...names].sort();
+    expect({ events: sorted(events), alerts: sorted(alerts) }).toEqual({
+      events: 'events' in expected ? sorted(expected.events) : undefined,
+      alerts: 'alerts' in expected ? sorted(expected.alerts) : undefined,
+    });
+  });
+
+  test('a statement that reads others fails', () => {
+    const database = openFor(['SELECT "file.name" FROM events'], (writer) => add(writer, fileEvent('/a')));
+    expect(() => answerOf(database, 'SELECT "file.path" FROM events')).toThrow('file.path was not gathered');
+  });
+
+  test.for(['SELECT "file.nam" FROM events', 'SELECT path FROM file', 'DELETE FROM events', 'SELECT 1; SELECT 2'])(
+    'a statement that is wrong is an error: %s',
+    (sql) => {
+      expect(() => columnsRead(sql, sqlFunctions)).toThrow(SqlError);
+    },
+  );
+});
+
+describe('documents', () => {
+  const sql = 'SELECT "event.id", "host.id" FROM events ORDER BY "host.id"';
+
+  test('an event counts once for each host, and a shared agent.id is counted', () => {
+    const event = { ...fileEvent('/a'), agent: { id: 'clone' }, host: { id: 'one' } };
+    const database = openFor([sql], (writer) => {
+      expect([add(writer, event), add(writer, event)]).toEqual(['added', 'duplicate']);
+      expect(add(writer, { ...event, host: { id: 'two' } })).toBe('added');
+      expect(writer.counts()).toEqual({ hosts: 2, sharedAgents: 1 });
+    });
+    expect(answerOf(database, sql).rows.map(([, host]) => host)).toEqual(['one', 'two']);
+  });
+
+  test.for<[string, unknown]>([
+    ['null', null],
+    ['a number', 7],
+    ['a list', []],
+    ['no id', { '@timestamp': '2026-01-01T00:00:00Z', event: {} }],
+    ['a number as id', { '@timestamp': '2026-01-01T00:00:00Z', event: { id: 7 } }],
+    ['no time', { '@timestamp': 'yesterday', event: { id: 'a' } }],
+    ['a list as event', { '@timestamp': '2026-01-01T00:00:00Z', event: [{ id: 'a' }] }],
+  ])('%s is damaged', ([, document]) => {
+    openFor([sql], (writer) => expect(writer.add(document, JSON.stringify(document))).toBe('damaged'));
+  });
+
+  test('fields of a newer version are passed over, and are in the document', () => {
+    const newer = { ...fileEvent('/a'), new_group: { a: [1, { b: 2 }] }, file: { path: '/a', name: { of: 'object' } } };
+    const text = `SELECT "file.name" ->> '$.of', document ->> '$.new_group.a[1].b' FROM events`;
+    const database = openFor([text], (writer) => expect(add(writer, newer)).toBe('added'));
+    expect(answerOf(database, text).rows).toEqual([['object', 2]]);
+  });
+
+  test('a value that is nested too deeply for SQLite is NULL, and no statement fails for it', () => {
+    const deep = JSON.parse(`${'['.repeat(1500)}${']'.repeat(1500)}`);
+    const event = { ...fileEvent('/a'), process: { args: deep } };
+    const narrow = 'SELECT json_array_length("process.args"), "file.path" FROM events';
+    expect(
+      answerOf(
+        openFor([narrow], (writer) => add(writer, event)),
+        narrow,
+      ).rows,
+    ).toEqual([[null, '/a']]);
+    const wide = 'SELECT * FROM events';
+    expect(
+      answerOf(
+        openFor([wide], (writer) => add(writer, event)),
+        wide,
+      ).rows,
+    ).toHaveLength(1);
+  });
+
+  test('an alert is one, once, and also counts as its event; a finding does not', () => {
+    const alert = { ...fileEvent('/a'), rule: { id: 'r' } };
+    const asAlert = { ...alert, event: { ...alert.event, kind: 'alert' } };
+    const finding = { ...asAlert, event: { ...asAlert.event, id: 'f', category: ['intrusion_detection'] } };
+    const both = `SELECT (SELECT count(*) FROM events), "rule.id", "stepparent.alert.state", "stepparent.alert.count", last_ms = time_ms, "event.category"
+      FROM alerts ORDER BY 6`;
+    const database = openFor([both], (writer) => {
+      for (const each of [asAlert, alert, asAlert, finding]) add(writer, each);
+      add(writer, { ...asAlert, rule: { id: 'r2' } });
+    });
+    expect(answerOf(database, both).rows).toEqual([
+      [1, 'r', 'open', 1, 1, 'file'],
+      [1, 'r2', 'open', 1, 1, 'file'],
+      [1, 'r', 'open', 1, 1, 'intrusion_detection'],
+    ]);
+  });
+});
+
+test('the file cannot be made or read: a StoreError', () => {
+  expect(() => createGatheredDatabase('/nowhere/events.db', {})).toThrow(
+    expect.objectContaining({ name: 'StoreError' }),
+  );
+  expect(() => openGatheredDatabase('/nowhere/events.db', {})).toThrow(expect.objectContaining({ name: 'StoreError' }));
+  const path = join(temporaryDirectory(), 'events.db');
+  new Database(path).exec('CREATE TABLE events (a)').close();
+  expect(() => createGatheredDatabase(path, {})).toThrow(expect.objectContaining({ name: 'StoreError' }));
+});
