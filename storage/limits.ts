@@ -55,7 +55,7 @@ export const limits = {
   wholeCheckBytes: 64 * mebibyte,
   busyTimeoutMs: 5_000,
   /** The same for the agent once it runs: it answers nothing while it waits, and keeps what is refused. */
-  agentBusyTimeoutMs: 500,
+  agentBusyTimeoutMs: 100,
   cacheKiB: 2_048,
   /** Cache of a connection for SQL queries, which has a process of its own. */
   queryCacheKiB: 65_536,

@@ -108,7 +108,7 @@ describe.skipIf(endToEndMissing)(titled('faults of the storage', endToEndMissing
     for (const parent of parents) await runBy(parent, ['dpkg', '-i', '/none.deb']);
     await until('the reason in degraded', async () => {
       const { degraded } = await agent.status();
-      return degraded.some((clause) => /stepparent\.db: another process holds the database/.test(clause));
+      return degraded.some((clause) => /stepparent\.db: another process has locked the database/.test(clause));
     });
     other.exec('ROLLBACK').close();
     for (const parent of parents) {
