@@ -67,7 +67,7 @@ export interface AgentStatus {
   trust_package_managers: boolean;
   store: StoreFacts;
   sinks: SinkStatus[];
-  /** Findings that are not stored yet, and findings that were dropped because too many waited. */
+  /** Events that are not stored yet, and events that were lost because too many waited. */
   uncommitted: { waiting: number; dropped: number };
   faults: Fault[];
   rss_bytes: number;
@@ -150,8 +150,8 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       [
         'uncommitted',
         [
-          ...countLine(uncommitted.waiting, 'findings waiting in memory'),
-          ...countLine(uncommitted.dropped, 'findings dropped'),
+          ...countLine(uncommitted.waiting, 'events waiting in memory'),
+          ...countLine(uncommitted.dropped, 'events lost because they could not be stored'),
         ],
       ],
       ['faults', status.faults.map(({ what, count, last }) => `${what} (${count} times, last ${localTime(last)})`)],

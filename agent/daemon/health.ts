@@ -80,7 +80,7 @@ export const healthChecks = [
     check: 'kernel_tracing',
     remedy: 'Run the agent on the host, as root, with tracefs mounted and without kernel lockdown, and restart it.',
     logs: [],
-    find: ({ collection }) => sentence(collection.untraced),
+    find: ({ collection }) => sentence(collection.untraced, 'the agent polls /proc and can miss short processes: '),
   },
   {
     check: 'argument_probes',
@@ -134,7 +134,7 @@ export const healthChecks = [
     check: 'dropped_findings',
     remedy: 'Make sure that the database can be written, and restart the agent to reset the count.',
     logs: ['degraded'],
-    find: ({ storage }) => countLine(storage.dropped, 'findings dropped'),
+    find: ({ storage }) => countLine(storage.dropped, 'events lost because they could not be stored'),
   },
   {
     check: 'journald',

@@ -45,7 +45,11 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
     { policy: { ...policy, reloadFailure: 'a.toml:1:1: no' } },
     ['the last reload failed: a.toml:1:1: no'],
   ],
-  ['kernel_tracing', { collection: { ...collection, untraced: 'no tracefs' } }, ['no tracefs']],
+  [
+    'kernel_tracing',
+    { collection: { ...collection, untraced: 'no tracefs' } },
+    ['the agent polls /proc and can miss short processes: no tracefs'],
+  ],
   [
     'argument_probes',
     { collection: { ...collection, sensor: { unprobed: ['a is not probed', 'b is not probed'], lost_events: 0 } } },
@@ -81,7 +85,7 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
   ['hunt_files', { policy: { ...policy, rejectedHunts: 1 } }, ['1 hunts rejected']],
   ['loaded_rules', { policy: { ...policy, rules: 0 } }, ['no rule is loaded']],
   ['event_storage', { storage: { ...storage, refused: 'disk full' } }, ['events wait in memory: disk full']],
-  ['dropped_findings', { storage: { ...storage, dropped: 3 } }, ['3 findings dropped']],
+  ['dropped_findings', { storage: { ...storage, dropped: 3 } }, ['3 events lost because they could not be stored']],
   [
     'journald',
     { delivery: { ...delivery, sinks: [sink('journald', 'no socket')] } },
