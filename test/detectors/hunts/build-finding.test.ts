@@ -29,7 +29,8 @@ test('an ECS document of severity low, with the row whole and the columns under 
   };
   expect(build(row)).toMatchObject({
     '@timestamp': '2026-03-10T10:00:00.000Z',
-    message: '/tmp/x put a.postinst into a package database - first time that this program did so',
+    message:
+      '/tmp/x put /var/lib/dpkg/info/a.postinst into a package database - first time for this program and file name in 90 days',
     event: { id: 'f1', kind: 'alert', action: 'hunt-finding', severity: 21, risk_score: 21 },
     host: { name: 'web1' },
     rule: { id: 'hunt:package-database-files', category: 'Persistence' },
@@ -43,14 +44,14 @@ test('an ECS document of severity low, with the row whole and the columns under 
 });
 
 test('names a value that the row does not have, and escapes and cuts the others', () => {
-  expect(build({ 'file.name': 'a', 'process.executable': null }).message).toBe(
-    'an unobserved process put a into a package database - first time that this program did so',
+  expect(build({ 'file.path': '/a', 'process.executable': null }).message).toBe(
+    'an unobserved process put /a into a package database - first time for this program and file name in 90 days',
   );
   const { message = '' } = build({
-    'file.name': 'a\n<0>forged',
+    'file.path': '/a\n<0>forged',
     'process.executable': `/\u001b[2J${'é'.repeat(5000)}`,
   });
-  expect(message).toContain('a\\n<0>forged');
+  expect(message).toContain('/a\\n<0>forged');
   expect(message).toContain('/\\x1b[2J');
   expect(Buffer.byteLength(message)).toBeLessThanOrEqual(messageBytes);
 });
