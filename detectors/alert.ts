@@ -5,7 +5,7 @@ import { valueAt } from '../collectors/event/read-path.ts';
 import { cutBytes } from './cut-text.ts';
 import { durationText } from './duration.ts';
 import { type Exception, exceptionFields } from './exceptions.ts';
-import { programText, shown } from './message/shown.ts';
+import { named } from './message/shown.ts';
 import { whatText } from './message/what.ts';
 import { subjectText, whoText } from './message/who.ts';
 import { isReasonWord, type ReasonWord, type Rule, type Severity, type Threat, type Verdict } from './rules/rule.ts';
@@ -101,13 +101,16 @@ function lists(entries: readonly { id: string; name: string; reference: string }
   };
 }
 
-/** The programs that only have the name of one of the distribution's, the process before its parent. */
+/**
+ * The paths of the programs that only have the name of one of the distribution's, the process before its parent. Paths, since an impostor
+ * may also be at the usual path.
+ */
 function impostorText({ process, stepparent: { genuine } }: StepparentEvent): string {
   const impostors = [
     ...(genuine?.process === false ? [process?.executable] : []),
     ...(genuine?.parent === false ? [process?.parent?.executable] : []),
   ];
-  return impostors.map((file) => programText(file) ?? 'an unobserved program').join(' or ') || 'no observed program';
+  return impostors.map((file) => named(file) ?? 'an unobserved program').join(' or ') || 'no observed program';
 }
 
 /**
@@ -123,7 +126,7 @@ function reasonText(event: StepparentEvent, { rule, terms, remark }: Verdict): s
     impostor: () => impostorText(event),
   };
   const reason = rule.reason.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
-    isReasonWord(name) ? values[name]() : (shown(fieldValue(event, name)) ?? `(${name} not observed)`),
+    isReasonWord(name) ? values[name]() : (named(fieldValue(event, name)) ?? `(${name} not observed)`),
   );
   return remark === undefined ? reason : `${reason}; ${remark}`;
 }

@@ -186,6 +186,6 @@ function withIndicators(verdict: Verdict, { stepparent }: StepparentEvent): Verd
   }
   const ids = [...new Set(findings.map(({ id }) => id))];
   const more = ids.length - maxNamedFindings;
-  const remark = `it has ${ids.slice(0, maxNamedFindings).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const remark = `the script has suspicious lines (${ids.slice(0, maxNamedFindings).join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
   return { ...verdict, remark: verdict.remark === undefined ? remark : `${verdict.remark}; ${remark}` };
 }

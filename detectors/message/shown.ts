@@ -6,7 +6,7 @@ import { cutBytes } from '../cut-text.ts';
 const valueBytes = 128;
 
 /** Escaped and cut; a list's members stand side by side. Undefined: there is no value. */
-export function shown(value: unknown, maxBytes = valueBytes): string | undefined {
+function shown(value: unknown, maxBytes = valueBytes): string | undefined {
   if (value === undefined || value === null) return undefined;
   const text = Array.isArray(value) ? value.join(' ') : String(value);
   return cutBytes(escapeText(text, maxBytes), maxBytes);

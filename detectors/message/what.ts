@@ -16,13 +16,20 @@ export function whatText(event: StepparentEvent): string {
   const { package: operation, script } = stepparent;
   const verb = operation && operationVerbs[operation.operation];
   if (operation !== undefined && verb !== undefined) {
-    return `ran ${programText(process?.executable) ?? operation.manager} to ${verb} ${packagesText(operation)}`;
+    return `ran ${programOf(event) ?? operation.manager} to ${verb} ${packagesText(operation)}`;
   }
   if (script?.path !== undefined) {
     const original = script.copy_of === undefined ? '' : `, a copy of ${scriptText(script.copy_of)}`;
     return `ran ${scriptText(script.path)}${original}`;
   }
   return `ran ${commandText(process)}`;
+}
+
+/** An impostor at the path of the distribution's program is marked: by its bare name it would pass for that program. */
+function programOf({ process, stepparent: { genuine } }: StepparentEvent): string | undefined {
+  const program = programText(process?.executable ?? process?.name);
+  const path = named(process?.executable);
+  return genuine?.process === false && path !== program ? `${path ?? program} (not genuine)` : program;
 }
 
 const operationVerbs: Readonly<Partial<Record<PackageOperation['operation'], string>>> = {
@@ -67,14 +74,16 @@ function commandText(process: StepparentEvent['process']): string {
   return quoted(shownWords.length > commandWords ? `${line} …` : line, commandBytes);
 }
 
-function fileText({ event, process, stepparent }: StepparentEvent, path: string): string {
+function fileText(document: StepparentEvent, path: string): string {
+  const { event, process, stepparent } = document;
   const action = event.action ?? 'change';
+  const program = programOf(document);
   // dpkg writes a script under another name first; with its own name it is in place.
-  if (process?.name === 'dpkg' && action === 'rename' && path.startsWith(`${dpkgInfoDirectory}/`)) {
-    return `installed ${scriptText(path)} with ${programText(process.executable) ?? 'dpkg'}`;
+  const isDpkg = process?.name === 'dpkg' && stepparent.genuine?.process !== false;
+  if (isDpkg && action === 'rename' && path.startsWith(`${dpkgInfoDirectory}/`)) {
+    return `installed ${scriptText(path)} with ${program}`;
   }
   const verb = fileVerbs[action] ?? `did ${named(action, fileBytes)} to`;
-  const program = programText(process?.executable ?? process?.name);
   return [
     `${verb} ${named(path, fileBytes)}`,
     program === undefined ? '' : ` with ${program}`,

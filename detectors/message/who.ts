@@ -12,32 +12,54 @@ export type Actors = Pick<StepparentEvent, 'container' | 'file' | 'process' | 'u
   stepparent: Pick<StepparentEvent['stepparent'], 'file' | 'inferred' | 'initiator' | 'login_user' | 'systemd'>;
 };
 
-/** The subject of the message: who, `probably` where that is a conclusion, and the user where it is neither root nor the same. */
+/** Who is behind an event. An unobserved one has no name; `place` is what is still known then: `over ssh`, `in ssh.service`. */
+interface Who {
+  text: string;
+  place?: string;
+}
+
+/** The subject of the message: who, `probably` with what was inferred, and the user if it is neither root nor the same. */
 export function subjectText(event: Actors): string {
-  const { stepparent, user = event.process?.user } = event;
+  const { user = event.process?.user } = event;
   const who = whoText(event);
-  const isInferred =
-    stepparent.inferred?.['stepparent.initiator'] !== undefined || stepparent.file?.writer_source === 'inferred';
   const name = userText(user);
   const isRoot = name === undefined || (user?.id ?? '0') === '0';
   const isSame = who === name || who.startsWith(`${name} `) || who.includes(`(${name} `);
-  return `${isInferred ? 'probably ' : ''}${who}${isRoot ? '' : isSame ? ', not root,' : ` as ${name}`}`;
+  return `${withDoubt(event)}${isRoot ? '' : isSame ? ', not root,' : ` as ${name}`}`;
+}
+
+/** An unobserved actor is not inferred, only the place is: `an unobserved user, probably over ssh,`. */
+function withDoubt(event: Actors): string {
+  const { file, inferred } = event.stepparent;
+  const isWriterInferred = file?.writer_source === 'inferred';
+  const isInferred = isWriterInferred || inferred?.['stepparent.initiator'] !== undefined;
+  const { text, place } = whoOf(event);
+  if (isInferred && !isWriterInferred && place !== undefined) return `${text}, probably ${place},`;
+  return `${isInferred ? 'probably ' : ''}${whoText(event)}`;
 }
 
 /** The person or service: never sudo, a shell or another wrapper. What was not observed is said. */
 export function whoText(event: Actors): string {
+  const { text, place } = whoOf(event);
+  return place === undefined ? text : `${text} ${place}`;
+}
+
+function whoOf(event: Actors): Who {
   const { initiator } = event.stepparent;
-  if (initiator === undefined) return unobservedText(event);
+  if (initiator === undefined) return unobservedWho(event);
   const program = programText(initiator.executable) ?? named(initiator.name, nameBytes) ?? 'an unobserved program';
   const daemonKind = loginKind(initiator.executable ?? '');
   const isServiceManager = initiator.pid === 1 || program === '/usr/lib/systemd/systemd';
   const { origin = '' } = initiator;
-  if (origin === 'cron') return daemonKind === 'cron' ? 'a cron job' : `cron job ${program}`;
+  if (origin === 'cron') return { text: daemonKind === 'cron' ? 'a cron job' : `cron job ${program}` };
   const place = placeText(event, origin);
-  if (place === undefined)
-    return daemonKind === undefined ? program : `an unobserved user ${ways[daemonKind] ?? 'in a cron job'}`;
+  if (place === undefined) {
+    return daemonKind === undefined
+      ? { text: program }
+      : { text: 'an unobserved user', place: ways[daemonKind] ?? 'in a cron job' };
+  }
   const isUnitsOwn = isServiceManager || place === `${program}.service`;
-  return daemonKind !== undefined || isUnitsOwn ? place : `${program} (${place})`;
+  return { text: daemonKind !== undefined || isUnitsOwn ? place : `${program} (${place})` };
 }
 
 /** Where the initiator comes from (`stepparent.initiator.origin`), as words. */
@@ -63,17 +85,17 @@ const ways: Readonly<Record<string, string>> = {
 };
 
 /** What is still known where the initiator was not observed: the user who logged in, else the container or the unit. */
-function unobservedText({ container, file, process, stepparent }: Actors): string {
+function unobservedWho({ container, file, process, stepparent }: Actors): Who {
   if (file !== undefined && process?.executable === undefined && process?.name === undefined) {
-    return 'an unobserved process';
+    return { text: 'an unobserved process' };
   }
   const { login_user: login, systemd } = stepparent;
   const parent = file === undefined ? programText(process?.parent?.executable ?? process?.parent?.name) : undefined;
-  const source = `an unobserved ${parent === undefined ? 'parent' : `ancestor of ${parent}`}`;
+  const text = `an unobserved ${parent === undefined ? 'parent' : `ancestor of ${parent}`}`;
   const person = userText(login);
-  if (person !== undefined) return `${person} through ${source}`;
-  if (container !== undefined) return `${source} in ${placeText({ container, stepparent }, 'container')}`;
-  return systemd === undefined ? source : `${source} in ${named(systemd.unit, unitBytes)}`;
+  if (person !== undefined) return { text: `${person} through ${text}` };
+  if (container !== undefined) return { text, place: `in ${placeText({ container, stepparent }, 'container')}` };
+  return systemd === undefined ? { text } : { text, place: `in ${named(systemd.unit, unitBytes)}` };
 }
 
 function userText(user: { id?: unknown; name?: unknown } | undefined): string | undefined {

@@ -98,7 +98,7 @@ test.each([
 describe('why it is unusual', () => {
   test.each<[string, Partial<Rule>, string]>([
     ['fields by their names', { reason: '{process.name} of {user.name} {process.pid}' }, 'dpkg of root 4122'],
-    ['a list', { reason: 'ran {process.args}' }, 'ran dpkg -i x.deb'],
+    ['a list', { reason: 'ran {process.args}' }, 'ran "dpkg -i x.deb"'],
     ['not observed', { reason: '{file.path} is odd' }, '(file.path not observed) is odd'],
     ['not a value', { reason: '{process} is odd' }, '(process not observed) is odd'],
     ['nothing inherited', { reason: '{constructor.name}' }, '(constructor.name not observed)'],
@@ -124,10 +124,10 @@ describe('why it is unusual', () => {
 
   test.each<[StepparentEvent['stepparent']['genuine'], string]>([
     [{ process: false }, '/tmp/dpkg'],
-    [{ process: true, parent: false }, '/opt/apt-get'],
-    [{ process: false, parent: false }, '/tmp/dpkg or /opt/apt-get'],
-  ])('names who only has the name: %j', (genuine, text) => {
-    const process = { executable: '/tmp/dpkg', parent: { executable: '/opt/apt-get' } };
+    [{ process: true, parent: false }, '/usr/bin/apt-get'],
+    [{ process: false, parent: false }, '/tmp/dpkg or /usr/bin/apt-get'],
+  ])('names who only has the name, by path: %j', (genuine, text) => {
+    const process = { executable: '/tmp/dpkg', parent: { executable: '/usr/bin/apt-get' } };
     expect(
       reason({ reason: '{impostor}' }, { process, stepparent: { genuine } as StepparentEvent['stepparent'] }),
     ).toBe(text);
@@ -136,7 +136,14 @@ describe('why it is unusual', () => {
   test('does not expand a value that looks like a template', () => {
     const event = exampleEvent('e', start);
     expect(reason({ reason: '{process.name} {window}' }, { process: { ...event.process, name: '{window} $&' } })).toBe(
-      '{window} $& 90 days',
+      '"{window} $&" 90 days',
+    );
+  });
+
+  test('quotes a value whose spaces could pass for words of the reason', () => {
+    const process = { parent: { executable: '/tmp/x in 90 days - usual' } };
+    expect(reason({ reason: 'first by {process.parent.executable}' }, { process })).toBe(
+      'first by "/tmp/x in 90 days - usual"',
     );
   });
 });

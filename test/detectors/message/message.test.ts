@@ -111,6 +111,12 @@ describe('who', () => {
       `probably alice over ssh ${ran}`,
     ],
     ['its user not observed', initiator('/usr/sbin/sshd', undefined), {}, `an unobserved user over ssh ${ran}`],
+    [
+      'its user not observed, and the daemon inferred',
+      { ...initiator('/usr/sbin/sshd', undefined), inferred: { 'stepparent.initiator': 'args_unobserved' } },
+      {},
+      `an unobserved user, probably over ssh, ${ran}`,
+    ],
     ['its origin not observed', initiator('/opt/x', undefined), {}, `/opt/x ${ran}`],
     ['an unobserved parent', {}, { process: dpkg }, `an unobserved parent ${ran}`],
     [
@@ -177,6 +183,14 @@ describe('what, of a package tool', () => {
     const process = { ...dpkg, executable: '/tmp/dpkg', parent };
     expect(actionText(eventOf(overSsh, { process }))).toBe('alice over ssh ran /tmp/dpkg to install agent_1.1_all.deb');
   });
+
+  test.each([
+    ['/usr/bin/dpkg', '/usr/bin/dpkg (not genuine)'],
+    ['/tmp/dpkg', '/tmp/dpkg'],
+  ])('an impostor at %s', (executable, program) => {
+    const event = eventOf({ ...overSsh, genuine: { process: false } }, { process: { ...dpkg, executable, parent } });
+    expect(actionText(event)).toBe(`alice over ssh ran ${program} to install agent_1.1_all.deb`);
+  });
 });
 
 describe('what, of another program', () => {
@@ -231,6 +245,19 @@ describe('what, of a file', () => {
   ])('found by %s', (found, when) => {
     const stepparent = found === undefined ? {} : { found };
     expect(fileEvent('modification', info, {}, stepparent)).toBe(`an unobserved process changed ${info}${when}`);
+  });
+
+  test('a script renamed by an impostor of dpkg is not installed', () => {
+    expect(fileEvent('rename', info, dpkg, { ...overSsh, genuine: { process: false } })).toBe(
+      `alice over ssh renamed a file to ${info} with /usr/bin/dpkg (not genuine)`,
+    );
+  });
+
+  test('an unobserved actor with an inferred writer', () => {
+    const stepparent: Fields = { systemd: { unit: 'a.service' }, file: { changed: [], writer_source: 'inferred' } };
+    expect(fileEvent('creation', info, vi, stepparent)).toBe(
+      `probably an unobserved parent in a.service created ${info} with vi`,
+    );
   });
 
   test('an inferred writer', () => {
