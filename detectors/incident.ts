@@ -12,6 +12,7 @@ import type {
 import { parseDebFile, parseInfoFile, parseRpmFile, unpackDirectory } from '../collectors/packages/tools.ts';
 import { severityNumbers } from './alert.ts';
 import { cutChars } from './cut-text.ts';
+import { fileVerbs } from './message/what.ts';
 import type { Severity } from './rules/rule.ts';
 
 /** The part of an alert that an incident has. */
@@ -550,14 +551,6 @@ const cutPackage = ({ name, version }: NamedPackage): NamedPackage => ({
   name: cutChars(name, valueChars),
   ...(version === undefined ? {} : { version: cutChars(version, valueChars) }),
 });
-
-const fileVerbs: Readonly<Record<string, string>> = {
-  creation: 'created',
-  deletion: 'deleted',
-  rename: 'renamed to',
-  modification: 'changed',
-  'attribute-change': 'changed attributes of',
-};
 
 /** Sorts by time. Steps of the same millisecond are sorted by the microseconds since boot in event.id. */
 const byTime = (a: IncidentStep, b: IncidentStep): number =>

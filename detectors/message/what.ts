@@ -91,7 +91,8 @@ function fileText(document: StepparentEvent, path: string): string {
   ].join('');
 }
 
-const fileVerbs: Readonly<Record<string, string>> = {
+/** The action of a file event (`event.action`) as a verb before the path. */
+export const fileVerbs: Readonly<Record<string, string>> = {
   creation: 'created',
   deletion: 'deleted',
   rename: 'renamed a file to',

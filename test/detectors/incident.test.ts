@@ -154,7 +154,7 @@ test('an incident has provenance, packages, findings, steps in order and survivo
   expect(incident?.stepparent.incident).not.toHaveProperty('unread');
   expect(steps?.map(({ kind, what, rules, alive }) => [kind, what, rules, alive])).toEqual([
     ['package', '/usr/bin/dpkg --unpack /x/evil_1.2_all.deb /x/folder/', undefined, undefined],
-    ['file', 'renamed to /var/lib/dpkg/info/quiet.list', undefined, undefined],
+    ['file', 'renamed a file to /var/lib/dpkg/info/quiet.list', undefined, undefined],
     ['script', '/var/lib/dpkg/info/evil.postinst configure', undefined, undefined],
     ['exec', '/tmp/payload --hide', ['payload'], true],
     ['package', '/usr/bin/dpkg -i other.deb', ['parent', 'nested'], undefined],
