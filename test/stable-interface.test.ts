@@ -43,6 +43,7 @@ const messageIds = {
   'package-installed-by-unusual-initiator': '76e9585e296881cb8bbd408696ea0f37',
   'package-tool-given-command': '4668601fc7828bcaaac9b29f5010cb82',
   'package-tool-impostor': '009acb8ba81d82f1b335159d8bc50acd',
+  'rpm-database-changed-by-other-program': '4614ac2d46a983f6850f6f770545482f',
   'rpm-package-installed-by-unusual-parent': 'aaa24624cc638600b48c1b182bb4d184',
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
 };

@@ -2,7 +2,7 @@
 // suite fails when the agent gives that answer.
 
 import { noFiles, standstill } from '../../agent/daemon/self-watch.ts';
-import { type Act, initiator } from './scenarios.ts';
+import { type Act, initiator, rpmRecords } from './scenarios.ts';
 
 /** What a case expects. Each answer is a test. */
 export type Answer = {
@@ -185,7 +185,7 @@ const evasions: readonly Case[] = [
     ./updater --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    missed("no rule covers the programs that change rpm's database"),
+    [{ alerts: [rpmRecords], term: '/updater' }],
   ),
   daemon(
     'librpm-by-ctypes',
@@ -211,7 +211,7 @@ PYTHON
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    missed("no rule covers the programs that change rpm's database"),
+    missed("the program ends with its changes in SQLite's log, which the next rpm empties"),
   ),
   daemon(
     'librpm-by-python',
@@ -236,7 +236,7 @@ PYTHON
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    missed("no rule covers the programs that change rpm's database"),
+    [{ alerts: [rpmRecords], term: '/usr/bin/python3' }],
   ),
   login(
     'trigger-file',

@@ -38,6 +38,7 @@ const scripts = 'unusual-dpkg-execution';
 const impostor = 'package-tool-impostor';
 const command = 'package-tool-given-command';
 const records = 'dpkg-database-changed-by-other-program';
+export const rpmRecords = 'rpm-database-changed-by-other-program';
 const unowned = 'maintainer-script-unowned';
 const changed = 'maintainer-script-changed-outside-dpkg';
 const differs = 'maintainer-script-differs-from-version';
@@ -50,6 +51,7 @@ export const packageRules: readonly string[] = [
   impostor,
   command,
   records,
+  rpmRecords,
   unowned,
   changed,
   differs,

@@ -54,7 +54,8 @@ await pipeline.prepare();
 
 // -- Files: a change is recorded when the watch reports it, after the records of its writer. Of dpkg's own changes only those that rules or
 // facts use are kept.
-const isKept = (path: string): boolean => /\/(?:status|tmp\.ci(?:\/.*)?|info\/[^/]+(?<!-new|\.md5sums))$/.test(path);
+const isKept = (path: string): boolean =>
+  /\/(?:status|tmp\.ci(?:\/.*)?|info\/[^/]+(?<!-new|\.md5sums)|var\/lib\/rpm\/[^/]+)$/.test(path);
 const onChange = (change: FileChange): Promise<void> => {
   if (!isKept(change.path)) return pipeline.handleFileChange(change);
   sensor.readNow();
@@ -80,6 +81,7 @@ const noteFile = (path: string): void => {
 const directories = [
   { path: '/var/lib/dpkg/info', manager: 'dpkg', expected: true },
   { path: '/var/lib/dpkg', manager: 'dpkg', expected: true },
+  { path: '/var/lib/rpm', manager: 'rpm', expected: true },
 ] as const;
 const watch =
   header.watch === false
