@@ -69,7 +69,7 @@ test("an installation by alice over ssh and a write of her shell to dpkg's statu
   expect(alerts.map(({ rule, message }) => [rule?.id, message])).toEqual([
     [
       'dpkg-package-installed-by-unusual-parent',
-      'alice over ssh ran dpkg to install web.deb - first installation started by /usr/bin/bash in 90 days',
+      'alice over ssh ran dpkg to install web.deb - first dpkg installation started by /usr/bin/bash in 90 days',
     ],
     [
       'package-installed-by-unusual-initiator',

@@ -81,7 +81,7 @@ function fileText(document: StepparentEvent, path: string): string {
   // dpkg writes a script under another name first; with its own name it is in place.
   const isDpkg = process?.name === 'dpkg' && stepparent.genuine?.process !== false;
   if (isDpkg && action === 'rename' && path.startsWith(`${dpkgInfoDirectory}/`)) {
-    return `installed ${scriptText(path)} with ${program}`;
+    return `installed the script ${scriptText(path)} with ${program}`;
   }
   const verb = fileVerbs[action] ?? `did ${named(action, fileBytes)} to`;
   return [

@@ -28,7 +28,7 @@ export function subjectText(event: Actors): string {
   return `${withDoubt(event)}${isRoot ? '' : isSame ? ', not root,' : ` as ${name}`}`;
 }
 
-/** An unobserved actor is not inferred, only the place is: `an unobserved user, probably over ssh,`. */
+/** An unidentified user is not inferred, only the place is: `an unidentified user, probably over ssh,`. */
 function withDoubt(event: Actors): string {
   const { file, inferred } = event.stepparent;
   const isWriterInferred = file?.writer_source === 'inferred';
@@ -56,7 +56,7 @@ function whoOf(event: Actors): Who {
   if (place === undefined) {
     return daemonKind === undefined
       ? { text: program }
-      : { text: 'an unobserved user', place: ways[daemonKind] ?? 'in a cron job' };
+      : { text: 'an unidentified user', place: ways[daemonKind] ?? 'in a cron job' };
   }
   const isUnitsOwn = isServiceManager || place === `${program}.service`;
   return { text: daemonKind !== undefined || isUnitsOwn ? place : `${program} (${place})` };
