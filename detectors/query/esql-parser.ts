@@ -112,7 +112,11 @@ class Parser {
   query(): EsqlCommand[] {
     const commands = [this.#from()];
     while (this.#takeIf('|') !== undefined) commands.push(this.#command());
-    if (this.#scanner.peek().kind !== 'end') throw this.#scanner.unexpected('`|` or the end of the query');
+    const next = this.#scanner.peek().kind;
+    if (next !== 'end') {
+      const comparison = next === '=' && commands.at(-1)?.kind === 'where' ? '`==`, ' : '';
+      throw this.#scanner.unexpected(`${comparison}\`|\` or the end of the query`);
+    }
     return commands;
   }
 
