@@ -119,12 +119,19 @@ async function showHunt(
   const nowMs = Date.now();
   const sinceMs = since ?? nowMs - hunt.windowMs;
   if (hasHeading && !json) {
-    process.stdout.write(`${escapeText(`${hunt.id}: ${hunt.name}, since ${localTime(sinceMs)}`, lineChars)}\n`);
+    const window = hunt.language === 'esql' ? '' : `, since ${localTime(sinceMs)}`;
+    process.stdout.write(`${escapeText(`${hunt.id}: ${hunt.name}${window}`, lineChars)}\n`);
   }
   try {
     const isOfHost = hunt.source === 'host' && source.kind === 'database';
     const run = { source: isOfHost ? ({ kind: 'host' } as const) : source, sinceMs, nowMs, limit, timeoutMs };
-    printAnswer(await runHunt(hunt, run), { json, limit, more: hasHeading ? { hunt: hunt.id } : {} });
+    const result = await runHunt(hunt, run);
+    if (since !== undefined && hunt.language === 'esql') {
+      result.notes.unshift(
+        `the hunt ${hunt.id} is written in ES|QL and has its own window; --since does not change it`,
+      );
+    }
+    printAnswer(result, { json, limit, more: hasHeading ? { hunt: hunt.id } : {} });
     if (hasHeading && !json) process.stdout.write('\n');
     return true;
   } catch (error) {

@@ -49,11 +49,11 @@ const dayMs = 86_400_000;
 const messageChars = 1000;
 
 /** Prints the result. Returns false if the statement was rejected. Throws StoreError, QueryEnded and ConfigurationError. */
-async function printQuery(options: QueryOptions, query: string): Promise<boolean> {
+async function printQuery(options: QueryOptions, given: string): Promise<boolean> {
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
   const { SqlError } = await import('../../storage/query-database.ts');
-  const { isEsql, translateEsql } = await import('../../detectors/query/esql.ts');
+  const { isEsql, translateEsql, withoutBlockName } = await import('../../detectors/query/esql.ts');
   const { QueryError } = await import('../../detectors/query/query.ts');
   const { formatQueryError } = await import('../../detectors/query/query-error-excerpt.ts');
   const { printAnswer } = await import('../output/print-answer.ts');
@@ -61,6 +61,7 @@ async function printQuery(options: QueryOptions, query: string): Promise<boolean
   const now = Date.now();
   const { json, limit, timeout: timeoutMs, since = now - 7 * dayMs, events } = options;
   const path = resolvePaths(configuration, process.env).database;
+  const query = withoutBlockName(given);
   const { language = isEsql(query) ? 'esql' : 'sql' } = options;
   try {
     const { sql, notes } = language === 'esql' ? translateEsql(query) : { sql: query, notes: [] };

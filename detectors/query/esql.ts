@@ -52,6 +52,12 @@ export interface EsqlStatement {
   notes: string[];
 }
 
+/**
+ * The query with spaces in place of the word `sql` before `from`: it marks a block of code in Markdown, is pasted with the query, and
+ * Elastic's hunts have it before ES|QL too. Positions in the query stay the same.
+ */
+export const withoutBlockName = (source: string): string => source.replace(/^(\s*)sql(?=\s+from\s)/i, '$1   ');
+
 /** Whether the first word of a query is ES|QL's and not SQL's. */
 export const isEsql = (source: string): boolean =>
   /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:from|row|show|ts|explain\s*\[)(?![A-Za-z0-9_])/i.test(

@@ -153,10 +153,28 @@ describe('--events', () => {
   test.for([
     'SELECT "agent.id" AS agent, count(*) AS n FROM file_events GROUP BY 1 ORDER BY 1',
     'from logs-endpoint.events.file-* | stats n = count() by agent.id | rename agent.id as agent | keep agent, n | sort agent',
+    'sql\nfrom file_events | stats n = count() by agent.id | rename agent.id as agent | keep agent, n | sort agent',
   ])('query: %s', async (query) => {
     const { code, out, err } = await stepparent('query', '--events', gathered, '--json', query);
     expect({ code, out }).toEqual({ code: 0, out: '{"agent":"one","n":2}\n{"agent":"two","n":2}\n' });
     expect(err).toMatch(notes);
+  });
+
+  test('a hunt in ES|QL keeps its own window, and says so with --since', async () => {
+    const file = join(directory, 'hunts', 'esql.toml');
+    writeFileSync(file, hunt('esql', 'from file_events | stats a = count()').replace('sql =', 'esql ='));
+    try {
+      const { code, out, err } = await stepparent('hunt', '--events', gathered, 'esql', '--json', '--since', '1m');
+      expect({ code, out }).toEqual({ code: 0, out: '{"a":4}\n' });
+      expect(err).toContain(
+        'note: the hunt esql is written in ES|QL and has its own window; --since does not change it\n',
+      );
+      const all = await stepparent('hunt', '--events', gathered);
+      expect(all.out).toMatch(/^esql: Of esql\n/m);
+      expect(all.out).toMatch(/^files: Of files, since /m);
+    } finally {
+      rmSync(file);
+    }
   });
 
   test('a hunt over the host itself is rejected', async () => {

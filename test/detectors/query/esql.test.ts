@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fields } from '../../../collectors/event/fields.ts';
-import { isEsql, translateEsql } from '../../../detectors/query/esql.ts';
+import { isEsql, translateEsql, withoutBlockName } from '../../../detectors/query/esql.ts';
 import { sqlFunctions } from '../../../detectors/query/esql-functions.ts';
 import { QueryError } from '../../../detectors/query/query.ts';
 import { type AnswerValue, openQueryDatabase, type QueryDatabase } from '../../../storage/query-database.ts';
@@ -498,6 +498,12 @@ test('the first word decides the language', () => {
       '',
     ].map(isEsql),
   ).toEqual(Array.from({ length: 6 }, () => false));
+});
+
+test('the name of a block of code before a query is left out, and positions stay', () => {
+  expect(['sql\nfrom events', ' SQL from events', 'sql fromage', 'select 1', 'from sql'].map(withoutBlockName)).toEqual(
+    ['   \nfrom events', '     from events', 'sql fromage', 'select 1', 'from sql'],
+  );
 });
 
 describe('errors name the position and what is allowed', () => {
