@@ -3,6 +3,7 @@
 
 import { reportOwnFault } from './host/read-faults.ts';
 
+/** A result of slow work, which the holder can read at once, or wait for. */
 export interface Answer<T> {
   /** The answer; undefined while it is not known, and if there is none. */
   readonly value: T | undefined;

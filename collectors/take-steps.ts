@@ -5,6 +5,9 @@ import { errorMessage } from './error-message.ts';
 /** One step; a failure is reported with its name. */
 export type Step = readonly [name: string, run: () => unknown];
 
+/**
+ * Bounds, in milliseconds, on the wait for steps. A step that exceeds its bound counts as failed, but is not stopped.
+ */
 export interface StepLimits {
   /** Maximum wait for one step. */
   stepMs: number;

@@ -1,5 +1,6 @@
 // A group of timers that are cancelled together. An error in a timer is reported and does not end the process.
 
+/** A group of timers. Delays are cut to the range of Node (`timerMs`). */
 export interface Timers {
   /** Calls `run` after `ms`. Returns a function that cancels the call. */
   later(ms: number, run: () => void): () => void;

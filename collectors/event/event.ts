@@ -17,19 +17,35 @@ type StepparentFields = StepparentEvent['stepparent'];
 export type ProcessFields = NonNullable<StepparentEvent['process']>;
 /** A user or a group. The name is absent if /etc/passwd or /etc/group does not have the id. */
 export type Identity = NonNullable<StepparentFields['login_user']>;
+/** The ECS fields `file.*`: the file that changed, in its state after the change. */
 export type FileFields = NonNullable<StepparentEvent['file']>;
+/** One ancestor of the process, an entry of `stepparent.lineage`. */
 export type LineageStep = NonNullable<StepparentFields['lineage']>[number];
+/** The parsed command line of dpkg or rpm: operation, packages, root and database, in `stepparent.package`. */
 export type PackageOperation = NonNullable<StepparentFields['package']>;
+/** The package script that the process runs or descends from, in `stepparent.lifecycle_script`. */
 export type LifecycleFields = NonNullable<StepparentFields['lifecycle_script']>;
+/** The nearest ancestor that is neither a package front end nor a shell or the like, in `stepparent.initiator`. */
 export type InitiatorFields = NonNullable<StepparentFields['initiator']>;
+/**
+ * Whether the process, its parent and its leaders run the distribution's own files, in `stepparent.genuine`. An absent
+ * entry was not verified, or its program is not named like a package tool.
+ */
 export type GenuineFields = NonNullable<StepparentFields['genuine']>;
+/** The file and the content of a maintainer script or scriptlet, in `stepparent.script`. */
 export type ScriptFields = NonNullable<StepparentFields['script']>;
+/** The topmost run of a package tool among the ancestors, in `stepparent.transaction`. */
 export type TransactionFields = NonNullable<StepparentFields['transaction']>;
+/** The fields of a file change that ECS does not define, in `stepparent.file`. */
 export type FileChangeFields = NonNullable<StepparentFields['file']>;
+/** How the agent knows the process that changed a file: `stepparent.file.writer_source`. */
 export type WriterSource = NonNullable<FileChangeFields['writer_source']>;
+/** How the agent found a file change that it did not observe: `stepparent.found`. */
 export type FoundBy = NonNullable<StepparentFields['found']>;
 
+/** All values of `stepparent.alert.state`; its row in fields.ts defines each. */
 export const alertStates = fieldTable.stepparent.fields.alert.fields.state.values;
+/** Whether an alert is delivered, and if not, why. */
 export type AlertState = (typeof alertStates)[number];
 
 /**

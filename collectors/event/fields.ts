@@ -53,6 +53,7 @@ export interface Group extends Appearance {
   journalOf?: Readonly<Record<string, string>>;
 }
 
+/** Rows and groups by key. The full name of a field is its keys from the top level down, joined by dots. */
 export type Fields = { readonly [name: string]: Row | Group };
 
 const keysOf = <Table extends object>(table: Table): readonly (keyof Table)[] => Object.keys(table) as (keyof Table)[];
@@ -471,6 +472,7 @@ const stepparentFields = {
   },
 } as const satisfies Fields;
 
+/** The whole table. Names outside of `stepparent` are those of ECS, except `Ext`, which is as in Elastic Defend. */
 export const fieldTable = {
   '@timestamp': { type: 'date', required: true, on: always, about: 'Time of the event' },
   ecs: {

@@ -30,6 +30,7 @@ export interface Held {
   arrived(lack: Lack): void;
 }
 
+/** The queue of events that wait for data. */
 export interface Hold {
   /**
    * Calls `release` once: at once or later, when no wait is left or the time of those left is over; `missing` names the
@@ -46,6 +47,7 @@ export interface Hold {
   releaseAll(): void;
 }
 
+/** The clock of the time limits, and the functions that the queue calls. */
 export interface HoldDeps {
   clock: Pick<Clock, 'monotonicMs'>;
   /** Called when an event is released after `add` returned. */

@@ -14,6 +14,7 @@ export interface TableRequest {
   note(text: string): void;
 }
 
+/** One table. Each call of `rows` reads the host again. */
 export interface HostTable {
   name: string;
   /** The columns in order. With BIGINT or INTEGER, SQLite compares numerically, also with text. */

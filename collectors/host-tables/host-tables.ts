@@ -11,6 +11,7 @@ import { processesTable } from './processes.ts';
 import { rpmPackagesTable } from './rpm-packages.ts';
 import { yumSourcesTable } from './yum-sources.ts';
 
+/** Returns all tables of a host. Nothing is read until a statement asks for rows. */
 export const hostTables = (host: Host): readonly HostTable[] => [
   fileTable(host.proc),
   hashTable(host.proc),

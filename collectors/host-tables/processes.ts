@@ -8,6 +8,12 @@ const maxCmdlineBytes = 128 * 1024;
 /** Clock tick of proc_pid_stat(5): there are 100 in a second on every Linux that Node supports. */
 const tickMs = 10;
 
+/**
+ * Units are those of osquery: sizes in bytes, `user_time` and `system_time` in milliseconds, `start_time` in seconds
+ * since 1970. A text that cannot be read is empty. `cmdline` has the first 128 KiB of the arguments. `on_disk`: 1 if a
+ * file is at the path of the executable, 0 if not or if it is not safe to check (`mayReadInside`), -1 if the path is
+ * not known.
+ */
 export const processesTable = (host: Host): HostTable => ({
   name: 'processes',
   columns: [

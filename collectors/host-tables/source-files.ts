@@ -5,6 +5,7 @@ import type { HostFiles } from '../host/host-files.ts';
 import { reportOwnFault } from '../host/read-faults.ts';
 import { readText } from '../host/read-file.ts';
 
+/** The access to files that the tables of package sources need. */
 export type SourceFiles = Pick<HostFiles, 'open' | 'readDirectory'>;
 
 const maxFileBytes = 1024 * 1024;

@@ -2,6 +2,7 @@
 
 import { readBootEpochMs, readBootNs } from '../linux/libc.ts';
 
+/** The clocks that the agent reads, as one value, so that a test can supply its own. */
 export interface Clock {
   /** Milliseconds since 1970. Jumps when the clock is set. */
   nowMs(): number;
@@ -13,6 +14,7 @@ export interface Clock {
   bootEpochMs(): number;
 }
 
+/** The clocks of the running host. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -2,6 +2,7 @@
 
 import type { BigIntStats } from 'node:fs';
 
+/** A part of the stat(2) of Node with bigint numbers: `size` in bytes, times since 1970 in the unit of their names. */
 export type FileStat = Pick<
   BigIntStats,
   | 'dev'

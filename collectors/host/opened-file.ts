@@ -15,6 +15,7 @@ const { O_NOATIME, O_NOFOLLOW } = fs.constants;
 /** Maximum size of a file that is hashed. */
 export const maxHashedBytes = 1024 * 1024;
 
+/** The result of one read of a file to its end. `sha256` is in lower-case hexadecimal digits. */
 export interface FileContent {
   sha256: string;
   sizeBytes: number;
@@ -22,6 +23,7 @@ export interface FileContent {
   head: Buffer;
 }
 
+/** A file that is held open. Its stat and content stay those of the same file after it is renamed or deleted. */
 export interface OpenedFile {
   /** Result of the last stat. */
   readonly stat: FileStat;
@@ -57,6 +59,7 @@ interface HeldFile {
   close(): void;
 }
 
+/** Returns the file with its stat as of now; `close` also closes `held`. Throws the error of `held.stat`. */
 export function openedFile(held: HeldFile): OpenedFile {
   let stat = held.stat();
   const content = async (maxBytes: number): Promise<FileContent> => {

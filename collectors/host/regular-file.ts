@@ -9,6 +9,7 @@ const readAsync = promisify(fs.read);
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = fs.constants;
 
+/** A regular file that is open for reading. Functions throw or reject with the errors of their system calls. */
 export interface RegularFile {
   stat(): FileStat;
   /** Reads into the buffer from that byte of the file on. Resolves to the number of bytes; 0 at the end. */
@@ -31,6 +32,7 @@ export class Unreadable extends Error {
 
 type UnreadableReason = Extract<UnobservedReason, 'not_regular_file' | 'too_large' | 'grew_while_read'>;
 
+/** Returns the error, without throwing it, for a fifo, a device, a directory or the like. */
 export const notRegularFile = (): Unreadable => new Unreadable('not a regular file', 'not_regular_file');
 
 /**

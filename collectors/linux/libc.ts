@@ -1,10 +1,14 @@
-// Binds the few calls of libc(7) that Node does not offer: a read that does not throw, the boot clock, mount, the limit of open files,
-// an end with the parent, memory given back, _exit.
+// Binds the few calls of libc(7) that Node does not offer: a read that does not throw, the boot clock, mount, the limit of
+// open files, a signal at the end of the parent, the release of unused memory, and _exit.
 
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
 import { layout, linux } from './linux-abi.ts';
 
+/**
+ * The C library, to which other modules bind further calls. The import of this module throws if there is no libc.so.6
+ * (glibc).
+ */
 export const libc = koffi.load('libc.so.6');
 const cRead = libc.func('long read(int fd, void *buf, unsigned long count)');
 const cClockGettime = libc.func('int clock_gettime(int clock, void *timespec)');

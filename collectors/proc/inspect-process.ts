@@ -7,6 +7,10 @@ import { containerOfCgroup } from './parse-proc.ts';
 import type { Proc } from './read-proc.ts';
 import { hasShebang, scriptOfInterpreter } from './script-of-interpreter.ts';
 
+/**
+ * One process, from one pass over its files in /proc. The reads are not atomic: the process may change between two. An
+ * undefined field without a meaning of its own could not be read.
+ */
 export interface ProcessDetails {
   pid: number;
   /** Clock ticks (1/100 s) since boot. */

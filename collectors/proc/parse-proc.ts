@@ -1,5 +1,6 @@
 // Parses the text of the files in /proc/PID (proc(5)).
 
+/** The fields of /proc/PID/stat (proc_pid_stat(5)) that the agent uses. */
 export interface ProcStat {
   pid: number;
   /** State letter: R, S, D, Z (zombie) and others. */

@@ -66,6 +66,10 @@ export interface Proc {
   readBootId(): string;
 }
 
+/**
+ * Returns the reader of /proc below the root of `files`. Reads the user namespace of the agent at once, for
+ * `mayReadInside`. Of its functions only `listPids` and `readBootId` throw.
+ */
 export function openProc(files: HostFiles): Proc {
   const readText = (file: string): string | undefined => tryRead(() => files.readText(file));
   const readLink = (file: string): string | undefined => tryRead(() => files.readLink(file));

@@ -15,6 +15,7 @@ export interface ProcPoll {
   beginsWithShebang(file: string): boolean;
 }
 
+/** The program of a process: the mapped file, and the first `maxDetailArgsBytes` bytes of the arguments. */
 export interface Program {
   exe: string;
   args: string[];
@@ -131,6 +132,7 @@ const procPoll = (host: Host): ProcPoll => ({
 
 type OnRecords = (records: ProcessRecord[]) => void;
 
+/** The host to poll, the minimum interval, and the function that reports a failed poll. */
 export interface ProcfsSensorOptions {
   host: Host;
   /**
@@ -141,6 +143,7 @@ export interface ProcfsSensorOptions {
   onFault(fault: string): void;
 }
 
+/** The polling sensor. `state`: the current interval, and the numbers of turns and records so far. */
 export interface ProcfsSensor {
   /** Begins to poll. `onRecords` receives the records of each turn in the order of their time. */
   start(onRecords: OnRecords): void;
@@ -152,6 +155,7 @@ export interface ProcfsSensor {
 const maxShare = 1 / 20;
 const maxIntervalMs = 2000;
 
+/** Reads the processes that exist now, so that later polls report only changes. Throws if /proc cannot be listed. */
 export function openProcfsSensor({ host, ...options }: ProcfsSensorOptions): ProcfsSensor {
   const compare = createProcComparison(procPoll(host));
   compare(host.clock.bootNs());

@@ -1,5 +1,6 @@
 // Parses the `format` file of a trace event: the number of the event, and the position of each field.
 
+/** The position of one field in the records of an event. */
 export interface EventField {
   /** Bytes from the start of the record. */
   offset: number;
@@ -7,6 +8,7 @@ export interface EventField {
   size: number;
 }
 
+/** The layout of the records of one trace event on this kernel, with the fields by name. */
 export interface EventFormat {
   name: string;
   /** Number of the event, which is the first u16 of each record. */

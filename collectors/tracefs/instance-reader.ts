@@ -9,6 +9,7 @@ import { type EventFormat, fieldOf, parseEventFormat } from './event-format.ts';
 import type { Instance } from './instance.ts';
 import { visitPage } from './ring-buffer-page.ts';
 
+/** Counts of lost and damaged data since the reader was opened. */
 export interface ReadCounts {
   /** Number of records that the kernel overwrote before the agent read them. */
   lost: number;
@@ -17,6 +18,10 @@ export interface ReadCounts {
   undecodable: number;
 }
 
+/**
+ * The open ring buffers of an instance, with one decoder for each registered event. Records of other events are
+ * skipped.
+ */
 export interface InstanceReader {
   /** One descriptor for each CPU, for poll(2). */
   fds: readonly number[];
@@ -29,6 +34,10 @@ export interface InstanceReader {
   close(): void;
 }
 
+/**
+ * Opens the ring buffer of each CPU (`per_cpu/cpuN/trace_pipe_raw`), from which a read removes the records. Throws the
+ * errors of open(2) and read(2), and an error if the kernel's page header lacks a needed field.
+ */
 export function openInstanceReader(instance: Instance): InstanceReader {
   const header = parseEventFormat(fs.readFileSync(path.join(instance.directory, '../../events/header_page'), 'utf8'));
   const data = fieldOf(header, 'data');

@@ -13,6 +13,10 @@ export class TracefsUnavailable extends Error {
   override name = 'TracefsUnavailable';
 }
 
+/**
+ * The handle of a tracing instance and its group of probes. After an incomplete removal the kernel may have only one of
+ * the two. Functions throw the errors of their system calls.
+ */
 export interface Instance {
   /** Path of the instance. */
   directory: string;

@@ -11,6 +11,7 @@ export interface PageLayout {
 /** Called for each record with the page, the offset of the record's data, its length in bytes and its time. */
 export type RecordVisitor = (page: Buffer, offset: number, length: number, timeNs: number) => void;
 
+/** Losses and damage that `visitPage` found in one page. */
 export interface PageSummary {
   /** Number of records that were overwritten before this page; 1 if the kernel does not give the number. */
   lost: number;

@@ -20,6 +20,7 @@ import { attemptProbe, canBeProbed, entryProbe } from './probe-definition.ts';
 
 type OnRecords = (records: ProcessRecord[]) => void;
 
+/** Settings of the tracing sensor, and the functions by which it asks and reports. */
 export interface TracefsSensorOptions {
   /** Kernel memory for records, for all CPUs together. */
   bufferTotalBytes: number;
@@ -54,6 +55,10 @@ interface TracefsSensorState extends ReadCounts {
   recovered: number;
 }
 
+/**
+ * A sensor for which the kernel is recording already. It must be stopped, or its instance stays in the kernel until the
+ * next start of the agent.
+ */
 export interface TracefsSensor {
   /**
    * Begins to read; the kernel has recorded since the sensor was opened. `onRecords` receives the records in the order
