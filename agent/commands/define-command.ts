@@ -10,6 +10,9 @@ export interface GlobalOptions {
   config?: string;
 }
 
+/**
+ * Creates a command whose help lists the program's options too. commander throws a CommanderError where it would exit.
+ */
 export const defineCommand = (name: string): Command =>
   new Command(name).configureHelp({ showGlobalOptions: true }).exitOverride();
 
@@ -47,6 +50,7 @@ function parseLimit(text: string): number {
 export const sinceOption = (description = 'start of the time range: 10m, 7d, or a date'): Option =>
   new Option('--since <time>', description).argParser(parseSinceOption);
 
+/** `--limit`; its value is a whole number from 1 to 9,999,999. It has no default here. */
 export const limitOption = (description = 'number of newest entries to list'): Option =>
   new Option('--limit <n>', description).argParser(parseLimit);
 
@@ -61,9 +65,12 @@ export const eventsOption = (): Option =>
     'directory with NDJSON files of many hosts, to query instead of the database',
   ).argParser((directory) => resolve(directory));
 
+/** `--json`; its value is true, or undefined if it is not given. */
 export const jsonOption = (): Option => new Option('--json', 'JSON output, one document per line');
 
+/** `--strict`; its value is true, or undefined if it is not given. */
 export const strictOption = (): Option => new Option('--strict', 'exit code 1 for warnings too');
 
+/** `--container`; its value is the id as typed, unchecked. The description says what its absence means. */
 export const containerOption = (description = 'id of a container (default: the host)'): Option =>
   new Option('--container <id>', description);

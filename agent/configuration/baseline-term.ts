@@ -9,6 +9,7 @@ import type { StoreReader } from '../../storage/store.ts';
 import type { ReadConfiguration } from './read-configuration.ts';
 import { patternFault, termFault } from './term-fault.ts';
 
+/** A term as the user typed it for `stepparent baseline`; it may be one that no event can have. */
 export interface BaselineTerm {
   /** The id of a rule, or `hunt:NAME`. */
   rule: string;

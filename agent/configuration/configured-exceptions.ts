@@ -129,6 +129,7 @@ export interface KnownNames {
   fields: readonly string[];
 }
 
+/** Collects the names from loaded rules and hunts; each field is listed once. */
 export const knownNames = (rules: readonly Pick<Rule, 'id' | 'fields'>[], hunts: readonly { id: string }[]) => ({
   rules: [...rules.map(({ id }) => id), ...hunts.map(({ id }) => huntRuleId(id))],
   fields: [...new Set(rules.flatMap(({ fields }) => [...fields]))],

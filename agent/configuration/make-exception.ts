@@ -17,6 +17,7 @@ import { exceptionToml } from './exception-text.ts';
 import { NoException } from './no-exception.ts';
 import { dropInDirectory, type ReadConfiguration } from './read-configuration.ts';
 
+/** The options of `stepparent exception add` as the user typed them. `makeException` checks them. */
 export interface ExceptionRequest {
   /** The configuration file. Default: /etc/stepparent/config.toml. */
   config?: string | undefined;
@@ -30,6 +31,7 @@ export interface ExceptionRequest {
   file?: string | undefined;
 }
 
+/** A new exception and the drop-in file for it. Nothing is written yet: `exception add` writes the file. */
 export interface MadeException extends Exception {
   /** The directory of drop-in files. */
   directory: string;

@@ -15,8 +15,10 @@ export interface SinkStatus {
   error?: { message: string; since: string; retry: string };
 }
 
+/** The part of the store that keeps the documents for each sink until the sink has them. */
 export type Outbox = Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed'>;
 
+/** The outbox, the sinks, and the pauses after a failure (default: 1 s to 10 s). */
 export interface DeliveryDeps {
   outbox: Outbox;
   sinks: readonly Sink[];
@@ -27,6 +29,7 @@ export interface DeliveryDeps {
   lastRetryMs?: number;
 }
 
+/** The running delivery to all sinks. No sink waits for another. */
 export interface Delivery {
   /** Notifies the delivery that the outbox may have something. Cheap: called after every commit with alerts. */
   wake(): void;

@@ -23,6 +23,7 @@ type Step = (typeof steps)[number];
 /** Time limits of one step and of all; systemd waits 30 s (TimeoutStopSec=). */
 const bounds = { stepMs: 7000, allMs: 12_000 };
 
+/** The steps that stop the agent. They run in the order of `steps`, not in the order in which they were added. */
 export interface End {
   add(step: Step, run: () => unknown): void;
   /** Runs every step, even if another fails, each with a time limit. Never rejects; a second call returns the first call's promise. */

@@ -4,6 +4,7 @@
 import { errorMessage } from '../../collectors/error-message.ts';
 import type { Log } from './log.ts';
 
+/** One kind of fault. `what` is its constant text; it is `other` for the kinds beyond the maximum of 64. */
 export interface Fault {
   what: string;
   /** The reason of the last time. */
@@ -13,6 +14,7 @@ export interface Fault {
   last: string;
 }
 
+/** Counts the agent's faults in memory: a restart begins at 0. */
 export interface Faults {
   note(message: string, error?: unknown): void;
   list(): Fault[];
@@ -41,6 +43,9 @@ export const lostRecords = 'the sensor lost records';
 /** The prefix of each clause of `recent`. */
 export const recently = 'within the last hour: ';
 
+/**
+ * Starts without a fault. `note` writes the warnings to `log`; the interval of a minute applies to each kind of fault.
+ */
 export function openFaults(log: Pick<Log, 'warn'>, clock: FaultClock = clockOfProcess): Faults {
   const faults = new Map<string, Fault & { reportedMs: number; lastMs: number }>();
   const isOver = ({ lastMs }: { lastMs: number }): boolean => clock.monotonicMs() - lastMs >= recentMs;

@@ -5,6 +5,7 @@ import { limits } from '../../storage/limits.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Policy } from './policy.ts';
 
+/** The store, the policy with the retention limits and the rules' windows, and the timers that run both tasks. */
 export interface HousekeepingDeps {
   store: Pick<Store, 'prune' | 'summarize'>;
   policy(): Pick<Policy, 'rules' | 'configuration'>;

@@ -53,6 +53,7 @@ interface HuntListener {
   onFault(fault: string, error: unknown): void;
 }
 
+/** The policy that names the hunts, the store of their rows, and the receiver of their results. */
 export interface HuntScheduleDeps {
   /** The policy in force; a reload replaces it. */
   policy(): HuntPolicy;
@@ -86,6 +87,7 @@ export const scheduledRun =
       signal,
     });
 
+/** The rounds of hunts. A round runs each hunt that has a `finding` once; the next round begins one interval later. */
 export interface HuntSchedule {
   /** The state of each hunt in force; empty if hunts are off. */
   status(): HuntStatus[];

@@ -18,6 +18,7 @@ type LogFunction = (message: string, values?: LogValues) => void;
 /** Logs messages. A message is constant text of the agent; observed text goes into the values, which are escaped. */
 export type Log = Readonly<Record<LogLevel, LogFunction>> & { setLevel(level: LogLevel): void };
 
+/** The destination of messages. Messages of a lower level than `level` are not written. */
 export interface LogOptions {
   level: LogLevel;
   /** `journal`: journal entries; a line on `stream` for each entry that journald does not accept. */

@@ -20,6 +20,11 @@ export const sinkNames = ({ journald, ndjson }: Alerts): string[] => [
   ...(ndjson ? ['ndjson'] : []),
 ];
 
+/**
+ * Creates the directory of `alerts.ndjson` and starts the delivery to the sinks that `alerts` enables. The sink
+ * `stdout` prints an alert only while journald does not accept alerts. Does not throw if the directory cannot be
+ * created.
+ */
 export function openDelivery(
   outbox: Pick<Store, 'pending' | 'nextDueMs' | 'delivered' | 'failed'>,
   { journald, ndjson }: Alerts,

@@ -32,6 +32,7 @@ export interface SensorReport {
   poll_interval_ms?: number;
 }
 
+/** The source of process records: kernel tracing or polling of /proc, with the same methods. */
 export interface Sensor {
   name: 'tracefs' | 'procfs';
   /** Why the better sensor is not on; undefined: it is, or was not asked for. */

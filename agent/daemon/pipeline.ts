@@ -63,6 +63,10 @@ interface PipelineStorage {
   store: Pick<Store, 'scriptsOf' | 'versionKnown' | 'saveScripts'>;
 }
 
+/**
+ * The parts of the agent around the pipeline. `onFault` receives the errors of single events, which do not stop the
+ * others.
+ */
 export interface PipelineDeps {
   host: PipelineHost;
   sensor: PipelineSensor;
@@ -71,6 +75,7 @@ export interface PipelineDeps {
   onFault(fault: string, error?: unknown): void;
 }
 
+/** Receives what the collectors observe, judges each event, and passes it to the recorder. */
 export interface Pipeline {
   /** Handles a batch of the sensor, in order of time. Execs are judged in this order, except those that wait for missing data. */
   handleRecords(records: readonly ProcessRecord[]): void;
@@ -101,6 +106,7 @@ const commitAfterMs = 100;
 /** Maximum number of scripts that wait to be stored together: each may have its whole content in memory. */
 const maxUnsaved = 16;
 
+/** Opens a pipeline without events. It asks for the policy at each event, so that a reload applies to the next one. */
 export function openPipeline({ host, sensor, storage, policy, onFault }: PipelineDeps): Pipeline {
   const { table, context, knowledge } = host;
   const { recorder, store } = storage;

@@ -8,6 +8,7 @@ import { type AgentStatus, formatFault } from './agent-status.ts';
 import type { Log } from './log.ts';
 import { exceptionsOf, keysNeedingRestart, newlyRejected, type Policy, readPolicy } from './policy.ts';
 
+/** Holds the policy. The other parts of the agent read it here at each use, so that a reload applies to all of them. */
 export interface PolicyInForce {
   readonly current: Policy;
   /** The part of the policy that judges events: the same object until a reload. */
@@ -25,6 +26,7 @@ export interface PolicyInForce {
   };
 }
 
+/** Loads the rules and hunts that `read` names. Logs the rejected ones and the warnings; does not throw for them. */
 export function openPolicyInForce(read: ReadConfiguration, clock: Pick<Clock, 'nowMs'>, log: Log): PolicyInForce {
   let current = readPolicy(read);
   let judging = judgePolicyOf(current, clock);

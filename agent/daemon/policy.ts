@@ -14,6 +14,7 @@ import type { ReadConfiguration } from '../configuration/read-configuration.ts';
 import { ruleWarnings } from '../configuration/rule-warnings.ts';
 import { formatFault } from './agent-status.ts';
 
+/** The configuration with the rules, hunts and exceptions that it names. A reload replaces the whole object. */
 export interface Policy extends ReadConfiguration {
   rules: Rule[];
   hunts: Hunt[];

@@ -8,6 +8,7 @@ import { StoreError } from '../../storage/store-error.ts';
 import type { Log } from './log.ts';
 import { openStorageOutage } from './storage-outage.ts';
 
+/** The store that receives the events. `onFault` is not called for a StoreError: a health check reports it. */
 export interface RecorderDeps {
   store: Pick<Store, 'record' | 'replaceDatabase' | 'setAside' | 'damage'>;
   /** Milliseconds since 1970. */
@@ -16,6 +17,10 @@ export interface RecorderDeps {
   onFault(fault: string, error?: unknown): void;
 }
 
+/**
+ * The events between judgement and database. While the store fails, at most 2000 events wait, with at most 16 Mi
+ * characters of arguments; beyond that, the oldest are dropped.
+ */
 export interface Recorder {
   /** Adds an event. Events are committed in this order, in batches, all or nothing; a full batch is committed at once. */
   add(event: JudgedEvent): void;
@@ -61,6 +66,7 @@ const termsKey = (scope: string, { rule, terms }: Verdict): string => [rule.id, 
 /** Whether the store as a whole is at fault; any other error may be caused by a single event. */
 const isOfStore = (error: unknown): boolean => error instanceof StoreError && error.trouble !== 'other';
 
+/** Opens a recorder without events. Logs an error at once if the database was set aside when the store was opened. */
 export function openRecorder({ store, nowMs, log, onFault }: RecorderDeps): Recorder {
   const outage = openStorageOutage(log);
   const alertListeners: (() => void)[] = [];

@@ -2,12 +2,17 @@
 
 import type { AgentStatus } from './agent-status.ts';
 
+/**
+ * The requests that a running agent answers. `reload` does not throw if the configuration is rejected: `status` reports
+ * it.
+ */
 export interface Requests {
   status(): AgentStatus;
   /** Reloads the configuration. */
   reload(): void;
 }
 
+/** Passes requests on to the agent between `begin` and `end`; before and after, every request throws an Error. */
 export interface OpenRequests extends Requests {
   /** The handlers for the control socket. */
   handlers: Readonly<Record<'status' | 'reload', () => AgentStatus>>;
@@ -17,6 +22,7 @@ export interface OpenRequests extends Requests {
   end(): void;
 }
 
+/** Starts without an agent: until `begin`, the error is that the agent is still starting. */
 export function openRequests(): OpenRequests {
   const refuse = (reason: string): Requests => {
     const fail = (): never => {

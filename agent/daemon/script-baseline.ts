@@ -10,6 +10,10 @@ import type { SeenScript } from '../../detectors/facts/script-state.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Pipeline } from './pipeline.ts';
 
+/**
+ * The host whose scripts are read, the store for them, and the pipeline, which reports a script that belongs to no
+ * package.
+ */
 export interface ScriptBaselineDeps {
   host: Host;
   store: Pick<Store, 'scriptsComplete' | 'completeScripts' | 'scriptsOf' | 'saveScripts'>;

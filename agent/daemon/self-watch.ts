@@ -3,6 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Timers } from '../../collectors/timers.ts';
 
+/** The timer of the watch, the receiver of its faults, and the functions that tests replace. */
 export interface SelfWatchDeps {
   every: Timers['every'];
   onFault(fault: string, error: unknown): void;

@@ -4,6 +4,7 @@ import { escapeText } from '../../collectors/event/escape-text.ts';
 import { sendDatagram } from '../../collectors/linux/unix-datagram.ts';
 import { timerMs } from '../../collectors/timers.ts';
 
+/** Sends the state of the service to systemd. Without `$NOTIFY_SOCKET` nothing is sent; a failed send is ignored. */
 export interface ServiceManager {
   /** Notifies that the agent works; `systemctl status` shows `status`. */
   ready(status: string): void;

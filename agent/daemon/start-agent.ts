@@ -38,6 +38,7 @@ import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
 import { watchPackages } from './watch-packages.ts';
 
+/** A running agent, for the process that started it. */
 export interface Agent {
   status(): AgentStatus;
   /** A number that changes after each poll of the sensor, once all records of the poll were handled. */
@@ -55,6 +56,7 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
+/** The configuration, the paths and the log of an agent, and the callbacks of the process that starts it. */
 export interface AgentDeps {
   /** The configuration in force until the first reload. */
   read: ReadConfiguration;

@@ -39,6 +39,7 @@ interface DeliveryReport {
   logsDirectory: string | undefined;
 }
 
+/** The parts of the agent that a status document consists of. Each document and each health check reads them again. */
 export interface StatusReportDeps {
   collection: { report(): CollectionReport };
   policy: { report(): PolicyReport };
@@ -48,12 +49,14 @@ export interface StatusReportDeps {
   faults: Pick<Faults, 'list' | 'recent'>;
 }
 
+/** Builds a status document for each request. `report` throws a StoreError if the database cannot be read. */
 export interface StatusReport {
   report(): AgentStatus;
   /** Runs the health checks, so that their changes are logged even if no client requests the status. */
   checkHealth(): void;
 }
 
+/** Combines the reports of the process sensor, the watch of package databases and the process table. */
 export const collectionReport = (
   sensor: Pick<Sensor, 'degraded' | 'report'>,
   watch: Pick<PackageWatch, 'report'>,
@@ -68,6 +71,7 @@ export const collectionReport = (
   }),
 });
 
+/** Combines the store's facts with the recorder's counts of uncommitted and dropped events. */
 export const storageReport = (
   store: Parameters<typeof storeFacts>[0],
   recorder: Pick<Recorder, 'refused' | 'waiting' | 'dropped'>,
@@ -79,6 +83,10 @@ export const storageReport = (
   facts: () => storeFacts(store, Date.now()),
 });
 
+/**
+ * Combines the states of the sinks with the directory of `alerts.ndjson`, whose write permission the health checks
+ * test.
+ */
 export const deliveryReport = (
   delivery: Pick<Delivery, 'status'>,
   logsDirectory: string | undefined,

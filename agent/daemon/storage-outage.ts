@@ -3,6 +3,7 @@
 import type { JudgedEvent } from '../../detectors/judge.ts';
 import type { Log } from './log.ts';
 
+/** The failure of the store, while there is one. During a failure, each match is logged at most once. */
 export interface StorageOutage {
   /** The store failed to record these events; they are tried again later. */
   refused(judgedEvents: readonly JudgedEvent[], reason: string): void;
@@ -15,6 +16,7 @@ export interface StorageOutage {
 /** Maximum number of logged matches until the store works again; further matches are only counted. */
 const maxLines = 50;
 
+/** Starts without a failure. Only matches that can raise an alert and have no exception are logged. */
 export function openStorageOutage(log: Pick<Log, 'error' | 'info'>): StorageOutage {
   let reported = new WeakSet<JudgedEvent>();
   let lines = 0;

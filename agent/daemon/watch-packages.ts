@@ -10,6 +10,7 @@ import type { Faults } from './faults.ts';
 import type { Log } from './log.ts';
 import type { Pipeline } from './pipeline.ts';
 
+/** The store of the known files, the host that the watch observes, and the receivers of changes and notices. */
 export interface WatchPackagesDeps {
   store: Pick<Store, 'knownFiles' | 'saveKnownFiles'>;
   host: { table: ProcessTable; context: HostContext };

@@ -15,6 +15,7 @@ const journalctl = (): string => {
   return paths.find((file) => existsSync(file)) ?? paths[0];
 };
 
+/** The journals and the time range that `readJournalAlerts` reads, and the callback for an incomplete result. */
 export interface JournalOptions {
   /** The directory with the `*.journal` files. */
   directory: string;

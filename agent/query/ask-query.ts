@@ -18,6 +18,7 @@ export type QuerySource =
   | { kind: 'gathered'; path: string }
   | { kind: 'host' };
 
+/** One SQL statement with its source and limits. The worker process reads it as JSON from standard input. */
 export interface QueryRequest {
   source: QuerySource;
   sql: string;
@@ -44,10 +45,14 @@ export type QueryMessage =
       };
     };
 
+/**
+ * The rows of a statement, each with its values in the order of `columns`. `notes` are remarks on the rows for the
+ * user, one line each, such as failed reads.
+ */
 export interface QueryResult {
   columns: string[];
   rows: AnswerValue[][];
-  /** There are more rows than `limit`. */
+  /** Rows are missing: there are more than `limit`, or their values take more than 64 Mi characters. */
   truncated: boolean;
   notes: string[];
 }

@@ -30,6 +30,7 @@ interface Omission {
 
 const none = (): Omission => ({ count: 0, first: '' });
 
+/** Creates counts of 0. `leaveOut` changes them in place. */
 export const nothingLeftOut = (): LeftOut => ({
   line: none(),
   file: none(),

@@ -4,6 +4,7 @@ import { buildIncident, type Incident } from '../../detectors/incident.ts';
 import type { AlertState } from '../../storage/records.ts';
 import type { StoreReader } from '../../storage/store.ts';
 
+/** Selects incidents. Without `all`, an incident needs an alert that is open or rate-limited. */
 export interface IncidentsOptions {
   /** The id of one transaction. Default: the newest. */
   id?: string | undefined;
@@ -11,6 +12,7 @@ export interface IncidentsOptions {
   sinceMs?: number | undefined;
   /** Alerts of the learning period and suppressed alerts count as well. */
   all?: boolean | undefined;
+  /** Maximum number of transactions; the newest are read. */
   limit: number;
 }
 

@@ -9,6 +9,7 @@ export class HuntError extends Error {
   override name = 'HuntError';
 }
 
+/** The source, time window and limits of one run. `runHunt` does not read the hunt's own window and limit. */
 export interface HuntRun {
   source: QuerySource;
   /** The beginning of the window, in milliseconds since 1970. */
