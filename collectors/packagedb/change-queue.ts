@@ -13,6 +13,7 @@ export interface Queued {
 /** How long a change waits for others of the same file, and for the process sensor, which is up to 40 ms late. */
 export const settleMs = 70;
 
+/** The times in milliseconds and the bound of a queue, and its callback. */
 export interface ChangeQueueOptions<T> {
   /** Minimum time that a change waits. */
   settleMs: number;
@@ -27,6 +28,7 @@ export interface ChangeQueueOptions<T> {
 /** `queued`: the change waits. `merged`: the change is now part of a waiting one. `rejected`: too many changes wait. */
 type Offered = 'queued' | 'merged' | 'rejected';
 
+/** The changes that wait. `nowMs` is the time of a monotonic clock in milliseconds. */
 export interface ChangeQueue<T extends Queued> {
   offer(change: T, nowMs: number): Offered;
   /** Removes and returns the changes that are due, in the order in which they were offered. */
@@ -46,6 +48,7 @@ function isOneEvent(before: Queued, change: Queued): boolean {
   return mergeable.has(change.action) && before.pid === change.pid && before.action !== 'deletion';
 }
 
+/** Creates an empty queue. It has no timer: the caller must call `take` when changes may be due. */
 export function createChangeQueue<T extends Queued>(options: ChangeQueueOptions<T>): ChangeQueue<T> {
   interface Waiting {
     change: T;

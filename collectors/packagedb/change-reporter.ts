@@ -39,10 +39,13 @@ const scriptlets: ChangeBounds = {
   reason: 'rate limit: changes to files of scriptlets dropped',
 };
 
+/** The bounds of all groups: package databases, and directories of scriptlets. */
 export const allBounds: readonly ChangeBounds[] = [databases, scriptlets];
+/** The bounds of the group to which the directory belongs: a directory with a name prefix is one of scriptlets. */
 export const boundsOf = ({ directory }: WatchedDirectory): ChangeBounds =>
   directory.namePrefix === undefined ? databases : scriptlets;
 
+/** The tasks of the watch, and the receivers of changes and of notices about dropped ones. */
 export interface ChangeReporterDeps {
   tasks: WatchTasks;
   /** Receives the changes in their order, and closes their files. Resolves when the change is judged. */
@@ -50,6 +53,7 @@ export interface ChangeReporterDeps {
   onNotice(action: HealthAction, reason: string, count: number): void;
 }
 
+/** Passes changes on to their receiver in order, and limits their rate for each group of directories. */
 export interface ChangeReporter {
   /**
    * Passes on the change with its file, or drops the change and closes the file. Resolves when the next one may be
@@ -90,6 +94,10 @@ function takeToken(allowance: Allowance, nowMs: number): boolean {
   return true;
 }
 
+/**
+ * Creates a reporter whose token buckets are full. If 256 changes are not judged yet, `report` resolves only when one
+ * of them is.
+ */
 export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReporterDeps): ChangeReporter {
   let reported = 0;
   let dropped = 0;

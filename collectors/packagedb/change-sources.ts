@@ -22,6 +22,7 @@ interface ChangeHandlers {
   onHintsReady(path: string): void;
 }
 
+/** The two sources of changes, fanotify and inotify. A directory has one of them at a time. */
 export interface ChangeSources {
   /** Must be called once, before any directory is marked. */
   start(handlers: ChangeHandlers): void;
@@ -43,6 +44,10 @@ export interface ChangeSources {
 const maxDrainTurns = 16;
 const reopenAfterMs = 5000;
 
+/**
+ * Creates the sources; `start` opens them. If fanotify cannot be opened, all directories have inotify hints. If its
+ * reader stops, it is opened again after 5 s. `open`: tests pass another function.
+ */
 export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify = openFanotify): ChangeSources {
   let fanotify: FanotifyWatcher | undefined;
   let noFanotify = '';

@@ -18,6 +18,7 @@ export interface Comparison {
 /** Compares the directory, whose path without links is `path`. Never rejects. */
 type Compare = (watched: WatchedDirectory, path: string, comparison: Comparison) => Promise<void>;
 
+/** Decides when each directory is compared. A directory has at most one comparison at a time. */
 export interface ComparisonSchedule {
   /** Must be called once, before anything is scheduled. */
   start(compare: Compare): void;
@@ -48,6 +49,10 @@ interface Comparing {
   planned: { dueMs: number; cancel(): void } | undefined;
 }
 
+/**
+ * Creates an empty schedule. After a comparison a directory rests for at least 60 s, and 50 times as long as the
+ * comparison took, unless an event or a caller asks for an earlier one.
+ */
 export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule {
   const states = new WeakMap<WatchedDirectory, Comparing>();
   const running = new Set<Promise<void>>();

@@ -4,6 +4,10 @@ import type { FileChangeFields } from '../event/event.ts';
 import type { InferredBasis } from '../event/reasons.ts';
 import { dateOfNs, type FileState, knownFile, permissionsOf } from './listing.ts';
 
+/**
+ * The values of event.action for a file. `attribute-change` leaves the content as it is. A comparison reports a new
+ * size, modification time or inode as `modification`.
+ */
 export type FileAction = 'creation' | 'rename' | 'modification' | 'deletion' | 'attribute-change';
 
 /** All or some names of a directory, and the state of each; undefined: no such file. `.` is the directory itself. */

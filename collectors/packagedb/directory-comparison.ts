@@ -13,11 +13,13 @@ import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
 import { locateDirectory, maxKnownFiles, pathOf, type WatchedDirectory } from './watched-directory.ts';
 
+/** The other watched directories, which are left out of a listing, and the changes that are about to be reported. */
 export interface DirectoryComparisonDeps {
   directories: Pick<WatchedDirectories, 'findByPath' | 'checkSoon' | 'checkBelow'>;
   pending: Pick<PendingChanges, 'has'>;
 }
 
+/** Finds changes by the states of the files, reports them and updates the recorded states. */
 export interface DirectoryComparison {
   /**
    * Compares every file of the directory, whose path without links is `path`. Throws the errors of opendir(3) and
@@ -35,6 +37,7 @@ export interface DirectoryComparison {
 
 const namesAtATime = 64;
 
+/** Creates a comparison. It keeps no state itself: the recorded states are in each `WatchedDirectory`. */
 export function createDirectoryComparison(
   { tasks, reporter, sources, schedule }: WatchCore,
   { directories, pending }: DirectoryComparisonDeps,

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import type { DirectoryLocation } from './watched-directory.ts';
 
+/** The callbacks of the hints. An error that `onHint` or `onReady` throws is passed to `onFault`. */
 export interface DirectoryHintsOptions {
   /** Called when the name in the directory may have changed; `.` is the directory itself. */
   onHint(directory: string, name: string): void;
@@ -18,6 +19,7 @@ interface HintedDirectory extends DirectoryLocation {
   namePrefix?: string | undefined;
 }
 
+/** The directories that chokidar watches, not including subdirectories. */
 export interface DirectoryHints {
   /** Watches these directories and no others. A directory that has replaced another one is watched again. */
   update(directories: readonly HintedDirectory[]): void;
@@ -27,6 +29,9 @@ export interface DirectoryHints {
 // `atomic` would merge the two halves of a rename and ignore names that end in `~`.
 const options = { depth: 0, atomic: false, ignoreInitial: true, followSymlinks: false } as const;
 
+/**
+ * Creates the watch without any directory. chokidar is loaded with the first one; `onFault` receives a failure of that.
+ */
 export function watchDirectoryHints({ onHint, onReady, onFault }: DirectoryHintsOptions): DirectoryHints {
   const onError = (error: unknown): void => onFault('a directory cannot be watched', error);
   /** Catches the errors of a handler: thrown inside an event of chokidar, they would end the process. */

@@ -13,12 +13,14 @@ import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
 import { pathOf, type WatchedDirectory } from './watched-directory.ts';
 
+/** The parts of the watch that locate an event, and that hold or ignore its change. */
 export interface FanotifyChangesDeps {
   directories: Pick<WatchedDirectories, 'findByPath' | 'withKey' | 'checkSoon' | 'checkBelow'>;
   pending: Pick<PendingChanges, 'has'>;
   reports: Pick<PendingReports, 'offer' | 'ignoreUnprivileged' | 'mayInclude'>;
 }
 
+/** Receives the events of all directories that fanotify watches. */
 export interface FanotifyChanges {
   handleEvent(event: FanotifyEvent): void;
   /** Offers the first half of a rename that waits for its second one. */
@@ -41,6 +43,7 @@ interface ActedOn {
   isDirectory: boolean;
 }
 
+/** Creates the handler of events. At most one first half of a rename waits for its second one, for `settleMs`. */
 export function createFanotifyChanges(
   { tasks, writers, schedule }: WatchCore,
   { directories, pending, reports }: FanotifyChangesDeps,
@@ -175,6 +178,7 @@ export interface OpenWrites {
 const maxFiles = 512;
 const maxWriters = 4;
 
+/** Creates an empty memory of at most 512 files with four writers each. A further file replaces the oldest. */
 export function createOpenWrites(): OpenWrites {
   const writersOf = new Map<string, Map<number, WriterSeen>>();
   return {

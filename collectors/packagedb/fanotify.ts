@@ -39,6 +39,7 @@ interface MarkedDirectory {
   identity: string;
 }
 
+/** One fanotify group and the task that reads its events until `close` or a failure. */
 export interface FanotifyWatcher {
   /**
    * Marks a directory, following links. Throws FanotifyUnavailable or the error of open(2). A directory that replaces
@@ -51,6 +52,7 @@ export interface FanotifyWatcher {
   close(): Promise<void>;
 }
 
+/** The callbacks of a watcher. An error that `onEvent` throws is passed to `onFault`, and reading continues. */
 export interface FanotifyOptions {
   /** Called for every event, including overflows (`fanotifyMask.overflow`). */
   onEvent(event: FanotifyEvent): void;

@@ -53,6 +53,7 @@ export interface FileChange {
   provider: 'fanotify' | 'chokidar' | 'stepparent';
 }
 
+/** The process table and the host data from which `describeFileChange` takes the fields. */
 export interface FileEventDeps {
   table: ProcessTable;
   context: HostContext;
@@ -66,6 +67,7 @@ const types: Readonly<Record<FileAction, string>> = {
   deletion: 'deletion',
 };
 
+/** The event of a file change, and the content that is kept for the judgment of package scripts. */
 export interface DescribedFileChange {
   event: StepparentEvent;
   /**

@@ -37,6 +37,10 @@ export interface FileTimes {
   bornNs?: BootNs | undefined;
 }
 
+/**
+ * Finds the processes that caused file changes: `see` when the event is read, `resolve` when the process table has
+ * caught up.
+ */
 export interface FileWriters {
   /** Finds and reads the process. Must be called when the event is read, since the process may end a moment later. */
   see(pid: number): WriterSeen;
@@ -87,6 +91,7 @@ const isPackageManager = (image: Image | undefined): boolean => {
 /** Maximum number of ancestors that are searched for the user of a process that has ended. */
 const maxUserSteps = 8;
 
+/** Creates the search in `table`. Each method may read /proc of a process. */
 export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootNs'>): FileWriters {
   const snapshotOf = (entry: ProcessEntry, image: Image | undefined): ActorSnapshot => ({
     entry,

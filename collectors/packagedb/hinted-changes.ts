@@ -8,11 +8,13 @@ import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
+/** The parts of the watch that locate a hint, and that compare the names of a burst. */
 export interface HintedChangesDeps {
   directories: Pick<WatchedDirectories, 'findByPath' | 'checkBelow'>;
   comparison: Pick<DirectoryComparison, 'compareNames'>;
 }
 
+/** Receives the hints of all directories that fanotify does not watch. */
 export interface HintedChanges {
   /** Handles a hint that the name in the directory `path` may have changed. */
   handleHint(path: string, name: string): void;
@@ -27,6 +29,7 @@ interface Burst {
   sinceNs: number;
 }
 
+/** Creates the handler of hints. It collects the hints of a directory for `settleMs`, and then compares their names. */
 export function createHintedChanges(
   { tasks, writers, schedule }: WatchCore,
   { directories, comparison }: HintedChangesDeps,

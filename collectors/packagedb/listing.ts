@@ -76,7 +76,9 @@ export function knownFile(name: string, state: FileState): KnownFile {
   };
 }
 
+/** User id of root. */
 export const rootUser = 0;
+/** Whether root owns the file in this state. False if there is no file. */
 export const isOwnedByRoot = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
 
 /** Reads the current state of a name; undefined: there is no file of that name. Throws other errors of lstat(2). */

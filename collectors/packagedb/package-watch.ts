@@ -38,6 +38,7 @@ interface PackageWatchReceiver {
   commit(): void;
 }
 
+/** The objects that the watch uses, and the receiver of its results. The watch closes none of them. */
 export interface PackageWatchDeps {
   memory: ListingMemory;
   table: ProcessTable;
@@ -66,6 +67,7 @@ export interface PackageWatchReport {
   uncounted: number;
 }
 
+/** The running watch of all package directories. */
 export interface PackageWatch {
   report(): PackageWatchReport;
   /** Saves all listings again. Must be called after the store has lost them. */

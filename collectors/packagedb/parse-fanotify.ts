@@ -29,6 +29,7 @@ export interface DirectoryEntry {
   name: string;
 }
 
+/** One event of a watched directory. The kernel merges events, so that `mask` may have the bits of several actions. */
 export interface FanotifyEvent {
   mask: number;
   /** Pid of the process that caused the event; 0: a process of another pid namespace. */

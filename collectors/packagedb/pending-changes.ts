@@ -15,6 +15,7 @@ export interface WatchedName {
   name: string;
 }
 
+/** A change as fanotify reported it, before it is held. */
 export interface NewChange extends WatchedName {
   action: Queued['action'];
   writer: WriterSeen;
@@ -25,6 +26,7 @@ export interface NewChange extends WatchedName {
   inNewDirectory?: boolean;
 }
 
+/** A change that is held, with its file as the agent opened it. */
 export interface PendingChange extends Queued, WatchedName {
   path: string;
   writer: WriterSeen;
@@ -43,12 +45,17 @@ export interface PendingChange extends Queued, WatchedName {
   times: FileTimes | undefined;
 }
 
+/** The clock, and the receiver of the paths of opened files. */
 export interface PendingChangesDeps {
   clock: Pick<Clock, 'bootEpochMs' | 'monotonicMs'>;
   /** Called when a file was opened; its change is reported some time later. */
   onOpened(path: string): void;
 }
 
+/**
+ * The changes that wait until they are due. Each group of directories (`allBounds`) has its own bounds for changes and
+ * open files.
+ */
 export interface PendingChanges {
   /** Opens the file and holds the change, or merges it into a waiting one. False: too many changes wait. */
   offer(change: NewChange): boolean;
@@ -71,6 +78,10 @@ const repeatMs = 1000;
 /** Identifies a name in a watched directory. */
 export const keyOf = ({ watched, name }: WatchedName): string => `${watched.directory.path}\0${name}`;
 
+/**
+ * Creates an empty collection. A change waits for `settleMs`; a modification or attribute change also until 1 s after
+ * the previous change of the file by the same process.
+ */
 export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): PendingChanges {
   interface Waiting {
     queue: ChangeQueue<PendingChange>;

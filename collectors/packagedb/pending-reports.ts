@@ -11,6 +11,7 @@ import type { NewChange, PendingChange, PendingChanges } from './pending-changes
 import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
 
+/** Reports each waiting change when it is due, or ignores it. */
 export interface PendingReports {
   /** Reports the change some time later. If too many changes wait, a comparison is scheduled that finds it. */
   offer(change: NewChange): void;
@@ -33,6 +34,10 @@ export interface PendingReports {
 
 const notReported = 'a file change could not be reported';
 
+/**
+ * Creates the reports of the changes in `pending`. While changes wait, those that are due are reported every half
+ * `settleMs`.
+ */
 export function createPendingReports(core: WatchCore, pending: PendingChanges): PendingReports {
   const { tasks, writers, reporter, sources, schedule } = core;
   const readTimes = createReadTimes(tasks.clock);

@@ -6,6 +6,7 @@ import type { ComparisonSchedule } from './comparison-schedule.ts';
 import type { FileWriters } from './file-writer.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 
+/** The objects that comparisons, fanotify events, inotify hints and the reports of waiting changes use together. */
 export interface WatchCore {
   tasks: WatchTasks;
   writers: FileWriters;

@@ -3,6 +3,7 @@
 import type { Clock } from '../host/clock.ts';
 import { openTimers, type Timers } from '../timers.ts';
 
+/** The timers, the serial tasks and the clock of the watch. The failures of all tasks have one receiver. */
 export interface WatchTasks extends Timers {
   /** The clock of the watch. */
   clock: Clock;
@@ -15,6 +16,7 @@ export interface WatchTasks extends Timers {
   fault(fault: string, error?: unknown): void;
 }
 
+/** Creates an empty group of tasks. `onFault` receives their failures, as a text and the error. */
 export function openWatchTasks(clock: Clock, onFault: (fault: string, error?: unknown) => void): WatchTasks {
   let chain: Promise<void> = Promise.resolve();
   return Object.assign(

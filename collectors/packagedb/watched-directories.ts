@@ -16,6 +16,7 @@ import {
   type WatchedDirectory,
 } from './watched-directory.ts';
 
+/** The parts of the watch that are called when a directory appears, disappears or is replaced. */
 export interface WatchedDirectoriesDeps {
   tasks: WatchTasks;
   listings: Pick<Listings, 'open'>;
@@ -24,6 +25,7 @@ export interface WatchedDirectoriesDeps {
   onNotice(action: HealthAction, reason: string): void;
 }
 
+/** The given directories, and the unpack directories of dpkg while they exist. */
 export interface WatchedDirectories {
   readonly all: readonly WatchedDirectory[];
   /** Finds a directory by its path without links. */
@@ -41,6 +43,7 @@ export interface WatchedDirectories {
   checkBelow(parent: WatchedDirectory, name: string, maker?: () => FileWriter): WatchedDirectory | undefined;
 }
 
+/** Loads the stored listings of the directories. No directory is located or watched before the first `check`. */
 export function createWatchedDirectories(
   directories: readonly PackageDirectory[],
   { tasks, listings, sources, schedule, onNotice }: WatchedDirectoriesDeps,

@@ -33,6 +33,10 @@ export function locateDirectory(directory: string): DirectoryLocation | undefine
   });
 }
 
+/**
+ * One directory of the watch, with its location and the recorded states of its files. The states of a temporary
+ * directory are not saved.
+ */
 export interface WatchedDirectory {
   readonly directory: PackageDirectory;
   /** Undefined: the directory is missing, or its path leads to another watched directory (`duplicateOf`). */
@@ -130,6 +134,7 @@ export function watchedDirectory(
   };
 }
 
+/** The store of the listings, the tasks of the watch, and a callback before each save. */
 export interface ListingsDeps {
   memory: ListingMemory;
   tasks: WatchTasks;
@@ -150,6 +155,7 @@ export interface Listings {
 const saveAfterMs = 1000;
 const notSaved = 'the listing of a directory could not be saved';
 
+/** Creates an empty group of listings. A recorded state is saved about 1 s later; if that fails, with the next save. */
 export function openListings({ memory, tasks, beforeSave }: ListingsDeps): Listings {
   const saved: WatchedDirectory[] = [];
   const saveAll = async (): Promise<void> => {

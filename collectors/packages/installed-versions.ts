@@ -20,6 +20,7 @@ interface InstalledVersion {
   between: boolean;
 }
 
+/** The package versions by the status file of dpkg and its pending updates, as of the last `refresh`. */
 export interface InstalledVersions {
   /**
    * Finds a package by `libc6` or `libc6:amd64`, also if only its configuration files are left. Undefined: no such

@@ -92,8 +92,8 @@ function timesOf(host: Host, directories: readonly (string | undefined)[]): { ti
   };
 }
 
+/** Locations of the package databases; by default those of the host. Tests use others. */
 export interface PackageOwnerOptions {
-  // Tests use other databases.
   infoDirectory?: string;
   rpmDatabase?: () => string | undefined;
 }

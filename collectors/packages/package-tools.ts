@@ -19,6 +19,10 @@ interface PackageProgram {
   package: string;
 }
 
+/**
+ * Checks whether processes run the programs of the distribution. The result is kept with the process image, since an
+ * upgrade may replace the file later.
+ */
 export interface PackageTools {
   /**
    * Must be called for each exec: checks a listed program before an upgrade can replace its file. Resolves when the
@@ -60,6 +64,7 @@ interface PackageToolsDeps {
 
 const unknown: ToolCheck = { genuine: known<boolean>(undefined) };
 
+/** Indexes the programs by path and name. Nothing is read or queried before the first call of a method. */
 export function openPackageTools({ host, programs, tools, owns, inspect }: PackageToolsDeps): PackageTools {
   const packagesOf = new Map<string, string[]>();
   for (const { path: file, package: owner } of [...programs, ...tools]) {

@@ -48,6 +48,7 @@ export class RpmFailed extends Error {
 const timeoutMs = 3000;
 const maxChars = 64 * 1024;
 
+/** Whether the host has rpm, which is run only as /usr/bin/rpm. */
 export const hasRpm = (files: Pick<HostFiles, 'exists'>): boolean => files.exists(rpmPath);
 
 /** Runs rpm with these arguments. Resolves to its standard output; rejects with RpmFailed. */

@@ -35,6 +35,10 @@ const maxAsked = 64;
 /** Maximum number of listings for one question: dpkg keeps changing the directory while it runs. */
 const maxListings = 2;
 
+/**
+ * The maintainer scripts in the info directory of dpkg, for comparison with other files. Scripts below 64 bytes and
+ * above 1 MiB are left out.
+ */
 export interface ScriptCopies {
   /**
    * The maintainer script with the same content as `file`, a file outside of the directory of dpkg. Undefined: there is

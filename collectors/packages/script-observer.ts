@@ -61,6 +61,7 @@ export interface PendingScript {
   observation(): ScriptObservation;
 }
 
+/** The host, the hold of events that wait, and the callbacks of the observer. */
 export interface ScriptObserverDeps {
   host: Host;
   hold: Pick<Hold, 'check' | 'waitingFor'>;
@@ -69,6 +70,7 @@ export interface ScriptObserverDeps {
   onFault(fault: string, error?: unknown): void;
 }
 
+/** Finds the package script that a file event or an exec concerns, with its content and package version. */
 export interface ScriptObserver {
   /** Reads the installed versions. Must be awaited before the first event. */
   prepare(): Promise<void>;

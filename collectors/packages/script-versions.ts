@@ -18,6 +18,10 @@ export interface FileVersion {
   version: string | undefined;
 }
 
+/**
+ * The package versions of maintainer scripts. The versions of up to 4096 scripts are remembered after dpkg has replaced
+ * or removed them.
+ */
 export interface ScriptVersions {
   /**
    * Version of a script of the package `name`. Undefined: not known; it may be after the next refresh of the installed
@@ -40,6 +44,7 @@ interface KnownVersion {
   atMs: number;
 }
 
+/** Creates an empty memory of versions. It never refreshes `installed`: the caller must. */
 export function openScriptVersions(host: Host, installed: Pick<InstalledVersions, 'find' | 'asOfMs'>): ScriptVersions {
   /** Versions by path and inode. */
   const known = new Map<string, KnownVersion>();

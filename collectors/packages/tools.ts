@@ -1,6 +1,7 @@
 // The table of package tools, and for each package manager the phases of its scripts, the grammar of its file names and
 // its directories.
 
+/** A package manager by the format of its database. apt belongs to `dpkg`; dnf, which uses librpm, belongs to `rpm`. */
 export type PackageManager = 'dpkg' | 'rpm';
 
 type ToolRole =
@@ -47,6 +48,7 @@ const numbered = (name: string, separators: readonly string[]): string[] => [
 const dpkg: readonly PackageManager[] = ['dpkg'];
 const rpm: readonly PackageManager[] = ['rpm'];
 
+/** The tools of all supported distributions. Each name and each path occurs once. */
 export const packageTools: readonly PackageTool[] = [
   // Debian and Ubuntu
   { names: ['dpkg'], managers: dpkg, role: 'manager', probed: '/usr/bin/dpkg' },
@@ -82,12 +84,15 @@ export const packageTools: readonly PackageTool[] = [
   { names: ['packagekitd'], managers: ['dpkg', 'rpm'], role: 'daemon', librpm: true },
 ];
 
+/** The tools that have one of the roles, in the order of the table. */
 export const toolsOf = (...roles: readonly ToolRole[]): PackageTool[] =>
   packageTools.filter(({ role }) => roles.includes(role));
 
+/** The program names of the tools. A tool that is recognized only by its path has no name. */
 export const namesOf = (tools: readonly PackageTool[]): ReadonlySet<string> =>
   new Set(tools.flatMap(({ names }) => names));
 
+/** Paths of the programs whose arguments the entry probe reads: /usr/bin/dpkg and /usr/bin/rpm. */
 export const probedPrograms: readonly string[] = packageTools.flatMap(({ probed }) => probed ?? []);
 
 /**
@@ -96,8 +101,10 @@ export const probedPrograms: readonly string[] = packageTools.flatMap(({ probed 
  */
 export const scriptPhases: readonly string[] = ['preinst', 'postinst', 'prerm', 'postrm', 'config'];
 
+/** Administrative directory of dpkg (dpkg(1), `--admindir`), at its default place. */
 export const dpkgDirectory = '/var/lib/dpkg';
 const dpkgDirectoryStart = `${dpkgDirectory}/`;
+/** Whether the path is below the directory of dpkg, at any depth. Symlinks are not resolved. */
 export const isInDpkgDirectory = (file: string): boolean => file.startsWith(dpkgDirectoryStart);
 /** Directory of the scripts and file lists of installed packages. */
 export const dpkgInfoDirectory = `${dpkgDirectory}/info`;

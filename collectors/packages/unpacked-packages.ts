@@ -6,6 +6,7 @@ interface UnpackedPackage {
   version: string;
 }
 
+/** The control files that dpkg unpacked: the last 16 with a known creation time, and the one of the current package. */
 export interface UnpackedPackages {
   /**
    * Adds a control file. `bornMs`: its creation in milliseconds since 1970; NaN: the file system does not record it.
@@ -33,6 +34,10 @@ const maxApartMs = 20;
 /** Maximum number of control files: the events of several packages may come at once. */
 const maxKept = 16;
 
+/**
+ * Creates an empty collection. A script belongs to the control file whose creation is nearest, at most 20 ms apart; if
+ * the file system records no creation, to the last one since `reset`.
+ */
 export function openUnpackedPackages(): UnpackedPackages {
   let kept: { unpacked: UnpackedPackage; bornMs: number }[] = [];
   /** For file systems that do not record the creation: the control file that came since dpkg began to unpack. */

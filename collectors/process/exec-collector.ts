@@ -12,6 +12,7 @@ import type { ArgvRecord, AttemptRecord, BootNs, ExecRecord, LostRecord, Process
 import type { ProcessTable } from './process-table.ts';
 import { transactionBegunBy } from './transaction.ts';
 
+/** The process table that the collector updates, and the receivers of its results. */
 export interface ExecCollectorDeps {
   host: Host;
   table: ProcessTable;
@@ -26,6 +27,7 @@ export interface ExecCollectorDeps {
   };
 }
 
+/** Consumes the records of a sensor in batches: `handle` for each record, then `flush`. */
 export interface ExecCollector {
   /** Handles the next record. Records come in the order of their time. */
   handle(record: ProcessRecord): void;

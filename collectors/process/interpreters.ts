@@ -92,6 +92,7 @@ const program = new RegExp(`^(busybox|${[...byName.keys()].join('|')})(?:\\d[\\d
 /** Whether a program of that path or name reads scripts. Called for every exec on the host. */
 export const isInterpreter = (executable: string): boolean => program.test(path.basename(executable));
 
+/** The script of one run of an interpreter, by the arguments of that run. */
 export interface InterpreterRun {
   isShell: boolean;
   /**

@@ -6,6 +6,10 @@ import type { InferredBasis } from '../event/reasons.ts';
 /** Nanoseconds since boot, including suspend. A double: exact to 2 ns in the first 200 days of uptime. */
 export type BootNs = number;
 
+/**
+ * The start of a process or thread. `thread` and `sibling` are always false if the kernel has no tracepoint
+ * task_newtask, and if the sensor polls /proc.
+ */
 export interface ForkRecord {
   kind: 'fork';
   timeNs: BootNs;
@@ -18,6 +22,10 @@ export interface ForkRecord {
   sibling: boolean;
 }
 
+/**
+ * A successful execve (tracepoint sched_process_exec), or another program or other arguments in /proc than at the last
+ * poll. `timeNs` is then the time of the poll.
+ */
 export interface ExecRecord {
   kind: 'exec';
   timeNs: BootNs;
@@ -57,6 +65,10 @@ export interface AttemptRecord {
   truncated: boolean;
 }
 
+/**
+ * The end of a thread (tracepoint sched_process_exit), or of a process that is no longer in /proc. `timeNs` is then the
+ * time of the poll.
+ */
 export interface ExitRecord {
   kind: 'exit';
   timeNs: BootNs;

@@ -23,6 +23,7 @@ export interface ProcView {
   listThreads(pid: number): number[];
 }
 
+/** The live processes, at most 131,072, with their ancestors, and the last 256 processes that ended. */
 export interface ProcessTable {
   /**
    * Reads the given processes, or all, from /proc into the table. Removes those that have ended, as is needed after
@@ -67,6 +68,7 @@ const peekArgsBytes = 8 * 1024;
 /** Number of ended processes that are remembered. */
 const maxRemembered = 256;
 
+/** The judgment on package managers that the table does not make itself. */
 export interface ProcessTableOptions {
   /** Whether a run of rpm with these arguments may run scripts of packages. Absent: every run may. */
   changesPackages?: ChangesPackages;

@@ -6,10 +6,11 @@ import type { Image, ProcessEntry, Transaction } from './process.ts';
 import type { BootNs } from './process-record.ts';
 
 /**
- * How long, and for how many programs, processes that survive the tool still belong to its transaction. This covers a
- * payload that waits until the lock of dpkg is free, but not the whole life of a daemon that a script restarted.
+ * How long processes that survive the tool still belong to its transaction. This covers a payload that waits until the
+ * lock of dpkg is free, but not the whole life of a daemon that a script restarted.
  */
 export const survivorNs = 3600e9;
+/** How many programs all processes of the transaction together may execute after the end of the tool. */
 export const survivorExecs = 1000;
 
 /**
