@@ -82,6 +82,10 @@ async function measureLatency(observer: Observer, probes: number): Promise<(numb
   return latencies;
 }
 
+/**
+ * Measures each kind with `probes` runs of dpkg in each round. A run whose line does not appear within `patienceMs`
+ * counts as missed.
+ */
 export async function compareLatency(
   kinds: readonly ObserverKind[],
   { rounds, probes }: { rounds: number; probes: number },

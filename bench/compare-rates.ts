@@ -10,6 +10,7 @@ import { type Observer, type ObserverKind, whileObserved } from './observers.ts'
 import { cpuMs } from './proc-cost.ts';
 import type { Cell, DataOf } from './results.ts';
 
+/** The executions that each observer is measured with. */
 export interface RateOptions {
   /** Executions per second. */
   rates: readonly number[];
@@ -132,6 +133,7 @@ async function measureCells(
   return cells;
 }
 
+/** Measures each kind at each rate and in a burst, kind by kind. Scratch files are below /var/tmp and are removed. */
 export async function compareRates(
   kinds: readonly ObserverKind[],
   { rates, seconds, burst, length, workOffSeconds }: RateOptions,

@@ -7,6 +7,7 @@ import type { DataOf } from './results.ts';
 import { inOrderOfRound } from './statistics.ts';
 import type { Workload } from './workloads.ts';
 
+/** The rounds of one workload, and the pause in each. */
 export interface RoundOptions {
   rounds: number;
   /** Pause after a workload, so that the observer's remaining work for it counts. */

@@ -18,6 +18,7 @@ interface Goal {
   measured(all: readonly Data[]): number | undefined;
 }
 
+/** One row of the table of goals. `measured` is '' if there is no result. */
 export interface JudgedGoal {
   name: string;
   limit: string;
@@ -134,6 +135,7 @@ const goals: readonly Goal[] = [
   },
 ];
 
+/** Every goal in a fixed order, compared with the results of the parts that were measured. */
 export const judgeGoals = (results: readonly Result[]): JudgedGoal[] =>
   goals.map(({ name, limit, isBelow, textOf, measured }) => {
     const value = measured(results.map(({ data }) => data));

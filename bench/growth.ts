@@ -174,6 +174,9 @@ async function costsWith(rows: number): Promise<Costs> {
   }
 }
 
+/**
+ * Measures the agent with a database of each size, one after another. The databases are below /var/tmp and are removed.
+ */
 export async function measureGrowth(sizes: readonly number[]): Promise<DataOf<'growth'>> {
   const measured: DataOf<'growth'>['sizes'] = [];
   for (const rows of sizes) measured.push({ rows, ...(await costsWith(rows)) });

@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const daemon = '/lib/systemd/systemd-journald';
 const settings = ['Storage=volatile', 'RateLimitIntervalSec=0', 'ReadKMsg=no', 'Audit=no', 'SplitMode=none'];
 
+/** A running journald with its reader. `stop` ends both. */
 export interface Journal {
   /** The file to which `journalctl --follow` writes each entry as JSON. */
   output: string;

@@ -33,6 +33,7 @@ export interface Observer {
   stop(): Promise<void>;
 }
 
+/** An observer that the benchmark can start, or the absence of one as the base of comparison. */
 export interface ObserverKind {
   name: string;
   /** Starts the observer; undefined: no observer. */
@@ -43,6 +44,7 @@ export interface ObserverKind {
   keepsEveryExec: boolean;
 }
 
+/** How an observer is configured for one measurement. */
 export interface Settings {
   /** A program of which stepparent stores every run, as its peers do; undefined: the default configuration. */
   record?: string;
@@ -146,6 +148,7 @@ interface AgentKind {
   toml: string;
 }
 
+/** An agent of one checkout that the benchmark has started. */
 export interface StartedAgent {
   child: ChildProcess;
   /** Time from the start of the process until it is ready. */
@@ -386,6 +389,7 @@ const audit = (name: string, hasLaurel: boolean): ObserverKind => ({
   },
 });
 
+/** The base of comparison: the workload with no observer. */
 export const noObserver: ObserverKind = {
   name: 'none',
   keepsEveryExec: false,

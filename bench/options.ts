@@ -24,6 +24,7 @@ const groups: ReadonlyMap<string, readonly Part[]> = new Map([
   ['rates', ['rates-200', 'rates-4k', 'rates-128k']],
 ]);
 
+/** The text that `--help` prints, also printed after wrong options. */
 export const usage = `Usage: sudo npm run bench -- [OPTION]...
   --only PARTS     measure only these parts, separated by commas: ${parts.slice(0, 5).join(', ')} (all five: workloads),
                    ${parts.slice(5, 7).join(', ')}, ${parts.slice(7, 10).join(', ')} (all three: rates), growth
@@ -35,6 +36,7 @@ export const usage = `Usage: sudo npm run bench -- [OPTION]...
 
 Each part writes bench/results/PART.json when it ends. The page docs/performance.md is composed from all parts that are there.`;
 
+/** The options of a run, with the defaults of the full or the quick run filled in. */
 export interface Options {
   parts: ReadonlySet<Part>;
   /** Whether results and the page are written. */
@@ -84,6 +86,7 @@ const quick: typeof full = {
 const ownRounds: Partial<Record<Part, number>> = { apt: 8, latency: 3, idle: 2 };
 const otherRounds = 4;
 
+/** The rounds that a part is measured for: those of the option `--rounds`, else the default of the part. */
 export const roundsOf = ({ rounds }: Options, part: Part): number => rounds ?? ownRounds[part] ?? otherRounds;
 
 const isPart = (text: string): text is Part => parts.some((part) => part === text);

@@ -179,6 +179,7 @@ const growthTable = ({ repeats, sizes }: DataOf<'growth'>): Table => ({
   ],
 });
 
+/** The table of one part's results. */
 export function tableOf(data: Data): Table {
   switch (data.kind) {
     case 'workload':

@@ -1,10 +1,12 @@
 // A plot of lines as SVG. Pure functions.
 
+/** One line of the plot, with its name in the legend. */
 export interface Series {
   name: string;
   points: readonly (readonly [x: number, y: number])[];
 }
 
+/** The texts of the plot: its title, and a label for each axis. */
 export interface Axes {
   title: string;
   x: string;

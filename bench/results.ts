@@ -6,6 +6,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { parts } from './options.ts';
 
+/** The absolute path of bench/results. */
 export const resultsDirectory: string = path.join(import.meta.dirname, 'results');
 
 const count = z.int().nonnegative();
@@ -134,11 +135,25 @@ const result = z.strictObject({
   data,
 });
 
+/** The content of one file of results. */
 export type Result = z.infer<typeof result>;
+
+/** The measured values of one part; `kind` selects the shape, which several parts share. */
 export type Data = z.infer<typeof data>;
+
+/** The computer that a part was measured on. `memoryGb` is in GiB, rounded. */
 export type Machine = z.infer<typeof machine>;
+
+/** The figures of one observer with one program at one rate. */
 export type Cell = z.infer<typeof cell>;
+
+/**
+ * Numbers of executions that an observer has in its output: all, those with a complete argument, and two kinds of
+ * incomplete ones.
+ */
 export type Seen = z.infer<typeof seen>;
+
+/** The values of parts of one kind. */
 export type DataOf<Kind extends Data['kind']> = Extract<Data, { kind: Kind }>;
 
 /** Rounds to four significant digits, but keeps all digits before the point. Further digits are noise. */
@@ -150,6 +165,7 @@ export function resultText(given: Result): string {
   return `${text.replace(/\[\n\s*([^[\]{}]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/\n\s*/g, ' ')}]`)}\n`;
 }
 
+/** Writes PART.json in the directory, which is created if it is missing. An earlier result is replaced. */
 export function writeResult(given: Result, directory: string = resultsDirectory): void {
   fs.mkdirSync(directory, { recursive: true });
   fs.writeFileSync(path.join(directory, `${given.part}.json`), resultText(given));

@@ -17,6 +17,7 @@ export interface Sighting {
   flagged: boolean;
 }
 
+/** Parses one line of an observer's output. Undefined: the line has no execution with the prefix. */
 export type ParseLine = (line: string, prefix: string) => Sighting | undefined;
 
 function findMarker(text: string, prefix: string): { key: string; padding: number } | undefined {

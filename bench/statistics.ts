@@ -9,6 +9,7 @@ export function quantile(values: readonly number[], q: number): number {
   return below + (above - below) * (position - Math.floor(position));
 }
 
+/** The middle value, or the mean of the two middle values; NaN if there are no values. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 /** Two-sided 95 % quantiles of Student's t by degrees of freedom, from 1. */
@@ -17,6 +18,7 @@ const student = [
   2.101, 2.093, 2.086,
 ];
 
+/** The ratio of a measured value to its base, over several rounds. */
 export interface Ratio {
   /** The geometric mean. */
   mean: number;

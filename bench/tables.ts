@@ -1,5 +1,6 @@
 // A table of results and its Markdown. Pure functions.
 
+/** A table of the page docs/performance.md. Cells are finished text; the first column names the row. */
 export interface Table {
   title: string;
   /** The measurement and the meaning of the columns, one sentence per entry. */
@@ -11,11 +12,13 @@ export interface Table {
 const line = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
+/** Markdown of the table with its heading; numbers, which all columns but the first have, are on the right. */
 export function markdownOf({ title, about, columns, rows }: Table): string {
   const rule = columns.map((_, index) => (index === 0 ? '---' : '--:'));
   return [`### ${title}`, '', ...about, '', line(columns), line(rule), ...rows.map(line), ''].join('\n');
 }
 
+/** A number with that many digits after the point and its unit; '' if it is undefined or not finite. */
 export const fixed = (value: number | undefined, digits: number, unit = ''): string =>
   value === undefined || !Number.isFinite(value) ? '' : `${value.toFixed(digits)}${unit === '' ? '' : ` ${unit}`}`;
 

@@ -28,6 +28,7 @@ export const reinstalled = [
   'util-linux',
 ];
 
+/** Work that is measured with each observer in turn. */
 export interface Workload {
   name: string;
   /** Why it cannot run here; undefined: it can. */
@@ -45,6 +46,7 @@ export interface Workload {
   numbered: 'package tool' | 'any program' | undefined;
 }
 
+/** The absolute path of a program in the usual directories; undefined: it is not installed. */
 export const inPath = (program: string): string | undefined =>
   ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
     .map((directory) => path.join(directory, program))

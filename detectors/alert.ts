@@ -77,6 +77,7 @@ function ruleFields(rule: Rule): Record<string, unknown> {
   };
 }
 
+/** An ATT&CK tactic as the ECS field set `threat`. `technique` is absent if there is none. */
 export function threatFields(threat: Threat): Record<string, unknown> {
   const subtechniques = threat.technique.flatMap((technique) => technique.subtechnique);
   return {

@@ -10,8 +10,11 @@ import { compileWildcard, parseWildcard } from './query/wildcard.ts';
  * The operators of Kibana's exception lists. One of several values is enough: `is` with two values means "is one of".
  */
 export const operators = ['is', 'is_not', 'matches', 'does_not_match', 'exists', 'does_not_exist'] as const;
+
+/** How a condition compares a field of the event with its values. */
 export type Operator = (typeof operators)[number];
 
+/** One comparison of a field with values. */
 export interface Condition {
   field: string;
   operator: Operator;
@@ -22,6 +25,7 @@ export interface Condition {
   values: readonly string[];
 }
 
+/** An entry of `[[exceptions]]` in a configuration file, checked. */
 export interface Exception {
   /** Twelve hexadecimal digits derived from rules and conditions: a change of reason, owner or expiry keeps the id. */
   id: string;

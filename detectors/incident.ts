@@ -130,6 +130,7 @@ interface StoredAlert {
   document: StepparentEvent;
 }
 
+/** The input of an incident: one transaction with its alerts and events. */
 export interface IncidentDeps {
   /** The id of the transaction. */
   id: string;

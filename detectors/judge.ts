@@ -65,6 +65,10 @@ export interface JudgedEvent {
   verdicts: Match[];
 }
 
+/**
+ * Called with the error of a rule that throws on an event. The rule does not match the event; the other rules still
+ * run.
+ */
 export type OnRuleFault = (rule: Rule, error: unknown) => void;
 
 /** Judges events by one policy. Undefined: no rule matches, and the event is not stored. */

@@ -2,6 +2,7 @@
 
 import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 
+/** The unmatched events that the judge remembers, so that no rule reads an equal event again. */
 export interface NoMatchCache {
   /** Whether every field that was read of an unmatched event with this key has the same value now. */
   covers(key: string, read: FieldReader): boolean;
@@ -30,6 +31,7 @@ const isSame = (a: FieldValue, b: FieldValue): boolean =>
   a === b ||
   (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((value, index) => value === b[index]));
 
+/** Wraps a reader in one that records what is read. */
 export function recordReads(reader: FieldReader): Reads {
   const fields: string[] = [];
   const values: FieldValue[] = [];

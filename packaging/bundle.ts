@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
+/** The absolute path of the repository. */
 export const checkout: string = resolve(import.meta.dirname, '..');
 
 /** Programs that are started by path. */

@@ -1,7 +1,9 @@
 // The description of the packages.
 
+/** Name and address in the metadata and changelogs of both packages. */
 export const maintainer = 'The stepparent developers <stepparent@localhost>';
 
+/** The texts in the metadata of both packages, which have `lines` as they are wrapped here. */
 export const description = {
   summary: 'detects persistence through the package manager',
   lines: [

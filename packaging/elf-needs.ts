@@ -31,6 +31,10 @@ function parseNeeds(text: string): Need[] {
   return needs;
 }
 
+/**
+ * The libraries that a file needs, and the versions of their interfaces. Throws if readelf is not installed or cannot
+ * read the file.
+ */
 export const readNeeds = (file: string): Need[] =>
   parseNeeds(
     execFileSync('readelf', ['--wide', '--dynamic', '--version-info', file], {

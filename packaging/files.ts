@@ -13,6 +13,7 @@ export interface Architecture {
   compilers: string;
 }
 
+/** The architectures that packages are built for. */
 export const architectures: readonly Architecture[] = [
   { node: 'x64', deb: 'amd64', rpm: 'x86_64', compilers: 'x86_64-linux-gnu-' },
   { node: 'arm64', deb: 'arm64', rpm: 'aarch64', compilers: 'aarch64-linux-gnu-' },
@@ -44,6 +45,7 @@ const home = '/usr/lib/stepparent';
 /** Whether an upgrade keeps an administrator's changes of the file. */
 export const isConfiguration = ({ to }: PackagedFile): boolean => to.startsWith('/etc/');
 
+/** Whether the .rpm marks the file as documentation, which `rpm --excludedocs` omits. */
 export const isDocumentation = ({ to }: PackagedFile): boolean => /^\/usr\/share\/(?:doc|man)\//.test(to);
 
 /** Whether only the .deb has the file. */

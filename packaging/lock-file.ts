@@ -4,6 +4,7 @@ import '../agent/locked-node.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The absolute path of package-lock.json. */
 export const lockFile: string = join(import.meta.dirname, '../package-lock.json');
 
 /**

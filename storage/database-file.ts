@@ -10,6 +10,7 @@ import { limits } from './limits.ts';
 import { applicationId, migrations, schemaVersion, unreleasedVersion } from './migrations.ts';
 import { StoreError, storeError } from './store-error.ts';
 
+/** A database file that stepparent could not use and has renamed. */
 export interface SetAside {
   /** The path that the file was renamed to. */
   path: string;

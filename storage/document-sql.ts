@@ -37,6 +37,7 @@ export const join: RowAccess = {
   rest: (role, sql) => sql(`"${role} rest"`),
 };
 
+/** The tables of a FROM clause for `join`: each event `e` with all rows that it refers to. */
 export const joinedTables = [
   'main.events e',
   'main.origins "origin row" ON "origin row".id = e.origin',
@@ -47,8 +48,10 @@ export const joinedTables = [
   ]),
 ].join(' LEFT JOIN ');
 
+/** SQL for the ISO 8601 text, in UTC with milliseconds, of a time; `ms` is SQL for milliseconds since 1970. */
 export const isoTime = (ms: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', ${ms} / 1000.0, 'unixepoch')`;
 
+/** A JSON path as an SQL literal. The names are not escaped, so they must have no quotes. */
 export const jsonPath = (names: readonly string[]): string => `'$${names.map((name) => `."${name}"`).join('')}'`;
 
 /** The arguments as JSON. An empty `args` means that they are the words of the command line. */

@@ -44,6 +44,10 @@ export const ownTimes = {
 /** Fields below `stepparent` that are long and the same in many events: each is a shared part. */
 export const sharedFields = ['lifecycle_script', 'initiator', 'transaction', 'unobserved', 'inferred'] as const;
 
+/**
+ * The leaders of a process: names of fields of `process`, and of columns of `events` that hold the id of a row of
+ * `processes`.
+ */
 export const leaderRoles = ['session_leader', 'group_leader'] as const;
 
 /** A process in pieces: values in the order of `processColumns`, and `rest`, the JSON of its other fields. */

@@ -118,6 +118,7 @@ export function joinColumns(each: readonly GatheredColumns[]): GatheredColumns {
   return joined;
 }
 
+/** Fills a new database with the gathered events and alerts of several hosts. */
 export interface GatheredWriter {
   /**
    * Stores a document; `line` is its JSON. `duplicate`: that event of that host is stored already. `damaged`: it has no time or no

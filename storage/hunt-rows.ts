@@ -20,6 +20,7 @@ export interface HuntRow {
   exceptionId?: string | undefined;
 }
 
+/** The outcome of one run of a scheduled hunt. */
 export interface RecordedHunt {
   /** Whether this was the hunt's first run on this database: all its rows are then known, without an alert. */
   first: boolean;
@@ -37,6 +38,11 @@ interface HuntRun {
   nowMs: number;
 }
 
+/**
+ * Commits the rows of one run in one transaction. A row is new if the baseline does not have it, or if the hunt last
+ * found it more than `limits.huntRowMs` ago. A new row raises an alert, unless an exception covers it or the run is the
+ * hunt's first.
+ */
 export function recordHunt(db: Database, sinks: readonly string[], { ruleId, rows, nowMs }: HuntRun): RecordedHunt {
   const isLearning = prepareLearning(db);
   const terms = prepareTerms(db);

@@ -6,6 +6,9 @@ import type { KnownFile } from '../collectors/packagedb/listing.ts';
 
 type Row = [string, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
 
+/**
+ * The directory's files by name, read row by row. The loop must end before the connection is used for anything else.
+ */
 export function* readKnownFiles(db: Database, directory: string): Generator<KnownFile> {
   const list = db
     .prepare<[string], Row>(
@@ -27,6 +30,7 @@ export function* readKnownFiles(db: Database, directory: string): Generator<Know
   }
 }
 
+/** Deletes the files that `deletions` names, then writes `upserts`, in one transaction. */
 export function saveKnownFiles(
   db: Database,
   directory: string,

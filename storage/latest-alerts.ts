@@ -12,6 +12,7 @@ export interface LatestAlert {
   last_ms: number;
 }
 
+/** The latest alerts for one writer, cached from `begin` to `end`. */
 export interface LatestAlerts {
   /** Call at the start of each transaction. */
   begin(): void;

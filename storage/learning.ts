@@ -3,6 +3,7 @@
 import type { Database } from 'better-sqlite3';
 import { limits } from './limits.ts';
 
+/** The learning mode of one database. Times are milliseconds since 1970. */
 export interface Learning {
   startedMs: number;
   untilMs: number;

@@ -5,6 +5,10 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 const mebibyte = 1024 * 1024;
 
+/**
+ * The bounds and windows, in the unit that the name ends in. `PruneLimits` has those that a caller of `prune` can
+ * change.
+ */
 export const limits = {
   /**
    * Maximum number of alerts of one rule that are delivered in any `rateLimitWindowMs`. Alerts over the limit are

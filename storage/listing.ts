@@ -19,12 +19,14 @@ export interface AlertFilter {
   limitBy?: 'first_ms' | 'last_ms';
 }
 
+/** All given conditions must hold. `sinceMs` is in milliseconds since 1970 and inclusive. */
 export interface EventFilter {
   sinceMs?: number | undefined;
   /** Maximum number; the newest are returned. */
   limit?: number | undefined;
 }
 
+/** All given conditions must hold. `scope` '' selects the terms of the host itself, absent: those of every scope. */
 export interface TermFilter {
   ruleId?: string | undefined;
   scope?: string | undefined;
@@ -59,6 +61,7 @@ type Condition = readonly [sql: string, values: readonly (Value | undefined)[]];
 
 const pageRows = 200;
 
+/** Reads the alerts that pass the filter, newest last by the first event. */
 export function* listAlerts(
   db: Database,
   { sinceMs, ruleId, state, notState, limit, limitBy = 'first_ms' }: AlertFilter,
@@ -77,6 +80,10 @@ export function* listAlerts(
   for (const page of rows) yield* page.map(alertRecord);
 }
 
+/**
+ * Reads the events that pass the filter, newest last by `@timestamp`, or by the time of storing if `@timestamp` was
+ * later.
+ */
 export function* listEvents(db: Database, { sinceMs, limit }: EventFilter): Generator<StepparentEvent> {
   const compose = prepareCompose(db);
   const conditions: Condition[] = [['time_ms >= ?', [sinceMs]]];
@@ -84,6 +91,7 @@ export function* listEvents(db: Database, { sinceMs, limit }: EventFilter): Gene
   for (const page of rows) yield* compose(page);
 }
 
+/** Reads the terms that pass the filter by rule, and within a rule newest last by the last sighting. */
 export function* listTerms(db: Database, { ruleId, scope }: TermFilter): Generator<TermRecord> {
   const rows = pages<TermRow>(db, {
     table: 'terms',
@@ -96,6 +104,10 @@ export function* listTerms(db: Database, { ruleId, scope }: TermFilter): Generat
   for (const page of rows) yield* page.map(termRecord);
 }
 
+/**
+ * The alerts whose id begins with the prefix, at most ten, in the order in which they were stored. Empty: there are
+ * none, or the prefix is not lower-case hexadecimal.
+ */
 export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
   if (!/^[0-9a-f]+$/.test(idPrefix)) return [];
   return db

@@ -189,4 +189,5 @@ export const migrations: readonly string[] = [
   `,
 ];
 
+/** The `user_version` of a database that this code writes. A greater one is from a newer stepparent. */
 export const schemaVersion = unreleasedVersion + migrations.length;

@@ -17,6 +17,10 @@ interface OutboxRow {
 /** Documents of alerts in memory, by alert id, which need not be parsed. */
 type Documents = ReadonlyMap<string, StepparentEvent>;
 
+/**
+ * The oldest deliveries to the sink that are due, at most `limit`. A document in `documents` is used instead of the
+ * stored text.
+ */
 export function pendingDeliveries(
   db: Database,
   documents: Documents,
@@ -35,11 +39,16 @@ export function pendingDeliveries(
     }));
 }
 
+/**
+ * When the next delivery to the sink is due, in milliseconds since 1970, possibly in the past; undefined: no delivery
+ * is pending.
+ */
 export function nextDueMs(db: Database, sink: string): number | undefined {
   const select = db.prepare<[string], number | null>('SELECT min(next_ms) FROM outbox WHERE sink = ?').pluck();
   return select.get(sink) ?? undefined;
 }
 
+/** Removes deliveries that succeeded, in one transaction. */
 export function removeDeliveries(db: Database, ids: readonly number[]): void {
   const remove = db.prepare('DELETE FROM outbox WHERE id = ?');
   db.transaction(() => {
@@ -47,6 +56,10 @@ export function removeDeliveries(db: Database, ids: readonly number[]): void {
   }).immediate();
 }
 
+/**
+ * Sets the due time of deliveries that failed to `nextMs`, in milliseconds since 1970, and counts an attempt for each,
+ * in one transaction.
+ */
 export function postponeDeliveries(db: Database, ids: readonly number[], nextMs: number): void {
   const postpone = db.prepare('UPDATE outbox SET attempts = attempts + 1, next_ms = ? WHERE id = ?');
   db.transaction(() => {

@@ -5,6 +5,7 @@ import { dayMs, limits } from './limits.ts';
 import { pruneScripts } from './scripts.ts';
 import { pruneSharedRows } from './shared-rows.ts';
 
+/** The bounds of retention; an absent one has its default. */
 export interface PruneLimits {
   /** Days that events are kept (default: 14). */
   eventDays?: number | undefined;

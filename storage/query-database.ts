@@ -23,6 +23,7 @@ interface Answer {
   notes: readonly string[];
 }
 
+/** An open database for SQL queries, which no statement can change. */
 export interface QueryDatabase {
   /**
    * Runs one read-only statement. `:since` and `:now` in it are milliseconds since 1970. Throws a SqlError, also while

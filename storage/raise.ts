@@ -24,6 +24,7 @@ export interface NewAlert {
   document(): StepparentEvent;
 }
 
+/** The functions that store alerts. They must be called within a transaction. */
 export interface Raise {
   /** Stores the alert and its deliveries. Undefined: an alert with that id is already stored. */
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;

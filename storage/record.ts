@@ -14,6 +14,7 @@ import { type NewAlert, prepareRaise } from './raise.ts';
 import type { AlertRecord } from './records.ts';
 import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './terms.ts';
 
+/** The outcome of one committed batch. */
 export interface Recorded {
   /** The alerts that this batch raised, in order and in any state but `suppressed`. */
   alerts: AlertRecord[];

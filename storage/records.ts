@@ -4,6 +4,10 @@ import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 
 export type { AlertState };
 
+/**
+ * An alert with the key that its repeats have: rule, scope and terms. `scope` is '' for the host itself, else a
+ * `container.id`; a term is null if it was not observed.
+ */
 export interface AlertRecord {
   id: string;
   ruleId: string;
@@ -24,6 +28,10 @@ export interface AlertRecord {
  */
 export type TermOrigin = 'alert' | 'learning' | 'known' | 'allowed' | 'container' | 'first-run';
 
+/**
+ * One row of the baseline. Times are those of the first and last sighting, or of `baseline allow` if the term was never
+ * seen, in milliseconds since 1970; `count` is the number of sightings, 0 for a term that was never seen.
+ */
 export interface TermRecord {
   ruleId: string;
   scope: string;

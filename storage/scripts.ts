@@ -10,8 +10,10 @@ interface SeenContent {
   lastMs: number;
 }
 
+/** A script of one version and phase of a package, without its content. */
 export type ScriptVersion = Omit<SeenScript, 'content'> & SeenContent;
 
+/** The stored content of a script: the head of the script if `sizeBytes` is greater than the length of `content`. */
 export interface ScriptContent {
   sha256: string;
   sizeBytes: number;
@@ -21,6 +23,10 @@ export interface ScriptContent {
 const columns = `v.package, v.version, v.phase, v.sha256, v.path, v.state, v.origin, s.size AS sizeBytes,
   v.first_ms AS firstMs, v.last_ms AS lastMs`;
 
+/**
+ * All versions by package, phase and time when they were first seen. `libc6` includes `libc6:amd64`; undefined: all
+ * packages.
+ */
 export function listScripts(db: Database, packageName: string | undefined): ScriptVersion[] {
   return db
     .prepare<[{ name: string | null }], ScriptVersion>(
@@ -31,6 +37,10 @@ export function listScripts(db: Database, packageName: string | undefined): Scri
     .all({ name: packageName ?? null });
 }
 
+/**
+ * The contents whose SHA-256 begins with the prefix, at most ten. Empty: there are none, or the prefix is not
+ * lower-case hexadecimal.
+ */
 export function scriptsByPrefix(db: Database, sha256Prefix: string): ScriptContent[] {
   if (!/^[0-9a-f]+$/.test(sha256Prefix)) return [];
   return db
@@ -46,6 +56,10 @@ interface ScriptRows {
   isVersionKnown(packageName: string, version: string, beforeMs: number): boolean;
 }
 
+/**
+ * Prepares the statements that the agent runs for each script. `save` is one transaction; `past` returns at most 16
+ * judged contents, newest first.
+ */
 export function prepareScripts(db: Database): ScriptRows {
   const insert = db.prepare(
     'INSERT OR IGNORE INTO scripts (sha256, size, bytes, first_ms, content) VALUES (?, ?, ?, ?, ?)',
@@ -77,10 +91,12 @@ export function prepareScripts(db: Database): ScriptRows {
   };
 }
 
+/** Whether the first scan of installed scripts is complete. */
 export function scriptsComplete(db: Database): boolean {
   return db.prepare("SELECT value FROM meta WHERE key = 'scripts_ms'").get() !== undefined;
 }
 
+/** Stores that the first scan of installed scripts is complete; the time of the first call is kept. */
 export function completeScripts(db: Database, nowMs: number): void {
   db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('scripts_ms', ?)").run(nowMs);
 }

@@ -77,6 +77,10 @@ const isSame = (row: readonly unknown[], other: readonly unknown[]): boolean =>
 const lengthOf = (row: readonly unknown[]): number =>
   row.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 8), 0);
 
+/**
+ * Prepares the statements; the functions must be called within a transaction. The first event of a new object opens a
+ * generation, because the object has no earlier rows in memory.
+ */
 export function prepareSharedRows(db: Database): SharedRows {
   const insertProcess = db.prepare(
     `INSERT INTO processes (id, ${processColumns.join(', ')}, rest) VALUES (?${', ?'.repeat(processColumns.length + 1)})`,

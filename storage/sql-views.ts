@@ -100,8 +100,10 @@ export const viewsOf = (
     view('alerts', alerts, alertSource),
   ].join('\n');
 
-/** The columns of the views, in order. */
+/** The columns of the views of events, in order. */
 export const eventColumnNames: readonly string[] = eventColumns(lookup).map(([name]) => name);
+
+/** The columns of the view `alerts`, in order. */
 export const alertColumnNames: readonly string[] = alertColumns.map(([name]) => name);
 
 const storedViews = (columns: readonly Column[], source: string): string =>
@@ -113,6 +115,7 @@ export const createViews: Readonly<Record<EventAccess, string>> = {
   join: storedViews(eventColumns(join), joinedTables),
 };
 
+/** Removes the views that `createViews` makes. */
 export const dropViews = ['events', 'process_events', 'file_events', 'alerts']
   .map((name) => `DROP VIEW temp."${name}";`)
   .join('\n');

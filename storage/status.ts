@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import type { AlertState, TermOrigin } from './records.ts';
 
+/** The facts of the database that `status` prints. */
 export interface StoreStatus {
   path: string;
   schemaVersion: number;

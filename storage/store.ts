@@ -316,6 +316,7 @@ export class Store extends StoreReader {
   }
 }
 
+/** How `openStore` opens the database. */
 export interface StoreOptions {
   /** The sinks that alerts are delivered to; a sink that is added later gets only later alerts. */
   sinks?: readonly string[] | undefined;

@@ -7,6 +7,7 @@ import type { TermOrigin } from './records.ts';
 /** `terms` is JSON: a list of texts, null where a value was not observed. */
 export type TermKey = [ruleId: string, scope: string, terms: string];
 
+/** A term of the baseline: when it was last seen, in milliseconds since 1970, and how it got there. */
 export interface TermRow {
   last_ms: number;
   origin: TermOrigin;
@@ -18,6 +19,9 @@ export interface EventTimes {
   nowMs: number;
 }
 
+/**
+ * The baseline for one writer. It caches terms from `begin` to `end`, so that a term is written once in a transaction.
+ */
 export interface Terms {
   /** Must be called at the start of each transaction, because cached rows may have changed. */
   begin(): void;

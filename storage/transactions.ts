@@ -6,6 +6,7 @@ import { type EventRow, prepareCompose } from './compose-event.ts';
 import type { AlertState } from './records.ts';
 import { parseDocument } from './stored-json.ts';
 
+/** All given conditions must hold. */
 export interface TransactionFilter {
   /** Only transactions with an alert that began at or after this time, in milliseconds since 1970. */
   sinceMs?: number | undefined;
@@ -19,6 +20,7 @@ export interface TransactionFilter {
 
 const pageRows = 200;
 
+/** The ids of transactions with an alert that passes the filter, newest last by the first event of the last alert. */
 export function listTransactions(db: Database, { sinceMs = 0, id = '', states, limit }: TransactionFilter): string[] {
   return db
     .prepare<[string, string, string, number, number], string>(
@@ -31,6 +33,10 @@ export function listTransactions(db: Database, { sinceMs = 0, id = '', states, l
     .reverse();
 }
 
+/**
+ * Reads the alerts of one transaction in any state, oldest first. Rows are read in pages, so the database is not locked
+ * while the caller works.
+ */
 export function* listTransactionAlerts(
   db: Database,
   id: string,
@@ -45,6 +51,7 @@ export function* listTransactionAlerts(
   for (const page of rows) for (const { state, document } of page) yield { state, document: parseDocument(document) };
 }
 
+/** Reads the stored events of one transaction, oldest first, in pages. */
 export function* listTransactionEvents(db: Database, id: string): Generator<StepparentEvent> {
   const compose = prepareCompose(db);
   const rows = pages<EventRow>(
@@ -56,6 +63,7 @@ export function* listTransactionEvents(db: Database, id: string): Generator<Step
   for (const page of rows) yield* compose(page);
 }
 
+/** Number of stored events of one transaction; 0 if no such transaction is stored. */
 export function countTransactionEvents(db: Database, id: string): number {
   const count = db.prepare<[string], number>('SELECT count(*) FROM events WHERE transaction_id = ?').pluck();
   return count.get(id) ?? 0;

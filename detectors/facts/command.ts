@@ -2,6 +2,7 @@
 
 import type { PackageOperation } from '../../collectors/event/event.ts';
 
+/** The action of a package tool, as in `stepparent.package.operation`. */
 export type Operation = PackageOperation['operation'];
 
 /** A command line that the tool accepts; `root` and `database` as the command line has them. */

@@ -36,6 +36,7 @@ const facts: { [Name in FactName]: Fact<Name> } = {
   },
 };
 
+/** An event whose facts rules read as fields; each fact is computed at most once. */
 export interface EventWithFacts {
   read: FieldReader;
   /** Every fact that applies, with the notes of what was not observed, for the event's `stepparent` object. */

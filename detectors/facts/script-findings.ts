@@ -11,6 +11,7 @@ interface Sign {
   acting?: true;
 }
 
+/** A line of a script that may establish persistence: the kind of indicator, and its ATT&CK technique by id. */
 export interface ScriptIndicator {
   id: string;
   technique: string;

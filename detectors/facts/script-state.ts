@@ -41,6 +41,7 @@ export interface ScriptMemory {
   versionKnown(packageName: string, version: string): boolean;
 }
 
+/** The outcome of `judgeScript`: fields and notes for the event, and the script that is to be stored. */
 export interface ScriptVerdict {
   fields: ScriptFields;
   notes: Partial<Notes>;
@@ -75,6 +76,10 @@ export function isKnownScript(
   return stateOfScript(content.sha256, past, false) === 'known';
 }
 
+/**
+ * Judges a script by its content, or by its name and writer if there is no content. If `unread` has the reason for
+ * that, the script is not judged, and its SHA-256 is noted as not observed.
+ */
 export function judgeScript(observation: ScriptObservation, memory: ScriptMemory): ScriptVerdict {
   const { content, unread } = observation;
   if (content !== undefined) return judgeContent({ ...observation, content }, memory);

@@ -12,6 +12,7 @@ import { findInitiator } from './initiator.ts';
  */
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
 
+/** Compares the terms of matches with the known-terms lists. */
 export interface TermClassifier {
   classify(verdict: Verdict, exec: ObservedExec): TermStanding;
 }
@@ -41,6 +42,10 @@ const reexecedSinceFork = (process: ProcessSnapshot, child: ProcessSnapshot | un
   child.entry.parentImageAtFork !== undefined &&
   child.entry.parentImageAtFork !== process.image;
 
+/**
+ * Prepares the comparison. A term is `unlisted` unless the rule's first field is the executable of the process, of its
+ * parent or of its initiator.
+ */
 export function openTermClassifier({ lists, tools }: TermClassifierDeps): TermClassifier {
   return {
     classify({ rule, terms }, exec) {

@@ -8,6 +8,7 @@ import type { Threat } from '../rules/rule.ts';
  */
 type HuntSource = 'events' | 'alerts' | 'host';
 
+/** A hunt as its file has it, checked, with its query as SQL. */
 export interface Hunt {
   /** Also the name of its file without `.toml`. */
   id: string;

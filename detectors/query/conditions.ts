@@ -3,12 +3,14 @@
 import type { FieldValue } from '../../collectors/event/event.ts';
 import type { Predicate } from './query.ts';
 
+/** True when the condition is false. */
 export function not(condition: Predicate): Predicate {
   const negation: Predicate = (read) => !condition(read);
   negation.joined = { by: 'not', conditions: [condition] };
   return negation;
 }
 
+/** True when all conditions are true, so also for an empty list. They are read in order until one is false. */
 export function and(conditions: readonly Predicate[]): Predicate {
   const [only] = conditions;
   if (only !== undefined && conditions.length === 1) return only;
@@ -20,6 +22,7 @@ export function and(conditions: readonly Predicate[]): Predicate {
   return all;
 }
 
+/** True when one condition is true, so never for an empty list. They are read in order until one is true. */
 export function or(conditions: readonly Predicate[]): Predicate {
   const [only] = conditions;
   if (only !== undefined && conditions.length === 1) return only;

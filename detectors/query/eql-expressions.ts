@@ -17,6 +17,7 @@ export type Evaluate = (read: FieldReader) => FieldValue;
  */
 type Comparison = (read: FieldReader) => boolean | undefined;
 
+/** A part of an EQL query, compiled. */
 export interface Expression {
   type: EqlType;
   /** Offsets in the source. */

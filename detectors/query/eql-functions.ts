@@ -6,6 +6,7 @@ import { parseNumber, type Scalar } from './field-values.ts';
 import { foundText } from './query-position.ts';
 import { compileWildcard, parseWildcard } from './wildcard.ts';
 
+/** A parameter of an EQL function; `any` accepts every type. */
 export interface EqlParameter {
   name: string;
   type: 'string' | 'number' | 'boolean' | 'any';
@@ -16,6 +17,7 @@ export interface EqlParameter {
 /** A literal argument; `null` for a literal null. */
 export type LiteralArgument = Scalar | null;
 
+/** The signature of an EQL function, and how it is called. */
 export interface EqlFunction {
   name: string;
   parameters: readonly EqlParameter[];
@@ -49,6 +51,7 @@ const ofStrings =
   ([source, other]) =>
     apply(String(source), String(other));
 
+/** The functions that queries may call; any other name is an error. */
 export const eqlFunctions: readonly EqlFunction[] = [
   {
     name: 'between',

@@ -43,6 +43,7 @@ const signs = [
 type EqlKeyword = (typeof keywords)[number];
 type EqlSign = (typeof signs)[number];
 
+/** A word, literal or sign of an EQL query. */
 export interface EqlToken {
   kind: EqlKeyword | EqlSign | 'name' | 'string' | 'number' | 'fault' | 'end';
   /** Offsets in the source, in UTF-16 units; `end` is exclusive. */

@@ -17,6 +17,7 @@ import { compileRegex } from './lucene-regex.ts';
 /** The type of an argument: a type of ES|QL, `number` or `any`; `list` accepts lists and single values. */
 type Parameter = EsqlType | 'number' | 'any' | 'list' | 'condition';
 
+/** A function of ES|QL that returns a value for each row. */
 export interface ScalarFunction {
   parameters: readonly Parameter[];
   /** Number of parameters at the end that may be omitted. */
@@ -182,6 +183,8 @@ const conversions: Readonly<Record<string, (value: SqlValue) => SqlValue>> = {
     return date(value.type === 'keyword' ? `esql_date(${value.sql})` : value.sql);
   },
 };
+
+/** SQL for `true` or `false` as text, from SQL for a boolean; null stays null. */
 export const booleanText = (sql: string): string => `iif(${sql} IS NULL, NULL, iif(${sql}, 'true', 'false'))`;
 
 /** Names of types in `::` and in the functions `to_...`. */
@@ -199,6 +202,8 @@ const typeNames: Readonly<Record<string, keyof typeof conversions>> = {
   dt: 'datetime',
   date: 'datetime',
 };
+
+/** The names of types that `value::type` and `to_type(value)` accept. */
 export const castTypes: readonly string[] = Object.keys(typeNames);
 
 /** The function that `value::type` and `to_type(value)` call; undefined for an unknown type. */
@@ -401,6 +406,7 @@ export function regexMatch(value: SqlValue, pattern: string): string {
   return `esql_rlike(${single(value).sql}, ${quotedText(pattern)})`;
 }
 
+/** A function of `stats`, which returns one value for each group. */
 export interface Aggregation {
   /** The type of the argument. */
   parameter: 'any' | 'number' | 'ordered';
@@ -433,6 +439,7 @@ function folded(name: string, type: (value: SqlValue) => EsqlType, parameter: Ag
 }
 const same = ({ type }: SqlValue): EsqlType => type;
 
+/** Aggregations by name in lower case. */
 export const aggregations: Readonly<Record<string, Aggregation>> = {
   count: { ...folded('count(?)', () => 'long', 'any'), countsRows: true },
   count_distinct: folded('count(DISTINCT ?)', () => 'long', 'any'),

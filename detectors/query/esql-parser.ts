@@ -50,6 +50,7 @@ interface SortKey extends Span {
   nulls: 'first' | 'last';
 }
 
+/** One command of a query, the part between two `|`, with its position. */
 export type EsqlCommand = Span &
   (
     | { kind: 'from'; indices: (Span & { text: string })[]; metadata: (Span & { text: string })[] }

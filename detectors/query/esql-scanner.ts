@@ -53,6 +53,7 @@ const signs = [
 type Keyword = (typeof keywords)[number];
 type Sign = (typeof signs)[number];
 
+/** A word, literal or sign of an ES|QL query. */
 export interface EsqlToken {
   kind: Keyword | Sign | 'name' | 'string' | 'number' | 'end';
   /** Offsets in the source, in UTF-16 units; `end` is exclusive. */
@@ -64,6 +65,10 @@ export interface EsqlToken {
   isQuoted?: boolean;
 }
 
+/**
+ * Reads an ES|QL query token by token. The parser reads names of indices and of columns with wildcards by patterns of
+ * their own, with `takeRaw`.
+ */
 export interface EsqlScanner {
   readonly source: string;
   /** The next token, which only `take` consumes. Throws a QueryError if the text is not a token. */
@@ -88,6 +93,10 @@ const tripleString = /"""([\s\S]*?)"""(?!")/y;
 const plainString = /"((?:[^"\\\r\n]|\\[^\r\n])*)"/y;
 const escapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', '"': '"', '\\': '\\' };
 
+/**
+ * Prepares a scanner at the start of the text. It reads nothing before the first call, so errors come from `peek`,
+ * `take` and `takeRaw`.
+ */
 export function scanEsql(source: string): EsqlScanner {
   let position = 0;
   let ahead: EsqlToken | undefined;

@@ -68,6 +68,8 @@ const monthUnits: Readonly<Record<string, number>> = {
   yr: 12,
   y: 12,
 };
+
+/** Every unit of a timespan, as queries spell it. */
 export const units: readonly string[] = [...Object.keys(fixedUnits), ...Object.keys(monthUnits)];
 
 /** Undefined for an unknown unit. */
@@ -98,7 +100,10 @@ export function truncatedDate(sql: string, { ms, months }: Timespan): string {
   return `((${sql}) - (((${sql}) + ${offset}) % ${ms} + ${ms}) % ${ms})`;
 }
 
+/** SQL for the ISO 8601 text, in UTC with milliseconds, from SQL for a date. */
 export const dateText = (sql: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', (${sql}) / 1000.0, 'unixepoch')`;
+
+/** SQL for a date, from SQL for a time as text; null if SQLite does not know the text as a time. */
 export const dateOfText = (sql: string): string => `CAST(round(unixepoch(${sql}, 'subsec') * 1000) AS INTEGER)`;
 
 const isoDate = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;

@@ -45,6 +45,7 @@ import {
 import { errorAt, foundText, printable } from './query-position.ts';
 import { compileWildcard, parseWildcard } from './wildcard.ts';
 
+/** The translation of one ES|QL query. */
 export interface EsqlStatement {
   /** One SELECT over `events`, `process_events`, `file_events` or `alerts`. `:now` in it is the present, in milliseconds since 1970. */
   sql: string;

@@ -3,6 +3,7 @@
 import { errorAt, foundText } from './query-position.ts';
 import type { WildcardPart } from './wildcard.ts';
 
+/** A word, phrase, keyword or sign of a KQL query. */
 export interface KqlToken {
   kind: 'word' | 'phrase' | 'and' | 'or' | 'not' | '(' | ')' | '{' | '}' | ':' | '<' | '<=' | '>' | '>=' | 'end';
   /** Offsets in the source, in UTF-16 units; `end` is exclusive. */

@@ -11,6 +11,7 @@ export interface Predicate {
   needs?: readonly string[];
 }
 
+/** A KQL or EQL query that is ready to run on events. */
 export interface CompiledQuery {
   matches: Predicate;
   /** Every field that the query names, with wildcard patterns as they are written. */

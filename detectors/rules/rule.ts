@@ -2,6 +2,7 @@
 
 import type { Predicate } from '../query/query.ts';
 
+/** The severities of Elastic's detection rules, in ascending order. */
 export type Severity = 'low' | 'medium' | 'high' | 'critical';
 
 interface ThreatTechnique {
@@ -20,9 +21,12 @@ export interface Threat {
 
 /** What a rule's reason can hold in braces beside fields: docs/rules.md has what each becomes. */
 const reasonWords = ['window', 'who', 'impostor'] as const;
+
+/** A word that a reason can hold in braces in place of a field. */
 export type ReasonWord = (typeof reasonWords)[number];
 export const isReasonWord = (text: string): text is ReasonWord => (reasonWords as readonly string[]).includes(text);
 
+/** A rule as its file has it, checked and with its query compiled. */
 export interface Rule {
   /** Also the name of its file without `.toml`. */
   id: string;
