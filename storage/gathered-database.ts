@@ -1,9 +1,10 @@
 // A database for events and alerts that were gathered from many hosts. It is made for given statements: it has the columns that they
 // read, since a million whole events would take minutes to store.
 
+import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { valueAt } from '../collectors/event/read-path.ts';
-import { statementIn } from '../collectors/host-tables/sql-text.ts';
+import { statementIn, tokenizeSql } from '../collectors/host-tables/sql-text.ts';
 import { isoTime, jsonPath } from './document-sql.ts';
 import { limits } from './limits.ts';
 import { makeQueryDatabase, type QueryDatabase, type SqlFunctions } from './query-database.ts';
@@ -19,6 +20,8 @@ export type GatheredColumns = Readonly<Partial<Record<Table, ReadonlySet<string>
 
 /** More than these are read out of the document, which is stored whole: `SELECT *` has hundreds. */
 const maxStored = 40;
+
+type SqlValue = string | number | bigint | null;
 
 /** Columns that every row has: the views ask for the category. */
 const always: readonly string[] = ['time_ms', 'event.category'];
@@ -45,7 +48,12 @@ const eventCategories: readonly unknown[] = ['process', 'file'];
 const maxDepth = 64;
 /** Hosts with a number of their own in keys, and agents whose hosts are compared. */
 const maxHosts = 100_000;
+/** A longer id is none. It is not cut: a part of a text keeps the whole in memory. */
 const maxIdChars = 256;
+
+/** The fields of an event that its alert has unchanged. */
+const ofEvent =
+  /^(?:process|file|user)\.|^agent\.id$|^event\.(?:category|action|type)$|^stepparent\.(?!alert\.|hunt\.)/;
 
 /** Columns whose texts are cut, as those of the agent's database are. */
 const cut: ReadonlySet<string> = new Set([
@@ -85,7 +93,7 @@ export function columnsRead(sql: string, functions: SqlFunctions): GatheredColum
       createViews((_, name) => `r.${quoted(name)}`),
     );
     const statement = statementIn(sql);
-    if (/^explain\b/i.test(statement)) {
+    if (tokenizeSql(statement)[0]?.value.toUpperCase() === 'EXPLAIN') {
       database.check(statement);
       return {};
     }
@@ -118,18 +126,26 @@ export function joinColumns(each: readonly GatheredColumns[]): GatheredColumns {
   return joined;
 }
 
+interface HostCount {
+  host: string;
+  events: number;
+}
+
 /** Fills a new database with the gathered events and alerts of several hosts. */
 export interface GatheredWriter {
   /**
-   * Stores a document; `line` is its JSON. `duplicate`: that event of that host is stored already. `damaged`: it has no time or no
+   * Stores a document that was parsed from JSON. `duplicate`: that event of that host is stored already. `damaged`: it has no time or no
    * id. Throws a StoreError.
    */
-  add(document: unknown, line: string): 'added' | 'duplicate' | 'damaged';
+  add(document: unknown): 'added' | 'duplicate' | 'damaged';
   /** What makes all readable. Throws a StoreError. */
   commit(): void;
   close(): void;
-  /** How many values of `host.id` there are, and how many of `agent.id` are those of several hosts. */
-  counts(): { hosts: number; sharedAgents: number };
+  /**
+   * How many values of `host.id` there are, how many of `agent.id` are those of several hosts, how many events differ from one with the
+   * same id, and the host with the most events.
+   */
+  counts(): { hosts: number; sharedAgents: number; differing: number; largest: HostCount };
 }
 
 /** Creates the file, which must not exist. It outlasts neither a crash nor the command. Throws a StoreError. */
@@ -149,9 +165,12 @@ export function createGatheredDatabase(path: string, columns: GatheredColumns): 
     db.exec('BEGIN');
     return inserts;
   });
-  const hosts = new Map<string, number>();
+  const hosts = new Map<string, HostCount & { number: number }>();
   const hostOfAgent = new Map<string, string>();
   const sharedAgents = new Set<string>();
+
+  let differing = 0;
+  let largest: HostCount = { host: '', events: 0 };
 
   const hostKey = (document: object): string => {
     const host = idIn(document, 'host.id') || idIn(document, 'host.name');
@@ -159,12 +178,14 @@ export function createGatheredDatabase(path: string, columns: GatheredColumns): 
     const known = hostOfAgent.get(agent);
     if (known === undefined && agent !== '' && hostOfAgent.size < maxHosts) hostOfAgent.set(agent, host);
     if (known !== undefined && known !== host) sharedAgents.add(agent);
-    const number = hosts.get(host);
-    if (number === undefined && hosts.size < maxHosts) hosts.set(host, hosts.size);
-    return String(hosts.get(host) ?? host);
+    const count = hosts.get(host) ?? { host, events: 0, number: hosts.size };
+    if (count.number < maxHosts) hosts.set(host, count);
+    count.events++;
+    if (count.events > largest.events) largest = count;
+    return count.number < maxHosts ? String(count.number) : host;
   };
   return {
-    add(document, line) {
+    add(document) {
       if (typeof document !== 'object' || document === null) return 'damaged';
       const id = idIn(document, 'event.id');
       const ms = timeOf(valueAt(document, '@timestamp'));
@@ -172,37 +193,62 @@ export function createGatheredDatabase(path: string, columns: GatheredColumns): 
       const key = `${hostKey(document)} ${id}`;
       const isAlert = valueAt(document, 'event.kind') === 'alert';
       return throwingStoreErrors(() => {
-        let isNew = isAlert && insertAlert(`${key} ${idIn(document, 'rule.id')}`, ms, document, line);
+        const results: Inserted[] = [];
+        if (isAlert) results.push(insertAlert(`${key} ${idIn(document, 'rule.id')}`, ms, document));
         if (!isAlert || eventCategories.includes(firstValue(valueAt(document, 'event.category')))) {
-          isNew = insertEvent(key, ms, document, line) || isNew;
+          results.push(insertEvent(key, ms, document));
         }
-        return isNew ? 'added' : 'duplicate';
+        if (results.includes('differing')) differing++;
+        return results.every((each) => each === 'duplicate') ? 'duplicate' : 'added';
       });
     },
     commit: () => throwingStoreErrors(() => void db.exec('COMMIT')),
     close: () => void db.close(),
-    counts: () => ({ hosts: hosts.size, sharedAgents: sharedAgents.size }),
+    counts: () => ({ hosts: hosts.size, sharedAgents: sharedAgents.size, differing, largest }),
   };
 }
 
-/** Creates the table and prepares its insert, which returns false where the key is stored already. */
+/** `differing`: stored, although another event has the key. */
+type Inserted = 'added' | 'differing' | 'duplicate';
+
+/**
+ * Creates the table and prepares its insert. An event with the key of another is a row of its own where the statements can see the
+ * difference: else one host could hide an event of another by an event with its id.
+ */
 function prepareInsert(
   db: Database.Database,
   table: Table,
   columns: ReadonlySet<string> | undefined,
-): (key: string, ms: number, document: object, line: string) => boolean {
+): (key: string, ms: number, document: object) => Inserted {
   const names = columns === undefined ? [] : columns.size > maxStored ? ['document'] : [...columns];
   const others = names.filter((name) => !always.includes(name));
   const list = ['key', ...always, ...others].map(quoted).join(', ');
   db.exec(`CREATE TABLE ${table} (${list}, UNIQUE (key))`);
-  if (columns === undefined) return () => true;
+  if (columns === undefined) return () => 'added';
   const insert = db.prepare(
     `INSERT INTO ${table} (${list}) VALUES (?, ?, ?${', ?'.repeat(others.length)}) ON CONFLICT (key) DO NOTHING`,
   );
-  return (key, ms, document, line) => {
-    const row: (string | number | bigint | null)[] = [key, BigInt(ms), columnValue(document, 'event.category')];
-    for (const name of others) row.push(name === 'document' ? textOf(document, line) : columnValue(document, name));
-    return insert.run(row).changes > 0;
+  const isWhole = others.includes('document');
+  const compared = [...(isWhole ? storedNames(table) : others), 'event.category'].filter((name) => ofEvent.test(name));
+  const selected = ['time_ms', ...(isWhole ? ['document'] : compared)].map(quoted).join(', ');
+  const selectStored = db.prepare<[string], SqlValue[]>(`SELECT ${selected} FROM ${table} WHERE key = ?`).raw(true);
+  const contentOf = (values: readonly SqlValue[]): string =>
+    JSON.stringify(values, (_, value) => (typeof value === 'bigint' ? Number(value) : value));
+  const storedContent = (key: string): string => {
+    const [time = null, ...values] = selectStored.get(key) ?? [];
+    if (!isWhole) return contentOf([time, ...values]);
+    const stored: object = typeof values[0] === 'string' ? JSON.parse(values[0]) : {};
+    return contentOf([time, ...compared.map((name) => columnValue(stored, name))]);
+  };
+  return (key, ms, document) => {
+    const sqlValue = (name: string): SqlValue =>
+      name === 'document' ? textOf(document) : name === 'time_ms' ? BigInt(ms) : columnValue(document, name);
+    const row = [...always, ...others].map(sqlValue);
+    if (insert.run([key, ...row]).changes > 0) return 'added';
+    const content = contentOf(['time_ms', ...compared].map(sqlValue));
+    if (storedContent(key) === content) return 'duplicate';
+    const digest = createHash('sha256').update(content).digest('base64');
+    return insert.run([`${key} ${digest}`, ...row]).changes > 0 ? 'differing' : 'duplicate';
   };
 }
 
@@ -237,7 +283,7 @@ function inDocument(name: string): string {
   return `coalesce(${value}, ${typeof otherwise === 'number' ? otherwise : `'${otherwise}'`})`;
 }
 
-function columnValue(document: object, name: string): string | number | bigint | null {
+function columnValue(document: object, name: string): SqlValue {
   const found = valueAt(document, name) ?? defaults[name];
   const value = firstOf.includes(name) ? firstValue(found) : found;
   if (value === undefined || value === null) return null;
@@ -247,23 +293,29 @@ function columnValue(document: object, name: string): string | number | bigint |
   return textOf(value);
 }
 
-/** The JSON; NULL where it is nested too deeply for SQLite's functions. */
-function textOf(value: object, json?: string): string | null {
-  return isDeeper(value, maxDepth) ? null : (json ?? JSON.stringify(value));
+/**
+ * The JSON; NULL where it is nested too deeply for SQLite's functions. Not that of the line: where a name stands twice, SQLite would read
+ * the first value, JSON.parse reads the last.
+ */
+function textOf(value: object): string | null {
+  return isDeeper(value, maxDepth) ? null : JSON.stringify(value);
 }
 
 const firstValue = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value);
 
-/** The text at the name, cut; empty where there is none. */
+/** The text at the name; empty where there is none, or a longer one. */
 function idIn(document: object, name: string): string {
   const value = valueAt(document, name);
-  return typeof value === 'string' ? value.slice(0, maxIdChars) : '';
+  return typeof value === 'string' && value.length <= maxIdChars ? value : '';
 }
 
-/** Milliseconds since 1970; undefined where it is no time. */
+/** The last millisecond that SQLite writes as a time, in the year 9999. */
+const lastMs = 253_402_300_799_999;
+
+/** Milliseconds since 1970; undefined where it is no time of the years 1970 to 9999. */
 function timeOf(value: unknown): number | undefined {
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(ms) ? undefined : ms;
+  return ms >= 0 && ms <= lastMs ? ms : undefined;
 }
 
 function isDeeper(value: object, depth: number): boolean {

@@ -12,10 +12,16 @@ import { openRegularFile, type RegularFile } from '../../collectors/host/regular
 const fileName = /^[^.].*\.(?:ndjson|jsonl|json)(?:[.-]\d+)?(?<compression>\.gz|\.zst)?$/;
 
 const maxDepth = 32;
-/** An event of stepparent's has 3 to 10 KB as a rule. */
-const maxLineBytes = 16 * 1024 * 1024;
+/**
+ * An event of stepparent's has 3 to 10 KB as a rule, and 3 MB with the longest command line of control characters. Parsed, a line of
+ * small objects takes 20 times its bytes of memory.
+ */
+const maxLineBytes = 4 * 1024 * 1024;
 /** What one file may hold, decompressed. */
 const maxFileBytes = 64 * 1024 ** 3;
+/** A compressed file may expand to this many bytes, or to `maxExpansion` times its own: events shrink to a tenth or so, zeros to a thousandth. */
+const freeBytes = 256 * 1024 * 1024;
+const maxExpansion = 500;
 const chunkBytes = 1024 * 1024;
 const newline = 0x0a;
 
@@ -100,28 +106,39 @@ export async function* readLines({ path, compression }: EventFile): AsyncGenerat
   }
 }
 
-/** Each piece is overwritten by the next one. Between two the process gets its signals. */
+/** Each piece is overwritten by the next one. Before each, also that of an empty file, the process gets its signals. */
 async function* piecesOf(file: RegularFile): AsyncGenerator<Buffer> {
   const chunk = Buffer.allocUnsafe(chunkBytes);
   for (let position = 0; ; ) {
+    await setImmediate();
     const bytesRead = file.readNow(chunk, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield chunk.subarray(0, bytesRead);
-    await setImmediate();
   }
 }
 
 async function* decompress(pieces: AsyncIterable<Buffer>, compression: '.gz' | '.zst'): AsyncGenerator<Buffer> {
+  let bytesRead = 0;
   const copies = async function* (): AsyncGenerator<Buffer> {
-    for await (const piece of pieces) yield Buffer.from(piece);
+    for await (const piece of pieces) {
+      bytesRead += piece.length;
+      yield Buffer.from(piece);
+    }
   };
   const source = Readable.from(copies());
   const decompressor: Transform = compression === '.gz' ? createGunzip() : createZstdDecompress();
   source.on('error', (error) => decompressor.destroy(error));
   source.pipe(decompressor);
   try {
-    yield* decompressor as AsyncIterable<Buffer>;
+    let expanded = 0;
+    for await (const piece of decompressor as AsyncIterable<Buffer>) {
+      expanded += piece.length;
+      if (expanded > Math.max(freeBytes, bytesRead * maxExpansion)) {
+        throw new Error(`expands to more than ${maxExpansion} times its size`);
+      }
+      yield piece;
+    }
   } finally {
     source.destroy();
     decompressor.destroy();

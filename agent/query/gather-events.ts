@@ -17,6 +17,8 @@ import { type EventFile, findEventFiles, type LeftOut, leaveOut, nothingLeftOut,
 
 /** Events that are read at most: they take some GB on the disk. */
 const maxEvents = 10_000_000;
+/** Blank and damaged lines of one file: one of 10 MB can expand to billions of them. */
+const maxOtherLines = 100_000;
 
 interface Gathered {
   source: QuerySource;
@@ -27,12 +29,14 @@ interface Gathered {
 /**
  * Reads all events below the directory, and calls `use` with a source that has the columns of the statements. A wrong statement is
  * passed over: asking it gives the error. The database is in a private directory below TMPDIR, or /var/tmp, which is removed when `use`
- * has ended or a signal ends the process. Throws a StoreError, a QueryEnded where there is no such directory, and what opening it throws.
+ * has ended or a signal ends the process. `bounds` are others in tests. Throws a StoreError, a QueryEnded where there is no such
+ * directory, and what opening it throws.
  */
 export async function withGatheredEvents<T>(
   directory: string,
   statements: readonly string[],
   use: (gathered: Gathered) => Promise<T>,
+  bounds = { maxEvents },
 ): Promise<T> {
   const columns = statements.flatMap((sql) => {
     try {
@@ -50,7 +54,7 @@ export async function withGatheredEvents<T>(
     const writer = createGatheredDatabase(path, joinColumns(columns));
     let counts: Counts;
     try {
-      counts = columns.length === 0 ? noCounts() : await fill(writer, files, leftOut);
+      counts = columns.length === 0 ? noCounts() : await fill(writer, files, leftOut, bounds.maxEvents);
       writer.commit();
     } catch (error) {
       if (error instanceof StoreError && error.trouble === 'full') {
@@ -83,17 +87,27 @@ interface Counts {
 
 const noCounts = (): Counts => ({ files: 0, events: 0, duplicates: 0, isCut: false });
 
-async function fill(writer: GatheredWriter, files: Iterable<EventFile>, leftOut: LeftOut): Promise<Counts> {
+async function fill(
+  writer: GatheredWriter,
+  files: Iterable<EventFile>,
+  leftOut: LeftOut,
+  maxEvents: number,
+): Promise<Counts> {
   const counts = noCounts();
   for (const file of files) {
     counts.files++;
     let number = 0;
+    let others = 0;
     try {
       for await (const lines of readLines(file)) {
         for (const line of lines) {
           number++;
-          if (line !== undefined && line.trim() === '') continue;
-          const added = line === undefined ? 'damaged' : writer.add(parseLine(line), line);
+          const isBlank = line?.trim() === '';
+          const added = line === undefined || isBlank ? 'damaged' : writer.add(parseLine(line));
+          if (added === 'damaged' && ++others > maxOtherLines) {
+            throw new Error(`more than ${maxOtherLines} lines without an event`);
+          }
+          if (isBlank) continue;
           if (added === 'added') counts.events++;
           else if (added === 'duplicate') counts.duplicates++;
           else leaveOut(leftOut, 'line', `line ${number} of ${file.path}`);
@@ -119,7 +133,7 @@ function parseLine(line: string): unknown {
 
 function notesOf(
   counts: Counts,
-  { hosts, sharedAgents }: ReturnType<GatheredWriter['counts']>,
+  { hosts, sharedAgents, differing, largest }: ReturnType<GatheredWriter['counts']>,
   leftOut: LeftOut,
 ): string[] {
   const of = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -129,7 +143,9 @@ function notesOf(
   const add = (count: number, text: string): void => {
     if (count > 0) notes.push(text);
   };
-  add(counts.isCut ? 1 : 0, `only the first ${maxEvents} events were read`);
+  const ofLargest = `${largest.events} of them have the host.id ${largest.host}`;
+  add(counts.isCut ? 1 : 0, `only the first ${counts.events} events were read; ${ofLargest}`);
+  add(differing, `events that differ from another with the same event.id and host.id: ${differing}; all are rows`);
   add(line.count, `${of(line.count, 'line')} without an event left out, the first: ${line.first}`);
   add(file.count, `${of(file.count, 'file')} not read to the end, the first: ${file.first}`);
   add(directory.count, `directories not read: ${directory.count}, the first: ${directory.first}`);

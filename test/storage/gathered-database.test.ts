@@ -35,7 +35,7 @@ function openFor(statements: readonly string[], fill: (writer: GatheredWriter) =
   return database;
 }
 
-const add = (writer: GatheredWriter, document: object) => writer.add(document, JSON.stringify(document));
+const add = (writer: GatheredWriter, document: object) => writer.add(document);
 
 const answerOf = (database: QueryDatabase, sql: string) => {
   const { columns, rows } = database.ask(sql, parameters);
@@ -164,7 +164,12 @@ describe('documents', () => {
     const database = openFor([sql], (writer) => {
       expect([add(writer, event), add(writer, event)]).toEqual(['added', 'duplicate']);
       expect(add(writer, { ...event, host: { id: 'two' } })).toBe('added');
-      expect(writer.counts()).toEqual({ hosts: 2, sharedAgents: 1 });
+      expect(writer.counts()).toEqual({
+        hosts: 2,
+        sharedAgents: 1,
+        differing: 0,
+        largest: { host: 'one', events: 2, number: 0 },
+      });
     });
     expect(answerOf(database, sql).rows.map(([, host]) => host)).toEqual(['one', 'two']);
   });
@@ -176,9 +181,46 @@ describe('documents', () => {
     ['no id', { '@timestamp': '2026-01-01T00:00:00Z', event: {} }],
     ['a number as id', { '@timestamp': '2026-01-01T00:00:00Z', event: { id: 7 } }],
     ['no time', { '@timestamp': 'yesterday', event: { id: 'a' } }],
+    ['a time after the year 9999', { '@timestamp': '+010000-01-01T00:00:00Z', event: { id: 'a' } }],
+    ['a time before 1970', { '@timestamp': '1969-12-31T23:59:59Z', event: { id: 'a' } }],
+    ['an id that is too long', { '@timestamp': '2026-01-01T00:00:00Z', event: { id: 'a'.repeat(257) } }],
     ['a list as event', { '@timestamp': '2026-01-01T00:00:00Z', event: [{ id: 'a' }] }],
   ])('%s is damaged', ([, document]) => {
-    openFor([sql], (writer) => expect(writer.add(document, JSON.stringify(document))).toBe('damaged'));
+    openFor([sql], (writer) => expect(writer.add(document)).toBe('damaged'));
+  });
+
+  test.for(['SELECT "process.executable", "event.kind" FROM events ORDER BY 1', 'SELECT * FROM events'])(
+    'no event hides another by its id: %s',
+    (text) => {
+      const event = execEvent('/usr/bin/curl x');
+      const forged = { ...event, process: { ...event.process, executable: '/usr/bin/true' } };
+      const other = { ...event, event: { ...event.event, category: ['file'] } };
+      const old = { ...event, '@timestamp': '1999-01-01T00:00:00Z' };
+      const alert = { ...event, event: { ...event.event, kind: 'alert' }, rule: { id: 'r' } };
+      const results: string[] = [];
+      const database = openFor([text], (writer) => {
+        for (const each of [forged, event, event, old, forged, alert, other]) results.push(add(writer, each));
+        expect(writer.counts().differing).toBe(3);
+      });
+      expect(results.slice(0, 5)).toEqual(['added', 'added', 'duplicate', 'added', 'duplicate']);
+      expect(results[6]).toBe('added');
+      expect(answerOf(database, text).rows).toHaveLength(4);
+    },
+  );
+
+  test('of a name that stands twice, each statement reads the last value', () => {
+    const line = JSON.stringify(fileEvent('/a')).replace('{', '{"file":{"path":"/first"},');
+    for (const text of ['SELECT "file.path" FROM events', 'SELECT * FROM events']) {
+      const { columns, rows } = answerOf(
+        openFor([text], (writer) => add(writer, JSON.parse(line))),
+        text,
+      );
+      expect(rows[0]?.[columns.indexOf('file.path')]).toBe('/a');
+    }
+  });
+
+  test('EXPLAIN behind a comment reads no columns', () => {
+    expect(columnsRead('/* why */ EXPLAIN SELECT "process.pid" FROM events', sqlFunctions)).toEqual({});
   });
 
   test('fields of a newer version are passed over, and are in the document', () => {

@@ -88,6 +88,15 @@ test('an event in several files counts once', async () => {
   expect(notes).toEqual(['1 event of 1 host in 2 files, 2 events more than once']);
 });
 
+test('a note says that events with the same id differ', async () => {
+  const event = execEvent('/usr/bin/curl evil', {}, { agent: 'a' });
+  const forged = { ...event, process: { ...event.process, executable: '/usr/bin/true' } };
+  put('1.ndjson', [forged, event, forged, event].map((each) => JSON.stringify(each)).join('\n'));
+  const { rows, notes } = await gather('SELECT "process.executable" FROM events ORDER BY 1');
+  expect(rows).toEqual([['/usr/bin/curl'], ['/usr/bin/true']]);
+  expect(notes[1]).toBe('events that differ from another with the same event.id and host.id: 1; all are rows');
+});
+
 test('a note says that two hosts have the same agent.id', async () => {
   const event = fileEvent('/a', null, { agent: 'clone' });
   for (const id of ['one', 'two']) put(`${id}.ndjson`, JSON.stringify({ ...event, host: { id } }));
@@ -132,6 +141,56 @@ describe('bad input', () => {
     expect(rows.map(([agent]) => agent)).toEqual(['a', 'b']);
     expect(notes[1]).toBe(`1 line without an event left out, the first: line 2 of ${file}`);
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 ** 2);
+  });
+
+  test('a file that expands to zeros or to blank lines is not read to its end', async () => {
+    const event = gzipSync(lineOf('a'));
+    const zeros = gzipSync(Buffer.alloc(16 * 1024 ** 2), { level: 9 });
+    const lines = gzipSync('\n'.repeat(1_000_000));
+    put('lines.ndjson.gz', Buffer.concat([gzipSync(lineOf('a')), lines, event]));
+    const file = put('zeros.ndjson.gz', Buffer.concat([event, ...Array.from({ length: 17 }, () => zeros), event]));
+    put('flat.ndjson', lineOf('b'));
+    const { rows, notes } = await gather();
+    expect(rows).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+    const [, note = ''] = notes;
+    expect(note).toMatch(/^2 files not read to the end, the first: /);
+    const reasons = [`${file}: expands to more than 500 times its size`, 'more than 100000 lines without an event'];
+    expect(reasons.filter((reason) => note.includes(reason))).toHaveLength(1);
+  });
+
+  test('lines of small objects and ids of megabytes do not fill the memory', () => {
+    const line = JSON.stringify(fileEvent('/a', null, { agent: 'a' }));
+    const withHost = (id: string, args: string): string =>
+      `${line.slice(0, -1)},"host":{"id":"${id}"},"process":{"args":[${args}]}}\n`;
+    for (let i = 0; i < 200; i++)
+      appendFileSync(join(directory, 'ids.ndjson'), withHost(`${i}${'x'.repeat(4_000_000)}`, ''));
+    put(
+      'objects.ndjson',
+      withHost('one', `${'{},'.repeat(1_300_000)}1`) + withHost('two', `${'{},'.repeat(2_000_000)}1`),
+    );
+    const module = join(import.meta.dirname, '../../../agent/query/gather-events.ts');
+    const program = `
+      const { withGatheredEvents } = await import(${JSON.stringify(module)});
+      const sql = 'SELECT "host.id", "process.args" FROM events';
+      const notes = await withGatheredEvents(${JSON.stringify(directory)}, [sql], async ({ notes }) => notes);
+      console.log(JSON.stringify({ notes, mebibytes: process.resourceUsage().maxRSS / 1024 }));`;
+    const run = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    const { notes, mebibytes } = JSON.parse(run);
+    expect(notes[0]).toMatch(/ of 2 hosts in 2 files/);
+    expect(notes).toContainEqual(expect.stringMatching(/^1 line without an event left out, the first: line 2 of /));
+    expect(mebibytes).toBeLessThan(600);
+  }, 60_000);
+
+  test('at the bound of events, a note names the host with the most', async () => {
+    const event = fileEvent('/a', null, { agent: 'a' });
+    const of = (host: string, n: number): string =>
+      `${JSON.stringify({ ...event, host: { id: host }, event: { ...event.event, id: `${n}` } })}\n`;
+    put('1.ndjson', of('quiet', 1) + [1, 2, 3, 4, 5].map((n) => of('loud', n)).join(''));
+    const notes = await withGatheredEvents(directory, [sql], async (gathered) => gathered.notes, { maxEvents: 4 });
+    expect(notes).toContain('only the first 4 events were read; 3 of them have the host.id loud');
   });
 
   test('symlinks, fifos, sockets and files of other names are not read', async () => {
