@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorMessage } from '../../collectors/error-message.ts';
+import { escapeText } from '../../collectors/event/escape-text.ts';
 import { sqlFunctions } from '../../detectors/query/esql-functions.ts';
 import {
   columnsRead,
@@ -19,6 +20,7 @@ import { type EventFile, findEventFiles, type LeftOut, leaveOut, nothingLeftOut,
 const maxEvents = 10_000_000;
 /** Blank and damaged lines of one file: one of 10 MB can expand to billions of them. */
 const maxOtherLines = 100_000;
+const maxPathChars = 1000;
 
 interface Gathered {
   source: QuerySource;
@@ -30,7 +32,7 @@ interface Gathered {
  * Reads all events below the directory, and calls `use` with a source that has the columns of the statements. A wrong statement is
  * passed over: asking it gives the error. The database is in a private directory below TMPDIR, or /var/tmp, which is removed when `use`
  * has ended or a signal ends the process. `bounds` are others in tests. Throws a StoreError, a QueryEnded where there is no such
- * directory, and what opening it throws.
+ * directory, and EACCES or EPERM where it may not be read.
  */
 export async function withGatheredEvents<T>(
   directory: string,
@@ -73,8 +75,10 @@ function openDirectory(directory: string, leftOut: LeftOut): Iterable<EventFile>
   try {
     return findEventFiles(directory, leftOut);
   } catch (error) {
-    if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error))) throw error;
-    throw new QueryEnded(`--events ${directory}: no such directory`);
+    const code = errorCode(error);
+    if (['EACCES', 'EPERM'].includes(code)) throw error;
+    const reason = ['ENOENT', 'ENOTDIR'].includes(code) ? 'no such directory' : code;
+    throw new QueryEnded(`--events ${escapeText(directory, maxPathChars)}: ${reason}`);
   }
 }
 

@@ -222,6 +222,16 @@ describe('bad input', () => {
     expect(readdirSync(scratch)).toEqual([]);
   });
 
+  test.for([
+    ['a\x1b[31mb', 'a\\x1b[31mb: no such directory'],
+    ['loop', 'loop: ELOOP'],
+    ['x'.repeat(300), 'x: ENAMETOOLONG'],
+  ] as const)('the name of a directory that cannot be opened is escaped: %j', async ([name, message]) => {
+    symlinkSync('loop', join(directory, 'loop'));
+    const gathering = withGatheredEvents(join(directory, name), [sql], () => Promise.resolve());
+    await expect(gathering).rejects.toMatchObject({ name: 'QueryEnded', message: expect.stringContaining(message) });
+  });
+
   test('no directory for the database', async () => {
     vi.stubEnv('TMPDIR', join(scratch, 'nowhere'));
     await expect(gather()).rejects.toMatchObject({ name: 'StoreError' });
