@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable, type Transform } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { errorMessage } from '../../collectors/error-message.ts';
+import { errorCode } from '../../collectors/error-message.ts';
 import { openRegularFile, type RegularFile } from '../../collectors/host/regular-file.ts';
 
 /** Names of files with events, also after a rotation (`.1`). */
@@ -54,41 +54,51 @@ export function leaveOut(leftOut: LeftOut, kind: keyof LeftOut, place: string): 
 /** A file with events. */
 export interface EventFile {
   path: string;
+  /** The same file by the descriptor of its directory: a symlink that takes the place of the directory is not followed. */
+  opened: string;
   compression: '.gz' | '.zst' | undefined;
 }
 
 /**
- * The files below the directory, in no order. Symlinks below it are not followed: they could lead in a circle, or to files of another
- * host. Throws what opening the directory itself throws.
+ * The files below the directory, in no order; each can be read until the next one is asked for. Symlinks below the directory are not
+ * followed: they could lead in a circle, or to files of another host. Throws what opening the directory itself throws.
  */
 export function findEventFiles(directory: string, leftOut: LeftOut): Generator<EventFile> {
   fs.opendirSync(directory).closeSync();
-  return filesBelow(directory, leftOut, maxDepth);
+  return filesBelow({ path: directory, opened: directory }, leftOut, maxDepth);
 }
 
-function* filesBelow(directory: string, leftOut: LeftOut, depth: number): Generator<EventFile> {
+function* filesBelow(
+  { path: directory, opened }: Pick<EventFile, 'path' | 'opened'>,
+  leftOut: LeftOut,
+  depth: number,
+): Generator<EventFile> {
   if (depth === 0) {
     leaveOut(leftOut, 'directory', `${directory}: more than ${maxDepth} directories deep`);
     return;
   }
-  let opened: fs.Dir;
+  let fd: number | undefined;
+  let entries: fs.Dir;
   try {
-    opened = fs.opendirSync(directory);
+    fd = fs.openSync(opened, fs.constants.O_DIRECTORY | (depth === maxDepth ? 0 : fs.constants.O_NOFOLLOW));
+    entries = fs.opendirSync(`/proc/self/fd/${fd}`);
   } catch (error) {
-    leaveOut(leftOut, 'directory', errorMessage(error));
+    if (fd !== undefined) fs.closeSync(fd);
+    leaveOut(leftOut, 'directory', `${directory}: ${errorCode(error)}`);
     return;
   }
   try {
-    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
-      const path = join(directory, entry.name);
+    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+      const file = { path: join(directory, entry.name), opened: `/proc/self/fd/${fd}/${entry.name}` };
       const found = fileName.exec(entry.name);
-      if (entry.isSymbolicLink()) leaveOut(leftOut, 'symlink', path);
-      else if (entry.isDirectory()) yield* filesBelow(path, leftOut, depth - 1);
-      else if (found === null) leaveOut(leftOut, 'other', path);
-      else yield { path, compression: found.groups?.compression as EventFile['compression'] };
+      if (entry.isSymbolicLink()) leaveOut(leftOut, 'symlink', file.path);
+      else if (entry.isDirectory()) yield* filesBelow(file, leftOut, depth - 1);
+      else if (found === null) leaveOut(leftOut, 'other', file.path);
+      else yield { ...file, compression: found.groups?.compression as EventFile['compression'] };
     }
   } finally {
-    opened.closeSync();
+    entries.closeSync();
+    fs.closeSync(fd);
   }
 }
 
@@ -96,8 +106,8 @@ function* filesBelow(directory: string, leftOut: LeftOut, depth: number): Genera
  * The lines of the file, several at a time. Undefined stands for a line that is too long. Throws Unreadable, what open(2) and read(2)
  * answer, and zlib's errors, after the lines before the fault.
  */
-export async function* readLines({ path, compression }: EventFile): AsyncGenerator<(string | undefined)[]> {
-  const file = openRegularFile(path, fs.constants.O_NOFOLLOW);
+export async function* readLines({ opened, compression }: EventFile): AsyncGenerator<(string | undefined)[]> {
+  const file = openRegularFile(opened, fs.constants.O_NOFOLLOW);
   try {
     const pieces = piecesOf(file);
     yield* linesOf(compression === undefined ? pieces : decompress(pieces, compression));

@@ -121,7 +121,7 @@ async function fill(
       }
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      leaveOut(leftOut, 'file', `${file.path}: ${errorMessage(error)}`);
+      leaveOut(leftOut, 'file', `${file.path}: ${errorMessage(error).replace(file.opened, file.path)}`);
     }
   }
   return counts;

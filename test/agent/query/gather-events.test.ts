@@ -7,6 +7,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -17,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { findEventFiles, nothingLeftOut, readLines } from '../../../agent/query/event-files.ts';
 import { withGatheredEvents } from '../../../agent/query/gather-events.ts';
 import { sqlFunctions } from '../../../detectors/query/esql-functions.ts';
 import { openGatheredDatabase } from '../../../storage/gathered-database.ts';
@@ -207,6 +210,20 @@ describe('bad input', () => {
       expect.stringMatching(/^2 symlinks not followed, the first: /),
       expect.stringMatching(/^2 files passed over by name, the first: /),
     ]);
+  });
+
+  test('a symlink that takes the place of a directory is not followed', async () => {
+    put('below/host/1.ndjson', 'own\n');
+    put('elsewhere/1.ndjson', 'other\n');
+    const leftOut = nothingLeftOut();
+    for (const file of findEventFiles(join(directory, 'below'), leftOut)) {
+      renameSync(join(directory, 'below/host'), join(directory, 'moved'));
+      symlinkSync('../elsewhere', join(directory, 'below/host'));
+      for await (const lines of readLines(file)) expect(lines).toEqual(['own']);
+      expect(readFileSync(file.path, 'utf8')).toBe('other\n');
+    }
+    expect(leftOut.file.count).toBe(0);
+    expect.assertions(3);
   });
 
   test('directories that are too deep are named', async () => {
