@@ -41,7 +41,7 @@ const ndjson = '/var/log/stepparent/alerts.ndjson';
 /** Copies an example to the path that its first lines name. */
 function installExample(example: string): void {
   const text = readFileSync(join(examples, example), 'utf8');
-  const to = /^# Goes to (\S+?);/m.exec(text)?.[1];
+  const to = /^# Install as (\S+?);/m.exec(text)?.[1];
   if (to === undefined) throw new Error(`${example} does not name its path`);
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(join(examples, example), to);
