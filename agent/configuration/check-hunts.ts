@@ -34,7 +34,9 @@ async function checkStatements(hunts: readonly Hunt[]): Promise<{ faults: CheckF
         const columns = database.check(hunt.sql);
         if (hunt.finding?.unless !== undefined) key = 'hunt.finding.unless';
         if (hunt.finding !== undefined) database.check(findingSql(hunt));
+        const notes = hunt.notes.map((message) => faultOf('warning', hunt, `hunt.${hunt.language}`, message));
         warnings.push(
+          ...notes,
           ...unknownColumns(hunt, columns).map(({ key, message }) => faultOf('warning', hunt, key, message)),
         );
       } catch (error) {

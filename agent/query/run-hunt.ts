@@ -37,7 +37,7 @@ export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
   }
   const { source, sinceMs, nowMs, limit, timeoutMs, forFindings = false, signal } = run;
   try {
-    return await askQuery(
+    const result = await askQuery(
       {
         source,
         sql: forFindings ? findingSql(hunt) : hunt.sql,
@@ -48,6 +48,8 @@ export async function runHunt(hunt: Hunt, run: HuntRun): Promise<QueryResult> {
       },
       { timeoutMs, ...(signal && { signal }) },
     );
+    result.notes.unshift(...hunt.notes);
+    return result;
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
     const keys = `\`hunt.${hunt.language}\`${forFindings && hunt.finding?.unless !== undefined ? ' or `hunt.finding.unless`' : ''}`;

@@ -21,6 +21,8 @@ export interface Hunt {
   language: 'sql' | 'esql';
   /** The query as the file has it. */
   query: string;
+  /** What the translation of an ES|QL query says about it, each a clause for people: that a list is compared, say. */
+  notes: readonly string[];
   /**
    * The SQL statement that runs; it is read-only. `:since` in it is the start of the window, in milliseconds since
    * 1970.

@@ -64,17 +64,17 @@ function readQuery(
   file: string,
   source: string,
   { sql, esql }: { sql: string | undefined; esql: string | undefined },
-): Pick<Hunt, 'language' | 'query' | 'sql'> {
+): Pick<Hunt, 'language' | 'query' | 'notes' | 'sql'> {
   if ((sql === undefined) === (esql === undefined)) {
     const message = 'a hunt has either `hunt.sql` or `hunt.esql`';
     throw new TomlFileError(message, file, source, locateKey(source, sql === undefined ? ['hunt'] : ['hunt', 'esql']));
   }
   if (esql === undefined) {
     const query = (sql ?? '').replace(/[;\s]+$/, '');
-    return { language: 'sql', query, sql: statementIn(query) };
+    return { language: 'sql', query, notes: [], sql: statementIn(query) };
   }
   try {
-    return { language: 'esql', query: esql.trim(), sql: translateEsql(esql).sql };
+    return { language: 'esql', query: esql.trim(), ...translateEsql(esql) };
   } catch (error) {
     throw error instanceof QueryError ? faultInQuery(file, source, ['hunt', 'esql'], esql, error) : error;
   }

@@ -162,13 +162,15 @@ describe('--events', () => {
 
   test('a hunt in ES|QL keeps its own window, and says so with --since', async () => {
     const file = join(directory, 'hunts', 'esql.toml');
-    writeFileSync(file, hunt('esql', 'from file_events | stats a = count()').replace('sql =', 'esql ='));
+    const query = 'from file_events | where process.args == "x" or true | stats a = count()';
+    writeFileSync(file, hunt('esql', query).replace('sql =', 'esql ='));
     try {
       const { code, out, err } = await stepparent('hunt', '--events', gathered, 'esql', '--json', '--since', '1m');
       expect({ code, out }).toEqual({ code: 0, out: '{"a":4}\n' });
       expect(err).toContain(
         'note: the hunt esql is written in ES|QL and has its own window; --since does not change it\n',
       );
+      expect(err).toContain('note: `process.args` is a list');
       const all = await stepparent('hunt', '--events', gathered);
       expect(all.out).toMatch(/^esql: Of esql\n/m);
       expect(all.out).toMatch(/^files: Of files, since /m);

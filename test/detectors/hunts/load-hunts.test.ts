@@ -29,6 +29,7 @@ test('applies the defaults', () => {
     note: '',
     source: 'events',
     language: 'sql',
+    notes: [],
     query: 'SELECT 1 AS a',
     sql: 'SELECT 1 AS a',
     windowMs: 7 * 86_400_000,
