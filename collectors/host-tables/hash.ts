@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { reportOwnFault } from '../host/read-faults.ts';
 import { readPiecesNow, withFile } from '../host/read-file.ts';
-import { openRegularFile, Unreadable } from '../host/regular-file.ts';
+import { notRegularFile, openRegularFile, Unreadable } from '../host/regular-file.ts';
 import type { Proc } from '../proc/read-proc.ts';
 import { filesOf } from './file.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
@@ -13,6 +13,22 @@ import type { HostTable, SqlValue } from './host-table.ts';
 const algorithms = ['md5', 'sha1', 'sha256'] as const;
 
 const mebibyte = 1024 * 1024;
+
+/**
+ * File systems whose files the kernel makes as they are read, by the numbers of <linux/magic.h>: to read /proc/kmsg
+ * consumes kernel messages, to read a trace pipe consumes events.
+ */
+const kernelFileSystems: ReadonlySet<number> = new Set([
+  0x9fa0, // proc
+  0x62656572, // sysfs
+  0x64626720, // debugfs
+  0x74726163, // tracefs
+  0x73636673, // securityfs
+  0x62656570, // configfs
+  0x63677270, // cgroup2
+  0x27e0eb, // cgroup
+  0xcafe4a11, // bpf
+]);
 
 interface HashBounds {
   /** Files that one statement can see. */
@@ -63,6 +79,7 @@ function isRegularFile(file: Buffer): boolean {
 function digestsOf(file: Buffer, maxBytes: number, note: (text: string) => void): SqlValue[] {
   const digests = algorithms.map((algorithm) => createHash(algorithm));
   try {
+    if (kernelFileSystems.has(fs.statfsSync(file).type)) throw notRegularFile();
     withFile(openRegularFile(file), (opened) => {
       for (const piece of readPiecesNow(opened, maxBytes)) for (const digest of digests) digest.update(piece);
     });

@@ -312,6 +312,13 @@ describe('hash', () => {
     expect(notes).toContain('the table hash shows the first 1 files only');
   });
 
+  test('does not read a file that the kernel makes as it is read', () => {
+    const notes: string[] = [];
+    const rows = read(hashTable(host.proc), { paths: ['/proc/version'], note: (text) => notes.push(text) });
+    expect(rows).toEqual([{ path: '/proc/version', directory: '/proc', md5: null, sha1: null, sha256: null }]);
+    expect(notes).toEqual(['the table hash has no digests of a file: not a regular file']);
+  });
+
   test('without a path it says what it needs', () => {
     const notes: string[] = [];
     expect(read(hashTable(host.proc), { note: (text) => notes.push(text) })).toEqual([]);
