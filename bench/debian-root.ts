@@ -36,7 +36,7 @@ const environment = {
   HOME: '/root',
 };
 
-/** The Debian archive in this machine's apt sources. Throws if there is none. */
+/** The Debian archive in this machine's apt sources. Throws if they name none. */
 function archive(): string {
   const format = ['indextargets', '--format', '$(ORIGIN) $(REPO_URI)'];
   const listed = spawnSync('apt-get', format, { encoding: 'utf8' }).stdout ?? '';

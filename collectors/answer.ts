@@ -5,7 +5,7 @@ import { reportOwnFault } from './host/read-faults.ts';
 
 /** A result of slow work, which the holder can read at once, or wait for. */
 export interface Answer<T> {
-  /** The answer; undefined while it is not known, and if there is none. */
+  /** The answer; undefined while it is not known, and if the question has no answer. */
   readonly value: T | undefined;
   /** Resolves when `value` is final, and never rejects. Undefined: `value` is final. */
   readonly pending: Promise<void> | undefined;

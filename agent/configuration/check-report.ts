@@ -1,6 +1,6 @@
 // The result of a check of rule or hunt files.
 
-/** A fault on one line, and the excerpt: the line of the file with a caret under it, printable; '' if there is none. */
+/** A fault on one line, and the excerpt: the line of the file with a caret under it, printable; '' without one. */
 export interface CheckFault {
   line: string;
   excerpt: string;

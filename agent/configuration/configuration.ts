@@ -188,7 +188,7 @@ export interface ConfigurationKey {
   description: string;
   /** The allowed values, in words. */
   allowed: string;
-  /** The default as it is written in a file. Undefined if there is none; `whenUnset` then describes the behaviour. */
+  /** The default as it is written in a file. Undefined without a default; `whenUnset` then describes the behaviour. */
   default: unknown;
   whenUnset: string | undefined;
   /** The default, else a possible value. */

@@ -11,7 +11,7 @@ export type SourceFiles = Pick<HostFiles, 'open' | 'readDirectory'>;
 const maxFileBytes = 1024 * 1024;
 const maxFiles = 1000;
 
-/** The text of the file. Undefined where there is none, and with a note where it cannot be read. */
+/** The text of the file. Undefined for a file that does not exist; undefined with a note for one that cannot be read. */
 export function readSourceFile(host: SourceFiles, file: string, note: (text: string) => void): string | undefined {
   try {
     return readText(host.open(file), maxFileBytes);

@@ -15,7 +15,7 @@ export const isOwnFault = (error: unknown): boolean =>
 
 /**
  * Reports the error if `isOwnFault`. Code that continues without a value must call it: any other error is an answer,
- * this is none.
+ * this one is not.
  */
 export function reportOwnFault(error: unknown): void {
   if (isOwnFault(error)) ownFaults.publish(error);

@@ -127,7 +127,7 @@ const usualDirectories = (): string[] => [
 ];
 
 /**
- * The first directory with a database. Undefined: there is none; rpm must not be run then, because it would create one.
+ * The first directory with a database. Undefined without a database: rpm must not be run then, because it would create one.
  */
 export const findRpmDatabase = (
   files: Pick<HostFiles, 'exists'>,

@@ -18,7 +18,7 @@ const unpackEnd = `/${unpackDirectory}/`;
 const controlEnd = `${unpackEnd}control`;
 
 /**
- * Parses the path of a script of a package. Undefined: it is none. Also accepts names that dpkg does not use itself, so
+ * Parses the path of a script of a package. Undefined for any other path. Also accepts names that dpkg does not use itself, so
  * that a file that only resembles a script is checked too.
  */
 export function scriptOfFile(file: string): NamedScript | undefined {
@@ -46,7 +46,7 @@ export function parseControl(text: string): { package: string; version: string }
 }
 
 /**
- * The only package file among the arguments of a command (argv[0] included), by its name. Undefined: there is none, or
+ * The only package file among the arguments of a command (argv[0] included), by its name. Undefined: no argument is one, or
  * several.
  */
 export function onlyPackageFile(

@@ -116,7 +116,7 @@ function rpmScript(
 const argsOf = (image: Image): string[] | undefined => image.args ?? image.attemptArgs?.args;
 
 /**
- * The package of the only package file among the tool's arguments. Undefined: there is none or several, or the
+ * The package of the only package file among the tool's arguments. Undefined: no argument is one or several are, or the
  * arguments are incomplete.
  */
 function singlePackage(

@@ -5,13 +5,13 @@ import {
   dateText,
   type EsqlType,
   joinedSql,
-  parseDate,
   quotedText,
   type SqlValue,
   single,
   timespanOf,
   truncatedDate,
 } from './esql-values.ts';
+import { parseDate, parseNumber } from './field-values.ts';
 import { compileRegex } from './lucene-regex.ts';
 
 /** The type of an argument: a type of ES|QL, `number` or `any`; `list` accepts lists and single values. */
@@ -502,8 +502,7 @@ const blocksFor = kept((blocks) => {
 
 /** Finite, of a number or the text of one; else undefined. */
 function parseDouble(value: SqlScalar | undefined): number | undefined {
-  if (typeof value === 'string' && !/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(value)) return undefined;
-  const parsed = Number(value ?? Number.NaN);
+  const parsed = typeof value === 'string' ? parseNumber(value) : Number(value ?? Number.NaN);
   return Number.isFinite(parsed) ? parsed : undefined;
 }
 

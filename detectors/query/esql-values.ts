@@ -106,16 +106,6 @@ export const dateText = (sql: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ',
 /** SQL for a date, from SQL for a time as text; null if SQLite does not know the text as a time. */
 export const dateOfText = (sql: string): string => `CAST(round(unixepoch(${sql}, 'subsec') * 1000) AS INTEGER)`;
 
-const isoDate = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
-
-/** Milliseconds since 1970 of an ISO 8601 date or time, in UTC if it has no zone; else undefined. */
-export function parseDate(text: string): number | undefined {
-  const match = isoDate.exec(text);
-  if (match === null) return undefined;
-  const time = Date.parse(text.length > 10 && match[1] === undefined ? `${text}Z` : text);
-  return Number.isNaN(time) ? undefined : time;
-}
-
 /**
  * A pattern of `like` as a pattern of SQLite's GLOB. Undefined if a backslash escapes neither `*` nor `?` nor itself.
  */

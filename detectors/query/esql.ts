@@ -34,7 +34,6 @@ import {
   isNumber,
   joinedSql,
   movedDate,
-  parseDate,
   quotedName,
   quotedText,
   type SqlValue,
@@ -42,6 +41,7 @@ import {
   timespanOf,
   units,
 } from './esql-values.ts';
+import { parseDate } from './field-values.ts';
 import { errorAt, foundText, printable } from './query-position.ts';
 import { compileWildcard, parseWildcard } from './wildcard.ts';
 

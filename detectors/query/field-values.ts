@@ -37,7 +37,7 @@ const isoDate = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(Z|
 /**
  * Milliseconds since 1970 of an ISO 8601 date or time, in UTC if it has no zone, as in Elasticsearch; else undefined.
  */
-function parseDate(text: string): number | undefined {
+export function parseDate(text: string): number | undefined {
   const match = isoDate.exec(text);
   if (match === null) return undefined;
   const time = Date.parse(text.length > 10 && match[1] === undefined ? `${text}Z` : text);
