@@ -1,6 +1,6 @@
 // The classes of events that rules read, and the names of the fields that a rule or an exception can use.
 
-import { ecsVersion, type FieldValue } from './event.ts';
+import { ecsVersion, type FieldValue, type PackageAction, packageActions } from './event.ts';
 import { type EventKind, type Field, fields, isOfEvent } from './fields.ts';
 import { matchesPieces } from './read-path.ts';
 
@@ -51,11 +51,17 @@ const sampleValues: Readonly<Record<string, FieldValue>> = {
   'agent.type': 'stepparent',
 };
 
-function eventClass(kind: EventKind, category: string, type: string, action: string): EventClass {
+function eventClass(
+  kind: EventKind,
+  category: string,
+  type: string,
+  action: string,
+  moreTypes: readonly string[] = [],
+): EventClass {
   const values: Readonly<Record<string, FieldValue>> = {
     ...sampleValues,
     'event.category': category,
-    'event.type': type,
+    'event.type': moreTypes.length === 0 ? type : [type, ...moreTypes],
     'event.action': action,
     'event.dataset': `stepparent.${category}`,
   };
@@ -69,6 +75,17 @@ function eventClass(kind: EventKind, category: string, type: string, action: str
   };
   return { category, type, action, known };
 }
+
+/** `event.type` of a package transaction, by what it did. */
+export const packageEventTypes: Readonly<Record<PackageAction, string>> = {
+  install: 'installation',
+  upgrade: 'change',
+  downgrade: 'change',
+  reinstall: 'change',
+  remove: 'deletion',
+};
+/** `event.type` of a package transaction that changed nothing. */
+export const unchangedEventType = 'info';
 
 /** The fields whose value is known in each class: those that distinguish the classes, and those equal in all. */
 export const classFields: ReadonlySet<string> = new Set([
@@ -84,4 +101,10 @@ export const eventClasses: readonly EventClass[] = [
   eventClass('file', 'file', 'change', 'modification'),
   eventClass('file', 'file', 'change', 'attribute-change'),
   eventClass('file', 'file', 'deletion', 'deletion'),
+  eventClass('file', 'file', 'access', 'script-read'),
+  ...packageActions.flatMap((action) =>
+    [packageEventTypes[action], unchangedEventType].map((type) => eventClass('transaction', 'package', type, action)),
+  ),
+  eventClass('connection', 'network', 'connection', 'connection_attempted', ['start']),
+  eventClass('survivors', 'process', 'info', 'processes-left-running'),
 ];

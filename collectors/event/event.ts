@@ -27,21 +27,39 @@ export type PackageOperation = NonNullable<StepparentFields['package']>;
 export type LifecycleFields = NonNullable<StepparentFields['lifecycle_script']>;
 /** The nearest ancestor that is neither a package front end nor a shell or the like, in `stepparent.initiator`. */
 export type InitiatorFields = NonNullable<StepparentFields['initiator']>;
+/** The innermost unit of systemd, in `stepparent.systemd`. */
+export type SystemdFields = NonNullable<StepparentFields['systemd']>;
+/** A user whom an environment or the journal of a daemon names, an entry of `stepparent.named_callers`. */
+export type NamedCaller = NonNullable<StepparentFields['named_callers']>[number];
+/** Who asked for what the initiator did, in `stepparent.initiator.requester`. */
+export type RequesterFields = NonNullable<InitiatorFields['requester']>;
 /**
  * Whether the process, its parent and its leaders run the distribution's own files, in `stepparent.genuine`. An absent
- * entry was not verified, or its program is not named like a package tool.
+ * entry was not verified, or its program is neither named like a package tool nor a copy of one.
  */
 export type GenuineFields = NonNullable<StepparentFields['genuine']>;
+/** What a program is by its content, if it runs under another path, in `stepparent.program`. */
+export type ProgramFields = NonNullable<StepparentFields['program']>;
 /** The file and the content of a maintainer script or scriptlet, in `stepparent.script`. */
 export type ScriptFields = NonNullable<StepparentFields['script']>;
-/** The topmost run of a package tool among the ancestors, in `stepparent.transaction`. */
+/**
+ * The topmost run of a package tool among the ancestors, in `stepparent.transaction`; of a transaction event also its
+ * packages and result.
+ */
 export type TransactionFields = NonNullable<StepparentFields['transaction']>;
 /** The fields of a file change that ECS does not define, in `stepparent.file`. */
 export type FileChangeFields = NonNullable<StepparentFields['file']>;
+/** How an interpreter got the content of a script, in `stepparent.read`. */
+export type ReadFields = NonNullable<StepparentFields['read']>;
 /** How the agent knows the process that changed a file: `stepparent.file.writer_source`. */
 export type WriterSource = NonNullable<FileChangeFields['writer_source']>;
 /** How the agent found a file change that it did not observe: `stepparent.found`. */
 export type FoundBy = NonNullable<StepparentFields['found']>;
+
+/** What a transaction can do with a package, the strongest action first. */
+export const packageActions = fieldTable.stepparent.fields.transaction.fields.packages.fields.action.values;
+/** What a transaction does with a package. */
+export type PackageAction = (typeof packageActions)[number];
 
 /** All values of `stepparent.alert.state`; its row in fields.ts defines each. */
 export const alertStates = fieldTable.stepparent.fields.alert.fields.state.values;

@@ -2,14 +2,20 @@
 // event (event.ts), the checks of rules (event-classes.ts), SQL columns, journal fields, the Elasticsearch mapping and
 // docs/fields.md.
 
+import { originKinds } from '../packages/origins.ts';
+import { watchedKinds } from '../watched/watched-paths.ts';
 import { inferredBases, unobservedReasons } from './reasons.ts';
 
-/** The documents that can have a field: exec events, file events, health events, findings of hunts, or alerts only. */
-export type EventKind = 'exec' | 'file' | 'health' | 'finding' | 'alert';
+/**
+ * The documents that can have a field: events of execs, files, connections and package transactions, the list of
+ * processes that a transaction left running, health events, findings of hunts, or alerts only.
+ */
+export type EventKind = 'exec' | 'file' | 'connection' | 'transaction' | 'survivors' | 'health' | 'finding' | 'alert';
 
 /** The type of a value in a document, by the Elasticsearch type of the field; a date is ISO 8601 in UTC. */
 interface Values {
   keyword: string;
+  ip: string;
   wildcard: string;
   match_only_text: string;
   date: string;
@@ -24,7 +30,7 @@ interface Appearance {
   /** Present in every event that has the group around it. */
   required?: true;
   /**
-   * The documents that can have the field. Absent: those of the group around it; at the top level `exec` and `file`.
+   * The documents that can have the field. Absent: those of the group around it; at the top level those of `observed`.
    */
   on?: readonly EventKind[];
   /** Name of the journal field with the value. */
@@ -58,7 +64,9 @@ export type Fields = { readonly [name: string]: Row | Group };
 
 const keysOf = <Table extends object>(table: Table): readonly (keyof Table)[] => Object.keys(table) as (keyof Table)[];
 
-const always = ['exec', 'file', 'health', 'finding'] as const;
+/** Events of what happens on the host. */
+const observed = ['exec', 'file', 'connection', 'transaction', 'survivors'] as const;
+const always = [...observed, 'health', 'finding'] as const;
 const alertOnly = ['alert'] as const;
 
 /** A user or a group. */
@@ -78,7 +86,10 @@ const processFields = {
   start: { type: 'date', about: 'Start of the process' },
   working_directory: { type: 'keyword', about: 'Working directory' },
   interactive: { type: 'boolean', about: 'Whether the process has a controlling terminal' },
-  user: { about: 'Effective user', fields: identity },
+  user: {
+    about: 'Effective user at the start of the program, or in /proc if the start was not observed',
+    fields: identity,
+  },
   real_user: { about: 'Real user', fields: identity },
   saved_user: { about: 'Saved user', fields: identity },
   group: { about: 'Effective group', fields: identity },
@@ -105,6 +116,44 @@ const leaderFields = {
   same_as_process: { type: 'boolean', about: 'Whether the leader is the process itself' },
 } as const satisfies Fields;
 
+/** An ancestor, or another process that an event lists. */
+const stepFields = {
+  entity_id: { ...processFields.entity_id, required: true },
+  pid: { ...processFields.pid, required: true },
+  name: processFields.name,
+  executable: processFields.executable,
+  program: {
+    type: 'keyword',
+    about: 'Path of the host’s program whose content the executable has, if it ran under another path',
+  },
+  args: processFields.args,
+  start: processFields.start,
+  working_directory: processFields.working_directory,
+  user: processFields.user,
+} as const satisfies Fields;
+
+/** The package script that a process runs or descends from. */
+const packageScriptFields = {
+  manager: {
+    type: 'keyword',
+    required: true,
+    values: ['dpkg', 'rpm'],
+    about: 'Package manager that runs the script',
+  },
+  path: { type: 'keyword', about: 'File of the script; rpm uses a temporary file' },
+  package: { type: 'keyword', about: 'Package of the script' },
+  phase: {
+    type: 'keyword',
+    about: '`preinst`, `postinst`, `prerm`, `postrm` or `config`; rpm does not show it',
+  },
+} as const satisfies Fields;
+
+/** One end of a connection. */
+const endpointFields = {
+  ip: { type: 'ip', about: 'IPv4 or IPv6 address' },
+  port: { type: 'long', about: 'Port' },
+} as const satisfies Fields;
+
 /** The properties of a file that the agent compares with the last known ones. */
 const previousFields = {
   inode: { type: 'keyword', about: 'Inode number before the change' },
@@ -114,6 +163,7 @@ const previousFields = {
   mode: { type: 'keyword', about: 'Permissions before the change, octal' },
   uid: { type: 'keyword', about: 'Id of the owner before the change' },
   gid: { type: 'keyword', about: 'Id of the group before the change' },
+  sha256: { type: 'keyword', about: 'SHA-256 of the content that was last seen at the path; in watched paths' },
 } as const satisfies Fields;
 
 /** ATT&CK entries as parallel lists: the values at one position belong together. */
@@ -143,14 +193,61 @@ const stepparentFields = {
       path: { type: 'keyword', required: true, about: 'Path of the mapped file; for a script, of its interpreter' },
     },
   },
+  program: {
+    about:
+      'The package tool, interpreter or dynamic linker of the host whose content the executed file has. Absent if it runs under its own path',
+    fields: {
+      path: {
+        type: 'keyword',
+        required: true,
+        journal: 'STEPPARENT_PROGRAM',
+        about: 'Path of the host’s file with that content',
+      },
+      name: { type: 'keyword', required: true, about: 'File name of the host’s file' },
+      recognized_by: {
+        type: 'keyword',
+        required: true,
+        values: ['same_file', 'build_id', 'sha256'],
+        about:
+          'How it is recognized: `same_file`, the host’s own file under another name; another file with the same GNU build ID, or with the same hash',
+      },
+      argument: {
+        type: 'keyword',
+        about: 'File of the program, if a dynamic linker was executed with it as the argument',
+      },
+    },
+  },
   systemd: {
     about: 'The innermost systemd unit',
     fields: {
       unit: { type: 'keyword', required: true, journal: 'STEPPARENT_UNIT', about: 'Name of the unit' },
       user: { about: 'The user whose service manager runs the unit; absent for units of the system', fields: identity },
+      timer: {
+        type: 'keyword',
+        on: ['exec', 'transaction'],
+        about: 'The timer with the name of the unit, if there is one; only of package managers',
+      },
     },
   },
   terminal: { type: 'keyword', about: 'Controlling terminal: `pts/3`, `tty1`' },
+  place: {
+    about: 'Where the process runs, by the files that it sees; absent if its root directory is that of the host',
+    fields: {
+      kind: {
+        type: 'keyword',
+        required: true,
+        values: ['host', 'chroot', 'container'],
+        journal: 'STEPPARENT_PLACE',
+        about:
+          '`host`: another root directory with directories of the host (/usr, /etc or a package database); `chroot`: another root directory; `container`: also another mount or pid namespace',
+      },
+      root: {
+        type: 'keyword',
+        journal: 'STEPPARENT_PLACE_ROOT',
+        about: 'Root directory of the process, as its mount namespace names it; absent if it was not observed',
+      },
+    },
+  },
   found: {
     type: 'keyword',
     on: ['file'],
@@ -210,25 +307,27 @@ const stepparentFields = {
         journal: 'STEPPARENT_PACKAGE_DRY_RUN',
         about: 'Whether an option (--dry-run, --no-act, --simulate, --test) keeps it from changing anything',
       },
+      verification_off: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_PACKAGE_VERIFICATION_OFF',
+        values: ['nosignature', 'nodigest', 'noverify', 'pkgverify_level', 'force_bad_verify', 'no_debsig'],
+        about:
+          'Arguments that turn the verification of packages off: options of rpm, and its macro `_pkgverify_level` if it does not ask for signatures; options of dpkg, which verifies packages only if debsig-verify is installed. Absent without any; configuration files are not read',
+      },
     },
   },
   lifecycle_script: {
     about: 'The package script that the process runs, or that started the process at any distance',
+    on: ['exec', 'file', 'connection'],
+    journalOf: {
+      manager: 'STEPPARENT_SCRIPT_MANAGER',
+      path: 'STEPPARENT_SCRIPT',
+      package: 'STEPPARENT_SCRIPT_PACKAGE',
+      phase: 'STEPPARENT_SCRIPT_PHASE',
+    },
     fields: {
-      manager: {
-        type: 'keyword',
-        required: true,
-        values: ['dpkg', 'rpm'],
-        journal: 'STEPPARENT_SCRIPT_MANAGER',
-        about: 'Package manager that runs the script',
-      },
-      path: { type: 'keyword', journal: 'STEPPARENT_SCRIPT', about: 'File of the script; rpm uses a temporary file' },
-      package: { type: 'keyword', journal: 'STEPPARENT_SCRIPT_PACKAGE', about: 'Package of the script' },
-      phase: {
-        type: 'keyword',
-        journal: 'STEPPARENT_SCRIPT_PHASE',
-        about: '`preinst`, `postinst`, `prerm`, `postrm` or `config`; rpm does not show it',
-      },
+      ...packageScriptFields,
       depth: {
         type: 'long',
         required: true,
@@ -240,7 +339,8 @@ const stepparentFields = {
     },
   },
   initiator: {
-    about: 'The nearest ancestor that is neither a package front end nor a shell, sudo, env or the like',
+    about:
+      'The nearest ancestor that is neither a package front end nor a shell, sudo, env or the like. Of a package transaction, the process itself if it is none of these: a program that installs by a library',
     fields: {
       entity_id: { type: 'keyword', required: true, about: 'Identity of the initiator' },
       pid: { type: 'long', required: true, journal: 'STEPPARENT_INITIATOR_PID', about: 'Process id of the initiator' },
@@ -255,7 +355,57 @@ const stepparentFields = {
         type: 'keyword',
         journal: 'STEPPARENT_ORIGIN',
         about:
-          'Where the initiator came from: `unit nginx.service`, `user unit NAME of alice`, `ssh as alice`, `session as alice`, `cron`, `console as root`, `container`, `init`',
+          'Where the initiator came from, see [origins.md](origins.md): `unit nginx.service`, `user unit NAME of alice`, `ssh as alice`, `session as alice`, `cron`, `console as root`, `container`, `init`, `PackageKit for alice`, `puppet from unit puppet.service`, `claude (claimed) from ssh as alice`',
+      },
+      origin_kind: {
+        type: 'keyword',
+        values: keysOf(originKinds),
+        journal: 'STEPPARENT_ORIGIN_KIND',
+        about: 'Kind of the origin, see [origins.md](origins.md)',
+      },
+      origin_claimed: {
+        type: 'boolean',
+        about:
+          'True: the initiator could have claimed a part of the origin by itself, such as a path in a home directory; absent otherwise',
+      },
+      requester: {
+        about: 'Who asked for what the initiator did, as far as it is known',
+        journalOf: { claimed: 'STEPPARENT_REQUESTER_CLAIMED', source: 'STEPPARENT_REQUESTER_SOURCE' },
+        fields: {
+          user: {
+            about: 'The user',
+            fields: identity,
+            journalOf: { id: 'STEPPARENT_REQUESTER_ID', name: 'STEPPARENT_REQUESTER' },
+          },
+          executable: {
+            type: 'keyword',
+            about:
+              'The program that asked on behalf of the user, such as a runner, an AI agent or a client of a daemon',
+          },
+          session: { type: 'keyword', about: 'Login session (logind), from the unit `session-ID.scope`' },
+          elevated_by: {
+            type: 'keyword',
+            about: 'The program by which the user became another one: `sudo`, `su`, `pkexec`, `doas`',
+          },
+          claimed: {
+            type: 'boolean',
+            required: true,
+            about: 'Whether a process could have made the user up: it counts as a claim',
+          },
+          source: {
+            type: 'keyword',
+            required: true,
+            values: ['login', 'lineage', 'environment', 'journal'],
+            about:
+              'How the user is known: the login (/proc/PID/loginuid); the user of an ancestor; a variable of the environment; the journal of the daemon',
+          },
+        },
+      },
+      hash: {
+        about: 'Hash of the initiator’s script, if its path is temporary or random',
+        fields: {
+          sha256: { type: 'keyword', journal: 'STEPPARENT_INITIATOR_SHA256', about: 'SHA-256 of the script' },
+        },
       },
       wrappers: {
         type: 'keyword',
@@ -266,9 +416,21 @@ const stepparentFields = {
       },
     },
   },
+  named_callers: {
+    list: true,
+    on: ['exec', 'transaction'],
+    about:
+      'Users whom the environment of a package manager or the journal of a daemon names as those who asked; `stepparent.initiator.requester` says whether they count',
+    fields: {
+      source: { type: 'keyword', required: true, values: ['environment', 'journal'], about: 'Where the user is named' },
+      variable: { type: 'keyword', about: 'The variable of the environment' },
+      user: { required: true, about: 'The user', fields: identity },
+      executable: { type: 'keyword', about: 'The client of the daemon, if the distribution runs it by itself' },
+    },
+  },
   genuine: {
     about:
-      'Whether a process runs the distribution’s own file of its name; for an ancestor, whether it did so when it forked the next process of the lineage. Absent: not verified, or not named like a package tool',
+      'Whether a process runs the distribution’s own file of its name; for an ancestor, whether it did so when it forked the next process of the lineage. A copy of a package tool does not. Absent: not verified, or neither named like a package tool nor a copy of one',
     fields: {
       process: { type: 'boolean', journal: 'STEPPARENT_GENUINE_PROCESS', about: 'The process' },
       parent: { type: 'boolean', journal: 'STEPPARENT_GENUINE_PARENT', about: 'Its parent' },
@@ -286,6 +448,7 @@ const stepparentFields = {
   },
   script: {
     about: 'A maintainer script or scriptlet: its file and content',
+    on: ['exec', 'file'],
     fields: {
       path: {
         type: 'keyword',
@@ -341,20 +504,216 @@ const stepparentFields = {
         journal: 'STEPPARENT_TRANSACTION_EXECUTABLE',
         about: 'Path of that process’s program',
       },
+      manager: {
+        type: 'keyword',
+        on: ['transaction'],
+        values: ['dpkg', 'rpm'],
+        journal: 'STEPPARENT_TRANSACTION_MANAGER',
+        about: 'Package manager whose database the transaction changes',
+      },
+      test: {
+        type: 'boolean',
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_TEST',
+        about: 'Whether it is a test that changes nothing (rpm: `--test`). dnf tests each transaction first',
+      },
+      root: {
+        type: 'keyword',
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_ROOT',
+        about: 'Tree that is changed, as the process names it',
+      },
+      database: {
+        type: 'keyword',
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_DATABASE',
+        about: 'Directory of the package database, as the host names it',
+      },
+      packages_count: {
+        type: 'long',
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_PACKAGES_COUNT',
+        about: 'Number of packages, also if more than 256',
+      },
+      packages: {
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_PACKAGES',
+        about:
+          'The packages of the transaction, at most 256: those that were changed come first, and of these the installed ones',
+        fields: {
+          name: { type: 'keyword', required: true, about: 'Name' },
+          version: { type: 'keyword', about: 'Version: `[EPOCH:]VERSION[-RELEASE]`; of a removal, the removed one' },
+          architecture: { type: 'keyword', about: 'Architecture' },
+          action: {
+            type: 'keyword',
+            values: ['install', 'upgrade', 'downgrade', 'reinstall', 'remove'],
+            about: 'What the transaction does with the package',
+          },
+          former_version: { type: 'keyword', about: 'Version that it replaces' },
+          applied: {
+            type: 'boolean',
+            about: 'Whether the package manager wrote the change to its database; absent if that was not observed',
+          },
+          state: {
+            type: 'keyword',
+            about:
+              'State of the package afterwards, as dpkg names it; `not-installed` after a removal with the configuration files. Only of dpkg',
+          },
+          archive: {
+            type: 'keyword',
+            about: 'Path of the archive that the package was unpacked from. Only of dpkg',
+          },
+          archive_target: {
+            type: 'keyword',
+            about: 'Path of the file, if links lead to it: apt makes links when it installs several packages',
+          },
+          sha256: { type: 'keyword', about: 'SHA-256 of the archive, read when dpkg opened it. Only of dpkg' },
+          source: {
+            type: 'keyword',
+            values: ['repository', 'local_file', 'unlisted'],
+            about:
+              'Where the archive came from, by its content: `repository`, a package list of apt has its digest; `local_file`, no list has it, and the file was not in a directory of apt’s archives; `unlisted`, no list has it, and the file was in such a directory',
+          },
+          repository: {
+            about: 'The package list of apt that has the digest; of several the one that is signed and in force',
+            fields: {
+              site: { type: 'keyword', about: 'Address without its scheme: `deb.example.org/debian`' },
+              suite: { type: 'keyword', about: 'Suite, by the Release file' },
+              component: { type: 'keyword', about: 'Component: `main`; absent of a flat repository' },
+              origin: { type: 'keyword', about: 'Origin, by the Release file' },
+              label: { type: 'keyword', about: 'Label, by the Release file' },
+              signed: {
+                type: 'boolean',
+                about:
+                  'Whether a signed Release file has the digest of the list. apt, not the agent, verified the signature; it drops a signature that it does not accept if the source has `trusted=yes`',
+              },
+              key: {
+                type: 'keyword',
+                list: true,
+                about:
+                  'Fingerprints or ids of the keys, as the signatures name them. apt, not the agent, verified them',
+              },
+            },
+          },
+          superseded: {
+            type: 'boolean',
+            about: 'Whether only a former state of the list has the digest',
+          },
+          signature: {
+            about:
+              'The signature in the header of the installed package, as rpm keeps it in its database. It is read after the transaction; the agent did not verify it, and rpm did only if nothing turned that off',
+            fields: {
+              exists: { type: 'boolean', about: 'Whether the header has a signature. Only of rpm' },
+              key: {
+                type: 'keyword',
+                about: 'Id of the key that the signature names: 16 hexadecimal digits. Only of rpm',
+              },
+              key_imported: {
+                type: 'boolean',
+                about:
+                  'Whether that key, or the key that it is a subkey of, is one of the keys in the database of rpm. Absent if not, and rpm may keep keys elsewhere, as rpm 6 does. Only of rpm',
+              },
+            },
+          },
+          cached_before: {
+            type: 'boolean',
+            about: 'Whether the file was in a directory of apt’s archives before the agent first started',
+          },
+        },
+      },
+      downgrades: {
+        type: 'keyword',
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_DOWNGRADES',
+        about:
+          'The packages that now have a lower version, at most 64: `NAME FORMER -> VERSION`. Absent for another root or database, and if the package manager did not write the change',
+      },
+      lost_fixes: {
+        type: 'keyword',
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_LOST_FIXES',
+        about:
+          'The downgrades below a version that a security source of apt offers and that the former version contained: `NAME VERSION, SUITE has SECURITY-VERSION`. Only of dpkg',
+      },
+      verified: {
+        type: 'boolean',
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_VERIFIED',
+        about: 'Whether the database listed the same changes afterwards; absent if it was not compared',
+      },
+      differences: {
+        list: true,
+        on: ['transaction'],
+        journal: 'STEPPARENT_TRANSACTION_DIFFERENCES',
+        about: 'How the database differs from the observed changes, at most 64',
+        fields: {
+          package: { type: 'keyword', required: true, about: '`NAME-[EPOCH:]VERSION-RELEASE.ARCHITECTURE`' },
+          kind: {
+            type: 'keyword',
+            required: true,
+            values: ['not_listed', 'still_listed', 'unreported_addition', 'unreported_removal'],
+            about:
+              'An observed addition is not in the database, an observed removal is still in it, or the database has gained or lost a package of which no transaction was observed',
+          },
+        },
+      },
+      survivors: {
+        list: true,
+        on: ['survivors'],
+        about: 'Processes below a package script that lived when the transaction was over; at most 32',
+        fields: {
+          ...stepFields,
+          script: {
+            about: 'The package script that started the process, at any distance',
+            fields: packageScriptFields,
+          },
+        },
+      },
+      survivors_count: {
+        type: 'long',
+        unit: 'processes',
+        on: ['survivors'],
+        about: 'Number of these processes, also if more than 32',
+      },
+    },
+  },
+  unlisted: {
+    about:
+      'Packages of a transaction that came from a file in a directory of apt’s archives though no package list of apt has the file. Files that were there before the agent first started do not count',
+    on: ['transaction'],
+    fields: {
+      packages: { type: 'keyword', list: true, required: true, about: 'Names of the packages' },
+      archives: {
+        type: 'keyword',
+        list: true,
+        required: true,
+        journal: 'STEPPARENT_UNLISTED_ARCHIVES',
+        about: 'Paths of their archives',
+      },
+      sha256: { type: 'keyword', list: true, required: true, about: 'SHA-256 of their archives' },
     },
   },
   lineage: {
     list: true,
     about: 'The ancestors, nearest first: the parent, its parent, up to the session root; at most 16',
     fields: {
-      entity_id: { ...processFields.entity_id, required: true },
-      pid: { ...processFields.pid, required: true },
-      name: processFields.name,
-      executable: processFields.executable,
-      args: processFields.args,
-      start: processFields.start,
-      working_directory: processFields.working_directory,
-      user: processFields.user,
+      ...stepFields,
+      verified: {
+        type: 'boolean',
+        about:
+          'True: the ancestor ran the distribution’s own file when it forked the next process; false: another file at that path, or a copy. Only of programs in [origins.md](origins.md) and of package tools; absent if that was not checked, or no package owns the file',
+      },
+      temporary_script: {
+        about:
+          'The script that the ancestor runs, also by an interpreter, if its path is temporary or random; only of ancestors of dpkg and rpm',
+        fields: {
+          path: { type: 'keyword', required: true, about: 'Path of the script' },
+          sha256: { type: 'keyword', required: true, about: 'SHA-256 of the script' },
+        },
+      },
     },
   },
   file: {
@@ -382,6 +741,59 @@ const stepparentFields = {
         about: 'Properties that differ from the last known state of the file, named as in `stepparent.file.previous`',
       },
       previous: { about: 'Last known state of the file: the properties that differ', fields: previousFields },
+      watched: {
+        type: 'keyword',
+        values: keysOf(watchedKinds),
+        journal: 'STEPPARENT_FILE_WATCHED',
+        about: 'Kind of the watched path, see [watched-paths.md](watched-paths.md); absent in package databases',
+      },
+      content: {
+        type: 'wildcard',
+        about: 'Text of a file in a watched path, at most 64 KiB; absent if it is no text, or may contain passwords',
+      },
+      diff: {
+        type: 'wildcard',
+        about: 'Difference from the content that was last seen at the path: unified, cut',
+      },
+      package: {
+        about: 'The package that a file in a watched path belongs to, by the databases of dpkg and rpm at that moment',
+        fields: {
+          manager: { type: 'keyword', values: ['dpkg', 'rpm'], about: 'Package manager of the package' },
+          name: { type: 'keyword', journal: 'STEPPARENT_FILE_PACKAGE', about: 'Name of the package' },
+          state: {
+            type: 'keyword',
+            required: true,
+            values: ['unchanged', 'changed', 'listed', 'none'],
+            journal: 'STEPPARENT_FILE_PACKAGE_STATE',
+            about:
+              '`unchanged`: the content is as the package brought it; `changed`: it is not; `listed`: the package lists the file and no digest of it, as with every package of rpm; `none`: no installed package lists the file',
+          },
+        },
+      },
+    },
+  },
+  read: {
+    about: 'How an interpreter got the content of the file that the process read',
+    on: ['file'],
+    fields: {
+      by: {
+        type: 'keyword',
+        required: true,
+        values: ['interpreter', 'pipe', 'substitution'],
+        journal: 'STEPPARENT_READ_BY',
+        about:
+          '`interpreter`: the process is one; `pipe`: an interpreter reads its output; `substitution`: a shell took its output, and ran lines of the script',
+      },
+      interpreter: {
+        about: 'The interpreter: the process itself, or another one',
+        required: true,
+        journalOf: { pid: 'STEPPARENT_READ_INTERPRETER_PID', executable: 'STEPPARENT_READ_INTERPRETER' },
+        fields: {
+          entity_id: { ...processFields.entity_id, required: true },
+          pid: { ...processFields.pid, required: true },
+          executable: processFields.executable,
+        },
+      },
     },
   },
   sensor: {
@@ -498,19 +910,32 @@ export const fieldTable = {
       category: {
         type: 'keyword',
         list: true,
-        about: '`process`, `file`; `host` of a health event; `intrusion_detection` of a finding',
+        about: '`process`, `file`, `network`, `package`; `host` of a health event; `intrusion_detection` of a finding',
       },
-      type: { type: 'keyword', list: true, about: '`start`, `creation`, `change`, `deletion` or `info`' },
+      type: {
+        type: 'keyword',
+        list: true,
+        about:
+          '`start`, `creation`, `change`, `deletion`, `access`, `connection` or `info`; of a package transaction `installation`, `change` and `deletion`, or `info` if it changed nothing; `change` also if that was not observed',
+      },
       action: {
         type: 'keyword',
         journal: 'STEPPARENT_ACTION',
         about:
-          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; the change of a health event; `hunt-finding`, `alert-summary`',
+          '`exec`; `creation`, `rename`, `modification`, `attribute-change`, `deletion` of a file; `script-read` if an interpreter got the content of a maintainer script; `connection_attempted`; `install`, `upgrade`, `downgrade`, `reinstall`, `remove` of a package transaction, the first of these that it did; `processes-left-running`; the change of a health event; `hunt-finding`, `alert-summary`',
+      },
+      outcome: {
+        type: 'keyword',
+        on: ['transaction'],
+        values: ['success', 'failure', 'unknown'],
+        journal: 'STEPPARENT_OUTCOME',
+        about: 'Result of the package transaction: `unknown` if its end was not observed',
       },
       module: { type: 'keyword', about: '`stepparent`' },
       dataset: {
         type: 'keyword',
-        about: '`stepparent.process`, `stepparent.file`, `stepparent.hunt` or `stepparent.agent`',
+        about:
+          '`stepparent.process`, `stepparent.file`, `stepparent.network`, `stepparent.package`, `stepparent.hunt` or `stepparent.agent`',
       },
       provider: {
         type: 'keyword',
@@ -529,8 +954,17 @@ export const fieldTable = {
         journal: 'STEPPARENT_RISK_SCORE',
         about: 'Risk score of the rule, 0 to 100',
       },
-      start: { type: 'date', on: alertOnly, about: 'Time of the first alert of a summary' },
-      end: { type: 'date', on: alertOnly, about: 'Time of the last alert of a summary' },
+      start: {
+        type: 'date',
+        on: ['transaction', 'alert'],
+        about: 'Beginning of a package transaction; time of the first alert of a summary',
+      },
+      end: {
+        type: 'date',
+        on: ['transaction', 'alert'],
+        about: 'End of a package transaction, absent if it was not observed; time of the last alert of a summary',
+      },
+      duration: { type: 'long', unit: 'nanoseconds', on: ['transaction'], about: 'Duration of a package transaction' },
     },
   },
   host: {
@@ -570,7 +1004,7 @@ export const fieldTable = {
     },
   },
   user: {
-    about: 'The effective user of the process',
+    about: 'The effective user of the process; absent if it was not observed',
     journalOf: { id: 'STEPPARENT_USER_ID', name: 'STEPPARENT_USER' },
     fields: {
       ...identity,
@@ -591,11 +1025,31 @@ export const fieldTable = {
     },
   },
   container: {
-    about: 'The container; absent on the host itself',
+    about: 'The container; absent outside of containers, see `stepparent.place`',
     fields: { id: { type: 'keyword', journal: 'STEPPARENT_CONTAINER_ID', about: 'Id of the container' } },
   },
+  package: {
+    about: 'The packages of a transaction as parallel lists; `stepparent.transaction.packages` has more of each',
+    on: ['transaction'],
+    fields: {
+      type: { type: 'keyword', about: 'Format of the packages: `rpm` or `deb`' },
+      name: { type: 'keyword', list: true, journal: 'STEPPARENT_PACKAGE_NAME', about: 'Names' },
+      version: {
+        type: 'keyword',
+        list: true,
+        journal: 'STEPPARENT_PACKAGE_VERSION',
+        about: 'Versions; empty if not observed',
+      },
+      architecture: { type: 'keyword', list: true, about: 'Architectures; empty if not observed' },
+      checksum: {
+        type: 'keyword',
+        list: true,
+        about: 'SHA-256 digests of the archives; empty if not observed, absent if none was',
+      },
+    },
+  },
   process: {
-    about: 'The process that was started, or that changed the file',
+    about: 'The process that was started, that changed the file, or that ran the package transaction',
     journalOf: {
       pid: 'STEPPARENT_PID',
       executable: 'STEPPARENT_EXECUTABLE',
@@ -604,6 +1058,14 @@ export const fieldTable = {
     },
     fields: {
       ...processFields,
+      env_vars: {
+        type: 'keyword',
+        list: true,
+        on: ['exec', 'transaction'],
+        journal: 'STEPPARENT_ENV_VARS',
+        about:
+          'Variables of the environment as `NAME=value`, of a package tool, of a package’s script and of what these run: only those in [Environment](#environment). Each value is cut at 512 bytes, all together at 4,096; `***` replaces passwords in URLs',
+      },
       parent: {
         about: 'The parent of the process; `stepparent.lineage` has the ancestors above it',
         journalOf: {
@@ -611,7 +1073,19 @@ export const fieldTable = {
           executable: 'STEPPARENT_PARENT_EXECUTABLE',
           command_line: 'STEPPARENT_PARENT_COMMAND_LINE',
         },
-        fields: processFields,
+        fields: {
+          ...processFields,
+          hash: {
+            about: 'Hash of the script that the parent is',
+            fields: {
+              sha256: {
+                type: 'keyword',
+                journal: 'STEPPARENT_PARENT_SHA256',
+                about: 'SHA-256 of the script; only of one with a temporary or random path that started dpkg or rpm',
+              },
+            },
+          },
+        },
       },
       session_leader: { about: 'The leader of its session', fields: leaderFields },
       group_leader: { about: 'The leader of its process group', fields: leaderFields },
@@ -643,6 +1117,26 @@ export const fieldTable = {
         about: 'Hash of the content',
         fields: { sha256: { type: 'keyword', journal: 'STEPPARENT_FILE_SHA256', about: 'SHA-256 of the content' } },
       },
+    },
+  },
+  source: {
+    about: 'The end of a connection on this host',
+    on: ['connection'],
+    fields: endpointFields,
+  },
+  destination: {
+    about: 'The other end of a connection',
+    on: ['connection'],
+    journalOf: { ip: 'STEPPARENT_DESTINATION_IP', port: 'STEPPARENT_DESTINATION_PORT' },
+    fields: endpointFields,
+  },
+  network: {
+    about: 'The kind of a connection',
+    on: ['connection'],
+    fields: {
+      transport: { type: 'keyword', about: '`tcp`' },
+      type: { type: 'keyword', about: '`ipv4` or `ipv6`' },
+      direction: { type: 'keyword', about: '`egress`: a process of this host opens it' },
     },
   },
   rule: {
@@ -736,7 +1230,10 @@ function fieldsOf(group: Fields, prefix: string, outer: Pick<Field, 'on' | 'with
 }
 
 /** Every field, in the order of the table. */
-export const fields: readonly Field[] = fieldsOf(fieldTable, '', { on: ['exec', 'file'] });
+export const fields: readonly Field[] = fieldsOf(fieldTable, '', { on: observed });
+
+/** Whether every event can have the field. */
+export const isOnAll = ({ on }: Field): boolean => always.every((kind) => on.includes(kind));
 
 /** Whether an event can have the field, and not only an alert. */
 export const isOfEvent = ({ on }: Field): boolean => on.some((kind) => kind !== 'alert');

@@ -11,6 +11,8 @@ export type HealthAction =
   | 'store-set-aside'
   | 'configuration-reloaded'
   | 'file-events-lost'
+  | 'connections-lost'
+  | 'script-reads-lost'
   | 'package-directory-missing'
   | 'package-directory-found'
   | 'package-directory-replaced';

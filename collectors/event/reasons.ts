@@ -3,6 +3,9 @@
 /** Why a field is absent: one clause for each keyword. */
 export const unobservedReasons = {
   process_exited: 'the process ended before the agent could read it',
+  program_replaced: 'the process executed another program before the agent could read it',
+  ids_unproven:
+    'the program started with ids that its process was not known to have, and the process could not be read in time',
   ancestor_exited: 'an ancestor ended before the agent could read it',
   no_leader: 'no leader: the kernel or an init without a session started it, or the leader is in another pid namespace',
   parent_unobserved: 'the parent was not observed',
@@ -23,6 +26,40 @@ export const unobservedReasons = {
   unsupported: 'the file system does not record it',
   not_shown: 'the package manager does not show it',
   no_dpkg_status: 'the status file of dpkg lists no package',
+  transaction_unfinished:
+    'the process ended, the agent stopped, or ten minutes passed, before the transaction returned',
+  transaction_failed: 'the transaction ended before it came to the package',
+  too_many_packages: 'the transaction has more packages than the agent keeps, 8,192',
+  records_lost: 'the kernel buffer overflowed during the transaction, or there were too many calls of librpm',
+  database_busy: 'transactions followed each other too fast to list the database after each',
+  other_database: 'the database is not that of the host, which is the only one that the agent reads',
+  file_changed: 'the file changed while the agent read it, or after the package manager had opened it',
+  file_too_large: 'the file is larger than the agent hashes, 512 MiB',
+  not_read_in_time: 'the event did not wait longer for the content of the file',
+  too_many_files: 'more files were opened at once than the agent reads',
+  not_indexed_yet: 'the agent had not read all package lists of apt yet',
+  lists_unreadable: 'the package lists of apt could not be read, or not all of them',
+  too_many_digests: 'the package lists of apt have more digests than the agent keeps',
+  digests_missing: 'a package list of apt has packages without a SHA-256',
+  list_compressed: 'the Release file has only digests of compressed forms of the list',
+  no_package_lists: 'apt has no package lists on this host',
+  no_security_lists: 'apt has no package lists of a security source',
+  archive_unseen: 'the agent did not see from which archive dpkg unpacked the package',
+  caller_not_shown: 'the daemon names its callers nowhere that the agent reads',
+  caller_not_logged: 'the journal of the daemon names no caller up to that time',
+  daemon_unverified:
+    'the daemon is not proven to be the distribution’s own, or a script below it asked: what names a caller is a claim',
+  several_callers:
+    'several users have asked the daemon since it started, and it does not say whose request it carried out',
+  journal_incomplete: 'the journal does not have the first line of the daemon, so that others may be lost',
+  journal_unreadable: 'the journal could not be read in time, or the daemon wrote more than 1 MiB into it',
+  journal_busy: 'the agent read the journal too often at once',
+  database_unreadable: 'the package manager could not list its database in time',
+  port_not_chosen: 'the kernel had not chosen the port yet',
+  not_text: 'the file is not a text in UTF-8',
+  secret: 'the file may contain passwords: its content is not stored',
+  not_seen_before: 'the content of the file was not seen before the change',
+  package_changing: 'a package manager wrote the file, and its database may not list the file yet',
   version_uncertain: 'dpkg may be changing the package, and the agent did not see which version the script belongs to',
 } as const;
 
@@ -32,12 +69,17 @@ export type UnobservedReason = keyof typeof unobservedReasons;
 /** The source of a value that was not read: one noun phrase for each keyword. */
 export const inferredBases = {
   nearest_ancestor: 'the nearest ancestor that could be read',
+  host_program: 'the program, which is a file of the host',
+  chroot_command: 'the arguments of chroot(8), which ran before',
+  not_on_host: 'the files of the host: none has that path, and no probe on one of them was hit',
   earlier_program: 'the process while it ran another program',
   proc_parent: '/proc, read after the fork: the parent may have adopted the process',
   execve_args: 'the arguments passed to execve',
+  read_later: '/proc, read after the exec: the process can have rewritten it',
   interpreter_argument: 'the argument of the interpreter',
   filename_file_gone: 'the name passed to execve; the file is gone',
   filename_relative: 'the name passed to execve, relative to an unknown directory',
+  file_of_name: 'the file at that path, read when the process had ended or executed another program',
   filename_other_program: 'the name passed to execve; /proc shows another program',
   script_path: 'the path of the script; dpkg did not start it, and the user is not known',
   package_file_name: 'the name of the only package file among the arguments of the package manager',
@@ -49,9 +91,14 @@ export const inferredBases = {
   program_at_exec: 'the time of the change: the process executed a program at that moment',
   reused_pid: 'the pid, which another process had shortly before',
   closed_by_other: 'the process that wrote to the file; another one closed it',
+  started_together: 'the start: it began together with the process, and its input is a pipe or was not observed',
+  same_lines: 'the commands that it ran, which are lines of the script',
   only_package_manager: 'the only package manager that ran at that time',
   initial_scan: 'the first scan of the agent: the file was present, and no installed package contains it',
   change_time_only: 'the change time of the inode: attributes were set, or content was written and its time set back',
+  open_socket: 'a socket that was open at the end of the package transaction; the kernel reported no connection',
+  database_compared: 'the package database before and after: the agent did not see each step',
+  unit_name: 'the name of the unit: a timer has the same',
   writer_unobserved: 'the fact that the agent saw no write by dpkg; the file could not be read',
 } as const;
 

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { FileStat } from './file-stat.ts';
 import { followLinks } from './follow-links.ts';
+import { type LaterFile, openLater, statLater } from './open-later.ts';
 import { type OpenedFile, openFile } from './opened-file.ts';
 import { tryRead } from './read-faults.ts';
 import { openRegularFile, type RegularFile } from './regular-file.ts';
@@ -29,6 +30,13 @@ export interface HostFiles {
   readDirectory(directory: string): string[];
   /** The same in the background. */
   listDirectory(directory: string): Promise<string[]>;
+  /** stat(2) in the background; undefined: there is no such file. */
+  statLater(file: string): Promise<FileStat | undefined>;
+  /**
+   * Opens a regular file in the background. Links are followed as by a process whose root is the directory `root`
+   * (empty: the host's). Rejects with Unreadable and with the errors of the system calls.
+   */
+  openLater(file: string, root: string): Promise<LaterFile>;
 }
 
 /** The buffer of `readBytes`, as large as the largest read so far. */
@@ -61,6 +69,8 @@ const ownFiles: HostFiles = {
   openFile,
   readDirectory: (directory) => fs.readdirSync(directory),
   listDirectory: (directory) => fs.promises.readdir(directory),
+  statLater,
+  openLater,
 };
 
 /**
@@ -91,5 +101,7 @@ export function openHostFiles(root: string): HostFiles {
     openFile: (file) => ownFiles.openFile(belowDirectory(file)),
     readDirectory: (directory) => ownFiles.readDirectory(below(directory)),
     listDirectory: async (directory) => ownFiles.listDirectory(below(directory)),
+    statLater: async (file) => ownFiles.statLater(below(file)),
+    openLater: (file, inner) => ownFiles.openLater(file, root + inner),
   };
 }

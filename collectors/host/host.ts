@@ -1,17 +1,20 @@
-// The watched host as one value. All code that describes or judges an event reads files, processes, clocks and rpm
-// through it.
+// The watched host as one value. All code that describes or judges an event reads files, processes, clocks, rpm and the
+// journal through it.
 
 import { type AskRpm, RpmFailed, runRpm } from '../packages/run-rpm.ts';
 import { openProc, type Proc } from '../proc/read-proc.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type HostFiles, openHostFiles } from './host-files.ts';
+import { type AskJournal, runJournalctl } from './run-journalctl.ts';
 
-/** One host: its files, clocks, /proc and rpm. */
+/** One host: its files, clocks, /proc, rpm and journal. */
 export interface Host extends HostFiles {
   clock: Clock;
   proc: Proc;
   /** Runs rpm(8) of the host. Rejects with RpmFailed. */
   rpm: AskRpm;
+  /** Reads the journal of the host. */
+  journal: AskJournal;
 }
 
 /** Selects the host that `openHost` opens, and its clocks (default: those of the running host). */
@@ -21,12 +24,16 @@ export interface HostOptions {
   clock?: Clock;
 }
 
+/** The journal of a host that is not running is not read. */
+const noJournal: AskJournal = () => Promise.resolve(undefined);
+
 /** A host with the given files, on a disk or recorded. */
-export const hostOf = (files: HostFiles, clock: Clock, rpm: AskRpm): Host => ({
+export const hostOf = (files: HostFiles, clock: Clock, rpm: AskRpm, journal: AskJournal = noJournal): Host => ({
   ...files,
   clock,
   proc: openProc(files),
   rpm,
+  journal,
 });
 
 /** rpm of a host that is not running is not run. */
@@ -34,7 +41,9 @@ const noRpm: AskRpm = () => Promise.reject(new RpmFailed('not run for another ro
 
 /**
  * Opens the running host, or the root file system in a directory. With such a root, `rpm` always rejects with
- * RpmFailed.
+ * RpmFailed, and `journal` has no answer.
  */
 export const openHost = ({ root = '', clock = systemClock }: HostOptions = {}): Host =>
-  hostOf(openHostFiles(root), clock, root === '' ? runRpm : noRpm);
+  root === ''
+    ? hostOf(openHostFiles(root), clock, runRpm, runJournalctl)
+    : hostOf(openHostFiles(root), clock, noRpm, noJournal);

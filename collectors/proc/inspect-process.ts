@@ -2,8 +2,8 @@
 
 import type { InferredBasis } from '../event/reasons.ts';
 import type { Host } from '../host/host.ts';
-import { dpkgDirectory, rpmDirectories } from '../packages/tools.ts';
 import { containerOfCgroup } from './parse-proc.ts';
+import { type HostNamespaces, onHost, type Place, placeDirectories, placeKind, seesHost } from './place.ts';
 import type { Proc } from './read-proc.ts';
 import { hasShebang, scriptOfInterpreter } from './script-of-interpreter.ts';
 
@@ -42,10 +42,8 @@ export interface ProcessDetails {
   argsTruncated: boolean;
   workingDirectory: string | undefined;
   cgroupPath: string | undefined;
-  /** Whether its root is the root of the host, so that its paths lead to the same files as for the agent. */
-  hostRoot: boolean;
-  /** Id of its container; undefined: it is in none. */
-  containerId: string | undefined;
+  /** Undefined: a zombie, which sees no files any more. */
+  place: Place | undefined;
 }
 
 /**
@@ -63,58 +61,47 @@ const noGroups: readonly number[] = [];
 const keptGroups = (ids: number[] | undefined): readonly number[] | undefined =>
   ids?.length === 0 ? noGroups : ids?.slice(0, maxSupplementalGroups);
 
-/** The namespaces and files of the host, by which a process in a container is recognized. */
-export interface HostNamespaces {
-  pid: string;
-  /** Mount namespaces, see `readHostMounts`. */
-  mounts: readonly string[];
-  /** Device and inode of `/`. */
-  root: string;
-  /** Device and inode of the directory of each package database, by path. */
-  databases: ReadonlyMap<string, string>;
-}
-
-/** The directories of package databases, on the host and in containers. */
-const databaseDirectories = [dpkgDirectory, ...rpmDirectories];
-
 /** Reads the namespaces of the agent as those of the host. Throws if /proc is not mounted. */
 export function readHostNamespaces(proc: Proc): HostNamespaces {
   const ownNamespaces = proc.readNamespaces('self');
-  const root = proc.readIdentityInside('self', '/');
-  if (ownNamespaces === undefined || root === undefined)
-    throw new Error('/proc/self cannot be read: mount proc on /proc');
-  const databases = databaseDirectories.flatMap((directory): [string, string][] => {
+  const directories = placeDirectories.flatMap((directory): [string, string][] => {
     const identity = proc.readIdentityInside('self', directory);
     return identity === undefined ? [] : [[directory, identity]];
   });
-  return { pid: ownNamespaces.pid, mounts: proc.readHostMounts(), root, databases: new Map(databases) };
+  if (ownNamespaces === undefined || directories[0]?.[0] !== '/')
+    throw new Error('/proc/self cannot be read: mount proc on /proc');
+  return { pid: ownNamespaces.pid, mounts: proc.readHostMounts(), directories: new Map(directories) };
+}
+
+/** The place of a process. Undefined: it has ended. */
+function readPlace(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined): Place | undefined {
+  const ownNamespaces = proc.readNamespaces(pid);
+  if (ownNamespaces === undefined) return undefined;
+  const inside = proc.filesInside(pid);
+  const root = inside?.identityOf('/');
+  if (inside !== undefined && root === undefined) return undefined;
+  if (root !== undefined && root === host.directories.get('/')) return onHost;
+  // A user other than root cannot change packages of the host in a namespace of his own, and reading its files may block.
+  const kind =
+    inside === undefined ? 'container' : placeKind({ ...ownNamespaces, identityOf: inside.identityOf }, host);
+  const namespace = ownNamespaces.pid === host.pid ? ownNamespaces.mnt : ownNamespaces.pid;
+  const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
+  // Read last: if the root can still be read, all reads before it were of a live process.
+  const path = proc.readRoot(pid);
+  if (path === undefined) return undefined;
+  return { kind, root: path, containerId: kind === 'container' ? nameOf() : undefined };
 }
 
 /**
- * Determines whether a process is in a container. Other namespaces are not enough: systemd gives services mount
- * namespaces, an attacker can create pid and mount namespaces with one command, and a process in them can still write
- * the package database of the host. A process is in a container if it has other namespaces and does not see a package
- * database of the host, and has another root or pid namespace; or if its mounts are in the user namespace of a user
- * other than root, since those are not read. Undefined: the process has ended.
+ * The place to which chroot(2) of a directory leads, among the mounts of the host. Undefined: the process may have seen
+ * another directory.
  */
-function locationOf(proc: Proc, pid: number, host: HostNamespaces, cgroupPath: string | undefined) {
-  const ownNamespaces = proc.readNamespaces(pid);
-  if (ownNamespaces === undefined) return undefined;
-  const isSeparate = ownNamespaces.pid !== host.pid || !host.mounts.includes(ownNamespaces.mnt);
-  const namespace = ownNamespaces.pid === host.pid ? ownNamespaces.mnt : ownNamespaces.pid;
-  const nameOf = (): string => (cgroupPath && containerOfCgroup(cgroupPath)) ?? namespace.replaceAll(/[[\]]/g, '');
-  // The namespace of a user other than root cannot change packages of the host, and reading its files may block.
-  const inside = proc.filesInside(pid);
-  if (inside === undefined) return isSeparate ? { hostRoot: false, containerId: nameOf() } : undefined;
-  const seesHostDatabase =
-    isSeparate && [...host.databases].some(([directory, identity]) => inside.identityOf(directory) === identity);
-  // Read last: if the root can still be read, all reads before it were of a live process.
+function readPlaceOfRoot(proc: Proc, host: HostNamespaces, directory: string): Place | undefined {
+  const inside = proc.filesBelow(directory);
   const root = inside.identityOf('/');
   if (root === undefined) return undefined;
-  const hostRoot = root === host.root;
-  const sharesHost = hostRoot && (ownNamespaces.pid === host.pid || host.databases.size === 0);
-  if (!isSeparate || sharesHost || seesHostDatabase) return { hostRoot, containerId: undefined };
-  return { hostRoot, containerId: nameOf() };
+  if (root === host.directories.get('/')) return onHost;
+  return { kind: seesHost(inside, host) ? 'host' : 'chroot', root: directory, containerId: undefined };
 }
 
 /** Reads a process. `argsKnown`: the arguments were observed otherwise and are not read. Undefined: no such process. */
@@ -135,9 +122,9 @@ export function inspectProcess(
   const cmdline = argsKnown ? undefined : proc.readCmdline(pid, maxDetailArgsBytes);
   const cgroupPath = proc.readCgroupPath(pid);
   const workingDirectory = proc.readCwd(pid);
-  const location = locationOf(proc, pid, namespaces, cgroupPath);
+  const place = readPlace(proc, pid, namespaces, cgroupPath);
   // The process ended during the reads: an incomplete result would be taken for a complete one.
-  if (exe !== undefined && location === undefined) return undefined;
+  if (exe !== undefined && place === undefined) return undefined;
   const script =
     exe && cmdline && scriptOfInterpreter(exe, cmdline.args, workingDirectory, (file) => hasShebang(host, file));
   return {
@@ -163,8 +150,7 @@ export function inspectProcess(
     argsTruncated: cmdline?.truncated ?? false,
     workingDirectory,
     cgroupPath,
-    hostRoot: location?.hostRoot ?? false,
-    containerId: exe === undefined ? undefined : location?.containerId,
+    place,
   };
 }
 
@@ -176,7 +162,9 @@ export function openProcView(host: Host, namespaces = readHostNamespaces(host.pr
     // Most of these processes have ended: a check costs less than an exception.
     readArgs: (pid: number, maxBytes: number) =>
       host.exists(`/proc/${pid}`) ? proc.readCmdline(pid, maxBytes) : undefined,
+    readEnvironment: proc.readEnvironment,
     readCwd: proc.readCwd,
+    placeOfRoot: (directory: string) => readPlaceOfRoot(proc, namespaces, directory),
     processOfThread: (tid: number) => proc.readStatus(tid)?.threadGroupId,
     startTicks: (pid: number) => proc.readStat(pid)?.startTicks,
     listPids: proc.listPids,

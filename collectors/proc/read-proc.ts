@@ -1,6 +1,8 @@
 // Reads the files of a process in /proc. If the process has ended, the result is undefined, not an error.
 
 import { fileIdentity } from '../host/file-identity.ts';
+import type { FileStat } from '../host/file-stat.ts';
+import { followLinks } from '../host/follow-links.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { tryRead } from '../host/read-faults.ts';
 import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseStat, parseStatus } from './parse-proc.ts';
@@ -10,7 +12,10 @@ import { type ProcStat, type ProcStatus, parseCgroupPath, parseCmdline, parseSta
  * time.
  */
 export interface FilesInside {
-  /** Device and inode of a file; `/` is the root of the process. */
+  /**
+   * Device and inode of a file; `/` is the root of the process. Links are followed within that root, as the process
+   * does: the kernel would follow those out of it for the agent.
+   */
   identityOf(file: string): string | undefined;
   /** Device and inode of the file that the process has mapped. */
   mappedIdentity(): string | undefined;
@@ -27,9 +32,13 @@ export interface Proc {
    * none.
    */
   readCmdline(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
+  /** Reads the complete strings in the first `maxBytes` bytes of the environment of a live process. */
+  readEnvironment(pid: number, maxBytes: number): { environment: string[]; truncated: boolean } | undefined;
   /** Path of the mapped file in the mount namespace of the process, without the suffix ` (deleted)` of the kernel. */
   readExe(pid: number): string | undefined;
   readCwd(pid: number): string | undefined;
+  /** Path of the root directory, in the mount namespace of the process. */
+  readRoot(pid: number): string | undefined;
   readCgroupPath(pid: number): string | undefined;
   /** The user id of the login; undefined: there was no login, or the kernel does not record it. */
   readLoginUserId(pid: number): number | undefined;
@@ -40,6 +49,8 @@ export interface Proc {
    * (`mayReadInside`).
    */
   filesInside(pid: number): FilesInside | undefined;
+  /** Files as a process sees them whose root is that directory of the host. */
+  filesBelow(directory: string): Pick<FilesInside, 'identityOf'>;
   /**
    * Device and inode of a file as seen by a process; `/` is its root. Undefined also if it is not safe to read it
    * (`mayReadInside`).
@@ -47,6 +58,11 @@ export interface Proc {
   readIdentityInside(pid: number | 'self', file: string): string | undefined;
   /** Device and inode of the file that the process has mapped; undefined as for `readIdentityInside`. */
   readMappedIdentity(pid: number): string | undefined;
+  /**
+   * stat(2) of the file that the process has mapped, in two calls. Undefined also if it is not safe to read it
+   * (`mayReadInside`). Called for every exec on the host.
+   */
+  readMappedStat(pid: number): FileStat | undefined;
   /**
    * Whether files can be read as seen by the process. In a user namespace any user can mount file systems that never
    * answer (FUSE below an overlay: stat(2) of such a root never returned), and the read would block the agent. Mounts
@@ -66,6 +82,9 @@ export interface Proc {
   readBootId(): string;
 }
 
+/** Maximum number of parts of a path, with those of its links: whoever makes a root directory chooses them. */
+const maxPathParts = 256;
+
 /**
  * Returns the reader of /proc below the root of `files`. Reads the user namespace of the agent at once, for
  * `mayReadInside`. Of its functions only `listPids` and `readBootId` throw.
@@ -76,6 +95,8 @@ export function openProc(files: HostFiles): Proc {
   const namespaceOf = (pid: number | 'self', kind: 'user' | 'mnt'): string | undefined =>
     readLink(`/proc/${pid}/ns/${kind}`);
   const ownUsers = namespaceOf('self', 'user');
+  const statNow = (file: string): FileStat | undefined => tryRead(() => files.stat(file));
+  const ownUsersInode = statNow('/proc/self/ns/user')?.ino;
   /** Read once: neither the agent nor pid 1 changes its mount namespace while the agent runs. */
   let hostMounts: readonly string[] | undefined;
 
@@ -93,8 +114,19 @@ export function openProc(files: HostFiles): Proc {
     return status === undefined || (status.realUserId === 0 && status.effectiveUserId === 0);
   };
 
+  const filesBelow = (root: string): Pick<FilesInside, 'identityOf'> => ({
+    identityOf: (file) =>
+      tryRead(() => {
+        let parts = 0;
+        const linkOf = (part: string): string | undefined => {
+          if (++parts > maxPathParts) throw new Error('the path is too long');
+          return files.lstat(root + part)?.isSymbolicLink() ? files.readLink(root + part) : undefined;
+        };
+        return fileIdentity(files, root + followLinks(file, linkOf));
+      }),
+  });
   const filesOf = (pid: number | 'self'): FilesInside => ({
-    identityOf: (file) => fileIdentity(files, `/proc/${pid}/root${file}`),
+    ...filesBelow(`/proc/${pid}/root`),
     mappedIdentity: () => fileIdentity(files, `/proc/${pid}/exe`),
   });
   const filesInside = (pid: number): FilesInside | undefined => (mayReadInside(pid) ? filesOf(pid) : undefined);
@@ -122,6 +154,19 @@ export function openProc(files: HostFiles): Proc {
         };
       });
     },
+    readEnvironment(pid, maxBytes) {
+      return tryRead(() => {
+        const bytes = files.readBytes(`/proc/${pid}/environ`, maxBytes + 1);
+        // The file of a process that has ended, and of a kernel thread, is empty too.
+        if (bytes.length === 0 && readLink(`/proc/${pid}/exe`) === undefined) return undefined;
+        const end = bytes.subarray(0, maxBytes).lastIndexOf(0) + 1;
+        return {
+          environment: parseCmdline(bytes.subarray(0, end).toString('utf8')),
+          // Each string ends in NUL, unless the process has overwritten it.
+          truncated: end < bytes.length,
+        };
+      });
+    },
     readExe: (pid) =>
       tryRead(() => {
         const link = files.readLink(`/proc/${pid}/exe`);
@@ -135,6 +180,7 @@ export function openProc(files: HostFiles): Proc {
         return inside.identityOf(link) === identity ? link : name;
       }),
     readCwd: (pid) => readLink(`/proc/${pid}/cwd`),
+    readRoot: (pid) => readLink(`/proc/${pid}/root`),
     readCgroupPath(pid) {
       const text = readText(`/proc/${pid}/cgroup`);
       return text === undefined ? undefined : parseCgroupPath(text);
@@ -145,8 +191,15 @@ export function openProc(files: HostFiles): Proc {
     },
     readNamespaces,
     filesInside,
+    filesBelow,
     readIdentityInside,
     readMappedIdentity: (pid) => filesInside(pid)?.mappedIdentity(),
+    readMappedStat(pid) {
+      // The inode of a namespace costs less than its link, and a process that has ended costs no exception.
+      const users = statNow(`/proc/${pid}/ns/user`)?.ino;
+      if (users === undefined || (users !== ownUsersInode && !mayReadInside(pid))) return undefined;
+      return statNow(`/proc/${pid}/exe`);
+    },
     mayReadInside,
     readHostMounts() {
       if (hostMounts !== undefined) return hostMounts;

@@ -1,32 +1,45 @@
 // Describes a process with its ancestors and leaders as ECS fields, and notes which fields could not be observed.
 
 import path from 'node:path';
-import type { Identity, LineageStep, ProcessFields, StepparentEvent, TransactionFields } from '../event/event.ts';
+import type {
+  Identity,
+  LineageStep,
+  ProcessFields,
+  ProgramFields,
+  StepparentEvent,
+  TransactionFields,
+} from '../event/event.ts';
+import { firstBytes } from '../event/first-bytes.ts';
 import type { Notes } from '../event/notes.ts';
+import type { UnobservedReason } from '../event/reasons.ts';
 import type { HostContext } from '../host/host-context.ts';
 import { maxSupplementalGroups, type ProcessDetails } from '../proc/inspect-process.ts';
 import { deviceNumbers, systemdUnit, terminalName, userOfManager } from '../proc/parse-proc.ts';
+import { hasHostRoot } from '../proc/place.ts';
+import { startCredentials } from './credentials.ts';
+import { type KnownEnvironment, knownEnvironment, selectVariables } from './environment.ts';
 import { executableOf } from './executable.ts';
 import { beginAsRecorded } from './probed-args.ts';
-import type { ActorSnapshot, Image, LeaderSnapshots, ProcessEntry, ProcessSnapshot, Transaction } from './process.ts';
+import type {
+  ActorSnapshot,
+  Credentials,
+  Image,
+  LeaderSnapshots,
+  ProcessEntry,
+  ProcessSnapshot,
+  Transaction,
+} from './process.ts';
+import type { FoundPlace } from './process-place.ts';
 import type { BootNs } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
+import { isOtherFile } from './recognize-program.ts';
 
-/** Maximum number of ancestors in an event. */
-const maxLineage = 16;
 /** Maximum size in bytes of the arguments of the event's process; one argument can have 128 KiB (execve(2)). */
 export const maxEventArgsBytes = 256 * 1024;
-/** The same for each ancestor; smaller, because an event has up to 16 of them. */
+/** Maximum size in bytes of the environment that is read from /proc, of which an event has much less. */
+const maxReadEnvironmentBytes = 256 * 1024;
+/** The same as `maxEventArgsBytes` for each ancestor; smaller, because an event has up to 16 of them. */
 const maxAncestorArgsBytes = 8 * 1024;
-
-/** The ancestors of a process in their current state, nearest first, at most 16. */
-export function ancestorsOf(entry: ProcessEntry): ProcessSnapshot[] {
-  const ancestors: ProcessSnapshot[] = [];
-  for (let ancestor = entry.parent; ancestor && ancestors.length < maxLineage; ancestor = ancestor.parent) {
-    ancestors.push({ entry: ancestor, image: ancestor.image });
-  }
-  return ancestors;
-}
 
 /** ECS process.entity_id: boot, pid and start together identify one process permanently. */
 export const entityId = (bootId: string, entry: ProcessEntry): string =>
@@ -54,9 +67,10 @@ interface DescribedAncestor extends Described {
   /** The description as a leader: of its own session or group (`same`), or of another process (`other`). */
   leader: Readonly<Record<'same' | 'other', ProcessLeader>>;
   hasNotes: boolean;
-  // The description holds as long as these three are the same.
+  // The description holds as long as these four are the same.
   image: unknown;
   details: unknown;
+  credentials: unknown;
   epochMs: number;
 }
 
@@ -65,9 +79,10 @@ const sameEpoch = (a: number, b: number): boolean => Math.abs(a - b) < 2;
 
 function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epochMs: number): DescribedAncestor {
   const { entry, image } = snapshot;
+  const credentials = image && startCredentials(entry, image);
   const known = describedAncestors.get(entry);
-  if (known && known.image === image && known.details === entry.details && sameEpoch(known.epochMs, epochMs))
-    return known;
+  const isSame = known?.image === image && known?.details === entry.details && known?.credentials === credentials;
+  if (known && isSame && sameEpoch(known.epochMs, epochMs)) return known;
   const { fields, notes } = describeProcess(snapshot, context, epochMs, maxAncestorArgsBytes);
   const hasNotes = Object.values(notes).some(hasFields);
   const leader = {
@@ -78,10 +93,11 @@ function describeAncestor(snapshot: ProcessSnapshot, context: HostContext, epoch
     fields,
     notes,
     hasNotes,
-    step: lineageStep(fields),
+    step: lineageStep(fields, image),
     leader,
     image,
     details: entry.details,
+    credentials,
     epochMs,
   };
   describedAncestors.set(entry, described);
@@ -99,62 +115,62 @@ function describeProcess(
   const notes = emptyNotes();
   const fields: ProcessFields = { pid: entry.pid, entity_id: entityId(context.bootId, entry) };
   if (entry.startNs > 0 || seen) fields.start = dateOf(epochMs, entry.startNs);
+  /** The reading of /proc, if it is of this program. */
+  let own = current ? seen : undefined;
   if (image) {
     const executable = executableOf(context.host, entry, image, current ? seen?.exe : undefined);
     fields.executable = executable.path;
     fields.name = nameOf(executable.path);
     if (executable.inferredFrom) notes.inferred.executable = executable.inferredFrom;
     describeArgs(image, current && !executable.replaced ? seen : undefined, fields, argsBytes, notes);
+    // A zombie shows no program, and a file that is gone cannot be compared: the process may have run sudo by then.
+    const isComparable = seen?.exe !== undefined && executable.inferredFrom !== 'filename_file_gone';
+    if (executable.replaced || !isComparable) own = undefined;
   } else {
     notes.unobserved.executable = 'process_exited';
   }
+  // /proc shows the ids of a later moment: the program may have changed them.
+  const credentials = (image && startCredentials(entry, image)) ?? own;
+  if (credentials) Object.assign(fields, describeCredentials(credentials, context));
+  if (own) describeGroups(own, context, fields, notes);
   if (seen) {
-    Object.assign(fields, describeCredentials(seen, context));
-    if (seen.supplementalGroupsTruncated) notes.truncated.supplemental_groups = maxSupplementalGroups;
     if (seen.workingDirectory !== undefined) fields.working_directory = seen.workingDirectory;
     if (seen.tty !== 0) fields.tty = { char_device: deviceNumbers(seen.tty) };
     fields.interactive = seen.tty !== 0;
   }
-  for (const name of fieldsOfDetails) if (isUnobserved(name, fields, seen)) notes.unobserved[name] = 'process_exited';
+  for (const name of ['working_directory', 'interactive'] as const) {
+    if (fields[name] === undefined) notes.unobserved[name] = 'process_exited';
+  }
+  const isOther = own === undefined && ((current && seen.exe !== undefined) || entry.image !== image);
+  const unread: UnobservedReason = isOther ? 'program_replaced' : 'process_exited';
+  if (credentials === undefined) {
+    const reason = image?.start?.credentials === undefined ? unread : 'ids_unproven';
+    for (const name of credentialFields) notes.unobserved[name] = reason;
+  }
+  // A process without supplementary groups has no value in that field, although it was observed.
+  if (own?.supplementalGroupIds === undefined) notes.unobserved.supplemental_groups = unread;
   return { fields, notes };
 }
 
-const credentialFields = [
-  'user',
-  'real_user',
-  'saved_user',
-  'group',
-  'real_group',
-  'saved_group',
-  'supplemental_groups',
-] as const;
+const credentialFields = ['user', 'real_user', 'saved_user', 'group', 'real_group', 'saved_group'] as const;
 
-/** The fields that every process has whose /proc directory could be read. */
-const fieldsOfDetails = [...credentialFields, 'working_directory', 'interactive'] as const;
-
-/** A process without supplementary groups has no value in that field, although it was observed. */
-const isUnobserved = (
-  name: (typeof fieldsOfDetails)[number],
-  fields: ProcessFields,
-  seen: ProcessDetails | undefined,
-): boolean =>
-  fields[name] === undefined && !(name === 'supplemental_groups' && seen?.supplementalGroupIds !== undefined);
-
-/** All credentials that are known, equal ones too: to a rule an absent field differs from every value. */
-function describeCredentials(
-  seen: ProcessDetails,
+/** All credentials, equal ones too: to a rule an absent field differs from every value. */
+const describeCredentials = (
+  ids: Credentials,
   context: HostContext,
-): Pick<ProcessFields, (typeof credentialFields)[number]> {
+): Pick<ProcessFields, (typeof credentialFields)[number]> => ({
+  user: user(ids.userId, context),
+  real_user: user(ids.realUserId, context),
+  saved_user: user(ids.savedUserId, context),
+  group: group(ids.userGroupId, context),
+  real_group: group(ids.realUserGroupId, context),
+  saved_group: group(ids.savedUserGroupId, context),
+});
+
+function describeGroups(seen: ProcessDetails, context: HostContext, fields: ProcessFields, notes: Notes): void {
   const groups = seen.supplementalGroupIds ?? [];
-  return {
-    user: user(seen.userId, context),
-    real_user: user(seen.realUserId, context),
-    saved_user: user(seen.savedUserId, context),
-    group: group(seen.userGroupId, context),
-    real_group: group(seen.realUserGroupId, context),
-    saved_group: group(seen.savedUserGroupId, context),
-    ...(groups.length > 0 && { supplemental_groups: groups.map((id) => group(id, context)) }),
-  };
+  if (groups.length > 0) fields.supplemental_groups = groups.map((id) => group(id, context));
+  if (seen.supplementalGroupsTruncated) notes.truncated.supplemental_groups = maxSupplementalGroups;
 }
 
 /** The fields `user` and `group` of an event, from those of its process. */
@@ -176,25 +192,35 @@ export const dateOf = (epochMs: number, ns: BootNs): string => new Date(epochMs 
 /** The fields of an event about its process, and the notes on them. */
 export interface DescribedActor {
   process: ProcessFields;
-  containerId: string | undefined;
-  stepparent: Pick<StepparentEvent['stepparent'], 'image' | 'lineage' | 'login_user' | 'systemd' | 'terminal'>;
+  container: StepparentEvent['container'];
+  stepparent: Pick<
+    StepparentEvent['stepparent'],
+    'image' | 'lineage' | 'login_user' | 'place' | 'program' | 'systemd' | 'terminal'
+  >;
   leaders: LeaderSnapshots;
   /** The file that the process has mapped (/proc/PID/exe or the entry probe); undefined: it could not be read. */
   mapped: string | undefined;
   notes: Notes;
 }
 
-/** Describes a process with its ancestors. Reads /proc for each process that was not read since its last exec. */
-export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, context: HostContext): DescribedActor {
+/**
+ * Describes a process with its ancestors. Reads /proc for each process that was not read since its last exec.
+ * `withEnvironment`: also describes the environment of the process.
+ */
+export function describeActor(
+  snapshot: ActorSnapshot,
+  table: ProcessTable,
+  context: HostContext,
+  withEnvironment = false,
+): DescribedActor {
   const { entry, image, ancestors } = snapshot;
   const notes = emptyNotes();
   const epochMs = context.host.clock.bootEpochMs();
 
   const details = table.inspect(entry);
   const current = details !== undefined && entry.detailsImage === image;
-  if (current && image && !executableOf(context.host, entry, image, details.exe).replaced) {
-    table.completeArgs(entry, maxEventArgsBytes);
-  }
+  const isInProc = current && image && !executableOf(context.host, entry, image, details.exe).replaced;
+  if (isInProc) table.completeArgs(entry, maxEventArgsBytes);
   for (const ancestor of ancestors) table.inspect(ancestor.entry);
   /**
    * The nearest ancestor that could be read. It supplies the inherited values if the process ended before it was read.
@@ -216,26 +242,18 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
 
   const process = noteFields(describeProcess(snapshot, context, epochMs, maxEventArgsBytes), 'process');
   if (details !== undefined && !current) {
-    for (const name of [...credentialFields, 'working_directory'] as const) {
-      if (process[name] !== undefined) notes.inferred[`process.${name}`] = 'earlier_program';
-    }
-  } else if (details === undefined) {
-    // A child inherits credentials, directory, session and terminal (fork(2)), and execve of a package tool, which is
-    // not setuid, keeps them. The agent does not see a setsid or chdir in between, so that these fields get a note.
-    if (nearest) {
-      const { workingDirectory } = nearest;
-      const inherited = {
-        ...describeCredentials(nearest, context),
-        ...(workingDirectory !== undefined && { working_directory: workingDirectory }),
-      };
-      Object.assign(process, inherited);
-      for (const name of fieldsOfDetails) {
-        if (!isUnobserved(name, process, nearest)) delete notes.unobserved[`process.${name}`];
-      }
-      for (const name of Object.keys(inherited)) {
-        notes.inferred[`process.${name}`] = 'nearest_ancestor';
-      }
-    }
+    if (process.working_directory !== undefined) notes.inferred['process.working_directory'] = 'earlier_program';
+  } else if (process.working_directory === undefined && nearest?.workingDirectory !== undefined) {
+    // A child inherits directory, session and terminal (fork(2)). The agent does not see a setsid or chdir in between,
+    // so that these fields get a note. Users and groups are never taken from an ancestor: su, cron and sshd change them.
+    process.working_directory = nearest.workingDirectory;
+    delete notes.unobserved['process.working_directory'];
+    notes.inferred['process.working_directory'] = 'nearest_ancestor';
+  }
+
+  if (withEnvironment) {
+    const readLater = () => (isInProc ? table.readEnvironment(entry, maxReadEnvironmentBytes) : undefined);
+    describeEnvironment(knownEnvironment(image?.start, readLater), process, notes);
   }
 
   const leaders: LeaderSnapshots = {};
@@ -275,33 +293,56 @@ export function describeActor(snapshot: ActorSnapshot, table: ProcessTable, cont
   if (topmost?.lineageCut || topmost?.parent) notes.truncated['stepparent.lineage'] = ancestors.length;
 
   const unit = scopeDetails?.cgroupPath && systemdUnit(scopeDetails.cgroupPath);
+  if (scopeDetails === undefined) notes.unobserved['stepparent.systemd'] = 'process_exited';
   const manager = scopeDetails?.cgroupPath === undefined ? undefined : userOfManager(scopeDetails.cgroupPath);
   const terminal = scopeDetails && terminalName(scopeDetails.tty);
   const login = scopeDetails?.loginUserId;
   const mapped = image?.probedImage ?? (current && !image?.executable?.replaced ? details.exe : undefined);
-  // A zombie has neither /proc/PID/exe nor namespaces, so that its container cannot be read.
-  const livingDetails = [details, ...ancestors.map((ancestor) => ancestor.entry.details)].find(
-    (seen) => seen?.exe !== undefined,
-  );
-  if (livingDetails === undefined) notes.unobserved['container.id'] = 'process_exited';
-  const containerId = livingDetails?.containerId;
-  if (containerId !== undefined && livingDetails !== details) {
-    notes.inferred['container.id'] = 'nearest_ancestor';
+  const { container, place } = describePlace(table.placeOf(snapshot), notes);
+
+  const program = image && programFields(image, process.executable);
+  const recognized = image?.program;
+  if (program !== undefined && recognized?.readLater) notes.inferred['stepparent.program'] = 'file_of_name';
+  if (image?.unread !== undefined && image.probedImage === undefined) {
+    notes.unobserved['stepparent.program'] = image.unread;
   }
 
   return {
     process,
-    containerId,
+    container,
     leaders,
     mapped,
     stepparent: {
       ...(mapped === undefined ? {} : { image: { path: mapped } }),
+      ...(program && { program }),
       lineage,
       ...(login === undefined ? {} : { login_user: user(login, context) }),
       ...(unit ? { systemd: { unit, ...(manager === undefined ? {} : { user: user(manager, context) }) } } : {}),
       ...(terminal ? { terminal } : {}),
+      ...(place === undefined ? {} : { place }),
     },
     notes,
+  };
+}
+
+/** The fields about the place of a process; none on the host itself. Adds to the notes. */
+function describePlace(
+  { place, inferredFrom }: FoundPlace,
+  notes: Notes,
+): { container?: StepparentEvent['container']; place?: StepparentEvent['stepparent']['place'] } {
+  if (place === undefined) {
+    for (const field of ['container.id', 'stepparent.place']) notes.unobserved[field] = 'process_exited';
+    return {};
+  }
+  if (hasHostRoot(place)) return {};
+  const { kind, root, containerId } = place;
+  if (inferredFrom !== undefined) {
+    notes.inferred['stepparent.place'] = inferredFrom;
+    if (containerId !== undefined) notes.inferred['container.id'] = inferredFrom;
+  }
+  return {
+    place: { kind, ...(root !== undefined && { root }) },
+    ...(containerId !== undefined && { container: { id: containerId } }),
   };
 }
 
@@ -332,6 +373,10 @@ export const describeTransaction = ({ root, image }: Transaction, context: HostC
   executable: executableOf(context.host, root, image).path,
 });
 
+/** Describes a process that is no ancestor as an entry of `stepparent.lineage`. Does not read /proc. */
+export const describeStep = (snapshot: ProcessSnapshot, context: HostContext): LineageStep =>
+  describeAncestor(snapshot, context, context.host.clock.bootEpochMs()).step;
+
 const lineageFields: ReadonlySet<string> = new Set<keyof LineageStep>([
   'entity_id',
   'pid',
@@ -343,14 +388,32 @@ const lineageFields: ReadonlySet<string> = new Set<keyof LineageStep>([
   'working_directory',
 ]);
 
+/**
+ * The value of `stepparent.program`: what the program is by its content. Undefined: no known program, or one that runs
+ * under its own path.
+ */
+export function programFields({ program }: Image, executable: string | undefined): ProgramFields | undefined {
+  if (program === undefined || executable === undefined || !isOtherFile(program, executable)) return undefined;
+  // The path is not known, but the file is not a copy.
+  if (!path.isAbsolute(executable) && program.basis === 'same_file') return undefined;
+  return {
+    path: program.path,
+    name: nameOf(program.path),
+    recognized_by: program.basis,
+    ...(program.argument && { argument: program.argument.file }),
+  };
+}
+
 /** The entry of `stepparent.lineage` for an ancestor. */
-function lineageStep(fields: ProcessFields): LineageStep {
+function lineageStep(fields: ProcessFields, image: Image | undefined): LineageStep {
   const { entity_id = '', pid = 0, name, executable, args, start, user, working_directory } = fields;
+  const program = image && programFields(image, executable);
   return {
     entity_id,
     pid,
     ...(name === undefined ? {} : { name }),
     ...(executable === undefined ? {} : { executable }),
+    ...(program && { program: program.path }),
     ...(args === undefined ? {} : { args: args as string[] }),
     ...(start === undefined ? {} : { start }),
     ...(user === undefined ? {} : { user: user as { id?: string; name?: string } }),
@@ -382,12 +445,19 @@ function describeArgs(
   maxBytes: number,
   notes: Notes,
 ): void {
-  // The record of the probe comes first. If it was too short for all arguments, those that /proc showed are used,
-  // provided that they begin like the record.
+  // The record of the probe comes first. If it was too short for all arguments of an execution that was not probed at its
+  // start, those that /proc showed are used, provided that they begin like the record.
   const fromProc =
     image.args === undefined ||
-    (image.argsTruncated === true && seen?.args !== undefined && beginAsRecorded(seen.args, image.args));
+    (image.start === undefined &&
+      image.argsTruncated === true &&
+      seen?.args !== undefined &&
+      beginAsRecorded(seen.args, image.args));
   let args = fromProc ? seen?.args : image.args;
+  // Of a process that is older than the agent nothing else is known.
+  if (args !== undefined && (image.argsReadLater || (fromProc && image.execNs !== undefined))) {
+    notes.inferred.args = 'read_later';
+  }
   if (args === undefined && image.attemptArgs) {
     args = image.attemptArgs.args;
     notes.inferred.args = 'execve_args';
@@ -397,12 +467,56 @@ function describeArgs(
     notes.unobserved.args = 'process_exited';
     return;
   }
-  const { kept, cut } = cutArgs(args, maxBytes);
+  const { kept, cut, commandLine } = describedArgs(args, maxBytes);
   fields.args = kept;
   fields.args_count = args.length;
-  fields.command_line = kept.join(' ');
+  fields.command_line = commandLine;
   if (cut || (fromProc ? seen?.argsTruncated : image.argsTruncated)) notes.truncated.args = maxBytes;
 }
+
+interface DescribedArgs {
+  kept: string[];
+  cut: boolean;
+  commandLine: string;
+}
+
+/**
+ * Long arguments are described once, so that events of one process share the description: xargs passes the names of
+ * some thousands of files to a program that changes each.
+ */
+const longArgs = new WeakMap<readonly string[], Map<number, DescribedArgs>>();
+const longArgsCount = 32;
+const longArgsChars = 2048;
+
+function describedArgs(args: readonly string[], maxBytes: number): DescribedArgs {
+  const known = longArgs.get(args)?.get(maxBytes);
+  if (known !== undefined) return known;
+  const { kept, cut } = cutArgs(args, maxBytes);
+  const described = { kept, cut, commandLine: kept.join(' ') };
+  if (args.length < longArgsCount && described.commandLine.length < longArgsChars) return described;
+  const byBytes = longArgs.get(args) ?? new Map<number, DescribedArgs>();
+  longArgs.set(args, byBytes.set(maxBytes, described));
+  return described;
+}
+
+/** Adds the variables of the environment that the table of environment variables has. */
+function describeEnvironment(known: KnownEnvironment | undefined, fields: ProcessFields, notes: Notes): void {
+  const field = 'process.env_vars';
+  if (known === undefined) {
+    notes.unobserved[field] = 'process_exited';
+    return;
+  }
+  const { variables, cutAtBytes } = selectVariables(known.environment);
+  if (variables.length > 0) fields.env_vars = variables;
+  if (known.isReadLater) notes.inferred[field] = 'read_later';
+  const knownBytes = known.isComplete ? undefined : bytesOf(known.environment);
+  const truncated = knownBytes ?? cutAtBytes;
+  if (truncated !== undefined) notes.truncated[field] = truncated;
+}
+
+/** The size of an environment, with the NUL behind each string. */
+const bytesOf = (environment: readonly string[]): number =>
+  environment.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
 
 /**
  * Keeps the first `maxBytes` bytes of the arguments: cuts the argument that crosses the bound and drops those after it.
@@ -412,13 +526,7 @@ export function cutArgs(args: readonly string[], maxBytes: number): { kept: stri
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
     const bytes = Buffer.byteLength(arg);
-    if (bytes > remainingBytes) {
-      const head = Buffer.from(arg)
-        .subarray(0, remainingBytes)
-        .toString('utf8')
-        .replace(/\ufffd+$/, '');
-      return { kept: [...args.slice(0, i), head], cut: true };
-    }
+    if (bytes > remainingBytes) return { kept: [...args.slice(0, i), firstBytes(arg, remainingBytes)], cut: true };
     remainingBytes -= bytes;
   }
   return { kept: [...args], cut: false };

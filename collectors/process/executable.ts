@@ -3,8 +3,10 @@
 
 import path from 'node:path';
 import type { HostFiles } from '../host/host-files.ts';
+import { hasHostRoot } from '../proc/place.ts';
 import { shebangInterpreter } from '../proc/script-of-interpreter.ts';
 import type { Executable, Image, ProcessEntry } from './process.ts';
+import { placeSeenLast } from './process-place.ts';
 
 /**
  * Whether a name leads to a file only inside its process (/proc/self/..., /dev/fd/N): it can be resolved only while the
@@ -15,17 +17,23 @@ export const isPrivateName = (filename: string): boolean =>
   (filename.includes('proc/') || filename.includes('fd/')) && /^\/(?:dev\/fd|proc)\//.test(path.normalize(filename));
 
 /**
- * Whether the paths of a process lead to the same files for the agent: by /proc of it or of its nearest ancestor that
- * was read, else true.
+ * Whether the paths of a process lead to the same files for the agent: by the last place that was observed of it and
+ * its ancestors, else true.
  */
-export const sharesRoot = (entry: ProcessEntry | undefined): boolean => {
-  for (let current = entry; current; current = current.parent) if (current.details) return current.details.hostRoot;
-  return true;
-};
+export function sharesRoot(entry: ProcessEntry | undefined, image = entry?.image): boolean {
+  const place = placeSeenLast(entry, image);
+  return place === undefined || hasHostRoot(place);
+}
 
-const workingDirectoryOf = (entry: ProcessEntry): string | undefined => {
-  for (let current: ProcessEntry | undefined = entry; current; current = current.parent) {
-    if (current.details?.workingDirectory) return current.details.workingDirectory;
+/** The working directory that was read of the process itself. */
+export const workingDirectoryOf = ({ image, details }: ProcessEntry): string | undefined =>
+  image?.directory ?? details?.workingDirectory;
+
+/** The working directory of the nearest ancestor that was read. The process can have changed its own since the fork. */
+const inheritedDirectoryOf = (entry: ProcessEntry): string | undefined => {
+  for (let current = entry.parent; current; current = current.parent) {
+    const directory = workingDirectoryOf(current);
+    if (directory !== undefined) return directory;
   }
   return undefined;
 };
@@ -51,7 +59,8 @@ export function executableOf(files: Links, entry: ProcessEntry, image: Image, ma
   if (image.probedImage !== undefined) return { path: image.probedImage, certain: true };
   const known = image.executable;
   if (known !== undefined && (known.certain || mapped === undefined)) return known;
-  if (known !== undefined && known.path === mapped) {
+  // In another root the name was resolved among the host's files, before the root was known.
+  if (known !== undefined && known.path === mapped && sharesRoot(entry, image)) {
     image.executable = { path: mapped, certain: true };
     return image.executable;
   }
@@ -69,12 +78,18 @@ function resolve(files: Links, entry: ProcessEntry, image: Image, mapped: string
   const { filename } = image;
   let absolute = filename;
   if (!path.isAbsolute(filename)) {
-    const base = workingDirectoryOf(entry);
     if (mapped !== undefined && path.basename(mapped) === path.basename(filename)) return { path: mapped };
-    if (base === undefined) return { path: filename, inferredFrom: 'filename_relative' };
+    const base = image.directory ?? workingDirectoryOf(entry);
+    if (base === undefined) {
+      const inherited = inheritedDirectoryOf(entry);
+      return {
+        path: inherited === undefined ? filename : path.join(inherited, filename),
+        inferredFrom: 'filename_relative',
+      };
+    }
     absolute = path.join(base, filename);
   }
-  if (!sharesRoot(entry)) return { path: path.normalize(absolute), ...inferred };
+  if (!sharesRoot(entry, image)) return { path: path.normalize(absolute), ...inferred };
   const resolved = files.realPath(absolute);
   if (mapped === undefined) {
     if (resolved !== undefined) return { path: resolved, ...inferred };

@@ -9,8 +9,10 @@ interface Interpreter {
   isShell?: true;
   /** Options may begin with `+`, and the argument `-` ends them. For other interpreters `-` means standard input. */
   likeSh?: true;
-  /** Short options that exclude a script: the interpreter runs their value, or reads standard input. */
+  /** Short options that exclude a script: the interpreter runs their value. */
   code: string;
+  /** Short options that exclude a script: the interpreter reads standard input. */
+  input?: string;
   /** Short options with a value: the rest of the same argument or, if that is empty, the next argument. */
   values?: string;
   /** Short options whose value is always the next argument; more options may follow in the same argument. */
@@ -34,7 +36,8 @@ const interpreters: readonly Interpreter[] = [
     names: 'sh bash rbash dash ash',
     isShell: true,
     likeSh: true,
-    code: 'cs',
+    code: 'c',
+    input: 's',
     nextValues: 'oO',
     // bash accepts one dash too.
     longValues: ['--rcfile', '--init-file', '-rcfile', '-init-file'],
@@ -44,11 +47,12 @@ const interpreters: readonly Interpreter[] = [
     names: 'ksh rksh mksh lksh pdksh oksh zsh yash posh hush',
     isShell: true,
     likeSh: true,
-    code: 'cs',
+    code: 'c',
+    input: 's',
     values: 'o',
     longValues: ['--emulate', '--rcfile', '--profile'],
   },
-  { names: 'csh bsd-csh tcsh', isShell: true, code: 'cst' },
+  { names: 'csh bsd-csh tcsh', isShell: true, code: 'c', input: 'st' },
   {
     names: 'fish',
     isShell: true,
@@ -92,13 +96,27 @@ const program = new RegExp(`^(busybox|${[...byName.keys()].join('|')})(?:\\d[\\d
 /** Whether a program of that path or name reads scripts. Called for every exec on the host. */
 export const isInterpreter = (executable: string): boolean => program.test(path.basename(executable));
 
-/** The script of one run of an interpreter, by the arguments of that run. */
+/** The name of an interpreter without its version: `perl` of `perl5.36.0`. Undefined: the name is of no interpreter. */
+export const interpreterName = (name: string): string | undefined => program.exec(name)?.[1];
+
+/** The applet that busybox runs, and the index of its first argument. `args`: those of busybox, argv[0] included. */
+export function busyboxApplet(args: readonly string[]): { name: string; start: number } {
+  let name = path.basename(args[0]?.replace(/^-/, '') ?? '');
+  let start = 1;
+  // `busybox sh x` is read like `sh x`.
+  while (name.startsWith('busybox')) name = path.basename(args[start++] ?? '');
+  return { name, start };
+}
+
+/** Where one run of an interpreter takes its commands from, by the arguments of that run. */
 export interface InterpreterRun {
   isShell: boolean;
   /**
    * The script as the arguments name it, followed by its own arguments; empty: no script runs. The file may not exist.
    */
   script: readonly string[];
+  /** Whether it runs what it reads from its standard input: the arguments have neither a script nor code. */
+  readsInput: boolean;
 }
 
 /**
@@ -107,25 +125,31 @@ export interface InterpreterRun {
  * applet that is one.
  */
 export function parseInterpreterRun(executable: string, args: readonly string[]): InterpreterRun | undefined {
-  let name = program.exec(path.basename(executable))?.[1] ?? '';
-  let start = 1;
-  if (name === 'busybox') {
-    name = path.basename(args[0]?.replace(/^-/, '') ?? '');
-    // `busybox sh x` is read like `sh x`.
-    while (name.startsWith('busybox')) name = path.basename(args[start++] ?? '');
-  }
+  const ownName = interpreterName(path.basename(executable)) ?? '';
+  const { name, start } = ownName === 'busybox' ? busyboxApplet(args) : { name: ownName, start: 1 };
   const interpreter = byName.get(name);
-  return interpreter && { isShell: interpreter.isShell === true, script: findScript(interpreter, args, start) };
+  if (interpreter === undefined) return undefined;
+  const script = findScript(interpreter, args, start);
+  return {
+    isShell: interpreter.isShell === true,
+    script: typeof script === 'string' ? [] : script,
+    readsInput: script === 'input' || script.length === 0,
+  };
 }
 
-function findScript(interpreter: Interpreter, args: readonly string[], start: number): readonly string[] {
+/** The script and its arguments. `code`: the arguments have code. `input`: they name the standard input. Empty: they have neither. */
+function findScript(
+  interpreter: Interpreter,
+  args: readonly string[],
+  start: number,
+): readonly string[] | 'code' | 'input' {
   for (let index = start; index < args.length; index++) {
     const arg = args[index] ?? '';
     if (arg === '--' || (arg === '-' && interpreter.likeSh)) return args.slice(index + 1);
-    if (arg === '-') return [];
+    if (arg === '-') return 'input';
     if (!(arg.startsWith('-') || (interpreter.likeSh && arg.startsWith('+')))) return args.slice(index);
     const [name = ''] = arg.split('=', 1);
-    if (interpreter.longCode?.includes(name)) return [];
+    if (interpreter.longCode?.includes(name)) return 'code';
     if (interpreter.longValues?.includes(name)) {
       if (name === arg) index++;
       continue;
@@ -133,7 +157,8 @@ function findScript(interpreter: Interpreter, args: readonly string[], start: nu
     if (arg.startsWith('--') || interpreter.longFlags?.includes(arg)) continue;
     for (let i = 1; i < arg.length && i < maxBundle; i++) {
       const letter = arg.charAt(i);
-      if (interpreter.code.includes(letter)) return [];
+      if (interpreter.input?.includes(letter)) return arg.includes('c') ? 'code' : 'input';
+      if (interpreter.code.includes(letter)) return 'code';
       if (interpreter.joined?.includes(letter)) break;
       if (interpreter.nextValues?.includes(letter)) index++;
       if (!interpreter.values?.includes(letter)) continue;

@@ -12,7 +12,9 @@ import {
   parseInfoFile,
   parseRpmFile,
 } from '../packages/tools.ts';
+import { mayBeRoot } from './credentials.ts';
 import type { Image, Lifecycle, LifecycleScript, ProcessEntry } from './process.ts';
+import { argsOf, isNamed } from './program-name.ts';
 
 /** Whether a run of rpm with these arguments may run scripts of packages. */
 export type ChangesPackages = (manager: 'rpm', args: readonly string[]) => boolean;
@@ -25,11 +27,17 @@ export const maxExecsOfScript = 5000;
 
 const scriptletFile = /(?:^|\/)rpm-tmp\.\w{6}$/;
 
-/** Whether the image is the package manager's program, by its name. Called for every exec on the host. */
-function runs(image: Image | undefined, tool: PackageManager): boolean {
-  const file = image?.probedImage ?? image?.filename;
-  return file?.endsWith(tool) === true && path.basename(file) === tool;
-}
+const isManager: Readonly<Record<PackageManager, (name: string) => boolean>> = {
+  dpkg: (name) => name === 'dpkg',
+  rpm: (name) => name === 'rpm',
+};
+
+/** Whether the image is the package manager's program. Called for every exec on the host. */
+const runs = (image: Image | undefined, tool: PackageManager): boolean =>
+  image !== undefined && isNamed(image, isManager[tool]);
+
+/** Whether the image is dpkg or rpm, by its name. */
+export const runsManager = (image: Image | undefined): boolean => runs(image, 'dpkg') || runs(image, 'rpm');
 
 /** The lifecycle of a forked child before its first exec. */
 export function lifecycleBelow(parent: ProcessEntry | undefined): Lifecycle | undefined {
@@ -47,7 +55,10 @@ export function lifecycleAtExec(
   image: Image,
   changesPackages: ChangesPackages | undefined,
 ): Lifecycle | undefined {
-  const script = dpkgScript(entry, image, inherited) ?? rpmScript(inherited, changesPackages);
+  const script =
+    dpkgScript(entry, image, inherited) ??
+    rpmScript(inherited, changesPackages) ??
+    (inherited !== undefined && entry.parent?.runsLibrpm ? scriptletOf(undefined) : undefined);
   if (script !== undefined) return { script, depth: 0 };
   const { lifecycle } = entry;
   if (lifecycle === undefined) return undefined;
@@ -56,24 +67,22 @@ export function lifecycleAtExec(
   return lifecycle.depth > 0 ? lifecycle : { ...lifecycle, depth: 1 };
 }
 
-/** Effective user id of a process that has just called execve; undefined: /proc was not read before the execve. */
-const userBeforeExec = ({ details, detailsImage, formerImage }: ProcessEntry): number | undefined =>
-  detailsImage === formerImage ? details?.userId : undefined;
+/** Whether root executed the image. Undefined: not known. A script gets the user of the process that executes it. */
+function isByRoot({ details, detailsImage, formerImage }: ProcessEntry, { before }: Image): boolean | undefined {
+  if (details !== undefined && detailsImage === formerImage) return details.userId === 0;
+  return before === undefined || mayBeRoot(before) ? undefined : false;
+}
 
-function dpkgScript(
-  entry: ProcessEntry,
-  { filename: execveName }: Image,
-  inherited: Image | undefined,
-): LifecycleScript | undefined {
+function dpkgScript(entry: ProcessEntry, image: Image, inherited: Image | undefined): LifecycleScript | undefined {
   const byDpkg = runs(inherited, 'dpkg');
   // The cheap test comes first: it dismisses most execs on a host.
-  if (!byDpkg && !isInDpkgDirectory(execveName)) return undefined;
+  if (!byDpkg && !isInDpkgDirectory(image.filename)) return undefined;
   // The name may contain `..` and lead out of the directory of dpkg.
-  const filename = path.posix.normalize(execveName);
-  const userId = userBeforeExec(entry);
-  // If dpkg is not the parent, only a run by root counts: the run of another user changes no package.
-  if (!byDpkg && (!isInDpkgDirectory(filename) || (userId ?? 0) !== 0)) return undefined;
-  const inferredFrom = byDpkg || userId === 0 ? undefined : 'script_path';
+  const filename = path.posix.normalize(image.filename);
+  const byRoot = isByRoot(entry, image);
+  // If dpkg is not the parent, a run by another user than root does not count: it changes no package.
+  if (!byDpkg && (!isInDpkgDirectory(filename) || byRoot === false)) return undefined;
+  const inferredFrom = byDpkg || byRoot ? undefined : 'script_path';
   // dpkg may have another administrative directory (--admindir).
   const named = scriptOfFile(filename);
   if (named?.phase === undefined) return undefined;
@@ -100,7 +109,11 @@ function rpmScript(
   if (inherited === undefined || !runs(inherited, 'rpm')) return undefined;
   const args = argsOf(inherited);
   if (args !== undefined && changesPackages && !changesPackages('rpm', args)) return undefined;
-  const name = singlePackage(inherited, parseRpmFile);
+  return scriptletOf(singlePackage(inherited, parseRpmFile));
+}
+
+/** A scriptlet of rpm; `name`: its package, if that is known. */
+function scriptletOf(name: string | undefined): LifecycleScript {
   return {
     manager: 'rpm',
     path: undefined,
@@ -111,9 +124,6 @@ function rpmScript(
     execs: 0,
   };
 }
-
-/** The arguments from the entry probe or, failing that, those of the call of execve. */
-const argsOf = (image: Image): string[] | undefined => image.args ?? image.attemptArgs?.args;
 
 /**
  * The package of the only package file among the tool's arguments. Undefined: no argument is one or several are, or the

@@ -4,10 +4,21 @@
 import type { Answer } from '../answer.ts';
 import { ecsVersion, type FieldReader, type FieldValue, type StepparentEvent } from '../event/event.ts';
 import { readPath } from '../event/read-path.ts';
+import { type Scope, scopeOf } from '../event/scope.ts';
 import type { Host } from '../host/host.ts';
 import type { HostContext } from '../host/host-context.ts';
+import { type FoundCallers, type NamedCallers, withNamedCallers } from '../packages/named-callers.ts';
 import type { PackageTools } from '../packages/package-tools.ts';
-import type { ScriptCopies } from '../packages/script-copies.ts';
+import { noOriginal, type ScriptCopies } from '../packages/script-copies.ts';
+import { isInDpkgDirectory, isPackageTool } from '../packages/tools.ts';
+import { withTimer } from '../proc/timer-of-unit.ts';
+import {
+  type AncestorScript,
+  type AncestorScripts,
+  isPackageManager,
+  withAncestorScripts,
+} from './ancestor-scripts.ts';
+import { visitAncestors } from './ancestors.ts';
 import {
   type DescribedActor,
   dateOf,
@@ -17,34 +28,42 @@ import {
   nameOf,
   notesOf,
   ownerFields,
+  programFields,
 } from './describe-process.ts';
+import { selectVariables } from './environment.ts';
 import { executableOf, sharesRoot } from './executable.ts';
 import { describeLifecycle } from './lifecycle.ts';
 import type { ExecSnapshot } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
+import { environmentOf } from './program-start.ts';
 import { peekScriptPath, scriptPath } from './script-path.ts';
+import { withVerified } from './verified-lineage.ts';
 
 /** Compares the programs and scripts that processes run with the files of the host and its packages. */
 export interface PackageKnowledge {
   tools: Pick<PackageTools, 'notice' | 'genuine' | 'genuineProcess'>;
   copies: ScriptCopies;
+  ancestorScripts: AncestorScripts;
+  namedCallers: NamedCallers;
 }
 
 /** An exec that rules can read. */
 export interface ObservedExec {
   snapshot: ExecSnapshot;
+  /** The file name of the exec. Two execs with the same key and the same values of fields are judged alike. */
+  key: string;
   read: FieldReader;
   /**
-   * Starts the slow checks: is the program genuine, is the script a copy. Must be called while the process is fresh,
-   * before a rule reads a field. Resolves when the answers are known; undefined: they are already.
+   * Starts the slow checks: is the program genuine, is the script a copy, what is in the scripts above a package tool.
+   * Must be called while the process is fresh, before a rule reads a field. Resolves when the answers are known;
+   * undefined: they are already.
    */
   pending(): Promise<void> | undefined;
   /** The event. It is built at the first call and never changed. */
   document(): StepparentEvent;
   /** Whether the event was built; `read` then reads from it. */
   isDescribed(): boolean;
-  /** container.id, or '' on the host itself. */
-  scope(): string;
+  scope(): Scope;
   /** The arguments as in the event. Does not build the event, which may still wait for answers. */
   args(): FieldValue;
 }
@@ -55,50 +74,156 @@ interface Observation {
   /** Returns the fields of `stepparent.genuine` and the notes on them. */
   genuine: ReturnType<PackageKnowledge['tools']['genuine']>;
   copy: Answer<string> | undefined;
+  /** The scripts of ancestors whose paths do not identify them. */
+  scripts: readonly AncestorScript[];
+  /** Undefined: the program is no package manager. */
+  callers: FoundCallers | undefined;
 }
 
 /** Observes one exec. Reads /proc only when a field or the event needs it. */
-export function observeExec(
+export const observeExec = (
   snapshot: ExecSnapshot,
   table: ProcessTable,
   context: HostContext,
-  { tools, copies }: PackageKnowledge,
-): ObservedExec {
-  const { entry, image } = snapshot;
-  const originals = new Map<string, Answer<string>>();
-  const originalOf = (file: string): Answer<string> => {
-    const answer = originals.get(file) ?? copies.originalOf(file);
-    originals.set(file, answer);
-    return answer;
-  };
-  let observation: Observation | undefined;
-  const observe = (): Observation => {
-    observation ??= observeAll(snapshot, table, context, { tools, originalOf });
-    return observation;
-  };
-  let document: StepparentEvent | undefined;
-  const describe = (): StepparentEvent => {
-    document ??= withAnswers(observe());
-    return document;
-  };
+  knowledge: PackageKnowledge,
+): ObservedExec => new LazyObservedExec(snapshot, { table, context, knowledge });
 
-  const { host } = context;
-  const ownPath = () => executableOf(host, entry, image).path;
-  const parents = () => {
-    const parent = snapshot.ancestors[0];
-    return parent?.image && executableOf(host, parent.entry, parent.image).path;
-  };
+/** What every observed exec is read with. */
+interface ExecSources {
+  table: ProcessTable;
+  context: HostContext;
+  knowledge: PackageKnowledge;
+}
+
+/** A class, not an object of functions: one is made for each exec on the host, and most are dismissed at once. */
+class LazyObservedExec implements ObservedExec {
+  readonly snapshot: ExecSnapshot;
+  readonly #sources: ExecSources;
+  #originals: { file: string; answer: Answer<string> }[] | undefined;
+  #observation: Observation | undefined;
+  #document: StepparentEvent | undefined;
   /** Path of the script that runs. Null: no script runs; undefined: not determined yet. */
-  let script: string | null | undefined;
-  const ownScript = (): string | null => {
-    script ??= peekScriptPath(host, entry, ownPath(), table) ?? null;
-    return script;
-  };
+  #script: string | null | undefined;
+
+  constructor(snapshot: ExecSnapshot, sources: ExecSources) {
+    this.snapshot = snapshot;
+    this.#sources = sources;
+  }
+
+  get key(): string {
+    return this.snapshot.image.filename;
+  }
+
+  pending(): Promise<void> | undefined {
+    const { snapshot } = this;
+    const { tools, ancestorScripts, namedCallers } = this.#sources.knowledge;
+    const genuine = tools.notice(snapshot);
+    const file = this.#ownScript();
+    const copy = file === null ? undefined : this.#originalOf(file).pending;
+    // Below a script with a temporary path most processes are no package tools: they are not described for it.
+    const mayReadScripts = snapshot.transaction !== undefined && ancestorScripts.mayBeAbove(snapshot);
+    const mayAskCaller = isPackageManager(snapshot.image) && namedCallers.mayWait(snapshot);
+    if (genuine === undefined && copy === undefined && !mayReadScripts && !mayAskCaller) return undefined;
+    // Reads /proc now: the process may end while the checks run.
+    const { scripts, callers } = this.#observe();
+    const answers = [
+      ...scripts.map(({ hash }) => hash),
+      ...(this.#originals ?? []).map(({ answer }) => answer),
+      ...(callers?.fromJournal === undefined ? [] : [callers.fromJournal]),
+    ];
+    const pending = [genuine, ...answers.map((answer) => answer.pending)].filter((each) => each !== undefined);
+    return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
+  }
+
+  document(): StepparentEvent {
+    this.#document ??= withAnswers(this.#observe());
+    return this.#document;
+  }
+
+  isDescribed(): boolean {
+    return this.#document !== undefined;
+  }
+
+  scope(): Scope {
+    return scopeOf(this.#observe().document.stepparent.place);
+  }
+
+  args(): FieldValue {
+    return readPath(this.#observe().document, 'process.args');
+  }
+
+  read(field: string): FieldValue {
+    const value = this.#document === undefined ? this.#readCheapField(field) : undefined;
+    return value === null ? undefined : (value ?? readPath(this.document(), field));
+  }
+
+  #observe(): Observation {
+    this.#observation ??= observeAll(
+      this.snapshot,
+      this.#sources,
+      (file) => this.#originalOf(file),
+      this.#hasEnvironment(),
+    );
+    return this.#observation;
+  }
+
+  #originalOf(file: string): Answer<string> {
+    const asked = this.#originals?.find((original) => original.file === file);
+    if (asked !== undefined) return asked.answer;
+    const answer = this.#sources.knowledge.copies.originalOf(file);
+    if (answer === noOriginal) return answer;
+    this.#originals ??= [];
+    this.#originals.push({ file, answer });
+    return answer;
+  }
+
+  #ownPath(): string {
+    const { entry, image } = this.snapshot;
+    return executableOf(this.#sources.context.host, entry, image).path;
+  }
+
+  #parentPath(): string | undefined {
+    let parent: string | undefined;
+    visitAncestors(this.snapshot, (entry, image) => {
+      parent = image && executableOf(this.#sources.context.host, entry, image).path;
+      return true;
+    });
+    return parent;
+  }
+
+  #ownScript(): string | null {
+    const { context, table } = this.#sources;
+    this.#script ??= peekScriptPath(context.host, this.snapshot.entry, this.#ownPath(), table) ?? null;
+    return this.#script;
+  }
+
+  /** Whether the event has the environment: of a package tool, of a script of a package, and of all that these run. */
+  #hasEnvironment(): boolean {
+    const { transaction, lifecycle } = this.snapshot;
+    return (
+      transaction !== undefined ||
+      lifecycle !== undefined ||
+      isPackageTool(this.#ownPath()) ||
+      isInDpkgDirectory(this.#ownScript() ?? '')
+    );
+  }
+
+  /** Null and undefined as in `#readCheapField`. */
+  #readVariables(): FieldValue | null {
+    if (!this.#hasEnvironment()) return null;
+    const { start } = this.snapshot.image;
+    if (start === undefined || start.environmentTruncated) return undefined;
+    const { variables } = selectVariables(environmentOf(start));
+    return variables.length === 0 ? null : variables;
+  }
+
   /**
    * Reads the fields that most rules ask for first, without reading /proc. Null: the field is absent; undefined: only
    * the event has it.
    */
-  const readCheapField = (field: string): FieldValue | null => {
+  #readCheapField(field: string): FieldValue | null {
+    const { snapshot } = this;
+    const { image } = snapshot;
     switch (field) {
       case 'host.os.type':
         return 'linux';
@@ -111,29 +236,35 @@ export function observeExec(
       case 'event.action':
         return 'exec';
       case 'process.pid':
-        return entry.pid;
+        return snapshot.entry.pid;
       case 'process.executable':
-        return ownPath();
+        return this.#ownPath();
       case 'process.name':
-        return nameOf(ownPath());
+        return nameOf(this.#ownPath());
       case 'process.parent.executable':
-        return parents();
+        return this.#parentPath();
       case 'process.parent.name': {
-        const executable = parents();
+        const executable = this.#parentPath();
         return executable === undefined ? undefined : nameOf(executable);
       }
       case 'process.args':
         return image.argsTruncated ? undefined : image.args;
+      case 'process.env_vars':
+        return this.#readVariables();
       case 'stepparent.exec.filename':
         return image.filename;
+      case 'stepparent.program.name':
+        return (image.program && programFields(image, this.#ownPath())?.name) ?? null;
+      case 'stepparent.program.path':
+        return (image.program && programFields(image, this.#ownPath())?.path) ?? null;
       case 'stepparent.script.path':
-        return ownScript();
+        return this.#ownScript();
       case 'stepparent.script.copy_of': {
-        const file = ownScript();
-        return file === null ? null : (originalOf(file).value ?? null);
+        const file = this.#ownScript();
+        return file === null ? null : (this.#originalOf(file).value ?? null);
       }
       case 'stepparent.genuine.process':
-        return tools.genuineProcess(snapshot) ?? null;
+        return this.#sources.knowledge.tools.genuineProcess(snapshot) ?? null;
       case 'stepparent.lifecycle_script.manager':
         return snapshot.lifecycle?.script.manager ?? null;
       case 'stepparent.lifecycle_script.depth':
@@ -147,39 +278,20 @@ export function observeExec(
       default:
         return undefined;
     }
-  };
-  return {
-    snapshot,
-    pending() {
-      const genuine = tools.notice(snapshot);
-      const file = ownScript();
-      const copy = file === null ? undefined : originalOf(file).pending;
-      if (genuine === undefined && copy === undefined) return undefined;
-      // Reads /proc now: the process may end while the checks run.
-      observe();
-      return Promise.all([genuine, ...[...originals.values()].map((answer) => answer.pending)]).then(() => {});
-    },
-    document: describe,
-    isDescribed: () => document !== undefined,
-    scope: () => observe().document.container?.id ?? '',
-    args: () => readPath(observe().document, 'process.args'),
-    read(field) {
-      const value = document === undefined ? readCheapField(field) : undefined;
-      return value === null ? undefined : (value ?? readPath(describe(), field));
-    },
-  };
+  }
 }
 
 /** Path of the script that the process runs; undefined: no script, or not known. */
 function scriptThatRuns(
   host: Host,
-  { entry }: ExecSnapshot,
+  { entry, image }: ExecSnapshot,
   { process: { executable, args, working_directory }, mapped }: DescribedActor,
 ): string | undefined {
   if (executable === undefined) return undefined;
   return scriptPath(host, entry, {
     executable,
     mapped,
+    program: image.program,
     args: (args ?? []) as readonly string[],
     workingDirectory: working_directory,
   });
@@ -188,18 +300,21 @@ function scriptThatRuns(
 /** Builds the event without the slow answers. Reads /proc for processes that were not read yet. */
 function observeAll(
   snapshot: ExecSnapshot,
-  table: ProcessTable,
-  context: HostContext,
-  { tools, originalOf }: Pick<PackageKnowledge, 'tools'> & ScriptCopies,
+  { table, context, knowledge: { tools, ancestorScripts, namedCallers } }: ExecSources,
+  originalOf: ScriptCopies['originalOf'],
+  withEnvironment: boolean,
 ): Observation {
   const { entry, image, timeNs } = snapshot;
-  const actor = describeActor(snapshot, table, context);
-  const { process, containerId, stepparent, notes } = actor;
+  const actor = describeActor(snapshot, table, context, withEnvironment);
+  const { process, container, stepparent, notes } = actor;
   const script = scriptThatRuns(context.host, snapshot, actor);
   const lifecycle = snapshot.lifecycle && describeLifecycle(snapshot.lifecycle, process.args, notes);
+  const isManager = isPackageManager(image);
   return {
     genuine: tools.genuine(snapshot, actor.leaders),
-    copy: script !== undefined && containerId === undefined && sharesRoot(entry) ? originalOf(script) : undefined,
+    copy: script !== undefined && sharesRoot(entry, image) ? originalOf(script) : undefined,
+    scripts: isManager ? ancestorScripts.above(snapshot, stepparent.lineage ?? []) : [],
+    callers: isManager ? namedCallers.of(snapshot, (process.env_vars ?? []) as readonly string[], timeNs) : undefined,
     document: {
       '@timestamp': dateOf(context.host.clock.bootEpochMs(), timeNs),
       ecs: { version: ecsVersion },
@@ -218,10 +333,11 @@ function observeAll(
       agent: context.agent,
       process,
       ...ownerFields(process),
-      ...(containerId === undefined ? {} : { container: { id: containerId } }),
+      ...(container && { container }),
       stepparent: {
         exec: { filename: image.filename },
         ...stepparent,
+        ...(isManager && stepparent.systemd && { systemd: withTimer(stepparent.systemd, context.host) }),
         ...(lifecycle === undefined ? {} : { lifecycle_script: lifecycle }),
         ...(script === undefined ? {} : { script: { path: script } }),
         ...(snapshot.transaction && { transaction: describeTransaction(snapshot.transaction, context) }),
@@ -232,11 +348,13 @@ function observeAll(
 }
 
 /** The event with the answers that are known by now. */
-function withAnswers({ document, genuine, copy }: Observation): StepparentEvent {
-  const { fields, inferred } = genuine();
-  const { stepparent } = document;
+function withAnswers({ document: observed, genuine, copy, scripts, callers }: Observation): StepparentEvent {
+  const { fields, inferred, verified } = genuine();
+  const document = callers === undefined ? observed : withNamedCallers(observed, callers);
+  const { process, stepparent } = withVerified(withAncestorScripts(document, scripts), verified);
   return {
     ...document,
+    ...(process && { process }),
     stepparent: {
       ...stepparent,
       ...(Object.keys(fields).length > 0 && { genuine: fields }),

@@ -1,7 +1,8 @@
-// The records of a process sensor: forks, execs, arguments and exits in the order of time, and the number of records
-// lost.
+// The records of a process sensor: forks, execs, arguments, exits, connections and rpm transactions in the order of
+// time, and the number of records lost.
 
 import type { InferredBasis } from '../event/reasons.ts';
+import type { ProgramStart, RecordedStart } from './program-start.ts';
 
 /** Nanoseconds since boot, including suspend. A double: exact to 2 ns in the first 200 days of uptime. */
 export type BootNs = number;
@@ -37,22 +38,24 @@ export interface ExecRecord {
   /** Set only by a sensor that reads the arguments together with the exec. */
   args?: string[];
   argsTruncated?: boolean;
+  /** Set by a sensor that has read the record of the program's start with the exec; `args` is then from it. */
+  start?: ProgramStart;
   /** Why `filename` is a conclusion; absent if it was read. */
   inferredFrom?: InferredBasis;
 }
 
-/** The arguments of a program at its entry point, which the entry probe reads from the stack. */
-export interface ArgvRecord {
+/**
+ * Whose entry point a probe is at. `program`: a package tool. `start`: a dynamic linker, which begins every program that
+ * names it, or a static program.
+ */
+export type EntryRole = 'program' | 'start';
+
+/** What the kernel passed to a program, which an entry probe reads from the stack. */
+export interface ArgvRecord extends RecordedStart {
   kind: 'argv';
   timeNs: BootNs;
   pid: number;
-  /** Path of the probed file; the process may have executed it by another name. */
-  image: string;
-  args: string[];
-  /** Number of arguments that the kernel passed. */
-  argc: number;
-  /** `args` has fewer than `argc` entries, or its last one is cut. */
-  truncated: boolean;
+  role: EntryRole;
 }
 
 /** A call of execve. It may fail: only an exec record of the same task shows that it succeeded. */
@@ -80,6 +83,86 @@ export interface ExitRecord {
   groupDead: boolean | undefined;
 }
 
+/** One end of a connection. */
+export interface Endpoint {
+  /** IPv4 or IPv6 in its usual text form; an IPv4 address that is mapped into IPv6 is IPv4. */
+  ip: string;
+  /** 0: the kernel had not chosen the port yet. */
+  port: number;
+}
+
+/**
+ * An attempt to open a TCP connection: the state of its socket became SYN_SENT (tracepoint inet_sock_set_state). Only
+ * this change of state is made by the task that called connect(2); the later ones are made by whatever task runs when
+ * a packet arrives.
+ */
+export interface ConnectRecord {
+  kind: 'connect';
+  timeNs: BootNs;
+  /** Id of the calling task. */
+  tid: number;
+  source: Endpoint;
+  destination: Endpoint;
+}
+
+/** A text in the memory of a process, which can have any content. */
+export interface ProbedText {
+  text: string;
+  /** The bound in bytes at which the text was cut. Absent: it is complete. */
+  cutAt?: number;
+}
+
+/** A step of a transaction of librpm (`rpmtsRun`), in whatever process. Elements are known by their addresses, in hexadecimal digits. */
+export type RpmStep =
+  | {
+      step: 'begin';
+      /** Bits of `rpmtransFlags_e`. Undefined: this version of librpm does not show them. */
+      flags: number | undefined;
+      /** Bits of `rpmprobFilterFlags_e`: the problems that the caller accepts. */
+      ignored: number;
+      root: ProbedText | undefined;
+      /** What the probes on this file of librpm show. */
+      shows: RpmProbes;
+    }
+  /** The database is open. */
+  | { step: 'opened'; database: ProbedText | undefined }
+  /** A package comes next. It may be reported more than once. */
+  | {
+      step: 'package';
+      element: string;
+      /** A bit of `rpmElementType_e`. */
+      type: number;
+      name: ProbedText;
+      /** Empty: the package has none. */
+      epoch: ProbedText;
+      version: ProbedText;
+      release: ProbedText;
+      architecture: ProbedText;
+      /** The element that replaces this one; `0`: none. */
+      replacedBy: string;
+    }
+  /** The database has the package as this record; 0: it has it no more. */
+  | { step: 'written'; element: string; instance: number }
+  /** 0: success; negative: a failure; positive: problems prevented it. */
+  | { step: 'end'; result: number }
+  /** There were too many steps: those of all tasks are missing for some time from now on. */
+  | { step: 'suspended' };
+
+/** Which steps between beginning and end the probes show. */
+export interface RpmProbes {
+  packages: boolean;
+  written: boolean;
+  opened: boolean;
+}
+
+/** One step, recorded by a probe on librpm. */
+export type RpmRecord = RpmStep & {
+  kind: 'rpm';
+  timeNs: BootNs;
+  /** Id of the task that runs the transaction. */
+  tid: number;
+};
+
 /** A loss of at least `count` records before `timeNs`. */
 export interface LostRecord {
   kind: 'lost';
@@ -88,4 +171,12 @@ export interface LostRecord {
 }
 
 /** One record of a process sensor, by `kind`. */
-export type ProcessRecord = ForkRecord | ExecRecord | ArgvRecord | AttemptRecord | ExitRecord | LostRecord;
+export type ProcessRecord =
+  | ForkRecord
+  | ExecRecord
+  | ArgvRecord
+  | AttemptRecord
+  | ExitRecord
+  | ConnectRecord
+  | RpmRecord
+  | LostRecord;

@@ -1,10 +1,15 @@
 // The process table: every live process and its ancestors, updated from the records of the sensor.
 
 import type { ProcessDetails } from '../proc/inspect-process.ts';
+import type { Place } from '../proc/place.ts';
+import { noteFormer } from './credentials.ts';
+import type { ReadEnvironment } from './environment.ts';
 import { type ChangesPackages, lifecycleAtExec, lifecycleBelow } from './lifecycle.ts';
 import { beginAsRecorded } from './probed-args.ts';
-import type { Image, ProcessEntry } from './process.ts';
+import type { Image, ProcessEntry, ProcessSnapshot } from './process.ts';
+import { type FoundPlace, findPlace, newRootOf, startsOnHost } from './process-place.ts';
 import type { BootNs, ExecRecord, ExitRecord, ForkRecord } from './process-record.ts';
+import type { RecognizeProgram } from './recognize-program.ts';
 import { transactionAtExec, transactionBegunBy } from './transaction.ts';
 
 /** The part of /proc that the table reads. */
@@ -13,8 +18,12 @@ export interface ProcView {
   inspect(pid: number, argsKnown?: boolean): ProcessDetails | undefined;
   /** The first `maxBytes` bytes of the arguments of a live process. */
   readArgs(pid: number, maxBytes: number): { args: string[]; truncated: boolean } | undefined;
+  /** The first `maxBytes` bytes of the environment of a live process. */
+  readEnvironment(pid: number, maxBytes: number): ReadEnvironment | undefined;
   /** The working directory of a live process. */
   readCwd(pid: number): string | undefined;
+  /** The place of a process whose root is that directory of the host; undefined: not known. */
+  placeOfRoot(directory: string): Place | undefined;
   /** The process that a thread belongs to. */
   processOfThread(tid: number): number | undefined;
   /** Start in clock ticks since boot (/proc/PID/stat, field 22); one read. Undefined: no such process. */
@@ -33,21 +42,35 @@ export interface ProcessTable {
   fork(record: ForkRecord): void;
   /** Returns the process in its state after the exec. */
   exec(record: ExecRecord): ProcessEntry;
-  exit(record: ExitRecord): void;
+  /** Returns the process that ended; undefined: only a thread did, or the process is not in the table. */
+  exit(record: ExitRecord): ProcessEntry | undefined;
+  /** Must be called when the arguments of an image become known: busybox and dynamic linkers run what they name. */
+  recognizeAgain(entry: ProcessEntry, image: Image): void;
   find(pid: number): ProcessEntry | undefined;
+  /** The process of a task, by the id of the task. Does not read /proc. */
+  findTask(tid: number): ProcessEntry | undefined;
   /**
    * The process that has the pid now or had it a moment ago: a live process, one of the last 256 that ended, or a
    * process that /proc shows although the record of its fork is still to come.
    */
   recall(pid: number): ProcessEntry | undefined;
+  /** Every live process. */
+  alive(): Iterable<ProcessEntry>;
   /** Every live process, and those of the last 256 that ended at that time or later. */
   aliveSince(timeNs: BootNs): Iterable<ProcessEntry>;
   /** Reads /proc of a process, once after each exec. Undefined: the process ended before it could be read. */
   inspect(entry: ProcessEntry): ProcessDetails | undefined;
+  /** Where the process ran the program, by what was read of it and its ancestors. */
+  placeOf(process: ProcessSnapshot): FoundPlace;
   /** Reads the arguments of a live process. They are not kept, because the process may have called execve again. */
   peekArgs(entry: ProcessEntry): { args: readonly string[]; workingDirectory(): string | undefined } | undefined;
   /** Reads the arguments of a live process, up to `maxBytes`, into its image, unless a probe gave them all. */
   completeArgs(entry: ProcessEntry, maxBytes: number): void;
+  /**
+   * Reads the environment of a live process, up to `maxBytes`. Undefined also if it executes another program than when
+   * it was inspected.
+   */
+  readEnvironment(entry: ProcessEntry, maxBytes: number): ReadEnvironment | undefined;
   readonly size: number;
   /** Number of processes that were not added because the table was full. */
   readonly rejected: number;
@@ -68,14 +91,19 @@ const peekArgsBytes = 8 * 1024;
 /** Number of ended processes that are remembered. */
 const maxRemembered = 256;
 
-/** The judgment on package managers that the table does not make itself. */
+/** The judgments on programs that the table does not make itself. */
 export interface ProcessTableOptions {
   /** Whether a run of rpm with these arguments may run scripts of packages. Absent: every run may. */
   changesPackages?: ChangesPackages;
+  /** Whether a program that hits no probe uses none of the host's dynamic linkers. Absent: that shows nothing. */
+  probesEveryLinker?(): boolean;
+  /** Recognizes programs by their content. Absent: programs are known by their names only. */
+  recognize?: RecognizeProgram;
 }
 
 /** Creates an empty table; `seed` fills it. */
-export function createProcessTable(proc: ProcView, { changesPackages }: ProcessTableOptions = {}): ProcessTable {
+export function createProcessTable(proc: ProcView, options: ProcessTableOptions = {}): ProcessTable {
+  const { changesPackages, probesEveryLinker = () => false, recognize = () => {} } = options;
   const processes = new Map<number, ProcessEntry>();
   /** A ring of the processes that ended last. */
   const remembered: ProcessEntry[] = [];
@@ -118,6 +146,7 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       inspectedImage: details ? image : null,
     };
     add(entry);
+    if (image !== undefined) recognize(entry, image);
     if (details !== undefined && details.parentPid > 0 && ancestors < maxDepth) {
       const parent = processes.get(details.parentPid) ?? adopt(details.parentPid, entry.startNs, ancestors + 1);
       // A process that started later than its child is not the parent: it reuses the pid of a parent that ended.
@@ -134,6 +163,16 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     }
     entry.transaction = entry.parent?.transaction ?? (image && transactionBegunBy(entry, image));
     return entry;
+  };
+
+  /**
+   * Where chroot(8) led that ran before in the process. Where no probe would show a return to the host, it shows nothing.
+   */
+  const placeEnteredBy = (before: Image | undefined): Place | undefined => {
+    if (before === undefined || !probesEveryLinker()) return undefined;
+    const directory = newRootOf(before);
+    if (directory !== undefined) return proc.placeOfRoot(directory);
+    return startsOnHost(before) ? undefined : before.enteredPlace;
   };
 
   const processOf = (tid: number, seenNs: BootNs): ProcessEntry => {
@@ -164,6 +203,13 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
     processes.delete(entry.pid);
     remembered[nextRemembered] = entry;
     nextRemembered = (nextRemembered + 1) % maxRemembered;
+  };
+
+  /** A relative name means a file only in the directory of its process; another process may have the pid by now. */
+  const noteDirectory = (entry: ProcessEntry, image: Image): void => {
+    const startTicks = proc.startTicks(entry.pid);
+    const directory = startTicks !== undefined && sameStart(startTicks, entry) ? proc.readCwd(entry.pid) : undefined;
+    if (directory !== undefined) image.directory = directory;
   };
 
   return {
@@ -229,16 +275,22 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       });
     },
 
-    exec({ pid, formerTid, filename, timeNs, args, argsTruncated, inferredFrom }) {
+    exec({ pid, formerTid, filename, timeNs, args, argsTruncated, start, inferredFrom }) {
       if (formerTid !== pid) threads.delete(formerTid);
       const entry = processes.get(pid) ?? adopt(pid, timeNs);
       const before = entry.image;
       entry.formerImage = before;
       const image: Image = { filename, execNs: timeNs };
+      noteFormer(image, entry, before);
       if (args !== undefined) image.args = args;
       if (argsTruncated) image.argsTruncated = true;
+      if (start !== undefined) image.start = start;
       if (inferredFrom !== undefined) image.inferredFrom = inferredFrom;
+      const enteredPlace = placeEnteredBy(before);
+      if (enteredPlace !== undefined) image.enteredPlace = enteredPlace;
       entry.image = image;
+      if (!filename.startsWith('/')) noteDirectory(entry, image);
+      recognize(entry, image);
       // This is the first exec since the fork. An image that was read from /proc before this record came is no exec.
       const first = before === entry.parentImageAtFork || before?.execNs === undefined;
       entry.lifecycle = lifecycleAtExec(
@@ -255,12 +307,21 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       const ofThread = threads.get(pid);
       threads.delete(pid);
       const entry = ofThread ?? processes.get(pid);
-      if (!entry || !(groupDead ?? ofThread === undefined)) return;
+      if (!entry || !(groupDead ?? ofThread === undefined)) return undefined;
       entry.endNs = timeNs;
       end(entry);
+      return entry;
+    },
+
+    recognizeAgain(entry, image) {
+      if (!image.program?.runsArgument) return;
+      recognize(entry, image);
+      if (entry.image === image) entry.transaction ??= transactionBegunBy(entry, image);
     },
 
     find: (pid) => processes.get(pid),
+
+    findTask: (tid) => processes.get(tid) ?? threads.get(tid),
 
     recall(pid) {
       const living = processes.get(pid);
@@ -275,6 +336,8 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       if (entry.ended) processes.delete(pid);
       return entry.ended ? undefined : entry;
     },
+
+    alive: () => processes.values(),
 
     *aliveSince(timeNs) {
       yield* processes.values();
@@ -295,6 +358,8 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       return entry.details;
     },
 
+    placeOf: (process) => findPlace(process, probesEveryLinker()),
+
     peekArgs(entry) {
       const { pid, image } = entry;
       if (image === undefined) return undefined;
@@ -311,6 +376,13 @@ export function createProcessTable(proc: ProcView, { changesPackages }: ProcessT
       if (read === undefined || !beginAsRecorded(read.args, image.args ?? [])) return;
       image.args = read.args;
       image.argsTruncated = read.truncated;
+      image.argsReadLater = true;
+    },
+
+    readEnvironment(entry, maxBytes) {
+      const { image } = entry;
+      if (image === undefined || entry.detailsImage !== image || entry.ended) return undefined;
+      return proc.readEnvironment(entry.pid, maxBytes);
     },
 
     get size() {

@@ -1,9 +1,11 @@
 // The types of a process: the programs that it ran, its package script and transaction, and its state at one moment.
 
 import type { Answer } from '../answer.ts';
-import type { InferredBasis } from '../event/reasons.ts';
+import type { InferredBasis, UnobservedReason } from '../event/reasons.ts';
 import type { ProcessDetails } from '../proc/inspect-process.ts';
+import type { Place } from '../proc/place.ts';
 import type { BootNs } from './process-record.ts';
+import type { ProgramStart } from './program-start.ts';
 
 /** The program of an image, as ECS process.executable. */
 export interface Executable {
@@ -20,6 +22,8 @@ export interface Executable {
 export interface ToolCheck {
   /** The value of the answer is undefined if the check ended without a result. */
   genuine: Answer<boolean>;
+  /** The process runs the host's own file; no package need own it. */
+  isHostFile?: true;
   /** The check used the file that the entry probe named. It is not repeated: no later source is more certain. */
   probed?: true;
   /**
@@ -29,6 +33,33 @@ export interface ToolCheck {
   ownRoot?: string;
   /** Why `genuine` is a conclusion. */
   inferredFrom?: InferredBasis;
+}
+
+/** The user and group ids of a process. `userGroupId` is the effective group id, as in `ProcessDetails`. */
+export type Credentials = Pick<
+  ProcessDetails,
+  'userId' | 'realUserId' | 'savedUserId' | 'userGroupId' | 'realUserGroupId' | 'savedUserGroupId'
+>;
+
+/** How a program was recognized: it is the host's own file, or another file with the same build ID or hash. */
+export type ProgramBasis = 'same_file' | 'build_id' | 'sha256';
+
+/**
+ * A package tool, an interpreter or a dynamic linker of the host, recognized by the content of the executed file, under
+ * whatever name.
+ */
+export interface RecognizedProgram {
+  /** The host's file, without symlinks. */
+  path: string;
+  /** All files of the host that are this program: `path`, and those of other versions with the same content. */
+  paths: ReadonlySet<string>;
+  basis: ProgramBasis;
+  /** The file was read by its name, because the process had ended or executed another program. */
+  readLater?: true;
+  /** A dynamic linker or busybox: the arguments say what runs. */
+  runsArgument?: true;
+  /** A dynamic linker was executed, and runs the program: the file as an absolute path, and its index in the arguments. */
+  argument?: { file: string; index: number };
 }
 
 /**
@@ -41,10 +72,22 @@ export interface Image {
    * mapped.
    */
   filename: string;
+  /** Working directory right after the exec; read only if `filename` is relative. Absent: the process had ended. */
+  directory?: string;
   /** Time of the exec. Undefined: the process executed the program before the agent saw it. */
   execNs: BootNs | undefined;
+  /** What the kernel passed to the program, from a probe. Absent: no probe was hit, or its record is still to come. */
+  start?: ProgramStart;
+  /** Ids that bound those of the process right before the exec. Absent: not known at the time of the exec. */
+  before?: Credentials;
+  /** The program before the exec, if `before` is absent: its ids may become known. A chain has at most 8. */
+  former?: Image | undefined;
+  /** The result of `startCredentials`, once it is known. */
+  credentials?: Credentials;
   args?: string[];
   argsTruncated?: boolean;
+  /** `args` are completed from /proc: the process can have rewritten what is not in `start`. */
+  argsReadLater?: true;
   /** The arguments that were passed to execve. A script gets others: the kernel puts its interpreter in front. */
   attemptArgs?: { args: string[]; truncated: boolean };
   /**
@@ -58,8 +101,17 @@ export interface Image {
    * it saves.
    */
   executable?: Executable;
+  /** What the content of the executed file is. Absent: none of the programs that are known, or not read (`unread`). */
+  program?: RecognizedProgram;
+  /** Why the content was not read. */
+  unread?: UnobservedReason;
   /** Whether the program is the package tool that its name claims, checked while the process was fresh. */
   tool?: ToolCheck;
+  /**
+   * The place into which the process, or an ancestor, has gone since it was read: where chroot(8) led, or an unknown
+   * root. Programs that follow in the process, and its children, share the object. Absent: no change was observed.
+   */
+  enteredPlace?: Place;
 }
 
 /** One run of a script of a package. All processes below the script share this object. */
@@ -101,6 +153,8 @@ export interface Transaction {
 
 /** One process. Its identity is pid and start, never the pid alone. */
 export interface ProcessEntry {
+  /** Whether a transaction of librpm goes on in the process itself: its children run the scripts of packages. */
+  runsLibrpm?: boolean;
   pid: number;
   /** From the record of the fork, or from /proc/PID/stat, field 22 (then a multiple of 10 ms). */
   startNs: BootNs;

@@ -3,11 +3,14 @@
 
 import path from 'node:path';
 import type { HostFiles } from '../host/host-files.ts';
+import { scriptOfFile } from '../packages/script-file.ts';
+import { isInDpkgDirectory } from '../packages/tools.ts';
 import { hasShebang } from '../proc/script-of-interpreter.ts';
 import { isPrivateName, sharesRoot } from './executable.ts';
 import { isInterpreter, parseInterpreterRun } from './interpreters.ts';
-import type { ProcessEntry } from './process.ts';
+import type { Image, ProcessEntry, RecognizedProgram } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
+import { knownPathOf } from './program-name.ts';
 
 type Files = Pick<HostFiles, 'realPath' | 'open'>;
 
@@ -34,6 +37,16 @@ function scriptOf(
 }
 
 /**
+ * The maintainer script among the arguments of a program that may be an interpreter, since its name is relative to a
+ * directory that was not observed. The arguments are those of the start.
+ */
+function scriptOfUnknown(image: Image | undefined): string | undefined {
+  if (image?.executable?.inferredFrom !== 'filename_relative' || image.program !== undefined) return undefined;
+  const scripts = image.start?.args.slice(1).map((arg) => path.posix.normalize(arg));
+  return scripts?.find((file) => isInDpkgDirectory(file) && scriptOfFile(file)?.phase !== undefined);
+}
+
+/**
  * The cheap form, for rules: the path of the script or, since any program may be a script, of the program. Reads /proc
  * only for an interpreter, whose arguments are needed.
  */
@@ -43,9 +56,12 @@ export function peekScriptPath(
   executable: string,
   table: ProcessTable,
 ): string | undefined {
-  if (!isInterpreter(executable)) return executable;
+  const program = entry.image?.program;
+  const interpreter = entry.image === undefined ? executable : knownPathOf(entry.image, executable);
+  if (!isInterpreter(interpreter)) return scriptOfUnknown(entry.image) ?? executable;
   const seen = table.peekArgs(entry);
-  return seen && scriptOf(files, entry, executable, seen.args, seen.workingDirectory);
+  const args = seen?.args.slice(program?.argument?.index ?? 0);
+  return seen && args && scriptOf(files, entry, interpreter, args, seen.workingDirectory);
 }
 
 /** A program as it was observed in a process. */
@@ -53,13 +69,15 @@ export interface SeenProgram {
   executable: string;
   /** The mapped file; undefined: not read, or the process runs another program by now. */
   mapped: string | undefined;
+  /** What the content of the executable is; undefined: not a known program. */
+  program: RecognizedProgram | undefined;
   args: readonly string[];
   workingDirectory: string | undefined;
 }
 
 /** The exact form, for the event: path of the script that the program runs; undefined: no script, or not known. */
 export function scriptPath(files: Files, entry: ProcessEntry, seen: SeenProgram): string | undefined {
-  const { executable, mapped } = seen;
+  const { executable, mapped, program } = seen;
   // A maintainer script may be a compiled program (the preinst of bash was one).
   if (executable.startsWith('/var/lib/dpkg/info/')) return executable;
   const mayBeScript = mapped === undefined || mapped !== executable;
@@ -67,5 +85,8 @@ export function scriptPath(files: Files, entry: ProcessEntry, seen: SeenProgram)
   // The file cannot be read: it is gone or in another root. An interpreter that was executed by another name runs that
   // name as a script.
   if (mapped !== undefined && mapped !== executable && isInterpreter(mapped)) return executable;
-  return scriptOf(files, entry, executable, seen.args, () => seen.workingDirectory);
+  const unknown = scriptOfUnknown(entry.image);
+  if (unknown !== undefined) return unknown;
+  const args = seen.args.slice(program?.argument?.index ?? 0);
+  return scriptOf(files, entry, program?.path ?? executable, args, () => seen.workingDirectory);
 }

@@ -2,8 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { uint16At } from '../linux/integers.ts';
 import { readInto } from '../linux/libc.ts';
-import type { ProcessRecord } from '../process/process-record.ts';
+import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import type { RecordDecoder } from './decode-record.ts';
 import { type EventFormat, fieldOf, parseEventFormat } from './event-format.ts';
 import type { Instance } from './instance.ts';
@@ -18,6 +19,9 @@ export interface ReadCounts {
   undecodable: number;
 }
 
+/** Maximum number of pages that are read of one CPU before the records are handled: 1 MiB. */
+const maxPages = 256;
+
 /**
  * The open ring buffers of an instance, with one decoder for each registered event. Records of other events are
  * skipped.
@@ -27,8 +31,12 @@ export interface InstanceReader {
   fds: readonly number[];
   /** Sets the decoder of an event, in place of an earlier one with the same number. */
   register(format: EventFormat, decode: RecordDecoder): void;
-  /** Appends all records in the buffers, one CPU after the other, each CPU in order. */
-  readAll(records: ProcessRecord[]): void;
+  /**
+   * Appends the records in the buffers, one CPU after the other, each CPU in order, but of each CPU no more than
+   * `maxPages` pages: while processes write faster than the agent reads, the buffers never become empty. Returns the time
+   * up to which all records were read; undefined: all that were in the buffers.
+   */
+  readAll(records: ProcessRecord[]): BootNs | undefined;
   counts: Readonly<ReadCounts>;
   /** Must be called before the instance is removed. */
   close(): void;
@@ -70,11 +78,12 @@ export function openInstanceReader(instance: Instance): InstanceReader {
   const decoders: { decode: RecordDecoder; minBytes: number }[] = [];
   const counts: ReadCounts = { lost: 0, malformedPages: 0, undecodable: 0 };
 
-  const readPage = (index: number, size: number, records: ProcessRecord[]): void => {
+  /** Returns the time of the last record of the page; 0: it has none. */
+  const readPage = (index: number, size: number, records: ProcessRecord[]): BootNs => {
     let lastNs = 0;
     const { lost, malformed } = visitPage(page, size, layout, (bytes, offset, length, timeNs) => {
       lastNs = timeNs;
-      const known = length >= 2 ? decoders[bytes.readUInt16LE(offset)] : undefined;
+      const known = length >= 2 ? decoders[uint16At(bytes, offset)] : undefined;
       if (known === undefined) return;
       try {
         if (length < known.minBytes) throw new RangeError('record shorter than its format');
@@ -91,6 +100,7 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       counts.lost += count;
       records.push({ kind: 'lost', timeNs: lastNs, count });
     }
+    return lastNs;
   };
 
   return {
@@ -100,9 +110,18 @@ export function openInstanceReader(instance: Instance): InstanceReader {
       decoders[format.id] = { decode, minBytes };
     },
     readAll(records) {
+      let untilNs: BootNs | undefined;
       for (const [index, fd] of fds.entries()) {
-        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) readPage(index, size, records);
+        let lastNs = 0;
+        let pages = 0;
+        for (let size = readInto(fd, page); size > 0; size = readInto(fd, page)) {
+          lastNs = Math.max(lastNs, readPage(index, size, records));
+          if (++pages < maxPages) continue;
+          untilNs = Math.min(untilNs ?? lastNs, lastNs);
+          break;
+        }
       }
+      return untilNs;
     },
     counts,
     close,

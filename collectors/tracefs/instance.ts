@@ -25,8 +25,11 @@ export interface Instance {
   write(file: string, text: string): void;
   /** Undefined: the kernel has no such event. */
   formatOf(system: string, event: string): EventFormat | undefined;
-  /** Enables an event and returns its format. Undefined: the kernel has no such event. */
-  enable(system: string, event: string): EventFormat | undefined;
+  /**
+   * Enables an event and returns its format. `filter`: the records that the kernel keeps (Linux:
+   * Documentation/trace/events, "Event filtering"). Undefined: the kernel has no such event.
+   */
+  enable(system: string, event: string, filter?: string): EventFormat | undefined;
   /** The probes of the group in the kernel; `program`: the file of an entry probe. */
   probes(): { event: string; program?: string }[];
   /**
@@ -95,8 +98,9 @@ function instanceAt(name: string): Instance {
     if (!fs.existsSync(eventDirectory(system, event))) return undefined;
     return parseEventFormat(fs.readFileSync(path.join(eventDirectory(system, event), 'format'), 'utf8'));
   };
-  const enable = (system: string, event: string): EventFormat | undefined => {
+  const enable = (system: string, event: string, filter?: string): EventFormat | undefined => {
     const format = formatOf(system, event);
+    if (format && filter !== undefined) write(path.join('events', system, event, 'filter'), filter);
     if (format) write(path.join('events', system, event, 'enable'), '1');
     return format;
   };

@@ -1,5 +1,7 @@
 // Reads one page of the kernel's trace ring buffer (Linux: include/linux/ring_buffer.h, Documentation/trace/ring-buffer-design).
 
+import { uint32At } from '../linux/integers.ts';
+
 /** The offsets in a page, from `events/header_page`. */
 export interface PageLayout {
   /** Bytes from the start of the page to its length field (`commit`). */
@@ -36,7 +38,7 @@ const TIME_UNIT = 0x0800_0000;
  */
 export function visitPage(page: Buffer, size: number, layout: PageLayout, visit: RecordVisitor): PageSummary {
   if (size < layout.dataOffset) return { lost: 0, malformed: size !== 0 };
-  const commit = page.readUInt32LE(layout.commitOffset);
+  const commit = uint32At(page, layout.commitOffset);
   const end = layout.dataOffset + (commit & LENGTH_MASK);
   if (end > size) return { lost: 0, malformed: true };
 
@@ -44,16 +46,16 @@ export function visitPage(page: Buffer, size: number, layout: PageLayout, visit:
   if (commit & MISSED_EVENTS) {
     lost = 1;
     if (commit & MISSED_STORED && end + 8 <= size) {
-      lost = Math.max(1, page.readUInt32LE(end) + page.readUInt32LE(end + 4) * 0x1_0000_0000);
+      lost = Math.max(1, uint32At(page, end) + uint32At(page, end + 4) * 0x1_0000_0000);
       // No buffer can hold so many records: the number is damaged.
       if (!Number.isSafeInteger(lost)) return { lost: 1, malformed: true };
     }
   }
 
-  let timeNs = page.readUInt32LE(0) + page.readUInt32LE(4) * 0x1_0000_0000;
+  let timeNs = uint32At(page, 0) + uint32At(page, 4) * 0x1_0000_0000;
   let position = layout.dataOffset;
   while (position + 4 <= end) {
-    const header = page.readUInt32LE(position);
+    const header = uint32At(page, position);
     const type = header & 0x1f;
     const delta = header >>> 5;
     position += 4;
@@ -68,7 +70,7 @@ export function visitPage(page: Buffer, size: number, layout: PageLayout, visit:
     // Padding without a delta fills the rest of the page.
     if (type === TYPE_PADDING && delta === 0) return { lost, malformed: false };
     if (position + 4 > end) return { lost, malformed: true };
-    const word = page.readUInt32LE(position);
+    const word = uint32At(page, position);
     if (type === TYPE_TIME_EXTEND) {
       timeNs += word * TIME_UNIT + delta;
       position += 4;

@@ -2,21 +2,30 @@
 // order.
 
 import fs from 'node:fs';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';
-import { readHead, withFile } from '../host/read-file.ts';
-import { openRegularFile } from '../host/regular-file.ts';
 import { readBootNs } from '../linux/libc.ts';
 import { openPollSet } from '../linux/poll-set.ts';
 import type { BootNs, ProcessRecord } from '../process/process-record.ts';
 import { takeEvery } from '../take-steps.ts';
-import { decodeArgv, decodeAttempt, decodeExec, decodeExit, decodeFork, decodeNewTask } from './decode-record.ts';
-import { elfEntryOffset, elfHeadBytes } from './elf-entry.ts';
+import {
+  connectFilter,
+  decodeArgv,
+  decodeAttempt,
+  decodeConnect,
+  decodeExec,
+  decodeExit,
+  decodeFork,
+  decodeNewTask,
+} from './decode-record.ts';
+import { type EntryProbes, openEntryProbes, type Unprobed } from './entry-probes.ts';
 import type { EventFormat } from './event-format.ts';
 import { createInstance, type Instance, leftoverInstances, TracefsUnavailable } from './instance.ts';
 import { type InstanceReader, openInstanceReader, type ReadCounts } from './instance-reader.ts';
-import { attemptProbe, canBeProbed, entryProbe } from './probe-definition.ts';
+import { joinStarts } from './join-starts.ts';
+import { decodeLibrpm } from './librpm-probe-definitions.ts';
+import { openLibrpmProbes } from './librpm-probes.ts';
+import { attemptProbe } from './probe-definition.ts';
 
 type OnRecords = (records: ProcessRecord[]) => void;
 
@@ -24,8 +33,13 @@ type OnRecords = (records: ProcessRecord[]) => void;
 export interface TracefsSensorOptions {
   /** Kernel memory for records, for all CPUs together. */
   bufferTotalBytes: number;
-  /** Whether to set event probes on execve, if the kernel supports them. */
+  /**
+   * Whether to read the start of every program: probes on dynamic linkers and static programs, and event probes on execve
+   * if the kernel supports them.
+   */
   captureAllArgs: boolean;
+  /** Programs whose dynamic linkers are probed from the beginning; other linkers are found when they are used. */
+  linkedPrograms: readonly string[];
   /**
    * Programs whose arguments the entry probes read. Programs that do not exist are tried again at each `refreshProbes`.
    */
@@ -38,17 +52,29 @@ export interface TracefsSensorOptions {
   onFault(fault: string, error?: unknown): void;
   /** Called when a program cannot be probed, or for another reason than before. */
   onUnprobed(program: string, reason: string): void;
+  /** The same for a file of librpm whose transactions are not seen, or only in part. */
+  onUnseenTransactions(file: string, reason: string): void;
 }
 
 interface TracefsSensorState extends ReadCounts {
   instance: string;
-  /** Programs with an entry probe. */
+  /** Package tools with an entry probe. */
   probed: string[];
-  /** Programs without one, each with the reason. */
-  unprobed: Record<string, string>;
+  /** Dynamic linkers with an entry probe. */
+  linkers: string[];
+  /** Number of static programs, and of dynamic linkers outside of the directories of the system, with an entry probe. */
+  statics: number;
+  /** Programs and dynamic linkers without one. */
+  unprobed: Unprobed[];
+  /** Files of librpm whose transactions are seen. */
+  libraries: string[];
+  /** Files of librpm whose transactions are not seen, or only in part. */
+  unseenTransactions: Unprobed[];
   /** System calls with an event probe; `attemptReason`: why there is none. */
   attempts: string[];
   attemptReason?: string;
+  /** Why connections are not traced; absent: they are. */
+  connectReason?: string;
   bufferBytesPerCpu: number;
   records: number;
   /** Number of records read from the buffers of killed agents. */
@@ -68,10 +94,13 @@ export interface TracefsSensor {
   state(): TracefsSensorState;
   /** Time up to which all records were passed to `onRecords`. */
   readUntilNs(): BootNs;
-  /** Reads the records in the buffer at once. */
+  /** Reads a turn of records at once: all in the buffers, unless processes write faster than the agent reads. */
   readNow(): void;
-  /** Checks the probed programs again, and sets a probe on each new or replaced file. */
-  refreshProbes(): void;
+  /** The probes at entry points; `directories`, `isProbedFile` and `refresh` also of those on librpm. */
+  probes: Pick<
+    EntryProbes,
+    'beginsAt' | 'coversLinkers' | 'directories' | 'expectsStart' | 'isProbedFile' | 'noticeUnstarted' | 'refresh'
+  >;
   /**
    * Reads the records in the buffer, then removes instance and probes. Rejects with an error that names what could not
    * be removed.
@@ -87,6 +116,8 @@ const pollMs = 2000;
  */
 const burstTurns = 12;
 const busyGapMs = 40;
+/** Maximum number of turns that follow each other where all records are needed: more than fill the largest buffer. */
+const maxTurns = 512;
 /** Time in which the bucket gets one token. */
 const turnRecoveryMs = 60;
 
@@ -131,6 +162,24 @@ function registerProcessEvents(
 }
 
 /**
+ * Registers the event of connections. Returns why they are not traced; undefined: they are. `formatOf`: as above, for
+ * the records that a filter lets through.
+ */
+function registerConnections(
+  reader: InstanceReader,
+  formatOf: (system: string, event: string, filter: string) => EventFormat | undefined,
+): string | undefined {
+  try {
+    const connect = formatOf('sock', 'inet_sock_set_state', connectFilter);
+    if (connect === undefined) return 'this kernel has no trace event sock:inet_sock_set_state';
+    reader.register(connect, decodeConnect(connect));
+    return undefined;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
+/**
  * Reads the records of an agent that was killed and removes its instance. `untilNs`: time at which the new instance
  * began to record; later records are in both. Failures to read, decode or remove are reported and not thrown.
  */
@@ -153,17 +202,21 @@ function readLeft(instance: Instance, records: ProcessRecord[], onFault: Tracefs
   const reader = openInstanceReader(instance);
   try {
     registerProcessEvents(reader, instance.formatOf);
+    registerConnections(reader, instance.formatOf);
     for (const { event, program } of instance.probes()) {
       const format = instance.formatOf(instance.group, event);
       if (format === undefined) continue;
+      const role = event.startsWith('start_') ? 'start' : 'program';
       try {
-        reader.register(format, program === undefined ? decodeAttempt(format) : decodeArgv(format, program));
+        const decode =
+          decodeLibrpm(format) ?? (program === undefined ? decodeAttempt(format) : decodeArgv(format, program, role));
+        reader.register(format, decode);
       } catch (error) {
         // A probe of another version, with an unknown layout: its execs are read without their arguments.
-        onFault(`the arguments recorded by the probe ${event} of a killed agent cannot be read`, error);
+        onFault(`the records of the probe ${event} of a killed agent cannot be read`, error);
       }
     }
-    reader.readAll(records);
+    for (let turns = 0; turns < maxTurns && reader.readAll(records) !== undefined; turns++);
   } finally {
     reader.close();
   }
@@ -190,9 +243,6 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
 
   const attempts: string[] = [];
   let attemptReason: string | undefined = options.captureAllArgs ? undefined : 'disabled by configuration';
-  const probed = new Map<string, { event: string; identity: string }>();
-  const unprobed = new Map<string, string>();
-  let probeSerial = 0;
   let records = 0;
   let readUntilNs: BootNs = 0;
   let recovered: ProcessRecord[] = [];
@@ -205,58 +255,32 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
    */
   let keptBack: ProcessRecord[] = [];
 
-  const drain = (): void => {
-    const untilNs = readBootNs();
+  /** Reads a turn of records, and delivers those that are due. Returns whether there are more. */
+  const drain = (): boolean => {
+    const beginNs = readBootNs();
     const batch = keptBack;
-    reader.readAll(batch);
-    readUntilNs = untilNs;
-    if (batch.length === 0) return;
+    const readNs = reader.readAll(batch);
+    const untilNs = Math.min(beginNs, readNs ?? beginNs);
+    readUntilNs = Math.max(readUntilNs, untilNs);
+    if (batch.length === 0) return false;
     batch.sort((a, b) => a.timeNs - b.timeNs);
     let due = batch.length;
     while (due > 0 && (batch[due - 1] as ProcessRecord).timeNs > untilNs) due--;
     keptBack = batch.splice(due);
     records += batch.length;
-    if (batch.length > 0) deliver(batch);
+    if (batch.length > 0) deliver(joinStarts(batch));
+    return readNs !== undefined;
+  };
+  const drainAll = (): void => {
+    for (let turns = 0; turns < maxTurns && drain(); turns++);
   };
 
-  const refreshProbe = (program: string): void => {
-    const existing = probed.get(program);
-    const drop = (reason: string): void => {
-      if (existing) instance.removeProbe(existing.event);
-      probed.delete(program);
-      unprobed.set(program, reason);
-    };
-    const stat = fs.statSync(program, { throwIfNoEntry: false });
-    if (stat === undefined) {
-      drop('no such file');
-      return;
-    }
-    // A file that replaced the probed one has another identity.
-    const identity = `${stat.dev}:${stat.ino}:${stat.ctimeMs}`;
-    if (existing?.identity === identity) return;
-    try {
-      const file = fs.realpathSync.native(program);
-      if (!canBeProbed(file)) throw new Error('its path has characters that the kernel does not accept');
-      const offset = elfEntryOffset(withFile(openRegularFile(file), (program) => readHead(program, elfHeadBytes)));
-      if (offset === undefined) throw new Error('not a 64-bit ELF program');
-      const event = `${path.basename(program).replaceAll(/\W/g, '_')}_${probeSerial++}`;
-      const format = instance.addProbe(entryProbe(instance.group, event, file, offset), event);
-      reader.register(format, decodeArgv(format, program));
-      // Read the records of the old probe before the kernel can give its number to another event.
-      if (existing) {
-        drain();
-        instance.removeProbe(existing.event);
-      }
-      probed.set(program, { event, identity });
-      unprobed.delete(program);
-    } catch (error) {
-      const reason = errorMessage(error);
-      if (unprobed.get(program) !== reason) options.onUnprobed(program, reason);
-      drop(reason);
-    }
-  };
-
+  const probes = openEntryProbes(
+    { instance, register: reader.register, drain: drainAll, onUnprobed: options.onUnprobed },
+    options.captureAllArgs,
+  );
   registerProcessEvents(reader, instance.enable);
+  const connectReason = registerConnections(reader, instance.enable);
   if (options.captureAllArgs) {
     for (const systemCall of ['execve', 'execveat'] as const) {
       try {
@@ -264,12 +288,19 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
         reader.register(format, decodeAttempt(format));
         attempts.push(systemCall);
       } catch (error) {
-        attemptReason = `this kernel accepts no event probe on ${systemCall} (${errorMessage(error)}): the agent reads the arguments of other programs from /proc, while they run`;
+        attemptReason = `this kernel accepts no event probe on ${systemCall} (${errorMessage(error)}): the agent reads arguments at the entry of the dynamic linker, and otherwise from /proc`;
         break;
       }
     }
   }
-  for (const program of options.probedPrograms) refreshProbe(program);
+  for (const program of options.probedPrograms) probes.addProgram(program);
+  for (const program of options.linkedPrograms) probes.addLinkerOf(program);
+  const librpm = openLibrpmProbes({
+    instance,
+    register: reader.register,
+    drain: drainAll,
+    onUnprobed: options.onUnseenTransactions,
+  });
   for (const leftover of leftoverInstances(options.isRunning)) {
     recovered = recovered.concat(takeOver(leftover, startedNs, options.onFault));
   }
@@ -277,7 +308,7 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
 
   const pollSet = openPollSet(reader.fds);
   let stopping = false;
-  const guard = (turn: () => void): void => {
+  const guard = (turn: () => unknown): void => {
     try {
       turn();
     } catch (error) {
@@ -297,12 +328,20 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
     let turns = burstTurns;
     let lastTurnMs = performance.now();
     let paused = false;
+    /** Whether the last turn left records in the buffers. */
+    let more = false;
     while (!stopping) {
       // After a pause on a busy host there are records: read without a wait.
-      if (keptBack.length === 0 && !paused) await waitForRecords();
+      if (keptBack.length === 0 && !paused && !more) await waitForRecords();
       if (stopping) break;
       const recordsBefore = records;
-      guard(drain);
+      more = false;
+      guard(() => {
+        more = drain();
+      });
+      // The rest of the agent runs between two turns, however many records there are.
+      await nextTurn();
+      if (more) continue;
       if (paused && records === recordsBefore && keptBack.length === 0) {
         paused = false;
         continue;
@@ -326,26 +365,43 @@ function traceWith(reader: InstanceReader, instance: Instance, options: TracefsS
       recovered = [];
       running = run().catch((error: unknown) => options.onFault('the exec sensor stopped', error));
     },
-    state: () => ({
-      instance: instance.group,
-      probed: [...probed.keys()],
-      unprobed: Object.fromEntries(unprobed),
-      attempts,
-      ...(attemptReason === undefined ? {} : { attemptReason }),
-      bufferBytesPerCpu: bufferKbPerCpu * 1024,
-      records,
-      recovered: recoveredCount,
-      ...reader.counts,
-    }),
+    state() {
+      const { programs, linkers, statics, unprobed } = probes.state();
+      const transactions = librpm.state();
+      return {
+        instance: instance.group,
+        probed: programs,
+        linkers,
+        statics,
+        unprobed,
+        libraries: transactions.libraries,
+        unseenTransactions: transactions.unprobed,
+        attempts,
+        ...(attemptReason === undefined ? {} : { attemptReason }),
+        ...(connectReason === undefined ? {} : { connectReason }),
+        bufferBytesPerCpu: bufferKbPerCpu * 1024,
+        records,
+        recovered: recoveredCount,
+        ...reader.counts,
+      };
+    },
     readUntilNs: () => readUntilNs,
     readNow: () => guard(drain),
-    refreshProbes: () => options.probedPrograms.forEach(refreshProbe),
+    probes: {
+      ...probes,
+      directories: () => [...new Set([...probes.directories(), ...librpm.directories()])],
+      isProbedFile: (file) => probes.isProbedFile(file) || librpm.isProbedFile(file),
+      refresh() {
+        probes.refresh();
+        librpm.refresh();
+      },
+    },
     async stop() {
       stopping = true;
       pollSet.close();
       await running;
-      guard(drain);
-      if (keptBack.length > 0) guard(drain);
+      guard(drainAll);
+      if (keptBack.length > 0) guard(drainAll);
       await takeEvery([
         ['reader', () => reader.close()],
         ['instance', () => instance.remove()],

@@ -1,8 +1,10 @@
 // A /proc in memory, and records as a sensor gives them.
 
 import type { ProcessDetails } from '../../collectors/proc/inspect-process.ts';
+import { onHost, type Place } from '../../collectors/proc/place.ts';
 import type { ExecRecord, ExitRecord, ForkRecord } from '../../collectors/process/process-record.ts';
 import type { ProcView } from '../../collectors/process/process-table.ts';
+import type { ProgramStart, StartCredentials } from '../../collectors/process/program-start.ts';
 
 /** A process of root on the host itself, a child of 1 in a session and group of its own. */
 export const detailsOf = (pid: number, change: Partial<ProcessDetails> = {}): ProcessDetails => ({
@@ -28,10 +30,12 @@ export const detailsOf = (pid: number, change: Partial<ProcessDetails> = {}): Pr
   argsTruncated: false,
   workingDirectory: '/no',
   cgroupPath: undefined,
-  hostRoot: true,
-  containerId: undefined,
+  place: onHost,
   ...change,
 });
+
+export const inChroot: Place = { kind: 'chroot', root: '/srv/chroot', containerId: undefined };
+export const inContainer: Place = { kind: 'container', root: '/', containerId: 'c0ffee' };
 
 export interface ProcDouble extends ProcView {
   processes: Map<number, ProcessDetails>;
@@ -40,6 +44,8 @@ export interface ProcDouble extends ProcView {
   /** The pids that were read, in order. */
   inspected: number[];
   argsRead: number[];
+  /** `NAME=value` by process. */
+  environments: Map<number, string[]>;
 }
 
 export function procDouble(...details: ProcessDetails[]): ProcDouble {
@@ -47,11 +53,13 @@ export function procDouble(...details: ProcessDetails[]): ProcDouble {
   const threads = new Map<number, number[]>();
   const inspected: number[] = [];
   const argsRead: number[] = [];
+  const environments = new Map<number, string[]>();
   return {
     processes,
     threads,
     inspected,
     argsRead,
+    environments,
     inspect(pid) {
       inspected.push(pid);
       return processes.get(pid);
@@ -66,7 +74,12 @@ export function procDouble(...details: ProcessDetails[]): ProcDouble {
         }
       );
     },
+    readEnvironment(pid) {
+      const environment = environments.get(pid);
+      return environment && { environment, truncated: false };
+    },
     readCwd: (pid) => processes.get(pid)?.workingDirectory,
+    placeOfRoot: (directory) => ({ ...inChroot, root: directory }),
     processOfThread: (tid) => (processes.has(tid) ? tid : [...threads].find(([, tids]) => tids.includes(tid))?.[0]),
     startTicks: (pid) => processes.get(pid)?.startTicks,
     listPids: () => [...processes.keys()],
@@ -99,4 +112,15 @@ export const exit = (pid: number, groupDead: boolean | undefined = true): ExitRe
   timeNs: 2e9,
   pid,
   groupDead,
+});
+
+/** What a probe at the dynamic linker shows of a program with these ids. */
+export const startWith = (credentials: StartCredentials | undefined): ProgramStart => ({
+  args: [],
+  argc: 0,
+  truncated: false,
+  credentials,
+  environment: '',
+  environmentTruncated: false,
+  probe: '/no/ld.so',
 });

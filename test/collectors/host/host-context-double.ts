@@ -23,7 +23,9 @@ export const noKnowledge: PackageKnowledge = {
   tools: {
     notice: () => undefined,
     genuineProcess: () => undefined,
-    genuine: () => () => ({ fields: {}, inferred: {} }),
+    genuine: () => () => ({ fields: {}, inferred: {}, verified: new Map() }),
   },
   copies: { originalOf: () => known<string>(undefined) },
+  ancestorScripts: { mayBeAbove: () => false, above: () => [] },
+  namedCallers: { mayWait: () => false, of: () => ({ fromEnvironment: [], fromJournal: undefined }) },
 };

@@ -50,26 +50,20 @@ const script = (): string => {
 describe.skipIf(missing)(titled('an agent with mounts of its own', missing), () => {
   test("a script among the host's mounts is genuine", () => {
     const file = script();
-    expect(fromService(file, file)).toMatchObject({ genuine: true, details: { hostRoot: true } });
+    expect(fromService(file, file)).toMatchObject({ genuine: true, details: { place: { kind: 'host' } } });
   });
 
   test('a process with mounts of its own is not genuine, since it may have seen another file', () => {
     const file = script();
     const { genuine, details } = fromService(file, 'unshare', '--mount', file);
-    expect({ genuine, hostRoot: details.hostRoot, container: details.containerId }).toEqual({
-      genuine: false,
-      hostRoot: true,
-      container: undefined,
-    });
+    // JSON has no undefined values.
+    expect({ genuine, place: details.place }).toEqual({ genuine: false, place: { kind: 'host' } });
   });
 
   test('a chroot is no container', () => {
     // Where /lib and /bin are links into /usr, that directory is a root to itself.
     const { details } = fromService('/bin/sh', 'chroot', '/usr', '/bin/sh', '-c', 'echo ready; read -r line');
-    expect({ hostRoot: details.hostRoot, container: details.containerId }).toEqual({
-      hostRoot: false,
-      container: undefined,
-    });
+    expect(details.place).toEqual({ kind: 'chroot', root: '/usr' });
   });
 });
 

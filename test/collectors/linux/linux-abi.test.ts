@@ -10,7 +10,7 @@ import { linuxInTests } from '../../linux-abi.ts';
 import { missingTools, titled, unmet } from '../../needs.ts';
 
 const headers = [
-  ...['elf', 'fcntl', 'sched', 'time'],
+  ...['elf', 'fcntl', 'netinet/in', 'netinet/tcp', 'sched', 'time'],
   ...['sys/fanotify', 'sys/mman', 'sys/mount', 'sys/prctl', 'sys/resource', 'sys/socket', 'sys/statfs', 'sys/un'],
 ];
 

@@ -13,6 +13,7 @@ import {
   openProcView,
   readHostNamespaces,
 } from '../../../collectors/proc/inspect-process.ts';
+import { onHost } from '../../../collectors/proc/place.ts';
 import { needsRoot, titled } from '../../needs.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
 
@@ -23,8 +24,13 @@ const namespaces = readHostNamespaces(proc);
 const noPid = 4_194_304;
 
 /** A child that has begun to run and reads its standard input until the test ends. */
-async function startChild(file: string, args: readonly string[], cwd = '/'): Promise<ChildProcess & { pid: number }> {
-  const child = spawn(file, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+async function startChild(
+  file: string,
+  args: readonly string[],
+  cwd = '/',
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(file, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   onTestFinished(async () => {
     child.kill('SIGKILL');
@@ -47,36 +53,22 @@ describe('this process', () => {
       realUserGroupId: process.getgid?.(),
       exe: fs.readlinkSync('/proc/self/exe'),
       workingDirectory: process.cwd(),
-      hostRoot: true,
-      containerId: undefined,
+      place: onHost,
       argsTruncated: false,
     });
     expect(details?.startTicks).toBe(proc.readStat(process.pid)?.startTicks);
     expect(details?.args?.length).toBeGreaterThan(0);
   });
 
-  test('a process with other namespaces, and another root or package database, is in a container', () => {
-    const other = { ...namespaces, pid: 'pid:[1]', mounts: ['mnt:[1]'] };
-    const elsewhere = { ...other, root: '0:0', databases: new Map([['/var', '0:0']]) };
-    expect(inspectProcess(host, elsewhere, process.pid)).toMatchObject({
-      hostRoot: false,
+  test('in another root among the same or other namespaces is in a chroot or a container', () => {
+    const directories = new Map([['/', '0:0']]);
+    const chroot = { kind: 'chroot', root: '/', containerId: undefined };
+    expect(inspectProcess(host, { ...namespaces, directories }, process.pid)?.place).toEqual(chroot);
+    expect(inspectProcess(host, { ...namespaces, pid: 'pid:[1]', directories }, process.pid)?.place).toEqual({
+      kind: 'container',
+      root: '/',
       containerId: expect.any(String),
     });
-    expect(
-      inspectProcess(host, { ...other, databases: new Map([['/var', '0:0']]) }, process.pid)?.containerId,
-    ).toBeDefined();
-    // Near misses: one of the host's databases, whatever else there is; a namespace of its own but the host's files; another root but the host's namespaces (chroot).
-    const shared = new Map([...elsewhere.databases, ['/usr', proc.readIdentityInside('self', '/usr') ?? '']]);
-    expect(inspectProcess(host, { ...elsewhere, databases: shared }, process.pid)?.containerId).toBe(undefined);
-    expect(inspectProcess(host, other, process.pid)?.containerId).toBe(undefined);
-    expect(inspectProcess(host, { ...namespaces, root: '0:0' }, process.pid)).toMatchObject({
-      hostRoot: false,
-      containerId: undefined,
-    });
-    const databases = new Map([['/var', '0:0']]);
-    expect(inspectProcess(host, { ...namespaces, mounts: ['mnt:[1]'], databases }, process.pid)?.containerId).toBe(
-      undefined,
-    );
   });
 
   test('the view for the process table', () => {
@@ -93,7 +85,7 @@ describe('this process', () => {
     expect(proc.readBootId()).toMatch(/^[0-9a-f-]{36}$/);
     expect(proc.readCgroupPath(process.pid)).toMatch(/^\//);
     expect(proc.readNamespaces('self')).toEqual(proc.readNamespaces(process.pid));
-    expect(proc.readIdentityInside('self', '/')).toBe(namespaces.root);
+    expect(proc.readIdentityInside('self', '/')).toBe(namespaces.directories.get('/'));
     expect(proc.readIdentityInside('self', '/missing')).toBe(undefined);
     const login = proc.readLoginUserId(process.pid);
     expect(login === undefined || login < 0xffff_ffff).toBe(true);
@@ -175,6 +167,47 @@ describe('a child', () => {
     expect(details?.args?.join('\0')).toHaveLength(maxDetailArgsBytes);
   });
 
+  test('has the environment that it was started with', async () => {
+    const many = Array.from({ length: 5000 }, (_, i) => [`V${i}`, String(i)] as const);
+    const env = { A: 'x'.repeat(131_000), PATH: '/bin', B: '1\n2', C: '', ...Object.fromEntries(many) };
+    const child = await startChild('/bin/cat', [], '/', env);
+    const whole = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const sizeBytes = whole.join('\0').length + 1;
+    expect(proc.readEnvironment(child.pid, sizeBytes)).toEqual({ environment: whole, truncated: false });
+    expect(proc.readEnvironment(child.pid, sizeBytes - 1)).toEqual({
+      environment: whole.slice(0, -1),
+      truncated: true,
+    });
+    // A value that is not complete could end within a password.
+    expect(proc.readEnvironment(child.pid, 131_000)).toEqual({ environment: [], truncated: true });
+    expect(proc.readEnvironment(noPid, 4096)).toBe(undefined);
+  });
+
+  test('has an empty environment', async () => {
+    const child = await startChild('/bin/cat', [], '/', {});
+    expect(proc.readEnvironment(child.pid, 4096)).toEqual({ environment: [], truncated: false });
+  });
+
+  test('has bytes that are not UTF-8 as U+FFFD, the same name twice, and a string without a name', async () => {
+    const program = `import ctypes
+list = lambda *items: (ctypes.c_char_p * (len(items) + 1))(*items, None)
+environment = list(b'A=\\xff\\x80', b'B', b'A=2', b'=3')
+ctypes.CDLL(None).execve(b'/bin/cat', list(b'cat'), environment)`;
+    const child = await startChild('/usr/bin/python3', ['-c', program]);
+    expect(proc.readEnvironment(child.pid, 4096)).toEqual({
+      environment: ['A=\ufffd\ufffd', 'B', 'A=2', '=3'],
+      truncated: false,
+    });
+  });
+
+  test('may have overwritten its environment', async () => {
+    // perl writes its name over the arguments and the environment behind them.
+    const program = '$0 = "x" x 300; $| = 1; print "x"; <STDIN>; <STDIN>';
+    const child = await startChild('perl', ['-e', program], '/', { A: 'a'.repeat(100), B: 'b'.repeat(100) });
+    const read = proc.readEnvironment(child.pid, 4096);
+    expect(read?.environment).not.toContain(`A=${'a'.repeat(100)}`);
+  });
+
   test('has no arguments as a zombie', async () => {
     const child = await startChild('/bin/sh', ['-c', 'read line; echo; sleep 0 & exec cat']);
     let zombie: number | undefined;
@@ -190,8 +223,9 @@ describe('a child', () => {
       exe: undefined,
       filename: undefined,
       args: undefined,
-      containerId: undefined,
+      place: undefined,
     });
+    expect(proc.readEnvironment(zombie, 4096)).toBe(undefined);
   });
 });
 
@@ -207,8 +241,7 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
       userId: 65_534,
       parentPid: process.pid,
       exe: fs.realpathSync('/bin/cat'),
-      hostRoot: false,
-      containerId: proc.readNamespaces(pid)?.mnt.replaceAll(/[[\]]/g, ''),
+      place: { kind: 'container', root: '/', containerId: proc.readNamespaces(pid)?.mnt.replaceAll(/[[\]]/g, '') },
     });
   });
 
@@ -219,8 +252,8 @@ describe.skipIf(needsRoot)(titled('a process in namespaces', needsRoot), () => {
   ])('%s: they are', async (_, args) => {
     const pid = await inside(...args);
     expect(proc.mayReadInside(pid)).toBe(true);
-    expect(proc.readIdentityInside(pid, '/')).toBe(namespaces.root);
-    expect(inspectProcess(host, namespaces, pid)).toMatchObject({ hostRoot: true, containerId: undefined });
+    expect(proc.readIdentityInside(pid, '/')).toBe(namespaces.directories.get('/'));
+    expect(inspectProcess(host, namespaces, pid)).toMatchObject({ place: onHost });
   });
 });
 

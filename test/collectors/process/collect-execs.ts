@@ -2,7 +2,12 @@
 
 import { openHold } from '../../../collectors/event/hold.ts';
 import type { HostContext } from '../../../collectors/host/host-context.ts';
-import { createExecCollector, type ExecCollector } from '../../../collectors/process/exec-collector.ts';
+import {
+  createExecCollector,
+  type ExecCollector,
+  noStartProbes,
+  type StartProbes,
+} from '../../../collectors/process/exec-collector.ts';
 import { type ObservedExec, observeExec, type PackageKnowledge } from '../../../collectors/process/observe-exec.ts';
 import type { LostRecord } from '../../../collectors/process/process-record.ts';
 import type { ProcessTable } from '../../../collectors/process/process-table.ts';
@@ -12,21 +17,22 @@ interface Options {
   table: ProcessTable;
   context: HostContext;
   knowledge?: PackageKnowledge;
-  isProbed?(executable: string): boolean;
+  /** Probes that the sensor has; absent: none. */
+  probes?: Partial<StartProbes>;
   onExec(exec: ObservedExec): void;
   onLost?(record: LostRecord): void;
 }
 
 export function collectExecs({ table, context, knowledge = noKnowledge, ...options }: Options): ExecCollector {
-  const { isProbed = () => false, onExec, onLost = () => {} } = options;
+  const { probes = {}, onExec, onLost = () => {} } = options;
   return createExecCollector(
     {
       host: context.host,
       table,
       hold: openHold({ clock: context.host.clock, onLate() {}, onFault() {} }),
       observe: (snapshot) => observeExec(snapshot, table, context, knowledge),
-      report: { exec: onExec, lost: onLost },
+      report: { exec: onExec, connect() {}, exit() {}, lost: onLost, readAgain() {} },
     },
-    isProbed,
+    { ...noStartProbes, ...probes },
   );
 }

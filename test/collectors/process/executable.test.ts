@@ -7,7 +7,7 @@ import { openHost } from '../../../collectors/host/host.ts';
 import { executableOf } from '../../../collectors/process/executable.ts';
 import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
-import { detailsOf } from '../proc-double.ts';
+import { detailsOf, inChroot } from '../proc-double.ts';
 
 const host = openHost();
 
@@ -138,8 +138,9 @@ describe('names that lead to a file only inside the process', () => {
 });
 
 test.each([
-  ['its own', entryWith({ hostRoot: false })],
-  ["its parent's", entryWith(undefined, entryWith({ hostRoot: false }))],
+  ['its own', entryWith({ place: inChroot })],
+  ["its parent's", entryWith(undefined, entryWith({ place: inChroot }))],
+  ["its parent's, since it is a zombie", entryWith({ place: undefined }, entryWith({ place: inChroot }))],
 ])('in another root nothing is looked up on the host: %s', (_, entry) => {
   expect(executableOf(host, entry, imageOf(pathOf('link'))).path).toBe(pathOf('link'));
   expect(executableOf(host, entry, imageOf(pathOf('d/../link')), pathOf('other')).path).toBe(pathOf('link'));

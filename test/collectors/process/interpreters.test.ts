@@ -130,6 +130,35 @@ describe('the script, with its own arguments', () => {
   });
 });
 
+describe('commands from the standard input', () => {
+  test.each<[executable: string, args: string, readsInput: boolean]>([
+    ['/usr/bin/dash', 'sh', true],
+    ['/usr/bin/dash', 'sh -e', true],
+    ['/usr/bin/dash', 'sh -s configure', true],
+    ['/usr/bin/dash', 'sh -es', true],
+    ['/usr/bin/dash', 'sh -', true],
+    ['/usr/bin/dash', 'sh --', true],
+    ['/usr/bin/bash', '-bash', true],
+    ['/usr/bin/bash', 'bash -o errexit', true],
+    ['/usr/bin/tcsh', 'tcsh -t', true],
+    ['/usr/bin/python3.11', 'python3', true],
+    ['/usr/bin/python3.11', 'python3 - a', true],
+    ['/usr/bin/perl', 'perl -w', true],
+    ['/usr/bin/busybox', 'busybox sh', true],
+    ['/usr/bin/dash', 'sh a', false],
+    ['/usr/bin/dash', 'sh -c a', false],
+    ['/usr/bin/dash', 'sh -sc a', false],
+    ['/usr/bin/bash', 'bash -lc a', false],
+    ['/usr/bin/python3.11', 'python3 a', false],
+    ['/usr/bin/python3.11', 'python3 -c a', false],
+    ['/usr/bin/python3.11', 'python3 -m http.server', false],
+    ['/usr/bin/perl', 'perl -ne a', false],
+    ['/usr/bin/node', 'node --eval a', false],
+  ])('%s, %s: %s', (executable, args, readsInput) => {
+    expect(run(executable, args)?.readsInput).toBe(readsInput);
+  });
+});
+
 test.each<[string, boolean]>([
   ['dash', true],
   ['zsh', true],

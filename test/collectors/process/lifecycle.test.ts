@@ -77,6 +77,30 @@ describe('scripts of dpkg', () => {
   });
 });
 
+describe('scripts of a copy under another name', () => {
+  const tableOf = (path: string) => {
+    const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 })), {
+      recognize(_, image) {
+        if (image.filename === '/tmp/updater') image.program = { path, paths: new Set([path]), basis: 'build_id' };
+      },
+    });
+    table.fork(fork(1, 10));
+    const { image } = table.exec(exec(10, '/tmp/updater'));
+    if (image) image.args = ['updater', '-i', 'one_1.deb', 'two-1-1.noarch.rpm'];
+    return table;
+  };
+
+  test.each<[string, file: string, expected: unknown[] | undefined]>([
+    ['/usr/bin/dpkg', '/srv/db/info/curl.postinst', ['curl', 'postinst', 0]],
+    ['/usr/bin/dpkg', '/srv/db/tmp.ci/preinst', ['one', 'preinst', 0]],
+    ['/usr/bin/rpm', '/bin/sh', ['two', undefined, 0]],
+    ['/usr/bin/dpkg', '/bin/sh', undefined],
+    ['/usr/bin/dash', '/srv/db/info/curl.postinst', undefined],
+  ])('a copy of %s starts %s', (program, file, expected) => {
+    expect(seen(start(tableOf(program), 10, 11, file))).toEqual(expected);
+  });
+});
+
 describe('a script that dpkg did not start', () => {
   const script = '/var/lib/dpkg/info/curl.postinst';
   const notesOf = ({ lifecycle }: ProcessEntry) => {
@@ -84,8 +108,16 @@ describe('a script that dpkg did not start', () => {
     if (lifecycle) describeLifecycle(lifecycle, [], notes);
     return notes.inferred;
   };
-  const shellOf = (userId: number): ProcessTable => {
-    const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 }), detailsOf(10, { userId })));
+  const shellOf = (userId: number, realUserId = userId): ProcessTable => {
+    const ids = {
+      userId,
+      realUserId,
+      savedUserId: realUserId,
+      userGroupId: 5,
+      realUserGroupId: 5,
+      savedUserGroupId: 5,
+    };
+    const table = createProcessTable(procDouble(detailsOf(1, { parentPid: 0 }), detailsOf(10, ids)));
     table.seed();
     return table;
   };
@@ -98,13 +130,15 @@ describe('a script that dpkg did not start', () => {
 
   test('does not count if another user runs it', () => {
     expect(shellOf(1000).exec(exec(10, script)).lifecycle).toBe(undefined);
+    // Nor if the process of another user forks, and its child ends at once.
+    expect(start(shellOf(1000), 10, 11, script).lifecycle).toBe(undefined);
   });
 
   test('is a conclusion if the user is not known', () => {
-    const table = shellOf(1000);
     const doubt = { 'stepparent.lifecycle_script': 'script_path' };
-    expect(notesOf(start(table, 10, 11, script))).toEqual(doubt);
+    for (const table of [shellOf(0), shellOf(1000, 0)]) expect(notesOf(start(table, 10, 11, script))).toEqual(doubt);
     // The known user is that of the program before sudo.
+    const table = shellOf(1000);
     table.exec(exec(10, '/usr/bin/sudo'));
     expect(notesOf(table.exec(exec(10, script)))).toEqual(doubt);
     const below = running('/usr/bin/dpkg', undefined);

@@ -204,14 +204,20 @@ describe('exec', () => {
   test('makes a new image each time', () => {
     const { table } = seeded();
     const entry = table.exec(exec(20, '/no/a', { args: ['a'], inferredFrom: 'interpreter_argument' }));
+    const before = {
+      ...{ userId: 0, realUserId: 0, savedUserId: 0 },
+      ...{ userGroupId: 0, realUserGroupId: 0, savedUserGroupId: 0 },
+    };
     expect(entry.image).toEqual({
       filename: '/no/a',
       execNs: 1e9 + 1000,
       args: ['a'],
       inferredFrom: 'interpreter_argument',
+      before,
     });
     const first = entry.image;
-    expect(table.exec(exec(20, '/no/b')).image).toEqual({ filename: '/no/b', execNs: 1e9 + 1000 });
+    // The ids of the first program were not read, and may become known.
+    expect(table.exec(exec(20, '/no/b')).image).toEqual({ filename: '/no/b', execNs: 1e9 + 1000, former: first });
     expect(first?.filename).toBe('/no/a');
   });
 
@@ -267,7 +273,8 @@ describe('exit', () => {
   ])('%s', (_, exits, ended) => {
     const { table } = seeded();
     const entry = table.find(10);
-    for (const [pid, groupDead] of exits) table.exit({ kind: 'exit', timeNs: 2e9, pid, groupDead });
+    const returned = exits.map(([pid, groupDead]) => table.exit({ kind: 'exit', timeNs: 2e9, pid, groupDead }));
+    expect(returned).toEqual(exits.map((_, i) => (ended && i === exits.length - 1 ? entry : undefined)));
     expect(entry?.ended).toBe(ended);
     expect(table.find(10)).toBe(ended ? undefined : entry);
   });
@@ -282,6 +289,33 @@ describe('exit', () => {
     expect(ancestors(table.find(40))).toEqual([30, 20, 10, 1]);
     expect(table.find(40)?.parent?.image?.filename).toBe('/no/sh');
   });
+});
+
+describe('the process of a task', () => {
+  test.each([
+    ['the first thread', 10, 10],
+    ['another thread', 11, 10],
+    ['a process of one thread', 20, 20],
+    ['an unknown task, also if /proc knows it', 40, undefined],
+  ])('%s', (_, tid, pid) => {
+    const { proc, table } = seeded();
+    proc.processes.set(40, detailsOf(40));
+    expect(table.findTask(tid)?.pid).toBe(pid);
+  });
+
+  test('is gone with the thread', () => {
+    const { table } = seeded();
+    table.exit(exit(11, false));
+    expect(table.findTask(11)).toBeUndefined();
+    table.exit(exit(10));
+    expect(table.findTask(10)).toBeUndefined();
+  });
+});
+
+test('every live process is listed', () => {
+  const { table } = seeded();
+  table.exit(exit(20));
+  expect([...table.alive()].map(({ pid }) => pid).sort((a, b) => a - b)).toEqual([1, 10]);
 });
 
 describe('bounds', () => {

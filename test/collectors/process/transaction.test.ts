@@ -23,7 +23,44 @@ const start = (table: ProcessTable, parent: number, pid: number, file: string, t
 /** The pid of the topmost run. */
 const topOf = (entry: ProcessEntry | undefined) => entry?.transaction?.root.pid;
 
+/** A table in which /tmp/updater is a copy of that program. */
+const tableOfCopies = (program: string): ProcessTable =>
+  createProcessTable(procDouble(detailsOf(1, { parentPid: 0 })), {
+    recognize(_, image) {
+      if (image.filename !== '/tmp/updater') return;
+      image.program = { path: program, paths: new Set([program]), basis: 'build_id', runsArgument: true };
+    },
+  });
+
 describe('a transaction begins', () => {
+  test.each(['/usr/bin/dpkg', '/usr/bin/apt-get', '/usr/bin/dnf-3'])(
+    'with a copy of %s under another name',
+    (program) => {
+      expect(topOf(start(tableOfCopies(program), 1, 10, '/tmp/updater'))).toBe(10);
+    },
+  );
+
+  test.each(['/usr/bin/dpkg-query', '/usr/bin/dash'])('not with a copy of %s', (program) => {
+    expect(topOf(start(tableOfCopies(program), 1, 10, '/tmp/updater'))).toBe(undefined);
+  });
+
+  test.each<[args: string[], begins: boolean]>([
+    [['busybox', 'dpkg', '-i', 'x.deb'], true],
+    [['dpkg', '-i', 'x.deb'], true],
+    [['busybox', 'sh', 'dpkg'], false],
+    [[], false],
+  ])('with an applet of busybox, once the arguments are known: %j', (args, begins) => {
+    const table = tableOfCopies('/usr/bin/busybox');
+    const entry = start(table, 1, 10, '/tmp/updater');
+    const { image } = entry;
+    expect(topOf(entry)).toBe(undefined);
+    if (image) {
+      image.args = args;
+      table.recognizeAgain(entry, image);
+    }
+    expect(topOf(entry)).toBe(begins ? 10 : undefined);
+  });
+
   test.each([
     '/usr/bin/dpkg',
     'dpkg',
@@ -197,7 +234,7 @@ describe('a transaction is in the event', () => {
     const collector = collectExecs({
       table,
       context: hostContext,
-      isProbed: (executable) => executable === probed,
+      probes: { isProbed: (executable) => executable === probed },
       onExec: (observed) => reported.push(observed),
     });
     return { table, reported, collector };
@@ -242,6 +279,7 @@ describe('a transaction is in the event', () => {
     expect(reported).toEqual([]);
     collector.handle({
       kind: 'argv',
+      role: 'program',
       timeNs: 1e9 + 2000,
       pid: 10,
       image: '/usr/bin/dpkg',

@@ -38,7 +38,7 @@ const decodersOf = (recording: Recording, forkFrom: 'task_newtask' | 'sched_proc
       decoders.set(format.id, decodeNewTask(format));
     else if (name === 'sched/sched_process_fork' && forkFrom === 'sched_process_fork') {
       decoders.set(format.id, decodeFork(format));
-    } else if (name.endsWith('/dpkg_0')) decoders.set(format.id, decodeArgv(format, '/usr/bin/dpkg'));
+    } else if (name.endsWith('/dpkg_0')) decoders.set(format.id, decodeArgv(format, '/usr/bin/dpkg', 'program'));
   }
   return decoders;
 };
