@@ -37,7 +37,7 @@ export const debPackagesTable = (host: Files, directory = dpkgDirectory): HostTa
 });
 
 /** Reads the stanzas of a control file, which are separated by blank lines (deb822(5)). A missing file has none. */
-export function* readStanzas(host: Files, file: string): Generator<string> {
+function* readStanzas(host: Files, file: string): Generator<string> {
   let opened: RegularFile;
   try {
     opened = host.open(file);

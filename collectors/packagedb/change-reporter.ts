@@ -1,25 +1,11 @@
 // Reports file changes within bounds. Changes beyond them are dropped, and their number is reported.
 
-import { setImmediate } from 'node:timers/promises';
 import type { HealthAction } from '../event/health-event.ts';
+import type { ChangeBounds, DirectoryToWatch } from './directory-to-watch.ts';
 import type { FileChange } from './file-event.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
-
-/**
- * The bounds of one group of directories. Each group has its own, so that a flood in one does not affect the others.
- */
-export interface ChangeBounds {
-  /** Token bucket: maximum number of changes at once, and number per second in the long run. */
-  burst: number;
-  perSecond: number;
-  /** Maximum number of changes that wait. */
-  waiting: number;
-  /** Maximum number of files that are open while their changes wait or are judged. */
-  open: number;
-  /** Text of the notice about dropped changes. */
-  reason: string;
-}
+import { fileTurns } from './work-turns.ts';
 
 /** Enough for the upgrade of a whole distribution. */
 const databases: ChangeBounds = {
@@ -39,17 +25,17 @@ const scriptlets: ChangeBounds = {
   reason: 'rate limit: changes to files of scriptlets dropped',
 };
 
-/** The bounds of all groups: package databases, and directories of scriptlets. */
-export const allBounds: readonly ChangeBounds[] = [databases, scriptlets];
 /** The bounds of the group to which the directory belongs: a directory with a name prefix is one of scriptlets. */
 export const boundsOf = ({ directory }: WatchedDirectory): ChangeBounds =>
-  directory.namePrefix === undefined ? databases : scriptlets;
+  directory.bounds ?? (directory.namePrefix === undefined ? databases : scriptlets);
 
 /** The tasks of the watch, and the receivers of changes and of notices about dropped ones. */
 export interface ChangeReporterDeps {
   tasks: WatchTasks;
+  /** event.provider of changes in directories that fanotify does not watch. */
+  provider?: FileChange['provider'];
   /** Receives the changes in their order, and closes their files. Resolves when the change is judged. */
-  onChange(change: FileChange): void | Promise<void>;
+  onChange(change: FileChange, directory: DirectoryToWatch): void | Promise<void>;
   onNotice(action: HealthAction, reason: string, count: number): void;
 }
 
@@ -60,19 +46,21 @@ export interface ChangeReporter {
    * reported.
    */
   report(watched: WatchedDirectory, change: Omit<FileChange, 'provider'>): Promise<void>;
+  /** Number of changes in the directory that may be reported now; infinite where those beyond the bounds are dropped. */
+  available(watched: WatchedDirectory): number;
+  /** Counts a change that is left to a later comparison because of the bounds. */
+  postpone(watched: WatchedDirectory): void;
   /** Resolves when all changes reported so far are judged. Never rejects. */
   judged(): Promise<unknown>;
   /** Reports at once how many changes were dropped since the last notice. */
   reportDropped(): void;
   /** Number of changes that were passed on. */
   readonly reported: number;
-  /** Number of changes that exceeded the bounds. */
+  /** Number of changes that exceeded the bounds, and were dropped or left to a comparison. */
   readonly dropped: number;
 }
 
 const noticeEveryMs = 10_000;
-/** The event loop runs other tasks after this number of changes. */
-const changesAtATime = 32;
 /** Maximum number of changes that were passed on and are not judged yet: each may have a file open. */
 const maxUnjudged = 256;
 
@@ -84,11 +72,15 @@ interface Allowance {
   unreported: number;
 }
 
+function refill(allowance: Allowance, nowMs: number): void {
+  const tokens = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
+  allowance.tokens = Math.min(allowance.bounds.burst, allowance.tokens + tokens);
+  allowance.refilledMs = nowMs;
+}
+
 /** Takes a token from the bucket; false: the bucket is empty. */
 function takeToken(allowance: Allowance, nowMs: number): boolean {
-  const refill = ((nowMs - allowance.refilledMs) / 1000) * allowance.bounds.perSecond;
-  allowance.tokens = Math.min(allowance.bounds.burst, allowance.tokens + refill);
-  allowance.refilledMs = nowMs;
+  refill(allowance, nowMs);
   if (allowance.tokens < 1) return false;
   allowance.tokens--;
   return true;
@@ -98,16 +90,25 @@ function takeToken(allowance: Allowance, nowMs: number): boolean {
  * Creates a reporter whose token buckets are full. If 256 changes are not judged yet, `report` resolves only when one
  * of them is.
  */
-export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReporterDeps): ChangeReporter {
+export function createChangeReporter({
+  tasks,
+  provider: otherProvider = 'chokidar',
+  onChange,
+  onNotice,
+}: ChangeReporterDeps): ChangeReporter {
   let reported = 0;
   let dropped = 0;
   const unjudged = new Set<Promise<void>>();
-  const allowances = new Map(
-    allBounds.map((bounds): [ChangeBounds, Allowance] => [
-      bounds,
-      { bounds, tokens: bounds.burst, refilledMs: tasks.clock.monotonicMs(), unreported: 0 },
-    ]),
-  );
+  const allowances = new Map<ChangeBounds, Allowance>();
+  const allowanceOf = (watched: WatchedDirectory): Allowance => {
+    const bounds = boundsOf(watched);
+    let allowance = allowances.get(bounds);
+    if (allowance === undefined) {
+      allowance = { bounds, tokens: bounds.burst, refilledMs: tasks.clock.monotonicMs(), unreported: 0 };
+      allowances.set(bounds, allowance);
+    }
+    return allowance;
+  };
 
   const reportDropped = (allowance: Allowance): void => {
     if (allowance.unreported === 0) return;
@@ -122,21 +123,31 @@ export function createChangeReporter({ tasks, onChange, onNotice }: ChangeReport
 
   return {
     async report(watched, change) {
-      const allowance = allowances.get(boundsOf(watched)) as Allowance;
+      const allowance = allowanceOf(watched);
       if (!takeToken(allowance, tasks.clock.monotonicMs())) {
         change.opened?.close();
         drop(allowance);
         return;
       }
       reported++;
-      const provider = watched.noFanotify === undefined ? 'fanotify' : 'chokidar';
-      const deliver = async (): Promise<void> => onChange({ ...change, provider });
+      const provider = watched.noFanotify === undefined ? 'fanotify' : otherProvider;
+      const deliver = async (): Promise<void> => onChange({ ...change, provider }, watched.directory);
       const judged = deliver()
         .catch((error: unknown) => tasks.fault('a file change could not be reported', error))
         .finally(() => unjudged.delete(judged));
       unjudged.add(judged);
       if (unjudged.size >= maxUnjudged) await Promise.race(unjudged);
-      if (reported % changesAtATime === 0) await setImmediate();
+      await fileTurns.next();
+    },
+    available(watched) {
+      const allowance = allowanceOf(watched);
+      if (allowance.bounds.isCompared === undefined) return Number.POSITIVE_INFINITY;
+      refill(allowance, tasks.clock.monotonicMs());
+      return Math.floor(allowance.tokens);
+    },
+    postpone(watched) {
+      const allowance = allowanceOf(watched);
+      if (allowance.bounds.isCompared) drop(allowance);
     },
     judged: () => Promise.all(unjudged),
     reportDropped() {

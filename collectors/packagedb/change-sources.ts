@@ -1,13 +1,14 @@
 // The sources of changes: fanotify for each directory where it works, inotify hints for the others.
 
-import { setImmediate } from 'node:timers/promises';
 import { errorMessage } from '../error-message.ts';
 import { takeEvery } from '../take-steps.ts';
 import { watchDirectoryHints } from './directory-hints.ts';
-import { FanotifyUnavailable, type FanotifyWatcher, openFanotify } from './fanotify.ts';
+import { type FanotifyWatcher, openFanotify } from './fanotify.ts';
+import { FanotifyUnavailable, type ReadBounds } from './fanotify-group.ts';
 import { type FanotifyEvent, fanotifyMask } from './parse-fanotify.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
+import { fileTurns } from './work-turns.ts';
 
 interface ChangeHandlers {
   /** Called for an event of a marked directory. */
@@ -40,15 +41,27 @@ export interface ChangeSources {
   close(): Promise<void>;
 }
 
-/** Maximum number of calls of `drain`, which together handle more events than the kernel's queue holds. */
-const maxDrainTurns = 16;
+/** How `createChangeSources` opens the sources. */
+export interface ChangeSourcesOptions {
+  /** Tests pass another function. */
+  open?: typeof openFanotify | undefined;
+  bounds?: ReadBounds | undefined;
+  /** Whether directories without fanotify are watched by inotify (default: true). */
+  hints?: boolean | undefined;
+}
+
+/** Maximum number of calls of `drain`, which together handle some 6,000 events. The kernel's queue may hold more. */
+const maxDrainTurns = 128;
 const reopenAfterMs = 5000;
 
 /**
  * Creates the sources; `start` opens them. If fanotify cannot be opened, all directories have inotify hints. If its
- * reader stops, it is opened again after 5 s. `open`: tests pass another function.
+ * reader stops, it is opened again after 5 s.
  */
-export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify = openFanotify): ChangeSources {
+export function createChangeSources(
+  tasks: WatchTasks,
+  { open = openFanotify, bounds, hints: usesHints = true }: ChangeSourcesOptions = {},
+): ChangeSources {
   let fanotify: FanotifyWatcher | undefined;
   let noFanotify = '';
   let hints: ReturnType<typeof watchDirectoryHints> | undefined;
@@ -56,6 +69,7 @@ export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify
   const tryOpen = (handlers: ChangeHandlers): void => {
     try {
       fanotify = open({
+        bounds,
         onEvent: (event) =>
           (event.mask & fanotifyMask.overflow) !== 0 ? handlers.onOverflow() : handlers.onEvent(event),
         onFault: tasks.fault,
@@ -84,6 +98,7 @@ export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify
   return {
     start(handlers) {
       tryOpen(handlers);
+      if (!usesHints) return;
       hints = watchDirectoryHints({ onHint: handlers.onHint, onReady: handlers.onHintsReady, onFault: tasks.fault });
     },
     mark(watched) {
@@ -110,8 +125,8 @@ export function createChangeSources(tasks: WatchTasks, open: typeof openFanotify
     drain,
     async drainQueue() {
       for (let turns = 0; turns < maxDrainTurns; turns++) {
+        await fileTurns.next();
         if (drain()) return true;
-        await setImmediate();
       }
       return false;
     },

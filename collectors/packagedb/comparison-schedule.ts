@@ -11,6 +11,8 @@ export interface Comparison {
   /** Report nothing: this is the first comparison of the directory. */
   silent?: boolean;
   found?: FoundBy;
+  /** Record names without a recorded state as they are, and do not report them. */
+  recordsNew?: boolean;
   /** The writer to infer for the differences. */
   writer?: () => FileWriter;
 }
@@ -28,11 +30,11 @@ export interface ComparisonSchedule {
   soon(watched: WatchedDirectory): void;
   /** Compares the directory at once, or `retryMs` after the end of the comparison that is running. */
   now(watched: WatchedDirectory, comparison: Comparison, retryMs?: number): void;
-  /** Resolves when the running comparisons have ended. */
+  /** Resolves when no comparison is running. */
   ended(): Promise<unknown>;
 }
 
-const everyMs = 60_000;
+const defaultEveryMs = 60_000;
 /** Maximum share of one core for comparisons; `busyShare`: while events of the directory come. */
 const share = 1 / 50;
 const busyShare = 1 / 10;
@@ -49,11 +51,22 @@ interface Comparing {
   planned: { dueMs: number; cancel(): void } | undefined;
 }
 
+/** How often directories are compared. */
+export interface ScheduleOptions {
+  /** Rest after a comparison of a directory that fanotify watches (default: 60 s). */
+  everyMs?: number | undefined;
+  /** Maximum share of one core for comparisons, whatever asks for them. Absent: more while events come. */
+  maxShare?: number | undefined;
+}
+
 /**
- * Creates an empty schedule. After a comparison a directory rests for at least 60 s, and 50 times as long as the
- * comparison took, unless an event or a caller asks for an earlier one.
+ * Creates an empty schedule. After a comparison a directory rests for at least `everyMs`, or 60 s where fanotify does
+ * not watch it, and 50 times as long as the comparison took, unless an event or a caller asks for an earlier one.
  */
-export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule {
+export function createComparisonSchedule(
+  tasks: WatchTasks,
+  { everyMs = defaultEveryMs, maxShare }: ScheduleOptions = {},
+): ComparisonSchedule {
   const states = new WeakMap<WatchedDirectory, Comparing>();
   const running = new Set<Promise<void>>();
   let compare: Compare | undefined;
@@ -88,7 +101,7 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
     soon(watched) {
       const { running, lastMs, tookMs } = stateOf(watched);
       const sinceMs = running ? 0 : tasks.clock.monotonicMs() - lastMs;
-      schedule.in(watched, Math.max(burstOverMs, Math.max(retryAfterMs, tookMs / busyShare) - sinceMs));
+      schedule.in(watched, Math.max(burstOverMs, Math.max(retryAfterMs, tookMs / (maxShare ?? busyShare)) - sinceMs));
     },
     now(watched, comparison, retryMs = retryAfterMs) {
       const state = stateOf(watched);
@@ -105,14 +118,20 @@ export function createComparisonSchedule(tasks: WatchTasks): ComparisonSchedule 
         state.running = false;
         state.lastMs = tasks.clock.monotonicMs();
         state.tookMs = state.lastMs - begunMs;
-        const restMs = Math.max(everyMs, state.tookMs / share);
+        const leastMs = watched.noFanotify === undefined ? everyMs : defaultEveryMs;
+        const restMs = Math.max(leastMs, state.tookMs / share);
         // A directory that is missing by now is compared when it is found again.
-        if (watched.location !== undefined) schedule.in(watched, state.retryMs ?? restMs);
+        const leastRetryMs = maxShare === undefined ? 0 : state.tookMs / maxShare;
+        const retryMs = state.retryMs === undefined ? restMs : Math.max(state.retryMs, leastRetryMs);
+        if (watched.location !== undefined) schedule.in(watched, retryMs);
         state.retryMs = undefined;
       });
       running.add(done);
     },
-    ended: () => Promise.all(running),
+    async ended() {
+      // A comparison may find a directory, whose comparison begins at once.
+      while (running.size > 0) await Promise.all(running);
+    },
   };
   return schedule;
 }

@@ -110,7 +110,7 @@ export function changedFields(before: FileState, { changed }: FileDifference): F
 /** The given parts of a state, as `stepparent.file.previous`. */
 export function previousOf(before: FileState, changed: readonly string[]): NonNullable<FileChangeFields['previous']> {
   const { ino, sizeBytes, mtimeNs, ctimeNs, mode, uid, gid } = knownFile('', before);
-  const all: Required<NonNullable<FileChangeFields['previous']>> = {
+  const all: Required<Omit<NonNullable<FileChangeFields['previous']>, 'sha256'>> = {
     inode: String(ino),
     size: sizeBytes,
     mtime: dateOfNs(mtimeNs),

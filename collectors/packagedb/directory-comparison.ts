@@ -1,21 +1,21 @@
 // Compares a directory with the recorded states of its files, and reports the differences.
 
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkFile } from '../host/opened-file.ts';
-import { unpackDirectory } from '../packages/tools.ts';
 import { settleMs } from './change-queue.ts';
 import { burstOverMs, type Comparison } from './comparison-schedule.ts';
 import { changedFields, type Difference, differencesOf } from './differences.ts';
 import { notSeen } from './file-writer.ts';
-import { type FileState, isOwnedByRoot, listNames, readState } from './listing.ts';
+import { type FileState, isOwnedByRoot, listNames, mayBeDirectory, readState } from './listing.ts';
 import type { PendingChanges } from './pending-changes.ts';
 import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
-import { locateDirectory, maxKnownFiles, pathOf, type WatchedDirectory } from './watched-directory.ts';
+import { locate, maxKnownFiles, pathOf, type WatchedDirectory } from './watched-directory.ts';
+import { fileTurns } from './work-turns.ts';
 
 /** The other watched directories, which are left out of a listing, and the changes that are about to be reported. */
 export interface DirectoryComparisonDeps {
-  directories: Pick<WatchedDirectories, 'findByPath' | 'checkSoon' | 'checkBelow'>;
+  directories: Pick<WatchedDirectories, 'isSeparate' | 'checkSoon' | 'foundBelow'>;
   pending: Pick<PendingChanges, 'has'>;
 }
 
@@ -88,13 +88,15 @@ export function createDirectoryComparison(
     });
   };
 
+  /** Number of differences that may be reported now. */
+  const availableFor = (watched: WatchedDirectory, { recordsNew }: Comparison): number =>
+    recordsNew ? Number.POSITIVE_INFINITY : reporter.available(watched);
+
   const compareNames: DirectoryComparison['compareNames'] = async (watched, path, names, comparison) => {
+    await fileTurns.next();
     // If another directory has replaced the watched one, every file would differ: check the path first.
-    if (
-      watched.location?.path !== path ||
-      locateDirectory(watched.directory.path)?.identity !== watched.location.identity
-    ) {
-      directories.checkSoon();
+    if (watched.location?.path !== path || locate(watched.directory)?.identity !== watched.location.identity) {
+      directories.checkSoon(watched);
       return;
     }
     const states = names.map((name) => readState(path, name));
@@ -110,32 +112,42 @@ export function createDirectoryComparison(
         return isSame || pending.has({ watched, name }) || !isWatchedFile(watched, name, state) ? [] : [[name, state]];
       }),
     );
+    const available = availableFor(watched, comparison);
+    if (changed.size > available) {
+      for (const name of [...changed.keys()].slice(available)) changed.delete(name);
+      schedule.soon(watched);
+    }
     const before = new Map([...changed.keys()].map((name) => [name, watched.known.get(name)]));
     for (const [name, state] of changed) {
       watched.record(name, state);
       if (state === undefined) watched.reportedDeletions.add(name);
     }
     for (const difference of differencesOf(before, changed, watched.copied)) {
-      await report(watched, difference, comparison);
-      // The unpack directory is watched itself, and its files are reported by that watch.
-      if (difference.name === unpackDirectory && difference.now !== undefined) {
-        directories.checkBelow(watched, unpackDirectory);
+      const isRecorded = comparison.recordsNew && difference.difference.action === 'creation';
+      if (!isRecorded) await report(watched, difference, comparison);
+      if (difference.now !== undefined && mayBeDirectory(difference.now)) {
+        directories.foundBelow(watched, difference.name, comparison);
       }
     }
   };
 
-  /** Lists the names in the directory in batches, without directories that are watched themselves. */
+  /** Lists the watched names in the directory in batches, without directories that are watched separately. */
   async function* listOwnNames(watched: WatchedDirectory, path: string): AsyncGenerator<string[]> {
-    for await (const names of listNames(path, watched.directory.namePrefix)) {
+    const { names: all, namePrefix } = watched.directory;
+    for await (const names of all === undefined ? listNames(path, namePrefix) : [all]) {
+      await fileTurns.next();
       if (isStale(watched, path)) return;
-      yield names.filter((name) => directories.findByPath(`${path}/${name}`) === undefined);
+      yield names.filter((name) => watched.accepts(name) && !directories.isSeparate(`${path}/${name}`));
     }
   }
 
-  const countBeyondBound = (watched: WatchedDirectory, path: string, files: number): void => {
-    const uncounted = Math.max(0, files - maxKnownFiles);
+  const countBeyondBound = (watched: WatchedDirectory, path: string, uncounted: number): void => {
     if (uncounted > 0 && watched.uncounted === 0) {
-      tasks.fault(`${path} has more than ${maxKnownFiles} files: those over it are counted, not compared`);
+      tasks.fault(
+        watched.directory.room === undefined
+          ? `${path} has more than ${maxKnownFiles} files: those over it are counted, not compared`
+          : 'too many files in watched paths: some are counted, not compared',
+      );
     }
     watched.uncounted = uncounted;
   };
@@ -149,35 +161,44 @@ export function createDirectoryComparison(
       files += names.length;
       await record(names);
     }
-    if (!isStale(watched, path)) countBeyondBound(watched, path, files);
+    const uncounted = watched.room() > 0 ? 0 : Math.max(0, files - watched.known.size);
+    if (!isStale(watched, path)) countBeyondBound(watched, path, uncounted);
   };
 
   /** Names whose files differ from their recorded states. Files beyond `maxKnownFiles` are not compared. */
-  const listDifferent = async (watched: WatchedDirectory, path: string): Promise<string[]> => {
+  const listDifferent = async (watched: WatchedDirectory, path: string, comparison: Comparison): Promise<string[]> => {
     const { known } = watched;
     const different = ['.'];
-    let files = 1;
+    let uncounted = 0;
     let knownFiles = known.has('.') ? 1 : 0;
-    let room = maxKnownFiles - known.size;
+    let room = watched.room();
+    let available = availableFor(watched, comparison);
     const isDifferent = (name: string): boolean => {
+      const isNew = !known.has(name);
+      if (isNew && room <= 0) uncounted++;
+      if (isNew && (room <= 0 || available <= 0)) return false;
       const state = readState(path, name);
-      if (state === undefined || state === known.get(name) || !isWatchedFile(watched, name, state)) return false;
-      return known.has(name) || room-- > 0;
+      if (state === undefined) return false;
+      if (mayBeDirectory(state)) directories.foundBelow(watched, name, comparison);
+      if (state === known.get(name) || !isWatchedFile(watched, name, state)) return false;
+      if (isNew) room--;
+      available--;
+      return available >= 0;
     };
     for await (const names of listOwnNames(watched, path)) {
-      files += names.length;
       knownFiles += names.filter((name) => known.has(name)).length;
       different.push(...names.filter(isDifferent));
     }
     if (isStale(watched, path)) return [];
-    countBeyondBound(watched, path, files);
+    countBeyondBound(watched, path, uncounted);
+    if (available <= 0) schedule.soon(watched);
     return knownFiles < known.size ? [...different, ...(await listGone(watched, path))] : different;
   };
 
   const listGone = async (watched: WatchedDirectory, path: string): Promise<string[]> => {
     const gone: string[] = [];
     for (const [i, name] of [...watched.known.keys()].entries()) {
-      if (i % namesAtATime === namesAtATime - 1) await setImmediate();
+      if (i % namesAtATime === 0) await fileTurns.next();
       if (isStale(watched, path)) return [];
       if (readState(path, name) === undefined) gone.push(name);
     }
@@ -189,7 +210,7 @@ export function createDirectoryComparison(
       await recordAll(watched, path);
       return;
     }
-    const different = await listDifferent(watched, path);
+    const different = await listDifferent(watched, path, comparison);
     if (isStale(watched, path)) return;
     // Wait for the kernel's events of these files, which have priority.
     await sleep(settleMs);

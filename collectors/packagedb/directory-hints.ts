@@ -3,7 +3,7 @@
 
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
-import type { DirectoryLocation } from './watched-directory.ts';
+import type { DirectoryLocation } from './directory-to-watch.ts';
 
 /** The callbacks of the hints. An error that `onHint` or `onReady` throws is passed to `onFault`. */
 export interface DirectoryHintsOptions {

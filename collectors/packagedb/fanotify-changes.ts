@@ -7,17 +7,22 @@ import { actionsOf, concernsName, hasAny, type NameAction } from './event-action
 import { asMaker, type WriterSeen } from './file-writer.ts';
 import { type FileState, isStillEmpty, listSome, readState } from './listing.ts';
 import { type DirectoryEntry, type FanotifyEvent, fanotifyMask } from './parse-fanotify.ts';
-import { keyOf, type PendingChanges, type WatchedName } from './pending-changes.ts';
+import { keyOf, type PendingChanges } from './pending-changes.ts';
 import type { PendingReports } from './pending-reports.ts';
 import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectories } from './watched-directories.ts';
-import { pathOf, type WatchedDirectory } from './watched-directory.ts';
+import { pathOf, type WatchedDirectory, type WatchedName } from './watched-directory.ts';
 
 /** The parts of the watch that locate an event, and that hold or ignore its change. */
 export interface FanotifyChangesDeps {
-  directories: Pick<WatchedDirectories, 'findByPath' | 'withKey' | 'checkSoon' | 'checkBelow'>;
+  directories: Pick<
+    WatchedDirectories,
+    'findByPath' | 'isSeparate' | 'inParent' | 'withKey' | 'checkSoon' | 'checkBelow'
+  >;
   pending: Pick<PendingChanges, 'has'>;
   reports: Pick<PendingReports, 'offer' | 'ignoreUnprivileged' | 'mayInclude'>;
+  /** Whether a directory is compared some time after its events. */
+  comparesAfterEvents: boolean;
 }
 
 /** Receives the events of all directories that fanotify watches. */
@@ -46,7 +51,7 @@ interface ActedOn {
 /** Creates the handler of events. At most one first half of a rename waits for its second one, for `settleMs`. */
 export function createFanotifyChanges(
   { tasks, writers, schedule }: WatchCore,
-  { directories, pending, reports }: FanotifyChangesDeps,
+  { directories, pending, reports, comparesAfterEvents }: FanotifyChangesDeps,
 ): FanotifyChanges {
   const { offer } = reports;
   const openWrites = createOpenWrites();
@@ -54,7 +59,10 @@ export function createFanotifyChanges(
 
   const locate = (entry: DirectoryEntry | undefined): WatchedName | undefined => {
     const watched = entry && directories.withKey(entry.directory);
-    return entry && watched?.accepts(entry.name) ? { watched, name: entry.name } : undefined;
+    if (entry === undefined || watched === undefined) return undefined;
+    if (watched.accepts(entry.name)) return { watched, name: entry.name };
+    // The kernel reports a change of attributes once, as one of the directory itself, if its parent is watched as well.
+    return entry.name === '.' ? directories.inParent(watched) : undefined;
   };
 
   const takeMovedOut = (): MovedOut | undefined => {
@@ -97,8 +105,9 @@ export function createFanotifyChanges(
     else if (action === 'deletion') offer({ ...file, action, writer, details: { moved_out: false } });
     else if (action === 'modification') offer({ ...file, action, writer: closed });
     else if (action === 'attribute-change') {
-      // The attributes of a directory that is watched itself are reported as its own.
-      const directory = isDirectory ? directories.findByPath(pathOf(file.watched, file.name)) : undefined;
+      // The attributes of a directory that is watched separately are reported as its own.
+      const path = pathOf(file.watched, file.name);
+      const directory = isDirectory && directories.isSeparate(path) ? directories.findByPath(path) : undefined;
       offer({ ...(directory ? { watched: directory, name: '.' } : file), action, writer });
     } else offer({ ...file, action, writer });
   };
@@ -127,7 +136,7 @@ export function createFanotifyChanges(
     try {
       // Each file is kept open, and half of the open files is left for the other directories.
       for (const name of listSome(path, boundsOf(watched).open / 2)) {
-        offer({ watched, name, action: 'creation', writer: maker, inNewDirectory: true });
+        if (watched.accepts(name)) offer({ watched, name, action: 'creation', writer: maker, inNewDirectory: true });
       }
     } catch (error) {
       // dpkg may have removed the directory.
@@ -136,7 +145,9 @@ export function createFanotifyChanges(
   };
 
   const handleEvent = ({ mask, pid, entry, oldEntry }: FanotifyEvent): void => {
-    if (hasAny(mask, fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) directories.checkSoon();
+    if (hasAny(mask, fanotifyMask.deleteSelf | fanotifyMask.moveSelf)) {
+      directories.checkSoon(entry && directories.withKey(entry.directory));
+    }
     const file = locate(entry);
     const origin = locate(oldEntry);
     const named = file ?? origin;
@@ -152,7 +163,7 @@ export function createFanotifyChanges(
       return;
     }
     // A comparison finds the changes of a burst that the kernel did not report.
-    if (!watched.directory.temporary) schedule.soon(watched);
+    if (comparesAfterEvents && !watched.directory.temporary) schedule.soon(watched);
     const isDirectory = hasAny(mask, fanotifyMask.onDirectory);
     if (name !== '.') offerActions(file, { mask, writer, origin, isDirectory });
     else if (hasAny(mask, fanotifyMask.attribute)) offer({ ...file, action: 'attribute-change', writer });

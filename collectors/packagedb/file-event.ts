@@ -3,13 +3,16 @@
 import path from 'node:path';
 import {
   ecsVersion,
+  type FieldValue,
   type FileChangeFields,
   type FileFields,
   type FoundBy,
   type LineageStep,
   type StepparentEvent,
 } from '../event/event.ts';
+import { eventClasses } from '../event/event-classes.ts';
 import type { Notes } from '../event/notes.ts';
+import { readPath } from '../event/read-path.ts';
 import type { InferredBasis } from '../event/reasons.ts';
 import { fileType } from '../host/file-stat.ts';
 import type { HostContext } from '../host/host-context.ts';
@@ -67,24 +70,53 @@ const types: Readonly<Record<FileAction, string>> = {
   deletion: 'deletion',
 };
 
+/** What a process did to a file, with the process if it is known. */
+export interface FileAct
+  extends Pick<FileChange, 'path' | 'atNs' | 'opened' | 'unseen' | 'found' | 'provider' | 'actionInferredFrom'> {
+  /** event.action and event.type. */
+  action: string;
+  type: string;
+  writer: FileWriter;
+  /** Further fields of the event, and notes on them. */
+  fields: Pick<StepparentEvent['stepparent'], 'file' | 'read'>;
+  inferred?: Notes['inferred'];
+}
+
 /** The event of a file change, and the content that is kept for the judgment of package scripts. */
-export interface DescribedFileChange {
+export interface DescribedFileAct {
   event: StepparentEvent;
-  /**
-   * Content of a package script, or of a control file in the unpack directory, cut at `maxScriptBytes`; undefined for
-   * other files.
-   */
+  /** Content of the file, cut at the number of bytes to keep; undefined: nothing is to be kept, or it was not read. */
   content: FileContent | undefined;
 }
+
+/** By default the content of package scripts, and of control files in the unpack directory, is kept. */
+const scriptBytes = (filePath: string): number =>
+  scriptOfFile(filePath) !== undefined || isControlFile(filePath) ? maxScriptBytes : 0;
 
 /**
  * Reads the content of the file for its hash, and /proc of its writer if it was not read yet. Does not close the file.
  */
-export async function describeFileChange(
+export function describeFileChange(
   change: FileChange,
-  { table, context }: FileEventDeps,
-): Promise<DescribedFileChange> {
+  deps: FileEventDeps,
+  keptBytes: number = scriptBytes(change.path),
+): Promise<DescribedFileAct> {
   const writer = change.writer();
+  const file: FileChangeFields = {
+    ...('snapshot' in writer && { writer_source: writer.source }),
+    ...change.details,
+  };
+  const fields = Object.keys(file).length > 0 ? { file } : {};
+  return describeFileAct({ ...change, type: types[change.action], writer, fields }, deps, keptBytes);
+}
+
+/** The same of any act of a process on a file. */
+export async function describeFileAct(
+  act: FileAct,
+  { table, context }: FileEventDeps,
+  keptBytes: number = scriptBytes(act.path),
+): Promise<DescribedFileAct> {
+  const { writer } = act;
   const known = 'snapshot' in writer ? writer : undefined;
   const actor = known && describeActor(known.snapshot, table, context);
   const notes: Notes = actor?.notes ?? { unobserved: {}, inferred: {}, truncated: {} };
@@ -93,30 +125,27 @@ export async function describeFileChange(
   }
   if ('unobserved' in writer) notes.unobserved.process = writer.unobserved;
   else if (writer.inferredFrom !== undefined) notes.inferred.process = writer.inferredFrom;
-  if (change.actionInferredFrom !== undefined) notes.inferred['event.action'] = change.actionInferredFrom;
-  const { file, content } = await describeFile(change, context, notes);
+  if (act.actionInferredFrom !== undefined) notes.inferred['event.action'] = act.actionInferredFrom;
+  Object.assign(notes.inferred, act.inferred);
+  const { file, content } = await describeFile(act, keptBytes, context, notes);
   const process = actor?.process ?? ('pid' in writer && writer.pid !== undefined ? { pid: writer.pid } : undefined);
   const lifecycle = known?.snapshot.entry.lifecycle;
   const script = lifecycle && describeLifecycle(lifecycle, actor?.process.args, notes);
-  const transaction = known && transactionAt(known.snapshot.entry, change.atNs);
-  const changedScript = change.action === 'deletion' ? undefined : scriptOfFile(change.path);
-  const fields: FileChangeFields = {
-    ...(known && { writer_source: known.source }),
-    ...change.details,
-  };
-  const time = new Date(context.host.clock.bootEpochMs() + change.atNs / 1e6).toISOString();
+  const transaction = known && transactionAt(known.snapshot.entry, act.atNs);
+  const ownScript = act.action === 'deletion' ? undefined : scriptOfFile(act.path);
+  const time = new Date(context.host.clock.bootEpochMs() + act.atNs / 1e6).toISOString();
   const event: StepparentEvent = {
     '@timestamp': time,
     ecs: { version: ecsVersion },
     event: {
-      id: `${context.bootId.slice(0, 8)}-file-${Math.round(change.atNs / 1e3)}-${context.nextSerial()}`,
+      id: `${context.bootId.slice(0, 8)}-file-${Math.round(act.atNs / 1e3)}-${context.nextSerial()}`,
       kind: 'event',
       category: ['file'],
-      type: [types[change.action]],
-      action: change.action,
+      type: [act.type],
+      action: act.action,
       module: 'stepparent',
       dataset: 'stepparent.file',
-      provider: change.provider,
+      provider: act.provider,
       created: new Date(context.host.clock.nowMs()).toISOString(),
     },
     host: context.hostFields,
@@ -124,20 +153,53 @@ export async function describeFileChange(
     file,
     ...(process === undefined ? {} : { process }),
     ...ownerFields(actor?.process),
-    ...(actor?.containerId === undefined ? {} : { container: { id: actor.containerId } }),
+    ...(actor?.container && { container: actor.container }),
     stepparent: {
       ...(actor && shortened(actor.stepparent)),
       ...(script === undefined ? {} : { lifecycle_script: script }),
       ...(transaction && { transaction: describeTransaction(transaction, context) }),
-      ...(changedScript && {
-        script: { path: change.path, ...changedScript, ...(content && { sha256: content.sha256 }) },
+      ...(ownScript && {
+        script: { path: act.path, ...ownScript, ...(content && { sha256: content.sha256 }) },
       }),
-      ...(Object.keys(fields).length > 0 ? { file: fields } : {}),
-      ...(change.found === undefined ? {} : { found: change.found }),
+      ...act.fields,
+      ...(act.found === undefined ? {} : { found: act.found }),
       ...notesOf(notes),
     },
   };
   return { event, content };
+}
+
+/** The fields of a change that need no description, as far as they can differ between changes of one action. */
+const cheapFields: ReadonlySet<string> = new Set([
+  ...['event.provider', 'file.path', 'file.name', 'file.directory', 'file.extension', 'stepparent.found'],
+  ...[
+    'stepparent.file.watched',
+    'stepparent.file.original_path',
+    'stepparent.file.moved_out',
+    'stepparent.file.changed',
+  ],
+]);
+
+/**
+ * Returns a function that reads the fields which are known before the change is described. Its result is undefined for
+ * any other field.
+ */
+export function cheapFileFields(change: FileChange): (field: string) => { value: FieldValue } | undefined {
+  const { action, provider, details, found, path: filePath } = change;
+  const known = eventClasses.find((each) => each.category === 'file' && each.action === action)?.known;
+  const document = { event: { provider }, file: namesOf(filePath), stepparent: { found, file: details } };
+  return (field) => known?.(field) ?? (cheapFields.has(field) ? { value: readPath(document, field) } : undefined);
+}
+
+/** The fields of a path. */
+function namesOf(filePath: string): Pick<FileFields, 'path' | 'name' | 'directory' | 'extension'> {
+  const extension = path.extname(filePath).slice(1);
+  return {
+    path: filePath,
+    name: path.basename(filePath),
+    directory: path.dirname(filePath),
+    ...(extension === '' ? {} : { extension }),
+  };
 }
 
 /**
@@ -163,13 +225,12 @@ function shortStep(step: LineageStep): LineageStep {
 }
 
 async function describeFile(
-  { action, path: filePath, opened, unseen }: FileChange,
+  { action, path: filePath, opened, unseen }: FileAct,
+  keptBytes: number,
   context: HostContext,
   notes: Notes,
 ): Promise<{ file: FileFields; content?: FileContent }> {
-  const file: FileFields = { path: filePath, name: path.basename(filePath), directory: path.dirname(filePath) };
-  const extension = path.extname(filePath).slice(1);
-  if (extension !== '') file.extension = extension;
+  const file: FileFields = namesOf(filePath);
   if (opened === undefined) {
     if (action !== 'deletion') notes.unobserved.file = unseen ?? 'file_gone';
     return { file };
@@ -195,10 +256,9 @@ async function describeFile(
   if (target !== undefined) file.target_path = target;
   if (!stat.isFile()) return { file };
   try {
-    const kept = scriptOfFile(filePath) !== undefined || isControlFile(filePath);
-    const content = await opened.content(kept ? maxScriptBytes : 0);
+    const content = await opened.content(keptBytes);
     file.hash = { sha256: content.sha256 };
-    if (kept) return { file, content };
+    if (keptBytes > 0) return { file, content };
   } catch (error) {
     notes.unobserved['file.hash.sha256'] = error instanceof Unhashed ? error.reason : 'unreadable';
   }

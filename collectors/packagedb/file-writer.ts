@@ -1,15 +1,16 @@
 // Joins a file change with the process that caused it. The process may have ended, or may not be known yet, when the
 // event is read.
 
-import path from 'node:path';
 import type { WriterSource } from '../event/event.ts';
 import type { InferredBasis, UnobservedReason } from '../event/reasons.ts';
 import type { Clock } from '../host/clock.ts';
 import { namesOf, type PackageManager, packageTools, toolsOf } from '../packages/tools.ts';
-import { ancestorsOf } from '../process/describe-process.ts';
+import { ancestorsOf } from '../process/ancestors.ts';
+import { mayBeRoot, possibleCredentials } from '../process/credentials.ts';
 import type { ActorSnapshot, Image, ProcessEntry } from '../process/process.ts';
 import type { BootNs } from '../process/process-record.ts';
 import type { ProcessTable } from '../process/process-table.ts';
+import { isNamed } from '../process/program-name.ts';
 
 /** The process that caused a change; or the reason why it is not known, with its pid if that is known. */
 export type FileWriter =
@@ -44,8 +45,8 @@ export interface FileTimes {
 export interface FileWriters {
   /** Finds and reads the process. Must be called when the event is read, since the process may end a moment later. */
   see(pid: number): WriterSeen;
-  /** Effective user id of the process, or of its nearest ancestor whose user is known; undefined: not known. */
-  userOf(process: Pick<WriterSeen, 'entry' | 'image'>): number | undefined;
+  /** Whether the process is known not to be root's: it has no id of root, nor had its program when it was executed. */
+  isUnprivileged(process: Pick<WriterSeen, 'entry' | 'image'>): boolean;
   /**
    * Finds the writer. Must be called when the process table has the records up to `seen.atNs`. `times`: undefined if
    * the file could not be opened.
@@ -83,12 +84,12 @@ const startToleranceNs = 20e6;
 /** How far the clock of file times may be behind (10 ms on a kernel of 100 Hz), plus the error of the boot clock. */
 const clockStepNs = 12e6;
 
-const isPackageManager = (image: Image | undefined): boolean => {
-  const name = image && path.basename(image.probedImage ?? image.filename);
-  return name !== undefined && Object.values(managers).some((names) => names.has(name));
-};
+const isManager = (
+  image: Image | undefined,
+  programs: readonly ReadonlySet<string>[] = Object.values(managers),
+): boolean => image !== undefined && isNamed(image, (name) => programs.some((names) => names.has(name)));
 
-/** Maximum number of ancestors that are searched for the user of a process that has ended. */
+/** Maximum number of ancestors that are read for the user of a process that has ended. */
 const maxUserSteps = 8;
 
 /** Creates the search in `table`. Each method may read /proc of a process. */
@@ -119,7 +120,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
     }
     // The change happened at about the time of the exec. Most tools write as soon as they run, but a package manager
     // reads its database first: then the program before the exec made the change.
-    const before = isPackageManager(image);
+    const before = isManager(image);
     return inferred(snapshotOf(entry, before ? formerProgram : image), 'program_at_exec');
   };
 
@@ -146,14 +147,13 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
       return { pid, atNs, entry, image: entry?.image };
     },
 
-    userOf({ entry, image }) {
-      let steps = 0;
-      for (let process = entry; process !== undefined && steps < maxUserSteps; process = process.parent, steps++) {
-        const details = table.inspect(process);
-        // The user of the process itself counts only if it was read while this program ran: sudo changes the user.
-        if (details !== undefined && (process !== entry || process.detailsImage === image)) return details.userId;
+    isUnprivileged({ entry, image }) {
+      let process = entry;
+      for (let steps = 0; process !== undefined && steps < maxUserSteps; process = process.parent, steps++) {
+        table.inspect(process);
       }
-      return undefined;
+      const credentials = entry && possibleCredentials(entry, image);
+      return credentials !== undefined && !mayBeRoot(credentials);
     },
 
     resolve({ closedBy, ...seen }, times) {
@@ -164,10 +164,7 @@ export function createFileWriters(table: ProcessTable, clock: Pick<Clock, 'bootN
 
     infer(manager, sinceNs) {
       const programs = manager === undefined ? Object.values(managers) : [managers[manager]];
-      const running = [...table.aliveSince(sinceNs)].filter(({ image }) => {
-        const name = image && path.basename(image.probedImage ?? image.filename);
-        return name !== undefined && programs.some((names) => names.has(name));
-      });
+      const running = [...table.aliveSince(sinceNs)].filter(({ image }) => isManager(image, programs));
       // A front end starts a package manager: only the last process of such a chain writes.
       const last = running.filter((entry) => !running.some((other) => isBelow(other, entry)));
       const [only] = last;

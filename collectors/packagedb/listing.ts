@@ -1,7 +1,6 @@
 // Lists a directory, with the state of each file as a short text.
 
 import fs from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { decodeName, pathIn } from './file-name.ts';
 
 /** The state of one file by lstat(2), as it is stored across restarts of the agent. */
@@ -76,10 +75,21 @@ export function knownFile(name: string, state: FileState): KnownFile {
   };
 }
 
-/** User id of root. */
-export const rootUser = 0;
 /** Whether root owns the file in this state. False if there is no file. */
-export const isOwnedByRoot = (state: FileState | undefined): boolean => state?.split(':')[5] === String(rootUser);
+export const isOwnedByRoot = (state: FileState | undefined): boolean => state?.split(':')[5] === '0';
+
+const linkBits = 0o120000;
+const regularBits = 0o100000;
+const typeOf = (state: FileState): number => Number(state.split(':')[4]) & typeBits;
+
+/** Whether the state is that of a regular file. */
+export const isRegularFile = (state: FileState): boolean => typeOf(state) === regularBits;
+
+/** Whether the state is that of a directory, or of a link, which may lead to one. */
+export function mayBeDirectory(state: FileState): boolean {
+  const type = typeOf(state);
+  return type === directoryBits || type === linkBits;
+}
 
 /** Reads the current state of a name; undefined: there is no file of that name. Throws other errors of lstat(2). */
 export function readState(directory: string, name: string): FileState | undefined {
@@ -103,8 +113,7 @@ export function isStillEmpty(directory: string, name: string, before: FileState)
 const namesAtATime = 64;
 
 /**
- * Lists the names in a directory in batches; the event loop runs other tasks in between. Throws the errors of
- * opendir(3).
+ * Lists the names in a directory in batches. Throws the errors of opendir(3).
  */
 export async function* listNames(directory: string, namePrefix = ''): AsyncGenerator<string[]> {
   // With this encoding, which the types do not know, the names of entries are buffers.
@@ -117,7 +126,6 @@ export async function* listNames(directory: string, namePrefix = ''): AsyncGener
     if (names.length < namesAtATime) continue;
     yield names;
     names = [];
-    await setImmediate();
   }
   yield names;
 }

@@ -6,26 +6,11 @@ import { evaluateRpmMacros } from '../packages/run-rpm.ts';
 import {
   dpkgDirectory,
   dpkgInfoDirectory,
-  type PackageManager,
+  dpkgTriggersDirectory,
   rpmDirectories,
   scriptletPrefix,
 } from '../packages/tools.ts';
-
-/** A directory to watch. */
-export interface PackageDirectory {
-  /** As configured, or as the package tool names it. It may be a link, or not exist yet. */
-  path: string;
-  /** The package manager that owns the directory; undefined: not known. */
-  manager: PackageManager | undefined;
-  /** Whether the directory should exist, so that its absence is reported. */
-  expected: boolean;
-  /** Only files with this prefix are watched. */
-  namePrefix?: string;
-  /**
-   * Every run of the package manager creates and removes the directory or its files, so that its listing is not stored.
-   */
-  temporary?: boolean;
-}
+import type { DirectoryToWatch } from './directory-to-watch.ts';
 
 /** The directories in the macros of rpm(8); undefined: the macro names none. */
 export interface RpmDirectories {
@@ -55,22 +40,23 @@ export function packageDirectories(
   configured: readonly string[] | undefined,
   rpm: RpmDirectories | undefined,
   exists: (path: string) => boolean,
-): PackageDirectory[] {
+): DirectoryToWatch[] {
   const hasDpkg = exists('/usr/bin/dpkg') || exists(dpkgDirectory);
-  const databases: PackageDirectory[] = configured?.map((path) => ({
+  const databases: DirectoryToWatch[] = configured?.map((path) => ({
     path: absolute(path) ?? path,
     manager: managerOf(path),
     expected: true,
   })) ?? [
     { path: dpkgInfoDirectory, manager: 'dpkg', expected: hasDpkg },
     { path: dpkgDirectory, manager: 'dpkg', expected: hasDpkg },
+    { path: dpkgTriggersDirectory, manager: 'dpkg', expected: false },
     // A host with dpkg seldom has an rpm database. Directories that rpm does not name itself are not expected.
     ...(rpm?.database
       ? [{ path: rpm.database, manager: 'rpm', expected: !hasDpkg || exists(rpm.database) } as const]
       : []),
     ...rpmDirectories.map((path) => ({ path, manager: 'rpm', expected: false }) as const),
   ];
-  const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): PackageDirectory | undefined =>
+  const scriptlets = [rpm?.temporary, '/var/tmp'].map((path): DirectoryToWatch | undefined =>
     path === undefined
       ? undefined
       : { path, manager: 'rpm', expected: false, namePrefix: scriptletPrefix, temporary: true },
@@ -79,5 +65,5 @@ export function packageDirectories(
   return all.filter((directory, i) => all.findIndex(({ path }) => path === directory.path) === i);
 }
 
-const managerOf = (path: string): PackageDirectory['manager'] =>
+const managerOf = (path: string): DirectoryToWatch['manager'] =>
   /dpkg/.test(path) ? 'dpkg' : /rpm/.test(path) ? 'rpm' : undefined;

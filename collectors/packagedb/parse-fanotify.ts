@@ -14,6 +14,10 @@ export const fanotifyMask = {
   delete: linux.FAN_DELETE,
   deleteSelf: linux.FAN_DELETE_SELF,
   moveSelf: linux.FAN_MOVE_SELF,
+  access: linux.FAN_ACCESS,
+  open: linux.FAN_OPEN,
+  /** Together with `open`: the file was opened to be executed. */
+  openExec: linux.FAN_OPEN_EXEC,
   overflow: linux.FAN_Q_OVERFLOW,
   onChild: linux.FAN_EVENT_ON_CHILD,
   /** Both names in one event; Linux 5.17 and later. */
@@ -38,6 +42,8 @@ export interface FanotifyEvent {
   entry: DirectoryEntry | undefined;
   /** The old name, for a rename from a watched directory. */
   oldEntry: DirectoryEntry | undefined;
+  /** File system and file handle of the file itself, as `handleKey` gives them, in groups whose events have no names. */
+  file?: string;
 }
 
 const {
@@ -52,6 +58,7 @@ const { bytes: handleOffset, fsid: fsidOffset } = layout.fanotify_event_info_fid
 const { bytes: handleHeaderBytes, handle_bytes: handleBytesOffset } = layout.file_handle;
 const {
   FAN_EVENT_INFO_TYPE_DFID_NAME: nameType,
+  FAN_EVENT_INFO_TYPE_FID: fileType,
   FAN_EVENT_INFO_TYPE_OLD_DFID_NAME: oldNameType,
   FAN_EVENT_INFO_TYPE_NEW_DFID_NAME: newNameType,
 } = linux;
@@ -79,9 +86,11 @@ export function parseFanotify(bytes: Buffer): FanotifyEvent[] {
     while (info + infoHeaderBytes <= start + length) {
       const infoLength = bytes.readUInt16LE(info + infoLengthOffset);
       if (infoLength < infoHeaderBytes || info + infoLength > start + length) break;
-      const entry = parseEntry(bytes.subarray(info, info + infoLength));
-      if (bytes[info + infoTypeOffset] === oldNameType) event.oldEntry = entry;
-      else event.entry ??= entry;
+      const record = bytes.subarray(info, info + infoLength);
+      const type = bytes[info + infoTypeOffset];
+      if (type === fileType) setFile(event, record);
+      else if (type === oldNameType) event.oldEntry = parseEntry(record);
+      else event.entry ??= parseEntry(record);
       info += infoLength;
     }
     events.push(event);
@@ -90,13 +99,23 @@ export function parseFanotify(bytes: Buffer): FanotifyEvent[] {
   return events;
 }
 
-/** struct fanotify_event_info_fid: header, fsid, struct file_handle, name. */
+/** The end of the file handle in struct fanotify_event_info_fid: header, fsid, struct file_handle, name. */
+function handleEndOf(info: Buffer): number | undefined {
+  if (info.length < handleOffset + handleHeaderBytes) return undefined;
+  const end = handleOffset + handleHeaderBytes + info.readUInt32LE(handleOffset + handleBytesOffset);
+  return end > info.length ? undefined : end;
+}
+
+function setFile(event: FanotifyEvent, info: Buffer): void {
+  const handleEnd = handleEndOf(info);
+  if (handleEnd !== undefined) event.file ??= handleKey(info.subarray(fsidOffset, handleEnd));
+}
+
 function parseEntry(info: Buffer): DirectoryEntry | undefined {
   const type = info[infoTypeOffset];
   if (type !== nameType && type !== oldNameType && type !== newNameType) return undefined;
-  if (info.length < handleOffset + handleHeaderBytes) return undefined;
-  const nameOffset = handleOffset + handleHeaderBytes + info.readUInt32LE(handleOffset + handleBytesOffset);
-  if (nameOffset > info.length) return undefined;
+  const nameOffset = handleEndOf(info);
+  if (nameOffset === undefined) return undefined;
   const nul = info.indexOf(0, nameOffset);
   return {
     directory: handleKey(info.subarray(fsidOffset, nameOffset)),

@@ -4,16 +4,11 @@ import type { FileChangeFields } from '../event/event.ts';
 import type { Clock } from '../host/clock.ts';
 import { checkFile, type FileCheck, type OpenedFile } from '../host/opened-file.ts';
 import { type ChangeQueue, createChangeQueue, type Queued, settleMs } from './change-queue.ts';
-import { allBounds, boundsOf } from './change-reporter.ts';
+import { boundsOf } from './change-reporter.ts';
+import type { ChangeBounds } from './directory-to-watch.ts';
 import type { FileTimes, WriterSeen } from './file-writer.ts';
 import { type FileState, stateOf } from './listing.ts';
-import { pathOf, type WatchedDirectory } from './watched-directory.ts';
-
-/** A name in a watched directory. */
-export interface WatchedName {
-  watched: WatchedDirectory;
-  name: string;
-}
+import { pathOf, type WatchedName } from './watched-directory.ts';
 
 /** A change as fanotify reported it, before it is held. */
 export interface NewChange extends WatchedName {
@@ -53,7 +48,7 @@ export interface PendingChangesDeps {
 }
 
 /**
- * The changes that wait until they are due. Each group of directories (`allBounds`) has its own bounds for changes and
+ * The changes that wait until they are due. Each group of directories (`boundsOf`) has its own bounds for changes and
  * open files.
  */
 export interface PendingChanges {
@@ -87,13 +82,17 @@ export function createPendingChanges({ clock, onOpened }: PendingChangesDeps): P
     queue: ChangeQueue<PendingChange>;
     openFiles: number;
   }
-  const waiting = new Map(
-    allBounds.map((bounds): [typeof bounds, Waiting] => {
+  const waiting = new Map<ChangeBounds, Waiting>();
+  const waitingOf = ({ watched }: WatchedName): Waiting => {
+    const bounds = boundsOf(watched);
+    let found = waiting.get(bounds);
+    if (found === undefined) {
       const queue = createChangeQueue({ settleMs, repeatMs, maxWaiting: bounds.waiting, onMerged: merge });
-      return [bounds, { queue, openFiles: 0 }];
-    }),
-  );
-  const waitingOf = ({ watched }: WatchedName): Waiting => waiting.get(boundsOf(watched)) as Waiting;
+      found = { queue, openFiles: 0 };
+      waiting.set(bounds, found);
+    }
+    return found;
+  };
 
   function merge(target: PendingChange, change: PendingChange): void {
     release(change);

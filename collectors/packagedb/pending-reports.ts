@@ -6,7 +6,7 @@ import type { Clock } from '../host/clock.ts';
 import { mergeable, settleMs } from './change-queue.ts';
 import { changedFields, differenceOf } from './differences.ts';
 import { asMaker, type FileWriter, type WriterSeen } from './file-writer.ts';
-import { type FileState, isOwnedByRoot, rootUser, stateOf } from './listing.ts';
+import { type FileState, isOwnedByRoot, stateOf } from './listing.ts';
 import type { NewChange, PendingChange, PendingChanges } from './pending-changes.ts';
 import type { WatchCore } from './watch-core.ts';
 import type { WatchedDirectory } from './watched-directory.ts';
@@ -17,7 +17,7 @@ export interface PendingReports {
   offer(change: NewChange): void;
   /**
    * Whether a change is to be ignored: in a directory where any user may write, neither the process nor the file
-   * belongs to root. Such changes are counted. `states`: the known states of the file.
+   * belongs to root, as far as the agent knows. Such changes are counted. `states`: the known states of the file.
    */
   ignoreUnprivileged(
     watched: WatchedDirectory,
@@ -26,8 +26,8 @@ export interface PendingReports {
   ): boolean;
   /** Whether the recorded state of the file may already include a change at that time which was not reported. */
   mayInclude(key: string, atNs: number): boolean;
-  /** Reports all waiting changes at once. */
-  flush(): Promise<void>;
+  /** Reports the waiting changes at once. Those that remain after `maxMs` are left to a comparison. */
+  flush(maxMs?: number): Promise<void>;
   /** Number of changes that `ignoreUnprivileged` counted. */
   readonly ignored: number;
 }
@@ -44,7 +44,7 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
   let ignored = 0;
 
   const ignoreUnprivileged: PendingReports['ignoreUnprivileged'] = ({ directory }, writer, states) => {
-    if (directory.namePrefix === undefined || (writers.userOf(writer) ?? rootUser) === rootUser) return false;
+    if (directory.namePrefix === undefined || !writers.isUnprivileged(writer)) return false;
     if (states().some(isOwnedByRoot)) return false;
     ignored++;
     return true;
@@ -77,8 +77,18 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
     return difference && { ...details, ...changedFields(before, difference) };
   };
 
+  /** Leaves a change to a comparison. */
+  const postpone = (watched: WatchedDirectory): void => {
+    reporter.postpone(watched);
+    schedule.soon(watched);
+  };
+
   const report = async (change: PendingChange): Promise<void> => {
     const { watched, name, action, origin, inNewDirectory, times } = change;
+    if (reporter.available(watched) < 1) {
+      postpone(watched);
+      return;
+    }
     if (!change.isChecked) pending.check(change);
     // If the queue cannot be emptied, the state that is read next may include changes whose events are still in it.
     const isDrained = sources.drain();
@@ -107,10 +117,10 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
     });
   };
 
-  const reportDue = async (nowMs: number): Promise<void> => {
+  const reportDue = async (nowMs: number, untilMs = Number.POSITIVE_INFINITY): Promise<void> => {
     for (const change of pending.takeDue(nowMs)) {
       try {
-        await report(change);
+        if (tasks.clock.monotonicMs() < untilMs) await report(change);
       } catch (error) {
         tasks.fault(notReported, error);
       } finally {
@@ -132,11 +142,14 @@ export function createPendingReports(core: WatchCore, pending: PendingChanges): 
   return {
     offer(change) {
       if (pending.offer(change)) reportIn(settleMs);
-      else schedule.soon(change.watched);
+      else postpone(change.watched);
     },
     ignoreUnprivileged,
     mayInclude: readTimes.mayInclude,
-    flush: () => tasks.serially(notReported, () => reportDue(Number.POSITIVE_INFINITY)),
+    flush(maxMs = Number.POSITIVE_INFINITY) {
+      const untilMs = tasks.clock.monotonicMs() + maxMs;
+      return tasks.serially(notReported, () => reportDue(Number.POSITIVE_INFINITY, untilMs));
+    },
     get ignored() {
       return ignored;
     },

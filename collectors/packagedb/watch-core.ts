@@ -10,7 +10,7 @@ import type { WatchTasks } from './watch-tasks.ts';
 export interface WatchCore {
   tasks: WatchTasks;
   writers: FileWriters;
-  reporter: Pick<ChangeReporter, 'report'>;
+  reporter: Pick<ChangeReporter, 'report' | 'available' | 'postpone'>;
   sources: Pick<ChangeSources, 'drain' | 'drainQueue'>;
   schedule: Pick<ComparisonSchedule, 'soon' | 'in'>;
 }

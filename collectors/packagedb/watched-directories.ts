@@ -4,48 +4,57 @@ import type { HealthAction } from '../event/health-event.ts';
 import { unpackDirectory } from '../packages/tools.ts';
 import type { ChangeSources } from './change-sources.ts';
 import type { Comparison, ComparisonSchedule } from './comparison-schedule.ts';
+import type { DirectoryLocation, DirectoryToWatch } from './directory-to-watch.ts';
 import type { FileWriter } from './file-writer.ts';
 import { knownFile, readState } from './listing.ts';
-import type { PackageDirectory } from './package-directories.ts';
 import type { WatchTasks } from './watch-tasks.ts';
 import {
-  type DirectoryLocation,
   type Listings,
   locateDirectory,
   pathOf,
   type WatchedDirectory,
+  type WatchedName,
 } from './watched-directory.ts';
 
 /** The parts of the watch that are called when a directory appears, disappears or is replaced. */
 export interface WatchedDirectoriesDeps {
   tasks: WatchTasks;
-  listings: Pick<Listings, 'open'>;
+  listings: Pick<Listings, 'open' | 'forget'>;
   sources: Pick<ChangeSources, 'mark' | 'updateHints'>;
   schedule: Pick<ComparisonSchedule, 'now'>;
   onNotice(action: HealthAction, reason: string): void;
 }
 
-/** The given directories, and the unpack directories of dpkg while they exist. */
+/** The directories that are watched at present. */
 export interface WatchedDirectories {
   readonly all: readonly WatchedDirectory[];
   /** Finds a directory by its path without links. */
   findByPath(path: string): WatchedDirectory | undefined;
   /** Finds a directory by its key in fanotify events. */
   withKey(key: string): WatchedDirectory | undefined;
-  /** Locates each directory again. */
+  /** Whether the directory at the path, without links, is reported as its own and not as a name in its parent. */
+  isSeparate(path: string): boolean;
+  /** The watched parent and the name of a directory that is reported as a name in its parent. */
+  inParent(watched: WatchedDirectory): WatchedName | undefined;
+  /** Locates directories again: all, or the next ones in turn. */
   check(): void;
-  /** Calls `check` in a later turn of the event loop. */
-  checkSoon(): void;
+  /** Locates directories again in a later turn of the event loop, at least `watched`. */
+  checkSoon(watched?: WatchedDirectory): void;
   /**
-   * Must be called when a directory of that name may have been created or removed. Returns the unpack directory of dpkg
-   * if it is watched from now on. `maker`: the process that created it, if known.
+   * Must be called when a directory of that name may have been created or removed. Returns the directory if it is
+   * watched from now on. `maker`: the process that created it, if known.
    */
   checkBelow(parent: WatchedDirectory, name: string, maker?: () => FileWriter): WatchedDirectory | undefined;
+  /** Must be called when a comparison finds a directory, or a link, of that name. */
+  foundBelow(parent: WatchedDirectory, name: string, comparison: Comparison): void;
 }
 
-/** Loads the stored listings of the directories. No directory is located or watched before the first `check`. */
+/**
+ * The given directories, and the unpack directories of dpkg while they exist. Loads the stored listings of the
+ * directories. No directory is located or watched before the first `check`.
+ */
 export function createWatchedDirectories(
-  directories: readonly PackageDirectory[],
+  directories: readonly DirectoryToWatch[],
   { tasks, listings, sources, schedule, onNotice }: WatchedDirectoriesDeps,
 ): WatchedDirectories {
   let all: WatchedDirectory[] = directories.map(listings.open);
@@ -181,10 +190,15 @@ export function createWatchedDirectories(
       return all;
     },
     findByPath,
+    isSeparate: (path) => findByPath(path) !== undefined,
+    inParent: () => undefined,
     withKey: (key) => all.findLast((watched) => watched.key === key),
     check,
     checkSoon,
     checkBelow,
+    foundBelow(parent, name) {
+      if (name === unpackDirectory) checkBelow(parent, name);
+    },
   };
 }
 

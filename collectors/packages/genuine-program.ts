@@ -2,13 +2,14 @@
 
 import { fileIdentity } from '../host/file-identity.ts';
 import type { Host } from '../host/host.ts';
+import { hasHostRoot } from '../proc/place.ts';
 import type { FilesInside } from '../proc/read-proc.ts';
 import { hasShebang, shebangCommand } from '../proc/script-of-interpreter.ts';
 import type { ProcessSnapshot } from '../process/process.ts';
 import { dpkgInfoDirectory } from './tools.ts';
 
 /** The path below /usr: distributions make /bin and /sbin symlinks into /usr, so that both paths name the same file. */
-const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
+export const withUsr = (file: string): string => file.replace(/^\/(?=s?bin\/)/, '/usr/');
 
 /**
  * Whether only root can create names in the directory of the file. A name there may be a link to the program, as
@@ -30,8 +31,7 @@ const sharesMounts = (host: Host, pid: number): boolean => {
 const runsNow = ({ entry, image }: ProcessSnapshot): boolean =>
   !entry.ended && image !== undefined && entry.image === image && entry.details !== undefined;
 
-const isOnHost = ({ entry: { details } }: ProcessSnapshot): boolean =>
-  details?.hostRoot === true && details.containerId === undefined;
+const isOnHost = ({ entry: { details } }: ProcessSnapshot): boolean => hasHostRoot(details?.place);
 
 /**
  * Device and inode of the host's file at `program`, and the process's view of files. Undefined: the process sees
@@ -95,7 +95,8 @@ export function seesOtherFile(host: Host, process: ProcessSnapshot, program: str
  */
 export function ownSystemOf(host: Host, process: ProcessSnapshot, program: string): string | undefined {
   const { entry, image } = process;
-  if (!runsNow(process) || isOnHost(process) || image === undefined) return undefined;
+  // A root directory that an attacker makes of directories of the host is no other system.
+  if (!runsNow(process) || entry.details?.place?.kind === 'host' || image === undefined) return undefined;
   if (withUsr(image.filename) !== program || image.inferredFrom !== undefined) return undefined;
   const { pid } = entry;
   const inside = host.proc.filesInside(pid);

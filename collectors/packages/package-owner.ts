@@ -7,6 +7,7 @@ import type { Host } from '../host/host.ts';
 import { reportOwnFault } from '../host/read-faults.ts';
 import { digestOf, loadText, maxDatabaseBytes } from '../host/read-file.ts';
 import type { RegularFile } from '../host/regular-file.ts';
+import { digestIn, listedNames } from './listed-files.ts';
 import { findRpmDatabase, hasRpm, RpmFailed } from './run-rpm.ts';
 import { dpkgInfoDirectory } from './tools.ts';
 
@@ -40,8 +41,7 @@ async function isOwnedInDpkg(
   packageName: string,
 ): Promise<boolean | undefined> {
   const lists = await findLists(host, infoDirectory, packageName);
-  // Many packages still list the path from before /bin became a link to /usr/bin.
-  const names = [file.path, file.path.replace(/^\/usr(?=\/s?bin\/)/, '')];
+  const names = listedNames(file.path);
   for (const list of lists) {
     const files = (await loadText(host.open(path.join(infoDirectory, list)), maxDatabaseBytes)).split('\n');
     if (!names.some((name) => files.includes(name))) continue;
@@ -59,8 +59,7 @@ async function isUnchanged(
   sumsFile: string,
 ): Promise<boolean> {
   if (!host.exists(sumsFile)) return true;
-  const lines = (await loadText(host.open(sumsFile), maxDatabaseBytes)).split('\n');
-  const digest = lines.find((line) => names.some((name) => line.slice(32).trimStart() === name.slice(1)))?.slice(0, 32);
+  const digest = digestIn(await loadText(host.open(sumsFile), maxDatabaseBytes), names);
   return digest === undefined || digest === (await digestOf(file, 'md5', maxProgramBytes));
 }
 

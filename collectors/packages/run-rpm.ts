@@ -46,16 +46,19 @@ export class RpmFailed extends Error {
 
 /** Long enough for a database on a slow disk. */
 const timeoutMs = 3000;
-const maxChars = 64 * 1024;
+const usualMaxChars = 64 * 1024;
 
 /** Whether the host has rpm, which is run only as /usr/bin/rpm. */
 export const hasRpm = (files: Pick<HostFiles, 'exists'>): boolean => files.exists(rpmPath);
 
-/** Runs rpm with these arguments. Resolves to its standard output; rejects with RpmFailed. */
-export type AskRpm = (args: readonly string[]) => Promise<string>;
+/**
+ * Runs rpm with these arguments. Resolves to its standard output, of at most `maxChars` characters (default: 65,536);
+ * rejects with RpmFailed.
+ */
+export type AskRpm = (args: readonly string[], maxChars?: number) => Promise<string>;
 
 /** `AskRpm` for the running host. Rejects after 3 s at the latest. */
-export function runRpm(args: readonly string[]): Promise<string> {
+export function runRpm(args: readonly string[], maxChars = usualMaxChars): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(rpmPath, [...distributionFiles, ...args], {
       ...invocation(),
@@ -120,7 +123,7 @@ const rootsHome = (): string => {
 const databaseFiles = ['rpmdb.sqlite', 'Packages.db', 'Packages'];
 
 /** Where rpm keeps its database: its own defaults, the newer one first, then those of rpm-ostree and of Debian. */
-const usualDirectories = (): string[] => [
+export const usualDirectories = (): string[] => [
   ...rpmDirectories.toReversed(),
   '/usr/share/rpm',
   path.join(rootsHome(), '.rpmdb'),

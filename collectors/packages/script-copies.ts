@@ -49,6 +49,9 @@ export interface ScriptCopies {
 
 const hasScriptSize = (stat: FileStat): boolean => stat.isFile() && stat.size >= minBytes && stat.size <= maxBytes;
 
+/** The answer for a file that is no copy, by its path and size. */
+export const noOriginal = known<string>(undefined);
+
 /** Lists the maintainer scripts in the background. `infoDirectory`: tests use another one. */
 export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory): ScriptCopies {
   /** Paths of the maintainer scripts by size, as of the last listing. */
@@ -187,17 +190,16 @@ export function openScriptCopies(host: Host, infoDirectory = dpkgInfoDirectory):
 
   return {
     originalOf(file) {
-      const none = known<string>(undefined);
-      if (isInDpkgDirectory(file) || (systemDirectory.test(file) && !scriptName.test(file))) return none;
+      if (isInDpkgDirectory(file) || (systemDirectory.test(file) && !scriptName.test(file))) return noOriginal;
       let opened: RegularFile;
       try {
         const stat = host.stat(file);
-        if (stat === undefined || !hasScriptSize(stat) || (isListed() && !bySize.has(stat.size))) return none;
+        if (stat === undefined || !hasScriptSize(stat) || (isListed() && !bySize.has(stat.size))) return noOriginal;
         opened = host.open(file);
         if (pendingCount >= maxAsked) return known(findNow(opened));
       } catch (error) {
         reportOwnFault(error);
-        return none;
+        return noOriginal;
       }
       return ask(findInTurn(opened));
     },

@@ -37,12 +37,20 @@ export function scriptOfFile(file: string): NamedScript | undefined {
 /** Whether the file is the control file of a package that dpkg unpacks. */
 export const isControlFile = (file: string): boolean => file.endsWith(controlEnd);
 
-/** The package and version of a control file (deb-control(5)). */
-export function parseControl(text: string): { package: string; version: string } | undefined {
+/** The package of a control file (deb-control(5)). */
+export interface PackageControl {
+  package: string;
+  version: string;
+  architecture?: string;
+}
+
+/** Parses a control file. Undefined: it names no package or no version. */
+export function parseControl(text: string): PackageControl | undefined {
   const field = (name: string): string | undefined =>
     new RegExp(`^${name}:[ \\t]*(\\S+)[ \\t]*$`, 'im').exec(text.slice(0, maxScriptBytes))?.[1];
-  const [name, version] = [field('Package'), field('Version')];
-  return name === undefined || version === undefined ? undefined : { package: name, version };
+  const [name, version, architecture] = [field('Package'), field('Version'), field('Architecture')];
+  if (name === undefined || version === undefined) return undefined;
+  return { package: name, version, ...(architecture !== undefined && { architecture }) };
 }
 
 /**

@@ -8,9 +8,11 @@ import type { UnobservedReason } from '../event/reasons.ts';
 import type { Host } from '../host/host.ts';
 import { type FileContent, type OpenedFile, Unhashed } from '../host/opened-file.ts';
 import { tryRead } from '../host/read-faults.ts';
+import { sharesRoot } from '../process/executable.ts';
 import type { ObservedExec } from '../process/observe-exec.ts';
+import { startsOnHost } from '../process/process-place.ts';
 import { openTimers } from '../timers.ts';
-import { openInstalledVersions } from './installed-versions.ts';
+import type { InstalledVersions } from './installed-versions.ts';
 import {
   isControlFile,
   maxScriptBytes,
@@ -61,9 +63,10 @@ export interface PendingScript {
   observation(): ScriptObservation;
 }
 
-/** The host, the hold of events that wait, and the callbacks of the observer. */
+/** The host, its installed packages, the hold of events that wait, and the callbacks of the observer. */
 export interface ScriptObserverDeps {
   host: Host;
+  installed: Pick<InstalledVersions, 'find' | 'asOfMs' | 'refresh'>;
   hold: Pick<Hold, 'check' | 'waitingFor'>;
   /** Whether the content is known for the version. The run of such a script does not wait for the event of its file. */
   isKnown(observation: ScriptObservation): boolean;
@@ -125,9 +128,8 @@ const oldPhases: ReadonlySet<string | undefined> = new Set(['prerm', 'postrm']);
 
 /** `directory`: the administrative directory of dpkg; tests use another one. */
 export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/lib/dpkg'): ScriptObserver {
-  const { host, hold, onFault } = deps;
+  const { host, installed, hold, onFault } = deps;
   const { nowMs } = host.clock;
-  const installed = openInstalledVersions(host, directory);
   const versions = openScriptVersions(host, installed);
   const timers = openTimers((error) => onFault('a script that waits could not be judged', error));
   const readings = new Set<Promise<void>>();
@@ -356,7 +358,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
     },
 
     ofRun(exec) {
-      const { lifecycle, entry, timeNs } = exec.snapshot;
+      const { lifecycle, entry, image, timeNs } = exec.snapshot;
       const path = lifecycle?.depth === 0 && lifecycle.script.manager === 'dpkg' ? lifecycle.script.path : undefined;
       const scriptName = path === undefined ? undefined : scriptOfFile(path);
       if (path === undefined || scriptName === undefined) return undefined;
@@ -364,7 +366,7 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
       const opened = openScript(host, path);
       try {
         // In a container, or below another root, the path names another file.
-        const isElsewhere = exec.scope() !== '' || entry.details?.hostRoot === false;
+        const isElsewhere = exec.scope() !== '' || !sharesRoot(entry, image);
         const reason = isElsewhere ? undefined : unreadReason(exec, scriptName, opened);
         if (!isElsewhere && reason === undefined && opened !== undefined) return readRun(path, scriptName, opened);
         opened?.close();
@@ -380,7 +382,8 @@ export function openScriptObserver(deps: ScriptObserverDeps, directory = '/var/l
         file: OpenedFile | undefined,
       ): UnobservedReason | undefined {
         if (file === undefined) return 'unreadable';
-        if (snapshot.entry.details === undefined) return 'process_exited';
+        // A program that was not read is the host's if it began with a file of the host.
+        if (snapshot.entry.details === undefined && !startsOnHost(snapshot.image)) return 'process_exited';
         if (readings.size >= maxOpenRuns) return 'too_many_scripts';
         const latestMs = host.clock.bootEpochMs() + timeNs / 1e6 + (oldPhases.has(phase) ? -1 : 1) * clockStepMs;
         const ctimeMs = Number(file.stat.ctimeMs);

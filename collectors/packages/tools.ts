@@ -1,6 +1,8 @@
 // The table of package tools, and for each package manager the phases of its scripts, the grammar of its file names and
 // its directories.
 
+import path from 'node:path';
+
 /** A package manager by the format of its database. apt belongs to `dpkg`; dnf, which uses librpm, belongs to `rpm`. */
 export type PackageManager = 'dpkg' | 'rpm';
 
@@ -79,6 +81,7 @@ export const packageTools: readonly PackageTool[] = [
   { names: numbered('dnf', ['', '-']), managers: rpm, role: 'front end', librpm: true },
   { names: ['microdnf', 'tdnf', 'yum', 'zypper'], managers: rpm, role: 'front end', librpm: true },
   { names: numbered('dnf-automatic', ['-']), managers: rpm, role: 'updater', librpm: true },
+  { names: ['dnf5daemon-server'], managers: rpm, role: 'daemon', librpm: true },
 
   // Both
   { names: ['packagekitd'], managers: ['dpkg', 'rpm'], role: 'daemon', librpm: true },
@@ -92,8 +95,18 @@ export const toolsOf = (...roles: readonly ToolRole[]): PackageTool[] =>
 export const namesOf = (tools: readonly PackageTool[]): ReadonlySet<string> =>
   new Set(tools.flatMap(({ names }) => names));
 
+const toolNames = namesOf(packageTools);
+const toolPaths: ReadonlySet<string> = new Set(packageTools.flatMap(({ paths }) => paths ?? []));
+
+/** Whether the program is a package tool, by its name or path. */
+export const isPackageTool = (executable: string): boolean =>
+  toolNames.has(path.basename(executable)) || toolPaths.has(executable);
+
 /** Paths of the programs whose arguments the entry probe reads: /usr/bin/dpkg and /usr/bin/rpm. */
 export const probedPrograms: readonly string[] = packageTools.flatMap(({ probed }) => probed ?? []);
+
+/** Programs that every host has some of, and whose dynamic linkers therefore begin nearly all of its programs. */
+export const linkedPrograms: readonly string[] = ['/proc/self/exe', '/proc/1/exe', '/bin/sh', ...probedPrograms];
 
 /**
  * Phases of maintainer scripts (deb-preinst(5) and the like). The file names of rpm's scriptlets do not contain a
@@ -108,6 +121,8 @@ const dpkgDirectoryStart = `${dpkgDirectory}/`;
 export const isInDpkgDirectory = (file: string): boolean => file.startsWith(dpkgDirectoryStart);
 /** Directory of the scripts and file lists of installed packages. */
 export const dpkgInfoDirectory = `${dpkgDirectory}/info`;
+/** Directory of the interests of packages in triggers: by these, dpkg runs the postinst of a package again. */
+export const dpkgTriggersDirectory = `${dpkgDirectory}/triggers`;
 /**
  * Name of the directory, below that of dpkg, into which dpkg unpacks the control files of a package, and from which it
  * runs the preinst.

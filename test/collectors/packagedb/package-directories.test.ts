@@ -15,6 +15,7 @@ test('Debian without rpm has the directories of dpkg', () => {
   expect(listed(undefined, undefined, debian)).toEqual([
     '/var/lib/dpkg/info dpkg expected',
     '/var/lib/dpkg dpkg expected',
+    '/var/lib/dpkg/triggers dpkg',
     '/var/lib/rpm rpm',
     '/usr/lib/sysimage/rpm rpm',
     '/var/tmp rpm rpm-tmp.',
@@ -26,6 +27,7 @@ test('Fedora has the directories that rpm names, each once', () => {
   expect(listed(undefined, rpm, () => false)).toEqual([
     '/var/lib/dpkg/info dpkg',
     '/var/lib/dpkg dpkg',
+    '/var/lib/dpkg/triggers dpkg',
     '/usr/lib/sysimage/rpm rpm expected',
     '/var/lib/rpm rpm',
     '/var/tmp rpm rpm-tmp.',

@@ -22,8 +22,9 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
-import type { FanotifyOptions, openFanotify } from '../../../collectors/packagedb/fanotify.ts';
-import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
+import type { DirectoryToWatch } from '../../../collectors/packagedb/directory-to-watch.ts';
+import type { openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import type { FanotifyOptions } from '../../../collectors/packagedb/fanotify-group.ts';
 import { fanotifyMask } from '../../../collectors/packagedb/parse-fanotify.ts';
 import { locateDirectory } from '../../../collectors/packagedb/watched-directory.ts';
 import { noRoot, titled, unmet } from '../../needs.ts';
@@ -86,8 +87,8 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
       ['rm old.postinst', 'deletion old.postinst'],
     ] as const;
     for (const [step] of steps) {
-      await sh(step, directory);
       const count = watch.events.length;
+      await sh(step, directory);
       await eventually(() => expect(watch.events.length).toBeGreaterThan(count));
     }
     expect(watch.reported(directory)).toEqual(steps.map(([, reported]) => reported));
@@ -140,13 +141,17 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     expect(watch.events[0]?.stepparent.lineage?.length).toBeGreaterThan(0);
   });
 
-  test('written content is read although the file is deleted soon after', async () => {
+  test('written content is read although the file is deleted as soon as it is open', async () => {
     const directory = scratch();
-    const watch = startWatch([
-      { path: directory, manager: 'rpm', expected: true, namePrefix: 'rpm-tmp.', temporary: true },
-    ]);
-    // Half a second, for a busy machine.
-    const scripts = Array.from({ length: 20 }, (_, i) => `echo ${i} > rpm-tmp.${i}; sleep 0.5; rm rpm-tmp.${i}`);
+    const opened = (file: string) => `${directory}/opened-${file.slice(file.lastIndexOf('.') + 1)}`;
+    const watch = startWatch(
+      [{ path: directory, manager: 'rpm', expected: true, namePrefix: 'rpm-tmp.', temporary: true }],
+      { onOpened: (file) => writeFileSync(opened(file), '') },
+    );
+    const scripts = Array.from(
+      { length: 20 },
+      (_, i) => `echo ${i} > rpm-tmp.${i}; until [ -e opened-${i} ]; do sleep 0.02; done; rm rpm-tmp.${i}`,
+    );
     await Promise.all(scripts.map((script, i) => sh(`echo > other.${i}; ${script}`, directory)));
     await eventually(() => expect(watch.events).toHaveLength(40));
     const hashes = watch.events.flatMap(({ file }) => file?.hash?.sha256 ?? []);
@@ -159,7 +164,7 @@ describe.skipIf(missing)(titled('with fanotify', missing), () => {
     chmodSync(dirname(temporary), 0o711);
     chmodSync(temporary, 0o1777);
     const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
-    const watch = startWatch([info, scriptlets as PackageDirectory]);
+    const watch = startWatch([info, scriptlets as DirectoryToWatch]);
     await listed(watch, 0);
     const flood = 'i=0; while [ $i -lt 3000 ]; do : > rpm-tmp.f$i; i=$((i+1)); done';
     const flooding = sh(`exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '${flood}'`, temporary);
@@ -539,7 +544,7 @@ describe.each([
     const [directory, temporary] = [scratch(), scratch()];
     const scriptlets = { path: temporary, manager: 'rpm', expected: false, namePrefix: 'rpm-tmp.', temporary: true };
     writeFileSync(join(directory, 'same'), 'same');
-    const watch = startWatch([directory, scriptlets as PackageDirectory], options);
+    const watch = startWatch([directory, scriptlets as DirectoryToWatch], options);
     await listed(watch, 1);
     renameSync(directory, `${directory}.old`);
     symlinkSync(temporary, directory);

@@ -71,3 +71,19 @@ test('an overflow has no name', () => {
     { mask: fanotifyMask.overflow, pid: 0, entry: undefined, oldEntry: undefined },
   ]);
 });
+
+test('an event of a marked file has the file, whatever comes before and after', () => {
+  const handle = Buffer.from('0c00000001000000aabbccddeeff001122334455', 'hex');
+  const info = Buffer.concat([Buffer.from('01002000', 'hex'), Buffer.from('1122334455667788', 'hex'), handle]);
+  const metadata = Buffer.alloc(24);
+  metadata.writeUInt32LE(24 + info.length, 0);
+  metadata.writeUInt16LE(24, 6);
+  metadata.writeBigUInt64LE(BigInt(fanotifyMask.open), 8);
+  metadata.writeInt32LE(77, 20);
+  const bytes = Buffer.concat([metadata, info]);
+  const file = Buffer.concat([info.subarray(4, 12), handle]).toString('latin1');
+  expect(parseFanotify(Buffer.concat([bytes, bytes]))).toEqual(
+    Array(2).fill({ mask: fanotifyMask.open, pid: 77, entry: undefined, oldEntry: undefined, file }),
+  );
+  for (let length = 24; length < bytes.length; length++) expect(parseFanotify(bytes.subarray(0, length))).toEqual([]);
+});

@@ -8,10 +8,11 @@ import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import type { HealthAction } from '../../../collectors/event/health-event.ts';
 import { systemClock } from '../../../collectors/host/clock.ts';
 import { openHost } from '../../../collectors/host/host.ts';
-import { FanotifyUnavailable, type openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import type { DirectoryToWatch } from '../../../collectors/packagedb/directory-to-watch.ts';
+import type { openFanotify } from '../../../collectors/packagedb/fanotify.ts';
+import { FanotifyUnavailable } from '../../../collectors/packagedb/fanotify-group.ts';
 import { describeFileChange, type FileChange } from '../../../collectors/packagedb/file-event.ts';
 import type { KnownFile, ListingMemory } from '../../../collectors/packagedb/listing.ts';
-import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
 import { openPackageWatch, type PackageWatch } from '../../../collectors/packagedb/package-watch.ts';
 import { openProcView } from '../../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
@@ -57,16 +58,19 @@ afterEach(async () => {
 });
 
 export function startWatch(
-  directories: readonly (string | PackageDirectory)[],
+  directories: readonly (string | DirectoryToWatch)[],
   {
     memory = listingMemory(),
     fanotify,
     judge = async () => {},
+    onOpened = () => {},
   }: {
     memory?: ListingMemory;
     fanotify?: typeof openFanotify;
     /** A promise that delays each change after it is described. */
     judge?: () => Promise<void>;
+    /** Called with each changed file as soon as it is open. */
+    onOpened?: (file: string) => void;
   } = {},
 ): TestWatch {
   const events: StepparentEvent[] = [];
@@ -87,7 +91,7 @@ export function startWatch(
     }
   };
   const packageDirectories = directories.map(
-    (directory): PackageDirectory =>
+    (directory): DirectoryToWatch =>
       typeof directory === 'string' ? { path: directory, manager: 'dpkg', expected: true } : directory,
   );
   const watch = openPackageWatch(packageDirectories, {
@@ -95,6 +99,7 @@ export function startWatch(
     table,
     context,
     receiver: {
+      onOpened,
       onChange(change) {
         described = described.then(() => describe(change));
         return described.then(judge);

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../collectors/host/clock.ts';
-import type { PackageDirectory } from '../../../collectors/packagedb/package-directories.ts';
+import type { DirectoryToWatch } from '../../../collectors/packagedb/directory-to-watch.ts';
 import { openWatchTasks } from '../../../collectors/packagedb/watch-tasks.ts';
 import { createWatchedDirectories } from '../../../collectors/packagedb/watched-directories.ts';
 import { watchedDirectory } from '../../../collectors/packagedb/watched-directory.ts';
@@ -18,10 +18,10 @@ test('a directory that cannot be checked is reported and checked again, and the 
   const found: string[] = [];
   let fails = true;
   const directories = createWatchedDirectories(
-    [broken, sound].map((path): PackageDirectory => ({ path, manager: 'dpkg', expected: true })),
+    [broken, sound].map((path): DirectoryToWatch => ({ path, manager: 'dpkg', expected: true })),
     {
       tasks: openWatchTasks(systemClock, (what, error) => faults.push(`${what}: ${error}`)),
-      listings: { open: (directory) => watchedDirectory(directory, listingMemory()) },
+      listings: { open: (directory) => watchedDirectory(directory, listingMemory()), forget() {} },
       sources: {
         mark({ directory: { path } }) {
           if (path === broken && fails) throw new Error('EIO');

@@ -8,7 +8,7 @@ import { runsGenuine } from '../../../collectors/packages/genuine-program.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import type { Image, ProcessEntry } from '../../../collectors/process/process.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
-import { detailsOf } from '../proc-double.ts';
+import { detailsOf, inChroot, inContainer } from '../proc-double.ts';
 
 const program = fs.readlinkSync('/proc/self/exe');
 const host = openHost();
@@ -64,8 +64,13 @@ describe('not genuine', () => {
     ['a process that has ended', { ended: true }],
     ['a process that was not read', { details: undefined }],
     ['a process that runs another program by now', { image: { filename: program, execNs: 1 } }],
-    ['a process in a container', { details: { ...own, containerId: 'c0ffee' } }],
-    ['a process in another root', { details: { ...own, hostRoot: false } }],
+    ['a process in a container', { details: { ...own, place: inContainer } }],
+    ['a process in a chroot', { details: { ...own, place: inChroot } }],
+    [
+      'a process in another root that counts as the host',
+      { details: { ...own, place: { ...inChroot, kind: 'host' } } },
+    ],
+    ['a zombie', { details: { ...own, place: undefined } }],
     ['a process whose pid is gone', { pid: 4_194_304 }],
   ])('%s', (_, change) => {
     expect(runsGenuine(host, snapshotOf(change), program)).toBe(false);

@@ -7,9 +7,16 @@ import { type Answer, ask, known } from '../../../collectors/answer.ts';
 import { openHost } from '../../../collectors/host/host.ts';
 import { openPackageTools } from '../../../collectors/packages/package-tools.ts';
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
-import type { ExecSnapshot, Image, ProcessEntry, ProcessSnapshot } from '../../../collectors/process/process.ts';
+import type {
+  ExecSnapshot,
+  Image,
+  ProcessEntry,
+  ProcessSnapshot,
+  RecognizedProgram,
+} from '../../../collectors/process/process.ts';
 import { entryOf, imageOf } from '../../detectors/observed-exec.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
+import { inChroot, inContainer } from '../proc-double.ts';
 
 /** The program of this process, which certainly runs. It stands for dpkg. */
 const program = fs.readlinkSync('/proc/self/exe');
@@ -80,11 +87,45 @@ describe('a process is', () => {
     expect(open().tools.genuineProcess(runs(file('x')))).toBe(undefined);
   });
 
+  const copyOf = (file: string, change: Partial<RecognizedProgram> = {}): RecognizedProgram => ({
+    path: file,
+    paths: new Set([file]),
+    basis: 'build_id',
+    ...change,
+  });
+
+  test.each<[string, RecognizedProgram, genuine: boolean | undefined]>([
+    ['a copy of the tool', copyOf(program), false],
+    ['a script with the hash of the tool', copyOf(program, { basis: 'sha256' }), false],
+    ['a file of another place that is the tool', copyOf(`/other/${name}`), false],
+    ['the same file under another name', copyOf(program, { basis: 'same_file' }), undefined],
+    ['a copy of a program that is not listed', copyOf('/usr/bin/dash'), undefined],
+  ])('under another name, %s', (_, recognized, genuine) => {
+    const elsewhere = file('x', 'updater');
+    expect(open().tools.genuineProcess(runs(elsewhere, { program: recognized }))).toBe(genuine);
+    // The process has ended: what it ran is known.
+    expect(open().tools.genuineProcess(runs(elsewhere, { program: recognized }, { ended: true }))).toBe(genuine);
+  });
+
+  test('genuine at its own path, although its content was recognized', () => {
+    expect(open().tools.genuineProcess(runs(program, { program: copyOf(program) }))).toBe(true);
+  });
+
+  test('not known as a copy in a container', () => {
+    const inside = { details: details && { ...details, place: inContainer } };
+    expect(open().tools.genuineProcess(runs('/opt/updater', { program: copyOf(program) }, inside))).toBe(undefined);
+  });
+
+  test('not genuine if it runs a copy of the tool, for its children either', () => {
+    const { tools } = open();
+    expect(tools.isGenuine(runs(file('x', 'updater'), { program: copyOf(program) }), program)).toBe(false);
+  });
+
   test.each<[string, Partial<ProcessEntry>]>([
     ['process_exited', { ended: true }],
     ['it was not read', { details: undefined }],
-    ['it is in a container', { details: details && { ...details, containerId: 'c0ffee' } }],
-    ['it is in another root', { details: details && { ...details, hostRoot: false } }],
+    ['it is in a container', { details: details && { ...details, place: inContainer } }],
+    ['it is in a chroot', { details: details && { ...details, place: inChroot } }],
   ])('not known: %s', (_, change) => {
     expect(open().tools.genuineProcess(runs(program, {}, change))).toBe(undefined);
     expect(open().tools.genuineProcess(runs(file('x'), {}, { ...change, pid: 4_194_304 }))).toBe(
@@ -124,6 +165,44 @@ test('a result remains after the process has ended', () => {
   expect(asked).toHaveLength(1);
 });
 
+describe('an ancestor of the table of origins', () => {
+  const verifiedOf = (parent: ProcessSnapshot, owned: boolean | undefined, atFork = parent.image) => {
+    const tools = openPackageTools({
+      host,
+      programs: [],
+      tools: [],
+      origins: [{ path: program, package: 'node' }],
+      owns: () => known(owned),
+      inspect: () => {},
+    });
+    const child = imageOf('/usr/bin/env');
+    const entry = entryOf(4_000_000, child, { parent: parent.entry, parentImageAtFork: atFork });
+    const exec = { ...execOf({ entry, image: child }), ancestors: [parent] };
+    const { fields, verified } = tools.genuine(exec, { session_leader: parent })();
+    // The fields on package tools say nothing of it.
+    expect(fields).toEqual({});
+    return verified.get(0);
+  };
+  test.each<[string, boolean | undefined, ProcessSnapshot, owned: boolean | undefined]>([
+    ['is verified', true, runs(program), true],
+    ['that no package owns is neither', undefined, runs(program), false],
+    ['whose owner is not known is neither', undefined, runs(program), undefined],
+    ['that has ended is neither', undefined, runs(program, {}, { ended: true }), true],
+    ['of another path is neither', undefined, runs('/usr/bin/other'), true],
+    ['is neither in a container', undefined, inAContainer(), true],
+  ])('%s: %s', (_, expected, parent, owned) => {
+    expect(verifiedOf(parent, owned)).toBe(expected);
+  });
+
+  test('is neither if it has executed another program since it forked', () => {
+    expect(verifiedOf(runs(program), true, imageOf('/tmp/x'))).toBe(undefined);
+  });
+
+  function inAContainer(): ProcessSnapshot {
+    return runs(program, {}, details === undefined ? {} : { details: { ...details, place: inContainer } });
+  }
+});
+
 describe('an owner whose query is running', () => {
   const asking = () => {
     const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
@@ -138,7 +217,7 @@ describe('an owner whose query is running', () => {
     expect(pending).toBeDefined();
     expect(tools.genuineProcess(exec)).toBe(undefined);
     expect(tools.isGenuine(exec, program)).toBe(false);
-    expect(round()).toEqual({ fields: {}, inferred: {} });
+    expect(round()).toMatchObject({ fields: {}, inferred: {} });
     resolve(owned);
     await pending;
     expect(tools.notice(exec)).toBe(undefined);

@@ -23,6 +23,7 @@ import { openHost } from '../../../collectors/host/host.ts';
 import type { FileContent } from '../../../collectors/host/opened-file.ts';
 import { readBootNs } from '../../../collectors/linux/libc.ts';
 import { describeFileChange } from '../../../collectors/packagedb/file-event.ts';
+import { openInstalledVersions } from '../../../collectors/packages/installed-versions.ts';
 import {
   openScriptObserver,
   type PendingScript,
@@ -143,7 +144,8 @@ async function evidenceWith(packages: Versions) {
   const hold = openHold({ clock: systemClock, onLate() {}, onFault });
   const context = { ...hostContext, host: openHost() };
   const isKnown = (observation: ScriptObservation) => isKnownScript(observation, memory);
-  const observer = openScriptObserver({ host: context.host, hold, isKnown, onFault }, directory);
+  const database = openInstalledVersions(context.host, directory);
+  const observer = openScriptObserver({ host: context.host, installed: database, hold, isKnown, onFault }, directory);
   const judge = (event: StepparentEvent, script: PendingScript | undefined): void => {
     hold.add(script?.waits ?? [], () => {
       const verdict = script && judgeScript(script.observation(), memory);
@@ -238,12 +240,17 @@ async function evidenceWith(packages: Versions) {
     return script;
   };
   /** dpkg runs a script, now or at another time. */
-  const startScript = (script: string, timeNs = readBootNs()): StepparentEvent => {
+  const startScript = (
+    script: string,
+    timeNs = readBootNs(),
+    { isRead = true, probe = undefined as string | undefined } = {},
+  ): StepparentEvent => {
     const event: StepparentEvent = { ...exampleEvent(`exec-${serial++}`, start), stepparent: {} };
     const path = join(directory, 'info', script);
     const exec = {
       snapshot: {
-        entry: { details: {} },
+        entry: { details: isRead ? {} : undefined },
+        image: probe === undefined ? {} : { filename: path, start: { probe } },
         timeNs,
         lifecycle: { depth: 0, script: { manager: 'dpkg', path } },
       },
@@ -448,6 +455,28 @@ test('new content has no state while dpkg installs the package', async () => {
     sha256('b\n'),
     'changed',
   ]);
+});
+
+describe('a run that ended before it could be read', () => {
+  test('is judged if it began with a file of the host, by the script in place', async () => {
+    const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'a\n');
+    const run = runs('cron.postinst', undefined, {
+      isRead: false,
+      probe: '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
+    });
+    expect((await isTaken(run)).script).toMatchObject({ version: '1', state: 'known', sha256: sha256('a\n') });
+  });
+  test.each([
+    ['otherwise', undefined],
+    ['if it began with a linker below another root', '/srv/box/usr/lib/ld-linux-x86-64.so.2'],
+  ])('is not judged %s: it may run another file at the same path', async (_, probe) => {
+    const { install, runs, isTaken } = await evidenceWith({ cron: '1' });
+    await install('cron', '1', 'a\n');
+    const { script, unobserved } = await isTaken(runs('cron.postinst', undefined, { isRead: false, probe }));
+    expect(script?.state).toBe(undefined);
+    expect(unobserved).toEqual({ 'stepparent.script.sha256': 'process_exited' });
+  });
 });
 
 test('an event that waits does not delay others', async () => {

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  isPackageTool,
   namesOf,
   packageTools,
   parseDebFile,
@@ -57,6 +58,20 @@ describe('names', () => {
     expect(roleOf(name)).toBe(undefined);
   });
 
+  test.each(['/usr/bin/dpkg', '/opt/x/rpm', '/usr/bin/dpkg-query', '/usr/share/debconf/frontend', 'apt'])(
+    '%s is a package tool',
+    (executable) => {
+      expect(isPackageTool(executable)).toBe(true);
+    },
+  );
+
+  test.each(['/usr/bin/dpkg/x', '/usr/share/frontend', '/usr/bin/apt-cache', '/usr/bin/dash', '', '/'])(
+    '%j is no package tool',
+    (executable) => {
+      expect(isPackageTool(executable)).toBe(false);
+    },
+  );
+
   test('each name and path occurs once', () => {
     const all = packageTools.flatMap(({ names, paths = [] }) => [...names, ...paths]);
     expect(all).toEqual([...new Set(all)]);
@@ -89,6 +104,20 @@ describe('trusted terms', () => {
 
   test.each(pathsOf('package-front-ends'))('the front end %s is one in the table', (file) => {
     expect(toolOf(file)?.role).toMatch(/^(?:front end|daemon|wrapper)$/);
+  });
+
+  // As in the packages of Debian 12, and in the spec files of dnf 4.24 and dnf5: `dnf-automatic-3` is renamed there.
+  test.each([
+    ['package-front-ends', '/usr/bin/dnf-3', ['python3-dnf', 'dnf']],
+    ['package-tools', '/usr/bin/dnf-3', ['python3-dnf', 'dnf']],
+    ['package-tools', '/usr/bin/dnf', ['dnf', 'dnf5']],
+    ['package-tools', '/usr/bin/yum', ['yum', 'dnf5']],
+    ['package-tools', '/usr/bin/microdnf', ['microdnf', 'dnf5']],
+    ['package-upgraders', '/usr/bin/dnf-automatic', ['dnf-automatic', 'dnf-automatic']],
+    ['package-upgraders', '/usr/bin/dnf-automatic-3', []],
+  ])('%s: the owners of %s', (list, file, owners) => {
+    const terms = lists.get(list)?.filter(({ path: listed }) => listed === file) ?? [];
+    expect(terms.map((term) => term.package)).toEqual(owners);
   });
 
   // Wrappers start a front end, and are no tools themselves.

@@ -1,0 +1,204 @@
+// The paths that are watched by default, outside of the package databases: files that make a program run, at each boot,
+// login or run of a package tool.
+
+/** The kinds of watched paths, as `stepparent.file.watched` names them, each with its meaning. */
+export const watchedKinds = {
+  apt: 'configuration, hooks, sources, keys and methods of apt',
+  dpkg: 'configuration of dpkg, which can name commands, and its alternatives',
+  debconf: 'configuration of debconf',
+  rpm: 'configuration, macros, options and plugins of rpm',
+  dnf: 'configuration, repositories, keys and plugins of dnf, yum, microdnf and tdnf',
+  zypp: 'configuration, repositories and plugins of zypper',
+  packagekit: 'configuration and backends of PackageKit',
+  package_hook: 'hooks of needrestart, ucf and etckeeper, which run at installations',
+  systemd: 'units, generators and settings of systemd, also those of users',
+  cron: 'tables and scripts of cron, anacron and at',
+  sudo: 'who may use sudo, and how',
+  ssh: 'keys that may log in, and the configuration of sshd and ssh',
+  linker: 'libraries that are loaded into each program, and where they are searched',
+  shell: 'start files of shells and of sessions',
+  environment: 'environment variables of sessions and services',
+  init: 'scripts of System V init, and rc.local',
+  pam: 'modules that handle each login',
+  udev: 'rules of udev, which can name commands',
+  network: 'scripts that run when the network changes',
+  desktop: 'programs that a desktop starts, and services of D-Bus',
+  module: 'kernel modules that are loaded, and commands in their place',
+  boot: 'hooks of initramfs, kernel and boot loader',
+  motd: 'scripts that run at each login to show a message',
+  logrotate: 'configuration of logrotate, which can name commands',
+  configured: 'paths that the configuration adds',
+  parent: 'a directory on the way to watched paths',
+} as const;
+
+/** The kind of a watched path. */
+export type WatchedKind = keyof typeof watchedKinds;
+
+/** One row of the list. */
+export interface WatchedPath {
+  kind: WatchedKind;
+  /**
+   * An absolute path, or one that begins with `~/` and stands for the home of each user. `*` matches any characters of
+   * one name; a last `**` matches everything below, up to `maxLevels` deep.
+   */
+  path: string;
+  /** The manual page or the package that says that the file is read. */
+  source: string;
+  /** The file may contain passwords: its content is not read into events. */
+  isSecret?: true;
+}
+
+const rows = (kind: WatchedKind, source: string, ...paths: readonly string[]): WatchedPath[] =>
+  paths.map((path) => ({ kind, path, source }));
+
+const secrets = (kind: WatchedKind, source: string, ...paths: readonly string[]): WatchedPath[] =>
+  rows(kind, source, ...paths).map((row) => ({ ...row, isSecret: true }));
+
+/** The path below each directory of libraries. */
+const inLibraries = (path: string): string[] =>
+  ['', '64', '/x86_64-linux-gnu', '/aarch64-linux-gnu'].map((directory) => `/usr/lib${directory}/${path}`);
+
+/** Directories of Python modules: of Debian, and by version of the others. */
+const pythonPackages: readonly string[] = [
+  'python3/dist-packages',
+  ...Array.from({ length: 10 }, (_, i) => `python3.${i + 6}/site-packages`),
+];
+
+/** The paths below a directory of configuration, a runtime directory, and the directories of packages. */
+const inUnitDirectories = (...names: readonly string[]): string[] =>
+  names.flatMap((name) =>
+    ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map((directory) => `${directory}/systemd/${name}`),
+  );
+
+/** The default list. The first row that matches a path gives its kind. */
+export const watchedPaths: readonly WatchedPath[] = [
+  ...secrets('apt', 'apt_auth.conf(5)', '/etc/apt/auth.conf', '/etc/apt/auth.conf.d/*'),
+  ...rows('apt', 'apt.conf(5)', '/etc/apt/apt.conf', '/etc/apt/apt.conf.d/*'),
+  ...rows('apt', 'sources.list(5)', '/etc/apt/sources.list*', '/etc/apt/sources.list.d/*', '/etc/apt/mirrors/*'),
+  ...rows('apt', 'apt-key(8)', '/etc/apt/trusted.gpg*', '/etc/apt/trusted.gpg.d/*', '/etc/apt/keyrings/*'),
+  ...rows('apt', 'apt_preferences(5)', '/etc/apt/preferences*', '/etc/apt/preferences.d/*'),
+  ...rows('apt', 'listchanges.conf(5)', '/etc/apt/listchanges.conf', '/etc/apt/listchanges.conf.d/*'),
+  ...rows('apt', 'package apt', '/usr/lib/apt/**', '/usr/share/keyrings/*'),
+
+  ...rows('dpkg', 'dpkg.cfg(5)', '/etc/dpkg/dpkg.cfg', '/etc/dpkg/dpkg.cfg.d/*', '~/.dpkg.cfg'),
+  ...rows('dpkg', 'package dpkg', '/etc/dpkg/origins/*', '/etc/dpkg/shlibs.*', '/usr/lib/dpkg/**'),
+  ...rows('dpkg', 'update-alternatives(1)', '/etc/alternatives/*', '/var/lib/dpkg/alternatives/*'),
+  ...rows('debconf', 'debconf.conf(5)', '/etc/debconf.conf', '~/.debconfrc', '/usr/share/debconf/**'),
+
+  ...rows('rpm', 'rpm(8)', '/etc/rpm/**', '/usr/lib/rpm/macros', '/usr/lib/rpm/macros.d/*', '/usr/lib/rpm/rpmrc'),
+  ...rows('rpm', 'rpm(8)', '/usr/lib/rpm/rpmpopt*', '/usr/lib/rpm/redhat/**', '/usr/lib/rpm/suse_macros'),
+  ...rows('rpm', 'rpm(8)', '/usr/lib/rpm/lua/**', '~/.rpmmacros', '~/.rpmrc', '~/.config/rpm/*'),
+  ...rows('rpm', 'popt(3)', '/etc/popt', '/etc/popt.d/*', '~/.popt', '~/.config/popt'),
+  ...rows('rpm', 'rpm-plugins(8)', ...inLibraries('rpm-plugins/*')),
+
+  ...secrets('dnf', 'dnf.conf(5)', '/etc/yum.repos.d/*', '/etc/distro.repos.d/*', '/etc/tdnf/tdnf.conf'),
+  ...rows('dnf', 'dnf.conf(5)', '/etc/dnf/**', '/etc/yum.conf', '/etc/yum/**', '/etc/pki/rpm-gpg/*', '/etc/tdnf/**'),
+  ...rows('dnf', 'dnf5-libdnf5.conf(5)', '/usr/share/dnf5/**', ...inLibraries('libdnf5/plugins/*')),
+  ...rows('dnf', 'package dnf', ...inLibraries('libdnf/plugins/*'), ...inLibraries('dnf5/plugins/*')),
+  ...rows('dnf', 'package dnf', ...pythonPackages.map((packages) => `/usr/lib/${packages}/dnf-plugins/*`)),
+  ...rows('dnf', 'package yum', '/usr/lib/yum-plugins/*', '/usr/share/yum-plugins/*'),
+
+  ...secrets('zypp', 'zypper(8)', '/etc/zypp/credentials.d/*', '/etc/zypp/repos.d/*', '/etc/zypp/services.d/*'),
+  ...rows('zypp', 'zypper(8)', '/etc/zypp/**', '/usr/lib/zypp/plugins/**', '/usr/lib/zypper/commands/*'),
+  ...rows('packagekit', 'package packagekit', '/etc/PackageKit/**', ...inLibraries('packagekit-backend/*')),
+  ...rows('packagekit', 'package packagekit', '/usr/share/PackageKit/helpers/**'),
+
+  ...rows('package_hook', 'package needrestart', '/etc/needrestart/**', '/usr/lib/needrestart/*'),
+  ...rows('package_hook', 'ucf.conf(5)', '/etc/ucf.conf'),
+  ...rows('package_hook', 'etckeeper(8)', '/etc/etckeeper/**'),
+
+  ...rows('systemd', 'systemd.unit(5)', ...inUnitDirectories('system/**', 'user/**')),
+  ...rows('systemd', 'systemd.unit(5)', '/etc/systemd/system.control/**', '/etc/systemd/system.attached/**'),
+  ...rows('systemd', 'systemd.unit(5)', '/run/systemd/system.control/**', '/run/systemd/system.attached/**'),
+  ...rows('systemd', 'systemd.unit(5)', '~/.config/systemd/user/**', '~/.config/systemd/user.control/**'),
+  ...rows('systemd', 'systemd.unit(5)', '~/.local/share/systemd/user/**', '/usr/share/systemd/user/**'),
+  ...rows('systemd', 'systemd.generator(7)', ...inUnitDirectories('system-generators/*', 'user-generators/*')),
+  ...rows(
+    'systemd',
+    'systemd.environment-generator(7)',
+    ...inUnitDirectories('system-environment-generators/*', 'user-environment-generators/*'),
+  ),
+  ...rows('systemd', 'systemd.preset(5)', ...inUnitDirectories('system-preset/*', 'user-preset/*')),
+  ...rows('systemd', 'systemd-system.conf(5)', '/etc/systemd/*.conf', '/etc/systemd/*.conf.d/*'),
+  ...rows('systemd', 'systemd-suspend.service(8)', ...inUnitDirectories('system-sleep/*', 'system-shutdown/*')),
+  ...rows('systemd', 'tmpfiles.d(5)', '/etc/tmpfiles.d/*', '/etc/sysusers.d/*', '/etc/binfmt.d/*'),
+
+  ...rows('cron', 'cron(8)', '/etc/crontab', '/etc/cron.d/*', '/etc/cron.allow', '/etc/cron.deny'),
+  ...rows(
+    'cron',
+    'cron(8)',
+    ...['hourly', 'daily', 'weekly', 'monthly', 'yearly'].map((name) => `/etc/cron.${name}/*`),
+  ),
+  ...rows('cron', 'crontab(1)', '/var/spool/cron/*', '/var/spool/cron/crontabs/*', '/var/spool/cron/tabs/*'),
+  ...rows('cron', 'anacron(8)', '/etc/anacrontab'),
+  ...rows('cron', 'at(1)', '/var/spool/cron/atjobs/*', '/var/spool/at/*', '/etc/at.allow', '/etc/at.deny'),
+
+  ...rows('sudo', 'sudoers(5)', '/etc/sudoers', '/etc/sudoers.d/*', '/etc/sudo.conf', '/etc/doas.conf'),
+  ...rows('sudo', 'polkit(8)', '/etc/polkit-1/**', '/usr/share/polkit-1/rules.d/*', '/usr/share/polkit-1/actions/*'),
+  ...rows('ssh', 'sshd(8)', '~/.ssh/authorized_keys*', '~/.ssh/rc', '~/.ssh/environment', '/etc/ssh/sshrc'),
+  ...rows('ssh', 'sshd_config(5)', '/etc/ssh/sshd_config', '/etc/ssh/sshd_config.d/*', '/etc/ssh/authorized_keys*'),
+  ...rows('ssh', 'ssh_config(5)', '/etc/ssh/ssh_config', '/etc/ssh/ssh_config.d/*', '~/.ssh/config'),
+
+  ...rows('linker', 'ld.so(8)', '/etc/ld.so.preload', '/etc/ld.so.conf', '/etc/ld.so.conf.d/*'),
+
+  ...rows('shell', 'bash(1)', '/etc/profile', '/etc/profile.d/*', '/etc/bash.bashrc', '/etc/bashrc'),
+  ...rows('shell', 'bash(1)', '/etc/bash.bash_logout', '/etc/skel/**', '/etc/bash_completion.d/*', '~/.profile'),
+  ...rows('shell', 'bash(1)', '~/.bashrc', '~/.bash_profile', '~/.bash_login', '~/.bash_logout', '~/.bash_aliases'),
+  ...rows('shell', 'zsh(1)', '/etc/zsh/*', '/etc/zshenv', '/etc/zprofile', '/etc/zshrc', '/etc/zlogin', '/etc/zlogout'),
+  ...rows('shell', 'zsh(1)', '~/.zshenv', '~/.zprofile', '~/.zshrc', '~/.zlogin', '~/.zlogout'),
+  ...rows('shell', 'fish(1)', '/etc/fish/**', '~/.config/fish/config.fish', '~/.config/fish/conf.d/*'),
+  ...rows('shell', 'tcsh(1)', '/etc/csh.cshrc', '/etc/csh.login', '/etc/csh.logout', '/etc/csh/**'),
+  ...rows('shell', 'tcsh(1)', '~/.cshrc', '~/.tcshrc', '~/.login', '~/.logout'),
+  ...rows('shell', 'ksh(1)', '/etc/ksh.kshrc', '~/.kshrc', '~/.mkshrc'),
+  ...rows('shell', 'Xsession(5)', '/etc/X11/Xsession.d/*', '/etc/X11/xinit/**', '~/.xsession', '~/.xsessionrc'),
+  ...rows('shell', 'xinit(1)', '~/.xinitrc', '~/.xprofile'),
+  ...rows('environment', 'environment(5)', '/etc/environment'),
+  ...rows('environment', 'environment.d(5)', '/etc/environment.d/*', '~/.config/environment.d/*'),
+  ...rows('environment', 'pam_env.conf(5)', '/etc/security/pam_env.conf', '~/.pam_environment'),
+
+  ...rows('init', 'package init-system-helpers', '/etc/init.d/*', '/etc/rc.local', '/etc/rc.d/**', '/etc/default/*'),
+  ...rows(
+    'init',
+    'package initscripts',
+    ...['0', '1', '2', '3', '4', '5', '6', 'S'].map((level) => `/etc/rc${level}.d/*`),
+  ),
+  ...rows('pam', 'pam.conf(5)', '/etc/pam.conf', '/etc/pam.d/*', '/usr/share/pam-configs/*', '/usr/lib/pam.d/*'),
+  ...rows('pam', 'package libpam-modules', ...inLibraries('security/*')),
+  ...rows(
+    'udev',
+    'udev(7)',
+    '/etc/udev/rules.d/*',
+    '/run/udev/rules.d/*',
+    '/usr/lib/udev/rules.d/*',
+    '/lib/udev/rules.d/*',
+  ),
+  ...rows('network', 'NetworkManager-dispatcher(8)', '/etc/NetworkManager/dispatcher.d/**'),
+  ...rows('network', 'NetworkManager-dispatcher(8)', '/usr/lib/NetworkManager/dispatcher.d/**'),
+  ...rows('network', 'interfaces(5)', '/etc/network/interfaces', '/etc/network/interfaces.d/*'),
+  ...rows(
+    'network',
+    'interfaces(5)',
+    ...['up', 'down', 'pre-up', 'post-down'].map((name) => `/etc/network/if-${name}.d/*`),
+  ),
+  ...rows('network', 'package networkd-dispatcher', '/etc/networkd-dispatcher/**', '/usr/lib/networkd-dispatcher/**'),
+  ...rows('network', 'dhclient-script(8)', '/etc/dhcp/dhclient-enter-hooks.d/*', '/etc/dhcp/dhclient-exit-hooks.d/*'),
+  ...rows('network', 'pppd(8)', '/etc/ppp/ip-up.d/*', '/etc/ppp/ip-down.d/*'),
+  ...rows('desktop', 'package xdg-utils', '/etc/xdg/autostart/*', '~/.config/autostart/*'),
+  ...rows('desktop', 'dbus-daemon(1)', '/usr/share/dbus-1/system-services/*', '/usr/share/dbus-1/services/*'),
+  ...rows('desktop', 'dbus-daemon(1)', '/etc/dbus-1/system.d/*', '~/.local/share/dbus-1/services/*'),
+  ...rows('module', 'modules-load.d(5)', '/etc/modules', '/etc/modules-load.d/*', '/usr/lib/modules-load.d/*'),
+  ...rows(
+    'module',
+    'modprobe.d(5)',
+    '/etc/modprobe.d/*',
+    '/run/modprobe.d/*',
+    '/usr/lib/modprobe.d/*',
+    '/lib/modprobe.d/*',
+  ),
+  ...rows('boot', 'initramfs-tools(7)', '/etc/initramfs-tools/**', '/usr/share/initramfs-tools/**'),
+  ...rows('boot', 'dracut(8)', '/etc/dracut.conf', '/etc/dracut.conf.d/*'),
+  ...rows('boot', 'kernel-install(8)', '/etc/kernel/**', '/usr/lib/kernel/install.d/*'),
+  ...rows('boot', 'grub-mkconfig(8)', '/etc/grub.d/*'),
+  ...rows('motd', 'pam_motd(8)', '/etc/update-motd.d/*'),
+  ...rows('logrotate', 'logrotate(8)', '/etc/logrotate.conf', '/etc/logrotate.d/*'),
+];
