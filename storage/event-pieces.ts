@@ -120,8 +120,16 @@ export function splitProcess(fields: object, role: keyof typeof othersOf): Proce
 /** Whether the command line split at its spaces gives the arguments, so that they need not be stored. */
 function areWords(args: unknown, commandLine: unknown): boolean {
   if (!Array.isArray(args) || args.length === 0 || typeof commandLine !== 'string') return false;
-  return args.every((arg) => isPlainText(arg) && !arg.includes(' ')) && args.join(' ') === commandLine;
+  const known = longWords.get(args);
+  if (known?.commandLine === commandLine) return known.areWords;
+  const areWords = args.every((arg) => isPlainText(arg) && !arg.includes(' ')) && args.join(' ') === commandLine;
+  if (args.length >= longArgsCount) longWords.set(args, { commandLine, areWords });
+  return areWords;
 }
+
+/** The results for long lists of arguments, which many events of one process share. */
+const longWords = new WeakMap<readonly unknown[], { commandLine: string; areWords: boolean }>();
+const longArgsCount = 32;
 
 /** Whether the fields that document-sql.ts appends to a process are its last fields, in that order. */
 function endsAsComposed(fields: object, role: keyof typeof othersOf): boolean {

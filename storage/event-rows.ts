@@ -3,7 +3,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { isRootEvent } from '../collectors/event/is-root-event.ts';
+import { userClassOf } from '../collectors/event/user-class.ts';
 import { sharedFields, splitEvent } from './event-pieces.ts';
 import { limits } from './limits.ts';
 import { prepareSharedRows, type SharedRow } from './shared-rows.ts';
@@ -22,7 +22,7 @@ const columns = [
   'event_id',
   'time_ms',
   'stored_ms',
-  'of_root',
+  'user_class',
   'category',
   'action',
   'file_name',
@@ -55,8 +55,8 @@ export function prepareInsertEvent(db: Database): InsertEvent {
     begin: rows.begin,
     insert(event, timeMs, nowMs) {
       const { file, process, stepparent } = event;
-      const byRoot = isRootEvent(event);
-      const id = rows.beginEvent(byRoot);
+      const userClass = userClassOf(event);
+      const id = rows.beginEvent(userClass);
       const pieces = splitEvent(event, timeMs);
       let { exact } = pieces;
       const idOf = (row: SharedRow | undefined): number | null => {
@@ -69,7 +69,7 @@ export function prepareInsertEvent(db: Database): InsertEvent {
         event.event.id,
         timeMs,
         nowMs,
-        byRoot ? 1 : 0,
+        userClass,
         [event.event.category].flat()[0] ?? null,
         event.event.action ?? null,
         textOf(file?.name),

@@ -7,6 +7,8 @@ import { valueAt } from '../collectors/event/read-path.ts';
 import { statementIn, tokenizeSql } from '../collectors/host-tables/sql-text.ts';
 import { isoTime, jsonPath } from './document-sql.ts';
 import { limits } from './limits.ts';
+import { packageLedgerTables } from './migrations.ts';
+import { type LedgerOf, prepareGatheredLedger } from './package-ledger.ts';
 import { makeQueryDatabase, type QueryDatabase, type SqlFunctions } from './query-database.ts';
 import { alertColumnNames, eventColumnNames, viewsOf } from './sql-views.ts';
 import { storeError } from './store-error.ts';
@@ -15,8 +17,15 @@ const tables = { events: eventColumnNames, alerts: alertColumnNames } as const;
 type Table = keyof typeof tables;
 const tableNames = ['events', 'alerts'] as const;
 
-/** The columns that statements read, by table; a table that no statement reads is left out. */
-export type GatheredColumns = Readonly<Partial<Record<Table, ReadonlySet<string>>>>;
+/** The package ledger is made of all events, or of none: its tables are read as one. */
+const ledgerTables: readonly string[] = ['package_changes', 'package_runs', 'packages_installed'];
+const readNames = [...tableNames, 'ledger'] as const;
+
+/**
+ * The columns that statements read, by table; a table that no statement reads is left out. `ledger` has no names: it is
+ * read or left out as a whole.
+ */
+export type GatheredColumns = Readonly<Partial<Record<(typeof readNames)[number], ReadonlySet<string>>>>;
 
 /** More than these are read out of the document, which is stored whole: `SELECT *` has hundreds. */
 const maxStored = 40;
@@ -42,7 +51,7 @@ const defaults: Readonly<Record<string, string | number>> = {
 };
 
 /** Alerts of others, findings of hunts for one, are not also events. */
-const eventCategories: readonly unknown[] = ['process', 'file'];
+const eventCategories: readonly unknown[] = ['process', 'file', 'network', 'package'];
 
 /** No document of stepparent's has more than ten levels, and SQLite's functions fail at 1,000. */
 const maxDepth = 64;
@@ -69,7 +78,8 @@ const storedNames = (table: Table): string[] => tables[table].filter((name) => m
 const createViews = (column: (table: Table, name: string) => string): string => {
   const columnsOf = (table: Table): [string, string][] =>
     tables[table].map((name) => [name, made[name] ?? column(table, name)]);
-  return viewsOf(columnsOf('events'), 'main.events r', 'r."event.category"', columnsOf('alerts'), 'main.alerts r');
+  const events = 'main.events r';
+  return viewsOf(columnsOf('events'), events, 'r."event.category"', columnsOf('alerts'), 'main.alerts r');
 };
 
 /**
@@ -80,11 +90,12 @@ export function columnsRead(sql: string, functions: SqlFunctions): GatheredColum
   const db = new Database(':memory:');
   try {
     for (const table of tableNames) db.exec(`CREATE TABLE ${table} (${storedNames(table).map(quoted).join(', ')})`);
+    db.exec(packageLedgerTables);
     const roots = new Map(
       db
-        .prepare<[], { name: Table; rootpage: number }>('SELECT name, rootpage FROM sqlite_schema')
+        .prepare<[], { table: string; rootpage: number }>('SELECT tbl_name AS "table", rootpage FROM sqlite_schema')
         .all()
-        .map(({ name, rootpage }): [unknown, Table] => [rootpage, name]),
+        .map(({ table, rootpage }): [unknown, string] => [rootpage, table]),
     );
     const database = makeQueryDatabase(
       db,
@@ -97,11 +108,12 @@ export function columnsRead(sql: string, functions: SqlFunctions): GatheredColum
       database.check(statement);
       return {};
     }
-    const read: Partial<Record<Table, Set<string>>> = {};
+    const read: Partial<Record<keyof GatheredColumns, Set<string>>> = {};
     const cursors = new Map<unknown, Table>();
     for (const [, operation, first, second] of database.ask(`EXPLAIN ${statement}`, { since: 0, now: 0 }).rows) {
       const table = operation === 'OpenRead' ? roots.get(second) : cursors.get(first);
-      if (table === undefined) continue;
+      if (table !== undefined && ledgerTables.includes(table)) read.ledger ??= new Set();
+      if (!isTable(table)) continue;
       if (operation === 'OpenRead') {
         cursors.set(first, table);
         read[table] ??= new Set();
@@ -115,11 +127,13 @@ export function columnsRead(sql: string, functions: SqlFunctions): GatheredColum
   }
 }
 
+const isTable = (name: string | undefined): name is Table => tableNames.some((each) => each === name);
+
 /** The columns of several statements. */
 export function joinColumns(each: readonly GatheredColumns[]): GatheredColumns {
-  const joined: Partial<Record<Table, Set<string>>> = {};
+  const joined: Partial<Record<keyof GatheredColumns, Set<string>>> = {};
   for (const columns of each) {
-    for (const table of tableNames) {
+    for (const table of readNames) {
       if (columns[table] !== undefined) joined[table] = new Set([...(joined[table] ?? []), ...columns[table]]);
     }
   }
@@ -149,7 +163,7 @@ export interface GatheredWriter {
 }
 
 /** Creates the file, which must not exist. It outlasts neither a crash nor the command. Throws a StoreError. */
-export function createGatheredDatabase(path: string, columns: GatheredColumns): GatheredWriter {
+export function createGatheredDatabase(path: string, columns: GatheredColumns, ledgerOf: LedgerOf): GatheredWriter {
   const throwingStoreErrors = <T>(action: () => T): T => {
     try {
       return action();
@@ -160,10 +174,13 @@ export function createGatheredDatabase(path: string, columns: GatheredColumns): 
   const db = throwingStoreErrors(() => new Database(path));
   for (const pragma of ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']) db.pragma(pragma);
   db.pragma(`cache_size = -${limits.gatherCacheKiB}`);
-  const [insertEvent, insertAlert] = throwingStoreErrors(() => {
-    const inserts = [prepareInsert(db, 'events', columns.events), prepareInsert(db, 'alerts', columns.alerts)] as const;
+  const { insertEvent, insertAlert, ledger } = throwingStoreErrors(() => {
+    const insertEvent = prepareInsert(db, 'events', columns.events);
+    const insertAlert = prepareInsert(db, 'alerts', columns.alerts);
+    db.exec(packageLedgerTables);
+    const ledger = columns.ledger && prepareGatheredLedger(db, ledgerOf);
     db.exec('BEGIN');
-    return inserts;
+    return { insertEvent, insertAlert, ledger };
   });
   const hosts = new Map<string, HostCount & { number: number }>();
   const hostOfAgent = new Map<string, string>();
@@ -198,11 +215,16 @@ export function createGatheredDatabase(path: string, columns: GatheredColumns): 
         if (!isAlert || eventCategories.includes(firstValue(valueAt(document, 'event.category')))) {
           results.push(insertEvent(key, ms, document));
         }
+        ledger?.add(document, ms);
         if (results.includes('differing')) differing++;
         return results.every((each) => each === 'duplicate') ? 'duplicate' : 'added';
       });
     },
-    commit: () => throwingStoreErrors(() => void db.exec('COMMIT')),
+    commit: () =>
+      throwingStoreErrors(() => {
+        ledger?.finish();
+        db.exec('COMMIT');
+      }),
     close: () => void db.close(),
     counts: () => ({ hosts: hosts.size, sharedAgents: sharedAgents.size, differing, largest }),
   };

@@ -67,7 +67,7 @@ export function recordHunt(db: Database, sinks: readonly string[], { ruleId, row
         scope: '',
         terms: identity,
         eventMs: nowMs,
-        byRoot: true,
+        userClass: 'root',
         learning,
         document: () => document(alertId(`${JSON.stringify(identity)} ${nowMs}`, ruleId)),
       };

@@ -30,6 +30,20 @@ export function* readKnownFiles(db: Database, directory: string): Generator<Know
   }
 }
 
+/** Deletes the listings whose directory begins with `prefix`, except those in `kept`. */
+export function forgetDirectories(db: Database, prefix: string, kept: ReadonlySet<string>): void {
+  const directories = db
+    .prepare<[string, string], string>(
+      'SELECT DISTINCT directory FROM known_files WHERE directory >= ? AND directory < ?',
+    )
+    .pluck()
+    .all(prefix, `${prefix}\u{10ffff}`);
+  const remove = db.prepare('DELETE FROM known_files WHERE directory = ?');
+  db.transaction(() => {
+    for (const directory of directories) if (!kept.has(directory)) remove.run(directory);
+  }).immediate();
+}
+
 /** Deletes the files that `deletions` names, then writes `upserts`, in one transaction. */
 export function saveKnownFiles(
   db: Database,

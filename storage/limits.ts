@@ -35,14 +35,26 @@ export const limits = {
   maxBytes: 200 * mebibyte,
   /** Maximum size of all stored contents of package scripts. */
   scriptBytes: 50 * mebibyte,
+  /** Maximum size of all last seen contents of watched files; at most this share of `maxBytes`. */
+  contentBytes: 16 * mebibyte,
+  contentShare: 1 / 8,
+  /** How long the package ledger keeps a row, and how many: some 30 MiB, with the longest names several times as much. */
+  ledgerDays: 5 * 365,
+  ledgerRows: 100_000,
+  /** Maximum length of a value in the ledger, in UTF-16 units. */
+  ledgerChars: 512,
+  /** Maximum number of digests of packages, some 45 MiB; those of former lists are deleted first. */
+  packageDigests: 1_000_000,
+  /** How long the digests of former package lists are kept. */
+  supersededDigestDays: 730,
   /**
    * The share of `maxBytes` from which on the oldest rows are deleted. The rest is for free pages and the write-ahead
    * log.
    */
   fullAt: 0.95,
   /**
-   * The share of all events that other users' events may have. Above it, the oldest events of other users are deleted
-   * first.
+   * The share of all events that those of other users, and those of unobserved users, may each have. Above it, the
+   * oldest events of that class are deleted first.
    */
   othersShare: 1 / 8,
   /** Maximum length of a value in a column, in UTF-16 units; the document holds the whole value. */

@@ -4,12 +4,62 @@
 export const applicationId = 0x73746570;
 
 /** Versions up to this one were never released: the agent sets such a database aside. */
-export const unreleasedVersion = 5;
+export const unreleasedVersion = 7;
+
+/** The tables of the package ledger, which a database of gathered events has as well. */
+export const packageLedgerTables = `
+  CREATE TABLE package_runs (
+    id INTEGER PRIMARY KEY,
+    manager TEXT NOT NULL,
+    found_by TEXT NOT NULL,
+    event_id TEXT,
+    transaction_id TEXT,
+    host_id TEXT,
+    host_name TEXT,
+    requested_by TEXT,
+    initiator TEXT,
+    origin TEXT,
+    user_id TEXT,
+    user_name TEXT
+  ) STRICT;
+
+  CREATE TABLE package_changes (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL,
+    time_source TEXT,
+    name TEXT NOT NULL,
+    architecture TEXT,
+    version TEXT,
+    former_version TEXT,
+    action TEXT,
+    applied INTEGER,
+    state TEXT,
+    archive TEXT,
+    sha256 BLOB,
+    source TEXT,
+    repository TEXT,
+    signed INTEGER
+  ) STRICT;
+  CREATE INDEX package_changes_name ON package_changes (name);
+
+  CREATE TABLE packages_installed (
+    host TEXT NOT NULL,
+    manager TEXT NOT NULL,
+    name TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    version TEXT NOT NULL,
+    state TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (host, manager, name, architecture, version)
+  ) STRICT, WITHOUT ROWID;
+  `;
 
 /**
  * Step N takes a database from `user_version` `unreleasedVersion` + N to the next one, in one transaction; the first
  * takes an empty database. New steps are appended, and test/storage/fixtures holds a dump of every released version.
- * Times are milliseconds since 1970. An event is stored in pieces, see event-pieces.ts. `document`, `terms` and `json`
+ * Times are milliseconds since 1970. `user_class` is one of user-class.ts. With `events_file` a hunt that asks who
+ * changed a file, and how that is known, reads the index only. An event is stored in pieces, see event-pieces.ts. `document`, `terms` and `json`
  * are JSON text, which preserves lone surrogates and NUL.
  */
 export const migrations: readonly string[] = [
@@ -24,7 +74,7 @@ export const migrations: readonly string[] = [
     event_id TEXT NOT NULL UNIQUE,
     time_ms INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
-    of_root INTEGER NOT NULL,
+    user_class TEXT NOT NULL,
     category TEXT,
     action TEXT,
     file_name TEXT,
@@ -49,8 +99,9 @@ export const migrations: readonly string[] = [
     document TEXT
   ) STRICT;
   CREATE INDEX events_time ON events (time_ms);
-  CREATE INDEX events_of_others ON events (id) WHERE of_root = 0;
-  CREATE INDEX events_file ON events (file_name, executable, time_ms, action, origin, file_path)
+  CREATE INDEX events_of_others ON events (user_class, id) WHERE user_class <> 'root';
+  CREATE INDEX events_file
+    ON events (file_name, executable, time_ms, action, origin, file_path, own ->> '$."file"."writer_source"')
     WHERE category = 'file';
   CREATE INDEX events_transaction ON events (transaction_id, time_ms) WHERE transaction_id IS NOT NULL;
 
@@ -108,7 +159,7 @@ export const migrations: readonly string[] = [
     last_ms INTEGER NOT NULL,
     count INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
-    of_root INTEGER NOT NULL DEFAULT 1,
+    user_class TEXT NOT NULL,
     transaction_id TEXT,
     document TEXT NOT NULL
   ) STRICT;
@@ -180,12 +231,43 @@ export const migrations: readonly string[] = [
   CREATE INDEX script_versions_content ON script_versions (sha256);
   CREATE INDEX script_versions_slot ON script_versions (package, phase, last_ms);
   `,
-  // A hunt that asks who changed a file, and how that is known, reads the index only.
   `
-  DROP INDEX events_file;
-  CREATE INDEX events_file
-    ON events (file_name, executable, time_ms, action, origin, file_path, own ->> '$."file"."writer_source"')
-    WHERE category = 'file';
+  CREATE TABLE watched_contents (
+    path TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    content TEXT
+  ) STRICT;
+  `,
+  packageLedgerTables,
+  `
+  CREATE TABLE package_lists (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    identity TEXT NOT NULL,
+    release_identity TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    site TEXT NOT NULL,
+    suite TEXT,
+    component TEXT,
+    origin TEXT,
+    label TEXT,
+    signed INTEGER,
+    keys TEXT NOT NULL,
+    digests INTEGER NOT NULL,
+    fault TEXT,
+    gone_ms INTEGER
+  ) STRICT;
+
+  CREATE TABLE package_digests (
+    list INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    superseded_ms INTEGER,
+    signed INTEGER,
+    PRIMARY KEY (list, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX package_digests_superseded ON package_digests (superseded_ms) WHERE superseded_ms IS NOT NULL;
   `,
 ];
 

@@ -1,24 +1,30 @@
 // Retention: keeps the database within its bounds, in steps of a few milliseconds.
 
 import type { Database } from 'better-sqlite3';
+import type { UserClass } from '../collectors/event/user-class.ts';
 import { dayMs, limits } from './limits.ts';
+import { pruneDigests } from './package-digests.ts';
+import { pruneLedger } from './package-ledger.ts';
 import { pruneScripts } from './scripts.ts';
 import { pruneSharedRows } from './shared-rows.ts';
+import { pruneContents } from './watched-contents.ts';
 
 /** The bounds of retention; an absent one has its default. */
 export interface PruneLimits {
   /** Days that events are kept (default: 14). */
   eventDays?: number | undefined;
+  /** Days that the package ledger keeps a change (default: five years). */
+  ledgerDays?: number | undefined;
   /**
-   * Maximum size of the database file (default: 200 MiB). At 95 % of it the oldest events are deleted, other users'
-   * events over their share first, and then alerts.
+   * Maximum size of the database file (default: 200 MiB). At 95 % of it the oldest events are deleted, those of other
+   * and of unobserved users over their shares first, then alerts, and then rows of the package ledger.
    */
   maxBytes?: number | undefined;
   /** Days that alerts and undelivered documents are kept (default: 365). */
   alertDays?: number | undefined;
   /**
    * Maximum number of alerts (default: 10,000). Beyond it suppressed alerts are deleted first, then rate-limited ones,
-   * then those of other users, then the oldest.
+   * then those of other users, then those of unobserved users, then the oldest.
    */
   alerts?: number | undefined;
   /**
@@ -37,6 +43,8 @@ export interface Pruned {
   terms: number;
   /** Script contents. */
   scripts: number;
+  /** Rows of the package ledger. */
+  ledger: number;
   /** Terms whose time was in the future because of a wrong clock; their time was set to now. */
   termsCorrected: number;
   /** True: there is more to delete, so another step should follow soon. */
@@ -53,21 +61,33 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
     `DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ${rows}) AND stored_ms < ?`,
   );
   const countEvents = db.prepare<[], number>('SELECT count(*) FROM events').pluck();
-  const countOthers = db.prepare<[], number>('SELECT count(*) FROM events WHERE of_root = 0').pluck();
-  const dropOthers = db.prepare(
-    `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE of_root = 0 ORDER BY id LIMIT ${rows})`,
+  // The first condition makes SQLite use the index events_of_others.
+  const countClass = db
+    .prepare<[UserClass], number>(`SELECT count(*) FROM events WHERE user_class <> 'root' AND user_class = ?`)
+    .pluck();
+  const dropClass = db.prepare<[UserClass]>(
+    `DELETE FROM events WHERE id IN (
+       SELECT id FROM events WHERE user_class <> 'root' AND user_class = ? ORDER BY id LIMIT ${rows})`,
   );
-  /** When the events of other users exceed their share, those are dropped first: only root's own activity can push out root's events. */
+  /**
+   * A class whose events exceed its share loses its oldest ones first: only root's own activity can push out root's
+   * events.
+   */
   const dropForRoom = (): number => {
-    const areMany = (countOthers.get() ?? 0) > (countEvents.get() ?? 0) * limits.othersShare;
-    return areMany ? dropOthers.run().changes : dropEvents.run(Number.MAX_SAFE_INTEGER).changes;
+    const most = (countEvents.get() ?? 0) * limits.othersShare;
+    const userClass = (['other', 'unobserved'] as const).find((each) => (countClass.get(each) ?? 0) > most);
+    return userClass === undefined ? dropEvents.run(Number.MAX_SAFE_INTEGER).changes : dropClass.run(userClass).changes;
   };
   const dropAlerts = db.prepare(
     `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY seq LIMIT ${rows}) AND stored_ms < ?`,
   );
   const countAlerts = db.prepare<[], number>('SELECT count(*) FROM alerts').pluck();
   const dropExcess = db.prepare(
-    `DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts ORDER BY CASE state WHEN 'suppressed' THEN 0 WHEN 'rate_limited' THEN 1 ELSE 2 END, of_root, seq LIMIT ?)`,
+    `DELETE FROM alerts WHERE seq IN (
+       SELECT seq FROM alerts
+       ORDER BY CASE state WHEN 'suppressed' THEN 0 WHEN 'rate_limited' THEN 1 ELSE 2 END,
+         CASE user_class WHEN 'other' THEN 0 WHEN 'unobserved' THEN 1 ELSE 2 END, seq
+       LIMIT ?)`,
   );
   const nextRule = db.prepare<[string], string>('SELECT min(rule_id) FROM terms WHERE rule_id > ?').pluck();
   const dropTerms = db.prepare(
@@ -103,10 +123,16 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
     const excess = (countAlerts.get() ?? 0) - (bounds.alerts ?? limits.alerts);
     const overAlerts = needsRoom && events === 0 ? rows : Math.min(Math.max(excess, 0), rows);
     const alerts = dueAlerts + (overAlerts === 0 ? 0 : dropExcess.run(overAlerts).changes);
+    const ledgerBeforeMs = nowMs - (bounds.ledgerDays ?? limits.ledgerDays) * dayMs;
+    const ledger = pruneLedger(db, ledgerBeforeMs, needsRoom && events + alerts === 0);
     dropDeliveries.run(alertsBeforeMs);
     dropUnconfigured.run(eventsBeforeMs, sinkList);
 
     const scripts = pruneScripts(db, bounds.scriptBytes);
+    const contentBytes = Math.min(limits.contentBytes, (bounds.maxBytes ?? limits.maxBytes) * limits.contentShare);
+    const contents = pruneContents(db, contentBytes);
+
+    const digests = pruneDigests(db, nowMs);
 
     let terms = 0;
     let termsCorrected = 0;
@@ -120,10 +146,12 @@ export function prune(db: Database, sinks: readonly string[], nowMs: number, bou
       alerts,
       terms,
       scripts,
+      ledger,
       termsCorrected,
       more:
-        [events, alerts, terms, termsCorrected, scripts, sharedRows].some((count) => count >= rows) ||
-        (isNearlyFull && events + alerts + sharedRows > 0),
+        [events, alerts, terms, termsCorrected, scripts, ledger, contents, sharedRows].some((count) => count >= rows) ||
+        digests > 0 ||
+        (isNearlyFull && events + alerts + ledger + sharedRows > 0),
     };
   });
 

@@ -3,12 +3,14 @@
 import Database from 'better-sqlite3';
 import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import { userClassOf } from '../collectors/event/user-class.ts';
 import type { HostTable } from '../collectors/host-tables/host-table.ts';
 import { pathsInSql, readingWords, statementIn, tokenizeSql } from '../collectors/host-tables/sql-text.ts';
 import { openReadonlyDatabase } from './database-file.ts';
 import { prepareInsertEvent } from './event-rows.ts';
 import { limits } from './limits.ts';
 import { migrations } from './migrations.ts';
+import { type LedgerOf, prepareGatheredLedger } from './package-ledger.ts';
 import { takeUnknownNamesAsTexts } from './sql-texts-in-double-quotes.ts';
 import { createViews, dropViews, type EventAccess } from './sql-views.ts';
 
@@ -54,24 +56,28 @@ export function openQueryDatabase(
   return makeQueryDatabase(openReadonlyDatabase(path), tables, functions);
 }
 
-/** Opens a database in memory with these alerts, each once; each alert is also an event. */
+/** Opens a database in memory with these alerts, each once; each alert is also an event, and can have rows of the package ledger. */
 export async function openAlertDatabase(
   alerts: AsyncIterable<StepparentEvent> | Iterable<StepparentEvent>,
   tables: readonly HostTable[],
   functions: SqlFunctions = {},
+  ledgerOf: LedgerOf = () => undefined,
 ): Promise<QueryDatabase> {
   const db = new Database(':memory:');
   for (const sql of migrations) db.exec(sql);
   const insertEvent = prepareInsertEvent(db);
   const insertAlert = db.prepare(
-    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, document)
-     VALUES (?, ?, '', '[]', 'open', ?, ?, 1, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, user_class, document)
+     VALUES (?, ?, '', '[]', 'open', ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
+  const ledger = prepareGatheredLedger(db, ledgerOf);
   for await (const alert of alerts) {
     const ms = Date.parse(alert['@timestamp']);
-    insertAlert.run(alert.event.id, String(alert.rule?.id), ms, ms, ms, JSON.stringify(alert));
+    insertAlert.run(alert.event.id, String(alert.rule?.id), ms, ms, ms, userClassOf(alert), JSON.stringify(alert));
     insertEvent.insert(alert, ms, ms);
+    ledger.add(alert, ms);
   }
+  ledger.finish();
   return makeQueryDatabase(db, tables, functions);
 }
 

@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import type { UserClass } from '../collectors/event/user-class.ts';
 import { limits } from './limits.ts';
 import type { AlertRecord, AlertState } from './records.ts';
 
@@ -12,10 +13,8 @@ export interface NewAlert {
   terms: readonly (string | null)[];
   /** The time of the event, in milliseconds since 1970, never later than now. */
   eventMs: number;
-  /**
-   * Whether root caused the event. Other users' alerts have a rate limit of their own, so they cannot use up root's.
-   */
-  byRoot: boolean;
+  /** Each class has a rate limit of its own, so that no other user can use up root's. */
+  userClass: UserClass;
   /** True: the alert is stored, not delivered. */
   learning: boolean;
   /** True: an exception covers the alert. It is stored, not delivered, and does not count for the rate limit. */
@@ -29,18 +28,18 @@ export interface Raise {
   /** Stores the alert and its deliveries. Undefined: an alert with that id is already stored. */
   raise(alert: NewAlert, nowMs: number): AlertRecord | undefined;
   /** Whether the rule is over its rate limit now. */
-  isRateLimited(alert: Pick<NewAlert, 'ruleId' | 'byRoot'>, nowMs: number): boolean;
+  isRateLimited(alert: Pick<NewAlert, 'ruleId' | 'userClass'>, nowMs: number): boolean;
 }
 
 /** Prepares the functions, which must be called within a transaction. */
 export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
   const countOpen = db
-    .prepare<[string, number, number, number], number>(
-      `SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ? AND of_root = ?`,
+    .prepare<[string, number, number, UserClass], number>(
+      `SELECT count(*) FROM alerts WHERE state = 'open' AND rule_id = ? AND stored_ms > ? AND stored_ms <= ? AND user_class = ?`,
     )
     .pluck();
   const insertAlert = db.prepare(
-    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, of_root, document,
+    `INSERT INTO alerts (id, rule_id, scope, terms, state, first_ms, last_ms, count, stored_ms, user_class, document,
        transaction_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
@@ -49,11 +48,11 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
     `INSERT INTO rate_limits (rule_id, from_ms, last_ms, count, document) VALUES (?, ?, ?, 1, ?)
      ON CONFLICT (rule_id) DO UPDATE SET last_ms = excluded.last_ms, count = count + 1`,
   );
-  const isRateLimited: Raise['isRateLimited'] = ({ ruleId, byRoot }, nowMs) =>
-    (countOpen.get(ruleId, nowMs - limits.rateLimitWindowMs, nowMs, byRoot ? 1 : 0) ?? 0) >= limits.rateLimitAlerts;
+  const isRateLimited: Raise['isRateLimited'] = ({ ruleId, userClass }, nowMs) =>
+    (countOpen.get(ruleId, nowMs - limits.rateLimitWindowMs, nowMs, userClass) ?? 0) >= limits.rateLimitAlerts;
 
   const raise: Raise['raise'] = (alert, nowMs) => {
-    const { ruleId, scope, terms, eventMs, byRoot, learning, suppressed } = alert;
+    const { ruleId, scope, terms, eventMs, userClass, learning, suppressed } = alert;
     const state = suppressed
       ? 'suppressed'
       : learning
@@ -73,7 +72,7 @@ export function prepareRaise(db: Database, sinks: readonly string[]): Raise {
       eventMs,
       eventMs,
       nowMs,
-      byRoot ? 1 : 0,
+      userClass,
       text,
       document.stepparent.transaction?.id ?? null,
     );

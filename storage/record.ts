@@ -1,8 +1,9 @@
-// Commits a batch of judged events: events, baseline terms, alerts and their deliveries, all or nothing.
+// Commits a batch of judged events: events, rows of the package ledger, baseline terms, alerts and their
+// deliveries, all or nothing.
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
-import { isRootEvent } from '../collectors/event/is-root-event.ts';
+import { userClassOf } from '../collectors/event/user-class.ts';
 import type { JudgedEvent, Match } from '../detectors/judge.ts';
 import type { Rule, Verdict } from '../detectors/rules/rule.ts';
 import { prepareInsertEvent } from './event-rows.ts';
@@ -10,6 +11,7 @@ import { prepareSuppressed } from './exceptions.ts';
 import { type LatestAlert, prepareLatestAlerts } from './latest-alerts.ts';
 import { prepareLearning } from './learning.ts';
 import { limits } from './limits.ts';
+import { prepareLedger } from './package-ledger.ts';
 import { type NewAlert, prepareRaise } from './raise.ts';
 import type { AlertRecord } from './records.ts';
 import { type EventTimes, prepareTerms, type TermKey, type TermRow } from './terms.ts';
@@ -41,6 +43,7 @@ export function prepareRecord(
   const terms = prepareTerms(db);
   const storeSuppressed = prepareSuppressed(db, { terms, raise });
   const latestAlerts = prepareLatestAlerts(db);
+  const ledger = prepareLedger(db);
   function commitMatch(recorded: Recorded, judgedEvent: JudgedEvent, match: Match, times: EventTimes): void {
     const { verdict, alert: document, known, alerting, exception } = match;
     const { rule } = verdict;
@@ -57,7 +60,7 @@ export function prepareRecord(
       scope: judgedEvent.scope,
       terms: verdict.terms,
       eventMs: times.eventMs,
-      byRoot: isRootEvent(judgedEvent.event),
+      userClass: userClassOf(judgedEvent.event),
       learning,
       document,
     };
@@ -98,6 +101,7 @@ export function prepareRecord(
       const { event } = judgedEvent;
       const eventMs = countedMs(event, nowMs);
       if (!events.insert(event, eventMs, nowMs)) continue;
+      if (judgedEvent.packages !== undefined) ledger.add(judgedEvent.packages, eventMs);
       for (const match of judgedEvent.verdicts) commitMatch(recorded, judgedEvent, match, { eventMs, nowMs });
     }
     terms.end();

@@ -5,8 +5,8 @@ import type { AlertState, StepparentEvent } from '../collectors/event/event.ts';
 export type { AlertState };
 
 /**
- * An alert with the key that its repeats have: rule, scope and terms. `scope` is '' for the host itself, else a
- * `container.id`; a term is null if it was not observed.
+ * An alert with the key that its repeats have: rule, scope (collectors/event/scope.ts) and terms. A term is null if it
+ * was not observed.
  */
 export interface AlertRecord {
   id: string;

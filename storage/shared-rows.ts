@@ -2,6 +2,7 @@
 
 import type { Database } from 'better-sqlite3';
 import type { StepparentEvent } from '../collectors/event/event.ts';
+import { type UserClass, userClasses } from '../collectors/event/user-class.ts';
 import { processColumns, splitProcess } from './event-pieces.ts';
 import { limits } from './limits.ts';
 
@@ -19,10 +20,10 @@ interface SharedRows {
   /** Must be called at the start of each transaction, because another process may have written in between. */
   begin(): void;
   /**
-   * Must be called before the rows of each event; returns the id for the event. Root's events share no rows with those
-   * of other users, so that each can be deleted without the other.
+   * Must be called before the rows of each event; returns the id for the event. Events of different classes share no
+   * rows, so that those of one class can be deleted without the others.
    */
-  beginEvent(byRoot: boolean): number;
+  beginEvent(userClass: UserClass): number;
   process(fields: object, role: Parameters<typeof splitProcess>[1]): SharedRow;
   lineage(steps: readonly object[]): SharedRow;
   origin(host: StepparentEvent['host'], agent: StepparentEvent['agent']): number;
@@ -32,10 +33,10 @@ interface SharedRows {
 }
 
 /**
- * The row ids of one generation, for events of root or of other users. Events refer only to rows of their own
+ * The row ids of one generation, for events of one class of users. Events refer only to rows of their own
  * generation, so the rows are deleted after the last of its events. The events of a generation have the ids from its
- * `first_event` to that of the next generation; no id is used twice. Each generation has two ranges of row ids, one for
- * root's events and one for other users'.
+ * `first_event` to that of the next generation; no id is used twice. Each generation has one range of row ids for each
+ * class.
  */
 interface IdRange {
   lastId: number;
@@ -47,10 +48,16 @@ interface IdRange {
   ofObject: Readonly<Record<'ancestor' | 'leader', WeakMap<object, SharedRow>>>;
   /** Rows by content: parts by length, which is faster to look up than a long text, and processes by entity id. */
   parts: Map<string | number, { id: number; json: string }[]>;
-  processes: Map<string | number, (SharedRow & { row: readonly unknown[] })[]>;
+  processes: Map<string | number, ProcessRow[]>;
+  /** Processes whose content is too long for `processes`, by the list of their arguments. */
+  longProcesses: WeakMap<object, ProcessRow>;
   contentChars: number;
   /** The latest origin; an agent rarely has another one. */
   origin: { id: number; host: object; agent: object; json: string } | undefined;
+}
+
+interface ProcessRow extends SharedRow {
+  row: readonly unknown[];
 }
 
 const rangeIds = 2 ** 16;
@@ -63,7 +70,10 @@ const maxEvents = 1024;
  * if its events are deleted.
  */
 const maxRangeChars = 1024 * 1024;
-/** Maximum length of a content that is remembered; a longer one is stored each time. */
+/**
+ * Maximum length of a content that is remembered by itself. A longer one is stored each time, but that of a process is
+ * remembered as long as events share the list of its arguments.
+ */
 const maxContentChars = 4096;
 const maxAllContentChars = 256 * 1024;
 /** Maximum number of remembered rows with the same key. */
@@ -94,7 +104,7 @@ export function prepareSharedRows(db: Database): SharedRows {
      RETURNING id, first_event AS first`,
   );
   const newestGeneration = db.prepare<[], number | null>('SELECT max(id) FROM generations').pluck();
-  let ranges: { root: IdRange; others: IdRange } | undefined;
+  let ranges: Record<UserClass, IdRange> | undefined;
   let current: IdRange;
   let generation = 0;
   let lastEvent = 0;
@@ -103,8 +113,8 @@ export function prepareSharedRows(db: Database): SharedRows {
     const { id, first } = openGeneration.get(lastEvent) as { id: number; first: number };
     generation = id;
     lastEvent = first - 1;
-    const rootId = 2 * rangeIds * id;
-    return { root: idRange(rootId), others: idRange(rootId + rangeIds) };
+    const rangeOf = (userClass: UserClass): IdRange => idRange(startIdOf(id, userClass));
+    return { root: rangeOf('root'), other: rangeOf('other'), unobserved: rangeOf('unobserved') };
   };
   const remember = <Row>(rows: Map<string | number, Row[]>, key: string | number, row: Row, chars: number): void => {
     if (chars > maxContentChars) return;
@@ -131,14 +141,19 @@ export function prepareSharedRows(db: Database): SharedRows {
     const { values, rest, exact } = splitProcess(fields, role);
     const row = [...values, part(rest)];
     const key = values[entityColumn] ?? '';
-    const known = exact ? current.processes.get(key)?.find((each) => isSame(each.row, row)) : undefined;
-    if (known !== undefined) return known;
+    const { args } = fields as { args?: object };
+    const long = args && current.longProcesses.get(args);
+    const known = [...(long ? [long] : []), ...(current.processes.get(key) ?? [])].find((each) =>
+      isSame(each.row, row),
+    );
+    if (exact && known !== undefined) return known;
     const id = ++current.lastId;
     insertProcess.run(id, row);
     const made = { id, exact, row };
     const chars = lengthOf(row);
     current.chars += chars;
-    if (exact) remember(current.processes, key, made, chars);
+    if (exact && args !== undefined && chars > maxContentChars) current.longProcesses.set(args, made);
+    else if (exact) remember(current.processes, key, made, chars);
     return made;
   };
   const process: SharedRows['process'] = (fields, role) => {
@@ -155,13 +170,13 @@ export function prepareSharedRows(db: Database): SharedRows {
     begin() {
       if (generation !== newestGeneration.get()) ranges = undefined;
     },
-    beginEvent(byRoot) {
+    beginEvent(userClass) {
       ranges ??= open();
-      current = byRoot ? ranges.root : ranges.others;
+      current = ranges[userClass];
       const { events, chars, lastId, endId } = current;
       if (events >= maxEvents || chars >= maxRangeChars || lastId + maxEventRows > endId) {
         ranges = open();
-        current = byRoot ? ranges.root : ranges.others;
+        current = ranges[userClass];
       }
       current.events++;
       return ++lastEvent;
@@ -194,6 +209,9 @@ export function prepareSharedRows(db: Database): SharedRows {
   };
 }
 
+const startIdOf = (generation: number, userClass: UserClass): number =>
+  rangeIds * (userClasses.length * generation + userClasses.indexOf(userClass));
+
 const idRange = (startId: number): IdRange => ({
   lastId: startId,
   endId: startId + rangeIds - 1,
@@ -202,6 +220,7 @@ const idRange = (startId: number): IdRange => ({
   ofObject: { ancestor: new WeakMap(), leader: new WeakMap() },
   parts: new Map(),
   processes: new Map(),
+  longProcesses: new WeakMap(),
   origin: undefined,
   contentChars: 0,
 });
@@ -210,8 +229,8 @@ const textOf = (value: unknown): string | null =>
   value === undefined || value === null ? null : String(value).slice(0, limits.columnChars);
 
 /**
- * Maximum number of generations with events that one step checks, for root and for other users each: one check may read
- * all events of a generation.
+ * Maximum number of generations with events that one step checks, for each class of users: one check may read all
+ * events of a generation.
  */
 const maxInUse = 8;
 
@@ -224,8 +243,8 @@ export function pruneSharedRows(db: Database): number {
   const generations = db.prepare<[], { id: number; first: number; end: number | null }>(
     `SELECT id, first_event AS first, lead(first_event) OVER (ORDER BY id) AS end FROM generations ORDER BY id`,
   );
-  const hasEvents = db.prepare<[number, number, number]>(
-    'SELECT 1 FROM events WHERE id >= ? AND id < ? AND of_root = ? LIMIT 1',
+  const hasEvents = db.prepare<[number, number, UserClass]>(
+    'SELECT 1 FROM events WHERE id >= ? AND id < ? AND user_class = ? LIMIT 1',
   );
   // Every event has a row in `parts`, so `parts` is emptied last.
   const hasRows = db.prepare<[number, number]>('SELECT 1 FROM parts WHERE id >= ? AND id < ? LIMIT 1');
@@ -234,21 +253,21 @@ export function pruneSharedRows(db: Database): number {
   );
   const close = db.prepare('DELETE FROM generations WHERE id = ?');
   let dropped = 0;
-  const inUse: [number, number] = [0, 0];
+  const inUse: Record<UserClass, number> = { root: 0, other: 0, unobserved: 0 };
   for (const { id, first, end } of generations.all()) {
-    if (end === null || Math.min(...inUse) >= maxInUse) break;
+    if (end === null || userClasses.every((userClass) => inUse[userClass] >= maxInUse)) break;
     let isEmpty = true;
-    for (const byRoot of [1, 0] as const) {
-      if (inUse[byRoot] >= maxInUse) {
+    for (const userClass of userClasses) {
+      if (inUse[userClass] >= maxInUse) {
         isEmpty = false;
         continue;
       }
-      const startId = rangeIds * (2 * id + 1 - byRoot);
+      const startId = startIdOf(id, userClass);
       const endId = startId + rangeIds;
       if (hasRows.get(startId, endId) === undefined) continue;
-      if (hasEvents.get(first, end, byRoot) !== undefined) {
+      if (hasEvents.get(first, end, userClass) !== undefined) {
         isEmpty = false;
-        inUse[byRoot]++;
+        inUse[userClass]++;
         continue;
       }
       for (const drop of drops) dropped += drop.run(startId, endId, limits.pruneSharedRows - dropped).changes;

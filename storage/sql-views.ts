@@ -82,8 +82,68 @@ function withOthers(first: readonly Column[], others: readonly Column[], last: C
   return [...first, ...others.filter(([name]) => !names.has(name)), last];
 }
 
+/** A column of the package ledger: its name, SQL for it in a row of `package_changes`, and in one of `packages_installed`. */
+type LedgerColumn = readonly [name: string, ofChange: string, ofInstalled?: string];
+
+/**
+ * `c` is a row of `package_changes`, `r` its run. `i` is an installed package whose rows were deleted because of their
+ * age. The agent's database has one host, ''.
+ */
+const ledgerColumns: readonly LedgerColumn[] = [
+  ['@timestamp', isoTime('c.time_ms'), isoTime('i.since_ms')],
+  ['time_ms', 'c.time_ms', 'i.since_ms'],
+  ['sequence', 'c.id', '0'],
+  ['time_source', 'c.time_source'],
+  ['host.id', 'r.host_id'],
+  ['host.name', 'r.host_name'],
+  ['stepparent.transaction.manager', 'r.manager', 'i.manager'],
+  ['package.name', 'c.name', 'i.name'],
+  ['package.architecture', 'c.architecture', 'i.architecture'],
+  ['package.version', 'c.version', 'i.version'],
+  ['former_version', 'c.former_version'],
+  ['event.action', 'c.action', `'present'`],
+  [
+    'event.outcome',
+    `CASE WHEN c.applied = 0 OR c.state LIKE 'half-%' THEN 'failure' WHEN c.applied = 1 THEN 'success' ELSE 'unknown' END`,
+    `'success'`,
+  ],
+  ['applied', 'c.applied', '1'],
+  ['state', 'c.state', 'i.state'],
+  [
+    'installed',
+    `EXISTS (SELECT 1 FROM main.packages_installed i
+       WHERE i.host IN ('', coalesce(r.host_id, r.host_name, '')) AND i.manager = r.manager
+         AND i.name = c.name AND i.architecture = coalesce(c.architecture, '') AND i.version = c.version)`,
+    '1',
+  ],
+  ['requested_by', 'r.requested_by'],
+  ['stepparent.initiator.executable', 'r.initiator'],
+  ['stepparent.initiator.origin', 'r.origin'],
+  ['user.id', 'r.user_id'],
+  ['user.name', 'r.user_name'],
+  ['archive', 'c.archive'],
+  ['sha256', 'iif(c.sha256 IS NULL, NULL, lower(hex(c.sha256)))'],
+  ['source', 'c.source'],
+  ['repository', 'c.repository'],
+  ['signed', 'c.signed'],
+  ['found_by', 'r.found_by', `'installed'`],
+  ['event.id', 'r.event_id'],
+  ['stepparent.transaction.id', 'r.transaction_id'],
+];
+
 const view = (name: string, columns: readonly Column[], source: string): string =>
   `CREATE TEMP VIEW "${name}" AS SELECT ${columns.map(([column, sql]) => `${sql} AS "${column}"`).join(', ')} FROM ${source};`;
+
+const ledgerView = view(
+  'package_changes',
+  ledgerColumns.map(([name, ofChange]) => [name, ofChange]),
+  `main.package_changes c JOIN main.package_runs r ON r.id = c.run
+   UNION ALL SELECT ${ledgerColumns.map(([, , ofInstalled = 'NULL']) => ofInstalled).join(', ')} FROM main.packages_installed i
+   WHERE i.version <> '' AND NOT EXISTS (
+     SELECT 1 FROM main.package_changes c JOIN main.package_runs r ON r.id = c.run
+     WHERE c.name = i.name AND c.version = i.version AND coalesce(c.architecture, '') = i.architecture
+       AND r.manager = i.manager AND i.host IN ('', coalesce(r.host_id, r.host_name, '')))`,
+);
 
 /** Statements that make all views of rows of `eventSource` and `alertSource`; `category` is SQL for the category of an event. */
 export const viewsOf = (
@@ -97,7 +157,10 @@ export const viewsOf = (
     view('events', events, eventSource),
     view('process_events', events, `${eventSource} WHERE ${category} = 'process'`),
     view('file_events', events, `${eventSource} WHERE ${category} = 'file'`),
+    view('network_events', events, `${eventSource} WHERE ${category} = 'network'`),
+    view('package_events', events, `${eventSource} WHERE ${category} = 'package'`),
     view('alerts', alerts, alertSource),
+    ledgerView,
   ].join('\n');
 
 /** The columns of the views of events, in order. */
@@ -116,6 +179,8 @@ export const createViews: Readonly<Record<EventAccess, string>> = {
 };
 
 /** Removes the views that `createViews` makes. */
-export const dropViews = ['events', 'process_events', 'file_events', 'alerts']
+export const dropViews = [
+  ...['events', 'process_events', 'file_events', 'network_events', 'package_events', 'alerts', 'package_changes'],
+]
   .map((name) => `DROP VIEW temp."${name}";`)
   .join('\n');

@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import { errorCode } from '../collectors/error-message.ts';
 import type { StepparentEvent } from '../collectors/event/event.ts';
 import type { KnownFile } from '../collectors/packagedb/listing.ts';
+import type { DigestStore } from '../collectors/provenance/package-lists.ts';
 import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
 import type { JudgedEvent } from '../detectors/judge.ts';
 import {
@@ -16,8 +17,9 @@ import {
 } from './database-file.ts';
 import { readSuppressed, type SuppressedCount } from './exceptions.ts';
 import { type HuntRow, type RecordedHunt, recordHunt } from './hunt-rows.ts';
-import { readKnownFiles, saveKnownFiles } from './known-files.ts';
+import { forgetDirectories, readKnownFiles, saveKnownFiles } from './known-files.ts';
 import { type Learning, readLearning } from './learning.ts';
+import { limits } from './limits.ts';
 import {
   type AlertFilter,
   alertsByPrefix,
@@ -28,6 +30,16 @@ import {
   type TermFilter,
 } from './listing.ts';
 import { nextDueMs, pendingDeliveries, postponeDeliveries, removeDeliveries } from './outbox.ts';
+import { digestsBeginMs, prepareDigests } from './package-digests.ts';
+import {
+  completeFirstList,
+  type FoundChanges,
+  firstListedMs,
+  type InstalledPackage,
+  installedPackages,
+  type LedgerManager,
+  prepareLedger,
+} from './package-ledger.ts';
 import { type Pruned, type PruneLimits, prune } from './prune.ts';
 import { prepareRecord, type Recorded } from './record.ts';
 import type { AlertRecord, AlertState, OutboxItem, TermRecord } from './records.ts';
@@ -52,6 +64,13 @@ import {
   listTransactions,
   type TransactionFilter,
 } from './transactions.ts';
+import {
+  contentPaths,
+  type LastContent,
+  prepareContents,
+  readWatchedList,
+  writeWatchedList,
+} from './watched-contents.ts';
 
 /**
  * A store that is open for reading. Every method throws a StoreError if the database fails, also while rows are read.
@@ -119,6 +138,16 @@ export class StoreReader {
     return this.run((db) => scriptsByPrefix(db, sha256Prefix));
   }
 
+  /** The installed packages of a manager, as the package ledger has them. */
+  installedPackages(manager: LedgerManager): InstalledPackage[] {
+    return this.run((db) => installedPackages(db, manager));
+  }
+
+  /** When the packages of the manager were first listed; undefined: the first list is not complete. */
+  firstListedMs(manager: LedgerManager): number | undefined {
+    return this.run((db) => firstListedMs(db, manager));
+  }
+
   /** The state of learning mode; undefined: the database was created without it. */
   learning(nowMs: number): Learning | undefined {
     return this.run((db) => readLearning(db, nowMs));
@@ -167,6 +196,9 @@ export class Store extends StoreReader {
   /** Statements are prepared once for each database. */
   #record: ReturnType<typeof prepareRecord> | undefined;
   #scripts: ReturnType<typeof prepareScripts> | undefined;
+  #contents: ReturnType<typeof prepareContents> | undefined;
+  #ledger: ReturnType<typeof prepareLedger> | undefined;
+  #digests: DigestStore | undefined;
   /** Documents of the latest alerts, by alert id, so that they need not be parsed for delivery. */
   readonly #latest = new Map<string, StepparentEvent>();
 
@@ -200,6 +232,9 @@ export class Store extends StoreReader {
     this.close();
     this.#record = undefined;
     this.#scripts = undefined;
+    this.#contents = undefined;
+    this.#ledger = undefined;
+    this.#digests = undefined;
     this.#latest.clear();
     // If an earlier call failed after this step, the file that it set aside stays the latest one.
     this.#setAside = setAsideDatabase(this.path, reason, nowMs) ?? this.#setAside;
@@ -284,6 +319,51 @@ export class Store extends StoreReader {
     this.run((db) => saveKnownFiles(db, directory, upserts, deletions));
   }
 
+  /** Deletes the listings whose directory begins with `prefix`, except those in `kept`. */
+  forgetDirectories(prefix: string, kept: ReadonlySet<string>): void {
+    this.run((db) => forgetDirectories(db, prefix, kept));
+  }
+
+  /** The last seen content of a watched file; undefined: it was not seen. */
+  lastContent(path: string): LastContent | undefined {
+    return this.#runContents(({ read }) => read(path));
+  }
+
+  /** Writes the last seen contents of watched files, and deletes those that are undefined, in one transaction. */
+  saveContents(contents: Iterable<readonly [path: string, content: LastContent | undefined]>, nowMs: number): void {
+    this.#runContents(({ save }) => save(contents, nowMs));
+  }
+
+  /** The watched files whose contents were seen. */
+  contentPaths(): string[] {
+    return this.run(contentPaths);
+  }
+
+  /** The number that identifies the list of paths that was watched last; undefined: none was. */
+  watchedList(): number | undefined {
+    return this.run(readWatchedList);
+  }
+
+  saveWatchedList(list: number): void {
+    this.run((db) => writeWatchedList(db, list));
+  }
+
+  /** The digests of apt's package lists. Its methods throw a StoreError if the database fails. */
+  readonly digests: DigestStore = {
+    maxDigests: limits.packageDigests,
+    packageLists: () => this.#runDigests((rows) => rows.packageLists()),
+    savePackageList: (list) => this.#runDigests((rows) => rows.savePackageList(list)),
+    endPackageList: (id, nowMs) => this.#runDigests((rows) => rows.endPackageList(id, nowMs)),
+    digestsOf: (id, first) => this.#runDigests((rows) => rows.digestsOf(id, first)),
+    changeDigests: (id, change, nowMs) => this.#runDigests((rows) => rows.changeDigests(id, change, nowMs)),
+    findDigest: (digest) => this.#runDigests((rows) => rows.findDigest(digest)),
+  };
+
+  /** When the digests were first asked for, in milliseconds since 1970. The first call stores `nowMs`. */
+  digestsBeginMs(nowMs: number): number {
+    return this.run((db) => digestsBeginMs(db, nowMs));
+  }
+
   /** Stores the contents and when they were seen. A stored script keeps its state and origin if it has a state. */
   saveScripts(scripts: readonly SeenScript[], nowMs: number): void {
     this.#runScripts(({ save }) => save(scripts, nowMs));
@@ -306,6 +386,32 @@ export class Store extends StoreReader {
 
   completeScripts(nowMs: number): void {
     this.run((db) => completeScripts(db, nowMs));
+  }
+
+  /** Adds the changes that a list of the installed packages shows, in one transaction. */
+  addFoundPackages(found: FoundChanges): void {
+    this.run((db) => {
+      this.#ledger ??= prepareLedger(db);
+      this.#ledger.addFound(found);
+    });
+  }
+
+  completeFirstList(manager: LedgerManager, nowMs: number): void {
+    this.run((db) => completeFirstList(db, manager, nowMs));
+  }
+
+  #runContents<T>(call: (contents: ReturnType<typeof prepareContents>) => T): T {
+    return this.run((db) => {
+      this.#contents ??= prepareContents(db);
+      return call(this.#contents);
+    });
+  }
+
+  #runDigests<T>(call: (digests: DigestStore) => T): T {
+    return this.run((db) => {
+      this.#digests ??= prepareDigests(db);
+      return call(this.#digests);
+    });
   }
 
   #runScripts<T>(call: (scripts: ReturnType<typeof prepareScripts>) => T): T {

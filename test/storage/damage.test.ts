@@ -6,12 +6,12 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
-import { openStore, openStoreReader, type StoreReader } from '../../storage/store.ts';
+import { openStore, type Store } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
-import { exampleEvent, exampleFinding, minute, start } from './examples.ts';
+import { exampleDigest, exampleEvent, exampleFinding, examplePackageList, minute, start } from './examples.ts';
 
 const pageBytes = 4096;
-const eventCount = 100;
+const eventCount = 150;
 
 /** Of many processes with many ancestors, so that each table of events has several pages. */
 function eventOf(i: number): StepparentEvent {
@@ -36,13 +36,17 @@ function fill(path: string): void {
     event: eventOf(i),
   }));
   for (let i = 0; i < findings.length; i += 50) store.record(findings.slice(i, i + 50), start);
+  const id = store.digests.savePackageList(examplePackageList);
+  const digests = Array.from({ length: 2 * eventCount }, (_, i) => exampleDigest(i));
+  store.digests.changeDigests(id, { added: digests, revived: [], superseded: digests.slice(eventCount) }, start);
   store.close();
 }
 
-const read = (store: StoreReader) => ({
+const read = (store: Store) => ({
   events: [...store.listEvents()],
   alerts: [...store.listAlerts()],
   terms: [...store.listTerms()],
+  lists: store.digests.packageLists(),
 });
 type Content = ReturnType<typeof read>;
 
@@ -53,6 +57,8 @@ function resultOf(path: string, whole: Content, mustExist = false): 'set aside' 
     try {
       if (store.setAside !== undefined) return 'set aside';
       const content = read(store);
+      // Nothing shows that a digest is another one than it was.
+      for (let first = 0; first < 256; first++) store.digests.digestsOf(1, first);
       const finding = (id: string) => exampleFinding(start + minute, { eventId: id, terms: [`/${id}`] });
       store.record([finding('new'), finding('term-0')], start + minute);
       store.pending('journald', eventCount, start + minute);
@@ -78,9 +84,9 @@ describe('a page overwritten', () => {
   beforeAll(() => {
     fill(original);
     bytes = readFileSync(original);
-    const reader = openStoreReader(original);
-    whole = read(reader);
-    reader.close();
+    const store = openStore(original, { nowMs: start, sinks: ['journald'] });
+    whole = read(store);
+    store.close();
   });
 
   const pageOf = (page: number): Buffer => Buffer.from(bytes.subarray(page * pageBytes, (page + 1) * pageBytes));

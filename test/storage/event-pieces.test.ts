@@ -289,6 +289,27 @@ describe('a shared row', () => {
     expect(countsOf(store)).toMatchObject({ events: 11, processes: processes + 10, parts, origins });
   });
 
+  test.each([
+    { args: 'one long list of arguments', areShared: true, rows: 1 },
+    { args: 'equal lists', areShared: false, rows: 10 },
+  ])('of a process is stored $rows times for 10 events with $args', ({ areShared, rows }) => {
+    const store = temporaryStore();
+    store.record(execs(1, 'a'), start);
+    const { processes = 0 } = countsOf(store);
+    const long = Array.from({ length: 1000 }, (_, i) => `file-${i}`);
+    const withArgs = (id: string, name: string): JudgedEvent => {
+      const args = areShared ? long : [...long];
+      return judged(execEvent(id, { pid: 5, entity_id: name, args, command_line: args.join(' ') }));
+    };
+    const events = Array.from({ length: 10 }, (_, i) => withArgs(`event ${i}`, 'touch'));
+    store.record(events, start);
+    expect(countsOf(store).processes).toBe(processes + rows);
+    // Another process, which has inherited the arguments.
+    const others = [withArgs('child', 'child'), withArgs('event 10', 'touch')];
+    store.record(others, start);
+    expect(documentsOf(store).slice(1)).toEqual(textsOf([...events, ...others]));
+  });
+
   test('is stored again after a batch that was rolled back', () => {
     const store = temporaryStore();
     const broken = judged({ ...execEvent('broken'), ...{ unreadable: 1n } });
@@ -344,7 +365,7 @@ describe('a shared row', () => {
     const root = execs(2, 'root');
     recordAnew([...root, ...execs(1, 'first others ', byOthers)]);
     const store = recordAnew(execs(2, 'others ', byOthers));
-    new Database(path).exec('DELETE FROM events WHERE of_root = 0').close();
+    new Database(path).exec("DELETE FROM events WHERE user_class <> 'root'").close();
     const others = execs(1, 'later others ', byOthers);
     store.record(others, start);
     const last = execs(1, 'last');

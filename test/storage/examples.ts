@@ -1,10 +1,14 @@
 // Rules, events and findings for the storage tests: plain data, one field changed at a time.
 
+import { createHash } from 'node:crypto';
 import { alertId } from '../../collectors/event/alert-id.ts';
 import { ecsVersion, type StepparentEvent } from '../../collectors/event/event.ts';
+import type { Scope } from '../../collectors/event/scope.ts';
+import type { PackageList } from '../../collectors/provenance/package-lists.ts';
 import { buildAlert } from '../../detectors/alert.ts';
 import { type Exception, exceptionId } from '../../detectors/exceptions.ts';
 import type { JudgedEvent, Match } from '../../detectors/judge.ts';
+import type { LedgerChange, LedgerEntry } from '../../detectors/package-ledger.ts';
 import type { Rule, Verdict } from '../../detectors/rules/rule.ts';
 
 export const second = 1000;
@@ -62,6 +66,26 @@ export function exampleRule(change: Partial<Rule> = {}): Rule {
     ...change,
   };
 }
+
+/** A signed list of packages. */
+export const examplePackageList: PackageList = {
+  name: 'deb.example.org_debian_dists_stable_main_binary-amd64_Packages',
+  identity: '1:2:3:4',
+  releaseIdentity: '1:3:3:5',
+  sha256: 'c'.repeat(64),
+  site: 'deb.example.org/debian',
+  suite: 'stable',
+  component: 'main',
+  origin: 'Debian',
+  label: undefined,
+  isSigned: true,
+  keys: ['0123456789ABCDEF'],
+  digestsCount: 100,
+  fault: undefined,
+};
+
+/** One of many different digests. */
+export const exampleDigest = (i: number): Buffer => createHash('sha256').update(`${i}`).digest();
 
 export function exampleEvent(id: string, timeMs: number): StepparentEvent {
   return {
@@ -134,7 +158,7 @@ export function exampleFinding(
     rule?: Rule;
     terms?: (string | null)[];
     eventId?: string;
-    scope?: string;
+    scope?: Scope;
     known?: boolean;
     alerting?: boolean;
     exception?: Exception;
@@ -143,3 +167,36 @@ export function exampleFinding(
   const event = exampleEvent(eventId, timeMs);
   return { event, scope, verdicts: [exampleJudged(event, { rule, terms }, { known, alerting, exception })] };
 }
+
+/** A row of the package ledger: an installation by dpkg, with the fields of `more`. */
+export const exampleChange = (name: string, version: string, more: Partial<LedgerChange> = {}): LedgerChange => ({
+  name,
+  architecture: 'amd64',
+  version,
+  formerVersion: undefined,
+  action: 'install',
+  applied: true,
+  state: 'installed',
+  archive: undefined,
+  sha256: undefined,
+  source: undefined,
+  repository: undefined,
+  signed: undefined,
+  ...more,
+});
+
+/** A transaction of the package ledger. */
+export const exampleEntry = (changes: LedgerChange[], more: Partial<LedgerEntry> = {}): LedgerEntry => ({
+  manager: 'dpkg',
+  hostId: 'a1b2',
+  hostName: 'web1',
+  eventId: 'event',
+  transactionId: '4122-88',
+  requestedBy: 'alice over ssh',
+  initiator: '/usr/bin/apt-get',
+  origin: 'ssh as alice',
+  userId: '0',
+  userName: 'root',
+  changes,
+  ...more,
+});

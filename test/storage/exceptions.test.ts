@@ -38,7 +38,7 @@ test('repeats count in that row, however late; other terms, scopes and exception
   const other = exampleException({ id: 'feedfeedfeed' });
   for (const offsetMs of [0, minute, 100 * day]) put(store, start + offsetMs, { exception });
   put(store, start, { exception, terms: ['/usr/bin/perl'] });
-  put(store, start, { exception, scope: 'c0ffee' });
+  put(store, start, { exception, scope: 'container' });
   put(store, start, { exception: other });
   put(store, start + minute, { exception: other });
   const rows = [...store.listAlerts()].map(({ terms, scope, count, document }) => [
@@ -50,7 +50,7 @@ test('repeats count in that row, however late; other terms, scopes and exception
   expect(rows).toEqual([
     ['/usr/bin/python3', '', 3, exception.id],
     ['/usr/bin/perl', '', 1, exception.id],
-    ['/usr/bin/python3', 'c0ffee', 1, exception.id],
+    ['/usr/bin/python3', 'container', 1, exception.id],
     ['/usr/bin/python3', '', 2, other.id],
   ]);
   expect(store.suppressed()).toEqual(

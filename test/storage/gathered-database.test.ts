@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { gatheredLedger } from '../../agent/query/gathered-ledger.ts';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { readHunts, shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 import { translateEsql } from '../../detectors/query/esql.ts';
@@ -16,7 +17,7 @@ import {
   joinColumns,
   openGatheredDatabase,
 } from '../../storage/gathered-database.ts';
-import { openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';
+import { openAlertDatabase, openQueryDatabase, type QueryDatabase, SqlError } from '../../storage/query-database.ts';
 import { openStore } from '../../storage/store.ts';
 import { execEvent, fileEvent, nowMs } from '../detectors/hunts/hunt-events.ts';
 import { maximalAlert } from '../maximal-documents.ts';
@@ -26,7 +27,8 @@ const parameters = { since: nowMs - 7 * 86_400_000, now: nowMs };
 
 function openFor(statements: readonly string[], fill: (writer: GatheredWriter) => void): QueryDatabase {
   const path = join(temporaryDirectory(), 'events.db');
-  const writer = createGatheredDatabase(path, joinColumns(statements.map((sql) => columnsRead(sql, sqlFunctions))));
+  const columns = joinColumns(statements.map((sql) => columnsRead(sql, sqlFunctions)));
+  const writer = createGatheredDatabase(path, columns, gatheredLedger);
   fill(writer);
   writer.commit();
   writer.close();
@@ -268,11 +270,84 @@ describe('documents', () => {
 });
 
 test('the file cannot be made or read: a StoreError', () => {
-  expect(() => createGatheredDatabase('/nowhere/events.db', {})).toThrow(
+  expect(() => createGatheredDatabase('/nowhere/events.db', {}, gatheredLedger)).toThrow(
     expect.objectContaining({ name: 'StoreError' }),
   );
   expect(() => openGatheredDatabase('/nowhere/events.db', {})).toThrow(expect.objectContaining({ name: 'StoreError' }));
   const path = join(temporaryDirectory(), 'events.db');
   new Database(path).exec('CREATE TABLE events (a)').close();
-  expect(() => createGatheredDatabase(path, {})).toThrow(expect.objectContaining({ name: 'StoreError' }));
+  expect(() => createGatheredDatabase(path, {}, gatheredLedger)).toThrow(
+    expect.objectContaining({ name: 'StoreError' }),
+  );
+});
+
+describe('the package ledger', () => {
+  const transaction = (id: string, host: string, ageMs: number, packages: object[]): object => ({
+    '@timestamp': new Date(nowMs - ageMs).toISOString(),
+    event: { id, kind: 'event', category: ['package'] },
+    host: { id: host, name: host },
+    agent: { id: `agent-of-${host}` },
+    stepparent: { transaction: { id: 'tx', manager: 'dpkg', root: '/', packages } },
+  });
+  const install = (name: string, version: string, more = {}) => ({
+    ...{ name, version, architecture: 'amd64', action: 'install', applied: true, state: 'installed' },
+    ...more,
+  });
+  const sql = `SELECT "host.id", "package.name", "package.version", installed FROM package_changes ORDER BY 1, 2, 3`;
+  const ask = (fill: (writer: GatheredWriter) => void, statement = sql) =>
+    answerOf(openFor([statement], fill), statement).rows;
+
+  test('the installed version is the newest, in whatever order the events come', () => {
+    const upgrade = install('xz', '2', { action: 'upgrade', former_version: '1' });
+    expect(
+      ask((writer) => {
+        add(writer, transaction('b', 'web1', 1000, [upgrade]));
+        add(writer, transaction('a', 'web1', 2000, [install('xz', '1')]));
+        add(writer, transaction('a', 'web2', 500, [install('xz', '1')]));
+      }),
+    ).toEqual([
+      ['web1', 'xz', '1', 0],
+      ['web1', 'xz', '2', 1],
+      ['web2', 'xz', '1', 1],
+    ]);
+  });
+
+  test('an event twice, and the alert of an event, have their rows once; another content with the same id has its own', () => {
+    const event = transaction('a', 'web1', 1000, [install('xz', '1')]) as { event: object };
+    expect(
+      ask((writer) => {
+        add(writer, event);
+        add(writer, event);
+        add(writer, { ...event, event: { ...event.event, kind: 'alert' }, rule: { id: 'rule' } });
+        add(writer, transaction('a', 'web1', 1000, [install('forged', '1')]));
+      }),
+    ).toEqual([
+      ['web1', 'forged', '1', 1],
+      ['web1', 'xz', '1', 1],
+    ]);
+  });
+
+  test('the alerts of journals have the rows of their transactions', async () => {
+    const { event, ...rest } = transaction('a', 'web1', 1000, [install('xz', '1')]) as { event: object };
+    const alert = { ...rest, event: { ...event, kind: 'alert' }, rule: { id: 'rule' } } as StepparentEvent;
+    const database = await openAlertDatabase([alert, alert], [], {}, gatheredLedger);
+    onTestFinished(() => database.close());
+    expect(answerOf(database, sql).rows).toEqual([['web1', 'xz', '1', 1]]);
+  });
+
+  test('a count, which SQLite takes from an index', () => {
+    const count = 'SELECT count(*) FROM package_changes';
+    expect(ask((writer) => void add(writer, transaction('a', 'web1', 1, [install('xz', '1')])), count)).toEqual([[1]]);
+  });
+
+  test.each<[string, object]>([
+    ['packages that are no list', { manager: 'dpkg', packages: 7 }],
+    ['a package without a name', { manager: 'dpkg', packages: [{ version: '1' }, null, 'x'] }],
+    ['an unknown manager', { manager: 'apt', packages: [install('xz', '1')] }],
+    ['values that are no texts', { manager: 'dpkg', packages: [install('xz', '1', { version: {}, archive: [] })] }],
+  ])('%s', (_, fields) => {
+    const document = { ...transaction('a', 'web1', 1000, []), stepparent: { transaction: { id: 'tx', ...fields } } };
+    const rows = ask((writer) => void add(writer, document));
+    expect(rows.filter(([, name, version]) => name !== 'xz' || version !== null)).toEqual([]);
+  });
 });

@@ -11,7 +11,7 @@ function filledStore() {
   const store = temporaryStore();
   const rows: [string, object][] = [
     ['a', {}],
-    ['b', { scope: 'c0ffee' }],
+    ['b', { scope: 'container' }],
     ['c', { rule: exampleRule({ id: 'other' }) }],
     ['a', {}],
     ['k', { known: true }],
@@ -69,7 +69,7 @@ describe('terms', () => {
   test.each<[string, TermFilter | undefined, string[]]>([
     ['rule by rule, newest last', undefined, ['b', 'a', 'k', 'c']],
     ['one rule', { ruleId: 'other' }, ['c']],
-    ['scope', { scope: 'c0ffee' }, ['b']],
+    ['scope', { scope: 'container' }, ['b']],
   ])('%s', (_, filter, terms) => {
     expect([...filledStore().listTerms(filter)].map((term) => term.terms[0])).toEqual(terms);
   });

@@ -10,7 +10,7 @@ import type { Store } from '../../storage/store.ts';
 import { day, exampleFinding, exampleRule, start } from './examples.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
-const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, termsCorrected: 0, more: false };
+const none: Pruned = { events: 0, alerts: 0, terms: 0, scripts: 0, ledger: 0, termsCorrected: 0, more: false };
 
 /** Prunes until there is no more to do, and adds up what went. */
 function pruneAll(store: Store, nowMs: number, bounds?: PruneLimits): Pruned {
@@ -38,10 +38,10 @@ function fillKnown(store: Store, count: number, timeMs: number): void {
 }
 
 /** Each of a term of its own. */
-const ofOthers = (count: number, timeMs: number, { known = true } = {}): JudgedEvent[] =>
-  Array.from({ length: count }, (_, i) => {
-    const judgedEvent = exampleFinding(timeMs, { terms: [`other ${i}`], known });
-    return { ...judgedEvent, event: { ...judgedEvent.event, user: { id: '1000' } } };
+const ofOthers = (count: number, timeMs: number, { known = true, user = { id: '1000' } as { id?: string } } = {}) =>
+  Array.from({ length: count }, (_, i): JudgedEvent => {
+    const judgedEvent = exampleFinding(timeMs, { terms: [`${user.id ?? 'unobserved'} ${i}`], known });
+    return { ...judgedEvent, event: { ...judgedEvent.event, user } };
   });
 
 test('within the bounds nothing is deleted', () => {
@@ -123,20 +123,21 @@ describe('by number and size', () => {
     db.close();
   });
 
-  test("bytes: events of other users displace none of root's", () => {
+  test.each(['1000', undefined])("bytes: events of other users displace none of root's (user %s)", (id) => {
     const store = temporaryStore();
     fillKnown(store, 800, start);
-    for (let i = 1; i <= 10; i++) store.record(ofOthers(300, start + i), start + i);
+    const user = id === undefined ? {} : { id };
+    for (let i = 1; i <= 10; i++) store.record(ofOthers(300, start + i, { user }), start + i);
     const db = new Database(store.path, { readonly: true });
     const maxBytes = (db.pragma('page_count', { simple: true }) as number) * 4096 * 0.75;
     db.close();
     pruneAll(store, start + 20, { maxBytes });
     const kept = Map.groupBy(store.listEvents(), ({ user }) => user?.id);
     expect(kept.get('0')).toHaveLength(800);
-    const others = kept.get('1000')?.length ?? 0;
+    const others = kept.get(id)?.length ?? 0;
     expect(others).toBeGreaterThan(800 * limits.othersShare);
     // Of them the latest stay.
-    expect(Date.parse(kept.get('1000')?.at(0)?.['@timestamp'] ?? '')).toBeGreaterThan(start + 1);
+    expect(Date.parse(kept.get(id)?.at(0)?.['@timestamp'] ?? '')).toBeGreaterThan(start + 1);
     // Root's own go by age.
     fillKnown(store, 4000, start + 30);
     pruneAll(store, start + 40, { maxBytes });
@@ -144,13 +145,37 @@ describe('by number and size', () => {
     expect(Date.parse(left.get('0')?.[0]?.['@timestamp'] ?? '')).toBe(start + 30);
   });
 
-  test("alerts: those of other users are deleted before root's", () => {
+  test('bytes: events of unobserved users displace none of other users, and the other way round', () => {
+    const users: [{ id?: string }, { id?: string }][] = [
+      [{ id: '1000' }, {}],
+      [{}, { id: '1000' }],
+    ];
+    for (const [few, many] of users) {
+      const store = temporaryStore();
+      fillKnown(store, 800, start);
+      store.record(ofOthers(50, start, { user: few }), start);
+      for (let i = 1; i <= 10; i++) store.record(ofOthers(300, start + i, { user: many }), start + i);
+      const db = new Database(store.path, { readonly: true });
+      const maxBytes = (db.pragma('page_count', { simple: true }) as number) * 4096 * 0.75;
+      db.close();
+      pruneAll(store, start + 20, { maxBytes });
+      const kept = Map.groupBy(store.listEvents(), ({ user }) => user?.id);
+      expect([kept.get('0')?.length, kept.get(few.id)?.length]).toEqual([800, 50]);
+      expect(kept.get(many.id)?.length).toBeLessThan(3000);
+    }
+  });
+
+  test("alerts: those of other users are deleted first, then those of unobserved users, then root's", () => {
     const store = temporaryStore();
     store.record([exampleFinding(start, { terms: ['root 1'] })], start);
-    store.record(ofOthers(3, start + 1, { known: false }), start + 1);
-    store.record([exampleFinding(start + 2, { terms: ['root 2'] })], start + 2);
-    expect(pruneAll(store, start + 3, { alerts: 3 }).alerts).toBe(2);
-    expect([...store.listAlerts()].map(({ terms }) => terms[0])).toEqual(['root 1', 'other 2', 'root 2']);
+    store.record(ofOthers(2, start + 1, { known: false, user: {} }), start + 1);
+    store.record(ofOthers(3, start + 2, { known: false }), start + 2);
+    store.record([exampleFinding(start + 3, { terms: ['root 2'] })], start + 3);
+    const kept = () => [...store.listAlerts()].map(({ terms }) => terms[0]);
+    expect(pruneAll(store, start + 4, { alerts: 5 }).alerts).toBe(2);
+    expect(kept()).toEqual(['root 1', 'unobserved 0', 'unobserved 1', '1000 2', 'root 2']);
+    expect(pruneAll(store, start + 4, { alerts: 3 }).alerts).toBe(2);
+    expect(kept()).toEqual(['root 1', 'unobserved 1', 'root 2']);
   });
 
   test('a bound that cannot be met does not prune endlessly', () => {

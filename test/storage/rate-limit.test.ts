@@ -2,6 +2,8 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { type UserClass, userClasses } from '../../collectors/event/user-class.ts';
 import type { JudgedEvent } from '../../detectors/judge.ts';
 import { limits } from '../../storage/limits.ts';
 import type { Recorded } from '../../storage/record.ts';
@@ -73,15 +75,32 @@ test('a match that is never learned is reported below the limit, too', () => {
   expect(again(7 * minute)).toMatchObject({ alerts: [] });
 });
 
-test("other users cannot use up root's rate limit", () => {
+const ofUser = (user: StepparentEvent['user'] | undefined, count: number, atMs: number): JudgedEvent[] =>
+  burst(count, atMs).map((judgedEvent) => {
+    const { user: _, ...event } = judgedEvent.event;
+    return { ...judgedEvent, event: user === undefined ? event : { ...event, user } };
+  });
+
+const users: Record<UserClass, StepparentEvent['user'] | undefined> = {
+  root: { id: '0' },
+  other: { id: '65534' },
+  unobserved: undefined,
+};
+
+test.each(userClasses)('users of other classes cannot use up the rate limit of %s', (userClass) => {
   const store = temporaryStore();
-  const ofNobody = burst(200, start).map((judgedEvent) => ({
-    ...judgedEvent,
-    event: { ...judgedEvent.event, user: { id: '65534' } },
-  }));
-  expect(rateLimitedOf(store.record(ofNobody, start))).toBe(100);
-  expect(rateLimitedOf(store.record(burst(100, start + second), start + second))).toBe(0);
-  expect(rateLimitedOf(store.record(burst(1, start + second), start + second))).toBe(1);
+  for (const other of userClasses.filter((each) => each !== userClass)) {
+    expect(rateLimitedOf(store.record(ofUser(users[other], 200, start), start))).toBe(100);
+  }
+  const later = start + second;
+  expect(rateLimitedOf(store.record(ofUser(users[userClass], 100, later), later))).toBe(0);
+  expect(rateLimitedOf(store.record(ofUser(users[userClass], 1, later), later))).toBe(1);
+});
+
+test('users other than root share one rate limit', () => {
+  const store = temporaryStore();
+  expect(rateLimitedOf(store.record(ofUser({ id: '1000' }, 60, start), start))).toBe(0);
+  expect(rateLimitedOf(store.record(ofUser({ id: '1001' }, 60, start), start))).toBe(20);
 });
 
 test('a clock set back does not extend the rate limit', () => {

@@ -35,7 +35,7 @@ describe('new terms, sliding window of 90 days', () => {
     ['at the window it is new again', [[0], [90 * day]], ['open', 'open']],
     ['each sighting starts the window again', [[0], [89 * day], [178 * day]], ['open', 'none', 'none']],
     ['another term is new', [[0], [1, { terms: ['/usr/bin/perl'] }]], ['open', 'open']],
-    ['another scope is new', [[0], [1, { scope: 'c0ffee' }]], ['open', 'open']],
+    ['another scope is new', [[0], [1, { scope: 'container' }]], ['open', 'open']],
     ['another rule is new', [[0], [1, { rule: exampleRule({ id: 'other' }) }]], ['open', 'open']],
     [
       'terms are a list, not a joined text',
@@ -58,12 +58,12 @@ describe('new terms, sliding window of 90 days', () => {
     [
       'a container is silent, and learned',
       [
-        [0, { alerting: false, scope: 'c' }],
-        [1, { scope: 'c' }],
+        [0, { alerting: false, scope: 'container' }],
+        [1, { scope: 'container' }],
       ],
       ['none', 'none'],
     ],
-    ['a container does not speak for the host', [[0, { alerting: false, scope: 'c' }], [1]], ['none', 'open']],
+    ['a container does not speak for the host', [[0, { alerting: false, scope: 'container' }], [1]], ['none', 'open']],
     [
       'terms with hostile text',
       [

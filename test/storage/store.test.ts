@@ -21,7 +21,7 @@ import { applicationId, migrations, schemaVersion, unreleasedVersion } from '../
 import { openStore, openStoreReader, Store, StoreReader } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 import { needsRoot, titled, unmet } from '../needs.ts';
-import { day, exampleFinding, start } from './examples.ts';
+import { day, exampleChange, exampleFinding, start } from './examples.ts';
 import { spoilSchema } from './spoil-schema.ts';
 import { temporaryDirectory, temporaryStore } from './temporary-store.ts';
 
@@ -294,11 +294,28 @@ describe('set aside', () => {
       allowTerm: () => store.allowTerm('rule', '', ['a'], start),
       knownFiles: () => [...store.knownFiles('/a')],
       saveKnownFiles: () => store.saveKnownFiles('/a', [], []),
+      forgetDirectories: () => store.forgetDirectories('/a', new Set()),
+      lastContent: () => store.lastContent('/a'),
+      saveContents: () => store.saveContents([], start),
+      contentPaths: () => store.contentPaths(),
+      watchedList: () => store.watchedList(),
+      saveWatchedList: () => store.saveWatchedList(1),
       saveScripts: () => store.saveScripts([], start),
       scriptsOf: () => store.scriptsOf({ package: 'a', version: '1', phase: 'postinst' }),
       versionKnown: () => store.versionKnown('a', '1', start),
       scriptsComplete: () => store.scriptsComplete(),
       completeScripts: () => store.completeScripts(start),
+      addFoundPackages: () =>
+        store.addFoundPackages({
+          manager: 'dpkg',
+          host: { hostId: 'a', hostName: 'a' },
+          foundBy: 'listing',
+          changes: [{ ...exampleChange('a', '1'), timeMs: start, timeSource: 'listing' }],
+        }),
+      installedPackages: () => store.installedPackages('dpkg'),
+      firstListedMs: () => store.firstListedMs('dpkg'),
+      completeFirstList: () => store.completeFirstList('dpkg', start),
+      digestsBeginMs: () => store.digestsBeginMs(start),
       listAlerts: () => [...store.listAlerts()],
       listEvents: () => [...store.listEvents({ limit: 1 })],
       listTerms: () => [...store.listTerms()],
