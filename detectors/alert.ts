@@ -103,12 +103,12 @@ function lists(entries: readonly { id: string; name: string; reference: string }
 }
 
 /**
- * The paths of the programs that only have the name of one of the distribution's, the process before its parent. Paths, since an impostor
+ * The paths of the programs that only have the name or the content of one of the distribution's, the process before its parent. Paths, since an impostor
  * may also be at the usual path.
  */
-function impostorText({ process, stepparent: { genuine } }: StepparentEvent): string {
+function impostorText({ process, stepparent: { genuine, program } }: StepparentEvent): string {
   const impostors = [
-    ...(genuine?.process === false ? [process?.executable] : []),
+    ...(genuine?.process === false ? [program?.argument ?? process?.executable] : []),
     ...(genuine?.parent === false ? [process?.parent?.executable] : []),
   ];
   return impostors.map((file) => named(file) ?? 'an unobserved program').join(' or ') || 'no observed program';

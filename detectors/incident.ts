@@ -30,8 +30,11 @@ interface IncidentAlert {
 export interface IncidentStep {
   '@timestamp': string;
   'event.id': string;
-  /** `package`: a run of dpkg or rpm that changes something; `script`: a package's script. */
-  kind: 'package' | 'script' | 'exec' | 'file';
+  /**
+   * `package`: a run of dpkg or rpm that changes something; `script`: a package's script; `connect`: an attempt to open
+   * a connection; `running`: what the transaction left running.
+   */
+  kind: 'package' | 'script' | 'exec' | 'file' | 'connect' | 'running';
   'process.entity_id'?: string;
   'process.pid'?: number;
   'process.executable'?: string;
@@ -281,7 +284,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
   };
 
   const addEvent = (event: StepparentEvent): void => {
-    transaction = event.stepparent.transaction ?? transaction;
+    transaction = groupOf(event) ?? transaction;
     const ms = Date.parse(event['@timestamp']);
     if (!Number.isNaN(ms)) {
       startMs = Math.min(startMs, ms);
@@ -306,7 +309,7 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
         (each) => each?.entity_id !== undefined && alertedProcesses.has(each.entity_id),
       );
     step.rank =
-      { file: 0, exec: 1, script: 2, package: 3 }[step.kind] +
+      { file: 0, exec: 1, connect: 2, script: 2, package: 3, running: 3 }[step.kind] +
       (related ? 4 : 0) +
       (alive ? 10 : 0) +
       (rules === undefined ? 0 : 20);
@@ -396,6 +399,13 @@ export function buildIncident(deps: IncidentDeps): Incident | undefined {
     },
   };
 }
+
+/** The transaction that an event belongs to, without what an event about it has more. */
+const groupOf = ({ stepparent: { transaction } }: StepparentEvent): TransactionFields | undefined =>
+  transaction && {
+    id: transaction.id,
+    ...(transaction.executable !== undefined && { executable: transaction.executable }),
+  };
 
 /** The topmost package tool and its ancestors, from the event that is nearest to the tool. */
 interface Head {
@@ -509,7 +519,7 @@ function packagesOf(event: StepparentEvent): { known: NamedPackage[]; guessed: N
     (lifecycle_script?.manager === 'rpm' ? guessed : known).push(named);
     if (script.path?.includes(`/${unpackDirectory}/`)) unpacked.push(name);
   }
-  if (file === undefined && operation !== undefined && changes(event)) {
+  if (kindOf(event) === 'package' && operation !== undefined) {
     for (const argument of operation.packages) {
       const parts = parseDebFile(argument) ?? parseRpmFile(argument);
       if (parts)
@@ -558,19 +568,40 @@ const byTime = (a: IncidentStep, b: IncidentStep): number =>
   Number(a['@timestamp'] > b['@timestamp']) - Number(a['@timestamp'] < b['@timestamp']) ||
   bootUs(a['event.id']) - bootUs(b['event.id']);
 
-/** `BOOT-PID-START-US` of an exec, `BOOT-file-US-SERIAL` of a file change; 0 for any other id. */
+/**
+ * `BOOT-PID-START-US` of an exec, with a word and more parts of other events of a process (`BOOT-PID-START-connect-US-IP-PORT`);
+ * `BOOT-file-US-SERIAL` of a file change; 0 for any other id.
+ */
 const bootUs = (eventId: string): number =>
-  Number(/^[^-]*-(?:file-(\d+)-\d+|\d+-\d+-(\d+))$/.exec(eventId)?.slice(1).find(Boolean) ?? 0);
+  Number(/^[^-]*-(?:file|\d+-\d+(?:-[a-z]+)?)-(\d+)(?:-|$)/.exec(eventId)?.[1] ?? 0);
+
+function kindOf(event: StepparentEvent): IncidentStep['kind'] {
+  const { file, destination, stepparent } = event;
+  if (file?.path !== undefined) return 'file';
+  if (destination !== undefined) return 'connect';
+  if (stepparent.transaction?.survivors !== undefined) return 'running';
+  if (changes(event)) return 'package';
+  return stepparent.lifecycle_script?.depth === 0 ? 'script' : 'exec';
+}
+
+/** What an event other than an exec is about. */
+function whatOf({ event: { action }, file, destination, process, stepparent }: StepparentEvent): string | undefined {
+  if (file?.path !== undefined) return `${fileVerbs[action ?? ''] ?? `${action}:`} ${file.path}`;
+  if (destination !== undefined)
+    return `${process?.executable ?? '(program not observed)'} to ${destination.ip} port ${destination.port}`;
+  const { survivors, survivors_count: count } = stepparent.transaction ?? {};
+  if (survivors === undefined) return undefined;
+  const names = survivors.map(({ executable, pid }) => `${executable ?? '(program not observed)'} (pid ${pid})`);
+  return `${count} left running: ${names.join(', ')}`;
+}
 
 function stepOf(event: StepparentEvent): IncidentStep {
-  const { process, file, stepparent } = event;
+  const { process, stepparent } = event;
   const script = stepparent.lifecycle_script;
-  const isFile = file?.path !== undefined;
+  const kind = kindOf(event);
+  const isFile = kind === 'file';
   const actor = isFile ? process?.executable : (process?.parent?.executable ?? process?.parent?.name);
-  const kind = isFile ? 'file' : changes(event) ? 'package' : script?.depth === 0 ? 'script' : 'exec';
-  const what = isFile
-    ? `${fileVerbs[event.event.action ?? ''] ?? `${event.event.action}:`} ${file.path}`
-    : (process?.command_line ?? process?.executable ?? '(program not observed)');
+  const what = whatOf(event) ?? process?.command_line ?? process?.executable ?? '(program not observed)';
   return {
     '@timestamp': event['@timestamp'],
     'event.id': event.event.id,

@@ -2,13 +2,16 @@
 
 import { alertId } from '../collectors/event/alert-id.ts';
 import type { FieldReader, FieldValue, StepparentEvent } from '../collectors/event/event.ts';
-import { isRootEvent } from '../collectors/event/is-root-event.ts';
 import { readPath } from '../collectors/event/read-path.ts';
+import type { Scope } from '../collectors/event/scope.ts';
+import { type UserClass, userClassOf } from '../collectors/event/user-class.ts';
+import { pathOfScriptTerm, scriptTerm } from '../collectors/process/temporary-path.ts';
 import { buildAlert } from './alert.ts';
 import type { Exception } from './exceptions.ts';
 import { withFacts } from './facts/facts.ts';
-import type { TermStanding } from './facts/term-standing.ts';
+import type { CausedEvent, TermStanding } from './facts/term-standing.ts';
 import { createNoMatchCache, recordReads } from './no-match-cache.ts';
+import type { LedgerEntry } from './package-ledger.ts';
 import type { Predicate } from './query/query.ts';
 import type { Rule, Verdict } from './rules/rule.ts';
 
@@ -19,15 +22,15 @@ export interface Candidate {
   isDescribed(): boolean;
   /** The full description; the first call makes it. */
   document(): StepparentEvent;
-  /** The baseline that the event counts in: '' for the host itself, else a `container.id`. */
-  scope(): string;
+  /** The baseline that the event counts in. */
+  scope(): Scope;
   /**
    * Events with the same key and the same field values get the same judgement. Undefined: every event is judged, and
-   * stored even if no rule matches.
+   * stored even if no rule matches, unless it is optional.
    */
   key: string | undefined;
-  /** Whether the first term of a match is on a known-terms list. */
-  classify(verdict: Verdict): TermStanding;
+  /** The event is stored only if a rule or `records` matches, as one with a key. */
+  isOptional?: true;
 }
 
 /** The rules, exceptions and filters that one event is judged by. */
@@ -61,18 +64,30 @@ export interface Match {
 /** One event with its matches: the unit that is committed. */
 export interface JudgedEvent {
   event: StepparentEvent;
-  scope: string;
+  scope: Scope;
   verdicts: Match[];
+  /** The rows of the package ledger. Undefined: the event adds none. */
+  packages?: LedgerEntry | undefined;
 }
 
 /**
  * Called with the error of a rule that throws on an event. The rule does not match the event; the other rules still
  * run.
  */
-export type OnRuleFault = (rule: Rule, error: unknown) => void;
+type OnRuleFault = (rule: Rule, error: unknown) => void;
 
-/** Judges events by one policy. Undefined: no rule matches, and the event is not stored. */
-export type Judge = (candidate: Candidate) => JudgedEvent | undefined;
+/** What the judge asks and reports besides the policy. */
+export interface JudgeDeps {
+  /** Whether the first term of a match is on a known-terms list. */
+  classify(verdict: Verdict, cause: CausedEvent): TermStanding;
+  onFault: OnRuleFault;
+}
+
+/**
+ * Judges events by one policy. `cause`: the process that caused the event; without one, no term is on a known-terms list.
+ * Undefined: no rule matches, and the event is not stored.
+ */
+export type Judge = (candidate: Candidate, cause?: CausedEvent) => JudgedEvent | undefined;
 
 /** Script indicators that a reason names. */
 const maxNamedFindings = 2;
@@ -83,10 +98,27 @@ const termOf = (value: FieldValue): string | null => {
   return Array.isArray(value) ? [...value].map(String).sort().join('\n') : String(value);
 };
 
+/** The field with the hash of a script, by the field with its path: without it, the path identifies the file. */
+export const hashFields: Readonly<Record<string, string>> = {
+  'process.parent.executable': 'process.parent.hash.sha256',
+  'stepparent.initiator.executable': 'stepparent.initiator.hash.sha256',
+};
+
+/** The term of a field. A script whose path does not identify it is known by its content. */
+function fieldTerm(field: string, read: FieldReader): string | null {
+  const term = termOf(read(field));
+  const hashField = hashFields[field];
+  if (term === null || hashField === undefined) return term;
+  const sha256 = read(hashField);
+  if (sha256 !== undefined) return scriptTerm(term, String(sha256));
+  // A file with a name of that form must not pass for a known script.
+  return pathOfScriptTerm(term) === undefined ? term : `${term} (path)`;
+}
+
 /** A matching rule's verdict, with the values of its terms. */
 export const verdictOf = (rule: Rule, read: FieldReader): Verdict => ({
   rule,
-  terms: rule.termFields.map((field) => termOf(read(field))),
+  terms: rule.termFields.map((field) => fieldTerm(field, read)),
 });
 
 /** A rule that throws is reported and does not match; the other rules still run. */
@@ -103,13 +135,15 @@ function isMatch(rule: Rule, read: FieldReader, onFault: OnRuleFault): boolean {
  * Prepares the judge. Each rule reads an event once. If the description contradicts the values that were read, the
  * rules that matched read the event again.
  */
-export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
+export function openJudge(policy: JudgePolicy, { classify, onFault }: JudgeDeps): Judge {
   const noMatch = createNoMatchCache();
-  return (candidate) => {
-    const { key, document } = candidate;
+  return (candidate, cause) => {
+    const { key, isOptional } = candidate;
     // The comparison may itself describe the event. Fields of a description can differ from the cheap values that were read before.
     if (key !== undefined && isUnmatched(candidate, key)) return undefined;
-    const reads = recordReads(candidate.read);
+    const read: FieldReader = (field) => candidate.read(field);
+    const document = (): StepparentEvent => candidate.document();
+    const reads = recordReads(read);
     let seen = withFacts(reads.read, document);
     let faults = 0;
     const countFault: OnRuleFault = (rule, error) => {
@@ -117,12 +151,11 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
       onFault(rule, error);
     };
     let rules = policy.rules.filter((rule) => isMatch(rule, seen.read, countFault));
-    if (key !== undefined && rules.length === 0 && !policy.records(seen.read)) {
-      if (faults === 0 && !candidate.isDescribed()) noMatch.remember(key, reads);
+    if ((key !== undefined || isOptional) && rules.length === 0 && !policy.records(seen.read)) {
+      if (key !== undefined && faults === 0 && !candidate.isDescribed()) noMatch.remember(key, reads);
       return undefined;
     }
     const described = document();
-    const { read } = candidate;
     // A rule may have read a fact that was computed for another rule, so each rule that matched reads the event again.
     if (!reads.areSame(read)) {
       seen = withFacts(read, document);
@@ -130,25 +163,52 @@ export function openJudge(policy: JudgePolicy, onFault: OnRuleFault): Judge {
     }
     const event = { ...described, stepparent: { ...described.stepparent, ...seen.facts() } };
     const scope = candidate.scope();
-    return { event, scope, verdicts: rules.map((rule) => matchOf(rule, seen.read, event, scope, candidate)) };
+    return { event, scope, verdicts: rules.map((rule) => matchOf(rule, seen.read, event, scope, cause)) };
   };
 
-  function isUnmatched({ isDescribed, read }: Candidate, key: string): boolean {
-    return !isDescribed() && noMatch.covers(key, read) && !isDescribed();
+  function isUnmatched(candidate: Candidate, key: string): boolean {
+    return !candidate.isDescribed() && noMatch.covers(key, candidate) && !candidate.isDescribed();
   }
 
-  function matchOf(rule: Rule, read: FieldReader, event: StepparentEvent, scope: string, candidate: Candidate): Match {
+  function matchOf(
+    rule: Rule,
+    read: FieldReader,
+    event: StepparentEvent,
+    scope: Scope,
+    cause: CausedEvent | undefined,
+  ): Match {
     const plain = verdictOf(rule, read);
-    const standing = candidate.classify(plain);
+    const standing = cause === undefined ? 'unlisted' : classify(plain, cause);
     const verdict = withIndicators(withUserTerm(standing === 'unverified' ? unverified(plain) : plain, event), event);
     const known = standing === 'known';
-    const alerting = scope === '' || policy.containerAlerts;
+    const alerting = scope !== 'container' || policy.containerAlerts;
     const exception = policy.exceptionFor(rule.id, (field) => readPath(event, field));
     const alert = once(() => {
       const id = alertId(event.event.id, rule.id);
       return buildAlert({ event, verdict, state: 'open', id, exception });
     });
     return { verdict, alert: known || !alerting ? undefined : alert, known, alerting, ...(exception && { exception }) };
+  }
+}
+
+/**
+ * Whether an optional event may be stored, by the fields that are known before it is described; `cheap` returns
+ * undefined for any other field. False: no rule and no store query matches, whatever the others are.
+ */
+export function mayMatch(
+  { rules, records }: Pick<JudgePolicy, 'rules' | 'records'>,
+  cheap: (field: string) => { value: FieldValue } | undefined,
+): boolean {
+  const read: FieldReader = (field) => {
+    const known = cheap(field);
+    if (known === undefined) throw new Error(`${field} is not known yet`);
+    return known.value;
+  };
+  try {
+    return records(read) || rules.some((rule) => rule.matches(read));
+  } catch {
+    // A rule that fails by itself is reported when the event is judged.
+    return true;
   }
 }
 
@@ -170,15 +230,25 @@ const unverified = (verdict: Verdict): Verdict => ({
   remark: "not verified as the distribution's own program",
 });
 
+const termMarks: Readonly<Record<UserClass, string>> = {
+  root: '',
+  other: ' (not root)',
+  unobserved: ' (user not observed)',
+};
+
 /**
- * Users other than root cannot install packages on the host: they get terms of their own, and add nothing to root's
- * baseline.
+ * Users other than root cannot install packages on the host, and a user who was not observed may be one of them: they
+ * get terms of their own. They add nothing to root's baseline, and their alerts hide none of root's.
  */
 function withUserTerm(verdict: Verdict, event: StepparentEvent): Verdict {
-  if (verdict.rule.type !== 'new_terms' || isRootEvent(event)) return verdict;
+  const mark = termMarks[userClassOf(event)];
+  // A file event without an observed writer says nothing about the user, so that its terms have no mark.
+  const isMarked = verdict.rule.type === 'new_terms' || event.event.category?.includes('process') === true;
+  const first = verdict.terms.findIndex((term) => term !== null);
+  if (!isMarked || mark === '' || first < 0) return verdict;
   return {
     ...verdict,
-    terms: verdict.terms.map((term, index) => (index === 0 && term !== null ? `${term} (not root)` : term)),
+    terms: verdict.terms.with(first, `${verdict.terms[first]}${mark}`),
   };
 }
 

@@ -5,7 +5,7 @@ import type { FieldReader, FieldValue } from '../collectors/event/event.ts';
 /** The unmatched events that the judge remembers, so that no rule reads an equal event again. */
 export interface NoMatchCache {
   /** Whether every field that was read of an unmatched event with this key has the same value now. */
-  covers(key: string, read: FieldReader): boolean;
+  covers(key: string, event: { read: FieldReader }): boolean;
   /** Remembers the fields that were read of an event that no rule matched. */
   remember(key: string, reads: Reads): void;
 }
@@ -56,19 +56,21 @@ export function recordReads(reader: FieldReader): Reads {
 
 /** Prepares the cache. Rules without state are pure, so the values that they read decide whether they match. */
 export function createNoMatchCache(): NoMatchCache {
-  const unmatched = new Map<string, readonly (readonly [field: string, value: FieldValue])[]>();
+  /** The values are in the order of the fields. */
+  const unmatched = new Map<string, { fields: readonly string[]; values: readonly FieldValue[] }>();
   return {
-    covers(key, read) {
+    covers(key, event) {
       const known = unmatched.get(key);
       if (known === undefined) return false;
-      for (const [field, value] of known) if (read(field) !== value) return false;
+      const { fields, values } = known;
+      for (let i = 0; i < fields.length; i++) if (event.read(fields[i] as string) !== values[i]) return false;
       return true;
     },
     remember(key, reads) {
       const seen = reads.distinct();
       if (seen === undefined || key.length > maxLength || ![...seen.values()].every(isShort)) return;
       if (unmatched.size >= maxKeys) unmatched.clear();
-      unmatched.set(key, [...seen]);
+      unmatched.set(key, { fields: [...seen.keys()], values: [...seen.values()] });
     },
   };
 }

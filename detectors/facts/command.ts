@@ -5,6 +5,8 @@ import type { PackageOperation } from '../../collectors/event/event.ts';
 /** The action of a package tool, as in `stepparent.package.operation`. */
 export type Operation = PackageOperation['operation'];
 
+export type VerificationOff = NonNullable<PackageOperation['verification_off']>[number];
+
 /** A command line that the tool accepts; `root` and `database` as the command line has them. */
 export interface Command {
   operation: Operation;
@@ -12,4 +14,6 @@ export interface Command {
   dryRun: boolean;
   root: string | undefined;
   database: string | undefined;
+  /** What turns the verification of packages off, as in `stepparent.package.verification_off`. */
+  verificationOff: VerificationOff[];
 }

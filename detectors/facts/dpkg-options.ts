@@ -1,6 +1,6 @@
 // dpkg's command line: its options as data, and its own parsing rules (dpkg(1); lib/dpkg/options.c and src/main/main.c of 1.21 to 1.23).
 
-import type { Command, Operation } from './command.ts';
+import type { Command, Operation, VerificationOff } from './command.ts';
 
 interface DpkgOption {
   long?: string;
@@ -14,7 +14,9 @@ interface DpkgOption {
   action?: Operation;
   /** What must follow the options: at least one operand, or either operands or --pending and not both. */
   operands?: 'some' | 'some or pending';
-  sets?: 'dryRun' | 'pending' | 'root' | 'instdir' | 'admindir';
+  sets?: 'dryRun' | 'pending' | 'root' | 'instdir' | 'admindir' | 'noDebsig';
+  /** Its value is a list of things that dpkg is to do, or not to do, in spite of problems. */
+  forces?: boolean;
   /** A value that makes dpkg print something and end at once. */
   endsAt?: RegExp;
   /** Every dpkg release rejects other values. */
@@ -77,7 +79,8 @@ const dpkgOptions: readonly DpkgOption[] = [
   { long: 'skip-same-version', short: 'E' },
   { long: 'auto-deconfigure', short: 'B' },
   { short: 'G' },
-  ...'triggers no-triggers no-pager no-debsig robot largemem smallmem'.split(' ').map((long) => ({ long })),
+  { long: 'no-debsig', sets: 'noDebsig' },
+  ...'triggers no-triggers no-pager robot largemem smallmem'.split(' ').map((long) => ({ long })),
 
   { long: 'pre-invoke', value: 'next' },
   { long: 'post-invoke', value: 'next' },
@@ -90,9 +93,9 @@ const dpkgOptions: readonly DpkgOption[] = [
   { long: 'abort-after', value: 'next', accepts: integer },
   { long: 'ignore-depends', value: 'next', accepts: /^(?:[^,]+(?:,[^,]+)*)?$/ },
   { long: 'debug', short: 'D', value: 'next', endsAt: /^h/, accepts: /^\s*\+?[0-7]+$/ },
-  { long: 'force', value: 'dash', endsAt: /^help$/ },
-  { long: 'refuse', value: 'dash', endsAt: /^help$/ },
-  { long: 'no-force', value: 'dash', endsAt: /^help$/ },
+  { long: 'force', value: 'dash', forces: true, endsAt: /^help$/ },
+  { long: 'refuse', value: 'dash', forces: false, endsAt: /^help$/ },
+  { long: 'no-force', value: 'dash', forces: false, endsAt: /^help$/ },
 ];
 
 function otherActions(names: string): DpkgOption[] {
@@ -110,6 +113,7 @@ const byShort = new Map(dpkgOptions.flatMap((option) => (option.short === undefi
 export function parseDpkg(args: readonly string[]): Command | undefined {
   const set: Partial<Record<NonNullable<DpkgOption['sets']>, string>> = {};
   let action: DpkgOption | undefined;
+  let forcesBadVerify = false;
   let next = 1;
 
   // False: dpkg rejects the option, or prints a text and exits.
@@ -121,6 +125,8 @@ export function parseDpkg(args: readonly string[]): Command | undefined {
       action = option;
     }
     if (option.sets !== undefined) set[option.sets] = value ?? '';
+    if (option.forces !== undefined && value !== undefined && /(?:^|,)(?:all|bad-verify)(?:,|$)/.test(value))
+      forcesBadVerify = option.forces;
     // --root moves both; whichever of --root, --instdir and --admindir comes last wins.
     if (option.sets === 'root') {
       delete set.instdir;
@@ -162,11 +168,15 @@ export function parseDpkg(args: readonly string[]): Command | undefined {
   if (action?.action === undefined) return undefined;
   if (action.operands === 'some' && operands.length === 0) return undefined;
   if (action.operands === 'some or pending' && (operands.length === 0) !== 'pending' in set) return undefined;
+  const verificationOff: VerificationOff[] = [];
+  if (forcesBadVerify) verificationOff.push('force_bad_verify');
+  if ('noDebsig' in set) verificationOff.push('no_debsig');
   return {
     operation: action.action,
     operands,
     dryRun: 'dryRun' in set,
     root: set.root ?? set.instdir,
     database: set.admindir,
+    verificationOff,
   };
 }

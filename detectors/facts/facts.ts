@@ -1,12 +1,14 @@
 // Facts: fields that are derived from observed fields, once per event, when a rule first reads them.
 
-import type { FieldReader, StepparentEvent } from '../../collectors/event/event.ts';
+import type { FieldReader, FieldValue, StepparentEvent } from '../../collectors/event/event.ts';
 import { readPath } from '../../collectors/event/read-path.ts';
+import { afterLinker } from '../../collectors/process/dynamic-linker.ts';
 import { type FoundInitiator, findInitiator } from './initiator.ts';
-import { parsePackageOperation } from './package-operation.ts';
+import { isPackageProgram, parsePackageOperation } from './package-operation.ts';
+import { findUnlisted } from './unlisted.ts';
 
 /** The parts of an event's `stepparent` object that facts fill. */
-type FactName = 'package' | 'initiator';
+type FactName = 'package' | 'initiator' | 'unlisted';
 
 /** The input of a fact, and where the fact notes what was not observed. */
 interface Source {
@@ -23,18 +25,29 @@ type Fact<Name extends FactName> = (source: Source) => StepparentEvent['steppare
 
 const facts: { [Name in FactName]: Fact<Name> } = {
   package({ read }) {
-    const name = read('process.name');
-    if (name !== 'dpkg' && name !== 'rpm') return undefined;
-    const args = read('process.args');
-    if (args === undefined) return undefined;
-    return parsePackageOperation(name, Array.isArray(args) ? args.map(String) : [String(args)]);
+    const name = packageProgram(read('process.name')) ?? packageProgram(read('stepparent.program.name'));
+    if (name === undefined) return undefined;
+    const value = read('process.args');
+    if (value === undefined) return undefined;
+    const args = Array.isArray(value) ? value.map(String) : [String(value)];
+    const isBehindLinker = read('stepparent.program.argument') !== undefined;
+    return parsePackageOperation(name, isBehindLinker ? afterLinker(args) : args);
   },
   initiator({ document, note }) {
     const found = findInitiator(document());
     if (found !== undefined) note(found);
     return found?.initiator;
   },
+  unlisted({ read, document }) {
+    const category = read('event.category');
+    const isTransaction = Array.isArray(category) ? category.includes('package') : category === 'package';
+    return isTransaction ? findUnlisted(document()) : undefined;
+  },
 };
+
+/** The name of a program whose arguments can be a package operation: a copy has the name of the original. */
+const packageProgram = (name: FieldValue): string | undefined =>
+  typeof name === 'string' && isPackageProgram(name) ? name : undefined;
 
 /** An event whose facts rules read as fields; each fact is computed at most once. */
 export interface EventWithFacts {

@@ -1,16 +1,15 @@
 // Finds the initiator of an event: the nearest ancestor that is not a wrapper, such as sudo, env or a shell.
 
 import path from 'node:path';
-import type { InitiatorFields, LineageStep, StepparentEvent } from '../../collectors/event/event.ts';
+import type { InitiatorFields, LineageStep } from '../../collectors/event/event.ts';
 import type { InferredBasis, UnobservedReason } from '../../collectors/event/reasons.ts';
 import { namesOf, toolsOf } from '../../collectors/packages/tools.ts';
-import { parseInterpreterRun } from '../../collectors/process/interpreters.ts';
+import { afterLinker, isDynamicLinker } from '../../collectors/process/dynamic-linker.ts';
+import { isInterpreter, parseInterpreterRun } from '../../collectors/process/interpreters.ts';
+import { findOrigin, type InitiatedEvent, unitInOrigin } from './origin.ts';
 
 /** Directories of the distribution's programs. The last two hold Ubuntu's sudo and coreutils written in Rust. */
 const systemDirectory = /^\/(?:(?:usr\/)?s?bin|usr\/lib\/cargo\/bin(?:\/coreutils)?)\/([^/]+)$/;
-
-/** The same, with the directories of daemons' helper programs, such as `/usr/lib/openssh/sshd-session`. */
-const daemonDirectory = /^\/(?:usr\/)?(?:s?bin|lib(?:exec|64)?)\/(?:.*\/)?([^/]+)$/s;
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
@@ -33,53 +32,32 @@ const wrappers: ReadonlySet<string> = new Set([
 /** Package tools with paths of their own. */
 const wrapperPaths: ReadonlySet<string> = new Set(wrapperTools.flatMap(({ paths = [] }) => paths));
 
-/** The dynamic linker, by its links and its file. If it is executed directly, it runs its argument. */
-const dynamicLinker =
-  /^\/(?:usr\/)?lib(?:32|64|x32)?\/(?:[\w-]+\/)?(?:ld(?:-linux[\w-]*|64)?|ld-musl-\w+|ld-[\d.]+)\.so(?:\.\d+)?$/;
-const linkerOptionsWithValue = new Set(
-  words('--library-path --inhibit-rpath --audit --preload --argv0 --glibc-hwcaps-prepend --glibc-hwcaps-mask'),
-);
-
-type LoginKind = 'ssh' | 'cron' | 'console';
-
-/** Programs that start the sessions and jobs of users. */
-const loginDaemons: readonly (readonly [kind: LoginKind, names: ReadonlySet<string>])[] = [
-  ['ssh', new Set(words('sshd sshd-session dropbear'))],
-  ['cron', new Set(words('cron crond atd anacron fcron'))],
-  [
-    'console',
-    new Set(
-      words('login agetty getty mingetty gdm gdm3 gdm-session-worker sddm sddm-helper lightdm xdm lxdm slim greetd ly'),
-    ),
-  ],
-];
-
 /** Parts of a script's path that change with each run: with them in its name, every run would have a new initiator. */
 const changingNames: readonly (readonly [RegExp, string])[] = [
   [/(?<=\/ansible-tmp-)[\d.-]+(?=\/)/, '*'],
   [/(?<=\/rpm-tmp\.)\w{6}$/, '*'],
   // mktemp(1)
   [/(?<=\/tmp\.)[A-Za-z0-9]{10}(?=\/|$)/, '*'],
+  // Versions of programs that update themselves
+  [/(?<=\/(?:claude|cursor-agent)\/versions\/)\d[\w.-]*(?=\/|$)/, '*'],
+  [/(?<=\/bin\.)[\d.]+(?=\/Runner\.Worker$)/, '*'],
 ];
 
 /** `stepparent.initiator.executable` in the form that is compared: with `*` for the parts that change with each run. */
 export const stableExecutable = (file: string): string =>
   changingNames.reduce((name, [pattern, by]) => name.replace(pattern, by), file);
 
-/** `stepparent.initiator.origin` in the form that is compared. */
-export const stableOrigin = (origin: string): string =>
-  origin.replace(/(?<=^(?:user )?unit )\S+/, (unit) => stableUnit(unit));
-
-/** Whether the text has the form of an origin that `originOf` returns. */
-export const isOrigin = (text: string): boolean =>
-  /^(?:container|init|cron|unit \S+|user unit \S+ of .+|\S+ as .+)$/s.test(text);
-
 /**
  * An initiator's executable or origin without the `*` that `stableExecutable` and `stableOrigin` write, and without the
  * name of a unit.
  */
 export const withoutStableStars = (text: string): string =>
-  text.replace(/(?<=\/ansible-tmp-)\*(?=\/)|(?<=\/rpm-tmp\.)\*$|(?<=\/tmp\.)\*(?=\/|$)|(?<=^(?:user )?unit )\S+/g, '');
+  text
+    .replace(
+      /(?<=\/ansible-tmp-)\*(?=\/)|(?<=\/rpm-tmp\.)\*$|(?<=\/tmp\.)\*(?=\/|$)|(?<=\/versions\/)\*(?=\/|$)|(?<=\/bin\.)\*(?=\/)/g,
+      '',
+    )
+    .replace(unitInOrigin, '');
 
 /** PATH_MAX: a longer text is not a path. */
 const maxPathBytes = 4096;
@@ -97,32 +75,41 @@ export interface FoundInitiator {
   inferred: Record<string, InferredBasis>;
 }
 
-/** The part of an event that its initiator is derived from. */
-export type InitiatedEvent = Pick<StepparentEvent, 'process' | 'container'> & {
-  stepparent: Pick<StepparentEvent['stepparent'], 'lineage' | 'login_user' | 'systemd' | 'truncated'>;
-};
-
 const field = 'stepparent.initiator';
+
+/**
+ * Whether the process of the event can be its initiator: a program that runs a package transaction by a library does
+ * what a started dpkg or rpm would do for it.
+ */
+export const isOwnInitiator = ({ event }: Pick<InitiatedEvent, 'event'>): boolean =>
+  event?.category?.includes('package') === true;
 
 /** Finds the initiator from the event, without reading the host. Undefined: the event has no process. */
 export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined {
   if (event.process === undefined) return undefined;
-  const lineage = event.stepparent.lineage ?? [];
+  const ancestors = event.stepparent.lineage ?? [];
+  /** The ancestors, and before them the process itself if it can be the initiator. */
+  const isOwn = isOwnInitiator(event);
+  const lineage = isOwn ? [event.process as LineageStep, ...ancestors] : ancestors;
   const found: FoundInitiator = { unobserved: {}, inferred: {} };
   const unobserved = (reason: UnobservedReason): FoundInitiator => {
     found.unobserved[field] = reason;
     return found;
   };
   /** The programs of the ancestors that were checked so far: all but the last are wrappers. */
-  const programs: Program[] = [];
+  const passed: Program[] = [];
+  const programAt = (step: LineageStep, index: number): Program => {
+    const args = index === 0 ? 'process.parent.args' : `stepparent.lineage.${index}.args`;
+    return programOf(step, event.stepparent.inferred?.[args] === 'read_later');
+  };
 
-  const first = lineage.findIndex((step) => {
-    const { program } = ancestorOf(step);
-    programs.push(program);
+  const first = lineage.findIndex((step, index) => {
+    const program = programAt(step, index);
+    passed.push(program);
     return !program.wraps;
   });
   const seen = first === -1 ? lineage.length : first;
-  if (lineage.length === 0) return unobserved('parent_unobserved');
+  if (ancestors.length === 0 && first === -1) return unobserved('parent_unobserved');
   if (first === -1 && event.stepparent.truncated?.['stepparent.lineage'] !== undefined) {
     return unobserved('only_wrappers');
   }
@@ -130,22 +117,32 @@ export function findInitiator(event: InitiatedEvent): FoundInitiator | undefined
   const isTopmost = seen > 0 && (first === -1 || isServiceManager(lineage[first]));
   const index = isTopmost ? seen - 1 : seen;
   const step = lineage[index];
-  const program = programs[index];
+  const program = passed[index];
   if (step === undefined || program?.path === undefined) {
     return unobserved('ancestor_exited');
   }
 
-  const uncertainty = programs.slice(0, index + 1).find(({ uncertainty }) => uncertainty !== undefined)?.uncertainty;
+  const uncertainty = passed.slice(0, index + 1).find(({ uncertainty }) => uncertainty !== undefined)?.uncertainty;
   if (uncertainty !== undefined) found.inferred[field] = uncertainty;
   const executable = stableExecutable(program.path);
-  const origin = originOf(event, lineage, index);
-  if (origin === undefined) found.unobserved[`${field}.origin`] = 'user_and_unit_unobserved';
+  const sha256 = step.temporary_script?.path === program.path ? step.temporary_script.sha256 : undefined;
+  const steps = lineage.map((one, position) => ({
+    step: one,
+    path: programAt(one, position).path,
+    script: scriptOf(one),
+    verified: isOwn && position === 0 ? event.stepparent.genuine?.process : one.verified,
+  }));
+  const { fields, unobserved: notObserved, inferred } = findOrigin(event, steps, index);
+  if (fields.origin === undefined) found.unobserved[`${field}.origin`] = 'user_and_unit_unobserved';
+  for (const name in notObserved) found.unobserved[`${field}.${name}`] = notObserved[name] as UnobservedReason;
+  for (const name in inferred) found.inferred[`${field}.${name}`] = inferred[name] as InferredBasis;
   found.initiator = {
     entity_id: step.entity_id,
     pid: step.pid,
     name: path.basename(executable),
     executable,
-    ...(origin === undefined ? {} : { origin }),
+    ...fields,
+    ...(sha256 === undefined ? {} : { hash: { sha256 } }),
     wrappers: lineage.slice(0, index).map(({ name, executable = '' }) => name ?? path.basename(executable)),
   };
   return found;
@@ -164,35 +161,29 @@ interface Program {
 const isWrapper = (file: string): boolean =>
   wrapperPaths.has(file) || wrappers.has(systemDirectory.exec(file)?.[1] ?? '');
 
-/** The program of an ancestor and whether it is a login daemon. */
-interface Ancestor {
-  program: Program;
-  /** Undefined: the program is not a login daemon. */
-  login: LoginKind | undefined;
-}
-
 /** Events of one process share the objects of their lineage. */
-const ancestors = new WeakMap<LineageStep, Ancestor>();
+const programs = new WeakMap<LineageStep, Program>();
 
-function ancestorOf(step: LineageStep): Ancestor {
-  const known = ancestors.get(step);
+/** `readLater`: the arguments were read after the exec. The process can have rewritten them, so that they name no script. */
+function programOf(step: LineageStep, readLater: boolean): Program {
+  const known = programs.get(step);
   if (known !== undefined) return known;
-  const ancestor = { program: findProgram(step), login: loginKind(step.executable ?? '') };
-  ancestors.set(step, ancestor);
-  return ancestor;
+  const program = findProgram(step, readLater);
+  programs.set(step, program);
+  return program;
 }
 
-/** What kind of session or job the daemon of this path starts; undefined: it is no such daemon. */
-export function loginKind(executable: string): LoginKind | undefined {
-  const name = daemonDirectory.exec(executable)?.[1] ?? '';
-  return loginDaemons.find(([, names]) => names.has(name))?.[0];
-}
-
-function findProgram({ executable, args, working_directory: directory }: LineageStep): Program {
+function findProgram(
+  { executable, program, args, working_directory: directory }: LineageStep,
+  readLater: boolean,
+): Program {
+  // By its content it is another program than its path says: a copy acts for itself, whatever its name.
+  const isCopy = program !== undefined && !isDynamicLinker(executable ?? '');
+  if (isCopy) return { path: executable, wraps: false };
   let file = executable;
   let line: readonly string[] | undefined = args;
   for (let nested = 0; nested < maxNested && file !== undefined; nested++) {
-    const isLinker = dynamicLinker.test(file);
+    const isLinker = isDynamicLinker(file);
     const run = isLinker ? undefined : parseInterpreterRun(systemDirectory.exec(file)?.[1] ?? '', line ?? []);
     if (!isLinker && run === undefined) return { path: file, wraps: isWrapper(file) };
     const wraps = isLinker || run?.isShell === true;
@@ -206,6 +197,7 @@ function findProgram({ executable, args, working_directory: directory }: Lineage
     const rest = run?.script ?? afterLinker(line);
     const [next] = rest;
     if (next === undefined || !isPath(next)) return { path: file, wraps };
+    if (readLater) return { path: file, wraps, uncertainty: 'read_later' };
     if (!path.isAbsolute(next) && directory === undefined) {
       return { path: path.normalize(next), wraps: false, uncertainty: 'script_relative' };
     }
@@ -217,57 +209,16 @@ function findProgram({ executable, args, working_directory: directory }: Lineage
   return { path: file, wraps: false };
 }
 
+/** The script of an interpreter in any directory, as the user has installed it for himself. */
+function scriptOf({ executable = '', args = [], working_directory: directory }: LineageStep): string | undefined {
+  if (!isInterpreter(executable)) return undefined;
+  const [script] = parseInterpreterRun(executable, args)?.script ?? [];
+  return script !== undefined && isPath(script) ? path.resolve(directory ?? '/', script) : undefined;
+}
+
 /** Excludes a pipe in place of a file: `bash <(curl ...)` passes /dev/fd/63 to bash. */
 const isPath = (text: string): boolean =>
   text !== '' && Buffer.byteLength(text) < maxPathBytes && !/^\/(?:dev\/(?:fd\/|std)|proc\/)/.test(text);
 
-/** The command that the dynamic linker runs, with its arguments (ld.so(8)). */
-function afterLinker(args: readonly string[]): readonly string[] {
-  let index = 1;
-  while (args[index]?.startsWith('--')) index += linkerOptionsWithValue.has(args[index] ?? '') ? 2 : 1;
-  return args.slice(index);
-}
-
 const isServiceManager = (step: LineageStep | undefined): boolean =>
   step !== undefined && (step.pid === 1 || /^(?:\/usr)?\/lib\/systemd\/systemd$/.test(step.executable ?? ''));
-
-/**
- * Where the initiator came from, such as `ssh as alice` or `unit cron.service`. Undefined: neither user nor unit was
- * observed.
- */
-function originOf(event: InitiatedEvent, lineage: readonly LineageStep[], index: number): string | undefined {
-  const { systemd, login_user } = event.stepparent;
-  if (event.container !== undefined) return 'container';
-  // Every program below the initiator is a wrapper, and a login daemon is not a wrapper.
-  const above = lineage.findIndex((step) => ancestorOf(step).login !== undefined);
-  const kind = lineage[above] && ancestorOf(lineage[above]).login;
-  if (kind === 'cron') return kind;
-  if (kind !== undefined) {
-    const below = above === 0 ? event.process : lineage[above - 1];
-    const user = userText(login_user) ?? userText(below?.user);
-    return user && `${kind} as ${user}`;
-  }
-  const unit = systemd?.unit;
-  if (unit === undefined) return event.process?.user === undefined ? undefined : 'init';
-  if (systemd?.user !== undefined) return `user unit ${stableUnit(unit)} of ${userText(systemd.user)}`;
-  if (/^session-.+\.scope$/.test(unit)) {
-    const user = userText(login_user) ?? userText(lineage[index]?.user);
-    return user && `session as ${user}`;
-  }
-  return /\.slice$|^init\.scope$/.test(unit) ? 'init' : `unit ${stableUnit(unit)}`;
-}
-
-const userText = (user: { id?: unknown; name?: unknown } | undefined): string | undefined =>
-  user?.name !== undefined ? String(user.name) : user?.id === undefined ? undefined : `uid ${user.id}`;
-
-/** The unit's name with `*` for the parts that change with each run: numbers of runs, connections and processes. */
-function stableUnit(unit: string): string {
-  const uuidOrHash = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}/g;
-  const stable = unit
-    .replace(uuidOrHash, '*')
-    // systemd-run(1)
-    .replace(/^run-(?:[ru]?[0-9a-f*]+|p\d+-i\d+)(?=\.)/, 'run-*')
-    // An instance for each connection (systemd.socket(5), Accept=)
-    .replace(/@\d+-(?:[\d_]+-\d+|.*:\d+-.*:\d+)(?=\.service$)/, '@*');
-  return unit.endsWith('.scope') ? stable.replaceAll(/\d+/g, '*') : stable;
-}

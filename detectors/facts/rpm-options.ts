@@ -1,7 +1,7 @@
 // rpm's command line: its options as data, and popt's parsing rules (rpm(8), popt(3); rpm 4.14 to 6.0, popt 1.16 to 1.19).
 
 import { basename } from 'node:path';
-import type { Command, Operation } from './command.ts';
+import type { Command, Operation, VerificationOff } from './command.ts';
 
 type Mode = 'query' | 'verify' | 'install' | 'remove' | 'restore';
 
@@ -29,7 +29,8 @@ interface RpmOption {
   alias?: true;
   /** rpm prints a text and exits. */
   ends?: true;
-  sets?: 'test' | 'root' | 'database' | 'macro' | 'all';
+  sets?: 'test' | 'root' | 'database' | 'macro' | 'expression' | 'all';
+  turnsOff?: VerificationOff;
   accepts?: RegExp;
 }
 
@@ -55,7 +56,7 @@ const rpmOptions: readonly RpmOption[] = [
   { long: 'dbpath', value: 'next', sets: 'database' },
   { long: 'define', short: 'D', value: 'next', sets: 'macro' },
   { long: 'predefine', value: 'next', sets: 'macro' },
-  { long: 'eval', short: 'E', value: 'next' },
+  { long: 'eval', short: 'E', value: 'next', sets: 'expression' },
   ...flags('undefine target macros load pipe rcfile qf queryformat', { value: 'next' }),
 
   { long: 'all', short: 'a', group: 'source', sets: 'all' },
@@ -86,11 +87,14 @@ const rpmOptions: readonly RpmOption[] = [
   { long: 'artifactfiles', short: 'A' },
   { long: 'list', short: 'l' },
   { long: 'state', short: 's' },
-  ...flags('quiet debug dump noglob nomanifest noghost noconfig noartifact noplugins nodigest nohdrchk nosignature'),
+  ...flags('quiet debug dump noglob nomanifest noghost noconfig noartifact noplugins nohdrchk'),
+  { long: 'nosignature', turnsOff: 'nosignature' },
+  { long: 'nodigest', turnsOff: 'nodigest' },
+  { long: 'noverify', turnsOff: 'noverify' },
   ...flags(
     'nofiles noscript nofiledigest nomd5 nosize nolinkto nouser nogroup nomtime nomode nordev nocontexts nocaps',
   ),
-  ...flags('deploops excludeartifacts excludeconfigs noconfigs noverify nodb noorder nosysusers replacefiles'),
+  ...flags('deploops excludeartifacts excludeconfigs noconfigs nodb noorder nosysusers replacefiles'),
   ...flags('nopreuntrans nopostuntrans force-debian promoteepoch'),
   ...flags('fpsdebug fsmdebug fsmthreads hdrdebug prtpkts psmdebug psmthreads rpmaldebug rpmdbdebug rpmdsdebug'),
   ...flags('rpmfcdebug rpmfidebug rpmgidebug rpmiodebug rpmpsdebug rpmsqdebug rpmtedebug rpmtsdebug stats'),
@@ -123,6 +127,17 @@ const modesByName: Readonly<Record<string, Mode>> = { rpmquery: 'query', rpmveri
 
 /** `_dbpath PATH`, as --define takes it. */
 const dbpathMacro = /^%?[_-]dbpath\s+(\S+)/;
+/**
+ * The macro that says what rpm verifies, as --define takes it: `_pkgverify_level none`. rpm reads `-` as `_` in the name and allows
+ * `()` after it.
+ */
+const verifyMacro = /^\s*%?[_-]pkgverify[_-]level(?:\([^)]*\))?\s+(\S+)/;
+
+/** A definition of a macro, as --eval takes it. */
+const definition = /^\s*%(?:define|global)\s+(.*)/s;
+
+/** Values of that macro with which rpm installs only signed packages. */
+const strictLevels = new Set(['all', 'signature']);
 
 /**
  * What rpm does with these arguments (argv[0] included). Undefined: it rejects them, or exits before it has a mode.
@@ -139,6 +154,16 @@ export function parseRpm(args: readonly string[]): Command | undefined {
   let primaryMode: Mode | undefined;
   let root: string | undefined;
   let database: string | undefined;
+  const off = new Set<VerificationOff>();
+
+  /** The last definition of a macro counts. */
+  function applyMacro(text: string): void {
+    database = dbpathMacro.exec(text)?.[1] ?? database;
+    const level = verifyMacro.exec(text)?.[1];
+    if (level === undefined) return;
+    if (strictLevels.has(level)) off.delete('pkgverify_level');
+    else off.add('pkgverify_level');
+  }
 
   // False: rpm rejects the option, or prints a text and exits.
   function applyOption(option: RpmOption, value: string | undefined): boolean {
@@ -148,7 +173,9 @@ export function parseRpm(args: readonly string[]): Command | undefined {
     if (option.mode === 'verify' || (option.mode === 'query' && primaryMode === undefined)) primaryMode = option.mode;
     if (option.sets === 'root') root = value;
     if (option.sets === 'database') database = value;
-    if (option.sets === 'macro') database = dbpathMacro.exec(value ?? '')?.[1] ?? database;
+    if (option.sets === 'macro') applyMacro(value ?? '');
+    if (option.sets === 'expression') applyMacro(definition.exec(value ?? '')?.[1] ?? '');
+    if (option.turnsOff !== undefined) off.add(option.turnsOff);
     exec ??= option.exec;
     seen.add(option);
     return true;
@@ -193,7 +220,8 @@ export function parseRpm(args: readonly string[]): Command | undefined {
     }
   }
 
-  if (exec !== undefined) return { operation: exec, operands, dryRun: false, root, database };
+  const verificationOff = [...off];
+  if (exec !== undefined) return { operation: exec, operands, dryRun: false, root, database, verificationOff };
 
   const options = [...seen];
   const mode = modesByName[basename(args[0] ?? '')] ?? primaryMode ?? firstMode(options);
@@ -209,6 +237,7 @@ export function parseRpm(args: readonly string[]): Command | undefined {
     dryRun: options.some((option) => option.sets === 'test'),
     root,
     database,
+    verificationOff,
   };
 }
 

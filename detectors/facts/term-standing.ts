@@ -1,20 +1,26 @@
 // Decides whether a term is on a known-terms list, and whether the process really runs the program of that path.
 
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import type { PackageTools } from '../../collectors/packages/package-tools.ts';
-import type { ObservedExec } from '../../collectors/process/observe-exec.ts';
-import type { ProcessSnapshot } from '../../collectors/process/process.ts';
+import type { ActorSnapshot, ProcessSnapshot } from '../../collectors/process/process.ts';
 import type { KnownTerm } from '../rules/known-terms.ts';
 import type { Verdict } from '../rules/rule.ts';
-import { findInitiator } from './initiator.ts';
+import { findInitiator, isOwnInitiator } from './initiator.ts';
 
 /**
  * `unverified`: the path is listed, but it is not proven that the process runs the distribution's file of that path.
  */
 export type TermStanding = 'known' | 'unverified' | 'unlisted';
 
+/** An event with the process that caused it. */
+export interface CausedEvent {
+  snapshot: ActorSnapshot;
+  document(): StepparentEvent;
+}
+
 /** Compares the terms of matches with the known-terms lists. */
 export interface TermClassifier {
-  classify(verdict: Verdict, exec: ObservedExec): TermStanding;
+  classify(verdict: Verdict, event: CausedEvent): TermStanding;
 }
 
 interface TermClassifierDeps {
@@ -24,12 +30,13 @@ interface TermClassifierDeps {
 }
 
 /** The process that a rule's first term names, as the number of steps above the event's process. */
-const stepsToField: Readonly<Record<string, (exec: ObservedExec) => number | undefined>> = {
+const stepsToField: Readonly<Record<string, (event: CausedEvent) => number | undefined>> = {
   'process.executable': () => 0,
   'process.parent.executable': () => 1,
-  'stepparent.initiator.executable': (exec) => {
-    const initiator = findInitiator(exec.document())?.initiator;
-    return initiator && initiator.wrappers.length + 1;
+  'stepparent.initiator.executable': (cause) => {
+    const event = cause.document();
+    const initiator = findInitiator(event)?.initiator;
+    return initiator && initiator.wrappers.length + (isOwnInitiator(event) ? 0 : 1);
   },
 };
 
@@ -48,7 +55,7 @@ const reexecedSinceFork = (process: ProcessSnapshot, child: ProcessSnapshot | un
  */
 export function openTermClassifier({ lists, tools }: TermClassifierDeps): TermClassifier {
   return {
-    classify({ rule, terms }, exec) {
+    classify({ rule, terms }, event) {
       const [field] = rule.termFields;
       const [program, origin] = terms;
       if (field === undefined || program == null || terms.length > 2) return 'unlisted';
@@ -57,9 +64,9 @@ export function openTermClassifier({ lists, tools }: TermClassifierDeps): TermCl
           .get(list)
           ?.some((known) => known.path === program && known.origin === origin),
       );
-      const steps = listed ? stepsToField[field]?.(exec) : undefined;
+      const steps = listed ? stepsToField[field]?.(event) : undefined;
       if (steps === undefined) return 'unlisted';
-      const line = [exec.snapshot, ...exec.snapshot.ancestors];
+      const line = [event.snapshot, ...event.snapshot.ancestors];
       const process = line[steps];
       if (process === undefined) return 'unlisted';
       return !reexecedSinceFork(process, line[steps - 1]) && tools.isGenuine(process, program) ? 'known' : 'unverified';

@@ -1,6 +1,11 @@
 // What was done, for people: `ran dpkg to install agent_1.1.deb`, `ran agent.postinst`, `changed /var/lib/dpkg/status with vi`.
 
-import type { PackageOperation, StepparentEvent } from '../../collectors/event/event.ts';
+import type {
+  PackageAction,
+  PackageOperation,
+  StepparentEvent,
+  TransactionFields,
+} from '../../collectors/event/event.ts';
 import { dpkgInfoDirectory } from '../../collectors/packages/tools.ts';
 import { named, programText, quoted } from './shown.ts';
 
@@ -8,12 +13,27 @@ const commandBytes = 200;
 /** The whole command is in `process.command_line`. */
 const commandWords = 8;
 const fileBytes = 128;
+const versionBytes = 48;
 
 /** An exec is described while it runs, when nobody knows how it will end: it `ran`, and `installed` nothing yet. */
 export function whatText(event: StepparentEvent): string {
-  const { file, process, stepparent } = event;
-  if (file?.path !== undefined) return fileText(event, file.path);
-  const { package: operation, script } = stepparent;
+  const { file } = event;
+  return file?.path === undefined ? `${deedText(event)}${rootText(event)}` : fileText(event, file.path);
+}
+
+/** Of a container the subject of the message says it. */
+function rootText({ stepparent: { place } }: StepparentEvent): string {
+  if (place === undefined || place.root === '/' || place.kind === 'container') return '';
+  if (place.root === undefined) return ' in a chroot';
+  return ` in the ${place.kind === 'chroot' ? 'chroot' : 'root directory'} ${named(place.root, fileBytes)}`;
+}
+
+function deedText(event: StepparentEvent): string {
+  const { destination, process, stepparent } = event;
+  if (destination !== undefined) return connectionText(event, destination);
+  const { package: operation, script, transaction } = stepparent;
+  if (transaction?.manager !== undefined) return transactionText(event, transaction);
+  if (transaction?.survivors !== undefined) return survivorsText(event, transaction);
   const verb = operation && operationVerbs[operation.operation];
   if (operation !== undefined && verb !== undefined) {
     return `ran ${programOf(event) ?? operation.manager} to ${verb} ${packagesText(operation)}`;
@@ -25,8 +45,17 @@ export function whatText(event: StepparentEvent): string {
   return `ran ${commandText(process)}`;
 }
 
-/** An impostor at the path of the distribution's program is marked: by its bare name it would pass for that program. */
-function programOf({ process, stepparent: { genuine } }: StepparentEvent): string | undefined {
+/**
+ * A copy is named with its original. An impostor at the path of the distribution's program is marked: by its bare name it
+ * would pass for that program.
+ */
+function programOf({ process, stepparent: { genuine, program: recognized } }: StepparentEvent): string | undefined {
+  if (recognized !== undefined) {
+    const isSame = recognized.recognized_by === 'same_file';
+    const original = programText(recognized.path);
+    const file = named(recognized.argument ?? process?.executable);
+    return `${file} (${isSame ? original : `a copy of ${original}`})`;
+  }
   const program = programText(process?.executable ?? process?.name);
   const path = named(process?.executable);
   return genuine?.process === false && path !== program ? `${path ?? program} (not genuine)` : program;
@@ -54,10 +83,62 @@ function packagesText({ operation, packages, packages_count: count, root, dry_ru
   ].join('');
 }
 
+/** A transaction is described when it has ended, so that its result is known. */
+function transactionText(event: StepparentEvent, transaction: TransactionFields): string {
+  const { packages = [], packages_count: count = 0, root, test, manager } = transaction;
+  const [first] = packages;
+  const { plain, past, before = ' ' } = transactionVerbs[first?.action ?? 'change'];
+  const what = [
+    first === undefined ? 'packages' : (named(first.name, fileBytes) ?? 'a package'),
+    first?.version === undefined ? '' : `${before}${named(first.version, versionBytes)}`,
+    count > 1 ? ` and ${count - 1} more` : '',
+    root === undefined || root === '/' ? '' : ` in ${named(root, fileBytes)}`,
+  ].join('');
+  const program = programOf(event) ?? manager;
+  // The program is then the subject of the sentence.
+  const { initiator } = event.stepparent;
+  const isOwn = initiator !== undefined && initiator.entity_id === event.process?.entity_id;
+  const by = isOwn ? '' : ` with ${program}`;
+  if (test === true) return `tested${by} to ${plain} ${what}`;
+  if (first === undefined || first.applied === true) return `${past} ${what}${by}`;
+  return `${event.event.outcome === 'unknown' ? 'began' : 'failed'} to ${plain} ${what}${by}`;
+}
+
+/** `before`: what stands before the version. */
+const transactionVerbs: Readonly<Record<PackageAction | 'change', { plain: string; past: string; before?: string }>> = {
+  install: { plain: 'install', past: 'installed' },
+  upgrade: { plain: 'upgrade', past: 'upgraded', before: ' to ' },
+  downgrade: { plain: 'downgrade', past: 'downgraded', before: ' to ' },
+  reinstall: { plain: 'reinstall', past: 'reinstalled' },
+  remove: { plain: 'remove', past: 'removed' },
+  change: { plain: 'change', past: 'changed' },
+};
+
 function packageText(operand: string): string | undefined {
   const isFile = /\.(?:deb|rpm)$/.test(operand);
   if (!isFile && operand.includes('/')) return `packages in ${named(operand, fileBytes)}`;
   return named(operand.slice(operand.lastIndexOf('/') + 1), fileBytes);
+}
+
+/** The agent sees the attempt, and not whether the other end answered. */
+function connectionText(event: StepparentEvent, { ip, port }: NonNullable<StepparentEvent['destination']>): string {
+  const { lifecycle_script: script } = event.stepparent;
+  const program = programOf(event);
+  return [
+    `opened a connection to ${named(ip)} port ${port}`,
+    program === undefined ? '' : ` with ${program}`,
+    script?.path === undefined ? '' : ` from ${scriptText(script.path)}`,
+  ].join('');
+}
+
+function survivorsText(
+  event: StepparentEvent,
+  { survivors = [], survivors_count: count = 0 }: TransactionFields,
+): string {
+  const [first] = survivors;
+  const name = programText(first?.executable ?? first?.name) ?? 'an unobserved program';
+  const more = count > 1 ? ` and ${count - 1} more` : '';
+  return `left ${name}${more} running after ${programOf(event) ?? 'a package transaction'}`;
 }
 
 /** The scripts in dpkg's directory are known by their names. */
@@ -78,6 +159,7 @@ function fileText(document: StepparentEvent, path: string): string {
   const { event, process, stepparent } = document;
   const action = event.action ?? 'change';
   const program = programOf(document);
+  if (action === 'script-read') return readText(document, path);
   // dpkg writes a script under another name first; with its own name it is in place.
   const isDpkg = process?.name === 'dpkg' && stepparent.genuine?.process !== false;
   if (isDpkg && action === 'rename' && path.startsWith(`${dpkgInfoDirectory}/`)) {
@@ -91,6 +173,17 @@ function fileText(document: StepparentEvent, path: string): string {
   ].join('');
 }
 
+/** `read cron.postinst into dash`, `read cron.postinst into dash through cat`. */
+function readText(document: StepparentEvent, path: string): string {
+  const { read, inferred } = document.stepparent;
+  const through = read === undefined || read.by === 'interpreter' ? undefined : programOf(document);
+  const doubt = inferred?.['stepparent.read.interpreter'] === undefined ? '' : ', probably';
+  return [
+    `read ${scriptText(path)}${doubt} into ${programText(read?.interpreter.executable) ?? 'an unobserved interpreter'}`,
+    through === undefined ? '' : ` through ${through}`,
+  ].join('');
+}
+
 /** The action of a file event (`event.action`) as a verb before the path. */
 export const fileVerbs: Readonly<Record<string, string>> = {
   creation: 'created',
@@ -98,6 +191,7 @@ export const fileVerbs: Readonly<Record<string, string>> = {
   rename: 'renamed a file to',
   modification: 'changed',
   'attribute-change': 'changed attributes of',
+  'script-read': 'read',
 };
 
 /** When a change was made that was found later. */

@@ -47,7 +47,7 @@ import { compileWildcard, parseWildcard } from './wildcard.ts';
 
 /** The translation of one ES|QL query. */
 export interface EsqlStatement {
-  /** One SELECT over `events`, `process_events`, `file_events` or `alerts`. `:now` in it is the present, in milliseconds since 1970. */
+  /** One SELECT over `events`, `process_events`, `file_events`, `network_events`, `package_events` or `alerts`. `:now` in it is the present, in milliseconds since 1970. */
   sql: string;
   /** Remarks on the rows, such as a comparison with a list. */
   notes: string[];
@@ -65,16 +65,19 @@ export const isEsql = (source: string): boolean =>
     source,
   );
 
-type Table = 'events' | 'process_events' | 'file_events' | 'alerts';
+type Table = 'events' | 'process_events' | 'file_events' | 'network_events' | 'package_events' | 'alerts';
 
 /** Names of indices with the table that has their documents. The first pattern that fits counts. */
 const indices: readonly (readonly [pattern: string, table: Table])[] = [
   ['process_events', 'process_events'],
   ['file_events', 'file_events'],
+  ['network_events', 'network_events'],
+  ['package_events', 'package_events'],
   ['events', 'events'],
   ['alerts', 'alerts'],
   ['logs-endpoint.events.process*', 'process_events'],
   ['logs-endpoint.events.file*', 'file_events'],
+  ['logs-endpoint.events.network*', 'network_events'],
   ['logs-endpoint.events.[*]*', 'events'],
   ['logs-endpoint.events-[*]', 'events'],
   ['logs-endpoint.[*]*', 'events'],
@@ -280,7 +283,7 @@ class Translation {
     }
     for (const name of named) {
       if (tableOf(name.text) !== undefined) continue;
-      const message = `no events are stored for the index ${this.#text(name)}; there are events, process_events, file_events and alerts, and Elastic's names for them`;
+      const message = `no events are stored for the index ${this.#text(name)}; there are events, process_events, file_events, network_events, package_events and alerts, and Elastic's names for them`;
       if (tables.size === 0) throw this.#fault(name, message);
       this.#notes.add(message);
     }

@@ -27,7 +27,7 @@ const schema = z.record(
     z.strictObject({
       path: z.string().regex(/^(?:\/[^/\s]+)+$/, 'an absolute path'),
       package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*$/, 'the name of the package that owns the file'),
-      origin: z.string().regex(/\S/, 'an origin such as "unit packagekit.service"').exactOptional(),
+      origin: z.string().regex(/\S/, 'an origin such as "unit apt-daily.service"').exactOptional(),
     }),
   ),
 );

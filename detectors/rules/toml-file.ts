@@ -23,6 +23,9 @@ interface Entry extends Span {
   valueStart: number;
 }
 
+/** A message can list all kinds of events. */
+const maxMessageChars = 1000;
+
 /**
  * A TOML file that cannot be used. `line` and `column` count from 1; `message` and `excerpt` (line and caret; '' if
  * there is no text) are printable.
@@ -35,7 +38,7 @@ export class TomlFileError extends Error {
   readonly excerpt: string;
 
   constructor(message: string, file: string, text: string, span: Span) {
-    super(printable(message.slice(0, 500)));
+    super(printable(message.slice(0, maxMessageChars)));
     const before = text.slice(0, span.start).split('\n');
     this.file = file;
     this.line = before.length;

@@ -133,6 +133,12 @@ describe('why it is unusual', () => {
     ).toBe(text);
   });
 
+  test('names the file that a dynamic linker runs', () => {
+    const program = { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'build_id', argument: '/tmp/x' } as const;
+    const stepparent = { genuine: { process: false }, program } as StepparentEvent['stepparent'];
+    expect(reason({ reason: '{impostor}' }, { process: { executable: '/usr/lib/ld.so' }, stepparent })).toBe('/tmp/x');
+  });
+
   test('does not expand a value that looks like a template', () => {
     const event = exampleEvent('e', start);
     expect(reason({ reason: '{process.name} {window}' }, { process: { ...event.process, name: '{window} $&' } })).toBe(

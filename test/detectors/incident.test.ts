@@ -369,3 +369,49 @@ describe('bounds', () => {
     expect(incident?.stepparent.incident.steps).toHaveLength(11);
   });
 });
+
+describe('connections and what is left running', () => {
+  const connection: StepparentEvent = {
+    ...execOf(5, ['/usr/bin/curl', 'https://192.0.2.1'], { lifecycle_script: script('evil', 1) }),
+    destination: { ip: '192.0.2.1', port: 443 },
+  };
+  const run = execOf(1, ['/usr/bin/apt-get', 'upgrade']);
+  const left: StepparentEvent = {
+    ...run,
+    '@timestamp': new Date(start + 9 * second).toISOString(),
+    event: { ...run.event, id: 'left', action: 'processes-left-running' },
+    stepparent: {
+      ...run.stepparent,
+      package: {
+        manager: 'dpkg',
+        operation: 'install',
+        packages: ['/x/other_1_all.deb'],
+        packages_count: 1,
+        dry_run: false,
+      },
+      transaction: {
+        id,
+        executable: '/usr/bin/apt-get',
+        survivors: [
+          { entity_id: 'e1', pid: 40, executable: '/usr/bin/sleep' },
+          { entity_id: 'e2', pid: 41 },
+        ],
+        survivors_count: 2,
+      },
+    },
+  };
+  const incident = build({ alerts: [alertOf(run, 'r', 47)], events: [connection, left] });
+
+  test('are steps', () => {
+    expect(incident?.stepparent.incident.steps.map(({ kind, what }) => [kind, what])).toEqual([
+      ['exec', '/usr/bin/apt-get upgrade'],
+      ['connect', '/usr/bin/curl to 192.0.2.1 port 443'],
+      ['running', '2 left running: /usr/bin/sleep (pid 40), (program not observed) (pid 41)'],
+    ]);
+  });
+
+  test('add nothing to the transaction and no package', () => {
+    expect(incident?.stepparent.transaction).toEqual({ id, executable: '/usr/bin/apt-get' });
+    expect(incident?.stepparent.incident.packages.map(({ name }) => name)).toEqual(['evil']);
+  });
+});

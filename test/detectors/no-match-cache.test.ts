@@ -15,7 +15,7 @@ function dismissed(fields: Readonly<Record<string, FieldValue>>, key = '/bin/tru
   const reads = recordReads(reading(fields));
   for (const field of ['name', 'path', 'copy']) reads.read(field);
   noMatchCache.remember(key, reads);
-  return (key: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.covers(key, reading(now));
+  return (key: string, now: Readonly<Record<string, FieldValue>>) => noMatchCache.covers(key, { read: reading(now) });
 }
 
 const seen = { name: 'true', path: '/usr/bin/true' };
@@ -47,10 +47,10 @@ test('at the bound on keys the cache is cleared', () => {
   };
   keep('first');
   for (let i = 0; i < 511; i++) keep(`${i}`);
-  expect(noMatchCache.covers('first', reading(seen))).toBe(true);
+  expect(noMatchCache.covers('first', { read: reading(seen) })).toBe(true);
   keep('one more');
-  expect(noMatchCache.covers('first', reading(seen))).toBe(false);
-  expect(noMatchCache.covers('one more', reading(seen))).toBe(true);
+  expect(noMatchCache.covers('first', { read: reading(seen) })).toBe(false);
+  expect(noMatchCache.covers('one more', { read: reading(seen) })).toBe(true);
 });
 
 test('an event whose field changed between two reads is not remembered', () => {
@@ -61,7 +61,7 @@ test('an event whose field changed between two reads is not remembered', () => {
   copy = '/var/lib/dpkg/info/x.postinst';
   reads.read('copy');
   noMatchCache.remember('/bin/true', reads);
-  expect(noMatchCache.covers('/bin/true', (field) => (field === 'copy' ? copy : 'x'))).toBe(false);
+  expect(noMatchCache.covers('/bin/true', { read: (field) => (field === 'copy' ? copy : 'x') })).toBe(false);
 });
 
 test('compares another reader with the recorded values', () => {

@@ -1,6 +1,7 @@
 // An exec for the agent's tests: plain data, with cheap and described fields that the test chooses.
 
 import type { FieldValue, StepparentEvent } from '../../collectors/event/event.ts';
+import type { Scope } from '../../collectors/event/scope.ts';
 import type { ObservedExec } from '../../collectors/process/observe-exec.ts';
 import type { Image, ProcessEntry } from '../../collectors/process/process.ts';
 import { exampleEvent, start } from '../storage/examples.ts';
@@ -38,7 +39,7 @@ interface Exec {
   cheapFields: Fields;
   /** What the fields turn out to be once the event is described; as at first where not given. */
   describedFields?: Fields;
-  scope?: string;
+  scope?: Scope;
   change?: Partial<StepparentEvent>;
   entry?: ProcessEntry;
   parent?: ProcessEntry;
@@ -60,6 +61,7 @@ export function observedExec(
       transaction: undefined,
       ancestors: parent ? [{ entry: parent, image: parent.image }] : [],
     },
+    key: (entry.image ?? imageOf('')).filename,
     pending: () => undefined,
     read: (field) => (counts.described > 0 ? describedFields : cheapFields)[field],
     document() {

@@ -1,15 +1,21 @@
 // Facts as fields: derived once, when first read, from the observed fields.
 
 import { describe, expect, test } from 'vitest';
-import type { FieldReader, FieldValue, StepparentEvent } from '../../../collectors/event/event.ts';
+import type { FieldReader, FieldValue, StepparentEvent, TransactionFields } from '../../../collectors/event/event.ts';
 import { withFacts } from '../../../detectors/facts/facts.ts';
 import { exampleEvent, start } from '../../storage/examples.ts';
 
-const event = (name: FieldValue, args: FieldValue, whole?: Pick<StepparentEvent, 'process' | 'stepparent'>) => {
+const event = (
+  name: FieldValue,
+  args: FieldValue,
+  whole?: Pick<StepparentEvent, 'process' | 'stepparent'>,
+  program: Readonly<Record<string, string>> = {},
+) => {
   const asked: string[] = [];
   const read: FieldReader = (field) => {
     asked.push(field);
-    return { 'process.name': name, 'process.args': args, 'stepparent.terminal': 'pts/3' }[field];
+    const fields = { 'process.name': name, 'process.args': args, 'stepparent.terminal': 'pts/3', ...program };
+    return (fields as Record<string, FieldValue>)[field];
   };
   const documents = { made: 0 };
   const document = (): StepparentEvent => {
@@ -40,6 +46,32 @@ describe('stepparent.package', () => {
     expect(facts()).toEqual(operation === undefined ? {} : { package: expect.objectContaining({ operation }) });
   });
 
+  test.each<[string, name: string, program: Record<string, string>, args: string[], operation: string | undefined]>([
+    ['a copy of dpkg', 'updater', { name: 'dpkg' }, ['updater', '-i', 'a.deb'], 'dpkg install'],
+    ['a copy of rpm', 'updater', { name: 'rpm' }, ['updater', '-e', 'x'], 'rpm remove'],
+    [
+      'a copy of dpkg behind the dynamic linker',
+      'ld-linux-x86-64.so.2',
+      { name: 'dpkg', argument: '/tmp/x' },
+      ['/lib64/ld-linux-x86-64.so.2', '--argv0', 'y', '/tmp/x', '-i', 'a.deb'],
+      'dpkg install',
+    ],
+    ['a copy of busybox', 'x', { name: 'busybox' }, ['x', 'dpkg', '-i', 'a.deb'], undefined],
+    ['busybox', 'busybox', {}, ['busybox', 'dpkg', '-u', 'a.deb'], 'dpkg unpack'],
+    ['busybox by a link', 'busybox', {}, ['dpkg', '-i', 'a.deb'], 'dpkg install'],
+    ['an applet that is none', 'busybox', {}, ['busybox', 'wget', '-i', 'a.deb'], undefined],
+    ['a copy of another program that is named dpkg', 'dpkg', { name: 'dash' }, ['dpkg', '-i', 'a.deb'], 'dpkg install'],
+    ['a copy of another program', 'updater', { name: 'dash' }, ['updater', '-i', 'a.deb'], undefined],
+  ])('of %s', (_, name, program, args, operation) => {
+    const fields = Object.fromEntries(
+      Object.entries(program).map(([key, value]) => [`stepparent.program.${key}`, value]),
+    );
+    const { read } = event(name, args, undefined, fields);
+    const [manager, action] = operation?.split(' ') ?? [];
+    expect(read('stepparent.package.manager')).toBe(manager);
+    expect(read('stepparent.package.operation')).toBe(action);
+  });
+
   test.each<[field: string, value: FieldValue]>([
     ['stepparent.package.manager', 'dpkg'],
     ['stepparent.package.packages', ['a.deb', 'b.deb']],
@@ -63,14 +95,17 @@ test('is computed once, when a rule first reads it', () => {
   expect(asked).toEqual(['process.name']);
   for (let i = 0; i < 3; i++) read('stepparent.package.operation');
   facts();
-  expect(asked).toEqual(['process.name', 'process.name', 'process.args']);
+  expect(asked).toEqual([
+    ...['process.name', 'process.name', 'process.args', 'stepparent.program.argument'],
+    'event.category',
+  ]);
 });
 
 test('that does not apply is computed once, too', () => {
   const { asked, read, facts } = event('bash', install);
   for (let i = 0; i < 3; i++) expect(read('stepparent.package.operation')).toBe(undefined);
   facts();
-  expect(asked).toEqual(['process.name']);
+  expect(asked).toEqual(['process.name', 'stepparent.program.name', 'event.category']);
 });
 
 describe('stepparent.initiator', () => {
@@ -105,5 +140,35 @@ describe('stepparent.initiator', () => {
     expect(found).not.toHaveProperty('initiator');
     expect(found.unobserved).toEqual({ ...unobserved, 'stepparent.initiator': expect.any(String) });
     expect(found).not.toHaveProperty('inferred');
+  });
+});
+
+describe('stepparent.unlisted', () => {
+  const exchanged = { name: 'x', archive: '/a/x.deb', sha256: 'aa', source: 'unlisted', action: 'install' } as const;
+  const factOf = (category: FieldValue, packages: NonNullable<TransactionFields['packages']>) => {
+    const { documents, read } = event(undefined, undefined, { stepparent: { transaction: { id: 'x', packages } } }, {
+      'event.category': category,
+    } as Record<string, string>);
+    return [read('stepparent.unlisted.packages'), read('stepparent.unlisted.archives'), documents.made];
+  };
+  test('is of packages that no list has', () => {
+    expect(factOf(['package'], [{ ...exchanged, name: 'y', source: 'repository' }, exchanged])).toEqual([
+      'x',
+      '/a/x.deb',
+      1,
+    ]);
+    expect(factOf('package', [exchanged, { ...exchanged, name: 'y' }])[0]).toEqual(['x', 'y']);
+  });
+  test.each<[string, object]>([
+    ['of a list', { source: 'repository' }],
+    ['elsewhere', { source: 'local_file' }],
+    ['not observed', { source: undefined }],
+    ['from before', { cached_before: true }],
+    ['of a removed package', { action: 'remove' }],
+  ])('is absent: a file %s', (_what, change) => {
+    expect(factOf(['package'], [{ ...exchanged, ...change }])[0]).toBe(undefined);
+  });
+  test('does not read the document of another event', () => {
+    expect(factOf(['process'], [exchanged])).toEqual([undefined, undefined, 0]);
   });
 });

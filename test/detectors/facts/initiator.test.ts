@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { LineageStep } from '../../../collectors/event/event.ts';
-import { findInitiator, type InitiatedEvent } from '../../../detectors/facts/initiator.ts';
+import { findInitiator } from '../../../detectors/facts/initiator.ts';
+import type { InitiatedEvent } from '../../../detectors/facts/origin.ts';
 
 /** An ancestor as `EXECUTABLE ARGUMENT...`, with argv[0] left out; or whole. Undefined: nothing of it was observed. */
 type Step = string | Partial<LineageStep> | undefined;
@@ -88,6 +89,47 @@ describe('skips wrappers', () => {
     expect(initiator?.name).toBe(path.basename(executable ?? ''));
   });
 
+  test.each<[string, executable: string, step: Partial<LineageStep>]>([
+    [
+      'a copy of a shell in the place of sudo',
+      '/usr/bin/sudo',
+      { executable: '/usr/bin/sudo', program: '/usr/bin/dash' },
+    ],
+    [
+      'a copy of a shell in the place of another, with a script',
+      '/usr/bin/bash',
+      { executable: '/usr/bin/bash', args: ['bash', '/opt/x.sh'], program: '/usr/bin/dash' },
+    ],
+    ['a copy of apt-get', '/tmp/updater', { executable: '/tmp/updater', program: '/usr/bin/apt-get' }],
+    [
+      'a copy of a shell behind the dynamic linker',
+      '/tmp/x',
+      { executable: '/lib64/ld-linux-x86-64.so.2', args: ['ld.so', '/tmp/x', '-c', 'y'], program: '/usr/bin/dash' },
+    ],
+    [
+      'what is above a shell behind the dynamic linker',
+      '/usr/sbin/nginx',
+      { executable: '/lib64/ld-linux-x86-64.so.2', args: ['ld.so', '/bin/bash', '-c', 'y'], program: '/usr/bin/bash' },
+    ],
+  ])('but not %s', (_, executable, step) => {
+    expect(executableOf([step, '/usr/sbin/nginx'])).toBe(executable);
+  });
+
+  const sha256 = '0123456789abcdef'.repeat(4);
+  test.each<[string, step: Partial<LineageStep>, hash: string | undefined]>([
+    ['a script', { executable: '/tmp/x.sh', temporary_script: { path: '/tmp/x.sh', sha256 } }, sha256],
+    [
+      'the script of a shell',
+      { executable: '/usr/bin/bash', args: ['bash', '/tmp/x.sh'], temporary_script: { path: '/tmp/x.sh', sha256 } },
+      sha256,
+    ],
+    ['a program', { executable: '/tmp/x' }, undefined],
+    ['another file', { executable: '/tmp/y.sh', temporary_script: { path: '/tmp/x.sh', sha256 } }, undefined],
+  ])('and has the hash of its script: %s', (_, step, hash) => {
+    const { initiator } = find([step, '/usr/sbin/nginx']);
+    expect(initiator?.hash?.sha256).toBe(hash);
+  });
+
   test('has all fields of the initiator', () => {
     expect(find(['/usr/bin/dash -c x', '/usr/sbin/nginx', systemd])).toEqual({
       initiator: {
@@ -96,6 +138,8 @@ describe('skips wrappers', () => {
         name: 'nginx',
         executable: '/usr/sbin/nginx',
         origin: 'unit x.service',
+        origin_kind: 'unit',
+        requester: { user: { id: '0', name: 'root' }, claimed: false, source: 'lineage' },
         wrappers: ['dash'],
       },
       unobserved: {},
@@ -254,10 +298,17 @@ describe('the origin', () => {
   });
 
   test('is noted as not observed', () => {
-    const nothing = findInitiator({ process: { pid: 9 }, stepparent: { lineage: chain([{ executable: '/opt/x' }]) } });
+    const lineage = chain([{ executable: '/opt/x' }]);
+    const unread = { 'stepparent.systemd': 'process_exited' } as const;
+    const nothing = findInitiator({ process: { pid: 9 }, stepparent: { lineage, unobserved: unread } });
     expect(nothing?.initiator).toMatchObject({ executable: '/opt/x' });
     expect(nothing?.initiator).not.toHaveProperty('origin');
     expect(nothing?.unobserved).toEqual({ 'stepparent.initiator.origin': 'user_and_unit_unobserved' });
+    // A user does not replace the unit, and without systemd there is none.
+    const user = { id: '0', name: 'root' };
+    const ofUser = findInitiator({ process: { pid: 9, user }, stepparent: { lineage, unobserved: unread } });
+    expect(ofUser?.unobserved).toEqual(nothing?.unobserved);
+    expect(findInitiator({ process: { pid: 9 }, stepparent: { lineage } })?.initiator?.origin).toBe('init');
   });
 
   test('one admin is one term, whatever the wrappers and the session', () => {
@@ -275,6 +326,49 @@ describe('the origin', () => {
     expect(new Set(terms)).toEqual(new Set(['/usr/sbin/sshd ssh as alice']));
     const bob = { id: '1001', name: 'bob' };
     expect(find(ways[0] ?? [], { login_user: bob }).initiator?.origin).toBe('ssh as bob');
+  });
+});
+
+describe('of a package transaction', () => {
+  /** `steps`: the process and its ancestors. */
+  const ofTransaction = (steps: readonly Step[], more: Partial<InitiatedEvent['stepparent']> = {}) => {
+    const [process, ...lineage] = chain(steps);
+    return findInitiator({
+      event: { category: ['package'] },
+      process: { user: { id: '0', name: 'root' }, ...process },
+      stepparent: { lineage, systemd: { unit: 'x.service' }, ...more },
+    });
+  };
+  test.each<[string, string | undefined, string, Step[]]>([
+    [
+      'dnf by a person',
+      '/usr/sbin/sshd',
+      'dnf-3 sudo bash',
+      ['/usr/bin/dnf-3 install x', '/usr/bin/sudo dnf', '/usr/bin/bash', '/usr/sbin/sshd'],
+    ],
+    [
+      'rpm by a service',
+      '/usr/sbin/nginx',
+      'rpm dash',
+      ['/usr/bin/rpm -i x.rpm', '/usr/bin/dash -c x', '/usr/sbin/nginx', systemd],
+    ],
+    ['a daemon', '/usr/libexec/packagekitd', '', ['/usr/libexec/packagekitd', systemd]],
+    ['an updater', '/usr/bin/dnf-automatic-3', '', ['/usr/bin/dnf-automatic-3', systemd]],
+    ['dnf as the command of a unit', '/usr/bin/dnf-3', '', ['/usr/bin/dnf-3 upgrade', systemd]],
+    ['a program with librpm', '/opt/installer', '', ['/opt/installer', '/usr/bin/bash', '/usr/sbin/sshd']],
+    [
+      'a script with Python’s rpm module',
+      '/srv/work/li.py',
+      '',
+      ['/usr/bin/python3.11 li.py', '/usr/bin/bash', '/usr/sbin/sshd'],
+    ],
+    ['python3 -c', '/usr/bin/python3.11', '', ['/usr/bin/python3.11 -c x', '/usr/bin/bash', '/usr/sbin/sshd']],
+    ['a copy of rpm', '/tmp/updater', '', ['/tmp/updater -i x.rpm', '/usr/bin/bash', '/usr/sbin/sshd']],
+    ['nothing observed above rpm', undefined, '', ['/usr/bin/rpm -i x.rpm']],
+  ])('%s', (_what, executable, wrappers, steps) => {
+    const initiator = ofTransaction(steps)?.initiator;
+    expect(initiator?.executable).toBe(executable);
+    expect(initiator?.wrappers.join(' ') ?? '').toBe(wrappers);
   });
 });
 

@@ -1,7 +1,7 @@
 // Runs dpkg and rpm on scratch roots, and compares the parser's result with the packages that are installed then.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -124,6 +124,28 @@ describe.skipIf(dpkgMissing)(titled('dpkg', dpkgMissing), () => {
   });
 });
 
+describe.skipIf(dpkgMissing)(titled('dpkg shows that it would force a bad package', dpkgMissing), () => {
+  test.each([
+    '--force-bad-verify',
+    '--force-all',
+    '--force depends,bad-verify',
+    '--force-depends',
+    '--force-all --no-force-bad-verify',
+    '--force-bad-verify --refuse-all',
+    '--force-bad-verify --refuse bad-verify,depends',
+    '--refuse-all --force-bad-verify',
+  ])('%s', (line) => {
+    const { env } = scratch();
+    const words = line.split(' ');
+    const shown = spawnSync('dpkg', [...words, '--force-help'], { env, encoding: 'utf8' }).stdout;
+    const [, enabled] = shown.split('enabled options:');
+    const forced = enabled?.includes('bad-verify');
+    expect(enabled).toBeDefined();
+    const parsed = parsePackageOperation('dpkg', ['dpkg', ...words, '-i', 'probe.deb']);
+    expect(parsed?.verification_off).toEqual(forced ? ['force_bad_verify'] : undefined);
+  });
+});
+
 const rpmLines: string[] = [
   '-i probe.rpm',
   '-ivh probe.rpm',
@@ -231,6 +253,40 @@ describe.skipIf(rpmMissing)(titled('rpm', rpmMissing), () => {
     // -F puts nothing on a host that has no older version.
     const installed = inDatabase || existsSync(join(root, payload)) || line.startsWith('-F');
     expect(saysInstalled('rpm', args)).toBe(installed);
+  });
+
+  test.each<[string, ...string[]]>([
+    [''],
+    ['--nodigest'],
+    ['--nosignature --nodigest'],
+    ['--noverify'],
+    ['--nofiledigest'],
+    ['--nohdrchk'],
+    ['--force'],
+    ['--nodig'],
+    ['', '-D', '_pkgverify_level none'],
+    ['', '-D_pkgverify_level none'],
+    ['', '--define=%-pkgverify-level none'],
+    ['', '--predefine', ' _pkgverify_level\tnone'],
+    ['', '--define', '_pkgverify_level() none'],
+    ['', '-E', '%define _pkgverify_level none'],
+    ['', '-E', '%global _pkgverify_level none'],
+    ['', '-E', '_pkgverify_level none'],
+    ['', '-D', '_pkgverify_level none', '-D', '_pkgverify_level all'],
+    ['', '-D', '_pkgverify_level all', '-D', '_pkgverify_level none'],
+    ['', '-D', '_pkgverify_flags 0x30000'],
+    ['', '-D', 'my_pkgverify_level none'],
+  ])('rpm takes a damaged package if verification is off: %j %j %j %j', (line, ...more) => {
+    const bytes = readFileSync(join(directory, 'probe.rpm'));
+    const last = bytes.length - 10;
+    bytes.writeUInt8(bytes.readUInt8(last) ^ 0xff, last);
+    writeFileSync(join(directory, 'damaged.rpm'), bytes);
+    const { root, env } = scratch();
+    const place = ['--root', root, '--dbpath', '/var/lib/rpm'];
+    const args = [...place, '-U', '--test', ...(line === '' ? [] : line.split(' ')), ...more, 'damaged.rpm'];
+    const { status } = spawnSync('rpm', args, { cwd: directory, env });
+    const parsed = parsePackageOperation('rpm', ['rpm', ...args]);
+    expect(parsed?.verification_off !== undefined).toBe(status === 0);
   });
 
   test('rpm -F replaces an older version', () => {

@@ -8,6 +8,7 @@ type Row = [line: string, operation: PackageOperation['operation'], rest?: Parti
 
 const packages = (...names: string[]) => ({ packages: names, packages_count: names.length });
 const dry = { dry_run: true };
+const forced: Partial<PackageOperation> = { verification_off: ['force_bad_verify'] };
 
 const dpkgRows: Row[] = [
   ['dpkg -i a.deb b.deb', 'install', packages('a.deb', 'b.deb')],
@@ -28,7 +29,7 @@ const dpkgRows: Row[] = [
   ['dpkg -r a', 'remove', packages('a')],
   ['dpkg --remove -a', 'remove'],
   ['dpkg -P a', 'purge', packages('a')],
-  ['dpkg --purge --force-all a', 'purge', packages('a')],
+  ['dpkg --purge --force-all a', 'purge', { ...packages('a'), ...forced }],
   ['dpkg -V', 'verify'],
   ['dpkg --verify a', 'verify', packages('a')],
   ['dpkg -C', 'query'],
@@ -82,8 +83,8 @@ const dpkgRows: Row[] = [
   ['dpkg --abort-after 0x10 -i a.deb', 'install', packages('a.deb')],
   ['dpkg --ignore-depends=a,b -i a.deb', 'install', packages('a.deb')],
   ['dpkg --ignore-depends=a,,b -i a.deb', 'other'],
-  ['dpkg --force-all -i a.deb', 'install', packages('a.deb')],
-  ['dpkg --force all -i a.deb', 'install', packages('a.deb')],
+  ['dpkg --force-all -i a.deb', 'install', { ...packages('a.deb'), ...forced }],
+  ['dpkg --force all -i a.deb', 'install', { ...packages('a.deb'), ...forced }],
   ['dpkg --force=all -i a.deb', 'other'],
   ['dpkg --force-help -i a.deb', 'other'],
   ['dpkg --no-force-downgrade --refuse-overwrite -i a.deb', 'install', packages('a.deb')],
@@ -222,6 +223,55 @@ describe.each([
 test('reads a macro that moves the database', () => {
   const parsed = parsePackageOperation('rpm', ['rpm', '--define', '_dbpath /tmp/db', '-i', 'a.rpm']);
   expect(parsed).toMatchObject({ operation: 'install', database: '/tmp/db' });
+});
+
+test('reads a macro that --eval defines', () => {
+  const parsed = parsePackageOperation('rpm', ['rpm', '--eval', '%global _dbpath /tmp/db', '-i', 'a.rpm']);
+  expect(parsed).toMatchObject({ operation: 'install', database: '/tmp/db' });
+  expect(parsePackageOperation('rpm', ['rpm', '--eval', '_dbpath /tmp/db', '-qa'])).not.toHaveProperty('database');
+});
+
+describe('what turns verification off', () => {
+  test.each<[args: string[], off: string[] | undefined]>([
+    [['rpm', '-i', '--nosignature', 'a.rpm'], ['nosignature']],
+    [
+      ['rpm', '-i', 'a.rpm', '--nodigest', '--nosignature', '--nodigest'],
+      ['nodigest', 'nosignature'],
+    ],
+    [['rpm', '--noverify', '-U', 'a.rpm'], ['noverify']],
+    [['rpm', '-D', '_pkgverify_level none', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['rpm', '-D_pkgverify_level none', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['rpm', '--define=_pkgverify_level digest', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['rpm', '--predefine', '%-pkgverify-level() none', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['rpm', '--define', ' _pkgverify_level\tnone', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['rpm', '-E', '%global _pkgverify_level none', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['rpm', '-D', '_pkgverify_level all', '-D', '_pkgverify_level none', '-i', 'a.rpm'], ['pkgverify_level']],
+    [['dpkg', '-i', '--force-bad-verify', 'a.deb'], ['force_bad_verify']],
+    [['dpkg', '--force', 'depends,bad-verify', '-i', 'a.deb'], ['force_bad_verify']],
+    [['dpkg', '--refuse-all', '--force-all', '-i', 'a.deb'], ['force_bad_verify']],
+    [['dpkg', '--no-debsig', '-i', 'a.deb'], ['no_debsig']],
+
+    [['rpm', '-i', 'a.rpm'], undefined],
+    [['rpm', '-i', '--force', '--nodeps', '--nofiledigest', '--nohdrchk', 'a.rpm'], undefined],
+    [['rpm', '-i', '--', '--nosignature', 'a.rpm'], undefined],
+    [['rpm', '-i', '--nosig', 'a.rpm'], undefined],
+    [['rpm', '-i', '-nosignature', 'a.rpm'], undefined],
+    [['rpm', '-i', '--root', '/--nosignature', 'a.rpm'], undefined],
+    [['rpm', '-D', '_pkgverify_level none', '-D', '_pkgverify_level all', '-i', 'a.rpm'], undefined],
+    [['rpm', '-D', '_pkgverify_level signature', '-i', 'a.rpm'], undefined],
+    [['rpm', '-D', '_pkgverify_level', 'none', '-i', 'a.rpm'], undefined],
+    [['rpm', '-E', '_pkgverify_level none', '-i', 'a.rpm'], undefined],
+    [['rpm', '-D', '_pkgverify_flags 0x30000', '-i', 'a.rpm'], undefined],
+    [['rpm', '-D', 'my_pkgverify_level none', '-i', 'a.rpm'], undefined],
+    [['dpkg', '-i', '--force-depends', 'a.deb'], undefined],
+    [['dpkg', '--force-all', '--no-force-bad-verify', '-i', 'a.deb'], undefined],
+    [['dpkg', '--force-bad-verify', '--refuse=all', '-i', 'a.deb'], undefined],
+    [['dpkg', '--force-bad-verify', '--refuse-all', '-i', 'a.deb'], undefined],
+    [['dpkg', '-i', 'a.deb', '--force-bad-verify'], undefined],
+    [['dpkg', '--force-not-bad-verify', '-i', 'a.deb'], undefined],
+  ])('%j: %j', (args, off) => {
+    expect(parsePackageOperation(args[0] ?? '', args)?.verification_off).toEqual(off);
+  });
 });
 
 test('keeps at most 64 packages and counts all', () => {

@@ -8,6 +8,7 @@ import { openPackageTools } from '../../../collectors/packages/package-tools.ts'
 import { inspectProcess, readHostNamespaces } from '../../../collectors/proc/inspect-process.ts';
 import { openTermClassifier, type TermStanding } from '../../../detectors/facts/term-standing.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
+import { inContainer } from '../../collectors/proc-double.ts';
 import { exampleRule } from '../../storage/examples.ts';
 import { entryOf, imageOf, observedExec } from '../observed-exec.ts';
 
@@ -99,7 +100,7 @@ describe('a parent that', () => {
 
   test('is in a container', () => {
     const both = example();
-    if (details) both.parent.details = { ...details, containerId: 'c0ffee' };
+    if (details) both.parent.details = { ...details, place: inContainer };
     expect(classify(both)).toBe('unverified');
   });
 

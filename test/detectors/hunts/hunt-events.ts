@@ -52,3 +52,54 @@ export function execEvent(
     stepparent,
   };
 }
+
+/** A connection of `curl`, below a package script at that depth unless it is null. */
+export function connectionEvent(
+  ip: string,
+  { depth = 1, executable = '/usr/bin/curl', user = '0', ...options }: ConnectionOptions = {},
+): StepparentEvent {
+  const event = execEvent(`${executable} https://${ip}`, {}, { action: 'connection_attempted', ...options });
+  return {
+    ...event,
+    event: { ...event.event, category: ['network'] },
+    user: { id: user },
+    destination: { ip, port: 443 },
+    stepparent: {
+      ...(depth !== null && {
+        lifecycle_script: { manager: 'dpkg', path: '/var/lib/dpkg/info/a.postinst', package: 'a', depth },
+      }),
+    },
+  };
+}
+
+interface ConnectionOptions extends Common {
+  depth?: number | null;
+  executable?: string;
+  user?: string;
+}
+
+/** The end of a transaction that left these programs running. */
+export function survivorsEvent(
+  programs: readonly string[],
+  { user = '0', ...options }: Common & { user?: string } = {},
+): StepparentEvent {
+  const event = execEvent('/usr/bin/dpkg -i a.deb', {}, { action: 'processes-left-running', ...options });
+  const script = { manager: 'dpkg', path: '/var/lib/dpkg/info/a.postinst', package: 'a', phase: 'postinst' } as const;
+  return {
+    ...event,
+    user: { id: user },
+    stepparent: {
+      transaction: {
+        id: 't',
+        survivors: programs.map((executable, i) => ({
+          entity_id: `e${i}`,
+          pid: 40 + i,
+          executable,
+          args: [executable],
+          script,
+        })),
+        survivors_count: programs.length,
+      },
+    },
+  };
+}

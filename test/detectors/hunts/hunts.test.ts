@@ -12,7 +12,7 @@ import { type AnswerValue, openQueryDatabase, type QueryDatabase } from '../../.
 import { openStore } from '../../../storage/store.ts';
 import { exampleFinding } from '../../storage/examples.ts';
 import { temporaryDirectory } from '../../storage/temporary-store.ts';
-import { dayMs, execEvent, fileEvent, nowMs } from './hunt-events.ts';
+import { connectionEvent, dayMs, execEvent, fileEvent, nowMs, survivorsEvent } from './hunt-events.ts';
 
 const { hunts, rejected } = readHunts([shippedHunts]);
 
@@ -51,6 +51,8 @@ describe('every hunt', () => {
       'alerts-on-few-hosts',
       'lifecycle-script-children',
       'package-database-files',
+      'package-script-connections',
+      'processes-left-by-package-scripts',
       'recent-package-database-changes',
     ]);
   });
@@ -172,12 +174,17 @@ describe('lifecycle-script-children', () => {
   });
 
   test("programs of other users displace none of root's", () => {
-    const as = (id: string, command: string): StepparentEvent => ({ ...execEvent(command, script(1)), user: { id } });
+    const as = (id: string | undefined, command: string): StepparentEvent => ({
+      ...execEvent(command, script(1)),
+      ...(id !== undefined && { user: { id } }),
+    });
     const flood = Array.from({ length: children.limit }, (_, i) => as('1000', `/tmp/flood ${i}`));
-    const database = storeOf([as('0', '/tmp/evil'), as('0', '/tmp/evil'), as('1000', '/tmp/own'), ...flood]);
+    const ofRoot = [as('0', '/tmp/evil'), as('0', '/tmp/evil'), as(undefined, '/tmp/evil')];
+    const database = storeOf([...flood, as(undefined, '/tmp/unseen'), as('1000', '/tmp/unseen'), ...ofRoot]);
     const rows = ask(database, children.sql);
     expect(rows).toHaveLength(flood.length + 2);
-    expect(rows[0]).toMatchObject({ 'process.command_line': '/tmp/evil', count: 2 });
+    expect(rows[0]).toMatchObject({ 'process.command_line': '/tmp/evil', count: 3 });
+    expect(rows[1]).toMatchObject({ 'process.command_line': '/tmp/unseen', count: 2 });
   });
 
   test('lists pairs of program and command line, the rarest first, with the script', () => {
@@ -207,6 +214,83 @@ describe('lifecycle-script-children', () => {
     ['/usr/bin/x/rm', true],
   ] as const)('%s told: %s', ([command, isReported]) => {
     expect(ask(storeOf([execEvent(command, script(1))]), findingSql(children)).length).toBe(isReported ? 1 : 0);
+  });
+});
+
+describe('package-script-connections', () => {
+  const connections = hunt('package-script-connections');
+
+  test.for([
+    ['of a program below a script', connectionEvent('192.0.2.1'), true],
+    ['of the script itself', connectionEvent('192.0.2.1', { depth: 0 }), true],
+    ['over IPv6', connectionEvent('2001:db8::1'), true],
+    ['to this host', connectionEvent('127.0.0.1'), true],
+    ["of apt's method, below no script", connectionEvent('192.0.2.1', { depth: null }), false],
+    ['before the window', connectionEvent('192.0.2.1', { ageMs: 8 * dayMs }), false],
+    ['another action', connectionEvent('192.0.2.1', { action: 'disconnect_received' }), false],
+    ['a program below a script that connects nowhere', execEvent('/usr/bin/curl', {}), false],
+  ] as const)('%s', ([, event, isHit]) => {
+    expect(ask(storeOf([event]), connections.sql).length).toBe(isHit ? 1 : 0);
+  });
+
+  test("lists pairs of program and address, the rarest first, those of root's scripts before all others", () => {
+    const rows = ask(
+      storeOf([
+        ...[1, 2].map(() => connectionEvent('192.0.2.1')),
+        connectionEvent('192.0.2.2'),
+        connectionEvent('192.0.2.2', { executable: '/usr/bin/wget' }),
+        connectionEvent('192.0.2.3', { user: '1000' }),
+        ...['a', 'b', 'c', 'd'].map((agent) => connectionEvent('192.0.2.4', { agent })),
+      ]),
+      connections.sql,
+    );
+    expect(rows.map((row) => rowIdentity(connections, row))).toEqual([
+      ['/usr/bin/curl', '192.0.2.2', '443'],
+      ['/usr/bin/wget', '192.0.2.2', '443'],
+      ['/usr/bin/curl', '192.0.2.1', '443'],
+      ['/usr/bin/curl', '192.0.2.3', '443'],
+    ]);
+    expect(rows[0]).toMatchObject({
+      'process.command_line': '/usr/bin/curl https://192.0.2.2',
+      package: 'a',
+      script: '/var/lib/dpkg/info/a.postinst',
+    });
+  });
+});
+
+describe('processes-left-by-package-scripts', () => {
+  const left = hunt('processes-left-by-package-scripts');
+  const programsOf = (...events: readonly StepparentEvent[]) =>
+    ask(storeOf(events), left.sql).map((row) => [row['process.executable'], row.count]);
+
+  test.for<[string, StepparentEvent, string[]]>([
+    ['one', survivorsEvent(['/usr/bin/sleep']), ['/usr/bin/sleep']],
+    ['several', survivorsEvent(['/usr/bin/sleep', '/tmp/x']), ['/tmp/x', '/usr/bin/sleep']],
+    ['none', survivorsEvent([]), []],
+    ['before the window', survivorsEvent(['/usr/bin/sleep'], { ageMs: 8 * dayMs }), []],
+    ['another action', survivorsEvent(['/usr/bin/sleep'], { action: 'exec' }), []],
+    ['an exec of that program', execEvent('/usr/bin/sleep'), []],
+  ])('%s', ([, event, expected]) => {
+    expect(
+      programsOf(event)
+        .map(([program]) => program)
+        .sort(),
+    ).toEqual(expected);
+  });
+
+  test("lists programs, the rarest first, those of root's scripts before all others", () => {
+    expect(
+      programsOf(
+        ...[1, 2].map(() => survivorsEvent(['/usr/bin/sleep'])),
+        survivorsEvent(['/tmp/x']),
+        survivorsEvent(['/tmp/own'], { user: '1000' }),
+        ...['a', 'b', 'c', 'd'].map((agent) => survivorsEvent(['/usr/sbin/daemon'], { agent })),
+      ),
+    ).toEqual([
+      ['/tmp/x', 1],
+      ['/usr/bin/sleep', 2],
+      ['/tmp/own', 1],
+    ]);
   });
 });
 

@@ -48,6 +48,42 @@ describe('who', () => {
   test.each<[string, Fields, Partial<StepparentEvent>, string]>([
     ['a person over ssh', overSsh, {}, `alice over ssh ${ran}`],
     [
+      'through a daemon',
+      initiator('/usr/libexec/packagekitd', 'PackageKit for alice'),
+      {},
+      `alice through PackageKit ${ran}`,
+    ],
+    [
+      'through a daemon that may be another program',
+      initiator('/usr/libexec/packagekitd', 'PackageKit for alice (claimed)'),
+      {},
+      `a process that names alice as its caller, through PackageKit ${ran}`,
+    ],
+    [
+      'through a daemon that does not say for whom',
+      initiator('/usr/sbin/aptd', 'aptdaemon for an unobserved user'),
+      {},
+      `an unobserved user through aptdaemon ${ran}`,
+    ],
+    [
+      'through a daemon whose caller was not observed',
+      initiator('/usr/libexec/packagekitd', undefined),
+      {},
+      `an unobserved user through PackageKit ${ran}`,
+    ],
+    [
+      'through a script of an agent',
+      initiator('/opt/deploy.sh', 'ansible (claimed) from jenkins (claimed) from unit ci.service'),
+      {},
+      `/opt/deploy.sh (ci.service through what claims to be jenkins and what claims to be ansible) ${ran}`,
+    ],
+    [
+      'through the agent of a job',
+      initiator('/usr/bin/puppet', 'puppet from cron'),
+      {},
+      `a cron job through puppet ${ran}`,
+    ],
+    [
       'through sudo and nested shells',
       initiator('/usr/lib/openssh/sshd-session', 'ssh as alice', ['sudo', 'bash', 'bash']),
       {},
@@ -60,6 +96,24 @@ describe('who', () => {
       `alice over ssh as www-data ${ran}`,
     ],
     ['not root', overSsh, { user: alice }, `alice over ssh, not root, ${ran}`],
+    ['a user who was not observed', overSsh, { user: {} }, `alice over ssh as an unobserved user ${ran}`],
+    [
+      'a user who was not observed, of an unobserved process',
+      {},
+      {
+        user: {},
+        process: { pid: 7 },
+        file: { path: '/srv/x' },
+        event: { id: 'e', kind: 'event', action: 'deletion' },
+      },
+      'an unobserved process deleted /srv/x',
+    ],
+    [
+      'a user who was not observed, of a file change',
+      overSsh,
+      { user: {}, file: { path: '/srv/x' }, event: { id: 'e', kind: 'event', action: 'deletion' } },
+      'alice over ssh as an unobserved user deleted /srv/x with dpkg',
+    ],
     ['an id without a name', overSsh, { user: { id: '1001' } }, `alice over ssh as uid 1001 ${ran}`],
     ['on the console', initiator('/usr/bin/login', 'console as alice', ['bash']), {}, `alice on the console ${ran}`],
     ['a script of a person', initiator('/srv/deploy.py', 'ssh as alice'), {}, `/srv/deploy.py (alice over ssh) ${ran}`],
@@ -112,6 +166,12 @@ describe('who', () => {
     ],
     ['its user not observed', initiator('/usr/sbin/sshd', undefined), {}, `an unidentified user over ssh ${ran}`],
     [
+      'neither its user nor that of the process observed',
+      initiator('/usr/sbin/sshd', undefined),
+      { user: {} },
+      `an unidentified user over ssh ${ran}`,
+    ],
+    [
       'its user not observed, and the daemon inferred',
       { ...initiator('/usr/sbin/sshd', undefined), inferred: { 'stepparent.initiator': 'args_unobserved' } },
       {},
@@ -140,6 +200,17 @@ describe('who', () => {
     ],
   ])('%s', (_, stepparent, change, message) => {
     expect(actionText(eventOf(stepparent, change))).toBe(message);
+  });
+
+  test.each<[Fields['place'], string]>([
+    [{ kind: 'chroot', root: '/srv/t1' }, ' in the chroot /srv/t1'],
+    [{ kind: 'chroot', root: '/srv/t 1' }, ' in the chroot "/srv/t 1"'],
+    [{ kind: 'chroot' }, ' in a chroot'],
+    [{ kind: 'host', root: '/mnt' }, ' in the root directory /mnt'],
+    [{ kind: 'host', root: '/' }, ''],
+    [{ kind: 'container', root: '/' }, ''],
+  ])('and where: %j', (place, where) => {
+    expect(actionText(eventOf({ ...overSsh, ...(place && { place }) }))).toBe(`alice over ssh ${ran}${where}`);
   });
 
   test('names with spaces cannot pass for words of the message', () => {
@@ -184,12 +255,84 @@ describe('what, of a package tool', () => {
     expect(actionText(eventOf(overSsh, { process }))).toBe('alice over ssh ran /tmp/dpkg to install agent_1.1_all.deb');
   });
 
+  test.each<[string, executable: string, program: NonNullable<Fields['program']>, text: string]>([
+    [
+      'a copy',
+      '/tmp/updater',
+      { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'build_id' },
+      '/tmp/updater (a copy of dpkg)',
+    ],
+    [
+      'the same file under another name',
+      '/tmp/updater',
+      { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'same_file' },
+      '/tmp/updater (dpkg)',
+    ],
+    [
+      'a copy behind the dynamic linker',
+      '/usr/lib64/ld-linux-x86-64.so.2',
+      { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'build_id', argument: '/tmp/a copy' },
+      '"/tmp/a copy" (a copy of dpkg)',
+    ],
+  ])('%s is named with its original', (_, executable, program, text) => {
+    const event = eventOf({ ...overSsh, program }, { process: { ...dpkg, executable, name: 'x', parent } });
+    expect(actionText(event)).toBe(`alice over ssh ran ${text} to install agent_1.1_all.deb`);
+  });
+
   test.each([
     ['/usr/bin/dpkg', '/usr/bin/dpkg (not genuine)'],
     ['/tmp/dpkg', '/tmp/dpkg'],
   ])('an impostor at %s', (executable, program) => {
     const event = eventOf({ ...overSsh, genuine: { process: false } }, { process: { ...dpkg, executable, parent } });
     expect(actionText(event)).toBe(`alice over ssh ran ${program} to install agent_1.1_all.deb`);
+  });
+});
+
+describe('what, of a package transaction', () => {
+  type Transaction = NonNullable<Fields['transaction']>;
+  const dnf = { pid: 7, name: 'dnf-3', executable: '/usr/bin/dnf-3', args: ['dnf', 'install', 'tool'] };
+  const tool = { name: 'tool', version: '1.0-1', architecture: 'noarch', action: 'install', applied: true } as const;
+  const by = (actor: Fields, change: Partial<Transaction>, event: Partial<StepparentEvent>): string => {
+    const described = eventOf({}, { process: dnf, ...event });
+    const base: Transaction = { id: 'a', manager: 'rpm', root: '/', packages_count: 1, packages: [tool] };
+    const transaction = { ...base, ...change };
+    return actionText({ ...described, stepparent: { ...actor, transaction } });
+  };
+  const of = (change: Partial<Transaction>, event: Partial<StepparentEvent> = {}): string =>
+    by(overSsh, change, event).replace('alice over ssh ', '');
+  const ended = (outcome: 'failure' | 'unknown'): Partial<StepparentEvent> => ({
+    event: { id: 'e', kind: 'event', category: ['package'], outcome },
+  });
+  const [failed, unknown] = [ended('failure'), ended('unknown')];
+  test.each<[string, Partial<Transaction>, Partial<StepparentEvent>, string]>([
+    ['an installation', {}, {}, 'installed tool 1.0-1 with dnf-3'],
+    ['several', { packages_count: 3 }, {}, 'installed tool 1.0-1 and 2 more with dnf-3'],
+    ['an upgrade', { packages: [{ ...tool, action: 'upgrade' }] }, {}, 'upgraded tool to 1.0-1 with dnf-3'],
+    ['a removal', { packages: [{ ...tool, action: 'remove' }] }, {}, 'removed tool 1.0-1 with dnf-3'],
+    ['another root', { root: '/mnt/my image' }, {}, 'installed tool 1.0-1 in "/mnt/my image" with dnf-3'],
+    ['a test', { test: true, packages: [{ ...tool, applied: false }] }, {}, 'tested with dnf-3 to install tool 1.0-1'],
+    ['a failure', { packages: [{ ...tool, applied: false }] }, failed, 'failed to install tool 1.0-1 with dnf-3'],
+    ['a failure after it was installed', {}, failed, 'installed tool 1.0-1 with dnf-3'],
+    ['an unknown end', { packages: [{ ...tool, applied: false }] }, unknown, 'began to install tool 1.0-1 with dnf-3'],
+    ['no packages', { packages: [], packages_count: 0 }, {}, 'changed packages with dnf-3'],
+    ['a version that was not observed', { packages: [{ name: 'tool', applied: true }] }, {}, 'changed tool with dnf-3'],
+    ['a program elsewhere', {}, { process: { ...dnf, executable: '/opt/x' } }, 'installed tool 1.0-1 with /opt/x'],
+    ['an impostor', {}, { process: { ...dnf, executable: '/tmp/dnf-3' } }, 'installed tool 1.0-1 with /tmp/dnf-3'],
+    [
+      'a hostile name',
+      { packages: [{ ...tool, name: '\u001b[2Jx - y' }] },
+      {},
+      'installed "\\x1b[2Jx - y" 1.0-1 with dnf-3',
+    ],
+  ])('%s', (_what, transaction, event, expected) => expect(of(transaction, event)).toBe(expected));
+
+  test('a program that is its own initiator is named once', () => {
+    const text = by(
+      initiator('/opt/x', 'ssh as alice'),
+      {},
+      { process: { ...dnf, entity_id: 'i', executable: '/opt/x' } },
+    );
+    expect(text).toBe('/opt/x (alice over ssh) installed tool 1.0-1');
   });
 });
 
@@ -214,6 +357,42 @@ describe('what, of another program', () => {
   ])('%s', (_, { package: _none, ...stepparent }, process, message) => {
     const event = eventOf({}, { process: process ?? {}, stepparent });
     expect(actionText(event)).toBe(`alice over ssh ran ${message}`);
+  });
+});
+
+describe('what, of a connection', () => {
+  const curl = { pid: 7, name: 'curl', executable: '/usr/bin/curl', args: ['curl', 'https://192.0.2.1'], parent };
+  const script = { manager: 'dpkg', path: '/var/lib/dpkg/info/agent.postinst', package: 'agent', depth: 1 } as const;
+  test.each<[string, Fields, StepparentEvent['process'], string]>([
+    ['below a script', { lifecycle_script: script }, curl, ' with curl from agent.postinst'],
+    [
+      'of a new package',
+      { lifecycle_script: { ...script, path: '/var/lib/dpkg/tmp.ci/preinst' } },
+      curl,
+      ' with curl from /var/lib/dpkg/tmp.ci/preinst',
+    ],
+    ['below no script', {}, curl, ' with curl'],
+    ['of an unobserved program', {}, { pid: 7 }, ''],
+    ['of an impostor', { genuine: { process: false } }, { ...dpkg, parent }, ' with /usr/bin/dpkg (not genuine)'],
+  ])('%s', (_, stepparent, process, end) => {
+    const change = { process: process ?? {}, destination: { ip: '192.0.2.1', port: 443 } };
+    expect(actionText(eventOf({ ...overSsh, ...stepparent }, change))).toBe(
+      `alice over ssh opened a connection to 192.0.2.1 port 443${end}`,
+    );
+  });
+});
+
+describe('what, of processes that are left running', () => {
+  const sleep = { entity_id: 'e', pid: 40, name: 'sleep', executable: '/usr/bin/sleep' };
+  test.each<[string, NonNullable<Fields['transaction']>['survivors'], number, string]>([
+    ['one', [sleep], 1, 'left sleep running after dpkg'],
+    ['several', [sleep, sleep, sleep], 3, 'left sleep and 2 more running after dpkg'],
+    ['more than are listed', [sleep], 40, 'left sleep and 39 more running after dpkg'],
+    ['elsewhere', [{ ...sleep, executable: '/tmp/x\n' }], 1, 'left /tmp/x\\n running after dpkg'],
+    ['unobserved', [{ entity_id: 'e', pid: 40 }], 1, 'left an unobserved program running after dpkg'],
+  ])('%s', (_, survivors = [], count, expected) => {
+    const transaction = { id: 't', survivors, survivors_count: count };
+    expect(actionText(eventOf({ ...overSsh, transaction }))).toBe(`alice over ssh ${expected}`);
   });
 });
 
@@ -245,6 +424,23 @@ describe('what, of a file', () => {
   ])('found by %s', (found, when) => {
     const stepparent = found === undefined ? {} : { found };
     expect(fileEvent('modification', info, {}, stepparent)).toBe(`an unobserved process changed ${info}${when}`);
+  });
+
+  const cat = { pid: 9, name: 'cat', executable: '/usr/bin/cat' };
+  const dash = { pid: 9, name: 'dash', executable: '/usr/bin/dash' };
+  const into = { entity_id: 'i', pid: 10, executable: '/usr/bin/dash' };
+  const inferred = { 'stepparent.read.interpreter': 'started_together' } as const;
+  test.each<[StepparentEvent['process'], Fields, string]>([
+    [dash, { read: { by: 'interpreter', interpreter: into } }, 'read agent.postinst into dash'],
+    [cat, { read: { by: 'pipe', interpreter: into } }, 'read agent.postinst into dash through cat'],
+    [cat, { read: { by: 'pipe', interpreter: into }, inferred }, 'read agent.postinst, probably into dash through cat'],
+    [
+      { pid: 9 },
+      { read: { by: 'substitution', interpreter: { entity_id: 'i', pid: 10 } } },
+      'read agent.postinst into an unobserved interpreter',
+    ],
+  ])('script-read by %j', (process, stepparent, message) => {
+    expect(fileEvent('script-read', info, process, { ...overSsh, ...stepparent })).toBe(`alice over ssh ${message}`);
   });
 
   test('a script renamed by an impostor of dpkg is not installed', () => {

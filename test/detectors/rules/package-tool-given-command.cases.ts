@@ -21,6 +21,16 @@ export const cases: RuleCases = {
     'a macro of rpm': run('rpm', '--eval', '%(/tmp/x)'),
     'Lua in rpm': run('rpm', '--eval', '%{lua:os.execute("/tmp/x")}'),
     'a macro that is defined': run('rpm', '--define=_tmppath=%(/tmp/x)', '-q', 'bash'),
+    'a copy of rpm under another name': changed(run('updater', '--eval', '%(/tmp/x)'), {
+      'stepparent.program': { path: '/usr/bin/rpm', name: 'rpm', recognized_by: 'build_id' },
+    }),
+    'a copy of dpkg under another name': changed(run('updater', '--pre-invoke=/tmp/x', '-l'), {
+      'stepparent.program': { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'build_id' },
+    }),
+    'a copy of apt-get under another name': changed(hook, {
+      'process.name': 'updater',
+      'stepparent.program': { path: '/usr/bin/apt-get', name: 'apt-get', recognized_by: 'build_id' },
+    }),
     'a pager of rpm': run('rpm', '--pipe', '/tmp/x', '-qa'),
   },
   misses: {
@@ -30,6 +40,10 @@ export const cases: RuleCases = {
     'a macro that is read': run('rpm', '--eval', '%{_dbpath}'),
     'a query': run('rpm', '-qa', '--qf', '%{NAME}'),
     'another program': changed(hook, { 'process.name': 'echo' }),
+    'a copy of another program': changed(hook, {
+      'process.name': 'echo',
+      'stepparent.program': { path: '/usr/bin/dash', name: 'dash', recognized_by: 'build_id' },
+    }),
     'no start': changed(hook, { 'event.action': 'end' }),
     'not Linux': changed(hook, { 'host.os.type': 'macos' }),
     'no arguments seen': changed(hook, { 'process.args': undefined }),

@@ -26,6 +26,11 @@ const byFake = changed(copy, {
 export const cases: RuleCases = {
   hits: {
     'a copy of dpkg installs': copy,
+    'a copy of dpkg under another name installs': changed(copy, {
+      'process.name': 'updater',
+      'process.executable': '/tmp/updater',
+      'stepparent.program': { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'build_id' },
+    }),
     'another file mounted over dpkg': changed(copy, { 'process.executable': '/usr/bin/dpkg' }),
     'a copy of rpm erases': changed(copy, {
       'process.name': 'rpm',
@@ -40,6 +45,11 @@ export const cases: RuleCases = {
     'the real one': changed(copy, { 'stepparent.genuine.process': true }),
     'one that could not be verified (a container, a chroot)': changed(copy, { 'stepparent.genuine': undefined }),
     'the real dpkg, by the real apt-get': changed(byFake, { 'stepparent.genuine.parent': true }),
+    'the same file under another name': changed(copy, {
+      'process.name': 'updater',
+      'stepparent.genuine': undefined,
+      'stepparent.program': { path: '/usr/bin/dpkg', name: 'dpkg', recognized_by: 'same_file' },
+    }),
     'a copy that asks': changed(copy, { 'stepparent.package.operation': 'query' }),
     'a copy that would install': changed(copy, { 'stepparent.package.dry_run': true }),
     'a copy whose arguments were not observed': changed(copy, { 'stepparent.package': undefined }),

@@ -14,7 +14,7 @@ const at = (path: string, event = database): CaseEvent =>
   changed(event, { 'file.path': path, 'file.name': path.slice(path.lastIndexOf('/') + 1) });
 
 const writers = [
-  ...['rpm', 'rpmdb', 'rpmkeys', 'dnf-3', 'dnf5', 'dnf-automatic-3', 'dnf5daemon-server', 'microdnf', 'tdnf', 'yum'],
+  ...['rpm', 'rpmdb', 'rpmkeys', 'dnf-3', 'dnf5', 'dnf-automatic', 'dnf5daemon-server', 'microdnf', 'tdnf', 'yum'],
   ...['zypper', 'rpm-ostree'],
 ].map((name) => `/usr/bin/${name}`);
 const daemons = [
@@ -59,6 +59,9 @@ export const cases: RuleCases = {
     'a directory of a similar name': at('/var/lib/rpm-state/x'),
     'another file in a configured directory': at('/srv/chroot/var/lib/rpm/evil'),
     'a database of dpkg': at('/var/lib/dpkg/status'),
+    'a file of that name in a watched path': changed(at('/etc/apt/mirrors/Packages'), {
+      'stepparent.file.watched': 'apt',
+    }),
     'not Linux': changed(database, { 'host.os.type': 'macos' }),
   },
 };

@@ -85,6 +85,10 @@ export const cases: RuleCases = {
       'process.group_leader.name': 'apt-get',
       'stepparent.genuine.group_leader': true,
     }),
+    'in a container': changed(byHand, { 'stepparent.place': { kind: 'container', root: '/' } }),
+    'in a root directory with directories of the host': changed(byHand, {
+      'stepparent.place': { kind: 'host', root: '/mnt' },
+    }),
     'by a shell, in a session of a fake, though some other one is genuine': changed(byHand, {
       'process.session_leader.name': 'dpkg',
       'stepparent.genuine': { process: true, parent: true, session_leader: false },
@@ -103,6 +107,7 @@ export const cases: RuleCases = {
       'process.group_leader.name': 'dpkg',
       'stepparent.genuine.group_leader': true,
     }),
+    'in a chroot': changed(byHand, { 'stepparent.place': { kind: 'chroot', root: '/srv/chroot' } }),
     'given to a shell by dpkg': changed(read, parent('/usr/bin/dpkg', true)),
     'a copy, run by dpkg': changed(byHand, {
       ...parent('/usr/bin/dpkg', true),
