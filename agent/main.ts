@@ -23,6 +23,7 @@ const commands: ReadonlyMap<string, () => Promise<{ command(): Command }>> = new
   ['incidents', () => import('./commands/incidents.ts')],
   ['hunt', () => import('./commands/hunt.ts')],
   ['query', () => import('./commands/query.ts')],
+  ['packages', () => import('./commands/packages.ts')],
   ['scripts', () => import('./commands/scripts.ts')],
   ['baseline', () => import('./commands/baseline.ts')],
   ['exception', () => import('./commands/exception.ts')],

@@ -36,6 +36,7 @@ export const newPrefix = (): string => `bench${process.pid}run${runs++}`;
 
 const takeSample = (kind: ObserverKind, workload: Workload, { afterMs }: RoundOptions): Promise<Sample> =>
   whileObserved(kind, {}, async (observer) => {
+    if (workload.isUsual) await workload.run(newPrefix());
     const prefix = newPrefix();
     const pids = observer?.pids ?? [];
     const restMb = memoryMb(pids, 'VmRSS');

@@ -14,6 +14,7 @@ const sections: readonly { title: string; about: readonly string[]; parts: reado
       'geometric mean, over the rounds, of the time with the observer divided by the mean of both runs without, with its 95 % interval. `none again` is',
       'the second run without divided by the first: the noise floor, which a difference must exceed to be one. Other figures are medians, with the least',
       "and the most. CPU is that of the observer's processes and of the kernel's thread for auditd; what the kernel does inside the observed processes is in theirs.",
+      'Before the ordinary processes are measured, each observer sees as many: they are what a service has seen for days. Installations are measured as they come.',
     ],
     parts: ['apt', 'dnf', 'compile', 'dpkg', 'processes'],
   },

@@ -35,6 +35,11 @@ export interface Workload {
   missing(): string | undefined;
   /** Prepares the workload once, before the first round. */
   prepare(): void;
+  /**
+   * Each observer sees the workload once before it is measured: a service that has run for a while has compiled its code.
+   * A workload without this is rare on a host, and measured as it comes.
+   */
+  isUsual?: true;
   /** Runs the workload once; `prefix` identifies the run's executions in the observers' output. */
   run(prefix: string): Promise<void>;
   /** Number of processes of a run, whose costs are given for 1,000; undefined: costs are given for the whole run. */
@@ -202,12 +207,13 @@ export const workloads = (scale: number) => {
       numbered: 'package tool',
     },
     processes: {
-      name: `${shortProcesses} ordinary processes, two at a time`,
+      name: `${shortProcesses} ordinary processes, two at a time, after as many before`,
       missing: () => undefined,
       prepare: nothing,
       run: (prefix) => runLoops(2, shortProcesses, '/bin/true "$0-$n-"', prefix),
       processes: shortProcesses,
       numbered: 'any program',
+      isUsual: true,
     },
   } as const satisfies Record<string, Workload>;
 };

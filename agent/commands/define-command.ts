@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Scope } from '../../collectors/event/scope.ts';
 import { allowedSince, parseDuration, parseSince } from '../configuration/duration.ts';
 
 /** Options of the program, which every action receives with those of its command. */
@@ -65,12 +66,25 @@ export const eventsOption = (): Option =>
     'directory with NDJSON files of many hosts, to query instead of the database',
   ).argParser((directory) => resolve(directory));
 
+/** `--journal`; its value is an absolute path. */
+export const journalOption = (): Option =>
+  new Option('--journal <directory>', 'directory with journals of many hosts, to query instead of the database')
+    .argParser((directory) => resolve(directory))
+    .conflicts('events');
+
 /** `--json`; its value is true, or undefined if it is not given. */
 export const jsonOption = (): Option => new Option('--json', 'JSON output, one document per line');
 
 /** `--strict`; its value is true, or undefined if it is not given. */
 export const strictOption = (): Option => new Option('--strict', 'exit code 1 for warnings too');
 
-/** `--container`; its value is the id as typed, unchecked. The description says what its absence means. */
-export const containerOption = (description = 'id of a container (default: the host)'): Option =>
-  new Option('--container <id>', description);
+/** `--place`; its value is the baseline that it names. The description says what its absence means. */
+export const placeOption = (
+  description = 'baseline of the host, of chroots or of containers (default: host)',
+): Option => new Option('--place <place>', description).choices(['host', 'chroot', 'container']);
+
+/** The value of `--place`. */
+export type PlaceName = 'host' | 'chroot' | 'container';
+
+/** The baseline of a place. */
+export const scopeNamed = (place: PlaceName): Scope => (place === 'host' ? '' : place);

@@ -1,8 +1,6 @@
 // `stepparent hunt`: lists the hunts, or runs one or all of them and prints what they find.
 
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { Hunt } from '../../detectors/hunts/hunt.ts';
 import { localTime } from '../output/local-time.ts';
@@ -13,6 +11,7 @@ import {
   defineCommand,
   eventsOption,
   type GlobalOptions,
+  journalOption,
   jsonOption,
   limitOption,
   sinceOption,
@@ -43,11 +42,7 @@ export const command = (): Command =>
     .addOption(sinceOption("start of the window, instead of the hunt's own: 10m, 7d, or a date"))
     .addOption(limitOption("maximum number of rows, instead of the hunt's own"))
     .addOption(timeoutOption())
-    .addOption(
-      new Option('--journal <directory>', 'directory with journals of many hosts, to query instead of the database')
-        .argParser((directory) => resolve(directory))
-        .conflicts('events'),
-    )
+    .addOption(journalOption())
     .addOption(eventsOption())
     .addOption(jsonOption())
     .action(action(hunt));
@@ -60,6 +55,7 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
   const { resolvePaths } = await import('../configuration/paths.ts');
   const { readConfiguration } = await import('../configuration/read-configuration.ts');
   const { rejectedLine } = await import('../daemon/agent-status.ts');
+  const { requireJournals } = await import('../query/ask-hosts.ts');
   const { configuration } = readConfiguration(options.config);
   const { hunts, rejected } = readHunts(configuration.directories.hunts);
   for (const hunt of rejected) {
@@ -82,10 +78,7 @@ async function hunt(options: HuntOptions, id: string | undefined): Promise<boole
     );
     return false;
   }
-  if (journal !== undefined && !statSync(journal, { throwIfNoEntry: false })?.isDirectory()) {
-    console.error(`stepparent: --journal ${escapeText(journal, lineChars)}: no such directory`);
-    return false;
-  }
+  if (journal !== undefined) requireJournals(journal);
   const showAll = async (source: QuerySource): Promise<boolean> => {
     const results = [];
     for (const each of chosen) results.push(await showHunt(each, source, options, chosen.length > 1));

@@ -57,6 +57,7 @@ async function printQuery(options: QueryOptions, given: string): Promise<boolean
   const { QueryError } = await import('../../detectors/query/query.ts');
   const { formatQueryError } = await import('../../detectors/query/query-error-excerpt.ts');
   const { printAnswer } = await import('../output/print-answer.ts');
+  const { askEvents } = await import('../query/ask-hosts.ts');
   const { configuration } = readConfiguration(options.config);
   const now = Date.now();
   const { json, limit, timeout: timeoutMs, since = now - 7 * dayMs, events } = options;
@@ -83,19 +84,6 @@ async function printQuery(options: QueryOptions, given: string): Promise<boolean
     console.error(`stepparent: ${escapeText(error.message, messageChars)}`);
     return false;
   }
-}
-
-async function askEvents(
-  directory: string,
-  request: Omit<QueryRequest, 'source'>,
-  timeoutMs: number,
-): Promise<QueryResult> {
-  const { askQuery } = await import('../query/ask-query.ts');
-  const { withGatheredEvents } = await import('../query/gather-events.ts');
-  return await withGatheredEvents(directory, [request.sql], async ({ source, notes }) => {
-    const result = await askQuery({ ...request, source }, { timeoutMs });
-    return { ...result, notes: [...notes, ...result.notes] };
-  });
 }
 
 /** Without a database, queries the tables of the host only: they are available before the agent has ever run. */

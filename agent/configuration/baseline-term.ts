@@ -1,6 +1,7 @@
 // Checks that a rule or a hunt can have a term, before `stepparent baseline` changes the term.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { Scope } from '../../collectors/event/scope.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
@@ -15,15 +16,14 @@ export interface BaselineTerm {
   rule: string;
   /** A value for each of the rule's fields. */
   terms: readonly string[];
-  /** The id of a container; undefined: the host itself. */
-  container: string | undefined;
+  scope: Scope;
 }
 
 /** Why the rule cannot have the term, on one line, not escaped; undefined if it can. A term that was seen is always possible. */
 export function baselineTermFault(
   store: Pick<StoreReader, 'listTerms'>,
   { configuration }: ReadConfiguration,
-  { rule, terms, container }: BaselineTerm,
+  { rule, terms, scope }: BaselineTerm,
 ): string | undefined {
   const { rules } = readRules(configuration.directories.rules);
   const { hunts } = readHunts(configuration.directories.hunts);
@@ -39,15 +39,7 @@ export function baselineTermFault(
   if (fields.length !== terms.length) {
     return `${rule} needs ${fields.length} ${fields.length === 1 ? 'term' : 'terms'} (${fields.join(', ')}), ${terms.length} given`;
   }
-  if (container !== undefined) {
-    const cut = [...store.listTerms()].find(({ scope }) => scope.startsWith(container) && scope !== container);
-    if (container === '' || cut !== undefined) {
-      return `--container ${container === '' ? 'is empty' : `needs the full id, such as ${cut?.scope}`}`;
-    }
-    const fault = termFault('container.id', container);
-    if (fault !== undefined) return `--container "${container}" ${fault}`;
-  }
-  const seen = [...store.listTerms({ ruleId: rule, scope: container ?? '' })].filter(({ count }) => count > 0);
+  const seen = [...store.listTerms({ ruleId: rule, scope })].filter(({ count }) => count > 0);
   if (seen.some((term) => isDeepStrictEqual(term.terms, terms))) return undefined;
   for (const [index, field] of fields.entries()) {
     const value = terms[index] ?? '';

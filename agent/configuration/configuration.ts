@@ -1,9 +1,12 @@
 // The configuration: one table of keys with default, validation and documentation.
 
 import * as z from 'zod';
+import { removable } from '../../collectors/watched/choose-paths.ts';
+import { pathFault } from '../../collectors/watched/path-plan.ts';
 import { shippedHunts } from '../../detectors/hunts/load-hunts.ts';
 import { compileKql } from '../../detectors/query/kql.ts';
 import { QueryError } from '../../detectors/query/query.ts';
+import { limits } from '../../storage/limits.ts';
 import { allowedDuration, parseDuration } from './duration.ts';
 
 const path = z
@@ -37,6 +40,23 @@ const huntInterval = z
   });
 
 const defaultHuntDirectories = [shippedHunts, '/etc/stepparent/hunts.d'];
+
+const allowedPath = 'an absolute path, or one that begins with "~/"; "*" in a name, and "**" at the end';
+
+const watchedPath = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = pathFault(text);
+    if (fault !== undefined) context.addIssue(fault);
+  })
+  .meta({ allowed: allowedPath });
+
+const allowedRemoval = 'a path of the default list as it is written there, or a kind';
+
+const removedPath = z
+  .string()
+  .refine((text) => removable.has(text), allowedRemoval)
+  .meta({ allowed: allowedRemoval });
 
 function requireKql(query: string, context: z.RefinementCtx): void {
   try {
@@ -101,7 +121,7 @@ export const configurationSchema = z.object({
         .meta({
           description: "Directories of package databases to watch. rpm's scriptlets are watched in any case.",
           whenUnset:
-            '/var/lib/dpkg/info, /var/lib/dpkg, the directory that the macros in `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
+            '/var/lib/dpkg/info, /var/lib/dpkg, /var/lib/dpkg/triggers, the directory that the macros in `/usr/lib/rpm` name (`%_dbpath`), /var/lib/rpm and /usr/lib/sysimage/rpm',
           example: ['/var/lib/dpkg/info', '/var/lib/dpkg', '/var/lib/rpm'],
         }),
       hunts: z
@@ -121,7 +141,9 @@ export const configurationSchema = z.object({
       capture_all_args: z
         .enum(['auto', 'off'])
         .default('auto')
-        .describe('Whether the kernel reports the arguments of every execution, if it can.'),
+        .describe(
+          'Whether probes report the arguments and the user of every execution (`auto`), or only of dpkg and rpm (`off`).',
+        ),
       buffer_total_mib: wholeNumber(1, 256)
         .default(16)
         .describe('Total size of the kernel trace buffers of all CPUs, in MiB.'),
@@ -130,6 +152,22 @@ export const configurationSchema = z.object({
         .describe('Interval at which the agent polls /proc if that is the sensor, in milliseconds.'),
     })
     .describe('How the agent observes executions.'),
+  watched_paths: z
+    .object({
+      default: z.boolean().default(true).describe('Whether the paths of the default list are watched.'),
+      add: z
+        .array(watchedPath)
+        .max(256)
+        .default([])
+        .describe(
+          'Further paths to watch. `~` stands for the home of each user, `*` for any characters of one name, and `**` at the end for everything below.',
+        ),
+      remove: z
+        .array(removedPath)
+        .default([])
+        .describe('Paths of the default list that are not watched, or kinds, of which no path is watched.'),
+    })
+    .describe('Files outside of the package databases that are watched.'),
   events: z
     .object({
       store: z
@@ -137,17 +175,24 @@ export const configurationSchema = z.object({
         .superRefine(requireKql)
         .meta({ allowed: 'a KQL query' })
         .default(
-          'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
-            '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
+          'event.category:process and (' +
+            'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
+            '((process.name:(dpkg or rpm) or stepparent.program.name:(dpkg or rpm)) and not process.args:*) or ' +
+            'stepparent.lifecycle_script.manager:*)',
         )
         .describe(
-          'Query that selects the executions to store even if no rule matches. Changes in package databases are always stored.',
+          'Query that selects the executions, and the changes in watched paths, to store even if no rule matches. Changes in package databases, connections of packages and lists of what transactions left running are always stored.',
         ),
     })
     .describe('Which events are stored.'),
   retention: z
     .object({
       event_days: wholeNumber(1, 3650).default(14).describe('How long events are stored, in days.'),
+      package_days: wholeNumber(1, 36_500)
+        .default(limits.ledgerDays)
+        .describe(
+          'How long the package ledger keeps each change of a package, in days. It has at most 100,000 changes.',
+        ),
       max_mib: wholeNumber(10, 100_000)
         .default(200)
         .describe(
@@ -245,6 +290,7 @@ export function completeConfiguration(tables: readonly ConfigurationTable[]): Co
   const empty: ConfigurationTable = {
     directories: {},
     sensor: {},
+    watched_paths: {},
     events: {},
     retention: {},
     hunts: {},

@@ -7,6 +7,7 @@ import { readPath } from '../../collectors/event/read-path.ts';
 import { type Condition, type Exception, exceptionId } from '../../detectors/exceptions.ts';
 import { huntRuleId } from '../../detectors/hunts/hunt.ts';
 import { readHunts } from '../../detectors/hunts/load-hunts.ts';
+import { hashFields } from '../../detectors/judge.ts';
 import { readRules } from '../../detectors/rules/load-rules.ts';
 import type { AlertRecord } from '../../storage/records.ts';
 import { localTime } from '../output/local-time.ts';
@@ -86,7 +87,13 @@ function conditionsOf(
   termFields: readonly string[],
   requestedFields: readonly string[],
 ): Condition[] {
-  const terms = termFields.filter((field) => !transientFields.test(field));
+  // The path of a script with a temporary name never occurs again; its content does.
+  const terms = termFields
+    .map((field) => {
+      const hashField = hashFields[field];
+      return hashField !== undefined && readPath(alert.document, hashField) !== undefined ? hashField : field;
+    })
+    .filter((field) => !transientFields.test(field));
   const fields = [...new Set([...terms, ...requestedFields])];
   if (fields.length === 0) {
     throw new NoException(

@@ -136,9 +136,15 @@ function explainNoMatch({ matches }: Rule): { field: string | undefined; message
   };
 }
 
-/** `process/start/exec, file/change/rename (event.category/type/action)` */
-const listed = (classes: readonly { names: Omit<EventClass, 'known'> }[]): string =>
-  `${classes.map(({ names: { category, type, action } }) => `${category}/${type}/${action}`).join(', ')} (event.category/type/action)`;
+/** `process/start/exec, file/change/(rename, modification) (event.category/type/action)` */
+function listed(classes: readonly { names: Omit<EventClass, 'known'> }[]): string {
+  const byType = Map.groupBy(classes, ({ names: { category, type } }) => `${category}/${type}`);
+  const kinds = [...byType].map(([type, ofType]) => {
+    const actions = ofType.map(({ names: { action } }) => action).join(', ');
+    return `${type}/${ofType.length === 1 ? actions : `(${actions})`}`;
+  });
+  return `${kinds.join(', ')} (event.category/type/action)`;
+}
 
 function locateNotes(rule: Rule, notes: readonly Note[]): RuleWarning[] {
   const { file } = rule;
@@ -193,11 +199,11 @@ function occurrencesOf({ language, query }: Rule, field: string): FieldOccurrenc
   return [{ start: category.start, end: category.end, optional: false }];
 }
 
-/** Warnings about the query `events.store`, which is applied only to execs. */
+/** Warnings about the query `events.store`, which is applied to execs and to changes in watched paths. */
 export function storeQueryWarnings(query: string): string[] {
   const { matches, fields } = compileKql(query);
   const unknown = [...fields].filter((field) => !isKnownField(field)).map((field) => unknownField(field));
-  const execs = eventClasses.filter(({ action }) => action === 'exec');
-  if (execs.some(({ known }) => outcomeOf(matches, known).result !== 'false')) return unknown;
-  return [...unknown, 'no execution can match the query'];
+  const optional = eventClasses.filter(({ category }) => category === 'process' || category === 'file');
+  if (optional.some(({ known }) => outcomeOf(matches, known).result !== 'false')) return unknown;
+  return [...unknown, 'no execution and no change in a watched path can match the query'];
 }

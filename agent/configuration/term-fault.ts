@@ -1,7 +1,10 @@
 // Detects values that no term or event can have: patterns, and spellings that the agent does not use.
 
 import path from 'node:path';
-import { isOrigin, stableExecutable, stableOrigin, withoutStableStars } from '../../detectors/facts/initiator.ts';
+import { pathOfScriptTerm, temporaryPath } from '../../collectors/process/temporary-path.ts';
+import { stableExecutable, withoutStableStars } from '../../detectors/facts/initiator.ts';
+import { isOrigin, stableOrigin } from '../../detectors/facts/origin.ts';
+import { hashFields } from '../../detectors/judge.ts';
 
 /** Fields and columns with text of any kind, which may contain stars and brackets. */
 const freeText = /(?:^|\.)(?:args|command_line|line|text|diff|message|reason|row)$/;
@@ -15,6 +18,12 @@ export const patternFault = 'is a pattern, but whole values are compared here';
 /** Why the field can never have this value, as a clause that follows the value; undefined if it can. */
 export function termFault(field: string, value: string): string | undefined {
   if (value === '') return 'is empty';
+  const script = hashFields[field] === undefined ? undefined : pathOfScriptTerm(value);
+  if (script !== undefined) {
+    // What is left of a temporary path has stars, and stays as it is.
+    const isLeft = script.includes('*') && (temporaryPath(script) ?? script) === script;
+    return isLeft ? undefined : 'is not a script as the agent names it by its content';
+  }
   const shown = field === 'stepparent.initiator.executable' || field === 'stepparent.initiator.origin';
   const plain = shown ? withoutStableStars(value) : value;
   if (!freeText.test(field) && pattern.test(plain)) return patternFault;

@@ -2,6 +2,10 @@
 
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
+import type { ExecutionCounts } from '../../collectors/process/exec-collector.ts';
+import type { ScriptReadersReport } from '../../collectors/script-reads/script-readers.ts';
+import type { ScriptWatchReport } from '../../collectors/script-reads/watch-scripts.ts';
+import type { PathWatchReport } from '../../collectors/watched/path-watch.ts';
 import type { RejectedRule } from '../../detectors/rules/rule.ts';
 import type { StoreStatus } from '../../storage/status.ts';
 import type { StoreReader } from '../../storage/store.ts';
@@ -55,10 +59,18 @@ export interface AgentStatus {
   sensor: SensorReport;
   /** The watch of package databases. */
   packages: PackageWatchReport;
+  /** The watch of processes that read maintainer scripts. */
+  script_reads: ScriptWatchReport & ScriptReadersReport;
+  /** The watches of other paths, one for each group. */
+  watched_paths: PathWatchReport[];
+  /** Executions since the start; `without_arguments`: those whose arguments the kernel did not give. */
+  executions: Readonly<ExecutionCounts>;
   /** Number of entries in the process table. */
   processes: number;
   /** Number of processes that did not fit into the full process table. */
   processes_rejected: number;
+  /** Connections of package tools and packages' scripts: numbers of events, and of those dropped by the rate limit. */
+  connections: { reported: number; dropped: number };
   rules: { loaded: string[]; rejected: RejectedRule[] };
   /** `scheduled`: the hunts that the agent runs; empty if `hunts.interval` is "off". */
   hunts: { scheduled: HuntStatus[]; rejected: RejectedRule[] };
@@ -127,6 +139,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ['reloaded', reloadLines(status)],
       ['sensor', [sensor.name]],
       ['arguments', sensor.args],
+      ['transactions', sensor.transactions.map((library) => `of rpm, in every program that uses ${library}`)],
       ['limits', sensor.reasons],
       [
         'received',
@@ -138,9 +151,25 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
         ],
       ],
       ['packages', packageLines(status.packages)],
+      ['script reads', scriptReadLines(status.script_reads)],
+      ['watched paths', status.watched_paths.flatMap(pathLines)],
+      [
+        'executions',
+        [
+          `${status.executions.seen} seen`,
+          ...countLine(status.executions.without_arguments, 'without arguments from the kernel'),
+        ],
+      ],
       [
         'processes',
         [`${status.processes} known`, ...countLine(status.processes_rejected, 'rejected because the table was full')],
+      ],
+      [
+        'connections',
+        [
+          `${status.connections.reported} of packages reported`,
+          ...countLine(status.connections.dropped, 'dropped because of the rate limit'),
+        ],
       ],
       ['rules', [`${rules.loaded.length} loaded: ${rules.loaded.join(', ')}`, ...rules.rejected.map(rejectedLine)]],
       ['hunts', [...status.hunts.scheduled.map(huntLine), ...status.hunts.rejected.map(rejectedLine)]],
@@ -189,6 +218,39 @@ function packageLines({ directories, missing, reported, dropped, ignored, uncoun
     ...countLine(dropped, 'changes dropped because too many waited'),
     ...countLine(ignored, "changes of other users' files, not reported"),
     ...countLine(uncounted, 'files counted but not compared'),
+  ];
+}
+
+function scriptReadLines(report: AgentStatus['script_reads']): string[] {
+  const { files, rejected, reason, accesses, reads, dropped, unknown, lost } = report;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return [
+    `${files} scripts watched${rejected === 0 ? why : ''}`,
+    ...countLine(rejected, `scripts not watched${why}`),
+    `${accesses} accesses, ${reads} reads by an interpreter outside dpkg`,
+    ...countLine(unknown, 'accesses by a process that ended before the agent knew it'),
+    ...countLine(dropped, 'accesses not examined because too many waited'),
+    ...countLine(lost, "overflows of the kernel's queue"),
+  ];
+}
+
+const pathGroups: Readonly<Record<PathWatchReport['group'], string>> = {
+  system: 'of the system',
+  users: 'in the homes of users',
+};
+
+/** One group of watched paths, with what is not watched. */
+function pathLines(report: PathWatchReport): string[] {
+  const { group, directories, files, reported, dropped } = report;
+  return [
+    `${directories} directories ${pathGroups[group]}, ${files} files, ${reported} changes reported`,
+    ...report.not_by_fanotify.map(
+      (other) => `${other.directories} directories are compared, without the process of a change: ${other.reason}`,
+    ),
+    ...countLine(dropped, 'changes found by comparison because too many came'),
+    ...countLine(report.skipped_directories, 'directories not watched because there are too many'),
+    ...countLine(report.uncounted, 'files counted but not compared'),
+    ...report.not_entered.map(({ path, type }) => `${path} is not entered (${type})`),
   ];
 }
 

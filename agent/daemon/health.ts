@@ -1,6 +1,8 @@
 // The health checks: each finds in the reports of the agent's parts why the agent cannot detect or deliver everything.
 
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
+import type { ScriptWatchReport } from '../../collectors/script-reads/watch-scripts.ts';
+import type { PathWatchReport } from '../../collectors/watched/path-watch.ts';
 import type { SinkStatus } from './delivery.ts';
 import type { Log } from './log.ts';
 import type { SensorReport } from './open-sensor.ts';
@@ -10,8 +12,13 @@ export interface HealthInput {
   collection: {
     /** Why the agent does not trace the kernel; undefined if it does, or if the configuration chose polling. */
     untraced: string | undefined;
-    sensor: Pick<SensorReport, 'unprobed' | 'lost_events'>;
+    sensor: Pick<SensorReport, 'unprobed' | 'unseen_transactions' | 'lost_events'>;
     packages: Pick<PackageWatchReport, 'directories' | 'missing'>;
+    script_reads: Pick<ScriptWatchReport, 'reason' | 'rejected'>;
+    watched_paths: readonly Pick<
+      PathWatchReport,
+      'group' | 'directories' | 'not_by_fanotify' | 'skipped_directories' | 'uncounted'
+    >[];
   };
   policy: {
     /** Why the last reload failed. */
@@ -84,9 +91,15 @@ export const healthChecks = [
   },
   {
     check: 'argument_probes',
-    remedy: 'Restore the program of the distribution, or use a kernel with uprobes; the agent tries again by itself.',
+    remedy: 'Restore the file of the distribution, or use a kernel with uprobes; the agent tries again by itself.',
     logs: ['ok'],
     find: ({ collection }) => collection.sensor.unprobed,
+  },
+  {
+    check: 'rpm_transactions',
+    remedy: 'Restore the library of the distribution, or use a kernel with uprobes; the agent tries again by itself.',
+    logs: ['ok'],
+    find: ({ collection }) => collection.sensor.unseen_transactions,
   },
   {
     check: 'process_records',
@@ -101,10 +114,27 @@ export const healthChecks = [
     find: ({ collection }) => unknownWriters(collection.packages.directories),
   },
   {
+    check: 'script_readers',
+    remedy: 'Run the agent on the host, on Linux 5.9 or newer, with CAP_SYS_ADMIN, and restart it.',
+    logs: ['degraded', 'ok'],
+    find: ({
+      collection: {
+        script_reads: { reason, rejected },
+      },
+    }) => sentence(reason, `the agent cannot see who reads ${rejected > 0 ? `${rejected} ` : ''}maintainer scripts: `),
+  },
+  {
     check: 'package_directories',
     remedy: 'Restore the directory, or remove it from `directories.package_databases` and restart the agent.',
     logs: [],
     find: ({ collection }) => collection.packages.missing.map((path) => `${path} is missing`),
+  },
+  {
+    check: 'watched_paths',
+    remedy:
+      'Run the agent on the host, on Linux 5.9 or newer, with CAP_SYS_ADMIN; remove paths in `watched_paths`; restart it.',
+    logs: ['degraded', 'ok'],
+    find: ({ collection }) => unwatchedPaths(collection.watched_paths),
   },
   {
     check: 'rule_files',
@@ -138,7 +168,8 @@ export const healthChecks = [
   },
   {
     check: 'journald',
-    remedy: 'Check `systemctl status systemd-journald`; alerts wait in the database until the journal takes them.',
+    remedy:
+      'Check `systemctl status systemd-journald`; alerts are printed on standard output, and wait in the database until the journal takes them.',
     logs: [],
     find: (input) => undelivered(input, 'journald', 'the journal does not take alerts: '),
   },
@@ -183,6 +214,27 @@ const unknownWriters = (directories: PackageWatchReport['directories']): string[
           `the agent cannot name writers in ${affected.length} of ${directories.length} package database directories: ${reason}`,
         ],
   );
+
+const unwatchedPaths = (groups: HealthInput['collection']['watched_paths']): string[] => {
+  const all = groups.reduce((sum, { directories }) => sum + directories, 0);
+  const byReason = Map.groupBy(
+    groups.flatMap(({ not_by_fanotify: unwatched }) => unwatched),
+    ({ reason }) => reason,
+  );
+  return [
+    ...[...byReason].map(([reason, affected]) => {
+      const count = affected.reduce((sum, { directories }) => sum + directories, 0);
+      return `changes in ${count} of ${all} watched directories are found late and without their process: ${reason}`;
+    }),
+    // A user who fills a home directory is no reason to doubt the others.
+    ...groups
+      .filter(({ group }) => group !== 'users')
+      .flatMap((report) => [
+        ...countLine(report.skipped_directories, 'directories of watched paths not watched because there are too many'),
+        ...countLine(report.uncounted, 'files in watched paths not compared because there are too many'),
+      ]),
+  ];
+};
 
 /** Each check with its problems; without one, the check is ok. */
 export type FoundHealth = readonly (readonly [definition: HealthCheck, reasons: readonly string[]])[];

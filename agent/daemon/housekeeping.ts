@@ -33,6 +33,7 @@ export function startHousekeeping({ store, policy, timers, onAlerts, onFault }: 
     const termMs = Math.max(limits.huntRowMs, ...rules.map((rule) => rule.windowMs));
     const { more } = store.prune(Date.now(), {
       eventDays: configuration.retention.event_days,
+      ledgerDays: configuration.retention.package_days,
       maxBytes: configuration.retention.max_mib * 1024 * 1024,
       ...(rules.length > 0 ? { termMs } : {}),
     });

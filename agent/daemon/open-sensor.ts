@@ -4,10 +4,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '../../collectors/error-message.ts';
 import type { Host } from '../../collectors/host/host.ts';
-import { probedPrograms } from '../../collectors/packages/tools.ts';
+import { linkedPrograms, probedPrograms } from '../../collectors/packages/tools.ts';
+import { noStartProbes, type StartProbes } from '../../collectors/process/exec-collector.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import { openProcfsSensor } from '../../collectors/procfs/procfs-sensor.ts';
 import { takeEvery } from '../../collectors/take-steps.ts';
+import type { Unprobed } from '../../collectors/tracefs/entry-probes.ts';
 import { TracefsUnavailable } from '../../collectors/tracefs/instance.ts';
 import { openTracefsSensor, type TracefsSensor } from '../../collectors/tracefs/tracefs-sensor.ts';
 import type { Configuration } from '../configuration/configuration.ts';
@@ -22,6 +24,10 @@ export interface SensorReport {
   reasons: string[];
   /** Installed package tools that are not probed, one line each: short runs may lack arguments. */
   unprobed: string[];
+  /** Files of librpm whose transactions are seen. */
+  transactions: string[];
+  /** Files of librpm whose transactions are not seen, or only in part, one line each. */
+  unseen_transactions: string[];
   records: number;
   lost_events: number;
   malformed_pages: number;
@@ -37,6 +43,8 @@ export interface Sensor {
   name: 'tracefs' | 'procfs';
   /** Why the better sensor is not on; undefined: it is, or was not asked for. */
   degraded: string | undefined;
+  /** Whether records of connections come; otherwise the open sockets in /proc have to do. */
+  tracesConnections: boolean;
   /** From now on records are handed on, in the order of their time; first those from before. */
   start(onRecords: (records: ProcessRecord[]) => void): void;
   report(): SensorReport;
@@ -44,8 +52,8 @@ export interface Sensor {
   readUntilNs(): number;
   /** Hands on what has happened until now, as far as the sensor can see that at once. */
   readNow(): void;
-  /** Programs (without symlinks) whose entry probe gives the arguments. */
-  isProbed(executable: string): boolean;
+  /** Which probes report the start of a program. */
+  probes: StartProbes;
   /** A number that changes after each poll. */
   progress(): number;
   stop(): Promise<void>;
@@ -61,6 +69,13 @@ interface SensorDeps {
 /** File watchers can miss changes: the probed programs are also checked at this interval. */
 const refreshEveryMs = 30_000;
 const notWatched = 'the package tools cannot be watched';
+
+/** What is lost if connections are not traced, for `status`. */
+const untracedConnections = (reason: string): string =>
+  `only connections that are still open at the end of a package transaction are seen: ${reason}`;
+
+const unseenLine = ({ path: library, reason }: Unprobed): string =>
+  `rpm transactions of programs that use ${library} are not seen completely: ${reason}`;
 
 /** Opens the configured sensor. Throws TracefsUnavailable if the configuration requires `tracefs` and the kernel cannot be traced. */
 export function openSensor(deps: SensorDeps): Sensor {
@@ -81,36 +96,53 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
   const sensor = openTracefsSensor({
     bufferTotalBytes: settings.buffer_total_mib * 1024 * 1024,
     captureAllArgs: settings.capture_all_args === 'auto',
-    probedPrograms: probedPrograms,
+    probedPrograms,
+    linkedPrograms,
     startTicks: startTicksOf(process.pid) ?? 0,
     isRunning: (pid, startTicks) => startTicksOf(pid) === startTicks,
     onFault,
     // Logged once; the report lists the program while it is not probed.
     onUnprobed: (program, reason) => log.warn('the arguments of a program cannot be probed', { program, reason }),
+    onUnseenTransactions: (library, reason) =>
+      log.warn('rpm transactions are not seen completely', { library, reason }),
   });
   const probed = new Set(probedPrograms.map((program) => host.realPath(program) ?? program));
   const stopWatching = watchPrograms(sensor, onFault);
   return {
     name: 'tracefs',
     degraded: undefined,
+    tracesConnections: sensor.state().connectReason === undefined,
     start: sensor.start,
     readUntilNs: sensor.readUntilNs,
     readNow: sensor.readNow,
-    isProbed: (executable) => probed.has(executable),
+    probes: {
+      isProbed: (executable) => probed.has(executable),
+      expectsStart: sensor.probes.expectsStart,
+      beginsAt: sensor.probes.beginsAt,
+      noticeUnstarted: sensor.probes.noticeUnstarted,
+      coversLinkers: sensor.probes.coversLinkers,
+    },
     progress: sensor.readUntilNs,
     report() {
       const state = sensor.state();
-      const entries = Object.entries(state.unprobed);
-      const lineOf = ([program, reason]: [string, string]) => `${program} is not probed: ${reason}`;
+      const lineOf = ({ path: program, reason }: Unprobed) => `${program} is not probed: ${reason}`;
       return {
         name: 'tracefs',
         args: [
           ...state.probed.map((program) => `entry probe on ${program}`),
+          ...state.linkers.map((linker) => `entry probe on ${linker}, for every program that it starts`),
+          ...(state.statics === 0 ? [] : [`entry probes on ${state.statics} static programs and other linkers`]),
           ...state.attempts.map((systemCall) => `event probe on ${systemCall}`),
           '/proc for every other process, while it runs',
         ],
-        reasons: [...entries.map(lineOf), ...(state.attemptReason === undefined ? [] : [state.attemptReason])],
-        unprobed: entries.filter(([program]) => fs.existsSync(program)).map(lineOf),
+        reasons: [
+          ...state.unprobed.map(lineOf),
+          ...(state.attemptReason === undefined ? [] : [state.attemptReason]),
+          ...(state.connectReason === undefined ? [] : [untracedConnections(state.connectReason)]),
+        ],
+        unprobed: state.unprobed.filter(({ path: program }) => fs.existsSync(program)).map(lineOf),
+        transactions: state.libraries,
+        unseen_transactions: state.unseenTransactions.map(unseenLine),
         records: state.records,
         lost_events: state.lost,
         malformed_pages: state.malformedPages,
@@ -127,21 +159,20 @@ function openTracing({ host, settings, onFault, log }: SensorDeps): Sensor {
   };
 }
 
-/** Renews the probes when a package tool is installed, replaced or removed. Returns what ends the watch. */
-function watchPrograms(sensor: TracefsSensor, onFault: (fault: string, error?: unknown) => void): () => void {
+/** Renews the probes when a probed file is installed, replaced or removed. Returns what ends the watch. */
+function watchPrograms({ probes }: TracefsSensor, onFault: (fault: string, error?: unknown) => void): () => void {
   const refresh = (): void => {
     try {
-      sensor.refreshProbes();
+      probes.refresh();
     } catch (error) {
       onFault('the probes could not be refreshed', error);
     }
   };
-  const isProbed = new Set(probedPrograms);
-  const watchers = [...new Set(probedPrograms.map((program) => path.dirname(program)))].flatMap((directory) => {
+  const watchers = probes.directories().flatMap((directory) => {
     try {
       // An upgrade changes hundreds of other files there; each costs one callback and no directory listing.
       const watcher = fs.watch(directory, (_, name) => {
-        if (name === null || isProbed.has(path.join(directory, name))) refresh();
+        if (name === null || probes.isProbedFile(path.join(directory, name))) refresh();
       });
       return [watcher.on('error', (error) => onFault(notWatched, error))];
     } catch (error) {
@@ -165,10 +196,11 @@ function openPolling({ host, settings, onFault }: SensorDeps, degraded: string |
   return {
     name: 'procfs',
     degraded,
+    tracesConnections: false,
     start: sensor.start,
     readUntilNs: host.clock.bootNs,
     readNow() {},
-    isProbed: () => false,
+    probes: noStartProbes,
     progress: () => sensor.state().turns,
     report() {
       const state = sensor.state();
@@ -178,8 +210,12 @@ function openPolling({ host, settings, onFault }: SensorDeps, degraded: string |
         reasons: [
           ...(degraded === undefined ? [] : [degraded]),
           'processes that start and end between two polls of /proc are not seen',
+          untracedConnections('the kernel is not traced'),
+          'rpm transactions of dnf and other programs that use librpm themselves are not seen',
         ],
         unprobed: [],
+        transactions: [],
+        unseen_transactions: [],
         records: state.records,
         lost_events: 0,
         malformed_pages: 0,

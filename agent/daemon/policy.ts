@@ -55,6 +55,7 @@ export const restartKeys: readonly string[] = [
   'directories.runtime',
   'directories.package_databases',
   'sensor',
+  'watched_paths',
   'alerts',
 ];
 

@@ -5,13 +5,20 @@ import { type Host, openHost } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
 import { onOwnFault } from '../../collectors/host/read-faults.ts';
 import { raiseFileLimit } from '../../collectors/linux/libc.ts';
+import { createDpkgJournal } from '../../collectors/packagedb/dpkg-journal.ts';
 import { askRpm, packageDirectories, type RpmDirectories } from '../../collectors/packagedb/package-directories.ts';
 import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
+import { fileTurns } from '../../collectors/packagedb/work-turns.ts';
+import { openKnownPrograms } from '../../collectors/packages/known-programs.ts';
 import { hasRpm } from '../../collectors/packages/run-rpm.ts';
+import { dpkgDirectory } from '../../collectors/packages/tools.ts';
 import { openProcView } from '../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../collectors/process/process-table.ts';
+import { openRecognizer } from '../../collectors/process/recognize-program.ts';
 import { snapshotPids } from '../../collectors/procfs/process-snapshot.ts';
+import type { ScriptWatch } from '../../collectors/script-reads/watch-scripts.ts';
 import { openTimers, type Timers } from '../../collectors/timers.ts';
+import { choosePaths } from '../../collectors/watched/choose-paths.ts';
 import { parsePackageOperation } from '../../detectors/facts/package-operation.ts';
 import { openStore } from '../../storage/store.ts';
 import type { Paths } from '../configuration/paths.ts';
@@ -25,6 +32,7 @@ import { type End, openEnd } from './end.ts';
 import { type Faults, openFaults } from './faults.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { type HuntSchedule, scheduledRun, startHuntSchedule } from './hunt-schedule.ts';
+import { openLedgerComparison } from './ledger-comparison.ts';
 import type { Log } from './log.ts';
 import { openDelivery, sinkNames } from './open-delivery.ts';
 import { openKnowledge } from './open-knowledge.ts';
@@ -36,7 +44,10 @@ import { openRequests, type Requests } from './requests.ts';
 import { recordScriptBaseline } from './script-baseline.ts';
 import { watchSelf } from './self-watch.ts';
 import { collectionReport, deliveryReport, learningWarning, openStatusReport, storageReport } from './status-report.ts';
+import { watchPackageLists } from './watch-package-lists.ts';
 import { watchPackages } from './watch-packages.ts';
+import { type PathsWatch, watchPaths } from './watch-paths.ts';
+import { watchScriptReads } from './watch-script-reads.ts';
 
 /** A running agent, for the process that started it. */
 export interface Agent {
@@ -73,6 +84,9 @@ export interface AgentDeps {
 /** How often the health checks run for the log. */
 const healthEveryMs = 30_000;
 
+/** When rpm's databases are listed for the first time: the start has more urgent work. */
+const listRpmAfterMs = 10_000;
+
 /** Starts the agent, stage by stage. Resolves when every collector works. `run` prints what it throws. */
 export async function startAgent(deps: AgentDeps): Promise<Agent> {
   const { paths, log } = deps;
@@ -102,7 +116,7 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
     deps.signal?.throwIfAborted();
     const storage = openStorage(start);
     const events = await openEvents(start, storage);
-    const watch = await startCollecting(start, storage, events);
+    const watches = await startCollecting(start, storage, events);
     const hunts = startHunts(start, storage, events);
     startHousekeeping({
       store: storage.store,
@@ -112,7 +126,7 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
       onFault: faults.note,
     });
     watchSelf({ every: timers.every, onFault: faults.note });
-    requests.begin(openAnswers(start, storage, events, watch, hunts));
+    requests.begin(openAnswers(start, storage, events, watches, hunts));
     return { status: requests.status, reload: requests.reload, progress: events.sensor.progress, stop: end.run };
   } catch (error) {
     await end.run();
@@ -148,23 +162,32 @@ function openStorage({ deps: { read, paths, log }, host, faults, end }: Start) {
 type Storage = ReturnType<typeof openStorage>;
 
 /** track, hold, enrich and judge: opens the sensor, the process table and the pipeline, before any record is read. */
-async function openEvents({ deps: { read, paths, log, signal }, host, faults, policy, end }: Start, storage: Storage) {
+async function openEvents(
+  { deps: { read, paths, log, signal }, host, faults, policy, timers, end }: Start,
+  storage: Storage,
+) {
   // rpm runs before the sensor is open, so that it causes no event.
   const rpmDirectories = await unlessAborted(askRpmDirectories(host, faults), signal);
   const sensor = openSensor({ host, settings: read.configuration.sensor, onFault: faults.note, log });
   end.add('process sensor', () => sensor.stop());
   const context = readHostContext(host, { id: readAgentId(paths.stateDirectory), version }, sensor.name);
-  const table = createProcessTable(openProcView(host), { changesPackages });
-  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.trust_package_managers);
+  const probesEveryLinker = sensor.probes.coversLinkers;
+  const recognize = openRecognizer(host, openKnownPrograms(host));
+  const table = createProcessTable(openProcView(host), { changesPackages, probesEveryLinker, recognize });
+  const { knowledge, terms } = openKnowledge(context, table, () => policy.current.configuration.trust_package_managers);
+  const dpkgJournal = createDpkgJournal(host, dpkgDirectory, faults.note);
+  end.add("watch of dpkg's journal", () => dpkgJournal.close());
+  const provenance = watchPackageLists({ host, store: storage.store, timers, onFault: faults.note });
+  end.add('package lists', () => provenance.stop());
   const pipeline = openPipeline({
-    host: { table, context, knowledge },
+    host: { table, context, knowledge, dpkgJournal, provenance, turns: fileTurns },
     sensor,
     storage,
     policy: { judging: policy.judging, classifyTerm: terms.classify },
     onFault: faults.note,
   });
   end.add('events', () => pipeline.stop());
-  return { rpmDirectories, sensor, context, table, pipeline };
+  return { rpmDirectories, sensor, context, table, pipeline, dpkgJournal };
 }
 type Events = Awaited<ReturnType<typeof openEvents>>;
 
@@ -172,27 +195,41 @@ type Events = Awaited<ReturnType<typeof openEvents>>;
 async function startCollecting(
   { deps: { read, log, signal }, host, faults, timers, end }: Start,
   { store, recorder }: Storage,
-  { rpmDirectories, sensor, context, table, pipeline }: Events,
-): Promise<PackageWatch> {
+  { rpmDirectories, sensor, context, table, pipeline, dpkgJournal }: Events,
+): Promise<{ packages: PackageWatch; scripts: ScriptWatch; paths: PathsWatch }> {
   const snapshot = await unlessAborted(snapshotPids(host.proc), signal);
   if (snapshot.fault !== undefined) log.warn(snapshot.fault);
   table.seed(snapshot.pids);
   if (sensor.degraded !== undefined) pipeline.recordHealth(healthEvent(context, 'sensor-degraded', sensor.degraded));
   sensor.start(pipeline.handleRecords);
   await unlessAborted(pipeline.prepare(), signal);
+  dpkgJournal.start(pipeline.dpkgUpdates);
+  const ledger = openLedgerComparison({ store, pipeline, host, context, timers, onFault: faults.note });
+  ledger.compare('dpkg');
+  ledger.compare('rpm', listRpmAfterMs);
+  end.add('package ledger', ledger.stop);
   const directories = packageDirectories(read.configuration.directories.package_databases, rpmDirectories, host.exists);
-  const watch = watchPackages(directories, { store, host: { table, context }, pipeline, faults, log });
-  end.add('watch of package databases', () => watch.stop());
+  const scripts = watchScriptReads(directories, { context, pipeline, faults });
+  end.add('watch of script reads', () => scripts.stop());
+  const deps = { store, host: { table, context }, pipeline, faults, log };
+  const packages = watchPackages(directories, { ...deps, scripts });
+  end.add('watch of package databases', () => packages.stop());
+  const paths = watchPaths(choosePaths(read.configuration.watched_paths), deps);
+  end.add('watch of paths', () => paths.stop());
   const readScripts = (): void => void recordScriptBaseline({ host, store, pipeline, timers, onFault: faults.note });
   readScripts();
   recorder.onSetAside(({ path, reason }, isNow) => {
     pipeline.recordHealth(healthEvent(context, 'store-set-aside', `${reason}; kept as ${path}`));
     if (!isNow) return;
-    watch.saveAgain();
+    packages.saveAgain();
+    paths.saveAgain();
     readScripts();
+    ledger.compare('dpkg');
+    ledger.compare('rpm');
   });
-  return watch;
+  return { packages, scripts, paths };
 }
+type Watches = Awaited<ReturnType<typeof startCollecting>>;
 
 function startHunts(
   { deps: { paths, log }, faults, policy, end }: Start,
@@ -220,12 +257,12 @@ function openAnswers(
   { started, deps: { read, readAgain, onReload, paths, log }, faults, policy, timers }: Start,
   { store, recorder, delivery }: Storage,
   { sensor, context, table, pipeline }: Events,
-  watch: PackageWatch,
+  watches: Watches,
   hunts: HuntSchedule,
 ): Requests {
   const status = openStatusReport(
     {
-      collection: collectionReport(sensor, watch, table),
+      collection: collectionReport(sensor, watches, table, pipeline),
       policy: { report: () => ({ ...policy.report(), hunts: hunts.status() }) },
       storage: storageReport(store, recorder),
       delivery: deliveryReport(delivery, read.configuration.alerts.ndjson ? paths.logsDirectory : undefined),

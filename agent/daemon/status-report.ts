@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { errorCode } from '../../collectors/error-message.ts';
 import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import type { ScriptWatch } from '../../collectors/script-reads/watch-scripts.ts';
 import type { Configuration } from '../configuration/configuration.ts';
 import { version } from '../version.ts';
 import { type AgentStatus, type StoreFacts, storeFacts } from './agent-status.ts';
@@ -12,11 +13,24 @@ import type { Faults } from './faults.ts';
 import { checkHealth, degradedReasons, type Health, openHealthTracker } from './health.ts';
 import type { Log } from './log.ts';
 import type { Sensor } from './open-sensor.ts';
+import type { Pipeline } from './pipeline.ts';
 import { exceptionsOf, type Policy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
+import type { PathsWatch } from './watch-paths.ts';
 
-/** The sensor, the watch of package databases and the process table. */
-interface CollectionReport extends Pick<AgentStatus, 'sensor' | 'packages' | 'processes' | 'processes_rejected'> {
+/** The sensor, the watches of files, the process table and the pipeline. */
+interface CollectionReport
+  extends Pick<
+    AgentStatus,
+    | 'sensor'
+    | 'packages'
+    | 'script_reads'
+    | 'watched_paths'
+    | 'executions'
+    | 'processes'
+    | 'processes_rejected'
+    | 'connections'
+  > {
   /** Why the agent does not trace the kernel; undefined if it does, or if the configuration chose polling. */
   untraced: string | undefined;
 }
@@ -56,18 +70,31 @@ export interface StatusReport {
   checkHealth(): void;
 }
 
-/** Combines the reports of the process sensor, the watch of package databases and the process table. */
+/** Combines the reports of the process sensor, the watches of files, the process table and the pipeline. */
 export const collectionReport = (
   sensor: Pick<Sensor, 'degraded' | 'report'>,
-  watch: Pick<PackageWatch, 'report'>,
+  {
+    packages,
+    scripts,
+    paths,
+  }: {
+    packages: Pick<PackageWatch, 'report'>;
+    scripts: Pick<ScriptWatch, 'report'>;
+    paths: Pick<PathsWatch, 'report'>;
+  },
   table: Pick<ProcessTable, 'size' | 'rejected'>,
+  pipeline: Pick<Pipeline, 'connections' | 'executions' | 'scriptReads'>,
 ): StatusReportDeps['collection'] => ({
   report: () => ({
     untraced: sensor.degraded,
     sensor: sensor.report(),
-    packages: watch.report(),
+    packages: packages.report(),
+    script_reads: { ...scripts.report(), ...pipeline.scriptReads() },
+    watched_paths: paths.report(),
+    executions: pipeline.executions(),
     processes: table.size,
     processes_rejected: table.rejected,
+    connections: pipeline.connections(),
   }),
 });
 
@@ -165,8 +192,12 @@ export function openStatusReport(
         health,
         sensor: collection.sensor,
         packages: collection.packages,
+        script_reads: collection.script_reads,
+        watched_paths: collection.watched_paths,
+        executions: collection.executions,
         processes: collection.processes,
         processes_rejected: collection.processes_rejected,
+        connections: collection.connections,
         rules: { loaded: inForce.rules.map(({ id }) => id), rejected: inForce.rejected.rules },
         hunts: { scheduled: policy.hunts, rejected: inForce.rejected.hunts },
         exceptions: exceptionsOf(inForce),

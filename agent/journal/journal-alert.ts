@@ -50,10 +50,8 @@ export function alertOfEntry(line: string): StepparentEvent | undefined {
 
 /** Adds the fields that are derived from others. */
 function completed(document: StepparentEvent): StepparentEvent {
-  const { event, file, process, user, stepparent } = document;
-  const category =
-    event.action === 'hunt-finding' ? 'intrusion_detection' : file?.path === undefined ? 'process' : 'file';
-  event.category = [category];
+  const { file, process, user, stepparent } = document;
+  document.event.category = [categoryOf(document)];
   for (const named of [file, process, process?.parent, stepparent.initiator] as ({ name?: string } | undefined)[]) {
     const file =
       (named as { path?: string } | undefined)?.path ?? (named as { executable?: string } | undefined)?.executable;
@@ -61,6 +59,14 @@ function completed(document: StepparentEvent): StepparentEvent {
   }
   for (const one of [user, stepparent.login_user]) withoutName(one);
   return document;
+}
+
+/** The category of an alert follows from the fields that only one kind of event has. */
+function categoryOf({ event, file, destination, stepparent }: StepparentEvent): string {
+  if (event.action === 'hunt-finding') return 'intrusion_detection';
+  if (file?.path !== undefined) return 'file';
+  if (destination !== undefined) return 'network';
+  return stepparent.transaction?.manager === undefined ? 'process' : 'package';
 }
 
 /** Undoes the fallback of the sink, which writes the id in place of a missing user name. Entries of older agents have no id field. */

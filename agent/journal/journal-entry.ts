@@ -9,7 +9,7 @@ export const journalSocket = '/run/systemd/journal/socket';
 export const fieldBytes = 8192;
 
 /** Maximum size of one value in an entry that would otherwise exceed `entryBytes`. */
-const fieldBytesOfMany = 2048;
+const fieldBytesOfMany = 1024;
 
 /** Maximum size of an entry: a datagram of this size is accepted with any net.core.wmem_max (unix-datagram.ts). */
 const entryBytes = 200_000;
@@ -19,7 +19,7 @@ export type JournalField = readonly [name: string, value: string];
 
 /**
  * The entry in journald's format. Each value is preceded by its length, so a newline in a value cannot begin another field.
- * Values over 8 KiB are cut and end in `… (cut, N bytes)`; values over 2 KiB if the entry would be too large for a datagram.
+ * Values over 8 KiB are cut and end in `… (cut, N bytes)`; values over 1 KiB if the entry would be too large for a datagram.
  * A lone surrogate becomes U+FFFD.
  */
 export function encodeEntry(fields: readonly JournalField[]): Buffer {

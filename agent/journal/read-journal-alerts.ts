@@ -1,19 +1,13 @@
 // Reads the alerts in a directory of journals, such as systemd-journal-remote fills from many hosts.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { journalctlEnvironment, journalctlPath } from '../../collectors/host/run-journalctl.ts';
 import { alertJournalFields, alertOfEntry } from './journal-alert.ts';
 
 /** Maximum number of alerts that are read, newest first. */
 export const maxJournalAlerts = 200_000;
-
-/** The path of journalctl: on Debian before 12 it may be in /bin. */
-const journalctl = (): string => {
-  const paths = ['/usr/bin/journalctl', '/bin/journalctl'] as const;
-  return paths.find((file) => existsSync(file)) ?? paths[0];
-};
 
 /** The journals and the time range that `readJournalAlerts` reads, and the callback for an incomplete result. */
 export interface JournalOptions {
@@ -36,7 +30,7 @@ export async function* readJournalAlerts({
 }: JournalOptions): AsyncGenerator<StepparentEvent> {
   const options = ['--output=json', '--all', '--quiet', '--no-pager', '--reverse'];
   const child = spawn(
-    journalctl(),
+    journalctlPath(),
     [
       `--directory=${directory}`,
       ...options,
@@ -45,8 +39,7 @@ export async function* readJournalAlerts({
       'SYSLOG_IDENTIFIER=stepparent',
       '_UID=0',
     ],
-    // Without the caller's PATH and without variables that journalctl reads.
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' } },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: journalctlEnvironment },
   );
   const ended = new Promise<{ code: number | null; error?: Error }>((resolve) => {
     child.once('error', (error) => resolve({ code: null, error }));

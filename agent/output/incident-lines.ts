@@ -116,7 +116,14 @@ function chooseSteps(steps: readonly IncidentStep[], leftOut: Incident['steppare
   const chosen = new Set(ranked.slice(0, maxSteps));
   const counts = new Map(Object.entries(leftOut));
   for (const { kind } of ranked.slice(maxSteps)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const names: Record<string, string> = { package: 'package runs', script: 'scripts', exec: 'programs', file: 'files' };
+  const names: Record<string, string> = {
+    package: 'package runs',
+    script: 'scripts',
+    exec: 'programs',
+    file: 'files',
+    connect: 'connections',
+    running: 'lists of running programs',
+  };
   return {
     chosen: steps.filter((step) => chosen.has(step)),
     left: [...counts].map(([kind, count]) => `${count} ${names[kind]}`).join(', '),

@@ -15,6 +15,7 @@ import { SqlError } from '../../storage/query-database.ts';
 import { StoreError, storeError } from '../../storage/store-error.ts';
 import { QueryEnded, type QuerySource } from './ask-query.ts';
 import { type EventFile, findEventFiles, type LeftOut, leaveOut, nothingLeftOut, readLines } from './event-files.ts';
+import { gatheredLedger } from './gathered-ledger.ts';
 
 /** Events that are read at most: they take some GB on the disk. */
 const maxEvents = 10_000_000;
@@ -53,7 +54,7 @@ export async function withGatheredEvents<T>(
   const place = process.env.TMPDIR || '/var/tmp';
   return await withTemporaryDirectory(join(place, 'stepparent-events-'), async (temporary) => {
     const path = join(temporary, 'events.db');
-    const writer = createGatheredDatabase(path, joinColumns(columns));
+    const writer = createGatheredDatabase(path, joinColumns(columns), gatheredLedger);
     let counts: Counts;
     try {
       counts = columns.length === 0 ? noCounts() : await fill(writer, files, leftOut, bounds.maxEvents);

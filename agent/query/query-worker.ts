@@ -20,6 +20,7 @@ import {
 import { StoreError } from '../../storage/store-error.ts';
 import { maxJournalAlerts, readJournalAlerts } from '../journal/read-journal-alerts.ts';
 import type { QueryMessage, QueryRequest } from './ask-query.ts';
+import { gatheredLedger } from './gathered-ledger.ts';
 
 const rowsPerLine = 200;
 /** Maximum size of one result, in UTF-16 units of JSON. */
@@ -47,7 +48,7 @@ function open({ source, since }: QueryRequest): Promise<QueryDatabase> | QueryDa
           onCut: () => notes.push(`only the newest ${maxJournalAlerts} alerts of the journals were read`),
         })
       : [];
-  return openAlertDatabase(alerts, hostTables(openHost()), sqlFunctions);
+  return openAlertDatabase(alerts, hostTables(openHost()), sqlFunctions, gatheredLedger);
 }
 
 async function answer(request: QueryRequest): Promise<void> {

@@ -3,11 +3,17 @@
 import type { Command } from 'commander';
 import { escapeText } from '../../../collectors/event/escape-text.ts';
 import { withStore } from '../../query/with-store.ts';
-import { action, containerOption, defineCommand, type GlobalOptions } from '../define-command.ts';
+import {
+  action,
+  defineCommand,
+  type GlobalOptions,
+  type PlaceName,
+  placeOption,
+  scopeNamed,
+} from '../define-command.ts';
 
 interface AllowOptions extends GlobalOptions {
-  /** The id of a container. Default: the host itself. */
-  container?: string;
+  place?: PlaceName;
 }
 
 export const allow = (): Command =>
@@ -15,22 +21,23 @@ export const allow = (): Command =>
     .description('allow a term permanently')
     .argument('<rule>', 'id of a rule, or hunt:NAME')
     .argument('<term...>', 'value of each term field of the rule, in order')
-    .addOption(containerOption())
+    .addOption(placeOption())
     .action(action(allowTerm));
 
 const lineChars = 1000;
 
 /** `rule` is the id of a rule or `hunt:NAME`. Returns false if the rule cannot have such a term. */
-async function allowTerm({ config, container }: AllowOptions, rule: string, terms: string[]): Promise<boolean> {
+async function allowTerm({ config, place = 'host' }: AllowOptions, rule: string, terms: string[]): Promise<boolean> {
   const { baselineTermFault } = await import('../../configuration/baseline-term.ts');
   const { readConfiguration } = await import('../../configuration/read-configuration.ts');
+  const scope = scopeNamed(place);
   return await withStore(config, (store) => {
-    const fault = baselineTermFault(store, readConfiguration(config), { rule, terms, container });
+    const fault = baselineTermFault(store, readConfiguration(config), { rule, terms, scope });
     if (fault !== undefined) {
       console.error(`stepparent: ${escapeText(fault, lineChars)}`);
       return false;
     }
-    store.allowTerm(rule, container ?? '', terms, Date.now());
+    store.allowTerm(rule, scope, terms, Date.now());
     console.error('allowed: this term no longer raises alerts');
     return true;
   });

@@ -6,12 +6,20 @@ import type { TermRecord } from '../../../storage/records.ts';
 import { localTime } from '../../output/local-time.ts';
 import { printRows } from '../../output/print-rows.ts';
 import { withStoreReader } from '../../query/with-store.ts';
-import { action, containerOption, defineCommand, type GlobalOptions, jsonOption } from '../define-command.ts';
+import {
+  action,
+  defineCommand,
+  type GlobalOptions,
+  jsonOption,
+  type PlaceName,
+  placeOption,
+  scopeNamed,
+} from '../define-command.ts';
 
 interface ListOptions extends GlobalOptions {
   rule?: string;
-  /** The id of a container. Default: the host and every container. */
-  container?: string;
+  /** Default: every place. */
+  place?: PlaceName;
   json?: boolean;
 }
 
@@ -19,16 +27,16 @@ export const list = (): Command =>
   defineCommand('list')
     .description('list the known terms')
     .option('--rule <id>', 'only terms of this rule')
-    .addOption(containerOption('id of a container (default: the host and every container)'))
+    .addOption(placeOption('only terms of the host, of chroots or of containers'))
     .addOption(jsonOption())
     .action(action(listTerms));
 
 const cellChars = 300;
 
 /** Prints the known terms of one rule or of all. */
-async function listTerms({ config, container, rule, json }: ListOptions): Promise<void> {
+async function listTerms({ config, place, rule, json }: ListOptions): Promise<void> {
   await withStoreReader(config, (store) => {
-    const terms = store.listTerms({ ruleId: rule, scope: container });
+    const terms = store.listTerms({ ruleId: rule, scope: place && scopeNamed(place) });
     if (json) for (const term of terms) process.stdout.write(`${JSON.stringify(documentOf(term))}\n`);
     else printRows([...terms].map(rowOf), 'no known terms');
   });
@@ -36,16 +44,22 @@ async function listTerms({ config, container, rule, json }: ListOptions): Promis
 
 function rowOf({ ruleId, scope, terms, lastMs, count, origin }: TermRecord) {
   const shown = terms.map((term) => (term === null ? '(not observed)' : escapeText(term, cellChars)));
-  const container = scope === '' ? '' : `container ${escapeText(scope.slice(0, 12), cellChars)}`;
   return {
-    cells: [escapeText(ruleId, cellChars), localTime(lastMs), `×${count}`, origin, container, shown.join('  ')],
+    cells: [
+      escapeText(ruleId, cellChars),
+      localTime(lastMs),
+      `×${count}`,
+      origin,
+      escapeText(scope, cellChars),
+      shown.join('  '),
+    ],
   };
 }
 
 function documentOf({ ruleId, scope, terms, firstMs, lastMs, count, origin }: TermRecord): unknown {
   return {
     rule: ruleId,
-    ...(scope === '' ? {} : { container: scope }),
+    ...(scope === '' ? {} : { place: scope }),
     terms,
     first: new Date(firstMs).toISOString(),
     last: new Date(lastMs).toISOString(),
