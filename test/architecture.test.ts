@@ -31,11 +31,15 @@ const readsDirectly = {
   'collectors/linux/': 'it calls libc and makes directories of the agent itself',
   'collectors/tracefs/': 'the sensor of processes, which controls the running kernel',
   'collectors/packagedb/fanotify.ts': 'the sensor of files, which controls the running kernel',
+  'collectors/packagedb/fanotify-group.ts': 'the sensor of files, which controls the running kernel',
+  'collectors/script-reads/watch-accesses.ts': 'it opens the directories of the files that fanotify marks',
   'collectors/packagedb/listing.ts': 'it reads names as bytes, and a directory may be too long for one list',
   'collectors/packagedb/watched-directory.ts': 'it opens the directory that fanotify marks',
+  'collectors/watched/mounts.ts': 'it looks at nothing below a file system that may not answer',
   'collectors/host-tables/file.ts': 'it reads names as bytes and walks whole trees',
   'collectors/host-tables/hash.ts': 'it reads the files that the table file names as bytes',
   'collectors/packages/run-rpm.ts': 'it runs the rpm of the running host',
+  'collectors/provenance/run-apt.ts': 'it runs programs of the apt of the running host',
   'collectors/take-steps.ts': "it measures the time of the agent's own steps",
 } as const;
 

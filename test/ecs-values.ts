@@ -1,5 +1,6 @@
 // Checks that the values of a document fit the types of its fields in Elasticsearch.
 
+import { isIP } from 'node:net';
 import { fields } from '../collectors/event/fields.ts';
 
 /** The values of each field of a document, by its dotted name. Values of objects in a list are joined; `isClosed` fields are not opened. */
@@ -27,6 +28,7 @@ const checks: Record<string, (value: unknown) => boolean> = {
   match_only_text: isText,
   // Elasticsearch's own default format: ISO 8601.
   date: (value) => isText(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(String(value)),
+  ip: (value) => isText(value) && isIP(String(value)) !== 0,
   boolean: (value) => typeof value === 'boolean',
   long: (value) => Number.isSafeInteger(value),
   float: isNumber,

@@ -3,10 +3,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Host } from '../collectors/host/host.ts';
 import { readHostContext } from '../collectors/host/host-context.ts';
+import { openNamedCallers } from '../collectors/packages/named-callers.ts';
 import { openPackageOwner } from '../collectors/packages/package-owner.ts';
 import { openPackageTools } from '../collectors/packages/package-tools.ts';
 import { openScriptCopies } from '../collectors/packages/script-copies.ts';
 import { openProcView } from '../collectors/proc/inspect-process.ts';
+import { openAncestorScripts } from '../collectors/process/ancestor-scripts.ts';
 import { createProcessTable } from '../collectors/process/process-table.ts';
 import { exec, fork } from './collectors/proc-double.ts';
 import { collectExecs } from './collectors/process/collect-execs.ts';
@@ -39,7 +41,12 @@ async function describeExecs(host: Host & Pick<ReturnType<typeof recordedHost>, 
   const collector = collectExecs({
     table,
     context,
-    knowledge: { tools, copies: openScriptCopies(host) },
+    knowledge: {
+      tools,
+      copies: openScriptCopies(host),
+      ancestorScripts: openAncestorScripts(host),
+      namedCallers: openNamedCallers({ context, table, tools }),
+    },
     onExec(observed) {
       documents.push(
         (async () => {

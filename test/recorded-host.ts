@@ -1,6 +1,7 @@
 // A host in memory from plain JSON: files, /proc, clocks and the output of rpm. Two runs over a recording give identical bytes.
 
 import { posix } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { Clock } from '../collectors/host/clock.ts';
 import type { FileStat } from '../collectors/host/file-stat.ts';
 import { followLinks } from '../collectors/host/follow-links.ts';
@@ -15,6 +16,8 @@ export type RecordedFile = string | RecordedNode;
 
 interface RecordedNode {
   content?: string;
+  /** The content of a file that is no text: compressed by gzip, in base64. */
+  gzip?: string;
   /** The target of a symbolic link. With `inode` it is a link in /proc, which leads to the file of that inode whatever the target is. */
   link?: string;
   /** An empty directory. */
@@ -77,11 +80,11 @@ export function recordedHost(recording: Recording): RecordedHost {
 
   const nodeOf = (recorded: RecordedFile, nowMs: number): Node => {
     const given = typeof recorded === 'string' ? { content: recorded } : recorded;
-    const { content = '', link, directory, uid = 0, gid = 0, device = 2049 } = given;
+    const { content = '', gzip, link, directory, uid = 0, gid = 0, device = 2049 } = given;
     const { mtimeMs = nowMs, ctimeMs = nowMs } = given;
     const type = link !== undefined ? 'link' : directory ? 'directory' : 'file';
     const ns = (ms: number): bigint => BigInt(Math.round(ms * 1000)) * 1000n;
-    const bytes = Buffer.from(content);
+    const bytes = gzip === undefined ? Buffer.from(content) : gunzipSync(Buffer.from(gzip, 'base64'));
     return {
       type,
       content: bytes,
@@ -170,6 +173,13 @@ export function recordedHost(recording: Recording): RecordedHost {
     },
     readDirectory,
     listDirectory: async (directory) => readDirectory(directory),
+    statLater: async (file) => find(file)?.stat,
+    async openLater(file, root) {
+      const { type, content, stat } = required('open', root + file);
+      if (type === 'directory') throw notRegularFile();
+      const { read } = openedRegularFile(content, stat);
+      return { path: resolve(file), stat: async () => stat, read, close() {} };
+    },
   };
 
   for (const [file, recorded] of Object.entries(recording.files)) put(file, recorded, bootEpochMs);
@@ -220,6 +230,8 @@ export interface RecordedProcess {
   userId?: number;
   loginUserId?: number;
   workingDirectory?: string;
+  /** The environment in /proc, as `NAME=value` (default: `recordedEnvironment`). */
+  environment?: readonly string[];
   cgroup?: string;
   /** The root directory and the names of the namespaces (default: the host's). */
   root?: string;
@@ -227,6 +239,14 @@ export interface RecordedProcess {
 }
 
 const hostNamespaces = { pid: 'pid:[4026531836]', mnt: 'mnt:[4026531841]', user: 'user:[4026531837]' };
+
+/** The environment with which `stories/record.ts` starts an act, without variables that no event has. */
+export const recordedEnvironment: readonly string[] = [
+  'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+  'APT_CONFIG=/srv/apt.conf',
+  'DEBIAN_FRONTEND=noninteractive',
+];
 
 /** The files in /proc of a process, as files of a recording. */
 export function processFiles(pid: number, process: RecordedProcess): Record<string, RecordedFile> {
@@ -240,6 +260,10 @@ export function processFiles(pid: number, process: RecordedProcess): Record<stri
     stat: `${pid} (${comm}) S ${numbers.join(' ')}\n`,
     status: `Name:\t${comm}\nTgid:\t${pid}\nUid:\t${ids}\nGid:\t${ids}\nGroups:\t \n`,
     cmdline: args.map((arg) => `${arg}\0`).join(''),
+    environ: {
+      content: (process.environment ?? recordedEnvironment).map((text) => `${text}\0`).join(''),
+      inode: pid,
+    },
     exe: { link: exe },
     cwd: { link: workingDirectory },
     root: { link: root },

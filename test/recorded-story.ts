@@ -8,9 +8,12 @@ import type { StepparentEvent } from '../collectors/event/event.ts';
 import { readHostContext } from '../collectors/host/host-context.ts';
 import type { FileAction } from '../collectors/packagedb/differences.ts';
 import { createFileWriters, notSeen } from '../collectors/packagedb/file-writer.ts';
+import { openKnownPrograms } from '../collectors/packages/known-programs.ts';
 import { openProcView } from '../collectors/proc/inspect-process.ts';
+import { noStartProbes } from '../collectors/process/exec-collector.ts';
 import type { ProcessRecord } from '../collectors/process/process-record.ts';
 import { createProcessTable } from '../collectors/process/process-table.ts';
+import { openRecognizer } from '../collectors/process/recognize-program.ts';
 import { readRules } from '../detectors/rules/load-rules.ts';
 import { type RecordedFile, type Recording, recordedHost } from './recorded-host.ts';
 import { temporaryStore } from './storage/temporary-store.ts';
@@ -42,10 +45,11 @@ const maxAlerts = 100;
 export async function runStory({ host: recording, steps }: Story): Promise<StepparentEvent[]> {
   const host = recordedHost(recording);
   const context = readHostContext(host, { id: 'the-agent', version: '1.2.3' }, 'tracefs');
-  const table = createProcessTable(openProcView(host));
+  const recognize = openRecognizer(host, openKnownPrograms(host));
+  const table = createProcessTable(openProcView(host), { recognize });
   table.seed();
   const writers = createFileWriters(table, host.clock);
-  const { knowledge, terms } = openKnowledge(host, table, () => true);
+  const { knowledge, terms } = openKnowledge(context, table, () => true);
   const { rules } = readRules([rulesDirectory]);
   const judging = { rules, records: () => false, containerAlerts: false, exceptionFor: () => undefined };
   const store = temporaryStore({ nowMs: host.clock.nowMs() });
@@ -54,7 +58,12 @@ export async function runStory({ host: recording, steps }: Story): Promise<Stepp
   const log = { info() {}, error: (message: string) => onFault(message) };
   const pipeline = openPipeline({
     host: { table, context, knowledge },
-    sensor: { readUntilNs: host.clock.bootNs, readNow() {}, isProbed: (executable) => probed.includes(executable) },
+    sensor: {
+      readUntilNs: host.clock.bootNs,
+      readNow() {},
+      probes: { ...noStartProbes, isProbed: (executable) => probed.includes(executable) },
+      tracesConnections: true,
+    },
     storage: { recorder: openRecorder({ store, nowMs: host.clock.nowMs, log, onFault }), store },
     policy: { judging: () => judging, classifyTerm: terms.classify },
     onFault,

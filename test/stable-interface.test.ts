@@ -40,11 +40,15 @@ const messageIds = {
   'maintainer-script-changed-outside-dpkg': '0dd0c9c7e8098418b462c4ba2ca20379',
   'maintainer-script-differs-from-version': '87902655223e89969d114ca28052ac76',
   'maintainer-script-unowned': 'b5e7806b08c98e0daa2082e6ffa1c609',
+  'maintainer-script-read-by-interpreter': 'ae9a1a24ab2c89baaac9a66868ebb426',
+  'package-file-not-in-lists': 'feb5179bf14f897f94e5c9b503829bbf',
+  'package-downgraded': 'fa74fd6c654b8b85baa5793d39c6a0c2',
   'package-installed-by-unusual-initiator': '76e9585e296881cb8bbd408696ea0f37',
   'package-tool-given-command': '4668601fc7828bcaaac9b29f5010cb82',
   'package-tool-impostor': '009acb8ba81d82f1b335159d8bc50acd',
   'rpm-database-changed-by-other-program': '4614ac2d46a983f6850f6f770545482f',
   'rpm-package-installed-by-unusual-parent': 'aaa24624cc638600b48c1b182bb4d184',
+  'security-fix-removed': 'd50fff2f612184ce93f46306fd38cdd7',
   'unusual-dpkg-execution': '981ad58824de8bfc965312a95f522186',
 };
 

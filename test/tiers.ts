@@ -52,7 +52,7 @@ export const tiers: readonly Tier[] = [
   {
     name: 'boot',
     command: 'sudo npm run test:boot',
-    what: 'the package on a system booted by systemd-nspawn, and a debootstrap beside an agent; needs root and debootstrap',
+    what: 'the package on a system booted by systemd-nspawn, and image builders beside an agent; needs root and debootstrap',
     include: directory('boot'),
     serial: true,
     timeoutMs: 900_000,

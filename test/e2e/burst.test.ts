@@ -36,7 +36,11 @@ describe.skipIf(endToEndMissing)(titled('a burst', endToEndMissing), () => {
       expect(own.map(({ process }) => process?.args)).toEqual(expected);
       expect(new Set(own.map(({ process }) => process?.parent?.pid))).toEqual(new Set([pid]));
     }
-    const { sensor, uncommitted } = await agent.status();
+    // Events without an alert are committed some moments later.
+    const { sensor, uncommitted } = await until('the last commit', async () => {
+      const status = await agent.status();
+      return status.uncommitted.waiting === 0 && status;
+    });
     expect({ lost: sensor.lost_events, ...uncommitted }).toEqual({ lost: 0, waiting: 0, dropped: 0 });
     const alerts = await agent.alerts();
     for (const { parent } of parents) {

@@ -52,8 +52,8 @@ const file = { 'host.os.type': 'linux', 'event.action': /^(?:creation|rename)$/ 
 
 /** Fields that Elastic Defend or a shipper fills and stepparent does not; docs/fleet.md has the reasons. */
 const notFilled = words(`
-  data_stream.type data_stream.dataset data_stream.namespace event.ingested event.sequence event.outcome
-  host.ip host.mac process.hash.sha256 process.code_signature.exists process.entry_leader.name process.env_vars
+  data_stream.type data_stream.dataset data_stream.namespace event.ingested event.sequence
+  host.ip host.mac process.hash.sha256 process.code_signature.exists process.entry_leader.name process.thread.id
   process.exit_code process.end process.thread.capabilities.effective user.domain`);
 
 describe.skipIf(missing)(titled('recorded events', missing), () => {

@@ -154,7 +154,7 @@ describe.skipIf(endToEndMissing)(titled('the end of the agent', endToEndMissing)
   test('SIGTERM ends an agent cleanly that can open no file', async () => {
     const agent = testAgent(scratch);
     await agent.start();
-    expect((await run('prlimit', ['--pid', `${agent.pid}`, '--nofile=20:'])).code).toBe(0);
+    expect((await run('prlimit', ['--pid', `${agent.pid}`, '--nofile=3:'])).code).toBe(0);
     await until('the fault', () => agent.stderr.includes('the agent cannot open files'));
     process.kill(agent.pid, 'SIGTERM');
     expect(await agent.ended()).toBe(0);

@@ -1,5 +1,6 @@
 // Package front ends: the distribution's own program is a known parent from the start, another program of the same name is not.
 
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -61,8 +62,12 @@ describe.skipIf(missing)(titled('front ends', missing), () => {
   const fakes: Record<string, (deb: string) => { command: string[]; term: string }> = {
     'a script named apt-get in another directory'(deb) {
       const script = join(scratch, 'apt-get');
-      writeFileSync(script, `#!/bin/sh\ndpkg --unpack ${deb}\n:\n`, { mode: 0o755 });
-      return { command: [script], term: script };
+      // Its content is read while it runs.
+      const text = `#!/bin/sh\ndpkg --unpack ${deb}\nsleep 0.3\n`;
+      writeFileSync(script, text, { mode: 0o755 });
+      // A script in a temporary directory counts by its content.
+      const digest = createHash('sha256').update(text).digest('hex');
+      return { command: [script], term: `/tmp/* (sha256 ${digest.slice(0, 16)})` };
     },
     'a program named apt-get in another directory'(deb) {
       const copy = copyOf(scratch, '/bin/dash', 'apt-get');

@@ -63,7 +63,7 @@ describe.skipIf(missing)(titled('kill -9', missing), () => {
     for (const [i, parent] of parents.entries()) {
       await agent.start();
       await runBy(parent, ['dpkg', '-i', `/none${i}.deb`]);
-      await new Promise((resolve) => setTimeout(resolve, i * 6));
+      await new Promise((resolve) => setTimeout(resolve, i * 250));
       await agent.kill();
     }
     const own = ([term]: readonly (string | null)[]) => (term != null && parents.includes(term) ? [term] : []);

@@ -1,31 +1,56 @@
-// Installations by users other than root raise alerts, do not change root's baseline and do not use up root's rate limit.
+// Installations by users other than root raise alerts, do not change root's baseline and do not use up root's rate limit, however short they are.
 
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { StepparentEvent } from '../../collectors/event/event.ts';
 import { limits } from '../../storage/limits.ts';
-import { titled } from '../needs.ts';
+import { missingTools, titled, unmet } from '../needs.ts';
 import { copyOf, makeParent, runBy } from './launchers.ts';
 import { endToEndMissing, enterPrivateHost, scratchDirectory } from './private-host.ts';
-import { run, testAgent, until } from './run-agent.ts';
+import { type AlertDocument, run, type TestAgent, testAgent, until } from './run-agent.ts';
 
-describe.skipIf(endToEndMissing)(titled('another user', endToEndMissing), () => {
+const nobody = '65534';
+const programs = join(import.meta.dirname, 'programs');
+const missing = endToEndMissing ?? unmet(missingTools('gcc', 'su'));
+
+/** The program's own alerts, once that of `term`, the last one, is there. */
+const alertsUpTo = (agent: TestAgent, term: string): Promise<AlertDocument[]> =>
+  until('the last alert', async () => {
+    const listed = await agent.alerts();
+    return listed.some(({ stepparent }) => stepparent.alert.terms[0] === term) && listed;
+  });
+
+const statesOf = (alerts: readonly AlertDocument[], term: string): string[] =>
+  alerts.flatMap(({ stepparent: { alert } }) => (alert.terms[0] === term ? [alert.state] : []));
+
+const termsOf = async (agent: TestAgent): Promise<(string | null | undefined)[]> =>
+  (await agent.baseline()).map(({ terms }) => terms[0]);
+
+describe.skipIf(missing)(titled('another user', missing), () => {
   const scratch = scratchDirectory();
-  beforeAll(() => enterPrivateHost(scratch));
-
-  test("floods the rate limit, and root's installations still raise alerts", async () => {
+  beforeAll(() => {
+    enterPrivateHost(scratch);
     // The user nobody must be able to execute the programs.
     chmodSync(scratch, 0o755);
-    const directory = join(scratch, 'flood');
+  });
+
+  /** Makes programs that nobody can execute. */
+  const makePrograms = async (name: string, program: string, count: number): Promise<string[]> => {
+    const directory = join(scratch, name);
     mkdirSync(directory);
-    const parents = Array.from({ length: limits.rateLimitAlerts + 5 }, (_, i) =>
-      copyOf(directory, '/bin/dash', `p${i}`),
-    );
+    const made = Array.from({ length: count }, (_, i) => copyOf(directory, program, `${name}${i}`));
     await run('chmod', ['-R', 'a+rX', directory]);
+    return made;
+  };
+
+  test("floods the rate limit, and root's installations still raise alerts", async () => {
+    const parents = await makePrograms('flood', '/bin/dash', limits.rateLimitAlerts + 5);
     const agent = testAgent(scratch);
     await agent.start();
 
-    const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs'];
+    const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--no-new-privs'];
     const flood = 'for parent; do "$parent" -c "dpkg -i /none.deb; :"; done 2>/dev/null';
     await run('setpriv', [...asNobody, 'sh', '-c', flood, 'flood', ...parents]);
     const own = makeParent(scratch, 'own');
@@ -33,21 +58,64 @@ describe.skipIf(endToEndMissing)(titled('another user', endToEndMissing), () => 
     const [shared = ''] = parents;
     await runBy(shared, ['dpkg', '-i', '/none.deb']);
 
-    const alerts = await until('the last alert', async () => {
-      const listed = await agent.alerts();
-      return listed.some(({ stepparent }) => stepparent.alert.terms[0] === shared) && listed;
-    });
-    const stateOf = (term: string) =>
-      alerts
-        .filter(({ stepparent }) => stepparent.alert.terms[0] === term)
-        .map(({ stepparent }) => stepparent.alert.state);
-    expect(stateOf(own)).toEqual(['open']);
-    expect(stateOf(`${shared} (not root)`)).toEqual(['open']);
-    expect(stateOf(shared)).toEqual(['open']);
+    const alerts = await alertsUpTo(agent, shared);
+    expect(statesOf(alerts, own)).toEqual(['open']);
+    expect(statesOf(alerts, `${shared} (not root)`)).toEqual(['open']);
+    expect(statesOf(alerts, shared)).toEqual(['open']);
     const rateLimited = alerts.filter(({ stepparent }) => stepparent.alert.state === 'rate_limited');
     expect(rateLimited).toHaveLength(5);
-    const known = (await agent.baseline()).map(({ terms }) => terms[0]);
-    expect(rateLimited.filter(({ stepparent }) => known.includes(stepparent.alert.terms[0] ?? ''))).toEqual([]);
+    const known = await termsOf(agent);
+    expect(rateLimited.filter(({ stepparent }) => known.includes(stepparent.alert.terms[0]))).toEqual([]);
+    await agent.stop();
+  });
+
+  test.each<[string, string, (string | undefined)[]]>([
+    ['is that user', 'exec dpkg', [nobody]],
+    // The kernel tells the program that it is user 0: in the namespace it is.
+    ['is not root in a user namespace of its own', 'exec unshare -r dpkg', [nobody, undefined]],
+  ])('in a program that su starts and that ends at once %s', async (_, command, possible) => {
+    const agent = testAgent(scratch);
+    await agent.start();
+    const runs = 40;
+    const file = '/nowhere/x.deb';
+    const loop = `for i in $(seq ${runs}); do su -s /bin/sh nobody -c '${command} -i ${file}' 2>/dev/null; done`;
+    await run('sh', ['-c', loop]);
+    const last = makeParent(scratch, 'last');
+    await runBy(last, ['dpkg', '-i', '/none.deb']);
+    await alertsUpTo(agent, last);
+
+    const own = (await agent.execs()).filter(({ process }) => process?.name === 'dpkg' && process.args?.includes(file));
+    expect(own).toHaveLength(runs);
+    const idOf = ({ user }: StepparentEvent): string | undefined => user?.id;
+    expect(own.map(idOf).filter((id) => !possible.includes(id))).toEqual([]);
+    const term = String(own[0]?.process?.parent?.executable);
+    expect(term).toMatch(/\/su$/);
+    const ofParent = (await termsOf(agent)).filter((each) => each?.startsWith(term));
+    const marks = possible.map((id) => (id === undefined ? 'user not observed' : 'not root'));
+    expect(ofParent.filter((each) => !marks.some((mark) => each === `${term} (${mark})`))).toEqual([]);
+    expect(ofParent).not.toEqual([]);
+    await agent.stop();
+  });
+
+  test("has programs that su starts and that end at once, which do not use up root's rate limit", async () => {
+    const launch = join(scratch, 'launch');
+    execFileSync('gcc', ['-O', '-o', launch, join(programs, 'launch.c')]);
+    const parents = await makePrograms('short', launch, limits.rateLimitAlerts + 10);
+    const agent = testAgent(scratch);
+    await agent.start();
+    const flood = `for parent; do su -s /bin/sh nobody -c "exec $parent fork dpkg -i /nowhere/x.deb" 2>/dev/null; done`;
+    await run('sh', ['-c', flood, 'flood', ...parents]);
+    const own = makeParent(scratch, 'real');
+    await runBy(own, ['dpkg', '-i', '/none.deb']);
+
+    const alerts = await alertsUpTo(agent, own);
+    expect(statesOf(alerts, own)).toEqual(['open']);
+    expect(parents.filter((parent) => statesOf(alerts, parent).length > 0)).toEqual([]);
+    const ofOthers = parents.flatMap((parent) => statesOf(alerts, `${parent} (not root)`));
+    expect(ofOthers.filter((state) => state === 'open')).toHaveLength(limits.rateLimitAlerts);
+    expect(ofOthers).toHaveLength(parents.length);
+    const known = await termsOf(agent);
+    expect(parents.filter((parent) => known.includes(parent))).toEqual([]);
     await agent.stop();
   });
 });

@@ -1,10 +1,12 @@
 // The parent and the command of an installation: the ways in which a program becomes dpkg's parent, and the forms of the command.
 
 import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent } from '../../collectors/event/event.ts';
+import { scriptTerm } from '../../collectors/process/temporary-path.ts';
 import { missingTools, titled, unmet } from '../needs.ts';
 import { buildDeb, buildRpm } from './packages.ts';
 import { endToEndMissing, enterPrivateHost, makeDatabase, scratchDirectory } from './private-host.ts';
@@ -37,8 +39,11 @@ interface Row {
     env?: Record<string, string>;
     /** The arguments of dpkg or rpm in the event. */
     args: string[];
-    /** The parent. pid `reported`: the pid that launch.py writes (default: the process of `command`, if the depth is 1). */
-    parent: { executable: string; pid?: 'reported' };
+    /**
+     * The parent. pid `reported`: the pid that launch.py writes (default: the process of `command`, if the depth is 1).
+     * `script`: its text, if it is a script; the rows are in a temporary directory, where a script is known by its content.
+     */
+    parent: { executable: string; pid?: 'reported'; script?: string };
     /** The number of processes between the test and the tool, including the parent (default: 1). */
     depth?: number;
     /** The executable of the tool, if it is not the system's. */
@@ -106,8 +111,9 @@ const parents: Record<string, Row> = {
   'bash -c with a redirection': waiting('/bin/bash', (args) => ['-c', `${args.join(' ')} >/dev/null; :`]),
   'a script with a shebang': {
     build(setup) {
-      const script = setup.script('setup', '#!/bin/bash\n"$@"\n:\n');
-      return { command: [script, ...install(setup)], args: install(setup), parent: { executable: script } };
+      const text = '#!/bin/bash\n"$@"\nsleep 0.3\n';
+      const parent = { executable: setup.script('setup', text), script: text };
+      return { command: [parent.executable, ...install(setup)], args: install(setup), parent };
     },
     alert: true,
   },
@@ -123,9 +129,9 @@ const parents: Record<string, Row> = {
   'a Python script with a shebang': {
     build(setup) {
       const python = setup.copy(systemPython, 'python3');
-      const text = `#!${python}\nimport subprocess, sys\nsubprocess.run(sys.argv[1:])\n`;
-      const script = setup.script('setup.py', text);
-      return { command: [script, ...install(setup)], args: install(setup), parent: { executable: script } };
+      const text = `#!${python}\nimport subprocess, sys, time\nsubprocess.run(sys.argv[1:])\ntime.sleep(0.3)\n`;
+      const parent = { executable: setup.script('setup.py', text), script: text };
+      return { command: [parent.executable, ...install(setup)], args: install(setup), parent };
     },
     alert: true,
   },
@@ -453,9 +459,9 @@ describe.skipIf(missing)(titled('an installation', missing), () => {
     const raised = alerts.filter(
       (alert) => String(alert.rule?.id).endsWith('-unusual-parent') && JSON.stringify(alert).includes(`${directory}/`),
     );
-    expect(raised.map(({ stepparent }) => stepparent.alert.terms)).toEqual(
-      row.alert ? [[expected.parent.executable]] : [],
-    );
+    const { executable, script } = expected.parent;
+    const term = script === undefined ? executable : scriptTerm(executable, hash('sha256', script));
+    expect(raised.map(({ stepparent }) => stepparent.alert.terms)).toEqual(row.alert ? [[term]] : []);
   }
 
   test.each(Object.entries(parents))('is recorded with its parent: %s', (_, row) => check(row));

@@ -24,7 +24,7 @@ describe.skipIf(endToEndMissing)(titled('an upgrade of dpkg itself', endToEndMis
     const probes = () =>
       readFileSync('/sys/kernel/tracing/dynamic_events', 'utf8')
         .split('\n')
-        .filter((line) => line.startsWith(`p:stepparent_${agent.pid}_`) && line.includes('/dpkg_'));
+        .filter((line) => line.startsWith(`p:stepparent_${agent.pid}_`) && line.includes('/program_dpkg_'));
     const seen = async (name: string) => {
       const parent = makeParent(scratch, name);
       await runBy(parent, ['dpkg', '-i', `/none-${name}.deb`]);

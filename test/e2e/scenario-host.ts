@@ -67,7 +67,7 @@ export function scenarioHost(): ScenarioHost {
     ),
   ) as Record<string, string>;
   const pathOf = (name: string): string => paths[name] ?? '';
-  const directories = [info, '/var/lib/dpkg', pathOf('rpm-database')];
+  const directories = [info, '/var/lib/dpkg', '/var/lib/dpkg/triggers', pathOf('rpm-database')];
   const newAgent = (): TestAgent =>
     testAgent(
       scratch,

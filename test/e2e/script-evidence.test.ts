@@ -24,8 +24,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
     scratch,
     `${withAllRules}directories.package_databases = ${JSON.stringify([info, '/var/lib/dpkg', rpmDatabase])}\n`,
   );
-  /** While this preinst sleeps, the agent can read the directory that dpkg unpacked it into. */
-  const preinst = '#!/bin/sh\nsleep 0.3\n';
+  const preinst = '#!/bin/sh\n: ends at once\n';
   const was = { postinst: '#!/bin/sh\n# as it was\nexit 0\n' };
   const reported = collectEvents(agent, info);
   const alerts = async (rule: string): Promise<StepparentEvent[]> => {
@@ -66,7 +65,7 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
 
   test('marks scripts as first, then as known, with findings and package', async () => {
     const postinst =
-      '#!/bin/sh\nsleep 0.3\necho "* * * * * root true" > /etc/cron.d/e2e-none 2>/dev/null || true\nrm -f /etc/cron.d/e2e-none\n';
+      '#!/bin/sh\n: ends at once\necho "* * * * * root true" > /etc/cron.d/e2e-none 2>/dev/null || true\nrm -f /etc/cron.d/e2e-none\n';
     const deb = buildDeb(scratch, 'e2e-new', { scripts: { preinst, postinst } });
     expect(await run('dpkg', ['-i', deb])).toMatchObject({ code: 0 });
     const own = { package: 'e2e-new', version: '1' };
@@ -80,8 +79,9 @@ describe.skipIf(missing)(titled('script evidence', missing), () => {
       sha256: sha256(postinst),
       findings: [finding],
     });
-    const unpacked = events.find(({ file }) => file?.path === '/var/lib/dpkg/tmp.ci/preinst');
-    expect(unpacked?.stepparent.script).toMatchObject({ phase: 'preinst', sha256: sha256(preinst) });
+    // dpkg moves the script from the directory into which it unpacks, which may be gone before the agent has read it.
+    const moved = events.find(({ file }) => file?.path === `${info}/e2e-new.preinst`);
+    expect(moved?.stepparent.script).toMatchObject({ ...own, phase: 'preinst', sha256: sha256(preinst) });
     const ran = await until('the run', async () =>
       (await agent.events()).find(
         ({ event, stepparent }) => event.action === 'exec' && stepparent.script?.path === `${info}/e2e-new.postinst`,

@@ -51,6 +51,7 @@ program() { mkdir -p "$(dirname "$1")"; printf '%s\\n' '#!/bin/sh' "$2" >"$1"; c
 `;
 
 const scripts = 'unusual-dpkg-execution';
+const reads = 'maintainer-script-read-by-interpreter';
 const command = 'package-tool-given-command';
 const impostor = 'package-tool-impostor';
 
@@ -124,18 +125,18 @@ const evasions: readonly Case[] = [
     mkdir -p db/info db/updates db/triggers db/parts db/alternatives; : >db/status; : >db/available
     ./updater --admindir=$WORK/db --log=/dev/null -i $DEBS/evil-marked_1.deb
     proof /opt/evil.ran`,
-    missed('a copy of dpkg is recognised by its name only'),
+    [{ alerts: [impostor], term: '/updater' }, { alerts: [initiator] }],
   ),
   daemon(
     'hidden-database',
     'tomcat',
-    'a process in a pid namespace, with a directory mounted over /var/lib/dpkg, counts as a container',
+    'a process in a pid namespace, with directories mounted over the package databases, installs on the host',
     `mkdir -p db/info db/updates db/triggers db/parts db/alternatives rpm; : >db/status; : >db/available
     unshare --mount --pid --fork sh -c "mount --bind $WORK/db /var/lib/dpkg
       [ ! -d /var/lib/rpm ] || mount --bind $WORK/rpm /var/lib/rpm
       dpkg --log=/dev/null -i $DEBS/evil-marked_1.deb; :"
     proof /opt/evil.ran`,
-    missed("the process counts as a container's, although its root directory is the host's"),
+    [{ alerts: [initiator] }],
   ),
   daemon(
     'sourced-script',
@@ -147,7 +148,7 @@ const evasions: readonly Case[] = [
     sh -c "$(cat $INFO/marked.postinst)"
     [ "$(wc -l </opt/marked.ran)" = 4 ]
     proof /opt/marked.ran`,
-    missed('a script is recognised only as an argument of an interpreter', 4),
+    [{ alerts: [reads], times: 4 }],
   ),
   daemon(
     'short-sh-script',
@@ -156,7 +157,7 @@ const evasions: readonly Case[] = [
     `for i in 1 2 3 4 5 6 7 8 9 10; do sh $INFO/short.postinst; done
     [ "$(wc -l </opt/short.ran)" = 10 ]
     proof /opt/short.ran`,
-    [{ alerts: [scripts], times: 10, fails: 'the arguments of a program that ends at once are lost' }],
+    [{ alerts: [scripts], times: 10 }],
   ),
   login(
     'service-in-package',
@@ -185,7 +186,7 @@ const evasions: readonly Case[] = [
     ./updater --dbpath $RPM_DATABASE --nodeps -i $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    [{ alerts: [rpmRecords], term: '/updater' }],
+    [{ alerts: [rpmRecords], term: '/updater' }, { alerts: [impostor], term: '/updater' }, { alerts: [initiator] }],
   ),
   daemon(
     'librpm-by-ctypes',
@@ -211,32 +212,7 @@ PYTHON
     /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
     proof /opt/rpm-marked.ran
     rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    missed("the program ends with its changes in SQLite's log, which the next rpm empties"),
-  ),
-  daemon(
-    'librpm-by-python',
-    'webapp',
-    "a program installs with rpm's Python module, as dnf does",
-    `cat >installer.py <<'PYTHON'
-import os, rpm, sys
-rpm.addMacro('_dbpath', sys.argv[1])
-path, opened = sys.argv[2], []
-transaction = rpm.TransactionSet()
-transaction.setVSFlags(-1)
-transaction.addInstall(transaction.hdrFromFdno(os.open(path, os.O_RDONLY)), path, 'u')
-def step(reason, amount, total, key, data):
-    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
-        opened.append(open(key))
-        return opened[-1].fileno()
-    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
-        opened.pop().close()
-transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG)
-print(transaction.run(step, ''))
-PYTHON
-    /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
-    proof /opt/rpm-marked.ran
-    rpm --dbpath $RPM_DATABASE -e rpm-marked`,
-    [{ alerts: [rpmRecords], term: '/usr/bin/python3' }],
+    [{ alerts: [initiator], term: 'installer.py' }],
   ),
   login(
     'trigger-file',
@@ -247,7 +223,7 @@ PYTHON
     sleep 0.5
     echo "PROOF $(tail -n 1 $file)"
     if [ -e File ]; then cp File $file; else rm $file; fi`,
-    missed('directories below that of the database are not watched'),
+    [{ alerts: ['dpkg-database-changed-by-other-program'], term: '/bash' }],
   ),
   daemon(
     'rpm-eval',
@@ -322,7 +298,7 @@ const falseAlarms: readonly Case[] = [
       for i in 1 2 3; do ${once}; done
       echo "PROOF $(dpkg-query -W viewer)"`,
       // One alert of the rule for the parent, one of the rule for the initiator.
-      [{ atMost: 2, fails: 'each name is a new value' }],
+      [{ atMost: 2 }],
     ),
   ),
   daemon(
@@ -342,7 +318,7 @@ const falseAlarms: readonly Case[] = [
     PATH=/sbin:/usr/sbin:/bin:/usr/bin chroot $root sh -c 'dpkg --force-depends --install /tmp/*.deb'
     proof $root/opt/marked.ran`,
     // One alert of the rule for the parent, one of the rule for the initiator.
-    [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
+    [{ atMost: 2 }],
   ),
   login(
     'allow-pattern',
@@ -375,7 +351,7 @@ const blinding: readonly Case[] = [
     'blind-proc',
     "a forged directory over /proc/PID of dpkg's parent",
     `cat >forge.sh <<'FORGE'
-mkdir fake; ln -s /usr/bin/apt-get fake/exe; printf 'apt-get\\0install\\0tool\\0' >fake/cmdline
+sleep 0.2; mkdir fake; ln -s /usr/bin/apt-get fake/exe; printf 'apt-get\\0install\\0tool\\0' >fake/cmdline
 cp /proc/$$/status /proc/$$/stat fake/
 mount --bind fake /proc/$$; dpkg --log=/dev/null -i "$DEBS/evil-marked_1.deb"; umount /proc/$$
 FORGE
@@ -417,6 +393,36 @@ PYTHON
     [{ alerts: ['maintainer-script-unowned'] }],
   ),
   daemon(
+    'librpm-by-python',
+    'webapp',
+    "a program installs with rpm's Python module, as dnf does",
+    `cat >installer.py <<'PYTHON'
+import os, rpm, sys
+rpm.addMacro('_dbpath', sys.argv[1])
+path, opened = sys.argv[2], []
+transaction = rpm.TransactionSet()
+transaction.setVSFlags(-1)
+transaction.addInstall(transaction.hdrFromFdno(os.open(path, os.O_RDONLY)), path, 'u')
+def step(reason, amount, total, key, data):
+    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
+        opened.append(open(key))
+        return opened[-1].fileno()
+    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
+        opened.pop().close()
+transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG)
+print(transaction.run(step, ''))
+PYTHON
+    /usr/bin/python3 installer.py $RPM_DATABASE $RPMS/rpm-marked.rpm
+    proof /opt/rpm-marked.ran
+    rpm --dbpath $RPM_DATABASE -e rpm-marked`,
+    [
+      { alerts: [rpmRecords], term: '/usr/bin/python3' },
+      { alerts: [initiator], term: 'installer.py' },
+    ],
+    // The case before may have raised the first of them, if SQLite's log was seen before rpm emptied it.
+    { fresh: true },
+  ),
+  daemon(
     'tracing-off',
     'blind-off',
     "0 in tracing_on of the agent's instance",
@@ -451,7 +457,7 @@ PYTHON
     sleep 1
     seen=$(stepparent events --json --limit 100000 | grep -c '"/nowhere/blind-probe.deb"' || :)
     echo "$seen of 10 runs have their arguments"`,
-    [{ prints: '10 of 10 runs have their arguments', fails: unread }, unnoticed(unread)],
+    [{ prints: '10 of 10 runs have their arguments' }, unnoticed(unread)],
     {
       undo: 'for probe in $(instance)/events/$(basename $(instance))/*dpkg*/enable; do echo 1 >$probe; done',
       fresh: true,
@@ -480,7 +486,8 @@ PYTHON
     'blind-buffer',
     'a buffer of 4 KiB',
     'echo 4 >$(instance)/buffer_size_kb; evil',
-    [reported, unnoticed(unread)],
+    // Whether the records of the installation fit into such a buffer depends on what else runs.
+    [unnoticed(unread)],
     { undo: 'echo 1408 >$(instance)/buffer_size_kb', fresh: true },
   ),
   daemon(
@@ -492,11 +499,7 @@ PYTHON
     evil
     sh $INFO/victim.postinst
     sleep 1`,
-    [
-      reported,
-      { alerts: [scripts], term: '/victim.postinst', fails: 'the arguments of sh cannot be read' },
-      { noticed: new RegExp(noFiles) },
-    ],
+    [reported, { alerts: [scripts], term: '/victim.postinst' }, { noticed: new RegExp(noFiles) }],
     { undo: 'prlimit --pid $AGENT --nofile=$(cat /opt/soft-limit):', fresh: true },
   ),
   daemon(
@@ -508,11 +511,7 @@ PYTHON
     sh $INFO/victim.postinst
     sleep 2.5
     kill -CONT $AGENT`,
-    [
-      reported,
-      { alerts: [scripts], term: '/victim.postinst', fails: 'the arguments of sh cannot be read any more' },
-      { noticed: new RegExp(standstill) },
-    ],
+    [reported, { alerts: [scripts], term: '/victim.postinst' }, { noticed: new RegExp(standstill) }],
     { undo: 'kill -CONT $AGENT', fresh: true },
   ),
   daemon(
@@ -556,10 +555,10 @@ SCRIPT
     "another user's dpkg right below a program of root's",
     `for i in $(seq 40); do su -s /bin/sh nobody -c 'exec dpkg -i /nowhere/blind-su.deb' 2>/dev/null || :; done
     sleep 1
-    stepparent events --json --limit 100000 | grep '"/nowhere/blind-su.deb"' >runs
-    echo "PROOF $(wc -l <runs) runs"
-    if grep -q '"user":{"id":"0"' runs; then echo "runs of root: $(grep -c '"user":{"id":"0"' runs)"; else echo 'no run of root'; fi`,
-    [{ prints: 'no run of root', fails: "the user of a process that has ended is taken from root's process above it" }],
+    stepparent query --json "SELECT coalesce(\\"user.id\\", 'not observed') AS user, count(*) AS runs FROM process_events
+      WHERE \\"process.command_line\\" = 'dpkg -i /nowhere/blind-su.deb' GROUP BY 1" >runs
+    proof runs`,
+    [{ prints: 'PROOF {"user":"65534","runs":40}' }],
     { fresh: true },
   ),
   daemon(
@@ -641,18 +640,12 @@ int main(void) {
 }
 PROGRAM
     gcc -O -o install install.c
-    for i in $(seq 60); do cp install $NOBODY/r$i; done
-    for i in $(seq 60); do su -s /bin/sh nobody -c "exec $NOBODY/r$i" 2>/dev/null || :; done
+    for i in $(seq 110); do cp install $NOBODY/r$i; done
+    for i in $(seq 110); do su -s /bin/sh nobody -c "exec $NOBODY/r$i" 2>/dev/null || :; done
     evil; sleep 1
     stepparent baseline list --json >baseline
     echo "counted as root's: $(grep -c '"/opt/nobody/r[0-9]*"' baseline || :)"`,
-    // The rate-limited alert is not tested: how many programs count as root's, and so reach the limit, depends on the load of the machine.
-    [
-      {
-        prints: "counted as root's: 0",
-        fails: "the user of a process that has ended is taken from root's process above it",
-      },
-    ],
+    [{ prints: "counted as root's: 0" }, reported],
     { fresh: true },
   ),
 ];
@@ -669,13 +662,56 @@ export const beforeCases: Act = {
 /** The cases in the order in which they are enacted; those that need a new agent come last. */
 export const cases: readonly Case[] = [...evasions, ...falseAlarms, ...blinding];
 
-/** Enacted in the tier `boot`, since it takes a minute. `$TARBALL` has a release's smallest system, `$ARCHIVE` is the URL of its archive. */
-export const debootstrapCase: Case = daemon(
-  'debootstrap',
-  'image-builder',
-  'debootstrap makes a system: at most one alert of each rule',
-  `debootstrap --variant=minbase --unpack-tarball=$TARBALL bookworm $WORK/root $ARCHIVE >log 2>&1
-  proof $WORK/root/etc/debian_version`,
+/** Installs two packages, whose scripts end at once, in a system that is in another directory each time; `run` runs `$install` there. */
+const inSystem = (run: string): string => `root=$WORK/system
+    mv $SYSTEM $root; trap 'mv $root $SYSTEM' EXIT
+    cp $DEBS/marked_1.deb $DEBS/short_1.deb $root/srv
+    install='dpkg --log=/dev/null -i /srv/marked_1.deb /srv/short_1.deb'
+    ${run}
+    proof $root/opt/marked.ran`;
+
+const unshared = 'unshare --mount --propagation private --pid --fork';
+
+/** What makes or enters another system: its name, a script, and the number of alerts of its first run. */
+const builders: readonly (readonly [name: string, script: string, first: number])[] = [
   // One alert of the rule for the parent, one of the rule for the initiator.
-  [{ atMost: 2, fails: '/bin/dpkg of a chroot is not recognised as its dpkg' }],
-);
+  [
+    'debootstrap',
+    `debootstrap --variant=minbase --unpack-tarball=$TARBALL bookworm $WORK/root $ARCHIVE >log 2>&1 || { tail -n 5 log; false; }
+    proof $WORK/root/etc/debian_version`,
+    2,
+  ],
+  // One more about the hook that it has apt-get run.
+  [
+    'mmdebstrap',
+    `mmdebstrap --mode=root --variant=essential bookworm $WORK/root $ARCHIVE >log 2>&1 || { tail -n 5 log; false; }
+    proof $WORK/root/etc/debian_version`,
+    3,
+  ],
+  ['chroot', inSystem('chroot $root $install'), 2],
+  ['chroot-shell', inSystem('PATH=/sbin:/bin:/usr/sbin:/usr/bin chroot $root sh -c "$install"'), 2],
+  [
+    'schroot',
+    inSystem(`printf '[system]\ntype=directory\ndirectory=%s\nroot-users=root\nprofile=minimal\n' $root >/etc/schroot/chroot.d/system
+    schroot -c system -d / -- $install`),
+    2,
+  ],
+  ['unshare', inSystem(`${unshared} --root=$root $install`), 0],
+  ['unshare-user', inSystem(`${unshared} --map-root-user --root=$root sh -c "$install"`), 0],
+  [
+    'pivot-root',
+    inSystem(`${unshared} sh -ec "mount --bind $root $root; cd $root; mkdir -p old; pivot_root . old; exec $install"`),
+    0,
+  ],
+  ['nspawn', inSystem('systemd-nspawn -q --register=no --keep-unit --pipe -D $root $install'), 0],
+  ['bubblewrap', inSystem('bwrap --bind $root / --dev /dev --proc /proc --unshare-all $install'), 0],
+];
+
+/**
+ * Enacted in the tier `boot`, since they take minutes. `$SYSTEM` is a release's smallest system, `$TARBALL` has its packages, `$ARCHIVE`
+ * is the URL of its archive. Each builder runs twice.
+ */
+export const builderCases: readonly Case[] = builders.flatMap(([name, script, first]) => [
+  daemon(name, `${name}-user`, `${name} raises its alerts at the first run`, script, [{ atMost: first }]),
+  daemon(`${name}-again`, `${name}-user`, `${name} raises no alert afterwards`, script, [{ atMost: 0 }]),
+]);

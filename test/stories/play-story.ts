@@ -17,10 +17,16 @@ import type { Host } from '../../collectors/host/host.ts';
 import { readHostContext } from '../../collectors/host/host-context.ts';
 import type { FileChange } from '../../collectors/packagedb/file-event.ts';
 import { createFileWriters } from '../../collectors/packagedb/file-writer.ts';
+import { openKnownPrograms } from '../../collectors/packages/known-programs.ts';
 import { probedPrograms } from '../../collectors/packages/tools.ts';
 import { openProcView } from '../../collectors/proc/inspect-process.ts';
+import { noStartProbes } from '../../collectors/process/exec-collector.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
 import { createProcessTable } from '../../collectors/process/process-table.ts';
+import { openRecognizer } from '../../collectors/process/recognize-program.ts';
+import { openProvenance } from '../../collectors/provenance/provenance.ts';
+import { defaultAptDirectories } from '../../collectors/provenance/run-apt.ts';
+import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
 import { openStore } from '../../storage/store.ts';
 import {
   plainHost,
@@ -54,6 +60,11 @@ export interface RecordedChange extends Pick<FileChange, 'action' | 'path' | 'pr
   writer: number | UnobservedReason;
 }
 
+/** An access to a maintainer script. Without `seen` the process had ended. */
+interface RecordedAccess extends Pick<ScriptAccess, 'path' | 'pid' | 'read' | 'executed'> {
+  seen?: ScriptAccess['seen'];
+}
+
 /** What happened at one time. Files and processes have these values from then on; null: they were removed or have ended. */
 export interface Step {
   /** Nanoseconds since boot. */
@@ -64,6 +75,7 @@ export interface Step {
   /** A changed file whose `change` comes in a later step. */
   noted?: string;
   change?: RecordedChange;
+  access?: RecordedAccess;
 }
 
 export interface Story {
@@ -94,10 +106,15 @@ export interface StoryPipelineDeps {
   /** An empty directory for the database and the configuration. */
   directory: string;
   onFault: PipelineDeps['onFault'];
+  /** The host whose programs are known (default: `host`). */
+  programs?: Host;
 }
 
 /** Opens the agent's pipeline with the shipped rules over any host and sensor. */
-export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPipelineDeps, learningMs?: number) {
+export function openStoryPipeline(
+  { host, sensor, directory, onFault, programs = host }: StoryPipelineDeps,
+  learningMs?: number,
+) {
   mkdirSync(directory, { recursive: true });
   const configuration = join(directory, 'config.toml');
   const shipped = (kind: string): string => JSON.stringify([join(import.meta.dirname, '../../detectors', kind)]);
@@ -111,11 +128,21 @@ export function openStoryPipeline({ host, sensor, directory, onFault }: StoryPip
   const context = readHostContext(host, { id: 'a1b2c3d4-0000-4000-8000-000000000001', version: '1.2.3' }, 'tracefs');
   // The architecture of the recorded machine.
   context.hostFields.architecture = 'x86_64';
-  const table = createProcessTable(openProcView(host));
-  const { knowledge, terms } = openKnowledge(host, table, () => policy.current.configuration.trust_package_managers);
+  const table = createProcessTable(openProcView(host), {
+    recognize: openRecognizer(host, openKnownPrograms(programs)),
+  });
+  const { knowledge, terms } = openKnowledge(context, table, () => policy.current.configuration.trust_package_managers);
   const recorder = openRecorder({ store, nowMs: host.clock.nowMs, log: silentLog, onFault });
+  const provenance = openProvenance({
+    host,
+    store: store.digests,
+    async *unpack() {},
+    readDirectories: async () => defaultAptDirectories,
+    sinceMs: store.digestsBeginMs(host.clock.nowMs()),
+    onFault,
+  });
   const pipeline = openPipeline({
-    host: { table, context, knowledge },
+    host: { table, context, knowledge, provenance },
     sensor,
     storage: { recorder, store },
     policy: { judging: policy.judging, classifyTerm: terms.classify },
@@ -138,7 +165,12 @@ export async function playStory(story: Story, directory: string): Promise<Played
     const { store, table, pipeline } = openStoryPipeline(
       {
         host,
-        sensor: { readUntilNs: host.clock.bootNs, readNow() {}, isProbed: (program) => probed.has(program) },
+        sensor: {
+          readUntilNs: host.clock.bootNs,
+          readNow() {},
+          probes: { ...noStartProbes, isProbed: (program) => probed.has(program) },
+          tracesConnections: true,
+        },
         directory,
         onFault: (what, error) => void faults.push(`${what}: ${String(error)}`),
       },
@@ -147,12 +179,13 @@ export async function playStory(story: Story, directory: string): Promise<Played
     table.seed();
     const writers = createFileWriters(table, host.clock);
     await pipeline.prepare();
-    for (const { ns, records, noted, change, ...changed } of story.steps) {
+    for (const { ns, records, noted, change, access, ...changed } of story.steps) {
       await passTime(host, ns);
       changeHost(host, changed);
       if (noted !== undefined) pipeline.noteFile(noted);
       if (records !== undefined) pipeline.handleRecords(records);
       if (change !== undefined) void pipeline.handleFileChange(fileChange(host, writers, change));
+      if (access !== undefined) pipeline.handleScriptAccess({ seen: undefined, ...access, atNs: host.clock.bootNs() });
     }
     await passTime(host, host.clock.bootNs() + 6e9);
     await pipeline.stop();

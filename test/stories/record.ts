@@ -11,6 +11,8 @@ import { systemClock } from '../../collectors/host/clock.ts';
 import { hostOf, openHost } from '../../collectors/host/host.ts';
 import type { FileChange } from '../../collectors/packagedb/file-event.ts';
 import { runRpm } from '../../collectors/packages/run-rpm.ts';
+import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
+import { watchScripts } from '../../collectors/script-reads/watch-scripts.ts';
 import { buildDeb, buildRpm } from '../e2e/packages.ts';
 import { debs, rpms } from '../scenarios/packages.ts';
 import { type Act, openStoryPipeline, type RecordedChange, type Story, silentLog } from './play-story.ts';
@@ -39,7 +41,15 @@ const host = hostOf(files, systemClock, async (args, ...rest) => {
 const onFault = (what: string, error?: unknown): void => console.error(what, error);
 const settings = { mode: 'tracefs', capture_all_args: 'auto', buffer_total_mib: 16, poll_interval_ms: 100 } as const;
 const sensor = openSensor({ host: openHost(), settings, onFault, log: silentLog });
-const { store, context, table, pipeline } = openStoryPipeline({ host, sensor, directory: '/srv/state', onFault });
+// The programs of this machine are not part of the story.
+const programs = openHost();
+const { store, context, table, pipeline } = openStoryPipeline({
+  host,
+  sensor,
+  directory: '/srv/state',
+  onFault,
+  programs,
+});
 
 sensor.start((records) => {
   const ours = records.flatMap((real) => {
@@ -55,7 +65,7 @@ await pipeline.prepare();
 // -- Files: a change is recorded when the watch reports it, after the records of its writer. Of dpkg's own changes only those that rules or
 // facts use are kept.
 const isKept = (path: string): boolean =>
-  /\/(?:status|tmp\.ci(?:\/.*)?|info\/[^/]+(?<!-new|\.md5sums)|var\/lib\/rpm\/[^/]+)$/.test(path);
+  /\/(?:status|tmp\.ci(?:\/.*)?|triggers\/File|info\/[^/]+(?<!-new|\.md5sums)|var\/lib\/rpm\/[^/]+)$/.test(path);
 const onChange = (change: FileChange): Promise<void> => {
   if (!isKept(change.path)) return pipeline.handleFileChange(change);
   sensor.readNow();
@@ -78,11 +88,27 @@ const noteFile = (path: string): void => {
   if (/\/info\/.*(?:pre|post)(?:inst|rm)$/.test(path)) story.add({ noted: path });
   pipeline.noteFile(path);
 };
+const onAccess = (access: ScriptAccess): void => {
+  sensor.readNow();
+  const pid = story.pidOf(access.pid);
+  const { path, read, executed, seen } = access;
+  if (pid !== 1) story.add({ access: { path, pid, read, executed, ...(seen && { seen }) } });
+  story.remember(path);
+  pipeline.handleScriptAccess(access);
+};
 const directories = [
   { path: '/var/lib/dpkg/info', manager: 'dpkg', expected: true },
   { path: '/var/lib/dpkg', manager: 'dpkg', expected: true },
+  { path: '/var/lib/dpkg/triggers', manager: 'dpkg', expected: true },
   { path: '/var/lib/rpm', manager: 'rpm', expected: true },
 ] as const;
+const scripts = watchScripts(header.watch === false ? [] : directories, {
+  host: openHost(),
+  isOwn: (pid) => pid === process.pid,
+  onAccess,
+  onLost: () => onFault('accesses to scripts were lost: record again'),
+  onFault,
+});
 const watch =
   header.watch === false
     ? undefined
@@ -90,6 +116,7 @@ const watch =
         store,
         host: { table, context },
         pipeline: { ...pipeline, handleFileChange: onChange, noteFile },
+        scripts,
         faults: { note: onFault, list: () => [], recent: () => [] },
         log: silentLog,
       });
@@ -128,6 +155,7 @@ for (const act of header.acts) {
 }
 clearInterval(sampling);
 await watch?.stop();
+await scripts.stop();
 await sensor.stop();
 await pipeline.stop();
 for (const { document } of store.pending('journald', 100, systemClock.nowMs())) {

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { followLinks } from '../../collectors/host/follow-links.ts';
 import { type HostFiles, openHostFiles } from '../../collectors/host/host-files.ts';
 import type { RecordedFile } from '../recorded-host.ts';
@@ -51,6 +52,8 @@ export function rememberedFiles(onRead: (file: string) => void): HostFiles {
     openFile: noteFirst(own.openFile),
     readDirectory: noteEntries(own.readDirectory),
     listDirectory: noteEntries(own.listDirectory),
+    statLater: noteFirst(own.statLater),
+    openLater: noteFirst(own.openLater),
   };
 }
 
@@ -66,7 +69,10 @@ export function recordFile(file: string, sinceMs: number, shiftMs: number): Reco
   if (stat.isSymbolicLink()) return { link: fs.readlinkSync(file) };
   if (stat.isDirectory()) return fs.readdirSync(file).length === 0 ? { directory: true } : undefined;
   if (!stat.isFile()) return null;
-  const node: Exclude<RecordedFile, string> = { content: contentOf(file) };
+  // The digest of an archive is part of its story.
+  const node: Exclude<RecordedFile, string> = file.endsWith('.deb')
+    ? { gzip: gzipSync(fs.readFileSync(file), { level: 9 }).toString('base64') }
+    : { content: contentOf(file) };
   if (mode !== 0o644) node.mode = mode;
   if (uid !== 0) node.uid = uid;
   if (gid !== 0) node.gid = gid;
@@ -74,7 +80,7 @@ export function recordFile(file: string, sinceMs: number, shiftMs: number): Reco
     const ms = (one: number): number => Math.round((one - shiftMs) * 1000) / 1000;
     Object.assign(node, { mtimeMs: ms(Math.max(stat.mtimeMs, sinceMs)), ctimeMs: ms(stat.ctimeMs) });
   }
-  return Object.keys(node).length === 1 ? (node.content ?? '') : node;
+  return node.content !== undefined && Object.keys(node).length === 1 ? node.content : node;
 }
 
 const programsOf = (list: string): string => list.replaceAll(/^(?!\/(?:usr\/)?s?bin\/\S).*\n/gm, '');

@@ -3,9 +3,10 @@
 import { lstatSync } from 'node:fs';
 import { systemClock } from '../../collectors/host/clock.ts';
 import { openHost } from '../../collectors/host/host.ts';
+import { findVariable } from '../../collectors/packages/environment-variables.ts';
 import { openProcView } from '../../collectors/proc/inspect-process.ts';
 import type { ProcessRecord } from '../../collectors/process/process-record.ts';
-import { plainHost, type RecordedFile, type RecordedProcess } from '../recorded-host.ts';
+import { plainHost, type RecordedFile, type RecordedProcess, recordedEnvironment } from '../recorded-host.ts';
 import type { Step } from './play-story.ts';
 import { recordFile } from './remembered-files.ts';
 
@@ -18,6 +19,11 @@ const sameStepNs = 1e6;
 const leftOut = new RegExp(
   `^/(?:proc|sys|dev|etc/(?:os-release|machine-id|passwd|group)|usr/lib/os-release)(?:/|$)|^${process.cwd()}/|\\.md5sums$|/updates/tmp\\.i$`,
 );
+
+const maxEnvironmentBytes = 65_536;
+/** The variables that an event can have; shells add others, with values of this machine. */
+const variablesOf = (environment: readonly string[]): string[] =>
+  environment.filter((text) => findVariable(text.slice(0, text.indexOf('='))) !== undefined);
 
 export interface StorySteps {
   steps: readonly Step[];
@@ -48,7 +54,7 @@ export function openStorySteps(unit: () => string): StorySteps {
   const recordOf = (record: ProcessRecord): ProcessRecord | undefined => {
     if (record.kind === 'lost') throw new Error('records were lost: record again');
     if (record.kind === 'fork' && pids.has(record.creator)) addProcess(record.pid);
-    if (!pids.has(record.kind === 'attempt' ? record.tid : record.pid)) return undefined;
+    if (!pids.has('tid' in record ? record.tid : record.pid)) return undefined;
     const timeNs = storyNs(record.timeNs);
     switch (record.kind) {
       case 'fork':
@@ -56,6 +62,8 @@ export function openStorySteps(unit: () => string): StorySteps {
       case 'exec':
         return { ...record, timeNs, pid: pidOf(record.pid), formerTid: pidOf(record.formerTid) };
       case 'attempt':
+      case 'connect':
+      case 'rpm':
         return { ...record, timeNs, tid: pidOf(record.tid) };
       default:
         return { ...record, timeNs, pid: pidOf(record.pid) };
@@ -66,6 +74,7 @@ export function openStorySteps(unit: () => string): StorySteps {
   const processNow = (pid: number): RecordedProcess | null => {
     const found = proc.inspect(pid);
     if (found?.exe === undefined) return null;
+    const environment = variablesOf(proc.readEnvironment(pid, maxEnvironmentBytes)?.environment ?? []);
     return {
       parentPid: pidOf(found.parentPid),
       exe: found.exe,
@@ -75,6 +84,7 @@ export function openStorySteps(unit: () => string): StorySteps {
       groupId: pidOf(found.groupId),
       ...(found.userId !== 0 && { userId: found.userId }),
       workingDirectory: found.workingDirectory ?? '/',
+      ...(environment.join('\0') !== recordedEnvironment.join('\0') && { environment }),
       cgroup: `/system.slice/${unit()}`,
     };
   };

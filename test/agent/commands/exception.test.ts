@@ -181,6 +181,22 @@ test('add notes that the path of an unverified program is no proof', async () =>
   expect(err).toMatch(/^note: the program of this alert could not be verified/);
 });
 
+test('add compares the content of a script whose path does not occur again', async () => {
+  const store = openStore(join(directory, 'state', 'stepparent.db'), { mustExist: true });
+  const sha256 = '0123456789abcdef'.repeat(4);
+  const event = exampleEvent('script', nowMs);
+  const parent = { executable: '/tmp/deploy_1.sh', hash: { sha256 } };
+  const whole = { ...event, process: { ...event.process, parent } };
+  const terms = [`/tmp/* (sha256 ${sha256.slice(0, 16)})`];
+  const verdict = exampleJudged(whole, { rule: exampleRule({ id: 'a-rule' }), terms });
+  store.record([{ event: whole, scope: '', verdicts: [verdict] }], nowMs);
+  const alert = [...store.listAlerts()].find((each) => each.terms[0] === terms[0]);
+  store.close();
+  const { code, out } = await runException('add', '--from', alert?.id ?? '', '--dry-run');
+  expect(code).toBe(0);
+  expect(out).toContain(`when      process.parent.hash.sha256 is "${sha256}"\n`);
+});
+
 test('add writes nothing without --yes and without a terminal', async () => {
   const { code, err } = await runException('add', '--from', idOf(0));
   expect({ code, err }).toEqual({ code: 1, err: 'nothing was written; --yes writes the file without asking\n' });

@@ -121,7 +121,7 @@ beforeAll(() => {
   config = join(directory, 'config.toml');
   writeFileSync(config, `directories.state = "${directory}/state"\ndirectories.runtime = "${directory}/run"\n`);
   const store = openStore(join(directory, 'state', 'stepparent.db'), { nowMs: Date.now() - 30 * dayMs });
-  const events = [...files, ...execs].map(({ event }) => ({ event, scope: '', verdicts: [] }));
+  const events = [...files, ...execs].map(({ event }) => ({ event, scope: '' as const, verdicts: [] }));
   store.record(events, Date.now());
   store.close();
 

@@ -44,12 +44,14 @@ test('has these defaults', () => {
     container_alerts: false,
     sensor: { mode: 'auto', capture_all_args: 'auto', buffer_total_mib: 16, poll_interval_ms: 100 },
     directories: { hunts: [shippedHunts, '/etc/stepparent/hunts.d'] },
+    watched_paths: { default: true, add: [], remove: [] },
     events: {
       store:
+        'event.category:process and (' +
         'stepparent.package.operation:(install or upgrade or unpack or configure or remove or purge) or ' +
-        '(process.name:(dpkg or rpm) and not process.args:*) or stepparent.lifecycle_script.manager:*',
+        '((process.name:(dpkg or rpm) or stepparent.program.name:(dpkg or rpm)) and not process.args:*) or stepparent.lifecycle_script.manager:*)',
     },
-    retention: { event_days: 14, max_mib: 200 },
+    retention: { event_days: 14, package_days: 1825, max_mib: 200 },
     hunts: { interval: 3_600_000 },
     alerts: { journald: true, ndjson: true },
     log: { level: 'info' },
@@ -57,7 +59,7 @@ test('has these defaults', () => {
 });
 
 test('every key has a description, allowed values, and a default or `whenUnset`', () => {
-  expect(configurationKeys.length).toBe(20);
+  expect(configurationKeys.length).toBe(24);
   for (const { name, description, allowed, default: value, whenUnset, example } of configurationKeys) {
     expect(description, name).toMatch(/^[A-Z].*\.$/);
     expect(allowed, name).toMatch(/^[^A-Z]+|a KQL/);
@@ -68,6 +70,7 @@ test('every key has a description, allowed values, and a default or `whenUnset`'
   expect([...configurationTables.keys()]).toEqual([
     'directories',
     'sensor',
+    'watched_paths',
     'events',
     'retention',
     'hunts',
@@ -101,6 +104,15 @@ test('later tables override earlier ones, key by key', () => {
   });
 });
 
+test('watched paths are added and removed, by path and by kind', () => {
+  const table = tableOf('[watched_paths]\nadd = ["/srv/x/**", "~/.x"]\nremove = ["/etc/crontab", "desktop"]');
+  expect(completeConfiguration([table]).watched_paths).toEqual({
+    default: true,
+    add: ['/srv/x/**', '~/.x'],
+    remove: ['/etc/crontab', 'desktop'],
+  });
+});
+
 test('hunts can be switched off', () => {
   const table = tableOf('hunts.interval = "off"');
   expect(completeConfiguration([table]).hunts.interval).toBeUndefined();
@@ -117,6 +129,12 @@ test.for([
   ['log = "debug"', 'c.toml:1:1: `log` ', ''],
   ['directories.state = "state"', 'c.toml:1:1: `directories.state` ', 'absolute'],
   ['directories.rules = ["/a", 7]', 'c.toml:1:1: `directories.rules[1]` ', ''],
+  ['watched_paths.default = 1', 'c.toml:1:1: `watched_paths.default` ', 'true'],
+  ['watched_paths.add = ["etc/x"]', 'c.toml:1:1: `watched_paths.add[0]` ', 'an absolute path'],
+  ['watched_paths.add = ["/etc/x", "/etc/../x"]', 'c.toml:1:1: `watched_paths.add[1]` ', 'without empty parts'],
+  ['watched_paths.add = ["/etc/**/x"]', 'c.toml:1:1: `watched_paths.add[0]` ', 'at its end only'],
+  ['watched_paths.add = ["/**"]', 'c.toml:1:1: `watched_paths.add[0]` ', 'below a directory'],
+  ['watched_paths.remove = ["/etc/none"]', 'c.toml:1:1: `watched_paths.remove[0]` ', 'a path of the default list'],
   ['trust_package_managers = "yes"', 'c.toml:1:1: `trust_package_managers` ', 'true'],
   ['learning = "3d"\nlearning = "4d"', 'c.toml:2:1: ', 'TOML'],
   ['learning = ', 'c.toml:1:12: ', 'TOML'],

@@ -8,7 +8,7 @@ import { completeConfiguration } from '../../../agent/configuration/configuratio
 import { ruleWarnings, storeQueryWarnings } from '../../../agent/configuration/rule-warnings.ts';
 import { classFields, eventClasses } from '../../../collectors/event/event-classes.ts';
 import { readPath } from '../../../collectors/event/read-path.ts';
-import { describeFileChange } from '../../../collectors/packagedb/file-event.ts';
+import { describeFileAct, describeFileChange } from '../../../collectors/packagedb/file-event.ts';
 import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
 import { createProcessTable } from '../../../collectors/process/process-table.ts';
 import { parseRule, readRules } from '../../../detectors/rules/load-rules.ts';
@@ -140,12 +140,13 @@ describe('a field that no event has', () => {
 describe('a query that no event can match', () => {
   const never = 'the query can never match: ';
   const kinds =
-    'process/start/exec, file/creation/creation, file/change/rename, file/change/modification, file/change/attribute-change, file/deletion/deletion (event.category/type/action)';
+    'process/start/exec, file/creation/creation, file/change/(rename, modification, attribute-change), file/deletion/deletion, file/access/script-read, package/installation/install, package/info/(install, upgrade, downgrade, reinstall, remove), package/change/(upgrade, downgrade, reinstall), package/deletion/remove, network/connection/connection_attempted, process/info/processes-left-running (event.category/type/action)';
+  const processes = 'process/start/exec, process/info/processes-left-running';
   test.each<[string, 'eql' | 'query', string, string]>([
     [
       'a category',
       'eql',
-      'network where destination.port == 80 or process.name == "x"',
+      'registry where destination.port == 80 or process.name == "x"',
       `no event has the \`event.category\` that it asks for; there are ${kinds}`,
     ],
     [
@@ -192,13 +193,13 @@ describe('a query that no event can match', () => {
       `one of several fields: ${condition}`,
       'eql',
       `process where ${condition}`,
-      `no event of process/start/exec (event.category/type/action) has "file.${condition.includes('path') ? 'path' : 'size'}"`,
+      `no event of ${processes} (event.category/type/action) has "file.${condition.includes('path') ? 'path' : 'size'}"`,
     ]),
     [
       'of two one, and neither is there',
       'eql',
       'process where (file.path != null or stepparent.found : "x") and process.name == "x"',
-      'no event of process/start/exec (event.category/type/action) has "file.path" or "stepparent.found"',
+      `no event of ${processes} (event.category/type/action) has "file.path" or "stepparent.found"`,
     ],
     [
       'a field of processes, of files',
@@ -210,7 +211,7 @@ describe('a query that no event can match', () => {
       'a field that no event has',
       'eql',
       'process where process.entry_leader.entry_meta.type == "sshd"',
-      'no event of process/start/exec (event.category/type/action) has "process.entry_leader.entry_meta.type"',
+      `no event of ${processes} (event.category/type/action) has "process.entry_leader.entry_meta.type"`,
     ],
     [
       'a field of the agent itself',
@@ -223,7 +224,7 @@ describe('a query that no event can match', () => {
   });
 
   test.each<[string, 'eql' | 'query', string]>([
-    ['any of several categories', 'eql', 'any where event.category in ("network", "process") and process.name == "x"'],
+    ['any of several categories', 'eql', 'any where event.category in ("registry", "process") and process.name == "x"'],
     ['one of several actions', 'eql', 'process where event.action in ("fork", "exec")'],
     ['a field of files or of processes', 'eql', 'any where file.path like "/x*" or process.name == "x"'],
     ['a field that must be absent', 'eql', 'process where file.path == null and process.name == "x"'],
@@ -256,7 +257,10 @@ describe('a query that no event can match', () => {
 
   test('events.store is checked against execs only', () => {
     expect(storeQueryWarnings('process.name:x')).toEqual([]);
-    expect(storeQueryWarnings('event.category:file')).toEqual(['no execution can match the query']);
+    expect(storeQueryWarnings('stepparent.file.watched:cron')).toEqual([]);
+    expect(storeQueryWarnings('event.category:host')).toEqual([
+      'no execution and no change in a watched path can match the query',
+    ]);
     expect(storeQueryWarnings('not proces.name:x')).toEqual([
       'no event is known to have "proces.name"; did you mean "process.name"?',
     ]);
@@ -301,24 +305,24 @@ test('the class of an execution agrees with its events', () => {
   }
 });
 
-test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion'] as const)(
+test.each(['creation', 'rename', 'modification', 'attribute-change', 'deletion', 'script-read'] as const)(
   'the class of a %s of a file is what its events are',
   async (action) => {
-    const { event } = await describeFileChange(
-      {
-        action,
-        actionInferredFrom: undefined,
-        path: '/var/lib/dpkg/info/x.list',
-        atNs: 1e9,
-        opened: undefined,
-        unseen: undefined,
-        writer: () => ({ unobserved: 'process_exited', pid: undefined }),
-        details: {},
-        found: 'comparison',
-        provider: 'fanotify',
-      },
-      { table: createProcessTable(procDouble()), context: hostContext },
-    );
+    const deps = { table: createProcessTable(procDouble()), context: hostContext };
+    const act = {
+      actionInferredFrom: undefined,
+      path: '/var/lib/dpkg/info/x.list',
+      atNs: 1e9,
+      opened: undefined,
+      unseen: undefined,
+      found: 'comparison',
+      provider: 'fanotify',
+    } as const;
+    const writer = { unobserved: 'process_exited', pid: undefined } as const;
+    const { event } =
+      action === 'script-read'
+        ? await describeFileAct({ ...act, action, type: 'access', writer, fields: {} }, deps)
+        : await describeFileChange({ ...act, action, writer: () => writer, details: {} }, deps);
     const own = eventClasses.filter((each) => each.category === 'file' && each.action === action);
     expect(own.length).toBe(1);
     for (const { type, known } of own) {

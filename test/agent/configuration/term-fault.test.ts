@@ -34,6 +34,10 @@ test.each<[field: string, value: string, fault: RegExp]>([
   ['container.id', '0123abcd*', /^is a pattern/],
   [origin, 'anything', /^is not an origin/],
   [origin, 'ssh as', /^is not an origin/],
+  [executable, '/opt/vendor/install.sh (sha256 0123456789abcdef)', /^is not a script/],
+  [executable, '/tmp/x.sh (sha256 0123456789abcdef)', /^is not a script/],
+  [executable, '/tmp/* (sha256 0123)', /^is a pattern/],
+  ['file.path', '/tmp/* (sha256 0123456789abcdef)', /^is a pattern/],
 ])('%s %j %s', (field, value, fault) => {
   expect(termFault(field, value)).toMatch(fault);
 });
@@ -41,9 +45,12 @@ test.each<[field: string, value: string, fault: RegExp]>([
 test.each<[field: string, value: string]>([
   [executable, '/usr/bin/['],
   [executable, '/usr/bin/bash (not root)'],
+  [executable, '/usr/bin/bash (user not observed)'],
   [executable, '/usr/bin/apt-get (unverified)'],
   [executable, '/opt/a b.sh'],
   [executable, '/dev/fd/5'],
+  [executable, '/tmp/* (sha256 0123456789abcdef)'],
+  [initiator, '/srv/app/releases/*/install.sh (sha256 0123456789abcdef)'],
   [initiator, '/tmp/tmp.*/install.sh'],
   [initiator, '/var/tmp/rpm-tmp.*'],
   [initiator, '/home/a/.ansible/tmp/ansible-tmp-*/m.py'],

@@ -25,8 +25,10 @@ const sink = (name: string, message?: string) => ({
 const healthy: HealthInput = {
   collection: {
     untraced: undefined,
-    sensor: { unprobed: [], lost_events: 0 },
+    sensor: { unprobed: [], unseen_transactions: [], lost_events: 0 },
     packages: { directories: [{ path: '/var/lib/dpkg', by: 'fanotify', files: 1 }], missing: [] },
+    script_reads: { rejected: 0 },
+    watched_paths: [{ group: 'system', directories: 9, not_by_fanotify: [], skipped_directories: 0, uncounted: 0 }],
   },
   policy: { reloadFailure: undefined, rules: 1, rejectedRules: 0, rejectedHunts: 0 },
   storage: { refused: undefined, dropped: 0 },
@@ -36,6 +38,7 @@ const healthy: HealthInput = {
 
 const { collection, policy, storage, delivery } = healthy;
 const unwritable = { directory: '/logs', code: 'EROFS' };
+const full = { directories: 9, not_by_fanotify: [], skipped_directories: 2, uncounted: 3 };
 const polled = (reason: string) => ({ path: '/x', by: 'chokidar' as const, reason, files: 1 });
 
 /** Each line: the check, the reports of the parts, and the sentences that the check gives. */
@@ -52,12 +55,19 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
   ],
   [
     'argument_probes',
-    { collection: { ...collection, sensor: { unprobed: ['a is not probed', 'b is not probed'], lost_events: 0 } } },
+    {
+      collection: { ...collection, sensor: { ...collection.sensor, unprobed: ['a is not probed', 'b is not probed'] } },
+    },
     ['a is not probed', 'b is not probed'],
   ],
   [
+    'rpm_transactions',
+    { collection: { ...collection, sensor: { ...collection.sensor, unseen_transactions: ['librpm shows none'] } } },
+    ['librpm shows none'],
+  ],
+  [
     'process_records',
-    { collection: { ...collection, sensor: { unprobed: [], lost_events: 7 } } },
+    { collection: { ...collection, sensor: { ...collection.sensor, lost_events: 7 } } },
     ['7 process records lost'],
   ],
   [
@@ -77,9 +87,32 @@ const problems: [check: Health['check'], input: Partial<HealthInput>, reasons: s
     ],
   ],
   [
+    'script_readers',
+    { collection: { ...collection, script_reads: { rejected: 3, reason: 'ENOSPC' } } },
+    ['the agent cannot see who reads 3 maintainer scripts: ENOSPC'],
+  ],
+  [
     'package_directories',
     { collection: { ...collection, packages: { directories: [], missing: ['/a', '/b'] } } },
     ['/a is missing', '/b is missing'],
+  ],
+  [
+    'watched_paths',
+    {
+      collection: {
+        ...collection,
+        watched_paths: [
+          { ...full, group: 'system', not_by_fanotify: [{ reason: 'EPERM', directories: 4 }] },
+          // A user who fills a home directory is no problem of the agent.
+          { ...full, group: 'users', not_by_fanotify: [{ reason: 'EPERM', directories: 2 }] },
+        ],
+      },
+    },
+    [
+      'changes in 6 of 18 watched directories are found late and without their process: EPERM',
+      '2 directories of watched paths not watched because there are too many',
+      '3 files in watched paths not compared because there are too many',
+    ],
   ],
   ['rule_files', { policy: { ...policy, rejectedRules: 2 } }, ['2 rules rejected']],
   ['hunt_files', { policy: { ...policy, rejectedHunts: 1 } }, ['1 hunts rejected']],

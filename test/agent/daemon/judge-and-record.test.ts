@@ -5,9 +5,17 @@ import { describe, expect, test } from 'vitest';
 import { openRecorder } from '../../../agent/daemon/recorder.ts';
 import type { StepparentEvent } from '../../../collectors/event/event.ts';
 import { readPath } from '../../../collectors/event/read-path.ts';
+import type { Scope } from '../../../collectors/event/scope.ts';
 import type { ObservedExec } from '../../../collectors/process/observe-exec.ts';
-import type { TermStanding } from '../../../detectors/facts/term-standing.ts';
-import { type Candidate, type Judge, type JudgedEvent, type JudgePolicy, openJudge } from '../../../detectors/judge.ts';
+import type { CausedEvent, TermStanding } from '../../../detectors/facts/term-standing.ts';
+import {
+  type Candidate,
+  type Judge,
+  type JudgeDeps,
+  type JudgedEvent,
+  type JudgePolicy,
+  openJudge,
+} from '../../../detectors/judge.ts';
 import { readRules } from '../../../detectors/rules/load-rules.ts';
 import type { Rule } from '../../../detectors/rules/rule.ts';
 import { StoreError } from '../../../storage/store-error.ts';
@@ -54,16 +62,15 @@ function pipelineWith(rules: readonly Rule[], { classify = () => 'unlisted', pol
     onFault,
   });
   let inForce: { policy: JudgePolicy; judge: Judge } | undefined;
-  const judge = (candidate: Candidate): void => {
+  const deps: JudgeDeps = { classify, onFault: (rule, error) => onFault(`rule ${rule.id} failed`, error) };
+  const judge = (candidate: Candidate, cause?: CausedEvent): void => {
     const now = policy?.() ?? only;
-    if (inForce?.policy !== now) {
-      inForce = { policy: now, judge: openJudge(now, (rule, error) => onFault(`rule ${rule.id} failed`, error)) };
-    }
-    const judged = inForce.judge(candidate);
+    if (inForce?.policy !== now) inForce = { policy: now, judge: openJudge(now, deps) };
+    const judged = inForce.judge(candidate, cause);
     if (judged !== undefined) recorder.add(judged);
   };
   const pipeline = {
-    take: (exec: ObservedExec) => judge({ ...exec, key: exec.snapshot.image.filename, classify }),
+    take: (exec: ObservedExec) => judge(exec, exec),
     takeFile: (event: StepparentEvent) =>
       judge({
         read: (field) => readPath(event, field),
@@ -71,7 +78,6 @@ function pipelineWith(rules: readonly Rule[], { classify = () => 'unlisted', pol
         document: () => event,
         scope: () => '',
         key: undefined,
-        classify,
       }),
     keep: (event: StepparentEvent) => recorder.add({ event, scope: '', verdicts: [] }),
     commit: recorder.commit,
@@ -243,11 +249,12 @@ describe('an exec', () => {
   });
 });
 
-describe('in a container', () => {
-  test.each([
+describe('in a chroot or a container', () => {
+  test.each<[Scope, boolean, boolean]>([
     ['', false, true],
-    ['c0ffee', false, false],
-    ['c0ffee', true, true],
+    ['chroot', false, true],
+    ['container', false, false],
+    ['container', true, true],
   ])('scope %j, configured %j: alerting %j', (scope, containerAlerts, alerting) => {
     const { pipeline, batches } = pipelineWith([dpkg], { containerAlerts });
     pipeline.take(example('a', { scope }).exec);
@@ -276,11 +283,21 @@ describe('a term that is', () => {
 test.each([
   ['0', '/usr/bin/python3'],
   ['65534', '/usr/bin/python3 (not root)'],
+  [undefined, '/usr/bin/python3 (user not observed)'],
 ])('user %s: the term is %s', (id, term) => {
   const { pipeline, batches } = pipelineWith([dpkg]);
-  pipeline.take(example('a', { change: { user: { id } } }).exec);
+  pipeline.take(example('a', { change: { user: id === undefined ? {} : { id } } }).exec);
   pipeline.commit();
   expect(batches[0]?.[0]?.verdicts[0]?.verdict.terms).toEqual([term]);
+});
+
+test("an alert of another user does not hide root's, whatever the type of the rule", () => {
+  const eql = { ...dpkg, type: 'eql' as const, window: 'fixed' as const };
+  const { pipeline, batches } = pipelineWith([eql]);
+  for (const id of ['65534', '0']) pipeline.take(example(id, { change: { user: { id } } }).exec);
+  pipeline.commit();
+  const terms = batches[0]?.map(({ verdicts }) => verdicts[0]?.verdict.terms);
+  expect(terms).toEqual([['/usr/bin/python3 (not root)'], ['/usr/bin/python3']]);
 });
 
 test('of two terms that are unverified the first is marked', () => {

@@ -117,6 +117,18 @@ describe('an entry in the format of journalctl', () => {
       });
     });
 
+    const { transaction: _, ...withoutTransaction } = maximalAlert.stepparent;
+    test.each<[string, object, string]>([
+      ['a file', { destination: undefined }, 'file'],
+      ['a connection', { file: undefined }, 'network'],
+      ['a transaction', { file: undefined, destination: undefined }, 'package'],
+      ['none of them', { file: undefined, destination: undefined, stepparent: withoutTransaction }, 'process'],
+      ['a finding', { event: { ...maximalAlert.event, action: 'hunt-finding' } }, 'intrusion_detection'],
+    ])('the category of %s', (_, change, category) => {
+      const document = { ...maximalAlert, ...change } as StepparentEvent;
+      expect(readBack(document)).toMatchObject({ event: { category: [category] } });
+    });
+
     test.each<[string, Partial<StepparentEvent>]>([
       ['an empty list and an empty text', { process: { command_line: '', working_directory: '' } }],
       ['the user 0 without a name', { user: { id: '0' } }],
