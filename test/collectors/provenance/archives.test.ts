@@ -127,7 +127,8 @@ describe('an archive', () => {
     expect([await first.content, await second.content]).toMatchObject([{ sha256: sha256('content') }, { path: file }]);
     expect(reads).toBe(2);
     put('other');
-    expect(await archives.open(request).content).toMatchObject({ sha256: sha256('other') });
+    const later = { ...request, atNs: host.clock.bootNs() + 50e6 };
+    expect(await archives.open(later).content).toMatchObject({ sha256: sha256('other') });
   });
 
   test('beyond the bound of open files is not read', async () => {
