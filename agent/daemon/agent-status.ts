@@ -3,6 +3,7 @@
 import { escapeText } from '../../collectors/event/escape-text.ts';
 import type { PackageWatchReport } from '../../collectors/packagedb/package-watch.ts';
 import type { ExecutionCounts } from '../../collectors/process/exec-collector.ts';
+import type { PackageListsReport } from '../../collectors/provenance/package-lists.ts';
 import type { ScriptReadersReport } from '../../collectors/script-reads/script-readers.ts';
 import type { ScriptWatchReport } from '../../collectors/script-reads/watch-scripts.ts';
 import type { PathWatchReport } from '../../collectors/watched/path-watch.ts';
@@ -61,6 +62,8 @@ export interface AgentStatus {
   packages: PackageWatchReport;
   /** The watch of processes that read maintainer scripts. */
   script_reads: ScriptWatchReport & ScriptReadersReport;
+  /** The index of apt's package lists. */
+  package_lists: PackageListsReport;
   /** The watches of other paths, one for each group. */
   watched_paths: PathWatchReport[];
   /** Executions since the start; `without_arguments`: those whose arguments the kernel did not give. */
@@ -152,6 +155,7 @@ export function formatStatus(status: AgentStatus | StoppedStatus): string {
       ],
       ['packages', packageLines(status.packages)],
       ['script reads', scriptReadLines(status.script_reads)],
+      ['package lists', packageListLines(status.package_lists)],
       ['watched paths', status.watched_paths.flatMap(pathLines)],
       [
         'executions',
@@ -231,6 +235,18 @@ function scriptReadLines(report: AgentStatus['script_reads']): string[] {
     ...countLine(unknown, 'accesses by a process that ended before the agent knew it'),
     ...countLine(dropped, 'accesses not examined because too many waited'),
     ...countLine(lost, "overflows of the kernel's queue"),
+  ];
+}
+
+/** The index of apt's lists, by which the content of an archive shows where it came from. */
+function packageListLines({ lists, signed, digests, checked, read, incomplete, doubt }: PackageListsReport): string[] {
+  if (checked === undefined) return [doubt === 'not_indexed_yet' ? 'not read yet' : `not read: ${doubt}`];
+  if (lists === 0) return ['apt has no package lists'];
+  return [
+    `${lists} lists of apt, ${signed} signed, with ${digests} packages`,
+    `compared ${localTime(checked)}${read === undefined ? '' : `, read ${localTime(read)}`}`,
+    ...Object.entries(incomplete).map(([reason, count]) => `${count} not known completely: ${reason}`),
+    ...(doubt === undefined || doubt in incomplete ? [] : [`the last comparison failed: ${doubt}`]),
   ];
 }
 

@@ -187,7 +187,7 @@ async function openEvents(
     onFault: faults.note,
   });
   end.add('events', () => pipeline.stop());
-  return { rpmDirectories, sensor, context, table, pipeline, dpkgJournal };
+  return { rpmDirectories, sensor, context, table, pipeline, dpkgJournal, provenance };
 }
 type Events = Awaited<ReturnType<typeof openEvents>>;
 
@@ -256,13 +256,13 @@ function startHunts(
 function openAnswers(
   { started, deps: { read, readAgain, onReload, paths, log }, faults, policy, timers }: Start,
   { store, recorder, delivery }: Storage,
-  { sensor, context, table, pipeline }: Events,
+  { sensor, context, table, pipeline, provenance }: Events,
   watches: Watches,
   hunts: HuntSchedule,
 ): Requests {
   const status = openStatusReport(
     {
-      collection: collectionReport(sensor, watches, table, pipeline),
+      collection: collectionReport(sensor, { ...watches, lists: provenance }, table, pipeline),
       policy: { report: () => ({ ...policy.report(), hunts: hunts.status() }) },
       storage: storageReport(store, recorder),
       delivery: deliveryReport(delivery, read.configuration.alerts.ndjson ? paths.logsDirectory : undefined),

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { errorCode } from '../../collectors/error-message.ts';
 import type { PackageWatch } from '../../collectors/packagedb/package-watch.ts';
 import type { ProcessTable } from '../../collectors/process/process-table.ts';
+import type { Provenance } from '../../collectors/provenance/provenance.ts';
 import type { ScriptWatch } from '../../collectors/script-reads/watch-scripts.ts';
 import type { Configuration } from '../configuration/configuration.ts';
 import { version } from '../version.ts';
@@ -25,6 +26,7 @@ interface CollectionReport
     | 'sensor'
     | 'packages'
     | 'script_reads'
+    | 'package_lists'
     | 'watched_paths'
     | 'executions'
     | 'processes'
@@ -76,10 +78,12 @@ export const collectionReport = (
   {
     packages,
     scripts,
+    lists,
     paths,
   }: {
     packages: Pick<PackageWatch, 'report'>;
     scripts: Pick<ScriptWatch, 'report'>;
+    lists: Pick<Provenance, 'report'>;
     paths: Pick<PathsWatch, 'report'>;
   },
   table: Pick<ProcessTable, 'size' | 'rejected'>,
@@ -90,6 +94,7 @@ export const collectionReport = (
     sensor: sensor.report(),
     packages: packages.report(),
     script_reads: { ...scripts.report(), ...pipeline.scriptReads() },
+    package_lists: lists.report(),
     watched_paths: paths.report(),
     executions: pipeline.executions(),
     processes: table.size,
@@ -193,6 +198,7 @@ export function openStatusReport(
         sensor: collection.sensor,
         packages: collection.packages,
         script_reads: collection.script_reads,
+        package_lists: collection.package_lists,
         watched_paths: collection.watched_paths,
         executions: collection.executions,
         processes: collection.processes,

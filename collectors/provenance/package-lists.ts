@@ -86,6 +86,24 @@ export interface PackageListsDeps {
   onRead?(): void;
 }
 
+/** The index of the lists; times are ISO 8601. */
+export interface PackageListsReport {
+  /** Number of lists in apt's directory. */
+  lists: number;
+  /** Number of those that a signed Release file has. */
+  signed: number;
+  /** Number of digests in force. */
+  digests: number;
+  /** When the files were last compared with what was read. Absent: not since the start. */
+  checked?: string;
+  /** When a list was last read. Absent: none has changed since the start. */
+  read?: string;
+  /** The lists whose packages are not all known: their number by the reason. */
+  incomplete: Partial<Record<UnobservedReason, number>>;
+  /** Why a file that no list has may be in one nevertheless. Absent: all lists are known. */
+  doubt?: UnobservedReason;
+}
+
 /** The lists of one host. */
 export interface PackageLists {
   /**
@@ -96,6 +114,7 @@ export interface PackageLists {
   find(digest: string): FoundDigest | undefined;
   /** Why a digest that was not found may be in a list nevertheless. Undefined: it is in none. */
   doubt(): UnobservedReason | undefined;
+  report(): PackageListsReport;
   /** Ends what is being read; no method may be called afterwards. */
   stop(): Promise<void>;
 }
@@ -111,6 +130,7 @@ const digestsAtATime = 1000;
 export function openPackageLists({ host, store, unpack, onFault, onRead }: PackageListsDeps): PackageLists {
   const files: ListFiles = { host, unpack };
   let doubt: UnobservedReason | undefined = 'not_indexed_yet';
+  let indexed: Omit<PackageListsReport, 'doubt'> = { lists: 0, signed: 0, digests: 0, incomplete: {} };
   let isStopped = false;
   let wasRead = false;
   let underway: Promise<void> | undefined;
@@ -267,9 +287,10 @@ export function openPackageLists({ host, store, unpack, onFault, onRead }: Packa
       const room = Math.max(0, store.maxDigests - used);
       await update(directory, list, await release, { before: stored.get(list.name), room });
     }
+    const after = store.packageLists();
+    indexed = summaryOf(after, new Date(host.clock.nowMs()).toISOString(), wasRead, indexed.read);
     if (wasRead) onRead?.();
     wasRead = false;
-    const after = store.packageLists();
     const isCut = lists.length > maxLists;
     const fault = after.find((list) => !list.isGone && list.fault !== undefined)?.fault;
     doubt = after.length === 0 ? 'no_package_lists' : (fault ?? (isCut ? 'too_many_digests' : undefined));
@@ -299,6 +320,7 @@ export function openPackageLists({ host, store, unpack, onFault, onRead }: Packa
     },
     find: (digest) => store.findDigest(Buffer.from(digest, 'hex')),
     doubt: () => doubt,
+    report: () => ({ ...indexed, ...(doubt !== undefined && { doubt }) }),
     async stop() {
       isStopped = true;
       await underway;
@@ -307,6 +329,26 @@ export function openPackageLists({ host, store, unpack, onFault, onRead }: Packa
 }
 
 class Stopped extends Error {}
+
+function summaryOf(
+  stored: readonly StoredList[],
+  checked: string,
+  wasRead: boolean,
+  lastRead: string | undefined,
+): Omit<PackageListsReport, 'doubt'> {
+  const lists = stored.filter(({ isGone }) => !isGone);
+  const incomplete: PackageListsReport['incomplete'] = {};
+  for (const { fault } of lists) if (fault !== undefined) incomplete[fault] = (incomplete[fault] ?? 0) + 1;
+  const read = wasRead ? checked : lastRead;
+  return {
+    lists: lists.length,
+    signed: lists.filter(({ isSigned }) => isSigned === true).length,
+    digests: lists.reduce((sum, { digestsCount }) => sum + digestsCount, 0),
+    checked,
+    ...(read !== undefined && { read }),
+    incomplete,
+  };
+}
 
 /** Whether the Release file is signed and has the digest of the list. Undefined: it has only those of compressed forms. */
 function signedBy(release: ReleaseFile | undefined, path: string, sha256: string): boolean | undefined {

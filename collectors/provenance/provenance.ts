@@ -7,7 +7,7 @@ import type { BootNs } from '../process/process-record.ts';
 import type { ArchiveProvenance } from '../transactions/package-transaction.ts';
 import { type ArchiveContent, openArchives } from './archives.ts';
 import { findLostFixes, type LostFixes, type VersionChange } from './lost-fixes.ts';
-import { openPackageLists, type PackageList, type PackageListsDeps } from './package-lists.ts';
+import { openPackageLists, type PackageList, type PackageListsDeps, type PackageListsReport } from './package-lists.ts';
 import { type AptDirectories, aptConfigPath, defaultAptDirectories } from './run-apt.ts';
 
 /** The host, the store and apt's programs. */
@@ -43,6 +43,8 @@ export interface Provenance {
   lostFixes(changes: readonly VersionChange[]): Promise<LostFixes>;
   /** Reads the package lists that have changed, in the background. */
   refresh(): Promise<void>;
+  /** The index of the package lists. */
+  report(): PackageListsReport;
   stop(): Promise<void>;
 }
 
@@ -145,6 +147,7 @@ export function openProvenance({ readDirectories, sinceMs, ...deps }: Provenance
     },
     lostFixes: async (changes) => findLostFixes(changes, (await directoriesNow()).lists, deps),
     refresh,
+    report: lists.report,
     stop: lists.stop,
   };
 }

@@ -80,6 +80,15 @@ const running: AgentStatus = {
     dropped: 3,
     unknown: 5,
   },
+  package_lists: {
+    lists: 3,
+    signed: 2,
+    digests: 66_548,
+    checked: time,
+    read: time,
+    incomplete: { lists_unreadable: 1 },
+    doubt: 'lists_unreadable',
+  },
   watched_paths: [
     {
       group: 'system',
@@ -144,6 +153,39 @@ test('formats a running agent, a stopped one with its store, and one that has ne
     formatStatus({ state: 'stopped' }),
   ];
   await expect(shown.join('\n').replaceAll(local, '<time>')).toMatchFileSnapshot('status.golden.txt');
+});
+
+test.each<[string, AgentStatus['package_lists'], string[]]>([
+  [
+    'before the first list',
+    { lists: 0, signed: 0, digests: 0, incomplete: {}, doubt: 'not_indexed_yet' },
+    ['not read yet'],
+  ],
+  [
+    'of lists that cannot be read',
+    { lists: 0, signed: 0, digests: 0, incomplete: {}, doubt: 'lists_unreadable' },
+    ['not read: lists_unreadable'],
+  ],
+  [
+    'of a host without lists',
+    { lists: 0, signed: 0, digests: 0, checked: time, incomplete: {}, doubt: 'no_package_lists' },
+    ['apt has no package lists'],
+  ],
+  [
+    'of lists that have not changed since the start',
+    { lists: 1, signed: 1, digests: 5, checked: time, incomplete: {} },
+    ['1 lists of apt, 1 signed, with 5 packages', `compared ${local}`],
+  ],
+  [
+    'of lists that cannot be read any more',
+    { lists: 1, signed: 1, digests: 5, checked: time, incomplete: {}, doubt: 'lists_unreadable' },
+    ['1 lists of apt, 1 signed, with 5 packages', `compared ${local}`, 'the last comparison failed: lists_unreadable'],
+  ],
+])('the index of package lists %s', (_what, package_lists, lines) => {
+  const shown = formatStatus({ ...running, package_lists }).split('\n');
+  const first = shown.findIndex((line) => line.startsWith('  package lists'));
+  const next = shown.findIndex((line, index) => index > first && /^ {2}\S/.test(line));
+  expect(shown.slice(first, next).map((line) => line.slice(17))).toEqual(lines);
 });
 
 test('escapes line breaks and control characters', () => {

@@ -66,6 +66,7 @@ function opened(deps: Partial<StatusReportDeps> = {}) {
           },
           packages: { directories: [], missing: [], reported: 0, dropped: 0, ignored: 0, uncounted: 0 },
           script_reads: { files: 1, rejected: 0, accesses: 0, lost: 0, reads: 0, dropped: 0, unknown: 0 },
+          package_lists: { lists: 0, signed: 0, digests: 0, incomplete: {} },
           watched_paths: [],
           processes: 2,
           processes_rejected: 0,

@@ -64,8 +64,14 @@ describe('package lists', () => {
     const { lists, refresh, faults } = open();
     publish('a', 'b');
     expect(lists.doubt()).toBe('not_indexed_yet');
+    expect(lists.report()).toEqual({ lists: 0, signed: 0, digests: 0, incomplete: {}, doubt: 'not_indexed_yet' });
     await refresh();
     expect(lists.doubt()).toBe(undefined);
+    const { checked, read, ...rest } = lists.report();
+    expect(rest).toEqual({ lists: 1, signed: 1, digests: 2, incomplete: {} });
+    expect([read === checked, Date.now() - Date.parse(checked ?? '') < 60_000]).toEqual([true, true]);
+    await refresh();
+    expect(lists.report().read).toBe(read);
     expect(lists.find(digestOf('a'))).toMatchObject({
       list: {
         site: 'deb.example.org',
@@ -239,6 +245,11 @@ describe('package lists', () => {
     put(list, textOf('b'));
     await failing.refresh(directory);
     expect(failing.doubt()).toBe('lists_unreadable');
+    expect(failing.report()).toMatchObject({
+      lists: 1,
+      incomplete: { lists_unreadable: 1 },
+      doubt: 'lists_unreadable',
+    });
     expect(faults).toEqual(['a Release file of apt could not be read', 'a package list of apt could not be read']);
     expect(lists.find(digestOf('a'))).toBeDefined();
     await refresh();
