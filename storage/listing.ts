@@ -13,6 +13,15 @@ export interface AlertFilter {
   ruleId?: string | undefined;
   state?: AlertState | undefined;
   notState?: AlertState | undefined;
+  /** Only alerts of at least this `event.severity`. */
+  minSeverity?: number | undefined;
+  /** The name or the id of the user who ran it, logged in or asked for it. */
+  user?: string | undefined;
+  /** The unit of systemd, with or without `.service`. */
+  unit?: string | undefined;
+  /** Only alerts that were stored after the alert with this number, up to that with `untilSeq`. */
+  afterSeq?: number | undefined;
+  untilSeq?: number | undefined;
   /** Maximum number; the newest are returned. */
   limit?: number | undefined;
   /** The order that `limit` applies to: by the first event, or by the last one. */
@@ -64,14 +73,9 @@ const pageRows = 200;
 /** Reads the alerts that pass the filter, newest last by the first event. */
 export function* listAlerts(
   db: Database,
-  { sinceMs, ruleId, state, notState, limit, limitBy = 'first_ms' }: AlertFilter,
+  { limit, limitBy = 'first_ms', ...filter }: AlertFilter,
 ): Generator<AlertRecord> {
-  const conditions: Condition[] = [
-    ['last_ms >= ?', [sinceMs]],
-    ['rule_id = ?', [ruleId]],
-    ['state = ?', [state]],
-    ['state <> ?', [notState]],
-  ];
+  const conditions = alertConditions(filter);
   if (limitBy === 'last_ms' && limit !== undefined && limit >= 1) {
     const oldest = newest<AlertRow>(db, { table: 'alerts', order: ['last_ms', 'seq'], conditions }, limit);
     if (oldest !== undefined) conditions.push(['(last_ms, seq) >= (?, ?)', [oldest.last_ms, oldest.seq]]);
@@ -114,6 +118,25 @@ export function alertsByPrefix(db: Database, idPrefix: string): AlertRecord[] {
     .prepare<[string, string], AlertRow>('SELECT * FROM alerts WHERE id >= ? AND id < ? ORDER BY seq LIMIT 10')
     .all(idPrefix, `${idPrefix}g`)
     .map(alertRecord);
+}
+
+const userPaths = ['user', 'process.user', 'stepparent.login_user', 'stepparent.initiator.requester.user'];
+const isUser = userPaths.flatMap((path) => [`document ->> '$.${path}.name'`, `document ->> '$.${path}.id'`]).join(', ');
+const unitOf = "document ->> '$.stepparent.systemd.unit'";
+
+function alertConditions(filter: AlertFilter): Condition[] {
+  const { sinceMs, ruleId, state, notState, minSeverity, user, unit, afterSeq, untilSeq } = filter;
+  return [
+    ['last_ms >= ?', [sinceMs]],
+    ['rule_id = ?', [ruleId]],
+    ['state = ?', [state]],
+    ['state <> ?', [notState]],
+    ["document ->> '$.event.severity' >= ?", [minSeverity]],
+    [`? IN (${isUser})`, [user]],
+    [`${unitOf} IN (?, ?)`, [unit, unit && `${unit}.service`]],
+    ['seq > ?', [afterSeq]],
+    ['seq <= ?', [untilSeq]],
+  ];
 }
 
 interface Selection<Row> {

@@ -7,6 +7,7 @@ import type { KnownFile } from '../collectors/packagedb/listing.ts';
 import type { DigestStore } from '../collectors/provenance/package-lists.ts';
 import type { PastScript, ScriptSlot, SeenScript } from '../detectors/facts/script-state.ts';
 import type { JudgedEvent } from '../detectors/judge.ts';
+import { lastAlertSeq, moveAlertMark, readAlertMark } from './alert-mark.ts';
 import {
   createDatabase,
   openAgentDatabase,
@@ -87,6 +88,16 @@ export class StoreReader {
   /** Alerts by their first event, newest last. They are read in pages, so later commits may appear. */
   listAlerts(filter: AlertFilter = {}): Generator<AlertRecord> {
     return this.iterate((db) => listAlerts(db, filter));
+  }
+
+  /** The number of the alert that was stored last, for the filters `afterSeq` and `untilSeq`; 0: there is no alert. */
+  lastAlertSeq(): number {
+    return this.run(lastAlertSeq);
+  }
+
+  /** The number of the last alert that was looked at; 0: none was. */
+  alertMark(): number {
+    return this.run(readAlertMark);
   }
 
   /** Events, newest last by `@timestamp`, or by the time of storing if `@timestamp` was later. */
@@ -307,6 +318,11 @@ export class Store extends StoreReader {
   /** Allows a term permanently, whether or not it is in the baseline. */
   allowTerm(ruleId: string, scope: string, terms: readonly string[], nowMs: number): void {
     this.run((db) => allowTerm(db, [ruleId, scope, JSON.stringify(terms)], nowMs));
+  }
+
+  /** Moves the mark of the alerts that were looked at, never back. */
+  moveAlertMark(seq: number): void {
+    this.run((db) => moveAlertMark(db, seq));
   }
 
   /** The directory's files by name, read row by row. The loop must end before any other call of the store. */

@@ -7,9 +7,9 @@ import type { Severity } from '../../detectors/rules/rule.ts';
 /** syslog(3): notice, warning, error, critical. */
 export const severityPriority: Readonly<Record<Severity, number>> = { low: 5, medium: 4, high: 3, critical: 2 };
 
-/** The colour of each severity on a terminal, for util.styleText. */
-export const severityColours: Readonly<Record<Severity, 'gray' | 'yellow' | 'red' | 'magenta'>> = {
-  low: 'gray',
+/** The colour of each severity on a terminal, for util.styleText: none is dimmed. */
+export const severityColours: Readonly<Record<Severity, 'cyan' | 'yellow' | 'red' | 'magenta'>> = {
+  low: 'cyan',
   medium: 'yellow',
   high: 'red',
   critical: 'magenta',

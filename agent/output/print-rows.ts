@@ -1,5 +1,7 @@
 // Prints a listing: one row per line, in aligned columns.
 
+import { cellWidth, padCells } from './cell-width.ts';
+
 /** One line of a listing. The caller escapes `cells`; `styles` colours a cell, by its index, without changing its width. */
 export interface ListedRow {
   cells: readonly string[];
@@ -21,13 +23,13 @@ export function printRows(
   }
   const widths: number[] = [];
   for (const { cells } of rows) {
-    for (const [column, cell] of cells.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    for (const [column, cell] of cells.entries()) widths[column] = Math.max(widths[column] ?? 0, cellWidth(cell));
   }
   for (const { cells, styles } of rows) {
     const shown = cells.flatMap((cell, column) => {
       const width = widths[column] ?? 0;
       if (width === 0) return [];
-      const padded = column === cells.length - 1 ? cell : cell.padEnd(width);
+      const padded = column === cells.length - 1 ? cell : padCells(cell, width);
       return [styles?.[column]?.(padded) ?? padded];
     });
     process.stdout.write(`${shown.join('  ').trimEnd()}\n`);

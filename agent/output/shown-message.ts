@@ -10,8 +10,11 @@ const messageChars = 2048;
  * The message on one line. Alerts are built with an escaped message, so its backslashes stay as they are. Control characters are
  * escaped here once more, since a stored document may come from anywhere.
  */
-export function shownMessage(document: StepparentEvent): string {
-  return (document.message ?? '(no message)')
+export const shownMessage = (document: StepparentEvent): string => shownText(document.message ?? '(no message)');
+
+/** A text that was built with escaped values, such as a message or a part of it, on one line. */
+export function shownText(text: string): string {
+  return text
     .split('\\')
     .map((part) => escapeText(part, messageChars))
     .join('\\')

@@ -16,9 +16,15 @@ const fileBytes = 128;
 const versionBytes = 48;
 
 /** An exec is described while it runs, when nobody knows how it will end: it `ran`, and `installed` nothing yet. */
-export function whatText(event: StepparentEvent): string {
+export const whatText = (event: StepparentEvent): string => textOf(event, false);
+
+/** The same in fewer words, for a table: without the usual package tool, and scripts of dpkg by their names. */
+export const briefWhatText = (event: StepparentEvent): string => textOf(event, true);
+
+function textOf(event: StepparentEvent, isBrief: boolean): string {
   const { file } = event;
-  return file?.path === undefined ? `${deedText(event)}${rootText(event)}` : fileText(event, file.path);
+  if (file?.path !== undefined) return fileText(event, file.path, isBrief);
+  return `${deedText(event, isBrief)}${rootText(event)}`;
 }
 
 /** Of a container the subject of the message says it. */
@@ -28,15 +34,17 @@ function rootText({ stepparent: { place } }: StepparentEvent): string {
   return ` in the ${place.kind === 'chroot' ? 'chroot' : 'root directory'} ${named(place.root, fileBytes)}`;
 }
 
-function deedText(event: StepparentEvent): string {
+function deedText(event: StepparentEvent, isBrief: boolean): string {
   const { destination, process, stepparent } = event;
   if (destination !== undefined) return connectionText(event, destination);
   const { package: operation, script, transaction } = stepparent;
-  if (transaction?.manager !== undefined) return transactionText(event, transaction);
+  if (transaction?.manager !== undefined) return transactionText(event, transaction, isBrief);
   if (transaction?.survivors !== undefined) return survivorsText(event, transaction);
   const verb = operation && operationVerbs[operation.operation];
   if (operation !== undefined && verb !== undefined) {
-    return `ran ${programOf(event) ?? operation.manager} to ${verb} ${packagesText(operation)}`;
+    const program = programOf(event) ?? operation.manager;
+    const deed = `${verb} ${packagesText(operation)}`;
+    return isBrief && program === operation.manager ? deed : `ran ${program} to ${deed}`;
   }
   if (script?.path !== undefined) {
     const original = script.copy_of === undefined ? '' : `, a copy of ${scriptText(script.copy_of)}`;
@@ -84,7 +92,7 @@ function packagesText({ operation, packages, packages_count: count, root, dry_ru
 }
 
 /** A transaction is described when it has ended, so that its result is known. */
-function transactionText(event: StepparentEvent, transaction: TransactionFields): string {
+function transactionText(event: StepparentEvent, transaction: TransactionFields, isBrief: boolean): string {
   const { packages = [], packages_count: count = 0, root, test, manager } = transaction;
   const [first] = packages;
   const { plain, past, before = ' ' } = transactionVerbs[first?.action ?? 'change'];
@@ -98,7 +106,7 @@ function transactionText(event: StepparentEvent, transaction: TransactionFields)
   // The program is then the subject of the sentence.
   const { initiator } = event.stepparent;
   const isOwn = initiator !== undefined && initiator.entity_id === event.process?.entity_id;
-  const by = isOwn ? '' : ` with ${program}`;
+  const by = isOwn || (isBrief && program === manager) ? '' : ` with ${program}`;
   if (test === true) return `tested${by} to ${plain} ${what}`;
   if (first === undefined || first.applied === true) return `${past} ${what}${by}`;
   return `${event.event.outcome === 'unknown' ? 'began' : 'failed'} to ${plain} ${what}${by}`;
@@ -145,6 +153,15 @@ function survivorsText(
 const scriptText = (file: string): string | undefined =>
   named(file.startsWith(`${dpkgInfoDirectory}/`) ? file.slice(dpkgInfoDirectory.length + 1) : file, fileBytes);
 
+const briefPathChars = 24;
+
+/** Of a long path the last name. */
+function briefPath(file: string): string | undefined {
+  const script = scriptText(file);
+  if (script === undefined || script.length <= briefPathChars) return script;
+  return `…/${named(file.slice(file.lastIndexOf('/') + 1), fileBytes)}`;
+}
+
 function commandText(process: StepparentEvent['process']): string {
   const { args, executable, name } = process ?? {};
   const program = executable ?? name;
@@ -155,7 +172,7 @@ function commandText(process: StepparentEvent['process']): string {
   return quoted(shownWords.length > commandWords ? `${line} …` : line, commandBytes);
 }
 
-function fileText(document: StepparentEvent, path: string): string {
+function fileText(document: StepparentEvent, path: string, isBrief: boolean): string {
   const { event, process, stepparent } = document;
   const action = event.action ?? 'change';
   const program = programOf(document);
@@ -163,11 +180,11 @@ function fileText(document: StepparentEvent, path: string): string {
   // dpkg writes a script under another name first; with its own name it is in place.
   const isDpkg = process?.name === 'dpkg' && stepparent.genuine?.process !== false;
   if (isDpkg && action === 'rename' && path.startsWith(`${dpkgInfoDirectory}/`)) {
-    return `installed the script ${scriptText(path)} with ${program}`;
+    return isBrief ? `installed ${scriptText(path)}` : `installed the script ${scriptText(path)} with ${program}`;
   }
   const verb = fileVerbs[action] ?? `did ${named(action, fileBytes)} to`;
   return [
-    `${verb} ${named(path, fileBytes)}`,
+    `${verb} ${isBrief ? briefPath(path) : named(path, fileBytes)}`,
     program === undefined ? '' : ` with ${program}`,
     (stepparent.found && foundTimes[stepparent.found]) ?? '',
   ].join('');

@@ -53,6 +53,8 @@ export const threatSchema = z.strictObject({
     .default([]),
 });
 
+const briefText = z.string().regex(/^(?=\S)[^\p{C}]{1,20}(?<=\S)$/u, 'one line of at most 20 characters');
+
 const ruleFile = z.strictObject({
   metadata: z
     .strictObject({
@@ -106,7 +108,9 @@ const ruleFile = z.strictObject({
         missing_fields_strategy: ignored,
       })
       .optional(),
-    stepparent: z.strictObject({ known_terms: texts.default([]), reason: text.optional() }).optional(),
+    stepparent: z
+      .strictObject({ known_terms: texts.default([]), reason: text.optional(), brief: briefText.optional() })
+      .optional(),
     filters: unsupported('put the condition into the query'),
     exceptions_list: unsupported('put the exception into the query'),
     threshold: unsupported('each event is judged by itself'),
@@ -225,6 +229,7 @@ export function parseRule(file: string, source: string): Rule {
     window,
     knownTerms,
     reason,
+    brief: rule.stepparent?.brief,
     threat: rule.threat,
     tags: rule.tags,
     references: rule.references,

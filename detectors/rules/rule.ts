@@ -57,6 +57,8 @@ export interface Rule {
   knownTerms: readonly string[];
   /** Why a match is unusual: one clause, with `{field.name}`, `{who}`, `{impostor}` and `{window}` filled in from the event. */
   reason: string;
+  /** The same in at most 20 characters, for tables; undefined if the file does not have it. */
+  brief: string | undefined;
   threat: readonly Threat[];
   tags: readonly string[];
   references: readonly string[];

@@ -82,7 +82,7 @@ const rows: [line: string, offered: string[]][] = [
   ['stepparent --config /nowhere/x ru', ['run', 'rules']],
   ['stepparent run --', ['--check', '--strict', '--config', '--help']],
   ['stepparent --config=/nowhere/x baseline ', ['list', 'allow', 'remove']],
-  ['stepparent alerts --s', ['--since', '--state']],
+  ['stepparent alerts --s', ['--severity', '--since', '--state']],
   ['stepparent alerts --state ', ['open', 'learning', 'rate_limited', 'suppressed']],
   ['stepparent alerts --since 2h --state=o', ['open']],
   ['stepparent alerts --since ', []],

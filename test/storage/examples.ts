@@ -36,6 +36,7 @@ export function exampleRule(change: Partial<Rule> = {}): Rule {
     window: 'sliding',
     knownTerms: [],
     reason: '{process.parent.executable} has not installed a package with dpkg on this host in the last {window}',
+    brief: undefined,
     threat: [
       {
         framework: 'MITRE ATT&CK',

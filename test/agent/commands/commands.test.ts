@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { allowedDuration } from '../../../agent/configuration/duration.ts';
 import { unknownField } from '../../../agent/configuration/rule-warnings.ts';
@@ -26,7 +28,7 @@ import { parseRule } from '../../../detectors/rules/load-rules.ts';
 import { missingText } from '../../../storage/database-file.ts';
 import { openStore } from '../../../storage/store.ts';
 import { needsRoot, titled } from '../../needs.ts';
-import { exampleJudged } from '../../storage/examples.ts';
+import { exampleEvent, exampleJudged } from '../../storage/examples.ts';
 import { alertDocument } from '../journal/alert-document.ts';
 
 const main = join(import.meta.dirname, '../../../agent/main.ts');
@@ -109,19 +111,113 @@ const stepparent = (...args: string[]): Promise<Result> => run(process.execPath,
 /** The numbers of a summary line: valid, rejected, warnings. */
 const countsOf = (line = ''): number[] => (line.match(/\d+/g) ?? []).map(Number);
 
-test('alerts prints one line each, aligned, escaped, newest last, without colour off a terminal', async () => {
+const idOf = async (...args: string[]): Promise<string> => {
+  const { out } = await stepparent('alerts', '--json', ...args);
+  return JSON.parse(out.split('\n')[0] ?? '').stepparent.alert.id;
+};
+
+test('alerts prints a heading and one line each, escaped, newest last, without colour off a terminal', async () => {
   const { code, out, err } = await stepparent('alerts');
-  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: '3 alerts: 2 high, 1 medium; `stepparent alerts --json` has every field\n',
+  });
   const lines = out.split('\n');
-  expect(lines).toHaveLength(4);
-  expect(lines[0]).toMatch(
-    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}medium {2}a-rule {2}mallory through an unobserved ancestor of python3 ran /,
+  expect(lines).toHaveLength(5);
+  expect(lines[0]).toMatch(/^ID {8}LAST +SEV +WHO +WHAT - WHY$/);
+  expect(lines[1]).toMatch(
+    /^[0-9a-f]{8} {2}(?:\d\d-\d\d )?\d\d:\d\d {2}medium {2}mallory thr.*… {2}install x\.deb - not seen$/,
   );
-  expect(lines[1]).toContain('  high    b-rule  mallory through an unobserved ancestor of /tmp/x\\n\\x1b[31m ');
-  expect(lines[2]).toContain(
-    `${localTime(nowMs - 60_000)}  high    b-rule  mallory through an unobserved ancestor of /opt/y `,
-  );
+  expect(lines[1]?.startsWith((await idOf('--rule', 'a-rule')).slice(0, 8))).toBe(true);
+  expect(lines[3]).toContain(`${localTime(nowMs - 60_000).slice(11, 16)}  high  `);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
   expect(out).not.toContain('\x1b');
+});
+
+test.for([
+  [['--severity', 'low'], 3],
+  [['--severity', 'medium'], 3],
+  [['--severity', 'high'], 2],
+  [['--severity', 'critical'], 0],
+  [['--user', 'mallory'], 3],
+  [['--user', '1000'], 3],
+  [['--user', 'root', '--severity', 'high'], 2],
+  [['--user', 'mall'], 0],
+  [['--unit', 'cron.service'], 3],
+  [['--unit', 'cron'], 3],
+  [['--unit', 'cro'], 0],
+] as const)('alerts %j', async ([args, count]) => {
+  const { code, out } = await stepparent('alerts', '--json', ...args);
+  expect(code).toBe(0);
+  expect(out.split('\n').filter(Boolean)).toHaveLength(count);
+});
+
+test('alerts --new lists each alert once, and moves the mark only when it listed all', async () => {
+  const state = join(directory, 'new');
+  const file = join(directory, 'new.toml');
+  writeFileSync(file, `directories.state = "${state}"\ndirectories.rules = ["${directory}/rules"]\n`);
+  const rule = parseRule('a-rule.toml', ruleText('a-rule', 'low'));
+  const put = (term: string): void => {
+    const store = openStore(join(state, 'stepparent.db'), { sinks: ['ndjson'] });
+    const event = { ...exampleEvent(term, nowMs), process: { pid: 8, parent: { pid: 7, executable: term } } };
+    store.record([{ event, scope: '', verdicts: [exampleJudged(event, { rule, terms: [term] })] }], nowMs);
+    store.close();
+  };
+  const list = async (...args: string[]) => {
+    const { out } = await run(process.execPath, [main, 'alerts', '--config', file, '--json', '--new', ...args]);
+    return out.split('\n').filter(Boolean).length;
+  };
+  put('/a');
+  put('/b');
+  expect(await list('--rule', 'a-rule')).toBe(2);
+  expect(await list('--limit', '1')).toBe(1);
+  expect(await list()).toBe(2);
+  expect(await list()).toBe(0);
+  put('/c');
+  expect(await list()).toBe(1);
+  // A new database begins with new alerts.
+  renameSync(state, `${state}.old`);
+  put('/d');
+  expect(await list()).toBe(1);
+  expect(await run(process.execPath, [main, 'alerts', '--config', file, '--new'])).toEqual({
+    code: 0,
+    out: '',
+    err: 'no new alerts\n',
+  });
+});
+
+test('alerts --follow lists the alerts that are stored after its start, until a signal ends it', async () => {
+  const state = join(directory, 'followed');
+  const file = join(directory, 'followed.toml');
+  writeFileSync(file, `directories.state = "${state}"\ndirectories.rules = ["${directory}/rules"]\n`);
+  const rule = parseRule('a-rule.toml', ruleText('a-rule', 'low'));
+  let events = 0;
+  const put = (): void => {
+    const store = openStore(join(state, 'stepparent.db'), { sinks: ['ndjson'] });
+    const event = exampleEvent(`f${events++}`, nowMs);
+    store.record([{ event, scope: '', verdicts: [exampleJudged(event, { rule, terms: [`/${events}`] })] }], nowMs);
+    store.close();
+  };
+  put();
+  const child = execFile(process.execPath, [main, 'alerts', '--config', file, '--follow', '--json']);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let out = '';
+  child.stdout?.on('data', (text: string) => {
+    out += text;
+  });
+  // It says nothing before the first alert, so alerts are stored until it has listed one.
+  while (!out.includes('\n')) {
+    put();
+    await sleep(200);
+  }
+  const ids = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).event.id);
+  expect(ids).not.toContain('f0');
+  expect(new Set(ids).size).toBe(ids.length);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
 });
 
 test.for([
@@ -150,7 +246,9 @@ test.for([
 
 test('an empty listing is a message on standard error', async () => {
   expect(await stepparent('alerts', '--rule', 'none')).toEqual({ code: 0, out: '', err: 'no alerts\n' });
-  expect((await stepparent('alerts', '--limit', '2')).err).toBe('only the newest 2 are shown; --limit shows more\n');
+  expect((await stepparent('alerts', '--limit', '2')).err.split('\n')[1]).toBe(
+    'only the newest 2 are shown; --limit shows more',
+  );
 });
 
 test('colours the severity on a terminal unless NO_COLOR is set', async () => {
@@ -220,17 +318,18 @@ test('alerts shows the time of the last match, by which --since and --limit sele
   put('3', '/opt/often', 30_000);
   store.close();
   const list = (...args: string[]) => run(process.execPath, [main, 'alerts', '--config', repeated, ...args]);
-  const timesOf = ({ out }: Result) =>
-    out
-      .split('\n')
-      .map((line) => line.slice(0, 19))
-      .filter(Boolean);
-  const [once, last, first] = [1_800_000, 30_000, 3_600_000].map((ageMs) => nowMs - ageMs) as [number, number, number];
-  expect(timesOf(await list())).toEqual([localTime(once), localTime(last)]);
-  expect(timesOf(await list('--since', '1m'))).toEqual([localTime(last)]);
-  expect(timesOf(await list('--limit', '1'))).toEqual([localTime(last)]);
+  const timesOf = ({ out }: Result) => [...out.matchAll(/ (\d\d:\d\d) /g)].map(([, time]) => time);
+  const shown = (ms: number): string => localTime(ms).slice(11, 16);
+  const [onceMs, last, first] = [1_800_000, 30_000, 3_600_000].map((ageMs) => nowMs - ageMs) as [
+    number,
+    number,
+    number,
+  ];
+  expect(timesOf(await list())).toEqual([shown(onceMs), shown(last)]);
+  expect(timesOf(await list('--since', '1m'))).toEqual([shown(last)]);
+  expect(timesOf(await list('--limit', '1'))).toEqual([shown(last)]);
   // The document is that of the first event, with both times, in order of the first.
-  expect(JSON.parse((await list('--limit', '1', '--json')).out)['@timestamp']).toBe(new Date(once).toISOString());
+  expect(JSON.parse((await list('--limit', '1', '--json')).out)['@timestamp']).toBe(new Date(onceMs).toISOString());
   expect(JSON.parse((await list('--since', '1m', '--json')).out)).toMatchObject({
     '@timestamp': new Date(first).toISOString(),
     stepparent: { alert: { first: new Date(first).toISOString(), last: new Date(last).toISOString(), count: 2 } },
@@ -241,7 +340,7 @@ test('alerts shows the time of the last match, by which --since and --limit sele
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line)['@timestamp']),
-  ).toEqual([first, once].map((ms) => new Date(ms).toISOString()));
+  ).toEqual([first, onceMs].map((ms) => new Date(ms).toISOString()));
 });
 
 test('baseline: list, allow, remove', async () => {

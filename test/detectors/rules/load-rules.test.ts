@@ -254,6 +254,12 @@ describe('an invalid rule', () => {
       '`rule.stepparent.reason` has `{parent}`; braces hold {window}, {who}, {impostor} or a field such as {process.parent.executable}',
     ],
     [
+      [/$/, '[rule.stepparent]\nbrief = "more than twenty letters"\n'],
+      31,
+      1,
+      '`rule.stepparent.brief` must be one line of at most 20 characters',
+    ],
+    [
       [/$/, '[rule.stepparent]\nknown_terms = ["package-front-ends"]\n'],
       31,
       1,
