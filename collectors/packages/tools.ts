@@ -55,12 +55,17 @@ export const packageTools: readonly PackageTool[] = [
   // Debian and Ubuntu
   { names: ['dpkg'], managers: dpkg, role: 'manager', probed: '/usr/bin/dpkg' },
   { names: ['apt', 'apt-get'], managers: dpkg, role: 'front end' },
-  { names: ['aptitude', 'aptitude-curses', 'nala', 'synaptic'], managers: dpkg, role: 'front end' },
-  { names: ['gdebi'], paths: ['/usr/share/gdebi/gdebi'], managers: dpkg, role: 'front end' },
+  { names: ['aptitude', 'aptitude-curses', 'cupt', 'nala', 'synaptic'], managers: dpkg, role: 'front end' },
+  {
+    names: ['gdebi', 'gdebi-gtk'],
+    paths: ['/usr/share/gdebi/gdebi', '/usr/share/gdebi/gdebi-gtk'],
+    managers: dpkg,
+    role: 'front end',
+  },
   { names: ['dpkg-reconfigure'], managers: dpkg, role: 'front end' },
   // No updater: the daily timer of apt starts it.
   { names: ['unattended-upgrade', 'unattended-upgrades'], managers: dpkg, role: 'front end' },
-  { names: ['aptd'], managers: dpkg, role: 'daemon' },
+  { names: ['aptd', 'qaptworker3'], managers: dpkg, role: 'daemon' },
   { names: ['dpkg-preconfigure', 'dselect', 'tasksel'], managers: dpkg, role: 'wrapper' },
   { names: [], paths: ['/usr/share/debconf/frontend'], managers: dpkg, role: 'wrapper' },
   {
@@ -85,6 +90,8 @@ export const packageTools: readonly PackageTool[] = [
 
   // Both
   { names: ['packagekitd'], managers: ['dpkg', 'rpm'], role: 'daemon', librpm: true },
+  // The same back ends in a process of their own.
+  { names: ['packagekit-direct'], managers: ['dpkg', 'rpm'], role: 'front end', librpm: true },
 ];
 
 /** The tools that have one of the roles, in the order of the table. */

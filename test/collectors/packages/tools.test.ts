@@ -23,6 +23,8 @@ describe('names', () => {
     ['rpm', 'manager'],
     ['apt-get', 'front end'],
     ['gdebi', 'front end'],
+    ['gdebi-gtk', 'front end'],
+    ['packagekit-direct', 'front end'],
     ['dnf', 'front end'],
     ['dnf-3', 'front end'],
     ['dnf4', 'front end'],
@@ -31,6 +33,8 @@ describe('names', () => {
     ['dnf-automatic', 'updater'],
     ['dnf-automatic-3', 'updater'],
     ['packagekitd', 'daemon'],
+    ['qaptworker3', 'daemon'],
+    ['cupt', 'front end'],
     ['dpkg-preconfigure', 'wrapper'],
     ['rpmdb', 'maintenance'],
     ['dpkg-deb', 'helper'],
@@ -53,6 +57,13 @@ describe('names', () => {
     'frontend',
     'install',
     'unattended-upgrade-shutdown',
+    // They ask PackageKit's daemon, or start apt-get.
+    'gnome-software',
+    'plasma-discover',
+    'apper',
+    'pkcon',
+    'apt-offline',
+    'orphaner',
     'toString',
   ])('%j is no package file', (name) => {
     expect(roleOf(name)).toBe(undefined);
@@ -87,7 +98,7 @@ describe('names', () => {
     const listed = /no ancestor is one:(.*?), by name/s.exec(page)?.[1]?.split(/,\s|\sand\s/) ?? [];
     const names = [...namesOf(toolsOf('manager', 'front end', 'updater', 'daemon'))];
     // Versions and second names of one program are not listed.
-    const variant = /\d$|^aptitude-curses$|^unattended-upgrades$/;
+    const variant = /^dnf.*\d$|^aptitude-curses$|^unattended-upgrades$/;
     expect(listed.map((name) => name.trim()).sort()).toEqual(names.filter((name) => !variant.test(name)).sort());
   });
 });

@@ -60,6 +60,7 @@ describe('skips wrappers', () => {
     ['/opt/x', 'tmux', ['/usr/bin/tmux', '/opt/x']],
     ['/opt/x', 'gdebi', ['/usr/bin/gdebi', '/opt/x']],
     ['/opt/x', 'gdebi', ['/usr/share/gdebi/gdebi', '/opt/x']],
+    ['/opt/x', 'gdebi-gtk', ['/usr/share/gdebi/gdebi-gtk', '/opt/x']],
     ['/opt/x', 'rpm tdnf', ['/usr/bin/rpm', '/usr/bin/tdnf', '/opt/x']],
     ['/opt/x', 'rpm dnf4', ['/usr/bin/rpm', '/usr/bin/dnf4', '/opt/x']],
     ['/usr/sbin/aptd', '', ['/usr/sbin/aptd', '/opt/x']],
