@@ -19,7 +19,7 @@ import type { ProcessTable } from '../process/process-table.ts';
 import { argsOf, isNamed } from '../process/program-name.ts';
 import type { FollowedArchive, Provenance } from '../provenance/provenance.ts';
 import type { Timers } from '../timers.ts';
-import { actionOf, addStep, beginSteps, changeOf, isHalf, type PackageSteps } from './dpkg-steps.ts';
+import { actionOf, addStep, beginSteps, changeOf, isHalf, isUnpackedIn, type PackageSteps } from './dpkg-steps.ts';
 import type { PackageChange, PackageTransaction } from './package-transaction.ts';
 
 /** What the arguments of dpkg ask for. */
@@ -349,6 +349,10 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
   /** The changes of a run on the host, with the archives that they come from. */
   const changesOf = (run: Run, command: DpkgCommand | undefined) => {
     const { packages, archives, sawAll } = run;
+    for (const steps of packages.values()) {
+      const row = steps.after ?? steps.begun;
+      if (row !== undefined && (steps.isUnpacked || !sawAll)) steps.hasNewList = hasNewList(run, row);
+    }
     const opened = archives.map((archive, index) => ({
       archive,
       control: controlOf(run, index),
@@ -367,7 +371,7 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     const changed = [...packages.values()].map((steps) => ({ steps, opened: take(steps) }));
     // Archives whose control files were not seen: dpkg unpacks them in the order in which it opens them.
     const unnamed = [...remaining].filter(({ control }) => control === undefined);
-    const unpacked = changed.filter((one) => one.opened === undefined && isUnpackedIn(one.steps));
+    const unpacked = changed.filter((one) => one.opened === undefined && isReplacedIn(one.steps));
     const isPaired = unnamed.length === unpacked.length;
     if (isPaired) {
       for (const [index, one] of unpacked.entries()) {
@@ -380,7 +384,7 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     for (const { steps, opened: from } of changed) {
       const change = changeOf(steps, from, sawAll);
       if (change === undefined) continue;
-      const isIncomplete = command?.operation === 'install' && isUnpackedIn(steps) && steps.after?.state === 'unpacked';
+      const isIncomplete = command?.operation === 'install' && isReplacedIn(steps) && steps.after?.state === 'unpacked';
       hasFailed ||= isHalf(steps) || change.applied === false || isIncomplete;
       changes.push({
         ...change,
@@ -391,10 +395,12 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     const inferred: Notes['inferred'] = {};
     if (sawAll && (isPaired || unnamed.length > unpacked.length)) hasFailed ||= remaining.size > 0;
     for (const { archive, control } of isPaired || unpacked.length === 0 ? remaining : []) {
-      changes.push({ ...failedChange(archive.path, control, sawAll), ...originOf(archive) });
+      const change = failedChange(run, archive.path, control);
+      hasFailed ||= change.applied === false && control !== undefined;
+      changes.push({ ...change, ...originOf(archive) });
       if (control === undefined) inferred['stepparent.transaction.packages'] = 'package_file_name';
     }
-    const isArchiveUnseen = changed.some((one) => one.opened === undefined && isUnpackedIn(one.steps));
+    const isArchiveUnseen = changed.some((one) => one.opened === undefined && isReplacedIn(one.steps));
     return { changes, hasFailed, inferred, isArchiveUnseen };
   };
 
@@ -405,12 +411,25 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
     return controls.find(({ atNs }) => atNs >= fromNs && atNs < untilNs)?.control;
   };
 
-  /** The change that was to come from an archive that has changed nothing. */
-  const failedChange = (archive: string, control: PackageControl | undefined, sawAll: boolean): PackageChange => {
-    const applied = sawAll ? false : undefined;
-    if (control === undefined) return { ...ofFileName(archive), applied };
+  /** Whether the list of files of a package is of this run. Undefined: there is none, or a later run has replaced it. */
+  const hasNewList = (
+    { startNs, endNs }: Run,
+    row: { name: string; architecture: string | undefined },
+  ): boolean | undefined => {
+    const names = [row.name, `${row.name}:${row.architecture}`].filter((name) => !name.includes('/'));
+    const stats = names.flatMap((name) => tryRead(() => host.stat(`${directory}/info/${name}.list`)) ?? []);
+    const writtenNs = Math.max(...stats.map(({ ctimeMs }) => (Number(ctimeMs) - host.clock.bootEpochMs()) * 1e6));
+    if (stats.length === 0 || writtenNs > (endNs ?? Number.POSITIVE_INFINITY) + clockStepNs) return undefined;
+    return writtenNs >= startNs - clockStepNs;
+  };
+
+  /** The change that was to come from an archive that has changed no row of the database. */
+  const failedChange = (run: Run, archive: string, control: PackageControl | undefined): PackageChange => {
+    if (control === undefined) return { ...ofFileName(archive), applied: run.sawAll ? false : undefined };
     const { package: name, version, architecture } = control;
     const found = installed.find(name);
+    const isSame = found !== undefined && found.version === version;
+    const applied = run.sawAll ? false : isSame ? hasNewList(run, { name, architecture }) : undefined;
     return {
       name,
       version,
@@ -505,8 +524,13 @@ export function openDpkgRuns(deps: DpkgRunsDeps): DpkgRuns {
 const keyOf = ({ name, architecture, isMultiple }: DatabaseRow): string =>
   isMultiple ? `${name}:${architecture}` : name;
 
-const isUnpackedIn = ({ before, after, isUnpacked }: PackageSteps): boolean =>
-  isUnpacked || (after !== undefined && after.state !== 'half-installed' && after.version !== before?.version);
+const isReplacedIn = (steps: PackageSteps): boolean => {
+  const { before, after } = steps;
+  return (
+    isUnpackedIn(steps) ||
+    (after !== undefined && after.state !== 'half-installed' && after.version !== before?.version)
+  );
+};
 
 const originOf = ({ path: archive, followed }: Archive): Pick<PackageChange, 'archive' | 'provenance'> => ({
   archive,

@@ -16,6 +16,11 @@ export interface PackageSteps {
   isUnpacked: boolean;
   /** dpkg has run scripts to configure the package, to process its triggers, or to end its configuration. */
   isConfigured: boolean;
+  /**
+   * Whether dpkg has written the package's list of files in this run, which it does after it has unpacked all of them. Undefined: not
+   * known.
+   */
+  hasNewList: boolean | undefined;
 }
 
 /** An archive of the package that dpkg has opened. */
@@ -33,7 +38,11 @@ export const beginSteps = (before: DatabaseRow | undefined): PackageSteps => ({
   begun: undefined,
   isUnpacked: false,
   isConfigured: false,
+  hasNewList: undefined,
 });
+
+/** Whether dpkg has unpacked the package. It also writes `unpacked` when it returns to the files that were there. */
+export const isUnpackedIn = ({ isUnpacked, hasNewList }: PackageSteps): boolean => isUnpacked && hasNewList !== false;
 
 /** Adds the next state. */
 export function addStep(steps: PackageSteps, row: DatabaseRow | undefined): void {
@@ -67,7 +76,8 @@ export function changeOf(
   sawAll: boolean,
 ): PackageChange | undefined {
   const control = archive?.control;
-  const { before, after, begun, isUnpacked, isConfigured } = steps;
+  const { before, after, begun, isConfigured, hasNewList } = steps;
+  const isUnpacked = isUnpackedIn(steps);
   const row = after ?? before ?? begun;
   const name = row?.name ?? control?.package;
   if (name === undefined) return undefined;
@@ -108,8 +118,8 @@ export function changeOf(
   const isReturn = archive !== undefined && (!archive.isRead || (control ?? after).version !== after.version);
   if (isUnpacked && !isReturn) return replaced(after.version, true);
   if (begun !== undefined || (control !== undefined && sawAll)) return replaced(control?.version, false);
-  // Without the steps a package that was unpacked again looks like one that was not.
-  if (control !== undefined) return replaced(control.version, control.version === after.version ? undefined : false);
+  // Without the steps only the list shows whether a package was unpacked again.
+  if (control !== undefined) return replaced(control.version, control.version === after.version ? hasNewList : false);
   const isChanged = isConfigured || (after.state !== before.state && !triggerStates.has(after.state));
   if (!isChanged) return undefined;
   return { ...common, version: versionOf(after), action: undefined, applied: after.state !== 'half-configured' };

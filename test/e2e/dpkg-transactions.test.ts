@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepparentEvent, TransactionFields } from '../../collectors/event/event.ts';
@@ -137,6 +137,27 @@ describe.skipIf(endToEndMissing)(titled('runs of dpkg', endToEndMissing), () => 
     expect(packagesOf(failed)).toMatchObject([
       { version: '2', former_version: '1', applied: false, state: 'installed', archive },
     ]);
+  });
+
+  test('a reinstallation whose postinst fails', async () => {
+    await dpkg('-i', deb('e2e-again', '1'));
+    const archive = buildDeb(scratch, 'e2e-again', { scripts: { postinst: fails }, file: 'again-fails.deb' });
+    const failed = await dpkg('-i', archive);
+    expect(failed.event).toMatchObject({ action: 'reinstall', outcome: 'failure' });
+    expect(packagesOf(failed)).toMatchObject([
+      { name: 'e2e-again', version: '1', applied: true, state: 'half-configured', archive },
+    ]);
+  });
+
+  test.each(['installed', 'unpacked'])('a reinstallation over %s whose archive cannot be unpacked', async (state) => {
+    const name = `e2e-corrupt-${state}`;
+    const whole = buildDeb(scratch, name, { conffiles: { [`/etc/${name}`]: 'x'.repeat(50_000) } });
+    await dpkg(state === 'installed' ? '-i' : '--unpack', whole);
+    const archive = join(scratch, `${name}-cut.deb`);
+    writeFileSync(archive, readFileSync(whole).subarray(0, -40_000));
+    const failed = await dpkg('-i', archive);
+    expect(failed.event).toMatchObject({ type: ['info'], action: 'reinstall', outcome: 'failure' });
+    expect(packagesOf(failed)).toMatchObject([{ name, version: '1', applied: false, state, archive }]);
   });
 
   test('a removal that fails', async () => {

@@ -169,6 +169,30 @@ test('an installation has its archive, its times and the process that ran it', a
   expect(host.faults).toEqual([]);
 });
 
+describe('a reinstallation', () => {
+  const list = '/var/lib/dpkg/info/tool.list';
+  /** dpkg opens the archive, and returns to the files that are there or replaces them. */
+  const reinstall = async (isUnpacked: boolean, journal: boolean, laterList = false) => {
+    const host = await hostWith(stanza('tool', '1'), { journal, files: { [list]: { ctimeMs: 1000 } } });
+    host.open('tool.deb', stanza('tool', '1'));
+    for (const state of ['reinstreq half-installed', 'ok unpacked']) {
+      if (journal) host.note(stanza('tool', '1', `install ${state}`));
+    }
+    if (isUnpacked) host.host.change({ [list]: '/.' });
+    if (journal) host.note(stanza('tool', '1'));
+    if (laterList) host.host.change({ [list]: { ctimeMs: host.host.clock.nowMs() + 1000 } });
+    const [transaction] = await host.end(stanza('tool', '1'));
+    return [transaction?.outcome, transaction?.packages.map(({ action, applied }) => [action, applied])];
+  };
+  test.each([true, false])('has succeeded if dpkg has written the list of files; journal: %s', async (journal) => {
+    expect(await reinstall(true, journal)).toEqual(['success', [['reinstall', true]]]);
+    expect(await reinstall(false, journal)).toEqual(['failure', [['reinstall', false]]]);
+  });
+  test('is unknown without its states if a later run has written the list', async () => {
+    expect(await reinstall(false, false, true)).toEqual(['success', [['reinstall', undefined]]]);
+  });
+});
+
 describe('archives', () => {
   test('are joined with packages by their control files, and in their order without these', async () => {
     const host = await hostWith('');

@@ -210,6 +210,27 @@ describe('without the states in between', () => {
   });
 });
 
+describe('the list of files shows', () => {
+  const unpacked = upgrade.replace('2 unpacked', '1 unpacked');
+  test.each<[string, string, boolean | undefined, boolean, boolean | undefined]>([
+    ['a reinstallation whose archive cannot be unpacked', `${unpacked}, 1 installed`, false, true, false],
+    ['the same of a package that is not configured', '1 unpacked, 1 half-installed, 1 unpacked', false, true, false],
+    ['a reinstallation', `${unpacked}, 1 half-configured, 1 installed`, true, true, true],
+    [
+      'no more than the states if it is not known',
+      `${unpacked}, 1 half-configured, 1 installed`,
+      undefined,
+      true,
+      true,
+    ],
+    ['a reinstallation without its states', '1 installed', true, false, true],
+    ['one that has failed, without its states', '1 installed', false, false, false],
+  ])('%s', (_what, states, hasNewList, sawAll, applied) => {
+    const steps = { ...stepsOf(states), hasNewList };
+    expect(changeOf(steps, archiveOf('1'), sawAll)).toMatchObject({ action: 'reinstall', version: '1', applied });
+  });
+});
+
 test('an archive that dpkg has not begun to unpack was not installed again', () => {
   const steps = stepsOf(`${upgrade.replace('2 unpacked', '1 unpacked')}, 1 half-configured, 1 installed`);
   const archive = archiveOf('1');
