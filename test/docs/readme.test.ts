@@ -22,7 +22,7 @@ test('README has the command by which the tests run in .ci/run', () => {
 
 test('README has a line for each rule that comes with stepparent, and for no other', () => {
   const { rules } = readRules([path.join(root, 'detectors/rules')]);
-  const lines = [...readme.matchAll(/^\| \[`([a-z-]+)`\]\(docs\/rules\/\1\.md\) \|/gm)].map(([, id]) => id);
+  const lines = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, id]) => id);
   expect(lines.sort()).toEqual(rules.map(({ id }) => id).sort());
 });
 
