@@ -3,14 +3,9 @@
 import { errorCode } from '../error-message.ts';
 import { reportOwnFault } from '../host/read-faults.ts';
 import { readHead, withFile } from '../host/read-file.ts';
+import { type AptSource, parseAptLines, parseAptStanzas } from '../package-sources/parse-apt.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 import { readSourceFile, type SourceFiles, sourceFilesIn } from './source-files.ts';
-
-/** One suite of a repository with packages to install; sources of packages (deb-src) are none. */
-interface AptSource {
-  uri: string;
-  suite: string;
-}
 
 interface AptDirectories {
   configuration: string;
@@ -44,7 +39,7 @@ export const aptSourcesTable = (
     let count = 0;
     for (const file of [`${configuration}/sources.list`, ...parts]) {
       const text = readSourceFile(host, file, note) ?? '';
-      for (const source of file.endsWith('.sources') ? parseStanzas(text) : parseLines(text)) {
+      for (const source of file.endsWith('.sources') ? parseAptStanzas(text) : parseAptLines(text)) {
         if (++count > maxSources) {
           note(`the table apt_sources shows the first ${maxSources} repositories only`);
           return;
@@ -54,34 +49,6 @@ export const aptSourcesTable = (
     }
   },
 });
-
-/** A longer line names no repository. */
-const maxLineChars = 16 * 1024;
-
-/** A word of a line, in which blanks may stand in brackets and quotes: options, or the name of a disc. */
-const word = /(?:\[[^\]]*\]|"[^"]*"|[^\s[\]"])+/g;
-
-function* parseLines(text: string): Generator<AptSource> {
-  for (const line of text.split('\n')) {
-    if (line.length > maxLineChars) continue;
-    const [type, ...words] = line.replace(/#.*/, '').match(word) ?? [];
-    const [uri, suite] = words[0]?.startsWith('[') ? words.slice(1) : words;
-    if (type === 'deb' && uri?.includes(':') && suite !== undefined) yield { uri, suite };
-  }
-}
-
-const no: readonly string[] = ['no', 'false', 'without', 'off', 'disable', '0'];
-
-function* parseStanzas(text: string): Generator<AptSource> {
-  for (const stanza of text.replaceAll(/^[ \t]*#.*\n?/gm, '').split(/\n[ \t\r]*\n/)) {
-    const words = (key: string): string[] =>
-      (new RegExp(`^${key}:(.*(?:\\n[ \\t].*)*)`, 'im').exec(stanza)?.[1] ?? '').split(/\s+/).filter(Boolean);
-    if (!words('Types').includes('deb') || no.includes(words('Enabled')[0]?.toLowerCase() ?? '')) continue;
-    for (const uri of words('URIs')) {
-      if (uri.includes(':')) for (const suite of words('Suites')) yield { uri, suite };
-    }
-  }
-}
 
 function rowOf(host: SourceFiles, lists: string, file: string, { uri, suite }: AptSource): SqlValue[] {
   const base = uri.replace(/\/+$/, '');

@@ -1,5 +1,6 @@
 // The table `yum_sources`: repositories by yum.conf(5) and dnf.conf(5).
 
+import { parseIni } from '../package-sources/parse-ini.ts';
 import type { HostTable, SqlValue } from './host-table.ts';
 import { readSourceFile, type SourceFiles, sourceFilesIn } from './source-files.ts';
 
@@ -59,25 +60,3 @@ export const yumSourcesTable = (host: SourceFiles, { configurations, directories
     if (count > maxSections) note(`the table yum_sources shows the first ${maxSections} repositories only`);
   },
 });
-
-/** Sections with their options. A line that begins with a blank goes on the value before it. */
-function* parseIni(text: string): Generator<[section: string, options: Map<string, string>]> {
-  let section: [string, Map<string, string>] | undefined;
-  let key = '';
-  for (const line of text.split('\n')) {
-    const trimmed = line.trim();
-    if (trimmed === '' || /^[;#]/.test(trimmed)) continue;
-    if (line.startsWith('[')) {
-      if (section !== undefined) yield section;
-      section = [trimmed.slice(1).split(']', 1)[0] ?? '', new Map()];
-      key = '';
-    } else if (/^\s/.test(line)) {
-      if (key !== '') section?.[1].set(key, `${section[1].get(key)} ${trimmed}`.trim());
-    } else {
-      const end = trimmed.search(/[=:]/);
-      key = end < 0 ? '' : trimmed.slice(0, end).trim().toLowerCase();
-      if (key !== '') section?.[1].set(key, trimmed.slice(end + 1).trim());
-    }
-  }
-  if (section !== undefined) yield section;
-}

@@ -352,6 +352,11 @@ describe('apt_sources', () => {
     expect(rows[0]?.base_uri).toBe(uri);
   });
 
+  test('lines that are made to be slow are read in time', () => {
+    const lines = [`deb ${'['.repeat(16_000)}`, `deb ${'" '.repeat(8000)}`, `deb ${'[a'.repeat(8000)}`];
+    expect(aptOf({ 'sources.list': `${lines.join('\n')}\n`.repeat(20) }).rows()).toEqual([]);
+  });
+
   test('has stanzas with several URIs and suites, but not those that are off', () => {
     const stanzas = [
       'Types: deb deb-src\nURIs: http://a.example/x/\n http://b.example/y\nSuites: one\n# Suites: no\n two/updates\n',
@@ -411,6 +416,14 @@ describe('apt_sources', () => {
 });
 
 describe('yum_sources', () => {
+  test('a value that goes on for 300,000 lines is read in time', () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'a.repo'), `[a]\nname=${'\n b'.repeat(300_000)}\nbaseurl=file:///srv\n`);
+    const rows = read(yumSourcesTable(host, { configurations: [], directories: [directory] }));
+    expect(rows).toMatchObject([{ baseurl: 'file:///srv' }]);
+    expect(rows[0]?.name).toHaveLength(599_999);
+  });
+
   test('has the sections of all files but main, which says where they are', () => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, 'repos'));
