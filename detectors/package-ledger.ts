@@ -29,7 +29,7 @@ export interface LedgerChange {
   sha256: string | undefined;
   /** Where the archive came from, as `stepparent.transaction.packages.source` has it. */
   source: string | undefined;
-  /** Site, suite and component of the package list that has the archive. */
+  /** Site, suite and component of the package list that has the archive; of rpm the id of the repository. */
   repository: string | undefined;
   /** Whether a signed Release file has the digest of that list. */
   signed: boolean | undefined;
@@ -60,10 +60,10 @@ const textOf = (value: unknown): string | undefined => (typeof value === 'string
 
 const truthOf = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined);
 
-/** `SITE SUITE/COMPONENT`, without what is not known. */
+/** `SITE SUITE/COMPONENT`, without what is not known; of rpm the id. */
 function repositoryText(repository: EventPackage['repository']): string | undefined {
   const list = [repository?.suite, repository?.component].filter((part) => textOf(part) !== undefined).join('/');
-  const text = [textOf(repository?.site), list].filter(Boolean).join(' ');
+  const text = [textOf(repository?.id), textOf(repository?.site), list].filter(Boolean).join(' ');
   return text === '' ? undefined : text;
 }
 

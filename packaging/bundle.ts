@@ -11,6 +11,7 @@ export const checkout: string = resolve(import.meta.dirname, '..');
 const entryPoints: Record<string, string> = {
   'agent/main': 'agent/main.ts',
   'agent/query-worker': 'agent/query/query-worker.ts',
+  'agent/dnf-history-worker': 'collectors/provenance/dnf-history-worker.ts',
   'agent/remove-tracing': 'agent/daemon/remove-tracing.ts',
 };
 /** Packages with a compiled part that they find beside their own files. */

@@ -40,6 +40,7 @@ const readsDirectly = {
   'collectors/host-tables/hash.ts': 'it reads the files that the table file names as bytes',
   'collectors/packages/run-rpm.ts': 'it runs the rpm of the running host',
   'collectors/provenance/run-apt.ts': 'it runs programs of the apt of the running host',
+  'collectors/provenance/run-dnf-history.ts': 'it runs the process that reads a history of the running host',
   'collectors/take-steps.ts': "it measures the time of the agent's own steps",
 } as const;
 

@@ -118,6 +118,7 @@ const stepparent: Stepparent = {
         sha256: 'c'.repeat(64),
         source: 'repository',
         repository: {
+          id: 'up "dates"',
           site: 'deb.example.org/debian',
           suite: 'stable',
           component: 'main',
@@ -142,7 +143,7 @@ const stepparent: Stepparent = {
         archive_target: '',
         sha256: '',
         source: 'unlisted',
-        repository: { site: '', suite: '', component: '', origin: '', label: '', signed: false, key: [] },
+        repository: { id: '', site: '', suite: '', component: '', origin: '', label: '', signed: false, key: [] },
         superseded: true,
         signature: { exists: false, key: '', key_imported: false },
         cached_before: true,

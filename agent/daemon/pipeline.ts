@@ -40,6 +40,7 @@ import type { ProcessTable } from '../../collectors/process/process-table.ts';
 import { openSurvivorCheck } from '../../collectors/process/survivors.ts';
 import { describeSurvivors } from '../../collectors/process/survivors-event.ts';
 import type { Provenance } from '../../collectors/provenance/provenance.ts';
+import type { RpmRepositories } from '../../collectors/provenance/rpm-repositories.ts';
 import type { ScriptAccess } from '../../collectors/script-reads/script-access.ts';
 import { describeScriptRead } from '../../collectors/script-reads/script-read-event.ts';
 import {
@@ -99,6 +100,8 @@ interface PipelineHost {
   turns?: Pick<WorkTurns, 'next'>;
   /** Finds out where archives came from. Absent: it is not asked. */
   provenance?: Pick<Provenance, 'follow' | 'refresh' | 'lostFixes'>;
+  /** Finds out which repositories packages of rpm came from. Absent: it is not asked. */
+  repositories?: RpmRepositories;
 }
 
 /** The part of the process sensor that the pipeline uses. */
@@ -252,6 +255,7 @@ export function openPipeline({ host, sensor, storage, policy, onFault }: Pipelin
   const rpmTransactions = openRpmTransactions({
     table,
     compare: rpmDatabases.compare,
+    repositories: host.repositories,
     onLeft: (transaction) => survivors.handleEnd(transaction),
     onEnd: handleTransaction,
   });

@@ -16,6 +16,8 @@ import { openProcView } from '../../collectors/proc/inspect-process.ts';
 import { createProcessTable } from '../../collectors/process/process-table.ts';
 import { openRecognizer } from '../../collectors/process/recognize-program.ts';
 import { snapshotPids } from '../../collectors/procfs/process-snapshot.ts';
+import { openRpmRepositories } from '../../collectors/provenance/rpm-repositories.ts';
+import { runDnfHistory } from '../../collectors/provenance/run-dnf-history.ts';
 import type { ScriptWatch } from '../../collectors/script-reads/watch-scripts.ts';
 import { openTimers, type Timers } from '../../collectors/timers.ts';
 import { choosePaths } from '../../collectors/watched/choose-paths.ts';
@@ -179,8 +181,9 @@ async function openEvents(
   end.add("watch of dpkg's journal", () => dpkgJournal.close());
   const provenance = watchPackageLists({ host, store: storage.store, timers, onFault: faults.note });
   end.add('package lists', () => provenance.stop());
+  const repositories = openRpmRepositories({ host, readDnfHistory: runDnfHistory, onFault: faults.note });
   const pipeline = openPipeline({
-    host: { table, context, knowledge, dpkgJournal, provenance, turns: fileTurns },
+    host: { table, context, knowledge, dpkgJournal, provenance, repositories, turns: fileTurns },
     sensor,
     storage,
     policy: { judging: policy.judging, classifyTerm: terms.classify },

@@ -573,12 +573,14 @@ const stepparentFields = {
             type: 'keyword',
             values: ['repository', 'local_file', 'unlisted'],
             about:
-              'Where the archive came from, by its content: `repository`, a package list of apt has its digest; `local_file`, no list has it, and the file was not in a directory of apt’s archives; `unlisted`, no list has it, and the file was in such a directory',
+              'Where the archive came from. Of dpkg, by its content: `repository`, a package list of apt has its digest; `local_file`, no list has it, and the file was not in a directory of apt’s archives; `unlisted`, no list has it, and the file was in such a directory. Of rpm, by the history of dnf or zypper: `repository` or `local_file`',
           },
           repository: {
-            about: 'The package list of apt that has the digest; of several the one that is signed and in force',
+            about:
+              'The package list of apt that has the digest; of several the one that is signed and in force. Of rpm: the repository of dnf or zypper',
             fields: {
-              site: { type: 'keyword', about: 'Address without its scheme: `deb.example.org/debian`' },
+              id: { type: 'keyword', about: 'Id or alias of the repository: `fedora`. Only of rpm' },
+              site: { type: 'keyword', about: 'Address without its scheme: `deb.example.org/debian`. Only of dpkg' },
               suite: { type: 'keyword', about: 'Suite, by the Release file' },
               component: { type: 'keyword', about: 'Component: `main`; absent of a flat repository' },
               origin: { type: 'keyword', about: 'Origin, by the Release file' },

@@ -45,6 +45,9 @@ export const unobservedReasons = {
   no_package_lists: 'apt has no package lists on this host',
   no_security_lists: 'apt has no package lists of a security source',
   archive_unseen: 'the agent did not see from which archive dpkg unpacked the package',
+  not_in_history: 'the history of dnf or zypper does not have the package at that time',
+  history_unreadable: 'the history of dnf or zypper could not be read in time',
+  history_busy: 'the agent read the history of dnf or zypper too often at once',
   caller_not_shown: 'the daemon names its callers nowhere that the agent reads',
   caller_not_logged: 'the journal of the daemon names no caller up to that time',
   daemon_unverified:

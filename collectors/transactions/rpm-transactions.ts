@@ -4,11 +4,13 @@ import type { Answer } from '../answer.ts';
 import type { Notes } from '../event/notes.ts';
 import type { UnobservedReason } from '../event/reasons.ts';
 import { compareRpmVersions, type RpmVersion } from '../packages/compare-rpm-versions.ts';
+import { hasHostRoot } from '../proc/place.ts';
 import { ancestorsOf } from '../process/ancestors.ts';
 import type { ActorSnapshot, ProcessEntry, Transaction } from '../process/process.ts';
 import type { BootNs, ProbedText, ProcessRecord, RpmRecord, RpmStep } from '../process/process-record.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { beginInProcess, endInProcess } from '../process/transaction.ts';
+import type { RpmRepositories } from '../provenance/rpm-repositories.ts';
 import {
   type DatabaseComparison,
   type PackageChange,
@@ -24,6 +26,8 @@ interface RpmTransactionsDeps {
   onLeft(transaction: Transaction): void;
   /** Begins to compare the database with the changes. */
   compare(changes: RpmChanges): Answer<DatabaseComparison>;
+  /** Begins to find out where the packages came from. Absent: it is not asked. */
+  repositories?: RpmRepositories | undefined;
 }
 
 /** What a transaction did, for the comparison with the database. */
@@ -101,7 +105,13 @@ interface Open {
 }
 
 /** Opens the set, without transactions. */
-export function openRpmTransactions({ table, onEnd, onLeft, compare }: RpmTransactionsDeps): RpmTransactions {
+export function openRpmTransactions({
+  table,
+  onEnd,
+  onLeft,
+  compare,
+  repositories,
+}: RpmTransactionsDeps): RpmTransactions {
   /** By task. A task runs one at a time. */
   const open = new Map<number, Open>();
   /** By task: the packages that it has named outside of a transaction. */
@@ -172,7 +182,12 @@ export function openRpmTransactions({ table, onEnd, onLeft, compare }: RpmTransa
     const { shows } = begin;
     const { place } = table.placeOf(actor);
     const test = begin.flags === undefined ? undefined : (begin.flags & flagTest) !== 0;
-    const packages = changesOf(elements, ended, result, isComplete);
+    const changes = changesOf(elements, ended, result, isComplete);
+    const root = begin.root?.text;
+    // The histories are those of the host.
+    const isOfHost = root === '/' && hasHostRoot(place) && test === false;
+    const packages =
+      isOfHost && repositories ? repositories.withProvenance({ actor, startNs, packages: changes }) : changes;
     const changed = hasChanged(elements, packages, test === true || (shows.written && isComplete));
     const unobserved: Notes['unobserved'] = {};
     const note = (field: string, reason: UnobservedReason): void => {
@@ -187,7 +202,6 @@ export function openRpmTransactions({ table, onEnd, onLeft, compare }: RpmTransa
     if (test === undefined) note(`${field}.test`, 'not_shown');
     const directory = database && directoryOf(database, place);
     if (directory === undefined) note(`${field}.database`, shows.opened ? 'transaction_failed' : 'not_shown');
-    const root = begin.root?.text;
     if (root === undefined) note(`${field}.root`, 'not_shown');
     return {
       manager: 'rpm',

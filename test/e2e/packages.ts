@@ -52,7 +52,7 @@ export function buildRpm(
   writeFileSync(
     spec,
     `Name: ${name}\nVersion: ${version}\nRelease: 1\nSummary: harmless\nLicense: none\nBuildArch: noarch\n` +
-      `%description\nharmless\n${pre === undefined ? '' : `%pre\n${pre}\n`}%post\n${post}\n%files\n`,
+      `%description\nharmless\n${pre === undefined ? '' : `%pre\n${pre}\n`}${post === '' ? '' : `%post\n${post}\n`}%files\n`,
   );
   const macros = { _topdir: top, _rpmdir: directory, _build_name_fmt: `${file}.rpm` };
   const defines = Object.entries(macros).flatMap(([macro, value]) => ['--define', `${macro} ${value}`]);
